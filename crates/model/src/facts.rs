@@ -1,0 +1,120 @@
+//! Everything a decision may look at.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::class::{Class, ClassSource};
+use crate::digest::Digest;
+use crate::directory::{Agent, App, Human};
+use crate::id::{AgentId, AppId, CallId, HumanId, TaskId, ToolName};
+use crate::time::UnixMicros;
+
+/// Who acts, as a verified token says: an agent, for a human, in a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The software that acts (`client_id`).
+    pub agent: AgentId,
+    /// The person it acts for (`sub`).
+    pub human: HumanId,
+    /// The token's `task` claim, else the session, else the token's `jti`.
+    pub task: TaskId,
+    /// The one app this token is good for, where its audience names one.
+    pub only_app: Option<AppId>,
+    /// Which token, never the token itself.
+    pub token_id: Arc<str>,
+}
+
+/// What kind of thing is asked of the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Method {
+    /// Use a tool.
+    #[serde(rename = "tools/call")]
+    ToolsCall,
+}
+
+/// What a tool is, as far as we know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToolFacts {
+    /// The name inside the app.
+    pub name: ToolName,
+    /// The class in force for these arguments.
+    pub class: Class,
+    /// Who says so.
+    pub class_source: ClassSource,
+    /// Whether its definition is the one a person saw.
+    pub status: ToolStatus,
+    /// Digest of the definition the server gives now; none when the server gave none.
+    pub definition: Option<Digest>,
+}
+
+/// Whether a tool's definition is the one a person saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolStatus {
+    /// Nobody has said yes to it.
+    Unreviewed,
+    /// As reviewed.
+    Pinned,
+    /// It changed after the review: refused until reviewed again.
+    Quarantined,
+    /// The app could not be asked what it offers, so nobody knows what this is.
+    Unknown,
+}
+
+/// Everything a decision may look at. Serialised whole into the record's body, so that it can be judged again.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    /// When the decision is taken.
+    pub now: UnixMicros,
+    /// What kind of thing is asked.
+    pub method: Method,
+    /// The software that acts.
+    pub agent: Arc<Agent>,
+    /// The person it acts for.
+    pub human: Arc<Human>,
+    /// The task it acts in.
+    pub task: TaskId,
+    /// The system it acts on.
+    pub app: Arc<App>,
+    /// The action.
+    pub tool: ToolFacts,
+    /// Whether the human has access to the app.
+    pub access: bool,
+    /// True while everything is stopped.
+    pub all_stopped: bool,
+}
+
+/// What a permit is good for: exactly one call with exactly these arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The call.
+    pub call: CallId,
+    /// The app it goes to.
+    pub app: AppId,
+    /// The tool it uses.
+    pub tool: ToolName,
+    /// SHA-256 of the argument bytes as they will be forwarded.
+    pub arguments: Digest,
+}
+
+impl Method {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ToolsCall => "tools/call",
+        }
+    }
+}
+
+impl ToolStatus {
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreviewed => "unreviewed",
+            Self::Pinned => "pinned",
+            Self::Quarantined => "quarantined",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Ids: typed, parsed once, cheap to clone. `AppId::parse("crm")` is an app, `AppId::parse("CRM system")` an error.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not an id. Blame: whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {kind}: it takes {wanted}")]
+pub struct IdError {
+    kind: &'static str,
+    wanted: &'static str,
+    text: String,
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident, $kind:literal, $wanted:literal, $check:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Parses the text. Error: the text breaks the rule of this id.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) {
+                    Ok(Self(Arc::from(text)))
+                } else {
+                    Err(IdError { kind: $kind, wanted: $wanted, text: shorten(text) })
+                }
+            }
+
+            /// The text of the id.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::parse(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(from)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// The person work is delegated by.
+    HumanId, "a person's id", "1 to 128 characters of A-Z a-z 0-9 . _ @ + -", person_like;
+    /// The software that acts.
+    AgentId, "an agent's id", "1 to 128 characters of A-Z a-z 0-9 . _ @ + -", person_like;
+    /// A target system. The length leaves room for `app__tool` in 64 characters.
+    AppId, "an app's id", "1 to 32 characters of a-z 0-9 -", app_like;
+    /// One named action of an app (MCP 2026-07-28: 1 to 128 characters of `A-Za-z0-9_.-`; `/` is met in practice).
+    ToolName, "a tool's name", "1 to 128 characters of A-Z a-z 0-9 _ . - /", tool_like;
+    /// A bounded piece of delegated work.
+    TaskId, "a task's id", "1 to 128 visible ASCII characters", visible;
+    /// One attempt to use a tool: `c_` and 26 characters of Crockford base 32 (48 bits of milliseconds, 80 of chance).
+    CallId, "a call's id", "`c_` and 26 characters of 0-9 a-z", call_like;
+    /// One rule. Stable across loads.
+    RuleId, "a rule's id", "1 to 128 visible ASCII characters", visible;
+}
+
+impl CallId {
+    /// The id of a call that arrived at `millis` (Unix time), with 80 bits of chance from the caller's generator.
+    pub fn new(millis: u64, chance: [u8; 10]) -> Self {
+        let mut bits = u128::from(millis & 0xFFFF_FFFF_FFFF) << 80;
+        for (place, byte) in chance.iter().rev().enumerate() {
+            bits |= u128::from(*byte) << (8 * place);
+        }
+        let mut text = String::with_capacity(28);
+        text.push_str("c_");
+        for place in (0..26).rev() {
+            let digit = ((bits >> (5 * place)) & 31) as usize;
+            text.push(CROCKFORD.get(digit).copied().unwrap_or(b'0') as char);
+        }
+        Self(Arc::from(text))
+    }
+}
+
+fn person_like(text: &str) -> bool {
+    bounded(text, 128) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._@+-".contains(&b))
+}
+
+fn app_like(text: &str) -> bool {
+    bounded(text, 32) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn tool_like(text: &str) -> bool {
+    bounded(text, 128) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b))
+}
+
+fn visible(text: &str) -> bool {
+    bounded(text, 128) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn call_like(text: &str) -> bool {
+    text.len() == 28 && text.strip_prefix("c_").is_some_and(|rest| rest.bytes().all(|b| CROCKFORD.contains(&b)))
+}
+
+fn bounded(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.len() <= most
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= 48 { text.to_owned() } else { text.chars().take(47).chain(['…']).collect() }
+}
+
+const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+#[cfg(test)]
+mod tests;

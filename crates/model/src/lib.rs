@@ -1,0 +1,37 @@
+//! The words of Countersign as types.
+//!
+//! # In scope
+//! Ids, people, agents, apps, tools, facts, verdicts, reasons, limits, faults by blame, `Secret<T>`, and the passive
+//! ports (`Rules`, `Directory`, `Clock`) that lower crates implement and higher crates call.
+//!
+//! # Out of scope
+//! Input and output, clocks, randomness, any decision.
+//!
+//! # Invariants
+//! * An id that exists is well formed: it can only be parsed.
+//! * A secret has no `Debug`, `Display`, `Serialize` or `Clone`.
+//! * Classes and verdicts are ordered from harmless to dangerous, from mild to strict.
+
+pub mod class;
+pub mod digest;
+pub mod directory;
+pub mod facts;
+pub mod fault;
+pub mod id;
+pub mod limits;
+pub mod rules;
+pub mod secret;
+pub mod time;
+pub mod verdict;
+
+pub use class::{Class, ClassSource};
+pub use digest::Digest;
+pub use directory::{Access, Agent, App, DataClassification, Directory, DirectorySnapshot, Human, Risk};
+pub use facts::{Actor, Binding, Facts, Method, ToolFacts, ToolStatus};
+pub use fault::{Blame, Fault};
+pub use id::{AgentId, AppId, CallId, HumanId, IdError, RuleId, TaskId, ToolName};
+pub use limits::Limits;
+pub use rules::{Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, Rules, RuleSource};
+pub use secret::Secret;
+pub use time::{Clock, UnixMicros};
+pub use verdict::{Reason, Verdict};

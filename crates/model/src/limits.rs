@@ -1,0 +1,74 @@
+//! Every bound, by name. Reaching one is a clear, tested error.
+
+use std::time::Duration;
+
+/// Bounds that an operator may change; all others are the constants below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest request body, in bytes. Past it: 413.
+    pub body_bytes_max: usize,
+    /// Largest answer of an upstream, in bytes. Past it: the call ends with `upstream.too_large`.
+    pub answer_bytes_max: usize,
+    /// How long an upstream may take to answer one call.
+    pub call_time_max: Duration,
+    /// How long an upstream may take to connect and say what it offers.
+    pub connect_time_max: Duration,
+    /// How long a list of tools is good before the app is asked again.
+    pub catalog_age_max: Duration,
+    /// Calls in flight in the whole gateway. Past it: 503 with `Retry-After`.
+    pub calls_in_flight_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 4 << 20,
+            answer_bytes_max: 16 << 20,
+            call_time_max: Duration::from_secs(60),
+            connect_time_max: Duration::from_secs(20),
+            catalog_age_max: Duration::from_secs(60),
+            calls_in_flight_max: 4096,
+        }
+    }
+}
+
+/// Deepest nesting of JSON that is read.
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Most keys in one JSON object that is read.
+pub const JSON_KEYS_MAX: usize = 16_384;
+/// Most entries in one JSON-RPC batch (2025-03-26).
+pub const BATCH_ENTRIES_MAX: usize = 64;
+/// Longest joined tool name `app__tool` before it gets a digest tail.
+pub const JOINED_NAME_CHARS_MAX: usize = 64;
+/// Most tools one app may offer; more are left out, and said.
+pub const TOOLS_PER_APP_MAX: usize = 2_000;
+/// Most pages of `tools/list` read from one app.
+pub const LIST_PAGES_MAX: usize = 100;
+/// Most legacy sessions at a time; the oldest idle one ends for a new one.
+pub const SESSIONS_MAX: usize = 10_000;
+/// How long a legacy session may be idle.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60 * 60);
+/// Longest life of a token.
+pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest token that is read, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Verified tokens remembered (their expiry and standing are looked at on every call).
+pub const TOKENS_REMEMBERED_MAX: usize = 4_096;
+/// Records waiting for the disk. Past it: callers wait.
+pub const RECORDS_WAITING_MAX: usize = 8_192;
+/// Records in one commit.
+pub const RECORDS_PER_COMMIT_MAX: usize = 256;
+/// Bytes of a child's stderr kept for `doctor` and error messages.
+pub const CHILD_STDERR_KEPT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one line of a child's stdout.
+pub const CHILD_LINE_BYTES_MAX: usize = 16 << 20;
+/// Starts of a crashing child before it is left alone for a while.
+pub const CHILD_STARTS_MAX: u32 = 5;
+/// How long a stopping gateway waits for calls in flight.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Largest configuration or rule file, in bytes.
+pub const FILE_BYTES_MAX: u64 = 8 << 20;
+/// Largest secret, in bytes.
+pub const SECRET_BYTES_MAX: usize = 64 * 1024;
+/// Largest argument text kept in a record's body, in bytes; longer ones keep their digest only.
+pub const ARGUMENTS_KEPT_BYTES_MAX: usize = 64 * 1024;

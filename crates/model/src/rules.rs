@@ -1,0 +1,115 @@
+//! The port between a decision and the rules, whatever language they are written in.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::facts::Facts;
+use crate::id::RuleId;
+
+/// A compiled, checked, hashed set of rules. Pure: the same facts give the same evaluation, bit for bit.
+pub trait Rules: Send + Sync {
+    /// Content digest of everything that was compiled.
+    fn digest(&self) -> Digest;
+    /// Every rule of the layer that matches these facts, and every rule that could not be evaluated.
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation;
+}
+
+/// Whose rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// What this organisation wrote. Its refusals always apply.
+    Organisation,
+    /// The shipped default, asked only when no rule of the organisation permits.
+    Baseline,
+}
+
+/// What came of looking at one layer.
+#[derive(Debug, Clone, Default)]
+pub struct Evaluation {
+    /// Rules that match, in the order of their ids.
+    pub hits: Vec<Hit>,
+    /// Rules that could not be evaluated, in the order of their ids.
+    pub faults: Vec<RuleFault>,
+}
+
+/// One rule that matches.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The rule.
+    pub rule: Arc<RuleInfo>,
+}
+
+/// One rule that could not be evaluated.
+#[derive(Debug, Clone)]
+pub struct RuleFault {
+    /// The rule.
+    pub rule: Arc<RuleInfo>,
+    /// Why not.
+    pub kind: RuleFaultKind,
+}
+
+/// Why a rule could not be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleFaultKind {
+    /// It reads a fact that is not there. The text names the fact.
+    MissingFact(String),
+    /// Anything else. The text says what.
+    Broken(String),
+}
+
+/// What a person needs to know of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// Stable id.
+    pub id: RuleId,
+    /// What it does when it matches.
+    pub outcome: RuleOutcome,
+    /// Whose it is.
+    pub layer: Layer,
+    /// Where it is written.
+    pub source: RuleSource,
+    /// A sentence a person can read, lower case, no full stop.
+    pub sentence: String,
+    /// What an agent may do instead, if the rule says.
+    pub instead: Option<String>,
+    /// Who may lift a hold, as the rule writes it (`role:app-owner`, …).
+    pub approvers: Vec<String>,
+}
+
+/// What a rule does when it matches, from mild to strict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleOutcome {
+    /// Permits the call.
+    Permit,
+    /// Permits it with something removed.
+    Redact,
+    /// Refuses until a person approves.
+    Hold,
+    /// Refuses until a fact is known.
+    Defer,
+    /// Refuses.
+    Deny,
+}
+
+/// Where a rule is written. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSource {
+    /// File as the operator named it, or `baseline.cedar`.
+    pub file: Arc<str>,
+    /// First line.
+    pub line: u32,
+    /// Column of the first character.
+    pub column: u32,
+    /// The text of the rule.
+    pub text: Arc<str>,
+}
+
+impl std::fmt::Display for RuleSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
