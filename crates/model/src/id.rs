@@ -111,6 +111,13 @@ impl CallId {
     }
 }
 
+impl RuleId {
+    /// The id of a rule that is built in. The text stands in our own code, so it is taken as it is.
+    pub fn builtin(text: &'static str) -> Self {
+        Self(Arc::from(text))
+    }
+}
+
 fn person_like(text: &str) -> bool {
     bounded(text, 128) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._@+-".contains(&b))
 }

@@ -1,0 +1,160 @@
+//! The decision itself. Guards first, then the organisation's rules, then (only where none of those permits) the
+//! baseline; the strictest outcome wins.
+
+use model::{
+    Digest, Evaluation, Facts, Layer, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome, Rules, ToolStatus, Verdict,
+};
+
+/// What was decided, why, and under which rules. Only [`decide`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    verdict: Verdict,
+    reasons: Vec<Reason>,
+    bundle: Digest,
+}
+
+impl Decision {
+    /// What happens to the call.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Why: at least one reason, those that decided.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// Digest of the rules it was taken under.
+    pub fn bundle(&self) -> Digest {
+        self.bundle
+    }
+}
+
+/// Decides. Total: every input has a verdict. Pure: the same rules and facts give the same decision, bit for bit.
+///
+/// Precedence: deny > defer > hold > redact > allow. A guard (inactive person or agent, pulled kill switch, quarantined
+/// tool) yields to nothing. A rule that reads a missing fact defers; a rule that breaks in any other way denies.
+pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
+    let bundle = rules.digest();
+    if let Some(reason) = guard(facts) {
+        return Decision { verdict: Verdict::Deny, reasons: vec![reason], bundle };
+    }
+    let mut found = Found::default();
+    found.take(rules.evaluate(Layer::Organisation, facts));
+    if found.permits.is_empty() {
+        found.take(rules.evaluate(Layer::Baseline, facts));
+    }
+    if facts.tool.status == ToolStatus::Unknown {
+        found.defers.push(builtin(
+            "guard:tool-unknown",
+            format!("`{}` could not be asked what it offers, so nobody knows what this tool does", facts.app.id),
+            Some("try again when the app is reachable".to_owned()),
+        ));
+    }
+    let (verdict, reasons) = found.settle();
+    Decision { verdict, reasons, bundle }
+}
+
+/// What yields to nothing.
+fn guard(facts: &Facts) -> Option<Reason> {
+    let (app, human, agent) = (&facts.app, &facts.human, &facts.agent);
+    if facts.all_stopped {
+        return Some(builtin("guard:all-stopped", "everything is stopped".to_owned(), None));
+    }
+    if !human.active {
+        return Some(builtin(
+            "guard:human-inactive",
+            format!("{} has left and delegates nothing any more", human.name),
+            None,
+        ));
+    }
+    if !agent.active {
+        return Some(builtin("guard:agent-suspended", format!("{} is suspended", agent.name), None));
+    }
+    if app.stopped {
+        return Some(builtin("guard:app-stopped", format!("{} is stopped", app.name), None));
+    }
+    if facts.tool.status == ToolStatus::Quarantined {
+        return Some(builtin(
+            "guard:tool-changed",
+            format!("the definition of `{}` changed after it was reviewed", facts.tool.name),
+            Some(format!("ask an owner of {} to review it", app.name)),
+        ));
+    }
+    None
+}
+
+#[derive(Default)]
+struct Found {
+    denies: Vec<Reason>,
+    defers: Vec<Reason>,
+    holds: Vec<Reason>,
+    redacts: Vec<Reason>,
+    permits: Vec<Reason>,
+}
+
+impl Found {
+    fn take(&mut self, evaluation: Evaluation) {
+        for hit in evaluation.hits {
+            let reason = from_rule(&hit.rule);
+            match hit.rule.outcome {
+                RuleOutcome::Permit => self.permits.push(reason),
+                RuleOutcome::Redact => self.redacts.push(reason),
+                RuleOutcome::Hold => self.holds.push(reason),
+                RuleOutcome::Defer => self.defers.push(reason),
+                RuleOutcome::Deny => self.denies.push(reason),
+            }
+        }
+        for fault in evaluation.faults {
+            let mut reason = from_rule(&fault.rule);
+            match fault.kind {
+                RuleFaultKind::MissingFact(what) => {
+                    reason.sentence = format!("a rule needs a fact that is missing: {what}");
+                    self.defers.push(reason);
+                }
+                RuleFaultKind::Broken(what) => {
+                    reason.sentence = format!("a rule could not be evaluated: {what}");
+                    self.denies.push(reason);
+                }
+            }
+        }
+    }
+
+    fn settle(self) -> (Verdict, Vec<Reason>) {
+        if !self.denies.is_empty() {
+            return (Verdict::Deny, self.denies);
+        }
+        if !self.defers.is_empty() {
+            return (Verdict::Defer, self.defers);
+        }
+        if self.permits.is_empty() && self.redacts.is_empty() {
+            return (Verdict::Deny, vec![builtin("guard:nothing-permits", "no rule permits this".to_owned(), None)]);
+        }
+        if !self.holds.is_empty() {
+            return (Verdict::Hold, self.holds);
+        }
+        if !self.redacts.is_empty() {
+            return (Verdict::Redact, self.redacts);
+        }
+        (Verdict::Allow, self.permits)
+    }
+}
+
+fn from_rule(rule: &RuleInfo) -> Reason {
+    Reason {
+        rule: rule.id.clone(),
+        sentence: rule.sentence.clone(),
+        source: Some(rule.source.to_string()),
+        text: Some(rule.source.text.to_string()),
+        instead: rule.instead.clone(),
+        approvers: rule.approvers.clone(),
+    }
+}
+
+fn builtin(id: &'static str, sentence: String, instead: Option<String>) -> Reason {
+    let rule = RuleId::builtin(id);
+    Reason { rule, sentence, source: None, text: None, instead, approvers: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;

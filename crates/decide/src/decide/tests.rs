@@ -1,0 +1,209 @@
+#![expect(clippy::unwrap_used, reason = "tests may stop at once")]
+
+use std::sync::Arc;
+
+use model::{
+    Access, Agent, AgentId, App, AppId, Binding, CallId, Class, ClassSource, DataClassification, Durable, Hit, Human,
+    HumanId, Method, Risk, RuleFault, RuleSource, TaskId, ToolFacts, ToolName, UnixMicros,
+};
+
+use super::*;
+use crate::{Permit, PermitRefused};
+
+/// Rules written as words: `org:permit`, `base:deny`, `org:missing`, `org:broken`.
+struct Words(Vec<&'static str>);
+
+impl Rules for Words {
+    fn digest(&self) -> Digest {
+        Digest::new([7; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, _: &Facts) -> Evaluation {
+        let mut evaluation = Evaluation::default();
+        for word in &self.0 {
+            let (of, what) = word.split_once(':').unwrap();
+            if (of == "org") != (layer == Layer::Organisation) {
+                continue;
+            }
+            let outcome = match what {
+                "permit" => RuleOutcome::Permit,
+                "redact" => RuleOutcome::Redact,
+                "hold" => RuleOutcome::Hold,
+                "defer" => RuleOutcome::Defer,
+                _ => RuleOutcome::Deny,
+            };
+            let source = RuleSource { file: Arc::from("t.cedar"), line: 1, column: 1, text: Arc::from(*word) };
+            let rule = Arc::new(RuleInfo {
+                id: RuleId::parse(word).unwrap(),
+                outcome,
+                layer,
+                source,
+                sentence: (*word).to_owned(),
+                instead: None,
+                approvers: Vec::new(),
+            });
+            match what {
+                "missing" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::MissingFact("x".into()) }),
+                "broken" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::Broken("x".into()) }),
+                _ => evaluation.hits.push(Hit { rule }),
+            }
+        }
+        evaluation
+    }
+}
+
+fn facts() -> Facts {
+    let ana = HumanId::parse("ana").unwrap();
+    Facts {
+        now: UnixMicros(0),
+        method: Method::ToolsCall,
+        agent: Arc::new(Agent {
+            id: AgentId::parse("helper").unwrap(),
+            name: "Helper".into(),
+            owner: ana.clone(),
+            active: true,
+        }),
+        human: Arc::new(Human {
+            id: ana,
+            name: "Ana".into(),
+            department: None,
+            seniority: None,
+            role: None,
+            manager: None,
+            active: true,
+        }),
+        task: TaskId::parse("t").unwrap(),
+        app: Arc::new(App {
+            id: AppId::parse("crm").unwrap(),
+            name: "CRM".into(),
+            risk: Risk::Low,
+            data: DataClassification::Internal,
+            category: None,
+            owners: Vec::new(),
+            access: Access::default(),
+            stopped: false,
+        }),
+        tool: ToolFacts {
+            name: ToolName::parse("look").unwrap(),
+            class: Class::Read,
+            class_source: ClassSource::Pin,
+            status: ToolStatus::Pinned,
+            definition: None,
+        },
+        access: false,
+        all_stopped: false,
+    }
+}
+
+fn check(rules: &[&'static str], verdict: Verdict, rule: &str) {
+    let decision = decide(&Words(rules.to_vec()), &facts());
+    assert_eq!(decision.verdict(), verdict, "{rules:?}");
+    assert_eq!(decision.reasons().first().unwrap().rule.as_str(), rule, "{rules:?}");
+}
+
+#[test]
+fn the_strictest_outcome_wins() {
+    check(&[], Verdict::Deny, "guard:nothing-permits");
+    check(&["org:permit"], Verdict::Allow, "org:permit");
+    check(&["org:permit", "org:redact"], Verdict::Redact, "org:redact");
+    check(&["org:permit", "org:redact", "org:hold"], Verdict::Hold, "org:hold");
+    check(&["org:permit", "org:hold", "org:defer"], Verdict::Defer, "org:defer");
+    check(&["org:permit", "org:defer", "org:deny"], Verdict::Deny, "org:deny");
+}
+
+#[test]
+fn a_hold_permits_nothing_by_itself() {
+    check(&["org:hold"], Verdict::Deny, "guard:nothing-permits");
+}
+
+#[test]
+fn an_error_never_allows() {
+    check(&["org:permit", "org:missing"], Verdict::Defer, "org:missing");
+    check(&["org:permit", "org:broken"], Verdict::Deny, "org:broken");
+    check(&["base:permit", "base:broken"], Verdict::Deny, "base:broken");
+    check(&["org:missing", "base:permit"], Verdict::Defer, "org:missing");
+}
+
+#[test]
+fn the_baseline_is_a_default_and_not_a_guard() {
+    check(&["base:permit"], Verdict::Allow, "base:permit");
+    check(&["base:permit", "base:hold"], Verdict::Hold, "base:hold");
+    check(&["org:permit", "base:deny"], Verdict::Allow, "org:permit");
+    check(&["org:deny", "base:permit"], Verdict::Deny, "org:deny");
+    check(&["org:hold", "base:permit"], Verdict::Hold, "org:hold");
+}
+
+#[test]
+fn guards_yield_to_nothing() {
+    let cases: [(&str, fn(&mut Facts)); 5] = [
+        ("guard:all-stopped", |f| f.all_stopped = true),
+        ("guard:human-inactive", |f| Arc::make_mut(&mut f.human).active = false),
+        ("guard:agent-suspended", |f| Arc::make_mut(&mut f.agent).active = false),
+        ("guard:app-stopped", |f| Arc::make_mut(&mut f.app).stopped = true),
+        ("guard:tool-changed", |f| f.tool.status = ToolStatus::Quarantined),
+    ];
+    for (rule, change) in cases {
+        let mut facts = facts();
+        change(&mut facts);
+        let decision = decide(&Words(vec!["org:permit"]), &facts);
+        assert_eq!(decision.verdict(), Verdict::Deny, "{rule}");
+        assert_eq!(decision.reasons().first().unwrap().rule.as_str(), rule);
+    }
+}
+
+#[test]
+fn a_tool_nobody_could_ask_about_is_deferred() {
+    let mut facts = facts();
+    facts.tool.status = ToolStatus::Unknown;
+    assert_eq!(decide(&Words(vec!["org:permit"]), &facts).verdict(), Verdict::Defer);
+    assert_eq!(decide(&Words(vec!["org:deny"]), &facts).verdict(), Verdict::Deny);
+}
+
+/// Every subset of outcomes: adding a deny never allows more, and the same facts give the same decision.
+#[test]
+fn laws_hold_for_every_subset() {
+    const WORDS: [&str; 10] = [
+        "org:permit",
+        "org:redact",
+        "org:hold",
+        "org:defer",
+        "org:missing",
+        "org:broken",
+        "base:permit",
+        "base:hold",
+        "base:deny",
+        "base:defer",
+    ];
+    for bits in 0u32..1 << WORDS.len() {
+        let mut rules: Vec<_> =
+            WORDS.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, w)| *w).collect();
+        let before = decide(&Words(rules.clone()), &facts());
+        assert_eq!(before, decide(&Words(rules.clone()), &facts()));
+        if before.verdict().runs() {
+            assert!(rules.iter().any(|r| r.ends_with("permit") || r.ends_with("redact")), "{rules:?}");
+            assert!(!rules.contains(&"org:broken"), "{rules:?}");
+        }
+        rules.push("org:deny");
+        assert_eq!(decide(&Words(rules.clone()), &facts()).verdict(), Verdict::Deny, "{rules:?}");
+    }
+}
+
+// INVARIANT: a permit needs a decision that runs and the durable intent of the same call.
+#[test]
+fn a_permit_needs_a_running_decision_and_its_own_record() {
+    let call = CallId::new(1, [1; 10]);
+    let other = CallId::new(1, [2; 10]);
+    let binding = |call: &CallId| Binding {
+        call: call.clone(),
+        app: AppId::parse("crm").unwrap(),
+        tool: ToolName::parse("look").unwrap(),
+        arguments: Digest::new([0; 32]),
+    };
+    let durable = |call: &CallId| Durable::danger_confirmed_by_disk(call.clone(), 1);
+    let allow = decide(&Words(vec!["org:permit"]), &facts());
+    let deny = decide(&Words(vec![]), &facts());
+    assert!(Permit::issue(&allow, binding(&call), durable(&call)).is_ok());
+    let refused = |decision, made_for| Permit::issue(decision, binding(&call), durable(made_for)).err();
+    assert_eq!(refused(&allow, &other), Some(PermitRefused::OtherCall));
+    assert_eq!(refused(&deny, &call), Some(PermitRefused::Verdict(Verdict::Deny)));
+}

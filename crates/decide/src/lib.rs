@@ -1,0 +1,20 @@
+//! One decision: `(rules, facts) -> verdict`, pure and total, and the permit that follows from it.
+//!
+//! # In scope
+//! Guards, the precedence deny > defer > hold > redact > allow, the permit, and the ports that take one.
+//!
+//! # Out of scope
+//! Input and output, clocks, randomness, rule languages, recording (a permit only asks for the proof of it).
+//!
+//! # Invariants
+//! * Nothing permits ⇒ deny. An error never allows.
+//! * Only `permit.rs` makes a [`Permit`]; it takes a decision that runs *and* the proof that its intent is durable.
+//! * A permit is not `Clone`: `send` consumes it.
+
+mod decide;
+mod permit;
+mod port;
+
+pub use decide::{Decision, decide};
+pub use permit::{Permit, PermitRefused, SpawnPermit};
+pub use port::{Answer, AnswerKind, Credentials, Outgoing, Scrub, Upstream, UpstreamFuture};

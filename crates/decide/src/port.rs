@@ -1,0 +1,67 @@
+//! The ports that take a permit: sending a call, and putting the real credential on it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderName;
+use model::{AppId, Digest, Fault, Secret};
+
+use crate::{Permit, SpawnPermit};
+
+/// The outgoing half of a wire. `send` spends the permit; nothing else sends.
+pub trait Upstream: Send + Sync {
+    /// Sends one call. Error: blame `Upstream` (dead, slow, garbage) or `Operator` (its credential is missing).
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a>;
+}
+
+/// What `send` gives back.
+pub type UpstreamFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
+
+/// What leaves. The bytes are those that were decided on.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The argument object, as it came; none where the caller gave none.
+    pub arguments: Option<Bytes>,
+    /// SHA-256 of those bytes (of nothing, where there are none).
+    pub digest: Digest,
+    /// W3C `traceparent` of the caller, passed on.
+    pub traceparent: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// How the app ended the call.
+    pub kind: AnswerKind,
+    /// The JSON value of `result`, or of `error`, exactly as it came.
+    pub body: Bytes,
+}
+
+/// How the app ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// A result that says it succeeded.
+    Result,
+    /// A result that says the tool failed (`isError`).
+    ToolError,
+    /// A JSON-RPC error.
+    ProtocolError,
+}
+
+/// Where real credentials come from. Policy cannot reach it; it makes no policy.
+pub trait Credentials: Send + Sync {
+    /// The header to put on this one call, if the app has one. Error: blame `Operator`.
+    fn header(&self, permit: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault>;
+    /// The variables to put into a child's environment, besides those the app lists. Error: blame `Operator`.
+    fn environment(&self, permit: &SpawnPermit) -> Result<Vec<(String, Secret<String>)>, Fault>;
+    /// Removes every known secret of the app from what it answered.
+    fn scrubber(&self, app: &AppId) -> Arc<dyn Scrub>;
+}
+
+/// Removes known secrets from bytes.
+pub trait Scrub: Send + Sync {
+    /// The bytes without secrets, and how many places were cleaned; none where there was nothing to clean.
+    fn scrub(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)>;
+}
