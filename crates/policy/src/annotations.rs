@@ -1,0 +1,146 @@
+//! What a rule says of itself: `@id`, `@outcome`, `@approvers`, `@says`, `@instead`.
+
+use cedar_policy::{Effect, Policy};
+use model::{Layer, RuleId, RuleOutcome};
+
+use crate::error::Complaint;
+use crate::vocabulary::{did_you_mean, listed};
+
+/// The annotations of one rule, checked.
+pub(crate) struct Annotations {
+    pub(crate) id: Option<RuleId>,
+    pub(crate) outcome: RuleOutcome,
+    pub(crate) sentence: String,
+    pub(crate) instead: Option<String>,
+    pub(crate) approvers: Vec<String>,
+}
+
+/// Reads and checks the annotations of a rule whose text is `text`.
+pub(crate) fn read(policy: &Policy, layer: Layer, text: &str, complaints: &mut Vec<Complaint>) -> Annotations {
+    let mut pairs: Vec<(&str, &str)> = policy.annotations().collect();
+    pairs.sort_unstable();
+    for (key, _) in &pairs {
+        if !KEYS.contains(key) {
+            complaints.push(unknown_key(key, text));
+        }
+    }
+    let value = |key: &str| pairs.iter().find(|(other, _)| *other == key).map(|(_, value)| *value);
+    let outcome = outcome(policy.effect(), value("outcome"), value("defer").is_some(), text, complaints);
+    let id = value("id").and_then(|id| identity(id, layer, text, complaints));
+    let sentence = value("says").and_then(|says| one_line("says", says, text, complaints));
+    let instead = value("instead").and_then(|instead| one_line("instead", instead, text, complaints));
+    let approvers = value("approvers").map(|list| approvers(list, outcome, text, complaints)).unwrap_or_default();
+    Annotations { id, outcome, sentence: sentence.unwrap_or_else(|| unsaid(outcome)), instead, approvers }
+}
+
+fn unknown_key(key: &str, text: &str) -> Complaint {
+    let at = place(key, text);
+    if key == "redact" {
+        return Complaint::new(at, "`@redact` is not supported yet")
+            .hint("hold the call or forbid it: `@outcome(\"hold\") forbid (…)`");
+    }
+    let keys = KEYS.iter().copied();
+    Complaint::new(at, format!("unknown annotation `@{key}`"))
+        .hint(did_you_mean(key, keys).unwrap_or_else(|| format!("it takes {}", listed(KEYS))))
+}
+
+fn identity(id: &str, layer: Layer, text: &str, complaints: &mut Vec<Complaint>) -> Option<RuleId> {
+    for kept in ["guard:", "baseline-"] {
+        if layer == Layer::Organisation && id.starts_with(kept) {
+            complaints.push(
+                Complaint::new(place("id", text), format!("ids that begin with `{kept}` are built in"))
+                    .hint("choose another id"),
+            );
+        }
+    }
+    RuleId::parse(id).map_err(|error| complaints.push(Complaint::new(place("id", text), error.to_string()))).ok()
+}
+
+fn outcome(
+    effect: Effect,
+    written: Option<&str>,
+    defers: bool,
+    text: &str,
+    complaints: &mut Vec<Complaint>,
+) -> RuleOutcome {
+    let at = place(if written.is_some() { "outcome" } else { "defer" }, text);
+    let Some(word) = written.or(defers.then_some("defer")) else {
+        return if effect == Effect::Permit { RuleOutcome::Permit } else { RuleOutcome::Deny };
+    };
+    if defers && written.is_some_and(|word| word != "defer") {
+        complaints.push(Complaint::new(at, "`@defer` and `@outcome` contradict each other").hint("keep one of them"));
+    }
+    if effect == Effect::Permit {
+        complaints.push(
+            Complaint::new(at, format!("a `permit` cannot have the outcome `{word}`"))
+                .hint(format!("write a `permit` and beside it `@outcome(\"{word}\") forbid (…)`")),
+        );
+        return RuleOutcome::Permit;
+    }
+    match word {
+        "deny" => RuleOutcome::Deny,
+        "hold" => RuleOutcome::Hold,
+        "defer" => RuleOutcome::Defer,
+        "redact" => {
+            complaints.push(Complaint::new(at, "the outcome `redact` is not supported yet"));
+            RuleOutcome::Deny
+        }
+        _ => {
+            let hint = did_you_mean(word, OUTCOMES.iter().copied());
+            complaints.push(
+                Complaint::new(at, format!("unknown outcome `{word}`"))
+                    .hint(hint.unwrap_or_else(|| format!("it takes {}", listed(OUTCOMES)))),
+            );
+            RuleOutcome::Deny
+        }
+    }
+}
+
+fn approvers(list: &str, outcome: RuleOutcome, text: &str, complaints: &mut Vec<Complaint>) -> Vec<String> {
+    let at = place("approvers", text);
+    if outcome != RuleOutcome::Hold {
+        complaints.push(
+            Complaint::new(at, "only a hold has approvers").hint("add `@outcome(\"hold\")`, or leave them out"),
+        );
+    }
+    let mut names = Vec::new();
+    for name in list.split(',').map(str::trim) {
+        let known = APPROVERS.contains(&name) || name.strip_prefix("role:").is_some_and(|role| !role.is_empty());
+        if !known {
+            let hint = did_you_mean(name, APPROVERS.iter().copied());
+            complaints.push(
+                Complaint::new(at, format!("unknown approver `{name}`"))
+                    .hint(hint.unwrap_or_else(|| "it takes `role:` and a role, `owner-of-app` or `manager-of`".into())),
+            );
+        }
+        names.push(name.to_owned());
+    }
+    names
+}
+
+fn one_line(key: &str, said: &str, text: &str, complaints: &mut Vec<Complaint>) -> Option<String> {
+    let sentence = said.trim().trim_end_matches('.');
+    if sentence.is_empty() || sentence.chars().any(char::is_control) {
+        complaints.push(Complaint::new(place(key, text), format!("`@{key}` takes one sentence on one line")));
+        return None;
+    }
+    Some(sentence.to_owned())
+}
+
+fn unsaid(outcome: RuleOutcome) -> String {
+    match outcome {
+        RuleOutcome::Permit | RuleOutcome::Redact => "a rule of this organisation permits this",
+        RuleOutcome::Hold => "a rule of this organisation wants a human to approve this",
+        RuleOutcome::Defer => "a rule of this organisation leaves this open",
+        RuleOutcome::Deny => "a rule of this organisation forbids this",
+    }
+    .to_owned()
+}
+
+fn place(key: &str, text: &str) -> usize {
+    text.find(&format!("@{key}")).unwrap_or_default()
+}
+
+const KEYS: &[&str] = &["id", "outcome", "approvers", "says", "instead", "defer"];
+const OUTCOMES: &[&str] = &["deny", "hold", "defer"];
+const APPROVERS: &[&str] = &["owner-of-app", "manager-of"];

@@ -1,0 +1,122 @@
+//! All rules, compiled, checked and content-hashed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use cedar_policy::Authorizer;
+use model::{Digest, Evaluation, Facts, Layer, RuleInfo, Rules};
+
+use crate::compile::{Compiler, Rule, baseline};
+use crate::error::PolicyError;
+use crate::index::Index;
+use crate::request::Names;
+use crate::source::RuleFile;
+use crate::vocabulary::schema;
+
+/// The rules in force: the organisation's, and the baseline.
+pub struct Bundle {
+    digest: Digest,
+    rules: Vec<Arc<RuleInfo>>,
+    organisation: Index,
+    baseline: Index,
+    names: Names,
+    authorizer: Authorizer,
+}
+
+impl Bundle {
+    /// Compiles the organisation's files beside the baseline. Errors: everything that is wrong in any file, in the order
+    /// of file names and places. Blame: whoever wrote the rules.
+    pub fn compile(organisation: &[RuleFile]) -> Result<Self, Vec<PolicyError>> {
+        let mut compiler = Compiler::new().map_err(|error| vec![error])?;
+        // The baseline first: a rule of the organisation that takes one of its ids is the one to be named.
+        compiler.file(Layer::Baseline, &baseline());
+        for file in organisation {
+            compiler.file(Layer::Organisation, file);
+        }
+        let mut rules = compiler.finish()?;
+        rules.sort_by_key(|rule| rule.info.layer == Layer::Baseline);
+        let layer = |layer: Layer| {
+            Index::new(rules.iter().filter(|rule: &&Rule| rule.info.layer == layer))
+                .map_err(|error| vec![PolicyError::new(&"bundle".into(), (1, 1), error.to_string(), None)])
+        };
+        Ok(Self {
+            digest: digest(organisation),
+            organisation: layer(Layer::Organisation)?,
+            baseline: layer(Layer::Baseline)?,
+            rules: rules.iter().map(|rule| Arc::clone(&rule.info)).collect(),
+            names: Names::new().map_err(|error| vec![error])?,
+            authorizer: Authorizer::new(),
+        })
+    }
+
+    /// All rules: the organisation's in the order of files and places, then the baseline's.
+    pub fn rules(&self) -> &[Arc<RuleInfo>] {
+        &self.rules
+    }
+
+    /// Content digest of schema, baseline and the organisation's files. Neither the order of files nor the folder they
+    /// lie in matters; the name of a file does, for ids derive from it.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl Rules for Bundle {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        let index = match layer {
+            Layer::Organisation => &self.organisation,
+            Layer::Baseline => &self.baseline,
+        };
+        if index.is_empty() {
+            return Evaluation::default();
+        }
+        match self.names.question(facts) {
+            Ok(question) => index.ask(&self.authorizer, &facts.app.id, &question),
+            Err(why) => index.all_broken(&why),
+        }
+    }
+}
+
+impl fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bundle").field("digest", &self.digest).field("rules", &self.rules.len()).finish()
+    }
+}
+
+fn digest(organisation: &[RuleFile]) -> Digest {
+    let mut files: Vec<[u8; 32]> = organisation.iter().map(|file| hash(&[file.base_name(), &file.text])).collect();
+    files.sort_unstable();
+    let mut parts = Context::new(&SHA256);
+    let language = cedar_policy::get_lang_version().to_string();
+    parts.update(&hash(&["countersign bundle 1", &language, schema(), &baseline().text]));
+    for file in &files {
+        parts.update(file);
+    }
+    Digest::new(bytes(parts))
+}
+
+/// Hashes parts so that no two lists of parts run into each other.
+fn hash(parts: &[&str]) -> [u8; 32] {
+    let mut hashed = Context::new(&SHA256);
+    for part in parts {
+        hashed.update(&(part.len() as u64).to_be_bytes());
+        hashed.update(part.as_bytes());
+    }
+    bytes(hashed)
+}
+
+fn bytes(hashed: Context) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (to, from) in bytes.iter_mut().zip(hashed.finish().as_ref()) {
+        *to = *from;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! From the text of a rule to a checked rule.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy::{
+    Policy, PolicyId, PolicySet, Schema, Template, ValidationError, ValidationMode, ValidationWarning, Validator,
+};
+use miette::Diagnostic;
+use model::{Layer, RuleId, RuleInfo, RuleSource, limits::FILE_BYTES_MAX};
+
+use crate::error::{Complaint, PolicyError};
+use crate::source::{RuleFile, position, split};
+use crate::vocabulary::{TYPES, attribute_hint, did_you_mean, schema, schema_with_everything_known};
+use crate::{annotations, lint};
+
+/// One rule that passed every check, under its own id.
+pub(crate) struct Rule {
+    pub(crate) info: Arc<RuleInfo>,
+    pub(crate) policy: Policy,
+}
+
+/// Compiles files one after the other and remembers the ids.
+pub(crate) struct Compiler {
+    guarded: Validator,
+    unguarded: Validator,
+    seen: HashMap<RuleId, RuleSource>,
+    rules: Vec<Rule>,
+    errors: Vec<PolicyError>,
+}
+
+/// The shipped rules, asked where no rule of the organisation permits.
+pub fn baseline() -> RuleFile {
+    RuleFile { name: "baseline.cedar".to_owned(), text: include_str!("../baseline.cedar").to_owned() }
+}
+
+impl Compiler {
+    /// A compiler for the schema in force. Error: the shipped schema is wrong.
+    pub(crate) fn new() -> Result<Self, PolicyError> {
+        Ok(Self {
+            guarded: Validator::new(parse_schema(schema())?),
+            unguarded: Validator::new(parse_schema(&schema_with_everything_known())?),
+            seen: HashMap::new(),
+            rules: Vec::new(),
+            errors: Vec::new(),
+        })
+    }
+
+    /// Takes every rule of a file in.
+    pub(crate) fn file(&mut self, layer: Layer, file: &RuleFile) {
+        let name: Arc<str> = Arc::from(file.name.as_str());
+        if file.text.len() as u64 > FILE_BYTES_MAX {
+            let said = format!("this file is larger than {FILE_BYTES_MAX} bytes");
+            self.errors.push(PolicyError::new(&name, (1, 1), said, None));
+            return;
+        }
+        let pieces = split(&file.text);
+        for (place, range) in pieces.rules.into_iter().enumerate() {
+            let (line, column) = position(&file.text, range.start);
+            let text = file.text.get(range.clone()).unwrap_or_default();
+            let source = RuleSource { file: Arc::clone(&name), line, column, text: Arc::from(text) };
+            let derived = format!("{}#{}", file.stem(), place + 1);
+            let mut complaints = Vec::new();
+            let rule = self.rule(layer, source, &derived, &mut complaints);
+            self.rules.extend(rule);
+            self.complain(file, &name, range.start, complaints);
+        }
+        if let Some(rest) = pieces.rest {
+            let text = file.text.get(rest.clone()).unwrap_or_default();
+            let complaints = match text.parse::<PolicySet>() {
+                Ok(_) => vec![Complaint::new(0, "this is not a rule").hint("a rule ends with `;`")],
+                Err(errors) => errors.iter().map(|error| syntax(error, text)).collect(),
+            };
+            self.complain(file, &name, rest.start, complaints);
+        }
+    }
+
+    /// Every rule in the order it came, or everything that is wrong, in the order of files and places.
+    pub(crate) fn finish(mut self) -> Result<Vec<Rule>, Vec<PolicyError>> {
+        if self.errors.is_empty() {
+            return Ok(self.rules);
+        }
+        self.errors.sort();
+        self.errors.dedup();
+        Err(self.errors)
+    }
+
+    fn rule(
+        &mut self,
+        layer: Layer,
+        source: RuleSource,
+        derived: &str,
+        complaints: &mut Vec<Complaint>,
+    ) -> Option<Rule> {
+        let text = Arc::clone(&source.text);
+        let policy = parse(&text, complaints)?;
+        let notes = annotations::read(&policy, layer, &text, complaints);
+        lint::lint(&policy, &text, complaints);
+        self.validate(&policy, &text, complaints);
+        let id = match notes.id {
+            Some(id) => id,
+            None => RuleId::parse(derived)
+                .map_err(|error| complaints.push(Complaint::new(0, error.to_string()).hint("give it an `@id`")))
+                .ok()?,
+        };
+        if let Some(first) = self.seen.get(&id) {
+            let at = text.find("@id").unwrap_or_default();
+            complaints.push(
+                Complaint::new(at, format!("the id `{id}` is taken by the rule at {first}"))
+                    .hint("give each rule its own `@id`"),
+            );
+            return None;
+        }
+        self.seen.insert(id.clone(), source.clone());
+        let policy = policy.new_id(PolicyId::new(id.as_str()));
+        let info = RuleInfo {
+            id,
+            outcome: notes.outcome,
+            layer,
+            source,
+            sentence: notes.sentence,
+            instead: notes.instead,
+            approvers: notes.approvers,
+        };
+        Some(Rule { info: Arc::new(info), policy })
+    }
+
+    /// Two passes. With everything known an unguarded read is fine, but `!(x has y)` looks impossible; with facts that
+    /// may be unknown it is the other way round. So a rule is impossible only if both passes say so.
+    fn validate(&self, policy: &Policy, text: &str, complaints: &mut Vec<Complaint>) {
+        let Ok(set) = PolicySet::from_policies([policy.clone()]) else {
+            complaints.push(Complaint::new(0, "this rule cannot be read"));
+            return;
+        };
+        let before = complaints.len();
+        let unguarded = self.unguarded.validate(&set, ValidationMode::Strict);
+        let guarded = self.guarded.validate(&set, ValidationMode::Strict);
+        for error in unguarded.validation_errors().chain(guarded.validation_errors()) {
+            if !matches!(error, ValidationError::UnsafeOptionalAttributeAccess(_)) {
+                let complaint = invalid(error, text);
+                if !complaints.contains(&complaint) {
+                    complaints.push(complaint);
+                }
+            }
+        }
+        if complaints.len() > before {
+            return;
+        }
+        if unguarded.validation_warnings().any(says_never) && guarded.validation_warnings().any(says_never) {
+            complaints.push(Complaint::new(0, "this rule can never match").maybe_hint(why_never(text)));
+        }
+        for warning in unguarded.validation_warnings().filter(|warning| !says_never(warning)) {
+            complaints.push(Complaint::new(offset(warning), plain(warning)).maybe_hint(help(warning)));
+        }
+    }
+
+    fn complain(&mut self, file: &RuleFile, name: &Arc<str>, start: usize, complaints: Vec<Complaint>) {
+        for Complaint { at, said, hint } in complaints {
+            self.errors.push(PolicyError::new(name, position(&file.text, start + at), said, hint));
+        }
+    }
+}
+
+fn parse_schema(text: &str) -> Result<Schema, PolicyError> {
+    match Schema::from_cedarschema_str(text) {
+        Ok((schema, _)) => Ok(schema),
+        Err(error) => {
+            let place = position(text, offset(&error));
+            Err(PolicyError::new(&Arc::from("schema.cedarschema"), place, error.to_string(), help(&error)))
+        }
+    }
+}
+
+fn parse(text: &str, complaints: &mut Vec<Complaint>) -> Option<Policy> {
+    match Policy::parse(None, text) {
+        Ok(policy) => Some(policy),
+        Err(_) if Template::parse(None, text).is_ok() => {
+            let at = ["?principal", "?resource"].iter().filter_map(|slot| text.rfind(slot)).min();
+            complaints.push(
+                Complaint::new(at.unwrap_or_default(), "a rule with a slot is a template, and nothing fills it")
+                    .hint("write the agent, tool or app itself, or leave the condition open: `principal`, `resource`"),
+            );
+            None
+        }
+        Err(errors) => {
+            complaints.extend(errors.iter().map(|error| syntax(error, text)));
+            None
+        }
+    }
+}
+
+fn syntax(error: &(impl Diagnostic + ?Sized), text: &str) -> Complaint {
+    let at = offset(error).min(text.len());
+    Complaint::new(at, plain(error)).maybe_hint(help(error))
+}
+
+fn invalid(error: &ValidationError, text: &str) -> Complaint {
+    let (start, snippet) = labelled(error, text);
+    match error {
+        ValidationError::UnsafeAttributeAccess(_) => {
+            let mut words = snippet.rsplit(|c: char| !c.is_alphanumeric() && c != '_');
+            let name = words.find(|word| !word.is_empty()).unwrap_or(snippet);
+            let at = start + snippet.rfind(name).unwrap_or_default();
+            Complaint::new(at, format!("unknown attribute `{name}`")).maybe_hint(attribute_hint(name))
+        }
+        ValidationError::UnrecognizedEntityType(_) => {
+            let name = quoted(&error.to_string()).unwrap_or_else(|| snippet.to_owned());
+            let hint = match name.as_str() {
+                "Department" | "Role" => {
+                    Some(format!("compare the attribute: `context.human.{} == \"…\"`", name.to_lowercase()))
+                }
+                _ => did_you_mean(&name, TYPES.iter().copied()),
+            };
+            Complaint::new(start, format!("unknown entity type `{name}`")).maybe_hint(hint)
+        }
+        ValidationError::UnrecognizedActionId(_) => {
+            let name = quoted(&error.to_string()).unwrap_or_else(|| snippet.to_owned());
+            Complaint::new(start, format!("unknown action `{name}`")).hint("the only action is `Action::\"call\"`")
+        }
+        _ => Complaint::new(start, plain(error)).maybe_hint(help(error)),
+    }
+}
+
+fn says_never(warning: &ValidationWarning) -> bool {
+    matches!(warning, ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_))
+}
+
+/// The usual reason is a scope that mixes up a tool and its app.
+fn why_never(text: &str) -> Option<String> {
+    let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    (squeezed.contains("resource==App::") || squeezed.contains("resourceisApp"))
+        .then(|| "the resource is a tool: write `resource in App::\"…\"` for all tools of an app".to_owned())
+}
+
+/// What Cedar says, without the name it gave the rule.
+fn plain(error: &(impl std::fmt::Display + ?Sized)) -> String {
+    let said = error.to_string();
+    let said = said.strip_prefix("for policy `policy0`, ").unwrap_or(&said);
+    said.trim_end_matches('.').to_owned()
+}
+
+fn quoted(said: &str) -> Option<String> {
+    said.rsplit('`').nth(1).map(str::to_owned)
+}
+
+fn help(error: &(impl Diagnostic + ?Sized)) -> Option<String> {
+    error.help().map(|help| help.to_string())
+}
+
+fn offset(error: &(impl Diagnostic + ?Sized)) -> usize {
+    error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset()).unwrap_or_default()
+}
+
+fn labelled<'a>(error: &(impl Diagnostic + ?Sized), text: &'a str) -> (usize, &'a str) {
+    let span = error.labels().and_then(|mut labels| labels.next()).map(|label| (label.offset(), label.len()));
+    let (start, length) = span.unwrap_or((0, text.len()));
+    match text.get(start..start.saturating_add(length)) {
+        Some(snippet) => (start, snippet),
+        None => (0, text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

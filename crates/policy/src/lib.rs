@@ -1,0 +1,29 @@
+//! Rule files in, a checked and hashed bundle out, behind [`model::Rules`]. This crate alone names Cedar.
+//!
+//! # In scope
+//! The schema, the baseline, annotations, validation with positions and hints, evaluation of one layer.
+//!
+//! # Out of scope
+//! Which hit wins (`decide`), reading files, secrets, anything that has an effect.
+//!
+//! # Invariants
+//! * A rule that cannot be evaluated is a fault of the evaluation, never silence: Cedar alone would skip it.
+//! * A rule that can never match does not load.
+//! * A rule's id is its own: it never depends on other rules or on the order of files.
+//! * The same bundle and the same facts give the same evaluation, bit for bit.
+
+mod error;
+mod source;
+mod vocabulary;
+mod annotations;
+mod lint;
+mod compile;
+mod request;
+mod index;
+mod bundle;
+
+pub use bundle::Bundle;
+pub use compile::baseline;
+pub use error::PolicyError;
+pub use source::RuleFile;
+pub use vocabulary::schema;

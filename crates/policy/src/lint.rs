@@ -1,0 +1,136 @@
+//! Mistakes that Cedar's validator lets through: words no attribute ever has, ids that no app can have, questions about
+//! people of whom only the identity is known.
+
+use cedar_policy::Policy;
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
+use model::{AgentId, AppId, HumanId, IdError, ToolName};
+
+use crate::error::Complaint;
+use crate::vocabulary::{attribute_hint, did_you_mean, is_attribute, listed, values_of};
+
+/// Looks at one rule whose text is `text`.
+pub(crate) fn lint(policy: &Policy, text: &str, complaints: &mut Vec<Complaint>) {
+    for literal in policy.entity_literals() {
+        identity(&literal.type_name().to_string(), literal.id().unescaped(), text, complaints);
+    }
+    let Ok(tree) = policy.to_pst() else {
+        complaints.push(Complaint::new(0, "this rule cannot be read"));
+        return;
+    };
+    let mut waiting: Vec<&Expr> = Vec::new();
+    for clause in tree.body().clauses() {
+        match clause {
+            Clause::When(condition) | Clause::Unless(condition) => waiting.push(condition),
+        }
+    }
+    while let Some(expression) = waiting.pop() {
+        look(expression, text, complaints);
+        children(expression, &mut waiting);
+    }
+}
+
+/// Splits the id of a `Tool` entity: the app's id, a slash, the tool's name.
+pub(crate) fn app_of_tool(id: &str) -> Option<(&str, &str)> {
+    id.split_once('/')
+}
+
+fn look(expression: &Expr, text: &str, complaints: &mut Vec<Complaint>) {
+    match expression {
+        Expr::BinaryOp { op: BinaryOp::Eq | BinaryOp::NotEq, left, right } => {
+            compared(left, right, text, complaints);
+            compared(right, left, text, complaints);
+        }
+        Expr::BinaryOp { op: BinaryOp::Contains, left, right } => {
+            if let Expr::Set(members) = left.as_ref() {
+                for member in members {
+                    compared(right, member, text, complaints);
+                }
+            }
+        }
+        Expr::GetAttr { expr, attr } => only_identity(expr, attr, text, complaints),
+        Expr::HasAttr { expr, attrs } => {
+            only_identity(expr, attrs.first(), text, complaints);
+            for attribute in attrs {
+                if !is_attribute(attribute) {
+                    complaints.push(
+                        Complaint::new(last_place(attribute, text), format!("unknown attribute `{attribute}`"))
+                            .maybe_hint(attribute_hint(attribute)),
+                    );
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn compared(side: &Expr, other: &Expr, text: &str, complaints: &mut Vec<Complaint>) {
+    let (Expr::GetAttr { attr, .. }, Expr::Literal(Literal::String(word))) = (side, other) else { return };
+    let Some(values) = values_of(attr) else { return };
+    if values.contains(&word.as_str()) {
+        return;
+    }
+    let hint = did_you_mean(word, values.iter().copied()).unwrap_or_else(|| format!("it is {}", listed(&values)));
+    complaints.push(
+        Complaint::new(last_place(&format!("\"{word}\""), text), format!("`{attr}` is never `{word}`")).hint(hint),
+    );
+}
+
+fn only_identity(of: &Expr, attribute: &str, text: &str, complaints: &mut Vec<Complaint>) {
+    let Expr::GetAttr { attr: person, .. } = of else { return };
+    if matches!(person.as_str(), "owner" | "manager") {
+        complaints.push(
+            Complaint::new(
+                last_place(attribute, text),
+                format!("of `{person}` only the identity is known here, not `{attribute}`"),
+            )
+            .hint(format!("compare it with a human: `{person} == context.human`")),
+        );
+    }
+}
+
+fn identity(kind: &str, id: &str, text: &str, complaints: &mut Vec<Complaint>) {
+    let parsed: Result<(), IdError> = match kind {
+        "Agent" => AgentId::parse(id).map(drop),
+        "App" => AppId::parse(id).map(drop),
+        "Human" => HumanId::parse(id).map(drop),
+        "Tool" => match app_of_tool(id) {
+            Some((app, tool)) => AppId::parse(app).and_then(|_| ToolName::parse(tool)).map(drop),
+            None => {
+                complaints.push(
+                    Complaint::new(last_place(&format!("\"{id}\""), text), format!("`Tool::\"{id}\"` names no app"))
+                        .hint(format!("write `Tool::\"app/{id}\"` with the id of its app")),
+                );
+                return;
+            }
+        },
+        _ => return,
+    };
+    if let Err(error) = parsed {
+        complaints.push(Complaint::new(last_place(&format!("\"{id}\""), text), error.to_string()));
+    }
+}
+
+/// The syntax tree has no places. The last one is nearest: annotations come first and may say the same word.
+fn last_place(word: &str, text: &str) -> usize {
+    text.rfind(word).unwrap_or_default()
+}
+
+fn children<'a>(expression: &'a Expr, into: &mut Vec<&'a Expr>) {
+    match expression {
+        Expr::UnaryOp { expr, .. }
+        | Expr::GetAttr { expr, .. }
+        | Expr::HasAttr { expr, .. }
+        | Expr::Like { expr, .. } => into.push(expr),
+        Expr::BinaryOp { left, right, .. } => into.extend([left.as_ref(), right.as_ref()]),
+        Expr::Is { expr, in_expr, .. } => {
+            into.push(expr);
+            into.extend(in_expr.as_deref());
+        }
+        Expr::IfThenElse { cond, then_expr, else_expr } => {
+            into.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]);
+        }
+        Expr::Set(members) => into.extend(members.iter().map(AsRef::as_ref)),
+        Expr::Record(fields) => into.extend(fields.values().map(AsRef::as_ref)),
+        _ => {}
+    }
+}

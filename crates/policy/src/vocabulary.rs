@@ -1,0 +1,119 @@
+//! The words a rule may use, and the nearest right one for a wrong one.
+
+use model::{Class, ClassSource, DataClassification, Risk, ToolStatus};
+
+/// The Cedar schema in force.
+pub fn schema() -> &'static str {
+    SCHEMA
+}
+
+/// The schema as the check of unguarded reads sees it: a fact that may be unknown is taken for known, because reading it
+/// unguarded is a question to the facts (answered by a deferral), not a mistake of the rule.
+pub(crate) fn schema_with_everything_known() -> String {
+    SCHEMA.replace("?:", ":")
+}
+
+/// The values of an attribute that takes one of a few words.
+pub(crate) fn values_of(attribute: &str) -> Option<Vec<&'static str>> {
+    Some(match attribute {
+        "class" => Class::ALL.iter().map(|class| class.as_str()).collect(),
+        "class_source" => {
+            [ClassSource::Profile, ClassSource::Pin, ClassSource::Unreviewed].iter().map(|s| s.as_str()).collect()
+        }
+        "risk" => [Risk::Low, Risk::Medium, Risk::High].iter().map(|risk| risk.as_str()).collect(),
+        "data" => [
+            DataClassification::Public,
+            DataClassification::Internal,
+            DataClassification::Confidential,
+            DataClassification::Restricted,
+        ]
+        .iter()
+        .map(|data| data.as_str())
+        .collect(),
+        "status" => {
+            [ToolStatus::Unreviewed, ToolStatus::Pinned, ToolStatus::Quarantined, ToolStatus::Unknown]
+                .iter()
+                .map(|status| status.as_str())
+                .collect()
+        }
+        _ => return None,
+    })
+}
+
+/// Whether any entity or the context has an attribute of this name.
+pub(crate) fn is_attribute(name: &str) -> bool {
+    PATHS.iter().any(|path| last(path) == name)
+}
+
+/// Where an attribute of this name is, or the nearest name.
+pub(crate) fn attribute_hint(name: &str) -> Option<String> {
+    let places: Vec<&str> = PATHS.iter().copied().filter(|path| last(path) == name).collect();
+    if !places.is_empty() {
+        return Some(format!("did you mean {}?", listed(&places)));
+    }
+    did_you_mean(name, PATHS.iter().map(|path| last(path)))
+}
+
+/// `did you mean …?` with the nearest word, if one is near.
+pub(crate) fn did_you_mean<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<String> {
+    let far = word.chars().count() / 3 + 1;
+    words
+        .map(|right| (strsim::damerau_levenshtein(&word.to_lowercase(), &right.to_lowercase()), right))
+        .filter(|(distance, _)| *distance <= far)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, right)| format!("did you mean `{right}`?"))
+}
+
+/// `` `a`, `b` or `c` ``.
+pub(crate) fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// Every attribute of the schema, as a rule reaches it.
+pub(crate) const PATHS: &[&str] = &[
+    "context.access",
+    "context.all_stopped",
+    "context.class",
+    "context.human",
+    "context.human.active",
+    "context.human.department",
+    "context.human.id",
+    "context.human.manager",
+    "context.human.name",
+    "context.human.role",
+    "context.human.seniority",
+    "context.now",
+    "context.task",
+    "principal.active",
+    "principal.id",
+    "principal.name",
+    "principal.owner",
+    "resource.app",
+    "resource.app.category",
+    "resource.app.data",
+    "resource.app.id",
+    "resource.app.name",
+    "resource.app.owners",
+    "resource.app.risk",
+    "resource.app.stopped",
+    "resource.class",
+    "resource.class_source",
+    "resource.name",
+    "resource.status",
+];
+
+/// The entity types of the schema.
+pub(crate) const TYPES: &[&str] = &["Agent", "App", "Human", "Tool"];
+
+const SCHEMA: &str = include_str!("../schema.cedarschema");
+
+#[cfg(test)]
+mod tests;
