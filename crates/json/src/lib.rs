@@ -1,0 +1,26 @@
+//! Untrusted JSON, read in one pass: what is decided on is byte for byte what is forwarded.
+//!
+//! # In scope
+//! RFC 8259 with every check a gateway needs, exact spans, unescaped keys and strings, RFC 8785 (JCS), and replacing
+//! spans in place.
+//!
+//! # Out of scope
+//! Mapping JSON to types, numbers beyond their bytes (except in JCS), lenient dialects.
+//!
+//! # Invariants
+//! * What is accepted is valid UTF-8, at most `JSON_DEPTH_MAX` deep, and no object has two keys that mean the same text
+//!   or more than `JSON_KEYS_MAX` of them: every other reader sees the same document.
+//! * Nothing here recurses without a bound; no input stops the process.
+//! * Outside the spans that are edited, not a byte changes.
+
+pub mod canonical;
+pub mod document;
+pub mod edit;
+pub mod error;
+mod parser;
+mod text;
+
+pub use canonical::{canonical, write_string};
+pub use document::{Document, Entries, Items, Kind, Value};
+pub use edit::splice;
+pub use error::{JsonError, Problem};
