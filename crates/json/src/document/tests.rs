@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests may stop at once")]
-
 use crate::{Document, Kind, Value};
 use proptest::prelude::*;
 

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests may stop at once")]
-
 use crate::{Document, Problem};
 use model::limits::{JSON_DEPTH_MAX, JSON_KEYS_MAX};
 
