@@ -1,0 +1,85 @@
+//! The workspace's own commands: `cargo xtask COMMAND`.
+//!
+//! # In scope
+//! What a person or CI runs on a fresh clone: prepare the machine, test everything, check the house rules.
+//!
+//! # Out of scope
+//! Anything the product needs at run time.
+//!
+//! # Invariants
+//! * `setup` can be run any number of times and downloads only what is pinned.
+//! * A check that did not run is a failure or says so; none is skipped silently.
+
+mod later;
+mod run;
+mod setup;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["setup"] => setup::setup(&run::workspace_root()).map(|()| true),
+        ["test"] => test::test(&run::workspace_root()),
+        ["tidy", options @ ..] => match tidy_options(options) {
+            Ok(options) => tidy::tidy(&options),
+            Err(complaint) => return usage(&complaint),
+        },
+        ["bench", rest @ ..] => later::bench(rest),
+        ["soak", rest @ ..] => later::soak(rest),
+        ["help" | "--help" | "-h"] => {
+            eprint!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [] => return usage("a command is missing"),
+        [other, ..] => return usage(&format!("`{}` is no such command, or takes no such arguments", other)),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn tidy_options(words: &[&str]) -> Result<tidy::Options, String> {
+    let mut options = tidy::Options { root: run::workspace_root(), binary: None, write: false };
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        match *word {
+            "--write" => options.write = true,
+            "--root" => options.root = value(word, rest.next())?,
+            "--binary" => options.binary = Some(value(word, rest.next())?),
+            other => return Err(format!("`{other}` is not an option of tidy")),
+        }
+    }
+    Ok(options)
+}
+
+fn value(option: &str, word: Option<&&str>) -> Result<PathBuf, String> {
+    word.map(PathBuf::from).ok_or_else(|| format!("`{option}` needs a value"))
+}
+
+fn usage(complaint: &str) -> ExitCode {
+    eprintln!("error: {complaint}");
+    eprint!("{USAGE}");
+    ExitCode::from(64)
+}
+
+const USAGE: &str = "\
+cargo xtask test                 everything CI runs
+
+  setup                          install what the tests need, pinned; quick when nothing changed
+  test                           setup, format, lints, build, tidy, all tests
+  tidy [--root DIR]              the house rules: edges, call sites, headings, words, licences
+       [--binary FILE]           the countersign binary that generated text is compared with
+       [--write]                 bring generated text up to date instead of failing
+  bench mcp                      measure the MCP path
+  soak kills                     kill the gateway again and again and compare what happened with the trace
+";

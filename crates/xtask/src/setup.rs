@@ -1,0 +1,119 @@
+//! `cargo xtask setup`: what the tests need beyond a Rust toolchain, pinned.
+//!
+//! Real MCP clients and servers by others come from npm and PyPI through their ordinary clients, into `tests/node` and
+//! `target/test-venv`. Every download is named in a committed file; a stamp of those files makes a second run quick.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{answers, capture, program, run};
+
+/// Installs what is missing. Doing it twice changes nothing.
+pub(crate) fn setup(root: &Path) -> Result<()> {
+    let stamp = root.join(STAMP);
+    let pins = pins(root)?;
+    let fresh = std::fs::read_to_string(&stamp).is_ok_and(|before| before == pins);
+    if fresh && PRODUCTS.iter().all(|product| root.join(product).exists()) && tools_missing().is_empty() {
+        eprintln!("setup: nothing to do");
+        return Ok(());
+    }
+    debian_packages(root)?;
+    test_runner(root)?;
+    node_packages(root)?;
+    python_packages(root)?;
+    std::fs::write(&stamp, pins).with_context(|| format!("could not write {}", stamp.display()))
+}
+
+/// All that decides what is installed, as one text.
+fn pins(root: &Path) -> Result<String> {
+    let mut pins = format!("nextest {NEXTEST_VERSION}\n");
+    for file in PIN_FILES {
+        let text = std::fs::read_to_string(root.join(file)).with_context(|| format!("could not read {file}"))?;
+        pins.push_str(&format!("== {file}\n{text}"));
+    }
+    Ok(pins)
+}
+
+/// The Debian packages of the tools that do not answer.
+fn tools_missing() -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    for tool in TOOLS {
+        if !answers(tool.program, tool.arguments) {
+            packages.push(tool.package);
+        }
+    }
+    packages
+}
+
+fn debian_packages(root: &Path) -> Result<()> {
+    let packages = tools_missing();
+    if packages.is_empty() {
+        return node_is_new_enough(root);
+    }
+    eprintln!("setup: Debian packages {}", packages.join(" "));
+    run(&mut program("apt-get", &["update", "-q"], root))?;
+    let mut arguments = vec!["install", "-y", "-q", "--no-install-recommends"];
+    arguments.extend(packages);
+    run(&mut program("apt-get", &arguments, root))?;
+    node_is_new_enough(root)
+}
+
+fn node_is_new_enough(root: &Path) -> Result<()> {
+    let version = capture(&mut program("node", &["--version"], root))?;
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < NODE_MAJOR_MIN) {
+        bail!("node is `{}`, the SDKs need {NODE_MAJOR_MIN} or later\nhint: put a newer node on PATH", version.trim());
+    }
+    Ok(())
+}
+
+fn test_runner(root: &Path) -> Result<()> {
+    if answers("cargo", &["nextest", "--version"]) {
+        return Ok(());
+    }
+    eprintln!("setup: cargo-nextest {NEXTEST_VERSION}");
+    run(&mut program("cargo", &["install", "--locked", "cargo-nextest", "--version", NEXTEST_VERSION], root))
+}
+
+fn node_packages(root: &Path) -> Result<()> {
+    eprintln!("setup: npm packages in {NODE}");
+    let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    run(&mut program("npm", &arguments, &root.join(NODE)))
+}
+
+fn python_packages(root: &Path) -> Result<()> {
+    eprintln!("setup: Python packages in {VENV}");
+    let python = root.join(VENV).join("bin/python");
+    if !python.exists() {
+        run(&mut program("python3", &["-m", "venv", VENV], root))?;
+    }
+    // Everything is pinned, so nothing may be resolved; `pip check` says whether the pins fit together.
+    let python = python.to_string_lossy().into_owned();
+    let quiet = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"];
+    let install = [&quiet[..], &["install", "--no-deps", "-r", REQUIREMENTS]].concat();
+    run(&mut program(&python, &install, root))?;
+    run(&mut program(&python, &[&quiet[..], &["check"]].concat(), root))
+}
+
+struct Tool {
+    program: &'static str,
+    arguments: &'static [&'static str],
+    package: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool { program: "strace", arguments: &["--version"], package: "strace" },
+    Tool { program: "node", arguments: &["--version"], package: "nodejs" },
+    Tool { program: "npm", arguments: &["--version"], package: "npm" },
+    Tool { program: "python3", arguments: &["-c", "import ensurepip, venv"], package: "python3-venv" },
+];
+
+const NODE: &str = "tests/node";
+const VENV: &str = "target/test-venv";
+const REQUIREMENTS: &str = "tests/python/requirements.txt";
+const STAMP: &str = "target/setup.stamp";
+const PIN_FILES: &[&str] = &["tests/node/package.json", "tests/node/package-lock.json", REQUIREMENTS];
+const PRODUCTS: &[&str] = &["tests/node/node_modules/@modelcontextprotocol/client", "target/test-venv/bin/python"];
+const NEXTEST_VERSION: &str = "0.9.143";
+const NODE_MAJOR_MIN: u32 = 20;

@@ -1,0 +1,35 @@
+//! `cargo xtask test`: what CI runs, and nothing that only CI runs.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::run::{Steps, program, run, run_keeping_the_end};
+use crate::{setup, tidy};
+
+/// Everything, in the order in which a mistake is cheapest to find. Says whether all of it passed.
+pub(crate) fn test(root: &Path) -> Result<bool> {
+    let mut steps = Steps::new();
+    let mut closing = String::from("the tests did not run");
+    if steps.step("setup", || setup::setup(root).map(|()| true)) {
+        steps.step("format", || cargo(root, &["fmt", "--all", "--check"]));
+        steps.step("lints", || {
+            cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+        });
+        steps.step("build", || cargo(root, &["build", "--workspace", "--bins", "--locked"]));
+        steps.step("tidy", || tidy::tidy(&tidy::Options { root: root.to_owned(), binary: None, write: false }));
+        steps.step("tests", || {
+            let arguments = ["nextest", "run", "--workspace", "--locked", "--profile", "ci"];
+            let (passed, end) = run_keeping_the_end(&mut program("cargo", &arguments, root), "Summary [")?;
+            closing = end;
+            Ok(passed)
+        });
+    }
+    eprint!("\n{}", steps.table());
+    eprintln!("{closing}");
+    Ok(steps.passed())
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<bool> {
+    run(&mut program("cargo", arguments, root)).map(|()| true)
+}

@@ -1,0 +1,104 @@
+//! Each crate's own house: lints, headings, sizes.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+
+use super::Report;
+use super::tree::{Package, RustFile, Tree};
+
+pub(super) fn check(tree: &Tree, report: &mut Report) -> Result<()> {
+    for package in &tree.packages {
+        lints(tree, package, report)?;
+        headings(tree, package, report)?;
+    }
+    sizes(tree, report);
+    Ok(())
+}
+
+fn lints(tree: &Tree, package: &Package, report: &mut Report) -> Result<()> {
+    let text = std::fs::read_to_string(&package.manifest)
+        .with_context(|| format!("could not read {}", package.manifest.display()))?;
+    let manifest: toml::Table =
+        toml::from_str(&text).with_context(|| format!("{} is not TOML", package.manifest.display()))?;
+    let inherited = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
+    if inherited != Some(true) {
+        let sentence = "the workspace's lints do not apply here";
+        report.fault("lints", tree.shown(&package.manifest), sentence, "add `[lints]` with `workspace = true`");
+    }
+    Ok(())
+}
+
+fn headings(tree: &Tree, package: &Package, report: &mut Report) -> Result<()> {
+    let Some(library) = &package.library else { return Ok(()) };
+    let text = std::fs::read_to_string(library).with_context(|| format!("could not read {}", library.display()))?;
+    let docs: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    for heading in HEADINGS {
+        if !docs.contains(heading) {
+            let sentence = format!("the crate's documentation lacks `{heading}`");
+            report.fault(
+                "headings",
+                tree.shown(library),
+                sentence,
+                "say what the crate is for, what not, and what always holds",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn sizes(tree: &Tree, report: &mut Report) {
+    let mut crates: BTreeMap<String, usize> = BTreeMap::new();
+    for file in &tree.rust {
+        let lines = file.lines.iter().filter(|line| !line.test).count();
+        if let Some(name) = crate_of(file) {
+            *crates.entry(name).or_default() += file.lines.len();
+        }
+        if lines > FILE_LINES_MAX {
+            report.note(format!("long file: {} has {lines} lines without tests", file.path.display()));
+        }
+        functions(file, report);
+    }
+    for (name, lines) in crates.iter().filter(|(_, lines)| **lines > CRATE_LINES_MAX) {
+        report.note(format!("large crate: {name} has {lines} lines"));
+    }
+}
+
+pub(super) fn crate_of(file: &RustFile) -> Option<String> {
+    let mut parts = file.path.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+    (parts.next().as_deref() == Some("crates")).then(|| parts.next()).flatten()
+}
+
+/// Leans on rustfmt: a function ends with a brace at its own indentation.
+fn functions(file: &RustFile, report: &mut Report) {
+    for (index, line) in file.lines.iter().enumerate() {
+        let Some(name) = function_name(&line.code) else { continue };
+        let indentation = indentation(&line.code);
+        let ends = |code: &str| {
+            indentation == self::indentation(code) && (code.trim_start().starts_with('}') || code.ends_with(';'))
+        };
+        let rest = file.lines.iter().skip(index + 1);
+        let length =
+            if line.code.ends_with(['}', ';']) { 1 } else { 2 + rest.take_while(|line| !ends(&line.code)).count() };
+        if length > FUNCTION_LINES_MAX {
+            let place = format!("{}:{}", file.path.display(), index + 1);
+            report.note(format!("long function: {place} `{name}` has {length} lines"));
+        }
+    }
+}
+
+fn indentation(code: &str) -> usize {
+    code.len() - code.trim_start().len()
+}
+
+fn function_name(code: &str) -> Option<&str> {
+    let mut words = code.split_whitespace().skip_while(|word| QUALIFIERS.contains(word) || word.starts_with("pub("));
+    let name = (words.next() == Some("fn")).then(|| words.next()).flatten()?;
+    name.split(['(', '<']).next()
+}
+
+const HEADINGS: &[&str] = &["# In scope", "# Out of scope", "# Invariants"];
+const QUALIFIERS: &[&str] = &["pub", "const", "async", "unsafe", "extern"];
+const FILE_LINES_MAX: usize = 600;
+const FUNCTION_LINES_MAX: usize = 70;
+const CRATE_LINES_MAX: usize = 15_000;
