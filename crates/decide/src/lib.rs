@@ -16,5 +16,5 @@ mod permit;
 mod port;
 
 pub use decide::{Decision, decide};
-pub use permit::{Permit, PermitRefused, SpawnPermit};
-pub use port::{Answer, AnswerKind, Credentials, Outgoing, Scrub, Upstream, UpstreamFuture};
+pub use permit::{LinkPermit, Permit, PermitRefused};
+pub use port::{Answer, AnswerKind, Credentials, Left, Outgoing, Scrub, SendFault, Upstream, UpstreamFuture};

@@ -11,9 +11,10 @@ pub struct Permit {
     intent_sequence: u64,
 }
 
-/// Lets one child process of an app be started with the app's credential. Its record is durable.
+/// Lets one link to an app be made with the app's credential: a child started, or the app asked what it offers. Its
+/// record is durable.
 #[derive(Debug)]
-pub struct SpawnPermit {
+pub struct LinkPermit {
     app: AppId,
 }
 
@@ -54,13 +55,13 @@ impl Permit {
     }
 }
 
-impl SpawnPermit {
-    /// A permit to start a child of this app, against the durable record of the start.
-    pub fn issue(app: AppId, _started: &Durable) -> Self {
+impl LinkPermit {
+    /// A permit to link to this app, against the durable record of it.
+    pub fn issue(app: AppId, _recorded: &Durable) -> Self {
         Self { app }
     }
 
-    /// The app whose child may start.
+    /// The app that may be linked to.
     pub fn app(&self) -> &AppId {
         &self.app
     }

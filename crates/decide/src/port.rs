@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::HeaderName;
 use model::{AppId, Digest, Fault, Secret};
 
-use crate::{Permit, SpawnPermit};
+use crate::{LinkPermit, Permit};
 
 /// The outgoing half of a wire. `send` spends the permit; nothing else sends.
 pub trait Upstream: Send + Sync {
@@ -17,7 +17,37 @@ pub trait Upstream: Send + Sync {
 }
 
 /// What `send` gives back.
-pub type UpstreamFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
+pub type UpstreamFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, SendFault>> + Send + 'a>>;
+
+/// Why no answer came, and whether the call may have had an effect all the same.
+#[derive(Debug)]
+pub struct SendFault {
+    /// What went wrong.
+    pub fault: Fault,
+    /// Whether anything left before it went wrong.
+    pub left: Left,
+}
+
+/// Whether anything left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: the app has not seen the call.
+    Nothing,
+    /// Some or all of it: the app may have acted.
+    Perhaps,
+}
+
+impl SendFault {
+    /// It went wrong before anything left.
+    pub fn before(fault: Fault) -> Self {
+        Self { fault, left: Left::Nothing }
+    }
+
+    /// It went wrong after something may have left.
+    pub fn after(fault: Fault) -> Self {
+        Self { fault, left: Left::Perhaps }
+    }
+}
 
 /// What leaves. The bytes are those that were decided on.
 #[derive(Debug, Clone)]
@@ -54,8 +84,11 @@ pub enum AnswerKind {
 pub trait Credentials: Send + Sync {
     /// The header to put on this one call, if the app has one. Error: blame `Operator`.
     fn header(&self, permit: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault>;
+    /// The header for what the gateway asks in its own name (what an app offers), if the app has one. Error: blame
+    /// `Operator`.
+    fn own_header(&self, permit: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault>;
     /// The variables to put into a child's environment, besides those the app lists. Error: blame `Operator`.
-    fn environment(&self, permit: &SpawnPermit) -> Result<Vec<(String, Secret<String>)>, Fault>;
+    fn environment(&self, permit: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault>;
     /// Removes every known secret of the app from what it answered.
     fn scrubber(&self, app: &AppId) -> Arc<dyn Scrub>;
 }

@@ -1,0 +1,258 @@
+//! One governed call.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
+use model::{Actor, AppId, Binding, Blame, CallId, Class, Digest, Facts, Fault, ToolFacts, UnixMicros, Verdict};
+use trace::{Effect, Intent, Outcome, OutcomeStatus};
+
+use crate::engine::{Engine, Shared};
+use crate::refusal::Refusal;
+
+/// A call as a wire understood it.
+pub struct CallRequest {
+    /// Who acts.
+    pub actor: Actor,
+    /// On which app.
+    pub app: AppId,
+    /// With which tool, as far as we know it.
+    pub tool: ToolFacts,
+    /// The argument object, exactly as it came and as it will leave.
+    pub arguments: Option<Bytes>,
+    /// W3C `traceparent`, passed on.
+    pub traceparent: Option<String>,
+    /// The outgoing half that reaches the app.
+    pub upstream: Arc<dyn Upstream>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Closed {
+    /// The app answered.
+    Answered {
+        /// The call.
+        call: CallId,
+        /// Its answer, cleaned of secrets.
+        answer: Answer,
+    },
+    /// The decision stopped it. Nothing was executed.
+    Refused(Refusal),
+    /// Something broke.
+    Failed {
+        /// The call, where it got that far.
+        call: Option<CallId>,
+        /// What broke.
+        fault: Fault,
+        /// True where the app may have acted all the same.
+        perhaps_executed: bool,
+    },
+}
+
+impl Engine {
+    /// Takes one call from request to closed record. Once the intent is written the rest happens even if the caller
+    /// goes away: dropping this future does not lose the outcome.
+    pub async fn call(&self, request: CallRequest) -> Closed {
+        let shared = Arc::clone(&self.shared);
+        let facts = match self.facts(&request.actor, &request.app, request.tool.clone()) {
+            Ok(facts) => facts,
+            Err(fault) => return not_executed(None, fault),
+        };
+        let call = match self.new_call() {
+            Ok(call) => call,
+            Err(fault) => return not_executed(None, fault),
+        };
+        let decision = decide(self.shared.rules.load().as_ref().as_ref(), &facts);
+        let running = self.shared.running.spawn(async move { run(&shared, call, request, facts, decision).await });
+        match running.await {
+            Ok(closed) => closed,
+            Err(error) => Closed::Failed {
+                call: None,
+                fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call")
+                    .because(error),
+                perhaps_executed: true,
+            },
+        }
+    }
+}
+
+async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, decision: Decision) -> Closed {
+    let digest = digest_of(request.arguments.as_deref().unwrap_or_default());
+    let intent = match intent(&call, &request, digest, &facts, &decision) {
+        Ok(intent) => intent,
+        Err(fault) => return not_executed(Some(call), fault),
+    };
+    let durable = match shared.parts.journal.intent(intent).await {
+        Ok(durable) => durable,
+        Err(error) => return not_executed(Some(call), Fault::from(error)),
+    };
+    if !decision.verdict().runs() {
+        return Closed::Refused(refusal(call, &facts, &decision));
+    }
+    if decision.verdict() == Verdict::Redact {
+        // No mask can be made yet: rather nothing than something unmasked.
+        let fault = Fault::new(Blame::Bug, "bug.no_mask", "a rule asks for redaction, which this version cannot do");
+        return close(shared, call, &request.app, facts.tool.class, facts.now, Err(SendFault::before(fault))).await;
+    }
+    let binding =
+        Binding { call: call.clone(), app: request.app.clone(), tool: request.tool.name.clone(), arguments: digest };
+    let permit = match Permit::issue(&decision, binding, durable) {
+        Ok(permit) => permit,
+        Err(error) => {
+            let fault = Fault::new(Blame::Bug, "bug.permit", "the gateway refused itself a permit").because(error);
+            return not_executed(Some(call), fault);
+        }
+    };
+    let sent_at = shared.parts.clock.now();
+    let outgoing = Outgoing { arguments: request.arguments.clone(), digest, traceparent: request.traceparent.clone() };
+    let sent = request.upstream.send(permit, outgoing);
+    let answer = match tokio::time::timeout(shared.parts.limits.call_time_max, sent).await {
+        Ok(answer) => answer,
+        Err(_) => Err(SendFault::after(too_slow(shared, &facts))),
+    };
+    close(shared, call, &request.app, facts.tool.class, sent_at, answer).await
+}
+
+/// Cleans the answer, writes the outcome, and gives the call back.
+async fn close(
+    shared: &Shared,
+    call: CallId,
+    app: &AppId,
+    class: Class,
+    sent_at: UnixMicros,
+    answer: Result<Answer, SendFault>,
+) -> Closed {
+    let (mut answer, fault) = match answer {
+        Ok(answer) => (Some(answer), None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let mut scrubbed = 0;
+    if let Some(answer) = &mut answer
+        && let Some((clean, places)) = shared.parts.credentials.scrubber(app).scrub(&answer.body)
+    {
+        answer.body = Bytes::from(clean);
+        scrubbed = u32::try_from(places).unwrap_or(u32::MAX);
+    }
+    let now = shared.parts.clock.now();
+    let outcome = Outcome {
+        call: call.clone(),
+        at: now,
+        effect: effect(answer.as_ref(), fault.as_ref()),
+        status: status(answer.as_ref()),
+        code: fault.as_ref().map(|fault| fault.fault.code().to_owned()),
+        answer_digest: answer.as_ref().map(|answer| digest_of(&answer.body)),
+        answer_bytes: answer.as_ref().map_or(0, |answer| answer.body.len() as u64),
+        scrubbed,
+        took_us: now.since(sent_at),
+    };
+    // The effect of anything but a read is on disk before the agent may build on it.
+    let written = if class == Class::Read {
+        shared.parts.journal.outcome_later(outcome)
+    } else {
+        shared.parts.journal.outcome(outcome).await.map(|_| ())
+    };
+    if let Err(error) = written {
+        tracing::error!(call = %call, %error, "the outcome of a call could not be recorded; the next start marks it unknown");
+    }
+    match (answer, fault) {
+        (Some(answer), _) => Closed::Answered { call, answer },
+        (None, Some(SendFault { fault, left })) => {
+            Closed::Failed { call: Some(call), fault, perhaps_executed: left == Left::Perhaps }
+        }
+        (None, None) => {
+            not_executed(Some(call), Fault::new(Blame::Bug, "bug.no_answer", "a call ended without an end"))
+        }
+    }
+}
+
+fn intent(
+    call: &CallId,
+    request: &CallRequest,
+    arguments_digest: Digest,
+    facts: &Facts,
+    decision: &Decision,
+) -> Result<Intent, Fault> {
+    let written = serde_json::to_vec(facts).map_err(|error| {
+        Fault::new(Blame::Bug, "bug.facts", "the facts of a call could not be written").because(error)
+    })?;
+    Ok(Intent {
+        call: call.clone(),
+        at: facts.now,
+        method: facts.method,
+        agent: facts.agent.id.clone(),
+        human: facts.human.id.clone(),
+        task: facts.task.clone(),
+        token_id: Arc::clone(&request.actor.token_id),
+        app: facts.app.id.clone(),
+        tool: facts.tool.name.clone(),
+        class: facts.tool.class,
+        class_source: facts.tool.class_source,
+        definition: facts.tool.definition,
+        verdict: decision.verdict(),
+        reasons: decision.reasons().to_vec(),
+        bundle: decision.bundle(),
+        arguments: request.arguments.clone(),
+        arguments_digest,
+        facts: Bytes::from(written),
+    })
+}
+
+fn refusal(call: CallId, facts: &Facts, decision: &Decision) -> Refusal {
+    let mut approvers: Vec<String> = Vec::new();
+    for written in decision.reasons().iter().flat_map(|reason| &reason.approvers) {
+        let said = match written.as_str() {
+            "owner-of-app" => match facts.app.owners.as_slice() {
+                [] => format!("an owner of {} (none is named)", facts.app.name),
+                owners => owners.iter().map(|owner| owner.as_str()).collect::<Vec<_>>().join(" or "),
+            },
+            other => other.to_owned(),
+        };
+        if !approvers.contains(&said) {
+            approvers.push(said);
+        }
+    }
+    Refusal {
+        call,
+        verdict: decision.verdict(),
+        app: facts.app.name.clone(),
+        tool: format!("{}__{}", facts.app.id, facts.tool.name),
+        reasons: decision.reasons().to_vec(),
+        approvers,
+    }
+}
+
+fn effect(answer: Option<&Answer>, fault: Option<&SendFault>) -> Effect {
+    match (answer.map(|answer| answer.kind), fault.map(|fault| fault.left)) {
+        (Some(AnswerKind::Result | AnswerKind::ToolError), _) => Effect::Executed,
+        (None, Some(Left::Nothing)) => Effect::NotExecuted,
+        (Some(AnswerKind::ProtocolError), _) | (None, _) => Effect::Unknown,
+    }
+}
+
+fn status(answer: Option<&Answer>) -> OutcomeStatus {
+    match answer.map(|answer| answer.kind) {
+        Some(AnswerKind::Result) => OutcomeStatus::Answered,
+        Some(AnswerKind::ToolError) => OutcomeStatus::ToolError,
+        Some(AnswerKind::ProtocolError) => OutcomeStatus::ProtocolError,
+        None => OutcomeStatus::Failed,
+    }
+}
+
+fn too_slow(shared: &Shared, facts: &Facts) -> Fault {
+    let seconds = shared.parts.limits.call_time_max.as_secs();
+    Fault::new(Blame::Upstream, "upstream.timeout", format!("{} did not answer within {seconds} s", facts.app.name))
+        .hint("look up what it did before you try again; raise `limits.call_seconds_max` if it needs longer")
+}
+
+fn not_executed(call: Option<CallId>, fault: Fault) -> Closed {
+    Closed::Failed { call, fault, perhaps_executed: false }
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let mut out = [0u8; 32];
+    for (to, from) in out.iter_mut().zip(digest.as_ref()) {
+        *to = *from;
+    }
+    Digest::new(out)
+}

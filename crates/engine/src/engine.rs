@@ -1,0 +1,161 @@
+//! What the engine is made of, and what it answers without a call.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use decide::{Credentials, LinkPermit, decide};
+use model::{
+    Actor, AppId, Blame, CallId, Clock, Directory, DirectorySnapshot, Durable, Facts, Fault, Limits, Method, Rules,
+    ToolFacts, Verdict,
+};
+use tokio_util::task::TaskTracker;
+use trace::{Journal, StateWrite};
+
+/// Takes calls from any wire through one decision. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) parts: Parts,
+    pub(crate) rules: ArcSwap<Box<dyn Rules>>,
+    pub(crate) running: TaskTracker,
+}
+
+/// What an engine is built from.
+pub struct Parts {
+    /// Who there is.
+    pub directory: Arc<dyn Directory>,
+    /// Where records go.
+    pub journal: Journal,
+    /// Where real credentials come from.
+    pub credentials: Arc<dyn Credentials>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+/// A change somebody makes to what is in force: it is a record, and its state is written with the record or not at all.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Who: `os-user:ana`, `signal:hup`, `gateway`.
+    pub by: String,
+    /// What, dotted: `people.offboard`, `rules.load`, `child.start`.
+    pub what: String,
+    /// To whom or what.
+    pub subject: String,
+    /// Anything worth keeping; never a secret.
+    pub detail: serde_json::Value,
+    /// State written in the same transaction.
+    pub state: Vec<StateWrite>,
+}
+
+impl Engine {
+    /// An engine with rules in force.
+    pub fn new(parts: Parts, rules: Box<dyn Rules>) -> Self {
+        let shared = Shared { parts, rules: ArcSwap::from_pointee(rules), running: TaskTracker::new() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Puts other rules in force, from the next decision on.
+    pub fn replace_rules(&self, rules: Box<dyn Rules>) {
+        self.shared.rules.store(Arc::new(rules));
+    }
+
+    /// The bounds in force.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.parts.limits
+    }
+
+    /// The time, as the engine sees it.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.parts.clock
+    }
+
+    /// Who there is, as the engine sees it.
+    pub fn directory(&self) -> Arc<DirectorySnapshot> {
+        self.shared.parts.directory.snapshot()
+    }
+
+    /// Where credentials come from, for the outgoing half of a wire.
+    pub fn credentials(&self) -> &Arc<dyn Credentials> {
+        &self.shared.parts.credentials
+    }
+
+    /// Whether this actor would be denied this tool whatever the arguments: then it is not listed.
+    pub fn hides(&self, actor: &Actor, app: &AppId, tool: ToolFacts) -> bool {
+        match self.facts(actor, app, tool) {
+            Ok(facts) => decide(self.shared.rules.load().as_ref().as_ref(), &facts).verdict() == Verdict::Deny,
+            Err(_) => true,
+        }
+    }
+
+    /// Records a change. Error: nothing was written.
+    pub async fn change(&self, change: Change) -> Result<Durable, Fault> {
+        let record = self.as_record(change)?;
+        self.shared.parts.journal.change(record).await.map_err(Fault::from)
+    }
+
+    /// Records that a link to this app is made (its child starts, or it is asked what it offers), and with that permits the link to hold the app's credential.
+    pub async fn permit_link(&self, app: &AppId, target: &str) -> Result<LinkPermit, Fault> {
+        let started = self
+            .change(Change {
+                by: "gateway".to_owned(),
+                what: "app.link".to_owned(),
+                subject: app.to_string(),
+                detail: serde_json::json!({ "target": target }),
+                state: Vec::new(),
+            })
+            .await?;
+        Ok(LinkPermit::issue(app.clone(), &started))
+    }
+
+    /// Waits until every call that was sent has its outcome, then until everything is on disk. No call may follow.
+    pub async fn drain(&self) {
+        self.shared.running.close();
+        self.shared.running.wait().await;
+        self.shared.parts.journal.close();
+    }
+
+    pub(crate) fn facts(&self, actor: &Actor, app: &AppId, tool: ToolFacts) -> Result<Facts, Fault> {
+        let directory = self.directory();
+        let unknown = |what: &str, id: &str| {
+            Fault::new(Blame::Caller, "caller.unknown_actor", format!("{what} `{id}` is not in the directory"))
+        };
+        let human = directory.humans.get(&actor.human).ok_or_else(|| unknown("the person", actor.human.as_str()))?;
+        let agent = directory.agents.get(&actor.agent).ok_or_else(|| unknown("the agent", actor.agent.as_str()))?;
+        let app = directory.apps.get(app).ok_or_else(|| unknown("the app", app.as_str()))?;
+        Ok(Facts {
+            now: self.shared.parts.clock.now(),
+            method: Method::ToolsCall,
+            agent: Arc::clone(agent),
+            human: Arc::clone(human),
+            task: actor.task.clone(),
+            app: Arc::clone(app),
+            tool,
+            access: app.admits(human),
+            all_stopped: directory.all_stopped,
+        })
+    }
+
+    pub(crate) fn new_call(&self) -> Result<CallId, Fault> {
+        let mut chance = [0u8; 10];
+        aws_lc_rs::rand::fill(&mut chance)
+            .map_err(|_| Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))?;
+        Ok(CallId::new(self.shared.parts.clock.now().millis(), chance))
+    }
+
+    fn as_record(&self, change: Change) -> Result<trace::Change, Fault> {
+        Ok(trace::Change {
+            id: self.new_call()?,
+            at: self.shared.parts.clock.now(),
+            by: change.by,
+            what: change.what,
+            subject: change.subject,
+            detail: change.detail,
+            state: change.state,
+        })
+    }
+}

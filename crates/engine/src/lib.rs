@@ -1,0 +1,20 @@
+//! The order of effects: gather, decide, record, permit, send, observe, close.
+//!
+//! # In scope
+//! One governed call from parsed request to closed record; what is listed to whom; the record of a child's start.
+//!
+//! # Out of scope
+//! Wires and their bytes, rule languages, where secrets come from, how records are stored.
+//!
+//! # Invariants
+//! * Nothing leaves before its intent is durable. A record that cannot be written means nothing leaves.
+//! * A call that was sent gets an outcome even when the caller has gone away.
+//! * Only this crate asks for permits.
+
+mod call;
+mod engine;
+mod refusal;
+
+pub use call::{CallRequest, Closed};
+pub use engine::{Change, Engine, Parts};
+pub use refusal::Refusal;

@@ -1,0 +1,58 @@
+//! What is said of a call that did not run: what happened, whether anything was executed, which rule, what to do now.
+//!
+//! One wording for every wire, terminal and page.
+
+use model::{CallId, Reason, Verdict};
+use serde::Serialize;
+
+/// A call that did not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The call; `countersign why` takes it.
+    pub call: CallId,
+    /// `deny`, `hold` or `defer`.
+    pub verdict: Verdict,
+    /// The app's name, for people.
+    pub app: String,
+    /// What was asked, `app__tool`.
+    pub tool: String,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// The people who could approve, where approval can lift it.
+    pub approvers: Vec<String>,
+}
+
+impl Refusal {
+    /// The sentence for an agent or a person. It always says that nothing was executed.
+    pub fn sentence(&self) -> String {
+        let what = match self.verdict {
+            Verdict::Hold => "Needs approval, nothing was executed",
+            Verdict::Defer => "Not decided, nothing was executed",
+            Verdict::Allow | Verdict::Redact | Verdict::Deny => "Refused, nothing was executed",
+        };
+        let mut text = format!("{what}: {}.", self.tool);
+        for reason in &self.reasons {
+            text.push_str(" Rule: ");
+            text.push_str(&reason.sentence);
+            text.push_str(&format!(" ({}).", reason.source.as_deref().unwrap_or(reason.rule.as_str())));
+        }
+        if self.verdict == Verdict::Hold && !self.approvers.is_empty() {
+            text.push_str(&format!(" Who may approve: {}.", self.approvers.join(", ")));
+        }
+        if let Some(instead) = self.reasons.iter().find_map(|reason| reason.instead.as_deref()) {
+            text.push_str(&format!(" Instead: {instead}."));
+        }
+        text.push_str(&format!(" Do not repeat it unchanged. Decision: {}.", self.call));
+        text
+    }
+
+    /// The stable word for programs: the first reason's rule.
+    pub fn reason_code(&self) -> &str {
+        self.reasons.first().map_or("guard:nothing-permits", |reason| reason.rule.as_str())
+    }
+
+    /// Whether asking a person could help.
+    pub fn requestable(&self) -> bool {
+        self.verdict == Verdict::Hold
+    }
+}

@@ -1,0 +1,123 @@
+//! Who acts: bearer tokens (RFC 6750), and how a client without one learns where to get one (RFC 9728).
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use identity::{Audiences, TokenError, Tokens};
+use model::{Actor, AppId, Clock, Directory};
+
+use crate::body::{Body, json_response};
+
+/// Checks tokens and answers for them.
+pub struct Access {
+    tokens: Arc<Tokens>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    public_url: String,
+}
+
+/// A token that is good, and whether those it names may act right now.
+#[derive(Debug)]
+pub struct Known {
+    /// Who acts.
+    pub actor: Actor,
+    /// Why not, where the person or the agent may not act: the call is refused and recorded, anything else gets 401.
+    pub inactive: Option<String>,
+}
+
+impl Access {
+    /// Tokens for the resource `{public_url}/mcp` and its apps.
+    pub fn new(tokens: Arc<Tokens>, directory: Arc<dyn Directory>, clock: Arc<dyn Clock>, public_url: &str) -> Self {
+        Self { tokens, directory, clock, public_url: public_url.trim_end_matches('/').to_owned() }
+    }
+
+    /// Who acts, on every request anew. Error: the 401 to send.
+    pub fn authenticate(&self, headers: &HeaderMap, app: Option<&AppId>) -> Result<Known, Box<Response<Body>>> {
+        let audiences = Audiences::new(self.resource(None), app.cloned());
+        let known = bearer(headers).and_then(|token| self.tokens.verify(token, &audiences, self.clock.as_ref()));
+        let actor = known.map_err(|error| {
+            let code = (error != TokenError::Missing).then(|| error.oauth_error());
+            Box::new(self.unauthorized(app, code, &error.to_string()))
+        })?;
+        let directory = self.directory.snapshot();
+        let inactive = match (directory.humans.get(&actor.human), directory.agents.get(&actor.agent)) {
+            (None, _) => {
+                return Err(Box::new(self.unauthorized(
+                    app,
+                    Some("invalid_token"),
+                    "the token names a person who is not in the directory",
+                )));
+            }
+            (_, None) => {
+                return Err(Box::new(self.unauthorized(
+                    app,
+                    Some("invalid_token"),
+                    "the token names an agent that is not in the directory",
+                )));
+            }
+            (Some(human), _) if !human.active => {
+                Some(format!("{} has left and delegates nothing any more", human.name))
+            }
+            (_, Some(agent)) if !agent.active => Some(format!("{} is suspended", agent.name)),
+            _ => None,
+        };
+        Ok(Known { actor, inactive })
+    }
+
+    /// The 401 that says where to get a token and, where there was one, what is wrong with it.
+    pub fn unauthorized(&self, app: Option<&AppId>, error: Option<&str>, said: &str) -> Response<Body> {
+        let mut challenge = format!("Bearer resource_metadata=\"{}\"", self.metadata_url(app));
+        if let Some(error) = error {
+            challenge.push_str(&format!(", error=\"{error}\", error_description=\"{}\"", quotable(said)));
+        }
+        let hint = "get a token with `countersign token --agent AGENT --human PERSON`";
+        let body =
+            serde_json::json!({ "error": error.unwrap_or("missing_token"), "error_description": said, "hint": hint });
+        let mut response = json_response(StatusCode::UNAUTHORIZED, body.to_string());
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+
+    /// Protected-resource metadata for `/.well-known/oauth-protected-resource/mcp[/app]`.
+    pub fn resource_metadata(&self, app: Option<&AppId>) -> Response<Body> {
+        let body = serde_json::json!({
+            "resource": self.resource(app),
+            "resource_name": "Countersign",
+            "bearer_methods_supported": ["header"],
+            "resource_documentation": "tokens are issued by `countersign token`",
+        });
+        json_response(StatusCode::OK, body.to_string())
+    }
+
+    fn resource(&self, app: Option<&AppId>) -> String {
+        match app {
+            Some(app) => format!("{}/mcp/{app}", self.public_url),
+            None => format!("{}/mcp", self.public_url),
+        }
+    }
+
+    fn metadata_url(&self, app: Option<&AppId>) -> String {
+        match app {
+            Some(app) => format!("{}/.well-known/oauth-protected-resource/mcp/{app}", self.public_url),
+            None => format!("{}/.well-known/oauth-protected-resource/mcp", self.public_url),
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer …`; two headers are refused rather than guessed at.
+fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let value = all.next().ok_or(TokenError::Missing)?;
+    if all.next().is_some() {
+        return Err(TokenError::Malformed);
+    }
+    let text = value.to_str().map_err(|_| TokenError::Malformed)?;
+    let (scheme, token) = text.split_once(' ').ok_or(TokenError::Malformed)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(TokenError::Malformed) }
+}
+
+fn quotable(text: &str) -> String {
+    text.chars().map(|c| if c == '"' || c == '\\' || !(' '..='~').contains(&c) { '\'' } else { c }).collect()
+}

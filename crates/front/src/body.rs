@@ -1,0 +1,72 @@
+//! Bodies, in and out.
+
+use std::convert::Infallible;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
+use model::{Blame, Fault};
+
+/// What every response carries.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A body of these bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+/// No body.
+pub fn empty() -> Body {
+    full(Bytes::new())
+}
+
+/// A JSON response.
+pub fn json_response(status: StatusCode, bytes: impl Into<Bytes>) -> Response<Body> {
+    typed(status, HeaderValue::from_static("application/json"), bytes)
+}
+
+/// A plain text response.
+pub fn text_response(status: StatusCode, text: impl Into<String>) -> Response<Body> {
+    typed(status, HeaderValue::from_static("text/plain; charset=utf-8"), text.into())
+}
+
+fn typed(status: StatusCode, kind: HeaderValue, bytes: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(full(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Reads a body of at most `bytes_max` bytes. Error: blame `Caller`; too large is `caller.too_large` (413).
+pub async fn read_body(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+    let too_large = || {
+        Fault::new(Blame::Caller, "caller.too_large", format!("the body is larger than {bytes_max} bytes"))
+            .hint("send less, or have the operator raise `limits.body_bytes_max`")
+    };
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Fault::new(Blame::Caller, "caller.broken_body", "the body broke off before its end").because(error)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(rest.len()) + data.len() > bytes_max {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}

@@ -1,0 +1,25 @@
+//! The one table from fault to HTTP status.
+
+use http::StatusCode;
+use model::{Blame, Fault};
+
+/// The HTTP status of a fault.
+pub fn status_of(fault: &Fault) -> StatusCode {
+    match fault.code() {
+        "caller.too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "caller.content_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "caller.accept" => StatusCode::NOT_ACCEPTABLE,
+        "caller.unknown_path" | "caller.unknown_session" => StatusCode::NOT_FOUND,
+        "caller.method" => StatusCode::METHOD_NOT_ALLOWED,
+        "caller.host" => StatusCode::MISDIRECTED_REQUEST,
+        "caller.origin" => StatusCode::FORBIDDEN,
+        "gateway.busy" | "gateway.stopping" => StatusCode::SERVICE_UNAVAILABLE,
+        "upstream.timeout" => StatusCode::GATEWAY_TIMEOUT,
+        _ => match fault.blame() {
+            Blame::Caller => StatusCode::BAD_REQUEST,
+            Blame::Upstream => StatusCode::BAD_GATEWAY,
+            Blame::Rule | Blame::Operator => StatusCode::SERVICE_UNAVAILABLE,
+            Blame::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+        },
+    }
+}

@@ -1,0 +1,80 @@
+//! What one app offers, as it said last.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use json::Document;
+use model::limits::TOOLS_PER_APP_MAX;
+use model::{AppId, ToolName, UnixMicros};
+use profile::ToolDefinition;
+
+use crate::name::joined;
+
+/// The tools of one app, in the app's own order.
+pub struct Catalog {
+    /// When the app said so.
+    pub loaded_at: UnixMicros,
+    /// The tools.
+    pub tools: Vec<Listed>,
+    by_name: HashMap<ToolName, usize>,
+    by_joined: HashMap<String, usize>,
+}
+
+/// One tool as it is listed.
+pub struct Listed {
+    /// What it is.
+    pub definition: ToolDefinition,
+    /// Its name at the endpoint of all apps.
+    pub joined: String,
+    /// The definition with that name in it; every other byte as the app sent it.
+    pub raw_joined: Vec<u8>,
+    /// Whether it declares an `outputSchema`, which a refusal's structure would not match.
+    pub has_output_schema: bool,
+}
+
+impl Catalog {
+    /// Reads what an app offers. A tool that cannot be read is left out, and the log says which.
+    pub fn read(app: &AppId, raw_tools: &[Bytes], loaded_at: UnixMicros) -> Self {
+        let mut catalog = Self { loaded_at, tools: Vec::new(), by_name: HashMap::new(), by_joined: HashMap::new() };
+        if raw_tools.len() > TOOLS_PER_APP_MAX {
+            tracing::warn!(%app, offered = raw_tools.len(), listed = TOOLS_PER_APP_MAX, "an app offers more tools than are listed");
+        }
+        for raw in raw_tools.iter().take(TOOLS_PER_APP_MAX) {
+            match listed(app, raw) {
+                Ok(tool) if catalog.by_name.contains_key(&tool.definition.name) => {
+                    tracing::warn!(%app, tool = %tool.definition.name, "an app offers a tool twice; the second is left out");
+                }
+                Ok(tool) => {
+                    let at = catalog.tools.len();
+                    catalog.by_name.insert(tool.definition.name.clone(), at);
+                    catalog.by_joined.insert(tool.joined.clone(), at);
+                    catalog.tools.push(tool);
+                }
+                Err(error) => tracing::warn!(%app, error, "a tool of an app could not be read and is left out"),
+            }
+        }
+        catalog
+    }
+
+    /// The tool of this name inside the app.
+    pub fn tool(&self, name: &str) -> Option<&Listed> {
+        self.by_name.get(name).and_then(|at| self.tools.get(*at))
+    }
+
+    /// The tool of this joined name.
+    pub fn joined(&self, name: &str) -> Option<&Listed> {
+        self.by_joined.get(name).and_then(|at| self.tools.get(*at))
+    }
+}
+
+fn listed(app: &AppId, raw: &[u8]) -> Result<Listed, String> {
+    let definition = ToolDefinition::parse(raw).map_err(|error| error.to_string())?;
+    let joined = joined(app, &definition.name);
+    let document = Document::parse(raw).map_err(|error| error.to_string())?;
+    let name = document.root().get("name").ok_or("it has no name")?;
+    let mut quoted = Vec::new();
+    json::write_string(&mut quoted, &joined);
+    let raw_joined = json::splice(raw, &[(name.span(), quoted.as_slice())]);
+    let has_output_schema = document.root().get("outputSchema").is_some();
+    Ok(Listed { definition, joined, raw_joined, has_output_schema })
+}

@@ -1,0 +1,366 @@
+//! The incoming half: `/mcp` and `/mcp/{app}` over streamable HTTP, for clients of four revisions.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use engine::Engine;
+use front::{Access, Body, Exchange, Known, Wire, WireFuture, empty, json_response, read_body, status_of};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use json::{Document, Kind, Value};
+use model::limits::BATCH_ENTRIES_MAX;
+use model::{AppId, Blame, Fault};
+
+use crate::envelope::{
+    self, HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, PARSE_ERROR, Request, RpcError,
+    UNSUPPORTED_VERSION,
+};
+use crate::hub::Hub;
+use crate::methods::{Context, Said, initialize};
+use crate::revision::Revision;
+use crate::session::Sessions;
+
+/// The MCP wire.
+pub struct Endpoint {
+    hub: Arc<Hub>,
+    engine: Engine,
+    access: Arc<Access>,
+    sessions: Sessions,
+}
+
+/// One request on its way through.
+struct Arrived<'a> {
+    headers: &'a HeaderMap,
+    body: &'a Bytes,
+    known: &'a Known,
+    endpoint: Option<&'a AppId>,
+}
+
+impl Endpoint {
+    /// The wire over these apps.
+    pub fn new(hub: Arc<Hub>, engine: Engine, access: Arc<Access>) -> Self {
+        Self { hub, engine, access, sessions: Sessions::new() }
+    }
+
+    async fn respond(&self, exchange: Exchange) -> Response<Body> {
+        let (parts, body) = exchange.request.into_parts();
+        let endpoint = match endpoint_of(parts.uri.path()) {
+            Ok(endpoint) => endpoint,
+            Err(fault) => return refuse(&fault),
+        };
+        let known = match self.access.authenticate(&parts.headers, endpoint.as_ref()) {
+            Ok(known) => known,
+            Err(response) => return *response,
+        };
+        if let Some(app) = endpoint.as_ref().filter(|app| !self.hub.has(app)) {
+            let said = format!("there is no app `{app}`");
+            return refuse(
+                &Fault::new(Blame::Caller, "caller.unknown_path", said).hint("`/mcp` lists the tools of all apps"),
+            );
+        }
+        match parts.method {
+            Method::POST => {}
+            Method::DELETE => return self.end_session(&parts.headers, &known, endpoint.as_ref()),
+            _ => return not_allowed(),
+        }
+        if let Err(fault) = check_types(&parts.headers) {
+            return refuse(&fault);
+        }
+        let body = match read_body(body, self.engine.limits().body_bytes_max).await {
+            Ok(body) => body,
+            Err(fault) => return refuse(&fault),
+        };
+        let arrived = Arrived { headers: &parts.headers, body: &body, known: &known, endpoint: endpoint.as_ref() };
+        self.message(&arrived).await
+    }
+
+    async fn message(&self, arrived: &Arrived<'_>) -> Response<Body> {
+        let document = match Document::parse(arrived.body) {
+            Ok(document) => document,
+            Err(error) => {
+                return rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(PARSE_ERROR, error.to_string()));
+            }
+        };
+        if document.root().kind() == Kind::Array {
+            return self.batch(arrived, document.root()).await;
+        }
+        let request = match envelope::read(document.root()) {
+            Ok(Message::Request(request)) => request,
+            Ok(Message::Notification(_)) => return accepted(),
+            Ok(Message::Response) => {
+                let error = RpcError::new(INVALID_REQUEST, "this gateway has asked nothing that could be answered");
+                return rpc_error(StatusCode::BAD_REQUEST, None, &error);
+            }
+            Err((id, error)) => return rpc_error(StatusCode::BAD_REQUEST, id, &error),
+        };
+        if request.method == "initialize" {
+            return self.open_session(arrived, &request);
+        }
+        match self.revision(arrived, &request) {
+            Ok(revision) => {
+                let context = self.context(arrived, revision);
+                let said = context.answer(&request, arrived.body).await;
+                self.send(arrived, revision, &request, said)
+            }
+            Err(response) => *response,
+        }
+    }
+
+    /// Which revision this request is of; its headers agree with its body. Error: the response to send.
+    fn revision(&self, arrived: &Arrived<'_>, request: &Request<'_, '_>) -> Result<Revision, Box<Response<Body>>> {
+        let meta = request.params.and_then(|params| params.get("_meta"));
+        let in_body = meta.and_then(|meta| meta.get(VERSION_KEY)).map(|version| version.as_str().unwrap_or_default());
+        let in_header = text(arrived.headers, "mcp-protocol-version");
+        if in_body.is_none() && in_header != Some(Revision::V20260728.as_str()) {
+            let session = self.session(arrived)?;
+            return Ok(session);
+        }
+        let wrong = |error: RpcError| Box::new(rpc_error(StatusCode::BAD_REQUEST, Some(request.id), &error));
+        let Some(in_body) = in_body else {
+            return Err(wrong(RpcError::new(INVALID_PARAMS, format!("`params._meta` needs `{VERSION_KEY}`"))));
+        };
+        if in_header != Some(in_body.as_ref()) {
+            return Err(wrong(mismatch("MCP-Protocol-Version", in_header, &in_body)));
+        }
+        let Some(revision) = Revision::parse(&in_body).filter(|revision| revision.modern()) else {
+            let mut error =
+                RpcError::new(UNSUPPORTED_VERSION, format!("revision `{in_body}` is not spoken without a handshake"));
+            error.data = Some(serde_json::json!({ "supported": [Revision::V20260728.as_str()], "requested": in_body }));
+            return Err(wrong(error));
+        };
+        if !meta.and_then(|meta| meta.get(CAPABILITIES_KEY)).is_some_and(|value| value.kind() == Kind::Object) {
+            return Err(wrong(RpcError::new(INVALID_PARAMS, format!("`params._meta` needs `{CAPABILITIES_KEY}`"))));
+        }
+        check_headers(arrived.headers, request).map_err(wrong)?;
+        Ok(revision)
+    }
+
+    /// The revision of the legacy session a request belongs to. Error: 400 without one, 404 for one that is not open.
+    fn session(&self, arrived: &Arrived<'_>) -> Result<Revision, Box<Response<Body>>> {
+        let Some(id) = text(arrived.headers, "mcp-session-id") else {
+            let error = RpcError::new(
+                INVALID_REQUEST,
+                "a request needs `Mcp-Session-Id` (from `initialize`), or the `_meta` of revision 2026-07-28",
+            );
+            return Err(Box::new(rpc_error(StatusCode::BAD_REQUEST, None, &error)));
+        };
+        let now = self.engine.clock().now();
+        let Some(session) = self.sessions.find(id, &arrived.known.actor, arrived.endpoint, now) else {
+            let error = RpcError::new(INVALID_REQUEST, "this session is not open: send `initialize` again");
+            return Err(Box::new(rpc_error(StatusCode::NOT_FOUND, None, &error)));
+        };
+        let agreed = session.revision;
+        match text(arrived.headers, "mcp-protocol-version") {
+            None => Ok(agreed),
+            Some(version) if version == agreed.as_str() => Ok(agreed),
+            Some(version) => {
+                let said = format!("the session agreed on revision `{}`, not `{version}`", agreed.as_str());
+                Err(Box::new(rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said))))
+            }
+        }
+    }
+
+    fn open_session(&self, arrived: &Arrived<'_>, request: &Request<'_, '_>) -> Response<Body> {
+        if let Some(inactive) = &arrived.known.inactive {
+            return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), inactive);
+        }
+        let (revision, result) = match initialize(request.params) {
+            Ok(agreed) => agreed,
+            Err(error) => return rpc_error(StatusCode::OK, Some(request.id), &error),
+        };
+        let now = self.engine.clock().now();
+        let opened = self.sessions.open(revision, &arrived.known.actor, arrived.endpoint.cloned(), now);
+        let mut response = json_response(StatusCode::OK, envelope::result(request.id, result.as_bytes()));
+        match opened.and_then(|id| HeaderValue::from_str(&id).ok()) {
+            Some(id) => {
+                response.headers_mut().insert("mcp-session-id", id);
+                response
+            }
+            None => refuse(&Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes")),
+        }
+    }
+
+    fn end_session(&self, headers: &HeaderMap, known: &Known, endpoint: Option<&AppId>) -> Response<Body> {
+        let now = self.engine.clock().now();
+        match text(headers, "mcp-session-id") {
+            Some(id) if self.sessions.find(id, &known.actor, endpoint, now).is_some() => {
+                self.sessions.close(id);
+                let mut response = Response::new(empty());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response
+            }
+            Some(_) => refuse(&Fault::new(Blame::Caller, "caller.unknown_session", "this session is not open")),
+            None => not_allowed(),
+        }
+    }
+
+    /// A batch of 2025-03-26: split, each entry decided on its own, answered together.
+    async fn batch(&self, arrived: &Arrived<'_>, entries: Value<'_, '_>) -> Response<Body> {
+        let invalid = |said: String| rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said));
+        let revision = match self.session(arrived) {
+            Ok(revision) => revision,
+            Err(response) => return *response,
+        };
+        if revision != Revision::V20250326 {
+            return invalid(format!(
+                "batches are of revision 2025-03-26 only, and this session speaks {}",
+                revision.as_str()
+            ));
+        }
+        if entries.len() == 0 || entries.len() > BATCH_ENTRIES_MAX {
+            return invalid(format!("a batch holds 1 to {BATCH_ENTRIES_MAX} messages"));
+        }
+        let mut answers: Vec<Vec<u8>> = Vec::new();
+        for entry in entries.items() {
+            match envelope::read(entry) {
+                Ok(Message::Notification(_) | Message::Response) => {}
+                Err((id, error)) => answers.push(error.response(id)),
+                Ok(Message::Request(request)) if request.method == "initialize" => {
+                    answers.push(
+                        RpcError::new(INVALID_REQUEST, "`initialize` must not be part of a batch")
+                            .response(Some(request.id)),
+                    );
+                }
+                Ok(Message::Request(request)) => {
+                    match self.context(arrived, revision).answer(&request, arrived.body).await {
+                        Said::Response(response) => answers.push(response),
+                        Said::Error(error) => answers.push(error.response(Some(request.id))),
+                        Said::Unauthorized(said) => {
+                            return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said);
+                        }
+                    }
+                }
+            }
+        }
+        if answers.is_empty() {
+            return accepted();
+        }
+        let mut whole = vec![b'['];
+        whole.extend_from_slice(&answers.join(&b","[..]));
+        whole.push(b']');
+        json_response(StatusCode::OK, whole)
+    }
+
+    fn context<'a>(&'a self, arrived: &Arrived<'a>, revision: Revision) -> Context<'a> {
+        Context { hub: &self.hub, engine: &self.engine, known: arrived.known, endpoint: arrived.endpoint, revision }
+    }
+
+    fn send(&self, arrived: &Arrived<'_>, revision: Revision, request: &Request<'_, '_>, said: Said) -> Response<Body> {
+        match said {
+            Said::Response(response) => json_response(StatusCode::OK, response),
+            Said::Error(error) => {
+                let status = match error.code {
+                    METHOD_NOT_FOUND if revision.modern() => StatusCode::NOT_FOUND,
+                    _ => StatusCode::OK,
+                };
+                rpc_error(status, Some(request.id), &error)
+            }
+            Said::Unauthorized(said) => self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said),
+        }
+    }
+}
+
+impl Wire for Endpoint {
+    fn owns(&self, path: &str) -> bool {
+        path == "/mcp" || path.starts_with("/mcp/")
+    }
+
+    fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
+        Box::pin(self.respond(exchange))
+    }
+}
+
+fn endpoint_of(path: &str) -> Result<Option<AppId>, Fault> {
+    match path.strip_prefix("/mcp/") {
+        None | Some("") => Ok(None),
+        Some(app) => AppId::parse(app)
+            .map(Some)
+            .map_err(|error| Fault::new(Blame::Caller, "caller.unknown_path", error.to_string())),
+    }
+}
+
+/// `Mcp-Method` and `Mcp-Name` must say what the body says (2026-07-28).
+fn check_headers(headers: &HeaderMap, request: &Request<'_, '_>) -> Result<(), RpcError> {
+    let method = text(headers, "mcp-method");
+    if method != Some(request.method.as_ref()) {
+        return Err(mismatch("Mcp-Method", method, &request.method));
+    }
+    let key = match request.method.as_ref() {
+        "tools/call" | "prompts/get" => "name",
+        "resources/read" => "uri",
+        _ => return Ok(()),
+    };
+    let in_body = request.params.and_then(|params| params.get(key)).and_then(|name| name.as_str()).unwrap_or_default();
+    let in_header = text(headers, "mcp-name").map(decoded);
+    if in_header.as_deref() != Some(in_body.as_ref()) {
+        return Err(mismatch("Mcp-Name", in_header.as_deref(), &in_body));
+    }
+    Ok(())
+}
+
+fn mismatch(header: &str, said: Option<&str>, in_body: &str) -> RpcError {
+    let said = said.map_or_else(
+        || format!("the header `{header}` is missing"),
+        |said| format!("the header `{header}` says `{said}`"),
+    );
+    RpcError::new(HEADER_MISMATCH, format!("{said}, the body says `{in_body}`"))
+}
+
+/// A header value; text outside ASCII travels as `=?base64?…?=`.
+fn decoded(value: &str) -> String {
+    value
+        .strip_prefix("=?base64?")
+        .and_then(|rest| rest.strip_suffix("?="))
+        .and_then(|coded| STANDARD.decode(coded).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| value.to_owned())
+}
+
+fn check_types(headers: &HeaderMap) -> Result<(), Fault> {
+    let content = text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+    if content.split(';').next().map(str::trim) != Some("application/json") {
+        return Err(Fault::new(Blame::Caller, "caller.content_type", "the body must be `application/json`"));
+    }
+    let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();
+    let any = accepted.peek().is_none();
+    let json = accepted.filter_map(|value| value.to_str().ok()).any(|value| {
+        let value = value.to_ascii_lowercase();
+        ["application/json", "application/*", "*/*"].iter().any(|kind| value.contains(kind))
+    });
+    if any || json {
+        Ok(())
+    } else {
+        Err(Fault::new(Blame::Caller, "caller.accept", "the client must accept `application/json`"))
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn rpc_error(status: StatusCode, id: Option<&[u8]>, error: &RpcError) -> Response<Body> {
+    json_response(status, error.response(id))
+}
+
+fn refuse(fault: &Fault) -> Response<Body> {
+    let mut error = RpcError::new(INVALID_REQUEST, fault.to_string());
+    error.data = Some(serde_json::json!({ "code": fault.code(), "hint": fault.way_out() }));
+    rpc_error(status_of(fault), None, &error)
+}
+
+fn accepted() -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+fn not_allowed() -> Response<Body> {
+    let fault = Fault::new(Blame::Caller, "caller.method", "this endpoint takes POST, and DELETE to end a session");
+    let mut response = refuse(&fault);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, DELETE"));
+    response
+}
+
+const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
+const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";

@@ -1,0 +1,30 @@
+//! The Model Context Protocol, both halves: clients of four revisions in, upstreams of two eras out.
+//!
+//! # In scope
+//! JSON-RPC envelopes, sessions, era translation, the federated list of tools, streamable HTTP and stdio children.
+//!
+//! # Out of scope
+//! Whether a call may happen (`decide`), in which order its effects happen (`engine`), who acts (`front`).
+//!
+//! # Invariants
+//! * The incoming half never sends: it hands a call to the engine, which drives the outgoing half.
+//! * What is forwarded are the argument bytes that were decided on.
+//! * The client's token stays here.
+
+mod answer;
+mod catalog;
+mod endpoint;
+mod envelope;
+mod hub;
+mod methods;
+mod name;
+mod reviews;
+mod revision;
+mod session;
+mod upstream;
+
+pub use catalog::{Catalog, Listed};
+pub use endpoint::Endpoint;
+pub use hub::{AppSpec, Hub, Target, ToolRow};
+pub use reviews::Reviews;
+pub use upstream::ChildSpec;

@@ -1,0 +1,28 @@
+//! Joined names: `app__tool`, split at the first `__`; one over 64 characters gets a stable digest tail.
+
+use model::limits::JOINED_NAME_CHARS_MAX;
+use model::{AppId, ToolName};
+
+/// The name of a tool at the endpoint of all apps. Stable: the same app and tool always give the same name.
+///
+/// App ids hold no `_`, so the first `__` always ends the app. Long names keep their start and get `_` and 12
+/// hexadecimal digits of the SHA-256 of the whole.
+pub fn joined(app: &AppId, tool: &ToolName) -> String {
+    let whole = format!("{app}__{tool}");
+    if whole.len() <= JOINED_NAME_CHARS_MAX {
+        return whole;
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, whole.as_bytes());
+    let tail: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let kept = JOINED_NAME_CHARS_MAX - 1 - tail.len();
+    format!("{}_{tail}", whole.get(..kept).unwrap_or(&whole))
+}
+
+/// The app a joined name starts with, and the rest.
+pub fn split(name: &str) -> Option<(AppId, &str)> {
+    let (app, rest) = name.split_once("__")?;
+    Some((AppId::parse(app).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests;

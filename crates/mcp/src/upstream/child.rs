@@ -1,0 +1,285 @@
+//! A child process that speaks MCP over its standard streams, one JSON message a line.
+//!
+//! It starts from an empty environment plus what the app lists, in a process group of its own, and is ended with its
+//! whole group.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use decide::SendFault;
+use model::limits::{CHILD_LINE_BYTES_MAX, CHILD_STDERR_KEPT_BYTES_MAX};
+use model::{Blame, Fault, Limits, Secret};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::reply::{Heard, Reply, hear};
+use super::{Ask, request};
+
+/// How to start a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildSpec {
+    /// The program, already found on the path.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its whole environment, besides its credential.
+    pub environment: Vec<(String, String)>,
+    /// Where it starts; our own directory if none.
+    pub directory: Option<PathBuf>,
+}
+
+/// A running child.
+pub(crate) struct ChildLink {
+    stdin: Arc<tokio::sync::Mutex<ChildStdin>>,
+    shared: Arc<Shared>,
+    next_id: AtomicU64,
+    group: Option<rustix::process::Pid>,
+    _readers: JoinSet<()>,
+}
+
+struct Shared {
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<Reply, Fault>>>>,
+    said: Mutex<VecDeque<u8>>,
+    ended: AtomicBool,
+}
+
+impl ChildLink {
+    /// Starts the child. Error: it could not be started (blame `Operator`).
+    pub(crate) fn start(
+        spec: &ChildSpec,
+        secrets: &[(String, Secret<String>)],
+        limits: &Limits,
+    ) -> Result<Self, Fault> {
+        let mut command = Command::new(&spec.program);
+        command.args(&spec.arguments).env_clear().envs(spec.environment.iter().map(|(name, value)| (name, value)));
+        for (name, secret) in secrets {
+            command.env(name, secret.expose());
+        }
+        if let Some(directory) = &spec.directory {
+            command.current_dir(directory);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| {
+            let said = format!("`{}` could not be started: {error}", spec.program.display());
+            Fault::new(Blame::Operator, "operator.child_start", said)
+                .hint("correct the app's `command:`")
+                .because(error)
+        })?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(Fault::new(Blame::Bug, "bug.child_streams", "a child started without its streams"));
+        };
+        let shared =
+            Arc::new(Shared { waiting: Mutex::default(), said: Mutex::default(), ended: AtomicBool::new(false) });
+        let mut readers = JoinSet::new();
+        let stdin = Arc::new(tokio::sync::Mutex::new(stdin));
+        let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);
+        readers.spawn(listen(stdout, child, Arc::clone(&stdin), Arc::clone(&shared), line_bytes_max));
+        readers.spawn(overhear(stderr, Arc::clone(&shared)));
+        Ok(Self { stdin, shared, next_id: AtomicU64::new(1), group, _readers: readers })
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn alive(&self) -> bool {
+        !self.shared.ended.load(Ordering::Acquire)
+    }
+
+    /// Sends one request and waits for its answer. After a fault `before`, nothing has left.
+    pub(crate) async fn exchange(&self, ask: &Ask<'_>) -> Result<Reply, SendFault> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (tell, told) = oneshot::channel();
+        lock(&self.shared.waiting).insert(id, tell);
+        let _forget = Forget { shared: &self.shared, id };
+        if !self.alive() {
+            return Err(SendFault::before(self.shared.gone()));
+        }
+        let mut line = Vec::from(request(id, ask));
+        line.push(b'\n');
+        self.write(&line).await.map_err(SendFault::after)?;
+        match told.await {
+            Ok(reply) => reply.map_err(SendFault::after),
+            Err(_) => Err(SendFault::after(self.shared.gone())),
+        }
+    }
+
+    /// Sends a notification: nobody answers it.
+    pub(crate) async fn notify(&self, message: &[u8]) -> Result<(), Fault> {
+        let mut line = message.to_vec();
+        line.push(b'\n');
+        self.write(&line).await
+    }
+
+    async fn write(&self, line: &[u8]) -> Result<(), Fault> {
+        let mut stdin = self.stdin.lock().await;
+        let written = async {
+            stdin.write_all(line).await?;
+            stdin.flush().await
+        };
+        written.await.map_err(|error| self.shared.gone().because(error))
+    }
+
+    /// Asks the child's whole group to end, and after `grace` ends it.
+    pub(crate) async fn stop(&self, grace: Duration) {
+        let Some(group) = self.group.filter(|_| self.alive()) else { return };
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+        let steps = 20;
+        for _ in 0..steps {
+            if !self.alive() {
+                return;
+            }
+            tokio::time::sleep(grace / steps).await;
+        }
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
+impl Drop for ChildLink {
+    fn drop(&mut self) {
+        if let Some(group) = self.group.filter(|_| self.alive()) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+impl Shared {
+    /// The child has ended; the last words on its stderr are for the log only, for they may hold anything.
+    fn gone(&self) -> Fault {
+        let last: Vec<u8> = lock(&self.said).iter().copied().collect();
+        let last = String::from_utf8_lossy(&last).into_owned();
+        Fault::new(Blame::Upstream, "upstream.child_ended", "its process has ended")
+            .hint("`countersign doctor` starts it and shows what it says")
+            .because(std::io::Error::other(format!("its last words: {}", last.trim())))
+            .retryable()
+    }
+
+    fn all_gone(&self) {
+        self.ended.store(true, Ordering::Release);
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        for (_, tell) in waiting {
+            let _ = tell.send(Err(self.gone()));
+        }
+    }
+}
+
+/// Removes a request from the waiting list when its caller has gone away.
+struct Forget<'a> {
+    shared: &'a Shared,
+    id: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        lock(&self.shared.waiting).remove(&self.id);
+    }
+}
+
+/// Reads the child's messages until it ends. Owns the child, so that it is reaped.
+async fn listen(
+    mut stdout: ChildStdout,
+    mut child: Child,
+    stdin: Arc<tokio::sync::Mutex<ChildStdin>>,
+    shared: Arc<Shared>,
+    line_bytes_max: usize,
+) {
+    let mut buffer = BytesMut::with_capacity(16 * 1024);
+    loop {
+        match line(&mut stdout, &mut buffer, line_bytes_max).await {
+            Ok(Some(line)) => {
+                if let Some(mut answer) = heard(&shared, &line) {
+                    answer.push(b'\n');
+                    let writing = async { stdin.lock().await.write_all(&answer).await };
+                    let _ = tokio::time::timeout(Duration::from_secs(1), writing).await;
+                }
+            }
+            Ok(None) => break,
+            Err(fault) => {
+                tracing::warn!(%fault, "a child is ended");
+                let _ = child.start_kill();
+                break;
+            }
+        }
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
+    tracing::info!(status = ?ended.ok().and_then(Result::ok), "a child has ended");
+    shared.all_gone();
+}
+
+/// Takes one message of the child; gives what to answer it, if it asked.
+fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
+    if message.iter().all(u8::is_ascii_whitespace) {
+        return None;
+    }
+    match hear(message) {
+        Ok(Heard::Reply(id, reply)) => {
+            if let Some(tell) = lock(&shared.waiting).remove(&id) {
+                let _ = tell.send(Ok(reply));
+            } else {
+                tracing::debug!(id, "a child answered a request nobody waits for any more");
+            }
+        }
+        Ok(Heard::Asks(id, method)) if method == "ping" => return Some(crate::envelope::result(&id, b"{}")),
+        Ok(Heard::Asks(id, method)) => return Some(not_offered(&id, &method)),
+        Ok(Heard::Tells(method)) => tracing::debug!(method, "a child's notification is not passed on yet"),
+        Err(fault) => tracing::warn!(%fault, "a line of a child was not a message"),
+    }
+    None
+}
+
+/// Reads one line. None at the end; an error past the bound.
+async fn line(
+    from: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+    bytes_max: usize,
+) -> Result<Option<Bytes>, Fault> {
+    let mut looked = 0;
+    loop {
+        if let Some(at) = buffer.get(looked..).and_then(|fresh| memchr::memchr(b'\n', fresh)) {
+            let mut line = buffer.split_to(looked + at + 1);
+            line.truncate(looked + at);
+            return Ok(Some(line.freeze()));
+        }
+        looked = buffer.len();
+        if looked > bytes_max {
+            return Err(super::http_link::too_large(bytes_max));
+        }
+        match from.read_buf(buffer).await {
+            Ok(0) | Err(_) => return Ok(None),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Keeps the last words of a child; a flood costs nothing but the reading.
+async fn overhear(mut stderr: ChildStderr, shared: Arc<Shared>) {
+    let mut piece = [0u8; 4096];
+    while let Ok(count) = stderr.read(&mut piece).await {
+        if count == 0 {
+            break;
+        }
+        let mut said = lock(&shared.said);
+        said.extend(piece.iter().take(count));
+        let too_many = said.len().saturating_sub(CHILD_STDERR_KEPT_BYTES_MAX);
+        said.drain(..too_many);
+    }
+}
+
+/// The answer to an upstream that asks us for something we do not offer it yet.
+pub(crate) fn not_offered(id: &[u8], method: &str) -> Vec<u8> {
+    crate::envelope::RpcError::new(
+        crate::envelope::METHOD_NOT_FOUND,
+        format!("`{method}` is not offered by this gateway"),
+    )
+    .response(Some(id))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

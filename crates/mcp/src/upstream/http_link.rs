@@ -1,0 +1,233 @@
+//! Streamable HTTP to an upstream. Redirects are not followed: a credential never leaves for an address nobody named.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use decide::SendFault;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use model::{Blame, Fault, Limits};
+
+use super::reply::{Heard, Reply, garbage, hear};
+use super::sse::Events;
+use super::{Ask, Handshake, Spoken, request};
+use crate::revision::Revision;
+
+/// A pooled connection to one address.
+pub(crate) struct HttpLink {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    url: Uri,
+    spoken: Spoken,
+}
+
+/// What came back of one exchange: the reply and the session the upstream opened with it.
+pub(crate) struct Exchanged {
+    pub(crate) reply: Reply,
+    pub(crate) session: Option<Arc<str>>,
+    pub(crate) status: StatusCode,
+}
+
+impl HttpLink {
+    pub(crate) fn new(url: Uri, limits: Limits) -> Result<Self, Fault> {
+        let tls = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .map_err(|error| {
+                Fault::new(
+                    Blame::Operator,
+                    "operator.no_roots",
+                    "the system's certificate authorities could not be read",
+                )
+                .hint("install the package `ca-certificates`")
+                .because(error)
+            })?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client =
+            Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
+        let spoken = Spoken { next_id: 1.into(), limits };
+        Ok(Self { client, url, spoken })
+    }
+
+    /// Sends one request and waits for its answer. After a fault `before`, nothing has left.
+    pub(crate) async fn exchange(&self, ask: Ask<'_>, as_agreed: Option<&Handshake>) -> Result<Exchanged, SendFault> {
+        let id = self.spoken.next_id.fetch_add(1, Ordering::Relaxed);
+        let body = request(id, &ask);
+        let outgoing = self.outgoing(&ask, body, as_agreed).map_err(SendFault::before)?;
+        let response = self.client.request(outgoing).await.map_err(|error| self.no_answer(&error))?;
+        let status = response.status();
+        let session = response.headers().get("mcp-session-id").and_then(|id| id.to_str().ok()).map(Arc::from);
+        if status == StatusCode::NOT_FOUND && as_agreed.is_some_and(|agreed| agreed.session.is_some()) {
+            let fault = Fault::new(
+                Blame::Upstream,
+                "upstream.session_ended",
+                "its session had ended, and nothing was executed",
+            );
+            return Err(SendFault::before(fault.hint("call again: a new session is opened").retryable()));
+        }
+        let reply = self.read(response, id, as_agreed).await.map_err(SendFault::after)?;
+        Ok(Exchanged { reply, session, status })
+    }
+
+    /// Sends a notification: nobody answers it.
+    pub(crate) async fn notify(&self, body: Bytes, ask: Ask<'_>, as_agreed: &Handshake) -> Result<(), Fault> {
+        let outgoing = self.outgoing(&ask, body, Some(as_agreed))?;
+        self.client.request(outgoing).await.map(|_| ()).map_err(|error| self.no_answer(&error).fault)
+    }
+
+    fn outgoing(
+        &self,
+        ask: &Ask<'_>,
+        body: Bytes,
+        as_agreed: Option<&Handshake>,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
+        let mut outgoing = Request::builder()
+            .method(Method::POST)
+            .uri(self.url.clone())
+            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        if let Some(agreed) = as_agreed {
+            outgoing = outgoing.header("mcp-protocol-version", HeaderValue::from_static(agreed.revision.as_str()));
+            if let Some(session) = &agreed.session {
+                outgoing = outgoing.header("mcp-session-id", session.as_ref());
+            }
+            if agreed.revision == Revision::V20260728 {
+                outgoing = outgoing.header("mcp-method", ask.method);
+                if let Some(name) = ask.name {
+                    outgoing = outgoing.header("mcp-name", name);
+                }
+            }
+        }
+        if let Some((name, secret)) = &ask.header {
+            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+                Fault::new(
+                    Blame::Operator,
+                    "operator.credential",
+                    "the app's credential holds characters that no header may hold",
+                )
+            })?;
+            value.set_sensitive(true);
+            outgoing = outgoing.header(name, value);
+        }
+        outgoing.body(Full::new(body)).map_err(|error| {
+            Fault::new(Blame::Bug, "bug.request", "a request to an app could not be built").because(error)
+        })
+    }
+
+    async fn read(&self, response: Response<Incoming>, id: u64, as_agreed: Option<&Handshake>) -> Result<Reply, Fault> {
+        let status = response.status();
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let streamed = kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream");
+        let typed_json = kind.trim_start().to_ascii_lowercase().starts_with("application/json");
+        if status.is_redirection() {
+            return Err(Fault::new(
+                Blame::Upstream,
+                "upstream.redirect",
+                format!("it answered {status} and redirects are not followed"),
+            ));
+        }
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let fault = Fault::new(
+                Blame::Operator,
+                "operator.credential_refused",
+                format!("it refused our credential ({})", status.as_u16()),
+            );
+            return Err(fault.hint("set the app's `credential:`, or renew it"));
+        }
+        if !streamed && !typed_json {
+            return Err(garbage(format!("it answered {} with neither JSON nor an event stream", status.as_u16())));
+        }
+        let mut body = response.into_body();
+        let mut whole = Vec::new();
+        let mut events = Events::default();
+        let mut heard_bytes = 0usize;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                Fault::new(Blame::Upstream, "upstream.broke_off", "its answer broke off before the end").because(error)
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            heard_bytes = heard_bytes.saturating_add(data.len());
+            if heard_bytes > self.spoken.limits.answer_bytes_max {
+                return Err(too_large(self.spoken.limits.answer_bytes_max));
+            }
+            if !streamed {
+                whole.extend_from_slice(&data);
+                continue;
+            }
+            for event in events.push(&data) {
+                if let Some(reply) = self.heard(&event, id, as_agreed).await? {
+                    return Ok(reply);
+                }
+            }
+        }
+        if streamed {
+            return Err(Fault::new(Blame::Upstream, "upstream.broke_off", "its event stream ended without an answer"));
+        }
+        self.heard(&Bytes::from(whole), id, as_agreed)
+            .await?
+            .ok_or_else(|| garbage("it answered with a message that is no answer"))
+    }
+
+    /// One message of the stream; the reply, when it is ours.
+    async fn heard(&self, message: &Bytes, id: u64, as_agreed: Option<&Handshake>) -> Result<Option<Reply>, Fault> {
+        if message.is_empty() {
+            return Ok(None);
+        }
+        match hear(message)? {
+            Heard::Reply(number, reply) if number == id || (number == 0 && reply.error) => Ok(Some(reply)),
+            Heard::Reply(..) => Err(garbage("it answered another request than the one that was sent")),
+            Heard::Tells(method) => {
+                tracing::debug!(method, "an upstream's notification is not passed on yet");
+                Ok(None)
+            }
+            Heard::Asks(asked, method) => {
+                if let Some(agreed) = as_agreed {
+                    let refused = super::child::not_offered(&asked, &method);
+                    let ask = Ask { method: "", name: None, params: Vec::new(), header: None };
+                    self.notify(Bytes::from(refused), ask, agreed).await?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn no_answer(&self, error: &hyper_util::client::legacy::Error) -> SendFault {
+        let host = self.url.authority().map(ToString::to_string).unwrap_or_default();
+        let cause = std::io::Error::other(chain(error));
+        if error.is_connect() {
+            let fault = Fault::new(Blame::Upstream, "upstream.unreachable", format!("nothing answers at {host}"));
+            return SendFault::before(fault.hint("start the app, or correct its `url:`").because(cause).retryable());
+        }
+        SendFault::after(
+            Fault::new(
+                Blame::Upstream,
+                "upstream.broke_off",
+                format!("{host} closed the connection before it answered"),
+            )
+            .because(cause),
+        )
+    }
+}
+
+/// The answer is larger than we read.
+pub(crate) fn too_large(bytes_max: usize) -> Fault {
+    Fault::new(Blame::Upstream, "upstream.too_large", format!("its answer is larger than {bytes_max} bytes"))
+        .hint("ask for less, or have the operator raise `limits.answer_bytes_max`")
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

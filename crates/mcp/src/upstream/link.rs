@@ -1,0 +1,287 @@
+//! One link to one app: which era it speaks, what it offers, and how a call reaches it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, SendFault};
+use http::{HeaderName, StatusCode, Uri};
+use json::{Document, Kind};
+use model::limits::LIST_PAGES_MAX;
+use model::{Blame, Fault, Limits, Secret};
+
+use super::child::ChildLink;
+use super::http_link::{Exchanged, HttpLink};
+use super::reply::{Reply, garbage};
+use super::{Ask, ChildSpec, Handshake};
+use crate::revision::Revision;
+
+/// A link that is up. It holds the permit under which it was made.
+pub struct Link {
+    transport: Transport,
+    agreed: Handshake,
+    stale: AtomicBool,
+    permit: LinkPermit,
+    credentials: Arc<dyn Credentials>,
+}
+
+enum Transport {
+    Http(Box<HttpLink>),
+    Child(ChildLink),
+}
+
+impl Link {
+    /// Connects over HTTP: asks in the modern way first and falls back to the handshake.
+    pub(crate) async fn over_http(
+        url: Uri,
+        permit: LinkPermit,
+        credentials: Arc<dyn Credentials>,
+        limits: Limits,
+    ) -> Result<Self, Fault> {
+        let http = HttpLink::new(url, limits)?;
+        let modern = Handshake { revision: Revision::V20260728, session: None };
+        let ask = discover(credentials.own_header(&permit)?);
+        let agreed = match http.exchange(ask, Some(&modern)).await {
+            Ok(exchanged) if speaks_modern(&exchanged) => modern,
+            Ok(_) => initialize_http(&http, credentials.as_ref(), &permit).await?,
+            Err(SendFault { fault, .. }) if fault.code() == "upstream.garbage" => {
+                initialize_http(&http, credentials.as_ref(), &permit).await?
+            }
+            Err(SendFault { fault, .. }) => return Err(fault),
+        };
+        Ok(Self {
+            transport: Transport::Http(Box::new(http)),
+            agreed,
+            stale: AtomicBool::new(false),
+            permit,
+            credentials,
+        })
+    }
+
+    /// Starts a child and agrees with it: any answer but a modern one, or none for a while, means the handshake.
+    pub(crate) async fn to_child(
+        spec: &ChildSpec,
+        permit: LinkPermit,
+        credentials: Arc<dyn Credentials>,
+        limits: Limits,
+    ) -> Result<Self, Fault> {
+        let secrets = credentials.environment(&permit)?;
+        let child = ChildLink::start(spec, &secrets, &limits)?;
+        let probe = tokio::time::timeout(PROBE_TIME_MAX, child.exchange(&discover(None))).await;
+        let modern = matches!(&probe, Ok(Ok(reply)) if offers_modern(reply));
+        let revision = if modern { Revision::V20260728 } else { initialize_child(&child).await? };
+        let agreed = Handshake { revision, session: None };
+        Ok(Self { transport: Transport::Child(child), agreed, stale: AtomicBool::new(false), permit, credentials })
+    }
+
+    /// The revision spoken with the app.
+    pub fn revision(&self) -> &'static str {
+        self.agreed.revision.as_str()
+    }
+
+    /// Whether it can carry another call.
+    pub fn alive(&self) -> bool {
+        !self.stale.load(Ordering::Acquire)
+            && match &self.transport {
+                Transport::Http(_) => true,
+                Transport::Child(child) => child.alive(),
+            }
+    }
+
+    /// Ends a child; an HTTP link has nothing to end.
+    pub async fn stop(&self) {
+        if let Transport::Child(child) = &self.transport {
+            child.stop(CHILD_GRACE).await;
+        }
+    }
+
+    /// Every tool definition the app offers, exactly as it sent them.
+    pub(crate) async fn list_tools(&self) -> Result<Vec<Bytes>, Fault> {
+        let mut tools = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..LIST_PAGES_MAX {
+            let header = match &self.transport {
+                Transport::Http(_) => self.credentials.own_header(&self.permit)?,
+                Transport::Child(_) => None,
+            };
+            let ask = Ask { method: "tools/list", name: None, params: self.params(cursor.as_deref(), None), header };
+            let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?;
+            if let Some((code, message)) = reply.rpc_error() {
+                // An app without tools has none to offer.
+                if code == crate::envelope::METHOD_NOT_FOUND {
+                    return Ok(tools);
+                }
+                let said = format!("it refused to list its tools ({code})");
+                return Err(Fault::new(Blame::Upstream, "upstream.list", said).because(std::io::Error::other(message)));
+            }
+            let document =
+                Document::parse(&reply.body).map_err(|error| garbage("its list is not JSON").because(error))?;
+            let page = document.root().get("tools").filter(|page| page.kind() == Kind::Array);
+            let page = page.ok_or_else(|| garbage("its list of tools has no `tools`"))?;
+            tools.extend(page.items().map(|tool| reply.body.slice(tool.span())));
+            cursor = document.root().get("nextCursor").and_then(|next| next.as_str()).map(std::borrow::Cow::into_owned);
+            if cursor.is_none() {
+                return Ok(tools);
+            }
+        }
+        Err(garbage(format!("its list of tools has more than {LIST_PAGES_MAX} pages")))
+    }
+
+    /// Sends one call. The credential is put on here, at the last hop, against the permit; then the permit is spent.
+    pub(crate) async fn call(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
+        if call.digest != permit.binding().arguments {
+            let fault =
+                Fault::new(Blame::Bug, "bug.other_arguments", "the arguments are not those that were decided on");
+            return Err(SendFault::before(fault));
+        }
+        let header = match &self.transport {
+            Transport::Http(_) => self.credentials.header(&permit).map_err(SendFault::before)?,
+            Transport::Child(_) => None,
+        };
+        let spent = permit.spend();
+        let params = self.params(None, Some((spent.tool.as_str(), &call)));
+        let ask = Ask { method: "tools/call", name: Some(spent.tool.as_str()), params, header };
+        let reply = self.exchange(ask).await;
+        if let Err(sent) = &reply
+            && sent.fault.code() == "upstream.session_ended"
+        {
+            self.stale.store(true, Ordering::Release);
+        }
+        reply?.into_answer().map_err(SendFault::after)
+    }
+
+    async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, SendFault> {
+        match &self.transport {
+            Transport::Http(http) => Ok(http.exchange(ask, Some(&self.agreed)).await?.reply),
+            Transport::Child(child) => child.exchange(&ask).await,
+        }
+    }
+
+    /// The params object: cursor or call, and what the revision wants in `_meta`.
+    fn params(&self, cursor: Option<&str>, call: Option<(&str, &Outgoing)>) -> Vec<u8> {
+        let mut out =
+            Vec::with_capacity(256 + call.map_or(0, |(_, call)| call.arguments.as_ref().map_or(0, Bytes::len)));
+        out.push(b'{');
+        if let Some(cursor) = cursor {
+            out.extend_from_slice(b"\"cursor\":");
+            json::write_string(&mut out, cursor);
+        }
+        let mut trace_parent = None;
+        if let Some((tool, call)) = call {
+            out.extend_from_slice(b"\"name\":");
+            json::write_string(&mut out, tool);
+            if let Some(arguments) = &call.arguments {
+                out.extend_from_slice(b",\"arguments\":");
+                out.extend_from_slice(arguments);
+            }
+            trace_parent = call.traceparent.as_deref();
+        }
+        let modern = self.agreed.revision.modern();
+        if modern || trace_parent.is_some() {
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            write_meta(&mut out, modern, trace_parent);
+        }
+        out.push(b'}');
+        out
+    }
+}
+
+/// `"_meta":{…}` of a request.
+fn write_meta(out: &mut Vec<u8>, modern: bool, trace_parent: Option<&str>) {
+    out.extend_from_slice(b"\"_meta\":{");
+    if modern {
+        out.extend_from_slice(MODERN_META.as_bytes());
+    }
+    if let Some(parent) = trace_parent {
+        if modern {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"traceparent\":");
+        json::write_string(out, parent);
+    }
+    out.push(b'}');
+}
+
+fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
+    let mut params = vec![b'{'];
+    write_meta(&mut params, true, None);
+    params.push(b'}');
+    Ask { method: "server/discover", name: None, params, header }
+}
+
+fn speaks_modern(exchanged: &Exchanged) -> bool {
+    exchanged.status == StatusCode::OK && offers_modern(&exchanged.reply)
+}
+
+fn offers_modern(reply: &Reply) -> bool {
+    if reply.error {
+        return false;
+    }
+    let Ok(document) = Document::parse(&reply.body) else { return false };
+    let Some(versions) = document.root().get("supportedVersions").filter(|versions| versions.kind() == Kind::Array)
+    else {
+        return false;
+    };
+    versions.items().any(|version| version.as_str().as_deref() == Some(Revision::V20260728.as_str()))
+}
+
+fn initialize(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
+    let params = format!(
+        r#"{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":"countersign","version":"{}"}}}}"#,
+        Revision::NEWEST_LEGACY.as_str(),
+        env!("CARGO_PKG_VERSION")
+    );
+    Ask { method: "initialize", name: None, params: params.into_bytes(), header }
+}
+
+/// The revision the upstream chose. Error: one we do not speak, or no answer to the handshake.
+fn chosen(reply: &Reply) -> Result<Revision, Fault> {
+    if let Some((code, message)) = reply.rpc_error() {
+        let said = format!("it refused the handshake ({code})");
+        return Err(Fault::new(Blame::Upstream, "upstream.handshake", said).because(std::io::Error::other(message)));
+    }
+    let document = Document::parse(&reply.body).map_err(|error| garbage("its handshake is not JSON").because(error))?;
+    let version = document.root().get("protocolVersion").and_then(|version| version.as_str()).unwrap_or_default();
+    Revision::parse(&version).filter(|revision| !revision.modern()).ok_or_else(|| {
+        let said = format!("it speaks revision `{}`, which we do not", version.chars().take(32).collect::<String>());
+        Fault::new(Blame::Upstream, "upstream.revision", said)
+    })
+}
+
+async fn initialize_http(
+    http: &HttpLink,
+    credentials: &dyn Credentials,
+    permit: &LinkPermit,
+) -> Result<Handshake, Fault> {
+    let exchanged =
+        http.exchange(initialize(credentials.own_header(permit)?), None).await.map_err(|sent| sent.fault)?;
+    let agreed = Handshake { revision: chosen(&exchanged.reply)?, session: exchanged.session };
+    let ask = Ask {
+        method: "notifications/initialized",
+        name: None,
+        params: Vec::new(),
+        header: credentials.own_header(permit)?,
+    };
+    http.notify(Bytes::from_static(INITIALIZED), ask, &agreed).await?;
+    Ok(agreed)
+}
+
+async fn initialize_child(child: &ChildLink) -> Result<Revision, Fault> {
+    let reply = child.exchange(&initialize(None)).await.map_err(|sent| sent.fault)?;
+    let revision = chosen(&reply)?;
+    child.notify(INITIALIZED).await?;
+    Ok(revision)
+}
+
+const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+const MODERN_META: &str = concat!(
+    r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"#,
+    r#""io.modelcontextprotocol/clientInfo":{"name":"countersign","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""}"#
+);
+const PROBE_TIME_MAX: Duration = Duration::from_secs(4);
+const CHILD_GRACE: Duration = Duration::from_secs(2);

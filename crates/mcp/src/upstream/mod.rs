@@ -1,0 +1,58 @@
+//! The outgoing half: one link to one app, whatever it speaks and however it is reached.
+
+mod child;
+mod http_link;
+mod link;
+mod reply;
+mod sse;
+
+pub use child::ChildSpec;
+pub use link::Link;
+pub use reply::Reply;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::Bytes;
+use http::HeaderName;
+use model::{Limits, Secret};
+
+use crate::revision::Revision;
+
+/// One request to an upstream, before it has a transport.
+pub(crate) struct Ask<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// `Mcp-Name` of 2026-07-28, where the method has one.
+    pub name: Option<&'a str>,
+    /// The params object, whole.
+    pub params: Vec<u8>,
+    /// The credential to put on it, for HTTP.
+    pub header: Option<(HeaderName, Secret<String>)>,
+}
+
+/// What all transports share: ids, the revision spoken, bounds.
+pub(crate) struct Spoken {
+    pub(crate) next_id: AtomicU64,
+    pub(crate) limits: Limits,
+}
+
+/// A legacy HTTP session with an upstream.
+#[derive(Debug, Clone)]
+pub(crate) struct Handshake {
+    pub(crate) revision: Revision,
+    pub(crate) session: Option<Arc<str>>,
+}
+
+/// A whole JSON-RPC request.
+pub(crate) fn request(id: u64, ask: &Ask<'_>) -> Bytes {
+    let mut out = Vec::with_capacity(64 + ask.params.len());
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    out.extend_from_slice(id.to_string().as_bytes());
+    out.extend_from_slice(b",\"method\":");
+    json::write_string(&mut out, ask.method);
+    out.extend_from_slice(b",\"params\":");
+    out.extend_from_slice(&ask.params);
+    out.push(b'}');
+    Bytes::from(out)
+}

@@ -1,0 +1,95 @@
+//! What an upstream said, checked.
+
+use bytes::Bytes;
+use decide::{Answer, AnswerKind};
+use json::{Document, Kind};
+use model::{Blame, Fault};
+
+/// One message of an upstream.
+pub enum Heard {
+    /// The answer to the request of this id.
+    Reply(u64, Reply),
+    /// It asks us something: the id, exactly as it came, and the method.
+    Asks(Bytes, String),
+    /// It tells us something.
+    Tells(String),
+}
+
+/// The answer to one request.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// True for a JSON-RPC error.
+    pub error: bool,
+    /// The value of `result` or `error`, exactly as it came.
+    pub body: Bytes,
+}
+
+/// Reads one message. Error: it is not what the protocol allows (blame `Upstream`).
+pub fn hear(message: &Bytes) -> Result<Heard, Fault> {
+    let document =
+        Document::parse(message).map_err(|error| garbage("it sent something that is not JSON").because(error))?;
+    let root = document.root();
+    if root.kind() != Kind::Object {
+        return Err(garbage("it sent a message that is not an object"));
+    }
+    let id = root.get("id");
+    if let Some(method) = root.get("method").and_then(|method| method.as_str()) {
+        return Ok(match id {
+            Some(id) => Heard::Asks(message.slice(id.span()), method.into_owned()),
+            None => Heard::Tells(method.into_owned()),
+        });
+    }
+    let number = id.and_then(|id| id.as_i64()).and_then(|id| u64::try_from(id).ok());
+    let reply = match (root.get("result"), root.get("error")) {
+        (Some(result), None) => Reply { error: false, body: message.slice(result.span()) },
+        (None, Some(error)) => Reply { error: true, body: message.slice(error.span()) },
+        _ => return Err(garbage("it sent a message with neither method, result nor error")),
+    };
+    match number {
+        Some(number) => Ok(Heard::Reply(number, reply)),
+        // An error whose request could not be read has no id: it can only be the one in flight.
+        None if reply.error => Ok(Heard::Reply(0, reply)),
+        None => Err(garbage("it answered a request that nobody made")),
+    }
+}
+
+impl Reply {
+    /// As an answer to a tool call. Error: a kind of result this version cannot pass on (blame `Upstream`).
+    pub fn into_answer(self) -> Result<Answer, Fault> {
+        if self.error {
+            return Ok(Answer { kind: AnswerKind::ProtocolError, body: self.body });
+        }
+        let document = Document::parse(&self.body).map_err(|error| garbage("its result is not JSON").because(error))?;
+        let root = document.root();
+        if root.kind() != Kind::Object {
+            return Err(garbage("its result is not an object"));
+        }
+        match root.get("resultType").and_then(|kind| kind.as_str()).as_deref() {
+            None | Some("complete") => {}
+            Some(other) => {
+                let said = format!("it answered with a result of type `{other}`, which is not passed on yet");
+                return Err(Fault::new(Blame::Upstream, "upstream.result_type", said));
+            }
+        }
+        let failed = root.get("isError").and_then(|flag| flag.as_bool()).unwrap_or(false);
+        let kind = if failed { AnswerKind::ToolError } else { AnswerKind::Result };
+        Ok(Answer { kind, body: self.body.clone() })
+    }
+
+    /// The error's code and message, where it is an error.
+    pub fn rpc_error(&self) -> Option<(i64, String)> {
+        if !self.error {
+            return None;
+        }
+        let document = Document::parse(&self.body).ok()?;
+        let code = document.root().get("code")?.as_i64()?;
+        let message =
+            document.root().get("message").and_then(|message| message.as_str()).unwrap_or_default().into_owned();
+        Some((code, message))
+    }
+}
+
+/// An upstream broke the protocol.
+pub fn garbage(said: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+    Fault::new(Blame::Upstream, "upstream.garbage", said)
+}
