@@ -41,17 +41,15 @@ fn unknown_key(key: &str, text: &str) -> Complaint {
     }
     let keys = KEYS.iter().copied();
     Complaint::new(at, format!("unknown annotation `@{key}`"))
-        .hint(did_you_mean(key, keys).unwrap_or_else(|| format!("it takes {}", listed(KEYS))))
+        .hint(did_you_mean(key, keys).unwrap_or_else(|| format!("a rule takes {}", listed(KEYS))))
 }
 
 fn identity(id: &str, layer: Layer, text: &str, complaints: &mut Vec<Complaint>) -> Option<RuleId> {
-    for kept in ["guard:", "baseline-"] {
-        if layer == Layer::Organisation && id.starts_with(kept) {
-            complaints.push(
-                Complaint::new(place("id", text), format!("ids that begin with `{kept}` are built in"))
-                    .hint("choose another id"),
-            );
-        }
+    let built_in = ["guard:", "baseline-"].into_iter().find(|prefix| id.starts_with(prefix));
+    if let Some(prefix) = built_in.filter(|_| layer == Layer::Organisation) {
+        let said = format!("ids that begin with `{prefix}` are built in");
+        complaints.push(Complaint::new(place("id", text), said).hint("choose another id"));
+        return None;
     }
     RuleId::parse(id).map_err(|error| complaints.push(Complaint::new(place("id", text), error.to_string()))).ok()
 }
@@ -99,19 +97,18 @@ fn outcome(
 fn approvers(list: &str, outcome: RuleOutcome, text: &str, complaints: &mut Vec<Complaint>) -> Vec<String> {
     let at = place("approvers", text);
     if outcome != RuleOutcome::Hold {
-        complaints.push(
-            Complaint::new(at, "only a hold has approvers").hint("add `@outcome(\"hold\")`, or leave them out"),
-        );
+        complaints
+            .push(Complaint::new(at, "only a hold has approvers").hint("add `@outcome(\"hold\")`, or leave them out"));
     }
     let mut names = Vec::new();
     for name in list.split(',').map(str::trim) {
         let known = APPROVERS.contains(&name) || name.strip_prefix("role:").is_some_and(|role| !role.is_empty());
         if !known {
             let hint = did_you_mean(name, APPROVERS.iter().copied());
-            complaints.push(
-                Complaint::new(at, format!("unknown approver `{name}`"))
-                    .hint(hint.unwrap_or_else(|| "it takes `role:` and a role, `owner-of-app` or `manager-of`".into())),
-            );
+            complaints
+                .push(Complaint::new(at, format!("unknown approver `{name}`")).hint(
+                    hint.unwrap_or_else(|| "it takes `role:` and a role, `owner-of-app` or `manager-of`".into()),
+                ));
         }
         names.push(name.to_owned());
     }
@@ -141,6 +138,6 @@ fn place(key: &str, text: &str) -> usize {
     text.find(&format!("@{key}")).unwrap_or_default()
 }
 
-const KEYS: &[&str] = &["id", "outcome", "approvers", "says", "instead", "defer"];
+const KEYS: &[&str] = &["id", "outcome", "defer", "approvers", "says", "instead"];
 const OUTCOMES: &[&str] = &["deny", "hold", "defer"];
 const APPROVERS: &[&str] = &["owner-of-app", "manager-of"];

@@ -68,8 +68,8 @@ impl Compiler {
         if let Some(rest) = pieces.rest {
             let text = file.text.get(rest.clone()).unwrap_or_default();
             let complaints = match text.parse::<PolicySet>() {
-                Ok(_) => vec![Complaint::new(0, "this is not a rule").hint("a rule ends with `;`")],
-                Err(errors) => errors.iter().map(|error| syntax(error, text)).collect(),
+                Ok(_) => vec![Complaint::new(0, "this is not a rule").hint(SEMICOLON)],
+                Err(errors) => errors.iter().map(|error| syntax(error, text).or_hint(SEMICOLON)).collect(),
             };
             self.complain(file, &name, rest.start, complaints);
         }
@@ -132,7 +132,6 @@ impl Compiler {
             complaints.push(Complaint::new(0, "this rule cannot be read"));
             return;
         };
-        let before = complaints.len();
         let unguarded = self.unguarded.validate(&set, ValidationMode::Strict);
         let guarded = self.guarded.validate(&set, ValidationMode::Strict);
         for error in unguarded.validation_errors().chain(guarded.validation_errors()) {
@@ -143,13 +142,13 @@ impl Compiler {
                 }
             }
         }
-        if complaints.len() > before {
+        if !complaints.is_empty() {
             return;
         }
         if unguarded.validation_warnings().any(says_never) && guarded.validation_warnings().any(says_never) {
             complaints.push(Complaint::new(0, "this rule can never match").maybe_hint(why_never(text)));
         }
-        for warning in unguarded.validation_warnings().filter(|warning| !says_never(warning)) {
+        for warning in unguarded.validation_warnings().filter(|warning| !says_never(warning) && !is_ordinary(warning)) {
             complaints.push(Complaint::new(offset(warning), plain(warning)).maybe_hint(help(warning)));
         }
     }
@@ -225,6 +224,11 @@ fn says_never(warning: &ValidationWarning) -> bool {
     matches!(warning, ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_))
 }
 
+/// Departments and names are written in every script, and often in two at once.
+fn is_ordinary(warning: &ValidationWarning) -> bool {
+    matches!(warning, ValidationWarning::MixedScriptString(_))
+}
+
 /// The usual reason is a scope that mixes up a tool and its app.
 fn why_never(text: &str) -> Option<String> {
     let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -234,8 +238,7 @@ fn why_never(text: &str) -> Option<String> {
 
 /// What Cedar says, without the name it gave the rule.
 fn plain(error: &(impl std::fmt::Display + ?Sized)) -> String {
-    let said = error.to_string();
-    let said = said.strip_prefix("for policy `policy0`, ").unwrap_or(&said);
+    let said = error.to_string().replace("for policy `policy0`, ", "");
     said.trim_end_matches('.').to_owned()
 }
 
@@ -244,7 +247,7 @@ fn quoted(said: &str) -> Option<String> {
 }
 
 fn help(error: &(impl Diagnostic + ?Sized)) -> Option<String> {
-    error.help().map(|help| help.to_string())
+    error.help().map(|help| plain(&help))
 }
 
 fn offset(error: &(impl Diagnostic + ?Sized)) -> usize {
@@ -259,6 +262,8 @@ fn labelled<'a>(error: &(impl Diagnostic + ?Sized), text: &'a str) -> (usize, &'
         None => (0, text),
     }
 }
+
+const SEMICOLON: &str = "a rule ends with `;`";
 
 #[cfg(test)]
 mod tests;

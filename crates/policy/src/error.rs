@@ -66,4 +66,9 @@ impl Complaint {
         self.hint = hint;
         self
     }
+
+    pub(crate) fn or_hint(mut self, hint: &str) -> Self {
+        self.hint.get_or_insert_with(|| hint.to_owned());
+        self
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cedar_policy::{
-    Authorizer, AuthorizationError, Effect, EntityUid, EvaluationError, PolicyId, PolicySet, PolicySetError,
+    AuthorizationError, Authorizer, Effect, EntityUid, EvaluationError, PolicyId, PolicySet, PolicySetError,
     ResourceConstraint,
 };
 use model::{AppId, Evaluation, Hit, RuleFault, RuleFaultKind, RuleInfo};
@@ -66,10 +66,8 @@ impl Index {
 
     /// No rule could be asked.
     pub(crate) fn all_broken(&self, why: &str) -> Evaluation {
-        let broken = |rule: &Arc<RuleInfo>| RuleFault {
-            rule: Arc::clone(rule),
-            kind: RuleFaultKind::Broken(why.to_owned()),
-        };
+        let broken =
+            |rule: &Arc<RuleInfo>| RuleFault { rule: Arc::clone(rule), kind: RuleFaultKind::Broken(why.to_owned()) };
         in_order(Evaluation { hits: Vec::new(), faults: self.rules.values().map(broken).collect() })
     }
 

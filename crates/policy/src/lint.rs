@@ -83,7 +83,7 @@ fn only_identity(of: &Expr, attribute: &str, text: &str, complaints: &mut Vec<Co
                 last_place(attribute, text),
                 format!("of `{person}` only the identity is known here, not `{attribute}`"),
             )
-            .hint(format!("compare it with a human: `{person} == context.human`")),
+            .hint(format!("compare it with a human: `….{person} == Human::\"…\"`")),
         );
     }
 }

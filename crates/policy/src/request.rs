@@ -77,11 +77,8 @@ impl Names {
     }
 
     fn human_attributes(&self, human: &Human) -> impl Iterator<Item = (String, Value)> {
-        let known = [
-            text("id", human.id.as_str()),
-            text("name", &human.name),
-            named("active", Value::new_bool(human.active)),
-        ];
+        let known =
+            [text("id", human.id.as_str()), text("name", &human.name), named("active", Value::new_bool(human.active))];
         let unsure = [
             human.department.as_deref().map(|department| text("department", department)),
             human.seniority.as_deref().map(|seniority| text("seniority", seniority)),

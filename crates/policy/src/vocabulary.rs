@@ -30,12 +30,10 @@ pub(crate) fn values_of(attribute: &str) -> Option<Vec<&'static str>> {
         .iter()
         .map(|data| data.as_str())
         .collect(),
-        "status" => {
-            [ToolStatus::Unreviewed, ToolStatus::Pinned, ToolStatus::Quarantined, ToolStatus::Unknown]
-                .iter()
-                .map(|status| status.as_str())
-                .collect()
-        }
+        "status" => [ToolStatus::Unreviewed, ToolStatus::Pinned, ToolStatus::Quarantined, ToolStatus::Unknown]
+            .iter()
+            .map(|status| status.as_str())
+            .collect(),
         _ => return None,
     })
 }

@@ -1,1 +1,40 @@
+use super::*;
 
+/// The words that stand before a `:` in the schema, comments left out.
+fn declared() -> Vec<&'static str> {
+    let lines = SCHEMA.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim().trim_end_matches('?')).collect()
+}
+
+#[test]
+fn paths_and_schema_name_the_same_attributes() {
+    for name in declared() {
+        let is_shape = matches!(name, "principal" | "resource" | "context");
+        assert!(is_shape || is_attribute(name), "{name} has no path");
+    }
+    for path in PATHS {
+        assert!(declared().contains(&last(path)), "{path} is not in the schema");
+    }
+}
+
+#[test]
+fn types_and_schema_name_the_same_entities() {
+    for kind in TYPES {
+        assert!(SCHEMA.contains(&format!("entity {kind} ")), "{kind}");
+    }
+    assert_eq!(SCHEMA.matches("\nentity ").count(), TYPES.len());
+}
+
+#[test]
+fn every_value_of_the_schema_comment_is_a_value() {
+    for attribute in ["class", "class_source", "risk", "data", "status"] {
+        let listed: Vec<String> = values_of(attribute).into_iter().flatten().map(|v| format!("\"{v}\"")).collect();
+        assert!(SCHEMA.contains(&listed.join(", ")), "{attribute}");
+    }
+}
+
+#[test]
+fn lists_read_like_sentences() {
+    assert_eq!(listed(&["a"]), "`a`");
+    assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` or `c`");
+}
