@@ -1,0 +1,75 @@
+"""The official Python SDK as a client: connects, lists the tools, calls one, prints one JSON line.
+
+    client.py [--mode auto|legacy|2026-07-28] [--call TOOL [--arguments JSON]] --url URL [--token TOKEN]
+    client.py [--mode …] [--call …] [--env NAME=VALUE]… --command PROGRAM ARGUMENT…
+
+Exit code 0 if the protocol worked (a tool's own error is in `result.isError`), 1 if the SDK raised.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+
+import httpx2
+from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mode", default="auto")
+    parser.add_argument("--url")
+    parser.add_argument("--token")
+    parser.add_argument("--call")
+    parser.add_argument("--arguments", type=json.loads, default={})
+    parser.add_argument("--timeout", type=float, default=60.0)
+    parser.add_argument("--env", action="append", default=[])
+    parser.add_argument("--command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    if bool(options.url) == bool(options.command):
+        parser.error("either --url or --command is needed")
+    return options
+
+
+async def talk(server, options):
+    async with Client(server, mode=options.mode, read_timeout_seconds=options.timeout) as client:
+        tools = await client.list_tools()
+        said = {
+            "protocol": client.protocol_version,
+            "server": client.server_info.name if client.server_info else None,
+            "tools": [tool.name for tool in tools.tools],
+            "result": None,
+        }
+        if options.call:
+            result = await client.call_tool(options.call, options.arguments)
+            said["result"] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return said
+
+
+async def main(options):
+    if options.command:
+        program, *arguments = options.command
+        env = dict(pair.split("=", 1) for pair in options.env)
+        return await talk(StdioServerParameters(command=program, args=arguments, env=env), options)
+    headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+    timeout = httpx2.Timeout(30.0, read=options.timeout)
+    async with httpx2.AsyncClient(headers=headers, timeout=timeout, trust_env=False) as http:
+        return await talk(streamable_http_client(options.url, http_client=http), options)
+
+
+def innermost(error):
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(asyncio.run(main(parse()))))
+    except Exception as error:
+        cause = innermost(error)
+        code = cause.error.code if isinstance(cause, MCPError) else None
+        print(json.dumps({"error": {"kind": type(cause).__name__, "code": code, "message": str(cause)}}))
+        sys.exit(1)
