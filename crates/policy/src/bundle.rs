@@ -75,7 +75,7 @@ impl Rules for Bundle {
         if index.is_empty() {
             return Evaluation::default();
         }
-        match self.names.question(facts) {
+        match self.names.question(facts, index.reads()) {
             Ok(question) => index.ask(&self.authorizer, &facts.app.id, &question),
             Err(why) => index.all_broken(&why),
         }

@@ -13,6 +13,7 @@ use model::{AppId, Evaluation, Hit, RuleFault, RuleFaultKind, RuleInfo};
 use crate::compile::Rule;
 use crate::lint::app_of_tool;
 use crate::request::Question;
+use crate::tree::Reads;
 
 /// The rules of one layer.
 #[derive(Default)]
@@ -20,6 +21,7 @@ pub(crate) struct Index {
     rules: HashMap<PolicyId, Arc<RuleInfo>>,
     everywhere: Shelf,
     by_app: HashMap<String, Shelf>,
+    reads: Reads,
 }
 
 /// Permits apart from forbids: Cedar names the satisfied forbids only, once there is one.
@@ -42,6 +44,7 @@ impl Index {
                 Effect::Permit => shelf.permits.add(rule.policy.clone()).map_err(Box::new)?,
                 Effect::Forbid => shelf.forbids.add(rule.policy.clone()).map_err(Box::new)?,
             }
+            index.reads.add(&rule.policy);
             index.rules.insert(rule.policy.id().clone(), Arc::clone(&rule.info));
         }
         Ok(index)
@@ -49,6 +52,11 @@ impl Index {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// What the question must hold.
+    pub(crate) fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// Asks every rule that can match a call to this app.

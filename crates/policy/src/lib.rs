@@ -12,15 +12,23 @@
 //! * A rule's id is its own: it never depends on other rules or on the order of files.
 //! * The same bundle and the same facts give the same evaluation, bit for bit.
 
-mod annotations;
 mod bundle;
-mod compile;
-mod error;
+
 mod index;
-mod lint;
+
 mod request;
+
+mod compile;
+
+mod annotations;
+mod lint;
+
+mod tree;
+
 mod source;
 mod vocabulary;
+
+mod error;
 
 pub use bundle::Bundle;
 pub use compile::baseline;

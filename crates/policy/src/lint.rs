@@ -2,10 +2,11 @@
 //! people of whom only the identity is known.
 
 use cedar_policy::Policy;
-use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
+use cedar_policy::pst::{BinaryOp, Expr, Literal};
 use model::{AgentId, AppId, HumanId, IdError, ToolName};
 
 use crate::error::Complaint;
+use crate::tree;
 use crate::vocabulary::{attribute_hint, did_you_mean, is_attribute, listed, values_of};
 
 /// Looks at one rule whose text is `text`.
@@ -13,20 +14,11 @@ pub(crate) fn lint(policy: &Policy, text: &str, complaints: &mut Vec<Complaint>)
     for literal in policy.entity_literals() {
         identity(&literal.type_name().to_string(), literal.id().unescaped(), text, complaints);
     }
-    let Ok(tree) = policy.to_pst() else {
-        complaints.push(Complaint::new(0, "this rule cannot be read"));
-        return;
-    };
-    let mut waiting: Vec<&Expr> = Vec::new();
-    for clause in tree.body().clauses() {
-        match clause {
-            Clause::When(condition) | Clause::Unless(condition) => waiting.push(condition),
-        }
+    let mut found = Vec::new();
+    if tree::each(policy, &mut |expression| look(expression, text, &mut found)).is_err() {
+        found.push(Complaint::new(0, "this rule cannot be read"));
     }
-    while let Some(expression) = waiting.pop() {
-        look(expression, text, complaints);
-        children(expression, &mut waiting);
-    }
+    complaints.append(&mut found);
 }
 
 /// Splits the id of a `Tool` entity: the app's id, a slash, the tool's name.
@@ -113,24 +105,4 @@ fn identity(kind: &str, id: &str, text: &str, complaints: &mut Vec<Complaint>) {
 /// The syntax tree has no places. The last one is nearest: annotations come first and may say the same word.
 fn last_place(word: &str, text: &str) -> usize {
     text.rfind(word).unwrap_or_default()
-}
-
-fn children<'a>(expression: &'a Expr, into: &mut Vec<&'a Expr>) {
-    match expression {
-        Expr::UnaryOp { expr, .. }
-        | Expr::GetAttr { expr, .. }
-        | Expr::HasAttr { expr, .. }
-        | Expr::Like { expr, .. } => into.push(expr),
-        Expr::BinaryOp { left, right, .. } => into.extend([left.as_ref(), right.as_ref()]),
-        Expr::Is { expr, in_expr, .. } => {
-            into.push(expr);
-            into.extend(in_expr.as_deref());
-        }
-        Expr::IfThenElse { cond, then_expr, else_expr } => {
-            into.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]);
-        }
-        Expr::Set(members) => into.extend(members.iter().map(AsRef::as_ref)),
-        Expr::Record(fields) => into.extend(fields.values().map(AsRef::as_ref)),
-        _ => {}
-    }
 }

@@ -3,9 +3,10 @@
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value,
 };
-use model::{App, Facts, Human, UnixMicros};
+use model::{Agent, App, Facts, Human, HumanId, ToolFacts, UnixMicros};
 
 use crate::error::PolicyError;
+use crate::tree::Reads;
 
 /// The names of the schema, parsed once.
 pub(crate) struct Names {
@@ -22,6 +23,12 @@ pub(crate) struct Question {
     pub(crate) entities: Entities,
 }
 
+/// The attributes of one entity, of those that some rule reads.
+struct Attributes<'a> {
+    reads: &'a Reads,
+    pairs: Vec<(String, Value)>,
+}
+
 impl Names {
     /// Error: never, for the names are constants.
     pub(crate) fn new() -> Result<Self, PolicyError> {
@@ -34,79 +41,111 @@ impl Names {
         })
     }
 
-    /// Builds the question whether this call may run. Error: a sentence of Cedar.
-    pub(crate) fn question(&self, facts: &Facts) -> Result<Question, String> {
+    /// Builds the question whether this call may run, with the facts that the rules read. Error: a sentence of Cedar.
+    pub(crate) fn question(&self, facts: &Facts, reads: &Reads) -> Result<Question, String> {
         let agent = self.uid(&self.agent, facts.agent.id.as_str());
         let human = self.uid(&self.human, facts.human.id.as_str());
         let app = self.uid(&self.app, facts.app.id.as_str());
         let tool = self.uid(&self.tool, &format!("{}/{}", facts.app.id, facts.tool.name));
-        let context = self.context(facts, &human)?;
+        let context = Context::from_pairs(Self::context(facts, &human, reads)).map_err(said)?;
         let request = Request::new(agent.clone(), self.call.clone(), tool.clone(), context, None).map_err(said)?;
-        let agent_attributes = [
-            text("id", facts.agent.id.as_str()),
-            text("name", &facts.agent.name),
-            named("owner", self.human(facts.agent.owner.as_str())),
-            named("active", Value::new_bool(facts.agent.active)),
-        ];
-        let tool_attributes = [
-            text("name", facts.tool.name.as_str()),
-            named("app", Value::new_entity_uid(app.clone())),
-            text("class", facts.tool.class.as_str()),
-            text("class_source", facts.tool.class_source.as_str()),
-            text("status", facts.tool.status.as_str()),
-        ];
         let entities = [
-            Entity::new_with_tags(agent, agent_attributes, [], []).map_err(said)?,
-            Entity::new_with_tags(human, self.human_attributes(&facts.human), [], []).map_err(said)?,
-            Entity::new_with_tags(app.clone(), self.app_attributes(&facts.app), [], []).map_err(said)?,
-            Entity::new_with_tags(tool, tool_attributes, [app], []).map_err(said)?,
+            Entity::new_with_tags(agent, self.agent_attributes(&facts.agent, reads), [], []).map_err(said)?,
+            Entity::new_with_tags(human, self.human_attributes(&facts.human, reads), [], []).map_err(said)?,
+            Entity::new_with_tags(app.clone(), self.app_attributes(&facts.app, reads), [], []).map_err(said)?,
+            Entity::new_with_tags(tool, Self::tool_attributes(&facts.tool, &app, reads), [app], []).map_err(said)?,
         ];
         Ok(Question { request, entities: Entities::from_entities(entities, None).map_err(said)? })
     }
 
-    fn context(&self, facts: &Facts, human: &EntityUid) -> Result<Context, String> {
-        let known = [
-            named("human", Value::new_entity_uid(human.clone())),
-            named("access", Value::new_bool(facts.access)),
-            text("task", facts.task.as_str()),
-            text("class", facts.tool.class.as_str()),
-            named("all_stopped", Value::new_bool(facts.all_stopped)),
-        ];
-        let now = date_and_time(facts.now).map(|now| named("now", Value::new_datetime(now)));
-        Context::from_pairs(known.into_iter().chain(now)).map_err(said)
+    fn context(facts: &Facts, human: &EntityUid, reads: &Reads) -> Vec<(String, Value)> {
+        let mut attributes = Attributes::new(reads);
+        attributes.add("human", || Value::new_entity_uid(human.clone()));
+        attributes.flag("access", facts.access);
+        attributes.text("task", facts.task.as_str());
+        attributes.text("class", facts.tool.class.as_str());
+        attributes.flag("all_stopped", facts.all_stopped);
+        attributes.add_known("now", || date_and_time(facts.now).map(Value::new_datetime));
+        attributes.pairs
     }
 
-    fn human_attributes(&self, human: &Human) -> impl Iterator<Item = (String, Value)> {
-        let known =
-            [text("id", human.id.as_str()), text("name", &human.name), named("active", Value::new_bool(human.active))];
-        let unsure = [
-            human.department.as_deref().map(|department| text("department", department)),
-            human.seniority.as_deref().map(|seniority| text("seniority", seniority)),
-            human.role.as_deref().map(|role| text("role", role)),
-            human.manager.as_ref().map(|manager| named("manager", self.human(manager.as_str()))),
-        ];
-        known.into_iter().chain(unsure.into_iter().flatten())
+    fn agent_attributes(&self, agent: &Agent, reads: &Reads) -> Vec<(String, Value)> {
+        let mut attributes = Attributes::new(reads);
+        attributes.text("id", agent.id.as_str());
+        attributes.text("name", &agent.name);
+        attributes.add("owner", || self.human(&agent.owner));
+        attributes.flag("active", agent.active);
+        attributes.pairs
     }
 
-    fn app_attributes(&self, app: &App) -> impl Iterator<Item = (String, Value)> {
-        let owners = app.owners.iter().map(|owner| self.human(owner.as_str()));
-        let known = [
-            text("id", app.id.as_str()),
-            text("name", &app.name),
-            text("risk", app.risk.as_str()),
-            text("data", app.data.as_str()),
-            named("owners", Value::new_set(owners)),
-            named("stopped", Value::new_bool(app.stopped)),
-        ];
-        known.into_iter().chain(app.category.as_deref().map(|category| text("category", category)))
+    fn human_attributes(&self, human: &Human, reads: &Reads) -> Vec<(String, Value)> {
+        let mut attributes = Attributes::new(reads);
+        attributes.text("id", human.id.as_str());
+        attributes.text("name", &human.name);
+        attributes.known_text("department", human.department.as_deref());
+        attributes.known_text("seniority", human.seniority.as_deref());
+        attributes.known_text("role", human.role.as_deref());
+        attributes.add_known("manager", || human.manager.as_ref().map(|manager| self.human(manager)));
+        attributes.flag("active", human.active);
+        attributes.pairs
     }
 
-    fn human(&self, id: &str) -> Value {
-        Value::new_entity_uid(self.uid(&self.human, id))
+    fn app_attributes(&self, app: &App, reads: &Reads) -> Vec<(String, Value)> {
+        let mut attributes = Attributes::new(reads);
+        attributes.text("id", app.id.as_str());
+        attributes.text("name", &app.name);
+        attributes.text("risk", app.risk.as_str());
+        attributes.text("data", app.data.as_str());
+        attributes.known_text("category", app.category.as_deref());
+        attributes.add("owners", || Value::new_set(app.owners.iter().map(|owner| self.human(owner))));
+        attributes.flag("stopped", app.stopped);
+        attributes.pairs
+    }
+
+    fn tool_attributes(tool: &ToolFacts, app: &EntityUid, reads: &Reads) -> Vec<(String, Value)> {
+        let mut attributes = Attributes::new(reads);
+        attributes.text("name", tool.name.as_str());
+        attributes.add("app", || Value::new_entity_uid(app.clone()));
+        attributes.text("class", tool.class.as_str());
+        attributes.text("class_source", tool.class_source.as_str());
+        attributes.text("status", tool.status.as_str());
+        attributes.pairs
+    }
+
+    fn human(&self, id: &HumanId) -> Value {
+        Value::new_entity_uid(self.uid(&self.human, id.as_str()))
     }
 
     fn uid(&self, kind: &EntityTypeName, id: &str) -> EntityUid {
         EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+    }
+}
+
+impl<'a> Attributes<'a> {
+    fn new(reads: &'a Reads) -> Self {
+        Self { reads, pairs: Vec::new() }
+    }
+
+    fn add(&mut self, name: &str, value: impl FnOnce() -> Value) {
+        self.add_known(name, || Some(value()));
+    }
+
+    fn add_known(&mut self, name: &str, value: impl FnOnce() -> Option<Value>) {
+        if self.reads.has(name) {
+            self.pairs.extend(value().map(|value| (name.to_owned(), value)));
+        }
+    }
+
+    fn flag(&mut self, name: &str, value: bool) {
+        self.add(name, || Value::new_bool(value));
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.known_text(name, Some(value));
+    }
+
+    fn known_text(&mut self, name: &str, value: Option<&str>) {
+        self.add_known(name, || value.map(|value| Value::new_string(value.to_owned())));
     }
 }
 
@@ -139,14 +178,6 @@ fn type_name(name: &str) -> Result<EntityTypeName, PolicyError> {
     name.parse().map_err(|error: cedar_policy::ParseErrors| {
         PolicyError::new(&"schema.cedarschema".into(), (1, 1), error.to_string(), None)
     })
-}
-
-fn text(name: &str, value: &str) -> (String, Value) {
-    named(name, Value::new_string(value.to_owned()))
-}
-
-fn named(name: &str, value: Value) -> (String, Value) {
-    (name.to_owned(), value)
 }
 
 fn said(error: impl std::fmt::Display) -> String {

@@ -223,6 +223,24 @@ fn every_fact_can_be_read() {
 }
 
 #[test]
+fn each_fact_can_be_read_alone() {
+    let conditions = [
+        "principal.owner == Human::\"bob\"",
+        "context == context && context.task == \"t-1\"",
+        "[context].contains(context) && !context.access",
+        "(if context.access then resource.app else resource.app).risk == \"medium\"",
+        "context[\"class\"] == \"read\"",
+        "resource has app.owners && resource.app.owners.contains(Human::\"bob\")",
+        "{class: context.class}.class == \"read\"",
+        "context.now > datetime(\"2026-11-21\")",
+        "context.human.department like \"sup*\"",
+    ];
+    for condition in conditions {
+        check(&format!("@id(\"r\") permit (principal, action, resource) when {{ {condition} }};"), "Permit r");
+    }
+}
+
+#[test]
 fn rules_know_their_place_and_say_what_they_mean() {
     let text = "// first\npermit (principal, action, resource);\n\n  @id(\"held\") @outcome(\"hold\")\n  \
         @approvers(\"role:security, owner-of-app\") @says(\"wait.\") @instead(\"ask\")\n  \
@@ -279,6 +297,32 @@ fn evaluation_does_not_depend_on_the_order_of_files_or_the_run() {
         let bundle = Bundle::compile(files).unwrap();
         for _ in 0..20 {
             assert_eq!(shown(&bundle.evaluate(Layer::Organisation, &facts)), first);
+        }
+    }
+}
+
+#[test]
+fn a_rule_found_by_its_app_matches_like_one_that_is_always_asked() {
+    let scopes = [
+        r#"in App::"crm""#,
+        r#"in App::"mail""#,
+        r#"is Tool in App::"crm""#,
+        r#"== Tool::"crm/find_contact""#,
+        r#"== Tool::"crm/find""#,
+        r#"in Tool::"crm/find_contact""#,
+        r#"== Tool::"mail/find_contact""#,
+    ];
+    for app in ["crm", "mail", "cr", "crm-2"] {
+        let mut facts = facts(Class::Read, Risk::Low, true);
+        facts.app = Arc::new(App { id: AppId::parse(app).unwrap(), ..(*facts.app).clone() });
+        for effect in ["permit", "forbid"] {
+            for scope in scopes {
+                let found = format!("@id(\"r\") {effect} (principal, action, resource {scope});");
+                let asked = format!("@id(\"r\") {effect} (principal, action, resource) when {{ resource {scope} }};");
+                let [found, asked] =
+                    [found, asked].map(|text| shown(&bundle(&text).evaluate(Layer::Organisation, &facts)));
+                assert_eq!(found, asked, "{app} {scope}");
+            }
         }
     }
 }
