@@ -1,0 +1,144 @@
+//! The bodies: what the leaves commit to, in plain text. Erasable.
+//!
+//! A body is one JSON text with one spelling: reading it and writing it again gives the same bytes.
+
+use std::borrow::Cow;
+
+use model::Digest;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::commitment::{Commitment, Salt};
+use crate::leaf::ObjectWriter;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IntentBody<'a> {
+    pub(crate) salt: Salt,
+    #[serde(borrow)]
+    pub(crate) human: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) task: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) token: Cow<'a, str>,
+    pub(crate) arguments_digest: Digest,
+    /// True when the arguments were too long to keep; without arguments and false, the caller sent none.
+    pub(crate) truncated: bool,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) arguments: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) facts: &'a RawValue,
+    #[serde(borrow)]
+    pub(crate) reasons: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutcomeBody {
+    pub(crate) salt: Salt,
+    pub(crate) answer_digest: Option<Digest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeBody<'a> {
+    pub(crate) salt: Salt,
+    #[serde(borrow)]
+    pub(crate) by: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) subject: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) detail: &'a RawValue,
+}
+
+pub(crate) struct IntentCommitments {
+    pub(crate) arguments: Commitment,
+    pub(crate) facts: Commitment,
+    pub(crate) human: Commitment,
+    pub(crate) reasons: Commitment,
+    pub(crate) task: Commitment,
+    pub(crate) token: Commitment,
+}
+
+pub(crate) struct ChangeCommitments {
+    pub(crate) by: Commitment,
+    pub(crate) detail: Commitment,
+    pub(crate) subject: Commitment,
+}
+
+impl IntentBody<'_> {
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let long = self.facts.get().len() + self.reasons.get().len() + self.arguments.map_or(0, |raw| raw.get().len());
+        let mut to = ObjectWriter::with_capacity(512 + long);
+        to.text("salt", &self.salt.to_hex());
+        to.text("human", &self.human);
+        to.text("task", &self.task);
+        to.text("token", &self.token);
+        to.text("arguments_digest", &self.arguments_digest.to_string());
+        to.raw("truncated", if self.truncated { "true" } else { "false" });
+        if let Some(arguments) = self.arguments {
+            to.raw("arguments", arguments.get());
+        }
+        to.raw("facts", self.facts.get());
+        to.raw("reasons", self.reasons.get());
+        to.finish()
+    }
+
+    /// Arguments stand in for by their digest, so that the commitment can be opened when they were too long to keep;
+    /// the word behind it keeps anyone from claiming that they were.
+    pub(crate) fn commitments(&self) -> IntentCommitments {
+        let kept = match (self.arguments, self.truncated) {
+            (Some(_), _) => "kept",
+            (None, true) => "too long",
+            (None, false) => "none",
+        };
+        let with = self.salt.committer();
+        IntentCommitments {
+            arguments: with.commit("arguments", format!("{} {kept}", self.arguments_digest).as_bytes()),
+            facts: with.commit("facts", self.facts.get().as_bytes()),
+            human: with.commit("human", self.human.as_bytes()),
+            reasons: with.commit("reasons", self.reasons.get().as_bytes()),
+            task: with.commit("task", self.task.as_bytes()),
+            token: with.commit("token", self.token.as_bytes()),
+        }
+    }
+}
+
+impl OutcomeBody {
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut to = ObjectWriter::with_capacity(192);
+        to.text("salt", &self.salt.to_hex());
+        to.text_or_null("answer_digest", self.answer_digest.map(|digest| digest.to_string()).as_deref());
+        to.finish()
+    }
+
+    pub(crate) fn commitment(&self) -> Option<Commitment> {
+        let digest = self.answer_digest?.to_string();
+        Some(self.salt.committer().commit("answer", digest.as_bytes()))
+    }
+}
+
+impl ChangeBody<'_> {
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut to = ObjectWriter::with_capacity(256 + self.detail.get().len());
+        to.text("salt", &self.salt.to_hex());
+        to.text("by", &self.by);
+        to.text("subject", &self.subject);
+        to.raw("detail", self.detail.get());
+        to.finish()
+    }
+
+    pub(crate) fn commitments(&self) -> ChangeCommitments {
+        let with = self.salt.committer();
+        ChangeCommitments {
+            by: with.commit("by", self.by.as_bytes()),
+            detail: with.commit("detail", self.detail.get().as_bytes()),
+            subject: with.commit("subject", self.subject.as_bytes()),
+        }
+    }
+}
+
+/// Arguments that are the JSON word `null` are there.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}

@@ -1,0 +1,121 @@
+//! Hashes and salted commitments.
+//!
+//! A commitment shows nothing of a short value (an e-mail address, a yes or no) to somebody without the salt, and with
+//! the salt of one field nothing of the other fields. Deleting salt and value makes it unguessable for ever.
+
+use std::fmt;
+
+use aws_lc_rs::{digest, hmac, rand};
+use model::Digest;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::TraceError;
+
+/// The hash of a leaf as RFC 6962 has it: SHA-256 of a zero byte and the leaf.
+pub fn leaf_hash(leaf: &[u8]) -> Digest {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(&[0]);
+    context.update(leaf);
+    Digest::new(first_32(context.finish().as_ref()))
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    Digest::new(first_32(digest::digest(&digest::SHA256, bytes).as_ref()))
+}
+
+/// 32 random bytes of one record.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Salt([u8; 32]);
+
+/// `HMAC-SHA256(HMAC-SHA256(salt, name of the field), bytes of the field)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Commitment([u8; 32]);
+
+/// Commits to the fields of one record.
+pub(crate) struct Committer(hmac::Key);
+
+impl Salt {
+    pub(crate) fn random() -> Result<Self, TraceError> {
+        let mut bytes = [0; 32];
+        rand::fill(&mut bytes).map_err(|_| TraceError::NoRandomness)?;
+        Ok(Self(bytes))
+    }
+
+    pub(crate) fn committer(&self) -> Committer {
+        Committer(hmac::Key::new(hmac::HMAC_SHA256, &self.0))
+    }
+
+    pub(crate) fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+impl Committer {
+    pub(crate) fn commit(&self, field: &str, bytes: &[u8]) -> Commitment {
+        let salt = hmac::sign(&self.0, field.as_bytes());
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, salt.as_ref()), bytes);
+        Commitment(first_32(tag.as_ref()))
+    }
+}
+
+impl fmt::Display for Commitment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(COMMITMENT_PREFIX)?;
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl Serialize for Commitment {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Commitment {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.strip_prefix(COMMITMENT_PREFIX)
+            .and_then(unhex)
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("a commitment takes `hmac-sha256:` and 64 hexadecimal digits"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Salt {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        unhex(&text).map(Self).ok_or_else(|| serde::de::Error::custom("a salt takes 64 hexadecimal digits"))
+    }
+}
+
+fn first_32(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (to, from) in out.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 {
+        return None;
+    }
+    let mut out = [0; 32];
+    let mut digits = text.chars();
+    for byte in &mut out {
+        let high = digits.next()?.to_digit(16)?;
+        let low = digits.next()?.to_digit(16)?;
+        *byte = u8::try_from(high << 4 | low).ok()?;
+    }
+    Some(out)
+}
+
+const COMMITMENT_PREFIX: &str = "hmac-sha256:";

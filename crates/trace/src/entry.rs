@@ -1,0 +1,267 @@
+//! A record as it is read back, and what a table or an explanation needs of it.
+
+use model::{CallId, Class, ClassSource, Digest, Method, Reason, RuleId, UnixMicros, Verdict};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::body::{ChangeBody, IntentBody, OutcomeBody};
+use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf};
+use crate::record::{Effect, OutcomeStatus, RecordKind};
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub sequence: u64,
+    /// What kind of record.
+    pub kind: RecordKind,
+    /// The call, or the id of the change.
+    pub call: CallId,
+    /// When.
+    pub at: UnixMicros,
+    /// The software that acted (intents only, as everything down to the verdict).
+    pub agent: Option<String>,
+    /// The person it acted for; none once erased.
+    pub human: Option<String>,
+    /// The app.
+    pub app: Option<String>,
+    /// The tool.
+    pub tool: Option<String>,
+    /// The class in force.
+    pub class: Option<Class>,
+    /// What was decided.
+    pub verdict: Option<Verdict>,
+    /// RFC 8785: ids, digests and commitments.
+    pub leaf: String,
+    /// The hash that stands in the log.
+    pub leaf_hash: Digest,
+    /// JSON: the plain text and the salt; none once erased.
+    pub body: Option<String>,
+    /// Of an intent: the leaf of the first outcome of its call, where there is one.
+    pub outcome_leaf: Option<String>,
+}
+
+/// What an intent says.
+#[derive(Debug, Clone)]
+pub struct IntentView {
+    /// The call.
+    pub call: CallId,
+    /// When it was decided.
+    pub at: UnixMicros,
+    /// What kind of thing was asked.
+    pub method: Method,
+    /// The software that acted.
+    pub agent: String,
+    /// The person it acted for; none once erased.
+    pub human: Option<String>,
+    /// The task; none once erased.
+    pub task: Option<String>,
+    /// Which token; none once erased.
+    pub token_id: Option<String>,
+    /// The app.
+    pub app: String,
+    /// The tool.
+    pub tool: String,
+    /// The class in force.
+    pub class: Class,
+    /// Who says so.
+    pub class_source: ClassSource,
+    /// Digest of the tool's definition.
+    pub definition: Option<Digest>,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The rules that decided.
+    pub rules: Vec<RuleId>,
+    /// Their sentences, places and texts; empty once erased.
+    pub reasons: Vec<Reason>,
+    /// Digest of all rules.
+    pub bundle: Digest,
+    /// The arguments; none when there were none, they were too long, or they are erased.
+    pub arguments: Option<Box<RawValue>>,
+    /// Their digest; none once erased.
+    pub arguments_digest: Option<Digest>,
+    /// Whether the arguments were too long to keep.
+    pub truncated: bool,
+    /// JSON of the facts the decision looked at; none once erased.
+    pub facts: Option<Box<RawValue>>,
+}
+
+/// What an outcome says.
+#[derive(Debug, Clone)]
+pub struct OutcomeView {
+    /// The call.
+    pub call: CallId,
+    /// When it ended.
+    pub at: UnixMicros,
+    /// What was observed to have happened.
+    pub effect: Effect,
+    /// How it ended.
+    pub status: OutcomeStatus,
+    /// The stable code of the fault.
+    pub code: Option<String>,
+    /// Digest of the answer; read from the outcome's own entry only.
+    pub answer_digest: Option<Digest>,
+    /// Length of the answer.
+    pub answer_bytes: u64,
+    /// Echoes of a secret taken out of it.
+    pub scrubbed: u32,
+    /// How long the app took.
+    pub took_us: i64,
+}
+
+/// What a change says.
+#[derive(Debug, Clone)]
+pub struct ChangeView {
+    /// The id of the change.
+    pub id: CallId,
+    /// When.
+    pub at: UnixMicros,
+    /// What.
+    pub what: String,
+    /// Who; none once erased.
+    pub by: Option<String>,
+    /// Whom or what it concerns; none once erased.
+    pub subject: Option<String>,
+    /// Everything else; none once erased.
+    pub detail: Option<Value>,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// What it says as an intent. None: it is something else, or its leaf is unreadable.
+    pub fn intent(&self) -> Option<IntentView> {
+        if self.kind != RecordKind::Intent {
+            return None;
+        }
+        let leaf: IntentLeaf = serde_json::from_str(&self.leaf).ok()?;
+        let body = self.body.as_deref().and_then(|body| serde_json::from_str::<IntentBody<'_>>(body).ok());
+        let body = body.as_ref();
+        Some(IntentView {
+            call: leaf.call,
+            at: UnixMicros(leaf.at_us),
+            method: leaf.method,
+            agent: leaf.agent.to_string(),
+            human: body.map(|body| body.human.to_string()),
+            task: body.map(|body| body.task.to_string()),
+            token_id: body.map(|body| body.token.to_string()),
+            app: leaf.app.to_string(),
+            tool: leaf.tool.to_string(),
+            class: leaf.class,
+            class_source: leaf.class_source,
+            definition: leaf.definition,
+            verdict: leaf.verdict,
+            rules: leaf.rules,
+            reasons: body.and_then(|body| serde_json::from_str(body.reasons.get()).ok()).unwrap_or_default(),
+            bundle: leaf.bundle,
+            arguments: body.and_then(|body| body.arguments).map(ToOwned::to_owned),
+            arguments_digest: body.map(|body| body.arguments_digest),
+            truncated: body.is_some_and(|body| body.truncated),
+            facts: body.map(|body| body.facts.to_owned()),
+        })
+    }
+
+    /// What it says as an outcome; of an intent, what came of its call. None: there is no outcome, or it is unreadable.
+    pub fn outcome(&self) -> Option<OutcomeView> {
+        let (leaf, body) = match self.kind {
+            RecordKind::Outcome => (Some(&self.leaf), self.body.as_deref()),
+            RecordKind::Intent => (self.outcome_leaf.as_ref(), None),
+            RecordKind::Change => (None, None),
+        };
+        let leaf: OutcomeLeaf = serde_json::from_str(leaf?).ok()?;
+        let body = body.and_then(|body| serde_json::from_str::<OutcomeBody>(body).ok());
+        Some(OutcomeView {
+            call: leaf.call,
+            at: UnixMicros(leaf.at_us),
+            effect: leaf.effect,
+            status: leaf.status,
+            code: leaf.code,
+            answer_digest: body.and_then(|body| body.answer_digest),
+            answer_bytes: leaf.answer_bytes,
+            scrubbed: leaf.scrubbed,
+            took_us: leaf.took_us,
+        })
+    }
+
+    /// What it says as a change. None: it is something else, or its leaf is unreadable.
+    pub fn change(&self) -> Option<ChangeView> {
+        if self.kind != RecordKind::Change {
+            return None;
+        }
+        let leaf: ChangeLeaf = serde_json::from_str(&self.leaf).ok()?;
+        let body = self.body.as_deref().and_then(|body| serde_json::from_str::<ChangeBody<'_>>(body).ok());
+        let body = body.as_ref();
+        Some(ChangeView {
+            id: leaf.id,
+            at: UnixMicros(leaf.at_us),
+            what: leaf.what,
+            by: body.map(|body| body.by.to_string()),
+            subject: body.map(|body| body.subject.to_string()),
+            detail: body.and_then(|body| serde_json::from_str(body.detail.get()).ok()),
+        })
+    }
+
+    /// The whole record for programs: columns, leaf, hash, and the body without its salt.
+    pub fn to_json(&self) -> Value {
+        let mut out = Map::new();
+        out.insert("sequence".into(), self.sequence.into());
+        out.insert("kind".into(), self.kind.as_str().into());
+        out.insert("call".into(), self.call.as_str().into());
+        out.insert("time".into(), rfc3339(self.at).into());
+        let columns = [
+            ("agent", self.agent.as_deref()),
+            ("human", self.human.as_deref()),
+            ("app", self.app.as_deref()),
+            ("tool", self.tool.as_deref()),
+            ("class", self.class.map(Class::as_str)),
+            ("verdict", self.verdict.map(Verdict::as_str)),
+        ];
+        for (name, value) in columns {
+            if let Some(value) = value {
+                out.insert(name.into(), value.into());
+            }
+        }
+        out.insert("leaf".into(), value_or_text(&self.leaf));
+        out.insert("leaf_hash".into(), self.leaf_hash.to_string().into());
+        if let Some(body) = &self.body {
+            let mut body = value_or_text(body);
+            if let Some(fields) = body.as_object_mut() {
+                fields.remove("salt");
+            }
+            out.insert("body".into(), body);
+        }
+        if let Some(outcome) = &self.outcome_leaf {
+            out.insert("outcome".into(), value_or_text(outcome));
+        }
+        Value::Object(out)
+    }
+}
+
+// === impl IntentView ===
+
+impl IntentView {
+    /// The sentence of the first reason, else the first rule, else nothing.
+    pub fn because(&self) -> &str {
+        match (self.reasons.first(), self.rules.first()) {
+            (Some(reason), _) => &reason.sentence,
+            (None, Some(rule)) => rule.as_str(),
+            (None, None) => "",
+        }
+    }
+}
+
+/// A time as RFC 3339 in UTC with microseconds, or the bare number where a calendar ends.
+pub fn rfc3339(at: UnixMicros) -> String {
+    match jiff::Timestamp::from_microsecond(at.0) {
+        Ok(time) => format!("{time:.6}"),
+        Err(_) => at.0.to_string(),
+    }
+}
+
+/// JSON that only a lenient reader takes (a number past every double) is shown as text rather than not at all.
+fn value_or_text(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|_| Value::String(json.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,324 @@
+//! Group commit: many callers, one thread that writes, one flush of the disk for all that came meanwhile.
+//!
+//! Records are encoded by whoever brings them; the thread only inserts. It never waits for more records to come: while
+//! one commit runs, the next batch gathers by itself.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use model::Durable;
+use model::limits::{RECORDS_PER_COMMIT_MAX, RECORDS_WAITING_MAX};
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
+
+use crate::error::{StoreFault, TraceError};
+use crate::log::LogStore;
+use crate::record::{Change, Intent, Outcome, StateWrite};
+use crate::row::Row;
+
+/// Takes records and says when they are on disk. Cheap to clone; all clones share one log and one thread.
+#[derive(Clone)]
+pub struct Journal {
+    handle: Arc<Handle>,
+}
+
+/// Ends the thread when the last journal goes, after it has written what waits.
+struct Handle {
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    drained: Condvar,
+    room: Semaphore,
+    lost_outcomes: Arc<AtomicU64>,
+}
+
+struct Waiting {
+    jobs: VecDeque<Job>,
+    open: bool,
+}
+
+struct Job {
+    row: Row,
+    state: Vec<StateWrite>,
+    reply: Reply,
+    loss: Option<Loss>,
+}
+
+type Written = Result<u64, Arc<StoreFault>>;
+
+/// Who waits for the disk.
+enum Reply {
+    Nobody,
+    Task(oneshot::Sender<Written>),
+    Thread(mpsc::SyncSender<Written>),
+}
+
+/// Counts one outcome as lost unless it is disarmed, whichever way it gets lost.
+struct Loss {
+    count: Option<Arc<AtomicU64>>,
+}
+
+/// However the thread ends, nobody waits for it in vain.
+struct CloseAtEnd<'q>(&'q Queue);
+
+// === impl Journal ===
+
+impl Journal {
+    /// Starts the thread that writes to this log. Error: the system gives no thread.
+    pub fn start(log: Box<dyn LogStore>) -> Result<Self, TraceError> {
+        let queue = Arc::new(Queue {
+            waiting: Mutex::new(Waiting { jobs: VecDeque::new(), open: true }),
+            arrived: Condvar::new(),
+            drained: Condvar::new(),
+            room: Semaphore::new(RECORDS_WAITING_MAX),
+            lost_outcomes: Arc::default(),
+        });
+        let theirs = Arc::clone(&queue);
+        let thread = std::thread::Builder::new()
+            .name("trace-commit".to_owned())
+            .spawn(move || write_until_closed(log, &theirs))
+            .map_err(TraceError::NoThread)?;
+        Ok(Self { handle: Arc::new(Handle { queue, thread: Mutex::new(Some(thread)) }) })
+    }
+
+    /// Writes why a call may leave or may not. Returns once that is on disk.
+    pub async fn intent(&self, intent: Intent) -> Result<Durable, TraceError> {
+        let row = Row::of_intent(&intent)?;
+        let sequence = self.write(row, Vec::new(), None).await?;
+        Ok(Durable::danger_confirmed_by_disk(intent.call, sequence))
+    }
+
+    /// Writes what came of a call. Returns its place in the log once that is on disk.
+    pub async fn outcome(&self, outcome: Outcome) -> Result<u64, TraceError> {
+        let loss = self.loss();
+        let row = Row::of_outcome(&outcome)?;
+        self.write(row, Vec::new(), Some(loss)).await
+    }
+
+    /// Queues what came of a call for the next commit. Error: it is lost, and counted as such.
+    pub fn outcome_later(&self, outcome: Outcome) -> Result<(), TraceError> {
+        let loss = self.loss();
+        let row = Row::of_outcome(&outcome)?;
+        let room = self.queue().room.try_acquire().map_err(|error| match error {
+            TryAcquireError::NoPermits => TraceError::Full,
+            TryAcquireError::Closed => TraceError::Closed,
+        })?;
+        room.forget();
+        self.queue().push(Job { row, state: Vec::new(), reply: Reply::Nobody, loss: Some(loss) })
+    }
+
+    /// Writes a change together with the state it makes true. Returns once both are on disk.
+    pub async fn change(&self, change: Change) -> Result<Durable, TraceError> {
+        let row = Row::of_change(&change)?;
+        let sequence = self.write(row, change.state, None).await?;
+        Ok(Durable::danger_confirmed_by_disk(change.id, sequence))
+    }
+
+    /// As [`Journal::change`], for programs without a runtime. Blocks the thread.
+    pub fn change_blocking(&self, change: Change) -> Result<Durable, TraceError> {
+        let row = Row::of_change(&change)?;
+        let (done, written) = mpsc::sync_channel(1);
+        self.queue().wait_for_room()?;
+        self.queue().push(Job { row, state: change.state, reply: Reply::Thread(done), loss: None })?;
+        let sequence = settle(written.recv().ok())?;
+        Ok(Durable::danger_confirmed_by_disk(change.id, sequence))
+    }
+
+    /// How many outcomes could not be written. The next start says of their calls that the outcome is unknown.
+    pub fn lost_outcomes(&self) -> u64 {
+        self.queue().lost_outcomes.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits, then stops. Later calls fail with [`TraceError::Closed`]. Blocks until the thread has ended.
+    pub fn close(&self) {
+        self.queue().close();
+        let mut thread = self.handle.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // A panic of the store has already reached every caller as `Closed`.
+            let _ended = thread.join();
+        }
+    }
+
+    async fn write(&self, row: Row, state: Vec<StateWrite>, loss: Option<Loss>) -> Result<u64, TraceError> {
+        let (done, written) = oneshot::channel();
+        self.queue().room.acquire().await.map_err(|_| TraceError::Closed)?.forget();
+        self.queue().push(Job { row, state, reply: Reply::Task(done), loss })?;
+        settle(written.await.ok())
+    }
+
+    fn loss(&self) -> Loss {
+        Loss { count: Some(Arc::clone(&self.queue().lost_outcomes)) }
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.handle.queue
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("lost_outcomes", &self.lost_outcomes()).finish_non_exhaustive()
+    }
+}
+
+// === impl Handle ===
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+// === impl Queue ===
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a job for which there is room.
+    fn push(&self, job: Job) -> Result<(), TraceError> {
+        let mut waiting = self.lock();
+        if !waiting.open {
+            return Err(TraceError::Closed);
+        }
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn wait_for_room(&self) -> Result<(), TraceError> {
+        let mut waiting = self.lock();
+        loop {
+            match self.room.try_acquire() {
+                Ok(room) => {
+                    room.forget();
+                    return Ok(());
+                }
+                Err(TryAcquireError::Closed) => return Err(TraceError::Closed),
+                // Tasks that wait are served first, so a free place may be gone again by now.
+                Err(TryAcquireError::NoPermits) => {
+                    waiting =
+                        self.drained.wait_timeout(waiting, LOOK_AGAIN_AFTER).unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// The next batch: everything that waits, up to the most of one commit. None: closed and empty.
+    fn take(&self) -> Option<Vec<Job>> {
+        let mut waiting = self.lock();
+        while waiting.jobs.is_empty() {
+            if !waiting.open {
+                return None;
+            }
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = waiting.jobs.len().min(RECORDS_PER_COMMIT_MAX);
+        let batch = waiting.jobs.drain(..count).collect();
+        drop(waiting);
+        self.room.add_permits(count);
+        self.drained.notify_all();
+        Some(batch)
+    }
+
+    fn close(&self) {
+        self.lock().open = false;
+        self.room.close();
+        self.arrived.notify_all();
+        self.drained.notify_all();
+    }
+}
+
+// === impl Reply, Loss, CloseAtEnd ===
+
+impl Reply {
+    /// Whoever does not wait any more need not hear it.
+    fn send(self, written: Written) {
+        match self {
+            Self::Nobody => {}
+            Self::Task(done) => {
+                let _gone = done.send(written);
+            }
+            Self::Thread(done) => {
+                let _gone = done.try_send(written);
+            }
+        }
+    }
+}
+
+impl Loss {
+    fn disarm(mut self) {
+        self.count = None;
+    }
+}
+
+impl Drop for Loss {
+    fn drop(&mut self) {
+        if let Some(count) = &self.count {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for CloseAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+        // Taken out first: dropping a job wakes somebody, which is not to happen under the lock.
+        let left = std::mem::take(&mut self.0.lock().jobs);
+        drop(left);
+    }
+}
+
+fn write_until_closed(mut log: Box<dyn LogStore>, queue: &Queue) {
+    let _end = CloseAtEnd(queue);
+    while let Some(batch) = queue.take() {
+        commit(log.as_mut(), batch);
+    }
+}
+
+/// INVARIANT: a caller hears a sequence number only after `append` has returned one (`no_durable_without_the_disk`).
+fn commit(log: &mut dyn LogStore, batch: Vec<Job>) {
+    let mut rows = Vec::with_capacity(batch.len());
+    let mut state = Vec::new();
+    let mut callers = Vec::with_capacity(batch.len());
+    for job in batch {
+        rows.push(job.row);
+        state.extend(job.state);
+        callers.push((job.reply, job.loss));
+    }
+    match log.append(&rows, &state) {
+        Ok(first) => {
+            for (sequence, (reply, loss)) in (first..).zip(callers) {
+                if let Some(loss) = loss {
+                    loss.disarm();
+                }
+                reply.send(Ok(sequence));
+            }
+        }
+        Err(fault) => {
+            let fault = Arc::new(fault);
+            for (reply, loss) in callers {
+                drop(loss);
+                reply.send(Err(Arc::clone(&fault)));
+            }
+        }
+    }
+}
+
+/// What a caller learns. No word at all: the thread is gone.
+fn settle(written: Option<Written>) -> Result<u64, TraceError> {
+    written.ok_or(TraceError::Closed)?.map_err(|fault: Arc<StoreFault>| TraceError::NotRecorded { fault })
+}
+
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! The record of what was decided and what came of it.
+//!
+//! # In scope
+//! The schema, canonical bytes, salted commitments, group commit, questions, and checking one record against itself.
+//! The ports [`LogStore`] and [`LogReader`] that a store implements.
+//!
+//! # Out of scope
+//! Where records are kept; deciding; clocks. Randomness has one use here: the salt of each record.
+//!
+//! # Invariants
+//! * A [`model::Durable`] exists only after the store has said that the record is on disk.
+//! * A leaf names nobody and quotes nothing: people, tasks, tokens, arguments, facts, sentences and answers stand in
+//!   it as salted commitments only. Their text stands in the body, which can go without breaking a leaf.
+//! * A leaf is RFC 8785, byte for byte.
+//! * Nothing is dropped in silence: a caller learns that its record is not written, and an outcome that nobody waits
+//!   for is counted.
+//!
+//! # Not yet
+//! Whoever can write to the store can still rewrite a leaf together with its hash: [`verify_leaf`] finds accidents and
+//! edits of a column or a body, the signed tree over the leaf hashes will find the rest.
+
+mod body;
+mod commitment;
+mod entry;
+mod error;
+mod journal;
+mod leaf;
+mod log;
+mod record;
+mod row;
+mod verify;
+
+pub use commitment::leaf_hash;
+pub use entry::{ChangeView, Entry, IntentView, OutcomeView, rfc3339};
+pub use error::{StoreFault, StoreFaultKind, TraceError};
+pub use journal::Journal;
+pub use log::{LogReader, LogStore, Query, SETTLED_KEY, SETTLED_KIND, mark_unknown};
+pub use record::{Change, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
+pub use row::Row;
+pub use verify::{VerifyError, verify_leaf};

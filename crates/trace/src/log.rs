@@ -1,0 +1,140 @@
+//! The ports to a store: one writes, one answers questions.
+
+use model::limits::RECORDS_PER_COMMIT_MAX;
+use model::{CallId, UnixMicros, Verdict};
+
+use crate::entry::Entry;
+use crate::error::{StoreFault, TraceError};
+use crate::record::{Effect, Outcome, OutcomeStatus, RecordKind, StateWrite};
+use crate::row::Row;
+
+/// Writes records and state.
+pub trait LogStore: Send {
+    /// Appends the rows and applies the state, all or nothing, durable when it returns. The rows get consecutive
+    /// sequence numbers, counted from 1 over the whole log; the first of them is returned (without rows: the next one).
+    /// Error: nothing may be taken as written, though it may have been.
+    fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault>;
+}
+
+/// Answers questions about records and state.
+pub trait LogReader: Send {
+    /// The records that fit, in the order of the log or against it.
+    fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault>;
+
+    /// All records of one call or change, in order; empty when there is none. `id` is a full id, the unique tail of one
+    /// (4 characters or more), or a sequence number in decimal digits, which wins over a tail of the same digits.
+    /// Error: a tail that is too short or fits several calls.
+    fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault>;
+
+    /// Calls whose verdict runs and that have no outcome, oldest first. What stands at or before the sequence number
+    /// under [`SETTLED_KIND`] and [`SETTLED_KEY`] in the state need not be looked at again.
+    fn unfinished(&self) -> Result<Vec<CallId>, StoreFault>;
+
+    /// The last sequence number, zero when the log is empty.
+    fn last_sequence(&self) -> Result<u64, StoreFault>;
+
+    /// All values of a kind of state, by key.
+    fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault>;
+}
+
+/// Which records. A question for an agent, a person, an app, a tool or a verdict finds intents only.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The software that acted.
+    pub agent: Option<String>,
+    /// The person it acted for.
+    pub human: Option<String>,
+    /// The app.
+    pub app: Option<String>,
+    /// The tool.
+    pub tool: Option<String>,
+    /// What was decided.
+    pub verdict: Option<Verdict>,
+    /// The kind of record.
+    pub kind: Option<RecordKind>,
+    /// Not before.
+    pub since: Option<UnixMicros>,
+    /// Not after.
+    pub until: Option<UnixMicros>,
+    /// Only what stands behind this in the log.
+    pub after_sequence: Option<u64>,
+    /// Most records in the answer.
+    pub limit: usize,
+    /// Whether the last comes first.
+    pub newest_first: bool,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            agent: None,
+            human: None,
+            app: None,
+            tool: None,
+            verdict: None,
+            kind: None,
+            since: None,
+            until: None,
+            after_sequence: None,
+            limit: 100,
+            newest_first: true,
+        }
+    }
+}
+
+impl Query {
+    /// Whether it can only be answered with intents.
+    pub fn intents_only(&self) -> bool {
+        self.agent.is_some()
+            || self.human.is_some()
+            || self.app.is_some()
+            || self.tool.is_some()
+            || self.verdict.is_some()
+    }
+}
+
+/// Says of every call that a stopped gateway left open that its outcome is unknown; returns how many. To be called
+/// before a journal is started on the store.
+pub fn mark_unknown(log: &mut dyn LogStore, reader: &dyn LogReader, now: UnixMicros) -> Result<usize, TraceError> {
+    let settled = reader.last_sequence().map_err(TraceError::NotRead)?;
+    if settled == 0 {
+        return Ok(0);
+    }
+    let calls = reader.unfinished().map_err(TraceError::NotRead)?;
+    let mut append = |rows: &[Row], state: &[StateWrite]| match log.append(rows, state) {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(TraceError::NotRecorded { fault: fault.into() }),
+    };
+    for chunk in calls.chunks(RECORDS_PER_COMMIT_MAX) {
+        let rows: Vec<Row> = chunk.iter().map(|call| Row::of_outcome(&unknown(call, now))).collect::<Result<_, _>>()?;
+        append(&rows, &[])?;
+    }
+    // Only once every outcome is on disk may the next start skip what lies before.
+    let mark =
+        StateWrite { kind: SETTLED_KIND.to_owned(), key: SETTLED_KEY.to_owned(), value: Some(settled.to_string()) };
+    append(&[], &[mark])?;
+    Ok(calls.len())
+}
+
+fn unknown(call: &CallId, now: UnixMicros) -> Outcome {
+    Outcome {
+        call: call.clone(),
+        at: now,
+        effect: Effect::Unknown,
+        status: OutcomeStatus::Unknown,
+        code: Some("trace.no_outcome".to_owned()),
+        answer_digest: None,
+        answer_bytes: 0,
+        scrubbed: 0,
+        took_us: 0,
+    }
+}
+
+/// The kind of state under which the trace keeps its own.
+pub const SETTLED_KIND: &str = "trace";
+
+/// The key of the sequence number up to which every call has its outcome.
+pub const SETTLED_KEY: &str = "settled_to";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! What is recorded: intents before an effect, outcomes after it, changes of what is true.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{
+    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, TaskId, ToolName, UnixMicros, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+/// Why a call may leave, or may not. Durable before anything happens.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The call.
+    pub call: CallId,
+    /// When it was decided.
+    pub at: UnixMicros,
+    /// What kind of thing is asked.
+    pub method: Method,
+    /// The software that acts.
+    pub agent: AgentId,
+    /// The person it acts for.
+    pub human: HumanId,
+    /// The task it acts in.
+    pub task: TaskId,
+    /// Which token, never the token itself.
+    pub token_id: Arc<str>,
+    /// The app it goes to.
+    pub app: AppId,
+    /// The tool it uses.
+    pub tool: ToolName,
+    /// The class in force.
+    pub class: Class,
+    /// Who says so.
+    pub class_source: ClassSource,
+    /// Digest of the tool's definition, where the app gave one.
+    pub definition: Option<Digest>,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// Digest of the rules that decided.
+    pub bundle: Digest,
+    /// The argument bytes as they will be forwarded, one JSON value; none when the caller sent none.
+    pub arguments: Option<Bytes>,
+    /// SHA-256 of those bytes, of nothing when there are none.
+    pub arguments_digest: Digest,
+    /// JSON of `model::Facts`.
+    pub facts: Bytes,
+}
+
+/// What was observed to have happened in the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// The tool ran.
+    Executed,
+    /// Nothing reached the app.
+    NotExecuted,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeStatus {
+    /// The tool answered.
+    Answered,
+    /// The tool answered that it failed.
+    ToolError,
+    /// The app answered with a protocol error.
+    ProtocolError,
+    /// There was no answer.
+    Failed,
+    /// The gateway stopped before it knew.
+    Unknown,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The call.
+    pub call: CallId,
+    /// When it ended.
+    pub at: UnixMicros,
+    /// What was observed to have happened.
+    pub effect: Effect,
+    /// How it ended.
+    pub status: OutcomeStatus,
+    /// The stable code of the fault, where there was one.
+    pub code: Option<String>,
+    /// SHA-256 of the answer as it was passed on.
+    pub answer_digest: Option<Digest>,
+    /// Length of the answer as it was passed on.
+    pub answer_bytes: u64,
+    /// How many echoes of a secret were taken out of it.
+    pub scrubbed: u32,
+    /// How long the app took.
+    pub took_us: i64,
+}
+
+/// One value of what is true from now on, written in the same transaction as the record of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateWrite {
+    /// Which kind of state, for example `person`.
+    pub kind: String,
+    /// Which one.
+    pub key: String,
+    /// The value; none deletes it.
+    pub value: Option<String>,
+}
+
+/// Somebody changed what is true: a person was offboarded, rules were loaded, a child was started.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The id of the change.
+    pub id: CallId,
+    /// When.
+    pub at: UnixMicros,
+    /// Who, for example `os-user:root`.
+    pub by: String,
+    /// What, for example `people.offboard`. Stands in the leaf as it is: a word of ours, never user input.
+    pub what: String,
+    /// Whom or what it concerns.
+    pub subject: String,
+    /// Everything else worth keeping. Never a secret.
+    pub detail: serde_json::Value,
+    /// What is true from now on. The values stand in the state only, not in the record.
+    pub state: Vec<StateWrite>,
+}
+
+/// What kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordKind {
+    /// Before an effect.
+    Intent,
+    /// After it.
+    Outcome,
+    /// A change of what is true.
+    Change,
+}
+
+impl Effect {
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Executed => "executed",
+            Self::NotExecuted => "not_executed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl OutcomeStatus {
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::ToolError => "tool_error",
+            Self::ProtocolError => "protocol_error",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl RecordKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Intent, Self::Outcome, Self::Change];
+
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Outcome => "outcome",
+            Self::Change => "change",
+        }
+    }
+}
+
+impl fmt::Display for RecordKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for RecordKind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a kind of record: it takes intent, outcome or change"))
+    }
+}

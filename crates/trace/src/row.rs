@@ -1,0 +1,189 @@
+//! A record as a store takes it: columns for questions, the leaf, its hash, and the body.
+
+use std::borrow::Cow;
+
+use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
+use model::{AgentId, AppId, CallId, Class, Digest, HumanId, ToolName, UnixMicros, Verdict};
+use serde_json::value::RawValue;
+
+use crate::body::{ChangeBody, IntentBody, OutcomeBody};
+use crate::commitment::{Salt, leaf_hash, sha256};
+use crate::error::TraceError;
+use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf, VERSION, exact, exact_time, exact_unsigned};
+use crate::record::{Change, Intent, Outcome, RecordKind};
+
+/// One record, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// What kind of record.
+    pub kind: RecordKind,
+    /// The call, or the id of the change.
+    pub call: CallId,
+    /// When.
+    pub at: UnixMicros,
+    /// The software that acts (intents only, as everything down to the verdict).
+    pub agent: Option<AgentId>,
+    /// The person it acts for. Goes with the body when that is erased.
+    pub human: Option<HumanId>,
+    /// The app.
+    pub app: Option<AppId>,
+    /// The tool.
+    pub tool: Option<ToolName>,
+    /// The class in force.
+    pub class: Option<Class>,
+    /// What was decided.
+    pub verdict: Option<Verdict>,
+    /// RFC 8785: ids, digests and commitments.
+    pub leaf: String,
+    /// [`leaf_hash`] of it.
+    pub leaf_hash: Digest,
+    /// JSON: the plain text and the salt.
+    pub body: String,
+}
+
+impl Row {
+    /// The record of an intent. Error: it contradicts itself, or there is no randomness.
+    pub fn of_intent(intent: &Intent) -> Result<Self, TraceError> {
+        let facts = json_of(&intent.facts, "the facts are not JSON")?;
+        let reasons = written(&intent.reasons, "the reasons cannot be written")?;
+        let arguments = arguments_of(intent)?;
+        let body = IntentBody {
+            salt: Salt::random()?,
+            human: Cow::Borrowed(intent.human.as_str()),
+            task: Cow::Borrowed(intent.task.as_str()),
+            token: Cow::Borrowed(&intent.token_id),
+            arguments_digest: intent.arguments_digest,
+            truncated: arguments.is_none() && intent.arguments.is_some(),
+            arguments,
+            facts,
+            reasons: &reasons,
+        };
+        let commitments = body.commitments();
+        let at = exact_time(intent.at);
+        let leaf = IntentLeaf {
+            agent: intent.agent.clone(),
+            app: intent.app.clone(),
+            arguments: commitments.arguments,
+            at_us: at.0,
+            bundle: intent.bundle,
+            call: intent.call.clone(),
+            class: intent.class,
+            class_source: intent.class_source,
+            definition: intent.definition,
+            facts: commitments.facts,
+            human: commitments.human,
+            kind: RecordKind::Intent,
+            method: intent.method,
+            reasons: commitments.reasons,
+            rules: intent.reasons.iter().map(|reason| reason.rule.clone()).collect(),
+            task: commitments.task,
+            token: commitments.token,
+            tool: intent.tool.clone(),
+            v: VERSION,
+            verdict: intent.verdict,
+        };
+        let bare = Self::bare(RecordKind::Intent, &intent.call, at, leaf.write(), body.write())?;
+        Ok(Self {
+            agent: Some(intent.agent.clone()),
+            human: Some(intent.human.clone()),
+            app: Some(intent.app.clone()),
+            tool: Some(intent.tool.clone()),
+            class: Some(intent.class),
+            verdict: Some(intent.verdict),
+            ..bare
+        })
+    }
+
+    /// The record of an outcome. Error: there is no randomness.
+    pub fn of_outcome(outcome: &Outcome) -> Result<Self, TraceError> {
+        let body = OutcomeBody { salt: Salt::random()?, answer_digest: outcome.answer_digest };
+        let at = exact_time(outcome.at);
+        let leaf = OutcomeLeaf {
+            answer: body.commitment(),
+            answer_bytes: exact_unsigned(outcome.answer_bytes),
+            at_us: at.0,
+            call: outcome.call.clone(),
+            code: outcome.code.clone(),
+            effect: outcome.effect,
+            kind: RecordKind::Outcome,
+            scrubbed: outcome.scrubbed,
+            status: outcome.status,
+            took_us: exact(outcome.took_us),
+            v: VERSION,
+        };
+        Self::bare(RecordKind::Outcome, &outcome.call, at, leaf.write(), body.write())
+    }
+
+    /// The record of a change. Error: there is no randomness.
+    pub fn of_change(change: &Change) -> Result<Self, TraceError> {
+        let detail = written(&change.detail, "the detail of a change cannot be written")?;
+        let body = ChangeBody {
+            salt: Salt::random()?,
+            by: Cow::Borrowed(&change.by),
+            subject: Cow::Borrowed(&change.subject),
+            detail: &detail,
+        };
+        let commitments = body.commitments();
+        let at = exact_time(change.at);
+        let leaf = ChangeLeaf {
+            at_us: at.0,
+            by: commitments.by,
+            detail: commitments.detail,
+            id: change.id.clone(),
+            kind: RecordKind::Change,
+            subject: commitments.subject,
+            v: VERSION,
+            what: change.what.clone(),
+        };
+        Self::bare(RecordKind::Change, &change.id, at, leaf.write(), body.write())
+    }
+
+    fn bare(kind: RecordKind, call: &CallId, at: UnixMicros, leaf: Vec<u8>, body: Vec<u8>) -> Result<Self, TraceError> {
+        let text = |bytes| String::from_utf8(bytes).map_err(|_| TraceError::Malformed { what: "it is not UTF-8" });
+        let leaf_hash = leaf_hash(&leaf);
+        Ok(Self {
+            kind,
+            call: call.clone(),
+            at,
+            agent: None,
+            human: None,
+            app: None,
+            tool: None,
+            class: None,
+            verdict: None,
+            leaf: text(leaf)?,
+            leaf_hash,
+            body: text(body)?,
+        })
+    }
+}
+
+/// The arguments to keep: none when there are none or they are too long.
+fn arguments_of(intent: &Intent) -> Result<Option<&RawValue>, TraceError> {
+    let bytes = intent.arguments.as_deref().unwrap_or_default();
+    if bytes.len() > ARGUMENTS_KEPT_BYTES_MAX {
+        return Ok(None);
+    }
+    if sha256(bytes) != intent.arguments_digest {
+        return Err(TraceError::Malformed { what: "the digest is not that of the arguments" });
+    }
+    if intent.arguments.is_none() {
+        return Ok(None);
+    }
+    let raw = json_of(bytes, "the arguments are not JSON")?;
+    if raw.get().len() != bytes.len() {
+        return Err(TraceError::Malformed { what: "there is white space around the arguments" });
+    }
+    Ok(Some(raw))
+}
+
+fn json_of<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a RawValue, TraceError> {
+    serde_json::from_slice(bytes).map_err(|_| TraceError::Malformed { what })
+}
+
+fn written<T: serde::Serialize + ?Sized>(value: &T, what: &'static str) -> Result<Box<RawValue>, TraceError> {
+    serde_json::value::to_raw_value(value).map_err(|_| TraceError::Malformed { what })
+}
+
+#[cfg(test)]
+mod tests;
