@@ -1,0 +1,76 @@
+//! What is in force for one tool and one set of arguments. On the path of every call: nothing is worked out that could
+//! have been worked out before.
+
+use std::sync::{Arc, LazyLock};
+
+use model::{Class, ClassSource, ToolFacts, ToolName, ToolStatus};
+
+use crate::classify::Proposal;
+use crate::definition::ToolDefinition;
+use crate::pin::Pin;
+use crate::profile::Profile;
+
+/// What is in force for a tool.
+#[derive(Debug, Clone)]
+pub struct Assessment {
+    /// What a decision may look at.
+    pub facts: ToolFacts,
+    /// Why this class, for people.
+    pub why: Arc<str>,
+    /// What we would propose to a reviewer.
+    pub proposal: Proposal,
+    /// The lowest class any arguments could have: what listing tools goes by.
+    pub lowest: Class,
+}
+
+/// What is in force for a tool with these arguments (none: the worst they could be).
+pub fn assess(
+    definition: &ToolDefinition,
+    profile: Option<&Profile>,
+    pin: Option<&Pin>,
+    arguments: Option<json::Value<'_, '_>>,
+) -> Assessment {
+    let proposal = definition.proposal();
+    let known = profile.and_then(|profile| profile.tool(definition.name.as_str()));
+    let status = match pin {
+        Some(pin) if pin.definition == definition.digest() => ToolStatus::Pinned,
+        Some(_) => ToolStatus::Quarantined,
+        None => ToolStatus::Unreviewed,
+    };
+    let (class, lowest, class_source, why) = match (known, pin) {
+        // A changed definition has nobody's word for anything: the worst that anyone says of it.
+        (known, Some(pin)) if status == ToolStatus::Quarantined => {
+            let class = pin.class.max(proposal.class).max(known.map_or(Class::Read, |known| known.highest()));
+            (class, class, ClassSource::Pin, Arc::clone(&CHANGED))
+        }
+        (Some(known), _) => {
+            let (class, why) = known.class_for(arguments);
+            (class, known.lowest(), ClassSource::Profile, Arc::clone(why))
+        }
+        (None, Some(pin)) => (pin.class, pin.class, ClassSource::Pin, Arc::clone(&REVIEWED)),
+        (None, None) => {
+            let class = proposal.class.max(Class::External);
+            (class, class, ClassSource::Unreviewed, Arc::clone(&proposal.why))
+        }
+    };
+    let definition_digest = Some(definition.digest());
+    let facts = ToolFacts { name: definition.name.clone(), class, class_source, status, definition: definition_digest };
+    Assessment { facts, why, proposal: proposal.clone(), lowest }
+}
+
+/// A tool the app could not be asked about: the most dangerous there is.
+pub fn unknown_tool(name: ToolName) -> ToolFacts {
+    ToolFacts {
+        name,
+        class: Class::Destructive,
+        class_source: ClassSource::Unreviewed,
+        status: ToolStatus::Unknown,
+        definition: None,
+    }
+}
+
+static REVIEWED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("a person reviewed this definition and said so"));
+static CHANGED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("the definition changed since a person reviewed it"));
+
+#[cfg(test)]
+mod tests;

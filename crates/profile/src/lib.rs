@@ -1,0 +1,29 @@
+//! What a tool is: from the definition its server gives to a class, verbs and argument roles.
+//!
+//! # In scope
+//! Reading definitions, their digests, a deterministic proposal of a class, shipped and written profiles, pins, what is
+//! in force for one call, and the difference between a reviewed definition and a changed one.
+//!
+//! # Out of scope
+//! Where pins are stored, who may review, what follows from a class.
+//!
+//! # Invariants
+//! * A server's hints raise a class, never lower it.
+//! * Any change of text, schema or annotation changes the digest; order of keys and white space do not.
+//! * Without a profile or a pin a tool counts as at least `external`; what nothing is known of is `destructive`.
+//! * Which profile applies is the operator's word, never the server's.
+
+pub mod assess;
+pub mod classify;
+pub mod compare;
+pub mod definition;
+pub mod pin;
+pub mod profile;
+mod words;
+
+pub use assess::{Assessment, assess, unknown_tool};
+pub use classify::{Hints, Proposal};
+pub use compare::diff;
+pub use definition::{DefinitionError, ToolDefinition, classify};
+pub use pin::Pin;
+pub use profile::{Profile, ProfileError, ProfiledTool, Role};

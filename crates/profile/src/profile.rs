@@ -1,0 +1,329 @@
+//! Profiles: what the tools of an app are, written by people. Some are shipped; an operator names one for an app.
+//!
+//! ```yaml
+//! profile: filesystem
+//! tools:
+//!   edit_file:
+//!     class: destructive
+//!     why: replaces text of a file; nothing keeps what stood there
+//!     arguments: { path: path }
+//!     when: [{ argument: dryRun, equals: true, class: read, why: only shows what would change }]
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use model::{Class, ToolName};
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// What the tools of an app are.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    name: Arc<str>,
+    tools: BTreeMap<ToolName, ProfiledTool>,
+}
+
+/// What a profile says of one tool.
+#[derive(Debug, Clone)]
+pub struct ProfiledTool {
+    class: Class,
+    why: Arc<str>,
+    verb: Option<Arc<str>>,
+    arguments: BTreeMap<String, Role>,
+    when: Vec<When>,
+}
+
+/// What an argument stands for, whatever the server calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A place in a file system.
+    Path,
+    /// An address that is fetched or opened.
+    Url,
+    /// Who receives something.
+    Recipient,
+    /// A command, script or statement that is carried out.
+    Command,
+    /// Words to search for.
+    Query,
+    /// A source repository.
+    Repository,
+    /// A branch, tag or commit.
+    Revision,
+    /// A client, customer or account.
+    Account,
+    /// Where something runs.
+    Environment,
+    /// One entry of an app, by its id.
+    Record,
+    /// What is written or sent.
+    Content,
+}
+
+/// Why a file is not a profile. Blame: the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// Not the YAML a profile is written in.
+    #[error("`{file}`{place}: {said}")]
+    Yaml {
+        /// The file as the operator named it.
+        file: String,
+        /// Line and column, if known: `:3:5`.
+        place: String,
+        /// What is wrong.
+        said: String,
+    },
+    /// Something in it means nothing.
+    #[error("`{file}`: {path}: {said}")]
+    Meaning {
+        /// The file as the operator named it.
+        file: String,
+        /// Where in the file: `tools.read_file`.
+        path: String,
+        /// What is wrong.
+        said: String,
+    },
+}
+
+/// A class for some arguments only.
+#[derive(Debug, Clone)]
+struct When {
+    argument: String,
+    is: Vec<Scalar>,
+    class: Class,
+    why: Arc<str>,
+}
+
+/// A value an argument is compared with: exactly, kind included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scalar {
+    Bool(bool),
+    Whole(i64),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProfile {
+    profile: String,
+    #[expect(dead_code, reason = "words for readers of the file")]
+    about: Option<String>,
+    tools: BTreeMap<String, RawTool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTool {
+    class: Class,
+    why: Option<String>,
+    verb: Option<String>,
+    #[serde(default)]
+    arguments: BTreeMap<String, Role>,
+    #[serde(default)]
+    when: Vec<RawWhen>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWhen {
+    argument: String,
+    equals: Option<Scalar>,
+    one_of: Option<Vec<Scalar>>,
+    class: Class,
+    why: Option<String>,
+}
+
+// === impl Profile ===
+
+impl Profile {
+    /// A profile that comes with the program.
+    pub fn shipped(name: &str) -> Option<&'static Self> {
+        SHIPPED.iter().find(|profile| profile.name() == name)
+    }
+
+    /// The names of all shipped profiles.
+    pub fn names() -> Vec<&'static str> {
+        FILES.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// Reads a profile. `file` is what errors call it. Error: not YAML, an unknown key, or a tool that cannot be.
+    pub fn parse(file: &str, yaml: &str) -> Result<Self, ProfileError> {
+        let raw: RawProfile = serde_saphyr::from_str(yaml).map_err(|error| yaml_error(file, &error))?;
+        let wrong = |path: String, said: String| ProfileError::Meaning { file: file.to_owned(), path, said };
+        if !is_profile_name(&raw.profile) {
+            let said = format!("`{}` is not a profile's name: it takes 1 to 64 characters of a-z 0-9 -", raw.profile);
+            return Err(wrong("profile".to_owned(), said));
+        }
+        let mut tools = BTreeMap::new();
+        for (tool, raw) in raw.tools {
+            let path = format!("tools.{tool}");
+            let name = ToolName::parse(&tool).map_err(|error| wrong(path.clone(), error.to_string()))?;
+            let profiled = ProfiledTool::check(raw).map_err(|said| wrong(path, said))?;
+            tools.insert(name, profiled);
+        }
+        Ok(Self { name: Arc::from(raw.profile), tools })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it says of a tool.
+    pub fn tool(&self, tool: &str) -> Option<&ProfiledTool> {
+        self.tools.get(tool)
+    }
+
+    /// All tools it knows, in the order of their names.
+    pub fn tools(&self) -> impl Iterator<Item = (&ToolName, &ProfiledTool)> {
+        self.tools.iter()
+    }
+}
+
+// === impl ProfiledTool ===
+
+impl ProfiledTool {
+    /// The class for arguments that no `when` speaks of.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Why that class.
+    pub fn why(&self) -> &Arc<str> {
+        &self.why
+    }
+
+    /// The verb that rules may use for it: `pr_open`.
+    pub fn verb(&self) -> Option<&str> {
+        self.verb.as_deref()
+    }
+
+    /// What an argument stands for.
+    pub fn role(&self, argument: &str) -> Option<Role> {
+        self.arguments.get(argument).copied()
+    }
+
+    /// All arguments with a role, in the order of their names.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, Role)> {
+        self.arguments.iter().map(|(argument, role)| (argument.as_str(), *role))
+    }
+
+    /// The class for these arguments, and why. Where several `when` match, the most dangerous decides.
+    pub fn class_for(&self, arguments: Option<json::Value<'_, '_>>) -> (Class, &Arc<str>) {
+        let matching = arguments.and_then(|arguments| {
+            self.when.iter().filter(|when| when.matches(arguments)).max_by_key(|when| when.class)
+        });
+        match (matching, arguments) {
+            (Some(when), _) => (when.class, &when.why),
+            (None, Some(_)) => (self.class, &self.why),
+            (None, None) => (self.highest(), &self.why),
+        }
+    }
+
+    /// The lowest class any arguments could have.
+    pub fn lowest(&self) -> Class {
+        self.when.iter().map(|when| when.class).fold(self.class, Class::min)
+    }
+
+    /// The highest class any arguments could have.
+    pub fn highest(&self) -> Class {
+        self.when.iter().map(|when| when.class).fold(self.class, Class::max)
+    }
+
+    fn check(raw: RawTool) -> Result<Self, String> {
+        let why: Arc<str> = raw.why.map_or_else(|| Arc::from("the profile says so"), Arc::from);
+        let when = raw.when.into_iter().map(|when| When::check(when, &why)).collect::<Result<_, _>>()?;
+        Ok(Self { class: raw.class, why, verb: raw.verb.map(Arc::from), arguments: raw.arguments, when })
+    }
+}
+
+// === impl When ===
+
+impl When {
+    fn check(raw: RawWhen, why: &Arc<str>) -> Result<Self, String> {
+        let is = match (raw.equals, raw.one_of) {
+            (Some(one), None) => vec![one],
+            (None, Some(several)) if !several.is_empty() => several,
+            _ => return Err(format!("`when` for `{}` takes either `equals` or a filled `one_of`", raw.argument)),
+        };
+        let why = raw.why.map_or_else(|| Arc::clone(why), Arc::from);
+        Ok(Self { argument: raw.argument, is, class: raw.class, why })
+    }
+
+    fn matches(&self, arguments: json::Value<'_, '_>) -> bool {
+        arguments.get(&self.argument).is_some_and(|value| self.is.iter().any(|scalar| scalar.equals(value)))
+    }
+}
+
+// === impl Scalar ===
+
+impl Scalar {
+    fn equals(&self, value: json::Value<'_, '_>) -> bool {
+        match self {
+            Self::Bool(wanted) => value.as_bool() == Some(*wanted),
+            Self::Whole(wanted) => value.as_i64() == Some(*wanted),
+            Self::Text(wanted) => value.as_str().is_some_and(|text| text == *wanted),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct AnyScalar;
+        impl Visitor<'_> for AnyScalar {
+            type Value = Scalar;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false, an integer or a text")
+            }
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Bool(value))
+            }
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Whole(value))
+            }
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Scalar, E> {
+                i64::try_from(value).map(Scalar::Whole).map_err(|_| E::custom("this integer is too large"))
+            }
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(value.to_owned()))
+            }
+        }
+        from.deserialize_any(AnyScalar)
+    }
+}
+
+fn yaml_error(file: &str, error: &serde_saphyr::Error) -> ProfileError {
+    let place = error.location().map(|place| format!(":{}:{}", place.line(), place.column())).unwrap_or_default();
+    let said = error.without_snippet().to_string();
+    let said = said.lines().next().unwrap_or_default().to_owned();
+    ProfileError::Yaml { file: file.to_owned(), place, said }
+}
+
+fn is_profile_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// INVARIANT: every shipped file parses under its name (`tests::every_shipped_profile_parses`).
+static SHIPPED: LazyLock<Vec<Profile>> =
+    LazyLock::new(|| FILES.iter().filter_map(|(name, yaml)| Profile::parse(name, yaml).ok()).collect());
+
+const FILES: &[(&str, &str)] = &[
+    ("demo-crm", include_str!("../profiles/demo-crm.yaml")),
+    ("demo-deploy", include_str!("../profiles/demo-deploy.yaml")),
+    ("demo-mail", include_str!("../profiles/demo-mail.yaml")),
+    ("demo-repo", include_str!("../profiles/demo-repo.yaml")),
+    ("everything", include_str!("../profiles/everything.yaml")),
+    ("fetch", include_str!("../profiles/fetch.yaml")),
+    ("filesystem", include_str!("../profiles/filesystem.yaml")),
+    ("git", include_str!("../profiles/git.yaml")),
+    ("memory", include_str!("../profiles/memory.yaml")),
+    ("sqlite", include_str!("../profiles/sqlite.yaml")),
+    ("time", include_str!("../profiles/time.yaml")),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use super::{FILES, Profile, Role};
+use json::Document;
+use model::Class::{self, Destructive, External, Read, Write};
+
+#[test]
+fn every_shipped_profile_parses() {
+    for (name, yaml) in FILES {
+        let profile = Profile::parse(name, yaml).unwrap();
+        assert_eq!(profile.name(), *name);
+        assert!(profile.tools().count() > 0);
+        for (tool, profiled) in profile.tools() {
+            assert!(profiled.why().len() > 8 && &**profiled.why() != "the profile says so", "{name}: {tool} says why");
+        }
+        assert!(Profile::shipped(name).is_some());
+    }
+    assert_eq!(Profile::names().len(), FILES.len());
+    assert!(Profile::names().is_sorted());
+    assert!(Profile::shipped("no-such").is_none());
+}
+
+#[test]
+fn shipped_profiles_say_what_the_tools_do() {
+    for (profile, tool, expect) in [
+        ("demo-crm", "search_customers", Read),
+        ("demo-crm", "get_customer", Read),
+        ("demo-crm", "update_customer", Write),
+        ("demo-mail", "list_messages", Read),
+        ("demo-mail", "draft_message", Write),
+        ("demo-mail", "send_message", External),
+        ("demo-deploy", "list_environments", Read),
+        ("demo-deploy", "propose_change", Write),
+        ("demo-deploy", "deploy_release", Destructive),
+        ("demo-deploy", "delete_environment", Destructive),
+        ("demo-repo", "search_documents", Read),
+        ("demo-repo", "read_document", Read),
+        ("demo-repo", "open_pull_request", Write),
+        ("demo-repo", "merge_pull_request", Destructive),
+        ("filesystem", "read_text_file", Read),
+        ("filesystem", "write_file", Destructive),
+        ("filesystem", "move_file", Write),
+        ("everything", "get-env", External),
+        ("everything", "gzip-file-as-resource", External),
+        ("memory", "read_graph", Read),
+        ("memory", "delete_entities", Destructive),
+        ("git", "git_reset", Destructive),
+        ("fetch", "fetch", External),
+        ("time", "convert_time", Read),
+        ("sqlite", "write_query", Destructive),
+        ("sqlite", "read_query", Read),
+    ] {
+        assert_eq!(Profile::shipped(profile).unwrap().tool(tool).unwrap().class(), expect, "{profile} {tool}");
+    }
+    let count = |name: &str| Profile::shipped(name).unwrap().tools().count();
+    assert_eq!(["filesystem", "everything", "memory", "git", "sqlite"].map(count), [14, 13, 9, 12, 6]);
+}
+
+fn class_of(profile: &Profile, tool: &str, arguments: &str) -> Class {
+    let document = Document::parse(arguments.as_bytes()).unwrap();
+    profile.tool(tool).unwrap().class_for(Some(document.root())).0
+}
+
+#[test]
+fn arguments_lower_and_raise_only_when_they_are_exactly_so() {
+    let filesystem = Profile::shipped("filesystem").unwrap();
+    assert_eq!(class_of(filesystem, "edit_file", r#"{"path":"a","dryRun":true}"#), Read);
+    for other in [
+        r#"{}"#,
+        r#"{"dryRun":false}"#,
+        r#"{"dryRun":"true"}"#,
+        r#"{"dryRun":1}"#,
+        r#"{"dryrun":true}"#,
+        r#"{"x":{"dryRun":true}}"#,
+        "[]",
+        "null",
+        "true",
+    ] {
+        assert_eq!(class_of(filesystem, "edit_file", other), Destructive, "{other}");
+    }
+    let yaml = "profile: x\ntools:\n  a:\n    class: write\n    when:\n    - {argument: n, one_of: [1, two], class: read}\n    - {argument: m, equals: 3, class: external}\n";
+    let profile = Profile::parse("x.yaml", yaml).unwrap();
+    assert_eq!(class_of(&profile, "a", r#"{"n":1}"#), Read);
+    assert_eq!(class_of(&profile, "a", r#"{"n":"\u0074wo"}"#), Read);
+    assert_eq!(class_of(&profile, "a", r#"{"n":1.0}"#), Write);
+    assert_eq!(class_of(&profile, "a", r#"{"n":1,"m":3}"#), External);
+    let tool = profile.tool("a").unwrap();
+    assert_eq!((tool.lowest(), tool.highest(), tool.class_for(None).0), (Read, External, External));
+}
+
+#[test]
+fn roles_and_verbs_are_told() {
+    let tool = Profile::shipped("demo-repo").unwrap().tool("open_pull_request").unwrap();
+    assert_eq!(tool.verb(), Some("pr_open"));
+    assert_eq!(tool.role("repo"), Some(Role::Repository));
+    assert_eq!(tool.role("title"), None);
+    assert_eq!(tool.roles().collect::<Vec<_>>(), [("repo", Role::Repository)]);
+}
+
+#[track_caller]
+fn refused(yaml: &str, expect: &str) {
+    let error = Profile::parse("p.yaml", yaml).unwrap_err().to_string();
+    assert!(error.contains(expect), "{error}");
+}
+
+#[test]
+fn mistakes_are_refused_where_they_stand() {
+    refused("profile: x\ntools:\n  a: {class: raed}\n", "`p.yaml`:3:");
+    refused("profile: x\ntools:\n  a: {class: read, wy: b}\n", "wy");
+    refused("profile: x\ntools:\n  a: {class: read}\n  a: {class: write}\n", "`p.yaml`:4:");
+    refused("profile: x\ntools: {}\nextra: 1\n", "extra");
+    refused("tools: {}\n", "profile");
+    refused("profile: X y\ntools: {}\n", "`p.yaml`: profile: `X y` is not a profile's name");
+    refused("profile: x\ntools:\n  a b: {class: read}\n", "tools.a b: `a b` is not a tool's name");
+    refused("profile: x\ntools:\n  a: {class: read, arguments: {p: pth}}\n", "`p.yaml`:3:");
+    refused(
+        "profile: x\ntools:\n  a: {class: read, when: [{argument: p, class: read}]}\n",
+        "tools.a: `when` for `p` takes either",
+    );
+    refused("profile: x\ntools:\n  a: {class: read, when: [{argument: p, one_of: [], class: read}]}\n", "takes either");
+    refused("profile: x\ntools:\n  a: {class: read, when: [{argument: p, equals: [1], class: read}]}\n", "`p.yaml`:3:");
+}
