@@ -1,0 +1,73 @@
+//! Clients and servers by others, as `cargo xtask setup` installs them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// An official SDK as a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// The Python SDK.
+    Python,
+    /// The TypeScript SDK.
+    TypeScript,
+}
+
+// === impl Peer ===
+
+impl Peer {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Python, Self::TypeScript];
+
+    /// Connects, lists, and calls one tool if `--call` says so: `{protocol, server, tools, result}` or `{error}`.
+    /// The arguments are those of `tests/python/client.py` and `tests/node/client.mjs`.
+    pub fn talk(self, arguments: &[&str]) -> Result<Value> {
+        let root = workspace_root();
+        let (program, script) = match self {
+            Self::Python => (root.join("target/test-venv/bin/python"), root.join("tests/python/client.py")),
+            Self::TypeScript => (PathBuf::from("node"), root.join("tests/node/client.mjs")),
+        };
+        let output = Command::new(&program).arg(script).args(arguments).output();
+        let output =
+            output.with_context(|| format!("could not start {}\nhint: cargo xtask setup", program.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let said = serde_json::from_str(&text);
+        said.with_context(|| format!("{self:?} said `{text}` and `{}`", String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+/// The command that starts the public reference server with all features, on stdio.
+pub fn everything_command() -> Result<Vec<String>> {
+    node_server("server-everything")
+}
+
+/// The command that starts the public file server for a folder, on stdio.
+pub fn filesystem_command(folder: &Path) -> Result<Vec<String>> {
+    let mut command = node_server("server-filesystem")?;
+    command.push(folder.display().to_string());
+    Ok(command)
+}
+
+fn node_server(package: &str) -> Result<Vec<String>> {
+    let script =
+        workspace_root().join("tests/node/node_modules/@modelcontextprotocol").join(package).join("dist/index.js");
+    if !script.exists() {
+        bail!("{} is not installed\nhint: cargo xtask setup", script.display());
+    }
+    Ok(vec!["node".to_owned(), script.display().to_string()])
+}
+
+/// A program of this workspace that stands beside the running test: `testkit-upstream`, `countersign`.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe().context("the running test has no path")?;
+    let beside = test.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    beside.with_context(|| format!("`{name}` is not built\nhint: cargo build --workspace --bins"))
+}
+
+/// Where the workspace stands.
+pub fn workspace_root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
