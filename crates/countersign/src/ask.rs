@@ -1,0 +1,90 @@
+//! How a command reaches the gateway: over its socket, or, when none runs, by opening the data directory itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use model::{Blame, Fault};
+use serde_json::Value;
+use store::DataDir;
+use tokio::net::UnixStream;
+
+use crate::clock::{environment, operator};
+use crate::config::Config;
+use crate::gateway::{CONTROL_TIME_MAX, Gateway, bad_file, files};
+use crate::operations::{Operation, perform};
+
+/// Does an operation, in the running gateway if there is one.
+pub async fn ask(file: &Path, operation: Operation) -> Result<Value, Fault> {
+    let config = Config::load(file, &environment).map_err(bad_file)?;
+    if DataDir::holder(&config.data).is_some() {
+        return over_socket(&config.data.join(files::CONTROL), &operation).await;
+    }
+    let listen = config.listen;
+    let gateway = Arc::new(Gateway::open(config, listen).await?);
+    let done = perform(&gateway, operation, &operator()).await;
+    gateway.hub.stop().await;
+    gateway.engine.drain().await;
+    done
+}
+
+/// Whether a gateway runs on this configuration's data.
+pub fn runs(config: &Config) -> Option<u32> {
+    DataDir::holder(&config.data)
+}
+
+async fn over_socket(socket: &Path, operation: &Operation) -> Result<Value, Fault> {
+    let body = serde_json::to_vec(operation)
+        .map_err(|error| Fault::new(Blame::Bug, "bug.operation", "an operation could not be written").because(error))?;
+    let answered = tokio::time::timeout(CONTROL_TIME_MAX, post(socket, "/control", Bytes::from(body), None)).await;
+    let (status, body) = answered
+        .map_err(|_| Fault::new(Blame::Operator, "operator.no_answer", "the gateway did not answer in time"))??;
+    let value: Value = serde_json::from_slice(&body)
+        .map_err(|error| Fault::new(Blame::Bug, "bug.answer", "the gateway's answer cannot be read").because(error))?;
+    if status == StatusCode::OK {
+        return Ok(value);
+    }
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let said = text("error_description").unwrap_or_else(|| format!("the gateway answered {status}"));
+    let fault = Fault::new(Blame::Operator, "operator.refused", said);
+    Err(match text("hint") {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    })
+}
+
+/// One request over a socket of the data directory.
+pub async fn post(socket: &Path, path: &str, body: Bytes, token: Option<&str>) -> Result<(StatusCode, Bytes), Fault> {
+    let wrong = |said: &'static str| {
+        move |error: &dyn std::fmt::Display| {
+            Fault::new(Blame::Operator, "operator.socket", said).because(std::io::Error::other(error.to_string()))
+        }
+    };
+    let stream = UnixStream::connect(socket).await.map_err(|error| {
+        wrong("the running gateway's socket cannot be reached")(&error)
+            .hint("is it running as the same user? `countersign doctor` looks")
+    })?;
+    let broken = wrong("the running gateway broke off");
+    let (mut send, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+    let mut driver = tokio::task::JoinSet::new();
+    driver.spawn(async move {
+        let _ = connection.await;
+    });
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(header::HOST, "countersign")
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let request = request.body(Full::new(body)).map_err(|error| broken(&error))?;
+    let response = send.send_request(request).await.map_err(|error| broken(&error))?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
+    Ok((status, body))
+}

@@ -1,0 +1,351 @@
+//! The command line as it is typed. What each command means stands in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Decides what software may do before it does it, and keeps the proof.
+#[derive(Debug, Parser)]
+#[command(
+    name = "countersign",
+    version,
+    about = "Decides what agents may do, before they do it, and keeps the proof.",
+    after_help = "Example:\n  countersign demo                    see agents allowed, held and refused, in ten seconds\n  countersign init                    put your own MCP servers behind the gateway\n  countersign trace --verdict deny    what was refused, and why\n",
+    disable_help_subcommand = true,
+    infer_long_args = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The configuration file
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        env = "COUNTERSIGN_CONFIG",
+        default_value = "countersign.yaml"
+    )]
+    pub config: PathBuf,
+    /// Answer in JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more on standard error (twice: everything)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The commands, in the order people meet them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Play the story: agents allowed, held, refused; no account, no network
+    Demo(DemoArgs),
+    /// Put the MCP servers of your clients behind the gateway
+    Init(InitArgs),
+    /// Restore the clients' own configurations, byte for byte
+    Leave(LeaveArgs),
+    /// Run the gateway
+    Serve(ServeArgs),
+    /// Speak MCP over standard input and output, for clients that can only start a command
+    Connect(ConnectArgs),
+    /// Find out what is wrong, and how to mend it
+    Doctor,
+    /// Show what happened: decisions and outcomes, newest last
+    Trace(TraceArgs),
+    /// Explain one decision: facts, rule, outcome
+    Why(WhyArgs),
+    /// Show what each tool is, and say yes to it
+    Tools(ToolsArgs),
+    /// Show the rules in force
+    Policy(PolicyArgs),
+    /// Check configuration and rules; change nothing
+    Check,
+    /// Put changed configuration and rules in force
+    Reload,
+    /// Issue a token: an agent, for a person
+    Token(TokenArgs),
+    /// Who delegates work; offboard and restore
+    People(PeopleArgs),
+    /// What acts; suspend and resume
+    Agents(AgentsArgs),
+    /// Pull the kill switch of an app, or of everything
+    Stop(SwitchArgs),
+    /// Let an app, or everything, run again
+    Start(SwitchArgs),
+    /// Keep credentials where agents cannot reach them
+    Vault(VaultArgs),
+    /// Print a completion script for your shell
+    Completions(CompletionsArgs),
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Keep the gateway and the demo apps running afterwards
+    #[arg(long)]
+    pub serve: bool,
+    /// The port of the gateway (0: any that is free)
+    #[arg(long, value_name = "PORT", default_value_t = crate::config::DEFAULT_PORT)]
+    pub port: u16,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Only show what would change
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// A client configuration to take in, besides those found
+    #[arg(long, value_name = "FILE")]
+    pub client: Vec<PathBuf>,
+    /// Look only at the files named with --client
+    #[arg(long)]
+    pub only: bool,
+    /// The person the agents work for
+    #[arg(long, value_name = "PERSON")]
+    pub human: Option<String>,
+}
+
+/// `leave`
+#[derive(Debug, Args)]
+pub struct LeaveArgs {
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Listen here instead of where the configuration says
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// `connect`
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// One app only, its tool names unchanged
+    pub app: Option<String>,
+    /// Do not start a gateway when none runs
+    #[arg(long)]
+    pub no_start: bool,
+}
+
+/// `trace`
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Only this agent
+    #[arg(long)]
+    pub agent: Option<String>,
+    /// Only work for this person
+    #[arg(long)]
+    pub human: Option<String>,
+    /// Only this app
+    #[arg(long)]
+    pub app: Option<String>,
+    /// Only this tool
+    #[arg(long)]
+    pub tool: Option<String>,
+    /// Only this verdict: allow, redact, hold, defer, deny
+    #[arg(long)]
+    pub verdict: Option<model::Verdict>,
+    /// Only from then on: `2h`, `7d`, or `2026-11-21T10:00:00Z`
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Only until then
+    #[arg(long)]
+    pub until: Option<String>,
+    /// How many, at most
+    #[arg(long, short = 'n', default_value_t = 50)]
+    pub limit: usize,
+    /// Changes as well: people, rules, pins, vault, links
+    #[arg(long)]
+    pub changes: bool,
+    /// Go on as records arrive
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Do not cut lines to the terminal's width
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// `why`
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The id of a call, its last characters, or the number of its line in the trace
+    pub id: String,
+}
+
+/// `tools`
+#[derive(Debug, Args)]
+pub struct ToolsArgs {
+    /// What to do; without it, list
+    #[command(subcommand)]
+    pub action: Option<ToolsAction>,
+    /// One app
+    pub app: Option<String>,
+    /// Ask the apps again what they offer
+    #[arg(long)]
+    pub refresh: bool,
+}
+
+/// `tools …`
+#[derive(Debug, Subcommand)]
+pub enum ToolsAction {
+    /// Say yes to tools as they are now
+    Pin(PinArgs),
+}
+
+/// `tools pin`
+#[derive(Debug, Args)]
+pub struct PinArgs {
+    /// `APP` or `APP/TOOL`; everything if absent
+    pub what: Option<String>,
+    /// The class, where you know better than the proposal
+    #[arg(long)]
+    pub class: Option<model::Class>,
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `policy`
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: PolicyAction,
+}
+
+/// `policy …`
+#[derive(Debug, Subcommand)]
+pub enum PolicyAction {
+    /// Print rules: `baseline`, `schema`, the name of a file, or everything
+    Show {
+        /// Which
+        which: Option<String>,
+    },
+}
+
+/// `token`
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The agent that will act
+    #[arg(long)]
+    pub agent: model::AgentId,
+    /// The person it acts for
+    #[arg(long)]
+    pub human: model::HumanId,
+    /// Good for one app only
+    #[arg(long)]
+    pub app: Option<model::AppId>,
+    /// The task it acts in
+    #[arg(long)]
+    pub task: Option<model::TaskId>,
+    /// How long it lives: `90s`, `15m`, `8h` (at most 24h)
+    #[arg(long, default_value = "1h", value_parser = crate::words::duration)]
+    pub ttl: std::time::Duration,
+}
+
+/// `people`
+#[derive(Debug, Args)]
+pub struct PeopleArgs {
+    /// What to do; without it, list
+    #[command(subcommand)]
+    pub action: Option<PeopleAction>,
+}
+
+/// `people …`
+#[derive(Debug, Subcommand)]
+pub enum PeopleAction {
+    /// List people
+    List,
+    /// Nothing runs for this person any more, from the next call on
+    Offboard {
+        /// The person
+        human: model::HumanId,
+    },
+    /// The person is back
+    Restore {
+        /// The person
+        human: model::HumanId,
+    },
+}
+
+/// `agents`
+#[derive(Debug, Args)]
+pub struct AgentsArgs {
+    /// What to do; without it, list
+    #[command(subcommand)]
+    pub action: Option<AgentsAction>,
+}
+
+/// `agents …`
+#[derive(Debug, Subcommand)]
+pub enum AgentsAction {
+    /// List agents
+    List,
+    /// This agent does nothing any more, from the next call on
+    Suspend {
+        /// The agent
+        agent: model::AgentId,
+    },
+    /// The agent acts again
+    Resume {
+        /// The agent
+        agent: model::AgentId,
+    },
+}
+
+/// `stop`, `start`
+#[derive(Debug, Args)]
+pub struct SwitchArgs {
+    /// An app, or `all`
+    pub what: String,
+}
+
+/// `vault`
+#[derive(Debug, Args)]
+pub struct VaultArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: VaultAction,
+}
+
+/// `vault …`
+#[derive(Debug, Subcommand)]
+pub enum VaultAction {
+    /// Store a secret, read from standard input
+    Set {
+        /// Its name; `credential: vault:NAME` uses it
+        name: String,
+    },
+    /// List names; values are never shown
+    List,
+    /// Remove a secret
+    Rm {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// bash, elvish, fish, powershell or zsh
+    pub shell: clap_complete::Shell,
+}

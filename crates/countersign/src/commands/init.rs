@@ -1,0 +1,12 @@
+//! `init`.
+
+use std::process::ExitCode;
+
+use model::{Blame, Fault};
+
+use crate::cli::{Common, InitArgs};
+
+/// Not yet.
+pub async fn run(_common: &Common, _args: &InitArgs) -> Result<ExitCode, Fault> {
+    Err(Fault::new(Blame::Bug, "bug.not_yet", "not yet"))
+}

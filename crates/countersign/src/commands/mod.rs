@@ -1,0 +1,60 @@
+//! What each command does. A new command is one arm here and one file beside it.
+
+mod connect;
+mod demo;
+mod doctor;
+mod init;
+mod leave;
+mod policy;
+mod serve;
+mod standing;
+mod token;
+mod tools;
+mod trace;
+mod vault;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use model::{Blame, Fault};
+
+use crate::cli::{Cli, Command};
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
+    let common = cli.common;
+    match cli.command {
+        Command::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "countersign", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Trace(args) => trace::run(&common, &args),
+        Command::Why(args) => why::run(&common, &args),
+        Command::Policy(args) => policy::show(&common, &args),
+        Command::Check => policy::check(&common),
+        Command::Demo(args) => block_on(demo::run(&common, &args)),
+        Command::Init(args) => block_on(init::run(&common, &args)),
+        Command::Leave(args) => block_on(leave::run(&common, &args)),
+        Command::Serve(args) => block_on(serve::run(&common, &args)),
+        Command::Connect(args) => block_on(connect::run(&common, &args)),
+        Command::Doctor => block_on(doctor::run(&common)),
+        Command::Tools(args) => block_on(tools::run(&common, &args)),
+        Command::Reload => block_on(serve::reload(&common)),
+        Command::Token(args) => block_on(token::run(&common, &args)),
+        Command::People(args) => block_on(standing::people(&common, &args)),
+        Command::Agents(args) => block_on(standing::agents(&common, &args)),
+        Command::Stop(args) => block_on(standing::stop(&common, &args)),
+        Command::Start(args) => block_on(standing::start(&common, &args)),
+        Command::Vault(args) => block_on(vault::run(&common, &args)),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<ExitCode, Fault>>) -> Result<ExitCode, Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Fault::new(Blame::Operator, "operator.runtime", "the runtime could not be started").because(error)
+    })?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done
+}

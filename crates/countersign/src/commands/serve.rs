@@ -1,0 +1,164 @@
+//! `serve` and `reload`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use model::Fault;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::ask::ask;
+use crate::cli::{Common, ServeArgs};
+use crate::clock::environment;
+use crate::config::Config;
+use crate::gateway::{self, Gateway, bad_file, compile};
+use crate::operations::Operation;
+use crate::terminal::{Ink, Look, out, say};
+
+/// Runs the gateway until it is told to stop.
+pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
+    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
+    let listener = listen(args.listen.unwrap_or(config.listen)).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| gateway::operator("operator.listen", "the listener has no address", error))?;
+    let gateway = Arc::new(Gateway::open(config, address).await?);
+    announce(common, &gateway);
+    let stop = CancellationToken::new();
+    let mut background = JoinSet::new();
+    background.spawn(obey_signals(Arc::clone(&gateway), stop.clone())?);
+    background.spawn(watch_files(Arc::clone(&gateway), stop.clone()));
+    gateway.serve(listener, stop).await?;
+    background.shutdown().await;
+    say("stopped: every call that was sent has its outcome, and the trace is closed");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has the running gateway put changed files in force.
+pub async fn reload(common: &Common) -> Result<ExitCode, Fault> {
+    let said = ask(&common.config, Operation::Reload).await?;
+    if common.json {
+        out(said);
+    } else {
+        out(format_args!("in force: {}", in_force(&said)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Binds the address, or says how to find another.
+pub async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there: choose a free port with `--listen 127.0.0.1:0` or `listen:`"
+            }
+            _ => "choose an address of this machine with `--listen` or `listen:`",
+        };
+        gateway::operator("operator.listen", format!("cannot listen on {address}: {error}"), error).hint(hint)
+    })
+}
+
+fn announce(common: &Common, gateway: &Gateway) {
+    let config = gateway.config.load();
+    if common.json {
+        out(
+            serde_json::json!({ "listening": gateway.public_url, "mcp": format!("{}/mcp", gateway.public_url), "pid": std::process::id() }),
+        );
+    }
+    say(format_args!("listening on {}/mcp", gateway.public_url));
+    let rules = gateway.bundle.load().rules().len();
+    let (people, agents, apps) =
+        (config.directory.humans.len(), config.directory.agents.len(), config.directory.apps.len());
+    say(format_args!("{people} people, {agents} agents, {apps} apps, {rules} rules; stop with Ctrl-C"));
+    if apps == 0 {
+        say("hint: no app is configured yet: `countersign init` finds those of your clients");
+    }
+}
+
+fn in_force(said: &serde_json::Value) -> String {
+    let count = |key: &str| said.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let mut text = format!(
+        "{} people, {} agents, {} apps, {} rules",
+        count("people"),
+        count("agents"),
+        count("apps"),
+        count("rules")
+    );
+    let restart: Vec<&str> = said
+        .get("needs_restart")
+        .and_then(|keys| keys.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|key| key.as_str())
+        .collect();
+    if !restart.is_empty() {
+        text.push_str(&format!("; a restart is needed for: {}", restart.join(", ")));
+    }
+    text
+}
+
+/// TERM and INT stop; HUP reloads.
+fn obey_signals(gateway: Arc<Gateway>, stop: CancellationToken) -> Result<impl Future<Output = ()>, Fault> {
+    let of =
+        |kind| signal(kind).map_err(|error| gateway::operator("operator.signals", "signals cannot be handled", error));
+    let (mut terminate, mut interrupt, mut hangup) =
+        (of(SignalKind::terminate())?, of(SignalKind::interrupt())?, of(SignalKind::hangup())?);
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => match gateway.reload("signal:hup").await {
+                    Ok(said) => say(format_args!("in force: {}", in_force(&said))),
+                    Err(fault) => {
+                        say("the changed files are refused, and the old ones stay in force:");
+                        crate::terminal::complain(&fault);
+                    }
+                },
+            }
+        }
+        say("stopping: no new calls; those under way finish");
+        stop.cancel();
+    })
+}
+
+/// Tells when a configuration or rule file has changed, and whether it could be put in force.
+async fn watch_files(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let mut seen = changed_at(&gateway);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        let now = changed_at(&gateway);
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        let file = gateway.config.load().file.clone();
+        match Config::load(&file, &environment).map_err(bad_file).and_then(|config| compile(&config)) {
+            Ok(_) => say(format_args!(
+                "{} `countersign reload` puts them in force",
+                Look::stderr().paint(Ink::Cyan, "files changed and are in order:")
+            )),
+            Err(fault) => {
+                say("files changed, and they would be refused:");
+                crate::terminal::complain(&fault);
+            }
+        }
+    }
+}
+
+fn changed_at(gateway: &Gateway) -> Vec<(PathBuf, Option<SystemTime>)> {
+    let config = gateway.config.load();
+    let base = config.file.parent().map(PathBuf::from).unwrap_or_default();
+    let files = std::iter::once(config.file.clone()).chain(config.rules.iter().map(|rule| base.join(&rule.name)));
+    files.map(|file| (file.clone(), std::fs::metadata(&file).and_then(|about| about.modified()).ok())).collect()
+}
+
+/// How often changed files are looked for; putting them in force is always somebody's own act.
+const WATCH_EVERY: Duration = Duration::from_secs(1);

@@ -1,0 +1,113 @@
+//! `tools` and `tools pin`.
+
+use std::process::ExitCode;
+
+use model::{AppId, Blame, Fault, ToolName};
+use serde_json::Value;
+
+use crate::ask::ask;
+use crate::cli::{Common, PinArgs, ToolsAction, ToolsArgs};
+use crate::operations::Operation;
+use crate::terminal::{Ink, Look, confirm, out, say};
+
+/// Lists tools, or pins them.
+pub async fn run(common: &Common, args: &ToolsArgs) -> Result<ExitCode, Fault> {
+    if let Some(ToolsAction::Pin(pin)) = &args.action {
+        return self::pin(common, pin).await;
+    }
+    let app = args.app.as_deref().map(parse_app).transpose()?;
+    let said = ask(&common.config, Operation::Tools { app, refresh: args.refresh }).await?;
+    if common.json {
+        out(said);
+    } else {
+        table(&said);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
+    let (app, tool) = match args
+        .what
+        .as_deref()
+        .map(|what| what.split_once('/').map_or((what, None), |(app, tool)| (app, Some(tool))))
+    {
+        None => (None, None),
+        Some((app, tool)) => (Some(parse_app(app)?), tool.map(parse_tool).transpose()?),
+    };
+    if !args.yes {
+        let said = ask(&common.config, Operation::Tools { app: app.clone(), refresh: true }).await?;
+        table(&said);
+        if !confirm("Say yes to this table?") {
+            say("nothing was pinned (without a terminal, `--yes` says yes)");
+            return Ok(ExitCode::from(1));
+        }
+    }
+    let said = ask(&common.config, Operation::Pin { app, tool, class: args.class }).await?;
+    if common.json {
+        out(said);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let count = said.get("pinned").and_then(Value::as_array).map_or(0, Vec::len);
+    let record = said.get("record").and_then(Value::as_str).unwrap_or_default();
+    out(format_args!("pinned {count} tools as they are now (record {record})"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tool → class → why.
+fn table(said: &Value) {
+    let look = Look::stdout();
+    for app in said.get("apps").and_then(Value::as_array).into_iter().flatten() {
+        let name = text(app, "app");
+        if let Some(error) = app.get("error").and_then(Value::as_str) {
+            out(format_args!("{}  {}", look.paint(Ink::Bold, name), look.paint(Ink::Red, error)));
+            if let Some(hint) = app.get("hint").and_then(Value::as_str) {
+                out(format_args!("  hint: {hint}"));
+            }
+            continue;
+        }
+        out(look.paint(Ink::Bold, name));
+        for tool in app.get("tools").and_then(Value::as_array).into_iter().flatten() {
+            row(look, tool);
+        }
+    }
+}
+
+fn row(look: Look, tool: &Value) {
+    let class = text(tool, "class");
+    let ink = match class {
+        "read" => Ink::Green,
+        "write" => Ink::Cyan,
+        "external" => Ink::Yellow,
+        _ => Ink::Red,
+    };
+    let status = match (text(tool, "status"), text(tool, "source")) {
+        ("quarantined", _) => look.paint(Ink::Red, format_args!("{:<12}", "quarantined")),
+        (_, source) => look.paint(Ink::Dim, format_args!("{source:<12}")),
+    };
+    out(format_args!(
+        "  {:<32} {} {status} {}",
+        text(tool, "tool"),
+        look.paint(ink, format_args!("{class:<12}")),
+        text(tool, "why")
+    ));
+    for line in tool.get("diff").and_then(Value::as_str).into_iter().flat_map(str::lines) {
+        let ink = match line.chars().next() {
+            Some('+') => Ink::Green,
+            Some('-') => Ink::Red,
+            _ => Ink::Dim,
+        };
+        out(format_args!("      {}", look.paint(ink, line)));
+    }
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn parse_app(text: &str) -> Result<AppId, Fault> {
+    AppId::parse(text).map_err(|error| Fault::new(Blame::Operator, "operator.no_app", error.to_string()))
+}
+
+fn parse_tool(text: &str) -> Result<ToolName, Fault> {
+    ToolName::parse(text).map_err(|error| Fault::new(Blame::Operator, "operator.no_tool", error.to_string()))
+}

@@ -1,0 +1,12 @@
+//! `why`.
+
+use std::process::ExitCode;
+
+use model::{Blame, Fault};
+
+use crate::cli::{Common, WhyArgs};
+
+/// Not yet.
+pub fn run(_common: &Common, _args: &WhyArgs) -> Result<ExitCode, Fault> {
+    Err(Fault::new(Blame::Bug, "bug.not_yet", "not yet"))
+}

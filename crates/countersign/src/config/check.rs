@@ -1,0 +1,424 @@
+//! From the file as written to a configuration that is valid: every name resolves, every value is in its range. All
+//! problems are told at once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::{AppCredential, Placement, Source};
+use http::{HeaderName, Uri};
+use mcp::{AppSpec, ChildSpec, Target};
+use model::limits::FILE_BYTES_MAX;
+use model::{Access, Agent, AgentId, App, AppId, DataClassification, DirectorySnapshot, Human, HumanId, Limits, Risk};
+use policy::RuleFile;
+use profile::Profile;
+use serde_saphyr::Spanned;
+
+use super::problem::{Problem, Problems, nearest};
+use super::raw::{RawApp, RawConfig, RawLimits};
+
+/// A configuration that is valid.
+#[derive(Clone)]
+pub struct Config {
+    /// Where it stands.
+    pub file: PathBuf,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The address clients use, where it is not the one listened on.
+    pub public_url: Option<Uri>,
+    /// Pages that may call the gateway.
+    pub allowed_origins: Vec<String>,
+    /// Where state is kept.
+    pub data: PathBuf,
+    /// Who `countersign connect` acts as.
+    pub connect: Option<ConnectAs>,
+    /// The bounds.
+    pub limits: Limits,
+    /// The organisation's rule files, with their text.
+    pub rules: Vec<RuleFile>,
+    /// People, agents, apps.
+    pub directory: DirectorySnapshot,
+    /// How apps are reached.
+    pub apps: Vec<AppSpec>,
+    /// Which app has which credential.
+    pub credentials: Vec<AppCredential>,
+}
+
+/// The person and the one agent that `countersign connect` acts as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectAs {
+    /// The person.
+    pub human: HumanId,
+    /// The agent.
+    pub agent: AgentId,
+}
+
+impl Config {
+    /// Reads and checks a file. `environment` answers `${VAR}`. Error: everything that is wrong with it.
+    pub fn load(file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let source = read_guarded(file)?;
+        Self::parse(file, &source, environment)
+    }
+
+    /// Checks the text of a file.
+    pub fn parse(file: &Path, source: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let raw: RawConfig =
+            serde_saphyr::from_str(source).map_err(|error| Problem::from_yaml(file, source, &error))?;
+        let base = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let mut checker = Checker { file, source, base, environment, problems: Vec::new() };
+        let config = checker.config(raw);
+        match config {
+            Some(config) if checker.problems.is_empty() => Ok(config),
+            _ => Err(Problems(checker.problems)),
+        }
+    }
+}
+
+/// Reads a file that decides what is allowed: it must be there, bounded, and not writable by others.
+fn read_guarded(file: &Path) -> Result<String, Problem> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::metadata(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Problem::of_file(file, "there is no such file")
+            .hint("`countersign init` writes one; `--config FILE` names another"),
+        _ => Problem::of_file(file, format!("it cannot be read: {error}")),
+    })?;
+    if about.mode() & 0o022 != 0 {
+        let said = format!("it is writable by others (mode {:o})", about.mode() & 0o777);
+        return Err(Problem::of_file(file, said).hint(format!("chmod go-w {}", file.display())));
+    }
+    if about.len() > FILE_BYTES_MAX {
+        return Err(Problem::of_file(file, format!("it is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    std::fs::read_to_string(file).map_err(|error| Problem::of_file(file, format!("it cannot be read: {error}")))
+}
+
+struct Checker<'a> {
+    file: &'a Path,
+    source: &'a str,
+    base: PathBuf,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    fn config(&mut self, raw: RawConfig) -> Option<Config> {
+        let listen = match &raw.listen {
+            None => Some(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))),
+            Some(written) => self.parse(written, "an address and a port, for example `127.0.0.1:4100`"),
+        };
+        let public_url = raw.public_url.as_ref().and_then(|written| self.url(written));
+        let mut directory = DirectorySnapshot::default();
+        self.people(&raw, &mut directory);
+        self.agents(&raw, &mut directory);
+        let connect = raw.connect.as_ref().and_then(|connect| {
+            let human = self.known(&connect.human, directory.humans.keys().map(HumanId::as_str), "person")?;
+            let agent = self.known(&connect.agent, directory.agents.keys().map(AgentId::as_str), "agent")?;
+            Some(ConnectAs { human: HumanId::parse(&human).ok()?, agent: AgentId::parse(&agent).ok()? })
+        });
+        let (mut apps, mut credentials) = (Vec::new(), Vec::new());
+        for (id, app) in &raw.apps {
+            let Some(id) = self.id(id, AppId::parse) else { continue };
+            let entry = self.app(&id, app, &directory);
+            directory.apps.insert(id.clone(), Arc::new(entry));
+            if let Some(spec) = self.target(&id, app) {
+                apps.push(spec);
+            }
+            credentials.extend(self.credential(&id, app));
+        }
+        let rules = self.rules(raw.rules.as_deref().unwrap_or_default());
+        Some(Config {
+            file: self.file.to_owned(),
+            listen: listen?,
+            public_url,
+            allowed_origins: raw.allowed_origins.unwrap_or_default(),
+            data: self.path(raw.data.as_deref().unwrap_or("countersign-data")),
+            connect,
+            limits: limits(raw.limits.unwrap_or_default()),
+            rules,
+            directory,
+            apps,
+            credentials,
+        })
+    }
+
+    fn people(&mut self, raw: &RawConfig, directory: &mut DirectorySnapshot) {
+        for (written, human) in &raw.people {
+            let Some(id) = self.id(written, HumanId::parse) else { continue };
+            let ids = raw.people.keys().map(|id| id.value.as_str());
+            let manager = human.manager.as_ref().and_then(|manager| self.known(manager, ids, "person"));
+            let entry = Human {
+                name: human.name.clone().unwrap_or_else(|| id.to_string()),
+                department: human.department.clone(),
+                seniority: human.seniority.clone(),
+                role: human.role.clone(),
+                manager: manager.and_then(|manager| HumanId::parse(&manager).ok()),
+                active: human.active.unwrap_or(true),
+                id: id.clone(),
+            };
+            directory.humans.insert(id, Arc::new(entry));
+        }
+    }
+
+    fn agents(&mut self, raw: &RawConfig, directory: &mut DirectorySnapshot) {
+        for (written, agent) in &raw.agents {
+            let Some(id) = self.id(written, AgentId::parse) else { continue };
+            let people = directory.humans.keys().map(HumanId::as_str);
+            let Some(owner) = self.known(&agent.owner, people, "person").and_then(|owner| HumanId::parse(&owner).ok())
+            else {
+                continue;
+            };
+            let name = agent.name.clone().unwrap_or_else(|| id.to_string());
+            let entry = Agent { id: id.clone(), name, owner, active: agent.active.unwrap_or(true) };
+            directory.agents.insert(id, Arc::new(entry));
+        }
+    }
+
+    fn app(&mut self, id: &AppId, raw: &RawApp, directory: &DirectorySnapshot) -> App {
+        let mut people = |written: &[Spanned<String>]| -> Vec<HumanId> {
+            let known = || directory.humans.keys().map(HumanId::as_str);
+            written
+                .iter()
+                .filter_map(|one| self.known(one, known(), "person"))
+                .filter_map(|one| HumanId::parse(&one).ok())
+                .collect()
+        };
+        let (owners, admitted) = (people(&raw.owners), people(&raw.access.people));
+        let access =
+            Access { people: admitted, roles: raw.access.roles.clone(), departments: raw.access.departments.clone() };
+        App {
+            id: id.clone(),
+            name: raw.name.clone().unwrap_or_else(|| id.to_string()),
+            // What nobody has judged counts as the worst.
+            risk: raw.risk.unwrap_or(Risk::High),
+            data: raw.data.unwrap_or(DataClassification::Restricted),
+            category: raw.category.clone(),
+            owners,
+            access,
+            stopped: false,
+        }
+    }
+
+    fn target(&mut self, id: &AppId, raw: &RawApp) -> Option<AppSpec> {
+        let profile = match &raw.profile {
+            None => None,
+            Some(name) => match Profile::shipped(&name.value) {
+                Some(profile) => Some(Arc::new(profile.clone())),
+                None => {
+                    let hint = nearest(&name.value, Profile::names().into_iter());
+                    self.problem(name, format!("there is no profile `{}`", name.value), Some(hint));
+                    None
+                }
+            },
+        };
+        let target = match (&raw.command, &raw.url) {
+            (Some(command), None) => Target::Child(self.child(id, raw, command)?),
+            (None, Some(url)) => Target::Http(self.url(url)?),
+            (Some(command), Some(_)) => {
+                self.problem(
+                    command,
+                    format!("app `{id}` has both `command:` and `url:`"),
+                    Some("keep one of them".to_owned()),
+                );
+                return None;
+            }
+            (None, None) => {
+                let hint = "give it `command: [program, argument]` or `url: http://…`";
+                self.problems.push(
+                    Problem::of_file(self.file, format!("app `{id}` has neither `command:` nor `url:`")).hint(hint),
+                );
+                return None;
+            }
+        };
+        Some(AppSpec { id: id.clone(), target, profile })
+    }
+
+    fn child(&mut self, id: &AppId, raw: &RawApp, command: &Spanned<Vec<String>>) -> Option<ChildSpec> {
+        let mut words = Vec::new();
+        for word in &command.value {
+            words.push(self.substitute(word, command)?);
+        }
+        let Some((program, arguments)) = words.split_first() else {
+            self.problem(command, format!("the command of app `{id}` is empty"), None);
+            return None;
+        };
+        let mut environment = Vec::new();
+        for (name, value) in raw.env.iter().flatten() {
+            environment.push((name.clone(), self.substitute(&value.value, value)?));
+        }
+        let program = self.find_program(program, command)?;
+        let directory = raw.directory.as_deref().map(|directory| self.path(directory));
+        Some(ChildSpec { program, arguments: arguments.to_vec(), environment, directory })
+    }
+
+    /// A program by path (relative to the file) or by name on our own path.
+    fn find_program(&mut self, program: &str, written: &Spanned<Vec<String>>) -> Option<PathBuf> {
+        if program.contains('/') {
+            return Some(self.path(program));
+        }
+        let path = (self.environment)("PATH").unwrap_or_default();
+        let found =
+            std::env::split_paths(&path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file());
+        if found.is_none() {
+            self.problem(
+                written,
+                format!("there is no program `{program}` on the path"),
+                Some("install it, or give its full path".to_owned()),
+            );
+        }
+        found
+    }
+
+    fn credential(&mut self, id: &AppId, raw: &RawApp) -> Option<AppCredential> {
+        let written = raw.credential.as_ref()?;
+        let source: Source = self.parse(written, "`env:NAME`, `file:PATH` or `vault:NAME`")?;
+        let placement = match (&raw.credential_variable, &raw.credential_header) {
+            (Some(variable), None) => Placement::Variable(variable.value.clone()),
+            (None, Some(header)) => {
+                let name: HeaderName = self.parse(header, "the name of an HTTP header")?;
+                Placement::Header { name, prefix: raw.credential_prefix.clone().unwrap_or_default() }
+            }
+            (Some(variable), Some(_)) => {
+                self.problem(
+                    variable,
+                    format!("the credential of app `{id}` goes to a header or to a variable, not to both"),
+                    None,
+                );
+                return None;
+            }
+            (None, None) if raw.command.is_some() => {
+                let hint = "name the variable the program reads it from: `credential_variable: NAME`";
+                self.problem(
+                    written,
+                    format!("the credential of app `{id}` has no place to go"),
+                    Some(hint.to_owned()),
+                );
+                return None;
+            }
+            (None, None) => {
+                let prefix = raw.credential_prefix.clone().unwrap_or_else(|| "Bearer ".to_owned());
+                Placement::Header { name: http::header::AUTHORIZATION, prefix }
+            }
+        };
+        Some(AppCredential { app: id.clone(), source, placement })
+    }
+
+    fn rules(&mut self, written: &[Spanned<String>]) -> Vec<RuleFile> {
+        let mut files = Vec::new();
+        for name in written {
+            let path = self.path(&name.value);
+            match read_guarded(&path) {
+                Ok(text) => files.push(RuleFile { name: name.value.clone(), text }),
+                Err(problem) => {
+                    let said = format!("the rule file `{}` is refused: {}", name.value, problem.said);
+                    self.problem(name, said, problem.hint);
+                }
+            }
+        }
+        files
+    }
+
+    fn url(&mut self, written: &Spanned<String>) -> Option<Uri> {
+        let text = self.substitute(&written.value, written)?;
+        let url = text
+            .parse::<Uri>()
+            .ok()
+            .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some());
+        if url.as_ref().is_none_or(|url| url.authority().is_some_and(|authority| authority.as_str().contains('@'))) {
+            self.problem(
+                written,
+                format!("`{text}` is not an address: it takes `http://host:port/path`, without a user in it"),
+                None,
+            );
+            return None;
+        }
+        url
+    }
+
+    fn parse<T: std::str::FromStr>(&mut self, written: &Spanned<String>, wanted: &str) -> Option<T> {
+        let text = self.substitute(&written.value, written)?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem(written, format!("`{text}` is not right here: it takes {wanted}"), None);
+        }
+        parsed
+    }
+
+    fn id<T>(&mut self, written: &Spanned<String>, parse: fn(&str) -> Result<T, model::IdError>) -> Option<T> {
+        match parse(&written.value) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                self.problem(written, error.to_string(), None);
+                None
+            }
+        }
+    }
+
+    fn known<'k>(
+        &mut self,
+        written: &Spanned<String>,
+        known: impl Iterator<Item = &'k str>,
+        what: &str,
+    ) -> Option<String> {
+        let known: Vec<&str> = known.collect();
+        if known.contains(&written.value.as_str()) {
+            return Some(written.value.clone());
+        }
+        let hint = nearest(&written.value, known.into_iter());
+        self.problem(written, format!("there is no {what} `{}`", written.value), Some(hint));
+        None
+    }
+
+    /// `${VAR}` in one string leaf.
+    fn substitute<T>(&mut self, text: &str, written: &Spanned<T>) -> Option<String> {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            out.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                self.problem(written, "`${` without its `}`".to_owned(), None);
+                return None;
+            };
+            match (self.environment)(name) {
+                Some(value) => out.push_str(&value),
+                None => {
+                    self.problem(written, format!("the environment has no `{name}`"), None);
+                    return None;
+                }
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+        Some(out)
+    }
+
+    fn path(&self, written: &str) -> PathBuf {
+        self.base.join(written)
+    }
+
+    fn problem<T>(&mut self, written: &Spanned<T>, said: String, hint: Option<String>) {
+        let (line, column) = (written.referenced.line(), written.referenced.column());
+        let mut problem = Problem::at(self.file, self.source, line, column, said);
+        problem.hint = hint;
+        self.problems.push(problem);
+    }
+}
+
+fn limits(raw: RawLimits) -> Limits {
+    let default = Limits::default();
+    let seconds = |written: Option<u64>, default: Duration| written.map_or(default, Duration::from_secs);
+    Limits {
+        body_bytes_max: raw.body_bytes_max.unwrap_or(default.body_bytes_max),
+        answer_bytes_max: raw.answer_bytes_max.unwrap_or(default.answer_bytes_max),
+        call_time_max: seconds(raw.call_seconds_max, default.call_time_max),
+        connect_time_max: seconds(raw.connect_seconds_max, default.connect_time_max),
+        catalog_age_max: seconds(raw.catalog_seconds_max, default.catalog_age_max),
+        calls_in_flight_max: raw.calls_in_flight_max.unwrap_or(default.calls_in_flight_max),
+    }
+}
+
+/// The port `countersign serve` listens on unless told otherwise.
+pub const DEFAULT_PORT: u16 = 4100;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! `countersign.yaml`: raw → checked → built.
+//!
+//! `raw` mirrors the file, `check` turns it into what is valid, the wiring starts things from it. `${VAR}` is
+//! substituted in string leaves after parsing, never in the text.
+
+mod check;
+mod problem;
+mod raw;
+
+pub use check::DEFAULT_PORT;
+pub use check::{Config, ConnectAs};
+pub use problem::{Problem, Problems, nearest};

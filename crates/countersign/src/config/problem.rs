@@ -1,0 +1,124 @@
+//! What is wrong in a file: where, what, and the way out.
+
+use std::fmt::{self, Write as _};
+use std::path::Path;
+
+/// One thing that is wrong in a file. Lines and columns count from 1; 0 where there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file as it was named.
+    pub file: String,
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+    /// What is wrong.
+    pub said: String,
+    /// The way out.
+    pub hint: Option<String>,
+    /// The line's text.
+    pub text: Option<String>,
+}
+
+/// Everything that is wrong, in the order of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problem {
+    /// A problem at a place in a file.
+    pub fn at(file: &Path, source: &str, line: u64, column: u64, said: impl Into<String>) -> Self {
+        let text =
+            usize::try_from(line).ok().and_then(|line| source.lines().nth(line.checked_sub(1)?)).map(str::to_owned);
+        Self { file: file.display().to_string(), line, column, said: said.into(), hint: None, text }
+    }
+
+    /// A problem with a file as a whole.
+    pub fn of_file(file: &Path, said: impl Into<String>) -> Self {
+        Self { file: file.display().to_string(), line: 0, column: 0, said: said.into(), hint: None, text: None }
+    }
+
+    /// The way out.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What the parser found wrong.
+    pub fn from_yaml(file: &Path, source: &str, error: &serde_saphyr::Error) -> Self {
+        use serde_saphyr::Error;
+        let error = error.without_snippet();
+        let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
+        let place = |said: String| Self::at(file, source, line, column, said);
+        match error {
+            Error::SerdeUnknownField { field, expected, .. } => {
+                place(format!("unknown key `{field}`")).hint(nearest(field, expected.iter().copied()))
+            }
+            Error::SerdeUnknownVariant { variant, expected, .. } => {
+                place(format!("unknown value `{variant}`")).hint(nearest(variant, expected.iter().copied()))
+            }
+            Error::SerdeMissingField { field, .. } => place(format!("the key `{field}` is missing")),
+            Error::DuplicateMappingKey { key, .. } => {
+                place(format!("the key `{}` occurs twice", key.as_deref().unwrap_or("?"))).hint("keep one of them")
+            }
+            Error::SerdeInvalidType { unexpected, expected, .. } => {
+                place(format!("expected {expected}, found {unexpected}"))
+            }
+            other => {
+                let said = other.to_string();
+                place(said.split(" at line").next().unwrap_or(&said).to_owned())
+            }
+        }
+    }
+}
+
+/// `did you mean`, or what there is to choose from.
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    let best = known.iter().map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate)).min();
+    match best {
+        Some((distance, candidate)) if distance <= 2.max(word.len() / 3) => format!("did you mean `{candidate}`?"),
+        _ if known.is_empty() => "there is none".to_owned(),
+        _ => format!("there is {}", known.join(", ")),
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => writeln!(f, "{}: {}", self.file, self.said)?,
+            line => writeln!(f, "{}:{line}:{}: {}", self.file, self.column, self.said)?,
+        }
+        if let Some(text) = &self.text {
+            let mut under = String::new();
+            let before = usize::try_from(self.column).unwrap_or(1).saturating_sub(1);
+            for character in text.chars().take(before) {
+                under.push(if character == '\t' { '\t' } else { ' ' });
+            }
+            writeln!(f, "  | {text}")?;
+            writeln!(f, "  | {under}^")?;
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = String::new();
+        for problem in &self.0 {
+            write!(all, "{problem}")?;
+        }
+        f.write_str(all.trim_end())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}

@@ -1,0 +1,318 @@
+//! The wiring: the only place that names implementations.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use broker::{Broker, Vault, VaultKey};
+use engine::{Change, Engine, Parts};
+use front::{Access, Front, Origins, Wire, serve_tcp, serve_unix};
+use http::Uri;
+use identity::{LiveDirectory, SigningKey, Standing, Tokens};
+use mcp::{Endpoint, Hub, Reviews};
+use model::limits::DRAIN_TIME_MAX;
+use model::{AppId, Blame, Clock, Directory, Fault, ToolName};
+use policy::Bundle;
+use profile::Pin;
+use store::{DataDir, Durability, SqliteLog, SqliteReader};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use trace::{Journal, LogReader};
+
+use crate::clock::{SystemClock, environment};
+use crate::config::Config;
+use crate::wires::{ConnectWire, ControlWire};
+
+/// Everything a running gateway is made of. Opened under the lock of its data directory.
+pub struct Gateway {
+    /// The configuration in force.
+    pub config: ArcSwap<Config>,
+    /// The rules in force.
+    pub bundle: ArcSwap<Bundle>,
+    /// The engine.
+    pub engine: Engine,
+    /// People, agents, apps, and who may act.
+    pub directory: Arc<LiveDirectory>,
+    /// Tokens.
+    pub tokens: Arc<Tokens>,
+    /// Credentials.
+    pub broker: Arc<Broker>,
+    /// The vault.
+    pub vault: Arc<Vault>,
+    /// The apps.
+    pub hub: Arc<Hub>,
+    /// The base of every address clients use, without a slash at its end.
+    pub public_url: String,
+    data: DataDir,
+}
+
+/// Names of what stands in the data directory.
+pub mod files {
+    /// The trace and the state.
+    pub const TRACE: &str = "trace.db";
+    /// The key that signs tokens.
+    pub const TOKEN_KEY: &str = "token.key";
+    /// The vault.
+    pub const VAULT: &str = "vault.json";
+    /// The key that opens the vault.
+    pub const VAULT_KEY: &str = "vault.key";
+    /// The operator's socket.
+    pub const CONTROL: &str = "control.sock";
+    /// The socket of `countersign connect`.
+    pub const CONNECT: &str = "connect.sock";
+}
+
+impl Gateway {
+    /// Opens the data directory under its lock, marks what a crash left open, and puts configuration and rules in
+    /// force. Nothing listens and no app is connected yet.
+    pub async fn open(config: Config, listening: std::net::SocketAddr) -> Result<Self, Fault> {
+        let bundle = compile(&config)?;
+        let data = DataDir::open(&config.data).map_err(Fault::from)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (journal, reviews, standing) = open_trace(&data, clock.as_ref())?;
+        let directory = Arc::new(LiveDirectory::new(config.directory.clone(), standing));
+        let vault =
+            Vault::open(&data.path_of(files::VAULT), VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?)?;
+        let vault = Arc::new(vault);
+        let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
+        let parts = Parts {
+            directory: Arc::clone(&directory) as Arc<dyn Directory>,
+            journal,
+            credentials: Arc::clone(&broker) as Arc<dyn decide::Credentials>,
+            clock,
+            limits: config.limits.clone(),
+        };
+        let engine = Engine::new(parts, Box::new(bundle.clone()));
+        let public_url = public_url(&config, listening);
+        let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
+        let tokens = Arc::new(Tokens::new(key, public_url.clone()));
+        let hub = Arc::new(Hub::new(engine.clone(), Arc::new(reviews), config.apps.clone()));
+        let gateway = Self {
+            config: ArcSwap::from_pointee(config),
+            bundle: ArcSwap::from_pointee(bundle),
+            engine,
+            directory,
+            tokens,
+            broker,
+            vault,
+            hub,
+            public_url,
+            data,
+        };
+        Ok(gateway)
+    }
+
+    /// Serves until `stop`, then lets calls finish, ends the children and closes the trace.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) -> Result<(), Fault> {
+        self.record("gateway.start", serde_json::json!({ "listening": self.public_url })).await?;
+        let mut listeners = JoinSet::new();
+        let front = self.front(&listener)?;
+        listeners.spawn(serve_tcp(listener, front, stop.clone(), DRAIN_TIME_MAX));
+        let uid = rustix::process::getuid().as_raw();
+        for (name, front) in [(files::CONTROL, self.control_front()), (files::CONNECT, self.connect_front())] {
+            let socket = bind_socket(&self.data.path_of(name))?;
+            listeners.spawn(serve_unix(socket, front, uid, stop.clone(), DRAIN_TIME_MAX));
+        }
+        // Apps are connected ahead of the first caller; one that cannot be is tried again when it is asked for.
+        let hub = Arc::clone(&self.hub);
+        let warm = async move { hub.catalogs(None).await };
+        tokio::select! {
+            _ = warm => {}
+            () = stop.cancelled() => {}
+        }
+        stop.cancelled().await;
+        listeners.join_all().await;
+        self.close().await;
+        Ok(())
+    }
+
+    /// Ends the children, waits for the outcomes of what was sent, and closes the trace.
+    pub async fn close(&self) {
+        let _ = tokio::time::timeout(DRAIN_TIME_MAX, self.hub.stop()).await;
+        if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
+            tracing::error!(?fault, "the end of the gateway could not be recorded");
+        }
+        for name in [files::CONTROL, files::CONNECT] {
+            let _ = std::fs::remove_file(self.data.path_of(name));
+        }
+        let _ = tokio::time::timeout(DRAIN_TIME_MAX, self.engine.drain()).await;
+    }
+
+    /// Puts the configuration and rules in the file in force, or refuses them whole and leaves the old ones.
+    pub async fn reload(&self, by: &str) -> Result<serde_json::Value, Fault> {
+        let file = self.config.load().file.clone();
+        let config = Config::load(&file, &environment).map_err(bad_file)?;
+        let bundle = compile(&config)?;
+        let before = self.config.load_full();
+        let mut restart = Vec::new();
+        if config.listen != before.listen || config.public_url != before.public_url {
+            restart.push("listen");
+        }
+        if config.data != before.data {
+            restart.push("data");
+        }
+        if config.limits != before.limits {
+            restart.push("limits");
+        }
+        let said = serde_json::json!({
+            "bundle": model::Rules::digest(&bundle).to_string(),
+            "rules": bundle.rules().len(),
+            "people": config.directory.humans.len(),
+            "agents": config.directory.agents.len(),
+            "apps": config.directory.apps.len(),
+            "needs_restart": restart,
+        });
+        let change = Change {
+            by: by.to_owned(),
+            what: "config.reload".to_owned(),
+            subject: file.display().to_string(),
+            detail: said.clone(),
+            state: Vec::new(),
+        };
+        self.engine.change(change).await?;
+        self.engine.replace_rules(Box::new(bundle.clone()));
+        self.bundle.store(Arc::new(bundle));
+        self.directory.replace(config.directory.clone());
+        self.broker.replace(config.credentials.clone());
+        self.hub.replace(config.apps.clone()).await;
+        self.config.store(Arc::new(config));
+        Ok(said)
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    async fn record(&self, what: &str, detail: serde_json::Value) -> Result<(), Fault> {
+        let bundle = model::Rules::digest(self.bundle.load().as_ref()).to_string();
+        let change = Change {
+            by: crate::clock::operator(),
+            what: what.to_owned(),
+            subject: "gateway".to_owned(),
+            detail: serde_json::json!({ "bundle": bundle, "version": env!("CARGO_PKG_VERSION"), "more": detail }),
+            state: Vec::new(),
+        };
+        self.engine.change(change).await.map(|_| ())
+    }
+
+    fn access(&self) -> Arc<Access> {
+        let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
+        Arc::new(Access::new(Arc::clone(&self.tokens), directory, Arc::clone(self.engine.clock()), &self.public_url))
+    }
+
+    fn front(&self, listener: &TcpListener) -> Result<Arc<Front>, Fault> {
+        let config = self.config.load();
+        let local =
+            listener.local_addr().map_err(|error| operator("operator.listen", "the listener has no address", error))?;
+        let url: Uri = self
+            .public_url
+            .parse()
+            .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`public_url` is not an address"))?;
+        let origins = Origins::new(&url, local.port(), local.ip().is_loopback(), &config.allowed_origins);
+        let access = self.access();
+        let endpoint: Arc<dyn Wire> =
+            Arc::new(Endpoint::new(Arc::clone(&self.hub), self.engine.clone(), Arc::clone(&access)));
+        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
+        Ok(Arc::new(Front { access, origins: Some(origins), wires: vec![endpoint], in_flight }))
+    }
+
+    fn connect_front(self: &Arc<Self>) -> Arc<Front> {
+        let access = self.access();
+        let endpoint: Arc<dyn Wire> =
+            Arc::new(Endpoint::new(Arc::clone(&self.hub), self.engine.clone(), Arc::clone(&access)));
+        let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
+        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
+        Arc::new(Front { access, origins: None, wires: vec![endpoint, mint], in_flight })
+    }
+
+    fn control_front(self: &Arc<Self>) -> Arc<Front> {
+        let control: Arc<dyn Wire> = Arc::new(ControlWire::new(Arc::clone(self)));
+        Arc::new(Front {
+            access: self.access(),
+            origins: None,
+            wires: vec![control],
+            in_flight: Arc::new(Semaphore::new(64)),
+        })
+    }
+}
+
+/// Compiles the rules of a configuration, or tells everything that is wrong with them.
+pub fn compile(config: &Config) -> Result<Bundle, Fault> {
+    Bundle::compile(&config.rules).map_err(|errors| {
+        let said: Vec<String> = errors
+            .iter()
+            .map(|error| match error.hint() {
+                Some(hint) => format!("{error}\n  hint: {hint}"),
+                None => error.to_string(),
+            })
+            .collect();
+        Fault::new(Blame::Rule, "rule.refused", said.join("\n"))
+    })
+}
+
+/// A file that is refused, as a fault.
+pub fn bad_file(problems: crate::config::Problems) -> Fault {
+    Fault::new(Blame::Operator, "operator.config", problems.to_string())
+}
+
+fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, Standing), Fault> {
+    let path = data.path_of(files::TRACE);
+    let mut log = SqliteLog::open(&path, Durability::Full).map_err(Fault::from)?;
+    let reader = SqliteReader::open(&path).map_err(Fault::from)?;
+    let unknown = trace::mark_unknown(&mut log, &reader, clock.now()).map_err(Fault::from)?;
+    if unknown > 0 {
+        tracing::warn!(
+            unknown,
+            "calls were under way when the gateway last ended; their outcome is unknown and nothing is repeated"
+        );
+    }
+    let standing = Standing::from_rows(reader.state("standing").map_err(Fault::from)?);
+    let mut pins = HashMap::new();
+    for (key, value) in reader.state("pin").map_err(Fault::from)? {
+        let pin: Option<Pin> = serde_json::from_str(&value).ok();
+        let named =
+            key.split_once('/').and_then(|(app, tool)| Some((AppId::parse(app).ok()?, ToolName::parse(tool).ok()?)));
+        let (Some(named), Some(pin)) = (named, pin) else {
+            let said = format!("the pin `{key}` in the data directory cannot be read");
+            return Err(
+                Fault::new(Blame::Operator, "operator.pin", said).hint("restore the data directory from a backup")
+            );
+        };
+        pins.insert(named, pin);
+    }
+    let journal = Journal::start(Box::new(log)).map_err(Fault::from)?;
+    Ok((journal, Reviews::new(pins), standing))
+}
+
+fn public_url(config: &Config, listening: std::net::SocketAddr) -> String {
+    match &config.public_url {
+        Some(url) => url.to_string().trim_end_matches('/').to_owned(),
+        None => format!("http://{listening}"),
+    }
+}
+
+/// Binds a socket that only its owner may open. One that a dead gateway left behind is taken over: we hold the lock.
+fn bind_socket(path: &Path) -> Result<UnixListener, Fault> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let wrong = |error: std::io::Error| {
+        operator("operator.socket", format!("the socket `{}` cannot be opened: {error}", path.display()), error)
+            .hint("a socket's path may have 107 bytes at most: choose a shorter `data:`")
+    };
+    let _ = std::fs::remove_file(path);
+    let socket = UnixListener::bind(path).map_err(wrong)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(wrong)?;
+    Ok(socket)
+}
+
+/// A fault of the operator's machine.
+pub fn operator(code: &'static str, said: impl Into<std::borrow::Cow<'static, str>>, cause: std::io::Error) -> Fault {
+    Fault::new(Blame::Operator, code, said).because(cause)
+}
+
+/// How long a socket may take to answer `countersign` commands.
+pub const CONTROL_TIME_MAX: Duration = Duration::from_secs(60);

@@ -1,0 +1,277 @@
+//! What an operator may do to a gateway. The same code runs in the gateway, when a command reaches it over its socket,
+//! and in the command itself, when no gateway runs and the data directory could be locked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Change;
+use identity::{StandingChange, TokenRequest};
+use model::{AgentId, AppId, Blame, Class, Directory, Fault, HumanId, Secret, TaskId, ToolName, ToolStatus};
+use profile::Pin;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use trace::StateWrite;
+
+use crate::gateway::Gateway;
+
+/// One thing to do.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Operation {
+    /// What runs, and since when.
+    Status,
+    /// People or agents, with whether they may act.
+    People,
+    /// Agents, with whether they may act.
+    Agents,
+    /// A person leaves.
+    Offboard { human: HumanId },
+    /// A person is back.
+    Restore { human: HumanId },
+    /// An agent is suspended.
+    Suspend { agent: AgentId },
+    /// An agent acts again.
+    Resume { agent: AgentId },
+    /// An app, or everything, is stopped.
+    Stop { app: Option<AppId> },
+    /// An app, or everything, runs again.
+    Start { app: Option<AppId> },
+    /// Tools with their classes.
+    Tools { app: Option<AppId>, refresh: bool },
+    /// Yes to what tools are.
+    Pin { app: Option<AppId>, tool: Option<ToolName>, class: Option<Class> },
+    /// A token.
+    Token { agent: AgentId, human: HumanId, app: Option<AppId>, seconds: u64, task: Option<TaskId> },
+    /// Names in the vault.
+    VaultList,
+    /// A secret into the vault.
+    VaultSet { name: String, value: String },
+    /// A secret out of the vault.
+    VaultRemove { name: String },
+    /// The configuration and rules as they stand in the files now.
+    Reload,
+}
+
+/// Does it. `by` is who, for the record. Error: nothing was changed.
+pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> Result<Value, Fault> {
+    match operation {
+        Operation::Status => Ok(status(gateway)),
+        Operation::People => Ok(people(gateway)),
+        Operation::Agents => Ok(agents(gateway)),
+        Operation::Offboard { human } => stand(gateway, StandingChange::Offboard(human), by).await,
+        Operation::Restore { human } => stand(gateway, StandingChange::Restore(human), by).await,
+        Operation::Suspend { agent } => stand(gateway, StandingChange::Suspend(agent), by).await,
+        Operation::Resume { agent } => stand(gateway, StandingChange::Resume(agent), by).await,
+        Operation::Stop { app } => stand(gateway, StandingChange::Stop(app), by).await,
+        Operation::Start { app } => stand(gateway, StandingChange::Start(app), by).await,
+        Operation::Tools { app, refresh } => tools(gateway, app.as_ref(), refresh).await,
+        Operation::Pin { app, tool, class } => pin(gateway, app, tool, class, by).await,
+        Operation::Token { agent, human, app, seconds, task } => {
+            token(gateway, agent, human, app.as_ref(), Duration::from_secs(seconds), task, by).await
+        }
+        Operation::VaultList => vault_list(gateway),
+        Operation::VaultSet { name, value } => vault_set(gateway, &name, Secret::new(value), by).await,
+        Operation::VaultRemove { name } => vault_remove(gateway, &name, by).await,
+        Operation::Reload => gateway.reload(by).await,
+    }
+}
+
+fn status(gateway: &Gateway) -> Value {
+    json!({
+        "pid": std::process::id(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "mcp": format!("{}/mcp", gateway.public_url),
+        "data": gateway.data().display().to_string(),
+        "bundle": model::Rules::digest(gateway.bundle.load().as_ref()).to_string(),
+        "stopped": gateway.directory.snapshot().all_stopped,
+    })
+}
+
+fn people(gateway: &Gateway) -> Value {
+    let directory = gateway.directory.snapshot();
+    let mut people: Vec<_> = directory.humans.values().collect();
+    people.sort_by(|one, other| one.id.cmp(&other.id));
+    json!({ "people": people })
+}
+
+fn agents(gateway: &Gateway) -> Value {
+    let directory = gateway.directory.snapshot();
+    let mut agents: Vec<_> = directory.agents.values().collect();
+    agents.sort_by(|one, other| one.id.cmp(&other.id));
+    json!({ "agents": agents })
+}
+
+/// Who may act: on disk with its record first, then in force for the very next call.
+async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Value, Fault> {
+    change.check(&gateway.directory.snapshot())?;
+    let (kind, key, value) = change.state_key();
+    let (what, subject) = (change.what(), change.subject());
+    let record = Change {
+        by: by.to_owned(),
+        what: what.to_owned(),
+        subject: subject.clone(),
+        detail: Value::Null,
+        state: vec![StateWrite { kind, key, value }],
+    };
+    let durable = gateway.engine.change(record).await?;
+    gateway.directory.apply(&change);
+    Ok(json!({ "done": what, "subject": subject, "record": durable.call().as_str() }))
+}
+
+async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool) -> Result<Value, Fault> {
+    known_app(gateway, app)?;
+    if refresh {
+        gateway.hub.refresh(app).await;
+    }
+    let apps: Vec<Value> = gateway
+        .hub
+        .rows(app)
+        .await
+        .into_iter()
+        .map(|(app, rows)| match rows {
+            Ok(rows) => json!({
+                "app": app,
+                "tools": rows.iter().map(|row| json!({
+                    "tool": row.tool,
+                    "class": row.facts.class,
+                    "source": row.facts.class_source,
+                    "status": row.facts.status,
+                    "why": row.why,
+                    "proposed": row.proposed,
+                    "diff": row.diff,
+                })).collect::<Vec<_>>(),
+            }),
+            Err(fault) => json!({ "app": app, "error": fault.to_string(), "hint": fault.way_out() }),
+        })
+        .collect();
+    Ok(json!({ "apps": apps }))
+}
+
+/// A person's yes to the table: each tool's definition as it is now, with its class.
+async fn pin(
+    gateway: &Gateway,
+    app: Option<AppId>,
+    tool: Option<ToolName>,
+    class: Option<Class>,
+    by: &str,
+) -> Result<Value, Fault> {
+    known_app(gateway, app.as_ref())?;
+    let mut pins = Vec::new();
+    let mut state = Vec::new();
+    let mut said = Vec::new();
+    for (app, rows) in gateway.hub.rows(app.as_ref()).await {
+        for row in rows? {
+            if tool.as_ref().is_some_and(|tool| *tool != row.tool) {
+                continue;
+            }
+            let Some(definition) = row.facts.definition else { continue };
+            let before = gateway.hub.reviews().pin(&app, &row.tool);
+            let kept = before.as_ref().filter(|_| row.facts.status == ToolStatus::Pinned).map(|pin| pin.class);
+            let class = class.or(kept).unwrap_or(row.proposed);
+            let at = gateway.engine.clock().now();
+            let pin = Pin { class, definition, canonical: row.canonical.clone(), by: by.to_owned(), at };
+            let value = serde_json::to_string(&pin)
+                .map_err(|error| Fault::new(Blame::Bug, "bug.pin", "a pin could not be written").because(error))?;
+            state.push(StateWrite { kind: "pin".to_owned(), key: format!("{app}/{}", row.tool), value: Some(value) });
+            said.push(json!({ "app": app, "tool": row.tool, "class": class, "definition": definition }));
+            pins.push(((app.clone(), row.tool.clone()), pin));
+        }
+    }
+    if pins.is_empty() {
+        return Err(Fault::new(Blame::Operator, "operator.no_tool", "there is no such tool to pin")
+            .hint("`countersign tools` lists them"));
+    }
+    let record = Change {
+        by: by.to_owned(),
+        what: "tools.pin".to_owned(),
+        subject: app.map_or_else(|| "all".to_owned(), |app| app.to_string()),
+        detail: json!({ "pins": said }),
+        state,
+    };
+    let durable = gateway.engine.change(record).await?;
+    gateway.hub.reviews().set(pins);
+    Ok(json!({ "pinned": said, "record": durable.call().as_str() }))
+}
+
+async fn token(
+    gateway: &Gateway,
+    agent: AgentId,
+    human: HumanId,
+    app: Option<&AppId>,
+    life: Duration,
+    task: Option<TaskId>,
+    by: &str,
+) -> Result<Value, Fault> {
+    known_app(gateway, app)?;
+    let directory = gateway.directory.snapshot();
+    if !directory.humans.contains_key(&human) {
+        let hint = crate::config::nearest(human.as_str(), directory.humans.keys().map(HumanId::as_str));
+        return Err(
+            Fault::new(Blame::Operator, "operator.no_human", format!("there is no person `{human}`")).hint(hint)
+        );
+    }
+    if !directory.agents.contains_key(&agent) {
+        let hint = crate::config::nearest(agent.as_str(), directory.agents.keys().map(AgentId::as_str));
+        return Err(Fault::new(Blame::Operator, "operator.no_agent", format!("there is no agent `{agent}`")).hint(hint));
+    }
+    let audience = match app {
+        Some(app) => format!("{}/mcp/{app}", gateway.public_url),
+        None => format!("{}/mcp", gateway.public_url),
+    };
+    let request = TokenRequest { agent: agent.clone(), human: human.clone(), audience: audience.clone(), life, task };
+    let token = gateway.tokens.issue(&request, gateway.engine.clock().as_ref())?;
+    let record = Change {
+        by: by.to_owned(),
+        what: "token.issue".to_owned(),
+        subject: agent.to_string(),
+        detail: json!({ "human": human, "audience": audience, "seconds": life.as_secs() }),
+        state: Vec::new(),
+    };
+    gateway.engine.change(record).await?;
+    Ok(json!({ "token": token, "audience": audience, "expires_in": life.as_secs() }))
+}
+
+fn vault_list(gateway: &Gateway) -> Result<Value, Fault> {
+    let entries: Vec<Value> = gateway
+        .vault
+        .list()?
+        .into_iter()
+        .map(|entry| json!({ "name": entry.name, "version": entry.version }))
+        .collect();
+    Ok(json!({ "secrets": entries }))
+}
+
+async fn vault_set(gateway: &Gateway, name: &str, value: Secret<String>, by: &str) -> Result<Value, Fault> {
+    // The record comes first: a secret nobody can account for is worse than a record of a change that then failed.
+    let durable = gateway.engine.change(vault_change("vault.set", name, by)).await?;
+    gateway.vault.set(name, value)?;
+    Ok(json!({ "done": "vault.set", "name": name, "record": durable.call().as_str() }))
+}
+
+async fn vault_remove(gateway: &Gateway, name: &str, by: &str) -> Result<Value, Fault> {
+    if !gateway.vault.list()?.iter().any(|entry| entry.name == name) {
+        let known = gateway.vault.list()?;
+        let hint = crate::config::nearest(name, known.iter().map(|entry| entry.name.as_str()));
+        return Err(Fault::new(Blame::Operator, "operator.no_secret", format!("the vault has no `{name}`")).hint(hint));
+    }
+    let durable = gateway.engine.change(vault_change("vault.remove", name, by)).await?;
+    gateway.vault.remove(name)?;
+    Ok(json!({ "done": "vault.remove", "name": name, "record": durable.call().as_str() }))
+}
+
+fn vault_change(what: &str, name: &str, by: &str) -> Change {
+    Change {
+        by: by.to_owned(),
+        what: what.to_owned(),
+        subject: name.to_owned(),
+        detail: Value::Null,
+        state: Vec::new(),
+    }
+}
+
+fn known_app(gateway: &Gateway, app: Option<&AppId>) -> Result<(), Fault> {
+    let Some(app) = app.filter(|app| !gateway.hub.has(app)) else { return Ok(()) };
+    let directory = gateway.directory.snapshot();
+    let hint = crate::config::nearest(app.as_str(), directory.apps.keys().map(AppId::as_str));
+    Err(Fault::new(Blame::Operator, "operator.no_app", format!("there is no app `{app}`")).hint(hint))
+}
