@@ -1,0 +1,242 @@
+//! The directory as it is right now: what the configuration says, overlaid with what was changed since.
+//!
+//! Ana leaves: `apply(&StandingChange::Offboard(ana))`, and the next `snapshot` shows her inactive, together with every
+//! agent she answers for. A reload of the configuration does not bring her back.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use model::{Agent, AgentId, App, AppId, Blame, Directory, DirectorySnapshot, Fault, Human, HumanId};
+
+/// The directory that decisions look at.
+#[derive(Debug)]
+pub struct LiveDirectory {
+    current: ArcSwap<DirectorySnapshot>,
+    sources: Mutex<Sources>,
+}
+
+/// What was changed since the configuration was written. It survives reloads and, kept as rows, restarts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    offboarded: BTreeSet<HumanId>,
+    suspended: BTreeSet<AgentId>,
+    stopped: BTreeSet<AppId>,
+    all_stopped: bool,
+}
+
+/// One change of who may act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StandingChange {
+    /// The person has left.
+    Offboard(HumanId),
+    /// The person is back.
+    Restore(HumanId),
+    /// The agent may not act for now.
+    Suspend(AgentId),
+    /// The agent may act again.
+    Resume(AgentId),
+    /// The kill switch: of one app, or (none) of everything.
+    Stop(Option<AppId>),
+    /// Takes back one kill switch: that of the app, or (none) that of everything. Apps stopped one by one stay stopped
+    /// when the switch of everything is taken back.
+    Start(Option<AppId>),
+}
+
+#[derive(Debug)]
+struct Sources {
+    configured: DirectorySnapshot,
+    standing: Standing,
+}
+
+// === impl LiveDirectory ===
+
+impl LiveDirectory {
+    /// The configured directory, overlaid with what is known to have changed.
+    pub fn new(configured: DirectorySnapshot, standing: Standing) -> Self {
+        let current = ArcSwap::from_pointee(standing.overlay(&configured));
+        Self { current, sources: Mutex::new(Sources { configured, standing }) }
+    }
+
+    /// Takes a reloaded configuration. The standing stays.
+    pub fn replace(&self, configured: DirectorySnapshot) {
+        let mut sources = self.sources();
+        sources.configured = configured;
+        self.show(&sources);
+    }
+
+    /// Makes a change: the next `snapshot` shows it.
+    pub fn apply(&self, change: &StandingChange) {
+        let mut sources = self.sources();
+        sources.standing.apply(change);
+        self.show(&sources);
+    }
+
+    /// What was changed since the configuration was written.
+    pub fn standing(&self) -> Standing {
+        self.sources().standing.clone()
+    }
+
+    /// Stored while the sources are locked, so that of two changes the later one is what stays.
+    fn show(&self, sources: &Sources) {
+        self.current.store(Arc::new(sources.standing.overlay(&sources.configured)));
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Directory for LiveDirectory {
+    fn snapshot(&self) -> Arc<DirectorySnapshot> {
+        self.current.load_full()
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// Reads the rows `(key, value)` of kind `standing` back. A key that names nobody (its id could not be parsed, so
+    /// no token can name it either) has no effect.
+    pub fn from_rows(rows: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut standing = Self::default();
+        for (key, _) in rows {
+            match key.split_once(':') {
+                None if key == KEY_ALL => standing.all_stopped = true,
+                Some(("human", id)) => standing.offboarded.extend(HumanId::parse(id)),
+                Some(("agent", id)) => standing.suspended.extend(AgentId::parse(id)),
+                Some(("app", id)) => standing.stopped.extend(AppId::parse(id)),
+                _ => {}
+            }
+        }
+        standing
+    }
+
+    fn apply(&mut self, change: &StandingChange) {
+        match change {
+            StandingChange::Offboard(human) => drop(self.offboarded.insert(human.clone())),
+            StandingChange::Restore(human) => drop(self.offboarded.remove(human)),
+            StandingChange::Suspend(agent) => drop(self.suspended.insert(agent.clone())),
+            StandingChange::Resume(agent) => drop(self.suspended.remove(agent)),
+            StandingChange::Stop(Some(app)) => drop(self.stopped.insert(app.clone())),
+            StandingChange::Start(Some(app)) => drop(self.stopped.remove(app)),
+            StandingChange::Stop(None) => self.all_stopped = true,
+            StandingChange::Start(None) => self.all_stopped = false,
+        }
+    }
+
+    fn overlay(&self, configured: &DirectorySnapshot) -> DirectorySnapshot {
+        let humans: HashMap<_, _> =
+            configured.humans.iter().map(|(id, human)| (id.clone(), self.human(human))).collect();
+        let agents = configured.agents.iter().map(|(id, agent)| (id.clone(), self.agent(agent, &humans))).collect();
+        let apps = configured.apps.iter().map(|(id, app)| (id.clone(), self.app(app))).collect();
+        DirectorySnapshot { humans, agents, apps, all_stopped: configured.all_stopped || self.all_stopped }
+    }
+
+    fn human(&self, configured: &Arc<Human>) -> Arc<Human> {
+        let active = configured.active && !self.offboarded.contains(&configured.id);
+        if active == configured.active {
+            return Arc::clone(configured);
+        }
+        Arc::new(Human { active, ..Human::clone(configured) })
+    }
+
+    /// An agent acts only while the person who answers for it is there.
+    fn agent(&self, configured: &Arc<Agent>, humans: &HashMap<HumanId, Arc<Human>>) -> Arc<Agent> {
+        let answered_for = humans.get(&configured.owner).is_some_and(|owner| owner.active);
+        let active = configured.active && answered_for && !self.suspended.contains(&configured.id);
+        if active == configured.active {
+            return Arc::clone(configured);
+        }
+        Arc::new(Agent { active, ..Agent::clone(configured) })
+    }
+
+    fn app(&self, configured: &Arc<App>) -> Arc<App> {
+        let stopped = configured.stopped || self.stopped.contains(&configured.id);
+        if stopped == configured.stopped {
+            return Arc::clone(configured);
+        }
+        Arc::new(App { stopped, ..App::clone(configured) })
+    }
+}
+
+// === impl StandingChange ===
+
+impl StandingChange {
+    /// What happens, as records and commands name it.
+    pub const fn what(&self) -> &'static str {
+        match self {
+            Self::Offboard(_) => "people.offboard",
+            Self::Restore(_) => "people.restore",
+            Self::Suspend(_) => "agents.suspend",
+            Self::Resume(_) => "agents.resume",
+            Self::Stop(_) => "apps.stop",
+            Self::Start(_) => "apps.start",
+        }
+    }
+
+    /// To whom: `human:ana`, `agent:desk`, `app:crm`, or `all`.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Offboard(human) | Self::Restore(human) => format!("human:{human}"),
+            Self::Suspend(agent) | Self::Resume(agent) => format!("agent:{agent}"),
+            Self::Stop(Some(app)) | Self::Start(Some(app)) => format!("app:{app}"),
+            Self::Stop(None) | Self::Start(None) => KEY_ALL.to_owned(),
+        }
+    }
+
+    /// Whether there is somebody or something by that name. Error: blame `Caller`, with the nearest known name.
+    pub fn check(&self, snapshot: &DirectorySnapshot) -> Result<(), Fault> {
+        match self {
+            Self::Offboard(human) | Self::Restore(human) => {
+                known(human.as_str(), snapshot.humans.keys().map(HumanId::as_str), "people.unknown", "a person")
+            }
+            Self::Suspend(agent) | Self::Resume(agent) => {
+                known(agent.as_str(), snapshot.agents.keys().map(AgentId::as_str), "agents.unknown", "an agent")
+            }
+            Self::Stop(Some(app)) | Self::Start(Some(app)) => {
+                known(app.as_str(), snapshot.apps.keys().map(AppId::as_str), "apps.unknown", "an app")
+            }
+            Self::Stop(None) | Self::Start(None) => Ok(()),
+        }
+    }
+
+    /// The row that keeps the change: kind, key, and the value; none where the row is to be removed.
+    pub fn state_key(&self) -> (String, String, Option<String>) {
+        let value = match self {
+            Self::Offboard(_) => Some("offboarded"),
+            Self::Suspend(_) => Some("suspended"),
+            Self::Stop(_) => Some("stopped"),
+            Self::Restore(_) | Self::Resume(_) | Self::Start(_) => None,
+        };
+        (KIND.to_owned(), self.subject(), value.map(str::to_owned))
+    }
+}
+
+fn known<'a>(
+    id: &str,
+    all: impl Iterator<Item = &'a str> + Clone,
+    code: &'static str,
+    kind: &str,
+) -> Result<(), Fault> {
+    if all.clone().any(|known| known == id) {
+        return Ok(());
+    }
+    let fault = Fault::new(Blame::Caller, code, format!("`{id}` is not {kind} of this directory"));
+    let nearest = all
+        .map(|known| (strsim::damerau_levenshtein(known, id), known))
+        .filter(|(distance, known)| *distance <= NEAR_EDITS_MAX.min(known.len() / 2))
+        .min();
+    Err(match nearest {
+        Some((_, nearest)) => fault.hint(format!("did you mean `{nearest}`?")),
+        None => fault,
+    })
+}
+
+const KIND: &str = "standing";
+const KEY_ALL: &str = "all";
+/// Past so many edits a name is another name, not a slip.
+const NEAR_EDITS_MAX: usize = 3;
+
+#[cfg(test)]
+mod tests;
