@@ -1,0 +1,29 @@
+//! Durable state behind the ports of `trace`: SQLite in the data directory.
+//!
+//! # In scope
+//! The data directory and its lock, the schema and its migrations, writing records and state, answering questions.
+//!
+//! # Out of scope
+//! What a record says and how it is encoded; when something is written; caches.
+//!
+//! # Invariants
+//! * What `append` has confirmed survives the loss of power (WAL with `synchronous=FULL`).
+//! * One process at a time holds a data directory; anyone may read it meanwhile.
+//! * A file of a newer version is refused, not guessed at.
+//! * Every store passes the same suite (`conformance`).
+
+#[cfg(test)]
+mod conformance;
+mod data_dir;
+mod error;
+mod questions;
+mod reader;
+#[cfg(test)]
+mod samples;
+mod schema;
+mod sqlite;
+
+pub use data_dir::DataDir;
+pub use error::StoreError;
+pub use reader::SqliteReader;
+pub use sqlite::{Durability, SqliteLog};

@@ -1,0 +1,128 @@
+//! Reading the log beside a gateway that writes it, or off a disk that nobody may write to.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::CallId;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use trace::{Entry, LogReader, Query, StoreFault, StoreFaultKind};
+
+use crate::error::{StoreError, fault, fault_of_kind};
+use crate::questions::Questions;
+use crate::schema;
+
+/// Answers questions about a log, whoever writes it.
+#[derive(Debug)]
+pub struct SqliteReader {
+    connection: Connection,
+}
+
+impl SqliteReader {
+    /// Opens the database for reading. Error: it is not there, of something else, of a newer version, or damaged.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path).map_err(|fault| StoreError::database(path, fault))?;
+        Ok(Self { connection })
+    }
+
+    fn questions(&self) -> Questions<'_> {
+        Questions(&self.connection)
+    }
+}
+
+impl LogReader for SqliteReader {
+    fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
+        self.questions().find(query)
+    }
+
+    fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
+        self.questions().by_id(id)
+    }
+
+    fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
+        self.questions().unfinished()
+    }
+
+    fn last_sequence(&self) -> Result<u64, StoreFault> {
+        self.questions().last_sequence()
+    }
+
+    fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
+        self.questions().state(kind)
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreFault> {
+    if !path.exists() {
+        return Err(fault_of_kind(StoreFaultKind::Missing));
+    }
+    let shared = open(path, OpenFlags::empty());
+    let connection = match shared {
+        Err(error) if cannot_share(&error) => unshared(path)?,
+        other => other.map_err(fault)?,
+    };
+    match schema::version(&connection)? {
+        0 => Err(fault_of_kind(StoreFaultKind::Missing)),
+        // An older schema is brought forward by the next gateway that starts, never by a reader.
+        found if found < schema::current() => {
+            Err(StoreFault::new(StoreFaultKind::Missing, "an older version of countersign wrote this file")
+                .with_hint("start the gateway once to bring it forward"))
+        }
+        _ => Ok(connection),
+    }
+}
+
+/// Opens and looks, because SQLite reads a file only when it is asked something.
+fn open(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIME_MAX)?;
+    connection.execute_batch(SETTINGS)?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+    Ok(connection)
+}
+
+/// Whether the memory that readers share with a writer could not be made.
+fn cannot_share(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// Without shared memory SQLite does not look into the WAL. What stands there must not be left out in silence.
+fn unshared(path: &Path) -> Result<Connection, StoreFault> {
+    let wal = beside(path, "-wal");
+    if wal.metadata().is_ok_and(|wal| wal.len() > 0) {
+        return Err(StoreFault::new(StoreFaultKind::ReadOnly, "the last records cannot be read where they are")
+            .with_hint("copy the database and the file ending in `-wal` to a directory you may write to"));
+    }
+    open(&immutable(path), OpenFlags::SQLITE_OPEN_URI).map_err(fault)
+}
+
+fn immutable(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _written = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri.push_str("?immutable=1");
+    PathBuf::from(uri)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path.as_os_str());
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+const SETTINGS: &str =
+    "PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
+
+const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

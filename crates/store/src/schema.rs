@@ -1,0 +1,64 @@
+//! The tables, and the way from every older version to this one.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use trace::{StoreFault, StoreFaultKind};
+
+use crate::error::{fault, fault_of_kind};
+
+/// Brings a database to this version, each step in one transaction. Error: a newer version wrote it, or it is of
+/// something else.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreFault> {
+    let found = version(connection)?;
+    for (place, step) in MIGRATIONS.iter().enumerate().skip(found) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        transaction.execute_batch(step).map_err(fault)?;
+        transaction
+            .execute("INSERT OR REPLACE INTO meta(key, value) VALUES ('schema', ?1)", [(place + 1).to_string()])
+            .map_err(fault)?;
+        transaction.commit().map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// The version of a database, zero when it is empty. Error: a newer version wrote it, or it is of something else.
+pub(crate) fn version(connection: &Connection) -> Result<usize, StoreFault> {
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
+        .map_err(fault)?;
+    if tables == 0 {
+        return Ok(0);
+    }
+    let ours = connection
+        .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .map_err(fault)?;
+    if ours == 0 {
+        return Err(foreign());
+    }
+    let text: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE key = 'schema'", [], |row| row.get(0))
+        .optional()
+        .map_err(fault)?;
+    let found: usize = text.and_then(|text| text.parse().ok()).ok_or_else(foreign)?;
+    if found > MIGRATIONS.len() {
+        return Err(fault_of_kind(StoreFaultKind::Newer));
+    }
+    Ok(found)
+}
+
+/// The version this program writes.
+pub(crate) const fn current() -> usize {
+    MIGRATIONS.len()
+}
+
+fn foreign() -> StoreFault {
+    StoreFault::new(StoreFaultKind::Corrupt, "this database is not of countersign")
+        .with_hint("name the data directory of a gateway")
+}
+
+/// A step once released is never edited: databases out there have taken it.
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+
+#[cfg(test)]
+mod tests;
