@@ -28,6 +28,8 @@ mod leaf;
 mod log;
 mod record;
 mod row;
+#[cfg(test)]
+mod samples;
 mod verify;
 
 pub use commitment::leaf_hash;

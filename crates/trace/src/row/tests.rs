@@ -1,1 +1,171 @@
-//! Tests follow.
+use bytes::Bytes;
+use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
+use model::{Reason, RuleId, TaskId, UnixMicros, Verdict};
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::{Effect, OutcomeStatus};
+use crate::samples::{change, entry, intent, outcome};
+use crate::verify::verify_leaf;
+
+fn canonical(leaf: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(leaf).unwrap();
+    serde_json_canonicalizer::to_string(&value).unwrap()
+}
+
+#[test]
+fn no_leaf_holds_plain_text() {
+    let rows = [
+        Row::of_intent(&intent(1)).unwrap(),
+        Row::of_outcome(&outcome(1)).unwrap(),
+        Row::of_change(&change(2)).unwrap(),
+    ];
+    let answer = outcome(1).answer_digest.unwrap().to_string();
+    let arguments = intent(1).arguments_digest.to_string();
+    for row in rows {
+        assert!(!row.leaf.contains("canary"), "{}", row.leaf);
+        assert!(!row.leaf.contains(&answer) && !row.leaf.contains(&arguments), "{}", row.leaf);
+    }
+}
+
+#[test]
+fn state_values_stand_in_no_record() {
+    let mut secret = change(1);
+    for write in &mut secret.state {
+        write.value = Some("canary-secret-value".to_owned());
+    }
+    let row = Row::of_change(&secret).unwrap();
+    assert!(!row.body.contains("canary-secret-value") && !row.leaf.contains("canary-secret-value"));
+}
+
+#[test]
+fn equal_records_have_different_commitments() {
+    let (one, two) = (Row::of_intent(&intent(1)).unwrap(), Row::of_intent(&intent(1)).unwrap());
+    assert_ne!(one.leaf, two.leaf);
+    assert_ne!(one.leaf_hash, two.leaf_hash);
+}
+
+#[test]
+fn arguments_are_kept_up_to_the_limit() {
+    for (length, kept) in [(ARGUMENTS_KEPT_BYTES_MAX, true), (ARGUMENTS_KEPT_BYTES_MAX + 1, false)] {
+        let text = format!("\"{}\"", "x".repeat(length - 2));
+        let mut long = intent(1);
+        long.arguments_digest = sha256(text.as_bytes());
+        long.arguments = Some(Bytes::from(text));
+        let found = entry(&Row::of_intent(&long).unwrap(), 1);
+        let view = found.intent().unwrap();
+        assert_eq!((view.arguments.is_some(), view.truncated), (kept, !kept));
+        assert_eq!(view.arguments_digest, Some(long.arguments_digest));
+        assert_eq!(verify_leaf(&found), Ok(()));
+    }
+}
+
+#[test]
+fn no_arguments_and_null_are_different() {
+    for (arguments, kept) in [(None, None), (Some("null"), Some("null"))] {
+        let mut odd = intent(1);
+        odd.arguments = arguments.map(|text| Bytes::from_static(text.as_bytes()));
+        odd.arguments_digest = sha256(arguments.unwrap_or_default().as_bytes());
+        let found = entry(&Row::of_intent(&odd).unwrap(), 1);
+        assert_eq!(verify_leaf(&found), Ok(()));
+        let view = found.intent().unwrap();
+        assert_eq!(view.arguments.as_ref().map(|raw| raw.get()), kept);
+        assert!(!view.truncated);
+    }
+}
+
+#[test]
+fn a_record_that_contradicts_itself_is_refused() {
+    let check = |edit: fn(&mut Intent), expected: &str| {
+        let mut wrong = intent(1);
+        edit(&mut wrong);
+        let error = Row::of_intent(&wrong).unwrap_err();
+        assert_eq!(error.to_string(), format!("a record is malformed: {expected}"));
+        assert_eq!(error.code(), "trace.malformed");
+    };
+    check(|intent| intent.arguments = None, "the digest is not that of the arguments");
+    check(|intent| intent.arguments = Some(Bytes::from_static(b"{}")), "the digest is not that of the arguments");
+    check(|intent| intent.facts = Bytes::from_static(b"{\"a\":"), "the facts are not JSON");
+    check(|intent| intent.facts = Bytes::from_static(b"\"\xff\""), "the facts are not JSON");
+    check(
+        |intent| {
+            intent.arguments = Some(Bytes::from_static(b"{} "));
+            intent.arguments_digest = sha256(b"{} ");
+        },
+        "there is white space around the arguments",
+    );
+    check(
+        |intent| {
+            intent.arguments = Some(Bytes::from_static(b"nonsense"));
+            intent.arguments_digest = sha256(b"nonsense");
+        },
+        "the arguments are not JSON",
+    );
+}
+
+#[test]
+fn numbers_past_what_json_keeps_are_held_at_the_edge() {
+    let mut wide = outcome(1);
+    (wide.at, wide.answer_bytes, wide.took_us) = (UnixMicros(i64::MAX), u64::MAX, i64::MIN);
+    let row = Row::of_outcome(&wide).unwrap();
+    assert_eq!(canonical(&row.leaf), row.leaf);
+    assert_eq!(row.at, UnixMicros((1 << 53) - 1));
+    let found = entry(&row, 1);
+    assert_eq!(verify_leaf(&found), Ok(()));
+    assert_eq!(found.outcome().unwrap().took_us, -((1 << 53) - 1));
+}
+
+fn any_intent() -> impl Strategy<Value = Intent> {
+    let texts = ("[!-~]{1,40}", "[!-~]{1,40}", ".{0,40}", "[a-z0-9-]{1,32}", "[A-Za-z0-9_./-]{1,60}");
+    let reasons = prop::collection::vec(("[!-~]{1,30}", ".{0,60}"), 0..4);
+    let json = prop::option::of(".{0,80}");
+    (texts, reasons, json, any::<i64>(), 0..5usize, 0..4usize, any::<bool>()).prop_map(
+        |((task, agent, token, app, tool), reasons, text, at, verdict, class, bare)| {
+            let mut out = intent(3);
+            out.task = TaskId::parse(&task).unwrap();
+            out.agent = AgentId::parse(&agent.replace(|c: char| !c.is_ascii_alphanumeric(), "x")).unwrap();
+            out.token_id = token.into();
+            out.app = AppId::parse(&app).unwrap();
+            out.tool = ToolName::parse(&tool).unwrap();
+            out.at = UnixMicros(at);
+            out.verdict = Verdict::ALL[verdict];
+            out.class = Class::ALL[class];
+            out.definition = if bare { None } else { out.definition };
+            let reason = |(rule, sentence): (String, String)| Reason {
+                rule: RuleId::parse(&rule).unwrap(),
+                sentence,
+                source: None,
+                text: None,
+                instead: None,
+                approvers: Vec::new(),
+            };
+            out.reasons = reasons.into_iter().map(reason).collect();
+            out.arguments = text.map(|text| Bytes::from(serde_json::to_vec(&text).unwrap()));
+            out.arguments_digest = sha256(out.arguments.as_deref().unwrap_or_default());
+            out
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn leaves_are_canonical(intent in any_intent(), code in prop::option::of(".{0,40}"), what in ".{0,40}", took in any::<i64>()) {
+        let row = Row::of_intent(&intent).unwrap();
+        prop_assert_eq!(canonical(&row.leaf), row.leaf.as_str());
+        prop_assert_eq!(verify_leaf(&entry(&row, 1)), Ok(()));
+
+        let mut ended = outcome(3);
+        (ended.code, ended.took_us) = (code, took);
+        (ended.effect, ended.status) = (Effect::Unknown, OutcomeStatus::Failed);
+        ended.answer_digest = ended.answer_digest.filter(|_| took % 2 == 0);
+        let row = Row::of_outcome(&ended).unwrap();
+        prop_assert_eq!(canonical(&row.leaf), row.leaf.as_str());
+        prop_assert_eq!(verify_leaf(&entry(&row, 2)), Ok(()));
+
+        let mut changed = change(4);
+        (changed.subject, changed.what) = (what.clone(), what);
+        let row = Row::of_change(&changed).unwrap();
+        prop_assert_eq!(canonical(&row.leaf), row.leaf.as_str());
+        prop_assert_eq!(verify_leaf(&entry(&row, 3)), Ok(()));
+    }
+}
