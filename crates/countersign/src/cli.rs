@@ -146,7 +146,7 @@ pub struct ConnectArgs {
 }
 
 /// `trace`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct TraceArgs {
     /// Only this agent
     #[arg(long)]

@@ -70,7 +70,7 @@ impl Gateway {
     /// Opens the data directory under its lock, marks what a crash left open, and puts configuration and rules in
     /// force. Nothing listens and no app is connected yet.
     pub async fn open(config: Config, listening: std::net::SocketAddr) -> Result<Self, Fault> {
-        let bundle = compile(&config)?;
+        let bundle = Arc::new(compile(&config)?);
         let data = DataDir::open(&config.data).map_err(Fault::from)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (journal, reviews, standing) = open_trace(&data, clock.as_ref())?;
@@ -86,14 +86,14 @@ impl Gateway {
             clock,
             limits: config.limits.clone(),
         };
-        let engine = Engine::new(parts, Box::new(bundle.clone()));
+        let engine = Engine::new(parts, Box::new(Arc::clone(&bundle)));
         let public_url = public_url(&config, listening);
         let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
         let tokens = Arc::new(Tokens::new(key, public_url.clone()));
         let hub = Arc::new(Hub::new(engine.clone(), Arc::new(reviews), config.apps.clone()));
         let gateway = Self {
             config: ArcSwap::from_pointee(config),
-            bundle: ArcSwap::from_pointee(bundle),
+            bundle: ArcSwap::new(bundle),
             engine,
             directory,
             tokens,
@@ -146,7 +146,7 @@ impl Gateway {
     pub async fn reload(&self, by: &str) -> Result<serde_json::Value, Fault> {
         let file = self.config.load().file.clone();
         let config = Config::load(&file, &environment).map_err(bad_file)?;
-        let bundle = compile(&config)?;
+        let bundle = Arc::new(compile(&config)?);
         let before = self.config.load_full();
         let mut restart = Vec::new();
         if config.listen != before.listen || config.public_url != before.public_url {
@@ -174,8 +174,8 @@ impl Gateway {
             state: Vec::new(),
         };
         self.engine.change(change).await?;
-        self.engine.replace_rules(Box::new(bundle.clone()));
-        self.bundle.store(Arc::new(bundle));
+        self.engine.replace_rules(Box::new(Arc::clone(&bundle)));
+        self.bundle.store(bundle);
         self.directory.replace(config.directory.clone());
         self.broker.replace(config.credentials.clone());
         self.hub.replace(config.apps.clone()).await;

@@ -87,7 +87,7 @@ impl Endpoint {
         }
         let request = match envelope::read(document.root()) {
             Ok(Message::Request(request)) => request,
-            Ok(Message::Notification(_)) => return accepted(),
+            Ok(Message::Notification) => return accepted(),
             Ok(Message::Response) => {
                 let error = RpcError::new(INVALID_REQUEST, "this gateway has asked nothing that could be answered");
                 return rpc_error(StatusCode::BAD_REQUEST, None, &error);
@@ -208,13 +208,13 @@ impl Endpoint {
                 revision.as_str()
             ));
         }
-        if entries.len() == 0 || entries.len() > BATCH_ENTRIES_MAX {
+        if entries.is_empty() || entries.len() > BATCH_ENTRIES_MAX {
             return invalid(format!("a batch holds 1 to {BATCH_ENTRIES_MAX} messages"));
         }
         let mut answers: Vec<Vec<u8>> = Vec::new();
         for entry in entries.items() {
             match envelope::read(entry) {
-                Ok(Message::Notification(_) | Message::Response) => {}
+                Ok(Message::Notification | Message::Response) => {}
                 Err((id, error)) => answers.push(error.response(id)),
                 Ok(Message::Request(request)) if request.method == "initialize" => {
                     answers.push(

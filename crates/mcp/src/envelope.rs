@@ -9,7 +9,7 @@ pub enum Message<'d, 'a> {
     /// It wants an answer.
     Request(Request<'d, 'a>),
     /// It wants none.
-    Notification(Cow<'a, str>),
+    Notification,
     /// It answers something we never asked.
     Response,
 }
@@ -92,7 +92,7 @@ pub fn read<'d, 'a>(message: Value<'d, 'a>) -> Result<Message<'d, 'a>, (Option<&
     }
     Ok(match id {
         Some(id) => Message::Request(Request { id, method, params }),
-        None => Message::Notification(method),
+        None => Message::Notification,
     })
 }
 

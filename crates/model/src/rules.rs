@@ -16,6 +16,16 @@ pub trait Rules: Send + Sync {
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation;
 }
 
+impl<T: Rules + ?Sized> Rules for Arc<T> {
+    fn digest(&self) -> Digest {
+        T::digest(self)
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        T::evaluate(self, layer, facts)
+    }
+}
+
 /// Whose rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

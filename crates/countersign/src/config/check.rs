@@ -117,7 +117,7 @@ impl Checker<'_> {
             Some(ConnectAs { human: HumanId::parse(&human).ok()?, agent: AgentId::parse(&agent).ok()? })
         });
         let (mut apps, mut credentials) = (Vec::new(), Vec::new());
-        for (id, app) in &raw.apps {
+        for (id, app) in &raw.apps.0 {
             let Some(id) = self.id(id, AppId::parse) else { continue };
             let entry = self.app(&id, app, &directory);
             directory.apps.insert(id.clone(), Arc::new(entry));
@@ -143,9 +143,9 @@ impl Checker<'_> {
     }
 
     fn people(&mut self, raw: &RawConfig, directory: &mut DirectorySnapshot) {
-        for (written, human) in &raw.people {
+        for (written, human) in &raw.people.0 {
             let Some(id) = self.id(written, HumanId::parse) else { continue };
-            let ids = raw.people.keys().map(|id| id.value.as_str());
+            let ids = raw.people.0.iter().map(|(id, _)| id.value.as_str());
             let manager = human.manager.as_ref().and_then(|manager| self.known(manager, ids, "person"));
             let entry = Human {
                 name: human.name.clone().unwrap_or_else(|| id.to_string()),
@@ -161,7 +161,7 @@ impl Checker<'_> {
     }
 
     fn agents(&mut self, raw: &RawConfig, directory: &mut DirectorySnapshot) {
-        for (written, agent) in &raw.agents {
+        for (written, agent) in &raw.agents.0 {
             let Some(id) = self.id(written, AgentId::parse) else { continue };
             let people = directory.humans.keys().map(HumanId::as_str);
             let Some(owner) = self.known(&agent.owner, people, "person").and_then(|owner| HumanId::parse(&owner).ok())

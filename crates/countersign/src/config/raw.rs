@@ -1,9 +1,12 @@
 //! The file as it is written. Unknown and duplicate keys are refused by the parser.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use model::{DataClassification, Risk};
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 #[derive(Debug, Deserialize)]
@@ -17,11 +20,11 @@ pub(super) struct RawConfig {
     pub limits: Option<RawLimits>,
     pub rules: Option<Vec<Spanned<String>>>,
     #[serde(default)]
-    pub people: BTreeMap<Spanned<String>, RawHuman>,
+    pub people: Named<RawHuman>,
     #[serde(default)]
-    pub agents: BTreeMap<Spanned<String>, RawAgent>,
+    pub agents: Named<RawAgent>,
     #[serde(default)]
-    pub apps: BTreeMap<Spanned<String>, RawApp>,
+    pub apps: Named<RawApp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,4 +95,42 @@ pub(super) struct RawAccess {
     pub roles: Vec<String>,
     #[serde(default)]
     pub departments: Vec<String>,
+}
+
+/// A mapping by name, in the order of the file, each name with its place. The parser refuses a name that occurs twice.
+#[derive(Debug)]
+pub(super) struct Named<T>(pub Vec<(Spanned<String>, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Named<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping from names to entries")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(name) = map.next_key()? {
+                    entries.push((name, map.next_value()?));
+                }
+                Ok(Named(entries))
+            }
+
+            fn visit_unit<E>(self) -> Result<Named<T>, E> {
+                Ok(Named::default())
+            }
+        }
+
+        from.deserialize_map(Entries(PhantomData))
+    }
 }

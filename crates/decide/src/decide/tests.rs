@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests may stop at once")]
-
 use std::sync::Arc;
 
 use model::{
@@ -135,7 +133,8 @@ fn the_baseline_is_a_default_and_not_a_guard() {
 
 #[test]
 fn guards_yield_to_nothing() {
-    let cases: [(&str, fn(&mut Facts)); 5] = [
+    type Break = fn(&mut Facts);
+    let cases: [(&str, Break); 5] = [
         ("guard:all-stopped", |f| f.all_stopped = true),
         ("guard:human-inactive", |f| Arc::make_mut(&mut f.human).active = false),
         ("guard:agent-suspended", |f| Arc::make_mut(&mut f.agent).active = false),

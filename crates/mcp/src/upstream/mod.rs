@@ -8,7 +8,6 @@ mod sse;
 
 pub use child::ChildSpec;
 pub use link::Link;
-pub use reply::Reply;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -1,0 +1,75 @@
+//! Records in words: names, times, endings. Nothing in a record can move the cursor or turn the text around.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use model::UnixMicros;
+use serde_json::Value;
+use trace::{Effect, IntentView, OutcomeStatus, OutcomeView};
+
+/// The names people read, from the facts of a call; ids where those are gone.
+pub(in crate::commands) struct Names {
+    pub agent: String,
+    pub human: String,
+    pub app: String,
+}
+
+impl Names {
+    /// Of this call, whose facts are `facts`.
+    pub(in crate::commands) fn of(intent: &IntentView, facts: &Value) -> Self {
+        let name = |of: &str| facts.get(of).and_then(|of| of.get("name")).and_then(Value::as_str).map(plain);
+        Self {
+            agent: name("agent").unwrap_or_else(|| plain(&intent.agent)),
+            human: name("human").or_else(|| intent.human.as_deref().map(plain)).unwrap_or_else(|| ERASED.to_owned()),
+            app: name("app").unwrap_or_else(|| plain(&intent.app)),
+        }
+    }
+}
+
+/// The facts of a call; null once they are erased.
+pub(in crate::commands) fn facts_of(intent: &IntentView) -> Value {
+    intent.facts.as_ref().and_then(|facts| serde_json::from_str(facts.get()).ok()).unwrap_or(Value::Null)
+}
+
+/// Text without what a terminal obeys: control characters and those that turn the direction of writing.
+pub(in crate::commands) fn plain(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(obeyed) {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if obeyed(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// A moment as the clock on the wall shows it; the bare number where a calendar ends.
+pub(in crate::commands) fn local(at: UnixMicros, zone: &TimeZone, format: &str) -> String {
+    match Timestamp::from_microsecond(at.0) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime(format).to_string(),
+        Err(_) => at.0.to_string(),
+    }
+}
+
+/// How long something took.
+pub(in crate::commands) fn took(micros: i64) -> String {
+    match micros {
+        ..1_000 => "<1 ms".to_owned(),
+        _ => format!("{} ms", micros / 1_000),
+    }
+}
+
+/// How a call ended, where that is not plain success.
+pub(in crate::commands) fn trouble(outcome: &OutcomeView) -> Option<String> {
+    let word = match (outcome.status, outcome.effect) {
+        (OutcomeStatus::Answered, _) => return None,
+        (OutcomeStatus::ToolError, _) => "the tool failed",
+        (OutcomeStatus::ProtocolError, _) => "protocol error",
+        (OutcomeStatus::Failed, Effect::NotExecuted) => "failed, not executed",
+        (OutcomeStatus::Failed, _) => "failed, effect unknown",
+        (OutcomeStatus::Unknown, _) => "unknown",
+    };
+    Some(match &outcome.code {
+        Some(code) => format!("{word} ({})", plain(code)),
+        None => word.to_owned(),
+    })
+}
+
+/// What stands where a person's data were erased.
+pub(in crate::commands) const ERASED: &str = "(erased)";
