@@ -21,11 +21,8 @@ struct Conditions {
 
 impl Questions<'_> {
     pub(crate) fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
-        let conditions = Conditions::of(query);
-        let order = if query.newest_first { "DESC" } else { "ASC" };
-        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-        let sql = format!("{SELECT} WHERE true{} ORDER BY r.sequence {order} LIMIT {limit}", conditions.sql);
-        self.entries(&sql, conditions.values)
+        let (sql, values) = sql_of(query);
+        self.entries(&sql, values)
     }
 
     pub(crate) fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
@@ -174,6 +171,23 @@ impl Conditions {
         self.values.push(value);
         self.values.len()
     }
+}
+
+fn sql_of(query: &Query) -> (String, Vec<Value>) {
+    let mut conditions = Conditions::of(query);
+    let order = if query.newest_first { "DESC" } else { "ASC" };
+    let limit = conditions.bind(Value::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX)));
+    let sql = format!("{SELECT} WHERE true{} ORDER BY r.sequence {order} LIMIT ?{limit}", conditions.sql);
+    (sql, conditions.values)
+}
+
+/// How SQLite would answer.
+#[cfg(test)]
+pub(crate) fn plan(connection: &Connection, query: &Query) -> String {
+    let (sql, values) = sql_of(query);
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let lines = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+    lines.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

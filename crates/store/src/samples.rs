@@ -1,1 +1,94 @@
-//! Tests follow.
+//! Records for tests.
+
+use bytes::Bytes;
+use model::{
+    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, UnixMicros,
+    Verdict,
+};
+use trace::{Change, Effect, Intent, Outcome, OutcomeStatus, Row, StateWrite};
+
+/// Microseconds of the first record; record `n` comes `n` milliseconds later.
+pub(crate) const START: i64 = 1_763_726_400_000_000;
+
+pub(crate) fn call(number: u16) -> CallId {
+    let [high, low] = number.to_be_bytes();
+    CallId::new(at(number).millis(), [0, 1, 2, 3, 4, 5, 6, 7, high, low])
+}
+
+pub(crate) fn at(number: u16) -> UnixMicros {
+    UnixMicros(START + i64::from(number) * 1_000)
+}
+
+pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) -> Row {
+    let (app, tool) = tool.split_once('/').unwrap_or(("crm", tool));
+    let arguments = br#"{"id":7}"#;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, arguments);
+    let reason = Reason {
+        rule: RuleId::builtin("crm.reads"),
+        sentence: "people of sales may read".to_owned(),
+        source: None,
+        text: None,
+        instead: None,
+        approvers: Vec::new(),
+    };
+    Row::of_intent(&Intent {
+        call: call(number),
+        at: at(number),
+        method: Method::ToolsCall,
+        agent: AgentId::parse(agent).unwrap(),
+        human: HumanId::parse(human).unwrap(),
+        task: TaskId::parse("t-1").unwrap(),
+        token_id: "jti-1".into(),
+        app: AppId::parse(app).unwrap(),
+        tool: ToolName::parse(tool).unwrap(),
+        class: Class::Read,
+        class_source: ClassSource::Profile,
+        definition: None,
+        verdict,
+        reasons: vec![reason],
+        bundle: Digest::new([9; 32]),
+        arguments: Some(Bytes::from_static(arguments)),
+        arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
+        facts: Bytes::from_static(b"{\"access\":true}"),
+    })
+    .unwrap()
+}
+
+pub(crate) fn outcome(of: u16, number: u16) -> Row {
+    Row::of_outcome(&Outcome {
+        call: call(of),
+        at: at(number),
+        effect: Effect::Executed,
+        status: OutcomeStatus::Answered,
+        code: None,
+        answer_digest: None,
+        answer_bytes: 2,
+        scrubbed: 0,
+        took_us: 700,
+    })
+    .unwrap()
+}
+
+pub(crate) fn change(number: u16) -> Row {
+    Row::of_change(&Change { at: at(number), ..bare_change(&call(number)) }).unwrap()
+}
+
+pub(crate) fn change_of(id: &CallId) -> Row {
+    Row::of_change(&bare_change(id)).unwrap()
+}
+
+fn bare_change(id: &CallId) -> Change {
+    Change {
+        id: id.clone(),
+        at: at(0),
+        by: "os-user:root".to_owned(),
+        what: "people.offboard".to_owned(),
+        subject: "ada".to_owned(),
+        detail: serde_json::json!({ "why": "left" }),
+        state: Vec::new(),
+    }
+}
+
+pub(crate) fn put(key: &str, value: Option<&str>) -> StateWrite {
+    StateWrite { kind: "person".to_owned(), key: key.to_owned(), value: value.map(str::to_owned) }
+}

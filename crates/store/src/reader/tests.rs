@@ -1,1 +1,60 @@
-//! Tests follow.
+use trace::{LogStore, verify_leaf};
+
+use super::*;
+use crate::samples::change;
+use crate::sqlite::{Durability, SqliteLog};
+
+#[test]
+fn it_sees_what_a_living_writer_has_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    let mut log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
+    let reader = SqliteReader::open(&path).unwrap();
+    for number in 1..=3 {
+        log.append(&[change(number)], &[]).unwrap();
+        assert_eq!(reader.last_sequence().unwrap(), u64::from(number));
+    }
+}
+
+#[test]
+fn it_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    drop(SqliteLog::open(&path, Durability::DangerOff).unwrap());
+    let reader = SqliteReader::open(&path).unwrap();
+    assert!(reader.connection.execute_batch("DELETE FROM record").is_err());
+}
+
+#[test]
+fn a_missing_or_empty_file_is_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    assert_eq!(SqliteReader::open(&path).unwrap_err().code(), "store.missing");
+    assert!(!path.exists(), "a reader makes nothing");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(SqliteReader::open(&path).unwrap_err().code(), "store.missing");
+}
+
+#[test]
+fn an_immutable_file_can_be_read_whatever_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a b%20?mode=rw#ü.db");
+    let mut log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
+    log.append(&[change(1)], &[]).unwrap();
+    drop(log);
+    let connection = unshared(&path).unwrap();
+    let entries = Questions(&connection).find(&Query::default()).unwrap();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(verify_leaf(&entries[0]), Ok(()));
+}
+
+#[test]
+fn records_that_would_be_left_out_are_not_left_out_in_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    let mut log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
+    log.append(&[change(1)], &[]).unwrap();
+    let error = unshared(&path).unwrap_err();
+    assert_eq!(error.code(), "store.read_only");
+    assert!(error.hint().unwrap().contains("-wal"));
+}

@@ -1,0 +1,165 @@
+//! Measures durable records a second: `cargo run --release -p store --example commit [DIRECTORY]`.
+//!
+//! Each caller writes an intent and waits for the disk, then queues its outcome, as a read does. The processor time of
+//! the thread that writes is its own, as the kernel counts it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use model::{
+    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, UnixMicros,
+    Verdict,
+};
+use store::{Durability, SqliteLog, SqliteReader};
+use trace::{Effect, Intent, Journal, LogReader, Outcome, OutcomeStatus, Query, Row, verify_leaf};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let base = std::env::args().nth(1).map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    encoding()?;
+    for callers in [1, 16, 64, 256] {
+        let dir = tempfile::tempdir_in(&base)?;
+        round(&dir.path().join("trace.db"), callers)?;
+    }
+    Ok(())
+}
+
+fn encoding() -> Result<(), Failure> {
+    let intent = sample(1)?;
+    let row = Row::of_intent(&intent)?;
+    let begun = now();
+    for _ in 0..ENCODED {
+        std::hint::black_box(Row::of_intent(&intent)?);
+    }
+    let each = begun.elapsed() / ENCODED;
+    say(&format!("encoding an intent: {each:?} (leaf {} bytes, body {} bytes)", row.leaf.len(), row.body.len()));
+    Ok(())
+}
+
+fn round(path: &Path, callers: u64) -> Result<(), Failure> {
+    let journal = Journal::start(Box::new(SqliteLog::open(path, Durability::Full)?))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let next = Arc::new(AtomicU64::new(0));
+    let begun = now();
+    let mut waits = runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..callers {
+            tasks.spawn(caller(journal.clone(), Arc::clone(&next), begun));
+        }
+        let mut waits = Vec::new();
+        while let Some(task) = tasks.join_next().await {
+            waits.extend(task??);
+        }
+        Ok::<_, Failure>(waits)
+    })?;
+    let took = begun.elapsed();
+    let busy = busy_time_of("trace-commit");
+    journal.close();
+    waits.sort_unstable();
+    let reader = SqliteReader::open(path)?;
+    let records = reader.last_sequence()?;
+    let rate = records as f64 / took.as_secs_f64();
+    let at = |part: usize| waits.get(waits.len().saturating_sub(1) * part / 100).copied().unwrap_or_default();
+    say(&format!(
+        "{callers:>3} callers: {rate:>7.0} durable records/s ({records} records), an intent waits p50 {:?} p99 {:?}, \
+         writer {:.1} µs of processor a record, lost {}",
+        at(50),
+        at(99),
+        busy.as_secs_f64() * 1e6 / records as f64,
+        journal.lost_outcomes(),
+    ));
+    let begun = now();
+    let found = reader.find(&Query { agent: Some("support-bot".into()), ..Query::default() })?;
+    let asked = begun.elapsed();
+    let verified = found.iter().filter(|entry| verify_leaf(entry).is_ok()).count();
+    say(&format!("             the last 100 of an agent: {asked:?}, {verified} of {} verify", found.len()));
+    Ok(())
+}
+
+async fn caller(journal: Journal, next: Arc<AtomicU64>, begun: Instant) -> Result<Vec<Duration>, Failure> {
+    let mut waits = Vec::new();
+    while begun.elapsed() < ROUND {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let intent = sample(number)?;
+        let outcome = Outcome {
+            call: intent.call.clone(),
+            at: intent.at,
+            effect: Effect::Executed,
+            status: OutcomeStatus::Answered,
+            code: None,
+            answer_digest: Some(intent.bundle),
+            answer_bytes: 1_000,
+            scrubbed: 0,
+            took_us: 900,
+        };
+        let asked = now();
+        journal.intent(intent).await?;
+        waits.push(asked.elapsed());
+        journal.outcome_later(outcome)?;
+    }
+    Ok(waits)
+}
+
+fn sample(number: u64) -> Result<Intent, Failure> {
+    let mut chance = [0; 10];
+    aws_lc_rs::rand::fill(&mut chance).map_err(|_| "no randomness")?;
+    let arguments = Bytes::from(format!(r#"{{"customer":"c-{number}","fields":["name","plan","mail"],"limit":50}}"#));
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &arguments);
+    Ok(Intent {
+        call: CallId::new(1_763_726_400_000 + number / 10, chance),
+        at: UnixMicros(1_763_726_400_000_000 + i64::try_from(number)? * 100),
+        method: Method::ToolsCall,
+        agent: AgentId::parse("support-bot")?,
+        human: HumanId::parse("ada@example.com")?,
+        task: TaskId::parse("ticket-4711")?,
+        token_id: "1c1b0a9e".into(),
+        app: AppId::parse("crm")?,
+        tool: ToolName::parse("customers.search")?,
+        class: Class::Read,
+        class_source: ClassSource::Profile,
+        definition: Some(Digest::new([7; 32])),
+        verdict: Verdict::Allow,
+        reasons: vec![Reason {
+            rule: RuleId::builtin("crm.reads"),
+            sentence: "people of support may read customers".into(),
+            source: Some("rules/crm.yaml:12".into()),
+            text: Some("crm:\n  allow_customers_search: true".into()),
+            instead: None,
+            approvers: Vec::new(),
+        }],
+        bundle: Digest::new([9; 32]),
+        arguments: Some(arguments),
+        arguments_digest: Digest::new(digest.as_ref().try_into()?),
+        facts: Bytes::from_static(FACTS),
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a stopwatch is what this program is")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::print_stdout, reason = "a program says what it measured")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Processor time of the threads of this process with this name, in the kernel's nanoseconds.
+fn busy_time_of(name: &str) -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let ours = threads
+        .filter(|thread| std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|found| found.trim() == name));
+    let busy = ours.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(busy.sum())
+}
+
+const ENCODED: u32 = 20_000;
+const ROUND: Duration = Duration::from_secs(4);
+const FACTS: &[u8] = br#"{"now":1763726400000000,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;
