@@ -1,0 +1,266 @@
+//! Who gets which credential, on what, and which values are known because of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use decide::{Credentials, LinkPermit, Permit, Scrub};
+use http::{HeaderName, HeaderValue};
+use model::limits::SECRET_BYTES_MAX;
+use model::{AppId, Blame, Fault, Secret};
+
+use crate::limits::VALUES_KNOWN_MAX;
+use crate::private_file::{self, Openness};
+use crate::{Scrubber, Source, Vault};
+
+/// Reads one variable of the gateway's own environment.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// One credential of one app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppCredential {
+    /// Whose it is.
+    pub app: AppId,
+    /// Where it is kept.
+    pub source: Source,
+    /// Where it goes.
+    pub placement: Placement,
+}
+
+/// Where a credential goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    /// Onto each call, as a header. An app has one such credential at most: of several the first is used.
+    Header {
+        /// The header.
+        name: HeaderName,
+        /// What stands before the value, for example `Bearer ` with its space.
+        prefix: String,
+    },
+    /// Into the environment of a child, as this variable.
+    Variable(String),
+}
+
+/// Resolves credentials against permits, and knows every value it ever handed out.
+pub struct Broker {
+    credentials: ArcSwap<HashMap<AppId, Vec<AppCredential>>>,
+    vault: Arc<Vault>,
+    environment: Environment,
+    known: Mutex<HashMap<AppId, Known>>,
+    nothing: Arc<Scrubber>,
+}
+
+/// The values of one app, the one used last at the end.
+#[derive(Default)]
+struct Known {
+    values: VecDeque<Secret<String>>,
+    scrubber: Option<Arc<Scrubber>>,
+}
+
+// === impl Broker ===
+
+impl Broker {
+    /// The credentials of a configuration.
+    pub fn new(credentials: Vec<AppCredential>, vault: Arc<Vault>, environment: Environment) -> Self {
+        Self {
+            credentials: ArcSwap::from_pointee(by_app(credentials)),
+            vault,
+            environment,
+            known: Mutex::default(),
+            nothing: Arc::new(Scrubber::new([])),
+        }
+    }
+
+    /// Takes a reloaded configuration. Values handed out before stay known: answers to them may still come.
+    pub fn replace(&self, credentials: Vec<AppCredential>) {
+        self.credentials.store(Arc::new(by_app(credentials)));
+    }
+
+    /// Which credentials cannot be used now, and why.
+    pub fn check(&self) -> Vec<(AppId, Fault)> {
+        let mut all: Vec<(AppId, Fault)> = Vec::new();
+        for (app, credentials) in self.credentials.load().iter() {
+            all.extend(credentials.iter().filter_map(|one| Some((app.clone(), self.placed(one).err()?))));
+            let is_header = |one: &&AppCredential| matches!(one.placement, Placement::Header { .. });
+            if credentials.iter().filter(is_header).count() > 1 {
+                let said = format!("`{app}` has several credentials for a header; only the first is used");
+                all.push((app.clone(), Fault::new(Blame::Operator, "credential.several", said)));
+            }
+        }
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
+    fn header_of(&self, app: &AppId) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        let credentials = self.credentials.load();
+        for credential in credentials.get(app).into_iter().flatten() {
+            if let Placement::Header { name, .. } = &credential.placement {
+                return Ok(Some((name.clone(), self.placed(credential)?)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value as it goes out. It is known to the app's scrubber before anybody has it.
+    fn placed(&self, credential: &AppCredential) -> Result<Secret<String>, Fault> {
+        let value = self.resolve(credential).map_err(|fault| of_app(credential, fault))?;
+        let placed = match &credential.placement {
+            Placement::Header { prefix, .. } => Secret::new(format!("{prefix}{}", value.expose())),
+            Placement::Variable(_) => Secret::new(value.expose().clone()),
+        };
+        fits(&credential.placement, &placed).map_err(|fault| of_app(credential, fault))?;
+        self.remember(credential, value);
+        Ok(placed)
+    }
+
+    fn resolve(&self, credential: &AppCredential) -> Result<Secret<String>, Fault> {
+        let value = match &credential.source {
+            Source::Vault(name) => self.vault.get(name)?,
+            Source::File(path) => from_file(path)?,
+            Source::Env(name) => (self.environment)(name).map(Secret::new).ok_or_else(|| {
+                Fault::new(Blame::Operator, "credential.missing", format!("the variable `{name}` is not set")).hint(
+                    "set it where the gateway is started, or keep the value in the vault: `countersign vault set`",
+                )
+            })?,
+        };
+        if value.expose().is_empty() {
+            return Err(Fault::new(Blame::Operator, "credential.empty", "it is empty"));
+        }
+        if value.expose().len() > SECRET_BYTES_MAX {
+            let said = format!("it is longer than {SECRET_BYTES_MAX} bytes");
+            return Err(Fault::new(Blame::Operator, "credential.too_long", said));
+        }
+        Ok(value)
+    }
+
+    fn remember(&self, credential: &AppCredential, value: Secret<String>) {
+        let most = self.credentials.load().get(&credential.app).map_or(0, |live| 4 * live.len()).max(VALUES_KNOWN_MAX);
+        let inner = basic_password(credential, &value);
+        let mut all = self.known();
+        let known = all.entry(credential.app.clone()).or_default();
+        for value in std::iter::once(value).chain(inner) {
+            known.learn(value, most);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<AppId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scrubber_known(&self, app: &AppId) -> Option<Arc<Scrubber>> {
+        self.known().get(app).and_then(|known| known.scrubber.clone())
+    }
+}
+
+impl Credentials for Broker {
+    fn header(&self, permit: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        self.header_of(&permit.binding().app)
+    }
+
+    fn own_header(&self, permit: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        self.header_of(permit.app())
+    }
+
+    fn environment(&self, permit: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault> {
+        let credentials = self.credentials.load();
+        let mut variables = Vec::new();
+        for credential in credentials.get(permit.app()).into_iter().flatten() {
+            if let Placement::Variable(name) = &credential.placement {
+                variables.push((name.clone(), self.placed(credential)?));
+            }
+        }
+        Ok(variables)
+    }
+
+    fn scrubber(&self, app: &AppId) -> Arc<dyn Scrub> {
+        if let Some(scrubber) = self.scrubber_known(app) {
+            return scrubber;
+        }
+        // Nothing was handed out yet, but the app may have the value from elsewhere.
+        for credential in self.credentials.load().get(app).into_iter().flatten() {
+            if let Ok(value) = self.resolve(credential) {
+                self.remember(credential, value);
+            }
+        }
+        self.scrubber_known(app).unwrap_or_else(|| Arc::clone(&self.nothing))
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    fn learn(&mut self, value: Secret<String>, most: usize) {
+        if let Some(place) = self.values.iter().position(|known| known.expose() == value.expose()) {
+            // Last used, last forgotten.
+            if let Some(known) = self.values.remove(place) {
+                self.values.push_back(known);
+            }
+            return;
+        }
+        self.values.push_back(value);
+        while self.values.len() > most {
+            self.values.pop_front();
+        }
+        self.scrubber = Some(Arc::new(Scrubber::new(&self.values)));
+    }
+}
+
+fn by_app(credentials: Vec<AppCredential>) -> HashMap<AppId, Vec<AppCredential>> {
+    let mut all: HashMap<AppId, Vec<AppCredential>> = HashMap::new();
+    for credential in credentials {
+        all.entry(credential.app.clone()).or_default().push(credential);
+    }
+    all
+}
+
+/// The content of a file, without the line break at its end.
+fn from_file(path: &Path) -> Result<Secret<String>, Fault> {
+    let most = u64::try_from(SECRET_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(2);
+    let (file, about) = private_file::open(path, Openness::Group, most)?.ok_or_else(|| {
+        Fault::new(Blame::Operator, "credential.missing", format!("there is no file `{}`", path.display()))
+    })?;
+    let content = private_file::content(path, file, &about)?;
+    let text = std::str::from_utf8(content.expose())
+        .map_err(|_| Fault::new(Blame::Operator, "credential.not_text", format!("`{}` is not text", path.display())))?;
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    Ok(Secret::new(text.to_owned()))
+}
+
+/// Whether it can go where it is to go.
+fn fits(placement: &Placement, placed: &Secret<String>) -> Result<(), Fault> {
+    let unusable = |said: String| Err(Fault::new(Blame::Operator, "credential.unusable", said));
+    match placement {
+        Placement::Header { name, .. } if HeaderValue::from_bytes(placed.expose().as_bytes()).is_err() => {
+            unusable(format!("it has line breaks or other characters that the header `{name}` cannot hold"))
+        }
+        Placement::Variable(name) if placed.expose().contains('\0') => {
+            unusable(format!("it has a zero byte, which the variable `{name}` cannot hold"))
+        }
+        Placement::Header { .. } | Placement::Variable(_) => Ok(()),
+    }
+}
+
+/// `Basic` credentials are kept encoded; what an app would echo of them is the password inside.
+fn basic_password(credential: &AppCredential, value: &Secret<String>) -> Option<Secret<String>> {
+    let Placement::Header { prefix, .. } = &credential.placement else { return None };
+    prefix.trim().eq_ignore_ascii_case("basic").then_some(())?;
+    let pair = Secret::new(STANDARD.decode(value.expose().trim()).ok()?);
+    let (_, password) = std::str::from_utf8(pair.expose()).ok()?.split_once(':')?;
+    Some(Secret::new(password.to_owned()))
+}
+
+fn of_app(credential: &AppCredential, fault: Fault) -> Fault {
+    let AppCredential { app, source, .. } = credential;
+    let said = format!("the credential of `{app}` (`{source}`) cannot be used: {fault}");
+    let outer = Fault::new(Blame::Operator, fault.code(), said);
+    match fault.way_out().map(str::to_owned) {
+        Some(hint) => outer.hint(hint).because(fault),
+        None => outer.because(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests;
