@@ -10,9 +10,10 @@
 //! * `setup` can be run any number of times and downloads only what is pinned.
 //! * A check that did not run is a failure or says so; none is skipped silently.
 
-mod later;
+mod bench;
 mod run;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 
@@ -29,8 +30,15 @@ fn main() -> ExitCode {
             Ok(options) => tidy::tidy(&options),
             Err(complaint) => return usage(&complaint),
         },
-        ["bench", rest @ ..] => later::bench(rest),
-        ["soak", rest @ ..] => later::soak(rest),
+        ["bench", rest @ ..] => match bench::bench(&run::workspace_root(), rest) {
+            Err(bench::Refused::Usage(complaint)) => return usage(&complaint),
+            Err(bench::Refused::Failed(error)) => Err(error),
+            Ok(measured) => Ok(measured),
+        },
+        ["soak", rest @ ..] => match soak::Options::parse(rest) {
+            Ok(options) => soak::soak(&run::workspace_root(), &options),
+            Err(complaint) => return usage(&complaint),
+        },
         ["help" | "--help" | "-h"] => {
             eprint!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -80,6 +88,10 @@ cargo xtask test                 everything CI runs
   tidy [--root DIR]              the house rules: edges, call sites, headings, words, licences
        [--binary FILE]           the countersign binary that generated text is compared with
        [--write]                 bring generated text up to date instead of failing
-  bench mcp                      measure the MCP path
-  soak kills                     kill the gateway again and again and compare what happened with the trace
+  bench mcp                      what the gateway adds to a call, against a direct one and a byte pipe
+       [--seconds S] [--rounds N]  how long each way is measured, how often it has its turn (3, 5)
+       [--json FILE]             a list of {name, value, unit, target, holds} as well
+       [--other NAME=URL[,TOKEN]]  another gateway in front of a like upstream, in the same run
+       [--no-build]              measure what stands in target/dist
+  soak kills [--rounds N]        kill the gateway again and again (1000) and compare what happened with the trace
 ";

@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// Calls one tool over and over and prints what it saw as JSON:
-/// `{"calls", "errors", "seconds", "mean_us", "p50_us", "p99_us", "max_us"}`.
+/// `{"calls", "calls_all", "errors", "seconds", "mean_us", "p50_us", "p99_us", "max_us"}`; `calls_all` counts those outside
+/// the measured span too.
 #[derive(Parser)]
 struct Arguments {
     /// The MCP endpoint.
@@ -61,6 +62,7 @@ struct Window {
 #[derive(Default)]
 struct Seen {
     nanoseconds: Vec<u32>,
+    calls_all: u64,
     errors: u64,
     first_error: Option<String>,
 }
@@ -189,6 +191,7 @@ async fn run(arguments: &Arguments, request: &Request) -> Result<Seen> {
     while let Some(seen) = connections.join_next().await {
         let seen = seen??;
         all.nanoseconds.extend(seen.nanoseconds);
+        all.calls_all += seen.calls_all;
         all.errors += seen.errors;
         all.first_error = all.first_error.or(seen.first_error);
     }
@@ -203,6 +206,7 @@ async fn keep_calling(mut request: Request, window: Window) -> Result<Seen> {
         let begun = now();
         let (status, body) = connection.call(bytes).await?;
         let ended = now();
+        seen.calls_all += 1;
         if ended >= window.closes {
             break;
         }
@@ -269,6 +273,7 @@ fn report(arguments: &Arguments, mut seen: Seen) -> Result<()> {
     let sum: f64 = seen.nanoseconds.iter().map(|time| f64::from(*time) / 1e3).sum();
     let said = json!({
         "calls": calls,
+        "calls_all": seen.calls_all,
         "errors": seen.errors,
         "seconds": arguments.seconds,
         "mean_us": sum / calls as f64,
