@@ -1,12 +1,65 @@
-//! `why`.
+//! `why`: the whole story of one call or change.
+
+mod facts;
+mod story;
 
 use std::process::ExitCode;
 
+use jiff::tz::TimeZone;
 use model::{Blame, Fault};
+use serde_json::{Value, json};
+use store::SqliteReader;
+use trace::{Entry, LogReader, verify_leaf};
 
+use self::story::Story;
 use crate::cli::{Common, WhyArgs};
+use crate::clock::environment;
+use crate::config::Config;
+use crate::gateway::{bad_file, files};
+use crate::terminal::{Look, out};
 
-/// Not yet.
-pub fn run(_common: &Common, _args: &WhyArgs) -> Result<ExitCode, Fault> {
-    Err(Fault::new(Blame::Bug, "bug.not_yet", "not yet"))
+/// Tells the story. Exit code 1: a record is not what was written.
+pub fn run(common: &Common, args: &WhyArgs) -> Result<ExitCode, Fault> {
+    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
+    let reader = SqliteReader::open(&config.data.join(files::TRACE)).map_err(Fault::from)?;
+    let entries = find(&reader, &args.id)?;
+    let sound = entries.iter().all(|entry| verify_leaf(entry).is_ok());
+    if common.json {
+        out(everything(&entries));
+    } else {
+        out(Story::new(Look::stdout(), TimeZone::system()).tell(&entries));
+    }
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
+
+/// All records of what is meant: a whole id, its last characters, or a sequence number (`#12` as the table shows it).
+fn find(reader: &dyn LogReader, id: &str) -> Result<Vec<Entry>, Fault> {
+    let meant = id.strip_prefix('#').unwrap_or(id);
+    let entries = reader.by_id(meant).map_err(Fault::from)?;
+    if entries.is_empty() {
+        let said = format!("the trace has no call or change `{id}`");
+        return Err(Fault::new(Blame::Operator, "operator.no_call", said)
+            .hint("`countersign trace --changes` lists them; the number at the start of a line is enough"));
+    }
+    Ok(entries)
+}
+
+/// The records as they stand, each with whether it is what was written.
+fn everything(entries: &[Entry]) -> Value {
+    let records: Vec<Value> = entries
+        .iter()
+        .map(|entry| {
+            let mut record = entry.to_json();
+            if let Some(record) = record.as_object_mut() {
+                let wrong = verify_leaf(entry).err().map(|error| error.to_string());
+                record.insert("verified".to_owned(), wrong.is_none().into());
+                record.insert("wrong".to_owned(), wrong.into());
+            }
+            record
+        })
+        .collect();
+    json!({ "call": entries.first().map(|entry| entry.call.as_str()), "records": records })
+}
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,9 @@ pub(in crate::commands) fn facts_of(intent: &IntentView) -> Value {
 
 /// Text without what a terminal obeys: control characters and those that turn the direction of writing.
 pub(in crate::commands) fn plain(text: &str) -> String {
-    let obeyed = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let obeyed = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.contains(obeyed) {
         return text.to_owned();
     }

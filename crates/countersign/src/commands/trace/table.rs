@@ -157,16 +157,21 @@ struct Line {
 impl Line {
     fn cell(&mut self, text: &str, chars: usize, ink: Option<Ink>) {
         let chars = chars.min(self.left);
-        let shown = format!("{:<chars$}", self.look.cut(text, chars));
+        let shown = format!("{:<chars$}", self.cut(text, chars));
         self.put(&shown, chars, ink);
         self.gap();
+    }
+
+    fn cut(&self, text: &str, chars: usize) -> String {
+        let bare = chars < MARK_CHARS_MAX;
+        if bare { text.chars().take(chars).collect() } else { self.look.cut(text, chars) }
     }
 
     fn reason(&mut self, row: &Row, chars: usize) {
         let chars = chars.min(self.left);
         let mut left = chars;
         if let Some(trouble) = &row.trouble {
-            let shown = self.look.cut(trouble, left);
+            let shown = self.cut(trouble, left);
             let used = shown.chars().count();
             self.put(&shown, used, Some(Ink::Red));
             left -= used;
@@ -174,7 +179,7 @@ impl Line {
             self.put(between, between.len(), None);
             left -= between.len();
         }
-        let shown = if left > 0 { self.look.cut(&row.why, left) } else { String::new() };
+        let shown = self.cut(&row.why, left);
         self.put(&format!("{shown:<left$}"), left, None);
         self.gap();
     }
@@ -210,5 +215,7 @@ const GAP: &str = "  ";
 const BETWEEN: &str = "; ";
 /// `✓ redact`.
 const SIGN_CHARS: usize = 8;
+/// `...`, where the terminal has no sign for it.
+const MARK_CHARS_MAX: usize = 3;
 const REASON_CHARS_MIN: usize = 20;
 const NAME_CHARS_MIN: usize = 12;

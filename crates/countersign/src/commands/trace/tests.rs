@@ -1,0 +1,273 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{
+    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, Verdict,
+};
+use serde_json::json;
+use store::{Durability, SqliteLog};
+use tempfile::TempDir;
+use trace::{Change, Effect, Intent, LogStore as _, Outcome, OutcomeStatus, Row};
+
+use super::readable::plain;
+use super::*;
+
+/// 2026-11-21T10:00:03Z.
+const NOW: UnixMicros = UnixMicros(1_795_255_203_000_000);
+const PIPE: Look = Look { colour: false, signs: true, width: None };
+
+#[test]
+fn the_table_says_who_did_what_and_why() {
+    let log = Log::told();
+    let mut table = Table::new(PIPE, TimeZone::UTC);
+    insta::assert_snapshot!(table.lines(&log.newest(all(), 50), NOW).join("\n"), @r#"
+    #1  2026-11-20 10:00:03  • change  os-user:ana                people.offboard   bo@example.org
+    #2  10:00:00             ✓ allow   Invoice bot for Ana Silva  CRM/find_contact  the baseline permits reads                                                       41 ms
+    #4  10:00:01             ✗ deny    Invoice bot for Ana Silva  CRM/find_contact  destructive actions are refused unless a rule of this organisation permits them
+    #5  10:00:01             ⏸ hold    Invoice bot for Ana Silva  CRM/send_message  actions that reach outside the organisation wait for a human
+    #6  10:00:02             ✓ allow   Invoice bot for Ana Silva  CRM/find_contact  failed, not executed (upstream.unreachable); the baseline permits reads          <1 ms
+    #8  10:00:03             ✓ allow   Invoice bot for Ana Silva  CRM/find_contact  no outcome yet; the baseline permits reads
+    "#);
+}
+
+#[test]
+fn a_terminal_gets_lines_that_fit() {
+    let log = Log::told();
+    for width in [24, 60, 80, 100, 132] {
+        let look = Look { colour: false, signs: false, width: Some(width) };
+        for line in Table::new(look, TimeZone::UTC).lines(&log.newest(all(), 50), NOW) {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+    let look = Look { width: Some(100), ..PIPE };
+    let lines = Table::new(look, TimeZone::UTC).lines(&log.newest(all(), 50), NOW);
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    #1  2026-11-20 10:00:03  • change  os-user:ana         people.offboard   bo@example.org
+    #2  10:00:00             ✓ allow   Invoice bot for A…  CRM/find_contact  the baseline permit…  41 ms
+    #4  10:00:01             ✗ deny    Invoice bot for A…  CRM/find_contact  destructive actions…
+    #5  10:00:01             ⏸ hold    Invoice bot for A…  CRM/send_message  actions that reach …
+    #6  10:00:02             ✓ allow   Invoice bot for A…  CRM/find_contact  failed, not execute…  <1 ms
+    #8  10:00:03             ✓ allow   Invoice bot for A…  CRM/find_contact  no outcome yet; the…
+    "#);
+}
+
+#[test]
+fn filters_find_calls_only_and_changes_come_where_they_are_wanted() {
+    let log = Log::told();
+    let sequences =
+        |args: TraceArgs, limit| -> Vec<u64> { log.newest(args, limit).iter().map(|entry| entry.sequence).collect() };
+    assert_eq!(sequences(all(), 50), [1, 2, 4, 5, 6, 8]);
+    assert_eq!(sequences(all(), 2), [6, 8]);
+    assert_eq!(sequences(TraceArgs { changes: false, ..all() }, 50), [2, 4, 5, 6, 8]);
+    assert_eq!(sequences(TraceArgs { verdict: Some(Verdict::Deny), changes: false, ..all() }, 50), [4]);
+    assert_eq!(sequences(TraceArgs { app: Some("mail".to_owned()), changes: false, ..all() }, 50), [5]);
+    assert_eq!(sequences(TraceArgs { since: Some("1s".to_owned()), ..all() }, 50), [6, 8]);
+}
+
+#[test]
+fn a_bad_moment_says_what_is_right() {
+    let args = TraceArgs { since: Some("yesterday".to_owned()), ..all() };
+    let Err(fault) = Questions::of(&args, NOW) else { panic!("it was taken") };
+    insta::assert_snapshot!(format!("{fault}\nhint: {}", fault.way_out().unwrap()), @r#"
+    `yesterday` is not a moment: it takes `2h`, `7d` or `2026-11-21T10:00:00Z`
+    hint: `--since 2h` is the last two hours; a date and time needs its zone, as in `2026-11-21T10:00:00Z`
+    "#);
+}
+
+#[test]
+fn whoever_follows_sees_a_call_with_its_outcome_or_after_a_moment_without() {
+    let mut log = Log::told();
+    let questions = Questions::of(&all(), NOW).unwrap();
+    let mut follower = Follower::new(&log.newest(all(), 50), log.reader.last_sequence().unwrap());
+    let mut look = |log: &Log, after: i64| -> Vec<(u64, bool)> {
+        let entries = follower.look(&log.reader, &questions, UnixMicros(NOW.0 + after)).unwrap();
+        entries.iter().map(|entry| (entry.sequence, entry.outcome_leaf.is_some())).collect()
+    };
+    assert_eq!(look(&log, 0), []);
+    log.append(&[Row::of_intent(&intent(20, Verdict::Allow)), Row::of_intent(&intent(21, Verdict::Deny))]);
+    assert_eq!(look(&log, 200_000), [(10, false)]);
+    assert_eq!(look(&log, 400_000), []);
+    log.append(&[Row::of_outcome(&answered(20))]);
+    assert_eq!(look(&log, 600_000), [(9, true)]);
+    log.append(&[Row::of_intent(&intent(22, Verdict::Allow))]);
+    assert_eq!(look(&log, 1_000_000), []);
+    assert_eq!(look(&log, 2_000_000), [(12, false)]);
+    assert_eq!(look(&log, 3_000_000), []);
+    log.append(&[Row::of_outcome(&answered(22)), Row::of_outcome(&answered(8))]);
+    assert_eq!(look(&log, 4_000_000), [(8, true), (12, true)]);
+    assert_eq!(look(&log, 5_000_000), []);
+}
+
+#[test]
+fn nothing_in_a_record_moves_the_cursor() {
+    assert_eq!(plain("Ana Silva — søster"), "Ana Silva — søster");
+    assert_eq!(plain("a\u{1b}[2J\u{202e}b\nc"), "a\\u{1b}[2J\\u{202e}b\\u{a}c");
+}
+
+#[test]
+fn empty_says_what_will_appear() {
+    let questions = |args| Questions::of(&args, NOW).unwrap();
+    insta::assert_snapshot!(nothing_found(0, &questions(all())), @"nothing was decided yet: every call an agent makes through `countersign serve` appears here, with its verdict and its outcome (`countersign demo` makes some)");
+    let narrow = questions(TraceArgs { agent: Some("nobody".to_owned()), ..all() });
+    insta::assert_snapshot!(nothing_found(8, &narrow), @"none of the 8 records fits; without filters, `countersign trace` shows the newest");
+}
+
+/// A log on disk, and a reader beside it.
+pub(in crate::commands) struct Log {
+    log: SqliteLog,
+    pub(in crate::commands) reader: SqliteReader,
+    _directory: TempDir,
+}
+
+impl Log {
+    /// A change, then five calls: answered, denied, held, failed, and one still under way.
+    pub(in crate::commands) fn told() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.db");
+        let log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
+        let reader = SqliteReader::open(&path).unwrap();
+        let mut log = Self { log, reader, _directory: directory };
+        let mail = |call: Intent| Intent {
+            app: AppId::parse("mail").unwrap(),
+            tool: ToolName::parse("send_message").unwrap(),
+            ..call
+        };
+        let failed = Outcome {
+            status: OutcomeStatus::Failed,
+            effect: Effect::NotExecuted,
+            code: Some("upstream.unreachable".to_owned()),
+            answer_digest: None,
+            answer_bytes: 0,
+            scrubbed: 0,
+            took_us: 700,
+            ..answered(6)
+        };
+        log.append(&[
+            Row::of_change(&change()),
+            Row::of_intent(&intent(2, Verdict::Allow)),
+            Row::of_outcome(&answered(2)),
+            Row::of_intent(&intent(4, Verdict::Deny)),
+            Row::of_intent(&mail(intent(5, Verdict::Hold))),
+            Row::of_intent(&intent(6, Verdict::Allow)),
+            Row::of_outcome(&failed),
+            Row::of_intent(&intent(8, Verdict::Allow)),
+        ]);
+        log
+    }
+
+    fn append(&mut self, rows: &[Result<Row, trace::TraceError>]) {
+        let rows: Vec<Row> = rows.iter().map(|row| row.as_ref().unwrap().clone()).collect();
+        self.log.append(&rows, &[]).unwrap();
+    }
+
+    fn newest(&self, args: TraceArgs, limit: usize) -> Vec<Entry> {
+        let upto = self.reader.last_sequence().unwrap();
+        Questions::of(&args, NOW).unwrap().newest(&self.reader, upto, limit).unwrap()
+    }
+}
+
+fn all() -> TraceArgs {
+    TraceArgs {
+        agent: None,
+        human: None,
+        app: None,
+        tool: None,
+        verdict: None,
+        since: None,
+        until: None,
+        limit: 50,
+        changes: true,
+        follow: false,
+        wide: false,
+    }
+}
+
+fn call(number: u8) -> CallId {
+    CallId::new(u64::from(number), [number; 10])
+}
+
+/// Half a second a number, up to now.
+fn at(number: u8) -> UnixMicros {
+    UnixMicros(NOW.0 - 4_000_000 + i64::from(number) * 500_000)
+}
+
+fn change() -> Change {
+    Change {
+        id: call(1),
+        at: UnixMicros(NOW.0 - 86_400_000_000),
+        by: "os-user:ana".to_owned(),
+        what: "people.offboard".to_owned(),
+        subject: "bo@example.org".to_owned(),
+        detail: json!({ "reason": "left", "tickets": [1, 2] }),
+        state: Vec::new(),
+    }
+}
+
+fn intent(number: u8, verdict: Verdict) -> Intent {
+    let arguments = Bytes::from_static(
+        br#"{"query":"acme \u001b[31m","limit":10.0,"filter":{"tags":["a","b"],"none":{}},"big":12345678901234567890123}"#,
+    );
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &arguments);
+    let facts = json!({
+        "agent": { "id": "invoice-bot", "name": "Invoice bot", "owner": "ana@example.org", "active": true },
+        "human": { "id": "ana@example.org", "name": "Ana Silva", "department": "finance", "seniority": null,
+            "role": "controller", "manager": "bo@example.org", "active": true },
+        "app": { "id": "crm", "name": "CRM", "risk": "high", "data": "restricted", "category": "crm",
+            "owners": ["bo@example.org"], "access": {}, "stopped": false },
+        "tool": { "name": "find_contact", "class": "read", "class_source": "pin", "status": "pinned" },
+        "access": true,
+        "all_stopped": false,
+    });
+    Intent {
+        call: call(number),
+        at: at(number),
+        method: Method::ToolsCall,
+        agent: AgentId::parse("invoice-bot").unwrap(),
+        human: HumanId::parse("ana@example.org").unwrap(),
+        task: TaskId::parse("t_1").unwrap(),
+        token_id: Arc::from("t_1"),
+        app: AppId::parse("crm").unwrap(),
+        tool: ToolName::parse("find_contact").unwrap(),
+        class: Class::Read,
+        class_source: ClassSource::Pin,
+        definition: Some(Digest::new([7; 32])),
+        verdict,
+        reasons: vec![reason(verdict)],
+        bundle: Digest::new([9; 32]),
+        arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
+        arguments: Some(arguments),
+        facts: Bytes::from(facts.to_string()),
+    }
+}
+
+fn reason(verdict: Verdict) -> Reason {
+    let says: BTreeMap<_, _> = [
+        (Verdict::Allow, "the baseline permits reads"),
+        (Verdict::Hold, "actions that reach outside the organisation wait for a human"),
+        (Verdict::Deny, "destructive actions are refused unless a rule of this organisation permits them"),
+    ]
+    .into();
+    Reason {
+        rule: RuleId::parse("baseline-some").unwrap(),
+        sentence: says[&verdict].to_owned(),
+        source: Some("baseline.cedar:12".to_owned()),
+        text: Some("@id(\"baseline-some\")\nforbid (principal, action, resource);".to_owned()),
+        instead: (verdict != Verdict::Allow).then(|| "prepare a draft inside the app".to_owned()),
+        approvers: if verdict == Verdict::Hold { vec!["owner-of-app".to_owned()] } else { Vec::new() },
+    }
+}
+
+fn answered(number: u8) -> Outcome {
+    Outcome {
+        call: call(number),
+        at: UnixMicros(at(number).0 + 41_500),
+        effect: Effect::Executed,
+        status: OutcomeStatus::Answered,
+        code: None,
+        answer_digest: Some(Digest::new([3; 32])),
+        answer_bytes: 1_204,
+        scrubbed: 1,
+        took_us: 41_200,
+    }
+}

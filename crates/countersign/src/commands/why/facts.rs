@@ -1,0 +1,118 @@
+//! What a decision looked at, in words; and JSON as people read it.
+
+use json::{Document, Kind};
+use serde_json::Value;
+
+use crate::commands::trace::readable::plain;
+
+/// The facts of a call, one thing a line.
+pub(super) fn lines(facts: &Value) -> Vec<String> {
+    let mut lines = vec![tool(facts), app(facts), human(facts), agent(facts)];
+    if facts.get("all_stopped").and_then(Value::as_bool) == Some(true) {
+        lines.push("everything was stopped".to_owned());
+    }
+    lines
+}
+
+/// A JSON text with one member a line; what is nested stands further in. Strings keep their quotes and escapes.
+pub(super) fn members(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    match Document::parse(text.as_bytes()) {
+        Ok(document) => write(&mut lines, 0, "", document.root()),
+        Err(_) => lines.push(plain(text)),
+    }
+    lines
+}
+
+fn tool(facts: &Value) -> String {
+    let class = word(facts, "tool", "class");
+    let by = match word(facts, "tool", "class_source").as_str() {
+        "profile" => "says the app's profile".to_owned(),
+        "pin" => "said a person".to_owned(),
+        "unreviewed" => "nobody has reviewed it".to_owned(),
+        other => other.to_owned(),
+    };
+    let status = match word(facts, "tool", "status").as_str() {
+        "pinned" => ", its definition is the one that was reviewed",
+        "quarantined" => ", its definition changed after the review",
+        "unknown" => ", the app could not be asked what it offers",
+        _ => "",
+    };
+    format!("tool    {}: {class} ({by}{status})", word(facts, "tool", "name"))
+}
+
+fn app(facts: &Value) -> String {
+    let mut about =
+        vec![format!("{} risk", word(facts, "app", "risk")), format!("{} data", word(facts, "app", "data"))];
+    about.extend(optional(facts, "app", "category").map(|category| format!("category {category}")));
+    let owners = facts.pointer("/app/owners").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let owners: Vec<String> = owners.iter().filter_map(Value::as_str).map(plain).collect();
+    if !owners.is_empty() {
+        about.push(format!("owned by {}", owners.join(", ")));
+    }
+    if flag(facts, "app", "stopped") == Some(true) {
+        about.push("stopped".to_owned());
+    }
+    format!("app     {}: {}", named(facts, "app"), about.join(", "))
+}
+
+fn human(facts: &Value) -> String {
+    let mut about = Vec::new();
+    for key in ["role", "department", "seniority"] {
+        about.extend(optional(facts, "human", key));
+    }
+    about.extend(optional(facts, "human", "manager").map(|manager| format!("reports to {manager}")));
+    about.push(match flag(facts, "human", "active") {
+        Some(false) => "has left".to_owned(),
+        _ => "active".to_owned(),
+    });
+    about.push(match facts.get("access").and_then(Value::as_bool) {
+        Some(true) => "has access to the app".to_owned(),
+        _ => "has no access to the app".to_owned(),
+    });
+    format!("person  {}: {}", named(facts, "human"), about.join(", "))
+}
+
+fn agent(facts: &Value) -> String {
+    let active = if flag(facts, "agent", "active") == Some(false) { "suspended" } else { "active" };
+    format!("agent   {}: answered for by {}, {active}", named(facts, "agent"), word(facts, "agent", "owner"))
+}
+
+/// `Ana Silva (ana@example.org)`, or the id alone where it is the name as well.
+fn named(facts: &Value, of: &str) -> String {
+    let (name, id) = (word(facts, of, "name"), word(facts, of, "id"));
+    if name == id { id } else { format!("{name} ({id})") }
+}
+
+fn word(facts: &Value, of: &str, key: &str) -> String {
+    optional(facts, of, key).unwrap_or_else(|| "?".to_owned())
+}
+
+fn optional(facts: &Value, of: &str, key: &str) -> Option<String> {
+    facts.get(of)?.get(key)?.as_str().map(plain)
+}
+
+fn flag(facts: &Value, of: &str, key: &str) -> Option<bool> {
+    facts.get(of)?.get(key)?.as_bool()
+}
+
+fn write(lines: &mut Vec<String>, depth: usize, label: &str, value: json::Value<'_, '_>) {
+    let indent = "  ".repeat(depth);
+    let nested = matches!(value.kind(), Kind::Object | Kind::Array) && !value.is_empty();
+    if !nested {
+        lines.push(format!("{indent}{label}{}", plain(&String::from_utf8_lossy(value.raw()))));
+        return;
+    }
+    let inner = if label.is_empty() {
+        depth
+    } else {
+        lines.push(format!("{indent}{}", label.trim_end()));
+        depth + 1
+    };
+    for (key, member) in value.entries() {
+        write(lines, inner, &format!("{}: ", plain(&key)), member);
+    }
+    for item in value.items() {
+        write(lines, inner, "- ", item);
+    }
+}

@@ -1,0 +1,198 @@
+//! The story of a call, top to bottom: asked, facts, decided, sent, observed, recorded.
+
+use jiff::tz::TimeZone;
+use model::{Reason, Verdict};
+use trace::{ChangeView, Effect, Entry, IntentView, OutcomeStatus, OutcomeView, RecordKind, rfc3339, verify_leaf};
+
+use super::facts::{lines as facts_lines, members};
+use crate::commands::trace::readable::{ERASED, Names, facts_of, local, plain, took, trouble};
+use crate::terminal::{Ink, Look};
+
+/// Writes stories for a terminal of this look, with times in this zone.
+pub(super) struct Story {
+    look: Look,
+    zone: TimeZone,
+    text: String,
+}
+
+impl Story {
+    pub(super) fn new(look: Look, zone: TimeZone) -> Self {
+        Self { look, zone, text: String::new() }
+    }
+
+    /// The story of these records, which are all of one call or change.
+    pub(super) fn tell(mut self, entries: &[Entry]) -> String {
+        let outcomes: Vec<OutcomeView> =
+            entries.iter().filter(|entry| entry.kind == RecordKind::Outcome).filter_map(Entry::outcome).collect();
+        for entry in entries.iter().filter(|entry| entry.kind != RecordKind::Outcome) {
+            match (entry.intent(), entry.change()) {
+                (Some(intent), _) => self.call(&intent, &outcomes),
+                (_, Some(change)) => self.change(&change),
+                _ => self.section("record", vec![format!("#{} cannot be read", entry.sequence)]),
+            }
+        }
+        self.records(entries);
+        self.text.trim_end().to_owned()
+    }
+
+    fn call(&mut self, intent: &IntentView, outcomes: &[OutcomeView]) {
+        let facts = facts_of(intent);
+        let names = Names::of(intent, &facts);
+        let tool = format!("{}/{}", names.app, plain(&intent.tool));
+        let first = outcomes.first();
+        let headline = headline(intent.verdict, first);
+        self.text.push_str(&format!("{} {tool}: {headline}\n", self.look.verdict(intent.verdict)));
+        self.asked(intent, &names, &tool);
+        if facts.is_null() {
+            self.section("facts", vec![ERASED.to_owned()]);
+        } else {
+            self.section("facts", facts_lines(&facts));
+        }
+        self.decided(intent);
+        self.section("sent", vec![sent(intent.verdict, first, &names.app)]);
+        if intent.verdict.runs() {
+            self.outcomes(outcomes);
+        }
+    }
+
+    fn asked(&mut self, intent: &IntentView, names: &Names, tool: &str) {
+        let at = local(intent.at, &self.zone, "%Y-%m-%d %H:%M:%S %Z");
+        let mut lines = vec![
+            format!("{} for {}, {at}", names.agent, names.human),
+            format!("{tool} ({})", intent.method.as_str()),
+            format!("in the task {}", intent.task.as_deref().map_or_else(|| ERASED.to_owned(), plain)),
+        ];
+        match (&intent.arguments, intent.truncated, intent.arguments_digest) {
+            (Some(arguments), ..) => {
+                let written = members(arguments.get());
+                lines.push("with".to_owned());
+                lines.extend(written.into_iter().map(|line| format!("  {line}")));
+            }
+            (None, true, Some(digest)) => {
+                lines.push(format!("with arguments that were too long to keep ({digest})"));
+            }
+            (None, _, None) => lines.push(format!("with {ERASED}")),
+            (None, false, Some(_)) => lines.push("without arguments".to_owned()),
+        }
+        self.section("asked", lines);
+    }
+
+    fn decided(&mut self, intent: &IntentView) {
+        let mut lines = vec![format!("{} under the rules {}", intent.verdict, intent.bundle)];
+        for reason in &intent.reasons {
+            lines.extend(self.reason(reason));
+        }
+        if intent.reasons.is_empty() {
+            lines.extend(intent.rules.iter().map(|rule| plain(rule.as_str())));
+        }
+        self.section("decided", lines);
+    }
+
+    fn reason(&self, reason: &Reason) -> Vec<String> {
+        let place = reason.source.as_deref().map_or_else(|| "built in".to_owned(), plain);
+        let mut lines = vec![
+            self.look.paint(Ink::Bold, plain(&reason.sentence)),
+            format!("  {} ({place})", plain(reason.rule.as_str())),
+        ];
+        for line in reason.text.as_deref().unwrap_or_default().lines() {
+            lines.push(self.look.paint(Ink::Dim, format_args!("  | {}", plain(line))));
+        }
+        if !reason.approvers.is_empty() {
+            lines.push(format!("  who may approve: {}", plain(&reason.approvers.join(", "))));
+        }
+        lines.extend(reason.instead.as_deref().map(|instead| format!("  instead: {}", plain(instead))));
+        lines
+    }
+
+    fn outcomes(&mut self, outcomes: &[OutcomeView]) {
+        let mut lines = Vec::new();
+        for outcome in outcomes {
+            let how = match trouble(outcome) {
+                Some(trouble) => self.look.paint(Ink::Red, trouble),
+                None => outcome.status.as_str().to_owned(),
+            };
+            let at = local(outcome.at, &self.zone, "%Y-%m-%d %H:%M:%S %Z");
+            lines.push(format!("{how}; {}, {at}", effect(outcome.effect)));
+            if outcome.status != OutcomeStatus::Unknown {
+                let secrets = match outcome.scrubbed {
+                    0 => "no secret had to be taken out".to_owned(),
+                    1 => "1 echo of a secret taken out".to_owned(),
+                    many => format!("{many} echoes of secrets taken out"),
+                };
+                lines.push(format!("{}, {} bytes, {secrets}", took(outcome.took_us), outcome.answer_bytes));
+            }
+            lines.extend(outcome.answer_digest.map(|digest| format!("the answer as it was passed on: {digest}")));
+        }
+        if outcomes.is_empty() {
+            lines.push("none yet: the call is under way, or the gateway ended; its next start says so".to_owned());
+        }
+        self.section("outcome", lines);
+    }
+
+    fn change(&mut self, change: &ChangeView) {
+        let or_erased = |text: &Option<String>| text.as_deref().map_or_else(|| ERASED.to_owned(), plain);
+        let at = local(change.at, &self.zone, "%Y-%m-%d %H:%M:%S %Z");
+        self.text.push_str(&format!("change   {}: {}\n", plain(&change.what), or_erased(&change.subject)));
+        self.section("by", vec![format!("{}, {at}", or_erased(&change.by))]);
+        if let Some(detail) = change.detail.as_ref().filter(|detail| !detail.is_null()) {
+            self.section("detail", members(&detail.to_string()));
+        }
+    }
+
+    fn records(&mut self, entries: &[Entry]) {
+        let mut lines: Vec<String> = entries.first().map(|entry| entry.call.to_string()).into_iter().collect();
+        let task = entries.iter().find_map(Entry::intent);
+        lines.extend(task.and_then(|intent| intent.definition).map(|digest| format!("tool definition {digest}")));
+        for entry in entries {
+            let erased = if entry.body.is_none() { ", its body is erased" } else { "" };
+            let check = match verify_leaf(entry) {
+                Ok(()) => self.look.paint(Ink::Green, "as it was written"),
+                Err(error) => self.look.paint(Ink::Red, error),
+            };
+            lines.push(format!("#{} {} {}: {check}{erased}", entry.sequence, entry.kind, rfc3339(entry.at)));
+        }
+        self.section("record", lines);
+    }
+
+    fn section(&mut self, label: &str, lines: Vec<String>) {
+        self.text.push('\n');
+        for (place, line) in lines.iter().enumerate() {
+            let label = if place == 0 { label } else { "" };
+            self.text.push_str(&self.look.paint(Ink::Dim, format_args!("{label:<9}")));
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+}
+
+fn headline(verdict: Verdict, outcome: Option<&OutcomeView>) -> &'static str {
+    match (verdict, outcome.map(|outcome| outcome.effect)) {
+        (Verdict::Deny, _) => "refused, nothing was executed",
+        (Verdict::Hold, _) => "needs approval, nothing was executed",
+        (Verdict::Defer, _) => "not decided, nothing was executed",
+        (Verdict::Allow | Verdict::Redact, Some(Effect::Executed)) => "executed",
+        (Verdict::Allow | Verdict::Redact, Some(Effect::NotExecuted)) => "allowed, but nothing was executed",
+        (Verdict::Allow | Verdict::Redact, Some(Effect::Unknown)) => "allowed; whether it was executed is unknown",
+        (Verdict::Allow | Verdict::Redact, None) => "allowed; there is no outcome yet",
+    }
+}
+
+fn sent(verdict: Verdict, outcome: Option<&OutcomeView>, app: &str) -> String {
+    if !verdict.runs() {
+        return "no: nothing left the gateway".to_owned();
+    }
+    match outcome.map(|outcome| (outcome.status, outcome.effect)) {
+        Some((_, Effect::NotExecuted)) => "no: it failed before anything left the gateway".to_owned(),
+        Some((_, Effect::Executed) | (OutcomeStatus::ProtocolError, _)) => format!("yes, once, to {app}"),
+        Some((_, Effect::Unknown)) => format!("perhaps: look at {app} before you repeat it"),
+        None => "not known yet".to_owned(),
+    }
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Executed => "the tool ran",
+        Effect::NotExecuted => "the tool did not run",
+        Effect::Unknown => "nobody can say whether the tool ran",
+    }
+}
