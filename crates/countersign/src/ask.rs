@@ -20,20 +20,23 @@ use crate::operations::{Operation, perform};
 /// Does an operation, in the running gateway if there is one.
 pub async fn ask(file: &Path, operation: Operation) -> Result<Value, Fault> {
     let config = Config::load(file, &environment).map_err(bad_file)?;
+    let socket = config.data.join(files::CONTROL);
+    // A gateway that starts or stops holds its directory a little longer than its socket is open.
+    for _ in 0..LOOKS {
+        if DataDir::holder(&config.data).is_none() || UnixStream::connect(&socket).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
     if DataDir::holder(&config.data).is_some() {
-        return over_socket(&config.data.join(files::CONTROL), &operation).await;
+        return over_socket(&socket, &operation).await;
     }
     let listen = config.listen;
     let gateway = Arc::new(Gateway::open(config, listen).await?);
     let done = perform(&gateway, operation, &operator()).await;
     gateway.hub.stop().await;
-    gateway.engine.drain().await;
+    gateway.engine.close();
     done
-}
-
-/// Whether a gateway runs on this configuration's data.
-pub fn runs(config: &Config) -> Option<u32> {
-    DataDir::holder(&config.data)
 }
 
 async fn over_socket(socket: &Path, operation: &Operation) -> Result<Value, Fault> {
@@ -88,3 +91,6 @@ pub async fn post(socket: &Path, path: &str, body: Bytes, token: Option<&str>) -
     let body = response.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
     Ok((status, body))
 }
+
+const LOOKS: u32 = 100;
+const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(50);

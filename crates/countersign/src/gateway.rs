@@ -108,6 +108,16 @@ impl Gateway {
 
     /// Serves until `stop`, then lets calls finish, ends the children and closes the trace.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) -> Result<(), Fault> {
+        self.serve_announced(listener, stop, || {}).await
+    }
+
+    /// Serves, and says so once every address and socket is open.
+    pub async fn serve_announced(
+        self: Arc<Self>,
+        listener: TcpListener,
+        stop: CancellationToken,
+        announce: impl FnOnce(),
+    ) -> Result<(), Fault> {
         self.record("gateway.start", serde_json::json!({ "listening": self.public_url })).await?;
         let mut listeners = JoinSet::new();
         let front = self.front(&listener)?;
@@ -117,6 +127,7 @@ impl Gateway {
             let socket = bind_socket(&self.data.path_of(name))?;
             listeners.spawn(serve_unix(socket, front, uid, stop.clone(), DRAIN_TIME_MAX));
         }
+        announce();
         // Apps are connected ahead of the first caller; one that cannot be is tried again when it is asked for.
         let hub = Arc::clone(&self.hub);
         let warm = async move { hub.catalogs(None).await };
@@ -127,19 +138,24 @@ impl Gateway {
         stop.cancelled().await;
         listeners.join_all().await;
         self.close().await;
-        Ok(())
-    }
-
-    /// Ends the children, waits for the outcomes of what was sent, and closes the trace.
-    pub async fn close(&self) {
-        let _ = tokio::time::timeout(DRAIN_TIME_MAX, self.hub.stop()).await;
-        if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
-            tracing::error!(?fault, "the end of the gateway could not be recorded");
-        }
         for name in [files::CONTROL, files::CONNECT] {
             let _ = std::fs::remove_file(self.data.path_of(name));
         }
-        let _ = tokio::time::timeout(DRAIN_TIME_MAX, self.engine.drain()).await;
+        Ok(())
+    }
+
+    /// Waits for the outcomes of what was sent, ends the children, and closes the trace.
+    pub async fn close(&self) {
+        if tokio::time::timeout(DRAIN_TIME_MAX, self.engine.settle()).await.is_err() {
+            tracing::warn!(
+                "calls were still under way when the time to stop was over; the next start marks them unknown"
+            );
+        }
+        self.hub.stop().await;
+        if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
+            tracing::error!(?fault, "the end of the gateway could not be recorded");
+        }
+        self.engine.close();
     }
 
     /// Puts the configuration and rules in the file in force, or refuses them whole and leaves the old ones.
@@ -262,7 +278,7 @@ pub fn bad_file(problems: crate::config::Problems) -> Fault {
 
 fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, Standing), Fault> {
     let path = data.path_of(files::TRACE);
-    let mut log = SqliteLog::open(&path, Durability::Full).map_err(Fault::from)?;
+    let mut log = SqliteLog::open(&path, durability()).map_err(Fault::from)?;
     let reader = SqliteReader::open(&path).map_err(Fault::from)?;
     let unknown = trace::mark_unknown(&mut log, &reader, clock.now()).map_err(Fault::from)?;
     if unknown > 0 {
@@ -287,6 +303,15 @@ fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, St
     }
     let journal = Journal::start(Box::new(log)).map_err(Fault::from)?;
     Ok((journal, Reviews::new(pins), standing))
+}
+
+/// Whether records are flushed to the disk. Always; the test of the flushing itself needs a gateway that fails it.
+fn durability() -> Durability {
+    if environment("COUNTERSIGN_DANGER_NO_SYNC").is_none() {
+        return Durability::Full;
+    }
+    tracing::error!("COUNTERSIGN_DANGER_NO_SYNC is set: nothing is flushed, and a loss of power loses records");
+    Durability::DangerOff
 }
 
 fn public_url(config: &Config, listening: std::net::SocketAddr) -> String {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
-use model::{Actor, AppId, Binding, Blame, CallId, Class, Digest, Facts, Fault, ToolFacts, UnixMicros, Verdict};
+use model::{
+    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, HumanId, ToolFacts,
+    UnixMicros, Verdict,
+};
 use trace::{Effect, Intent, Outcome, OutcomeStatus};
 
 use crate::engine::{Engine, Shared};
@@ -87,7 +90,7 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
         Err(error) => return not_executed(Some(call), Fault::from(error)),
     };
     if !decision.verdict().runs() {
-        return Closed::Refused(refusal(call, &facts, &decision));
+        return Closed::Refused(refusal(call, &shared.parts.directory.snapshot(), &facts, &decision));
     }
     if decision.verdict() == Verdict::Redact {
         // No mask can be made yet: rather nothing than something unmasked.
@@ -197,13 +200,14 @@ fn intent(
     })
 }
 
-fn refusal(call: CallId, facts: &Facts, decision: &Decision) -> Refusal {
+fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision: &Decision) -> Refusal {
+    let name_of = |id: &HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
     let mut approvers: Vec<String> = Vec::new();
     for written in decision.reasons().iter().flat_map(|reason| &reason.approvers) {
         let said = match written.as_str() {
             "owner-of-app" => match facts.app.owners.as_slice() {
                 [] => format!("an owner of {} (none is named)", facts.app.name),
-                owners => owners.iter().map(|owner| owner.as_str()).collect::<Vec<_>>().join(" or "),
+                owners => owners.iter().map(name_of).collect::<Vec<_>>().join(" or "),
             },
             other => other.to_owned(),
         };

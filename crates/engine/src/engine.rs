@@ -112,10 +112,14 @@ impl Engine {
         Ok(LinkPermit::issue(app.clone(), &started))
     }
 
-    /// Waits until every call that was sent has its outcome, then until everything is on disk. No call may follow.
-    pub async fn drain(&self) {
+    /// Waits until every call that was sent has its outcome.
+    pub async fn settle(&self) {
         self.shared.running.close();
         self.shared.running.wait().await;
+    }
+
+    /// Waits until everything is on disk and closes the trace. No call may follow.
+    pub fn close(&self) {
         self.shared.parts.journal.close();
     }
 

@@ -1,6 +1,7 @@
 //! Bodies, in and out.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -40,8 +41,14 @@ fn typed(status: StatusCode, kind: HeaderValue, bytes: impl Into<Bytes>) -> Resp
     response
 }
 
-/// Reads a body of at most `bytes_max` bytes. Error: blame `Caller`; too large is `caller.too_large` (413).
-pub async fn read_body(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+/// Reads a body of at most `bytes_max` bytes within 30 s. Error: blame `Caller`; too large is `caller.too_large` (413),
+/// too slow `caller.too_slow` (408).
+pub async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+    let read = tokio::time::timeout(BODY_TIME_MAX, collect(body, bytes_max));
+    read.await.unwrap_or_else(|_| Err(Fault::new(Blame::Caller, "caller.too_slow", "the body did not arrive in time")))
+}
+
+async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
     let too_large = || {
         Fault::new(Blame::Caller, "caller.too_large", format!("the body is larger than {bytes_max} bytes"))
             .hint("send less, or have the operator raise `limits.body_bytes_max`")
@@ -70,3 +77,5 @@ pub async fn read_body(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fa
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
+
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);

@@ -242,6 +242,17 @@ impl AppLink {
         }
     }
 
+    /// What the app offers, asked again unless `seen` is very young: a name that is not in it may be new.
+    pub(crate) async fn catalog_after(&self, seen: &Arc<Catalog>) -> Result<Arc<Catalog>, Fault> {
+        let age = self.engine.clock().now().since(seen.loaded_at);
+        if u128::from(age.unsigned_abs()) > ASK_AGAIN_AFTER.as_micros()
+            && let Some(same) = self.catalog.load_full().filter(|now| Arc::ptr_eq(now, seen))
+        {
+            self.catalog.compare_and_swap(&same, None);
+        }
+        self.catalog().await
+    }
+
     async fn ask_catalog(&self) -> Result<Arc<Catalog>, Fault> {
         let link = self.link().await?;
         let listing = tokio::time::timeout(self.engine.limits().connect_time_max, link.list_tools());
@@ -333,5 +344,6 @@ fn same_profile(one: &AppSpec, other: &AppSpec) -> bool {
     one.profile.as_ref().map(|profile| profile.name()) == other.profile.as_ref().map(|profile| profile.name())
 }
 
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 const PAUSE_SHORT: Duration = Duration::from_secs(1);
 const PAUSE_LONG: Duration = Duration::from_secs(30);

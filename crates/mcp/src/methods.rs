@@ -6,7 +6,6 @@ use bytes::Bytes;
 use engine::{CallRequest, Closed, Engine};
 use front::Known;
 use json::{Kind, Value};
-use model::limits::CHILD_STARTS_MAX;
 use model::{AppId, ToolFacts, ToolName};
 
 use crate::answer::{self, Shape};
@@ -172,11 +171,7 @@ impl Context<'_> {
             Ok(catalog) if self.of(&catalog, in_app, joined).is_some() => Found::Tool(catalog),
             Ok(_) => Found::NoSuchTool,
             Err(fault) => {
-                tracing::warn!(
-                    ?fault,
-                    tries_max = CHILD_STARTS_MAX,
-                    "a call names an app that cannot be asked what it offers"
-                );
+                tracing::warn!(?fault, "a call names an app that cannot be asked what it offers");
                 Found::CannotAsk
             }
         }

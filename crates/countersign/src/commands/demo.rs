@@ -18,7 +18,7 @@ use crate::cli::{Common, DemoArgs, TraceArgs};
 use crate::config::Config;
 use crate::gateway::{Gateway, bad_file};
 use crate::operations::{Operation, perform};
-use crate::terminal::{Ink, Look, out, say};
+use crate::terminal::{Ink, Look, out};
 
 /// Plays the story; with `--serve`, leaves everything running afterwards.
 pub async fn run(common: &Common, args: &DemoArgs) -> Result<ExitCode, Fault> {
@@ -105,13 +105,13 @@ impl Story {
             title: "The CFO's assistant reads an internal document.",
             who: Who::Ana,
             tool: "repo__read_document",
-            arguments: json!({ "path": "handbook/travel-policy.md" }),
+            arguments: json!({ "path": "docs/pricing.md" }),
             app: App::Repo,
             expect: Verdict::Allow,
         })
         .await?;
         self.call(Scene {
-            title: "A contractor's helper makes such a call, a read, on the customer app.",
+            title: "A contractor's helper makes the same kind of call, a read, on the customer app.",
             who: Who::Sam,
             tool: "crm__search_customers",
             arguments: json!({ "query": "renewals above 50k" }),
@@ -120,7 +120,7 @@ impl Story {
         })
         .await?;
         self.call(Scene {
-            title: "The CFO's assistant tries to delete production. The CFO herself could.",
+            title: "The CFO's assistant tries to delete production, with the CFO's own access to the app.",
             who: Who::Ana,
             tool: "deploy__delete_environment",
             arguments: json!({ "environment": "production" }),
@@ -129,7 +129,7 @@ impl Story {
         })
         .await?;
         self.apps.change_definition_overnight();
-        self.gateway.hub.refresh(None).await;
+        self.operate(Operation::Tools { app: None, refresh: true }).await?;
         self.call(Scene {
             title: "Overnight, the document server changes what one of its tools says it does.",
             who: Who::Ana,
@@ -139,12 +139,13 @@ impl Story {
             expect: Verdict::Deny,
         })
         .await?;
+        self.show_change().await?;
         self.operate(Operation::Offboard { human: HumanId::parse("sam").map_err(|error| broken(&error))? }).await?;
         self.call(Scene {
             title: "Sam's contract ends: `countersign people offboard sam`. The helper, its token still valid, goes on.",
             who: Who::Sam,
             tool: "repo__read_document",
-            arguments: json!({ "path": "handbook/travel-policy.md" }),
+            arguments: json!({ "path": "docs/pricing.md" }),
             app: App::Repo,
             expect: Verdict::Deny,
         })
@@ -179,6 +180,23 @@ impl Story {
                 "bug.story",
                 format!("the story expects {expected} calls of the server here"),
             ));
+        }
+        Ok(())
+    }
+
+    /// What `countersign tools` shows of the changed definition.
+    async fn show_change(&self) -> Result<(), Fault> {
+        let said = self.operate(Operation::Tools { app: None, refresh: false }).await?;
+        out(self.look.paint(Ink::Dim, "  countersign tools repo"));
+        let apps = said.get("apps").and_then(Value::as_array).into_iter().flatten();
+        let tools = apps.flat_map(|app| app.get("tools").and_then(Value::as_array).into_iter().flatten());
+        for line in tools.filter_map(|tool| tool.get("diff")?.as_str()).flat_map(str::lines) {
+            let ink = match line.chars().next() {
+                Some('+') => Ink::Green,
+                Some('-') => Ink::Red,
+                _ => continue,
+            };
+            out(format_args!("           {}", self.look.paint(ink, self.look.cut(line, 100))));
         }
         Ok(())
     }

@@ -153,7 +153,14 @@ impl Link {
 
     async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, SendFault> {
         match &self.transport {
-            Transport::Http(http) => Ok(http.exchange(ask, Some(&self.agreed)).await?.reply),
+            Transport::Http(http) => {
+                let exchanged = http.exchange(ask, Some(&self.agreed)).await?;
+                // Some servers say 400 where they mean that the session has ended: the next call opens a new one.
+                if exchanged.status == StatusCode::BAD_REQUEST && self.agreed.session.is_some() {
+                    self.stale.store(true, Ordering::Release);
+                }
+                Ok(exchanged.reply)
+            }
             Transport::Child(child) => child.exchange(&ask).await,
         }
     }
