@@ -169,7 +169,10 @@ impl Context<'_> {
     async fn find(&self, link: &Arc<AppLink>, in_app: &str, joined: &str) -> Found {
         match link.catalog().await {
             Ok(catalog) if self.of(&catalog, in_app, joined).is_some() => Found::Tool(catalog),
-            Ok(_) => Found::NoSuchTool,
+            Ok(catalog) => match link.catalog_after(&catalog).await {
+                Ok(newer) if self.of(&newer, in_app, joined).is_some() => Found::Tool(newer),
+                _ => Found::NoSuchTool,
+            },
             Err(fault) => {
                 tracing::warn!(?fault, "a call names an app that cannot be asked what it offers");
                 Found::CannotAsk
