@@ -27,12 +27,12 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
         .local_addr()
         .map_err(|error| gateway::operator("operator.listen", "the listener has no address", error))?;
     let gateway = Arc::new(Gateway::open(config, address).await?);
-    announce(common, &gateway);
     let stop = CancellationToken::new();
     let mut background = JoinSet::new();
     background.spawn(obey_signals(Arc::clone(&gateway), stop.clone())?);
     background.spawn(watch_files(Arc::clone(&gateway), stop.clone()));
-    gateway.serve(listener, stop).await?;
+    let ready = || announce(common, &gateway);
+    Arc::clone(&gateway).serve_announced(listener, stop, ready).await?;
     background.shutdown().await;
     say("stopped: every call that was sent has its outcome, and the trace is closed");
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,295 @@
+//! Every revision before, every revision behind, and what is refused with which status and code.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use testkit::{Era, HttpRequest, McpClient, Upstream, UpstreamOptions, World};
+
+use crate::kit::{at, child, intents, pin, rpc, send, text, upstream, world, world_with};
+
+#[test]
+fn every_revision_reaches_every_upstream() -> Result<()> {
+    let http =
+        |era, stream| Upstream::start(UpstreamOptions { era, stream, record: true, ..UpstreamOptions::default() });
+    let (modern, legacy) = (http(Era::Modern, false)?, http(Era::Legacy, false)?);
+    let (modern_stream, legacy_stream) = (http(Era::Modern, true)?, http(Era::Legacy, true)?);
+    let world = world()
+        .app_url("modern", modern.url(), None)
+        .app_url("legacy", legacy.url(), None)
+        .app_url("modern-stream", modern_stream.url(), None)
+        .app_url("legacy-stream", legacy_stream.url(), None)
+        .app_command("modern-child", &child(&["--era", "modern"])?)
+        .app_command("legacy-child", &child(&["--era", "legacy"])?)
+        .start()?;
+    let apps = ["legacy", "legacy-child", "legacy-stream", "modern", "modern-child", "modern-stream"];
+    for app in apps {
+        pin(&world, app, "read")?;
+    }
+    for revision in ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"] {
+        let mut client = client_of(&world, revision)?;
+        let names = client.tool_names()?;
+        for app in apps {
+            assert!(names.contains(&format!("{app}__echo")), "{revision} {app}: {names:?}");
+            let arguments = json!({"text": "grüße", "tag": revision});
+            let result =
+                client.call(&format!("{app}__echo"), arguments).with_context(|| format!("{revision} {app}"))?;
+            assert_eq!(text(&result), "grüße", "{revision} {app}");
+            assert_eq!(result.get("isError"), Some(&json!(false)), "{revision} {app}");
+            let kind = (revision == "2026-07-28").then(|| json!("complete"));
+            assert!(kind.is_none() || result.get("resultType") == kind.as_ref(), "{revision} {app}: {result}");
+        }
+    }
+    let revisions = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"].map(|revision| json!(revision));
+    for (upstream, revision) in [
+        (&modern, "2026-07-28"),
+        (&legacy, "2025-11-25"),
+        (&modern_stream, "2026-07-28"),
+        (&legacy_stream, "2025-11-25"),
+    ] {
+        assert_eq!(upstream.tags(), revisions);
+        for request in upstream.requests().iter().filter(|request| at(request, "/body").contains("tools/call")) {
+            assert_eq!(at(request, "/headers/mcp-protocol-version"), revision);
+        }
+    }
+    assert_eq!(intents(&world)?.len(), 4 * apps.len());
+    Ok(())
+}
+
+#[test]
+fn an_endpoint_of_one_app_keeps_the_names_of_its_tools() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let token = world.token("ana-desktop", "ana", Some("remote"))?;
+    let mut client = McpClient::modern(&format!("{}/remote", world.mcp_url()))?.with_token(token);
+    assert_eq!(client.tool_names()?, ["echo", "payload", "slow", "fail", "count"]);
+    assert_eq!(client.call_text("echo", json!({"text": "x"}))?, "x");
+    let error = rpc(client.call("remote__echo", json!({"text": "x"})))?;
+    assert_eq!((error.status, error.code), (200, -32602), "{error}");
+    let token = world.token("ana-desktop", "ana", None)?;
+    let nowhere = McpClient::modern(&format!("{}/nowhere", world.mcp_url()))?.with_token(token);
+    let mut nowhere = nowhere;
+    assert_eq!(rpc(nowhere.request("tools/list", json!({})))?.status, 404);
+    Ok(())
+}
+
+#[test]
+fn a_batch_is_split_and_answered_together() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let client = world.legacy_client("ana-desktop", "ana", "2025-03-26")?;
+    let call = |id: u64, tag: &str| {
+        let params = json!({"name": "remote__echo", "arguments": {"text": tag, "tag": tag}});
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+    };
+    let batch = json!([
+        call(1, "a"),
+        {"jsonrpc": "2.0", "method": "notifications/progress"},
+        {"jsonrpc": "2.0", "id": "two", "method": "no/such"},
+        {"jsonrpc": "2.0", "id": 3, "method": "initialize", "params": {}},
+        call(4, "b"),
+    ]);
+    let (status, answers) = send(&client, &client.http_request(&batch))?;
+    assert_eq!(status, 200, "{answers}");
+    let by_id = |id: Value| answers.as_array().into_iter().flatten().find(|answer| answer.get("id") == Some(&id));
+    assert_eq!(answers.as_array().map(Vec::len), Some(4), "{answers}");
+    assert_eq!(by_id(json!(1)).map(|answer| at(answer, "/result/content/0/text")), Some("a"));
+    assert_eq!(by_id(json!(4)).map(|answer| at(answer, "/result/content/0/text")), Some("b"));
+    assert_eq!(by_id(json!("two")).and_then(|answer| answer.pointer("/error/code")), Some(&json!(-32601)));
+    assert_eq!(by_id(json!(3)).and_then(|answer| answer.pointer("/error/code")), Some(&json!(-32600)));
+    assert_eq!(intents(&world)?.len(), 2);
+
+    let (status, _) = send(&client, &client.http_request(&json!([])))?;
+    assert_eq!(status, 400);
+    let only_notifications = json!([{"jsonrpc": "2.0", "method": "notifications/progress"}]);
+    assert_eq!(client.send(&only_notifications)?.status, 202);
+    let newer = world.legacy_client("ana-desktop", "ana", "2025-06-18")?;
+    let (status, said) = send(&newer, &newer.http_request(&json!([call(1, "c")])))?;
+    assert_eq!((status, said.pointer("/error/code")), (400, Some(&json!(-32600))), "{said}");
+    assert_eq!(upstream.tags(), ["a", "b"]);
+    Ok(())
+}
+
+#[test]
+fn a_modern_request_says_everything_or_is_refused() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let call = client.message("tools/call", &json!({"name": "remote__echo", "arguments": {"text": "x"}}));
+    for header in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
+        let mut request = client.http_request(&call);
+        request.headers.retain(|(name, _)| name != header);
+        check(&client, &request, 400, -32020).with_context(|| format!("{header} is missing"))?;
+        check(&client, &request.with(header, "other"), 400, -32020).with_context(|| format!("{header} differs"))?;
+    }
+    let mut request = client.http_request(&call);
+    request.headers.retain(|(name, _)| name != "mcp-name");
+    let coded = format!("=?base64?{}?=", base64("remote__echo"));
+    assert_eq!(send(&client, &request.with("mcp-name", &coded))?.0, 200);
+
+    for key in ["protocolVersion", "clientCapabilities"] {
+        let mut bare = call.clone();
+        let meta = bare.pointer_mut("/params/_meta").and_then(Value::as_object_mut).context("no _meta")?;
+        meta.remove(&format!("io.modelcontextprotocol/{key}"));
+        check(&client, &client.http_request(&bare), 400, -32602).with_context(|| format!("{key} is missing"))?;
+    }
+    let mut other = call.clone();
+    let key = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
+    *other.pointer_mut(key).context("no version")? = json!("2099-01-01");
+    let mut request = client.http_request(&other);
+    for (name, value) in &mut request.headers {
+        if name == "mcp-protocol-version" {
+            "2099-01-01".clone_into(value);
+        }
+    }
+    let said = check(&client, &request, 400, -32022)?;
+    assert_eq!(said.pointer("/error/data/supported"), Some(&json!(["2026-07-28"])), "{said}");
+    assert_eq!(said.pointer("/error/data/requested"), Some(&json!("2099-01-01")), "{said}");
+
+    let error = rpc(client.request("no/such", json!({})))?;
+    assert_eq!((error.status, error.code), (404, -32601), "{error}");
+    let error = rpc(client.call("remote__nothing", json!({})))?;
+    assert_eq!((error.status, error.code), (200, -32602), "{error}");
+    assert_eq!(rpc(client.call("nowhere__echo", json!({})))?.code, -32602);
+    assert_eq!(rpc(client.call("echo", json!({})))?.code, -32602);
+    assert_eq!(rpc(client.request("tools/list", json!({"cursor": "x"})))?.code, -32602);
+    let discovered = client.request("server/discover", json!({}))?;
+    let spoken = json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]);
+    assert_eq!(discovered.get("supportedVersions"), Some(&spoken), "{discovered}");
+    assert_eq!(upstream.call_count(), 1);
+    Ok(())
+}
+
+#[test]
+fn sessions_belong_to_one_actor_at_one_endpoint() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let mut mine = world.legacy_client("ana-desktop", "ana", "2025-11-25")?;
+    assert_eq!(mine.call_text("remote__echo", json!({"text": "x"}))?, "x");
+    assert_eq!(mine.request("ping", json!({}))?, json!({}));
+    let error = rpc(mine.request("no/such", json!({})))?;
+    assert_eq!((error.status, error.code), (200, -32601), "{error}");
+    let session = mine.session().context("no session")?.to_owned();
+
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});
+    let ask = |token: &str, session: Option<&str>, version: &str| -> Result<u16> {
+        let client = McpClient::legacy(world.mcp_url(), "2025-11-25")?.with_token(token);
+        let mut request = client.http_request(&list);
+        request.headers.retain(|(name, _)| name != "mcp-protocol-version");
+        request = request.with("mcp-protocol-version", version);
+        if let Some(session) = session {
+            request = request.with("mcp-session-id", session);
+        }
+        Ok(send(&client, &request)?.0)
+    };
+    let (ana, ben) = (world.token("ana-desktop", "ana", None)?, world.token("ben-desktop", "ben", None)?);
+    assert_eq!(ask(&ana, Some(&session), "2025-11-25")?, 200);
+    assert_eq!(ask(&ana, None, "2025-11-25")?, 400, "no session");
+    assert_eq!(ask(&ben, Some(&session), "2025-11-25")?, 404, "somebody else's session");
+    assert_eq!(ask(&ana, Some("0123456789abcdef0123456789abcdef"), "2025-11-25")?, 404, "no such session");
+    assert_eq!(ask(&ana, Some(&session), "2025-06-18")?, 400, "another revision than agreed");
+
+    let end = |token: &str| -> Result<u16> {
+        let client = McpClient::legacy(world.mcp_url(), "2025-11-25")?.with_token(token);
+        let mut request = client.http_request(&list).with("mcp-session-id", &session);
+        "DELETE".clone_into(&mut request.method);
+        request.body.clear();
+        Ok(send(&client, &request)?.0)
+    };
+    assert_eq!(end(&ben)?, 404);
+    assert_eq!(ask(&ana, Some(&session), "2025-11-25")?, 200, "ended by somebody else");
+    assert_eq!(end(&ana)?, 204);
+    assert_eq!(ask(&ana, Some(&session), "2025-11-25")?, 404, "ended");
+    Ok(())
+}
+
+#[test]
+fn bytes_that_are_no_request() -> Result<()> {
+    let upstream = upstream()?;
+    let world =
+        world().app_url("remote", upstream.url(), None).set(&["limits", "body_bytes_max"], json!(10_000)).start()?;
+    pin(&world, "remote", "read")?;
+    let client = world.client("ana-desktop", "ana")?;
+    let call = client.message("tools/call", &json!({"name": "remote__echo", "arguments": {"text": "x"}}));
+    let raw = |body: &str| HttpRequest { body: body.as_bytes().to_vec(), ..client.http_request(&call) };
+    let whole = call.to_string();
+    assert_eq!(send(&client, &raw(&whole))?.0, 200);
+
+    check(&client, &raw("{"), 400, -32700)?;
+    check(&client, &raw(""), 400, -32700)?;
+    check(&client, &raw(&format!("{whole} x")), 400, -32700)?;
+    let mut broken_text = client.http_request(&call);
+    broken_text.body = whole.replace("\"x\"", "\"\u{1}\"").into_bytes();
+    check(&client, &broken_text, 400, -32700)?;
+    let mut not_utf8 = client.http_request(&call);
+    not_utf8.body.iter_mut().filter(|byte| **byte == b'x').for_each(|byte| *byte = 0xff);
+    check(&client, &not_utf8, 400, -32700)?;
+    let twice = whole.replace("\"text\":\"x\"", "\"text\":\"x\",\"te\\u0078t\":\"y\"");
+    assert_ne!(twice, whole);
+    check(&client, &raw(&twice), 400, -32700)?;
+    let deep = whole.replace("\"x\"", &format!("{}{}", "[".repeat(200), "]".repeat(200)));
+    check(&client, &raw(&deep), 400, -32700)?;
+    check(&client, &raw("42"), 400, -32600)?;
+    check(&client, &raw(&whole.replace("2.0", "1.0")), 400, -32600)?;
+    check(&client, &raw(&whole.replace("\"id\":1", "\"id\":null")), 400, -32600)?;
+    check(&client, &raw(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), 400, -32600)?;
+
+    let large = whole.replace("\"x\"", &format!("\"{}\"", "x".repeat(10_000)));
+    let (status, said) = send(&client, &raw(&large))?;
+    assert_eq!(status, 413, "{said}");
+    assert!(at(&said, "/error/message").contains("larger than 10000 bytes"), "{said}");
+    assert!(at(&said, "/error/data/hint").contains("limits.body_bytes_max"), "{said}");
+
+    let header = |name: &str, value: &str| {
+        let mut request = client.http_request(&call);
+        request.headers.retain(|(known, _)| known != name);
+        if value.is_empty() { request } else { request.with(name, value) }
+    };
+    assert_eq!(send(&client, &header("content-type", "text/plain"))?.0, 415);
+    assert_eq!(send(&client, &header("content-type", ""))?.0, 415);
+    assert_eq!(send(&client, &header("content-type", "application/json; charset=utf-8"))?.0, 200);
+    assert_eq!(send(&client, &header("accept", "text/html"))?.0, 406);
+    for method in ["GET", "PUT", "DELETE"] {
+        let request = HttpRequest { method: method.to_owned(), body: Vec::new(), ..client.http_request(&call) };
+        let response = client.send_http(&request)?;
+        assert_eq!((response.status, response.header("allow")), (405, Some("POST, DELETE")), "{method}");
+    }
+    assert_eq!(upstream.call_count(), 2);
+    assert_eq!(intents(&world)?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn what_is_decided_on_is_what_is_forwarded() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let client = world.client("ana-desktop", "ana")?;
+    let call = client.message("tools/call", &json!({"name": "remote__echo", "arguments": {"text": "x"}}));
+    let arguments = r#"{ "text":"\u00fc\/" , "n":1.0e+2,"big":123456789012345678901234567890, "z":{"b":1,"a":[ ]} }"#;
+    let body = call.to_string().replace(r#"{"text":"x"}"#, arguments);
+    let request = HttpRequest { body: body.into_bytes(), ..client.http_request(&call) };
+    let (status, said) = send(&client, &request)?;
+    assert_eq!((status, at(&said, "/result/content/0/text")), (200, "ü/"), "{said}");
+    let forwarded = upstream.requests().pop().context("nothing arrived")?;
+    assert!(at(&forwarded, "/body").contains(arguments), "{forwarded}");
+    let recorded = intents(&world)?.pop().and_then(|entry| entry.intent()?.arguments).context("no arguments")?;
+    assert_eq!(recorded.get(), arguments);
+    Ok(())
+}
+
+fn client_of(world: &World, revision: &str) -> Result<McpClient> {
+    match revision {
+        "2026-07-28" => world.client("ana-desktop", "ana"),
+        older => world.legacy_client("ana-desktop", "ana", older),
+    }
+}
+
+fn check(client: &McpClient, request: &HttpRequest, status: u16, code: i64) -> Result<Value> {
+    let (found, said) = send(client, request)?;
+    let found = (found, said.pointer("/error/code").and_then(Value::as_i64));
+    anyhow::ensure!(found == (status, Some(code)), "expected {status} and {code}: {found:?} {said}");
+    Ok(said)
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}

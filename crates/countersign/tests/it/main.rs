@@ -1,0 +1,12 @@
+//! The product from outside: the real binary in a world of its own, official and hand-written clients before it, real
+//! and misbehaving servers behind it.
+
+mod actors;
+mod cli;
+mod decisions;
+mod durability;
+mod eras;
+mod kit;
+mod sdk;
+mod secrets;
+mod upstreams;
