@@ -3,7 +3,7 @@
 /// Shortest value that is scrubbed, in bytes: shorter ones turn up by chance.
 pub(crate) const SCRUBBED_BYTES_MIN: usize = 6;
 /// Texts inside texts (JSON in a JSON string) that are looked into.
-pub(crate) const ESCAPES_DEEP_MAX: usize = 3;
+pub(crate) const ESCAPES_DEEP_MAX: usize = 4;
 /// Percent-encodings inside percent-encodings that are looked into.
 pub(crate) const PERCENTS_DEEP_MAX: usize = 2;
 /// Values of one app that the scrubber knows, old ones included; more where the app has more credentials than half.
