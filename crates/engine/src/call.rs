@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, HumanId, ToolFacts,
-    UnixMicros, Verdict,
+    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, ToolFacts, UnixMicros,
+    Verdict,
 };
 use trace::{Effect, Intent, Outcome, OutcomeStatus};
 
@@ -201,16 +201,9 @@ fn intent(
 }
 
 fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision: &Decision) -> Refusal {
-    let name_of = |id: &HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
     let mut approvers: Vec<String> = Vec::new();
     for written in decision.reasons().iter().flat_map(|reason| &reason.approvers) {
-        let said = match written.as_str() {
-            "owner-of-app" => match facts.app.owners.as_slice() {
-                [] => format!("an owner of {} (none is named)", facts.app.name),
-                owners => owners.iter().map(name_of).collect::<Vec<_>>().join(" or "),
-            },
-            other => other.to_owned(),
-        };
+        let said = if written == "owner-of-app" { owners(directory, facts) } else { written.clone() };
         if !approvers.contains(&said) {
             approvers.push(said);
         }
@@ -223,6 +216,21 @@ fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision:
         reasons: decision.reasons().to_vec(),
         approvers,
     }
+}
+
+/// The owners of the app by name. Nobody approves what is done for themselves.
+fn owners(directory: &DirectorySnapshot, facts: &Facts) -> String {
+    let others: Vec<String> = facts
+        .app
+        .owners
+        .iter()
+        .filter(|owner| **owner != facts.human.id)
+        .map(|owner| directory.humans.get(owner).map_or_else(|| owner.to_string(), |human| human.name.clone()))
+        .collect();
+    if others.is_empty() {
+        return format!("an owner of {} other than {} (none is named)", facts.app.name, facts.human.name);
+    }
+    others.join(" or ")
 }
 
 fn effect(answer: Option<&Answer>, fault: Option<&SendFault>) -> Effect {

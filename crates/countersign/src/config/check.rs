@@ -57,7 +57,10 @@ pub struct ConnectAs {
 impl Config {
     /// Reads and checks a file. `environment` answers `${VAR}`. Error: everything that is wrong with it.
     pub fn load(file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
-        let source = read_guarded(file)?;
+        let source = read_guarded(file).map_err(|problem| match problem.hint {
+            None => problem.hint("`countersign init` writes one; `--config FILE` names another"),
+            Some(_) => problem,
+        })?;
         Self::parse(file, &source, environment)
     }
 
@@ -79,8 +82,7 @@ impl Config {
 fn read_guarded(file: &Path) -> Result<String, Problem> {
     use std::os::unix::fs::MetadataExt as _;
     let about = std::fs::metadata(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Problem::of_file(file, "there is no such file")
-            .hint("`countersign init` writes one; `--config FILE` names another"),
+        std::io::ErrorKind::NotFound => Problem::of_file(file, "there is no such file"),
         _ => Problem::of_file(file, format!("it cannot be read: {error}")),
     })?;
     if about.mode() & 0o022 != 0 {

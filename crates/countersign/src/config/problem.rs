@@ -65,7 +65,11 @@ impl Problem {
             }
             other => {
                 let said = other.to_string();
-                place(said.split(" at line").next().unwrap_or(&said).to_owned())
+                let said = said.split(" at line").next().unwrap_or(&said);
+                place(match said {
+                    "invalid u64" | "invalid usize" => "expected a number, zero or more".to_owned(),
+                    said => said.to_owned(),
+                })
             }
         }
     }

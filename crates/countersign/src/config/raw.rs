@@ -126,11 +126,19 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
                 Ok(Named(entries))
             }
 
+            fn visit_none<E>(self) -> Result<Named<T>, E> {
+                Ok(Named::default())
+            }
+
             fn visit_unit<E>(self) -> Result<Named<T>, E> {
                 Ok(Named::default())
             }
+
+            fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Named<T>, D::Error> {
+                from.deserialize_map(self)
+            }
         }
 
-        from.deserialize_map(Entries(PhantomData))
+        from.deserialize_option(Entries(PhantomData))
     }
 }

@@ -1,1 +1,186 @@
+use super::*;
 
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "PATH" => Some("/bin:/usr/bin".to_owned()),
+        "HOST" => Some("127.0.0.1:9000".to_owned()),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("c.yaml"), text, &environment).map_err(|problems| problems.to_string())
+}
+
+/// What is said of a file that is wrong.
+fn refused(text: &str) -> String {
+    parse(text).err().unwrap_or_else(|| "nothing was wrong".to_owned())
+}
+
+const WORLD: &str = "
+people: {ana: {name: Ana, role: cfo}, bo: {manager: ana, active: false}}
+agents: {bot: {owner: ana}}
+";
+
+#[test]
+fn a_whole_file_becomes_a_world() {
+    let config = parse(&format!(
+        "{WORLD}
+listen: 127.0.0.1:0
+limits: {{call_seconds_max: 5, body_bytes_max: 1000}}
+connect: {{human: ana, agent: bot}}
+apps:
+  files: {{command: [sh, -c, 'echo ${{HOST}}'], env: {{A: '${{HOST}}/x'}}, credential: 'vault:f', credential_variable: TOKEN, owners: [ana]}}
+  web: {{url: 'http://${{HOST}}/mcp', credential: 'env:T', profile: fetch, risk: low, data: public, access: {{roles: [cfo]}}}}
+"
+    ))
+    .unwrap();
+    assert_eq!((config.limits.call_time_max, config.limits.body_bytes_max), (Duration::from_secs(5), 1000));
+    assert_eq!(config.connect.unwrap().agent.as_str(), "bot");
+    assert!(!config.directory.humans["bo"].active);
+    let (files, web) = (&config.directory.apps["files"], &config.directory.apps["web"]);
+    assert_eq!(
+        (files.risk, files.data),
+        (Risk::High, DataClassification::Restricted),
+        "what nobody judged counts as the worst"
+    );
+    assert!(web.admits(&config.directory.humans["ana"]) && !web.admits(&config.directory.humans["bo"]));
+    assert_eq!(config.data, Path::new("./countersign-data"));
+    let Target::Child(child) = &config.apps[0].target else { panic!("files is a child") };
+    assert_eq!(child.program, Path::new("/bin/sh"));
+    assert_eq!(child.arguments, ["-c", "echo 127.0.0.1:9000"]);
+    assert_eq!(child.environment, [("A".to_owned(), "127.0.0.1:9000/x".to_owned())]);
+    let Placement::Header { name, prefix } = &config.credentials[1].placement else { panic!("web has a header") };
+    assert_eq!((name.as_str(), prefix.as_str()), ("authorization", "Bearer "));
+}
+
+#[test]
+fn an_empty_file_is_an_empty_world() {
+    let config = parse("people:\n").unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:4100");
+    assert!(config.apps.is_empty() && config.rules.is_empty());
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_right_one() {
+    insta::assert_snapshot!(refused("people:\n  ana: {nmae: Ana}\n"), @r#"
+    c.yaml:2:9: unknown key `nmae`
+      |   ana: {nmae: Ana}
+      |         ^
+      hint: did you mean `name`?
+    "#);
+}
+
+#[test]
+fn a_key_that_occurs_twice_is_refused() {
+    insta::assert_snapshot!(refused("people:\n  ana: {}\n  bo: {}\n  ana: {}\n"), @r#"
+    c.yaml:4:3: the key `ana` occurs twice
+      |   ana: {}
+      |   ^
+      hint: keep one of them
+    "#);
+}
+
+#[test]
+fn a_wrong_type_is_refused_where_it_stands() {
+    insta::assert_snapshot!(refused("limits:\n  body_bytes_max: many\n"), @r#"
+    c.yaml:2:19: expected a number, zero or more
+      |   body_bytes_max: many
+      |                   ^
+    "#);
+    insta::assert_snapshot!(refused("apps:\n  crm: {url: 'http://x/', risk: hihg}\n"), @r#"
+    c.yaml:2:33: unknown value `hihg`
+      |   crm: {url: 'http://x/', risk: hihg}
+      |                                 ^
+      hint: did you mean `high`?
+    "#);
+}
+
+#[test]
+fn a_person_nobody_knows_is_refused_with_the_nearest_one() {
+    insta::assert_snapshot!(refused("people: {anastasia: {}}\nagents:\n  bot: {owner: anastasai}\n"), @r#"
+    c.yaml:3:16: there is no person `anastasai`
+      |   bot: {owner: anastasai}
+      |                ^
+      hint: did you mean `anastasia`?
+    "#);
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    insta::assert_snapshot!(refused(&format!("{WORLD}
+listen: nowhere
+connect: {{human: ana, agent: bott}}
+apps:
+  CRM: {{url: 'http://x/mcp'}}
+  both: {{url: 'http://x/mcp', command: [sh]}}
+  none: {{risk: low}}
+  missing: {{command: [no-such-program-here]}}
+  user: {{url: 'http://ana@x/mcp'}}
+  unset: {{url: 'http://${{NOPE}}/mcp'}}
+  source: {{url: 'http://x/mcp', credential: 'keychain:x'}}
+  place: {{command: [sh], credential: 'env:X'}}
+  profile: {{url: 'http://x/mcp', profile: fiel-system}}
+rules: [no/such.cedar]
+")), @r#"
+    c.yaml:5:9: `nowhere` is not right here: it takes an address and a port, for example `127.0.0.1:4100`
+      | listen: nowhere
+      |         ^
+    c.yaml:6:30: there is no agent `bott`
+      | connect: {human: ana, agent: bott}
+      |                              ^
+      hint: did you mean `bot`?
+    c.yaml:8:3: `CRM` is not an app's id: it takes 1 to 32 characters of a-z 0-9 -
+      |   CRM: {url: 'http://x/mcp'}
+      |   ^
+    c.yaml:9:40: app `both` has both `command:` and `url:`
+      |   both: {url: 'http://x/mcp', command: [sh]}
+      |                                        ^
+      hint: keep one of them
+    c.yaml: app `none` has neither `command:` nor `url:`
+      hint: give it `command: [program, argument]` or `url: http://…`
+    c.yaml:11:22: there is no program `no-such-program-here` on the path
+      |   missing: {command: [no-such-program-here]}
+      |                      ^
+      hint: install it, or give its full path
+    c.yaml:12:15: `http://ana@x/mcp` is not an address: it takes `http://host:port/path`, without a user in it
+      |   user: {url: 'http://ana@x/mcp'}
+      |               ^
+    c.yaml:13:16: the environment has no `NOPE`
+      |   unset: {url: 'http://${NOPE}/mcp'}
+      |                ^
+    c.yaml:14:45: `keychain:x` is not right here: it takes `env:NAME`, `file:PATH` or `vault:NAME`
+      |   source: {url: 'http://x/mcp', credential: 'keychain:x'}
+      |                                             ^
+    c.yaml:15:38: the credential of app `place` has no place to go
+      |   place: {command: [sh], credential: 'env:X'}
+      |                                      ^
+      hint: name the variable the program reads it from: `credential_variable: NAME`
+    c.yaml:16:43: there is no profile `fiel-system`
+      |   profile: {url: 'http://x/mcp', profile: fiel-system}
+      |                                           ^
+      hint: did you mean `filesystem`?
+    c.yaml:17:9: the rule file `no/such.cedar` is refused: there is no such file
+      | rules: [no/such.cedar]
+      |         ^
+    "#);
+}
+
+#[test]
+fn text_that_is_not_yaml_is_refused() {
+    insta::assert_snapshot!(refused("people: {ana: [}\n"), @r#"
+    c.yaml:1:15: expected mapping start
+      | people: {ana: [}
+      |               ^
+    "#);
+}
+
+#[test]
+fn aliases_cannot_blow_up() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let before = format!("*a{}", level - 1);
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 9].join(", ")));
+    }
+    assert!(parse(&bomb).is_err());
+}
