@@ -268,3 +268,6 @@ fn digest_of(bytes: &[u8]) -> Digest {
     }
     Digest::new(out)
 }
+
+#[cfg(test)]
+mod tests;

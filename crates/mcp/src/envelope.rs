@@ -117,3 +117,6 @@ fn wrap(id: &[u8], member: &str, value: &[u8]) -> Vec<u8> {
     out.push(b'}');
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ impl Reply {
 pub fn garbage(said: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
     Fault::new(Blame::Upstream, "upstream.garbage", said)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use decide::{Credentials, LinkPermit, Scrub, UpstreamFuture};
+use http::HeaderName;
+use model::{
+    Access, Agent, AgentId, App, ClassSource, Clock, DataClassification, DirectorySnapshot, Evaluation, Hit, Human,
+    HumanId, Layer, Limits, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, TaskId, ToolName,
+    ToolStatus,
+};
+use trace::{Journal, LogStore, RecordKind, Row, StateWrite, StoreFault, StoreFaultKind};
+
+use super::*;
+use crate::Parts;
+
+/// Everything that happened, in order: `intent`, `sent`, `outcome …`.
+type Diary = Arc<Mutex<Vec<String>>>;
+
+struct Log {
+    diary: Diary,
+    broken: Arc<AtomicBool>,
+    rows: u64,
+}
+
+impl LogStore for Log {
+    fn append(&mut self, rows: &[Row], _: &[StateWrite]) -> Result<u64, StoreFault> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreFault::new(StoreFaultKind::Full, "the disk is full"));
+        }
+        for row in rows {
+            let what = match row.kind {
+                RecordKind::Intent => "intent".to_owned(),
+                RecordKind::Outcome => {
+                    let leaf: serde_json::Value = serde_json::from_str(&row.leaf).unwrap();
+                    format!("outcome {} {}", leaf["effect"].as_str().unwrap(), leaf["status"].as_str().unwrap())
+                }
+                RecordKind::Change => "change".to_owned(),
+            };
+            self.diary.lock().unwrap().push(what);
+        }
+        self.rows += rows.len() as u64;
+        Ok(self.rows + 1 - rows.len() as u64)
+    }
+}
+
+/// What the app does.
+#[derive(Clone, Copy)]
+enum Does {
+    Answers(&'static str, AnswerKind),
+    Breaks(Left),
+    Hangs,
+}
+
+struct FakeApp {
+    diary: Diary,
+    does: Does,
+    reached: Arc<tokio::sync::Notify>,
+    release: Arc<tokio::sync::Notify>,
+}
+
+impl Upstream for FakeApp {
+    fn send<'a>(&'a self, permit: Permit, _: Outgoing) -> UpstreamFuture<'a> {
+        Box::pin(async move {
+            self.diary.lock().unwrap().push(format!("sent {}", permit.spend().tool));
+            self.reached.notify_one();
+            match self.does {
+                Does::Answers(body, kind) => Ok(Answer { kind, body: Bytes::from_static(body.as_bytes()) }),
+                Does::Breaks(left) => {
+                    Err(SendFault { fault: Fault::new(Blame::Upstream, "upstream.test", "it broke"), left })
+                }
+                Does::Hangs => {
+                    self.release.notified().await;
+                    Ok(Answer { kind: AnswerKind::Result, body: Bytes::from_static(b"{}") })
+                }
+            }
+        })
+    }
+}
+
+struct OneRule(RuleOutcome);
+
+impl Rules for OneRule {
+    fn digest(&self) -> Digest {
+        Digest::new([1; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, _: &Facts) -> Evaluation {
+        let source = RuleSource { file: Arc::from("t.cedar"), line: 3, column: 1, text: Arc::from("permit") };
+        let rule = |outcome| {
+            let id = RuleId::builtin("r");
+            let sentence = "as the test says".to_owned();
+            let approvers = vec!["owner-of-app".to_owned()];
+            Hit {
+                rule: Arc::new(RuleInfo {
+                    id,
+                    outcome,
+                    layer,
+                    source: source.clone(),
+                    sentence,
+                    instead: None,
+                    approvers,
+                }),
+            }
+        };
+        let hits = match (layer, self.0) {
+            (Layer::Baseline, _) => vec![],
+            (_, RuleOutcome::Hold) => vec![rule(RuleOutcome::Permit), rule(RuleOutcome::Hold)],
+            (_, outcome) => vec![rule(outcome)],
+        };
+        Evaluation { hits, faults: vec![] }
+    }
+}
+
+struct Cleans;
+
+impl Scrub for Cleans {
+    fn scrub(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        text.contains("s3cret").then(|| (text.replace("s3cret", "[redacted]").into_bytes(), 1))
+    }
+}
+
+impl Credentials for Cleans {
+    fn header(&self, _: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        Ok(None)
+    }
+
+    fn own_header(&self, _: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        Ok(None)
+    }
+
+    fn environment(&self, _: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault> {
+        Ok(vec![])
+    }
+
+    fn scrubber(&self, _: &AppId) -> Arc<dyn Scrub> {
+        Arc::new(Cleans)
+    }
+}
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> UnixMicros {
+        UnixMicros(1_790_000_000_000_000)
+    }
+}
+
+struct World {
+    engine: Engine,
+    diary: Diary,
+    broken: Arc<AtomicBool>,
+    reached: Arc<tokio::sync::Notify>,
+    release: Arc<tokio::sync::Notify>,
+}
+
+impl World {
+    fn new(outcome: RuleOutcome) -> Self {
+        let diary = Diary::default();
+        let broken = Arc::new(AtomicBool::new(false));
+        let log = Log { diary: Arc::clone(&diary), broken: Arc::clone(&broken), rows: 0 };
+        let limits = Limits { call_time_max: Duration::from_millis(50), ..Limits::default() };
+        let parts = Parts {
+            directory: Arc::new(directory()),
+            journal: Journal::start(Box::new(log)).unwrap(),
+            credentials: Arc::new(Cleans),
+            clock: Arc::new(Noon),
+            limits,
+        };
+        let engine = Engine::new(parts, Box::new(OneRule(outcome)));
+        Self { engine, diary, broken, reached: Arc::default(), release: Arc::default() }
+    }
+
+    fn request(&self, class: Class, does: Does) -> CallRequest {
+        let upstream = FakeApp {
+            diary: Arc::clone(&self.diary),
+            does,
+            reached: Arc::clone(&self.reached),
+            release: Arc::clone(&self.release),
+        };
+        CallRequest {
+            actor: Actor {
+                agent: AgentId::parse("bot").unwrap(),
+                human: HumanId::parse("ana").unwrap(),
+                task: TaskId::parse("t").unwrap(),
+                only_app: None,
+                token_id: Arc::from("j"),
+            },
+            app: AppId::parse("crm").unwrap(),
+            tool: ToolFacts {
+                name: ToolName::parse("look").unwrap(),
+                class,
+                class_source: ClassSource::Pin,
+                status: ToolStatus::Pinned,
+                definition: None,
+            },
+            arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
+            traceparent: None,
+            upstream: Arc::new(upstream),
+        }
+    }
+
+    /// What happened, once everything is on disk.
+    fn diary(&self) -> Vec<String> {
+        self.engine.close();
+        self.diary.lock().unwrap().clone()
+    }
+}
+
+fn directory() -> DirectorySnapshot {
+    let (ana, bo) = (HumanId::parse("ana").unwrap(), HumanId::parse("bo").unwrap());
+    let human = |id: &HumanId, name: &str| {
+        let name = name.to_owned();
+        Arc::new(Human {
+            id: id.clone(),
+            name,
+            department: None,
+            seniority: None,
+            role: None,
+            manager: None,
+            active: true,
+        })
+    };
+    let agent = Agent { id: AgentId::parse("bot").unwrap(), name: "Bot".into(), owner: ana.clone(), active: true };
+    let app = App {
+        id: AppId::parse("crm").unwrap(),
+        name: "CRM".into(),
+        risk: Risk::High,
+        data: DataClassification::Restricted,
+        category: None,
+        owners: vec![ana.clone(), bo.clone()],
+        access: Access::default(),
+        stopped: false,
+    };
+    DirectorySnapshot {
+        humans: [(ana.clone(), human(&ana, "Ana Diaz")), (bo.clone(), human(&bo, "Bo Lind"))].into(),
+        agents: [(agent.id.clone(), Arc::new(agent))].into(),
+        apps: [(app.id.clone(), Arc::new(app))].into(),
+        all_stopped: false,
+    }
+}
+
+const FINE: Does = Does::Answers(r#"{"content":[]}"#, AnswerKind::Result);
+
+// INVARIANT: no call leaves without a durable record of why.
+#[tokio::test]
+async fn the_intent_is_on_disk_before_anything_leaves() {
+    for class in Class::ALL {
+        let world = World::new(RuleOutcome::Permit);
+        assert!(matches!(world.engine.call(world.request(class, FINE)).await, Closed::Answered { .. }));
+        assert_eq!(world.diary(), ["intent", "sent look", "outcome executed answered"], "{class}");
+    }
+}
+
+#[tokio::test]
+async fn no_record_no_effect() {
+    let world = World::new(RuleOutcome::Permit);
+    world.broken.store(true, Ordering::SeqCst);
+    let closed = world.engine.call(world.request(Class::Read, FINE)).await;
+    let Closed::Failed { fault, perhaps_executed: false, .. } = closed else { panic!("{closed:?}") };
+    assert_eq!(fault.blame(), Blame::Operator);
+    assert!(world.diary().is_empty());
+}
+
+#[tokio::test]
+async fn what_may_not_run_is_recorded_and_not_sent() {
+    for (rule, verdict) in
+        [(RuleOutcome::Deny, Verdict::Deny), (RuleOutcome::Hold, Verdict::Hold), (RuleOutcome::Defer, Verdict::Defer)]
+    {
+        let world = World::new(rule);
+        let Closed::Refused(refusal) = world.engine.call(world.request(Class::Read, FINE)).await else {
+            panic!("{rule:?}")
+        };
+        assert_eq!(refusal.verdict, verdict);
+        assert!(refusal.sentence().contains("othing was executed"), "{}", refusal.sentence());
+        assert_eq!(refusal.approvers, ["Bo Lind"], "nobody approves what is done for themselves");
+        assert_eq!(world.diary(), ["intent"]);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_masked_is_not_sent() {
+    let world = World::new(RuleOutcome::Redact);
+    let closed = world.engine.call(world.request(Class::Read, FINE)).await;
+    assert!(matches!(closed, Closed::Failed { perhaps_executed: false, .. }), "{closed:?}");
+    assert_eq!(world.diary(), ["intent", "outcome not_executed failed"]);
+}
+
+// INVARIANT: no record claims an effect that was not observed.
+#[tokio::test]
+async fn an_outcome_claims_only_what_was_seen() {
+    let cases = [
+        (Does::Answers(r#"{"isError":true}"#, AnswerKind::ToolError), "outcome executed tool_error"),
+        (Does::Answers(r#"{"code":-1}"#, AnswerKind::ProtocolError), "outcome unknown protocol_error"),
+        (Does::Breaks(Left::Nothing), "outcome not_executed failed"),
+        (Does::Breaks(Left::Perhaps), "outcome unknown failed"),
+        (Does::Hangs, "outcome unknown failed"),
+    ];
+    for (does, expect) in cases {
+        let world = World::new(RuleOutcome::Permit);
+        world.engine.call(world.request(Class::Write, does)).await;
+        assert_eq!(world.diary(), ["intent", "sent look", expect]);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_take_the_outcome_along() {
+    let world = World::new(RuleOutcome::Permit);
+    let call = world.engine.call(world.request(Class::Write, Does::Hangs));
+    tokio::select! {
+        _ = call => panic!("it hangs"),
+        () = world.reached.notified() => {}
+    }
+    world.release.notify_one();
+    world.engine.settle().await;
+    assert_eq!(world.diary(), ["intent", "sent look", "outcome executed answered"]);
+}
+
+#[tokio::test]
+async fn a_secret_that_comes_back_stays_here() {
+    let world = World::new(RuleOutcome::Permit);
+    let does = Does::Answers(r#"{"text":"it is s3cret"}"#, AnswerKind::Result);
+    let Closed::Answered { answer, .. } = world.engine.call(world.request(Class::Read, does)).await else { panic!() };
+    assert_eq!(answer.body, r#"{"text":"it is [redacted]"}"#);
+}
+
+#[tokio::test]
+async fn an_actor_nobody_knows_goes_nowhere() {
+    let world = World::new(RuleOutcome::Permit);
+    let mut request = world.request(Class::Read, FINE);
+    request.actor.human = HumanId::parse("eve").unwrap();
+    assert!(matches!(world.engine.call(request).await, Closed::Failed { call: None, perhaps_executed: false, .. }));
+    assert!(world.diary().is_empty());
+}

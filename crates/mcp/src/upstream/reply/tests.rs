@@ -1,0 +1,50 @@
+use super::*;
+
+fn hear_text(message: &str) -> Result<Heard, Fault> {
+    hear(&Bytes::copy_from_slice(message.as_bytes()))
+}
+
+#[test]
+fn messages_are_told_apart() {
+    let Ok(Heard::Reply(7, reply)) = hear_text(r#"{"jsonrpc":"2.0","id":7,"result": {"x": 1e2} }"#) else { panic!() };
+    assert_eq!((reply.error, &reply.body[..]), (false, &br#"{"x": 1e2}"#[..]), "every byte of a result stays");
+    let Ok(Heard::Reply(7, reply)) = hear_text(r#"{"id":7,"error":{"code":-32602,"message":"no"}}"#) else { panic!() };
+    assert_eq!(reply.rpc_error(), Some((-32602, "no".to_owned())));
+    let Ok(Heard::Asks(id, method)) = hear_text(r#"{"id":"a-1","method":"roots/list"}"#) else { panic!() };
+    assert_eq!((&id[..], method.as_str()), (&b"\"a-1\""[..], "roots/list"));
+    let Ok(Heard::Tells(method)) = hear_text(r#"{"method":"notifications/progress","params":{}}"#) else { panic!() };
+    assert_eq!(method, "notifications/progress");
+    assert!(matches!(hear_text(r#"{"id":null,"error":{"code":1,"message":""}}"#), Ok(Heard::Reply(0, _))));
+}
+
+#[test]
+fn garbage_is_blamed_on_the_app() {
+    for message in [
+        "",
+        "hello",
+        "[]",
+        "{}",
+        "7",
+        r#"{"id":1}"#,
+        r#"{"result":{}}"#,
+        r#"{"id":1,"result":{},"error":{}}"#,
+        r#"{"id":1,"result":{"a":1,"a":2}}"#,
+        r#"{"id":-1,"result":{}}"#,
+        r#"{"id":1,"result":{}} trailing"#,
+    ] {
+        let fault = hear_text(message).err().unwrap_or_else(|| panic!("`{message}` passed"));
+        assert_eq!(fault.blame(), Blame::Upstream, "{message}");
+    }
+}
+
+#[test]
+fn only_whole_results_become_answers() {
+    let answer = |body: &str| Reply { error: false, body: Bytes::copy_from_slice(body.as_bytes()) }.into_answer();
+    assert_eq!(answer(r#"{"content":[]}"#).unwrap().kind, AnswerKind::Result);
+    assert_eq!(answer(r#"{"content":[],"isError":true}"#).unwrap().kind, AnswerKind::ToolError);
+    assert_eq!(answer(r#"{"resultType":"complete"}"#).unwrap().kind, AnswerKind::Result);
+    for unknown in [r#"{"resultType":"input_required"}"#, r#"{"resultType":"task"}"#] {
+        assert_eq!(answer(unknown).err().map(|fault| fault.code()), Some("upstream.result_type"));
+    }
+    assert_eq!(answer("[]").err().map(|fault| fault.code()), Some("upstream.garbage"));
+}
