@@ -5,7 +5,7 @@ pub(super) mod readable;
 mod table;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use trace::{Entry, LogReader, Query, RecordKind};
 
 use self::follow::Follower;
 use self::table::Table;
+use super::place::Place;
 use crate::cli::{Common, TraceArgs};
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
@@ -26,8 +27,7 @@ use crate::words::moment;
 /// Shows calls and, where asked for, changes; reads beside a running gateway.
 pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
     let questions = Questions::of(args, SystemClock.now())?;
-    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
-    let file = config.data.join(files::TRACE);
+    let file = file_of(common)?;
     if !file.exists() {
         say(NOTHING_YET);
         if !args.follow {
@@ -55,6 +55,20 @@ pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
         reads_on = printer.print(&fresh, SystemClock.now());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the trace is. A configuration that is not in order is told and does not keep anyone from reading.
+pub(super) fn file_of(common: &Common) -> Result<PathBuf, Fault> {
+    let problems = match Config::load(&common.config, &environment) {
+        Ok(config) => return Ok(config.data.join(files::TRACE)),
+        Err(problems) => problems,
+    };
+    let file = Place::of(&common.config, &Place::here()).data.join(files::TRACE);
+    if !file.exists() {
+        return Err(bad_file(problems));
+    }
+    say(format_args!("the configuration is not in order (`countersign check` says more); this is {}", file.display()));
+    Ok(file)
 }
 
 /// What is asked of the log: calls, and changes where they are wanted.

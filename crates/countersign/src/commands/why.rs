@@ -12,16 +12,13 @@ use store::SqliteReader;
 use trace::{Entry, LogReader, verify_leaf};
 
 use self::story::Story;
+use super::trace::file_of;
 use crate::cli::{Common, WhyArgs};
-use crate::clock::environment;
-use crate::config::Config;
-use crate::gateway::{bad_file, files};
 use crate::terminal::{Look, out};
 
 /// Tells the story. Exit code 1: a record is not what was written.
 pub fn run(common: &Common, args: &WhyArgs) -> Result<ExitCode, Fault> {
-    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
-    let reader = SqliteReader::open(&config.data.join(files::TRACE)).map_err(Fault::from)?;
+    let reader = SqliteReader::open(&file_of(common)?).map_err(Fault::from)?;
     let entries = find(&reader, &args.id)?;
     let sound = entries.iter().all(|entry| verify_leaf(entry).is_ok());
     if common.json {
