@@ -175,6 +175,15 @@ impl Credentials for Broker {
         Ok(variables)
     }
 
+    fn named(&self, app: &AppId) -> Option<String> {
+        let credentials = self.credentials.load();
+        let named = credentials.get(app)?.iter().map(|one| match &one.placement {
+            Placement::Header { name, .. } => format!("{} as header {name}", one.source),
+            Placement::Variable(name) => format!("{} as variable {name}", one.source),
+        });
+        Some(named.collect::<Vec<_>>().join(", "))
+    }
+
     fn scrubber(&self, app: &AppId) -> Arc<dyn Scrub> {
         if let Some(scrubber) = self.scrubber_known(app) {
             return scrubber;

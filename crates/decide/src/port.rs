@@ -89,6 +89,8 @@ pub trait Credentials: Send + Sync {
     fn own_header(&self, permit: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault>;
     /// The variables to put into a child's environment, besides those the app lists. Error: blame `Operator`.
     fn environment(&self, permit: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault>;
+    /// Where the app's credential comes from and goes to, in words without its value, for the record; none without one.
+    fn named(&self, app: &AppId) -> Option<String>;
     /// Removes every known secret of the app from what it answered.
     fn scrubber(&self, app: &AppId) -> Arc<dyn Scrub>;
 }

@@ -105,7 +105,7 @@ impl Engine {
                 by: "gateway".to_owned(),
                 what: "app.link".to_owned(),
                 subject: app.to_string(),
-                detail: serde_json::json!({ "target": target }),
+                detail: serde_json::json!({ "target": target, "credential": self.shared.parts.credentials.named(app) }),
                 state: Vec::new(),
             })
             .await?;

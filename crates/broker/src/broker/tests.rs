@@ -329,3 +329,11 @@ fn a_reload_takes_effect_at_once() {
     world.broker.replace(vec![credential(world.folder.path(), &("crm", "env:TWO", bearer()))]);
     assert_eq!(world.header("crm").unwrap().unwrap(), "authorization: Bearer value-two");
 }
+
+#[test]
+fn a_credential_is_named_and_never_shown() {
+    let world = world(&[("crm", "env:TOKEN", variable("CRM_TOKEN")), ("crm", "vault:crm", bearer())]);
+    let named = |app: &str| world.broker.named(&AppId::parse(app).unwrap());
+    assert_eq!(named("crm").as_deref(), Some("env:TOKEN as variable CRM_TOKEN, vault:crm as header authorization"));
+    assert_eq!(named("mail"), None);
+}

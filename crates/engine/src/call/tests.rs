@@ -134,6 +134,10 @@ impl Credentials for Cleans {
         Ok(vec![])
     }
 
+    fn named(&self, _: &AppId) -> Option<String> {
+        None
+    }
+
     fn scrubber(&self, _: &AppId) -> Arc<dyn Scrub> {
         Arc::new(Cleans)
     }
