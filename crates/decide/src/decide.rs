@@ -41,10 +41,12 @@ pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
     }
     let mut found = Found::default();
     found.take(rules.evaluate(Layer::Organisation, facts));
-    if found.permits.is_empty() {
+    // The baseline goes by the class, which nobody knows of a tool nobody could ask about.
+    let unknown = facts.tool.status == ToolStatus::Unknown;
+    if found.permits.is_empty() && !unknown {
         found.take(rules.evaluate(Layer::Baseline, facts));
     }
-    if facts.tool.status == ToolStatus::Unknown {
+    if unknown {
         found.defers.push(builtin(
             "guard:tool-unknown",
             format!("`{}` could not be asked what it offers, so nobody knows what this tool does", facts.app.id),

@@ -156,6 +156,11 @@ fn a_tool_nobody_could_ask_about_is_deferred() {
     facts.tool.status = ToolStatus::Unknown;
     assert_eq!(decide(&Words(vec!["org:permit"]), &facts).verdict(), Verdict::Defer);
     assert_eq!(decide(&Words(vec!["org:deny"]), &facts).verdict(), Verdict::Deny);
+    for baseline in ["base:permit", "base:hold", "base:deny"] {
+        let decision = decide(&Words(vec![baseline]), &facts);
+        assert_eq!(decision.verdict(), Verdict::Defer);
+        assert_eq!(decision.reasons().iter().map(|reason| reason.rule.as_str()).collect::<Vec<_>>(), ["guard:tool-unknown"]);
+    }
 }
 
 /// Every subset of outcomes: adding a deny never allows more, and the same facts give the same decision.
