@@ -89,8 +89,8 @@ impl Vault {
         Ok(vault)
     }
 
-    /// Keeps a value under this name; a value that is there is replaced. Durable when this returns.
-    pub fn set(&self, name: &str, value: Secret<String>) -> Result<(), Fault> {
+    /// Whether [`Vault::set`] would take this name and value. Error: blame `Caller`.
+    pub fn check(name: &str, value: &Secret<String>) -> Result<(), Fault> {
         if !name_like(name) {
             let said = format!("`{}` is not the name of a secret", name.chars().take(48).collect::<String>());
             return Err(Fault::new(Blame::Caller, "vault.name", said).hint(format!("it takes {NAME_WANTED}")));
@@ -99,6 +99,12 @@ impl Vault {
             return Err(Fault::new(Blame::Caller, "vault.value", "a secret is never empty, nor that long")
                 .hint(format!("it takes 1 to {SECRET_BYTES_MAX} bytes")));
         }
+        Ok(())
+    }
+
+    /// Keeps a value under this name; a value that is there is replaced. Durable when this returns.
+    pub fn set(&self, name: &str, value: Secret<String>) -> Result<(), Fault> {
+        Self::check(name, &value)?;
         self.change(|content, set_at| {
             let version = content.secrets.get(name).map_or(0, |sealed| sealed.version).saturating_add(1);
             let about = about(name, version, set_at);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::Vault;
 use engine::Change;
 use identity::{StandingChange, TokenRequest};
 use model::{AgentId, AppId, Blame, Class, Directory, Fault, HumanId, Secret, TaskId, ToolName, ToolStatus};
@@ -242,6 +243,7 @@ fn vault_list(gateway: &Gateway) -> Result<Value, Fault> {
 }
 
 async fn vault_set(gateway: &Gateway, name: &str, value: Secret<String>, by: &str) -> Result<Value, Fault> {
+    Vault::check(name, &value)?;
     // The record comes first: a secret nobody can account for is worse than a record of a change that then failed.
     let durable = gateway.engine.change(vault_change("vault.set", name, by)).await?;
     gateway.vault.set(name, value)?;
