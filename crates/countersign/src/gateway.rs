@@ -168,6 +168,9 @@ impl Gateway {
         if config.listen != before.listen || config.public_url != before.public_url {
             restart.push("listen");
         }
+        if config.allowed_origins != before.allowed_origins {
+            restart.push("allowed_origins");
+        }
         if config.data != before.data {
             restart.push("data");
         }

@@ -136,12 +136,40 @@ impl Checker<'_> {
             allowed_origins: raw.allowed_origins.unwrap_or_default(),
             data: self.path(raw.data.as_deref().unwrap_or("countersign-data")),
             connect,
-            limits: limits(raw.limits.unwrap_or_default()),
+            limits: self.limits(raw.limits.unwrap_or_default()),
             rules,
             directory,
             apps,
             credentials,
         })
+    }
+
+    fn limits(&mut self, raw: RawLimits) -> Limits {
+        let default = Limits::default();
+        let seconds = |default: Duration| default.as_secs();
+        Limits {
+            body_bytes_max: self.bytes(raw.body_bytes_max, default.body_bytes_max),
+            answer_bytes_max: self.bytes(raw.answer_bytes_max, default.answer_bytes_max),
+            call_time_max: Duration::from_secs(self.bound(raw.call_seconds_max, seconds(default.call_time_max))),
+            connect_time_max: Duration::from_secs(
+                self.bound(raw.connect_seconds_max, seconds(default.connect_time_max)),
+            ),
+            catalog_age_max: Duration::from_secs(self.bound(raw.catalog_seconds_max, seconds(default.catalog_age_max))),
+            calls_in_flight_max: self.bytes(raw.calls_in_flight_max, default.calls_in_flight_max),
+        }
+    }
+
+    fn bytes(&mut self, written: Option<Spanned<u64>>, default: usize) -> usize {
+        written.map_or(default, |written| usize::try_from(self.bound(Some(written), 1)).unwrap_or(usize::MAX))
+    }
+
+    /// A bound as written: with zero nothing would ever pass.
+    fn bound(&mut self, written: Option<Spanned<u64>>, default: u64) -> u64 {
+        let Some(written) = written else { return default };
+        if written.value == 0 {
+            self.problem(&written, "a bound must be at least 1".to_owned(), None);
+        }
+        written.value
     }
 
     fn people(&mut self, raw: &RawConfig, directory: &mut DirectorySnapshot) {
@@ -273,8 +301,26 @@ impl Checker<'_> {
 
     fn credential(&mut self, id: &AppId, raw: &RawApp) -> Option<AppCredential> {
         let written = raw.credential.as_ref()?;
-        let source: Source = self.parse(written, "`env:NAME`, `file:PATH` or `vault:NAME`")?;
+        // What stands here may be the secret itself: the text is never shown.
+        let source = match written.value.parse::<Source>() {
+            Ok(Source::File(path)) => Source::File(self.base.join(path)),
+            Ok(source) => source,
+            Err(said) => {
+                let (line, column) = (written.referenced.line(), written.referenced.column());
+                self.problems.push(Problem { text: None, ..Problem::at(self.file, self.source, line, column, said) });
+                return None;
+            }
+        };
         let placement = match (&raw.credential_variable, &raw.credential_header) {
+            (Some(variable), None) if raw.url.is_some() => {
+                let said = format!("app `{id}` is reached over HTTP and has no variables");
+                self.problem(
+                    variable,
+                    said,
+                    Some("use `credential_header:`, or leave it away for `Authorization: Bearer`".to_owned()),
+                );
+                return None;
+            }
             (Some(variable), None) => Placement::Variable(variable.value.clone()),
             (None, Some(header)) => {
                 let name: HeaderName = self.parse(header, "the name of an HTTP header")?;
@@ -341,7 +387,7 @@ impl Checker<'_> {
         let text = self.substitute(&written.value, written)?;
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            self.problem(written, format!("`{text}` is not right here: it takes {wanted}"), None);
+            self.problem(written, format!("`{}` is not right here: it takes {wanted}", written.value), None);
         }
         parsed
     }
@@ -403,19 +449,6 @@ impl Checker<'_> {
         let mut problem = Problem::at(self.file, self.source, line, column, said);
         problem.hint = hint;
         self.problems.push(problem);
-    }
-}
-
-fn limits(raw: RawLimits) -> Limits {
-    let default = Limits::default();
-    let seconds = |written: Option<u64>, default: Duration| written.map_or(default, Duration::from_secs);
-    Limits {
-        body_bytes_max: raw.body_bytes_max.unwrap_or(default.body_bytes_max),
-        answer_bytes_max: raw.answer_bytes_max.unwrap_or(default.answer_bytes_max),
-        call_time_max: seconds(raw.call_seconds_max, default.call_time_max),
-        connect_time_max: seconds(raw.connect_seconds_max, default.connect_time_max),
-        catalog_age_max: seconds(raw.catalog_seconds_max, default.catalog_age_max),
-        calls_in_flight_max: raw.calls_in_flight_max.unwrap_or(default.calls_in_flight_max),
     }
 }
 

@@ -37,12 +37,12 @@ pub(super) struct RawConnect {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLimits {
-    pub body_bytes_max: Option<usize>,
-    pub answer_bytes_max: Option<usize>,
-    pub call_seconds_max: Option<u64>,
-    pub connect_seconds_max: Option<u64>,
-    pub catalog_seconds_max: Option<u64>,
-    pub calls_in_flight_max: Option<usize>,
+    pub body_bytes_max: Option<Spanned<u64>>,
+    pub answer_bytes_max: Option<Spanned<u64>>,
+    pub call_seconds_max: Option<Spanned<u64>>,
+    pub connect_seconds_max: Option<Spanned<u64>>,
+    pub catalog_seconds_max: Option<Spanned<u64>>,
+    pub calls_in_flight_max: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,7 +19,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::reply::{Heard, Reply, hear};
+use super::reply::{Heard, Reply, hear, to_question, too_large};
 use super::{Ask, request};
 
 /// How to start a child.
@@ -225,8 +225,7 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
                 tracing::debug!(id, "a child answered a request nobody waits for any more");
             }
         }
-        Ok(Heard::Asks(id, method)) if method == "ping" => return Some(crate::envelope::result(&id, b"{}")),
-        Ok(Heard::Asks(id, method)) => return Some(not_offered(&id, &method)),
+        Ok(Heard::Asks(id, method)) => return Some(to_question(&id, &method)),
         Ok(Heard::Tells(method)) => tracing::debug!(method, "a child's notification is not passed on yet"),
         Err(fault) => tracing::warn!(%fault, "a line of a child was not a message"),
     }
@@ -248,7 +247,7 @@ async fn line(
         }
         looked = buffer.len();
         if looked > bytes_max {
-            return Err(super::http_link::too_large(bytes_max));
+            return Err(too_large(bytes_max));
         }
         match from.read_buf(buffer).await {
             Ok(0) | Err(_) => return Ok(None),
@@ -269,15 +268,6 @@ async fn overhear(mut stderr: ChildStderr, shared: Arc<Shared>) {
         let too_many = said.len().saturating_sub(CHILD_STDERR_KEPT_BYTES_MAX);
         said.drain(..too_many);
     }
-}
-
-/// The answer to an upstream that asks us for something we do not offer it yet.
-pub(crate) fn not_offered(id: &[u8], method: &str) -> Vec<u8> {
-    crate::envelope::RpcError::new(
-        crate::envelope::METHOD_NOT_FOUND,
-        format!("`{method}` is not offered by this gateway"),
-    )
-    .response(Some(id))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use model::{Blame, Fault, Limits};
 
-use super::reply::{Heard, Reply, garbage, hear};
+use super::reply::{Heard, Reply, garbage, hear, too_large};
 use super::sse::Events;
 use super::{Ask, Handshake, Spoken, request};
 use crate::revision::Revision;
@@ -188,7 +188,7 @@ impl HttpLink {
             }
             Heard::Asks(asked, method) => {
                 if let Some(agreed) = as_agreed {
-                    let refused = super::child::not_offered(&asked, &method);
+                    let refused = super::reply::to_question(&asked, &method);
                     let ask = Ask { method: "", name: None, params: Vec::new(), header: None };
                     self.notify(Bytes::from(refused), ask, agreed).await?;
                 }
@@ -213,12 +213,6 @@ impl HttpLink {
             .because(cause),
         )
     }
-}
-
-/// The answer is larger than we read.
-pub(crate) fn too_large(bytes_max: usize) -> Fault {
-    Fault::new(Blame::Upstream, "upstream.too_large", format!("its answer is larger than {bytes_max} bytes"))
-        .hint("ask for less, or have the operator raise `limits.answer_bytes_max`")
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -5,6 +5,8 @@ use decide::{Answer, AnswerKind};
 use json::{Document, Kind};
 use model::{Blame, Fault};
 
+use crate::envelope::{self, METHOD_NOT_FOUND, RpcError};
+
 /// One message of an upstream.
 pub enum Heard {
     /// The answer to the request of this id.
@@ -92,6 +94,20 @@ impl Reply {
 /// An upstream broke the protocol.
 pub fn garbage(said: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
     Fault::new(Blame::Upstream, "upstream.garbage", said)
+}
+/// The answer is larger than we read.
+pub fn too_large(bytes_max: usize) -> Fault {
+    Fault::new(Blame::Upstream, "upstream.too_large", format!("its answer is larger than {bytes_max} bytes"))
+        .hint("ask for less, or have the operator raise `limits.answer_bytes_max`")
+}
+
+/// What we answer an upstream that asks us something: a sign of life, or that we do not offer it yet.
+pub fn to_question(id: &[u8], method: &str) -> Vec<u8> {
+    if method == "ping" {
+        return envelope::result(id, b"{}");
+    }
+    let error = RpcError::new(METHOD_NOT_FOUND, format!("`{method}` is not offered by this gateway"));
+    error.response(Some(id))
 }
 
 #[cfg(test)]

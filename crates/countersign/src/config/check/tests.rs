@@ -83,6 +83,11 @@ fn a_key_that_occurs_twice_is_refused() {
 
 #[test]
 fn a_wrong_type_is_refused_where_it_stands() {
+    insta::assert_snapshot!(refused("limits: {call_seconds_max: 0}\n"), @r#"
+    c.yaml:1:28: a bound must be at least 1
+      | limits: {call_seconds_max: 0}
+      |                            ^
+    "#);
     insta::assert_snapshot!(refused("limits:\n  body_bytes_max: many\n"), @r#"
     c.yaml:2:19: expected a number, zero or more
       |   body_bytes_max: many
@@ -149,9 +154,7 @@ rules: [no/such.cedar]
     c.yaml:13:16: the environment has no `NOPE`
       |   unset: {url: 'http://${NOPE}/mcp'}
       |                ^
-    c.yaml:14:45: `keychain:x` is not right here: it takes `env:NAME`, `file:PATH` or `vault:NAME`
-      |   source: {url: 'http://x/mcp', credential: 'keychain:x'}
-      |                                             ^
+    c.yaml:14:45: a credential is named by `env:NAME`, `file:PATH` or `vault:NAME`; the value itself must not stand here
     c.yaml:15:38: the credential of app `place` has no place to go
       |   place: {command: [sh], credential: 'env:X'}
       |                                      ^
@@ -168,10 +171,10 @@ rules: [no/such.cedar]
 
 #[test]
 fn text_that_is_not_yaml_is_refused() {
-    insta::assert_snapshot!(refused("people: {ana: [}\n"), @r#"
-    c.yaml:1:15: expected mapping start
-      | people: {ana: [}
-      |               ^
+    insta::assert_snapshot!(refused("people: {ana: {name: x}\nagents: ]\n"), @r#"
+    c.yaml:2:1: while parsing a flow mapping, did not find expected ',' or '}'
+      | agents: ]
+      | ^
     "#);
 }
 
