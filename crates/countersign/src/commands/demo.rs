@@ -191,12 +191,14 @@ impl Story {
         let apps = said.get("apps").and_then(Value::as_array).into_iter().flatten();
         let tools = apps.flat_map(|app| app.get("tools").and_then(Value::as_array).into_iter().flatten());
         for line in tools.filter_map(|tool| tool.get("diff")?.as_str()).flat_map(str::lines) {
-            let ink = match line.chars().next() {
-                Some('+') => Ink::Green,
-                Some('-') => Ink::Red,
+            let ink = match line.as_bytes() {
+                [b'+', b' ', ..] => Ink::Green,
+                [b'-', b' ', ..] => Ink::Red,
                 _ => continue,
             };
-            out(format_args!("           {}", self.look.paint(ink, self.look.cut(line, 100))));
+            for line in wrapped(line, 92) {
+                out(format_args!("           {}", self.look.paint(ink, line)));
+            }
         }
         Ok(())
     }
