@@ -1,7 +1,8 @@
 //! Group commit: many callers, one thread that writes, one flush of the disk for all that came meanwhile.
 //!
-//! Records are encoded by whoever brings them; the thread only inserts. It never waits for more records to come: while
-//! one commit runs, the next batch gathers by itself.
+//! Records are encoded by whoever brings them; the thread only inserts. While somebody waits for the disk it never waits
+//! for more records to come: while one commit runs, the next batch gathers by itself. Records nobody waits for ride along
+//! with the next one, which spares a flush for each, or go by themselves when none comes soon.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +42,10 @@ struct Queue {
 struct Waiting {
     jobs: VecDeque<Job>,
     open: bool,
+    /// Whether one of the jobs is waited for, or there are too many to let them lie.
+    pressing: bool,
+    /// Whether the thread sleeps until it is woken; else it looks again by itself.
+    asleep: bool,
 }
 
 struct Job {
@@ -73,7 +78,7 @@ impl Journal {
     /// Starts the thread that writes to this log. Error: the system gives no thread.
     pub fn start(log: Box<dyn LogStore>) -> Result<Self, TraceError> {
         let queue = Arc::new(Queue {
-            waiting: Mutex::new(Waiting { jobs: VecDeque::new(), open: true }),
+            waiting: Mutex::new(Waiting { jobs: VecDeque::new(), open: true, pressing: false, asleep: false }),
             arrived: Condvar::new(),
             drained: Condvar::new(),
             room: Semaphore::new(RECORDS_WAITING_MAX),
@@ -101,7 +106,8 @@ impl Journal {
         self.write(row, Vec::new(), Some(loss)).await
     }
 
-    /// Queues what came of a call for the next commit. Error: it is lost, and counted as such.
+    /// Queues what came of a call for the next commit, which begins within a few milliseconds. Error: it is lost, and
+    /// counted as such.
     pub fn outcome_later(&self, outcome: Outcome) -> Result<(), TraceError> {
         let loss = self.loss();
         let row = Row::of_outcome(&outcome)?;
@@ -188,9 +194,13 @@ impl Queue {
         if !waiting.open {
             return Err(TraceError::Closed);
         }
+        waiting.pressing |= !matches!(job.reply, Reply::Nobody) || waiting.jobs.len() >= RECORDS_PER_COMMIT_MAX;
         waiting.jobs.push_back(job);
+        let wake = waiting.pressing || waiting.asleep;
         drop(waiting);
-        self.arrived.notify_one();
+        if wake {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -215,14 +225,27 @@ impl Queue {
     /// The next batch: everything that waits, up to the most of one commit. None: closed and empty.
     fn take(&self) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
-        while waiting.jobs.is_empty() {
-            if !waiting.open {
-                return None;
+        while waiting.open && !waiting.pressing {
+            let (still, wait) =
+                self.arrived.wait_timeout(waiting, OUTCOME_DELAY_MAX).unwrap_or_else(PoisonError::into_inner);
+            waiting = still;
+            if !wait.timed_out() || waiting.pressing {
+                continue;
             }
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if !waiting.jobs.is_empty() {
+                break;
+            }
+            waiting.asleep = true;
+            let nothing_to_do = |waiting: &mut Waiting| waiting.open && waiting.jobs.is_empty();
+            waiting = self.arrived.wait_while(waiting, nothing_to_do).unwrap_or_else(PoisonError::into_inner);
+            waiting.asleep = false;
+        }
+        if waiting.jobs.is_empty() {
+            return None;
         }
         let count = waiting.jobs.len().min(RECORDS_PER_COMMIT_MAX);
         let batch = waiting.jobs.drain(..count).collect();
+        waiting.pressing = waiting.jobs.iter().any(|job| !matches!(job.reply, Reply::Nobody));
         drop(waiting);
         self.room.add_permits(count);
         self.drained.notify_all();
@@ -318,6 +341,8 @@ fn settle(written: Option<Written>) -> Result<u64, TraceError> {
     written.ok_or(TraceError::Closed)?.map_err(|fault: Arc<StoreFault>| TraceError::NotRecorded { fault })
 }
 
+/// How long a record that nobody waits for may lie before it is written by itself.
+const OUTCOME_DELAY_MAX: Duration = Duration::from_millis(2);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 #[cfg(test)]

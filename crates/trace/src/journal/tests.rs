@@ -99,6 +99,18 @@ fn an_intent_waits_while_the_disk_does() {
 }
 
 #[test]
+fn an_outcome_nobody_waits_for_is_written_though_nothing_follows() {
+    let world = world();
+    for number in 1..=3 {
+        world.journal.outcome_later(outcome(number)).unwrap();
+        world.begun.recv().unwrap();
+        world.steps.send(Step::Works).unwrap();
+    }
+    world.journal.close();
+    assert_eq!(world.held(|held| held.appends.clone()), [1, 1, 1]);
+}
+
+#[test]
 fn records_that_come_meanwhile_share_a_commit() {
     let world = world();
     let runtime = runtime();
