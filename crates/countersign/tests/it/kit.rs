@@ -109,3 +109,96 @@ pub(crate) fn decision(result: &Value) -> Result<&Value> {
 pub(crate) fn at<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
+
+/// One HTTP request as a [`Handmade`] server sees it.
+pub(crate) struct Heard {
+    /// The head.
+    pub(crate) head: String,
+    /// The body, if it is JSON.
+    pub(crate) body: Value,
+}
+
+/// An HTTP server that says what a test says, byte for byte. It ends with the test's process.
+pub(crate) struct Handmade {
+    /// The MCP endpoint.
+    pub(crate) url: String,
+}
+
+impl Handmade {
+    /// Starts it. `answer` gives the whole response; without one the connection is closed without a word.
+    pub(crate) fn start(answer: impl Fn(&Heard) -> Option<String> + Send + Sync + 'static) -> Result<Self> {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let url = format!("http://{}/mcp", listener.local_addr()?);
+        let answer = std::sync::Arc::new(answer);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let answer = std::sync::Arc::clone(&answer);
+                std::thread::spawn(move || {
+                    let _broken_off = converse(stream, answer.as_ref());
+                });
+            }
+        });
+        Ok(Self { url })
+    }
+
+    /// As [`Handmade::start`], for a server whose one tool is `echo`: `call` answers its calls, the rest is as it should be.
+    pub(crate) fn with_echo(call: impl Fn(&Heard) -> Option<String> + Send + Sync + 'static) -> Result<Self> {
+        Self::start(move |heard| {
+            let result = match at(&heard.body, "/method") {
+                "server/discover" => json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}),
+                "tools/list" => json!({"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}),
+                _ => return call(heard),
+            };
+            Some(ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string()))
+        })
+    }
+}
+
+/// A whole HTTP response of JSON.
+pub(crate) fn ok(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+}
+
+fn converse(stream: std::net::TcpStream, answer: &dyn Fn(&Heard) -> Option<String>) -> Result<()> {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let heard = Heard { head, body: serde_json::from_slice(&body).unwrap_or_default() };
+    if let Some(said) = answer(&heard) {
+        (&stream).write_all(said.as_bytes())?;
+    }
+    Ok(stream.shutdown(std::net::Shutdown::Both)?)
+}
+
+/// A port of this machine where nobody listens.
+pub(crate) fn nobodys_url() -> Result<String> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+    Ok(format!("http://{}/mcp", listener.local_addr()?))
+}
+
+/// The children of a process that run now.
+pub(crate) fn children_of(process: u32) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let listed = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+        found.extend(listed.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+    }
+    Ok(found)
+}
+
+/// Whether a process is still there and not only waits to be reaped.
+pub(crate) fn lives(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    status.rsplit(") ").next().and_then(|rest| rest.chars().next()).is_some_and(|state| !"ZX".contains(state))
+}

@@ -1,1 +1,285 @@
-//! Later.
+//! Apps that are dead, slow, broken or loud: what is said, what is recorded, and that the others go on.
+
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use testkit::{McpClient, Misbehaviour, Upstream, UpstreamOptions, World};
+
+use crate::kit::{
+    Handmade, at, child, children_of, decision, last_intent, lives, nobodys_url, ok, pin, text, until, upstream, world,
+    world_with,
+};
+
+#[test]
+fn an_app_that_died() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    assert_eq!(client.call_text("remote__echo", json!({"text": "x"}))?, "x");
+    drop(upstream);
+    let failed = client.call("remote__echo", json!({"text": "x"}))?;
+    check_failed(&world, &failed, &json!(false), "upstream.unreachable", "nothing answers at")
+}
+
+#[test]
+fn an_app_that_takes_too_long() -> Result<()> {
+    let upstream = upstream()?;
+    let world =
+        world().app_url("remote", upstream.url(), None).set(&["limits", "call_seconds_max"], json!(1)).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let failed = client.call("remote__slow", json!({"ms": 60_000}))?;
+    check_failed(&world, &failed, &json!("unknown"), "upstream.timeout", "did not answer within 1 s")?;
+    assert!(text(&failed).contains("look before you try again"), "{failed}");
+    assert_eq!(client.call_text("remote__echo", json!({"text": "x"}))?, "x");
+    Ok(())
+}
+
+#[test]
+fn a_child_that_crashes_is_started_again() -> Result<()> {
+    let world = world().app_command("child", &child(&["--crash-after", "1"])?).start()?;
+    pin(&world, "child", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    for _life in 0..2 {
+        assert_eq!(client.call_text("child__echo", json!({"text": "x"}))?, "x");
+        let failed = client.call("child__echo", json!({"text": "x"}))?;
+        check_failed(&world, &failed, &json!("unknown"), "upstream.child_ended", "its process has ended")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_child_that_is_killed_from_outside_is_started_again() -> Result<()> {
+    let world = world().app_command("child", &child(&[])?).start()?;
+    pin(&world, "child", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    assert_eq!(client.call_text("child__echo", json!({"text": "x"}))?, "x");
+    let children = children_of(world.process_id())?;
+    let [process] = children.as_slice() else { anyhow::bail!("{children:?}") };
+    let id = i32::try_from(*process).ok().and_then(rustix::process::Pid::from_raw).context("no process")?;
+    rustix::process::kill_process(id, rustix::process::Signal::KILL)?;
+    until("the child runs again", || {
+        let result = client.call("child__echo", json!({"text": "x"}))?;
+        Ok(result.get("isError") != Some(&json!(true)) && text(&result) == "x")
+    })
+}
+
+#[test]
+fn noise_is_not_heard() -> Result<()> {
+    let mut world = world()
+        .app_command("garbage", &child(&["--garbage"])?)
+        .app_command("flood", &child(&["--flood-stderr"])?)
+        .start()?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    for app in ["garbage", "flood"] {
+        pin(&world, app, "read")?;
+        for _call in 0..20 {
+            assert_eq!(client.call_text(&format!("{app}__payload"), json!({"bytes": 10_000}))?.len(), 10_000);
+        }
+    }
+    assert_eq!(world.terminate()?, 0);
+    Ok(())
+}
+
+#[test]
+fn an_answer_past_the_bound() -> Result<()> {
+    let huge = Misbehaviour { huge: Some(300_000), ..Misbehaviour::default() };
+    let upstream = Upstream::start(UpstreamOptions { misbehaviour: huge, ..UpstreamOptions::default() })?;
+    let world = world()
+        .app_url("http", upstream.url(), None)
+        .app_command("child", &child(&["--huge", "300000"])?)
+        .set(&["limits", "answer_bytes_max"], json!(100_000))
+        .start()?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    pin(&world, "http", "read")?;
+    let failed = client.call("http__echo", json!({"text": "x"}))?;
+    check_failed(&world, &failed, &json!("unknown"), "upstream.too_large", "larger than 100000 bytes")?;
+    pin(&world, "child", "read")?;
+    let failed = client.call("child__echo", json!({"text": "x"}))?;
+    let code = at(decision(&failed)?, "/reason_code").to_owned();
+    ensure!(["upstream.too_large", "upstream.child_ended"].contains(&code.as_str()), "{failed}");
+    assert_eq!(decision(&failed)?.get("executed"), Some(&json!("unknown")), "{failed}");
+    Ok(())
+}
+
+#[test]
+fn answers_that_are_no_answers() -> Result<()> {
+    let html = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
+    let page = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
+    let moved = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+    let no_json = ok("{\"jsonrpc\": \"2.0\", ");
+    let twice = ok(r#"{"jsonrpc":"2.0","id":0,"result":{"content":[]},"result":{"content":[],"isError":true}}"#);
+    let other_id = ok(r#"{"jsonrpc":"2.0","id":999999,"result":{"content":[]}}"#);
+    let cases = [
+        ("upstream.garbage", html.to_owned()),
+        ("upstream.garbage", page.to_owned()),
+        ("upstream.redirect", moved.to_owned()),
+        ("upstream.garbage", no_json),
+        ("upstream.garbage", twice),
+        ("upstream.garbage", other_id),
+        (
+            "upstream.broke_off",
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{".into(),
+        ),
+        ("upstream.broke_off", "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: nothing\n\n".into()),
+        ("upstream.broke_off", String::new()),
+    ];
+    let servers: Vec<Handmade> = cases
+        .iter()
+        .map(|(_, said)| {
+            let said = said.clone();
+            Handmade::with_echo(move |_| (!said.is_empty()).then(|| said.clone()))
+        })
+        .collect::<Result<_>>()?;
+    let apps: Vec<String> = (0..cases.len()).map(|number| format!("liar-{number}")).collect();
+    let builder = apps.iter().zip(&servers).fold(world(), |world, (app, server)| world.app_url(app, &server.url, None));
+    let world = builder.start()?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    for (app, (code, said)) in apps.iter().zip(&cases) {
+        pin(&world, app, "read")?;
+        let failed = client.call(&format!("{app}__echo"), json!({"text": "x"}))?;
+        check_failed(&world, &failed, &json!("unknown"), code, "").with_context(|| format!("after `{said}`"))?;
+        assert!(!failed.to_string().contains("<html>"), "{failed}");
+    }
+    Ok(())
+}
+
+#[test]
+fn apps_that_cannot_be_asked_do_not_break_the_list_of_the_others() -> Result<()> {
+    let upstream = upstream()?;
+    let liar = Handmade::start(|_| Some("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html>".to_owned()))?;
+    let sleeper = ["sleep".to_owned(), "1000".to_owned()];
+    let world = world()
+        .app_url("remote", upstream.url(), None)
+        .app_url("dead", &nobodys_url()?, None)
+        .app_url("liar", &liar.url, None)
+        .app_command("hangs", &sleeper)
+        .app_command("ends", &["true".to_owned()])
+        .set(&["limits", "connect_seconds_max"], json!(1))
+        .start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let names: Vec<String> = ["echo", "payload", "slow", "fail", "count"].map(|tool| format!("remote__{tool}")).into();
+    assert_eq!(client.tool_names()?, names);
+    assert_eq!(client.call_text("remote__echo", json!({"text": "x"}))?, "x");
+    let said: Value = serde_json::from_str(&world.run_well(&["tools", "--json"])?)?;
+    let apps = said.get("apps").and_then(Value::as_array).context("no apps")?;
+    let error_of = |name: &str| apps.iter().find(|app| at(app, "/app") == name).map(|app| at(app, "/error").to_owned());
+    assert_eq!(error_of("remote").as_deref(), Some(""));
+    for (app, part) in [("dead", "nothing answers at"), ("liar", "neither JSON"), ("hangs", "within 1 s"), ("ends", "")]
+    {
+        let error = error_of(app).unwrap_or_default();
+        assert!(!error.is_empty() && error.contains(part), "{app}: {error}");
+    }
+    for app in ["dead", "liar", "hangs", "ends"] {
+        let refused = client.call(&format!("{app}__echo"), json!({}))?;
+        let decision = decision(&refused)?;
+        assert_eq!(decision.get("executed"), Some(&json!(false)), "{refused}");
+        assert_eq!(
+            (at(decision, "/decision"), at(decision, "/reason_code")),
+            ("defer", "guard:tool-unknown"),
+            "{refused}"
+        );
+        assert!(text(&refused).contains("could not be asked what it offers"), "{refused}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stop_lets_calls_finish_and_leaves_no_process() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("calls").display().to_string();
+    let mut world = world()
+        .app_command("child", &child(&["--log", &log])?)
+        .app_command("stubborn", &["sh".to_owned(), "-c".to_owned(), STUBBORN.to_owned()])
+        .start()?;
+    pin(&world, "child", "write")?;
+    let children = || children_of(world.process_id());
+    until("both children run", || Ok(children()?.len() == 2))?;
+    let children = children()?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let call = thread::spawn(move || client.call("child__slow", json!({"ms": 700, "tag": "slow"})));
+    until("the call has arrived", || Ok(std::fs::read_to_string(&log).is_ok_and(|log| log.contains("slow"))))?;
+    assert_eq!(world.terminate()?, 0);
+    let answer = call.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
+    assert_eq!(text(&answer), "waited 700 ms");
+    let last = last_intent(&world)?;
+    assert_eq!(last.outcome().map(|outcome| outcome.effect.as_str()), Some("executed"));
+    until("no child is left", || Ok(!children.iter().any(|child| lives(*child))))
+}
+
+/// A program that does not end when it is asked to.
+const STUBBORN: &str = "trap '' TERM; while :; do read -r line || sleep 1; done";
+
+#[test]
+fn a_killed_gateway_leaves_no_child() -> Result<()> {
+    let mut world = world().app_command("child", &child(&[])?).start()?;
+    pin(&world, "child", "read")?;
+    let children = children_of(world.process_id())?;
+    assert_eq!(children.len(), 1);
+    world.kill()?;
+    until("no child is left", || Ok(!children.iter().any(|child| lives(*child))))
+}
+
+#[test]
+fn a_session_that_the_app_forgot_is_opened_anew() -> Result<()> {
+    let options = || UpstreamOptions { era: testkit::Era::Legacy, ..UpstreamOptions::default() };
+    let first = Upstream::start(options())?;
+    let address = first.address();
+    let world = world_with(&first)?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    assert_eq!(client.call_text("remote__echo", json!({"text": "x"}))?, "x");
+    drop(first);
+    let again = program_at(&address.to_string())?;
+    until("the app is called again", || {
+        let result = client.call("remote__echo", json!({"text": "x"}))?;
+        Ok(result.get("isError") != Some(&json!(true)))
+    })?;
+    drop(again);
+    Ok(())
+}
+
+/// The upstream as a process at a given address; killed when dropped.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+fn program_at(address: &str) -> Result<Running> {
+    let program = testkit::program("testkit-upstream")?;
+    let mut command = std::process::Command::new(program);
+    let command = command.args(["--era", "legacy", "--listen", address]).stdout(std::process::Stdio::null());
+    Ok(Running(command.spawn()?))
+}
+
+fn check_failed(world: &World, failed: &Value, executed: &Value, code: &str, said: &str) -> Result<()> {
+    let structure = decision(failed)?;
+    ensure!(structure.get("executed") == Some(executed), "{failed}");
+    ensure!(at(structure, "/reason_code") == code, "{failed}");
+    ensure!(at(structure, "/blame") == "upstream" && at(structure, "/decision") == "failed", "{failed}");
+    ensure!(text(failed).contains(said), "{failed}");
+    let last = last_intent(world)?;
+    ensure!(text(failed).contains(last.call.as_str()), "{failed}");
+    let outcome = last.outcome().context("no outcome")?;
+    let effect = if executed == &json!(false) { "not_executed" } else { "unknown" };
+    ensure!((outcome.effect.as_str(), outcome.status.as_str()) == (effect, "failed"), "{outcome:?}");
+    ensure!(outcome.code.as_deref() == Some(code), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn what_a_tool_says_of_itself_is_passed_on() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let mut client: McpClient = world.client("ana-desktop", "ana")?;
+    let failed = client.call("remote__fail", json!({}))?;
+    assert_eq!((text(&failed), failed.get("isError")), ("this tool always fails", Some(&json!(true))));
+    let outcome = last_intent(&world)?.outcome().context("no outcome")?;
+    assert_eq!((outcome.effect.as_str(), outcome.status.as_str()), ("executed", "tool_error"));
+    Ok(())
+}
