@@ -143,6 +143,9 @@ pub struct ConnectArgs {
     /// Do not start a gateway when none runs
     #[arg(long)]
     pub no_start: bool,
+    /// Become the gateway, in a session of its own
+    #[arg(long, hide = true)]
+    pub become_gateway: bool,
 }
 
 /// `trace`

@@ -1,12 +1,200 @@
-//! `doctor`.
+//! `doctor`: what is wrong, and how to mend it. It mends nothing itself.
+
+mod apps;
+mod machine;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use model::{Blame, Fault};
+use broker::{Broker, Vault, VaultKey};
+use model::{Clock as _, Fault};
+use serde_json::json;
+use store::DataDir;
 
+use self::machine::Account;
+use super::place::Place;
 use crate::cli::Common;
+use crate::clock::{SystemClock, environment};
+use crate::config::Config;
+use crate::gateway::{compile, files};
+use crate::terminal::{Ink, Look, out};
 
-/// Not yet.
-pub async fn run(_common: &Common) -> Result<ExitCode, Fault> {
-    Err(Fault::new(Blame::Bug, "bug.not_yet", "not yet"))
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Check {
+    state: State,
+    what: String,
+    said: String,
+    mend: Option<String>,
+}
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    Doubtful,
+    Bad,
+}
+
+/// Looks at everything, prints the table, and says by its exit code whether all is in order.
+pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
+    let place = Place::of(&common.config, &Place::here());
+    let mut checks = Vec::new();
+    let config = configuration(&place, &mut checks);
+    checks.extend(machine::data(&place.data));
+    checks.push(machine::clock(SystemClock.now(), machine::last_record(&place.data.join(files::TRACE))));
+    checks.push(machine::disk(&place.data));
+    checks.push(machine::account(&Account::ours(&environment)));
+    if let Some(config) = config {
+        let holder = DataDir::holder(&config.data);
+        checks.push(gateway(&config, holder).await);
+        checks.push(machine::port(config.listen, holder.is_some()));
+        checks.push(connects(&config));
+        checks.extend(credentials(&config));
+        checks.extend(apps::look(common, config, holder.is_some()).await);
+    }
+    print(common, &checks);
+    let bad = checks.iter().any(|check| check.state == State::Bad);
+    Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+impl Check {
+    fn new(state: State, what: impl Into<String>, said: impl Into<String>, mend: Option<String>) -> Self {
+        Self { state, what: what.into(), said: said.into(), mend }
+    }
+
+    fn good(what: impl Into<String>, said: impl Into<String>) -> Self {
+        Self::new(State::Good, what, said, None)
+    }
+
+    fn doubtful(what: impl Into<String>, said: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(State::Doubtful, what, said, Some(mend.into()))
+    }
+
+    fn bad(what: impl Into<String>, said: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(State::Bad, what, said, Some(mend.into()))
+    }
+
+    fn of_fault(what: impl Into<String>, fault: &Fault) -> Self {
+        Self::new(State::Bad, what, fault.to_string(), fault.way_out().map(str::to_owned))
+    }
+}
+
+/// The configuration and the rules it names. None: nothing that needs them can be looked at.
+fn configuration(place: &Place, checks: &mut Vec<Check>) -> Option<Config> {
+    let config = match Config::load(&place.config, &environment) {
+        Ok(config) => config,
+        Err(problems) => {
+            let mend = "correct the file; `countersign check` looks again";
+            checks.push(Check::bad("configuration", problems.to_string(), mend));
+            return None;
+        }
+    };
+    let (people, agents, apps) =
+        (config.directory.humans.len(), config.directory.agents.len(), config.directory.apps.len());
+    let said = format!("{}: {people} people, {agents} agents, {apps} apps", place.config.display());
+    checks.push(Check::good("configuration", said));
+    match compile(&config) {
+        Ok(bundle) => {
+            let said = format!("{} rules, bundle {}", bundle.rules().len(), model::Rules::digest(&bundle).short());
+            checks.push(Check::good("rules", said));
+            Some(config)
+        }
+        Err(fault) => {
+            checks.push(Check::bad("rules", fault.to_string(), "correct the rules; `countersign check` looks again"));
+            None
+        }
+    }
+}
+
+async fn gateway(config: &Config, holder: Option<u32>) -> Check {
+    let Some(pid) = holder else {
+        let said = "none runs; `countersign serve` starts one, and so does a client that uses `countersign connect`";
+        return Check::good("gateway", said);
+    };
+    for socket in [files::CONTROL, files::CONNECT] {
+        let path = config.data.join(socket);
+        if let Err(error) = tokio::net::UnixStream::connect(&path).await {
+            let said =
+                format!("process {pid} holds the data directory, but `{}` does not answer: {error}", path.display());
+            return Check::bad("gateway", said, format!("wait if it has just been started; else end it: `kill {pid}`"));
+        }
+    }
+    Check::good("gateway", format!("runs as process {pid}, and its sockets answer"))
+}
+
+fn connects(config: &Config) -> Check {
+    match &config.connect {
+        Some(who) => Check::good("connect", format!("acts as agent {} for {}", who.agent, who.human)),
+        None => Check::doubtful(
+            "connect",
+            "the configuration does not say who `countersign connect` acts as",
+            "add `connect: {human: PERSON, agent: AGENT}` if clients use it",
+        ),
+    }
+}
+
+/// Whether each credential can be had, from where we stand.
+fn credentials(config: &Config) -> Vec<Check> {
+    if config.credentials.is_empty() {
+        return vec![Check::good("credentials", "no app needs one")];
+    }
+    let path = |name: &str| config.data.join(name);
+    // Looking must not make a key.
+    let key = match path(files::VAULT_KEY) {
+        file if file.exists() => VaultKey::load_or_create(&file),
+        _ => Ok(VaultKey::from_bytes([0; 32])),
+    };
+    let vault = match key.and_then(|key| Vault::open(&path(files::VAULT), key)) {
+        Ok(vault) => vault,
+        Err(fault) => return vec![Check::of_fault("vault", &fault)],
+    };
+    let broker = Broker::new(config.credentials.clone(), Arc::new(vault), Arc::new(environment));
+    let missing = broker.check();
+    if missing.is_empty() {
+        return vec![Check::good("credentials", format!("all {} can be had", config.credentials.len()))];
+    }
+    missing.iter().map(|(app, fault)| Check::of_fault(format!("credential of {app}"), fault)).collect()
+}
+
+fn print(common: &Common, checks: &[Check]) {
+    if common.json {
+        let rows: Vec<_> = checks
+            .iter()
+            .map(|check| json!({ "state": check.state.word(), "what": check.what, "said": check.said, "mend": check.mend }))
+            .collect();
+        out(json!({ "ok": !checks.iter().any(|check| check.state == State::Bad), "checks": rows }));
+        return;
+    }
+    let look = Look::stdout();
+    let widest = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or_default();
+    for check in checks {
+        let mut lines = check.said.lines();
+        out(format_args!("{} {:<widest$}  {}", check.state.sign(look), check.what, lines.next().unwrap_or_default()));
+        for line in lines {
+            out(format_args!("  {:<widest$}  {line}", ""));
+        }
+        if let Some(mend) = &check.mend {
+            out(format_args!("  {:<widest$}  {} {mend}", "", look.paint(Ink::Cyan, "mend:")));
+        }
+    }
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Doubtful => "doubtful",
+            Self::Bad => "bad",
+        }
+    }
+
+    fn sign(self, look: Look) -> String {
+        let (sign, plain, ink) = match self {
+            Self::Good => ("✓", "+", Ink::Green),
+            Self::Doubtful => ("!", "!", Ink::Yellow),
+            Self::Bad => ("✗", "x", Ink::Red),
+        };
+        look.paint(ink, if look.signs { sign } else { plain })
+    }
 }

@@ -1,12 +1,283 @@
 //! `init`.
 
+use std::io::IsTerminal as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use model::{Blame, Fault};
+use broker::VaultKey;
+use model::{AgentId, AppId, Blame, Fault, HumanId, Secret};
+use serde_json::{Value, json};
 
+use super::backup::{Backup, backup_file};
+use super::clients::{Client, Gatewayed, Plan, Surroundings, Written, configuration, find};
+use super::files::Changes;
+use super::place::{DATA, Place};
+use super::shown;
 use crate::cli::{Common, InitArgs};
+use crate::clock::{environment, operator};
+use crate::config::{Config, DEFAULT_PORT};
+use crate::gateway::{Gateway, bad_file, files};
+use crate::operations::{Operation, perform};
+use crate::terminal::{Ink, Look, confirm, out, say};
 
-/// Not yet.
-pub async fn run(_common: &Common, _args: &InitArgs) -> Result<ExitCode, Fault> {
-    Err(Fault::new(Blame::Bug, "bug.not_yet", "not yet"))
+/// Who the agents work for, and where everything will stand.
+struct Settled {
+    place: Place,
+    human: HumanId,
+    agent: AgentId,
+    port: u16,
 }
+
+/// Moves the servers of the clients behind the gateway, shows what they offer, and pins it on yes.
+pub async fn run(common: &Common, args: &InitArgs) -> Result<ExitCode, Fault> {
+    let home = environment("HOME").map(PathBuf::from).ok_or_else(|| {
+        Fault::new(Blame::Operator, "operator.no_home", "the environment has no `HOME`, where clients keep their files")
+    })?;
+    let here = Place::here();
+    let around = Surroundings { home: &home, here: &here, macos: cfg!(target_os = "macos"), environment: &environment };
+    let place = Place::of(&common.config, &here);
+    if !args.dry_run {
+        untouched(&place)?;
+    }
+    let plan = planned(&around, args, &place)?;
+    let settled = settle(args, place, &plan)?;
+    if !common.json {
+        show(&plan, &settled);
+    }
+    if args.dry_run {
+        if common.json {
+            out(json_of(&plan, &settled));
+        }
+        say("nothing was changed: this was a dry run");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !agreed(args.yes, "Move these servers behind the gateway?")? {
+        say("nothing was changed");
+        return Ok(ExitCode::from(1));
+    }
+    let gateway = move_in(&plan, &settled).await?;
+    say(format_args!(
+        "done: {} apps stand behind the gateway ({}); `countersign leave` undoes it",
+        plan.apps.len(),
+        settled.place.config.display()
+    ));
+    let pinned = review(common, args, &plan, &gateway).await;
+    gateway.hub.stop().await;
+    gateway.engine.close();
+    if common.json {
+        out(json_of(&plan, &settled));
+    }
+    say("restart your clients: each starts the gateway when it needs it, or run `countersign serve`");
+    Ok(if pinned? { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Yes from the command line or from a person. Error: there is nobody to ask.
+pub(super) fn agreed(yes: bool, question: &str) -> Result<bool, Fault> {
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Fault::new(Blame::Operator, "operator.nobody_to_ask", "there is no terminal to ask on")
+            .hint("`--yes` does it without asking"));
+    }
+    Ok(confirm(question))
+}
+
+/// Nothing of an earlier `init` may be lost.
+fn untouched(place: &Place) -> Result<(), Fault> {
+    if place.config.exists() {
+        let said = format!("`{}` is there already, and it is not overwritten", place.config.display());
+        return Err(Fault::new(Blame::Operator, "operator.config_exists", said)
+            .hint("`countersign leave` first and rename it, or name another with `--config FILE`"));
+    }
+    if backup_file(&place.data).exists() {
+        let said = format!("`{}` holds what an earlier `init` changed", place.data.display());
+        return Err(
+            Fault::new(Blame::Operator, "operator.backup_exists", said).hint("`countersign leave` puts it back first")
+        );
+    }
+    Ok(())
+}
+
+fn planned(around: &Surroundings<'_>, args: &InitArgs, place: &Place) -> Result<Plan, Fault> {
+    let found = find(around, &args.client, args.only);
+    if found.is_empty() {
+        let said = "no configuration of an MCP client was found";
+        return Err(Fault::new(Blame::Operator, "operator.no_client", said)
+            .hint("name one with `--client FILE`; Claude Desktop, Claude Code, VS Code and Cursor are looked for"));
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| crate::gateway::operator("operator.program", "our own program cannot be found", error))?;
+    let plan = Plan::of(&found, around, &Gatewayed { program, config: place.config.clone() })?;
+    if plan.apps.is_empty() {
+        show_left(&plan);
+        let looked: Vec<String> = found.iter().map(|file| format!("`{}`", file.path.display())).collect();
+        let said = format!("there is no server to move in {}", looked.join(", "));
+        return Err(Fault::new(Blame::Operator, "operator.no_server", said)
+            .hint("add servers to a client first, or name another file with `--client FILE`"));
+    }
+    Ok(plan)
+}
+
+fn settle(args: &InitArgs, place: Place, plan: &Plan) -> Result<Settled, Fault> {
+    let name = args.human.clone().or_else(|| environment("USER").filter(|name| !name.is_empty()));
+    let name = name.unwrap_or_else(|| "me".to_owned());
+    let wrong = |error: model::IdError| {
+        Fault::new(Blame::Operator, "operator.human", error.to_string()).hint("`--human PERSON` names the person")
+    };
+    let human = HumanId::parse(&name).map_err(wrong)?;
+    let mut clients: Vec<Client> = plan.files.iter().map(|file| file.client).collect();
+    clients.sort_unstable();
+    clients.dedup();
+    let tail = match clients.as_slice() {
+        [client] => client.as_str(),
+        _ => "agents",
+    };
+    let agent = AgentId::parse(&format!("{human}-{tail}")).map_err(wrong)?;
+    Ok(Settled { place, human, agent, port: free_port() })
+}
+
+/// The usual port, or one behind it that nobody listens on.
+fn free_port() -> u16 {
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (DEFAULT_PORT..DEFAULT_PORT + 20).find(free).unwrap_or(DEFAULT_PORT)
+}
+
+/// Does it, or undoes whatever was done of it.
+async fn move_in(plan: &Plan, settled: &Settled) -> Result<Arc<Gateway>, Fault> {
+    let mut changes = Changes::default();
+    let done = moving(plan, settled, &mut changes).await;
+    if done.is_err() {
+        for problem in changes.undo() {
+            say(problem);
+        }
+    }
+    done
+}
+
+async fn moving(plan: &Plan, settled: &Settled, changes: &mut Changes) -> Result<Arc<Gateway>, Fault> {
+    let written = Written { human: &settled.human, agent: &settled.agent, port: settled.port, data: DATA };
+    let path = &settled.place.config;
+    changes.create(path, configuration(plan, &written).as_bytes(), 0o600)?;
+    let config = Config::load(path, &environment).map_err(bad_file)?;
+    let listen = config.listen;
+    let gateway = Arc::new(Gateway::open(config, listen).await?);
+    let mut stored = Vec::new();
+    let done = replace(plan, settled, &gateway, changes, &mut stored).await;
+    if let Err(fault) = done {
+        for name in stored {
+            let _ = perform(&gateway, Operation::VaultRemove { name }, &operator()).await;
+        }
+        gateway.hub.stop().await;
+        gateway.engine.close();
+        return Err(fault);
+    }
+    Ok(gateway)
+}
+
+/// Secrets first, then the backup, then the files: at no moment is something gone that is not kept elsewhere.
+async fn replace(
+    plan: &Plan,
+    settled: &Settled,
+    gateway: &Arc<Gateway>,
+    changes: &mut Changes,
+    stored: &mut Vec<String>,
+) -> Result<(), Fault> {
+    for (app, secret) in plan.secrets() {
+        let (name, value) = (app.to_string(), secret.expose().clone());
+        perform(gateway, Operation::VaultSet { name: name.clone(), value }, &operator()).await?;
+        stored.push(name);
+    }
+    let key = VaultKey::load_or_create(&settled.place.data.join(files::VAULT_KEY))?;
+    changes.create(&backup_file(&settled.place.data), &Backup::of(plan).sealed(&key)?, 0o600)?;
+    for file in &plan.files {
+        changes.replace(&file.path, &file.before, &file.after, file.mode)?;
+    }
+    Ok(())
+}
+
+/// What the servers offer, and a person's yes to it. False: not everything was pinned.
+async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gateway>) -> Result<bool, Fault> {
+    say("starting the servers once, to see what they offer …");
+    let said = perform(gateway, Operation::Tools { app: None, refresh: false }, &operator()).await?;
+    if !common.json {
+        super::tools::table(&said);
+    }
+    let offers = |app: &AppId| {
+        let of_app = |entry: &&Value| entry.get("app").and_then(Value::as_str) == Some(app.as_str());
+        let entry = said.get("apps").and_then(Value::as_array).into_iter().flatten().find(of_app);
+        entry.and_then(|entry| entry.get("tools")).and_then(Value::as_array).map_or(0, Vec::len)
+    };
+    let (ready, silent): (Vec<&AppId>, Vec<&AppId>) =
+        plan.apps.iter().map(|app| &app.id).partition(|app| offers(app) > 0);
+    for app in &silent {
+        say(format_args!(
+            "`{app}` offered nothing: mend it (`countersign doctor`), then `countersign tools pin {app}`"
+        ));
+    }
+    let count: usize = ready.iter().map(|app| offers(app)).sum();
+    if ready.is_empty() || !agreed(args.yes, &format!("Say yes to these {count} tools, as they are now?"))? {
+        say("no tool was pinned: `countersign tools pin` does it later");
+        return Ok(false);
+    }
+    for app in ready {
+        let pin = Operation::Pin { app: Some(app.clone()), tool: None, class: None };
+        perform(gateway, pin, &operator()).await?;
+    }
+    say(format_args!("pinned {count} tools as they are now; a tool that changes waits for another yes"));
+    Ok(silent.is_empty())
+}
+
+fn show(plan: &Plan, settled: &Settled) {
+    let look = Look::stdout();
+    let secrets: Vec<&str> = plan.secrets().map(|(_, secret)| Secret::expose(secret).as_str()).collect();
+    for file in &plan.files {
+        let title = format!("{}: {}", file.client.title(), file.path.display());
+        out(look.paint(Ink::Bold, title));
+        for line in shown::diff(look, &file.before, &file.after, &secrets) {
+            out(line);
+        }
+        out("");
+    }
+    out(format_args!("{} would hold:", settled.place.config.display()));
+    for app in &plan.apps {
+        let secret = plan.secrets().any(|(with, _)| *with == app.id);
+        out(format_args!("  app {:<32} {}", app.id, if secret { "its secret moves into the vault" } else { "" })
+            .to_string()
+            .trim_end());
+    }
+    out(format_args!("  agent {} for {}, listening on port {}", settled.agent, settled.human, settled.port));
+    show_left(plan);
+}
+
+fn show_left(plan: &Plan) {
+    for left in &plan.left {
+        let server = left.server.as_ref().map(|server| format!(" `{server}`")).unwrap_or_default();
+        out(format_args!("left alone:{server} in {}: {}", left.file.display(), left.why));
+    }
+}
+
+fn json_of(plan: &Plan, settled: &Settled) -> Value {
+    let path = |path: &Path| path.display().to_string();
+    json!({
+        "config": path(&settled.place.config),
+        "human": settled.human,
+        "agent": settled.agent,
+        "port": settled.port,
+        "files": plan.files.iter().map(|file| json!({
+            "client": file.client.as_str(),
+            "file": path(&file.path),
+            "servers": file.entries.iter().map(|entry| json!({ "place": entry.place, "app": entry.app })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "apps": plan.apps.iter().map(|app| &app.id).collect::<Vec<_>>(),
+        "secrets": plan.secrets().map(|(app, _)| app).collect::<Vec<_>>(),
+        "left": plan.left.iter().map(|left| json!({
+            "file": path(&left.file), "server": left.server, "why": left.why,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;

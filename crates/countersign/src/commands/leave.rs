@@ -2,11 +2,159 @@
 
 use std::process::ExitCode;
 
+use broker::VaultKey;
 use model::{Blame, Fault};
+use serde_json::json;
+use store::DataDir;
 
+use super::backup::{Backup, Restoration, SavedFile, backup_file, used_backup_file};
+use super::files::{Changes, private_folder};
+use super::init::agreed;
+use super::place::Place;
+use super::shown;
 use crate::cli::{Common, LeaveArgs};
+use crate::gateway::files;
+use crate::terminal::{Ink, Look, out, say};
 
-/// Not yet.
-pub async fn run(_common: &Common, _args: &LeaveArgs) -> Result<ExitCode, Fault> {
-    Err(Fault::new(Blame::Bug, "bug.not_yet", "not yet"))
+/// Restores the clients' own configurations.
+pub async fn run(common: &Common, args: &LeaveArgs) -> Result<ExitCode, Fault> {
+    let place = Place::of(&common.config, &Place::here());
+    let Some(backup) = open(&place)? else {
+        say("the clients have their own configurations already");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let plan = plan(&backup)?;
+    if !common.json {
+        show(&backup, &plan);
+    }
+    if plan.iter().any(|(_, what)| what.changes()) && !agreed(args.yes, "Put this back?")? {
+        say("nothing was changed");
+        return Ok(ExitCode::from(1));
+    }
+    let whole = restore(&place, &plan)?;
+    if common.json {
+        let said = plan.iter().map(|(file, what)| json!({ "file": file.path, "done": what.word() }));
+        out(json!({ "files": said.collect::<Vec<_>>() }));
+    }
+    if !whole {
+        say("a file cannot be put back as it is now: mend it and run `countersign leave` again");
+        return Ok(ExitCode::from(1));
+    }
+    say("the clients have their own configurations again; restart them");
+    say(format_args!(
+        "`{}` and `{}` stay, with the trace and the vault: remove them when nobody asks for them any more",
+        place.config.display(),
+        place.data.display()
+    ));
+    if let Some(pid) = DataDir::holder(&place.data) {
+        say(format_args!("the gateway still runs (process {pid}): `kill {pid}` ends it in order"));
+    }
+    Ok(ExitCode::SUCCESS)
 }
+
+/// The backup; none where it was used already.
+pub(super) fn open(place: &Place) -> Result<Option<Backup>, Fault> {
+    let path = backup_file(&place.data);
+    let sealed = match std::fs::read(&path) {
+        Ok(sealed) => sealed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if used_backup_file(&place.data).exists() {
+                return Ok(None);
+            }
+            let said = format!("there is no backup at `{}`", path.display());
+            return Err(Fault::new(Blame::Operator, "operator.no_backup", said)
+                .hint("`--config FILE` names the configuration that `countersign init` wrote"));
+        }
+        Err(error) => {
+            let said = format!("the backup `{}` cannot be read: {error}", path.display());
+            return Err(Fault::new(Blame::Operator, "operator.no_backup", said).because(error));
+        }
+    };
+    let key = place.data.join(files::VAULT_KEY);
+    if !key.exists() {
+        let said = format!("the key that opens the backup is missing: `{}`", key.display());
+        return Err(Fault::new(Blame::Operator, "operator.no_key", said).hint("restore it from your own backups"));
+    }
+    Backup::unsealed(&VaultKey::load_or_create(&key)?, &sealed).map(Some)
+}
+
+pub(super) fn plan(backup: &Backup) -> Result<Vec<(&SavedFile, Restoration)>, Fault> {
+    backup.files.iter().map(|file| Ok((file, file.restoration()?))).collect()
+}
+
+/// Puts everything back, or nothing. False: a file is stuck, and the backup stays for it.
+pub(super) fn restore(place: &Place, plan: &[(&SavedFile, Restoration)]) -> Result<bool, Fault> {
+    let mut changes = Changes::default();
+    for (file, what) in plan {
+        let done = match what {
+            Restoration::Nothing | Restoration::Stuck(_) => Ok(()),
+            Restoration::Whole { before, after } | Restoration::Edited { before, after, .. } => {
+                changes.replace(&file.path, before, after, file.mode)
+            }
+            Restoration::Gone { after } => {
+                let _ = file.path.parent().map(private_folder);
+                changes.create(&file.path, after, file.mode)
+            }
+        };
+        if let Err(fault) = done {
+            for problem in changes.undo() {
+                say(problem);
+            }
+            return Err(fault);
+        }
+    }
+    if plan.iter().any(|(_, what)| matches!(what, Restoration::Stuck(_))) {
+        return Ok(false);
+    }
+    let (from, to) = (backup_file(&place.data), used_backup_file(&place.data));
+    std::fs::rename(from, to)
+        .map_err(|error| crate::gateway::operator("operator.backup", "the used backup cannot be put aside", error))?;
+    Ok(true)
+}
+
+fn show(backup: &Backup, plan: &[(&SavedFile, Restoration)]) {
+    let look = Look::stdout();
+    let covered: Vec<&str> = backup.secrets.iter().map(String::as_str).collect();
+    for (file, what) in plan {
+        out(format_args!("{}: {}", look.paint(Ink::Bold, file.path.display()), what.sentence()));
+        if let Restoration::Whole { before, after } | Restoration::Edited { before, after, .. } = what {
+            for line in shown::diff(look, before, after, &covered) {
+                out(line);
+            }
+        }
+        if let Restoration::Edited { left, .. } = what {
+            for entry in left {
+                out(format_args!("  `{entry}` is not ours any more and stays as it is"));
+            }
+        }
+    }
+}
+
+impl Restoration {
+    pub(super) fn changes(&self) -> bool {
+        matches!(self, Self::Whole { .. } | Self::Edited { .. } | Self::Gone { .. })
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Whole { .. } => "whole",
+            Self::Edited { .. } => "edited",
+            Self::Gone { .. } => "made",
+            Self::Stuck(_) => "stuck",
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::Nothing => "nothing of ours is in it".to_owned(),
+            Self::Whole { .. } => "as it was before `init`, byte for byte".to_owned(),
+            Self::Edited { .. } => "edited since `init`: only our entries are taken out".to_owned(),
+            Self::Gone { .. } => "it is gone, and is made again as it was before `init`".to_owned(),
+            Self::Stuck(why) => format!("it cannot be read: {why}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,17 @@
 //! What each command does. A new command is one arm here and one file beside it.
 
+mod backup;
+mod clients;
 mod connect;
 mod demo;
 mod doctor;
+mod files;
 mod init;
 mod leave;
+mod place;
 mod policy;
 mod serve;
+mod shown;
 mod standing;
 mod token;
 mod tools;

@@ -54,7 +54,7 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
 }
 
 /// Tool → class → why.
-fn table(said: &Value) {
+pub(super) fn table(said: &Value) {
     let look = Look::stdout();
     for app in said.get("apps").and_then(Value::as_array).into_iter().flatten() {
         let name = text(app, "app");

@@ -1,0 +1,190 @@
+//! The clients' configurations as they were before `init`, sealed under the vault's key, and the way back.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use broker::{VaultKey, seal, unseal};
+use json::Document;
+use model::{Blame, Digest, Fault};
+use serde::{Deserialize, Serialize};
+
+use super::clients::Client;
+use super::clients::{ClientFile, Plan, blank, entries, is_ours, place_of};
+
+/// Everything `leave` needs.
+#[derive(Serialize, Deserialize)]
+pub struct Backup {
+    version: u32,
+    /// The files, in the order they were changed.
+    pub files: Vec<SavedFile>,
+    /// The secrets in them, so that they can be covered when changes are shown.
+    pub secrets: Vec<String>,
+}
+
+/// One file as it was.
+#[derive(Serialize, Deserialize)]
+pub struct SavedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its mode.
+    pub mode: u32,
+    client: String,
+    content: String,
+    after: Digest,
+    entries: Vec<SavedEntry>,
+}
+
+/// One entry as it was.
+#[derive(Serialize, Deserialize)]
+struct SavedEntry {
+    place: Vec<String>,
+    app: String,
+    content: String,
+}
+
+/// What leaving does to one file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Restoration {
+    /// It is as it was before `init`.
+    Nothing,
+    /// It is as `init` left it: every byte is put back.
+    Whole { before: Vec<u8>, after: Vec<u8> },
+    /// It was edited since: our entries are taken out, the rest stays.
+    Edited { before: Vec<u8>, after: Vec<u8>, left: Vec<String> },
+    /// It is gone: it is made again.
+    Gone { after: Vec<u8> },
+    /// It cannot be read any more.
+    Stuck(String),
+}
+
+impl Backup {
+    /// What the plan is about to change.
+    pub fn of(plan: &Plan) -> Self {
+        let files = plan.files.iter().map(|file| SavedFile {
+            path: file.path.clone(),
+            mode: file.mode,
+            client: file.client.as_str().to_owned(),
+            content: STANDARD.encode(&file.before),
+            after: digest(&file.after),
+            entries: file
+                .entries
+                .iter()
+                .map(|entry| SavedEntry {
+                    place: entry.place.clone(),
+                    app: entry.app.to_string(),
+                    content: STANDARD.encode(&entry.before),
+                })
+                .collect(),
+        });
+        let secrets = plan.secrets().map(|(_, secret)| secret.expose().clone()).collect();
+        Self { version: VERSION, files: files.collect(), secrets }
+    }
+
+    /// The sealed bytes.
+    pub fn sealed(&self, key: &VaultKey) -> Result<Vec<u8>, Fault> {
+        let plain = serde_json::to_vec(self)
+            .map_err(|error| Fault::new(Blame::Bug, "bug.backup", "the backup could not be written").because(error))?;
+        seal(key, PURPOSE, &plain)
+    }
+
+    /// What was sealed. Error: another key, or not a bit as it was.
+    pub fn unsealed(key: &VaultKey, sealed: &[u8]) -> Result<Self, Fault> {
+        let plain = unseal(key, PURPOSE, sealed)?;
+        let damaged = || Fault::new(Blame::Operator, "operator.backup", "the backup is of another version");
+        let backup: Self = serde_json::from_slice(&plain).map_err(|error| damaged().because(error))?;
+        if backup.version == VERSION { Ok(backup) } else { Err(damaged()) }
+    }
+}
+
+impl SavedFile {
+    /// What leaving would do to the file as it is now. Error: it cannot be read.
+    pub fn restoration(&self) -> Result<Restoration, Fault> {
+        let now = match std::fs::read(&self.path) {
+            Ok(now) => now,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Restoration::Gone { after: decoded(&self.content)? });
+            }
+            Err(error) => {
+                let said = format!("`{}` cannot be read: {error}", self.path.display());
+                return Err(Fault::new(Blame::Operator, "operator.client_file", said).because(error));
+            }
+        };
+        let original = decoded(&self.content)?;
+        if now == original {
+            return Ok(Restoration::Nothing);
+        }
+        if digest(&now) == self.after {
+            return Ok(Restoration::Whole { before: now, after: original });
+        }
+        self.edited(now)
+    }
+
+    /// Each entry of ours goes, and what stood in its place comes back; every other byte stays.
+    fn edited(&self, now: Vec<u8>) -> Result<Restoration, Fault> {
+        let strict = blank(&now);
+        let document = match Document::parse(&strict) {
+            Ok(document) => document,
+            Err(error) => return Ok(Restoration::Stuck(error.to_string())),
+        };
+        let (mut edits, mut left) = (Vec::new(), Vec::new());
+        for entry in &self.entries {
+            let same_place = place_of(&document, &entry.place).filter(|value| is_ours(*value).is_some());
+            let moved = || self.elsewhere(&document, &entry.app, &edits);
+            match same_place.or_else(moved) {
+                Some(value) => edits.push((value.span(), decoded(&entry.content)?)),
+                None => left.push(entry.place.join(".")),
+            }
+        }
+        edits.sort_by_key(|(span, _)| span.start);
+        let edits: Vec<_> = edits.iter().map(|(span, content)| (span.clone(), content.as_slice())).collect();
+        let after = json::splice(&now, &edits);
+        drop(document);
+        drop(strict);
+        if after == now { Ok(Restoration::Nothing) } else { Ok(Restoration::Edited { before: now, after, left }) }
+    }
+
+    /// An entry of ours under another name, where somebody renamed it.
+    fn elsewhere<'d, 'a>(
+        &self,
+        document: &'d Document<'a>,
+        app: &str,
+        taken: &[(std::ops::Range<usize>, Vec<u8>)],
+    ) -> Option<json::Value<'d, 'a>> {
+        let client = [Client::ClaudeDesktop, Client::ClaudeCode, Client::VsCode, Client::Cursor]
+            .into_iter()
+            .find(|client| client.as_str() == self.client)
+            .unwrap_or(Client::Other);
+        let file = ClientFile { client, path: self.path.clone(), project: None };
+        let known = |place: &[String]| self.entries.iter().any(|entry| entry.place == place);
+        entries(document, &file)
+            .into_iter()
+            .filter(|entry| !known(&entry.place) && is_ours(entry.value).as_deref() == Some(app))
+            .map(|entry| entry.value)
+            .find(|value| !taken.iter().any(|(span, _)| *span == value.span()))
+    }
+}
+
+/// Where the backup is.
+pub fn backup_file(data: &Path) -> PathBuf {
+    data.join("backup.sealed")
+}
+
+/// Where the backup is after `leave`.
+pub fn used_backup_file(data: &Path) -> PathBuf {
+    data.join("backup.used.sealed")
+}
+
+fn digest(bytes: &[u8]) -> Digest {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    Digest::new(<[u8; 32]>::try_from(digest.as_ref()).unwrap_or_default())
+}
+
+fn decoded(text: &str) -> Result<Vec<u8>, Fault> {
+    STANDARD
+        .decode(text)
+        .map_err(|error| Fault::new(Blame::Operator, "operator.backup", "the backup is damaged").because(error))
+}
+
+const VERSION: u32 = 1;
+const PURPOSE: &str = "init-backup";

@@ -1,0 +1,179 @@
+//! The machine below: data directory, clock, disk, port, account.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::UnixMicros;
+use store::SqliteReader;
+use trace::{LogReader as _, Query};
+
+use super::Check;
+use crate::gateway::files;
+
+/// The account we run as.
+pub(super) struct Account {
+    /// Its id.
+    pub(super) uid: u32,
+    /// Its name.
+    pub(super) name: String,
+    /// Its shell; none where it is not known.
+    pub(super) shell: Option<PathBuf>,
+}
+
+impl Account {
+    /// Ours.
+    pub(super) fn ours(environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let uid = rustix::process::getuid().as_raw();
+        let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        Self::find(&accounts, uid, environment("SHELL"))
+    }
+
+    /// The account with this id in the lines of `/etc/passwd`.
+    pub(super) fn find(accounts: &str, uid: u32, shell: Option<String>) -> Self {
+        let line = accounts
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find(|fields| fields.get(2).and_then(|field| field.parse().ok()) == Some(uid));
+        let field = |at: usize| line.as_ref().and_then(|fields| fields.get(at)).map(|field| (*field).to_owned());
+        Self {
+            uid,
+            name: field(0).unwrap_or_else(|| format!("uid {uid}")),
+            shell: field(6).or(shell).filter(|shell| !shell.is_empty()).map(PathBuf::from),
+        }
+    }
+}
+
+/// The directory and the files in it that only their owner may read.
+pub(super) fn data(data: &Path) -> Vec<Check> {
+    let Ok(about) = std::fs::metadata(data) else {
+        let said = format!("`{}` is not there yet: the first start makes it", data.display());
+        return vec![Check::good("data directory", said)];
+    };
+    let uid = rustix::process::getuid().as_raw();
+    let mut checks = Vec::new();
+    if let Some(check) = only_owner("data directory", data, &about, uid, 0o700) {
+        checks.push(check);
+    }
+    let private = [files::TRACE, files::TOKEN_KEY, files::VAULT, files::VAULT_KEY, files::CONTROL, files::CONNECT];
+    for name in private.into_iter().chain(["backup.sealed", "gateway.log"]) {
+        let path = data.join(name);
+        if let Ok(about) = std::fs::metadata(&path) {
+            checks.extend(only_owner(name, &path, &about, uid, 0o600));
+        }
+    }
+    if checks.is_empty() {
+        checks.push(Check::good("data directory", format!("`{}` and its keys are open to you only", data.display())));
+    }
+    checks
+}
+
+fn only_owner(what: &str, path: &Path, about: &std::fs::Metadata, uid: u32, wanted: u32) -> Option<Check> {
+    let path = path.display();
+    if about.uid() != uid {
+        let said = format!("`{path}` belongs to uid {}, and this is uid {uid}", about.uid());
+        return Some(Check::bad(what, said, "run `countersign` as the user who owns it"));
+    }
+    // SQLite makes its file with the mode of the process; the folder keeps others away from it.
+    let open = if what == files::TRACE { about.mode() & 0o022 } else { about.mode() & 0o077 };
+    (open != 0).then(|| {
+        let said = format!("`{path}` is open to other users (mode {:o})", about.mode() & 0o777);
+        Check::bad(what, said, format!("chmod {wanted:o} {path}"))
+    })
+}
+
+/// When the last record was made.
+pub(super) fn last_record(trace: &Path) -> Option<UnixMicros> {
+    if !trace.exists() {
+        return None;
+    }
+    let last = SqliteReader::open(trace).ok()?.find(&Query { limit: 1, ..Query::default() }).ok()?;
+    last.first().map(|entry| entry.at)
+}
+
+/// Tokens and records depend on it.
+pub(super) fn clock(now: UnixMicros, last: Option<UnixMicros>) -> Check {
+    let mend = "set the clock, for example with `timedatectl set-ntp true`";
+    if now.0 < YEAR_2025 {
+        return Check::bad("clock", "it stands before 2025: tokens would be refused", mend);
+    }
+    let behind = last.map_or(0, |last| last.since(now)) / 1_000_000;
+    if behind > SKEW_SECONDS_MAX {
+        let said = format!("it stands {behind} s before the last record: it was set back");
+        return Check::bad("clock", said, mend);
+    }
+    Check::good("clock", "is not before the last record")
+}
+
+/// No record, no effect: a full disk stops everything.
+pub(super) fn disk(data: &Path) -> Check {
+    let there = data.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(there) {
+        Err(error) => Check::doubtful("disk", format!("it cannot be asked: {error}"), "look with `df`"),
+        Ok(about) => free(about.f_bavail.saturating_mul(about.f_frsize)),
+    }
+}
+
+pub(super) fn free(bytes: u64) -> Check {
+    let said = format!("{} MiB are free for the trace", bytes >> 20);
+    let mend = "make room, or move `data:` to another disk";
+    match bytes {
+        ..FREE_BYTES_MIN => Check::bad("disk", said, mend),
+        FREE_BYTES_MIN..FREE_BYTES_DOUBTFUL => Check::doubtful("disk", said, mend),
+        _ => Check::good("disk", said),
+    }
+}
+
+/// Whether the port is ours, or free.
+pub(super) fn port(listen: SocketAddr, runs: bool) -> Check {
+    let what = "port";
+    if runs {
+        return match TcpStream::connect_timeout(&listen, Duration::from_secs(2)) {
+            Ok(_) => Check::good(what, format!("{listen} answers")),
+            Err(error) => Check::doubtful(
+                what,
+                format!("{listen} does not answer: {error}"),
+                "the gateway may have been started with `--listen`; else restart it",
+            ),
+        };
+    }
+    match TcpListener::bind(listen) {
+        Ok(_) => Check::good(what, format!("{listen} is free")),
+        Err(error) => Check::bad(
+            what,
+            format!("{listen} cannot be listened on: {error}"),
+            "end the program that listens there, or choose another `listen:`",
+        ),
+    }
+}
+
+/// An agent with a shell can do whatever its account can.
+pub(super) fn account(account: &Account) -> Check {
+    let shell = account.shell.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+    if matches!(shell, Some("nologin" | "false")) {
+        return Check::good("account", format!("{} has no shell of its own", account.name));
+    }
+    let said = match account.uid {
+        0 => "the gateway would run as root: whatever escapes an app owns this machine".to_owned(),
+        _ => format!(
+            "the gateway would run as {}, and so may agents with a shell: those can read its keys and its vault, and \
+             reach the operator's socket",
+            account.name
+        ),
+    };
+    Check::doubtful(
+        "account",
+        said,
+        "run it under an account of its own without a login shell, and let agents reach it over HTTP with a token",
+    )
+}
+
+/// 2025-01-01T00:00:00Z.
+const YEAR_2025: i64 = 1_735_689_600_000_000;
+const SKEW_SECONDS_MAX: i64 = 5;
+const FREE_BYTES_MIN: u64 = 64 << 20;
+const FREE_BYTES_DOUBTFUL: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use broker::{Vault, VaultKey};
+use json::Document;
+use model::{AgentId, HumanId};
+use tempfile::TempDir;
+
+use super::super::backup::backup_file;
+use super::super::clients::{Gatewayed, Plan, Surroundings, blank, find, place_of};
+use super::super::leave;
+use super::super::place::Place;
+use super::{Settled, move_in};
+use crate::config::Config;
+use crate::gateway::files;
+
+/// A home and a project with the configurations of clients.
+pub(crate) struct Home {
+    folder: TempDir,
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Home {
+    /// `~` stands for the home, anything else is in the project.
+    pub(crate) fn new(written: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("project")).unwrap();
+        let mut home = Self { folder, files: Vec::new() };
+        for (path, text) in written {
+            let path = home.path(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            home.files.push((path, text.as_bytes().to_vec()));
+        }
+        home
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        let root = fs::canonicalize(self.folder.path()).unwrap();
+        match path.strip_prefix("~/") {
+            Some(path) => root.join("home").join(path),
+            None => root.join("project").join(path),
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::of(Path::new("countersign.yaml"), &self.path(""))
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let (home, here) = (self.path("~/"), self.path(""));
+        let environment = |name: &str| (name == "PATH").then(|| "/bin:/usr/bin".to_owned());
+        let around = Surroundings { home: &home, here: &here, macos: false, environment: &environment };
+        let found = find(&around, &[], false);
+        let ours = Gatewayed { program: PathBuf::from("/opt/countersign"), config: self.place().config };
+        Plan::of(&found, &around, &ours).unwrap()
+    }
+
+    /// Everything of `init` that writes.
+    pub(crate) async fn move_in(&self) -> Result<Plan, model::Fault> {
+        let plan = self.plan();
+        let settled = Settled {
+            place: self.place(),
+            human: HumanId::parse("ana").unwrap(),
+            agent: AgentId::parse("ana-agents").unwrap(),
+            port: 0,
+        };
+        let gateway = move_in(&plan, &settled).await?;
+        gateway.hub.stop().await;
+        gateway.engine.close();
+        Ok(plan)
+    }
+
+    /// Everything of `leave` that writes; whether all could be put back.
+    pub(crate) fn leave(&self) -> bool {
+        let backup = leave::open(&self.place()).unwrap().unwrap();
+        let plan = leave::plan(&backup).unwrap();
+        leave::restore(&self.place(), &plan).unwrap()
+    }
+
+    /// Every file is, byte for byte and mode for mode, as it was in the beginning.
+    pub(crate) fn check_untouched(&self) {
+        for (path, before) in &self.files {
+            let now = fs::read(path).unwrap();
+            assert_eq!(String::from_utf8_lossy(&now), String::from_utf8_lossy(before), "{}", path.display());
+            assert_eq!(fs::metadata(path).unwrap().mode() & 0o7777, 0o640, "{}", path.display());
+        }
+    }
+}
+
+const DESKTOP: (&str, &str) = (
+    "~/.config/Claude/claude_desktop_config.json",
+    "{\n  \"globalShortcut\": \"\",\n  \"mcpServers\": {\n    \"crm\": {\n      \"command\": \"sh\",\n      \"args\": [\"-c\", \"true\"],\n      \"env\": { \"CRM_TOKEN\": \"ghp_0123456789abcdefghij\" }\n    }\n  }\n}",
+);
+const CODE_OWN: (&str, &str) = (
+    "~/.claude.json",
+    "{\"numStartups\":12,\"projects\":{\"/work/x\":{\"mcpServers\":{\"mail\":{\"command\":\"sh\"}}}},\"mcpServers\":{\"Über Wiki\":{\"type\":\"http\",\"url\":\"http://127.0.0.1:9/mcp\",\"headers\":{\"Authorization\":\"Bearer wiki\\u002dsecret\\u002d1\"}}}}\n",
+);
+const CODE_PROJECT: (&str, &str) =
+    (".mcp.json", "{ \"mcpServers\": { \"crm\": { \"command\": \"sh\", \"args\": [] } } }\n\n");
+const VS_CODE: (&str, &str) = (
+    ".vscode/mcp.json",
+    "\u{feff}// ours\r\n{\r\n\t\"inputs\": [],\r\n\t\"servers\": {\r\n\t\t/* the files */\r\n\t\t\"files\": {\r\n\t\t\t\"type\": \"stdio\",\r\n\t\t\t\"command\": \"sh\", // the shell\r\n\t\t\t\"args\": [\"-c\", \"true\",],\r\n\t\t},\r\n\t\t\"asks\": { \"url\": \"http://x/mcp\", \"headers\": { \"Authorization\": \"Bearer ${input:t}\" } },\r\n\t},\r\n}\r\n",
+);
+const CURSOR: (&str, &str) = (
+    "~/.cursor/mcp.json",
+    "{\n    \"mcpServers\": {\n        \"crm\": {\n            \"command\": \"sh\",\n            \"args\": [\"-c\", \"true\"],\n            \"env\": { \"CRM_TOKEN\": \"ghp_0123456789abcdefghij\" }\n        }\n    }\n}\n",
+);
+const ALL: [(&str, &str); 5] = [DESKTOP, CODE_OWN, CODE_PROJECT, VS_CODE, CURSOR];
+
+#[tokio::test]
+async fn every_format_moves_in_and_comes_back_byte_for_byte() {
+    let home = Home::new(&ALL);
+    let plan = home.move_in().await.unwrap();
+    let apps: Vec<_> = plan.apps.iter().map(|app| app.id.as_str()).collect();
+    assert_eq!(apps, ["crm", "ber-wiki", "mail", "crm-2", "files"]);
+    assert_eq!(plan.left.len(), 1, "the one that asks for an input");
+    for file in &plan.files {
+        let now = fs::read(&file.path).unwrap();
+        let strict = blank(&now);
+        let document = Document::parse(&strict).unwrap();
+        for entry in &file.entries {
+            let ours = place_of(&document, &entry.place).unwrap();
+            let text = |key: &str| ours.get(key).and_then(|value| value.as_str()).unwrap_or_default().into_owned();
+            assert_eq!(text("command"), "/opt/countersign");
+            let arguments: Vec<_> = ours.get("args").unwrap().items().map(|value| value.as_str().unwrap()).collect();
+            assert_eq!(arguments[..3], ["connect", entry.app.as_str(), "--config"]);
+            assert_eq!(Path::new(arguments[3].as_ref()), home.place().config);
+        }
+        assert_eq!(fs::metadata(&file.path).unwrap().mode() & 0o7777, 0o640);
+    }
+    let config = Config::load(&home.place().config, &|_| None).unwrap();
+    assert_eq!(config.directory.apps.len(), 5);
+    assert_eq!(config.connect.unwrap().agent.as_str(), "ana-agents");
+    assert!(home.leave());
+    home.check_untouched();
+    assert!(leave::open(&home.place()).unwrap().is_none(), "leaving twice does nothing");
+}
+
+#[tokio::test]
+async fn secrets_are_in_the_vault_and_nowhere_else() {
+    let home = Home::new(&ALL);
+    home.move_in().await.unwrap();
+    let data = home.place().data;
+    let key = VaultKey::load_or_create(&data.join(files::VAULT_KEY)).unwrap();
+    let vault = Vault::open(&data.join(files::VAULT), key).unwrap();
+    assert_eq!(vault.get("crm").unwrap().expose(), "ghp_0123456789abcdefghij");
+    assert_eq!(vault.get("ber-wiki").unwrap().expose(), "wiki-secret-1");
+    let mut looked = 0;
+    let mut folders = vec![home.path(""), home.path("~/")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            for secret in ["ghp_0123456789abcdefghij", "wiki-secret-1", "wiki\\u002dsecret"] {
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "`{secret}` stands in {}", path.display());
+            }
+            looked += 1;
+        }
+    }
+    assert!(looked >= 10, "configuration, clients, backup, vault, keys and trace were looked at");
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!((mode(&home.place().config), mode(&backup_file(&data)), mode(&data)), (0o600, 0o600, 0o700));
+}
+
+#[tokio::test]
+async fn nothing_stays_half_done() {
+    let home = Home::new(&ALL);
+    let place = home.place();
+    fs::create_dir_all(&place.data).unwrap();
+    fs::write(backup_file(&place.data), "another backup").unwrap();
+    let fault = home.move_in().await.map(|_| ()).unwrap_err();
+    assert_eq!(fault.code(), "operator.file");
+    home.check_untouched();
+    assert!(!place.config.exists());
+    let key = VaultKey::load_or_create(&place.data.join(files::VAULT_KEY)).unwrap();
+    assert!(Vault::open(&place.data.join(files::VAULT), key).unwrap().list().unwrap().is_empty());
+    assert_eq!(fs::read(backup_file(&place.data)).unwrap(), b"another backup");
+
+    fs::remove_file(backup_file(&place.data)).unwrap();
+    let plan = home.plan();
+    let cursor = home.path(CURSOR.0);
+    fs::write(&cursor, "{\"mcpServers\":{}}").unwrap();
+    let settled = Settled {
+        place: place.clone(),
+        human: HumanId::parse("ana").unwrap(),
+        agent: AgentId::parse("ana-agents").unwrap(),
+        port: 0,
+    };
+    let fault = move_in(&plan, &settled).await.map(|_| ()).unwrap_err();
+    assert_eq!(fault.code(), "operator.file_changed");
+    assert_eq!(fs::read(&cursor).unwrap(), b"{\"mcpServers\":{}}", "what somebody else wrote stays");
+    fs::write(&cursor, CURSOR.1).unwrap();
+    home.check_untouched();
+    assert!(!place.config.exists() && !backup_file(&place.data).exists());
+}

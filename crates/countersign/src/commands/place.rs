@@ -1,0 +1,48 @@
+//! Where things stand: the configuration and the data directory, even when the configuration cannot be read whole.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The configuration and its data directory, as whole paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The configuration.
+    pub config: PathBuf,
+    /// The data directory.
+    pub data: PathBuf,
+}
+
+/// The one key that says where the data is. Everything else in the file may be wrong, or need variables that only the
+/// gateway's environment has.
+#[derive(Deserialize)]
+struct OnlyData {
+    data: Option<String>,
+}
+
+impl Place {
+    /// Where a configuration and its data stand; `here` completes relative paths.
+    pub fn of(config: &Path, here: &Path) -> Self {
+        let config = plain(&here.join(config));
+        let text = std::fs::read_to_string(&config).unwrap_or_default();
+        let said = serde_saphyr::from_str::<OnlyData>(&text).ok().and_then(|only| only.data);
+        let data = config.parent().unwrap_or(here).join(said.as_deref().unwrap_or(DATA));
+        Self { config, data }
+    }
+
+    /// Where the command was started.
+    pub fn here() -> PathBuf {
+        std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))
+    }
+}
+
+/// Without `.` in it: paths are shown and compared.
+fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// The data directory, unless the configuration names another.
+pub const DATA: &str = "countersign-data";
+
+#[cfg(test)]
+mod tests;
