@@ -6,6 +6,7 @@ mod cli;
 mod decisions;
 mod durability;
 mod eras;
+mod joining;
 mod kit;
 mod sdk;
 mod secrets;

@@ -1,0 +1,300 @@
+//! Clients join and leave: `init`, `connect`, `leave`, `doctor`, from outside.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use store::DataDir;
+use testkit::{McpClient, program};
+
+use crate::kit::{at, lives, pin, text, until, upstream, world, world_with};
+
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Writes lines to a command, closes its standard input, and gives the messages on its standard output.
+fn talk(mut command: Command, lines: &str) -> Result<Vec<Value>> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    child.stdin.take().context("no stdin")?.write_all(lines.as_bytes())?;
+    let output = child.wait_with_output()?;
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stdout)?;
+    said.lines().map(|line| serde_json::from_str(line).with_context(|| format!("not a message: {line}"))).collect()
+}
+
+fn answer<'a>(said: &'a [Value], id: &Value) -> Result<&'a Value> {
+    said.iter().find(|message| message.get("id") == Some(id)).with_context(|| format!("no answer to {id} in {said:?}"))
+}
+
+/// Ends the gateway that `connect` has started.
+fn end(data: &Path) -> Result<u32> {
+    let id = DataDir::holder(data).context("no gateway runs")?;
+    let process = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw).context("no process")?;
+    rustix::process::kill_process(process, rustix::process::Signal::TERM)?;
+    until("the gateway ends", || Ok(!lives(id)))?;
+    Ok(id)
+}
+
+fn meta() -> Value {
+    json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} })
+}
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":"first","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+
+#[test]
+fn connect_starts_a_gateway_that_outlives_it() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world().app_url("remote", upstream.url(), None).prepare()?;
+    pin(&world, "remote", "read")?;
+    let data = world.folder().join("data");
+    let mut client = world.connect(Some("remote"))?;
+    let greeting = client.initialize(WAIT)?;
+    assert_eq!(at(&greeting, "/result/serverInfo/name"), "countersign", "{greeting}");
+    let called = client.request("tools/call", json!({"name": "echo", "arguments": {"text": "hi"}}), WAIT)?;
+    assert_eq!(called.pointer("/result/isError").unwrap_or(&json!(false)), &json!(false), "{called}");
+    assert!(client.finish()?.success());
+    let gateway = DataDir::holder(&data).context("the gateway went with its client")?;
+    assert!(lives(gateway));
+
+    let mut again = world.connect(None)?;
+    again.initialize(WAIT)?;
+    assert_eq!(DataDir::holder(&data), Some(gateway), "a running gateway is used");
+    assert_eq!(end(&data)?, gateway);
+    let listed = again.request("tools/list", json!({}), WAIT)?;
+    assert_eq!(at(&listed, "/result/tools/0/name"), "remote__echo", "{listed}");
+    assert_ne!(end(&data)?, gateway, "another gateway was started");
+    Ok(())
+}
+
+#[test]
+fn without_a_gateway_every_request_is_told() -> Result<()> {
+    let world = world().prepare()?;
+    let lines = format!(
+        "{INITIALIZE}\n{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}}\n[{{\"id\":1,\"method\":\"ping\"}},{{\"id\":2,\"method\":\"ping\"}}]\n"
+    );
+    let said = talk(world.command(&["connect", "--no-start"]), &lines)?;
+    assert_eq!(said.len(), 3, "{said:?}");
+    for id in [json!("first"), json!(1), json!(2)] {
+        let answer = answer(&said, &id)?;
+        assert_eq!(at(answer, "/error/message"), "no gateway runs", "{answer}");
+        assert!(at(answer, "/error/data/hint").contains("countersign serve"), "{answer}");
+    }
+
+    std::fs::write(world.config(), "listen: nowhere\n")?;
+    let said = talk(world.command(&["connect"]), &format!("{INITIALIZE}\n"))?;
+    let told = at(answer(&said, &json!("first"))?, "/error/message").to_owned();
+    assert!(told.contains("`nowhere` is not right here"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn messages_may_come_at_once_and_wrong_ones_are_told() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let call = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "remote__echo", "arguments": {"text": id.to_string()}}});
+    let modern = json!({"jsonrpc": "2.0", "id": "m", "method": "tools/list", "params": {"_meta": meta()}});
+    let foreign =
+        json!({"jsonrpc": "2.0", "id": "f", "method": "resources/read", "params": {"uri": "kit://ü", "_meta": meta()}});
+    let lines = format!(
+        "{INITIALIZE}\n{}\n{}\n\n{}\nnot json\n{modern}\r\n{foreign}\n{}",
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        call(1),
+        call(2),
+        json!({"jsonrpc": "2.0", "id": 3, "method": "no/such"}),
+    );
+    let said = talk(world.command(&["connect"]), &lines)?;
+    assert_eq!(at(answer(&said, &json!("first"))?, "/result/protocolVersion"), "2025-06-18");
+    for id in [1, 2] {
+        let answer = answer(&said, &json!(id))?;
+        assert!(text(answer.get("result").context("no result")?).contains(&id.to_string()), "{answer}");
+    }
+    assert_eq!(answer(&said, &Value::Null)?.pointer("/error/code"), Some(&json!(-32700)));
+    assert_eq!(at(answer(&said, &json!("m"))?, "/result/resultType"), "complete");
+    let foreign = answer(&said, &json!("f"))?;
+    assert_ne!(foreign.pointer("/error/code"), Some(&json!(-32020)), "the header says what the body says: {foreign}");
+    assert_eq!(answer(&said, &json!(3))?.pointer("/error/code"), Some(&json!(-32601)));
+    assert_eq!(said.len(), 7, "{said:?}");
+    Ok(())
+}
+
+#[test]
+fn a_legacy_session_survives_a_restart_of_the_gateway() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = world_with(&upstream)?;
+    let mut client = world.connect(None)?;
+    client.initialize(WAIT)?;
+    let call = json!({"name": "remote__echo", "arguments": {"text": "once"}});
+    client.request("tools/call", call.clone(), WAIT)?;
+    let before = upstream.call_count();
+    world.restart()?;
+    let answer = client.request("tools/call", call, WAIT)?;
+    assert!(text(answer.get("result").context("no result")?).contains("once"), "{answer}");
+    assert_eq!(upstream.call_count(), before + 1, "done once");
+    assert!(client.finish()?.success());
+    Ok(())
+}
+
+#[test]
+fn a_call_whose_outcome_is_unknown_is_told_and_not_repeated() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = world_with(&upstream)?;
+    let mut client = world.connect(None)?;
+    client.initialize(WAIT)?;
+    let before = upstream.call_count();
+    let call = json!({"jsonrpc": "2.0", "id": "slow", "method": "tools/call", "params": {"name": "remote__slow", "arguments": {"ms": 20_000}}});
+    client.send(&call)?;
+    until("the call has arrived", || Ok(upstream.call_count() > before))?;
+    world.kill()?;
+    let answer = client.receive(WAIT)?;
+    assert_eq!(at(&answer, "/id"), "slow", "{answer}");
+    assert_eq!(at(&answer, "/error/data/executed"), "unknown", "{answer}");
+    assert!(at(&answer, "/error/message").contains("it was not repeated"), "{answer}");
+    assert_eq!(upstream.call_count(), before + 1);
+    Ok(())
+}
+
+#[test]
+fn the_socket_gives_nothing_but_its_own_agents_token() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let socket = world.folder().join("data/connect.sock");
+    let exchange = |request: &str| -> Result<String> {
+        use std::io::Read as _;
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket)?;
+        stream.write_all(request.as_bytes())?;
+        let mut said = String::new();
+        stream.read_to_string(&mut said)?;
+        Ok(said)
+    };
+    let post = |path: &str, body: &str| {
+        exchange(&format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    };
+    for (path, body) in [
+        ("/control", r#"{"do":"people"}"#),
+        ("/control", r#"{"do":"token","agent":"ben-desktop","human":"ben","seconds":60}"#),
+    ] {
+        assert!(post(path, body)?.starts_with("HTTP/1.1 404"), "{path} {body}");
+    }
+    let minted = post("/token", r#"{"agent":"ben-desktop","human":"ben"}"#)?;
+    let body: Value = serde_json::from_str(minted.split("\r\n\r\n").nth(1).context("no body")?)?;
+    assert_eq!(body.get("expires_in"), Some(&json!(300)));
+    let token = at(&body, "/token").to_owned();
+    let mut client = McpClient::modern(world.mcp_url())?.with_token(token);
+    client.call("remote__echo", json!({"text": "who"}))?;
+    let record = crate::kit::last_intent(&world)?;
+    assert_eq!((record.agent.as_deref(), record.human.as_deref()), (Some("ana-desktop"), Some("ana")));
+    Ok(())
+}
+
+/// A project and a home with one client, and the binary in it.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(config: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::create_dir_all(folder.path().join("home/.cursor"))?;
+        std::fs::write(folder.path().join("home/.cursor/mcp.json"), config)?;
+        Ok(Self { folder })
+    }
+
+    fn client(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.folder.path().join("home/.cursor/mcp.json"))?)
+    }
+
+    fn run(&self, words: &[&str]) -> Result<(i32, String, String)> {
+        let output = self.command(Path::new(env!("CARGO_BIN_EXE_countersign"))).args(words).output()?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok((output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr)))
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("HOME", self.folder.path().join("home"))
+            .env("USER", "ana")
+            .env("PATH", "/usr/bin:/bin");
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+}
+
+#[test]
+fn a_client_joins_works_and_leaves() -> Result<()> {
+    let server = program("testkit-upstream")?.display().to_string();
+    let secret = "ghp_0123456789abcdefghijklmnop";
+    let before = format!(
+        "{{\n  // kit\n  \"mcpServers\": {{\n    \"Kit\": {{ \"command\": \"{server}\", \"args\": [\"--stdio\"], \"env\": {{ \"KIT_TOKEN\": \"{secret}\" }} }},\n  }}\n}}\n"
+    );
+    let desk = Desk::new(&before)?;
+    let (code, said, _) = desk.run(&["init", "--dry-run"])?;
+    assert_eq!((code, desk.client()?), (0, before.clone()), "a dry run changes nothing");
+    assert!(said.contains("+ ") && !said.contains(secret), "{said}");
+    assert_eq!(std::fs::read_dir(desk.folder.path())?.count(), 1, "not even a data directory");
+    let (code, _, hint) = desk.run(&["init"])?;
+    assert!(code == 2 && hint.contains("--yes"), "without a terminal nobody says yes: {hint}");
+
+    let (code, said, told) = desk.run(&["init", "--yes"])?;
+    assert_eq!(code, 0, "{said}{told}");
+    assert!(!format!("{said}{told}").contains(secret), "{said}{told}");
+    assert!(told.contains("pinned 5 tools"), "{told}");
+    let (code, _, told) = desk.run(&["init", "--yes"])?;
+    assert!(code == 2 && told.contains("is there already"), "{told}");
+    let (code, said, told) = desk.run(&["doctor", "--json"])?;
+    assert_eq!(code, 0, "{said}{told}");
+
+    // The client starts what its file says now.
+    let entry: Value = serde_json::from_str(&desk.client()?.replace("// kit", "").replace("},\n  }", "}\n  }"))?;
+    let entry = entry.pointer("/mcpServers/Kit").context("no entry")?;
+    let mut command = desk.command(Path::new(at(entry, "/command")));
+    command.args(entry.get("args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str));
+    let lines = format!("{INITIALIZE}\n{}\n", json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}));
+    let said = talk(command, &lines)?;
+    let data = desk.folder.path().join("countersign-data");
+    let (code, doctor, _) = desk.run(&["doctor"])?;
+    end(&data)?;
+    assert_eq!(code, 0, "{doctor}");
+    assert!(answer(&said, &json!(2))?.pointer("/result/tools").is_some(), "{said:?}");
+
+    let (code, said, told) = desk.run(&["leave", "--yes"])?;
+    assert_eq!((code, desk.client()?), (0, before), "{said}{told}");
+    assert!(!said.contains(secret), "{said}");
+    assert_eq!(desk.run(&["leave", "--yes"])?.0, 0, "leaving twice is well");
+    Ok(())
+}
+
+#[test]
+fn doctor_says_what_is_wrong_and_how_to_mend_it() -> Result<()> {
+    let world =
+        world().app_command("dead", &["sh".to_owned(), "-c".to_owned(), "echo last words >&2; exit 3".to_owned()]);
+    let world = world.set(&["apps", "nobody", "url"], json!("http://127.0.0.1:9/mcp"));
+    let world = world.set(&["apps", "nobody", "credential"], json!("env:NOT_THERE")).prepare()?;
+    let finished = world.run(&["doctor", "--json"])?;
+    assert_eq!(finished.code, 1, "{finished:?}");
+    let said: Value = serde_json::from_str(&finished.stdout)?;
+    for (what, word) in [("app dead", "last words"), ("app nobody", ""), ("credential of nobody", "")] {
+        let check = of(&said, what)?;
+        assert_eq!(at(check, "/state"), "bad", "{check}");
+        assert!(at(check, "/said").contains(word) && !at(check, "/mend").is_empty(), "{check}");
+    }
+    for what in ["configuration", "rules", "data directory", "clock", "port", "connect"] {
+        assert_eq!(at(of(&said, what)?, "/state"), "good", "{said}");
+    }
+    std::fs::write(world.config(), "listn: 1\n")?;
+    let finished = world.run(&["doctor"])?;
+    assert_eq!(finished.code, 1);
+    assert!(finished.stdout.contains("did you mean `listen`?"), "{}", finished.stdout);
+    Ok(())
+}
+
+fn of<'v>(said: &'v Value, what: &str) -> Result<&'v Value> {
+    let checks = said.get("checks").and_then(Value::as_array).into_iter().flatten();
+    checks.into_iter().find(|check| at(check, "/what") == what).with_context(|| format!("no `{what}` in {said}"))
+}
