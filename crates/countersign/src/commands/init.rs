@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use broker::VaultKey;
-use model::{AgentId, AppId, Blame, Fault, HumanId, Secret};
+use model::{AgentId, AppId, Blame, Fault, HumanId};
 use serde_json::{Value, json};
 
 use super::backup::{Backup, backup_file};
@@ -187,8 +187,9 @@ async fn replace(
 ) -> Result<(), Fault> {
     for (app, secret) in plan.secrets() {
         let (name, value) = (app.to_string(), secret.expose().clone());
+        let fresh = !gateway.vault.list()?.iter().any(|entry| entry.name == name);
         perform(gateway, Operation::VaultSet { name: name.clone(), value }, &operator()).await?;
-        stored.push(name);
+        stored.extend(fresh.then_some(name));
     }
     let key = VaultKey::load_or_create(&settled.place.data.join(files::VAULT_KEY))?;
     changes.create(&backup_file(&settled.place.data), &Backup::of(plan).sealed(&key)?, 0o600)?;
@@ -232,7 +233,7 @@ async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gat
 
 fn show(plan: &Plan, settled: &Settled) {
     let look = Look::stdout();
-    let secrets: Vec<&str> = plan.secrets().map(|(_, secret)| Secret::expose(secret).as_str()).collect();
+    let secrets: Vec<&str> = plan.secrets().map(|(_, secret)| secret.expose().as_str()).collect();
     for file in &plan.files {
         let title = format!("{}: {}", file.client.title(), file.path.display());
         out(look.paint(Ink::Bold, title));

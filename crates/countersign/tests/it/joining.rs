@@ -156,6 +156,38 @@ fn a_call_whose_outcome_is_unknown_is_told_and_not_repeated() -> Result<()> {
 }
 
 #[test]
+fn clients_that_start_at_once_share_one_gateway() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world().app_url("remote", upstream.url(), None).prepare()?;
+    let mut clients = Vec::new();
+    for _client in 0..4 {
+        clients.push(world.connect(None)?);
+    }
+    for client in &mut clients {
+        let greeting = client.initialize(WAIT)?;
+        assert_eq!(at(&greeting, "/result/serverInfo/name"), "countersign", "{greeting}");
+    }
+    end(&world.folder().join("data"))?;
+    Ok(())
+}
+
+#[test]
+fn a_cancelled_request_gets_no_answer() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let mut client = world.connect(None)?;
+    let before = upstream.call_count();
+    let params = json!({"name": "remote__slow", "arguments": {"ms": 20_000}, "_meta": meta()});
+    client.send(&json!({"jsonrpc": "2.0", "id": "slow", "method": "tools/call", "params": params}))?;
+    until("the call has arrived", || Ok(upstream.call_count() > before))?;
+    client.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "slow"}}))?;
+    client.send(&json!({"jsonrpc": "2.0", "id": "next", "method": "tools/list", "params": {"_meta": meta()}}))?;
+    assert_eq!(at(&client.receive(WAIT)?, "/id"), "next");
+    assert!(client.finish()?.success(), "nothing is waited for any more");
+    Ok(())
+}
+
+#[test]
 fn the_socket_gives_nothing_but_its_own_agents_token() -> Result<()> {
     let upstream = upstream()?;
     let world = world_with(&upstream)?;

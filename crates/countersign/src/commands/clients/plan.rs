@@ -168,7 +168,8 @@ pub fn is_ours(entry: Value<'_, '_>) -> Option<String> {
     let command = entry.get("command")?.as_str()?;
     let mut arguments = entry.get("args")?.items();
     let connects = arguments.next()?.as_str()? == "connect";
-    let ours = Path::new(command.as_ref()).file_name().is_some_and(|name| name == "countersign");
+    let program = Path::new(command.as_ref()).file_name().unwrap_or_default();
+    let ours = program.to_string_lossy().starts_with("countersign");
     let app = arguments.next()?.as_str()?;
     (ours && connects).then(|| app.into_owned())
 }

@@ -52,9 +52,12 @@ pub(super) fn data(data: &Path) -> Vec<Check> {
         return vec![Check::good("data directory", said)];
     };
     let uid = rustix::process::getuid().as_raw();
-    let mut checks = Vec::new();
-    if let Some(check) = only_owner("data directory", data, &about, uid, 0o700) {
-        checks.push(check);
+    let mut checks: Vec<Check> = only_owner("data directory", data, &about, uid, 0o700).into_iter().collect();
+    let longest =
+        data.join(files::CONTROL).into_os_string().len().max(data.join(files::CONNECT).into_os_string().len());
+    if longest > SOCKET_PATH_BYTES_MAX {
+        let said = format!("`{}` is too long for the sockets in it ({longest} bytes)", data.display());
+        checks.push(Check::bad("data directory", said, "choose a shorter `data:`"));
     }
     let private = [files::TRACE, files::TOKEN_KEY, files::VAULT, files::VAULT_KEY, files::CONTROL, files::CONNECT];
     for name in private.into_iter().chain(["backup.sealed", "gateway.log"]) {
@@ -171,6 +174,8 @@ pub(super) fn account(account: &Account) -> Check {
 
 /// 2025-01-01T00:00:00Z.
 const YEAR_2025: i64 = 1_735_689_600_000_000;
+/// What the system takes as the path of a socket, without its end (macOS: four bytes less).
+const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 const SKEW_SECONDS_MAX: i64 = 5;
 const FREE_BYTES_MIN: u64 = 64 << 20;
 const FREE_BYTES_DOUBTFUL: u64 = 1 << 30;

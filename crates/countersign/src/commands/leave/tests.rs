@@ -30,6 +30,10 @@ async fn edits_since_then_stay() {
     let after = edited(|text| text.replace("\"connect\", \"crm\"", "\"connect\", \"crm\", \"--verbose\"")).await;
     assert_eq!(after, CURSOR.1, "an entry of ours that was edited is still ours");
 
+    let written_anew = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap().to_string();
+    let after = edited(written_anew).await;
+    assert_eq!(written_anew(&after), written_anew(CURSOR.1), "a client may write the whole file anew");
+
     let after = edited(|text| text.replace("\"crm\": {", "\"customers\": {")).await;
     assert_eq!(after, CURSOR.1.replace("\"crm\": {", "\"customers\": {"), "an entry may be renamed");
 }

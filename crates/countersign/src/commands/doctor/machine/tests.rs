@@ -78,6 +78,15 @@ fn the_data_directory_and_its_keys_are_private() {
 }
 
 #[test]
+fn a_path_that_is_too_long_for_a_socket_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x".repeat(100));
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(data(&path).first().unwrap().mend.as_deref(), Some("choose a shorter `data:`"));
+}
+
+#[test]
 fn tools_that_wait_for_a_person_are_told() {
     let offers = |statuses: &[&str]| offers("crm", statuses.iter().map(|status| (*status).to_owned()));
     assert_eq!(offers(&["pinned", "pinned"]).state, State::Good);
