@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use decide::SendFault;
+use decide::{Scrub, SendFault};
 use model::limits::{CHILD_LINE_BYTES_MAX, CHILD_STDERR_KEPT_BYTES_MAX};
 use model::{Blame, Fault, Limits, Secret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -47,6 +47,7 @@ pub(crate) struct ChildLink {
 struct Shared {
     waiting: Mutex<HashMap<u64, oneshot::Sender<Result<Reply, Fault>>>>,
     said: Mutex<VecDeque<u8>>,
+    scrub: Arc<dyn Scrub>,
     ended: AtomicBool,
 }
 
@@ -55,6 +56,7 @@ impl ChildLink {
     pub(crate) fn start(
         spec: &ChildSpec,
         secrets: &[(String, Secret<String>)],
+        scrub: Arc<dyn Scrub>,
         limits: &Limits,
     ) -> Result<Self, Fault> {
         let mut command = Command::new(&spec.program);
@@ -77,13 +79,14 @@ impl ChildLink {
         else {
             return Err(Fault::new(Blame::Bug, "bug.child_streams", "a child started without its streams"));
         };
-        let shared =
-            Arc::new(Shared { waiting: Mutex::default(), said: Mutex::default(), ended: AtomicBool::new(false) });
+        let (waiting, said, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        let shared = Arc::new(Shared { waiting, said, scrub, ended });
         let mut readers = JoinSet::new();
         let stdin = Arc::new(tokio::sync::Mutex::new(stdin));
         let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);
-        readers.spawn(listen(stdout, child, Arc::clone(&stdin), Arc::clone(&shared), line_bytes_max));
-        readers.spawn(overhear(stderr, Arc::clone(&shared)));
+        let (said_all, silent) = oneshot::channel();
+        readers.spawn(listen(stdout, child, Arc::clone(&stdin), Arc::clone(&shared), line_bytes_max, silent));
+        readers.spawn(overhear(stderr, Arc::clone(&shared), said_all));
         Ok(Self { stdin, shared, next_id: AtomicU64::new(1), group, _readers: readers })
     }
 
@@ -103,7 +106,14 @@ impl ChildLink {
         }
         let mut line = Vec::from(request(id, ask));
         line.push(b'\n');
-        self.write(&line).await.map_err(SendFault::after)?;
+        if let Err(fault) = self.write(&line).await {
+            // Who reads its streams knows its last words.
+            let known = tokio::time::timeout(LAST_WORDS_TIME_MAX, told).await;
+            return Err(SendFault::after(match known {
+                Ok(Ok(Err(known))) => known,
+                _ => fault,
+            }));
+        }
         match told.await {
             Ok(reply) => reply.map_err(SendFault::after),
             Err(_) => Err(SendFault::after(self.shared.gone())),
@@ -150,9 +160,10 @@ impl Drop for ChildLink {
 }
 
 impl Shared {
-    /// The child has ended; the last words on its stderr are for the log only, for they may hold anything.
+    /// The child has ended. The last words on its stderr are for logs and operators only, and without its credential.
     fn gone(&self) -> Fault {
         let last: Vec<u8> = lock(&self.said).iter().copied().collect();
+        let last = self.scrub.scrub(&last).map_or(last, |(clean, _)| clean);
         let last = String::from_utf8_lossy(&last).into_owned();
         Fault::new(Blame::Upstream, "upstream.child_ended", "its process has ended")
             .hint("`countersign doctor` starts it and shows what it says")
@@ -188,6 +199,7 @@ async fn listen(
     stdin: Arc<tokio::sync::Mutex<ChildStdin>>,
     shared: Arc<Shared>,
     line_bytes_max: usize,
+    silent: oneshot::Receiver<()>,
 ) {
     let mut buffer = BytesMut::with_capacity(16 * 1024);
     loop {
@@ -208,6 +220,7 @@ async fn listen(
         }
     }
     let ended = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
+    let _ = tokio::time::timeout(LAST_WORDS_TIME_MAX, silent).await;
     tracing::info!(status = ?ended.ok().and_then(Result::ok), "a child has ended");
     shared.all_gone();
 }
@@ -257,7 +270,7 @@ async fn line(
 }
 
 /// Keeps the last words of a child; a flood costs nothing but the reading.
-async fn overhear(mut stderr: ChildStderr, shared: Arc<Shared>) {
+async fn overhear(mut stderr: ChildStderr, shared: Arc<Shared>, said_all: oneshot::Sender<()>) {
     let mut piece = [0u8; 4096];
     while let Ok(count) = stderr.read(&mut piece).await {
         if count == 0 {
@@ -266,10 +279,19 @@ async fn overhear(mut stderr: ChildStderr, shared: Arc<Shared>) {
         let mut said = lock(&shared.said);
         said.extend(piece.iter().take(count));
         let too_many = said.len().saturating_sub(CHILD_STDERR_KEPT_BYTES_MAX);
-        said.drain(..too_many);
+        if too_many > 0 {
+            // Whole lines go: what is left of a secret that was cut in two would not be known for one.
+            let line = said.iter().skip(too_many).position(|byte| *byte == b'\n');
+            let cut = line.map_or(said.len(), |line| too_many + line + 1);
+            said.drain(..cut);
+        }
     }
+    let _ = said_all.send(());
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How long a child's stderr is still read after its end; a grandchild may keep it open.
+const LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(500);

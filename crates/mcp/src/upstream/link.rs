@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, SendFault};
+use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault};
 use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::LIST_PAGES_MAX;
@@ -67,10 +67,11 @@ impl Link {
         limits: Limits,
     ) -> Result<Self, Fault> {
         let secrets = credentials.environment(&permit)?;
-        let child = ChildLink::start(spec, &secrets, &limits)?;
+        let scrub = credentials.scrubber(permit.app());
+        let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits)?;
         let probe = tokio::time::timeout(PROBE_TIME_MAX, child.exchange(&discover(None))).await;
         let modern = matches!(&probe, Ok(Ok(reply)) if offers_modern(reply));
-        let revision = if modern { Revision::V20260728 } else { initialize_child(&child).await? };
+        let revision = if modern { Revision::V20260728 } else { initialize_child(&child, scrub.as_ref()).await? };
         let agreed = Handshake { revision, session: None };
         Ok(Self { transport: Transport::Child(child), agreed, stale: AtomicBool::new(false), permit, credentials })
     }
@@ -96,7 +97,7 @@ impl Link {
         }
     }
 
-    /// Every tool definition the app offers, exactly as it sent them.
+    /// Every tool definition the app offers, as it sent them but for secrets.
     pub(crate) async fn list_tools(&self) -> Result<Vec<Bytes>, Fault> {
         let mut tools = Vec::new();
         let mut cursor: Option<String> = None;
@@ -106,7 +107,8 @@ impl Link {
                 Transport::Child(_) => None,
             };
             let ask = Ask { method: "tools/list", name: None, params: self.params(cursor.as_deref(), None), header };
-            let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?;
+            let scrub = self.credentials.scrubber(self.permit.app());
+            let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?.cleaned(scrub.as_ref());
             if let Some((code, message)) = reply.rpc_error() {
                 // An app without tools has none to offer.
                 if code == crate::envelope::METHOD_NOT_FOUND {
@@ -265,7 +267,10 @@ async fn initialize_http(
 ) -> Result<Handshake, Fault> {
     let exchanged =
         http.exchange(initialize(credentials.own_header(permit)?), None).await.map_err(|sent| sent.fault)?;
-    let agreed = Handshake { revision: chosen(&exchanged.reply)?, session: exchanged.session };
+    let agreed = Handshake {
+        revision: chosen(&exchanged.reply.cleaned(credentials.scrubber(permit.app()).as_ref()))?,
+        session: exchanged.session,
+    };
     let ask = Ask {
         method: "notifications/initialized",
         name: None,
@@ -276,9 +281,9 @@ async fn initialize_http(
     Ok(agreed)
 }
 
-async fn initialize_child(child: &ChildLink) -> Result<Revision, Fault> {
+async fn initialize_child(child: &ChildLink, scrub: &dyn Scrub) -> Result<Revision, Fault> {
     let reply = child.exchange(&initialize(None)).await.map_err(|sent| sent.fault)?;
-    let revision = chosen(&reply)?;
+    let revision = chosen(&reply.cleaned(scrub))?;
     child.notify(INITIALIZED).await?;
     Ok(revision)
 }

@@ -1,7 +1,7 @@
 //! What an upstream said, checked.
 
 use bytes::Bytes;
-use decide::{Answer, AnswerKind};
+use decide::{Answer, AnswerKind, Scrub};
 use json::{Document, Kind};
 use model::{Blame, Fault};
 
@@ -56,6 +56,14 @@ pub fn hear(message: &Bytes) -> Result<Heard, Fault> {
 }
 
 impl Reply {
+    /// Without secrets. For what is not a call's answer: the engine cleans those, and counts.
+    pub fn cleaned(self, scrub: &dyn Scrub) -> Self {
+        match scrub.scrub(&self.body) {
+            Some((clean, _)) => Self { body: Bytes::from(clean), ..self },
+            None => self,
+        }
+    }
+
     /// As an answer to a tool call. Error: a kind of result this version cannot pass on (blame `Upstream`).
     pub fn into_answer(self) -> Result<Answer, Fault> {
         if self.error {
