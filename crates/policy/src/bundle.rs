@@ -10,6 +10,7 @@ use model::{Digest, Evaluation, Facts, Layer, RuleInfo, Rules};
 use crate::compile::{Compiler, Rule, baseline};
 use crate::error::PolicyError;
 use crate::index::Index;
+use crate::memory::{Key, Memory};
 use crate::request::Names;
 use crate::source::RuleFile;
 use crate::vocabulary::schema;
@@ -18,10 +19,16 @@ use crate::vocabulary::schema;
 pub struct Bundle {
     digest: Digest,
     rules: Vec<Arc<RuleInfo>>,
-    organisation: Index,
-    baseline: Index,
+    organisation: Remembered,
+    baseline: Remembered,
     names: Names,
     authorizer: Authorizer,
+}
+
+/// The rules of one layer and what they have said.
+struct Remembered {
+    index: Index,
+    memory: Memory,
 }
 
 impl Bundle {
@@ -38,6 +45,7 @@ impl Bundle {
         rules.sort_by_key(|rule| rule.info.layer == Layer::Baseline);
         let layer = |layer: Layer| {
             Index::new(rules.iter().filter(|rule: &&Rule| rule.info.layer == layer))
+                .map(|index| Remembered { index, memory: Memory::new() })
                 .map_err(|error| vec![PolicyError::new(&"bundle".into(), (1, 1), error.to_string(), None)])
         };
         Ok(Self {
@@ -68,17 +76,25 @@ impl Rules for Bundle {
     }
 
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
-        let index = match layer {
+        let Remembered { index, memory } = match layer {
             Layer::Organisation => &self.organisation,
             Layer::Baseline => &self.baseline,
         };
         if index.is_empty() {
             return Evaluation::default();
         }
-        match self.names.question(facts, index.reads()) {
+        let key = Key::of(facts, index.reads());
+        if let Some(said) = key.as_ref().and_then(|key| memory.get(key)) {
+            return said;
+        }
+        let evaluation = match self.names.question(facts, index.reads()) {
             Ok(question) => index.ask(&self.authorizer, &facts.app.id, &question),
             Err(why) => index.all_broken(&why),
+        };
+        if let Some(key) = key {
+            memory.keep(key, &evaluation);
         }
+        evaluation
     }
 }
 

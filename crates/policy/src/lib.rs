@@ -15,6 +15,7 @@
 mod bundle;
 
 mod index;
+mod memory;
 
 mod request;
 

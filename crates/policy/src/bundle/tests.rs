@@ -326,3 +326,59 @@ fn a_rule_found_by_its_app_matches_like_one_that_is_always_asked() {
         }
     }
 }
+
+/// Every set of facts that differs from these in one or more of the things a rule may read.
+fn all_facts() -> Vec<Facts> {
+    let base = facts(Class::Read, Risk::Low, true);
+    let gone = Arc::new(Human { active: false, department: None, ..base.human.as_ref().clone() });
+    let risky = Arc::new(App { risk: Risk::High, ..base.app.as_ref().clone() });
+    let suspended = Arc::new(Agent { active: false, ..base.agent.as_ref().clone() });
+    let mut all = vec![base];
+    let changes: [&dyn Fn(&mut Facts); 9] = [
+        &|facts| facts.human = Arc::clone(&gone),
+        &|facts| facts.app = Arc::clone(&risky),
+        &|facts| facts.agent = Arc::clone(&suspended),
+        &|facts| facts.tool.class = Class::Write,
+        &|facts| facts.tool.status = ToolStatus::Unreviewed,
+        &|facts| facts.tool.name = ToolName::parse("other").unwrap(),
+        &|facts| facts.access = false,
+        &|facts| facts.task = TaskId::parse("t-2").unwrap(),
+        &|facts| facts.now = UnixMicros(facts.now.0 + 86_400_000_000),
+    ];
+    for change in changes {
+        for mut facts in all.clone() {
+            change(&mut facts);
+            all.push(facts);
+        }
+    }
+    all
+}
+
+#[test]
+fn what_is_remembered_is_what_would_be_said_anew() {
+    let rule = |condition: &str| {
+        format!(
+            "@id(\"r\") @says(\"s\") forbid (principal, action == Action::\"call\", resource) when {{ {condition} }};"
+        )
+    };
+    let conditions = [
+        "context.access && resource.app.risk == \"low\"",
+        "context.human.department == \"support\"",
+        "context.task == \"t-2\"",
+        "context.now > datetime(\"2026-11-22T00:00:00Z\")",
+        "resource.status == \"unreviewed\" || !principal.active || resource.name == \"other\"",
+    ];
+    for condition in conditions {
+        let text = rule(condition);
+        let remembering = bundle(&text);
+        for facts in &all_facts() {
+            // At a place in memory of its own, so that nothing can be known of it.
+            let unknown = Facts { app: Arc::new(facts.app.as_ref().clone()), ..facts.clone() };
+            for layer in [Layer::Organisation, Layer::Baseline] {
+                let (first, again) = (remembering.evaluate(layer, facts), remembering.evaluate(layer, facts));
+                let anew = shown(&remembering.evaluate(layer, &unknown));
+                assert_eq!((shown(&first), shown(&again)), (anew.clone(), anew), "{condition}");
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What the rules said before, for the same facts. Asking Cedar is most of what a decision costs, and agents do the same
+//! few things over and over.
+//!
+//! Nothing here can be out of date: a bundle never changes, and the people, agents and apps in the facts never do either;
+//! one of whom something else is true is another value, at another place in memory, and is asked about anew.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use model::{Agent, App, Evaluation, Facts, Human, Method, TaskId, ToolFacts};
+use quick_cache::sync::Cache;
+
+use crate::tree::Reads;
+
+/// Evaluations of one layer, by everything its rules can have read.
+pub(crate) struct Memory {
+    said: Cache<Key, Arc<Evaluation>>,
+}
+
+/// The facts of an evaluation, but the time and, where no rule reads it, the task. It holds what it points at, so that
+/// no other value can come to lie at the same place.
+#[derive(Clone)]
+pub(crate) struct Key {
+    method: Method,
+    agent: Arc<Agent>,
+    human: Arc<Human>,
+    app: Arc<App>,
+    tool: ToolFacts,
+    access: bool,
+    all_stopped: bool,
+    task: Option<TaskId>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self { said: Cache::new(EVALUATIONS_REMEMBERED_MAX) }
+    }
+
+    /// What was said of these facts before.
+    pub(crate) fn get(&self, key: &Key) -> Option<Evaluation> {
+        self.said.get(key).map(|said| said.as_ref().clone())
+    }
+
+    pub(crate) fn keep(&self, key: Key, evaluation: &Evaluation) {
+        self.said.insert(key, Arc::new(evaluation.clone()));
+    }
+}
+
+impl Key {
+    /// None: a rule reads the time, so that no two calls are alike.
+    pub(crate) fn of(facts: &Facts, reads: &Reads) -> Option<Self> {
+        // INVARIANT: a fact that is added must be taken in here (this pattern names all of them).
+        let Facts { now: _, method, agent, human, task, app, tool, access, all_stopped } = facts;
+        (!reads.has("now")).then(|| Self {
+            method: *method,
+            agent: Arc::clone(agent),
+            human: Arc::clone(human),
+            app: Arc::clone(app),
+            tool: tool.clone(),
+            access: *access,
+            all_stopped: *all_stopped,
+            task: reads.has("task").then(|| task.clone()),
+        })
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.agent, &other.agent)
+            && Arc::ptr_eq(&self.human, &other.human)
+            && Arc::ptr_eq(&self.app, &other.app)
+            && self.tool == other.tool
+            && (self.method, self.access, self.all_stopped) == (other.method, other.access, other.all_stopped)
+            && self.task == other.task
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.agent).hash(state);
+        Arc::as_ptr(&self.human).hash(state);
+        Arc::as_ptr(&self.app).hash(state);
+        self.tool.name.hash(state);
+        (self.tool.class.as_str(), self.access, self.all_stopped).hash(state);
+        self.task.hash(state);
+    }
+}
+
+/// Evaluations remembered of one layer.
+const EVALUATIONS_REMEMBERED_MAX: usize = 1_024;
