@@ -60,8 +60,10 @@ impl Committer {
 
 impl fmt::Display for Commitment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(COMMITMENT_PREFIX)?;
-        f.write_str(&hex(&self.0))
+        let mut text = String::with_capacity(COMMITMENT_PREFIX.len() + 64);
+        text.push_str(COMMITMENT_PREFIX);
+        push_hex(&mut text, &self.0);
+        f.write_str(&text)
     }
 }
 
@@ -97,11 +99,17 @@ fn first_32(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut text, bytes);
+    text
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+        }
+    }
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

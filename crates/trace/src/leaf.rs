@@ -71,21 +71,21 @@ impl IntentLeaf {
         let mut to = ObjectWriter::with_capacity(1_280);
         to.text("agent", self.agent.as_str());
         to.text("app", self.app.as_str());
-        to.text("arguments", &self.arguments.to_string());
+        to.plain("arguments", self.arguments);
         to.number("at_us", self.at_us);
-        to.text("bundle", &self.bundle.to_string());
+        to.plain("bundle", self.bundle);
         to.text("call", self.call.as_str());
         to.text("class", self.class.as_str());
         to.text("class_source", self.class_source.as_str());
         to.text_or_null("definition", self.definition.map(|digest| digest.to_string()).as_deref());
-        to.text("facts", &self.facts.to_string());
-        to.text("human", &self.human.to_string());
+        to.plain("facts", self.facts);
+        to.plain("human", self.human);
         to.text("kind", self.kind.as_str());
         to.text("method", self.method.as_str());
-        to.text("reasons", &self.reasons.to_string());
+        to.plain("reasons", self.reasons);
         to.texts("rules", self.rules.iter().map(RuleId::as_str));
-        to.text("task", &self.task.to_string());
-        to.text("token", &self.token.to_string());
+        to.plain("task", self.task);
+        to.plain("token", self.token);
         to.text("tool", self.tool.as_str());
         to.number("v", self.v);
         to.text("verdict", self.verdict.as_str());
@@ -117,11 +117,11 @@ impl ChangeLeaf {
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut to = ObjectWriter::with_capacity(512);
         to.number("at_us", self.at_us);
-        to.text("by", &self.by.to_string());
-        to.text("detail", &self.detail.to_string());
+        to.plain("by", self.by);
+        to.plain("detail", self.detail);
         to.text("id", self.id.as_str());
         to.text("kind", self.kind.as_str());
-        to.text("subject", &self.subject.to_string());
+        to.plain("subject", self.subject);
         to.number("v", self.v);
         to.text("what", &self.what);
         to.finish()
@@ -138,6 +138,16 @@ impl ObjectWriter {
     pub(crate) fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         json::write_string(&mut self.out, text);
+    }
+
+    /// Text without a character that JSON would escape: digests and commitments.
+    pub(crate) fn plain(&mut self, key: &str, text: impl std::fmt::Display) {
+        use std::io::Write as _;
+        self.key(key);
+        self.out.push(b'"');
+        // Writing to memory cannot fail.
+        let _written = write!(self.out, "{text}");
+        self.out.push(b'"');
     }
 
     pub(crate) fn text_or_null(&mut self, key: &str, text: Option<&str>) {
@@ -177,8 +187,10 @@ impl ObjectWriter {
         if self.out.len() > 1 {
             self.out.push(b',');
         }
-        json::write_string(&mut self.out, key);
-        self.out.push(b':');
+        // Keys are words of ours without anything to escape.
+        self.out.push(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 }
 
