@@ -191,7 +191,8 @@ impl Hub {
     /// Ends every child.
     pub async fn stop(&self) {
         let mut stopping: JoinSet<()> = JoinSet::new();
-        for link in self.apps.load_full().values().cloned() {
+        for link in self.apps.load_full().values() {
+            let link = Arc::clone(link);
             stopping.spawn(async move { link.stop().await });
         }
         stopping.join_all().await;
