@@ -1,1 +1,331 @@
-//! Later.
+//! The command line: exit codes, help, JSON, mistakes and what is said about them.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use testkit::World;
+
+use crate::kit::{at, intents, until, upstream, world, world_with};
+
+#[test]
+fn exit_codes() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    for (code, words) in [
+        (0, &["check"][..]),
+        (0, &["people"]),
+        (0, &["tools"]),
+        (0, &["trace"]),
+        (0, &["policy", "show"]),
+        (0, &["--help"]),
+        (0, &["--version"]),
+        (0, &["completions", "bash"]),
+        (1, &["tools", "pin"]),
+        (2, &["why", "c_00000000000000000000000000"]),
+        (2, &["token", "--agent", "nobody", "--human", "ana"]),
+        (2, &["stop", "nowhere"]),
+        (2, &["tools", "nowhere"]),
+        (2, &["policy", "show", "nowhere"]),
+        (2, &["vault", "rm", "nothing"]),
+        (64, &[]),
+        (64, &["trce"]),
+        (64, &["trace", "--verdict", "maybe"]),
+        (64, &["token"]),
+        (64, &["token", "--agent", "ana-desktop", "--human", "ana", "--ttl", "soon"]),
+        (64, &["completions", "smalltalk"]),
+        (64, &["check", "--nonsense"]),
+    ] {
+        let done = world.run(words)?;
+        ensure!(done.code == code, "{words:?} ended with {}: {}{}", done.code, done.stdout, done.stderr);
+        ensure!(code == 0 || !done.stderr.is_empty(), "{words:?} says nothing");
+        ensure!(code < 2 || done.stdout.is_empty(), "{words:?} gives data: {}", done.stdout);
+    }
+    Ok(())
+}
+
+#[test]
+fn help_fits_a_screen() -> Result<()> {
+    let world = world().prepare()?;
+    let whole = world.run_well(&["--help"])?;
+    let listed = whole.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() >= 19, "{commands:?}");
+    check_help("", &whole);
+    for command in &commands {
+        let help = world.run_well(&[command, "--help"])?;
+        assert!(help.contains(&format!("Usage: countersign {command}")), "{help}");
+        check_help(command, &help);
+    }
+    for hidden in ["DANGER", "NO_SYNC"] {
+        assert!(!whole.contains(hidden), "{hidden}");
+    }
+    Ok(())
+}
+
+fn check_help(command: &str, help: &str) {
+    assert!(help.lines().count() <= 45, "{command}: {} lines", help.lines().count());
+    for line in help.lines() {
+        assert!(line.chars().count() <= 100, "{command}: {line}");
+    }
+}
+
+#[test]
+fn a_mistyped_word_is_answered_with_the_right_one() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    for (words, right) in [
+        (&["trce"][..], "'trace'"),
+        (&["people", "ofboard", "ana"], "'offboard'"),
+        (&["trace", "--agnt", "x"], "'--agent'"),
+        (&["token", "--agent", "ana-desktop", "--human", "anna"], "`ana`"),
+        (&["token", "--agent", "ana-desktp", "--human", "ana"], "`ana-desktop`"),
+        (&["tools", "remot"], "`remote`"),
+        (&["stop", "remot"], "`remote`"),
+        (&["policy", "show", "basline"], "`baseline`"),
+    ] {
+        let done = world.run(words)?;
+        assert!(done.stderr.contains(right), "{words:?}: {}", done.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn mistakes_in_the_configuration() -> Result<()> {
+    let mut said = String::new();
+    for text in [
+        "listen: 127.0.0.1:0\nlisetn: x\n",
+        "people:\n  ana: { name: Ana }\n  ana: { name: Ann }\n",
+        "people:\n  ana: { name: [Ana] }\n",
+        "people:\n  ana: {}\nagents:\n  desk: { owner: anna }\n",
+        "apps:\n  crm: { url: \"http://127.0.0.1:1/mcp\", risk: lo }\n",
+        "apps:\n  crm:\n    url: \"ftp://127.0.0.1/\"\n    credential: \"sk-0123456789\"\n",
+        "apps:\n  crm: { url: \"http://127.0.0.1:1/mcp\", profile: gti }\n",
+        "limits: { call_seconds_max: 0 }\n",
+        "rules: [nowhere.cedar]\n",
+        "listen: [\n",
+    ] {
+        let world = world().config_text(text).prepare()?;
+        let done = world.run(&["check"])?;
+        ensure!(done.code == 2 && done.stdout.is_empty(), "{text} {done:?}");
+        said.push_str(&done.stderr.replace(&world.config().display().to_string(), "countersign.yaml"));
+        said.push('\n');
+    }
+    insta::assert_snapshot!(said, @r#"
+error: countersign.yaml:2:1: unknown key `lisetn`
+  | lisetn: x
+  | ^
+  hint: did you mean `listen`?
+
+error: countersign.yaml:3:3: the key `ana` occurs twice
+  |   ana: { name: Ann }
+  |   ^
+  hint: keep one of them
+
+error: countersign.yaml:2:16: expected string scalar
+  |   ana: { name: [Ana] }
+  |                ^
+
+error: countersign.yaml:4:18: there is no person `anna`
+  |   desk: { owner: anna }
+  |                  ^
+  hint: did you mean `ana`?
+
+error: countersign.yaml:2:47: unknown value `lo`
+  |   crm: { url: "http://127.0.0.1:1/mcp", risk: lo }
+  |                                               ^
+  hint: did you mean `low`?
+
+error: countersign.yaml:3:10: `ftp://127.0.0.1/` is not an address: it takes `http://host:port/path`, without a user in it
+  |     url: "ftp://127.0.0.1/"
+  |          ^
+countersign.yaml:4:17: a credential is named by `env:NAME`, `file:PATH` or `vault:NAME`; the value itself must not stand here
+
+error: countersign.yaml:2:50: there is no profile `gti`
+  |   crm: { url: "http://127.0.0.1:1/mcp", profile: gti }
+  |                                                  ^
+  hint: did you mean `git`?
+
+error: countersign.yaml:1:29: a bound must be at least 1
+  | limits: { call_seconds_max: 0 }
+  |                             ^
+
+error: countersign.yaml:1:9: the rule file `nowhere.cedar` is refused: there is no such file
+  | rules: [nowhere.cedar]
+  |         ^
+
+error: countersign.yaml:1:9: expected string scalar
+  | listen: [
+  |         ^
+"#);
+    Ok(())
+}
+
+#[test]
+fn json_for_programs() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    client.call("remote__count", json!({}))?;
+    let json = |words: &[&str]| -> Result<Value> {
+        let text = world.run_well(&[words, &["--json"]].concat())?;
+        serde_json::from_str(&text).with_context(|| format!("{words:?}: {text}"))
+    };
+    let has = |said: &Value, pointers: &[&str]| {
+        for pointer in pointers {
+            assert!(said.pointer(pointer).is_some_and(|value| !value.is_null()), "{pointer}: {said}");
+        }
+    };
+    has(&json(&["people"])?, &["/people/0/id", "/people/0/name", "/people/0/active", "/people/1"]);
+    has(&json(&["agents"])?, &["/agents/0/id", "/agents/0/owner", "/agents/0/active"]);
+    has(&json(&["tools"])?, &["/apps/0/app", "/apps/0/tools/0/tool", "/apps/0/tools/0/class", "/apps/0/tools/0/why"]);
+    has(&json(&["check"])?, &["/ok", "/bundle", "/rules", "/people", "/agents", "/apps"]);
+    has(&json(&["reload"])?, &["/bundle", "/rules", "/needs_restart"]);
+    has(&json(&["vault", "list"])?, &["/secrets"]);
+    has(&json(&["people", "offboard", "ben"])?, &["/done", "/subject", "/record"]);
+    has(&json(&["tools", "pin", "remote", "--yes"])?, &["/pinned/0/tool", "/pinned/0/definition", "/record"]);
+    let token = json(&["token", "--agent", "ana-desktop", "--human", "ana", "--ttl", "90s"])?;
+    assert_eq!(token.get("expires_in"), Some(&json!(90)));
+    assert_eq!(at(&token, "/audience"), world.mcp_url());
+    let records = world.trace()?;
+    assert_eq!(records.len(), 1);
+    let record = records.first().context("no record")?;
+    has(record, &["/sequence", "/call", "/time", "/leaf/bundle", "/leaf_hash", "/body/arguments", "/outcome/effect"]);
+    assert_eq!(at(record, "/verdict"), "allow");
+    assert!(record.pointer("/body/salt").is_none());
+    let why = json(&["why", at(record, "/call")])?;
+    assert_eq!(why.pointer("/records/0/verified"), Some(&json!(true)), "{why}");
+    assert_eq!(at(&why, "/records/1/kind"), "outcome");
+    Ok(())
+}
+
+#[test]
+fn the_trace_answers_questions() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let (mut ana, mut ben) = (world.client("ana-desktop", "ana")?, world.client("ben-desktop", "ben")?);
+    ana.call("remote__echo", json!({"text": "x"}))?;
+    world.run_well(&["stop", "remote"])?;
+    ben.call("remote__count", json!({}))?;
+    let count = |words: &[&str]| -> Result<usize> {
+        let text = world.run_well(&[&["trace", "--json"][..], words].concat())?;
+        Ok(text.lines().filter(|line| !line.trim().is_empty()).count())
+    };
+    for (words, wanted) in [
+        (&[][..], 2),
+        (&["--verdict", "deny"], 1),
+        (&["--verdict", "hold"], 0),
+        (&["--human", "ana"], 1),
+        (&["--agent", "ben-desktop"], 1),
+        (&["--tool", "echo"], 1),
+        (&["--app", "remote"], 2),
+        (&["--since", "1h"], 2),
+        (&["--until", "2020-01-01T00:00:00Z"], 0),
+        (&["--limit", "1"], 1),
+    ] {
+        assert_eq!(count(words)?, wanted, "{words:?}");
+    }
+    assert!(count(&["--changes"])? > 2);
+    let shown = world.run_well(&["trace"])?;
+    for part in ["Ana's desktop", "Ben Okafor", "remote/echo", "allow", "deny", "remote is stopped"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains('\u{1b}'), "colour without a terminal");
+    let first = intents(&world)?.first().map(|entry| entry.sequence.to_string()).context("no record")?;
+    assert!(world.run_well(&["why", &first])?.contains("remote/echo"));
+    Ok(())
+}
+
+#[test]
+fn a_token_stands_alone_on_standard_output() -> Result<()> {
+    let world = world().start()?;
+    let done = world.run(&["token", "--agent", "ana-desktop", "--human", "ana"])?;
+    let token = done.stdout.trim_end();
+    assert_eq!((token.split('.').count(), token.lines().count()), (3, 1), "{token}");
+    assert!(done.stderr.contains("good for 3600 s at http://127.0.0.1:"), "{}", done.stderr);
+    let too_long = world.run(&["token", "--agent", "ana-desktop", "--human", "ana", "--ttl", "25h"])?;
+    assert_ne!(too_long.code, 0);
+    Ok(())
+}
+
+#[test]
+fn completions_for_every_shell() -> Result<()> {
+    let world = world().prepare()?;
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = world.run_well(&["completions", shell])?;
+        assert!(script.contains("offboard") && script.contains("completions"), "{shell}");
+    }
+    let script = world.folder().join("script");
+    std::fs::write(&script, world.run_well(&["completions", "bash"])?)?;
+    let words = "source ./script && COMP_WORDS=(countersign tra) COMP_CWORD=1 && _countersign countersign tra countersign && echo ${COMPREPLY[@]}";
+    let output = Command::new("bash").args(["-c", words]).current_dir(world.folder()).output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "trace", "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+#[test]
+fn the_rules_can_be_read() -> Result<()> {
+    let mine = "@id(\"mine\") permit (principal, action, resource);\n";
+    let world = world().rules("mine.cedar", mine).prepare()?;
+    assert_eq!(world.run_well(&["policy", "show", "mine.cedar"])?, mine);
+    let baseline = world.run_well(&["policy", "show", "baseline"])?;
+    assert!(baseline.contains("@id(\"baseline-destructive\")"), "{baseline}");
+    assert!(world.run_well(&["policy", "show", "schema"])?.contains("entity Tool in [App]"));
+    let all = world.run_well(&["policy", "show"])?;
+    assert!(all.contains("@id(\"baseline-read\")") && all.contains("@id(\"mine\")"), "{all}");
+    let checked = world.run_well(&["check"])?;
+    assert!(checked.starts_with("in order: 8 rules, bundle "), "{checked}");
+    Ok(())
+}
+
+#[test]
+fn one_gateway_holds_a_data_directory() -> Result<()> {
+    let world = world().start()?;
+    let second = world.run(&["serve", "--listen", "127.0.0.1:0"])?;
+    assert_eq!(second.code, 2);
+    assert!(second.stderr.contains(&world.process_id().to_string()), "{}", second.stderr);
+    let other = crate::kit::world().prepare()?;
+    let address = world.base_url().trim_start_matches("http://").to_owned();
+    let taken = other.run(&["serve", "--listen", &address])?;
+    assert_eq!(taken.code, 2);
+    assert!(taken.stderr.contains("cannot listen on") && taken.stderr.contains("hint:"), "{}", taken.stderr);
+    Ok(())
+}
+
+#[test]
+fn the_demo_tells_its_story_and_leaves_nothing() -> Result<()> {
+    let world: World = world().prepare()?;
+    let temporary = world.folder().join("tmp");
+    std::fs::create_dir(&temporary)?;
+    let mut command = world.command(&["demo", "--port", "0"]);
+    let command = command.env("TMPDIR", &temporary).env("LANG", "C.UTF-8").stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut status = None;
+    until("the demo ends within ten seconds", || {
+        status = child.try_wait()?;
+        Ok(status.is_some())
+    })
+    .inspect_err(|_| drop(child.kill()))?;
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8(output.stdout)?;
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let verdicts: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.trim_start().split_once(' '))
+        .filter(|(sign, _)| ["✓", "⏸", "✗"].contains(sign))
+        .filter_map(|(_, rest)| rest.split_whitespace().next())
+        .collect();
+    assert_eq!(verdicts, ["allow", "hold", "deny", "deny", "deny"], "{said}");
+    for part in ["Pricing", "the server was called 0 times", "+  description:", "401 Unauthorized", "countersign init"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let left: Vec<_> = std::fs::read_dir(&temporary)?.collect();
+    assert!(left.is_empty() && !exists(world.folder(), "data"), "{left:?}");
+    Ok(())
+}
+
+fn exists(folder: &Path, name: &str) -> bool {
+    folder.join(name).exists()
+}

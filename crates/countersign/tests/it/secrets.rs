@@ -82,6 +82,60 @@ fn no_secret_is_where_it_must_not_be() -> Result<()> {
 }
 
 #[test]
+fn what_an_app_shouts_is_not_repeated() -> Result<()> {
+    let shouts = |then: &str| ["sh".to_owned(), "-c".to_owned(), format!("echo \"my key is $API_TOKEN\" >&2; {then}")];
+    let upstream = testkit::program("testkit-upstream")?.display().to_string();
+    let refuses = Handmade::start(|heard| {
+        let sent = heard.head.lines().find(|line| line.starts_with("authorization")).unwrap_or_default();
+        let error = json!({"code": -32000, "message": format!("bad key: {sent}"), "data": sent});
+        Some(ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "error": error}).to_string()))
+    })?;
+    let boasts = Handmade::start(|heard| {
+        let sent = heard.head.lines().find(|line| line.starts_with("authorization")).unwrap_or_default();
+        let tool =
+            json!({"name": "echo", "description": format!("called with {sent}"), "inputSchema": {"type": "object"}});
+        let result = json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "tools": [tool]});
+        Some(ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string()))
+    })?;
+    let mut builder = world().app_url("refuses", &refuses.url, Some("env:APP_TOKEN")).app_url(
+        "boasts",
+        &boasts.url,
+        Some("env:APP_TOKEN"),
+    );
+    for (app, command) in
+        [("dies", shouts("exit 1")), ("lives", shouts(&format!("exec {upstream} --stdio --crash-after 1")))]
+    {
+        builder = builder
+            .app_command(app, &command)
+            .set(&["apps", app, "credential"], json!("env:APP_TOKEN"))
+            .set(&["apps", app, "credential_variable"], json!("API_TOKEN"));
+    }
+    let mut world = builder.environment("APP_TOKEN", ENVIRONMENT).environment("COUNTERSIGN_LOG", "trace").start()?;
+    pin(&world, "lives", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let mut said = client.request("tools/list", json!({}))?.to_string();
+    ensure!(said.contains("called with authorization"), "{said}");
+    for tool in ["lives__echo", "lives__echo", "dies__echo", "refuses__echo"] {
+        said.push_str(&client.call(tool, json!({"text": "x"}))?.to_string());
+    }
+    let token = world.token("ana-desktop", "ana", None)?;
+    let mut ask = |world: &World, words: &[&str]| -> Result<()> {
+        let done = world.run(words)?;
+        said.push_str(&done.stdout);
+        said.push_str(&done.stderr);
+        Ok(())
+    };
+    ask(&world, &["tools", "--json", "--refresh"])?;
+    ask(&world, &["doctor"])?;
+    world.terminate()?;
+    ask(&world, &["doctor"])?;
+    ask(&world, &["doctor", "--json"])?;
+    ensure!(said.contains("my key is"), "doctor does not show what the child said: {said}");
+    check_clean("what was said", said.as_bytes())?;
+    check_folder(world.folder(), &token)
+}
+
+#[test]
 fn the_vault_takes_and_never_gives() -> Result<()> {
     let upstream = testkit::Upstream::start(UpstreamOptions {
         record: true,
