@@ -234,6 +234,9 @@ fn check_recorded(world: &World, change: &Standing) -> Result<()> {
     let rules: Vec<&str> = last.rules.iter().map(|rule| rule.as_str()).collect();
     ensure!(rules == [change.rule], "{:?}: {rules:?}", change.stop);
     ensure!(last.human.as_deref() == Some("ana") && last.agent == "ana-desktop", "{last:?}");
+    let shown = world.trace()?.pop().context("`trace` shows nothing")?;
+    ensure!(at(&shown, "/call") == last.call.as_str() && at(&shown, "/verdict") == "deny", "{shown}");
+    ensure!(at(&shown, "/human") == "ana" && shown.pointer("/outcome").is_none(), "{shown}");
     Ok(())
 }
 

@@ -136,6 +136,27 @@ forbid (principal, action == Action::"call", resource == Tool::"remote/slow");
 "#;
 
 #[test]
+fn a_rule_that_reads_what_nobody_knows_defers() -> Result<()> {
+    let upstream = upstream()?;
+    let rule = "@id(\"not-sales\") @says(\"not for sales\")\nforbid (principal, action, resource) when { context.human.department == \"sales\" };\n";
+    let world = world()
+        .app_url("remote", upstream.url(), None)
+        .human("carl", json!({"name": "Carl"}))
+        .agent("carl-desktop", "carl")
+        .rules("sales.cedar", rule)
+        .start()?;
+    pin(&world, "remote", "read")?;
+    assert_eq!(world.client("ana-desktop", "ana")?.call_text("remote__count", json!({}))?, "1");
+    let deferred = world.client("carl-desktop", "carl")?.call("remote__count", json!({}))?;
+    let structure = decision(&deferred)?;
+    assert_eq!((at(structure, "/decision"), at(structure, "/reason_code")), ("defer", "not-sales"), "{deferred}");
+    assert_eq!(structure.get("executed"), Some(&json!(false)));
+    assert!(text(&deferred).contains("department"), "{deferred}");
+    assert_eq!(upstream.call_count(), 1);
+    Ok(())
+}
+
+#[test]
 fn a_tool_with_an_output_schema_keeps_to_it() -> Result<()> {
     let command = testkit::everything_command()?;
     let forbid = r#"@id("no-weather") @says("no weather") forbid (principal, action == Action::"call", resource == Tool::"everything/get-structured-content");"#;

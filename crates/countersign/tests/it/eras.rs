@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testkit::{Era, HttpRequest, McpClient, Upstream, UpstreamOptions, World};
 
-use crate::kit::{at, child, intents, pin, rpc, send, text, upstream, world, world_with};
+use crate::kit::{at, child, intents, pin, rpc, send, text, until, upstream, world, world_with};
 
 #[test]
 fn every_revision_reaches_every_upstream() -> Result<()> {
@@ -255,6 +255,23 @@ fn bytes_that_are_no_request() -> Result<()> {
     assert_eq!(upstream.call_count(), 2);
     assert_eq!(intents(&world)?.len(), 2);
     Ok(())
+}
+
+#[test]
+fn calls_past_the_bound_are_turned_away_and_come_back() -> Result<()> {
+    let upstream = upstream()?;
+    let world =
+        world().app_url("remote", upstream.url(), None).set(&["limits", "calls_in_flight_max"], json!(1)).start()?;
+    pin(&world, "remote", "read")?;
+    let mut first = world.client("ana-desktop", "ana")?;
+    let second = first.clone();
+    let waiting = std::thread::spawn(move || first.call("remote__slow", json!({"ms": 1_000})));
+    until("the first call has arrived", || Ok(upstream.call_count() == 1))?;
+    let response = second.send(&second.message("tools/list", &json!({})))?;
+    assert_eq!((response.status, response.header("retry-after")), (503, Some("1")));
+    let answer = waiting.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
+    assert_eq!(text(&answer), "waited 1000 ms");
+    until("there is room again", || Ok(second.send(&second.message("tools/list", &json!({})))?.status == 200))
 }
 
 #[test]
