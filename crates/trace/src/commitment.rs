@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::{digest, hmac, rand};
+use aws_lc_rs::{digest, rand};
 use model::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -32,7 +32,7 @@ pub(crate) struct Salt([u8; 32]);
 pub(crate) struct Commitment([u8; 32]);
 
 /// Commits to the fields of one record.
-pub(crate) struct Committer(hmac::Key);
+pub(crate) struct Committer<'s>(&'s Salt);
 
 impl Salt {
     pub(crate) fn random() -> Result<Self, TraceError> {
@@ -41,8 +41,8 @@ impl Salt {
         Ok(Self(bytes))
     }
 
-    pub(crate) fn committer(&self) -> Committer {
-        Committer(hmac::Key::new(hmac::HMAC_SHA256, &self.0))
+    pub(crate) fn committer(&self) -> Committer<'_> {
+        Committer(self)
     }
 
     pub(crate) fn to_hex(&self) -> String {
@@ -50,11 +50,10 @@ impl Salt {
     }
 }
 
-impl Committer {
+impl Committer<'_> {
     pub(crate) fn commit(&self, field: &str, bytes: &[u8]) -> Commitment {
-        let salt = hmac::sign(&self.0, field.as_bytes());
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, salt.as_ref()), bytes);
-        Commitment(first_32(tag.as_ref()))
+        let salt = hmac_sha256(&self.0.0, field.as_bytes());
+        Commitment(hmac_sha256(&salt, bytes))
     }
 }
 
@@ -88,6 +87,19 @@ impl<'de> Deserialize<'de> for Salt {
         let text = String::deserialize(from)?;
         unhex(&text).map(Self).ok_or_else(|| serde::de::Error::custom("a salt takes 64 hexadecimal digits"))
     }
+}
+
+/// RFC 2104 as two hashes. Every key here is used once, for which the library's keys and contexts cost more than hashing.
+fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    let padded = |pad: u8| key.iter().map(move |byte| byte ^ pad).chain([pad; BLOCK_BYTES - 32]);
+    let mut text: Vec<u8> = Vec::with_capacity(BLOCK_BYTES + message.len().max(32));
+    text.extend(padded(0x36));
+    text.extend_from_slice(message);
+    let inner = sha256(&text);
+    text.clear();
+    text.extend(padded(0x5C));
+    text.extend_from_slice(inner.as_bytes());
+    *sha256(&text).as_bytes()
 }
 
 fn first_32(bytes: &[u8]) -> [u8; 32] {
@@ -127,3 +139,8 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 }
 
 const COMMITMENT_PREFIX: &str = "hmac-sha256:";
+/// What SHA-256 takes at a time.
+const BLOCK_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests;
