@@ -144,7 +144,7 @@ fn write(transaction: &Transaction<'_>, rows: &[Row], state: &[StateWrite]) -> r
 
 /// A deleted or replaced value is overwritten. The cache is counted in KiB, the WAL in pages of 4 KiB.
 const SETTINGS: &str = "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; \
-     PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; \
+     PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; \
      PRAGMA trusted_schema = OFF;";
 
 const INSERT_RECORD: &str = "INSERT INTO record(sequence, kind, call, at, agent, human, app, tool, class, verdict, \
