@@ -185,8 +185,8 @@ async fn replace(
     changes: &mut Changes,
     stored: &mut Vec<String>,
 ) -> Result<(), Fault> {
-    for (app, secret) in plan.secrets() {
-        let (name, value) = (app.to_string(), secret.expose().clone());
+    for moved in plan.secrets() {
+        let (name, value) = (moved.name.to_owned(), moved.secret.expose().clone());
         let fresh = !gateway.vault.list()?.iter().any(|entry| entry.name == name);
         perform(gateway, Operation::VaultSet { name: name.clone(), value }, &operator()).await?;
         stored.extend(fresh.then_some(name));
@@ -233,7 +233,7 @@ async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gat
 
 fn show(plan: &Plan, settled: &Settled) {
     let look = Look::stdout();
-    let secrets: Vec<&str> = plan.secrets().map(|(_, secret)| secret.expose().as_str()).collect();
+    let secrets: Vec<&str> = plan.secrets().map(|moved| moved.secret.expose().as_str()).collect();
     for file in &plan.files {
         let title = format!("{}: {}", file.client.title(), file.path.display());
         out(look.paint(Ink::Bold, title));
@@ -273,7 +273,7 @@ fn json_of(plan: &Plan, settled: &Settled) -> Value {
             "servers": file.entries.iter().map(|entry| json!({ "place": entry.place, "app": entry.app })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "apps": plan.apps.iter().map(|app| &app.id).collect::<Vec<_>>(),
-        "secrets": plan.secrets().map(|(app, _)| app).collect::<Vec<_>>(),
+        "secrets": plan.secrets().map(|moved| moved.name).collect::<Vec<_>>(),
         "left": plan.left.iter().map(|left| json!({
             "file": path(&left.file), "server": left.server, "why": left.why,
         })).collect::<Vec<_>>(),
