@@ -244,10 +244,12 @@ fn show(plan: &Plan, settled: &Settled) {
     }
     out(format_args!("{} would hold:", settled.place.config.display()));
     for app in &plan.apps {
-        let secret = plan.secrets().any(|(with, _)| *with == app.id);
-        out(format_args!("  app {:<32} {}", app.id, if secret { "its secret moves into the vault" } else { "" })
-            .to_string()
-            .trim_end());
+        let about = match plan.secrets().filter(|moved| *moved.app == app.id).count() {
+            0 => String::new(),
+            1 => "its secret moves into the vault".to_owned(),
+            count => format!("its {count} secrets move into the vault"),
+        };
+        out(format_args!("  app {:<32} {about}", app.id).to_string().trim_end());
     }
     out(format_args!("  agent {} for {}, listening on port {}", settled.agent, settled.human, settled.port));
     show_left(plan);
