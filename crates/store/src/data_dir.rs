@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,14 +16,19 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if it is not there (for this user only) and takes it. Error: another process holds it, or the
-    /// system says no.
+    /// Makes the directory if it is not there (for this user only) and takes it. Error: another process holds it, others
+    /// can write to it, or the system says no.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let denied = |path: &Path| {
             let path = path.to_owned();
             move |source| StoreError::Directory { path, source }
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(denied(path))?;
+        // Whoever can write to the directory can put another key or another trace in the place of ours.
+        let mode = std::fs::metadata(path).map_err(denied(path))?.mode() & 0o777;
+        if mode & 0o022 != 0 {
+            return Err(StoreError::Shared { path: path.to_owned(), mode });
+        }
         let lock_path = path.join(LOCK);
         let mut lock = OpenOptions::new()
             .read(true)

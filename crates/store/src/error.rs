@@ -17,6 +17,14 @@ pub enum StoreError {
         /// The process, where it has said so.
         pid: Option<u32>,
     },
+    /// Others can write to it.
+    #[error("the data directory `{}` can be written to by others (mode {mode:o})", path.display())]
+    Shared {
+        /// The data directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// The directory or the lock in it cannot be made or opened.
     #[error("`{}` cannot be used", path.display())]
     Directory {
@@ -42,6 +50,7 @@ impl StoreError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Held { .. } => "store.held",
+            Self::Shared { .. } => "store.shared",
             Self::Directory { .. } => "store.directory",
             Self::Database { fault, .. } => fault.code(),
         }
@@ -54,6 +63,9 @@ impl StoreError {
                 Some(format!("stop process {pid} first, or name another data directory"))
             }
             Self::Held { pid: None, .. } => Some("stop the other process first, or name another data directory".into()),
+            Self::Shared { .. } => {
+                Some("name a directory of its own, or take the permission of others away: `chmod 700`".into())
+            }
             Self::Directory { .. } => Some("name a directory that this user may write to".into()),
             Self::Database { fault, .. } => fault.hint().map(str::to_owned),
         }
@@ -73,6 +85,7 @@ impl From<StoreError> for Fault {
         };
         match error {
             StoreError::Held { .. } => fault.retryable(),
+            StoreError::Shared { .. } => fault,
             StoreError::Directory { source, .. } => fault.because(source),
             StoreError::Database { fault: cause, .. } => fault.because(cause),
         }

@@ -13,6 +13,17 @@ fn it_is_made_for_one_user() {
 }
 
 #[test]
+fn one_that_others_can_write_to_is_refused() {
+    let outer = tempfile::tempdir().unwrap();
+    for (mode, code) in
+        [(0o777, Some("store.shared")), (0o1777, Some("store.shared")), (0o770, Some("store.shared")), (0o755, None)]
+    {
+        std::fs::set_permissions(outer.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(DataDir::open(outer.path()).err().map(|error| error.code()), code, "{mode:o}");
+    }
+}
+
+#[test]
 fn a_second_holder_learns_of_the_first() {
     let outer = tempfile::tempdir().unwrap();
     assert_eq!(DataDir::holder(outer.path()), None);
