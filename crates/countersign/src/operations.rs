@@ -225,6 +225,13 @@ async fn token(
         let hint = crate::config::nearest(agent.as_str(), directory.agents.keys().map(AgentId::as_str));
         return Err(Fault::new(Blame::Operator, "operator.no_agent", format!("there is no agent `{agent}`")).hint(hint));
     }
+    let left = directory.humans.get(&human).is_some_and(|human| !human.active);
+    let idle = directory.agents.get(&agent).is_some_and(|agent| !agent.active);
+    let note = match (left, idle) {
+        (true, _) => Some(format!("{human} has left: no call with this token runs until `people restore {human}`")),
+        (_, true) => Some(format!("{agent} is out of service: no call with this token runs until it is back")),
+        _ => None,
+    };
     let audience = match app {
         Some(app) => format!("{}/mcp/{app}", gateway.public_url),
         None => format!("{}/mcp", gateway.public_url),
@@ -239,7 +246,7 @@ async fn token(
         state: Vec::new(),
     };
     gateway.engine.change(record).await?;
-    Ok(json!({ "token": token, "audience": audience, "expires_in": life.as_secs() }))
+    Ok(json!({ "token": token, "audience": audience, "expires_in": life.as_secs(), "note": note }))
 }
 
 fn vault_list(gateway: &Gateway) -> Result<Value, Fault> {

@@ -60,5 +60,35 @@ pub fn check(common: &Common) -> Result<ExitCode, Fault> {
     for app in config.directory.apps.values().filter(|app| app.owners.is_empty()) {
         say(format_args!("note: nobody owns app `{}`: its holds have nobody to approve them; add `owners:`", app.id));
     }
+    for note in unknown_names(&config) {
+        say(format_args!("note: {note}"));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Names in rules that the configuration does not have: such a rule is right, and never fires.
+fn unknown_names(config: &Config) -> Vec<String> {
+    let directory = &config.directory;
+    let agents: Vec<&str> = directory.agents.keys().map(|id| id.as_str()).collect();
+    let people: Vec<&str> = directory.humans.keys().map(|id| id.as_str()).collect();
+    let apps: Vec<&str> = directory.apps.keys().map(|id| id.as_str()).collect();
+    let kinds =
+        [("Agent", "agent", &agents), ("Human", "person", &people), ("App", "app", &apps), ("Tool", "app", &apps)];
+    let mut notes = Vec::new();
+    for rule in &config.rules {
+        for (line, text) in (1..).zip(rule.text.lines()) {
+            let code = text.split("//").next().unwrap_or_default();
+            for (entity, word, known) in &kinds {
+                for rest in code.split(&format!("{entity}::\"")).skip(1) {
+                    let name = rest.split(['"', '/']).next().unwrap_or_default();
+                    if !known.contains(&name) {
+                        let file = &rule.name;
+                        let hint = nearest(name, known.iter().copied());
+                        notes.push(format!("{file}:{line}: there is no {word} `{name}`, so this never fits ({hint})"));
+                    }
+                }
+            }
+        }
+    }
+    notes
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use model::{AppId, Blame, Fault};
 use serde_json::Value;
 
+use super::trace::readable::plain;
 use crate::ask::ask;
 use crate::cli::{AgentsAction, AgentsArgs, Common, PeopleAction, PeopleArgs, SwitchArgs};
 use crate::operations::Operation;
@@ -96,7 +97,8 @@ async fn list(common: &Common, operation: Operation, key: &str) -> Result<ExitCo
             .map(text)
             .filter(|word| !word.is_empty())
             .collect();
-        out(format_args!("{:<24} {standing}  {:<24} {}", text("id"), text("name"), about.join(", ")));
+        let (name, about) = (plain(text("name")), plain(&about.join(", ")));
+        out(format_args!("{:<24} {standing}  {name:<24} {about}", text("id")));
     }
     Ok(ExitCode::SUCCESS)
 }

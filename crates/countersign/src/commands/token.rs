@@ -30,5 +30,8 @@ pub async fn run(common: &Common, args: &TokenArgs) -> Result<ExitCode, Fault> {
         said.get("expires_in").and_then(Value::as_u64).unwrap_or_default(),
         said.get("audience").and_then(Value::as_str).unwrap_or_default()
     ));
+    if let Some(note) = said.get("note").and_then(Value::as_str) {
+        say(format_args!("note: {note}"));
+    }
     Ok(ExitCode::SUCCESS)
 }

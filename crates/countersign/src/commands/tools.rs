@@ -50,6 +50,9 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
     }
     let count = said.get("pinned").and_then(Value::as_array).map_or(0, Vec::len);
     let record = said.get("record").and_then(Value::as_str).unwrap_or_default();
+    for app in said.get("left_out").and_then(Value::as_array).into_iter().flatten() {
+        say(format_args!("left out: {}: {}", text(app, "app"), text(app, "error")));
+    }
     out(format_args!("pinned {} as they are now (record {record})", counted(count, "tool")));
     Ok(ExitCode::SUCCESS)
 }

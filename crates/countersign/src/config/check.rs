@@ -89,6 +89,9 @@ fn read_guarded(file: &Path) -> Result<String, Problem> {
         std::io::ErrorKind::NotFound => Problem::of_file(file, "there is no such file"),
         _ => Problem::of_file(file, format!("it cannot be read: {error}")),
     })?;
+    if !about.is_file() {
+        return Err(Problem::of_file(file, "it is not a file").hint("name the file itself"));
+    }
     if about.mode() & 0o022 != 0 {
         let said = format!("it is writable by others (mode {:o})", about.mode() & 0o777);
         return Err(Problem::of_file(file, said).hint(format!("chmod go-w {}", file.display())));
@@ -96,7 +99,10 @@ fn read_guarded(file: &Path) -> Result<String, Problem> {
     if about.len() > FILE_BYTES_MAX {
         return Err(Problem::of_file(file, format!("it is larger than {FILE_BYTES_MAX} bytes")));
     }
-    std::fs::read_to_string(file).map_err(|error| Problem::of_file(file, format!("it cannot be read: {error}")))
+    std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => Problem::of_file(file, "it is not text in UTF-8").hint("name another file"),
+        _ => Problem::of_file(file, format!("it cannot be read: {error}")),
+    })
 }
 
 struct Checker<'a> {
@@ -249,7 +255,13 @@ impl Checker<'_> {
         };
         let target = match (&raw.command, &raw.url) {
             (Some(command), None) => Target::Child(self.child(id, raw, command)?),
-            (None, Some(url)) => Target::Http(self.url(url)?),
+            (None, Some(url)) => {
+                if let Some((_, value)) = raw.env.iter().flatten().next() {
+                    let said = format!("app `{id}` is reached over HTTP and has no environment");
+                    self.problem(value, said, Some("leave `env:` away".to_owned()));
+                }
+                Target::Http(self.url(url)?)
+            }
             (Some(command), Some(_)) => {
                 self.problem(
                     command,

@@ -70,16 +70,32 @@ impl Problem {
             Error::SerdeInvalidType { unexpected, expected, .. } => {
                 place(format!("expected {expected}, found {unexpected}"))
             }
+            Error::MultipleDocuments { .. } => place("a second document begins here".to_owned())
+                .hint("one file holds one document: take the `---` out"),
+            Error::NullIntoString { .. } => place("expected text, found nothing".to_owned()),
+            Error::Budget { .. }
+            | Error::AliasReplayLimitExceeded { .. }
+            | Error::AliasExpansionLimitExceeded { .. } => {
+                place("the file is too large or too deeply nested".to_owned())
+            }
             other => {
                 let said = other.to_string();
-                let said = said.split(" at line").next().unwrap_or(&said);
-                place(match said {
-                    "invalid u64" | "invalid usize" => "expected a number, zero or more".to_owned(),
-                    said => said.to_owned(),
-                })
+                place(in_words(said.split(" at line").next().unwrap_or(&said)))
             }
         }
     }
+}
+
+/// What the parser says of the form of a value, in the words of people who write such files.
+fn in_words(said: &str) -> String {
+    match said {
+        "invalid u64" | "invalid usize" => "expected a number, zero or more",
+        "expected mapping start" => "expected keys and values, as in `key: value`",
+        "expected sequence start" => "expected a list, as in `[one, two]`",
+        "expected string scalar" => "expected text",
+        other => other,
+    }
+    .to_owned()
 }
 
 /// Whether a line, or one that it stands below, is about credentials: there the secret itself may stand by mistake.
