@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, ToolFacts, UnixMicros,
-    Verdict,
+    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ToolFacts,
+    UnixMicros, Verdict,
 };
 use trace::{Effect, Intent, Outcome, OutcomeStatus};
 
@@ -19,7 +19,9 @@ pub struct CallRequest {
     pub actor: Actor,
     /// On which app.
     pub app: AppId,
-    /// With which tool, as far as we know it.
+    /// What kind of thing is asked.
+    pub method: Method,
+    /// For which tool, resource or prompt, as far as we know it.
     pub tool: ToolFacts,
     /// The argument object, exactly as it came and as it will leave.
     pub arguments: Option<Bytes>,
@@ -57,7 +59,7 @@ impl Engine {
     /// goes away: dropping this future does not lose the outcome.
     pub async fn call(&self, request: CallRequest) -> Closed {
         let shared = Arc::clone(&self.shared);
-        let facts = match self.facts(&request.actor, &request.app, request.tool.clone()) {
+        let facts = match self.facts(&request.actor, &request.app, request.method, request.tool.clone()) {
             Ok(facts) => facts,
             Err(fault) => return not_executed(None, fault),
         };
@@ -212,7 +214,10 @@ fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision:
         call,
         verdict: decision.verdict(),
         app: facts.app.name.clone(),
-        tool: format!("{}__{}", facts.app.id, facts.tool.name),
+        tool: match facts.method {
+            Method::ToolsCall | Method::PromptsGet => format!("{}__{}", facts.app.id, facts.tool.name),
+            _ => format!("{} of {}", facts.tool.name, facts.app.name),
+        },
         reasons: decision.reasons().to_vec(),
         approvers,
     }

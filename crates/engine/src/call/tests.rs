@@ -192,6 +192,7 @@ impl World {
                 token_id: Arc::from("j"),
             },
             app: AppId::parse("crm").unwrap(),
+            method: Method::ToolsCall,
             tool: ToolFacts {
                 name: ToolName::parse("look").unwrap(),
                 class,
