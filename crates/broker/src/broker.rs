@@ -265,9 +265,10 @@ fn of_app(credential: &AppCredential, fault: Fault) -> Fault {
     let AppCredential { app, source, .. } = credential;
     let said = format!("the credential of `{app}` (`{source}`) cannot be used: {fault}");
     let outer = Fault::new(Blame::Operator, fault.code(), said);
+    // The sentence holds what went wrong already: the cause would say it again.
     match fault.way_out().map(str::to_owned) {
-        Some(hint) => outer.hint(hint).because(fault),
-        None => outer.because(fault),
+        Some(hint) => outer.hint(hint),
+        None => outer,
     }
 }
 

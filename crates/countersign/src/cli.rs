@@ -32,16 +32,17 @@ pub struct Common {
         long,
         short,
         global = true,
+        display_order = 100,
         value_name = "FILE",
         env = "COUNTERSIGN_CONFIG",
         default_value = "countersign.yaml"
     )]
     pub config: PathBuf,
     /// Answer in JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 101)]
     pub json: bool,
     /// Say more on standard error (twice: everything)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, display_order = 102, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
@@ -237,9 +238,9 @@ pub struct PolicyArgs {
 /// `policy …`
 #[derive(Debug, Subcommand)]
 pub enum PolicyAction {
-    /// Print rules: `baseline`, `schema`, the name of a file, or everything
+    /// Print rules, or the vocabulary they are written in
     Show {
-        /// Which
+        /// `baseline`, `schema` or a rule file's name; the rules of all files if absent
         which: Option<String>,
     },
 }
@@ -349,6 +350,6 @@ pub enum VaultAction {
 /// `completions`
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// bash, elvish, fish, powershell or zsh
+    /// The shell
     pub shell: clap_complete::Shell,
 }

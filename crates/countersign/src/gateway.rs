@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use broker::{Broker, Vault, VaultKey};
+use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use engine::{Change, Engine, Parts};
 use front::{Access, Front, Origins, Wire, serve_tcp, serve_unix};
 use http::Uri;
@@ -198,8 +198,22 @@ impl Gateway {
         self.directory.replace(config.directory.clone());
         self.broker.replace(config.credentials.clone());
         self.hub.replace(config.apps.clone()).await;
+        for app in with_other_credentials(&before, &config) {
+            self.hub.reconnect(&app).await;
+        }
         self.config.store(Arc::new(config));
         Ok(said)
+    }
+
+    /// Ends the children that were started with this secret of the vault: they would keep it.
+    pub async fn secret_changed(&self, name: &str) {
+        let config = self.config.load_full();
+        let source = Source::Vault(name.to_owned());
+        for credential in config.credentials.iter().filter(|credential| credential.source == source) {
+            if matches!(credential.placement, Placement::Variable(_)) {
+                self.hub.reconnect(&credential.app).await;
+            }
+        }
     }
 
     /// The data directory.
@@ -258,6 +272,14 @@ impl Gateway {
             in_flight: Arc::new(Semaphore::new(64)),
         })
     }
+}
+
+/// Apps whose credentials are others now. A child would keep what it was started with.
+fn with_other_credentials(before: &Config, now: &Config) -> Vec<AppId> {
+    let of = |config: &Config, app: &AppId| -> Vec<AppCredential> {
+        config.credentials.iter().filter(|credential| credential.app == *app).cloned().collect()
+    };
+    now.apps.iter().map(|spec| spec.id.clone()).filter(|app| of(before, app) != of(now, app)).collect()
 }
 
 /// Compiles the rules of a configuration, or tells everything that is wrong with them.

@@ -247,6 +247,7 @@ async fn vault_set(gateway: &Gateway, name: &str, value: Secret<String>, by: &st
     // The record comes first: a secret nobody can account for is worse than a record of a change that then failed.
     let durable = gateway.engine.change(vault_change("vault.set", name, by)).await?;
     gateway.vault.set(name, value)?;
+    gateway.secret_changed(name).await;
     Ok(json!({ "done": "vault.set", "name": name, "record": durable.call().as_str() }))
 }
 
@@ -258,6 +259,7 @@ async fn vault_remove(gateway: &Gateway, name: &str, by: &str) -> Result<Value, 
     }
     let durable = gateway.engine.change(vault_change("vault.remove", name, by)).await?;
     gateway.vault.remove(name)?;
+    gateway.secret_changed(name).await;
     Ok(json!({ "done": "vault.remove", "name": name, "record": durable.call().as_str() }))
 }
 

@@ -222,7 +222,7 @@ fn known<'a>(
     if all.clone().any(|known| known == id) {
         return Ok(());
     }
-    let fault = Fault::new(Blame::Caller, code, format!("`{id}` is not {kind} of this directory"));
+    let fault = Fault::new(Blame::Caller, code, format!("`{id}` is not {kind} of the configuration"));
     let nearest = all
         .map(|known| (strsim::damerau_levenshtein(known, id), known))
         .filter(|(distance, known)| *distance <= NEAR_EDITS_MAX.min(known.len() / 2))

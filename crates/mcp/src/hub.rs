@@ -188,6 +188,13 @@ impl Hub {
         self.catalogs(only).await;
     }
 
+    /// Ends the link of an app: the next call makes a new one, with the credential of then.
+    pub async fn reconnect(&self, app: &AppId) {
+        if let Some(link) = self.app(app) {
+            link.stop().await;
+        }
+    }
+
     /// Ends every child.
     pub async fn stop(&self) {
         let mut stopping: JoinSet<()> = JoinSet::new();

@@ -10,7 +10,7 @@ use model::{Blame, Digest, Fault};
 use serde::{Deserialize, Serialize};
 
 use super::clients::Client;
-use super::clients::{ClientFile, Plan, blank, entries, is_ours, place_of};
+use super::clients::{ClientFile, Plan, blank, connects_to, entries, place_of};
 
 /// Everything `leave` needs.
 #[derive(Serialize, Deserialize)]
@@ -129,7 +129,7 @@ impl SavedFile {
         };
         let (mut edits, mut left) = (Vec::new(), Vec::new());
         for entry in &self.entries {
-            let same_place = place_of(&document, &entry.place).filter(|value| is_ours(*value).is_some());
+            let same_place = place_of(&document, &entry.place).filter(|value| connects_to(*value).is_some());
             let moved = || self.elsewhere(&document, &entry.app, &edits);
             match same_place.or_else(moved) {
                 Some(value) => edits.push((value.span(), decoded(&entry.content)?)),
@@ -159,7 +159,7 @@ impl SavedFile {
         let known = |place: &[String]| self.entries.iter().any(|entry| entry.place == place);
         entries(document, &file)
             .into_iter()
-            .filter(|entry| !known(&entry.place) && is_ours(entry.value).as_deref() == Some(app))
+            .filter(|entry| !known(&entry.place) && connects_to(entry.value).as_deref() == Some(app))
             .map(|entry| entry.value)
             .find(|value| !taken.iter().any(|(span, _)| *span == value.span()))
     }

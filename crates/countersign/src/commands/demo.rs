@@ -45,7 +45,7 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<ExitCode, Fault> {
     story.show_trace(&common)?;
     if args.serve {
         story.invite(&common.config)?;
-        let _ = tokio::signal::ctrl_c().await;
+        serve::asked_to_stop().await?;
     } else {
         out("");
         out("Nothing was left behind. To try it with your own client: `countersign demo --serve`.");

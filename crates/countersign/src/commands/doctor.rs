@@ -18,6 +18,7 @@ use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::gateway::{compile, files};
 use crate::terminal::{Ink, Look, out};
+use crate::words::who;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +93,7 @@ fn configuration(place: &Place, checks: &mut Vec<Check>) -> Option<Config> {
     };
     let (people, agents, apps) =
         (config.directory.humans.len(), config.directory.agents.len(), config.directory.apps.len());
-    let said = format!("{}: {people} people, {agents} agents, {apps} apps", place.config.display());
+    let said = format!("{}: {}", place.config.display(), who(people, agents, apps));
     checks.push(Check::good("configuration", said));
     match compile(&config) {
         Ok(bundle) => {

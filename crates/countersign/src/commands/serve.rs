@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use model::Fault;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::gateway::{self, Gateway, bad_file, compile};
 use crate::operations::Operation;
 use crate::terminal::{Ink, Look, out, say};
+use crate::words::{counted, who};
 
 /// Runs the gateway until it is told to stop.
 pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
@@ -73,21 +74,19 @@ fn announce(common: &Common, gateway: &Gateway) {
     let rules = gateway.bundle.load().rules().len();
     let (people, agents, apps) =
         (config.directory.humans.len(), config.directory.agents.len(), config.directory.apps.len());
-    say(format_args!("{people} people, {agents} agents, {apps} apps, {rules} rules; stop with Ctrl-C"));
+    say(format_args!("{}, {}; stop with Ctrl-C", who(people, agents, apps), counted(rules, "rule")));
     if apps == 0 {
         say("hint: no app is configured yet: `countersign init` finds those of your clients");
     }
 }
 
 fn in_force(said: &serde_json::Value) -> String {
-    let count = |key: &str| said.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
-    let mut text = format!(
-        "{} people, {} agents, {} apps, {} rules",
-        count("people"),
-        count("agents"),
-        count("apps"),
-        count("rules")
-    );
+    let count = |key: &str| {
+        let count = said.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
+        usize::try_from(count).unwrap_or(usize::MAX)
+    };
+    let mut text =
+        format!("{}, {}", who(count("people"), count("agents"), count("apps")), counted(count("rules"), "rule"));
     let restart: Vec<&str> = said
         .get("needs_restart")
         .and_then(|keys| keys.as_array())
@@ -101,12 +100,25 @@ fn in_force(said: &serde_json::Value) -> String {
     text
 }
 
+/// Waits for TERM or INT.
+pub async fn asked_to_stop() -> Result<(), Fault> {
+    let mut terminate = on(SignalKind::terminate())?;
+    let mut interrupt = on(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn on(kind: SignalKind) -> Result<Signal, Fault> {
+    signal(kind).map_err(|error| gateway::operator("operator.signals", "signals cannot be handled", error))
+}
+
 /// TERM and INT stop; HUP reloads.
 fn obey_signals(gateway: Arc<Gateway>, stop: CancellationToken) -> Result<impl Future<Output = ()>, Fault> {
-    let of =
-        |kind| signal(kind).map_err(|error| gateway::operator("operator.signals", "signals cannot be handled", error));
     let (mut terminate, mut interrupt, mut hangup) =
-        (of(SignalKind::terminate())?, of(SignalKind::interrupt())?, of(SignalKind::hangup())?);
+        (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
     Ok(async move {
         loop {
             tokio::select! {

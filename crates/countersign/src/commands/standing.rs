@@ -56,13 +56,24 @@ async fn change(common: &Common, operation: Operation) -> Result<ExitCode, Fault
         return Ok(ExitCode::SUCCESS);
     }
     let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
-    out(format_args!(
-        "{} {}: in force from the next call on (record {})",
-        text("done"),
-        text("subject"),
-        text("record")
-    ));
+    out(format_args!("{} (record {})", done(text("done"), text("subject")), text("record")));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What holds now, for people.
+fn done(what: &str, subject: &str) -> String {
+    let id = subject.split_once(':').map_or(subject, |(_, id)| id);
+    match (what, id) {
+        ("people.offboard", _) => format!("{id} has left: nothing runs for {id} from the next call on"),
+        ("people.restore", _) => format!("{id} is back: work for {id} runs from the next call on"),
+        ("agents.suspend", _) => format!("{id} is suspended: it does nothing from the next call on"),
+        ("agents.resume", _) => format!("{id} acts again from the next call on"),
+        ("apps.stop", "all") => "everything is stopped: no call runs from now on".to_owned(),
+        ("apps.start", "all") => "everything runs again, but for apps that were stopped one by one".to_owned(),
+        ("apps.stop", _) => format!("{id} is stopped: no call of it runs from now on"),
+        ("apps.start", _) => format!("{id} runs again from the next call on"),
+        _ => format!("{what} {subject}: in force from the next call on"),
+    }
 }
 
 async fn list(common: &Common, operation: Operation, key: &str) -> Result<ExitCode, Fault> {

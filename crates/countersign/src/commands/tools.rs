@@ -9,6 +9,7 @@ use crate::ask::ask;
 use crate::cli::{Common, PinArgs, ToolsAction, ToolsArgs};
 use crate::operations::Operation;
 use crate::terminal::{Ink, Look, confirm, out, say};
+use crate::words::counted;
 
 /// Lists tools, or pins them.
 pub async fn run(common: &Common, args: &ToolsArgs) -> Result<ExitCode, Fault> {
@@ -36,7 +37,7 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
     };
     if !args.yes {
         let said = ask(&common.config, Operation::Tools { app: app.clone(), refresh: true }).await?;
-        table(&said);
+        table(&only(said, tool.as_ref()));
         if !confirm("Say yes to this table?") {
             say("nothing was pinned (without a terminal, `--yes` says yes)");
             return Ok(ExitCode::from(1));
@@ -49,8 +50,19 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
     }
     let count = said.get("pinned").and_then(Value::as_array).map_or(0, Vec::len);
     let record = said.get("record").and_then(Value::as_str).unwrap_or_default();
-    out(format_args!("pinned {count} tools as they are now (record {record})"));
+    out(format_args!("pinned {} as they are now (record {record})", counted(count, "tool")));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of all that was said, this tool.
+fn only(mut said: Value, tool: Option<&ToolName>) -> Value {
+    let Some(tool) = tool else { return said };
+    for app in said.get_mut("apps").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(tools) = app.get_mut("tools").and_then(Value::as_array_mut) {
+            tools.retain(|one| text(one, "tool") == tool.as_str());
+        }
+    }
+    said
 }
 
 /// Tool → class → why.

@@ -1,13 +1,14 @@
 //! From the file as written to a configuration that is valid: every name resolves, every value is in its range. All
 //! problems are told at once.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{AppCredential, Placement, Source};
-use http::{HeaderName, Uri};
+use broker::AppCredential;
+use http::Uri;
 use mcp::{AppSpec, ChildSpec, Target};
 use model::limits::FILE_BYTES_MAX;
 use model::{Access, Agent, AgentId, App, AppId, DataClassification, DirectorySnapshot, Human, HumanId, Limits, Risk};
@@ -17,6 +18,8 @@ use serde_saphyr::Spanned;
 
 use super::problem::{Problem, Problems, nearest};
 use super::raw::{RawApp, RawConfig, RawLimits};
+
+mod credential;
 
 /// A configuration that is valid.
 #[derive(Clone)]
@@ -69,7 +72,8 @@ impl Config {
         let raw: RawConfig =
             serde_saphyr::from_str(source).map_err(|error| Problem::from_yaml(file, source, &error))?;
         let base = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let mut checker = Checker { file, source, base, environment, problems: Vec::new() };
+        let covered = credential::lines_with_secrets(&raw);
+        let mut checker = Checker { file, source, base, environment, covered, problems: Vec::new() };
         let config = checker.config(raw);
         match config {
             Some(config) if checker.problems.is_empty() => Ok(config),
@@ -100,6 +104,8 @@ struct Checker<'a> {
     source: &'a str,
     base: PathBuf,
     environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Lines that seem to hold a secret: they are never shown.
+    covered: BTreeSet<u64>,
     problems: Vec<Problem>,
 }
 
@@ -126,7 +132,7 @@ impl Checker<'_> {
             if let Some(spec) = self.target(&id, app) {
                 apps.push(spec);
             }
-            credentials.extend(self.credential(&id, app));
+            credentials.extend(self.credentials(&id, app));
         }
         let rules = self.rules(raw.rules.as_deref().unwrap_or_default());
         Some(Config {
@@ -299,58 +305,6 @@ impl Checker<'_> {
         found
     }
 
-    fn credential(&mut self, id: &AppId, raw: &RawApp) -> Option<AppCredential> {
-        let written = raw.credential.as_ref()?;
-        // What stands here may be the secret itself: the text is never shown.
-        let source = match written.value.parse::<Source>() {
-            Ok(Source::File(path)) => Source::File(self.base.join(path)),
-            Ok(source) => source,
-            Err(said) => {
-                let (line, column) = (written.referenced.line(), written.referenced.column());
-                self.problems.push(Problem { text: None, ..Problem::at(self.file, self.source, line, column, said) });
-                return None;
-            }
-        };
-        let placement = match (&raw.credential_variable, &raw.credential_header) {
-            (Some(variable), None) if raw.url.is_some() => {
-                let said = format!("app `{id}` is reached over HTTP and has no variables");
-                self.problem(
-                    variable,
-                    said,
-                    Some("use `credential_header:`, or leave it away for `Authorization: Bearer`".to_owned()),
-                );
-                return None;
-            }
-            (Some(variable), None) => Placement::Variable(variable.value.clone()),
-            (None, Some(header)) => {
-                let name: HeaderName = self.parse(header, "the name of an HTTP header")?;
-                Placement::Header { name, prefix: raw.credential_prefix.clone().unwrap_or_default() }
-            }
-            (Some(variable), Some(_)) => {
-                self.problem(
-                    variable,
-                    format!("the credential of app `{id}` goes to a header or to a variable, not to both"),
-                    None,
-                );
-                return None;
-            }
-            (None, None) if raw.command.is_some() => {
-                let hint = "name the variable the program reads it from: `credential_variable: NAME`";
-                self.problem(
-                    written,
-                    format!("the credential of app `{id}` has no place to go"),
-                    Some(hint.to_owned()),
-                );
-                return None;
-            }
-            (None, None) => {
-                let prefix = raw.credential_prefix.clone().unwrap_or_else(|| "Bearer ".to_owned());
-                Placement::Header { name: http::header::AUTHORIZATION, prefix }
-            }
-        };
-        Some(AppCredential { app: id.clone(), source, placement })
-    }
-
     fn rules(&mut self, written: &[Spanned<String>]) -> Vec<RuleFile> {
         let mut files = Vec::new();
         for name in written {
@@ -448,6 +402,9 @@ impl Checker<'_> {
         let (line, column) = (written.referenced.line(), written.referenced.column());
         let mut problem = Problem::at(self.file, self.source, line, column, said);
         problem.hint = hint;
+        if self.covered.contains(&line) {
+            problem.text = None;
+        }
         self.problems.push(problem);
     }
 }

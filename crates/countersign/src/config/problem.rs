@@ -48,10 +48,17 @@ impl Problem {
         use serde_saphyr::Error;
         let error = error.without_snippet();
         let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-        let place = |said: String| Self::at(file, source, line, column, said);
+        let covered = speaks_of_credentials(source, line);
+        let place = |said: String| {
+            let problem = Self::at(file, source, line, column, said);
+            if covered { Self { text: None, ..problem } } else { problem }
+        };
         match error {
             Error::SerdeUnknownField { field, expected, .. } => {
-                place(format!("unknown key `{field}`")).hint(nearest(field, expected.iter().copied()))
+                let hint = nearest(field, expected.iter().copied());
+                let mistyped = hint.starts_with(MEANT);
+                place(if covered && !mistyped { "unknown key".to_owned() } else { format!("unknown key `{field}`") })
+                    .hint(hint)
             }
             Error::SerdeUnknownVariant { variant, expected, .. } => {
                 place(format!("unknown value `{variant}`")).hint(nearest(variant, expected.iter().copied()))
@@ -75,13 +82,34 @@ impl Problem {
     }
 }
 
+/// Whether a line, or one that it stands below, is about credentials: there the secret itself may stand by mistake.
+fn speaks_of_credentials(source: &str, line: u64) -> bool {
+    let lines = source.lines().take(usize::try_from(line).unwrap_or(usize::MAX)).collect::<Vec<_>>();
+    let indent = |text: &str| text.len() - text.trim_start().len();
+    let mut below: Option<&str> = None;
+    for text in lines.into_iter().rev().filter(|text| !text.trim().is_empty()) {
+        let above = below.is_none_or(|below| {
+            let is_key = below.trim_start().starts_with(|letter: char| letter.is_alphanumeric());
+            indent(text) < indent(below) || (!is_key && indent(text) == indent(below))
+        });
+        if !above {
+            continue;
+        }
+        if text.to_ascii_lowercase().contains("cred") {
+            return true;
+        }
+        below = Some(text);
+    }
+    false
+}
+
 /// `did you mean`, or what there is to choose from.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
     let best = known.iter().map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate)).min();
     match best {
-        Some((distance, candidate)) if distance <= 2.max(word.len() / 3) => format!("did you mean `{candidate}`?"),
+        Some((distance, candidate)) if distance <= 2.max(word.len() / 3) => format!("{MEANT} `{candidate}`?"),
         _ if known.is_empty() => "there is none".to_owned(),
         _ => format!("there is {}", known.join(", ")),
     }
@@ -126,3 +154,6 @@ impl From<Problem> for Problems {
         Self(vec![problem])
     }
 }
+
+/// How a hint begins that knows the right word.
+const MEANT: &str = "did you mean";

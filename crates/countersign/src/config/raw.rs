@@ -74,8 +74,9 @@ pub(super) struct RawApp {
     pub url: Option<Spanned<String>>,
     pub credential: Option<Spanned<String>>,
     pub credential_header: Option<Spanned<String>>,
-    pub credential_prefix: Option<String>,
+    pub credential_prefix: Option<Spanned<String>>,
     pub credential_variable: Option<Spanned<String>>,
+    pub credentials: Option<Spanned<Vec<RawCredential>>>,
     pub profile: Option<Spanned<String>>,
     pub risk: Option<Risk>,
     pub data: Option<DataClassification>,
@@ -84,6 +85,15 @@ pub(super) struct RawApp {
     pub owners: Vec<Spanned<String>>,
     #[serde(default)]
     pub access: RawAccess,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCredential {
+    pub from: Spanned<String>,
+    pub variable: Option<Spanned<String>>,
+    pub header: Option<Spanned<String>>,
+    pub prefix: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

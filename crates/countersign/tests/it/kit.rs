@@ -149,7 +149,8 @@ impl Handmade {
                 "tools/list" => json!({"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}),
                 _ => return call(heard),
             };
-            Some(ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string()))
+            let said = ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string());
+            Some(said.replace("connection: close", KEPT_OPEN))
         })
     }
 }
@@ -162,24 +163,32 @@ pub(crate) fn ok(body: &str) -> String {
     )
 }
 
+/// Answers request after request, until there is no answer or it says that the connection closes.
 fn converse(stream: std::net::TcpStream, answer: &dyn Fn(&Heard) -> Option<String>) -> Result<()> {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     let mut reader = BufReader::new(stream.try_clone()?);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head)? == 0 {
-            return Ok(());
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head)? == 0 {
+                return Ok(());
+            }
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let heard = Heard { head, body: serde_json::from_slice(&body).unwrap_or_default() };
+        let said = answer(&heard);
+        if let Some(said) = &said {
+            (&stream).write_all(said.as_bytes())?;
+        }
+        if !said.is_some_and(|said| said.contains(KEPT_OPEN)) {
+            return Ok(stream.shutdown(std::net::Shutdown::Both)?);
         }
     }
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let heard = Heard { head, body: serde_json::from_slice(&body).unwrap_or_default() };
-    if let Some(said) = answer(&heard) {
-        (&stream).write_all(said.as_bytes())?;
-    }
-    Ok(stream.shutdown(std::net::Shutdown::Both)?)
 }
+
+const KEPT_OPEN: &str = "connection: keep-alive";
 
 /// A port of this machine where nobody listens.
 pub(crate) fn nobodys_url() -> Result<String> {

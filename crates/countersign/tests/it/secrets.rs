@@ -180,6 +180,54 @@ fn the_vault_takes_and_never_gives() -> Result<()> {
 }
 
 #[test]
+fn a_child_does_not_outlive_its_credential() -> Result<()> {
+    let outside = tempfile::tempdir()?;
+    let seen = outside.path().join("seen");
+    let upstream = testkit::program("testkit-upstream")?.display().to_string();
+    let script = format!("echo \"$API_TOKEN\" >> '{}'; exec {upstream} --stdio", seen.display());
+    let world = world()
+        .app_command("child", &["sh".to_owned(), "-c".to_owned(), script])
+        .set(&["apps", "child", "credential"], json!("vault:crm"))
+        .set(&["apps", "child", "credential_variable"], json!("API_TOKEN"))
+        .environment("OTHER_TOKEN", ENVIRONMENT)
+        .prepare()?;
+    set(&world, "crm", VAULT)?;
+    let mut world = world;
+    world.restart()?;
+    pin(&world, "child", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let mut check = |wanted: &str| -> Result<()> {
+        let result = client.call("child__echo", json!({"text": "x"}))?;
+        ensure!(text(&result) == "x", "{result}");
+        let started = std::fs::read_to_string(&seen)?;
+        ensure!(started.lines().last() == Some(wanted), "started with `{started}`, not with `{wanted}`");
+        Ok(())
+    };
+    let switch = |from: &str, to: &str| -> Result<()> {
+        let config = std::fs::read_to_string(world.config())?;
+        ensure!(config.contains(from), "{config}");
+        std::fs::write(world.config(), config.replace(from, to))?;
+        world.run_well(&["reload"]).map(drop)
+    };
+    check(VAULT)?;
+    set(&world, "crm", FILE)?;
+    check(FILE)?;
+    switch("vault:crm", "env:OTHER_TOKEN")?;
+    check(ENVIRONMENT)?;
+    switch("env:OTHER_TOKEN", "vault:crm")?;
+    check(FILE)?;
+    let starts = std::fs::read_to_string(&seen)?.lines().count();
+    world.run_well(&["reload"])?;
+    check(FILE)?;
+    assert_eq!(std::fs::read_to_string(&seen)?.lines().count(), starts, "a reload without a change ends nothing");
+    world.run_well(&["vault", "rm", "crm"])?;
+    crate::kit::until("the child has ended", || Ok(crate::kit::children_of(world.process_id())?.is_empty()))?;
+    let failed = client.call("child__echo", json!({"text": "x"}))?;
+    assert_eq!(failed.get("isError"), Some(&json!(true)), "{failed}");
+    Ok(())
+}
+
+#[test]
 fn the_data_directory_is_for_one_user() -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mut world = world().start()?;

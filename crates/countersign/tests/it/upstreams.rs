@@ -1,5 +1,6 @@
 //! Apps that are dead, slow, broken or loud: what is said, what is recorded, and that the others go on.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
@@ -269,6 +270,46 @@ fn check_failed(world: &World, failed: &Value, executed: &Value, code: &str, sai
     let effect = if executed == &json!(false) { "not_executed" } else { "unknown" };
     ensure!((outcome.effect.as_str(), outcome.status.as_str()) == (effect, "failed"), "{outcome:?}");
     ensure!(outcome.code.as_deref() == Some(code), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn a_call_is_sent_once_whatever_becomes_of_the_connection() -> Result<()> {
+    let received: Arc<Mutex<Vec<String>>> = Arc::default();
+    let noted = Arc::clone(&received);
+    let server = Handmade::with_echo(move |heard| {
+        let tag = at(&heard.body, "/params/arguments/tag").to_owned();
+        noted.lock().unwrap_or_else(PoisonError::into_inner).push(tag);
+        None
+    })?;
+    let world = world().app_url("remote", &server.url, None).start()?;
+    pin(&world, "remote", "write")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let tags: Vec<String> = (0..10).map(|number| format!("call-{number}")).collect();
+    for tag in &tags {
+        let failed = client.call("remote__echo", json!({"tag": tag}))?;
+        check_failed(&world, &failed, &json!("unknown"), "upstream.broke_off", "")?;
+        world.run_well(&["tools", "--refresh"])?;
+    }
+    assert_eq!(*received.lock().unwrap_or_else(PoisonError::into_inner), tags);
+    Ok(())
+}
+
+#[test]
+fn an_app_that_is_taken_out_of_the_configuration_is_ended() -> Result<()> {
+    let world = world().app_command("child", &child(&[])?).app_command("kept", &child(&[])?).start()?;
+    let children = || children_of(world.process_id());
+    until("both run", || Ok(children()?.len() == 2))?;
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
+    config.pointer_mut("/apps").and_then(Value::as_object_mut).and_then(|apps| apps.remove("child")).context("apps")?;
+    let before = children()?;
+    std::fs::write(world.config(), config.to_string())?;
+    world.run_well(&["reload"])?;
+    until("one is left", || Ok(children()?.len() == 1))?;
+    let left = children()?;
+    ensure!(before.iter().filter(|process| lives(**process)).collect::<Vec<_>>() == left.iter().collect::<Vec<_>>());
+    pin(&world, "kept", "read")?;
+    assert_eq!(world.client("ana-desktop", "ana")?.call_text("kept__count", json!({}))?, "1");
     Ok(())
 }
 

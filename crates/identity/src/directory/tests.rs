@@ -183,6 +183,6 @@ fn unknown_names_and_the_nearest_known_one() {
     for (change, code, kind, hint) in table {
         let fault = change.check(&configured()).unwrap_err();
         assert_eq!((fault.blame(), fault.code(), fault.way_out()), (Blame::Caller, code, hint));
-        assert!(fault.to_string().ends_with(&format!("is not {kind} of this directory")), "{fault}");
+        assert!(fault.to_string().ends_with(&format!("is not {kind} of the configuration")), "{fault}");
     }
 }

@@ -21,5 +21,5 @@ mod written;
 pub use entry::{entries, place_of};
 pub use jsonc::blank;
 pub use known::{Client, ClientFile, Surroundings, find};
-pub use plan::{Gatewayed, Plan, is_ours};
+pub use plan::{Gatewayed, Plan, connects_to};
 pub use written::{Written, configuration};

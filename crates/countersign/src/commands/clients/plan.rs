@@ -114,7 +114,7 @@ impl Plan {
         let (mut edits, mut replaced) = (Vec::new(), Vec::new());
         for entry in entries(&document, file) {
             let name = entry.place.last().cloned().unwrap_or_default();
-            if is_ours(entry.value).is_some() {
+            if is_ours(entry.value, &ours.program).is_some() {
                 let why = "it is behind a gateway already".to_owned();
                 self.left.push(Left { file: path.clone(), server: Some(name), why });
                 continue;
@@ -164,14 +164,19 @@ impl Plan {
 }
 
 /// The app that an entry of ours leads to; nothing for any other entry.
-pub fn is_ours(entry: Value<'_, '_>) -> Option<String> {
+fn is_ours(entry: Value<'_, '_>, program: &Path) -> Option<String> {
     let command = entry.get("command")?.as_str()?;
+    let command = Path::new(command.as_ref());
+    let named = command.file_name().unwrap_or_default().to_string_lossy().starts_with("countersign");
+    if named || command == program { connects_to(entry) } else { None }
+}
+
+/// The app that an entry of this form leads to, whatever the program is called: people rename programs.
+pub fn connects_to(entry: Value<'_, '_>) -> Option<String> {
     let mut arguments = entry.get("args")?.items();
     let connects = arguments.next()?.as_str()? == "connect";
-    let program = Path::new(command.as_ref()).file_name().unwrap_or_default();
-    let ours = program.to_string_lossy().starts_with("countersign");
     let app = arguments.next()?.as_str()?;
-    (ours && connects).then(|| app.into_owned())
+    connects.then(|| app.into_owned())
 }
 
 /// Our entry, laid out like the one it replaces.

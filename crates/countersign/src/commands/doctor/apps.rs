@@ -82,8 +82,11 @@ pub(super) fn offers(app: &str, statuses: impl Iterator<Item = String>) -> Check
     let mend = format!("`countersign tools {app}` shows them, `countersign tools pin {app}` says yes");
     match (count, changed, fresh) {
         (0, _, _) => Check::doubtful(what, "answers, and offers no tool", "ask whoever runs it"),
+        (1, 0, 0) => Check::good(what, "answers; 1 tool, pinned"),
         (_, 0, 0) => Check::good(what, format!("answers; {count} tools, all pinned")),
+        (_, 0, 1) => Check::doubtful(what, format!("answers; 1 of {count} tools waits for your yes"), mend),
         (_, 0, fresh) => Check::doubtful(what, format!("answers; {fresh} of {count} tools wait for your yes"), mend),
+        (_, 1, _) => Check::doubtful(what, format!("answers; 1 of {count} tools has changed"), mend),
         (_, changed, _) => Check::doubtful(what, format!("answers; {changed} of {count} tools have changed"), mend),
     }
 }

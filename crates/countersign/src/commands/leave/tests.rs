@@ -36,6 +36,9 @@ async fn edits_since_then_stay() {
 
     let after = edited(|text| text.replace("\"crm\": {", "\"customers\": {")).await;
     assert_eq!(after, CURSOR.1.replace("\"crm\": {", "\"customers\": {"), "an entry may be renamed");
+
+    let after = edited(|text| text.replace("/opt/countersign\"", "/opt/gateway-1.2\"")).await;
+    assert_eq!(after, CURSOR.1, "the program may be called anything");
 }
 
 #[tokio::test]

@@ -24,6 +24,27 @@ pub(super) fn members(text: &str) -> Vec<String> {
     lines
 }
 
+/// Who may lift a hold, in words: `owner-of-app` and `manager-of` are told with who that is.
+pub(super) fn approver(facts: &Value, written: &str) -> String {
+    match written {
+        "owner-of-app" => {
+            let owners = owners(facts);
+            let owners = if owners.is_empty() { "it has none".to_owned() } else { owners.join(", ") };
+            format!("an owner of the app ({owners})")
+        }
+        "manager-of" => match optional(facts, "human", "manager") {
+            Some(manager) => format!("the person's manager ({manager})"),
+            None => "the person's manager (nobody is named)".to_owned(),
+        },
+        other => plain(other),
+    }
+}
+
+fn owners(facts: &Value) -> Vec<String> {
+    let owners = facts.pointer("/app/owners").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    owners.iter().filter_map(Value::as_str).map(plain).collect()
+}
+
 fn tool(facts: &Value) -> String {
     let class = word(facts, "tool", "class");
     let by = match word(facts, "tool", "class_source").as_str() {
@@ -45,8 +66,7 @@ fn app(facts: &Value) -> String {
     let mut about =
         vec![format!("{} risk", word(facts, "app", "risk")), format!("{} data", word(facts, "app", "data"))];
     about.extend(optional(facts, "app", "category").map(|category| format!("category {category}")));
-    let owners = facts.pointer("/app/owners").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let owners: Vec<String> = owners.iter().filter_map(Value::as_str).map(plain).collect();
+    let owners = owners(facts);
     if !owners.is_empty() {
         about.push(format!("owned by {}", owners.join(", ")));
     }
@@ -74,7 +94,8 @@ fn human(facts: &Value) -> String {
 }
 
 fn agent(facts: &Value) -> String {
-    let active = if flag(facts, "agent", "active") == Some(false) { "suspended" } else { "active" };
+    // An agent is out of service when it was suspended, and when its owner has left: the facts do not tell which.
+    let active = if flag(facts, "agent", "active") == Some(false) { "out of service" } else { "active" };
     format!("agent   {}: answered for by {}, {active}", named(facts, "agent"), word(facts, "agent", "owner"))
 }
 

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use model::{Reason, Verdict};
 use trace::{ChangeView, Effect, Entry, IntentView, OutcomeStatus, OutcomeView, RecordKind, rfc3339, verify_leaf};
 
-use super::facts::{lines as facts_lines, members};
+use super::facts::{approver, lines as facts_lines, members};
 use crate::commands::trace::readable::{ERASED, Names, facts_of, local, plain, took, trouble};
 use crate::terminal::{Ink, Look};
 
@@ -48,7 +48,7 @@ impl Story {
         } else {
             self.section("facts", facts_lines(&facts));
         }
-        self.decided(intent);
+        self.decided(intent, &facts);
         self.section("sent", vec![sent(intent.verdict, first, &names.app)]);
         if intent.verdict.runs() {
             self.outcomes(outcomes);
@@ -77,10 +77,10 @@ impl Story {
         self.section("asked", lines);
     }
 
-    fn decided(&mut self, intent: &IntentView) {
+    fn decided(&mut self, intent: &IntentView, facts: &serde_json::Value) {
         let mut lines = vec![format!("{} under the rules {}", intent.verdict, intent.bundle)];
         for reason in &intent.reasons {
-            lines.extend(self.reason(reason));
+            lines.extend(self.reason(reason, facts));
         }
         if intent.reasons.is_empty() {
             lines.extend(intent.rules.iter().map(|rule| plain(rule.as_str())));
@@ -88,7 +88,7 @@ impl Story {
         self.section("decided", lines);
     }
 
-    fn reason(&self, reason: &Reason) -> Vec<String> {
+    fn reason(&self, reason: &Reason, facts: &serde_json::Value) -> Vec<String> {
         let place = reason.source.as_deref().map_or_else(|| "built in".to_owned(), plain);
         let mut lines = vec![
             self.look.paint(Ink::Bold, plain(&reason.sentence)),
@@ -98,7 +98,8 @@ impl Story {
             lines.push(self.look.paint(Ink::Dim, format_args!("  | {}", plain(line))));
         }
         if !reason.approvers.is_empty() {
-            lines.push(format!("  who may approve: {}", plain(&reason.approvers.join(", "))));
+            let approvers: Vec<String> = reason.approvers.iter().map(|one| approver(facts, one)).collect();
+            lines.push(format!("  who may approve: {}", approvers.join(", ")));
         }
         lines.extend(reason.instead.as_deref().map(|instead| format!("  instead: {}", plain(instead))));
         lines

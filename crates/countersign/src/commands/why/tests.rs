@@ -77,7 +77,7 @@ fn a_held_call_says_who_may_approve() {
                baseline-some (baseline.cedar:12)
                | @id("baseline-some")
                | forbid (principal, action, resource);
-               who may approve: owner-of-app
+               who may approve: an owner of the app (bo@example.org)
                instead: prepare a draft inside the app
 
     sent     no: nothing left the gateway

@@ -1,3 +1,5 @@
+use broker::Placement;
+
 use super::*;
 
 fn environment(name: &str) -> Option<String> {
@@ -167,6 +169,147 @@ rules: [no/such.cedar]
       | rules: [no/such.cedar]
       |         ^
     "#);
+}
+
+#[test]
+fn several_credentials_of_one_app() {
+    let config = parse(
+        "apps:
+  chat:
+    command: [sh]
+    credentials:
+      - {from: 'vault:chat-bot', variable: BOT_TOKEN}
+      - {from: 'env:APP', variable: APP_TOKEN}
+      - {from: 'file:secrets/x', variable: X}
+  web: {url: 'http://x/mcp', credentials: [{from: 'vault:web', header: X-Key, prefix: 'Key '}]}
+  open: {url: 'http://x/mcp', credentials: []}
+",
+    )
+    .unwrap();
+    let told: Vec<_> = config
+        .credentials
+        .iter()
+        .map(|one| match &one.placement {
+            Placement::Variable(name) => format!("{}: {} into {name}", one.app, one.source),
+            Placement::Header { name, prefix } => format!("{}: {} into {name}: {prefix}", one.app, one.source),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "chat: vault:chat-bot into BOT_TOKEN",
+            "chat: env:APP into APP_TOKEN",
+            "chat: file:./secrets/x into X",
+            "web: vault:web into x-key: Key ",
+        ]
+    );
+}
+
+#[test]
+fn a_list_of_credentials_that_is_wrong_is_refused() {
+    insta::assert_snapshot!(refused(
+        "apps:
+  nowhere: {command: [sh], credentials: [{from: 'env:X'}]}
+  silent: {url: 'http://x/mcp', credentials: [{from: 'env:X'}]}
+  twice:
+    command: [sh]
+    credentials:
+      - {from: 'env:X', variable: X}
+      - {from: 'env:Y', variable: X}
+  header: {command: [sh], credentials: [{from: 'env:X', header: X-Key}]}
+  prefix: {command: [sh], credentials: [{from: 'env:X', variable: X, prefix: 'Bearer '}]}
+  places: {command: [sh], credentials: [{from: 'env:X', variable: X, header: X-Key}]}
+  variable: {url: 'http://x/mcp', credentials: [{from: 'env:X', variable: X}]}
+  headers:
+    url: http://x/mcp
+    credentials:
+      - {from: 'env:X', header: X-Key}
+      - {from: 'env:Y', header: X-Other}
+  name: {url: 'http://x/mcp', credentials: [{from: 'env:X', header: 'X Key'}]}
+  both: {command: [sh], credential: 'env:X', credentials: [{from: 'env:Y', variable: Y}]}
+  mixed: {command: [sh], credential_variable: X, credentials: [{from: 'env:Y'}]}
+"
+    ), @r#"
+    c.yaml:2:49: the credential of app `nowhere` has no place to go
+      |   nowhere: {command: [sh], credentials: [{from: 'env:X'}]}
+      |                                                 ^
+      hint: name the variable the program reads it from: `variable: NAME`
+    c.yaml:3:54: the credential of app `silent` has no place to go
+      |   silent: {url: 'http://x/mcp', credentials: [{from: 'env:X'}]}
+      |                                                      ^
+      hint: name the header: `header: Authorization`, and `prefix: "Bearer "` where it takes one
+    c.yaml:8:35: two credentials of app `twice` go to the variable `X`
+      |       - {from: 'env:Y', variable: X}
+      |                                   ^
+      hint: keep one of them
+    c.yaml:9:65: app `header` is a program and reads no headers
+      |   header: {command: [sh], credentials: [{from: 'env:X', header: X-Key}]}
+      |                                                                 ^
+      hint: use `variable:`
+    c.yaml:10:78: only a header has a prefix
+      |   prefix: {command: [sh], credentials: [{from: 'env:X', variable: X, prefix: 'Bearer '}]}
+      |                                                                              ^
+      hint: keep the whole value in the secret
+    c.yaml:11:67: the credential of app `places` goes to a header or to a variable, not to both
+      |   places: {command: [sh], credentials: [{from: 'env:X', variable: X, header: X-Key}]}
+      |                                                                   ^
+      hint: keep one of them
+    c.yaml:12:75: app `variable` is reached over HTTP and has no variables
+      |   variable: {url: 'http://x/mcp', credentials: [{from: 'env:X', variable: X}]}
+      |                                                                           ^
+      hint: use `header:`
+    c.yaml:17:33: app `headers` has several credentials for a header, and a call carries one
+      |       - {from: 'env:Y', header: X-Other}
+      |                                 ^
+      hint: keep one of them
+    c.yaml:18:69: `X Key` is not right here: it takes the name of an HTTP header
+      |   name: {url: 'http://x/mcp', credentials: [{from: 'env:X', header: 'X Key'}]}
+      |                                                                     ^
+    c.yaml:19:37: app `both` has both `credential:` and `credentials:`
+      |   both: {command: [sh], credential: 'env:X', credentials: [{from: 'env:Y', variable: Y}]}
+      |                                     ^
+      hint: keep one of them: what `credential:` says can be one more of the list
+    c.yaml:20:47: app `mixed` has both `credential_variable:` and `credentials:`
+      |   mixed: {command: [sh], credential_variable: X, credentials: [{from: 'env:Y'}]}
+      |                                               ^
+      hint: in the list it is `variable:`, beside its `from:`
+    "#);
+}
+
+#[test]
+fn what_may_be_a_secret_is_never_shown() {
+    for text in [
+        "apps:\n  a: {url: 'http://x/mcp', risk: low, credential: sk-123, profile: no}\n",
+        "apps:\n  A: {url: 'http://x/mcp', credential: sk-123}\n",
+        "apps:\n  a: {url: 'http://x/mcp', credential: sk-123, risk: lo}\n",
+        "apps:\n  a: {url: 'http://x/mcp', credential: sk-123, credentials: []}\n",
+        "apps:\n  a: {command: [sh], credentials: [{from: sk-123, variable: X}]}\n",
+        "apps:\n  a: {command: [sh], credentials: [{from: sk-123}, {from: 'env:X'}]}\n",
+        "apps:\n  a: {command: [no-such], credentials: [{from: sk-123, variabel: X}]}\n",
+        "apps:\n  a: {command: [no-such], credentials: [{from: sk-123, variable: X}]}\n",
+        "apps:\n  a: {command: [no-such], credentials: [sk-123]}\n",
+        "apps:\n  a: {command: [no-such], credentials: sk-123}\n",
+        "apps:\n  a: {command: [no-such], credentials: {from: sk-123}}\n",
+        "apps:\n  a: {command: [no-such], credentials: {sk-123: x}}\n",
+        "apps:\n  a: {command: [no-such], credentials: [{sk-123: x}]}\n",
+        "apps:\n  a: {command: [no-such], credential: [sk-123]}\n",
+        "apps:\n  a: {command: [no-such], credential: {from: sk-123}}\n",
+        "apps:\n  a:\n    credentials:\n    - sk-123\n",
+        "apps:\n  a:\n    credentials:\n\n      - sk-123\n",
+        "apps:\n  a:\n    credentials:\n      - from:\n          - sk-123\n",
+        "apps:\n  a:\n    credentials:\n      - frm: sk-123\n",
+        "apps:\n  a:\n    credentials:\n      sk-123\n",
+        "apps:\n  a:\n    credential:\n      sk-123: 1\n",
+        "apps:\n  a:\n    credential: sk-123\n    credential: sk-1234\n",
+        "apps:\n  a:\n    credentials:\n    [\n    {from: sk-123, variabel: X}]\n",
+        "apps:\n  a:\n    credental: sk-123\n",
+        "apps:\n  a:\n    credential: 'sk-123\n",
+        "apps:\n  a:\n    credential: {sk-123\n",
+        "apps:\n  a:\n    credentials: [{from: sk-123\n",
+    ] {
+        let said = refused(text);
+        assert!(said.starts_with("c.yaml:") && !said.contains("sk-1"), "{text}{said}");
+    }
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn a_path_that_is_too_long_for_a_socket_is_told() {
 fn tools_that_wait_for_a_person_are_told() {
     let offers = |statuses: &[&str]| offers("crm", statuses.iter().map(|status| (*status).to_owned()));
     assert_eq!(offers(&["pinned", "pinned"]).state, State::Good);
-    assert_eq!(offers(&["pinned", "quarantined"]).said, "answers; 1 of 2 tools have changed");
-    assert_eq!(offers(&["new", "pinned"]).said, "answers; 1 of 2 tools wait for your yes");
+    assert_eq!(offers(&["pinned", "quarantined"]).said, "answers; 1 of 2 tools has changed");
+    assert_eq!(offers(&["new", "pinned"]).said, "answers; 1 of 2 tools waits for your yes");
     assert_eq!(offers(&[]).state, State::Doubtful);
 }
