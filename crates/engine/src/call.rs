@@ -25,8 +25,6 @@ pub struct CallRequest {
     pub tool: ToolFacts,
     /// The argument object, exactly as it came and as it will leave.
     pub arguments: Option<Bytes>,
-    /// W3C `traceparent`, passed on.
-    pub traceparent: Option<String>,
     /// The outgoing half that reaches the app.
     pub upstream: Arc<dyn Upstream>,
 }
@@ -109,7 +107,7 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
         }
     };
     let sent_at = shared.parts.clock.now();
-    let outgoing = Outgoing { arguments: request.arguments.clone(), digest, traceparent: request.traceparent.clone() };
+    let outgoing = Outgoing { arguments: request.arguments.clone(), digest };
     let sent = request.upstream.send(permit, outgoing);
     let answer = match tokio::time::timeout(shared.parts.limits.call_time_max, sent).await {
         Ok(answer) => answer,

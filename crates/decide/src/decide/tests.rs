@@ -159,7 +159,10 @@ fn a_tool_nobody_could_ask_about_is_deferred() {
     for baseline in ["base:permit", "base:hold", "base:deny"] {
         let decision = decide(&Words(vec![baseline]), &facts);
         assert_eq!(decision.verdict(), Verdict::Defer);
-        assert_eq!(decision.reasons().iter().map(|reason| reason.rule.as_str()).collect::<Vec<_>>(), ["guard:tool-unknown"]);
+        assert_eq!(
+            decision.reasons().iter().map(|reason| reason.rule.as_str()).collect::<Vec<_>>(),
+            ["guard:tool-unknown"]
+        );
     }
 }
 

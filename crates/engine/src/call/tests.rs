@@ -201,7 +201,6 @@ impl World {
                 definition: None,
             },
             arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
-            traceparent: None,
             upstream: Arc::new(upstream),
         }
     }
