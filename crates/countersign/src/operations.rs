@@ -159,9 +159,19 @@ async fn pin(
     known_app(gateway, app.as_ref())?;
     let mut pins = Vec::new();
     let mut state = Vec::new();
-    let mut said = Vec::new();
-    for (app, rows) in gateway.hub.rows(app.as_ref()).await {
-        for row in rows? {
+    let (mut said, mut left_out) = (Vec::new(), Vec::new());
+    for (id, rows) in gateway.hub.rows(app.as_ref()).await {
+        let rows = match rows {
+            Ok(rows) => rows,
+            // The one app that was named must answer; of all apps, one that is away does not stop the others.
+            Err(fault) if app.is_some() => return Err(fault),
+            Err(fault) => {
+                left_out.push(json!({ "app": id, "error": fault.to_string() }));
+                continue;
+            }
+        };
+        let app = id;
+        for row in rows {
             if tool.as_ref().is_some_and(|tool| *tool != row.tool) {
                 continue;
             }
@@ -191,7 +201,7 @@ async fn pin(
     };
     let durable = gateway.engine.change(record).await?;
     gateway.hub.reviews().set(pins);
-    Ok(json!({ "pinned": said, "record": durable.call().as_str() }))
+    Ok(json!({ "pinned": said, "left_out": left_out, "record": durable.call().as_str() }))
 }
 
 async fn token(

@@ -77,7 +77,7 @@ impl Backup {
                 })
                 .collect(),
         });
-        let secrets = plan.secrets().map(|(_, secret)| secret.expose().clone()).collect();
+        let secrets = plan.secrets().map(|moved| moved.secret.expose().clone()).collect();
         Self { version: VERSION, files: files.collect(), secrets }
     }
 

@@ -185,8 +185,8 @@ async fn replace(
     changes: &mut Changes,
     stored: &mut Vec<String>,
 ) -> Result<(), Fault> {
-    for (app, secret) in plan.secrets() {
-        let (name, value) = (app.to_string(), secret.expose().clone());
+    for moved in plan.secrets() {
+        let (name, value) = (moved.name.to_owned(), moved.secret.expose().clone());
         let fresh = !gateway.vault.list()?.iter().any(|entry| entry.name == name);
         perform(gateway, Operation::VaultSet { name: name.clone(), value }, &operator()).await?;
         stored.extend(fresh.then_some(name));
@@ -233,7 +233,7 @@ async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gat
 
 fn show(plan: &Plan, settled: &Settled) {
     let look = Look::stdout();
-    let secrets: Vec<&str> = plan.secrets().map(|(_, secret)| secret.expose().as_str()).collect();
+    let secrets: Vec<&str> = plan.secrets().map(|moved| moved.secret.expose().as_str()).collect();
     for file in &plan.files {
         let title = format!("{}: {}", file.client.title(), file.path.display());
         out(look.paint(Ink::Bold, title));
@@ -244,10 +244,12 @@ fn show(plan: &Plan, settled: &Settled) {
     }
     out(format_args!("{} would hold:", settled.place.config.display()));
     for app in &plan.apps {
-        let secret = plan.secrets().any(|(with, _)| *with == app.id);
-        out(format_args!("  app {:<32} {}", app.id, if secret { "its secret moves into the vault" } else { "" })
-            .to_string()
-            .trim_end());
+        let about = match plan.secrets().filter(|moved| *moved.app == app.id).count() {
+            0 => String::new(),
+            1 => "its secret moves into the vault".to_owned(),
+            count => format!("its {count} secrets move into the vault"),
+        };
+        out(format_args!("  app {:<32} {about}", app.id).to_string().trim_end());
     }
     out(format_args!("  agent {} for {}, listening on port {}", settled.agent, settled.human, settled.port));
     show_left(plan);
@@ -273,7 +275,7 @@ fn json_of(plan: &Plan, settled: &Settled) -> Value {
             "servers": file.entries.iter().map(|entry| json!({ "place": entry.place, "app": entry.app })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "apps": plan.apps.iter().map(|app| &app.id).collect::<Vec<_>>(),
-        "secrets": plan.secrets().map(|(app, _)| app).collect::<Vec<_>>(),
+        "secrets": plan.secrets().map(|moved| moved.name).collect::<Vec<_>>(),
         "left": plan.left.iter().map(|left| json!({
             "file": path(&left.file), "server": left.server, "why": left.why,
         })).collect::<Vec<_>>(),

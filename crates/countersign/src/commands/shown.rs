@@ -28,13 +28,16 @@ pub fn diff(look: Look, before: &[u8], after: &[u8], covered: &[&str]) -> Vec<St
 
 fn cover(bytes: &[u8], covered: &[&str]) -> String {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
-    for secret in covered.iter().filter(|secret| !secret.is_empty()) {
+    let mut covered: Vec<&str> = covered.iter().copied().filter(|secret| !secret.is_empty()).collect();
+    // One secret may be a part of another: the rest of the longer would stay.
+    covered.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in covered {
         // As it stands in JSON, where some characters are escaped.
-        let written = serde_json::Value::from(*secret).to_string();
+        let written = serde_json::Value::from(secret).to_string();
         text = if secret.chars().count() < SHORT {
             text.replace(&written, &format!("\"{COVER}\""))
         } else {
-            text.replace(written.trim_matches('"'), COVER).replace(*secret, COVER)
+            text.replace(written.trim_matches('"'), COVER).replace(secret, COVER)
         };
     }
     text

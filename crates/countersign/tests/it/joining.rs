@@ -261,21 +261,25 @@ impl Desk {
 #[test]
 fn a_client_joins_works_and_leaves() -> Result<()> {
     let server = program("testkit-upstream")?.display().to_string();
-    let secret = "ghp_0123456789abcdefghijklmnop";
-    let before = format!(
-        "{{\n  // kit\n  \"mcpServers\": {{\n    \"Kit\": {{ \"command\": \"{server}\", \"args\": [\"--stdio\"], \"env\": {{ \"KIT_TOKEN\": \"{secret}\" }} }},\n  }}\n}}\n"
-    );
+    let (secret, other) = ("ghp_0123456789abcdefghijklmnop", "second-secret-of-the-kit");
+    // It starts with both of its secrets only.
+    let start = format!("test -n \"$KIT_TOKEN\" && test -n \"$KIT_KEY\" && exec {server} --stdio");
+    let kit = json!({"command": "sh", "args": ["-c", start], "env": {"KIT_TOKEN": secret, "KIT_KEY": other}});
+    let before = format!("{{\n  // kit\n  \"mcpServers\": {{\n    \"Kit\": {kit},\n  }}\n}}\n");
+    let clean = |said: &str| !said.contains(secret) && !said.contains(other);
     let desk = Desk::new(&before)?;
     let (code, said, _) = desk.run(&["init", "--dry-run"])?;
     assert_eq!((code, desk.client()?), (0, before.clone()), "a dry run changes nothing");
-    assert!(said.contains("+ ") && !said.contains(secret), "{said}");
+    assert!(said.contains("+ ") && said.contains("its 2 secrets move into the vault") && clean(&said), "{said}");
     assert_eq!(std::fs::read_dir(desk.folder.path())?.count(), 1, "not even a data directory");
     let (code, _, hint) = desk.run(&["init"])?;
     assert!(code == 2 && hint.contains("--yes"), "without a terminal nobody says yes: {hint}");
 
     let (code, said, told) = desk.run(&["init", "--yes"])?;
     assert_eq!(code, 0, "{said}{told}");
-    assert!(!format!("{said}{told}").contains(secret), "{said}{told}");
+    assert!(clean(&said) && clean(&told), "{said}{told}");
+    let written = std::fs::read_to_string(desk.folder.path().join("countersign.yaml"))?;
+    assert!(written.contains(r#"{ from: "vault:kit-kit-key", variable: "KIT_KEY" }"#) && clean(&written), "{written}");
     assert!(told.contains("pinned 5 tools"), "{told}");
     let (code, _, told) = desk.run(&["init", "--yes"])?;
     assert!(code == 2 && told.contains("is there already"), "{told}");
@@ -297,7 +301,7 @@ fn a_client_joins_works_and_leaves() -> Result<()> {
 
     let (code, said, told) = desk.run(&["leave", "--yes"])?;
     assert_eq!((code, desk.client()?), (0, before), "{said}{told}");
-    assert!(!said.contains(secret), "{said}");
+    assert!(clean(&said), "{said}");
     assert_eq!(desk.run(&["leave", "--yes"])?.0, 0, "leaving twice is well");
     Ok(())
 }

@@ -23,8 +23,8 @@ pub struct Entry<'d, 'a> {
 pub struct Server {
     /// How it is reached.
     pub launch: Launch,
-    /// Its one credential.
-    pub credential: Option<Found>,
+    /// Its credentials, in the order of their places: variables of a program, or one header.
+    pub credentials: Vec<Found>,
 }
 
 /// How a server is reached.
@@ -78,12 +78,24 @@ enum Text {
 impl Server {
     /// Whether the two are the same server, so that two clients share one app.
     pub fn same(&self, other: &Self) -> bool {
-        let credential = match (&self.credential, &other.credential) {
-            (None, None) => true,
-            (Some(one), Some(two)) => one.into == two.into && one.kept.same(&two.kept),
-            _ => false,
-        };
-        credential && self.launch == other.launch
+        self.launch == other.launch
+            && self.credentials.len() == other.credentials.len()
+            && self.credentials.iter().zip(&other.credentials).all(|(one, two)| one.same(two))
+    }
+}
+
+impl Found {
+    fn same(&self, other: &Self) -> bool {
+        self.into == other.into && self.kept.same(&other.kept)
+    }
+}
+
+impl Into {
+    /// The name of the variable or the header.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Variable(name) | Self::Header(name, _) => name,
+        }
     }
 }
 
@@ -206,7 +218,8 @@ impl<'r> Reader<'r> {
             Some(directory) => Some(self.project.unwrap_or(self.around.home).join(self.plain(directory, "cwd")?)),
             None => self.project.map(Path::to_owned),
         };
-        Ok(Server { launch: Launch::Command { words, environment, directory }, credential: one(secrets)? })
+        secrets.sort_by(|one, two| one.into.name().cmp(two.into.name()));
+        Ok(Server { launch: Launch::Command { words, environment, directory }, credentials: secrets })
     }
 
     fn url(&self, entry: Value<'_, '_>, url: Value<'_, '_>) -> Result<Server, String> {
@@ -242,7 +255,12 @@ impl<'r> Reader<'r> {
                 }
             }
         }
-        Ok(Server { launch: Launch::Url(url), credential: one(secrets)? })
+        if secrets.len() > 1 {
+            let names: Vec<String> = secrets.iter().map(|found| format!("`{}`", found.into.name())).collect();
+            let (count, names) = (names.len(), names.join(", "));
+            return Err(format!("it sends {count} secrets ({names}), and the gateway adds one header to a call"));
+        }
+        Ok(Server { launch: Launch::Url(url), credentials: secrets })
     }
 
     /// The whole path of the program, for gateways are started from places with other paths.
@@ -352,19 +370,6 @@ impl<'r> Reader<'r> {
             _ => None,
         }
     }
-}
-
-fn one(mut secrets: Vec<Found>) -> Result<Option<Found>, String> {
-    if secrets.len() <= 1 {
-        return Ok(secrets.pop());
-    }
-    let names: Vec<String> = secrets
-        .iter()
-        .map(|found| match &found.into {
-            Into::Variable(name) | Into::Header(name, _) => format!("`{name}`"),
-        })
-        .collect();
-    Err(format!("it has {} secrets ({}), and an app can have one credential for now", names.len(), names.join(", ")))
 }
 
 /// `${` would mean something else in our own configuration.

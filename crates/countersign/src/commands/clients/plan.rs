@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use json::{Document, Value};
-use model::{AppId, Blame, Fault};
+use model::{AppId, Blame, Fault, Secret};
 
 use super::entry::{Kept, Reader, Server, entries};
 use super::jsonc::blank;
@@ -61,8 +61,20 @@ pub struct PlannedApp {
     pub id: AppId,
     /// The server.
     pub server: Server,
+    /// What each of its credentials is called in the vault, in their order.
+    pub names: Vec<String>,
     /// Where it was found.
     pub from: Vec<String>,
+}
+
+/// One secret that moves into the vault.
+pub struct Moved<'p> {
+    /// Whose it is.
+    pub app: &'p AppId,
+    /// What it is called there.
+    pub name: &'p str,
+    /// The secret.
+    pub secret: &'p Secret<String>,
 }
 
 /// What stays as it is.
@@ -82,14 +94,18 @@ impl Plan {
         for file in files {
             plan.file(file, around, ours)?;
         }
+        name_secrets(&mut plan.apps);
         Ok(plan)
     }
 
     /// Every secret that would move.
-    pub fn secrets(&self) -> impl Iterator<Item = (&AppId, &model::Secret<String>)> {
-        self.apps.iter().filter_map(|app| match app.server.credential.as_ref().map(|found| &found.kept) {
-            Some(Kept::Here(secret)) => Some((&app.id, secret)),
-            _ => None,
+    pub fn secrets(&self) -> impl Iterator<Item = Moved<'_>> {
+        let named = self.apps.iter().flat_map(|app| {
+            app.server.credentials.iter().zip(&app.names).map(move |(found, name)| (&app.id, &found.kept, name))
+        });
+        named.filter_map(|(app, kept, name)| match kept {
+            Kept::Here(secret) => Some(Moved { app, name, secret }),
+            Kept::Variable(_) => None,
         })
     }
 
@@ -158,8 +174,27 @@ impl Plan {
         let id = (1u32..).map(|number| numbered(&base, number)).find(|id| !taken(id)).unwrap_or(base);
         let id = AppId::parse(&id)
             .map_err(|error| Fault::new(Blame::Bug, "bug.app_id", "an id could not be made").because(error))?;
-        self.apps.push(PlannedApp { id: id.clone(), server, from: vec![from] });
+        self.apps.push(PlannedApp { id: id.clone(), server, names: Vec::new(), from: vec![from] });
         Ok(id)
+    }
+}
+
+/// A single secret is called like its app, each of several like the app and its place. Two that would be called the
+/// same are numbered: one must not replace the other.
+fn name_secrets(apps: &mut [PlannedApp]) {
+    let mut taken: Vec<String> = apps.iter().map(|app| app.id.to_string()).collect();
+    for app in apps {
+        if let [_] = app.server.credentials.as_slice() {
+            app.names = vec![app.id.to_string()];
+            continue;
+        }
+        for found in &app.server.credentials {
+            let base = format!("{}-{}", app.id, slug(found.into.name()));
+            let tails = std::iter::once(String::new()).chain((2u32..).map(|number| format!("-{number}")));
+            let name = tails.map(|tail| format!("{base}{tail}")).find(|name| !taken.contains(name)).unwrap_or(base);
+            taken.push(name.clone());
+            app.names.push(name);
+        }
     }
 }
 

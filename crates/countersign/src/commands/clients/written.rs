@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use model::{AgentId, HumanId};
 
-use super::entry::{Into, Kept, Launch};
+use super::entry::{Found, Into, Kept, Launch};
 use super::plan::{Plan, PlannedApp};
 
 /// Who and where, for the configuration.
@@ -94,29 +94,44 @@ fn write_app(text: &mut String, app: &PlannedApp, human: &str) {
             let _ = writeln!(text, "    url: {}", quoted(url));
         }
     }
-    write_credential(text, app);
+    write_credentials(text, app);
     let _ = writeln!(text, "    risk: high\n    data: restricted\n    owners: [{human}]");
     let _ = writeln!(text, "    access: {{ people: [{human}] }}");
 }
 
-fn write_credential(text: &mut String, app: &PlannedApp) {
-    let Some(found) = &app.server.credential else { return };
-    let source = match &found.kept {
-        Kept::Here(_) => format!("vault:{}", app.id),
-        Kept::Variable(name) => format!("env:{name}"),
+fn write_credentials(text: &mut String, app: &PlannedApp) {
+    let source = |found: &Found, name: &str| match &found.kept {
+        Kept::Here(_) => quoted(&format!("vault:{name}")),
+        Kept::Variable(variable) => quoted(&format!("env:{variable}")),
     };
-    let _ = writeln!(text, "    credential: {}", quoted(&source));
-    match &found.into {
-        Into::Variable(name) => {
-            let _ = writeln!(text, "    credential_variable: {}", quoted(name));
+    let written = app.server.credentials.iter().zip(&app.names).map(|(found, name)| (source(found, name), &found.into));
+    let written: Vec<_> = written.collect();
+    match written.as_slice() {
+        [] => {}
+        [(source, place)] => {
+            let _ = writeln!(text, "    credential: {source}");
+            for (key, value) in place_keys(place) {
+                let _ = writeln!(text, "    credential_{key}: {}", quoted(value));
+            }
         }
-        Into::Header(name, prefix) => {
-            let _ = writeln!(text, "    credential_header: {}", quoted(name));
-            if !prefix.is_empty() {
-                let _ = writeln!(text, "    credential_prefix: {}", quoted(prefix));
+        several => {
+            text.push_str("    credentials:\n");
+            for (source, place) in several {
+                let keys: String =
+                    place_keys(place).map(|(key, value)| format!(", {key}: {}", quoted(value))).collect();
+                let _ = writeln!(text, "      - {{ from: {source}{keys} }}");
             }
         }
     }
+}
+
+/// The keys that say where a credential goes, with their values.
+fn place_keys(place: &Into) -> impl Iterator<Item = (&'static str, &str)> {
+    let (place, prefix) = match place {
+        Into::Variable(name) => (("variable", name.as_str()), ""),
+        Into::Header(name, prefix) => (("header", name.as_str()), prefix.as_str()),
+    };
+    std::iter::once(place).chain((!prefix.is_empty()).then_some(("prefix", prefix)))
 }
 
 /// The shipped profile of a well-known server, by the package it is started from.

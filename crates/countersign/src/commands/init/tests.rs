@@ -201,3 +201,42 @@ async fn nothing_stays_half_done() {
     home.check_untouched();
     assert!(!place.config.exists() && !backup_file(&place.data).exists());
 }
+
+#[tokio::test]
+async fn a_server_with_several_secrets_moves_whole_and_comes_back() {
+    let home = Home::new(&[(
+        "~/.cursor/mcp.json",
+        r#"{"mcpServers":{"Chat":{"command":"sh","args":["-c","true"],"env":{"SLACK_BOT_TOKEN":"xoxb-1","TEAM":"T1","SLACK_APP_TOKEN":"xapp-2"}}}}"#,
+    )]);
+    home.move_in().await.unwrap();
+    let place = home.place();
+    let written = fs::read_to_string(&place.config).unwrap();
+    let listed: Vec<&str> =
+        written.lines().skip_while(|line| !line.contains("credentials:")).take(3).map(str::trim).collect();
+    assert_eq!(
+        listed,
+        [
+            "credentials:",
+            r#"- { from: "vault:chat-slack-app-token", variable: "SLACK_APP_TOKEN" }"#,
+            r#"- { from: "vault:chat-slack-bot-token", variable: "SLACK_BOT_TOKEN" }"#,
+        ]
+    );
+    assert!(written.contains(r#""TEAM": "T1""#) && !written.contains("xoxb-1") && !written.contains("xapp-2"));
+    let config = Config::load(&place.config, &|_| None).unwrap();
+    let told = |one: &broker::AppCredential| (one.source.to_string(), one.placement.clone());
+    let variable = |name: &str| broker::Placement::Variable(name.to_owned());
+    assert_eq!(
+        config.credentials.iter().map(told).collect::<Vec<_>>(),
+        [
+            ("vault:chat-slack-app-token".to_owned(), variable("SLACK_APP_TOKEN")),
+            ("vault:chat-slack-bot-token".to_owned(), variable("SLACK_BOT_TOKEN")),
+        ]
+    );
+    let key = VaultKey::load_or_create(&place.data.join(files::VAULT_KEY)).unwrap();
+    let vault = Vault::open(&place.data.join(files::VAULT), key).unwrap();
+    assert_eq!(vault.get("chat-slack-app-token").unwrap().expose(), "xapp-2");
+    assert_eq!(vault.get("chat-slack-bot-token").unwrap().expose(), "xoxb-1");
+    drop(vault);
+    assert!(home.leave());
+    home.check_untouched();
+}

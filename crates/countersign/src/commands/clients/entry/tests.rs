@@ -40,16 +40,18 @@ fn told(server: &Server) -> String {
             format!("{}{} in {directory}", environment.concat(), words.join(" "))
         }
     };
-    let Some(found) = &server.credential else { return launch };
-    let kept = match &found.kept {
-        Kept::Here(secret) => format!("`{}`", secret.expose()),
-        Kept::Variable(name) => format!("${name}"),
-    };
-    let into = match &found.into {
-        Into::Variable(name) => name.clone(),
-        Into::Header(name, prefix) => format!("{name}: {prefix}"),
-    };
-    format!("{launch} with {kept} into {into}")
+    let credentials = server.credentials.iter().map(|found| {
+        let kept = match &found.kept {
+            Kept::Here(secret) => format!("`{}`", secret.expose()),
+            Kept::Variable(name) => format!("${name}"),
+        };
+        let into = match &found.into {
+            Into::Variable(name) => name.clone(),
+            Into::Header(name, prefix) => format!("{name}: {prefix}"),
+        };
+        format!(" with {kept} into {into}")
+    });
+    format!("{launch}{}", credentials.collect::<String>())
 }
 
 fn check(client: Client, entry: &str, expected: &str) {
@@ -171,8 +173,18 @@ fn credentials() {
     );
     check(
         ClaudeDesktop,
-        r#"{"command":"sh","env":{"A_TOKEN":"abc","B_KEY":"def"}}"#,
-        "no: it has 2 secrets (`A_TOKEN`, `B_KEY`), and an app can have one credential for now",
+        r#"{"command":"sh","env":{"B_KEY":"def","A":"1","A_TOKEN":"abc"}}"#,
+        "A=1 /bin/sh in /work/crm with `abc` into A_TOKEN with `def` into B_KEY",
+    );
+    check(
+        ClaudeCode,
+        r#"{"command":"sh","env":{"A_TOKEN":"abc","B_KEY":"${CRM_TOKEN}"}}"#,
+        "/bin/sh in /work/crm with `abc` into A_TOKEN with $CRM_TOKEN into B_KEY",
+    );
+    check(
+        ClaudeCode,
+        r#"{"url":"https://x/mcp","headers":{"Authorization":"Bearer abc","X-Api-Key":"${CRM_TOKEN}"}}"#,
+        "no: it sends 2 secrets (`Authorization`, `X-Api-Key`), and the gateway adds one header to a call",
     );
     check(
         ClaudeDesktop,

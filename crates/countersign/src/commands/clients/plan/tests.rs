@@ -101,3 +101,41 @@ fn numbered_ids_keep_their_length() {
     assert_eq!(numbered("crm", 1), "crm");
     assert_eq!(numbered(&"a".repeat(32), 12), format!("{}-12", "a".repeat(29)));
 }
+
+#[test]
+fn servers_with_several_secrets_are_the_same_in_any_order() {
+    let plan = plan(&[
+        (Client::ClaudeDesktop, r#"{"mcpServers":{"c":{"command":"sh","env":{"A_KEY":"abc","B_KEY":"def"}}}}"#),
+        (Client::Cursor, r#"{"mcpServers":{"c":{"command":"sh","env":{"B_KEY":"def","A_KEY":"abc"}}}}"#),
+        (Client::Cursor, r#"{"mcpServers":{"c":{"command":"sh","env":{"A_KEY":"abc","B_KEY":"other"}}}}"#),
+        (Client::Cursor, r#"{"mcpServers":{"c":{"command":"sh","env":{"A_KEY":"abc"}}}}"#),
+    ]);
+    let apps: Vec<_> = plan.apps.iter().map(|app| (app.id.as_str(), app.from.len())).collect();
+    assert_eq!(apps, [("c", 2), ("c-2", 1), ("c-3", 1)]);
+}
+
+#[test]
+fn no_two_secrets_have_the_same_name() {
+    let long = "A".repeat(40);
+    let text = format!(
+        r#"{{"mcpServers":{{
+            "c":{{"command":"sh","env":{{"A_TOKEN":"1a","a-token":"2a","X_KEY":"${{X}}","{long}_KEY":"3a","{long}_PASS":"4a"}}}},
+            "c-a-token":{{"command":"sh","env":{{"A_TOKEN":"5a"}}}},
+            "c-a":{{"command":"sh","env":{{"TOKEN_2":"6a","TOKEN":"7a"}}}},
+            "d":{{"command":"sh","env":{{"E_KEY":"${{X}}"}}}}
+        }}}}"#
+    );
+    let plan = plan(&[(Client::ClaudeCode, &text)]);
+    let moved: Vec<_> = plan.secrets().map(|moved| (moved.name.to_owned(), moved.secret.expose().clone())).collect();
+    let tail = "a".repeat(32);
+    let expected = [
+        (format!("c-{tail}"), "3a"),
+        (format!("c-{tail}-2"), "4a"),
+        ("c-a-token-2".to_owned(), "1a"),
+        ("c-a-token-3".to_owned(), "2a"),
+        ("c-a-token".to_owned(), "5a"),
+        ("c-a-token-4".to_owned(), "7a"),
+        ("c-a-token-2-2".to_owned(), "6a"),
+    ];
+    assert_eq!(moved, expected.map(|(name, secret)| (name, secret.to_owned())));
+}
