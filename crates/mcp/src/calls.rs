@@ -138,7 +138,7 @@ impl Context<'_> {
                 Ok((assessed.facts, listed.has_output_schema))
             }
             None => {
-                let name = ToolName::parse(in_app).ok().filter(ToolName::fits_a_list).ok_or_else(unknown)?;
+                let name = ToolName::of_list(in_app).map_err(|_| unknown())?;
                 Ok((profile::unknown_tool(name), false))
             }
         }

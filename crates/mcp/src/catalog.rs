@@ -67,12 +67,6 @@ impl Catalog {
 
 fn listed(app: &AppId, raw: &[u8]) -> Result<Listed, String> {
     let definition = ToolDefinition::parse(raw).map_err(|error| error.to_string())?;
-    if !definition.name.fits_a_list() {
-        return Err(format!(
-            "`{}` is not a tool's name: it takes 1 to 128 characters of A-Z a-z 0-9 _ . - /",
-            definition.name
-        ));
-    }
     let joined = joined(app, &definition.name);
     let document = Document::parse(raw).map_err(|error| error.to_string())?;
     let name = document.root().get("name").ok_or("it has no name")?;

@@ -96,10 +96,14 @@ ids! {
 }
 
 impl ToolName {
-    /// Whether an app may offer a tool or a prompt of this name (MCP 2026-07-28: 1 to 128 characters of `A-Za-z0-9_.-`;
-    /// `/` is met in practice).
-    pub fn fits_a_list(&self) -> bool {
-        bounded(&self.0, 128) && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b))
+    /// The name of a tool or a prompt as an app may list it (MCP 2026-07-28: 1 to 128 characters of `A-Za-z0-9_.-`; `/` is
+    /// met in practice).
+    pub fn of_list(text: &str) -> Result<Self, IdError> {
+        if bounded(text, 128) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b)) {
+            return Ok(Self(Arc::from(text)));
+        }
+        let wanted = "1 to 128 characters of A-Z a-z 0-9 _ . - /";
+        Err(IdError { kind: "a tool's name", wanted, text: shorten(text) })
     }
 }
 
