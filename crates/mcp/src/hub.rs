@@ -56,6 +56,13 @@ pub struct ToolRow {
     pub diff: Option<String>,
 }
 
+/// Something with the app it is of.
+type OfApp<T> = (AppId, T);
+/// Tools as an app said them.
+type Tools = Arc<Said<Catalog>>;
+/// A list as an app said it.
+type List = Arc<Said<Vec<Bytes>>>;
+
 /// All apps. Cheap to share.
 pub struct Hub {
     engine: Engine,
@@ -103,9 +110,9 @@ impl Hub {
     }
 
     /// What each app offers, in the order of their ids. An app that cannot be asked is missing, and its fault is given.
-    pub async fn catalogs(&self, only: Option<&AppId>) -> Vec<(AppId, Result<Arc<Said<Catalog>>, Fault>)> {
+    pub async fn catalogs(&self, only: Option<&AppId>) -> Vec<OfApp<Result<Tools, Fault>>> {
         let apps = self.apps.load_full();
-        let mut asked: JoinSet<(AppId, Result<Arc<Said<Catalog>>, Fault>)> = JoinSet::new();
+        let mut asked: JoinSet<OfApp<Result<Tools, Fault>>> = JoinSet::new();
         let mut known = Vec::new();
         for (id, link) in apps.iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
             match link.fresh_tools() {
@@ -122,8 +129,8 @@ impl Hub {
     }
 
     /// What each app lists of a kind, in the order of their ids. An app that cannot be asked is missing.
-    pub(crate) async fn lists(&self, only: Option<&AppId>, what: ListOf) -> Vec<(AppId, Arc<Said<Vec<Bytes>>>)> {
-        let mut asked: JoinSet<(AppId, Result<Arc<Said<Vec<Bytes>>>, Fault>)> = JoinSet::new();
+    pub(crate) async fn lists(&self, only: Option<&AppId>, what: ListOf) -> Vec<OfApp<List>> {
+        let mut asked: JoinSet<OfApp<Result<List, Fault>>> = JoinSet::new();
         for (id, link) in self.apps.load_full().iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
             let (id, link) = (id.clone(), Arc::clone(link));
             asked.spawn(async move { (id, link.listed(what).await) });
