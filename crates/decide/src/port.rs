@@ -56,8 +56,6 @@ pub struct Outgoing {
     pub arguments: Option<Bytes>,
     /// SHA-256 of those bytes (of nothing, where there are none).
     pub digest: Digest,
-    /// W3C `traceparent` of the caller, passed on.
-    pub traceparent: Option<String>,
 }
 
 /// What came back.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, ToolFacts, UnixMicros,
-    Verdict,
+    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ToolFacts,
+    UnixMicros, Verdict,
 };
 use trace::{Effect, Intent, Outcome, OutcomeStatus};
 
@@ -19,12 +19,12 @@ pub struct CallRequest {
     pub actor: Actor,
     /// On which app.
     pub app: AppId,
-    /// With which tool, as far as we know it.
+    /// What kind of thing is asked.
+    pub method: Method,
+    /// For which tool, resource or prompt, as far as we know it.
     pub tool: ToolFacts,
     /// The argument object, exactly as it came and as it will leave.
     pub arguments: Option<Bytes>,
-    /// W3C `traceparent`, passed on.
-    pub traceparent: Option<String>,
     /// The outgoing half that reaches the app.
     pub upstream: Arc<dyn Upstream>,
 }
@@ -57,7 +57,7 @@ impl Engine {
     /// goes away: dropping this future does not lose the outcome.
     pub async fn call(&self, request: CallRequest) -> Closed {
         let shared = Arc::clone(&self.shared);
-        let facts = match self.facts(&request.actor, &request.app, request.tool.clone()) {
+        let facts = match self.facts(&request.actor, &request.app, request.method, request.tool.clone()) {
             Ok(facts) => facts,
             Err(fault) => return not_executed(None, fault),
         };
@@ -107,7 +107,7 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
         }
     };
     let sent_at = shared.parts.clock.now();
-    let outgoing = Outgoing { arguments: request.arguments.clone(), digest, traceparent: request.traceparent.clone() };
+    let outgoing = Outgoing { arguments: request.arguments.clone(), digest };
     let sent = request.upstream.send(permit, outgoing);
     let answer = match tokio::time::timeout(shared.parts.limits.call_time_max, sent).await {
         Ok(answer) => answer,
@@ -212,7 +212,10 @@ fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision:
         call,
         verdict: decision.verdict(),
         app: facts.app.name.clone(),
-        tool: format!("{}__{}", facts.app.id, facts.tool.name),
+        tool: match facts.method {
+            Method::ToolsCall | Method::PromptsGet => format!("{}__{}", facts.app.id, facts.tool.name),
+            _ => format!("{} of {}", facts.tool.name, facts.app.name),
+        },
         reasons: decision.reasons().to_vec(),
         approvers,
     }

@@ -84,9 +84,9 @@ impl Engine {
         &self.shared.parts.credentials
     }
 
-    /// Whether this actor would be denied this tool whatever the arguments: then it is not listed.
-    pub fn hides(&self, actor: &Actor, app: &AppId, tool: ToolFacts) -> bool {
-        match self.facts(actor, app, tool) {
+    /// Whether this actor would be denied this whatever the arguments: then it is not listed.
+    pub fn hides(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
+        match self.facts(actor, app, method, tool) {
             Ok(facts) => decide(self.shared.rules.load().as_ref().as_ref(), &facts).verdict() == Verdict::Deny,
             Err(_) => true,
         }
@@ -123,7 +123,7 @@ impl Engine {
         self.shared.parts.journal.close();
     }
 
-    pub(crate) fn facts(&self, actor: &Actor, app: &AppId, tool: ToolFacts) -> Result<Facts, Fault> {
+    pub(crate) fn facts(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> Result<Facts, Fault> {
         let directory = self.directory();
         let unknown = |what: &str, id: &str| {
             Fault::new(Blame::Caller, "caller.unknown_actor", format!("{what} `{id}` is not in the directory"))
@@ -133,7 +133,7 @@ impl Engine {
         let app = directory.apps.get(app).ok_or_else(|| unknown("the app", app.as_str()))?;
         Ok(Facts {
             now: self.shared.parts.clock.now(),
-            method: Method::ToolsCall,
+            method,
             agent: Arc::clone(agent),
             human: Arc::clone(human),
             task: actor.task.clone(),

@@ -14,7 +14,7 @@ pub struct Refusal {
     pub verdict: Verdict,
     /// The app's name, for people.
     pub app: String,
-    /// What was asked, `app__tool`.
+    /// What was asked: `app__tool`, or the address of a resource and its app.
     pub tool: String,
     /// Why.
     pub reasons: Vec<Reason>,

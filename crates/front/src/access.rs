@@ -17,7 +17,7 @@ pub struct Access {
 }
 
 /// A token that is good, and whether those it names may act right now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Known {
     /// Who acts.
     pub actor: Actor,

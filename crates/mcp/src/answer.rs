@@ -3,37 +3,82 @@
 use decide::{Answer, AnswerKind};
 use engine::{Closed, Refusal};
 use json::Document;
-use model::{CallId, Fault, Verdict};
+use model::{AppId, CallId, Fault, Verdict};
 use serde_json::{Value, json};
 
-use crate::envelope;
+use crate::envelope::{self, RpcError};
+use crate::name::joined_uri;
 
 /// How the client wants its answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Shape {
     /// Whether results carry `resultType` (2026-07-28).
     pub modern: bool,
     /// Whether the tool declares an `outputSchema`; then the structure of a refusal goes into `_meta`.
     pub output_schema: bool,
+    /// Whether it is a tool that was called; of anything else a refusal is a JSON-RPC error, for its result has no place
+    /// for one.
+    pub tool: bool,
+    /// The app whose addresses get its name, at the endpoint of all apps.
+    pub join: Option<AppId>,
 }
 
-/// The whole response to a `tools/call`.
-pub fn of_call(id: &[u8], closed: &Closed, shape: Shape) -> Vec<u8> {
-    match closed {
-        Closed::Answered { answer, .. } => of_answer(id, answer, shape),
-        Closed::Refused(refusal) => envelope::result(id, &refused(refusal, shape)),
-        Closed::Failed { call, fault, perhaps_executed } => {
-            envelope::result(id, &failed(call.as_ref(), fault, *perhaps_executed, shape))
+/// The whole response to a call.
+pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape) -> Vec<u8> {
+    let told = match closed {
+        Closed::Answered { answer, .. } => return of_answer(id, answer, shape),
+        Closed::Refused(refusal) => refused(refusal),
+        Closed::Failed { call, fault, perhaps_executed } => failed(call.as_ref(), fault, *perhaps_executed),
+    };
+    if shape.tool { envelope::result(id, &tool_error(told, shape)) } else { told.as_error().response(Some(id)) }
+}
+
+fn of_answer(id: &[u8], answer: &Answer, shape: &Shape) -> Vec<u8> {
+    if answer.kind == AnswerKind::ProtocolError {
+        return envelope::error(id, &answer.body);
+    }
+    let joined = shape.join.as_ref().and_then(|app| join_addresses(&answer.body, app));
+    let body = joined.as_deref().unwrap_or(&answer.body);
+    if shape.modern { envelope::result(id, &complete(body)) } else { envelope::result(id, body) }
+}
+
+/// What is told instead of a result.
+struct Told {
+    text: String,
+    decision: Value,
+    meta: Value,
+}
+
+impl Told {
+    fn as_error(&self) -> RpcError {
+        let mut error = RpcError::new(NOT_EXECUTED, self.text.clone());
+        error.data = Some(json!({ DECISION_KEY: self.decision, "authorization": self.meta.get(AUTHORIZATION_KEY) }));
+        error
+    }
+}
+
+/// The result with the app's name before every address in it; none where there is no address.
+fn join_addresses(body: &[u8], app: &AppId) -> Option<Vec<u8>> {
+    memchr::memmem::find(body, b"\"uri\"")?;
+    let document = Document::parse(body).ok()?;
+    let root = document.root();
+    let mut found = Vec::new();
+    for key in ["contents", "content", "messages"] {
+        for item in root.get(key).into_iter().flat_map(|list| list.items()) {
+            let block = item.get("content").filter(|_| key == "messages").unwrap_or(item);
+            found.extend(block.get("uri"));
+            found.extend(block.get("resource").and_then(|resource| resource.get("uri")));
         }
     }
-}
-
-fn of_answer(id: &[u8], answer: &Answer, shape: Shape) -> Vec<u8> {
-    match answer.kind {
-        AnswerKind::ProtocolError => envelope::error(id, &answer.body),
-        AnswerKind::Result | AnswerKind::ToolError if shape.modern => envelope::result(id, &complete(&answer.body)),
-        AnswerKind::Result | AnswerKind::ToolError => envelope::result(id, &answer.body),
-    }
+    let joined = found.iter().filter_map(|uri| {
+        let mut quoted = Vec::new();
+        json::write_string(&mut quoted, &joined_uri(app, &uri.as_str()?));
+        Some((uri.span(), quoted))
+    });
+    let mut edits: Vec<_> = joined.collect();
+    edits.sort_by_key(|(span, _)| span.start);
+    let edits: Vec<_> = edits.iter().map(|(span, text)| (span.clone(), text.as_slice())).collect();
+    Some(json::splice(body, &edits))
 }
 
 /// The result with `resultType`, which a legacy upstream does not send. Every other byte stays.
@@ -50,7 +95,7 @@ fn complete(body: &[u8]) -> Vec<u8> {
 }
 
 /// A refusal as a tool result the model can read (SEP-2643 envelope in `_meta`, ours beside it).
-fn refused(refusal: &Refusal, shape: Shape) -> Vec<u8> {
+fn refused(refusal: &Refusal) -> Told {
     let decision = json!({
         "decision": refusal.verdict.as_str(),
         "executed": false,
@@ -67,14 +112,14 @@ fn refused(refusal: &Refusal, shape: Shape) -> Vec<u8> {
         "retry": if refusal.verdict == Verdict::Hold { "after_approval" } else { "do_not_retry_unchanged" },
     });
     let remediation = if refusal.requestable() { "available" } else { "unavailable" };
-    let mut meta = json!({
-        "io.modelcontextprotocol/authorization": { "reason": "insufficient_authorization", "remediation": remediation }
+    let meta = json!({
+        AUTHORIZATION_KEY: { "reason": "insufficient_authorization", "remediation": remediation }
     });
-    tool_error(&refusal.sentence(), decision, &mut meta, shape)
+    Told { text: refusal.sentence(), decision, meta }
 }
 
 /// A fault as a tool result the model can read. It says whether anything may have been executed.
-fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: bool, shape: Shape) -> Vec<u8> {
+fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: bool) -> Told {
     let executed = if perhaps_executed {
         "It is unknown whether it was executed: look before you try again"
     } else {
@@ -95,10 +140,11 @@ fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: bool, shape: S
         "blame": fault.blame().as_str(),
         "retry": if fault.may_retry() && !perhaps_executed { "later" } else { "do_not_retry_unchanged" },
     });
-    tool_error(&text, decision, &mut json!({}), shape)
+    Told { text, decision, meta: json!({}) }
 }
 
-fn tool_error(text: &str, decision: Value, meta: &mut Value, shape: Shape) -> Vec<u8> {
+fn tool_error(told: Told, shape: &Shape) -> Vec<u8> {
+    let Told { text, decision, mut meta } = told;
     let mut result = json!({ "content": [{ "type": "text", "text": text }], "isError": true });
     if let Some(meta) = meta.as_object_mut() {
         meta.insert(DECISION_KEY.to_owned(), decision.clone());
@@ -110,11 +156,14 @@ fn tool_error(text: &str, decision: Value, meta: &mut Value, shape: Shape) -> Ve
         if !shape.output_schema {
             result.insert("structuredContent".to_owned(), decision);
         }
-        result.insert("_meta".to_owned(), meta.take());
+        result.insert("_meta".to_owned(), meta);
     }
     result.to_string().into_bytes()
 }
 
+/// The code of a refusal that is no tool's result. Our own, outside the ranges of JSON-RPC and MCP.
+const NOT_EXECUTED: i64 = -31_000;
+const AUTHORIZATION_KEY: &str = "io.modelcontextprotocol/authorization";
 /// Our own key in `_meta`.
 const DECISION_KEY: &str = "dev.countersign/decision";
 

@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use json::Document;
 use model::limits::TOOLS_PER_APP_MAX;
-use model::{AppId, ToolName, UnixMicros};
+use model::{AppId, ToolName};
 use profile::ToolDefinition;
 
 use crate::name::joined;
 
 /// The tools of one app, in the app's own order.
 pub struct Catalog {
-    /// When the app said so.
-    pub loaded_at: UnixMicros,
     /// The tools.
     pub tools: Vec<Listed>,
     by_name: HashMap<ToolName, usize>,
@@ -34,8 +32,8 @@ pub struct Listed {
 
 impl Catalog {
     /// Reads what an app offers. A tool that cannot be read is left out, and the log says which.
-    pub fn read(app: &AppId, raw_tools: &[Bytes], loaded_at: UnixMicros) -> Self {
-        let mut catalog = Self { loaded_at, tools: Vec::new(), by_name: HashMap::new(), by_joined: HashMap::new() };
+    pub fn read(app: &AppId, raw_tools: &[Bytes]) -> Self {
+        let mut catalog = Self { tools: Vec::new(), by_name: HashMap::new(), by_joined: HashMap::new() };
         if raw_tools.len() > TOOLS_PER_APP_MAX {
             tracing::warn!(%app, offered = raw_tools.len(), listed = TOOLS_PER_APP_MAX, "an app offers more tools than are listed");
         }

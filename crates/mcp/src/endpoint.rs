@@ -12,6 +12,7 @@ use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
 use model::{AppId, Blame, Fault};
 
+use crate::calls::Call;
 use crate::envelope::{
     self, HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, PARSE_ERROR, Request, RpcError,
     UNSUPPORTED_VERSION,
@@ -19,10 +20,16 @@ use crate::envelope::{
 use crate::hub::Hub;
 use crate::methods::{Context, Said, initialize};
 use crate::revision::Revision;
-use crate::session::Sessions;
+use crate::session::{Session, Sessions};
+use crate::stream;
+use crate::upstream::Along;
 
 /// The MCP wire.
 pub struct Endpoint {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     hub: Arc<Hub>,
     engine: Engine,
     access: Arc<Access>,
@@ -37,13 +44,32 @@ struct Arrived<'a> {
     endpoint: Option<&'a AppId>,
 }
 
+/// What a request is part of.
+enum Part {
+    /// Nothing: it says everything itself (2026-07-28).
+    Itself,
+    /// A legacy session.
+    Of(Arc<Session>),
+}
+
 impl Endpoint {
     /// The wire over these apps.
     pub fn new(hub: Arc<Hub>, engine: Engine, access: Arc<Access>) -> Self {
-        Self { hub, engine, access, sessions: Sessions::new() }
+        Self { shared: Arc::new(Shared { hub, engine, access, sessions: Sessions::new() }) }
     }
+}
 
-    async fn respond(&self, exchange: Exchange) -> Response<Body> {
+impl Part {
+    fn revision(&self) -> Revision {
+        match self {
+            Self::Itself => Revision::V20260728,
+            Self::Of(session) => session.revision,
+        }
+    }
+}
+
+impl Shared {
+    async fn respond(self: &Arc<Self>, exchange: Exchange) -> Response<Body> {
         let (parts, body) = exchange.request.into_parts();
         let endpoint = match endpoint_of(parts.uri.path()) {
             Ok(endpoint) => endpoint,
@@ -75,7 +101,7 @@ impl Endpoint {
         self.message(&arrived).await
     }
 
-    async fn message(&self, arrived: &Arrived<'_>) -> Response<Body> {
+    async fn message(self: &Arc<Self>, arrived: &Arrived<'_>) -> Response<Body> {
         let document = match Document::parse(arrived.body) {
             Ok(document) => document,
             Err(error) => {
@@ -87,7 +113,7 @@ impl Endpoint {
         }
         let request = match envelope::read(document.root()) {
             Ok(Message::Request(request)) => request,
-            Ok(Message::Notification) => return accepted(),
+            Ok(Message::Notification(method, params)) => return self.notice(arrived, &method, params),
             Ok(Message::Response) => {
                 let error = RpcError::new(INVALID_REQUEST, "this gateway has asked nothing that could be answered");
                 return rpc_error(StatusCode::BAD_REQUEST, None, &error);
@@ -97,24 +123,64 @@ impl Endpoint {
         if request.method == "initialize" {
             return self.open_session(arrived, &request);
         }
-        match self.revision(arrived, &request) {
-            Ok(revision) => {
-                let context = self.context(arrived, revision);
-                let said = context.answer(&request, arrived.body).await;
-                self.send(arrived, revision, &request, said)
-            }
-            Err(response) => *response,
+        let part = match self.part(arrived, &request) {
+            Ok(part) => part,
+            Err(response) => return *response,
+        };
+        let context = self.context(arrived, part.revision());
+        let Some(asked) = Call::asked(&request) else {
+            let said = context.answer(&request).await;
+            return self.worded(arrived.endpoint, part.revision(), request.id, said);
+        };
+        match context.understand(&request, asked, arrived.body).await {
+            Ok(call) => self.carry(arrived, part, &request, call).await,
+            Err(error) => self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error)),
         }
     }
 
-    /// Which revision this request is of; its headers agree with its body. Error: the response to send.
-    fn revision(&self, arrived: &Arrived<'_>, request: &Request<'_, '_>) -> Result<Revision, Box<Response<Body>>> {
+    /// Takes a call through the engine. What its app says meanwhile goes before the answer, on the same response.
+    async fn carry(
+        self: &Arc<Self>,
+        arrived: &Arrived<'_>,
+        part: Part,
+        request: &Request<'_, '_>,
+        call: Call,
+    ) -> Response<Body> {
+        let meta = request.params.and_then(|params| params.get("_meta"));
+        let (along, told) = Along::of(meta, self.engine.credentials().scrubber(call.app()));
+        let revision = part.revision();
+        let in_flight = match &part {
+            Part::Itself => None,
+            Part::Of(session) => Some(session.begins(request.id, along.clone())),
+        };
+        let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
+        let (id, on_the_way) = (request.id.to_vec(), along.clone());
+        let answering = Box::pin(async move {
+            let said = call.run(&shared.engine, &known, on_the_way).await;
+            drop(in_flight);
+            shared.worded(endpoint.as_ref(), revision, &id, said)
+        });
+        stream::respond(answering, told, along, revision.modern()).await
+    }
+
+    /// A notification: only a legacy client's change of mind is about anything here.
+    fn notice(&self, arrived: &Arrived<'_>, method: &str, params: Option<Value<'_, '_>>) -> Response<Body> {
+        if method == "notifications/cancelled"
+            && let Some(id) = params.and_then(|params| params.get("requestId"))
+            && let Ok(session) = self.session(arrived)
+        {
+            session.cancel(id.raw());
+        }
+        accepted()
+    }
+
+    /// What this request is part of; its headers agree with its body. Error: the response to send.
+    fn part(&self, arrived: &Arrived<'_>, request: &Request<'_, '_>) -> Result<Part, Box<Response<Body>>> {
         let meta = request.params.and_then(|params| params.get("_meta"));
         let in_body = meta.and_then(|meta| meta.get(VERSION_KEY)).map(|version| version.as_str().unwrap_or_default());
         let in_header = text(arrived.headers, "mcp-protocol-version");
         if in_body.is_none() && in_header != Some(Revision::V20260728.as_str()) {
-            let session = self.session(arrived)?;
-            return Ok(session);
+            return self.session(arrived).map(Part::Of);
         }
         let wrong = |error: RpcError| Box::new(rpc_error(StatusCode::BAD_REQUEST, Some(request.id), &error));
         let Some(in_body) = in_body else {
@@ -123,21 +189,21 @@ impl Endpoint {
         if in_header != Some(in_body.as_ref()) {
             return Err(wrong(mismatch("MCP-Protocol-Version", in_header, &in_body)));
         }
-        let Some(revision) = Revision::parse(&in_body).filter(|revision| revision.modern()) else {
+        if Revision::parse(&in_body).is_none_or(|revision| !revision.modern()) {
             let mut error =
                 RpcError::new(UNSUPPORTED_VERSION, format!("revision `{in_body}` is not spoken without a handshake"));
             error.data = Some(serde_json::json!({ "supported": [Revision::V20260728.as_str()], "requested": in_body }));
             return Err(wrong(error));
-        };
+        }
         if !meta.and_then(|meta| meta.get(CAPABILITIES_KEY)).is_some_and(|value| value.kind() == Kind::Object) {
             return Err(wrong(RpcError::new(INVALID_PARAMS, format!("`params._meta` needs `{CAPABILITIES_KEY}`"))));
         }
         check_headers(arrived.headers, request).map_err(wrong)?;
-        Ok(revision)
+        Ok(Part::Itself)
     }
 
-    /// The revision of the legacy session a request belongs to. Error: 400 without one, 404 for one that is not open.
-    fn session(&self, arrived: &Arrived<'_>) -> Result<Revision, Box<Response<Body>>> {
+    /// The legacy session a request belongs to. Error: 400 without one, 404 for one that is not open.
+    fn session(&self, arrived: &Arrived<'_>) -> Result<Arc<Session>, Box<Response<Body>>> {
         let Some(id) = text(arrived.headers, "mcp-session-id") else {
             let error = RpcError::new(
                 INVALID_REQUEST,
@@ -152,8 +218,8 @@ impl Endpoint {
         };
         let agreed = session.revision;
         match text(arrived.headers, "mcp-protocol-version") {
-            None => Ok(agreed),
-            Some(version) if version == agreed.as_str() => Ok(agreed),
+            None => Ok(session),
+            Some(version) if version == agreed.as_str() => Ok(session),
             Some(version) => {
                 let said = format!("the session agreed on revision `{}`, not `{version}`", agreed.as_str());
                 Err(Box::new(rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said))))
@@ -199,7 +265,7 @@ impl Endpoint {
     async fn batch(&self, arrived: &Arrived<'_>, entries: Value<'_, '_>) -> Response<Body> {
         let invalid = |said: String| rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said));
         let revision = match self.session(arrived) {
-            Ok(revision) => revision,
+            Ok(session) => session.revision,
             Err(response) => return *response,
         };
         if revision != Revision::V20250326 {
@@ -214,7 +280,7 @@ impl Endpoint {
         let mut answers: Vec<Vec<u8>> = Vec::new();
         for entry in entries.items() {
             match envelope::read(entry) {
-                Ok(Message::Notification | Message::Response) => {}
+                Ok(Message::Notification(..) | Message::Response) => {}
                 Err((id, error)) => answers.push(error.response(id)),
                 Ok(Message::Request(request)) if request.method == "initialize" => {
                     answers.push(
@@ -222,15 +288,13 @@ impl Endpoint {
                             .response(Some(request.id)),
                     );
                 }
-                Ok(Message::Request(request)) => {
-                    match self.context(arrived, revision).answer(&request, arrived.body).await {
-                        Said::Response(response) => answers.push(response),
-                        Said::Error(error) => answers.push(error.response(Some(request.id))),
-                        Said::Unauthorized(said) => {
-                            return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said);
-                        }
+                Ok(Message::Request(request)) => match self.one_of_many(arrived, revision, &request).await {
+                    Said::Response(response) => answers.push(response),
+                    Said::Error(error) => answers.push(error.response(Some(request.id))),
+                    Said::Unauthorized(said) => {
+                        return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said);
                     }
-                }
+                },
             }
         }
         if answers.is_empty() {
@@ -242,11 +306,25 @@ impl Endpoint {
         json_response(StatusCode::OK, whole)
     }
 
+    /// One request of a batch. What an app says before its answer has no place there.
+    async fn one_of_many(&self, arrived: &Arrived<'_>, revision: Revision, request: &Request<'_, '_>) -> Said {
+        let context = self.context(arrived, revision);
+        let Some(asked) = Call::asked(request) else { return context.answer(request).await };
+        match context.understand(request, asked, arrived.body).await {
+            Ok(call) => {
+                let meta = request.params.and_then(|params| params.get("_meta"));
+                let (along, _) = Along::of(meta, self.engine.credentials().scrubber(call.app()));
+                call.run(&self.engine, arrived.known, along).await
+            }
+            Err(error) => Said::Error(error),
+        }
+    }
+
     fn context<'a>(&'a self, arrived: &Arrived<'a>, revision: Revision) -> Context<'a> {
         Context { hub: &self.hub, engine: &self.engine, known: arrived.known, endpoint: arrived.endpoint, revision }
     }
 
-    fn send(&self, arrived: &Arrived<'_>, revision: Revision, request: &Request<'_, '_>, said: Said) -> Response<Body> {
+    fn worded(&self, endpoint: Option<&AppId>, revision: Revision, id: &[u8], said: Said) -> Response<Body> {
         match said {
             Said::Response(response) => json_response(StatusCode::OK, response),
             Said::Error(error) => {
@@ -254,9 +332,9 @@ impl Endpoint {
                     METHOD_NOT_FOUND if revision.modern() => StatusCode::NOT_FOUND,
                     _ => StatusCode::OK,
                 };
-                rpc_error(status, Some(request.id), &error)
+                rpc_error(status, Some(id), &error)
             }
-            Said::Unauthorized(said) => self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said),
+            Said::Unauthorized(said) => self.access.unauthorized(endpoint, Some("invalid_token"), &said),
         }
     }
 }
@@ -267,7 +345,7 @@ impl Wire for Endpoint {
     }
 
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
-        Box::pin(self.respond(exchange))
+        Box::pin(self.shared.respond(exchange))
     }
 }
 

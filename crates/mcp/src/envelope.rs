@@ -8,8 +8,8 @@ use json::{Kind, Value};
 pub enum Message<'d, 'a> {
     /// It wants an answer.
     Request(Request<'d, 'a>),
-    /// It wants none.
-    Notification,
+    /// It wants none: the method and the params object, where there is one.
+    Notification(Cow<'a, str>, Option<Value<'d, 'a>>),
     /// It answers something we never asked.
     Response,
 }
@@ -92,7 +92,7 @@ pub fn read<'d, 'a>(message: Value<'d, 'a>) -> Result<Message<'d, 'a>, (Option<&
     }
     Ok(match id {
         Some(id) => Message::Request(Request { id, method, params }),
-        None => Message::Notification,
+        None => Message::Notification(method, params),
     })
 }
 

@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
 use engine::Engine;
 use http::Uri;
-use model::limits::CHILD_STARTS_MAX;
-use model::{AppId, Blame, Class, Fault, ToolFacts, ToolName, ToolStatus, UnixMicros};
+use model::{AppId, Class, Fault, ToolFacts, ToolName, ToolStatus};
 use profile::{Assessment, Profile, assess};
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use crate::app_link::AppLink;
 use crate::catalog::{Catalog, Listed};
+use crate::kept::Said;
 use crate::reviews::Reviews;
-use crate::upstream::{ChildSpec, Link};
+use crate::upstream::{ChildSpec, ListOf};
 
 /// An app as the configuration names it.
 #[derive(Clone)]
@@ -57,29 +56,18 @@ pub struct ToolRow {
     pub diff: Option<String>,
 }
 
+/// Something with the app it is of.
+type OfApp<T> = (AppId, T);
+/// Tools as an app said them.
+type Tools = Arc<Said<Catalog>>;
+/// A list as an app said it.
+type List = Arc<Said<Vec<Bytes>>>;
+
 /// All apps. Cheap to share.
 pub struct Hub {
     engine: Engine,
     reviews: Arc<Reviews>,
     apps: ArcSwap<BTreeMap<AppId, Arc<AppLink>>>,
-}
-
-/// One app: its link and what it offers. The outgoing half of the wire.
-pub(crate) struct AppLink {
-    spec: AppSpec,
-    engine: Engine,
-    link: ArcSwapOption<Link>,
-    connecting: Mutex<Tries>,
-    catalog: ArcSwapOption<Catalog>,
-    refreshing: Mutex<()>,
-}
-
-/// Failed tries, so that a dead app costs its callers little.
-#[derive(Default)]
-struct Tries {
-    failed: u32,
-    not_before: Option<UnixMicros>,
-    said: Option<(Blame, &'static str, String, Option<String>)>,
 }
 
 impl Hub {
@@ -122,20 +110,38 @@ impl Hub {
     }
 
     /// What each app offers, in the order of their ids. An app that cannot be asked is missing, and its fault is given.
-    pub async fn catalogs(&self, only: Option<&AppId>) -> Vec<(AppId, Result<Arc<Catalog>, Fault>)> {
+    pub async fn catalogs(&self, only: Option<&AppId>) -> Vec<OfApp<Result<Tools, Fault>>> {
         let apps = self.apps.load_full();
-        let mut asked: JoinSet<(AppId, Result<Arc<Catalog>, Fault>)> = JoinSet::new();
+        let mut asked: JoinSet<OfApp<Result<Tools, Fault>>> = JoinSet::new();
         let mut known = Vec::new();
         for (id, link) in apps.iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
-            match link.fresh_catalog() {
+            match link.fresh_tools() {
                 Some(catalog) => known.push((id.clone(), Ok(catalog))),
                 None => {
                     let (id, link) = (id.clone(), Arc::clone(link));
-                    asked.spawn(async move { (id, link.catalog().await) });
+                    asked.spawn(async move { (id, link.tools().await) });
                 }
             }
         }
         known.extend(asked.join_all().await);
+        known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        known
+    }
+
+    /// What each app lists of a kind, in the order of their ids. An app that cannot be asked is missing.
+    pub(crate) async fn lists(&self, only: Option<&AppId>, what: ListOf) -> Vec<OfApp<List>> {
+        let mut asked: JoinSet<OfApp<Result<List, Fault>>> = JoinSet::new();
+        for (id, link) in self.apps.load_full().iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
+            let (id, link) = (id.clone(), Arc::clone(link));
+            asked.spawn(async move { (id, link.listed(what).await) });
+        }
+        let mut known = Vec::new();
+        for (id, listed) in asked.join_all().await {
+            match listed {
+                Ok(listed) => known.push((id, listed)),
+                Err(fault) => tracing::warn!(app = %id, ?fault, "an app is left out of a list"),
+            }
+        }
         known.sort_by(|(one, _), (other, _)| one.cmp(other));
         known
     }
@@ -146,7 +152,7 @@ impl Hub {
         for (id, catalog) in self.catalogs(only).await {
             let Some(link) = self.app(&id) else { continue };
             let of_app =
-                catalog.map(|catalog| catalog.tools.iter().map(|listed| self.row(&id, &link, listed)).collect());
+                catalog.map(|catalog| catalog.what.tools.iter().map(|listed| self.row(&id, &link, listed)).collect());
             rows.push((id, of_app));
         }
         rows
@@ -182,7 +188,7 @@ impl Hub {
     pub async fn refresh(&self, only: Option<&AppId>) {
         for (id, link) in self.apps.load_full().iter() {
             if only.is_none_or(|only| only == id) {
-                link.catalog.store(None);
+                link.forget();
             }
         }
         self.catalogs(only).await;
@@ -206,152 +212,6 @@ impl Hub {
     }
 }
 
-impl AppLink {
-    fn new(spec: AppSpec, engine: Engine) -> Arc<Self> {
-        Arc::new(Self {
-            spec,
-            engine,
-            link: ArcSwapOption::empty(),
-            connecting: Mutex::default(),
-            catalog: ArcSwapOption::empty(),
-            refreshing: Mutex::default(),
-        })
-    }
-
-    /// What the app offers, if it was asked not too long ago.
-    fn fresh_catalog(&self) -> Option<Arc<Catalog>> {
-        let catalog = self.catalog.load_full()?;
-        let age = self.engine.clock().now().since(catalog.loaded_at);
-        (u128::from(age.unsigned_abs()) <= self.engine.limits().catalog_age_max.as_micros()).then_some(catalog)
-    }
-
-    /// What the app offers. One caller asks; the others wait for it. When the app cannot be asked again, what it said
-    /// last still stands.
-    pub(crate) async fn catalog(&self) -> Result<Arc<Catalog>, Fault> {
-        if let Some(catalog) = self.fresh_catalog() {
-            return Ok(catalog);
-        }
-        let _one = self.refreshing.lock().await;
-        if let Some(catalog) = self.fresh_catalog() {
-            return Ok(catalog);
-        }
-        match self.ask_catalog().await {
-            Ok(catalog) => {
-                self.catalog.store(Some(Arc::clone(&catalog)));
-                Ok(catalog)
-            }
-            Err(fault) => match self.catalog.load_full() {
-                Some(last) => {
-                    tracing::warn!(app = %self.spec.id, ?fault, "an app could not be asked again what it offers");
-                    Ok(last)
-                }
-                None => Err(fault),
-            },
-        }
-    }
-
-    /// What the app offers, asked again unless `seen` is very young: a name that is not in it may be new.
-    pub(crate) async fn catalog_after(&self, seen: &Arc<Catalog>) -> Result<Arc<Catalog>, Fault> {
-        let age = self.engine.clock().now().since(seen.loaded_at);
-        if u128::from(age.unsigned_abs()) > ASK_AGAIN_AFTER.as_micros()
-            && let Some(same) = self.catalog.load_full().filter(|now| Arc::ptr_eq(now, seen))
-        {
-            self.catalog.compare_and_swap(&same, None);
-        }
-        self.catalog().await
-    }
-
-    async fn ask_catalog(&self) -> Result<Arc<Catalog>, Fault> {
-        let link = self.link().await?;
-        let listing = tokio::time::timeout(self.engine.limits().connect_time_max, link.list_tools());
-        let raw = listing.await.map_err(|_| self.too_slow())??;
-        Ok(Arc::new(Catalog::read(&self.spec.id, &raw, self.engine.clock().now())))
-    }
-
-    /// The link, made anew if there is none. A try that just failed is not repeated at once.
-    async fn link(&self) -> Result<Arc<Link>, Fault> {
-        if let Some(link) = self.link.load_full().filter(|link| link.alive()) {
-            return Ok(link);
-        }
-        let mut tries = self.connecting.lock().await;
-        if let Some(link) = self.link.load_full().filter(|link| link.alive()) {
-            return Ok(link);
-        }
-        let now = self.engine.clock().now();
-        if let (Some(not_before), Some((blame, code, said, hint))) = (tries.not_before, &tries.said)
-            && now < not_before
-        {
-            let fault = Fault::new(*blame, code, said.clone()).retryable();
-            return Err(match hint {
-                Some(hint) => fault.hint(hint.clone()),
-                None => fault,
-            });
-        }
-        let connecting = tokio::time::timeout(self.engine.limits().connect_time_max, self.connect());
-        match connecting.await.unwrap_or_else(|_| Err(self.too_slow())) {
-            Ok(link) => {
-                *tries = Tries::default();
-                let link = Arc::new(link);
-                self.link.store(Some(Arc::clone(&link)));
-                tracing::info!(app = %self.spec.id, revision = link.revision(), "an app is connected");
-                Ok(link)
-            }
-            Err(fault) => {
-                tries.failed = tries.failed.saturating_add(1);
-                let pause = if tries.failed >= CHILD_STARTS_MAX { PAUSE_LONG } else { PAUSE_SHORT };
-                let micros = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
-                tries.not_before = Some(UnixMicros(self.engine.clock().now().0.saturating_add(micros)));
-                tries.said = Some((fault.blame(), fault.code(), fault.to_string(), fault.way_out().map(str::to_owned)));
-                tracing::warn!(app = %self.spec.id, ?fault, "an app could not be connected");
-                Err(fault)
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<Link, Fault> {
-        let credentials = Arc::clone(self.engine.credentials());
-        let limits = self.engine.limits().clone();
-        match &self.spec.target {
-            Target::Http(url) => {
-                let permit = self.engine.permit_link(&self.spec.id, &url.to_string()).await?;
-                Link::over_http(url.clone(), permit, credentials, limits).await
-            }
-            Target::Child(child) => {
-                let permit = self.engine.permit_link(&self.spec.id, &child.program.display().to_string()).await?;
-                Link::to_child(child, permit, credentials, limits).await
-            }
-        }
-    }
-
-    fn too_slow(&self) -> Fault {
-        let seconds = self.engine.limits().connect_time_max.as_secs();
-        Fault::new(Blame::Upstream, "upstream.connect_timeout", format!("it did not say what it offers within {seconds} s"))
-            .hint("`countersign doctor` tries it and shows what it says; raise `limits.connect_seconds_max` if it needs longer")
-            .retryable()
-    }
-
-    async fn stop(&self) {
-        if let Some(link) = self.link.swap(None) {
-            link.stop().await;
-        }
-    }
-
-    async fn carry(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
-        let link = self.link().await.map_err(SendFault::before)?;
-        link.call(permit, call).await
-    }
-}
-
-impl Upstream for AppLink {
-    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
-        Box::pin(self.carry(permit, call))
-    }
-}
-
 fn same_profile(one: &AppSpec, other: &AppSpec) -> bool {
     one.profile.as_ref().map(|profile| profile.name()) == other.profile.as_ref().map(|profile| profile.name())
 }
-
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
-const PAUSE_SHORT: Duration = Duration::from_secs(1);
-const PAUSE_LONG: Duration = Duration::from_secs(30);

@@ -12,15 +12,19 @@
 //! * The client's token stays here.
 
 mod answer;
+mod app_link;
+mod calls;
 mod catalog;
 mod endpoint;
 mod envelope;
 mod hub;
+mod kept;
 mod methods;
 mod name;
 mod reviews;
 mod revision;
 mod session;
+mod stream;
 mod upstream;
 
 pub use catalog::{Catalog, Listed};

@@ -1,19 +1,17 @@
-//! What each method does. A new method is one arm here.
+//! What each method that is not a call does. A new method is one arm here.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use engine::{CallRequest, Closed, Engine};
+use engine::Engine;
 use front::Known;
-use json::{Kind, Value};
-use model::{AppId, ToolFacts, ToolName};
+use json::{Document, Value};
+use model::{AppId, Method, ToolFacts, ToolName};
 
-use crate::answer::{self, Shape};
-use crate::catalog::{Catalog, Listed};
-use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
-use crate::hub::{AppLink, Hub};
-use crate::name::split;
+use crate::app_link::AppLink;
+use crate::catalog::Catalog;
+use crate::envelope::{self, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
+use crate::hub::Hub;
+use crate::name::{joined, joined_uri};
 use crate::revision::Revision;
+use crate::upstream::ListOf;
 
 /// What a request is answered with.
 pub enum Said {
@@ -40,158 +38,120 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Answers one request that is neither `initialize` nor a notification.
-    pub async fn answer(&self, request: &Request<'_, '_>, body: &Bytes) -> Said {
-        let method = request.method.as_ref();
-        if let Some(inactive) = self.known.inactive.as_ref().filter(|_| method != "tools/call") {
+    /// Answers one request that is neither `initialize` nor a call.
+    pub async fn answer(&self, request: &Request<'_, '_>) -> Said {
+        if let Some(inactive) = &self.known.inactive {
             return Said::Unauthorized(inactive.clone());
         }
-        match method {
+        match request.method.as_ref() {
             "server/discover" if self.revision.modern() => {
                 Said::Response(envelope::result(request.id, discover().as_bytes()))
             }
             "ping" if !self.revision.modern() => Said::Response(envelope::result(request.id, b"{}")),
-            "tools/list" => self.list(request).await,
-            "tools/call" => self.call(request, body).await,
+            "tools/list" => self.list_tools(request).await,
+            "resources/list" => self.list(request, ListOf::Resources).await,
+            "resources/templates/list" => self.list(request, ListOf::Templates).await,
+            "prompts/list" => self.list(request, ListOf::Prompts).await,
             other => Said::Error(RpcError::new(METHOD_NOT_FOUND, format!("`{other}` is not a method of this gateway"))),
         }
     }
 
-    async fn list(&self, request: &Request<'_, '_>) -> Said {
-        if request.params.and_then(|params| params.get("cursor")).is_some() {
-            return Said::Error(RpcError::new(INVALID_PARAMS, "no list of this gateway has a second page"));
-        }
-        let mut out = Vec::from(&b"{"[..]);
-        if self.revision.modern() {
-            out.extend_from_slice(LIST_HINTS.as_bytes());
-        }
-        out.extend_from_slice(b"\"tools\":[");
-        let start = out.len();
+    async fn list_tools(&self, request: &Request<'_, '_>) -> Said {
+        let mut list = match List::start(request, ListOf::Tools, self.revision) {
+            Ok(list) => list,
+            Err(error) => return Said::Error(error),
+        };
         for (id, catalog) in self.hub.catalogs(self.endpoint).await {
             let Some(link) = self.hub.app(&id) else { continue };
             match catalog {
-                Ok(catalog) => self.write_visible(&mut out, start, &id, &link, &catalog),
+                Ok(catalog) => self.visible_tools(&mut list, &id, &link, &catalog.what),
                 Err(fault) => tracing::warn!(app = %id, ?fault, "an app is left out of a list"),
             }
         }
-        out.extend_from_slice(b"]}");
-        Said::Response(envelope::result(request.id, &out))
+        Said::Response(list.end(request.id))
     }
 
-    /// Writes the tools that some arguments could reach.
-    fn write_visible(&self, out: &mut Vec<u8>, start: usize, app: &AppId, link: &AppLink, catalog: &Catalog) {
+    /// The tools that some arguments could reach.
+    fn visible_tools(&self, list: &mut List, app: &AppId, link: &AppLink, catalog: &Catalog) {
         for listed in &catalog.tools {
             let assessed = self.hub.assess(app, link, listed, None);
             let mut facts = assessed.facts;
             facts.class = assessed.lowest;
-            if self.engine.hides(&self.known.actor, app, facts) {
+            if self.engine.hides(&self.known.actor, app, Method::ToolsCall, facts) {
                 continue;
             }
-            if out.len() > start {
-                out.push(b',');
-            }
-            out.extend_from_slice(if self.endpoint.is_some() { listed.definition.raw() } else { &listed.raw_joined });
+            list.push(if self.endpoint.is_some() { listed.definition.raw() } else { &listed.raw_joined });
         }
     }
 
-    async fn call(&self, request: &Request<'_, '_>, body: &Bytes) -> Said {
-        let Some(params) = request.params else {
-            return Said::Error(RpcError::new(INVALID_PARAMS, "`tools/call` needs `params`"));
+    /// Resources, templates or prompts: those that may be asked for, under names that lead back to their app.
+    async fn list(&self, request: &Request<'_, '_>, what: ListOf) -> Said {
+        let mut list = match List::start(request, what, self.revision) {
+            Ok(list) => list,
+            Err(error) => return Said::Error(error),
         };
-        let Some(name) = params.get("name").and_then(|name| name.as_str()) else {
-            return Said::Error(RpcError::new(INVALID_PARAMS, "`params.name` must be the name of a tool"));
+        let (key, method) = match what {
+            ListOf::Resources => ("uri", Method::ResourcesRead),
+            ListOf::Templates => ("uriTemplate", Method::ResourcesRead),
+            ListOf::Tools | ListOf::Prompts => ("name", Method::PromptsGet),
         };
-        let arguments = params.get("arguments");
-        if arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
-            return Said::Error(RpcError::new(INVALID_PARAMS, "`params.arguments` must be an object"));
-        }
-        let unknown = || Said::Error(RpcError::new(INVALID_PARAMS, format!("unknown tool: {name}")));
-        let (app, in_app) = match self.endpoint {
-            Some(app) => (app.clone(), name.as_ref()),
-            None => match split(&name) {
-                Some((app, rest)) => (app, rest),
-                None => return unknown(),
-            },
-        };
-        let Some(link) = self.hub.app(&app) else { return unknown() };
-        let found = match self.find(&link, in_app, &name).await {
-            Found::Tool(catalog) => Some(catalog),
-            Found::NoSuchTool => return unknown(),
-            Found::CannotAsk => None,
-        };
-        let listed = found.as_ref().and_then(|catalog| self.of(catalog, in_app, &name));
-        let tool = match listed {
-            Some(listed) => self.hub.assess(&app, &link, listed, arguments).facts,
-            None => match ToolName::parse(in_app) {
-                Ok(tool) => profile::unknown_tool(tool),
-                Err(_) => return unknown(),
-            },
-        };
-        let shape = Shape {
-            modern: self.revision.modern(),
-            output_schema: listed.is_some_and(|listed| listed.has_output_schema),
-        };
-        let closed = self.govern(app, tool, link, params, arguments, body).await;
-        if let (Closed::Refused(_), Some(inactive)) = (&closed, &self.known.inactive) {
-            return Said::Unauthorized(inactive.clone());
-        }
-        if let Closed::Failed { call: None, fault, .. } = &closed
-            && fault.blame() == model::Blame::Bug
-        {
-            return Said::Error(RpcError::new(INTERNAL_ERROR, fault.to_string()));
-        }
-        Said::Response(answer::of_call(request.id, &closed, shape))
-    }
-
-    async fn govern(
-        &self,
-        app: AppId,
-        tool: ToolFacts,
-        link: Arc<AppLink>,
-        params: Value<'_, '_>,
-        arguments: Option<Value<'_, '_>>,
-        body: &Bytes,
-    ) -> Closed {
-        let trace_parent =
-            params.get("_meta").and_then(|meta| meta.get("traceparent")).and_then(|parent| parent.as_str());
-        let request = CallRequest {
-            actor: self.known.actor.clone(),
-            app,
-            tool,
-            arguments: arguments.map(|arguments| body.slice(arguments.span())),
-            traceparent: trace_parent.map(|parent| parent.into_owned()),
-            upstream: link,
-        };
-        self.engine.call(request).await
-    }
-
-    /// Whether the app offers this tool. One that is not in the list is asked for again before it is called unknown.
-    async fn find(&self, link: &Arc<AppLink>, in_app: &str, joined: &str) -> Found {
-        match link.catalog().await {
-            Ok(catalog) if self.of(&catalog, in_app, joined).is_some() => Found::Tool(catalog),
-            Ok(catalog) => match link.catalog_after(&catalog).await {
-                Ok(newer) if self.of(&newer, in_app, joined).is_some() => Found::Tool(newer),
-                _ => Found::NoSuchTool,
-            },
-            Err(fault) => {
-                tracing::warn!(?fault, "a call names an app that cannot be asked what it offers");
-                Found::CannotAsk
+        for (app, listed) in self.hub.lists(self.endpoint, what).await {
+            for raw in &listed.what {
+                let Ok(document) = Document::parse(raw) else { continue };
+                let Some(named) = document.root().get(key) else { continue };
+                let Some(name) = named.as_str().and_then(|name| ToolName::parse(&name).ok()) else {
+                    tracing::warn!(%app, list = what.member(), "something without a usable name is left out of a list");
+                    continue;
+                };
+                if self.engine.hides(&self.known.actor, &app, method, ToolFacts::of_method(method, name.clone())) {
+                    continue;
+                }
+                if self.endpoint.is_some() {
+                    list.push(raw);
+                    continue;
+                }
+                let joined = if key == "name" { joined(&app, &name) } else { joined_uri(&app, name.as_str()) };
+                let mut quoted = Vec::new();
+                json::write_string(&mut quoted, &joined);
+                list.push(&json::splice(raw, &[(named.span(), quoted.as_slice())]));
             }
         }
-    }
-
-    fn of<'c>(&self, catalog: &'c Catalog, in_app: &str, joined: &str) -> Option<&'c Listed> {
-        match self.endpoint {
-            Some(_) => catalog.tool(in_app),
-            None => catalog.joined(joined),
-        }
+        Said::Response(list.end(request.id))
     }
 }
 
-enum Found {
-    Tool(Arc<Catalog>),
-    NoSuchTool,
-    CannotAsk,
+/// A list result that is being written. All of it is one page.
+struct List {
+    out: Vec<u8>,
+    empty: bool,
+}
+
+impl List {
+    fn start(request: &Request<'_, '_>, what: ListOf, revision: Revision) -> Result<Self, RpcError> {
+        if request.params.and_then(|params| params.get("cursor")).is_some() {
+            return Err(RpcError::new(INVALID_PARAMS, "no list of this gateway has a second page"));
+        }
+        let mut out = vec![b'{'];
+        if revision.modern() {
+            out.extend_from_slice(LIST_HINTS.as_bytes());
+        }
+        json::write_string(&mut out, what.member());
+        out.extend_from_slice(b":[");
+        Ok(Self { out, empty: true })
+    }
+
+    fn push(&mut self, one: &[u8]) {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        self.out.extend_from_slice(one);
+    }
+
+    fn end(mut self, id: &[u8]) -> Vec<u8> {
+        self.out.extend_from_slice(b"]}");
+        envelope::result(id, &self.out)
+    }
 }
 
 /// The answer to `initialize`: the client's revision where we speak it, else our newest legacy one.
@@ -206,7 +166,7 @@ pub fn initialize(params: Option<Value<'_, '_>>) -> Result<(Revision, String), R
     let revision = Revision::parse(&wanted).filter(|revision| !revision.modern()).unwrap_or(Revision::NEWEST_LEGACY);
     let result = serde_json::json!({
         "protocolVersion": revision.as_str(),
-        "capabilities": { "tools": {} },
+        "capabilities": capabilities(),
         "serverInfo": { "name": "countersign", "title": "Countersign", "version": env!("CARGO_PKG_VERSION") },
         "instructions": INSTRUCTIONS,
     });
@@ -217,13 +177,17 @@ fn discover() -> String {
     serde_json::json!({
         "resultType": "complete",
         "supportedVersions": Revision::ALL.map(Revision::as_str),
-        "capabilities": { "tools": {} },
+        "capabilities": capabilities(),
         "instructions": INSTRUCTIONS,
         "ttlMs": LIST_TTL_MS,
         "cacheScope": "private",
         "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "countersign", "title": "Countersign", "version": env!("CARGO_PKG_VERSION") } },
     })
     .to_string()
+}
+
+fn capabilities() -> serde_json::Value {
+    serde_json::json!({ "tools": {}, "resources": {}, "prompts": {}, "completions": {} })
 }
 
 const INSTRUCTIONS: &str = "Every call is decided before it runs. A refused call says that nothing was executed, by which rule, and what to do instead: do not repeat it unchanged.";

@@ -24,5 +24,16 @@ pub fn split(name: &str) -> Option<(AppId, &str)> {
     Some((AppId::parse(app).ok()?, rest))
 }
 
+/// The address of a resource at the endpoint of all apps: `app+address`, for example `crm+notes://today`.
+pub fn joined_uri(app: &AppId, uri: &str) -> String {
+    format!("{app}+{uri}")
+}
+
+/// The app a joined address starts with, and the address inside it. App ids hold no `+`, so the first one ends the app.
+pub fn split_uri(uri: &str) -> Option<(AppId, &str)> {
+    let (app, rest) = uri.split_once('+')?;
+    Some((AppId::parse(app).ok()?, rest))
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,15 @@
 //! Legacy sessions: unguessable, bound to the actor, bounded in number and age.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::limits::{SESSION_IDLE_MAX, SESSIONS_MAX};
 use model::{Actor, AgentId, AppId, HumanId, UnixMicros};
 use quick_cache::sync::Cache;
 
 use crate::revision::Revision;
+use crate::upstream::Along;
 
 /// All legacy sessions of this gateway, in memory: after a restart a client is told 404 and initialises again.
 pub struct Sessions {
@@ -22,6 +24,34 @@ pub struct Session {
     human: HumanId,
     endpoint: Option<AppId>,
     used: AtomicI64,
+    in_flight: Mutex<HashMap<Vec<u8>, Along>>,
+}
+
+/// A call of a session while it is under way.
+pub struct InFlight {
+    session: Arc<Session>,
+    id: Vec<u8>,
+}
+
+impl Session {
+    /// Notes that a call is under way, until what is given is dropped.
+    pub fn begins(self: &Arc<Self>, id: &[u8], along: Along) -> InFlight {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_vec(), along);
+        InFlight { session: Arc::clone(self), id: id.to_vec() }
+    }
+
+    /// The client has changed its mind about a call.
+    pub fn cancel(&self, id: &[u8]) {
+        if let Some(along) = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            along.cancel();
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.session.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 impl Sessions {
@@ -42,6 +72,7 @@ impl Sessions {
             human: actor.human.clone(),
             endpoint,
             used: AtomicI64::new(now.0),
+            in_flight: Mutex::default(),
         };
         self.open.insert(id.clone(), Arc::new(session));
         Some(id)

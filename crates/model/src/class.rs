@@ -28,6 +28,8 @@ pub enum ClassSource {
     Pin,
     /// Nobody has looked yet: at least `external`.
     Unreviewed,
+    /// The protocol itself: reading a resource reads, asking a client something reaches out of the app.
+    Method,
 }
 
 impl Class {
@@ -52,6 +54,7 @@ impl ClassSource {
             Self::Profile => "profile",
             Self::Pin => "pin",
             Self::Unreviewed => "unreviewed",
+            Self::Method => "method",
         }
     }
 }

@@ -26,14 +26,32 @@ pub struct Actor {
 }
 
 /// What kind of thing is asked of the app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Method {
     /// Use a tool.
     #[serde(rename = "tools/call")]
     ToolsCall,
+    /// Read a resource.
+    #[serde(rename = "resources/read")]
+    ResourcesRead,
+    /// Get a prompt.
+    #[serde(rename = "prompts/get")]
+    PromptsGet,
+    /// Complete an argument of a prompt or of a resource's address.
+    #[serde(rename = "completion/complete")]
+    Complete,
+    /// The app asks the client for words of its model.
+    #[serde(rename = "sampling/createMessage")]
+    Sample,
+    /// The app asks the client's user for something.
+    #[serde(rename = "elicitation/create")]
+    Elicit,
+    /// The app asks the client which folders it works on.
+    #[serde(rename = "roots/list")]
+    Roots,
 }
 
-/// What a tool is, as far as we know it.
+/// What is asked for, as far as we know it: a tool; for other methods a resource, a prompt, or the method itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ToolFacts {
     /// The name inside the app.
@@ -103,6 +121,22 @@ impl Method {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ToolsCall => "tools/call",
+            Self::ResourcesRead => "resources/read",
+            Self::PromptsGet => "prompts/get",
+            Self::Complete => "completion/complete",
+            Self::Sample => "sampling/createMessage",
+            Self::Elicit => "elicitation/create",
+            Self::Roots => "roots/list",
+        }
+    }
+
+    /// The class where no profile, pin or proposal can say more: what an app shows is read, what it asks of a client
+    /// leaves the app.
+    pub const fn class(self) -> Class {
+        match self {
+            Self::ToolsCall => Class::Destructive,
+            Self::ResourcesRead | Self::PromptsGet | Self::Complete => Class::Read,
+            Self::Sample | Self::Elicit | Self::Roots => Class::External,
         }
     }
 }
@@ -116,5 +150,13 @@ impl ToolStatus {
             Self::Quarantined => "quarantined",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+impl ToolFacts {
+    /// What is known of anything that is not a tool: its method says what it does at its worst.
+    pub fn of_method(method: Method, name: ToolName) -> Self {
+        let class_source = ClassSource::Method;
+        Self { name, class: method.class(), class_source, status: ToolStatus::Unreviewed, definition: None }
     }
 }

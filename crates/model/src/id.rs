@@ -84,14 +84,27 @@ ids! {
     AgentId, "an agent's id", "1 to 128 characters of A-Z a-z 0-9 . _ @ + -", person_like;
     /// A target system. The length leaves room for `app__tool` in 64 characters.
     AppId, "an app's id", "1 to 32 characters of a-z 0-9 -", app_like;
-    /// One named action of an app (MCP 2026-07-28: 1 to 128 characters of `A-Za-z0-9_.-`; `/` is met in practice).
-    ToolName, "a tool's name", "1 to 128 characters of A-Z a-z 0-9 _ . - /", tool_like;
+    /// What is asked for inside an app: a tool, a prompt, the address of a resource, or a method the app asks of its
+    /// client.
+    ToolName, "a name", "1 to 2,048 visible ASCII characters", |text| bounded(text, 2_048) && text.bytes().all(|b| b.is_ascii_graphic());
     /// A bounded piece of delegated work.
     TaskId, "a task's id", "1 to 128 visible ASCII characters", visible;
     /// One attempt to use a tool: `c_` and 26 characters of Crockford base 32 (48 bits of milliseconds, 80 of chance).
     CallId, "a call's id", "`c_` and 26 characters of 0-9 a-z", call_like;
     /// One rule. Stable across loads.
     RuleId, "a rule's id", "1 to 128 visible ASCII characters", visible;
+}
+
+impl ToolName {
+    /// The name of a tool or a prompt as an app may list it (MCP 2026-07-28: 1 to 128 characters of `A-Za-z0-9_.-`; `/` is
+    /// met in practice).
+    pub fn of_list(text: &str) -> Result<Self, IdError> {
+        if bounded(text, 128) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b)) {
+            return Ok(Self(Arc::from(text)));
+        }
+        let wanted = "1 to 128 characters of A-Z a-z 0-9 _ . - /";
+        Err(IdError { kind: "a tool's name", wanted, text: shorten(text) })
+    }
 }
 
 impl CallId {
@@ -124,10 +137,6 @@ fn person_like(text: &str) -> bool {
 
 fn app_like(text: &str) -> bool {
     bounded(text, 32) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-fn tool_like(text: &str) -> bool {
-    bounded(text, 128) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b))
 }
 
 fn visible(text: &str) -> bool {

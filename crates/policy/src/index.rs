@@ -102,7 +102,7 @@ fn app_in_scope(scope: &ResourceConstraint) -> Option<String> {
     let id = uid.id().unescaped();
     match uid.type_name().to_string().as_str() {
         "App" => Some(id.to_owned()),
-        "Tool" => app_of_tool(id).map(|(app, _)| app.to_owned()),
+        "Tool" | "Resource" | "Prompt" | "Request" => app_of_tool(id).map(|(app, _)| app.to_owned()),
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn lint(policy: &Policy, text: &str, complaints: &mut Vec<Complaint>)
     complaints.append(&mut found);
 }
 
-/// Splits the id of a `Tool` entity: the app's id, a slash, the tool's name.
+/// Splits the id of what is asked for: the app's id, a slash, its name.
 pub(crate) fn app_of_tool(id: &str) -> Option<(&str, &str)> {
     id.split_once('/')
 }
@@ -85,12 +85,12 @@ fn identity(kind: &str, id: &str, text: &str, complaints: &mut Vec<Complaint>) {
         "Agent" => AgentId::parse(id).map(drop),
         "App" => AppId::parse(id).map(drop),
         "Human" => HumanId::parse(id).map(drop),
-        "Tool" => match app_of_tool(id) {
+        "Tool" | "Resource" | "Prompt" | "Request" => match app_of_tool(id) {
             Some((app, tool)) => AppId::parse(app).and_then(|_| ToolName::parse(tool)).map(drop),
             None => {
                 complaints.push(
-                    Complaint::new(last_place(&format!("\"{id}\""), text), format!("`Tool::\"{id}\"` names no app"))
-                        .hint(format!("write `Tool::\"app/{id}\"` with the id of its app")),
+                    Complaint::new(last_place(&format!("\"{id}\""), text), format!("`{kind}::\"{id}\"` names no app"))
+                        .hint(format!("write `{kind}::\"app/{id}\"` with the id of its app")),
                 );
                 return;
             }

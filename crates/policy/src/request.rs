@@ -3,7 +3,7 @@
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value,
 };
-use model::{Agent, App, Facts, Human, HumanId, ToolFacts, UnixMicros};
+use model::{Agent, App, Facts, Human, HumanId, Method, ToolFacts, UnixMicros};
 
 use crate::error::PolicyError;
 use crate::tree::Reads;
@@ -14,7 +14,19 @@ pub(crate) struct Names {
     app: EntityTypeName,
     human: EntityTypeName,
     tool: EntityTypeName,
+    resource: EntityTypeName,
+    prompt: EntityTypeName,
+    request: EntityTypeName,
+    actions: Actions,
+}
+
+/// The actions of the schema.
+struct Actions {
     call: EntityUid,
+    read: EntityUid,
+    get: EntityUid,
+    complete: EntityUid,
+    ask: EntityUid,
 }
 
 /// One question to Cedar.
@@ -37,8 +49,30 @@ impl Names {
             app: type_name("App")?,
             human: type_name("Human")?,
             tool: type_name("Tool")?,
-            call: EntityUid::from_type_name_and_id(type_name("Action")?, EntityId::new("call")),
+            resource: type_name("Resource")?,
+            prompt: type_name("Prompt")?,
+            request: type_name("Request")?,
+            actions: Actions {
+                call: action("call")?,
+                read: action("read")?,
+                get: action("get")?,
+                complete: action("complete")?,
+                ask: action("ask")?,
+            },
         })
+    }
+
+    /// The action of a method, and the type of what it is done to.
+    fn of_method(&self, facts: &Facts) -> (&EntityUid, &EntityTypeName) {
+        match facts.method {
+            Method::ToolsCall => (&self.actions.call, &self.tool),
+            Method::ResourcesRead => (&self.actions.read, &self.resource),
+            Method::PromptsGet => (&self.actions.get, &self.prompt),
+            // The address of a resource has a scheme, the name of a prompt has none.
+            Method::Complete if facts.tool.name.as_str().contains("://") => (&self.actions.complete, &self.resource),
+            Method::Complete => (&self.actions.complete, &self.prompt),
+            Method::Sample | Method::Elicit | Method::Roots => (&self.actions.ask, &self.request),
+        }
     }
 
     /// Builds the question whether this call may run, with the facts that the rules read. Error: a sentence of Cedar.
@@ -46,9 +80,10 @@ impl Names {
         let agent = self.uid(&self.agent, facts.agent.id.as_str());
         let human = self.uid(&self.human, facts.human.id.as_str());
         let app = self.uid(&self.app, facts.app.id.as_str());
-        let tool = self.uid(&self.tool, &format!("{}/{}", facts.app.id, facts.tool.name));
+        let (action, kind) = self.of_method(facts);
+        let tool = self.uid(kind, &format!("{}/{}", facts.app.id, facts.tool.name));
         let context = Context::from_pairs(Self::context(facts, &human, reads)).map_err(said)?;
-        let request = Request::new(agent.clone(), self.call.clone(), tool.clone(), context, None).map_err(said)?;
+        let request = Request::new(agent.clone(), action.clone(), tool.clone(), context, None).map_err(said)?;
         let entities = [
             Entity::new_with_tags(agent, self.agent_attributes(&facts.agent, reads), [], []).map_err(said)?,
             Entity::new_with_tags(human, self.human_attributes(&facts.human, reads), [], []).map_err(said)?,
@@ -172,6 +207,10 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+fn action(name: &str) -> Result<EntityUid, PolicyError> {
+    Ok(EntityUid::from_type_name_and_id(type_name("Action")?, EntityId::new(name)))
 }
 
 fn type_name(name: &str) -> Result<EntityTypeName, PolicyError> {

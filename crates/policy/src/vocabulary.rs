@@ -17,9 +17,10 @@ pub(crate) fn schema_with_everything_known() -> String {
 pub(crate) fn values_of(attribute: &str) -> Option<Vec<&'static str>> {
     Some(match attribute {
         "class" => Class::ALL.iter().map(|class| class.as_str()).collect(),
-        "class_source" => {
-            [ClassSource::Profile, ClassSource::Pin, ClassSource::Unreviewed].iter().map(|s| s.as_str()).collect()
-        }
+        "class_source" => [ClassSource::Profile, ClassSource::Pin, ClassSource::Unreviewed, ClassSource::Method]
+            .iter()
+            .map(|s| s.as_str())
+            .collect(),
         "risk" => [Risk::Low, Risk::Medium, Risk::High].iter().map(|risk| risk.as_str()).collect(),
         "data" => [
             DataClassification::Public,
@@ -109,7 +110,7 @@ pub(crate) const PATHS: &[&str] = &[
 ];
 
 /// The entity types of the schema.
-pub(crate) const TYPES: &[&str] = &["Agent", "App", "Human", "Tool"];
+pub(crate) const TYPES: &[&str] = &["Agent", "App", "Human", "Prompt", "Request", "Resource", "Tool"];
 
 const SCHEMA: &str = include_str!("../schema.cedarschema");
 

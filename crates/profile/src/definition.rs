@@ -62,7 +62,7 @@ impl ToolDefinition {
             return Err(DefinitionError::Member { member: "name", wanted: "a text" });
         }
         let name = text(root, "name")?.ok_or(DefinitionError::Member { member: "name", wanted: "a text" })?;
-        let name = ToolName::parse(&name)?;
+        let name = ToolName::of_list(&name)?;
         let title = text(root, "title")?;
         let description = text(root, "description")?;
         let schema = root.get("inputSchema").filter(|schema| schema.kind() == Kind::Object);

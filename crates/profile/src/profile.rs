@@ -160,7 +160,7 @@ impl Profile {
         let mut tools = BTreeMap::new();
         for (tool, raw) in raw.tools {
             let path = format!("tools.{tool}");
-            let name = ToolName::parse(&tool).map_err(|error| wrong(path.clone(), error.to_string()))?;
+            let name = ToolName::of_list(&tool).map_err(|error| wrong(path.clone(), error.to_string()))?;
             let profiled = ProfiledTool::check(raw).map_err(|said| wrong(path, said))?;
             tools.insert(name, profiled);
         }

@@ -271,7 +271,7 @@ fn the_rules_can_be_read() -> Result<()> {
     assert_eq!(world.run_well(&["policy", "show", "mine.cedar"])?, mine);
     let baseline = world.run_well(&["policy", "show", "baseline"])?;
     assert!(baseline.contains("@id(\"baseline-destructive\")"), "{baseline}");
-    assert!(world.run_well(&["policy", "show", "schema"])?.contains("entity Tool in [App]"));
+    assert!(world.run_well(&["policy", "show", "schema"])?.contains("entity Tool, Resource, Prompt, Request in [App]"));
     let all = world.run_well(&["policy", "show"])?;
     assert!(all.contains("@id(\"baseline-read\")") && all.contains("@id(\"mine\")"), "{all}");
     let checked = world.run_well(&["check"])?;

@@ -8,6 +8,7 @@ mod durability;
 mod eras;
 mod joining;
 mod kit;
+mod offers;
 mod sdk;
 mod secrets;
 mod upstreams;

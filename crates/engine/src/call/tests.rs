@@ -192,6 +192,7 @@ impl World {
                 token_id: Arc::from("j"),
             },
             app: AppId::parse("crm").unwrap(),
+            method: Method::ToolsCall,
             tool: ToolFacts {
                 name: ToolName::parse("look").unwrap(),
                 class,
@@ -200,7 +201,6 @@ impl World {
                 definition: None,
             },
             arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
-            traceparent: None,
             upstream: Arc::new(upstream),
         }
     }

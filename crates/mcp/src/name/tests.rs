@@ -25,3 +25,14 @@ fn long_names_are_cut_stably_and_stay_apart() {
     assert_eq!(name("crm", &"x".repeat(59)).len(), 64);
     assert_eq!(split(&one).unwrap().0.as_str(), "crm");
 }
+
+#[test]
+fn addresses_split_where_they_were_joined() {
+    let app = AppId::parse("crm").unwrap();
+    for uri in ["notes://today", "git+ssh://host/x", "a+b", "file:///{path}"] {
+        let whole = joined_uri(&app, uri);
+        assert_eq!(split_uri(&whole), Some((app.clone(), uri)));
+    }
+    assert_eq!(split_uri("notes://today"), None);
+    assert_eq!(split_uri("Notes+x://today"), None);
+}

@@ -19,8 +19,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::reply::{Heard, Reply, hear, to_question, too_large};
-use super::{Ask, request};
+use super::reply::{Heard, Reply, cancelled, cancelled_notice, hear, to_question, too_large};
+use super::{Along, Ask, request};
 
 /// How to start a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +45,16 @@ pub(crate) struct ChildLink {
 }
 
 struct Shared {
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<Reply, Fault>>>>,
+    waiting: Mutex<HashMap<u64, Waiter>>,
     said: Mutex<VecDeque<u8>>,
     scrub: Arc<dyn Scrub>,
     ended: AtomicBool,
+}
+
+/// Who waits for an answer, and where what the child says meanwhile goes.
+struct Waiter {
+    tell: oneshot::Sender<Result<Reply, Fault>>,
+    along: Option<Along>,
 }
 
 impl ChildLink {
@@ -99,7 +105,7 @@ impl ChildLink {
     pub(crate) async fn exchange(&self, ask: &Ask<'_>) -> Result<Reply, SendFault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
-        lock(&self.shared.waiting).insert(id, tell);
+        lock(&self.shared.waiting).insert(id, Waiter { tell, along: ask.along.cloned() });
         let _forget = Forget { shared: &self.shared, id };
         if !self.alive() {
             return Err(SendFault::before(self.shared.gone()));
@@ -114,6 +120,18 @@ impl ChildLink {
                 _ => fault,
             }));
         }
+        let Some(along) = ask.along else { return self.answered(told).await };
+        tokio::select! {
+            reply = self.answered(told) => reply,
+            () = along.cancelled() => {
+                let told = self.notify(cancelled_notice(id).as_bytes()).await;
+                tracing::debug!(?told, "a child is told that a call is cancelled");
+                Err(SendFault::after(cancelled()))
+            }
+        }
+    }
+
+    async fn answered(&self, told: oneshot::Receiver<Result<Reply, Fault>>) -> Result<Reply, SendFault> {
         match told.await {
             Ok(reply) => reply.map_err(SendFault::after),
             Err(_) => Err(SendFault::after(self.shared.gone())),
@@ -174,8 +192,8 @@ impl Shared {
     fn all_gone(&self) {
         self.ended.store(true, Ordering::Release);
         let waiting = std::mem::take(&mut *lock(&self.waiting));
-        for (_, tell) in waiting {
-            let _ = tell.send(Err(self.gone()));
+        for (_, waiter) in waiting {
+            let _ = waiter.tell.send(Err(self.gone()));
         }
     }
 }
@@ -232,14 +250,23 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
     }
     match hear(message) {
         Ok(Heard::Reply(id, reply)) => {
-            if let Some(tell) = lock(&shared.waiting).remove(&id) {
-                let _ = tell.send(Ok(reply));
+            if let Some(waiter) = lock(&shared.waiting).remove(&id) {
+                let _ = waiter.tell.send(Ok(reply));
             } else {
                 tracing::debug!(id, "a child answered a request nobody waits for any more");
             }
         }
         Ok(Heard::Asks(id, method)) => return Some(to_question(&id, &method)),
-        Ok(Heard::Tells(method)) => tracing::debug!(method, "a child's notification is not passed on yet"),
+        Ok(Heard::Tells(method)) => {
+            // Only progress says which call it is about; a child serves many.
+            let waiting = lock(&shared.waiting);
+            let about =
+                waiting.values().filter_map(|waiter| waiter.along.as_ref()).find(|along| along.is_progress(message));
+            match about {
+                Some(along) => along.tell(message, &method),
+                None => tracing::debug!(method, "a child's notification is about no call"),
+            }
+        }
         Err(fault) => tracing::warn!(%fault, "a line of a child was not a message"),
     }
     None

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use model::{Blame, Fault, Limits};
 
-use super::reply::{Heard, Reply, garbage, hear, too_large};
+use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, too_large};
 use super::sse::Events;
 use super::{Ask, Handshake, Spoken, request};
 use crate::revision::Revision;
@@ -58,8 +58,23 @@ impl HttpLink {
     /// Sends one request and waits for its answer. After a fault `before`, nothing has left.
     pub(crate) async fn exchange(&self, ask: Ask<'_>, as_agreed: Option<&Handshake>) -> Result<Exchanged, SendFault> {
         let id = self.spoken.next_id.fetch_add(1, Ordering::Relaxed);
-        let body = request(id, &ask);
-        let outgoing = self.outgoing(&ask, body, as_agreed).map_err(SendFault::before)?;
+        let Some(along) = ask.along else { return self.carry(id, &ask, as_agreed).await };
+        tokio::select! {
+            exchanged = self.carry(id, &ask, as_agreed) => exchanged,
+            () = along.cancelled() => {
+                // In 2026-07-28 closing the stream says it, which dropping the request has just done.
+                if let Some(agreed) = as_agreed.filter(|agreed| !agreed.revision.modern()) {
+                    let told = self.notify(Bytes::from(cancelled_notice(id)), &ask, agreed).await;
+                    tracing::debug!(?told, "an app is told that a call is cancelled");
+                }
+                Err(SendFault::after(cancelled()))
+            }
+        }
+    }
+
+    async fn carry(&self, id: u64, ask: &Ask<'_>, as_agreed: Option<&Handshake>) -> Result<Exchanged, SendFault> {
+        let body = request(id, ask);
+        let outgoing = self.outgoing(ask, body, as_agreed).map_err(SendFault::before)?;
         let response = self.client.request(outgoing).await.map_err(|error| self.no_answer(&error))?;
         let status = response.status();
         let session = response.headers().get("mcp-session-id").and_then(|id| id.to_str().ok()).map(Arc::from);
@@ -71,13 +86,13 @@ impl HttpLink {
             );
             return Err(SendFault::before(fault.hint("call again: a new session is opened").retryable()));
         }
-        let reply = self.read(response, id, as_agreed).await.map_err(SendFault::after)?;
+        let reply = self.read(response, id, ask, as_agreed).await.map_err(SendFault::after)?;
         Ok(Exchanged { reply, session, status })
     }
 
     /// Sends a notification: nobody answers it.
-    pub(crate) async fn notify(&self, body: Bytes, ask: Ask<'_>, as_agreed: &Handshake) -> Result<(), Fault> {
-        let outgoing = self.outgoing(&ask, body, Some(as_agreed))?;
+    pub(crate) async fn notify(&self, body: Bytes, ask: &Ask<'_>, as_agreed: &Handshake) -> Result<(), Fault> {
+        let outgoing = self.outgoing(ask, body, Some(as_agreed))?;
         self.client.request(outgoing).await.map(|_| ()).map_err(|error| self.no_answer(&error).fault)
     }
 
@@ -120,7 +135,13 @@ impl HttpLink {
         })
     }
 
-    async fn read(&self, response: Response<Incoming>, id: u64, as_agreed: Option<&Handshake>) -> Result<Reply, Fault> {
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        id: u64,
+        ask: &Ask<'_>,
+        as_agreed: Option<&Handshake>,
+    ) -> Result<Reply, Fault> {
         let status = response.status();
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let streamed = kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream");
@@ -161,7 +182,7 @@ impl HttpLink {
                 continue;
             }
             for event in events.push(&data) {
-                if let Some(reply) = self.heard(&event, id, as_agreed).await? {
+                if let Some(reply) = self.heard(&event, id, ask, as_agreed).await? {
                     return Ok(reply);
                 }
             }
@@ -169,13 +190,19 @@ impl HttpLink {
         if streamed {
             return Err(Fault::new(Blame::Upstream, "upstream.broke_off", "its event stream ended without an answer"));
         }
-        self.heard(&Bytes::from(whole), id, as_agreed)
+        self.heard(&Bytes::from(whole), id, ask, as_agreed)
             .await?
             .ok_or_else(|| garbage("it answered with a message that is no answer"))
     }
 
     /// One message of the stream; the reply, when it is ours.
-    async fn heard(&self, message: &Bytes, id: u64, as_agreed: Option<&Handshake>) -> Result<Option<Reply>, Fault> {
+    async fn heard(
+        &self,
+        message: &Bytes,
+        id: u64,
+        ask: &Ask<'_>,
+        as_agreed: Option<&Handshake>,
+    ) -> Result<Option<Reply>, Fault> {
         if message.is_empty() {
             return Ok(None);
         }
@@ -183,13 +210,14 @@ impl HttpLink {
             Heard::Reply(number, reply) if number == id || (number == 0 && reply.error) => Ok(Some(reply)),
             Heard::Reply(..) => Err(garbage("it answered another request than the one that was sent")),
             Heard::Tells(method) => {
-                tracing::debug!(method, "an upstream's notification is not passed on yet");
+                if let Some(along) = ask.along {
+                    along.tell(message, &method);
+                }
                 Ok(None)
             }
             Heard::Asks(asked, method) => {
                 if let Some(agreed) = as_agreed {
                     let refused = super::reply::to_question(&asked, &method);
-                    let ask = Ask { method: "", name: None, params: Vec::new(), header: None };
                     self.notify(Bytes::from(refused), ask, agreed).await?;
                 }
                 Ok(None)

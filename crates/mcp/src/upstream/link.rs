@@ -14,7 +14,7 @@ use model::{Blame, Fault, Limits, Secret};
 use super::child::ChildLink;
 use super::http_link::{Exchanged, HttpLink};
 use super::reply::{Reply, garbage};
-use super::{Ask, ChildSpec, Handshake};
+use super::{Along, Ask, Asked, ChildSpec, Handshake, ListOf};
 use crate::revision::Revision;
 
 /// A link that is up. It holds the permit under which it was made.
@@ -97,41 +97,48 @@ impl Link {
         }
     }
 
-    /// Every tool definition the app offers, as it sent them but for secrets.
-    pub(crate) async fn list_tools(&self) -> Result<Vec<Bytes>, Fault> {
-        let mut tools = Vec::new();
+    /// Everything the app offers of a kind, as it sent it but for secrets.
+    pub(crate) async fn list(&self, what: ListOf) -> Result<Vec<Bytes>, Fault> {
+        let mut listed = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
             let header = match &self.transport {
                 Transport::Http(_) => self.credentials.own_header(&self.permit)?,
                 Transport::Child(_) => None,
             };
-            let ask = Ask { method: "tools/list", name: None, params: self.params(cursor.as_deref(), None), header };
+            let ask =
+                Ask { method: what.method(), name: None, params: self.page(cursor.as_deref()), along: None, header };
             let scrub = self.credentials.scrubber(self.permit.app());
             let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?.cleaned(scrub.as_ref());
             if let Some((code, message)) = reply.rpc_error() {
-                // An app without tools has none to offer.
+                // An app without them has none to offer.
                 if code == crate::envelope::METHOD_NOT_FOUND {
-                    return Ok(tools);
+                    return Ok(listed);
                 }
-                let said = format!("it refused to list its tools ({code})");
+                let said = format!("it refused `{}` ({code})", what.method());
                 return Err(Fault::new(Blame::Upstream, "upstream.list", said).because(std::io::Error::other(message)));
             }
             let document =
                 Document::parse(&reply.body).map_err(|error| garbage("its list is not JSON").because(error))?;
-            let page = document.root().get("tools").filter(|page| page.kind() == Kind::Array);
-            let page = page.ok_or_else(|| garbage("its list of tools has no `tools`"))?;
-            tools.extend(page.items().map(|tool| reply.body.slice(tool.span())));
+            let page = document.root().get(what.member()).filter(|page| page.kind() == Kind::Array);
+            let page = page.ok_or_else(|| garbage(format!("its answer to `{}` has no list", what.method())))?;
+            listed.extend(page.items().map(|one| reply.body.slice(one.span())));
             cursor = document.root().get("nextCursor").and_then(|next| next.as_str()).map(std::borrow::Cow::into_owned);
             if cursor.is_none() {
-                return Ok(tools);
+                return Ok(listed);
             }
         }
-        Err(garbage(format!("its list of tools has more than {LIST_PAGES_MAX} pages")))
+        Err(garbage(format!("its answer to `{}` has more than {LIST_PAGES_MAX} pages", what.method())))
     }
 
     /// Sends one call. The credential is put on here, at the last hop, against the permit; then the permit is spent.
-    pub(crate) async fn call(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
+    pub(crate) async fn call(
+        &self,
+        permit: Permit,
+        call: Outgoing,
+        asked: Asked,
+        along: &Along,
+    ) -> Result<Answer, SendFault> {
         if call.digest != permit.binding().arguments {
             let fault =
                 Fault::new(Blame::Bug, "bug.other_arguments", "the arguments are not those that were decided on");
@@ -142,8 +149,17 @@ impl Link {
             Transport::Child(_) => None,
         };
         let spent = permit.spend();
-        let params = self.params(None, Some((spent.tool.as_str(), &call)));
-        let ask = Ask { method: "tools/call", name: Some(spent.tool.as_str()), params, header };
+        let mut params = Vec::with_capacity(256 + call.arguments.as_ref().map_or(0, Bytes::len));
+        params.push(b'{');
+        asked.write(&mut params, spent.tool.as_str(), call.arguments.as_ref());
+        let meta = along.meta();
+        if self.agreed.revision.modern() || !meta.is_empty() {
+            params.push(b',');
+            write_meta(&mut params, self.agreed.revision.modern(), &meta);
+        }
+        params.push(b'}');
+        let name = asked.names_itself().then_some(spent.tool.as_str());
+        let ask = Ask { method: asked.method().as_str(), name, params, along: Some(along), header };
         let reply = self.exchange(ask).await;
         if let Err(sent) = &reply
             && sent.fault.code() == "upstream.session_ended"
@@ -167,31 +183,18 @@ impl Link {
         }
     }
 
-    /// The params object: cursor or call, and what the revision wants in `_meta`.
-    fn params(&self, cursor: Option<&str>, call: Option<(&str, &Outgoing)>) -> Vec<u8> {
-        let mut out =
-            Vec::with_capacity(256 + call.map_or(0, |(_, call)| call.arguments.as_ref().map_or(0, Bytes::len)));
-        out.push(b'{');
+    /// The params of a list: where to go on, and what the revision wants.
+    fn page(&self, cursor: Option<&str>) -> Vec<u8> {
+        let mut out = vec![b'{'];
         if let Some(cursor) = cursor {
             out.extend_from_slice(b"\"cursor\":");
             json::write_string(&mut out, cursor);
         }
-        let mut trace_parent = None;
-        if let Some((tool, call)) = call {
-            out.extend_from_slice(b"\"name\":");
-            json::write_string(&mut out, tool);
-            if let Some(arguments) = &call.arguments {
-                out.extend_from_slice(b",\"arguments\":");
-                out.extend_from_slice(arguments);
-            }
-            trace_parent = call.traceparent.as_deref();
-        }
-        let modern = self.agreed.revision.modern();
-        if modern || trace_parent.is_some() {
-            if out.len() > 1 {
+        if self.agreed.revision.modern() {
+            if cursor.is_some() {
                 out.push(b',');
             }
-            write_meta(&mut out, modern, trace_parent);
+            write_meta(&mut out, true, b"");
         }
         out.push(b'}');
         out
@@ -199,26 +202,23 @@ impl Link {
 }
 
 /// `"_meta":{…}` of a request.
-fn write_meta(out: &mut Vec<u8>, modern: bool, trace_parent: Option<&str>) {
+fn write_meta(out: &mut Vec<u8>, modern: bool, members: &[u8]) {
     out.extend_from_slice(b"\"_meta\":{");
     if modern {
         out.extend_from_slice(MODERN_META.as_bytes());
-    }
-    if let Some(parent) = trace_parent {
-        if modern {
+        if !members.is_empty() {
             out.push(b',');
         }
-        out.extend_from_slice(b"\"traceparent\":");
-        json::write_string(out, parent);
     }
+    out.extend_from_slice(members);
     out.push(b'}');
 }
 
 fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
     let mut params = vec![b'{'];
-    write_meta(&mut params, true, None);
+    write_meta(&mut params, true, b"");
     params.push(b'}');
-    Ask { method: "server/discover", name: None, params, header }
+    Ask { method: "server/discover", name: None, params, along: None, header }
 }
 
 fn speaks_modern(exchanged: &Exchanged) -> bool {
@@ -243,7 +243,7 @@ fn initialize(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
         Revision::NEWEST_LEGACY.as_str(),
         env!("CARGO_PKG_VERSION")
     );
-    Ask { method: "initialize", name: None, params: params.into_bytes(), header }
+    Ask { method: "initialize", name: None, params: params.into_bytes(), along: None, header }
 }
 
 /// The revision the upstream chose. Error: one we do not speak, or no answer to the handshake.
@@ -275,9 +275,10 @@ async fn initialize_http(
         method: "notifications/initialized",
         name: None,
         params: Vec::new(),
+        along: None,
         header: credentials.own_header(permit)?,
     };
-    http.notify(Bytes::from_static(INITIALIZED), ask, &agreed).await?;
+    http.notify(Bytes::from_static(INITIALIZED), &ask, &agreed).await?;
     Ok(agreed)
 }
 

@@ -1,11 +1,15 @@
 //! The outgoing half: one link to one app, whatever it speaks and however it is reached.
 
+mod along;
+mod asked;
 mod child;
 mod http_link;
 mod link;
 mod reply;
 mod sse;
 
+pub use along::Along;
+pub use asked::{Asked, ListOf};
 pub use child::ChildSpec;
 pub use link::Link;
 
@@ -26,6 +30,8 @@ pub(crate) struct Ask<'a> {
     pub name: Option<&'a str>,
     /// The params object, whole.
     pub params: Vec<u8>,
+    /// Where what is said meanwhile goes; nowhere for what the gateway asks in its own name.
+    pub along: Option<&'a Along>,
     /// The credential to put on it, for HTTP.
     pub header: Option<(HeaderName, Secret<String>)>,
 }

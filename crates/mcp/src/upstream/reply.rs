@@ -109,6 +109,18 @@ pub fn too_large(bytes_max: usize) -> Fault {
         .hint("ask for less, or have the operator raise `limits.answer_bytes_max`")
 }
 
+/// The client has changed its mind while the app was at work.
+pub fn cancelled() -> Fault {
+    Fault::new(Blame::Caller, "caller.cancelled", "the client cancelled the call while the app was at work")
+}
+
+/// Tells a legacy app that nobody waits for the answer to this request any more.
+pub fn cancelled_notice(id: u64) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the client cancelled"}}}}"#
+    )
+}
+
 /// What we answer an upstream that asks us something: a sign of life, or that we do not offer it yet.
 pub fn to_question(id: &[u8], method: &str) -> Vec<u8> {
     if method == "ping" {

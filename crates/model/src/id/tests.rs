@@ -13,7 +13,8 @@ fn check<T>(parse: fn(&str) -> Result<T, IdError>, good: &[&str], bad: &[&str]) 
 fn ids_take_what_they_say() {
     check(AppId::parse, &["crm", "a", "git-hub-2", &"a".repeat(32)], &["", "CRM", "a_b", "a b", "é", &"a".repeat(33)]);
     check(HumanId::parse, &["ana", "ana@example.com", "A.B+c_d-e"], &["", "ana diaz", "a/b", "a\n", &"a".repeat(129)]);
-    check(ToolName::parse, &["get_it", "a.b-c/d"], &["", "a b", "a:b", "ünï", &"a".repeat(129)]);
+    check(ToolName::parse, &["get_it", "a.b-c/d", "demo://x/%20y?z"], &["", "a b", "ünï", "a\n", &"a".repeat(2_049)]);
+    check(ToolName::of_list, &["get_it", "a.b-c/d"], &["", "a b", "a:b", "ünï", &"a".repeat(129)]);
     check(TaskId::parse, &["t:1/2"], &["", "t 1", "\u{7f}"]);
 }
 
