@@ -1,15 +1,22 @@
-//! One app: its link, made when it is needed, and what it offers.
+//! One app: its links, made when they are needed, and what it offers.
+//!
+//! A child process or a legacy session remembers what was said to it, so it belongs to one pair of agent and human: nothing
+//! one pair does can be seen by another. What keeps nothing between two calls is shared: HTTP of 2026-07-28, and an app the
+//! operator declares `stateless`. The gateway asks what an app offers over a link of its own.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
-use model::limits::CHILD_STARTS_MAX;
-use model::{Blame, Fault, UnixMicros};
+use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX};
+use model::{AgentId, Blame, Fault, HumanId, UnixMicros};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use crate::catalog::Catalog;
 use crate::hub::{AppSpec, Target};
@@ -20,18 +27,31 @@ use crate::upstream::{Along, Asked, Link, ListOf};
 pub(crate) struct AppLink {
     pub(crate) spec: AppSpec,
     engine: Engine,
-    link: ArcSwapOption<Link>,
-    connecting: Mutex<Tries>,
+    own: Slot,
+    pairs: std::sync::Mutex<HashMap<Pair, Arc<Slot>>>,
     tools: Kept<Catalog>,
     resources: Kept<Vec<Bytes>>,
     templates: Kept<Vec<Bytes>>,
     prompts: Kept<Vec<Bytes>>,
 }
 
+/// Whom a link belongs to.
+pub(crate) type Pair = (AgentId, HumanId);
+
+/// The place of one link.
+#[derive(Default)]
+struct Slot {
+    link: ArcSwapOption<Link>,
+    connecting: Mutex<Tries>,
+    used_at: AtomicI64,
+}
+
 /// The outgoing half of one call: spends its permit on the link of its app.
 pub(crate) struct Carried {
     /// The app.
     pub(crate) to: Arc<AppLink>,
+    /// Who acts.
+    pub(crate) pair: Pair,
     /// What is asked of it.
     pub(crate) asked: Asked,
     /// Where what it says meanwhile goes.
@@ -51,8 +71,8 @@ impl AppLink {
         Arc::new(Self {
             spec,
             engine,
-            link: ArcSwapOption::empty(),
-            connecting: Mutex::default(),
+            own: Slot::default(),
+            pairs: std::sync::Mutex::default(),
             tools: Kept::default(),
             resources: Kept::default(),
             templates: Kept::default(),
@@ -96,18 +116,72 @@ impl AppLink {
     }
 
     async fn ask_list(&self, what: ListOf) -> Result<Vec<Bytes>, Fault> {
-        let link = self.link().await?;
+        let link = self.up(&self.own).await?;
         let listing = tokio::time::timeout(self.engine.limits().connect_time_max, link.list(what));
         listing.await.map_err(|_| self.too_slow())?
     }
 
-    /// The link, made anew if there is none. A try that just failed is not repeated at once.
-    async fn link(&self) -> Result<Arc<Link>, Fault> {
-        if let Some(link) = self.link.load_full().filter(|link| link.alive()) {
+    /// The link that carries calls of this pair.
+    async fn link_of(&self, pair: &Pair) -> Result<Arc<Link>, Fault> {
+        if self.spec.stateless {
+            return self.up(&self.own).await;
+        }
+        if matches!(self.spec.target, Target::Http(_)) {
+            let own = self.up(&self.own).await?;
+            if own.keeps_nothing() {
+                return Ok(own);
+            }
+        }
+        let slot = self.slot(pair)?;
+        self.up(&slot).await
+    }
+
+    fn slot(&self, pair: &Pair) -> Result<Arc<Slot>, Fault> {
+        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = pairs.get(pair) {
+            return Ok(Arc::clone(slot));
+        }
+        if pairs.len() >= LINKS_PER_APP_MAX {
+            let said =
+                format!("{LINKS_PER_APP_MAX} pairs of agent and human use it already, each over a link of its own");
+            return Err(Fault::new(Blame::Operator, "operator.too_many_links", said)
+                .hint("declare the app `stateless: true` if it keeps nothing between two calls")
+                .retryable());
+        }
+        let slot = Arc::new(Slot::default());
+        pairs.insert(pair.clone(), Arc::clone(&slot));
+        Ok(slot)
+    }
+
+    /// Ends links that nobody has used for a while; the next call makes them again.
+    pub(crate) async fn rest(&self) {
+        let now = self.engine.clock().now();
+        // A call that is still under way began less than its own bound ago.
+        let idle_max = LINK_IDLE_MAX + self.engine.limits().call_time_max;
+        let idle = |slot: &Slot| {
+            let since = now.since(UnixMicros(slot.used_at.load(Ordering::Relaxed)));
+            u128::from(since.unsigned_abs()) > idle_max.as_micros()
+        };
+        let resting: Vec<Arc<Slot>> = {
+            let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+            pairs.extract_if(|_, slot| idle(slot) && Arc::strong_count(slot) == 1).map(|(_, slot)| slot).collect()
+        };
+        for slot in &resting {
+            slot.stop().await;
+        }
+        if idle(&self.own) {
+            self.own.stop().await;
+        }
+    }
+
+    /// The link of this place, made anew if there is none. A try that just failed is not repeated at once.
+    async fn up(&self, slot: &Slot) -> Result<Arc<Link>, Fault> {
+        slot.used_at.store(self.engine.clock().now().0, Ordering::Relaxed);
+        if let Some(link) = slot.link.load_full().filter(|link| link.alive()) {
             return Ok(link);
         }
-        let mut tries = self.connecting.lock().await;
-        if let Some(link) = self.link.load_full().filter(|link| link.alive()) {
+        let mut tries = slot.connecting.lock().await;
+        if let Some(link) = slot.link.load_full().filter(|link| link.alive()) {
             return Ok(link);
         }
         let now = self.engine.clock().now();
@@ -125,7 +199,7 @@ impl AppLink {
             Ok(link) => {
                 *tries = Tries::default();
                 let link = Arc::new(link);
-                self.link.store(Some(Arc::clone(&link)));
+                slot.link.store(Some(Arc::clone(&link)));
                 tracing::info!(app = %self.spec.id, revision = link.revision(), "an app is connected");
                 Ok(link)
             }
@@ -163,7 +237,20 @@ impl AppLink {
             .retryable()
     }
 
+    /// Ends every link.
     pub(crate) async fn stop(&self) {
+        let pairs = std::mem::take(&mut *self.pairs.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut stopping: JoinSet<()> = JoinSet::new();
+        for slot in pairs.into_values() {
+            stopping.spawn(async move { slot.stop().await });
+        }
+        self.own.stop().await;
+        stopping.join_all().await;
+    }
+}
+
+impl Slot {
+    async fn stop(&self) {
         if let Some(link) = self.link.swap(None) {
             link.stop().await;
         }
@@ -178,7 +265,7 @@ impl Upstream for Carried {
 
 impl Carried {
     async fn carry(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
-        let link = self.to.link().await.map_err(SendFault::before)?;
+        let link = self.to.link_of(&self.pair).await.map_err(SendFault::before)?;
         link.call(permit, call, self.asked, &self.along).await
     }
 }

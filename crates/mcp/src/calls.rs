@@ -54,13 +54,14 @@ impl Call {
 
     /// Takes it through the engine.
     pub async fn run(self, engine: &Engine, known: &Known, along: Along) -> Said {
+        let pair = (known.actor.agent.clone(), known.actor.human.clone());
         let request = CallRequest {
             actor: known.actor.clone(),
             app: self.app,
             method: self.asked.method(),
             tool: self.tool,
             arguments: self.arguments,
-            upstream: Arc::new(Carried { to: self.link, asked: self.asked, along }),
+            upstream: Arc::new(Carried { to: self.link, pair, asked: self.asked, along }),
         };
         let closed = engine.call(request).await;
         if let (Closed::Refused(_), Some(inactive)) = (&closed, &known.inactive) {

@@ -26,6 +26,8 @@ pub struct AppSpec {
     pub target: Target,
     /// The profile the operator named.
     pub profile: Option<Arc<Profile>>,
+    /// Whether it keeps nothing between two calls, so that all may share one link.
+    pub stateless: bool,
 }
 
 /// How an app is reached.
@@ -82,8 +84,11 @@ impl Hub {
         let before = self.apps.load_full();
         let mut after = BTreeMap::new();
         for spec in specs {
-            let same =
-                before.get(&spec.id).filter(|link| link.spec.target == spec.target && same_profile(&link.spec, &spec));
+            let same = before.get(&spec.id).filter(|link| {
+                link.spec.target == spec.target
+                    && link.spec.stateless == spec.stateless
+                    && same_profile(&link.spec, &spec)
+            });
             let link = same.cloned().unwrap_or_else(|| AppLink::new(spec.clone(), self.engine.clone()));
             after.insert(spec.id, link);
         }
@@ -198,6 +203,13 @@ impl Hub {
     pub async fn reconnect(&self, app: &AppId) {
         if let Some(link) = self.app(app) {
             link.stop().await;
+        }
+    }
+
+    /// Ends links that nobody has used for a while.
+    pub async fn rest(&self) {
+        for link in self.apps.load_full().values() {
+            link.rest().await;
         }
     }
 

@@ -64,6 +64,10 @@ pub const CHILD_STDERR_KEPT_BYTES_MAX: usize = 16 * 1024;
 pub const CHILD_LINE_BYTES_MAX: usize = 16 << 20;
 /// Starts of a crashing child before it is left alone for a while.
 pub const CHILD_STARTS_MAX: u32 = 5;
+/// Links of one app that belong to a pair of agent and human each.
+pub const LINKS_PER_APP_MAX: usize = 256;
+/// How long a link may be unused before its child or session ends; the next call makes it again.
+pub const LINK_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a stopping gateway waits for calls in flight.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest configuration or rule file, in bytes.

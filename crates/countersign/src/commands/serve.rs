@@ -31,6 +31,7 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     let stop = CancellationToken::new();
     let mut background = JoinSet::new();
     background.spawn(obey_signals(Arc::clone(&gateway), stop.clone())?);
+    background.spawn(let_links_rest(Arc::clone(&gateway), stop.clone()));
     background.spawn(watch_files(Arc::clone(&gateway), stop.clone()));
     let ready = || announce(common, &gateway);
     Arc::clone(&gateway).serve_announced(listener, stop, ready).await?;
@@ -138,6 +139,16 @@ fn obey_signals(gateway: Arc<Gateway>, stop: CancellationToken) -> Result<impl F
     })
 }
 
+/// Ends children and sessions that nobody has used for a while.
+async fn let_links_rest(gateway: Arc<Gateway>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(REST_EVERY) => gateway.hub.rest().await,
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 /// Tells when a configuration or rule file has changed, and whether it could be put in force.
 async fn watch_files(gateway: Arc<Gateway>, stop: CancellationToken) {
     let mut seen = changed_at(&gateway);
@@ -174,3 +185,5 @@ fn changed_at(gateway: &Gateway) -> Vec<(PathBuf, Option<SystemTime>)> {
 
 /// How often changed files are looked for; putting them in force is always somebody's own act.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How often idle links are looked for.
+const REST_EVERY: Duration = Duration::from_secs(30);

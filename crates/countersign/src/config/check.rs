@@ -278,7 +278,7 @@ impl Checker<'_> {
                 return None;
             }
         };
-        Some(AppSpec { id: id.clone(), target, profile })
+        Some(AppSpec { id: id.clone(), target, profile, stateless: raw.stateless.unwrap_or(false) })
     }
 
     fn child(&mut self, id: &AppId, raw: &RawApp, command: &Spanned<Vec<String>>) -> Option<ChildSpec> {

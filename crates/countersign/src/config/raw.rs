@@ -78,6 +78,7 @@ pub(super) struct RawApp {
     pub credential_variable: Option<Spanned<String>>,
     pub credentials: Option<Spanned<Vec<RawCredential>>>,
     pub profile: Option<Spanned<String>>,
+    pub stateless: Option<bool>,
     pub risk: Option<Risk>,
     pub data: Option<DataClassification>,
     pub category: Option<String>,

@@ -6,6 +6,7 @@ mod cli;
 mod decisions;
 mod durability;
 mod eras;
+mod isolation;
 mod joining;
 mod kit;
 mod offers;

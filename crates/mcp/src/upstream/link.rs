@@ -81,6 +81,11 @@ impl Link {
         self.agreed.revision.as_str()
     }
 
+    /// Whether the app keeps nothing between two calls, by its protocol: HTTP of 2026-07-28.
+    pub fn keeps_nothing(&self) -> bool {
+        matches!(self.transport, Transport::Http(_)) && self.agreed.revision.modern()
+    }
+
     /// Whether it can carry another call.
     pub fn alive(&self) -> bool {
         !self.stale.load(Ordering::Acquire)
