@@ -228,7 +228,9 @@ async fn token(
     let left = directory.humans.get(&human).is_some_and(|human| !human.active);
     let idle = directory.agents.get(&agent).is_some_and(|agent| !agent.active);
     let note = match (left, idle) {
-        (true, _) => Some(format!("{human} has left: no call with this token runs until `people restore {human}`")),
+        (true, _) => {
+            Some(format!("{human} has left: no call with this token runs until `countersign people restore {human}`"))
+        }
         (_, true) => Some(format!("{agent} is out of service: no call with this token runs until it is back")),
         _ => None,
     };

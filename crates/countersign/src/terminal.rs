@@ -96,9 +96,15 @@ impl Look {
     }
 }
 
-/// Writes a line of data. A reader that has gone away is success.
+/// Writes a line of data. A reader that has gone away is success; a full disk ends the program with 2.
 pub fn out(line: impl Display) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        say(format_args!("error: the output could not be written: {error}"));
+        std::process::exit(2);
+    }
 }
 
 /// Writes a line for people.

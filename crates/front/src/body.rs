@@ -49,6 +49,20 @@ pub async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Fault>
 }
 
 async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+    let read = take(&mut body, bytes_max).await;
+    if read.as_ref().is_err_and(|fault| fault.code() == "caller.too_large") {
+        // A client that is cut off in the middle of sending never reads why.
+        let mut passed_over = 0;
+        while passed_over < PASSED_OVER_BYTES_MAX
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            passed_over += frame.data_ref().map_or(0, Bytes::len);
+        }
+    }
+    read
+}
+
+async fn take(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
     let too_large = || {
         Fault::new(Blame::Caller, "caller.too_large", format!("the body is larger than {bytes_max} bytes"))
             .hint("send less, or have the operator raise `limits.body_bytes_max`")
@@ -79,3 +93,5 @@ async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
 }
 
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a body that is too large that are read and thrown away, so that the answer is heard.
+const PASSED_OVER_BYTES_MAX: usize = 32 << 20;

@@ -135,6 +135,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME_MAX)
         .max_headers(HEADERS_MAX)
+        .max_buf_size(HEADER_BYTES_MAX)
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service);
     let watched = graceful.watch(connection);
@@ -159,3 +160,4 @@ async fn out_of_descriptors(error: &std::io::Error) {
 
 const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 const HEADERS_MAX: usize = 100;
+const HEADER_BYTES_MAX: usize = 64 * 1024;

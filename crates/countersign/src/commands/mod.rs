@@ -8,7 +8,7 @@ mod doctor;
 mod files;
 mod init;
 mod leave;
-mod place;
+pub(crate) mod place;
 mod policy;
 mod serve;
 mod shown;

@@ -38,7 +38,8 @@ pub async fn run(common: &Common, args: &VaultArgs) -> Result<ExitCode, Fault> {
         }
         None => {
             let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
-            out(format_args!("{} {} (record {})", text("done"), text("name"), text("record")));
+            let done = if text("done") == "vault.set" { "stored" } else { "removed" };
+            out(format_args!("{done} `{}` (record {})", text("name"), text("record")));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -96,6 +96,14 @@ fn read_guarded(file: &Path) -> Result<String, Problem> {
         let said = format!("it is writable by others (mode {:o})", about.mode() & 0o777);
         return Err(Problem::of_file(file, said).hint(format!("chmod go-w {}", file.display())));
     }
+    // Whoever may write to the folder may put another file in its place; a sticky one (`/tmp`) keeps others from that.
+    let folder = file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
+    if let Some(folder) = folder
+        && std::fs::metadata(&folder).is_ok_and(|about| about.mode() & 0o1002 == 0o0002)
+    {
+        let said = format!("its folder `{}` is writable by others, who may replace it", folder.display());
+        return Err(Problem::of_file(file, said).hint(format!("chmod o-w {}", folder.display())));
+    }
     if about.len() > FILE_BYTES_MAX {
         return Err(Problem::of_file(file, format!("it is larger than {FILE_BYTES_MAX} bytes")));
     }

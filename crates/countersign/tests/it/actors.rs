@@ -147,6 +147,22 @@ fn a_change_of_standing_while_nothing_runs_is_in_force_at_the_start() -> Result<
 }
 
 #[test]
+fn the_kill_switch_works_while_the_configuration_is_broken() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let good = std::fs::read_to_string(world.config())?;
+    std::fs::write(world.config(), good.replacen('{', "{\"peeple\": {}, ", 1))?;
+    world.run_well(&["stop", "all"])?;
+    let mut ana = world.client("ana-desktop", "ana")?;
+    let said = ana.call_text("remote__echo", json!({"text": "x"}))?;
+    ensure!(said.contains("guard:all-stopped"), "it ran: {said}");
+    let refused = world.run(&["reload"])?;
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("did you mean `people`?"), "{}", refused.stderr);
+    Ok(())
+}
+
+#[test]
 fn others_go_on() -> Result<()> {
     let upstream = upstream()?;
     let world = world_with(&upstream)?;

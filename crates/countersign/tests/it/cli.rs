@@ -123,7 +123,7 @@ error: countersign.yaml:3:3: the key `ana` occurs twice
   |   ^
   hint: keep one of them
 
-error: countersign.yaml:2:16: expected string scalar
+error: countersign.yaml:2:16: expected text
   |   ana: { name: [Ana] }
   |                ^
 
@@ -155,7 +155,7 @@ error: countersign.yaml:1:9: the rule file `nowhere.cedar` is refused: there is 
   | rules: [nowhere.cedar]
   |         ^
 
-error: countersign.yaml:1:9: expected string scalar
+error: countersign.yaml:1:9: expected text
   | listen: [
   |         ^
 "#);

@@ -150,7 +150,7 @@ fn the_vault_takes_and_never_gives() -> Result<()> {
 
     set(&world, "crm", "not-the-right-one")?;
     let set_again = set(&world, "crm", VAULT)?;
-    assert!(set_again.stdout.contains("vault.set crm"), "{}", set_again.stdout);
+    assert!(set_again.stdout.contains("stored `crm`"), "{}", set_again.stdout);
     let listed = world.run_well(&["vault", "list"])?;
     assert!(listed.starts_with("crm ") && listed.contains("version 2"), "{listed}");
     crate::kit::until("the app is reached with the new secret", || {

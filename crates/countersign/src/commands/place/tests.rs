@@ -15,6 +15,7 @@ fn the_data_directory_is_found_even_in_a_broken_configuration() {
     assert_eq!(data("data: state\nlisten: ${NOT_THERE}\nunknown: [1]\n"), here.join("state"));
     assert_eq!(data("data: /var/lib/countersign\n"), Path::new("/var/lib/countersign"));
     assert_eq!(data("data: [\n"), here.join("countersign-data"));
+    assert_eq!(data("data: state\npeople: {\n"), here.join("state"));
     assert_eq!(Place::of(Path::new("c.yaml"), here).config, config);
     assert_eq!(Place::of(Path::new("none.yaml"), here).data, here.join("countersign-data"));
 }

@@ -330,3 +330,20 @@ fn aliases_cannot_blow_up() {
     }
     assert!(parse(&bomb).is_err());
 }
+
+#[test]
+fn a_file_that_others_could_replace_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("countersign.yaml");
+    std::fs::write(&file, "people: {}\n").unwrap();
+    let open_to = |mode: u32| {
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        Config::load(&file, &environment).err().map(|problems| problems.to_string())
+    };
+    assert_eq!(open_to(0o700), None);
+    assert_eq!(open_to(0o775), None);
+    assert_eq!(open_to(0o1777), None, "a sticky folder keeps others from replacing what is not theirs");
+    let said = open_to(0o777).unwrap_or_default();
+    assert!(said.contains("is writable by others, who may replace it") && said.contains("chmod o-w"), "{said}");
+}
