@@ -11,6 +11,7 @@
 //! * A check that did not run is a failure or says so; none is skipped silently.
 
 mod bench;
+mod conformance;
 mod run;
 mod setup;
 mod soak;
@@ -34,6 +35,10 @@ fn main() -> ExitCode {
             Err(bench::Refused::Usage(complaint)) => return usage(&complaint),
             Err(bench::Refused::Failed(error)) => Err(error),
             Ok(measured) => Ok(measured),
+        },
+        ["conformance", rest @ ..] => match conformance::Options::parse(rest) {
+            Ok(options) => conformance::conformance(&run::workspace_root(), &options),
+            Err(complaint) => return usage(&complaint),
         },
         ["soak", rest @ ..] => match soak::Options::parse(rest) {
             Ok(options) => soak::soak(&run::workspace_root(), &options),
@@ -93,5 +98,11 @@ cargo xtask test                 everything CI runs
        [--json FILE]             a list of {name, value, unit, target, holds} as well
        [--other NAME=URL[,TOKEN]]  another gateway in front of a like upstream, in the same run
        [--no-build]              measure what stands in target/dist
+  conformance                    the MCP conformance suite through the gateway, against what it finds without
+       [--revision R]            one of 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28
+       [--server S]              before one server only: python, typescript, rust
+       [--client]                the gateway as a client of the suite only
+       [--json FILE]             a list of {subject, revision, direct, through, lost} as well
+       [--no-build]              run what stands in target/debug
   soak kills [--rounds N]        kill the gateway again and again (1000) and compare what happened with the trace
 ";

@@ -1,7 +1,8 @@
 //! `cargo xtask setup`: what the tests need beyond a Rust toolchain, pinned.
 //!
 //! Real MCP clients and servers by others come from npm and PyPI through their ordinary clients, into `tests/node` and
-//! `target/test-venv`. Every download is named in a committed file; a stamp of those files makes a second run quick.
+//! `target/test-venv`, and the conformance suite into `tests/conformance`. Every download is named in a committed file; a
+//! stamp of those files makes a second run quick.
 
 use std::path::Path;
 
@@ -77,9 +78,12 @@ fn test_runner(root: &Path) -> Result<()> {
 }
 
 fn node_packages(root: &Path) -> Result<()> {
-    eprintln!("setup: npm packages in {NODE}");
-    let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    run(&mut program("npm", &arguments, &root.join(NODE)))
+    for folder in NODE {
+        eprintln!("setup: npm packages in {folder}");
+        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        run(&mut program("npm", &arguments, &root.join(folder)))?;
+    }
+    Ok(())
 }
 
 fn python_packages(root: &Path) -> Result<()> {
@@ -109,11 +113,21 @@ const TOOLS: &[Tool] = &[
     Tool { program: "python3", arguments: &["-c", "import ensurepip, venv"], package: "python3-venv" },
 ];
 
-const NODE: &str = "tests/node";
+const NODE: &[&str] = &["tests/node", "tests/conformance"];
 const VENV: &str = "target/test-venv";
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
 const STAMP: &str = "target/setup.stamp";
-const PIN_FILES: &[&str] = &["tests/node/package.json", "tests/node/package-lock.json", REQUIREMENTS];
-const PRODUCTS: &[&str] = &["tests/node/node_modules/@modelcontextprotocol/client", "target/test-venv/bin/python"];
+const PIN_FILES: &[&str] = &[
+    "tests/node/package.json",
+    "tests/node/package-lock.json",
+    "tests/conformance/package.json",
+    "tests/conformance/package-lock.json",
+    REQUIREMENTS,
+];
+const PRODUCTS: &[&str] = &[
+    "tests/node/node_modules/@modelcontextprotocol/client",
+    "tests/conformance/node_modules/@modelcontextprotocol/conformance",
+    "target/test-venv/bin/python",
+];
 const NEXTEST_VERSION: &str = "0.9.143";
 const NODE_MAJOR_MIN: u32 = 20;
