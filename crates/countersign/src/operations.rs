@@ -132,7 +132,8 @@ async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool) -> Result<
         .map(|(app, rows)| match rows {
             Ok(rows) => json!({
                 "app": app,
-                "tools": rows.iter().map(|row| json!({
+                "left_out": rows.left_out,
+                "tools": rows.tools.iter().map(|row| json!({
                     "tool": row.tool,
                     "class": row.facts.class,
                     "source": row.facts.class_source,
@@ -171,7 +172,7 @@ async fn pin(
             }
         };
         let app = id;
-        for row in rows {
+        for row in rows.tools {
             if tool.as_ref().is_some_and(|tool| *tool != row.tool) {
                 continue;
             }

@@ -11,9 +11,12 @@ use profile::ToolDefinition;
 use crate::name::joined;
 
 /// The tools of one app, in the app's own order.
+#[derive(Default)]
 pub struct Catalog {
     /// The tools.
     pub tools: Vec<Listed>,
+    /// What it offers besides and is not listed, and why.
+    pub left_out: Vec<String>,
     by_name: HashMap<ToolName, usize>,
     by_joined: HashMap<String, usize>,
 }
@@ -31,16 +34,17 @@ pub struct Listed {
 }
 
 impl Catalog {
-    /// Reads what an app offers. A tool that cannot be read is left out, and the log says which.
+    /// Reads what an app offers. What cannot be listed is left out, and said.
     pub fn read(app: &AppId, raw_tools: &[Bytes]) -> Self {
-        let mut catalog = Self { tools: Vec::new(), by_name: HashMap::new(), by_joined: HashMap::new() };
+        let mut catalog = Self::default();
         if raw_tools.len() > TOOLS_PER_APP_MAX {
-            tracing::warn!(%app, offered = raw_tools.len(), listed = TOOLS_PER_APP_MAX, "an app offers more tools than are listed");
+            let more = raw_tools.len() - TOOLS_PER_APP_MAX;
+            catalog.left_out.push(format!("{more} tools: an app may offer {TOOLS_PER_APP_MAX} at most"));
         }
         for raw in raw_tools.iter().take(TOOLS_PER_APP_MAX) {
             match listed(app, raw) {
                 Ok(tool) if catalog.by_name.contains_key(&tool.definition.name) => {
-                    tracing::warn!(%app, tool = %tool.definition.name, "an app offers a tool twice; the second is left out");
+                    catalog.left_out.push(format!("`{}`: the app offers it twice", tool.definition.name));
                 }
                 Ok(tool) => {
                     let at = catalog.tools.len();
@@ -48,8 +52,11 @@ impl Catalog {
                     catalog.by_joined.insert(tool.joined.clone(), at);
                     catalog.tools.push(tool);
                 }
-                Err(error) => tracing::warn!(%app, error, "a tool of an app could not be read and is left out"),
+                Err(error) => catalog.left_out.push(format!("a tool that cannot be read: {error}")),
             }
+        }
+        for left_out in &catalog.left_out {
+            tracing::warn!(%app, left_out, "an app offers something that is not listed");
         }
         catalog
     }
@@ -76,3 +83,6 @@ fn listed(app: &AppId, raw: &[u8]) -> Result<Listed, String> {
     let has_output_schema = document.root().get("outputSchema").is_some();
     Ok(Listed { definition, joined, raw_joined, has_output_schema })
 }
+
+#[cfg(test)]
+mod tests;

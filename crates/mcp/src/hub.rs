@@ -39,6 +39,15 @@ pub enum Target {
     Child(ChildSpec),
 }
 
+/// One app of `countersign tools`.
+#[derive(Debug, Clone, Default)]
+pub struct AppRows {
+    /// Its tools.
+    pub tools: Vec<ToolRow>,
+    /// What it offers besides and is not listed, and why.
+    pub left_out: Vec<String>,
+}
+
 /// One line of `countersign tools`.
 #[derive(Debug, Clone)]
 pub struct ToolRow {
@@ -152,12 +161,14 @@ impl Hub {
     }
 
     /// Every tool with its class and why, for people.
-    pub async fn rows(&self, only: Option<&AppId>) -> Vec<(AppId, Result<Vec<ToolRow>, Fault>)> {
+    pub async fn rows(&self, only: Option<&AppId>) -> Vec<OfApp<Result<AppRows, Fault>>> {
         let mut rows = Vec::new();
         for (id, catalog) in self.catalogs(only).await {
             let Some(link) = self.app(&id) else { continue };
-            let of_app =
-                catalog.map(|catalog| catalog.what.tools.iter().map(|listed| self.row(&id, &link, listed)).collect());
+            let of_app = catalog.map(|catalog| AppRows {
+                tools: catalog.what.tools.iter().map(|listed| self.row(&id, &link, listed)).collect(),
+                left_out: catalog.what.left_out.clone(),
+            });
             rows.push((id, of_app));
         }
         rows

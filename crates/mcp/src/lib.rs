@@ -29,6 +29,6 @@ mod upstream;
 
 pub use catalog::{Catalog, Listed};
 pub use endpoint::Endpoint;
-pub use hub::{AppSpec, Hub, Target, ToolRow};
+pub use hub::{AppRows, AppSpec, Hub, Target, ToolRow};
 pub use reviews::Reviews;
 pub use upstream::ChildSpec;

@@ -84,6 +84,9 @@ pub(super) fn table(said: &Value) {
         for tool in app.get("tools").and_then(Value::as_array).into_iter().flatten() {
             row(look, tool);
         }
+        for left_out in app.get("left_out").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            out(look.paint(Ink::Yellow, format_args!("  left out: {left_out}")));
+        }
     }
 }
 

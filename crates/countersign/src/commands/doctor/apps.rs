@@ -39,7 +39,9 @@ pub(super) async fn look(common: &Common, config: Config, runs: bool) -> Vec<Che
     };
     rows.into_iter()
         .map(|(app, rows)| match rows {
-            Ok(rows) => offers(app.as_str(), rows.iter().map(|row| status_of(&serde_json::json!(row.facts.status)))),
+            Ok(rows) => {
+                offers(app.as_str(), rows.tools.iter().map(|row| status_of(&serde_json::json!(row.facts.status))))
+            }
             Err(fault) => Check { said: with_cause(&fault), ..Check::of_fault(format!("app {app}"), &mended(fault)) },
         })
         .collect()
