@@ -1,0 +1,36 @@
+use super::*;
+
+fn read(tools: &[String]) -> Catalog {
+    let raw: Vec<Bytes> = tools.iter().map(|tool| Bytes::copy_from_slice(tool.as_bytes())).collect();
+    Catalog::read(&AppId::parse("crm").unwrap(), &raw)
+}
+
+fn tool(name: &str) -> String {
+    format!(r#"{{ "name": "{name}",  "inputSchema":{{"type":"object"}}, "x": 1e2 }}"#)
+}
+
+#[test]
+fn a_tool_is_listed_under_both_names_with_every_other_byte_as_it_came() {
+    let catalog = read(&[tool("search")]);
+    let listed = catalog.joined("crm__search").unwrap();
+    assert_eq!(listed.raw_joined, tool("crm__search").as_bytes());
+    assert_eq!(catalog.tool("search").unwrap().definition.raw(), tool("search").as_bytes());
+    assert!(catalog.joined("search").is_none() && catalog.tool("crm__search").is_none());
+}
+
+#[test]
+fn what_is_not_listed_is_said() {
+    let catalog = read(&[tool("search"), tool("search"), tool("two words"), "{}".to_owned()]);
+    assert_eq!(catalog.tools.len(), 1);
+    let [twice, words, nothing] = catalog.left_out.as_slice() else { panic!("{:?}", catalog.left_out) };
+    assert!(twice.contains("`search`: the app offers it twice"), "{twice}");
+    assert!(words.contains("two words") && nothing.contains("cannot be read"), "{words} {nothing}");
+}
+
+#[test]
+fn an_app_with_too_many_tools_is_told_so() {
+    let many: Vec<String> = (0..TOOLS_PER_APP_MAX + 3).map(|number| tool(&format!("t{number}"))).collect();
+    let catalog = read(&many);
+    assert_eq!(catalog.tools.len(), TOOLS_PER_APP_MAX);
+    assert_eq!(catalog.left_out, ["3 tools: an app may offer 2000 at most"]);
+}
