@@ -2,5 +2,6 @@
 
 mod misbehaviour;
 mod peers;
+mod programs;
 mod protocol;
 mod world;
