@@ -11,9 +11,9 @@ use decide::{Credentials, LinkPermit, Permit, Scrub};
 use http::{HeaderName, HeaderValue};
 use model::limits::SECRET_BYTES_MAX;
 use model::{AppId, Blame, Fault, Secret};
+use private_file::Openness;
 
 use crate::limits::VALUES_KNOWN_MAX;
-use crate::private_file::{self, Openness};
 use crate::{Scrubber, Source, Vault};
 
 /// Reads one variable of the gateway's own environment.

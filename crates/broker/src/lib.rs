@@ -17,7 +17,6 @@
 
 mod broker;
 mod limits;
-mod private_file;
 mod scrub;
 mod seal;
 mod source;

@@ -9,21 +9,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::{Blame, Fault, Secret};
 
-use crate::private_file::{self, Draft, Openness};
-
 /// The key everything is sealed under: 32 random bytes, in base 64 in a file that only its owner may read.
 pub struct VaultKey(Secret<[u8; 32]>);
 
 impl VaultKey {
     /// The key of this file; where there is none, a new one, kept there. Error: blame `Operator`.
     pub fn load_or_create(path: &Path) -> Result<Self, Fault> {
-        if let Some(key) = Self::load(path)? {
-            return Ok(key);
-        }
-        let text = Secret::new(format!("{}\n", Secret::new(STANDARD.encode(random_key()?.expose())).expose()));
-        Draft::new(path)?.create(text.expose().as_bytes())?;
-        // Whatever is there now counts: another process may have been quicker.
-        Self::load(path)?.ok_or_else(|| private_file::unwritable(path, std::io::ErrorKind::NotFound.into()))
+        let content = private_file::read_or_create(path, KEY_FILE_BYTES_MAX, || {
+            let text = Secret::new(STANDARD.encode(random_key()?.expose()));
+            Ok(Secret::new(format!("{}\n", text.expose()).into_bytes()))
+        })?;
+        Self::of_file(path, &content)
     }
 
     /// A key that is kept elsewhere.
@@ -31,18 +27,14 @@ impl VaultKey {
         Self(Secret::new(bytes))
     }
 
-    fn load(path: &Path) -> Result<Option<Self>, Fault> {
-        let Some((file, about)) = private_file::open(path, Openness::Owner, KEY_FILE_BYTES_MAX)? else {
-            return Ok(None);
-        };
-        let content = private_file::content(path, file, &about)?;
+    fn of_file(path: &Path, content: &Secret<Vec<u8>>) -> Result<Self, Fault> {
         let damaged = || {
             Fault::new(Blame::Operator, "vault.key_damaged", format!("`{}` holds no vault key", path.display()))
                 .hint("put the right file back: without it nothing in the vault can be read")
         };
         let decoded = Secret::new(STANDARD.decode(content.expose().trim_ascii()).map_err(|_| damaged())?);
         let bytes = <[u8; 32]>::try_from(decoded.expose().as_slice()).map_err(|_| damaged())?;
-        Ok(Some(Self::from_bytes(bytes)))
+        Ok(Self::from_bytes(bytes))
     }
 
     /// Another key, for one purpose.

@@ -15,10 +15,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::limits::{FILE_BYTES_MAX, SECRET_BYTES_MAX};
 use model::{Blame, Fault, Secret, UnixMicros};
+use private_file::{Draft, Openness};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
-use crate::private_file::{self, Draft, Openness};
 use crate::seal::{VaultKey, random_key, seal_under, unseal_under};
 use crate::source::{NAME_WANTED, name_like};
 

@@ -17,7 +17,6 @@
 //! * Randomness (token ids, keys) comes from `aws_lc_rs::rand`; time from the `Clock` that is passed in.
 
 mod directory;
-mod private_file;
 mod signing;
 mod token;
 

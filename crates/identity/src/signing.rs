@@ -11,8 +11,6 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use model::{Blame, Fault, Secret};
 use serde_json::{Value, json};
 
-use crate::private_file;
-
 /// An Ed25519 key. On disk: PKCS#8 in PEM, readable by its owner only; `openssl pkey -in FILE -pubout` shows its public
 /// half.
 pub struct SigningKey {
@@ -26,7 +24,8 @@ impl SigningKey {
     /// The key of this file; where there is none, a new one, kept there. Error: blame `Operator` (the file is open to
     /// others, somebody else's, or no such key).
     pub fn load_or_create(path: &Path) -> Result<Self, Fault> {
-        let content = private_file::read_or_create(path, || Ok(Secret::new(to_pem(new_document()?.expose()))))?;
+        let content =
+            private_file::read_or_create(path, KEY_BYTES_MAX, || Ok(Secret::new(to_pem(new_document()?.expose()))))?;
         let damaged = || {
             Fault::new(Blame::Operator, "key.damaged", format!("`{}` holds no Ed25519 key", path.display()))
                 .hint("put the right file back, or remove it: a new key is made, and every token of the old one ends")
@@ -95,6 +94,8 @@ fn from_pem(content: &[u8]) -> Option<Secret<Vec<u8>>> {
 
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
+
+const KEY_BYTES_MAX: u64 = 16 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 
 /// Which other users a file may be open to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Openness {
+pub enum Openness {
     /// Its owner only, and the owner is who runs this.
     Owner,
     /// Its group too (mounted secrets are like that), whoever owns it.
@@ -18,14 +18,33 @@ pub(crate) enum Openness {
 }
 
 /// A file that is being made and takes its place when it is finished.
-pub(crate) struct Draft {
+pub struct Draft {
     file: File,
     path: PathBuf,
     target: PathBuf,
 }
 
+/// The content of a file of its owner; where there is none, of the one that is made now. Of two that make it at once, one
+/// wins and both read the same. Error: blame `Operator`.
+pub fn read_or_create(
+    path: &Path,
+    most: u64,
+    make: impl FnOnce() -> Result<Secret<Vec<u8>>, Fault>,
+) -> Result<Secret<Vec<u8>>, Fault> {
+    let read = || match open(path, Openness::Owner, most)? {
+        Some((file, about)) => content(path, file, &about).map(Some),
+        None => Ok(None),
+    };
+    if let Some(content) = read()? {
+        return Ok(content);
+    }
+    let content = make()?;
+    Draft::new(path)?.create(content.expose())?;
+    read()?.ok_or_else(|| unwritable(path, io::ErrorKind::NotFound.into()))
+}
+
 /// The file, opened and looked at; none where there is none. Error: blame `Operator`.
-pub(crate) fn open(path: &Path, openness: Openness, most: u64) -> Result<Option<(File, Metadata)>, Fault> {
+pub fn open(path: &Path, openness: Openness, most: u64) -> Result<Option<(File, Metadata)>, Fault> {
     // Not to wait for the other end where somebody put a pipe in its place.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
@@ -50,7 +69,7 @@ pub(crate) fn open(path: &Path, openness: Openness, most: u64) -> Result<Option<
 }
 
 /// The whole content of a file just opened.
-pub(crate) fn content(path: &Path, file: File, about: &Metadata) -> Result<Secret<Vec<u8>>, Fault> {
+pub fn content(path: &Path, file: File, about: &Metadata) -> Result<Secret<Vec<u8>>, Fault> {
     // One piece, so that no half-filled buffer stays behind when it grows.
     let mut content = Vec::with_capacity(usize::try_from(about.len()).unwrap_or_default().saturating_add(64));
     file.take(about.len().saturating_add(1)).read_to_end(&mut content).map_err(|error| unreadable(path, error))?;
@@ -87,7 +106,7 @@ fn check(path: &Path, openness: Openness, standing: &Standing) -> Result<(), Fau
 
 impl Draft {
     /// A new empty file beside `target`.
-    pub(crate) fn new(target: &Path) -> Result<Self, Fault> {
+    pub fn new(target: &Path) -> Result<Self, Fault> {
         let wrap = |error| unwritable(target, error);
         let mut chance = [0u8; 8];
         aws_lc_rs::rand::fill(&mut chance).map_err(|_| wrap(io::Error::other("no randomness")))?;
@@ -99,18 +118,18 @@ impl Draft {
     }
 
     /// When it was made, in microseconds since 1970, as the file system tells the time.
-    pub(crate) fn made_at(&self) -> Result<i64, Fault> {
+    pub fn made_at(&self) -> Result<i64, Fault> {
         let about = self.file.metadata().map_err(|error| unwritable(&self.target, error))?;
         Ok(about.mtime().saturating_mul(1_000_000).saturating_add(about.mtime_nsec() / 1_000))
     }
 
     /// Takes the place of the target, whatever is there. Durable when this returns.
-    pub(crate) fn replace(self, content: &[u8]) -> Result<(), Fault> {
+    pub fn replace(self, content: &[u8]) -> Result<(), Fault> {
         self.finish(content, |draft, target| fs::rename(draft, target))
     }
 
     /// Takes the place of the target if there is nothing yet; otherwise that stays.
-    pub(crate) fn create(self, content: &[u8]) -> Result<(), Fault> {
+    pub fn create(self, content: &[u8]) -> Result<(), Fault> {
         self.finish(content, |draft, target| match fs::hard_link(draft, target) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => fs::remove_file(draft),
@@ -118,7 +137,7 @@ impl Draft {
     }
 
     /// Takes it away again; the target stays as it is.
-    pub(crate) fn discard(self) -> Result<(), Fault> {
+    pub fn discard(self) -> Result<(), Fault> {
         fs::remove_file(&self.path).map_err(|error| unwritable(&self.target, error))
     }
 
@@ -144,12 +163,14 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-pub(crate) fn unreadable(path: &Path, cause: io::Error) -> Fault {
+/// It cannot be read.
+pub fn unreadable(path: &Path, cause: io::Error) -> Fault {
     Fault::new(Blame::Operator, "file.unreadable", format!("`{}` cannot be read: {}", path.display(), cause.kind()))
         .because(cause)
 }
 
-pub(crate) fn unwritable(path: &Path, cause: io::Error) -> Fault {
+/// It cannot be made or written.
+pub fn unwritable(path: &Path, cause: io::Error) -> Fault {
     Fault::new(Blame::Operator, "file.unwritable", format!("`{}` cannot be written: {}", path.display(), cause.kind()))
         .hint("its folder must exist and be writable")
         .because(cause)
