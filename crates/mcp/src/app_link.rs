@@ -13,6 +13,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
+use http::{HeaderName, HeaderValue};
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX};
 use model::{AgentId, Blame, Fault, HumanId, UnixMicros};
 use tokio::sync::Mutex;
@@ -54,6 +55,8 @@ pub(crate) struct Carried {
     pub(crate) pair: Pair,
     /// What is asked of it.
     pub(crate) asked: Asked,
+    /// Arguments that travel in headers, too.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Where what it says meanwhile goes.
     pub(crate) along: Along,
 }
@@ -266,7 +269,7 @@ impl Upstream for Carried {
 impl Carried {
     async fn carry(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
         let link = self.to.link_of(&self.pair).await.map_err(SendFault::before)?;
-        link.call(permit, call, self.asked, &self.along).await
+        link.call(permit, call, self.asked, &self.headers, &self.along).await
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::{CallRequest, Closed, Engine};
 use front::Known;
+use http::{HeaderName, HeaderValue};
 use json::{Kind, Value};
 use model::{AppId, Blame, ToolFacts, ToolName};
 
@@ -16,6 +17,7 @@ use crate::envelope::{INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
 use crate::kept::Said as SaidBy;
 use crate::methods::{Context, Said};
 use crate::name::{split, split_uri};
+use crate::param;
 use crate::upstream::{Along, Asked};
 
 /// A call that is understood and waits to be decided. It owns everything, so that it outlives its request.
@@ -26,6 +28,7 @@ pub struct Call {
     link: Arc<AppLink>,
     asked: Asked,
     arguments: Option<Bytes>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     shape: Shape,
 }
 
@@ -61,7 +64,7 @@ impl Call {
             method: self.asked.method(),
             tool: self.tool,
             arguments: self.arguments,
-            upstream: Arc::new(Carried { to: self.link, pair, asked: self.asked, along }),
+            upstream: Arc::new(Carried { to: self.link, pair, asked: self.asked, headers: self.headers, along }),
         };
         let closed = engine.call(request).await;
         if let (Closed::Refused(_), Some(inactive)) = (&closed, &known.inactive) {
@@ -98,15 +101,17 @@ impl Context<'_> {
             tool: asked == Asked::Tool,
             join: self.endpoint.is_none().then(|| app.clone()),
         };
+        let mut headers = Vec::new();
         let tool = if asked == Asked::Tool {
-            let (tool, output_schema) = self.tool(&app, &link, in_app, &name, params).await?;
-            shape.output_schema = output_schema;
-            tool
+            let known = self.tool(&app, &link, in_app, &name, params).await?;
+            shape.output_schema = known.output_schema;
+            headers = known.headers;
+            known.facts
         } else {
             let name = ToolName::parse(in_app).map_err(|_| unknown())?;
             ToolFacts::of_method(asked.method(), name)
         };
-        Ok(Call { id: request.id.to_vec(), app, tool, link, asked, arguments, shape })
+        Ok(Call { id: request.id.to_vec(), app, tool, link, asked, arguments, headers, shape })
     }
 
     /// The app a name leads to, and the name inside it.
@@ -118,7 +123,7 @@ impl Context<'_> {
         }
     }
 
-    /// What the tool is with these arguments, and whether it declares an `outputSchema`.
+    /// What the tool is with these arguments. Error: the headers of a modern client say something else.
     async fn tool(
         &self,
         app: &AppId,
@@ -126,7 +131,7 @@ impl Context<'_> {
         in_app: &str,
         name: &str,
         params: Value<'_, '_>,
-    ) -> Result<(ToolFacts, bool), RpcError> {
+    ) -> Result<KnownTool, RpcError> {
         let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown tool: {name}"));
         let found = match self.find(link, in_app, name).await {
             Found::Tool(catalog) => Some(catalog),
@@ -135,12 +140,19 @@ impl Context<'_> {
         };
         match found.as_ref().and_then(|catalog| self.listed(&catalog.what, in_app, name)) {
             Some(listed) => {
-                let assessed = self.hub.assess(app, link, listed, params.get("arguments"));
-                Ok((assessed.facts, listed.has_output_schema))
+                let arguments = params.get("arguments");
+                if let Some(headers) = self.headers {
+                    param::check(&listed.params, headers, arguments)?;
+                }
+                Ok(KnownTool {
+                    facts: self.hub.assess(app, link, listed, arguments).facts,
+                    output_schema: listed.has_output_schema,
+                    headers: param::headers(&listed.params, arguments),
+                })
             }
             None => {
                 let name = ToolName::of_list(in_app).map_err(|_| unknown())?;
-                Ok((profile::unknown_tool(name), false))
+                Ok(KnownTool { facts: profile::unknown_tool(name), output_schema: false, headers: Vec::new() })
             }
         }
     }
@@ -166,6 +178,13 @@ impl Context<'_> {
             None => catalog.joined(joined),
         }
     }
+}
+
+/// A tool with the arguments of one call.
+struct KnownTool {
+    facts: ToolFacts,
+    output_schema: bool,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 enum Found {

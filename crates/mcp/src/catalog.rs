@@ -9,6 +9,7 @@ use model::{AppId, ToolName};
 use profile::ToolDefinition;
 
 use crate::name::joined;
+use crate::param::{Param, declared};
 
 /// The tools of one app, in the app's own order.
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub struct Listed {
     pub joined: String,
     /// The definition with that name in it; every other byte as the app sent it.
     pub raw_joined: Vec<u8>,
+    /// Arguments that travel in headers, too.
+    pub params: Vec<Param>,
     /// Whether it declares an `outputSchema`, which a refusal's structure would not match.
     pub has_output_schema: bool,
 }
@@ -75,13 +78,14 @@ impl Catalog {
 fn listed(app: &AppId, raw: &[u8]) -> Result<Listed, String> {
     let definition = ToolDefinition::parse(raw).map_err(|error| error.to_string())?;
     let joined = joined(app, &definition.name);
+    let params = declared(&definition.input_schema).map_err(|said| format!("`{}`: {said}", definition.name))?;
     let document = Document::parse(raw).map_err(|error| error.to_string())?;
     let name = document.root().get("name").ok_or("it has no name")?;
     let mut quoted = Vec::new();
     json::write_string(&mut quoted, &joined);
     let raw_joined = json::splice(raw, &[(name.span(), quoted.as_slice())]);
     let has_output_schema = document.root().get("outputSchema").is_some();
-    Ok(Listed { definition, joined, raw_joined, has_output_schema })
+    Ok(Listed { definition, joined, raw_joined, params, has_output_schema })
 }
 
 #[cfg(test)]

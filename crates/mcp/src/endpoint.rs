@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use engine::Engine;
 use front::{Access, Body, Exchange, Known, Wire, WireFuture, empty, json_response, read_body, status_of};
@@ -19,6 +17,7 @@ use crate::envelope::{
 };
 use crate::hub::Hub;
 use crate::methods::{Context, Said, initialize};
+use crate::param::decoded;
 use crate::revision::Revision;
 use crate::session::{Session, Sessions};
 use crate::stream;
@@ -321,7 +320,14 @@ impl Shared {
     }
 
     fn context<'a>(&'a self, arrived: &Arrived<'a>, revision: Revision) -> Context<'a> {
-        Context { hub: &self.hub, engine: &self.engine, known: arrived.known, endpoint: arrived.endpoint, revision }
+        Context {
+            hub: &self.hub,
+            engine: &self.engine,
+            known: arrived.known,
+            endpoint: arrived.endpoint,
+            revision,
+            headers: revision.modern().then_some(arrived.headers),
+        }
     }
 
     fn worded(&self, endpoint: Option<&AppId>, revision: Revision, id: &[u8], said: Said) -> Response<Body> {
@@ -383,16 +389,6 @@ fn mismatch(header: &str, said: Option<&str>, in_body: &str) -> RpcError {
         |said| format!("the header `{header}` says `{said}`"),
     );
     RpcError::new(HEADER_MISMATCH, format!("{said}, the body says `{in_body}`"))
-}
-
-/// A header value; text outside ASCII travels as `=?base64?…?=`.
-fn decoded(value: &str) -> String {
-    value
-        .strip_prefix("=?base64?")
-        .and_then(|rest| rest.strip_suffix("?="))
-        .and_then(|coded| STANDARD.decode(coded).ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .unwrap_or_else(|| value.to_owned())
 }
 
 fn check_types(headers: &HeaderMap) -> Result<(), Fault> {

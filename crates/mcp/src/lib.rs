@@ -21,6 +21,7 @@ mod hub;
 mod kept;
 mod methods;
 mod name;
+mod param;
 mod reviews;
 mod revision;
 mod session;

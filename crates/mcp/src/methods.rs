@@ -2,6 +2,7 @@
 
 use engine::Engine;
 use front::Known;
+use http::HeaderMap;
 use json::{Document, Value};
 use model::{AppId, Method, ToolFacts, ToolName};
 
@@ -35,6 +36,8 @@ pub struct Context<'a> {
     pub endpoint: Option<&'a AppId>,
     /// The revision spoken.
     pub revision: Revision,
+    /// The headers that must agree with the arguments, for a revision that has such.
+    pub headers: Option<&'a HeaderMap>,
 }
 
 impl Context<'_> {

@@ -17,6 +17,7 @@ use model::{Blame, Fault, Limits};
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, too_large};
 use super::sse::Events;
 use super::{Ask, Handshake, Spoken, request};
+use crate::param;
 use crate::revision::Revision;
 
 /// A pooled connection to one address.
@@ -115,7 +116,10 @@ impl HttpLink {
             if agreed.revision == Revision::V20260728 {
                 outgoing = outgoing.header("mcp-method", ask.method);
                 if let Some(name) = ask.name {
-                    outgoing = outgoing.header("mcp-name", name);
+                    outgoing = outgoing.header("mcp-name", param::encoded(name));
+                }
+                for (name, value) in ask.headers {
+                    outgoing = outgoing.header(name, value);
                 }
             }
         }

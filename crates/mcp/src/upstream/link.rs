@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault};
-use http::{HeaderName, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::LIST_PAGES_MAX;
 use model::{Blame, Fault, Limits, Secret};
@@ -111,8 +111,14 @@ impl Link {
                 Transport::Http(_) => self.credentials.own_header(&self.permit)?,
                 Transport::Child(_) => None,
             };
-            let ask =
-                Ask { method: what.method(), name: None, params: self.page(cursor.as_deref()), along: None, header };
+            let ask = Ask {
+                method: what.method(),
+                name: None,
+                params: self.page(cursor.as_deref()),
+                headers: &[],
+                along: None,
+                header,
+            };
             let scrub = self.credentials.scrubber(self.permit.app());
             let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?.cleaned(scrub.as_ref());
             if let Some((code, message)) = reply.rpc_error() {
@@ -142,6 +148,7 @@ impl Link {
         permit: Permit,
         call: Outgoing,
         asked: Asked,
+        headers: &[(HeaderName, HeaderValue)],
         along: &Along,
     ) -> Result<Answer, SendFault> {
         if call.digest != permit.binding().arguments {
@@ -164,7 +171,7 @@ impl Link {
         }
         params.push(b'}');
         let name = asked.names_itself().then_some(spent.tool.as_str());
-        let ask = Ask { method: asked.method().as_str(), name, params, along: Some(along), header };
+        let ask = Ask { method: asked.method().as_str(), name, params, headers, along: Some(along), header };
         let reply = self.exchange(ask).await;
         if let Err(sent) = &reply
             && sent.fault.code() == "upstream.session_ended"
@@ -223,7 +230,7 @@ fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
     let mut params = vec![b'{'];
     write_meta(&mut params, true, b"");
     params.push(b'}');
-    Ask { method: "server/discover", name: None, params, along: None, header }
+    Ask { method: "server/discover", name: None, params, headers: &[], along: None, header }
 }
 
 fn speaks_modern(exchanged: &Exchanged) -> bool {
@@ -248,7 +255,7 @@ fn initialize(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
         Revision::NEWEST_LEGACY.as_str(),
         env!("CARGO_PKG_VERSION")
     );
-    Ask { method: "initialize", name: None, params: params.into_bytes(), along: None, header }
+    Ask { method: "initialize", name: None, params: params.into_bytes(), headers: &[], along: None, header }
 }
 
 /// The revision the upstream chose. Error: one we do not speak, or no answer to the handshake.
@@ -280,6 +287,7 @@ async fn initialize_http(
         method: "notifications/initialized",
         name: None,
         params: Vec::new(),
+        headers: &[],
         along: None,
         header: credentials.own_header(permit)?,
     };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use model::{Limits, Secret};
 
 use crate::revision::Revision;
@@ -30,6 +30,8 @@ pub(crate) struct Ask<'a> {
     pub name: Option<&'a str>,
     /// The params object, whole.
     pub params: Vec<u8>,
+    /// Arguments that travel in headers, too.
+    pub headers: &'a [(HeaderName, HeaderValue)],
     /// Where what is said meanwhile goes; nowhere for what the gateway asks in its own name.
     pub along: Option<&'a Along>,
     /// The credential to put on it, for HTTP.

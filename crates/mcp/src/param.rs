@@ -1,0 +1,135 @@
+//! Arguments that travel in headers, too (2026-07-28): a property of a tool's `inputSchema` that carries
+//! `x-mcp-header: "Name"` is sent as `Mcp-Param-Name` by whoever calls it, so that what stands between can route on it.
+//! Body and header must say the same.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use json::{Kind, Value};
+
+use crate::envelope::{HEADER_MISMATCH, RpcError};
+
+/// One argument that travels in a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Param {
+    /// The way to it through the argument object.
+    path: Vec<String>,
+    header: HeaderName,
+}
+
+/// What a schema declares. Error: a declaration the protocol does not allow; clients leave such a tool out.
+pub fn declared(schema: &serde_json::Value) -> Result<Vec<Param>, String> {
+    let mut params = Vec::new();
+    reachable(schema, &mut Vec::new(), &mut params)?;
+    if occurrences(schema) > params.len() {
+        return Err(
+            "`x-mcp-header` stands where no client can find it: it takes a property, reached through objects only"
+                .to_owned(),
+        );
+    }
+    for (at, param) in params.iter().enumerate() {
+        // Header names are compared without regard to case, and these are lower case by now.
+        if params.iter().skip(at + 1).any(|other| other.header == param.header) {
+            return Err(format!("two arguments claim the header `{}`", param.header));
+        }
+    }
+    Ok(params)
+}
+
+/// The headers for these arguments. What is absent or null has none.
+pub fn headers(params: &[Param], arguments: Option<Value<'_, '_>>) -> Vec<(HeaderName, HeaderValue)> {
+    let said = params.iter().filter_map(|param| {
+        let text = text(find(arguments, &param.path)?)?;
+        Some((param.header.clone(), HeaderValue::from_str(&encoded(&text)).ok()?))
+    });
+    said.collect()
+}
+
+/// Headers of a request against its arguments. Error: −32020.
+pub fn check(params: &[Param], headers: &HeaderMap, arguments: Option<Value<'_, '_>>) -> Result<(), RpcError> {
+    for param in params {
+        let in_body = find(arguments, &param.path).and_then(text);
+        let in_header = headers.get(&param.header).map(|value| value.to_str().map(decoded));
+        let same = match (&in_body, &in_header) {
+            (None, None) => true,
+            (Some(body), Some(Ok(header))) => body == header,
+            _ => false,
+        };
+        if !same {
+            let said =
+                format!("the header `{}` does not say what the argument `{}` says", param.header, param.path.join("."));
+            return Err(RpcError::new(HEADER_MISMATCH, said));
+        }
+    }
+    Ok(())
+}
+
+/// A header value; text that is not plain ASCII travels as `=?base64?…?=`.
+pub fn decoded(value: &str) -> String {
+    value
+        .strip_prefix("=?base64?")
+        .and_then(|rest| rest.strip_suffix("?="))
+        .and_then(|coded| STANDARD.decode(coded).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| value.to_owned())
+}
+
+/// The text as a header may carry it.
+pub fn encoded(text: &str) -> String {
+    let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.trim() == text && !text.is_empty();
+    if plain && !text.starts_with("=?base64?") {
+        text.to_owned()
+    } else {
+        format!("=?base64?{}?=", STANDARD.encode(text))
+    }
+}
+
+fn reachable(schema: &serde_json::Value, path: &mut Vec<String>, params: &mut Vec<Param>) -> Result<(), String> {
+    for (name, property) in schema.get("properties").and_then(|all| all.as_object()).into_iter().flatten() {
+        path.push(name.clone());
+        if let Some(header) = property.get(KEY) {
+            params.push(Param { path: path.clone(), header: header_name(header, property)? });
+        }
+        reachable(property, path, params)?;
+        path.pop();
+    }
+    Ok(())
+}
+
+fn header_name(named: &serde_json::Value, property: &serde_json::Value) -> Result<HeaderName, String> {
+    let kind = property.get("type").and_then(|kind| kind.as_str()).unwrap_or_default();
+    if !matches!(kind, "string" | "integer" | "boolean") {
+        return Err(format!("an argument of type `{kind}` cannot travel in a header"));
+    }
+    let name = named.as_str().filter(|name| !name.is_empty());
+    let header = name.and_then(|name| HeaderName::try_from(format!("mcp-param-{name}")).ok());
+    header.ok_or_else(|| format!("`{named}` cannot be part of a header's name"))
+}
+
+/// How often the key occurs as a key of the schema, wherever that is.
+fn occurrences(schema: &serde_json::Value) -> usize {
+    match schema {
+        serde_json::Value::Object(members) => {
+            members.iter().map(|(key, value)| usize::from(key == KEY) + occurrences(value)).sum()
+        }
+        serde_json::Value::Array(items) => items.iter().map(occurrences).sum(),
+        _ => 0,
+    }
+}
+
+fn find<'d, 'a>(arguments: Option<Value<'d, 'a>>, path: &[String]) -> Option<Value<'d, 'a>> {
+    path.iter().try_fold(arguments?, |value, name| value.get(name)).filter(|value| !value.is_null())
+}
+
+fn text(value: Value<'_, '_>) -> Option<String> {
+    match value.kind() {
+        Kind::String => value.as_str().map(std::borrow::Cow::into_owned),
+        Kind::Number | Kind::Bool => std::str::from_utf8(value.raw()).ok().map(str::to_owned),
+        Kind::Null | Kind::Array | Kind::Object => None,
+    }
+}
+
+const KEY: &str = "x-mcp-header";
+
+#[cfg(test)]
+mod tests;
