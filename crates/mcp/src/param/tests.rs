@@ -18,14 +18,15 @@ fn arguments_become_the_headers_that_are_declared() {
     let check_headers = |arguments: &str, expect: &[(&str, &str)]| {
         let document = Document::parse(arguments.as_bytes()).unwrap();
         let made = headers(&params, Some(document.root()));
-        let made: Vec<_> = made.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let mut made: Vec<_> = made.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        made.sort_unstable();
         assert_eq!(made, expect, "{arguments}");
         let map: HeaderMap = headers(&params, Some(document.root())).into_iter().collect();
         assert_eq!(check(&params, &map, Some(document.root())), Ok(()), "what we make passes what we check");
     };
     check_headers(
         r#"{"region":"eu","dry":true,"to":{"tier":3},"free":"x"}"#,
-        &[("mcp-param-region", "eu"), ("mcp-param-dry-run", "true"), ("mcp-param-tier", "3")],
+        &[("mcp-param-dry-run", "true"), ("mcp-param-region", "eu"), ("mcp-param-tier", "3")],
     );
     check_headers(r#"{"region":"zürich"}"#, &[("mcp-param-region", "=?base64?esO8cmljaA==?=")]);
     check_headers(r#"{"region":" eu"}"#, &[("mcp-param-region", "=?base64?IGV1?=")]);
