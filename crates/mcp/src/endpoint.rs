@@ -336,6 +336,7 @@ impl Shared {
             Said::Error(error) => {
                 let status = match error.code {
                     METHOD_NOT_FOUND if revision.modern() => StatusCode::NOT_FOUND,
+                    HEADER_MISMATCH => StatusCode::BAD_REQUEST,
                     _ => StatusCode::OK,
                 };
                 rpc_error(status, Some(id), &error)
