@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::body::{Body, json_response};
+use crate::body::{Body, holding, json_response};
 use crate::origin::Origins;
 use crate::status::status_of;
 use crate::wire::{Exchange, Wire};
@@ -56,13 +56,13 @@ impl Front {
                     .hint("the MCP endpoints are `/mcp` and `/mcp/{app}`"),
             );
         };
-        let Ok(_place) = self.in_flight.try_acquire() else {
+        let Ok(place) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             let fault = Fault::new(Blame::Operator, "gateway.busy", "too many requests are in flight").retryable();
             let mut response = refuse(&fault);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
-        wire.answer(Exchange { request }).await
+        wire.answer(Exchange { request }).await.map(|body| holding(body, place))
     }
 
     fn metadata(&self, rest: &str) -> Response<Body> {

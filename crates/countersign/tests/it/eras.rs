@@ -275,6 +275,22 @@ fn calls_past_the_bound_are_turned_away_and_come_back() -> Result<()> {
 }
 
 #[test]
+fn a_call_that_streams_keeps_its_place_until_its_end() -> Result<()> {
+    let upstream = Upstream::start(UpstreamOptions { stream: true, ..UpstreamOptions::default() })?;
+    let world =
+        world().app_url("remote", upstream.url(), None).set(&["limits", "calls_in_flight_max"], json!(1)).start()?;
+    pin(&world, "remote", "read")?;
+    let client = world.client("ana-desktop", "ana")?;
+    let params = json!({"name": "remote__slow", "arguments": {"ms": 1_000}, "_meta": {"progressToken": "p"}});
+    let mut streaming = client.send(&client.message("tools/call", &params))?;
+    assert!(streaming.is_stream(), "its head is here, its answer is not");
+    let status = || Ok::<_, anyhow::Error>(client.send(&client.message("tools/list", &json!({})))?.status);
+    assert_eq!(status()?, 503);
+    while streaming.next_event()?.is_some() {}
+    until("there is room again", || Ok(status()? == 200))
+}
+
+#[test]
 fn what_is_decided_on_is_what_is_forwarded() -> Result<()> {
     let upstream = upstream()?;
     let world = world_with(&upstream)?;
