@@ -34,12 +34,9 @@ impl SigningKey {
         Self::from_pkcs8(document.expose()).ok_or_else(damaged)
     }
 
-    /// A new key that is kept nowhere, for demos and tests.
-    ///
-    /// # Panics
-    /// Where the machine has no randomness: nothing can be done then.
-    #[expect(clippy::expect_used, reason = "without randomness there is no way on")]
-    pub fn generate() -> Self {
+    /// A new key that is kept nowhere.
+    #[cfg(test)]
+    pub(crate) fn generate() -> Self {
         let document = new_document().expect("the machine has randomness");
         Self::from_pkcs8(document.expose()).expect("a key just made is a key")
     }
