@@ -76,6 +76,8 @@ pub enum AnswerKind {
     ToolError,
     /// A JSON-RPC error.
     ProtocolError,
+    /// No result yet: the app wants something of the client first, or has made a task of it.
+    Unfinished,
 }
 
 /// Where real credentials come from. Policy cannot reach it; it makes no policy.

@@ -23,6 +23,8 @@ pub struct CallRequest {
     pub method: Method,
     /// For which tool, resource or prompt, as far as we know it.
     pub tool: ToolFacts,
+    /// The call that caused it: the round before, or the call during which the app asked.
+    pub cause: Option<CallId>,
     /// The argument object, exactly as it came and as it will leave.
     pub arguments: Option<Bytes>,
     /// The outgoing half that reaches the app.
@@ -180,6 +182,7 @@ fn intent(
     })?;
     Ok(Intent {
         call: call.clone(),
+        cause: request.cause.clone(),
         at: facts.now,
         method: facts.method,
         agent: facts.agent.id.clone(),
@@ -240,7 +243,7 @@ fn effect(answer: Option<&Answer>, fault: Option<&SendFault>) -> Effect {
     match (answer.map(|answer| answer.kind), fault.map(|fault| fault.left)) {
         (Some(AnswerKind::Result | AnswerKind::ToolError), _) => Effect::Executed,
         (None, Some(Left::Nothing)) => Effect::NotExecuted,
-        (Some(AnswerKind::ProtocolError), _) | (None, _) => Effect::Unknown,
+        (Some(AnswerKind::ProtocolError | AnswerKind::Unfinished), _) | (None, _) => Effect::Unknown,
     }
 }
 
@@ -249,6 +252,7 @@ fn status(answer: Option<&Answer>) -> OutcomeStatus {
         Some(AnswerKind::Result) => OutcomeStatus::Answered,
         Some(AnswerKind::ToolError) => OutcomeStatus::ToolError,
         Some(AnswerKind::ProtocolError) => OutcomeStatus::ProtocolError,
+        Some(AnswerKind::Unfinished) => OutcomeStatus::Unfinished,
         None => OutcomeStatus::Failed,
     }
 }

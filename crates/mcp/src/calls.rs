@@ -60,6 +60,7 @@ impl Call {
         let pair = (known.actor.agent.clone(), known.actor.human.clone());
         let request = CallRequest {
             actor: known.actor.clone(),
+            cause: None,
             app: self.app,
             method: self.asked.method(),
             tool: self.tool,

@@ -49,6 +49,24 @@ pub enum Method {
     /// The app asks the client which folders it works on.
     #[serde(rename = "roots/list")]
     Roots,
+    /// Be told when a resource changes.
+    #[serde(rename = "resources/subscribe")]
+    Subscribe,
+    /// Say from which level on the app shall send log messages.
+    #[serde(rename = "logging/setLevel")]
+    SetLevel,
+    /// Ask how far a task is.
+    #[serde(rename = "tasks/get")]
+    TaskGet,
+    /// Fetch what a task came to.
+    #[serde(rename = "tasks/result")]
+    TaskResult,
+    /// Give a task what it waits for.
+    #[serde(rename = "tasks/update")]
+    TaskUpdate,
+    /// Ask that a task be ended.
+    #[serde(rename = "tasks/cancel")]
+    TaskCancel,
 }
 
 /// What is asked for, as far as we know it: a tool; for other methods a resource, a prompt, or the method itself.
@@ -127,6 +145,12 @@ impl Method {
             Self::Sample => "sampling/createMessage",
             Self::Elicit => "elicitation/create",
             Self::Roots => "roots/list",
+            Self::Subscribe => "resources/subscribe",
+            Self::SetLevel => "logging/setLevel",
+            Self::TaskGet => "tasks/get",
+            Self::TaskResult => "tasks/result",
+            Self::TaskUpdate => "tasks/update",
+            Self::TaskCancel => "tasks/cancel",
         }
     }
 
@@ -135,7 +159,14 @@ impl Method {
     pub const fn class(self) -> Class {
         match self {
             Self::ToolsCall => Class::Destructive,
-            Self::ResourcesRead | Self::PromptsGet | Self::Complete => Class::Read,
+            Self::ResourcesRead
+            | Self::PromptsGet
+            | Self::Complete
+            | Self::Subscribe
+            | Self::SetLevel
+            | Self::TaskGet
+            | Self::TaskResult => Class::Read,
+            Self::TaskUpdate | Self::TaskCancel => Class::Write,
             Self::Sample | Self::Elicit | Self::Roots => Class::External,
         }
     }

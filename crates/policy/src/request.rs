@@ -65,8 +65,14 @@ impl Names {
     /// The action of a method, and the type of what it is done to.
     fn of_method(&self, facts: &Facts) -> (&EntityUid, &EntityTypeName) {
         match facts.method {
-            Method::ToolsCall => (&self.actions.call, &self.tool),
-            Method::ResourcesRead => (&self.actions.read, &self.resource),
+            // A task is the call of a tool that takes longer; the level of log messages belongs to no tool.
+            Method::ToolsCall
+            | Method::SetLevel
+            | Method::TaskGet
+            | Method::TaskResult
+            | Method::TaskUpdate
+            | Method::TaskCancel => (&self.actions.call, &self.tool),
+            Method::ResourcesRead | Method::Subscribe => (&self.actions.read, &self.resource),
             Method::PromptsGet => (&self.actions.get, &self.prompt),
             // The address of a resource has a scheme, the name of a prompt has none.
             Method::Complete if facts.tool.name.as_str().contains("://") => (&self.actions.complete, &self.resource),

@@ -110,6 +110,7 @@ fn sample(number: u64) -> Result<Intent, Failure> {
     let arguments = Bytes::from(format!(r#"{{"customer":"c-{number}","fields":["name","plan","mail"],"limit":50}}"#));
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &arguments);
     Ok(Intent {
+        cause: None,
         call: CallId::new(1_763_726_400_000 + number / 10, chance),
         at: UnixMicros(1_763_726_400_000_000 + i64::try_from(number)? * 100),
         method: Method::ToolsCall,

@@ -33,6 +33,7 @@ pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict:
     };
     Row::of_intent(&Intent {
         call: call(number),
+        cause: None,
         at: at(number),
         method: Method::ToolsCall,
         agent: AgentId::parse(agent).unwrap(),

@@ -46,6 +46,8 @@ pub struct Entry {
 pub struct IntentView {
     /// The call.
     pub call: CallId,
+    /// The call that caused it.
+    pub cause: Option<CallId>,
     /// When it was decided.
     pub at: UnixMicros,
     /// What kind of thing was asked.
@@ -139,6 +141,7 @@ impl Entry {
         let body = body.as_ref();
         Some(IntentView {
             call: leaf.call,
+            cause: leaf.cause,
             at: UnixMicros(leaf.at_us),
             method: leaf.method,
             agent: leaf.agent.to_string(),

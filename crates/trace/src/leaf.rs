@@ -15,6 +15,9 @@ pub(crate) struct IntentLeaf {
     pub(crate) at_us: i64,
     pub(crate) bundle: Digest,
     pub(crate) call: CallId,
+    // Missing in the leaves of versions that linked no calls.
+    #[serde(default)]
+    pub(crate) cause: Option<CallId>,
     pub(crate) class: Class,
     pub(crate) class_source: ClassSource,
     pub(crate) definition: Option<Digest>,
@@ -75,6 +78,9 @@ impl IntentLeaf {
         to.number("at_us", self.at_us);
         to.plain("bundle", self.bundle);
         to.text("call", self.call.as_str());
+        if let Some(cause) = &self.cause {
+            to.text("cause", cause.as_str());
+        }
         to.text("class", self.class.as_str());
         to.text("class_source", self.class_source.as_str());
         to.text_or_null("definition", self.definition.map(|digest| digest.to_string()).as_deref());

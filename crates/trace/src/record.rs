@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct Intent {
     /// The call.
     pub call: CallId,
+    /// The call that caused it: the round before, or the call during which the app asked.
+    pub cause: Option<CallId>,
     /// When it was decided.
     pub at: UnixMicros,
     /// What kind of thing is asked.
@@ -72,6 +74,8 @@ pub enum OutcomeStatus {
     ToolError,
     /// The app answered with a protocol error.
     ProtocolError,
+    /// The app wants something of the client first (2026-07-28: `input_required`), or has made a task of it.
+    Unfinished,
     /// There was no answer.
     Failed,
     /// The gateway stopped before it knew.
@@ -161,6 +165,7 @@ impl OutcomeStatus {
             Self::Answered => "answered",
             Self::ToolError => "tool_error",
             Self::ProtocolError => "protocol_error",
+            Self::Unfinished => "unfinished",
             Self::Failed => "failed",
             Self::Unknown => "unknown",
         }

@@ -67,6 +67,7 @@ impl Row {
             at_us: at.0,
             bundle: intent.bundle,
             call: intent.call.clone(),
+            cause: intent.cause.clone(),
             class: intent.class,
             class_source: intent.class_source,
             definition: intent.definition,

@@ -25,6 +25,7 @@ pub(crate) fn intent(number: u16) -> Intent {
     let arguments = br#"{"to":"canary-customer@example.com","rows":[1,2.50]}"#;
     Intent {
         call: call(number),
+        cause: None,
         at: UnixMicros(1_763_726_400_123_456 + i64::from(number)),
         method: Method::ToolsCall,
         agent: AgentId::parse("support-bot").unwrap(),

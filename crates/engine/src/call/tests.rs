@@ -184,6 +184,7 @@ impl World {
             release: Arc::clone(&self.release),
         };
         CallRequest {
+            cause: None,
             actor: Actor {
                 agent: AgentId::parse("bot").unwrap(),
                 human: HumanId::parse("ana").unwrap(),

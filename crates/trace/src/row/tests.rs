@@ -130,6 +130,7 @@ fn any_intent() -> impl Strategy<Value = Intent> {
             out.at = UnixMicros(at);
             out.verdict = Verdict::ALL[verdict];
             out.class = Class::ALL[class];
+            out.cause = (!bare).then(|| out.call.clone());
             out.definition = if bare { None } else { out.definition };
             let reason = |(rule, sentence): (String, String)| Reason {
                 rule: RuleId::parse(&rule).unwrap(),

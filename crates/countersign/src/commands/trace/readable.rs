@@ -63,6 +63,7 @@ pub(in crate::commands) fn trouble(outcome: &OutcomeView) -> Option<String> {
         (OutcomeStatus::Answered, _) => return None,
         (OutcomeStatus::ToolError, _) => "the tool failed",
         (OutcomeStatus::ProtocolError, _) => "protocol error",
+        (OutcomeStatus::Unfinished, _) => "not finished, something is still awaited",
         (OutcomeStatus::Failed, Effect::NotExecuted) => "failed, not executed",
         (OutcomeStatus::Failed, _) => "failed, effect unknown",
         (OutcomeStatus::Unknown, _) => "unknown",

@@ -221,6 +221,7 @@ fn intent(number: u8, verdict: Verdict) -> Intent {
     });
     Intent {
         call: call(number),
+        cause: None,
         at: at(number),
         method: Method::ToolsCall,
         agent: AgentId::parse("invoice-bot").unwrap(),

@@ -143,6 +143,7 @@ impl Story {
     fn records(&mut self, entries: &[Entry]) {
         let mut lines: Vec<String> = entries.first().map(|entry| entry.call.to_string()).into_iter().collect();
         let task = entries.iter().find_map(Entry::intent);
+        lines.extend(task.as_ref().and_then(|intent| intent.cause.as_ref()).map(|cause| format!("caused by {cause}")));
         lines.extend(task.and_then(|intent| intent.definition).map(|digest| format!("tool definition {digest}")));
         for entry in entries {
             let erased = if entry.body.is_none() { ", its body is erased" } else { "" };
@@ -184,7 +185,9 @@ fn sent(verdict: Verdict, outcome: Option<&OutcomeView>, app: &str) -> String {
     }
     match outcome.map(|outcome| (outcome.status, outcome.effect)) {
         Some((_, Effect::NotExecuted)) => "no: it failed before anything left the gateway".to_owned(),
-        Some((_, Effect::Executed) | (OutcomeStatus::ProtocolError, _)) => format!("yes, once, to {app}"),
+        Some((_, Effect::Executed) | (OutcomeStatus::ProtocolError | OutcomeStatus::Unfinished, _)) => {
+            format!("yes, once, to {app}")
+        }
         Some((_, Effect::Unknown)) => format!("perhaps: look at {app} before you repeat it"),
         None => "not known yet".to_owned(),
     }
