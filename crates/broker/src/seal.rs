@@ -37,8 +37,8 @@ impl VaultKey {
         Ok(Self::from_bytes(bytes))
     }
 
-    /// Another key, for one purpose.
-    pub(crate) fn derive(&self, purpose: &str) -> Result<Secret<[u8; 32]>, Fault> {
+    /// Another key, for one purpose. Error: a bug.
+    pub fn derive(&self, purpose: &str) -> Result<Secret<[u8; 32]>, Fault> {
         let info = ["countersign|".as_bytes(), purpose.as_bytes()];
         let pseudorandom = Salt::new(HKDF_SHA256, b"countersign").extract(self.0.expose());
         let mut bytes = [0u8; 32];

@@ -13,7 +13,7 @@ use http::Uri;
 use identity::{LiveDirectory, SigningKey, Standing, Tokens};
 use mcp::{Endpoint, Hub, Reviews};
 use model::limits::DRAIN_TIME_MAX;
-use model::{AppId, Blame, Clock, Directory, Fault, ToolName};
+use model::{AppId, Blame, Clock, Directory, Fault, Secret, ToolName};
 use policy::Bundle;
 use profile::Pin;
 use store::{DataDir, Durability, SqliteLog, SqliteReader};
@@ -47,6 +47,8 @@ pub struct Gateway {
     pub hub: Arc<Hub>,
     /// The base of every address clients use, without a slash at its end.
     pub public_url: String,
+    /// Seals what clients carry for apps.
+    state_key: Secret<[u8; 32]>,
     data: DataDir,
 }
 
@@ -75,9 +77,9 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (journal, reviews, standing) = open_trace(&data, clock.as_ref())?;
         let directory = Arc::new(LiveDirectory::new(config.directory.clone(), standing));
-        let vault =
-            Vault::open(&data.path_of(files::VAULT), VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?)?;
-        let vault = Arc::new(vault);
+        let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
+        let state_key = vault_key.derive("mcp.state")?;
+        let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
@@ -101,6 +103,7 @@ impl Gateway {
             vault,
             hub,
             public_url,
+            state_key,
             data,
         };
         Ok(gateway)
@@ -123,7 +126,7 @@ impl Gateway {
         let front = self.front(&listener)?;
         listeners.spawn(serve_tcp(listener, front, stop.clone(), DRAIN_TIME_MAX));
         let uid = rustix::process::getuid().as_raw();
-        for (name, front) in [(files::CONTROL, self.control_front()), (files::CONNECT, self.connect_front())] {
+        for (name, front) in [(files::CONTROL, self.control_front()), (files::CONNECT, self.connect_front()?)] {
             let socket = bind_socket(&self.data.path_of(name))?;
             listeners.spawn(serve_unix(socket, front, uid, stop.clone(), DRAIN_TIME_MAX));
         }
@@ -248,19 +251,22 @@ impl Gateway {
             .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`public_url` is not an address"))?;
         let origins = Origins::new(&url, local.port(), local.ip().is_loopback(), &config.allowed_origins);
         let access = self.access();
-        let endpoint: Arc<dyn Wire> =
-            Arc::new(Endpoint::new(Arc::clone(&self.hub), self.engine.clone(), Arc::clone(&access)));
+        let endpoint = self.endpoint(&access)?;
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
         Ok(Arc::new(Front { access, origins: Some(origins), wires: vec![endpoint], in_flight }))
     }
 
-    fn connect_front(self: &Arc<Self>) -> Arc<Front> {
+    fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
+        let endpoint = Endpoint::new(Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access), &self.state_key)?;
+        Ok(Arc::new(endpoint))
+    }
+
+    fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {
         let access = self.access();
-        let endpoint: Arc<dyn Wire> =
-            Arc::new(Endpoint::new(Arc::clone(&self.hub), self.engine.clone(), Arc::clone(&access)));
+        let endpoint = self.endpoint(&access)?;
         let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        Arc::new(Front { access, origins: None, wires: vec![endpoint, mint], in_flight })
+        Ok(Arc::new(Front { access, origins: None, wires: vec![endpoint, mint], in_flight }))
     }
 
     fn control_front(self: &Arc<Self>) -> Arc<Front> {

@@ -1,9 +1,11 @@
 //! One governed call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
+use model::limits::QUESTION_TIME_MAX;
 use model::{
     Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ToolFacts,
     UnixMicros, Verdict,
@@ -111,9 +113,10 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
     let sent_at = shared.parts.clock.now();
     let outgoing = Outgoing { arguments: request.arguments.clone(), digest };
     let sent = request.upstream.send(permit, outgoing);
-    let answer = match tokio::time::timeout(shared.parts.limits.call_time_max, sent).await {
+    let time_max = time_max(shared, facts.method);
+    let answer = match tokio::time::timeout(time_max, sent).await {
         Ok(answer) => answer,
-        Err(_) => Err(SendFault::after(too_slow(shared, &facts))),
+        Err(_) => Err(SendFault::after(too_slow(&facts, time_max))),
     };
     close(shared, call, &request.app, facts.tool.class, sent_at, answer).await
 }
@@ -257,8 +260,20 @@ fn status(answer: Option<&Answer>) -> OutcomeStatus {
     }
 }
 
-fn too_slow(shared: &Shared, facts: &Facts) -> Fault {
-    let seconds = shared.parts.limits.call_time_max.as_secs();
+/// How long an answer may take: what a client is asked may have to wait for a person.
+fn time_max(shared: &Shared, method: Method) -> Duration {
+    match method {
+        Method::Sample | Method::Elicit | Method::Roots => QUESTION_TIME_MAX,
+        _ => shared.parts.limits.call_time_max,
+    }
+}
+
+fn too_slow(facts: &Facts, time_max: Duration) -> Fault {
+    let seconds = time_max.as_secs();
+    if matches!(facts.method, Method::Sample | Method::Elicit | Method::Roots) {
+        let said = format!("the client did not answer what {} asked within {seconds} s", facts.app.name);
+        return Fault::new(Blame::Caller, "caller.no_answer", said);
+    }
     Fault::new(Blame::Upstream, "upstream.timeout", format!("{} did not answer within {seconds} s", facts.app.name))
         .hint("look up what it did before you try again; raise `limits.call_seconds_max` if it needs longer")
 }

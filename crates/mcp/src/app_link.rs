@@ -2,7 +2,8 @@
 //!
 //! A child process or a legacy session remembers what was said to it, so it belongs to one pair of agent and human: nothing
 //! one pair does can be seen by another. What keeps nothing between two calls is shared: HTTP of 2026-07-28, and an app the
-//! operator declares `stateless`. The gateway asks what an app offers over a link of its own.
+//! operator declares `stateless`. Clients that can be asked different things get links of their own, for an app is told once
+//! what its client can do. The gateway asks what an app offers over a link of its own.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,8 +14,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
-use http::{HeaderName, HeaderValue};
-use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX};
+use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, QUESTION_TIME_MAX};
 use model::{AgentId, Blame, Fault, HumanId, UnixMicros};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -22,14 +22,14 @@ use tokio::task::JoinSet;
 use crate::catalog::Catalog;
 use crate::hub::{AppSpec, Target};
 use crate::kept::{Kept, Said};
-use crate::upstream::{Along, Asked, Link, ListOf};
+use crate::upstream::{Client, Link, ListOf, Manner, Sending};
 
 /// One app.
 pub(crate) struct AppLink {
     pub(crate) spec: AppSpec,
     engine: Engine,
     own: Slot,
-    pairs: std::sync::Mutex<HashMap<Pair, Arc<Slot>>>,
+    pairs: std::sync::Mutex<HashMap<(Pair, Manner), Arc<Slot>>>,
     tools: Kept<Catalog>,
     resources: Kept<Vec<Bytes>>,
     templates: Kept<Vec<Bytes>>,
@@ -53,12 +53,8 @@ pub(crate) struct Carried {
     pub(crate) to: Arc<AppLink>,
     /// Who acts.
     pub(crate) pair: Pair,
-    /// What is asked of it.
-    pub(crate) asked: Asked,
-    /// Arguments that travel in headers, too.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Where what it says meanwhile goes.
-    pub(crate) along: Along,
+    /// What is sent.
+    pub(crate) sending: Sending,
 }
 
 /// Failed tries, so that a dead app costs its callers little.
@@ -119,29 +115,51 @@ impl AppLink {
     }
 
     async fn ask_list(&self, what: ListOf) -> Result<Vec<Bytes>, Fault> {
-        let link = self.up(&self.own).await?;
+        let link = self.up(&self.own, &Manner::default(), None).await?;
         let listing = tokio::time::timeout(self.engine.limits().connect_time_max, link.list(what));
         listing.await.map_err(|_| self.too_slow())?
     }
 
-    /// The link that carries calls of this pair.
-    async fn link_of(&self, pair: &Pair) -> Result<Arc<Link>, Fault> {
+    /// The link that carries calls of this pair from such a client.
+    async fn link_of(&self, pair: &Pair, client: &Client) -> Result<Arc<Link>, Fault> {
+        let plain = Manner::default();
         if self.spec.stateless {
-            return self.up(&self.own).await;
+            return self.up(&self.own, &plain, None).await;
         }
-        if matches!(self.spec.target, Target::Http(_)) {
-            let own = self.up(&self.own).await?;
+        let manner = client.manner();
+        // An app that knows both ways asks a client with a session only in the old way.
+        if matches!(self.spec.target, Target::Http(_)) && !manner.handshake_first {
+            let own = self.up(&self.own, &plain, None).await?;
             if own.keeps_nothing() {
                 return Ok(own);
             }
         }
-        let slot = self.slot(pair)?;
-        self.up(&slot).await
+        let level = manner.level.clone().or_else(|| client.session_level());
+        let slot = self.slot(pair, &manner)?;
+        self.up(&slot, &manner, level.as_deref()).await
     }
 
-    fn slot(&self, pair: &Pair) -> Result<Arc<Slot>, Fault> {
+    /// Whether a link of this pair and client is up that was told a level of log messages once, and keeps to it.
+    pub(crate) fn keeps_a_level(&self, pair: &Pair, client: &Client) -> bool {
+        let key = (pair.clone(), client.manner());
+        let slot = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let link = slot.and_then(|slot| slot.link.load_full());
+        link.is_some_and(|link| link.alive() && !link.modern())
+    }
+
+    /// Ends a call of this pair and client that waits for something nobody will bring.
+    pub(crate) async fn give_up(&self, pair: &Pair, client: &Client, state: &str) {
+        let key = (pair.clone(), client.manner());
+        let slot = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(link) = slot.and_then(|slot| slot.link.load_full()) {
+            link.give_up(state).await;
+        }
+    }
+
+    fn slot(&self, pair: &Pair, manner: &Manner) -> Result<Arc<Slot>, Fault> {
         let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = pairs.get(pair) {
+        let key = (pair.clone(), manner.clone());
+        if let Some(slot) = pairs.get(&key) {
             return Ok(Arc::clone(slot));
         }
         if pairs.len() >= LINKS_PER_APP_MAX {
@@ -152,7 +170,7 @@ impl AppLink {
                 .retryable());
         }
         let slot = Arc::new(Slot::default());
-        pairs.insert(pair.clone(), Arc::clone(&slot));
+        pairs.insert(key, Arc::clone(&slot));
         Ok(slot)
     }
 
@@ -160,7 +178,7 @@ impl AppLink {
     pub(crate) async fn rest(&self) {
         let now = self.engine.clock().now();
         // A call that is still under way began less than its own bound ago.
-        let idle_max = LINK_IDLE_MAX + self.engine.limits().call_time_max;
+        let idle_max = LINK_IDLE_MAX.max(QUESTION_TIME_MAX) + self.engine.limits().call_time_max;
         let idle = |slot: &Slot| {
             let since = now.since(UnixMicros(slot.used_at.load(Ordering::Relaxed)));
             u128::from(since.unsigned_abs()) > idle_max.as_micros()
@@ -172,13 +190,20 @@ impl AppLink {
         for slot in &resting {
             slot.stop().await;
         }
+        let links: Vec<Arc<Link>> = {
+            let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+            pairs.values().filter_map(|slot| slot.link.load_full()).collect()
+        };
+        for link in links {
+            link.end_late(now).await;
+        }
         if idle(&self.own) {
             self.own.stop().await;
         }
     }
 
     /// The link of this place, made anew if there is none. A try that just failed is not repeated at once.
-    async fn up(&self, slot: &Slot) -> Result<Arc<Link>, Fault> {
+    async fn up(&self, slot: &Slot, manner: &Manner, level: Option<&str>) -> Result<Arc<Link>, Fault> {
         slot.used_at.store(self.engine.clock().now().0, Ordering::Relaxed);
         if let Some(link) = slot.link.load_full().filter(|link| link.alive()) {
             return Ok(link);
@@ -197,7 +222,8 @@ impl AppLink {
                 None => fault,
             });
         }
-        let connecting = tokio::time::timeout(self.engine.limits().connect_time_max, self.connect());
+        let connecting =
+            tokio::time::timeout(self.engine.limits().connect_time_max, self.connect(manner.clone(), level));
         match connecting.await.unwrap_or_else(|_| Err(self.too_slow())) {
             Ok(link) => {
                 *tries = Tries::default();
@@ -218,19 +244,23 @@ impl AppLink {
         }
     }
 
-    async fn connect(&self) -> Result<Link, Fault> {
+    async fn connect(&self, manner: Manner, level: Option<&str>) -> Result<Link, Fault> {
         let credentials = Arc::clone(self.engine.credentials());
         let limits = self.engine.limits().clone();
-        match &self.spec.target {
+        let link = match &self.spec.target {
             Target::Http(url) => {
                 let permit = self.engine.permit_link(&self.spec.id, &url.to_string()).await?;
-                Link::over_http(url.clone(), permit, credentials, limits).await
+                Link::over_http(url.clone(), manner, permit, credentials, limits).await?
             }
             Target::Child(child) => {
                 let permit = self.engine.permit_link(&self.spec.id, &child.program.display().to_string()).await?;
-                Link::to_child(child, permit, credentials, limits).await
+                Link::to_child(child, manner, permit, credentials, limits).await?
             }
+        };
+        if let Some(level) = level.filter(|_| !link.modern()) {
+            link.set_level(level).await?;
         }
+        Ok(link)
     }
 
     fn too_slow(&self) -> Fault {
@@ -268,8 +298,10 @@ impl Upstream for Carried {
 
 impl Carried {
     async fn carry(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
-        let link = self.to.link_of(&self.pair).await.map_err(SendFault::before)?;
-        link.call(permit, call, self.asked, &self.headers, &self.along).await
+        let link = self.to.link_of(&self.pair, self.sending.along.client()).await.map_err(SendFault::before)?;
+        let wait = i64::try_from(QUESTION_TIME_MAX.as_micros()).unwrap_or(i64::MAX);
+        let until = UnixMicros(self.to.engine.clock().now().0.saturating_add(wait));
+        link.call(permit, call, &self.sending, until).await
     }
 }
 

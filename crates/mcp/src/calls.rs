@@ -4,21 +4,25 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use decide::{Answer, AnswerKind, Upstream};
 use engine::{CallRequest, Closed, Engine};
 use front::Known;
 use http::{HeaderName, HeaderValue};
 use json::{Kind, Value};
-use model::{AppId, Blame, ToolFacts, ToolName};
+use model::limits::ROUNDS_MAX;
+use model::{Actor, AppId, Blame, CallId, Fault, ToolFacts, ToolName};
+use tokio::task::JoinSet;
 
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Carried};
 use crate::catalog::{Catalog, Listed};
-use crate::envelope::{INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
+use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
 use crate::kept::Said as SaidBy;
 use crate::methods::{Context, Said};
 use crate::name::{split, split_uri};
 use crate::param;
-use crate::upstream::{Along, Asked};
+use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
+use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
 
 /// A call that is understood and waits to be decided. It owns everything, so that it outlives its request.
 pub struct Call {
@@ -30,6 +34,24 @@ pub struct Call {
     arguments: Option<Bytes>,
     headers: Vec<(HeaderName, HeaderValue)>,
     shape: Shape,
+    goes_on: Option<GoesOn>,
+}
+
+/// What a call goes on with that took a round or more before.
+struct GoesOn {
+    onward: Onward,
+    cause: Option<CallId>,
+    rounds: u32,
+}
+
+/// What runs calls.
+pub struct Runs<'a> {
+    /// The engine.
+    pub engine: &'a Engine,
+    /// For what apps want back.
+    pub seals: &'a Seals,
+    /// Who acts.
+    pub known: &'a Known,
 }
 
 impl Call {
@@ -50,33 +72,201 @@ impl Call {
         })
     }
 
+    /// Tells an app from which level on a client wants log messages. Error: the level is no name the protocol knows.
+    pub fn level(app: AppId, link: Arc<AppLink>, level: &str) -> Result<Self, RpcError> {
+        let method = Asked::Level.method();
+        let name =
+            ToolName::parse(method.as_str()).map_err(|error| RpcError::new(INTERNAL_ERROR, error.to_string()))?;
+        let arguments = Some(Bytes::from(serde_json::json!({ "level": level }).to_string()));
+        let tool = ToolFacts::of_method(method, name);
+        let shape = Shape { modern: false, output_schema: false, tool: false, join: None };
+        let (asked, headers, goes_on) = (Asked::Level, Vec::new(), None);
+        Ok(Self { id: Vec::new(), app, tool, link, asked, arguments, headers, shape, goes_on })
+    }
+
     /// The app it goes to.
     pub fn app(&self) -> &AppId {
         &self.app
     }
 
-    /// Takes it through the engine.
-    pub async fn run(self, engine: &Engine, known: &Known, along: Along) -> Said {
-        let pair = (known.actor.agent.clone(), known.actor.human.clone());
-        let request = CallRequest {
-            actor: known.actor.clone(),
-            cause: None,
-            app: self.app,
-            method: self.asked.method(),
-            tool: self.tool,
-            arguments: self.arguments,
-            upstream: Arc::new(Carried { to: self.link, pair, asked: self.asked, headers: self.headers, along }),
+    /// Takes it through the engine, as often as its app asks the client of a session for something first.
+    pub async fn run(mut self, runs: &Runs<'_>, along: Along) -> Said {
+        loop {
+            let closed = self.round(runs, &along).await;
+            if let (Closed::Refused(_), Some(inactive)) = (&closed, &runs.known.inactive) {
+                return Said::Unauthorized(inactive.clone());
+            }
+            if let Closed::Failed { call: None, fault, .. } = &closed
+                && fault.blame() == Blame::Bug
+            {
+                return Said::Error(RpcError::new(INTERNAL_ERROR, fault.to_string()));
+            }
+            let (call, answer) = match closed {
+                Closed::Answered { call, answer } if answer.kind == AnswerKind::Unfinished => (call, answer),
+                closed => return Said::Response(answer::of_call(&self.id, &closed, &self.shape)),
+            };
+            match self.unfinished(runs, &along, call, &answer).await {
+                Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
+                Ok(None) => {}
+                Err(closed) => return Said::Response(answer::of_call(&self.id, &closed, &self.shape)),
+            }
+        }
+    }
+
+    /// One round: its own decision, intent and permit.
+    async fn round(&self, runs: &Runs<'_>, along: &Along) -> Closed {
+        let actor = &runs.known.actor;
+        let goes_on = self.goes_on.as_ref();
+        let arguments = match goes_on {
+            Some(goes_on) => Some(rounds::arguments_with(self.arguments.as_ref(), &goes_on.onward.given)),
+            None => self.arguments.clone(),
         };
-        let closed = engine.call(request).await;
-        if let (Closed::Refused(_), Some(inactive)) = (&closed, &known.inactive) {
-            return Said::Unauthorized(inactive.clone());
+        let sending = Sending {
+            asked: self.asked,
+            headers: self.headers.clone(),
+            along: along.clone(),
+            onward: goes_on.map(|goes_on| goes_on.onward.clone()),
+        };
+        let pair = (actor.agent.clone(), actor.human.clone());
+        let request = CallRequest {
+            actor: actor.clone(),
+            cause: goes_on.and_then(|goes_on| goes_on.cause.clone()),
+            app: self.app.clone(),
+            method: self.asked.method(),
+            tool: self.tool.clone(),
+            arguments,
+            upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair, sending }),
+        };
+        runs.engine.call(request).await
+    }
+
+    /// Brings before the client what the app asks. Gives the result of a client without a session, which comes back with
+    /// the answers; none once a client with one has answered. Error: how the call ends instead.
+    async fn unfinished(
+        &mut self,
+        runs: &Runs<'_>,
+        along: &Along,
+        call: CallId,
+        answer: &Answer,
+    ) -> Result<Option<Vec<u8>>, Closed> {
+        let failed = |fault| Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true };
+        let wanted = Wanted::read(&answer.body, along.client()).map_err(failed)?;
+        let rounds = self.goes_on.as_ref().map_or(0, |goes_on| goes_on.rounds).saturating_add(1);
+        let put = match rounds {
+            ROUNDS_MAX.. => {
+                let said = format!("it asked {ROUNDS_MAX} times and has not answered");
+                Err(failed(Fault::new(Blame::Upstream, "upstream.asks_too_often", said)))
+            }
+            _ => self.put(runs, along, &call, wanted.wishes).await,
+        };
+        let given = match put {
+            Ok(given) => given,
+            Err(closed) => {
+                self.give_up(runs, along, wanted.state.as_deref()).await;
+                return Err(closed);
+            }
+        };
+        if let Client::Legacy(_) = along.client() {
+            let onward = Onward { state: wanted.state, given };
+            self.goes_on = Some(GoesOn { onward, cause: Some(call), rounds });
+            return Ok(None);
         }
-        if let Closed::Failed { call: None, fault, .. } = &closed
-            && fault.blame() == Blame::Bug
+        let sealed = Sealed { state: wanted.state, cause: call.clone(), rounds };
+        let now = runs.engine.clock().now();
+        let text = runs.seals.seal(&self.bound(&runs.known.actor), &sealed, now).map_err(failed)?;
+        Ok(Some(rounds::with_state(&answer.body, &text)))
+    }
+
+    /// Each question is a call of its own. Gives what a client with a session answered; the other sees them in the result.
+    async fn put(
+        &self,
+        runs: &Runs<'_>,
+        along: &Along,
+        cause: &CallId,
+        wishes: Vec<Wish>,
+    ) -> Result<Vec<Given>, Closed> {
+        let mut asked = JoinSet::new();
+        for (at, wish) in wishes.into_iter().enumerate() {
+            let upstream: Arc<dyn Upstream> = match along.client() {
+                Client::Modern { .. } => Arc::new(Shown),
+                Client::Legacy(session) => {
+                    Arc::new(Put { session: Arc::clone(session), along: along.clone(), method: wish.method })
+                }
+            };
+            let name = ToolName::parse(wish.method.as_str()).map_err(|error| {
+                let fault = Fault::new(Blame::Bug, "bug.question", error.to_string());
+                Closed::Failed { call: None, fault, perhaps_executed: true }
+            })?;
+            let request = CallRequest {
+                actor: runs.known.actor.clone(),
+                cause: Some(cause.clone()),
+                app: self.app.clone(),
+                method: wish.method,
+                tool: ToolFacts::of_method(wish.method, name),
+                arguments: wish.params,
+                upstream,
+            };
+            let engine = runs.engine.clone();
+            asked.spawn(async move { (at, wish.key, engine.call(request).await) });
+        }
+        let mut closed = asked.join_all().await;
+        closed.sort_by_key(|(at, ..)| *at);
+        let mut given = Vec::new();
+        for (_, key, closed) in closed {
+            match closed {
+                Closed::Answered { answer, .. } => {
+                    let error = answer.kind == AnswerKind::ProtocolError;
+                    given.push(Given { key, error, body: answer.body });
+                }
+                Closed::Failed { call, fault, .. } => {
+                    return Err(Closed::Failed { call, fault, perhaps_executed: true });
+                }
+                refused @ Closed::Refused(_) => return Err(refused),
+            }
+        }
+        Ok(given)
+    }
+
+    /// Nobody will come back to what the app waits for.
+    async fn give_up(&self, runs: &Runs<'_>, along: &Along, state: Option<&str>) {
+        let actor = &runs.known.actor;
+        if let Some(state) = state {
+            self.link.give_up(&(actor.agent.clone(), actor.human.clone()), along.client(), state).await;
+        }
+    }
+
+    fn bound<'a>(&'a self, actor: &'a Actor) -> Bound<'a> {
+        let (method, name) = (self.asked.method(), self.tool.name.as_str());
+        Bound { actor, app: &self.app, method, name, arguments: self.arguments.as_ref() }
+    }
+
+    /// Reads what a client without a session comes back with. Error: what to answer it.
+    fn come_back(&mut self, params: Value<'_, '_>, body: &Bytes, runs: &Runs<'_>) -> Result<(), RpcError> {
+        let wrong = |said: &str| RpcError::new(INVALID_PARAMS, said);
+        let (responses, state) = (params.get("inputResponses"), params.get("requestState"));
+        if !matches!(self.asked, Asked::Tool | Asked::Prompt | Asked::Resource)
+            || (responses.is_none() && state.is_none())
         {
-            return Said::Error(RpcError::new(INTERNAL_ERROR, fault.to_string()));
+            return Ok(());
         }
-        Said::Response(answer::of_call(&self.id, &closed, &self.shape))
+        let given = match responses {
+            Some(responses) => rounds::given(responses, body).map_err(wrong)?,
+            None => Vec::new(),
+        };
+        let sealed = match state {
+            None => None,
+            Some(state) => {
+                let text = state.as_str().ok_or_else(|| wrong("`params.requestState` must be a string"))?;
+                let now = runs.engine.clock().now();
+                Some(runs.seals.open(&self.bound(&runs.known.actor), &text, now).ok_or_else(|| wrong(STATE_REFUSED))?)
+            }
+        };
+        let (state, cause, rounds) = match sealed {
+            Some(sealed) => (sealed.state, Some(sealed.cause), sealed.rounds),
+            None => (None, None, 0),
+        };
+        self.goes_on = Some(GoesOn { onward: Onward { state, given }, cause, rounds });
+        Ok(())
     }
 }
 
@@ -90,7 +280,7 @@ impl Context<'_> {
         let name = named(params, asked)?;
         let arguments = match asked {
             Asked::Tool | Asked::Prompt => argument_object(params)?.map(|one| body.slice(one.span())),
-            Asked::Resource => None,
+            Asked::Resource | Asked::Level => None,
             Asked::CompletePrompt | Asked::CompleteResource => Some(completion(params)?),
         };
         let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown {}: {name}", noun(asked)));
@@ -112,7 +302,17 @@ impl Context<'_> {
             let name = ToolName::parse(in_app).map_err(|_| unknown())?;
             ToolFacts::of_method(asked.method(), name)
         };
-        Ok(Call { id: request.id.to_vec(), app, tool, link, asked, arguments, headers, shape })
+        let id = request.id.to_vec();
+        let mut call = Call { id, app, tool, link, asked, arguments, headers, shape, goes_on: None };
+        if self.revision.modern() {
+            call.come_back(params, body, &self.runs())?;
+        }
+        Ok(call)
+    }
+
+    /// What runs calls of this request.
+    fn runs(&self) -> Runs<'_> {
+        Runs { engine: self.engine, seals: self.seals, known: self.known }
     }
 
     /// The app a name leads to, and the name inside it.
@@ -121,6 +321,7 @@ impl Context<'_> {
             (Some(app), _) => Some((app.clone(), name)),
             (None, Asked::Tool | Asked::Prompt | Asked::CompletePrompt) => split(name),
             (None, Asked::Resource | Asked::CompleteResource) => split_uri(name),
+            (None, Asked::Level) => None,
         }
     }
 
@@ -200,6 +401,7 @@ fn named<'a>(params: Value<'_, 'a>, asked: Asked) -> Result<Cow<'a, str>, RpcErr
         Asked::Resource => (Some(params), "uri", "params.uri"),
         Asked::CompletePrompt => (params.get("ref"), "name", "params.ref.name"),
         Asked::CompleteResource => (params.get("ref"), "uri", "params.ref.uri"),
+        Asked::Level => (None, "level", "params.level"),
     };
     let name = holder.and_then(|holder| holder.get(key)).and_then(|name| name.as_str());
     name.ok_or_else(|| RpcError::new(INVALID_PARAMS, format!("`{path}` must be the name of a {}", noun(asked))))
@@ -233,5 +435,8 @@ fn noun(asked: Asked) -> &'static str {
         Asked::Tool => "tool",
         Asked::Prompt | Asked::CompletePrompt => "prompt",
         Asked::Resource | Asked::CompleteResource => "resource",
+        Asked::Level => "level",
     }
 }
+
+const STATE_REFUSED: &str = "`params.requestState` is not one this gateway gave for this very call, or it was used before, or is too old: call again without it and without `inputResponses`";

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use decide::{Answer, AnswerKind};
 use engine::Engine;
 use front::{Access, Body, Exchange, Known, Wire, WireFuture, empty, json_response, read_body, status_of};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
-use model::{AppId, Blame, Fault};
+use model::{AppId, Blame, Fault, Secret};
 
-use crate::calls::Call;
+use crate::calls::{Call, Runs};
+use crate::client::Abilities;
 use crate::envelope::{
     self, HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, PARSE_ERROR, Request, RpcError,
     UNSUPPORTED_VERSION,
@@ -19,9 +21,10 @@ use crate::hub::Hub;
 use crate::methods::{Context, Said, initialize};
 use crate::param::decoded;
 use crate::revision::Revision;
+use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
 use crate::stream;
-use crate::upstream::Along;
+use crate::upstream::{Along, Client, LOG_LEVEL_KEY};
 
 /// The MCP wire.
 pub struct Endpoint {
@@ -33,6 +36,7 @@ struct Shared {
     engine: Engine,
     access: Arc<Access>,
     sessions: Sessions,
+    seals: Seals,
 }
 
 /// One request on its way through.
@@ -52,9 +56,10 @@ enum Part {
 }
 
 impl Endpoint {
-    /// The wire over these apps.
-    pub fn new(hub: Arc<Hub>, engine: Engine, access: Arc<Access>) -> Self {
-        Self { shared: Arc::new(Shared { hub, engine, access, sessions: Sessions::new() }) }
+    /// The wire over these apps; what an app wants back from a client is sealed under `key`. Error: a bug.
+    pub fn new(hub: Arc<Hub>, engine: Engine, access: Arc<Access>, key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
+        let (sessions, seals) = (Sessions::new(), Seals::new(key)?);
+        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals }) })
     }
 }
 
@@ -63,6 +68,18 @@ impl Part {
         match self {
             Self::Itself => Revision::V20260728,
             Self::Of(session) => session.revision,
+        }
+    }
+
+    /// Who is at the near end. None: it says too much of itself.
+    fn client(&self, meta: Option<Value<'_, '_>>) -> Option<Client> {
+        match self {
+            Self::Of(session) => Some(Client::Legacy(Arc::clone(session))),
+            Self::Itself => {
+                let abilities = Abilities::read(meta.and_then(|meta| meta.get(CAPABILITIES_KEY)))?;
+                let level = meta.and_then(|meta| meta.get(LOG_LEVEL_KEY)).and_then(|level| level.as_str());
+                Some(Client::Modern { abilities, level: level.map(std::borrow::Cow::into_owned) })
+            }
         }
     }
 }
@@ -113,10 +130,7 @@ impl Shared {
         let request = match envelope::read(document.root()) {
             Ok(Message::Request(request)) => request,
             Ok(Message::Notification(method, params)) => return self.notice(arrived, &method, params),
-            Ok(Message::Response) => {
-                let error = RpcError::new(INVALID_REQUEST, "this gateway has asked nothing that could be answered");
-                return rpc_error(StatusCode::BAD_REQUEST, None, &error);
-            }
+            Ok(Message::Response(id, error, value)) => return self.response(arrived, id, error, value),
             Err((id, error)) => return rpc_error(StatusCode::BAD_REQUEST, id, &error),
         };
         if request.method == "initialize" {
@@ -126,6 +140,10 @@ impl Shared {
             Ok(part) => part,
             Err(response) => return *response,
         };
+        if let ("logging/setLevel", Part::Of(session)) = (request.method.as_ref(), &part) {
+            let said = self.set_level(arrived, session, &request).await;
+            return self.worded(arrived.endpoint, part.revision(), request.id, said);
+        }
         let context = self.context(arrived, part.revision());
         let Some(asked) = Call::asked(&request) else {
             let said = context.answer(&request).await;
@@ -146,7 +164,12 @@ impl Shared {
         call: Call,
     ) -> Response<Body> {
         let meta = request.params.and_then(|params| params.get("_meta"));
-        let (along, told) = Along::of(meta, self.engine.credentials().scrubber(call.app()));
+        let client = part.client(meta);
+        let Some(client) = client else {
+            let error = RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG);
+            return self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error));
+        };
+        let (along, told) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
         let revision = part.revision();
         let in_flight = match &part {
             Part::Itself => None,
@@ -155,7 +178,8 @@ impl Shared {
         let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
         let (id, on_the_way) = (request.id.to_vec(), along.clone());
         let answering = Box::pin(async move {
-            let said = call.run(&shared.engine, &known, on_the_way).await;
+            let runs = Runs { engine: &shared.engine, seals: &shared.seals, known: &known };
+            let said = call.run(&runs, on_the_way).await;
             drop(in_flight);
             shared.worded(endpoint.as_ref(), revision, &id, said)
         });
@@ -171,6 +195,50 @@ impl Shared {
             session.cancel(id.raw());
         }
         accepted()
+    }
+
+    /// From which level on a session wants log messages: apps that were told another are told, others are when they are
+    /// connected.
+    async fn set_level(&self, arrived: &Arrived<'_>, session: &Arc<Session>, request: &Request<'_, '_>) -> Said {
+        if let Some(inactive) = &arrived.known.inactive {
+            return Said::Unauthorized(inactive.clone());
+        }
+        let level = request.params.and_then(|params| params.get("level")).and_then(|level| level.as_str());
+        let Some(level) = level.filter(|level| LEVELS.contains(&level.as_ref())) else {
+            let said = format!("`params.level` must be one of {}", LEVELS.join(", "));
+            return Said::Error(RpcError::new(INVALID_PARAMS, said));
+        };
+        session.set_level(level.to_string());
+        let client = Client::Legacy(Arc::clone(session));
+        let pair = (arrived.known.actor.agent.clone(), arrived.known.actor.human.clone());
+        let runs = Runs { engine: &self.engine, seals: &self.seals, known: arrived.known };
+        for (app, link) in self.hub.links(arrived.endpoint) {
+            if !link.keeps_a_level(&pair, &client) {
+                continue;
+            }
+            let scrub = self.engine.credentials().scrubber(&app);
+            let call = match Call::level(app, link, &level) {
+                Ok(call) => call,
+                Err(error) => return Said::Error(error),
+            };
+            let (along, _) = Along::of(None, client.clone(), scrub);
+            call.run(&runs, along).await;
+        }
+        Said::Response(envelope::result(request.id, b"{}"))
+    }
+
+    /// A client's answer to what an app asked.
+    fn response(&self, arrived: &Arrived<'_>, id: &[u8], error: bool, value: Value<'_, '_>) -> Response<Body> {
+        let session = match self.session(arrived) {
+            Ok(session) => session,
+            Err(response) => return *response,
+        };
+        let kind = if error { AnswerKind::ProtocolError } else { AnswerKind::Result };
+        if session.answered(id, Answer { kind, body: arrived.body.slice(value.span()) }) {
+            return accepted();
+        }
+        let error = RpcError::new(INVALID_REQUEST, "nothing with this id was asked, or nobody waits for it any more");
+        rpc_error(StatusCode::BAD_REQUEST, None, &error)
     }
 
     /// What this request is part of; its headers agree with its body. Error: the response to send.
@@ -234,8 +302,13 @@ impl Shared {
             Ok(agreed) => agreed,
             Err(error) => return rpc_error(StatusCode::OK, Some(request.id), &error),
         };
+        let capabilities = request.params.and_then(|params| params.get("capabilities"));
+        let Some(abilities) = Abilities::read(capabilities) else {
+            let error = RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG);
+            return rpc_error(StatusCode::OK, Some(request.id), &error);
+        };
         let now = self.engine.clock().now();
-        let opened = self.sessions.open(revision, &arrived.known.actor, arrived.endpoint.cloned(), now);
+        let opened = self.sessions.open(revision, abilities, &arrived.known.actor, arrived.endpoint.cloned(), now);
         let mut response = json_response(StatusCode::OK, envelope::result(request.id, result.as_bytes()));
         match opened.and_then(|id| HeaderValue::from_str(&id).ok()) {
             Some(id) => {
@@ -263,10 +336,11 @@ impl Shared {
     /// A batch of 2025-03-26: split, each entry decided on its own, answered together.
     async fn batch(&self, arrived: &Arrived<'_>, entries: Value<'_, '_>) -> Response<Body> {
         let invalid = |said: String| rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said));
-        let revision = match self.session(arrived) {
-            Ok(session) => session.revision,
+        let session = match self.session(arrived) {
+            Ok(session) => session,
             Err(response) => return *response,
         };
+        let revision = session.revision;
         if revision != Revision::V20250326 {
             return invalid(format!(
                 "batches are of revision 2025-03-26 only, and this session speaks {}",
@@ -279,7 +353,8 @@ impl Shared {
         let mut answers: Vec<Vec<u8>> = Vec::new();
         for entry in entries.items() {
             match envelope::read(entry) {
-                Ok(Message::Notification(..) | Message::Response) => {}
+                Ok(Message::Notification(..)) => {}
+                Ok(Message::Response(id, error, value)) => drop(self.response(arrived, id, error, value)),
                 Err((id, error)) => answers.push(error.response(id)),
                 Ok(Message::Request(request)) if request.method == "initialize" => {
                     answers.push(
@@ -287,7 +362,7 @@ impl Shared {
                             .response(Some(request.id)),
                     );
                 }
-                Ok(Message::Request(request)) => match self.one_of_many(arrived, revision, &request).await {
+                Ok(Message::Request(request)) => match self.one_of_many(arrived, &session, &request).await {
                     Said::Response(response) => answers.push(response),
                     Said::Error(error) => answers.push(error.response(Some(request.id))),
                     Said::Unauthorized(said) => {
@@ -306,14 +381,16 @@ impl Shared {
     }
 
     /// One request of a batch. What an app says before its answer has no place there.
-    async fn one_of_many(&self, arrived: &Arrived<'_>, revision: Revision, request: &Request<'_, '_>) -> Said {
-        let context = self.context(arrived, revision);
+    async fn one_of_many(&self, arrived: &Arrived<'_>, session: &Arc<Session>, request: &Request<'_, '_>) -> Said {
+        let context = self.context(arrived, session.revision);
         let Some(asked) = Call::asked(request) else { return context.answer(request).await };
         match context.understand(request, asked, arrived.body).await {
             Ok(call) => {
                 let meta = request.params.and_then(|params| params.get("_meta"));
-                let (along, _) = Along::of(meta, self.engine.credentials().scrubber(call.app()));
-                call.run(&self.engine, arrived.known, along).await
+                let client = Client::Legacy(Arc::clone(session));
+                let (along, _) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
+                let runs = Runs { engine: &self.engine, seals: &self.seals, known: arrived.known };
+                call.run(&runs, along).await
             }
             Err(error) => Said::Error(error),
         }
@@ -323,6 +400,7 @@ impl Shared {
         Context {
             hub: &self.hub,
             engine: &self.engine,
+            seals: &self.seals,
             known: arrived.known,
             endpoint: arrived.endpoint,
             revision,
@@ -438,4 +516,7 @@ fn not_allowed() -> Response<Body> {
 }
 
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
+/// Levels of log messages (RFC 5424), least first.
+const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+const CAPABILITIES_TOO_LONG: &str = "the client's capabilities are longer than 16 KB";
 const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";

@@ -10,8 +10,8 @@ pub enum Message<'d, 'a> {
     Request(Request<'d, 'a>),
     /// It wants none: the method and the params object, where there is one.
     Notification(Cow<'a, str>, Option<Value<'d, 'a>>),
-    /// It answers something we never asked.
-    Response,
+    /// It answers a question: the id, exactly as it came, whether it is an error, and the value of `result` or `error`.
+    Response(&'a [u8], bool, Value<'d, 'a>),
 }
 
 /// One request.
@@ -82,8 +82,13 @@ pub fn read<'d, 'a>(message: Value<'d, 'a>) -> Result<Message<'d, 'a>, (Option<&
     }
     let method = match message.get("method") {
         Some(method) => method.as_str(),
-        None if message.get("result").is_some() || message.get("error").is_some() => return Ok(Message::Response),
-        None => return wrong("a message needs a `method`"),
+        None => {
+            return match (id, message.get("result"), message.get("error")) {
+                (Some(id), Some(result), None) => Ok(Message::Response(id, false, result)),
+                (Some(id), None, Some(error)) => Ok(Message::Response(id, true, error)),
+                _ => wrong("a message needs a `method`, or an `id` with either `result` or `error`"),
+            };
+        }
     };
     let Some(method) = method else { return wrong("`method` must be a string") };
     let params = message.get("params");

@@ -123,6 +123,13 @@ impl Hub {
         self.apps.load().get(app).cloned()
     }
 
+    /// Every app, or this one.
+    pub(crate) fn links(&self, only: Option<&AppId>) -> Vec<OfApp<Arc<AppLink>>> {
+        let apps = self.apps.load();
+        let found = apps.iter().filter(|(id, _)| only.is_none_or(|only| only == *id));
+        found.map(|(id, link)| (id.clone(), Arc::clone(link))).collect()
+    }
+
     /// What each app offers, in the order of their ids. An app that cannot be asked is missing, and its fault is given.
     pub async fn catalogs(&self, only: Option<&AppId>) -> Vec<OfApp<Result<Tools, Fault>>> {
         let apps = self.apps.load_full();

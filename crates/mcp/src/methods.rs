@@ -12,6 +12,7 @@ use crate::envelope::{self, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError}
 use crate::hub::Hub;
 use crate::name::{joined, joined_uri};
 use crate::revision::Revision;
+use crate::rounds::Seals;
 use crate::upstream::ListOf;
 
 /// What a request is answered with.
@@ -30,6 +31,8 @@ pub struct Context<'a> {
     pub hub: &'a Hub,
     /// The engine.
     pub engine: &'a Engine,
+    /// For what apps want back.
+    pub seals: &'a Seals,
     /// Who acts.
     pub known: &'a Known,
     /// The one app of `/mcp/{app}`.
@@ -190,7 +193,7 @@ fn discover() -> String {
 }
 
 fn capabilities() -> serde_json::Value {
-    serde_json::json!({ "tools": {}, "resources": {}, "prompts": {}, "completions": {} })
+    serde_json::json!({ "tools": {}, "resources": {}, "prompts": {}, "completions": {}, "logging": {} })
 }
 
 const INSTRUCTIONS: &str = "Every call is decided before it runs. A refused call says that nothing was executed, by which rule, and what to do instead: do not repeat it unchanged.";

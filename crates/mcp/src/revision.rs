@@ -1,7 +1,7 @@
 //! The revisions of the protocol, oldest first.
 
 /// A published revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Revision {
     /// 2025-03-26: batches.
     V20250326,

@@ -1,13 +1,17 @@
 //! Legacy sessions: unguessable, bound to the actor, bounded in number and age.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use decide::Answer;
 use model::limits::{SESSION_IDLE_MAX, SESSIONS_MAX};
-use model::{Actor, AgentId, AppId, HumanId, UnixMicros};
+use model::{Actor, AgentId, AppId, HumanId, Method, UnixMicros};
 use quick_cache::sync::Cache;
+use tokio::sync::oneshot;
 
+use crate::client::Abilities;
 use crate::revision::Revision;
 use crate::upstream::Along;
 
@@ -25,6 +29,19 @@ pub struct Session {
     endpoint: Option<AppId>,
     used: AtomicI64,
     in_flight: Mutex<HashMap<Vec<u8>, Along>>,
+    /// What the client said it can do.
+    pub abilities: Abilities,
+    level: Mutex<Option<String>>,
+    questions: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    next_question: AtomicU64,
+}
+
+/// A question to the client of a session. Once dropped, its answer is no longer waited for.
+pub struct Question {
+    session: Arc<Session>,
+    id: u64,
+    message: Bytes,
+    answer: oneshot::Receiver<Answer>,
 }
 
 /// A call of a session while it is under way.
@@ -48,6 +65,65 @@ impl Session {
     }
 }
 
+impl Session {
+    /// From which level on the client wants log messages, if it said.
+    pub fn level(&self) -> Option<String> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The client wants log messages from this level on.
+    pub fn set_level(&self, level: String) {
+        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
+    }
+
+    /// A question to the client, under an id of its own.
+    pub fn question(self: &Arc<Self>, method: Method, params: Option<&Bytes>) -> Question {
+        let id = self.next_question.fetch_add(1, Ordering::Relaxed);
+        let (tell, answer) = oneshot::channel();
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner).insert(id, tell);
+        let mut message = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{}""#, method.as_str()).into_bytes();
+        if let Some(params) = params {
+            message.extend_from_slice(b",\"params\":");
+            message.extend_from_slice(params);
+        }
+        message.push(b'}');
+        Question { session: Arc::clone(self), id, message: Bytes::from(message), answer }
+    }
+
+    /// The client answers a question. Says whether it was asked.
+    pub fn answered(&self, id: &[u8], answer: Answer) -> bool {
+        let id = std::str::from_utf8(id).ok().and_then(|id| id.parse::<u64>().ok());
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        id.and_then(|id| questions.remove(&id)).is_some_and(|tell| tell.send(answer).is_ok())
+    }
+}
+
+impl Question {
+    /// The request to the client.
+    pub fn message(&self) -> Bytes {
+        self.message.clone()
+    }
+
+    /// Tells the client that nobody waits for its answer any more.
+    pub fn taken_back(&self) -> Bytes {
+        let id = self.id;
+        Bytes::from(format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the call was cancelled"}}}}"#
+        ))
+    }
+
+    /// The client's answer. None: its session has ended.
+    pub async fn answered(&mut self) -> Option<Answer> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.session.questions.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.session.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
@@ -62,7 +138,14 @@ impl Sessions {
 
     /// Opens a session for this actor at this endpoint and gives its id: 128 bits of chance. None when the system gives
     /// no random bytes.
-    pub fn open(&self, revision: Revision, actor: &Actor, endpoint: Option<AppId>, now: UnixMicros) -> Option<String> {
+    pub fn open(
+        &self,
+        revision: Revision,
+        abilities: Abilities,
+        actor: &Actor,
+        endpoint: Option<AppId>,
+        now: UnixMicros,
+    ) -> Option<String> {
         let mut chance = [0u8; 16];
         aws_lc_rs::rand::fill(&mut chance).ok()?;
         let id: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -73,6 +156,10 @@ impl Sessions {
             endpoint,
             used: AtomicI64::new(now.0),
             in_flight: Mutex::default(),
+            abilities,
+            level: Mutex::default(),
+            questions: Mutex::default(),
+            next_question: AtomicU64::new(1),
         };
         self.open.insert(id.clone(), Arc::new(session));
         Some(id)

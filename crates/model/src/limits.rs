@@ -68,6 +68,12 @@ pub const CHILD_STARTS_MAX: u32 = 5;
 pub const LINKS_PER_APP_MAX: usize = 256;
 /// How long a link may be unused before its child or session ends; the next call makes it again.
 pub const LINK_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long a client may take to answer what an app asks of it; a person may sit before it.
+pub const QUESTION_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+/// Rounds of one call in which an app asks for more before it answers.
+pub const ROUNDS_MAX: u32 = 16;
+/// Calls that wait for what their app asked of the client, without a session (2026-07-28).
+pub const ROUNDS_OPEN_MAX: usize = 10_000;
 /// How long a stopping gateway waits for calls in flight.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest configuration or rule file, in bytes.

@@ -10,7 +10,7 @@ fn said(message: &str) -> String {
             format!("request {} {}", String::from_utf8_lossy(request.id), request.method)
         }
         Ok(Message::Notification(..)) => "notification".to_owned(),
-        Ok(Message::Response) => "response".to_owned(),
+        Ok(Message::Response(..)) => "response".to_owned(),
         Err((_, error)) => error.code.to_string(),
     }
 }

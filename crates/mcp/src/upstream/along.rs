@@ -4,11 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::Scrub;
 use json::{Document, Value};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use super::link::Manner;
+use crate::client::Abilities;
+use crate::session::Session;
 
 /// The way along one call. Cheap to clone.
 #[derive(Clone)]
@@ -16,7 +21,22 @@ pub struct Along {
     shared: Arc<Shared>,
 }
 
+/// Who is at the near end.
+#[derive(Clone)]
+pub enum Client {
+    /// One of 2026-07-28: it says with each request what it can do, and the questions of an app come to it as results.
+    Modern {
+        /// What it can do.
+        abilities: Abilities,
+        /// From which level on it wants log messages.
+        level: Option<String>,
+    },
+    /// One with a session, which is asked on its stream and answers with a message of its own.
+    Legacy(Arc<Session>),
+}
+
 struct Shared {
+    client: Client,
     to_client: mpsc::Sender<Bytes>,
     /// The client's own token, exactly as it came, and the one that stands for it at the app.
     progress: Option<(Bytes, u64)>,
@@ -24,11 +44,51 @@ struct Shared {
     meta: Vec<u8>,
     scrub: Arc<dyn Scrub>,
     cancelled: CancellationToken,
+    /// The request that goes on with this call; from then on what is said belongs to it.
+    next: ArcSwapOption<Shared>,
+}
+
+impl Client {
+    /// What it said it can do.
+    pub fn abilities(&self) -> &Abilities {
+        match self {
+            Self::Modern { abilities, .. } => abilities,
+            Self::Legacy(session) => &session.abilities,
+        }
+    }
+
+    /// What kind of link it wants, where an app has links that remember.
+    pub fn manner(&self) -> Manner {
+        match self {
+            Self::Modern { abilities, level } => {
+                let abilities = Some(abilities.clone()).filter(Abilities::any).unwrap_or_default();
+                Manner { abilities, level: level.clone(), ..Manner::default() }
+            }
+            Self::Legacy(session) if session.abilities.any() => {
+                let (revision, abilities) = (session.revision, session.abilities.clone());
+                Manner { revision, handshake_first: true, abilities, level: None }
+            }
+            Self::Legacy(_) => Manner::default(),
+        }
+    }
+
+    /// From which level on it wants log messages, where it said so once for its session.
+    pub fn session_level(&self) -> Option<String> {
+        match self {
+            Self::Modern { .. } => None,
+            Self::Legacy(session) => session.level(),
+        }
+    }
+
+    /// Whether the other is this very client. Two requests without a session may come from two clients.
+    pub fn same(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Legacy(one), Self::Legacy(two)) if Arc::ptr_eq(one, two))
+    }
 }
 
 impl Along {
     /// The way along a call with this `_meta`. What the app says arrives at the receiver.
-    pub fn of(meta: Option<Value<'_, '_>>, scrub: Arc<dyn Scrub>) -> (Self, mpsc::Receiver<Bytes>) {
+    pub fn of(meta: Option<Value<'_, '_>>, client: Client, scrub: Arc<dyn Scrub>) -> (Self, mpsc::Receiver<Bytes>) {
         let (to_client, told) = mpsc::channel(MESSAGES_WAITING_MAX);
         let token = meta.and_then(|meta| meta.get("progressToken"));
         let token = token.filter(|token| token.as_str().is_some() || token.as_i64().is_some());
@@ -36,7 +96,13 @@ impl Along {
             token.map(|token| (Bytes::copy_from_slice(token.raw()), NEXT_TOKEN.fetch_add(1, Ordering::Relaxed)));
         let meta = passed_on(meta);
         let cancelled = CancellationToken::new();
-        (Self { shared: Arc::new(Shared { to_client, progress, meta, scrub, cancelled }) }, told)
+        let next = ArcSwapOption::empty();
+        (Self { shared: Arc::new(Shared { client, to_client, progress, meta, scrub, cancelled, next }) }, told)
+    }
+
+    /// Who is at the near end.
+    pub fn client(&self) -> &Client {
+        &self.shared.client
     }
 
     /// What stands in the `_meta` of the request to the app, besides what its revision wants: members, without braces.
@@ -59,6 +125,13 @@ impl Along {
     /// The client has changed its mind.
     pub fn cancel(&self) {
         self.shared.cancelled.cancel();
+    }
+
+    /// From now on `next` is the request that goes on with this call: what the app says is told there.
+    pub fn goes_on_in(&self, next: &Self) {
+        if !Arc::ptr_eq(&self.shared, &next.shared) {
+            self.shared.next.store(Some(Arc::clone(&next.shared)));
+        }
     }
 
     /// Whether a notification is progress of this call.
@@ -84,13 +157,21 @@ impl Along {
             }
         };
         let message = self.shared.scrub.scrub(&message).map_or(message, |(clean, _)| Bytes::from(clean));
-        if self.shared.to_client.try_send(message).is_err() {
+        let next = self.shared.next.load();
+        if next.as_ref().unwrap_or(&self.shared).to_client.try_send(message).is_err() {
             tracing::debug!(method, "a client reads too slowly, or not any more, and misses a notification");
         }
     }
 
+    /// Puts a question to the client, on the stream of the call that caused it. Says whether it could be put.
+    pub async fn put(&self, question: Bytes) -> bool {
+        self.shared.to_client.send(question).await.is_ok()
+    }
+
     fn under_own_token(&self, notification: &Bytes) -> Option<Bytes> {
-        let (own, _) = self.shared.progress.as_ref().filter(|_| self.is_progress(notification))?;
+        self.shared.progress.as_ref().filter(|_| self.is_progress(notification))?;
+        let next = self.shared.next.load();
+        let (own, _) = next.as_ref().unwrap_or(&self.shared).progress.as_ref()?;
         let document = Document::parse(notification).ok()?;
         let span = document.root().get("params")?.get("progressToken")?.span();
         Some(Bytes::from(json::splice(notification, &[(span, own)])))
@@ -101,7 +182,7 @@ impl Along {
 fn passed_on(meta: Option<Value<'_, '_>>) -> Vec<u8> {
     let mut out = Vec::new();
     for (key, value) in meta.into_iter().flat_map(|meta| meta.entries()) {
-        if key == "progressToken" || key.starts_with("io.modelcontextprotocol/") {
+        if key == "progressToken" || OF_THE_CLIENT.contains(&key.as_ref()) {
             continue;
         }
         if !out.is_empty() {
@@ -114,6 +195,14 @@ fn passed_on(meta: Option<Value<'_, '_>>) -> Vec<u8> {
     out
 }
 
+/// What a client says of itself (2026-07-28); an app is told what the gateway is.
+const OF_THE_CLIENT: [&str; 3] = [
+    "io.modelcontextprotocol/protocolVersion",
+    "io.modelcontextprotocol/clientCapabilities",
+    "io.modelcontextprotocol/clientInfo",
+];
+/// From which level on a server sends log messages during this request (2026-07-28).
+pub const LOG_LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
 /// Messages of an app that a client has not read yet.
 const MESSAGES_WAITING_MAX: usize = 256;
 static NEXT_TOKEN: AtomicU64 = AtomicU64::new(1);

@@ -16,6 +16,8 @@ pub enum Asked {
     CompletePrompt,
     /// Complete a variable of a resource's address.
     CompleteResource,
+    /// Say from which level on log messages are wanted.
+    Level,
 }
 
 /// What is listed.
@@ -39,6 +41,7 @@ impl Asked {
             Self::Resource => Method::ResourcesRead,
             Self::Prompt => Method::PromptsGet,
             Self::CompletePrompt | Self::CompleteResource => Method::Complete,
+            Self::Level => Method::SetLevel,
         }
     }
 
@@ -47,29 +50,34 @@ impl Asked {
         matches!(self, Self::Tool | Self::Resource | Self::Prompt)
     }
 
-    /// Writes the members of `params`: the name, then the arguments as they were decided on.
-    pub fn write(self, out: &mut Vec<u8>, name: &str, arguments: Option<&Bytes>) {
+    /// Writes the members of `params`: the name, then the arguments as they were decided on. Those of a call that goes on
+    /// are one object of `arguments` and `inputResponses`, whose members stand beside the name.
+    pub fn write(self, out: &mut Vec<u8>, name: &str, arguments: Option<&Bytes>, goes_on: bool) {
         let (before, after): (&[u8], &[u8]) = match self {
             Self::Tool | Self::Prompt => (b"\"name\":", b""),
             Self::Resource => (b"\"uri\":", b""),
             Self::CompletePrompt => (b"\"ref\":{\"type\":\"ref/prompt\",\"name\":", b"}"),
             Self::CompleteResource => (b"\"ref\":{\"type\":\"ref/resource\",\"uri\":", b"}"),
+            Self::Level => (b"", b""),
         };
-        out.extend_from_slice(before);
-        json::write_string(out, name);
-        out.extend_from_slice(after);
+        if !before.is_empty() {
+            out.extend_from_slice(before);
+            json::write_string(out, name);
+            out.extend_from_slice(after);
+        }
         let Some(arguments) = arguments else { return };
         match self {
-            Self::Tool | Self::Prompt => {
+            Self::Tool | Self::Prompt if !goes_on => {
                 out.extend_from_slice(b",\"arguments\":");
                 out.extend_from_slice(arguments);
             }
-            Self::Resource => {}
-            // The arguments are `argument` and `context` in one object: its members stand beside the reference.
-            Self::CompletePrompt | Self::CompleteResource => {
+            // The arguments are several members of `params` in one object.
+            _ => {
                 let members = arguments.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default();
-                if !members.is_empty() {
-                    out.push(b',');
+                if !members.trim_ascii().is_empty() {
+                    if !before.is_empty() {
+                        out.push(b',');
+                    }
                     out.extend_from_slice(members);
                 }
             }

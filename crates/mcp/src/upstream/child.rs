@@ -19,6 +19,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::conversation::{Asks, NO_CALL};
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, hear, to_question, too_large};
 use super::{Along, Ask, request};
 
@@ -55,6 +56,7 @@ struct Shared {
 struct Waiter {
     tell: oneshot::Sender<Result<Reply, Fault>>,
     along: Option<Along>,
+    asks: Option<Asks>,
 }
 
 impl ChildLink {
@@ -105,7 +107,7 @@ impl ChildLink {
     pub(crate) async fn exchange(&self, ask: &Ask<'_>) -> Result<Reply, SendFault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
-        lock(&self.shared.waiting).insert(id, Waiter { tell, along: ask.along.cloned() });
+        lock(&self.shared.waiting).insert(id, Waiter { tell, along: ask.along.cloned(), asks: ask.asks.cloned() });
         let _forget = Forget { shared: &self.shared, id };
         if !self.alive() {
             return Err(SendFault::before(self.shared.gone()));
@@ -256,7 +258,10 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
                 tracing::debug!(id, "a child answered a request nobody waits for any more");
             }
         }
-        Ok(Heard::Asks(id, method)) => return Some(to_question(&id, &method)),
+        Ok(Heard::Asks { id, method, params }) => {
+            let taken = whose(shared).and_then(|asks| asks.take(id.clone(), &method, params));
+            return taken.err().map(|why_not| to_question(&id, &method, why_not));
+        }
         Ok(Heard::Tells(method)) => {
             // Only progress says which call it is about; a child serves many.
             let waiting = lock(&shared.waiting);
@@ -270,6 +275,23 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
         Err(fault) => tracing::warn!(%fault, "a line of a child was not a message"),
     }
     None
+}
+
+/// Whom a question of the child may reach. It does not say which call it is about: where calls of several clients are under
+/// way, nobody is asked.
+fn whose(shared: &Shared) -> Result<Asks, &'static str> {
+    let waiting = lock(&shared.waiting);
+    let mut asks = waiting.iter().filter_map(|(id, waiter)| waiter.asks.as_ref().map(|asks| (*id, asks)));
+    let (mut first, mut found) = asks.next().ok_or(NO_CALL)?;
+    for (id, other) in asks {
+        if !found.along.client().same(other.along.client()) {
+            return Err("calls of several clients are under way, and it does not say which one it asks for");
+        }
+        if id < first {
+            (first, found) = (id, other);
+        }
+    }
+    Ok(found.clone())
 }
 
 /// Reads one line. None at the end; an error past the bound.

@@ -5,16 +5,17 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use decide::SendFault;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use model::{Blame, Fault, Limits};
+use model::{Blame, Fault, Limits, Secret};
 
-use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, too_large};
+use super::conversation::NO_CALL;
+use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
 use super::sse::Events;
 use super::{Ask, Handshake, Spoken, request};
 use crate::param;
@@ -65,7 +66,7 @@ impl HttpLink {
             () = along.cancelled() => {
                 // In 2026-07-28 closing the stream says it, which dropping the request has just done.
                 if let Some(agreed) = as_agreed.filter(|agreed| !agreed.revision.modern()) {
-                    let told = self.notify(Bytes::from(cancelled_notice(id)), &ask, agreed).await;
+                    let told = self.notify(Bytes::from(cancelled_notice(id)), ask.header.as_ref(), agreed).await;
                     tracing::debug!(?told, "an app is told that a call is cancelled");
                 }
                 Err(SendFault::after(cancelled()))
@@ -75,7 +76,7 @@ impl HttpLink {
 
     async fn carry(&self, id: u64, ask: &Ask<'_>, as_agreed: Option<&Handshake>) -> Result<Exchanged, SendFault> {
         let body = request(id, ask);
-        let outgoing = self.outgoing(ask, body, as_agreed).map_err(SendFault::before)?;
+        let outgoing = self.outgoing(Some(ask), ask.header.as_ref(), body, as_agreed).map_err(SendFault::before)?;
         let response = self.client.request(outgoing).await.map_err(|error| self.no_answer(&error))?;
         let status = response.status();
         let session = response.headers().get("mcp-session-id").and_then(|id| id.to_str().ok()).map(Arc::from);
@@ -91,15 +92,21 @@ impl HttpLink {
         Ok(Exchanged { reply, session, status })
     }
 
-    /// Sends a notification: nobody answers it.
-    pub(crate) async fn notify(&self, body: Bytes, ask: &Ask<'_>, as_agreed: &Handshake) -> Result<(), Fault> {
-        let outgoing = self.outgoing(ask, body, Some(as_agreed))?;
+    /// Sends a notification or a response: nobody answers it.
+    pub(crate) async fn notify(
+        &self,
+        body: Bytes,
+        header: Option<&(HeaderName, Secret<String>)>,
+        as_agreed: &Handshake,
+    ) -> Result<(), Fault> {
+        let outgoing = self.outgoing(None, header, body, Some(as_agreed))?;
         self.client.request(outgoing).await.map(|_| ()).map_err(|error| self.no_answer(&error).fault)
     }
 
     fn outgoing(
         &self,
-        ask: &Ask<'_>,
+        ask: Option<&Ask<'_>>,
+        header: Option<&(HeaderName, Secret<String>)>,
         body: Bytes,
         as_agreed: Option<&Handshake>,
     ) -> Result<Request<Full<Bytes>>, Fault> {
@@ -113,7 +120,7 @@ impl HttpLink {
             if let Some(session) = &agreed.session {
                 outgoing = outgoing.header("mcp-session-id", session.as_ref());
             }
-            if agreed.revision == Revision::V20260728 {
+            if let Some(ask) = ask.filter(|_| agreed.revision == Revision::V20260728) {
                 outgoing = outgoing.header("mcp-method", ask.method);
                 if let Some(name) = ask.name {
                     outgoing = outgoing.header("mcp-name", param::encoded(name));
@@ -123,7 +130,7 @@ impl HttpLink {
                 }
             }
         }
-        if let Some((name, secret)) = &ask.header {
+        if let Some((name, secret)) = header {
             let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
                 Fault::new(
                     Blame::Operator,
@@ -219,10 +226,11 @@ impl HttpLink {
                 }
                 Ok(None)
             }
-            Heard::Asks(asked, method) => {
-                if let Some(agreed) = as_agreed {
-                    let refused = super::reply::to_question(&asked, &method);
-                    self.notify(Bytes::from(refused), ask, agreed).await?;
+            Heard::Asks { id, method, params } => {
+                let taken = ask.asks.map_or(Err(NO_CALL), |asks| asks.take(id.clone(), &method, params));
+                if let (Err(why_not), Some(agreed)) = (taken, as_agreed) {
+                    let refused = to_question(&id, &method, why_not);
+                    self.notify(Bytes::from(refused), ask.header.as_ref(), agreed).await?;
                 }
                 Ok(None)
             }

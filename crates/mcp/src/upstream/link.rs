@@ -6,21 +6,27 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault};
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::LIST_PAGES_MAX;
-use model::{Blame, Fault, Limits, Secret};
+use model::{Binding, Blame, Fault, Limits, Secret, UnixMicros};
+use tokio::sync::mpsc;
 
+use super::along::LOG_LEVEL_KEY;
 use super::child::ChildLink;
-use super::http_link::{Exchanged, HttpLink};
+use super::conversation::{Asks, Conversation, Conversations, Onward, QUESTIONS_OPEN_MAX};
+use super::http_link::HttpLink;
 use super::reply::{Reply, garbage};
-use super::{Along, Ask, Asked, ChildSpec, Handshake, ListOf};
+use super::{Along, Ask, ChildSpec, Handshake, ListOf, Sending};
+use crate::client::Abilities;
 use crate::revision::Revision;
 
 /// A link that is up. It holds the permit under which it was made.
 pub struct Link {
     transport: Transport,
     agreed: Handshake,
+    manner: Manner,
+    conversations: Conversations,
     stale: AtomicBool,
     permit: LinkPermit,
     credentials: Arc<dyn Credentials>,
@@ -31,37 +37,56 @@ enum Transport {
     Child(ChildLink),
 }
 
+/// How the gateway introduces itself to an app: for which kind of client the link is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Manner {
+    /// What is proposed in a handshake.
+    pub revision: Revision,
+    /// Whether the handshake is tried first: for clients with a session that can be asked something, for an app that knows
+    /// both ways asks in the old way only there.
+    pub handshake_first: bool,
+    /// What the app may ask.
+    pub abilities: Abilities,
+    /// From which level on log messages are wanted, for an app that is told once.
+    pub level: Option<String>,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        let (revision, abilities) = (Revision::NEWEST_LEGACY, Abilities::default());
+        Self { revision, handshake_first: false, abilities, level: None }
+    }
+}
+
 impl Link {
-    /// Connects over HTTP: asks in the modern way first and falls back to the handshake.
+    /// Connects over HTTP: asks in the modern way first and falls back to the handshake, or the other way round.
     pub(crate) async fn over_http(
         url: Uri,
+        manner: Manner,
         permit: LinkPermit,
         credentials: Arc<dyn Credentials>,
         limits: Limits,
     ) -> Result<Self, Fault> {
         let http = HttpLink::new(url, limits)?;
-        let modern = Handshake { revision: Revision::V20260728, session: None };
-        let ask = discover(credentials.own_header(&permit)?);
-        let agreed = match http.exchange(ask, Some(&modern)).await {
-            Ok(exchanged) if speaks_modern(&exchanged) => modern,
-            Ok(_) => initialize_http(&http, credentials.as_ref(), &permit).await?,
-            Err(SendFault { fault, .. }) if fault.code() == "upstream.garbage" => {
-                initialize_http(&http, credentials.as_ref(), &permit).await?
+        let agreed = if manner.handshake_first {
+            match initialize_http(&http, &manner, credentials.as_ref(), &permit).await {
+                Ok(agreed) => agreed,
+                Err(_) if discover_http(&http, credentials.as_ref(), &permit).await? => modern(),
+                Err(fault) => return Err(fault),
             }
-            Err(SendFault { fault, .. }) => return Err(fault),
+        } else if discover_http(&http, credentials.as_ref(), &permit).await? {
+            modern()
+        } else {
+            initialize_http(&http, &manner, credentials.as_ref(), &permit).await?
         };
-        Ok(Self {
-            transport: Transport::Http(Box::new(http)),
-            agreed,
-            stale: AtomicBool::new(false),
-            permit,
-            credentials,
-        })
+        Ok(Self::new(Transport::Http(Box::new(http)), agreed, manner, permit, credentials))
     }
 
-    /// Starts a child and agrees with it: any answer but a modern one, or none for a while, means the handshake.
+    /// Starts a child and agrees with it: any answer but a modern one, or none for a while, means the handshake; or the
+    /// other way round.
     pub(crate) async fn to_child(
         spec: &ChildSpec,
+        manner: Manner,
         permit: LinkPermit,
         credentials: Arc<dyn Credentials>,
         limits: Limits,
@@ -69,16 +94,59 @@ impl Link {
         let secrets = credentials.environment(&permit)?;
         let scrub = credentials.scrubber(permit.app());
         let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits)?;
-        let probe = tokio::time::timeout(PROBE_TIME_MAX, child.exchange(&discover(None))).await;
-        let modern = matches!(&probe, Ok(Ok(reply)) if offers_modern(reply));
-        let revision = if modern { Revision::V20260728 } else { initialize_child(&child, scrub.as_ref()).await? };
+        let revision = if manner.handshake_first {
+            match initialize_child(&child, &manner, scrub.as_ref()).await {
+                Ok(revision) => revision,
+                Err(_) if discover_child(&child).await => Revision::V20260728,
+                Err(fault) => return Err(fault),
+            }
+        } else if discover_child(&child).await {
+            Revision::V20260728
+        } else {
+            initialize_child(&child, &manner, scrub.as_ref()).await?
+        };
         let agreed = Handshake { revision, session: None };
-        Ok(Self { transport: Transport::Child(child), agreed, stale: AtomicBool::new(false), permit, credentials })
+        Ok(Self::new(Transport::Child(child), agreed, manner, permit, credentials))
+    }
+
+    fn new(
+        transport: Transport,
+        agreed: Handshake,
+        manner: Manner,
+        permit: LinkPermit,
+        credentials: Arc<dyn Credentials>,
+    ) -> Self {
+        let (conversations, stale) = (Conversations::default(), AtomicBool::new(false));
+        Self { transport, agreed, manner, conversations, stale, permit, credentials }
     }
 
     /// The revision spoken with the app.
     pub fn revision(&self) -> &'static str {
         self.agreed.revision.as_str()
+    }
+
+    /// Whether it speaks 2026-07-28.
+    pub fn modern(&self) -> bool {
+        self.agreed.revision.modern()
+    }
+
+    /// Tells an app with a session once from which level on log messages are wanted. One that has none to send refuses,
+    /// and that is well.
+    pub(crate) async fn set_level(&self, level: &str) -> Result<(), Fault> {
+        let mut params = b"{\"level\":".to_vec();
+        json::write_string(&mut params, level);
+        params.push(b'}');
+        let header = self.own_header()?;
+        let ask = Ask { method: "logging/setLevel", name: None, params, headers: &[], along: None, asks: None, header };
+        self.exchange(ask).await.map(drop).map_err(|sent| sent.fault)
+    }
+
+    /// The credential for what the gateway asks in its own name.
+    fn own_header(&self) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        match &self.transport {
+            Transport::Http(_) => self.credentials.own_header(&self.permit),
+            Transport::Child(_) => Ok(None),
+        }
     }
 
     /// Whether the app keeps nothing between two calls, by its protocol: HTTP of 2026-07-28.
@@ -107,16 +175,14 @@ impl Link {
         let mut listed = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
-            let header = match &self.transport {
-                Transport::Http(_) => self.credentials.own_header(&self.permit)?,
-                Transport::Child(_) => None,
-            };
+            let header = self.own_header()?;
             let ask = Ask {
                 method: what.method(),
                 name: None,
                 params: self.page(cursor.as_deref()),
                 headers: &[],
                 along: None,
+                asks: None,
                 header,
             };
             let scrub = self.credentials.scrubber(self.permit.app());
@@ -142,14 +208,14 @@ impl Link {
         Err(garbage(format!("its answer to `{}` has more than {LIST_PAGES_MAX} pages", what.method())))
     }
 
-    /// Sends one call. The credential is put on here, at the last hop, against the permit; then the permit is spent.
+    /// Sends one call, or goes on with one. The credential is put on here, at the last hop, against the permit; then the
+    /// permit is spent.
     pub(crate) async fn call(
-        &self,
+        self: &Arc<Self>,
         permit: Permit,
         call: Outgoing,
-        asked: Asked,
-        headers: &[(HeaderName, HeaderValue)],
-        along: &Along,
+        sending: &Sending,
+        until: UnixMicros,
     ) -> Result<Answer, SendFault> {
         if call.digest != permit.binding().arguments {
             let fault =
@@ -161,17 +227,56 @@ impl Link {
             Transport::Child(_) => None,
         };
         let spent = permit.spend();
+        if self.agreed.revision.modern() {
+            let ask = self.in_words(spent.tool.as_str(), &call, sending, header)?;
+            return self.answer(ask).await;
+        }
+        let conversation = match &sending.onward {
+            Some(onward) => self.resume(onward, header.as_ref()).await?,
+            None if self.manner.abilities.any() => self.converse(&spent, call, sending, header),
+            None => return self.answer(self.in_words(spent.tool.as_str(), &call, sending, header)?).await,
+        };
+        self.advance(conversation, &sending.along, until).await
+    }
+
+    /// The request of a call.
+    fn in_words<'a>(
+        &self,
+        name: &'a str,
+        call: &Outgoing,
+        sending: &'a Sending,
+        header: Option<(HeaderName, Secret<String>)>,
+    ) -> Result<Ask<'a>, SendFault> {
+        let Sending { asked, headers, along, onward } = sending;
+        if onward.iter().flat_map(|onward| &onward.given).any(|given| given.error) {
+            let said =
+                "the client answered a question of the app with an error, which this app's revision has no words for";
+            return Err(SendFault::before(Fault::new(Blame::Caller, "caller.no_answer", said)));
+        }
         let mut params = Vec::with_capacity(256 + call.arguments.as_ref().map_or(0, Bytes::len));
         params.push(b'{');
-        asked.write(&mut params, spent.tool.as_str(), call.arguments.as_ref());
-        let meta = along.meta();
-        if self.agreed.revision.modern() || !meta.is_empty() {
+        asked.write(&mut params, name, call.arguments.as_ref(), onward.is_some());
+        if let Some(state) = onward.as_ref().and_then(|onward| onward.state.as_ref()) {
+            params.extend_from_slice(b",\"requestState\":");
+            json::write_string(&mut params, state);
+        }
+        let mut meta = along.meta();
+        if self.agreed.revision.modern() {
+            if let Some(level) = along.client().session_level() {
+                write_member(&mut meta, LOG_LEVEL_KEY, &level);
+            }
             params.push(b',');
-            write_meta(&mut params, self.agreed.revision.modern(), &meta);
+            write_meta(&mut params, Some(along.client().abilities().declared()), &meta);
+        } else if !meta.is_empty() {
+            params.push(b',');
+            write_meta(&mut params, None, &meta);
         }
         params.push(b'}');
-        let name = asked.names_itself().then_some(spent.tool.as_str());
-        let ask = Ask { method: asked.method().as_str(), name, params, headers, along: Some(along), header };
+        let name = asked.names_itself().then_some(name);
+        Ok(Ask { method: asked.method().as_str(), name, params, headers, along: Some(along), asks: None, header })
+    }
+
+    async fn answer(&self, ask: Ask<'_>) -> Result<Answer, SendFault> {
         let reply = self.exchange(ask).await;
         if let Err(sent) = &reply
             && sent.fault.code() == "upstream.session_ended"
@@ -179,6 +284,75 @@ impl Link {
             self.stale.store(true, Ordering::Release);
         }
         reply?.into_answer().map_err(SendFault::after)
+    }
+
+    /// Starts a call during which the app may ask the client something.
+    fn converse(
+        self: &Arc<Self>,
+        spent: &Binding,
+        call: Outgoing,
+        sending: &Sending,
+        header: Option<(HeaderName, Secret<String>)>,
+    ) -> Conversation {
+        let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
+        let along = sending.along.clone();
+        let asks = Asks { along: along.clone(), to };
+        let link = Arc::clone(self);
+        let (tool, about) = (
+            spent.tool.clone(),
+            Sending { asked: sending.asked, headers: sending.headers.clone(), along: along.clone(), onward: None },
+        );
+        let exchange = Box::pin(async move {
+            let mut ask = link.in_words(tool.as_str(), &call, &about, header)?;
+            ask.asks = Some(&asks);
+            link.answer(ask).await
+        });
+        Conversation::new(exchange, asked, along)
+    }
+
+    /// Gives the app what it asked for. Error: it does not wait for that, or not any more.
+    async fn resume(
+        &self,
+        onward: &Onward,
+        header: Option<&(HeaderName, Secret<String>)>,
+    ) -> Result<Conversation, SendFault> {
+        let found = onward.state.as_deref().and_then(|state| self.conversations.take(state));
+        let mut conversation = found.ok_or_else(|| {
+            let said = "the app does not wait for this answer any more: it has ended, or too much time has passed";
+            SendFault::before(Fault::new(Blame::Caller, "caller.too_late", said).hint("call again from the start"))
+        })?;
+        for response in conversation.responses(&onward.given) {
+            let sent = match &self.transport {
+                Transport::Http(http) => http.notify(Bytes::from(response), header, &self.agreed).await,
+                Transport::Child(child) => child.notify(&response).await,
+            };
+            sent.map_err(SendFault::after)?;
+        }
+        Ok(conversation)
+    }
+
+    async fn advance(
+        &self,
+        mut conversation: Conversation,
+        along: &Along,
+        until: UnixMicros,
+    ) -> Result<Answer, SendFault> {
+        match conversation.advance(along).await {
+            Some(answer) => answer,
+            None => self.conversations.keep(conversation, until),
+        }
+    }
+
+    /// Ends a call that waits under this state, if there is one.
+    pub(crate) async fn give_up(&self, state: &str) {
+        if let Some(conversation) = self.conversations.take(state) {
+            conversation.end().await;
+        }
+    }
+
+    /// Ends calls whose clients have not come back with what the app asked for.
+    pub(crate) async fn end_late(&self, now: UnixMicros) {
+        self.conversations.end_late(now).await;
     }
 
     async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, SendFault> {
@@ -206,18 +380,19 @@ impl Link {
             if cursor.is_some() {
                 out.push(b',');
             }
-            write_meta(&mut out, true, b"");
+            write_meta(&mut out, Some(NO_CAPABILITIES), b"");
         }
         out.push(b'}');
         out
     }
 }
 
-/// `"_meta":{…}` of a request.
-fn write_meta(out: &mut Vec<u8>, modern: bool, members: &[u8]) {
+/// `"_meta":{…}` of a request; of one of 2026-07-28 with what the client can do.
+fn write_meta(out: &mut Vec<u8>, capabilities: Option<&[u8]>, members: &[u8]) {
     out.extend_from_slice(b"\"_meta\":{");
-    if modern {
+    if let Some(capabilities) = capabilities {
         out.extend_from_slice(MODERN_META.as_bytes());
+        out.extend_from_slice(capabilities);
         if !members.is_empty() {
             out.push(b',');
         }
@@ -226,15 +401,38 @@ fn write_meta(out: &mut Vec<u8>, modern: bool, members: &[u8]) {
     out.push(b'}');
 }
 
-fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
-    let mut params = vec![b'{'];
-    write_meta(&mut params, true, b"");
-    params.push(b'}');
-    Ask { method: "server/discover", name: None, params, headers: &[], along: None, header }
+fn write_member(members: &mut Vec<u8>, key: &str, text: &str) {
+    if !members.is_empty() {
+        members.push(b',');
+    }
+    json::write_string(members, key);
+    members.push(b':');
+    json::write_string(members, text);
 }
 
-fn speaks_modern(exchanged: &Exchanged) -> bool {
-    exchanged.status == StatusCode::OK && offers_modern(&exchanged.reply)
+fn modern() -> Handshake {
+    Handshake { revision: Revision::V20260728, session: None }
+}
+
+fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
+    let mut params = vec![b'{'];
+    write_meta(&mut params, Some(NO_CAPABILITIES), b"");
+    params.push(b'}');
+    Ask { method: "server/discover", name: None, params, headers: &[], along: None, asks: None, header }
+}
+
+/// Asks in the modern way what the app is. False: it does not speak it.
+async fn discover_http(http: &HttpLink, credentials: &dyn Credentials, permit: &LinkPermit) -> Result<bool, Fault> {
+    match http.exchange(discover(credentials.own_header(permit)?), Some(&modern())).await {
+        Ok(exchanged) => Ok(exchanged.status == StatusCode::OK && offers_modern(&exchanged.reply)),
+        Err(SendFault { fault, .. }) if fault.code() == "upstream.garbage" => Ok(false),
+        Err(SendFault { fault, .. }) => Err(fault),
+    }
+}
+
+async fn discover_child(child: &ChildLink) -> bool {
+    let probe = tokio::time::timeout(PROBE_TIME_MAX, child.exchange(&discover(None))).await;
+    matches!(&probe, Ok(Ok(reply)) if offers_modern(reply))
 }
 
 fn offers_modern(reply: &Reply) -> bool {
@@ -249,13 +447,16 @@ fn offers_modern(reply: &Reply) -> bool {
     versions.items().any(|version| version.as_str().as_deref() == Some(Revision::V20260728.as_str()))
 }
 
-fn initialize(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
-    let params = format!(
-        r#"{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":"countersign","version":"{}"}}}}"#,
-        Revision::NEWEST_LEGACY.as_str(),
+fn initialize(manner: &Manner, header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
+    let mut params = format!(
+        r#"{{"protocolVersion":"{}","clientInfo":{{"name":"countersign","version":"{}"}},"capabilities":"#,
+        manner.revision.as_str(),
         env!("CARGO_PKG_VERSION")
-    );
-    Ask { method: "initialize", name: None, params: params.into_bytes(), headers: &[], along: None, header }
+    )
+    .into_bytes();
+    params.extend_from_slice(manner.abilities.declared());
+    params.push(b'}');
+    Ask { method: "initialize", name: None, params, headers: &[], along: None, asks: None, header }
 }
 
 /// The revision the upstream chose. Error: one we do not speak, or no answer to the handshake.
@@ -274,29 +475,22 @@ fn chosen(reply: &Reply) -> Result<Revision, Fault> {
 
 async fn initialize_http(
     http: &HttpLink,
+    manner: &Manner,
     credentials: &dyn Credentials,
     permit: &LinkPermit,
 ) -> Result<Handshake, Fault> {
     let exchanged =
-        http.exchange(initialize(credentials.own_header(permit)?), None).await.map_err(|sent| sent.fault)?;
+        http.exchange(initialize(manner, credentials.own_header(permit)?), None).await.map_err(|sent| sent.fault)?;
     let agreed = Handshake {
         revision: chosen(&exchanged.reply.cleaned(credentials.scrubber(permit.app()).as_ref()))?,
         session: exchanged.session,
     };
-    let ask = Ask {
-        method: "notifications/initialized",
-        name: None,
-        params: Vec::new(),
-        headers: &[],
-        along: None,
-        header: credentials.own_header(permit)?,
-    };
-    http.notify(Bytes::from_static(INITIALIZED), &ask, &agreed).await?;
+    http.notify(Bytes::from_static(INITIALIZED), credentials.own_header(permit)?.as_ref(), &agreed).await?;
     Ok(agreed)
 }
 
-async fn initialize_child(child: &ChildLink, scrub: &dyn Scrub) -> Result<Revision, Fault> {
-    let reply = child.exchange(&initialize(None)).await.map_err(|sent| sent.fault)?;
+async fn initialize_child(child: &ChildLink, manner: &Manner, scrub: &dyn Scrub) -> Result<Revision, Fault> {
+    let reply = child.exchange(&initialize(manner, None)).await.map_err(|sent| sent.fault)?;
     let revision = chosen(&reply.cleaned(scrub))?;
     child.notify(INITIALIZED).await?;
     Ok(revision)
@@ -304,10 +498,11 @@ async fn initialize_child(child: &ChildLink, scrub: &dyn Scrub) -> Result<Revisi
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 const MODERN_META: &str = concat!(
-    r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"#,
+    r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
     r#""io.modelcontextprotocol/clientInfo":{"name":"countersign","version":""#,
     env!("CARGO_PKG_VERSION"),
-    r#""}"#
+    r#""},"io.modelcontextprotocol/clientCapabilities":"#
 );
+const NO_CAPABILITIES: &[u8] = b"{}";
 const PROBE_TIME_MAX: Duration = Duration::from_secs(4);
 const CHILD_GRACE: Duration = Duration::from_secs(2);

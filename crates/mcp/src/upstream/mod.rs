@@ -3,18 +3,23 @@
 mod along;
 mod asked;
 mod child;
+mod conversation;
 mod http_link;
 mod link;
 mod reply;
 mod sse;
 
-pub use along::Along;
+pub use along::{Along, Client, LOG_LEVEL_KEY};
 pub use asked::{Asked, ListOf};
 pub use child::ChildSpec;
-pub use link::Link;
+use conversation::Asks;
+pub use conversation::{Given, Onward};
+pub use link::{Link, Manner};
+pub use reply::garbage;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -34,8 +39,22 @@ pub(crate) struct Ask<'a> {
     pub headers: &'a [(HeaderName, HeaderValue)],
     /// Where what is said meanwhile goes; nowhere for what the gateway asks in its own name.
     pub along: Option<&'a Along>,
+    /// Where what the server asks of the client goes; nowhere where it may ask nothing.
+    pub asks: Option<&'a Asks>,
     /// The credential to put on it, for HTTP.
     pub header: Option<(HeaderName, Secret<String>)>,
+}
+
+/// One send of a call, besides the arguments that were decided on.
+pub struct Sending {
+    /// What is asked.
+    pub asked: Asked,
+    /// Arguments that travel in headers, too.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Where what is said meanwhile goes.
+    pub along: Along,
+    /// What a call that goes on goes on with.
+    pub onward: Option<Onward>,
 }
 
 /// What all transports share: ids, the revision spoken, bounds.
@@ -63,3 +82,6 @@ pub(crate) fn request(id: u64, ask: &Ask<'_>) -> Bytes {
     out.push(b'}');
     Bytes::from(out)
 }
+
+/// How long the end of something that is given up may take.
+const GOODBYE_TIME_MAX: Duration = Duration::from_secs(2);

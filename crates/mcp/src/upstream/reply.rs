@@ -11,8 +11,15 @@ use crate::envelope::{self, METHOD_NOT_FOUND, RpcError};
 pub enum Heard {
     /// The answer to the request of this id.
     Reply(u64, Reply),
-    /// It asks us something: the id, exactly as it came, and the method.
-    Asks(Bytes, String),
+    /// It asks something: the id and the params, exactly as they came, and the method.
+    Asks {
+        /// The id.
+        id: Bytes,
+        /// The method.
+        method: String,
+        /// The params.
+        params: Option<Bytes>,
+    },
     /// It tells us something.
     Tells(String),
 }
@@ -37,7 +44,11 @@ pub fn hear(message: &Bytes) -> Result<Heard, Fault> {
     let id = root.get("id");
     if let Some(method) = root.get("method").and_then(|method| method.as_str()) {
         return Ok(match id {
-            Some(id) => Heard::Asks(message.slice(id.span()), method.into_owned()),
+            Some(id) => Heard::Asks {
+                id: message.slice(id.span()),
+                method: method.into_owned(),
+                params: root.get("params").map(|params| message.slice(params.span())),
+            },
             None => Heard::Tells(method.into_owned()),
         });
     }
@@ -64,7 +75,7 @@ impl Reply {
         }
     }
 
-    /// As an answer to a tool call. Error: a kind of result this version cannot pass on (blame `Upstream`).
+    /// As an answer to a call. Error: a kind of result nobody knows (blame `Upstream`).
     pub fn into_answer(self) -> Result<Answer, Fault> {
         if self.error {
             return Ok(Answer { kind: AnswerKind::ProtocolError, body: self.body });
@@ -74,10 +85,12 @@ impl Reply {
         if root.kind() != Kind::Object {
             return Err(garbage("its result is not an object"));
         }
-        match root.get("resultType").and_then(|kind| kind.as_str()).as_deref() {
+        match root.get("resultType").map(|kind| kind.as_str().unwrap_or_default()).as_deref() {
             None | Some("complete") => {}
+            Some("input_required") => return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body.clone() }),
             Some(other) => {
-                let said = format!("it answered with a result of type `{other}`, which is not passed on yet");
+                let other: String = other.chars().take(32).collect();
+                let said = format!("it answered with a result of type `{other}`, which this gateway does not know");
                 return Err(Fault::new(Blame::Upstream, "upstream.result_type", said));
             }
         }
@@ -121,13 +134,12 @@ pub fn cancelled_notice(id: u64) -> String {
     )
 }
 
-/// What we answer an upstream that asks us something: a sign of life, or that we do not offer it yet.
-pub fn to_question(id: &[u8], method: &str) -> Vec<u8> {
+/// What we answer an upstream ourselves that asks something: a sign of life, or why nobody is asked.
+pub fn to_question(id: &[u8], method: &str, why_not: &str) -> Vec<u8> {
     if method == "ping" {
         return envelope::result(id, b"{}");
     }
-    let error = RpcError::new(METHOD_NOT_FOUND, format!("`{method}` is not offered by this gateway"));
-    error.response(Some(id))
+    RpcError::new(METHOD_NOT_FOUND, format!("`{method}`: {why_not}")).response(Some(id))
 }
 
 #[cfg(test)]

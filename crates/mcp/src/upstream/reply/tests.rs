@@ -10,8 +10,12 @@ fn messages_are_told_apart() {
     assert_eq!((reply.error, &reply.body[..]), (false, &br#"{"x": 1e2}"#[..]), "every byte of a result stays");
     let Ok(Heard::Reply(7, reply)) = hear_text(r#"{"id":7,"error":{"code":-32602,"message":"no"}}"#) else { panic!() };
     assert_eq!(reply.rpc_error(), Some((-32602, "no".to_owned())));
-    let Ok(Heard::Asks(id, method)) = hear_text(r#"{"id":"a-1","method":"roots/list"}"#) else { panic!() };
-    assert_eq!((&id[..], method.as_str()), (&b"\"a-1\""[..], "roots/list"));
+    let asks = hear_text(r#"{"id":"a-1","method":"roots/list","params":{"a": 1}}"#);
+    let Ok(Heard::Asks { id, method, params }) = asks else { panic!() };
+    assert_eq!(
+        (&id[..], method.as_str(), params.as_deref()),
+        (&b"\"a-1\""[..], "roots/list", Some(&br#"{"a": 1}"#[..]))
+    );
     let Ok(Heard::Tells(method)) = hear_text(r#"{"method":"notifications/progress","params":{}}"#) else { panic!() };
     assert_eq!(method, "notifications/progress");
     assert!(matches!(hear_text(r#"{"id":null,"error":{"code":1,"message":""}}"#), Ok(Heard::Reply(0, _))));
@@ -43,7 +47,8 @@ fn only_whole_results_become_answers() {
     assert_eq!(answer(r#"{"content":[]}"#).unwrap().kind, AnswerKind::Result);
     assert_eq!(answer(r#"{"content":[],"isError":true}"#).unwrap().kind, AnswerKind::ToolError);
     assert_eq!(answer(r#"{"resultType":"complete"}"#).unwrap().kind, AnswerKind::Result);
-    for unknown in [r#"{"resultType":"input_required"}"#, r#"{"resultType":"task"}"#] {
+    assert_eq!(answer(r#"{"resultType":"input_required"}"#).unwrap().kind, AnswerKind::Unfinished);
+    for unknown in [r#"{"resultType":"other"}"#, r#"{"resultType":7}"#] {
         assert_eq!(answer(unknown).err().map(|fault| fault.code()), Some("upstream.result_type"));
     }
     assert_eq!(answer("[]").err().map(|fault| fault.code()), Some("upstream.garbage"));

@@ -1,0 +1,99 @@
+//! What a client said it can do, which decides what an app may ask of it.
+
+use std::sync::Arc;
+
+use json::{Kind, Value};
+use model::Method;
+
+/// The capabilities of one client. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Abilities {
+    /// What an app is told: the members as the client sent them, but for those that end at the gateway.
+    declared: Arc<[u8]>,
+    samples: bool,
+    fills_forms: bool,
+    opens_urls: bool,
+    has_roots: bool,
+}
+
+impl Abilities {
+    /// Those of this capabilities object. None: it is too long to be passed on.
+    pub fn read(capabilities: Option<Value<'_, '_>>) -> Option<Self> {
+        let Some(capabilities) = capabilities.filter(|value| value.kind() == Kind::Object) else {
+            return Some(Self::default());
+        };
+        if capabilities.raw().len() > CAPABILITIES_BYTES_MAX {
+            return None;
+        }
+        let elicits = capabilities.get("elicitation");
+        // An empty object stands for forms, as before there was anything else.
+        let only_form = elicits.is_some_and(|elicits| elicits.get("form").is_none() && elicits.get("url").is_none());
+        Some(Self {
+            declared: declared(capabilities).into(),
+            samples: capabilities.get("sampling").is_some(),
+            fills_forms: only_form || elicits.and_then(|elicits| elicits.get("form")).is_some(),
+            opens_urls: elicits.and_then(|elicits| elicits.get("url")).is_some(),
+            has_roots: capabilities.get("roots").is_some(),
+        })
+    }
+
+    /// The capabilities object for an app.
+    pub fn declared(&self) -> &[u8] {
+        &self.declared
+    }
+
+    /// Whether an app may ask this client anything at all.
+    pub const fn any(&self) -> bool {
+        self.samples || self.fills_forms || self.opens_urls || self.has_roots
+    }
+
+    /// Whether this client answers such a question.
+    pub fn answers(&self, method: Method, params: Option<Value<'_, '_>>) -> bool {
+        match method {
+            Method::Sample => self.samples,
+            Method::Roots => self.has_roots,
+            Method::Elicit => {
+                let mode = params.and_then(|params| params.get("mode")).and_then(|mode| mode.as_str());
+                match mode.as_deref() {
+                    None | Some("form") => self.fills_forms,
+                    Some("url") => self.opens_urls,
+                    Some(_) => false,
+                }
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Default for Abilities {
+    fn default() -> Self {
+        let declared = b"{}".as_slice().into();
+        Self { declared, samples: false, fills_forms: false, opens_urls: false, has_roots: false }
+    }
+}
+
+/// The question a server asks with this method, if it is one.
+pub fn question(method: &str) -> Option<Method> {
+    [Method::Sample, Method::Elicit, Method::Roots].into_iter().find(|question| question.as_str() == method)
+}
+
+/// All members but `tasks`: what a client offers to run as tasks ends at the gateway.
+fn declared(capabilities: Value<'_, '_>) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    for (key, value) in capabilities.entries().filter(|(key, _)| key != "tasks") {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        json::write_string(&mut out, &key);
+        out.push(b':');
+        out.extend_from_slice(value.raw());
+    }
+    out.push(b'}');
+    out
+}
+
+/// Longest capabilities object.
+const CAPABILITIES_BYTES_MAX: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+use json::Document;
+
+use super::*;
+
+fn of(capabilities: &str) -> Abilities {
+    let document = Document::parse(capabilities.as_bytes()).unwrap();
+    Abilities::read(Some(document.root())).unwrap()
+}
+
+fn answers(abilities: &Abilities, method: Method, params: &str) -> bool {
+    let document = Document::parse(params.as_bytes()).unwrap();
+    abilities.answers(method, Some(document.root()))
+}
+
+#[test]
+fn an_empty_elicitation_means_forms() {
+    let abilities = of(r#"{"elicitation":{}}"#);
+    assert!(answers(&abilities, Method::Elicit, "{}"));
+    assert!(answers(&abilities, Method::Elicit, r#"{"mode":"form"}"#));
+    assert!(!answers(&abilities, Method::Elicit, r#"{"mode":"url"}"#));
+    assert!(!answers(&abilities, Method::Sample, "{}"));
+    assert!(!answers(&of(r#"{"elicitation":{"url":{}}}"#), Method::Elicit, "{}"));
+}
+
+#[test]
+fn nothing_is_assumed_of_a_client_that_says_nothing() {
+    assert!(!Abilities::read(None).unwrap().any());
+    assert!(!of(r#"{"extensions":{"com.example/x":{}}}"#).any());
+    assert!(!answers(&of(r#"{"sampling":{},"roots":{},"elicitation":{}}"#), Method::ToolsCall, "{}"));
+}
+
+#[test]
+fn an_app_is_told_all_but_the_tasks_of_the_client() {
+    let abilities = of(r#"{"roots":{"listChanged":true},"tasks":{"list":{}},"experimental":{"a b":1e2}}"#);
+    let told = br#"{"roots":{"listChanged":true},"experimental":{"a b":1e2}}"#;
+    assert_eq!(abilities.declared(), told, "every other byte stays");
+}
+
+#[test]
+fn too_much_is_not_passed_on() {
+    let long = format!(r#"{{"experimental":{{"a":"{}"}}}}"#, "x".repeat(CAPABILITIES_BYTES_MAX));
+    let document = Document::parse(long.as_bytes()).unwrap();
+    assert!(Abilities::read(Some(document.root())).is_none());
+}

@@ -1,0 +1,286 @@
+//! Calls that take more than one round: an app wants something of the client before it answers.
+//!
+//! In 2026-07-28 the call ends for now with `input_required`, and the client repeats it with the answers. A client with a
+//! session is asked on the stream of its call, and the gateway repeats the call. Whatever an app asks is a call of its own,
+//! decided and recorded before the client sees it, and so is each round.
+
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
+use json::{Document, Kind, Value};
+use model::limits::{QUESTION_TIME_MAX, ROUNDS_OPEN_MAX};
+use model::{Actor, AppId, Blame, CallId, Fault, Method, Secret, UnixMicros};
+use quick_cache::sync::Cache;
+
+use crate::client::question;
+use crate::session::Session;
+use crate::upstream::{Along, Client, Given, garbage};
+
+/// What an app wants before it answers.
+pub struct Wanted {
+    /// What it wants back, exactly as it said it.
+    pub state: Option<String>,
+    /// What it asks.
+    pub wishes: Vec<Wish>,
+}
+
+/// One question of an app.
+pub struct Wish {
+    /// Its key.
+    pub key: String,
+    /// What is asked.
+    pub method: Method,
+    /// The params object, exactly as it came.
+    pub params: Option<Bytes>,
+}
+
+impl Wanted {
+    /// Reads a result that is not finished. Error: it is not what the protocol allows, or the client does not answer such
+    /// questions (blame `Upstream`).
+    pub fn read(body: &Bytes, client: &Client) -> Result<Self, Fault> {
+        let document = Document::parse(body).map_err(|error| garbage("its result is not JSON").because(error))?;
+        let root = document.root();
+        let state = match root.get("requestState") {
+            None => None,
+            Some(state) => {
+                Some(state.as_str().ok_or_else(|| garbage("its `requestState` is not a string"))?.into_owned())
+            }
+        };
+        let mut wishes = Vec::new();
+        for (key, wish) in root.get("inputRequests").into_iter().flat_map(|requests| requests.entries()) {
+            let method = wish.get("method").and_then(|method| method.as_str()).unwrap_or_default();
+            let params = wish.get("params");
+            let asked = question(&method).filter(|asked| client.abilities().answers(*asked, params));
+            let method = asked.ok_or_else(|| {
+                let method: String = method.chars().take(64).collect();
+                let said = format!("it asks for `{method}`, which this client does not offer");
+                Fault::new(Blame::Upstream, "upstream.asks_too_much", said)
+            })?;
+            let params = params.map(|params| body.slice(params.span()));
+            wishes.push(Wish { key: key.into_owned(), method, params });
+        }
+        if wishes.is_empty() && state.is_none() {
+            return Err(garbage("it wants input and says neither which nor what to come back with"));
+        }
+        Ok(Self { state, wishes })
+    }
+}
+
+/// The result with our own state in place of the app's. Every other byte stays.
+pub fn with_state(body: &[u8], sealed: &str) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(sealed.len() + 2);
+    json::write_string(&mut quoted, sealed);
+    if let Ok(document) = Document::parse(body)
+        && let Some(state) = document.root().get("requestState")
+    {
+        return json::splice(body, &[(state.span(), quoted.as_slice())]);
+    }
+    let Some(rest) = body.strip_prefix(b"{") else { return body.to_vec() };
+    let mut out = b"{\"requestState\":".to_vec();
+    out.extend_from_slice(&quoted);
+    out.push(b',');
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The answers of a client that repeats its call, each as it came. Error: what is wrong with them.
+pub fn given(responses: Value<'_, '_>, body: &Bytes) -> Result<Vec<Given>, &'static str> {
+    if responses.kind() != Kind::Object {
+        return Err("`params.inputResponses` must be an object");
+    }
+    let given = responses.entries().map(|(key, answer)| Given {
+        key: key.into_owned(),
+        error: false,
+        body: body.slice(answer.span()),
+    });
+    Ok(given.collect())
+}
+
+/// What a round that goes on is decided on: the arguments and the client's answers, in one object.
+pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given]) -> Bytes {
+    let mut out = vec![b'{'];
+    if let Some(arguments) = arguments {
+        out.extend_from_slice(b"\"arguments\":");
+        out.extend_from_slice(arguments);
+    }
+    if !given.is_empty() {
+        if arguments.is_some() {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"inputResponses\":{");
+        for (at, one) in given.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            json::write_string(&mut out, &one.key);
+            out.push(b':');
+            out.extend_from_slice(&one.body);
+        }
+        out.push(b'}');
+    }
+    out.push(b'}');
+    Bytes::from(out)
+}
+
+/// Seals what an app wants back, so that it is good for the same call of the same people, once and not for long.
+pub struct Seals {
+    key: LessSafeKey,
+    open: Cache<[u8; 16], ()>,
+}
+
+/// What a seal is bound to.
+pub struct Bound<'a> {
+    /// Who acts.
+    pub actor: &'a Actor,
+    /// On which app.
+    pub app: &'a AppId,
+    /// What kind of thing is asked.
+    pub method: Method,
+    /// Of which tool, prompt or resource.
+    pub name: &'a str,
+    /// With which arguments.
+    pub arguments: Option<&'a Bytes>,
+}
+
+/// What was sealed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// What the app wants back.
+    pub state: Option<String>,
+    /// The round before.
+    pub cause: CallId,
+    /// How many rounds there were.
+    pub rounds: u32,
+}
+
+impl Seals {
+    /// Seals under this key. Error: a bug, the key has the right length.
+    pub fn new(key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
+        let key = UnboundKey::new(&AES_256_GCM, key.expose()).map_err(|_| broken())?;
+        Ok(Self { key: LessSafeKey::new(key), open: Cache::new(ROUNDS_OPEN_MAX) })
+    }
+
+    /// Seals. Error: the system gives no random bytes.
+    pub fn seal(&self, bound: &Bound<'_>, sealed: &Sealed, now: UnixMicros) -> Result<String, Fault> {
+        let (mut once, mut nonce) = ([0u8; 16], [0u8; NONCE_LEN]);
+        aws_lc_rs::rand::fill(&mut once)
+            .and_then(|()| aws_lc_rs::rand::fill(&mut nonce))
+            .map_err(|_| Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))?;
+        let mut text = serde_json::json!({
+            "once": URL_SAFE_NO_PAD.encode(once),
+            "at": now.0,
+            "state": sealed.state,
+            "cause": sealed.cause.as_str(),
+            "rounds": sealed.rounds,
+        })
+        .to_string()
+        .into_bytes();
+        let about = bound.bytes();
+        self.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&about), &mut text)
+            .map_err(|_| broken())?;
+        self.open.insert(once, ());
+        Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
+    }
+
+    /// Opens, once. None: not sealed here for this, opened before, or too old.
+    pub fn open(&self, bound: &Bound<'_>, text: &str, now: UnixMicros) -> Option<Sealed> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let plain = self.key.open_in_place(nonce, Aad::from(bound.bytes()), text).ok()?;
+        let plain: serde_json::Value = serde_json::from_slice(plain).ok()?;
+        let once = URL_SAFE_NO_PAD.decode(plain.get("once")?.as_str()?).ok()?;
+        self.open.remove(<&[u8; 16]>::try_from(once.as_slice()).ok()?)?;
+        let age = now.since(UnixMicros(plain.get("at")?.as_i64()?));
+        if u128::from(age.unsigned_abs()) > QUESTION_TIME_MAX.as_micros() {
+            return None;
+        }
+        Some(Sealed {
+            state: plain.get("state")?.as_str().map(str::to_owned),
+            cause: CallId::parse(plain.get("cause")?.as_str()?).ok()?,
+            rounds: u32::try_from(plain.get("rounds")?.as_u64()?).ok()?,
+        })
+    }
+}
+
+impl Bound<'_> {
+    /// One text for each call: every part with its length before it.
+    fn bytes(&self) -> Vec<u8> {
+        let canonical = |arguments: &Bytes| json::canonical(arguments).unwrap_or_else(|_| arguments.to_vec());
+        let arguments = self.arguments.map(canonical).unwrap_or_default();
+        let arguments = digest(&SHA256, &arguments);
+        let parts = [
+            self.actor.agent.as_str().as_bytes(),
+            self.actor.human.as_str().as_bytes(),
+            self.actor.task.as_str().as_bytes(),
+            self.app.as_str().as_bytes(),
+            self.method.as_str().as_bytes(),
+            self.name.as_bytes(),
+            arguments.as_ref(),
+        ];
+        let mut out = Vec::new();
+        for part in parts {
+            out.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            out.extend_from_slice(part);
+        }
+        out
+    }
+}
+
+fn broken() -> Fault {
+    Fault::new(Blame::Bug, "bug.seal", "what an app wants back could not be sealed")
+}
+
+/// Shows a question to the client in the result of its call.
+pub struct Shown;
+
+impl Upstream for Shown {
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
+        Box::pin(async move {
+            permit.spend();
+            Ok(Answer { kind: AnswerKind::Unfinished, body: call.arguments.unwrap_or_default() })
+        })
+    }
+}
+
+/// Puts a question to a client with a session, on the stream of its call, and waits for its answer.
+pub struct Put {
+    /// The client.
+    pub session: Arc<Session>,
+    /// The way along the call that caused it.
+    pub along: Along,
+    /// What is asked.
+    pub method: Method,
+}
+
+impl Upstream for Put {
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
+        Box::pin(async move {
+            permit.spend();
+            let mut question = self.session.question(self.method, call.arguments.as_ref());
+            let gone = || {
+                let said = "the client went away before it answered what the app asked";
+                SendFault::after(Fault::new(Blame::Caller, "caller.no_answer", said))
+            };
+            if !self.along.put(question.message()).await {
+                return Err(gone());
+            }
+            tokio::select! {
+                answer = question.answered() => answer.ok_or_else(gone),
+                () = self.along.cancelled() => {
+                    self.along.put(question.taken_back()).await;
+                    Err(gone())
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

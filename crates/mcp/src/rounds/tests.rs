@@ -1,0 +1,83 @@
+use model::{AgentId, HumanId, TaskId};
+
+use super::*;
+
+fn actor(agent: &str, human: &str) -> Actor {
+    Actor {
+        agent: AgentId::parse(agent).unwrap(),
+        human: HumanId::parse(human).unwrap(),
+        task: TaskId::parse("t-1").unwrap(),
+        token_id: "jti".into(),
+        only_app: None,
+    }
+}
+
+fn seals() -> Seals {
+    Seals::new(&Secret::new([7; 32])).unwrap()
+}
+
+fn sealed() -> Sealed {
+    Sealed { state: Some("app's \"own\"".to_owned()), cause: CallId::new(1, [1; 10]), rounds: 2 }
+}
+
+const NOW: UnixMicros = UnixMicros(1_763_726_400_000_000);
+
+#[test]
+fn what_is_sealed_is_good_once() {
+    let (seals, ada, app) = (seals(), actor("bot", "ada@example.com"), AppId::parse("crm").unwrap());
+    let arguments = Bytes::from_static(br#"{"b":1,"a":2}"#);
+    let bound = Bound { actor: &ada, app: &app, method: Method::ToolsCall, name: "find", arguments: Some(&arguments) };
+    let text = seals.seal(&bound, &sealed(), NOW).unwrap();
+    let other_order = Bytes::from_static(br#"{ "a": 2, "b": 1 }"#);
+    let repeated = Bound { arguments: Some(&other_order), ..bound };
+    assert_eq!(seals.open(&repeated, &text, NOW), Some(sealed()), "the same call, written anew");
+    assert_eq!(seals.open(&repeated, &text, NOW), None, "used already");
+}
+
+#[test]
+fn what_is_sealed_is_good_for_the_same_call_of_the_same_people_only() {
+    let (seals, ada, app) = (seals(), actor("bot", "ada@example.com"), AppId::parse("crm").unwrap());
+    let (arguments, others) = (Bytes::from_static(br#"{"a":1}"#), Bytes::from_static(br#"{"a":2}"#));
+    let own = || Bound { actor: &ada, app: &app, method: Method::ToolsCall, name: "find", arguments: Some(&arguments) };
+    let (eve, elsewhere) = (actor("bot", "eve@example.com"), AppId::parse("erp").unwrap());
+    let text = seals.seal(&own(), &sealed(), NOW).unwrap();
+    let foreign = [
+        Bound { actor: &eve, ..own() },
+        Bound { app: &elsewhere, ..own() },
+        Bound { method: Method::PromptsGet, ..own() },
+        Bound { name: "findx", ..own() },
+        Bound { arguments: Some(&others), ..own() },
+        Bound { arguments: None, ..own() },
+    ];
+    for bound in foreign {
+        assert_eq!(seals.open(&bound, &text, NOW), None);
+    }
+    let mut tampered = text.clone().into_bytes();
+    tampered[20] ^= 1;
+    assert_eq!(seals.open(&own(), &String::from_utf8_lossy(&tampered), NOW), None);
+    assert_eq!(seals.open(&own(), "", NOW), None);
+    assert_eq!(self::seals().open(&own(), &text, NOW), None, "another start of the gateway knows nothing of it");
+    assert_eq!(seals.open(&own(), &text, NOW), Some(sealed()), "a stranger's try does not use it up");
+    let late = seals.seal(&own(), &sealed(), NOW).unwrap();
+    let after = UnixMicros(NOW.0 + i64::try_from(QUESTION_TIME_MAX.as_micros()).unwrap() + 1);
+    assert_eq!(seals.open(&own(), &late, after), None);
+}
+
+#[test]
+fn only_the_state_of_a_result_changes() {
+    let state = r#"{"resultType":"input_required", "requestState" : "x","inputRequests":{"a":{"n":1e2}}}"#;
+    let changed = String::from_utf8(with_state(state.as_bytes(), "S")).unwrap();
+    assert_eq!(changed, r#"{"resultType":"input_required", "requestState" : "S","inputRequests":{"a":{"n":1e2}}}"#);
+    let none = String::from_utf8(with_state(br#"{"resultType":"input_required"}"#, "S")).unwrap();
+    assert_eq!(none, r#"{"requestState":"S","resultType":"input_required"}"#);
+}
+
+#[test]
+fn a_round_is_decided_on_arguments_and_answers() {
+    let given = [Given { key: "why \"x\"".to_owned(), error: false, body: Bytes::from_static(b"{\"n\": 1e2}") }];
+    let arguments = Bytes::from_static(b"{ \"a\":1}");
+    let both = arguments_with(Some(&arguments), &given);
+    assert_eq!(both, r#"{"arguments":{ "a":1},"inputResponses":{"why \"x\"":{"n": 1e2}}}"#);
+    assert_eq!(arguments_with(None, &[]), "{}");
+    assert_eq!(arguments_with(None, &given), r#"{"inputResponses":{"why \"x\"":{"n": 1e2}}}"#);
+}

@@ -1,0 +1,196 @@
+//! A call of a server with a session that asks its client something before it answers.
+//!
+//! Inside the gateway a question always is what it is in 2026-07-28: the call ends for now with `input_required`, and goes
+//! on with a call of its own that carries the answers. So every way between two revisions is one and the same. Here a call
+//! that a server keeps open meanwhile is taken apart into such rounds.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use decide::{Answer, AnswerKind, SendFault};
+use json::Document;
+use model::{Blame, Fault, Method, UnixMicros};
+use tokio::sync::mpsc;
+
+use super::Along;
+use crate::{client, envelope};
+
+/// Something a server asks of the client while it works on a call.
+#[derive(Debug)]
+pub struct Question {
+    /// The id, exactly as it came.
+    pub id: Bytes,
+    /// What is asked.
+    pub method: Method,
+    /// The params object, exactly as it came; none where there is none.
+    pub params: Option<Bytes>,
+}
+
+/// What a client gives to go on with a call.
+#[derive(Debug, Clone, Default)]
+pub struct Onward {
+    /// What the server wants back, exactly as it said it.
+    pub state: Option<String>,
+    /// The answers to its questions.
+    pub given: Vec<Given>,
+}
+
+/// One answer of a client.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// Under which key it was asked.
+    pub key: String,
+    /// True for a JSON-RPC error.
+    pub error: bool,
+    /// The value of `result` or `error`, exactly as it came.
+    pub body: Bytes,
+}
+
+/// Whom a server's questions may reach: the client whose call it works on.
+#[derive(Clone)]
+pub(crate) struct Asks {
+    pub(crate) along: Along,
+    pub(crate) to: mpsc::Sender<Question>,
+}
+
+impl Asks {
+    /// Takes a question. Error: why nobody is asked.
+    pub(crate) fn take(&self, id: Bytes, method: &str, params: Option<Bytes>) -> Result<(), &'static str> {
+        let method = client::question(method).ok_or(NOT_OFFERED)?;
+        let document = params.as_ref().and_then(|params| Document::parse(params).ok());
+        if !self.along.client().abilities().answers(method, document.as_ref().map(Document::root)) {
+            return Err("the client whose call this is does not offer it");
+        }
+        let question = Question { id, method, params };
+        self.to.try_send(question).map_err(|_| "too many questions are open for this call, or nobody waits for it")
+    }
+}
+
+/// A call that waits for the client.
+pub(crate) struct Conversation {
+    pub(crate) exchange: Exchange,
+    pub(crate) asks: mpsc::Receiver<Question>,
+    pub(crate) along: Along,
+    open: Vec<(String, Question)>,
+    asked: u32,
+}
+
+/// A call that a server keeps open.
+pub(crate) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, SendFault>> + Send>>;
+
+/// The calls of one link that wait for their clients.
+#[derive(Default)]
+pub(crate) struct Conversations {
+    waiting: Mutex<HashMap<String, (UnixMicros, Conversation)>>,
+}
+
+impl Conversation {
+    pub(crate) fn new(exchange: Exchange, asks: mpsc::Receiver<Question>, along: Along) -> Self {
+        Self { exchange, asks, along, open: Vec::new(), asked: 0 }
+    }
+
+    /// The responses to send, for those questions that are answered. What nobody asked is passed over.
+    pub(crate) fn responses(&mut self, given: &[Given]) -> Vec<Vec<u8>> {
+        let mut responses = Vec::new();
+        for one in given {
+            let Some(at) = self.open.iter().position(|(key, _)| *key == one.key) else { continue };
+            let (_, question) = self.open.swap_remove(at);
+            let write = if one.error { envelope::error } else { envelope::result };
+            responses.push(write(&question.id, &one.body));
+        }
+        responses
+    }
+
+    /// Waits until the server answers or asks. None: it has asked, and waits.
+    pub(crate) async fn advance(&mut self, along: &Along) -> Option<Result<Answer, SendFault>> {
+        self.along.goes_on_in(along);
+        if self.open.is_empty() {
+            tokio::select! {
+                biased;
+                answer = &mut self.exchange => return Some(answer),
+                Some(question) = self.asks.recv() => self.opens(question),
+                () = along.cancelled() => {
+                    self.along.cancel();
+                    return Some((&mut self.exchange).await);
+                }
+            }
+        }
+        while let Ok(question) = self.asks.try_recv() {
+            self.opens(question);
+        }
+        None
+    }
+
+    fn opens(&mut self, question: Question) {
+        self.asked = self.asked.saturating_add(1);
+        self.open.push((format!("question-{}", self.asked), question));
+    }
+
+    /// What is open, as a result of 2026-07-28.
+    fn as_result(&self, state: &str) -> Answer {
+        let mut out = b"{\"resultType\":\"input_required\",\"inputRequests\":{".to_vec();
+        for (at, (key, question)) in self.open.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            json::write_string(&mut out, key);
+            out.extend_from_slice(b":{\"method\":");
+            json::write_string(&mut out, question.method.as_str());
+            if let Some(params) = &question.params {
+                out.extend_from_slice(b",\"params\":");
+                out.extend_from_slice(params);
+            }
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"},\"requestState\":");
+        json::write_string(&mut out, state);
+        out.push(b'}');
+        Answer { kind: AnswerKind::Unfinished, body: Bytes::from(out) }
+    }
+
+    /// Ends a call nobody will go on with: the server is told, where its revision has words for it.
+    pub(crate) async fn end(mut self) {
+        self.along.cancel();
+        let _ = tokio::time::timeout(super::GOODBYE_TIME_MAX, &mut self.exchange).await;
+    }
+}
+
+impl Conversations {
+    /// Keeps a call until its client has answered.
+    pub(crate) fn keep(&self, conversation: Conversation, until: UnixMicros) -> Result<Answer, SendFault> {
+        let mut chance = [0u8; 16];
+        aws_lc_rs::rand::fill(&mut chance).map_err(|_| {
+            SendFault::after(Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))
+        })?;
+        let state: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
+        let answer = conversation.as_result(&state);
+        self.lock().insert(state, (until, conversation));
+        Ok(answer)
+    }
+
+    /// The call that waits under this state.
+    pub(crate) fn take(&self, state: &str) -> Option<Conversation> {
+        self.lock().remove(state).map(|(_, conversation)| conversation)
+    }
+
+    /// Ends those whose clients have not come back.
+    pub(crate) async fn end_late(&self, now: UnixMicros) {
+        let late: Vec<_> = self.lock().extract_if(|_, (until, _)| *until < now).collect();
+        for (_, (_, conversation)) in late {
+            conversation.end().await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (UnixMicros, Conversation)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a server that asks something else is refused.
+pub(crate) const NOT_OFFERED: &str = "not offered by this gateway";
+/// Why a server that asks at the wrong time is refused.
+pub(crate) const NO_CALL: &str = "no call of a client that could be asked is under way";
+/// Questions of one call that are open at a time.
+pub(crate) const QUESTIONS_OPEN_MAX: usize = 32;
