@@ -19,6 +19,7 @@ use super::http_link::HttpLink;
 use super::reply::{Reply, garbage};
 use super::{Along, Ask, ChildSpec, Handshake, ListOf, Sending};
 use crate::client::Abilities;
+use crate::envelope::UNSUPPORTED_VERSION;
 use crate::revision::Revision;
 
 /// A link that is up. It holds the permit under which it was made.
@@ -380,7 +381,7 @@ impl Link {
             if cursor.is_some() {
                 out.push(b',');
             }
-            write_meta(&mut out, Some(NO_CAPABILITIES), b"");
+            write_meta(&mut out, Some(OWN_CAPABILITIES), b"");
         }
         out.push(b'}');
         out
@@ -416,23 +417,43 @@ fn modern() -> Handshake {
 
 fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
     let mut params = vec![b'{'];
-    write_meta(&mut params, Some(NO_CAPABILITIES), b"");
+    write_meta(&mut params, Some(OWN_CAPABILITIES), b"");
     params.push(b'}');
     Ask { method: "server/discover", name: None, params, headers: &[], along: None, asks: None, header }
 }
 
-/// Asks in the modern way what the app is. False: it does not speak it.
+/// Asks in the modern way what the app is, and again where it refuses and names our revision. False: it does not speak it.
 async fn discover_http(http: &HttpLink, credentials: &dyn Credentials, permit: &LinkPermit) -> Result<bool, Fault> {
-    match http.exchange(discover(credentials.own_header(permit)?), Some(&modern())).await {
-        Ok(exchanged) => Ok(exchanged.status == StatusCode::OK && offers_modern(&exchanged.reply)),
-        Err(SendFault { fault, .. }) if fault.code() == "upstream.garbage" => Ok(false),
-        Err(SendFault { fault, .. }) => Err(fault),
+    for _ in 0..DISCOVERIES_MAX {
+        match http.exchange(discover(credentials.own_header(permit)?), Some(&modern())).await {
+            Ok(exchanged) if named_instead(&exchanged.reply) => {}
+            Ok(exchanged) => return Ok(exchanged.status == StatusCode::OK && offers_modern(&exchanged.reply)),
+            Err(SendFault { fault, .. }) if fault.code() == "upstream.garbage" => return Ok(false),
+            Err(SendFault { fault, .. }) => return Err(fault),
+        }
     }
+    Ok(false)
 }
 
 async fn discover_child(child: &ChildLink) -> bool {
-    let probe = tokio::time::timeout(PROBE_TIME_MAX, child.exchange(&discover(None))).await;
-    matches!(&probe, Ok(Ok(reply)) if offers_modern(reply))
+    for _ in 0..DISCOVERIES_MAX {
+        match tokio::time::timeout(PROBE_TIME_MAX, child.exchange(&discover(None))).await {
+            Ok(Ok(reply)) if named_instead(&reply) => {}
+            Ok(Ok(reply)) => return offers_modern(&reply),
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Whether it refuses the revision, and says that it speaks the one we asked in.
+fn named_instead(reply: &Reply) -> bool {
+    let Some((UNSUPPORTED_VERSION, _)) = reply.rpc_error() else { return false };
+    let Ok(document) = Document::parse(&reply.body) else { return false };
+    let supported = document.root().get("data").and_then(|data| data.get("supported"));
+    supported.is_some_and(|supported| {
+        supported.items().any(|version| version.as_str().as_deref() == Some(Revision::V20260728.as_str()))
+    })
 }
 
 fn offers_modern(reply: &Reply) -> bool {
@@ -503,6 +524,10 @@ const MODERN_META: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     r#""},"io.modelcontextprotocol/clientCapabilities":"#
 );
-const NO_CAPABILITIES: &[u8] = b"{}";
+/// What the gateway says it can do where it asks what an app offers: all that it can bring before clients, so that an app
+/// shows all it has. An app can ask nothing during such a request.
+const OWN_CAPABILITIES: &[u8] = br#"{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{}}"#;
+/// How often an app is asked in the modern way that refuses it and then says it speaks it.
+const DISCOVERIES_MAX: u32 = 2;
 const PROBE_TIME_MAX: Duration = Duration::from_secs(4);
 const CHILD_GRACE: Duration = Duration::from_secs(2);
