@@ -74,6 +74,9 @@ impl Streams {
             drop(open);
             return Ok(same.map_or_else(|| (self.listen(), 0), |stream| (stream, place)));
         }
+        if kind != "r" {
+            return Err(Gone);
+        }
         let found = open.responses.iter().find(|stream| stream.number == number && !stream.state().lost);
         found.map(|stream| (Arc::clone(stream), place)).ok_or(Gone)
     }
