@@ -139,6 +139,7 @@ impl Gateway {
             () = stop.cancelled() => {}
         }
         stop.cancelled().await;
+        self.hub.end_listening();
         listeners.join_all().await;
         self.close().await;
         for name in [files::CONTROL, files::CONNECT] {

@@ -24,4 +24,4 @@ pub use body::{Body, empty, full, json_response, read_body, text_response};
 pub use listen::{Front, serve_tcp, serve_unix};
 pub use origin::Origins;
 pub use status::status_of;
-pub use wire::{Exchange, Wire, WireFuture};
+pub use wire::{Exchange, LongLived, Wire, WireFuture};

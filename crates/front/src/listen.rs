@@ -20,7 +20,7 @@ use crate::access::Access;
 use crate::body::{Body, holding, json_response};
 use crate::origin::Origins;
 use crate::status::status_of;
-use crate::wire::{Exchange, Wire};
+use crate::wire::{Exchange, LongLived, Wire};
 
 /// Everything a listener needs to answer a request.
 pub struct Front {
@@ -62,7 +62,11 @@ impl Front {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
-        wire.answer(Exchange { request }).await.map(|body| holding(body, place))
+        let response = wire.answer(Exchange { request }).await;
+        if response.extensions().get::<LongLived>().is_some() {
+            return response;
+        }
+        response.map(|body| holding(body, place))
     }
 
     fn metadata(&self, rest: &str) -> Response<Body> {

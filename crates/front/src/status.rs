@@ -14,7 +14,7 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         "caller.method" => StatusCode::METHOD_NOT_ALLOWED,
         "caller.host" => StatusCode::MISDIRECTED_REQUEST,
         "caller.origin" => StatusCode::FORBIDDEN,
-        "gateway.busy" | "gateway.stopping" => StatusCode::SERVICE_UNAVAILABLE,
+        "gateway.busy" | "gateway.stopping" | "gateway.stopped" => StatusCode::SERVICE_UNAVAILABLE,
         "upstream.timeout" => StatusCode::GATEWAY_TIMEOUT,
         _ => match fault.blame() {
             Blame::Caller => StatusCode::BAD_REQUEST,

@@ -24,3 +24,7 @@ pub struct Exchange {
     /// The request.
     pub request: http::Request<Incoming>,
 }
+
+/// Marks a response (in its extensions) that goes on for as long as its client likes: it is no request in flight.
+#[derive(Debug, Clone, Copy)]
+pub struct LongLived;

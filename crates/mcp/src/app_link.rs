@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -18,11 +18,18 @@ use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, QUESTION
 use model::{AgentId, Blame, Fault, HumanId, UnixMicros};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::hub::{AppSpec, Target};
 use crate::kept::{Kept, Said};
-use crate::upstream::{Client, Link, ListOf, Manner, Sending};
+use crate::listeners::Listeners;
+use crate::upstream::{Client, Ear, Link, ListOf, Manner, Sending};
+
+mod news;
+
+use news::Places;
+pub(crate) use news::{Subscribing, Want, Way};
 
 /// One app.
 pub(crate) struct AppLink {
@@ -34,6 +41,10 @@ pub(crate) struct AppLink {
     resources: Kept<Vec<Bytes>>,
     templates: Kept<Vec<Bytes>>,
     prompts: Kept<Vec<Bytes>>,
+    places: Places,
+    listeners: Arc<Listeners>,
+    gone: CancellationToken,
+    me: Weak<Self>,
 }
 
 /// Whom a link belongs to.
@@ -42,6 +53,8 @@ pub(crate) type Pair = (AgentId, HumanId);
 /// The place of one link.
 #[derive(Default)]
 struct Slot {
+    /// Whom it belongs to; nobody but the gateway, where there is none.
+    pair: Option<Pair>,
     link: ArcSwapOption<Link>,
     connecting: Mutex<Tries>,
     used_at: AtomicI64,
@@ -66,8 +79,8 @@ struct Tries {
 }
 
 impl AppLink {
-    pub(crate) fn new(spec: AppSpec, engine: Engine) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(spec: AppSpec, engine: Engine, listeners: Arc<Listeners>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
             spec,
             engine,
             own: Slot::default(),
@@ -76,6 +89,10 @@ impl AppLink {
             resources: Kept::default(),
             templates: Kept::default(),
             prompts: Kept::default(),
+            places: Places::default(),
+            listeners,
+            gone: CancellationToken::new(),
+            me: me.clone(),
         })
     }
 
@@ -108,10 +125,8 @@ impl AppLink {
 
     /// Lets everything be asked for again.
     pub(crate) fn forget(&self) {
-        self.tools.forget();
-        self.resources.forget();
-        self.templates.forget();
-        self.prompts.forget();
+        drop(self.tools.forget());
+        drop((self.resources.forget(), self.templates.forget(), self.prompts.forget()));
     }
 
     async fn ask_list(&self, what: ListOf) -> Result<Vec<Bytes>, Fault> {
@@ -122,11 +137,17 @@ impl AppLink {
 
     /// The link that carries calls of this pair from such a client.
     async fn link_of(&self, pair: &Pair, client: &Client) -> Result<Arc<Link>, Fault> {
+        let manner = client.manner();
+        let level = manner.level.clone().or_else(|| client.session_level());
+        self.link_in(pair, &manner, level.as_deref()).await
+    }
+
+    /// The link of this pair that is made in this manner.
+    async fn link_in(&self, pair: &Pair, manner: &Manner, level: Option<&str>) -> Result<Arc<Link>, Fault> {
         let plain = Manner::default();
         if self.spec.stateless {
             return self.up(&self.own, &plain, None).await;
         }
-        let manner = client.manner();
         // An app that knows both ways asks a client with a session only in the old way.
         if matches!(self.spec.target, Target::Http(_)) && !manner.handshake_first {
             let own = self.up(&self.own, &plain, None).await?;
@@ -134,9 +155,8 @@ impl AppLink {
                 return Ok(own);
             }
         }
-        let level = manner.level.clone().or_else(|| client.session_level());
-        let slot = self.slot(pair, &manner)?;
-        self.up(&slot, &manner, level.as_deref()).await
+        let slot = self.slot(pair, manner)?;
+        self.up(&slot, manner, level).await
     }
 
     /// Whether a link of this pair and client is up that was told a level of log messages once, and keeps to it.
@@ -169,7 +189,7 @@ impl AppLink {
                 .hint("declare the app `stateless: true` if it keeps nothing between two calls")
                 .retryable());
         }
-        let slot = Arc::new(Slot::default());
+        let slot = Arc::new(Slot::of(pair));
         pairs.insert(key, Arc::clone(&slot));
         Ok(slot)
     }
@@ -197,6 +217,7 @@ impl AppLink {
         for link in links {
             link.end_late(now).await;
         }
+        self.places.rest();
         if idle(&self.own) {
             self.own.stop().await;
         }
@@ -222,13 +243,15 @@ impl AppLink {
                 None => fault,
             });
         }
-        let connecting =
-            tokio::time::timeout(self.engine.limits().connect_time_max, self.connect(manner.clone(), level));
+        let ear = self.ear(slot.pair.clone());
+        let connecting = self.connect(manner.clone(), level, ear.clone());
+        let connecting = tokio::time::timeout(self.engine.limits().connect_time_max, connecting);
         match connecting.await.unwrap_or_else(|_| Err(self.too_slow())) {
             Ok(link) => {
                 *tries = Tries::default();
                 let link = Arc::new(link);
                 slot.link.store(Some(Arc::clone(&link)));
+                self.attend(&link, ear, slot.pair.clone());
                 tracing::info!(app = %self.spec.id, revision = link.revision(), "an app is connected");
                 Ok(link)
             }
@@ -244,17 +267,17 @@ impl AppLink {
         }
     }
 
-    async fn connect(&self, manner: Manner, level: Option<&str>) -> Result<Link, Fault> {
+    async fn connect(&self, manner: Manner, level: Option<&str>, ear: Ear) -> Result<Link, Fault> {
         let credentials = Arc::clone(self.engine.credentials());
         let limits = self.engine.limits().clone();
         let link = match &self.spec.target {
             Target::Http(url) => {
                 let permit = self.engine.permit_link(&self.spec.id, &url.to_string()).await?;
-                Link::over_http(url.clone(), manner, permit, credentials, limits).await?
+                Link::over_http(url.clone(), manner, permit, credentials, limits, ear).await?
             }
             Target::Child(child) => {
                 let permit = self.engine.permit_link(&self.spec.id, &child.program.display().to_string()).await?;
-                Link::to_child(child, manner, permit, credentials, limits).await?
+                Link::to_child(child, manner, permit, credentials, limits, ear).await?
             }
         };
         if let Some(level) = level.filter(|_| !link.modern()) {

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
 use model::{AppId, Blame, Fault, Secret};
+use tokio_util::task::TaskTracker;
 
 use crate::calls::{Call, Runs};
 use crate::client::Abilities;
@@ -23,8 +24,10 @@ use crate::param::decoded;
 use crate::revision::Revision;
 use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
-use crate::stream;
+use crate::stream::{self, Resumable};
 use crate::upstream::{Along, Client, LOG_LEVEL_KEY};
+
+mod listening;
 
 /// The MCP wire.
 pub struct Endpoint {
@@ -37,6 +40,8 @@ struct Shared {
     access: Arc<Access>,
     sessions: Sessions,
     seals: Seals,
+    /// Calls whose client may be away.
+    tasks: TaskTracker,
 }
 
 /// One request on its way through.
@@ -58,8 +63,8 @@ enum Part {
 impl Endpoint {
     /// The wire over these apps; what an app wants back from a client is sealed under `key`. Error: a bug.
     pub fn new(hub: Arc<Hub>, engine: Engine, access: Arc<Access>, key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
-        let (sessions, seals) = (Sessions::new(), Seals::new(key)?);
-        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals }) })
+        let (sessions, seals, tasks) = (Sessions::new(), Seals::new(key)?, TaskTracker::new());
+        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, tasks }) })
     }
 }
 
@@ -103,6 +108,10 @@ impl Shared {
         }
         match parts.method {
             Method::POST => {}
+            Method::GET => {
+                let (headers, body) = (&parts.headers, &Bytes::new());
+                return self.get(&Arrived { headers, body, known: &known, endpoint: endpoint.as_ref() }).await;
+            }
             Method::DELETE => return self.end_session(&parts.headers, &known, endpoint.as_ref()),
             _ => return not_allowed(),
         }
@@ -140,6 +149,14 @@ impl Shared {
             Ok(part) => part,
             Err(response) => return *response,
         };
+        if matches!(part, Part::Itself) && request.method == "subscriptions/listen" {
+            return self.listen(arrived, &request).await;
+        }
+        if let Part::Of(session) = &part
+            && let Some(said) = self.subscription(arrived, session, &request).await
+        {
+            return self.worded(arrived.endpoint, part.revision(), request.id, said);
+        }
         if let ("logging/setLevel", Part::Of(session)) = (request.method.as_ref(), &part) {
             let said = self.set_level(arrived, session, &request).await;
             return self.worded(arrived.endpoint, part.revision(), request.id, said);
@@ -171,10 +188,11 @@ impl Shared {
         };
         let (along, told) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
         let revision = part.revision();
-        let in_flight = match &part {
+        let resumable = match part {
             Part::Itself => None,
-            Part::Of(session) => Some(session.begins(request.id, along.clone())),
+            Part::Of(session) => Some(session),
         };
+        let in_flight = resumable.as_ref().map(|session| session.begins(request.id, along.clone()));
         let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
         let (id, on_the_way) = (request.id.to_vec(), along.clone());
         let answering = Box::pin(async move {
@@ -183,7 +201,12 @@ impl Shared {
             drop(in_flight);
             shared.worded(endpoint.as_ref(), revision, &id, said)
         });
-        stream::respond(answering, told, along, revision.modern()).await
+        let resumable = resumable.map(|session| Resumable {
+            session,
+            tasks: self.tasks.clone(),
+            clock: Arc::clone(self.engine.clock()),
+        });
+        stream::respond(answering, told, along, resumable).await
     }
 
     /// A notification: only a legacy client's change of mind is about anything here.
@@ -323,7 +346,7 @@ impl Shared {
         let now = self.engine.clock().now();
         match text(headers, "mcp-session-id") {
             Some(id) if self.sessions.find(id, &known.actor, endpoint, now).is_some() => {
-                self.sessions.close(id);
+                self.sessions.close(id, now);
                 let mut response = Response::new(empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response
@@ -334,7 +357,7 @@ impl Shared {
     }
 
     /// A batch of 2025-03-26: split, each entry decided on its own, answered together.
-    async fn batch(&self, arrived: &Arrived<'_>, entries: Value<'_, '_>) -> Response<Body> {
+    async fn batch(self: &Arc<Self>, arrived: &Arrived<'_>, entries: Value<'_, '_>) -> Response<Body> {
         let invalid = |said: String| rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said));
         let session = match self.session(arrived) {
             Ok(session) => session,
@@ -381,7 +404,15 @@ impl Shared {
     }
 
     /// One request of a batch. What an app says before its answer has no place there.
-    async fn one_of_many(&self, arrived: &Arrived<'_>, session: &Arc<Session>, request: &Request<'_, '_>) -> Said {
+    async fn one_of_many(
+        self: &Arc<Self>,
+        arrived: &Arrived<'_>,
+        session: &Arc<Session>,
+        request: &Request<'_, '_>,
+    ) -> Said {
+        if let Some(said) = self.subscription(arrived, session, request).await {
+            return said;
+        }
         let context = self.context(arrived, session.revision);
         let Some(asked) = Call::asked(request) else { return context.answer(request).await };
         match context.understand(request, asked, arrived.body).await {

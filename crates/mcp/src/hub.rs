@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::app_link::AppLink;
 use crate::catalog::{Catalog, Listed};
 use crate::kept::Said;
+use crate::listeners::Listeners;
 use crate::reviews::Reviews;
 use crate::upstream::{ChildSpec, ListOf};
 
@@ -79,13 +80,16 @@ pub struct Hub {
     engine: Engine,
     reviews: Arc<Reviews>,
     apps: ArcSwap<BTreeMap<AppId, Arc<AppLink>>>,
+    listeners: Arc<Listeners>,
 }
 
 impl Hub {
     /// A hub of these apps; nothing is connected yet.
     pub fn new(engine: Engine, reviews: Arc<Reviews>, specs: Vec<AppSpec>) -> Self {
-        let apps = specs.into_iter().map(|spec| (spec.id.clone(), AppLink::new(spec, engine.clone()))).collect();
-        Self { engine, reviews, apps: ArcSwap::from_pointee(apps) }
+        let listeners = Listeners::new(engine.clone());
+        let link = |spec: AppSpec| (spec.id.clone(), AppLink::new(spec, engine.clone(), Arc::clone(&listeners)));
+        let apps = specs.into_iter().map(link).collect();
+        Self { engine, reviews, apps: ArcSwap::from_pointee(apps), listeners }
     }
 
     /// Puts other apps in force. An app that stays as it was keeps its link; one that goes is stopped.
@@ -98,15 +102,35 @@ impl Hub {
                     && link.spec.stateless == spec.stateless
                     && same_profile(&link.spec, &spec)
             });
-            let link = same.cloned().unwrap_or_else(|| AppLink::new(spec.clone(), self.engine.clone()));
+            let link = same.cloned().unwrap_or_else(|| self.link(&spec));
             after.insert(spec.id, link);
         }
         let gone: Vec<_> =
             before.iter().filter(|(id, link)| !after.get(*id).is_some_and(|kept| Arc::ptr_eq(kept, link))).collect();
         self.apps.store(Arc::new(after));
+        self.listeners.replace(&self.all_links());
         for (_, link) in gone {
-            link.stop().await;
+            link.retire().await;
         }
+    }
+
+    fn link(&self, spec: &AppSpec) -> Arc<AppLink> {
+        AppLink::new(spec.clone(), self.engine.clone(), Arc::clone(&self.listeners))
+    }
+
+    /// Every app.
+    pub(crate) fn all_links(&self) -> Vec<Arc<AppLink>> {
+        self.apps.load().values().cloned().collect()
+    }
+
+    /// Who listens for changes.
+    pub(crate) fn listeners(&self) -> &Arc<Listeners> {
+        &self.listeners
+    }
+
+    /// Ends the streams on which clients listen for changes, which would go on for ever.
+    pub fn end_listening(&self) {
+        self.listeners.stop();
     }
 
     /// What people have said yes to.

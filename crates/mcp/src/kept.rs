@@ -2,6 +2,7 @@
 //! what it said last still stands.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -12,6 +13,7 @@ use tokio::sync::Mutex;
 pub struct Kept<T> {
     said: ArcSwapOption<Said<T>>,
     asking: Mutex<()>,
+    forgotten: AtomicU64,
 }
 
 /// What was said, and when.
@@ -23,7 +25,7 @@ pub struct Said<T> {
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self { said: ArcSwapOption::empty(), asking: Mutex::default() }
+        Self { said: ArcSwapOption::empty(), asking: Mutex::default(), forgotten: AtomicU64::new(0) }
     }
 }
 
@@ -47,10 +49,14 @@ impl<T> Kept<T> {
         if let Some(said) = self.fresh(clock, age_max) {
             return Ok(said);
         }
+        let forgotten = self.forgotten.load(Ordering::Acquire);
         match ask.await {
             Ok(what) => {
                 let said = Arc::new(Said { at: clock.now(), what });
-                self.said.store(Some(Arc::clone(&said)));
+                // What changed while it was asked for is not kept.
+                if self.forgotten.load(Ordering::Acquire) == forgotten {
+                    self.said.store(Some(Arc::clone(&said)));
+                }
                 Ok(said)
             }
             Err(fault) => match self.said.load_full() {
@@ -72,9 +78,10 @@ impl<T> Kept<T> {
         }
     }
 
-    /// Lets it be asked for again.
-    pub fn forget(&self) {
-        self.said.store(None);
+    /// Lets it be asked for again; gives what was kept.
+    pub fn forget(&self) -> Option<Arc<Said<T>>> {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.said.swap(None)
     }
 }
 

@@ -18,8 +18,10 @@ mod catalog;
 mod client;
 mod endpoint;
 mod envelope;
+mod events;
 mod hub;
 mod kept;
+mod listeners;
 mod methods;
 mod name;
 mod param;
@@ -28,6 +30,7 @@ mod revision;
 mod rounds;
 mod session;
 mod stream;
+mod subscription;
 mod upstream;
 
 pub use catalog::{Catalog, Listed};

@@ -193,7 +193,13 @@ fn discover() -> String {
 }
 
 fn capabilities() -> serde_json::Value {
-    serde_json::json!({ "tools": {}, "resources": {}, "prompts": {}, "completions": {}, "logging": {} })
+    serde_json::json!({
+        "tools": { "listChanged": true },
+        "resources": { "subscribe": true, "listChanged": true },
+        "prompts": { "listChanged": true },
+        "completions": {},
+        "logging": {},
+    })
 }
 
 const INSTRUCTIONS: &str = "Every call is decided before it runs. A refused call says that nothing was executed, by which rule, and what to do instead: do not repeat it unchanged.";

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use decide::Answer;
@@ -12,18 +12,25 @@ use quick_cache::sync::Cache;
 use tokio::sync::oneshot;
 
 use crate::client::Abilities;
+use crate::events::{Remembered, Streams};
+use crate::listeners::Listener;
 use crate::revision::Revision;
 use crate::upstream::Along;
 
 /// All legacy sessions of this gateway, in memory: after a restart a client is told 404 and initialises again.
 pub struct Sessions {
     open: Cache<String, Arc<Session>>,
+    remembered: Remembered,
 }
 
 /// One legacy session.
 pub struct Session {
     /// The revision agreed on.
     pub revision: Revision,
+    /// What its client may come back for.
+    pub streams: Arc<Streams>,
+    /// What it is told besides calls, once it listens or has subscribed to something.
+    pub listener: OnceLock<Arc<Listener>>,
     agent: AgentId,
     human: HumanId,
     endpoint: Option<AppId>,
@@ -133,7 +140,7 @@ impl Drop for InFlight {
 impl Sessions {
     /// No session yet.
     pub fn new() -> Self {
-        Self { open: Cache::new(SESSIONS_MAX) }
+        Self { open: Cache::new(SESSIONS_MAX), remembered: Remembered::default() }
     }
 
     /// Opens a session for this actor at this endpoint and gives its id: 128 bits of chance. None when the system gives
@@ -151,6 +158,8 @@ impl Sessions {
         let id: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
         let session = Session {
             revision,
+            streams: Arc::new(Streams::new(self.remembered.clone())),
+            listener: OnceLock::new(),
             agent: actor.agent.clone(),
             human: actor.human.clone(),
             endpoint,
@@ -181,7 +190,9 @@ impl Sessions {
     }
 
     /// Ends a session.
-    pub fn close(&self, id: &str) {
-        self.open.remove(id);
+    pub fn close(&self, id: &str, now: UnixMicros) {
+        if let Some((_, session)) = self.open.remove(id) {
+            session.streams.end(now);
+        }
     }
 }

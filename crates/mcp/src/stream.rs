@@ -1,31 +1,98 @@
 //! A call's way back to its client: one JSON answer where the app says nothing before it, an event stream where it does.
+//!
+//! A legacy client that goes away has not changed its mind: its call goes on, and what was said waits for it in the stream.
+//! A client of 2025-11-25 gets a stream, too, when the answer takes its time, for only then it can come back.
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use front::Body;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
+use model::Clock;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
+use crate::events::{self, Opening, Reader, event_stream, write_event};
+use crate::revision::Revision;
+use crate::session::Session;
 use crate::upstream::Along;
 
 /// A response that is still being worked out.
 pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-/// Waits for the answer or for the first thing that is said before it, whichever comes first.
-///
-/// A modern client that goes away has changed its mind (2026-07-28); for a legacy one that says nothing.
+/// What a call needs so that its client may come back for the answer.
+pub struct Resumable {
+    /// The session.
+    pub session: Arc<Session>,
+    /// Where the call goes on without a connection.
+    pub tasks: TaskTracker,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Waits for the answer or for the first thing that is said before it, whichever comes first. Without a session a client
+/// that goes away has changed its mind (2026-07-28).
 pub async fn respond(
     mut answering: Answering,
     mut told: mpsc::Receiver<Bytes>,
     along: Along,
-    modern: bool,
+    resumable: Option<Resumable>,
 ) -> Response<Body> {
-    let mut leaving = Leaving { along, modern, done: false };
+    let Some(resumable) = resumable else { return respond_once(answering, told, along).await };
+    let primes = resumable.session.revision == Revision::V20251125;
+    let first = tokio::select! {
+        biased;
+        response = &mut answering => return response,
+        Some(first) = told.recv() => Some(first),
+        () = slowly(&along), if primes => None,
+        () = tokio::time::sleep(STREAM_AFTER), if primes => None,
+    };
+    let stream = resumable.session.streams.respond(resumable.clock.now());
+    if let Some(first) = first {
+        stream.say(first);
+    }
+    let reader = Reader::new(Arc::clone(&stream), 0, Opening { primes, ..Opening::default() });
+    resumable.tasks.spawn(go_on(answering, told, along, stream, resumable.clock, primes));
+    reader.response()
+}
+
+/// Ends when the app answers on a stream that can be taken up again, and does not answer at once.
+async fn slowly(along: &Along) {
+    along.streaming().await;
+    tokio::time::sleep(AT_ONCE).await;
+}
+
+/// Takes a call to its end, whoever reads.
+async fn go_on(
+    mut answering: Answering,
+    mut told: mpsc::Receiver<Bytes>,
+    along: Along,
+    stream: Arc<events::Stream>,
+    clock: Arc<dyn Clock>,
+    pauses: bool,
+) {
+    let response = loop {
+        tokio::select! {
+            biased;
+            Some(message) = told.recv() => stream.say(message),
+            response = &mut answering => break response,
+            () = along.pausing(), if pauses => stream.pause(),
+        }
+    };
+    while let Ok(message) = told.try_recv() {
+        stream.say(message);
+    }
+    stream.end(whole(response), clock.now());
+}
+
+async fn respond_once(mut answering: Answering, mut told: mpsc::Receiver<Bytes>, along: Along) -> Response<Body> {
+    let mut leaving = Leaving { along, done: false };
     let first = tokio::select! {
         biased;
         response = &mut answering => {
@@ -35,13 +102,7 @@ pub async fn respond(
         Some(first) = told.recv() => first,
     };
     let stream = Stream { first: Some(first), told, answering: Some(answering), leaving };
-    let mut response = Response::new(stream.boxed_unsync());
-    *response.status_mut() = StatusCode::OK;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    event_stream(stream.boxed_unsync())
 }
 
 /// Events as they come, the answer last.
@@ -55,13 +116,12 @@ struct Stream {
 /// Notices that the client has gone away before its answer.
 struct Leaving {
     along: Along,
-    modern: bool,
     done: bool,
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        if self.modern && !self.done {
+        if !self.done {
             self.along.cancel();
         }
     }
@@ -86,12 +146,12 @@ impl hyper::body::Body for Stream {
         // What was said before the answer stands before it.
         let mut out = BytesMut::new();
         while let Ok(message) = self.told.try_recv() {
-            write_event(&mut out, &message);
+            write_event(&mut out, None, &message);
         }
         self.answering = None;
         self.leaving.done = true;
         if let Some(answer) = whole(response) {
-            write_event(&mut out, &answer);
+            write_event(&mut out, None, &answer);
         }
         Poll::Ready(Some(Ok(Frame::data(out.freeze()))))
     }
@@ -109,18 +169,10 @@ fn whole(response: Response<Body>) -> Option<Bytes> {
 
 fn event(message: &[u8]) -> Frame<Bytes> {
     let mut out = BytesMut::with_capacity(message.len() + 24);
-    write_event(&mut out, message);
+    write_event(&mut out, None, message);
     Frame::data(out.freeze())
 }
 
-/// One event. A message holds no line end outside its strings, where JSON does not allow one; what stands between its
-/// tokens becomes a space.
-fn write_event(out: &mut BytesMut, message: &[u8]) {
-    out.put_slice(b"event: message\ndata: ");
-    if memchr::memchr2(b'\n', b'\r', message).is_none() {
-        out.put_slice(message);
-    } else {
-        out.extend(message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
-    }
-    out.put_slice(b"\n\n");
-}
+const AT_ONCE: Duration = Duration::from_millis(20);
+/// How long a client of 2025-11-25 waits for its answer before it gets a stream that it can take up again.
+const STREAM_AFTER: Duration = Duration::from_secs(1);

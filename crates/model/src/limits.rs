@@ -48,6 +48,20 @@ pub const LIST_PAGES_MAX: usize = 100;
 pub const SESSIONS_MAX: usize = 10_000;
 /// How long a legacy session may be idle.
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60 * 60);
+/// Streams on which clients listen for changes at a time, in the whole gateway. Past it: 503.
+pub const LISTENERS_MAX: usize = 1_024;
+/// Resources that one session, or one `subscriptions/listen`, may be subscribed to.
+pub const SUBSCRIPTIONS_PER_LISTENER_MAX: usize = 64;
+/// Responses of one legacy session that are remembered for a client that comes back.
+pub const STREAMS_PER_SESSION_MAX: usize = 32;
+/// Events of one stream that are remembered; of more the oldest go, but never the answer.
+pub const STREAM_EVENTS_MAX: usize = 256;
+/// Bytes of the events of one stream that are remembered once they were sent.
+pub const STREAM_BYTES_MAX: usize = 1 << 20;
+/// How long an answer waits for a client that went away.
+pub const STREAM_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Bytes of events remembered in the whole gateway. Past it: what nobody is reading is not remembered.
+pub const EVENT_BYTES_MAX: usize = 64 << 20;
 /// Longest life of a token.
 pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest token that is read, in bytes.

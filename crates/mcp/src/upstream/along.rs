@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::Scrub;
 use json::{Document, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::link::Manner;
@@ -46,6 +46,8 @@ struct Shared {
     cancelled: CancellationToken,
     /// The request that goes on with this call; from then on what is said belongs to it.
     next: ArcSwapOption<Shared>,
+    streaming: Notify,
+    pausing: Notify,
 }
 
 impl Client {
@@ -97,7 +99,9 @@ impl Along {
         let meta = passed_on(meta);
         let cancelled = CancellationToken::new();
         let next = ArcSwapOption::empty();
-        (Self { shared: Arc::new(Shared { client, to_client, progress, meta, scrub, cancelled, next }) }, told)
+        let (streaming, pausing) = (Notify::new(), Notify::new());
+        let shared = Shared { client, to_client, progress, meta, scrub, cancelled, next, streaming, pausing };
+        (Self { shared: Arc::new(shared) }, told)
     }
 
     /// Who is at the near end.
@@ -132,6 +136,32 @@ impl Along {
         if !Arc::ptr_eq(&self.shared, &next.shared) {
             self.shared.next.store(Some(Arc::clone(&next.shared)));
         }
+    }
+
+    /// The app's answer comes on a stream that can be taken up again.
+    pub fn stream(&self) {
+        self.now().streaming.notify_one();
+    }
+
+    /// Ends when the app's answer comes on a stream that can be taken up again.
+    pub async fn streaming(&self) {
+        self.shared.streaming.notified().await;
+    }
+
+    /// The app has let the connection go and answers later.
+    pub fn pause(&self) {
+        self.stream();
+        self.now().pausing.notify_one();
+    }
+
+    /// Ends when the app has let the connection go and answers later.
+    pub async fn pausing(&self) {
+        self.shared.pausing.notified().await;
+    }
+
+    /// The request that what is said belongs to now.
+    fn now(&self) -> Arc<Shared> {
+        self.shared.next.load_full().unwrap_or_else(|| Arc::clone(&self.shared))
     }
 
     /// Whether a notification is progress of this call.

@@ -21,7 +21,11 @@ use tokio::task::JoinSet;
 
 use super::conversation::{Asks, NO_CALL};
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, hear, to_question, too_large};
-use super::{Along, Ask, request};
+use super::{Along, Ask, Ear, request};
+
+mod listen;
+
+use listen::{Subscriptions, tell_what_is_over};
 
 /// How to start a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,8 @@ struct Shared {
     waiting: Mutex<HashMap<u64, Waiter>>,
     said: Mutex<VecDeque<u8>>,
     scrub: Arc<dyn Scrub>,
+    ear: Ear,
+    subscriptions: Subscriptions,
     ended: AtomicBool,
 }
 
@@ -66,6 +72,7 @@ impl ChildLink {
         secrets: &[(String, Secret<String>)],
         scrub: Arc<dyn Scrub>,
         limits: &Limits,
+        ear: Ear,
     ) -> Result<Self, Fault> {
         let mut command = Command::new(&spec.program);
         command.args(&spec.arguments).env_clear().envs(spec.environment.iter().map(|(name, value)| (name, value)));
@@ -88,12 +95,14 @@ impl ChildLink {
             return Err(Fault::new(Blame::Bug, "bug.child_streams", "a child started without its streams"));
         };
         let (waiting, said, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
-        let shared = Arc::new(Shared { waiting, said, scrub, ended });
+        let (subscriptions, overs) = Subscriptions::new();
+        let shared = Arc::new(Shared { waiting, said, scrub, ear, subscriptions, ended });
         let mut readers = JoinSet::new();
         let stdin = Arc::new(tokio::sync::Mutex::new(stdin));
         let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);
         let (said_all, silent) = oneshot::channel();
         readers.spawn(listen(stdout, child, Arc::clone(&stdin), Arc::clone(&shared), line_bytes_max, silent));
+        readers.spawn(tell_what_is_over(Arc::clone(&stdin), overs));
         readers.spawn(overhear(stderr, Arc::clone(&shared), said_all));
         Ok(Self { stdin, shared, next_id: AtomicU64::new(1), group, _readers: readers })
     }
@@ -193,6 +202,8 @@ impl Shared {
 
     fn all_gone(&self) {
         self.ended.store(true, Ordering::Release);
+        self.ear.lose();
+        self.subscriptions.end_all();
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         for (_, waiter) in waiting {
             let _ = waiter.tell.send(Err(self.gone()));
@@ -251,6 +262,7 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
         return None;
     }
     match hear(message) {
+        Ok(Heard::Reply(id, _)) if shared.subscriptions.end(id, message) => {}
         Ok(Heard::Reply(id, reply)) => {
             if let Some(waiter) = lock(&shared.waiting).remove(&id) {
                 let _ = waiter.tell.send(Ok(reply));
@@ -262,6 +274,8 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
             let taken = whose(shared).and_then(|asks| asks.take(id.clone(), &method, params));
             return taken.err().map(|why_not| to_question(&id, &method, why_not));
         }
+        Ok(Heard::Tells(_)) if shared.subscriptions.take(message) => {}
+        Ok(Heard::Tells(method)) if shared.ear.hear(&method, message) => {}
         Ok(Heard::Tells(method)) => {
             // Only progress says which call it is about; a child serves many.
             let waiting = lock(&shared.waiting);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use decide::SendFault;
@@ -17,15 +18,16 @@ use model::{Blame, Fault, Limits, Secret};
 use super::conversation::NO_CALL;
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
 use super::sse::Events;
-use super::{Ask, Handshake, Spoken, request};
+use super::{Ask, Ear, Ended, Handshake, Spoken, request};
 use crate::param;
 use crate::revision::Revision;
 
 /// A pooled connection to one address.
 pub(crate) struct HttpLink {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    url: Uri,
-    spoken: Spoken,
+    pub(super) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pub(super) url: Uri,
+    pub(super) spoken: Spoken,
+    ear: Ear,
 }
 
 /// What came back of one exchange: the reply and the session the upstream opened with it.
@@ -36,7 +38,7 @@ pub(crate) struct Exchanged {
 }
 
 impl HttpLink {
-    pub(crate) fn new(url: Uri, limits: Limits) -> Result<Self, Fault> {
+    pub(crate) fn new(url: Uri, limits: Limits, ear: Ear) -> Result<Self, Fault> {
         let tls = hyper_rustls::HttpsConnectorBuilder::new()
             .with_native_roots()
             .map_err(|error| {
@@ -54,7 +56,7 @@ impl HttpLink {
         let client =
             Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
         let spoken = Spoken { next_id: 1.into(), limits };
-        Ok(Self { client, url, spoken })
+        Ok(Self { client, url, spoken, ear })
     }
 
     /// Sends one request and waits for its answer. After a fault `before`, nothing has left.
@@ -103,7 +105,20 @@ impl HttpLink {
         self.client.request(outgoing).await.map(|_| ()).map_err(|error| self.no_answer(&error).fault)
     }
 
-    fn outgoing(
+    /// A credential as a header that is written nowhere.
+    pub(super) fn sensitive((name, secret): &(HeaderName, Secret<String>)) -> Result<(HeaderName, HeaderValue), Fault> {
+        let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+            Fault::new(
+                Blame::Operator,
+                "operator.credential",
+                "the app's credential holds characters that no header may hold",
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok((name.clone(), value))
+    }
+
+    pub(super) fn outgoing(
         &self,
         ask: Option<&Ask<'_>>,
         header: Option<&(HeaderName, Secret<String>)>,
@@ -130,15 +145,8 @@ impl HttpLink {
                 }
             }
         }
-        if let Some((name, secret)) = header {
-            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
-                Fault::new(
-                    Blame::Operator,
-                    "operator.credential",
-                    "the app's credential holds characters that no header may hold",
-                )
-            })?;
-            value.set_sensitive(true);
+        if let Some(credential) = header {
+            let (name, value) = Self::sensitive(credential)?;
             outgoing = outgoing.header(name, value);
         }
         outgoing.body(Full::new(body)).map_err(|error| {
@@ -175,35 +183,84 @@ impl HttpLink {
         if !streamed && !typed_json {
             return Err(garbage(format!("it answered {} with neither JSON nor an event stream", status.as_u16())));
         }
+        if streamed {
+            return self.read_stream(response.into_body(), id, ask, as_agreed).await;
+        }
         let mut body = response.into_body();
         let mut whole = Vec::new();
-        let mut events = Events::default();
-        let mut heard_bytes = 0usize;
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| {
-                Fault::new(Blame::Upstream, "upstream.broke_off", "its answer broke off before the end").because(error)
-            })?;
-            let Ok(data) = frame.into_data() else { continue };
-            heard_bytes = heard_bytes.saturating_add(data.len());
-            if heard_bytes > self.spoken.limits.answer_bytes_max {
+        while let Some(data) = next(&mut body).await? {
+            if whole.len().saturating_add(data.len()) > self.spoken.limits.answer_bytes_max {
                 return Err(too_large(self.spoken.limits.answer_bytes_max));
             }
-            if !streamed {
-                whole.extend_from_slice(&data);
-                continue;
-            }
-            for event in events.push(&data) {
-                if let Some(reply) = self.heard(&event, id, ask, as_agreed).await? {
-                    return Ok(reply);
-                }
-            }
-        }
-        if streamed {
-            return Err(Fault::new(Blame::Upstream, "upstream.broke_off", "its event stream ended without an answer"));
+            whole.extend_from_slice(&data);
         }
         self.heard(&Bytes::from(whole), id, ask, as_agreed)
             .await?
             .ok_or_else(|| garbage("it answered with a message that is no answer"))
+    }
+
+    /// Reads events until the answer. A stream that ends before it and said where it goes on is taken up again there.
+    async fn read_stream(
+        &self,
+        mut body: Incoming,
+        id: u64,
+        ask: &Ask<'_>,
+        as_agreed: Option<&Handshake>,
+    ) -> Result<Reply, Fault> {
+        let mut events = Events::default();
+        let mut heard_bytes = 0usize;
+        loop {
+            let (let_go, ended) = loop {
+                let data = match next(&mut body).await {
+                    Ok(Some(data)) => data,
+                    Ok(None) => break (true, ended_early()),
+                    Err(fault) => break (false, fault),
+                };
+                heard_bytes = heard_bytes.saturating_add(data.len());
+                if heard_bytes > self.spoken.limits.answer_bytes_max {
+                    return Err(too_large(self.spoken.limits.answer_bytes_max));
+                }
+                for event in events.push(&data) {
+                    if let Some(reply) = self.heard(&event, id, ask, as_agreed).await? {
+                        return Ok(reply);
+                    }
+                }
+                if let (Some(_), Some(along)) = (events.last_id(), ask.along) {
+                    along.stream();
+                }
+            };
+            let session = as_agreed.filter(|agreed| agreed.session.is_some() && !agreed.revision.modern());
+            let (Some(agreed), Some(last_id)) = (session, events.last_id().map(str::to_owned)) else {
+                return Err(ended);
+            };
+            // One that broke says nothing about the client's connection.
+            if let Some(along) = ask.along.filter(|_| let_go) {
+                along.pause();
+            }
+            body = self.resume(agreed, ask, &last_id, events.retry(), ended).await?;
+            events.broken();
+        }
+    }
+
+    /// Goes on with a stream after the event of this id. The time that the call has bounds the tries.
+    async fn resume(
+        &self,
+        agreed: &Handshake,
+        ask: &Ask<'_>,
+        last_id: &str,
+        retry: Option<Duration>,
+        ended: Fault,
+    ) -> Result<Incoming, Fault> {
+        let mut pause = retry.unwrap_or(RETRY).max(RETRY_MIN);
+        loop {
+            tokio::time::sleep(pause).await;
+            match self.open(agreed, ask.header.as_ref(), Some(last_id)).await {
+                Ok(response) => return Ok(response.into_body()),
+                Err(Ended::Broken(fault)) => tracing::debug!(?fault, "a stream could not be taken up again yet"),
+                Err(Ended::NotOffered | Ended::SessionOver) => return Err(ended),
+            }
+            pause = (pause * 2).clamp(RETRY, RETRY_MAX);
+        }
     }
 
     /// One message of the stream; the reply, when it is ours.
@@ -221,7 +278,7 @@ impl HttpLink {
             Heard::Reply(number, reply) if number == id || (number == 0 && reply.error) => Ok(Some(reply)),
             Heard::Reply(..) => Err(garbage("it answered another request than the one that was sent")),
             Heard::Tells(method) => {
-                if let Some(along) = ask.along {
+                if let (false, Some(along)) = (self.ear.hear(&method, message), ask.along) {
                     along.tell(message, &method);
                 }
                 Ok(None)
@@ -237,7 +294,7 @@ impl HttpLink {
         }
     }
 
-    fn no_answer(&self, error: &hyper_util::client::legacy::Error) -> SendFault {
+    pub(super) fn no_answer(&self, error: &hyper_util::client::legacy::Error) -> SendFault {
         let host = self.url.authority().map(ToString::to_string).unwrap_or_default();
         let cause = std::io::Error::other(chain(error));
         if error.is_connect() {
@@ -255,6 +312,23 @@ impl HttpLink {
     }
 }
 
+/// The next bytes of a body; none at its end.
+async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Fault::new(Blame::Upstream, "upstream.broke_off", "its answer broke off before the end").because(error)
+        })?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+fn ended_early() -> Fault {
+    Fault::new(Blame::Upstream, "upstream.broke_off", "its event stream ended without an answer")
+}
+
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -265,3 +339,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// When a stream that broke is taken up again, where the app does not say.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(10);

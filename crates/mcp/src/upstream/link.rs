@@ -17,10 +17,14 @@ use super::child::ChildLink;
 use super::conversation::{Asks, Conversation, Conversations, Onward, QUESTIONS_OPEN_MAX};
 use super::http_link::HttpLink;
 use super::reply::{Reply, garbage};
-use super::{Along, Ask, ChildSpec, Handshake, ListOf, Sending};
+use super::{Along, Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
 use crate::client::Abilities;
 use crate::envelope::UNSUPPORTED_VERSION;
 use crate::revision::Revision;
+
+mod attend;
+
+pub use attend::{Wanted, unwanted};
 
 /// A link that is up. It holds the permit under which it was made.
 pub struct Link {
@@ -29,6 +33,7 @@ pub struct Link {
     manner: Manner,
     conversations: Conversations,
     stale: AtomicBool,
+    ear: Ear,
     permit: LinkPermit,
     credentials: Arc<dyn Credentials>,
 }
@@ -67,8 +72,9 @@ impl Link {
         permit: LinkPermit,
         credentials: Arc<dyn Credentials>,
         limits: Limits,
+        ear: Ear,
     ) -> Result<Self, Fault> {
-        let http = HttpLink::new(url, limits)?;
+        let http = HttpLink::new(url, limits, ear.clone())?;
         let agreed = if manner.handshake_first {
             match initialize_http(&http, &manner, credentials.as_ref(), &permit).await {
                 Ok(agreed) => agreed,
@@ -80,7 +86,7 @@ impl Link {
         } else {
             initialize_http(&http, &manner, credentials.as_ref(), &permit).await?
         };
-        Ok(Self::new(Transport::Http(Box::new(http)), agreed, manner, permit, credentials))
+        Ok(Self::new(Transport::Http(Box::new(http)), agreed, manner, ear, permit, credentials))
     }
 
     /// Starts a child and agrees with it: any answer but a modern one, or none for a while, means the handshake; or the
@@ -91,10 +97,11 @@ impl Link {
         permit: LinkPermit,
         credentials: Arc<dyn Credentials>,
         limits: Limits,
+        ear: Ear,
     ) -> Result<Self, Fault> {
         let secrets = credentials.environment(&permit)?;
         let scrub = credentials.scrubber(permit.app());
-        let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits)?;
+        let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits, ear.clone())?;
         let revision = if manner.handshake_first {
             match initialize_child(&child, &manner, scrub.as_ref()).await {
                 Ok(revision) => revision,
@@ -107,18 +114,19 @@ impl Link {
             initialize_child(&child, &manner, scrub.as_ref()).await?
         };
         let agreed = Handshake { revision, session: None };
-        Ok(Self::new(Transport::Child(child), agreed, manner, permit, credentials))
+        Ok(Self::new(Transport::Child(child), agreed, manner, ear, permit, credentials))
     }
 
     fn new(
         transport: Transport,
         agreed: Handshake,
         manner: Manner,
+        ear: Ear,
         permit: LinkPermit,
         credentials: Arc<dyn Credentials>,
     ) -> Self {
         let (conversations, stale) = (Conversations::default(), AtomicBool::new(false));
-        Self { transport, agreed, manner, conversations, stale, permit, credentials }
+        Self { transport, agreed, manner, conversations, stale, ear, permit, credentials }
     }
 
     /// The revision spoken with the app.
@@ -164,8 +172,15 @@ impl Link {
             }
     }
 
+    /// The session is over: the next call makes another link.
+    fn is_stale(&self) {
+        self.stale.store(true, Ordering::Release);
+        self.ear.lose();
+    }
+
     /// Ends a child; an HTTP link has nothing to end.
     pub async fn stop(&self) {
+        self.ear.lose();
         if let Transport::Child(child) = &self.transport {
             child.stop(CHILD_GRACE).await;
         }
@@ -282,7 +297,7 @@ impl Link {
         if let Err(sent) = &reply
             && sent.fault.code() == "upstream.session_ended"
         {
-            self.stale.store(true, Ordering::Release);
+            self.is_stale();
         }
         reply?.into_answer().map_err(SendFault::after)
     }
@@ -362,7 +377,7 @@ impl Link {
                 let exchanged = http.exchange(ask, Some(&self.agreed)).await?;
                 // Some servers say 400 where they mean that the session has ended: the next call opens a new one.
                 if exchanged.status == StatusCode::BAD_REQUEST && self.agreed.session.is_some() {
-                    self.stale.store(true, Ordering::Release);
+                    self.is_stale();
                 }
                 Ok(exchanged.reply)
             }

@@ -6,16 +6,20 @@ mod child;
 mod conversation;
 mod http_link;
 mod link;
+mod news;
 mod reply;
 mod sse;
+mod watch;
 
 pub use along::{Along, Client, LOG_LEVEL_KEY};
 pub use asked::{Asked, ListOf};
 pub use child::ChildSpec;
 use conversation::Asks;
 pub use conversation::{Given, Onward};
-pub use link::{Link, Manner};
+pub use link::{Link, Manner, Wanted, unwanted};
+pub use news::{Changed, Ear, News, UPDATED};
 pub use reply::garbage;
+pub use watch::{Ended, Watch};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -1,15 +1,20 @@
-//! Server-sent events, as far as MCP uses them: the data of each event.
+//! Server-sent events, as far as MCP uses them: the data of each event, where the stream can be taken up again, and when.
+
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-/// Cuts a stream of bytes into the data of its events (WHATWG HTML, server-sent events). Comments, ids and retry hints
-/// are passed over. The caller bounds the total.
+/// Cuts a stream of bytes into the data of its events (WHATWG HTML, server-sent events). Comments are passed over. The
+/// caller bounds the total.
 #[derive(Default)]
 pub struct Events {
     line: BytesMut,
     data: BytesMut,
     any: bool,
     skip_feed: bool,
+    id: Option<String>,
+    last_id: Option<String>,
+    retry: Option<Duration>,
 }
 
 impl Events {
@@ -37,21 +42,55 @@ impl Events {
         events
     }
 
+    /// The id of the last event that had one: what comes after it can be asked for.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// How long the server wants to be left alone before it is asked for more.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    /// The stream broke off: what is half there is forgotten, and the next bytes begin a new line.
+    pub fn broken(&mut self) {
+        self.line.clear();
+        self.data.clear();
+        (self.any, self.skip_feed, self.id) = (false, false, None);
+    }
+
+    /// How much of an event that is not complete yet is held.
+    pub fn held(&self) -> usize {
+        self.line.len().saturating_add(self.data.len())
+    }
+
     fn end_line(&mut self, events: &mut Vec<Bytes>) {
         let line = self.line.split();
         if line.is_empty() {
+            if let Some(id) = self.id.take() {
+                self.last_id = Some(id).filter(|id| !id.is_empty());
+            }
             if self.any {
                 events.push(self.data.split().freeze());
             }
             self.any = false;
             return;
         }
-        let Some(value) = line.strip_prefix(b"data") else { return };
-        let value = match value.split_first() {
-            None => value,
-            Some((b':', value)) => value.strip_prefix(b" ").unwrap_or(value),
-            Some(_) => return,
-        };
+        if let Some(id) = value_of(&line, b"id").and_then(|id| std::str::from_utf8(id).ok()) {
+            if id.len() <= ID_BYTES_MAX && !id.contains('\0') {
+                self.id = Some(id.to_owned());
+            }
+            return;
+        }
+        if let Some(retry) = value_of(&line, b"retry").and_then(|retry| std::str::from_utf8(retry).ok()) {
+            if retry.bytes().all(|byte| byte.is_ascii_digit())
+                && let Ok(milliseconds) = retry.parse()
+            {
+                self.retry = Some(Duration::from_millis(milliseconds));
+            }
+            return;
+        }
+        let Some(value) = value_of(&line, b"data") else { return };
         if self.any {
             self.data.extend_from_slice(b"\n");
         }
@@ -59,6 +98,18 @@ impl Events {
         self.any = true;
     }
 }
+
+/// The value of a field, if the line has this one.
+fn value_of<'l>(line: &'l [u8], field: &[u8]) -> Option<&'l [u8]> {
+    match line.strip_prefix(field)?.split_first() {
+        None => Some(b""),
+        Some((b':', value)) => Some(value.strip_prefix(b" ").unwrap_or(value)),
+        Some(_) => None,
+    }
+}
+
+/// Longest id that is remembered; it goes back in a header.
+const ID_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests;

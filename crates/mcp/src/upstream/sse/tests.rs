@@ -17,3 +17,18 @@ fn events_come_out_whatever_the_pieces() {
     check("retry: 10\n\ndatax: no\n\ndata: unfinished", &[]);
     check("data: a\r\rdata: b\r\r", &["a", "b"]);
 }
+
+#[test]
+fn a_stream_says_where_and_when_it_goes_on() {
+    let mut events = Events::default();
+    assert_eq!(events.push(b"id: 1-0\nretry: 500\ndata:\n\n"), [""]);
+    assert_eq!((events.last_id(), events.retry()), (Some("1-0"), Some(Duration::from_millis(500))));
+    events.push(b"id: 1-1\ndata: half");
+    assert_eq!(events.last_id(), Some("1-0"), "an event that is not complete was not received");
+    assert_eq!(events.held(), "data: half".len());
+    events.broken();
+    assert_eq!(events.push(b"id: 1-1\ndata: whole\n\nretry: soon\n\n"), ["whole"]);
+    assert_eq!((events.last_id(), events.retry()), (Some("1-1"), Some(Duration::from_millis(500))));
+    events.push(b"id\n\n");
+    assert_eq!(events.last_id(), None, "an empty id takes it back");
+}

@@ -1,0 +1,248 @@
+//! Streams of events to clients. Those of a legacy session remember what was said, within bounds, so that a client whose
+//! connection broke gets the rest; those of 2026-07-28 forget what they have handed over.
+//!
+//! An event id is a place in one stream: `r7-12` is the twelfth event of the session's seventh stream, which belongs to a
+//! response; `s…` is one of the streams on which a client listens.
+
+mod reader;
+mod streams;
+
+pub use reader::{Opening, Reader, event_stream};
+pub use streams::{Gone, Streams};
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use model::UnixMicros;
+use model::limits::{EVENT_BYTES_MAX, STREAM_BYTES_MAX, STREAM_EVENTS_MAX};
+
+/// One stream of events, with one reader at a time.
+pub struct Stream {
+    kind: Kind,
+    number: u64,
+    remembered: Remembered,
+    state: Mutex<State>,
+}
+
+/// What a stream is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What is said during one call, and its answer, for a legacy client.
+    Response,
+    /// What is said besides calls to a legacy client.
+    Standing,
+    /// The response to a `subscriptions/listen`, which nobody can take up again.
+    Listen,
+}
+
+/// How much is remembered in the whole gateway. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Remembered {
+    bytes: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<Event>,
+    bytes: usize,
+    /// The number of the last event that was said, and of the last one that a reader took.
+    said: u64,
+    taken: u64,
+    ended: Option<UnixMicros>,
+    /// An answer that found no place: whoever comes back for it is told so.
+    lost: bool,
+    pausing: bool,
+    /// The reader in force; another one takes its place.
+    reader: u64,
+    reading: bool,
+    waker: Option<Waker>,
+}
+
+/// What a reader does next.
+enum Next {
+    /// Write this event.
+    Event(u64, Bytes),
+    /// Wait until it is woken.
+    Wait,
+    /// Stop reading.
+    End,
+}
+
+struct Event {
+    number: u64,
+    message: Bytes,
+    answer: bool,
+}
+
+// === impl Stream ===
+
+impl Stream {
+    /// A stream without events.
+    pub fn new(kind: Kind, number: u64, remembered: Remembered) -> Arc<Self> {
+        Arc::new(Self { kind, number, remembered, state: Mutex::default() })
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Says something. What is too much goes, the oldest first.
+    pub fn say(&self, message: Bytes) {
+        self.push(message, false);
+    }
+
+    /// Says something, unless the same is already waiting to be read.
+    pub fn say_once(&self, message: &Bytes) {
+        let state = self.state();
+        let waits = state.events.iter().rev().take_while(|event| event.number > state.taken);
+        let said = waits.map(|event| &event.message).any(|waiting| waiting == message);
+        drop(state);
+        if !said {
+            self.push(message.clone(), false);
+        }
+    }
+
+    /// Says the answer, which is the end. None: there is none.
+    pub fn end(&self, answer: Option<Bytes>, now: UnixMicros) {
+        if let Some(answer) = answer {
+            self.push(answer, true);
+        }
+        let mut state = self.state();
+        state.ended.get_or_insert(now);
+        wake(state);
+    }
+
+    /// Lets the connection go without ending the stream: the client comes back for the rest.
+    pub fn pause(&self) {
+        let mut state = self.state();
+        state.pausing = state.reading;
+        wake(state);
+    }
+
+    /// Whether somebody reads it now.
+    pub fn is_read(&self) -> bool {
+        self.state().reading
+    }
+
+    fn push(&self, message: Bytes, answer: bool) {
+        let mut state = self.state();
+        if state.ended.is_some() {
+            return;
+        }
+        let size = message.len();
+        if !state.reading && self.remembered.add(size) > EVENT_BYTES_MAX {
+            self.remembered.remove(size);
+            state.lost |= answer;
+            return;
+        }
+        if state.reading {
+            self.remembered.add(size);
+        }
+        state.said += 1;
+        state.bytes += size;
+        let number = state.said;
+        state.events.push_back(Event { number, message, answer });
+        self.trim(&mut state);
+        wake(state);
+    }
+
+    /// Drops what is past the bounds: first what was read, then what waits, but not the last that waits.
+    fn trim(&self, state: &mut State) {
+        let keeps_nothing = self.kind == Kind::Listen;
+        while let Some(first) = state.events.front() {
+            let read = first.number <= state.taken;
+            let too_much = state.events.len() > STREAM_EVENTS_MAX || state.bytes > STREAM_BYTES_MAX;
+            let goes = too_much && (read || (!first.answer && state.events.len() > 1)) || read && keeps_nothing;
+            if !goes {
+                return;
+            }
+            let size = first.message.len();
+            state.events.pop_front();
+            state.bytes -= size;
+            self.remembered.remove(size);
+        }
+    }
+
+    /// What a reader at this place does next.
+    fn take(&self, reader: u64, place: u64, waker: &Waker) -> Next {
+        let mut state = self.state();
+        if state.reader != reader {
+            return Next::End;
+        }
+        if let Some(next) = state.events.iter().find(|event| event.number > place) {
+            let next = Next::Event(next.number, next.message.clone());
+            if let Next::Event(number, _) = next {
+                state.taken = state.taken.max(number);
+            }
+            self.trim(&mut state);
+            return next;
+        }
+        if state.ended.is_some() || std::mem::take(&mut state.pausing) {
+            return Next::End;
+        }
+        state.waker = Some(waker.clone());
+        Next::Wait
+    }
+
+    fn id(&self, place: u64) -> String {
+        let kind = if self.kind == Kind::Response { 'r' } else { 's' };
+        format!("{kind}{}-{place}", self.number)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let bytes = self.state().bytes;
+        self.remembered.remove(bytes);
+    }
+}
+
+// === impl Remembered ===
+
+impl Remembered {
+    /// How much it is then.
+    fn add(&self, bytes: usize) -> usize {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes)
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+fn wake(mut state: MutexGuard<'_, State>) {
+    let waker = state.waker.take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Writes one event. A message holds no line end outside its strings, where JSON does not allow one; what stands between
+/// its tokens becomes a space.
+pub fn write_event(out: &mut BytesMut, id: Option<&str>, message: &[u8]) {
+    out.put_slice(b"event: message\n");
+    if let Some(id) = id {
+        out.put_slice(b"id: ");
+        out.put_slice(id.as_bytes());
+        out.put_slice(b"\n");
+    }
+    out.put_slice(b"data: ");
+    if memchr::memchr2(b'\n', b'\r', message).is_none() {
+        out.put_slice(message);
+    } else {
+        out.extend(message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+    }
+    out.put_slice(b"\n\n");
+}
+
+#[cfg(test)]
+mod tests;

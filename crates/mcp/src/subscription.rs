@@ -1,0 +1,190 @@
+//! One subscription to a resource of an app: made by a governed call, and by another one each time the app was lost.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use decide::AnswerKind;
+use engine::{CallRequest, Closed};
+use model::{Blame, CallId, Method, ToolFacts, ToolName};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::app_link::{AppLink, Pair, Subscribing, Want, Way};
+use crate::listeners::{Listener, Listeners};
+use crate::upstream::{Link, News, Watch};
+
+/// A subscription; over when it is dropped.
+pub(crate) struct Subscription {
+    _until: DropGuard,
+}
+
+/// What keeps a subscription.
+struct Keeper {
+    listeners: Arc<Listeners>,
+    listener: Weak<Listener>,
+    app: Arc<AppLink>,
+    pair: Pair,
+    way: Way,
+    uri: ToolName,
+    /// What is told over the pair's link is heard.
+    _want: Want,
+}
+
+/// What an app took a subscription with.
+struct Taken {
+    link: Arc<Link>,
+    /// The stream on which it tells of it, where it has one of its own.
+    watch: Option<Watch>,
+    call: Option<CallId>,
+}
+
+/// Subscribes somebody to a resource, if the decision runs and the app agrees.
+pub(crate) async fn subscribe(
+    listeners: &Arc<Listeners>,
+    listener: &Arc<Listener>,
+    (app, uri): (Arc<AppLink>, ToolName),
+    way: Way,
+) -> Closed {
+    let actor = listener.actor();
+    let pair = (actor.agent.clone(), actor.human.clone());
+    let want = app.want_of(&pair);
+    let keeper = Keeper {
+        listeners: Arc::clone(listeners),
+        listener: Arc::downgrade(listener),
+        app: Arc::clone(&app),
+        pair,
+        way,
+        uri,
+        _want: want,
+    };
+    let (closed, taken) = keeper.call(listener, None).await;
+    if let Some(taken) = taken {
+        let until = CancellationToken::new();
+        let (over, uri) = (until.clone(), keeper.uri.clone());
+        listener.subscribe(&app.spec.id, uri.as_str(), Subscription { _until: until.drop_guard() });
+        listeners.tasks().spawn(keeper.keep(taken, over));
+    }
+    closed
+}
+
+impl Keeper {
+    /// One governed call. What the app took it with, if it agreed.
+    async fn call(&self, listener: &Listener, cause: Option<CallId>) -> (Closed, Option<Taken>) {
+        let to = Arc::clone(&self.app);
+        let subscribing =
+            Arc::new(Subscribing { to, pair: self.pair.clone(), way: self.way.clone(), opened: Mutex::default() });
+        let request = CallRequest {
+            actor: listener.actor().clone(),
+            app: self.app.spec.id.clone(),
+            method: Method::Subscribe,
+            tool: ToolFacts::of_method(Method::Subscribe, self.uri.clone()),
+            cause,
+            arguments: None,
+            upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
+        };
+        let closed = self.listeners.engine().call(request).await;
+        let call = match &closed {
+            Closed::Answered { call, answer } if answer.kind == AnswerKind::Result => Some(call.clone()),
+            _ => return (closed, None),
+        };
+        let opened = subscribing.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        (closed, opened.map(|(link, watch)| Taken { link, watch, call }))
+    }
+
+    /// Keeps it until somebody has enough, or it ends by itself.
+    async fn keep(self, mut taken: Taken, over: CancellationToken) {
+        tokio::select! {
+            () = over.cancelled() => {}
+            () = self.app.retired() => {}
+            () = self.hold(&mut taken) => {}
+        }
+        if let Some(listener) = self.listener.upgrade().filter(|_| !over.is_cancelled()) {
+            listener.unsubscribe(&self.app.spec.id, self.uri.as_str());
+        }
+        let others = self.listeners.others_subscribed(&self.listener, &self.pair, &self.app.spec.id, self.uri.as_str());
+        if taken.watch.is_none() && !others {
+            let _ = tokio::time::timeout(LAST_WORD_TIME_MAX, taken.link.unsubscribe(self.uri.as_str())).await;
+        }
+    }
+
+    /// Ends when the subscription may not or cannot go on.
+    async fn hold(&self, taken: &mut Taken) {
+        loop {
+            let pause = match &mut taken.watch {
+                Some(watch) => {
+                    self.hear(watch).await;
+                    watch.retry()
+                }
+                None => {
+                    self.lost(&taken.link).await;
+                    None
+                }
+            };
+            match self.again(taken.call.take(), pause.unwrap_or(AGAIN_AFTER)).await {
+                Some(again) => *taken = again,
+                None => return,
+            }
+            // What happened meanwhile nobody has heard.
+            if let Some(listener) = self.listener.upgrade() {
+                self.listeners.tell_resource(&listener, &self.app.spec.id, self.uri.as_str());
+            }
+        }
+    }
+
+    async fn hear(&self, watch: &mut Watch) {
+        loop {
+            let told = match watch.next().await {
+                Ok(told) => told,
+                Err(ended) => {
+                    tracing::debug!(?ended, app = %self.app.spec.id, "an app tells no more of a resource; it is asked again");
+                    return;
+                }
+            };
+            for (method, message) in told {
+                if let (Some(News::Resource(uri)), Some(listener)) =
+                    (News::read(&method, &message), self.listener.upgrade())
+                {
+                    self.listeners.tell_resource(&listener, &self.app.spec.id, &uri);
+                }
+            }
+        }
+    }
+
+    /// Ends when the link is another one. It is used again before it would rest.
+    async fn lost(&self, link: &Arc<Link>) {
+        while tokio::time::timeout(USED_EVERY, link.lost()).await.is_err() {
+            let now = self.app.link_for(&self.pair, &self.way).await;
+            if !self.may_go_on() || !now.is_ok_and(|now| Arc::ptr_eq(&now, link)) {
+                return;
+            }
+        }
+    }
+
+    /// Subscribes again, which is decided again. None: it was refused, or nobody listens any more.
+    async fn again(&self, cause: Option<CallId>, mut pause: Duration) -> Option<Taken> {
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).clamp(AGAIN_AFTER, AGAIN_AFTER_MAX);
+            let listener = self.listener.upgrade().filter(|_| self.may_go_on())?;
+            if self.app.link_for(&self.pair, &self.way).await.is_err() {
+                continue;
+            }
+            match self.call(&listener, cause.clone()).await {
+                (_, Some(taken)) => return Some(taken),
+                (Closed::Failed { fault, .. }, None) if fault.blame() != Blame::Caller => {}
+                _ => return None,
+            }
+        }
+    }
+
+    fn may_go_on(&self) -> bool {
+        let directory = self.listeners.engine().directory();
+        let (agent, human) = &self.pair;
+        directory.agents.get(agent).is_some_and(|agent| agent.active)
+            && directory.humans.get(human).is_some_and(|human| human.active)
+    }
+}
+
+const USED_EVERY: Duration = Duration::from_secs(10);
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(60);
+const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,203 @@
+//! What an app tells besides calls, heard over the link it belongs to; subscriptions to its resources.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault};
+use http::HeaderName;
+use model::{Blame, Fault, Secret};
+use tokio::sync::watch;
+
+use super::{Link, NO_CAPABILITIES, Transport, write_meta};
+use crate::envelope::INVALID_PARAMS;
+use crate::upstream::{Ask, Changed, Ear, Ended, Watch};
+
+/// Who wants to know what a link tells, and whether the app is listened to.
+pub struct Wanted {
+    /// How many want to know.
+    pub by: watch::Receiver<usize>,
+    /// Whether what the app tells from now on is heard.
+    pub ready: Arc<watch::Sender<bool>>,
+}
+
+impl Link {
+    /// Listens to what the app tells besides calls, for as long as somebody wants to know and the link is there.
+    pub(crate) async fn attend(link: Weak<Self>, ear: Ear, mut wanted: Wanted) {
+        let by_itself = link.upgrade().is_some_and(|link| link.tells_by_itself());
+        if by_itself {
+            wanted.ready.send_replace(true);
+            ear.lost().await;
+            wanted.ready.send_replace(false);
+            return;
+        }
+        while wanted.by.wait_for(|by| *by > 0).await.is_ok() {
+            let ready = Arc::clone(&wanted.ready);
+            tokio::select! {
+                () = ear.lost() => break,
+                () = unwanted(&mut wanted.by) => {}
+                () = Self::listen_on(&link, &ear, &ready) => break,
+            }
+            ready.send_replace(false);
+        }
+        wanted.ready.send_replace(false);
+    }
+
+    /// Ends with the link, or when the app has nothing to tell this way.
+    async fn listen_on(link: &Weak<Self>, ear: &Ear, ready: &watch::Sender<bool>) {
+        let mut last_id: Option<String> = None;
+        let mut pause = RETRY;
+        while let Some(strong) = link.upgrade() {
+            let opened = strong.watch(last_id.as_deref()).await;
+            drop(strong);
+            let ended = match opened {
+                Ok(mut watch) => {
+                    ready.send_replace(true);
+                    let ended = heard_until_the_end(&mut watch, ear, &mut pause).await;
+                    ready.send_replace(false);
+                    last_id = watch.last_id().map(str::to_owned);
+                    pause = watch.retry().unwrap_or(pause).clamp(RETRY_MIN, RETRY_MAX);
+                    ended
+                }
+                Err(ended) => ended,
+            };
+            match ended {
+                // What it took up last time may be gone.
+                Ended::NotOffered if last_id.take().is_some() => {}
+                Ended::NotOffered => {
+                    ready.send_replace(true);
+                    ear.lost().await;
+                }
+                Ended::SessionOver => {
+                    if let Some(link) = link.upgrade() {
+                        link.is_stale();
+                    }
+                    return;
+                }
+                Ended::Broken(fault) => tracing::debug!(?fault, "an app is not heard any more; it is tried again"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).clamp(RETRY, RETRY_MAX);
+        }
+    }
+
+    /// Whether it tells of changes without being asked: a child with a handshake.
+    fn tells_by_itself(&self) -> bool {
+        matches!(self.transport, Transport::Child(_)) && !self.agreed.revision.modern()
+    }
+
+    async fn watch(&self, last_id: Option<&str>) -> Result<Watch, Ended> {
+        let credential = self.own_header().map_err(Ended::Broken)?;
+        if !self.agreed.revision.modern() {
+            let Transport::Http(http) = &self.transport else { return Err(Ended::NotOffered) };
+            return http.watch(&self.agreed, credential.as_ref(), last_id).await;
+        }
+        let all: Vec<String> = Changed::ALL.iter().map(|changed| format!("\"{}\":true", changed.filter())).collect();
+        let mut watch = self.listen(&all.join(","), credential).await?;
+        watch.acknowledged(None).await?;
+        Ok(watch)
+    }
+
+    async fn listen(&self, filter: &str, header: Option<(HeaderName, Secret<String>)>) -> Result<Watch, Ended> {
+        let mut params = b"{\"notifications\":{".to_vec();
+        params.extend_from_slice(filter.as_bytes());
+        params.extend_from_slice(b"},");
+        write_meta(&mut params, Some(NO_CAPABILITIES), b"");
+        params.push(b'}');
+        let ask =
+            Ask { method: "subscriptions/listen", name: None, params, headers: &[], along: None, asks: None, header };
+        match &self.transport {
+            Transport::Http(http) => http.listen(&ask, &self.agreed).await,
+            Transport::Child(child) => child.listen(&ask).await,
+        }
+    }
+
+    /// Subscribes to the resource that the permit names, and spends the permit. An app of 2026-07-28 tells of it on a
+    /// stream of its own, any other where it tells the rest.
+    pub(crate) async fn subscribe(
+        &self,
+        permit: Permit,
+        call: &Outgoing,
+    ) -> Result<(Answer, Option<Watch>), SendFault> {
+        if call.digest != permit.binding().arguments {
+            let said = "the arguments are not those that were decided on";
+            return Err(SendFault::before(Fault::new(Blame::Bug, "bug.other_arguments", said)));
+        }
+        let header = match &self.transport {
+            Transport::Http(_) => self.credentials.header(&permit).map_err(SendFault::before)?,
+            Transport::Child(_) => None,
+        };
+        let uri = permit.spend().tool;
+        if !self.agreed.revision.modern() {
+            let ask = plain("resources/subscribe", uri.as_str(), header);
+            let reply = self.exchange(ask).await;
+            if reply.as_ref().is_err_and(|sent| sent.fault.code() == "upstream.session_ended") {
+                self.is_stale();
+            }
+            return Ok((reply?.into_answer().map_err(SendFault::after)?, None));
+        }
+        let mut filter = b"\"resourceSubscriptions\":[".to_vec();
+        json::write_string(&mut filter, uri.as_str());
+        filter.push(b']');
+        let opened = match self.listen(&String::from_utf8_lossy(&filter), header).await {
+            Ok(mut watch) => watch.acknowledged(Some(uri.as_str())).await.map(|honoured| honoured.then_some(watch)),
+            Err(ended) => Err(ended),
+        };
+        match opened {
+            Ok(Some(watch)) => Ok((Answer { kind: AnswerKind::Result, body: Bytes::from_static(b"{}") }, Some(watch))),
+            Ok(None) | Err(Ended::NotOffered) => {
+                let error = serde_json::json!({ "code": INVALID_PARAMS, "message": NOT_TOLD });
+                Ok((Answer { kind: AnswerKind::ProtocolError, body: Bytes::from(error.to_string()) }, None))
+            }
+            Err(ended) => Err(SendFault::after(ended.into_fault())),
+        }
+    }
+
+    /// Nobody wants to know of this resource any more. For what is not heard on a stream of its own.
+    pub(crate) async fn unsubscribe(&self, uri: &str) {
+        let header = self.own_header().ok().flatten();
+        let told = self.exchange(plain("resources/unsubscribe", uri, header)).await;
+        tracing::debug!(ok = told.is_ok(), "a subscription at an app is over");
+    }
+
+    /// Ends when the link is there no more.
+    pub(crate) async fn lost(&self) {
+        self.ear.lost().await;
+    }
+}
+
+fn plain<'a>(method: &'a str, uri: &str, header: Option<(HeaderName, Secret<String>)>) -> Ask<'a> {
+    let mut params = b"{\"uri\":".to_vec();
+    json::write_string(&mut params, uri);
+    params.push(b'}');
+    Ask { method, name: None, params, headers: &[], along: None, asks: None, header }
+}
+
+async fn heard_until_the_end(watch: &mut Watch, ear: &Ear, pause: &mut Duration) -> Ended {
+    loop {
+        match watch.next().await {
+            Ok(told) => {
+                *pause = RETRY;
+                for (method, message) in told {
+                    ear.hear(&method, &message);
+                }
+            }
+            Err(ended) => return ended,
+        }
+    }
+}
+
+/// Ends when nobody has wanted to know for a while: a client whose connection broke is back soon.
+pub async fn unwanted(by: &mut watch::Receiver<usize>) {
+    while by.wait_for(|by| *by == 0).await.is_ok() {
+        if tokio::time::timeout(LINGER, by.wait_for(|by| *by > 0)).await.is_err() {
+            return;
+        }
+    }
+}
+
+const NOT_TOLD: &str = "the app does not tell of changes of this resource";
+const LINGER: Duration = Duration::from_secs(2);
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);

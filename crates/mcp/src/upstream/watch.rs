@@ -1,0 +1,231 @@
+//! Long streams of an HTTP app: the rest of an answer whose connection it let go, and what it tells besides calls.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use model::{Blame, Fault, Secret};
+use tokio::sync::mpsc;
+
+use super::http_link::HttpLink;
+use super::reply::{Heard, garbage, hear, too_large};
+use super::sse::Events;
+use super::{Ask, Handshake, request};
+
+/// A stream of an app that goes on until one side has enough.
+pub struct Watch {
+    source: Source,
+    /// The id of the request it answers, where it answers one.
+    id: Option<u64>,
+}
+
+/// Where its messages come from.
+enum Source {
+    /// A response.
+    Http { body: Incoming, events: Events, bytes_max: usize },
+    /// A child, which tells all on one channel.
+    Child(Overheard),
+}
+
+/// What a child tells about one subscription. Dropping it tells the child that there is enough.
+pub struct Overheard {
+    pub(super) told: mpsc::Receiver<Bytes>,
+    /// Ends the subscription when it is dropped.
+    pub(super) _until: Box<dyn std::any::Any + Send>,
+}
+
+/// Why a stream ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The app has none to offer.
+    NotOffered,
+    /// The session it belongs to has ended.
+    SessionOver,
+    /// It ended or broke: worth another try.
+    Broken(Fault),
+}
+
+impl HttpLink {
+    /// Opens a stream by GET: what comes after `last_id`, or what the app tells besides calls.
+    pub(super) async fn open(
+        &self,
+        agreed: &Handshake,
+        credential: Option<&(HeaderName, Secret<String>)>,
+        last_id: Option<&str>,
+    ) -> Result<Response<Incoming>, Ended> {
+        let mut outgoing = Request::builder()
+            .method(Method::GET)
+            .uri(self.url.clone())
+            .header(header::ACCEPT, HeaderValue::from_static("text/event-stream"))
+            .header("mcp-protocol-version", HeaderValue::from_static(agreed.revision.as_str()));
+        if let Some(session) = &agreed.session {
+            outgoing = outgoing.header("mcp-session-id", session.as_ref());
+        }
+        if let Some(last_id) = last_id {
+            outgoing = outgoing.header("last-event-id", last_id);
+        }
+        if let Some(credential) = credential {
+            let (name, value) = Self::sensitive(credential).map_err(Ended::Broken)?;
+            outgoing = outgoing.header(name, value);
+        }
+        let outgoing = outgoing.body(Full::new(Bytes::new())).map_err(|error| {
+            let fault = Fault::new(Blame::Upstream, "upstream.garbage", "its event id cannot be sent back");
+            Ended::Broken(fault.because(error))
+        })?;
+        let response =
+            self.client.request(outgoing).await.map_err(|error| Ended::Broken(self.no_answer(&error).fault))?;
+        checked(response, agreed.session.is_some())
+    }
+
+    /// What the app tells besides calls of a session.
+    pub(super) async fn watch(
+        &self,
+        agreed: &Handshake,
+        credential: Option<&(HeaderName, Secret<String>)>,
+        last_id: Option<&str>,
+    ) -> Result<Watch, Ended> {
+        let response = self.open(agreed, credential, last_id).await?;
+        Ok(Watch::new(response, None, self.spoken.limits.answer_bytes_max))
+    }
+
+    /// What the app tells in answer to a `subscriptions/listen` (2026-07-28). It has said that it listens.
+    pub(super) async fn listen(&self, ask: &Ask<'_>, agreed: &Handshake) -> Result<Watch, Ended> {
+        let id = self.spoken.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let outgoing =
+            self.outgoing(Some(ask), ask.header.as_ref(), request(id, ask), Some(agreed)).map_err(Ended::Broken)?;
+        let response =
+            self.client.request(outgoing).await.map_err(|error| Ended::Broken(self.no_answer(&error).fault))?;
+        let response = checked(response, false)?;
+        Ok(Watch::new(response, Some(id), self.spoken.limits.answer_bytes_max))
+    }
+}
+
+impl Watch {
+    fn new(response: Response<Incoming>, id: Option<u64>, bytes_max: usize) -> Self {
+        Self { source: Source::Http { body: response.into_body(), events: Events::default(), bytes_max }, id }
+    }
+
+    /// What a child tells in answer to the request of this id.
+    pub(super) fn of_child(overheard: Overheard, id: u64) -> Self {
+        Self { source: Source::Child(overheard), id: Some(id) }
+    }
+
+    /// Where it can be taken up again.
+    pub fn last_id(&self) -> Option<&str> {
+        match &self.source {
+            Source::Http { events, .. } => events.last_id(),
+            Source::Child(_) => None,
+        }
+    }
+
+    /// How long the app wants to be left alone before it is asked again.
+    pub fn retry(&self) -> Option<Duration> {
+        match &self.source {
+            Source::Http { events, .. } => events.retry(),
+            Source::Child(_) => None,
+        }
+    }
+
+    /// The next notifications: method and message. Error: why there will be no more.
+    pub async fn next(&mut self) -> Result<Vec<(String, Bytes)>, Ended> {
+        let mut told = Vec::new();
+        for message in self.messages().await? {
+            if message.is_empty() {
+                continue;
+            }
+            match hear(&message) {
+                Ok(Heard::Tells(method)) => told.push((method, message)),
+                Ok(Heard::Reply(id, reply)) if Some(id) == self.id && reply.error => return Err(Ended::NotOffered),
+                Ok(Heard::Reply(id, _)) if Some(id) == self.id => return Err(broken("it ended its stream of changes")),
+                // Nothing is answered here: what is asked belongs to a call, which has a stream of its own.
+                Ok(_) => {}
+                Err(fault) => return Err(Ended::Broken(fault)),
+            }
+        }
+        Ok(told)
+    }
+
+    async fn messages(&mut self) -> Result<Vec<Bytes>, Ended> {
+        match &mut self.source {
+            Source::Http { body, events, bytes_max } => {
+                let frame = match body.frame().await {
+                    Some(Ok(frame)) => frame,
+                    Some(Err(_)) => return Err(broken("its stream of changes broke off")),
+                    None => return Err(broken("it ended its stream of changes")),
+                };
+                let messages = frame.into_data().map(|data| events.push(&data)).unwrap_or_default();
+                if events.held() > *bytes_max {
+                    return Err(Ended::Broken(too_large(*bytes_max)));
+                }
+                Ok(messages)
+            }
+            Source::Child(overheard) => {
+                let message = overheard.told.recv().await;
+                message.map(|message| vec![message]).ok_or_else(|| broken("its process has ended"))
+            }
+        }
+    }
+
+    /// Waits until the app has said that it listens; whether it does to these resources.
+    pub async fn acknowledged(&mut self, uri: Option<&str>) -> Result<bool, Ended> {
+        loop {
+            for (method, message) in self.next().await? {
+                if method != ACKNOWLEDGED {
+                    continue;
+                }
+                let Some(uri) = uri else { return Ok(true) };
+                let document = json::Document::parse(&message).map_err(|_| Ended::Broken(garbage("it is not JSON")))?;
+                let honoured = document.root().get("params").and_then(|params| params.get("notifications"));
+                let uris = honoured.and_then(|honoured| honoured.get("resourceSubscriptions"));
+                return Ok(uris
+                    .into_iter()
+                    .flat_map(|uris| uris.items())
+                    .any(|one| one.as_str().as_deref() == Some(uri)));
+            }
+        }
+    }
+}
+
+impl Ended {
+    /// As a fault, for whoever has asked.
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::NotOffered => Fault::new(Blame::Upstream, "upstream.not_offered", "it does not tell of changes"),
+            Self::SessionOver => {
+                Fault::new(Blame::Upstream, "upstream.session_ended", "its session had ended").retryable()
+            }
+            Self::Broken(fault) => fault,
+        }
+    }
+}
+
+fn broken(said: &'static str) -> Ended {
+    Ended::Broken(Fault::new(Blame::Upstream, "upstream.broke_off", said))
+}
+
+fn checked(response: Response<Incoming>, in_session: bool) -> Result<Response<Incoming>, Ended> {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    match status {
+        StatusCode::OK if kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream") => Ok(response),
+        // A JSON answer to a listening request is an error of JSON-RPC; to a GET it is something else than MCP.
+        StatusCode::OK => Err(Ended::NotOffered),
+        StatusCode::NOT_FOUND if in_session => Err(Ended::SessionOver),
+        status
+            if status.is_client_error()
+                && status != StatusCode::TOO_MANY_REQUESTS
+                && status != StatusCode::REQUEST_TIMEOUT =>
+        {
+            Err(Ended::NotOffered)
+        }
+        status => Err(Ended::Broken(Fault::new(
+            Blame::Upstream,
+            "upstream.broke_off",
+            format!("it answered {} instead of a stream", status.as_u16()),
+        ))),
+    }
+}
+
+const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
