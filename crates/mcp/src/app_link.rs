@@ -252,6 +252,9 @@ impl AppLink {
                 let link = Arc::new(link);
                 slot.link.store(Some(Arc::clone(&link)));
                 self.attend(&link, ear, slot.pair.clone());
+                if link.always_heard() {
+                    link.heard().await;
+                }
                 tracing::info!(app = %self.spec.id, revision = link.revision(), "an app is connected");
                 Ok(link)
             }

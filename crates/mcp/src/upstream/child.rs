@@ -19,9 +19,9 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::conversation::{Asks, NO_CALL};
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, hear, to_question, too_large};
-use super::{Along, Ask, Ear, request};
+use super::under_way::UnderWay;
+use super::{Ask, Ear, request};
 
 mod listen;
 
@@ -50,19 +50,14 @@ pub(crate) struct ChildLink {
 }
 
 struct Shared {
-    waiting: Mutex<HashMap<u64, Waiter>>,
+    /// Who waits for which answer.
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<Reply, Fault>>>>,
+    under_way: Arc<UnderWay>,
     said: Mutex<VecDeque<u8>>,
     scrub: Arc<dyn Scrub>,
     ear: Ear,
     subscriptions: Subscriptions,
     ended: AtomicBool,
-}
-
-/// Who waits for an answer, and where what the child says meanwhile goes.
-struct Waiter {
-    tell: oneshot::Sender<Result<Reply, Fault>>,
-    along: Option<Along>,
-    asks: Option<Asks>,
 }
 
 impl ChildLink {
@@ -96,7 +91,7 @@ impl ChildLink {
         };
         let (waiting, said, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let (subscriptions, overs) = Subscriptions::new();
-        let shared = Arc::new(Shared { waiting, said, scrub, ear, subscriptions, ended });
+        let shared = Arc::new(Shared { waiting, under_way: Arc::default(), said, scrub, ear, subscriptions, ended });
         let mut readers = JoinSet::new();
         let stdin = Arc::new(tokio::sync::Mutex::new(stdin));
         let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);
@@ -116,7 +111,8 @@ impl ChildLink {
     pub(crate) async fn exchange(&self, ask: &Ask<'_>) -> Result<Reply, SendFault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
-        lock(&self.shared.waiting).insert(id, Waiter { tell, along: ask.along.cloned(), asks: ask.asks.cloned() });
+        lock(&self.shared.waiting).insert(id, tell);
+        let _begun = ask.call().map(|asks| self.shared.under_way.begins(asks));
         let _forget = Forget { shared: &self.shared, id };
         if !self.alive() {
             return Err(SendFault::before(self.shared.gone()));
@@ -206,7 +202,7 @@ impl Shared {
         self.subscriptions.end_all();
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         for (_, waiter) in waiting {
-            let _ = waiter.tell.send(Err(self.gone()));
+            let _ = waiter.send(Err(self.gone()));
         }
     }
 }
@@ -265,47 +261,21 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
         Ok(Heard::Reply(id, _)) if shared.subscriptions.end(id, message) => {}
         Ok(Heard::Reply(id, reply)) => {
             if let Some(waiter) = lock(&shared.waiting).remove(&id) {
-                let _ = waiter.tell.send(Ok(reply));
+                let _ = waiter.send(Ok(reply));
             } else {
                 tracing::debug!(id, "a child answered a request nobody waits for any more");
             }
         }
         Ok(Heard::Asks { id, method, params }) => {
-            let taken = whose(shared).and_then(|asks| asks.take(id.clone(), &method, params));
+            let taken = shared.under_way.take(id.clone(), &method, params);
             return taken.err().map(|why_not| to_question(&id, &method, why_not));
         }
         Ok(Heard::Tells(_)) if shared.subscriptions.take(message) => {}
         Ok(Heard::Tells(method)) if shared.ear.hear(&method, message) => {}
-        Ok(Heard::Tells(method)) => {
-            // Only progress says which call it is about; a child serves many.
-            let waiting = lock(&shared.waiting);
-            let about =
-                waiting.values().filter_map(|waiter| waiter.along.as_ref()).find(|along| along.is_progress(message));
-            match about {
-                Some(along) => along.tell(message, &method),
-                None => tracing::debug!(method, "a child's notification is about no call"),
-            }
-        }
+        Ok(Heard::Tells(method)) => shared.under_way.tell(message, &method),
         Err(fault) => tracing::warn!(%fault, "a line of a child was not a message"),
     }
     None
-}
-
-/// Whom a question of the child may reach. It does not say which call it is about: where calls of several clients are under
-/// way, nobody is asked.
-fn whose(shared: &Shared) -> Result<Asks, &'static str> {
-    let waiting = lock(&shared.waiting);
-    let mut asks = waiting.iter().filter_map(|(id, waiter)| waiter.asks.as_ref().map(|asks| (*id, asks)));
-    let (mut first, mut found) = asks.next().ok_or(NO_CALL)?;
-    for (id, other) in asks {
-        if !found.along.client().same(other.along.client()) {
-            return Err("calls of several clients are under way, and it does not say which one it asks for");
-        }
-        if id < first {
-            (first, found) = (id, other);
-        }
-    }
-    Ok(found.clone())
 }
 
 /// Reads one line. None at the end; an error past the bound.

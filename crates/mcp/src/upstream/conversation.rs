@@ -52,7 +52,8 @@ pub struct Given {
 #[derive(Clone)]
 pub(crate) struct Asks {
     pub(crate) along: Along,
-    pub(crate) to: mpsc::Sender<Question>,
+    /// None where nothing may be asked.
+    pub(crate) to: Option<mpsc::Sender<Question>>,
 }
 
 impl Asks {
@@ -64,7 +65,8 @@ impl Asks {
             return Err("the client whose call this is does not offer it");
         }
         let question = Question { id, method, params };
-        self.to.try_send(question).map_err(|_| "too many questions are open for this call, or nobody waits for it")
+        let to = self.to.as_ref().ok_or("nothing may be asked during this call")?;
+        to.try_send(question).map_err(|_| "too many questions are open for this call, or nobody waits for it")
     }
 }
 

@@ -18,6 +18,7 @@ use model::{Blame, Fault, Limits, Secret};
 use super::conversation::NO_CALL;
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
 use super::sse::Events;
+use super::under_way::UnderWay;
 use super::{Ask, Ear, Ended, Handshake, Spoken, request};
 use crate::param;
 use crate::revision::Revision;
@@ -28,6 +29,7 @@ pub(crate) struct HttpLink {
     pub(super) url: Uri,
     pub(super) spoken: Spoken,
     ear: Ear,
+    pub(super) under_way: Arc<UnderWay>,
 }
 
 /// What came back of one exchange: the reply and the session the upstream opened with it.
@@ -56,13 +58,16 @@ impl HttpLink {
         let client =
             Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
         let spoken = Spoken { next_id: 1.into(), limits };
-        Ok(Self { client, url, spoken, ear })
+        Ok(Self { client, url, spoken, ear, under_way: Arc::default() })
     }
 
     /// Sends one request and waits for its answer. After a fault `before`, nothing has left.
     pub(crate) async fn exchange(&self, ask: Ask<'_>, as_agreed: Option<&Handshake>) -> Result<Exchanged, SendFault> {
         let id = self.spoken.next_id.fetch_add(1, Ordering::Relaxed);
         let Some(along) = ask.along else { return self.carry(id, &ask, as_agreed).await };
+        // What an app with a session says need not come on the stream of the call it is about.
+        let in_session = as_agreed.is_some_and(|agreed| !agreed.revision.modern());
+        let _begun = ask.call().filter(|_| in_session).map(|asks| self.under_way.begins(asks));
         tokio::select! {
             exchanged = self.carry(id, &ask, as_agreed) => exchanged,
             () = along.cancelled() => {

@@ -10,7 +10,7 @@ use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::LIST_PAGES_MAX;
 use model::{Binding, Blame, Fault, Limits, Secret, UnixMicros};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::along::LOG_LEVEL_KEY;
 use super::child::ChildLink;
@@ -32,6 +32,9 @@ pub struct Link {
     agreed: Handshake,
     manner: Manner,
     conversations: Conversations,
+    /// Whether what the app says apart from its answers is heard.
+    heard: watch::Sender<bool>,
+    told_a_level: AtomicBool,
     stale: AtomicBool,
     ear: Ear,
     permit: LinkPermit,
@@ -126,7 +129,8 @@ impl Link {
         credentials: Arc<dyn Credentials>,
     ) -> Self {
         let (conversations, stale) = (Conversations::default(), AtomicBool::new(false));
-        Self { transport, agreed, manner, conversations, stale, ear, permit, credentials }
+        let (heard, told_a_level) = (watch::Sender::new(false), AtomicBool::new(false));
+        Self { transport, agreed, manner, conversations, heard, told_a_level, stale, ear, permit, credentials }
     }
 
     /// The revision spoken with the app.
@@ -146,6 +150,7 @@ impl Link {
         json::write_string(&mut params, level);
         params.push(b'}');
         let header = self.own_header()?;
+        self.told_a_level.store(true, Ordering::Release);
         let ask = Ask { method: "logging/setLevel", name: None, params, headers: &[], along: None, asks: None, header };
         self.exchange(ask).await.map(drop).map_err(|sent| sent.fault)
     }
@@ -312,7 +317,7 @@ impl Link {
     ) -> Conversation {
         let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
         let along = sending.along.clone();
-        let asks = Asks { along: along.clone(), to };
+        let asks = Asks { along: along.clone(), to: Some(to) };
         let link = Arc::clone(self);
         let (tool, about) = (
             spent.tool.clone(),

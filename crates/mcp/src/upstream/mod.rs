@@ -9,6 +9,7 @@ mod link;
 mod news;
 mod reply;
 mod sse;
+mod under_way;
 mod watch;
 
 pub use along::{Along, Client, LOG_LEVEL_KEY};
@@ -47,6 +48,13 @@ pub(crate) struct Ask<'a> {
     pub asks: Option<&'a Asks>,
     /// The credential to put on it, for HTTP.
     pub header: Option<(HeaderName, Secret<String>)>,
+}
+
+impl Ask<'_> {
+    /// The call it belongs to, if it does.
+    fn call(&self) -> Option<Asks> {
+        self.asks.cloned().or_else(|| self.along.map(Asks::none))
+    }
 }
 
 /// One send of a call, besides the arguments that were decided on.

@@ -19,6 +19,17 @@ pub struct Watch {
     source: Source,
     /// The id of the request it answers, where it answers one.
     id: Option<u64>,
+    questions: Vec<Question>,
+}
+
+/// What an app asks on a stream that is about no call: the id and the params, exactly as they came, and the method.
+pub struct Question {
+    /// The id.
+    pub id: Bytes,
+    /// The method.
+    pub method: String,
+    /// The params.
+    pub params: Option<Bytes>,
 }
 
 /// Where its messages come from.
@@ -104,12 +115,16 @@ impl HttpLink {
 
 impl Watch {
     fn new(response: Response<Incoming>, id: Option<u64>, bytes_max: usize) -> Self {
-        Self { source: Source::Http { body: response.into_body(), events: Events::default(), bytes_max }, id }
+        Self {
+            source: Source::Http { body: response.into_body(), events: Events::default(), bytes_max },
+            id,
+            questions: Vec::new(),
+        }
     }
 
     /// What a child tells in answer to the request of this id.
     pub(super) fn of_child(overheard: Overheard, id: u64) -> Self {
-        Self { source: Source::Child(overheard), id: Some(id) }
+        Self { source: Source::Child(overheard), id: Some(id), questions: Vec::new() }
     }
 
     /// Where it can be taken up again.
@@ -139,12 +154,17 @@ impl Watch {
                 Ok(Heard::Tells(method)) => told.push((method, message)),
                 Ok(Heard::Reply(id, reply)) if Some(id) == self.id && reply.error => return Err(Ended::NotOffered),
                 Ok(Heard::Reply(id, _)) if Some(id) == self.id => return Err(broken("it ended its stream of changes")),
-                // Nothing is answered here: what is asked belongs to a call, which has a stream of its own.
-                Ok(_) => {}
+                Ok(Heard::Asks { id, method, params }) => self.questions.push(Question { id, method, params }),
+                Ok(Heard::Reply(..)) => {}
                 Err(fault) => return Err(Ended::Broken(fault)),
             }
         }
         Ok(told)
+    }
+
+    /// What the app has asked since the last time.
+    pub fn questions(&mut self) -> Vec<Question> {
+        std::mem::take(&mut self.questions)
     }
 
     async fn messages(&mut self) -> Result<Vec<Bytes>, Ended> {

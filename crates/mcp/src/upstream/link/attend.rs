@@ -1,5 +1,6 @@
 //! What an app tells besides calls, heard over the link it belongs to; subscriptions to its resources.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use http::HeaderName;
 use model::{Blame, Fault, Secret};
 use tokio::sync::watch;
 
-use super::{Link, NO_CAPABILITIES, Transport, write_meta};
+use super::{Link, OWN_CAPABILITIES, Transport, write_meta};
 use crate::envelope::INVALID_PARAMS;
+use crate::upstream::reply::to_question;
+use crate::upstream::watch::Question;
 use crate::upstream::{Ask, Changed, Ear, Ended, Watch};
 
 /// Who wants to know what a link tells, and whether the app is listened to.
@@ -29,6 +32,14 @@ impl Link {
             wanted.ready.send_replace(true);
             ear.lost().await;
             wanted.ready.send_replace(false);
+            return;
+        }
+        if link.upgrade().is_some_and(|link| link.always_heard()) {
+            let ready = Arc::clone(&wanted.ready);
+            tokio::select! {
+                () = ear.lost() => {}
+                () = Self::listen_on(&link, &ear, &ready) => {}
+            }
             return;
         }
         while wanted.by.wait_for(|by| *by > 0).await.is_ok() {
@@ -53,7 +64,8 @@ impl Link {
             let ended = match opened {
                 Ok(mut watch) => {
                     ready.send_replace(true);
-                    let ended = heard_until_the_end(&mut watch, ear, &mut pause).await;
+                    Self::now_heard(link);
+                    let ended = heard_until_the_end(&mut watch, link, ear, &mut pause).await;
                     ready.send_replace(false);
                     last_id = watch.last_id().map(str::to_owned);
                     pause = watch.retry().unwrap_or(pause).clamp(RETRY_MIN, RETRY_MAX);
@@ -66,6 +78,7 @@ impl Link {
                 Ended::NotOffered if last_id.take().is_some() => {}
                 Ended::NotOffered => {
                     ready.send_replace(true);
+                    Self::now_heard(link);
                     ear.lost().await;
                 }
                 Ended::SessionOver => {
@@ -78,6 +91,43 @@ impl Link {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).clamp(RETRY, RETRY_MAX);
+        }
+    }
+
+    /// Whether the app is listened to whoever wants to know: it may ask its client something apart from any answer, or
+    /// send it log messages.
+    pub(crate) fn always_heard(&self) -> bool {
+        let wanted = self.manner.abilities.any() || self.told_a_level.load(Ordering::Acquire);
+        wanted && !self.agreed.revision.modern() && matches!(self.transport, Transport::Http(_))
+    }
+
+    /// Waits until what the app says apart from its answers is heard, or until that takes too long.
+    pub(crate) async fn heard(&self) {
+        let mut heard = self.heard.subscribe();
+        let _late = tokio::time::timeout(HEARD_TIME_MAX, heard.wait_for(|heard| *heard)).await;
+    }
+
+    fn now_heard(link: &Weak<Self>) {
+        if let Some(link) = link.upgrade() {
+            link.heard.send_replace(true);
+        }
+    }
+
+    /// Something that is about no list and no resource: for the one client whose calls are under way.
+    async fn hear_for_client(&self, told: Vec<(String, Bytes)>, questions: Vec<Question>) {
+        let Transport::Http(http) = &self.transport else { return };
+        for (method, message) in told {
+            http.under_way.tell(&message, &method);
+        }
+        for Question { id, method, params } in questions {
+            if let Err(why_not) = http.under_way.take(id.clone(), &method, params) {
+                let refused = Bytes::from(to_question(&id, &method, why_not));
+                let sent = match self.own_header() {
+                    Ok(header) => http.notify(refused, header.as_ref(), &self.agreed).await,
+                    Err(fault) => Err(fault),
+                };
+                tracing::debug!(method, why_not, ?sent, "an app asked, and nobody could be asked");
+            }
         }
     }
 
@@ -102,7 +152,7 @@ impl Link {
         let mut params = b"{\"notifications\":{".to_vec();
         params.extend_from_slice(filter.as_bytes());
         params.extend_from_slice(b"},");
-        write_meta(&mut params, Some(NO_CAPABILITIES), b"");
+        write_meta(&mut params, Some(OWN_CAPABILITIES), b"");
         params.push(b'}');
         let ask =
             Ask { method: "subscriptions/listen", name: None, params, headers: &[], along: None, asks: None, header };
@@ -173,13 +223,14 @@ fn plain<'a>(method: &'a str, uri: &str, header: Option<(HeaderName, Secret<Stri
     Ask { method, name: None, params, headers: &[], along: None, asks: None, header }
 }
 
-async fn heard_until_the_end(watch: &mut Watch, ear: &Ear, pause: &mut Duration) -> Ended {
+async fn heard_until_the_end(watch: &mut Watch, link: &Weak<Link>, ear: &Ear, pause: &mut Duration) -> Ended {
     loop {
         match watch.next().await {
-            Ok(told) => {
+            Ok(mut told) => {
                 *pause = RETRY;
-                for (method, message) in told {
-                    ear.hear(&method, &message);
+                told.retain(|(method, message)| !ear.hear(method, message));
+                if let Some(link) = link.upgrade() {
+                    link.hear_for_client(told, watch.questions()).await;
                 }
             }
             Err(ended) => return ended,
@@ -197,6 +248,8 @@ pub async fn unwanted(by: &mut watch::Receiver<usize>) {
 }
 
 const NOT_TOLD: &str = "the app does not tell of changes of this resource";
+/// How long a first call waits until its app can say something apart from the answer.
+const HEARD_TIME_MAX: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(2);
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(1);
