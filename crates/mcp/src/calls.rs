@@ -103,13 +103,23 @@ impl Call {
             }
             let (call, answer) = match closed {
                 Closed::Answered { call, answer } if answer.kind == AnswerKind::Unfinished => (call, answer),
-                closed => return Said::Response(answer::of_call(&self.id, &closed, &self.shape)),
+                closed => return self.said(&closed),
             };
             match self.unfinished(runs, &along, call, &answer).await {
                 Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
                 Ok(None) => {}
-                Err(closed) => return Said::Response(answer::of_call(&self.id, &closed, &self.shape)),
+                Err(closed) => return self.said(&closed),
             }
+        }
+    }
+
+    fn said(&self, closed: &Closed) -> Said {
+        let response = answer::of_call(&self.id, closed, &self.shape);
+        match closed {
+            Closed::Answered { answer, .. } if answer.kind == AnswerKind::ProtocolError => {
+                Said::Passed(envelope::code(&answer.body), response)
+            }
+            _ => Said::Response(response),
         }
     }
 

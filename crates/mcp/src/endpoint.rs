@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use crate::calls::{Call, Runs};
 use crate::client::Abilities;
 use crate::envelope::{
-    self, HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, PARSE_ERROR, Request, RpcError,
-    UNSUPPORTED_VERSION,
+    self, HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, MISSING_CAPABILITY, Message, PARSE_ERROR,
+    Request, RpcError, UNSUPPORTED_VERSION,
 };
 use crate::hub::Hub;
 use crate::methods::{Context, Said, initialize};
@@ -142,7 +142,7 @@ impl Shared {
             Ok(Message::Response(id, error, value)) => return self.response(arrived, id, error, value),
             Err((id, error)) => return rpc_error(StatusCode::BAD_REQUEST, id, &error),
         };
-        if request.method == "initialize" {
+        if request.method == "initialize" && !says_modern(&request) {
             return self.open_session(arrived, &request);
         }
         let part = match self.part(arrived, &request) {
@@ -386,7 +386,7 @@ impl Shared {
                     );
                 }
                 Ok(Message::Request(request)) => match self.one_of_many(arrived, &session, &request).await {
-                    Said::Response(response) => answers.push(response),
+                    Said::Response(response) | Said::Passed(_, response) => answers.push(response),
                     Said::Error(error) => answers.push(error.response(Some(request.id))),
                     Said::Unauthorized(said) => {
                         return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said);
@@ -442,16 +442,19 @@ impl Shared {
     fn worded(&self, endpoint: Option<&AppId>, revision: Revision, id: &[u8], said: Said) -> Response<Body> {
         match said {
             Said::Response(response) => json_response(StatusCode::OK, response),
-            Said::Error(error) => {
-                let status = match error.code {
-                    METHOD_NOT_FOUND if revision.modern() => StatusCode::NOT_FOUND,
-                    HEADER_MISMATCH => StatusCode::BAD_REQUEST,
-                    _ => StatusCode::OK,
-                };
-                rpc_error(status, Some(id), &error)
-            }
+            Said::Passed(code, response) => json_response(status_of_code(code, revision), response),
+            Said::Error(error) => rpc_error(status_of_code(error.code, revision), Some(id), &error),
             Said::Unauthorized(said) => self.access.unauthorized(endpoint, Some("invalid_token"), &said),
         }
+    }
+}
+
+/// The HTTP status of a JSON-RPC error: only 2026-07-28 names some.
+fn status_of_code(code: i64, revision: Revision) -> StatusCode {
+    match code {
+        METHOD_NOT_FOUND if revision.modern() => StatusCode::NOT_FOUND,
+        HEADER_MISMATCH | MISSING_CAPABILITY | UNSUPPORTED_VERSION if revision.modern() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
     }
 }
 
@@ -463,6 +466,11 @@ impl Wire for Endpoint {
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
         Box::pin(self.shared.respond(exchange))
     }
+}
+
+/// Whether a request says itself which revision it is of (2026-07-28).
+fn says_modern(request: &Request<'_, '_>) -> bool {
+    request.params.and_then(|params| params.get("_meta")).is_some_and(|meta| meta.get(VERSION_KEY).is_some())
 }
 
 fn endpoint_of(path: &str) -> Result<Option<AppId>, Fault> {

@@ -47,6 +47,8 @@ pub const INVALID_PARAMS: i64 = -32602;
 pub const INTERNAL_ERROR: i64 = -32603;
 /// A header says something else than the body (2026-07-28).
 pub const HEADER_MISMATCH: i64 = -32020;
+/// The client does not offer what an app needs (2026-07-28).
+pub const MISSING_CAPABILITY: i64 = -32021;
 /// A revision we do not speak (2026-07-28).
 pub const UNSUPPORTED_VERSION: i64 = -32022;
 
@@ -99,6 +101,12 @@ pub fn read<'d, 'a>(message: Value<'d, 'a>) -> Result<Message<'d, 'a>, (Option<&
         Some(id) => Message::Request(Request { id, method, params }),
         None => Message::Notification(method, params),
     })
+}
+
+/// The code of an app's error.
+pub fn code(error: &[u8]) -> i64 {
+    let code = |document: &json::Document<'_>| document.root().get("code").and_then(|code| code.as_i64());
+    json::Document::parse(error).ok().as_ref().and_then(code).unwrap_or(INTERNAL_ERROR)
 }
 
 /// A response with this result, exactly as given.

@@ -19,6 +19,8 @@ use crate::upstream::ListOf;
 pub enum Said {
     /// A response with HTTP 200.
     Response(Vec<u8>),
+    /// A response with an app's own JSON-RPC error of this code.
+    Passed(i64, Vec<u8>),
     /// A JSON-RPC error, and the HTTP status it has in 2026-07-28.
     Error(RpcError),
     /// The person or agent may not act: 401, after the refusal was recorded.
