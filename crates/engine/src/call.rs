@@ -263,7 +263,8 @@ fn status(answer: Option<&Answer>) -> OutcomeStatus {
 /// How long an answer may take: what a client is asked may have to wait for a person.
 fn time_max(shared: &Shared, method: Method) -> Duration {
     match method {
-        Method::Sample | Method::Elicit | Method::Roots => QUESTION_TIME_MAX,
+        // A task may wait for a person before it comes to something.
+        Method::Sample | Method::Elicit | Method::Roots | Method::TaskResult => QUESTION_TIME_MAX,
         _ => shared.parts.limits.call_time_max,
     }
 }

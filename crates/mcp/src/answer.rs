@@ -1,5 +1,6 @@
 //! What a client is told of a call, in the shape its revision wants.
 
+use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::{Closed, Refusal};
 use json::Document;
@@ -31,6 +32,11 @@ pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape) -> Vec<u8> {
         Closed::Failed { call, fault, perhaps_executed } => failed(call.as_ref(), fault, *perhaps_executed),
     };
     if shape.tool { envelope::result(id, &tool_error(told, shape)) } else { told.as_error().response(Some(id)) }
+}
+
+/// A result of an app, as it is told.
+pub fn of_result(id: &[u8], body: Bytes, shape: &Shape) -> Vec<u8> {
+    of_answer(id, &Answer { kind: AnswerKind::Result, body }, shape)
 }
 
 fn of_answer(id: &[u8], answer: &Answer, shape: &Shape) -> Vec<u8> {

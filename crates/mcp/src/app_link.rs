@@ -136,8 +136,9 @@ impl AppLink {
     }
 
     /// The link that carries calls of this pair from such a client.
-    async fn link_of(&self, pair: &Pair, client: &Client) -> Result<Arc<Link>, Fault> {
-        let manner = client.manner();
+    async fn link_of(&self, pair: &Pair, client: &Client, in_session: bool) -> Result<Arc<Link>, Fault> {
+        let mut manner = client.manner();
+        manner.handshake_first |= in_session;
         let level = manner.level.clone().or_else(|| client.session_level());
         self.link_in(pair, &manner, level.as_deref()).await
     }
@@ -324,7 +325,8 @@ impl Upstream for Carried {
 
 impl Carried {
     async fn carry(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
-        let link = self.to.link_of(&self.pair, self.sending.along.client()).await.map_err(SendFault::before)?;
+        let Sending { along, in_session, .. } = &self.sending;
+        let link = self.to.link_of(&self.pair, along.client(), *in_session).await.map_err(SendFault::before)?;
         let wait = i64::try_from(QUESTION_TIME_MAX.as_micros()).unwrap_or(i64::MAX);
         let until = UnixMicros(self.to.engine.clock().now().0.saturating_add(wait));
         link.call(permit, call, &self.sending, until).await

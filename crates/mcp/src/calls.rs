@@ -16,12 +16,14 @@ use tokio::task::JoinSet;
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Carried};
 use crate::catalog::{Catalog, Listed};
-use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
+use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
 use crate::kept::Said as SaidBy;
 use crate::methods::{Context, Said};
 use crate::name::{split, split_uri};
 use crate::param;
+use crate::revision::Revision;
 use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
+use crate::tasks::{self, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
 
 /// A call that is understood and waits to be decided. It owns everything, so that it outlives its request.
@@ -35,6 +37,12 @@ pub struct Call {
     headers: Vec<(HeaderName, HeaderValue)>,
     shape: Shape,
     goes_on: Option<GoesOn>,
+    /// Members of `params` that nobody here knows, each as it came.
+    more: Vec<u8>,
+    /// Whether the client wants a task in place of an answer (2025-11-25).
+    wants_a_task: bool,
+    /// The task it is about, and the client's id of it.
+    task: Option<(Task, String)>,
 }
 
 /// What a call goes on with that took a round or more before.
@@ -61,6 +69,10 @@ impl Call {
             "tools/call" => Asked::Tool,
             "resources/read" => Asked::Resource,
             "prompts/get" => Asked::Prompt,
+            "tasks/get" => Asked::TaskGet,
+            "tasks/result" => Asked::TaskResult,
+            "tasks/update" => Asked::TaskUpdate,
+            "tasks/cancel" => Asked::TaskCancel,
             "completion/complete" => {
                 let reference = request.params.and_then(|params| params.get("ref"));
                 match reference.and_then(|reference| reference.get("type")).and_then(|kind| kind.as_str()).as_deref() {
@@ -80,8 +92,21 @@ impl Call {
         let arguments = Some(Bytes::from(serde_json::json!({ "level": level }).to_string()));
         let tool = ToolFacts::of_method(method, name);
         let shape = Shape { modern: false, output_schema: false, tool: false, join: None };
-        let (asked, headers, goes_on) = (Asked::Level, Vec::new(), None);
-        Ok(Self { id: Vec::new(), app, tool, link, asked, arguments, headers, shape, goes_on })
+        let (asked, headers, goes_on, more, wants_a_task) = (Asked::Level, Vec::new(), None, Vec::new(), false);
+        Ok(Self {
+            id: Vec::new(),
+            app,
+            tool,
+            link,
+            asked,
+            arguments,
+            headers,
+            shape,
+            goes_on,
+            more,
+            wants_a_task,
+            task: None,
+        })
     }
 
     /// The app it goes to.
@@ -102,6 +127,9 @@ impl Call {
                 return Said::Error(RpcError::new(INTERNAL_ERROR, fault.to_string()));
             }
             let (call, answer) = match closed {
+                Closed::Answered { call, answer } if self.asked == Asked::TaskGet => {
+                    return self.progress(runs, &along, call, answer).await;
+                }
                 Closed::Answered { call, answer } if answer.kind == AnswerKind::Unfinished => (call, answer),
                 closed => return self.said(&closed),
             };
@@ -115,6 +143,13 @@ impl Call {
 
     fn said(&self, closed: &Closed) -> Said {
         let response = answer::of_call(&self.id, closed, &self.shape);
+        match (closed, &self.task) {
+            (Closed::Answered { answer, .. }, Some((task, id))) if answer.kind != AnswerKind::ProtocolError => {
+                let renamed = Bytes::from(tasks::renamed(&answer.body, &task.id, id));
+                return Said::Response(answer::of_result(&self.id, renamed, &self.shape));
+            }
+            _ => {}
+        }
         match closed {
             Closed::Answered { answer, .. } if answer.kind == AnswerKind::ProtocolError => {
                 Said::Passed(envelope::code(&answer.body), response)
@@ -127,20 +162,27 @@ impl Call {
     async fn round(&self, runs: &Runs<'_>, along: &Along) -> Closed {
         let actor = &runs.known.actor;
         let goes_on = self.goes_on.as_ref();
-        let arguments = match goes_on {
-            Some(goes_on) => Some(rounds::arguments_with(self.arguments.as_ref(), &goes_on.onward.given)),
-            None => self.arguments.clone(),
+        let onward = goes_on.map(|goes_on| goes_on.onward.clone());
+        let members = onward.is_some() || !self.more.is_empty();
+        let arguments = if members {
+            let given = onward.as_ref().map(|onward| onward.given.as_slice()).unwrap_or_default();
+            Some(rounds::arguments_with(self.arguments.as_ref(), given, &self.more))
+        } else {
+            self.arguments.clone()
         };
         let sending = Sending {
             asked: self.asked,
             headers: self.headers.clone(),
             along: along.clone(),
-            onward: goes_on.map(|goes_on| goes_on.onward.clone()),
+            onward,
+            members,
+            named: self.task.as_ref().map(|(task, _)| task.id.clone()),
+            in_session: !self.shape.modern && (self.asked.task() || self.wants_a_task),
         };
         let pair = (actor.agent.clone(), actor.human.clone());
         let request = CallRequest {
             actor: actor.clone(),
-            cause: goes_on.and_then(|goes_on| goes_on.cause.clone()),
+            cause: goes_on.map_or_else(|| self.made_by(), |goes_on| goes_on.cause.clone()),
             app: self.app.clone(),
             method: self.asked.method(),
             tool: self.tool.clone(),
@@ -148,6 +190,49 @@ impl Call {
             upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair, sending }),
         };
         runs.engine.call(request).await
+    }
+
+    /// The call that made the task it is about.
+    fn made_by(&self) -> Option<CallId> {
+        self.task.as_ref().map(|(task, _)| task.cause.clone())
+    }
+
+    /// The result of a call that the app finishes later. Error: nobody has said that it may.
+    fn task_made(
+        &self,
+        runs: &Runs<'_>,
+        along: &Along,
+        cause: CallId,
+        own: String,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
+        let may = match along.client() {
+            Client::Modern { abilities, .. } => abilities.knows_tasks(),
+            Client::Legacy(_) => self.wants_a_task,
+        };
+        if !may || self.asked != Asked::Tool {
+            let said = "it made a task of the call, which this client does not know";
+            return Err(Fault::new(Blame::Upstream, "upstream.result_type", said));
+        }
+        let task = Task { app: self.app.clone(), tool: self.tool.name.clone(), id: own, cause };
+        let id = runs.seals.task_id(&runs.known.actor, &task);
+        let id = id.ok_or_else(|| Fault::new(Blame::Bug, "bug.seal", "the id of a task could not be sealed"))?;
+        Ok(tasks::renamed(body, &task.id, &id))
+    }
+
+    /// How far a task is. What it asks for comes before the client as any question does.
+    async fn progress(&self, runs: &Runs<'_>, along: &Along, call: CallId, answer: Answer) -> Said {
+        if self.shape.modern && asks(&answer.body) {
+            let wanted = Wanted::read(&answer.body, along.client());
+            let put = match wanted {
+                Ok(wanted) => self.put(runs, along, &call, wanted.wishes).await,
+                Err(fault) => Err(Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true }),
+            };
+            if let Err(closed) = put {
+                return self.said(&closed);
+            }
+        }
+        self.said(&Closed::Answered { call, answer })
     }
 
     /// Brings before the client what the app asks. Gives the result of a client without a session, which comes back with
@@ -160,6 +245,9 @@ impl Call {
         answer: &Answer,
     ) -> Result<Option<Vec<u8>>, Closed> {
         let failed = |fault| Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true };
+        if let Some(own) = tasks::made(&answer.body) {
+            return self.task_made(runs, along, call.clone(), own, &answer.body).map(Some).map_err(failed);
+        }
         let wanted = Wanted::read(&answer.body, along.client()).map_err(failed)?;
         let rounds = self.goes_on.as_ref().map_or(0, |goes_on| goes_on.rounds).saturating_add(1);
         let put = match rounds {
@@ -287,11 +375,21 @@ impl Context<'_> {
         let Some(params) = request.params else {
             return Err(RpcError::new(INVALID_PARAMS, format!("`{method}` needs `params`")));
         };
+        if asked.task() {
+            return self.understand_task(request, asked, params);
+        }
         let name = named(params, asked)?;
         let arguments = match asked {
             Asked::Tool | Asked::Prompt => argument_object(params)?.map(|one| body.slice(one.span())),
-            Asked::Resource | Asked::Level => None,
             Asked::CompletePrompt | Asked::CompleteResource => Some(completion(params)?),
+            _ => None,
+        };
+        let more = match asked {
+            Asked::Tool | Asked::Prompt => {
+                members(params, &["name", "arguments", "_meta", "inputResponses", "requestState"])
+            }
+            Asked::Resource => members(params, &["uri", "_meta", "inputResponses", "requestState"]),
+            _ => Vec::new(),
         };
         let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown {}: {name}", noun(asked)));
         let (app, in_app) = self.place(&name, asked).ok_or_else(unknown)?;
@@ -313,11 +411,74 @@ impl Context<'_> {
             ToolFacts::of_method(asked.method(), name)
         };
         let id = request.id.to_vec();
-        let mut call = Call { id, app, tool, link, asked, arguments, headers, shape, goes_on: None };
+        let wants_a_task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();
+        let mut call = Call {
+            id,
+            app,
+            tool,
+            link,
+            asked,
+            arguments,
+            headers,
+            shape,
+            goes_on: None,
+            more,
+            wants_a_task,
+            task: None,
+        };
         if self.revision.modern() {
             call.come_back(params, body, &self.runs())?;
         }
         Ok(call)
+    }
+
+    /// Understands what is asked of a task. Error: it is unknown, or this revision does not ask that.
+    fn understand_task(
+        &self,
+        request: &Request<'_, '_>,
+        asked: Asked,
+        params: Value<'_, '_>,
+    ) -> Result<Call, RpcError> {
+        let in_this_revision = match asked {
+            Asked::TaskResult => self.revision == Revision::V20251125,
+            Asked::TaskUpdate => self.revision.modern(),
+            _ => self.revision >= Revision::V20251125,
+        };
+        let method = asked.method();
+        if !in_this_revision {
+            let said = format!("`{}` is not a method of revision {}", method.as_str(), self.revision.as_str());
+            return Err(RpcError::new(METHOD_NOT_FOUND, said));
+        }
+        let id = params.get("taskId").and_then(|id| id.as_str());
+        let id = id.ok_or_else(|| RpcError::new(INVALID_PARAMS, "`params.taskId` must be the id of a task"))?;
+        let task =
+            self.seals.task(&self.known.actor, &id).filter(|task| self.endpoint.is_none_or(|app| *app == task.app));
+        let unknown = || RpcError::new(INVALID_PARAMS, "unknown task");
+        let task = task.ok_or_else(unknown)?;
+        let link = self.hub.app(&task.app).ok_or_else(unknown)?;
+        let mut arguments = b"{\"taskId\":".to_vec();
+        json::write_string(&mut arguments, &task.id);
+        let more = members(params, &["taskId", "_meta"]);
+        if !more.is_empty() {
+            arguments.push(b',');
+            arguments.extend_from_slice(&more);
+        }
+        arguments.push(b'}');
+        let shape = Shape { modern: self.revision.modern(), output_schema: false, tool: false, join: None };
+        Ok(Call {
+            id: request.id.to_vec(),
+            app: task.app.clone(),
+            tool: ToolFacts::of_method(method, task.tool.clone()),
+            link,
+            asked,
+            arguments: Some(Bytes::from(arguments)),
+            headers: Vec::new(),
+            shape,
+            goes_on: None,
+            more: Vec::new(),
+            wants_a_task: false,
+            task: Some((task, id.into_owned())),
+        })
     }
 
     /// What runs calls of this request.
@@ -331,7 +492,7 @@ impl Context<'_> {
             (Some(app), _) => Some((app.clone(), name)),
             (None, Asked::Tool | Asked::Prompt | Asked::CompletePrompt) => split(name),
             (None, Asked::Resource | Asked::CompleteResource) => split_uri(name),
-            (None, Asked::Level) => None,
+            (None, _) => None,
         }
     }
 
@@ -411,7 +572,7 @@ fn named<'a>(params: Value<'_, 'a>, asked: Asked) -> Result<Cow<'a, str>, RpcErr
         Asked::Resource => (Some(params), "uri", "params.uri"),
         Asked::CompletePrompt => (params.get("ref"), "name", "params.ref.name"),
         Asked::CompleteResource => (params.get("ref"), "uri", "params.ref.uri"),
-        Asked::Level => (None, "level", "params.level"),
+        _ => (None, "", "params"),
     };
     let name = holder.and_then(|holder| holder.get(key)).and_then(|name| name.as_str());
     name.ok_or_else(|| RpcError::new(INVALID_PARAMS, format!("`{path}` must be the name of a {}", noun(asked))))
@@ -426,18 +587,34 @@ fn argument_object<'d, 'a>(params: Value<'d, 'a>) -> Result<Option<Value<'d, 'a>
     }
 }
 
-/// What is to be completed, as one object: `argument`, and `context` where there is one, each as it came.
+/// Whether a task says that it waits for something.
+fn asks(body: &[u8]) -> bool {
+    json::Document::parse(body).is_ok_and(|document| document.root().get("inputRequests").is_some())
+}
+
+/// What is to be completed, as one object: all members but the reference, each as it came.
 fn completion(params: Value<'_, '_>) -> Result<Bytes, RpcError> {
-    let argument = params.get("argument").filter(|argument| argument.kind() == Kind::Object);
-    let argument = argument.ok_or_else(|| RpcError::new(INVALID_PARAMS, "`params.argument` must be an object"))?;
-    let mut out = b"{\"argument\":".to_vec();
-    out.extend_from_slice(argument.raw());
-    if let Some(context) = params.get("context") {
-        out.extend_from_slice(b",\"context\":");
-        out.extend_from_slice(context.raw());
+    if params.get("argument").is_none_or(|argument| argument.kind() != Kind::Object) {
+        return Err(RpcError::new(INVALID_PARAMS, "`params.argument` must be an object"));
     }
+    let mut out = vec![b'{'];
+    out.extend_from_slice(&members(params, &["ref", "_meta"]));
     out.push(b'}');
     Ok(Bytes::from(out))
+}
+
+/// All members but these, each as it came, without braces.
+fn members(params: Value<'_, '_>, but: &[&str]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (key, value) in params.entries().filter(|(key, _)| !but.contains(&key.as_ref())) {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        json::write_string(&mut out, &key);
+        out.push(b':');
+        out.extend_from_slice(value.raw());
+    }
+    out
 }
 
 fn noun(asked: Asked) -> &'static str {
@@ -445,7 +622,7 @@ fn noun(asked: Asked) -> &'static str {
         Asked::Tool => "tool",
         Asked::Prompt | Asked::CompletePrompt => "prompt",
         Asked::Resource | Asked::CompleteResource => "resource",
-        Asked::Level => "level",
+        _ => "task",
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use json::{Kind, Value};
+use json::{Document, Kind, Value};
 use model::Method;
+
+use crate::tasks::EXTENSION;
 
 /// The capabilities of one client. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,6 +37,13 @@ impl Abilities {
             opens_urls: elicits.and_then(|elicits| elicits.get("url")).is_some(),
             has_roots: capabilities.get("roots").is_some(),
         })
+    }
+
+    /// Whether this client knows tasks as 2026-07-28 has them.
+    pub fn knows_tasks(&self) -> bool {
+        let document = Document::parse(&self.declared).ok();
+        let extensions = document.as_ref().and_then(|document| document.root().get("extensions"));
+        extensions.is_some_and(|extensions| extensions.get(EXTENSION).is_some())
     }
 
     /// The capabilities object for an app.

@@ -491,6 +491,7 @@ fn check_headers(headers: &HeaderMap, request: &Request<'_, '_>) -> Result<(), R
     let key = match request.method.as_ref() {
         "tools/call" | "prompts/get" => "name",
         "resources/read" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
         _ => return Ok(()),
     };
     let in_body = request.params.and_then(|params| params.get(key)).and_then(|name| name.as_str()).unwrap_or_default();

@@ -31,6 +31,7 @@ mod rounds;
 mod session;
 mod stream;
 mod subscription;
+mod tasks;
 mod upstream;
 
 pub use catalog::{Catalog, Listed};

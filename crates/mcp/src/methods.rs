@@ -13,6 +13,7 @@ use crate::hub::Hub;
 use crate::name::{joined, joined_uri};
 use crate::revision::Revision;
 use crate::rounds::Seals;
+use crate::tasks;
 use crate::upstream::ListOf;
 
 /// What a request is answered with.
@@ -174,7 +175,7 @@ pub fn initialize(params: Option<Value<'_, '_>>) -> Result<(Revision, String), R
     let revision = Revision::parse(&wanted).filter(|revision| !revision.modern()).unwrap_or(Revision::NEWEST_LEGACY);
     let result = serde_json::json!({
         "protocolVersion": revision.as_str(),
-        "capabilities": capabilities(),
+        "capabilities": capabilities(revision),
         "serverInfo": { "name": "countersign", "title": "Countersign", "version": env!("CARGO_PKG_VERSION") },
         "instructions": INSTRUCTIONS,
     });
@@ -185,7 +186,7 @@ fn discover() -> String {
     serde_json::json!({
         "resultType": "complete",
         "supportedVersions": Revision::ALL.map(Revision::as_str),
-        "capabilities": capabilities(),
+        "capabilities": capabilities(Revision::V20260728),
         "instructions": INSTRUCTIONS,
         "ttlMs": LIST_TTL_MS,
         "cacheScope": "private",
@@ -194,14 +195,23 @@ fn discover() -> String {
     .to_string()
 }
 
-fn capabilities() -> serde_json::Value {
-    serde_json::json!({
-        "tools": { "listChanged": true },
-        "resources": { "subscribe": true, "listChanged": true },
-        "prompts": { "listChanged": true },
-        "completions": {},
-        "logging": {},
-    })
+fn capabilities(revision: Revision) -> serde_json::Value {
+    let mut capabilities = serde_json::Map::new();
+    let mut offer = |name: &str, what: serde_json::Value| capabilities.insert(name.to_owned(), what);
+    offer("tools", serde_json::json!({ "listChanged": true }));
+    offer("resources", serde_json::json!({ "subscribe": true, "listChanged": true }));
+    offer("prompts", serde_json::json!({ "listChanged": true }));
+    offer("completions", serde_json::json!({}));
+    offer("logging", serde_json::json!({}));
+    // Tasks have another form in each of the two revisions that have them.
+    match revision {
+        Revision::V20260728 => offer("extensions", serde_json::json!({ tasks::EXTENSION: {} })),
+        Revision::V20251125 => {
+            offer("tasks", serde_json::json!({ "cancel": {}, "requests": { "tools": { "call": {} } } }))
+        }
+        Revision::V20250326 | Revision::V20250618 => None,
+    };
+    capabilities.into()
 }
 
 const INSTRUCTIONS: &str = "Every call is decided before it runs. A refused call says that nothing was executed, by which rule, and what to do instead: do not repeat it unchanged.";

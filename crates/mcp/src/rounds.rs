@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -101,15 +102,22 @@ pub fn given(responses: Value<'_, '_>, body: &Bytes) -> Result<Vec<Given>, &'sta
     Ok(given.collect())
 }
 
-/// What a round that goes on is decided on: the arguments and the client's answers, in one object.
-pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given]) -> Bytes {
+/// What a call is decided on that says more than its arguments: these, the client's answers, and members of `params` that
+/// nobody here knows, in one object.
+pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given], more: &[u8]) -> Bytes {
     let mut out = vec![b'{'];
     if let Some(arguments) = arguments {
         out.extend_from_slice(b"\"arguments\":");
         out.extend_from_slice(arguments);
     }
+    if !more.is_empty() {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(more);
+    }
     if !given.is_empty() {
-        if arguments.is_some() {
+        if out.len() > 1 {
             out.push(b',');
         }
         out.extend_from_slice(b"\"inputResponses\":{");
@@ -130,6 +138,7 @@ pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given]) -> Bytes {
 /// Seals what an app wants back, so that it is good for the same call of the same people, once and not for long.
 pub struct Seals {
     key: LessSafeKey,
+    nonces: hmac::Key,
     open: Cache<[u8; 16], ()>,
 }
 
@@ -161,8 +170,18 @@ pub struct Sealed {
 impl Seals {
     /// Seals under this key. Error: a bug, the key has the right length.
     pub fn new(key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
+        let of_key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
+        let nonces = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&of_key, b"nonces of task ids").as_ref());
         let key = UnboundKey::new(&AES_256_GCM, key.expose()).map_err(|_| broken())?;
-        Ok(Self { key: LessSafeKey::new(key), open: Cache::new(ROUNDS_OPEN_MAX) })
+        Ok(Self { key: LessSafeKey::new(key), nonces, open: Cache::new(ROUNDS_OPEN_MAX) })
+    }
+
+    pub(crate) fn key(&self) -> &LessSafeKey {
+        &self.key
+    }
+
+    pub(crate) fn nonces(&self) -> &hmac::Key {
+        &self.nonces
     }
 
     /// Seals. Error: the system gives no random bytes.

@@ -76,8 +76,10 @@ fn only_the_state_of_a_result_changes() {
 fn a_round_is_decided_on_arguments_and_answers() {
     let given = [Given { key: "why \"x\"".to_owned(), error: false, body: Bytes::from_static(b"{\"n\": 1e2}") }];
     let arguments = Bytes::from_static(b"{ \"a\":1}");
-    let both = arguments_with(Some(&arguments), &given);
+    let both = arguments_with(Some(&arguments), &given, b"");
     assert_eq!(both, r#"{"arguments":{ "a":1},"inputResponses":{"why \"x\"":{"n": 1e2}}}"#);
-    assert_eq!(arguments_with(None, &[]), "{}");
-    assert_eq!(arguments_with(None, &given), r#"{"inputResponses":{"why \"x\"":{"n": 1e2}}}"#);
+    assert_eq!(arguments_with(None, &[], b""), "{}");
+    let more = arguments_with(Some(&arguments), &[], br#""task":{}"#);
+    assert_eq!(more, r#"{"arguments":{ "a":1},"task":{}}"#);
+    assert_eq!(arguments_with(None, &given, b""), r#"{"inputResponses":{"why \"x\"":{"n": 1e2}}}"#);
 }

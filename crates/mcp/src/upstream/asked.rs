@@ -18,6 +18,14 @@ pub enum Asked {
     CompleteResource,
     /// Say from which level on log messages are wanted.
     Level,
+    /// Ask how far a task is.
+    TaskGet,
+    /// Fetch what a task came to.
+    TaskResult,
+    /// Give a task what it waits for.
+    TaskUpdate,
+    /// Ask that a task be ended.
+    TaskCancel,
 }
 
 /// What is listed.
@@ -42,7 +50,16 @@ impl Asked {
             Self::Prompt => Method::PromptsGet,
             Self::CompletePrompt | Self::CompleteResource => Method::Complete,
             Self::Level => Method::SetLevel,
+            Self::TaskGet => Method::TaskGet,
+            Self::TaskResult => Method::TaskResult,
+            Self::TaskUpdate => Method::TaskUpdate,
+            Self::TaskCancel => Method::TaskCancel,
         }
+    }
+
+    /// Whether it is about a task.
+    pub const fn task(self) -> bool {
+        matches!(self, Self::TaskGet | Self::TaskResult | Self::TaskUpdate | Self::TaskCancel)
     }
 
     /// Whether `Mcp-Name` (2026-07-28) carries the name.
@@ -50,15 +67,15 @@ impl Asked {
         matches!(self, Self::Tool | Self::Resource | Self::Prompt)
     }
 
-    /// Writes the members of `params`: the name, then the arguments as they were decided on. Those of a call that goes on
-    /// are one object of `arguments` and `inputResponses`, whose members stand beside the name.
-    pub fn write(self, out: &mut Vec<u8>, name: &str, arguments: Option<&Bytes>, goes_on: bool) {
+    /// Writes the members of `params`: the name, then the arguments as they were decided on. Where these are `members` of
+    /// `params`, in one object, they stand beside the name.
+    pub fn write(self, out: &mut Vec<u8>, name: &str, arguments: Option<&Bytes>, members: bool) {
         let (before, after): (&[u8], &[u8]) = match self {
             Self::Tool | Self::Prompt => (b"\"name\":", b""),
             Self::Resource => (b"\"uri\":", b""),
             Self::CompletePrompt => (b"\"ref\":{\"type\":\"ref/prompt\",\"name\":", b"}"),
             Self::CompleteResource => (b"\"ref\":{\"type\":\"ref/resource\",\"uri\":", b"}"),
-            Self::Level => (b"", b""),
+            Self::Level | Self::TaskGet | Self::TaskResult | Self::TaskUpdate | Self::TaskCancel => (b"", b""),
         };
         if !before.is_empty() {
             out.extend_from_slice(before);
@@ -67,11 +84,10 @@ impl Asked {
         }
         let Some(arguments) = arguments else { return };
         match self {
-            Self::Tool | Self::Prompt if !goes_on => {
+            Self::Tool | Self::Prompt if !members => {
                 out.extend_from_slice(b",\"arguments\":");
                 out.extend_from_slice(arguments);
             }
-            // The arguments are several members of `params` in one object.
             _ => {
                 let members = arguments.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default();
                 if !members.trim_ascii().is_empty() {

@@ -268,7 +268,7 @@ impl Link {
         sending: &'a Sending,
         header: Option<(HeaderName, Secret<String>)>,
     ) -> Result<Ask<'a>, SendFault> {
-        let Sending { asked, headers, along, onward } = sending;
+        let Sending { asked, headers, along, onward, members, named, .. } = sending;
         if onward.iter().flat_map(|onward| &onward.given).any(|given| given.error) {
             let said =
                 "the client answered a question of the app with an error, which this app's revision has no words for";
@@ -276,7 +276,7 @@ impl Link {
         }
         let mut params = Vec::with_capacity(256 + call.arguments.as_ref().map_or(0, Bytes::len));
         params.push(b'{');
-        asked.write(&mut params, name, call.arguments.as_ref(), onward.is_some());
+        asked.write(&mut params, name, call.arguments.as_ref(), *members);
         if let Some(state) = onward.as_ref().and_then(|onward| onward.state.as_ref()) {
             params.extend_from_slice(b",\"requestState\":");
             json::write_string(&mut params, state);
@@ -293,7 +293,7 @@ impl Link {
             write_meta(&mut params, None, &meta);
         }
         params.push(b'}');
-        let name = asked.names_itself().then_some(name);
+        let name = named.as_deref().or_else(|| asked.names_itself().then_some(name));
         Ok(Ask { method: asked.method().as_str(), name, params, headers, along: Some(along), asks: None, header })
     }
 
@@ -321,7 +321,13 @@ impl Link {
         let link = Arc::clone(self);
         let (tool, about) = (
             spent.tool.clone(),
-            Sending { asked: sending.asked, headers: sending.headers.clone(), along: along.clone(), onward: None },
+            Sending {
+                headers: sending.headers.clone(),
+                along: along.clone(),
+                onward: None,
+                named: sending.named.clone(),
+                ..*sending
+            },
         );
         let exchange = Box::pin(async move {
             let mut ask = link.in_words(tool.as_str(), &call, &about, header)?;

@@ -67,6 +67,12 @@ pub struct Sending {
     pub along: Along,
     /// What a call that goes on goes on with.
     pub onward: Option<Onward>,
+    /// Whether the arguments that were decided on are several members of `params`, in one object.
+    pub members: bool,
+    /// What it is named in a header, where that is not what it is decided on: the app's id of a task.
+    pub named: Option<String>,
+    /// Whether the app knows it only in a session (2025-11-25): tasks that the client asks for.
+    pub in_session: bool,
 }
 
 /// What all transports share: ids, the revision spoken, bounds.

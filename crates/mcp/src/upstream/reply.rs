@@ -87,12 +87,18 @@ impl Reply {
         }
         match root.get("resultType").map(|kind| kind.as_str().unwrap_or_default()).as_deref() {
             None | Some("complete") => {}
-            Some("input_required") => return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body.clone() }),
+            Some("input_required" | "task") => {
+                return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body.clone() });
+            }
             Some(other) => {
                 let other: String = other.chars().take(32).collect();
                 let said = format!("it answered with a result of type `{other}`, which this gateway does not know");
                 return Err(Fault::new(Blame::Upstream, "upstream.result_type", said));
             }
+        }
+        // A task in place of an answer, as 2025-11-25 says it.
+        if root.get("resultType").is_none() && root.get("task").is_some() && root.get("content").is_none() {
+            return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body.clone() });
         }
         let failed = root.get("isError").and_then(|flag| flag.as_bool()).unwrap_or(false);
         let kind = if failed { AnswerKind::ToolError } else { AnswerKind::Result };

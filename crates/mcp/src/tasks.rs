@@ -1,0 +1,109 @@
+//! Tasks: calls that an app finishes later (2025-11-25: asked for by the client; 2026-07-28: an extension the app decides on).
+//!
+//! The client never sees an app's own id: the one it gets names the app, the tool and the call, and is good for the same
+//! agent and human only. Nothing has to be kept for that, and it survives a restart.
+
+use aws_lc_rs::aead::{Aad, NONCE_LEN, Nonce};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use json::Document;
+use model::{Actor, AppId, CallId, ToolName};
+
+use crate::rounds::Seals;
+
+/// A task of an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The app.
+    pub app: AppId,
+    /// The tool that was called.
+    pub tool: ToolName,
+    /// The app's own id.
+    pub id: String,
+    /// The call that made it.
+    pub cause: CallId,
+}
+
+/// The extension of 2026-07-28.
+pub const EXTENSION: &str = "io.modelcontextprotocol/tasks";
+
+/// What a result says of a task that was made instead of an answer: its id, where there is one.
+pub fn made(body: &[u8]) -> Option<String> {
+    let document = Document::parse(body).ok()?;
+    let root = document.root();
+    let holder = match root.get("resultType").and_then(|kind| kind.as_str()).as_deref() {
+        Some("task") => root,
+        Some(_) => return None,
+        None => root.get("task")?,
+    };
+    Some(holder.get("taskId")?.as_str()?.into_owned())
+}
+
+/// The result with the client's id of the task in place of the app's. Every other byte stays.
+pub fn renamed(body: &[u8], own: &str, sealed: &str) -> Vec<u8> {
+    let Ok(document) = Document::parse(body) else { return body.to_vec() };
+    let root = document.root();
+    let related = root.get("_meta").and_then(|meta| meta.get(RELATED_KEY));
+    let result = root.get("result");
+    let related_in_result = result.and_then(|result| result.get("_meta")).and_then(|meta| meta.get(RELATED_KEY));
+    let mut quoted = Vec::new();
+    json::write_string(&mut quoted, sealed);
+    let holders = [Some(root), root.get("task"), related, related_in_result];
+    let ids = holders.into_iter().flatten().filter_map(|holder| holder.get("taskId"));
+    let mut spans: Vec<_> = ids.filter(|id| id.as_str().as_deref() == Some(own)).map(|id| id.span()).collect();
+    spans.sort_by_key(|span| span.start);
+    let edits: Vec<_> = spans.into_iter().map(|span| (span, quoted.as_slice())).collect();
+    json::splice(body, &edits)
+}
+
+impl Seals {
+    /// The client's id of a task: always the same for the same task of the same people.
+    pub fn task_id(&self, actor: &Actor, task: &Task) -> Option<String> {
+        let about = about(actor);
+        let mut text = serde_json::json!({
+            "app": task.app.as_str(),
+            "tool": task.tool.as_str(),
+            "id": task.id,
+            "cause": task.cause.as_str(),
+        })
+        .to_string()
+        .into_bytes();
+        let mut tag = hmac::Context::with_key(self.nonces());
+        tag.update(&about);
+        tag.update(&text);
+        let tag = tag.sign();
+        let nonce: [u8; NONCE_LEN] = tag.as_ref().get(..NONCE_LEN)?.try_into().ok()?;
+        // The nonce depends on all that is sealed: it comes twice only for the very same text.
+        self.key().seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&about), &mut text).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
+    }
+
+    /// The task of this id. None: it is no id of a task of these people.
+    pub fn task(&self, actor: &Actor, id: &str) -> Option<Task> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
+        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let plain = self.key().open_in_place(nonce, Aad::from(about(actor)), text).ok()?;
+        let plain: serde_json::Value = serde_json::from_slice(plain).ok()?;
+        let text = |key: &str| plain.get(key)?.as_str();
+        Some(Task {
+            app: AppId::parse(text("app")?).ok()?,
+            tool: ToolName::parse(text("tool")?).ok()?,
+            id: text("id")?.to_owned(),
+            cause: CallId::parse(text("cause")?).ok()?,
+        })
+    }
+}
+
+/// Whom an id is good for.
+fn about(actor: &Actor) -> Vec<u8> {
+    let (agent, human) = (actor.agent.as_str(), actor.human.as_str());
+    format!("task\0{}\0{agent}\0{human}", agent.len()).into_bytes()
+}
+
+/// Where a result or notification says which task it belongs to.
+const RELATED_KEY: &str = "io.modelcontextprotocol/related-task";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+use model::{AgentId, HumanId, Secret, TaskId};
+
+use super::*;
+
+fn actor(agent: &str, human: &str) -> Actor {
+    Actor {
+        agent: AgentId::parse(agent).unwrap(),
+        human: HumanId::parse(human).unwrap(),
+        task: TaskId::parse("t-1").unwrap(),
+        token_id: "jti".into(),
+        only_app: None,
+    }
+}
+
+fn task(id: &str) -> Task {
+    let (app, tool) = (AppId::parse("crm").unwrap(), ToolName::parse("report").unwrap());
+    Task { app, tool, id: id.to_owned(), cause: CallId::new(1, [1; 10]) }
+}
+
+#[test]
+fn a_task_is_found_again_by_its_own_people_only() {
+    let seals = Seals::new(&Secret::new([7; 32])).unwrap();
+    let (ada, eve, other) =
+        (actor("bot", "ada@example.com"), actor("bot", "eve@example.com"), actor("b", "ada@example.com"));
+    let id = seals.task_id(&ada, &task("x")).unwrap();
+    assert_eq!(seals.task_id(&ada, &task("x")).unwrap(), id, "a client may compare ids");
+    assert_ne!(seals.task_id(&ada, &task("y")).unwrap(), id);
+    assert_eq!(seals.task(&ada, &id), Some(task("x")));
+    assert_eq!(seals.task(&ada, &id), Some(task("x")), "as often as it likes");
+    assert_eq!(seals.task(&eve, &id), None);
+    assert_eq!(seals.task(&other, &id), None);
+    assert_eq!(seals.task(&ada, "x"), None);
+    let again = Seals::new(&Secret::new([7; 32])).unwrap();
+    assert_eq!(again.task(&ada, &id), Some(task("x")), "after a restart, too");
+}
+
+#[test]
+fn only_the_id_of_a_result_changes() {
+    let renamed = |body: &str| String::from_utf8(renamed(body.as_bytes(), "own", "S")).unwrap();
+    assert_eq!(
+        renamed(r#"{"resultType":"task", "taskId" : "own","ttlMs":1e3}"#),
+        r#"{"resultType":"task", "taskId" : "S","ttlMs":1e3}"#
+    );
+    assert_eq!(renamed(r#"{"task":{"taskId":"own"}}"#), r#"{"task":{"taskId":"S"}}"#);
+    let related = r#"{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"own"}},"content":[{"taskId":"own"}]}"#;
+    assert_eq!(
+        renamed(related),
+        r#"{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"S"}},"content":[{"taskId":"own"}]}"#
+    );
+    assert_eq!(renamed(r#"{"taskId":"another"}"#), r#"{"taskId":"another"}"#);
+}
+
+#[test]
+fn both_forms_say_that_a_task_was_made() {
+    assert_eq!(made(br#"{"resultType":"task","taskId":"a"}"#).as_deref(), Some("a"));
+    assert_eq!(made(br#"{"task":{"taskId":"b"}}"#).as_deref(), Some("b"));
+    assert_eq!(made(br#"{"resultType":"complete","task":{"taskId":"b"}}"#), None);
+    assert_eq!(made(br#"{"content":[]}"#), None);
+}
