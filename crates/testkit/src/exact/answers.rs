@@ -10,11 +10,20 @@ pub(super) enum Ending {
     /// A JSON-RPC error.
     Error(Refusal),
     /// The client must answer these first, and bring back the answers it gave before (2026-07-28).
-    NeedsInput { questions: Map<String, Value>, answers: Map<String, Value> },
+    NeedsInput(Box<Wanted>),
     /// It cannot go on, which is no fault of the protocol: a tool says so in its result.
     Failed(String),
     /// The client does not want it any more.
     Cancelled,
+}
+
+/// What a client must bring with its next try.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// New answers, to these.
+    pub(super) questions: Map<String, Value>,
+    /// The answers it gave before.
+    pub(super) answers: Map<String, Value>,
 }
 
 /// A JSON-RPC error.

@@ -31,7 +31,7 @@ struct State {
     sessions: BTreeMap<String, Arc<Session>>,
     listeners: Vec<Listener>,
     tasks: BTreeMap<String, Arc<Task>>,
-    /// States that were brought back once.
+    /// States that were brought back once, and words that were said once.
     spent: BTreeSet<String>,
     added: BTreeMap<Kind, u64>,
     touched: BTreeMap<String, u64>,
@@ -113,6 +113,11 @@ impl ExactServer {
     pub(super) fn stop_listening(&self, out: &UnboundedSender<Value>, id: &Value) {
         let mut state = self.state();
         state.listeners.retain(|listener| !(listener.id == *id && listener.out.same_channel(out)));
+    }
+
+    /// Whether it was called with this word before.
+    pub(super) fn was_here(&self, word: &str) -> bool {
+        !self.state().spent.insert(format!("visit {word}"))
     }
 
     /// One more of a kind; everybody who wants to know is told.

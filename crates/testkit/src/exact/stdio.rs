@@ -26,7 +26,8 @@ pub(super) async fn serve(server: Arc<ExactServer>) -> Result<()> {
             }
         }
     });
-    let session = Arc::new(Session::new("stdio".to_owned(), Some(out.clone())));
+    let standing = (!server.revision().modern()).then(|| out.clone());
+    let session = Arc::new(Session::new("stdio".to_owned(), standing));
     server.open_session(Arc::clone(&session));
     let mut stdin = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = stdin.next_line().await.context("could not read stdin")? {

@@ -203,7 +203,7 @@ impl Task {
                     let error = message.get_mut("error").map(Value::take).unwrap_or_default();
                     ("failed", ("error", error))
                 }
-                Err(Ending::NeedsInput { .. } | Ending::Cancelled) => ("cancelled", ("result", Value::Null)),
+                Err(Ending::NeedsInput(_) | Ending::Cancelled) => ("cancelled", ("result", Value::Null)),
             };
             state.status = status;
             state.outcome.insert(outcome.0.to_owned(), outcome.1);

@@ -85,6 +85,10 @@ async fn asks(turn: &mut Turn, name: &str) -> Result<Value, Ending> {
         "ask_user" | "ask_bare" | "work_asks" => turn.ask("who", NAME).await?,
         "ask_url" => turn.ask("visit", Question::Page).await?,
         "ask_url_first" if turn.revision() == Revision::November2025 => {
+            let tag = turn.argument("tag").and_then(Value::as_str).unwrap_or_default();
+            if turn.server.was_here(tag) {
+                return Ok(text("accept"));
+            }
             let page = Question::Page.request(turn.revision()).get("params").cloned();
             let refusal = Refusal::new(URL_ELICITATION, "a page must be visited first");
             return Err(refusal.with(json!({"elicitations": [page]})).into());
@@ -102,7 +106,7 @@ async fn asks(turn: &mut Turn, name: &str) -> Result<Value, Ending> {
             turn.ask_all(&all).await?.join(", ")
         }
         "come_again" if turn.params.get("requestState").is_none() => {
-            return Err(Ending::NeedsInput { questions: Default::default(), answers: Default::default() });
+            return Err(Ending::NeedsInput(Box::default()));
         }
         "come_again" => {
             turn.answers_so_far()?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use super::answers::{Ending, INVALID_PARAMS, INVALID_REQUEST, Question, Refusal, at, failure};
+use super::answers::{Ending, INVALID_PARAMS, INVALID_REQUEST, Question, Refusal, Wanted, at, failure};
 use super::server::ExactServer;
 use super::session::{Session, notification};
 use super::tasks::Task;
@@ -23,6 +23,8 @@ pub(super) struct Turn {
     pub(super) params: Value,
     pub(super) out: UnboundedSender<Value>,
     cancelled: Option<watch::Receiver<bool>>,
+    /// What the client has brought: a state is opened once.
+    brought: Option<Map<String, Value>>,
     /// The task it is the work of, once it is one.
     pub(super) task: Option<Arc<Task>>,
 }
@@ -45,7 +47,17 @@ impl Turn {
         let id = message.get("id").cloned().unwrap_or_default();
         let params = message.get("params").cloned().unwrap_or_else(|| json!({}));
         let cancelled = session.as_ref().map(|session| session.begin(&id));
-        Self { server, session, id, method: at(message, "/method").to_owned(), params, out, cancelled, task: None }
+        Self {
+            server,
+            session,
+            id,
+            method: at(message, "/method").to_owned(),
+            params,
+            out,
+            cancelled,
+            brought: None,
+            task: None,
+        }
     }
 
     pub(super) fn revision(&self) -> Revision {
@@ -89,7 +101,7 @@ impl Turn {
         let message = match ended {
             Ok(result) => json!({"jsonrpc": "2.0", "id": self.id, "result": result}),
             Err(Ending::Error(refusal)) => refusal.message(&self.id),
-            Err(Ending::NeedsInput { questions, answers }) => self.needs_input(questions, answers),
+            Err(Ending::NeedsInput(wanted)) => self.needs_input(*wanted),
             Err(Ending::Failed(why)) => Refusal::new(INVALID_REQUEST, why).message(&self.id),
             Err(Ending::Cancelled) => {
                 self.server.stop_listening(&self.out, &self.id);
@@ -141,7 +153,7 @@ impl Turn {
     }
 
     /// What a client of 2026-07-28 has brought, or the end of this round.
-    fn brought(&self, questions: &[(&str, Question)]) -> Result<Vec<Value>, Ending> {
+    fn brought(&mut self, questions: &[(&str, Question)]) -> Result<Vec<Value>, Ending> {
         let answers = self.answers_so_far()?;
         let open: Map<String, Value> = questions
             .iter()
@@ -149,13 +161,22 @@ impl Turn {
             .map(|(key, question)| ((*key).to_owned(), question.request(self.revision())))
             .collect();
         if !open.is_empty() {
-            return Err(Ending::NeedsInput { questions: open, answers });
+            return Err(Ending::NeedsInput(Box::new(Wanted { questions: open, answers })));
         }
         Ok(questions.iter().filter_map(|(key, _)| answers.get(*key).cloned()).collect())
     }
 
     /// The answers of this round and, sealed in the state, of those before.
-    pub(super) fn answers_so_far(&self) -> Result<Map<String, Value>, Ending> {
+    pub(super) fn answers_so_far(&mut self) -> Result<Map<String, Value>, Ending> {
+        if let Some(brought) = &self.brought {
+            return Ok(brought.clone());
+        }
+        let brought = self.open()?;
+        self.brought = Some(brought.clone());
+        Ok(brought)
+    }
+
+    fn open(&self) -> Result<Map<String, Value>, Ending> {
         let refused = |text: &str| Ending::from(Refusal::new(INVALID_PARAMS, text));
         let given = self.params.get("inputResponses").map(|given| given.as_object().cloned());
         let mut answers = match self.params.get("requestState") {
@@ -176,7 +197,8 @@ impl Turn {
         Ok(answers)
     }
 
-    fn needs_input(&self, questions: Map<String, Value>, answers: Map<String, Value>) -> Value {
+    fn needs_input(&self, wanted: Wanted) -> Value {
+        let Wanted { questions, answers } = wanted;
         let mut result = json!({"resultType": "input_required"});
         if let Some(result) = result.as_object_mut() {
             if !questions.is_empty() {
