@@ -82,6 +82,11 @@ impl Participant {
         self
     }
 
+    /// Waits so long for an answer, and a third of it for what it should hear, instead of half a minute.
+    pub fn be_patient_for(&self, time: Duration) {
+        self.inner.be_patient_for(time);
+    }
+
     /// Its revision.
     pub fn revision(&self) -> Revision {
         self.inner.revision
@@ -223,9 +228,11 @@ impl Participant {
         bail!("the subscription is not acknowledged")
     }
 
-    /// Waits for a notification of this method, ten seconds at most, and takes it out of those heard.
+    /// Waits for a notification of this method and takes it out of those heard.
     pub fn hear(&self, method: &str) -> Result<Value> {
-        let heard = self.inner.wait_for(HEAR, |message| message.get("method").is_some_and(|heard| heard == method));
+        let heard = self
+            .inner
+            .wait_for(self.inner.patience() / 3, |message| message.get("method").is_some_and(|heard| heard == method));
         heard.with_context(|| format!("no `{method}` was heard, but {:?}", self.inner.heard()))
     }
 
@@ -258,9 +265,10 @@ impl Pending {
         self.id
     }
 
-    /// Waits for the result, half a minute at most.
+    /// Waits for the result as long as the client is patient.
     pub fn wait(self) -> Result<Value> {
-        self.wait_at_most(WAIT)
+        let time = self.inner.patience();
+        self.wait_at_most(time)
     }
 
     /// Waits for the result so long.
@@ -300,9 +308,8 @@ pub(crate) fn result_of(status: u16, mut message: Value) -> Result<Value> {
 }
 
 const SUBSCRIPTION: &str = "/params/_meta/io.modelcontextprotocol~1subscriptionId";
-const HEAR: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE_MS: u64 = 30_000;
 const LOOK: Duration = Duration::from_millis(50);
 const LOOKS_MAX: usize = 200;
-const WAIT: Duration = Duration::from_secs(30);
 const PAGES_MAX: usize = 100;
 const ROUNDS_MAX: usize = 8;

@@ -27,6 +27,7 @@ pub(super) struct Inner {
     pub(super) revision: Revision,
     pub(super) wire: Wire,
     next_id: AtomicU64,
+    patience_ms: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -45,7 +46,16 @@ struct State {
 impl Inner {
     pub(super) fn new(revision: Revision, wire: Wire) -> Self {
         let next_id = AtomicU64::new(1);
-        Self { revision, wire, next_id, state: Mutex::default(), changed: Condvar::new() }
+        let patience_ms = AtomicU64::new(super::PATIENCE_MS);
+        Self { revision, wire, next_id, patience_ms, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    pub(super) fn be_patient_for(&self, time: Duration) {
+        self.patience_ms.store(u64::try_from(time.as_millis()).unwrap_or(super::PATIENCE_MS), Ordering::Relaxed);
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.patience_ms.load(Ordering::Relaxed))
     }
 
     pub(super) fn set_token(&self, token: &str) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::basics::error_of;
 use super::cell::{Cell, ensure, everything, same};
-use crate::kit::{at, text, until};
+use crate::kit::{at, text};
 
 /// What a client says along a call arrives, and what the server says along its result.
 pub(super) fn meta(cell: &Cell<'_>) -> Result<()> {
@@ -95,9 +95,9 @@ pub(super) fn cancel(cell: &Cell<'_>) -> Result<()> {
     let pending = client.begin("tools/call", params)?;
     let about =
         |pointer: &str| -> Result<bool> { Ok(cell.upstream_heard()?.iter().any(|line| at(line, pointer) == tag)) };
-    until("the server is called", || about("/body/params/arguments/tag"))?;
+    cell.until("the server is called", || about("/body/params/arguments/tag"))?;
     pending.cancel()?;
-    until("the server hears of the change of mind", || about("/about/arguments/tag"))?;
+    cell.until("the server hears of the change of mind", || about("/about/arguments/tag"))?;
     same("text", &json!(client.call_text("echo", json!({"text": "still there"}))?), &json!("still there"))
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use testkit::{Participant, Revision};
@@ -29,6 +31,8 @@ pub(super) struct Cell<'s> {
     declines: Arc<AtomicBool>,
     /// How many lines of the upstream's record are older than this look.
     seen: usize,
+    /// How long it waits for what should come.
+    patience: Duration,
 }
 
 // === impl Transport ===
@@ -48,11 +52,12 @@ impl Transport {
 
 impl<'s> Cell<'s> {
     pub(super) fn new(stage: &'s Stage, revision: Revision, front: Transport) -> Self {
-        Self { stage, revision, front, client: None, declines: Arc::default(), seen: 0 }
+        Self { stage, revision, front, client: None, declines: Arc::default(), seen: 0, patience: PATIENCE }
     }
 
-    /// Whether a feature works, and if not, what was said.
-    pub(super) fn look(&mut self, feature: &Feature) -> Result<()> {
+    /// Whether a feature works, and if not, what was said. For what is known not to work it does not wait long.
+    pub(super) fn look(&mut self, feature: &Feature, hopeful: bool) -> Result<()> {
+        self.patience = if hopeful { PATIENCE } else { IMPATIENCE };
         let looked = self.prepare().and_then(|()| (feature.check)(self));
         let violations = self.client.as_ref().map(Participant::violations).unwrap_or_default();
         self.declines.store(false, Ordering::Relaxed);
@@ -72,6 +77,7 @@ impl<'s> Cell<'s> {
             Some(client) => client.forget(),
             None => self.client = Some(self.fresh(everything(self.revision))?),
         }
+        self.client()?.be_patient_for(self.patience);
         Ok(())
     }
 
@@ -106,6 +112,7 @@ impl<'s> Cell<'s> {
                 json!({"role": "assistant", "model": "small-1", "stopReason": "endTurn", "content": content})
             })
             .answering("roots/list", |_| json!({"roots": [{"uri": "file:///work", "name": "work"}]}));
+        client.be_patient_for(self.patience);
         client.start().context("the client does not start")?;
         Ok(client)
     }
@@ -120,9 +127,20 @@ impl<'s> Cell<'s> {
         Ok(self.stage.heard()?.split_off(self.seen))
     }
 
-    /// Whether the upstream speaks 2026-07-28.
+    /// The revision of the server.
     pub(super) fn upstream(&self) -> Revision {
         self.stage.upstream
+    }
+
+    /// Looks again and again until it is so, a third of its patience long.
+    pub(super) fn until(&self, what: &str, mut so: impl FnMut() -> Result<bool>) -> Result<()> {
+        for _look in 0..self.patience.as_millis() / 3 / LOOK.as_millis() {
+            if so()? {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK);
+        }
+        bail!("it never came to pass: {what}")
     }
 
     /// A word that was not used before.
@@ -175,5 +193,8 @@ pub(super) fn ensure(so: bool, what: &str, found: &impl fmt::Debug) -> Result<()
     Ok(())
 }
 
+const PATIENCE: Duration = Duration::from_secs(30);
+const IMPATIENCE: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(10);
 /// How a broken rule of a revision is told.
 pub(super) const VIOLATED: &str = "the server did what the revision forbids";

@@ -177,6 +177,7 @@ pub(super) const FEATURES: &[Feature] = &[
     feature("state.tampered", states, questions::state_tampered),
     feature("state.replayed", states, questions::state_replayed),
     feature("state.of_other_arguments", states, questions::state_of_other_arguments),
+    feature("state.abandoned", states, questions::abandoned),
     feature("tasks.not_asked_for", everywhere, tasks::not_asked_for),
     feature("tasks.result", tasks_of_one_form, tasks::result),
     feature("tasks.fails", tasks_of_one_form, tasks::fails),

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::basics::error_of;
-use super::cell::{Cell, ensure, same};
+use super::cell::{Cell, Transport, ensure, same};
 use crate::kit::at;
 
 pub(super) fn form(cell: &Cell<'_>) -> Result<()> {
@@ -111,7 +111,7 @@ pub(super) fn state_tampered(cell: &Cell<'_>) -> Result<()> {
         let error = error_of(client.request("tools/call", spoilt))?;
         ensure(error.code == -32602, "another code", &error)?;
     }
-    Ok(())
+    finish(cell, next)
 }
 
 pub(super) fn state_replayed(cell: &Cell<'_>) -> Result<()> {
@@ -128,12 +128,39 @@ pub(super) fn state_of_other_arguments(cell: &Cell<'_>) -> Result<()> {
     let client = cell.client()?;
     let params = json!({"name": "ask_user", "arguments": {"tag": "one"}});
     let asked = client.request("tools/call", params.clone())?;
-    let mut next = client.next_round(&params, &asked)?;
-    if let Some(next) = next.as_object_mut() {
-        next.insert("arguments".to_owned(), json!({"tag": "other"}));
+    let next = client.next_round(&params, &asked)?;
+    let mut other = next.clone();
+    if let Some(other) = other.as_object_mut() {
+        other.insert("arguments".to_owned(), json!({"tag": "other"}));
     }
-    let error = error_of(client.request("tools/call", next))?;
-    ensure(error.code == -32602, "another code", &error)
+    let error = error_of(client.request("tools/call", other))?;
+    ensure(error.code == -32602, "another code", &error)?;
+    finish(cell, next)
+}
+
+/// A question that nobody answers does not keep others from being asked, except where a legacy child process has no way
+/// to say for which of two calls it asks.
+pub(super) fn abandoned(cell: &Cell<'_>) -> Result<()> {
+    let (client, params) = (cell.client()?, json!({"name": "ask_user", "arguments": {}}));
+    let asked = client.request("tools/call", params.clone())?;
+    let next = client.next_round(&params, &asked)?;
+    let said = client.call_text("ask_user", json!({"tag": "of the other call"}));
+    finish(cell, next)?;
+    let ambiguous = cell.stage.is_gateway() && cell.stage.back == Transport::Stdio && !cell.upstream().modern();
+    match said {
+        Ok(said) => same("said", &json!(said), &json!("accept Ada")),
+        Err(error) if ambiguous => ensure(format!("{error:#}").contains("several"), "another reason", &error),
+        Err(error) => Err(error),
+    }
+}
+
+/// Goes on with a call as it should be, so that nothing stays open.
+fn finish(cell: &Cell<'_>, next: Value) -> Result<()> {
+    let mut said = cell.client()?.request("tools/call", next.clone())?;
+    while at(&said, "/resultType") == "input_required" {
+        said = cell.client()?.request("tools/call", cell.client()?.next_round(&next, &said)?)?;
+    }
+    ensure(at(&said, "/content/0/text").contains("accept"), "the call does not end well", &said)
 }
 
 /// Calls a tool: it says this, after having asked for these, in any order.

@@ -8,7 +8,7 @@ use testkit::Participant;
 
 use super::basics::error_of;
 use super::cell::{Cell, ensure, same};
-use crate::kit::{at, text, until};
+use crate::kit::{at, text};
 
 /// Nobody gets a task without having said that it understands them.
 pub(super) fn not_asked_for(cell: &Cell<'_>) -> Result<()> {
@@ -54,7 +54,7 @@ pub(super) fn asks(cell: &Cell<'_>) -> Result<()> {
     let client = cell.client()?;
     let task = start(client, "work_asks", json!({}))?;
     let mut waiting = Value::Null;
-    until("the task wants to know something", || {
+    cell.until("the task wants to know something", || {
         waiting = status(client, &task)?;
         Ok(at(&waiting, "/status") == "input_required")
     })?;
