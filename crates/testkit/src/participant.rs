@@ -130,15 +130,18 @@ impl Participant {
         if !self.revision().modern() {
             bail!("`input_required` for a client of {}: {result}", self.revision());
         }
+        let (questions, state) = (result.get("inputRequests"), result.get("requestState"));
+        if questions.is_none() && state.is_none() {
+            bail!("`input_required` with neither questions nor state: {result}");
+        }
         let mut next = params.as_object().cloned().unwrap_or_default();
-        if let Some(questions) = result.get("inputRequests").and_then(Value::as_object) {
+        next.remove("inputResponses");
+        next.remove("requestState");
+        if let Some(questions) = questions.and_then(Value::as_object) {
             next.insert("inputResponses".to_owned(), self.answers_to(questions)?);
         }
-        if let Some(state) = result.get("requestState") {
+        if let Some(state) = state {
             next.insert("requestState".to_owned(), state.clone());
-        }
-        if next.len() == params.as_object().map_or(0, Map::len) {
-            bail!("`input_required` with neither questions nor state: {result}");
         }
         Ok(Value::Object(next))
     }

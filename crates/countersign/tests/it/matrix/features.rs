@@ -97,7 +97,7 @@ fn states(client: Revision, server: Revision) -> Expected {
 fn tasks_of_one_form(client: Revision, server: Revision) -> Expected {
     match (client, server) {
         (November2025, November2025) | (July2026, July2026) => Works,
-        (November2025, July2026) => Refused("task"),
+        (November2025, July2026) => Refused("tasks"),
         _ => NotInRevision,
     }
 }

@@ -136,7 +136,7 @@ fn start(client: &Participant, tool: &str, arguments: Value) -> Result<String> {
     if said.get("isError") == Some(&json!(true)) {
         bail!("the tool failed: {}", text(&said));
     }
-    id.map(str::to_owned).with_context(|| format!("it is not a task: {said}"))
+    id.map(str::to_owned).with_context(|| format!("the answer came at once: {said}"))
 }
 
 fn status(client: &Participant, task: &str) -> Result<Value> {
