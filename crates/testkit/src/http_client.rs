@@ -31,8 +31,18 @@ pub struct HttpResponse {
 
 /// Sends a request and reads the head of the response. `timeout` bounds each wait for bytes, not the whole exchange.
 pub fn exchange(address: SocketAddr, request: &HttpRequest, timeout: Duration) -> Result<HttpResponse> {
-    let mut stream =
+    let stream =
         TcpStream::connect_timeout(&address, timeout).with_context(|| format!("no connection to {address}"))?;
+    exchange_on(stream, address, request, timeout)
+}
+
+/// As [`exchange`], on a connection that the caller may close meanwhile.
+pub(crate) fn exchange_on(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    request: &HttpRequest,
+    timeout: Duration,
+) -> Result<HttpResponse> {
     stream.set_read_timeout(Some(timeout)).context("could not set the timeout")?;
     stream.set_nodelay(true).context("could not set TCP_NODELAY")?;
     let mut head = format!("{} {} HTTP/1.1\r\nhost: {address}\r\n", request.method, request.path);

@@ -19,16 +19,22 @@
 //! * A tool call that the upstream has received is in its list of calls before it is answered.
 //! * A client sends each request once; it never retries.
 
+pub mod exact;
 mod http_client;
 mod mcp_client;
+mod participant;
 mod peers;
+mod revision;
 mod stdio_client;
 pub mod upstream;
 mod world;
 
+pub use exact::{ExactOptions, ExactUpstream};
 pub use http_client::{HttpRequest, HttpResponse, exchange};
 pub use mcp_client::{McpClient, RpcError};
+pub use participant::{Listening, Participant, Pending};
 pub use peers::{Peer, everything_command, filesystem_command, program, workspace_root};
+pub use revision::Revision;
 pub use stdio_client::StdioClient;
 pub use upstream::{Era, Misbehaviour, Upstream, UpstreamOptions};
 pub use world::{Finished, World, WorldBuilder};

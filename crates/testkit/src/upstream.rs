@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use protocol::Server;
-pub(crate) use protocol::{CAPABILITIES_KEY, MODERN, VERSION_KEY};
+pub(crate) use protocol::{CAPABILITIES_KEY, MODERN, VERSION_KEY, decoded};
 pub use stdio::serve_stdio;
 
 /// Which revisions a server speaks.

@@ -9,6 +9,7 @@ mod eras;
 mod isolation;
 mod joining;
 mod kit;
+mod matrix;
 mod offers;
 mod sdk;
 mod secrets;

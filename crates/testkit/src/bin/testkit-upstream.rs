@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use testkit::Revision;
+use testkit::exact::{ExactOptions, serve_exact_http, serve_exact_stdio};
 use testkit::upstream::{Era, Misbehaviour, Server, UpstreamOptions, serve_http, serve_stdio};
 
 /// An MCP server for tests. Prints `listening on http://127.0.0.1:PORT/mcp` on stdout; `GET /calls` lists what it received.
@@ -13,6 +15,12 @@ struct Arguments {
     /// The revisions it speaks.
     #[arg(long, value_parser = ["modern", "legacy", "both"], default_value = "both")]
     era: String,
+    /// Speak exactly this revision and offer all that it has; of the other options only `--stdio` and `--listen` count.
+    #[arg(long)]
+    revision: Option<Revision>,
+    /// With `--revision`: write what is received to this file, one JSON object a line.
+    #[arg(long, requires = "revision")]
+    record: Option<PathBuf>,
     /// Speak on stdin and stdout instead of HTTP.
     #[arg(long)]
     stdio: bool,
@@ -54,16 +62,22 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let (stdio, listen) = (arguments.stdio, arguments.listen.clone());
+    let exact = arguments.revision.map(|revision| ExactOptions { revision, record: arguments.record.clone() });
     let server = Arc::new(Server::new(arguments.into()));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
-        if stdio {
-            return serve_stdio(server).await;
+        match exact.clone() {
+            Some(exact) if stdio => return serve_exact_stdio(exact).await,
+            None if stdio => return serve_stdio(server).await,
+            _ => {}
         }
         let listener = tokio::net::TcpListener::bind(&listen).await;
         let listener = listener.with_context(|| format!("could not listen on `{listen}`"))?;
         announce(&listener.local_addr()?.to_string());
-        serve_http(listener, server).await;
+        match exact {
+            Some(exact) => serve_exact_http(listener, exact).await,
+            None => serve_http(listener, server).await,
+        }
         Ok(())
     });
     // A thread may still be waiting for stdin.

@@ -316,7 +316,7 @@ fn compare_headers(method: &str, params: &Value, version: &str, envelope: &dyn E
 }
 
 /// A header value may be wrapped in base64 where it is not ASCII.
-fn decoded(value: &str) -> String {
+pub(crate) fn decoded(value: &str) -> String {
     use base64::Engine;
     let wrapped = value.strip_prefix("=?base64?").and_then(|value| value.strip_suffix("?="));
     let bytes = wrapped.and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
