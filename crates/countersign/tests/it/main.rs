@@ -12,4 +12,5 @@ mod kit;
 mod offers;
 mod sdk;
 mod secrets;
+mod streams;
 mod upstreams;
