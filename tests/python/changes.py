@@ -4,7 +4,7 @@
     changes.py --stdio
 
 `touch {uri}` changes a resource, `grow {name}` adds a tool, and whoever listens is told: up to 2025-11-25 the sessions that
-have subscribed, or listed tools.
+have subscribed, or listed or added tools.
 Over HTTP it prints `listening on http://127.0.0.1:PORT/mcp` once it listens.
 """
 
@@ -55,6 +55,8 @@ async def call_tool(ctx, params):
     if params.name == "grow":
         grown.append(given["name"])
         await bus.publish(ToolsListChanged())
+        if is_legacy(ctx):
+            listed[who(ctx)] = ctx.session
         for session in listed.values():
             await session.send_tool_list_changed()
         return text("grown")

@@ -2,7 +2,7 @@
 
     listener.py [--mode auto|legacy] [--subscribe URI]… --url URL --token TOKEN
 
-It ends when its standard input does.
+Each line of its standard input is a tool to call, `NAME ARGUMENTS`; it ends when that does.
 """
 
 import argparse
@@ -33,8 +33,10 @@ async def no_roots(context):
     return ListRootsResult(roots=[])
 
 
-async def until_the_end_of_input():
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+async def until_the_end_of_input(client):
+    while line := await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        name, arguments = line.split(" ", 1)
+        await client.call_tool(name, json.loads(arguments))
 
 
 async def listen(client, options):
@@ -42,7 +44,7 @@ async def listen(client, options):
         for uri in options.subscribe:
             await client.subscribe_resource(uri)
         say(ready=client.protocol_version, honoured=options.subscribe)
-        await until_the_end_of_input()
+        await until_the_end_of_input(client)
         return
     async with client.listen(tools_list_changed=True, resource_subscriptions=options.subscribe) as subscription:
         say(ready=client.protocol_version, honoured=list(subscription.honored.resource_subscriptions or []))
@@ -52,7 +54,7 @@ async def listen(client, options):
                 say(event=type(event).__name__, uri=getattr(event, "uri", None))
             say(event="closed", uri=None)
 
-        ends = asyncio.create_task(until_the_end_of_input())
+        ends = asyncio.create_task(until_the_end_of_input(client))
         hears = asyncio.create_task(events())
         await asyncio.wait([ends, hears], return_when=asyncio.FIRST_COMPLETED)
         hears.cancel()
