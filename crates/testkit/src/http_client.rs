@@ -126,6 +126,22 @@ impl HttpResponse {
         self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 
+    /// The lines of the next block of an event stream, comments and empty data too; none at its end.
+    pub fn next_block(&mut self) -> Result<Option<Vec<String>>> {
+        let mut block = Vec::new();
+        loop {
+            let mut line = String::new();
+            if self.body.read_line(&mut line).context("could not read the event stream")? == 0 {
+                return Ok(None);
+            }
+            match line.trim_end_matches(['\r', '\n']) {
+                "" if block.is_empty() => {}
+                "" => return Ok(Some(block)),
+                line => block.push(line.to_owned()),
+            }
+        }
+    }
+
     /// The data of the next event of an event stream that has any; none at its end. Comments are skipped.
     pub fn next_event(&mut self) -> Result<Option<String>> {
         let mut data = Vec::new();

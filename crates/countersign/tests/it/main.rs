@@ -13,4 +13,5 @@ mod matrix;
 mod offers;
 mod sdk;
 mod secrets;
+mod streams;
 mod upstreams;
