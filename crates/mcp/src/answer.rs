@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::{Closed, Refusal};
-use json::Document;
+use json::{Document, Kind};
 use model::{AppId, CallId, Fault, Verdict};
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ pub struct Shape {
     /// Whether it is a tool that was called; of anything else a refusal is a JSON-RPC error, for its result has no place
     /// for one.
     pub tool: bool,
+    /// Whether it is a resource that was read; then 2026-07-28 wants to know how long it may be kept.
+    pub resource: bool,
     /// The app whose addresses get its name, at the endpoint of all apps.
     pub join: Option<AppId>,
 }
@@ -45,7 +47,36 @@ fn of_answer(id: &[u8], answer: &Answer, shape: &Shape) -> Vec<u8> {
     }
     let joined = shape.join.as_ref().and_then(|app| join_addresses(&answer.body, app));
     let body = joined.as_deref().unwrap_or(&answer.body);
-    if shape.modern { envelope::result(id, &complete(body)) } else { envelope::result(id, body) }
+    if shape.modern {
+        return envelope::result(id, &complete(body, shape.resource));
+    }
+    match shape.tool.then(|| without_unknown_structure(body)).flatten() {
+        Some(known) => envelope::result(id, &known),
+        None => envelope::result(id, body),
+    }
+}
+
+/// The result without structure that is no object, which is known from 2026-07-28 on only. None: it has none.
+fn without_unknown_structure(body: &[u8]) -> Option<Vec<u8>> {
+    memchr::memmem::find(body, b"\"structuredContent\"")?;
+    let document = Document::parse(body).ok()?;
+    document.root().get("structuredContent").filter(|structure| structure.kind() != Kind::Object)?;
+    Some(without(document.root(), "structuredContent"))
+}
+
+/// An object without one of its members. Every other member stays as it is.
+pub fn without(object: json::Value<'_, '_>, but: &str) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    for (key, value) in object.entries().filter(|(key, _)| key != but) {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        json::write_string(&mut out, &key);
+        out.push(b':');
+        out.extend_from_slice(value.raw());
+    }
+    out.push(b'}');
+    out
 }
 
 /// What is told instead of a result.
@@ -87,12 +118,16 @@ fn join_addresses(body: &[u8], app: &AppId) -> Option<Vec<u8>> {
     Some(json::splice(body, &edits))
 }
 
-/// The result with `resultType`, which a legacy upstream does not send. Every other byte stays.
-fn complete(body: &[u8]) -> Vec<u8> {
-    let said = Document::parse(body).is_ok_and(|document| document.root().get("resultType").is_some());
+/// The result with what 2026-07-28 wants in it and a legacy upstream does not send. Every other byte stays.
+fn complete(body: &[u8], resource: bool) -> Vec<u8> {
+    let Ok(document) = Document::parse(body) else { return body.to_vec() };
+    let (said, kept) = (document.root().get("resultType").is_some(), document.root().get("ttlMs").is_some());
     let Some(rest) = body.strip_prefix(b"{").filter(|_| !said) else { return body.to_vec() };
-    let mut out = Vec::with_capacity(body.len() + 26);
+    let mut out = Vec::with_capacity(body.len() + 64);
     out.extend_from_slice(b"{\"resultType\":\"complete\"");
+    if resource && !kept {
+        out.extend_from_slice(b",\"ttlMs\":0,\"cacheScope\":\"private\"");
+    }
     if rest.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'}') {
         out.push(b',');
     }

@@ -47,7 +47,8 @@ pub struct Call {
 
 /// What a call goes on with that took a round or more before.
 struct GoesOn {
-    onward: Onward,
+    /// None where it begins again.
+    onward: Option<Onward>,
     cause: Option<CallId>,
     rounds: u32,
 }
@@ -91,7 +92,7 @@ impl Call {
             ToolName::parse(method.as_str()).map_err(|error| RpcError::new(INTERNAL_ERROR, error.to_string()))?;
         let arguments = Some(Bytes::from(serde_json::json!({ "level": level }).to_string()));
         let tool = ToolFacts::of_method(method, name);
-        let shape = Shape { modern: false, output_schema: false, tool: false, join: None };
+        let shape = Shape { modern: false, output_schema: false, tool: false, resource: false, join: None };
         let (asked, headers, goes_on, more, wants_a_task) = (Asked::Level, Vec::new(), None, Vec::new(), false);
         Ok(Self {
             id: Vec::new(),
@@ -131,6 +132,12 @@ impl Call {
                     return self.progress(runs, &along, call, answer).await;
                 }
                 Closed::Answered { call, answer } if answer.kind == AnswerKind::Unfinished => (call, answer),
+                Closed::Answered { call, answer } if self.shape.modern && answer.kind == AnswerKind::ProtocolError => {
+                    match rounds::as_questions(&answer.body) {
+                        Some(body) => (call, Answer { kind: AnswerKind::ProtocolError, body }),
+                        None => return self.said(&Closed::Answered { call, answer }),
+                    }
+                }
                 closed => return self.said(&closed),
             };
             match self.unfinished(runs, &along, call, &answer).await {
@@ -162,7 +169,7 @@ impl Call {
     async fn round(&self, runs: &Runs<'_>, along: &Along) -> Closed {
         let actor = &runs.known.actor;
         let goes_on = self.goes_on.as_ref();
-        let onward = goes_on.map(|goes_on| goes_on.onward.clone());
+        let onward = goes_on.and_then(|goes_on| goes_on.onward.clone());
         let members = onward.is_some() || !self.more.is_empty();
         let arguments = if members {
             let given = onward.as_ref().map(|onward| onward.given.as_slice()).unwrap_or_default();
@@ -249,6 +256,8 @@ impl Call {
             return self.task_made(runs, along, call.clone(), own, &answer.body).map(Some).map_err(failed);
         }
         let wanted = Wanted::read(&answer.body, along.client()).map_err(failed)?;
+        // Who is refused until somebody has opened an address begins again.
+        let again = answer.kind == AnswerKind::ProtocolError;
         let rounds = self.goes_on.as_ref().map_or(0, |goes_on| goes_on.rounds).saturating_add(1);
         let put = match rounds {
             ROUNDS_MAX.. => {
@@ -266,10 +275,10 @@ impl Call {
         };
         if let Client::Legacy(_) = along.client() {
             let onward = Onward { state: wanted.state, given };
-            self.goes_on = Some(GoesOn { onward, cause: Some(call), rounds });
+            self.goes_on = Some(GoesOn { onward: Some(onward), cause: Some(call), rounds });
             return Ok(None);
         }
-        let sealed = Sealed { state: wanted.state, cause: call.clone(), rounds };
+        let sealed = Sealed { state: wanted.state, cause: call.clone(), rounds, again };
         let now = runs.engine.clock().now();
         let text = runs.seals.seal(&self.bound(&runs.known.actor), &sealed, now).map_err(failed)?;
         Ok(Some(rounds::with_state(&answer.body, &text)))
@@ -359,11 +368,13 @@ impl Call {
                 Some(runs.seals.open(&self.bound(&runs.known.actor), &text, now).ok_or_else(|| wrong(STATE_REFUSED))?)
             }
         };
+        let again = sealed.as_ref().is_some_and(|sealed| sealed.again);
         let (state, cause, rounds) = match sealed {
             Some(sealed) => (sealed.state, Some(sealed.cause), sealed.rounds),
             None => (None, None, 0),
         };
-        self.goes_on = Some(GoesOn { onward: Onward { state, given }, cause, rounds });
+        let onward = (!again).then_some(Onward { state, given });
+        self.goes_on = Some(GoesOn { onward, cause, rounds });
         Ok(())
     }
 }
@@ -398,6 +409,7 @@ impl Context<'_> {
             modern: self.revision.modern(),
             output_schema: false,
             tool: asked == Asked::Tool,
+            resource: asked == Asked::Resource,
             join: self.endpoint.is_none().then(|| app.clone()),
         };
         let mut headers = Vec::new();
@@ -464,7 +476,8 @@ impl Context<'_> {
             arguments.extend_from_slice(&more);
         }
         arguments.push(b'}');
-        let shape = Shape { modern: self.revision.modern(), output_schema: false, tool: false, join: None };
+        let shape =
+            Shape { modern: self.revision.modern(), output_schema: false, tool: false, resource: false, join: None };
         Ok(Call {
             id: request.id.to_vec(),
             app: task.app.clone(),

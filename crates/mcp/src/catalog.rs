@@ -32,6 +32,8 @@ pub struct Listed {
     pub raw_joined: Vec<u8>,
     /// Arguments that travel in headers, too.
     pub params: Vec<Param>,
+    /// Whether its `outputSchema` is for structure that is no object, which is known from 2026-07-28 on only.
+    pub structure_unknown_before: bool,
     /// Whether it declares an `outputSchema`, which a refusal's structure would not match.
     pub has_output_schema: bool,
 }
@@ -84,8 +86,12 @@ fn listed(app: &AppId, raw: &[u8]) -> Result<Listed, String> {
     let mut quoted = Vec::new();
     json::write_string(&mut quoted, &joined);
     let raw_joined = json::splice(raw, &[(name.span(), quoted.as_slice())]);
-    let has_output_schema = document.root().get("outputSchema").is_some();
-    Ok(Listed { definition, joined, raw_joined, params, has_output_schema })
+    let output_schema = document.root().get("outputSchema");
+    let object =
+        |schema: json::Value<'_, '_>| schema.get("type").and_then(|kind| kind.as_str()).as_deref() == Some("object");
+    let structure_unknown_before = output_schema.is_some_and(|schema| !object(schema));
+    let has_output_schema = output_schema.is_some();
+    Ok(Listed { definition, joined, raw_joined, params, structure_unknown_before, has_output_schema })
 }
 
 #[cfg(test)]

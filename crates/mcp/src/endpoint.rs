@@ -25,7 +25,7 @@ use crate::revision::Revision;
 use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
 use crate::stream::{self, Resumable};
-use crate::upstream::{Along, Client, LOG_LEVEL_KEY};
+use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY};
 
 mod listening;
 
@@ -556,7 +556,5 @@ fn not_allowed() -> Response<Body> {
 }
 
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
-/// Levels of log messages (RFC 5424), least first.
-const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 const CAPABILITIES_TOO_LONG: &str = "the client's capabilities are longer than 16 KB";
 const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";

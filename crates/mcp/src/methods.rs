@@ -6,6 +6,7 @@ use http::HeaderMap;
 use json::{Document, Value};
 use model::{AppId, Method, ToolFacts, ToolName};
 
+use crate::answer::without;
 use crate::app_link::AppLink;
 use crate::catalog::Catalog;
 use crate::envelope::{self, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
@@ -89,7 +90,11 @@ impl Context<'_> {
             if self.engine.hides(&self.known.actor, app, Method::ToolsCall, facts) {
                 continue;
             }
-            list.push(if self.endpoint.is_some() { listed.definition.raw() } else { &listed.raw_joined });
+            let raw = if self.endpoint.is_some() { listed.definition.raw() } else { &listed.raw_joined };
+            match Document::parse(raw).ok().filter(|_| listed.structure_unknown_before && !self.revision.modern()) {
+                Some(document) => list.push(&without(document.root(), "outputSchema")),
+                None => list.push(raw),
+            }
         }
     }
 

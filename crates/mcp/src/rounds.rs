@@ -72,6 +72,24 @@ impl Wanted {
     }
 }
 
+/// The questions in an error of 2025-11-25 that says which addresses must be opened first; 2026-07-28 has no such error.
+pub fn as_questions(error: &[u8]) -> Option<Bytes> {
+    let document = Document::parse(error).ok()?;
+    document.root().get("code").and_then(|code| code.as_i64()).filter(|code| *code == URL_FIRST)?;
+    let addresses = document.root().get("data")?.get("elicitations")?;
+    let mut out = b"{\"resultType\":\"input_required\",\"inputRequests\":{".to_vec();
+    for (at, params) in addresses.items().enumerate() {
+        let comma = if at > 0 { "," } else { "" };
+        out.extend_from_slice(
+            format!("{comma}\"address-{at}\":{{\"method\":\"elicitation/create\",\"params\":").as_bytes(),
+        );
+        out.extend_from_slice(params.raw());
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"}}");
+    Some(Bytes::from(out))
+}
+
 /// The result with our own state in place of the app's. Every other byte stays.
 pub fn with_state(body: &[u8], sealed: &str) -> Vec<u8> {
     let mut quoted = Vec::with_capacity(sealed.len() + 2);
@@ -165,6 +183,8 @@ pub struct Sealed {
     pub cause: CallId,
     /// How many rounds there were.
     pub rounds: u32,
+    /// Whether the call begins again, for its app keeps nothing of it.
+    pub again: bool,
 }
 
 impl Seals {
@@ -196,6 +216,7 @@ impl Seals {
             "state": sealed.state,
             "cause": sealed.cause.as_str(),
             "rounds": sealed.rounds,
+            "again": sealed.again,
         })
         .to_string()
         .into_bytes();
@@ -224,6 +245,7 @@ impl Seals {
             state: plain.get("state")?.as_str().map(str::to_owned),
             cause: CallId::parse(plain.get("cause")?.as_str()?).ok()?,
             rounds: u32::try_from(plain.get("rounds")?.as_u64()?).ok()?,
+            again: plain.get("again")?.as_bool()?,
         })
     }
 }
@@ -300,6 +322,9 @@ impl Upstream for Put {
         })
     }
 }
+
+/// Addresses must be opened first (2025-11-25).
+const URL_FIRST: i64 = -32042;
 
 #[cfg(test)]
 mod tests;

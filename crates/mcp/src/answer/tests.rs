@@ -1,7 +1,7 @@
 use super::*;
 
 fn check(body: &str, expect: &str) {
-    assert_eq!(String::from_utf8(complete(body.as_bytes())).unwrap(), expect);
+    assert_eq!(String::from_utf8(complete(body.as_bytes(), false)).unwrap(), expect);
 }
 
 #[test]
@@ -10,4 +10,26 @@ fn a_legacy_result_gets_its_type_and_keeps_every_other_byte() {
     check("{}", r#"{"resultType":"complete"}"#);
     check("{ }", r#"{"resultType":"complete" }"#);
     check(r#"{"resultType":"complete","content":[]}"#, r#"{"resultType":"complete","content":[]}"#);
+}
+
+#[test]
+fn what_an_older_server_reads_may_not_be_kept() {
+    let read = |body: &str| String::from_utf8(complete(body.as_bytes(), true)).unwrap();
+    assert_eq!(
+        read(r#"{"contents":[]}"#),
+        r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[]}"#
+    );
+    let says = r#"{"resultType":"complete","ttlMs":9,"cacheScope":"public","contents":[]}"#;
+    assert_eq!(read(says), says);
+}
+
+#[test]
+fn an_older_client_gets_no_structure_it_does_not_know() {
+    let known = |body: &str| without_unknown_structure(body.as_bytes()).map(|known| String::from_utf8(known).unwrap());
+    assert_eq!(
+        known(r#"{"content":[],"structuredContent":[1],"a":1e2}"#).as_deref(),
+        Some(r#"{"content":[],"a":1e2}"#)
+    );
+    assert_eq!(known(r#"{"content":[],"structuredContent":{"a":[1]}}"#), None);
+    assert_eq!(known(r#"{"content":["structuredContent"]}"#), None);
 }

@@ -285,7 +285,7 @@ fn worded(id: &[u8], closed: &Closed, arrived: &Arrived<'_>) -> Said {
     if agreed(closed) {
         return Said::Response(envelope::result(id, b"{}"));
     }
-    let shape = Shape { modern: false, output_schema: false, tool: false, join: None };
+    let shape = Shape { modern: false, output_schema: false, tool: false, resource: false, join: None };
     Said::Response(answer::of_call(id, closed, &shape))
 }
 

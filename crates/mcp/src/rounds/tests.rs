@@ -17,7 +17,7 @@ fn seals() -> Seals {
 }
 
 fn sealed() -> Sealed {
-    Sealed { state: Some("app's \"own\"".to_owned()), cause: CallId::new(1, [1; 10]), rounds: 2 }
+    Sealed { state: Some("app's \"own\"".to_owned()), cause: CallId::new(1, [1; 10]), rounds: 2, again: false }
 }
 
 const NOW: UnixMicros = UnixMicros(1_763_726_400_000_000);
@@ -82,4 +82,16 @@ fn a_round_is_decided_on_arguments_and_answers() {
     let more = arguments_with(Some(&arguments), &[], br#""task":{}"#);
     assert_eq!(more, r#"{"arguments":{ "a":1},"task":{}}"#);
     assert_eq!(arguments_with(None, &given, b""), r#"{"inputResponses":{"why \"x\"":{"n": 1e2}}}"#);
+}
+
+#[test]
+fn addresses_to_open_first_are_questions() {
+    let error = br#"{"code":-32042,"message":"m","data":{"elicitations":[{"mode":"url","url":"https://a.example"},{"n":1e2}]}}"#;
+    let expect = concat!(
+        r#"{"resultType":"input_required","inputRequests":{"address-0":{"method":"elicitation/create","params":"#,
+        r#"{"mode":"url","url":"https://a.example"}},"address-1":{"method":"elicitation/create","params":{"n":1e2}}}}"#
+    );
+    assert_eq!(as_questions(error).unwrap(), expect);
+    assert_eq!(as_questions(br#"{"code":-32602,"message":"m","data":{"elicitations":[{}]}}"#), None);
+    assert_eq!(as_questions(br#"{"code":-32042,"message":"m"}"#), None);
 }

@@ -180,7 +180,7 @@ impl Along {
                 Some(message) => message,
                 None => return,
             },
-            "notifications/message" => notification.clone(),
+            "notifications/message" if self.wants(notification) => notification.clone(),
             other => {
                 tracing::debug!(method = other, "a notification of an app is not about a call");
                 return;
@@ -191,6 +191,15 @@ impl Along {
         if next.as_ref().unwrap_or(&self.shared).to_client.try_send(message).is_err() {
             tracing::debug!(method, "a client reads too slowly, or not any more, and misses a notification");
         }
+    }
+
+    /// Whether the client wants to see a log message: one of 2026-07-28 says so with each request.
+    fn wants(&self, message: &[u8]) -> bool {
+        let Client::Modern { level, .. } = self.client() else { return true };
+        let Some(least) = level.as_ref().and_then(|level| place(level)) else { return false };
+        let document = Document::parse(message).ok();
+        let said = document.as_ref().and_then(|document| document.root().get("params")?.get("level")?.as_str());
+        said.and_then(|said| place(&said)).is_none_or(|said| said >= least)
     }
 
     /// Puts a question to the client, on the stream of the call that caused it. Says whether it could be put.
@@ -223,6 +232,13 @@ fn passed_on(meta: Option<Value<'_, '_>>) -> Vec<u8> {
         out.extend_from_slice(value.raw());
     }
     out
+}
+
+/// Levels of log messages (RFC 5424), least first.
+pub const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+fn place(level: &str) -> Option<usize> {
+    LEVELS.iter().position(|one| *one == level)
 }
 
 /// What a client says of itself (2026-07-28); an app is told what the gateway is.
