@@ -1,6 +1,8 @@
-//! Calls: a request that asks an app for something. It is understood here, decided in the engine, and worded in `answer`.
+//! Calls: a request that asks an app for something. It is understood in `understand`, decided in the engine, and worded in
+//! `answer`.
 
-use std::borrow::Cow;
+mod understand;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,20 +10,15 @@ use decide::{Answer, AnswerKind, Upstream};
 use engine::{CallRequest, Closed, Engine};
 use front::Known;
 use http::{HeaderName, HeaderValue};
-use json::{Kind, Value};
+use json::Value;
 use model::limits::ROUNDS_MAX;
 use model::{Actor, AppId, Blame, CallId, Fault, ToolFacts, ToolName};
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Carried};
-use crate::catalog::{Catalog, Listed};
-use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
-use crate::kept::Said as SaidBy;
-use crate::methods::{Context, Said};
-use crate::name::{split, split_uri};
-use crate::param;
-use crate::revision::Revision;
+use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
+use crate::methods::Said;
 use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
 use crate::tasks::{self, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
@@ -379,264 +376,9 @@ impl Call {
     }
 }
 
-impl Context<'_> {
-    /// Understands a call. Error: what to answer a request that names nothing anybody could decide on.
-    pub async fn understand(&self, request: &Request<'_, '_>, asked: Asked, body: &Bytes) -> Result<Call, RpcError> {
-        let method = request.method.as_ref();
-        let Some(params) = request.params else {
-            return Err(RpcError::new(INVALID_PARAMS, format!("`{method}` needs `params`")));
-        };
-        if asked.task() {
-            return self.understand_task(request, asked, params);
-        }
-        let name = named(params, asked)?;
-        let arguments = match asked {
-            Asked::Tool | Asked::Prompt => argument_object(params)?.map(|one| body.slice(one.span())),
-            Asked::CompletePrompt | Asked::CompleteResource => Some(completion(params)?),
-            _ => None,
-        };
-        let more = match asked {
-            Asked::Tool | Asked::Prompt => {
-                members(params, &["name", "arguments", "_meta", "inputResponses", "requestState"])
-            }
-            Asked::Resource => members(params, &["uri", "_meta", "inputResponses", "requestState"]),
-            _ => Vec::new(),
-        };
-        let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown {}: {name}", noun(asked)));
-        let (app, in_app) = self.place(&name, asked).ok_or_else(unknown)?;
-        let link = self.hub.app(&app).ok_or_else(unknown)?;
-        let mut shape = Shape {
-            modern: self.revision.modern(),
-            output_schema: false,
-            tool: asked == Asked::Tool,
-            resource: asked == Asked::Resource,
-            join: self.endpoint.is_none().then(|| app.clone()),
-        };
-        let mut headers = Vec::new();
-        let tool = if asked == Asked::Tool {
-            let known = self.tool(&app, &link, in_app, &name, params).await?;
-            shape.output_schema = known.output_schema;
-            headers = known.headers;
-            known.facts
-        } else {
-            let name = ToolName::parse(in_app).map_err(|_| unknown())?;
-            ToolFacts::of_method(asked.method(), name)
-        };
-        let id = request.id.to_vec();
-        let wants_a_task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();
-        let mut call = Call {
-            id,
-            app,
-            tool,
-            link,
-            asked,
-            arguments,
-            headers,
-            shape,
-            goes_on: None,
-            more,
-            wants_a_task,
-            task: None,
-        };
-        if self.revision.modern() {
-            call.come_back(params, body, &self.runs())?;
-        }
-        Ok(call)
-    }
-
-    /// Understands what is asked of a task. Error: it is unknown, or this revision does not ask that.
-    fn understand_task(
-        &self,
-        request: &Request<'_, '_>,
-        asked: Asked,
-        params: Value<'_, '_>,
-    ) -> Result<Call, RpcError> {
-        let in_this_revision = match asked {
-            Asked::TaskResult => self.revision == Revision::V20251125,
-            Asked::TaskUpdate => self.revision.modern(),
-            _ => self.revision >= Revision::V20251125,
-        };
-        let method = asked.method();
-        if !in_this_revision {
-            let said = format!("`{}` is not a method of revision {}", method.as_str(), self.revision.as_str());
-            return Err(RpcError::new(METHOD_NOT_FOUND, said));
-        }
-        let id = params.get("taskId").and_then(|id| id.as_str());
-        let id = id.ok_or_else(|| RpcError::new(INVALID_PARAMS, "`params.taskId` must be the id of a task"))?;
-        let task =
-            self.seals.task(&self.known.actor, &id).filter(|task| self.endpoint.is_none_or(|app| *app == task.app));
-        let unknown = || RpcError::new(INVALID_PARAMS, "unknown task");
-        let task = task.ok_or_else(unknown)?;
-        let link = self.hub.app(&task.app).ok_or_else(unknown)?;
-        let mut arguments = b"{\"taskId\":".to_vec();
-        json::write_string(&mut arguments, &task.id);
-        let more = members(params, &["taskId", "_meta"]);
-        if !more.is_empty() {
-            arguments.push(b',');
-            arguments.extend_from_slice(&more);
-        }
-        arguments.push(b'}');
-        let shape =
-            Shape { modern: self.revision.modern(), output_schema: false, tool: false, resource: false, join: None };
-        Ok(Call {
-            id: request.id.to_vec(),
-            app: task.app.clone(),
-            tool: ToolFacts::of_method(method, task.tool.clone()),
-            link,
-            asked,
-            arguments: Some(Bytes::from(arguments)),
-            headers: Vec::new(),
-            shape,
-            goes_on: None,
-            more: Vec::new(),
-            wants_a_task: false,
-            task: Some((task, id.into_owned())),
-        })
-    }
-
-    /// What runs calls of this request.
-    fn runs(&self) -> Runs<'_> {
-        Runs { engine: self.engine, seals: self.seals, known: self.known }
-    }
-
-    /// The app a name leads to, and the name inside it.
-    fn place<'n>(&self, name: &'n str, asked: Asked) -> Option<(AppId, &'n str)> {
-        match (self.endpoint, asked) {
-            (Some(app), _) => Some((app.clone(), name)),
-            (None, Asked::Tool | Asked::Prompt | Asked::CompletePrompt) => split(name),
-            (None, Asked::Resource | Asked::CompleteResource) => split_uri(name),
-            (None, _) => None,
-        }
-    }
-
-    /// What the tool is with these arguments. Error: the headers of a modern client say something else.
-    async fn tool(
-        &self,
-        app: &AppId,
-        link: &Arc<AppLink>,
-        in_app: &str,
-        name: &str,
-        params: Value<'_, '_>,
-    ) -> Result<KnownTool, RpcError> {
-        let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown tool: {name}"));
-        let found = match self.find(link, in_app, name).await {
-            Found::Tool(catalog) => Some(catalog),
-            Found::NoSuchTool => return Err(unknown()),
-            Found::CannotAsk => None,
-        };
-        match found.as_ref().and_then(|catalog| self.listed(&catalog.what, in_app, name)) {
-            Some(listed) => {
-                let arguments = params.get("arguments");
-                if let Some(headers) = self.headers {
-                    param::check(&listed.params, headers, arguments)?;
-                }
-                Ok(KnownTool {
-                    facts: self.hub.assess(app, link, listed, arguments).facts,
-                    output_schema: listed.has_output_schema,
-                    headers: param::headers(&listed.params, arguments),
-                })
-            }
-            None => {
-                let name = ToolName::of_list(in_app).map_err(|_| unknown())?;
-                Ok(KnownTool { facts: profile::unknown_tool(name), output_schema: false, headers: Vec::new() })
-            }
-        }
-    }
-
-    /// Whether the app offers this tool. One that is not in the list is asked for again before it is called unknown.
-    async fn find(&self, link: &Arc<AppLink>, in_app: &str, joined: &str) -> Found {
-        match link.tools().await {
-            Ok(catalog) if self.listed(&catalog.what, in_app, joined).is_some() => Found::Tool(catalog),
-            Ok(catalog) => match link.tools_after(&catalog).await {
-                Ok(newer) if self.listed(&newer.what, in_app, joined).is_some() => Found::Tool(newer),
-                _ => Found::NoSuchTool,
-            },
-            Err(fault) => {
-                tracing::warn!(?fault, "a call names an app that cannot be asked what it offers");
-                Found::CannotAsk
-            }
-        }
-    }
-
-    fn listed<'c>(&self, catalog: &'c Catalog, in_app: &str, joined: &str) -> Option<&'c Listed> {
-        match self.endpoint {
-            Some(_) => catalog.tool(in_app),
-            None => catalog.joined(joined),
-        }
-    }
-}
-
-/// A tool with the arguments of one call.
-struct KnownTool {
-    facts: ToolFacts,
-    output_schema: bool,
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-enum Found {
-    Tool(Arc<SaidBy<Catalog>>),
-    NoSuchTool,
-    CannotAsk,
-}
-
-fn named<'a>(params: Value<'_, 'a>, asked: Asked) -> Result<Cow<'a, str>, RpcError> {
-    let (holder, key, path) = match asked {
-        Asked::Tool | Asked::Prompt => (Some(params), "name", "params.name"),
-        Asked::Resource => (Some(params), "uri", "params.uri"),
-        Asked::CompletePrompt => (params.get("ref"), "name", "params.ref.name"),
-        Asked::CompleteResource => (params.get("ref"), "uri", "params.ref.uri"),
-        _ => (None, "", "params"),
-    };
-    let name = holder.and_then(|holder| holder.get(key)).and_then(|name| name.as_str());
-    name.ok_or_else(|| RpcError::new(INVALID_PARAMS, format!("`{path}` must be the name of a {}", noun(asked))))
-}
-
-fn argument_object<'d, 'a>(params: Value<'d, 'a>) -> Result<Option<Value<'d, 'a>>, RpcError> {
-    match params.get("arguments") {
-        Some(arguments) if arguments.kind() != Kind::Object => {
-            Err(RpcError::new(INVALID_PARAMS, "`params.arguments` must be an object"))
-        }
-        arguments => Ok(arguments),
-    }
-}
-
 /// Whether a task says that it waits for something.
 fn asks(body: &[u8]) -> bool {
     json::Document::parse(body).is_ok_and(|document| document.root().get("inputRequests").is_some())
-}
-
-/// What is to be completed, as one object: all members but the reference, each as it came.
-fn completion(params: Value<'_, '_>) -> Result<Bytes, RpcError> {
-    if params.get("argument").is_none_or(|argument| argument.kind() != Kind::Object) {
-        return Err(RpcError::new(INVALID_PARAMS, "`params.argument` must be an object"));
-    }
-    let mut out = vec![b'{'];
-    out.extend_from_slice(&members(params, &["ref", "_meta"]));
-    out.push(b'}');
-    Ok(Bytes::from(out))
-}
-
-/// All members but these, each as it came, without braces.
-fn members(params: Value<'_, '_>, but: &[&str]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (key, value) in params.entries().filter(|(key, _)| !but.contains(&key.as_ref())) {
-        if !out.is_empty() {
-            out.push(b',');
-        }
-        json::write_string(&mut out, &key);
-        out.push(b':');
-        out.extend_from_slice(value.raw());
-    }
-    out
-}
-
-fn noun(asked: Asked) -> &'static str {
-    match asked {
-        Asked::Tool => "tool",
-        Asked::Prompt | Asked::CompletePrompt => "prompt",
-        Asked::Resource | Asked::CompleteResource => "resource",
-        _ => "task",
-    }
 }
 
 const STATE_REFUSED: &str = "`params.requestState` is not one this gateway gave for this very call, or it was used before, or is too old: call again without it and without `inputResponses`";
