@@ -87,6 +87,7 @@ fn facts() -> Facts {
             class_source: ClassSource::Pin,
             status: ToolStatus::Pinned,
             definition: None,
+            finding: None,
         },
         access: false,
         all_stopped: false,

@@ -32,30 +32,24 @@ fn a_definition_is_read_whole() {
 fn what_is_no_definition_is_refused() {
     let check =
         |raw: &str, expect: &str| assert_eq!(ToolDefinition::parse(raw.as_bytes()).unwrap_err().to_string(), expect);
-    check("[]", "a tool's definition has no usable `name`: a text belongs there");
-    check(r#"{"inputSchema":{}}"#, "a tool's definition has no usable `name`: a text belongs there");
-    check(r#"{"name":1,"inputSchema":{}}"#, "a tool's definition has no usable `name`: a text belongs there");
-    check(r#"{"name":"a"}"#, "a tool's definition has no usable `inputSchema`: an object belongs there");
-    check(
-        r#"{"name":"a","inputSchema":[]}"#,
-        "a tool's definition has no usable `inputSchema`: an object belongs there",
-    );
+    check("[]", "a definition has no usable `name`: a text belongs there");
+    check(r#"{"inputSchema":{}}"#, "a definition has no usable `name`: a text belongs there");
+    check(r#"{"name":1,"inputSchema":{}}"#, "a definition has no usable `name`: a text belongs there");
+    check(r#"{"name":"a"}"#, "a definition has no usable `inputSchema`: an object belongs there");
+    check(r#"{"name":"a","inputSchema":[]}"#, "a definition has no usable `inputSchema`: an object belongs there");
     check(
         r#"{"name":"a","inputSchema":{},"description":{}}"#,
-        "a tool's definition has no usable `description`: a text belongs there",
+        "a definition has no usable `description`: a text belongs there",
     );
     check(
         r#"{"name":"a","inputSchema":{},"annotations":{"destructiveHint":"true"}}"#,
-        "a tool's definition has no usable `destructiveHint`: `true` or `false` belongs there",
+        "a definition has no usable `destructiveHint`: `true` or `false` belongs there",
     );
     check(
         r#"{"name":"a b","inputSchema":{}}"#,
-        "a tool has a name that cannot be used: `a b` is not a tool's name: it takes 1 to 128 characters of A-Z a-z 0-9 _ . - /",
+        "a name cannot be used: `a b` is not a tool's name: it takes 1 to 128 characters of A-Z a-z 0-9 _ . - /",
     );
-    check(
-        r#"{"name":"a","name":"b"}"#,
-        "a tool's definition does not parse: line 1, column 13: the key `name` occurs twice",
-    );
+    check(r#"{"name":"a","name":"b"}"#, "a definition does not parse: line 1, column 13: the key `name` occurs twice");
     assert!(matches!(
         ToolDefinition::parse(br#"{"name":"a","inputSchema":{"maximum":1e999}}"#),
         Err(DefinitionError::Json(_))
