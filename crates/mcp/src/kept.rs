@@ -35,6 +35,11 @@ impl<T> Kept<T> {
         self.said.load_full().filter(|said| !older(said, clock, age_max))
     }
 
+    /// What was said last, however long ago.
+    pub fn last(&self) -> Option<Arc<Said<T>>> {
+        self.said.load_full()
+    }
+
     /// What was said not too long ago, or is said now. Error: it cannot be asked and has never said anything.
     pub async fn get(
         &self,

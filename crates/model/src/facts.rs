@@ -191,6 +191,13 @@ impl ToolFacts {
     /// What is known of anything that is not a tool: its method says what it does at its worst.
     pub fn of_method(method: Method, name: ToolName) -> Self {
         let class_source = ClassSource::Method;
-        Self { name, class: method.class(), class_source, status: ToolStatus::Unreviewed, definition: None, finding: None }
+        Self {
+            name,
+            class: method.class(),
+            class_source,
+            status: ToolStatus::Unreviewed,
+            definition: None,
+            finding: None,
+        }
     }
 }

@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         for finding in profile::scan(line.as_bytes()) {
             *counts.entry((finding.pattern.clone(), finding.severity.as_str())).or_default() += 1;
             let tool: serde_json::Value = serde_json::from_str(line)?;
-            println!("{} {}/{}: {finding}", finding.severity.as_str(), tool["server"], tool["tool"]);
+            let of = |key: &str| tool.get(key).and_then(|name| name.as_str()).unwrap_or_default().to_owned();
+            println!("{} {}/{}: {finding}", finding.severity.as_str(), of("server"), of("tool"));
         }
     }
     println!("{:?} for {} bytes: {counts:?}", start.elapsed(), text.len());

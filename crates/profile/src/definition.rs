@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use json::{Document, JsonError, Kind};
-use model::limits::INSTRUCTIONS_BYTES_MAX;
 use model::{Digest, IdError, ToolName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -116,11 +115,10 @@ impl Definition {
         Self::read(kind, ToolName::parse(&name)?, raw, document.root())
     }
 
-    /// A server's instructions; what is longer than is kept is cut off.
+    /// A server's instructions.
     pub fn of_instructions(text: &str) -> Result<Self, DefinitionError> {
         let mut raw = b"{\"instructions\":".to_vec();
-        let end = text.floor_char_boundary(INSTRUCTIONS_BYTES_MAX);
-        json::write_string(&mut raw, text.get(..end).unwrap_or(text));
+        json::write_string(&mut raw, text);
         raw.push(b'}');
         Self::read(DefinitionKind::Instructions, ToolName::parse(SERVER)?, &raw, Document::parse(&raw)?.root())
     }

@@ -23,14 +23,14 @@ pub(super) fn look(text: &str) -> Option<Hit> {
 
 /// Words, paths and lines of dashes are long, too: encoded text mixes cases and digits, or is hexadecimal throughout.
 fn looks_encoded(run: &str) -> bool {
-    let share = |like: fn(&u8) -> bool| run.bytes().filter(|byte| like(byte)).count() * 100 / run.len();
+    let share = |like: fn(&u8) -> bool| run.bytes().filter(like).count() * 100 / run.len();
     if share(|byte| matches!(byte, b'/' | b'_' | b'-')) > 10 {
         return false;
     }
     let (upper, lower, digit) =
         (share(u8::is_ascii_uppercase), share(u8::is_ascii_lowercase), share(u8::is_ascii_digit));
     let mixed = upper >= 15 && lower >= 15 && digit >= 3;
-    mixed || (share(u8::is_ascii_hexdigit) == 100 && digit >= 20 && digit <= 95)
+    mixed || (share(u8::is_ascii_hexdigit) == 100 && (20..=95).contains(&digit))
 }
 
 const RUN_BYTES_MIN: usize = 160;
