@@ -311,22 +311,25 @@ impl Hub {
         said.map(|said| shadowing(said.canonical(), said.name.as_str(), &ids, of_other)).collect()
     }
 
-    /// What is in force for something that is asked for and is no tool. The app is asked what it offers only where a person
-    /// has reviewed that: what nobody reviewed is known from the list a client has seen, or not at all.
+    /// What is in force for something that is asked for and is no tool. Where a person has reviewed it, what the app says now
+    /// counts; else what it said last, whatever a client has seen of it, and an app that says nothing is no worse for it.
     pub(crate) async fn facts_of(&self, app: &AppId, link: &AppLink, asked: Asked, name: ToolName) -> ToolFacts {
-        let (kind, what) = kind_of(asked);
+        let Some((kind, what)) = kind_of(asked) else { return ToolFacts::of_method(asked.method(), name) };
         let reviewed = match asked {
             Asked::Resource => !self.reviews.templates(app).is_empty(),
             _ => self.reviews.pin(app, kind, &name).is_some(),
         };
-        if !reviewed {
-            return self.facts_in(app, asked, name, link.last_listed(what).as_deref());
-        }
-        match link.listed(what).await {
+        let last = link.last_listed(what).filter(|_| !reviewed);
+        let listed = match last {
+            Some(last) => Ok(last),
+            None => link.listed(what).await,
+        };
+        match listed {
             Ok(listed) => self.facts_in(app, asked, name, Some(&listed)),
             Err(fault) => {
                 tracing::warn!(%app, ?fault, "a call names an app that cannot be asked what it offers");
-                ToolFacts { status: ToolStatus::Unknown, ..ToolFacts::of_method(asked.method(), name) }
+                let status = if reviewed { ToolStatus::Unknown } else { ToolStatus::Unreviewed };
+                ToolFacts { status, ..ToolFacts::of_method(asked.method(), name) }
             }
         }
     }
@@ -342,7 +345,7 @@ impl Hub {
         if asked == Asked::Resource {
             return self.facts_among(&self.waiting(app, listed), name);
         }
-        let (kind, _) = kind_of(asked);
+        let Some((kind, _)) = kind_of(asked) else { return ToolFacts::of_method(asked.method(), name) };
         let now = listed.and_then(|listed| listed.what.definition(&name));
         let pin = self.reviews.pin(app, kind, &name);
         assess_other(asked.method(), name, now, pin.as_deref())
@@ -421,12 +424,12 @@ impl Hub {
     }
 }
 
-/// Which definitions are about what is asked.
-const fn kind_of(asked: Asked) -> (DefinitionKind, ListOf) {
+/// Which definitions are about what is asked and is no tool.
+const fn kind_of(asked: Asked) -> Option<(DefinitionKind, ListOf)> {
     match asked {
-        Asked::Tool => (DefinitionKind::Tool, ListOf::Tools),
-        Asked::Prompt | Asked::CompletePrompt => (DefinitionKind::Prompt, ListOf::Prompts),
-        Asked::Resource | Asked::CompleteResource => (DefinitionKind::Template, ListOf::Templates),
+        Asked::Tool | Asked::Level => None,
+        Asked::Prompt | Asked::CompletePrompt => Some((DefinitionKind::Prompt, ListOf::Prompts)),
+        Asked::Resource | Asked::CompleteResource => Some((DefinitionKind::Template, ListOf::Templates)),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Sight {
 #[derive(Default)]
 pub(crate) struct Seen {
     apps: Mutex<HashMap<AppId, HashMap<String, Sight>>>,
+    /// One look is recorded at a time, so that two that see the same tell of it once.
+    recording: tokio::sync::Mutex<()>,
 }
 
 /// What one look brought.
@@ -47,7 +49,7 @@ impl Seen {
         for ((app, name), sight) in rows {
             apps.entry(app).or_default().insert(name, sight);
         }
-        Self { apps: Mutex::new(apps) }
+        Self { apps: Mutex::new(apps), recording: tokio::sync::Mutex::default() }
     }
 
     /// Records what is new in all the definitions of a kind, each with what other apps' offers add to its findings. What
@@ -59,18 +61,18 @@ impl Seen {
         kind: DefinitionKind,
         definitions: impl IntoIterator<Item = (&'d Definition, Vec<Finding>)>,
     ) {
-        let news = self.news(app, kind, definitions);
+        let definitions: Vec<_> = definitions.into_iter().collect();
+        if self.news(app, kind, &definitions).sights.is_empty() {
+            return;
+        }
+        let _one = self.recording.lock().await;
+        let news = self.news(app, kind, &definitions);
         if let Err(fault) = self.record(engine, app, news).await {
             tracing::warn!(%app, ?fault, "what an app says of itself could not be recorded");
         }
     }
 
-    fn news<'d>(
-        &self,
-        app: &AppId,
-        kind: DefinitionKind,
-        definitions: impl IntoIterator<Item = (&'d Definition, Vec<Finding>)>,
-    ) -> News {
+    fn news(&self, app: &AppId, kind: DefinitionKind, definitions: &[(&Definition, Vec<Finding>)]) -> News {
         let apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
         let known = apps.get(app);
         let mut news = News::default();
@@ -78,7 +80,7 @@ impl Seen {
         for (definition, more) in definitions {
             let name = definition.spoken();
             let before = known.and_then(|known| known.get(&name));
-            let findings: Vec<&Finding> = definition.findings().iter().chain(&more).collect();
+            let findings: Vec<&Finding> = definition.findings().iter().chain(more).collect();
             let mut patterns: Vec<String> = findings.iter().map(|finding| finding.pattern.clone()).collect();
             patterns.sort();
             patterns.dedup();

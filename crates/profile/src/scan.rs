@@ -183,7 +183,14 @@ impl Scan {
                 hit.severity = Severity::Quarantine;
             }
         }
+        // One pattern tells once of a text, at its worst.
+        hits.sort_by_key(|hit| std::cmp::Reverse(hit.severity));
+        let mut told: Vec<&str> = Vec::new();
         for hit in hits {
+            if told.contains(&hit.pattern) {
+                continue;
+            }
+            told.push(hit.pattern);
             self.push(hit.pattern, hit.severity, excerpt(text, hit.span));
         }
     }

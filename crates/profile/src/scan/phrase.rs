@@ -196,7 +196,7 @@ fn has_address(text: &str, span: &std::ops::Range<usize>) -> bool {
     })
 }
 
-const NEVER: &[&str] = &["not", "dont", "never", "without", "avoid", "cannot", "mustnt", "shouldnt"];
+const NEVER: &[&str] = &["not", "dont", "never", "without", "avoid", "mustnt", "shouldnt"];
 const USER: &[&str] = &["user", "users", "human", "person", "operator"];
 
 const PHRASES: &[Phrase] = &[
@@ -237,10 +237,26 @@ const PHRASES: &[Phrase] = &[
     Phrase {
         pattern: "keeps-from-user",
         severity: Quarantine,
+        places: &[at(0, NEVER), at(1, &["tell", "telling"]), at(1, USER)],
+    },
+    // What is kept from somebody is said with `to`: `do not reveal the user's address` protects the user.
+    Phrase {
+        pattern: "keeps-from-user",
+        severity: Quarantine,
         places: &[
             at(0, NEVER),
-            at(1, &["tell", "telling", "mention", "mentioning", "disclose", "disclosing", "reveal", "revealing"]),
-            at(5, USER),
+            at(1, &["mention", "mentioning", "disclose", "disclosing", "reveal", "revealing"]),
+            at(4, &["to"]),
+            at(1, USER),
+        ],
+    },
+    Phrase {
+        pattern: "keeps-from-user",
+        severity: Mark,
+        places: &[
+            at(0, NEVER),
+            at(0, &["mention", "tell", "reveal", "disclose"]),
+            at(0, &["this", "that", "it", "anyone", "anybody"]),
         ],
     },
     Phrase {
