@@ -69,7 +69,12 @@ fn of_gateway(said: &Value) -> Vec<Check> {
 
 fn of_app(name: &str, said: &Value) -> Vec<Check> {
     let list = |key: &str| said.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let mut checks = vec![offers(name, list("tools").iter().map(|tool| text(tool, "status").to_owned()))];
+    // What is quarantined for what it says has not changed: it waits for a first yes.
+    let status = |tool: &Value| match (text(tool, "status"), tool.get("diff").is_some_and(Value::is_string)) {
+        ("quarantined", false) => "unreviewed".to_owned(),
+        (status, _) => status.to_owned(),
+    };
+    let mut checks = vec![offers(name, list("tools").iter().map(status))];
     checks.extend(says(name, list("tools"), list("definitions")));
     checks
 }
