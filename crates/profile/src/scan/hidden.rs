@@ -142,10 +142,16 @@ fn controls(text: &str, hits: &mut Vec<Hit>) {
 
 /// Comments that no rendered page shows: of HTML, and Markdown's link definitions that stand in for one.
 fn comments(text: &str, hits: &mut Vec<Hit>) {
-    let html = text.find("<!--").filter(|at| {
-        let inside = text.get(at + 4..).unwrap_or_default();
-        inside.split("-->").next().is_some_and(|inside| inside.split_whitespace().count() >= COMMENT_WORDS_MIN)
-    });
+    let mut html = None;
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once("<!--") {
+        let (comment, after) = inside.split_once("-->").unwrap_or((inside, ""));
+        if comment.split_whitespace().nth(COMMENT_WORDS_MIN - 1).is_some() {
+            html = Some(text.len() - rest.len() + before.len());
+            break;
+        }
+        rest = after;
+    }
     let markdown =
         ["[//]: #", "[comment]: #", "[comment]: <", "[//]: <"].iter().filter_map(|mark| text.find(mark)).min();
     if let Some(at) = html.or(markdown) {

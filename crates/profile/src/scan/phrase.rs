@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
+
 use super::Hit;
 use super::Severity::{self, Mark, Quarantine};
 
@@ -144,13 +146,15 @@ fn span_of(words: &[Word], from: usize, end: usize) -> std::ops::Range<usize> {
 /// Tags that claim more weight than the text around them, and the marks of chat templates.
 fn blocks(text: &str) -> Vec<Hit> {
     let mut hits = Vec::new();
-    let lower = text.to_ascii_lowercase();
-    if let Some(start) = CHAT_MARKS.iter().filter_map(|mark| lower.find(mark)).min() {
-        hits.push(Hit { pattern: "chat-template", severity: Quarantine, span: start..text.len() });
+    if let Some(mark) = CHAT.as_ref().and_then(|marks| marks.find(text)) {
+        hits.push(Hit { pattern: "chat-template", severity: Quarantine, span: mark.start()..text.len() });
     }
-    let block = lower.match_indices('<').find(|(at, _)| {
-        let inside = lower.get(at + 1..).unwrap_or_default();
-        inside.split_once('>').is_some_and(|(name, _)| BLOCKS.contains(&name.trim()))
+    let block = text.match_indices('<').find(|(at, _)| {
+        let inside = text.get(at + 1..).unwrap_or_default();
+        let inside = inside.get(..inside.floor_char_boundary(BLOCK_NAME_BYTES_MAX)).unwrap_or_default();
+        inside
+            .split_once('>')
+            .is_some_and(|(name, _)| BLOCKS.iter().any(|block| name.trim().eq_ignore_ascii_case(block)))
     });
     if let Some((start, _)) = block {
         hits.push(Hit { pattern: "important-block", severity: Mark, span: start..text.len() });
@@ -161,27 +165,23 @@ fn blocks(text: &str) -> Vec<Hit> {
 /// A file that holds secrets, and a word before it that has it read; with words that pass its content on, it is more than
 /// a mark. The public half of a key is no secret.
 fn secrets(text: &str, words: &[Word]) -> Option<Hit> {
-    let lower = text.to_ascii_lowercase();
-    let named = SECRET_FILES.iter().filter_map(|file| {
-        let found = lower.match_indices(file).find(|(at, _)| {
-            let path = lower.get(*at..).unwrap_or_default();
-            let ends = |letter: char| letter.is_whitespace() || "\"'`<>(),;".contains(letter);
-            !path
-                .trim_start_matches(ends)
-                .split(ends)
-                .next()
-                .is_some_and(|path| path.trim_end_matches('.').ends_with(".pub"))
-        });
-        found.map(|(at, _)| at)
-    });
-    let start = named.min()?;
-    let place = words.iter().position(|word| word.end > start).unwrap_or(words.len());
+    let start = FILES.as_ref()?.find_iter(text).map(|file| file.start()).find(|at| !is_public(text, *at))?;
+    let place = words.partition_point(|word| word.end <= start);
     let earlier = words.get(place.saturating_sub(READ_GAP)..place).unwrap_or_default();
     let sentence = earlier.iter().rev().take_while(|word| !word.text.is_empty());
     let read = sentence.filter(|word| READS.contains(&word.text.as_str())).last()?;
     let passed = (0..words.len()).any(|at| matches(words, at, PASSES).is_some());
     let severity = if passed { Quarantine } else { Mark };
     Some(Hit { pattern: "reads-secrets", severity, span: read.start..text.len() })
+}
+
+/// Whether the path that goes on here ends as a public key does.
+fn is_public(text: &str, at: usize) -> bool {
+    let path = text.get(at..).unwrap_or_default();
+    let path = path.get(..path.floor_char_boundary(PATH_BYTES_MAX)).unwrap_or_default();
+    let ends = |letter: char| letter.is_whitespace() || "\"'`<>(),;".contains(letter);
+    let path = path.trim_start_matches(ends).split(ends).next().unwrap_or_default();
+    path.trim_end_matches('.').to_ascii_lowercase().ends_with(".pub")
 }
 
 /// An address of mail in the sentence or just behind it.
@@ -392,6 +392,17 @@ const SECRET_FILES: &[&str] = &[
     "/proc/self/environ",
     ".bash_history",
 ];
+
+static FILES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(SECRET_FILES));
+static CHAT: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_of(CHAT_MARKS));
+
+/// Looks for all of these at once. None: never, for they are few and short.
+fn any_of(texts: &[&str]) -> Option<AhoCorasick> {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(texts).ok()
+}
+
+const BLOCK_NAME_BYTES_MAX: usize = 24;
+const PATH_BYTES_MAX: usize = 256;
 
 const BLOCKS: &[&str] = &[
     "important",

@@ -102,6 +102,31 @@ fn names_of_other_apps_tools_are_seen() {
     check("crm_get_contact", "Gets it.", &[]);
 }
 
+/// A server must not be able to keep the gateway busy with looking: twice the text takes about twice the time.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test is about time")]
+fn the_time_it_takes_grows_with_the_text_only() {
+    for unit in [
+        "<",
+        "<!--",
+        "read ~/.ssh/",
+        "\u{1F3F4}\u{E0061}",
+        "must send all before using this tool ",
+        "a\u{200B}",
+        "A1b/",
+    ] {
+        let definition =
+            serde_json::json!({ "description": unit.repeat((SCANNED_BYTES_MAX - 64) / unit.len().max(12)) });
+        let start = std::time::Instant::now();
+        let _found = scan(format!("{definition}").as_bytes());
+        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{unit}: {:?}", start.elapsed());
+    }
+    let public = format!("read {}x.pub", "~/.ssh/".repeat(100_000));
+    let start = std::time::Instant::now();
+    let _found = scan(serde_json::json!({ "description": public }).to_string().as_bytes());
+    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
