@@ -427,9 +427,10 @@ impl Hub {
 /// Which definitions are about what is asked and is no tool.
 const fn kind_of(asked: Asked) -> Option<(DefinitionKind, ListOf)> {
     match asked {
-        Asked::Tool | Asked::Level => None,
         Asked::Prompt | Asked::CompletePrompt => Some((DefinitionKind::Prompt, ListOf::Prompts)),
         Asked::Resource | Asked::CompleteResource => Some((DefinitionKind::Template, ListOf::Templates)),
+        // A tool has a profile and arguments, and is assessed with them; the others are defined nowhere.
+        _ => None,
     }
 }
 
