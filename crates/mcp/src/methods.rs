@@ -3,7 +3,7 @@
 use engine::Engine;
 use front::Known;
 use http::HeaderMap;
-use json::Value;
+use json::{Document, Value};
 use model::{AppId, Method};
 
 use crate::answer::without;
