@@ -210,16 +210,17 @@ pub struct ToolsArgs {
 /// `tools …`
 #[derive(Debug, Subcommand)]
 pub enum ToolsAction {
-    /// Say yes to tools as they are now
+    /// Say yes to what apps offer and say, as it is now: tools, prompts, templates, instructions
     Pin(PinArgs),
 }
 
 /// `tools pin`
 #[derive(Debug, Args)]
 pub struct PinArgs {
-    /// `APP` or `APP/TOOL`; everything if absent
+    /// `APP`, or of it one `APP/TOOL`, `APP/prompt:NAME`, `APP/template:ADDRESS` or `APP/instructions:server`; everything if
+    /// absent
     pub what: Option<String>,
-    /// The class, where you know better than the proposal
+    /// The class of tools, where you know better than the proposal
     #[arg(long)]
     pub class: Option<model::Class>,
     /// Do it without asking

@@ -11,11 +11,11 @@ use engine::{Change, Engine, Parts};
 use front::{Access, Front, Origins, Wire, serve_tcp, serve_unix};
 use http::Uri;
 use identity::{LiveDirectory, SigningKey, Standing, Tokens};
-use mcp::{Endpoint, Hub, Reviews};
+use mcp::{Endpoint, Hub, PinKey, Reviews};
 use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, Fault, Secret, ToolName};
 use policy::Bundle;
-use profile::Pin;
+use profile::{DefinitionKind, Pin};
 use store::{DataDir, Durability, SqliteLog, SqliteReader};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -321,20 +321,27 @@ fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, St
     }
     let standing = Standing::from_rows(reader.state("standing").map_err(Fault::from)?);
     let mut pins = HashMap::new();
-    for (key, value) in reader.state("pin").map_err(Fault::from)? {
-        let pin: Option<Pin> = serde_json::from_str(&value).ok();
-        let named =
-            key.split_once('/').and_then(|(app, tool)| Some((AppId::parse(app).ok()?, ToolName::parse(tool).ok()?)));
-        let (Some(named), Some(pin)) = (named, pin) else {
-            let said = format!("the pin `{key}` in the data directory cannot be read");
-            return Err(
+    for kind in DefinitionKind::ALL {
+        for (key, value) in reader.state(mcp::pin_state(kind)).map_err(Fault::from)? {
+            let (key, pin) = read_pin(kind, &key, &value).ok_or_else(|| {
+                let said = format!("the pin `{key}` in the data directory cannot be read");
                 Fault::new(Blame::Operator, "operator.pin", said).hint("restore the data directory from a backup")
-            );
-        };
-        pins.insert(named, pin);
+            })?;
+            pins.insert(key, pin);
+        }
     }
+    // What cannot be read was written by another version: it is seen anew.
+    let seen = reader.state(mcp::SEEN_STATE).map_err(Fault::from)?;
+    let seen = seen.iter().filter_map(|(key, value)| mcp::sight_of_row(key, value));
+    let reviews = Reviews::new(pins, seen);
     let journal = Journal::start(Box::new(log)).map_err(Fault::from)?;
-    Ok((journal, Reviews::new(pins), standing))
+    Ok((journal, reviews, standing))
+}
+
+fn read_pin(kind: DefinitionKind, key: &str, value: &str) -> Option<(PinKey, Pin)> {
+    let (app, name) = key.split_once('/')?;
+    let key = (AppId::parse(app).ok()?, kind, ToolName::parse(name).ok()?);
+    Some((key, serde_json::from_str(value).ok()?))
 }
 
 /// Whether records are flushed to the disk. Always; the test of the flushing itself needs a gateway that fails it.

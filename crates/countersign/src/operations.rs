@@ -7,8 +7,11 @@ use std::time::Duration;
 use broker::Vault;
 use engine::Change;
 use identity::{StandingChange, TokenRequest};
-use model::{AgentId, AppId, Blame, Class, Directory, Fault, HumanId, Secret, TaskId, ToolName, ToolStatus};
-use profile::Pin;
+use mcp::AppRows;
+use model::{
+    AgentId, AppId, Blame, Class, Digest, Directory, Fault, HumanId, Method, Secret, TaskId, ToolName, ToolStatus,
+};
+use profile::{DefinitionKind, Pin, spoken};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trace::StateWrite;
@@ -39,8 +42,8 @@ pub enum Operation {
     Start { app: Option<AppId> },
     /// Tools with their classes.
     Tools { app: Option<AppId>, refresh: bool },
-    /// Yes to what tools are.
-    Pin { app: Option<AppId>, tool: Option<ToolName>, class: Option<Class> },
+    /// Yes to what definitions say; `tool` is the name a person uses: `get_item`, `prompt:greet`.
+    Pin { app: Option<AppId>, tool: Option<String>, class: Option<Class> },
     /// A token.
     Token { agent: AgentId, human: HumanId, app: Option<AppId>, seconds: u64, task: Option<TaskId> },
     /// Names in the vault.
@@ -66,7 +69,7 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::Stop { app } => stand(gateway, StandingChange::Stop(app), by).await,
         Operation::Start { app } => stand(gateway, StandingChange::Start(app), by).await,
         Operation::Tools { app, refresh } => tools(gateway, app.as_ref(), refresh).await,
-        Operation::Pin { app, tool, class } => pin(gateway, app, tool, class, by).await,
+        Operation::Pin { app, tool, class } => pin(gateway, app, tool.as_deref(), class, by).await,
         Operation::Token { agent, human, app, seconds, task } => {
             token(gateway, agent, human, app.as_ref(), Duration::from_secs(seconds), task, by).await
         }
@@ -130,63 +133,87 @@ async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool) -> Result<
         .await
         .into_iter()
         .map(|(app, rows)| match rows {
-            Ok(rows) => json!({
-                "app": app,
-                "left_out": rows.left_out,
-                "tools": rows.tools.iter().map(|row| json!({
-                    "tool": row.tool,
-                    "class": row.facts.class,
-                    "source": row.facts.class_source,
-                    "status": row.facts.status,
-                    "why": row.why,
-                    "proposed": row.proposed,
-                    "diff": row.diff,
-                })).collect::<Vec<_>>(),
-            }),
+            Ok(rows) => offered(&app, &rows),
             Err(fault) => json!({ "app": app, "error": fault.to_string(), "hint": fault.way_out() }),
         })
         .collect();
     Ok(json!({ "apps": apps }))
 }
 
-/// A person's yes to the table: each tool's definition as it is now, with its class.
+/// What an app offers and says, for people and programs.
+pub fn offered(app: &AppId, rows: &AppRows) -> Value {
+    let tools = rows.tools.iter().map(|row| {
+        json!({
+            "tool": row.tool,
+            "class": row.facts.class,
+            "source": row.facts.class_source,
+            "status": row.facts.status,
+            "why": row.why,
+            "proposed": row.proposed,
+            "diff": row.diff,
+            "findings": row.findings,
+        })
+    });
+    let definitions = rows.definitions.iter().map(|row| {
+        json!({
+            "kind": row.kind,
+            "name": spoken(row.kind, &row.name),
+            "status": row.status,
+            "diff": row.diff,
+            "findings": row.findings,
+        })
+    });
+    let (tools, definitions): (Vec<_>, Vec<_>) = (tools.collect(), definitions.collect());
+    json!({ "app": app, "left_out": rows.left_out, "tools": tools, "definitions": definitions })
+}
+
+/// A person's yes to the table: each definition as it is now, tools with their class.
 async fn pin(
     gateway: &Gateway,
     app: Option<AppId>,
-    tool: Option<ToolName>,
+    named: Option<&str>,
     class: Option<Class>,
     by: &str,
 ) -> Result<Value, Fault> {
     known_app(gateway, app.as_ref())?;
+    let meant = named.map(profile::meant).transpose();
+    let meant = meant.map_err(|error| Fault::new(Blame::Operator, "operator.no_tool", error.to_string()))?;
     let mut pins = Vec::new();
     let mut state = Vec::new();
     let (mut said, mut left_out) = (Vec::new(), Vec::new());
-    for (id, rows) in gateway.hub.rows(app.as_ref()).await {
+    for (app_of, rows) in gateway.hub.rows(app.as_ref()).await {
         let rows = match rows {
             Ok(rows) => rows,
             // The one app that was named must answer; of all apps, one that is away does not stop the others.
             Err(fault) if app.is_some() => return Err(fault),
             Err(fault) => {
-                left_out.push(json!({ "app": id, "error": fault.to_string() }));
+                left_out.push(json!({ "app": app_of, "error": fault.to_string() }));
                 continue;
             }
         };
-        let app = id;
-        for row in rows.tools {
-            if tool.as_ref().is_some_and(|tool| *tool != row.tool) {
+        for yes in yeses(gateway, &app_of, rows, class) {
+            if meant.as_ref().is_some_and(|(kind, name)| (*kind, name) != (yes.kind, &yes.name)) {
                 continue;
             }
-            let Some(definition) = row.facts.definition else { continue };
-            let before = gateway.hub.reviews().pin(&app, &row.tool);
-            let kept = before.as_ref().filter(|_| row.facts.status == ToolStatus::Pinned).map(|pin| pin.class);
-            let class = class.or(kept).unwrap_or(row.proposed);
-            let at = gateway.engine.clock().now();
-            let pin = Pin { class, definition, canonical: row.canonical.clone(), by: by.to_owned(), at };
+            let pin = Pin {
+                class: yes.class,
+                definition: yes.definition,
+                canonical: yes.canonical,
+                by: by.to_owned(),
+                at: gateway.engine.clock().now(),
+            };
             let value = serde_json::to_string(&pin)
                 .map_err(|error| Fault::new(Blame::Bug, "bug.pin", "a pin could not be written").because(error))?;
-            state.push(StateWrite { kind: "pin".to_owned(), key: format!("{app}/{}", row.tool), value: Some(value) });
-            said.push(json!({ "app": app, "tool": row.tool, "class": class, "definition": definition }));
-            pins.push(((app.clone(), row.tool.clone()), pin));
+            let kind = mcp::pin_state(yes.kind).to_owned();
+            state.push(StateWrite { kind, key: format!("{app_of}/{}", yes.name), value: Some(value) });
+            said.push(json!({
+                "app": app_of,
+                "kind": yes.kind,
+                "tool": spoken(yes.kind, &yes.name),
+                "class": yes.class,
+                "definition": yes.definition,
+            }));
+            pins.push(((app_of.clone(), yes.kind, yes.name), pin));
         }
     }
     if pins.is_empty() {
@@ -203,6 +230,32 @@ async fn pin(
     let durable = gateway.engine.change(record).await?;
     gateway.hub.reviews().set(pins);
     Ok(json!({ "pinned": said, "left_out": left_out, "record": durable.call().as_str() }))
+}
+
+/// What a yes to everything of an app is a yes to.
+struct Yes {
+    kind: DefinitionKind,
+    name: ToolName,
+    class: Class,
+    definition: Digest,
+    canonical: String,
+}
+
+fn yeses(gateway: &Gateway, app: &AppId, rows: AppRows, class: Option<Class>) -> Vec<Yes> {
+    let mut yeses = Vec::new();
+    for row in rows.tools {
+        let Some(definition) = row.facts.definition else { continue };
+        let before = gateway.hub.reviews().pin(app, DefinitionKind::Tool, &row.tool);
+        let kept = before.filter(|_| row.facts.status == ToolStatus::Pinned).map(|pin| pin.class);
+        let class = class.or(kept).unwrap_or(row.proposed);
+        yeses.push(Yes { kind: DefinitionKind::Tool, name: row.tool, class, definition, canonical: row.canonical });
+    }
+    for row in rows.definitions {
+        // Whatever a prompt or a template says, getting and reading are what is done with it.
+        let (class, definition) = (Method::PromptsGet.class(), row.definition);
+        yeses.push(Yes { kind: row.kind, name: row.name, class, definition, canonical: row.canonical });
+    }
+    yeses
 }
 
 async fn token(

@@ -77,11 +77,17 @@ fn guard(facts: &Facts) -> Option<Reason> {
         return Some(builtin("guard:app-stopped", format!("{} is stopped", app.name), None));
     }
     if facts.tool.status == ToolStatus::Quarantined {
-        return Some(builtin(
-            "guard:tool-changed",
-            format!("the definition of `{}` changed after it was reviewed", facts.tool.name),
-            Some(format!("ask an owner of {} to review it", app.name)),
-        ));
+        let review = format!("ask an owner of {} to review it: `countersign tools {}` shows it", app.name, app.id);
+        let (id, sentence) = match &facts.tool.finding {
+            Some(found) => (
+                "guard:tool-suspicious",
+                format!("the definition of `{}` is quarantined until a person reviews it: {found}", facts.tool.name),
+            ),
+            None => {
+                ("guard:tool-changed", format!("the definition of `{}` changed after it was reviewed", facts.tool.name))
+            }
+        };
+        return Some(builtin(id, sentence, Some(review)));
     }
     None
 }

@@ -18,3 +18,5 @@ mod refusal;
 pub use call::{CallRequest, Closed};
 pub use engine::{Change, Engine, Parts};
 pub use refusal::Refusal;
+/// What a [`Change`] makes true, for those who may not name the trace.
+pub use trace::StateWrite;

@@ -53,6 +53,9 @@ pub enum Problem {
     /// An object past `JSON_KEYS_MAX`.
     #[error("an object has more than {0} keys")]
     TooManyKeys(usize),
+    /// A document past `JSON_NODES_MAX`.
+    #[error("the document has more than {0} values and keys")]
+    TooManyNodes(usize),
     /// Two keys of one object that mean the same text.
     #[error("the key `{0}` occurs twice")]
     DuplicateKey(String),

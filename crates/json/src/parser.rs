@@ -1,6 +1,6 @@
 //! The one pass. No recursion: open containers stand on a stack of their own.
 
-use model::limits::{JSON_DEPTH_MAX, JSON_KEYS_MAX};
+use model::limits::{JSON_DEPTH_MAX, JSON_KEYS_MAX, JSON_NODES_MAX};
 
 use crate::document::{Kind, Node};
 use crate::error::{JsonError, Problem};
@@ -81,6 +81,10 @@ impl Parser<'_> {
 
     fn value(&mut self) -> Result<Step, Stop> {
         self.skip_space();
+        // A key stands before its value, so one look for each value bounds both.
+        if self.nodes.len() >= JSON_NODES_MAX {
+            return Err(self.stop(Problem::TooManyNodes(JSON_NODES_MAX)));
+        }
         match self.peek() {
             Some(b'"') => self.string()?,
             Some(b'{') => return self.open(Kind::Object),

@@ -16,14 +16,16 @@ use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, QUESTION_TIME_MAX};
 use model::{AgentId, Blame, Fault, HumanId, UnixMicros};
+use profile::{Definition, DefinitionKind};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Others};
 use crate::hub::{AppSpec, Target};
 use crate::kept::{Kept, Said};
 use crate::listeners::Listeners;
+use crate::reviews::Reviews;
 use crate::upstream::{Client, Ear, Link, ListOf, Manner, Sending};
 
 mod news;
@@ -35,12 +37,15 @@ pub(crate) use news::{Subscribing, Want, Way};
 pub(crate) struct AppLink {
     pub(crate) spec: AppSpec,
     engine: Engine,
+    reviews: Arc<Reviews>,
     own: Slot,
     pairs: std::sync::Mutex<HashMap<(Pair, Manner), Arc<Slot>>>,
     tools: Kept<Catalog>,
-    resources: Kept<Vec<Bytes>>,
-    templates: Kept<Vec<Bytes>>,
-    prompts: Kept<Vec<Bytes>>,
+    resources: Kept<Others>,
+    templates: Kept<Others>,
+    prompts: Kept<Others>,
+    /// What it told of itself when its own link was made last.
+    instructions: ArcSwapOption<Definition>,
     places: Places,
     listeners: Arc<Listeners>,
     gone: CancellationToken,
@@ -79,16 +84,19 @@ struct Tries {
 }
 
 impl AppLink {
-    pub(crate) fn new(spec: AppSpec, engine: Engine, listeners: Arc<Listeners>) -> Arc<Self> {
+    pub(crate) fn new(spec: AppSpec, shared: (Engine, Arc<Reviews>, Arc<Listeners>)) -> Arc<Self> {
+        let (engine, reviews, listeners) = shared;
         Arc::new_cyclic(|me| Self {
             spec,
             engine,
+            reviews,
             own: Slot::default(),
             pairs: std::sync::Mutex::default(),
             tools: Kept::default(),
             resources: Kept::default(),
             templates: Kept::default(),
             prompts: Kept::default(),
+            instructions: ArcSwapOption::empty(),
             places: Places::default(),
             listeners,
             gone: CancellationToken::new(),
@@ -101,9 +109,18 @@ impl AppLink {
         self.tools.fresh(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max)
     }
 
+    /// The tools as it offered them last, however long ago.
+    pub(crate) fn last_tools(&self) -> Option<Arc<Said<Catalog>>> {
+        self.tools.last()
+    }
+
     /// The tools.
     pub(crate) async fn tools(&self) -> Result<Arc<Said<Catalog>>, Fault> {
-        let ask = async { Ok(Catalog::read(&self.spec.id, &self.ask_list(ListOf::Tools).await?)) };
+        let ask = async {
+            let catalog = Catalog::read(&self.spec.id, &self.ask_list(ListOf::Tools).await?);
+            self.look(DefinitionKind::Tool, catalog.tools.iter().map(|tool| tool.definition.said())).await;
+            Ok(catalog)
+        };
         self.tools.get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
     }
 
@@ -114,13 +131,48 @@ impl AppLink {
     }
 
     /// Resources, templates or prompts, exactly as the app sent them.
-    pub(crate) async fn listed(&self, what: ListOf) -> Result<Arc<Said<Vec<Bytes>>>, Fault> {
-        let kept = match what {
+    pub(crate) async fn listed(&self, what: ListOf) -> Result<Arc<Said<Others>>, Fault> {
+        let ask = async {
+            let others = Others::read(&self.spec.id, what, &self.ask_list(what).await?);
+            match what {
+                ListOf::Prompts => self.look(DefinitionKind::Prompt, others.definitions()).await,
+                ListOf::Templates => self.look(DefinitionKind::Template, others.definitions()).await,
+                ListOf::Tools | ListOf::Resources => {}
+            }
+            Ok(others)
+        };
+        self.kept(what).get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
+    }
+
+    /// What it listed last, without asking: whatever a client knows of the app has come through here.
+    pub(crate) fn last_listed(&self, what: ListOf) -> Option<Arc<Said<Others>>> {
+        self.kept(what).last()
+    }
+
+    /// What it told of itself, if it was asked and told anything.
+    pub(crate) fn instructions(&self) -> Option<Arc<Definition>> {
+        self.instructions.load_full()
+    }
+
+    fn kept(&self, what: ListOf) -> &Kept<Others> {
+        match what {
             ListOf::Resources => &self.resources,
             ListOf::Templates => &self.templates,
             ListOf::Tools | ListOf::Prompts => &self.prompts,
-        };
-        kept.get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, self.ask_list(what)).await
+        }
+    }
+
+    async fn look(&self, kind: DefinitionKind, definitions: impl Iterator<Item = &Definition>) {
+        let definitions = definitions.map(|definition| (definition, Vec::new()));
+        self.reviews.seen().look(&self.engine, &self.spec.id, kind, definitions).await;
+    }
+
+    async fn note_instructions(&self, link: &Link) {
+        let heard = link.instructions().and_then(|text| Definition::of_instructions(text).ok()).map(Arc::new);
+        if let Some(heard) = &heard {
+            self.look(DefinitionKind::Instructions, std::iter::once(heard.as_ref())).await;
+        }
+        self.instructions.store(heard);
     }
 
     /// Lets everything be asked for again.
@@ -131,6 +183,7 @@ impl AppLink {
 
     async fn ask_list(&self, what: ListOf) -> Result<Vec<Bytes>, Fault> {
         let link = self.up(&self.own, &Manner::default(), None).await?;
+        self.note_instructions(&link).await;
         let listing = tokio::time::timeout(self.engine.limits().connect_time_max, link.list(what));
         listing.await.map_err(|_| self.too_slow())?
     }

@@ -1,15 +1,17 @@
 //! What one app offers, as it said last.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 use json::Document;
-use model::limits::TOOLS_PER_APP_MAX;
+use model::limits::{PROMPTS_PER_APP_MAX, RESOURCES_PER_APP_MAX, TEMPLATES_PER_APP_MAX, TOOLS_PER_APP_MAX};
 use model::{AppId, ToolName};
-use profile::ToolDefinition;
+use profile::{Definition, DefinitionKind, ToolDefinition};
 
 use crate::name::joined;
 use crate::param::{Param, declared};
+use crate::upstream::ListOf;
 
 /// The tools of one app, in the app's own order.
 #[derive(Default)]
@@ -36,6 +38,30 @@ pub struct Listed {
     pub structure_unknown_before: bool,
     /// Whether it declares an `outputSchema`, which a refusal's structure would not match.
     pub has_output_schema: bool,
+}
+
+/// Prompts, templates or resources of one app, in the app's own order.
+#[derive(Default)]
+pub struct Others {
+    /// What it lists.
+    pub items: Vec<Other>,
+    /// What it lists besides and is left out, and why.
+    pub left_out: Vec<String>,
+    /// Whether anything in them looks like a known attack that waits for a person.
+    pub suspicious: bool,
+    by_name: HashMap<ToolName, usize>,
+}
+
+/// One prompt, template or resource as the app sent it.
+pub struct Other {
+    /// Its name, or its address.
+    pub name: ToolName,
+    /// The bytes.
+    pub raw: Bytes,
+    /// Where the name stands in them.
+    pub name_at: Range<usize>,
+    /// What a person can review; a resource has none, for it is data.
+    pub definition: Option<Definition>,
 }
 
 impl Catalog {
@@ -75,6 +101,65 @@ impl Catalog {
     pub fn joined(&self, name: &str) -> Option<&Listed> {
         self.by_joined.get(name).and_then(|at| self.tools.get(*at))
     }
+}
+
+impl Others {
+    /// Reads what an app lists of a kind. What cannot be listed is left out, and said.
+    pub(crate) fn read(app: &AppId, what: ListOf, raw: &[Bytes]) -> Self {
+        let mut others = Self::default();
+        let most = match what {
+            ListOf::Tools => TOOLS_PER_APP_MAX,
+            ListOf::Resources => RESOURCES_PER_APP_MAX,
+            ListOf::Templates => TEMPLATES_PER_APP_MAX,
+            ListOf::Prompts => PROMPTS_PER_APP_MAX,
+        };
+        if raw.len() > most {
+            others.left_out.push(format!("{} {}: an app may offer {most} at most", raw.len() - most, what.noun()));
+        }
+        for raw in raw.iter().take(most) {
+            match other(what, raw) {
+                // Of a resource there is nothing to review, so nothing could hide behind a second one.
+                Ok(one) if one.definition.is_some() && others.by_name.contains_key(&one.name) => {
+                    others.left_out.push(format!("`{}`: the app lists it twice among its {}", one.name, what.noun()));
+                }
+                Ok(one) => {
+                    let found = one.definition.as_ref().and_then(|one| profile::scan::worst(one.findings()));
+                    others.suspicious |= found.is_some();
+                    others.by_name.entry(one.name.clone()).or_insert(others.items.len());
+                    others.items.push(one);
+                }
+                Err(said) => others.left_out.push(format!("one of its {} that cannot be read: {said}", what.noun())),
+            }
+        }
+        for left_out in &others.left_out {
+            tracing::warn!(%app, left_out, "an app offers something that is not listed");
+        }
+        others
+    }
+
+    /// The definition of this name.
+    pub fn definition(&self, name: &ToolName) -> Option<&Definition> {
+        self.by_name.get(name).and_then(|at| self.items.get(*at))?.definition.as_ref()
+    }
+
+    /// Every definition.
+    pub fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.items.iter().filter_map(|one| one.definition.as_ref())
+    }
+}
+
+fn other(what: ListOf, raw: &Bytes) -> Result<Other, String> {
+    let document = Document::parse(raw).map_err(|error| error.to_string())?;
+    let named = document.root().get(what.key()).ok_or_else(|| format!("it has no `{}`", what.key()))?;
+    let name = named.as_str().ok_or_else(|| format!("its `{}` is not a text", what.key()))?;
+    let name = ToolName::parse(&name).map_err(|error| error.to_string())?;
+    let kind = match what {
+        ListOf::Prompts => Some(DefinitionKind::Prompt),
+        ListOf::Templates => Some(DefinitionKind::Template),
+        ListOf::Tools | ListOf::Resources => None,
+    };
+    let definition = kind.map(|kind| Definition::parse(kind, raw)).transpose().map_err(|error| error.to_string())?;
+    Ok(Other { name, raw: raw.clone(), name_at: named.span(), definition })
 }
 
 fn listed(app: &AppId, raw: &[u8]) -> Result<Listed, String> {

@@ -1,22 +1,22 @@
 //! All apps: their links, what they offer, and how a call finds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use engine::Engine;
 use http::Uri;
-use model::{AppId, Class, Fault, ToolFacts, ToolName, ToolStatus};
-use profile::{Assessment, Profile, assess};
+use model::{AppId, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus};
+use profile::{Assessment, Definition, DefinitionKind, Finding, Profile, assess, assess_other, shadowing, standing};
 use tokio::task::JoinSet;
 
 use crate::app_link::AppLink;
-use crate::catalog::{Catalog, Listed};
+use crate::catalog::{Catalog, Listed, Others};
 use crate::kept::Said;
 use crate::listeners::Listeners;
 use crate::reviews::Reviews;
-use crate::upstream::{ChildSpec, ListOf};
+use crate::template::covers;
+use crate::upstream::{Asked, ChildSpec, ListOf};
 
 /// An app as the configuration names it.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub enum Target {
 pub struct AppRows {
     /// Its tools.
     pub tools: Vec<ToolRow>,
+    /// Its prompts, templates and instructions.
+    pub definitions: Vec<DefinitionRow>,
     /// What it offers besides and is not listed, and why.
     pub left_out: Vec<String>,
 }
@@ -66,6 +68,27 @@ pub struct ToolRow {
     pub canonical: String,
     /// The definition as reviewed, where it differs: what changed, line by line.
     pub diff: Option<String>,
+    /// What looks like a known attack, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// A prompt, a template or the instructions in `countersign tools`.
+#[derive(Debug, Clone)]
+pub struct DefinitionRow {
+    /// What it defines.
+    pub kind: DefinitionKind,
+    /// Its name inside the app.
+    pub name: ToolName,
+    /// Whether it is the one a person saw.
+    pub status: ToolStatus,
+    /// Its digest now.
+    pub definition: Digest,
+    /// The definition now, canonical JSON.
+    pub canonical: String,
+    /// What changed since a person saw it, line by line.
+    pub diff: Option<String>,
+    /// What looks like a known attack, the worst first.
+    pub findings: Vec<Finding>,
 }
 
 /// Something with the app it is of.
@@ -73,7 +96,7 @@ type OfApp<T> = (AppId, T);
 /// Tools as an app said them.
 type Tools = Arc<Said<Catalog>>;
 /// A list as an app said it.
-type List = Arc<Said<Vec<Bytes>>>;
+type List = Arc<Said<Others>>;
 
 /// All apps. Cheap to share.
 pub struct Hub {
@@ -87,7 +110,8 @@ impl Hub {
     /// A hub of these apps; nothing is connected yet.
     pub fn new(engine: Engine, reviews: Arc<Reviews>, specs: Vec<AppSpec>) -> Self {
         let listeners = Listeners::new(engine.clone());
-        let link = |spec: AppSpec| (spec.id.clone(), AppLink::new(spec, engine.clone(), Arc::clone(&listeners)));
+        let shared = || (engine.clone(), Arc::clone(&reviews), Arc::clone(&listeners));
+        let link = |spec: AppSpec| (spec.id.clone(), AppLink::new(spec, shared()));
         let apps = specs.into_iter().map(link).collect();
         Self { engine, reviews, apps: ArcSwap::from_pointee(apps), listeners }
     }
@@ -115,7 +139,8 @@ impl Hub {
     }
 
     fn link(&self, spec: &AppSpec) -> Arc<AppLink> {
-        AppLink::new(spec.clone(), self.engine.clone(), Arc::clone(&self.listeners))
+        let shared = (self.engine.clone(), Arc::clone(&self.reviews), Arc::clone(&self.listeners));
+        AppLink::new(spec.clone(), shared)
     }
 
     /// Every app.
@@ -175,49 +200,182 @@ impl Hub {
 
     /// What each app lists of a kind, in the order of their ids. An app that cannot be asked is missing.
     pub(crate) async fn lists(&self, only: Option<&AppId>, what: ListOf) -> Vec<OfApp<List>> {
-        let mut asked: JoinSet<OfApp<Result<List, Fault>>> = JoinSet::new();
-        for (id, link) in self.apps.load_full().iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
-            let (id, link) = (id.clone(), Arc::clone(link));
-            asked.spawn(async move { (id, link.listed(what).await) });
-        }
         let mut known = Vec::new();
-        for (id, listed) in asked.join_all().await {
+        for (id, listed) in self.try_lists(only, what).await {
             match listed {
                 Ok(listed) => known.push((id, listed)),
                 Err(fault) => tracing::warn!(app = %id, ?fault, "an app is left out of a list"),
             }
         }
-        known.sort_by(|(one, _), (other, _)| one.cmp(other));
         known
     }
 
-    /// Every tool with its class and why, for people.
+    async fn try_lists(&self, only: Option<&AppId>, what: ListOf) -> BTreeMap<AppId, Result<List, Fault>> {
+        let mut asked: JoinSet<OfApp<Result<List, Fault>>> = JoinSet::new();
+        for (id, link) in self.apps.load_full().iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
+            let (id, link) = (id.clone(), Arc::clone(link));
+            asked.spawn(async move { (id, link.listed(what).await) });
+        }
+        asked.join_all().await.into_iter().collect()
+    }
+
+    /// Every definition with its status, and every tool with its class and why, for people.
     pub async fn rows(&self, only: Option<&AppId>) -> Vec<OfApp<Result<AppRows, Fault>>> {
+        let asked = tokio::join!(
+            self.catalogs(only),
+            self.try_lists(only, ListOf::Prompts),
+            self.try_lists(only, ListOf::Templates)
+        );
+        let (catalogs, mut prompts, mut templates) = asked;
         let mut rows = Vec::new();
-        for (id, catalog) in self.catalogs(only).await {
+        for (id, catalog) in catalogs {
             let Some(link) = self.app(&id) else { continue };
-            let of_app = catalog.map(|catalog| AppRows {
-                tools: catalog.what.tools.iter().map(|listed| self.row(&id, &link, listed)).collect(),
-                left_out: catalog.what.left_out.clone(),
-            });
+            let others = [prompts.remove(&id), templates.remove(&id)];
+            let of_app = match catalog {
+                Ok(catalog) => Ok(self.rows_of(&id, &link, &catalog.what, others).await),
+                Err(fault) => Err(fault),
+            };
             rows.push((id, of_app));
         }
         rows
     }
 
-    fn row(&self, app: &AppId, link: &AppLink, listed: &Listed) -> ToolRow {
+    async fn rows_of(
+        &self,
+        app: &AppId,
+        link: &AppLink,
+        catalog: &Catalog,
+        others: [Option<Result<List, Fault>>; 2],
+    ) -> AppRows {
+        let shadows = self.shadows(app, catalog);
+        let told = catalog.tools.iter().map(|tool| tool.definition.said()).zip(shadows.iter().cloned());
+        self.reviews.seen().look(&self.engine, app, DefinitionKind::Tool, told).await;
+        let tools = catalog.tools.iter().zip(shadows).map(|(listed, shadows)| self.row(app, link, listed, shadows));
+        let mut rows = AppRows { tools: tools.collect(), definitions: Vec::new(), left_out: catalog.left_out.clone() };
+        for (list, what) in others.into_iter().zip([ListOf::Prompts, ListOf::Templates]) {
+            match list {
+                Some(Ok(list)) => {
+                    rows.definitions.extend(list.what.definitions().map(|one| self.definition_row(app, one)));
+                    rows.left_out.extend(list.what.left_out.iter().cloned());
+                }
+                Some(Err(fault)) => rows.left_out.push(format!("its {}: {fault}", what.noun())),
+                None => {}
+            }
+        }
+        rows.definitions.extend(link.instructions().map(|one| self.definition_row(app, &one)));
+        rows
+    }
+
+    fn row(&self, app: &AppId, link: &AppLink, listed: &Listed, shadows: Vec<Finding>) -> ToolRow {
         let assessed = self.assess(app, link, listed, None);
-        let pin = self.reviews.pin(app, &listed.definition.name);
-        let changed = assessed.facts.status == ToolStatus::Quarantined;
+        let said = self.definition_row(app, listed.definition.said());
         ToolRow {
             app: app.clone(),
-            tool: listed.definition.name.clone(),
+            tool: said.name,
             why: assessed.why.to_string(),
             proposed: assessed.proposal.class,
-            canonical: String::from_utf8_lossy(listed.definition.canonical()).into_owned(),
-            diff: pin.filter(|_| changed).map(|pin| profile::diff(&pin.canonical, listed.definition.canonical())),
+            canonical: said.canonical,
+            diff: said.diff,
+            findings: said.findings.into_iter().chain(shadows).collect(),
             facts: assessed.facts,
         }
+    }
+
+    fn definition_row(&self, app: &AppId, definition: &Definition) -> DefinitionRow {
+        let pin = self.reviews.pin(app, definition.kind, &definition.name);
+        let (status, _) = standing(definition, pin.as_deref());
+        let changed = pin.filter(|_| status == ToolStatus::Quarantined);
+        DefinitionRow {
+            kind: definition.kind,
+            name: definition.name.clone(),
+            status,
+            definition: definition.digest(),
+            canonical: String::from_utf8_lossy(definition.canonical()).into_owned(),
+            diff: changed.map(|pin| profile::diff(&pin.canonical, definition.canonical())),
+            findings: definition.findings().to_vec(),
+        }
+    }
+
+    /// For each tool, what it says of the tools of other apps, as those offered them last.
+    fn shadows(&self, app: &AppId, catalog: &Catalog) -> Vec<Vec<Finding>> {
+        let apps = self.apps.load_full();
+        let others: Vec<(&str, Option<Tools>)> =
+            apps.iter().filter(|(id, _)| *id != app).map(|(id, link)| (id.as_str(), link.last_tools())).collect();
+        let ids: Vec<&str> = others.iter().map(|(id, _)| *id).collect();
+        let of_other = |word: &str| {
+            let mut offering =
+                others.iter().filter(|(_, tools)| tools.as_ref().is_some_and(|tools| tools.what.tool(word).is_some()));
+            offering.next().map(|(id, _)| *id).filter(|_| catalog.tool(word).is_none())
+        };
+        let said = catalog.tools.iter().map(|tool| tool.definition.said());
+        said.map(|said| shadowing(said.canonical(), said.name.as_str(), &ids, of_other)).collect()
+    }
+
+    /// What is in force for something that is asked for and is no tool. Where a person has reviewed it, what the app says now
+    /// counts; else what it said last, whatever a client has seen of it, and an app that says nothing is no worse for it.
+    pub(crate) async fn facts_of(&self, app: &AppId, link: &AppLink, asked: Asked, name: ToolName) -> ToolFacts {
+        let Some((kind, what)) = kind_of(asked) else { return ToolFacts::of_method(asked.method(), name) };
+        let reviewed = match asked {
+            Asked::Resource => !self.reviews.templates(app).is_empty(),
+            _ => self.reviews.pin(app, kind, &name).is_some(),
+        };
+        let last = link.last_listed(what).filter(|_| !reviewed);
+        let listed = match last {
+            Some(last) => Ok(last),
+            None => link.listed(what).await,
+        };
+        match listed {
+            Ok(listed) => self.facts_in(app, asked, name, Some(&listed)),
+            Err(fault) => {
+                tracing::warn!(%app, ?fault, "a call names an app that cannot be asked what it offers");
+                let status = if reviewed { ToolStatus::Unknown } else { ToolStatus::Unreviewed };
+                ToolFacts { status, ..ToolFacts::of_method(asked.method(), name) }
+            }
+        }
+    }
+
+    /// The same, by this list.
+    pub(crate) fn facts_in(
+        &self,
+        app: &AppId,
+        asked: Asked,
+        name: ToolName,
+        listed: Option<&Said<Others>>,
+    ) -> ToolFacts {
+        if asked == Asked::Resource {
+            return self.facts_among(&self.waiting(app, listed), name);
+        }
+        let Some((kind, _)) = kind_of(asked) else { return ToolFacts::of_method(asked.method(), name) };
+        let now = listed.and_then(|listed| listed.what.definition(&name));
+        let pin = self.reviews.pin(app, kind, &name);
+        assess_other(asked.method(), name, now, pin.as_deref())
+    }
+
+    /// What is in force for the resource at this address, while these templates wait for a review.
+    pub(crate) fn facts_among(&self, waiting: &[ToolFacts], address: ToolName) -> ToolFacts {
+        let mut covering = waiting.iter().filter(|template| {
+            waiting.len() > TEMPLATES_COMPARED_MAX || covers(template.name.as_str(), address.as_str())
+        });
+        match covering.next() {
+            Some(template) => ToolFacts { name: address, ..template.clone() },
+            None => ToolFacts::of_method(Method::ResourcesRead, address),
+        }
+    }
+
+    /// The templates of an app that are not used until a person has reviewed them.
+    pub(crate) fn waiting(&self, app: &AppId, listed: Option<&Said<Others>>) -> Vec<ToolFacts> {
+        let pinned = self.reviews.templates(app);
+        if pinned.is_empty() && !listed.is_some_and(|listed| listed.what.suspicious) {
+            return Vec::new();
+        }
+        let listed_names = listed.into_iter().flat_map(|listed| listed.what.definitions().map(|one| one.name.clone()));
+        let names: BTreeSet<ToolName> = pinned.into_iter().chain(listed_names).collect();
+        let facts = names.into_iter().map(|name| {
+            let now = listed.and_then(|listed| listed.what.definition(&name));
+            let pin = self.reviews.pin(app, DefinitionKind::Template, &name);
+            assess_other(Method::ResourcesRead, name, now, pin.as_deref())
+        });
+        facts.filter(|facts| facts.status == ToolStatus::Quarantined).collect()
     }
 
     pub(crate) fn assess(
@@ -227,7 +385,7 @@ impl Hub {
         listed: &Listed,
         arguments: Option<json::Value<'_, '_>>,
     ) -> Assessment {
-        let pin = self.reviews.pin(app, &listed.definition.name);
+        let pin = self.reviews.pin(app, DefinitionKind::Tool, &listed.definition.name);
         assess(&listed.definition, link.spec.profile.as_deref(), pin.as_deref(), arguments)
     }
 
@@ -266,6 +424,19 @@ impl Hub {
     }
 }
 
+/// Which definitions are about what is asked and is no tool.
+const fn kind_of(asked: Asked) -> Option<(DefinitionKind, ListOf)> {
+    match asked {
+        Asked::Prompt | Asked::CompletePrompt => Some((DefinitionKind::Prompt, ListOf::Prompts)),
+        Asked::Resource | Asked::CompleteResource => Some((DefinitionKind::Template, ListOf::Templates)),
+        // A tool has a profile and arguments, and is assessed with them; the others are defined nowhere.
+        _ => None,
+    }
+}
+
 fn same_profile(one: &AppSpec, other: &AppSpec) -> bool {
     one.profile.as_ref().map(|profile| profile.name()) == other.profile.as_ref().map(|profile| profile.name())
 }
+
+/// While more templates than these wait for a review, every address of the app does.
+const TEMPLATES_COMPARED_MAX: usize = 64;

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 /// A value with its age.
 pub struct Kept<T> {
     said: ArcSwapOption<Said<T>>,
+    before: ArcSwapOption<Said<T>>,
     asking: Mutex<()>,
     forgotten: AtomicU64,
 }
@@ -25,7 +26,8 @@ pub struct Said<T> {
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self { said: ArcSwapOption::empty(), asking: Mutex::default(), forgotten: AtomicU64::new(0) }
+        let (said, before) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Self { said, before, asking: Mutex::default(), forgotten: AtomicU64::new(0) }
     }
 }
 
@@ -33,6 +35,11 @@ impl<T> Kept<T> {
     /// What was said, if that is not longer ago than `age_max`.
     pub fn fresh(&self, clock: &dyn Clock, age_max: Duration) -> Option<Arc<Said<T>>> {
         self.said.load_full().filter(|said| !older(said, clock, age_max))
+    }
+
+    /// What was said last, however long ago, forgotten or not.
+    pub fn last(&self) -> Option<Arc<Said<T>>> {
+        self.said.load_full().or_else(|| self.before.load_full())
     }
 
     /// What was said not too long ago, or is said now. Error: it cannot be asked and has never said anything.
@@ -56,6 +63,8 @@ impl<T> Kept<T> {
                 // What changed while it was asked for is not kept.
                 if self.forgotten.load(Ordering::Acquire) == forgotten {
                     self.said.store(Some(Arc::clone(&said)));
+                } else {
+                    self.before.store(Some(Arc::clone(&said)));
                 }
                 Ok(said)
             }
@@ -74,6 +83,7 @@ impl<T> Kept<T> {
         if older(seen, clock, age_min)
             && let Some(same) = self.said.load_full().filter(|now| Arc::ptr_eq(now, seen))
         {
+            self.before.store(Some(Arc::clone(&same)));
             self.said.compare_and_swap(&same, None);
         }
     }
@@ -81,7 +91,11 @@ impl<T> Kept<T> {
     /// Lets it be asked for again; gives what was kept.
     pub fn forget(&self) -> Option<Arc<Said<T>>> {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.said.swap(None)
+        let said = self.said.swap(None);
+        if said.is_some() {
+            self.before.store(said.clone());
+        }
+        said
     }
 }
 

@@ -10,6 +10,8 @@
 //! * The incoming half never sends: it hands a call to the engine, which drives the outgoing half.
 //! * What is forwarded are the argument bytes that were decided on.
 //! * The client's token stays here.
+//! * What an app says of itself is recorded when it changes, and nothing that waits for a review reaches a client.
+//! * No schema is ever resolved: nothing here reads a `$ref`, so nothing fetches one.
 
 mod answer;
 mod app_link;
@@ -28,14 +30,17 @@ mod param;
 mod reviews;
 mod revision;
 mod rounds;
+mod seen;
 mod session;
 mod stream;
 mod subscription;
 mod tasks;
+mod template;
 mod upstream;
 
-pub use catalog::{Catalog, Listed};
+pub use catalog::{Catalog, Listed, Other, Others};
 pub use endpoint::Endpoint;
-pub use hub::{AppRows, AppSpec, Hub, Target, ToolRow};
-pub use reviews::Reviews;
+pub use hub::{AppRows, AppSpec, DefinitionRow, Hub, Target, ToolRow};
+pub use reviews::{PinKey, Reviews};
+pub use seen::{SEEN_STATE, Sight, pin_state, sight_of_row};
 pub use upstream::ChildSpec;

@@ -4,7 +4,7 @@ use engine::Engine;
 use front::Known;
 use http::HeaderMap;
 use json::{Document, Value};
-use model::{AppId, Method, ToolFacts, ToolName};
+use model::{AppId, Method};
 
 use crate::answer::without;
 use crate::app_link::AppLink;
@@ -15,7 +15,7 @@ use crate::name::{joined, joined_uri};
 use crate::revision::Revision;
 use crate::rounds::Seals;
 use crate::tasks;
-use crate::upstream::ListOf;
+use crate::upstream::{Asked, ListOf};
 
 /// What a request is answered with.
 pub enum Said {
@@ -104,30 +104,36 @@ impl Context<'_> {
             Ok(list) => list,
             Err(error) => return Said::Error(error),
         };
-        let (key, method) = match what {
-            ListOf::Resources => ("uri", Method::ResourcesRead),
-            ListOf::Templates => ("uriTemplate", Method::ResourcesRead),
-            ListOf::Tools | ListOf::Prompts => ("name", Method::PromptsGet),
+        let asked = match what {
+            ListOf::Resources => Asked::Resource,
+            ListOf::Templates => Asked::CompleteResource,
+            ListOf::Tools | ListOf::Prompts => Asked::Prompt,
         };
+        // A template is listed to be read from, whatever may be completed in it.
+        let method = if asked == Asked::Prompt { Method::PromptsGet } else { Method::ResourcesRead };
         for (app, listed) in self.hub.lists(self.endpoint, what).await {
-            for raw in &listed.what {
-                let Ok(document) = Document::parse(raw) else { continue };
-                let Some(named) = document.root().get(key) else { continue };
-                let Some(name) = named.as_str().and_then(|name| ToolName::parse(&name).ok()) else {
-                    tracing::warn!(%app, list = what.member(), "something without a usable name is left out of a list");
-                    continue;
+            let Some(link) = self.hub.app(&app) else { continue };
+            let resources = what == ListOf::Resources;
+            let templates = link.last_listed(ListOf::Templates).filter(|_| resources);
+            let waiting = if resources { self.hub.waiting(&app, templates.as_deref()) } else { Vec::new() };
+            for one in &listed.what.items {
+                let facts = if resources {
+                    self.hub.facts_among(&waiting, one.name.clone())
+                } else {
+                    self.hub.facts_in(&app, asked, one.name.clone(), Some(&listed))
                 };
-                if self.engine.hides(&self.known.actor, &app, method, ToolFacts::of_method(method, name.clone())) {
+                if self.engine.hides(&self.known.actor, &app, method, facts) {
                     continue;
                 }
                 if self.endpoint.is_some() {
-                    list.push(raw);
+                    list.push(&one.raw);
                     continue;
                 }
-                let joined = if key == "name" { joined(&app, &name) } else { joined_uri(&app, name.as_str()) };
+                let joined =
+                    if asked == Asked::Prompt { joined(&app, &one.name) } else { joined_uri(&app, one.name.as_str()) };
                 let mut quoted = Vec::new();
                 json::write_string(&mut quoted, &joined);
-                list.push(&json::splice(raw, &[(named.span(), quoted.as_slice())]));
+                list.push(&json::splice(&one.raw, &[(one.name_at.clone(), quoted.as_slice())]));
             }
         }
         Said::Response(list.end(request.id))

@@ -5,30 +5,68 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use model::{AppId, ToolName};
-use profile::Pin;
+use profile::{DefinitionKind, Pin};
 
-/// Pins in force. A change is seen by the very next call.
+use crate::seen::{Seen, Sight};
+
+/// Which definition of which app.
+pub type PinKey = (AppId, DefinitionKind, ToolName);
+
+/// Pins in force, and what was seen last. A change is seen by the very next call.
 #[derive(Default)]
 pub struct Reviews {
-    pins: ArcSwap<HashMap<(AppId, ToolName), Arc<Pin>>>,
+    pins: ArcSwap<Pins>,
+    seen: Seen,
+}
+
+#[derive(Clone, Default)]
+struct Pins {
+    by_key: HashMap<PinKey, Arc<Pin>>,
+    templates: HashMap<AppId, Vec<ToolName>>,
 }
 
 impl Reviews {
-    /// With these pins in force.
-    pub fn new(pins: impl IntoIterator<Item = ((AppId, ToolName), Pin)>) -> Self {
-        let pins = pins.into_iter().map(|(key, pin)| (key, Arc::new(pin))).collect();
-        Self { pins: ArcSwap::from_pointee(pins) }
+    /// With these pins in force, and these definitions seen before.
+    pub fn new(
+        pins: impl IntoIterator<Item = (PinKey, Pin)>,
+        seen: impl IntoIterator<Item = ((AppId, String), Sight)>,
+    ) -> Self {
+        let mut all = Pins::default();
+        all.add(pins);
+        Self { pins: ArcSwap::from_pointee(all), seen: Seen::new(seen) }
     }
 
-    /// The pin of a tool.
-    pub fn pin(&self, app: &AppId, tool: &ToolName) -> Option<Arc<Pin>> {
-        self.pins.load().get(&(app.clone(), tool.clone())).cloned()
+    /// The pin of a definition.
+    pub fn pin(&self, app: &AppId, kind: DefinitionKind, name: &ToolName) -> Option<Arc<Pin>> {
+        self.pins.load().by_key.get(&(app.clone(), kind, name.clone())).cloned()
+    }
+
+    /// The templates of an app that were reviewed.
+    pub(crate) fn templates(&self, app: &AppId) -> Vec<ToolName> {
+        self.pins.load().templates.get(app).cloned().unwrap_or_default()
+    }
+
+    /// What was seen last.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Puts pins in force.
-    pub fn set(&self, pins: Vec<((AppId, ToolName), Pin)>) {
-        let mut all = HashMap::clone(&self.pins.load());
-        all.extend(pins.into_iter().map(|(key, pin)| (key, Arc::new(pin))));
+    pub fn set(&self, pins: Vec<(PinKey, Pin)>) {
+        let mut all = Pins::clone(&self.pins.load());
+        all.add(pins);
         self.pins.store(Arc::new(all));
+    }
+}
+
+impl Pins {
+    fn add(&mut self, pins: impl IntoIterator<Item = (PinKey, Pin)>) {
+        for (key, pin) in pins {
+            let (app, kind, name) = &key;
+            if *kind == DefinitionKind::Template && !self.by_key.contains_key(&key) {
+                self.templates.entry(app.clone()).or_default().push(name.clone());
+            }
+            self.by_key.insert(key, Arc::new(pin));
+        }
     }
 }

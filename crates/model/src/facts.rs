@@ -82,6 +82,9 @@ pub struct ToolFacts {
     pub status: ToolStatus,
     /// Digest of the definition the server gives now; none when the server gave none.
     pub definition: Option<Digest>,
+    /// What was found in that definition, where it is the reason for its quarantine. Words of ours: an agent reads them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Arc<str>>,
 }
 
 /// Whether a tool's definition is the one a person saw.
@@ -92,7 +95,7 @@ pub enum ToolStatus {
     Unreviewed,
     /// As reviewed.
     Pinned,
-    /// It changed after the review: refused until reviewed again.
+    /// It changed after the review, or was never reviewed and looks like a known attack: refused until reviewed.
     Quarantined,
     /// The app could not be asked what it offers, so nobody knows what this is.
     Unknown,
@@ -188,6 +191,13 @@ impl ToolFacts {
     /// What is known of anything that is not a tool: its method says what it does at its worst.
     pub fn of_method(method: Method, name: ToolName) -> Self {
         let class_source = ClassSource::Method;
-        Self { name, class: method.class(), class_source, status: ToolStatus::Unreviewed, definition: None }
+        Self {
+            name,
+            class: method.class(),
+            class_source,
+            status: ToolStatus::Unreviewed,
+            definition: None,
+            finding: None,
+        }
     }
 }

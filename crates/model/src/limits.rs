@@ -36,12 +36,30 @@ impl Default for Limits {
 pub const JSON_DEPTH_MAX: usize = 128;
 /// Most keys in one JSON object that is read.
 pub const JSON_KEYS_MAX: usize = 16_384;
+/// Most values and keys in one JSON document that is read: each costs 20 bytes of memory, however short it is written.
+pub const JSON_NODES_MAX: usize = 1 << 21;
 /// Most entries in one JSON-RPC batch (2025-03-26).
 pub const BATCH_ENTRIES_MAX: usize = 64;
 /// Longest joined tool name `app__tool` before it gets a digest tail.
 pub const JOINED_NAME_CHARS_MAX: usize = 64;
 /// Most tools one app may offer; more are left out, and said.
 pub const TOOLS_PER_APP_MAX: usize = 2_000;
+/// Most prompts one app may offer; more are left out, and said.
+pub const PROMPTS_PER_APP_MAX: usize = 2_000;
+/// Most resources one app may list; more are left out, and said.
+pub const RESOURCES_PER_APP_MAX: usize = 20_000;
+/// Most templates of resources' addresses one app may offer; more are left out, and said.
+pub const TEMPLATES_PER_APP_MAX: usize = 2_000;
+/// Definitions of one app whose last sight is remembered; past it, those are forgotten that it does not offer any more.
+pub const SEEN_PER_APP_MAX: usize = 16_384;
+/// Bytes of all pages of one list of one app.
+pub const LIST_BYTES_MAX: usize = 16 << 20;
+/// Bytes of one definition that are looked through for known attacks. A longer one waits for a person.
+pub const SCANNED_BYTES_MAX: usize = 1 << 20;
+/// Most findings kept of one definition, the worst first.
+pub const FINDINGS_MAX: usize = 16;
+/// Longest server instructions that are kept, in bytes; the rest is cut off and reaches nobody.
+pub const INSTRUCTIONS_BYTES_MAX: usize = 64 * 1024;
 /// Most pages of `tools/list` read from one app.
 pub const LIST_PAGES_MAX: usize = 100;
 /// Most legacy sessions at a time; the oldest idle one ends for a new one.

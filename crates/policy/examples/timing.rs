@@ -75,6 +75,7 @@ fn facts() -> Result<Facts, Box<dyn Error>> {
             class_source: ClassSource::Profile,
             status: ToolStatus::Pinned,
             definition: None,
+            finding: None,
         },
         access: true,
         all_stopped: false,

@@ -3,12 +3,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use model::{Class, ClassSource, ToolFacts, ToolName, ToolStatus};
+use model::{Class, ClassSource, Method, ToolFacts, ToolName, ToolStatus};
 
 use crate::classify::Proposal;
-use crate::definition::ToolDefinition;
+use crate::definition::{Definition, ToolDefinition};
 use crate::pin::Pin;
 use crate::profile::Profile;
+use crate::scan::worst;
 
 /// What is in force for a tool.
 #[derive(Debug, Clone)]
@@ -32,11 +33,7 @@ pub fn assess(
 ) -> Assessment {
     let proposal = definition.proposal();
     let known = profile.and_then(|profile| profile.tool(definition.name.as_str()));
-    let status = match pin {
-        Some(pin) if pin.definition == definition.digest() => ToolStatus::Pinned,
-        Some(_) => ToolStatus::Quarantined,
-        None => ToolStatus::Unreviewed,
-    };
+    let (status, finding) = standing(definition.said(), pin);
     let (class, lowest, class_source, why) = match (known, pin) {
         // A changed definition has nobody's word for anything: the worst that anyone says of it.
         (known, Some(pin)) if status == ToolStatus::Quarantined => {
@@ -53,9 +50,36 @@ pub fn assess(
             (class, class, ClassSource::Unreviewed, Arc::clone(&proposal.why))
         }
     };
-    let definition_digest = Some(definition.digest());
-    let facts = ToolFacts { name: definition.name.clone(), class, class_source, status, definition: definition_digest };
+    let why = if finding.is_some() { Arc::clone(&FOUND) } else { why };
+    let (name, definition) = (definition.name.clone(), Some(definition.digest()));
+    let facts = ToolFacts { name, class, class_source, status, definition, finding };
     Assessment { facts, why, proposal: proposal.clone(), lowest }
+}
+
+/// Whether a definition is the one a person saw; for one that nobody saw, what is found in it that keeps it from use.
+pub fn standing(definition: &Definition, pin: Option<&Pin>) -> (ToolStatus, Option<Arc<str>>) {
+    match pin {
+        Some(pin) if pin.definition == definition.digest() => (ToolStatus::Pinned, None),
+        Some(_) => (ToolStatus::Quarantined, None),
+        None => match worst(definition.findings()) {
+            Some(finding) => (ToolStatus::Quarantined, Some(Arc::from(finding.in_our_words()))),
+            None => (ToolStatus::Unreviewed, None),
+        },
+    }
+}
+
+/// What is in force for something that is no tool. `now`: its definition, if the app lists it. One that was reviewed and is
+/// not listed any more is not what was reviewed.
+pub fn assess_other(method: Method, name: ToolName, now: Option<&Definition>, pin: Option<&Pin>) -> ToolFacts {
+    let facts = ToolFacts::of_method(method, name);
+    match (now, pin) {
+        (Some(now), pin) => {
+            let (status, finding) = standing(now, pin);
+            ToolFacts { status, finding, definition: Some(now.digest()), ..facts }
+        }
+        (None, Some(_)) => ToolFacts { status: ToolStatus::Quarantined, ..facts },
+        (None, None) => facts,
+    }
 }
 
 /// A tool the app could not be asked about: the most dangerous there is.
@@ -66,11 +90,14 @@ pub fn unknown_tool(name: ToolName) -> ToolFacts {
         class_source: ClassSource::Unreviewed,
         status: ToolStatus::Unknown,
         definition: None,
+        finding: None,
     }
 }
 
 static REVIEWED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("a person reviewed this definition and said so"));
 static CHANGED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("the definition changed since a person reviewed it"));
+
+static FOUND: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("what its definition says looks like a known attack"));
 
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,17 @@ fn spell_out(out: &mut String, text: &str, depth: usize) {
     }
 }
 
+/// Writes a text on one line, with the characters spelled out that are not seen where they stand.
+pub(crate) fn spell_out_hidden(out: &mut String, text: &str) {
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\t' => out.push(' '),
+            _ if is_hidden(letter) => out.push_str(&format!("\\u{{{:x}}}", u32::from(letter))),
+            _ => out.push(letter),
+        }
+    }
+}
+
 /// Characters that are not seen where they stand, or that move others: controls, white space other than the space, joiners,
 /// marks of direction, fillers, variation selectors, tags, private use.
 fn is_hidden(letter: char) -> bool {

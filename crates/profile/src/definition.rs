@@ -1,14 +1,44 @@
-//! A tool's definition as its server gives it: the bytes, their canonical form, its digest, and what classifying needs.
+//! What an app says of itself before any call: the definition of a tool, a prompt, a template of addresses, and its
+//! instructions. The bytes, their canonical form, its digest, what the scan finds in it, and what classifying needs.
 
 use std::sync::Arc;
 
 use json::{Document, JsonError, Kind};
 use model::{Digest, IdError, ToolName};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::classify::{Hints, Parts, Proposal, propose};
+use crate::scan::{Finding, scan};
 
-/// A tool's definition. Digest and proposal are worked out once, when it is parsed.
+/// What a definition defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DefinitionKind {
+    /// A tool, by its name.
+    Tool,
+    /// A prompt, by its name.
+    Prompt,
+    /// A template of resources' addresses, by its `uriTemplate`.
+    Template,
+    /// What a server tells a model of itself; there is one of a server, and its name is `server`.
+    Instructions,
+}
+
+/// One definition, of any kind. Digest and findings are worked out once, when it is read.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// What it defines.
+    pub kind: DefinitionKind,
+    /// The name inside the app.
+    pub name: ToolName,
+    raw: Arc<[u8]>,
+    canonical: Arc<[u8]>,
+    digest: Digest,
+    findings: Arc<[Finding]>,
+}
+
+/// A tool's definition. Its proposal is worked out once, when it is parsed.
 #[derive(Debug, Clone)]
 pub struct ToolDefinition {
     /// The name inside the app.
@@ -21,23 +51,21 @@ pub struct ToolDefinition {
     pub input_schema: Value,
     /// What the server says of its risk.
     pub hints: Hints,
-    raw: Arc<[u8]>,
-    canonical: Arc<[u8]>,
-    digest: Digest,
+    said: Definition,
     proposal: Proposal,
 }
 
-/// Why bytes are not a tool's definition. Blame: the server that gave them.
+/// Why bytes are not a definition. Blame: the server that gave them.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// Not the JSON we read.
-    #[error("a tool's definition does not parse: {0}")]
+    #[error("a definition does not parse: {0}")]
     Json(#[from] JsonError),
     /// A tool nobody can name in a rule.
-    #[error("a tool has a name that cannot be used: {0}")]
+    #[error("a name cannot be used: {0}")]
     Name(#[from] IdError),
     /// A member is missing or of the wrong kind.
-    #[error("a tool's definition has no usable `{member}`: {wanted} belongs there")]
+    #[error("a definition has no usable `{member}`: {wanted} belongs there")]
     Member {
         /// Which.
         member: &'static str,
@@ -49,6 +77,105 @@ pub enum DefinitionError {
 /// The class proposed for a tool: deterministic, and erring to the dangerous side.
 pub fn classify(definition: &ToolDefinition) -> Proposal {
     definition.proposal.clone()
+}
+
+// === impl DefinitionKind ===
+
+impl DefinitionKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Tool, Self::Prompt, Self::Template, Self::Instructions];
+
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Prompt => "prompt",
+            Self::Template => "template",
+            Self::Instructions => "instructions",
+        }
+    }
+
+    /// The member that holds the name.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Tool | Self::Prompt | Self::Instructions => "name",
+            Self::Template => "uriTemplate",
+        }
+    }
+}
+
+// === impl Definition ===
+
+impl Definition {
+    /// Reads one entry of a list. Error: it is not JSON, or has no name.
+    pub fn parse(kind: DefinitionKind, raw: &[u8]) -> Result<Self, DefinitionError> {
+        let document = Document::parse(raw)?;
+        let wanted = DefinitionError::Member { member: kind.key(), wanted: "a text" };
+        let name = text(document.root(), kind.key())?.ok_or(wanted)?;
+        Self::read(kind, ToolName::parse(&name)?, raw, document.root())
+    }
+
+    /// A server's instructions.
+    pub fn of_instructions(text: &str) -> Result<Self, DefinitionError> {
+        let mut raw = b"{\"instructions\":".to_vec();
+        json::write_string(&mut raw, text);
+        raw.push(b'}');
+        Self::read(DefinitionKind::Instructions, ToolName::parse(SERVER)?, &raw, Document::parse(&raw)?.root())
+    }
+
+    fn read(
+        kind: DefinitionKind,
+        name: ToolName,
+        raw: &[u8],
+        root: json::Value<'_, '_>,
+    ) -> Result<Self, DefinitionError> {
+        let canonical = canonical_of(root)?;
+        let (digest, findings) = (digest_of(&canonical), Arc::from(scan(&canonical)));
+        Ok(Self { kind, name, raw: Arc::from(raw), canonical: Arc::from(canonical), digest, findings })
+    }
+
+    /// The bytes as the server gave them.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// SHA-256 of the canonical form.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// RFC 8785 of the definition without `_meta` and `icons`: what a review is about.
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    /// What the scan found, the worst first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How a person names it: `get_item`, `prompt:greet`, `template:notes://{id}`, `instructions:server`.
+    pub fn spoken(&self) -> String {
+        spoken(self.kind, &self.name)
+    }
+}
+
+/// How a person names a definition inside its app. No tool's name holds a colon.
+pub fn spoken(kind: DefinitionKind, name: &ToolName) -> String {
+    match kind {
+        DefinitionKind::Tool => name.to_string(),
+        kind => format!("{}:{name}", kind.as_str()),
+    }
+}
+
+/// Which definition a person means: the reverse of [`spoken`].
+pub fn meant(spoken: &str) -> Result<(DefinitionKind, ToolName), IdError> {
+    for kind in DefinitionKind::ALL.into_iter().filter(|kind| *kind != DefinitionKind::Tool) {
+        if let Some(name) = spoken.strip_prefix(kind.as_str()).and_then(|rest| rest.strip_prefix(':')) {
+            return Ok((kind, ToolName::parse(name)?));
+        }
+    }
+    Ok((DefinitionKind::Tool, ToolName::parse(spoken)?))
 }
 
 // === impl ToolDefinition ===
@@ -69,8 +196,7 @@ impl ToolDefinition {
         let schema = schema.ok_or(DefinitionError::Member { member: "inputSchema", wanted: "an object" })?;
         let input_schema = tree(schema);
         let hints = hints(root)?;
-        let canonical = canonical_of(root)?;
-        let digest = digest_of(&canonical);
+        let said = Definition::read(DefinitionKind::Tool, name.clone(), raw, root)?;
         let parts = Parts {
             name: name.as_str(),
             title: title.as_deref(),
@@ -79,23 +205,27 @@ impl ToolDefinition {
             hints,
         };
         let proposal = propose(&parts);
-        let (raw, canonical) = (Arc::from(raw), Arc::from(canonical));
-        Ok(Self { name, title, description, input_schema, hints, raw, canonical, digest, proposal })
+        Ok(Self { name, title, description, input_schema, hints, said, proposal })
+    }
+
+    /// As one definition among those of every kind.
+    pub fn said(&self) -> &Definition {
+        &self.said
     }
 
     /// The bytes as the server gave them.
     pub fn raw(&self) -> &[u8] {
-        &self.raw
+        &self.said.raw
     }
 
     /// SHA-256 of the canonical form.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.said.digest
     }
 
     /// RFC 8785 of the definition without `_meta` and `icons`: what a review is about.
     pub fn canonical(&self) -> &[u8] {
-        &self.canonical
+        &self.said.canonical
     }
 
     pub(crate) fn proposal(&self) -> &Proposal {
@@ -173,6 +303,9 @@ fn tree(value: json::Value<'_, '_>) -> Value {
         Kind::Object => Value::Object(value.entries().map(|(key, member)| (key.into_owned(), tree(member))).collect()),
     }
 }
+
+/// The name under which a server's instructions are known.
+const SERVER: &str = "server";
 
 #[cfg(test)]
 mod tests;

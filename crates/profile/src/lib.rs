@@ -1,8 +1,10 @@
-//! What a tool is: from the definition its server gives to a class, verbs and argument roles.
+//! What a tool is: from the definition its server gives to a class, verbs and argument roles; and what there is to say of
+//! the other definitions a server gives, of prompts, templates of addresses and itself.
 //!
 //! # In scope
 //! Reading definitions, their digests, a deterministic proposal of a class, shipped and written profiles, pins, what is
-//! in force for one call, and the difference between a reviewed definition and a changed one.
+//! in force for one call, the difference between a reviewed definition and a changed one, and the search for known attacks
+//! in what definitions say.
 //!
 //! # Out of scope
 //! Where pins are stored, who may review, what follows from a class.
@@ -11,6 +13,7 @@
 //! * A server's hints raise a class, never lower it.
 //! * Any change of text, schema or annotation changes the digest; order of keys and white space do not.
 //! * Without a profile or a pin a tool counts as at least `external`; what nothing is known of is `destructive`.
+//! * Words of a definition that look like a known attack keep it from use until a person has reviewed it; they lower nothing.
 //! * Which profile applies is the operator's word, never the server's.
 
 pub mod assess;
@@ -19,11 +22,13 @@ pub mod compare;
 pub mod definition;
 pub mod pin;
 pub mod profile;
+pub mod scan;
 mod words;
 
-pub use assess::{Assessment, assess, unknown_tool};
+pub use assess::{Assessment, assess, assess_other, standing, unknown_tool};
 pub use classify::{Hints, Proposal};
 pub use compare::diff;
-pub use definition::{DefinitionError, ToolDefinition, classify};
+pub use definition::{Definition, DefinitionError, DefinitionKind, ToolDefinition, classify, meant, spoken};
 pub use pin::Pin;
 pub use profile::{Profile, ProfileError, ProfiledTool, Role};
+pub use scan::{Finding, Severity, scan, shadowing};

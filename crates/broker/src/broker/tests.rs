@@ -162,6 +162,7 @@ fn facts(app: &str) -> Facts {
             class_source: ClassSource::Pin,
             status: ToolStatus::Pinned,
             definition: None,
+            finding: None,
         },
         access: true,
         all_stopped: false,

@@ -1,10 +1,11 @@
-//! `tools` and `tools pin`.
+//! `tools` and `tools pin`: what apps offer and say, and a person's yes to it.
 
 use std::process::ExitCode;
 
-use model::{AppId, Blame, Fault, ToolName};
+use model::{AppId, Blame, Fault};
 use serde_json::Value;
 
+use super::trace::readable::plain;
 use crate::ask::ask;
 use crate::cli::{Common, PinArgs, ToolsAction, ToolsArgs};
 use crate::operations::Operation;
@@ -33,11 +34,11 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
         .map(|what| what.split_once('/').map_or((what, None), |(app, tool)| (app, Some(tool))))
     {
         None => (None, None),
-        Some((app, tool)) => (Some(parse_app(app)?), tool.map(parse_tool).transpose()?),
+        Some((app, tool)) => (Some(parse_app(app)?), tool.map(str::to_owned)),
     };
     if !args.yes {
         let said = ask(&common.config, Operation::Tools { app: app.clone(), refresh: true }).await?;
-        table(&only(said, tool.as_ref()));
+        table(&only(said, tool.as_deref()));
         if !confirm("Say yes to this table?") {
             say("nothing was pinned (without a terminal, `--yes` says yes)");
             return Ok(ExitCode::from(1));
@@ -48,21 +49,37 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
         out(said);
         return Ok(ExitCode::SUCCESS);
     }
-    let count = said.get("pinned").and_then(Value::as_array).map_or(0, Vec::len);
     let record = said.get("record").and_then(Value::as_str).unwrap_or_default();
     for app in said.get("left_out").and_then(Value::as_array).into_iter().flatten() {
         say(format_args!("left out: {}: {}", text(app, "app"), text(app, "error")));
     }
-    out(format_args!("pinned {} as they are now (record {record})", counted(count, "tool")));
+    out(format_args!("pinned {} as they are now (record {record})", kinds(&said)));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Of all that was said, this tool.
-fn only(mut said: Value, tool: Option<&ToolName>) -> Value {
-    let Some(tool) = tool else { return said };
+/// `3 tools, 1 prompt`.
+fn kinds(said: &Value) -> String {
+    let pinned = said.get("pinned").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let of = |kind: &str| pinned.iter().filter(|one| text(one, "kind") == kind).count();
+    let counts = [("tool", of("tool")), ("prompt", of("prompt")), ("template", of("template"))];
+    let mut words: Vec<String> =
+        counts.into_iter().filter(|(_, count)| *count > 0).map(|(noun, count)| counted(count, noun)).collect();
+    match of("instructions") {
+        0 => {}
+        1 => words.push("the instructions of 1 server".to_owned()),
+        count => words.push(format!("the instructions of {count} servers")),
+    }
+    words.join(", ")
+}
+
+/// Of all that was said, this tool, prompt, template or these instructions.
+fn only(mut said: Value, named: Option<&str>) -> Value {
+    let Some(named) = named else { return said };
     for app in said.get_mut("apps").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(tools) = app.get_mut("tools").and_then(Value::as_array_mut) {
-            tools.retain(|one| text(one, "tool") == tool.as_str());
+        for (list, key) in [("tools", "tool"), ("definitions", "name")] {
+            if let Some(list) = app.get_mut(list).and_then(Value::as_array_mut) {
+                list.retain(|one| text(one, key) == named);
+            }
         }
     }
     said
@@ -83,6 +100,9 @@ pub(super) fn table(said: &Value) {
         out(look.paint(Ink::Bold, name));
         for tool in app.get("tools").and_then(Value::as_array).into_iter().flatten() {
             row(look, tool);
+        }
+        for definition in app.get("definitions").and_then(Value::as_array).into_iter().flatten() {
+            other_row(look, definition);
         }
         for left_out in app.get("left_out").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             out(look.paint(Ink::Yellow, format_args!("  left out: {left_out}")));
@@ -108,7 +128,31 @@ fn row(look: Look, tool: &Value) {
         look.paint(ink, format_args!("{class:<12}")),
         text(tool, "why")
     ));
-    for line in tool.get("diff").and_then(Value::as_str).into_iter().flat_map(str::lines) {
+    below(look, tool);
+}
+
+/// A prompt, a template, or the instructions.
+fn other_row(look: Look, definition: &Value) {
+    let status = text(definition, "status");
+    let ink = if status == "quarantined" { Ink::Red } else { Ink::Dim };
+    out(format_args!("  {:<32} {:<12} {}", plain(text(definition, "name")), "", look.paint(ink, status)));
+    below(look, definition);
+}
+
+/// What was found in a definition, and what changed in it.
+fn below(look: Look, definition: &Value) {
+    for finding in definition.get("findings").and_then(Value::as_array).into_iter().flatten() {
+        let severity = text(finding, "severity");
+        let ink = if severity == "quarantine" { Ink::Red } else { Ink::Yellow };
+        out(format_args!(
+            "      {} {} in {}: {}",
+            look.paint(ink, severity),
+            text(finding, "pattern"),
+            plain(text(finding, "at")),
+            plain(text(finding, "excerpt"))
+        ));
+    }
+    for line in definition.get("diff").and_then(Value::as_str).into_iter().flat_map(str::lines) {
         let ink = match line.chars().next() {
             Some('+') => Ink::Green,
             Some('-') => Ink::Red,
@@ -124,8 +168,4 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 
 fn parse_app(text: &str) -> Result<AppId, Fault> {
     AppId::parse(text).map_err(|error| Fault::new(Blame::Operator, "operator.no_app", error.to_string()))
-}
-
-fn parse_tool(text: &str) -> Result<ToolName, Fault> {
-    ToolName::parse(text).map_err(|error| Fault::new(Blame::Operator, "operator.no_tool", error.to_string()))
 }

@@ -147,6 +147,8 @@ impl Handmade {
             let result = match at(&heard.body, "/method") {
                 "server/discover" => json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}),
                 "tools/list" => json!({"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}),
+                "prompts/list" => json!({"prompts": []}),
+                "resources/templates/list" => json!({"resourceTemplates": []}),
                 _ => return call(heard),
             };
             let said = ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string());

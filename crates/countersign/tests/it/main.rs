@@ -4,6 +4,7 @@
 mod actors;
 mod cli;
 mod decisions;
+mod defence;
 mod durability;
 mod eras;
 mod isolation;

@@ -87,6 +87,7 @@ fn facts() -> Facts {
             class_source: ClassSource::Pin,
             status: ToolStatus::Pinned,
             definition: None,
+            finding: None,
         },
         access: false,
         all_stopped: false,
@@ -134,12 +135,16 @@ fn the_baseline_is_a_default_and_not_a_guard() {
 #[test]
 fn guards_yield_to_nothing() {
     type Break = fn(&mut Facts);
-    let cases: [(&str, Break); 5] = [
+    let cases: [(&str, Break); 6] = [
         ("guard:all-stopped", |f| f.all_stopped = true),
         ("guard:human-inactive", |f| Arc::make_mut(&mut f.human).active = false),
         ("guard:agent-suspended", |f| Arc::make_mut(&mut f.agent).active = false),
         ("guard:app-stopped", |f| Arc::make_mut(&mut f.app).stopped = true),
         ("guard:tool-changed", |f| f.tool.status = ToolStatus::Quarantined),
+        ("guard:tool-suspicious", |f| {
+            f.tool.status = ToolStatus::Quarantined;
+            f.tool.finding = Some(Arc::from("hidden-tags in its `description`"));
+        }),
     ];
     for (rule, change) in cases {
         let mut facts = facts();

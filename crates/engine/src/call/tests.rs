@@ -200,6 +200,7 @@ impl World {
                 class_source: ClassSource::Pin,
                 status: ToolStatus::Pinned,
                 definition: None,
+                finding: None,
             },
             arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
             upstream: Arc::new(upstream),

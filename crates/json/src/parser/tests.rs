@@ -1,5 +1,5 @@
 use crate::{Document, Problem};
-use model::limits::{JSON_DEPTH_MAX, JSON_KEYS_MAX};
+use model::limits::{JSON_DEPTH_MAX, JSON_KEYS_MAX, JSON_NODES_MAX};
 
 #[track_caller]
 fn check(input: &[u8], expect: &str) {
@@ -187,6 +187,18 @@ fn keys_are_bounded() {
     let error = Document::parse(object(JSON_KEYS_MAX + 1).as_bytes()).unwrap_err();
     assert_eq!(error.problem(), &Problem::TooManyKeys(JSON_KEYS_MAX));
     check(format!("[{0},{0}]", object(JSON_KEYS_MAX)).as_bytes(), "ok");
+}
+
+/// Without the bound, 16 MiB of `1,1,…` would take 160 MiB and more.
+#[test]
+fn the_memory_of_the_tape_is_bounded() {
+    let array = |items: usize| format!("[{}1]", "1,".repeat(items - 1));
+    check(array(JSON_NODES_MAX - 1).as_bytes(), "ok");
+    let error = Document::parse(array(JSON_NODES_MAX).as_bytes()).unwrap_err();
+    assert_eq!(error.problem(), &Problem::TooManyNodes(JSON_NODES_MAX));
+    let members = format!("[{}{{}}]", "{\"a\":[]},".repeat(JSON_NODES_MAX / 3 + 1));
+    let error = Document::parse(members.as_bytes()).unwrap_err();
+    assert_eq!(error.problem(), &Problem::TooManyNodes(JSON_NODES_MAX));
 }
 
 #[test]

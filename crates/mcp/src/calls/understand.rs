@@ -61,7 +61,7 @@ impl Context<'_> {
             known.facts
         } else {
             let name = ToolName::parse(in_app).map_err(|_| unknown())?;
-            ToolFacts::of_method(asked.method(), name)
+            self.hub.facts_of(&app, &link, asked, name).await
         };
         let id = request.id.to_vec();
         let wants_a_task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();

@@ -112,6 +112,25 @@ impl ListOf {
         }
     }
 
+    /// The member of an entry that names it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Tools | Self::Prompts => "name",
+            Self::Resources => "uri",
+            Self::Templates => "uriTemplate",
+        }
+    }
+
+    /// What they are, for people.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Resources => "resources",
+            Self::Templates => "templates",
+            Self::Prompts => "prompts",
+        }
+    }
+
     /// The member that holds the list.
     pub const fn member(self) -> &'static str {
         match self {

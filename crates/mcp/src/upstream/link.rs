@@ -8,7 +8,7 @@ use bytes::Bytes;
 use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault};
 use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
-use model::limits::LIST_PAGES_MAX;
+use model::limits::{INSTRUCTIONS_BYTES_MAX, LIST_BYTES_MAX, LIST_PAGES_MAX};
 use model::{Binding, Blame, Fault, Limits, Secret, UnixMicros};
 use tokio::sync::{mpsc, watch};
 
@@ -81,13 +81,13 @@ impl Link {
         let agreed = if manner.handshake_first {
             match initialize_http(&http, &manner, credentials.as_ref(), &permit).await {
                 Ok(agreed) => agreed,
-                Err(_) if discover_http(&http, credentials.as_ref(), &permit).await? => modern(),
-                Err(fault) => return Err(fault),
+                Err(fault) => discover_http(&http, credentials.as_ref(), &permit).await?.ok_or(fault)?,
             }
-        } else if discover_http(&http, credentials.as_ref(), &permit).await? {
-            modern()
         } else {
-            initialize_http(&http, &manner, credentials.as_ref(), &permit).await?
+            match discover_http(&http, credentials.as_ref(), &permit).await? {
+                Some(agreed) => agreed,
+                None => initialize_http(&http, &manner, credentials.as_ref(), &permit).await?,
+            }
         };
         Ok(Self::new(Transport::Http(Box::new(http)), agreed, manner, ear, permit, credentials))
     }
@@ -105,18 +105,17 @@ impl Link {
         let secrets = credentials.environment(&permit)?;
         let scrub = credentials.scrubber(permit.app());
         let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits, ear.clone())?;
-        let revision = if manner.handshake_first {
+        let agreed = if manner.handshake_first {
             match initialize_child(&child, &manner, scrub.as_ref()).await {
-                Ok(revision) => revision,
-                Err(_) if discover_child(&child).await => Revision::V20260728,
-                Err(fault) => return Err(fault),
+                Ok(agreed) => agreed,
+                Err(fault) => discover_child(&child, scrub.as_ref()).await.ok_or(fault)?,
             }
-        } else if discover_child(&child).await {
-            Revision::V20260728
         } else {
-            initialize_child(&child, &manner, scrub.as_ref()).await?
+            match discover_child(&child, scrub.as_ref()).await {
+                Some(agreed) => agreed,
+                None => initialize_child(&child, &manner, scrub.as_ref()).await?,
+            }
         };
-        let agreed = Handshake { revision, session: None };
         Ok(Self::new(Transport::Child(child), agreed, manner, ear, permit, credentials))
     }
 
@@ -141,6 +140,11 @@ impl Link {
     /// Whether it speaks 2026-07-28.
     pub fn modern(&self) -> bool {
         self.agreed.revision.modern()
+    }
+
+    /// What the app told of itself when the link was made.
+    pub(crate) fn instructions(&self) -> Option<&str> {
+        self.agreed.instructions.as_deref()
     }
 
     /// Tells an app with a session once from which level on log messages are wanted. One that has none to send refuses,
@@ -194,6 +198,7 @@ impl Link {
     /// Everything the app offers of a kind, as it sent it but for secrets.
     pub(crate) async fn list(&self, what: ListOf) -> Result<Vec<Bytes>, Fault> {
         let mut listed = Vec::new();
+        let mut bytes = 0usize;
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
             let header = self.own_header()?;
@@ -215,6 +220,12 @@ impl Link {
                 }
                 let said = format!("it refused `{}` ({code})", what.method());
                 return Err(Fault::new(Blame::Upstream, "upstream.list", said).because(std::io::Error::other(message)));
+            }
+            bytes = bytes.saturating_add(reply.body.len());
+            if bytes > LIST_BYTES_MAX {
+                let said =
+                    format!("its answers to `{}` are larger than {LIST_BYTES_MAX} bytes together", what.method());
+                return Err(Fault::new(Blame::Upstream, "upstream.list_too_large", said));
             }
             let document =
                 Document::parse(&reply.body).map_err(|error| garbage("its list is not JSON").because(error))?;
@@ -437,8 +448,8 @@ fn write_member(members: &mut Vec<u8>, key: &str, text: &str) {
     json::write_string(members, text);
 }
 
-fn modern() -> Handshake {
-    Handshake { revision: Revision::V20260728, session: None }
+fn modern(instructions: Option<Arc<str>>) -> Handshake {
+    Handshake { revision: Revision::V20260728, session: None, instructions }
 }
 
 fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
@@ -448,28 +459,36 @@ fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
     Ask { method: "server/discover", name: None, params, headers: &[], along: None, asks: None, header }
 }
 
-/// Asks in the modern way what the app is, and again where it refuses and names our revision. False: it does not speak it.
-async fn discover_http(http: &HttpLink, credentials: &dyn Credentials, permit: &LinkPermit) -> Result<bool, Fault> {
+/// Asks in the modern way what the app is, and again where it refuses and names our revision. None: it does not speak it.
+async fn discover_http(
+    http: &HttpLink,
+    credentials: &dyn Credentials,
+    permit: &LinkPermit,
+) -> Result<Option<Handshake>, Fault> {
     for _ in 0..DISCOVERIES_MAX {
-        match http.exchange(discover(credentials.own_header(permit)?), Some(&modern())).await {
+        match http.exchange(discover(credentials.own_header(permit)?), Some(&modern(None))).await {
             Ok(exchanged) if named_instead(&exchanged.reply) => {}
-            Ok(exchanged) => return Ok(exchanged.status == StatusCode::OK && offers_modern(&exchanged.reply)),
-            Err(SendFault { fault, .. }) if fault.code() == "upstream.garbage" => return Ok(false),
+            Ok(exchanged) => {
+                let speaks = exchanged.status == StatusCode::OK && offers_modern(&exchanged.reply);
+                let scrub = credentials.scrubber(permit.app());
+                return Ok(speaks.then(|| modern(instructions(&exchanged.reply.cleaned(scrub.as_ref())))));
+            }
+            Err(SendFault { fault, .. }) if fault.code() == "upstream.garbage" => return Ok(None),
             Err(SendFault { fault, .. }) => return Err(fault),
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
-async fn discover_child(child: &ChildLink) -> bool {
+async fn discover_child(child: &ChildLink, scrub: &dyn Scrub) -> Option<Handshake> {
     for _ in 0..DISCOVERIES_MAX {
         match tokio::time::timeout(PROBE_TIME_MAX, child.exchange(&discover(None))).await {
             Ok(Ok(reply)) if named_instead(&reply) => {}
-            Ok(Ok(reply)) => return offers_modern(&reply),
-            _ => return false,
+            Ok(Ok(reply)) => return offers_modern(&reply).then(|| modern(instructions(&reply.cleaned(scrub)))),
+            _ => return None,
         }
     }
-    false
+    None
 }
 
 /// Whether it refuses the revision, and says that it speaks the one we asked in.
@@ -528,19 +547,26 @@ async fn initialize_http(
 ) -> Result<Handshake, Fault> {
     let exchanged =
         http.exchange(initialize(manner, credentials.own_header(permit)?), None).await.map_err(|sent| sent.fault)?;
-    let agreed = Handshake {
-        revision: chosen(&exchanged.reply.cleaned(credentials.scrubber(permit.app()).as_ref()))?,
-        session: exchanged.session,
-    };
+    let reply = exchanged.reply.cleaned(credentials.scrubber(permit.app()).as_ref());
+    let agreed =
+        Handshake { revision: chosen(&reply)?, session: exchanged.session, instructions: instructions(&reply) };
     http.notify(Bytes::from_static(INITIALIZED), credentials.own_header(permit)?.as_ref(), &agreed).await?;
     Ok(agreed)
 }
 
-async fn initialize_child(child: &ChildLink, manner: &Manner, scrub: &dyn Scrub) -> Result<Revision, Fault> {
-    let reply = child.exchange(&initialize(manner, None)).await.map_err(|sent| sent.fault)?;
-    let revision = chosen(&reply.cleaned(scrub))?;
+async fn initialize_child(child: &ChildLink, manner: &Manner, scrub: &dyn Scrub) -> Result<Handshake, Fault> {
+    let reply = child.exchange(&initialize(manner, None)).await.map_err(|sent| sent.fault)?.cleaned(scrub);
+    let agreed = Handshake { revision: chosen(&reply)?, session: None, instructions: instructions(&reply) };
     child.notify(INITIALIZED).await?;
-    Ok(revision)
+    Ok(agreed)
+}
+
+/// What the app tells a model of itself, as far as it is kept.
+fn instructions(reply: &Reply) -> Option<Arc<str>> {
+    let document = Document::parse(&reply.body).ok()?;
+    let text = document.root().get("instructions")?.as_str()?;
+    let end = text.floor_char_boundary(INSTRUCTIONS_BYTES_MAX);
+    text.get(..end).filter(|text| !text.is_empty()).map(Arc::from)
 }
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;

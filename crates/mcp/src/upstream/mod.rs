@@ -86,6 +86,8 @@ pub(crate) struct Spoken {
 pub(crate) struct Handshake {
     pub(crate) revision: Revision,
     pub(crate) session: Option<Arc<str>>,
+    /// What the app tells a model of itself.
+    pub(crate) instructions: Option<Arc<str>>,
 }
 
 /// A whole JSON-RPC request.

@@ -45,6 +45,7 @@ fn facts(class: Class, risk: Risk, access: bool) -> Facts {
             class_source: ClassSource::Profile,
             status: ToolStatus::Pinned,
             definition: None,
+            finding: None,
         },
         access,
         all_stopped: false,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use model::{Blame, Fault};
 use serde_json::Value;
 
+use super::super::trace::readable::plain;
 use super::Check;
 use crate::ask::ask;
 use crate::cli::Common;
 use crate::config::Config;
 use crate::gateway::Gateway;
-use crate::operations::Operation;
+use crate::operations::{Operation, offered};
 
 /// Asks the running gateway, or starts every app once.
 pub(super) async fn look(common: &Common, config: Config, runs: bool) -> Vec<Check> {
@@ -37,36 +38,72 @@ pub(super) async fn look(common: &Common, config: Config, runs: bool) -> Vec<Che
             }
         }
     };
-    rows.into_iter()
-        .map(|(app, rows)| match rows {
-            Ok(rows) => {
-                offers(app.as_str(), rows.tools.iter().map(|row| status_of(&serde_json::json!(row.facts.status))))
+    let mut checks = Vec::new();
+    for (app, rows) in rows {
+        match rows {
+            Ok(rows) => checks.extend(of_app(app.as_str(), &offered(&app, &rows))),
+            Err(fault) => {
+                checks
+                    .push(Check { said: with_cause(&fault), ..Check::of_fault(format!("app {app}"), &mended(fault)) });
             }
-            Err(fault) => Check { said: with_cause(&fault), ..Check::of_fault(format!("app {app}"), &mended(fault)) },
-        })
-        .collect()
+        }
+    }
+    checks
 }
 
 fn of_gateway(said: &Value) -> Vec<Check> {
-    let text = |app: &Value, key: &str| app.get(key).and_then(Value::as_str).map(str::to_owned);
-    said.get("apps")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|app| {
-            let name = text(app, "app").unwrap_or_default();
-            match text(app, "error") {
-                None => {
-                    let tools = app.get("tools").and_then(Value::as_array).into_iter().flatten();
-                    offers(&name, tools.map(|tool| text(tool, "status").unwrap_or_default()))
-                }
-                Some(error) => {
-                    let mend = text(app, "hint").unwrap_or_else(|| "the gateway's log has its last words".to_owned());
-                    Check::bad(format!("app {name}"), error, mend)
-                }
+    let mut checks = Vec::new();
+    for app in said.get("apps").and_then(Value::as_array).into_iter().flatten() {
+        let name = text(app, "app");
+        match app.get("error").and_then(Value::as_str) {
+            None => checks.extend(of_app(name, app)),
+            Some(error) => {
+                let mend = app.get("hint").and_then(Value::as_str);
+                let mend = mend.unwrap_or("the gateway's log has its last words");
+                checks.push(Check::bad(format!("app {name}"), error.to_owned(), mend.to_owned()));
             }
-        })
-        .collect()
+        }
+    }
+    checks
+}
+
+fn of_app(name: &str, said: &Value) -> Vec<Check> {
+    let list = |key: &str| said.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    // What is quarantined for what it says has not changed: it waits for a first yes.
+    let status = |tool: &Value| match (text(tool, "status"), tool.get("diff").is_some_and(Value::is_string)) {
+        ("quarantined", false) => "unreviewed".to_owned(),
+        (status, _) => status.to_owned(),
+    };
+    let mut checks = vec![offers(name, list("tools").iter().map(status))];
+    checks.extend(says(name, list("tools"), list("definitions")));
+    checks
+}
+
+/// Prompts, templates and instructions that have changed, and everything that looks like a known attack. What was reviewed
+/// in spite of a finding is in order.
+fn says(app: &str, tools: &[Value], definitions: &[Value]) -> Option<Check> {
+    let changed = definitions.iter().filter(|one| one.get("diff").is_some_and(Value::is_string));
+    let mut said: Vec<String> = changed.map(|one| format!("{} has changed", plain(text(one, "name")))).collect();
+    for one in tools.iter().chain(definitions).filter(|one| text(one, "status") != "pinned") {
+        let name = one.get("tool").or_else(|| one.get("name")).and_then(Value::as_str).unwrap_or_default();
+        let findings = one.get("findings").and_then(Value::as_array).into_iter().flatten();
+        said.extend(findings.map(|finding| format!("{}: {}", plain(name), text(finding, "pattern"))));
+    }
+    if said.is_empty() {
+        return None;
+    }
+    let more = said.len().saturating_sub(SAID_MAX);
+    said.truncate(SAID_MAX);
+    if more > 0 {
+        said.push(format!("and {more} more"));
+    }
+    let mend =
+        format!("`countersign tools {app}` shows what changed or was found, `countersign tools pin {app}` says yes");
+    Some(Check::doubtful(format!("app {app}"), said.join("; "), mend))
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// How many tools there are, and how many of them wait for a person's yes.
@@ -113,6 +150,5 @@ fn mended(fault: Fault) -> Fault {
     }
 }
 
-fn status_of(status: &Value) -> String {
-    status.as_str().unwrap_or_default().to_owned()
-}
+/// Most words about what an app says.
+const SAID_MAX: usize = 5;

@@ -53,11 +53,12 @@ fn tool(facts: &Value) -> String {
         "unreviewed" => "nobody has reviewed it".to_owned(),
         other => other.to_owned(),
     };
-    let status = match word(facts, "tool", "status").as_str() {
-        "pinned" => ", its definition is the one that was reviewed",
-        "quarantined" => ", its definition changed after the review",
-        "unknown" => ", the app could not be asked what it offers",
-        _ => "",
+    let status = match (word(facts, "tool", "status").as_str(), optional(facts, "tool", "finding")) {
+        ("pinned", _) => ", its definition is the one that was reviewed".to_owned(),
+        ("quarantined", Some(found)) => format!(", its definition looks like a known attack: {found}"),
+        ("quarantined", None) => ", its definition changed after the review".to_owned(),
+        ("unknown", _) => ", the app could not be asked what it offers".to_owned(),
+        _ => String::new(),
     };
     format!("tool    {}: {class} ({by}{status})", word(facts, "tool", "name"))
 }
