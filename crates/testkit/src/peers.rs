@@ -24,14 +24,35 @@ impl Peer {
     /// Connects, lists, and calls one tool if `--call` says so: `{protocol, server, tools, result}` or `{error}`.
     /// The arguments are those of `tests/python/client.py` and `tests/node/client.mjs`.
     pub fn talk(self, arguments: &[&str]) -> Result<Value> {
+        self.say("client", arguments)
+    }
+
+    /// Takes part in all that a [`crate::ExactUpstream`] offers: `{protocol, said, asked, heard, updated, changed}` or
+    /// `{error}`. The arguments are those of `tests/python/participant.py` and `tests/node/participant.mjs`.
+    pub fn participate(self, arguments: &[&str]) -> Result<Value> {
+        self.say("participant", arguments)
+    }
+
+    /// The command of a server that offers all that the conformance suite looks for. It says where it listens.
+    pub fn everything(self) -> Command {
+        self.script("everything")
+    }
+
+    fn script(self, name: &str) -> Command {
         let root = workspace_root();
         let (program, script) = match self {
-            Self::Python => (root.join("target/test-venv/bin/python"), root.join("tests/python/client.py")),
-            Self::TypeScript => (PathBuf::from("node"), root.join("tests/node/client.mjs")),
+            Self::Python => (root.join("target/test-venv/bin/python"), root.join(format!("tests/python/{name}.py"))),
+            Self::TypeScript => (PathBuf::from("node"), root.join(format!("tests/node/{name}.mjs"))),
         };
-        let output = Command::new(&program).arg(script).args(arguments).output();
-        let output =
-            output.with_context(|| format!("could not start {}\nhint: cargo xtask setup", program.display()))?;
+        let mut command = Command::new(program);
+        command.arg(script);
+        command
+    }
+
+    fn say(self, script: &str, arguments: &[&str]) -> Result<Value> {
+        let mut command = self.script(script);
+        let output = command.args(arguments).output();
+        let output = output.with_context(|| format!("could not start {command:?}\nhint: cargo xtask setup"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let said = serde_json::from_str(&text);
         said.with_context(|| format!("{self:?} said `{text}` and `{}`", String::from_utf8_lossy(&output.stderr)))
