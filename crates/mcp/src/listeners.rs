@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Engine;
-use model::limits::{LISTENERS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
+use model::limits::{LISTENERS_MAX, SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
 use model::{Actor, AppId, Blame, Class, Fault, Method, ToolFacts, ToolName};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +30,7 @@ pub(crate) struct Listeners {
     /// What changed and is about to be told.
     about_to: Mutex<HashMap<Change, Before>>,
     open: Arc<AtomicUsize>,
+    subscribed: Arc<AtomicUsize>,
     tasks: TaskTracker,
     stop: CancellationToken,
     me: Weak<Self>,
@@ -69,9 +70,9 @@ pub(crate) struct Watching {
     _place: Place,
 }
 
-/// One of the places for those who listen.
-struct Place {
-    open: Arc<AtomicUsize>,
+/// One of a number of places, free again when it is dropped.
+pub(crate) struct Place {
+    taken: Arc<AtomicUsize>,
 }
 
 // === impl Listeners ===
@@ -84,6 +85,7 @@ impl Listeners {
             all: Mutex::default(),
             about_to: Mutex::default(),
             open: Arc::default(),
+            subscribed: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             me: me.clone(),
@@ -98,6 +100,16 @@ impl Listeners {
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whether there is a place for another subscription of anybody.
+    pub(crate) fn have_place(&self) -> bool {
+        self.subscribed.load(Ordering::Relaxed) < SUBSCRIPTIONS_MAX
+    }
+
+    /// One of the places for subscriptions.
+    pub(crate) fn place(&self) -> Place {
+        Place::taken(&self.subscribed)
     }
 
     /// No stream on which somebody listens goes on.
@@ -135,12 +147,11 @@ impl Listeners {
         lists: bool,
         apps: &[Arc<AppLink>],
     ) -> Result<Arc<Watching>, Fault> {
-        let place = Place { open: Arc::clone(&self.open) };
-        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let place = Place::taken(&self.open);
         if let Some(watching) = lock(&listener.watching).upgrade() {
             return Ok(watching);
         }
-        if open >= LISTENERS_MAX {
+        if self.open.load(Ordering::Relaxed) > LISTENERS_MAX {
             let said = format!("{LISTENERS_MAX} clients listen for changes already");
             return Err(Fault::new(Blame::Operator, "gateway.busy", said).retryable());
         }
@@ -353,9 +364,16 @@ impl Watching {
     }
 }
 
+impl Place {
+    fn taken(places: &Arc<AtomicUsize>) -> Self {
+        places.fetch_add(1, Ordering::Relaxed);
+        Self { taken: Arc::clone(places) }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

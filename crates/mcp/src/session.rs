@@ -58,6 +58,11 @@ pub struct InFlight {
 }
 
 impl Session {
+    /// Somebody listens: it is in use.
+    pub fn touch(&self, now: UnixMicros) {
+        self.used.store(now.0, Ordering::Relaxed);
+    }
+
     /// Notes that a call is under way, until what is given is dropped.
     pub fn begins(self: &Arc<Self>, id: &[u8], along: Along) -> InFlight {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_vec(), along);
@@ -185,7 +190,7 @@ impl Sessions {
         if session.agent != actor.agent || session.human != actor.human || session.endpoint.as_ref() != endpoint {
             return None;
         }
-        session.used.store(now.0, Ordering::Relaxed);
+        session.touch(now);
         Some(session)
     }
 

@@ -9,12 +9,13 @@ use model::{Blame, CallId, Method, ToolFacts, ToolName};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::app_link::{AppLink, Pair, Subscribing, Want, Way};
-use crate::listeners::{Listener, Listeners};
+use crate::listeners::{Listener, Listeners, Place};
 use crate::upstream::{Link, News, Watch};
 
 /// A subscription; over when it is dropped.
 pub(crate) struct Subscription {
     _until: DropGuard,
+    _place: Place,
 }
 
 /// What keeps a subscription.
@@ -60,7 +61,11 @@ pub(crate) async fn subscribe(
     if let Some(taken) = taken {
         let until = CancellationToken::new();
         let (over, uri) = (until.clone(), keeper.uri.clone());
-        listener.subscribe(&app.spec.id, uri.as_str(), Subscription { _until: until.drop_guard() });
+        listener.subscribe(
+            &app.spec.id,
+            uri.as_str(),
+            Subscription { _until: until.drop_guard(), _place: listeners.place() },
+        );
         listeners.tasks().spawn(keeper.keep(taken, over));
     }
     closed
