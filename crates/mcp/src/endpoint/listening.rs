@@ -203,7 +203,7 @@ impl Shared {
 
     fn listener_of(&self, session: &Arc<Session>, arrived: &Arrived<'_>) -> Arc<Listener> {
         let made = || {
-            let out = Out::Session(Arc::clone(&session.streams));
+            let out = Out::Session(Arc::clone(&session.streams), Arc::downgrade(session));
             self.hub.listeners().add(&arrived.known.actor, arrived.endpoint.cloned(), None, out)
         };
         Arc::clone(session.listener.get_or_init(made))
