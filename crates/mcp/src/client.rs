@@ -56,6 +56,11 @@ impl Abilities {
         self.samples || self.fills_forms || self.opens_urls || self.has_roots
     }
 
+    /// Whether this client works on folders.
+    pub const fn has_roots(&self) -> bool {
+        self.has_roots
+    }
+
     /// Whether this client answers such a question.
     pub fn answers(&self, method: Method, params: Option<Value<'_, '_>>) -> bool {
         match method {

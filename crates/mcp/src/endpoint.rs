@@ -209,13 +209,18 @@ impl Shared {
         stream::respond(answering, told, along, resumable).await
     }
 
-    /// A notification: only a legacy client's change of mind is about anything here.
+    /// A notification: a legacy client's change of mind, or of its folders.
     fn notice(&self, arrived: &Arrived<'_>, method: &str, params: Option<Value<'_, '_>>) -> Response<Body> {
         if method == "notifications/cancelled"
             && let Some(id) = params.and_then(|params| params.get("requestId"))
             && let Ok(session) = self.session(arrived)
         {
             session.cancel(id.raw());
+        }
+        if method == ROOTS_CHANGED
+            && let Ok(session) = self.session(arrived)
+        {
+            self.pass_on_roots_changed(arrived, session);
         }
         accepted()
     }
@@ -557,4 +562,5 @@ fn not_allowed() -> Response<Body> {
 
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES_TOO_LONG: &str = "the client's capabilities are longer than 16 KB";
+const ROOTS_CHANGED: &str = "notifications/roots/list_changed";
 const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Engine;
-use model::limits::{LISTENERS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
-use model::{Actor, AppId, Blame, Class, Fault, Method, ToolFacts, ToolName};
+use model::limits::{LISTENERS_MAX, SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
+use model::{Actor, AppId, Blame, Class, Fault, Method, ToolFacts, ToolName, UnixMicros};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +20,7 @@ use crate::catalog::Catalog;
 use crate::events::{Stream, Streams};
 use crate::kept::Said;
 use crate::name::joined_uri;
+use crate::session::Session;
 use crate::subscription::Subscription;
 use crate::upstream::{Changed, UPDATED};
 
@@ -30,6 +31,7 @@ pub(crate) struct Listeners {
     /// What changed and is about to be told.
     about_to: Mutex<HashMap<Change, Before>>,
     open: Arc<AtomicUsize>,
+    subscribed: Arc<AtomicUsize>,
     tasks: TaskTracker,
     stop: CancellationToken,
     me: Weak<Self>,
@@ -47,12 +49,14 @@ pub struct Listener {
     wants: Mutex<HashSet<Changed>>,
     watching: Mutex<Weak<Watching>>,
     subscriptions: Mutex<HashMap<(AppId, String), Subscription>>,
+    /// Resources that it is about to be told of.
+    about_to: Mutex<HashSet<(AppId, String)>>,
 }
 
 /// Where it is told.
 pub(crate) enum Out {
-    /// On one of the streams of a session.
-    Session(Arc<Streams>),
+    /// On one of the streams of a session, for as long as that is open.
+    Session(Arc<Streams>, Weak<Session>),
     /// On the response of the request that listens.
     Response(Arc<Stream>),
 }
@@ -69,9 +73,9 @@ pub(crate) struct Watching {
     _place: Place,
 }
 
-/// One of the places for those who listen.
-struct Place {
-    open: Arc<AtomicUsize>,
+/// One of a number of places, free again when it is dropped.
+pub(crate) struct Place {
+    taken: Arc<AtomicUsize>,
 }
 
 // === impl Listeners ===
@@ -84,6 +88,7 @@ impl Listeners {
             all: Mutex::default(),
             about_to: Mutex::default(),
             open: Arc::default(),
+            subscribed: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             me: me.clone(),
@@ -98,6 +103,16 @@ impl Listeners {
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whether there is a place for another subscription of anybody.
+    pub(crate) fn have_place(&self) -> bool {
+        self.subscribed.load(Ordering::Relaxed) < SUBSCRIPTIONS_MAX
+    }
+
+    /// One of the places for subscriptions.
+    pub(crate) fn place(&self) -> Place {
+        Place::taken(&self.subscribed)
     }
 
     /// No stream on which somebody listens goes on.
@@ -121,6 +136,7 @@ impl Listeners {
             wants: Mutex::default(),
             watching: Mutex::default(),
             subscriptions: Mutex::default(),
+            about_to: Mutex::default(),
         });
         let mut all = lock(&self.all);
         all.retain(|listener| listener.strong_count() > 0);
@@ -135,12 +151,11 @@ impl Listeners {
         lists: bool,
         apps: &[Arc<AppLink>],
     ) -> Result<Arc<Watching>, Fault> {
-        let place = Place { open: Arc::clone(&self.open) };
-        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let place = Place::taken(&self.open);
         if let Some(watching) = lock(&listener.watching).upgrade() {
             return Ok(watching);
         }
-        if open >= LISTENERS_MAX {
+        if self.open.load(Ordering::Relaxed) > LISTENERS_MAX {
             let said = format!("{LISTENERS_MAX} clients listen for changes already");
             return Err(Fault::new(Blame::Operator, "gateway.busy", said).retryable());
         }
@@ -208,17 +223,28 @@ impl Listeners {
         }
     }
 
-    /// Tells one listener of a resource, if it has subscribed to it and may be told still.
-    pub(crate) fn tell_resource(&self, listener: &Listener, app: &AppId, uri: &str) {
+    /// Tells one listener of a resource, if it has subscribed to it and may be told still: once, however often it changes
+    /// within a moment.
+    pub(crate) fn tell_resource(&self, listener: &Arc<Listener>, app: &AppId, uri: &str) {
         let subscribed: Vec<String> = lock(&listener.subscriptions)
             .keys()
             .filter(|(of, address)| of == app && is_part_of(uri, address))
             .map(|(_, address)| address.clone())
             .collect();
         for address in subscribed {
-            if self.may_hear(&listener.actor, app, &address) {
-                listener.tell_address(app, &address);
+            let resource = (app.clone(), address);
+            if !lock(&listener.about_to).insert(resource.clone()) {
+                continue;
             }
+            let (me, listener) = (self.me.clone(), Arc::downgrade(listener));
+            self.tasks.spawn(async move {
+                tokio::time::sleep(TOLD_AFTER).await;
+                let (Some(me), Some(listener)) = (me.upgrade(), listener.upgrade()) else { return };
+                lock(&listener.about_to).remove(&resource);
+                if me.may_hear(&listener.actor, &resource.0, &resource.1) {
+                    listener.tell_address(&resource.0, &resource.1);
+                }
+            });
         }
     }
 
@@ -274,6 +300,14 @@ impl Listener {
     /// Wants to be told of this list from now on.
     pub(crate) fn want(&self, changed: Changed) {
         lock(&self.wants).insert(changed);
+    }
+
+    /// Whether the session it belongs to is still in use.
+    pub(crate) fn in_use(&self, now: UnixMicros) -> bool {
+        match &self.out {
+            Out::Session(_, session) => session.upgrade().is_some_and(|session| !session.idle(now)),
+            Out::Response(_) => true,
+        }
     }
 
     /// It was said what it listens to.
@@ -332,7 +366,7 @@ impl Listener {
             return;
         }
         match &self.out {
-            Out::Session(streams) => streams.tell(message),
+            Out::Session(streams, _) => streams.tell(message),
             Out::Response(stream) => stream.say_once(message),
         }
     }
@@ -353,9 +387,16 @@ impl Watching {
     }
 }
 
+impl Place {
+    fn taken(places: &Arc<AtomicUsize>) -> Self {
+        places.fetch_add(1, Ordering::Relaxed);
+        Self { taken: Arc::clone(places) }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -58,6 +58,17 @@ pub struct InFlight {
 }
 
 impl Session {
+    /// Whether nobody has used it for so long that it has ended.
+    pub fn idle(&self, now: UnixMicros) -> bool {
+        let idle = now.since(UnixMicros(self.used.load(Ordering::Relaxed)));
+        u128::from(idle.unsigned_abs()) > SESSION_IDLE_MAX.as_micros()
+    }
+
+    /// Somebody listens: it is in use.
+    pub fn touch(&self, now: UnixMicros) {
+        self.used.store(now.0, Ordering::Relaxed);
+    }
+
     /// Notes that a call is under way, until what is given is dropped.
     pub fn begins(self: &Arc<Self>, id: &[u8], along: Along) -> InFlight {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_vec(), along);
@@ -177,15 +188,14 @@ impl Sessions {
     /// The session of this id, if it is open and belongs to this actor and endpoint. Somebody else's looks like none.
     pub fn find(&self, id: &str, actor: &Actor, endpoint: Option<&AppId>, now: UnixMicros) -> Option<Arc<Session>> {
         let session = self.open.get(id)?;
-        let idle = now.since(UnixMicros(session.used.load(Ordering::Relaxed)));
-        if u128::from(idle.unsigned_abs()) > SESSION_IDLE_MAX.as_micros() {
+        if session.idle(now) {
             self.open.remove(id);
             return None;
         }
         if session.agent != actor.agent || session.human != actor.human || session.endpoint.as_ref() != endpoint {
             return None;
         }
-        session.used.store(now.0, Ordering::Relaxed);
+        session.touch(now);
         Some(session)
     }
 

@@ -9,12 +9,13 @@ use model::{Blame, CallId, Method, ToolFacts, ToolName};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::app_link::{AppLink, Pair, Subscribing, Want, Way};
-use crate::listeners::{Listener, Listeners};
+use crate::listeners::{Listener, Listeners, Place};
 use crate::upstream::{Link, News, Watch};
 
 /// A subscription; over when it is dropped.
 pub(crate) struct Subscription {
     _until: DropGuard,
+    _place: Place,
 }
 
 /// What keeps a subscription.
@@ -60,7 +61,11 @@ pub(crate) async fn subscribe(
     if let Some(taken) = taken {
         let until = CancellationToken::new();
         let (over, uri) = (until.clone(), keeper.uri.clone());
-        listener.subscribe(&app.spec.id, uri.as_str(), Subscription { _until: until.drop_guard() });
+        listener.subscribe(
+            &app.spec.id,
+            uri.as_str(),
+            Subscription { _until: until.drop_guard(), _place: listeners.place() },
+        );
         listeners.tasks().spawn(keeper.keep(taken, over));
     }
     closed
@@ -95,6 +100,7 @@ impl Keeper {
         tokio::select! {
             () = over.cancelled() => {}
             () = self.app.retired() => {}
+            () = self.forbidden() => {}
             () = self.hold(&mut taken) => {}
         }
         if let Some(listener) = self.listener.upgrade().filter(|_| !over.is_cancelled()) {
@@ -130,6 +136,13 @@ impl Keeper {
         }
     }
 
+    /// Ends when nobody uses the session any more, or its person or agent may not act.
+    async fn forbidden(&self) {
+        while self.may_go_on() {
+            tokio::time::sleep(USED_EVERY).await;
+        }
+    }
+
     async fn hear(&self, watch: &mut Watch) {
         loop {
             let told = match watch.next().await {
@@ -153,7 +166,7 @@ impl Keeper {
     async fn lost(&self, link: &Arc<Link>) {
         while tokio::time::timeout(USED_EVERY, link.lost()).await.is_err() {
             let now = self.app.link_for(&self.pair, &self.way).await;
-            if !self.may_go_on() || !now.is_ok_and(|now| Arc::ptr_eq(&now, link)) {
+            if !now.is_ok_and(|now| Arc::ptr_eq(&now, link)) {
                 return;
             }
         }
@@ -164,7 +177,7 @@ impl Keeper {
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).clamp(AGAIN_AFTER, AGAIN_AFTER_MAX);
-            let listener = self.listener.upgrade().filter(|_| self.may_go_on())?;
+            let listener = self.listener.upgrade()?;
             if self.app.link_for(&self.pair, &self.way).await.is_err() {
                 continue;
             }
@@ -177,7 +190,11 @@ impl Keeper {
     }
 
     fn may_go_on(&self) -> bool {
-        let directory = self.listeners.engine().directory();
+        let engine = self.listeners.engine();
+        if !self.listener.upgrade().is_some_and(|listener| listener.in_use(engine.clock().now())) {
+            return false;
+        }
+        let directory = engine.directory();
         let (agent, human) = &self.pair;
         directory.agents.get(agent).is_some_and(|agent| agent.active)
             && directory.humans.get(human).is_some_and(|human| human.active)

@@ -70,6 +70,8 @@ pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60 * 60);
 pub const LISTENERS_MAX: usize = 1_024;
 /// Resources that one session, or one `subscriptions/listen`, may be subscribed to.
 pub const SUBSCRIPTIONS_PER_LISTENER_MAX: usize = 64;
+/// Resources that all clients together may be subscribed to.
+pub const SUBSCRIPTIONS_MAX: usize = 8_192;
 /// Responses of one legacy session that are remembered for a client that comes back.
 pub const STREAMS_PER_SESSION_MAX: usize = 32;
 /// Events of one stream that are remembered; of more the oldest go, but never the answer.

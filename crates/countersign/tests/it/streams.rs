@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -375,22 +376,28 @@ struct LettingGo {
     server: Handmade,
     /// The heads of all GETs, in lower case.
     gets: Arc<Mutex<Vec<String>>>,
+    /// The methods of all messages.
+    methods: Arc<Mutex<Vec<String>>>,
 }
 
 impl LettingGo {
-    /// `events` gives what a GET with this head is answered with; it is told the id of the last call.
-    fn start(events: impl Fn(&str, &Value) -> String + Send + Sync + 'static) -> Result<Self> {
+    /// `answer` gives what a GET with this head is answered with; it is told the id of the last call.
+    fn start(answer: impl Fn(&str, &Value) -> String + Send + Sync + 'static) -> Result<Self> {
         let gets: Arc<Mutex<Vec<String>>> = Arc::default();
+        let methods: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard_methods = Arc::clone(&methods);
         let (kept, call) = (Arc::clone(&gets), Mutex::new(Value::Null));
         let server = Handmade::start(move |heard| {
-            let mut call = call.lock().expect("not poisoned");
+            let mut call = call.lock().unwrap_or_else(PoisonError::into_inner);
             if heard.head.starts_with("GET") {
                 let head = heard.head.to_lowercase();
-                let said = stream(&events(&head, &call));
-                kept.lock().expect("not poisoned").push(head);
+                let said = answer(&head, &call);
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(head);
                 return Some(said);
             }
             let id = heard.body.get("id").cloned().unwrap_or_default();
+            let method = at(&heard.body, "/method").to_owned();
+            heard_methods.lock().unwrap_or_else(PoisonError::into_inner).push(method);
             let result = match at(&heard.body, "/method") {
                 "initialize" => json!({
                     "protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "x", "version": "1"},
@@ -400,7 +407,8 @@ impl LettingGo {
                     *call = id;
                     return Some(stream("id: call-1\nretry: 300\ndata: \n\n"));
                 }
-                "notifications/initialized" => {
+                "resources/subscribe" | "resources/unsubscribe" => json!({}),
+                "notifications/initialized" | "notifications/roots/list_changed" => {
                     return Some("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());
                 }
                 _ => {
@@ -411,11 +419,16 @@ impl LettingGo {
             let said = ok(&json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string());
             Some(said.replacen("\r\n", "\r\nmcp-session-id: letting\r\n", 1))
         })?;
-        Ok(Self { server, gets })
+        Ok(Self { server, gets, methods })
+    }
+
+    fn count(&self, method: &str) -> usize {
+        let methods = self.methods.lock().unwrap_or_else(PoisonError::into_inner);
+        methods.iter().filter(|known| *known == method).count()
     }
 
     fn gets(&self) -> Vec<String> {
-        self.gets.lock().expect("not poisoned").clone()
+        self.gets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -426,12 +439,12 @@ fn stream(events: &str) -> String {
 #[test]
 fn an_answer_whose_connection_an_app_let_go_is_fetched() -> Result<()> {
     let app = LettingGo::start(|head, call| match () {
-        () if head.contains("last-event-id: call-1") => "id: call-2\ndata:\n\n".to_owned(),
+        () if head.contains("last-event-id: call-1") => stream("id: call-2\ndata:\n\n"),
         () if head.contains("last-event-id: call-2") => {
             let result = json!({"content": [{"type": "text", "text": "at last"}]});
-            format!("id: call-3\ndata: {}\n\n", json!({"jsonrpc": "2.0", "id": call, "result": result}))
+            stream(&format!("id: call-3\ndata: {}\n\n", json!({"jsonrpc": "2.0", "id": call, "result": result})))
         }
-        () => "retry: 60000\n\n".to_owned(),
+        () => stream("retry: 60000\n\n"),
     })?;
     let world = world().app_url("remote", &app.server.url, None).start()?;
     pin(&world, "remote", "read")?;
@@ -464,7 +477,7 @@ fn an_answer_whose_connection_an_app_let_go_is_fetched() -> Result<()> {
 fn apps_are_listened_to_while_somebody_listens() -> Result<()> {
     let app = LettingGo::start(|_, _| {
         let changed = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
-        format!("retry: 50\nid: g-1\ndata: {changed}\n\n")
+        stream(&format!("retry: 50\nid: g-1\ndata: {changed}\n\n"))
     })?;
     let world = world().app_url("remote", &app.server.url, None).start()?;
     pin(&world, "remote", "read")?;
@@ -483,4 +496,53 @@ fn apps_are_listened_to_while_somebody_listens() -> Result<()> {
         let before = std::mem::replace(&mut last, app.gets().len());
         Ok(before == last)
     })
+}
+
+#[test]
+fn a_subscription_outlives_the_session_of_its_app() -> Result<()> {
+    let forgets = Arc::new(AtomicBool::new(false));
+    let forgot = Arc::clone(&forgets);
+    let app = LettingGo::start(move |_, _| {
+        if forgot.swap(false, Ordering::SeqCst) {
+            return "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned();
+        }
+        stream("retry: 50\nid: g-1\ndata:\n\n")
+    })?;
+    let world = world().app_url("remote", &app.server.url, None).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.legacy_client("ana-desktop", "ana", "2025-11-25")?;
+    let mut heard = get(&client, None)?;
+    assert_eq!(client.request("resources/subscribe", json!({"uri": "remote+note://one"}))?, json!({}));
+    assert_eq!(app.count("resources/subscribe"), 1);
+    forgets.store(true, Ordering::SeqCst);
+    until("the app is asked for it again, in a new session", || {
+        forgets.store(app.count("resources/subscribe") == 1, Ordering::SeqCst);
+        Ok(app.count("resources/subscribe") > 1)
+    })?;
+    let told = next(&mut heard)?.context("ended")?;
+    assert_eq!(at(&told, "/params/uri"), "remote+note://one", "nobody knows what changed meanwhile");
+    let decided = intents(&world)?;
+    assert!(
+        decided.iter().filter(|entry| entry.tool.as_ref().is_some_and(|tool| tool.as_str() == "note://one")).count()
+            > 1
+    );
+    assert_eq!(client.request("resources/unsubscribe", json!({"uri": "remote+note://one"}))?, json!({}));
+    until("the app is told that it is over", || Ok(app.count("resources/unsubscribe") == 1))
+}
+
+#[test]
+fn an_app_hears_that_its_client_works_on_other_folders() -> Result<()> {
+    let app = LettingGo::start(|_, call| {
+        let result = json!({"content": [{"type": "text", "text": "done"}]});
+        stream(&format!("id: call-2\ndata: {}\n\n", json!({"jsonrpc": "2.0", "id": call, "result": result})))
+    })?;
+    let world = world().app_url("remote", &app.server.url, None).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = legacy_client(&world, "ana")?;
+    let _let_go = client.call("remote__later", json!({}));
+    let changed = json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"});
+    let without = world.legacy_client("ben-desktop", "ben", "2025-11-25")?;
+    assert_eq!(without.send(&changed)?.status, 202);
+    assert_eq!(client.send(&changed)?.status, 202);
+    until("the app hears it", || Ok(app.count("notifications/roots/list_changed") == 1))
 }

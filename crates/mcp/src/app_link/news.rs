@@ -119,6 +119,15 @@ impl AppLink {
         self.link_in(pair, &way.manner, way.level.as_deref()).await
     }
 
+    /// Tells the app of this pair and client, if it is connected, that the client works on other folders now.
+    pub(crate) async fn roots_changed(&self, pair: &Pair, client: &Client) {
+        let key = (pair.clone(), client.manner());
+        let slot = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(link) = slot.and_then(|slot| slot.link.load_full()).filter(|link| link.alive()) {
+            link.roots_changed().await;
+        }
+    }
+
     /// The app is not in the configuration any more.
     pub(crate) async fn retire(&self) {
         self.gone.cancel();

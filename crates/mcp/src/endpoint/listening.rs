@@ -9,13 +9,13 @@ use engine::Closed;
 use front::{Body, Known, LongLived};
 use http::{HeaderMap, Response, StatusCode, header};
 use json::{Kind, Value};
-use model::limits::SUBSCRIPTIONS_PER_LISTENER_MAX;
+use model::limits::{SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
 use model::{AppId, Blame, Fault, ToolName};
 
 use super::{Arrived, CAPABILITIES_TOO_LONG, Part, Shared, not_allowed, refuse, rpc_error, text};
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Way};
-use crate::envelope::{self, INVALID_PARAMS, INVALID_REQUEST, Request, RpcError};
+use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Request, RpcError};
 use crate::events::{Gone, Kind as StreamKind, Opening, Reader, Remembered, Stream};
 use crate::listeners::{Listener, Out, notification};
 use crate::methods::Said;
@@ -72,8 +72,13 @@ impl Shared {
             Ok(watching) => watching,
             Err(fault) => return refuse(&fault),
         };
-        let opening =
-            Opening { primes, may: Some(self.still(arrived)), last_words: None, _holds: Some(Box::new(watching)) };
+        let (shared, open, still) = (Arc::clone(self), Arc::downgrade(&session), self.still(arrived));
+        let may: Box<dyn Fn() -> bool + Send> = Box::new(move || {
+            // Who listens uses the session.
+            let open = open.upgrade().inspect(|session| session.touch(shared.engine.clock().now()));
+            open.is_some() && still()
+        });
+        let opening = Opening { primes, may: Some(may), last_words: None, _holds: Some(Box::new(watching)) };
         long_lived(Reader::new(stream, place, opening).response())
     }
 
@@ -172,12 +177,33 @@ impl Shared {
             );
             return Err(RpcError::new(INVALID_PARAMS, said));
         }
+        if !self.hub.listeners().have_place() {
+            let said =
+                format!("all clients together are subscribed to {SUBSCRIPTIONS_MAX} resources already: try later");
+            return Err(RpcError::new(INTERNAL_ERROR, said));
+        }
         Ok(subscribe(self.hub.listeners(), listener, (link, name), way.clone()).await)
+    }
+
+    /// A client works on other folders now: apps that were told it has some are told so.
+    pub(super) fn pass_on_roots_changed(&self, arrived: &Arrived<'_>, session: Arc<Session>) {
+        let actor = &arrived.known.actor;
+        let pair = (actor.agent.clone(), actor.human.clone());
+        let links = self.hub.links(arrived.endpoint);
+        if arrived.known.inactive.is_some() || !session.abilities.has_roots() {
+            return;
+        }
+        let client = Client::Legacy(session);
+        self.tasks.spawn(async move {
+            for (_, link) in links {
+                link.roots_changed(&pair, &client).await;
+            }
+        });
     }
 
     fn listener_of(&self, session: &Arc<Session>, arrived: &Arrived<'_>) -> Arc<Listener> {
         let made = || {
-            let out = Out::Session(Arc::clone(&session.streams));
+            let out = Out::Session(Arc::clone(&session.streams), Arc::downgrade(session));
             self.hub.listeners().add(&arrived.known.actor, arrived.endpoint.cloned(), None, out)
         };
         Arc::clone(session.listener.get_or_init(made))

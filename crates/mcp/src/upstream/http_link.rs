@@ -41,6 +41,10 @@ pub(crate) struct Exchanged {
 
 impl HttpLink {
     pub(crate) fn new(url: Uri, limits: Limits, ear: Ear) -> Result<Self, Fault> {
+        // A stream on which nothing is said for hours must notice that the other side is gone.
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_keepalive(Some(KEEP_ALIVE));
         let tls = hyper_rustls::HttpsConnectorBuilder::new()
             .with_native_roots()
             .map_err(|error| {
@@ -54,7 +58,7 @@ impl HttpLink {
             })?
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(connector);
         let client =
             Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
         let spoken = Spoken { next_id: 1.into(), limits };
@@ -347,5 +351,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// When a stream that broke is taken up again, where the app does not say.
 const RETRY: Duration = Duration::from_secs(1);
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(10);
