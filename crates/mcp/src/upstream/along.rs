@@ -110,8 +110,16 @@ impl Along {
     }
 
     /// What stands in the `_meta` of the request to the app, besides what its revision wants: members, without braces.
-    pub fn meta(&self) -> Vec<u8> {
+    pub fn meta(&self, modern: bool) -> Vec<u8> {
         let mut meta = self.shared.meta.clone();
+        if let (true, Client::Modern { level: Some(level), .. }) = (modern, &self.shared.client) {
+            if !meta.is_empty() {
+                meta.push(b',');
+            }
+            json::write_string(&mut meta, LOG_LEVEL_KEY);
+            meta.push(b':');
+            json::write_string(&mut meta, level);
+        }
         if let Some((_, token)) = &self.shared.progress {
             if !meta.is_empty() {
                 meta.push(b',');
@@ -241,8 +249,9 @@ fn place(level: &str) -> Option<usize> {
     LEVELS.iter().position(|one| *one == level)
 }
 
-/// What a client says of itself (2026-07-28); an app is told what the gateway is.
-const OF_THE_CLIENT: [&str; 3] = [
+/// What a client says of itself and for an app of its own revision only (2026-07-28): an app is told what the gateway is.
+const OF_THE_CLIENT: [&str; 4] = [
+    LOG_LEVEL_KEY,
     "io.modelcontextprotocol/protocolVersion",
     "io.modelcontextprotocol/clientCapabilities",
     "io.modelcontextprotocol/clientInfo",

@@ -292,7 +292,7 @@ impl Link {
             params.extend_from_slice(b",\"requestState\":");
             json::write_string(&mut params, state);
         }
-        let mut meta = along.meta();
+        let mut meta = along.meta(self.agreed.revision.modern());
         if self.agreed.revision.modern() {
             if let Some(level) = along.client().session_level() {
                 write_member(&mut meta, LOG_LEVEL_KEY, &level);
