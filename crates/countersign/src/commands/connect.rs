@@ -6,7 +6,6 @@ mod carry;
 mod line;
 mod link;
 mod message;
-mod overhear;
 mod session;
 mod start;
 mod stream;
@@ -72,9 +71,6 @@ async fn pass(carrier: &Arc<Carrier>, out: &Arc<Out>) {
     let mut lines = Lines::new(tokio::io::stdin());
     let places = Arc::new(Semaphore::new(MESSAGES_IN_FLIGHT_MAX));
     let mut carried: JoinSet<()> = JoinSet::new();
-    let mut hearing: JoinSet<()> = JoinSet::new();
-    let overhearing = Arc::clone(carrier);
-    hearing.spawn(async move { overhearing.overhear().await });
     loop {
         let line = tokio::select! {
             line = lines.next() => line,
@@ -113,7 +109,6 @@ async fn pass(carrier: &Arc<Carrier>, out: &Arc<Out>) {
             carrier.carry(message).await;
         });
     }
-    hearing.abort_all();
     carrier.close_streams();
     let finishing = async { while carried.join_next().await.is_some() {} };
     if tokio::time::timeout(OUTSTANDING_TIME_MAX, finishing).await.is_err() {

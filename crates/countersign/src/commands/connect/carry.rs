@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{Arriving, Broken, Link, broke_off, whole};
 use super::message::{Message, error_answer, error_with};
-use super::overhear::overhear;
 use super::session::{Session, session_of};
 use super::stream::Events;
 use super::{Body, Out};
@@ -64,11 +63,6 @@ impl Carrier {
         if let Some(name) = &name {
             self.running().remove(name);
         }
-    }
-
-    /// Passes on what the gateway says apart from its answers, until it is dropped.
-    pub(super) async fn overhear(&self) {
-        overhear(&self.link, &self.session, &self.out).await;
     }
 
     /// Ends the exchange of a request that the client no longer wants. False: there is none that can be ended so.
@@ -261,4 +255,4 @@ fn answers(event: &[u8], ids: &[Vec<u8>]) -> bool {
 
 const INTERNAL_ERROR: i64 = -32603;
 const GOODBYE_TIME_MAX: Duration = Duration::from_secs(2);
-pub(super) const EVENT_BYTES_MAX: usize = 256 << 20;
+const EVENT_BYTES_MAX: usize = 256 << 20;

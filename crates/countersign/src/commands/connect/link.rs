@@ -60,14 +60,6 @@ impl Link {
         exchange(stream, request.body(Full::new(body))).await
     }
 
-    /// What the gateway says in a session apart from its answers. No gateway is started for that.
-    pub(super) async fn get(&self, headers: &[(&'static str, String)]) -> Result<Arriving, Broken> {
-        let stream = UnixStream::connect(self.socket()).await.map_err(|error| Broken::Before(unreachable(error)))?;
-        let token = self.token().await.map_err(Broken::Before)?;
-        let request = self.request(Method::GET, &self.path("mcp"), &token, headers);
-        exchange(stream, request.body(Full::new(Bytes::new()))).await
-    }
-
     /// The end of a session. No gateway is started for that.
     pub(super) async fn delete(&self, headers: &[(&'static str, String)]) -> Result<(), Broken> {
         let stream = UnixStream::connect(self.socket()).await.map_err(|error| Broken::Before(unreachable(error)))?;

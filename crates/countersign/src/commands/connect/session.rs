@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use json::Document;
 use model::{Blame, Fault};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use super::link::{Broken, Link, whole};
 
@@ -12,7 +12,6 @@ use super::link::{Broken, Link, whole};
 #[derive(Default)]
 pub(super) struct Session {
     state: Mutex<State>,
-    sessions: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -35,13 +34,7 @@ impl Session {
     pub(super) async fn opened(&self, initialize: &Bytes, headers: &HeaderMap, answer: &[u8]) {
         if let Some((id, revision)) = agreed(headers, answer) {
             *self.state.lock().await = State { initialize: Some(initialize.clone()), id, revision: Some(revision) };
-            self.sessions.send_modify(|sessions| *sessions += 1);
         }
-    }
-
-    /// How many sessions there were, and when there is another.
-    pub(super) fn opens(&self) -> watch::Receiver<u64> {
-        self.sessions.subscribe()
     }
 
     /// Agrees again, unless somebody has done it since the message with these headers left.
@@ -60,7 +53,6 @@ impl Session {
         state.revision = Some(revision);
         let again: Vec<_> = state.id.clone().map(|id| (SESSION, id)).into_iter().collect();
         let _ = link.post(&again, Bytes::from_static(INITIALIZED)).await;
-        self.sessions.send_modify(|sessions| *sessions += 1);
         Ok(())
     }
 

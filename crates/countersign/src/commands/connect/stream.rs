@@ -7,7 +7,6 @@ use bytes::BytesMut;
 pub(super) struct Events {
     buffer: BytesMut,
     data: Vec<u8>,
-    id: Option<String>,
 }
 
 impl Events {
@@ -21,8 +20,6 @@ impl Events {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
                 messages.extend(self.flush());
-            } else if let Some(id) = line.strip_prefix(b"id:") {
-                self.id = std::str::from_utf8(id).ok().map(|id| id.trim_start_matches(' ').to_owned());
             } else if let Some(data) = line.strip_prefix(b"data:") {
                 if !self.data.is_empty() {
                     self.data.push(b'\n');
@@ -31,17 +28,6 @@ impl Events {
             }
         }
         messages
-    }
-
-    /// The id of the last event, where the stream can be taken up again.
-    pub(super) fn last_id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// The stream is over: what is not whole never will be.
-    pub(super) fn broke_off(&mut self) {
-        self.buffer.clear();
-        self.data.clear();
     }
 
     /// Bytes that wait for the rest of their event.
