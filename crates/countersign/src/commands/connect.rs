@@ -71,6 +71,7 @@ async fn pass(carrier: &Arc<Carrier>, out: &Arc<Out>) {
     let mut lines = Lines::new(tokio::io::stdin());
     let places = Arc::new(Semaphore::new(MESSAGES_IN_FLIGHT_MAX));
     let mut carried: JoinSet<()> = JoinSet::new();
+    let mut listens = false;
     loop {
         let line = tokio::select! {
             line = lines.next() => line,
@@ -101,6 +102,10 @@ async fn pass(carrier: &Arc<Carrier>, out: &Arc<Out>) {
         if message.opens_session() {
             carrier.carry(message).await;
             continue;
+        }
+        if message.begins_session() && !std::mem::replace(&mut listens, true) {
+            let carrier = Arc::clone(carrier);
+            carried.spawn(async move { carrier.listen().await });
         }
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let carrier = Arc::clone(carrier);

@@ -52,7 +52,7 @@ impl Shared {
         let primes = session.revision == Revision::V20251125;
         let now = self.engine.clock().now();
         let (stream, place) = match text(arrived.headers, "last-event-id") {
-            None => (session.streams.listen(), 0),
+            None => session.streams.listen(),
             Some(last) => match session.streams.resume(last, now) {
                 Ok(found) => found,
                 Err(Gone) => {

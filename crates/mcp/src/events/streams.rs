@@ -42,13 +42,17 @@ impl Streams {
         stream
     }
 
-    /// The stream to listen on: one that waits for its reader, or a new one where each has one.
-    pub fn listen(&self) -> Arc<Stream> {
+    /// The stream to listen on, and the place in it after which nothing was read: one that waits for its reader, or a new one
+    /// where each has one.
+    pub fn listen(&self) -> (Arc<Stream>, u64) {
         let mut open = self.open();
-        match open.standing.back() {
+        let stream = match open.standing.back() {
             Some(standing) if !standing.is_read() => Arc::clone(standing),
             _ => open.stand(&self.remembered),
-        }
+        };
+        drop(open);
+        let taken = stream.state().taken;
+        (stream, taken)
     }
 
     /// Says something besides calls: on one stream, however many are read.
@@ -72,7 +76,7 @@ impl Streams {
         if kind == "s" {
             let same = open.standing.iter().find(|stream| stream.number == number).cloned();
             drop(open);
-            return Ok(same.map_or_else(|| (self.listen(), 0), |stream| (stream, place)));
+            return Ok(same.map_or_else(|| self.listen(), |stream| (stream, place)));
         }
         if kind != "r" {
             return Err(Gone);

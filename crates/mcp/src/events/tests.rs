@@ -107,9 +107,11 @@ async fn each_message_goes_to_one_of_the_streams_that_are_listened_on() {
     let streams = Streams::new(Remembered::default());
     streams.tell(&bytes("early"));
     streams.tell(&bytes("early"));
-    let mut one = reader(&streams.listen(), 0);
+    let (first, place) = streams.listen();
+    let mut one = reader(&first, place);
     assert_eq!(read(&mut one).0, "event: message\nid: s1-1\ndata: early\n\n", "it waited, once");
-    let mut other = reader(&streams.listen(), 0);
+    let (second, place) = streams.listen();
+    let mut other = reader(&second, place);
     streams.tell(&bytes("late"));
     assert_eq!(read(&mut one), (String::new(), false));
     assert_eq!(read(&mut other).0, "event: message\nid: s2-1\ndata: late\n\n");
@@ -121,6 +123,21 @@ async fn each_message_goes_to_one_of_the_streams_that_are_listened_on() {
     assert_eq!((unknown.number, place), (3, 0));
     streams.end(NOW);
     assert!(read(&mut again).1 && read(&mut other).1 && read(&mut reader(&unknown, 0)).1);
+}
+
+#[tokio::test]
+async fn what_was_read_is_read_again_only_by_who_asks_for_it() {
+    let streams = Streams::new(Remembered::default());
+    let (stream, place) = streams.listen();
+    let mut one = reader(&stream, place);
+    streams.tell(&bytes("read"));
+    assert_eq!(read(&mut one).0, "event: message\nid: s1-1\ndata: read\n\n");
+    drop(one);
+    streams.tell(&bytes("unread"));
+    let (same, place) = streams.listen();
+    assert_eq!(read(&mut reader(&same, place)).0, "event: message\nid: s1-2\ndata: unread\n\n");
+    let (same, place) = streams.resume("s1-0", NOW).expect("remembered");
+    assert!(read(&mut reader(&same, place)).0.contains("data: read\n"));
 }
 
 #[tokio::test]

@@ -181,23 +181,76 @@ impl Carrier {
     }
 
     async fn stream(&self, message: &Message, arriving: Arriving) -> Tried {
-        let mut arriving = arriving;
-        let (mut events, mut answered) = (Events::default(), false);
+        let (mut arriving, mut events) = (Some(arriving), Events::default());
+        while let Some(now) = arriving.take() {
+            match self.read(now, &mut events, &message.ids).await {
+                Ok(answered) if answered || message.ids.is_empty() => return Tried::Done,
+                Ok(_) => {}
+                Err(fault) => return Tried::Failed(fault, true),
+            }
+            // A session's stream that was let go before the answer goes on where it ended.
+            if let Some(last) = events.last_id() {
+                tokio::time::sleep(events.retry()).await;
+                arriving = self.get(Some(last)).await;
+                events.broken();
+            }
+        }
+        Tried::Failed(broke_off(&"the stream ended before the answer"), !message.is_repeatable())
+    }
+
+    /// Passes on what a stream says; whether one of these was answered.
+    async fn read(&self, mut arriving: Arriving, events: &mut Events, ids: &[Vec<u8>]) -> Result<bool, Fault> {
+        let mut answered = false;
         while let Some(frame) = arriving.response.body_mut().frame().await {
             let Ok(frame) = frame else { break };
             let Some(data) = frame.data_ref() else { continue };
             for event in events.take(data) {
-                answered |= answers(&event, &message.ids);
+                answered |= answers(&event, ids);
                 self.out.message(&event).await;
             }
             if events.waiting() > EVENT_BYTES_MAX {
-                return Tried::Failed(broke_off(&"an event is too large"), true);
+                return Err(broke_off(&"an event is too large"));
             }
         }
-        if answered || message.ids.is_empty() {
-            Tried::Done
-        } else {
-            Tried::Failed(broke_off(&"the stream ended before the answer"), !message.is_repeatable())
+        Ok(answered)
+    }
+
+    /// A stream of the session, if the gateway gives one.
+    async fn get(&self, last_event_id: Option<&str>) -> Option<Arriving> {
+        let headers = self.session.headers().await;
+        session_of(&headers)?;
+        let arriving = self.link.get(&headers, last_event_id).await.ok()?;
+        if arriving.response.status() == StatusCode::UNAUTHORIZED {
+            self.link.forget_token().await;
+        }
+        let kind = arriving.response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
+        Some(arriving).filter(|arriving| arriving.response.status() == StatusCode::OK && stream)
+    }
+
+    /// Passes on what the gateway tells besides calls, for as long as the session is used.
+    pub(super) async fn listen(&self) {
+        let listening = async {
+            let mut events = Events::default();
+            let mut of: Option<String> = None;
+            loop {
+                let headers = self.session.headers().await;
+                let session = session_of(&headers).map(str::to_owned);
+                if std::mem::replace(&mut of, session.clone()) != session {
+                    events = Events::default();
+                }
+                let last = events.last_id().map(str::to_owned);
+                if let Some(arriving) = self.get(last.as_deref()).await {
+                    let _ = self.read(arriving, &mut events, &[]).await;
+                }
+                events.broken();
+                tokio::time::sleep(events.retry()).await;
+            }
+        };
+        tokio::select! {
+            () = listening => {}
+            () = self.streams.cancelled() => {}
+            () = self.out.gone.cancelled() => {}
         }
     }
 

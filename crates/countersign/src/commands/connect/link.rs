@@ -68,6 +68,21 @@ impl Link {
         exchange(stream, request.body(Full::new(Bytes::new()))).await.map(|_| ())
     }
 
+    /// A stream of a session: what comes after this event, or what is told besides calls. No gateway is started for that.
+    pub(super) async fn get(
+        &self,
+        headers: &[(&'static str, String)],
+        last_event_id: Option<&str>,
+    ) -> Result<Arriving, Broken> {
+        let stream = UnixStream::connect(self.socket()).await.map_err(|error| Broken::Before(unreachable(error)))?;
+        let token = self.token().await.map_err(Broken::Before)?;
+        let mut request = self.request(Method::GET, &self.path("mcp"), &token, headers);
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        exchange(stream, request.body(Full::new(Bytes::new()))).await
+    }
+
     /// The next message gets another token.
     pub(super) async fn forget_token(&self) {
         *self.token.lock().await = None;

@@ -65,6 +65,11 @@ impl Message {
         self.method.as_deref() == Some("initialize") && !self.ids.is_empty()
     }
 
+    /// Whether the client has taken up its legacy session.
+    pub(super) fn begins_session(&self) -> bool {
+        self.method.as_deref() == Some("notifications/initialized") && self.revision.is_none()
+    }
+
     /// Whether its answer is a stream without an end of its own.
     pub(super) fn is_stream(&self) -> bool {
         self.method.as_deref() == Some("subscriptions/listen")

@@ -1,4 +1,6 @@
-//! Server-sent events, as far as MCP uses them: each event is a message.
+//! Server-sent events, as far as MCP uses them: each event is a message, and may say where the stream goes on.
+
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -7,6 +9,8 @@ use bytes::BytesMut;
 pub(super) struct Events {
     buffer: BytesMut,
     data: Vec<u8>,
+    last_id: Option<String>,
+    retry: Option<Duration>,
 }
 
 impl Events {
@@ -20,6 +24,11 @@ impl Events {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
                 messages.extend(self.flush());
+            } else if let Some(id) = line.strip_prefix(b"id: ") {
+                self.last_id = String::from_utf8(id.to_vec()).ok();
+            } else if let Some(retry) = line.strip_prefix(b"retry: ") {
+                let milliseconds = std::str::from_utf8(retry).ok().and_then(|retry| retry.parse().ok());
+                self.retry = milliseconds.map(Duration::from_millis).or(self.retry);
             } else if let Some(data) = line.strip_prefix(b"data:") {
                 if !self.data.is_empty() {
                     self.data.push(b'\n');
@@ -28,6 +37,22 @@ impl Events {
             }
         }
         messages
+    }
+
+    /// Where the stream goes on, if it can.
+    pub(super) fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// How long to wait before it goes on.
+    pub(super) fn retry(&self) -> Duration {
+        self.retry.unwrap_or(RETRY)
+    }
+
+    /// The stream broke off: what is half there is not used.
+    pub(super) fn broken(&mut self) {
+        self.buffer.clear();
+        self.data.clear();
     }
 
     /// Bytes that wait for the rest of their event.
@@ -40,6 +65,8 @@ impl Events {
         (!data.trim_ascii().is_empty()).then_some(data)
     }
 }
+
+const RETRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;
