@@ -6,7 +6,7 @@
 //! what its client can do. The gateway asks what an app offers over a link of its own.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
@@ -23,15 +23,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Others};
 use crate::hub::{AppSpec, Target};
-use crate::kept::{Kept, Said};
+use crate::kept::Said;
 use crate::listeners::Listeners;
 use crate::reviews::Reviews;
 use crate::upstream::{Client, Ear, Link, ListOf, Manner, Sending};
 
 mod news;
+mod shelf;
 
 use news::Places;
 pub(crate) use news::{Subscribing, Want, Way};
+use shelf::Shelf;
 
 /// One app.
 pub(crate) struct AppLink {
@@ -40,10 +42,11 @@ pub(crate) struct AppLink {
     reviews: Arc<Reviews>,
     own: Slot,
     pairs: std::sync::Mutex<HashMap<(Pair, Manner), Arc<Slot>>>,
-    tools: Kept<Catalog>,
-    resources: Kept<Others>,
-    templates: Kept<Others>,
-    prompts: Kept<Others>,
+    /// What it offers over the gateway's own link.
+    shelf: Arc<Shelf>,
+    /// What it offers to pairs whose own link has said that it offers something else by now.
+    shelves: std::sync::Mutex<HashMap<Pair, Arc<Shelf>>>,
+    any_shelves: AtomicBool,
     /// What it told of itself when its own link was made last.
     instructions: ArcSwapOption<Definition>,
     places: Places,
@@ -92,10 +95,9 @@ impl AppLink {
             reviews,
             own: Slot::default(),
             pairs: std::sync::Mutex::default(),
-            tools: Kept::default(),
-            resources: Kept::default(),
-            templates: Kept::default(),
-            prompts: Kept::default(),
+            shelf: Arc::default(),
+            shelves: std::sync::Mutex::default(),
+            any_shelves: AtomicBool::new(false),
             instructions: ArcSwapOption::empty(),
             places: Places::default(),
             listeners,
@@ -105,35 +107,41 @@ impl AppLink {
     }
 
     /// The tools, if they were asked for not too long ago.
-    pub(crate) fn fresh_tools(&self) -> Option<Arc<Said<Catalog>>> {
-        self.tools.fresh(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max)
+    pub(crate) fn fresh_tools(&self, pair: Option<&Pair>) -> Option<Arc<Said<Catalog>>> {
+        self.shelf(pair).tools.fresh(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max)
     }
 
     /// The tools as it offered them last, however long ago.
     pub(crate) fn last_tools(&self) -> Option<Arc<Said<Catalog>>> {
-        self.tools.last()
+        self.shelf.tools.last()
     }
 
     /// The tools.
-    pub(crate) async fn tools(&self) -> Result<Arc<Said<Catalog>>, Fault> {
+    pub(crate) async fn tools(&self, pair: Option<&Pair>) -> Result<Arc<Said<Catalog>>, Fault> {
+        let shelf = self.shelf(pair);
         let ask = async {
-            let catalog = Catalog::read(&self.spec.id, &self.ask_list(ListOf::Tools).await?);
+            let catalog = Catalog::read(&self.spec.id, &self.ask_list(&shelf, ListOf::Tools).await?);
             self.look(DefinitionKind::Tool, catalog.tools.iter().map(|tool| tool.definition.said())).await;
             Ok(catalog)
         };
-        self.tools.get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
+        shelf.tools.get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
     }
 
     /// The tools, asked again unless `seen` is very young: a name that is not in them may be new.
-    pub(crate) async fn tools_after(&self, seen: &Arc<Said<Catalog>>) -> Result<Arc<Said<Catalog>>, Fault> {
-        self.tools.outdate(seen, self.engine.clock().as_ref(), ASK_AGAIN_AFTER);
-        self.tools().await
+    pub(crate) async fn tools_after(
+        &self,
+        seen: &Arc<Said<Catalog>>,
+        pair: Option<&Pair>,
+    ) -> Result<Arc<Said<Catalog>>, Fault> {
+        self.shelf(pair).tools.outdate(seen, self.engine.clock().as_ref(), ASK_AGAIN_AFTER);
+        self.tools(pair).await
     }
 
     /// Resources, templates or prompts, exactly as the app sent them.
-    pub(crate) async fn listed(&self, what: ListOf) -> Result<Arc<Said<Others>>, Fault> {
+    pub(crate) async fn listed(&self, what: ListOf, pair: Option<&Pair>) -> Result<Arc<Said<Others>>, Fault> {
+        let shelf = self.shelf(pair);
         let ask = async {
-            let others = Others::read(&self.spec.id, what, &self.ask_list(what).await?);
+            let others = Others::read(&self.spec.id, what, &self.ask_list(&shelf, what).await?);
             match what {
                 ListOf::Prompts => self.look(DefinitionKind::Prompt, others.definitions()).await,
                 ListOf::Templates => self.look(DefinitionKind::Template, others.definitions()).await,
@@ -141,25 +149,17 @@ impl AppLink {
             }
             Ok(others)
         };
-        self.kept(what).get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
+        shelf.kept(what).get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
     }
 
     /// What it listed last, without asking: whatever a client knows of the app has come through here.
-    pub(crate) fn last_listed(&self, what: ListOf) -> Option<Arc<Said<Others>>> {
-        self.kept(what).last()
+    pub(crate) fn last_listed(&self, what: ListOf, pair: Option<&Pair>) -> Option<Arc<Said<Others>>> {
+        self.shelf(pair).kept(what).last()
     }
 
     /// What it told of itself, if it was asked and told anything.
     pub(crate) fn instructions(&self) -> Option<Arc<Definition>> {
         self.instructions.load_full()
-    }
-
-    fn kept(&self, what: ListOf) -> &Kept<Others> {
-        match what {
-            ListOf::Resources => &self.resources,
-            ListOf::Templates => &self.templates,
-            ListOf::Tools | ListOf::Prompts => &self.prompts,
-        }
     }
 
     async fn look(&self, kind: DefinitionKind, definitions: impl Iterator<Item = &Definition>) {
@@ -177,13 +177,19 @@ impl AppLink {
 
     /// Lets everything be asked for again.
     pub(crate) fn forget(&self) {
-        drop(self.tools.forget());
-        drop((self.resources.forget(), self.templates.forget(), self.prompts.forget()));
+        self.shelf.forget();
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    async fn ask_list(&self, what: ListOf) -> Result<Vec<Bytes>, Fault> {
-        let link = self.up(&self.own, &Manner::default(), None).await?;
-        self.note_instructions(&link).await;
+    async fn ask_list(&self, shelf: &Shelf, what: ListOf) -> Result<Vec<Bytes>, Fault> {
+        let link = match shelf.of.upgrade() {
+            Some(link) => link,
+            None => {
+                let own = self.up(&self.own, &Manner::default(), None).await?;
+                self.note_instructions(&own).await;
+                own
+            }
+        };
         let listing = tokio::time::timeout(self.engine.limits().connect_time_max, link.list(what));
         listing.await.map_err(|_| self.too_slow())?
     }

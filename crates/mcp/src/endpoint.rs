@@ -76,14 +76,18 @@ impl Part {
         }
     }
 
-    /// Who is at the near end. None: it says too much of itself.
-    fn client(&self, meta: Option<Value<'_, '_>>) -> Option<Client> {
+    /// Who is at the near end. Error: what is wrong with what it says of itself.
+    fn client(&self, meta: Option<Value<'_, '_>>) -> Result<Client, RpcError> {
         match self {
-            Self::Of(session) => Some(Client::Legacy(Arc::clone(session))),
+            Self::Of(session) => Ok(Client::Legacy(Arc::clone(session))),
             Self::Itself => {
-                let abilities = Abilities::read(meta.and_then(|meta| meta.get(CAPABILITIES_KEY)))?;
-                let level = meta.and_then(|meta| meta.get(LOG_LEVEL_KEY)).and_then(|level| level.as_str());
-                Some(Client::Modern { abilities, level: level.map(std::borrow::Cow::into_owned) })
+                let abilities = Abilities::read(meta.and_then(|meta| meta.get(CAPABILITIES_KEY)))
+                    .ok_or_else(|| RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG))?;
+                let level = match meta.and_then(|meta| meta.get(LOG_LEVEL_KEY)) {
+                    None => None,
+                    Some(level) => Some(level_of(Some(level), LOG_LEVEL_KEY)?),
+                };
+                Ok(Client::Modern { abilities, level })
             }
         }
     }
@@ -181,10 +185,9 @@ impl Shared {
         call: Call,
     ) -> Response<Body> {
         let meta = request.params.and_then(|params| params.get("_meta"));
-        let client = part.client(meta);
-        let Some(client) = client else {
-            let error = RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG);
-            return self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error));
+        let client = match part.client(meta) {
+            Ok(client) => client,
+            Err(error) => return self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error)),
         };
         let (along, told) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
         let revision = part.revision();
@@ -231,12 +234,11 @@ impl Shared {
         if let Some(inactive) = &arrived.known.inactive {
             return Said::Unauthorized(inactive.clone());
         }
-        let level = request.params.and_then(|params| params.get("level")).and_then(|level| level.as_str());
-        let Some(level) = level.filter(|level| LEVELS.contains(&level.as_ref())) else {
-            let said = format!("`params.level` must be one of {}", LEVELS.join(", "));
-            return Said::Error(RpcError::new(INVALID_PARAMS, said));
+        let level = match level_of(request.params.and_then(|params| params.get("level")), "params.level") {
+            Ok(level) => level,
+            Err(error) => return Said::Error(error),
         };
-        session.set_level(level.to_string());
+        session.set_level(level.clone());
         let client = Client::Legacy(Arc::clone(session));
         let pair = (arrived.known.actor.agent.clone(), arrived.known.actor.human.clone());
         let runs = Runs { engine: &self.engine, seals: &self.seals, known: arrived.known };
@@ -471,6 +473,13 @@ impl Wire for Endpoint {
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
         Box::pin(self.shared.respond(exchange))
     }
+}
+
+/// A level of log messages. Error: it is none.
+fn level_of(level: Option<Value<'_, '_>>, at: &str) -> Result<String, RpcError> {
+    let level = level.and_then(|level| level.as_str()).filter(|level| LEVELS.contains(&level.as_ref()));
+    let wrong = || RpcError::new(INVALID_PARAMS, format!("`{at}` must be one of {}", LEVELS.join(", ")));
+    level.map(std::borrow::Cow::into_owned).ok_or_else(wrong)
 }
 
 /// Whether a request says itself which revision it is of (2026-07-28).

@@ -10,7 +10,7 @@ use model::{AppId, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus
 use profile::{Assessment, Definition, DefinitionKind, Finding, Profile, assess, assess_other, shadowing, standing};
 use tokio::task::JoinSet;
 
-use crate::app_link::AppLink;
+use crate::app_link::{AppLink, Pair};
 use crate::catalog::{Catalog, Listed, Others};
 use crate::kept::Said;
 use crate::listeners::Listeners;
@@ -181,15 +181,24 @@ impl Hub {
 
     /// What each app offers, in the order of their ids. An app that cannot be asked is missing, and its fault is given.
     pub async fn catalogs(&self, only: Option<&AppId>) -> Vec<OfApp<Result<Tools, Fault>>> {
+        self.catalogs_for(only, None).await
+    }
+
+    /// The same, as this pair sees it.
+    pub(crate) async fn catalogs_for(
+        &self,
+        only: Option<&AppId>,
+        pair: Option<&Pair>,
+    ) -> Vec<OfApp<Result<Tools, Fault>>> {
         let apps = self.apps.load_full();
         let mut asked: JoinSet<OfApp<Result<Tools, Fault>>> = JoinSet::new();
         let mut known = Vec::new();
         for (id, link) in apps.iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
-            match link.fresh_tools() {
+            match link.fresh_tools(pair) {
                 Some(catalog) => known.push((id.clone(), Ok(catalog))),
                 None => {
-                    let (id, link) = (id.clone(), Arc::clone(link));
-                    asked.spawn(async move { (id, link.tools().await) });
+                    let (id, link, pair) = (id.clone(), Arc::clone(link), pair.cloned());
+                    asked.spawn(async move { (id, link.tools(pair.as_ref()).await) });
                 }
             }
         }
@@ -199,9 +208,9 @@ impl Hub {
     }
 
     /// What each app lists of a kind, in the order of their ids. An app that cannot be asked is missing.
-    pub(crate) async fn lists(&self, only: Option<&AppId>, what: ListOf) -> Vec<OfApp<List>> {
+    pub(crate) async fn lists(&self, only: Option<&AppId>, what: ListOf, pair: &Pair) -> Vec<OfApp<List>> {
         let mut known = Vec::new();
-        for (id, listed) in self.try_lists(only, what).await {
+        for (id, listed) in self.try_lists(only, what, Some(pair)).await {
             match listed {
                 Ok(listed) => known.push((id, listed)),
                 Err(fault) => tracing::warn!(app = %id, ?fault, "an app is left out of a list"),
@@ -210,11 +219,16 @@ impl Hub {
         known
     }
 
-    async fn try_lists(&self, only: Option<&AppId>, what: ListOf) -> BTreeMap<AppId, Result<List, Fault>> {
+    async fn try_lists(
+        &self,
+        only: Option<&AppId>,
+        what: ListOf,
+        pair: Option<&Pair>,
+    ) -> BTreeMap<AppId, Result<List, Fault>> {
         let mut asked: JoinSet<OfApp<Result<List, Fault>>> = JoinSet::new();
         for (id, link) in self.apps.load_full().iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
-            let (id, link) = (id.clone(), Arc::clone(link));
-            asked.spawn(async move { (id, link.listed(what).await) });
+            let (id, link, pair) = (id.clone(), Arc::clone(link), pair.cloned());
+            asked.spawn(async move { (id, link.listed(what, pair.as_ref()).await) });
         }
         asked.join_all().await.into_iter().collect()
     }
@@ -223,8 +237,8 @@ impl Hub {
     pub async fn rows(&self, only: Option<&AppId>) -> Vec<OfApp<Result<AppRows, Fault>>> {
         let asked = tokio::join!(
             self.catalogs(only),
-            self.try_lists(only, ListOf::Prompts),
-            self.try_lists(only, ListOf::Templates)
+            self.try_lists(only, ListOf::Prompts, None),
+            self.try_lists(only, ListOf::Templates, None)
         );
         let (catalogs, mut prompts, mut templates) = asked;
         let mut rows = Vec::new();
@@ -313,16 +327,17 @@ impl Hub {
 
     /// What is in force for something that is asked for and is no tool. Where a person has reviewed it, what the app says now
     /// counts; else what it said last, whatever a client has seen of it, and an app that says nothing is no worse for it.
-    pub(crate) async fn facts_of(&self, app: &AppId, link: &AppLink, asked: Asked, name: ToolName) -> ToolFacts {
+    pub(crate) async fn facts_of(&self, link: &AppLink, asked: Asked, name: ToolName, pair: &Pair) -> ToolFacts {
+        let app = &link.spec.id;
         let Some((kind, what)) = kind_of(asked) else { return ToolFacts::of_method(asked.method(), name) };
         let reviewed = match asked {
             Asked::Resource => !self.reviews.templates(app).is_empty(),
             _ => self.reviews.pin(app, kind, &name).is_some(),
         };
-        let last = link.last_listed(what).filter(|_| !reviewed);
+        let last = link.last_listed(what, Some(pair)).filter(|_| !reviewed);
         let listed = match last {
             Some(last) => Ok(last),
-            None => link.listed(what).await,
+            None => link.listed(what, Some(pair)).await,
         };
         match listed {
             Ok(listed) => self.facts_in(app, asked, name, Some(&listed)),

@@ -7,7 +7,7 @@ use json::{Document, Value};
 use model::{AppId, Method};
 
 use crate::answer::without;
-use crate::app_link::AppLink;
+use crate::app_link::{AppLink, Pair};
 use crate::catalog::Catalog;
 use crate::envelope::{self, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
 use crate::hub::Hub;
@@ -66,12 +66,17 @@ impl Context<'_> {
         }
     }
 
+    /// Who acts, as links belong to them.
+    pub fn pair(&self) -> Pair {
+        (self.known.actor.agent.clone(), self.known.actor.human.clone())
+    }
+
     async fn list_tools(&self, request: &Request<'_, '_>) -> Said {
         let mut list = match List::start(request, ListOf::Tools, self.revision) {
             Ok(list) => list,
             Err(error) => return Said::Error(error),
         };
-        for (id, catalog) in self.hub.catalogs(self.endpoint).await {
+        for (id, catalog) in self.hub.catalogs_for(self.endpoint, Some(&self.pair())).await {
             let Some(link) = self.hub.app(&id) else { continue };
             match catalog {
                 Ok(catalog) => self.visible_tools(&mut list, &id, &link, &catalog.what),
@@ -111,10 +116,10 @@ impl Context<'_> {
         };
         // A template is listed to be read from, whatever may be completed in it.
         let method = if asked == Asked::Prompt { Method::PromptsGet } else { Method::ResourcesRead };
-        for (app, listed) in self.hub.lists(self.endpoint, what).await {
+        for (app, listed) in self.hub.lists(self.endpoint, what, &self.pair()).await {
             let Some(link) = self.hub.app(&app) else { continue };
             let resources = what == ListOf::Resources;
-            let templates = link.last_listed(ListOf::Templates).filter(|_| resources);
+            let templates = link.last_listed(ListOf::Templates, Some(&self.pair())).filter(|_| resources);
             let waiting = if resources { self.hub.waiting(&app, templates.as_deref()) } else { Vec::new() };
             for one in &listed.what.items {
                 let facts = if resources {

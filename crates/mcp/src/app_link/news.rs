@@ -13,7 +13,7 @@ use model::Fault;
 use tokio::sync::watch;
 
 use super::{AppLink, Pair, Slot};
-use crate::upstream::{Changed, Client, Ear, Link, Manner, News, Wanted, Watch, unwanted};
+use crate::upstream::{Client, Ear, Link, Manner, News, Wanted, Watch, unwanted};
 
 /// Who wants to know what is told at which place.
 #[derive(Default)]
@@ -70,17 +70,9 @@ impl AppLink {
     fn hear(&self, place: Option<&Pair>, news: News) {
         match news {
             News::List(changed) => {
-                let before = match changed {
-                    Changed::Tools => self.tools.forget(),
-                    Changed::Resources => {
-                        drop((self.resources.forget(), self.templates.forget()));
-                        None
-                    }
-                    Changed::Prompts => {
-                        drop(self.prompts.forget());
-                        None
-                    }
-                };
+                let before = self.shelf.outdated(changed);
+                let of_pair = place.and_then(|pair| self.shelf_of_its_own(pair));
+                let before = of_pair.and_then(|shelf| shelf.outdated(changed)).or(before);
                 self.listeners.changed(&self.spec.id, place, changed, before);
             }
             News::Resource(uri) => self.listeners.updated(&self.spec.id, place, &uri),

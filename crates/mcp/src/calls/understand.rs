@@ -61,7 +61,7 @@ impl Context<'_> {
             known.facts
         } else {
             let name = ToolName::parse(in_app).map_err(|_| unknown())?;
-            self.hub.facts_of(&app, &link, asked, name).await
+            self.hub.facts_of(&link, asked, name, &self.pair()).await
         };
         let id = request.id.to_vec();
         let wants_a_task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();
@@ -186,9 +186,10 @@ impl Context<'_> {
 
     /// Whether the app offers this tool. One that is not in the list is asked for again before it is called unknown.
     async fn find(&self, link: &Arc<AppLink>, in_app: &str, joined: &str) -> Found {
-        match link.tools().await {
+        let pair = self.pair();
+        match link.tools(Some(&pair)).await {
             Ok(catalog) if self.listed(&catalog.what, in_app, joined).is_some() => Found::Tool(catalog),
-            Ok(catalog) => match link.tools_after(&catalog).await {
+            Ok(catalog) => match link.tools_after(&catalog, Some(&pair)).await {
                 Ok(newer) if self.listed(&newer.what, in_app, joined).is_some() => Found::Tool(newer),
                 _ => Found::NoSuchTool,
             },

@@ -12,7 +12,7 @@ use json::{Kind, Value};
 use model::limits::{SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
 use model::{AppId, Blame, Fault, ToolName};
 
-use super::{Arrived, CAPABILITIES_TOO_LONG, Part, Shared, not_allowed, refuse, rpc_error, text};
+use super::{Arrived, Part, Shared, not_allowed, refuse, rpc_error, text};
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Way};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Request, RpcError};
@@ -93,8 +93,9 @@ impl Shared {
             Err(error) => return wrong(&error),
         };
         let meta = request.params.and_then(|params| params.get("_meta"));
-        let Some(client) = Part::Itself.client(meta) else {
-            return wrong(&RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG));
+        let client = match Part::Itself.client(meta) {
+            Ok(client) => client,
+            Err(error) => return wrong(&error),
         };
         let way = Way::of(&client);
         let listeners = self.hub.listeners();

@@ -259,6 +259,11 @@ impl Link {
             Transport::Child(_) => None,
         };
         let spent = permit.spend();
+        if self.agreed.revision.modern() && sending.in_session {
+            let said = "the app speaks 2026-07-28, whose tasks have another form than those of 2025-11-25";
+            let fault = Fault::new(Blame::Caller, "caller.task_form", said);
+            return Err(SendFault::before(fault.hint("call the tool without `task`")));
+        }
         if self.agreed.revision.modern() {
             let ask = self.in_words(spent.tool.as_str(), &call, sending, header)?;
             return self.answer(ask).await;
