@@ -291,10 +291,11 @@ impl Call {
     ) -> Result<Vec<Given>, Closed> {
         let mut asked = JoinSet::new();
         for (at, wish) in wishes.into_iter().enumerate() {
-            let upstream: Arc<dyn Upstream> = match along.client() {
-                Client::Modern { .. } => Arc::new(Shown),
+            let (wish, upstream): (Wish, Arc<dyn Upstream>) = match along.client() {
+                Client::Modern { .. } => (wish, Arc::new(Shown)),
                 Client::Legacy(session) => {
-                    Arc::new(Put { session: Arc::clone(session), along: along.clone(), method: wish.method })
+                    let (session, along, method) = (Arc::clone(session), along.clone(), wish.method);
+                    (rounds::for_session(wish), Arc::new(Put { session, along, method }))
                 }
             };
             let name = ToolName::parse(wish.method.as_str()).map_err(|error| {

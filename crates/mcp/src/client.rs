@@ -1,7 +1,6 @@
 //! What a client said it can do, which decides what an app may ask of it.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use json::{Document, Kind, Value};
 use model::Method;
 
@@ -11,7 +10,7 @@ use crate::tasks::EXTENSION;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Abilities {
     /// What an app is told: the members as the client sent them, but for those that end at the gateway.
-    declared: Arc<[u8]>,
+    declared: Bytes,
     samples: bool,
     fills_forms: bool,
     opens_urls: bool,
@@ -19,8 +18,8 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Those of this capabilities object. None: it is too long to be passed on.
-    pub fn read(capabilities: Option<Value<'_, '_>>) -> Option<Self> {
+    /// Those of this capabilities object, which stands in `body`. None: it is too long to be passed on.
+    pub fn read(capabilities: Option<Value<'_, '_>>, body: &Bytes) -> Option<Self> {
         let Some(capabilities) = capabilities.filter(|value| value.kind() == Kind::Object) else {
             return Some(Self::default());
         };
@@ -31,7 +30,7 @@ impl Abilities {
         // An empty object stands for forms, as before there was anything else.
         let only_form = elicits.is_some_and(|elicits| elicits.get("form").is_none() && elicits.get("url").is_none());
         Some(Self {
-            declared: declared(capabilities).into(),
+            declared: declared(capabilities, body),
             samples: capabilities.get("sampling").is_some(),
             fills_forms: only_form || elicits.and_then(|elicits| elicits.get("form")).is_some(),
             opens_urls: elicits.and_then(|elicits| elicits.get("url")).is_some(),
@@ -44,6 +43,11 @@ impl Abilities {
         let document = Document::parse(&self.declared).ok();
         let extensions = document.as_ref().and_then(|document| document.root().get("extensions"));
         extensions.is_some_and(|extensions| extensions.get(EXTENSION).is_some())
+    }
+
+    /// The same for longer than one request: without the body it came in.
+    pub fn kept(&self) -> Self {
+        Self { declared: Bytes::copy_from_slice(&self.declared), ..self.clone() }
     }
 
     /// The capabilities object for an app.
@@ -81,7 +85,7 @@ impl Abilities {
 
 impl Default for Abilities {
     fn default() -> Self {
-        let declared = b"{}".as_slice().into();
+        let declared = Bytes::from_static(b"{}");
         Self { declared, samples: false, fills_forms: false, opens_urls: false, has_roots: false }
     }
 }
@@ -92,7 +96,10 @@ pub fn question(method: &str) -> Option<Method> {
 }
 
 /// All members but `tasks`: what a client offers to run as tasks ends at the gateway.
-fn declared(capabilities: Value<'_, '_>) -> Vec<u8> {
+fn declared(capabilities: Value<'_, '_>, body: &Bytes) -> Bytes {
+    if capabilities.get("tasks").is_none() {
+        return body.slice(capabilities.span());
+    }
     let mut out = vec![b'{'];
     for (key, value) in capabilities.entries().filter(|(key, _)| key != "tasks") {
         if out.len() > 1 {
@@ -103,7 +110,7 @@ fn declared(capabilities: Value<'_, '_>) -> Vec<u8> {
         out.extend_from_slice(value.raw());
     }
     out.push(b'}');
-    out
+    Bytes::from(out)
 }
 
 /// Longest capabilities object.

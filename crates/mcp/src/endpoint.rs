@@ -77,11 +77,11 @@ impl Part {
     }
 
     /// Who is at the near end. Error: what is wrong with what it says of itself.
-    fn client(&self, meta: Option<Value<'_, '_>>) -> Result<Client, RpcError> {
+    fn client(&self, meta: Option<Value<'_, '_>>, body: &Bytes) -> Result<Client, RpcError> {
         match self {
             Self::Of(session) => Ok(Client::Legacy(Arc::clone(session))),
             Self::Itself => {
-                let abilities = Abilities::read(meta.and_then(|meta| meta.get(CAPABILITIES_KEY)))
+                let abilities = Abilities::read(meta.and_then(|meta| meta.get(CAPABILITIES_KEY)), body)
                     .ok_or_else(|| RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG))?;
                 let level = match meta.and_then(|meta| meta.get(LOG_LEVEL_KEY)) {
                     None => None,
@@ -185,7 +185,7 @@ impl Shared {
         call: Call,
     ) -> Response<Body> {
         let meta = request.params.and_then(|params| params.get("_meta"));
-        let client = match part.client(meta) {
+        let client = match part.client(meta, arrived.body) {
             Ok(client) => client,
             Err(error) => return self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error)),
         };
@@ -333,12 +333,13 @@ impl Shared {
             Err(error) => return rpc_error(StatusCode::OK, Some(request.id), &error),
         };
         let capabilities = request.params.and_then(|params| params.get("capabilities"));
-        let Some(abilities) = Abilities::read(capabilities) else {
+        let Some(abilities) = Abilities::read(capabilities, arrived.body) else {
             let error = RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG);
             return rpc_error(StatusCode::OK, Some(request.id), &error);
         };
         let now = self.engine.clock().now();
-        let opened = self.sessions.open(revision, abilities, &arrived.known.actor, arrived.endpoint.cloned(), now);
+        let opened =
+            self.sessions.open(revision, abilities.kept(), &arrived.known.actor, arrived.endpoint.cloned(), now);
         let mut response = json_response(StatusCode::OK, envelope::result(request.id, result.as_bytes()));
         match opened.and_then(|id| HeaderValue::from_str(&id).ok()) {
             Some(id) => {

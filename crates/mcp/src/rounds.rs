@@ -72,6 +72,21 @@ impl Wanted {
     }
 }
 
+/// The question as a client with a session knows it: one to open an address has an id there.
+pub fn for_session(wish: Wish) -> Wish {
+    let Some(params) = wish.params.as_ref().filter(|_| wish.method == Method::Elicit) else { return wish };
+    let Ok(document) = Document::parse(params) else { return wish };
+    let (mode, id) = (document.root().get("mode"), document.root().get("elicitationId"));
+    if mode.and_then(|mode| mode.as_str()).as_deref() != Some("url") || id.is_some() {
+        return wish;
+    }
+    let mut named = b"{\"elicitationId\":".to_vec();
+    json::write_string(&mut named, &wish.key);
+    named.push(b',');
+    named.extend_from_slice(params.strip_prefix(b"{").unwrap_or_default());
+    Wish { params: Some(Bytes::from(named)), ..wish }
+}
+
 /// The questions in an error of 2025-11-25 that says which addresses must be opened first; 2026-07-28 has no such error.
 pub fn as_questions(error: &[u8]) -> Option<Bytes> {
     let document = Document::parse(error).ok()?;

@@ -3,8 +3,9 @@ use json::Document;
 use super::*;
 
 fn of(capabilities: &str) -> Abilities {
-    let document = Document::parse(capabilities.as_bytes()).unwrap();
-    Abilities::read(Some(document.root())).unwrap()
+    let body = Bytes::copy_from_slice(capabilities.as_bytes());
+    let document = Document::parse(&body).unwrap();
+    Abilities::read(Some(document.root()), &body).unwrap()
 }
 
 fn answers(abilities: &Abilities, method: Method, params: &str) -> bool {
@@ -24,7 +25,7 @@ fn an_empty_elicitation_means_forms() {
 
 #[test]
 fn nothing_is_assumed_of_a_client_that_says_nothing() {
-    assert!(!Abilities::read(None).unwrap().any());
+    assert!(!Abilities::read(None, &Bytes::new()).unwrap().any());
     assert!(!of(r#"{"extensions":{"com.example/x":{}}}"#).any());
     assert!(!answers(&of(r#"{"sampling":{},"roots":{},"elicitation":{}}"#), Method::ToolsCall, "{}"));
 }
@@ -39,6 +40,7 @@ fn an_app_is_told_all_but_the_tasks_of_the_client() {
 #[test]
 fn too_much_is_not_passed_on() {
     let long = format!(r#"{{"experimental":{{"a":"{}"}}}}"#, "x".repeat(CAPABILITIES_BYTES_MAX));
-    let document = Document::parse(long.as_bytes()).unwrap();
-    assert!(Abilities::read(Some(document.root())).is_none());
+    let body = Bytes::from(long);
+    let document = Document::parse(&body).unwrap();
+    assert!(Abilities::read(Some(document.root()), &body).is_none());
 }

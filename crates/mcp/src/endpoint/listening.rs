@@ -93,7 +93,7 @@ impl Shared {
             Err(error) => return wrong(&error),
         };
         let meta = request.params.and_then(|params| params.get("_meta"));
-        let client = match Part::Itself.client(meta) {
+        let client = match Part::Itself.client(meta, arrived.body) {
             Ok(client) => client,
             Err(error) => return wrong(&error),
         };

@@ -95,3 +95,17 @@ fn addresses_to_open_first_are_questions() {
     assert_eq!(as_questions(br#"{"code":-32602,"message":"m","data":{"elicitations":[{}]}}"#), None);
     assert_eq!(as_questions(br#"{"code":-32042,"message":"m"}"#), None);
 }
+
+#[test]
+fn a_question_to_open_an_address_gets_an_id_for_a_session() {
+    let wish = |params: &str| Wish {
+        key: "k".to_owned(),
+        method: Method::Elicit,
+        params: Some(Bytes::copy_from_slice(params.as_bytes())),
+    };
+    let said = |params: &str| for_session(wish(params)).params.unwrap();
+    assert_eq!(said(r#"{"mode":"url","url":"u"}"#), r#"{"elicitationId":"k","mode":"url","url":"u"}"#);
+    for same in [r#"{"mode":"url","elicitationId":"x"}"#, r#"{"mode":"form"}"#, "{}"] {
+        assert_eq!(said(same), same);
+    }
+}

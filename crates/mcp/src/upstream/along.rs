@@ -63,7 +63,7 @@ impl Client {
     pub fn manner(&self) -> Manner {
         match self {
             Self::Modern { abilities, level } => {
-                let abilities = Some(abilities.clone()).filter(Abilities::any).unwrap_or_default();
+                let abilities = Some(abilities).filter(|one| one.any()).map(Abilities::kept).unwrap_or_default();
                 Manner { abilities, level: level.clone(), ..Manner::default() }
             }
             Self::Legacy(session) if session.abilities.any() => {
