@@ -232,6 +232,7 @@ const PLAIN_TOOLS: &[&str] = &[
     "test_logging_tool",
     "test_tool_with_progress",
     "test_missing_capability",
+    "test_reconnection",
     "test_streaming_elicitation",
     "test_trigger_tool_change",
     "test_trigger_prompt_change",
