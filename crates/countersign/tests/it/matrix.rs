@@ -11,6 +11,7 @@ mod changes;
 mod features;
 mod not_yet;
 mod questions;
+mod records;
 mod stage;
 mod tasks;
 
