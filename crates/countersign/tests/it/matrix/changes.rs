@@ -7,26 +7,35 @@ use super::basics::listed;
 use super::cell::{Cell, ensure, same};
 
 pub(super) fn tools(cell: &Cell<'_>) -> Result<()> {
-    changed(
-        cell,
-        ["toolsListChanged", "change_tools", "notifications/tools/list_changed"],
-        ["tools/list", "tools", "name"],
-    )
+    told(cell, "toolsListChanged", "change_tools", "notifications/tools/list_changed").map(drop)
 }
 
 pub(super) fn prompts(cell: &Cell<'_>) -> Result<()> {
-    let names = ["promptsListChanged", "change_prompts", "notifications/prompts/list_changed"];
-    changed(cell, names, ["prompts/list", "prompts", "name"])
+    told(cell, "promptsListChanged", "change_prompts", "notifications/prompts/list_changed").map(drop)
 }
 
 pub(super) fn resources(cell: &Cell<'_>) -> Result<()> {
-    let names = ["resourcesListChanged", "change_resources", "notifications/resources/list_changed"];
-    changed(cell, names, ["resources/list", "resources", "uri"])
+    told(cell, "resourcesListChanged", "change_resources", "notifications/resources/list_changed").map(drop)
 }
 
-/// Who listens is told, and finds in the list what was added.
-fn changed(cell: &Cell<'_>, names: [&str; 3], list: [&str; 3]) -> Result<()> {
-    let ([filter, tool, notification], [method, member, key]) = (names, list);
+/// Who was told of a change finds in the list what was added.
+pub(super) fn listed_anew(cell: &Cell<'_>) -> Result<()> {
+    let tool = told(cell, "toolsListChanged", "change_tools", "notifications/tools/list_changed")?;
+    let prompt = told(cell, "promptsListChanged", "change_prompts", "notifications/prompts/list_changed")?;
+    let resource = told(cell, "resourcesListChanged", "change_resources", "notifications/resources/list_changed")?;
+    for (added, [method, member, key]) in [
+        (tool, ["tools/list", "tools", "name"]),
+        (prompt, ["prompts/list", "prompts", "name"]),
+        (resource, ["resources/list", "resources", "uri"]),
+    ] {
+        let there = listed(cell, method, member, key)?;
+        ensure(there.contains(&added), "what was added is not listed", &there)?;
+    }
+    Ok(())
+}
+
+/// Who listens is told of a change. What was added.
+fn told(cell: &Cell<'_>, filter: &str, tool: &str, notification: &str) -> Result<String> {
     let client = cell.client()?;
     let listening = client.listen(json!({ filter: true }))?;
     same("acknowledged", &listening.acknowledged, &json!({ filter: true }))?;
@@ -34,10 +43,9 @@ fn changed(cell: &Cell<'_>, names: [&str; 3], list: [&str; 3]) -> Result<()> {
     let heard = client.hear(notification)?;
     if cell.revision.modern() {
         let id = heard.pointer("/params/_meta/io.modelcontextprotocol~1subscriptionId");
-        ensure(id.is_some_and(|id| id.is_u64()), "the subscription is not named", &heard)?;
+        ensure(id.is_some_and(Value::is_u64), "the subscription is not named", &heard)?;
     }
-    let there = listed(cell, method, member, key)?;
-    ensure(there.contains(&added), "what was added is not listed", &there)
+    Ok(added)
 }
 
 /// A subscriber hears of its resource, and of no other.

@@ -159,6 +159,7 @@ pub(super) const FEATURES: &[Feature] = &[
     feature("changes.tools", everywhere, changes::tools),
     feature("changes.prompts", everywhere, changes::prompts),
     feature("changes.resources", everywhere, changes::resources),
+    feature("changes.listed", everywhere, changes::listed_anew),
     feature("changes.subscribe", everywhere, changes::subscribe),
     feature("changes.unsubscribe", everywhere, changes::unsubscribe),
     feature("questions.form", forms, questions::form),

@@ -59,6 +59,11 @@ impl Stage {
         self.gateway.is_some()
     }
 
+    /// The gateway's world.
+    pub(super) fn world(&self) -> Result<&World> {
+        Ok(&self.gateway.as_ref().context("there is no gateway")?.world)
+    }
+
     /// A client that has not said anything yet.
     pub(super) fn client(&self, revision: Revision, front: Transport) -> Result<Participant> {
         match (&self.gateway, front) {
