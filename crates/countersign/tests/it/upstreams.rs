@@ -50,6 +50,30 @@ fn a_child_that_crashes_is_started_again() -> Result<()> {
     Ok(())
 }
 
+/// Line ends between the tokens of a request are no line ends for a child: what stands between them is no message.
+#[test]
+fn no_message_can_be_hidden_in_another_for_a_child() -> Result<()> {
+    let world = world();
+    let calls = tempfile::NamedTempFile::new()?;
+    let log = calls.path().display().to_string();
+    let world = world.app_command("child", &child(&["--log", &log])?).start()?;
+    pin(&world, "child", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let arguments = json!({"text": "x", "tag": "first", "more": ["HERE"]});
+    let mut request =
+        client.http_request(&client.message("tools/call", &json!({"name": "child__echo", "arguments": arguments})));
+    let hidden =
+        r#"{"jsonrpc":"2.0","id":77,"method":"tools/call","params":{"name":"echo","arguments":{"tag":"hidden"}}}"#;
+    let body = String::from_utf8(request.body)?.replace("\"HERE\"", &format!("\r\n{hidden}\n"));
+    request.body = body.into_bytes();
+    let said = client.send_http(&request)?.text()?;
+    ensure!(said.contains("\"x\""), "{said}");
+    client.call_text("child__echo", json!({"text": "y", "tag": "second"}))?;
+    let seen: Vec<String> = std::fs::read_to_string(calls.path())?.lines().map(str::to_owned).collect();
+    assert_eq!(seen, ["first", "second"]);
+    Ok(())
+}
+
 #[test]
 fn a_child_that_is_killed_from_outside_is_started_again() -> Result<()> {
     let world = world().app_command("child", &child(&[])?).start()?;

@@ -117,9 +117,7 @@ impl ChildLink {
         if !self.alive() {
             return Err(SendFault::before(self.shared.gone()));
         }
-        let mut line = Vec::from(request(id, ask));
-        line.push(b'\n');
-        if let Err(fault) = self.write(&line).await {
+        if let Err(fault) = self.write(&request(id, ask)).await {
             // Who reads its streams knows its last words.
             let known = tokio::time::timeout(LAST_WORDS_TIME_MAX, told).await;
             return Err(SendFault::after(match known {
@@ -147,12 +145,12 @@ impl ChildLink {
 
     /// Sends a notification: nobody answers it.
     pub(crate) async fn notify(&self, message: &[u8]) -> Result<(), Fault> {
-        let mut line = message.to_vec();
-        line.push(b'\n');
-        self.write(&line).await
+        self.write(message).await
     }
 
-    async fn write(&self, line: &[u8]) -> Result<(), Fault> {
+    async fn write(&self, message: &[u8]) -> Result<(), Fault> {
+        let line = one_line(message);
+        let line = line.as_slice();
         let mut stdin = self.stdin.lock().await;
         let written = async {
             stdin.write_all(line).await?;
@@ -276,6 +274,15 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
         Err(fault) => tracing::warn!(%fault, "a line of a child was not a message"),
     }
     None
+}
+
+/// A message as one line. A line end can only stand between its tokens, where a blank means the same; left as it is, what
+/// follows it would be a message of its own that nobody has decided on.
+fn one_line(message: &[u8]) -> Vec<u8> {
+    let mut line: Vec<u8> =
+        message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
+    line.push(b'\n');
+    line
 }
 
 /// Reads one line. None at the end; an error past the bound.
