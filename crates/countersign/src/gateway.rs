@@ -16,7 +16,7 @@ use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, Fault, Secret, ToolName};
 use policy::Bundle;
 use profile::{DefinitionKind, Pin};
-use store::{DataDir, Durability, SqliteLog, SqliteReader};
+use store::{AheadLog, DataDir, Durability, SqliteReader};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -310,7 +310,7 @@ pub fn bad_file(problems: crate::config::Problems) -> Fault {
 
 fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, Standing), Fault> {
     let path = data.path_of(files::TRACE);
-    let mut log = SqliteLog::open(&path, durability()).map_err(Fault::from)?;
+    let mut log = AheadLog::open(&path, durability()).map_err(Fault::from)?;
     let reader = SqliteReader::open(&path).map_err(Fault::from)?;
     let unknown = trace::mark_unknown(&mut log, &reader, clock.now()).map_err(Fault::from)?;
     if unknown > 0 {

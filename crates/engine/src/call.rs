@@ -14,6 +14,7 @@ use trace::{Effect, Intent, Outcome, OutcomeStatus};
 
 use crate::engine::{Engine, Shared};
 use crate::refusal::Refusal;
+use crate::under_way::UnderWay;
 
 /// A call as a wire understood it.
 pub struct CallRequest {
@@ -70,16 +71,12 @@ impl Engine {
             Err(fault) => return not_executed(None, fault),
         };
         let decision = decide(self.shared.rules.load().as_ref().as_ref(), &facts);
-        let running = self.shared.running.spawn(async move { run(&shared, call, request, facts, decision).await });
-        match running.await {
-            Ok(closed) => closed,
-            Err(error) => Closed::Failed {
-                call: None,
-                fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call")
-                    .because(error),
-                perhaps_executed: true,
-            },
-        }
+        let running = async move { run(&shared, call, request, facts, decision).await };
+        UnderWay::new(&self.shared.running, running).await.unwrap_or_else(|| Closed::Failed {
+            call: None,
+            fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
+            perhaps_executed: true,
+        })
     }
 }
 
@@ -89,7 +86,7 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
         Ok(intent) => intent,
         Err(fault) => return not_executed(Some(call), fault),
     };
-    let durable = match shared.parts.journal.intent(intent).await {
+    let durable = match shared.parts.journal.intent_among(intent, shared.running.len()).await {
         Ok(durable) => durable,
         Err(error) => return not_executed(Some(call), Fault::from(error)),
     };
@@ -157,7 +154,7 @@ async fn close(
     let written = if class == Class::Read {
         shared.parts.journal.outcome_later(outcome)
     } else {
-        shared.parts.journal.outcome(outcome).await.map(|_| ())
+        shared.parts.journal.outcome_among(outcome, shared.running.len()).await.map(|_| ())
     };
     if let Err(error) = written {
         tracing::error!(call = %call, %error, "the outcome of a call could not be recorded; the next start marks it unknown");
@@ -180,7 +177,7 @@ fn intent(
     facts: &Facts,
     decision: &Decision,
 ) -> Result<Intent, Fault> {
-    let written = serde_json::to_vec(facts).map_err(|error| {
+    let written = serde_json::value::to_raw_value(facts).map_err(|error| {
         Fault::new(Blame::Bug, "bug.facts", "the facts of a call could not be written").because(error)
     })?;
     Ok(Intent {
@@ -202,7 +199,7 @@ fn intent(
         bundle: decision.bundle(),
         arguments: request.arguments.clone(),
         arguments_digest,
-        facts: Bytes::from(written),
+        facts: written,
     })
 }
 

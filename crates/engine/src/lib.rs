@@ -14,6 +14,7 @@
 mod call;
 mod engine;
 mod refusal;
+mod under_way;
 
 pub use call::{CallRequest, Closed};
 pub use engine::{Change, Engine, Parts};

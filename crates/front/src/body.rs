@@ -31,6 +31,13 @@ pub fn holding(body: Body, place: OwnedSemaphorePermit) -> Body {
     Holding { body, _place: place }.boxed_unsync()
 }
 
+/// Pieces of a body, put together. Most bodies come in one.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    first: Bytes,
+    rest: BytesMut,
+}
+
 struct Holding {
     body: Body,
     _place: OwnedSemaphorePermit,
@@ -103,28 +110,50 @@ async fn take(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large());
     }
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let mut pieces = Pieces::default();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Fault::new(Blame::Caller, "caller.broken_body", "the body broke off before its end").because(error)
         })?;
         let Ok(data) = frame.into_data() else { continue };
-        if first.len().max(rest.len()) + data.len() > bytes_max {
+        if pieces.bytes() + data.len() > bytes_max {
             return Err(too_large());
         }
-        if first.is_empty() {
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
-            }
-            rest.extend_from_slice(&data);
-        }
+        let more = body.size_hint().lower();
+        pieces.push(data, usize::try_from(more).unwrap_or_default().min(bytes_max));
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(pieces.whole())
 }
 
+// === impl Pieces ===
+
+impl Pieces {
+    /// How much there is.
+    pub fn bytes(&self) -> usize {
+        self.first.len().max(self.rest.len())
+    }
+
+    /// Adds a piece; so many more bytes are to come.
+    pub fn push(&mut self, piece: Bytes, more: usize) {
+        if self.bytes() == 0 {
+            self.first = if piece.len() > COPIED_BYTES_MAX { piece } else { Bytes::copy_from_slice(&piece) };
+            return;
+        }
+        if self.rest.is_empty() {
+            self.rest.reserve(self.first.len() + piece.len() + more);
+            self.rest.extend_from_slice(&self.first);
+        }
+        self.rest.extend_from_slice(&piece);
+    }
+
+    /// All of it.
+    pub fn whole(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
+    }
+}
+
+/// A short body is copied: as long as a piece of it lives, a connection cannot use its buffer again and takes a new one.
+const COPIED_BYTES_MAX: usize = 4 << 10;
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a body that is too large that are read and thrown away, so that the answer is heard.
 const PASSED_OVER_BYTES_MAX: usize = 32 << 20;

@@ -4,6 +4,7 @@
 
 use crate::document::{Document, Kind, Value};
 use crate::error::{JsonError, Problem};
+use crate::text::plain_run;
 
 /// The canonical form of a document. Error: it does not parse, or a number fits no double.
 pub fn canonical(bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
@@ -17,15 +18,13 @@ pub fn canonical(bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(place) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)) {
-        let (plain, tail) = rest.split_at(place);
+    loop {
+        let (plain, tail) = rest.split_at(plain_run(rest, 0).min(rest.len()));
         out.extend_from_slice(plain);
-        if let Some((special, tail)) = tail.split_first() {
-            write_escape(out, *special);
-            rest = tail;
-        }
+        let Some((special, tail)) = tail.split_first() else { break };
+        write_escape(out, *special);
+        rest = tail;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
 }
 

@@ -120,8 +120,11 @@ fn join_addresses(body: &[u8], app: &AppId) -> Option<Vec<u8>> {
 
 /// The result with what 2026-07-28 wants in it and a legacy upstream does not send. Every other byte stays.
 fn complete(body: &[u8], resource: bool) -> Vec<u8> {
-    let Ok(document) = Document::parse(body) else { return body.to_vec() };
-    let (said, kept) = (document.root().get("resultType").is_some(), document.root().get("ttlMs").is_some());
+    // A long result is not parsed again for a key that is nowhere in it.
+    let has = |key: &str| {
+        mentions(body, key) && Document::parse(body).is_ok_and(|document| document.root().get(key).is_some())
+    };
+    let (said, kept) = (has("resultType"), resource && has("ttlMs"));
     let Some(rest) = body.strip_prefix(b"{").filter(|_| !said) else { return body.to_vec() };
     let mut out = Vec::with_capacity(body.len() + 64);
     out.extend_from_slice(b"{\"resultType\":\"complete\"");
@@ -133,6 +136,11 @@ fn complete(body: &[u8], resource: bool) -> Vec<u8> {
     }
     out.extend_from_slice(rest);
     out
+}
+
+/// False: nowhere in this JSON is a key of this name, in whatever spelling.
+fn mentions(body: &[u8], key: &str) -> bool {
+    memchr::memmem::find(body, key.as_bytes()).is_some() || memchr::memmem::find(body, b"\\u").is_some()
 }
 
 /// A refusal as a tool result the model can read (SEP-2643 envelope in `_meta`, ours beside it).

@@ -304,7 +304,7 @@ impl AppLink {
             });
         }
         let ear = self.ear(slot.pair.clone());
-        let connecting = self.connect(manner.clone(), level, ear.clone());
+        let connecting = Box::pin(self.connect(manner.clone(), level, ear.clone()));
         let connecting = tokio::time::timeout(self.engine.limits().connect_time_max, connecting);
         match connecting.await.unwrap_or_else(|_| Err(self.too_slow())) {
             Ok(link) => {

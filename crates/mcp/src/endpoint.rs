@@ -138,7 +138,7 @@ impl Shared {
             }
         };
         if document.root().kind() == Kind::Array {
-            return self.batch(arrived, document.root()).await;
+            return Box::pin(self.batch(arrived, document.root())).await;
         }
         let request = match envelope::read(document.root()) {
             Ok(Message::Request(request)) => request,
@@ -167,7 +167,7 @@ impl Shared {
         }
         let context = self.context(arrived, part.revision());
         let Some(asked) = Call::asked(&request) else {
-            let said = context.answer(&request).await;
+            let said = Box::pin(context.answer(&request)).await;
             return self.worded(arrived.endpoint, part.revision(), request.id, said);
         };
         match context.understand(&request, asked, arrived.body).await {

@@ -52,6 +52,16 @@ impl<T> Kept<T> {
         if let Some(said) = self.fresh(clock, age_max) {
             return Ok(said);
         }
+        // Asking is rare and its future large: every call would carry the room for it.
+        Box::pin(self.ask(clock, age_max, ask)).await
+    }
+
+    async fn ask(
+        &self,
+        clock: &dyn Clock,
+        age_max: Duration,
+        ask: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<Arc<Said<T>>, Fault> {
         let _one = self.asking.lock().await;
         if let Some(said) = self.fresh(clock, age_max) {
             return Ok(said);

@@ -27,15 +27,19 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = String::with_capacity(71);
-        text.push_str("sha256:");
-        for byte in self.0 {
-            text.push(HEX.get(usize::from(byte >> 4)).copied().unwrap_or(b'0') as char);
-            text.push(HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0') as char);
-        }
-        f.write_str(&text)
+        f.write_str("sha256:")?;
+        f.write_str(std::str::from_utf8(&hex(&self.0)).unwrap_or_default())
     }
+}
+
+/// 32 bytes as 64 lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8; 32]) -> [u8; 64] {
+    let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    digits
 }
 
 impl fmt::Debug for Digest {

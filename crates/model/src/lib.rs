@@ -26,7 +26,7 @@ pub mod time;
 pub mod verdict;
 
 pub use class::{Class, ClassSource};
-pub use digest::Digest;
+pub use digest::{Digest, hex};
 pub use directory::{Access, Agent, App, DataClassification, Directory, DirectorySnapshot, Human, Risk};
 pub use durable::Durable;
 pub use facts::{Actor, Binding, Facts, Method, ToolFacts, ToolStatus};

@@ -13,7 +13,7 @@ use model::{
     AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, UnixMicros,
     Verdict,
 };
-use store::{Durability, SqliteLog, SqliteReader};
+use store::{AheadLog, Durability, SqliteReader};
 use trace::{Effect, Intent, Journal, LogReader, Outcome, OutcomeStatus, Query, Row, verify_leaf};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -41,7 +41,7 @@ fn encoding() -> Result<(), Failure> {
 }
 
 fn round(path: &Path, callers: u64) -> Result<(), Failure> {
-    let journal = Journal::start(Box::new(SqliteLog::open(path, Durability::Full)?))?;
+    let journal = Journal::start(Box::new(AheadLog::open(path, Durability::Full)?))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let next = Arc::new(AtomicU64::new(0));
     let begun = now();
@@ -135,7 +135,7 @@ fn sample(number: u64) -> Result<Intent, Failure> {
         bundle: Digest::new([9; 32]),
         arguments: Some(arguments),
         arguments_digest: Digest::new(digest.as_ref().try_into()?),
-        facts: Bytes::from_static(FACTS),
+        facts: serde_json::from_str(FACTS)?,
     })
 }
 
@@ -163,4 +163,4 @@ fn busy_time_of(name: &str) -> Duration {
 
 const ENCODED: u32 = 20_000;
 const ROUND: Duration = Duration::from_secs(4);
-const FACTS: &[u8] = br#"{"now":1763726400000000,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;
+const FACTS: &str = r#"{"now":1763726400000000,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;

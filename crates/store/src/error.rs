@@ -108,6 +108,17 @@ pub(crate) fn fault(error: rusqlite::Error) -> StoreFault {
     StoreFault::new(kind, said).with_hint(hint).because(error)
 }
 
+/// The system's error about the redo log in our words.
+pub(crate) fn fault_of_io(error: std::io::Error) -> StoreFault {
+    use std::io::ErrorKind;
+    let kind = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreFaultKind::Full,
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => StoreFaultKind::ReadOnly,
+        _ => StoreFaultKind::Broken,
+    };
+    fault_of_kind(kind).because(error)
+}
+
 fn is_unreadable_value(error: &rusqlite::Error) -> bool {
     matches!(
         error,

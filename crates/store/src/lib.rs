@@ -1,28 +1,36 @@
 //! Durable state behind the ports of `trace`: SQLite in the data directory.
 //!
 //! # In scope
-//! The data directory and its lock, the schema and its migrations, writing records and state, answering questions.
+//! The data directory and its lock, the schema and its migrations, the redo log, writing records and state, answering
+//! questions.
 //!
 //! # Out of scope
 //! What a record says and how it is encoded; when something is written; caches.
 //!
 //! # Invariants
-//! * What `append` has confirmed survives the loss of power (WAL with `synchronous=FULL`).
+//! * What `append` has confirmed survives the loss of power: its frame is flushed to the redo log, or its transaction to
+//!   the WAL (`synchronous=FULL`).
+//! * What the tables do not hold yet is found by every question all the same.
 //! * One process at a time holds a data directory; anyone may read it meanwhile.
 //! * A file of a newer version is refused, not guessed at.
 //! * Every store passes the same suite (`conformance`).
 
+mod ahead;
 #[cfg(test)]
 mod conformance;
 mod data_dir;
 mod error;
+mod frame;
 mod questions;
 mod reader;
+mod redo;
 #[cfg(test)]
 mod samples;
 mod schema;
 mod sqlite;
+mod tail;
 
+pub use ahead::AheadLog;
 pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use reader::SqliteReader;

@@ -1,5 +1,6 @@
 //! Questions in SQL, for whoever has a connection.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::TryFromIntError;
 
 use model::{CallId, Digest, UnixMicros, Verdict};
@@ -8,9 +9,16 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params_from_
 use trace::{Entry, Query, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind};
 
 use crate::error::fault;
+use crate::redo::Place;
+use crate::tail::Tail;
 
-/// What [`trace::LogReader`] asks, over one connection.
-pub(crate) struct Questions<'c>(pub(crate) &'c Connection);
+/// What [`trace::LogReader`] asks.
+pub(crate) struct Questions<'c> {
+    /// The tables.
+    pub(crate) tables: &'c Connection,
+    /// What the tables do not hold yet.
+    pub(crate) tail: Option<&'c Tail>,
+}
 
 /// A condition in the making.
 #[derive(Default)]
@@ -21,45 +29,86 @@ struct Conditions {
 
 impl Questions<'_> {
     pub(crate) fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
-        let (sql, values) = sql_of(query);
-        self.entries(&sql, values)
+        let Some(tail) = self.tail else { return found(self.tables, query) };
+        let [first, second] =
+            if query.newest_first { [&tail.records, self.tables] } else { [self.tables, &tail.records] };
+        let mut entries = found(first, query)?;
+        let limit = query.limit.saturating_sub(entries.len());
+        if limit > 0 {
+            entries.extend(found(second, &Query { limit, ..query.clone() })?);
+        }
+        self.with_outcomes(entries)
     }
 
     pub(crate) fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
-        match self.call_of(id)? {
-            Some(call) => {
-                self.entries(&format!("{SELECT} WHERE r.call = ?1 ORDER BY r.sequence"), vec![Value::Text(call)])
-            }
-            None => Ok(Vec::new()),
+        let Some(call) = self.call_of(id)? else { return Ok(Vec::new()) };
+        let of_call = format!("{SELECT} WHERE r.call = ?1 ORDER BY r.sequence");
+        let mut all = Vec::new();
+        for part in self.parts() {
+            all.extend(entries(part, &of_call, vec![Value::Text(call.clone())])?);
         }
+        self.with_outcomes(all)
     }
 
     pub(crate) fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
-        let settled: Option<String> = self
-            .prepare("SELECT value FROM state WHERE kind = ?1 AND key = ?2")?
+        let settled: Option<String> = prepare(self.tables, "SELECT value FROM state WHERE kind = ?1 AND key = ?2")?
             .query_row([SETTLED_KIND, SETTLED_KEY], |row| row.get(0))
             .optional()
             .map_err(fault)?;
         let settled: i64 = settled.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let mut statement = self.prepare(UNFINISHED)?;
-        let calls = statement.query_map([settled], |row| call_at(row, 0)).map_err(fault)?;
-        calls.collect::<Result<_, _>>().map_err(fault)
+        let mut all = Vec::new();
+        for part in self.parts() {
+            let mut statement = prepare(part, UNFINISHED)?;
+            let calls = statement.query_map([settled], |row| call_at(row, 0)).map_err(fault)?;
+            for call in calls {
+                let call = call.map_err(fault)?;
+                if self.outcome_in_tail(&call)?.is_none() {
+                    all.push(call);
+                }
+            }
+        }
+        Ok(all)
     }
 
     pub(crate) fn last_sequence(&self) -> Result<u64, StoreFault> {
-        self.prepare(LAST_SEQUENCE)?.query_row([], |row| sequence_at(row, 0)).map_err(fault)
+        let mut last = 0;
+        for part in self.parts() {
+            last = last.max(prepare(part, LAST_SEQUENCE)?.query_row([], |row| sequence_at(row, 0)).map_err(fault)?);
+        }
+        Ok(last)
     }
 
     pub(crate) fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
-        let mut statement = self.prepare("SELECT key, value FROM state WHERE kind = ?1 ORDER BY key")?;
+        let mut statement = prepare(self.tables, "SELECT key, value FROM state WHERE kind = ?1 ORDER BY key")?;
         let pairs = statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?))).map_err(fault)?;
-        pairs.collect::<Result<_, _>>().map_err(fault)
+        let mut pairs: BTreeMap<String, String> = pairs.collect::<Result<_, _>>().map_err(fault)?;
+        for write in self.tail.iter().flat_map(|tail| &tail.state).filter(|write| write.kind == kind) {
+            match &write.value {
+                Some(value) => pairs.insert(write.key.clone(), value.clone()),
+                None => pairs.remove(&write.key),
+            };
+        }
+        Ok(pairs.into_iter().collect())
     }
 
-    fn entries(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Entry>, StoreFault> {
-        let mut statement = self.prepare(sql)?;
-        let entries = statement.query_map(params_from_iter(values), entry).map_err(fault)?;
-        entries.collect::<Result<_, _>>().map_err(fault)
+    /// Everything that holds records, in the order of the log.
+    fn parts(&self) -> impl Iterator<Item = &Connection> {
+        std::iter::once(self.tables).chain(self.tail.map(|tail| &tail.records))
+    }
+
+    /// Outcomes in the tail belong to intents in the tables, too.
+    fn with_outcomes(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>, StoreFault> {
+        for entry in &mut entries {
+            if entry.kind == RecordKind::Intent && entry.outcome_leaf.is_none() {
+                entry.outcome_leaf = self.outcome_in_tail(&entry.call)?;
+            }
+        }
+        Ok(entries)
+    }
+
+    fn outcome_in_tail(&self, call: &CallId) -> Result<Option<String>, StoreFault> {
+        let Some(tail) = self.tail else { return Ok(None) };
+        prepare(&tail.records, OUTCOME_OF)?.query_row([call.as_str()], |row| row.get(0)).optional().map_err(fault)
     }
 
     /// The whole id of the call that somebody means.
@@ -69,11 +118,12 @@ impl Questions<'_> {
             return Ok(Some(id));
         }
         if let Ok(sequence) = id.parse::<i64>() {
-            let call = self
-                .prepare("SELECT call FROM record WHERE sequence = ?1")?
-                .query_row([sequence], |row| row.get(0))
-                .optional()
-                .map_err(fault)?;
+            let mut call = None;
+            for part in self.parts() {
+                let mut statement = prepare(part, "SELECT call FROM record WHERE sequence = ?1")?;
+                let found = statement.query_row([sequence], |row| row.get(0)).optional().map_err(fault)?;
+                call = call.or(found);
+            }
             if call.is_some() || id.len() < TAIL_CHARS_MIN {
                 return Ok(call);
             }
@@ -90,23 +140,34 @@ impl Questions<'_> {
             )
             .with_hint("give the whole id, at least its last 4 characters, or a sequence number"));
         }
-        let mut statement = self.prepare(WITH_TAIL)?;
-        let calls = statement
-            .query_map(rusqlite::params![-length, tail], |row| row.get::<_, String>(0))
-            .map_err(fault)?
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(fault)?;
-        match calls.as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some(one.clone())),
-            several => Err(StoreFault::new(StoreFaultKind::Question, format!("`{tail}` is the end of several ids"))
-                .with_hint(format!("give more of it: {}", several.join(", ")))),
+        let mut calls: BTreeSet<String> = BTreeSet::new();
+        for part in self.parts() {
+            let mut statement = prepare(part, WITH_TAIL)?;
+            let some = statement.query_map(rusqlite::params![-length, tail], |row| row.get(0)).map_err(fault)?;
+            calls.extend(some.collect::<Result<Vec<_>, _>>().map_err(fault)?);
         }
+        if calls.len() > 1 {
+            let calls: Vec<_> = calls.into_iter().take(CALLS_NAMED_MAX).collect();
+            return Err(StoreFault::new(StoreFaultKind::Question, format!("`{tail}` is the end of several ids"))
+                .with_hint(format!("give more of it: {}", calls.join(", "))));
+        }
+        Ok(calls.pop_first())
     }
+}
 
-    fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>, StoreFault> {
-        self.0.prepare_cached(sql).map_err(fault)
-    }
+fn found(connection: &Connection, query: &Query) -> Result<Vec<Entry>, StoreFault> {
+    let (sql, values) = sql_of(query);
+    entries(connection, &sql, values)
+}
+
+fn entries(connection: &Connection, sql: &str, values: Vec<Value>) -> Result<Vec<Entry>, StoreFault> {
+    let mut statement = prepare(connection, sql)?;
+    let entries = statement.query_map(params_from_iter(values), entry).map_err(fault)?;
+    entries.collect::<Result<_, _>>().map_err(fault)
+}
+
+fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreFault> {
+    connection.prepare_cached(sql).map_err(fault)
 }
 
 impl Conditions {
@@ -233,6 +294,14 @@ fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
 }
 
+/// How far the redo log stands in the tables.
+pub(crate) fn absorbed(connection: &Connection) -> rusqlite::Result<Place> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = 'redo'")?;
+    let text: Option<String> = statement.query_row([], |row| row.get(0)).optional()?;
+    let Some(text) = text else { return Ok(Place::default()) };
+    text.parse().map_err(|()| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, "not a place".into()))
+}
+
 pub(crate) const LAST_SEQUENCE: &str = "SELECT coalesce(max(sequence), 0) FROM record";
 
 const SELECT: &str = "SELECT r.sequence, r.kind, r.call, r.at, r.agent, r.human, r.app, r.tool, r.class, r.verdict, \
@@ -246,4 +315,7 @@ const UNFINISHED: &str = "SELECT i.call FROM record i WHERE i.sequence > ?1 AND 
 const WITH_TAIL: &str =
     "SELECT DISTINCT call FROM record INDEXED BY record_call WHERE substr(call, ?1) = ?2 ORDER BY call LIMIT 4";
 
+const OUTCOME_OF: &str = "SELECT leaf FROM record WHERE call = ?1 AND kind = 'outcome' ORDER BY sequence LIMIT 1";
+
+const CALLS_NAMED_MAX: usize = 4;
 const TAIL_CHARS_MIN: usize = 4;

@@ -13,44 +13,57 @@ use trace::{Entry, LogReader, Query, StoreFault, StoreFaultKind};
 use crate::error::{StoreError, fault, fault_of_kind};
 use crate::questions::Questions;
 use crate::schema;
+use crate::tail::Tail;
 
 /// Answers questions about a log, whoever writes it.
 #[derive(Debug)]
 pub struct SqliteReader {
     connection: Connection,
+    path: PathBuf,
 }
 
 impl SqliteReader {
     /// Opens the database for reading. Error: it is not there, of something else, of a newer version, or damaged.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path).map_err(|fault| StoreError::database(path, fault))?;
-        Ok(Self { connection })
+        Ok(Self { connection, path: path.to_owned() })
     }
 
-    fn questions(&self) -> Questions<'_> {
-        Questions(&self.connection)
+    /// Asks the tables and what they do not hold yet, as they are at one moment.
+    fn ask<T>(&self, ask: impl FnOnce(Questions<'_>) -> Result<T, StoreFault>) -> Result<T, StoreFault> {
+        let tables = &self.connection;
+        // Read before the tables are: what comes into them meanwhile is then in both rather than in neither.
+        let tail = Tail::read(tables, &self.path)?;
+        let moment = tables.unchecked_transaction().map_err(fault)?;
+        let tail = match tail {
+            Some(tail) => tail.beyond(tables)?,
+            None => None,
+        };
+        let answer = ask(Questions { tables, tail: tail.as_ref() });
+        moment.finish().map_err(fault)?;
+        answer
     }
 }
 
 impl LogReader for SqliteReader {
     fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
-        self.questions().find(query)
+        self.ask(|questions| questions.find(query))
     }
 
     fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
-        self.questions().by_id(id)
+        self.ask(|questions| questions.by_id(id))
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
-        self.questions().unfinished()
+        self.ask(|questions| questions.unfinished())
     }
 
     fn last_sequence(&self) -> Result<u64, StoreFault> {
-        self.questions().last_sequence()
+        self.ask(|questions| questions.last_sequence())
     }
 
     fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
-        self.questions().state(kind)
+        self.ask(|questions| questions.state(kind))
     }
 }
 

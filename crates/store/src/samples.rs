@@ -50,7 +50,7 @@ pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict:
         bundle: Digest::new([9; 32]),
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
-        facts: Bytes::from_static(b"{\"access\":true}"),
+        facts: serde_json::value::to_raw_value(&serde_json::json!({"access": true})).unwrap(),
     })
     .unwrap()
 }

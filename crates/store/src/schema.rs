@@ -58,7 +58,7 @@ fn foreign() -> StoreFault {
 }
 
 /// A step once released is never edited: databases out there have taken it.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 #[cfg(test)]
 mod tests;

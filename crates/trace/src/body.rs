@@ -74,7 +74,7 @@ impl IntentBody<'_> {
         to.text("human", &self.human);
         to.text("task", &self.task);
         to.text("token", &self.token);
-        to.text("arguments_digest", &self.arguments_digest.to_string());
+        to.plain("arguments_digest", self.arguments_digest);
         to.raw("truncated", if self.truncated { "true" } else { "false" });
         if let Some(arguments) = self.arguments {
             to.raw("arguments", arguments.get());
@@ -108,7 +108,7 @@ impl OutcomeBody {
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut to = ObjectWriter::with_capacity(192);
         to.text("salt", &self.salt.to_hex());
-        to.text_or_null("answer_digest", self.answer_digest.map(|digest| digest.to_string()).as_deref());
+        to.plain_or_null("answer_digest", self.answer_digest);
         to.finish()
     }
 

@@ -3,6 +3,7 @@
 //! A commitment shows nothing of a short value (an e-mail address, a yes or no) to somebody without the salt, and with
 //! the salt of one field nothing of the other fields. Deleting salt and value makes it unguessable for ever.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use aws_lc_rs::{digest, rand};
@@ -36,9 +37,15 @@ pub(crate) struct Committer<'s>(&'s Salt);
 
 impl Salt {
     pub(crate) fn random() -> Result<Self, TraceError> {
-        let mut bytes = [0; 32];
-        rand::fill(&mut bytes).map_err(|_| TraceError::NoRandomness)?;
-        Ok(Self(bytes))
+        DRAWN.with_borrow_mut(|drawn| {
+            if drawn.is_empty() {
+                // One draw for many salts: most of its cost does not depend on how much is drawn.
+                let mut bytes = [0; 32 * SALTS_PER_DRAW];
+                rand::fill(&mut bytes).map_err(|_| TraceError::NoRandomness)?;
+                drawn.extend(bytes.as_chunks::<32>().0);
+            }
+            drawn.pop().map(Self).ok_or(TraceError::NoRandomness)
+        })
     }
 
     pub(crate) fn committer(&self) -> Committer<'_> {
@@ -46,7 +53,7 @@ impl Salt {
     }
 
     pub(crate) fn to_hex(&self) -> String {
-        hex(&self.0)
+        std::str::from_utf8(&model::hex(&self.0)).unwrap_or_default().to_owned()
     }
 }
 
@@ -59,10 +66,8 @@ impl Committer<'_> {
 
 impl fmt::Display for Commitment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(COMMITMENT_PREFIX.len() + 64);
-        text.push_str(COMMITMENT_PREFIX);
-        push_hex(&mut text, &self.0);
-        f.write_str(&text)
+        f.write_str(COMMITMENT_PREFIX)?;
+        f.write_str(std::str::from_utf8(&model::hex(&self.0)).unwrap_or_default())
     }
 }
 
@@ -91,15 +96,20 @@ impl<'de> Deserialize<'de> for Salt {
 
 /// RFC 2104 as two hashes. Every key here is used once, for which the library's keys and contexts cost more than hashing.
 fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    let padded = |pad: u8| key.iter().map(move |byte| byte ^ pad).chain([pad; BLOCK_BYTES - 32]);
-    let mut text: Vec<u8> = Vec::with_capacity(BLOCK_BYTES + message.len().max(32));
-    text.extend(padded(0x36));
+    let padded = |pad: u8| {
+        let mut block = [pad; BLOCK_BYTES];
+        block.iter_mut().zip(key).for_each(|(to, byte)| *to ^= byte);
+        block
+    };
+    let mut text: Vec<u8> = Vec::with_capacity(BLOCK_BYTES + message.len());
+    text.extend_from_slice(&padded(0x36));
     text.extend_from_slice(message);
     let inner = sha256(&text);
-    text.clear();
-    text.extend(padded(0x5C));
-    text.extend_from_slice(inner.as_bytes());
-    *sha256(&text).as_bytes()
+    let mut outer = [0; BLOCK_BYTES + 32];
+    let (pad, rest) = outer.split_at_mut(BLOCK_BYTES);
+    pad.copy_from_slice(&padded(0x5C));
+    rest.copy_from_slice(inner.as_bytes());
+    *sha256(&outer).as_bytes()
 }
 
 fn first_32(bytes: &[u8]) -> [u8; 32] {
@@ -108,20 +118,6 @@ fn first_32(bytes: &[u8]) -> [u8; 32] {
         *to = *from;
     }
     out
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    push_hex(&mut text, bytes);
-    text
-}
-
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
-        }
-    }
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
@@ -138,6 +134,12 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(out)
 }
 
+thread_local! {
+    /// Salts that nobody has used yet; each leaves when it is used.
+    static DRAWN: RefCell<Vec<[u8; 32]>> = const { RefCell::new(Vec::new()) };
+}
+
+const SALTS_PER_DRAW: usize = 16;
 const COMMITMENT_PREFIX: &str = "hmac-sha256:";
 /// What SHA-256 takes at a time.
 const BLOCK_BYTES: usize = 64;

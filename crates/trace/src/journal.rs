@@ -1,11 +1,12 @@
 //! Group commit: many callers, one thread that writes, one flush of the disk for all that came meanwhile.
 //!
-//! Records are encoded by whoever brings them; the thread only inserts. While somebody waits for the disk it never waits
+//! Records are encoded by whoever brings them; the thread only appends. While somebody waits for the disk it never waits
 //! for more records to come: while one commit runs, the next batch gathers by itself. Records nobody waits for ride along
-//! with the next one, which spares a flush for each, or go by themselves when none comes soon.
+//! with the next one, which spares a flush for each, or go by themselves when none comes soon. A caller that is alone may
+//! append by itself: handing a record over and being woken again takes longer than a quick disk.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,11 +33,15 @@ struct Handle {
 }
 
 struct Queue {
+    /// None once it is closed.
+    log: Mutex<Option<Box<dyn LogStore>>>,
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     drained: Condvar,
     room: Semaphore,
     lost_outcomes: Arc<AtomicU64>,
+    /// Calls under way, as the last caller knew it.
+    calls: AtomicUsize,
 }
 
 struct Waiting {
@@ -46,6 +51,10 @@ struct Waiting {
     pressing: bool,
     /// Whether the thread sleeps until it is woken; else it looks again by itself.
     asleep: bool,
+    /// Whether anything came since the thread looked last.
+    stirred: bool,
+    /// How many jobs wake the thread when one of them is pressing; none while it does not wait.
+    woken_by: Option<usize>,
 }
 
 struct Job {
@@ -78,16 +87,25 @@ impl Journal {
     /// Starts the thread that writes to this log. Error: the system gives no thread.
     pub fn start(log: Box<dyn LogStore>) -> Result<Self, TraceError> {
         let queue = Arc::new(Queue {
-            waiting: Mutex::new(Waiting { jobs: VecDeque::new(), open: true, pressing: false, asleep: false }),
+            log: Mutex::new(Some(log)),
+            waiting: Mutex::new(Waiting {
+                jobs: VecDeque::new(),
+                open: true,
+                pressing: false,
+                asleep: false,
+                stirred: false,
+                woken_by: None,
+            }),
             arrived: Condvar::new(),
             drained: Condvar::new(),
             room: Semaphore::new(RECORDS_WAITING_MAX),
             lost_outcomes: Arc::default(),
+            calls: AtomicUsize::new(0),
         });
         let theirs = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("trace-commit".to_owned())
-            .spawn(move || write_until_closed(log, &theirs))
+            .spawn(move || write_until_closed(&theirs))
             .map_err(TraceError::NoThread)?;
         Ok(Self { handle: Arc::new(Handle { queue, thread: Mutex::new(Some(thread)) }) })
     }
@@ -99,11 +117,27 @@ impl Journal {
         Ok(Durable::danger_confirmed_by_disk(intent.call, sequence))
     }
 
+    /// As [`Journal::intent`], for a caller that knows how many calls are under way, its own among them. One that is alone
+    /// appends its record itself where the store is quick, in the thread that polls this. Where there are many, a commit
+    /// waits a moment for the records of some more.
+    pub async fn intent_among(&self, intent: Intent, calls: usize) -> Result<Durable, TraceError> {
+        let row = Row::of_intent(&intent)?;
+        let sequence = self.write_among(row, None, calls).await?;
+        Ok(Durable::danger_confirmed_by_disk(intent.call, sequence))
+    }
+
     /// Writes what came of a call. Returns its place in the log once that is on disk.
     pub async fn outcome(&self, outcome: Outcome) -> Result<u64, TraceError> {
         let loss = self.loss();
         let row = Row::of_outcome(&outcome)?;
         self.write(row, Vec::new(), Some(loss)).await
+    }
+
+    /// As [`Journal::outcome`], for a caller that knows how many calls are under way ([`Journal::intent_among`]).
+    pub async fn outcome_among(&self, outcome: Outcome, calls: usize) -> Result<u64, TraceError> {
+        let loss = self.loss();
+        let row = Row::of_outcome(&outcome)?;
+        self.write_among(row, Some(loss), calls).await
     }
 
     /// Queues what came of a call for the next commit, which begins within a few milliseconds. Error: it is lost, and
@@ -158,6 +192,17 @@ impl Journal {
         settle(written.await.ok())
     }
 
+    async fn write_among(&self, row: Row, loss: Option<Loss>, calls: usize) -> Result<u64, TraceError> {
+        self.queue().calls.store(calls, Ordering::Relaxed);
+        if calls > 1 {
+            return self.write(row, Vec::new(), loss).await;
+        }
+        match self.queue().append_here(Job { row, state: Vec::new(), reply: Reply::Nobody, loss }) {
+            Ok(written) => settle(Some(written)),
+            Err(job) => self.write(job.row, job.state, job.loss).await,
+        }
+    }
+
     fn loss(&self) -> Loss {
         Loss { count: Some(Arc::clone(&self.queue().lost_outcomes)) }
     }
@@ -196,7 +241,11 @@ impl Queue {
         }
         waiting.pressing |= !matches!(job.reply, Reply::Nobody) || waiting.jobs.len() >= RECORDS_PER_COMMIT_MAX;
         waiting.jobs.push_back(job);
-        let wake = waiting.pressing || waiting.asleep;
+        waiting.stirred = true;
+        let wake = match waiting.woken_by {
+            Some(jobs) => waiting.asleep || waiting.pressing && waiting.jobs.len() >= jobs,
+            None => false,
+        };
         drop(waiting);
         if wake {
             self.arrived.notify_one();
@@ -225,6 +274,7 @@ impl Queue {
     /// The next batch: everything that waits, up to the most of one commit. None: closed and empty.
     fn take(&self) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
+        waiting.woken_by = Some(1);
         while waiting.open && !waiting.pressing {
             let (still, wait) =
                 self.arrived.wait_timeout(waiting, OUTCOME_DELAY_MAX).unwrap_or_else(PoisonError::into_inner);
@@ -235,11 +285,23 @@ impl Queue {
             if !waiting.jobs.is_empty() {
                 break;
             }
+            // While calls come that write by themselves, being woken for each would cost more than looking again.
+            if std::mem::take(&mut waiting.stirred) {
+                continue;
+            }
             waiting.asleep = true;
             let nothing_to_do = |waiting: &mut Waiting| waiting.open && waiting.jobs.is_empty();
             waiting = self.arrived.wait_while(waiting, nothing_to_do).unwrap_or_else(PoisonError::into_inner);
             waiting.asleep = false;
         }
+        let wanted = (self.calls.load(Ordering::Relaxed) / GATHERED_PART).min(GATHERED_MAX);
+        if waiting.pressing && waiting.jobs.len() < wanted {
+            waiting.woken_by = Some(wanted);
+            let few = |waiting: &mut Waiting| waiting.open && waiting.jobs.len() < wanted;
+            let gathered = self.arrived.wait_timeout_while(waiting, GATHERING_TIME_MAX, few);
+            waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting.woken_by = None;
         if waiting.jobs.is_empty() {
             return None;
         }
@@ -250,6 +312,22 @@ impl Queue {
         self.room.add_permits(count);
         self.drained.notify_all();
         Some(batch)
+    }
+
+    /// Appends this and whatever lies there. Error: the job, where that is the thread's to do.
+    fn append_here(&self, job: Job) -> Result<Written, Box<Job>> {
+        // The thread takes a batch before it takes the log: what it has taken comes first or after, but in one piece.
+        let Ok(mut log) = self.log.try_lock() else { return Err(Box::new(job)) };
+        let Some(log) = log.as_mut().filter(|log| log.is_quick()) else { return Err(Box::new(job)) };
+        let mut waiting = self.lock();
+        if !waiting.open || waiting.pressing || waiting.jobs.len() >= RECORDS_PER_COMMIT_MAX {
+            return Err(Box::new(job));
+        }
+        let lying = waiting.jobs.len();
+        let batch = waiting.jobs.drain(..).chain([job]).collect();
+        drop(waiting);
+        self.room.add_permits(lying);
+        Ok(commit(log.as_mut(), batch).map(|first| first.saturating_add(lying as u64)))
     }
 
     fn close(&self) {
@@ -300,15 +378,22 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
-fn write_until_closed(mut log: Box<dyn LogStore>, queue: &Queue) {
+fn write_until_closed(queue: &Queue) {
     let _end = CloseAtEnd(queue);
     while let Some(batch) = queue.take() {
-        commit(log.as_mut(), batch);
+        // A store that has panicked is not asked again.
+        let Ok(mut log) = queue.log.lock() else { return };
+        let Some(log) = log.as_mut() else { return };
+        let _told = commit(log.as_mut(), batch);
     }
+    let log = queue.log.lock().map(|mut log| log.take());
+    drop(log);
 }
 
+/// Returns the first sequence number.
+///
 /// INVARIANT: a caller hears a sequence number only after `append` has returned one (`no_durable_without_the_disk`).
-fn commit(log: &mut dyn LogStore, batch: Vec<Job>) {
+fn commit(log: &mut dyn LogStore, batch: Vec<Job>) -> Written {
     let mut rows = Vec::with_capacity(batch.len());
     let mut state = Vec::new();
     let mut callers = Vec::with_capacity(batch.len());
@@ -325,6 +410,7 @@ fn commit(log: &mut dyn LogStore, batch: Vec<Job>) {
                 }
                 reply.send(Ok(sequence));
             }
+            Ok(first)
         }
         Err(fault) => {
             let fault = Arc::new(fault);
@@ -332,6 +418,7 @@ fn commit(log: &mut dyn LogStore, batch: Vec<Job>) {
                 drop(loss);
                 reply.send(Err(Arc::clone(&fault)));
             }
+            Err(fault)
         }
     }
 }
@@ -342,7 +429,11 @@ fn settle(written: Option<Written>) -> Result<u64, TraceError> {
 }
 
 /// How long a record that nobody waits for may lie before it is written by itself.
-const OUTCOME_DELAY_MAX: Duration = Duration::from_millis(2);
+const OUTCOME_DELAY_MAX: Duration = Duration::from_millis(5);
+/// A commit waits for the records of this part of the calls under way: a flush costs the same for one as for many.
+const GATHERED_PART: usize = 4;
+const GATHERED_MAX: usize = 32;
+const GATHERING_TIME_MAX: Duration = Duration::from_micros(500);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 #[cfg(test)]

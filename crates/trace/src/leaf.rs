@@ -83,7 +83,7 @@ impl IntentLeaf {
         }
         to.text("class", self.class.as_str());
         to.text("class_source", self.class_source.as_str());
-        to.text_or_null("definition", self.definition.map(|digest| digest.to_string()).as_deref());
+        to.plain_or_null("definition", self.definition);
         to.plain("facts", self.facts);
         to.plain("human", self.human);
         to.text("kind", self.kind.as_str());
@@ -103,7 +103,7 @@ impl OutcomeLeaf {
     // INVARIANT: the keys are in the order of RFC 8785 (`leaves_are_canonical`).
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut to = ObjectWriter::with_capacity(384);
-        to.text_or_null("answer", self.answer.map(|answer| answer.to_string()).as_deref());
+        to.plain_or_null("answer", self.answer);
         to.number("answer_bytes", self.answer_bytes);
         to.number("at_us", self.at_us);
         to.text("call", self.call.as_str());
@@ -156,6 +156,13 @@ impl ObjectWriter {
         self.out.push(b'"');
     }
 
+    pub(crate) fn plain_or_null(&mut self, key: &str, text: Option<impl std::fmt::Display>) {
+        match text {
+            Some(text) => self.plain(key, text),
+            None => self.raw(key, "null"),
+        }
+    }
+
     pub(crate) fn text_or_null(&mut self, key: &str, text: Option<&str>) {
         match text {
             Some(text) => self.text(key, text),
@@ -175,8 +182,11 @@ impl ObjectWriter {
         self.out.push(b']');
     }
 
-    pub(crate) fn number(&mut self, key: &str, number: impl ToString) {
-        self.raw(key, &number.to_string());
+    pub(crate) fn number(&mut self, key: &str, number: impl std::fmt::Display) {
+        use std::io::Write as _;
+        self.key(key);
+        // Writing to memory cannot fail.
+        let _written = write!(self.out, "{number}");
     }
 
     pub(crate) fn raw(&mut self, key: &str, value: &str) {

@@ -14,6 +14,11 @@ pub trait LogStore: Send {
     /// sequence numbers, counted from 1 over the whole log; the first of them is returned (without rows: the next one).
     /// Error: nothing may be taken as written, though it may have been.
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault>;
+
+    /// Whether appending now takes so little time that a thread with other things to do may do it.
+    fn is_quick(&self) -> bool {
+        false
+    }
 }
 
 /// Answers questions about records and state.

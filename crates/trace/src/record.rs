@@ -8,6 +8,7 @@ use model::{
     AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, TaskId, ToolName, UnixMicros, Verdict,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// Why a call may leave, or may not. Durable before anything happens.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ pub struct Intent {
     /// SHA-256 of those bytes, of nothing when there are none.
     pub arguments_digest: Digest,
     /// JSON of `model::Facts`.
-    pub facts: Bytes,
+    pub facts: Box<RawValue>,
 }
 
 /// What was observed to have happened in the app.

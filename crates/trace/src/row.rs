@@ -44,7 +44,6 @@ pub struct Row {
 impl Row {
     /// The record of an intent. Error: it contradicts itself, or there is no randomness.
     pub fn of_intent(intent: &Intent) -> Result<Self, TraceError> {
-        let facts = json_of(&intent.facts, "the facts are not JSON")?;
         let reasons = written(&intent.reasons, "the reasons cannot be written")?;
         let arguments = arguments_of(intent)?;
         let body = IntentBody {
@@ -55,7 +54,7 @@ impl Row {
             arguments_digest: intent.arguments_digest,
             truncated: arguments.is_none() && intent.arguments.is_some(),
             arguments,
-            facts,
+            facts: &intent.facts,
             reasons: &reasons,
         };
         let commitments = body.commitments();

@@ -49,7 +49,8 @@ pub(crate) fn intent(number: u16) -> Intent {
         bundle: Digest::new([9; 32]),
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: sha256(arguments),
-        facts: Bytes::from_static(br#"{"human":{"name":"canary-Ada"},"access":true}"#),
+        facts: serde_json::value::to_raw_value(&serde_json::json!({"human": {"name": "canary-Ada"}, "access": true}))
+            .unwrap(),
     }
 }
 

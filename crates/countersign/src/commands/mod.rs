@@ -55,10 +55,16 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
     }
 }
 
+/// Half of the processors: the other half writes the trace, and threads that wake each other for little are dearer than
+/// one with more to do.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
+}
+
 fn block_on(work: impl Future<Output = Result<ExitCode, Fault>>) -> Result<ExitCode, Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Fault::new(Blame::Operator, "operator.runtime", "the runtime could not be started").because(error)
-    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build().map_err(
+        |error| Fault::new(Blame::Operator, "operator.runtime", "the runtime could not be started").because(error),
+    )?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     done

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::SendFault;
+use front::Pieces;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -193,17 +194,19 @@ impl HttpLink {
             return Err(garbage(format!("it answered {} with neither JSON nor an event stream", status.as_u16())));
         }
         if streamed {
-            return self.read_stream(response.into_body(), id, ask, as_agreed).await;
+            return Box::pin(self.read_stream(response.into_body(), id, ask, as_agreed)).await;
         }
         let mut body = response.into_body();
-        let mut whole = Vec::new();
+        let most = self.spoken.limits.answer_bytes_max;
+        let mut pieces = Pieces::default();
         while let Some(data) = next(&mut body).await? {
-            if whole.len().saturating_add(data.len()) > self.spoken.limits.answer_bytes_max {
-                return Err(too_large(self.spoken.limits.answer_bytes_max));
+            if pieces.bytes().saturating_add(data.len()) > most {
+                return Err(too_large(most));
             }
-            whole.extend_from_slice(&data);
+            let more = usize::try_from(hyper::body::Body::size_hint(&body).lower()).unwrap_or_default();
+            pieces.push(data, more.min(most));
         }
-        self.heard(&Bytes::from(whole), id, ask, as_agreed)
+        self.heard(&pieces.whole(), id, ask, as_agreed)
             .await?
             .ok_or_else(|| garbage("it answered with a message that is no answer"))
     }

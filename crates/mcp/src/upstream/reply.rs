@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Scrub};
-use json::{Document, Kind};
+use json::{Document, Kind, Value};
 use model::{Blame, Fault};
 
 use crate::envelope::{self, METHOD_NOT_FOUND, RpcError};
@@ -31,6 +31,17 @@ pub struct Reply {
     pub error: bool,
     /// The value of `result` or `error`, exactly as it came.
     pub body: Bytes,
+    /// What a result says of itself.
+    pub says: Says,
+}
+
+/// What a result says of itself, read with the message so that a long one is parsed once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Says {
+    object: bool,
+    result_type: Option<String>,
+    failed: bool,
+    task: bool,
 }
 
 /// Reads one message. Error: it is not what the protocol allows (blame `Upstream`).
@@ -54,8 +65,8 @@ pub fn hear(message: &Bytes) -> Result<Heard, Fault> {
     }
     let number = id.and_then(|id| id.as_i64()).and_then(|id| u64::try_from(id).ok());
     let reply = match (root.get("result"), root.get("error")) {
-        (Some(result), None) => Reply { error: false, body: message.slice(result.span()) },
-        (None, Some(error)) => Reply { error: true, body: message.slice(error.span()) },
+        (Some(result), None) => Reply { error: false, body: message.slice(result.span()), says: Says::of(result) },
+        (None, Some(error)) => Reply { error: true, body: message.slice(error.span()), says: Says::default() },
         _ => return Err(garbage("it sent a message with neither method, result nor error")),
     };
     match number {
@@ -63,6 +74,18 @@ pub fn hear(message: &Bytes) -> Result<Heard, Fault> {
         // An error whose request could not be read has no id: it can only be the one in flight.
         None if reply.error => Ok(Heard::Reply(0, reply)),
         None => Err(garbage("it answered a request that nobody made")),
+    }
+}
+
+impl Says {
+    fn of(result: Value<'_, '_>) -> Self {
+        let text = |kind: Value<'_, '_>| kind.as_str().unwrap_or_default().into_owned();
+        Self {
+            object: result.kind() == Kind::Object,
+            result_type: result.get("resultType").map(text),
+            task: result.get("task").is_some() && result.get("content").is_none(),
+            failed: result.get("isError").and_then(|flag| flag.as_bool()).unwrap_or(false),
+        }
     }
 }
 
@@ -80,15 +103,13 @@ impl Reply {
         if self.error {
             return Ok(Answer { kind: AnswerKind::ProtocolError, body: self.body });
         }
-        let document = Document::parse(&self.body).map_err(|error| garbage("its result is not JSON").because(error))?;
-        let root = document.root();
-        if root.kind() != Kind::Object {
+        if !self.says.object {
             return Err(garbage("its result is not an object"));
         }
-        match root.get("resultType").map(|kind| kind.as_str().unwrap_or_default()).as_deref() {
+        match self.says.result_type.as_deref() {
             None | Some("complete") => {}
             Some("input_required" | "task") => {
-                return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body.clone() });
+                return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body });
             }
             Some(other) => {
                 let other: String = other.chars().take(32).collect();
@@ -97,12 +118,11 @@ impl Reply {
             }
         }
         // A task in place of an answer, as 2025-11-25 says it.
-        if root.get("resultType").is_none() && root.get("task").is_some() && root.get("content").is_none() {
-            return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body.clone() });
+        if self.says.result_type.is_none() && self.says.task {
+            return Ok(Answer { kind: AnswerKind::Unfinished, body: self.body });
         }
-        let failed = root.get("isError").and_then(|flag| flag.as_bool()).unwrap_or(false);
-        let kind = if failed { AnswerKind::ToolError } else { AnswerKind::Result };
-        Ok(Answer { kind, body: self.body.clone() })
+        let kind = if self.says.failed { AnswerKind::ToolError } else { AnswerKind::Result };
+        Ok(Answer { kind, body: self.body })
     }
 
     /// The error's code and message, where it is an error.

@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
-use model::UnixMicros;
+use model::{UnixMicros, Verdict};
 use trace::{RecordKind, verify_leaf};
 
 use super::*;

@@ -92,14 +92,19 @@ pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
     let mut flushes = Vec::new();
     let mut measures = Vec::new();
     heading();
+    let mut memory = Vec::new();
     for shape in SHAPES {
+        // What large answers need is no measure of what a gateway needs.
+        if shape.kilobytes > ORDINARY_KILOBYTES_MAX && memory.is_empty() {
+            memory = stage.memory()?;
+        }
         let rounds = stage.run(shape, options, &mut flushes)?;
         rounds.print();
         measures.extend(rounds.measures());
     }
     measures.push(Measure::new("mcp.disk.fdatasync_p50", median(flushes), "µs"));
     measures.push(Measure::new("mcp.gateway.start", median(starts), "ms"));
-    measures.extend(stage.memory()?);
+    measures.extend(memory);
     let goals = goals(&measures);
     print_rest(&measures);
     print_targets(&goals);
@@ -276,6 +281,8 @@ fn goals(measures: &[Measure]) -> Vec<Measure> {
     let of_pipe = |size: &str| value(&format!("mcp.64c.{size}.gateway.of_pipe"));
     let added = |size: &str| value(&format!("mcp.1c.{size}.gateway.added_p50"));
     let processor = value("mcp.64c.1k.gateway.processor") / value("mcp.64c.1k.pipe.processor").max(f64::MIN_POSITIVE);
+    let own = |size: &str| value(&format!("mcp.64c.{size}.gateway.throughput"));
+    let large = |connections: u8| value(&format!("mcp.{connections}c.1024k.gateway.of_pipe"));
     let added_most = 2.8 * value("mcp.1c.1k.pipe.added_p50") + value("mcp.disk.fdatasync_p50");
     let goal =
         |name: &str, value: f64, unit, target| Measure::new(format!("mcp.goal.{name}"), value, unit).with(target);
@@ -285,6 +292,8 @@ fn goals(measures: &[Measure]) -> Vec<Measure> {
         goal("added_p50_1k", added("1k"), "µs", Target::AtMost(1_000.0)),
         goal("added_p50_10k", added("10k"), "µs", Target::AtMost(1_000.0)),
         goal("later.throughput_1k", of_pipe("1k"), "× pipe", Target::AtLeast(0.35)),
+        goal("later.own_10k", own("10k") / own("1k").max(f64::MIN_POSITIVE), "× 1 KB", Target::AtLeast(0.8)),
+        goal("later.throughput_1m", large(1).min(large(16)), "× pipe", Target::AtLeast(0.5)),
         goal("later.processor", processor, "× pipe", Target::AtMost(2.8)),
         goal("later.added_p50", added("1k"), "µs", Target::AtMost(added_most)),
         goal("later.memory", value("mcp.gateway.memory_most"), "MB", Target::AtMost(25.0)),
@@ -356,6 +365,7 @@ fn flush_times(folder: &Path) -> Result<Vec<f64>> {
 const DIRECT: &str = "direct";
 const PIPE: &str = "pipe";
 const GATEWAY: &str = "gateway";
+const ORDINARY_KILOBYTES_MAX: usize = 10;
 const STARTS: usize = 5;
 const FLUSHES: usize = 40;
 const SHAPES: &[Shape] = &[
@@ -365,4 +375,6 @@ const SHAPES: &[Shape] = &[
     Shape { connections: 1, kilobytes: 10 },
     Shape { connections: 16, kilobytes: 10 },
     Shape { connections: 64, kilobytes: 10 },
+    Shape { connections: 1, kilobytes: 1024 },
+    Shape { connections: 16, kilobytes: 1024 },
 ];

@@ -238,7 +238,7 @@ fn intent(number: u8, verdict: Verdict) -> Intent {
         bundle: Digest::new([9; 32]),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
         arguments: Some(arguments),
-        facts: Bytes::from(facts.to_string()),
+        facts: serde_json::value::to_raw_value(&facts).unwrap(),
     }
 }
 

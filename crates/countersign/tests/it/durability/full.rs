@@ -40,7 +40,8 @@ fn what_cannot_be_recorded_does_not_happen() -> Result<()> {
     let arrived: Vec<Value> = ran.iter().map(|tag| json!(tag)).collect();
     assert_eq!(upstream.tags(), arrived, "a call left without its record");
     let offboard = world.run(&["people", "offboard", "ben"])?;
-    assert_eq!(offboard.code, 2, "a change was confirmed that is not on disk: {}", offboard.stdout);
+    // A short record may find room where the long ones of the calls do not.
+    ensure!(matches!(offboard.code, 0 | 2), "{}", offboard.stdout);
 
     let read = world.run_well(&["trace", "--json", "--limit", "1000"])?;
     assert_eq!(read.lines().filter(|line| !line.is_empty()).count(), ran.len());
@@ -53,7 +54,12 @@ fn what_cannot_be_recorded_does_not_happen() -> Result<()> {
     assert_eq!(client.call_text("remote__echo", json!({"text": "y", "tag": "after"}))?, "y");
     let people = world.run_well(&["people", "--json"])?;
     let people: Value = serde_json::from_str(&people)?;
-    ensure!(!people.to_string().contains("\"active\":false"), "{people}");
+    let has_left = people.to_string().contains("\"active\":false");
+    ensure!(
+        has_left == (offboard.code == 0),
+        "what was confirmed is not what is on disk: {} {people}",
+        offboard.stdout
+    );
     Ok(())
 }
 

@@ -43,7 +43,10 @@ fn garbage_is_blamed_on_the_app() {
 
 #[test]
 fn only_whole_results_become_answers() {
-    let answer = |body: &str| Reply { error: false, body: Bytes::copy_from_slice(body.as_bytes()) }.into_answer();
+    let answer = |body: &str| match hear(&Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":1,"result":{body}}}"#)))? {
+        Heard::Reply(_, reply) => reply.into_answer(),
+        _ => panic!("not a reply"),
+    };
     assert_eq!(answer(r#"{"content":[]}"#).unwrap().kind, AnswerKind::Result);
     assert_eq!(answer(r#"{"content":[],"isError":true}"#).unwrap().kind, AnswerKind::ToolError);
     assert_eq!(answer(r#"{"resultType":"complete"}"#).unwrap().kind, AnswerKind::Result);

@@ -1,0 +1,250 @@
+//! The log as a gateway writes it: confirmed by the redo log, with the tables following behind in large steps.
+//!
+//! A commit costs one write and one flush. The thread `trace-tables` puts what was confirmed into SQLite, which is what
+//! questions are asked of, many commits in one transaction; what it has not come to yet is read from the redo log.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
+
+use crate::error::{StoreError, fault_of_io, fault_of_kind};
+use crate::frame::Frame;
+use crate::redo::{CAPACITY_BYTES, Frames, Place, Redo};
+use crate::sqlite::{Durability, SqliteLog};
+
+/// Writes the log. One of them at a time writes to a database.
+#[derive(Debug)]
+pub struct AheadLog {
+    redo: Redo,
+    next: u64,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    progress: Mutex<Progress>,
+    /// The thread has something to do.
+    wanted: Condvar,
+    /// The thread has got somewhere, or nowhere.
+    moved: Condvar,
+}
+
+#[derive(Debug)]
+struct Progress {
+    confirmed: Place,
+    absorbed: Place,
+    /// Bytes that are confirmed and not absorbed.
+    waiting_bytes: u64,
+    /// Why the last step failed.
+    fault: Option<StoreFault>,
+    open: bool,
+    /// Whether the thread is to take its next step at once.
+    pressing: bool,
+}
+
+/// Says that the thread has ended, whichever way.
+struct CloseAtEnd<'s>(&'s Shared);
+
+// === impl AheadLog ===
+
+impl AheadLog {
+    /// Opens the database as [`SqliteLog::open`] does, and starts the thread.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        Self::with_capacity(path, durability, CAPACITY_BYTES)
+    }
+
+    fn with_capacity(path: &Path, durability: Durability, capacity: u64) -> Result<Self, StoreError> {
+        let denied = |source| StoreError::Directory { path: path.to_owned(), source };
+        let mut tables = SqliteLog::open(path, durability)?;
+        let begin = |tables: &mut SqliteLog| {
+            let place = tables.absorbed()?.of_next_opening();
+            tables.absorb(&[], place)?;
+            Ok((place, trace::LogReader::last_sequence(tables)?))
+        };
+        let (place, last) = begin(&mut tables).map_err(|fault| StoreError::database(path, fault))?;
+        let redo = Redo::open(path, place, durability, capacity).map_err(denied)?;
+        let progress =
+            Progress { confirmed: place, absorbed: place, waiting_bytes: 0, fault: None, open: true, pressing: false };
+        let shared = Arc::new(Shared { progress: Mutex::new(progress), wanted: Condvar::new(), moved: Condvar::new() });
+        let (theirs, database) = (Arc::clone(&shared), path.to_owned());
+        let thread = std::thread::Builder::new()
+            .name("trace-tables".to_owned())
+            .spawn(move || follow(tables, &database, &theirs))
+            .map_err(denied)?;
+        Ok(Self { redo, next: last.saturating_add(1), shared, thread: Some(thread) })
+    }
+
+    /// Goes on in the other file as soon as the tables hold what stands in it.
+    fn turn(&mut self) -> Result<(), StoreFault> {
+        let mut progress = self.shared.lock();
+        progress.pressing = true;
+        self.shared.wanted.notify_one();
+        while !self.redo.other_is_free(progress.absorbed) {
+            // What failed now would fail again: rather refuse than let everybody wait.
+            if let Some(fault) = progress.fault.take() {
+                return Err(fault);
+            }
+            if !progress.open {
+                return Err(fault_of_kind(StoreFaultKind::Broken));
+            }
+            let (still, wait) =
+                self.shared.moved.wait_timeout(progress, TABLES_WAIT_MAX).unwrap_or_else(PoisonError::into_inner);
+            progress = still;
+            if wait.timed_out() {
+                return Err(fault_of_kind(StoreFaultKind::Locked));
+            }
+        }
+        drop(progress);
+        self.redo.turn().map_err(fault_of_io)
+    }
+}
+
+impl LogStore for AheadLog {
+    fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
+        let first = self.next;
+        if rows.is_empty() && state.is_empty() {
+            return Ok(first);
+        }
+        if !self.redo.prepare(first, rows, state).map_err(fault_of_io)? {
+            self.turn()?;
+            if !self.redo.prepare(first, rows, state).map_err(fault_of_io)? {
+                return Err(fault_of_kind(StoreFaultKind::Full));
+            }
+        }
+        let before = self.redo.place();
+        self.redo.write().map_err(fault_of_io)?;
+        self.next = first.saturating_add(rows.len() as u64);
+        self.shared.confirmed(before, self.redo.place());
+        Ok(first)
+    }
+
+    fn is_quick(&self) -> bool {
+        self.redo.flush_time() < QUICK_FLUSH && self.redo.has_room(QUICK_BYTES)
+    }
+}
+
+impl Drop for AheadLog {
+    fn drop(&mut self) {
+        self.shared.lock().open = false;
+        self.shared.wanted.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+        let progress = self.shared.lock();
+        if progress.absorbed.number == progress.confirmed.number {
+            // What could not be emptied is passed over at the next start, for the tables know how far they are.
+            let _emptied = self.redo.clear();
+        }
+    }
+}
+
+// === impl Shared, CloseAtEnd ===
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn confirmed(&self, before: Place, behind: Place) {
+        let mut progress = self.lock();
+        progress.confirmed = behind;
+        let first = progress.waiting_bytes == 0;
+        progress.waiting_bytes += behind.offset.saturating_sub(before.offset);
+        let press = progress.waiting_bytes >= STEP_BYTES && !progress.pressing;
+        progress.pressing |= press;
+        drop(progress);
+        if first || press {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Waits until a step is worth its while. The place up to which frames are confirmed; none: closed and done.
+    fn wait(&self) -> Option<Place> {
+        let mut progress = self.lock();
+        while progress.open && progress.waiting_bytes == 0 {
+            progress = self.wanted.wait(progress).unwrap_or_else(PoisonError::into_inner);
+        }
+        if progress.open && !progress.pressing {
+            progress = self
+                .wanted
+                .wait_timeout_while(progress, STEP_TIME, |progress| progress.open && !progress.pressing)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        progress.pressing = false;
+        (progress.absorbed.number < progress.confirmed.number).then_some(progress.confirmed)
+    }
+
+    fn absorbed(&self, behind: Place, bytes: u64) {
+        let mut progress = self.lock();
+        progress.absorbed = behind;
+        progress.waiting_bytes = progress.waiting_bytes.saturating_sub(bytes);
+        progress.fault = None;
+        drop(progress);
+        self.moved.notify_all();
+    }
+
+    /// Tells whoever waits for room, and lets a moment pass. False: there is nothing to wait for any more.
+    fn failed(&self, fault: StoreFault) -> bool {
+        let mut progress = self.lock();
+        progress.fault = Some(fault);
+        self.moved.notify_all();
+        let progress = self.wanted.wait_timeout_while(progress, AGAIN_AFTER, |progress| progress.open);
+        progress.unwrap_or_else(PoisonError::into_inner).0.open
+    }
+}
+
+impl Drop for CloseAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.lock().open = false;
+        self.0.moved.notify_all();
+    }
+}
+
+/// The thread: step by step, what is confirmed comes into the tables.
+fn follow(mut tables: SqliteLog, database: &Path, shared: &Shared) {
+    let _end = CloseAtEnd(shared);
+    while let Some(confirmed) = shared.wait() {
+        while let Err(fault) = step(&mut tables, database, confirmed, shared) {
+            if !shared.failed(fault) {
+                return;
+            }
+        }
+    }
+}
+
+/// INVARIANT: nothing that was not confirmed comes into the tables (`what_was_refused_does_not_come_into_the_tables`).
+fn step(tables: &mut SqliteLog, database: &Path, confirmed: Place, shared: &Shared) -> Result<(), StoreFault> {
+    let mut place = tables.absorbed()?;
+    let mut frames = Frames::from(database, place).map_err(fault_of_io)?;
+    while place.number < confirmed.number {
+        let (mut read, behind) = frames.next().map_err(fault_of_io)?;
+        let good = usize::try_from(confirmed.number - place.number).unwrap_or(usize::MAX);
+        let behind = if read.len() > good { confirmed } else { behind };
+        read.truncate(good);
+        if read.is_empty() {
+            return Err(fault_of_kind(StoreFaultKind::Corrupt));
+        }
+        tables.absorb(&read, behind)?;
+        shared.absorbed(behind, read.iter().map(|frame: &Frame<'_>| frame.bytes as u64).sum());
+        place = behind;
+    }
+    Ok(())
+}
+
+/// A flush on a disk of today takes a tenth of a millisecond.
+const QUICK_FLUSH: Duration = Duration::from_micros(500);
+/// More than nearly every frame of one call.
+const QUICK_BYTES: u64 = 64 << 10;
+/// A step is taken when so much waits, or for so long.
+const STEP_BYTES: u64 = 2 << 20;
+const STEP_TIME: Duration = Duration::from_millis(300);
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+const TABLES_WAIT_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

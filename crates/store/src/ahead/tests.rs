@@ -1,0 +1,216 @@
+use std::path::PathBuf;
+
+use model::Verdict;
+use trace::{LogReader, Query, verify_leaf};
+
+use super::*;
+use crate::conformance::trace_conformance;
+use crate::reader::SqliteReader;
+use crate::samples::{change, intent, outcome, put};
+
+/// Keeps the directory as long as the store.
+struct InDir {
+    /// Goes first, for the log comes into the tables when it is closed.
+    _lock: Option<rusqlite::Connection>,
+    log: AheadLog,
+    _dir: tempfile::TempDir,
+}
+
+impl LogStore for InDir {
+    fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
+        self.log.append(rows, state)
+    }
+}
+
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("trace.db")
+    }
+
+    fn open(&self, capacity: u64) -> AheadLog {
+        AheadLog::with_capacity(&self.path(), Durability::Full, capacity).unwrap()
+    }
+
+    fn reader(&self) -> SqliteReader {
+        SqliteReader::open(&self.path()).unwrap()
+    }
+
+    fn sequences(&self) -> Vec<u64> {
+        let all = Query { limit: usize::MAX, newest_first: false, ..Query::default() };
+        self.reader().find(&all).unwrap().iter().map(|entry| entry.sequence).collect()
+    }
+
+    /// The directory as a loss of power now would leave it.
+    fn copied(&self) -> Self {
+        let copy = Self::new();
+        for file in std::fs::read_dir(self.dir.path()).unwrap() {
+            let file = file.unwrap();
+            if !file.file_name().to_string_lossy().ends_with("-shm") {
+                std::fs::copy(file.path(), copy.dir.path().join(file.file_name())).unwrap();
+            }
+        }
+        copy
+    }
+}
+
+/// Keeps the tables from being written to.
+fn held(world: &World) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(world.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    other
+}
+
+#[test]
+fn it_conforms() {
+    trace_conformance(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trace.db");
+        let log = AheadLog::open(&path, Durability::DangerOff).unwrap();
+        (InDir { _lock: None, log, _dir: dir }, SqliteReader::open(&path).unwrap())
+    });
+}
+
+#[test]
+fn it_conforms_while_the_tables_stand_still() {
+    trace_conformance(|| {
+        let world = World::new();
+        let log = world.open(CAPACITY_BYTES);
+        let (lock, reader) = (held(&world), world.reader());
+        (InDir { _lock: Some(lock), log, _dir: world.dir }, reader)
+    });
+}
+
+#[test]
+fn what_is_confirmed_is_there_after_a_loss_of_power() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    let lock = held(&world);
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[put("ada", Some("1"))]).unwrap();
+    log.append(&[], &[put("ada", Some("2")), put("bob", Some("1"))]).unwrap();
+    log.append(&[outcome(1, 2), change(3)], &[put("bob", None)]).unwrap();
+    let copy = world.copied();
+    for _opening in 0..2 {
+        let mut log = copy.open(CAPACITY_BYTES);
+        assert_eq!(log.append(&[], &[]).unwrap(), 4);
+        drop(log);
+        let reader = copy.reader();
+        assert_eq!(copy.sequences(), [1, 2, 3]);
+        assert_eq!(reader.state("person").unwrap(), [("ada".to_owned(), "2".to_owned())]);
+        assert!(reader.unfinished().unwrap().is_empty());
+        assert!(reader.by_id("1").unwrap().iter().all(|entry| verify_leaf(entry).is_ok()));
+    }
+    drop(lock);
+}
+
+#[test]
+fn a_state_that_the_tables_hold_is_not_put_back() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[], &[put("ada", Some("old"))]).unwrap();
+    log.append(&[change(1)], &[put("ada", Some("new"))]).unwrap();
+    let done = || {
+        let progress = log.shared.lock();
+        progress.absorbed == progress.confirmed
+    };
+    while !done() {
+        std::thread::yield_now();
+    }
+    let copy = world.copied();
+    drop(copy.open(CAPACITY_BYTES));
+    assert_eq!(copy.reader().state("person").unwrap(), [("ada".to_owned(), "new".to_owned())]);
+}
+
+#[test]
+fn the_files_take_turns() {
+    let world = World::new();
+    let mut log = world.open(16 << 10);
+    for number in 0..200 {
+        assert_eq!(log.append(&[change(number)], &[]).unwrap(), u64::from(number) + 1);
+        if number % 20 == 0 {
+            let expected: Vec<u64> = (1..=u64::from(number) + 1).collect();
+            assert_eq!(world.sequences(), expected);
+            assert_eq!(
+                {
+                    let copy = world.copied();
+                    drop(copy.open(16 << 10));
+                    copy.sequences()
+                },
+                expected
+            );
+        }
+    }
+    assert!(log.redo.place().generation % (1 << 32) > 4);
+    drop(log);
+    assert_eq!(world.sequences().len(), 200);
+}
+
+#[test]
+fn a_commit_larger_than_a_file_is_taken() {
+    let world = World::new();
+    let mut log = world.open(4 << 10);
+    let many: Vec<_> = (0..500).map(change).collect();
+    log.append(&[change(900)], &[]).unwrap();
+    log.append(&many, &[]).unwrap();
+    log.append(&[change(901)], &[]).unwrap();
+    assert_eq!(world.sequences().len(), 502);
+    drop(log);
+    assert_eq!(world.sequences().len(), 502);
+}
+
+#[test]
+fn tables_that_cannot_follow_stop_the_log_and_not_for_ever() {
+    let world = World::new();
+    let mut log = world.open(4 << 10);
+    let lock = held(&world);
+    let mut wrote = 0;
+    let refused = loop {
+        match log.append(&[change(wrote)], &[]) {
+            Ok(_) => wrote += 1,
+            Err(fault) => break fault,
+        }
+        assert!(wrote < 100, "the redo log never fills");
+    };
+    assert_eq!(refused.code(), "store.locked");
+    assert_eq!(world.sequences().len(), usize::from(wrote));
+    lock.execute_batch("ROLLBACK").unwrap();
+    while log.append(&[change(200)], &[]).is_err() {}
+    assert_eq!(world.sequences().len(), usize::from(wrote) + 1);
+}
+
+#[test]
+fn what_was_refused_does_not_come_into_the_tables() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[change(1)], &[]).unwrap();
+    // A write whose flush has failed: it stands in the file, and nobody was told that it does.
+    assert!(log.redo.prepare(2, &[change(2)], &[put("ada", Some("refused"))]).unwrap());
+    let place = log.redo.place();
+    log.redo.write().unwrap();
+    log.redo.danger_go_back(place);
+    assert_eq!(log.append(&[change(3)], &[]).unwrap(), 2);
+    drop(log);
+    assert_eq!(world.sequences(), [1, 2]);
+    assert_eq!(world.reader().by_id("2").unwrap()[0].call, crate::samples::call(3));
+    assert!(world.reader().state("person").unwrap().is_empty());
+}
+
+#[test]
+fn closing_leaves_nothing_in_the_redo_log() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[change(1)], &[]).unwrap();
+    drop(log);
+    for file in ["trace.db-redo0", "trace.db-redo1"] {
+        let metadata = world.dir.path().join(file).metadata().unwrap();
+        assert_eq!(metadata.len(), 0);
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,236 @@
+//! How a commit stands in the redo log: one frame with its rows and its state, and a sum that says whether all of it is
+//! there.
+
+use std::str::from_utf8;
+
+use model::{AgentId, AppId, Class, HumanId, ToolName, Verdict};
+use trace::{Row, StateWrite};
+
+/// A record as the tables take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Columns<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) call: &'a str,
+    pub(crate) at: i64,
+    pub(crate) agent: Option<&'a str>,
+    pub(crate) human: Option<&'a str>,
+    pub(crate) app: Option<&'a str>,
+    pub(crate) tool: Option<&'a str>,
+    pub(crate) class: Option<&'a str>,
+    pub(crate) verdict: Option<&'a str>,
+    pub(crate) leaf: &'a str,
+    pub(crate) leaf_hash: &'a [u8],
+    pub(crate) body: &'a str,
+}
+
+/// One value of the state; none deletes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StateColumns<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) value: Option<&'a str>,
+}
+
+/// Which commit a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Which filling of a file it belongs to.
+    pub(crate) generation: u64,
+    /// Counts the frames since the log was opened, without a gap.
+    pub(crate) number: u64,
+    /// The sequence number of its first row, or of the next one when it has none.
+    pub(crate) first: u64,
+    /// How many rows.
+    pub(crate) rows: u64,
+}
+
+/// One commit as it was read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    pub(crate) head: Head,
+    pub(crate) rows: Vec<Columns<'a>>,
+    pub(crate) state: Vec<StateColumns<'a>>,
+    /// Its length in bytes.
+    pub(crate) bytes: usize,
+}
+
+struct Cursor<'a>(&'a [u8]);
+
+// === impl Columns, StateColumns ===
+
+impl<'a> From<&'a Row> for Columns<'a> {
+    fn from(row: &'a Row) -> Self {
+        Self {
+            kind: row.kind.as_str(),
+            call: row.call.as_str(),
+            at: row.at.0,
+            agent: row.agent.as_ref().map(AgentId::as_str),
+            human: row.human.as_ref().map(HumanId::as_str),
+            app: row.app.as_ref().map(AppId::as_str),
+            tool: row.tool.as_ref().map(ToolName::as_str),
+            class: row.class.map(Class::as_str),
+            verdict: row.verdict.map(Verdict::as_str),
+            leaf: &row.leaf,
+            leaf_hash: row.leaf_hash.as_bytes(),
+            body: &row.body,
+        }
+    }
+}
+
+impl<'a> From<&'a StateWrite> for StateColumns<'a> {
+    fn from(write: &'a StateWrite) -> Self {
+        Self { kind: &write.kind, key: &write.key, value: write.value.as_deref() }
+    }
+}
+
+// === impl Head ===
+
+impl Head {
+    /// The sequence number behind its last row.
+    pub(crate) fn next(&self) -> u64 {
+        self.first.saturating_add(self.rows)
+    }
+}
+
+// === impl Frame ===
+
+impl<'a> Frame<'a> {
+    /// The frame at the start of these bytes, if all of it is there and it is of this generation.
+    pub(crate) fn read(bytes: &'a [u8], generation: u64) -> Option<Self> {
+        let (length, sum) = lengths(bytes)?;
+        let whole = bytes.get(..length)?;
+        let content = whole.get(SUM_END..)?;
+        if checksum(content) != sum {
+            return None;
+        }
+        let mut cursor = Cursor(content);
+        let head = Head {
+            generation: cursor.number()?,
+            number: cursor.number()?,
+            first: cursor.number()?,
+            rows: cursor.number()?,
+        };
+        let states = cursor.number()?;
+        if head.generation != generation {
+            return None;
+        }
+        let rows = (0..head.rows).map(|_| cursor.row()).collect::<Option<Vec<_>>>()?;
+        let state = (0..states).map(|_| cursor.state()).collect::<Option<Vec<_>>>()?;
+        cursor.0.is_empty().then_some(Self { head, rows, state, bytes: length })
+    }
+
+    /// How long the frame that begins with these bytes says it is; none where no frame begins.
+    pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
+        lengths(bytes).map(|(length, _)| length)
+    }
+}
+
+/// Writes a frame into an empty buffer.
+pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateWrite]) {
+    out.clear();
+    out.extend_from_slice(&[0; SUM_END]);
+    for number in [head.generation, head.number, head.first, head.rows, state.len() as u64] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    for row in rows {
+        let row = Columns::from(row);
+        out.extend_from_slice(&row.at.to_le_bytes());
+        out.extend_from_slice(row.leaf_hash);
+        for text in [row.kind, row.call, row.leaf, row.body] {
+            put(out, Some(text));
+        }
+        for text in [row.agent, row.human, row.app, row.tool, row.class, row.verdict] {
+            put(out, text);
+        }
+    }
+    for write in state {
+        put(out, Some(&write.kind));
+        put(out, Some(&write.key));
+        put(out, write.value.as_deref());
+    }
+    let length = out.len() as u64;
+    let sum = checksum(out.get(SUM_END..).unwrap_or_default());
+    let start = MAGIC.to_le_bytes().into_iter().chain(length.to_le_bytes()).chain(sum.to_le_bytes());
+    for (to, from) in out.iter_mut().zip(start) {
+        *to = from;
+    }
+}
+
+fn put(out: &mut Vec<u8>, text: Option<&str>) {
+    // Nothing that is recorded comes near 4 GB: every text in a record has a bound.
+    let length = text.map_or(NONE, |text| u32::try_from(text.len()).unwrap_or(NONE));
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+fn lengths(bytes: &[u8]) -> Option<(usize, u64)> {
+    let mut cursor = Cursor(bytes);
+    if cursor.number()? != MAGIC {
+        return None;
+    }
+    let length = usize::try_from(cursor.number()?).ok().filter(|length| *length >= SUM_END)?;
+    Some((length, cursor.number()?))
+}
+
+/// Finds torn and forgotten writes. Against somebody who forges there are the hashes of the leaves.
+fn checksum(bytes: &[u8]) -> u64 {
+    let mix = |sum: u64, word: u64| (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().fold(bytes.len() as u64, |sum, word| mix(sum, u64::from_le_bytes(*word)));
+    let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    mix(mix(sum, last), MAGIC)
+}
+
+// === impl Cursor ===
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.take(8)?.try_into().ok().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Option<Option<&'a str>> {
+        let length = self.take(4)?.try_into().ok().map(u32::from_le_bytes)?;
+        if length == NONE {
+            return Some(None);
+        }
+        from_utf8(self.take(usize::try_from(length).ok()?)?).ok().map(Some)
+    }
+
+    fn row(&mut self) -> Option<Columns<'a>> {
+        let at = self.take(8)?.try_into().ok().map(i64::from_le_bytes)?;
+        let leaf_hash = self.take(32)?;
+        let (kind, call, leaf, body) = (self.text()??, self.text()??, self.text()??, self.text()??);
+        Some(Columns {
+            kind,
+            call,
+            at,
+            agent: self.text()?,
+            human: self.text()?,
+            app: self.text()?,
+            tool: self.text()?,
+            class: self.text()?,
+            verdict: self.text()?,
+            leaf,
+            leaf_hash,
+            body,
+        })
+    }
+
+    fn state(&mut self) -> Option<StateColumns<'a>> {
+        Some(StateColumns { kind: self.text()??, key: self.text()??, value: self.text()? })
+    }
+}
+
+/// How many bytes say whether a frame begins, its length and its sum.
+pub(crate) const SUM_END: usize = 24;
+const MAGIC: u64 = u64::from_le_bytes(*b"csredo 1");
+const NONE: u32 = u32::MAX;
+
+#[cfg(test)]
+mod tests;
