@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
@@ -56,6 +57,8 @@ pub struct Outgoing {
     pub arguments: Option<Bytes>,
     /// SHA-256 of those bytes (of nothing, where there are none).
     pub digest: Digest,
+    /// How long the answer may take; whoever sends ends by then.
+    pub time_max: Duration,
 }
 
 /// What came back.

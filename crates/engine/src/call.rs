@@ -108,12 +108,13 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
         }
     };
     let sent_at = shared.parts.clock.now();
-    let outgoing = Outgoing { arguments: request.arguments.clone(), digest };
-    let sent = request.upstream.send(permit, outgoing);
     let time_max = time_max(shared, facts.method);
-    let answer = match tokio::time::timeout(time_max, sent).await {
+    let outgoing = Outgoing { arguments: request.arguments.clone(), digest, time_max };
+    let sent = request.upstream.send(permit, outgoing);
+    // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
+    let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
         Ok(answer) => answer,
-        Err(_) => Err(SendFault::after(too_slow(&facts, time_max))),
+        Err(_) => Err(SendFault::after(too_slow(&facts.app.name, time_max))),
     };
     close(shared, call, &request.app, facts.tool.class, sent_at, answer).await
 }
@@ -266,13 +267,10 @@ fn time_max(shared: &Shared, method: Method) -> Duration {
     }
 }
 
-fn too_slow(facts: &Facts, time_max: Duration) -> Fault {
-    let seconds = time_max.as_secs();
-    if matches!(facts.method, Method::Sample | Method::Elicit | Method::Roots) {
-        let said = format!("the client did not answer what {} asked within {seconds} s", facts.app.name);
-        return Fault::new(Blame::Caller, "caller.no_answer", said);
-    }
-    Fault::new(Blame::Upstream, "upstream.timeout", format!("{} did not answer within {seconds} s", facts.app.name))
+/// The fault of an answer that takes too long. Blame: upstream.
+pub fn too_slow(who: &str, time_max: Duration) -> Fault {
+    let said = format!("{who} did not answer within {} s", time_max.as_secs());
+    Fault::new(Blame::Upstream, "upstream.timeout", said)
         .hint("look up what it did before you try again; raise `limits.call_seconds_max` if it needs longer")
 }
 
@@ -288,6 +286,9 @@ fn digest_of(bytes: &[u8]) -> Digest {
     }
     Digest::new(out)
 }
+
+/// How long a send that is too slow may take to say goodbye.
+const GRACE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests;

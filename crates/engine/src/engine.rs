@@ -92,6 +92,12 @@ impl Engine {
         }
     }
 
+    /// Whether this actor may do this now. For what goes along with something that is decided and recorded by itself.
+    pub fn permits(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
+        self.facts(actor, app, method, tool)
+            .is_ok_and(|facts| decide(self.shared.rules.load().as_ref().as_ref(), &facts).verdict().runs())
+    }
+
     /// Records a change. Error: nothing was written.
     pub async fn change(&self, change: Change) -> Result<Durable, Fault> {
         let record = self.as_record(change)?;

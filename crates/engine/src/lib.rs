@@ -16,7 +16,7 @@ mod engine;
 mod refusal;
 mod under_way;
 
-pub use call::{CallRequest, Closed};
+pub use call::{CallRequest, Closed, too_slow};
 pub use engine::{Change, Engine, Parts};
 pub use refusal::Refusal;
 /// What a [`Change`] makes true, for those who may not name the trace.

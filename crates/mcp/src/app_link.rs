@@ -7,14 +7,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
-use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, QUESTION_TIME_MAX};
+use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
 use model::{AgentId, Blame, Fault, HumanId, UnixMicros};
 use profile::{Definition, DefinitionKind};
 use tokio::sync::Mutex;
@@ -26,7 +26,7 @@ use crate::hub::{AppSpec, Target};
 use crate::kept::Said;
 use crate::listeners::Listeners;
 use crate::reviews::Reviews;
-use crate::upstream::{Client, Ear, Link, ListOf, Manner, Sending};
+use crate::upstream::{Client, Conversations, Ear, GOODBYE_TIME_MAX, Link, ListOf, Manner, Sending, Went};
 
 mod news;
 mod shelf;
@@ -47,6 +47,7 @@ pub(crate) struct AppLink {
     /// What it offers to pairs whose own link has said that it offers something else by now.
     shelves: std::sync::Mutex<HashMap<Pair, Arc<Shelf>>>,
     any_shelves: AtomicBool,
+    conversations: Conversations,
     /// What it told of itself when its own link was made last.
     instructions: ArcSwapOption<Definition>,
     places: Places,
@@ -98,6 +99,7 @@ impl AppLink {
             shelf: Arc::default(),
             shelves: std::sync::Mutex::default(),
             any_shelves: AtomicBool::new(false),
+            conversations: Conversations::default(),
             instructions: ArcSwapOption::empty(),
             places: Places::default(),
             listeners,
@@ -195,11 +197,16 @@ impl AppLink {
     }
 
     /// The link that carries calls of this pair from such a client.
-    async fn link_of(&self, pair: &Pair, client: &Client, in_session: bool) -> Result<Arc<Link>, Fault> {
+    async fn link_of(
+        &self,
+        pair: &Pair,
+        client: &Client,
+        in_session: bool,
+        level: Option<&str>,
+    ) -> Result<Arc<Link>, Fault> {
         let mut manner = client.manner();
         manner.handshake_first |= in_session;
-        let level = manner.level.clone().or_else(|| client.session_level());
-        self.link_in(pair, &manner, level.as_deref()).await
+        self.link_in(pair, &manner, level).await
     }
 
     /// The link of this pair that is made in this manner.
@@ -227,12 +234,10 @@ impl AppLink {
         link.is_some_and(|link| link.alive() && !link.modern())
     }
 
-    /// Ends a call of this pair and client that waits for something nobody will bring.
-    pub(crate) async fn give_up(&self, pair: &Pair, client: &Client, state: &str) {
-        let key = (pair.clone(), client.manner());
-        let slot = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(link) = slot.and_then(|slot| slot.link.load_full()) {
-            link.give_up(state).await;
+    /// Ends a call that waits for something nobody will bring.
+    pub(crate) async fn give_up(&self, state: &str) {
+        if let Some((conversation, _link)) = self.conversations.take(state) {
+            conversation.end().await;
         }
     }
 
@@ -248,6 +253,17 @@ impl AppLink {
             return Err(Fault::new(Blame::Operator, "operator.too_many_links", said)
                 .hint("declare the app `stateless: true` if it keeps nothing between two calls")
                 .retryable());
+        }
+        let of_pair = pairs.iter().filter(|((of, _), slot)| of == pair && Arc::strong_count(slot) == 1);
+        let oldest = of_pair.min_by_key(|(_, slot)| slot.used_at.load(Ordering::Relaxed)).map(|(key, _)| key.clone());
+        if pairs.keys().filter(|(of, _)| of == pair).count() >= LINKS_PER_PAIR_MAX {
+            // Its own links make room for it, never those of others.
+            let oldest = oldest.and_then(|key| pairs.remove(&key)).ok_or_else(|| {
+                let said =
+                    format!("{LINKS_PER_PAIR_MAX} clients of this agent and human use it already, each another way");
+                Fault::new(Blame::Caller, "caller.too_many_links", said).retryable()
+            })?;
+            self.listeners.tasks().spawn(async move { oldest.stop().await });
         }
         let slot = Arc::new(Slot::of(pair));
         pairs.insert(key, Arc::clone(&slot));
@@ -270,13 +286,9 @@ impl AppLink {
         for slot in &resting {
             slot.stop().await;
         }
-        let links: Vec<Arc<Link>> = {
-            let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-            pairs.values().filter_map(|slot| slot.link.load_full()).collect()
-        };
-        for link in links {
-            link.end_late(now).await;
-        }
+        self.conversations.end(Some(now)).await;
+        let seen = |shelf: &Arc<Shelf>| shelf.of.upgrade().is_some_and(|link| link.alive());
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, shelf| seen(shelf));
         self.places.rest();
         if idle(&self.own) {
             self.own.stop().await;
@@ -303,13 +315,15 @@ impl AppLink {
                 None => fault,
             });
         }
-        let ear = self.ear(slot.pair.clone());
+        let made = Arc::new(OnceLock::new());
+        let ear = self.ear(slot.pair.clone(), Arc::clone(&made));
         let connecting = Box::pin(self.connect(manner.clone(), level, ear.clone()));
         let connecting = tokio::time::timeout(self.engine.limits().connect_time_max, connecting);
         match connecting.await.unwrap_or_else(|_| Err(self.too_slow())) {
             Ok(link) => {
                 *tries = Tries::default();
                 let link = Arc::new(link);
+                let _first = made.set(Arc::downgrade(&link));
                 slot.link.store(Some(Arc::clone(&link)));
                 self.attend(&link, ear, slot.pair.clone());
                 if link.always_heard() {
@@ -358,6 +372,7 @@ impl AppLink {
 
     /// Ends every link.
     pub(crate) async fn stop(&self) {
+        self.conversations.end(None).await;
         let pairs = std::mem::take(&mut *self.pairs.lock().unwrap_or_else(PoisonError::into_inner));
         let mut stopping: JoinSet<()> = JoinSet::new();
         for slot in pairs.into_values() {
@@ -384,11 +399,42 @@ impl Upstream for Carried {
 
 impl Carried {
     async fn carry(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
-        let Sending { along, in_session, .. } = &self.sending;
-        let link = self.to.link_of(&self.pair, along.client(), *in_session).await.map_err(SendFault::before)?;
-        let wait = i64::try_from(QUESTION_TIME_MAX.as_micros()).unwrap_or(i64::MAX);
-        let until = UnixMicros(self.to.engine.clock().now().0.saturating_add(wait));
-        link.call(permit, call, &self.sending, until).await
+        let time_max = call.time_max;
+        let mut sent = Box::pin(self.send_and_keep(permit, call));
+        match tokio::time::timeout(time_max, &mut sent).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                // The app is told that nobody waits any more.
+                self.sending.along.cancel();
+                let _late = tokio::time::timeout(GOODBYE_TIME_MAX, sent).await;
+                Err(SendFault::after(engine::too_slow("it", time_max)))
+            }
+        }
+    }
+
+    async fn send_and_keep(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
+        let Sending { along, in_session, onward, level, .. } = &self.sending;
+        let state = onward.as_ref().and_then(|onward| onward.state.as_deref());
+        let (link, waits) = match state.and_then(|state| self.to.conversations.take(state)) {
+            Some((waits, link)) => (link, Some(waits)),
+            None => (
+                self.to
+                    .link_of(&self.pair, along.client(), *in_session, level.as_deref())
+                    .await
+                    .map_err(SendFault::before)?,
+                None,
+            ),
+        };
+        match link.call(permit, call, &self.sending, waits).await? {
+            Went::Answered(answer) => Ok(answer),
+            Went::Asks(conversation) => {
+                // Somebody may answer at the very end of the time there is, and then the app is to hear it.
+                let wait = QUESTION_TIME_MAX + self.to.engine.limits().call_time_max;
+                let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+                let until = UnixMicros(self.to.engine.clock().now().0.saturating_add(wait));
+                self.to.conversations.keep(conversation, link, &self.pair, until).await
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use front::Known;
 use http::{HeaderName, HeaderValue};
 use json::Value;
 use model::limits::ROUNDS_MAX;
-use model::{Actor, AppId, Blame, CallId, Fault, ToolFacts, ToolName};
+use model::{Actor, AppId, Blame, CallId, Fault, Method, ToolFacts, ToolName};
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Shape};
@@ -116,6 +116,11 @@ impl Call {
     pub async fn run(mut self, runs: &Runs<'_>, along: Along) -> Said {
         loop {
             let closed = self.round(runs, &along).await;
+            if !matches!(closed, Closed::Answered { .. }) {
+                // A round that was not taken leaves the app waiting for what nobody will bring.
+                let onward = self.goes_on.as_ref().and_then(|goes_on| goes_on.onward.as_ref());
+                self.give_up(onward.and_then(|onward| onward.state.as_deref())).await;
+            }
             if let (Closed::Refused(_), Some(inactive)) = (&closed, &runs.known.inactive) {
                 return Said::Unauthorized(inactive.clone());
             }
@@ -129,9 +134,10 @@ impl Call {
                     return self.progress(runs, &along, call, answer).await;
                 }
                 Closed::Answered { call, answer } if answer.kind == AnswerKind::Unfinished => (call, answer),
-                Closed::Answered { call, answer } if self.shape.modern && answer.kind == AnswerKind::ProtocolError => {
+                Closed::Answered { call, answer } if answer.kind == AnswerKind::ProtocolError => {
                     match rounds::as_questions(&answer.body) {
-                        Some(body) => (call, Answer { kind: AnswerKind::ProtocolError, body }),
+                        Some(body) if self.shape.modern => (call, Answer { kind: AnswerKind::ProtocolError, body }),
+                        Some(body) => return self.addresses(runs, &along, call, answer, &body).await,
                         None => return self.said(&Closed::Answered { call, answer }),
                     }
                 }
@@ -140,8 +146,24 @@ impl Call {
             match self.unfinished(runs, &along, call, &answer).await {
                 Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
                 Ok(None) => {}
-                Err(closed) => return self.said(&closed),
+                Err(closed) => {
+                    self.give_up(rounds::state_of(&answer.body).as_deref()).await;
+                    return self.said(&closed);
+                }
             }
+        }
+    }
+
+    /// An error that says which addresses must be opened first, for a client that knows it: each is decided before the
+    /// client sees it.
+    async fn addresses(&self, runs: &Runs<'_>, along: &Along, call: CallId, answer: Answer, questions: &Bytes) -> Said {
+        let shown = match Wanted::read(questions, along.client()) {
+            Ok(wanted) => self.put(runs, along, &call, wanted.wishes, true).await.map(drop),
+            Err(fault) => Err(Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true }),
+        };
+        match shown {
+            Ok(()) => self.said(&Closed::Answered { call, answer }),
+            Err(closed) => self.said(&closed),
         }
     }
 
@@ -181,6 +203,7 @@ impl Call {
             onward,
             members,
             named: self.task.as_ref().map(|(task, _)| task.id.clone()),
+            level: self.level_for(runs, along),
             in_session: !self.shape.modern && (self.asked.task() || self.wants_a_task),
         };
         let pair = (actor.agent.clone(), actor.human.clone());
@@ -194,6 +217,14 @@ impl Call {
             upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair, sending }),
         };
         runs.engine.call(request).await
+    }
+
+    /// The level of log messages an app may be told where it is connected for this call.
+    fn level_for(&self, runs: &Runs<'_>, along: &Along) -> Option<String> {
+        let level = along.client().level()?;
+        let name = ToolName::parse(Method::SetLevel.as_str()).ok()?;
+        let facts = ToolFacts::of_method(Method::SetLevel, name);
+        runs.engine.permits(&runs.known.actor, &self.app, Method::SetLevel, facts).then_some(level)
     }
 
     /// The call that made the task it is about.
@@ -229,7 +260,12 @@ impl Call {
         if self.shape.modern && asks(&answer.body) {
             let wanted = Wanted::read(&answer.body, along.client());
             let put = match wanted {
-                Ok(wanted) => self.put(runs, along, &call, wanted.wishes).await,
+                Ok(wanted) => {
+                    for (wish, (_, id)) in wanted.wishes.iter().zip(self.task.iter().cycle()) {
+                        runs.seals.task_asked(id, &wish.key);
+                    }
+                    self.put(runs, along, &call, wanted.wishes, true).await
+                }
                 Err(fault) => Err(Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true }),
             };
             if let Err(closed) = put {
@@ -256,26 +292,18 @@ impl Call {
         // Who is refused until somebody has opened an address begins again.
         let again = answer.kind == AnswerKind::ProtocolError;
         let rounds = self.goes_on.as_ref().map_or(0, |goes_on| goes_on.rounds).saturating_add(1);
-        let put = match rounds {
-            ROUNDS_MAX.. => {
-                let said = format!("it asked {ROUNDS_MAX} times and has not answered");
-                Err(failed(Fault::new(Blame::Upstream, "upstream.asks_too_often", said)))
-            }
-            _ => self.put(runs, along, &call, wanted.wishes).await,
-        };
-        let given = match put {
-            Ok(given) => given,
-            Err(closed) => {
-                self.give_up(runs, along, wanted.state.as_deref()).await;
-                return Err(closed);
-            }
-        };
+        if rounds >= ROUNDS_MAX {
+            let said = format!("it asked {ROUNDS_MAX} times and has not answered");
+            return Err(failed(Fault::new(Blame::Upstream, "upstream.asks_too_often", said)));
+        }
+        let keys = wanted.wishes.iter().map(|wish| wish.key.clone()).collect();
+        let given = self.put(runs, along, &call, wanted.wishes, false).await?;
         if let Client::Legacy(_) = along.client() {
             let onward = Onward { state: wanted.state, given };
             self.goes_on = Some(GoesOn { onward: Some(onward), cause: Some(call), rounds });
             return Ok(None);
         }
-        let sealed = Sealed { state: wanted.state, cause: call.clone(), rounds, again };
+        let sealed = Sealed { state: wanted.state, cause: call.clone(), rounds, again, keys };
         let now = runs.engine.clock().now();
         let text = runs.seals.seal(&self.bound(&runs.known.actor), &sealed, now).map_err(failed)?;
         Ok(Some(rounds::with_state(&answer.body, &text)))
@@ -288,10 +316,12 @@ impl Call {
         along: &Along,
         cause: &CallId,
         wishes: Vec<Wish>,
+        only_shown: bool,
     ) -> Result<Vec<Given>, Closed> {
         let mut asked = JoinSet::new();
         for (at, wish) in wishes.into_iter().enumerate() {
             let (wish, upstream): (Wish, Arc<dyn Upstream>) = match along.client() {
+                _ if only_shown => (wish, Arc::new(Shown)),
                 Client::Modern { .. } => (wish, Arc::new(Shown)),
                 Client::Legacy(session) => {
                     let (session, along, method) = (Arc::clone(session), along.clone(), wish.method);
@@ -333,10 +363,9 @@ impl Call {
     }
 
     /// Nobody will come back to what the app waits for.
-    async fn give_up(&self, runs: &Runs<'_>, along: &Along, state: Option<&str>) {
-        let actor = &runs.known.actor;
+    async fn give_up(&self, state: Option<&str>) {
         if let Some(state) = state {
-            self.link.give_up(&(actor.agent.clone(), actor.human.clone()), along.client(), state).await;
+            self.link.give_up(state).await;
         }
     }
 
@@ -354,25 +383,20 @@ impl Call {
         {
             return Ok(());
         }
-        let given = match responses {
+        let mut given = match responses {
             Some(responses) => rounds::given(responses, body).map_err(wrong)?,
             None => Vec::new(),
         };
-        let sealed = match state {
-            None => None,
-            Some(state) => {
-                let text = state.as_str().ok_or_else(|| wrong("`params.requestState` must be a string"))?;
-                let now = runs.engine.clock().now();
-                Some(runs.seals.open(&self.bound(&runs.known.actor), &text, now).ok_or_else(|| wrong(STATE_REFUSED))?)
-            }
-        };
-        let again = sealed.as_ref().is_some_and(|sealed| sealed.again);
-        let (state, cause, rounds) = match sealed {
-            Some(sealed) => (sealed.state, Some(sealed.cause), sealed.rounds),
-            None => (None, None, 0),
-        };
+        let text = state.and_then(|state| state.as_str());
+        let text =
+            text.ok_or_else(|| wrong("`params.inputResponses` needs the `requestState` that came with the questions"))?;
+        let now = runs.engine.clock().now();
+        let sealed = runs.seals.open(&self.bound(&runs.known.actor), &text, now).ok_or_else(|| wrong(STATE_REFUSED))?;
+        // What nobody asked is no answer.
+        given.retain(|one| sealed.keys.contains(&one.key));
+        let Sealed { state, cause, rounds, again, .. } = sealed;
         let onward = (!again).then_some(Onward { state, given });
-        self.goes_on = Some(GoesOn { onward, cause, rounds });
+        self.goes_on = Some(GoesOn { onward, cause: Some(cause), rounds });
         Ok(())
     }
 }

@@ -47,7 +47,10 @@ impl Abilities {
 
     /// The same for longer than one request: without the body it came in.
     pub fn kept(&self) -> Self {
-        Self { declared: Bytes::copy_from_slice(&self.declared), ..self.clone() }
+        // Written in one way only: how a client writes it down makes no other link.
+        let declared =
+            json::canonical(&self.declared).map_or_else(|_| Bytes::copy_from_slice(&self.declared), Bytes::from);
+        Self { declared, ..self.clone() }
     }
 
     /// The capabilities object for an app.

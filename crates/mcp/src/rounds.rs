@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use json::{Document, Kind, Value};
-use model::limits::{QUESTION_TIME_MAX, ROUNDS_OPEN_MAX};
+use model::limits::{QUESTION_TIME_MAX, QUESTIONS_OPEN_MAX, ROUNDS_OPEN_MAX};
 use model::{Actor, AppId, Blame, CallId, Fault, Method, Secret, UnixMicros};
 use quick_cache::sync::Cache;
 
@@ -53,6 +53,10 @@ impl Wanted {
             }
         };
         let mut wishes = Vec::new();
+        if root.get("inputRequests").is_some_and(|requests| requests.len() > QUESTIONS_OPEN_MAX) {
+            let said = format!("it asks more than {QUESTIONS_OPEN_MAX} things at once");
+            return Err(Fault::new(Blame::Upstream, "upstream.asks_too_much", said));
+        }
         for (key, wish) in root.get("inputRequests").into_iter().flat_map(|requests| requests.entries()) {
             let method = wish.get("method").and_then(|method| method.as_str()).unwrap_or_default();
             let params = wish.get("params");
@@ -103,6 +107,12 @@ pub fn as_questions(error: &[u8]) -> Option<Bytes> {
     }
     out.extend_from_slice(b"}}");
     Some(Bytes::from(out))
+}
+
+/// What an app wants back, whatever else is wrong with its result.
+pub fn state_of(body: &[u8]) -> Option<String> {
+    let document = Document::parse(body).ok()?;
+    Some(document.root().get("requestState")?.as_str()?.into_owned())
 }
 
 /// The result with our own state in place of the app's. Every other byte stays.
@@ -173,6 +183,8 @@ pub struct Seals {
     key: LessSafeKey,
     nonces: hmac::Key,
     open: Cache<[u8; 16], ()>,
+    /// What tasks have asked, by the client's id of the task and the key.
+    asked: Cache<(String, String), ()>,
 }
 
 /// What a seal is bound to.
@@ -200,6 +212,8 @@ pub struct Sealed {
     pub rounds: u32,
     /// Whether the call begins again, for its app keeps nothing of it.
     pub again: bool,
+    /// The keys of what was asked: nothing else is answered.
+    pub keys: Vec<String>,
 }
 
 impl Seals {
@@ -208,7 +222,12 @@ impl Seals {
         let of_key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
         let nonces = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&of_key, b"nonces of task ids").as_ref());
         let key = UnboundKey::new(&AES_256_GCM, key.expose()).map_err(|_| broken())?;
-        Ok(Self { key: LessSafeKey::new(key), nonces, open: Cache::new(ROUNDS_OPEN_MAX) })
+        Ok(Self {
+            key: LessSafeKey::new(key),
+            nonces,
+            open: Cache::new(ROUNDS_OPEN_MAX),
+            asked: Cache::new(ROUNDS_OPEN_MAX),
+        })
     }
 
     pub(crate) fn key(&self) -> &LessSafeKey {
@@ -217,6 +236,16 @@ impl Seals {
 
     pub(crate) fn nonces(&self) -> &hmac::Key {
         &self.nonces
+    }
+
+    /// A task has asked something under this key.
+    pub fn task_asked(&self, task: &str, key: &str) {
+        self.asked.insert((task.to_owned(), key.to_owned()), ());
+    }
+
+    /// Whether a task has asked something under this key.
+    pub fn has_asked(&self, task: &str, key: &str) -> bool {
+        self.asked.get(&(task.to_owned(), key.to_owned())).is_some()
     }
 
     /// Seals. Error: the system gives no random bytes.
@@ -232,6 +261,7 @@ impl Seals {
             "cause": sealed.cause.as_str(),
             "rounds": sealed.rounds,
             "again": sealed.again,
+            "keys": sealed.keys,
         })
         .to_string()
         .into_bytes();
@@ -261,6 +291,7 @@ impl Seals {
             cause: CallId::parse(plain.get("cause")?.as_str()?).ok()?,
             rounds: u32::try_from(plain.get("rounds")?.as_u64()?).ok()?,
             again: plain.get("again")?.as_bool()?,
+            keys: plain.get("keys")?.as_array()?.iter().filter_map(|key| Some(key.as_str()?.to_owned())).collect(),
         })
     }
 }
@@ -321,19 +352,19 @@ impl Upstream for Put {
             permit.spend();
             let mut question = self.session.question(self.method, call.arguments.as_ref());
             let gone = || {
-                let said = "the client went away before it answered what the app asked";
+                let said = "the client did not answer what the app asked: it went away, or took too long";
                 SendFault::after(Fault::new(Blame::Caller, "caller.no_answer", said))
             };
             if !self.along.put(question.message()).await {
                 return Err(gone());
             }
             tokio::select! {
-                answer = question.answered() => answer.ok_or_else(gone),
-                () = self.along.cancelled() => {
-                    self.along.put(question.taken_back()).await;
-                    Err(gone())
-                }
+                answer = question.answered() => return answer.ok_or_else(gone),
+                () = self.along.cancelled() => {}
+                () = tokio::time::sleep(call.time_max) => {}
             }
+            self.along.put(question.taken_back()).await;
+            Err(gone())
         })
     }
 }

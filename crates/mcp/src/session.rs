@@ -1,7 +1,7 @@
 //! Legacy sessions: unguessable, bound to the actor, bounded in number and age.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -41,6 +41,8 @@ pub struct Session {
     level: Mutex<Option<String>>,
     questions: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     next_question: AtomicU64,
+    /// Whether apps are about to be told that the client works on other folders.
+    pub roots_pending: AtomicBool,
 }
 
 /// A question to the client of a session. Once dropped, its answer is no longer waited for.
@@ -180,6 +182,7 @@ impl Sessions {
             level: Mutex::default(),
             questions: Mutex::default(),
             next_question: AtomicU64::new(1),
+            roots_pending: AtomicBool::new(false),
         };
         self.open.insert(id.clone(), Arc::new(session));
         Some(id)

@@ -104,6 +104,14 @@ pub const LINKS_PER_APP_MAX: usize = 256;
 pub const LINK_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How long a client may take to answer what an app asks of it; a person may sit before it.
 pub const QUESTION_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+/// Questions of one app in one round of one call.
+pub const QUESTIONS_OPEN_MAX: usize = 32;
+/// Calls of one pair of agent and human that an app keeps open while it waits for the client.
+pub const CONVERSATIONS_PER_PAIR_MAX: usize = 32;
+/// Calls that one app keeps open while it waits for clients.
+pub const CONVERSATIONS_PER_APP_MAX: usize = 1_024;
+/// Links of one app that belong to one pair: clients that can be asked different things have links of their own.
+pub const LINKS_PER_PAIR_MAX: usize = 8;
 /// Rounds of one call in which an app asks for more before it answers.
 pub const ROUNDS_MAX: u32 = 16;
 /// Calls that wait for what their app asked of the client, without a session (2026-07-28).

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
@@ -58,20 +58,20 @@ pub(crate) struct Subscribing {
 
 impl AppLink {
     /// An ear for the link of this place.
-    pub(super) fn ear(&self, place: Option<Pair>) -> Ear {
+    pub(super) fn ear(&self, place: Option<Pair>, link: Arc<OnceLock<Weak<Link>>>) -> Ear {
         let me = self.me.clone();
         Ear::new(move |news| {
             if let Some(app) = me.upgrade() {
-                app.hear(place.as_ref(), news);
+                app.hear(place.as_ref(), link.get(), news);
             }
         })
     }
 
-    fn hear(&self, place: Option<&Pair>, news: News) {
+    fn hear(&self, place: Option<&Pair>, link: Option<&Weak<Link>>, news: News) {
         match news {
             News::List(changed) => {
                 let before = self.shelf.outdated(changed);
-                let of_pair = place.and_then(|pair| self.shelf_of_its_own(pair));
+                let of_pair = place.zip(link).map(|(pair, link)| self.shelf_of_its_own(pair, link));
                 let before = of_pair.and_then(|shelf| shelf.outdated(changed)).or(before);
                 self.listeners.changed(&self.spec.id, place, changed, before);
             }

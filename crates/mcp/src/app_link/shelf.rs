@@ -65,21 +65,15 @@ impl AppLink {
         }
     }
 
-    /// The pair sees from now on what its own link shows. None: it has no link that remembers anything.
-    pub(super) fn shelf_of_its_own(&self, pair: &Pair) -> Option<Arc<Shelf>> {
-        let shelf = self.shelf(Some(pair));
-        if shelf.of.upgrade().is_some() {
-            return Some(shelf);
+    /// The pair sees from now on what this link of its own shows.
+    pub(super) fn shelf_of_its_own(&self, pair: &Pair, link: &Weak<Link>) -> Arc<Shelf> {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shelf) = shelves.get(pair).filter(|shelf| shelf.of.ptr_eq(link)) {
+            return Arc::clone(shelf);
         }
-        let link = {
-            let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut links =
-                pairs.iter().filter(|((of, _), _)| of == pair).filter_map(|(_, slot)| slot.link.load_full());
-            links.find(|link| link.alive() && !link.keeps_nothing())?
-        };
-        let shelf = Arc::new(Shelf { of: Arc::downgrade(&link), ..Shelf::default() });
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner).insert(pair.clone(), Arc::clone(&shelf));
+        let shelf = Arc::new(Shelf { of: link.clone(), ..Shelf::default() });
+        shelves.insert(pair.clone(), Arc::clone(&shelf));
         self.any_shelves.store(true, Ordering::Release);
-        Some(shelf)
+        shelf
     }
 }

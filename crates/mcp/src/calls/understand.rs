@@ -111,7 +111,17 @@ impl Context<'_> {
         let link = self.hub.app(&task.app).ok_or_else(unknown)?;
         let mut arguments = b"{\"taskId\":".to_vec();
         json::write_string(&mut arguments, &task.id);
-        let more = members(params, &["taskId", "_meta"]);
+        let mut more = members(params, &["taskId", "_meta", "inputResponses"]);
+        if let Some(responses) = params.get("inputResponses") {
+            let asked = responses.entries().filter(|(key, _)| self.seals.has_asked(&id, key));
+            let answers: Vec<u8> = object(asked);
+            if answers.len() == 2 {
+                let said = "`params.inputResponses` answers nothing that this task has asked: see `tasks/get`";
+                return Err(RpcError::new(INVALID_PARAMS, said));
+            }
+            let comma: &[u8] = if more.is_empty() { b"" } else { b"," };
+            more = [&more, comma, b"\"inputResponses\":", &answers].concat();
+        }
         if !more.is_empty() {
             arguments.push(b',');
             arguments.extend_from_slice(&more);
@@ -255,8 +265,22 @@ fn completion(params: Value<'_, '_>) -> Result<Bytes, RpcError> {
 
 /// All members but these, each as it came, without braces.
 fn members(params: Value<'_, '_>, but: &[&str]) -> Vec<u8> {
+    joined(params.entries().filter(|(key, _)| !but.contains(&key.as_ref())))
+}
+
+fn object<'d, 'a>(members: impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)>) -> Vec<u8>
+where
+    'a: 'd,
+{
+    [b"{", joined(members).as_slice(), b"}"].concat()
+}
+
+fn joined<'d, 'a>(members: impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)>) -> Vec<u8>
+where
+    'a: 'd,
+{
     let mut out = Vec::new();
-    for (key, value) in params.entries().filter(|(key, _)| !but.contains(&key.as_ref())) {
+    for (key, value) in members {
         if !out.is_empty() {
             out.push(b',');
         }

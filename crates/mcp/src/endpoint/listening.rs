@@ -2,6 +2,8 @@
 //! `resources/unsubscribe`. And clients that come back for the rest of a response.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use decide::AnswerKind;
@@ -10,7 +12,7 @@ use front::{Body, Known, LongLived};
 use http::{HeaderMap, Response, StatusCode, header};
 use json::{Kind, Value};
 use model::limits::{SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
-use model::{AppId, Blame, Fault, ToolName};
+use model::{AppId, Blame, Fault, Method, ToolFacts, ToolName};
 
 use super::{Arrived, Part, Shared, not_allowed, refuse, rpc_error, text};
 use crate::answer::{self, Shape};
@@ -194,10 +196,21 @@ impl Shared {
         if arrived.known.inactive.is_some() || !session.abilities.has_roots() {
             return;
         }
-        let client = Client::Legacy(session);
+        // An app may be told what it could ask for.
+        let may = |app: &AppId| {
+            let facts = ToolName::parse(Method::Roots.as_str()).map(|name| ToolFacts::of_method(Method::Roots, name));
+            facts.is_ok_and(|facts| self.engine.permits(actor, app, Method::Roots, facts))
+        };
+        let links: Vec<_> = links.into_iter().filter(|(app, _)| may(app)).collect();
+        if session.roots_pending.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.tasks.spawn(async move {
+            tokio::time::sleep(ROOTS_TOLD_AFTER).await;
+            session.roots_pending.store(false, Ordering::Release);
+            let client = Client::Legacy(session);
             for (_, link) in links {
-                link.roots_changed(&pair, &client).await;
+                let _late = tokio::time::timeout(ROOTS_TIME_MAX, link.roots_changed(&pair, &client)).await;
             }
         });
     }
@@ -330,3 +343,7 @@ fn long_lived(mut response: Response<Body>) -> Response<Body> {
 }
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// Folders that change often are told of once in this time.
+const ROOTS_TOLD_AFTER: Duration = Duration::from_millis(200);
+const ROOTS_TIME_MAX: Duration = Duration::from_secs(5);

@@ -17,7 +17,13 @@ fn seals() -> Seals {
 }
 
 fn sealed() -> Sealed {
-    Sealed { state: Some("app's \"own\"".to_owned()), cause: CallId::new(1, [1; 10]), rounds: 2, again: false }
+    Sealed {
+        state: Some("app's \"own\"".to_owned()),
+        cause: CallId::new(1, [1; 10]),
+        rounds: 2,
+        again: false,
+        keys: vec!["a".to_owned()],
+    }
 }
 
 const NOW: UnixMicros = UnixMicros(1_763_726_400_000_000);

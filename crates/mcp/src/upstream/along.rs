@@ -74,6 +74,14 @@ impl Client {
         }
     }
 
+    /// From which level on it wants log messages.
+    pub fn level(&self) -> Option<String> {
+        match self {
+            Self::Modern { level, .. } => level.clone(),
+            Self::Legacy(session) => session.level(),
+        }
+    }
+
     /// From which level on it wants log messages, where it said so once for its session.
     pub fn session_level(&self) -> Option<String> {
         match self {
@@ -132,6 +140,11 @@ impl Along {
     /// Ends when the client has changed its mind.
     pub async fn cancelled(&self) {
         self.shared.cancelled.cancelled().await;
+    }
+
+    /// Whether the client has changed its mind.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.cancelled.is_cancelled()
     }
 
     /// The client has changed its mind.

@@ -6,15 +6,18 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, SendFault};
 use json::Document;
+use model::limits::{CONVERSATIONS_PER_APP_MAX, CONVERSATIONS_PER_PAIR_MAX, QUESTIONS_OPEN_MAX};
 use model::{Blame, Fault, Method, UnixMicros};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use super::Along;
+use super::{Along, Link, garbage};
+use crate::app_link::Pair;
 use crate::{client, envelope};
 
 /// Something a server asks of the client while it works on a call.
@@ -82,10 +85,18 @@ pub(crate) struct Conversation {
 /// A call that a server keeps open.
 pub(crate) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, SendFault>> + Send>>;
 
-/// The calls of one link that wait for their clients.
+/// The calls of one app that wait for their clients, each with the link it is on: a link that is replaced meanwhile still
+/// serves them.
 #[derive(Default)]
 pub(crate) struct Conversations {
-    waiting: Mutex<HashMap<String, (UnixMicros, Conversation)>>,
+    waiting: Mutex<HashMap<String, Waiting>>,
+}
+
+struct Waiting {
+    pair: Pair,
+    until: UnixMicros,
+    link: Arc<Link>,
+    conversation: Conversation,
 }
 
 impl Conversation {
@@ -160,39 +171,58 @@ impl Conversation {
 }
 
 impl Conversations {
-    /// Keeps a call until its client has answered.
-    pub(crate) fn keep(&self, conversation: Conversation, until: UnixMicros) -> Result<Answer, SendFault> {
+    /// Keeps a call until its client has answered. Error: this pair, or the app, has too many of them.
+    pub(crate) async fn keep(
+        &self,
+        conversation: Conversation,
+        link: Arc<Link>,
+        pair: &Pair,
+        until: UnixMicros,
+    ) -> Result<Answer, SendFault> {
         let mut chance = [0u8; 16];
-        aws_lc_rs::rand::fill(&mut chance).map_err(|_| {
-            SendFault::after(Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))
-        })?;
+        let broken = aws_lc_rs::rand::fill(&mut chance).is_err();
         let state: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
         let answer = conversation.as_result(&state);
-        self.lock().insert(state, (until, conversation));
-        Ok(answer)
+        let refused = {
+            let mut waiting = self.lock();
+            let of_pair = waiting.values().filter(|one| one.pair == *pair).count();
+            if broken {
+                Some(Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))
+            } else if of_pair >= CONVERSATIONS_PER_PAIR_MAX || waiting.len() >= CONVERSATIONS_PER_APP_MAX {
+                let said = "too many calls of this app wait for answers to its questions already";
+                Some(Fault::new(Blame::Caller, "caller.too_many_open", said).hint("answer some of them first"))
+            } else {
+                waiting.insert(state, Waiting { pair: pair.clone(), until, link, conversation });
+                return Ok(answer);
+            }
+        };
+        conversation.end().await;
+        Err(SendFault::after(refused.unwrap_or_else(|| garbage("it asked, and nobody could be asked"))))
     }
 
-    /// The call that waits under this state.
-    pub(crate) fn take(&self, state: &str) -> Option<Conversation> {
-        self.lock().remove(state).map(|(_, conversation)| conversation)
+    /// The call that waits under this state, and its link.
+    pub(crate) fn take(&self, state: &str) -> Option<(Conversation, Arc<Link>)> {
+        self.lock().remove(state).map(|waiting| (waiting.conversation, waiting.link))
     }
 
-    /// Ends those whose clients have not come back.
-    pub(crate) async fn end_late(&self, now: UnixMicros) {
-        let late: Vec<_> = self.lock().extract_if(|_, (until, _)| *until < now).collect();
-        for (_, (_, conversation)) in late {
-            conversation.end().await;
+    /// Ends those whose clients have not come back by now, or all.
+    pub(crate) async fn end(&self, now: Option<UnixMicros>) {
+        let late: Vec<_> = self.lock().extract_if(|_, one| now.is_none_or(|now| one.until < now)).collect();
+        let mut ending: JoinSet<()> = JoinSet::new();
+        for (_, waiting) in late {
+            ending.spawn(waiting.conversation.end());
         }
+        ending.join_all().await;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (UnixMicros, Conversation)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Questions of one call that nobody has taken up yet.
+pub(crate) const QUESTIONS_WAITING_MAX: usize = QUESTIONS_OPEN_MAX;
 /// Why a server that asks something else is refused.
 pub(crate) const NOT_OFFERED: &str = "not offered by this gateway";
 /// Why a server that asks at the wrong time is refused.
 pub(crate) const NO_CALL: &str = "no call of a client that could be asked is under way";
-/// Questions of one call that are open at a time.
-pub(crate) const QUESTIONS_OPEN_MAX: usize = 32;

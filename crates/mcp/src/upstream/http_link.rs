@@ -74,7 +74,7 @@ impl HttpLink {
         let in_session = as_agreed.is_some_and(|agreed| !agreed.revision.modern());
         let _begun = ask.call().filter(|_| in_session).map(|asks| self.under_way.begins(asks));
         tokio::select! {
-            exchanged = self.carry(id, &ask, as_agreed) => exchanged,
+            biased;
             () = along.cancelled() => {
                 // In 2026-07-28 closing the stream says it, which dropping the request has just done.
                 if let Some(agreed) = as_agreed.filter(|agreed| !agreed.revision.modern()) {
@@ -83,6 +83,7 @@ impl HttpLink {
                 }
                 Err(SendFault::after(cancelled()))
             }
+            exchanged = self.carry(id, &ask, as_agreed) => exchanged,
         }
     }
 
@@ -104,7 +105,22 @@ impl HttpLink {
         Ok(Exchanged { reply, session, status })
     }
 
-    /// Sends a notification or a response: nobody answers it.
+    /// Sends an answer to a question. Error: the app does not take it.
+    pub(crate) async fn respond(
+        &self,
+        body: Bytes,
+        header: Option<&(HeaderName, Secret<String>)>,
+        as_agreed: &Handshake,
+    ) -> Result<(), Fault> {
+        let outgoing = self.outgoing(None, header, body, Some(as_agreed))?;
+        let response = self.client.request(outgoing).await.map_err(|error| self.no_answer(&error).fault)?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(garbage(format!("it does not take the answer to its question ({})", response.status().as_u16())))
+    }
+
+    /// Sends a notification: nobody answers it.
     pub(crate) async fn notify(
         &self,
         body: Bytes,

@@ -9,15 +9,15 @@ use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault
 use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::{INSTRUCTIONS_BYTES_MAX, LIST_BYTES_MAX, LIST_PAGES_MAX};
-use model::{Binding, Blame, Fault, Limits, Secret, UnixMicros};
+use model::{Binding, Blame, Fault, Limits, Secret};
 use tokio::sync::{mpsc, watch};
 
 use super::along::LOG_LEVEL_KEY;
 use super::child::ChildLink;
-use super::conversation::{Asks, Conversation, Conversations, Onward, QUESTIONS_OPEN_MAX};
+use super::conversation::{Asks, Conversation, Onward, QUESTIONS_WAITING_MAX};
 use super::http_link::HttpLink;
-use super::reply::{Reply, garbage};
-use super::{Along, Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
+use super::reply::{Reply, cancelled, garbage};
+use super::{Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
 use crate::client::Abilities;
 use crate::envelope::UNSUPPORTED_VERSION;
 use crate::revision::Revision;
@@ -31,7 +31,6 @@ pub struct Link {
     transport: Transport,
     agreed: Handshake,
     manner: Manner,
-    conversations: Conversations,
     /// Whether what the app says apart from its answers is heard.
     heard: watch::Sender<bool>,
     told_a_level: AtomicBool,
@@ -58,6 +57,14 @@ pub struct Manner {
     pub abilities: Abilities,
     /// From which level on log messages are wanted, for an app that is told once.
     pub level: Option<String>,
+}
+
+/// How far a send got.
+pub(crate) enum Went {
+    /// The app has answered.
+    Answered(Answer),
+    /// It has asked something, and waits.
+    Asks(Conversation),
 }
 
 impl Default for Manner {
@@ -127,9 +134,9 @@ impl Link {
         permit: LinkPermit,
         credentials: Arc<dyn Credentials>,
     ) -> Self {
-        let (conversations, stale) = (Conversations::default(), AtomicBool::new(false));
+        let stale = AtomicBool::new(false);
         let (heard, told_a_level) = (watch::Sender::new(false), AtomicBool::new(false));
-        Self { transport, agreed, manner, conversations, heard, told_a_level, stale, ear, permit, credentials }
+        Self { transport, agreed, manner, heard, told_a_level, stale, ear, permit, credentials }
     }
 
     /// The revision spoken with the app.
@@ -240,15 +247,15 @@ impl Link {
         Err(garbage(format!("its answer to `{}` has more than {LIST_PAGES_MAX} pages", what.method())))
     }
 
-    /// Sends one call, or goes on with one. The credential is put on here, at the last hop, against the permit; then the
-    /// permit is spent.
+    /// Sends one call, or goes on with the one that waits. The credential is put on here, at the last hop, against the
+    /// permit; then the permit is spent.
     pub(crate) async fn call(
         self: &Arc<Self>,
         permit: Permit,
         call: Outgoing,
         sending: &Sending,
-        until: UnixMicros,
-    ) -> Result<Answer, SendFault> {
+        waits: Option<Conversation>,
+    ) -> Result<Went, SendFault> {
         if call.digest != permit.binding().arguments {
             let fault =
                 Fault::new(Blame::Bug, "bug.other_arguments", "the arguments are not those that were decided on");
@@ -258,6 +265,9 @@ impl Link {
             Transport::Http(_) => self.credentials.header(&permit).map_err(SendFault::before)?,
             Transport::Child(_) => None,
         };
+        if sending.along.is_cancelled() {
+            return Err(SendFault::before(cancelled()));
+        }
         let spent = permit.spend();
         if self.agreed.revision.modern() && sending.in_session {
             let said = "the app speaks 2026-07-28, whose tasks have another form than those of 2025-11-25";
@@ -266,14 +276,25 @@ impl Link {
         }
         if self.agreed.revision.modern() {
             let ask = self.in_words(spent.tool.as_str(), &call, sending, header)?;
-            return self.answer(ask).await;
+            return self.answer(ask).await.map(Went::Answered);
         }
-        let conversation = match &sending.onward {
-            Some(onward) => self.resume(onward, header.as_ref()).await?,
-            None if self.manner.abilities.any() => self.converse(&spent, call, sending, header),
-            None => return self.answer(self.in_words(spent.tool.as_str(), &call, sending, header)?).await,
+        let mut conversation = match (waits, &sending.onward) {
+            (Some(waits), Some(onward)) => self.resume(waits, onward, header.as_ref()).await?,
+            (_, Some(_)) => {
+                let said = "the app does not wait for this answer any more: it has ended, or too much time has passed";
+                let fault = Fault::new(Blame::Caller, "caller.too_late", said).hint("call again from the start");
+                return Err(SendFault::before(fault));
+            }
+            (_, None) if self.manner.abilities.any() => self.converse(&spent, call, sending, header),
+            (_, None) => {
+                let ask = self.in_words(spent.tool.as_str(), &call, sending, header)?;
+                return self.answer(ask).await.map(Went::Answered);
+            }
         };
-        self.advance(conversation, &sending.along, until).await
+        match conversation.advance(&sending.along).await {
+            Some(answer) => answer.map(Went::Answered),
+            None => Ok(Went::Asks(conversation)),
+        }
     }
 
     /// The request of a call.
@@ -331,7 +352,7 @@ impl Link {
         sending: &Sending,
         header: Option<(HeaderName, Secret<String>)>,
     ) -> Conversation {
-        let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
+        let (to, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
         let along = sending.along.clone();
         let asks = Asks { along: along.clone(), to: Some(to) };
         let link = Arc::clone(self);
@@ -342,6 +363,7 @@ impl Link {
                 along: along.clone(),
                 onward: None,
                 named: sending.named.clone(),
+                level: None,
                 ..*sending
             },
         );
@@ -353,49 +375,24 @@ impl Link {
         Conversation::new(exchange, asked, along)
     }
 
-    /// Gives the app what it asked for. Error: it does not wait for that, or not any more.
+    /// Gives the app what it asked for. Error: it could not be given, and the app is told that nobody waits.
     async fn resume(
         &self,
+        mut conversation: Conversation,
         onward: &Onward,
         header: Option<&(HeaderName, Secret<String>)>,
     ) -> Result<Conversation, SendFault> {
-        let found = onward.state.as_deref().and_then(|state| self.conversations.take(state));
-        let mut conversation = found.ok_or_else(|| {
-            let said = "the app does not wait for this answer any more: it has ended, or too much time has passed";
-            SendFault::before(Fault::new(Blame::Caller, "caller.too_late", said).hint("call again from the start"))
-        })?;
         for response in conversation.responses(&onward.given) {
             let sent = match &self.transport {
-                Transport::Http(http) => http.notify(Bytes::from(response), header, &self.agreed).await,
+                Transport::Http(http) => http.respond(Bytes::from(response), header, &self.agreed).await,
                 Transport::Child(child) => child.notify(&response).await,
             };
-            sent.map_err(SendFault::after)?;
+            if let Err(fault) = sent {
+                conversation.end().await;
+                return Err(SendFault::after(fault));
+            }
         }
         Ok(conversation)
-    }
-
-    async fn advance(
-        &self,
-        mut conversation: Conversation,
-        along: &Along,
-        until: UnixMicros,
-    ) -> Result<Answer, SendFault> {
-        match conversation.advance(along).await {
-            Some(answer) => answer,
-            None => self.conversations.keep(conversation, until),
-        }
-    }
-
-    /// Ends a call that waits under this state, if there is one.
-    pub(crate) async fn give_up(&self, state: &str) {
-        if let Some(conversation) = self.conversations.take(state) {
-            conversation.end().await;
-        }
-    }
-
-    /// Ends calls whose clients have not come back with what the app asked for.
-    pub(crate) async fn end_late(&self, now: UnixMicros) {
-        self.conversations.end_late(now).await;
     }
 
     async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, SendFault> {

@@ -16,7 +16,9 @@ pub use along::{Along, Client, LEVELS, LOG_LEVEL_KEY};
 pub use asked::{Asked, ListOf};
 pub use child::ChildSpec;
 use conversation::Asks;
+pub(crate) use conversation::Conversations;
 pub use conversation::{Given, Onward};
+pub(crate) use link::Went;
 pub use link::{Link, Manner, Wanted, unwanted};
 pub use news::{Changed, Ear, News, UPDATED};
 pub use reply::garbage;
@@ -71,6 +73,8 @@ pub struct Sending {
     pub members: bool,
     /// What it is named in a header, where that is not what it is decided on: the app's id of a task.
     pub named: Option<String>,
+    /// From which level on log messages are wanted, where an app is told once, and may be.
+    pub level: Option<String>,
     /// Whether the app knows it only in a session (2025-11-25): tasks that the client asks for.
     pub in_session: bool,
 }
@@ -104,4 +108,4 @@ pub(crate) fn request(id: u64, ask: &Ask<'_>) -> Bytes {
 }
 
 /// How long the end of something that is given up may take.
-const GOODBYE_TIME_MAX: Duration = Duration::from_secs(2);
+pub(crate) const GOODBYE_TIME_MAX: Duration = Duration::from_secs(2);

@@ -138,6 +138,32 @@ pub(super) fn state_of_other_arguments(cell: &Cell<'_>) -> Result<()> {
     finish(cell, next)
 }
 
+/// Answers without the state that came with the questions answer nothing: who has asked nothing is not to believe that
+/// somebody agreed. A server by itself may give no state.
+pub(super) fn state_missing(cell: &Cell<'_>) -> Result<()> {
+    if !cell.stage.is_gateway() {
+        return Ok(());
+    }
+    let made_up = json!({"name": "ask_user", "arguments": {}, "inputResponses": {"user": {"action": "accept"}}});
+    let error = error_of(cell.client()?.request("tools/call", made_up))?;
+    ensure(error.code == -32602 && error.message.contains("requestState"), "another error", &error)
+}
+
+/// What was not asked is not answered, whatever stands beside it.
+pub(super) fn state_of_what_nobody_asked(cell: &Cell<'_>) -> Result<()> {
+    if !cell.stage.is_gateway() {
+        return Ok(());
+    }
+    let (client, params) = (cell.client()?, json!({"name": "ask_user", "arguments": {}}));
+    let asked = client.request("tools/call", params.clone())?;
+    let mut next = client.next_round(&params, &asked)?;
+    let unasked = json!({"unasked": {"action": "accept", "content": {"name": "Eve"}}});
+    next.as_object_mut().context("no round")?.insert("inputResponses".to_owned(), unasked);
+    let again = client.request("tools/call", next)?;
+    ensure(again.get("inputRequests").is_some(), "it is not asked again", &again)?;
+    finish(cell, client.next_round(&params, &again)?)
+}
+
 /// A question that nobody answers does not keep others from being asked, except where a legacy child process has no way
 /// to say for which of two calls it asks.
 pub(super) fn abandoned(cell: &Cell<'_>) -> Result<()> {
