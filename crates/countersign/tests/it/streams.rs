@@ -536,7 +536,10 @@ fn an_app_hears_that_its_client_works_on_other_folders() -> Result<()> {
         let result = json!({"content": [{"type": "text", "text": "done"}]});
         stream(&format!("id: call-2\ndata: {}\n\n", json!({"jsonrpc": "2.0", "id": call, "result": result})))
     })?;
-    let world = world().app_url("remote", &app.server.url, None).start()?;
+    // It may be told what it may ask for.
+    let asks =
+        "@id(\"asks\") permit (principal, action == Action::\"ask\", resource) when { context.human.id == \"ana\" };\n";
+    let world = world().app_url("remote", &app.server.url, None).rules("asks.cedar", asks).start()?;
     pin(&world, "remote", "read")?;
     let mut client = legacy_client(&world, "ana")?;
     let _let_go = client.call("remote__later", json!({}));
