@@ -292,11 +292,6 @@ impl Listeners {
 // === impl Listener ===
 
 impl Listener {
-    /// Who listens.
-    pub(crate) fn actor(&self) -> &Actor {
-        &self.actor
-    }
-
     /// Wants to be told of this list from now on.
     pub(crate) fn want(&self, changed: Changed) {
         lock(&self.wants).insert(changed);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use decide::AnswerKind;
 use engine::{CallRequest, Closed};
-use model::{Blame, CallId, Method, ToolFacts, ToolName};
+use model::{Actor, Blame, CallId, Method, ToolFacts, ToolName};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::app_link::{AppLink, Pair, Subscribing, Want, Way};
@@ -23,6 +23,8 @@ struct Keeper {
     listeners: Arc<Listeners>,
     listener: Weak<Listener>,
     app: Arc<AppLink>,
+    /// Who subscribed; somebody of the same pair may have begun to listen.
+    actor: Actor,
     pair: Pair,
     way: Way,
     uri: ToolName,
@@ -38,26 +40,26 @@ struct Taken {
     call: Option<CallId>,
 }
 
-/// Subscribes somebody to a resource, if the decision runs and the app agrees.
+/// Subscribes this actor to a resource, which is told to the listener of its pair, if the decision runs and the app agrees.
 pub(crate) async fn subscribe(
     listeners: &Arc<Listeners>,
-    listener: &Arc<Listener>,
+    (listener, actor): (&Arc<Listener>, &Actor),
     (app, uri): (Arc<AppLink>, ToolName),
     way: Way,
 ) -> Closed {
-    let actor = listener.actor();
     let pair = (actor.agent.clone(), actor.human.clone());
     let want = app.want_of(&pair);
     let keeper = Keeper {
         listeners: Arc::clone(listeners),
         listener: Arc::downgrade(listener),
         app: Arc::clone(&app),
+        actor: actor.clone(),
         pair,
         way,
         uri,
         _want: want,
     };
-    let (closed, taken) = keeper.call(listener, None).await;
+    let (closed, taken) = keeper.call(None).await;
     if let Some(taken) = taken {
         let until = CancellationToken::new();
         let (over, uri) = (until.clone(), keeper.uri.clone());
@@ -73,12 +75,12 @@ pub(crate) async fn subscribe(
 
 impl Keeper {
     /// One governed call. What the app took it with, if it agreed.
-    async fn call(&self, listener: &Listener, cause: Option<CallId>) -> (Closed, Option<Taken>) {
+    async fn call(&self, cause: Option<CallId>) -> (Closed, Option<Taken>) {
         let to = Arc::clone(&self.app);
         let subscribing =
             Arc::new(Subscribing { to, pair: self.pair.clone(), way: self.way.clone(), opened: Mutex::default() });
         let request = CallRequest {
-            actor: listener.actor().clone(),
+            actor: self.actor.clone(),
             app: self.app.spec.id.clone(),
             method: Method::Subscribe,
             tool: ToolFacts::of_method(Method::Subscribe, self.uri.clone()),
@@ -177,11 +179,11 @@ impl Keeper {
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).clamp(AGAIN_AFTER, AGAIN_AFTER_MAX);
-            let listener = self.listener.upgrade()?;
+            self.listener.upgrade()?;
             if self.app.link_for(&self.pair, &self.way).await.is_err() {
                 continue;
             }
-            match self.call(&listener, cause.clone()).await {
+            match self.call(cause.clone()).await {
                 (_, Some(taken)) => return Some(taken),
                 (Closed::Failed { fault, .. }, None) if fault.blame() != Blame::Caller => {}
                 _ => return None,

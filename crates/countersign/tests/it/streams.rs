@@ -271,6 +271,23 @@ forbid (principal, action == Action::"read", resource == Resource::"remote/note:
 }
 
 #[test]
+fn a_subscription_is_of_whoever_asks_for_it() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let first = world.legacy_client("ana-desktop", "ana", "2025-06-18")?;
+    let _listens = get(&first, None)?;
+    let mut second = first.clone().with_token(world.token("ana-desktop", "ana", None)?);
+    let _whatever_the_app_says = second.request("resources/subscribe", json!({"uri": "remote+note://one"}));
+    let _ = second.call("remote__echo", json!({"text": "x"}))?;
+    let decided: Vec<_> = intents(&world)?.iter().filter_map(trace::Entry::intent).collect();
+    let token_of = |tool: &str| decided.iter().find(|intent| intent.tool == tool).and_then(|one| one.token_id.clone());
+    let token = token_of("note://one");
+    assert!(token.is_some());
+    assert_eq!(token, token_of("echo"), "the token that listened first is another");
+    Ok(())
+}
+
+#[test]
 fn nobody_listens_longer_than_they_may() -> Result<()> {
     let upstream = upstream()?;
     let world = world_with(&upstream)?;

@@ -185,7 +185,8 @@ impl Shared {
                 format!("all clients together are subscribed to {SUBSCRIPTIONS_MAX} resources already: try later");
             return Err(RpcError::new(INTERNAL_ERROR, said));
         }
-        Ok(subscribe(self.hub.listeners(), listener, (link, name), way.clone()).await)
+        let by = (listener, &arrived.known.actor);
+        Ok(subscribe(self.hub.listeners(), by, (link, name), way.clone()).await)
     }
 
     /// A client works on other folders now: apps that were told it has some are told so.
