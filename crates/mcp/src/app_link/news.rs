@@ -59,12 +59,13 @@ pub(crate) struct Subscribing {
 impl AppLink {
     /// An ear for the link of this place.
     pub(super) fn ear(&self, place: Option<Pair>, link: Arc<OnceLock<Weak<Link>>>) -> Ear {
-        let me = self.me.clone();
-        Ear::new(move |news| {
+        let (me, shared) = (self.me.clone(), place.is_none());
+        let ear = Ear::new(move |news| {
             if let Some(app) = me.upgrade() {
                 app.hear(place.as_ref(), link.get(), news);
             }
-        })
+        });
+        if shared { ear.shared() } else { ear }
     }
 
     fn hear(&self, place: Option<&Pair>, link: Option<&Weak<Link>>, news: News) {

@@ -90,8 +90,9 @@ impl ChildLink {
             return Err(Fault::new(Blame::Bug, "bug.child_streams", "a child started without its streams"));
         };
         let (waiting, said, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        let under_way = UnderWay::of(&ear);
         let (subscriptions, overs) = Subscriptions::new();
-        let shared = Arc::new(Shared { waiting, under_way: Arc::default(), said, scrub, ear, subscriptions, ended });
+        let shared = Arc::new(Shared { waiting, under_way, said, scrub, ear, subscriptions, ended });
         let mut readers = JoinSet::new();
         let stdin = Arc::new(tokio::sync::Mutex::new(stdin));
         let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);

@@ -63,7 +63,8 @@ impl HttpLink {
         let client =
             Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
         let spoken = Spoken { next_id: 1.into(), limits };
-        Ok(Self { client, url, spoken, ear, under_way: Arc::default() })
+        let under_way = UnderWay::of(&ear);
+        Ok(Self { client, url, spoken, ear, under_way })
     }
 
     /// Sends one request and waits for its answer. After a fault `before`, nothing has left.

@@ -29,6 +29,8 @@ pub enum Changed {
 #[derive(Clone)]
 pub struct Ear {
     hears: Arc<dyn Fn(News) + Send + Sync>,
+    /// Whether the link is of no one pair.
+    shared: bool,
     gone: CancellationToken,
 }
 
@@ -71,9 +73,19 @@ impl News {
 }
 
 impl Ear {
-    /// An ear that hands on what it hears.
+    /// An ear that hands on what it hears on the link of one pair.
     pub fn new(hears: impl Fn(News) + Send + Sync + 'static) -> Self {
-        Self { hears: Arc::new(hears), gone: CancellationToken::new() }
+        Self { hears: Arc::new(hears), shared: false, gone: CancellationToken::new() }
+    }
+
+    /// The same for a link that pairs share.
+    pub fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    /// Whether pairs share the link.
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Takes a notification, if it is news.

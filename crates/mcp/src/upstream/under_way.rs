@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::Along;
 use super::conversation::{Asks, NO_CALL};
+use super::{Along, Ear};
 
 /// Calls under way, oldest first.
-#[derive(Default)]
 pub(crate) struct UnderWay {
     calls: Mutex<BTreeMap<u64, Asks>>,
     next: AtomicU64,
+    shared: bool,
 }
 
 /// A call until it is dropped.
@@ -23,6 +23,11 @@ pub(crate) struct Begun {
 }
 
 impl UnderWay {
+    /// No call yet, on the link that hears with this ear.
+    pub(crate) fn of(ear: &Ear) -> Arc<Self> {
+        Arc::new(Self { calls: Mutex::default(), next: AtomicU64::new(0), shared: ear.is_shared() })
+    }
+
     /// Notes a call, until what is given is dropped.
     pub(crate) fn begins(self: &Arc<Self>, asks: Asks) -> Begun {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -51,8 +56,12 @@ impl UnderWay {
         }
     }
 
-    /// The oldest call, if all are of one client.
+    /// The oldest call, if all are of one client. On a link that pairs share, what is said may be about a call of another
+    /// pair that is over, or about all of them.
     fn only_client(&self) -> Result<Asks, &'static str> {
+        if self.shared {
+            return Err("several clients share this link, and it does not say whose call it is about");
+        }
         let calls = self.lock();
         let (oldest, others) = {
             let mut calls = calls.values();
@@ -83,3 +92,6 @@ impl Drop for Begun {
         self.of.lock().remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests;

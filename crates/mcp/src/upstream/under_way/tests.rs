@@ -1,0 +1,45 @@
+use decide::Scrub;
+use json::Document;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::client::Abilities;
+use crate::upstream::Client;
+
+struct Clean;
+
+impl Scrub for Clean {
+    fn scrub(&self, _bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+        None
+    }
+}
+
+fn call() -> (Along, mpsc::Receiver<Bytes>) {
+    let meta = Document::parse(br#"{"progressToken":"own"}"#).unwrap();
+    let client = Client::Modern { abilities: Abilities::default(), level: Some("debug".to_owned()) };
+    Along::of(Some(meta.root()), client, Arc::new(Clean))
+}
+
+/// The progress that an app reports of a call.
+fn progress(along: &Along) -> Bytes {
+    let meta = String::from_utf8(along.meta(false)).unwrap();
+    Bytes::from(format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{{meta},"progress":1}}}}"#))
+}
+
+const LOG: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":"of whom?"}}"#;
+
+#[test]
+fn a_message_that_names_no_call_is_told_on_the_link_of_one_pair_only() {
+    for (ear, told) in [(Ear::new(|_| {}), true), (Ear::new(|_| {}).shared(), false)] {
+        let under_way = UnderWay::of(&ear);
+        let (along, mut hears) = call();
+        let _begun = under_way.begins(Asks::none(&along));
+        under_way.tell(&Bytes::from_static(LOG.as_bytes()), "notifications/message");
+        assert_eq!(hears.try_recv().is_ok(), told, "one client has a call under way");
+        under_way.tell(&progress(&along), "notifications/progress");
+        let heard = hears.try_recv().unwrap();
+        assert!(heard.windows(5).any(|part| part == b"\"own\""), "progress says which call it is about");
+        let refused = under_way.take(Bytes::from_static(b"1"), "roots/list", None).unwrap_err();
+        assert_eq!(refused.contains("share"), !told, "{refused}");
+    }
+}
