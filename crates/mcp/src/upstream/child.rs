@@ -14,18 +14,20 @@ use bytes::{Bytes, BytesMut};
 use decide::{Scrub, SendFault};
 use model::limits::{CHILD_LINE_BYTES_MAX, CHILD_STDERR_KEPT_BYTES_MAX};
 use model::{Blame, Fault, Limits, Secret};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, hear, to_question, too_large};
 use super::under_way::UnderWay;
-use super::{Ask, Ear, request};
+use super::{Ask, Ear, GOODBYE_TIME_MAX, request};
 
 mod listen;
+mod pipe;
 
 use listen::{Subscriptions, tell_what_is_over};
+use pipe::Pipe;
 
 /// How to start a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub struct ChildSpec {
 
 /// A running child.
 pub(crate) struct ChildLink {
-    stdin: Arc<tokio::sync::Mutex<ChildStdin>>,
+    stdin: Pipe,
     shared: Arc<Shared>,
     next_id: AtomicU64,
     group: Option<rustix::process::Pid>,
@@ -94,11 +96,11 @@ impl ChildLink {
         let (subscriptions, overs) = Subscriptions::new();
         let shared = Arc::new(Shared { waiting, under_way, said, scrub, ear, subscriptions, ended });
         let mut readers = JoinSet::new();
-        let stdin = Arc::new(tokio::sync::Mutex::new(stdin));
+        let stdin = Pipe::new(stdin);
         let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);
         let (said_all, silent) = oneshot::channel();
-        readers.spawn(listen(stdout, child, Arc::clone(&stdin), Arc::clone(&shared), line_bytes_max, silent));
-        readers.spawn(tell_what_is_over(Arc::clone(&stdin), overs));
+        readers.spawn(listen(stdout, child, stdin.clone(), Arc::clone(&shared), line_bytes_max, silent));
+        readers.spawn(tell_what_is_over(stdin.clone(), overs));
         readers.spawn(overhear(stderr, Arc::clone(&shared), said_all));
         Ok(Self { stdin, shared, next_id: AtomicU64::new(1), group, _readers: readers })
     }
@@ -118,26 +120,34 @@ impl ChildLink {
         if !self.alive() {
             return Err(SendFault::before(self.shared.gone()));
         }
-        if let Err(fault) = self.write(&request(id, ask)).await {
+        let Some(along) = ask.along else { return self.answered(request(id, ask), told).await };
+        tokio::select! {
+            biased;
+            () = along.cancelled() => {
+                // It may have stopped reading.
+                let notice = cancelled_notice(id);
+                let told = tokio::time::timeout(GOODBYE_TIME_MAX, self.notify(notice.as_bytes())).await;
+                tracing::debug!(?told, "a child is told that a call is cancelled");
+                Err(SendFault::after(cancelled()))
+            }
+            reply = self.answered(request(id, ask), told) => reply,
+        }
+    }
+
+    async fn answered(
+        &self,
+        request: Bytes,
+        mut told: oneshot::Receiver<Result<Reply, Fault>>,
+    ) -> Result<Reply, SendFault> {
+        if let Err(fault) = self.notify(&request).await {
             // Who reads its streams knows its last words.
-            let known = tokio::time::timeout(LAST_WORDS_TIME_MAX, told).await;
+            let known = tokio::time::timeout(LAST_WORDS_TIME_MAX, &mut told).await;
             return Err(SendFault::after(match known {
                 Ok(Ok(Err(known))) => known,
                 _ => fault,
             }));
         }
-        let Some(along) = ask.along else { return self.answered(told).await };
-        tokio::select! {
-            reply = self.answered(told) => reply,
-            () = along.cancelled() => {
-                let told = self.notify(cancelled_notice(id).as_bytes()).await;
-                tracing::debug!(?told, "a child is told that a call is cancelled");
-                Err(SendFault::after(cancelled()))
-            }
-        }
-    }
-
-    async fn answered(&self, told: oneshot::Receiver<Result<Reply, Fault>>) -> Result<Reply, SendFault> {
+        drop(request);
         match told.await {
             Ok(reply) => reply.map_err(SendFault::after),
             Err(_) => Err(SendFault::after(self.shared.gone())),
@@ -146,18 +156,7 @@ impl ChildLink {
 
     /// Sends a notification: nobody answers it.
     pub(crate) async fn notify(&self, message: &[u8]) -> Result<(), Fault> {
-        self.write(message).await
-    }
-
-    async fn write(&self, message: &[u8]) -> Result<(), Fault> {
-        let line = one_line(message);
-        let line = line.as_slice();
-        let mut stdin = self.stdin.lock().await;
-        let written = async {
-            stdin.write_all(line).await?;
-            stdin.flush().await
-        };
-        written.await.map_err(|error| self.shared.gone().because(error))
+        self.stdin.write(message).await.map_err(|error| self.shared.gone().because(error))
     }
 
     /// Asks the child's whole group to end, and after `grace` ends it.
@@ -222,7 +221,7 @@ impl Drop for Forget<'_> {
 async fn listen(
     mut stdout: ChildStdout,
     mut child: Child,
-    stdin: Arc<tokio::sync::Mutex<ChildStdin>>,
+    stdin: Pipe,
     shared: Arc<Shared>,
     line_bytes_max: usize,
     silent: oneshot::Receiver<()>,
@@ -231,10 +230,9 @@ async fn listen(
     loop {
         match line(&mut stdout, &mut buffer, line_bytes_max).await {
             Ok(Some(line)) => {
-                if let Some(mut answer) = heard(&shared, &line) {
-                    answer.push(b'\n');
-                    let writing = async { stdin.lock().await.write_all(&answer).await };
-                    let _ = tokio::time::timeout(Duration::from_secs(1), writing).await;
+                if let Some(answer) = heard(&shared, &line) {
+                    // One that reads nothing until it is read must not wait for itself.
+                    let _ = tokio::time::timeout(Duration::from_secs(1), stdin.write(&answer)).await;
                 }
             }
             Ok(None) => break,
@@ -275,15 +273,6 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
         Err(fault) => tracing::warn!(%fault, "a line of a child was not a message"),
     }
     None
-}
-
-/// A message as one line. A line end can only stand between its tokens, where a blank means the same; left as it is, what
-/// follows it would be a message of its own that nobody has decided on.
-fn one_line(message: &[u8]) -> Vec<u8> {
-    let mut line: Vec<u8> =
-        message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
-    line.push(b'\n');
-    line
 }
 
 /// Reads one line. None at the end; an error past the bound.

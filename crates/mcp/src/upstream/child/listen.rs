@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use json::Document;
-use tokio::process::ChildStdin;
 use tokio::sync::mpsc;
 
+use super::pipe::Pipe;
 use super::{ChildLink, lock};
 use crate::upstream::reply::cancelled_notice;
 use crate::upstream::watch::{Ended, Overheard, Watch};
@@ -33,9 +33,7 @@ impl ChildLink {
         let (tell, told) = mpsc::channel(TOLD_WAITING_MAX);
         lock(&self.shared.subscriptions.told).insert(id, tell);
         let until = Until { shared: Arc::clone(&self.shared), id };
-        let mut line = Vec::from(request(id, ask));
-        line.push(b'\n');
-        self.write(&line).await.map_err(Ended::Broken)?;
+        self.notify(&request(id, ask)).await.map_err(Ended::Broken)?;
         Ok(Watch::of_child(Overheard { told, _until: Box::new(until) }, id))
     }
 }
@@ -86,19 +84,9 @@ impl Drop for Until {
 }
 
 /// Tells the child what nobody listens to any more.
-pub(super) async fn tell_what_is_over(
-    stdin: Arc<tokio::sync::Mutex<ChildStdin>>,
-    mut overs: mpsc::UnboundedReceiver<u64>,
-) {
-    use tokio::io::AsyncWriteExt as _;
+pub(super) async fn tell_what_is_over(stdin: Pipe, mut overs: mpsc::UnboundedReceiver<u64>) {
     while let Some(id) = overs.recv().await {
-        let line = format!("{}\n", cancelled_notice(id));
-        let mut stdin = stdin.lock().await;
-        let written = async {
-            stdin.write_all(line.as_bytes()).await?;
-            stdin.flush().await
-        };
-        if written.await.is_err() {
+        if stdin.write(cancelled_notice(id).as_bytes()).await.is_err() {
             return;
         }
     }
