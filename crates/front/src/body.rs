@@ -11,7 +11,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use model::{Blame, Fault};
-use tokio::sync::OwnedSemaphorePermit;
+
+use crate::wire::Place;
 
 /// What every response carries.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -27,7 +28,7 @@ pub fn empty() -> Body {
 }
 
 /// The body, holding a place among the requests in flight until its end: a stream is in flight for as long as it goes on.
-pub fn holding(body: Body, place: OwnedSemaphorePermit) -> Body {
+pub fn holding(body: Body, place: Place) -> Body {
     Holding { body, _place: place }.boxed_unsync()
 }
 
@@ -40,7 +41,7 @@ pub struct Pieces {
 
 struct Holding {
     body: Body,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl hyper::body::Body for Holding {

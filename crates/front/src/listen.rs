@@ -20,7 +20,7 @@ use crate::access::Access;
 use crate::body::{Body, holding, json_response};
 use crate::origin::Origins;
 use crate::status::status_of;
-use crate::wire::{Exchange, LongLived, Wire};
+use crate::wire::{Exchange, LongLived, Place, Wire};
 
 /// Everything a listener needs to answer a request.
 pub struct Front {
@@ -56,13 +56,14 @@ impl Front {
                     .hint("the MCP endpoints are `/mcp` and `/mcp/{app}`"),
             );
         };
-        let Ok(place) = Arc::clone(&self.in_flight).try_acquire_owned() else {
+        let Ok(taken) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             let fault = Fault::new(Blame::Operator, "gateway.busy", "too many requests are in flight").retryable();
             let mut response = refuse(&fault);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
-        let response = wire.answer(Exchange { request }).await;
+        let place = Place::new(taken);
+        let response = wire.answer(Exchange { request, place: place.clone() }).await;
         if response.extensions().get::<LongLived>().is_some() {
             return response;
         }

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use http::Response;
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::Body;
 
@@ -23,8 +25,23 @@ pub type WireFuture<'a> = Pin<Box<dyn Future<Output = Response<Body>> + Send + '
 pub struct Exchange {
     /// The request.
     pub request: http::Request<Incoming>,
+    /// Its place among the requests in flight. What goes on without its client keeps a clone.
+    pub place: Place,
+}
+
+/// A place among the requests in flight, free again when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Place {
+    _taken: Arc<OwnedSemaphorePermit>,
 }
 
 /// Marks a response (in its extensions) that goes on for as long as its client likes: it is no request in flight.
 #[derive(Debug, Clone, Copy)]
 pub struct LongLived;
+
+impl Place {
+    /// Shares a place that was taken.
+    pub fn new(taken: OwnedSemaphorePermit) -> Self {
+        Self { _taken: Arc::new(taken) }
+    }
+}

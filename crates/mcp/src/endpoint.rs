@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::Engine;
-use front::{Access, Body, Exchange, Known, Wire, WireFuture, empty, json_response, read_body, status_of};
+use front::{Access, Body, Exchange, Known, Place, Wire, WireFuture, empty, json_response, read_body, status_of};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
@@ -24,7 +24,7 @@ use crate::param::decoded;
 use crate::revision::Revision;
 use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
-use crate::stream::{self, Resumable};
+use crate::stream::{self, Outliving, Resumable};
 use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY};
 
 mod listening;
@@ -50,6 +50,7 @@ struct Arrived<'a> {
     body: &'a Bytes,
     known: &'a Known,
     endpoint: Option<&'a AppId>,
+    place: &'a Place,
 }
 
 /// What a request is part of.
@@ -95,7 +96,8 @@ impl Part {
 
 impl Shared {
     async fn respond(self: &Arc<Self>, exchange: Exchange) -> Response<Body> {
-        let (parts, body) = exchange.request.into_parts();
+        let Exchange { request, place } = exchange;
+        let (parts, body) = request.into_parts();
         let endpoint = match endpoint_of(parts.uri.path()) {
             Ok(endpoint) => endpoint,
             Err(fault) => return refuse(&fault),
@@ -114,7 +116,8 @@ impl Shared {
             Method::POST => {}
             Method::GET => {
                 let (headers, body) = (&parts.headers, &Bytes::new());
-                return self.get(&Arrived { headers, body, known: &known, endpoint: endpoint.as_ref() }).await;
+                let endpoint = endpoint.as_ref();
+                return self.get(&Arrived { headers, body, known: &known, endpoint, place: &place }).await;
             }
             Method::DELETE => return self.end_session(&parts.headers, &known, endpoint.as_ref()),
             _ => return not_allowed(),
@@ -126,8 +129,14 @@ impl Shared {
             Ok(body) => body,
             Err(fault) => return refuse(&fault),
         };
-        let arrived = Arrived { headers: &parts.headers, body: &body, known: &known, endpoint: endpoint.as_ref() };
-        self.message(&arrived).await
+        let shared = Arc::clone(self);
+        let in_session = !says_modern_version(&parts.headers);
+        let answering = async move {
+            let (headers, endpoint) = (&parts.headers, endpoint.as_ref());
+            shared.message(&Arrived { headers, body: &body, known: &known, endpoint, place: &place }).await
+        };
+        // A client with a session that goes away has not changed its mind, whatever it asked for.
+        if in_session { Outliving::new(Box::pin(answering), &self.tasks, None).await } else { answering.await }
     }
 
     async fn message(self: &Arc<Self>, arrived: &Arrived<'_>) -> Response<Body> {
@@ -193,23 +202,22 @@ impl Shared {
         let revision = part.revision();
         let resumable = match part {
             Part::Itself => None,
-            Part::Of(session) => Some(session),
+            Part::Of(session) => match session.begins(request.id, along.clone()) {
+                Some(in_flight) => Some((session, in_flight)),
+                None => return rpc_error(StatusCode::BAD_REQUEST, Some(request.id), &id_in_use()),
+            },
         };
-        let in_flight = resumable.as_ref().map(|session| session.begins(request.id, along.clone()));
+        let (session, in_flight) = resumable.unzip();
         let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
-        let (id, on_the_way) = (request.id.to_vec(), along.clone());
+        let (id, on_the_way, place) = (request.id.to_vec(), along.clone(), arrived.place.clone());
         let answering = Box::pin(async move {
             let runs = Runs { engine: &shared.engine, seals: &shared.seals, known: &known };
             let said = call.run(&runs, on_the_way).await;
-            drop(in_flight);
+            drop((in_flight, place));
             shared.worded(endpoint.as_ref(), revision, &id, said)
         });
-        let resumable = resumable.map(|session| Resumable {
-            session,
-            tasks: self.tasks.clone(),
-            clock: Arc::clone(self.engine.clock()),
-        });
-        stream::respond(answering, told, along, resumable).await
+        let resumable = session.map(|session| Resumable { session, clock: Arc::clone(self.engine.clock()) });
+        stream::respond(answering, told, along, resumable, &self.tasks).await
     }
 
     /// A notification: a legacy client's change of mind, or of its folders.
@@ -384,7 +392,7 @@ impl Shared {
         let mut answers: Vec<Vec<u8>> = Vec::new();
         for entry in entries.items() {
             match envelope::read(entry) {
-                Ok(Message::Notification(..)) => {}
+                Ok(Message::Notification(method, params)) => drop(self.notice(arrived, &method, params)),
                 Ok(Message::Response(id, error, value)) => drop(self.response(arrived, id, error, value)),
                 Err((id, error)) => answers.push(error.response(id)),
                 Ok(Message::Request(request)) if request.method == "initialize" => {
@@ -428,6 +436,9 @@ impl Shared {
                 let meta = request.params.and_then(|params| params.get("_meta"));
                 let client = Client::Legacy(Arc::clone(session));
                 let (along, _) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
+                let Some(_in_flight) = session.begins(request.id, along.clone()) else {
+                    return Said::Error(id_in_use());
+                };
                 let runs = Runs { engine: &self.engine, seals: &self.seals, known: arrived.known };
                 call.run(&runs, along).await
             }
@@ -486,6 +497,15 @@ fn level_of(level: Option<Value<'_, '_>>, at: &str) -> Result<String, RpcError> 
 /// Whether a request says itself which revision it is of (2026-07-28).
 fn says_modern(request: &Request<'_, '_>) -> bool {
     request.params.and_then(|params| params.get("_meta")).is_some_and(|meta| meta.get(VERSION_KEY).is_some())
+}
+
+/// Whether the headers of a request say that it is of 2026-07-28; one whose body says something else is refused.
+fn says_modern_version(headers: &HeaderMap) -> bool {
+    text(headers, "mcp-protocol-version") == Some(Revision::V20260728.as_str())
+}
+
+fn id_in_use() -> RpcError {
+    RpcError::new(INVALID_REQUEST, "a request with this id is under way in this session: give each an id of its own")
 }
 
 fn endpoint_of(path: &str) -> Result<Option<AppId>, Fault> {

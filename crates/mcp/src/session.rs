@@ -1,6 +1,7 @@
 //! Legacy sessions: unguessable, bound to the actor, bounded in number and age.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,9 +20,13 @@ use crate::upstream::Along;
 
 /// All legacy sessions of this gateway, in memory: after a restart a client is told 404 and initialises again.
 pub struct Sessions {
-    open: Cache<String, Arc<Session>>,
+    open: Cache<String, Arc<Open>>,
     remembered: Remembered,
 }
+
+/// A session that is open. It ends when this is dropped, whoever still holds it: its client has ended it, has been idle, or
+/// made place for others.
+struct Open(Arc<Session>);
 
 /// One legacy session.
 pub struct Session {
@@ -35,6 +40,7 @@ pub struct Session {
     human: HumanId,
     endpoint: Option<AppId>,
     used: AtomicI64,
+    ended: AtomicBool,
     in_flight: Mutex<HashMap<Vec<u8>, Along>>,
     /// What the client said it can do.
     pub abilities: Abilities,
@@ -71,15 +77,30 @@ impl Session {
         self.used.store(now.0, Ordering::Relaxed);
     }
 
-    /// Notes that a call is under way, until what is given is dropped.
-    pub fn begins(self: &Arc<Self>, id: &[u8], along: Along) -> InFlight {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_vec(), along);
-        InFlight { session: Arc::clone(self), id: id.to_vec() }
+    /// Notes that a call is under way, until what is given is dropped. None: one with this id is under way already.
+    pub fn begins(self: &Arc<Self>, id: &[u8], along: Along) -> Option<InFlight> {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let Entry::Vacant(place) = in_flight.entry(id.to_vec()) else { return None };
+        if self.ended.load(Ordering::Acquire) {
+            along.cancel();
+        }
+        place.insert(along);
+        Some(InFlight { session: Arc::clone(self), id: id.to_vec() })
     }
 
     /// The client has changed its mind about a call.
     pub fn cancel(&self, id: &[u8]) {
         if let Some(along) = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            along.cancel();
+        }
+    }
+
+    /// It is over: nobody will answer what was asked, and nobody comes back for a call.
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        let questions = std::mem::take(&mut *self.questions.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(questions);
+        for along in self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).values() {
             along.cancel();
         }
     }
@@ -100,7 +121,11 @@ impl Session {
     pub fn question(self: &Arc<Self>, method: Method, params: Option<&Bytes>) -> Question {
         let id = self.next_question.fetch_add(1, Ordering::Relaxed);
         let (tell, answer) = oneshot::channel();
-        self.questions.lock().unwrap_or_else(PoisonError::into_inner).insert(id, tell);
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.ended.load(Ordering::Acquire) {
+            questions.insert(id, tell);
+        }
+        drop(questions);
         let mut message = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{}""#, method.as_str()).into_bytes();
         if let Some(params) = params {
             message.extend_from_slice(b",\"params\":");
@@ -135,6 +160,12 @@ impl Question {
     /// The client's answer. None: its session has ended.
     pub async fn answered(&mut self) -> Option<Answer> {
         (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -177,6 +208,7 @@ impl Sessions {
             human: actor.human.clone(),
             endpoint,
             used: AtomicI64::new(now.0),
+            ended: AtomicBool::new(false),
             in_flight: Mutex::default(),
             abilities,
             level: Mutex::default(),
@@ -184,13 +216,14 @@ impl Sessions {
             next_question: AtomicU64::new(1),
             roots_pending: AtomicBool::new(false),
         };
-        self.open.insert(id.clone(), Arc::new(session));
+        self.open.insert(id.clone(), Arc::new(Open(Arc::new(session))));
         Some(id)
     }
 
     /// The session of this id, if it is open and belongs to this actor and endpoint. Somebody else's looks like none.
     pub fn find(&self, id: &str, actor: &Actor, endpoint: Option<&AppId>, now: UnixMicros) -> Option<Arc<Session>> {
-        let session = self.open.get(id)?;
+        let open = self.open.get(id)?;
+        let session = &open.0;
         if session.idle(now) {
             self.open.remove(id);
             return None;
@@ -199,13 +232,16 @@ impl Sessions {
             return None;
         }
         session.touch(now);
-        Some(session)
+        Some(Arc::clone(session))
     }
 
     /// Ends a session.
     pub fn close(&self, id: &str, now: UnixMicros) {
-        if let Some((_, session)) = self.open.remove(id) {
-            session.streams.end(now);
+        if let Some((_, open)) = self.open.remove(id) {
+            open.0.streams.end(now);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,10 +30,18 @@ pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 pub struct Resumable {
     /// The session.
     pub session: Arc<Session>,
-    /// Where the call goes on without a connection.
-    pub tasks: TaskTracker,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// A response that whoever wants it drives. When they go away, a task of its own takes over, and a call that nobody can come
+/// back for is cancelled there. All that belongs to it stays with it to its end.
+///
+/// A task for every response from the start would do, too, and cost each the making of one.
+pub struct Outliving {
+    answering: Option<Answering>,
+    tasks: TaskTracker,
+    cancels: Option<Along>,
 }
 
 /// Waits for the answer or for the first thing that is said before it, whichever comes first. Without a session a client
@@ -43,8 +51,11 @@ pub async fn respond(
     mut told: mpsc::Receiver<Bytes>,
     along: Along,
     resumable: Option<Resumable>,
+    tasks: &TaskTracker,
 ) -> Response<Body> {
-    let Some(resumable) = resumable else { return respond_once(answering, told, along).await };
+    let Some(resumable) = resumable else {
+        return respond_once(Outliving::new(answering, tasks, Some(along)), told).await;
+    };
     let primes = resumable.session.revision == Revision::V20251125;
     let first = tokio::select! {
         biased;
@@ -58,7 +69,7 @@ pub async fn respond(
         stream.say(first);
     }
     let reader = Reader::new(Arc::clone(&stream), 0, Opening { primes, ..Opening::default() });
-    resumable.tasks.spawn(go_on(answering, told, along, stream, resumable.clock, primes));
+    tasks.spawn(go_on(answering, told, along, stream, resumable.clock, primes));
     reader.response()
 }
 
@@ -91,38 +102,51 @@ async fn go_on(
     stream.end(whole(response), clock.now());
 }
 
-async fn respond_once(mut answering: Answering, mut told: mpsc::Receiver<Bytes>, along: Along) -> Response<Body> {
-    let mut leaving = Leaving { along, done: false };
+async fn respond_once(mut answering: Outliving, mut told: mpsc::Receiver<Bytes>) -> Response<Body> {
     let first = tokio::select! {
         biased;
-        response = &mut answering => {
-            leaving.done = true;
-            return response;
-        }
+        response = &mut answering => return response,
         Some(first) = told.recv() => first,
     };
-    let stream = Stream { first: Some(first), told, answering: Some(answering), leaving };
-    event_stream(stream.boxed_unsync())
+    event_stream(Stream { first: Some(first), told, answering }.boxed_unsync())
 }
 
 /// Events as they come, the answer last.
 struct Stream {
     first: Option<Bytes>,
     told: mpsc::Receiver<Bytes>,
-    answering: Option<Answering>,
-    leaving: Leaving,
+    answering: Outliving,
 }
 
-/// Notices that the client has gone away before its answer.
-struct Leaving {
-    along: Along,
-    done: bool,
+impl Outliving {
+    /// Goes on in these tasks when whoever wants it goes away; `cancels` is cancelled before.
+    pub fn new(answering: Answering, tasks: &TaskTracker, cancels: Option<Along>) -> Self {
+        Self { answering: Some(answering), tasks: tasks.clone(), cancels }
+    }
 }
 
-impl Drop for Leaving {
+impl Future for Outliving {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // One that breaks is not put back, and not driven again.
+        let Some(mut answering) = self.answering.take() else { return Poll::Pending };
+        let polled = answering.as_mut().poll(context);
+        if polled.is_pending() {
+            self.answering = Some(answering);
+        }
+        polled
+    }
+}
+
+impl Drop for Outliving {
     fn drop(&mut self) {
-        if !self.done {
-            self.along.cancel();
+        let Some(answering) = self.answering.take() else { return };
+        if let Some(along) = &self.cancels {
+            along.cancel();
+        }
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.tasks.spawn(answering);
         }
     }
 }
@@ -141,15 +165,15 @@ impl hyper::body::Body for Stream {
         if let Poll::Ready(Some(message)) = self.told.poll_recv(context) {
             return Poll::Ready(Some(Ok(event(&message))));
         }
-        let Some(answering) = &mut self.answering else { return Poll::Ready(None) };
-        let Poll::Ready(response) = answering.as_mut().poll(context) else { return Poll::Pending };
+        if self.answering.answering.is_none() {
+            return Poll::Ready(None);
+        }
+        let Poll::Ready(response) = Pin::new(&mut self.answering).poll(context) else { return Poll::Pending };
         // What was said before the answer stands before it.
         let mut out = BytesMut::new();
         while let Ok(message) = self.told.try_recv() {
             write_event(&mut out, None, &message);
         }
-        self.answering = None;
-        self.leaving.done = true;
         if let Some(answer) = whole(response) {
             write_event(&mut out, None, &answer);
         }

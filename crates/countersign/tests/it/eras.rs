@@ -1,10 +1,14 @@
 //! Every revision before, every revision behind, and what is refused with which status and code.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testkit::{Era, HttpRequest, McpClient, Upstream, UpstreamOptions, World};
 
-use crate::kit::{at, child, intents, pin, rpc, send, text, until, upstream, world, world_with};
+use crate::kit::{
+    Handmade, at, child, intents, last_intent, ok, pin, rpc, send, text, until, upstream, world, world_with,
+};
 
 #[test]
 fn every_revision_reaches_every_upstream() -> Result<()> {
@@ -288,6 +292,168 @@ fn a_call_that_streams_keeps_its_place_until_its_end() -> Result<()> {
     assert_eq!(status()?, 503);
     while streaming.next_event()?.is_some() {}
     until("there is room again", || Ok(status()? == 200))
+}
+
+/// Sends a message and closes the connection before there is a word of an answer.
+fn leave(client: &McpClient, message: &Value) -> Result<()> {
+    let hasty = client.clone().with_timeout(Duration::from_millis(300));
+    anyhow::ensure!(hasty.send(message).is_err(), "it was answered at once");
+    Ok(())
+}
+
+fn slow(client: &McpClient, ms: u64) -> Value {
+    client.message("tools/call", &json!({"name": "remote__slow", "arguments": {"ms": ms}}))
+}
+
+#[test]
+fn a_call_keeps_its_place_when_its_client_goes_away() -> Result<()> {
+    for revision in ["2025-06-18", "2025-11-25"] {
+        let upstream = upstream()?;
+        let world = world()
+            .app_url("remote", upstream.url(), None)
+            .set(&["limits", "calls_in_flight_max"], json!(1))
+            .start()?;
+        pin(&world, "remote", "read")?;
+        let client = world.legacy_client("ana-desktop", "ana", revision)?;
+        let other = world.client("ben-desktop", "ben")?;
+        let status = || Ok::<_, anyhow::Error>(other.send(&other.message("tools/list", &json!({})))?.status);
+        leave(&client, &slow(&client, 1_500))?;
+        assert_eq!((status()?, upstream.call_count()), (503, 1), "{revision}");
+        until("there is room again", || Ok(status()? == 200))?;
+        let outcome = last_intent(&world)?.outcome().context("no outcome")?;
+        assert_eq!(outcome.effect.as_str(), "executed", "{revision}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stream_that_nobody_reads_keeps_its_place() -> Result<()> {
+    let upstream = upstream()?;
+    let world =
+        world().app_url("remote", upstream.url(), None).set(&["limits", "calls_in_flight_max"], json!(1)).start()?;
+    pin(&world, "remote", "read")?;
+    let client = world.legacy_client("ana-desktop", "ana", "2025-11-25")?;
+    let streaming = client.send(&slow(&client, 3_000))?;
+    assert!(streaming.is_stream(), "its head is here, its answer is not");
+    drop(streaming);
+    std::thread::sleep(Duration::from_millis(300));
+    let status = || Ok::<_, anyhow::Error>(client.send(&client.message("tools/list", &json!({})))?.status);
+    assert_eq!(status()?, 503);
+    until("there is room again", || Ok(status()? == 200))
+}
+
+#[test]
+fn a_call_whose_client_went_away_can_be_cancelled() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    for batch in [false, true] {
+        let client = world.legacy_client("ana-desktop", "ana", "2025-03-26")?;
+        let call = slow(&client, 20_000);
+        leave(&client, &call)?;
+        let cancelled =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": call.get("id")}});
+        let message = if batch { json!([cancelled]) } else { cancelled };
+        assert_eq!(client.send(&message)?.status, 202);
+        let outcome = last_intent(&world)?.outcome().context("no outcome")?;
+        assert_eq!((outcome.effect.as_str(), outcome.status.as_str()), ("unknown", "failed"), "batch: {batch}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_batch_goes_on_without_its_client() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let client = world.legacy_client("ana-desktop", "ana", "2025-03-26")?;
+    let echo = json!({"name": "remote__echo", "arguments": {"text": "x", "tag": "last"}});
+    let echo = json!({"jsonrpc": "2.0", "id": "another", "method": "tools/call", "params": echo});
+    leave(&client, &json!([slow(&client, 1_000), echo]))?;
+    until("the second call is made, too", || Ok(upstream.call_count() == 2))
+}
+
+#[test]
+fn two_requests_of_one_id_are_not_under_way_at_once() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let client = world.legacy_client("ana-desktop", "ana", "2025-06-18")?;
+    let call = slow(&client, 1_500);
+    leave(&client, &call)?;
+    check(&client, &client.http_request(&call), 400, -32600)?;
+    assert_eq!(upstream.call_count(), 1);
+    last_intent(&world)?;
+    let (status, said) = send(&client, &client.http_request(&call))?;
+    assert_eq!((status, at(&said, "/result/content/0/text")), (200, "waited 1500 ms"), "it is free again");
+    Ok(())
+}
+
+/// A server of 2026-07-28 that asks who it is after half a second.
+fn asking() -> Result<(Handmade, World)> {
+    let server = Handmade::with_echo(|heard| {
+        let id = heard.body.get("id");
+        if at(&heard.body, "/method") != "tools/call" {
+            let error = json!({"code": -32601, "message": "no"});
+            return Some(ok(&json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let form = json!({"mode": "form", "message": "Who?", "requestedSchema": {"type": "object", "properties": {}}});
+        let asks = json!({"who": {"method": "elicitation/create", "params": form}});
+        let result = json!({"resultType": "input_required", "inputRequests": asks, "requestState": "x"});
+        Some(ok(&json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string()))
+    })?;
+    let all = "@id(\"all\") permit (principal, action, resource);\n";
+    let world = world().app_url("remote", &server.url, None).rules("rules/all.cedar", all).start()?;
+    pin(&world, "remote", "read")?;
+    Ok((server, world))
+}
+
+fn form_client(world: &World) -> Result<McpClient> {
+    let token = world.token("ana-desktop", "ana", None)?;
+    let client = McpClient::legacy(world.mcp_url(), "2025-06-18")?.with_token(token);
+    let mut client = client.with_capabilities(json!({"elicitation": {}}));
+    client.initialize()?;
+    Ok(client)
+}
+
+fn asked_of_clients(world: &World) -> Result<Vec<trace::Entry>> {
+    let asked = |entry: &trace::Entry| entry.tool.as_deref() == Some("elicitation/create");
+    Ok(intents(world)?.into_iter().filter(asked).collect())
+}
+
+fn end_session(client: &McpClient) -> Result<u16> {
+    let none = json!({"jsonrpc": "2.0", "method": "none"});
+    let request = HttpRequest { method: "DELETE".to_owned(), body: Vec::new(), ..client.http_request(&none) };
+    Ok(client.send_http(&request)?.status)
+}
+
+#[test]
+fn a_call_takes_its_rounds_when_its_client_goes_away() -> Result<()> {
+    let (_server, world) = asking()?;
+    let client = form_client(&world)?;
+    leave(&client, &client.message("tools/call", &json!({"name": "remote__echo", "arguments": {}})))?;
+    until("the client is asked", || Ok(asked_of_clients(&world)?.len() == 1))
+}
+
+#[test]
+fn a_session_that_ends_ends_its_questions_and_calls() -> Result<()> {
+    let (_server, world) = asking()?;
+    let client = form_client(&world)?;
+    let call = client.message("tools/call", &json!({"name": "remote__echo", "arguments": {}}));
+    let mut stream = client.send(&call)?;
+    let question: Value = serde_json::from_str(&stream.next_event()?.context("ended")?)?;
+    assert_eq!(at(&question, "/method"), "elicitation/create");
+    assert_eq!(end_session(&client)?, 204);
+    until("nobody waits for an answer", || {
+        Ok(asked_of_clients(&world)?.iter().all(|entry| entry.outcome_leaf.is_some()))
+    })?;
+
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let client = world.legacy_client("ana-desktop", "ana", "2025-06-18")?;
+    leave(&client, &slow(&client, 20_000))?;
+    assert_eq!(end_session(&client)?, 204);
+    let outcome = last_intent(&world)?.outcome().context("no outcome")?;
+    assert_eq!((outcome.effect.as_str(), outcome.status.as_str()), ("unknown", "failed"));
+    Ok(())
 }
 
 #[test]
