@@ -57,13 +57,22 @@ pub async fn respond(
         return respond_once(Outliving::new(answering, tasks, Some(along)), told).await;
     };
     let primes = resumable.session.revision == Revision::V20251125;
+    let mut answered = None;
     let first = tokio::select! {
         biased;
-        response = &mut answering => return response,
+        response = &mut answering => {
+            // What was said before the answer is not lost because the answer was quick.
+            let Ok(first) = told.try_recv() else { return response };
+            answered = Some(response);
+            Some(first)
+        }
         Some(first) = told.recv() => Some(first),
         () = slowly(&along), if primes => None,
         () = tokio::time::sleep(STREAM_AFTER), if primes => None,
     };
+    if let Some(response) = answered {
+        answering = Box::pin(std::future::ready(response));
+    }
     let stream = resumable.session.streams.respond(resumable.clock.now());
     if let Some(first) = first {
         stream.say(first);
@@ -105,7 +114,11 @@ async fn go_on(
 async fn respond_once(mut answering: Outliving, mut told: mpsc::Receiver<Bytes>) -> Response<Body> {
     let first = tokio::select! {
         biased;
-        response = &mut answering => return response,
+        response = &mut answering => {
+            let Ok(first) = told.try_recv() else { return response };
+            answering.answering = Some(Box::pin(std::future::ready(response)));
+            first
+        }
         Some(first) = told.recv() => first,
     };
     event_stream(Stream { first: Some(first), told, answering }.boxed_unsync())
@@ -200,3 +213,6 @@ fn event(message: &[u8]) -> Frame<Bytes> {
 const AT_ONCE: Duration = Duration::from_millis(20);
 /// How long a client of 2025-11-25 waits for its answer before it gets a stream that it can take up again.
 const STREAM_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
