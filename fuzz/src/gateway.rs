@@ -17,6 +17,7 @@ use mcp::{AppSpec, Endpoint, Hub, Reviews, Target};
 use model::{AgentId, AppId, HumanId, Secret};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -37,9 +38,14 @@ pub struct House {
     token: HeaderValue,
 }
 
-/// A runtime on this thread.
+/// A runtime on this thread. Writing to a child that has ended is an error and no end of ours, as in every program that
+/// Rust starts; libFuzzer starts this one.
 pub fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let entered = runtime.enter();
+    drop(signal(SignalKind::pipe()).expect("a handler of SIGPIPE"));
+    drop(entered);
+    runtime
 }
 
 impl Default for House {

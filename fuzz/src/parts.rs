@@ -15,8 +15,8 @@ use trace::{Journal, LogStore, Row, StateWrite, StoreFault};
 /// An engine that permits everything to `ana` with `bot`.
 pub fn engine() -> Engine {
     let limits = Limits {
-        call_time_max: Duration::from_millis(150),
-        connect_time_max: Duration::from_millis(150),
+        call_time_max: Duration::from_millis(100),
+        connect_time_max: Duration::from_millis(80),
         answer_bytes_max: 1 << 20,
         ..Limits::default()
     };

@@ -117,7 +117,8 @@ impl Place {
         command.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={}", broken.display()));
         command.arg(&corpus).arg(self.root.join("fuzz/seeds").join(target));
         let output = command.output().with_context(|| format!("could not start the target `{target}`"))?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
+        said.push_str(&format!("{}\n", output.status));
         let log = folder.join(format!("{target}.log"));
         std::fs::write(&log, &said).with_context(|| format!("could not write {}", log.display()))?;
         Ok(Outcome::read(target, said, output.status.success()))

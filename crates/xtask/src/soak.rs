@@ -95,7 +95,8 @@ fn load(root: &Path, seconds: u64, debug: bool) -> Result<bool> {
     let gateway = folder.join("countersign").display().to_string();
     let report = folder.join("load.txt").display().to_string();
     let seconds = seconds.to_string();
-    let arguments = ["--gateway", &gateway, "--seconds", &seconds, "--report", &report];
+    let title = format!("cargo xtask soak load --seconds {seconds} ({profile} build)");
+    let arguments = ["--gateway", &gateway, "--seconds", &seconds, "--report", &report, "--title", &title];
     run(&mut program(&soak, &arguments, root)).map(|()| true)
 }
 

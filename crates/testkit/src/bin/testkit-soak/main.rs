@@ -33,6 +33,9 @@ struct Arguments {
     /// For how long before that.
     #[arg(long, default_value_t = 15)]
     warmup: u64,
+    /// What stands above the report.
+    #[arg(long, default_value = "testkit-soak")]
+    title: String,
     /// The report also goes here.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -50,7 +53,10 @@ fn main() -> Result<std::process::ExitCode> {
     let looks = Looks::take(gateway, Duration::from_secs(arguments.seconds), &load)?;
     let parts = load.stop();
     let after = looks::settled(gateway, Some(&before))?;
-    let (report, well) = judge::judge(&before, &looks, &after, &parts);
+    let (judged, well) = judge::judge(&before, &looks, &after, &parts);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let (title, trace) = (&arguments.title, stage.trace_bytes() / 1_000_000);
+    let report = format!("# {title}, on {processors} processors\n{judged}the trace takes {trace} MB on disk\n");
     show(&report);
     if let Some(file) = &arguments.report {
         std::fs::write(file, &report).with_context(|| format!("could not write {}", file.display()))?;

@@ -17,8 +17,8 @@ pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) done: AtomicU64,
     pub(crate) errors: AtomicU64,
-    said: Mutex<Vec<String>>,
-    stop: Arc<AtomicBool>,
+    pub(crate) said: Mutex<Vec<String>>,
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 /// All of them, at work.
@@ -47,7 +47,7 @@ impl Part {
     }
 
     /// The first things that failed.
-    pub(crate) fn said(&self) -> Vec<String> {
+    pub(crate) fn what_failed(&self) -> Vec<String> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

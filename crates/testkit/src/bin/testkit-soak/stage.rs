@@ -77,6 +77,12 @@ impl Stage {
         Ok(client)
     }
 
+    /// How much the gateway has written.
+    pub(crate) fn trace_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(self.world.folder().join("data")).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
     /// The last lines of the gateway's log.
     pub(crate) fn end_of_log(&self) -> String {
         let log = self.world.log();
