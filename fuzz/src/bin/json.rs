@@ -10,6 +10,10 @@ fuzz_target!(|bytes: &[u8]| {
     let document = match (Document::parse(bytes), theirs) {
         (Ok(document), Ok(value)) => {
             same(document.root(), &value);
+            if let Ok(canonical) = canonical(bytes) {
+                let canonical = serde_json::from_slice(&canonical).expect("a document to them, too");
+                assert!(means(&canonical, &value), "{canonical} means something else");
+            }
             document
         }
         // Numbers that fit no double are passed on as they are, and we go one level deeper.
@@ -59,6 +63,26 @@ fn same(ours: Value<'_, '_>, theirs: &serde_json::Value) {
             }
         }
         (kind, theirs) => panic!("{kind:?} is {theirs} to them"),
+    }
+}
+
+/// Whether two values are the same but for how their numbers are written: all are doubles, and serde_json may read one a
+/// digit beside the nearest.
+fn means(one: &serde_json::Value, other: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (one, other) {
+        (Number(one), Number(other)) => one
+            .as_f64()
+            .zip(other.as_f64())
+            .is_some_and(|(one, other)| one == other || (one - other).abs() <= one.abs() * 2.0 * f64::EPSILON),
+        (Array(one), Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| means(one, other))
+        }
+        (Object(one), Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(key, one)| other.get(key).is_some_and(|other| means(one, other)))
+        }
+        (one, other) => one == other,
     }
 }
 
