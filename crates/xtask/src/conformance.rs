@@ -26,6 +26,8 @@ pub(crate) struct Options {
     subjects: Vec<&'static str>,
     json: Option<PathBuf>,
     build: bool,
+    /// Whether the sets go to stdout, and not into files only.
+    print: bool,
 }
 
 /// What the suite found about one subject in one revision.
@@ -54,7 +56,7 @@ struct Lost {
 impl Options {
     /// Error: what is wrong with the words.
     pub(crate) fn parse(words: &[&str]) -> Result<Self, String> {
-        let mut options = Self { revisions: REVISIONS.to_vec(), subjects: SUBJECTS.to_vec(), json: None, build: true };
+        let mut options = Self { build: true, print: true, ..Self::in_ci() };
         let mut rest = words.iter();
         while let Some(word) = rest.next() {
             let mut value = || rest.next().copied().ok_or_else(|| format!("`{word}` needs a value"));
@@ -71,6 +73,12 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// As CI does it: everything, with what is built, and in few words.
+    pub(crate) fn in_ci() -> Self {
+        let (revisions, subjects) = (REVISIONS.to_vec(), SUBJECTS.to_vec());
+        Self { revisions, subjects, json: None, build: false, print: false }
+    }
 }
 
 fn one_of(known: &[&'static str], word: &str) -> Result<&'static str, String> {
@@ -78,7 +86,7 @@ fn one_of(known: &[&'static str], word: &str) -> Result<&'static str, String> {
     found.ok_or_else(|| format!("`{word}` is none of {}", known.join(", ")))
 }
 
-/// Runs the suite and prints both sets of passed checks and what was lost. True: exactly what was expected is lost.
+/// Runs the suite, writes both sets of passed checks to `target/conformance`, and says what was lost. True: exactly what was expected is lost.
 pub(crate) fn conformance(root: &Path, options: &Options) -> Result<bool> {
     let expected = Expected::read(&root.join(EXPECTED))?;
     if options.build {
@@ -97,13 +105,18 @@ pub(crate) fn conformance(root: &Path, options: &Options) -> Result<bool> {
     for subject in &options.subjects {
         for revision in &options.revisions {
             let begun = stopwatch();
-            let folder = folder.join(format!("{subject}-{revision}"));
+            let of_this = folder.join(format!("{subject}-{revision}"));
             let compared = match *subject {
-                CLIENT => compare_client(&place, &suite, revision, &folder)?,
-                server => compare_server(&place, &suite, server, revision, &folder)?,
+                CLIENT => compare_client(&place, &suite, revision, &of_this)?,
+                server => compare_server(&place, &suite, server, revision, &of_this)?,
             };
             let lost = compared.lost();
-            print_sets(&compared, &lost, &expected);
+            let sets = sets(&compared, &lost, &expected);
+            if options.print {
+                print(&sets);
+            }
+            let file = folder.join(format!("{subject}-{revision}.md"));
+            std::fs::write(&file, sets).with_context(|| format!("could not write {}", file.display()))?;
             exact &= judge(&compared, &lost, &expected);
             eprintln!("  {:.1} s", begun.elapsed().as_secs_f64());
             found.push(compared.to_json());
@@ -180,15 +193,14 @@ impl Comparison {
     }
 }
 
-/// Prints both sets, one check a line.
-#[expect(clippy::print_stdout, reason = "the sets are the data of this command")]
-fn print_sets(compared: &Comparison, lost: &[Lost], expected: &Expected) {
+/// Both sets, one check a line.
+fn sets(compared: &Comparison, lost: &[Lost], expected: &Expected) -> String {
     let (subject, revision) = (compared.subject, compared.revision);
     let mut names: Vec<&str> = compared.direct.passed().chain(compared.through.passed()).collect();
     names.extend(lost.iter().map(|lost| lost.check.as_str()));
     names.sort_unstable();
     names.dedup();
-    println!("## {subject} {revision}\n\n| check | direct | through | |\n|---|---|---|---|");
+    let mut sets = format!("## {subject} {revision}\n\n| check | direct | through | |\n|---|---|---|---|\n");
     let mark = |passes| if passes { "pass" } else { "–" };
     for name in names {
         let (direct, through) = (mark(compared.direct.passes(name)), mark(compared.through.passes(name)));
@@ -196,12 +208,18 @@ fn print_sets(compared: &Comparison, lost: &[Lost], expected: &Expected) {
             true => expected.reason(subject, revision, name).unwrap_or("**LOST**"),
             false => "",
         };
-        println!("| {name} | {direct} | {through} | {reason} |");
+        sets.push_str(&format!("| {name} | {direct} | {through} | {reason} |\n"));
     }
-    println!();
+    sets.push('\n');
     for scenario in &compared.direct.not_run {
-        println!("not yet: {scenario}");
+        sets.push_str(&format!("not yet: {scenario}\n"));
     }
+    sets
+}
+
+#[expect(clippy::print_stdout, reason = "the sets are the data of this command")]
+fn print(sets: &str) {
+    print!("{sets}");
 }
 
 /// Says what differs from what was expected. True: nothing.
@@ -211,6 +229,11 @@ fn judge(compared: &Comparison, lost: &[Lost], expected: &Expected) -> bool {
         lost.iter().filter(|lost| expected.reason(subject, revision, &lost.check).is_none()).collect();
     for lost in &unexpected {
         eprintln!("error: lost, and {EXPECTED} does not say so: {subject} {revision} {}\n  {}", lost.check, lost.said);
+    }
+    for lost in lost {
+        if let Some(reason) = expected.reason(subject, revision, &lost.check) {
+            eprintln!("  lost: {}: {reason}", lost.check);
+        }
     }
     let names: Vec<&str> = lost.iter().map(|lost| lost.check.as_str()).collect();
     let not_lost = expected.not_among(subject, revision, &names);

@@ -1,7 +1,8 @@
 //! The workspace's own commands: `cargo xtask COMMAND`.
 //!
 //! # In scope
-//! What a person or CI runs on a fresh clone: prepare the machine, test everything, check the house rules.
+//! What a person or CI runs on a fresh clone: prepare the machine, test everything, check the house rules, measure, and
+//! break things on purpose.
 //!
 //! # Out of scope
 //! Anything the product needs at run time.
@@ -12,6 +13,7 @@
 
 mod bench;
 mod conformance;
+mod fuzz;
 mod run;
 mod setup;
 mod soak;
@@ -38,6 +40,10 @@ fn main() -> ExitCode {
         },
         ["conformance", rest @ ..] => match conformance::Options::parse(rest) {
             Ok(options) => conformance::conformance(&run::workspace_root(), &options),
+            Err(complaint) => return usage(&complaint),
+        },
+        ["fuzz", rest @ ..] => match fuzz::Options::parse(rest) {
+            Ok(options) => fuzz::fuzz(&run::workspace_root(), &options),
             Err(complaint) => return usage(&complaint),
         },
         ["soak", rest @ ..] => match soak::Options::parse(rest) {
@@ -89,7 +95,7 @@ const USAGE: &str = "\
 cargo xtask test                 everything CI runs
 
   setup                          install what the tests need, pinned; quick when nothing changed
-  test                           setup, format, lints, build, tidy, all tests
+  test                           setup, format, lints, build, tidy, all tests, conformance, fuzz, a short soak load
   tidy [--root DIR]              the house rules: edges, call sites, headings, words, licences
        [--binary FILE]           the countersign binary that generated text is compared with
        [--write]                 bring generated text up to date instead of failing
@@ -104,5 +110,9 @@ cargo xtask test                 everything CI runs
        [--client]                the gateway as a client of the suite only
        [--json FILE]             a list of {subject, revision, direct, through, lost} as well
        [--no-build]              run what stands in target/debug
+  fuzz [TARGET...]               throw bytes at json, front, upstream, child (all), two at a time on two processors
+       [--seconds N]             at each for so long (30)
   soak kills [--rounds N]        kill the gateway again and again (1000) and compare what happened with the trace
+  soak load [--seconds N]        everything at once for so long (600): memory, descriptors, threads, children, errors
+       [--debug]                 of the debug build instead of what is shipped
 ";

@@ -49,7 +49,7 @@ impl Steps {
         let mut lines = String::new();
         for step in &self.done {
             let mark = if step.passed { "ok" } else { "FAILED" };
-            lines.push_str(&format!("{:>8.1} s  {:<8} {mark}\n", step.took.as_secs_f64(), step.name));
+            lines.push_str(&format!("{:>8.1} s  {:<11} {mark}\n", step.took.as_secs_f64(), step.name));
         }
         lines.push_str(&format!("{:>8.1} s  all\n", total.as_secs_f64()));
         lines

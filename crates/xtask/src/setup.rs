@@ -107,6 +107,8 @@ struct Tool {
 }
 
 const TOOLS: &[Tool] = &[
+    // libFuzzer is C++, and comes as source.
+    Tool { program: "c++", arguments: &["--version"], package: "g++" },
     Tool { program: "strace", arguments: &["--version"], package: "strace" },
     Tool { program: "node", arguments: &["--version"], package: "nodejs" },
     Tool { program: "npm", arguments: &["--version"], package: "npm" },

@@ -5,14 +5,17 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::run::{Steps, program, run, run_keeping_the_end};
-use crate::{setup, tidy};
+use crate::{conformance, fuzz, setup, soak, tidy};
 
 /// Everything, in the order in which a mistake is cheapest to find. Says whether all of it passed.
 pub(crate) fn test(root: &Path) -> Result<bool> {
     let mut steps = Steps::new();
     let mut closing = String::from("the tests did not run");
     if steps.step("setup", || setup::setup(root).map(|()| true)) {
-        steps.step("format", || cargo(root, &["fmt", "--all", "--check"]));
+        steps.step("format", || {
+            cargo(root, &["fmt", "--all", "--check"])?;
+            cargo(root, &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])
+        });
         steps.step("lints", || {
             cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         });
@@ -24,6 +27,9 @@ pub(crate) fn test(root: &Path) -> Result<bool> {
             closing = end;
             Ok(passed)
         });
+        steps.step("conformance", || conformance::conformance(root, &conformance::Options::in_ci()));
+        steps.step("fuzz", || fuzz::fuzz(root, &fuzz::Options::in_ci()));
+        steps.step("soak load", || soak::soak(root, &soak::Options::in_ci()));
     }
     eprint!("\n{}", steps.table());
     eprintln!("{closing}");
