@@ -1,7 +1,7 @@
 //! Streamable HTTP to an upstream. Redirects are not followed: a credential never leaves for an address nobody named.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,23 +43,7 @@ pub(crate) struct Exchanged {
 impl HttpLink {
     pub(crate) fn new(url: Uri, limits: Limits, ear: Ear) -> Result<Self, Fault> {
         // A stream on which nothing is said for hours must notice that the other side is gone.
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_keepalive(Some(KEEP_ALIVE));
-        let tls = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|error| {
-                Fault::new(
-                    Blame::Operator,
-                    "operator.no_roots",
-                    "the system's certificate authorities could not be read",
-                )
-                .hint("install the package `ca-certificates`")
-                .because(error)
-            })?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let tls = connector()?;
         let client =
             Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
         let spoken = Spoken { next_id: 1.into(), limits };
@@ -356,6 +340,25 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
 
 fn ended_early() -> Fault {
     Fault::new(Blame::Upstream, "upstream.broke_off", "its event stream ended without an answer")
+}
+
+/// What connects all links. The system's certificate authorities are read once, when the first link is made. Error: they
+/// cannot be read (blame `Operator`).
+fn connector() -> Result<HttpsConnector<HttpConnector>, Fault> {
+    static MADE: OnceLock<HttpsConnector<HttpConnector>> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made.clone());
+    }
+    let roots = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
+        let said = "the system's certificate authorities could not be read";
+        Fault::new(Blame::Operator, "operator.no_roots", said)
+            .hint("install the package `ca-certificates`")
+            .because(error)
+    })?;
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_keepalive(Some(KEEP_ALIVE));
+    Ok(MADE.get_or_init(|| roots.https_or_http().enable_http1().wrap_connector(connector)).clone())
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
