@@ -219,6 +219,12 @@ impl Call {
         runs.engine.call(request).await
     }
 
+    /// Whether the app may ask this of the client.
+    fn may_ask(&self, runs: &Runs<'_>, asked: Method) -> bool {
+        let facts = ToolName::parse(asked.as_str()).map(|name| ToolFacts::of_method(asked, name));
+        facts.is_ok_and(|facts| runs.engine.permits(&runs.known.actor, &self.app, asked, facts))
+    }
+
     /// The level of log messages an app may be told where it is connected for this call.
     fn level_for(&self, runs: &Runs<'_>, along: &Along) -> Option<String> {
         let level = along.client().level()?;
@@ -387,9 +393,13 @@ impl Call {
             Some(responses) => rounds::given(responses, body).map_err(wrong)?,
             None => Vec::new(),
         };
-        let text = state.and_then(|state| state.as_str());
-        let text =
-            text.ok_or_else(|| wrong("`params.inputResponses` needs the `requestState` that came with the questions"))?;
+        let Some(state) = state else {
+            // What the app would ask, answered before it asks: good where it may ask that.
+            given.retain(|one| rounds::answers(&one.body).is_some_and(|asked| self.may_ask(runs, asked)));
+            self.goes_on = Some(GoesOn { onward: Some(Onward { state: None, given }), cause: None, rounds: 0 });
+            return Ok(());
+        };
+        let text = state.as_str().ok_or_else(|| wrong("`params.requestState` must be a string"))?;
         let now = runs.engine.clock().now();
         let sealed = runs.seals.open(&self.bound(&runs.known.actor), &text, now).ok_or_else(|| wrong(STATE_REFUSED))?;
         // What nobody asked is no answer.

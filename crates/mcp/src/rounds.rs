@@ -145,6 +145,14 @@ pub fn given(responses: Value<'_, '_>, body: &Bytes) -> Result<Vec<Given>, &'sta
     Ok(given.collect())
 }
 
+/// The question that something answers, by its form.
+pub fn answers(body: &[u8]) -> Option<Method> {
+    let document = Document::parse(body).ok()?;
+    let has = |member: &str| document.root().get(member).is_some();
+    let forms = [("action", Method::Elicit), ("roots", Method::Roots), ("role", Method::Sample)];
+    forms.into_iter().find(|(member, _)| has(member)).map(|(_, asked)| asked)
+}
+
 /// What a call is decided on that says more than its arguments: these, the client's answers, and members of `params` that
 /// nobody here knows, in one object.
 pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given], more: &[u8]) -> Bytes {

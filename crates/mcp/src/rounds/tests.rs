@@ -115,3 +115,11 @@ fn a_question_to_open_an_address_gets_an_id_for_a_session() {
         assert_eq!(said(same), same);
     }
 }
+
+#[test]
+fn the_form_of_an_answer_says_what_it_answers() {
+    assert_eq!(answers(br#"{"action":"accept","content":{}}"#), Some(Method::Elicit));
+    assert_eq!(answers(br#"{"role":"assistant","content":{},"model":"m"}"#), Some(Method::Sample));
+    assert_eq!(answers(br#"{"roots":[]}"#), Some(Method::Roots));
+    assert_eq!(answers(br#"{"else":1}"#), None);
+}

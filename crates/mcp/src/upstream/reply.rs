@@ -66,6 +66,9 @@ pub fn hear(message: &Bytes) -> Result<Heard, Fault> {
     let number = id.and_then(|id| id.as_i64()).and_then(|id| u64::try_from(id).ok());
     let reply = match (root.get("result"), root.get("error")) {
         (Some(result), None) => Reply { error: false, body: message.slice(result.span()), says: Says::of(result) },
+        (None, Some(error)) if !is_error(error) => {
+            return Err(garbage("it sent an error without a code and a message"));
+        }
         (None, Some(error)) => Reply { error: true, body: message.slice(error.span()), says: Says::default() },
         _ => return Err(garbage("it sent a message with neither method, result nor error")),
     };
@@ -75,6 +78,11 @@ pub fn hear(message: &Bytes) -> Result<Heard, Fault> {
         None if reply.error => Ok(Heard::Reply(0, reply)),
         None => Err(garbage("it answered a request that nobody made")),
     }
+}
+
+fn is_error(error: Value<'_, '_>) -> bool {
+    error.get("code").and_then(|code| code.as_i64()).is_some()
+        && error.get("message").and_then(|message| message.as_str()).is_some()
 }
 
 impl Says {

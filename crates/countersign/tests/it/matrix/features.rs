@@ -178,7 +178,6 @@ pub(super) const FEATURES: &[Feature] = &[
     feature("state.tampered", states, questions::state_tampered),
     feature("state.replayed", states, questions::state_replayed),
     feature("state.of_other_arguments", states, questions::state_of_other_arguments),
-    feature("state.missing", states, questions::state_missing),
     feature("state.unasked", states, questions::state_of_what_nobody_asked),
     feature("state.abandoned", states, questions::abandoned),
     feature("tasks.not_asked_for", everywhere, tasks::not_asked_for),

@@ -138,17 +138,6 @@ pub(super) fn state_of_other_arguments(cell: &Cell<'_>) -> Result<()> {
     finish(cell, next)
 }
 
-/// Answers without the state that came with the questions answer nothing: who has asked nothing is not to believe that
-/// somebody agreed. A server by itself may give no state.
-pub(super) fn state_missing(cell: &Cell<'_>) -> Result<()> {
-    if !cell.stage.is_gateway() {
-        return Ok(());
-    }
-    let made_up = json!({"name": "ask_user", "arguments": {}, "inputResponses": {"user": {"action": "accept"}}});
-    let error = error_of(cell.client()?.request("tools/call", made_up))?;
-    ensure(error.code == -32602 && error.message.contains("requestState"), "another error", &error)
-}
-
 /// What was not asked is not answered, whatever stands beside it.
 pub(super) fn state_of_what_nobody_asked(cell: &Cell<'_>) -> Result<()> {
     if !cell.stage.is_gateway() {
