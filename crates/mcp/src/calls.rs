@@ -219,18 +219,15 @@ impl Call {
         runs.engine.call(request).await
     }
 
-    /// Whether the app may ask this of the client.
-    fn may_ask(&self, runs: &Runs<'_>, asked: Method) -> bool {
+    /// Whether a rule lets this pass between client and app now, beside the call that is decided by itself.
+    fn permitted(&self, runs: &Runs<'_>, asked: Method) -> bool {
         let facts = ToolName::parse(asked.as_str()).map(|name| ToolFacts::of_method(asked, name));
         facts.is_ok_and(|facts| runs.engine.permits(&runs.known.actor, &self.app, asked, facts))
     }
 
     /// The level of log messages an app may be told where it is connected for this call.
     fn level_for(&self, runs: &Runs<'_>, along: &Along) -> Option<String> {
-        let level = along.client().level()?;
-        let name = ToolName::parse(Method::SetLevel.as_str()).ok()?;
-        let facts = ToolFacts::of_method(Method::SetLevel, name);
-        runs.engine.permits(&runs.known.actor, &self.app, Method::SetLevel, facts).then_some(level)
+        along.client().level().filter(|_| self.permitted(runs, Method::SetLevel))
     }
 
     /// The call that made the task it is about.
@@ -395,7 +392,7 @@ impl Call {
         };
         let Some(state) = state else {
             // What the app would ask, answered before it asks: good where it may ask that.
-            given.retain(|one| rounds::answers(&one.body).is_some_and(|asked| self.may_ask(runs, asked)));
+            given.retain(|one| rounds::answers(&one.body).is_some_and(|asked| self.permitted(runs, asked)));
             self.goes_on = Some(GoesOn { onward: Some(Onward { state: None, given }), cause: None, rounds: 0 });
             return Ok(());
         };

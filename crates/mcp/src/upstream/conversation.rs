@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, SendFault};
 use json::Document;
-use model::limits::{CONVERSATIONS_PER_APP_MAX, CONVERSATIONS_PER_PAIR_MAX, QUESTIONS_OPEN_MAX};
+use model::limits::{CONVERSATIONS_PER_APP_MAX, CONVERSATIONS_PER_PAIR_MAX};
 use model::{Blame, Fault, Method, UnixMicros};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -220,8 +220,6 @@ impl Conversations {
     }
 }
 
-/// Questions of one call that nobody has taken up yet.
-pub(crate) const QUESTIONS_WAITING_MAX: usize = QUESTIONS_OPEN_MAX;
 /// Why a server that asks something else is refused.
 pub(crate) const NOT_OFFERED: &str = "not offered by this gateway";
 /// Why a server that asks at the wrong time is refused.

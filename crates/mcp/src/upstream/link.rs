@@ -8,13 +8,13 @@ use bytes::Bytes;
 use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault};
 use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
-use model::limits::{INSTRUCTIONS_BYTES_MAX, LIST_BYTES_MAX, LIST_PAGES_MAX};
+use model::limits::{INSTRUCTIONS_BYTES_MAX, LIST_BYTES_MAX, LIST_PAGES_MAX, QUESTIONS_OPEN_MAX};
 use model::{Binding, Blame, Fault, Limits, Secret};
 use tokio::sync::{mpsc, watch};
 
 use super::along::LOG_LEVEL_KEY;
 use super::child::ChildLink;
-use super::conversation::{Asks, Conversation, Onward, QUESTIONS_WAITING_MAX};
+use super::conversation::{Asks, Conversation, Onward};
 use super::http_link::HttpLink;
 use super::reply::{Reply, cancelled, garbage};
 use super::{Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
@@ -352,7 +352,7 @@ impl Link {
         sending: &Sending,
         header: Option<(HeaderName, Secret<String>)>,
     ) -> Conversation {
-        let (to, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
+        let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
         let along = sending.along.clone();
         let asks = Asks { along: along.clone(), to: Some(to) };
         let link = Arc::clone(self);
