@@ -132,6 +132,7 @@ impl Stage {
         let pipe = Server::start(Command::new(built.join("testkit-pipe")).args(["--to", &host]), &log)?;
         let config = folder.join("countersign.yaml");
         std::fs::write(&config, format!("{:#}\n", configuration(&url))).context("could not write the configuration")?;
+        std::fs::write(folder.join(RULES_FILE), rules()).context("could not write the rules")?;
         let countersign = built.join("countersign");
         let gateway = start_gateway(&countersign, &config, &log)?;
         let said: Value = serde_json::from_str(&gateway.said).context("the gateway did not say where it listens")?;
@@ -338,12 +339,39 @@ fn configuration(url: &str) -> Value {
     json!({
         "listen": "127.0.0.1:0",
         "data": "./data",
+        "rules": [RULES_FILE],
         "people": {"ana": {"name": "Ana Diaz", "department": "finance", "seniority": "executive", "role": "cfo"}},
         "agents": {"bench": {"name": "Load generator", "owner": "ana"}},
         "apps": {"bench": {
             "url": url, "risk": "low", "data": "internal", "owners": ["ana"], "access": {"people": ["ana"]},
         }},
     })
+}
+
+/// A hundred rules that every call has to do with: a permit, and what an organisation forbids or holds by department, tool,
+/// seniority and class. None of them ends this load's calls.
+fn rules() -> String {
+    let mut rules = vec![
+        "@id(\"bench-permit\") permit (principal == Agent::\"bench\", action, resource in App::\"bench\");".to_owned(),
+    ];
+    for number in 1..RULES {
+        let id = format!("bench-{number}");
+        rules.push(match number % 4 {
+            0 => format!(
+                "@id(\"{id}\") forbid (principal, action, resource) when {{ context.human.department == \"unit {number}\" }};"
+            ),
+            1 => format!("@id(\"{id}\") forbid (principal, action == Action::\"call\", resource == Tool::\"bench/tool_{number}\");"),
+            2 => format!(
+                "@id(\"{id}\") @outcome(\"hold\") forbid (principal, action, resource in App::\"bench\") \
+                 when {{ resource.name == \"tool_{number}\" && context.human.seniority != \"executive\" }};"
+            ),
+            _ => format!(
+                "@id(\"{id}\") forbid (principal, action, resource) \
+                 when {{ context.class == \"destructive\" && context.human.role == \"role {number}\" }};"
+            ),
+        });
+    }
+    rules.join("\n")
 }
 
 /// How long the disk takes to keep 4 KB at the end of a file, in microseconds.
@@ -366,6 +394,8 @@ const DIRECT: &str = "direct";
 const PIPE: &str = "pipe";
 const GATEWAY: &str = "gateway";
 const ORDINARY_KILOBYTES_MAX: usize = 10;
+const RULES_FILE: &str = "rules.cedar";
+const RULES: usize = 100;
 const STARTS: usize = 5;
 const FLUSHES: usize = 40;
 const SHAPES: &[Shape] = &[
