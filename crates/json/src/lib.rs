@@ -1,8 +1,8 @@
 //! Untrusted JSON, read in one pass: what is decided on is byte for byte what is forwarded.
 //!
 //! # In scope
-//! RFC 8259 with every check a gateway needs, exact spans, unescaped keys and strings, RFC 8785 (JCS), and replacing
-//! spans in place.
+//! RFC 8259 with every check a gateway needs, exact spans, unescaped keys and strings, RFC 8785 (JCS), replacing spans in
+//! place, and field masks (paths of RFC 9535).
 //!
 //! # Out of scope
 //! Mapping JSON to types, numbers beyond their bytes (except in JCS), lenient dialects.
@@ -18,6 +18,7 @@ pub mod canonical;
 pub mod document;
 pub mod edit;
 pub mod error;
+pub mod mask;
 mod parser;
 mod text;
 
@@ -25,3 +26,4 @@ pub use canonical::{canonical, write_string};
 pub use document::{Document, Entries, Items, Kind, Value};
 pub use edit::splice;
 pub use error::{JsonError, Problem};
+pub use mask::{Mask, MaskError};
