@@ -60,15 +60,13 @@ impl Rules for Yes {
 
     fn evaluate(&self, layer: Layer, _: &Facts) -> Evaluation {
         let source = RuleSource { file: Arc::from("yes.cedar"), line: 1, column: 1, text: Arc::from("permit") };
-        let rule = RuleInfo {
-            id: RuleId::builtin("yes"),
-            outcome: RuleOutcome::Permit,
+        let rule = RuleInfo::new(
+            RuleId::builtin("yes"),
+            RuleOutcome::Permit,
             layer,
             source,
-            sentence: "everything is permitted".to_owned(),
-            instead: None,
-            approvers: Vec::new(),
-        };
+            "everything is permitted".to_owned(),
+        );
         let hits = if layer == Layer::Baseline { Vec::new() } else { vec![Hit { rule: Arc::new(rule) }] };
         Evaluation { hits, faults: Vec::new() }
     }
@@ -116,8 +114,14 @@ pub fn directory() -> DirectorySnapshot {
         manager: None,
         active: true,
     };
-    let agent =
-        Agent { id: AgentId::parse("bot").expect("a name"), name: "Bot".to_owned(), owner: ana.clone(), active: true };
+    let agent = Agent {
+        id: AgentId::parse("bot").expect("a name"),
+        name: "Bot".to_owned(),
+        owner: ana.clone(),
+        model_tier: None,
+        recommend_only: false,
+        active: true,
+    };
     let app = App {
         id: AppId::parse(APP).expect("a name"),
         name: APP.to_owned(),

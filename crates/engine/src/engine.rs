@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use decide::{Credentials, LinkPermit, decide};
 use model::{
-    Actor, AppId, Blame, CallId, Clock, Directory, DirectorySnapshot, Durable, Facts, Fault, Limits, Method, Rules,
-    ToolFacts, Verdict,
+    Actor, AppId, ArgumentFacts, Blame, CallId, Clock, Directory, DirectorySnapshot, Durable, Facts, Fault, Limits,
+    Method, Rules, ToolFacts, Verdict,
 };
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
@@ -147,6 +147,8 @@ impl Engine {
             tool,
             access: app.admits(human),
             all_stopped: directory.all_stopped,
+            arguments: ArgumentFacts::unread(),
+            spent: Vec::new(),
         })
     }
 

@@ -32,6 +32,18 @@ pub enum ClassSource {
     Method,
 }
 
+/// How much one use of a tool costs, from little to much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CostClass {
+    /// Nothing anybody would notice.
+    Low,
+    /// Something in between.
+    Medium,
+    /// Money, machines or quota that people plan with.
+    High,
+}
+
 impl Class {
     /// All classes, harmless first.
     pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::External, Self::Destructive];
@@ -59,6 +71,20 @@ impl ClassSource {
     }
 }
 
+impl CostClass {
+    /// All cost classes, little first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -66,6 +92,12 @@ impl fmt::Display for Class {
 }
 
 impl fmt::Display for ClassSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for CostClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }

@@ -35,6 +35,12 @@ pub struct Agent {
     pub name: String,
     /// The person who answers for it.
     pub owner: HumanId,
+    /// How capable its model is, in the organisation's words: `small`, `frontier`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_tier: Option<String>,
+    /// True: what it asks is answered with what would have happened, and nothing runs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recommend_only: bool,
     /// False while suspended.
     pub active: bool,
 }

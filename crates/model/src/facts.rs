@@ -1,13 +1,14 @@
 //! Everything a decision may look at.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::class::{Class, ClassSource};
+use crate::arguments::ArgumentFacts;
+use crate::class::{Class, ClassSource, CostClass};
 use crate::digest::Digest;
 use crate::directory::{Agent, App, Human};
-use crate::id::{AgentId, AppId, CallId, HumanId, TaskId, ToolName};
+use crate::id::{AgentId, AppId, CallId, HumanId, RuleId, TaskId, ToolName};
 use crate::time::UnixMicros;
 
 /// Who acts, as a verified token says: an agent, for a human, in a task.
@@ -78,6 +79,15 @@ pub struct ToolFacts {
     pub class: Class,
     /// Who says so.
     pub class_source: ClassSource,
+    /// The verb its profile gives it: `pr_open`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verb: Option<Arc<str>>,
+    /// How much one use costs, where its profile says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostClass>,
+    /// What its profile says of the data it deals with: `customer-data`.
+    #[serde(skip_serializing_if = "no_labels")]
+    pub labels: Arc<[Arc<str>]>,
     /// Whether its definition is the one a person saw.
     pub status: ToolStatus,
     /// Digest of the definition the server gives now; none when the server gave none.
@@ -122,6 +132,12 @@ pub struct Facts {
     pub access: bool,
     /// True while everything is stopped.
     pub all_stopped: bool,
+    /// What rules read of the arguments.
+    #[serde(skip_serializing_if = "unread")]
+    pub arguments: Arc<ArgumentFacts>,
+    /// Rules whose budgets are used up, in the order of their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<RuleId>,
 }
 
 /// What a permit is good for: exactly one call with exactly these arguments.
@@ -190,14 +206,32 @@ impl ToolStatus {
 impl ToolFacts {
     /// What is known of anything that is not a tool: its method says what it does at its worst.
     pub fn of_method(method: Method, name: ToolName) -> Self {
-        let class_source = ClassSource::Method;
+        Self::new(name, method.class(), ClassSource::Method, ToolStatus::Unreviewed)
+    }
+
+    /// A tool of which no profile says more than its class.
+    pub fn new(name: ToolName, class: Class, class_source: ClassSource, status: ToolStatus) -> Self {
         Self {
             name,
-            class: method.class(),
+            class,
             class_source,
-            status: ToolStatus::Unreviewed,
+            verb: None,
+            cost: None,
+            labels: Arc::clone(&NO_LABELS),
+            status,
             definition: None,
             finding: None,
         }
     }
 }
+
+fn no_labels(labels: &Arc<[Arc<str>]>) -> bool {
+    labels.is_empty()
+}
+
+fn unread(arguments: &Arc<ArgumentFacts>) -> bool {
+    arguments.is_unread()
+}
+
+/// Shared, so that an unlabelled tool costs no allocation.
+static NO_LABELS: LazyLock<Arc<[Arc<str>]>> = LazyLock::new(|| Arc::from([]));

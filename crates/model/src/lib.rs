@@ -2,7 +2,7 @@
 //!
 //! # In scope
 //! Ids, people, agents, apps, tools, facts, verdicts, reasons, limits, faults by blame, `Secret<T>`, and the passive
-//! ports (`Rules`, `Directory`, `Clock`) that lower crates implement and higher crates call.
+//! ports (`Rules`, `ReadArguments`, `Directory`, `Clock`) that lower crates implement and higher crates call.
 //!
 //! # Out of scope
 //! Input and output, clocks, randomness, any decision.
@@ -12,6 +12,8 @@
 //! * A secret has no `Debug`, `Display`, `Serialize` or `Clone`.
 //! * Classes and verdicts are ordered from harmless to dangerous, from mild to strict.
 
+pub mod arguments;
+pub mod budget;
 pub mod class;
 pub mod digest;
 pub mod directory;
@@ -25,7 +27,9 @@ pub mod secret;
 pub mod time;
 pub mod verdict;
 
-pub use class::{Class, ClassSource};
+pub use arguments::{ArgumentFacts, ArgumentReads, ReadArguments, Scalar};
+pub use budget::{Budget, BudgetOf, BudgetPer};
+pub use class::{Class, ClassSource, CostClass};
 pub use digest::{Digest, hex};
 pub use directory::{Access, Agent, App, DataClassification, Directory, DirectorySnapshot, Human, Risk};
 pub use durable::Durable;
@@ -33,7 +37,9 @@ pub use facts::{Actor, Binding, Facts, Method, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
 pub use id::{AgentId, AppId, CallId, HumanId, IdError, RuleId, TaskId, ToolName};
 pub use limits::Limits;
-pub use rules::{Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleSource, Rules};
+pub use rules::{
+    CallLimits, Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleSource, Rules,
+};
 pub use secret::Secret;
 pub use time::{Clock, UnixMicros};
 pub use verdict::{Reason, Verdict};

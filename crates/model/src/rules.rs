@@ -1,12 +1,15 @@
 //! The port between a decision and the rules, whatever language they are written in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::arguments::ArgumentReads;
+use crate::budget::Budget;
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::id::RuleId;
+use crate::id::{AppId, RuleId};
 
 /// A compiled, checked, hashed set of rules. Pure: the same facts give the same evaluation, bit for bit.
 pub trait Rules: Send + Sync {
@@ -14,6 +17,14 @@ pub trait Rules: Send + Sync {
     fn digest(&self) -> Digest;
     /// Every rule of the layer that matches these facts, and every rule that could not be evaluated.
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation;
+    /// What rules for this app look at of the arguments; none: nothing, so that nothing need be read.
+    fn reads(&self, _app: &AppId) -> Option<Arc<ArgumentReads>> {
+        None
+    }
+    /// What a call with these facts counts against. `spent` is not filled in yet.
+    fn budgets(&self, _facts: &Facts) -> Vec<Arc<Budget>> {
+        Vec::new()
+    }
 }
 
 impl<T: Rules + ?Sized> Rules for Arc<T> {
@@ -23,6 +34,14 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
         T::evaluate(self, layer, facts)
+    }
+
+    fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
+        T::reads(self, app)
+    }
+
+    fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
+        T::budgets(self, facts)
     }
 }
 
@@ -87,6 +106,40 @@ pub struct RuleInfo {
     pub instead: Option<String>,
     /// Who may lift a hold, as the rule writes it (`role:app-owner`, …).
     pub approvers: Vec<String>,
+    /// How many different people have to approve; at least one.
+    pub approvals: u8,
+    /// True: what it would have done is recorded, and not done.
+    pub observe: bool,
+    /// True: its records carry the mark into every export.
+    pub security_relevant: bool,
+    /// What a call that it matches is held to.
+    pub limits: CallLimits,
+}
+
+/// What a call is held to while it runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallLimits {
+    /// How long the app may take to answer.
+    pub runtime: Option<Duration>,
+}
+
+impl RuleInfo {
+    /// A rule that does this, with nothing else said of it than where it is written.
+    pub fn new(id: RuleId, outcome: RuleOutcome, layer: Layer, source: RuleSource, sentence: String) -> Self {
+        Self {
+            id,
+            outcome,
+            layer,
+            source,
+            sentence,
+            instead: None,
+            approvers: Vec::new(),
+            approvals: 1,
+            observe: false,
+            security_relevant: false,
+            limits: CallLimits::default(),
+        }
+    }
 }
 
 /// What a rule does when it matches, from mild to strict.

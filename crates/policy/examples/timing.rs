@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{
-    Access, Agent, App, Class, ClassSource, DataClassification, Facts, Human, Layer, Method, Risk, Rules, ToolFacts,
-    ToolStatus, UnixMicros,
+    Access, Agent, App, ArgumentFacts, Class, ClassSource, DataClassification, Facts, Human, Layer, Method, Risk,
+    Rules, ToolFacts, ToolStatus, UnixMicros,
 };
 use policy::{Bundle, RuleFile};
 
@@ -47,6 +47,8 @@ fn facts() -> Result<Facts, Box<dyn Error>> {
             id: "helpdesk".parse()?,
             name: "Helpdesk".into(),
             owner: "bob".parse()?,
+            model_tier: None,
+            recommend_only: false,
             active: true,
         }),
         human: Arc::new(Human {
@@ -69,16 +71,11 @@ fn facts() -> Result<Facts, Box<dyn Error>> {
             access: Access::default(),
             stopped: false,
         }),
-        tool: ToolFacts {
-            name: "find_contact".parse()?,
-            class: Class::Read,
-            class_source: ClassSource::Profile,
-            status: ToolStatus::Pinned,
-            definition: None,
-            finding: None,
-        },
+        tool: ToolFacts::new("find_contact".parse()?, Class::Read, ClassSource::Profile, ToolStatus::Pinned),
         access: true,
         all_stopped: false,
+        arguments: ArgumentFacts::unread(),
+        spent: Vec::new(),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::compile::{Compiler, Rule, baseline};
 use crate::error::PolicyError;
 use crate::index::Index;
 use crate::memory::{Key, Memory};
-use crate::request::Names;
+use crate::request::{Names, Passed};
 use crate::source::RuleFile;
 use crate::vocabulary::schema;
 
@@ -83,11 +83,12 @@ impl Rules for Bundle {
         if index.is_empty() {
             return Evaluation::default();
         }
-        let key = Key::of(facts, index.reads());
+        let passed = Passed::default();
+        let key = Key::of(facts, &passed, index.reads());
         if let Some(said) = key.as_ref().and_then(|key| memory.get(key)) {
             return said;
         }
-        let evaluation = match self.names.question(facts, index.reads()) {
+        let evaluation = match self.names.question(facts, &passed, index.reads()) {
             Ok(question) => index.ask(&self.authorizer, &facts.app.id, &question),
             Err(why) => index.all_broken(&why),
         };

@@ -114,13 +114,9 @@ impl Compiler {
         self.seen.insert(id.clone(), source.clone());
         let policy = policy.new_id(PolicyId::new(id.as_str()));
         let info = RuleInfo {
-            id,
-            outcome: notes.outcome,
-            layer,
-            source,
-            sentence: notes.sentence,
             instead: notes.instead,
             approvers: notes.approvers,
+            ..RuleInfo::new(id, notes.outcome, layer, source, notes.sentence)
         };
         Some(Rule { info: Arc::new(info), policy })
     }

@@ -7,9 +7,10 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use model::{Agent, App, Evaluation, Facts, Human, Method, TaskId, ToolFacts};
+use model::{Agent, App, Evaluation, Facts, Human, Method, RuleId, TaskId, ToolFacts};
 use quick_cache::sync::Cache;
 
+use crate::request::Passed;
 use crate::tree::Reads;
 
 /// Evaluations of one layer, by everything its rules can have read.
@@ -29,6 +30,9 @@ pub(crate) struct Key {
     access: bool,
     all_stopped: bool,
     task: Option<TaskId>,
+    spent: Vec<RuleId>,
+    passed: Passed,
+    argument_bytes: Option<u64>,
 }
 
 impl Memory {
@@ -48,9 +52,10 @@ impl Memory {
 
 impl Key {
     /// None: a rule reads the time, so that no two calls are alike.
-    pub(crate) fn of(facts: &Facts, reads: &Reads) -> Option<Self> {
-        // INVARIANT: a fact that is added must be taken in here (this pattern names all of them).
-        let Facts { now: _, method, agent, human, task, app, tool, access, all_stopped } = facts;
+    pub(crate) fn of(facts: &Facts, passed: &Passed, reads: &Reads) -> Option<Self> {
+        // INVARIANT: a fact that is added must be taken in here (this pattern names all of them). Of the arguments rules
+        // see no more than their size and the tests they pass.
+        let Facts { now: _, method, agent, human, task, app, tool, access, all_stopped, arguments, spent } = facts;
         (!reads.has("now")).then(|| Self {
             method: *method,
             agent: Arc::clone(agent),
@@ -60,6 +65,9 @@ impl Key {
             access: *access,
             all_stopped: *all_stopped,
             task: reads.has("task").then(|| task.clone()),
+            spent: if reads.has("spent") { spent.clone() } else { Vec::new() },
+            passed: passed.clone(),
+            argument_bytes: reads.has("argument_bytes").then_some(arguments.bytes),
         })
     }
 }
@@ -72,6 +80,9 @@ impl PartialEq for Key {
             && self.tool == other.tool
             && (self.method, self.access, self.all_stopped) == (other.method, other.access, other.all_stopped)
             && self.task == other.task
+            && self.spent == other.spent
+            && self.passed == other.passed
+            && self.argument_bytes == other.argument_bytes
     }
 }
 
@@ -85,6 +96,9 @@ impl Hash for Key {
         self.tool.name.hash(state);
         (self.tool.class.as_str(), self.access, self.all_stopped).hash(state);
         self.task.hash(state);
+        self.spent.hash(state);
+        self.passed.hash(state);
+        self.argument_bytes.hash(state);
     }
 }
 

@@ -1,9 +1,11 @@
 //! Facts as Cedar sees them. A fact that is unknown is left out, so that reading it is an error we can name.
 
+use std::sync::Arc;
+
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value,
 };
-use model::{Agent, App, Facts, Human, HumanId, Method, ToolFacts, UnixMicros};
+use model::{Agent, App, CostClass, Facts, Human, HumanId, Method, RuleId, ToolFacts, UnixMicros};
 
 use crate::error::PolicyError;
 use crate::tree::Reads;
@@ -27,6 +29,16 @@ struct Actions {
     get: EntityUid,
     complete: EntityUid,
     ask: EntityUid,
+}
+
+/// The tests of arguments and time that a call passes, by their names: `repo is production-infra`. Cedar cannot work
+/// them out; it is told of them as members of a set. In the order of the names, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Passed {
+    /// Those that every value passes.
+    pub(crate) every: Vec<Arc<str>>,
+    /// Those that at least one value passes.
+    pub(crate) some: Vec<Arc<str>>,
 }
 
 /// One question to Cedar.
@@ -82,13 +94,13 @@ impl Names {
     }
 
     /// Builds the question whether this call may run, with the facts that the rules read. Error: a sentence of Cedar.
-    pub(crate) fn question(&self, facts: &Facts, reads: &Reads) -> Result<Question, String> {
+    pub(crate) fn question(&self, facts: &Facts, passed: &Passed, reads: &Reads) -> Result<Question, String> {
         let agent = self.uid(&self.agent, facts.agent.id.as_str());
         let human = self.uid(&self.human, facts.human.id.as_str());
         let app = self.uid(&self.app, facts.app.id.as_str());
         let (action, kind) = self.of_method(facts);
         let tool = self.uid(kind, &format!("{}/{}", facts.app.id, facts.tool.name));
-        let context = Context::from_pairs(Self::context(facts, &human, reads)).map_err(said)?;
+        let context = Context::from_pairs(Self::context(facts, passed, &human, reads)).map_err(said)?;
         let request = Request::new(agent.clone(), action.clone(), tool.clone(), context, None).map_err(said)?;
         let entities = [
             Entity::new_with_tags(agent, self.agent_attributes(&facts.agent, reads), [], []).map_err(said)?,
@@ -99,7 +111,7 @@ impl Names {
         Ok(Question { request, entities: Entities::from_entities(entities, None).map_err(said)? })
     }
 
-    fn context(facts: &Facts, human: &EntityUid, reads: &Reads) -> Vec<(String, Value)> {
+    fn context(facts: &Facts, passed: &Passed, human: &EntityUid, reads: &Reads) -> Vec<(String, Value)> {
         let mut attributes = Attributes::new(reads);
         attributes.add("human", || Value::new_entity_uid(human.clone()));
         attributes.flag("access", facts.access);
@@ -107,6 +119,10 @@ impl Names {
         attributes.text("class", facts.tool.class.as_str());
         attributes.flag("all_stopped", facts.all_stopped);
         attributes.add_known("now", || date_and_time(facts.now).map(Value::new_datetime));
+        attributes.texts("every", passed.every.iter().map(AsRef::as_ref));
+        attributes.texts("some", passed.some.iter().map(AsRef::as_ref));
+        attributes.texts("spent", facts.spent.iter().map(RuleId::as_str));
+        attributes.add("argument_bytes", || Value::new_long(i64::try_from(facts.arguments.bytes).unwrap_or(i64::MAX)));
         attributes.pairs
     }
 
@@ -115,6 +131,8 @@ impl Names {
         attributes.text("id", agent.id.as_str());
         attributes.text("name", &agent.name);
         attributes.add("owner", || self.human(&agent.owner));
+        attributes.known_text("model_tier", agent.model_tier.as_deref());
+        attributes.flag("recommend_only", agent.recommend_only);
         attributes.flag("active", agent.active);
         attributes.pairs
     }
@@ -149,6 +167,9 @@ impl Names {
         attributes.add("app", || Value::new_entity_uid(app.clone()));
         attributes.text("class", tool.class.as_str());
         attributes.text("class_source", tool.class_source.as_str());
+        attributes.known_text("verb", tool.verb.as_deref());
+        attributes.known_text("cost", tool.cost.map(CostClass::as_str));
+        attributes.texts("labels", tool.labels.iter().map(AsRef::as_ref));
         attributes.text("status", tool.status.as_str());
         attributes.pairs
     }
@@ -179,6 +200,10 @@ impl<'a> Attributes<'a> {
 
     fn flag(&mut self, name: &str, value: bool) {
         self.add(name, || Value::new_bool(value));
+    }
+
+    fn texts<'t>(&mut self, name: &str, values: impl Iterator<Item = &'t str>) {
+        self.add(name, || Value::new_set(values.map(|value| Value::new_string(value.to_owned()))));
     }
 
     fn text(&mut self, name: &str, value: &str) {

@@ -1,6 +1,6 @@
 //! The words a rule may use, and the nearest right one for a wrong one.
 
-use model::{Class, ClassSource, DataClassification, Risk, ToolStatus};
+use model::{Class, ClassSource, CostClass, DataClassification, Risk, ToolStatus};
 
 /// The Cedar schema in force.
 pub fn schema() -> &'static str {
@@ -21,6 +21,7 @@ pub(crate) fn values_of(attribute: &str) -> Option<Vec<&'static str>> {
             .iter()
             .map(|s| s.as_str())
             .collect(),
+        "cost" => CostClass::ALL.iter().map(|cost| cost.as_str()).collect(),
         "risk" => [Risk::Low, Risk::Medium, Risk::High].iter().map(|risk| risk.as_str()).collect(),
         "data" => [
             DataClassification::Public,
@@ -80,7 +81,9 @@ fn last(path: &str) -> &str {
 pub(crate) const PATHS: &[&str] = &[
     "context.access",
     "context.all_stopped",
+    "context.argument_bytes",
     "context.class",
+    "context.every",
     "context.human",
     "context.human.active",
     "context.human.department",
@@ -90,11 +93,15 @@ pub(crate) const PATHS: &[&str] = &[
     "context.human.role",
     "context.human.seniority",
     "context.now",
+    "context.some",
+    "context.spent",
     "context.task",
     "principal.active",
     "principal.id",
+    "principal.model_tier",
     "principal.name",
     "principal.owner",
+    "principal.recommend_only",
     "resource.app",
     "resource.app.category",
     "resource.app.data",
@@ -105,8 +112,11 @@ pub(crate) const PATHS: &[&str] = &[
     "resource.app.stopped",
     "resource.class",
     "resource.class_source",
+    "resource.cost",
+    "resource.labels",
     "resource.name",
     "resource.status",
+    "resource.verb",
 ];
 
 /// The entity types of the schema.

@@ -52,7 +52,7 @@ pub fn assess(
     };
     let why = if finding.is_some() { Arc::clone(&FOUND) } else { why };
     let (name, definition) = (definition.name.clone(), Some(definition.digest()));
-    let facts = ToolFacts { name, class, class_source, status, definition, finding };
+    let facts = ToolFacts { definition, finding, ..ToolFacts::new(name, class, class_source, status) };
     Assessment { facts, why, proposal: proposal.clone(), lowest }
 }
 
@@ -84,14 +84,7 @@ pub fn assess_other(method: Method, name: ToolName, now: Option<&Definition>, pi
 
 /// A tool the app could not be asked about: the most dangerous there is.
 pub fn unknown_tool(name: ToolName) -> ToolFacts {
-    ToolFacts {
-        name,
-        class: Class::Destructive,
-        class_source: ClassSource::Unreviewed,
-        status: ToolStatus::Unknown,
-        definition: None,
-        finding: None,
-    }
+    ToolFacts::new(name, Class::Destructive, ClassSource::Unreviewed, ToolStatus::Unknown)
 }
 
 static REVIEWED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("a person reviewed this definition and said so"));

@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use decide::{Credentials, LinkPermit, Permit, decide};
 use http::HeaderName;
 use model::{
-    Access, Agent, AgentId, App, AppId, Binding, CallId, Class, ClassSource, DataClassification, Digest, Durable,
-    Evaluation, Facts, Fault, Hit, Human, HumanId, Layer, Method, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource,
-    Rules, Secret, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
+    Access, Agent, AgentId, App, AppId, ArgumentFacts, Binding, CallId, Class, ClassSource, DataClassification, Digest,
+    Durable, Evaluation, Facts, Fault, Hit, Human, HumanId, Layer, Method, Risk, RuleId, RuleInfo, RuleOutcome,
+    RuleSource, Rules, Secret, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
 };
 use tempfile::TempDir;
 
@@ -95,15 +95,7 @@ impl Rules for Yes {
 
     fn evaluate(&self, layer: Layer, _: &Facts) -> Evaluation {
         let source = RuleSource { file: "f".into(), line: 1, column: 1, text: "t".into() };
-        let rule = RuleInfo {
-            id: RuleId::builtin("yes"),
-            outcome: RuleOutcome::Permit,
-            layer,
-            source,
-            sentence: "yes".to_owned(),
-            instead: None,
-            approvers: Vec::new(),
-        };
+        let rule = RuleInfo::new(RuleId::builtin("yes"), RuleOutcome::Permit, layer, source, "yes".to_owned());
         Evaluation { hits: vec![Hit { rule: Arc::new(rule) }], faults: Vec::new() }
     }
 }
@@ -134,6 +126,8 @@ fn facts(app: &str) -> Facts {
             id: AgentId::parse("desk").unwrap(),
             name: "desk".to_owned(),
             owner: ana.clone(),
+            model_tier: None,
+            recommend_only: false,
             active: true,
         }),
         human: Arc::new(Human {
@@ -156,16 +150,11 @@ fn facts(app: &str) -> Facts {
             access: Access::default(),
             stopped: false,
         }),
-        tool: ToolFacts {
-            name: ToolName::parse("t").unwrap(),
-            class: Class::Read,
-            class_source: ClassSource::Pin,
-            status: ToolStatus::Pinned,
-            definition: None,
-            finding: None,
-        },
+        tool: ToolFacts::new(ToolName::parse("t").unwrap(), Class::Read, ClassSource::Pin, ToolStatus::Pinned),
         access: true,
         all_stopped: false,
+        arguments: ArgumentFacts::unread(),
+        spent: Vec::new(),
     }
 }
 

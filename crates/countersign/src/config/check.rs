@@ -219,7 +219,14 @@ impl Checker<'_> {
                 continue;
             };
             let name = agent.name.clone().unwrap_or_else(|| id.to_string());
-            let entry = Agent { id: id.clone(), name, owner, active: agent.active.unwrap_or(true) };
+            let entry = Agent {
+                id: id.clone(),
+                name,
+                owner,
+                model_tier: None,
+                recommend_only: false,
+                active: agent.active.unwrap_or(true),
+            };
             directory.agents.insert(id, Arc::new(entry));
         }
     }

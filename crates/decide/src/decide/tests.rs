@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use model::{
-    Access, Agent, AgentId, App, AppId, Binding, CallId, Class, ClassSource, DataClassification, Durable, Hit, Human,
-    HumanId, Method, Risk, RuleFault, RuleSource, TaskId, ToolFacts, ToolName, UnixMicros,
+    Access, Agent, AgentId, App, AppId, ArgumentFacts, Binding, CallId, Class, ClassSource, DataClassification,
+    Durable, Hit, Human, HumanId, Method, Risk, RuleFault, RuleSource, TaskId, ToolFacts, ToolName, UnixMicros,
 };
 
 use super::*;
@@ -31,15 +31,8 @@ impl Rules for Words {
                 _ => RuleOutcome::Deny,
             };
             let source = RuleSource { file: Arc::from("t.cedar"), line: 1, column: 1, text: Arc::from(*word) };
-            let rule = Arc::new(RuleInfo {
-                id: RuleId::parse(word).unwrap(),
-                outcome,
-                layer,
-                source,
-                sentence: (*word).to_owned(),
-                instead: None,
-                approvers: Vec::new(),
-            });
+            let rule =
+                Arc::new(RuleInfo::new(RuleId::parse(word).unwrap(), outcome, layer, source, (*word).to_owned()));
             match what {
                 "missing" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::MissingFact("x".into()) }),
                 "broken" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::Broken("x".into()) }),
@@ -59,6 +52,8 @@ fn facts() -> Facts {
             id: AgentId::parse("helper").unwrap(),
             name: "Helper".into(),
             owner: ana.clone(),
+            model_tier: None,
+            recommend_only: false,
             active: true,
         }),
         human: Arc::new(Human {
@@ -81,16 +76,11 @@ fn facts() -> Facts {
             access: Access::default(),
             stopped: false,
         }),
-        tool: ToolFacts {
-            name: ToolName::parse("look").unwrap(),
-            class: Class::Read,
-            class_source: ClassSource::Pin,
-            status: ToolStatus::Pinned,
-            definition: None,
-            finding: None,
-        },
+        tool: ToolFacts::new(ToolName::parse("look").unwrap(), Class::Read, ClassSource::Pin, ToolStatus::Pinned),
         access: false,
         all_stopped: false,
+        arguments: ArgumentFacts::unread(),
+        spent: Vec::new(),
     }
 }
 

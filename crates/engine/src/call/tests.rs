@@ -92,15 +92,7 @@ impl Rules for OneRule {
             let sentence = "as the test says".to_owned();
             let approvers = vec!["owner-of-app".to_owned()];
             Hit {
-                rule: Arc::new(RuleInfo {
-                    id,
-                    outcome,
-                    layer,
-                    source: source.clone(),
-                    sentence,
-                    instead: None,
-                    approvers,
-                }),
+                rule: Arc::new(RuleInfo { approvers, ..RuleInfo::new(id, outcome, layer, source.clone(), sentence) }),
             }
         };
         let hits = match (layer, self.0) {
@@ -194,14 +186,7 @@ impl World {
             },
             app: AppId::parse("crm").unwrap(),
             method: Method::ToolsCall,
-            tool: ToolFacts {
-                name: ToolName::parse("look").unwrap(),
-                class,
-                class_source: ClassSource::Pin,
-                status: ToolStatus::Pinned,
-                definition: None,
-                finding: None,
-            },
+            tool: ToolFacts::new(ToolName::parse("look").unwrap(), class, ClassSource::Pin, ToolStatus::Pinned),
             arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
             upstream: Arc::new(upstream),
         }
@@ -228,7 +213,14 @@ fn directory() -> DirectorySnapshot {
             active: true,
         })
     };
-    let agent = Agent { id: AgentId::parse("bot").unwrap(), name: "Bot".into(), owner: ana.clone(), active: true };
+    let agent = Agent {
+        id: AgentId::parse("bot").unwrap(),
+        name: "Bot".into(),
+        owner: ana.clone(),
+        model_tier: None,
+        recommend_only: false,
+        active: true,
+    };
     let app = App {
         id: AppId::parse("crm").unwrap(),
         name: "CRM".into(),

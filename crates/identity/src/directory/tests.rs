@@ -35,7 +35,14 @@ fn configured() -> DirectorySnapshot {
         snapshot.humans.insert(human(id), Arc::new(one));
     }
     for (id, owner) in [("desk", "ana"), ("bot", "ben"), ("orphan", "nobody"), ("relic", "old")] {
-        let one = Agent { id: agent(id), name: id.to_owned(), owner: human(owner), active: true };
+        let one = Agent {
+            id: agent(id),
+            name: id.to_owned(),
+            owner: human(owner),
+            model_tier: None,
+            recommend_only: false,
+            active: true,
+        };
         snapshot.agents.insert(agent(id), Arc::new(one));
     }
     for id in ["crm", "mail"] {

@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 
 use model::{
-    Access, Agent, App, AppId, Class, ClassSource, DataClassification, Human, HumanId, Method, Risk, RuleFaultKind,
-    RuleOutcome, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
+    Access, Agent, App, AppId, ArgumentFacts, Class, ClassSource, DataClassification, Human, HumanId, Method, Risk,
+    RuleFaultKind, RuleOutcome, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
 };
 
 use super::*;
@@ -17,6 +17,8 @@ fn facts(class: Class, risk: Risk, access: bool) -> Facts {
             id: "helpdesk".parse().unwrap(),
             name: "Helpdesk".into(),
             owner: HumanId::parse("bob").unwrap(),
+            model_tier: None,
+            recommend_only: false,
             active: true,
         }),
         human: Arc::new(Human {
@@ -39,16 +41,11 @@ fn facts(class: Class, risk: Risk, access: bool) -> Facts {
             access: Access::default(),
             stopped: false,
         }),
-        tool: ToolFacts {
-            name: ToolName::parse("find_contact").unwrap(),
-            class,
-            class_source: ClassSource::Profile,
-            status: ToolStatus::Pinned,
-            definition: None,
-            finding: None,
-        },
+        tool: ToolFacts::new(ToolName::parse("find_contact").unwrap(), class, ClassSource::Profile, ToolStatus::Pinned),
         access,
         all_stopped: false,
+        arguments: ArgumentFacts::unread(),
+        spent: Vec::new(),
     }
 }
 
@@ -335,7 +332,7 @@ fn all_facts() -> Vec<Facts> {
     let risky = Arc::new(App { risk: Risk::High, ..base.app.as_ref().clone() });
     let suspended = Arc::new(Agent { active: false, ..base.agent.as_ref().clone() });
     let mut all = vec![base];
-    let changes: [&dyn Fn(&mut Facts); 9] = [
+    let changes: [&dyn Fn(&mut Facts); 11] = [
         &|facts| facts.human = Arc::clone(&gone),
         &|facts| facts.app = Arc::clone(&risky),
         &|facts| facts.agent = Arc::clone(&suspended),
@@ -345,6 +342,8 @@ fn all_facts() -> Vec<Facts> {
         &|facts| facts.access = false,
         &|facts| facts.task = TaskId::parse("t-2").unwrap(),
         &|facts| facts.now = UnixMicros(facts.now.0 + 86_400_000_000),
+        &|facts| facts.spent = vec!["busy".parse().unwrap()],
+        &|facts| facts.arguments = Arc::new(ArgumentFacts { bytes: 99, ..ArgumentFacts::default() }),
     ];
     for change in changes {
         for mut facts in all.clone() {
@@ -367,6 +366,7 @@ fn what_is_remembered_is_what_would_be_said_anew() {
         "context.human.department == \"support\"",
         "context.task == \"t-2\"",
         "context.now > datetime(\"2026-11-22T00:00:00Z\")",
+        "context.spent.contains(\"busy\") || context.argument_bytes > 98",
         "resource.status == \"unreviewed\" || !principal.active || resource.name == \"other\"",
     ];
     for condition in conditions {

@@ -29,7 +29,7 @@ fn types_and_schema_name_the_same_entities() {
 
 #[test]
 fn every_value_of_the_schema_comment_is_a_value() {
-    for attribute in ["class", "class_source", "risk", "data", "status"] {
+    for attribute in ["class", "class_source", "cost", "risk", "data", "status"] {
         let listed: Vec<String> = values_of(attribute).into_iter().flatten().map(|v| format!("\"{v}\"")).collect();
         assert!(SCHEMA.contains(&listed.join(", ")), "{attribute}");
     }

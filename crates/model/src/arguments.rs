@@ -1,0 +1,76 @@
+//! What rules may look at of a call's arguments, and which of it they do look at.
+//!
+//! A profile says what an argument stands for: `{ path: path }`. Rules speak of the role, whatever a server calls the
+//! argument; of one that has no role they speak by its name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use serde::{Deserialize, Serialize};
+
+/// What rules may look at of a call's arguments: only what some rule for the app reads stands here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ArgumentFacts {
+    /// Values by role (`repo`, `account`, `path`, `recipient`, `command`), normalised, in the order they came. A role that
+    /// is given but has no value here is [unclear](Self::unclear).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    /// Scalars by dotted name (`to`, `options.force`). A list gives all of its scalars.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<Arc<str>, Vec<Scalar>>,
+    /// Bytes of the arguments as they came.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Where something was there that could not be read: a role (a command that is not plain words, a path with `~` or
+    /// variables), or `argument` and a dotted name (`argument options`, where an object or too much stands).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unclear: BTreeSet<Arc<str>>,
+}
+
+/// One value of an argument.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scalar {
+    /// True or false.
+    Bool(bool),
+    /// A number without a fraction.
+    Whole(i64),
+    /// Any other number, written without exponent and without zeros that say nothing: `-0.25`.
+    Decimal(String),
+    /// A text.
+    Text(Arc<str>),
+}
+
+/// What the rules for one app look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArgumentReads {
+    /// Roles.
+    pub roles: BTreeSet<Arc<str>>,
+    /// Arguments by dotted name.
+    pub values: BTreeSet<Arc<str>>,
+}
+
+/// The port through which arguments are read once it is known what the rules look at.
+pub trait ReadArguments: Send + Sync {
+    /// What these rules look at. Total: what cannot be read is unclear. `arguments` is the argument object as it came.
+    fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts;
+}
+
+impl ArgumentFacts {
+    /// Of a call whose arguments no rule looks at. Nothing is allocated.
+    pub fn unread() -> Arc<Self> {
+        Arc::clone(&UNREAD)
+    }
+
+    /// Whether nothing stands here.
+    pub fn is_unread(&self) -> bool {
+        self.bytes == 0 && self.roles.is_empty() && self.values.is_empty() && self.unclear.is_empty()
+    }
+
+    /// The word of [`unclear`](Self::unclear) for an argument by name.
+    pub fn unclear_argument(name: &str) -> Arc<str> {
+        Arc::from(format!("argument {name}"))
+    }
+}
+
+static UNREAD: LazyLock<Arc<ArgumentFacts>> = LazyLock::new(Arc::default);
