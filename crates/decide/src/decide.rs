@@ -24,6 +24,14 @@ impl Decision {
         &self.reasons
     }
 
+    /// What the answer must not show, where the verdict is to redact: paths of RFC 9535, separated by commas.
+    pub fn redaction(&self) -> Option<String> {
+        (self.verdict == Verdict::Redact).then(|| {
+            let paths: Vec<&str> = self.reasons.iter().filter_map(|reason| reason.redact.as_deref()).collect();
+            paths.join(", ")
+        })
+    }
+
     /// Digest of the rules it was taken under.
     pub fn bundle(&self) -> Digest {
         self.bundle
@@ -135,7 +143,7 @@ impl Found {
         if !self.defers.is_empty() {
             return (Verdict::Defer, self.defers);
         }
-        if self.permits.is_empty() && self.redacts.is_empty() {
+        if self.permits.is_empty() {
             return (Verdict::Deny, vec![builtin("guard:nothing-permits", "no rule permits this".to_owned(), None)]);
         }
         if !self.holds.is_empty() {
@@ -155,13 +163,14 @@ fn from_rule(rule: &RuleInfo) -> Reason {
         source: Some(rule.source.to_string()),
         text: Some(rule.source.text.to_string()),
         instead: rule.instead.clone(),
+        redact: rule.redact.as_deref().map(str::to_owned),
         approvers: rule.approvers.clone(),
     }
 }
 
 fn builtin(id: &'static str, sentence: String, instead: Option<String>) -> Reason {
     let rule = RuleId::builtin(id);
-    Reason { rule, sentence, source: None, text: None, instead, approvers: Vec::new() }
+    Reason { rule, sentence, source: None, text: None, instead, redact: None, approvers: Vec::new() }
 }
 
 #[cfg(test)]

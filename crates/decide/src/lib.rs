@@ -17,4 +17,6 @@ mod port;
 
 pub use decide::{Decision, decide};
 pub use permit::{LinkPermit, Permit, PermitRefused};
-pub use port::{Answer, AnswerKind, Credentials, Left, Outgoing, Scrub, SendFault, Upstream, UpstreamFuture};
+pub use port::{
+    Answer, AnswerKind, Credentials, Left, Outgoing, Scrub, SendFault, Upstream, UpstreamFuture, unredactable,
+};

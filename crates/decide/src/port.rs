@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
-use model::{AppId, Digest, Fault, Secret};
+use model::{AppId, Blame, Digest, Fault, Secret};
 
 use crate::{LinkPermit, Permit};
 
@@ -15,6 +15,22 @@ use crate::{LinkPermit, Permit};
 pub trait Upstream: Send + Sync {
     /// Sends one call. Error: blame `Upstream` (dead, slow, garbage) or `Operator` (its credential is missing).
     fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a>;
+
+    /// The answer without what a rule hides (paths of RFC 9535, separated by commas), and how many places that were. Error:
+    /// the answer has a form in which nothing can be hidden, so that none of it may be shown (blame `Rule`).
+    fn redact(&self, _answer: Answer, _paths: &str) -> Result<(Answer, usize), Fault> {
+        Err(unredactable("this kind of answer has no fields"))
+    }
+}
+
+/// The fault of an answer in which nothing can be hidden.
+pub fn unredactable(why: &str) -> Fault {
+    Fault::new(
+        Blame::Rule,
+        "rule.unredactable",
+        format!("a rule hides fields of this answer, and {why}: none of it is shown"),
+    )
+    .hint("ask for something whose answer is JSON, or ask whoever wrote the rule")
 }
 
 /// What `send` gives back.
@@ -59,6 +75,8 @@ pub struct Outgoing {
     pub digest: Digest,
     /// How long the answer may take; whoever sends ends by then.
     pub time_max: Duration,
+    /// Whether a rule hides fields of the answer: then nothing of what the app says on the way is passed on.
+    pub quiet: bool,
 }
 
 /// What came back.

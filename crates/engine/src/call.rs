@@ -7,8 +7,7 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ToolFacts,
-    UnixMicros, Verdict,
+    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ToolFacts, UnixMicros,
 };
 use trace::{Effect, Intent, Outcome, OutcomeStatus};
 
@@ -93,11 +92,6 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
     if !decision.verdict().runs() {
         return Closed::Refused(refusal(call, &shared.parts.directory.snapshot(), &facts, &decision));
     }
-    if decision.verdict() == Verdict::Redact {
-        // No mask can be made yet: rather nothing than something unmasked.
-        let fault = Fault::new(Blame::Bug, "bug.no_mask", "a rule asks for redaction, which this version cannot do");
-        return close(shared, call, &request.app, facts.tool.class, facts.now, Err(SendFault::before(fault))).await;
-    }
     let binding =
         Binding { call: call.clone(), app: request.app.clone(), tool: request.tool.name.clone(), arguments: digest };
     let permit = match Permit::issue(&decision, binding, durable) {
@@ -109,14 +103,26 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
     };
     let sent_at = shared.parts.clock.now();
     let time_max = time_max(shared, facts.method);
-    let outgoing = Outgoing { arguments: request.arguments.clone(), digest, time_max };
+    let redaction = decision.redaction();
+    let outgoing = Outgoing { arguments: request.arguments.clone(), digest, time_max, quiet: redaction.is_some() };
     let sent = request.upstream.send(permit, outgoing);
     // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
     let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
         Ok(answer) => answer,
         Err(_) => Err(SendFault::after(too_slow(&facts.app.name, time_max))),
     };
+    let answer = answer.and_then(|answer| redacted(request.upstream.as_ref(), answer, redaction.as_deref()));
     close(shared, call, &request.app, facts.tool.class, sent_at, answer).await
+}
+
+/// The answer as rules let it be seen. What is no result yet shows nothing: whatever comes of it is a call of its own.
+fn redacted(upstream: &dyn Upstream, answer: Answer, paths: Option<&str>) -> Result<Answer, SendFault> {
+    match paths {
+        Some(paths) if answer.kind != AnswerKind::Unfinished => {
+            upstream.redact(answer, paths).map(|(answer, _)| answer).map_err(SendFault::after)
+        }
+        _ => Ok(answer),
+    }
 }
 
 /// Cleans the answer, writes the outcome, and gives the call back.

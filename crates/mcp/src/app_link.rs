@@ -25,6 +25,7 @@ use crate::catalog::{Catalog, Others};
 use crate::hub::{AppSpec, Target};
 use crate::kept::Said;
 use crate::listeners::Listeners;
+use crate::redaction;
 use crate::reviews::Reviews;
 use crate::upstream::{Client, Conversations, Ear, GOODBYE_TIME_MAX, Link, ListOf, Manner, Sending, Went};
 
@@ -393,7 +394,14 @@ impl Slot {
 
 impl Upstream for Carried {
     fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
+        if call.quiet {
+            self.sending.along.hush();
+        }
         Box::pin(self.carry(permit, call))
+    }
+
+    fn redact(&self, answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
+        redaction::redact(answer, paths)
     }
 }
 

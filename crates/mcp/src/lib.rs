@@ -27,6 +27,7 @@ mod listeners;
 mod methods;
 mod name;
 mod param;
+mod redaction;
 mod reviews;
 mod revision;
 mod rounds;

@@ -114,6 +114,8 @@ pub struct RuleInfo {
     pub security_relevant: bool,
     /// What a call that it matches is held to.
     pub limits: CallLimits,
+    /// What the answer must not show (paths of RFC 9535, separated by commas), where the outcome is to redact.
+    pub redact: Option<Arc<str>>,
 }
 
 /// What a call is held to while it runs.
@@ -138,6 +140,7 @@ impl RuleInfo {
             observe: false,
             security_relevant: false,
             limits: CallLimits::default(),
+            redact: None,
         }
     }
 }

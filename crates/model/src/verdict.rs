@@ -38,6 +38,9 @@ pub struct Reason {
     /// What the agent may do instead.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub instead: Option<String>,
+    /// What the answer must not show: paths of RFC 9535, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub redact: Option<String>,
     /// Who could approve, where approval can lift it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub approvers: Vec<String>,

@@ -1,4 +1,6 @@
-//! What a rule says of itself: `@id`, `@outcome`, `@approvers`, `@says`, `@instead`.
+//! What a rule says of itself: `@id`, `@outcome`, `@redact`, `@approvers`, `@says`, `@instead`.
+
+use std::sync::Arc;
 
 use cedar_policy::{Effect, Policy};
 use model::{Layer, RuleId, RuleOutcome};
@@ -13,6 +15,7 @@ pub(crate) struct Annotations {
     pub(crate) sentence: String,
     pub(crate) instead: Option<String>,
     pub(crate) approvers: Vec<String>,
+    pub(crate) redact: Option<Arc<str>>,
 }
 
 /// Reads and checks the annotations of a rule whose text is `text`.
@@ -25,20 +28,18 @@ pub(crate) fn read(policy: &Policy, layer: Layer, text: &str, complaints: &mut V
         }
     }
     let value = |key: &str| pairs.iter().find(|(other, _)| *other == key).map(|(_, value)| *value);
-    let outcome = outcome(policy.effect(), value("outcome"), value("defer").is_some(), text, complaints);
+    let short = ["defer", "redact"].into_iter().find(|word| value(word).is_some());
+    let outcome = outcome(policy.effect(), value("outcome"), short, text, complaints);
+    let redact = redact(value("redact"), outcome, text, complaints);
     let id = value("id").and_then(|id| identity(id, layer, text, complaints));
     let sentence = value("says").and_then(|says| one_line("says", says, text, complaints));
     let instead = value("instead").and_then(|instead| one_line("instead", instead, text, complaints));
     let approvers = value("approvers").map(|list| approvers(list, outcome, text, complaints)).unwrap_or_default();
-    Annotations { id, outcome, sentence: sentence.unwrap_or_else(|| unsaid(outcome)), instead, approvers }
+    Annotations { id, outcome, sentence: sentence.unwrap_or_else(|| unsaid(outcome)), instead, approvers, redact }
 }
 
 fn unknown_key(key: &str, text: &str) -> Complaint {
     let at = place(key, text);
-    if key == "redact" {
-        return Complaint::new(at, "`@redact` is not supported yet")
-            .hint("hold the call or forbid it: `@outcome(\"hold\") forbid (…)`");
-    }
     let keys = KEYS.iter().copied();
     Complaint::new(at, format!("unknown annotation `@{key}`"))
         .hint(did_you_mean(key, keys).unwrap_or_else(|| format!("a rule takes {}", listed(KEYS))))
@@ -57,16 +58,17 @@ fn identity(id: &str, layer: Layer, text: &str, complaints: &mut Vec<Complaint>)
 fn outcome(
     effect: Effect,
     written: Option<&str>,
-    defers: bool,
+    short: Option<&'static str>,
     text: &str,
     complaints: &mut Vec<Complaint>,
 ) -> RuleOutcome {
-    let at = place(if written.is_some() { "outcome" } else { "defer" }, text);
-    let Some(word) = written.or(defers.then_some("defer")) else {
+    let at = place(if written.is_some() { "outcome" } else { short.unwrap_or("outcome") }, text);
+    let Some(word) = written.or(short) else {
         return if effect == Effect::Permit { RuleOutcome::Permit } else { RuleOutcome::Deny };
     };
-    if defers && written.is_some_and(|word| word != "defer") {
-        complaints.push(Complaint::new(at, "`@defer` and `@outcome` contradict each other").hint("keep one of them"));
+    if let Some(short) = short.filter(|short| written.is_some_and(|word| word != *short)) {
+        let said = format!("`@{short}` and `@outcome` contradict each other");
+        complaints.push(Complaint::new(at, said).hint("keep one of them"));
     }
     if effect == Effect::Permit {
         complaints.push(
@@ -79,10 +81,7 @@ fn outcome(
         "deny" => RuleOutcome::Deny,
         "hold" => RuleOutcome::Hold,
         "defer" => RuleOutcome::Defer,
-        "redact" => {
-            complaints.push(Complaint::new(at, "the outcome `redact` is not supported yet"));
-            RuleOutcome::Deny
-        }
+        "redact" => RuleOutcome::Redact,
         _ => {
             let hint = did_you_mean(word, OUTCOMES.iter().copied());
             complaints.push(
@@ -115,6 +114,27 @@ fn approvers(list: &str, outcome: RuleOutcome, text: &str, complaints: &mut Vec<
     names
 }
 
+/// What a rule that redacts hides.
+fn redact(paths: Option<&str>, outcome: RuleOutcome, text: &str, complaints: &mut Vec<Complaint>) -> Option<Arc<str>> {
+    let at = place(if paths.is_some() { "redact" } else { "outcome" }, text);
+    let Some(paths) = paths else {
+        if outcome == RuleOutcome::Redact {
+            complaints.push(
+                Complaint::new(at, "a rule that redacts says what it hides")
+                    .hint("add the paths of the fields: `@redact(\"$.customers[*].email\")`"),
+            );
+        }
+        return None;
+    };
+    if let Err(error) = json::Mask::parse(paths) {
+        complaints.push(
+            Complaint::new(at, format!("`@redact` takes paths of JSONPath (RFC 9535): {error}"))
+                .hint("for example `$.customers[*].email, $..iban`"),
+        );
+    }
+    Some(Arc::from(paths))
+}
+
 fn one_line(key: &str, said: &str, text: &str, complaints: &mut Vec<Complaint>) -> Option<String> {
     let sentence = said.trim().trim_end_matches('.');
     if sentence.is_empty() || sentence.chars().any(char::is_control) {
@@ -126,7 +146,8 @@ fn one_line(key: &str, said: &str, text: &str, complaints: &mut Vec<Complaint>) 
 
 fn unsaid(outcome: RuleOutcome) -> String {
     match outcome {
-        RuleOutcome::Permit | RuleOutcome::Redact => "a rule of this organisation permits this",
+        RuleOutcome::Permit => "a rule of this organisation permits this",
+        RuleOutcome::Redact => "a rule of this organisation hides fields of the answer",
         RuleOutcome::Hold => "a rule of this organisation wants a human to approve this",
         RuleOutcome::Defer => "a rule of this organisation leaves this open",
         RuleOutcome::Deny => "a rule of this organisation forbids this",
@@ -138,6 +159,6 @@ fn place(key: &str, text: &str) -> usize {
     text.find(&format!("@{key}")).unwrap_or_default()
 }
 
-const KEYS: &[&str] = &["id", "outcome", "defer", "approvers", "says", "instead"];
-const OUTCOMES: &[&str] = &["deny", "hold", "defer"];
+const KEYS: &[&str] = &["id", "outcome", "defer", "redact", "approvers", "says", "instead"];
+const OUTCOMES: &[&str] = &["deny", "hold", "defer", "redact"];
 const APPROVERS: &[&str] = &["owner-of-app", "manager-of"];

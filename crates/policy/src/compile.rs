@@ -116,6 +116,7 @@ impl Compiler {
         let info = RuleInfo {
             instead: notes.instead,
             approvers: notes.approvers,
+            redact: notes.redact,
             ..RuleInfo::new(id, notes.outcome, layer, source, notes.sentence)
         };
         Some(Rule { info: Arc::new(info), policy })

@@ -130,6 +130,7 @@ fn sample(number: u64) -> Result<Intent, Failure> {
             source: Some("rules/crm.yaml:12".into()),
             text: Some("crm:\n  allow_customers_search: true".into()),
             instead: None,
+            redact: None,
             approvers: Vec::new(),
         }],
         bundle: Digest::new([9; 32]),

@@ -29,6 +29,7 @@ pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict:
         source: None,
         text: None,
         instead: None,
+        redact: None,
         approvers: Vec::new(),
     };
     Row::of_intent(&Intent {

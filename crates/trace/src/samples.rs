@@ -44,6 +44,7 @@ pub(crate) fn intent(number: u16) -> Intent {
             source: Some("rules.yaml:3".to_owned()),
             text: Some("permit(canary-text)".to_owned()),
             instead: None,
+            redact: None,
             approvers: Vec::new(),
         }],
         bundle: Digest::new([9; 32]),

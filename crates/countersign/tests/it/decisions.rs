@@ -136,6 +136,28 @@ forbid (principal, action == Action::"call", resource == Tool::"remote/slow");
 "#;
 
 #[test]
+fn a_rule_hides_fields_of_an_answer() -> Result<()> {
+    let upstream = upstream()?;
+    let rules = r#"@id("no-iban") @says("account numbers stay inside") @redact("$..iban, $.notes[*].text")
+forbid (principal, action, resource in App::"remote");"#;
+    let world = world()
+        .app_url("remote", upstream.url(), None)
+        .set(&["apps", "remote", "risk"], json!("low"))
+        .rules("rules/house.cedar", rules)
+        .start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let data = r#"{"who":{"iban":"DE02","name":"Ada"},"notes":[{"text":"DE02","on":1}]}"#;
+    let hidden = r#"{"who":{"iban":"[redacted by countersign]","name":"Ada"},"notes":[{"text":"[redacted by countersign]","on":1}]}"#;
+    assert_eq!(client.call_text("remote__echo", json!({"text": data}))?, hidden);
+    let withheld = client.call_text("remote__echo", json!({"text": "plain words: DE02"}))?;
+    assert!(withheld.starts_with("[withheld by countersign") && !withheld.contains("DE02"), "{withheld}");
+    let last = intents(&world)?.pop().and_then(|entry| entry.intent()).context("no record")?;
+    assert_eq!((last.verdict.as_str(), last.rules.len()), ("redact", 1));
+    Ok(())
+}
+
+#[test]
 fn a_rule_that_reads_what_nobody_knows_defers() -> Result<()> {
     let upstream = upstream()?;
     let rule = "@id(\"not-sales\") @says(\"not for sales\")\nforbid (principal, action, resource) when { context.human.department == \"sales\" };\n";

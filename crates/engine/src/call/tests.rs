@@ -7,7 +7,7 @@ use http::HeaderName;
 use model::{
     Access, Agent, AgentId, App, ClassSource, Clock, DataClassification, DirectorySnapshot, Evaluation, Hit, Human,
     HumanId, Layer, Limits, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, TaskId, ToolName,
-    ToolStatus,
+    ToolStatus, Verdict,
 };
 use trace::{Journal, LogStore, RecordKind, Row, StateWrite, StoreFault, StoreFaultKind};
 
@@ -97,7 +97,7 @@ impl Rules for OneRule {
         };
         let hits = match (layer, self.0) {
             (Layer::Baseline, _) => vec![],
-            (_, RuleOutcome::Hold) => vec![rule(RuleOutcome::Permit), rule(RuleOutcome::Hold)],
+            (_, RuleOutcome::Hold | RuleOutcome::Redact) => vec![rule(RuleOutcome::Permit), rule(self.0)],
             (_, outcome) => vec![rule(outcome)],
         };
         Evaluation { hits, faults: vec![] }
@@ -278,11 +278,11 @@ async fn what_may_not_run_is_recorded_and_not_sent() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_masked_is_not_sent() {
+async fn an_answer_in_which_nothing_can_be_hidden_is_not_shown() {
     let world = World::new(RuleOutcome::Redact);
     let closed = world.engine.call(world.request(Class::Read, FINE)).await;
-    assert!(matches!(closed, Closed::Failed { perhaps_executed: false, .. }), "{closed:?}");
-    assert_eq!(world.diary(), ["intent", "outcome not_executed failed"]);
+    assert!(matches!(closed, Closed::Failed { perhaps_executed: true, .. }), "{closed:?}");
+    assert_eq!(world.diary(), ["intent", "sent look", "outcome unknown failed"]);
 }
 
 // INVARIANT: no record claims an effect that was not observed.

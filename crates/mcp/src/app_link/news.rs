@@ -13,6 +13,7 @@ use model::Fault;
 use tokio::sync::watch;
 
 use super::{AppLink, Pair, Slot};
+use crate::redaction;
 use crate::upstream::{Client, Ear, Link, Manner, News, Wanted, Watch, unwanted};
 
 /// Who wants to know what is told at which place.
@@ -224,6 +225,10 @@ impl Slot {
 impl Upstream for Subscribing {
     fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
         Box::pin(self.subscribe(permit, call))
+    }
+
+    fn redact(&self, answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
+        redaction::redact(answer, paths)
     }
 }
 

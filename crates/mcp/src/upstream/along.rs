@@ -2,7 +2,7 @@
 //! caused them and to nobody else, its `_meta` and its change of mind to the app.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -43,6 +43,8 @@ struct Shared {
     /// Members of `_meta` that are passed on, each as it came.
     meta: Vec<u8>,
     scrub: Arc<dyn Scrub>,
+    /// Whether a rule hides fields of the answer, which might stand in what is said before it as well.
+    hushed: AtomicBool,
     cancelled: CancellationToken,
     /// The request that goes on with this call; from then on what is said belongs to it.
     next: ArcSwapOption<Shared>,
@@ -108,7 +110,8 @@ impl Along {
         let cancelled = CancellationToken::new();
         let next = ArcSwapOption::empty();
         let (streaming, pausing) = (Notify::new(), Notify::new());
-        let shared = Shared { client, to_client, progress, meta, scrub, cancelled, next, streaming, pausing };
+        let hushed = AtomicBool::new(false);
+        let shared = Shared { client, to_client, progress, meta, scrub, hushed, cancelled, next, streaming, pausing };
         (Self { shared: Arc::new(shared) }, told)
     }
 
@@ -145,6 +148,11 @@ impl Along {
     /// Whether the client has changed its mind.
     pub fn is_cancelled(&self) -> bool {
         self.shared.cancelled.is_cancelled()
+    }
+
+    /// From now on nothing is passed on of what the app says along the way.
+    pub fn hush(&self) {
+        self.shared.hushed.store(true, Ordering::Release);
     }
 
     /// The client has changed its mind.
@@ -196,6 +204,9 @@ impl Along {
     /// Passes a notification of the app on: progress under the client's own token, log messages as they are. Anything
     /// else is not about this call. A client that does not read for a long time misses some.
     pub fn tell(&self, notification: &Bytes, method: &str) {
+        if self.shared.hushed.load(Ordering::Acquire) {
+            return;
+        }
         let message = match method {
             "notifications/progress" => match self.under_own_token(notification) {
                 Some(message) => message,

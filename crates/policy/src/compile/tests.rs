@@ -214,14 +214,17 @@ fn annotations() {
     rules/a.cedar:1:1: unknown annotation `@outcom`
       hint: did you mean `outcome`?
     rules/a.cedar:2:1: unknown annotation `@colour`
-      hint: a rule takes `id`, `outcome`, `defer`, `approvers`, `says` or `instead`
+      hint: a rule takes `id`, `outcome`, `defer`, `redact`, `approvers`, `says` or `instead`
     rules/a.cedar:3:1: unknown outcome `holt`
       hint: did you mean `hold`?
     rules/a.cedar:4:1: a `permit` cannot have the outcome `hold`
       hint: write a `permit` and beside it `@outcome("hold") forbid (…)`
-    rules/a.cedar:5:1: `@redact` is not supported yet
-      hint: hold the call or forbid it: `@outcome("hold") forbid (…)`
-    rules/a.cedar:6:1: the outcome `redact` is not supported yet
+    rules/a.cedar:5:1: `@redact` takes paths of JSONPath (RFC 9535): a path begins with `$`, the whole answer
+      hint: for example `$.customers[*].email, $..iban`
+    rules/a.cedar:5:1: a `permit` cannot have the outcome `redact`
+      hint: write a `permit` and beside it `@outcome("redact") forbid (…)`
+    rules/a.cedar:6:1: a rule that redacts says what it hides
+      hint: add the paths of the fields: `@redact("$.customers[*].email")`
     rules/a.cedar:7:1: only a hold has approvers
       hint: add `@outcome("hold")`, or leave them out
     rules/a.cedar:8:18: unknown approver `owner-of-ap`

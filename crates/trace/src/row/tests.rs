@@ -136,6 +136,7 @@ fn any_intent() -> impl Strategy<Value = Intent> {
                 source: None,
                 text: None,
                 instead: None,
+                redact: None,
                 approvers: Vec::new(),
             };
             out.reasons = reasons.into_iter().map(reason).collect();

@@ -255,6 +255,7 @@ fn reason(verdict: Verdict) -> Reason {
         source: Some("baseline.cedar:12".to_owned()),
         text: Some("@id(\"baseline-some\")\nforbid (principal, action, resource);".to_owned()),
         instead: (verdict != Verdict::Allow).then(|| "prepare a draft inside the app".to_owned()),
+        redact: None,
         approvers: if verdict == Verdict::Hold { vec!["owner-of-app".to_owned()] } else { Vec::new() },
     }
 }
