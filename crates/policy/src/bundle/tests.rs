@@ -351,6 +351,9 @@ fn all_facts() -> Vec<Facts> {
             all.push(facts);
         }
     }
+    let base = facts(Class::Read, Risk::Low, true);
+    all.push(Facts { spent: vec!["busy".parse().unwrap()], ..base.clone() });
+    all.push(Facts { arguments: Arc::new(ArgumentFacts { bytes: 99, ..ArgumentFacts::default() }), ..base });
     all
 }
 
