@@ -38,6 +38,20 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const JSON_KEYS_MAX: usize = 16_384;
 /// Most values and keys in one JSON document that is read: each costs 20 bytes of memory, however short it is written.
 pub const JSON_NODES_MAX: usize = 1 << 21;
+/// Most parts of an argument's dotted name in a profile or a rule.
+pub const ARGUMENT_DEPTH_MAX: usize = 8;
+/// Most values of one role, or of one argument, that rules look at. Past it: the rest is unclear.
+pub const ARGUMENT_VALUES_MAX: usize = 256;
+/// Bytes of one value that rules look at. A longer one is unclear.
+pub const ARGUMENT_VALUE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of all values of one call that rules look at. Past it: the rest is unclear.
+pub const ARGUMENT_FACTS_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a command line that are split into words. A longer one is unclear.
+pub const COMMAND_BYTES_MAX: usize = 16 * 1024;
+/// Words of one command line. One of more is unclear.
+pub const COMMAND_WORDS_MAX: usize = 1_024;
+/// How deep a command line may stand in another (`sh -c '…'`). A deeper one is unclear.
+pub const COMMAND_DEPTH_MAX: usize = 4;
 /// Most entries in one JSON-RPC batch (2025-03-26).
 pub const BATCH_ENTRIES_MAX: usize = 64;
 /// Longest joined tool name `app__tool` before it gets a digest tail.

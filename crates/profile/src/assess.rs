@@ -52,7 +52,12 @@ pub fn assess(
     };
     let why = if finding.is_some() { Arc::clone(&FOUND) } else { why };
     let (name, definition) = (definition.name.clone(), Some(definition.digest()));
-    let facts = ToolFacts { definition, finding, ..ToolFacts::new(name, class, class_source, status) };
+    let mut facts = ToolFacts { definition, finding, ..ToolFacts::new(name, class, class_source, status) };
+    if let Some(known) = known {
+        facts.verb = known.verb().cloned();
+        facts.cost = known.cost();
+        facts.labels = Arc::clone(known.labels());
+    }
     Assessment { facts, why, proposal: proposal.clone(), lowest }
 }
 

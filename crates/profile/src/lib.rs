@@ -22,6 +22,7 @@ pub mod compare;
 pub mod definition;
 pub mod pin;
 pub mod profile;
+pub mod role;
 pub mod scan;
 mod words;
 
@@ -30,5 +31,6 @@ pub use classify::{Hints, Proposal};
 pub use compare::diff;
 pub use definition::{Definition, DefinitionError, DefinitionKind, ToolDefinition, classify, meant, spoken};
 pub use pin::Pin;
-pub use profile::{Profile, ProfileError, ProfiledTool, Role};
+pub use profile::{Profile, ProfileError, ProfiledTool};
+pub use role::{Role, RoleForm, RoleKind};
 pub use scan::{Finding, Severity, scan, shadowing};

@@ -1,28 +1,39 @@
 //! Profiles: what the tools of an app are, written by people. Some are shipped; an operator names one for an app.
 //!
 //! ```yaml
-//! profile: filesystem
+//! profile: github
+//! roles:                       # of every tool: a role that is made of several arguments
+//!   repo: { from: [owner, repo], join: "/", ignore_case: true }
 //! tools:
-//!   edit_file:
-//!     class: destructive
-//!     why: replaces text of a file; nothing keeps what stood there
-//!     arguments: { path: path }
-//!     when: [{ argument: dryRun, equals: true, class: read, why: only shows what would change }]
+//!   create_pull_request:
+//!     class: write
+//!     why: a pull request can be closed again
+//!     verb: pr_open            # several tools may have the same
+//!     cost: low                # low, medium, high
+//!     labels: [source-code]    # what data it deals with
+//!     arguments: { title: content, "files.path": path }
+//!     when: [{ argument: draft, equals: true, class: read, why: only an example }]
 //! ```
+//!
+//! An argument is named as the server names it; a dot goes into an object, and a list gives all it holds. `roles` of a tool
+//! wins over `roles` of the profile. A `command` that comes as a list is one command, word by word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use model::{Class, ToolName};
+use model::limits::ARGUMENT_DEPTH_MAX;
+use model::{Class, CostClass, ToolName};
+use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize};
+
+use crate::role::{Composed, RawRole, Role, RoleForm, RoleKind};
 
 /// What the tools of an app are.
 #[derive(Debug, Clone)]
 pub struct Profile {
     name: Arc<str>,
-    tools: BTreeMap<ToolName, ProfiledTool>,
+    tools: BTreeMap<ToolName, Arc<ProfiledTool>>,
 }
 
 /// What a profile says of one tool.
@@ -31,36 +42,12 @@ pub struct ProfiledTool {
     class: Class,
     why: Arc<str>,
     verb: Option<Arc<str>>,
+    cost: Option<CostClass>,
+    labels: Arc<[Arc<str>]>,
     arguments: BTreeMap<String, Role>,
+    composed: BTreeMap<Role, Composed>,
+    ignore_case: BTreeSet<Role>,
     when: Vec<When>,
-}
-
-/// What an argument stands for, whatever the server calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// A place in a file system.
-    Path,
-    /// An address that is fetched or opened.
-    Url,
-    /// Who receives something.
-    Recipient,
-    /// A command, script or statement that is carried out.
-    Command,
-    /// Words to search for.
-    Query,
-    /// A source repository.
-    Repository,
-    /// A branch, tag or commit.
-    Revision,
-    /// A client, customer or account.
-    Account,
-    /// Where something runs.
-    Environment,
-    /// One entry of an app, by its id.
-    Record,
-    /// What is written or sent.
-    Content,
 }
 
 /// Why a file is not a profile. Blame: the operator.
@@ -111,6 +98,8 @@ struct RawProfile {
     profile: String,
     #[expect(dead_code, reason = "words for readers of the file")]
     about: Option<String>,
+    #[serde(default)]
+    roles: BTreeMap<String, RawRole>,
     tools: BTreeMap<String, RawTool>,
 }
 
@@ -120,8 +109,13 @@ struct RawTool {
     class: Class,
     why: Option<String>,
     verb: Option<String>,
+    cost: Option<CostClass>,
     #[serde(default)]
-    arguments: BTreeMap<String, Role>,
+    labels: Vec<String>,
+    #[serde(default)]
+    arguments: BTreeMap<String, String>,
+    #[serde(default)]
+    roles: BTreeMap<String, RawRole>,
     #[serde(default)]
     when: Vec<RawWhen>,
 }
@@ -157,12 +151,13 @@ impl Profile {
             let said = format!("`{}` is not a profile's name: it takes 1 to 64 characters of a-z 0-9 -", raw.profile);
             return Err(wrong("profile".to_owned(), said));
         }
+        let shared = checked_roles(&raw.roles).map_err(|said| wrong("roles".to_owned(), said))?;
         let mut tools = BTreeMap::new();
         for (tool, raw) in raw.tools {
             let path = format!("tools.{tool}");
             let name = ToolName::of_list(&tool).map_err(|error| wrong(path.clone(), error.to_string()))?;
-            let profiled = ProfiledTool::check(raw).map_err(|said| wrong(path, said))?;
-            tools.insert(name, profiled);
+            let profiled = ProfiledTool::check(raw, &shared).map_err(|said| wrong(path, said))?;
+            tools.insert(name, Arc::new(profiled));
         }
         Ok(Self { name: Arc::from(raw.profile), tools })
     }
@@ -173,13 +168,29 @@ impl Profile {
     }
 
     /// What it says of a tool.
-    pub fn tool(&self, tool: &str) -> Option<&ProfiledTool> {
+    pub fn tool(&self, tool: &str) -> Option<&Arc<ProfiledTool>> {
         self.tools.get(tool)
     }
 
     /// All tools it knows, in the order of their names.
     pub fn tools(&self) -> impl Iterator<Item = (&ToolName, &ProfiledTool)> {
-        self.tools.iter()
+        self.tools.iter().map(|(name, tool)| (name, tool.as_ref()))
+    }
+
+    /// Every role of its tools, and how its values are compared.
+    pub fn roles(&self) -> BTreeMap<Role, RoleForm> {
+        let mut roles: BTreeMap<Role, RoleForm> = BTreeMap::new();
+        for tool in self.tools.values() {
+            for role in tool.arguments.values().chain(tool.composed.keys()) {
+                let kind = role.kind();
+                let form = roles.entry(role.clone()).or_insert(RoleForm { kind, join: None, ignore_case: false });
+                form.ignore_case |= kind.ignores_case() || tool.ignore_case.contains(role);
+                if let Some(composed) = tool.composed.get(role).filter(|composed| composed.from.len() > 1) {
+                    form.join = Some(Arc::clone(&composed.join));
+                }
+            }
+        }
+        roles
     }
 }
 
@@ -197,18 +208,38 @@ impl ProfiledTool {
     }
 
     /// The verb that rules may use for it: `pr_open`.
-    pub fn verb(&self) -> Option<&str> {
-        self.verb.as_deref()
+    pub fn verb(&self) -> Option<&Arc<str>> {
+        self.verb.as_ref()
+    }
+
+    /// How much one use costs.
+    pub fn cost(&self) -> Option<CostClass> {
+        self.cost
+    }
+
+    /// What data it deals with.
+    pub fn labels(&self) -> &Arc<[Arc<str>]> {
+        &self.labels
     }
 
     /// What an argument stands for.
-    pub fn role(&self, argument: &str) -> Option<Role> {
-        self.arguments.get(argument).copied()
+    pub fn role(&self, argument: &str) -> Option<&Role> {
+        self.arguments.get(argument)
     }
 
-    /// All arguments with a role, in the order of their names.
-    pub fn roles(&self) -> impl Iterator<Item = (&str, Role)> {
-        self.arguments.iter().map(|(argument, role)| (argument.as_str(), *role))
+    /// All arguments with a role, in the order of their names; those of composed roles apart.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, &Role)> {
+        self.arguments.iter().map(|(argument, role)| (argument.as_str(), role))
+    }
+
+    /// Every role that is made of several arguments, with these.
+    pub(crate) fn composed(&self) -> impl Iterator<Item = (&Role, &Composed)> {
+        self.composed.iter()
+    }
+
+    /// Whether upper and lower case mean the same in values of this role.
+    pub(crate) fn ignores_case(&self, role: &Role) -> bool {
+        role.kind().ignores_case() || self.ignore_case.contains(role)
     }
 
     /// The class for these arguments, and why. Where several `when` match, the most dangerous decides.
@@ -233,10 +264,44 @@ impl ProfiledTool {
         self.when.iter().map(|when| when.class).fold(self.class, Class::max)
     }
 
-    fn check(raw: RawTool) -> Result<Self, String> {
+    fn check(raw: RawTool, shared: &BTreeMap<Role, CheckedRole>) -> Result<Self, String> {
+        if let Some(verb) = raw.verb.as_ref().filter(|verb| !is_verb(verb)) {
+            return Err(format!("`{verb}` is not a verb: it takes a word of a-z, 0-9 and _, such as `pr_open`"));
+        }
+        if let Some(label) = raw.labels.iter().find(|label| !is_profile_name(label)) {
+            return Err(format!("`{label}` is not a label: it takes 1 to 64 characters of a-z 0-9 -"));
+        }
+        let labels: BTreeSet<Arc<str>> = raw.labels.iter().map(|label| Arc::from(label.as_str())).collect();
+        if labels.len() < raw.labels.len() {
+            return Err("a label stands here twice".to_owned());
+        }
+        let arguments = checked_arguments(raw.arguments)?;
+        let (mut composed, mut ignore_case) = (BTreeMap::new(), BTreeSet::new());
+        let own = checked_roles(&raw.roles)?;
+        for (role, checked) in shared.iter().filter(|(role, _)| !own.contains_key(*role)).chain(&own) {
+            if checked.ignore_case {
+                ignore_case.insert(role.clone());
+            }
+            if let Some(made) = &checked.composed {
+                if let Some(twice) = made.from.iter().find(|from| arguments.get(*from) == Some(role)) {
+                    return Err(format!("`{twice}` is part of the role `{role}` and cannot be all of it, too"));
+                }
+                composed.insert(role.clone(), made.clone());
+            }
+        }
         let why: Arc<str> = raw.why.map_or_else(|| Arc::from("the profile says so"), Arc::from);
         let when = raw.when.into_iter().map(|when| When::check(when, &why)).collect::<Result<_, _>>()?;
-        Ok(Self { class: raw.class, why, verb: raw.verb.map(Arc::from), arguments: raw.arguments, when })
+        Ok(Self {
+            class: raw.class,
+            why,
+            verb: raw.verb.map(Arc::from),
+            cost: raw.cost,
+            labels: labels.into_iter().collect(),
+            arguments,
+            composed,
+            ignore_case,
+            when,
+        })
     }
 }
 
@@ -295,6 +360,38 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
+/// What `roles` says of one role.
+struct CheckedRole {
+    composed: Option<Composed>,
+    ignore_case: bool,
+}
+
+fn checked_roles(raw: &BTreeMap<String, RawRole>) -> Result<BTreeMap<Role, CheckedRole>, String> {
+    let mut roles = BTreeMap::new();
+    for (word, raw) in raw {
+        let role = Role::parse(word)?;
+        let foldable = role.kind() == RoleKind::Name;
+        if raw.ignore_case && !foldable {
+            return Err(format!("`ignore_case` is for names of resources, and `{role}` is none"));
+        }
+        let composed = raw.composed(&role)?;
+        roles.insert(role, CheckedRole { composed, ignore_case: raw.ignore_case });
+    }
+    Ok(roles)
+}
+
+fn checked_arguments(raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Role>, String> {
+    let mut arguments = BTreeMap::new();
+    for (argument, word) in raw {
+        if argument.is_empty() || argument.split('.').count() > ARGUMENT_DEPTH_MAX {
+            return Err(format!("`{argument}` is not an argument's name: it takes 1 to {ARGUMENT_DEPTH_MAX} parts"));
+        }
+        let role = Role::parse(&word).map_err(|said| format!("`{argument}`: {said}"))?;
+        arguments.insert(argument, role);
+    }
+    Ok(arguments)
+}
+
 fn yaml_error(file: &str, error: &serde_saphyr::Error) -> ProfileError {
     let place = error.location().map(|place| format!(":{}:{}", place.line(), place.column())).unwrap_or_default();
     let said = error.without_snippet().to_string();
@@ -305,6 +402,15 @@ fn yaml_error(file: &str, error: &serde_saphyr::Error) -> ProfileError {
 fn is_profile_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// A key of a policy is `allow_` and a verb.
+fn is_verb(verb: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=48).contains(&verb.len())
+        && verb.bytes().all(word)
+        && verb.starts_with(|first: char| first.is_ascii_lowercase())
+        && !verb.starts_with("mutations_in_")
 }
 
 /// INVARIANT: every shipped file parses under its name (`tests::every_shipped_profile_parses`).

@@ -1,6 +1,7 @@
-use super::{FILES, Profile, Role};
+use super::{FILES, Profile};
 use json::Document;
 use model::Class::{self, Destructive, External, Read, Write};
+use model::CostClass;
 
 #[test]
 fn every_shipped_profile_parses() {
@@ -89,10 +90,55 @@ fn arguments_lower_and_raise_only_when_they_are_exactly_so() {
 #[test]
 fn roles_and_verbs_are_told() {
     let tool = Profile::shipped("demo-repo").unwrap().tool("open_pull_request").unwrap();
-    assert_eq!(tool.verb(), Some("pr_open"));
-    assert_eq!(tool.role("repo"), Some(Role::Repository));
+    assert_eq!(tool.verb().map(AsRef::as_ref), Some("pr_open"));
+    assert_eq!(tool.role("repo").unwrap().as_str(), "repository");
     assert_eq!(tool.role("title"), None);
-    assert_eq!(tool.roles().collect::<Vec<_>>(), [("repo", Role::Repository)]);
+    assert_eq!(
+        tool.roles().map(|(argument, role)| (argument, role.as_str())).collect::<Vec<_>>(),
+        [("repo", "repository")]
+    );
+}
+
+#[test]
+fn cost_labels_and_composed_roles_are_told() {
+    let yaml = "\
+profile: x
+roles: { repo: { from: [owner, repo], join: '/', ignore_case: true }, tag: { ignore_case: true } }
+tools:
+  open: { class: write, verb: pr_open, cost: low, labels: [source-code, customer-data], arguments: { title: content, files.path: path } }
+  make: { class: write, arguments: { kind: tag }, roles: { repo: { from: [organization, name], join: '/' } } }
+  run: { class: destructive, roles: { command: { from: [program, args] } } }
+";
+    let profile = Profile::parse("x.yaml", yaml).unwrap();
+    let open = profile.tool("open").unwrap();
+    assert_eq!(open.cost(), Some(CostClass::Low));
+    assert_eq!(open.labels().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["customer-data", "source-code"]);
+    let made_of = |tool: &str, role: &str| {
+        profile
+            .tool(tool)
+            .unwrap()
+            .composed()
+            .find(|(one, _)| one.as_str() == role)
+            .map(|(_, made)| made.from.join(" "))
+    };
+    assert_eq!(made_of("open", "repo").unwrap(), "owner repo");
+    assert_eq!(made_of("make", "repo").unwrap(), "organization name");
+    assert_eq!(made_of("run", "command").unwrap(), "program args");
+    let roles: Vec<String> = profile
+        .roles()
+        .iter()
+        .map(|(role, form)| format!("{role} {:?} {:?} {}", form.kind, form.join, form.ignore_case))
+        .collect();
+    assert_eq!(
+        roles,
+        [
+            "command Command Some(\" \") false",
+            "content Content None false",
+            "path Path None false",
+            "repo Name Some(\"/\") true",
+            "tag Name None true"
+        ]
+    );
 }
 
 #[track_caller]
@@ -110,11 +156,29 @@ fn mistakes_are_refused_where_they_stand() {
     refused("tools: {}\n", "profile");
     refused("profile: X y\ntools: {}\n", "`p.yaml`: profile: `X y` is not a profile's name");
     refused("profile: x\ntools:\n  a b: {class: read}\n", "tools.a b: `a b` is not a tool's name");
-    refused("profile: x\ntools:\n  a: {class: read, arguments: {p: pth}}\n", "`p.yaml`:3:");
+    refused("profile: x\ntools:\n  a: {class: read, arguments: {p: pth}}\n", "tools.a: `p`: `pth` would be read");
     refused(
         "profile: x\ntools:\n  a: {class: read, when: [{argument: p, class: read}]}\n",
         "tools.a: `when` for `p` takes either",
     );
+    let tool = |of: &str, expect: &str| refused(&format!("profile: x\ntools:\n  a: {{class: read, {of}}}\n"), expect);
+    tool("verb: Pr-open", "`Pr-open` is not a verb");
+    tool("verb: mutations_in_repos", "is not a verb");
+    tool("cost: huge", "`p.yaml`:3:");
+    tool("labels: [A b]", "`A b` is not a label");
+    tool("labels: [a, a]", "twice");
+    tool("arguments: {a.b.c.d.e.f.g.h.i: path}", "is not an argument's name");
+    tool("roles: {repo: {from: [a, b]}}", "takes `join`");
+    tool("roles: {repo: {join: /}}", "takes `from`");
+    tool("roles: {repo: {}}", "takes `from`");
+    tool("roles: {repo: {from: [a], join: /}}", "needs several arguments");
+    tool("roles: {repo: {from: [a, b], join: ab}}", "cannot join");
+    tool("roles: {repo: {from: [a, a], join: /}}", "twice");
+    tool("roles: {path: {from: [a, b], join: /}}", "not made of several");
+    tool("roles: {path: {ignore_case: true}}", "`ignore_case` is for names");
+    tool("roles: {command: {from: [a, b], join: /}}", "leave `join` out");
+    tool("roles: {repo: {from: [owner, repo], join: /}}, arguments: {repo: repo}", "cannot be all of it");
+    refused("profile: x\nroles: {Repo: {from: [a]}}\ntools: {}\n", "`p.yaml`: roles: `Repo` is not a role");
     refused("profile: x\ntools:\n  a: {class: read, when: [{argument: p, one_of: [], class: read}]}\n", "takes either");
     refused("profile: x\ntools:\n  a: {class: read, when: [{argument: p, equals: [1], class: read}]}\n", "`p.yaml`:3:");
 }
