@@ -1,0 +1,296 @@
+//! What a command line runs and which places it names.
+//!
+//! Only plain words are read. Whatever a shell would work out (variables, substitution, patterns, here documents) or a
+//! program would read as more code makes the line unclear; so does an option of a wrapper such as `sudo` that is not known
+//! here. A word that looks like a place counts as one: what is not absolute depends on where the command runs, and is unclear.
+//!
+//! This reads; it does not contain. A program may always do more than its words say.
+
+use std::borrow::Cow;
+
+use model::limits::COMMAND_DEPTH_MAX;
+
+use crate::value;
+
+mod split;
+
+pub(crate) use split::{Simple, quoted, split};
+
+/// What stands in command lines.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Commands {
+    /// Each command in words that are quoted where they must be: the program without its folder, places normalised. What
+    /// a wrapper (`sudo`, `sh -c`) runs stands here beside the wrapper.
+    pub(crate) commands: Vec<String>,
+    /// Places they name.
+    pub(crate) paths: Vec<String>,
+    /// Hosts of the addresses they name.
+    pub(crate) hosts: Vec<String>,
+    /// Something may run that is not among `commands`.
+    pub(crate) commands_unclear: bool,
+    /// Some place may be meant that is not among `paths`.
+    pub(crate) paths_unclear: bool,
+    /// Some address may be meant that is not among `hosts`.
+    pub(crate) hosts_unclear: bool,
+}
+
+/// A command of a rule as the facts write it: `rm -rf //` is `rm -rf /`. None: it is not one command of plain words.
+pub fn normal(line: &str) -> Option<String> {
+    match split(line)?.as_slice() {
+        [Simple { words, assigned, files }] if assigned.is_empty() && files.is_empty() && !words.is_empty() => {
+            Some(canonical(words))
+        }
+        _ => None,
+    }
+}
+
+impl Commands {
+    /// Adds what this line runs.
+    pub(crate) fn line(&mut self, line: &str) {
+        self.line_at(line, 0);
+    }
+
+    /// Adds a command that came word by word, past any shell.
+    pub(crate) fn words(&mut self, words: &[String]) {
+        if words.iter().any(|word| word.contains('\0')) {
+            return self.nothing_clear();
+        }
+        self.command(words, 0);
+    }
+
+    /// Anything may run, anywhere.
+    pub(crate) fn nothing_clear(&mut self) {
+        (self.commands_unclear, self.paths_unclear, self.hosts_unclear) = (true, true, true);
+    }
+
+    fn line_at(&mut self, line: &str, depth: usize) {
+        let commands = split(line).filter(|commands| !commands.is_empty() && depth <= COMMAND_DEPTH_MAX);
+        let Some(commands) = commands else { return self.nothing_clear() };
+        for Simple { words, assigned, files } in &commands {
+            for value in assigned {
+                self.place(value);
+            }
+            for file in files {
+                self.file(file);
+            }
+            self.command(words, depth);
+        }
+    }
+
+    fn command(&mut self, words: &[String], depth: usize) {
+        let Some((first, arguments)) = words.split_first() else { return };
+        let program = base_name(first);
+        if program.is_empty() || depth > COMMAND_DEPTH_MAX {
+            return self.nothing_clear();
+        }
+        self.commands.push(canonical(words));
+        if SHELLS.contains(&program) {
+            let Some(at) = script(arguments) else { return self.nothing_clear() };
+            for (place, word) in arguments.iter().enumerate() {
+                if place == at { self.line_at(word, depth + 1) } else { self.place(word) }
+            }
+            return self.place(first);
+        }
+        if RUNS_MORE.contains(&program) || runs_code(program, arguments) {
+            return self.nothing_clear();
+        }
+        // What it runs is a command of its own, and its words are looked at there.
+        let inner = match WRAPPERS.iter().find(|wrapper| wrapper.program == program) {
+            Some(wrapper) => wrapper.inner(arguments),
+            None if program == "find" => Some(found(arguments)),
+            None => Some(Default::default()),
+        };
+        let Some(inner) = inner else { return self.nothing_clear() };
+        for word in words.iter().take(words.len() - inner.len()) {
+            self.place(word);
+        }
+        self.command(inner, depth + 1);
+        self.paths_unclear |= match program {
+            "cd" | "pushd" | "popd" => !matches!(arguments, [place] if place.starts_with('/')),
+            // They run it on places that stand nowhere.
+            "find" => !inner.is_empty(),
+            "xargs" => true,
+            _ => false,
+        };
+    }
+
+    fn file(&mut self, file: &str) {
+        match value::path(file) {
+            Some(path) => self.paths.push(path),
+            None => self.paths_unclear = true,
+        }
+    }
+
+    /// Takes a word in that looks like a place or an address.
+    fn place(&mut self, word: &str) {
+        if let Some((scheme, _)) = word.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
+            match value::host(word).filter(|_| scheme != "file") {
+                Some(host) => self.hosts.push(host),
+                None => (self.paths_unclear, self.hosts_unclear) = (true, true),
+            }
+        } else if looks_like_place(word) {
+            let place = if word.starts_with('/') { Some(word) } else { place_in_option(word) };
+            match place.filter(|place| !place.contains(":/") && !place.contains(",/")) {
+                Some(place) => self.file(place),
+                None => self.paths_unclear = true,
+            }
+        } else if let Some((_, value)) = word.split_once('=').filter(|(_, value)| looks_like_place(value)) {
+            self.file(value);
+        }
+    }
+}
+
+/// A program that runs the command behind its own words.
+struct Wrapper {
+    program: &'static str,
+    /// Options of one letter that stand alone.
+    flags: &'static str,
+    /// Options of one letter that take a value.
+    valued: &'static str,
+    /// Words before the command.
+    words: usize,
+}
+
+impl Wrapper {
+    /// The command it runs. None: an option that is not known here.
+    fn inner<'w>(&self, arguments: &'w [String]) -> Option<&'w [String]> {
+        let mut rest = arguments;
+        while let Some((option, behind)) = rest.split_first().filter(|(word, _)| word.starts_with('-')) {
+            rest = behind;
+            if option == "--" {
+                break;
+            }
+            let mut letters = option.chars().skip(1);
+            while let Some(letter) = letters.next() {
+                if self.valued.contains(letter) {
+                    if letters.next().is_none() {
+                        rest = rest.split_first()?.1;
+                    }
+                    break;
+                }
+                if !self.flags.contains(letter) {
+                    return None;
+                }
+            }
+        }
+        let assignments = rest.iter().take_while(|word| word.contains('=')).count();
+        rest = rest.get(assignments..)?;
+        if rest.is_empty() {
+            return Some(rest);
+        }
+        rest.get(self.words..)
+    }
+}
+
+/// The words as one line: places normalised, the program without its folder.
+fn canonical(words: &[String]) -> String {
+    let mut out: Vec<Cow<'_, str>> = Vec::with_capacity(words.len());
+    for (at, word) in words.iter().enumerate() {
+        out.push(match value::path(word) {
+            _ if at == 0 => Cow::Borrowed(base_name(word)),
+            Some(path) => Cow::Owned(path),
+            None => Cow::Borrowed(word),
+        });
+    }
+    quoted(&out)
+}
+
+fn base_name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+/// Where the script of `sh -c script` stands. None: it reads its commands from elsewhere, or has an option that is not
+/// known here.
+fn script(arguments: &[String]) -> Option<usize> {
+    let mut has_script = false;
+    let mut words = arguments.iter().enumerate();
+    while let Some((at, word)) = words.next() {
+        match word.strip_prefix(['-', '+']) {
+            None => return has_script.then_some(at),
+            Some(letters) if letters.bytes().all(|letter| b"abcefhlmnouvxBCEHPT".contains(&letter)) => {
+                has_script |= letters.contains('c') && word.starts_with('-');
+                if letters.contains('o') {
+                    words.next();
+                }
+            }
+            Some(_) => return None,
+        }
+    }
+    None
+}
+
+/// All that stands behind the first `-exec` of `find`.
+fn found(arguments: &[String]) -> &[String] {
+    let at = arguments.iter().position(|word| FIND_RUNS.contains(&word.as_str()));
+    at.and_then(|at| arguments.get(at + 1..)).unwrap_or_default()
+}
+
+/// Whether an interpreter is given code, or git a setting that is a command.
+fn runs_code(program: &str, arguments: &[String]) -> bool {
+    let inline = |letters: &[u8]| {
+        arguments.iter().take_while(|word| word.as_str() != "--").any(|word| {
+            word.starts_with("--eval")
+                || word.starts_with("--print")
+                || (word.starts_with('-') && !word.starts_with("--") && word.bytes().any(|b| letters.contains(&b)))
+        })
+    };
+    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    match name {
+        "python" | "pypy" => inline(b"c") || arguments.is_empty(),
+        "perl" | "ruby" | "lua" | "osascript" | "rscript" | "Rscript" => inline(b"eE") || arguments.is_empty(),
+        "node" | "nodejs" | "deno" | "bun" | "tsx" => inline(b"ep") || arguments.is_empty(),
+        "php" => inline(b"rBRE") || arguments.is_empty(),
+        "awk" | "gawk" | "mawk" | "nawk" => true,
+        "git" => arguments.iter().any(|word| word == "-c" || word.starts_with("--config-env")),
+        _ => false,
+    }
+}
+
+fn is_scheme(scheme: &str) -> bool {
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+}
+
+fn looks_like_place(word: &str) -> bool {
+    word.contains('/') || matches!(word, "." | "..") || word.starts_with('~')
+}
+
+/// `/etc` in `--root=/etc`, `of=/etc`, `-I/etc`.
+fn place_in_option(word: &str) -> Option<&str> {
+    let slash = word.find('/')?;
+    let (before, place) = word.split_at_checked(slash)?;
+    let option = before.strip_prefix('-').is_some_and(|letters| letters.chars().all(|c| c.is_ascii_alphanumeric()));
+    (option || (before.ends_with('=') && before.matches('=').count() == 1)).then_some(place)
+}
+
+const SHELLS: &[&str] = &["ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "sh", "tcsh", "zsh"];
+
+/// Programs that carry out commands from where they cannot be read here.
+const RUNS_MORE: &[&str] = &[
+    ".", "alias", "at", "batch", "chroot", "crontab", "eval", "expect", "flock", "ltrace", "nsenter", "parallel",
+    "runuser", "script", "setpriv", "source", "ssh", "strace", "su", "tclsh", "trap", "unshare", "watch",
+];
+
+const FIND_RUNS: &[&str] = &["-exec", "-execdir", "-ok", "-okdir"];
+
+const WRAPPERS: &[Wrapper] = &[
+    Wrapper { program: "builtin", flags: "", valued: "", words: 0 },
+    Wrapper { program: "busybox", flags: "", valued: "", words: 0 },
+    Wrapper { program: "command", flags: "pvV", valued: "", words: 0 },
+    Wrapper { program: "doas", flags: "nL", valued: "uC", words: 0 },
+    Wrapper { program: "env", flags: "i0v", valued: "uC", words: 0 },
+    Wrapper { program: "exec", flags: "cl", valued: "a", words: 0 },
+    Wrapper { program: "ionice", flags: "t", valued: "cn", words: 0 },
+    Wrapper { program: "nice", flags: "", valued: "n", words: 0 },
+    Wrapper { program: "nohup", flags: "", valued: "", words: 0 },
+    Wrapper { program: "setsid", flags: "cfw", valued: "", words: 0 },
+    Wrapper { program: "stdbuf", flags: "", valued: "ioe", words: 0 },
+    Wrapper { program: "sudo", flags: "AbBEHknNPS", valued: "CDghpRrTtUu", words: 0 },
+    Wrapper { program: "time", flags: "apqvV", valued: "fo", words: 0 },
+    Wrapper { program: "timeout", flags: "fpv", valued: "ks", words: 1 },
+    Wrapper { program: "toybox", flags: "", valued: "", words: 0 },
+    Wrapper { program: "xargs", flags: "0oprtx", valued: "adEILnPs", words: 0 },
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::*;
+use crate::Profile;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    profile: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    tool: String,
+    #[serde(default)]
+    reads: BTreeSet<Arc<str>>,
+    arguments: String,
+    #[serde(default)]
+    roles: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    #[serde(default)]
+    values: BTreeMap<Arc<str>, Vec<Scalar>>,
+    #[serde(default)]
+    unclear: BTreeSet<Arc<str>>,
+}
+
+fn cases() -> (Profile, Vec<Case>) {
+    let Cases { profile, cases } = serde_saphyr::from_str(include_str!("../../cases/arguments.yaml")).unwrap();
+    (Profile::parse("cases.yaml", &profile).unwrap(), cases)
+}
+
+static PROFILE: LazyLock<Profile> = LazyLock::new(|| cases().0);
+
+fn all_roles(profile: &Profile) -> BTreeSet<Arc<str>> {
+    let roles = profile.roles();
+    roles.keys().map(Role::shared).chain(["path", "url"].map(Arc::from)).collect()
+}
+
+fn read_with(profile: &Profile, tool: &str, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
+    match profile.tool(tool) {
+        Some(tool) => tool.read(arguments, reads),
+        None => unprofiled().read(arguments, reads),
+    }
+}
+
+#[test]
+fn every_case_is_read_as_it_says() {
+    let (profile, cases) = cases();
+    for Case { tool, reads, arguments, roles, values, unclear } in cases {
+        let reads = ArgumentReads { roles: all_roles(&profile), values: reads };
+        let read = read_with(&profile, &tool, arguments.as_bytes(), &reads);
+        let bytes = arguments.len() as u64;
+        assert_eq!(read, ArgumentFacts { roles, values, bytes, unclear }, "{tool} {arguments}");
+    }
+}
+
+#[test]
+fn only_what_rules_look_at_is_read() {
+    let (profile, cases) = cases();
+    for Case { tool, arguments, .. } in cases {
+        let read = read_with(&profile, &tool, arguments.as_bytes(), &ArgumentReads::default());
+        let nothing = ArgumentFacts { bytes: arguments.len() as u64, ..ArgumentFacts::default() };
+        assert_eq!(read, nothing, "{arguments}");
+        for role in all_roles(&profile) {
+            let reads = ArgumentReads { roles: [role.clone()].into(), values: BTreeSet::new() };
+            let read = read_with(&profile, &tool, arguments.as_bytes(), &reads);
+            assert!(read.roles.keys().chain(&read.unclear).all(|one| *one == role), "{role}: {read:?}");
+        }
+    }
+}
+
+#[test]
+fn bounds_make_a_role_unclear_and_keep_what_was_read() {
+    let (profile, _) = cases();
+    let reads = ArgumentReads { roles: all_roles(&profile), values: ["paths".into()].into() };
+    let read = |arguments: String| read_with(&profile, "plain", arguments.as_bytes(), &reads);
+    let many = |count: usize, text: &str| format!("{{\"paths\": [{}]}}", vec![format!("\"{text}\""); count].join(","));
+    let all = read(many(256, "/a"));
+    assert_eq!((all.roles["path"].len(), all.values["paths"].len(), all.unclear.len()), (256, 256, 0));
+    let more = read(many(257, "/a"));
+    assert_eq!((more.roles["path"].len(), more.values["paths"].len(), more.unclear.len()), (256, 256, 2));
+    let long = read(many(1, &format!("/{}", "a".repeat(4_096))));
+    assert_eq!((long.roles.len(), long.unclear.len()), (0, 2));
+    let much = read(many(20, &format!("/{}", "a".repeat(4_000))));
+    assert!(much.roles["path"].len() < 9 && much.unclear.len() == 2);
+    let items = vec!["{\"path\":\"/a\"}"; 300].join(",");
+    let objects = read(format!("{{\"files\":[{items}]}}"));
+    assert!(objects.roles["path"].len() == 256 && objects.unclear.contains("path"));
+}
+
+fn any_json() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|flag| flag.to_string()),
+        "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,9})?([eE][+-]?[0-9]{1,9})?",
+        "[a-z/.~$' @:*<>,-]{0,16}".prop_map(|text| format!("\"{text}\"")),
+    ];
+    let key = prop::sample::select(vec![
+        "path",
+        "paths",
+        "url",
+        "to",
+        "command",
+        "amount",
+        "owner",
+        "repo",
+        "program",
+        "args",
+        "files",
+        "files.path",
+        "a",
+        "b",
+    ]);
+    scalar.prop_recursive(4, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::btree_map(key.clone(), inner, 0..6).prop_map(|members| {
+                let members: Vec<String> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_024))]
+
+    /// Whatever comes is read, within the bounds, and the same way again; a place is always absolute.
+    #[test]
+    fn any_arguments_are_read(arguments in any_json(), tool in "plain|program|one|nobody-knows") {
+        let profile = &*PROFILE;
+        let reads = ArgumentReads { roles: all_roles(profile), values: ["path".into(), "files.path".into()].into() };
+        let read = read_with(profile, &tool, arguments.as_bytes(), &reads);
+        prop_assert_eq!(&read_with(profile, &tool, arguments.as_bytes(), &reads), &read);
+        prop_assert!(read.roles.get("path").into_iter().flatten().all(|path| path.starts_with('/')));
+        let bytes: usize = read.roles.values().flatten().map(|value| value.len()).sum();
+        prop_assert!(bytes <= ARGUMENT_FACTS_BYTES_MAX);
+    }
+
+    #[test]
+    fn any_bytes_are_read(arguments in prop::collection::vec(any::<u8>(), 0..64)) {
+        let profile = &*PROFILE;
+        let reads = ArgumentReads { roles: all_roles(profile), values: ["path".into()].into() };
+        let _ = read_with(profile, "plain", &arguments, &reads);
+    }
+}

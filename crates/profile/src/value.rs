@@ -1,0 +1,189 @@
+//! One value, normalised by the kind of its role. None: it cannot be read as such.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use model::Scalar;
+
+/// An absolute place without `.`, `..`, `//` and a slash at its end. Links are not followed: nobody asks the file system.
+pub(crate) fn path(text: &str) -> Option<String> {
+    let odd = |c: char| c.is_control() || matches!(c, '\\' | '$' | '`');
+    if !text.starts_with('/') || text.contains(odd) {
+        return None;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    Some(format!("/{}", parts.join("/")))
+}
+
+/// The host of an address, in lower case.
+pub(crate) fn host(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let known = ["http", "https", "ws", "wss", "ftp", "ftps", "ssh", "git", "s3", "gs"];
+    let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+    if !known.contains(&scheme.to_ascii_lowercase().as_str()) || url.contains(odd) {
+        return None;
+    }
+    let authority = rest.split(['/', '?', '#']).next()?;
+    // Programs differ in which of two they go to.
+    if authority.contains('@') {
+        return None;
+    }
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((six, port)) => (format!("[{six}]"), port),
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host.to_owned(), authority.get(host.len()..).filter(|_| !port.is_empty())?),
+            None => (authority.to_owned(), ""),
+        },
+    };
+    let port_is_right = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    host_name(&host).filter(|_| port_is_right)
+}
+
+/// A host by its name or number, in lower case.
+pub(crate) fn host_name(host: &str) -> Option<String> {
+    if let Some(six) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return six.parse::<Ipv6Addr>().ok().map(|six| match six.to_ipv4_mapped() {
+            Some(four) => four.to_string(),
+            None => format!("[{six}]"),
+        });
+    }
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    if host.len() > 253 || !host.split('.').all(label) {
+        return None;
+    }
+    // `2130706433`, `0x7f.1` and `127.1` are numbers to some.
+    let last = host.rsplit('.').next()?;
+    let numeric = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+    if numeric && host.parse::<Ipv4Addr>().ok()?.to_string() != host {
+        return None;
+    }
+    Some(host)
+}
+
+/// The recipients of a list: `Ana <ana@example.com>, #general`. Addresses without names, in lower case. None where any of
+/// them cannot be read.
+pub(crate) fn recipients(text: &str) -> Option<Vec<String>> {
+    if text.contains(char::is_control) {
+        return None;
+    }
+    let mut found = Vec::new();
+    for one in parted(text)? {
+        let one = one.trim();
+        let address = match (one.split_once('<'), one.ends_with('>')) {
+            (Some((name, address)), true) if !name.contains('@') => address.strip_suffix('>')?,
+            (None, false) => one,
+            _ => return None,
+        };
+        found.push(recipient(address)?);
+    }
+    Some(found)
+}
+
+/// One recipient, in lower case: an address, or what an app calls its people and channels.
+pub(crate) fn recipient(text: &str) -> Option<String> {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "<>()[]\\,;:\"'".contains(c);
+    if text.is_empty() || text.contains(odd) {
+        return None;
+    }
+    // A name in front: `@ana`.
+    match text.rsplit_once('@').filter(|(local, _)| !local.is_empty()) {
+        Some((local, domain)) if !local.contains('@') => {
+            let domain = host_name(domain)?;
+            Some(format!("{}@{domain}", local.to_lowercase()))
+        }
+        Some(_) => None,
+        None => Some(text.to_lowercase()),
+    }
+}
+
+/// A number as JSON writes it, exactly.
+pub(crate) fn number(text: &str) -> Option<Scalar> {
+    let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| e.abs() <= 64)?),
+        None => (rest, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let digits = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
+        return None;
+    }
+    let mut all = format!("{whole}{fraction}");
+    let point = i32::try_from(whole.len()).ok()? + exponent;
+    let before = usize::try_from(point.max(0)).ok()?;
+    if point < 0 {
+        all.insert_str(0, &"0".repeat(usize::try_from(-point).ok()?));
+    }
+    while all.len() < before {
+        all.push('0');
+    }
+    let (whole, fraction) = all.split_at_checked(before)?;
+    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    let sign = if negative && !(whole.is_empty() && fraction.is_empty()) { "-" } else { "" };
+    let whole = if whole.is_empty() { "0" } else { whole };
+    if fraction.is_empty() {
+        let text = format!("{sign}{whole}");
+        return Some(text.parse().map_or(Scalar::Decimal(text), Scalar::Whole));
+    }
+    Some(Scalar::Decimal(format!("{sign}{whole}.{fraction}")))
+}
+
+/// A number in digits.
+pub(crate) fn spelled(number: &Scalar) -> String {
+    match number {
+        Scalar::Whole(whole) => whole.to_string(),
+        Scalar::Decimal(text) => text.clone(),
+        Scalar::Bool(flag) => flag.to_string(),
+        Scalar::Text(text) => text.to_string(),
+    }
+}
+
+/// The name of a resource, as it is.
+pub(crate) fn name(text: &str, ignore_case: bool) -> Option<String> {
+    if text.is_empty() || text.contains(char::is_control) {
+        return None;
+    }
+    Some(if ignore_case { text.to_lowercase() } else { text.to_owned() })
+}
+
+/// A part of a composed name. What could reach over into the next part is none.
+pub(crate) fn part(text: &str, join: &str) -> bool {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "/\\%?#".contains(c);
+    !text.is_empty() && !text.contains(odd) && !text.contains(join) && text != "." && text != ".."
+}
+
+/// Cut at `,` and `;` outside quotes; quoted names are left out. None: a quote has no end.
+fn parted(text: &str) -> Option<Vec<String>> {
+    let (mut parts, mut part, mut rest) = (Vec::new(), String::new(), text.chars());
+    while let Some(c) = rest.next() {
+        match c {
+            '"' if part.trim().is_empty() => loop {
+                match rest.next()? {
+                    '\\' => drop(rest.next()?),
+                    '"' => break,
+                    _ => {}
+                }
+            },
+            ',' | ';' => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+    }
+    // A comma may stand at the end.
+    if !part.trim().is_empty() || parts.is_empty() {
+        parts.push(part);
+    }
+    Some(parts)
+}
+
+#[cfg(test)]
+mod tests;
