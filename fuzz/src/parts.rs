@@ -131,6 +131,7 @@ pub fn directory() -> DirectorySnapshot {
         owners: vec![ana.clone()],
         access: Access::default(),
         stopped: false,
+        observe: false,
     };
     DirectorySnapshot {
         humans: [(ana.clone(), Arc::new(human))].into(),

@@ -2,7 +2,8 @@
 //! baseline; the strictest outcome wins.
 
 use model::{
-    Digest, Evaluation, Facts, Layer, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome, Rules, ToolStatus, Verdict,
+    Digest, Evaluation, Facts, Layer, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome, Rules,
+    ToolStatus, Verdict,
 };
 
 /// What was decided, why, and under which rules. Only [`decide`] makes one.
@@ -10,6 +11,7 @@ use model::{
 pub struct Decision {
     verdict: Verdict,
     reasons: Vec<Reason>,
+    observed: Option<Observed>,
     bundle: Digest,
 }
 
@@ -32,6 +34,11 @@ impl Decision {
         })
     }
 
+    /// What would have been decided if everything were enforced; none where that is what was decided.
+    pub fn observed(&self) -> Option<&Observed> {
+        self.observed.as_ref()
+    }
+
     /// Digest of the rules it was taken under.
     pub fn bundle(&self) -> Digest {
         self.bundle
@@ -42,13 +49,48 @@ impl Decision {
 ///
 /// Precedence: deny > defer > hold > redact > allow. A guard (inactive person or agent, pulled kill switch, quarantined
 /// tool) yields to nothing. A rule that reads a missing fact defers; a rule that breaks in any other way denies.
+///
+/// A rule that is only observed decides nothing, and on an app that is only observed no rule does: the decision then says
+/// what would have been. Guards are enforced there as everywhere.
 pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
     let bundle = rules.digest();
     if let Some(reason) = guard(facts) {
-        return Decision { verdict: Verdict::Deny, reasons: vec![reason], bundle };
+        return Decision { verdict: Verdict::Deny, reasons: vec![reason], observed: None, bundle };
     }
+    let organisation = rules.evaluate(Layer::Organisation, facts);
+    let observes = |evaluation: &Evaluation| {
+        evaluation.hits.iter().any(|hit| hit.rule.observe) || evaluation.faults.iter().any(|fault| fault.rule.observe)
+    };
+    let enforced = observes(&organisation).then(|| {
+        let mut enforced = organisation.clone();
+        enforced.hits.retain(|hit| !hit.rule.observe);
+        enforced.faults.retain(|fault| !fault.rule.observe);
+        settle(rules, facts, enforced)
+    });
+    let (verdict, reasons) = settle(rules, facts, organisation);
+    if facts.app.observe && verdict != Verdict::Allow && facts.tool.status != ToolStatus::Unknown {
+        let said = format!("nothing is enforced on {}, it is only observed", facts.app.name);
+        let here = vec![builtin("guard:observe", said, None)];
+        return Decision {
+            verdict: Verdict::Allow,
+            reasons: here,
+            observed: Some(Observed { verdict, reasons }),
+            bundle,
+        };
+    }
+    match enforced {
+        Some((enforced, why)) if enforced != verdict => {
+            Decision { verdict: enforced, reasons: why, observed: Some(Observed { verdict, reasons }), bundle }
+        }
+        Some((enforced, why)) => Decision { verdict: enforced, reasons: why, observed: None, bundle },
+        None => Decision { verdict, reasons, observed: None, bundle },
+    }
+}
+
+/// What these rules of the organisation come to, with the baseline where none of them permits.
+fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdict, Vec<Reason>) {
     let mut found = Found::default();
-    found.take(rules.evaluate(Layer::Organisation, facts));
+    found.take(organisation);
     // The baseline goes by the class, which nobody knows of a tool nobody could ask about.
     let unknown = facts.tool.status == ToolStatus::Unknown;
     if found.permits.is_empty() && !unknown {
@@ -61,8 +103,7 @@ pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
             Some("try again when the app is reachable".to_owned()),
         ));
     }
-    let (verdict, reasons) = found.settle();
-    Decision { verdict, reasons, bundle }
+    found.settle()
 }
 
 /// What yields to nothing.

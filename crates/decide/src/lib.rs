@@ -1,7 +1,8 @@
 //! One decision: `(rules, facts) -> verdict`, pure and total, and the permit that follows from it.
 //!
 //! # In scope
-//! Guards, the precedence deny > defer > hold > redact > allow, the permit, and the ports that take one.
+//! Guards, the precedence deny > defer > hold > redact > allow, the permit, the ports that take one, and what single change of a
+//! fact would alter a decision.
 //!
 //! # Out of scope
 //! Input and output, clocks, randomness, rule languages, recording (a permit only asks for the proof of it).
@@ -14,9 +15,11 @@
 mod decide;
 mod permit;
 mod port;
+mod what_if;
 
 pub use decide::{Decision, decide};
 pub use permit::{LinkPermit, Permit, PermitRefused};
 pub use port::{
     Answer, AnswerKind, Credentials, Left, Outgoing, Scrub, SendFault, Upstream, UpstreamFuture, unredactable,
 };
+pub use what_if::{Alters, Otherwise, TRIED_MAX, WhatIf, at_other_times, others, what_if};

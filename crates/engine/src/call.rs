@@ -203,6 +203,7 @@ fn intent(
         definition: facts.tool.definition,
         verdict: decision.verdict(),
         reasons: decision.reasons().to_vec(),
+        observed: decision.observed().cloned(),
         bundle: decision.bundle(),
         arguments: request.arguments.clone(),
         arguments_digest,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AgentId, AppId, HumanId};
 
 /// A person work is delegated by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Human {
     /// The id tokens carry as `sub`.
     pub id: HumanId,
@@ -27,7 +27,7 @@ pub struct Human {
 }
 
 /// Software that acts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The id tokens carry as `client_id`.
     pub id: AgentId,
@@ -36,17 +36,17 @@ pub struct Agent {
     /// The person who answers for it.
     pub owner: HumanId,
     /// How capable its model is, in the organisation's words: `small`, `frontier`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_tier: Option<String>,
     /// True: what it asks is answered with what would have happened, and nothing runs.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recommend_only: bool,
     /// False while suspended.
     pub active: bool,
 }
 
 /// A target system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
     /// The id in addresses and tool names.
     pub id: AppId,
@@ -64,10 +64,13 @@ pub struct App {
     pub access: Access,
     /// True while its kill switch is pulled.
     pub stopped: bool,
+    /// True: what rules would do is recorded, and not done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observe: bool,
 }
 
 /// Who has access to an app: any one match is enough. Owners always have it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     /// By person.
     pub people: Vec<HumanId>,

@@ -71,7 +71,7 @@ pub enum Method {
 }
 
 /// What is asked for, as far as we know it: a tool; for other methods a resource, a prompt, or the method itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolFacts {
     /// The name inside the app.
     pub name: ToolName,
@@ -80,20 +80,20 @@ pub struct ToolFacts {
     /// Who says so.
     pub class_source: ClassSource,
     /// The verb its profile gives it: `pr_open`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verb: Option<Arc<str>>,
     /// How much one use costs, where its profile says.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostClass>,
     /// What its profile says of the data it deals with: `customer-data`.
-    #[serde(skip_serializing_if = "no_labels")]
+    #[serde(default = "unlabelled", skip_serializing_if = "no_labels")]
     pub labels: Arc<[Arc<str>]>,
     /// Whether its definition is the one a person saw.
     pub status: ToolStatus,
     /// Digest of the definition the server gives now; none when the server gave none.
     pub definition: Option<Digest>,
     /// What was found in that definition, where it is the reason for its quarantine. Words of ours: an agent reads them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<Arc<str>>,
 }
 
@@ -112,7 +112,7 @@ pub enum ToolStatus {
 }
 
 /// Everything a decision may look at. Serialised whole into the record's body, so that it can be judged again.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Facts {
     /// When the decision is taken.
     pub now: UnixMicros,
@@ -133,10 +133,10 @@ pub struct Facts {
     /// True while everything is stopped.
     pub all_stopped: bool,
     /// What rules read of the arguments.
-    #[serde(skip_serializing_if = "unread")]
+    #[serde(default, skip_serializing_if = "unread")]
     pub arguments: Arc<ArgumentFacts>,
     /// Rules whose budgets are used up, in the order of their ids.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<RuleId>,
 }
 
@@ -223,6 +223,10 @@ impl ToolFacts {
             finding: None,
         }
     }
+}
+
+fn unlabelled() -> Arc<[Arc<str>]> {
+    Arc::clone(&NO_LABELS)
 }
 
 fn no_labels(labels: &Arc<[Arc<str>]>) -> bool {

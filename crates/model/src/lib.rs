@@ -42,4 +42,4 @@ pub use rules::{
 };
 pub use secret::Secret;
 pub use time::{Clock, UnixMicros};
-pub use verdict::{Reason, Verdict};
+pub use verdict::{Observed, Reason, Verdict};

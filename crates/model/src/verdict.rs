@@ -46,6 +46,15 @@ pub struct Reason {
     pub approvers: Vec<String>,
 }
 
+/// What would have been decided if everything were enforced, where some of it is only observed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// What would have happened to the call.
+    pub verdict: Verdict,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
 impl Verdict {
     /// All verdicts, mild first.
     pub const ALL: [Self; 5] = [Self::Allow, Self::Redact, Self::Hold, Self::Defer, Self::Deny];

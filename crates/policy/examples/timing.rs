@@ -70,6 +70,7 @@ fn facts() -> Result<Facts, Box<dyn Error>> {
             owners: vec!["bob".parse()?],
             access: Access::default(),
             stopped: false,
+            observe: false,
         }),
         tool: ToolFacts::new("find_contact".parse()?, Class::Read, ClassSource::Profile, ToolStatus::Pinned),
         access: true,

@@ -133,6 +133,7 @@ fn sample(number: u64) -> Result<Intent, Failure> {
             redact: None,
             approvers: Vec::new(),
         }],
+        observed: None,
         bundle: Digest::new([9; 32]),
         arguments: Some(arguments),
         arguments_digest: Digest::new(digest.as_ref().try_into()?),

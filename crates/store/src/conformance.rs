@@ -3,14 +3,15 @@
 use model::{CallId, UnixMicros, Verdict};
 use trace::{Entry, LogReader, LogStore, Query, RecordKind, StoreFaultKind, mark_unknown, verify_leaf};
 
-use crate::samples::{at, call, change, change_of, intent, outcome, put};
+use crate::samples::{at, call, change, change_of, intent, observed, outcome, put};
 
 /// Runs the whole suite. `open` gives a new, empty store each time, and a reader of it.
 pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W, R)) {
-    let cases: [fn(&mut W, &R); 9] = [
+    let cases: [fn(&mut W, &R); 10] = [
         sequences_are_consecutive::<W, R>,
         records_come_back_whole::<W, R>,
         questions_find_what_fits::<W, R>,
+        what_was_observed_is_found::<W, R>,
         times_bound_even_when_the_clock_steps_back::<W, R>,
         pages_continue::<W, R>,
         ids_are_found_by_tail_and_number::<W, R>,
@@ -94,6 +95,23 @@ fn questions_find_what_fits<W: LogStore, R: LogReader>(log: &mut W, reader: &R) 
     check(|query| query.after_sequence = Some(4), &[5, 6]);
     check(|query| query.after_sequence = Some(u64::MAX), &[]);
     check(|query| query.limit = 0, &[]);
+}
+
+fn what_was_observed_is_found<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let named = "mail/,\"would\":\"deny\"";
+    log.append(
+        &[
+            intent(1, "bot", "ada", "find", Verdict::Allow),
+            change(2),
+            observed(3),
+            intent(4, "a", "b", named, Verdict::Deny),
+        ],
+        &[],
+    )
+    .unwrap();
+    let query = Query { observed: true, ..Query::default() };
+    assert_eq!(sequences(&reader.find(&query).unwrap()), [3]);
+    assert!(reader.find(&Query { verdict: Some(Verdict::Deny), ..query }).unwrap().is_empty());
 }
 
 fn times_bound_even_when_the_clock_steps_back<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {

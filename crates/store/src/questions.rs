@@ -182,6 +182,10 @@ impl Conditions {
         if query.verdict.is_some_and(|verdict| verdict != Verdict::Allow) {
             all.sql.push_str(" AND r.verdict <> 'allow'");
         }
+        if query.observed {
+            // Rare enough to be looked for in the leaves, which hold no text of others that could say the same.
+            all.sql.push_str(" AND instr(r.leaf, ',\"would\":\"') > 0");
+        }
         if query.intents_only() {
             all.sql.push_str(" AND r.kind = 'intent'");
         }

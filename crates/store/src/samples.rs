@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use model::{
-    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, UnixMicros,
-    Verdict,
+    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Observed, Reason, RuleId, TaskId, ToolName,
+    UnixMicros, Verdict,
 };
 use trace::{Change, Effect, Intent, Outcome, OutcomeStatus, Row, StateWrite};
 
@@ -20,6 +20,17 @@ pub(crate) fn at(number: u16) -> UnixMicros {
 }
 
 pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) -> Row {
+    Row::of_intent(&asked(number, agent, human, tool, verdict)).unwrap()
+}
+
+/// A call that ran, and would have been refused.
+pub(crate) fn observed(number: u16) -> Row {
+    let asked = asked(number, "bot", "ada", "find", Verdict::Allow);
+    let observed = Some(Observed { verdict: Verdict::Deny, reasons: asked.reasons.clone() });
+    Row::of_intent(&Intent { observed, ..asked }).unwrap()
+}
+
+fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) -> Intent {
     let (app, tool) = tool.split_once('/').unwrap_or(("crm", tool));
     let arguments = br#"{"id":7}"#;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, arguments);
@@ -32,7 +43,7 @@ pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict:
         redact: None,
         approvers: Vec::new(),
     };
-    Row::of_intent(&Intent {
+    Intent {
         call: call(number),
         cause: None,
         at: at(number),
@@ -48,12 +59,12 @@ pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict:
         definition: None,
         verdict,
         reasons: vec![reason],
+        observed: None,
         bundle: Digest::new([9; 32]),
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
         facts: serde_json::value::to_raw_value(&serde_json::json!({"access": true})).unwrap(),
-    })
-    .unwrap()
+    }
 }
 
 pub(crate) fn outcome(of: u16, number: u16) -> Row {

@@ -30,6 +30,9 @@ pub(crate) struct IntentBody<'a> {
     pub(crate) facts: &'a RawValue,
     #[serde(borrow)]
     pub(crate) reasons: &'a RawValue,
+    /// The reasons of what would have been decided, where something was only observed.
+    #[serde(borrow, default)]
+    pub(crate) observed: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +58,7 @@ pub(crate) struct IntentCommitments {
     pub(crate) arguments: Commitment,
     pub(crate) facts: Commitment,
     pub(crate) human: Commitment,
+    pub(crate) observed: Option<Commitment>,
     pub(crate) reasons: Commitment,
     pub(crate) task: Commitment,
     pub(crate) token: Commitment,
@@ -81,6 +85,9 @@ impl IntentBody<'_> {
         }
         to.raw("facts", self.facts.get());
         to.raw("reasons", self.reasons.get());
+        if let Some(observed) = self.observed {
+            to.raw("observed", observed.get());
+        }
         to.finish()
     }
 
@@ -97,6 +104,7 @@ impl IntentBody<'_> {
             arguments: with.commit("arguments", format!("{} {kept}", self.arguments_digest).as_bytes()),
             facts: with.commit("facts", self.facts.get().as_bytes()),
             human: with.commit("human", self.human.as_bytes()),
+            observed: self.observed.map(|observed| with.commit("observed", observed.get().as_bytes())),
             reasons: with.commit("reasons", self.reasons.get().as_bytes()),
             task: with.commit("task", self.task.as_bytes()),
             token: with.commit("token", self.token.as_bytes()),

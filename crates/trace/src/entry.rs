@@ -1,6 +1,6 @@
 //! A record as it is read back, and what a table or an explanation needs of it.
 
-use model::{CallId, Class, ClassSource, Digest, Method, Reason, RuleId, UnixMicros, Verdict};
+use model::{CallId, Class, ClassSource, Digest, Method, Observed, Reason, RuleId, UnixMicros, Verdict};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -76,6 +76,9 @@ pub struct IntentView {
     pub rules: Vec<RuleId>,
     /// Their sentences, places and texts; empty once erased.
     pub reasons: Vec<Reason>,
+    /// What would have been decided if everything were enforced; none where that is what was decided. Its reasons are
+    /// empty once erased.
+    pub observed: Option<Observed>,
     /// Digest of all rules.
     pub bundle: Digest,
     /// The arguments; none when there were none, they were too long, or they are erased.
@@ -156,6 +159,10 @@ impl Entry {
             verdict: leaf.verdict,
             rules: leaf.rules,
             reasons: body.and_then(|body| serde_json::from_str(body.reasons.get()).ok()).unwrap_or_default(),
+            observed: leaf.would.map(|verdict| Observed {
+                verdict,
+                reasons: body.and_then(|body| serde_json::from_str(body.observed?.get()).ok()).unwrap_or_default(),
+            }),
             bundle: leaf.bundle,
             arguments: body.and_then(|body| body.arguments).map(ToOwned::to_owned),
             arguments_digest: body.map(|body| body.arguments_digest),

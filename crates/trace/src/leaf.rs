@@ -25,6 +25,9 @@ pub(crate) struct IntentLeaf {
     pub(crate) human: Commitment,
     pub(crate) kind: RecordKind,
     pub(crate) method: Method,
+    // There where something was only observed; then `would` is, too.
+    #[serde(default)]
+    pub(crate) observed: Option<Commitment>,
     pub(crate) reasons: Commitment,
     pub(crate) rules: Vec<RuleId>,
     pub(crate) task: Commitment,
@@ -32,6 +35,8 @@ pub(crate) struct IntentLeaf {
     pub(crate) tool: ToolName,
     pub(crate) v: u64,
     pub(crate) verdict: Verdict,
+    #[serde(default)]
+    pub(crate) would: Option<Verdict>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +93,9 @@ impl IntentLeaf {
         to.plain("human", self.human);
         to.text("kind", self.kind.as_str());
         to.text("method", self.method.as_str());
+        if let Some(observed) = self.observed {
+            to.plain("observed", observed);
+        }
         to.plain("reasons", self.reasons);
         to.texts("rules", self.rules.iter().map(RuleId::as_str));
         to.plain("task", self.task);
@@ -95,6 +103,9 @@ impl IntentLeaf {
         to.text("tool", self.tool.as_str());
         to.number("v", self.v);
         to.text("verdict", self.verdict.as_str());
+        if let Some(would) = self.would {
+            to.text("would", would.as_str());
+        }
         to.finish()
     }
 }

@@ -55,6 +55,8 @@ pub struct Query {
     pub tool: Option<String>,
     /// What was decided.
     pub verdict: Option<Verdict>,
+    /// Only what was decided in another way than it would be if everything were enforced.
+    pub observed: bool,
     /// The kind of record.
     pub kind: Option<RecordKind>,
     /// Not before.
@@ -77,6 +79,7 @@ impl Default for Query {
             app: None,
             tool: None,
             verdict: None,
+            observed: false,
             kind: None,
             since: None,
             until: None,
@@ -95,6 +98,7 @@ impl Query {
             || self.app.is_some()
             || self.tool.is_some()
             || self.verdict.is_some()
+            || self.observed
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, TaskId, ToolName, UnixMicros, Verdict,
+    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Observed, Reason, TaskId, ToolName,
+    UnixMicros, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -43,6 +44,8 @@ pub struct Intent {
     pub verdict: Verdict,
     /// Why.
     pub reasons: Vec<Reason>,
+    /// What would have been decided if everything were enforced; none where that is what was decided.
+    pub observed: Option<Observed>,
     /// Digest of the rules that decided.
     pub bundle: Digest,
     /// The argument bytes as they will be forwarded, one JSON value; none when the caller sent none.

@@ -45,6 +45,9 @@ impl Row {
     /// The record of an intent. Error: it contradicts itself, or there is no randomness.
     pub fn of_intent(intent: &Intent) -> Result<Self, TraceError> {
         let reasons = written(&intent.reasons, "the reasons cannot be written")?;
+        let observed =
+            intent.observed.as_ref().map(|observed| written(&observed.reasons, "the reasons cannot be written"));
+        let observed = observed.transpose()?;
         let arguments = arguments_of(intent)?;
         let body = IntentBody {
             salt: Salt::random()?,
@@ -56,6 +59,7 @@ impl Row {
             arguments,
             facts: &intent.facts,
             reasons: &reasons,
+            observed: observed.as_deref(),
         };
         let commitments = body.commitments();
         let at = exact_time(intent.at);
@@ -74,6 +78,7 @@ impl Row {
             human: commitments.human,
             kind: RecordKind::Intent,
             method: intent.method,
+            observed: commitments.observed,
             reasons: commitments.reasons,
             rules: intent.reasons.iter().map(|reason| reason.rule.clone()).collect(),
             task: commitments.task,
@@ -81,6 +86,7 @@ impl Row {
             tool: intent.tool.clone(),
             v: VERSION,
             verdict: intent.verdict,
+            would: intent.observed.as_ref().map(|observed| observed.verdict),
         };
         let bare = Self::bare(RecordKind::Intent, &intent.call, at, leaf.write(), body.write())?;
         Ok(Self {

@@ -47,6 +47,7 @@ pub(crate) fn intent(number: u16) -> Intent {
             redact: None,
             approvers: Vec::new(),
         }],
+        observed: None,
         bundle: Digest::new([9; 32]),
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: sha256(arguments),

@@ -63,6 +63,8 @@ fn intent(entry: &Entry) -> Result<(), &'static str> {
     same(found.arguments, leaf.arguments, "the arguments differ")?;
     same(found.facts, leaf.facts, "the facts differ")?;
     same(found.human, leaf.human, "the person differs")?;
+    all(found.observed == leaf.observed, "what was observed differs")?;
+    all(leaf.observed.is_some() == leaf.would.is_some(), UNREADABLE_LEAF)?;
     same(found.reasons, leaf.reasons, "the reasons differ")?;
     same(found.task, leaf.task, "the task differs")?;
     same(found.token, leaf.token, "the token differs")

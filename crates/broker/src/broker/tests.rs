@@ -149,6 +149,7 @@ fn facts(app: &str) -> Facts {
             owners: Vec::new(),
             access: Access::default(),
             stopped: false,
+            observe: false,
         }),
         tool: ToolFacts::new(ToolName::parse("t").unwrap(), Class::Read, ClassSource::Pin, ToolStatus::Pinned),
         access: true,

@@ -8,7 +8,8 @@ use model::{
 use super::*;
 use crate::{Permit, PermitRefused};
 
-/// Rules written as words: `org:permit`, `base:deny`, `org:missing`, `org:broken`.
+/// Rules written as words: `org:permit`, `base:deny`, `org:missing`, `org:broken`; a `~` before the outcome, as in
+/// `org:~deny`: only observed.
 struct Words(Vec<&'static str>);
 
 impl Rules for Words {
@@ -23,6 +24,7 @@ impl Rules for Words {
             if (of == "org") != (layer == Layer::Organisation) {
                 continue;
             }
+            let (observe, what) = (what.starts_with('~'), what.trim_start_matches('~'));
             let outcome = match what {
                 "permit" => RuleOutcome::Permit,
                 "redact" => RuleOutcome::Redact,
@@ -31,8 +33,8 @@ impl Rules for Words {
                 _ => RuleOutcome::Deny,
             };
             let source = RuleSource { file: Arc::from("t.cedar"), line: 1, column: 1, text: Arc::from(*word) };
-            let rule =
-                Arc::new(RuleInfo::new(RuleId::parse(word).unwrap(), outcome, layer, source, (*word).to_owned()));
+            let info = RuleInfo::new(RuleId::parse(word).unwrap(), outcome, layer, source, (*word).to_owned());
+            let rule = Arc::new(RuleInfo { observe, ..info });
             match what {
                 "missing" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::MissingFact("x".into()) }),
                 "broken" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::Broken("x".into()) }),
@@ -75,6 +77,7 @@ fn facts() -> Facts {
             owners: Vec::new(),
             access: Access::default(),
             stopped: false,
+            observe: false,
         }),
         tool: ToolFacts::new(ToolName::parse("look").unwrap(), Class::Read, ClassSource::Pin, ToolStatus::Pinned),
         access: false,
@@ -159,6 +162,68 @@ fn a_tool_nobody_could_ask_about_is_deferred() {
             ["guard:tool-unknown"]
         );
     }
+}
+
+/// What is decided, and what would be if everything were enforced.
+fn check_observed(rules: &[&'static str], observe: bool, verdict: Verdict, rule: &str, would: Option<(Verdict, &str)>) {
+    let mut facts = facts();
+    Arc::make_mut(&mut facts.app).observe = observe;
+    let decision = decide(&Words(rules.to_vec()), &facts);
+    let first = |reasons: &[Reason]| reasons.first().unwrap().rule.to_string();
+    assert_eq!((decision.verdict(), first(decision.reasons()).as_str()), (verdict, rule), "{rules:?}");
+    let found = decision.observed().map(|observed| (observed.verdict, first(&observed.reasons)));
+    assert_eq!(found, would.map(|(verdict, rule)| (verdict, rule.to_owned())), "{rules:?}");
+}
+
+#[test]
+fn a_rule_that_is_observed_decides_nothing() {
+    use Verdict::{Allow, Deny, Hold};
+    check_observed(&["org:permit", "org:~deny"], false, Allow, "org:permit", Some((Deny, "org:~deny")));
+    check_observed(&["base:permit", "org:~hold"], false, Allow, "base:permit", Some((Hold, "org:~hold")));
+    check_observed(&["org:permit", "org:~broken"], false, Allow, "org:permit", Some((Deny, "org:~broken")));
+    check_observed(&["org:~permit"], false, Deny, "guard:nothing-permits", Some((Allow, "org:~permit")));
+    // A permit that is only observed does not keep the baseline from being asked.
+    check_observed(
+        &["org:~permit", "base:hold", "base:permit"],
+        false,
+        Hold,
+        "base:hold",
+        Some((Allow, "org:~permit")),
+    );
+    check_observed(&["org:deny", "org:~deny"], false, Deny, "org:deny", None);
+    check_observed(&["org:permit", "org:~permit"], false, Allow, "org:permit", None);
+}
+
+#[test]
+fn on_an_app_that_is_observed_rules_decide_nothing() {
+    use Verdict::{Allow, Deny, Hold};
+    check_observed(&["org:deny"], true, Allow, "guard:observe", Some((Deny, "org:deny")));
+    check_observed(&["base:permit", "base:hold"], true, Allow, "guard:observe", Some((Hold, "base:hold")));
+    check_observed(&[], true, Allow, "guard:observe", Some((Deny, "guard:nothing-permits")));
+    check_observed(&["org:permit"], true, Allow, "org:permit", None);
+}
+
+#[test]
+fn guards_are_enforced_where_rules_are_observed() {
+    type Break = fn(&mut Facts);
+    let cases: [Break; 5] = [
+        |f| f.all_stopped = true,
+        |f| Arc::make_mut(&mut f.human).active = false,
+        |f| Arc::make_mut(&mut f.agent).active = false,
+        |f| Arc::make_mut(&mut f.app).stopped = true,
+        |f| f.tool.status = ToolStatus::Quarantined,
+    ];
+    for change in cases {
+        let mut facts = facts();
+        Arc::make_mut(&mut facts.app).observe = true;
+        change(&mut facts);
+        let decision = decide(&Words(vec!["org:permit"]), &facts);
+        assert_eq!((decision.verdict(), decision.observed()), (Verdict::Deny, None));
+    }
+    let mut facts = facts();
+    Arc::make_mut(&mut facts.app).observe = true;
+    facts.tool.status = ToolStatus::Unknown;
+    assert_eq!(decide(&Words(vec!["org:permit"]), &facts).verdict(), Verdict::Defer);
 }
 
 /// Every subset of outcomes: adding a deny never allows more, and the same facts give the same decision.

@@ -230,6 +230,7 @@ fn directory() -> DirectorySnapshot {
         owners: vec![ana.clone(), bo.clone()],
         access: Access::default(),
         stopped: false,
+        observe: false,
     };
     DirectorySnapshot {
         humans: [(ana.clone(), human(&ana, "Ana Diaz")), (bo.clone(), human(&bo, "Bo Lind"))].into(),

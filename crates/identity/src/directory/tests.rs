@@ -55,6 +55,7 @@ fn configured() -> DirectorySnapshot {
             owners: Vec::new(),
             access: Access::default(),
             stopped: false,
+            observe: false,
         };
         snapshot.apps.insert(app(id), Arc::new(one));
     }

@@ -40,6 +40,7 @@ fn facts(class: Class, risk: Risk, access: bool) -> Facts {
             owners: vec![HumanId::parse("bob").unwrap()],
             access: Access::default(),
             stopped: false,
+            observe: false,
         }),
         tool: ToolFacts::new(ToolName::parse("find_contact").unwrap(), class, ClassSource::Profile, ToolStatus::Pinned),
         access,

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
-use model::{Reason, RuleId, TaskId, UnixMicros, Verdict};
+use model::{Observed, Reason, RuleId, TaskId, UnixMicros, Verdict};
 use proptest::prelude::*;
 
 use super::*;
@@ -113,6 +113,20 @@ fn numbers_past_what_json_keeps_are_held_at_the_edge() {
     assert_eq!(found.outcome().unwrap().took_us, -((1 << 53) - 1));
 }
 
+#[test]
+fn what_was_observed_is_read_back() {
+    let mut asked = intent(1);
+    assert!(entry(&Row::of_intent(&asked).unwrap(), 1).intent().unwrap().observed.is_none());
+    asked.observed = Some(Observed { verdict: Verdict::Hold, reasons: asked.reasons.clone() });
+    let row = Row::of_intent(&asked).unwrap();
+    assert!(!row.leaf.contains("canary"), "{}", row.leaf);
+    let mut found = entry(&row, 1);
+    assert_eq!(found.intent().unwrap().observed, asked.observed);
+    found.body = None;
+    let erased = found.intent().unwrap().observed.unwrap();
+    assert_eq!((erased.verdict, erased.reasons.len()), (Verdict::Hold, 0));
+}
+
 fn any_intent() -> impl Strategy<Value = Intent> {
     let texts = ("[!-~]{1,40}", "[!-~]{1,40}", ".{0,40}", "[a-z0-9-]{1,32}", "[A-Za-z0-9_./-]{1,60}");
     let reasons = prop::collection::vec(("[!-~]{1,30}", ".{0,60}"), 0..4);
@@ -140,6 +154,7 @@ fn any_intent() -> impl Strategy<Value = Intent> {
                 approvers: Vec::new(),
             };
             out.reasons = reasons.into_iter().map(reason).collect();
+            out.observed = bare.then(|| Observed { verdict: Verdict::ALL[verdict], reasons: out.reasons.clone() });
             out.arguments = text.map(|text| Bytes::from(serde_json::to_vec(&text).unwrap()));
             out.arguments_digest = sha256(out.arguments.as_deref().unwrap_or_default());
             out

@@ -1,14 +1,17 @@
-use model::{CallId, Class, UnixMicros, Verdict};
+use model::{CallId, Class, Observed, UnixMicros, Verdict};
 
 use super::*;
 use crate::row::Row;
 use crate::samples::{change, entry, intent, outcome};
 
-fn entries() -> [Entry; 3] {
+fn entries() -> [Entry; 4] {
+    let mut observed = intent(3);
+    observed.observed = Some(Observed { verdict: Verdict::Deny, reasons: observed.reasons.clone() });
     [
         entry(&Row::of_intent(&intent(1)).unwrap(), 1),
         entry(&Row::of_outcome(&outcome(1)).unwrap(), 2),
         entry(&Row::of_change(&change(2)).unwrap(), 3),
+        entry(&Row::of_intent(&observed).unwrap(), 4),
     ]
 }
 
