@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::words::{self, Weight, among};
 
+mod arguments;
+
+use arguments::Argument;
+
 /// The class proposed for a tool. It comes into force when a person says yes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
@@ -47,37 +51,88 @@ struct Finding {
     why: String,
 }
 
-/// One argument as the schema describes it.
-struct Argument<'a> {
-    name: &'a str,
-    schema: &'a Value,
-}
-
 /// The proposal for a definition.
 pub(crate) fn propose(parts: &Parts<'_>) -> Proposal {
     let description = parts.description.unwrap_or_default().to_lowercase();
     let title = parts.title.unwrap_or_default().to_lowercase();
-    let by_name = name_says(parts.name);
+    let arguments = arguments::arguments(parts.schema);
+    let by_name = name_says(parts.name).map(|finding| fetched(finding, parts.name, &description, &arguments));
     let base = by_name.or_else(|| text_says(&title, "title", 4)).or_else(|| text_says(&description, "description", 8));
     let Some(mut finding) = base else {
         let why = "nothing in its name or description says what it does";
         return Proposal { class: Class::Destructive, why: Arc::from(why) };
     };
-    if !words::cut(parts.name).iter().any(|word| words::meaning(word).is_some())
+    let words = words::cut(parts.name);
+    if !words.iter().any(|word| words::meaning(word).is_some())
         && let Some(hidden) = words::hidden_danger(&parts.name.to_lowercase())
     {
         finding.raise(Class::Destructive, || format!("name contains `{hidden}`"));
     }
     let reads = finding.class == Class::Read;
-    for text in [text_says(&title, "title", 1), text_says(&description, "description", 1)].into_iter().flatten() {
-        finding.raise(text.class, || text.why);
+    texts_say(&mut finding, parts.name, &title, &description, &arguments);
+    for argument in &arguments {
+        arguments::one_says(&mut finding, argument, reads, &description);
     }
-    phrases_say(&mut finding, &description);
-    for argument in arguments(parts.schema) {
-        argument_says(&mut finding, &argument, reads, &description);
+    if reads {
+        secrets_say(&mut finding, &words, &description);
+    } else {
+        arguments::together_say(&mut finding, &arguments, &words);
+        if arguments::undescribed(parts.schema) {
+            finding.raise(Class::Destructive, || "its schema does not say what its arguments are".to_owned());
+        }
     }
     hints_say(&mut finding, parts.hints);
     Proposal { class: finding.class, why: Arc::from(finding.why) }
+}
+
+/// `fetch_order` only reads: `fetch` reaches outside where an address could be given.
+fn fetched(finding: Finding, name: &str, description: &str, arguments: &[Argument<'_>]) -> Finding {
+    let words = words::cut(name);
+    let others: Vec<_> = words.iter().filter(|word| *word != "fetch").collect();
+    let another_verb =
+        others.iter().any(|word| words::meaning(word).is_some_and(|(_, weight)| weight != Weight::Either));
+    let plain = others.len() < words.len() && !others.is_empty() && !another_verb && finding.class == Class::External;
+    if plain && !from_the_web(name, description, arguments) {
+        return Finding {
+            class: Class::Read,
+            why: "name says `fetch`, and no argument could be an address".to_owned(),
+        };
+    }
+    finding
+}
+
+/// Whether what is fetched may come from anywhere.
+fn from_the_web(name: &str, description: &str, arguments: &[Argument<'_>]) -> bool {
+    let said = description.split(|letter: char| !letter.is_alphanumeric()).any(|word| among(WEB, word));
+    said || words::cut(name).iter().any(|word| among(WEB, word)) || arguments::may_be_an_address(arguments)
+}
+
+/// What title and description begin with, and phrases anywhere.
+fn texts_say(finding: &mut Finding, name: &str, title: &str, description: &str, arguments: &[Argument<'_>]) {
+    for (text, source) in [(title, "title"), (description, "description")] {
+        let Some((verb, class)) = first_verb(text, 1) else { continue };
+        let repeats = verb.starts_with("execut") && text.contains(&format!("`{}`", name.to_lowercase()));
+        let only_shows = verb.starts_with("fetch") && !from_the_web(name, description, arguments);
+        if !repeats && !only_shows {
+            finding.raise(class, || format!("{source} says `{verb}`"));
+        }
+    }
+    phrases_say(finding, description);
+    let stopped = description.split(|letter: char| !letter.is_alphanumeric()).find(|word| among(STOPPED, word));
+    if let Some(word) = stopped.filter(|_| finding.class != Class::Read) {
+        finding.raise(Class::Destructive, || format!("description says `{word}`"));
+    }
+}
+
+/// What a reading tool shows may be good outside the app.
+fn secrets_say(finding: &mut Finding, name: &[String], description: &str) {
+    let listed = name.iter().any(|word| word == "list");
+    if let Some(word) = name.iter().find(|word| among(SECRETS, word)).filter(|_| !listed) {
+        finding.raise(Class::External, || format!("name says that it shows `{word}`: good outside the app"));
+    }
+    if description.contains("all environment variables") {
+        finding.raise(Class::External, || "description says that it shows environment variables".to_owned());
+    }
 }
 
 /// The first verb decides; what follows it may raise, because `get_and_delete` deletes.
@@ -117,18 +172,28 @@ fn things_say(finding: &mut Finding, things: &[String], verb: &str) {
         if among(words::RUNNING, thing) {
             finding.raise(Class::Destructive, || format!("name says that `{verb}` is done to `{thing}`: what runs"));
         }
+        let changed = among(CHANGING, verb) && (among(words::WHOLE, thing) || among(words::SETTINGS, thing));
+        if changed || (verb == "push" && among(words::SOURCE, thing)) {
+            finding.raise(Class::Destructive, || {
+                format!("name says that `{verb}` is done to `{thing}`: what was there is lost")
+            });
+        }
         if among(words::OUTGOING, thing) && among(MAKING, verb) {
             finding.raise(Class::External, || format!("name says that `{verb}` is done to `{thing}`: it goes outside"));
         }
     }
 }
 
-/// The first known verb among the first `reach` words of lower-case text, fillers not counted.
 fn text_says(text: &str, source: &str, reach: usize) -> Option<Finding> {
+    first_verb(text, reach).map(|(verb, class)| Finding { class, why: format!("{source} says `{verb}`") })
+}
+
+/// The first known verb among the first `reach` words of lower-case text, fillers not counted.
+fn first_verb(text: &str, reach: usize) -> Option<(&str, Class)> {
     let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.filter(|word| !among(FILLERS, word)).take(reach).find_map(|word| {
         let (class, weight) = words::meaning_of_form(word)?;
-        (weight != Weight::Either).then(|| Finding { class, why: format!("{source} says `{word}`") })
+        (weight != Weight::Either).then_some((word, class))
     })
 }
 
@@ -150,48 +215,6 @@ fn negated(before: &str) -> bool {
     words.iter().any(|word| among(NEGATIONS, word) || word.ends_with("n't"))
 }
 
-fn argument_says(finding: &mut Finding, argument: &Argument<'_>, reads: bool, description: &str) {
-    let name = argument.name;
-    let words = words::cut(name);
-    let any = |wanted: &str| words.iter().any(|word| among(wanted, word));
-    let whole = words.join("_");
-    if argument.is("boolean") {
-        if !reads && any(FORCING) {
-            finding.raise(Class::Destructive, || format!("argument `{name}` overrides a safeguard"));
-        }
-        return;
-    }
-    if argument.is("integer") || argument.is("number") {
-        return;
-    }
-    let last = words.last().map(String::as_str).unwrap_or_default();
-    let carries_code = any(CODE) && !among(ABOUT_CODE, last);
-    if carries_code || (!reads && among(CODE_UNLESS_READING, &whole)) {
-        finding.raise(Class::Destructive, || format!("argument `{name}` is a command or code that the caller writes"));
-    }
-    if among(QUERY, &whole) && (speaks_a_language(description) || speaks_a_language(&argument.description())) {
-        finding.raise(Class::Destructive, || format!("argument `{name}` is a statement that the caller writes"));
-    }
-    if among(ADDRESS, &whole) || (["url", "urls"].contains(&last) && any(ADDRESS_OF)) {
-        finding.raise(Class::External, || format!("argument `{name}` is an address that the caller chooses"));
-    }
-    if !reads && any(RECIPIENT) {
-        finding.raise(Class::External, || format!("argument `{name}` names who receives it"));
-    }
-    if among(ACTION, &whole) {
-        for choice in argument.choices() {
-            let worst = words::cut(choice).iter().filter_map(|word| words::meaning(word)).map(|(class, _)| class).max();
-            if let Some(class) = worst {
-                finding.raise(class, || format!("argument `{name}` may be `{choice}`"));
-            }
-        }
-    }
-}
-
-fn speaks_a_language(text: &str) -> bool {
-    text.split(|letter: char| !letter.is_alphanumeric()).any(|word| among(LANGUAGES, word))
-}
-
 /// INVARIANT: hints only raise (`tests::hints_never_lower`).
 fn hints_say(finding: &mut Finding, hints: Hints) {
     if hints.destructive == Some(true) {
@@ -206,25 +229,6 @@ fn hints_say(finding: &mut Finding, hints: Hints) {
     }
 }
 
-/// All arguments, nested ones too. A schema is at most as deep as the document it came in.
-fn arguments(schema: &Value) -> Vec<Argument<'_>> {
-    let mut found = Vec::new();
-    let mut waiting = vec![schema];
-    while let Some(schema) = waiting.pop() {
-        match schema {
-            Value::Object(members) => {
-                if let Some(Value::Object(properties)) = members.get("properties") {
-                    found.extend(properties.iter().map(|(name, schema)| Argument { name, schema }));
-                }
-                waiting.extend(members.values());
-            }
-            Value::Array(items) => waiting.extend(items),
-            _ => {}
-        }
-    }
-    found
-}
-
 // === impl Finding ===
 
 impl Finding {
@@ -236,31 +240,11 @@ impl Finding {
     }
 }
 
-// === impl Argument ===
-
-impl<'a> Argument<'a> {
-    fn is(&self, kind: &str) -> bool {
-        self.schema.get("type").and_then(Value::as_str) == Some(kind)
-    }
-
-    fn description(&self) -> String {
-        self.schema.get("description").and_then(Value::as_str).unwrap_or_default().to_lowercase()
-    }
-
-    fn choices(&self) -> impl Iterator<Item = &'a str> {
-        let listed = self.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
-        let variants = ["oneOf", "anyOf"].into_iter().filter_map(|word| self.schema.get(word)?.as_array()).flatten();
-        let constants = variants.flat_map(|variant| {
-            let nested = variant.get("enum").and_then(Value::as_array).into_iter().flatten();
-            variant.get("const").into_iter().chain(nested)
-        });
-        listed.chain(constants).filter_map(Value::as_str).collect::<Vec<_>>().into_iter()
-    }
-}
-
 /// Verbs that make something go out; `draft`, `label` or `archive` of the same thing do not.
 const MAKING: &str = "create add make start schedule generate post put write insert enqueue trigger set update edit \
      enable";
+/// Verbs that put something in the place of what was there.
+const CHANGING: &str = "update modify change edit alter patch set put configure";
 /// Words that stand before the verb of a description.
 const FILLERS: &str = "a an the this that tool tools use used to for it can will you allows allow lets let helps api \
      endpoint function easily quickly safely simply";
@@ -323,20 +307,14 @@ const PHRASES: &[(Class, &[&str])] = &[
         ],
     ),
 ];
-const NEGATIONS: &str = "not never no without cannot nothing neither nor non isn’t don’t";
-const CODE: &str = "command commands cmd script scripts sql shell bash javascript js python cypher eval cli";
-/// `script_name` names code, it does not carry it.
-const ABOUT_CODE: &str = "name names id ids type language title description timeout";
-const CODE_UNLESS_READING: &str = "code source_code args argv program function expression statement statements lambda";
-const QUERY: &str = "query queries q statement query_string query_text body";
-const LANGUAGES: &str = "sql sqlite postgresql mysql cypher mutation mutations partiql insert";
-const ADDRESS: &str = "url urls uri uris href website webpage link links webhook endpoint host hostname";
-const ADDRESS_OF: &str = "webhook callback target source destination redirect image file page site web website media download \
-     remote feed link base start document video audio notification";
-const RECIPIENT: &str = "to recipient recipients cc bcc phone mailto attendees invitees";
-const FORCING: &str = "force overwrite purge prune hard cascade delete remove destroy replace";
-const ACTION: &str = "action operation op method mode verb http_method command actions operations operation_type \
-     action_type";
+const NEGATIONS: &str =
+    "not never no without cannot nothing neither nor non isn’t don’t avoid avoids avoiding prevent prevents preventing";
+/// Things that open doors elsewhere.
+const SECRETS: &str = "env secret secrets password passwords credential credentials";
+/// Words that make a fetch one from the web.
+const WEB: &str = "url urls web webpage website page pages site sites http https internet html uri link content";
+/// Said of a tool that changes something: what ran may run no more.
+const STOPPED: &str = "paused stopped terminated suspended halted";
 
 #[cfg(test)]
 mod tests;

@@ -90,14 +90,14 @@ const TABLE: &[Row] = &[
          disconnect grant authorize run evaluate invoke deploy undeploy redeploy rollback revert restore \
          merge rebase force migrate apply replace scale rotate expire invalidate install upgrade promote \
          demote evict drain cordon ban kick clean cleanup discard expunge bypass escalate swap failover \
-         launch spawn",
+         launch spawn pause halt hibernate sync synchronize synchronise click press tap drag",
     ),
     (
         Class::External,
         Weight::Verb,
         "send publish pay fetch navigate goto visit crawl scrape share invite notify broadcast tweet dial \
          refund purchase buy submit reply respond forward dispatch deliver unsubscribe charge donate withdraw \
-         payout push click press type hover drag fill finalize remit",
+         payout push type hover fill finalize remit",
     ),
     (
         Class::Write,
@@ -118,7 +118,7 @@ const TABLE: &[Row] = &[
          echo suggest recommend peek discover detect audit whoami scan tail head cat ls grep glob wait \
          geocode think parse extract translate tokenize return display enumerate identify determine examine \
          locate measure monitor watch classify simulate filter sort fuzzy aggregate exists poll observe \
-         reverse rank rerank print obtain",
+         reverse rank rerank print obtain screenshot",
     ),
     (
         Class::Destructive,
@@ -139,7 +139,18 @@ const TABLE: &[Row] = &[
 pub(crate) const ACCESS: &str = "permission permissions role roles access acl acls policy policies grant grants member members \
      collaborator collaborators credential credentials secret secrets token tokens password passwords \
      key keys admin admins user users mfa sso owner owners delegate delegates privilege privileges \
-     visibility";
+     visibility ip ips cidr allowlist whitelist blocklist denylist";
+
+/// Changing one of these puts something in the place of all it held, or of what its kind could hold.
+pub(crate) const WHOLE: &str = "file files document documents blob content contents block markdown property column columns \
+     schema";
+
+/// Changing one of these changes how something that runs behaves.
+pub(crate) const SETTINGS: &str =
+    "attribute attributes config configuration setting settings env variable variables parameter parameters";
+
+/// Pushing one of these changes a branch.
+pub(crate) const SOURCE: &str = "file files branch branches commit commits code tag tags";
 
 /// Making one of these reaches people or systems outside.
 pub(crate) const OUTGOING: &str = "email emails mail sms message messages payment payments refund refunds charge payout transfer \

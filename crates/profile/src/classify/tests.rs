@@ -140,7 +140,7 @@ fn one_tool_for_several_actions_is_its_worst_action() {
 #[test]
 fn hints_raise() {
     let none = Hints::default();
-    let schema = json!({});
+    let schema = json!({"type": "object"});
     let check =
         |name: &str, hints: Hints, expect: Class| assert_eq!(class_of(name, "", &schema, hints), expect, "{name}");
     check("delete_item", Hints { read_only: Some(true), destructive: Some(false), ..none }, Destructive);
@@ -211,7 +211,7 @@ proptest! {
     ) {
         let name = name.join("_");
         prop_assume!(super::name_says(&name).is_some());
-        let bare = class_of(&name, "", &json!({}), Hints::default());
+        let bare = class_of(&name, "", &json!({"type": "object"}), Hints::default());
         let full = class_of(&name, &description, &json!({"properties": {argument: {}}}), Hints::default());
         prop_assert!(full >= bare);
     }

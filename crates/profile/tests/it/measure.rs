@@ -49,7 +49,8 @@ pub(crate) fn read_definitions(file: &Path) -> Result<BTreeMap<[String; 3], Tool
         let mut tool: serde_json::Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
         let key = ["server", "version", "tool"].map(|key| tool[key].as_str().unwrap_or_default().to_owned());
         tool["name"] = tool["tool"].take();
-        let definition = ToolDefinition::parse(tool.to_string().as_bytes()).map_err(|error| format!("{key:?}: {error}"))?;
+        let definition =
+            ToolDefinition::parse(tool.to_string().as_bytes()).map_err(|error| format!("{key:?}: {error}"))?;
         defined.insert(key, definition);
     }
     Ok(defined)
@@ -74,7 +75,8 @@ pub(crate) fn matrix(judged: &[Judged]) -> String {
     let count = |label: Class, proposed: Class| {
         judged.iter().filter(|one| one.label == label && one.proposed == proposed).count()
     };
-    let mut text = "| label \\ proposal | read | write | external | destructive |\n|---|---:|---:|---:|---:|\n".to_owned();
+    let mut text =
+        "| label \\ proposal | read | write | external | destructive |\n|---|---:|---:|---:|---:|\n".to_owned();
     for label in Class::ALL {
         let counts = Class::ALL.map(|proposed| count(label, proposed).to_string());
         let _ = writeln!(text, "| {label} | {} |", counts.join(" | "));
