@@ -1,6 +1,6 @@
 //! Prints how the classifier does on the labels: `cargo run -p profile --example classifier [tuning|held-out]`.
 //! With a half, that one only, and every tool of it that is proposed otherwise than it is labelled.
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a report for people")]
+#![expect(clippy::print_stdout, reason = "a report for people")]
 
 #[path = "../tests/it/measure.rs"]
 #[expect(clippy::indexing_slicing, reason = "shared with the tests")]

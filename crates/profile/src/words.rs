@@ -106,7 +106,7 @@ const TABLE: &[Row] = &[
          clone save store upload import register enable activate assign unassign attach associate archive \
          unarchive complete close reopen open mark toggle lock unlock subscribe start begin schedule draft \
          generate make build configure init initialize provision allocate change adjust increment decrement \
-         resolve approve reject accept decline commit checkout mkdir touch annotate extend sync refresh \
+         resolve approve reject accept decline commit checkout mkdir touch annotate extend refresh \
          remember persist populate ingest export download transform resize trash untrash snooze follow \
          unfollow star unstar transition manage upvote vote book reserve enqueue requeue redrive",
     ),

@@ -24,20 +24,34 @@ pub(super) fn arguments(schema: &Value) -> Vec<Argument<'_>> {
                 if let Some(Value::Object(properties)) = members.get("properties") {
                     found.extend(properties.iter().map(|(name, schema)| Argument::new(name, schema)));
                 }
-                if let Some(Value::String(reference)) = members.get("$ref")
-                    && !followed.contains(&reference)
-                {
-                    followed.push(reference);
-                    let target = reference.strip_prefix('#').and_then(|pointer| schema.pointer(pointer));
-                    waiting.push(target.unwrap_or(schema.get("$defs").unwrap_or(schema)));
+                for reference in ["$ref", "$dynamicRef"].iter().filter_map(|key| members.get(*key)?.as_str()) {
+                    if !followed.contains(&reference) {
+                        followed.push(reference);
+                        waiting.extend(targets(schema, reference));
+                    }
                 }
-                waiting.extend(members.iter().filter(|(key, _)| !among(ASIDE, key)).map(|(_, member)| member));
+                // Only at the root are these words the schema's own: deeper, an argument may be called so.
+                let root = std::ptr::eq(part, schema);
+                waiting.extend(
+                    members
+                        .iter()
+                        .filter(|(key, _)| !(root && ASIDE.contains(&key.as_str())))
+                        .map(|(_, member)| member),
+                );
             }
             Value::Array(items) => waiting.extend(items),
             _ => {}
         }
     }
     found
+}
+
+/// What a reference leads to; where that is not plain, everything that something could refer to.
+fn targets<'a>(schema: &'a Value, reference: &str) -> Vec<&'a Value> {
+    match reference.strip_prefix('#').and_then(|pointer| schema.pointer(pointer)) {
+        Some(target) => vec![target],
+        None => ASIDE.iter().filter_map(|key| schema.get(*key)).collect(),
+    }
 }
 
 /// Whether a schema leaves open what the arguments are.
@@ -193,7 +207,7 @@ impl<'a> Argument<'a> {
 }
 
 /// Parts of a schema that count only where something refers to them.
-const ASIDE: &str = "$defs definitions";
+const ASIDE: [&str; 2] = ["$defs", "definitions"];
 const CODE: &str = "command commands cmd script scripts sql shell bash javascript js python cypher eval cli";
 /// `script_name` names code, it does not carry it.
 const ABOUT_CODE: &str = "name names id ids type language title description timeout";

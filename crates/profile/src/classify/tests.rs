@@ -117,6 +117,113 @@ fn arguments_are_seen_in_nested_schemas() {
 }
 
 #[test]
+fn arguments_say_more_together() {
+    check("create_issue", "", &["owner", "repo", "title"], External);
+    check("create_issue", "", &["project", "title"], Write);
+    check("create_branch", "", &["owner", "repo", "branch"], Write);
+    check("add_reaction", "", &["owner", "repo", "comment_id"], Write);
+    check("create_or_update_file", "", &["repo", "branch", "content"], Destructive);
+    check("get_file", "", &["owner", "repo", "branch", "content"], Read);
+    check("set", "", &["key", "value"], Destructive);
+    check("set_title", "", &["issue", "value"], Write);
+    check("update_number", "", &["sms_url"], Destructive);
+    check("create_number", "", &["status_callback"], External);
+    check("create_number", "", &["status_callback_method"], Write);
+}
+
+#[test]
+fn a_file_that_is_written_may_be_replaced() {
+    let described = |name: &str, said: &str| json!({"type": "object", "properties": {name: {"type": "string", "description": said}}});
+    let class = |tool: &str, name: &str, said: &str| class_of(tool, "", &described(name, said), Hints::default());
+    assert_eq!(class("get_screenshot", "filename", "File name to save the picture to"), Destructive);
+    assert_eq!(class("get_report", "output_path", ""), Destructive);
+    assert_eq!(class("get_images", "localPath", ""), Destructive);
+    assert_eq!(class("get_report", "path", "The file to read"), Read);
+    assert_eq!(class("get_report", "output_format", ""), Read);
+}
+
+#[test]
+fn what_opens_doors_elsewhere_is_good_outside() {
+    check("get_env", "", &[], External);
+    check("show_secret", "", &["name"], External);
+    check("list_secrets", "", &[], Read);
+    check("get_environment", "Shows an environment by its name", &["name"], Read);
+    check("create_page", "", &["visibility"], External);
+    check("create_page", "", &["policy_document"], Destructive);
+    check("update_dispute", "", &["cancellation_policy_text"], Write);
+    check("open_browser", "", &["allowDangerous"], Destructive);
+}
+
+#[test]
+fn settings_contents_and_what_runs_are_not_only_changed() {
+    for (name, expect) in [
+        ("set_subscription_attributes", Destructive),
+        ("update_config", Destructive),
+        ("update_documents", Destructive),
+        ("push_files", Destructive),
+        ("pause_project", Destructive),
+        ("sync_collection", Destructive),
+        ("browser_click", Destructive),
+        ("update_contact", Write),
+        ("push_notification", External),
+        ("get_sync_status", Read),
+    ] {
+        check(name, "", &[], expect);
+    }
+    check("update_recording", "Changes the state to paused or stopped", &[], Destructive);
+    check("list_recordings", "Lists recordings, stopped ones too", &[], Read);
+}
+
+#[test]
+fn a_fetch_that_can_name_no_address_only_reads() {
+    check("fetch_recording", "Fetch an instance of a recording", &["sid"], Read);
+    check("list_coupons", "This tool will fetch a list of coupons", &["limit"], Read);
+    check("fetch_page", "", &["id"], External);
+    check("fetch_item", "Fetches it from the internet", &["id"], External);
+    check("fetch_item", "", &["source"], External);
+    check("fetch_and_delete", "", &["id"], Destructive);
+    check("get_item", "Fetches a web page", &["name"], External);
+}
+
+#[test]
+fn a_description_that_repeats_the_name_says_nothing_new() {
+    check("get_queue", "Execute the `get_queue` operation.", &[], Read);
+    check("get_queue", "Execute the `empty` operation.", &[], Destructive);
+}
+
+#[test]
+fn a_changing_tool_whose_arguments_are_not_described_may_take_anything() {
+    let schema = json!({"$schema": "http://json-schema.org/draft-07/schema#"});
+    assert_eq!(class_of("create_item", "", &schema, Hints::default()), Destructive);
+    assert_eq!(class_of("get_item", "", &schema, Hints::default()), Read);
+    assert_eq!(class_of("create_item", "", &json!({"type": "object"}), Hints::default()), Write);
+}
+
+#[test]
+fn only_definitions_that_are_referred_to_count() {
+    let aside = |reference: &str| {
+        json!({"type": "object", "$defs": {"a": {"properties": {"link": {}}}, "b": {"$ref": "#/$defs/a"}},
+            "properties": {"t": {"$ref": reference}}})
+    };
+    assert_eq!(class_of("get_page", "", &aside("#/$defs/b"), Hints::default()), External);
+    assert_eq!(class_of("get_page", "", &aside("#/$defs/missing"), Hints::default()), External);
+    let unused = json!({"type": "object", "$defs": {"a": {"properties": {"link": {}}}}, "properties": {}});
+    assert_eq!(class_of("get_page", "", &unused, Hints::default()), Read);
+    let called = json!({"type": "object", "properties": {"definitions": {"properties": {"link": {}}}}});
+    assert_eq!(class_of("get_page", "", &called, Hints::default()), External);
+    let round = json!({"type": "object", "properties": {"t": {"$ref": "#"}}});
+    assert_eq!(class_of("get_page", "", &round, Hints::default()), Read);
+}
+
+#[test]
+fn a_choice_is_read_as_a_name() {
+    let methods =
+        |value: &str| json!({"type": "object", "properties": {"method": {"type": "string", "enum": ["get", value]}}});
+    assert_eq!(class_of("get_run", "", &methods("get_workflow_run"), Hints::default()), Read);
+    assert_eq!(class_of("get_run", "", &methods("get_and_delete"), Hints::default()), Destructive);
+}
+
+#[test]
 fn switches_count_when_they_override_and_not_when_they_only_choose() {
     let switch = |name: &str| json!({"type": "object", "properties": {name: {"type": "boolean"}}});
     assert_eq!(class_of("update_branch", "", &switch("force"), Hints::default()), Destructive);
