@@ -12,7 +12,7 @@ use crate::words::{self, Weight, among};
 
 mod arguments;
 
-use arguments::Argument;
+pub(crate) use arguments::Argument;
 
 /// The class proposed for a tool. It comes into force when a person says yes.
 #[derive(Debug, Clone, PartialEq, Eq)]

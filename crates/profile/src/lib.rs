@@ -2,8 +2,9 @@
 //! the other definitions a server gives, of prompts, templates of addresses and itself.
 //!
 //! # In scope
-//! Reading definitions, their digests, a deterministic proposal of a class, shipped and written profiles, pins, what is
-//! in force for one call, what rules look at of its arguments, the difference between a reviewed definition and a changed one, and the search for known attacks
+//! Reading definitions, their digests, a deterministic proposal of a class and of a whole profile, shipped and written
+//! profiles, pins, what is in force for one call, what rules look at of its arguments, the difference between a reviewed
+//! definition and a changed one, and the search for known attacks
 //! in what definitions say.
 //!
 //! # Out of scope
@@ -24,6 +25,7 @@ pub mod extract;
 pub mod classify;
 pub mod compare;
 pub mod definition;
+pub mod draft;
 pub mod pin;
 pub mod profile;
 pub mod scan;

@@ -7,7 +7,7 @@ use super::Finding;
 use crate::words::{self, among};
 
 /// One argument as the schema describes it.
-pub(super) struct Argument<'a> {
+pub(crate) struct Argument<'a> {
     pub(super) name: &'a str,
     words: Vec<String>,
     schema: &'a Value,
@@ -62,7 +62,7 @@ pub(super) fn undescribed(schema: &Value) -> bool {
 /// What one argument says.
 pub(super) fn one_says(finding: &mut Finding, argument: &Argument<'_>, reads: bool, description: &str) {
     let name = argument.name;
-    let whole = argument.words.join("_");
+    let whole = argument.whole();
     if argument.any(DANGER) {
         finding.raise(Class::Destructive, || format!("argument `{name}` is called dangerous by the server itself"));
     }
@@ -107,9 +107,8 @@ pub(super) fn one_says(finding: &mut Finding, argument: &Argument<'_>, reads: bo
 
 fn code_says(finding: &mut Finding, argument: &Argument<'_>, reads: bool, description: &str) {
     let name = argument.name;
-    let whole = argument.words.join("_");
-    let carries_code = argument.any(CODE) && !among(ABOUT_CODE, argument.last());
-    if carries_code || (!reads && among(CODE_UNLESS_READING, &whole)) {
+    let whole = argument.whole();
+    if argument.carries_code() || (!reads && among(CODE_UNLESS_READING, &whole)) {
         finding.raise(Class::Destructive, || format!("argument `{name}` is a command or code that the caller writes"));
     }
     if among(QUERY, &whole) && (speaks_a_language(description) || speaks_a_language(&argument.description())) {
@@ -123,7 +122,7 @@ fn speaks_a_language(text: &str) -> bool {
 
 /// What arguments say together, of a tool that changes something.
 pub(super) fn together_say(finding: &mut Finding, arguments: &[Argument<'_>], name: &[String]) {
-    let some = |list: &str| arguments.iter().find(|argument| among(list, &argument.words.join("_")));
+    let some = |list: &str| arguments.iter().find(|argument| among(list, &argument.whole()));
     let verb = |list: &str| name.iter().find(|word| among(list, word));
     let text = arguments.iter().find(|argument| argument.any(TEXT) && !among(ABOUT_TEXT, argument.last()));
     if let (Some(owner), Some(_), Some(text)) = (some(OWNER), some(REPOSITORY), text) {
@@ -154,7 +153,7 @@ pub(super) fn may_be_an_address(arguments: &[Argument<'_>]) -> bool {
 // === impl Argument ===
 
 impl<'a> Argument<'a> {
-    fn new(name: &'a str, schema: &'a Value) -> Self {
+    pub(crate) fn new(name: &'a str, schema: &'a Value) -> Self {
         Self { name, words: words::cut(name), schema }
     }
 
@@ -162,11 +161,21 @@ impl<'a> Argument<'a> {
         self.words.iter().any(|word| among(wanted, word))
     }
 
-    fn last(&self) -> &str {
+    /// All its words: `page_url` of `pageUrl`.
+    pub(crate) fn whole(&self) -> String {
+        self.words.join("_")
+    }
+
+    /// Whether its name says that it is code.
+    pub(crate) fn carries_code(&self) -> bool {
+        self.any(CODE) && !among(ABOUT_CODE, self.last())
+    }
+
+    pub(crate) fn last(&self) -> &str {
         self.words.last().map(String::as_str).unwrap_or_default()
     }
 
-    fn is(&self, kind: &str) -> bool {
+    pub(crate) fn is(&self, kind: &str) -> bool {
         self.schema.get("type").and_then(Value::as_str) == Some(kind)
     }
 
@@ -176,7 +185,7 @@ impl<'a> Argument<'a> {
         text && (among("url urls uri uris", self.last()) || (self.any(CALLED) && !self.any(NOT_CALLED)))
     }
 
-    fn names_a_recipient(&self) -> bool {
+    pub(crate) fn names_a_recipient(&self) -> bool {
         let followed = self.words.first().is_some_and(|word| word == "to")
             && self.words.get(1).is_none_or(|word| among(PERSON, word));
         followed || self.any(RECIPIENT)
