@@ -212,6 +212,19 @@ pub struct ToolsArgs {
 pub enum ToolsAction {
     /// Say yes to what apps offer and say, as it is now: tools, prompts, templates, instructions
     Pin(PinArgs),
+    /// Propose a profile for an app that has none, as YAML to edit
+    Classify(ClassifyArgs),
+}
+
+/// `tools classify`
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    /// The app, whose tools are asked for; with `--from`, what the profile is called
+    #[arg(required_unless_present = "from")]
+    pub app: Option<String>,
+    /// A file with the answer to `tools/list` instead, `-` for standard input; no gateway is needed
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
 }
 
 /// `tools pin`

@@ -42,6 +42,8 @@ pub enum Operation {
     Start { app: Option<AppId> },
     /// Tools with their classes.
     Tools { app: Option<AppId>, refresh: bool },
+    /// The definitions of an app's tools, as it gave them.
+    Definitions { app: AppId },
     /// Yes to what definitions say; `tool` is the name a person uses: `get_item`, `prompt:greet`.
     Pin { app: Option<AppId>, tool: Option<String>, class: Option<Class> },
     /// A token.
@@ -69,6 +71,7 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::Stop { app } => stand(gateway, StandingChange::Stop(app), by).await,
         Operation::Start { app } => stand(gateway, StandingChange::Start(app), by).await,
         Operation::Tools { app, refresh } => tools(gateway, app.as_ref(), refresh).await,
+        Operation::Definitions { app } => definitions(gateway, app).await,
         Operation::Pin { app, tool, class } => pin(gateway, app, tool.as_deref(), class, by).await,
         Operation::Token { agent, human, app, seconds, task } => {
             token(gateway, agent, human, app.as_ref(), Duration::from_secs(seconds), task, by).await
@@ -138,6 +141,14 @@ async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool) -> Result<
         })
         .collect();
     Ok(json!({ "apps": apps }))
+}
+
+async fn definitions(gateway: &Gateway, app: AppId) -> Result<Value, Fault> {
+    known_app(gateway, Some(&app))?;
+    let mut of_apps = gateway.hub.rows(Some(&app)).await;
+    let rows = of_apps.pop().map_or_else(|| Ok(AppRows::default()), |(_, rows)| rows)?;
+    let tools: Vec<&str> = rows.tools.iter().map(|row| row.canonical.as_str()).collect();
+    Ok(json!({ "app": app, "definitions": tools, "left_out": rows.left_out }))
 }
 
 /// What an app offers and says, for people and programs.

@@ -1,4 +1,4 @@
-//! `tools` and `tools pin`: what apps offer and say, and a person's yes to it.
+//! `tools`, `tools pin` and `tools classify`: what apps offer and say, a person's yes to it, and a profile to start from.
 
 use std::process::ExitCode;
 
@@ -12,10 +12,14 @@ use crate::operations::Operation;
 use crate::terminal::{Ink, Look, confirm, out, say};
 use crate::words::counted;
 
-/// Lists tools, or pins them.
+mod classify;
+
+/// Lists tools, pins them, or proposes a profile.
 pub async fn run(common: &Common, args: &ToolsArgs) -> Result<ExitCode, Fault> {
-    if let Some(ToolsAction::Pin(pin)) = &args.action {
-        return self::pin(common, pin).await;
+    match &args.action {
+        Some(ToolsAction::Pin(pin)) => return self::pin(common, pin).await,
+        Some(ToolsAction::Classify(what)) => return classify::run(common, what).await,
+        None => {}
     }
     let app = args.app.as_deref().map(parse_app).transpose()?;
     let said = ask(&common.config, Operation::Tools { app, refresh: args.refresh }).await?;
