@@ -257,17 +257,7 @@ impl Checker<'_> {
     }
 
     fn target(&mut self, id: &AppId, raw: &RawApp) -> Option<AppSpec> {
-        let profile = match &raw.profile {
-            None => None,
-            Some(name) => match Profile::shipped(&name.value) {
-                Some(profile) => Some(Arc::new(profile.clone())),
-                None => {
-                    let hint = nearest(&name.value, Profile::names().into_iter());
-                    self.problem(name, format!("there is no profile `{}`", name.value), Some(hint));
-                    None
-                }
-            },
-        };
+        let profile = raw.profile.as_ref().and_then(|written| self.profile(written));
         let target = match (&raw.command, &raw.url) {
             (Some(command), None) => Target::Child(self.child(id, raw, command)?),
             (None, Some(url)) => {
@@ -330,6 +320,27 @@ impl Checker<'_> {
             );
         }
         found
+    }
+
+    /// A profile by its name, or a written one by its file: `crm.yaml`.
+    fn profile(&mut self, written: &Spanned<String>) -> Option<Arc<Profile>> {
+        let name = &written.value;
+        if let Some(profile) = Profile::shipped(name) {
+            return Some(Arc::new(profile.clone()));
+        }
+        if !name.ends_with(".yaml") && !name.ends_with(".yml") {
+            let hint = nearest(name, Profile::names().into_iter());
+            self.problem(written, format!("there is no profile `{name}`"), Some(hint));
+            return None;
+        }
+        let read = read_guarded(&self.path(name)).map_err(|problem| (problem.said, problem.hint));
+        match read.and_then(|text| Profile::parse(name, &text).map_err(|error| (error.to_string(), None))) {
+            Ok(profile) => Some(Arc::new(profile)),
+            Err((said, hint)) => {
+                self.problem(written, format!("the profile `{name}` is refused: {said}"), hint);
+                None
+            }
+        }
     }
 
     fn rules(&mut self, written: &[Spanned<String>]) -> Vec<RuleFile> {

@@ -27,11 +27,14 @@ fn exit_codes() -> Result<()> {
         (2, &["token", "--agent", "nobody", "--human", "ana"]),
         (2, &["stop", "nowhere"]),
         (2, &["tools", "nowhere"]),
+        (2, &["tools", "classify", "nowhere"]),
+        (2, &["tools", "classify", "--from", "nowhere.json"]),
         (2, &["policy", "show", "nowhere"]),
         (2, &["vault", "rm", "nothing"]),
         (64, &[]),
         (64, &["trce"]),
         (64, &["trace", "--verdict", "maybe"]),
+        (64, &["tools", "classify"]),
         (64, &["token"]),
         (64, &["token", "--agent", "ana-desktop", "--human", "ana", "--ttl", "soon"]),
         (64, &["completions", "smalltalk"]),
@@ -41,6 +44,61 @@ fn exit_codes() -> Result<()> {
         ensure!(done.code == code, "{words:?} ended with {}: {}{}", done.code, done.stdout, done.stderr);
         ensure!(code == 0 || !done.stderr.is_empty(), "{words:?} says nothing");
         ensure!(code < 2 || done.stdout.is_empty(), "{words:?} gives data: {}", done.stdout);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_proposed_profile_can_be_put_in_force() -> Result<()> {
+    let list = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [
+        {"name": "get_customer", "inputSchema": {"type": "object", "properties": {"customer_id": {"type": "string"}}}},
+        {"name": "merge_customers", "inputSchema": {"type": "object"}},
+        {"name": "no_schema"},
+    ]}});
+    let world = world().file("list.json", &list.to_string()).prepare()?;
+    let done = world.run(&["tools", "classify", "crm", "--from", "list.json"])?;
+    ensure!(done.code == 0, "{}", done.stderr);
+    ensure!(done.stderr.contains("left out: number 3 of the list: "), "{}", done.stderr);
+    ensure!(done.stderr.contains("2 tools: 1 read, 1 destructive"), "{}", done.stderr);
+    let profile = "\
+profile: crm
+about: proposed from what the server says of its tools
+tools:
+  get_customer:
+    class: read
+    why: \"name starts with `get`\"
+    verb: customer_read
+    arguments: { customer_id: account }
+  merge_customers:
+    class: destructive
+    why: \"name starts with `merge`\"
+    verb: customer_merge
+";
+    ensure!(done.stdout.ends_with(profile), "{}", done.stdout);
+    let said: Value =
+        serde_json::from_str(&world.run_well(&["tools", "classify", "--from", "list.json", "--json"])?)?;
+    ensure!(at(&said, "/profile") == "proposed" && at(&said, "/tools/1/class") == "destructive", "{said}");
+    Ok(())
+}
+
+#[test]
+fn an_app_that_runs_is_asked_for_its_tools() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let yaml = world.run_well(&["tools", "classify", "remote"])?;
+    ensure!(yaml.contains("profile: remote\n"), "{yaml}");
+    let listed: Value = serde_json::from_str(&world.run_well(&["tools", "--json"])?)?;
+    let tools = listed.pointer("/apps/0/tools").and_then(Value::as_array).context("tools")?;
+    ensure!(!tools.is_empty(), "{listed}");
+    for tool in tools {
+        let (name, class) = (at(tool, "/tool"), at(tool, "/proposed"));
+        let lines: Vec<&str> = yaml.lines().collect();
+        let found = lines
+            .iter()
+            .position(|line| [format!("  {name}:"), format!("  \"{name}\":")].contains(&(*line).to_owned()));
+        let found = found.with_context(|| format!("{name} is not in {yaml}"))?;
+        let after = lines.iter().skip(found).find(|line| line.starts_with("    class: "));
+        ensure!(after.is_some_and(|line| line.ends_with(class)), "{name} is no {class} in {yaml}");
     }
     Ok(())
 }

@@ -347,3 +347,30 @@ fn a_file_that_others_could_replace_is_refused() {
     let said = open_to(0o777).unwrap_or_default();
     assert!(said.contains("is writable by others, who may replace it") && said.contains("chmod o-w"), "{said}");
 }
+
+#[test]
+fn a_profile_may_be_a_file_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("crm.yaml", "profile: crm\ntools:\n  get_it: {class: read, why: shows it}\n");
+    write("odd.yaml", "profile: odd\ntools:\n  get_it: {class: reed}\n");
+    let load = |profile: &str| {
+        let text = format!("apps: {{crm: {{command: [sh], env: {{}}, profile: {profile}}}}}");
+        Config::parse(&folder.path().join("c.yaml"), &text, &environment).map_err(|problems| problems.to_string())
+    };
+    let config = load("crm.yaml").unwrap();
+    let profile = config.apps[0].profile.as_ref().unwrap();
+    assert_eq!((profile.name(), profile.tools().count()), ("crm", 1));
+    for (name, said) in [
+        ("no.yaml", "the profile `no.yaml` is refused: there is no such file"),
+        ("odd.yaml", "the profile `odd.yaml` is refused: `odd.yaml`:3:"),
+    ] {
+        let refused = load(name).err().unwrap();
+        assert!(refused.contains(said), "{refused}");
+    }
+}
