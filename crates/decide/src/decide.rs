@@ -155,6 +155,7 @@ impl Found {
         for hit in evaluation.hits {
             let reason = from_rule(&hit.rule);
             match hit.rule.outcome {
+                RuleOutcome::Limit => {}
                 RuleOutcome::Permit => self.permits.push(reason),
                 RuleOutcome::Redact => self.redacts.push(reason),
                 RuleOutcome::Hold => self.holds.push(reason),

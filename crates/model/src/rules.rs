@@ -149,6 +149,8 @@ impl RuleInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleOutcome {
+    /// Decides nothing; its [`limits`](RuleInfo::limits) hold the call that it matches.
+    Limit,
     /// Permits the call.
     Permit,
     /// Permits it with something removed.

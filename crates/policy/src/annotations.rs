@@ -1,9 +1,11 @@
-//! What a rule says of itself: `@id`, `@outcome`, `@redact`, `@approvers`, `@says`, `@instead`.
+//! What a rule says of itself: `@id`, `@outcome`, `@redact`, `@approvers`, `@approvals`, `@says`, `@instead`, `@observe`,
+//! `@security_relevant`, `@max_runtime`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cedar_policy::{Effect, Policy};
-use model::{Layer, RuleId, RuleOutcome};
+use model::{CallLimits, Layer, RuleId, RuleOutcome};
 
 use crate::error::Complaint;
 use crate::vocabulary::{did_you_mean, listed};
@@ -16,6 +18,10 @@ pub(crate) struct Annotations {
     pub(crate) instead: Option<String>,
     pub(crate) approvers: Vec<String>,
     pub(crate) redact: Option<Arc<str>>,
+    pub(crate) approvals: u8,
+    pub(crate) observe: bool,
+    pub(crate) security_relevant: bool,
+    pub(crate) limits: CallLimits,
 }
 
 /// Reads and checks the annotations of a rule whose text is `text`.
@@ -35,7 +41,26 @@ pub(crate) fn read(policy: &Policy, layer: Layer, text: &str, complaints: &mut V
     let sentence = value("says").and_then(|says| one_line("says", says, text, complaints));
     let instead = value("instead").and_then(|instead| one_line("instead", instead, text, complaints));
     let approvers = value("approvers").map(|list| approvers(list, outcome, text, complaints)).unwrap_or_default();
-    Annotations { id, outcome, sentence: sentence.unwrap_or_else(|| unsaid(outcome)), instead, approvers, redact }
+    let approvals = value("approvals").map_or(1, |number| approvals(number, outcome, text, complaints));
+    let mut flag = |key: &str| value(key).is_some_and(|word| flag(key, word, text, complaints));
+    let (observe, security_relevant) = (flag("observe"), flag("security_relevant"));
+    let runtime = value("max_runtime").and_then(|seconds| runtime(seconds, text, complaints));
+    if outcome == RuleOutcome::Limit && runtime.is_none() {
+        let at = place("outcome", text);
+        complaints.push(Complaint::new(at, "this limit limits nothing").hint("say how long: `@max_runtime(\"120\")`"));
+    }
+    Annotations {
+        id,
+        outcome,
+        sentence: sentence.unwrap_or_else(|| unsaid(outcome)),
+        instead,
+        approvers,
+        redact,
+        approvals,
+        observe,
+        security_relevant,
+        limits: CallLimits { runtime },
+    }
 }
 
 fn unknown_key(key: &str, text: &str) -> Complaint {
@@ -82,6 +107,7 @@ fn outcome(
         "hold" => RuleOutcome::Hold,
         "defer" => RuleOutcome::Defer,
         "redact" => RuleOutcome::Redact,
+        "limit" => RuleOutcome::Limit,
         _ => {
             let hint = did_you_mean(word, OUTCOMES.iter().copied());
             complaints.push(
@@ -135,6 +161,37 @@ fn redact(paths: Option<&str>, outcome: RuleOutcome, text: &str, complaints: &mu
     Some(Arc::from(paths))
 }
 
+fn approvals(number: &str, outcome: RuleOutcome, text: &str, complaints: &mut Vec<Complaint>) -> u8 {
+    let at = place("approvals", text);
+    if outcome != RuleOutcome::Hold {
+        complaints.push(Complaint::new(at, "only a hold has approvals").hint("add `@outcome(\"hold\")`, or leave them out"));
+    }
+    match number.parse() {
+        Ok(number) if (1..=APPROVALS_MAX).contains(&number) => number,
+        _ => {
+            complaints.push(Complaint::new(at, format!("`@approvals` takes a number from 1 to {APPROVALS_MAX}")));
+            1
+        }
+    }
+}
+
+fn flag(key: &str, word: &str, text: &str, complaints: &mut Vec<Complaint>) -> bool {
+    if !matches!(word, "" | "true") {
+        let said = format!("`@{key}` takes `true`, or nothing");
+        complaints.push(Complaint::new(place(key, text), said).hint("leave it out where it is not so"));
+    }
+    true
+}
+
+fn runtime(seconds: &str, text: &str, complaints: &mut Vec<Complaint>) -> Option<Duration> {
+    let parsed = seconds.parse().ok().filter(|seconds| (1..=RUNTIME_SECONDS_MAX).contains(seconds));
+    if parsed.is_none() {
+        let said = format!("`@max_runtime` takes seconds, from 1 to {RUNTIME_SECONDS_MAX}");
+        complaints.push(Complaint::new(place("max_runtime", text), said));
+    }
+    parsed.map(Duration::from_secs)
+}
+
 fn one_line(key: &str, said: &str, text: &str, complaints: &mut Vec<Complaint>) -> Option<String> {
     let sentence = said.trim().trim_end_matches('.');
     if sentence.is_empty() || sentence.chars().any(char::is_control) {
@@ -151,6 +208,7 @@ fn unsaid(outcome: RuleOutcome) -> String {
         RuleOutcome::Hold => "a rule of this organisation wants a human to approve this",
         RuleOutcome::Defer => "a rule of this organisation leaves this open",
         RuleOutcome::Deny => "a rule of this organisation forbids this",
+        RuleOutcome::Limit => "a rule of this organisation limits this",
     }
     .to_owned()
 }
@@ -159,6 +217,23 @@ fn place(key: &str, text: &str) -> usize {
     text.find(&format!("@{key}")).unwrap_or_default()
 }
 
-const KEYS: &[&str] = &["id", "outcome", "defer", "redact", "approvers", "says", "instead"];
-const OUTCOMES: &[&str] = &["deny", "hold", "defer", "redact"];
-const APPROVERS: &[&str] = &["owner-of-app", "manager-of"];
+/// Most approvals that one call can need.
+pub(crate) const APPROVALS_MAX: u8 = 5;
+/// Longest time that a rule can give a call, in seconds: a day.
+pub(crate) const RUNTIME_SECONDS_MAX: u64 = 24 * 60 * 60;
+/// Who can approve, beside `role:…`.
+pub(crate) const APPROVERS: &[&str] = &["owner-of-app", "manager-of"];
+const KEYS: &[&str] = &[
+    "id",
+    "outcome",
+    "defer",
+    "redact",
+    "approvers",
+    "approvals",
+    "says",
+    "instead",
+    "observe",
+    "security_relevant",
+    "max_runtime",
+];
+const OUTCOMES: &[&str] = &["deny", "hold", "defer", "redact", "limit"];

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::Authorizer;
-use model::{Digest, Evaluation, Facts, Layer, RuleInfo, Rules};
+use model::{
+    AppId, ArgumentReads, Budget, Digest, Evaluation, Facts, Layer, RuleId, RuleInfo, RuleSource, Rules, ToolName,
+};
 
+use crate::asked::Asked;
 use crate::compile::{Compiler, Rule, baseline};
 use crate::error::PolicyError;
 use crate::index::Index;
+use crate::known::Known;
 use crate::memory::{Key, Memory};
 use crate::request::{Names, Passed};
 use crate::source::RuleFile;
 use crate::vocabulary::schema;
+use crate::yaml::{self, Example, Reading, Tests, Written};
 
 /// The rules in force: the organisation's, and the baseline.
 pub struct Bundle {
@@ -21,6 +26,9 @@ pub struct Bundle {
     rules: Vec<Arc<RuleInfo>>,
     organisation: Remembered,
     baseline: Remembered,
+    asked: Asked,
+    notes: Vec<PolicyError>,
+    examples: Vec<Example>,
     names: Names,
     authorizer: Authorizer,
 }
@@ -35,12 +43,20 @@ impl Bundle {
     /// Compiles the organisation's files beside the baseline. Errors: everything that is wrong in any file, in the order
     /// of file names and places. Blame: whoever wrote the rules.
     pub fn compile(organisation: &[RuleFile]) -> Result<Self, Vec<PolicyError>> {
+        Self::compile_for(&Known::default(), organisation)
+    }
+
+    /// As [`compile`](Self::compile), with the names that rules in YAML may use. Files ending in `.yaml` or `.yml` are
+    /// such rules, all others are Cedar.
+    pub fn compile_for(known: &Known, organisation: &[RuleFile]) -> Result<Self, Vec<PolicyError>> {
         let mut compiler = Compiler::new().map_err(|error| vec![error])?;
         // The baseline first: a rule of the organisation that takes one of its ids is the one to be named.
         compiler.file(Layer::Baseline, &baseline());
-        for file in organisation {
+        let (platform, cedar): (Vec<&RuleFile>, Vec<&RuleFile>) = organisation.iter().partition(|file| file.is_yaml());
+        for file in cedar {
             compiler.file(Layer::Organisation, file);
         }
+        let platform = Platform::compile(known, &platform, &mut compiler);
         let mut rules = compiler.finish()?;
         rules.sort_by_key(|rule| rule.info.layer == Layer::Baseline);
         let layer = |layer: Layer| {
@@ -49,10 +65,13 @@ impl Bundle {
                 .map_err(|error| vec![PolicyError::new(&"bundle".into(), (1, 1), error.to_string(), None)])
         };
         Ok(Self {
-            digest: digest(organisation),
+            digest: digest(organisation, &platform.compiled),
             organisation: layer(Layer::Organisation)?,
             baseline: layer(Layer::Baseline)?,
             rules: rules.iter().map(|rule| Arc::clone(&rule.info)).collect(),
+            asked: platform.asked,
+            notes: platform.notes,
+            examples: platform.examples,
             names: Names::new().map_err(|error| vec![error])?,
             authorizer: Authorizer::new(),
         })
@@ -61,6 +80,16 @@ impl Bundle {
     /// All rules: the organisation's in the order of files and places, then the baseline's.
     pub fn rules(&self) -> &[Arc<RuleInfo>] {
         &self.rules
+    }
+
+    /// What is not wrong, but worth knowing: a block that permits nothing by itself.
+    pub fn notes(&self) -> &[PolicyError] {
+        &self.notes
+    }
+
+    /// What the files promise of themselves. Running them takes profiles and a decision, so that is for who loads them.
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
     }
 
     /// Content digest of schema, baseline and the organisation's files. Neither the order of files nor the folder they
@@ -83,7 +112,10 @@ impl Rules for Bundle {
         if index.is_empty() {
             return Evaluation::default();
         }
-        let passed = Passed::default();
+        let passed = match layer {
+            Layer::Organisation => self.asked.passed(facts),
+            Layer::Baseline => Passed::default(),
+        };
         let key = Key::of(facts, &passed, index.reads());
         if let Some(said) = key.as_ref().and_then(|key| memory.get(key)) {
             return said;
@@ -97,6 +129,48 @@ impl Rules for Bundle {
         }
         evaluation
     }
+
+    fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
+        self.asked.reads(app)
+    }
+
+    fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
+        self.asked.budgets(facts)
+    }
+}
+
+/// What became of the files in YAML, beside rules.
+struct Platform {
+    asked: Asked,
+    notes: Vec<PolicyError>,
+    examples: Vec<Example>,
+    /// Everything that the rules came to, for the digest.
+    compiled: Vec<String>,
+}
+
+impl Platform {
+    fn compile(known: &Known, files: &[&RuleFile], compiler: &mut Compiler) -> Self {
+        let Reading { drafts, examples, notes, errors, .. } = yaml::read(known, files.iter().copied());
+        compiler.refuse(errors);
+        let mut asked = Asked::new(known);
+        let mut compiled = Vec::new();
+        for draft in &drafts {
+            let mut tests = Tests::new();
+            let text = draft.cedar(&drafts, &mut tests);
+            let Written { file, at, text: written } = draft.written.clone();
+            compiler.written(RuleSource { file, line: at.line, column: at.column, text: written }, &text);
+            let budget = draft.budget.zip(RuleId::parse(&draft.id).ok());
+            asked.add(draft, tests, budget.map(|((of, per), rule)| Budget { rule, of, per }));
+            compiled.push(text);
+        }
+        if !drafts.is_empty() {
+            for (id, app) in &known.apps {
+                let tools: Vec<&str> = app.tools.keys().map(ToolName::as_str).collect();
+                compiled.push(format!("{id}: {}", tools.join(" ")));
+            }
+        }
+        Self { asked: asked.finish(), notes, examples, compiled }
+    }
 }
 
 impl fmt::Debug for Bundle {
@@ -105,8 +179,9 @@ impl fmt::Debug for Bundle {
     }
 }
 
-fn digest(organisation: &[RuleFile]) -> Digest {
+fn digest(organisation: &[RuleFile], compiled: &[String]) -> Digest {
     let mut files: Vec<[u8; 32]> = organisation.iter().map(|file| hash(&[file.base_name(), &file.text])).collect();
+    files.extend(compiled.iter().map(|text| hash(&["compiled", text])));
     files.sort_unstable();
     let mut parts = Context::new(&SHA256);
     let language = cedar_policy::get_lang_version().to_string();

@@ -61,7 +61,7 @@ impl Compiler {
             let source = RuleSource { file: Arc::clone(&name), line, column, text: Arc::from(text) };
             let derived = format!("{}#{}", file.stem(), place + 1);
             let mut complaints = Vec::new();
-            let rule = self.rule(layer, source, &derived, &mut complaints);
+            let rule = self.rule(layer, (source, text), &derived, &mut complaints);
             self.rules.extend(rule);
             self.complain(file, &name, range.start, complaints);
         }
@@ -73,6 +73,22 @@ impl Compiler {
             };
             self.complain(file, &name, rest.start, complaints);
         }
+    }
+
+    /// Takes in a rule that was read from another language, as Cedar. What is wrong is told at the place it was written.
+    pub(crate) fn written(&mut self, source: RuleSource, text: &str) {
+        let mut complaints = Vec::new();
+        let (file, place) = (Arc::clone(&source.file), (source.line, source.column));
+        let rule = self.rule(Layer::Organisation, (source, text), "", &mut complaints);
+        self.rules.extend(rule);
+        for Complaint { said, hint, .. } in complaints {
+            self.errors.push(PolicyError::new(&file, place, said, hint.map(|hint| hint.replace("`@id`", "`id`"))));
+        }
+    }
+
+    /// What somebody else found wrong.
+    pub(crate) fn refuse(&mut self, errors: Vec<PolicyError>) {
+        self.errors.extend(errors);
     }
 
     /// Every rule in the order it came, or everything that is wrong, in the order of files and places.
@@ -88,15 +104,14 @@ impl Compiler {
     fn rule(
         &mut self,
         layer: Layer,
-        source: RuleSource,
+        (source, text): (RuleSource, &str),
         derived: &str,
         complaints: &mut Vec<Complaint>,
     ) -> Option<Rule> {
-        let text = Arc::clone(&source.text);
-        let policy = parse(&text, complaints)?;
-        let notes = annotations::read(&policy, layer, &text, complaints);
-        lint::lint(&policy, &text, complaints);
-        self.validate(&policy, &text, complaints);
+        let policy = parse(text, complaints)?;
+        let notes = annotations::read(&policy, layer, text, complaints);
+        lint::lint(&policy, text, complaints);
+        self.validate(&policy, text, complaints);
         let id = match notes.id {
             Some(id) => id,
             None => RuleId::parse(derived)
@@ -117,6 +132,10 @@ impl Compiler {
             instead: notes.instead,
             approvers: notes.approvers,
             redact: notes.redact,
+            approvals: notes.approvals,
+            observe: notes.observe,
+            security_relevant: notes.security_relevant,
+            limits: notes.limits,
             ..RuleInfo::new(id, notes.outcome, layer, source, notes.sentence)
         };
         Some(Rule { info: Arc::new(info), policy })

@@ -1,4 +1,4 @@
-//! Rule files in, a checked and hashed bundle out, behind [`model::Rules`]. This crate alone names Cedar.
+//! Rule files, in YAML and in Cedar, in; a checked and hashed bundle out, behind [`model::Rules`]. This crate alone names Cedar.
 //!
 //! # In scope
 //! The schema, the baseline, annotations, validation with positions and hints, evaluation of one layer.
@@ -14,6 +14,9 @@
 
 mod bundle;
 
+mod asked;
+mod yaml;
+
 mod index;
 mod memory;
 
@@ -26,6 +29,13 @@ mod lint;
 
 mod tree;
 
+mod named_test;
+
+mod command;
+mod glob;
+mod window;
+
+mod known;
 mod source;
 mod vocabulary;
 
@@ -34,5 +44,7 @@ mod error;
 pub use bundle::Bundle;
 pub use compile::baseline;
 pub use error::PolicyError;
+pub use known::{Known, KnownApp, KnownTool};
 pub use source::RuleFile;
 pub use vocabulary::schema;
+pub use yaml::Example;

@@ -60,6 +60,12 @@ pub(crate) fn position(text: &str, offset: usize) -> (u32, u32) {
 }
 
 impl RuleFile {
+    /// Whether it is platform policy in YAML; everything else is Cedar.
+    pub(crate) fn is_yaml(&self) -> bool {
+        let ending = Path::new(&self.name).extension();
+        ending.is_some_and(|ending| ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml"))
+    }
+
     /// The name without folders: what the digest sees, so that a bundle is the same wherever it lies.
     pub(crate) fn base_name(&self) -> &str {
         Path::new(&self.name).file_name().and_then(|name| name.to_str()).unwrap_or(&self.name)

@@ -1,0 +1,102 @@
+//! What rules need of a call beyond what Cedar can be told as it is: which tests to work out, which arguments to read for
+//! them, what to count. By app, so that a call pays only for the rules that could match it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::{AppId, ArgumentReads, Budget, Facts, Method, ToolName};
+
+use crate::known::Known;
+use crate::named_test::{Holds, NamedTest, On};
+use crate::request::Passed;
+use crate::yaml::{Draft, Tests};
+
+/// What rules need of calls, by app.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    everywhere: OfApp,
+    by_app: BTreeMap<AppId, OfApp>,
+}
+
+/// What rules need of a call to one app.
+#[derive(Debug, Default, Clone)]
+struct OfApp {
+    /// In the order of their names.
+    tests: BTreeMap<Arc<str>, NamedTest>,
+    budgets: Vec<Arc<Budget>>,
+    reads: Option<Arc<ArgumentReads>>,
+    /// Tools whose arguments a profile describes.
+    profiled: BTreeSet<ToolName>,
+}
+
+impl Asked {
+    pub(crate) fn new(known: &Known) -> Self {
+        let of_app = |app: &crate::known::KnownApp| OfApp {
+            profiled: app.tools.keys().cloned().collect(),
+            ..OfApp::default()
+        };
+        Self {
+            everywhere: OfApp::default(),
+            by_app: known.apps.iter().map(|(id, app)| (id.clone(), of_app(app))).collect(),
+        }
+    }
+
+    /// Adds what a rule needs.
+    pub(crate) fn add(&mut self, draft: &Draft, tests: Tests, budget: Option<Budget>) {
+        let tests: Vec<(Arc<str>, NamedTest)> =
+            tests.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
+        let budget = budget.map(Arc::new);
+        let of_apps: Vec<&mut OfApp> = match draft.apps.as_deref() {
+            Some(apps) => self.by_app.iter_mut().filter(|(id, _)| apps.contains(id)).map(|(_, of)| of).collect(),
+            None => std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut()).collect(),
+        };
+        for of_app in of_apps {
+            of_app.tests.extend(tests.iter().cloned());
+            of_app.budgets.extend(budget.clone());
+        }
+    }
+
+    /// Works out once which arguments the tests look at.
+    pub(crate) fn finish(mut self) -> Self {
+        for of_app in std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut()) {
+            let mut reads = ArgumentReads::default();
+            for test in of_app.tests.values() {
+                match &test.on {
+                    On::Role(role) => drop(reads.roles.insert(Arc::clone(role))),
+                    On::Argument(name) => drop(reads.values.insert(Arc::clone(name))),
+                    On::Time => {}
+                }
+            }
+            of_app.reads = (reads != ArgumentReads::default()).then(|| Arc::new(reads));
+        }
+        self
+    }
+
+    /// The tests that hold of a call.
+    pub(crate) fn passed(&self, facts: &Facts) -> Passed {
+        let of_app = self.of(&facts.app.id);
+        let mut passed = Passed::default();
+        for (name, test) in &of_app.tests {
+            let Holds { every, some } = test.ask(facts, &of_app.profiled);
+            if every {
+                passed.every.push(Arc::clone(name));
+            }
+            if some {
+                passed.some.push(Arc::clone(name));
+            }
+        }
+        passed
+    }
+
+    pub(crate) fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
+        self.of(app).reads.clone()
+    }
+
+    pub(crate) fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
+        if facts.method == Method::ToolsCall { self.of(&facts.app.id).budgets.clone() } else { Vec::new() }
+    }
+
+    fn of(&self, app: &AppId) -> &OfApp {
+        self.by_app.get(app).unwrap_or(&self.everywhere)
+    }
+}

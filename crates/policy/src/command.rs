@@ -1,0 +1,112 @@
+//! `rm -rf /` in a rule and `/bin/rm -fr //` in a call are the same command.
+//!
+//! A pattern is a program, flags and words. A command is one of it if its program is the same, it has all the flags in
+//! whatever order and form, and the words among its own in the same order. That denies more than the first words alone would;
+//! it is no containment, for a program has many names.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A command as a rule writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommandPattern {
+    written: String,
+    parsed: Parsed,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Parsed {
+    program: String,
+    flags: BTreeSet<String>,
+    words: Vec<String>,
+}
+
+impl CommandPattern {
+    /// None: it names no program, or a quotation does not end.
+    pub(crate) fn parse(written: &str) -> Option<Self> {
+        let parsed = Parsed::of(&split(written)?)?;
+        Some(Self { written: split(written)?.join(" "), parsed })
+    }
+
+    /// None: the command cannot be split into words.
+    pub(crate) fn matches(&self, command: &str) -> Option<bool> {
+        let Parsed { program, flags, words } = Parsed::of(&split(command)?)?;
+        let mut ours = self.parsed.words.iter().peekable();
+        for word in &words {
+            ours.next_if(|wanted| *wanted == word);
+        }
+        Some(program == self.parsed.program && self.parsed.flags.is_subset(&flags) && ours.peek().is_none())
+    }
+}
+
+impl fmt::Display for CommandPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl Parsed {
+    fn of(words: &[String]) -> Option<Self> {
+        let (program, rest) = words.split_first()?;
+        let program = program.rsplit('/').next().filter(|program| !program.is_empty())?.to_owned();
+        let mut parsed = Self { program, ..Self::default() };
+        let mut flags_end = false;
+        for word in rest {
+            match word.strip_prefix('-') {
+                Some("-") if !flags_end => flags_end = true,
+                Some(long) if !flags_end && long.starts_with('-') => {
+                    let name = word.split('=').next().unwrap_or(word);
+                    // What a flag means in one letter, so that `--recursive` is `-r` for the commands that most people deny.
+                    let short = SHORT.iter().find(|(long, _)| *long == name).map_or(name, |(_, short)| short);
+                    parsed.flags.insert(short.to_owned());
+                }
+                Some(letters) if !flags_end && !letters.is_empty() => {
+                    parsed.flags.extend(letters.chars().map(|letter| {
+                        let letter = if letter == 'R' { 'r' } else { letter };
+                        format!("-{letter}")
+                    }));
+                }
+                _ => parsed.words.push(normal(word)),
+            }
+        }
+        Some(parsed)
+    }
+}
+
+/// A path without doubled slashes, `/.` and a slash at its end.
+fn normal(word: &str) -> String {
+    if !word.contains('/') {
+        return word.to_owned();
+    }
+    let parts: Vec<&str> = word.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let start = if word.starts_with('/') { "/" } else { "" };
+    format!("{start}{}", parts.join("/"))
+}
+
+/// Splits as a shell does with words that hold nothing to be expanded.
+fn split(command: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut letters = command.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            (_, Some(open)) if letter == open => quote = None,
+            ('\\', None | Some('"')) => word.get_or_insert_default().push(letters.next()?),
+            (_, Some(_)) => word.get_or_insert_default().push(letter),
+            ('"' | '\'', None) => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (_, None) if letter.is_whitespace() => words.extend(word.take()),
+            (_, None) => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+const SHORT: &[(&str, &str)] = &[("--recursive", "-r"), ("--force", "-f")];
+
+#[cfg(test)]
+mod tests;

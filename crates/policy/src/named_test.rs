@@ -1,0 +1,291 @@
+//! What rules ask of arguments and of the time, worked out before Cedar is asked.
+//!
+//! Cedar cannot compare many values with many, cut a path, split a command or tell the time in Berlin. So each such question
+//! is a test with a name that says what it asks (`path under /workspace`), and Cedar is told which names hold: for every
+//! value, and for at least one.
+//!
+//! Where something is in doubt, the two sets fall apart in the direction that restricts: a value that could not be read
+//! passes no test in `every` and each test in `some`. Rules that permit ask `every`, rules that restrict ask `some`.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use model::{ArgumentFacts, Facts, Method, Scalar, ToolName};
+
+use crate::command::CommandPattern;
+use crate::glob::Glob;
+use crate::window::Window;
+
+mod text;
+
+/// One question with its name.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NamedTest {
+    pub(crate) on: On,
+    pub(crate) is: Is,
+}
+
+/// What is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum On {
+    /// The values of a role: `repo`.
+    Role(Arc<str>),
+    /// An argument by its dotted name.
+    Argument(Arc<str>),
+    /// The moment of the call.
+    Time,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Is {
+    /// There is a value.
+    Given,
+    /// Whatever there is could be read.
+    Readable,
+    /// It is one of these.
+    OneOf(Vec<Wanted>),
+    /// It begins with one of these.
+    Begins(Vec<String>),
+    /// It ends with one of these.
+    Ends(Vec<String>),
+    /// It is one of these folders, or lies in it.
+    Under(Vec<String>),
+    /// It is an address at one of these domains.
+    At(Vec<String>),
+    /// It is a number in this range.
+    Number(Range),
+    /// It is a text of more characters than this.
+    LongerThan(u64),
+    /// It is one of these commands, whatever else it says.
+    Command(Vec<CommandPattern>),
+    /// It is a time in this window.
+    In(Window),
+}
+
+/// A value as a rule writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wanted {
+    /// Exactly this.
+    Exactly(Scalar),
+    /// Anything like this.
+    Like(Glob),
+}
+
+/// Bounds of a number, as they are written and as they are compared.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Range {
+    pub(crate) above: Option<f64>,
+    pub(crate) at_least: Option<f64>,
+    pub(crate) below: Option<f64>,
+    pub(crate) at_most: Option<f64>,
+}
+
+/// Whether a test holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holds {
+    pub(crate) every: bool,
+    pub(crate) some: bool,
+}
+
+/// How a value fares: for rules that permit, and for rules that restrict.
+struct Passes {
+    surely: bool,
+    perhaps: bool,
+}
+
+// === impl NamedTest ===
+
+impl NamedTest {
+    pub(crate) fn of_role(role: &str, is: Is) -> Self {
+        Self { on: On::Role(Arc::from(role)), is }
+    }
+
+    /// The test whether there is a value at all.
+    pub(crate) fn given(&self) -> Self {
+        Self { on: self.on.clone(), is: Is::Given }
+    }
+
+    /// The name: what is asked, in words. Two tests have one name only if they ask the same.
+    pub(crate) fn name(&self) -> String {
+        let mut name = match &self.on {
+            On::Role(role) => role.to_string(),
+            On::Argument(name) => format!("argument {name}"),
+            On::Time => "time".to_owned(),
+        };
+        let written = write!(name, " {}", self.is);
+        debug_assert!(written.is_ok(), "a text takes everything");
+        name
+    }
+
+    /// Works it out. `profiled`: the tools whose arguments somebody described; of any other nothing can be told by role.
+    pub(crate) fn ask(&self, facts: &Facts, profiled: &BTreeSet<ToolName>) -> Holds {
+        let arguments = &facts.arguments;
+        match &self.on {
+            On::Time => {
+                let holds = matches!(&self.is, Is::In(window) if window.holds(facts.now));
+                Holds { every: holds, some: holds }
+            }
+            On::Role(role) => {
+                let values = arguments.roles.get(role).map(Vec::as_slice).unwrap_or_default();
+                let unknown = facts.method == Method::ToolsCall && !profiled.contains(&facts.tool.name);
+                let unclear = unknown || arguments.unclear.contains(role);
+                self.over(values.iter().map(|value| self.text(value)), unclear)
+            }
+            On::Argument(name) => {
+                let values = arguments.values.get(name).map(Vec::as_slice).unwrap_or_default();
+                let unclear = arguments.unclear.contains(&ArgumentFacts::unclear_argument(name));
+                self.over(values.iter().map(|value| self.scalar(value)), unclear)
+            }
+        }
+    }
+
+    fn over(&self, values: impl Iterator<Item = Passes>, unclear: bool) -> Holds {
+        let (mut every, mut some, mut given) = (true, false, false);
+        for Passes { surely, perhaps } in values {
+            (every, some, given) = (every && surely, some || perhaps, true);
+        }
+        let every = match self.is {
+            Is::Given => given,
+            _ => every,
+        };
+        Holds { every: every && !unclear, some: some || unclear }
+    }
+
+    fn text(&self, value: &str) -> Passes {
+        self.scalar_or_text(None, value)
+    }
+
+    fn scalar(&self, value: &Scalar) -> Passes {
+        self.scalar_or_text(Some(value), &words_of(value))
+    }
+
+    fn scalar_or_text(&self, scalar: Option<&Scalar>, value: &str) -> Passes {
+        let exactly = |holds: bool| Passes { surely: holds, perhaps: holds };
+        match &self.is {
+            Is::Given | Is::Readable => exactly(true),
+            Is::OneOf(wanted) => Passes {
+                surely: wanted.iter().any(|wanted| text::is_surely(wanted, scalar, value, self.is_resource())),
+                perhaps: wanted.iter().any(|wanted| text::is_perhaps(wanted, value, self.is_resource())),
+            },
+            Is::Begins(starts) => Passes {
+                surely: starts.iter().any(|start| value.starts_with(start.as_str())),
+                perhaps: starts.iter().any(|start| text::lower(value).starts_with(&text::lower(start))),
+            },
+            Is::Ends(ends) => Passes {
+                surely: ends.iter().any(|end| value.ends_with(end.as_str())),
+                perhaps: ends.iter().any(|end| text::lower(value).ends_with(&text::lower(end))),
+            },
+            Is::Under(folders) => exactly(folders.iter().any(|folder| text::is_under(value, folder))),
+            Is::At(domains) => exactly(text::domain(value).is_some_and(|domain| text::is_at(&domain, domains))),
+            Is::Number(range) => match value.trim().parse::<f64>() {
+                Ok(number) if number.is_finite() => exactly(range.holds(number)),
+                _ => Passes { surely: false, perhaps: true },
+            },
+            Is::LongerThan(length) => exactly(value.chars().count() as u64 > *length),
+            Is::Command(patterns) => {
+                let said = patterns.iter().map(|pattern| pattern.matches(value));
+                said.fold(exactly(false), |all, one| match one {
+                    Some(holds) => Passes { surely: all.surely || holds, perhaps: all.perhaps || holds },
+                    None => Passes { surely: all.surely, perhaps: true },
+                })
+            }
+            Is::In(_) => exactly(false),
+        }
+    }
+
+    /// A role that names a thing of the app, where `production-infra` stands for `acme/production-infra`, too.
+    fn is_resource(&self) -> bool {
+        matches!(&self.on, On::Role(role) if !KINDS_WITH_OWN_READING.contains(&role.as_ref()))
+    }
+}
+
+// === impl Range ===
+
+impl Range {
+    fn holds(&self, number: f64) -> bool {
+        self.above.is_none_or(|bound| number > bound)
+            && self.at_least.is_none_or(|bound| number >= bound)
+            && self.below.is_none_or(|bound| number < bound)
+            && self.at_most.is_none_or(|bound| number <= bound)
+    }
+
+    /// Whether no number is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        let low = [self.above, self.at_least].into_iter().flatten().fold(f64::NEG_INFINITY, f64::max);
+        let high = [self.below, self.at_most].into_iter().flatten().fold(f64::INFINITY, f64::min);
+        low > high || (low == high && !self.holds(low))
+    }
+}
+
+// === impl Display ===
+
+impl fmt::Display for Is {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given => f.write_str("given"),
+            Self::Readable => f.write_str("readable"),
+            Self::OneOf(wanted) => {
+                let verb = if wanted.iter().all(|one| matches!(one, Wanted::Like(_))) { "like" } else { "is" };
+                write!(f, "{verb} {}", listed(wanted.iter().map(|one| match (one, verb) {
+                    (Wanted::Like(glob), "is") => format!("like {}", quoted(glob.as_str())),
+                    (Wanted::Like(glob), _) => quoted(glob.as_str()),
+                    (Wanted::Exactly(Scalar::Text(text)), _) => quoted(text),
+                    (Wanted::Exactly(Scalar::Bool(truth)), _) => format!("the truth value {truth}"),
+                    (Wanted::Exactly(number), _) => format!("the number {}", words_of(number)),
+                })))
+            }
+            Self::Begins(starts) => write!(f, "beginning with {}", listed(starts.iter().map(|text| quoted(text)))),
+            Self::Ends(ends) => write!(f, "ending with {}", listed(ends.iter().map(|text| quoted(text)))),
+            Self::Under(folders) => write!(f, "under {}", listed(folders.iter().map(|text| quoted(text)))),
+            Self::At(domains) => write!(f, "at {}", listed(domains.iter().map(|text| quoted(text)))),
+            Self::Number(range) => range.fmt(f),
+            Self::LongerThan(length) => write!(f, "longer than {length} characters"),
+            Self::Command(patterns) => {
+                write!(f, "is {}", listed(patterns.iter().map(|pattern| quoted(&pattern.to_string()))))
+            }
+            Self::In(window) => write!(f, "{window}"),
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bounds = [("above", self.above), ("at least", self.at_least), ("below", self.below), ("at most", self.at_most)];
+        let said: Vec<String> =
+            bounds.iter().filter_map(|(word, bound)| Some(format!("{word} {}", (*bound)?))).collect();
+        f.write_str(&said.join(" and "))
+    }
+}
+
+/// The value as people write it.
+fn words_of(value: &Scalar) -> String {
+    match value {
+        Scalar::Bool(truth) => truth.to_string(),
+        Scalar::Whole(number) => number.to_string(),
+        Scalar::Decimal(number) => number.clone(),
+        Scalar::Text(text) => text.to_string(),
+    }
+}
+
+fn listed(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// A word that could be taken for more than itself stands in quotes.
+fn quoted(word: &str) -> String {
+    let plain = !word.is_empty()
+        && word.trim() == word
+        && word.chars().all(|c| c.is_alphanumeric() || " ._-/@:*+=~#%".contains(c))
+        && !word.starts_with("the ")
+        && !word.starts_with("like ");
+    if plain { word.to_owned() } else { format!("{word:?}") }
+}
+
+/// Roles whose values are no names of things.
+const KINDS_WITH_OWN_READING: &[&str] =
+    &["path", "url", "recipient", "command", "amount", "content", "timeout", "query"];
+
+#[cfg(test)]
+mod tests;
