@@ -34,11 +34,20 @@ pub struct KnownTool {
     /// The word rules use for it.
     pub verb: Option<String>,
     /// What its arguments stand for: `repo`, `path`.
-    pub roles: BTreeSet<String>,
+    pub roles: BTreeMap<String, KnownRole>,
     /// What one use costs.
     pub cost: Option<CostClass>,
     /// What the profile says of its data.
     pub labels: BTreeSet<String>,
+}
+
+/// What the values of a role look like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownRole {
+    /// What joins the parts of a value that is made of several: `/` in `acme/website`.
+    pub join: Option<String>,
+    /// Whether values come in small letters, for the app makes no difference.
+    pub ignore_case: bool,
 }
 
 /// One or several apps, as a rule speaks of them, and their words.
@@ -89,8 +98,8 @@ impl<'a> Apps<'a> {
         self.tools().filter_map(|(_, tool)| tool.verb.as_deref()).collect()
     }
 
-    pub(crate) fn roles(&self) -> BTreeSet<&'a str> {
-        self.tools().flat_map(|(_, tool)| tool.roles.iter().map(String::as_str)).collect()
+    pub(crate) fn roles(&self) -> BTreeMap<&'a str, &'a KnownRole> {
+        self.tools().flat_map(|(_, tool)| tool.roles.iter().map(|(name, role)| (name.as_str(), role))).collect()
     }
 
     pub(crate) fn labels(&self) -> BTreeSet<&'a str> {

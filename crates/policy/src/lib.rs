@@ -1,7 +1,9 @@
-//! Rule files, in YAML and in Cedar, in; a checked and hashed bundle out, behind [`model::Rules`]. This crate alone names Cedar.
+//! Rule files in, written in YAML or in Cedar; a checked and hashed bundle out, behind [`model::Rules`]. This crate alone
+//! names Cedar.
 //!
 //! # In scope
-//! The schema, the baseline, annotations, validation with positions and hints, evaluation of one layer.
+//! The schema, the baseline, platform policy in YAML, annotations, validation with positions and hints, tests of arguments
+//! and time, evaluation of one layer.
 //!
 //! # Out of scope
 //! Which hit wins (`decide`), reading files, secrets, anything that has an effect.
@@ -44,7 +46,7 @@ mod error;
 pub use bundle::Bundle;
 pub use compile::baseline;
 pub use error::PolicyError;
-pub use known::{Known, KnownApp, KnownTool};
+pub use known::{Known, KnownApp, KnownRole, KnownTool};
 pub use source::RuleFile;
 pub use vocabulary::schema;
 pub use yaml::Example;

@@ -166,7 +166,7 @@ impl NamedTest {
         match &self.is {
             Is::Given | Is::Readable => exactly(true),
             Is::OneOf(wanted) => Passes {
-                surely: wanted.iter().any(|wanted| text::is_surely(wanted, scalar, value, self.is_resource())),
+                surely: wanted.iter().any(|wanted| text::is_surely(wanted, scalar, value)),
                 perhaps: wanted.iter().any(|wanted| text::is_perhaps(wanted, value, self.is_resource())),
             },
             Is::Begins(starts) => Passes {
@@ -195,9 +195,34 @@ impl NamedTest {
         }
     }
 
-    /// A role that names a thing of the app, where `production-infra` stands for `acme/production-infra`, too.
+    /// Whether it is about a role that names things of the app, as `acme/production-infra`.
     fn is_resource(&self) -> bool {
         matches!(&self.on, On::Role(role) if !KINDS_WITH_OWN_READING.contains(&role.as_ref()))
+    }
+}
+
+// === impl Is ===
+
+impl Is {
+    /// The same of values that come in small letters.
+    pub(crate) fn in_small_letters(&self) -> Self {
+        let lower = |texts: &[String]| texts.iter().map(|text| text::lower(text)).collect();
+        match self {
+            Self::OneOf(wanted) => Self::OneOf(wanted.iter().map(Wanted::in_small_letters).collect()),
+            Self::Begins(starts) => Self::Begins(lower(starts)),
+            Self::Ends(ends) => Self::Ends(lower(ends)),
+            other => other.clone(),
+        }
+    }
+}
+
+impl Wanted {
+    fn in_small_letters(&self) -> Self {
+        match self {
+            Self::Exactly(Scalar::Text(text)) => Self::Exactly(Scalar::Text(Arc::from(text::lower(text)))),
+            Self::Like(glob) => Self::Like(Glob::new(&text::lower(glob.as_str()))),
+            other => other.clone(),
+        }
     }
 }
 
@@ -246,6 +271,15 @@ impl fmt::Display for Is {
                 write!(f, "is {}", listed(patterns.iter().map(|pattern| quoted(&pattern.to_string()))))
             }
             Self::In(window) => write!(f, "{window}"),
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(value) => f.write_str(&words_of(value)),
+            Self::Like(glob) => f.write_str(glob.as_str()),
         }
     }
 }

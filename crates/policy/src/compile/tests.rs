@@ -214,7 +214,7 @@ fn annotations() {
     rules/a.cedar:1:1: unknown annotation `@outcom`
       hint: did you mean `outcome`?
     rules/a.cedar:2:1: unknown annotation `@colour`
-      hint: a rule takes `id`, `outcome`, `defer`, `redact`, `approvers`, `says` or `instead`
+      hint: a rule takes `id`, `outcome`, `defer`, `redact`, `approvers`, `approvals`, `says`, `instead`, `observe`, `security_relevant` or `max_runtime`
     rules/a.cedar:3:1: unknown outcome `holt`
       hint: did you mean `hold`?
     rules/a.cedar:4:1: a `permit` cannot have the outcome `hold`

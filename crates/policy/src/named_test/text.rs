@@ -5,18 +5,17 @@ use model::Scalar;
 use super::Wanted;
 use crate::glob::Glob;
 
-/// For rules that permit: as written, kind included. `resource`: the last part of a path of names counts as well.
-pub(super) fn is_surely(wanted: &Wanted, scalar: Option<&Scalar>, value: &str, resource: bool) -> bool {
-    let same = |value: &str| match (wanted, scalar) {
+/// For rules that permit: the whole value as written, kind included.
+pub(super) fn is_surely(wanted: &Wanted, scalar: Option<&Scalar>, value: &str) -> bool {
+    match (wanted, scalar) {
         (Wanted::Exactly(wanted), Some(scalar)) => same_scalar(wanted, scalar),
-        (Wanted::Exactly(Scalar::Text(wanted)), None) => wanted.as_ref() == value,
         (Wanted::Exactly(wanted), None) => super::words_of(wanted) == value,
         (Wanted::Like(glob), _) => glob.matches(value),
-    };
-    same(value) || (resource && last_part(value).is_some_and(same))
+    }
 }
 
-/// For rules that restrict: in any case of letters, whatever the kind.
+/// For rules that restrict: in any case of letters, whatever the kind. `resource`: the last part of a name counts as well,
+/// so that `production-infra` is everybody's.
 pub(super) fn is_perhaps(wanted: &Wanted, value: &str, resource: bool) -> bool {
     let value = lower(value);
     let same = |value: &str| match wanted {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::{AppId, BudgetOf, BudgetPer, CostClass};
 
-use super::condition::{Condition, set};
+use super::condition::{Condition, Towards, set};
 use super::document::{Entry, Kind, Node};
 use super::draft::{Does, Draft, Marks};
 use super::reader::{Reader, Said};
@@ -181,19 +181,20 @@ impl Reader<'_> {
     }
 
     fn review(&mut self, block: &Block<'_>, entry: &Entry, role: &str) {
-        let Some(test) = self.names(role, &entry.value) else { return };
-        let says = format!("on {}, a human reviews every call where {}", block.called(), test.name());
+        let Some(condition) = self.names(block, role, &entry.value) else { return };
+        let says = format!("on {}, a human reviews every call where {}", block.called(), named(&condition));
         let mut draft = self.draft(block, entry, Does::Hold, says);
-        draft.when = Condition::test(test);
+        draft.when = condition;
         draft.instead = Some(format!("use another {role}, or wait for a human to approve"));
         self.reading.drafts.push(draft);
     }
 
     fn mutations(&mut self, block: &Block<'_>, entry: &Entry, role: &str) {
-        let Some(test) = self.names(role, &entry.value) else { return };
-        let says = format!("changes are allowed on {} where {}", block.called(), test.name());
+        let Some(condition) = self.names(block, role, &entry.value) else { return };
+        self.trusts_whole_names(entry.value.at, &block.about(), &condition, Towards::Permit);
+        let says = format!("changes are allowed on {} where {}", block.called(), named(&condition));
         let mut draft = self.draft(block, entry, Does::Permit, says);
-        draft.when = Condition::All(vec![changes(), Condition::test(test)]);
+        draft.when = Condition::All(vec![changes(), condition]);
         self.reading.drafts.push(draft);
     }
 
@@ -335,7 +336,7 @@ impl Reader<'_> {
     }
 
     /// The question whether a role names one of these.
-    fn names(&mut self, role: &str, node: &Node) -> Option<NamedTest> {
+    fn names(&mut self, block: &Block<'_>, role: &str, node: &Node) -> Option<Condition> {
         let mut wanted = Vec::new();
         for (at, word) in self.words(node) {
             if word.chars().all(|letter| letter == '*') {
@@ -348,11 +349,12 @@ impl Reader<'_> {
                 wanted.push(Wanted::Exactly(model::Scalar::Text(word.into())));
             }
         }
-        (!wanted.is_empty()).then(|| NamedTest::of_role(role, Is::OneOf(wanted)))
+        let condition = Condition::test(NamedTest::of_role(role, Is::OneOf(wanted.clone())));
+        (!wanted.is_empty()).then(|| block.about().folded(condition))
     }
 
     fn has_role(&mut self, block: &Block<'_>, entry: &Entry, roles: &[&str]) -> bool {
-        let has = block.apps.roles().iter().any(|role| roles.contains(role));
+        let has = block.apps.roles().keys().any(|role| roles.contains(role));
         if !has {
             let said = format!("no tool of `{}` takes a {}, so this rule can never match", block.name, roles.join(" or a "));
             self.complain(entry.at, said, Some("only a profile says which arguments are paths and commands".to_owned()));
@@ -366,18 +368,26 @@ pub(super) fn of_verb(verbs: &[&str]) -> String {
     format!("(resource has verb && {}.contains(resource.verb))", set(verbs.iter().copied()))
 }
 
+/// What a test asks, in words.
+fn named(condition: &Condition) -> String {
+    match condition {
+        Condition::Test { test, .. } => test.name(),
+        _ => String::new(),
+    }
+}
+
 fn changes() -> Condition {
     Condition::Fact("context.class != \"read\"".to_owned())
 }
 
 /// The role that a word is the plural of.
 fn singular(block: &Block<'_>, plural: &str) -> Option<String> {
-    block.apps.roles().into_iter().find(|role| format!("{role}s") == plural).map(str::to_owned)
+    block.apps.roles().into_keys().find(|role| format!("{role}s") == plural).map(str::to_owned)
 }
 
 fn keys_of(block: &Block<'_>) -> Vec<String> {
     let (verbs, roles) = (block.apps.verbs(), block.apps.roles());
-    let roles = roles.iter().flat_map(|role| {
+    let roles = roles.keys().flat_map(|role| {
         [format!("require_human_review_for_{role}s"), format!("allow_mutations_in_{role}s")]
     });
     let verbs = verbs.iter().map(|verb| format!("allow_{verb}"));

@@ -48,6 +48,32 @@ impl Condition {
         }
     }
 
+    /// The same with every test replaced.
+    pub(crate) fn with_tests(self, replace: &dyn Fn(&NamedTest) -> NamedTest) -> Self {
+        let all = |all: Vec<Self>| all.into_iter().map(|one| one.with_tests(replace)).collect();
+        match self {
+            Self::Test { test, or_none } => Self::Test { test: replace(&test), or_none },
+            Self::Not(inner) => inner.with_tests(replace).not(),
+            Self::All(members) => Self::All(all(members)),
+            Self::Any(members) => Self::Any(all(members)),
+            other => other,
+        }
+    }
+
+    /// Shows every test, and which way it is asked.
+    pub(crate) fn each_test(&self, towards: Towards, look: &mut dyn FnMut(&NamedTest, Towards)) {
+        match self {
+            Self::Always | Self::Fact(_) => {}
+            Self::Test { test, .. } => look(test, towards),
+            Self::Not(inner) => inner.each_test(towards.turned(), look),
+            Self::All(members) | Self::Any(members) => {
+                for member in members {
+                    member.each_test(towards, look);
+                }
+            }
+        }
+    }
+
     /// As Cedar. The tests it names are added to `tests`.
     pub(crate) fn cedar(&self, towards: Towards, tests: &mut Tests) -> String {
         match self {
@@ -75,7 +101,7 @@ impl Condition {
 }
 
 impl Towards {
-    pub(super) fn turned(self) -> Self {
+    pub(crate) fn turned(self) -> Self {
         match self {
             Self::Permit => Self::Restrict,
             Self::Restrict => Self::Permit,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{AppId, Class, ToolName};
 
 use super::block::{Block, MARKS, of_verb};
-use super::condition::{Condition, quoted};
+use super::condition::{Condition, Towards, quoted};
 use super::document::{At, Entry, Kind, Node};
 use super::draft::{Does, Draft};
 use super::reader::Reader;
@@ -46,6 +46,12 @@ impl Reader<'_> {
         if when.is_some() && when == unless {
             let hint = Some("change one of them".to_owned());
             self.complain(first.at, "`when` and `unless` are the same, so this rule can never match", hint);
+        }
+        let towards = if does == Does::Permit { Towards::Permit } else { Towards::Restrict };
+        for (condition, towards) in [(&when, towards), (&unless, towards.turned())] {
+            if let Some(condition) = condition {
+                self.trusts_whole_names(first.at, &about, condition, towards);
+            }
         }
         let says = find("says").and_then(|entry| self.sentence(entry));
         let says = says.unwrap_or_else(|| unsaid(does, &id, block.called()));
@@ -184,7 +190,7 @@ impl Reader<'_> {
             .apps
             .tools()
             .filter(|(name, _)| tools.contains(*name))
-            .flat_map(|(_, tool)| tool.roles.iter().map(String::as_str))
+            .flat_map(|(_, tool)| tool.roles.iter().map(|(name, role)| (name.as_str(), role)))
             .collect();
         About { roles, ..about }
     }

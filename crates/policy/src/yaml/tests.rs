@@ -7,7 +7,7 @@ use model::{
 };
 use serde_json::Value;
 
-use crate::{Bundle, Example, Known, KnownApp, KnownTool, RuleFile};
+use crate::{Bundle, Example, Known, KnownApp, KnownRole, KnownTool, RuleFile};
 
 mod design;
 mod language;
@@ -41,7 +41,11 @@ fn known() -> Known {
             ..KnownApp::default()
         });
         let tool = ToolName::parse(tool).unwrap();
-        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let role = |role: &str| KnownRole {
+            join: (role == "repo").then(|| "/".to_owned()),
+            ignore_case: role == "repo",
+        };
+        let roles = roles.iter().map(|name| ((*name).to_owned(), role(name))).collect();
         let labels = if *verb == "search" { ["customer-data".to_owned()].into() } else { Default::default() };
         let entry = KnownTool { class: *class, verb: Some((*verb).to_owned()), roles, cost: *cost, labels };
         app.tools.insert(tool, entry);
@@ -136,7 +140,7 @@ fn read(arguments: &Value, roles: &[&str]) -> ArgumentFacts {
         let mut words: Vec<String> =
             texts(value).iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
         if let (Some(owner), "repo") = (arguments.get("owner").and_then(Value::as_str), name.as_str()) {
-            words = words.iter().map(|word| format!("{owner}/{word}")).collect();
+            words = words.iter().map(|word| format!("{owner}/{word}").to_lowercase()).collect();
         }
         if name == "command" {
             if words[0].contains(['$', ';', '~', '|', '&']) {

@@ -1,27 +1,63 @@
 //! `when:` and `unless:`: conditions on people, agents, apps, tools, arguments and the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{AgentId, Class, CostClass, DataClassification, HumanId, Risk, ToolStatus};
 
-use super::condition::{Condition, quoted, set};
+use super::condition::{Condition, Towards, quoted, set};
 use super::document::{At, Entry, Node};
 use super::reader::Reader;
 use crate::glob::Glob;
-use crate::named_test::{Is, NamedTest, On};
+use crate::known::KnownRole;
+use crate::named_test::{Is, NamedTest, On, Wanted};
 use crate::window::{Window, Written};
 
 /// What the words of a rule can be about.
 pub(super) struct About<'a> {
     /// The roles that the tools in question have; none: whatever the apps have.
-    pub(super) roles: BTreeSet<&'a str>,
+    pub(super) roles: BTreeMap<&'a str, &'a KnownRole>,
     pub(super) labels: BTreeSet<&'a str>,
     /// The block, as messages call it.
     pub(super) name: &'a str,
 }
 
+impl About<'_> {
+    /// With words in small letters where values come in small letters.
+    pub(super) fn folded(&self, condition: Condition) -> Condition {
+        let folds = |role: &str| role == "recipient" || self.roles.get(role).is_some_and(|known| known.ignore_case);
+        condition.with_tests(&|test| match &test.on {
+            On::Role(role) if folds(role) => NamedTest { on: test.on.clone(), is: test.is.in_small_letters() },
+            _ => test.clone(),
+        })
+    }
+
+    /// Values of roles made of several parts that name one part only, where a rule would trust them. There they mean
+    /// nothing: `sandbox` could be anybody's.
+    pub(super) fn parts(&self, condition: &Condition, towards: Towards) -> Vec<(String, String)> {
+        let mut parts = Vec::new();
+        condition.each_test(towards, &mut |test, towards| {
+            let (On::Role(role), Is::OneOf(wanted)) = (&test.on, &test.is) else { return };
+            let Some(join) = self.roles.get(role.as_ref()).and_then(|known| known.join.as_deref()) else { return };
+            if towards == Towards::Permit {
+                let words = wanted.iter().map(Wanted::to_string).filter(|word| !word.contains(join));
+                parts.extend(words.map(|word| (word, join.to_owned())));
+            }
+        });
+        parts
+    }
+}
+
 impl Reader<'_> {
+    /// Refuses names that could be anybody's where a rule trusts them.
+    pub(super) fn trusts_whole_names(&mut self, at: At, about: &About<'_>, condition: &Condition, towards: Towards) {
+        for (word, join) in about.parts(condition, towards) {
+            let said = format!("`{word}` could be anybody's, and this rule would trust it");
+            let hint = format!("write the whole name, as in `owner{join}{word}`; `*{join}{word}` if any will do");
+            self.complain(at, said, Some(hint));
+        }
+    }
+
     /// All of these must hold.
     pub(super) fn conditions(&mut self, node: &Node, about: &About<'_>) -> Condition {
         let mut all = Vec::new();
@@ -119,7 +155,7 @@ impl Reader<'_> {
     }
 
     fn roles(&mut self, node: &Node, about: &About<'_>) -> Option<Condition> {
-        let known: Vec<&str> = about.roles.iter().copied().collect();
+        let known: Vec<&str> = about.roles.keys().copied().collect();
         let mut all = Vec::new();
         for entry in self.map(node) {
             if entry.key == "not" {
@@ -131,7 +167,8 @@ impl Reader<'_> {
                 self.unknown(&what, entry.at, &entry.key, &known);
                 continue;
             }
-            all.extend(self.values(&On::Role(Arc::from(entry.key.as_str())), &entry.value));
+            let condition = self.values(&On::Role(Arc::from(entry.key.as_str())), &entry.value);
+            all.extend(condition.map(|condition| about.folded(condition)));
         }
         Some(Condition::All(all))
     }

@@ -1,1 +1,259 @@
+//! Every key of the language, each both ways.
+
 use super::*;
+
+/// One rule under `github`, or under another app, and calls with what becomes of them.
+fn rule(app: &str, rule: &str, calls: &[(&str, &str, &str)]) {
+    let mut text = format!("policies:\n  {app}:\n    rules:\n      - {{id: all, allow: all}}\n      - {rule}\nexamples:\n");
+    for (tool, arguments, expect) in calls {
+        writeln!(text, "  - {{as: helper/ana, tool: {app}/{tool}, arguments: {arguments}, expect: {expect}}}").unwrap();
+    }
+    check(&text);
+}
+
+#[test]
+fn targets() {
+    let calls = |expect: [&'static str; 3]| {
+        [("send", "{}", expect[0]), ("search", "{}", expect[1]), ("other", "{}", expect[2])]
+    };
+    rule("mail", "{id: r, deny: all}", &calls(["deny", "deny", "deny"]));
+    rule("mail", "{id: r, deny: send}", &calls(["deny", "allow", "allow"]));
+    rule("mail", "{id: r, deny: [search, send]}", &calls(["deny", "deny", "allow"]));
+    rule("mail", "{id: r, deny: ['class:read']}", &calls(["allow", "deny", "allow"]));
+    rule("mail", "{id: r, hold: ['class:external', search]}", &calls(["hold", "hold", "allow"]));
+    rule("mail", "{id: r, defer: ['tool:send', 'verb:search']}", &calls(["defer", "defer", "allow"]));
+    rule("mail", "{id: r, deny: all, observe: true}", &calls(["allow", "allow", "allow"]));
+}
+
+#[test]
+fn people_agents_apps_tools() {
+    let held = |condition: &str, expect: &'static str| {
+        rule("mail", &format!("{{id: r, hold: all, when: {condition}}}"), &[("search", "{}", expect)]);
+    };
+    held("{human: {department: finance}}", "hold");
+    held("{human: {department: [it, finance]}}", "hold");
+    held("{human: {department: it}}", "allow");
+    held("{human: {department: {like: 'fin*'}}}", "hold");
+    held("{human: {department: finance, not: {role: analyst}}}", "allow");
+    held("{human: {not: {role: cfo}}}", "hold");
+    held("{human: {seniority: executive}}", "defer");
+    held("{human: {manager: bob}}", "hold");
+    held("{human: {manager: [eve]}}", "allow");
+    held("{human: {id: [ana, eve]}}", "hold");
+    held("{agent: {id: helper}}", "hold");
+    held("{agent: {id: scribe}}", "allow");
+    held("{agent: {owner: bob, model_tier: small}}", "hold");
+    held("{agent: {model_tier: frontier}}", "allow");
+    held("{app: {risk: high}}", "hold");
+    held("{app: {risk: [low, medium]}}", "allow");
+    held("{app: {data: restricted, owner: bob}}", "hold");
+    held("{app: {category: crm}}", "defer");
+    held("{tool: {class: read}}", "hold");
+    held("{tool: {cost: [medium, high]}}", "allow");
+    held("{tool: {label: customer-data}}", "hold");
+    held("{tool: {not: {label: customer-data}}}", "allow");
+    held("{access: false}", "hold");
+    held("{access: true}", "allow");
+    held("{any: [{human: {role: cfo}}, {agent: {id: helper}}]}", "hold");
+    held("{any: [{human: {role: cfo}}, {agent: {id: scribe}}]}", "allow");
+    held("{not: {human: {role: cfo}}}", "hold");
+}
+
+#[test]
+fn arguments_of_rules_that_restrict() {
+    let denied = |condition: &str, arguments: &str, expect: &'static str| {
+        rule("mail", &format!("{{id: r, deny: send, when: {{arguments: {condition}}}}}"), &[("send", arguments, expect)]);
+    };
+    denied("{to: ana@example.com}", "{to: Ana@Example.com}", "deny");
+    denied("{to: [a, b]}", "{to: [c, b]}", "deny");
+    denied("{to: [a, b]}", "{to: c}", "allow");
+    denied("{to: a}", "{}", "allow");
+    denied("{to: {domain: [example.com]}}", "{to: [x@ok.org, ana@example.com]}", "deny");
+    denied("{to: {domain: ['*.example.com']}}", "{to: ana@mail.example.com}", "deny");
+    denied("{to: {domain: ['*.example.com']}}", "{to: ana@notexample.com}", "allow");
+    denied("{to: {not: {domain: [example.com]}}}", "{to: ana@example.com}", "allow");
+    denied("{to: {not: {domain: [example.com]}}}", "{to: [ana@example.com, eve@evil.org]}", "deny");
+    denied("{amount: {above: 1000}}", "{amount: 1000}", "allow");
+    denied("{amount: {above: 1000}}", "{amount: 1000.5}", "deny");
+    denied("{amount: {above: 1000}}", "{amount: many}", "deny");
+    denied("{amount: {at_least: 10, below: 20}}", "{amount: 10}", "deny");
+    denied("{amount: {at_least: 10, below: 20}}", "{amount: 20}", "allow");
+    denied("{subject: {begins: 'URGENT'}}", "{subject: urgent please}", "deny");
+    denied("{subject: {ends: ['!']}}", "{subject: hello}", "allow");
+    denied("{subject: {like: '*invoice*'}}", "{subject: Your Invoice 7}", "deny");
+    denied("{subject: {longer_than: 3}}", "{subject: äöü}", "allow");
+    denied("{draft: false}", "{draft: false}", "deny");
+    denied("{draft: false}", "{draft: true}", "allow");
+    denied("{bcc: {given: true}}", "{bcc: x}", "deny");
+    denied("{bcc: {given: true}}", "{}", "allow");
+    denied("{approved_by: {given: false}}", "{}", "deny");
+    denied("{account: 007}", "{account: '007'}", "deny");
+    denied("{account: 007}", "{account: 7}", "allow");
+    denied("{url: {domain: evil.org}}", "{url: 'https://ana@EVIL.org:8080/x?y'}", "deny");
+}
+
+#[test]
+fn arguments_of_rules_that_permit() {
+    let allowed = |condition: &str, arguments: &str, expect: &'static str| {
+        check(&format!(
+            "policies: {{mail: {{rules: [{{id: r, allow: send, when: {condition}}}, {{id: d, deny: send, when: {{human: {{id: eve}}}}}}]}}}}\n\
+             examples: [{{as: helper/ana, tool: mail/send, arguments: {arguments}, expect: {expect}}}]"
+        ));
+    };
+    // What no rule permits is asked of the baseline: actions that reach out wait for a human.
+    allowed("{arguments: {to: {domain: [example.com]}}}", "{to: ana@example.com}", "allow");
+    allowed("{arguments: {to: {domain: [example.com]}}}", "{to: [ana@example.com, x@evil.org]}", "hold");
+    allowed("{arguments: {to: {domain: [example.com]}}}", "{}", "hold");
+    allowed("{roles: {amount: {at_most: 100}}}", "{amount: 99}", "allow");
+    allowed("{roles: {amount: {at_most: 100}}}", "{amount: lots}", "hold");
+    allowed("{roles: {amount: {at_most: 100}}}", "{amount: [1, 101]}", "hold");
+    allowed("{roles: {recipient: [Ana@example.com]}}", "{recipient: ana@example.com}", "allow");
+    allowed("{roles: {recipient: {not: [ana@example.com]}}}", "{recipient: bob@example.com}", "allow");
+    allowed("{roles: {recipient: {not: [ana@example.com]}}}", "{recipient: [bob@x.org, ANA@example.com]}", "hold");
+    allowed("{size: {below: 10}}", "{}", "allow");
+    allowed("{size: {below: 10}}", "{body: long enough}", "hold");
+}
+
+#[test]
+fn exceptions() {
+    let text = |arguments: &str, expect: &str| {
+        format!(
+            "policies: {{mail: {{rules: [{{id: all, allow: all}},\n\
+             {{id: r, deny: send, unless: {{arguments: {{to: {{domain: [example.com]}}}}}}}}]}}}}\n\
+             examples: [{{as: helper/ana, tool: mail/send, arguments: {arguments}, expect: {expect}}}]"
+        )
+    };
+    check(&text("{to: ana@example.com}", "allow"));
+    check(&text("{to: [ana@example.com, x@evil.org]}", "deny"));
+    check(&text("{}", "deny"));
+}
+
+#[test]
+fn what_a_profile_does_not_know_is_in_doubt() {
+    let text = "policies: {shell: {allow_run: true, writable_paths: [/w], deny_commands: [rm], rules: [{id: x, allow: [run]}]},\n\
+        github: {require_human_review_for_repos: [a], rules: [{id: y, allow: all}]}}\n\
+        examples:\n\
+        - {as: helper/ana, tool: shell/exec2, arguments: {}, expect: deny}\n\
+        - {as: helper/ana, tool: github/unknown, arguments: {}, expect: hold}\n";
+    check(text);
+}
+
+#[test]
+fn time() {
+    let at = |condition: &str, now: &str, expect: &str| {
+        check(&format!(
+            "policies: {{mail: {{rules: [{{id: all, allow: all}}, {{id: r, deny: all, when: {{time: {condition}}}}}]}}}}\n\
+             examples: [{{as: helper/ana, tool: mail/send, now: {now}, expect: {expect}}}]"
+        ));
+    };
+    let office = "{days: mon-fri, hours: '09:00-17:00', zone: Europe/Berlin}";
+    at(office, "2026-11-20T07:59:59Z", "allow");
+    at(office, "2026-11-20T08:00:00Z", "deny");
+    at(office, "2026-11-20T15:59:59Z", "deny");
+    at(office, "2026-11-20T16:00:00Z", "allow");
+    at(office, "2026-07-20T07:00:00Z", "deny");
+    at(office, "2026-11-21T10:00:00Z", "allow");
+    let night = "{days: fri, hours: '22:00-06:00'}";
+    at(night, "2026-11-20T23:00:00Z", "deny");
+    at(night, "2026-11-21T05:59:00Z", "deny");
+    at(night, "2026-11-20T05:59:00Z", "allow");
+    at("{days: [sat, sun]}", "2026-11-22T12:00:00Z", "deny");
+    at("{from: 2026-12-01T00:00:00+01:00}", "2026-11-30T23:00:00Z", "deny");
+    at("{from: 2026-12-01T00:00:00+01:00}", "2026-11-30T22:59:59Z", "allow");
+}
+
+#[test]
+fn freezes() {
+    check(
+        "policies: {'*': {rules: [{id: all, allow: all}]}}\n\
+         freezes: [{id: code-freeze, from: 2026-12-20T00:00:00Z, until: 2027-01-04T00:00:00Z, apps: [aws, github], says: no changes over the holidays}]\n\
+         examples:\n\
+         - {as: helper/ana, tool: aws/stop_instances, now: 2026-12-20T00:00:00Z, expect: deny, rule: code-freeze}\n\
+         - {as: helper/ana, tool: aws/stop_instances, now: 2026-12-19T23:59:59Z, expect: allow}\n\
+         - {as: helper/ana, tool: aws/stop_instances, now: 2027-01-04T00:00:00Z, expect: allow}\n\
+         - {as: helper/ana, tool: aws/describe_instances, now: 2026-12-24T00:00:00Z, expect: allow}\n\
+         - {as: helper/ana, tool: mail/send, now: 2026-12-24T00:00:00Z, expect: allow}\n",
+    );
+}
+
+#[test]
+fn agents_that_only_recommend() {
+    check(
+        "policies: {'*': {rules: [{id: all, allow: all}]}}\n\
+         agents: {scribe: {recommend_only: true}, helper: {recommend_only: false}}\n\
+         examples:\n\
+         - {as: scribe/ana, tool: mail/search, expect: deny, rule: agent.scribe.recommend_only}\n\
+         - {as: helper/ana, tool: mail/search, expect: allow}\n",
+    );
+}
+
+#[test]
+fn budgets_are_counted_and_bite_when_used_up() {
+    let bundle = compiled(
+        "policies:\n  mail:\n    rules: [{id: all, allow: all}]\n    max_calls: 200/hour\n    max_retries: 3\n    \
+         max_concurrency: {most: 4, per: human}\n",
+    );
+    let mut call = facts("mail", "send", &serde_json::json!({}));
+    let budgets: Vec<String> = bundle.budgets(&call).iter().map(|budget| format!("{budget:?}")).collect();
+    insta::assert_snapshot!(budgets.join("\n"));
+    assert!(bundle.budgets(&facts("aws", "stop_instances", &serde_json::json!({}))).is_empty());
+    assert_eq!(decide::decide(&bundle, &call).verdict(), Verdict::Allow);
+    call.spent = vec!["mail.max_calls".parse().unwrap()];
+    let decision = decide::decide(&bundle, &call);
+    assert_eq!((decision.verdict(), decision.reasons()[0].rule.as_str()), (Verdict::Deny, "mail.max_calls"));
+    insta::assert_snapshot!(decision.reasons()[0].sentence);
+}
+
+#[test]
+fn marks_of_a_rule_and_of_a_block() {
+    let bundle = compiled(
+        "policies:\n  mail:\n    approvers: [role:security]\n    approvals: 2\n    security_relevant: true\n    \
+         require_approval_above_cost_class: low\n    rules:\n      - {id: a, hold: send, approvers: owner-of-app, instead: write a draft}\n      \
+         - {id: b, deny: send, observe: true, says: no mail.}\n",
+    );
+    let rules = bundle.rules();
+    let find = |id: &str| rules.iter().find(|rule| rule.id.as_str() == id).unwrap();
+    let cost = find("mail.require_approval_above_cost_class");
+    assert_eq!((cost.approvers.as_slice(), cost.approvals, cost.security_relevant), (&["role:security".to_owned()][..], 2, true));
+    let (a, b) = (find("a"), find("b"));
+    assert_eq!((a.approvers.as_slice(), a.approvals, a.observe), (&["owner-of-app".to_owned()][..], 2, false));
+    assert_eq!((a.instead.as_deref(), a.sentence.as_str()), (Some("write a draft"), "the rule `a` for mail wants a human to approve this"));
+    assert_eq!((b.observe, b.security_relevant, b.sentence.as_str()), (true, true, "no mail"));
+    assert_eq!((b.source.line, b.source.column), (8, 10));
+}
+
+#[test]
+fn a_profile_stands_for_all_its_apps_and_an_app_for_itself() {
+    let mut known = known();
+    let github = known.apps["github"].clone();
+    for id in ["gh-one", "gh-two"] {
+        known.apps.insert(AppId::parse(id).unwrap(), github.clone());
+    }
+    known.apps.remove("github");
+    let text = "policies: {github: {allow_merge: false}, gh-one: {allow_pr_open: true}}";
+    let bundle = Bundle::compile_for(&known, &[file("a.yaml", text)]).unwrap();
+    for (app, tool, hits) in [
+        ("gh-one", "merge_pull_request", 1),
+        ("gh-two", "merge_pull_request", 1),
+        ("gh-one", "create_pull_request", 1),
+        ("gh-two", "create_pull_request", 0),
+    ] {
+        let call = Facts { app: facts(app, tool, &Value::Null).app, ..facts("github", tool, &Value::Null) };
+        assert_eq!(bundle.evaluate(Layer::Organisation, &call).hits.len(), hits, "{app} {tool}");
+    }
+    let against = "policies: {github: {allow_merge: false}, gh-one: {allow_merge: true}}";
+    let errors = Bundle::compile_for(&known, &[file("a.yaml", against)]).unwrap_err();
+    insta::assert_snapshot!(told(&errors));
+}
+
+#[test]
+fn only_what_rules_of_the_app_read_is_read() {
+    let bundle = compiled(
+        "policies: {mail: {rules: [{id: a, deny: send, when: {arguments: {options.force: true}, roles: {recipient: {given: true}}}}]}}",
+    );
+    let reads = bundle.reads(&AppId::parse("mail").unwrap()).unwrap();
+    let names = |set: &std::collections::BTreeSet<Arc<str>>| set.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((names(&reads.roles), names(&reads.values)), (vec!["recipient".to_owned()], vec!["options.force".to_owned()]));
+    assert!(bundle.reads(&AppId::parse("aws").unwrap()).is_none());
+    assert!(bundle.reads(&AppId::parse("elsewhere").unwrap()).is_none());
+}
