@@ -1,6 +1,6 @@
 //! `examples:`: what a rule file promises of itself. They are checked whenever it is loaded.
 
-use model::{AgentId, AppId, HumanId, ToolName, UnixMicros, Verdict};
+use model::{AgentId, AppId, Class, HumanId, ToolName, UnixMicros, Verdict};
 use serde_json::{Map, Number, Value};
 
 use super::document::{At, Entry, Kind, Node};
@@ -15,6 +15,8 @@ pub struct Example {
     pub line: u32,
     /// The column it begins at.
     pub column: u32,
+    /// Its name, if it has one.
+    pub name: Option<String>,
     /// Who acts.
     pub agent: AgentId,
     /// For whom.
@@ -27,6 +29,8 @@ pub struct Example {
     pub arguments: Value,
     /// When, if that matters.
     pub now: Option<UnixMicros>,
+    /// The class of the tool, where neither profile nor person says.
+    pub class: Option<Class>,
     /// What becomes of it.
     pub expect: Verdict,
     /// The rule that says so, if that matters.
@@ -74,6 +78,11 @@ impl Reader<'_> {
             Some(entry) => Some(self.moment(&entry.value)?),
             None => None,
         };
+        let class = match find("class") {
+            Some(entry) => Some(self.choice(&entry.value, "class", &Class::ALL.map(|class| (class.as_str(), class)))?),
+            None => None,
+        };
+        let name = find("name").and_then(|entry| self.word(&entry.value)).map(str::to_owned);
         let rule = match find("rule") {
             Some(entry) => Some(self.word(&entry.value)?.to_owned()),
             None => None,
@@ -82,12 +91,14 @@ impl Reader<'_> {
             file: std::sync::Arc::clone(&self.name),
             line: at.line,
             column: at.column,
+            name,
             agent: AgentId::parse(&agent).ok()?,
             human: HumanId::parse(&human).ok()?,
             app: AppId::parse(&app).ok()?,
             tool,
             arguments,
             now,
+            class,
             expect,
             rule,
         })
@@ -142,5 +153,5 @@ fn json(node: &Node) -> Value {
     }
 }
 
-pub(crate) const EXAMPLE_KEYS: &[&str] = &["as", "tool", "arguments", "now", "expect", "rule"];
+pub(crate) const EXAMPLE_KEYS: &[&str] = &["name", "as", "tool", "arguments", "now", "class", "expect", "rule"];
 const EXAMPLE: &str = "write `{as: agent/person, tool: app/tool, arguments: {…}, expect: deny}`";

@@ -12,6 +12,7 @@ use crate::{Bundle, Example, Known, KnownApp, KnownRole, KnownTool, RuleFile};
 mod design;
 mod language;
 mod laws;
+mod schema;
 mod wrong;
 
 /// Four apps, as profiles would describe them: tool, class, verb, cost, `argument=role`.
