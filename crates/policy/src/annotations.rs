@@ -164,7 +164,8 @@ fn redact(paths: Option<&str>, outcome: RuleOutcome, text: &str, complaints: &mu
 fn approvals(number: &str, outcome: RuleOutcome, text: &str, complaints: &mut Vec<Complaint>) -> u8 {
     let at = place("approvals", text);
     if outcome != RuleOutcome::Hold {
-        complaints.push(Complaint::new(at, "only a hold has approvals").hint("add `@outcome(\"hold\")`, or leave them out"));
+        complaints
+            .push(Complaint::new(at, "only a hold has approvals").hint("add `@outcome(\"hold\")`, or leave them out"));
     }
     match number.parse() {
         Ok(number) if (1..=APPROVALS_MAX).contains(&number) => number,

@@ -31,10 +31,8 @@ struct OfApp {
 
 impl Asked {
     pub(crate) fn new(known: &Known) -> Self {
-        let of_app = |app: &crate::known::KnownApp| OfApp {
-            profiled: app.tools.keys().cloned().collect(),
-            ..OfApp::default()
-        };
+        let of_app =
+            |app: &crate::known::KnownApp| OfApp { profiled: app.tools.keys().cloned().collect(), ..OfApp::default() };
         Self {
             everywhere: OfApp::default(),
             by_app: known.apps.iter().map(|(id, app)| (id.clone(), of_app(app))).collect(),
@@ -43,8 +41,7 @@ impl Asked {
 
     /// Adds what a rule needs.
     pub(crate) fn add(&mut self, draft: &Draft, tests: Tests, budget: Option<Budget>) {
-        let tests: Vec<(Arc<str>, NamedTest)> =
-            tests.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
+        let tests: Vec<(Arc<str>, NamedTest)> = tests.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
         let budget = budget.map(Arc::new);
         let of_apps: Vec<&mut OfApp> = match draft.apps.as_deref() {
             Some(apps) => self.by_app.iter_mut().filter(|(id, _)| apps.contains(id)).map(|(_, of)| of).collect(),

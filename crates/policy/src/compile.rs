@@ -114,6 +114,8 @@ impl Compiler {
         self.validate(&policy, text, complaints);
         let id = match notes.id {
             Some(id) => id,
+            // The id was no id, and that is told already.
+            None if derived.is_empty() => return None,
             None => RuleId::parse(derived)
                 .map_err(|error| complaints.push(Complaint::new(0, error.to_string()).hint("give it an `@id`")))
                 .ok()?,

@@ -253,13 +253,17 @@ impl fmt::Display for Is {
             Self::Readable => f.write_str("readable"),
             Self::OneOf(wanted) => {
                 let verb = if wanted.iter().all(|one| matches!(one, Wanted::Like(_))) { "like" } else { "is" };
-                write!(f, "{verb} {}", listed(wanted.iter().map(|one| match (one, verb) {
-                    (Wanted::Like(glob), "is") => format!("like {}", quoted(glob.as_str())),
-                    (Wanted::Like(glob), _) => quoted(glob.as_str()),
-                    (Wanted::Exactly(Scalar::Text(text)), _) => quoted(text),
-                    (Wanted::Exactly(Scalar::Bool(truth)), _) => format!("the truth value {truth}"),
-                    (Wanted::Exactly(number), _) => format!("the number {}", words_of(number)),
-                })))
+                write!(
+                    f,
+                    "{verb} {}",
+                    listed(wanted.iter().map(|one| match (one, verb) {
+                        (Wanted::Like(glob), "is") => format!("like {}", quoted(glob.as_str())),
+                        (Wanted::Like(glob), _) => quoted(glob.as_str()),
+                        (Wanted::Exactly(Scalar::Text(text)), _) => quoted(text),
+                        (Wanted::Exactly(Scalar::Bool(truth)), _) => format!("the truth value {truth}"),
+                        (Wanted::Exactly(number), _) => format!("the number {}", words_of(number)),
+                    }))
+                )
             }
             Self::Begins(starts) => write!(f, "beginning with {}", listed(starts.iter().map(|text| quoted(text)))),
             Self::Ends(ends) => write!(f, "ending with {}", listed(ends.iter().map(|text| quoted(text)))),
@@ -286,7 +290,8 @@ impl fmt::Display for Wanted {
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bounds = [("above", self.above), ("at least", self.at_least), ("below", self.below), ("at most", self.at_most)];
+        let bounds =
+            [("above", self.above), ("at least", self.at_least), ("below", self.below), ("at most", self.at_most)];
         let said: Vec<String> =
             bounds.iter().filter_map(|(word, bound)| Some(format!("{word} {}", (*bound)?))).collect();
         f.write_str(&said.join(" and "))

@@ -178,7 +178,10 @@ fn parse_zone(written: &str) -> Result<TimeZone, WindowError> {
             .map(|zone| (strsim::damerau_levenshtein(&zone.to_lowercase(), &written.to_lowercase()), zone))
             .min()
             .filter(|(distance, _)| *distance <= 3)
-            .map_or_else(|| "zones are named as in `Europe/Berlin`".to_owned(), |(_, zone)| format!("did you mean `{zone}`?"));
+            .map_or_else(
+                || "zones are named as in `Europe/Berlin`".to_owned(),
+                |(_, zone)| format!("did you mean `{zone}`?"),
+            );
         WindowError { said: format!("there is no time zone `{written}`"), hint: nearest }
     })
 }

@@ -33,11 +33,11 @@ mod custom;
 mod others;
 
 pub(crate) use condition::Tests;
-pub(crate) use draft::{Draft, Written};
 use draft::Does;
+pub(crate) use draft::{Draft, Written};
 pub use example::Example;
-pub(crate) use reader::Reading;
 use reader::Reader;
+pub(crate) use reader::Reading;
 
 /// Reads all files, in whatever order they come.
 pub(crate) fn read<'a>(known: &Known, files: impl Iterator<Item = &'a RuleFile>) -> Reading {

@@ -1,0 +1,93 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn role(role: &str, is: Is) -> NamedTest {
+    NamedTest::of_role(role, is)
+}
+
+fn texts(words: &[&str]) -> Is {
+    Is::OneOf(words.iter().map(|word| Wanted::Exactly(Scalar::Text(Arc::from(*word)))).collect())
+}
+
+#[test]
+fn names_say_what_is_asked() {
+    let like = |glob: &str| Wanted::Like(Glob::new(glob));
+    let argument = |is| NamedTest { on: On::Argument("amount".into()), is };
+    let all = [
+        role("repo", texts(&["production-infra"])),
+        role("repo", Is::OneOf(vec![like("prod-*"), like("live-*")])),
+        role("path", Is::Under(vec!["/workspace".into()])),
+        role("recipient", Is::At(vec!["example.com".into()])),
+        argument(Is::Number(Range { above: Some(1000.0), at_most: Some(0.5), ..Range::default() })),
+        argument(Is::OneOf(vec![Wanted::Exactly(Scalar::Bool(true)), Wanted::Exactly(Scalar::Whole(7)), like("a*")])),
+        role("command", Is::Command(vec![CommandPattern::parse("rm  -rf /").unwrap()])),
+        role("path", Is::Given),
+        argument(Is::LongerThan(3)),
+    ];
+    let names: Vec<String> = all.iter().map(NamedTest::name).collect();
+    insta::assert_snapshot!(names.join("\n"));
+}
+
+#[test]
+fn two_questions_never_have_one_name() {
+    let different = [
+        texts(&["a, b"]),
+        texts(&["a", "b"]),
+        texts(&["true"]),
+        Is::OneOf(vec![Wanted::Exactly(Scalar::Bool(true))]),
+        texts(&["7"]),
+        Is::OneOf(vec![Wanted::Exactly(Scalar::Whole(7))]),
+        texts(&["like x"]),
+        Is::OneOf(vec![Wanted::Like(Glob::new("x")), Wanted::Exactly(Scalar::Text("y".into()))]),
+        texts(&["the number 7"]),
+        texts(&[" a"]),
+        texts(&["a\nb"]),
+        Is::Given,
+        texts(&["given"]),
+    ];
+    let names: BTreeSet<String> = different.iter().map(|is| role("x", is.clone()).name()).collect();
+    assert_eq!(names.len(), different.len(), "{names:#?}");
+}
+
+#[test]
+fn paths_lie_under_folders() {
+    for (path, folder, under) in [
+        ("/workspace", "/workspace", true),
+        ("/workspace/a", "/workspace", true),
+        ("/workspaces", "/workspace", false),
+        ("/workspace/../etc", "/workspace", false),
+        ("/a/../workspace//./b", "/workspace", true),
+        ("workspace/a", "/workspace", false),
+        ("/../../workspace", "/workspace", true),
+        ("/anything", "/", true),
+        ("", "/", false),
+    ] {
+        assert_eq!(text::is_under(path, folder), under, "{path}");
+    }
+}
+
+#[test]
+fn domains_of_addresses() {
+    for (address, domain) in [
+        ("ana@example.com", Some("example.com")),
+        ("Ana <ana@Example.com>", Some("example.com")),
+        ("a@b@evil.org", Some("evil.org")),
+        ("https://example.com@evil.org/x", Some("evil.org")),
+        ("https://evil.org\\@example.com", Some("evil.org")),
+        ("https://evil.org:443?x=@example.com", Some("evil.org")),
+        ("https://evil.org./", Some("evil.org")),
+        ("#general", None),
+        ("", None),
+    ] {
+        assert_eq!(text::domain(address).as_deref(), domain, "{address}");
+    }
+}
+
+#[test]
+fn empty_ranges() {
+    let range = |above, below| Range { above, below, ..Range::default() };
+    assert!(range(Some(5.0), Some(5.0)).is_empty() && range(Some(6.0), Some(5.0)).is_empty());
+    assert!(!range(Some(5.0), Some(6.0)).is_empty() && !range(None, Some(5.0)).is_empty());
+    assert!(!Range { at_least: Some(5.0), at_most: Some(5.0), ..Range::default() }.is_empty());
+}

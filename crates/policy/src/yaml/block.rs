@@ -56,8 +56,12 @@ impl Reader<'_> {
                 self.mark(entry, &mut block.marks);
             }
             for entry in entries.iter().filter(|entry| !MARKS.contains(&entry.key.as_str())) {
+                let (complaints, drafts) = (self.complaints(), self.reading.drafts.len());
                 self.once(&block, entry);
                 self.key(&block, entry);
+                if self.complaints() > complaints && entry.key != "rules" {
+                    self.reading.drafts.truncate(drafts);
+                }
             }
         }
     }
@@ -84,6 +88,7 @@ impl Reader<'_> {
                 let hint = did_you_mean(word, APPROVERS.iter().copied())
                     .unwrap_or_else(|| "it takes `role:` and a role, `owner-of-app` or `manager-of`".to_owned());
                 self.complain(at, format!("unknown approver `{word}`"), Some(hint));
+                continue;
             }
             approvers.push(word.to_owned());
         }
@@ -114,7 +119,13 @@ impl Reader<'_> {
             if contradicts {
                 let message = format!(
                     "`{}.{}: {}` contradicts `{}.{}: {}` at {}",
-                    block.name, entry.key, value.replace('`', ""), first.block, entry.key, first.value.replace('`', ""), first.place
+                    block.name,
+                    entry.key,
+                    value.replace('`', ""),
+                    first.block,
+                    entry.key,
+                    first.value.replace('`', ""),
+                    first.place
                 );
                 self.complain(entry.at, message, Some("keep one of them".to_owned()));
             } else if first.block == block.name {
@@ -136,9 +147,12 @@ impl Reader<'_> {
             "max_calls" | "max_retries" | "max_concurrency" => self.budget(block, entry),
             "rules" => self.rules(block, &entry.value),
             _ => {
-                if let Some(role) = key.strip_prefix("require_human_review_for_").and_then(|role| singular(block, role)) {
+                if let Some(role) = key.strip_prefix("require_human_review_for_").and_then(|role| singular(block, role))
+                {
                     self.review(block, entry, &role);
-                } else if let Some(role) = key.strip_prefix("allow_mutations_in_").and_then(|role| singular(block, role)) {
+                } else if let Some(role) =
+                    key.strip_prefix("allow_mutations_in_").and_then(|role| singular(block, role))
+                {
                     self.mutations(block, entry, &role);
                 } else if let Some(verb) = key.strip_prefix("allow_").filter(|verb| block.apps.verbs().contains(verb)) {
                     self.verb(block, entry, verb);
@@ -152,7 +166,8 @@ impl Reader<'_> {
     fn unknown_block_key(&mut self, block: &Block<'_>, entry: &Entry) {
         let by_profile = ["allow_", "require_human_review_for_"].iter().any(|start| entry.key.starts_with(start));
         if by_profile && !block.apps.have_profile() {
-            let said = format!("`{}` needs a profile that says what it means, and `{}` has none", entry.key, block.name);
+            let said =
+                format!("`{}` needs a profile that says what it means, and `{}` has none", entry.key, block.name);
             self.complain(entry.at, said, Some("name one with `profile:` in the configuration of the app".to_owned()));
             return;
         }
@@ -225,7 +240,8 @@ impl Reader<'_> {
             return;
         }
         let cheap = CostClass::ALL.into_iter().filter(|cost| *cost <= most).map(CostClass::as_str);
-        let says = format!("on {}, what costs more than {most}, or nobody knows how much, waits for a human", block.called());
+        let says =
+            format!("on {}, what costs more than {most}, or nobody knows how much, waits for a human", block.called());
         let mut draft = self.draft(block, entry, Does::Hold, says);
         let cheap = Condition::Fact(format!("(resource has cost && {}.contains(resource.cost))", set(cheap)));
         draft.when = cheap.not();
@@ -261,7 +277,8 @@ impl Reader<'_> {
             return;
         }
         let named: Vec<String> = patterns.iter().map(|pattern| format!("`{pattern}`")).collect();
-        let says = format!("on {}, {} is denied, and so is a command that cannot be read", block.called(), named.join(", "));
+        let says =
+            format!("on {}, {} is denied, and so is a command that cannot be read", block.called(), named.join(", "));
         let mut draft = self.draft(block, entry, Does::Deny, says);
         draft.when = Condition::test(NamedTest::of_role("command", Is::Command(patterns)));
         draft.instead = Some("use another command, in plain words".to_owned());
@@ -340,7 +357,11 @@ impl Reader<'_> {
         let mut wanted = Vec::new();
         for (at, word) in self.words(node) {
             if word.chars().all(|letter| letter == '*') {
-                self.complain(at, format!("`{word}` is every {role}"), Some("name them, or write a rule under `rules:`".to_owned()));
+                self.complain(
+                    at,
+                    format!("`{word}` is every {role}"),
+                    Some("name them, or write a rule under `rules:`".to_owned()),
+                );
             } else if word.contains('*') && Glob::looks_like_a_regular_expression(word) {
                 self.regular_expression(at, word);
             } else if word.contains('*') {
@@ -356,8 +377,13 @@ impl Reader<'_> {
     fn has_role(&mut self, block: &Block<'_>, entry: &Entry, roles: &[&str]) -> bool {
         let has = block.apps.roles().keys().any(|role| roles.contains(role));
         if !has {
-            let said = format!("no tool of `{}` takes a {}, so this rule can never match", block.name, roles.join(" or a "));
-            self.complain(entry.at, said, Some("only a profile says which arguments are paths and commands".to_owned()));
+            let said =
+                format!("no tool of `{}` takes a {}, so this rule can never match", block.name, roles.join(" or a "));
+            self.complain(
+                entry.at,
+                said,
+                Some("only a profile says which arguments are paths and commands".to_owned()),
+            );
         }
         has
     }
@@ -387,9 +413,9 @@ fn singular(block: &Block<'_>, plural: &str) -> Option<String> {
 
 fn keys_of(block: &Block<'_>) -> Vec<String> {
     let (verbs, roles) = (block.apps.verbs(), block.apps.roles());
-    let roles = roles.keys().flat_map(|role| {
-        [format!("require_human_review_for_{role}s"), format!("allow_mutations_in_{role}s")]
-    });
+    let roles = roles
+        .keys()
+        .flat_map(|role| [format!("require_human_review_for_{role}s"), format!("allow_mutations_in_{role}s")]);
     let verbs = verbs.iter().map(|verb| format!("allow_{verb}"));
     BLOCK_KEYS.iter().chain(MARKS).map(|key| (*key).to_owned()).chain(verbs).chain(roles).collect()
 }

@@ -11,7 +11,10 @@ pub(crate) enum Condition {
     /// Cedar, in brackets where it needs them.
     Fact(String),
     /// Of the values there are. `or_none`: of no values it is true, where a rule that permits asks.
-    Test { test: NamedTest, or_none: bool },
+    Test {
+        test: NamedTest,
+        or_none: bool,
+    },
     Not(Box<Self>),
     All(Vec<Self>),
     Any(Vec<Self>),

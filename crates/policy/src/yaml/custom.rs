@@ -29,6 +29,7 @@ impl Reader<'_> {
     fn rule(&mut self, block: &Block<'_>, node: &Node) {
         let entries = self.map(node);
         let Some(first) = entries.first() else { return };
+        let before = self.complaints();
         for entry in entries {
             let known = RULE_KEYS.contains(&entry.key.as_str()) || MARKS.contains(&entry.key.as_str());
             if !known {
@@ -69,7 +70,39 @@ impl Reader<'_> {
             let hint = Some("write `hold:`, or leave them out".to_owned());
             self.complain(entry.at, "only a hold has approvers", hint);
         }
-        self.reading.drafts.push(draft);
+        draft.redact = self.fields(does, first.at, find("fields"));
+        if self.complaints() == before {
+            self.reading.drafts.push(draft);
+        }
+    }
+
+    /// What a rule that redacts hides.
+    fn fields(&mut self, does: Does, at: At, entry: Option<&Entry>) -> Option<String> {
+        match (does, entry) {
+            (Does::Redact, Some(entry)) => {
+                let paths: Vec<&str> = self.words(&entry.value).into_iter().map(|(_, path)| path).collect();
+                let paths = paths.join(", ");
+                if let Err(error) = json::Mask::parse(&paths) {
+                    let hint = Some("for example `[$.customers[*].email, $..iban]`".to_owned());
+                    self.complain(
+                        entry.value.at,
+                        format!("`fields` takes paths of JSONPath (RFC 9535): {error}"),
+                        hint,
+                    );
+                }
+                Some(paths)
+            }
+            (Does::Redact, None) => {
+                let hint = Some("add the paths of the fields: `fields: [$.customers[*].email]`".to_owned());
+                self.complain(at, "a rule that redacts says what it hides", hint);
+                None
+            }
+            (_, Some(entry)) => {
+                self.complain(entry.at, "only a rule that redacts has `fields`", Some("write `redact:`".to_owned()));
+                None
+            }
+            (_, None) => None,
+        }
     }
 
     fn rule_id(&mut self, at: At, entries: &[Entry]) -> Option<String> {
@@ -86,9 +119,10 @@ impl Reader<'_> {
         let verbs: Vec<&Entry> =
             entries.iter().filter(|entry| OUTCOMES.iter().any(|(key, _)| *key == entry.key)).collect();
         let (entry, does) = match verbs.as_slice() {
-            [one] => (*one, OUTCOMES.iter().find(|(key, _)| *key == one.key).map(|(_, does)| *does)?),
+            [one] => (*one, OUTCOMES.iter().find(|(key, _)| *key == one.key)?.1),
             [] => {
-                let hint = "add `allow:`, `hold:`, `defer:` or `deny:` with the tools it is about, or `all`".to_owned();
+                let hint = "add `allow:`, `hold:`, `redact:`, `defer:` or `deny:` with the tools it is about, or `all`"
+                    .to_owned();
                 self.complain(at, "this rule does nothing", Some(hint));
                 return None;
             }
@@ -98,11 +132,6 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let Some(does) = does else {
-            let hint = Some("hold the call or deny it".to_owned());
-            self.complain(entry.at, "`redact` is not supported yet", hint);
-            return None;
-        };
         let target = self.target(block, &entry.value)?;
         Some((does, target))
     }
@@ -110,7 +139,10 @@ impl Reader<'_> {
     /// `all`, or tools, verbs and classes.
     fn target(&mut self, block: &Block<'_>, node: &Node) -> Option<Target> {
         if let Kind::Bool(_) | Kind::Map(_) | Kind::Nothing = node.kind {
-            self.expected(node, "`all`, or a list of tools, verbs and classes, as in `[merge_pull_request, class:write]`");
+            self.expected(
+                node,
+                "`all`, or a list of tools, verbs and classes, as in `[merge_pull_request, class:write]`",
+            );
             return None;
         }
         let mut target = Target { condition: Condition::Always, tools_only: true, tools: Some(BTreeSet::new()) };
@@ -203,6 +235,7 @@ fn is_tool(app: &AppId, tool: &str) -> Condition {
 fn unsaid(does: Does, id: &str, block: &str) -> String {
     let what = match does {
         Does::Permit => "permits this",
+        Does::Redact => "hides fields of the answer",
         Does::Hold => "wants a human to approve this",
         Does::Defer => "leaves this open",
         Does::Deny | Does::Limit => "forbids this",
@@ -211,12 +244,11 @@ fn unsaid(does: Does, id: &str, block: &str) -> String {
 }
 
 pub(crate) const RULE_KEYS: &[&str] =
-    &["id", "allow", "hold", "redact", "defer", "deny", "when", "unless", "says", "instead"];
-/// None: not supported yet.
-const OUTCOMES: &[(&str, Option<Does>)] = &[
-    ("allow", Some(Does::Permit)),
-    ("hold", Some(Does::Hold)),
-    ("redact", None),
-    ("defer", Some(Does::Defer)),
-    ("deny", Some(Does::Deny)),
+    &["id", "allow", "hold", "redact", "defer", "deny", "fields", "when", "unless", "says", "instead"];
+const OUTCOMES: &[(&str, Does)] = &[
+    ("allow", Does::Permit),
+    ("hold", Does::Hold),
+    ("redact", Does::Redact),
+    ("defer", Does::Defer),
+    ("deny", Does::Deny),
 ];

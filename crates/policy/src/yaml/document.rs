@@ -64,7 +64,6 @@ pub(crate) fn read(file: &RuleFile) -> Result<Node, Unreadable> {
             flow_nesting_limit: DEPTH_MAX,
             max_nodes: NODES_MAX,
             max_events: 4 * NODES_MAX,
-            max_documents: 1,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: ALIASED_MAX,
@@ -244,11 +243,7 @@ fn convert(raw: Spanned<Raw>, text: &str) -> Node {
         Raw::Map(entries) => Kind::Map(
             entries
                 .into_iter()
-                .map(|(key, value)| Entry {
-                    at: At::of(key.referenced),
-                    key: key.value,
-                    value: convert(value, text),
-                })
+                .map(|(key, value)| Entry { at: At::of(key.referenced), key: key.value, value: convert(value, text) })
                 .collect(),
         ),
     };
@@ -278,10 +273,8 @@ fn unreadable(error: &Error) -> Unreadable {
         Error::MultipleDocuments { .. } => {
             ("a second document begins here".to_owned(), Some("one file holds one document: take the `---` out"))
         }
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } => (
-            format!("this file is nested deeper than {DEPTH_MAX}, or its aliases unfold to more than {ALIASED_MAX} values"),
-            Some("write the rules out, in several files if they are many"),
-        ),
+        Error::Budget { .. } => (TOO_MUCH.to_owned(), Some(WRITE_OUT)),
+        other if other.to_string().starts_with("alias ") => (TOO_MUCH.to_owned(), Some(WRITE_OUT)),
         other => {
             let said = other.to_string();
             let first = said.lines().next().unwrap_or(&said);
@@ -295,6 +288,9 @@ fn shortened(text: &str) -> String {
     if text.chars().count() <= 60 { text.to_owned() } else { text.chars().take(59).chain(['…']).collect() }
 }
 
+const TOO_MUCH: &str =
+    "this file is nested deeper than 24, holds more than 200,000 values, or its aliases unfold to more than 10,000";
+const WRITE_OUT: &str = "write the rules out, in several files if they are many";
 /// Deepest nesting.
 const DEPTH_MAX: usize = 24;
 /// Most values, aliases counted once.

@@ -26,6 +26,8 @@ pub(crate) struct Draft {
     pub(crate) instead: Option<String>,
     pub(crate) marks: Marks,
     pub(crate) runtime_seconds: Option<u64>,
+    /// The fields of the answer that it hides.
+    pub(crate) redact: Option<String>,
     pub(crate) budget: Option<(BudgetOf, BudgetPer)>,
 }
 
@@ -41,6 +43,7 @@ pub(crate) struct Written {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Does {
     Permit,
+    Redact,
     Hold,
     Defer,
     Deny,
@@ -76,6 +79,7 @@ impl Draft {
             instead: None,
             marks: Marks::default(),
             runtime_seconds: None,
+            redact: None,
             budget: None,
         }
     }
@@ -151,7 +155,7 @@ impl Draft {
         let mut add = |key: &str, value: &str| text.push_str(&format!("@{key}(\"{}\")\n", escaped(value)));
         add("id", &self.id);
         match self.does {
-            Does::Permit | Does::Deny => {}
+            Does::Permit | Does::Redact | Does::Deny => {}
             Does::Hold => add("outcome", "hold"),
             Does::Defer => add("outcome", "defer"),
             Does::Limit => add("outcome", "limit"),
@@ -165,6 +169,9 @@ impl Draft {
             if let Some(approvals) = self.marks.approvals {
                 add("approvals", &approvals.to_string());
             }
+        }
+        if let Some(paths) = &self.redact {
+            add("redact", paths);
         }
         if let Some(seconds) = self.runtime_seconds {
             add("max_runtime", &seconds.to_string());

@@ -71,7 +71,9 @@ impl Reader<'_> {
         let choices = Verdict::ALL.map(|verdict| (verdict.as_str(), verdict));
         let expect = self.choice(&expect.value, "verdict", &choices)?;
         let arguments = match find("arguments") {
-            Some(entry) => Value::Object(self.map(&entry.value).iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect()),
+            Some(entry) => Value::Object(
+                self.map(&entry.value).iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
+            ),
             None => Value::Object(Map::new()),
         };
         let now = match find("now") {
@@ -79,7 +81,9 @@ impl Reader<'_> {
             None => None,
         };
         let class = match find("class") {
-            Some(entry) => Some(self.choice(&entry.value, "class", &Class::ALL.map(|class| (class.as_str(), class)))?),
+            Some(entry) => {
+                Some(self.choice(&entry.value, "class", &Class::ALL.map(|class| (class.as_str(), class)))?)
+            }
             None => None,
         };
         let name = find("name").and_then(|entry| self.word(&entry.value)).map(str::to_owned);

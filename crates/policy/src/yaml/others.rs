@@ -27,14 +27,14 @@ impl Reader<'_> {
     fn freeze(&mut self, node: &Node, entries: &[Entry]) -> Option<()> {
         let at = entries.first().map_or(node.at, |entry| entry.at);
         let find = |key: &str| entries.iter().find(|entry| entry.key == key);
-        let Some((id, from, until)) = find("id").zip(find("from")).zip(find("until")).map(|((a, b), c)| (a, b, c)) else {
+        let Some((id, from, until)) = find("id").zip(find("from")).zip(find("until")).map(|((a, b), c)| (a, b, c))
+        else {
             let hint = "write `{id: code-freeze, from: 2026-12-20T00:00:00Z, until: 2027-01-04T00:00:00Z}`".to_owned();
             self.complain(at, "a freeze has an `id`, a `from` and an `until`", Some(hint));
             return None;
         };
         let id = self.word(&id.value)?.to_owned();
-        let written =
-            Written { from: self.word(&from.value), until: self.word(&until.value), ..Written::default() };
+        let written = Written { from: self.word(&from.value), until: self.word(&until.value), ..Written::default() };
         let window = match Window::parse(&written) {
             Ok(window) => window,
             Err(error) => {

@@ -47,6 +47,11 @@ impl Reader<'_> {
         self.reading.errors.push(PolicyError::new(&self.name, (at.line, at.column), said.into(), hint));
     }
 
+    /// How many complaints there are. Where there is a new one, what follows from it need not be told.
+    pub(super) fn complaints(&self) -> usize {
+        self.reading.errors.len()
+    }
+
     pub(super) fn note(&mut self, at: At, said: impl Into<String>, hint: Option<String>) {
         self.reading.notes.push(PolicyError::new(&self.name, (at.line, at.column), said.into(), hint));
     }
@@ -62,10 +67,13 @@ impl Reader<'_> {
 
     /// No such word here: names the nearest one.
     pub(super) fn unknown(&mut self, what: &str, at: At, word: &str, words: &[&str]) {
-        let hint = did_you_mean(word, words.iter().copied()).or_else(|| match words {
-            [] => None,
-            some if some.len() <= LISTED_MAX => Some(format!("it takes {}", listed(some))),
-            _ => None,
+        let begun = words.iter().filter(|known| word.len() >= BEGINNING_MIN && known.starts_with(word)).min();
+        let hint = did_you_mean(word, words.iter().copied()).or_else(|| match (words, begun) {
+            ([], _) => None,
+            (_, Some(known)) => Some(format!("did you mean `{known}`?")),
+            (some, _) if some.len() > LISTED_MAX => None,
+            (some, _) if what.starts_with("there is no") => Some(format!("there is {}", listed(some))),
+            (some, _) => Some(format!("it takes {}", listed(some))),
         });
         self.complain(at, format!("{what} `{word}`"), hint);
     }
@@ -119,12 +127,14 @@ impl Reader<'_> {
     pub(super) fn words<'n>(&mut self, node: &'n Node) -> Vec<(At, &'n str)> {
         match &node.kind {
             Kind::List(members) if members.is_empty() => {
-                self.complain(node.at, "an empty list matches nothing", Some("name at least one value, or take the key out".to_owned()));
+                self.complain(
+                    node.at,
+                    "an empty list matches nothing",
+                    Some("name at least one value, or take the key out".to_owned()),
+                );
                 Vec::new()
             }
-            Kind::List(members) => {
-                members.iter().filter_map(|member| Some((member.at, self.word(member)?))).collect()
-            }
+            Kind::List(members) => members.iter().filter_map(|member| Some((member.at, self.word(member)?))).collect(),
             _ => self.word(node).map(|word| (node.at, word)).into_iter().collect(),
         }
     }
@@ -165,6 +175,8 @@ impl Reader<'_> {
     }
 }
 
+/// Fewest letters that can be the beginning of a longer word.
+const BEGINNING_MIN: usize = 4;
 /// Most words that a hint lists.
 const LISTED_MAX: usize = 24;
 /// Longest sentence that an agent is told.

@@ -27,7 +27,7 @@ const TOOLS: &[(&str, &str, Class, &str, Option<CostClass>, &[&str])] = &[
     ("aws", "run_instances", Class::Write, "instances_start", Some(CostClass::High), &["account"]),
     ("aws", "get_cost_report", Class::Read, "costs_read", None, &[]),
     ("mail", "send", Class::External, "send", Some(CostClass::Low), &["recipient", "amount"]),
-    ("mail", "search", Class::Read, "search", Some(CostClass::Low), &[]),
+    ("mail", "search", Class::Read, "search", Some(CostClass::Low), &["recipient", "amount"]),
 ];
 
 fn known() -> Known {
@@ -37,15 +37,13 @@ fn known() -> Known {
         ..Known::default()
     };
     for (app, tool, class, verb, cost, roles) in TOOLS {
-        let app = known.apps.entry(AppId::parse(app).unwrap()).or_insert_with(|| KnownApp {
-            profile: Some((*app).to_owned()),
-            ..KnownApp::default()
-        });
+        let app = known
+            .apps
+            .entry(AppId::parse(app).unwrap())
+            .or_insert_with(|| KnownApp { profile: Some((*app).to_owned()), ..KnownApp::default() });
         let tool = ToolName::parse(tool).unwrap();
-        let role = |role: &str| KnownRole {
-            join: (role == "repo").then(|| "/".to_owned()),
-            ignore_case: role == "repo",
-        };
+        let role =
+            |role: &str| KnownRole { join: (role == "repo").then(|| "/".to_owned()), ignore_case: role == "repo" };
         let roles = roles.iter().map(|name| ((*name).to_owned(), role(name))).collect();
         let labels = if *verb == "search" { ["customer-data".to_owned()].into() } else { Default::default() };
         let entry = KnownTool { class: *class, verb: Some((*verb).to_owned()), roles, cost: *cost, labels };
@@ -159,9 +157,7 @@ fn read(arguments: &Value, roles: &[&str]) -> ArgumentFacts {
 fn scalar(value: &Value) -> Scalar {
     match value {
         Value::Bool(truth) => Scalar::Bool(*truth),
-        Value::Number(number) => {
-            number.as_i64().map_or_else(|| Scalar::Decimal(number.to_string()), Scalar::Whole)
-        }
+        Value::Number(number) => number.as_i64().map_or_else(|| Scalar::Decimal(number.to_string()), Scalar::Whole),
         Value::String(text) => Scalar::Text(Arc::from(text.as_str())),
         other => Scalar::Text(Arc::from(other.to_string())),
     }

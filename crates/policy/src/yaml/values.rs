@@ -52,9 +52,8 @@ impl Reader<'_> {
 
     fn question(&mut self, entry: &Entry) -> Option<Is> {
         let value = &entry.value;
-        let texts = |reader: &mut Self| -> Vec<String> {
-            reader.plain_words(value).into_iter().map(str::to_owned).collect()
-        };
+        let texts =
+            |reader: &mut Self| -> Vec<String> { reader.plain_words(value).into_iter().map(str::to_owned).collect() };
         let some = |texts: Vec<String>| (!texts.is_empty()).then_some(texts);
         match entry.key.as_str() {
             "is" | "one_of" => Some(self.wanted(value)).filter(|wanted| !wanted.is_empty()).map(Is::OneOf),
@@ -149,7 +148,9 @@ impl Reader<'_> {
         for (at, word) in self.words(node) {
             let name = word.strip_prefix("*.").unwrap_or(word);
             let like_a_domain = !name.is_empty()
-                && name.split('.').all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'));
+                && name
+                    .split('.')
+                    .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'));
             if !like_a_domain {
                 let hint = "write `example.com`, or `*.example.com` for all below it".to_owned();
                 self.complain(at, format!("`{word}` is no domain"), Some(hint));
@@ -179,6 +180,19 @@ impl Reader<'_> {
 }
 
 pub(crate) const VALUE_KEYS: &[&str] = &[
-    "is", "one_of", "like", "begins", "ends", "under", "domain", "above", "at_least", "below", "at_most", "longer_than",
-    "command", "given", "not",
+    "is",
+    "one_of",
+    "like",
+    "begins",
+    "ends",
+    "under",
+    "domain",
+    "above",
+    "at_least",
+    "below",
+    "at_most",
+    "longer_than",
+    "command",
+    "given",
+    "not",
 ];

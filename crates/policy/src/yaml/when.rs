@@ -60,7 +60,7 @@ impl Reader<'_> {
 
     /// All of these must hold.
     pub(super) fn conditions(&mut self, node: &Node, about: &About<'_>) -> Condition {
-        let mut all = Vec::new();
+        let (mut all, before) = (Vec::new(), self.complaints());
         for entry in self.map(node) {
             let condition = match entry.key.as_str() {
                 "human" => self.human(&entry.value),
@@ -84,7 +84,7 @@ impl Reader<'_> {
             };
             all.extend(condition);
         }
-        if all.is_empty() {
+        if all.is_empty() && self.complaints() == before {
             self.complain(node.at, "this says nothing", Some("name a condition, or take the key out".to_owned()));
         }
         Condition::All(all)
@@ -115,8 +115,18 @@ impl Reader<'_> {
 
     fn app(&mut self, node: &Node) -> Option<Condition> {
         self.attributes(node, APP_KEYS, |reader, entry| match entry.key.as_str() {
-            "risk" => reader.one_of(&entry.value, "risk", "resource.app.risk", &[Risk::Low, Risk::Medium, Risk::High].map(Risk::as_str)),
-            "data" => reader.one_of(&entry.value, "classification", "resource.app.data", &DATA.map(DataClassification::as_str)),
+            "risk" => reader.one_of(
+                &entry.value,
+                "risk",
+                "resource.app.risk",
+                &[Risk::Low, Risk::Medium, Risk::High].map(Risk::as_str),
+            ),
+            "data" => reader.one_of(
+                &entry.value,
+                "classification",
+                "resource.app.data",
+                &DATA.map(DataClassification::as_str),
+            ),
             "category" => reader.text(&entry.value, "resource.app.category"),
             "owner" => {
                 let people = reader.people(&entry.value)?;
@@ -132,7 +142,12 @@ impl Reader<'_> {
         self.attributes(node, TOOL_KEYS, |reader, entry| match entry.key.as_str() {
             "class" => reader.one_of(&entry.value, "class", "context.class", &Class::ALL.map(Class::as_str)),
             "cost" => {
-                let costs = reader.one_of(&entry.value, "cost class", "resource.cost", &CostClass::ALL.map(CostClass::as_str))?;
+                let costs = reader.one_of(
+                    &entry.value,
+                    "cost class",
+                    "resource.cost",
+                    &CostClass::ALL.map(CostClass::as_str),
+                )?;
                 Some(Condition::All(vec![Condition::Fact("resource has cost".to_owned()), costs]))
             }
             "status" => reader.one_of(&entry.value, "status", "resource.status", &STATUS.map(ToolStatus::as_str)),
@@ -200,7 +215,7 @@ impl Reader<'_> {
 
     /// A window of time.
     pub(super) fn time(&mut self, node: &Node) -> Option<Condition> {
-        let mut written = Written::default();
+        let (mut written, before) = (Written::default(), self.complaints());
         for entry in self.map(node) {
             match entry.key.as_str() {
                 "days" => written.days = self.words(&entry.value).into_iter().map(|(_, word)| word).collect(),
@@ -211,8 +226,11 @@ impl Reader<'_> {
                 _ => self.unknown_key(entry, TIME_KEYS),
             }
         }
-        let says_nothing = written.days.is_empty()
-            && [written.hours, written.from, written.until].iter().all(Option::is_none);
+        let says_nothing =
+            written.days.is_empty() && [written.hours, written.from, written.until].iter().all(Option::is_none);
+        if self.complaints() > before {
+            return None;
+        }
         if says_nothing {
             self.expected(node, "`days`, `hours`, `from` or `until`");
             return None;
@@ -289,7 +307,11 @@ impl Reader<'_> {
             if Glob::looks_like_a_regular_expression(word) {
                 self.regular_expression(at, word);
             } else if word.chars().all(|letter| letter == '*') {
-                self.complain(at, format!("`{word}` is like everything"), Some("`given: true` asks whether there is a value".to_owned()));
+                self.complain(
+                    at,
+                    format!("`{word}` is like everything"),
+                    Some("`given: true` asks whether there is a value".to_owned()),
+                );
             } else {
                 globs.push(Glob::new(word));
             }

@@ -4,7 +4,8 @@ use super::*;
 
 /// One rule under `github`, or under another app, and calls with what becomes of them.
 fn rule(app: &str, rule: &str, calls: &[(&str, &str, &str)]) {
-    let mut text = format!("policies:\n  {app}:\n    rules:\n      - {{id: all, allow: all}}\n      - {rule}\nexamples:\n");
+    let mut text =
+        format!("policies:\n  {app}:\n    rules:\n      - {{id: all, allow: all}}\n      - {rule}\nexamples:\n");
     for (tool, arguments, expect) in calls {
         writeln!(text, "  - {{as: helper/ana, tool: {app}/{tool}, arguments: {arguments}, expect: {expect}}}").unwrap();
     }
@@ -22,7 +23,7 @@ fn targets() {
     rule("mail", "{id: r, deny: ['class:read']}", &calls(["allow", "deny", "allow"]));
     rule("mail", "{id: r, hold: ['class:external', search]}", &calls(["hold", "hold", "allow"]));
     rule("mail", "{id: r, defer: ['tool:send', 'verb:search']}", &calls(["defer", "defer", "allow"]));
-    rule("mail", "{id: r, deny: all, observe: true}", &calls(["allow", "allow", "allow"]));
+    rule("mail", "{id: r, redact: search, fields: [$..email, $.iban]}", &calls(["allow", "redact", "allow"]));
 }
 
 #[test]
@@ -62,7 +63,11 @@ fn people_agents_apps_tools() {
 #[test]
 fn arguments_of_rules_that_restrict() {
     let denied = |condition: &str, arguments: &str, expect: &'static str| {
-        rule("mail", &format!("{{id: r, deny: send, when: {{arguments: {condition}}}}}"), &[("send", arguments, expect)]);
+        rule(
+            "mail",
+            &format!("{{id: r, deny: send, when: {{arguments: {condition}}}}}"),
+            &[("send", arguments, expect)],
+        );
     };
     denied("{to: ana@example.com}", "{to: Ana@Example.com}", "deny");
     denied("{to: [a, b]}", "{to: [c, b]}", "deny");
@@ -214,12 +219,18 @@ fn marks_of_a_rule_and_of_a_block() {
     let rules = bundle.rules();
     let find = |id: &str| rules.iter().find(|rule| rule.id.as_str() == id).unwrap();
     let cost = find("mail.require_approval_above_cost_class");
-    assert_eq!((cost.approvers.as_slice(), cost.approvals, cost.security_relevant), (&["role:security".to_owned()][..], 2, true));
+    assert_eq!(
+        (cost.approvers.as_slice(), cost.approvals, cost.security_relevant),
+        (&["role:security".to_owned()][..], 2, true)
+    );
     let (a, b) = (find("a"), find("b"));
     assert_eq!((a.approvers.as_slice(), a.approvals, a.observe), (&["owner-of-app".to_owned()][..], 2, false));
-    assert_eq!((a.instead.as_deref(), a.sentence.as_str()), (Some("write a draft"), "the rule `a` for mail wants a human to approve this"));
+    assert_eq!(
+        (a.instead.as_deref(), a.sentence.as_str()),
+        (Some("write a draft"), "the rule `a` for mail wants a human to approve this")
+    );
     assert_eq!((b.observe, b.security_relevant, b.sentence.as_str()), (true, true, "no mail"));
-    assert_eq!((b.source.line, b.source.column), (8, 10));
+    assert_eq!((b.source.line, b.source.column), (9, 10));
 }
 
 #[test]
@@ -253,7 +264,10 @@ fn only_what_rules_of_the_app_read_is_read() {
     );
     let reads = bundle.reads(&AppId::parse("mail").unwrap()).unwrap();
     let names = |set: &std::collections::BTreeSet<Arc<str>>| set.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!((names(&reads.roles), names(&reads.values)), (vec!["recipient".to_owned()], vec!["options.force".to_owned()]));
+    assert_eq!(
+        (names(&reads.roles), names(&reads.values)),
+        (vec!["recipient".to_owned()], vec!["options.force".to_owned()])
+    );
     assert!(bundle.reads(&AppId::parse("aws").unwrap()).is_none());
     assert!(bundle.reads(&AppId::parse("elsewhere").unwrap()).is_none());
 }
