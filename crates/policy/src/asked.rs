@@ -41,7 +41,8 @@ impl Asked {
 
     /// Adds what a rule needs.
     pub(crate) fn add(&mut self, draft: &Draft, tests: Tests, budget: Option<Budget>) {
-        let tests: Vec<(Arc<str>, NamedTest)> = tests.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
+        let tests: Vec<(Arc<str>, NamedTest)> =
+            tests.0.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
         let budget = budget.map(Arc::new);
         let of_apps: Vec<&mut OfApp> = match draft.apps.as_deref() {
             Some(apps) => self.by_app.iter_mut().filter(|(id, _)| apps.contains(id)).map(|(_, of)| of).collect(),

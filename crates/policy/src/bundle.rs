@@ -155,7 +155,7 @@ impl Platform {
         let mut asked = Asked::new(known);
         let mut compiled = Vec::new();
         for draft in &drafts {
-            let mut tests = Tests::new();
+            let mut tests = Tests::default();
             let text = draft.cedar(&drafts, &mut tests);
             let Written { file, at, text: written } = draft.written.clone();
             compiler.written(RuleSource { file, line: at.line, column: at.column, text: written }, &text);

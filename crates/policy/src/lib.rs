@@ -49,4 +49,4 @@ pub use error::PolicyError;
 pub use known::{Known, KnownApp, KnownRole, KnownTool};
 pub use source::RuleFile;
 pub use vocabulary::schema;
-pub use yaml::Example;
+pub use yaml::{Example, platform_as_cedar};

@@ -36,8 +36,8 @@ pub(crate) use condition::Tests;
 use draft::Does;
 pub(crate) use draft::{Draft, Written};
 pub use example::Example;
-use reader::Reader;
 pub(crate) use reader::Reading;
+use reader::{Place, Reader};
 
 /// Reads all files, in whatever order they come.
 pub(crate) fn read<'a>(known: &Known, files: impl Iterator<Item = &'a RuleFile>) -> Reading {
@@ -70,6 +70,17 @@ pub(crate) fn read<'a>(known: &Known, files: impl Iterator<Item = &'a RuleFile>)
     reading
 }
 
+/// The rules of one file of platform policy as Cedar, each with its annotations. Error: everything that is wrong with it,
+/// but for what only Cedar's own check finds.
+pub fn platform_as_cedar(known: &Known, file: &RuleFile) -> Result<Vec<String>, Vec<PolicyError>> {
+    let reading = read(known, std::iter::once(file));
+    if !reading.errors.is_empty() {
+        return Err(reading.errors);
+    }
+    let drafts = &reading.drafts;
+    Ok(drafts.iter().map(|draft| draft.cedar(drafts, &mut Tests::default())).collect())
+}
+
 impl Reader<'_> {
     fn document(&mut self, node: &document::Node) {
         if matches!(node.kind, document::Kind::Nothing) {
@@ -91,7 +102,7 @@ impl Reader<'_> {
 /// A block of nothing but limits reads as if it allowed what keeps to them.
 fn note_limits_alone(reading: &mut Reading) {
     let mut notes = Vec::new();
-    for (block, (file, at, apps)) in &reading.blocks {
+    for (block, Place { file, at, apps }) in &reading.blocks {
         let of_block = |draft: &&Draft| draft.meets(apps.as_deref());
         let permits = reading.drafts.iter().filter(of_block).any(|draft| draft.does == Does::Permit);
         if !permits {

@@ -77,6 +77,9 @@ fn domains_of_addresses() {
         ("https://evil.org\\@example.com", Some("evil.org")),
         ("https://evil.org:443?x=@example.com", Some("evil.org")),
         ("https://evil.org./", Some("evil.org")),
+        ("evil.org", Some("evil.org")),
+        ("localhost", None),
+        ("two words.org", None),
         ("#general", None),
         ("", None),
     ] {

@@ -35,7 +35,7 @@ pub(super) fn is_under(path: &str, folder: &str) -> bool {
     path.starts_with(&folder)
 }
 
-/// The domain of a mail address or of a URL, in small letters.
+/// The domain of a mail address, a URL or a host, in small letters.
 pub(super) fn domain(value: &str) -> Option<String> {
     let value = value.trim();
     let domain = match value.split_once("://") {
@@ -44,10 +44,19 @@ pub(super) fn domain(value: &str) -> Option<String> {
             let host = host.rsplit('@').next().unwrap_or_default();
             if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() }
         }
-        None => value.trim_end_matches('>').rsplit_once('@')?.1,
+        None => match value.trim_end_matches('>').rsplit_once('@') {
+            Some((_, domain)) => domain,
+            None if is_host(value) => value,
+            None => return None,
+        },
     };
     let domain = domain.trim().trim_end_matches('.').to_lowercase();
     (!domain.is_empty()).then_some(domain)
+}
+
+/// Whether this can be a host by itself, with a dot in it.
+fn is_host(value: &str) -> bool {
+    value.contains('.') && value.chars().all(|letter| letter.is_alphanumeric() || "-.".contains(letter))
 }
 
 /// Whether a domain is one of these; `*.example.com` stands for all below `example.com`.

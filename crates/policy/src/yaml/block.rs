@@ -8,7 +8,7 @@ use model::{AppId, BudgetOf, BudgetPer, CostClass};
 use super::condition::{Condition, Towards, set};
 use super::document::{Entry, Kind, Node};
 use super::draft::{Does, Draft, Marks};
-use super::reader::{Reader, Said};
+use super::reader::{Place, Reader, Said};
 use super::when::About;
 use crate::annotations::{APPROVALS_MAX, APPROVERS, RUNTIME_SECONDS_MAX};
 use crate::glob::Glob;
@@ -48,8 +48,7 @@ impl Reader<'_> {
                 continue;
             };
             let mut block = Block { name: &entry.key, apps, marks: Marks::default() };
-            let ids = block.ids();
-            let place = (Arc::clone(&self.name), entry.at, ids);
+            let place = Place { file: Arc::clone(&self.name), at: entry.at, apps: block.ids() };
             self.reading.blocks.entry(entry.key.clone()).or_insert(place);
             let entries = self.map(&entry.value);
             for entry in entries {

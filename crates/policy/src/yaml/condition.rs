@@ -29,8 +29,9 @@ pub(crate) enum Towards {
     Restrict,
 }
 
-/// The tests that conditions name.
-pub(crate) type Tests = BTreeMap<String, NamedTest>;
+/// The tests that conditions name, by their names.
+#[derive(Debug, Default)]
+pub(crate) struct Tests(pub(crate) BTreeMap<String, NamedTest>);
 
 // === impl Condition ===
 
@@ -157,6 +158,6 @@ fn joined(operator: &str, mut parts: Vec<String>, nothing: &str) -> String {
 fn named(set: &str, test: &NamedTest, tests: &mut Tests) -> String {
     let name = test.name();
     let cedar = format!("context.{set}.contains({})", quoted(&name));
-    tests.insert(name, test.clone());
+    tests.0.insert(name, test.clone());
     cedar
 }

@@ -23,7 +23,14 @@ pub(crate) struct Reading {
     /// What was said of each app, by key, so that nothing is said twice.
     pub(super) said: BTreeMap<(Option<AppId>, String), Said>,
     /// The blocks there are, with their apps.
-    pub(super) blocks: BTreeMap<String, (Arc<str>, At, Option<Vec<AppId>>)>,
+    pub(super) blocks: BTreeMap<String, Place>,
+}
+
+/// Where a block begins, and the apps it is about; none: all.
+pub(super) struct Place {
+    pub(super) file: Arc<str>,
+    pub(super) at: At,
+    pub(super) apps: Option<Vec<AppId>>,
 }
 
 /// A key and where it stands.

@@ -15,19 +15,36 @@ mod laws;
 mod schema;
 mod wrong;
 
-/// Four apps, as profiles would describe them: tool, class, verb, cost, `argument=role`.
-const TOOLS: &[(&str, &str, Class, &str, Option<CostClass>, &[&str])] = &[
-    ("github", "create_pull_request", Class::Write, "pr_open", Some(CostClass::Low), &["repo"]),
-    ("github", "merge_pull_request", Class::Destructive, "merge", Some(CostClass::Low), &["repo"]),
-    ("github", "get_file_contents", Class::Read, "file_read", Some(CostClass::Low), &["repo", "path"]),
-    ("github", "delete_file", Class::Destructive, "file_delete", Some(CostClass::Low), &["repo", "path"]),
-    ("shell", "run", Class::Destructive, "run", Some(CostClass::Low), &["command"]),
-    ("aws", "describe_instances", Class::Read, "instances_list", Some(CostClass::Low), &["account"]),
-    ("aws", "stop_instances", Class::Destructive, "instances_stop", Some(CostClass::Low), &["account"]),
-    ("aws", "run_instances", Class::Write, "instances_start", Some(CostClass::High), &["account"]),
-    ("aws", "get_cost_report", Class::Read, "costs_read", None, &[]),
-    ("mail", "send", Class::External, "send", Some(CostClass::Low), &["recipient", "amount"]),
-    ("mail", "search", Class::Read, "search", Some(CostClass::Low), &["recipient", "amount"]),
+/// A tool, as a profile would describe it.
+struct Described {
+    app: &'static str,
+    tool: &'static str,
+    class: Class,
+    verb: &'static str,
+    cost: Option<CostClass>,
+    roles: &'static [&'static str],
+}
+
+const fn tool(app: &'static str, tool: &'static str, class: Class, verb: &'static str) -> Described {
+    Described { app, tool, class, verb, cost: Some(CostClass::Low), roles: &[] }
+}
+
+const TOOLS: &[Described] = &[
+    Described { roles: &["repo"], ..tool("github", "create_pull_request", Class::Write, "pr_open") },
+    Described { roles: &["repo"], ..tool("github", "merge_pull_request", Class::Destructive, "merge") },
+    Described { roles: &["repo", "path"], ..tool("github", "get_file_contents", Class::Read, "file_read") },
+    Described { roles: &["repo", "path"], ..tool("github", "delete_file", Class::Destructive, "file_delete") },
+    Described { roles: &["command"], ..tool("shell", "run", Class::Destructive, "run") },
+    Described { roles: &["account"], ..tool("aws", "describe_instances", Class::Read, "instances_list") },
+    Described { roles: &["account"], ..tool("aws", "stop_instances", Class::Destructive, "instances_stop") },
+    Described {
+        roles: &["account"],
+        cost: Some(CostClass::High),
+        ..tool("aws", "run_instances", Class::Write, "instances_start")
+    },
+    Described { cost: None, ..tool("aws", "get_cost_report", Class::Read, "costs_read") },
+    Described { roles: &["recipient", "amount"], ..tool("mail", "send", Class::External, "send") },
+    Described { roles: &["recipient", "amount"], ..tool("mail", "search", Class::Read, "search") },
 ];
 
 fn known() -> Known {
@@ -36,7 +53,7 @@ fn known() -> Known {
         agents: ["helper", "scribe"].map(|id| AgentId::parse(id).unwrap()).into(),
         ..Known::default()
     };
-    for (app, tool, class, verb, cost, roles) in TOOLS {
+    for Described { app, tool, class, verb, cost, roles } in TOOLS {
         let app = known
             .apps
             .entry(AppId::parse(app).unwrap())
@@ -76,12 +93,12 @@ fn told(errors: &[crate::PolicyError]) -> String {
 
 /// A call that an example describes, with its arguments read as the profiles above say.
 fn facts(app: &str, tool: &str, arguments: &Value) -> Facts {
-    let described = TOOLS.iter().find(|one| (one.0, one.1) == (app, tool));
-    let class = described.map_or(Class::Destructive, |one| one.2);
+    let described = TOOLS.iter().find(|one| (one.app, one.tool) == (app, tool));
+    let class = described.map_or(Class::Destructive, |one| one.class);
     let source = if described.is_some() { ClassSource::Profile } else { ClassSource::Unreviewed };
     let mut tool = ToolFacts::new(ToolName::parse(tool).unwrap(), class, source, ToolStatus::Pinned);
-    tool.verb = described.map(|one| Arc::from(one.3));
-    tool.cost = described.and_then(|one| one.4);
+    tool.verb = described.map(|one| Arc::from(one.verb));
+    tool.cost = described.and_then(|one| one.cost);
     if tool.name.as_str() == "search" {
         tool.labels = Arc::from([Arc::from("customer-data")]);
     }
@@ -121,7 +138,7 @@ fn facts(app: &str, tool: &str, arguments: &Value) -> Facts {
         tool,
         access: false,
         all_stopped: false,
-        arguments: Arc::new(read(arguments, described.map_or(&[], |one| one.5))),
+        arguments: Arc::new(read(arguments, described.map_or(&[], |one| one.roles))),
         spent: Vec::new(),
     }
 }
