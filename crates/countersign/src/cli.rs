@@ -1,8 +1,12 @@
 //! The command line as it is typed. What each command means stands in `commands`.
 
+mod rules;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use rules::{CheckArgs, CheckFormat, ExplainArgs, MatrixArgs, ReplayArgs, TestArgs, TestFormat};
 
 /// Decides what software may do before it does it, and keeps the proof.
 #[derive(Debug, Parser)]
@@ -70,7 +74,15 @@ pub enum Command {
     /// Show the rules in force
     Policy(PolicyArgs),
     /// Check configuration and rules; change nothing
-    Check,
+    Check(CheckArgs),
+    /// Say what would happen to a call, why, and what would alter it
+    Explain(ExplainArgs),
+    /// Run cases against the rules, and say which rules no case exercises
+    Test(TestArgs),
+    /// Print the authority matrix: app, role, class of tool
+    Matrix(MatrixArgs),
+    /// Put recorded calls through other rules: what would change
+    Replay(ReplayArgs),
     /// Put changed configuration and rules in force
     Reload,
     /// Issue a token: an agent, for a person
@@ -167,6 +179,9 @@ pub struct TraceArgs {
     /// Only this verdict: allow, redact, hold, defer, deny
     #[arg(long)]
     pub verdict: Option<model::Verdict>,
+    /// Only what was observed: what would have been decided in another way if it were enforced
+    #[arg(long)]
+    pub observed: bool,
     /// Only from then on: `2h`, `7d`, or `2026-11-21T10:00:00Z`
     #[arg(long)]
     pub since: Option<String>,

@@ -14,7 +14,7 @@ use identity::{LiveDirectory, SigningKey, Standing, Tokens};
 use mcp::{Endpoint, Hub, PinKey, Reviews};
 use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, Fault, Secret, ToolName};
-use policy::Bundle;
+use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin};
 use store::{AheadLog, DataDir, Durability, SqliteReader};
 use tokio::net::{TcpListener, UnixListener};
@@ -291,7 +291,7 @@ fn with_other_credentials(before: &Config, now: &Config) -> Vec<AppId> {
 
 /// Compiles the rules of a configuration, or tells everything that is wrong with them.
 pub fn compile(config: &Config) -> Result<Bundle, Fault> {
-    Bundle::compile(&config.rules).map_err(|errors| {
+    bundle_of(config).map_err(|errors| {
         let said: Vec<String> = errors
             .iter()
             .map(|error| match error.hint() {
@@ -301,6 +301,11 @@ pub fn compile(config: &Config) -> Result<Bundle, Fault> {
             .collect();
         Fault::new(Blame::Rule, "rule.refused", said.join("\n"))
     })
+}
+
+/// The rules of a configuration, or everything that is wrong with them, one by one.
+pub fn bundle_of(config: &Config) -> Result<Bundle, Vec<PolicyError>> {
+    Bundle::compile(&config.rules)
 }
 
 /// A file that is refused, as a fault.
@@ -338,7 +343,8 @@ fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, St
     Ok((journal, reviews, standing))
 }
 
-fn read_pin(kind: DefinitionKind, key: &str, value: &str) -> Option<(PinKey, Pin)> {
+/// A pin as its row has it.
+pub fn read_pin(kind: DefinitionKind, key: &str, value: &str) -> Option<(PinKey, Pin)> {
     let (app, name) = key.split_once('/')?;
     let key = (AppId::parse(app).ok()?, kind, ToolName::parse(name).ok()?);
     Some((key, serde_json::from_str(value).ok()?))

@@ -1,18 +1,23 @@
 //! What each command does. A new command is one arm here and one file beside it.
 
 mod backup;
+mod check;
 mod clients;
 mod connect;
 mod demo;
 mod doctor;
+mod explain;
 mod files;
 mod init;
 mod leave;
+mod matrix;
 pub(crate) mod place;
 mod policy;
+mod replay;
 mod serve;
 mod shown;
 mod standing;
+mod test;
 mod token;
 mod tools;
 mod trace;
@@ -37,7 +42,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Trace(args) => trace::run(&common, &args),
         Command::Why(args) => why::run(&common, &args),
         Command::Policy(args) => policy::show(&common, &args),
-        Command::Check => policy::check(&common),
+        Command::Check(args) => check::run(&common, &args),
+        Command::Explain(args) => explain::run(&common, &args),
+        Command::Test(args) => test::run(&common, &args),
+        Command::Matrix(args) => matrix::run(&common, &args),
+        Command::Replay(args) => replay::run(&common, &args),
         Command::Demo(args) => block_on(demo::run(&common, &args)),
         Command::Init(args) => block_on(init::run(&common, &args)),
         Command::Leave(args) => block_on(leave::run(&common, &args)),

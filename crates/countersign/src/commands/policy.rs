@@ -1,4 +1,4 @@
-//! `policy show` and `check`.
+//! `policy show`.
 
 use std::process::ExitCode;
 
@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::cli::{Common, PolicyAction, PolicyArgs};
 use crate::clock::environment;
 use crate::config::{Config, nearest};
-use crate::gateway::{bad_file, compile};
-use crate::terminal::{out, say};
+use crate::gateway::bad_file;
+use crate::terminal::out;
 
 /// Prints rules as they are written.
 pub fn show(common: &Common, args: &PolicyArgs) -> Result<ExitCode, Fault> {
@@ -38,57 +38,4 @@ pub fn show(common: &Common, args: &PolicyArgs) -> Result<ExitCode, Fault> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Does everything a load does, and changes nothing.
-pub fn check(common: &Common) -> Result<ExitCode, Fault> {
-    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
-    let bundle = compile(&config)?;
-    let digest = model::Rules::digest(&bundle);
-    if common.json {
-        out(json!({
-            "ok": true,
-            "bundle": digest.to_string(),
-            "rules": bundle.rules().len(),
-            "people": config.directory.humans.len(),
-            "agents": config.directory.agents.len(),
-            "apps": config.directory.apps.len(),
-        }));
-        return Ok(ExitCode::SUCCESS);
-    }
-    out(format_args!("in order: {} rules, bundle {}", bundle.rules().len(), digest.short()));
-    for app in config.directory.apps.values().filter(|app| app.owners.is_empty()) {
-        say(format_args!("note: nobody owns app `{}`: its holds have nobody to approve them; add `owners:`", app.id));
-    }
-    for note in unknown_names(&config) {
-        say(format_args!("note: {note}"));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Names in rules that the configuration does not have: such a rule is right, and never fires.
-fn unknown_names(config: &Config) -> Vec<String> {
-    let directory = &config.directory;
-    let agents: Vec<&str> = directory.agents.keys().map(|id| id.as_str()).collect();
-    let people: Vec<&str> = directory.humans.keys().map(|id| id.as_str()).collect();
-    let apps: Vec<&str> = directory.apps.keys().map(|id| id.as_str()).collect();
-    let kinds =
-        [("Agent", "agent", &agents), ("Human", "person", &people), ("App", "app", &apps), ("Tool", "app", &apps)];
-    let mut notes = Vec::new();
-    for rule in &config.rules {
-        for (line, text) in (1..).zip(rule.text.lines()) {
-            let code = text.split("//").next().unwrap_or_default();
-            for (entity, word, known) in &kinds {
-                for rest in code.split(&format!("{entity}::\"")).skip(1) {
-                    let name = rest.split(['"', '/']).next().unwrap_or_default();
-                    if !known.contains(&name) {
-                        let file = &rule.name;
-                        let hint = nearest(name, known.iter().copied());
-                        notes.push(format!("{file}:{line}: there is no {word} `{name}`, so this never fits ({hint})"));
-                    }
-                }
-            }
-        }
-    }
-    notes
 }

@@ -86,6 +86,7 @@ impl Questions {
             app: args.app.clone(),
             tool: args.tool.clone(),
             verdict: args.verdict,
+            observed: args.observed,
             kind: Some(RecordKind::Intent),
             since: at(&args.since)?,
             until: at(&args.until)?,

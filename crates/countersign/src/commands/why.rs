@@ -1,7 +1,7 @@
 //! `why`: the whole story of one call or change.
 
-mod facts;
-mod story;
+pub(super) mod facts;
+pub(super) mod story;
 
 use std::process::ExitCode;
 

@@ -141,7 +141,8 @@ impl Checker<'_> {
         let (mut apps, mut credentials) = (Vec::new(), Vec::new());
         for (id, app) in &raw.apps.0 {
             let Some(id) = self.id(id, AppId::parse) else { continue };
-            let entry = self.app(&id, app, &directory);
+            let observe = app.observe.or(raw.observe).unwrap_or(false);
+            let entry = App { observe, ..self.app(&id, app, &directory) };
             directory.apps.insert(id.clone(), Arc::new(entry));
             if let Some(spec) = self.target(&id, app) {
                 apps.push(spec);
@@ -253,6 +254,7 @@ impl Checker<'_> {
             owners,
             access,
             stopped: false,
+            observe: false,
         }
     }
 

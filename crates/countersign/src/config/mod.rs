@@ -9,4 +9,4 @@ mod raw;
 
 pub use check::Config;
 pub use check::DEFAULT_PORT;
-pub use problem::{Problems, nearest};
+pub use problem::{Problem, Problems, nearest};

@@ -19,6 +19,7 @@ pub(super) struct RawConfig {
     pub connect: Option<RawConnect>,
     pub limits: Option<RawLimits>,
     pub rules: Option<Vec<Spanned<String>>>,
+    pub observe: Option<bool>,
     #[serde(default)]
     pub people: Named<RawHuman>,
     #[serde(default)]
@@ -82,6 +83,7 @@ pub(super) struct RawApp {
     pub risk: Option<Risk>,
     pub data: Option<DataClassification>,
     pub category: Option<String>,
+    pub observe: Option<bool>,
     #[serde(default)]
     pub owners: Vec<Spanned<String>>,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! Records as a table: `#12  10:00:03  ✓ allow   Invoice bot for Ana  CRM/find  the baseline permits reads  41 ms`.
 
 use jiff::tz::TimeZone;
-use model::{UnixMicros, Verdict};
+use model::{Observed, UnixMicros, Verdict};
 use trace::{Entry, IntentView};
 
 use super::readable::{Names, facts_of, local, plain, took, trouble};
@@ -95,7 +95,10 @@ impl Table {
                 Some(outcome) => trouble(outcome),
                 None => intent.verdict.runs().then(|| "no outcome yet".to_owned()),
             },
-            why: format!("{}{more}", plain(intent.because())),
+            why: match &intent.observed {
+                Some(observed) => would(observed),
+                None => format!("{}{more}", plain(intent.because())),
+            },
             took: outcome.map(|outcome| took(outcome.took_us)).unwrap_or_default(),
             ..row
         }
@@ -112,6 +115,12 @@ impl Table {
         line.cell(&format!("{:>1$}", row.took, columns.took), columns.took, Some(Ink::Dim));
         line.text.trim_end().to_owned()
     }
+}
+
+/// What would have been decided, and why.
+fn would(observed: &Observed) -> String {
+    let why = observed.reasons.first().map(|reason| format!(": {}", plain(&reason.sentence))).unwrap_or_default();
+    format!("observed, would be {}{why}", observed.verdict)
 }
 
 impl Row {

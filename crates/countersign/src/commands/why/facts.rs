@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::commands::trace::readable::plain;
 
 /// The facts of a call, one thing a line.
-pub(super) fn lines(facts: &Value) -> Vec<String> {
+pub(in crate::commands) fn lines(facts: &Value) -> Vec<String> {
     let mut lines = vec![tool(facts), app(facts), human(facts), agent(facts)];
     if facts.get("all_stopped").and_then(Value::as_bool) == Some(true) {
         lines.push("everything was stopped".to_owned());

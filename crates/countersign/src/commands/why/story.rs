@@ -86,23 +86,16 @@ impl Story {
             lines.extend(intent.rules.iter().map(|rule| plain(rule.as_str())));
         }
         self.section("decided", lines);
+        if let Some(observed) = &intent.observed {
+            let mut lines =
+                vec![format!("it would be {} if everything were enforced; this is only observed", observed.verdict)];
+            lines.extend(observed.reasons.iter().flat_map(|reason| self.reason(reason, facts)));
+            self.section("observed", lines);
+        }
     }
 
     fn reason(&self, reason: &Reason, facts: &serde_json::Value) -> Vec<String> {
-        let place = reason.source.as_deref().map_or_else(|| "built in".to_owned(), plain);
-        let mut lines = vec![
-            self.look.paint(Ink::Bold, plain(&reason.sentence)),
-            format!("  {} ({place})", plain(reason.rule.as_str())),
-        ];
-        for line in reason.text.as_deref().unwrap_or_default().lines() {
-            lines.push(self.look.paint(Ink::Dim, format_args!("  | {}", plain(line))));
-        }
-        if !reason.approvers.is_empty() {
-            let approvers: Vec<String> = reason.approvers.iter().map(|one| approver(facts, one)).collect();
-            lines.push(format!("  who may approve: {}", approvers.join(", ")));
-        }
-        lines.extend(reason.instead.as_deref().map(|instead| format!("  instead: {}", plain(instead))));
-        lines
+        reason_lines(self.look, reason, facts)
     }
 
     fn outcomes(&mut self, outcomes: &[OutcomeView]) {
@@ -165,6 +158,22 @@ impl Story {
             self.text.push('\n');
         }
     }
+}
+
+/// A reason as people read it: the sentence, the rule and its text, who may approve, what to do instead.
+pub(in crate::commands) fn reason_lines(look: Look, reason: &Reason, facts: &serde_json::Value) -> Vec<String> {
+    let place = reason.source.as_deref().map_or_else(|| "built in".to_owned(), plain);
+    let mut lines =
+        vec![look.paint(Ink::Bold, plain(&reason.sentence)), format!("  {} ({place})", plain(reason.rule.as_str()))];
+    for line in reason.text.as_deref().unwrap_or_default().lines() {
+        lines.push(look.paint(Ink::Dim, format_args!("  | {}", plain(line))));
+    }
+    if !reason.approvers.is_empty() {
+        let approvers: Vec<String> = reason.approvers.iter().map(|one| approver(facts, one)).collect();
+        lines.push(format!("  who may approve: {}", approvers.join(", ")));
+    }
+    lines.extend(reason.instead.as_deref().map(|instead| format!("  instead: {}", plain(instead))));
+    lines
 }
 
 fn headline(verdict: Verdict, outcome: Option<&OutcomeView>) -> &'static str {

@@ -1,0 +1,249 @@
+//! `check`: everything a load does, without loading.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use policy::Bundle;
+use serde_json::{Value, json};
+
+use model::Fault;
+
+use crate::cli::{CheckArgs, CheckFormat, Common};
+use crate::clock::environment;
+use crate::config::{Config, Problems, nearest};
+use crate::gateway::{bad_file, bundle_of, compile};
+use crate::report::junit::{Case, Suite, document};
+use crate::report::{Finding, Kind, Level, sarif};
+use crate::terminal::{out, say};
+
+/// Checks, and tells in the format that was asked for. Exit code 2: nothing of this would be put in force; 1: there are
+/// notes, and notes count.
+pub fn run(common: &Common, args: &CheckArgs) -> Result<ExitCode, Fault> {
+    let format = if common.json { CheckFormat::Json } else { args.format };
+    let checked = Checked::of(&common.config);
+    match format {
+        CheckFormat::Text => return told(common, args, checked),
+        CheckFormat::Json => out(checked.to_json()),
+        CheckFormat::Sarif => out(format_args!("{:#}", sarif::log(&checked.findings))),
+        CheckFormat::Junit => out(document(&[checked.suite(&common.config)]).trim_end()),
+    }
+    Ok(checked.code(args.strict))
+}
+
+/// What came of looking.
+struct Checked {
+    loaded: Result<(Config, Bundle), Refused>,
+    findings: Vec<Finding>,
+}
+
+/// What keeps it from being loaded.
+enum Refused {
+    Config(Problems),
+    Rules(Box<Config>),
+}
+
+impl Checked {
+    fn of(file: &Path) -> Self {
+        let config = match Config::load(file, &environment) {
+            Ok(config) => config,
+            Err(problems) => {
+                let findings = problems.0.iter().map(of_problem).collect();
+                return Self { loaded: Err(Refused::Config(problems)), findings };
+            }
+        };
+        let beside = |name: &str| shown(&folder_of(file).join(name));
+        match bundle_of(&config) {
+            Ok(bundle) => {
+                let findings = notes(&config, file, &beside);
+                Self { loaded: Ok((config, bundle)), findings }
+            }
+            Err(errors) => {
+                let of_error = |error: &policy::PolicyError| Finding {
+                    kind: Kind::Rule,
+                    file: error.file().to_owned(),
+                    path: beside(error.file()),
+                    line: error.line().into(),
+                    column: error.column().into(),
+                    said: error.said().to_owned(),
+                    hint: error.hint().map(str::to_owned),
+                };
+                let findings = errors.iter().map(of_error).collect();
+                Self { loaded: Err(Refused::Rules(Box::new(config))), findings }
+            }
+        }
+    }
+
+    fn code(&self, strict: bool) -> ExitCode {
+        if self.loaded.is_err() {
+            return ExitCode::from(2);
+        }
+        ExitCode::from(u8::from(strict && !self.findings.is_empty()))
+    }
+
+    fn to_json(&self) -> Value {
+        let findings: Vec<Value> = self
+            .findings
+            .iter()
+            .map(|found| {
+                json!({
+                    "kind": found.kind.id(),
+                    "level": found.kind.level().as_str(),
+                    "file": found.path,
+                    "line": (found.line > 0).then_some(found.line),
+                    "column": (found.column > 0).then_some(found.column),
+                    "message": found.said,
+                    "hint": found.hint,
+                })
+            })
+            .collect();
+        match &self.loaded {
+            Err(_) => json!({ "ok": false, "findings": findings }),
+            Ok((config, bundle)) => json!({
+                "ok": true,
+                "bundle": model::Rules::digest(bundle).to_string(),
+                "rules": bundle.rules().len(),
+                "people": config.directory.humans.len(),
+                "agents": config.directory.agents.len(),
+                "apps": config.directory.apps.len(),
+                "findings": findings,
+            }),
+        }
+    }
+
+    /// One case for each file, and one more for each thing that keeps a file from loading.
+    fn suite(&self, config: &Path) -> Suite {
+        let mut files = vec![shown(config)];
+        let of_rules = match &self.loaded {
+            Ok((config, _)) => Some(config),
+            Err(Refused::Rules(config)) => Some(config.as_ref()),
+            Err(Refused::Config(_)) => None,
+        };
+        let names = of_rules.into_iter().flat_map(|config| &config.rules);
+        files.extend(names.map(|rule| shown(&folder_of(config).join(&rule.name))));
+        let errors = || self.findings.iter().filter(|found| found.kind.level() == Level::Error);
+        for found in errors() {
+            if !files.contains(&found.path) {
+                files.push(found.path.clone());
+            }
+        }
+        let mut cases = Vec::new();
+        for file in files {
+            let mut wrong: Vec<Case> = errors().filter(|found| found.path == file).map(failed).collect();
+            if wrong.is_empty() {
+                let (name, file) = ("loads".to_owned(), Some(file.clone()));
+                wrong.push(Case { group: file.clone().unwrap_or_default(), name, file, line: None, failure: None });
+            }
+            cases.append(&mut wrong);
+        }
+        Suite { name: "check".to_owned(), cases }
+    }
+}
+
+fn failed(found: &Finding) -> Case {
+    let all = match &found.hint {
+        Some(hint) => format!("{found}\nhint: {hint}"),
+        None => found.to_string(),
+    };
+    Case {
+        group: found.path.clone(),
+        name: format!("{}:{} {}", found.line, found.column, found.kind.id()),
+        file: Some(found.path.clone()),
+        line: Some(found.line).filter(|line| *line > 0),
+        failure: Some((found.said.clone(), all)),
+    }
+}
+
+/// For people: what is wrong is an error of the command, with the lines themselves.
+fn told(common: &Common, args: &CheckArgs, checked: Checked) -> Result<ExitCode, Fault> {
+    let code = checked.code(args.strict);
+    let (_, bundle) = match checked.loaded {
+        Ok(loaded) => loaded,
+        Err(Refused::Config(problems)) => return Err(bad_file(problems)),
+        Err(Refused::Rules(config)) => return compile(&config).map(|_| code),
+    };
+    out(format_args!("in order: {} rules, bundle {}", bundle.rules().len(), model::Rules::digest(&bundle).short()));
+    for found in checked.findings {
+        let place = if found.file == common.config.display().to_string() { found.said } else { found.to_string() };
+        let hint = found.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        say(format_args!("note: {place}{hint}"));
+    }
+    Ok(code)
+}
+
+fn of_problem(problem: &crate::config::Problem) -> Finding {
+    Finding {
+        kind: Kind::Configuration,
+        file: problem.file.clone(),
+        path: shown(Path::new(&problem.file)),
+        line: problem.line,
+        column: problem.column,
+        said: problem.said.clone(),
+        hint: problem.hint.clone(),
+    }
+}
+
+/// What loads, and may not be what was meant.
+fn notes(config: &Config, file: &Path, beside: &dyn Fn(&str) -> String) -> Vec<Finding> {
+    let mut apps: Vec<_> = config.directory.apps.values().filter(|app| app.owners.is_empty()).collect();
+    apps.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut notes: Vec<Finding> = apps
+        .into_iter()
+        .map(|app| Finding {
+            kind: Kind::Unowned,
+            file: file.display().to_string(),
+            path: shown(file),
+            line: 0,
+            column: 0,
+            said: format!("nobody owns app `{}`: its holds have nobody to approve them", app.id),
+            hint: Some("add `owners:`".to_owned()),
+        })
+        .collect();
+    notes.extend(unknown_names(config, beside));
+    notes
+}
+
+/// Names in rules that the configuration does not have: such a rule is right, and never fires.
+fn unknown_names(config: &Config, beside: &dyn Fn(&str) -> String) -> Vec<Finding> {
+    let directory = &config.directory;
+    let agents: Vec<&str> = directory.agents.keys().map(|id| id.as_str()).collect();
+    let people: Vec<&str> = directory.humans.keys().map(|id| id.as_str()).collect();
+    let apps: Vec<&str> = directory.apps.keys().map(|id| id.as_str()).collect();
+    let kinds =
+        [("Agent", "agent", &agents), ("Human", "person", &people), ("App", "app", &apps), ("Tool", "app", &apps)];
+    let mut notes = Vec::new();
+    for rule in &config.rules {
+        for (line, text) in (1..).zip(rule.text.lines()) {
+            let code = text.split("//").next().unwrap_or_default();
+            for (entity, word, known) in &kinds {
+                let begin = format!("{entity}::\"");
+                for (at, _) in code.match_indices(&begin) {
+                    let name = code.get(at + begin.len()..).unwrap_or_default();
+                    let name = name.split(['"', '/']).next().unwrap_or_default();
+                    if !known.contains(&name) {
+                        let before = code.get(..at).unwrap_or_default().chars().count();
+                        notes.push(Finding {
+                            kind: Kind::UnknownName,
+                            file: rule.name.clone(),
+                            path: beside(&rule.name),
+                            line,
+                            column: before as u64 + 1,
+                            said: format!("there is no {word} `{name}`, so this never fits"),
+                            hint: Some(nearest(name, known.iter().copied())),
+                        });
+                    }
+                }
+            }
+        }
+    }
+    notes
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A path as programs take it that run where the command was started.
+fn shown(path: &Path) -> String {
+    let plain = path.components().filter(|part| *part != std::path::Component::CurDir);
+    plain.collect::<std::path::PathBuf>().display().to_string()
+}

@@ -1,0 +1,147 @@
+//! Recorded calls through other rules: what would have been decided, as far as the records can tell.
+//!
+//! The facts are those of the record (who people were then, what was known of the tool); the arguments are read anew, for
+//! other rules may look at others of them. What was used up of budgets is as it was recorded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{App, Facts, Verdict};
+use trace::{Entry, IntentView};
+
+use super::Judge;
+
+/// What came of it.
+#[derive(Default)]
+pub struct Replay {
+    /// Calls that could be judged.
+    pub judged: u64,
+    /// Of these, how many would be decided in another way, by what it was and what it would be.
+    pub changed: Changes,
+    /// The same, by agent.
+    pub by_agent: BTreeMap<String, Of>,
+    /// The same, by person.
+    pub by_human: BTreeMap<String, Of>,
+    /// Calls that cannot be judged, by why.
+    pub unjudged: BTreeMap<&'static str, u64>,
+    /// Each call that would be decided in another way, oldest first.
+    pub calls: Vec<Changed>,
+    /// Whether there were more of them than are kept.
+    pub more: bool,
+}
+
+/// How many, by what was decided and what would be.
+pub type Changes = BTreeMap<(Verdict, Verdict), u64>;
+
+/// The calls of one agent or person.
+#[derive(Default)]
+pub struct Of {
+    /// Those that could be judged.
+    pub judged: u64,
+    /// Of these, those that would be decided in another way.
+    pub changed: Changes,
+}
+
+/// One call that would be decided in another way.
+pub struct Changed {
+    /// Where it stands in the log.
+    pub sequence: u64,
+    /// The call.
+    pub call: String,
+    /// Who asked.
+    pub agent: String,
+    /// For whom; none once erased.
+    pub human: Option<String>,
+    /// What was asked for, `app/tool`.
+    pub tool: String,
+    /// What was decided.
+    pub was: Verdict,
+    /// What would be.
+    pub would: Verdict,
+    /// The rules that would decide.
+    pub rules: Vec<String>,
+    /// The sentence of the first.
+    pub because: String,
+}
+
+impl Replay {
+    /// Judges one record of a decision.
+    pub fn take(&mut self, judge: &Judge, entry: &Entry) {
+        let Some(intent) = entry.intent() else {
+            return self.pass(UNREADABLE);
+        };
+        let facts = match facts(judge, &intent) {
+            Ok(facts) => facts,
+            Err(why) => return self.pass(why),
+        };
+        // Both as if everything were enforced: what an observed app or rule would have done is the question.
+        let was = intent.observed.as_ref().map_or(intent.verdict, |observed| observed.verdict);
+        let decision = judge.decide(&facts);
+        let (would, reasons) = match decision.observed() {
+            Some(observed) => (observed.verdict, observed.reasons.as_slice()),
+            None => (decision.verdict(), decision.reasons()),
+        };
+        let human = intent.human.clone();
+        let name = human.clone().unwrap_or_else(|| "(erased)".to_owned());
+        let (agents, humans) = (&mut self.by_agent, &mut self.by_human);
+        let of = [agents.entry(intent.agent.clone()).or_default(), humans.entry(name).or_default()];
+        self.judged += 1;
+        for of in of {
+            of.judged += 1;
+            if was != would {
+                *of.changed.entry((was, would)).or_default() += 1;
+            }
+        }
+        if was == would {
+            return;
+        }
+        *self.changed.entry((was, would)).or_default() += 1;
+        if self.calls.len() >= CALLS_MAX {
+            self.more = true;
+            return;
+        }
+        self.calls.push(Changed {
+            sequence: entry.sequence,
+            call: entry.call.to_string(),
+            agent: intent.agent,
+            human,
+            tool: format!("{}/{}", intent.app, intent.tool),
+            was,
+            would,
+            rules: reasons.iter().map(|reason| reason.rule.to_string()).collect(),
+            because: reasons.first().map(|reason| reason.sentence.clone()).unwrap_or_default(),
+        });
+    }
+
+    /// How many would be decided in another way.
+    pub fn changes(&self) -> u64 {
+        self.changed.values().sum()
+    }
+
+    fn pass(&mut self, why: &'static str) {
+        *self.unjudged.entry(why).or_default() += 1;
+    }
+}
+
+/// The facts as they were, with the arguments as these rules read them. Error: why they cannot be told.
+fn facts(judge: &Judge, intent: &IntentView) -> Result<Facts, &'static str> {
+    let written = intent.facts.as_ref().ok_or(ERASED)?;
+    let mut facts: Facts = serde_json::from_str(written.get()).map_err(|_| UNREADABLE)?;
+    let arguments = match (&intent.arguments, intent.truncated) {
+        (Some(arguments), _) => Some(arguments.get().as_bytes()),
+        (None, false) => None,
+        (None, true) if judge.reads(&facts) => return Err(TOO_LONG),
+        (None, true) => None,
+    };
+    facts.arguments = judge.read_arguments(&facts.app.id, &facts.tool.name, arguments);
+    if facts.app.observe {
+        facts.app = Arc::new(App { observe: false, ..facts.app.as_ref().clone() });
+    }
+    Ok(facts)
+}
+
+const ERASED: &str = "what was known is erased";
+const UNREADABLE: &str = "the record cannot be read";
+const TOO_LONG: &str = "rules look at arguments that were too long to keep";
+/// So many calls are listed one by one.
+const CALLS_MAX: usize = 10_000;

@@ -1,0 +1,224 @@
+use super::matrix::Matrix;
+use super::*;
+
+pub(crate) const RULES: &str = r#"
+@id("support-reads")
+@says("support may look customers up until the freeze")
+permit (principal, action == Action::"call", resource in App::"crm")
+when { context.class == "read" && context.human.department == "support" && context.now < datetime("2026-12-20T00:00:00Z") };
+
+@id("no-contractor-writes")
+@says("contractors change no customer")
+forbid (principal, action, resource == Tool::"crm/update_customer")
+when { context.human has seniority && context.human.seniority == "contractor" };
+"#;
+
+const CONFIG: &str = r#"
+people:
+  ana: {name: Ana Diaz, department: finance, seniority: executive, role: cfo}
+  bo: {name: Bo Lind, department: sales, seniority: senior, role: sales}
+  sam: {name: Sam Reed, department: support, seniority: contractor, role: support, manager: bo}
+  sue: {name: Sue Holm, department: support, seniority: senior, role: support, manager: bo}
+agents:
+  helper: {name: Helper, owner: sam}
+apps:
+  crm: {url: "http://127.0.0.1:1/mcp", profile: demo-crm, risk: high, data: restricted, owners: [bo], access: {departments: [sales, support]}}
+  wiki: {url: "http://127.0.0.1:1/mcp", risk: low, data: internal, owners: [ana]}
+"#;
+
+/// A judge of a world with these rules in Cedar.
+pub(crate) fn judge(rules: &str) -> Judge {
+    let mut config = Config::parse(Path::new("countersign.yaml"), CONFIG, &|_| None).unwrap();
+    config.rules = vec![policy::RuleFile { name: "rules/a.cedar".to_owned(), text: rules.to_owned() }];
+    let bundle = compile(&config).unwrap();
+    Judge::new(config, bundle)
+}
+
+pub(crate) fn question(who: &str, what: &str) -> Question {
+    let (agent, human) = actor(who).unwrap();
+    let (app, tool) = target(what).unwrap();
+    Question { agent, human, app, tool, arguments: None, now: WEDNESDAY, class: None }
+}
+
+fn verdict(judge: &Judge, who: &str, what: &str) -> String {
+    judge.decide(&judge.facts(&question(who, what)).unwrap()).verdict().to_string()
+}
+
+#[test]
+fn a_profile_says_what_a_tool_is() {
+    let judge = judge(RULES);
+    assert_eq!(verdict(&judge, "helper/sam", "crm/search_customers"), "allow");
+    assert_eq!(verdict(&judge, "helper/ana", "crm/search_customers"), "hold");
+    assert_eq!(verdict(&judge, "helper/sue", "crm__update_customer"), "allow");
+    assert_eq!(verdict(&judge, "helper/sam", "crm__update_customer"), "deny");
+}
+
+#[test]
+fn what_is_not_there_is_named_with_the_nearest_word() {
+    let judge = judge(RULES);
+    let mut said = String::new();
+    for (who, what) in [
+        ("helper/san", "crm/search_customers"),
+        ("helpr/sam", "crm/search_customers"),
+        ("helper/sam", "crn/search_customers"),
+        ("helper/sam", "crm/serch_customers"),
+        ("helper/sam", "wiki/find"),
+    ] {
+        let fault = judge.facts(&question(who, what)).unwrap_err();
+        said.push_str(&format!("{fault}\n  hint: {}\n", fault.way_out().unwrap()));
+    }
+    for fault in [actor("helper").unwrap_err(), target("crm").unwrap_err(), moment("soon").unwrap_err()] {
+        said.push_str(&format!("{fault}\n  hint: {}\n", fault.way_out().unwrap()));
+    }
+    insta::assert_snapshot!(said, @r#"
+    there is no person `san`
+      hint: did you mean `sam`?
+    there is no agent `helpr`
+      hint: did you mean `helper`?
+    there is no app `crn`
+      hint: did you mean `crm`?
+    nobody has said yet what `serch_customers` of app `crm` is
+      hint: did you mean `search_customers`?
+    nobody has said yet what `find` of app `wiki` is
+      hint: give its class (`--class`, in a case `class:`), give the app a profile, or say yes with `countersign tools pin`
+    `helper` names no agent and person
+      hint: write the agent and the person it acts for, as in `ana-assistant/ana`
+    `crm` names no app and tool
+      hint: write the app and the tool, as in `crm/find_contact`
+    `soon` is not a moment
+      hint: a date and time needs its zone, as in `2026-11-21T10:00:00Z`
+    "#);
+}
+
+#[test]
+fn a_class_that_is_given_stands_in_for_a_profile() {
+    let judge = judge(RULES);
+    let asked = Question { class: Some(Class::Read), ..question("helper/sam", "wiki/find") };
+    assert_eq!(judge.decide(&judge.facts(&asked).unwrap()).verdict(), model::Verdict::Allow);
+}
+
+#[test]
+fn moments_and_words_of_rules_are_found() {
+    let file = |text: &str| vec![policy::RuleFile { name: "a".to_owned(), text: text.to_owned() }];
+    let rules =
+        file("from: 2026-12-20T00:00:00Z # the freeze\nuntil: 2027-01-04\nrepos: [production-infra, \"a b\"]\n");
+    let moments: Vec<String> = probe::moments(&rules).into_iter().map(said).collect();
+    assert_eq!(
+        moments,
+        ["2026-12-19T23:59:59Z", "2026-12-20T00:00:00Z", "2027-01-03T23:59:59Z", "2027-01-04T00:00:00Z"]
+    );
+    let words = probe::values(&rules);
+    for word in ["production-infra", "a b"] {
+        assert!(words.iter().any(|found| found == word), "{words:?}");
+    }
+    assert!(!words.iter().any(|found| found == "freeze"), "{words:?}");
+    assert_eq!(probe::week_from(WEDNESDAY).count(), 7 * 48);
+}
+
+#[test]
+fn a_matrix_says_what_each_cell_depends_on() {
+    let judge = judge(RULES);
+    insta::assert_snapshot!(Matrix::of(&judge, WEDNESDAY).unwrap().text(), @r#"
+    # The authority matrix: what an agent may do for a person of this role, by app and class of tool.
+    # Where several verdicts stand in a cell, a word says what decides: the arguments, the tool (which one of its class), who
+    # (which person of the role, or which agent), when (the time).
+    # Written by `countersign matrix`, checked by `countersign matrix --check FILE`.
+
+    crm (high risk, restricted data)
+      role             read                 write                external             destructive
+      cfo              hold                 deny                 hold                 deny
+      sales            hold                 allow                hold                 deny
+      support          allow|hold (when)    allow|deny (tool, who) hold                 deny
+
+    wiki (low risk, internal data)
+      role             read                 write                external             destructive
+      cfo              allow                allow                hold                 deny
+      sales            allow                deny                 hold                 deny
+      support          allow                deny                 hold                 deny
+    "#);
+}
+
+#[test]
+fn a_matrix_does_not_depend_on_the_order_of_anything() {
+    let turned: String = RULES.trim().rsplit("\n\n").collect::<Vec<_>>().join("\n\n");
+    let text = |rules: &str| Matrix::of(&judge(rules), WEDNESDAY).unwrap().text();
+    assert_eq!(text(RULES), text(&turned));
+}
+
+#[test]
+fn cases_are_read_and_compared() {
+    let judge = judge(RULES);
+    let text = r#"
+cases:
+  - as: helper/sam
+    tool: crm/search_customers
+    expect: allow
+    rule: support-reads
+  - {name: after the freeze begins, as: helper/sam, tool: crm/search_customers, now: "2026-12-24T00:00:00Z", expect: hold}
+  - {as: helper/sam, tool: crm/search_customers, expect: allow, rule: suport-reads}
+  - {as: helper/sam, tool: crm/search_customers, expect: allow, rule: baseline-read}
+  - {as: helper/sam, tool: crm/search_customers, expect: deny}
+  - {as: helper/nobody, tool: crm/search_customers, expect: deny}
+"#;
+    let cases = cases::read(Path::new("cases/a.yaml"), text, WEDNESDAY).unwrap();
+    let mut said = String::new();
+    for case in &cases {
+        let ran = judge.run(case);
+        let matched: Vec<&str> = ran.matched.iter().map(|rule| rule.as_str()).collect();
+        let wrong = ran.wrong.as_deref().unwrap_or("ok");
+        said.push_str(&format!("{} {}: {wrong} [{}]\n", case.line, case.name, matched.join(",")));
+    }
+    insta::assert_snapshot!(said, @r#"
+    3 helper/sam crm/search_customers: ok [support-reads]
+    7 after the freeze begins: ok []
+    8 helper/sam crm/search_customers: there is no rule `suport-reads` (did you mean `support-reads`?) [support-reads]
+    9 helper/sam crm/search_customers: expected allow by `baseline-read`, got it by `support-reads` [support-reads]
+    10 helper/sam crm/search_customers: expected deny, got allow by `support-reads` [support-reads]
+    11 helper/nobody crm/search_customers: there is no person `nobody` (there is ana, bo, sam, sue) []
+    "#);
+}
+
+#[test]
+fn cases_that_cannot_be_read_say_where() {
+    let mut said = String::new();
+    for text in [
+        "cases:\n  - {as: helper, tool: crm/x, expect: allow}\n",
+        "cases:\n  - {as: helper/sam, tool: crm, expect: allow}\n",
+        "cases:\n  - {as: helper/sam, tool: crm/x, expect: maybe}\n",
+        "cases:\n  - {as: helper/sam, tool: crm/x, expect: deny, now: soon}\n",
+        "cases:\n  - {as: helper/sam, tool: crm/x, expects: deny}\n",
+        "cases:\n  - {as: helper/sam, tool: crm/x}\n",
+        "case: []\n",
+    ] {
+        let problems = cases::read(Path::new("cases/a.yaml"), text, WEDNESDAY).unwrap_err();
+        said.push_str(&format!("{}\n", crate::config::Problems(problems)));
+    }
+    insta::assert_snapshot!(said, @r#"
+    cases/a.yaml:2:10: `helper` names no agent and person
+      |   - {as: helper, tool: crm/x, expect: allow}
+      |          ^
+      hint: write the agent and the person it acts for, as in `ana-assistant/ana`
+    cases/a.yaml:2:28: `crm` names no app and tool
+      |   - {as: helper/sam, tool: crm, expect: allow}
+      |                            ^
+      hint: write the app and the tool, as in `crm/find_contact`
+    cases/a.yaml:2:43: `maybe` is not a verdict: it takes allow, redact, hold, defer or deny
+      |   - {as: helper/sam, tool: crm/x, expect: maybe}
+      |                                           ^
+    cases/a.yaml:2:54: `soon` is not a moment
+      |   - {as: helper/sam, tool: crm/x, expect: deny, now: soon}
+      |                                                      ^
+      hint: a date and time needs its zone, as in `2026-11-21T10:00:00Z`
+    cases/a.yaml:2:35: unknown key `expects`
+      |   - {as: helper/sam, tool: crm/x, expects: deny}
+      |                                   ^
+      hint: did you mean `expect`?
+    cases/a.yaml:2:22: the key `expect` is missing
+      |   - {as: helper/sam, tool: crm/x}
+      |                      ^
+    cases/a.yaml:1:1: unknown key `case`
+      | case: []
+      | ^
+      hint: did you mean `cases`?
+    "#);
+}

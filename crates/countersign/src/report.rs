@@ -1,0 +1,101 @@
+//! What is found in files, in the formats that code scanning and CI servers read.
+
+pub mod junit;
+pub mod sarif;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Nothing loads while this is so.
+    Error,
+    /// It loads, and may not be what was meant.
+    Note,
+}
+
+/// One thing found in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing: one of [`KINDS`].
+    pub kind: Kind,
+    /// The file as the operator named it.
+    pub file: String,
+    /// Where it stands on the disk, as seen from where the command was started.
+    pub path: String,
+    /// The line, counted from 1; 0 where it is the file as a whole.
+    pub line: u64,
+    /// The column in characters, counted from 1; 0 where it is the line as a whole.
+    pub column: u64,
+    /// What was found, lower case, no full stop.
+    pub said: String,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+/// A kind of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The configuration cannot be put in force.
+    Configuration,
+    /// A rule cannot be put in force.
+    Rule,
+    /// A rule names what the configuration does not have.
+    UnknownName,
+    /// Holds of an app have nobody to approve them.
+    Unowned,
+}
+
+/// All kinds, in the order reports list them.
+pub const KINDS: [Kind; 4] = [Kind::Configuration, Kind::Rule, Kind::UnknownName, Kind::Unowned];
+
+impl Kind {
+    /// The stable word for it.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration-refused",
+            Self::Rule => "rule-refused",
+            Self::UnknownName => "unknown-name",
+            Self::Unowned => "app-without-owner",
+        }
+    }
+
+    /// What it is, in a sentence.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Configuration => "The configuration cannot be put in force.",
+            Self::Rule => "A rule cannot be put in force.",
+            Self::UnknownName => "A rule names something that the configuration does not have, so it never fits.",
+            Self::Unowned => "An app has no owners, so nobody can approve its holds.",
+        }
+    }
+
+    /// How much it matters.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Configuration | Self::Rule => Level::Error,
+            Self::UnknownName | Self::Unowned => Level::Note,
+        }
+    }
+}
+
+impl Level {
+    /// The word for it, as SARIF has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Note => "note",
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.file)?;
+        for place in [self.line, self.column].into_iter().take_while(|place| *place > 0) {
+            write!(f, ":{place}")?;
+        }
+        write!(f, ": {}", self.said)
+    }
+}
+
+#[cfg(test)]
+mod tests;
