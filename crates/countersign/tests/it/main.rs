@@ -17,3 +17,4 @@ mod sdk;
 mod secrets;
 mod streams;
 mod upstreams;
+mod walk;
