@@ -15,8 +15,9 @@ use decide::{Decision, decide};
 use identity::{LiveDirectory, Standing};
 use json::Document;
 use model::{
-    AgentId, AppId, ArgumentFacts, Blame, Class, ClassSource, Directory as _, DirectorySnapshot, Facts, Fault, HumanId,
-    Layer, Method, RuleInfo, RuleOutcome, Rules as _, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
+    AgentId, AppId, ArgumentFacts, ArgumentReads, Blame, Class, ClassSource, Directory as _, DirectorySnapshot, Facts,
+    Fault, HumanId, Layer, Method, RuleInfo, RuleOutcome, Rules as _, TaskId, ToolFacts, ToolName, ToolStatus,
+    UnixMicros,
 };
 use policy::Bundle;
 use profile::{DefinitionKind, Pin, ToolDefinition, assess};
@@ -133,6 +134,17 @@ impl Judge {
     pub fn read_arguments(&self, app: &AppId, tool: &ToolName, arguments: Option<&[u8]>) -> Arc<ArgumentFacts> {
         let _ = (app, tool, arguments);
         ArgumentFacts::unread()
+    }
+
+    /// What the rules look at of the arguments of this tool; nothing where it cannot have such arguments.
+    pub fn looks_at(&self, app: &AppId, tool: &ToolName) -> Option<ArgumentReads> {
+        let reads = self.bundle.reads(app)?;
+        let profiled = self.profile(app).and_then(|profile| profile.tool(tool.as_str()));
+        let mut reads = reads.as_ref().clone();
+        if let Some(profiled) = profiled {
+            reads.roles.retain(|role| profiled.roles().any(|(_, of)| word_of(of) == **role));
+        }
+        (!reads.roles.is_empty() || !reads.values.is_empty()).then_some(reads)
     }
 
     /// Whether the rules look at the arguments of a call with these facts.
@@ -276,6 +288,11 @@ pub fn said(moment: UnixMicros) -> String {
         Ok(time) => format!("{time:.0}"),
         Err(_) => moment.0.to_string(),
     }
+}
+
+/// A role as rules speak of it.
+fn word_of(role: profile::Role) -> String {
+    serde_json::to_value(role).ok().and_then(|role| role.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn missing<'k>(what: &str, id: &str, known: impl Iterator<Item = &'k str>) -> Fault {

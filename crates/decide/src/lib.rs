@@ -22,4 +22,4 @@ pub use permit::{LinkPermit, Permit, PermitRefused};
 pub use port::{
     Answer, AnswerKind, Credentials, Left, Outgoing, Scrub, SendFault, Upstream, UpstreamFuture, unredactable,
 };
-pub use what_if::{Alters, Otherwise, TRIED_MAX, WhatIf, at_other_times, others, what_if};
+pub use what_if::{Alters, Otherwise, TRIED_MAX, WhatIf, at_other_times, at_other_values, others, what_if};

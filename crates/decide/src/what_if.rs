@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    Agent, Class, DataClassification, DirectorySnapshot, Facts, Human, Risk, RuleId, Rules, ToolStatus, UnixMicros,
-    Verdict,
+    Agent, ArgumentFacts, ArgumentReads, Class, DataClassification, DirectorySnapshot, Facts, Human, Risk, RuleId,
+    Rules, Scalar, ToolStatus, UnixMicros, Verdict,
 };
 
 use crate::decide::{Decision, decide};
@@ -93,6 +93,72 @@ pub fn at_other_times<'f>(
         value: said(now),
         facts: Facts { now, ..facts.clone() },
     })
+}
+
+/// The question with other values of one argument: those that could be meant by words of the rules, something else, and
+/// nothing. Only roles and arguments that rules read are tried.
+pub fn at_other_values(facts: &Facts, reads: &ArgumentReads, words: &[String]) -> Vec<Otherwise> {
+    let mut all = Vec::new();
+    for role in &reads.roles {
+        let mut with = |value: Option<&str>, said: &str| {
+            let mut arguments = facts.arguments.as_ref().clone();
+            arguments.unclear.remove(role);
+            match value {
+                Some(value) => drop(arguments.roles.insert(Arc::clone(role), vec![Arc::from(value)])),
+                None => drop(arguments.roles.remove(role)),
+            }
+            push(&mut all, &format!("the {role}"), said, Facts { arguments: Arc::new(arguments), ..facts.clone() });
+        };
+        for value in words.iter().flat_map(|word| meant(word)) {
+            with(Some(&value), &value);
+        }
+        with(Some(if role.as_ref() == "path" { "/something-else" } else { "something-else" }), "anything else");
+        with(None, "not given");
+    }
+    for name in &reads.values {
+        let mut with = |value: Option<Scalar>, said: &str| {
+            let mut arguments = facts.arguments.as_ref().clone();
+            arguments.unclear.remove(&ArgumentFacts::unclear_argument(name));
+            match value {
+                Some(value) => drop(arguments.values.insert(Arc::clone(name), vec![value])),
+                None => drop(arguments.values.remove(name)),
+            }
+            let fact = format!("the argument `{name}`");
+            push(&mut all, &fact, said, Facts { arguments: Arc::new(arguments), ..facts.clone() });
+        };
+        for value in words.iter().flat_map(|word| meant(word)) {
+            let scalar = match value.parse() {
+                Ok(number) => Scalar::Whole(number),
+                Err(_) => Scalar::Text(Arc::from(value.as_str())),
+            };
+            with(Some(scalar), &value);
+        }
+        with(Some(Scalar::Bool(true)), "true");
+        with(Some(Scalar::Bool(false)), "false");
+        with(Some(Scalar::Text(Arc::from("something-else"))), "anything else");
+        with(None, "not given");
+    }
+    all
+}
+
+/// The values a word of a rule could be about: itself, something under it, somebody there, one more and one less.
+fn meant(word: &str) -> Vec<String> {
+    if let Ok(number) = word.parse::<i64>() {
+        return [number.checked_sub(1), Some(number), number.checked_add(1)]
+            .into_iter()
+            .flatten()
+            .map(|number| number.to_string())
+            .collect();
+    }
+    let plain = word.replace('*', "x");
+    let mut all = vec![plain.clone()];
+    if plain.starts_with('/') {
+        all.push(format!("{}/x", plain.trim_end_matches('/')));
+    }
+    if plain.contains('.') && !plain.contains(['/', '@', ' ']) {
+        all.push(format!("somebody@{plain}"));
+    }
+    all
 }
 
 fn person(facts: &Facts, directory: &DirectorySnapshot, all: &mut Vec<Otherwise>) {

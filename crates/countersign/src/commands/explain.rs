@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use decide::{Decision, Otherwise, WhatIf, at_other_times, others, what_if};
+use decide::{Decision, Otherwise, WhatIf, at_other_times, at_other_values, others, what_if};
 use model::{Blame, Clock as _, Facts, Fault, RuleOutcome, Verdict};
 use serde_json::{Map, Value, json};
 
@@ -71,6 +71,9 @@ fn put(object: &mut Map<String, Value>, key: &str, value: Value) -> bool {
 /// Every single change there is: people and apps of the directory, and the moments and words that rules name.
 fn everything_else(judge: &Judge, facts: &Facts) -> Vec<Otherwise> {
     let mut all = others(facts, &judge.directory);
+    if let Some(reads) = judge.looks_at(&facts.app.id, &facts.tool.name) {
+        all.extend(at_other_values(facts, &reads, &probe::values(&judge.config.rules)));
+    }
     let mut moments: Vec<_> = probe::moments(&judge.config.rules).into_iter().filter(|at| *at > facts.now).collect();
     moments.extend(probe::week_from(facts.now));
     moments.sort_unstable();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use decide::at_other_values;
 use model::{
     Agent, App, AppId, ArgumentFacts, Class, ClassSource, Facts, Fault, Human, Method, TaskId, ToolFacts, ToolName,
     ToolStatus, UnixMicros, Verdict,
@@ -49,7 +50,15 @@ pub enum On {
     Time,
 }
 
-/// One that is asked for, and what the cell it counts for varies with.
+/// With which words as values, and when, besides at noon.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    words: &'a [String],
+    moments: &'a [UnixMicros],
+    noon: UnixMicros,
+}
+
+/// The agents and people that stand for everybody of a role.
 struct Pairs<'j> {
     role: Option<&'j str>,
     pairs: Vec<(&'j Arc<Agent>, &'j Arc<Human>)>,
@@ -58,8 +67,10 @@ struct Pairs<'j> {
 impl Matrix {
     /// Works it out. `noon` is when everything is asked that is not asked at all times.
     pub fn of(judge: &Judge, noon: UnixMicros) -> Result<Self, Fault> {
-        let words: BTreeSet<String> = probe::values(&judge.config.rules).into_iter().collect();
+        let words = probe::values(&judge.config.rules);
         let moments = moments(judge, noon);
+        let at = Asking { words: &words, moments: &moments, noon };
+        let words: BTreeSet<&str> = words.iter().map(String::as_str).collect();
         let mut ids: Vec<&AppId> = judge.directory.apps.keys().collect();
         ids.sort();
         let mut apps = Vec::new();
@@ -70,7 +81,7 @@ impl Matrix {
                 let mut cells = Vec::new();
                 for class in Class::ALL {
                     let tools = tools.get(&class).map(Vec::as_slice).unwrap_or_default();
-                    cells.push(cell(judge, app, &of_role, tools, &moments, noon)?);
+                    cells.push(cell(judge, app, &of_role, tools, &at)?);
                 }
                 rows.push((of_role.role.map(str::to_owned), cells));
             }
@@ -152,7 +163,7 @@ fn line(first: &str, cells: impl Iterator<Item = String>) -> String {
 
 /// For each role, the people and agents that rules could tell apart: of those who are the same in everything that rules
 /// look at, one stands for all.
-fn pairs<'j>(judge: &'j Judge, app: &App, words: &BTreeSet<String>) -> Vec<Pairs<'j>> {
+fn pairs<'j>(judge: &'j Judge, app: &App, words: &BTreeSet<&str>) -> Vec<Pairs<'j>> {
     let mut people: Vec<&Arc<Human>> = judge.directory.humans.values().filter(|human| human.active).collect();
     people.sort_by(|one, other| one.id.cmp(&other.id));
     let mut agents: Vec<&Arc<Agent>> = judge.directory.agents.values().filter(|agent| agent.active).collect();
@@ -209,9 +220,9 @@ fn cell(
     app: &Arc<App>,
     of_role: &Pairs<'_>,
     tools: &[ToolFacts],
-    moments: &[UnixMicros],
-    noon: UnixMicros,
+    at: &Asking<'_>,
 ) -> Result<Cell, Fault> {
+    let Asking { words, moments, noon } = *at;
     let mut cell = Cell::default();
     let mut by_pair: Vec<BTreeMap<&str, Verdict>> = Vec::new();
     for (agent, human) in &of_role.pairs {
@@ -233,6 +244,15 @@ fn cell(
             let verdict = judge.decide(&facts).verdict();
             of_pair.insert(tool.name.as_str(), verdict);
             cell.verdicts.insert(verdict);
+            if let Some(reads) = judge.looks_at(&app.id, &tool.name) {
+                for other in at_other_values(&facts, &reads, words) {
+                    let then = judge.decide(&other.facts).verdict();
+                    if then != verdict {
+                        cell.depends.insert(On::Arguments);
+                        cell.verdicts.insert(then);
+                    }
+                }
+            }
             for now in moments {
                 let then = judge.decide(&Facts { now: *now, ..facts.clone() }).verdict();
                 if then != verdict {

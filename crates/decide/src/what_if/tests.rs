@@ -145,3 +145,35 @@ fn so_much_is_tried_and_no_more() {
     let moments = at_other_times(&facts, (0..100_000).map(UnixMicros), |at| at.0.to_string());
     assert!(what_if(&rules, &decide(&rules, &facts), moments).alters.is_empty());
 }
+
+#[test]
+fn words_of_rules_are_tried_as_values() {
+    let (facts, _) = world();
+    let reads = ArgumentReads {
+        roles: [Arc::from("repo"), Arc::from("path")].into(),
+        values: [Arc::from("amount"), Arc::from("to")].into(),
+    };
+    let words: Vec<String> = ["production-*", "/workspace", "1000", "example.com"].map(str::to_owned).into();
+    let alters_with = |rule: fn(&Facts) -> bool| {
+        let rules = One(RuleOutcome::Deny, rule);
+        alters(&what_if(&rules, &decide(&rules, &facts), at_other_values(&facts, &reads, &words)))
+    };
+    let repo: fn(&Facts) -> bool = |facts| has_role(facts, "repo", "production-");
+    assert_eq!(alters_with(repo), ["deny the repo: production-x"]);
+    let path: fn(&Facts) -> bool = |facts| has_role(facts, "path", "/workspace/");
+    assert_eq!(alters_with(path), ["deny the path: /workspace/x"]);
+    let amount: fn(&Facts) -> bool = |facts| {
+        let values = facts.arguments.values.get("amount").map(Vec::as_slice).unwrap_or_default();
+        values.iter().any(|one| matches!(one, Scalar::Whole(number) if *number > 1000))
+    };
+    assert_eq!(alters_with(amount), ["deny the argument `amount`: 1001"]);
+    let to: fn(&Facts) -> bool = |facts| {
+        let values = facts.arguments.values.get("to").map(Vec::as_slice).unwrap_or_default();
+        values.iter().any(|one| matches!(one, Scalar::Text(text) if text.ends_with("@example.com")))
+    };
+    assert_eq!(alters_with(to), ["deny the argument `to`: somebody@example.com"]);
+}
+
+fn has_role(facts: &Facts, role: &str, value: &str) -> bool {
+    facts.arguments.roles.get(role).is_some_and(|values| values.iter().any(|one| one.starts_with(value)))
+}
