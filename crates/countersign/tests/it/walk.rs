@@ -67,7 +67,11 @@ impl Walk {
         ensure!(done.code == exit, "it ended with {}: {}{}", done.code, done.stdout, done.stderr);
         match into {
             Some(file) => std::fs::write(self.world.folder().join(file), done.stdout)?,
-            None => same(&format!("{}{}", done.stdout, done.stderr), wanted)?,
+            // The binary is told where its configuration is, where a reader of the guide stands beside it.
+            None => {
+                let folder = format!("{}/", self.world.folder().display());
+                same(&format!("{}{}", done.stdout, done.stderr).replace(&folder, ""), wanted)?;
+            }
         }
         Ok(())
     }
