@@ -16,8 +16,8 @@ use identity::{LiveDirectory, Standing};
 use json::Document;
 use model::{
     AgentId, AppId, ArgumentFacts, ArgumentReads, Blame, Class, ClassSource, Directory as _, DirectorySnapshot, Facts,
-    Fault, HumanId, Layer, Method, RuleInfo, RuleOutcome, Rules as _, TaskId, ToolFacts, ToolName, ToolStatus,
-    UnixMicros,
+    Fault, HumanId, Layer, Method, ReadArguments, RuleInfo, RuleOutcome, Rules as _, TaskId, ToolFacts, ToolName,
+    ToolStatus, UnixMicros,
 };
 use policy::Bundle;
 use profile::{DefinitionKind, Pin, ToolDefinition, assess};
@@ -132,8 +132,12 @@ impl Judge {
 
     /// What the rules look at of these arguments.
     pub fn read_arguments(&self, app: &AppId, tool: &ToolName, arguments: Option<&[u8]>) -> Arc<ArgumentFacts> {
-        let _ = (app, tool, arguments);
-        ArgumentFacts::unread()
+        let (Some(arguments), Some(reads)) = (arguments, self.bundle.reads(app)) else {
+            return ArgumentFacts::unread();
+        };
+        let profiled = self.profile(app).and_then(|profile| profile.tool(tool.as_str()));
+        let reader = profiled.map_or_else(profile::unprofiled, |tool| Arc::clone(tool) as Arc<dyn ReadArguments>);
+        Arc::new(reader.read(arguments, &reads))
     }
 
     /// What the rules look at of the arguments of this tool; nothing where it cannot have such arguments.
@@ -142,7 +146,7 @@ impl Judge {
         let profiled = self.profile(app).and_then(|profile| profile.tool(tool.as_str()));
         let mut reads = reads.as_ref().clone();
         if let Some(profiled) = profiled {
-            reads.roles.retain(|role| profiled.roles().any(|(_, of)| word_of(of) == **role));
+            reads.roles.retain(|role| profiled.roles().any(|(_, of)| of.as_str() == &**role));
         }
         (!reads.roles.is_empty() || !reads.values.is_empty()).then_some(reads)
     }
@@ -288,11 +292,6 @@ pub fn said(moment: UnixMicros) -> String {
         Ok(time) => format!("{time:.0}"),
         Err(_) => moment.0.to_string(),
     }
-}
-
-/// A role as rules speak of it.
-fn word_of(role: profile::Role) -> String {
-    serde_json::to_value(role).ok().and_then(|role| role.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn missing<'k>(what: &str, id: &str, known: impl Iterator<Item = &'k str>) -> Fault {

@@ -198,6 +198,7 @@ fn headline(verdict: Verdict) -> &'static str {
 
 fn word(outcome: RuleOutcome) -> &'static str {
     match outcome {
+        RuleOutcome::Limit => "limit",
         RuleOutcome::Permit => "allow",
         RuleOutcome::Redact => "redact",
         RuleOutcome::Hold => "hold",

@@ -133,6 +133,7 @@ fn facts(app: &str, tool: &str, arguments: &Value) -> Facts {
             category: None,
             owners: vec![HumanId::parse("bob").unwrap()],
             access: Access::default(),
+            observe: false,
             stopped: false,
         }),
         tool,

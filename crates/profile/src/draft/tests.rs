@@ -104,7 +104,7 @@ tools:
     assert!(head.lines().all(|line| line.starts_with("# ")), "{head}");
     let profile = Profile::parse("tracker.yaml", &yaml).expect("a profile");
     assert_eq!(profile.tools().count(), 3);
-    assert_eq!(profile.tool("get_issue").and_then(|tool| tool.verb()), Some("issue_read"));
+    assert_eq!(profile.tool("get_issue").and_then(|tool| tool.verb()).map(|verb| &**verb), Some("issue_read"));
 }
 
 #[test]
