@@ -114,6 +114,11 @@ impl CallId {
         for (place, byte) in chance.iter().rev().enumerate() {
             bits |= u128::from(*byte) << (8 * place);
         }
+        Self::from_bits(bits)
+    }
+
+    /// The id with these 128 bits.
+    pub fn from_bits(bits: u128) -> Self {
         let mut text = String::with_capacity(28);
         text.push_str("c_");
         for place in (0..26).rev() {
@@ -122,6 +127,12 @@ impl CallId {
         }
         Self(Arc::from(text))
     }
+
+    /// Its 128 bits, which sort as the text does.
+    pub fn bits(&self) -> u128 {
+        let digits = self.0.strip_prefix("c_").unwrap_or_default();
+        crockford_bits(digits).unwrap_or_default()
+    }
 }
 
 impl RuleId {
@@ -129,6 +140,14 @@ impl RuleId {
     pub fn builtin(text: &'static str) -> Self {
         Self(Arc::from(text))
     }
+}
+
+/// What digits of Crockford base 32 say; none where one is no such digit. Of more than 26 the first are lost.
+pub fn crockford_bits(digits: &str) -> Option<u128> {
+    digits.bytes().try_fold(0, |bits: u128, digit| {
+        let value = DIGIT_VALUES.get(usize::from(digit)).copied().filter(|value| *value < 32)?;
+        Some(bits << 5 | u128::from(value))
+    })
 }
 
 fn person_like(text: &str) -> bool {
@@ -144,7 +163,10 @@ fn visible(text: &str) -> bool {
 }
 
 fn call_like(text: &str) -> bool {
-    text.len() == 28 && text.strip_prefix("c_").is_some_and(|rest| rest.bytes().all(|b| CROCKFORD.contains(&b)))
+    text.len() == 28
+        && text.strip_prefix("c_").is_some_and(|rest| {
+            rest.as_bytes() <= b"7zzzzzzzzzzzzzzzzzzzzzzzzz" && rest.bytes().all(|b| CROCKFORD.contains(&b))
+        })
 }
 
 fn bounded(text: &str, most: usize) -> bool {
@@ -154,6 +176,17 @@ fn bounded(text: &str, most: usize) -> bool {
 fn shorten(text: &str) -> String {
     if text.chars().count() <= 48 { text.to_owned() } else { text.chars().take(47).chain(['…']).collect() }
 }
+
+/// The value of each digit by its byte; 32 where it is none.
+const DIGIT_VALUES: [u8; 128] = {
+    let mut values = [32; 128];
+    let mut place = 0;
+    while place < 32 {
+        values[CROCKFORD[place] as usize] = place as u8;
+        place += 1;
+    }
+    values
+};
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 

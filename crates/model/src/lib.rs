@@ -35,7 +35,7 @@ pub use directory::{Access, Agent, App, DataClassification, Directory, Directory
 pub use durable::Durable;
 pub use facts::{Actor, Binding, Facts, Method, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
-pub use id::{AgentId, AppId, CallId, HumanId, IdError, RuleId, TaskId, ToolName};
+pub use id::{AgentId, AppId, CallId, HumanId, IdError, RuleId, TaskId, ToolName, crockford_bits};
 pub use limits::Limits;
 pub use rules::{
     CallLimits, Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleSource, Rules,

@@ -20,6 +20,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let base = std::env::args().nth(1).map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    if let Some(calls) = std::env::args().nth(2) {
+        return straight(&base.join("straight.db"), calls.parse()?);
+    }
     encoding()?;
     for callers in [1, 16, 64, 256] {
         let dir = tempfile::tempdir_in(&base)?;
@@ -36,7 +39,11 @@ fn encoding() -> Result<(), Failure> {
         std::hint::black_box(Row::of_intent(&intent)?);
     }
     let each = begun.elapsed() / ENCODED;
-    say(&format!("encoding an intent: {each:?} (leaf {} bytes, body {} bytes)", row.leaf.len(), row.body.len()));
+    say(&format!(
+        "encoding an intent: {each:?} (leaf {} bytes, body {} bytes)",
+        row.leaf_text().map_or(0, |leaf| leaf.len()),
+        row.body_text().map_or(0, |body| body.len())
+    ));
     Ok(())
 }
 
@@ -48,7 +55,7 @@ fn round(path: &Path, callers: u64) -> Result<(), Failure> {
     let mut waits = runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..callers {
-            tasks.spawn(caller(journal.clone(), Arc::clone(&next), begun));
+            tasks.spawn(caller(journal.clone(), usize::try_from(callers)?, Arc::clone(&next), begun));
         }
         let mut waits = Vec::new();
         while let Some(task) = tasks.join_next().await {
@@ -57,19 +64,21 @@ fn round(path: &Path, callers: u64) -> Result<(), Failure> {
         Ok::<_, Failure>(waits)
     })?;
     let took = begun.elapsed();
-    let busy = busy_time_of("trace-commit");
+    let busy = ["trace-commit", "trace-tables"].map(busy_time_of);
     journal.close();
     waits.sort_unstable();
     let reader = SqliteReader::open(path)?;
     let records = reader.last_sequence()?;
     let rate = records as f64 / took.as_secs_f64();
+    let calls = records as f64 / 2.0;
+    let [commit, tables] = busy.map(|busy| busy.as_secs_f64() * 1e6 / calls);
+    let size = std::fs::metadata(path)?.len() as f64 / calls;
     let at = |part: usize| waits.get(waits.len().saturating_sub(1) * part / 100).copied().unwrap_or_default();
     say(&format!(
         "{callers:>3} callers: {rate:>7.0} durable records/s ({records} records), an intent waits p50 {:?} p99 {:?}, \
-         writer {:.1} µs of processor a record, lost {}",
+         trace-commit {commit:.1} and trace-tables {tables:.1} µs of processor a call, {size:.0} bytes on disk a call, lost {}",
         at(50),
         at(99),
-        busy.as_secs_f64() * 1e6 / records as f64,
         journal.lost_outcomes(),
     ));
     let begun = now();
@@ -80,28 +89,56 @@ fn round(path: &Path, callers: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn caller(journal: Journal, next: Arc<AtomicU64>, begun: Instant) -> Result<Vec<Duration>, Failure> {
+/// Appends so many calls in commits of equal size and nothing else: what is counted in instructions.
+fn straight(path: &Path, calls: u64) -> Result<(), Failure> {
+    let mut log = AheadLog::open(path, Durability::Full)?;
+    let mut open = Vec::new();
+    for batch in 0..calls / BATCH {
+        let mut rows = std::mem::take(&mut open);
+        for number in batch * BATCH..(batch + 1) * BATCH {
+            let intent = sample(number)?;
+            rows.push(Row::of_intent(&intent)?);
+            open.push(Row::of_outcome(&outcome_of(&intent))?);
+        }
+        trace::LogStore::append(&mut log, &rows, &[])?;
+    }
+    trace::LogStore::append(&mut log, &open, &[])?;
+    drop(log);
+    say(&format!("{:.0} bytes on disk a call", std::fs::metadata(path)?.len() as f64 / calls as f64));
+    Ok(())
+}
+
+async fn caller(
+    journal: Journal,
+    callers: usize,
+    next: Arc<AtomicU64>,
+    begun: Instant,
+) -> Result<Vec<Duration>, Failure> {
     let mut waits = Vec::new();
     while begun.elapsed() < ROUND {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let intent = sample(number)?;
-        let outcome = Outcome {
-            call: intent.call.clone(),
-            at: intent.at,
-            effect: Effect::Executed,
-            status: OutcomeStatus::Answered,
-            code: None,
-            answer_digest: Some(intent.bundle),
-            answer_bytes: 1_000,
-            scrubbed: 0,
-            took_us: 900,
-        };
+        let outcome = outcome_of(&intent);
         let asked = now();
-        journal.intent(intent).await?;
+        journal.intent_among(intent, callers).await?;
         waits.push(asked.elapsed());
         journal.outcome_later(outcome)?;
     }
     Ok(waits)
+}
+
+fn outcome_of(intent: &Intent) -> Outcome {
+    Outcome {
+        call: intent.call.clone(),
+        at: intent.at,
+        effect: Effect::Executed,
+        status: OutcomeStatus::Answered,
+        code: None,
+        answer_digest: Some(intent.arguments_digest),
+        answer_bytes: 1_000,
+        scrubbed: 0,
+        took_us: 900,
+    }
 }
 
 fn sample(number: u64) -> Result<Intent, Failure> {
@@ -109,10 +146,11 @@ fn sample(number: u64) -> Result<Intent, Failure> {
     aws_lc_rs::rand::fill(&mut chance).map_err(|_| "no randomness")?;
     let arguments = Bytes::from(format!(r#"{{"customer":"c-{number}","fields":["name","plan","mail"],"limit":50}}"#));
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &arguments);
+    let at = 1_763_726_400_000_000 + i64::try_from(number)? * 100;
     Ok(Intent {
         cause: None,
         call: CallId::new(1_763_726_400_000 + number / 10, chance),
-        at: UnixMicros(1_763_726_400_000_000 + i64::try_from(number)? * 100),
+        at: UnixMicros(at),
         method: Method::ToolsCall,
         agent: AgentId::parse("support-bot")?,
         human: HumanId::parse("ada@example.com")?,
@@ -137,7 +175,7 @@ fn sample(number: u64) -> Result<Intent, Failure> {
         bundle: Digest::new([9; 32]),
         arguments: Some(arguments),
         arguments_digest: Digest::new(digest.as_ref().try_into()?),
-        facts: serde_json::from_str(FACTS)?,
+        facts: serde_json::value::RawValue::from_string(FACTS.replace("NOW", &at.to_string()))?,
     })
 }
 
@@ -163,6 +201,7 @@ fn busy_time_of(name: &str) -> Duration {
     Duration::from_nanos(busy.sum())
 }
 
+const BATCH: u64 = 16;
 const ENCODED: u32 = 20_000;
 const ROUND: Duration = Duration::from_secs(4);
-const FACTS: &str = r#"{"now":1763726400000000,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;
+const FACTS: &str = r#"{"now":NOW,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;

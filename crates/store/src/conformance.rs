@@ -41,12 +41,12 @@ fn records_come_back_whole<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
     for (entry, row) in entries.iter().zip(&rows) {
         assert_eq!(verify_leaf(entry), Ok(()));
         assert_eq!((entry.kind, &entry.call, entry.at), (row.kind, &row.call, row.at));
-        assert_eq!((&entry.leaf, entry.leaf_hash), (&row.leaf, row.leaf_hash));
-        assert_eq!(entry.body.as_ref(), Some(&row.body));
+        assert_eq!((Some(&entry.leaf), entry.leaf_hash), (row.leaf_text().as_ref(), row.leaf_hash));
+        assert_eq!(entry.body, row.body_text());
         assert_eq!((entry.class, entry.verdict), (row.class, row.verdict));
         assert_eq!(entry.human.as_deref(), row.human.as_ref().map(|human| human.as_str()));
     }
-    assert_eq!(entries[0].outcome_leaf.as_ref(), Some(&rows[1].leaf));
+    assert_eq!(entries[0].outcome_leaf, rows[1].leaf_text());
     assert_eq!(entries[0].outcome().unwrap().took_us, 700);
     assert_eq!(entries[1].outcome_leaf, None);
     assert_eq!(entries[2].change().unwrap().what, "people.offboard");

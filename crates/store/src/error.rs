@@ -146,6 +146,10 @@ fn words(kind: StoreFaultKind) -> (&'static str, &'static str) {
         StoreFaultKind::Newer => {
             ("a newer version of countersign wrote this file", "use that version, or another data directory")
         }
+        StoreFaultKind::Older => (
+            "a version of countersign from before the first release wrote this file",
+            "keep it to be read with that version, and name another data directory",
+        ),
         StoreFaultKind::Missing => ("there is no trace here", "name the data directory of a gateway that has run"),
         StoreFaultKind::Question => ("this question has no answer", "see `countersign trace --help`"),
         StoreFaultKind::Broken => {

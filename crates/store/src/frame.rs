@@ -4,13 +4,16 @@
 use std::str::from_utf8;
 
 use model::{AgentId, AppId, Class, HumanId, ToolName, Verdict};
-use trace::{Row, StateWrite};
+use trace::{Form, RecordKind, Row, StateWrite};
+
+use crate::sum::sum;
 
 /// A record as the tables take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Columns<'a> {
-    pub(crate) kind: &'a str,
-    pub(crate) call: &'a str,
+    pub(crate) kind: RecordKind,
+    /// The bits of its id.
+    pub(crate) call: u128,
     pub(crate) at: i64,
     pub(crate) agent: Option<&'a str>,
     pub(crate) human: Option<&'a str>,
@@ -18,9 +21,16 @@ pub(crate) struct Columns<'a> {
     pub(crate) tool: Option<&'a str>,
     pub(crate) class: Option<&'a str>,
     pub(crate) verdict: Option<&'a str>,
-    pub(crate) leaf: &'a str,
+    pub(crate) leaf: Piece<'a>,
     pub(crate) leaf_hash: &'a [u8],
-    pub(crate) body: &'a str,
+    pub(crate) body: Piece<'a>,
+}
+
+/// A text, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece<'a> {
+    pub(crate) template: &'a str,
+    pub(crate) values: &'a [u8],
 }
 
 /// One value of the state; none deletes it.
@@ -56,13 +66,13 @@ pub(crate) struct Frame<'a> {
 
 struct Cursor<'a>(&'a [u8]);
 
-// === impl Columns, StateColumns ===
+// === impl Columns, Piece, StateColumns ===
 
 impl<'a> From<&'a Row> for Columns<'a> {
     fn from(row: &'a Row) -> Self {
         Self {
-            kind: row.kind.as_str(),
-            call: row.call.as_str(),
+            kind: row.kind,
+            call: row.call.bits(),
             at: row.at.0,
             agent: row.agent.as_ref().map(AgentId::as_str),
             human: row.human.as_ref().map(HumanId::as_str),
@@ -70,10 +80,16 @@ impl<'a> From<&'a Row> for Columns<'a> {
             tool: row.tool.as_ref().map(ToolName::as_str),
             class: row.class.map(Class::as_str),
             verdict: row.verdict.map(Verdict::as_str),
-            leaf: &row.leaf,
+            leaf: Piece::from(&row.leaf),
             leaf_hash: row.leaf_hash.as_bytes(),
-            body: &row.body,
+            body: Piece::from(&row.body),
         }
+    }
+}
+
+impl<'a> From<&'a Form> for Piece<'a> {
+    fn from(form: &'a Form) -> Self {
+        Self { template: form.template(), values: form.values() }
     }
 }
 
@@ -97,10 +113,10 @@ impl Head {
 impl<'a> Frame<'a> {
     /// The frame at the start of these bytes, if all of it is there and it is of this generation.
     pub(crate) fn read(bytes: &'a [u8], generation: u64) -> Option<Self> {
-        let (length, sum) = lengths(bytes)?;
+        let (length, wanted) = lengths(bytes)?;
         let whole = bytes.get(..length)?;
         let content = whole.get(SUM_END..)?;
-        if checksum(content) != sum {
+        if sum(content) != wanted {
             return None;
         }
         let mut cursor = Cursor(content);
@@ -135,32 +151,35 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateW
     for row in rows {
         let row = Columns::from(row);
         out.extend_from_slice(&row.at.to_le_bytes());
+        out.extend_from_slice(&row.call.to_le_bytes());
         out.extend_from_slice(row.leaf_hash);
-        for text in [row.kind, row.call, row.leaf, row.body] {
-            put(out, Some(text));
+        put(out, Some(row.kind.as_str().as_bytes()));
+        for piece in [row.leaf, row.body] {
+            put(out, Some(piece.template.as_bytes()));
+            put(out, Some(piece.values));
         }
         for text in [row.agent, row.human, row.app, row.tool, row.class, row.verdict] {
-            put(out, text);
+            put(out, text.map(str::as_bytes));
         }
     }
     for write in state {
-        put(out, Some(&write.kind));
-        put(out, Some(&write.key));
-        put(out, write.value.as_deref());
+        put(out, Some(write.kind.as_bytes()));
+        put(out, Some(write.key.as_bytes()));
+        put(out, write.value.as_deref().map(str::as_bytes));
     }
     let length = out.len() as u64;
-    let sum = checksum(out.get(SUM_END..).unwrap_or_default());
+    let sum = sum(out.get(SUM_END..).unwrap_or_default());
     let start = MAGIC.to_le_bytes().into_iter().chain(length.to_le_bytes()).chain(sum.to_le_bytes());
     for (to, from) in out.iter_mut().zip(start) {
         *to = from;
     }
 }
 
-fn put(out: &mut Vec<u8>, text: Option<&str>) {
+fn put(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     // Nothing that is recorded comes near 4 GB: every text in a record has a bound.
-    let length = text.map_or(NONE, |text| u32::try_from(text.len()).unwrap_or(NONE));
+    let length = bytes.map_or(NONE, |bytes| u32::try_from(bytes.len()).unwrap_or(NONE));
     out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(text.unwrap_or_default().as_bytes());
+    out.extend_from_slice(bytes.unwrap_or_default());
 }
 
 fn lengths(bytes: &[u8]) -> Option<(usize, u64)> {
@@ -170,15 +189,6 @@ fn lengths(bytes: &[u8]) -> Option<(usize, u64)> {
     }
     let length = usize::try_from(cursor.number()?).ok().filter(|length| *length >= SUM_END)?;
     Some((length, cursor.number()?))
-}
-
-/// Finds torn and forgotten writes. Against somebody who forges there are the hashes of the leaves.
-fn checksum(bytes: &[u8]) -> u64 {
-    let mix = |sum: u64, word: u64| (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    let (words, rest) = bytes.as_chunks::<8>();
-    let sum = words.iter().fold(bytes.len() as u64, |sum, word| mix(sum, u64::from_le_bytes(*word)));
-    let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    mix(mix(sum, last), MAGIC)
 }
 
 // === impl Cursor ===
@@ -194,18 +204,28 @@ impl<'a> Cursor<'a> {
         self.take(8)?.try_into().ok().map(u64::from_le_bytes)
     }
 
-    fn text(&mut self) -> Option<Option<&'a str>> {
+    fn bytes(&mut self) -> Option<Option<&'a [u8]>> {
         let length = self.take(4)?.try_into().ok().map(u32::from_le_bytes)?;
         if length == NONE {
             return Some(None);
         }
-        from_utf8(self.take(usize::try_from(length).ok()?)?).ok().map(Some)
+        self.take(usize::try_from(length).ok()?).map(Some)
+    }
+
+    fn text(&mut self) -> Option<Option<&'a str>> {
+        self.bytes()?.map(|bytes| from_utf8(bytes).ok()).map_or(Some(None), |text| text.map(Some))
+    }
+
+    fn piece(&mut self) -> Option<Piece<'a>> {
+        Some(Piece { template: self.text()??, values: self.bytes()?? })
     }
 
     fn row(&mut self) -> Option<Columns<'a>> {
         let at = self.take(8)?.try_into().ok().map(i64::from_le_bytes)?;
+        let call = self.take(16)?.try_into().ok().map(u128::from_le_bytes)?;
         let leaf_hash = self.take(32)?;
-        let (kind, call, leaf, body) = (self.text()??, self.text()??, self.text()??, self.text()??);
+        let kind = self.text()??.parse().ok()?;
+        let (leaf, body) = (self.piece()?, self.piece()?);
         Some(Columns {
             kind,
             call,
@@ -229,7 +249,7 @@ impl<'a> Cursor<'a> {
 
 /// How many bytes say whether a frame begins, its length and its sum.
 pub(crate) const SUM_END: usize = 24;
-const MAGIC: u64 = u64::from_le_bytes(*b"csredo 1");
+const MAGIC: u64 = u64::from_le_bytes(*b"csredo 2");
 const NONE: u32 = u32::MAX;
 
 #[cfg(test)]

@@ -21,13 +21,16 @@ mod conformance;
 mod data_dir;
 mod error;
 mod frame;
+mod known;
 mod questions;
 mod reader;
+mod records;
 mod redo;
 #[cfg(test)]
 mod samples;
 mod schema;
 mod sqlite;
+mod sum;
 mod tail;
 
 pub use ahead::AheadLog;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::TryFromIntError;
 
-use model::{CallId, Digest, UnixMicros, Verdict};
-use rusqlite::types::{FromSqlError, Type, Value};
+use model::{CallId, Digest, UnixMicros, Verdict, crockford_bits};
+use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params_from_iter};
-use trace::{Entry, Query, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind};
+use trace::{Entry, Query, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, text_of};
 
 use crate::error::fault;
+use crate::records::{BLOCK_BITS, halves, kind_number, kind_of, whole};
 use crate::redo::Place;
 use crate::tail::Tail;
 
@@ -25,6 +26,10 @@ pub(crate) struct Questions<'c> {
 struct Conditions {
     sql: String,
     values: Vec<Value>,
+    /// Names, as SQL, of which each must be seen in a block whose records are looked at.
+    seen: Vec<String>,
+    /// From which record on and up to which, as SQL.
+    bounds: Vec<String>,
 }
 
 impl Questions<'_> {
@@ -42,10 +47,11 @@ impl Questions<'_> {
 
     pub(crate) fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
         let Some(call) = self.call_of(id)? else { return Ok(Vec::new()) };
-        let of_call = format!("{SELECT} WHERE r.call = ?1 ORDER BY r.sequence");
+        let (high, low) = halves(call);
+        let of_call = format!("{SELECT} FROM record r {JOINS} WHERE {OF_CALL} ORDER BY r.sequence");
         let mut all = Vec::new();
         for part in self.parts() {
-            all.extend(entries(part, &of_call, vec![Value::Text(call.clone())])?);
+            all.extend(entries(part, &of_call, vec![Value::Integer(high), Value::Integer(low)])?);
         }
         self.with_outcomes(all)
     }
@@ -108,22 +114,25 @@ impl Questions<'_> {
 
     fn outcome_in_tail(&self, call: &CallId) -> Result<Option<String>, StoreFault> {
         let Some(tail) = self.tail else { return Ok(None) };
-        prepare(&tail.records, OUTCOME_OF)?.query_row([call.as_str()], |row| row.get(0)).optional().map_err(fault)
+        let (high, low) = halves(call.bits());
+        let mut statement = prepare(&tail.records, OUTCOME_OF)?;
+        statement.query_row([high, low], |row| text_at(row, 0, call, UnixMicros(row.get(2)?))).optional().map_err(fault)
     }
 
     /// The whole id of the call that somebody means.
-    fn call_of(&self, id: &str) -> Result<Option<String>, StoreFault> {
+    fn call_of(&self, id: &str) -> Result<Option<u128>, StoreFault> {
         let id = id.trim().to_ascii_lowercase();
-        if CallId::parse(&id).is_ok() {
-            return Ok(Some(id));
+        if let Ok(call) = CallId::parse(&id) {
+            return Ok(Some(call.bits()));
         }
         if let Ok(sequence) = id.parse::<i64>() {
             let mut call = None;
             for part in self.parts() {
-                let mut statement = prepare(part, "SELECT call FROM record WHERE sequence = ?1")?;
-                let found = statement.query_row([sequence], |row| row.get(0)).optional().map_err(fault)?;
+                let mut statement = prepare(part, "SELECT call_high, call_low FROM record WHERE sequence = ?1")?;
+                let found = statement.query_row([sequence], |row| call_at(row, 0)).optional().map_err(fault)?;
                 call = call.or(found);
             }
+            let call = call.as_ref().map(CallId::bits);
             if call.is_some() || id.len() < TAIL_CHARS_MIN {
                 return Ok(call);
             }
@@ -131,8 +140,7 @@ impl Questions<'_> {
         self.call_with_tail(&id)
     }
 
-    fn call_with_tail(&self, tail: &str) -> Result<Option<String>, StoreFault> {
-        let length = i64::try_from(tail.len()).unwrap_or(i64::MAX);
+    fn call_with_tail(&self, tail: &str) -> Result<Option<u128>, StoreFault> {
         if tail.len() < TAIL_CHARS_MIN || !tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(StoreFault::new(
                 StoreFaultKind::Question,
@@ -140,14 +148,22 @@ impl Questions<'_> {
             )
             .with_hint("give the whole id, at least its last 4 characters, or a sequence number"));
         }
-        let mut calls: BTreeSet<String> = BTreeSet::new();
+        // Of the 130 bits of 26 digits the first two are always zero.
+        let fits = tail.len() < CALL_DIGITS || CallId::parse(&format!("c_{tail}")).is_ok();
+        let Some(bits) = crockford_bits(tail).filter(|_| fits) else { return Ok(None) };
+        let mask = u128::MAX.checked_shr(128_u32.saturating_sub(5 * tail.len() as u32)).unwrap_or_default();
+        let ((mask_high, mask_low), (high, low)) = (halves(mask), halves(bits));
+        let mut calls: BTreeSet<u128> = BTreeSet::new();
         for part in self.parts() {
             let mut statement = prepare(part, WITH_TAIL)?;
-            let some = statement.query_map(rusqlite::params![-length, tail], |row| row.get(0)).map_err(fault)?;
+            let some = statement
+                .query_map([mask_high, high, mask_low, low], |row| call_at(row, 0).map(|call| call.bits()))
+                .map_err(fault)?;
             calls.extend(some.collect::<Result<Vec<_>, _>>().map_err(fault)?);
         }
         if calls.len() > 1 {
-            let calls: Vec<_> = calls.into_iter().take(CALLS_NAMED_MAX).collect();
+            let calls: Vec<_> =
+                calls.into_iter().take(CALLS_NAMED_MAX).map(|bits| CallId::from_bits(bits).to_string()).collect();
             return Err(StoreFault::new(StoreFaultKind::Question, format!("`{tail}` is the end of several ids"))
                 .with_hint(format!("give more of it: {}", calls.join(", "))));
         }
@@ -175,28 +191,36 @@ impl Conditions {
         let mut all = Self::default();
         all.equal("r.agent", query.agent.as_deref());
         all.equal("r.human", query.human.as_deref());
-        all.equal("r.app", query.app.as_deref());
         all.equal("r.tool", query.tool.as_deref());
-        all.equal("r.verdict", query.verdict.map(Verdict::as_str));
-        // A partial index is used only where its own condition stands in the question, letter by letter.
-        if query.verdict.is_some_and(|verdict| verdict != Verdict::Allow) {
-            all.sql.push_str(" AND r.verdict <> 'allow'");
+        all.equal("r.app", query.app.as_deref());
+        match query.verdict {
+            Some(Verdict::Allow) => {
+                let name = all.name("allow");
+                all.sql.push_str(&format!(" AND r.verdict = {name}"));
+            }
+            verdict => all.equal("r.verdict", verdict.map(Verdict::as_str)),
         }
         if query.observed {
             // Rare enough to be looked for in the leaves, which hold no text of others that could say the same.
             all.sql.push_str(" AND instr(r.leaf, ',\"would\":\"') > 0");
         }
         if query.intents_only() {
-            all.sql.push_str(" AND r.kind = 'intent'");
+            all.sql.push_str(&format!(" AND r.kind = {}", kind_number(RecordKind::Intent)));
         }
         match query.kind {
             Some(RecordKind::Intent) if query.intents_only() => {}
-            Some(kind) => all.sql.push_str(&format!(" AND r.kind = '{kind}'")),
+            Some(kind) => {
+                all.sql.push_str(&format!(" AND r.kind = {}", kind_number(kind)));
+                if kind == RecordKind::Change {
+                    all.seen.push((-kind_number(kind)).to_string());
+                }
+            }
             None => {}
         }
         if let Some(after) = query.after_sequence {
             let place = all.bind(Value::Integer(i64::try_from(after).unwrap_or(i64::MAX)));
             all.sql.push_str(&format!(" AND r.sequence > ?{place}"));
+            all.bounds.push(format!(">= ?{place} >> {BLOCK_BITS}"));
         }
         all.between(query.since, query.until);
         all
@@ -204,31 +228,31 @@ impl Conditions {
 
     fn equal(&mut self, column: &str, value: Option<&str>) {
         if let Some(value) = value {
-            let place = self.bind(Value::Text(value.to_owned()));
-            self.sql.push_str(&format!(" AND {column} = ?{place}"));
+            let name = self.name(value);
+            self.sql.push_str(&format!(" AND {column} = {name}"));
+            self.seen.push(name);
         }
     }
 
-    /// The clock may have stepped, so times need not ascend with the sequence. The bounds in sequence numbers come out
-    /// of the index of times alone, and go with any other index; the `+` keeps SQLite from walking the table instead.
+    fn name(&mut self, text: &str) -> String {
+        let place = self.bind(Value::Text(text.to_owned()));
+        format!("(SELECT id FROM name WHERE text = ?{place})")
+    }
+
+    /// The clock may have stepped, so times need not ascend with the sequence: which blocks may hold such a time is known,
+    /// and their records are looked at one by one.
     fn between(&mut self, since: Option<UnixMicros>, until: Option<UnixMicros>) {
-        let mut times = String::new();
-        for (sign, bound) in [(">=", since), ("<=", until)] {
-            if let Some(bound) = bound {
-                let place = self.bind(Value::Integer(bound.0));
-                times.push_str(&format!(" AND at {sign} ?{place}"));
-            }
+        if let Some(since) = since {
+            let place = self.bind(Value::Integer(since.0));
+            self.sql.push_str(&format!(" AND r.at >= ?{place}"));
+            self.bounds
+                .push(format!(">= (SELECT min(+block) FROM span INDEXED BY span_last WHERE last_at >= ?{place})"));
         }
-        if times.is_empty() {
-            return;
-        }
-        let plain = times.replace(" at ", " +r.at ");
-        self.sql.push_str(&plain);
-        for (sign, most) in [(">=", since.map(|_| "min")), ("<=", until.map(|_| "max"))] {
-            if let Some(most) = most {
-                let bound = format!(" AND r.sequence {sign} (SELECT {most}(+sequence) FROM record WHERE true{times})");
-                self.sql.push_str(&bound);
-            }
+        if let Some(until) = until {
+            let place = self.bind(Value::Integer(until.0));
+            self.sql.push_str(&format!(" AND r.at <= ?{place}"));
+            self.bounds
+                .push(format!("<= (SELECT max(+block) FROM span INDEXED BY span_first WHERE first_at <= ?{place})"));
         }
     }
 
@@ -238,40 +262,94 @@ impl Conditions {
     }
 }
 
+/// Walks the blocks in which the first name was seen, or else the records.
 fn sql_of(query: &Query) -> (String, Vec<Value>) {
-    let mut conditions = Conditions::of(query);
+    let Conditions { sql: mut conditions, mut values, seen, bounds } = Conditions::of(query);
+    values.push(Value::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX)));
+    let limit = values.len();
     let order = if query.newest_first { "DESC" } else { "ASC" };
-    let limit = conditions.bind(Value::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX)));
-    let sql = format!("{SELECT} WHERE true{} ORDER BY r.sequence {order} LIMIT ?{limit}", conditions.sql);
-    (sql, conditions.values)
+    let (from, order) = match seen.split_first() {
+        None => {
+            for bound in &bounds {
+                conditions.push_str(&match bound.strip_prefix("<= ") {
+                    Some(last) => format!(" AND r.sequence < (({last}) + 1) << {BLOCK_BITS}"),
+                    None => format!(" AND r.sequence >= ({}) << {BLOCK_BITS}", bound.trim_start_matches(">= ")),
+                });
+            }
+            ("record r".to_owned(), format!("r.sequence {order}"))
+        }
+        Some((first, others)) => {
+            conditions.push_str(&format!(" AND s.name = {first}"));
+            for bound in &bounds {
+                conditions.push_str(&format!(" AND s.block {bound}"));
+            }
+            let mut from = "seen s".to_owned();
+            for (place, other) in (1..).zip(others) {
+                let block = format!("s{place}.name = {other} AND s{place}.block = s.block");
+                from.push_str(&format!(" CROSS JOIN seen s{place} ON {block}"));
+            }
+            from.push_str(&format!(
+                " CROSS JOIN record r ON r.sequence >= s.block << {BLOCK_BITS} \
+                 AND r.sequence < (s.block + 1) << {BLOCK_BITS}"
+            ));
+            (from, format!("s.block {order}, r.sequence {order}"))
+        }
+    };
+    let sql = format!("{SELECT} FROM {from} {JOINS} WHERE true{conditions} ORDER BY {order} LIMIT ?{limit}");
+    (sql, values)
 }
 
 /// How SQLite would answer.
 #[cfg(test)]
 pub(crate) fn plan(connection: &Connection, query: &Query) -> String {
-    let (sql, values) = sql_of(query);
+    plan_of(connection, &sql_of(query).0)
+}
+
+/// How SQLite would find the records of a call, the calls without an outcome, and an outcome.
+#[cfg(test)]
+pub(crate) fn plans_of_calls(connection: &Connection) -> [String; 3] {
+    let of_call = format!("{SELECT} FROM record r {JOINS} WHERE {OF_CALL} ORDER BY r.sequence");
+    [&of_call, UNFINISHED, OUTCOME_OF].map(|sql| plan_of(connection, sql))
+}
+
+#[cfg(test)]
+fn plan_of(connection: &Connection, sql: &str) -> String {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let values = vec![Value::Null; statement.parameter_count()];
     let lines = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
     lines.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let kind: i64 = row.get(1)?;
+    let call = call_at(row, 2)?;
+    let at = UnixMicros(row.get(4)?);
+    let whole = |column| text_at(row, column, &call, at);
+    let body = row.get_ref(14)? != ValueRef::Null;
+    let outcome_at: Option<i64> = row.get(18)?;
     Ok(Entry {
         sequence: sequence_at(row, 0)?,
-        kind: word_at(row, 1)?.ok_or(FromSqlError::InvalidType)?,
-        call: call_at(row, 2)?,
-        at: UnixMicros(row.get(3)?),
-        agent: row.get(4)?,
-        human: row.get(5)?,
-        app: row.get(6)?,
-        tool: row.get(7)?,
-        class: word_at(row, 8)?,
-        verdict: word_at(row, 9)?,
-        leaf: row.get(10)?,
-        leaf_hash: Digest::new(row.get(11)?),
-        body: row.get(12)?,
-        outcome_leaf: row.get(13)?,
+        kind: kind_of(kind).ok_or_else(|| unreadable(1, Type::Integer, "not a kind of record"))?,
+        agent: row.get(5)?,
+        human: row.get(6)?,
+        app: row.get(7)?,
+        tool: row.get(8)?,
+        class: word_at(row, 9)?,
+        verdict: word_at(row, 10)?,
+        leaf: whole(11)?,
+        leaf_hash: Digest::new(row.get(13)?),
+        body: body.then(|| whole(14)).transpose()?,
+        outcome_leaf: outcome_at.map(|at| text_at(row, 16, &call, UnixMicros(at))).transpose()?,
+        call,
+        at,
     })
+}
+
+/// A text from its template in this column and its values in the next.
+fn text_at(row: &Row<'_>, column: usize, call: &CallId, at: UnixMicros) -> rusqlite::Result<String> {
+    let template = row.get_ref(column)?.as_str()?;
+    let values = row.get_ref(column + 1)?.as_blob()?;
+    text_of(template, values, call, at).ok_or_else(|| unreadable(column + 1, Type::Blob, "not of its template"))
 }
 
 /// A column that holds a word of ours.
@@ -280,9 +358,9 @@ fn word_at<T: std::str::FromStr<Err = String>>(row: &Row<'_>, column: usize) -> 
     text.map(|text| text.parse().map_err(|error: String| unreadable(column, Type::Text, error))).transpose()
 }
 
+/// An id from its halves in this column and the next.
 fn call_at(row: &Row<'_>, column: usize) -> rusqlite::Result<CallId> {
-    let text: String = row.get(column)?;
-    CallId::parse(&text).map_err(|error| unreadable(column, Type::Text, error))
+    Ok(CallId::from_bits(whole(row.get(column)?, row.get(column + 1)?)))
 }
 
 fn sequence_at(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
@@ -308,18 +386,33 @@ pub(crate) fn absorbed(connection: &Connection) -> rusqlite::Result<Place> {
 
 pub(crate) const LAST_SEQUENCE: &str = "SELECT coalesce(max(sequence), 0) FROM record";
 
-const SELECT: &str = "SELECT r.sequence, r.kind, r.call, r.at, r.agent, r.human, r.app, r.tool, r.class, r.verdict, \
-     r.leaf, r.leaf_hash, b.json, CASE r.kind WHEN 'intent' THEN (SELECT o.leaf FROM record o WHERE o.call = r.call \
-     AND o.kind = 'outcome' ORDER BY o.sequence LIMIT 1) END FROM record r LEFT JOIN body b ON b.sequence = r.sequence";
+const SELECT: &str = "SELECT r.sequence, r.kind, r.call_high, r.call_low, r.at, \
+     (SELECT text FROM name WHERE id = r.agent), (SELECT text FROM name WHERE id = r.human), \
+     (SELECT text FROM name WHERE id = r.app), (SELECT text FROM name WHERE id = r.tool), \
+     (SELECT text FROM name WHERE id = r.class), (SELECT text FROM name WHERE id = r.verdict), \
+     leaf.text, r.leaf_values, r.leaf_hash, body.text, r.body_values, ended_leaf.text, ended.leaf_values, ended.at";
 
-const UNFINISHED: &str = "SELECT i.call FROM record i WHERE i.sequence > ?1 AND i.kind = 'intent' \
-     AND +i.verdict IN ('allow', 'redact') AND NOT EXISTS (SELECT 1 FROM record o WHERE o.call = i.call \
-     AND o.kind = 'outcome') GROUP BY i.call ORDER BY min(i.sequence)";
+/// What a record needs to be read: its templates, and those of the first outcome of a call.
+const JOINS: &str = "LEFT JOIN template leaf ON leaf.id = r.leaf LEFT JOIN template body ON body.id = r.body \
+     LEFT JOIN record ended ON r.kind = 1 AND ended.sequence = coalesce(r.outcome, (SELECT o.sequence FROM record o \
+     WHERE o.call_high = r.call_high AND o.call_low = r.call_low AND o.intent IS NULL AND o.kind = 2 \
+     ORDER BY o.sequence LIMIT 1)) LEFT JOIN template ended_leaf ON ended_leaf.id = ended.leaf";
 
-const WITH_TAIL: &str =
-    "SELECT DISTINCT call FROM record INDEXED BY record_call WHERE substr(call, ?1) = ?2 ORDER BY call LIMIT 4";
+/// The records of a call: those that its index holds, and the outcomes that they name.
+const OF_CALL: &str = "r.sequence IN (SELECT sequence FROM record WHERE call_high = ?1 AND call_low = ?2 \
+     AND intent IS NULL UNION SELECT outcome FROM record WHERE call_high = ?1 AND call_low = ?2 AND intent IS NULL)";
 
-const OUTCOME_OF: &str = "SELECT leaf FROM record WHERE call = ?1 AND kind = 'outcome' ORDER BY sequence LIMIT 1";
+const UNFINISHED: &str = "SELECT i.call_high, i.call_low FROM record i WHERE i.sequence > ?1 AND i.kind = 1 \
+     AND i.outcome IS NULL AND i.verdict IN (SELECT id FROM name WHERE text IN ('allow', 'redact')) \
+     AND NOT EXISTS (SELECT 1 FROM record o WHERE o.call_high = i.call_high AND o.call_low = i.call_low \
+     AND o.intent IS NULL AND o.kind = 2) GROUP BY i.call_high, i.call_low ORDER BY min(i.sequence)";
+
+const WITH_TAIL: &str = "SELECT DISTINCT call_high, call_low FROM record INDEXED BY record_call WHERE intent IS NULL \
+     AND call_high & ?1 = ?2 AND call_low & ?3 = ?4 ORDER BY call_high, call_low LIMIT 4";
+
+const OUTCOME_OF: &str = "SELECT t.text, o.leaf_values, o.at FROM record o JOIN template t ON t.id = o.leaf \
+     WHERE o.call_high = ?1 AND o.call_low = ?2 AND o.intent IS NULL AND o.kind = 2 ORDER BY o.sequence LIMIT 1";
 
 const CALLS_NAMED_MAX: usize = 4;
 const TAIL_CHARS_MIN: usize = 4;
+const CALL_DIGITS: usize = 26;

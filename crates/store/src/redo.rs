@@ -298,7 +298,7 @@ fn stopwatch() -> Instant {
 /// How large a file becomes before the other takes over.
 pub(crate) const CAPACITY_BYTES: u64 = 8 << 20;
 const GROWN_BY: u64 = 256 << 10;
-const PIECE_BYTES: usize = 512 << 10;
+const PIECE_BYTES: usize = 1 << 20;
 const BUFFER_KEPT_BYTES_MAX: usize = 1 << 20;
 /// The low bits of a generation count fillings, the others openings.
 const OPENING_BITS: u32 = 32;

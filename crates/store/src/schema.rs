@@ -5,22 +5,23 @@ use trace::{StoreFault, StoreFaultKind};
 
 use crate::error::{fault, fault_of_kind};
 
-/// Brings a database to this version, each step in one transaction. Error: a newer version wrote it, or it is of
-/// something else.
+/// Brings a database to this version, each step in one transaction. Error: a newer version wrote it, one that is no longer
+/// understood, or it is of something else.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreFault> {
     let found = version(connection)?;
-    for (place, step) in MIGRATIONS.iter().enumerate().skip(found) {
+    for (number, step) in (OLDEST..).zip(MIGRATIONS).skip_while(|(number, _)| *number <= found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
         transaction.execute_batch(step).map_err(fault)?;
         transaction
-            .execute("INSERT OR REPLACE INTO meta(key, value) VALUES ('schema', ?1)", [(place + 1).to_string()])
+            .execute("INSERT OR REPLACE INTO meta(key, value) VALUES ('schema', ?1)", [number.to_string()])
             .map_err(fault)?;
         transaction.commit().map_err(fault)?;
     }
     Ok(())
 }
 
-/// The version of a database, zero when it is empty. Error: a newer version wrote it, or it is of something else.
+/// The version of a database, zero when it is empty. Error: a newer version wrote it, one that is no longer understood, or it
+/// is of something else.
 pub(crate) fn version(connection: &Connection) -> Result<usize, StoreFault> {
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
@@ -41,15 +42,16 @@ pub(crate) fn version(connection: &Connection) -> Result<usize, StoreFault> {
         .optional()
         .map_err(fault)?;
     let found: usize = text.and_then(|text| text.parse().ok()).ok_or_else(foreign)?;
-    if found > MIGRATIONS.len() {
-        return Err(fault_of_kind(StoreFaultKind::Newer));
+    match found {
+        OLDER..OLDEST => Err(fault_of_kind(StoreFaultKind::Older)),
+        found if found > current() => Err(fault_of_kind(StoreFaultKind::Newer)),
+        found => Ok(found),
     }
-    Ok(found)
 }
 
 /// The version this program writes.
 pub(crate) const fn current() -> usize {
-    MIGRATIONS.len()
+    OLDEST + MIGRATIONS.len() - 1
 }
 
 fn foreign() -> StoreFault {
@@ -58,7 +60,10 @@ fn foreign() -> StoreFault {
 }
 
 /// A step once released is never edited: databases out there have taken it.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/3.sql")];
+/// The version that the first step makes. No release has written those before.
+const OLDEST: usize = 3;
+const OLDER: usize = 1;
 
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use model::CallId;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use trace::{Entry, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind};
 
 use crate::error::{StoreError, fault, fault_of_io, fault_of_kind};
 use crate::frame::{Columns, Frame, StateColumns};
+use crate::known::Known;
 use crate::questions::{LAST_SEQUENCE, Questions, absorbed};
+use crate::records::{apply, write};
 use crate::redo::{Frames, Place};
 use crate::schema;
 
@@ -29,6 +31,7 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct SqliteLog {
     connection: Connection,
+    known: Known,
 }
 
 impl SqliteLog {
@@ -37,7 +40,7 @@ impl SqliteLog {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         make_private(path).map_err(|source| StoreError::Directory { path: path.to_owned(), source })?;
         let open = || {
-            let mut log = Self { connection: connect(path, durability)? };
+            let mut log = Self { connection: connect(path, durability)?, known: Known::default() };
             log.recover(path)?;
             Ok(log)
         };
@@ -49,25 +52,40 @@ impl SqliteLog {
         absorbed(&self.connection).map_err(fault)
     }
 
-    /// Puts commits of the redo log into the tables, all or nothing, durable when it returns. Those before the place that
-    /// was reached last are passed over.
+    /// Puts commits of the redo log into the tables, all or nothing, durable when it returns.
     pub(crate) fn absorb(&mut self, frames: &[Frame<'_>], behind: Place) -> Result<(), StoreFault> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-        let last: i64 = transaction
-            .prepare_cached(LAST_SEQUENCE)
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(fault)?;
-        let mut next = u64::try_from(last).unwrap_or_default().saturating_add(1);
-        for frame in frames {
-            if frame.head.first != next {
-                return Err(fault_of_kind(StoreFaultKind::Corrupt));
+        self.commit(|transaction, known| {
+            let first = next_sequence(transaction)?;
+            let mut next = u64::try_from(first).unwrap_or_default();
+            for frame in frames {
+                if frame.head.first != next {
+                    return Err(fault_of_kind(StoreFaultKind::Corrupt));
+                }
+                next = frame.head.next();
             }
-            let first = i64::try_from(frame.head.first).map_err(|_| fault_of_kind(StoreFaultKind::Corrupt))?;
-            write(&transaction, first, frame.rows.iter().copied(), frame.state.iter().copied()).map_err(fault)?;
-            next = frame.head.next();
+            write(transaction, known, first, frames.iter().flat_map(|frame| &frame.rows)).map_err(fault)?;
+            apply(transaction, frames.iter().flat_map(|frame| frame.state.iter().copied())).map_err(fault)?;
+            put_place(transaction, behind).map_err(fault)
+        })
+    }
+
+    fn commit<T>(
+        &mut self,
+        change: impl FnOnce(&Transaction<'_>, &mut Known) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
+        let Self { connection, known } = self;
+        let commit = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+            let done = change(&transaction, known)?;
+            transaction.commit().map_err(fault)?;
+            Ok(done)
+        };
+        let done = commit();
+        if done.is_err() {
+            // What was rolled back took the numbers with it that it had given out.
+            self.known.forget();
         }
-        put_place(&transaction, behind).map_err(fault)?;
-        transaction.commit().map_err(fault)
+        done
     }
 
     /// Puts what a gateway that was killed had confirmed into the tables.
@@ -90,15 +108,13 @@ impl SqliteLog {
 
 impl LogStore for SqliteLog {
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-        let last: i64 = transaction
-            .prepare_cached(LAST_SEQUENCE)
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(fault)?;
-        let first = last.saturating_add(1);
-        write(&transaction, first, rows.iter().map(Columns::from), state.iter().map(StateColumns::from))
-            .map_err(fault)?;
-        transaction.commit().map_err(fault)?;
+        let rows: Vec<Columns<'_>> = rows.iter().map(Columns::from).collect();
+        let first = self.commit(|transaction, known| {
+            let first = next_sequence(transaction)?;
+            write(transaction, known, first, rows.iter()).map_err(fault)?;
+            apply(transaction, state.iter().map(StateColumns::from)).map_err(fault)?;
+            Ok(first)
+        })?;
         u64::try_from(first).map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))
     }
 }
@@ -160,46 +176,16 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, StoreFault
     Ok(connection)
 }
 
-/// Inserts rows from this sequence number on, and applies the state.
-pub(crate) fn write<'a>(
-    connection: &Connection,
-    first: i64,
-    rows: impl Iterator<Item = Columns<'a>>,
-    state: impl Iterator<Item = StateColumns<'a>>,
-) -> rusqlite::Result<()> {
-    let mut record = connection.prepare_cached(INSERT_RECORD)?;
-    let mut body = connection.prepare_cached(INSERT_BODY)?;
-    for (sequence, row) in (first..).zip(rows) {
-        record.execute(params![
-            sequence,
-            row.kind,
-            row.call,
-            row.at,
-            row.agent,
-            row.human,
-            row.app,
-            row.tool,
-            row.class,
-            row.verdict,
-            row.leaf,
-            row.leaf_hash,
-        ])?;
-        body.execute(params![sequence, row.body])?;
-    }
-    for write in state {
-        match write.value {
-            Some(value) => connection.prepare_cached(PUT_STATE)?.execute([write.kind, write.key, value])?,
-            None => connection.prepare_cached(DELETE_STATE)?.execute([write.kind, write.key])?,
-        };
-    }
-    Ok(())
+fn next_sequence(connection: &Connection) -> Result<i64, StoreFault> {
+    let mut last = connection.prepare_cached(LAST_SEQUENCE).map_err(fault)?;
+    last.query_row([], |row| row.get::<_, i64>(0)).map(|last| last.saturating_add(1)).map_err(fault)
 }
 
 fn put_place(transaction: &Transaction<'_>, place: Place) -> rusqlite::Result<()> {
     transaction.prepare_cached(PUT_PLACE)?.execute([place.to_string()]).map(drop)
 }
 
-/// Records are about 3 KB each, and each step of the tables touches the last page of every index. For new files only.
+/// Records are about half a KB each, and each step of the tables touches the last page of every index. For new files only.
 const PAGES: &str = "PRAGMA page_size = 16384";
 
 /// A deleted or replaced value is overwritten. The cache is counted in KiB, the WAL in pages.
@@ -207,13 +193,7 @@ const SETTINGS: &str = "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_li
      PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; \
      PRAGMA trusted_schema = OFF;";
 
-const INSERT_RECORD: &str = "INSERT INTO record(sequence, kind, call, at, agent, human, app, tool, class, verdict, \
-     leaf, leaf_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-const INSERT_BODY: &str = "INSERT INTO body(sequence, json) VALUES (?1, ?2)";
-const PUT_STATE: &str = "INSERT INTO state(kind, key, value) VALUES (?1, ?2, ?3) \
-     ON CONFLICT(kind, key) DO UPDATE SET value = excluded.value";
 const PUT_PLACE: &str = "INSERT OR REPLACE INTO meta(key, value) VALUES ('redo', ?1)";
-const DELETE_STATE: &str = "DELETE FROM state WHERE kind = ?1 AND key = ?2";
 
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 const STATEMENTS_KEPT_MAX: usize = 32;

@@ -6,10 +6,11 @@ use rusqlite::Connection;
 use trace::{StateWrite, StoreFault, StoreFaultKind};
 
 use crate::error::{fault, fault_of_io, fault_of_kind};
+use crate::known::Known;
 use crate::questions::{LAST_SEQUENCE, absorbed};
+use crate::records::write;
 use crate::redo::{Frames, Place};
 use crate::schema;
-use crate::sqlite::write;
 
 /// The end of the log.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ impl Tail {
         let place = absorbed(tables).map_err(fault)?;
         let mut left = Frames::from(database, place).map_err(fault_of_io)?;
         let mut tail: Option<Self> = None;
+        let mut known = Known::default();
         loop {
             let (frames, behind) = left.next().map_err(fault_of_io)?;
             if frames.is_empty() {
@@ -38,7 +40,7 @@ impl Tail {
             };
             for frame in frames {
                 let first = i64::try_from(frame.head.first).map_err(|_| fault_of_kind(StoreFaultKind::Corrupt))?;
-                write(&filling.records, first, frame.rows.into_iter(), std::iter::empty()).map_err(fault)?;
+                write(&filling.records, &mut known, first, frame.rows.iter()).map_err(fault)?;
                 filling.state.extend(frame.state.iter().map(|write| StateWrite {
                     kind: write.kind.to_owned(),
                     key: write.key.to_owned(),
@@ -56,6 +58,8 @@ impl Tail {
         }
         let last: i64 = tables.query_row(LAST_SEQUENCE, [], |row| row.get(0)).map_err(fault)?;
         self.records.execute("DELETE FROM record WHERE sequence <= ?1", [last]).map_err(fault)?;
+        // An outcome that has lost its intent is found by its call.
+        self.records.execute("UPDATE record SET intent = NULL WHERE intent <= ?1", [last]).map_err(fault)?;
         Ok(Some(self))
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::commitment::{Commitment, Salt};
-use crate::leaf::ObjectWriter;
+use crate::form::{Form, FormWriter};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,19 +71,19 @@ pub(crate) struct ChangeCommitments {
 }
 
 impl IntentBody<'_> {
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let long = self.facts.get().len() + self.reasons.get().len() + self.arguments.map_or(0, |raw| raw.get().len());
-        let mut to = ObjectWriter::with_capacity(512 + long);
-        to.text("salt", &self.salt.to_hex());
+    pub(crate) fn form(&self) -> Option<Form> {
+        let long = self.facts.get().len() + self.reasons.get().len();
+        let mut to = FormWriter::with_capacity(256 + long, 192 + self.arguments.map_or(0, |raw| raw.get().len()));
+        to.own_digest("salt", "", self.salt.as_bytes());
         to.text("human", &self.human);
-        to.text("task", &self.task);
-        to.text("token", &self.token);
-        to.plain("arguments_digest", self.arguments_digest);
+        to.own_text("task", &self.task);
+        to.own_text("token", &self.token);
+        to.own_digest("arguments_digest", DIGEST_PREFIX, self.arguments_digest.as_bytes());
         to.raw("truncated", if self.truncated { "true" } else { "false" });
         if let Some(arguments) = self.arguments {
-            to.raw("arguments", arguments.get());
+            to.own_raw("arguments", arguments.get());
         }
-        to.raw("facts", self.facts.get());
+        to.facts("facts", self.facts.get(), &self.task);
         to.raw("reasons", self.reasons.get());
         if let Some(observed) = self.observed {
             to.raw("observed", observed.get());
@@ -113,10 +113,13 @@ impl IntentBody<'_> {
 }
 
 impl OutcomeBody {
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let mut to = ObjectWriter::with_capacity(192);
-        to.text("salt", &self.salt.to_hex());
-        to.plain_or_null("answer_digest", self.answer_digest);
+    pub(crate) fn form(&self) -> Option<Form> {
+        let mut to = FormWriter::with_capacity(64, 64);
+        to.own_digest("salt", "", self.salt.as_bytes());
+        match &self.answer_digest {
+            Some(digest) => to.own_digest("answer_digest", DIGEST_PREFIX, digest.as_bytes()),
+            None => to.raw("answer_digest", "null"),
+        }
         to.finish()
     }
 
@@ -127,12 +130,12 @@ impl OutcomeBody {
 }
 
 impl ChangeBody<'_> {
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let mut to = ObjectWriter::with_capacity(256 + self.detail.get().len());
-        to.text("salt", &self.salt.to_hex());
+    pub(crate) fn form(&self) -> Option<Form> {
+        let mut to = FormWriter::with_capacity(128, 64 + self.detail.get().len());
+        to.own_digest("salt", "", self.salt.as_bytes());
         to.text("by", &self.by);
-        to.text("subject", &self.subject);
-        to.raw("detail", self.detail.get());
+        to.own_text("subject", &self.subject);
+        to.own_raw("detail", self.detail.get());
         to.finish()
     }
 
@@ -150,3 +153,6 @@ impl ChangeBody<'_> {
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
+
+/// How a digest of the model is written.
+const DIGEST_PREFIX: &str = "sha256:";

@@ -52,8 +52,14 @@ impl Salt {
         Committer(self)
     }
 
-    pub(crate) fn to_hex(&self) -> String {
-        std::str::from_utf8(&model::hex(&self.0)).unwrap_or_default().to_owned()
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Commitment {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -112,7 +118,7 @@ fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     *sha256(&outer).as_bytes()
 }
 
-fn first_32(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn first_32(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     for (to, from) in out.iter_mut().zip(bytes) {
         *to = *from;
@@ -140,7 +146,7 @@ thread_local! {
 }
 
 const SALTS_PER_DRAW: usize = 16;
-const COMMITMENT_PREFIX: &str = "hmac-sha256:";
+pub(crate) const COMMITMENT_PREFIX: &str = "hmac-sha256:";
 /// What SHA-256 takes at a time.
 const BLOCK_BYTES: usize = 64;
 

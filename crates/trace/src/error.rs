@@ -61,6 +61,8 @@ pub enum StoreFaultKind {
     Corrupt,
     /// A newer version of this program wrote it.
     Newer,
+    /// A version that is no longer understood wrote it.
+    Older,
     /// It is not there.
     Missing,
     /// The question is wrong: too short, or it fits several records. Blame: caller.
@@ -168,6 +170,7 @@ impl StoreFault {
             StoreFaultKind::Locked => "store.locked",
             StoreFaultKind::Corrupt => "store.corrupt",
             StoreFaultKind::Newer => "store.newer",
+            StoreFaultKind::Older => "store.older",
             StoreFaultKind::Missing => "store.missing",
             StoreFaultKind::Question => "store.question",
             StoreFaultKind::Broken => "store.broken",

@@ -3,7 +3,8 @@
 use model::{AgentId, AppId, CallId, Class, ClassSource, Digest, Method, RuleId, ToolName, UnixMicros, Verdict};
 use serde::Deserialize;
 
-use crate::commitment::Commitment;
+use crate::commitment::{COMMITMENT_PREFIX, Commitment};
+use crate::form::{Form, FormWriter};
 use crate::record::{Effect, OutcomeStatus, RecordKind};
 
 #[derive(Debug, Deserialize)]
@@ -68,40 +69,38 @@ pub(crate) struct ChangeLeaf {
     pub(crate) what: String,
 }
 
-/// Writes one JSON object. The caller gives the keys in the order they shall have.
-pub(crate) struct ObjectWriter {
-    out: Vec<u8>,
-}
-
 impl IntentLeaf {
     // INVARIANT: the keys are in the order of RFC 8785 (`leaves_are_canonical`).
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let mut to = ObjectWriter::with_capacity(1_280);
+    pub(crate) fn form(&self) -> Option<Form> {
+        let mut to = FormWriter::with_capacity(896, 256);
         to.text("agent", self.agent.as_str());
         to.text("app", self.app.as_str());
-        to.plain("arguments", self.arguments);
-        to.number("at_us", self.at_us);
+        to.own_digest("arguments", COMMITMENT_PREFIX, self.arguments.as_bytes());
+        to.time("at_us");
         to.plain("bundle", self.bundle);
-        to.text("call", self.call.as_str());
+        to.call("call");
         if let Some(cause) = &self.cause {
-            to.text("cause", cause.as_str());
+            to.own_text("cause", cause.as_str());
         }
         to.text("class", self.class.as_str());
         to.text("class_source", self.class_source.as_str());
-        to.plain_or_null("definition", self.definition);
-        to.plain("facts", self.facts);
-        to.plain("human", self.human);
+        match self.definition {
+            Some(definition) => to.plain("definition", definition),
+            None => to.raw("definition", "null"),
+        }
+        to.own_digest("facts", COMMITMENT_PREFIX, self.facts.as_bytes());
+        to.own_digest("human", COMMITMENT_PREFIX, self.human.as_bytes());
         to.text("kind", self.kind.as_str());
         to.text("method", self.method.as_str());
-        if let Some(observed) = self.observed {
-            to.plain("observed", observed);
+        if let Some(observed) = &self.observed {
+            to.own_digest("observed", COMMITMENT_PREFIX, observed.as_bytes());
         }
-        to.plain("reasons", self.reasons);
+        to.own_digest("reasons", COMMITMENT_PREFIX, self.reasons.as_bytes());
         to.texts("rules", self.rules.iter().map(RuleId::as_str));
-        to.plain("task", self.task);
-        to.plain("token", self.token);
+        to.own_digest("task", COMMITMENT_PREFIX, self.task.as_bytes());
+        to.own_digest("token", COMMITMENT_PREFIX, self.token.as_bytes());
         to.text("tool", self.tool.as_str());
-        to.number("v", self.v);
+        to.raw("v", VERSION_TEXT);
         to.text("verdict", self.verdict.as_str());
         if let Some(would) = self.would {
             to.text("would", would.as_str());
@@ -112,112 +111,39 @@ impl IntentLeaf {
 
 impl OutcomeLeaf {
     // INVARIANT: the keys are in the order of RFC 8785 (`leaves_are_canonical`).
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let mut to = ObjectWriter::with_capacity(384);
-        to.plain_or_null("answer", self.answer);
-        to.number("answer_bytes", self.answer_bytes);
-        to.number("at_us", self.at_us);
-        to.text("call", self.call.as_str());
+    pub(crate) fn form(&self) -> Option<Form> {
+        let mut to = FormWriter::with_capacity(256, 64);
+        match &self.answer {
+            Some(answer) => to.own_digest("answer", COMMITMENT_PREFIX, answer.as_bytes()),
+            None => to.raw("answer", "null"),
+        }
+        to.own_number("answer_bytes", i64::try_from(self.answer_bytes).ok()?);
+        to.time("at_us");
+        to.call("call");
         to.text_or_null("code", self.code.as_deref());
         to.text("effect", self.effect.as_str());
         to.text("kind", self.kind.as_str());
-        to.number("scrubbed", self.scrubbed);
+        to.own_number("scrubbed", i64::from(self.scrubbed));
         to.text("status", self.status.as_str());
-        to.number("took_us", self.took_us);
-        to.number("v", self.v);
+        to.own_number("took_us", self.took_us);
+        to.raw("v", VERSION_TEXT);
         to.finish()
     }
 }
 
 impl ChangeLeaf {
     // INVARIANT: the keys are in the order of RFC 8785 (`leaves_are_canonical`).
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let mut to = ObjectWriter::with_capacity(512);
-        to.number("at_us", self.at_us);
-        to.plain("by", self.by);
-        to.plain("detail", self.detail);
-        to.text("id", self.id.as_str());
+    pub(crate) fn form(&self) -> Option<Form> {
+        let mut to = FormWriter::with_capacity(256, 128);
+        to.time("at_us");
+        to.own_digest("by", COMMITMENT_PREFIX, self.by.as_bytes());
+        to.own_digest("detail", COMMITMENT_PREFIX, self.detail.as_bytes());
+        to.call("id");
         to.text("kind", self.kind.as_str());
-        to.plain("subject", self.subject);
-        to.number("v", self.v);
+        to.own_digest("subject", COMMITMENT_PREFIX, self.subject.as_bytes());
+        to.raw("v", VERSION_TEXT);
         to.text("what", &self.what);
         to.finish()
-    }
-}
-
-impl ObjectWriter {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
-        let mut out = Vec::with_capacity(bytes);
-        out.push(b'{');
-        Self { out }
-    }
-
-    pub(crate) fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        json::write_string(&mut self.out, text);
-    }
-
-    /// Text without a character that JSON would escape: digests and commitments.
-    pub(crate) fn plain(&mut self, key: &str, text: impl std::fmt::Display) {
-        use std::io::Write as _;
-        self.key(key);
-        self.out.push(b'"');
-        // Writing to memory cannot fail.
-        let _written = write!(self.out, "{text}");
-        self.out.push(b'"');
-    }
-
-    pub(crate) fn plain_or_null(&mut self, key: &str, text: Option<impl std::fmt::Display>) {
-        match text {
-            Some(text) => self.plain(key, text),
-            None => self.raw(key, "null"),
-        }
-    }
-
-    pub(crate) fn text_or_null(&mut self, key: &str, text: Option<&str>) {
-        match text {
-            Some(text) => self.text(key, text),
-            None => self.raw(key, "null"),
-        }
-    }
-
-    pub(crate) fn texts<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {
-        self.key(key);
-        self.out.push(b'[');
-        for (place, text) in texts.enumerate() {
-            if place > 0 {
-                self.out.push(b',');
-            }
-            json::write_string(&mut self.out, text);
-        }
-        self.out.push(b']');
-    }
-
-    pub(crate) fn number(&mut self, key: &str, number: impl std::fmt::Display) {
-        use std::io::Write as _;
-        self.key(key);
-        // Writing to memory cannot fail.
-        let _written = write!(self.out, "{number}");
-    }
-
-    pub(crate) fn raw(&mut self, key: &str, value: &str) {
-        self.key(key);
-        self.out.extend_from_slice(value.as_bytes());
-    }
-
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.out.push(b'}');
-        self.out
-    }
-
-    fn key(&mut self, key: &str) {
-        if self.out.len() > 1 {
-            self.out.push(b',');
-        }
-        // Keys are words of ours without anything to escape.
-        self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
     }
 }
 
@@ -238,5 +164,6 @@ pub(crate) fn exact_time(at: UnixMicros) -> UnixMicros {
 
 /// The version of this schema.
 pub(crate) const VERSION: u64 = 1;
+const VERSION_TEXT: &str = "1";
 
 const EXACT_MAX: i64 = (1 << 53) - 1;

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
 use crate::commitment::{Salt, leaf_hash, sha256};
 use crate::error::TraceError;
+use crate::form::Form;
 use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf, VERSION, exact, exact_time, exact_unsigned};
 use crate::record::{Change, Intent, Outcome, RecordKind};
 
@@ -34,11 +35,11 @@ pub struct Row {
     /// What was decided.
     pub verdict: Option<Verdict>,
     /// RFC 8785: ids, digests and commitments.
-    pub leaf: String,
+    pub leaf: Form,
     /// [`leaf_hash`] of it.
     pub leaf_hash: Digest,
     /// JSON: the plain text and the salt.
-    pub body: String,
+    pub body: Form,
 }
 
 impl Row {
@@ -88,7 +89,7 @@ impl Row {
             verdict: intent.verdict,
             would: intent.observed.as_ref().map(|observed| observed.verdict),
         };
-        let bare = Self::bare(RecordKind::Intent, &intent.call, at, leaf.write(), body.write())?;
+        let bare = Self::bare(RecordKind::Intent, &intent.call, at, leaf.form(), body.form())?;
         Ok(Self {
             agent: Some(intent.agent.clone()),
             human: Some(intent.human.clone()),
@@ -117,7 +118,7 @@ impl Row {
             took_us: exact(outcome.took_us),
             v: VERSION,
         };
-        Self::bare(RecordKind::Outcome, &outcome.call, at, leaf.write(), body.write())
+        Self::bare(RecordKind::Outcome, &outcome.call, at, leaf.form(), body.form())
     }
 
     /// The record of a change. Error: there is no randomness.
@@ -141,12 +142,29 @@ impl Row {
             v: VERSION,
             what: change.what.clone(),
         };
-        Self::bare(RecordKind::Change, &change.id, at, leaf.write(), body.write())
+        Self::bare(RecordKind::Change, &change.id, at, leaf.form(), body.form())
     }
 
-    fn bare(kind: RecordKind, call: &CallId, at: UnixMicros, leaf: Vec<u8>, body: Vec<u8>) -> Result<Self, TraceError> {
-        let text = |bytes| String::from_utf8(bytes).map_err(|_| TraceError::Malformed { what: "it is not UTF-8" });
-        let leaf_hash = leaf_hash(&leaf);
+    /// The text of the leaf.
+    pub fn leaf_text(&self) -> Option<String> {
+        self.leaf.text(&self.call, self.at)
+    }
+
+    /// The text of the body.
+    pub fn body_text(&self) -> Option<String> {
+        self.body.text(&self.call, self.at)
+    }
+
+    fn bare(
+        kind: RecordKind,
+        call: &CallId,
+        at: UnixMicros,
+        leaf: Option<Form>,
+        body: Option<Form>,
+    ) -> Result<Self, TraceError> {
+        let malformed = || TraceError::Malformed { what: "it is not UTF-8" };
+        let (leaf, body) = (leaf.ok_or_else(malformed)?, body.ok_or_else(malformed)?);
+        let leaf_hash = leaf_hash(leaf.text(call, at).ok_or_else(malformed)?.as_bytes());
         Ok(Self {
             kind,
             call: call.clone(),
@@ -157,9 +175,9 @@ impl Row {
             tool: None,
             class: None,
             verdict: None,
-            leaf: text(leaf)?,
+            leaf,
             leaf_hash,
-            body: text(body)?,
+            body,
         })
     }
 }

@@ -98,9 +98,9 @@ pub(crate) fn entry(row: &Row, sequence: u64) -> Entry {
         tool: row.tool.as_ref().map(ToString::to_string),
         class: row.class,
         verdict: row.verdict,
-        leaf: row.leaf.clone(),
+        leaf: row.leaf_text().unwrap(),
         leaf_hash: row.leaf_hash,
-        body: Some(row.body.clone()),
+        body: row.body_text(),
         outcome_leaf: None,
     }
 }

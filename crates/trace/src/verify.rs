@@ -3,6 +3,7 @@
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
 use crate::commitment::{Commitment, leaf_hash, sha256};
 use crate::entry::Entry;
+use crate::form::Form;
 use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf, VERSION};
 use crate::record::RecordKind;
 
@@ -52,7 +53,7 @@ fn intent(entry: &Entry) -> Result<(), &'static str> {
         return all(entry.human.is_none(), COLUMNS);
     };
     let body: IntentBody<'_> = serde_json::from_str(text).map_err(|_| UNREADABLE_BODY)?;
-    all(body.write() == text.as_bytes(), UNREADABLE_BODY)?;
+    all(as_written(body.form(), entry, text), UNREADABLE_BODY)?;
     all(entry.human.as_deref() == Some(&*body.human), COLUMNS)?;
     let kept = match body.arguments {
         Some(arguments) => !body.truncated && sha256(arguments.get().as_bytes()) == body.arguments_digest,
@@ -78,7 +79,7 @@ fn outcome(entry: &Entry) -> Result<(), &'static str> {
         return Ok(());
     };
     let body: OutcomeBody = serde_json::from_str(text).map_err(|_| UNREADABLE_BODY)?;
-    all(body.write() == text.as_bytes(), UNREADABLE_BODY)?;
+    all(as_written(body.form(), entry, text), UNREADABLE_BODY)?;
     all(body.commitment() == leaf.answer, "the answer differs")
 }
 
@@ -90,7 +91,7 @@ fn change(entry: &Entry) -> Result<(), &'static str> {
         return Ok(());
     };
     let body: ChangeBody<'_> = serde_json::from_str(text).map_err(|_| UNREADABLE_BODY)?;
-    all(body.write() == text.as_bytes(), UNREADABLE_BODY)?;
+    all(as_written(body.form(), entry, text), UNREADABLE_BODY)?;
     let found = body.commitments();
     same(found.by, leaf.by, "who changed it differs")?;
     same(found.subject, leaf.subject, "the subject differs")?;
@@ -104,6 +105,11 @@ fn without_intent_columns(entry: &Entry) -> bool {
         && entry.tool.is_none()
         && entry.class.is_none()
         && entry.verdict.is_none()
+}
+
+/// A body has one spelling.
+fn as_written(form: Option<Form>, entry: &Entry, text: &str) -> bool {
+    form.and_then(|form| form.text(&entry.call, entry.at)).as_deref() == Some(text)
 }
 
 fn same(found: Commitment, written: Commitment, what: &'static str) -> Result<(), &'static str> {

@@ -32,7 +32,7 @@ impl LogStore for Log {
             let what = match row.kind {
                 RecordKind::Intent => "intent".to_owned(),
                 RecordKind::Outcome => {
-                    let leaf: serde_json::Value = serde_json::from_str(&row.leaf).unwrap();
+                    let leaf: serde_json::Value = serde_json::from_str(&row.leaf_text().unwrap()).unwrap();
                     format!("outcome {} {}", leaf["effect"].as_str().unwrap(), leaf["status"].as_str().unwrap())
                 }
                 RecordKind::Change => "change".to_owned(),

@@ -28,3 +28,15 @@ fn a_database_of_something_else_is_left_alone() {
         assert_eq!(tables, 1);
     }
 }
+
+#[test]
+fn a_version_before_the_first_release_is_refused() {
+    for version in ["1", "2"] {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection.execute("UPDATE meta SET value = ?1 WHERE key = 'schema'", [version]).unwrap();
+        let fault = migrate(&mut connection).unwrap_err();
+        assert_eq!(fault.code(), "store.older");
+        assert!(fault.hint().unwrap().contains("another data directory"));
+    }
+}

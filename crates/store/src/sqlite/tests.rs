@@ -6,7 +6,7 @@ use trace::{RecordKind, verify_leaf};
 use super::*;
 use crate::conformance::trace_conformance;
 use crate::reader::SqliteReader;
-use crate::samples::{at, change, intent, outcome, put};
+use crate::samples::{change, intent, outcome, put};
 
 fn fresh() -> (tempfile::TempDir, SqliteLog) {
     let dir = tempfile::tempdir().unwrap();
@@ -124,9 +124,14 @@ fn a_damaged_file_is_refused() {
 fn an_unreadable_value_is_a_fault_and_not_a_gap() {
     let (_dir, mut log) = fresh();
     log.append(&[change(1)], &[]).unwrap();
-    for edit in
-        ["UPDATE record SET call = 'nonsense'", "UPDATE record SET kind = 'x'", "UPDATE record SET leaf_hash = x'00'"]
-    {
+    for edit in [
+        "UPDATE record SET kind = 9",
+        "UPDATE record SET leaf_hash = x'00'",
+        "UPDATE record SET leaf_values = x'00'",
+        "UPDATE record SET body_values = NULL",
+        "DELETE FROM template",
+        "UPDATE template SET text = text || char(3)",
+    ] {
         log.connection.execute_batch("SAVEPOINT before").unwrap();
         log.connection.execute_batch(edit).unwrap();
         assert_eq!(log.find(&Query::default()).unwrap_err().code(), "store.corrupt", "{edit}");
@@ -137,36 +142,74 @@ fn an_unreadable_value_is_a_fault_and_not_a_gap() {
 #[test]
 fn an_edited_record_does_not_verify() {
     let (_dir, mut log) = fresh();
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
     for edit in [
-        "UPDATE record SET human = 'bob'",
-        "UPDATE record SET verdict = 'deny'",
-        "UPDATE record SET leaf = replace(leaf, 'crm', 'hr')",
-        "UPDATE body SET json = replace(json, 'sales', 'marketing')",
+        "UPDATE record SET human = agent",
+        "UPDATE record SET human = NULL",
+        "UPDATE record SET tool = NULL",
+        "UPDATE name SET text = 'deny' WHERE text = 'allow'",
+        "UPDATE template SET text = replace(text, 'crm', 'hr')",
+        "UPDATE template SET text = replace(text, 'sales', 'marketing')",
         "UPDATE record SET at = at + 1",
+        "UPDATE record SET call_low = call_low + 1",
+        "UPDATE record SET leaf_values = zeroblob(length(leaf_values))",
+        "UPDATE record SET body_values = CAST(zeroblob(1) || substr(body_values, 2) AS BLOB)",
     ] {
-        log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
+        log.connection.execute_batch("SAVEPOINT before").unwrap();
         log.connection.execute_batch(edit).unwrap();
         let entries = log.find(&Query::default()).unwrap();
         assert!(verify_leaf(&entries[0]).is_err(), "{edit}");
-        log.connection.execute_batch("DELETE FROM record; DELETE FROM body").unwrap();
+        log.connection.execute_batch("ROLLBACK TO before; RELEASE before").unwrap();
     }
 }
 
 #[test]
 fn questions_use_an_index() {
     let (_dir, log) = fresh();
-    let check = |query: Query, expected: &str| {
+    let check = |query: Query, expected: &[&str]| {
         let plan = crate::questions::plan(&log.connection, &query);
-        assert!(plan.contains(expected) && !plan.contains("SCAN r"), "{query:?}:\n{plan}");
+        assert!(expected.iter().all(|expected| plan.contains(expected)), "{query:?}:\n{plan}");
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE FOR ORDER"), "{query:?}:\n{plan}");
     };
     let text = || Some("x".to_owned());
-    check(Query { agent: text(), ..Query::default() }, "record_agent (agent=?");
-    check(Query { human: text(), ..Query::default() }, "record_human (human=?");
-    check(Query { app: text(), tool: text(), ..Query::default() }, "record_app (app=?");
-    check(Query { verdict: Some(Verdict::Deny), ..Query::default() }, "record_refused (verdict=?");
-    check(Query { kind: Some(RecordKind::Change), ..Query::default() }, "record_change (kind=?");
-    check(Query { since: Some(at(1)), ..Query::default() }, "COVERING INDEX record_at (at>?)");
-    check(Query { since: Some(at(1)), ..Query::default() }, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)");
-    check(Query { agent: text(), since: Some(UnixMicros(1)), ..Query::default() }, "record_agent (agent=? AND rowid>?");
-    check(Query { after_sequence: Some(1), ..Query::default() }, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)");
+    let seen = "SEARCH s USING PRIMARY KEY (name=?";
+    let record = "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
+    let since = Some(UnixMicros(1));
+    for newest_first in [true, false] {
+        let any = Query { newest_first, ..Query::default() };
+        check(Query { agent: text(), ..any.clone() }, &[seen, record]);
+        check(Query { human: text(), ..any.clone() }, &[seen, record]);
+        check(
+            Query { app: text(), tool: text(), ..any.clone() },
+            &[seen, record, "SEARCH s1 USING PRIMARY KEY (name=? AND block=?)"],
+        );
+        check(Query { tool: text(), ..any.clone() }, &[seen, record]);
+        check(Query { verdict: Some(Verdict::Deny), ..any.clone() }, &[seen, record]);
+        check(Query { kind: Some(RecordKind::Change), ..any.clone() }, &[seen, record]);
+        check(
+            Query { agent: text(), since, ..any.clone() },
+            &["SEARCH s USING PRIMARY KEY (name=? AND block>?)", record],
+        );
+        check(Query { agent: text(), after_sequence: Some(1), ..any.clone() }, &["(name=? AND block>?)", record]);
+        check(
+            Query { since, ..any.clone() },
+            &["COVERING INDEX span_last (last_at>?)", "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"],
+        );
+        check(
+            Query { until: since, ..any.clone() },
+            &["COVERING INDEX span_first (first_at<?)", "SEARCH r USING INTEGER PRIMARY KEY (rowid<?)"],
+        );
+        check(Query { after_sequence: Some(1), ..any }, &["SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"]);
+    }
+}
+
+#[test]
+fn a_call_is_found_by_an_index() {
+    let (_dir, log) = fresh();
+    let of_call = "INDEX record_call (call_high=? AND call_low=?)";
+    let [history, unfinished, outcome] = crate::questions::plans_of_calls(&log.connection);
+    for (plan, record) in [(&history, "SEARCH r USING"), (&unfinished, "SEARCH i USING"), (&outcome, "SEARCH o USING")]
+    {
+        assert!(plan.contains(of_call) && plan.contains(record) && !plan.contains("SCAN"), "{plan}");
+    }
 }

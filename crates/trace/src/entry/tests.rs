@@ -30,7 +30,7 @@ fn an_outcome_reads_back_from_its_own_entry_and_from_the_intent() {
 
     let mut begun = entry(&Row::of_intent(&intent(1)).unwrap(), 1);
     assert!(begun.outcome().is_none());
-    begun.outcome_leaf = Some(ended.leaf);
+    begun.outcome_leaf = ended.leaf_text();
     assert_eq!(begun.outcome().unwrap().took_us, 4_200);
 }
 

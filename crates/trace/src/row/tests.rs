@@ -23,8 +23,9 @@ fn no_leaf_holds_plain_text() {
     let answer = outcome(1).answer_digest.unwrap().to_string();
     let arguments = intent(1).arguments_digest.to_string();
     for row in rows {
-        assert!(!row.leaf.contains("canary"), "{}", row.leaf);
-        assert!(!row.leaf.contains(&answer) && !row.leaf.contains(&arguments), "{}", row.leaf);
+        let leaf = row.leaf_text().unwrap();
+        assert!(!leaf.contains("canary"), "{leaf}");
+        assert!(!leaf.contains(&answer) && !leaf.contains(&arguments), "{leaf}");
     }
 }
 
@@ -35,13 +36,16 @@ fn state_values_stand_in_no_record() {
         write.value = Some("canary-secret-value".to_owned());
     }
     let row = Row::of_change(&secret).unwrap();
-    assert!(!row.body.contains("canary-secret-value") && !row.leaf.contains("canary-secret-value"));
+    assert!(
+        !row.body_text().unwrap().contains("canary-secret-value")
+            && !row.leaf_text().unwrap().contains("canary-secret-value")
+    );
 }
 
 #[test]
 fn equal_records_have_different_commitments() {
     let (one, two) = (Row::of_intent(&intent(1)).unwrap(), Row::of_intent(&intent(1)).unwrap());
-    assert_ne!(one.leaf, two.leaf);
+    assert_ne!(one.leaf_text(), two.leaf_text());
     assert_ne!(one.leaf_hash, two.leaf_hash);
 }
 
@@ -106,7 +110,8 @@ fn numbers_past_what_json_keeps_are_held_at_the_edge() {
     let mut wide = outcome(1);
     (wide.at, wide.answer_bytes, wide.took_us) = (UnixMicros(i64::MAX), u64::MAX, i64::MIN);
     let row = Row::of_outcome(&wide).unwrap();
-    assert_eq!(canonical(&row.leaf), row.leaf);
+    let leaf = row.leaf_text().unwrap();
+    assert_eq!(canonical(&leaf), leaf);
     assert_eq!(row.at, UnixMicros((1 << 53) - 1));
     let found = entry(&row, 1);
     assert_eq!(verify_leaf(&found), Ok(()));
@@ -166,7 +171,8 @@ proptest! {
     #[test]
     fn leaves_are_canonical(intent in any_intent(), code in prop::option::of(".{0,40}"), what in ".{0,40}", took in any::<i64>()) {
         let row = Row::of_intent(&intent).unwrap();
-        prop_assert_eq!(canonical(&row.leaf), row.leaf.as_str());
+        let leaf = row.leaf_text().unwrap();
+        prop_assert_eq!(canonical(&leaf), leaf);
         prop_assert_eq!(verify_leaf(&entry(&row, 1)), Ok(()));
 
         let mut ended = outcome(3);
@@ -174,13 +180,15 @@ proptest! {
         (ended.effect, ended.status) = (Effect::Unknown, OutcomeStatus::Failed);
         ended.answer_digest = ended.answer_digest.filter(|_| took % 2 == 0);
         let row = Row::of_outcome(&ended).unwrap();
-        prop_assert_eq!(canonical(&row.leaf), row.leaf.as_str());
+        let leaf = row.leaf_text().unwrap();
+        prop_assert_eq!(canonical(&leaf), leaf);
         prop_assert_eq!(verify_leaf(&entry(&row, 2)), Ok(()));
 
         let mut changed = change(4);
         (changed.subject, changed.what) = (what.clone(), what);
         let row = Row::of_change(&changed).unwrap();
-        prop_assert_eq!(canonical(&row.leaf), row.leaf.as_str());
+        let leaf = row.leaf_text().unwrap();
+        prop_assert_eq!(canonical(&leaf), leaf);
         prop_assert_eq!(verify_leaf(&entry(&row, 3)), Ok(()));
     }
 }

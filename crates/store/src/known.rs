@@ -1,0 +1,121 @@
+//! Texts that many records share, and their numbers in the tables.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::sum::sum;
+
+/// Numbers that were looked up lately. They hold as long as nothing is rolled back.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    names: Kept,
+    templates: Kept,
+}
+
+/// Two generations: what is met again moves to the young one, and the old one goes when that is full.
+#[derive(Debug, Default)]
+struct Kept {
+    young: HashMap<u64, (Box<str>, i64), BuildHasherDefault<Same>>,
+    old: HashMap<u64, (Box<str>, i64), BuildHasherDefault<Same>>,
+    /// Of the texts in the young one.
+    bytes: usize,
+}
+
+/// The keys are sums already.
+#[derive(Debug, Default)]
+pub(crate) struct Same(u64);
+
+// === impl Known ===
+
+impl Known {
+    /// The number of a name, given to it if it has none.
+    pub(crate) fn name(&mut self, tables: &Connection, text: &str) -> rusqlite::Result<i64> {
+        let sum = sum(text.as_bytes());
+        if let Some(id) = self.names.get(sum, text) {
+            return Ok(id);
+        }
+        let found = tables.prepare_cached(NAME_OF)?.query_row([text], |row| row.get(0)).optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => tables.prepare_cached(INSERT_NAME)?.insert([text])?,
+        };
+        self.names.put(sum, text, id);
+        Ok(id)
+    }
+
+    /// The number of a template, given to it if it has none.
+    pub(crate) fn template(&mut self, tables: &Connection, text: &str) -> rusqlite::Result<i64> {
+        let sum = sum(text.as_bytes());
+        if let Some(id) = self.templates.get(sum, text) {
+            return Ok(id);
+        }
+        let stored = sum.cast_signed();
+        let found =
+            tables.prepare_cached(TEMPLATE_OF)?.query_row(params![stored, text], |row| row.get(0)).optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => tables.prepare_cached(INSERT_TEMPLATE)?.insert(params![stored, text])?,
+        };
+        self.templates.put(sum, text, id);
+        Ok(id)
+    }
+
+    /// What was given out may not be in the tables.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+// === impl Kept, Same ===
+
+impl Kept {
+    fn get(&mut self, sum: u64, text: &str) -> Option<i64> {
+        if let Some((_, id)) = self.young.get(&sum).filter(|(kept, _)| **kept == *text) {
+            return Some(*id);
+        }
+        let (kept, id) = self.old.remove(&sum)?;
+        if *kept != *text {
+            return None;
+        }
+        self.put(sum, text, id);
+        Some(id)
+    }
+
+    fn put(&mut self, sum: u64, text: &str, id: i64) {
+        if self.bytes + text.len() > YOUNG_BYTES_MAX || self.young.len() >= YOUNG_COUNT_MAX {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+        }
+        if let Some((before, _)) = self.young.insert(sum, (text.into(), id)) {
+            self.bytes -= before.len();
+        }
+        self.bytes += text.len();
+    }
+}
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= sum(bytes);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 ^= number;
+    }
+}
+
+const NAME_OF: &str = "SELECT id FROM name WHERE text = ?1";
+const INSERT_NAME: &str = "INSERT INTO name(text) VALUES (?1)";
+const TEMPLATE_OF: &str = "SELECT id FROM template WHERE sum = ?1 AND text = ?2";
+const INSERT_TEMPLATE: &str = "INSERT INTO template(sum, text) VALUES (?1, ?2)";
+
+const YOUNG_BYTES_MAX: usize = 256 << 10;
+const YOUNG_COUNT_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests;

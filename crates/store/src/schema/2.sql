@@ -1,2 +1,0 @@
--- From here on a redo log stands beside the database and may hold records that the tables do not hold yet. No table
--- changes: the number alone keeps a program that does not know the redo log from leaving them out.

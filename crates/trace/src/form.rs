@@ -1,0 +1,294 @@
+//! A text in two parts: what it has in common with the texts of other records, and what is its own.
+//!
+//! `{"salt":"5f…","human":"ada"}` is the template `{"salt":"␁","human":"ada"}` and the 32 bytes of the salt. A store keeps
+//! a template once. The marks are control characters, which JSON has only inside its escapes.
+
+use model::{CallId, UnixMicros};
+
+use crate::commitment::first_32;
+
+/// One text of a record, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    template: String,
+    values: Vec<u8>,
+}
+
+/// Writes one JSON object. The caller gives the keys in the order they shall have.
+pub(crate) struct FormWriter {
+    template: Vec<u8>,
+    values: Vec<u8>,
+    /// Where the first text among the values stands.
+    first_text: Option<(usize, usize)>,
+}
+
+struct Values<'v>(&'v [u8]);
+
+// === impl Form ===
+
+impl Form {
+    /// What others have, too, with a mark for each value.
+    pub fn template(&self) -> &str {
+        &self.template
+    }
+
+    /// What is its own.
+    pub fn values(&self) -> &[u8] {
+        &self.values
+    }
+
+    /// The text. None: the two do not belong together.
+    pub fn text(&self, call: &CallId, at: UnixMicros) -> Option<String> {
+        text_of(&self.template, &self.values, call, at)
+    }
+}
+
+/// The text of a template and its values in the record of this call and time. None: they do not belong together.
+pub fn text_of(template: &str, values: &[u8], call: &CallId, at: UnixMicros) -> Option<String> {
+    use std::io::Write as _;
+    let mut out = Vec::with_capacity(template.len() + values.len() + 512);
+    let mut values = Values(values);
+    let mut first_text = None;
+    let mut rest = template.as_bytes();
+    while let Some(mark) = rest.iter().position(|byte| *byte < LOWEST_OF_TEXT) {
+        let (before, behind) = rest.split_at_checked(mark)?;
+        let (mark, behind) = behind.split_first()?;
+        out.extend_from_slice(before);
+        rest = behind;
+        match *mark {
+            DIGEST => out.extend_from_slice(&model::hex(&first_32(values.take(32)?))),
+            TEXT => {
+                let text = values.text()?;
+                first_text = first_text.or(Some(text));
+                out.extend_from_slice(text);
+            }
+            FIRST_TEXT => out.extend_from_slice(first_text?),
+            // Writing to memory cannot fail.
+            NUMBER => write!(out, "{}", values.number()?).ok()?,
+            CALL => out.extend_from_slice(call.as_str().as_bytes()),
+            TIME => write!(out, "{}", at.0).ok()?,
+            other => out.push(other),
+        }
+    }
+    out.extend_from_slice(rest);
+    if values.0.is_empty() { String::from_utf8(out).ok() } else { None }
+}
+
+// === impl FormWriter ===
+
+impl FormWriter {
+    pub(crate) fn with_capacity(template: usize, values: usize) -> Self {
+        let mut out = Vec::with_capacity(template);
+        out.push(b'{');
+        Self { template: out, values: Vec::with_capacity(values), first_text: None }
+    }
+
+    /// A text that others have, too.
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        json::write_string(&mut self.template, text);
+    }
+
+    pub(crate) fn text_or_null(&mut self, key: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(key, text),
+            None => self.raw(key, "null"),
+        }
+    }
+
+    pub(crate) fn texts<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {
+        self.key(key);
+        self.template.push(b'[');
+        for (place, text) in texts.enumerate() {
+            if place > 0 {
+                self.template.push(b',');
+            }
+            json::write_string(&mut self.template, text);
+        }
+        self.template.push(b']');
+    }
+
+    /// JSON that others have, too.
+    pub(crate) fn raw(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.template.extend_from_slice(value.as_bytes());
+    }
+
+    /// A text without a character that JSON would escape, which others have, too.
+    pub(crate) fn plain(&mut self, key: &str, text: impl std::fmt::Display) {
+        use std::io::Write as _;
+        self.key(key);
+        self.template.push(b'"');
+        // Writing to memory cannot fail.
+        let _written = write!(self.template, "{text}");
+        self.template.push(b'"');
+    }
+
+    /// A text of its own.
+    pub(crate) fn own_text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        let mut written = Vec::with_capacity(text.len() + 2);
+        json::write_string(&mut written, text);
+        self.own(&written);
+    }
+
+    /// JSON of its own.
+    pub(crate) fn own_raw(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.own(value.as_bytes());
+    }
+
+    /// A digest or a salt of its own, in hexadecimal digits behind a prefix.
+    pub(crate) fn own_digest(&mut self, key: &str, prefix: &str, bytes: &[u8; 32]) {
+        self.key(key);
+        self.template.push(b'"');
+        self.template.extend_from_slice(prefix.as_bytes());
+        self.template.push(DIGEST);
+        self.template.push(b'"');
+        self.values.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn own_number(&mut self, key: &str, number: i64) {
+        self.key(key);
+        self.number(number);
+    }
+
+    /// The call that the record is of.
+    pub(crate) fn call(&mut self, key: &str) {
+        self.key(key);
+        self.template.extend_from_slice(&[b'"', CALL, b'"']);
+    }
+
+    /// The time of the record.
+    pub(crate) fn time(&mut self, key: &str) {
+        self.key(key);
+        self.template.push(TIME);
+    }
+
+    /// The facts of a decision: their time, their task and what they say of the arguments are of this call, the rest is
+    /// much the same for every use of a tool. Where they are of another shape they are kept all the same.
+    pub(crate) fn facts(&mut self, key: &str, facts: &str, task: &str) {
+        self.key(key);
+        let mut rest = facts;
+        if let Some((number, behind)) = rest.strip_prefix(FACTS_START).and_then(leading_number) {
+            self.template.extend_from_slice(FACTS_START.as_bytes());
+            self.number(number);
+            rest = behind;
+        }
+        let mut written = Vec::with_capacity(task.len() + 2);
+        json::write_string(&mut written, task);
+        if let Some((before, behind)) =
+            rest.split_once(FACTS_TASK).filter(|(_, behind)| behind.as_bytes().starts_with(&written))
+        {
+            self.template.extend_from_slice(before.as_bytes());
+            self.template.extend_from_slice(FACTS_TASK.as_bytes());
+            self.own(&written);
+            rest = behind.get(written.len()..).unwrap_or_default();
+        }
+        match rest.find(FACTS_ARGUMENTS).and_then(|place| rest.split_at_checked(place)) {
+            Some((before, behind)) => {
+                self.template.extend_from_slice(before.as_bytes());
+                self.own(behind.as_bytes());
+            }
+            None => self.template.extend_from_slice(rest.as_bytes()),
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Option<Form> {
+        self.template.push(b'}');
+        Some(Form { template: String::from_utf8(self.template).ok()?, values: self.values })
+    }
+
+    fn number(&mut self, number: i64) {
+        self.template.push(NUMBER);
+        self.length(((number << 1) ^ (number >> 63)).cast_unsigned());
+    }
+
+    fn own(&mut self, bytes: &[u8]) {
+        let first = self.first_text.and_then(|(start, end)| self.values.get(start..end));
+        if first == Some(bytes) {
+            self.template.push(FIRST_TEXT);
+            return;
+        }
+        self.template.push(TEXT);
+        self.length(bytes.len() as u64);
+        let start = self.values.len();
+        self.values.extend_from_slice(bytes);
+        self.first_text = self.first_text.or(Some((start, self.values.len())));
+    }
+
+    /// Seven bits a byte, the lowest first.
+    fn length(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.values.push(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
+        }
+        self.values.push(number.to_le_bytes()[0]);
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.template.len() > 1 {
+            self.template.push(b',');
+        }
+        // Keys are words of ours without anything to escape.
+        self.template.push(b'"');
+        self.template.extend_from_slice(key.as_bytes());
+        self.template.extend_from_slice(b"\":");
+    }
+}
+
+// === impl Values ===
+
+impl<'v> Values<'v> {
+    fn take(&mut self, count: usize) -> Option<&'v [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn length(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            number |= u64::from(byte & 0x7F) << shift;
+            if *byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn text(&mut self) -> Option<&'v [u8]> {
+        let length = usize::try_from(self.length()?).ok()?;
+        self.take(length)
+    }
+
+    fn number(&mut self) -> Option<i64> {
+        let number = self.length()?;
+        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+}
+
+/// A whole number as we would write it, and what stands behind it.
+fn leading_number(text: &str) -> Option<(i64, &str)> {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, behind) = text.split_at_checked(end)?;
+    let number: i64 = digits.parse().ok()?;
+    (digits == "0" || !digits.starts_with('0')).then_some((number, behind))
+}
+
+const DIGEST: u8 = 1;
+const TEXT: u8 = 2;
+const NUMBER: u8 = 3;
+const CALL: u8 = 4;
+const TIME: u8 = 5;
+const FIRST_TEXT: u8 = 6;
+const LOWEST_OF_TEXT: u8 = 7;
+
+const FACTS_START: &str = r#"{"now":"#;
+const FACTS_TASK: &str = r#","task":"#;
+const FACTS_ARGUMENTS: &str = r#","arguments":"#;
+
+#[cfg(test)]
+mod tests;
