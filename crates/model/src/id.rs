@@ -144,9 +144,13 @@ impl RuleId {
 
 /// What digits of Crockford base 32 say; none where one is no such digit. Of more than 26 the first are lost.
 pub fn crockford_bits(digits: &str) -> Option<u128> {
-    digits.bytes().try_fold(0, |bits: u128, digit| {
-        let value = DIGIT_VALUES.get(usize::from(digit)).copied().filter(|value| *value < 32)?;
-        Some(bits << 5 | u128::from(value))
+    // Twelve at a time, which a word has room for.
+    digits.as_bytes().chunks(12).try_fold(0, |bits: u128, some| {
+        let more = some.iter().try_fold(0, |more: u64, digit| {
+            let value = DIGIT_VALUES.get(usize::from(*digit)).copied().filter(|value| *value < 32)?;
+            Some(more << 5 | u64::from(value))
+        })?;
+        Some(bits << (5 * some.len()) | u128::from(more))
     })
 }
 

@@ -162,8 +162,9 @@ impl Shared {
         }
     }
 
-    /// Waits until a step is worth its while. The place up to which frames are confirmed; none: closed and done.
-    fn wait(&self) -> Option<Place> {
+    /// Waits until a step is worth its while. The place up to which frames are confirmed, and how many
+    /// bytes they take; none: closed and done.
+    fn wait(&self) -> Option<(Place, u64)> {
         let mut progress = self.lock();
         while progress.open && progress.waiting_bytes == 0 {
             progress = self.wanted.wait(progress).unwrap_or_else(PoisonError::into_inner);
@@ -176,7 +177,8 @@ impl Shared {
                 .0;
         }
         progress.pressing = false;
-        (progress.absorbed.number < progress.confirmed.number).then_some(progress.confirmed)
+        let left = (progress.confirmed, progress.waiting_bytes);
+        (progress.absorbed.number < progress.confirmed.number).then_some(left)
     }
 
     fn absorbed(&self, behind: Place, bytes: u64) {
@@ -208,8 +210,8 @@ impl Drop for CloseAtEnd<'_> {
 /// The thread: step by step, what is confirmed comes into the tables.
 fn follow(mut tables: SqliteLog, database: &Path, shared: &Shared) {
     let _end = CloseAtEnd(shared);
-    while let Some(confirmed) = shared.wait() {
-        while let Err(fault) = step(&mut tables, database, confirmed, shared) {
+    while let Some((confirmed, bytes)) = shared.wait() {
+        while let Err(fault) = step(&mut tables, database, confirmed, bytes, shared) {
             if !shared.failed(fault) {
                 return;
             }
@@ -218,9 +220,15 @@ fn follow(mut tables: SqliteLog, database: &Path, shared: &Shared) {
 }
 
 /// INVARIANT: nothing that was not confirmed comes into the tables (`what_was_refused_does_not_come_into_the_tables`).
-fn step(tables: &mut SqliteLog, database: &Path, confirmed: Place, shared: &Shared) -> Result<(), StoreFault> {
+fn step(
+    tables: &mut SqliteLog,
+    database: &Path,
+    confirmed: Place,
+    bytes: u64,
+    shared: &Shared,
+) -> Result<(), StoreFault> {
     let mut place = tables.absorbed()?;
-    let mut frames = Frames::from(database, place).map_err(fault_of_io)?;
+    let mut frames = Frames::some_from(database, place, bytes).map_err(fault_of_io)?;
     while place.number < confirmed.number {
         let (mut read, behind) = frames.next().map_err(fault_of_io)?;
         let good = usize::try_from(confirmed.number - place.number).unwrap_or(usize::MAX);

@@ -66,6 +66,10 @@ pub(crate) struct Frame<'a> {
 
 struct Cursor<'a>(&'a [u8]);
 
+/// The templates of a frame, each written where it is met first.
+#[derive(Default)]
+struct Templates<'a>(Vec<&'a str>);
+
 // === impl Columns, Piece, StateColumns ===
 
 impl<'a> From<&'a Row> for Columns<'a> {
@@ -130,7 +134,8 @@ impl<'a> Frame<'a> {
         if head.generation != generation {
             return None;
         }
-        let rows = (0..head.rows).map(|_| cursor.row()).collect::<Option<Vec<_>>>()?;
+        let mut templates = Templates::default();
+        let rows = (0..head.rows).map(|_| cursor.row(&mut templates)).collect::<Option<Vec<_>>>()?;
         let state = (0..states).map(|_| cursor.state()).collect::<Option<Vec<_>>>()?;
         cursor.0.is_empty().then_some(Self { head, rows, state, bytes: length })
     }
@@ -148,6 +153,7 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateW
     for number in [head.generation, head.number, head.first, head.rows, state.len() as u64] {
         out.extend_from_slice(&number.to_le_bytes());
     }
+    let mut templates = Templates::default();
     for row in rows {
         let row = Columns::from(row);
         out.extend_from_slice(&row.at.to_le_bytes());
@@ -155,7 +161,7 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateW
         out.extend_from_slice(row.leaf_hash);
         put(out, Some(row.kind.as_str().as_bytes()));
         for piece in [row.leaf, row.body] {
-            put(out, Some(piece.template.as_bytes()));
+            templates.put(out, piece.template);
             put(out, Some(piece.values));
         }
         for text in [row.agent, row.human, row.app, row.tool, row.class, row.verdict] {
@@ -191,7 +197,20 @@ fn lengths(bytes: &[u8]) -> Option<(usize, u64)> {
     Some((length, cursor.number()?))
 }
 
-// === impl Cursor ===
+// === impl Templates, Cursor ===
+
+impl<'a> Templates<'a> {
+    fn put(&mut self, out: &mut Vec<u8>, template: &'a str) {
+        // Calls of one moment are much alike; where they are not, looking through all would take longer than writing.
+        let lately = self.0.iter().enumerate().rev().take(LATELY);
+        let known = lately.filter(|(_, known)| **known == template).find_map(|(place, _)| u32::try_from(place).ok());
+        out.extend_from_slice(&known.unwrap_or(NONE).to_le_bytes());
+        if known.is_none() {
+            put(out, Some(template.as_bytes()));
+            self.0.push(template);
+        }
+    }
+}
 
 impl<'a> Cursor<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -216,16 +235,24 @@ impl<'a> Cursor<'a> {
         self.bytes()?.map(|bytes| from_utf8(bytes).ok()).map_or(Some(None), |text| text.map(Some))
     }
 
-    fn piece(&mut self) -> Option<Piece<'a>> {
-        Some(Piece { template: self.text()??, values: self.bytes()?? })
+    fn piece(&mut self, templates: &mut Templates<'a>) -> Option<Piece<'a>> {
+        let place = self.take(4)?.try_into().ok().map(u32::from_le_bytes)?;
+        let template = if place == NONE {
+            let template = self.text()??;
+            templates.0.push(template);
+            template
+        } else {
+            templates.0.get(usize::try_from(place).ok()?)?
+        };
+        Some(Piece { template, values: self.bytes()?? })
     }
 
-    fn row(&mut self) -> Option<Columns<'a>> {
+    fn row(&mut self, templates: &mut Templates<'a>) -> Option<Columns<'a>> {
         let at = self.take(8)?.try_into().ok().map(i64::from_le_bytes)?;
         let call = self.take(16)?.try_into().ok().map(u128::from_le_bytes)?;
         let leaf_hash = self.take(32)?;
         let kind = self.text()??.parse().ok()?;
-        let (leaf, body) = (self.piece()?, self.piece()?);
+        let (leaf, body) = (self.piece(templates)?, self.piece(templates)?);
         Some(Columns {
             kind,
             call,
@@ -250,6 +277,7 @@ impl<'a> Cursor<'a> {
 /// How many bytes say whether a frame begins, its length and its sum.
 pub(crate) const SUM_END: usize = 24;
 const MAGIC: u64 = u64::from_le_bytes(*b"csredo 2");
+const LATELY: usize = 16;
 const NONE: u32 = u32::MAX;
 
 #[cfg(test)]

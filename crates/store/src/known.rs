@@ -1,6 +1,6 @@
 //! Texts that many records share, and their numbers in the tables.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -12,6 +12,8 @@ use crate::sum::sum;
 pub(crate) struct Known {
     names: Kept,
     templates: Kept,
+    /// The last templates that were looked up: comparing is quicker than summing.
+    lately: VecDeque<(Box<str>, i64)>,
 }
 
 /// Two generations: what is met again moves to the young one, and the old one goes when that is full.
@@ -47,8 +49,12 @@ impl Known {
 
     /// The number of a template, given to it if it has none.
     pub(crate) fn template(&mut self, tables: &Connection, text: &str) -> rusqlite::Result<i64> {
+        if let Some((_, id)) = self.lately.iter().find(|(lately, _)| **lately == *text) {
+            return Ok(*id);
+        }
         let sum = sum(text.as_bytes());
         if let Some(id) = self.templates.get(sum, text) {
+            self.met(text, id);
             return Ok(id);
         }
         let stored = sum.cast_signed();
@@ -59,7 +65,15 @@ impl Known {
             None => tables.prepare_cached(INSERT_TEMPLATE)?.insert(params![stored, text])?,
         };
         self.templates.put(sum, text, id);
+        self.met(text, id);
         Ok(id)
+    }
+
+    fn met(&mut self, text: &str, id: i64) {
+        if self.lately.len() == LATELY {
+            self.lately.pop_front();
+        }
+        self.lately.push_back((text.into(), id));
     }
 
     /// What was given out may not be in the tables.
@@ -114,6 +128,7 @@ const INSERT_NAME: &str = "INSERT INTO name(text) VALUES (?1)";
 const TEMPLATE_OF: &str = "SELECT id FROM template WHERE sum = ?1 AND text = ?2";
 const INSERT_TEMPLATE: &str = "INSERT INTO template(sum, text) VALUES (?1, ?2)";
 
+const LATELY: usize = 8;
 const YOUNG_BYTES_MAX: usize = 256 << 10;
 const YOUNG_COUNT_MAX: usize = 4_096;
 

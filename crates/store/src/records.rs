@@ -38,39 +38,57 @@ pub(crate) fn write<'r, 'a: 'r>(
 ) -> rusqlite::Result<()> {
     let calls = Calls::of(first, rows.clone());
     let mut block = Block::default();
-    let mut insert = tables.prepare_cached(INSERT_RECORD)?;
+    let mut insert_intent = tables.prepare_cached(INSERT_INTENT)?;
+    let mut insert_other = tables.prepare_cached(INSERT_OTHER)?;
     for (sequence, row) in (first..).zip(rows) {
+        let (intent, outcome) = calls.others(sequence, row);
+        let (call_high, call_low) = halves(row.call);
+        let (leaf, body) = (known.template(tables, row.leaf.template)?, known.template(tables, row.body.template)?);
         let mut name = |text: Option<&str>| text.map(|text| known.name(tables, text)).transpose();
         let (agent, human, app) = (name(row.agent)?, name(row.human)?, name(row.app)?);
         let (tool, class, verdict) = (name(row.tool)?, name(row.class)?, name(row.verdict)?);
-        let (intent, outcome) = calls.others(sequence, row);
-        let (call_high, call_low) = halves(row.call);
-        insert.execute(params![
-            sequence,
-            kind_number(row.kind),
-            call_high,
-            call_low,
-            row.at,
-            agent,
-            human,
-            app,
-            tool,
-            class,
-            verdict,
-            intent,
-            outcome,
-            known.template(tables, row.leaf.template)?,
-            known.template(tables, row.body.template)?,
-            row.leaf_hash,
-            row.leaf.values,
-            row.body.values,
-        ])?;
+        let kind = kind_number(row.kind);
+        if row.kind == RecordKind::Intent {
+            insert_intent.execute(params![
+                sequence,
+                kind,
+                call_high,
+                call_low,
+                row.at,
+                leaf,
+                body,
+                row.leaf_hash,
+                row.leaf.values,
+                row.body.values,
+                outcome,
+                agent,
+                human,
+                app,
+                tool,
+                class,
+                verdict,
+            ])?;
+        } else {
+            insert_other.execute(params![
+                sequence,
+                kind,
+                call_high,
+                call_low,
+                row.at,
+                leaf,
+                body,
+                row.leaf_hash,
+                row.leaf.values,
+                row.body.values,
+                intent,
+            ])?;
+        }
         if sequence >> BLOCK_BITS != block.number {
             block.write(tables)?;
             block.number = sequence >> BLOCK_BITS;
         }
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
-        let change = (row.kind == RecordKind::Change).then(|| -kind_number(row.kind));
+        let change = (row.kind == RecordKind::Change).then_some(-kind);
         block.note(row.at, [agent, human, app, tool, refusal, change].into_iter().flatten());
     }
     block.write(tables)
@@ -171,9 +189,11 @@ impl Block {
 /// Sequence numbers that differ in this many low bits only stand in one block.
 pub(crate) const BLOCK_BITS: u32 = 7;
 
-const INSERT_RECORD: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, agent, human, app, tool, class, \
-     verdict, intent, outcome, leaf, body, leaf_hash, leaf_values, body_values) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+const INSERT_INTENT: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, \
+     leaf_values, body_values, outcome, agent, human, app, tool, class, verdict) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+const INSERT_OTHER: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, \
+     leaf_values, body_values, intent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const INSERT_SEEN: &str = "INSERT OR IGNORE INTO seen(name, block) VALUES (?1, ?2)";
 const PUT_SPAN: &str = "INSERT INTO span(block, first_at, last_at) VALUES (?1, ?2, ?3) ON CONFLICT(block) DO UPDATE SET \
      first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";

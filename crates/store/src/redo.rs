@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ pub(crate) struct Redo {
 pub(crate) struct Frames {
     files: [Option<File>; 2],
     place: Place,
+    /// How much is read at a time.
+    piece: usize,
     buffer: Vec<u8>,
 }
 
@@ -205,11 +207,17 @@ impl Redo {
 impl Frames {
     /// What stands from this place on. No files: nothing does.
     pub(crate) fn from(database: &Path, place: Place) -> io::Result<Self> {
+        Self::some_from(database, place, u64::MAX)
+    }
+
+    /// As [`Frames::from`], for who wants no more than about so many bytes.
+    pub(crate) fn some_from(database: &Path, place: Place, bytes: u64) -> io::Result<Self> {
         let [one, other] = paths(database).map(|path| match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
         });
-        Ok(Self { files: [one?, other?], place, buffer: Vec::new() })
+        let piece = usize::try_from(bytes).unwrap_or(PIECE_BYTES_MAX).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX);
+        Ok(Self { files: [one?, other?], place, piece, buffer: Vec::new() })
     }
 
     /// The next frames, as many as fit into a piece, and the place behind them; none at the end. They are complete, and
@@ -228,7 +236,7 @@ impl Frames {
     /// Reads a piece. False: no whole frame begins there.
     fn fill(&mut self, place: Place) -> io::Result<bool> {
         let Some(Some(file)) = self.files.get(place.file()) else { return Ok(false) };
-        let mut wanted = PIECE_BYTES;
+        let mut wanted = self.piece;
         loop {
             read(file, &mut self.buffer, place.offset, wanted)?;
             if starts(&self.buffer, place) {
@@ -275,19 +283,11 @@ fn parse(bytes: &[u8], mut place: Place) -> Vec<Frame<'_>> {
 }
 
 /// Reads up to so many bytes.
-fn read(file: &File, buffer: &mut Vec<u8>, offset: u64, wanted: usize) -> io::Result<()> {
-    buffer.resize(wanted, 0);
-    let mut filled = 0;
-    while let Some(space) = buffer.get_mut(filled..).filter(|space| !space.is_empty()) {
-        match file.read_at(space, offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    buffer.truncate(filled);
-    Ok(())
+fn read(mut file: &File, buffer: &mut Vec<u8>, offset: u64, wanted: usize) -> io::Result<()> {
+    buffer.clear();
+    // No other file shares this place in the file: each reader opens its own.
+    file.seek(SeekFrom::Start(offset))?;
+    file.take(wanted as u64).read_to_end(buffer).map(drop)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long the disk takes decides who waits for it, and nothing else")]
@@ -298,7 +298,8 @@ fn stopwatch() -> Instant {
 /// How large a file becomes before the other takes over.
 pub(crate) const CAPACITY_BYTES: u64 = 8 << 20;
 const GROWN_BY: u64 = 256 << 10;
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES_MIN: usize = 32 << 10;
+const PIECE_BYTES_MAX: usize = 1 << 20;
 const BUFFER_KEPT_BYTES_MAX: usize = 1 << 20;
 /// The low bits of a generation count fillings, the others openings.
 const OPENING_BITS: u32 = 32;

@@ -83,7 +83,7 @@ impl IntentBody<'_> {
         if let Some(arguments) = self.arguments {
             to.own_raw("arguments", arguments.get());
         }
-        to.facts("facts", self.facts.get(), &self.task);
+        to.facts("facts", self.facts.get());
         to.raw("reasons", self.reasons.get());
         if let Some(observed) = self.observed {
             to.raw("observed", observed.get());

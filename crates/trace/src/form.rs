@@ -1,7 +1,9 @@
 //! A text in two parts: what it has in common with the texts of other records, and what is its own.
 //!
 //! `{"salt":"5f…","human":"ada"}` is the template `{"salt":"␁","human":"ada"}` and the 32 bytes of the salt. A store keeps
-//! a template once. The marks are control characters, which JSON has only inside its escapes.
+//! a template once. A mark begins with a control character, which JSON has only as an escape.
+
+use std::ops::Range;
 
 use model::{CallId, UnixMicros};
 
@@ -19,7 +21,7 @@ pub(crate) struct FormWriter {
     template: Vec<u8>,
     values: Vec<u8>,
     /// Where the first text among the values stands.
-    first_text: Option<(usize, usize)>,
+    first_text: Option<Range<usize>>,
 }
 
 struct Values<'v>(&'v [u8]);
@@ -50,12 +52,12 @@ pub fn text_of(template: &str, values: &[u8], call: &CallId, at: UnixMicros) -> 
     let mut values = Values(values);
     let mut first_text = None;
     let mut rest = template.as_bytes();
-    while let Some(mark) = rest.iter().position(|byte| *byte < LOWEST_OF_TEXT) {
-        let (before, behind) = rest.split_at_checked(mark)?;
-        let (mark, behind) = behind.split_first()?;
+    while let Some(place) = memchr::memchr(MARK, rest) {
+        let (before, behind) = rest.split_at_checked(place)?;
+        let (kind, behind) = behind.split_at_checked(2)?;
         out.extend_from_slice(before);
         rest = behind;
-        match *mark {
+        match *kind.last()? {
             DIGEST => out.extend_from_slice(&model::hex(&first_32(values.take(32)?))),
             TEXT => {
                 let text = values.text()?;
@@ -67,7 +69,7 @@ pub fn text_of(template: &str, values: &[u8], call: &CallId, at: UnixMicros) -> 
             NUMBER => write!(out, "{}", values.number()?).ok()?,
             CALL => out.extend_from_slice(call.as_str().as_bytes()),
             TIME => write!(out, "{}", at.0).ok()?,
-            other => out.push(other),
+            _ => return None,
         }
     }
     out.extend_from_slice(rest);
@@ -127,15 +129,26 @@ impl FormWriter {
     /// A text of its own.
     pub(crate) fn own_text(&mut self, key: &str, text: &str) {
         self.key(key);
-        let mut written = Vec::with_capacity(text.len() + 2);
-        json::write_string(&mut written, text);
-        self.own(&written);
+        let start = self.values.len();
+        self.values.push(0);
+        json::write_string(&mut self.values, text);
+        let length = self.values.len() - start - 1;
+        match self.values.get_mut(start) {
+            Some(first) if length < 0x80 => *first = low_byte(length as u64),
+            _ => {
+                let written = self.values.split_off(start + 1);
+                self.values.truncate(start);
+                self.length(length as u64);
+                self.values.extend_from_slice(&written);
+            }
+        }
+        self.mark_text(start, length);
     }
 
     /// JSON of its own.
     pub(crate) fn own_raw(&mut self, key: &str, value: &str) {
         self.key(key);
-        self.own(value.as_bytes());
+        self.own(value);
     }
 
     /// A digest or a salt of its own, in hexadecimal digits behind a prefix.
@@ -143,8 +156,7 @@ impl FormWriter {
         self.key(key);
         self.template.push(b'"');
         self.template.extend_from_slice(prefix.as_bytes());
-        self.template.push(DIGEST);
-        self.template.push(b'"');
+        self.template.extend_from_slice(&[MARK, DIGEST, b'"']);
         self.values.extend_from_slice(bytes);
     }
 
@@ -156,18 +168,18 @@ impl FormWriter {
     /// The call that the record is of.
     pub(crate) fn call(&mut self, key: &str) {
         self.key(key);
-        self.template.extend_from_slice(&[b'"', CALL, b'"']);
+        self.template.extend_from_slice(&[b'"', MARK, CALL, b'"']);
     }
 
     /// The time of the record.
     pub(crate) fn time(&mut self, key: &str) {
         self.key(key);
-        self.template.push(TIME);
+        self.template.extend_from_slice(&[MARK, TIME]);
     }
 
-    /// The facts of a decision: their time, their task and what they say of the arguments are of this call, the rest is
-    /// much the same for every use of a tool. Where they are of another shape they are kept all the same.
-    pub(crate) fn facts(&mut self, key: &str, facts: &str, task: &str) {
+    /// The facts of a decision, behind its task. Their time, their task and what they say of the arguments are of this call,
+    /// the rest is much the same for every use of a tool. Where they are of another shape they are kept all the same.
+    pub(crate) fn facts(&mut self, key: &str, facts: &str) {
         self.key(key);
         let mut rest = facts;
         if let Some((number, behind)) = rest.strip_prefix(FACTS_START).and_then(leading_number) {
@@ -175,20 +187,19 @@ impl FormWriter {
             self.number(number);
             rest = behind;
         }
-        let mut written = Vec::with_capacity(task.len() + 2);
-        json::write_string(&mut written, task);
-        if let Some((before, behind)) =
-            rest.split_once(FACTS_TASK).filter(|(_, behind)| behind.as_bytes().starts_with(&written))
+        let task = self.first_text.clone().and_then(|place| self.values.get(place)).unwrap_or_default();
+        if let Some((before, behind)) = split_behind(rest, FACTS_TASK)
+            && behind.as_bytes().starts_with(task)
+            && let Some((_, behind)) = behind.split_at_checked(task.len())
         {
             self.template.extend_from_slice(before.as_bytes());
-            self.template.extend_from_slice(FACTS_TASK.as_bytes());
-            self.own(&written);
-            rest = behind.get(written.len()..).unwrap_or_default();
+            self.template.extend_from_slice(&[MARK, FIRST_TEXT]);
+            rest = behind;
         }
-        match rest.find(FACTS_ARGUMENTS).and_then(|place| rest.split_at_checked(place)) {
+        match split_behind(rest, FACTS_ARGUMENTS) {
             Some((before, behind)) => {
                 self.template.extend_from_slice(before.as_bytes());
-                self.own(behind.as_bytes());
+                self.own(behind);
             }
             None => self.template.extend_from_slice(rest.as_bytes()),
         }
@@ -200,30 +211,40 @@ impl FormWriter {
     }
 
     fn number(&mut self, number: i64) {
-        self.template.push(NUMBER);
+        self.template.extend_from_slice(&[MARK, NUMBER]);
         self.length(((number << 1) ^ (number >> 63)).cast_unsigned());
     }
 
-    fn own(&mut self, bytes: &[u8]) {
-        let first = self.first_text.and_then(|(start, end)| self.values.get(start..end));
-        if first == Some(bytes) {
-            self.template.push(FIRST_TEXT);
-            return;
-        }
-        self.template.push(TEXT);
-        self.length(bytes.len() as u64);
+    fn own(&mut self, text: &str) {
         let start = self.values.len();
-        self.values.extend_from_slice(bytes);
-        self.first_text = self.first_text.or(Some((start, self.values.len())));
+        self.length(text.len() as u64);
+        self.values.extend_from_slice(text.as_bytes());
+        self.mark_text(start, text.len());
+    }
+
+    /// Marks the text of this length that stands at the end of the values. What stood there before stands there once.
+    fn mark_text(&mut self, start: usize, length: usize) {
+        let place = self.values.len() - length..self.values.len();
+        let Some(first) = self.first_text.clone() else {
+            self.first_text = Some(place);
+            self.template.extend_from_slice(&[MARK, TEXT]);
+            return;
+        };
+        if self.values.get(first) == self.values.get(place) {
+            self.values.truncate(start);
+            self.template.extend_from_slice(&[MARK, FIRST_TEXT]);
+        } else {
+            self.template.extend_from_slice(&[MARK, TEXT]);
+        }
     }
 
     /// Seven bits a byte, the lowest first.
     fn length(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.values.push(number.to_le_bytes()[0] | 0x80);
+            self.values.push(low_byte(number) | 0x80);
             number >>= 7;
         }
-        self.values.push(number.to_le_bytes()[0]);
+        self.values.push(low_byte(number));
     }
 
     fn key(&mut self, key: &str) {
@@ -278,13 +299,24 @@ fn leading_number(text: &str) -> Option<(i64, &str)> {
     (digits == "0" || !digits.starts_with('0')).then_some((number, behind))
 }
 
-const DIGEST: u8 = 1;
-const TEXT: u8 = 2;
-const NUMBER: u8 = 3;
-const CALL: u8 = 4;
-const TIME: u8 = 5;
-const FIRST_TEXT: u8 = 6;
-const LOWEST_OF_TEXT: u8 = 7;
+fn low_byte(number: u64) -> u8 {
+    let [low, ..] = number.to_le_bytes();
+    low
+}
+
+/// What stands before the end of the first such mark, and what behind it.
+fn split_behind<'t>(text: &'t str, mark: &str) -> Option<(&'t str, &'t str)> {
+    let place = memchr::memmem::find(text.as_bytes(), mark.as_bytes())?;
+    text.split_at_checked(place + mark.len())
+}
+
+const MARK: u8 = 1;
+const DIGEST: u8 = b'd';
+const TEXT: u8 = b't';
+const NUMBER: u8 = b'n';
+const CALL: u8 = b'c';
+const TIME: u8 = b'@';
+const FIRST_TEXT: u8 = b'f';
 
 const FACTS_START: &str = r#"{"now":"#;
 const FACTS_TASK: &str = r#","task":"#;

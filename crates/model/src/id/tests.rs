@@ -31,3 +31,14 @@ fn a_refusal_quotes_a_short_piece() {
     let error = AppId::parse(&"X".repeat(500)).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(error.contains("an app's id") && error.len() < 160, "{error}");
 }
+
+#[test]
+fn a_call_id_is_128_bits() {
+    for bits in [0, 1, u128::MAX, 0x0123_4567_89AB_CDEF_0F1E_2D3C_4B5A_6978] {
+        let id = CallId::from_bits(bits);
+        assert_eq!((id.bits(), CallId::parse(id.as_str())), (bits, Ok(id.clone())));
+    }
+    assert_eq!(CallId::from_bits(u128::MAX).as_str(), "c_7zzzzzzzzzzzzzzzzzzzzzzzzz");
+    assert!(CallId::parse("c_80000000000000000000000000").is_err());
+    assert_eq!((crockford_bits("z0"), crockford_bits(""), crockford_bits("u")), (Some(31 << 5), Some(0), None));
+}

@@ -130,7 +130,7 @@ fn an_unreadable_value_is_a_fault_and_not_a_gap() {
         "UPDATE record SET leaf_values = x'00'",
         "UPDATE record SET body_values = NULL",
         "DELETE FROM template",
-        "UPDATE template SET text = text || char(3)",
+        "UPDATE template SET text = text || char(1) || 'd'",
     ] {
         log.connection.execute_batch("SAVEPOINT before").unwrap();
         log.connection.execute_batch(edit).unwrap();

@@ -45,8 +45,11 @@ fn the_facts_of_two_calls_share_a_template() {
         format!(r#"{{"now":{now},"agent":"bot","task":"{task}","app":"crm","all_stopped":false{more}}}"#)
     };
     let form = |facts: &str, task: &str| {
-        let (text, form) = written(|to| to.facts("facts", facts, task));
-        assert_eq!(text, format!("{{\"facts\":{facts}}}"));
+        let (text, form) = written(|to| {
+            to.own_text("task", task);
+            to.facts("facts", facts);
+        });
+        assert_eq!(text, format!("{{\"task\":\"{task}\",\"facts\":{facts}}}"));
         form
     };
     let one = form(&facts(1, "t-1", ""), "t-1");
@@ -71,7 +74,9 @@ fn what_does_not_belong_together_is_no_text() {
     {
         assert_eq!(text_of(form.template(), values, &call(1), AT), None, "{values:?}");
     }
-    assert_eq!(text_of("{\u{6}}", b"", &call(1), AT), None);
+    for template in ["{\u{1}f}", "{\u{1}x}", "{\u{1}"] {
+        assert_eq!(text_of(template, b"", &call(1), AT), None);
+    }
 }
 
 proptest! {
@@ -84,5 +89,19 @@ proptest! {
     #[test]
     fn anything_may_stand_there(template in ".{0,40}", values in prop::collection::vec(any::<u8>(), 0..80)) {
         let _read = text_of(&template, &values, &call(1), AT);
+    }
+}
+
+#[test]
+fn a_long_text_comes_back() {
+    for length in [0, 125, 126, 127, 20_000] {
+        let long = "x".repeat(length);
+        let (text, form) = written(|to| {
+            to.own_text("one", &long);
+            to.own_text("other", &long);
+            to.own_raw("last", "1");
+        });
+        assert_eq!(text, format!("{{\"one\":\"{long}\",\"other\":\"{long}\",\"last\":1}}"));
+        assert!(form.values().len() < length + 10);
     }
 }
