@@ -182,6 +182,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// The value of each digit by its byte; 32 where it is none.
+#[expect(clippy::indexing_slicing, reason = "an index out of bounds would stop the compiler")]
 const DIGIT_VALUES: [u8; 128] = {
     let mut values = [32; 128];
     let mut place = 0;

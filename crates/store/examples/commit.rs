@@ -1,5 +1,8 @@
 //! Measures durable records a second: `cargo run --release -p store --example commit [DIRECTORY]`.
 //!
+//! `commit DIRECTORY CALLS` appends so many calls and nothing else, which is what to count the instructions of.
+//! `commit DIRECTORY CALLS large` makes a log of many agents, people and apps, and asks it.
+//!
 //! Each caller writes an intent and waits for the disk, then queues its outcome, as a read does. The processor time of
 //! the thread that writes is its own, as the kernel counts it.
 
@@ -14,19 +17,44 @@ use model::{
     Verdict,
 };
 use store::{AheadLog, Durability, SqliteReader};
-use trace::{Effect, Intent, Journal, LogReader, Outcome, OutcomeStatus, Query, Row, verify_leaf};
+use trace::{
+    Effect, Intent, Journal, LogReader, LogStore, Outcome, OutcomeStatus, Query, Row, StateWrite, StoreFault,
+    verify_leaf,
+};
+
+/// A log that counts its commits.
+struct Counted {
+    log: AheadLog,
+    commits: Arc<AtomicU64>,
+}
+
+impl LogStore for Counted {
+    fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.log.append(rows, state)
+    }
+
+    fn is_quick(&self) -> bool {
+        self.log.is_quick()
+    }
+}
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let base = std::env::args().nth(1).map_or_else(|| PathBuf::from("target"), PathBuf::from);
     if let Some(calls) = std::env::args().nth(2) {
-        return straight(&base.join("straight.db"), calls.parse()?);
+        return match std::env::args().nth(3) {
+            None => straight(&base.join("straight.db"), calls.parse()?),
+            Some(_) => large(&base.join("large.db"), calls.parse()?),
+        };
     }
     encoding()?;
     for callers in [1, 16, 64, 256] {
-        let dir = tempfile::tempdir_in(&base)?;
-        round(&dir.path().join("trace.db"), callers)?;
+        for work in [Duration::ZERO, WORK] {
+            let dir = tempfile::tempdir_in(&base)?;
+            round(&dir.path().join("trace.db"), callers, work)?;
+        }
     }
     Ok(())
 }
@@ -34,11 +62,12 @@ fn main() -> Result<(), Failure> {
 fn encoding() -> Result<(), Failure> {
     let intent = sample(1)?;
     let row = Row::of_intent(&intent)?;
-    let begun = now();
+    let name = std::fs::read_to_string("/proc/self/comm")?;
+    let begun = busy_time_of(name.trim());
     for _ in 0..ENCODED {
         std::hint::black_box(Row::of_intent(&intent)?);
     }
-    let each = begun.elapsed() / ENCODED;
+    let each = (busy_time_of(name.trim()) - begun) / ENCODED;
     say(&format!(
         "encoding an intent: {each:?} (leaf {} bytes, body {} bytes)",
         row.leaf_text().map_or(0, |leaf| leaf.len()),
@@ -47,15 +76,17 @@ fn encoding() -> Result<(), Failure> {
     Ok(())
 }
 
-fn round(path: &Path, callers: u64) -> Result<(), Failure> {
-    let journal = Journal::start(Box::new(AheadLog::open(path, Durability::Full)?))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+fn round(path: &Path, callers: u64, work: Duration) -> Result<(), Failure> {
+    let commits = Arc::new(AtomicU64::new(0));
+    let log = Counted { log: AheadLog::open(path, Durability::Full)?, commits: Arc::clone(&commits) };
+    let journal = Journal::start(Box::new(log))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let next = Arc::new(AtomicU64::new(0));
     let begun = now();
     let mut waits = runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..callers {
-            tasks.spawn(caller(journal.clone(), usize::try_from(callers)?, Arc::clone(&next), begun));
+            tasks.spawn(caller(journal.clone(), usize::try_from(callers)?, Arc::clone(&next), begun, work));
         }
         let mut waits = Vec::new();
         while let Some(task) = tasks.join_next().await {
@@ -71,11 +102,12 @@ fn round(path: &Path, callers: u64) -> Result<(), Failure> {
     let records = reader.last_sequence()?;
     let rate = records as f64 / took.as_secs_f64();
     let calls = records as f64 / 2.0;
+    let each = calls / commits.load(Ordering::Relaxed) as f64;
     let [commit, tables] = busy.map(|busy| busy.as_secs_f64() * 1e6 / calls);
     let size = std::fs::metadata(path)?.len() as f64 / calls;
     let at = |part: usize| waits.get(waits.len().saturating_sub(1) * part / 100).copied().unwrap_or_default();
     say(&format!(
-        "{callers:>3} callers: {rate:>7.0} durable records/s ({records} records), an intent waits p50 {:?} p99 {:?}, \
+        "{callers:>3} callers, {work:?} between: {each:.1} calls a commit, {rate:>7.0} durable records/s ({records} records), an intent waits p50 {:?} p99 {:?}, \
          trace-commit {commit:.1} and trace-tables {tables:.1} µs of processor a call, {size:.0} bytes on disk a call, lost {}",
         at(50),
         at(99),
@@ -100,12 +132,92 @@ fn straight(path: &Path, calls: u64) -> Result<(), Failure> {
             rows.push(Row::of_intent(&intent)?);
             open.push(Row::of_outcome(&outcome_of(&intent))?);
         }
-        trace::LogStore::append(&mut log, &rows, &[])?;
+        log.append(&rows, &[])?;
     }
-    trace::LogStore::append(&mut log, &open, &[])?;
+    log.append(&open, &[])?;
     drop(log);
     say(&format!("{:.0} bytes on disk a call", std::fs::metadata(path)?.len() as f64 / calls as f64));
     Ok(())
+}
+
+/// A log of so many calls, and how long questions to it take.
+fn large(path: &Path, calls: u64) -> Result<(), Failure> {
+    if !path.exists() {
+        let mut log = AheadLog::open(path, Durability::DangerOff)?;
+        for batch in 0..calls / LARGE_BATCH {
+            let mut rows = Vec::new();
+            for number in batch * LARGE_BATCH..(batch + 1) * LARGE_BATCH {
+                let mut intent = sample(number)?;
+                let chance = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+                intent.agent = AgentId::parse(&format!("agent-{}", chance % AGENTS))?;
+                intent.human = HumanId::parse(&format!("human-{}", chance % PEOPLE))?;
+                intent.app = AppId::parse(&format!("app-{}", chance / PEOPLE % APPS))?;
+                if chance % 101 == 0 {
+                    intent.verdict = Verdict::Deny;
+                }
+                rows.push(Row::of_intent(&intent)?);
+                rows.push(Row::of_outcome(&outcome_of(&intent))?);
+            }
+            log.append(&rows, &[])?;
+        }
+        let busy = busy_time_of("trace-tables");
+        drop(log);
+        say(&format!("trace-tables {:.1} µs of processor a call", busy.as_secs_f64() * 1e6 / calls as f64));
+    }
+    // What a making that was broken off has left in the redo log.
+    drop(AheadLog::open(path, Durability::DangerOff)?);
+    let reader = SqliteReader::open(path)?;
+    let calls = reader.last_sequence()? / 2;
+    let size = std::fs::metadata(path)?.len() as f64 / calls as f64;
+    say(&format!("{calls} calls, {size:.0} bytes on disk a call"));
+    let text = |text: &str, number: u64| Some(format!("{text}-{number}"));
+    let agents = (0..AGENTS).step_by(9).map(|number| Query { agent: text("agent", number), ..Query::default() });
+    ask(&reader, "the last 100 of an agent", agents)?;
+    let people = (0..PEOPLE).step_by(49).map(|number| Query { human: text("human", number), ..Query::default() });
+    ask(&reader, "the last 100 of a person", people)?;
+    let apps = (0..APPS).map(|number| Query { app: text("app", number), ..Query::default() });
+    ask(&reader, "the last 100 of an app", apps)?;
+    let denied = |agent| Query { agent, verdict: Some(Verdict::Deny), ..Query::default() };
+    ask(&reader, "the last 100 refusals", (0..20).map(|_| denied(None)))?;
+    ask(&reader, "the last 100 refusals of an agent", (0..20).map(|number| denied(text("agent", number))))?;
+    let end = 1_763_726_400_000_000 + i64::try_from(calls)? * 100;
+    let before = |part: i64| UnixMicros(end - (end - 1_763_726_400_000_000) / 20 * part);
+    let since = (0..20).map(|part| Query { since: Some(before(part)), newest_first: false, ..Query::default() });
+    ask(&reader, "the first 100 since a time", since)?;
+    let until = (0..20).map(|part| Query { until: Some(before(part)), ..Query::default() });
+    ask(&reader, "the last 100 until a time", until)?;
+    let mut times = Vec::new();
+    for number in (1..calls).step_by(usize::try_from(calls / 100)?) {
+        let call =
+            reader.by_id(&number.to_string())?.first().map(|entry| entry.call.clone()).ok_or("no such record")?;
+        let begun = now();
+        let found = reader.by_id(call.as_str())?.len();
+        times.push(begun.elapsed());
+        assert_eq!(found, 2, "records of {call}");
+    }
+    told("the records of a call", times);
+    let begun = now();
+    let open = reader.unfinished()?.len();
+    told(&format!("calls without an outcome in the whole log ({open})"), vec![begun.elapsed()]);
+    Ok(())
+}
+
+fn ask(reader: &SqliteReader, what: &str, queries: impl Iterator<Item = Query>) -> Result<(), Failure> {
+    let mut times = Vec::new();
+    for query in queries {
+        let begun = now();
+        let found = reader.find(&query)?;
+        times.push(begun.elapsed());
+        assert!(found.iter().all(|entry| verify_leaf(entry).is_ok() || entry.kind == trace::RecordKind::Intent));
+    }
+    told(what, times);
+    Ok(())
+}
+
+fn told(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |part: usize| times.get(times.len().saturating_sub(1) * part / 100).copied().unwrap_or_default();
+    say(&format!("{what}: p50 {:?} p95 {:?} most {:?} of {}", at(50), at(95), at(100), times.len()));
 }
 
 async fn caller(
@@ -113,12 +225,17 @@ async fn caller(
     callers: usize,
     next: Arc<AtomicU64>,
     begun: Instant,
+    work: Duration,
 ) -> Result<Vec<Duration>, Failure> {
     let mut waits = Vec::new();
     while begun.elapsed() < ROUND {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let intent = sample(number)?;
         let outcome = outcome_of(&intent);
+        let worked = now();
+        while worked.elapsed() < work {
+            std::hint::spin_loop();
+        }
         let asked = now();
         journal.intent_among(intent, callers).await?;
         waits.push(asked.elapsed());
@@ -202,6 +319,12 @@ fn busy_time_of(name: &str) -> Duration {
 }
 
 const BATCH: u64 = 16;
+const LARGE_BATCH: u64 = 250;
+const AGENTS: u64 = 1_000;
+const PEOPLE: u64 = 5_000;
+const APPS: u64 = 20;
 const ENCODED: u32 = 20_000;
+/// What a call takes of a processor between one intent and the next, about.
+const WORK: Duration = Duration::from_micros(50);
 const ROUND: Duration = Duration::from_secs(4);
 const FACTS: &str = r#"{"now":NOW,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;

@@ -4,7 +4,9 @@
 //! a template once. A mark begins with a control character, which JSON has only as an escape.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use model::{CallId, UnixMicros};
 
 use crate::commitment::first_32;
@@ -188,7 +190,7 @@ impl FormWriter {
             rest = behind;
         }
         let task = self.first_text.clone().and_then(|place| self.values.get(place)).unwrap_or_default();
-        if let Some((before, behind)) = split_behind(rest, FACTS_TASK)
+        if let Some((before, behind)) = split_behind(rest, &FACTS_TASK)
             && behind.as_bytes().starts_with(task)
             && let Some((_, behind)) = behind.split_at_checked(task.len())
         {
@@ -196,7 +198,7 @@ impl FormWriter {
             self.template.extend_from_slice(&[MARK, FIRST_TEXT]);
             rest = behind;
         }
-        match split_behind(rest, FACTS_ARGUMENTS) {
+        match split_behind(rest, &FACTS_ARGUMENTS) {
             Some((before, behind)) => {
                 self.template.extend_from_slice(before.as_bytes());
                 self.own(behind);
@@ -305,9 +307,9 @@ fn low_byte(number: u64) -> u8 {
 }
 
 /// What stands before the end of the first such mark, and what behind it.
-fn split_behind<'t>(text: &'t str, mark: &str) -> Option<(&'t str, &'t str)> {
-    let place = memchr::memmem::find(text.as_bytes(), mark.as_bytes())?;
-    text.split_at_checked(place + mark.len())
+fn split_behind<'t>(text: &'t str, mark: &Finder<'_>) -> Option<(&'t str, &'t str)> {
+    let place = mark.find(text.as_bytes())?;
+    text.split_at_checked(place + mark.needle().len())
 }
 
 const MARK: u8 = 1;
@@ -319,8 +321,8 @@ const TIME: u8 = b'@';
 const FIRST_TEXT: u8 = b'f';
 
 const FACTS_START: &str = r#"{"now":"#;
-const FACTS_TASK: &str = r#","task":"#;
-const FACTS_ARGUMENTS: &str = r#","arguments":"#;
+static FACTS_TASK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","task":"#));
+static FACTS_ARGUMENTS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","arguments":"#));
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::Durable;
 use model::limits::{RECORDS_PER_COMMIT_MAX, RECORDS_WAITING_MAX};
@@ -76,6 +76,13 @@ enum Reply {
 /// Counts one outcome as lost unless it is disarmed, whichever way it gets lost.
 struct Loss {
     count: Option<Arc<AtomicU64>>,
+}
+
+/// How quickly jobs have come of late.
+struct Pace {
+    last: Instant,
+    /// From one job to the next.
+    each: Duration,
 }
 
 /// However the thread ends, nobody waits for it in vain.
@@ -272,7 +279,7 @@ impl Queue {
     }
 
     /// The next batch: everything that waits, up to the most of one commit. None: closed and empty.
-    fn take(&self) -> Option<Vec<Job>> {
+    fn take(&self, pace: &mut Pace) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         waiting.woken_by = Some(1);
         while waiting.open && !waiting.pressing {
@@ -296,9 +303,10 @@ impl Queue {
         }
         let wanted = (self.calls.load(Ordering::Relaxed) / GATHERED_PART).min(GATHERED_MAX);
         if waiting.pressing && waiting.jobs.len() < wanted {
+            let time = pace.time_for(wanted - waiting.jobs.len());
             waiting.woken_by = Some(wanted);
             let few = |waiting: &mut Waiting| waiting.open && waiting.jobs.len() < wanted;
-            let gathered = self.arrived.wait_timeout_while(waiting, GATHERING_TIME_MAX, few);
+            let gathered = self.arrived.wait_timeout_while(waiting, time, few);
             waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
         }
         waiting.woken_by = None;
@@ -306,6 +314,7 @@ impl Queue {
             return None;
         }
         let count = waiting.jobs.len().min(RECORDS_PER_COMMIT_MAX);
+        pace.took(count);
         let batch = waiting.jobs.drain(..count).collect();
         waiting.pressing = waiting.jobs.iter().any(|job| !matches!(job.reply, Reply::Nobody));
         drop(waiting);
@@ -338,7 +347,26 @@ impl Queue {
     }
 }
 
-// === impl Reply, Loss, CloseAtEnd ===
+// === impl Pace, Reply, Loss, CloseAtEnd ===
+
+impl Pace {
+    fn took(&mut self, jobs: usize) {
+        let now = stopwatch();
+        let each = (now - self.last) / u32::try_from(jobs).unwrap_or(u32::MAX).max(1);
+        self.each = (self.each * 3 + each.min(GATHERING_TIME_MAX)) / 4;
+        self.last = now;
+    }
+
+    /// How long to wait for so many more. None at all where hardly any are to be expected in time: then the calls under way
+    /// are long ones.
+    fn time_for(&self, jobs: usize) -> Duration {
+        if self.each * GATHERED_MIN > GATHERING_TIME_MAX {
+            return Duration::ZERO;
+        }
+        let expected = self.each * u32::try_from(jobs).unwrap_or(u32::MAX);
+        (expected * 2).min(GATHERING_TIME_MAX)
+    }
+}
 
 impl Reply {
     /// Whoever does not wait any more need not hear it.
@@ -380,7 +408,8 @@ impl Drop for CloseAtEnd<'_> {
 
 fn write_until_closed(queue: &Queue) {
     let _end = CloseAtEnd(queue);
-    while let Some(batch) = queue.take() {
+    let mut pace = Pace { last: stopwatch(), each: GATHERING_TIME_MAX };
+    while let Some(batch) = queue.take(&mut pace) {
         // A store that has panicked is not asked again.
         let Ok(mut log) = queue.log.lock() else { return };
         let Some(log) = log.as_mut() else { return };
@@ -423,6 +452,14 @@ fn commit(log: &mut dyn LogStore, batch: Vec<Job>) -> Written {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how quickly records come decides who waits for others, and nothing else"
+)]
+fn stopwatch() -> Instant {
+    Instant::now()
+}
+
 /// What a caller learns. No word at all: the thread is gone.
 fn settle(written: Option<Written>) -> Result<u64, TraceError> {
     written.ok_or(TraceError::Closed)?.map_err(|fault: Arc<StoreFault>| TraceError::NotRecorded { fault })
@@ -430,10 +467,12 @@ fn settle(written: Option<Written>) -> Result<u64, TraceError> {
 
 /// How long a record that nobody waits for may lie before it is written by itself.
 const OUTCOME_DELAY_MAX: Duration = Duration::from_millis(5);
-/// A commit waits for the records of this part of the calls under way: a flush costs the same for one as for many.
-const GATHERED_PART: usize = 4;
-const GATHERED_MAX: usize = 32;
-const GATHERING_TIME_MAX: Duration = Duration::from_micros(500);
+/// A commit waits for half as many records as there are calls under way, of which each has two: a flush costs the same for
+/// one as for many.
+const GATHERED_PART: usize = 2;
+const GATHERED_MAX: usize = 64;
+const GATHERED_MIN: u32 = 4;
+const GATHERING_TIME_MAX: Duration = Duration::from_millis(2);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 #[cfg(test)]

@@ -322,3 +322,15 @@ fn the_last_journal_ends_the_thread() {
     while begun.recv().is_ok() {}
     assert_eq!(memory.held.lock().unwrap().rows.len(), 1);
 }
+
+#[test]
+fn a_commit_waits_for_more_only_where_they_come_in_time() {
+    let pace = |each| Pace { last: stopwatch(), each: Duration::from_micros(each) };
+    assert_eq!(pace(40).time_for(16), Duration::from_micros(1_280));
+    assert_eq!(pace(100).time_for(16), GATHERING_TIME_MAX);
+    assert_eq!(pace(501).time_for(16), Duration::ZERO);
+    let mut slow = pace(40);
+    slow.last = stopwatch().checked_sub(Duration::from_secs(60)).unwrap();
+    slow.took(1);
+    assert_eq!(slow.each, Duration::from_micros(530), "one that comes after a minute says little");
+}
