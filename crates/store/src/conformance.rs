@@ -7,7 +7,7 @@ use crate::samples::{at, call, change, change_of, intent, observed, outcome, put
 
 /// Runs the whole suite. `open` gives a new, empty store each time, and a reader of it.
 pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W, R)) {
-    let cases: [fn(&mut W, &R); 10] = [
+    let cases: [fn(&mut W, &R); 12] = [
         sequences_are_consecutive::<W, R>,
         records_come_back_whole::<W, R>,
         questions_find_what_fits::<W, R>,
@@ -16,6 +16,8 @@ pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W
         pages_continue::<W, R>,
         ids_are_found_by_tail_and_number::<W, R>,
         open_calls_are_known::<W, R>,
+        an_outcome_is_found_whenever_it_comes::<W, R>,
+        many_records_are_found_by_name::<W, R>,
         state_goes_with_the_records::<W, R>,
         an_empty_store_answers::<W, R>,
     ];
@@ -193,6 +195,43 @@ fn open_calls_are_known<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
     let history = reader.by_id(call(1).as_str()).unwrap();
     assert_eq!(history.len(), 2);
     assert_eq!(history[1].outcome().unwrap().code.as_deref(), Some("trace.no_outcome"));
+}
+
+fn an_outcome_is_found_whenever_it_comes<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let asked = |number| intent(number, "bot", "ada", "crm/read", Verdict::Allow);
+    let (first, second, late) = (outcome(1, 3), outcome(1, 4), outcome(2, 5));
+    log.append(&[asked(1), asked(2), first.clone(), second], &[]).unwrap();
+    log.append(std::slice::from_ref(&late), &[]).unwrap();
+    for (number, expected, leaf) in [(1, &[1, 3, 4][..], first.leaf_text()), (2, &[2, 5], late.leaf_text())] {
+        for question in expected {
+            let found = reader.by_id(&question.to_string()).unwrap();
+            assert_eq!(sequences(&found), expected, "{number}");
+            assert_eq!(found[0].outcome_leaf, leaf);
+            assert!(found.iter().all(|entry| verify_leaf(entry).is_ok()));
+        }
+    }
+    assert_eq!(reader.unfinished().unwrap(), []);
+}
+
+/// Over many blocks of an index that knows blocks only.
+fn many_records_are_found_by_name<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let agent = |number: u16| if number % 300 == 7 { "rare" } else { "bot" };
+    for start in (0..1_200).step_by(100) {
+        let rows: Vec<_> = (start..start + 100)
+            .map(|number| intent(number, agent(number), "ada", "crm/read", Verdict::Allow))
+            .collect();
+        log.append(&rows, &[]).unwrap();
+    }
+    let rare = Query { agent: Some("rare".into()), newest_first: false, ..Query::default() };
+    assert_eq!(sequences(&reader.find(&rare).unwrap()), [8, 308, 608, 908]);
+    assert_eq!(sequences(&reader.find(&Query { newest_first: true, limit: 2, ..rare.clone() }).unwrap()), [908, 608]);
+    assert_eq!(sequences(&reader.find(&Query { after_sequence: Some(308), ..rare.clone() }).unwrap()), [608, 908]);
+    assert_eq!(sequences(&reader.find(&Query { since: Some(at(600)), ..rare.clone() }).unwrap()), [608, 908]);
+    assert_eq!(sequences(&reader.find(&Query { until: Some(at(600)), ..rare.clone() }).unwrap()), [8, 308]);
+    assert_eq!(sequences(&reader.find(&Query { human: Some("ada".into()), limit: 1, ..rare.clone() }).unwrap()), [8]);
+    assert_eq!(reader.find(&Query { human: Some("bot".into()), ..rare }).unwrap(), []);
+    let last = Query { human: Some("ada".into()), limit: 300, ..Query::default() };
+    assert_eq!(sequences(&reader.find(&last).unwrap()), (901..=1_200).rev().collect::<Vec<u64>>());
 }
 
 fn state_goes_with_the_records<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {

@@ -57,9 +57,8 @@ impl Tail {
             return Ok(None);
         }
         let last: i64 = tables.query_row(LAST_SEQUENCE, [], |row| row.get(0)).map_err(fault)?;
+        // A frame comes into the tables whole: no outcome here names an intent that goes.
         self.records.execute("DELETE FROM record WHERE sequence <= ?1", [last]).map_err(fault)?;
-        // An outcome that has lost its intent is found by its call.
-        self.records.execute("UPDATE record SET intent = NULL WHERE intent <= ?1", [last]).map_err(fault)?;
         Ok(Some(self))
     }
 

@@ -179,8 +179,8 @@ impl FormWriter {
         self.template.extend_from_slice(&[MARK, TIME]);
     }
 
-    /// The facts of a decision, behind its task. Their time, their task and what they say of the arguments are of this call,
-    /// the rest is much the same for every use of a tool. Where they are of another shape they are kept all the same.
+    /// The facts of a decision, behind its task. Their time, their task, the address of a resource and what they say of the
+    /// arguments are of this call, the rest is much the same for every use of a tool. Where they are of another shape they are kept all the same.
     pub(crate) fn facts(&mut self, key: &str, facts: &str) {
         self.key(key);
         let mut rest = facts;
@@ -196,6 +196,15 @@ impl FormWriter {
         {
             self.template.extend_from_slice(before.as_bytes());
             self.template.extend_from_slice(&[MARK, FIRST_TEXT]);
+            rest = behind;
+        }
+        if let Some((before, behind)) = split_behind(rest, &FACTS_TOOL)
+            && let Some((tool, behind)) =
+                memchr::memmem::find(behind.as_bytes(), FACTS_CLASS).and_then(|end| behind.split_at_checked(end))
+            && is_address(tool)
+        {
+            self.template.extend_from_slice(before.as_bytes());
+            self.own(tool);
             rest = behind;
         }
         match split_behind(rest, &FACTS_ARGUMENTS) {
@@ -293,6 +302,11 @@ impl<'v> Values<'v> {
     }
 }
 
+/// Whether a tool is the address of a resource, of which there may be as many as there are calls.
+pub(crate) fn is_address(tool: &str) -> bool {
+    tool.contains("://")
+}
+
 /// A whole number as we would write it, and what stands behind it.
 fn leading_number(text: &str) -> Option<(i64, &str)> {
     let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
@@ -322,6 +336,8 @@ const FIRST_TEXT: u8 = b'f';
 
 const FACTS_START: &str = r#"{"now":"#;
 static FACTS_TASK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","task":"#));
+static FACTS_TOOL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","tool":{"name":"#));
+const FACTS_CLASS: &[u8] = br#","class":"#;
 static FACTS_ARGUMENTS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","arguments":"#));
 
 #[cfg(test)]

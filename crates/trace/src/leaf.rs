@@ -4,7 +4,7 @@ use model::{AgentId, AppId, CallId, Class, ClassSource, Digest, Method, RuleId, 
 use serde::Deserialize;
 
 use crate::commitment::{COMMITMENT_PREFIX, Commitment};
-use crate::form::{Form, FormWriter};
+use crate::form::{Form, FormWriter, is_address};
 use crate::record::{Effect, OutcomeStatus, RecordKind};
 
 #[derive(Debug, Deserialize)]
@@ -99,7 +99,11 @@ impl IntentLeaf {
         to.texts("rules", self.rules.iter().map(RuleId::as_str));
         to.own_digest("task", COMMITMENT_PREFIX, self.task.as_bytes());
         to.own_digest("token", COMMITMENT_PREFIX, self.token.as_bytes());
-        to.text("tool", self.tool.as_str());
+        if is_address(self.tool.as_str()) {
+            to.own_text("tool", self.tool.as_str());
+        } else {
+            to.text("tool", self.tool.as_str());
+        }
         to.raw("v", VERSION_TEXT);
         to.text("verdict", self.verdict.as_str());
         if let Some(would) = self.would {

@@ -124,7 +124,7 @@ fn what_was_observed_is_read_back() {
     assert!(entry(&Row::of_intent(&asked).unwrap(), 1).intent().unwrap().observed.is_none());
     asked.observed = Some(Observed { verdict: Verdict::Hold, reasons: asked.reasons.clone() });
     let row = Row::of_intent(&asked).unwrap();
-    assert!(!row.leaf.contains("canary"), "{}", row.leaf);
+    assert!(!row.leaf_text().unwrap().contains("canary"));
     let mut found = entry(&row, 1);
     assert_eq!(found.intent().unwrap().observed, asked.observed);
     found.body = None;
