@@ -62,12 +62,11 @@ fn main() -> Result<(), Failure> {
 fn encoding() -> Result<(), Failure> {
     let intent = sample(1)?;
     let row = Row::of_intent(&intent)?;
-    let name = std::fs::read_to_string("/proc/self/comm")?;
-    let begun = busy_time_of(name.trim());
+    let begun = own_time()?;
     for _ in 0..ENCODED {
         std::hint::black_box(Row::of_intent(&intent)?);
     }
-    let each = (busy_time_of(name.trim()) - begun) / ENCODED;
+    let each = (own_time()? - begun) / ENCODED;
     say(&format!(
         "encoding an intent: {each:?} (leaf {} bytes, body {} bytes)",
         row.leaf_text().map_or(0, |leaf| leaf.len()),
@@ -140,7 +139,7 @@ fn straight(path: &Path, calls: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A log of so many calls, and how long questions to it take.
+/// A log of so many calls, and how much of a processor questions to it take.
 fn large(path: &Path, calls: u64) -> Result<(), Failure> {
     if !path.exists() {
         let mut log = AheadLog::open(path, Durability::DangerOff)?;
@@ -149,9 +148,14 @@ fn large(path: &Path, calls: u64) -> Result<(), Failure> {
             for number in batch * LARGE_BATCH..(batch + 1) * LARGE_BATCH {
                 let mut intent = sample(number)?;
                 let chance = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-                intent.agent = AgentId::parse(&format!("agent-{}", chance % AGENTS))?;
-                intent.human = HumanId::parse(&format!("human-{}", chance % PEOPLE))?;
-                intent.app = AppId::parse(&format!("app-{}", chance / PEOPLE % APPS))?;
+                // Few work at any moment, and each of them with two apps.
+                let person = (number / 5_000 * 17 + chance % AGENTS_AT_ONCE) % PEOPLE;
+                intent.agent = AgentId::parse(&format!("agent-{}", person % AGENTS))?;
+                intent.human = HumanId::parse(&format!("human-{person}"))?;
+                intent.app = AppId::parse(&format!("app-{}", (person + chance / 64 % 2) % APPS))?;
+                intent.facts = serde_json::value::RawValue::from_string(
+                    intent.facts.get().replace("ada@example.com", intent.human.as_str()),
+                )?;
                 if chance % 101 == 0 {
                     intent.verdict = Verdict::Deny;
                 }
@@ -190,9 +194,9 @@ fn large(path: &Path, calls: u64) -> Result<(), Failure> {
     for number in (1..calls).step_by(usize::try_from(calls / 100)?) {
         let call =
             reader.by_id(&number.to_string())?.first().map(|entry| entry.call.clone()).ok_or("no such record")?;
-        let begun = now();
+        let begun = own_time()?;
         let found = reader.by_id(call.as_str())?.len();
-        times.push(begun.elapsed());
+        times.push(own_time()? - begun);
         assert_eq!(found, 2, "records of {call}");
     }
     told("the records of a call", times);
@@ -205,9 +209,9 @@ fn large(path: &Path, calls: u64) -> Result<(), Failure> {
 fn ask(reader: &SqliteReader, what: &str, queries: impl Iterator<Item = Query>) -> Result<(), Failure> {
     let mut times = Vec::new();
     for query in queries {
-        let begun = now();
+        let begun = own_time()?;
         let found = reader.find(&query)?;
-        times.push(begun.elapsed());
+        times.push(own_time()? - begun);
         assert!(found.iter().all(|entry| verify_leaf(entry).is_ok() || entry.kind == trace::RecordKind::Intent));
     }
     told(what, times);
@@ -306,6 +310,13 @@ fn say(line: &str) {
     println!("{line}");
 }
 
+/// Processor time of this thread.
+fn own_time() -> Result<Duration, Failure> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let busy = text.split_whitespace().next().ok_or("no such number")?;
+    Ok(Duration::from_nanos(busy.parse()?))
+}
+
 /// Processor time of the threads of this process with this name, in the kernel's nanoseconds.
 fn busy_time_of(name: &str) -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
@@ -323,6 +334,7 @@ const LARGE_BATCH: u64 = 250;
 const AGENTS: u64 = 1_000;
 const PEOPLE: u64 = 5_000;
 const APPS: u64 = 20;
+const AGENTS_AT_ONCE: u64 = 64;
 const ENCODED: u32 = 20_000;
 /// What a call takes of a processor between one intent and the next, about.
 const WORK: Duration = Duration::from_micros(50);

@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params_from_
 use trace::{Entry, Query, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, text_of};
 
 use crate::error::fault;
-use crate::records::{BLOCK_BITS, halves, kind_number, kind_of, whole};
+use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, kind_of, whole};
 use crate::redo::Place;
 use crate::tail::Tail;
 
@@ -28,8 +28,10 @@ struct Conditions {
     values: Vec<Value>,
     /// Names, as SQL, of which each must be seen in a block whose records are looked at.
     seen: Vec<String>,
-    /// From which record on and up to which, as SQL.
-    bounds: Vec<String>,
+    /// From which record on, as SQL.
+    first: Vec<String>,
+    /// Up to which.
+    last: Vec<String>,
 }
 
 impl Questions<'_> {
@@ -220,7 +222,7 @@ impl Conditions {
         if let Some(after) = query.after_sequence {
             let place = all.bind(Value::Integer(i64::try_from(after).unwrap_or(i64::MAX)));
             all.sql.push_str(&format!(" AND r.sequence > ?{place}"));
-            all.bounds.push(format!(">= ?{place} >> {BLOCK_BITS}"));
+            all.first.push(format!("?{place}"));
         }
         all.between(query.since, query.until);
         all
@@ -245,14 +247,14 @@ impl Conditions {
         if let Some(since) = since {
             let place = self.bind(Value::Integer(since.0));
             self.sql.push_str(&format!(" AND r.at >= ?{place}"));
-            self.bounds
-                .push(format!(">= (SELECT min(+block) FROM span INDEXED BY span_last WHERE last_at >= ?{place})"));
+            let block = format!("(SELECT min(+block) FROM span INDEXED BY span_last WHERE last_at >= ?{place})");
+            self.first.push(format!("{block} << {SPAN_BITS}"));
         }
         if let Some(until) = until {
             let place = self.bind(Value::Integer(until.0));
             self.sql.push_str(&format!(" AND r.at <= ?{place}"));
-            self.bounds
-                .push(format!("<= (SELECT max(+block) FROM span INDEXED BY span_first WHERE first_at <= ?{place})"));
+            let block = format!("(SELECT max(+block) FROM span INDEXED BY span_first WHERE first_at <= ?{place})");
+            self.last.push(format!("({block} << {SPAN_BITS}) + {}", (1 << SPAN_BITS) - 1));
         }
     }
 
@@ -264,38 +266,41 @@ impl Conditions {
 
 /// Walks the blocks in which the first name was seen, or else the records.
 fn sql_of(query: &Query) -> (String, Vec<Value>) {
-    let Conditions { sql: mut conditions, mut values, seen, bounds } = Conditions::of(query);
+    let Conditions { sql: mut conditions, mut values, seen, first: from, last: to } = Conditions::of(query);
     values.push(Value::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX)));
     let limit = values.len();
     let order = if query.newest_first { "DESC" } else { "ASC" };
-    let (from, order) = match seen.split_first() {
+    let (tables, order) = match seen.split_first() {
         None => {
-            for bound in &bounds {
-                conditions.push_str(&match bound.strip_prefix("<= ") {
-                    Some(last) => format!(" AND r.sequence < (({last}) + 1) << {BLOCK_BITS}"),
-                    None => format!(" AND r.sequence >= ({}) << {BLOCK_BITS}", bound.trim_start_matches(">= ")),
-                });
+            for bound in &from {
+                conditions.push_str(&format!(" AND r.sequence >= {bound}"));
+            }
+            for bound in &to {
+                conditions.push_str(&format!(" AND r.sequence <= {bound}"));
             }
             ("record r".to_owned(), format!("r.sequence {order}"))
         }
         Some((first, others)) => {
             conditions.push_str(&format!(" AND s.name = {first}"));
-            for bound in &bounds {
-                conditions.push_str(&format!(" AND s.block {bound}"));
+            for bound in &from {
+                conditions.push_str(&format!(" AND s.block >= ({bound}) >> {BLOCK_BITS}"));
             }
-            let mut from = "seen s".to_owned();
+            for bound in &to {
+                conditions.push_str(&format!(" AND s.block <= ({bound}) >> {BLOCK_BITS}"));
+            }
+            let mut tables = "seen s".to_owned();
             for (place, other) in (1..).zip(others) {
                 let block = format!("s{place}.name = {other} AND s{place}.block = s.block");
-                from.push_str(&format!(" CROSS JOIN seen s{place} ON {block}"));
+                tables.push_str(&format!(" CROSS JOIN seen s{place} ON {block}"));
             }
-            from.push_str(&format!(
+            tables.push_str(&format!(
                 " CROSS JOIN record r ON r.sequence >= s.block << {BLOCK_BITS} \
                  AND r.sequence < (s.block + 1) << {BLOCK_BITS}"
             ));
-            (from, format!("s.block {order}, r.sequence {order}"))
+            (tables, format!("s.block {order}, r.sequence {order}"))
         }
     };
-    let sql = format!("{SELECT} FROM {from} {JOINS} WHERE true{conditions} ORDER BY {order} LIMIT ?{limit}");
+    let sql = format!("{SELECT} FROM {tables} {JOINS} WHERE true{conditions} ORDER BY {order} LIMIT ?{limit}");
     (sql, values)
 }
 

@@ -21,12 +21,18 @@ struct Places {
     outcome: Option<i64>,
 }
 
-/// What stands in the block of records that is being written.
+/// The names in the block of records that is being written.
 #[derive(Default)]
 struct Block {
     number: i64,
-    times: Option<(i64, i64)>,
     seen: HashSet<i64, BuildHasherDefault<Same>>,
+}
+
+/// The times in the longer block of records that is being written.
+#[derive(Default)]
+struct Span {
+    number: i64,
+    times: Option<(i64, i64)>,
 }
 
 /// Inserts rows from this sequence number on.
@@ -37,7 +43,7 @@ pub(crate) fn write<'r, 'a: 'r>(
     rows: impl Iterator<Item = &'r Columns<'a>> + Clone,
 ) -> rusqlite::Result<()> {
     let calls = Calls::of(first, rows.clone());
-    let mut block = Block::default();
+    let (mut block, mut span) = (Block::default(), Span::default());
     let mut insert_intent = tables.prepare_cached(INSERT_INTENT)?;
     let mut insert_other = tables.prepare_cached(INSERT_OTHER)?;
     for (sequence, row) in (first..).zip(rows) {
@@ -83,15 +89,15 @@ pub(crate) fn write<'r, 'a: 'r>(
                 intent,
             ])?;
         }
-        if sequence >> BLOCK_BITS != block.number {
-            block.write(tables)?;
-            block.number = sequence >> BLOCK_BITS;
-        }
+        block.go_to(sequence >> BLOCK_BITS, tables)?;
+        span.go_to(sequence >> SPAN_BITS, tables)?;
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind);
-        block.note(row.at, [agent, human, app, tool, refusal, change].into_iter().flatten());
+        block.seen.extend([agent, human, app, tool, refusal, change].into_iter().flatten());
+        span.note(row.at);
     }
-    block.write(tables)
+    block.write(tables)?;
+    span.write(tables)
 }
 
 /// Applies changes of the state, in order.
@@ -164,20 +170,19 @@ impl Calls {
     }
 }
 
-// === impl Block ===
+// === impl Block, Span ===
 
 impl Block {
-    fn note(&mut self, at: i64, names: impl Iterator<Item = i64>) {
-        let (first, last) = self.times.unwrap_or((at, at));
-        self.times = Some((first.min(at), last.max(at)));
-        self.seen.extend(names);
+    fn go_to(&mut self, number: i64, tables: &Connection) -> rusqlite::Result<()> {
+        if number != self.number {
+            self.write(tables)?;
+            self.number = number;
+        }
+        Ok(())
     }
 
     /// Leaves it empty.
     fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
-        if let Some((first, last)) = self.times.take() {
-            tables.prepare_cached(PUT_SPAN)?.execute([self.number, first, last])?;
-        }
         let mut insert = tables.prepare_cached(INSERT_SEEN)?;
         for name in self.seen.drain() {
             insert.execute([name, self.number])?;
@@ -186,8 +191,33 @@ impl Block {
     }
 }
 
-/// Sequence numbers that differ in this many low bits only stand in one block.
-pub(crate) const BLOCK_BITS: u32 = 7;
+impl Span {
+    fn go_to(&mut self, number: i64, tables: &Connection) -> rusqlite::Result<()> {
+        if number != self.number {
+            self.write(tables)?;
+            self.number = number;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, at: i64) {
+        let (first, last) = self.times.unwrap_or((at, at));
+        self.times = Some((first.min(at), last.max(at)));
+    }
+
+    /// Leaves it empty.
+    fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
+        if let Some((first, last)) = self.times.take() {
+            tables.prepare_cached(PUT_SPAN)?.execute([self.number, first, last])?;
+        }
+        Ok(())
+    }
+}
+
+/// Records whose sequence numbers differ in this many low bits only are one block to the index of names.
+pub(crate) const BLOCK_BITS: u32 = 5;
+/// As much for the index of times.
+pub(crate) const SPAN_BITS: u32 = 10;
 
 const INSERT_INTENT: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, \
      leaf_values, body_values, outcome, agent, human, app, tool, class, verdict) \

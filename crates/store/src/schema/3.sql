@@ -38,11 +38,11 @@ CREATE TABLE record(
 -- Call ids begin with their time, so this grows at its right edge. What `outcome` leads to needs no entry.
 CREATE INDEX record_call ON record(call_high, call_low) WHERE intent IS NULL;
 
--- Which records of 128 a name stands in; a kind of record stands there as its negative number. A name that is met all the
--- time costs one entry for 128 records instead of one for each.
+-- Which blocks of 32 records a name stands in; a kind of record stands there as its negative number. A name that is met all
+-- the time costs one entry for 32 records instead of one for each.
 CREATE TABLE seen(name INTEGER, block INTEGER, PRIMARY KEY(name, block)) STRICT, WITHOUT ROWID;
 
--- When those records were made. Times need not ascend.
+-- When blocks of 1,024 records were made. Times need not ascend.
 CREATE TABLE span(block INTEGER PRIMARY KEY, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL) STRICT;
 CREATE INDEX span_first ON span(first_at);
 CREATE INDEX span_last ON span(last_at);
