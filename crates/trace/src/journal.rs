@@ -1,7 +1,7 @@
 //! Group commit: many callers, one thread that writes, one flush of the disk for all that came meanwhile.
 //!
-//! Records are encoded by whoever brings them; the thread only appends. While somebody waits for the disk it never waits
-//! for more records to come: while one commit runs, the next batch gathers by itself. Records nobody waits for ride along
+//! Records are encoded by whoever brings them; the thread only appends. While one commit runs, the next batch gathers by
+//! itself; where many calls are under way, it waits a moment for some more. Records nobody waits for ride along
 //! with the next one, which spares a flush for each, or go by themselves when none comes soon. A caller that is alone may
 //! append by itself: handing a record over and being woken again takes longer than a quick disk.
 
