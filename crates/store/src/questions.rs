@@ -203,8 +203,8 @@ impl Conditions {
             verdict => all.equal("r.verdict", verdict.map(Verdict::as_str)),
         }
         if query.observed {
-            // Rare enough to be looked for in the leaves, which hold no text of others that could say the same.
-            all.sql.push_str(" AND instr(r.leaf, ',\"would\":\"') > 0");
+            // Rare enough to be looked for in the templates of leaves, which hold no text of others that could say the same.
+            all.sql.push_str(" AND r.leaf IN (SELECT id FROM template WHERE instr(text, ',\"would\":\"') > 0)");
         }
         if query.intents_only() {
             all.sql.push_str(&format!(" AND r.kind = {}", kind_number(RecordKind::Intent)));
