@@ -212,9 +212,10 @@ impl Gathering<'_> {
     fn argument(&mut self, name: &Arc<str>, root: Value<'_, '_>) {
         let (mut found, mut leaves) = (Vec::new(), Vec::new());
         find(root, name, &mut found);
-        let plain = found.into_iter().fold(true, |plain, value| scalars(value, &mut leaves) && plain);
+        // Every one of them is read, also behind one that is not plain.
+        let strange = found.into_iter().filter(|value| !scalars(*value, &mut leaves)).count();
         let mut values = Vec::new();
-        let mut unclear = !plain || leaves.len() > ARGUMENT_VALUES_MAX;
+        let mut unclear = strange > 0 || leaves.len() > ARGUMENT_VALUES_MAX;
         for leaf in leaves.into_iter().take(ARGUMENT_VALUES_MAX) {
             let bytes = leaf.raw().len();
             match scalar(leaf).filter(|_| bytes <= ARGUMENT_VALUE_BYTES_MAX && bytes <= self.bytes_left) {
