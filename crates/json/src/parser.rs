@@ -19,7 +19,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(&str, Vec<Node>), JsonError> {
         text,
         bytes,
         at: 0,
-        nodes: Vec::with_capacity((bytes.len() / 8 + 4).min(NODES_RESERVED_MAX)),
+        // Room for a document of mostly text; one of mostly structure grows it a few times.
+        nodes: Vec::with_capacity((bytes.len() / 32 + 8).min(NODES_RESERVED_MAX)),
         keys: Vec::with_capacity(16),
         open: Vec::with_capacity(8),
     };

@@ -1,5 +1,7 @@
 //! What a client is told of a call, in the shape its revision wants.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::{Closed, Refusal};
@@ -119,13 +121,13 @@ fn join_addresses(body: &[u8], app: &AppId) -> Option<Vec<u8>> {
 }
 
 /// The result with what 2026-07-28 wants in it and a legacy upstream does not send. Every other byte stays.
-fn complete(body: &[u8], resource: bool) -> Vec<u8> {
+fn complete(body: &[u8], resource: bool) -> Cow<'_, [u8]> {
     // A long result is not parsed again for a key that is nowhere in it.
     let has = |key: &str| {
         mentions(body, key) && Document::parse(body).is_ok_and(|document| document.root().get(key).is_some())
     };
     let (said, kept) = (has("resultType"), resource && has("ttlMs"));
-    let Some(rest) = body.strip_prefix(b"{").filter(|_| !said) else { return body.to_vec() };
+    let Some(rest) = body.strip_prefix(b"{").filter(|_| !said) else { return Cow::Borrowed(body) };
     let mut out = Vec::with_capacity(body.len() + 64);
     out.extend_from_slice(b"{\"resultType\":\"complete\"");
     if resource && !kept {
@@ -135,7 +137,7 @@ fn complete(body: &[u8], resource: bool) -> Vec<u8> {
         out.push(b',');
     }
     out.extend_from_slice(rest);
-    out
+    Cow::Owned(out)
 }
 
 /// False: nowhere in this JSON is a key of this name, in whatever spelling.

@@ -1,7 +1,7 @@
 use super::*;
 
 fn check(body: &str, expect: &str) {
-    assert_eq!(String::from_utf8(complete(body.as_bytes(), false)).unwrap(), expect);
+    assert_eq!(String::from_utf8(complete(body.as_bytes(), false).into_owned()).unwrap(), expect);
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn a_legacy_result_gets_its_type_and_keeps_every_other_byte() {
 
 #[test]
 fn what_an_older_server_reads_may_not_be_kept() {
-    let read = |body: &str| String::from_utf8(complete(body.as_bytes(), true)).unwrap();
+    let read = |body: &str| String::from_utf8(complete(body.as_bytes(), true).into_owned()).unwrap();
     assert_eq!(
         read(r#"{"contents":[]}"#),
         r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[]}"#
