@@ -70,7 +70,7 @@ impl Engine {
             Err(fault) => return not_executed(None, fault),
         };
         let decision = decide(self.shared.rules.load().as_ref().as_ref(), &facts);
-        let running = async move { run(&shared, call, request, facts, decision).await };
+        let running = run(shared, call, request, facts, decision);
         UnderWay::new(&self.shared.running, running).await.unwrap_or_else(|| Closed::Failed {
             call: None,
             fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
@@ -79,7 +79,7 @@ impl Engine {
     }
 }
 
-async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, decision: Decision) -> Closed {
+async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, facts: Facts, decision: Decision) -> Closed {
     let digest = digest_of(request.arguments.as_deref().unwrap_or_default());
     let intent = match intent(&call, &request, digest, &facts, &decision) {
         Ok(intent) => intent,
@@ -102,7 +102,7 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
         }
     };
     let sent_at = shared.parts.clock.now();
-    let time_max = time_max(shared, facts.method);
+    let time_max = time_max(&shared, facts.method);
     let redaction = decision.redaction();
     let outgoing = Outgoing { arguments: request.arguments.clone(), digest, time_max, quiet: redaction.is_some() };
     let sent = request.upstream.send(permit, outgoing);
@@ -112,7 +112,7 @@ async fn run(shared: &Shared, call: CallId, request: CallRequest, facts: Facts, 
         Err(_) => Err(SendFault::after(too_slow(&facts.app.name, time_max))),
     };
     let answer = answer.and_then(|answer| redacted(request.upstream.as_ref(), answer, redaction.as_deref()));
-    close(shared, call, &request.app, facts.tool.class, sent_at, answer).await
+    close(&shared, call, &request.app, facts.tool.class, sent_at, answer).await
 }
 
 /// The answer as rules let it be seen. What is no result yet shows nothing: whatever comes of it is a call of its own.

@@ -14,6 +14,8 @@ pub struct Access {
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     public_url: String,
+    /// What a token is for that is good for every app.
+    all: Arc<str>,
 }
 
 /// A token that is good, and whether those it names may act right now.
@@ -28,12 +30,14 @@ pub struct Known {
 impl Access {
     /// Tokens for the resource `{public_url}/mcp` and its apps.
     pub fn new(tokens: Arc<Tokens>, directory: Arc<dyn Directory>, clock: Arc<dyn Clock>, public_url: &str) -> Self {
-        Self { tokens, directory, clock, public_url: public_url.trim_end_matches('/').to_owned() }
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        let all = Arc::from(format!("{public_url}/mcp"));
+        Self { tokens, directory, clock, public_url, all }
     }
 
     /// Who acts, on every request anew. Error: the 401 to send.
     pub fn authenticate(&self, headers: &HeaderMap, app: Option<&AppId>) -> Result<Known, Box<Response<Body>>> {
-        let audiences = Audiences::new(self.resource(None), app.cloned());
+        let audiences = Audiences::new(Arc::clone(&self.all), app.cloned());
         let known = bearer(headers).and_then(|token| self.tokens.verify(token, &audiences, self.clock.as_ref()));
         let actor = known.map_err(|error| {
             let code = (error != TokenError::Missing).then(|| error.oauth_error());
@@ -94,7 +98,7 @@ impl Access {
     fn resource(&self, app: Option<&AppId>) -> String {
         match app {
             Some(app) => format!("{}/mcp/{app}", self.public_url),
-            None => format!("{}/mcp", self.public_url),
+            None => self.all.to_string(),
         }
     }
 

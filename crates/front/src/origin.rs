@@ -32,9 +32,9 @@ impl Origins {
     pub fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Fault> {
         let host = uri
             .authority()
-            .map(|authority| authority.as_str().to_owned())
-            .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned));
-        let known = host.as_ref().is_some_and(|host| self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)));
+            .map(|authority| authority.as_str())
+            .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
+        let known = host.is_some_and(|host| self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)));
         if !known {
             let said = format!("the host `{}` is not one of this gateway", host.unwrap_or_default());
             return Err(Fault::new(Blame::Caller, "caller.host", said)

@@ -42,7 +42,7 @@ pub struct TokenRequest {
 /// `…/mcp/APP` only there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audiences {
-    resource: String,
+    resource: Arc<str>,
     endpoint_app: Option<AppId>,
 }
 
@@ -249,13 +249,13 @@ impl Verified {
 
 impl Audiences {
     /// What is good at the endpoint of everything (`resource`, `…/mcp`), or at that of one app below it.
-    pub fn new(resource: String, endpoint_app: Option<AppId>) -> Self {
-        Self { resource, endpoint_app }
+    pub fn new(resource: impl Into<Arc<str>>, endpoint_app: Option<AppId>) -> Self {
+        Self { resource: resource.into(), endpoint_app }
     }
 
     /// The one app the token is for, if it names one.
     fn admit(&self, audience: &str) -> Result<Option<AppId>, TokenError> {
-        let below = audience.strip_prefix(self.resource.as_str()).ok_or(TokenError::Audience)?;
+        let below = audience.strip_prefix(self.resource.as_ref()).ok_or(TokenError::Audience)?;
         if below.is_empty() {
             return Ok(None);
         }

@@ -6,6 +6,7 @@
 //! what its client can do. The gateway asks what an app offers over a link of its own.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -122,7 +123,7 @@ impl AppLink {
     /// The tools.
     pub(crate) async fn tools(&self, pair: Option<&Pair>) -> Result<Arc<Said<Catalog>>, Fault> {
         let shelf = self.shelf(pair);
-        let ask = async {
+        let ask = async || {
             let catalog = Catalog::read(&self.spec.id, &self.ask_list(&shelf, ListOf::Tools).await?);
             self.look(DefinitionKind::Tool, catalog.tools.iter().map(|tool| tool.definition.said())).await;
             Ok(catalog)
@@ -143,7 +144,7 @@ impl AppLink {
     /// Resources, templates or prompts, exactly as the app sent them.
     pub(crate) async fn listed(&self, what: ListOf, pair: Option<&Pair>) -> Result<Arc<Said<Others>>, Fault> {
         let shelf = self.shelf(pair);
-        let ask = async {
+        let ask = async || {
             let others = Others::read(&self.spec.id, what, &self.ask_list(&shelf, what).await?);
             match what {
                 ListOf::Prompts => self.look(DefinitionKind::Prompt, others.definitions()).await,
@@ -302,6 +303,11 @@ impl AppLink {
         if let Some(link) = slot.link.load_full().filter(|link| link.alive()) {
             return Ok(link);
         }
+        // Rare, and large: every call would carry the room for it.
+        Box::pin(self.make(slot, manner, level)).await
+    }
+
+    async fn make(&self, slot: &Slot, manner: &Manner, level: Option<&str>) -> Result<Arc<Link>, Fault> {
         let mut tries = slot.connecting.lock().await;
         if let Some(link) = slot.link.load_full().filter(|link| link.alive()) {
             return Ok(link);
@@ -318,7 +324,7 @@ impl AppLink {
         }
         let made = Arc::new(OnceLock::new());
         let ear = self.ear(slot.pair.clone(), Arc::clone(&made));
-        let connecting = Box::pin(self.connect(manner.clone(), level, ear.clone()));
+        let connecting = self.connect(manner.clone(), level, ear.clone());
         let connecting = tokio::time::timeout(self.engine.limits().connect_time_max, connecting);
         match connecting.await.unwrap_or_else(|_| Err(self.too_slow())) {
             Ok(link) => {
@@ -408,8 +414,8 @@ impl Upstream for Carried {
 impl Carried {
     async fn carry(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
         let time_max = call.time_max;
-        let mut sent = Box::pin(self.send_and_keep(permit, call));
-        match tokio::time::timeout(time_max, &mut sent).await {
+        let mut sent = pin!(self.send_and_keep(permit, call));
+        match tokio::time::timeout(time_max, sent.as_mut()).await {
             Ok(sent) => sent,
             Err(_) => {
                 // The app is told that nobody waits any more.

@@ -117,7 +117,7 @@ impl Shared {
             Method::GET => {
                 let (headers, body) = (&parts.headers, &Bytes::new());
                 let endpoint = endpoint.as_ref();
-                return self.get(&Arrived { headers, body, known: &known, endpoint, place: &place }).await;
+                return Box::pin(self.get(&Arrived { headers, body, known: &known, endpoint, place: &place })).await;
             }
             Method::DELETE => return self.end_session(&parts.headers, &known, endpoint.as_ref()),
             _ => return not_allowed(),
@@ -163,7 +163,7 @@ impl Shared {
             Err(response) => return *response,
         };
         if matches!(part, Part::Itself) && request.method == "subscriptions/listen" {
-            return self.listen(arrived, &request).await;
+            return Box::pin(self.listen(arrived, &request)).await;
         }
         if let Part::Of(session) = &part
             && let Some(said) = self.subscription(arrived, session, &request).await
@@ -171,7 +171,7 @@ impl Shared {
             return self.worded(arrived.endpoint, part.revision(), request.id, said);
         }
         if let ("logging/setLevel", Part::Of(session)) = (request.method.as_ref(), &part) {
-            let said = self.set_level(arrived, session, &request).await;
+            let said = Box::pin(self.set_level(arrived, session, &request)).await;
             return self.worded(arrived.endpoint, part.revision(), request.id, said);
         }
         let context = self.context(arrived, part.revision());
@@ -546,15 +546,16 @@ fn mismatch(header: &str, said: Option<&str>, in_body: &str) -> RpcError {
 }
 
 fn check_types(headers: &HeaderMap) -> Result<(), Fault> {
-    let content = text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
-    if content.split(';').next().map(str::trim) != Some("application/json") {
+    let content = text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    if !content.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Fault::new(Blame::Caller, "caller.content_type", "the body must be `application/json`"));
     }
     let mut accepted = headers.get_all(header::ACCEPT).iter().peekable();
     let any = accepted.peek().is_none();
     let json = accepted.filter_map(|value| value.to_str().ok()).any(|value| {
-        let value = value.to_ascii_lowercase();
-        ["application/json", "application/*", "*/*"].iter().any(|kind| value.contains(kind))
+        let names =
+            |kind: &str| value.as_bytes().windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind.as_bytes()));
+        ["application/json", "application/*", "*/*"].into_iter().any(names)
     });
     if any || json {
         Ok(())

@@ -47,13 +47,13 @@ impl<T> Kept<T> {
         &self,
         clock: &dyn Clock,
         age_max: Duration,
-        ask: impl Future<Output = Result<T, Fault>>,
+        ask: impl AsyncFnOnce() -> Result<T, Fault>,
     ) -> Result<Arc<Said<T>>, Fault> {
         if let Some(said) = self.fresh(clock, age_max) {
             return Ok(said);
         }
         // Asking is rare and its future large: every call would carry the room for it.
-        Box::pin(self.ask(clock, age_max, ask)).await
+        Box::pin(self.ask(clock, age_max, ask())).await
     }
 
     async fn ask(

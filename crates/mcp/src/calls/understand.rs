@@ -61,7 +61,7 @@ impl Context<'_> {
             known.facts
         } else {
             let name = ToolName::parse(in_app).map_err(|_| unknown())?;
-            self.hub.facts_of(&link, asked, name, &self.pair()).await
+            Box::pin(self.hub.facts_of(&link, asked, name, &self.pair())).await
         };
         let id = request.id.to_vec();
         let wants_a_task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();
@@ -199,7 +199,7 @@ impl Context<'_> {
         let pair = self.pair();
         match link.tools(Some(&pair)).await {
             Ok(catalog) if self.listed(&catalog.what, in_app, joined).is_some() => Found::Tool(catalog),
-            Ok(catalog) => match link.tools_after(&catalog, Some(&pair)).await {
+            Ok(catalog) => match Box::pin(link.tools_after(&catalog, Some(&pair))).await {
                 Ok(newer) if self.listed(&newer.what, in_app, joined).is_some() => Found::Tool(newer),
                 _ => Found::NoSuchTool,
             },

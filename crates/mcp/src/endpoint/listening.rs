@@ -152,7 +152,7 @@ impl Shared {
         if subscribes {
             let listener = self.listener_of(session, arrived);
             let way = Way::of(&Client::Legacy(Arc::clone(session)));
-            return Some(match self.subscribe(arrived, (&listener, &way), &uri).await {
+            return Some(match Box::pin(self.subscribe(arrived, (&listener, &way), &uri)).await {
                 Ok(closed) => worded(request.id, &closed, arrived),
                 Err(error) => Said::Error(error),
             });

@@ -279,7 +279,7 @@ impl Link {
             return self.answer(ask).await.map(Went::Answered);
         }
         let mut conversation = match (waits, &sending.onward) {
-            (Some(waits), Some(onward)) => self.resume(waits, onward, header.as_ref()).await?,
+            (Some(waits), Some(onward)) => Box::pin(self.resume(waits, onward, header.as_ref())).await?,
             (_, Some(_)) => {
                 let said = "the app does not wait for this answer any more: it has ended, or too much time has passed";
                 let fault = Fault::new(Blame::Caller, "caller.too_late", said).hint("call again from the start");
