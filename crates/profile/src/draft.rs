@@ -124,7 +124,10 @@ fn singular(word: &str) -> String {
 fn role(argument: &Argument<'_>) -> Option<&'static str> {
     let (whole, last) = (argument.whole(), argument.last());
     let numeric = argument.is("integer") || argument.is("number");
-    if argument.is("boolean") || (numeric && last != "id") {
+    if whole.starts_with("timeout") {
+        return Some("timeout");
+    }
+    if argument.is("boolean") || (numeric && !among(NUMBERED, last)) {
         return None;
     }
     if argument.carries_code() {
@@ -174,13 +177,15 @@ const AFTER_THINGS: &str = "by for from in into of on to with and or then";
 const THINGS_MAX: usize = 4;
 /// Words that YAML, in one version or another, does not take for text.
 const NOT_TEXT: &str = "y n yes no on off true false null";
+/// The last words of arguments whose numbers mean something to a rule.
+const NUMBERED: &str = "id amount amounts price cents";
 /// Role, and names of arguments as a whole.
 const BY_WHOLE: &[(&str, &str)] = &[
     (
         "query",
         "query q search search_query search_term search_text search_phrase keyword keywords pattern term terms phrase jql cql",
     ),
-    ("repository", "repo repository repo_name repository_name repo_path repository_path"),
+    ("repo", "repo repository repo_name repository_name repo_path repository_path"),
     (
         "revision",
         "branch branch_name base_branch target_branch source_branch from_branch ref revision sha commit commit_sha commit_id tag",
@@ -198,6 +203,8 @@ const BY_WHOLE: &[(&str, &str)] = &[
 ];
 /// Role, and the last word of arguments' names.
 const BY_LAST: &[(&str, &str)] = &[
+    ("amount", "amount amounts price cents"),
+    ("channel", "channel channels"),
     ("path", "path paths file files filename filepath dir directory folder"),
     ("url", "url urls uri uris href website webhook link"),
     ("query", "query"),

@@ -58,7 +58,10 @@ fn roles_come_from_the_names_of_arguments() {
         ("sql", Some("command")),
         ("script_name", None),
         ("q", Some("query")),
-        ("repo", Some("repository")),
+        ("repo", Some("repo")),
+        ("amount", Some("amount")),
+        ("timeout_ms", Some("timeout")),
+        ("channel", Some("channel")),
         ("base_branch", Some("revision")),
         ("customer_id", Some("account")),
         ("cluster", Some("environment")),
@@ -89,7 +92,7 @@ tools:
     class: external
     why: \"argument `to` names who receives it\"
     verb: issue_create
-    arguments: { repo: repository, title: content, to: recipient }
+    arguments: { repo: repo, title: content, to: recipient }
   get_issue:
     class: read
     why: \"name starts with `get`\"
@@ -105,6 +108,16 @@ tools:
     let profile = Profile::parse("tracker.yaml", &yaml).expect("a profile");
     assert_eq!(profile.tools().count(), 3);
     assert_eq!(profile.tool("get_issue").and_then(|tool| tool.verb()).map(|verb| &**verb), Some("issue_read"));
+}
+
+#[test]
+fn every_role_that_is_guessed_is_one_that_a_profile_takes() {
+    let tables = super::BY_WHOLE.iter().chain(super::BY_LAST);
+    let names: Vec<&str> = tables.flat_map(|(_, names)| names.split_whitespace()).collect();
+    let names: Vec<&str> = names.into_iter().chain(["to", "sql", "timeout"]).collect();
+    let drafted = draft(&[definition("get_item", &names)]);
+    let profile = Profile::parse("any.yaml", &to_yaml("any", &drafted)).expect("a profile");
+    assert_eq!(profile.tool("get_item").map(|tool| tool.roles().count()), Some(drafted[0].arguments.len()));
 }
 
 #[test]
