@@ -31,7 +31,7 @@ fn what_is_no_list_is_refused() {
         (r#"{"error": {"code": -32601, "message": "no"}}"#, "`tools.json` holds no list of tools"),
         ("tools:", "`tools.json` does not parse: "),
     ] {
-        let fault = listed("tools.json", text.as_bytes()).err().expect("refused");
+        let Err(fault) = listed("tools.json", text.as_bytes()) else { panic!("`{text}` was read") };
         assert!(fault.to_string().starts_with(said), "{fault}");
         assert!(fault.way_out().is_some(), "{text}");
     }
