@@ -111,7 +111,10 @@ impl NamedTest {
     pub(crate) fn name(&self) -> String {
         let mut name = match &self.on {
             On::Role(role) => role.to_string(),
-            On::Argument(name) => format!("argument {name}"),
+            On::Argument(name) if name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c)) => {
+                format!("argument {name}")
+            }
+            On::Argument(name) => format!("argument {name:?}"),
             On::Time => "time".to_owned(),
         };
         let written = write!(name, " {}", self.is);

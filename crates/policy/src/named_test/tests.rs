@@ -48,6 +48,8 @@ fn two_questions_never_have_one_name() {
     ];
     let names: BTreeSet<String> = different.iter().map(|is| role("x", is.clone()).name()).collect();
     assert_eq!(names.len(), different.len(), "{names:#?}");
+    let of_argument = |name: &str, word| NamedTest { on: On::Argument(Arc::from(name)), is: texts(&[word]) }.name();
+    assert_ne!(of_argument("x is y", "z"), of_argument("x", "y is z"));
 }
 
 #[test]
