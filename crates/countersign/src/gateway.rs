@@ -25,6 +25,7 @@ use trace::{Journal, LogReader};
 
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
+use crate::known::known;
 use crate::wires::{ConnectWire, ControlWire};
 
 /// Everything a running gateway is made of. Opened under the lock of its data directory.
@@ -305,7 +306,7 @@ pub fn compile(config: &Config) -> Result<Bundle, Fault> {
 
 /// The rules of a configuration, or everything that is wrong with them, one by one.
 pub fn bundle_of(config: &Config) -> Result<Bundle, Vec<PolicyError>> {
-    Bundle::compile(&config.rules)
+    Bundle::compile_for(&known(config), &config.rules)
 }
 
 /// A file that is refused, as a fault.

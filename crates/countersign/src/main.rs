@@ -17,6 +17,7 @@ mod commands;
 mod config;
 mod gateway;
 mod judge;
+mod known;
 mod operations;
 mod report;
 mod terminal;

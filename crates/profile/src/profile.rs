@@ -232,6 +232,11 @@ impl ProfiledTool {
         self.arguments.iter().map(|(argument, role)| (argument.as_str(), role))
     }
 
+    /// Every role of its arguments, those made of several included.
+    pub fn every_role(&self) -> BTreeSet<&Role> {
+        self.arguments.values().chain(self.composed.keys()).collect()
+    }
+
     /// Every role that is made of several arguments, with these.
     pub(crate) fn composed(&self) -> impl Iterator<Item = (&Role, &Composed)> {
         self.composed.iter()
