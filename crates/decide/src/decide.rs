@@ -1,6 +1,8 @@
 //! The decision itself. Guards first, then the organisation's rules, then (only where none of those permits) the
 //! baseline; the strictest outcome wins.
 
+use std::time::Duration;
+
 use model::{
     Digest, Evaluation, Facts, Layer, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome, Rules,
     ToolStatus, Verdict,
@@ -12,6 +14,7 @@ pub struct Decision {
     verdict: Verdict,
     reasons: Vec<Reason>,
     observed: Option<Observed>,
+    runtime: Option<(Duration, RuleId)>,
     bundle: Digest,
 }
 
@@ -39,6 +42,17 @@ impl Decision {
         self.observed.as_ref()
     }
 
+    /// What would have been decided for an agent that only recommends; none for any other.
+    pub fn recommended(&self) -> Option<&Observed> {
+        let only = self.reasons.first().is_some_and(|reason| reason.rule.as_str() == RECOMMEND_ONLY);
+        self.observed.as_ref().filter(|_| only)
+    }
+
+    /// How long the app may take at most, and which rule says so.
+    pub fn runtime_max(&self) -> Option<(Duration, &RuleId)> {
+        self.runtime.as_ref().map(|(runtime, rule)| (*runtime, rule))
+    }
+
     /// Digest of the rules it was taken under.
     pub fn bundle(&self) -> Digest {
         self.bundle
@@ -52,12 +66,26 @@ impl Decision {
 ///
 /// A rule that is only observed decides nothing, and on an app that is only observed no rule does: the decision then says
 /// what would have been. Guards are enforced there as everywhere.
+///
+/// What an agent asks that only recommends is denied, and the decision says what would have been.
 pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
     let bundle = rules.digest();
     if let Some(reason) = guard(facts) {
-        return Decision { verdict: Verdict::Deny, reasons: vec![reason], observed: None, bundle };
+        return Decision { verdict: Verdict::Deny, reasons: vec![reason], observed: None, runtime: None, bundle };
     }
+    let decision = by_rules(rules, facts, bundle);
+    if facts.agent.recommend_only {
+        let said = format!("{} only recommends: nothing it asks for runs", facts.agent.name);
+        let here = vec![builtin(RECOMMEND_ONLY, said, Some("tell a person what you would do, and why".to_owned()))];
+        let observed = Some(Observed { verdict: decision.verdict, reasons: decision.reasons });
+        return Decision { verdict: Verdict::Deny, reasons: here, observed, runtime: None, bundle };
+    }
+    decision
+}
+
+fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
     let organisation = rules.evaluate(Layer::Organisation, facts);
+    let runtime = runtime(&organisation);
     let observes = |evaluation: &Evaluation| {
         evaluation.hits.iter().any(|hit| hit.rule.observe) || evaluation.faults.iter().any(|fault| fault.rule.observe)
     };
@@ -75,16 +103,24 @@ pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
             verdict: Verdict::Allow,
             reasons: here,
             observed: Some(Observed { verdict, reasons }),
+            runtime: None,
             bundle,
         };
     }
     match enforced {
         Some((enforced, why)) if enforced != verdict => {
-            Decision { verdict: enforced, reasons: why, observed: Some(Observed { verdict, reasons }), bundle }
+            let observed = Some(Observed { verdict, reasons });
+            Decision { verdict: enforced, reasons: why, observed, runtime, bundle }
         }
-        Some((enforced, why)) => Decision { verdict: enforced, reasons: why, observed: None, bundle },
-        None => Decision { verdict, reasons, observed: None, bundle },
+        Some((enforced, why)) => Decision { verdict: enforced, reasons: why, observed: None, runtime, bundle },
+        None => Decision { verdict, reasons, observed: None, runtime, bundle },
     }
+}
+
+/// The shortest time that a rule which is enforced leaves the app for its answer.
+fn runtime(evaluation: &Evaluation) -> Option<(Duration, RuleId)> {
+    let enforced = evaluation.hits.iter().map(|hit| &hit.rule).filter(|rule| !rule.observe);
+    enforced.filter_map(|rule| Some((rule.limits.runtime?, rule.id.clone()))).min()
 }
 
 /// What these rules of the organisation come to, with the baseline where none of them permits.
@@ -214,6 +250,8 @@ fn builtin(id: &'static str, sentence: String, instead: Option<String>) -> Reaso
     let rule = RuleId::builtin(id);
     Reason { rule, sentence, source: None, text: None, instead, redact: None, approvers: Vec::new() }
 }
+
+const RECOMMEND_ONLY: &str = "guard:recommend-only";
 
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,12 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ToolFacts, UnixMicros,
+    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ReadArguments,
+    RuleId, ToolFacts, UnixMicros,
 };
 use trace::{Effect, Intent, Outcome, OutcomeStatus};
 
+use crate::budget::Taken;
 use crate::engine::{Engine, Shared};
 use crate::refusal::Refusal;
 use crate::under_way::UnderWay;
@@ -29,8 +31,18 @@ pub struct CallRequest {
     pub cause: Option<CallId>,
     /// The argument object, exactly as it came and as it will leave.
     pub arguments: Option<Bytes>,
+    /// What rules may look at of the arguments; none where nothing is given by name.
+    pub readable: Option<Readable>,
     /// The outgoing half that reaches the app.
     pub upstream: Arc<dyn Upstream>,
+}
+
+/// Arguments that rules may look at.
+pub struct Readable {
+    /// The argument object of what is asked, without what a round adds.
+    pub arguments: Bytes,
+    /// Who reads them, once it is known what the rules look at.
+    pub reader: Arc<dyn ReadArguments>,
 }
 
 /// How a call ended.
@@ -61,7 +73,7 @@ impl Engine {
     /// goes away: dropping this future does not lose the outcome.
     pub async fn call(&self, request: CallRequest) -> Closed {
         let shared = Arc::clone(&self.shared);
-        let facts = match self.facts(&request.actor, &request.app, request.method, request.tool.clone()) {
+        let mut facts = match self.facts(&request.actor, &request.app, request.method, request.tool.clone()) {
             Ok(facts) => facts,
             Err(fault) => return not_executed(None, fault),
         };
@@ -69,8 +81,20 @@ impl Engine {
             Ok(call) => call,
             Err(fault) => return not_executed(None, fault),
         };
-        let decision = decide(self.shared.rules.load().as_ref().as_ref(), &facts);
-        let running = run(shared, call, request, facts, decision);
+        // One bundle says what is read and decides on it, whatever is loaded meanwhile.
+        let rules = self.shared.rules.load_full();
+        if let Some(Readable { arguments, reader }) = &request.readable
+            && let Some(reads) = rules.reads(&request.app)
+        {
+            facts.arguments = Arc::new(reader.read(arguments, &reads));
+        }
+        let digest = digest_of(request.arguments.as_deref().unwrap_or_default());
+        let budgets = rules.budgets(&facts);
+        let mut taken =
+            if budgets.is_empty() { Taken::default() } else { self.shared.counters.take(&budgets, &facts, digest) };
+        facts.spent = std::mem::take(&mut taken.spent);
+        let decision = decide(rules.as_ref().as_ref(), &facts);
+        let running = run(shared, call, request, (facts, digest, taken), decision);
         UnderWay::new(&self.shared.running, running).await.unwrap_or_else(|| Closed::Failed {
             call: None,
             fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
@@ -79,8 +103,13 @@ impl Engine {
     }
 }
 
-async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, facts: Facts, decision: Decision) -> Closed {
-    let digest = digest_of(request.arguments.as_deref().unwrap_or_default());
+async fn run(
+    shared: Arc<Shared>,
+    call: CallId,
+    request: CallRequest,
+    (facts, digest, mut taken): (Facts, Digest, Taken),
+    decision: Decision,
+) -> Closed {
     let intent = match intent(&call, &request, digest, &facts, &decision) {
         Ok(intent) => intent,
         Err(fault) => return not_executed(Some(call), fault),
@@ -103,16 +132,35 @@ async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, facts: Fac
     };
     let sent_at = shared.parts.clock.now();
     let time_max = time_max(&shared, facts.method);
+    let by_rule = decision.runtime_max().filter(|(runtime, _)| *runtime < time_max);
+    let time_max = by_rule.map_or(time_max, |(runtime, _)| runtime);
     let redaction = decision.redaction();
     let outgoing = Outgoing { arguments: request.arguments.clone(), digest, time_max, quiet: redaction.is_some() };
+    taken.keep();
     let sent = request.upstream.send(permit, outgoing);
     // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
     let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
         Ok(answer) => answer,
         Err(_) => Err(SendFault::after(too_slow(&facts.app.name, time_max))),
     };
+    let answer = answer.map_err(|fault| match by_rule {
+        Some((_, rule)) if fault.fault.code() == TOO_SLOW => {
+            SendFault { fault: past_runtime(&facts, time_max, rule), ..fault }
+        }
+        _ => fault,
+    });
     let answer = answer.and_then(|answer| redacted(request.upstream.as_ref(), answer, redaction.as_deref()));
-    close(&shared, call, &request.app, facts.tool.class, sent_at, answer).await
+    let closed = close(&shared, call, &request.app, facts.tool.class, sent_at, answer).await;
+    shared.counters.close(&taken, failed(&closed), shared.parts.clock.now());
+    closed
+}
+
+/// Whether doing the same again is a retry.
+fn failed(closed: &Closed) -> bool {
+    match closed {
+        Closed::Answered { answer, .. } => matches!(answer.kind, AnswerKind::ToolError | AnswerKind::ProtocolError),
+        Closed::Refused(_) | Closed::Failed { .. } => true,
+    }
 }
 
 /// The answer as rules let it be seen. What is no result yet shows nothing: whatever comes of it is a call of its own.
@@ -219,15 +267,18 @@ fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision:
             approvers.push(said);
         }
     }
+    let would = decision.recommended();
+    let reasons = would.map_or(decision.reasons(), |would| &would.reasons);
     Refusal {
         call,
         verdict: decision.verdict(),
+        recommended: would.map(|would| would.verdict),
         app: facts.app.name.clone(),
         tool: match facts.method {
             Method::ToolsCall | Method::PromptsGet => format!("{}__{}", facts.app.id, facts.tool.name),
             _ => format!("{} of {}", facts.tool.name, facts.app.name),
         },
-        reasons: decision.reasons().to_vec(),
+        reasons: reasons.to_vec(),
         approvers,
     }
 }
@@ -277,8 +328,16 @@ fn time_max(shared: &Shared, method: Method) -> Duration {
 /// The fault of an answer that takes too long. Blame: upstream.
 pub fn too_slow(who: &str, time_max: Duration) -> Fault {
     let said = format!("{who} did not answer within {} s", time_max.as_secs());
-    Fault::new(Blame::Upstream, "upstream.timeout", said)
+    Fault::new(Blame::Upstream, TOO_SLOW, said)
         .hint("look up what it did before you try again; raise `limits.call_seconds_max` if it needs longer")
+}
+
+/// The fault of an answer that takes longer than a rule gives it.
+fn past_runtime(facts: &Facts, time_max: Duration, rule: &RuleId) -> Fault {
+    let (who, seconds) = (&facts.app.name, time_max.as_secs());
+    let said = format!("{who} did not answer within the {seconds} s that the rule {rule} gives it");
+    Fault::new(Blame::Upstream, "upstream.past_runtime", said)
+        .hint("look up what it did before you try again, and ask for less at a time")
 }
 
 fn not_executed(call: Option<CallId>, fault: Fault) -> Closed {
@@ -294,6 +353,7 @@ fn digest_of(bytes: &[u8]) -> Digest {
     Digest::new(out)
 }
 
+const TOO_SLOW: &str = "upstream.timeout";
 /// How long a send that is too slow may take to say goodbye.
 const GRACE: Duration = Duration::from_secs(3);
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use decide::{Credentials, LinkPermit, decide};
 use model::{
-    Actor, AppId, ArgumentFacts, Blame, CallId, Clock, Directory, DirectorySnapshot, Durable, Facts, Fault, Limits,
-    Method, Rules, ToolFacts, Verdict,
+    Actor, AppId, ArgumentFacts, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault,
+    Limits, Method, Rules, ToolFacts, Verdict,
 };
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
+
+use crate::budget::Counters;
 
 /// Takes calls from any wire through one decision. Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) parts: Parts,
     pub(crate) rules: ArcSwap<Box<dyn Rules>>,
     pub(crate) running: TaskTracker,
+    pub(crate) counters: Counters,
 }
 
 /// What an engine is built from.
@@ -55,7 +58,12 @@ pub struct Change {
 impl Engine {
     /// An engine with rules in force.
     pub fn new(parts: Parts, rules: Box<dyn Rules>) -> Self {
-        let shared = Shared { parts, rules: ArcSwap::from_pointee(rules), running: TaskTracker::new() };
+        let shared = Shared {
+            parts,
+            rules: ArcSwap::from_pointee(rules),
+            running: TaskTracker::new(),
+            counters: Counters::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -86,16 +94,22 @@ impl Engine {
 
     /// Whether this actor would be denied this whatever the arguments: then it is not listed.
     pub fn hides(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
-        match self.facts(actor, app, method, tool) {
-            Ok(facts) => decide(self.shared.rules.load().as_ref().as_ref(), &facts).verdict() == Verdict::Deny,
-            Err(_) => true,
-        }
+        let Ok(mut facts) = self.facts(actor, app, method, tool) else { return true };
+        facts.arguments = ArgumentFacts::open();
+        let decision = decide(self.shared.rules.load().as_ref().as_ref(), &facts);
+        decision.recommended().map_or(decision.verdict(), |would| would.verdict) == Verdict::Deny
     }
 
     /// Whether this actor may do this now. For what goes along with something that is decided and recorded by itself.
     pub fn permits(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
         self.facts(actor, app, method, tool)
             .is_ok_and(|facts| decide(self.shared.rules.load().as_ref().as_ref(), &facts).verdict().runs())
+    }
+
+    /// Counts a call of the past against the budgets of the rules in force. It ran at `facts.now`.
+    pub fn remember(&self, facts: &Facts, arguments: Digest, failed: bool) {
+        let budgets = self.shared.rules.load().budgets(facts);
+        self.shared.counters.remember(&budgets, facts, arguments, failed);
     }
 
     /// Records a change. Error: nothing was written.

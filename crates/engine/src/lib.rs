@@ -11,12 +11,13 @@
 //! * A call that was sent gets an outcome even when the caller has gone away.
 //! * Only this crate asks for permits.
 
+mod budget;
 mod call;
 mod engine;
 mod refusal;
 mod under_way;
 
-pub use call::{CallRequest, Closed, too_slow};
+pub use call::{CallRequest, Closed, Readable, too_slow};
 pub use engine::{Change, Engine, Parts};
 pub use refusal::Refusal;
 /// What a [`Change`] makes true, for those who may not name the trace.

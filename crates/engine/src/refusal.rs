@@ -12,6 +12,9 @@ pub struct Refusal {
     pub call: CallId,
     /// `deny`, `hold` or `defer`.
     pub verdict: Verdict,
+    /// What would have happened, where the agent only recommends. The reasons are of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recommended: Option<Verdict>,
     /// The app's name, for people.
     pub app: String,
     /// What was asked: `app__tool`, or the address of a resource and its app.
@@ -26,11 +29,21 @@ impl Refusal {
     /// The sentence for an agent or a person. It always says that nothing was executed.
     pub fn sentence(&self) -> String {
         let what = match self.verdict {
+            _ if self.recommended.is_some() => "Only a recommendation, nothing was executed",
             Verdict::Hold => "Needs approval, nothing was executed",
             Verdict::Defer => "Not decided, nothing was executed",
             Verdict::Allow | Verdict::Redact | Verdict::Deny => "Refused, nothing was executed",
         };
         let mut text = format!("{what}: {}.", self.tool);
+        if let Some(would) = self.recommended {
+            text.push_str(match would {
+                Verdict::Allow => " It would have been allowed.",
+                Verdict::Redact => " It would have been allowed, with something removed from the answer.",
+                Verdict::Hold => " It would have waited for an approval.",
+                Verdict::Defer => " It would not have been decided yet.",
+                Verdict::Deny => " It would have been refused.",
+            });
+        }
         for reason in &self.reasons {
             text.push_str(" Rule: ");
             text.push_str(&reason.sentence);
@@ -48,6 +61,9 @@ impl Refusal {
 
     /// The stable word for programs: the first reason's rule.
     pub fn reason_code(&self) -> &str {
+        if self.recommended.is_some() {
+            return "guard:recommend-only";
+        }
         self.reasons.first().map_or("guard:nothing-permits", |reason| reason.rule.as_str())
     }
 

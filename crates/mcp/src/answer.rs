@@ -147,7 +147,7 @@ fn mentions(body: &[u8], key: &str) -> bool {
 
 /// A refusal as a tool result the model can read (SEP-2643 envelope in `_meta`, ours beside it).
 fn refused(refusal: &Refusal) -> Told {
-    let decision = json!({
+    let mut decision = json!({
         "decision": refusal.verdict.as_str(),
         "executed": false,
         "decision_id": refusal.call.as_str(),
@@ -162,6 +162,9 @@ fn refused(refusal: &Refusal) -> Told {
         "instead": refusal.reasons.iter().find_map(|reason| reason.instead.clone()),
         "retry": if refusal.verdict == Verdict::Hold { "after_approval" } else { "do_not_retry_unchanged" },
     });
+    if let (Some(would), Some(fields)) = (refusal.recommended, decision.as_object_mut()) {
+        fields.insert("recommended".to_owned(), would.as_str().into());
+    }
     let remediation = if refusal.requestable() { "available" } else { "unavailable" };
     let meta = json!({
         AUTHORIZATION_KEY: { "reason": "insufficient_authorization", "remediation": remediation }

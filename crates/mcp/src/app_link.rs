@@ -16,7 +16,7 @@ use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
-use model::{AgentId, Blame, Fault, HumanId, UnixMicros};
+use model::{AgentId, Blame, Fault, HumanId, ReadArguments, ToolName, UnixMicros};
 use profile::{Definition, DefinitionKind};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -108,6 +108,14 @@ impl AppLink {
             gone: CancellationToken::new(),
             me: me.clone(),
         })
+    }
+
+    /// Who reads the arguments of a tool for rules.
+    pub(crate) fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments> {
+        match self.spec.profile.as_ref().and_then(|profile| profile.tool(tool.as_str())) {
+            Some(tool) => Arc::clone(tool) as Arc<dyn ReadArguments>,
+            None => profile::unprofiled(),
+        }
     }
 
     /// The tools, if they were asked for not too long ago.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Upstream};
-use engine::{CallRequest, Closed, Engine};
+use engine::{CallRequest, Closed, Engine, Readable};
 use front::Known;
 use http::{HeaderName, HeaderValue};
 use json::Value;
 use model::limits::ROUNDS_MAX;
-use model::{Actor, AppId, Blame, CallId, Fault, Method, ToolFacts, ToolName};
+use model::{Actor, AppId, Blame, CallId, Fault, Method, ReadArguments, ToolFacts, ToolName};
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Shape};
@@ -31,6 +31,8 @@ pub struct Call {
     link: Arc<AppLink>,
     asked: Asked,
     arguments: Option<Bytes>,
+    /// Who reads the arguments for rules.
+    reader: Option<Arc<dyn ReadArguments>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     shape: Shape,
     goes_on: Option<GoesOn>,
@@ -98,6 +100,7 @@ impl Call {
             link,
             asked,
             arguments,
+            reader: None,
             headers,
             shape,
             goes_on,
@@ -214,9 +217,15 @@ impl Call {
             method: self.asked.method(),
             tool: self.tool.clone(),
             arguments,
+            readable: self.readable(),
             upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair, sending }),
         };
         runs.engine.call(request).await
+    }
+
+    fn readable(&self) -> Option<Readable> {
+        let (arguments, reader) = (self.arguments.clone()?, self.reader.clone()?);
+        Some(Readable { arguments, reader })
     }
 
     /// Whether a rule lets this pass between client and app now, beside the call that is decided by itself.
@@ -342,6 +351,7 @@ impl Call {
                 method: wish.method,
                 tool: ToolFacts::of_method(wish.method, name),
                 arguments: wish.params,
+                readable: None,
                 upstream,
             };
             let engine = runs.engine.clone();

@@ -86,6 +86,7 @@ impl Keeper {
             tool: ToolFacts::of_method(Method::Subscribe, self.uri.clone()),
             cause,
             arguments: None,
+            readable: None,
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
         };
         let closed = self.listeners.engine().call(request).await;

@@ -21,6 +21,10 @@ pub struct ArgumentFacts {
     /// Bytes of the arguments as they came.
     #[serde(default)]
     pub bytes: u64,
+    /// True where nothing is asked yet, but whether to list a tool: the arguments could be anything. What a rule tests of
+    /// them then neither keeps a permit from matching nor makes a refusal match.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
     /// Where something was there that could not be read: a role (a command that is not plain words, a path with `~` or
     /// variables), or `argument` and a dotted name (`argument options`, where an object or too much stands).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -62,9 +66,14 @@ impl ArgumentFacts {
         Arc::clone(&UNREAD)
     }
 
+    /// Of what is listed, and not asked yet.
+    pub fn open() -> Arc<Self> {
+        Arc::clone(&OPEN)
+    }
+
     /// Whether nothing stands here.
     pub fn is_unread(&self) -> bool {
-        self.bytes == 0 && self.roles.is_empty() && self.values.is_empty() && self.unclear.is_empty()
+        !self.open && self.bytes == 0 && self.roles.is_empty() && self.values.is_empty() && self.unclear.is_empty()
     }
 
     /// The word of [`unclear`](Self::unclear) for an argument by name.
@@ -74,3 +83,5 @@ impl ArgumentFacts {
 }
 
 static UNREAD: LazyLock<Arc<ArgumentFacts>> = LazyLock::new(Arc::default);
+static OPEN: LazyLock<Arc<ArgumentFacts>> =
+    LazyLock::new(|| Arc::new(ArgumentFacts { open: true, ..ArgumentFacts::default() }));

@@ -52,6 +52,12 @@ pub const COMMAND_BYTES_MAX: usize = 16 * 1024;
 pub const COMMAND_WORDS_MAX: usize = 1_024;
 /// How deep a command line may stand in another (`sh -c '…'`). A deeper one is unclear.
 pub const COMMAND_DEPTH_MAX: usize = 4;
+/// Counters of budgets that are kept. Past it: a budget that has none counts as used up; of retries the oldest are forgotten.
+pub const BUDGET_COUNTERS_MAX: usize = 32_768;
+/// How far back calls are counted when the gateway starts.
+pub const BUDGET_LOOK_BACK_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Most calls that are counted when the gateway starts, the latest first.
+pub const BUDGET_CALLS_COUNTED_MAX: usize = 100_000;
 /// Most entries in one JSON-RPC batch (2025-03-26).
 pub const BATCH_ENTRIES_MAX: usize = 64;
 /// Longest joined tool name `app__tool` before it gets a digest tail.

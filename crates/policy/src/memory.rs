@@ -33,6 +33,7 @@ pub(crate) struct Key {
     spent: Vec<RuleId>,
     passed: Passed,
     argument_bytes: Option<u64>,
+    open: bool,
 }
 
 impl Memory {
@@ -68,6 +69,7 @@ impl Key {
             spent: if reads.has("spent") { spent.clone() } else { Vec::new() },
             passed: passed.clone(),
             argument_bytes: reads.has("argument_bytes").then_some(arguments.bytes),
+            open: arguments.open,
         })
     }
 }
@@ -78,7 +80,8 @@ impl PartialEq for Key {
             && Arc::ptr_eq(&self.human, &other.human)
             && Arc::ptr_eq(&self.app, &other.app)
             && self.tool == other.tool
-            && (self.method, self.access, self.all_stopped) == (other.method, other.access, other.all_stopped)
+            && (self.method, self.access, self.all_stopped, self.open)
+                == (other.method, other.access, other.all_stopped, other.open)
             && self.task == other.task
             && self.spent == other.spent
             && self.passed == other.passed

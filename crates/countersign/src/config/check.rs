@@ -224,8 +224,8 @@ impl Checker<'_> {
                 id: id.clone(),
                 name,
                 owner,
-                model_tier: None,
-                recommend_only: false,
+                model_tier: agent.model_tier.clone(),
+                recommend_only: agent.recommend_only,
                 active: agent.active.unwrap_or(true),
             };
             directory.agents.insert(id, Arc::new(entry));

@@ -62,6 +62,9 @@ pub(super) struct RawHuman {
 pub(super) struct RawAgent {
     pub name: Option<String>,
     pub owner: Spanned<String>,
+    pub model_tier: Option<String>,
+    #[serde(default)]
+    pub recommend_only: bool,
     pub active: Option<bool>,
 }
 

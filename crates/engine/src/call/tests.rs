@@ -5,9 +5,9 @@ use std::time::Duration;
 use decide::{Credentials, LinkPermit, Scrub, UpstreamFuture};
 use http::HeaderName;
 use model::{
-    Access, Agent, AgentId, App, ClassSource, Clock, DataClassification, DirectorySnapshot, Evaluation, Hit, Human,
-    HumanId, Layer, Limits, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, TaskId, ToolName,
-    ToolStatus, Verdict,
+    Access, Agent, AgentId, App, ArgumentFacts, ClassSource, Clock, DataClassification, DirectorySnapshot, Evaluation,
+    Hit, Human, HumanId, Layer, Limits, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, TaskId,
+    ToolName, ToolStatus, Verdict,
 };
 use trace::{Journal, LogStore, RecordKind, Row, StateWrite, StoreFault, StoreFaultKind};
 
@@ -153,12 +153,16 @@ struct World {
 
 impl World {
     fn new(outcome: RuleOutcome) -> Self {
+        Self::with(outcome, directory())
+    }
+
+    fn with(outcome: RuleOutcome, directory: DirectorySnapshot) -> Self {
         let diary = Diary::default();
         let broken = Arc::new(AtomicBool::new(false));
         let log = Log { diary: Arc::clone(&diary), broken: Arc::clone(&broken), rows: 0 };
         let limits = Limits { call_time_max: Duration::from_millis(50), ..Limits::default() };
         let parts = Parts {
-            directory: Arc::new(directory()),
+            directory: Arc::new(directory),
             journal: Journal::start(Box::new(log)).unwrap(),
             credentials: Arc::new(Cleans),
             clock: Arc::new(Noon),
@@ -188,6 +192,7 @@ impl World {
             method: Method::ToolsCall,
             tool: ToolFacts::new(ToolName::parse("look").unwrap(), class, ClassSource::Pin, ToolStatus::Pinned),
             arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
+            readable: None,
             upstream: Arc::new(upstream),
         }
     }
@@ -331,4 +336,159 @@ async fn an_actor_nobody_knows_goes_nowhere() {
     request.actor.human = HumanId::parse("eve").unwrap();
     assert!(matches!(world.engine.call(request).await, Closed::Failed { call: None, perhaps_executed: false, .. }));
     assert!(world.diary().is_empty());
+}
+
+/// Rules that are told what to say.
+struct Told {
+    rule: RuleInfo,
+    budgets: Vec<Arc<model::Budget>>,
+    reads: Option<Arc<model::ArgumentReads>>,
+    seen: Arc<std::sync::Mutex<Vec<Arc<ArgumentFacts>>>>,
+}
+
+impl Rules for Told {
+    fn digest(&self) -> Digest {
+        Digest::new([3; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        if layer == Layer::Baseline {
+            return Evaluation::default();
+        }
+        self.seen.lock().unwrap().push(Arc::clone(&facts.arguments));
+        let source = RuleSource { file: Arc::from("t.cedar"), line: 3, column: 1, text: Arc::from("forbid") };
+        let spent = |id: &RuleId| {
+            let deny = RuleInfo::new(id.clone(), RuleOutcome::Deny, layer, source.clone(), "used up".to_owned());
+            Hit { rule: Arc::new(deny) }
+        };
+        let hits = facts.spent.iter().map(spent).chain([Hit { rule: Arc::new(self.rule.clone()) }]).collect();
+        Evaluation { hits, faults: vec![] }
+    }
+
+    fn reads(&self, _: &AppId) -> Option<Arc<model::ArgumentReads>> {
+        self.reads.clone()
+    }
+
+    fn budgets(&self, _: &Facts) -> Vec<Arc<model::Budget>> {
+        self.budgets.clone()
+    }
+}
+
+fn told() -> Told {
+    let source = RuleSource { file: Arc::from("t.cedar"), line: 1, column: 1, text: Arc::from("permit") };
+    let rule = RuleInfo::new(RuleId::builtin("r"), RuleOutcome::Permit, Layer::Organisation, source, "fine".to_owned());
+    Told { rule, budgets: Vec::new(), reads: None, seen: Arc::default() }
+}
+
+fn calls_budget(most: u32) -> Vec<Arc<model::Budget>> {
+    let of = model::BudgetOf::Calls { most, within: Duration::from_secs(3_600) };
+    vec![Arc::new(model::Budget { rule: RuleId::builtin("few"), of, per: model::BudgetPer::Pair })]
+}
+
+#[tokio::test]
+async fn two_hundred_calls_at_once_run_no_more_than_the_budget() {
+    let world = World::new(RuleOutcome::Permit);
+    world.engine.replace_rules(Box::new(Told { budgets: calls_budget(20), ..told() }));
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let (engine, request) = (world.engine.clone(), world.request(Class::Write, FINE));
+        all.spawn(async move { engine.call(request).await });
+    }
+    let closed = all.join_all().await;
+    assert_eq!(closed.iter().filter(|closed| matches!(closed, Closed::Answered { .. })).count(), 20);
+    let refused = closed.iter().filter(|closed| matches!(closed, Closed::Refused(why) if why.reason_code() == "few"));
+    assert_eq!(refused.count(), 180);
+    assert_eq!(world.diary().iter().filter(|line| *line == "sent look").count(), 20);
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_costs_nothing() {
+    let world = World::new(RuleOutcome::Permit);
+    let mut rules = Told { budgets: calls_budget(1), ..told() };
+    rules.rule.outcome = RuleOutcome::Deny;
+    world.engine.replace_rules(Box::new(rules));
+    for _ in 0..3 {
+        assert!(matches!(world.engine.call(world.request(Class::Read, FINE)).await, Closed::Refused(_)));
+    }
+    world.engine.replace_rules(Box::new(Told { budgets: calls_budget(1), ..told() }));
+    assert!(matches!(world.engine.call(world.request(Class::Read, FINE)).await, Closed::Answered { .. }));
+    assert!(matches!(world.engine.call(world.request(Class::Read, FINE)).await, Closed::Refused(_)));
+}
+
+#[tokio::test]
+async fn what_ran_before_a_restart_counts() {
+    let world = World::new(RuleOutcome::Permit);
+    world.engine.replace_rules(Box::new(Told { budgets: calls_budget(1), ..told() }));
+    let request = world.request(Class::Read, FINE);
+    let facts = world.engine.facts(&request.actor, &request.app, request.method, request.tool.clone()).unwrap();
+    world.engine.remember(&facts, Digest::new([9; 32]), false);
+    assert!(matches!(world.engine.call(request).await, Closed::Refused(_)));
+}
+
+#[tokio::test]
+async fn a_rule_shortens_how_long_the_app_may_take() {
+    let world = World::new(RuleOutcome::Permit);
+    let mut rules = told();
+    rules.rule.limits.runtime = Some(Duration::from_millis(10));
+    world.engine.replace_rules(Box::new(rules));
+    let request = world.request(Class::Write, Does::Breaks(Left::Perhaps));
+    let Closed::Failed { fault, .. } = world.engine.call(request).await else { panic!() };
+    assert_eq!(fault.code(), "upstream.test", "what else went wrong keeps its name");
+    let request = world.request(Class::Write, Does::Hangs);
+    let Closed::Failed { fault, perhaps_executed, .. } = world.engine.call(request).await else { panic!() };
+    assert_eq!((fault.code(), perhaps_executed), ("upstream.past_runtime", true));
+    assert_eq!(fault.to_string(), "CRM did not answer within the 0 s that the rule r gives it");
+    assert!(world.diary().iter().any(|line| line.contains("unknown failed")));
+}
+
+#[derive(Default)]
+struct Reads;
+
+impl ReadArguments for Reads {
+    fn read(&self, arguments: &[u8], reads: &model::ArgumentReads) -> ArgumentFacts {
+        assert!(reads.values.contains("q"));
+        ArgumentFacts { bytes: arguments.len() as u64, ..ArgumentFacts::default() }
+    }
+}
+
+#[tokio::test]
+async fn arguments_are_read_where_a_rule_looks_at_them_and_nowhere_else() {
+    let world = World::new(RuleOutcome::Permit);
+    for reads in [None, Some(Arc::new(model::ArgumentReads { values: ["q".into()].into(), ..Default::default() }))] {
+        let rules = Told { reads: reads.clone(), ..told() };
+        let seen = Arc::clone(&rules.seen);
+        world.engine.replace_rules(Box::new(rules));
+        let readable = Readable { arguments: Bytes::from_static(b"{\"q\":1}"), reader: Arc::new(Reads) };
+        let request = CallRequest { readable: Some(readable), ..world.request(Class::Read, FINE) };
+        let _ = world.engine.call(request).await;
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen[0].bytes, if reads.is_some() { 7 } else { 0 });
+        assert_eq!(Arc::ptr_eq(&seen[0], &ArgumentFacts::unread()), reads.is_none());
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_only_recommends_is_told_what_would_have_been() {
+    for (outcome, would, said) in [
+        (RuleOutcome::Permit, Verdict::Allow, "It would have been allowed."),
+        (RuleOutcome::Hold, Verdict::Hold, "It would have waited for an approval."),
+        (RuleOutcome::Deny, Verdict::Deny, "It would have been refused."),
+    ] {
+        let mut directory = directory();
+        for agent in directory.agents.values_mut() {
+            *agent = Arc::new(Agent { recommend_only: true, ..Agent::clone(agent) });
+        }
+        let world = World::with(outcome, directory);
+        let actor = world.request(Class::Read, FINE).actor;
+        let tool = world.request(Class::Read, FINE).tool;
+        let hidden = world.engine.hides(&actor, &AppId::parse("crm").unwrap(), Method::ToolsCall, tool);
+        assert_eq!(hidden, would == Verdict::Deny, "what it could recommend is listed");
+        let Closed::Refused(refusal) = world.engine.call(world.request(Class::Write, FINE)).await else { panic!() };
+        assert_eq!((refusal.verdict, refusal.recommended), (Verdict::Deny, Some(would)));
+        assert_eq!((refusal.reason_code(), refusal.requestable()), ("guard:recommend-only", false));
+        let sentence = refusal.sentence();
+        assert!(sentence.starts_with("Only a recommendation, nothing was executed: crm__look. "), "{sentence}");
+        assert!(sentence.contains(said) && sentence.contains("as the test says"), "{sentence}");
+        assert_eq!(world.diary(), ["intent"]);
+    }
 }

@@ -54,10 +54,12 @@ impl Context<'_> {
             join: self.endpoint.is_none().then(|| app.clone()),
         };
         let mut headers = Vec::new();
+        let mut reader = (asked == Asked::Prompt).then(profile::unprofiled);
         let tool = if asked == Asked::Tool {
             let known = self.tool(&app, &link, in_app, &name, params).await?;
             shape.output_schema = known.output_schema;
             headers = known.headers;
+            reader = Some(link.reader(&known.facts.name));
             known.facts
         } else {
             let name = ToolName::parse(in_app).map_err(|_| unknown())?;
@@ -72,6 +74,7 @@ impl Context<'_> {
             link,
             asked,
             arguments,
+            reader,
             headers,
             shape,
             goes_on: None,
@@ -136,6 +139,7 @@ impl Context<'_> {
             link,
             asked,
             arguments: Some(Bytes::from(arguments)),
+            reader: None,
             headers: Vec::new(),
             shape,
             goes_on: None,

@@ -1,0 +1,251 @@
+use std::sync::Barrier;
+use std::sync::atomic::AtomicUsize;
+
+use model::{
+    Access, Agent, App, ArgumentFacts, Class, ClassSource, DataClassification, Human, Method, Risk, ToolFacts,
+    ToolStatus,
+};
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn facts() -> Facts {
+    let ana: HumanId = "ana".parse().unwrap();
+    Facts {
+        now: UnixMicros(1_790_000_000_000_000),
+        method: Method::ToolsCall,
+        agent: Arc::new(Agent {
+            id: "bot".parse().unwrap(),
+            name: "Bot".into(),
+            owner: ana.clone(),
+            model_tier: None,
+            recommend_only: false,
+            active: true,
+        }),
+        human: Arc::new(Human {
+            id: ana,
+            name: "Ana".into(),
+            department: None,
+            seniority: None,
+            role: None,
+            manager: None,
+            active: true,
+        }),
+        task: "t".parse().unwrap(),
+        app: Arc::new(App {
+            id: "crm".parse().unwrap(),
+            name: "CRM".into(),
+            risk: Risk::Low,
+            data: DataClassification::Public,
+            category: None,
+            owners: Vec::new(),
+            access: Access::default(),
+            observe: false,
+            stopped: false,
+        }),
+        tool: ToolFacts::new("look".parse().unwrap(), Class::Read, ClassSource::Pin, ToolStatus::Pinned),
+        access: true,
+        all_stopped: false,
+        arguments: ArgumentFacts::unread(),
+        spent: Vec::new(),
+    }
+}
+
+fn budget(of: BudgetOf, per: BudgetPer) -> Vec<Arc<Budget>> {
+    vec![Arc::new(Budget { rule: "b".parse().unwrap(), of, per })]
+}
+
+fn calls(most: u32, within: Duration) -> Vec<Arc<Budget>> {
+    budget(BudgetOf::Calls { most, within }, BudgetPer::Pair)
+}
+
+fn same() -> Digest {
+    Digest::new([1; 32])
+}
+
+/// Takes for a call that runs.
+fn runs(counters: &Counters, budgets: &[Arc<Budget>], facts: &Facts) -> bool {
+    let mut taken = counters.take(budgets, facts, same());
+    taken.keep();
+    taken.spent.is_empty()
+}
+
+fn later(facts: &Facts, by: Duration) -> Facts {
+    let micros = i64::try_from(by.as_micros()).unwrap();
+    Facts { now: UnixMicros(facts.now.0 + micros), ..facts.clone() }
+}
+
+// INVARIANT: never one call too many, however many come at once.
+#[test]
+fn two_hundred_at_once_take_no_more_than_there_is() {
+    for of in [BudgetOf::Calls { most: 37, within: HOUR }, BudgetOf::Concurrency { most: 37 }] {
+        let (counters, budgets, facts) = (Counters::new(), budget(of, BudgetPer::Pair), facts());
+        let (start, ran) = (Barrier::new(200), AtomicUsize::new(0));
+        let all: Vec<Taken> = std::thread::scope(|scope| {
+            let one = || {
+                start.wait();
+                let mut taken = counters.take(&budgets, &facts, same());
+                if taken.spent.is_empty() {
+                    taken.keep();
+                    ran.fetch_add(1, SeqCst);
+                }
+                taken
+            };
+            let threads: Vec<_> = (0..200).map(|_| scope.spawn(one)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(ran.load(SeqCst), 37);
+        assert_eq!(all.iter().filter(|taken| taken.spent == ["b".parse().unwrap()]).count(), 163);
+        drop(all);
+        // What ran stays taken of calls; nothing is under way any more.
+        assert_eq!(runs(&counters, &budgets, &facts), matches!(of, BudgetOf::Concurrency { .. }));
+    }
+}
+
+#[test]
+fn while_some_are_given_back_never_more_run_at_once() {
+    let (counters, budgets, facts) =
+        (Counters::new(), budget(BudgetOf::Concurrency { most: 5 }, BudgetPer::App), facts());
+    let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    let taken = counters.take(&budgets, &facts, same());
+                    if taken.spent.is_empty() {
+                        most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+                        std::thread::yield_now();
+                        now.fetch_sub(1, SeqCst);
+                    }
+                }
+            });
+        }
+    });
+    assert!(most.load(SeqCst) <= 5);
+    assert!(runs(&counters, &budgets, &facts));
+}
+
+#[test]
+fn what_does_not_run_costs_nothing() {
+    let (counters, budgets, facts) = (Counters::new(), calls(2, HOUR), facts());
+    for _ in 0..10 {
+        assert!(counters.take(&budgets, &facts, same()).spent.is_empty());
+    }
+    assert!(runs(&counters, &budgets, &facts) && runs(&counters, &budgets, &facts));
+    assert!(!runs(&counters, &budgets, &facts));
+}
+
+#[test]
+fn calls_come_back_once_the_stretch_has_passed_and_not_before() {
+    let (counters, budgets, start) = (Counters::new(), calls(2, HOUR), facts());
+    let at = |by: Duration| runs(&counters, &budgets, &later(&start, by));
+    assert!(at(Duration::ZERO));
+    assert!(at(HOUR / 2));
+    assert!(!at(HOUR));
+    assert!(at(HOUR + HOUR / 30));
+    assert!(!at(HOUR + HOUR / 29));
+    assert!(at(HOUR + HOUR / 2 + HOUR / 30));
+    // A clock that is set back frees nothing.
+    assert!(!at(HOUR));
+}
+
+#[test]
+fn any_times_never_let_more_through_in_a_stretch() {
+    let mut seed = 7u64;
+    let mut next = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    for within in [Duration::from_secs(1), Duration::from_micros(7), Duration::from_secs(86_400)] {
+        let (counters, budgets, start) = (Counters::new(), calls(5, within), facts());
+        let (mut at, mut ran) = (0u64, Vec::new());
+        for _ in 0..2_000 {
+            at += next(u64::try_from(within.as_micros()).unwrap() / 3 + 1);
+            if runs(&counters, &budgets, &later(&start, Duration::from_micros(at))) {
+                ran.push(at);
+            }
+        }
+        assert!(ran.len() > 100);
+        for stretch in ran.windows(6) {
+            assert!(u128::from(stretch[5] - stretch[0]) >= within.as_micros(), "{within:?} {stretch:?}");
+        }
+    }
+}
+
+#[test]
+fn who_shares_a_budget() {
+    let base = facts();
+    let other_app =
+        Facts { app: Arc::new(App { id: "mail".parse().unwrap(), ..App::clone(&base.app) }), ..base.clone() };
+    let other_agent =
+        Facts { agent: Arc::new(Agent { id: "b2".parse().unwrap(), ..Agent::clone(&base.agent) }), ..base.clone() };
+    let other_human =
+        Facts { human: Arc::new(Human { id: "bo".parse().unwrap(), ..Human::clone(&base.human) }), ..base.clone() };
+    let other_task = Facts { task: "t2".parse().unwrap(), ..base.clone() };
+    let others = [other_app, other_agent, other_human, other_task];
+    for (per, shared) in [
+        (BudgetPer::Pair, [false, false, true, true]),
+        (BudgetPer::App, [false, true, true, true]),
+        (BudgetPer::Agent, [true, false, true, true]),
+        (BudgetPer::Human, [true, true, false, true]),
+        (BudgetPer::Task, [true, true, true, false]),
+    ] {
+        for (other, shared) in others.iter().zip(shared) {
+            let (counters, budgets) = (Counters::new(), budget(BudgetOf::Calls { most: 1, within: HOUR }, per));
+            assert!(runs(&counters, &budgets, &base));
+            assert_eq!(runs(&counters, &budgets, other), !shared, "{per:?} {}", other.app.id);
+        }
+    }
+}
+
+#[test]
+fn the_same_call_again_after_a_failure_is_a_retry() {
+    let (counters, budgets, facts) = (Counters::new(), budget(BudgetOf::Retries { most: 2 }, BudgetPer::Pair), facts());
+    let call = |facts: &Facts, arguments: Digest, failed: bool| {
+        let mut taken = counters.take(&budgets, facts, arguments);
+        let runs = taken.spent.is_empty();
+        if runs {
+            taken.keep();
+            counters.close(&taken, failed, facts.now);
+        }
+        runs
+    };
+    let fails = |facts: &Facts| call(facts, same(), true);
+    assert!((0..5).all(|_| call(&facts, same(), false)), "what succeeds is no retry");
+    assert_eq!([fails(&facts), fails(&facts), fails(&facts), fails(&facts)], [true, true, true, false]);
+    assert!(call(&facts, Digest::new([2; 32]), true), "other arguments are another call");
+    assert!(fails(&Facts { task: "t2".parse().unwrap(), ..facts.clone() }), "and so is another task");
+    assert!(!fails(&facts));
+    let again = Facts { task: "t3".parse().unwrap(), ..facts };
+    assert!(fails(&again) && call(&again, same(), false) && fails(&again) && fails(&again) && fails(&again));
+}
+
+#[test]
+fn what_was_counted_before_counts() {
+    let (counters, facts) = (Counters::new(), facts());
+    let budgets = calls(3, HOUR);
+    for minutes in [90, 40, 20] {
+        let then = Facts { now: UnixMicros(facts.now.0 - minutes * 60_000_000), ..facts.clone() };
+        counters.remember(&budgets, &then, same(), false);
+    }
+    assert!(runs(&counters, &budgets, &facts));
+    assert!(!runs(&counters, &budgets, &facts));
+    let retries = budget(BudgetOf::Retries { most: 1 }, BudgetPer::Pair);
+    counters.remember(&retries, &facts, same(), true);
+    counters.remember(&retries, &facts, same(), true);
+    assert!(!runs(&counters, &retries, &facts));
+}
+
+#[test]
+fn without_room_a_budget_counts_as_used_up_and_idle_counters_make_room() {
+    let (counters, start) = (Counters::new(), facts());
+    let budgets = budget(BudgetOf::Calls { most: 1, within: HOUR }, BudgetPer::Task);
+    let in_task = |task: usize, by: Duration| {
+        let facts = Facts { task: format!("t{task}").parse().unwrap(), ..later(&start, by) };
+        runs(&counters, &budgets, &facts)
+    };
+    let taken = (0..BUDGET_COUNTERS_MAX * 2).filter(|task| in_task(*task, Duration::ZERO)).count();
+    assert!(taken > BUDGET_COUNTERS_MAX / 2 && taken <= BUDGET_COUNTERS_MAX, "{taken}");
+    assert!(in_task(BUDGET_COUNTERS_MAX * 3, HOUR * 2));
+}
