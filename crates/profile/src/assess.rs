@@ -34,14 +34,17 @@ pub fn assess(
     let proposal = definition.proposal();
     let known = profile.and_then(|profile| profile.tool(definition.name.as_str()));
     let (status, finding) = standing(definition.said(), pin);
+    let mut cost = None;
     let (class, lowest, class_source, why) = match (known, pin) {
         // A changed definition has nobody's word for anything: the worst that anyone says of it.
         (known, Some(pin)) if status == ToolStatus::Quarantined => {
             let class = pin.class.max(proposal.class).max(known.map_or(Class::Read, |known| known.highest()));
+            cost = known.and_then(|known| known.said_of(None).1);
             (class, class, ClassSource::Pin, Arc::clone(&CHANGED))
         }
         (Some(known), _) => {
-            let (class, why) = known.class_for(arguments);
+            let (class, costs, why) = known.said_of(arguments);
+            cost = costs;
             (class, known.lowest(), ClassSource::Profile, Arc::clone(why))
         }
         (None, Some(pin)) => (pin.class, pin.class, ClassSource::Pin, Arc::clone(&REVIEWED)),
@@ -55,7 +58,7 @@ pub fn assess(
     let mut facts = ToolFacts { definition, finding, ..ToolFacts::new(name, class, class_source, status) };
     if let Some(known) = known {
         facts.verb = known.verb().cloned();
-        facts.cost = known.cost();
+        facts.cost = cost;
         facts.labels = Arc::clone(known.labels());
     }
     Assessment { facts, why, proposal: proposal.clone(), lowest }

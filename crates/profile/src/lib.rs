@@ -29,6 +29,7 @@ pub mod draft;
 pub mod pin;
 pub mod profile;
 pub mod scan;
+mod statement;
 mod words;
 
 pub mod role;

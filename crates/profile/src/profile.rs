@@ -12,22 +12,24 @@
 //!     cost: low                # low, medium, high
 //!     labels: [source-code]    # what data it deals with
 //!     arguments: { title: content, "files.path": path }
-//!     when: [{ argument: draft, equals: true, class: read, why: only an example }]
+//!     when: [{ argument: draft, equals: true, class: read, cost: low, why: only an example }]
 //! ```
 //!
 //! An argument is named as the server names it; a dot goes into an object, and a list gives all it holds. `roles` of a tool
 //! wins over `roles` of the profile. A `command` that comes as a list is one command, word by word.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use model::limits::ARGUMENT_DEPTH_MAX;
 use model::{Class, CostClass, ToolName};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
 
 use crate::role::{Composed, RawRole, Role, RoleForm, RoleKind};
+
+mod when;
+
+use when::{RawWhen, When};
 
 /// What the tools of an app are.
 #[derive(Debug, Clone)]
@@ -75,23 +77,6 @@ pub enum ProfileError {
     },
 }
 
-/// A class for some arguments only.
-#[derive(Debug, Clone)]
-struct When {
-    argument: String,
-    is: Vec<Scalar>,
-    class: Class,
-    why: Arc<str>,
-}
-
-/// A value an argument is compared with: exactly, kind included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Scalar {
-    Bool(bool),
-    Whole(i64),
-    Text(String),
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawProfile {
@@ -118,16 +103,6 @@ struct RawTool {
     roles: BTreeMap<String, RawRole>,
     #[serde(default)]
     when: Vec<RawWhen>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawWhen {
-    argument: String,
-    equals: Option<Scalar>,
-    one_of: Option<Vec<Scalar>>,
-    class: Class,
-    why: Option<String>,
 }
 
 // === impl Profile ===
@@ -212,7 +187,7 @@ impl ProfiledTool {
         self.verb.as_ref()
     }
 
-    /// How much one use costs.
+    /// How much one use costs, for arguments that no `when` speaks of.
     pub fn cost(&self) -> Option<CostClass> {
         self.cost
     }
@@ -249,13 +224,19 @@ impl ProfiledTool {
 
     /// The class for these arguments, and why. Where several `when` match, the most dangerous decides.
     pub fn class_for(&self, arguments: Option<json::Value<'_, '_>>) -> (Class, &Arc<str>) {
+        let (class, _, why) = self.said_of(arguments);
+        (class, why)
+    }
+
+    /// As [`class_for`](Self::class_for), with the cost.
+    pub(crate) fn said_of(&self, arguments: Option<json::Value<'_, '_>>) -> (Class, Option<CostClass>, &Arc<str>) {
         let matching = arguments.and_then(|arguments| {
-            self.when.iter().filter(|when| when.matches(arguments)).max_by_key(|when| when.class)
+            self.when.iter().filter(|when| when.matches(arguments)).max_by_key(|when| (when.class, when.cost))
         });
         match (matching, arguments) {
-            (Some(when), _) => (when.class, &when.why),
-            (None, Some(_)) => (self.class, &self.why),
-            (None, None) => (self.highest(), &self.why),
+            (Some(when), _) => (when.class, when.cost.or(self.cost), &when.why),
+            (None, Some(_)) => (self.class, self.cost, &self.why),
+            (None, None) => (self.highest(), self.dearest(), &self.why),
         }
     }
 
@@ -267,6 +248,11 @@ impl ProfiledTool {
     /// The highest class any arguments could have.
     pub fn highest(&self) -> Class {
         self.when.iter().map(|when| when.class).fold(self.class, Class::max)
+    }
+
+    /// The highest cost any arguments could have; none where that of some is unknown.
+    fn dearest(&self) -> Option<CostClass> {
+        self.when.iter().filter_map(|when| when.cost).fold(self.cost, |most, cost| most.map(|most| most.max(cost)))
     }
 
     fn check(raw: RawTool, shared: &BTreeMap<Role, CheckedRole>) -> Result<Self, String> {
@@ -283,7 +269,13 @@ impl ProfiledTool {
         let arguments = checked_arguments(raw.arguments)?;
         let (mut composed, mut ignore_case) = (BTreeMap::new(), BTreeSet::new());
         let own = checked_roles(&raw.roles)?;
-        for (role, checked) in shared.iter().filter(|(role, _)| !own.contains_key(*role)).chain(&own) {
+        // An argument that stands for something else here is no part of a role that all tools share.
+        let meant = |checked: &CheckedRole| {
+            let joined = checked.composed.iter().filter(|made| made.from.len() > 1);
+            joined.flat_map(|made| &made.from).all(|from| !arguments.contains_key(from))
+        };
+        let shared = shared.iter().filter(|(role, checked)| !own.contains_key(*role) && meant(checked));
+        for (role, checked) in shared.chain(&own) {
             if checked.ignore_case {
                 ignore_case.insert(role.clone());
             }
@@ -307,61 +299,6 @@ impl ProfiledTool {
             ignore_case,
             when,
         })
-    }
-}
-
-// === impl When ===
-
-impl When {
-    fn check(raw: RawWhen, why: &Arc<str>) -> Result<Self, String> {
-        let is = match (raw.equals, raw.one_of) {
-            (Some(one), None) => vec![one],
-            (None, Some(several)) if !several.is_empty() => several,
-            _ => return Err(format!("`when` for `{}` takes either `equals` or a filled `one_of`", raw.argument)),
-        };
-        let why = raw.why.map_or_else(|| Arc::clone(why), Arc::from);
-        Ok(Self { argument: raw.argument, is, class: raw.class, why })
-    }
-
-    fn matches(&self, arguments: json::Value<'_, '_>) -> bool {
-        arguments.get(&self.argument).is_some_and(|value| self.is.iter().any(|scalar| scalar.equals(value)))
-    }
-}
-
-// === impl Scalar ===
-
-impl Scalar {
-    fn equals(&self, value: json::Value<'_, '_>) -> bool {
-        match self {
-            Self::Bool(wanted) => value.as_bool() == Some(*wanted),
-            Self::Whole(wanted) => value.as_i64() == Some(*wanted),
-            Self::Text(wanted) => value.as_str().is_some_and(|text| text == *wanted),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct AnyScalar;
-        impl Visitor<'_> for AnyScalar {
-            type Value = Scalar;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("true, false, an integer or a text")
-            }
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Bool(value))
-            }
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Scalar, E> {
-                Ok(Scalar::Whole(value))
-            }
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Scalar, E> {
-                i64::try_from(value).map(Scalar::Whole).map_err(|_| E::custom("this integer is too large"))
-            }
-            fn visit_str<E: de::Error>(self, value: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(value.to_owned()))
-            }
-        }
-        from.deserialize_any(AnyScalar)
     }
 }
 
@@ -423,17 +360,26 @@ static SHIPPED: LazyLock<Vec<Profile>> =
     LazyLock::new(|| FILES.iter().filter_map(|(name, yaml)| Profile::parse(name, yaml).ok()).collect());
 
 const FILES: &[(&str, &str)] = &[
+    ("aws", include_str!("../profiles/aws.yaml")),
+    ("calendar", include_str!("../profiles/calendar.yaml")),
     ("demo-crm", include_str!("../profiles/demo-crm.yaml")),
     ("demo-deploy", include_str!("../profiles/demo-deploy.yaml")),
     ("demo-mail", include_str!("../profiles/demo-mail.yaml")),
     ("demo-repo", include_str!("../profiles/demo-repo.yaml")),
+    ("email", include_str!("../profiles/email.yaml")),
     ("everything", include_str!("../profiles/everything.yaml")),
     ("fetch", include_str!("../profiles/fetch.yaml")),
     ("filesystem", include_str!("../profiles/filesystem.yaml")),
     ("git", include_str!("../profiles/git.yaml")),
+    ("github", include_str!("../profiles/github.yaml")),
+    ("kubernetes", include_str!("../profiles/kubernetes.yaml")),
     ("memory", include_str!("../profiles/memory.yaml")),
+    ("postgres", include_str!("../profiles/postgres.yaml")),
+    ("shell", include_str!("../profiles/shell.yaml")),
+    ("slack", include_str!("../profiles/slack.yaml")),
     ("sqlite", include_str!("../profiles/sqlite.yaml")),
     ("time", include_str!("../profiles/time.yaml")),
+    ("web", include_str!("../profiles/web.yaml")),
 ];
 
 #[cfg(test)]

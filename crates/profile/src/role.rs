@@ -44,11 +44,13 @@ pub struct RoleForm {
     pub ignore_case: bool,
 }
 
-/// A role whose value is made of several arguments.
+/// A role whose value is made of several arguments, or of a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Composed {
     pub(crate) from: Vec<String>,
     pub(crate) join: Arc<str>,
+    /// The option of a command whose value it is: `--profile`.
+    pub(crate) option: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +59,7 @@ pub(crate) struct RawRole {
     #[serde(default)]
     from: Vec<String>,
     join: Option<String>,
+    option: Option<String>,
     #[serde(default)]
     pub(crate) ignore_case: bool,
 }
@@ -127,6 +130,9 @@ impl RoleKind {
 impl RawRole {
     /// Error: what is wrong with it, in words.
     pub(crate) fn composed(&self, role: &Role) -> Result<Option<Composed>, String> {
+        if let Some(option) = &self.option {
+            return self.of_option(role, option).map(Some);
+        }
         let command = role.kind() == RoleKind::Command;
         let join = match (self.from.as_slice(), &self.join) {
             ([], None) if self.ignore_case => return Ok(None),
@@ -153,7 +159,21 @@ impl RawRole {
         {
             return Err(format!("`{}` stands twice in `from` of the role `{role}`", twice.1));
         }
-        Ok(Some(Composed { from: self.from.clone(), join: Arc::from(join) }))
+        Ok(Some(Composed { from: self.from.clone(), join: Arc::from(join), option: None }))
+    }
+
+    fn of_option(&self, role: &Role, option: &str) -> Result<Composed, String> {
+        let name = option.strip_prefix("--").unwrap_or_default();
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || !name.bytes().all(word) {
+            return Err(format!("`{option}` is not an option: it takes `--` and a word, such as `--profile`"));
+        }
+        if self.from.len() != 1 || self.join.is_some() || role.kind() != RoleKind::Name {
+            return Err(format!(
+                "`option` is for the name of a resource in one command: `{role}` takes one argument in `from`"
+            ));
+        }
+        Ok(Composed { from: self.from.clone(), join: Arc::from(""), option: Some(Arc::from(option)) })
     }
 }
 

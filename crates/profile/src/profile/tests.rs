@@ -3,6 +3,8 @@ use json::Document;
 use model::Class::{self, Destructive, External, Read, Write};
 use model::CostClass;
 
+mod definitions;
+
 #[test]
 fn every_shipped_profile_parses() {
     for (name, yaml) in FILES {
@@ -48,11 +50,23 @@ fn shipped_profiles_say_what_the_tools_do() {
         ("time", "convert_time", Read),
         ("sqlite", "write_query", Destructive),
         ("sqlite", "read_query", Read),
+        ("github", "merge_pull_request", Destructive),
+        ("github", "create_pull_request", External),
+        ("github", "get_secret_scanning_alert", External),
+        ("slack", "slack_post_message", External),
+        ("postgres", "execute_sql", Destructive),
+        ("email", "send_message", External),
+        ("calendar", "create_calendar_event", Write),
+        ("aws", "call_aws", Destructive),
+        ("kubernetes", "resources_get", External),
+        ("shell", "execute_command", Destructive),
+        ("shell", "interact_with_process", Destructive),
     ] {
         assert_eq!(Profile::shipped(profile).unwrap().tool(tool).unwrap().class(), expect, "{profile} {tool}");
     }
     let count = |name: &str| Profile::shipped(name).unwrap().tools().count();
     assert_eq!(["filesystem", "everything", "memory", "git", "sqlite"].map(count), [14, 13, 9, 12, 6]);
+    assert_eq!(["github", "slack", "postgres", "email", "shell"].map(count), [117, 24, 10, 66, 29]);
 }
 
 fn class_of(profile: &Profile, tool: &str, arguments: &str) -> Class {
@@ -91,12 +105,9 @@ fn arguments_lower_and_raise_only_when_they_are_exactly_so() {
 fn roles_and_verbs_are_told() {
     let tool = Profile::shipped("demo-repo").unwrap().tool("open_pull_request").unwrap();
     assert_eq!(tool.verb().map(AsRef::as_ref), Some("pr_open"));
-    assert_eq!(tool.role("repo").unwrap().as_str(), "repository");
+    assert_eq!(tool.role("repo").unwrap().as_str(), "repo");
     assert_eq!(tool.role("title"), None);
-    assert_eq!(
-        tool.roles().map(|(argument, role)| (argument, role.as_str())).collect::<Vec<_>>(),
-        [("repo", "repository")]
-    );
+    assert_eq!(tool.roles().map(|(argument, role)| (argument, role.as_str())).collect::<Vec<_>>(), [("repo", "repo")]);
 }
 
 #[test]
@@ -180,5 +191,45 @@ fn mistakes_are_refused_where_they_stand() {
     tool("roles: {repo: {from: [owner, repo], join: /}}, arguments: {repo: repo}", "cannot be all of it");
     refused("profile: x\nroles: {Repo: {from: [a]}}\ntools: {}\n", "`p.yaml`: roles: `Repo` is not a role");
     refused("profile: x\ntools:\n  a: {class: read, when: [{argument: p, one_of: [], class: read}]}\n", "takes either");
+    refused(
+        "profile: x\ntools:\n  a: {class: read, when: [{argument: p, equals: 1, statement: sql_read, class: read}]}\n",
+        "takes either",
+    );
+    refused(
+        "profile: x\ntools:\n  a: {class: read, when: [{argument: p, statement: sql, class: read}]}\n",
+        "`p.yaml`:3:",
+    );
     refused("profile: x\ntools:\n  a: {class: read, when: [{argument: p, equals: [1], class: read}]}\n", "`p.yaml`:3:");
+}
+
+#[test]
+fn a_statement_lowers_a_class_only_when_it_is_surely_one() {
+    let postgres = Profile::shipped("postgres").unwrap();
+    assert_eq!(class_of(postgres, "query", r#"{"sql":"SELECT count(*) FROM orders"}"#), Read);
+    for other in [
+        r#"{"sql":"SELECT 1; DROP TABLE orders"}"#,
+        r#"{"sql":["SELECT 1"]}"#,
+        r#"{"sql":null}"#,
+        r#"{"query":"SELECT 1"}"#,
+        r#"{}"#,
+        r#"["SELECT 1"]"#,
+    ] {
+        assert_eq!(class_of(postgres, "query", other), Destructive, "{other}");
+    }
+    let aws = Profile::shipped("aws").unwrap();
+    assert_eq!(class_of(aws, "call_aws", r#"{"cli_command":"aws ec2 describe-instances"}"#), Read);
+    for other in [
+        r#"{"cli_command":"aws ec2 terminate-instances --instance-ids i-1"}"#,
+        r#"{"cli_command":["aws ec2 describe-instances"]}"#,
+        r#"{"cli_command":"aws ec2 describe-instances; rm -rf /"}"#,
+    ] {
+        assert_eq!(class_of(aws, "call_aws", other), Destructive, "{other}");
+    }
+    let github = Profile::shipped("github").unwrap();
+    assert_eq!(class_of(github, "label_write", r#"{"method":"create"}"#), Write);
+    assert_eq!(class_of(github, "label_write", r#"{"method":"Create"}"#), Destructive);
+    let kubernetes = Profile::shipped("kubernetes").unwrap();
+    assert_eq!(class_of(kubernetes, "resources_get", r#"{"kind":"Pod"}"#), Read);
+    assert_eq!(class_of(kubernetes, "resources_get", r#"{"kind":"Secret"}"#), External);
+    assert_eq!(class_of(kubernetes, "resources_get", r#"{"kind":"pod"}"#), External);
 }
