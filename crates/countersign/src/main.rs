@@ -19,6 +19,7 @@ mod gateway;
 mod judge;
 mod known;
 mod operations;
+mod packs;
 mod report;
 mod terminal;
 mod wires;

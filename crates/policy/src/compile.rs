@@ -31,7 +31,7 @@ pub(crate) struct Compiler {
 
 /// The shipped rules, asked where no rule of the organisation permits.
 pub fn baseline() -> RuleFile {
-    RuleFile { name: "baseline.cedar".to_owned(), text: include_str!("../baseline.cedar").to_owned() }
+    RuleFile { name: "baseline.cedar".to_owned(), text: include_str!("../../../policies/baseline.cedar").to_owned() }
 }
 
 impl Compiler {

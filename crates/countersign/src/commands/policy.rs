@@ -9,6 +9,7 @@ use crate::cli::{Common, PolicyAction, PolicyArgs};
 use crate::clock::environment;
 use crate::config::{Config, nearest};
 use crate::gateway::bad_file;
+use crate::packs::Pack;
 use crate::terminal::out;
 
 /// Prints rules as they are written.
@@ -16,6 +17,9 @@ pub fn show(common: &Common, args: &PolicyArgs) -> Result<ExitCode, Fault> {
     let PolicyAction::Show { which } = &args.action;
     let mut files =
         vec![("baseline".to_owned(), policy::baseline().text), ("schema".to_owned(), policy::schema().to_owned())];
+    if let Some(pack) = which.as_deref().and_then(Pack::named) {
+        files.push((pack.name.to_owned(), pack.rules().text));
+    }
     let shipped = which.as_deref().is_some_and(|which| files.iter().any(|(name, _)| name == which));
     if !shipped && (which.is_some() || common.config.exists()) {
         let config = Config::load(&common.config, &environment).map_err(bad_file)?;
@@ -26,7 +30,11 @@ pub fn show(common: &Common, args: &PolicyArgs) -> Result<ExitCode, Fault> {
         Some(which) => files.iter().filter(|(name, _)| name == which).collect(),
     };
     if chosen.is_empty() {
-        let hint = nearest(which.as_deref().unwrap_or_default(), files.iter().map(|(name, _)| name.as_str()));
+        let mut known: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        for pack in Pack::names() {
+            known.push(pack);
+        }
+        let hint = nearest(which.as_deref().unwrap_or_default(), known.into_iter());
         let said = format!("there are no rules `{}`", which.as_deref().unwrap_or_default());
         return Err(Fault::new(Blame::Operator, "operator.no_rules", said).hint(hint));
     }

@@ -16,6 +16,8 @@ use policy::RuleFile;
 use profile::Profile;
 use serde_saphyr::Spanned;
 
+use crate::packs::Pack;
+
 use super::problem::{Problem, Problems, nearest};
 use super::raw::{RawApp, RawConfig, RawLimits};
 
@@ -38,7 +40,7 @@ pub struct Config {
     pub connect: Option<ConnectAs>,
     /// The bounds.
     pub limits: Limits,
-    /// The organisation's rule files, with their text.
+    /// The organisation's rules: the packs it chose, then its files, with their text.
     pub rules: Vec<RuleFile>,
     /// People, agents, apps.
     pub directory: DirectorySnapshot,
@@ -149,7 +151,8 @@ impl Checker<'_> {
             }
             credentials.extend(self.credentials(&id, app));
         }
-        let rules = self.rules(raw.rules.as_deref().unwrap_or_default());
+        let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
+        rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
         Some(Config {
             file: self.file.to_owned(),
             listen: listen?,
@@ -343,6 +346,28 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    fn packs(&mut self, written: &[Spanned<String>]) -> Vec<RuleFile> {
+        let mut files: Vec<RuleFile> = Vec::new();
+        for name in written {
+            let Some(pack) = Pack::named(&name.value) else {
+                let (said, hint) = match name.value.as_str() {
+                    "baseline" => ("the baseline is always there".to_owned(), "leave it away".to_owned()),
+                    other => (format!("there is no pack `{other}`"), nearest(other, Pack::names())),
+                };
+                self.problem(name, said, Some(hint));
+                continue;
+            };
+            let rules = pack.rules();
+            if files.iter().any(|file| file.name == rules.name) {
+                let said = format!("the pack `{}` is named already", name.value);
+                self.problem(name, said, Some("once is enough".to_owned()));
+                continue;
+            }
+            files.push(rules);
+        }
+        files
     }
 
     fn rules(&mut self, written: &[Spanned<String>]) -> Vec<RuleFile> {

@@ -18,6 +18,7 @@ pub(super) struct RawConfig {
     pub data: Option<String>,
     pub connect: Option<RawConnect>,
     pub limits: Option<RawLimits>,
+    pub packs: Option<Vec<Spanned<String>>>,
     pub rules: Option<Vec<Spanned<String>>>,
     pub observe: Option<bool>,
     #[serde(default)]

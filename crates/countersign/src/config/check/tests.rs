@@ -374,3 +374,19 @@ fn a_profile_may_be_a_file_beside_the_configuration() {
         assert!(refused.contains(said), "{refused}");
     }
 }
+
+#[test]
+fn packs_are_chosen_by_name() {
+    let config = parse("packs: [customer-data, strict]\n").unwrap();
+    let names: Vec<&str> = config.rules.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["pack:customer-data.cedar", "pack:strict.yaml"]);
+    let said = refused("packs: [strickt, baseline, strict, strict]\n");
+    for part in [
+        "c.yaml:1:9: there is no pack `strickt`",
+        "strict",
+        "c.yaml:1:18: the baseline is always there",
+        "c.yaml:1:36: the pack `strict` is named already",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}
