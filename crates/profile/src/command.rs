@@ -44,6 +44,28 @@ pub fn normal(line: &str) -> Option<String> {
     }
 }
 
+/// Every value of an option in a line: `--profile prod`, `--profile=prod`. None: it is not one command of plain words, or an
+/// option may be this one under a shorter name, or has no value.
+pub(crate) fn option(line: &str, option: &str) -> Option<Vec<String>> {
+    let commands = split(line)?;
+    let [Simple { words, assigned, files }] = commands.as_slice() else { return None };
+    if !assigned.is_empty() || !files.is_empty() {
+        return None;
+    }
+    let mut values = Vec::new();
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        if name == option {
+            let value = value.or_else(|| rest.next().map(String::as_str));
+            values.push(value.filter(|value| !value.is_empty() && !value.starts_with('-'))?.to_owned());
+        } else if name.len() > "--".len() && option.starts_with(name) {
+            return None;
+        }
+    }
+    Some(values)
+}
+
 impl Commands {
     /// Adds what this line runs.
     pub(crate) fn line(&mut self, line: &str) {

@@ -74,6 +74,7 @@ impl Gathering<'_> {
         }
         for (role, composed) in tool.into_iter().flat_map(ProfiledTool::composed) {
             match composed.from.as_slice() {
+                [argument] if composed.option.is_some() => self.option(tool, role, (argument, composed), root),
                 [argument] => self.role(tool, role, argument, root),
                 _ if role.kind() == RoleKind::Command => self.composed_command(composed, root),
                 _ if self.looked_at(role) => {
@@ -182,6 +183,33 @@ impl Gathering<'_> {
                 if unclear {
                     self.unclear(role);
                 }
+            }
+        }
+    }
+
+    /// The value of an option in a command, or in each of several.
+    fn option(
+        &mut self,
+        tool: Option<&ProfiledTool>,
+        role: &Role,
+        (argument, composed): (&str, &Composed),
+        root: Value<'_, '_>,
+    ) {
+        let Some(option) = composed.option.as_deref().filter(|_| self.looked_at(role)) else { return };
+        let ignore_case = tool.is_some_and(|tool| tool.ignores_case(role));
+        let (mut found, mut leaves) = (Vec::new(), Vec::new());
+        find(root, argument, &mut found);
+        let plain = found.into_iter().all(|value| scalars(value, &mut leaves));
+        if !plain || leaves.len() > ARGUMENT_VALUES_MAX {
+            self.unclear(role.as_str());
+        }
+        for leaf in leaves.into_iter().take(ARGUMENT_VALUES_MAX) {
+            let values = leaf.as_str().and_then(|line| command::option(&line, option));
+            let names: Option<Vec<String>> =
+                values.and_then(|values| values.iter().map(|one| value::name(one, ignore_case)).collect());
+            match names {
+                Some(names) => names.iter().for_each(|name| self.push(role.as_str(), name)),
+                None => self.unclear(role.as_str()),
             }
         }
     }

@@ -4,6 +4,7 @@
 //! is plain words, its operation begins so, and nothing in it makes it more than that: no file of the server's, no endpoint
 //! of the caller's choice, no answer that is a credential.
 
+use crate::command::split;
 use crate::words::among;
 
 /// Whether it surely only asks, for nothing that opens a door.
@@ -27,7 +28,7 @@ pub(super) fn only_ends(command: &str) -> bool {
     })
 }
 
-/// The words of a command that has no quotes inside words, no operators and no options that lead elsewhere.
+/// The words of a command that has no options that lead elsewhere.
 fn plain(command: &str) -> Option<Vec<String>> {
     let words = words(command)?;
     let leads_elsewhere = words.iter().any(|word| {
@@ -65,36 +66,13 @@ fn does_more(service: &str, operation: &str) -> bool {
     streams || among(DOING_MORE, operation)
 }
 
-/// The words of a command: separated by blanks, whole words in single or double quotes.
-fn words(command: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut rest = command.trim_matches([' ', '\t']);
-    while let Some(first) = rest.chars().next() {
-        let (word, left) = match first {
-            '\'' | '"' => {
-                let inside = rest.strip_prefix(first)?;
-                let (word, left) = inside.split_once(first)?;
-                if first == '"' && word.contains(['$', '`', '\\']) {
-                    return None;
-                }
-                (word, left)
-            }
-            _ => {
-                let end = rest.find([' ', '\t']).unwrap_or(rest.len());
-                let (word, left) = rest.split_at_checked(end)?;
-                if !word.bytes().all(|byte| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte)) {
-                    return None;
-                }
-                (word, left)
-            }
-        };
-        if word.contains(|c: char| c.is_control()) || !(left.is_empty() || left.starts_with([' ', '\t'])) {
-            return None;
-        }
-        words.push(word.to_owned());
-        rest = left.trim_start_matches([' ', '\t']);
-    }
-    Some(words)
+/// The words of one command, without files and variables.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut commands = split(line)?;
+    let command = commands.pop().filter(|_| commands.is_empty())?;
+    let plain = command.assigned.is_empty() && command.files.is_empty();
+    let odd = |word: &String| word.contains(char::is_control);
+    (plain && !command.words.iter().any(odd)).then_some(command.words)
 }
 
 /// First words of operations that only ask.
@@ -140,6 +118,3 @@ const ELSEWHERE: &[&str] = &[
     "--no-verify-ssl",
     "--with-decryption",
 ];
-
-/// Bytes that a word without quotes may hold besides letters and digits.
-const PLAIN: &[u8] = b"-_./:=,@+%";
