@@ -25,6 +25,7 @@ use trace::{Journal, LogReader};
 
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
+use crate::judge::as_promised;
 use crate::known::known;
 use crate::wires::{ConnectWire, ControlWire};
 
@@ -304,9 +305,10 @@ pub fn compile(config: &Config) -> Result<Bundle, Fault> {
     })
 }
 
-/// The rules of a configuration, or everything that is wrong with them, one by one.
+/// The rules of a configuration, with their examples tried, or everything that is wrong with them, one by one.
 pub fn bundle_of(config: &Config) -> Result<Bundle, Vec<PolicyError>> {
-    Bundle::compile_for(&known(config), &config.rules)
+    let bundle = Bundle::compile_for(&known(config), &config.rules)?;
+    as_promised(config, bundle)
 }
 
 /// A file that is refused, as a fault.

@@ -16,14 +16,15 @@ use identity::{LiveDirectory, Standing};
 use json::Document;
 use model::{
     AgentId, AppId, ArgumentFacts, ArgumentReads, Blame, Class, ClassSource, Directory as _, DirectorySnapshot, Facts,
-    Fault, HumanId, Layer, Method, ReadArguments, RuleInfo, RuleOutcome, Rules as _, TaskId, ToolFacts, ToolName,
-    ToolStatus, UnixMicros,
+    Fault, HumanId, Layer, Method, ReadArguments, RuleId, RuleInfo, RuleOutcome, Rules as _, TaskId, ToolFacts,
+    ToolName, ToolStatus, UnixMicros,
 };
-use policy::Bundle;
+use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin, ToolDefinition, assess};
 use store::SqliteReader;
 use trace::LogReader as _;
 
+use self::cases::Case;
 use crate::clock::environment;
 use crate::config::{Config, nearest};
 use crate::gateway::{bad_file, compile, files, read_pin};
@@ -56,6 +57,8 @@ pub struct Question {
     pub now: UnixMicros,
     /// The class, where whoever asks knows better than profile and pin.
     pub class: Option<Class>,
+    /// Budgets that are used up, by the rules that set them.
+    pub spent: Vec<RuleId>,
 }
 
 /// One rule that matches, or could not be evaluated.
@@ -126,7 +129,7 @@ impl Judge {
             access: app.admits(human),
             all_stopped: directory.all_stopped,
             arguments: self.read_arguments(&app.id, &question.tool, question.arguments.as_deref()),
-            spent: Vec::new(),
+            spent: question.spent.clone(),
         })
     }
 
@@ -146,7 +149,7 @@ impl Judge {
         let profiled = self.profile(app).and_then(|profile| profile.tool(tool.as_str()));
         let mut reads = reads.as_ref().clone();
         if let Some(profiled) = profiled {
-            reads.roles.retain(|role| profiled.roles().any(|(_, of)| of.as_str() == &**role));
+            reads.roles.retain(|role| profiled.every_role().iter().any(|of| of.as_str() == &**role));
         }
         (!reads.roles.is_empty() || !reads.values.is_empty()).then_some(reads)
     }
@@ -253,6 +256,22 @@ impl Judge {
     fn profiled(&self, app: &AppId, tool: &ToolName) -> bool {
         self.profile(app).is_some_and(|profile| profile.tool(tool.as_str()).is_some())
     }
+}
+
+/// The rules, if they come to what the examples in their files promise.
+pub fn as_promised(config: &Config, bundle: Bundle) -> Result<Bundle, Vec<PolicyError>> {
+    if bundle.examples().is_empty() {
+        return Ok(bundle);
+    }
+    let judge = Judge::new(config.clone(), bundle);
+    let examples = judge.bundle.examples().iter();
+    let broken: Vec<PolicyError> = examples
+        .filter_map(|example| {
+            let wrong = judge.run(&Case::of(example)).wrong?;
+            Some(example.broken(format!("this example does not come true: {wrong}")))
+        })
+        .collect();
+    if broken.is_empty() { Ok(judge.bundle) } else { Err(broken) }
 }
 
 /// `AGENT/HUMAN`, as `--as` and cases write it.

@@ -38,6 +38,8 @@ pub enum Kind {
     Configuration,
     /// A rule cannot be put in force.
     Rule,
+    /// Something in a rule file is right, and worth knowing.
+    RuleNote,
     /// A rule names what the configuration does not have.
     UnknownName,
     /// Holds of an app have nobody to approve them.
@@ -45,7 +47,7 @@ pub enum Kind {
 }
 
 /// All kinds, in the order reports list them.
-pub const KINDS: [Kind; 4] = [Kind::Configuration, Kind::Rule, Kind::UnknownName, Kind::Unowned];
+pub const KINDS: [Kind; 5] = [Kind::Configuration, Kind::Rule, Kind::RuleNote, Kind::UnknownName, Kind::Unowned];
 
 impl Kind {
     /// The stable word for it.
@@ -53,6 +55,7 @@ impl Kind {
         match self {
             Self::Configuration => "configuration-refused",
             Self::Rule => "rule-refused",
+            Self::RuleNote => "rule-note",
             Self::UnknownName => "unknown-name",
             Self::Unowned => "app-without-owner",
         }
@@ -63,6 +66,7 @@ impl Kind {
         match self {
             Self::Configuration => "The configuration cannot be put in force.",
             Self::Rule => "A rule cannot be put in force.",
+            Self::RuleNote => "Something in a rule file is right, and may not do what was meant.",
             Self::UnknownName => "A rule names something that the configuration does not have, so it never fits.",
             Self::Unowned => "An app has no owners, so nobody can approve its holds.",
         }
@@ -72,7 +76,7 @@ impl Kind {
     pub const fn level(self) -> Level {
         match self {
             Self::Configuration | Self::Rule => Level::Error,
-            Self::UnknownName | Self::Unowned => Level::Note,
+            Self::RuleNote | Self::UnknownName | Self::Unowned => Level::Note,
         }
     }
 }

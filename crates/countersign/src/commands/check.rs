@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use policy::Bundle;
+use policy::{Bundle, PolicyError};
 use serde_json::{Value, json};
 
 use model::Fault;
@@ -54,20 +54,12 @@ impl Checked {
         let beside = |name: &str| shown(&folder_of(file).join(name));
         match bundle_of(&config) {
             Ok(bundle) => {
-                let findings = notes(&config, file, &beside);
+                let mut findings = notes(&config, file, &beside);
+                findings.extend(bundle.notes().iter().map(|note| of_error(Kind::RuleNote, note, &beside)));
                 Self { loaded: Ok((config, bundle)), findings }
             }
             Err(errors) => {
-                let of_error = |error: &policy::PolicyError| Finding {
-                    kind: Kind::Rule,
-                    file: error.file().to_owned(),
-                    path: beside(error.file()),
-                    line: error.line().into(),
-                    column: error.column().into(),
-                    said: error.said().to_owned(),
-                    hint: error.hint().map(str::to_owned),
-                };
-                let findings = errors.iter().map(of_error).collect();
+                let findings = errors.iter().map(|error| of_error(Kind::Rule, error, &beside)).collect();
                 Self { loaded: Err(Refused::Rules(Box::new(config))), findings }
             }
         }
@@ -168,6 +160,18 @@ fn told(common: &Common, args: &CheckArgs, checked: Checked) -> Result<ExitCode,
         say(format_args!("note: {place}{hint}"));
     }
     Ok(code)
+}
+
+fn of_error(kind: Kind, error: &PolicyError, beside: &dyn Fn(&str) -> String) -> Finding {
+    Finding {
+        kind,
+        file: error.file().to_owned(),
+        path: beside(error.file()),
+        line: error.line().into(),
+        column: error.column().into(),
+        said: error.said().to_owned(),
+        hint: error.hint().map(str::to_owned),
+    }
 }
 
 fn of_problem(problem: &crate::config::Problem) -> Finding {

@@ -39,7 +39,7 @@ fn question(args: &ExplainArgs) -> Result<Question, Fault> {
         None => SystemClock.now(),
     };
     let arguments = arguments(&args.arguments)?;
-    Ok(Question { agent, human, app, tool, arguments, now, class: args.class })
+    Ok(Question { agent, human, app, tool, arguments, now, class: args.class, spent: Vec::new() })
 }
 
 /// `key=value` pairs as one object.

@@ -15,10 +15,11 @@ use std::path::Path;
 use bytes::Bytes;
 use decide::Decision;
 use model::{Class, Fault, Layer, RuleId, Rules as _, UnixMicros, Verdict};
+use policy::Example;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Judge, Question, actor, moment, target};
+use super::{Judge, Question, WEDNESDAY, actor, moment, target};
 use crate::config::{Problem, nearest};
 
 /// One case.
@@ -66,6 +67,8 @@ struct RawCase {
     class: Option<Class>,
     expect: Spanned<String>,
     rule: Option<Spanned<String>>,
+    #[serde(default)]
+    spent: Vec<Spanned<String>>,
 }
 
 /// Reads a file of cases. `now` is when they happen where they do not say. Error: everything that is wrong with it.
@@ -108,8 +111,34 @@ fn case(file: &Path, text: &str, line: u64, raw: RawCase, now: UnixMicros) -> Re
     };
     let name = raw.name.unwrap_or_else(|| format!("{} {}", raw.actor.value, raw.tool.value));
     let arguments = raw.arguments.map(|arguments| Bytes::from(serde_json::Value::Object(arguments).to_string()));
-    let question = Question { agent, human, app, tool, arguments, now, class: raw.class };
+    let spent = raw.spent.iter().map(|id| RuleId::parse(&id.value).map_err(|error| wrong(id, error.to_string())));
+    let spent = spent.collect::<Result<_, _>>()?;
+    let question = Question { agent, human, app, tool, arguments, now, class: raw.class, spent };
     Ok(Case { file: file.display().to_string(), line, name, question, expect, rule })
+}
+
+impl Case {
+    /// What a rule file promises of itself.
+    pub fn of(example: &Example) -> Self {
+        let name = || format!("{}/{} {}/{}", example.agent, example.human, example.app, example.tool);
+        Self {
+            file: example.file.to_string(),
+            line: example.line.into(),
+            name: example.name.clone().unwrap_or_else(name),
+            question: Question {
+                agent: example.agent.clone(),
+                human: example.human.clone(),
+                app: example.app.clone(),
+                tool: example.tool.clone(),
+                arguments: Some(Bytes::from(example.arguments.to_string())),
+                now: example.now.unwrap_or(WEDNESDAY),
+                class: example.class,
+                spent: Vec::new(),
+            },
+            expect: example.expect,
+            rule: example.rule.as_deref().and_then(|rule| RuleId::parse(rule).ok()),
+        }
+    }
 }
 
 impl Judge {

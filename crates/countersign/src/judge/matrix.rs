@@ -186,7 +186,8 @@ fn pairs<'j>(judge: &'j Judge, app: &App, words: &BTreeSet<&str>) -> Vec<Pairs<'
             for human in people {
                 let mut seen = BTreeSet::new();
                 for agent in &agents {
-                    let like = (named(agent.id.as_str()), agent.owner == human.id, named(agent.owner.as_str()));
+                    let is = (agent.model_tier.as_deref(), agent.recommend_only, agent.owner == human.id);
+                    let like = (named(agent.id.as_str()), named(agent.owner.as_str()), is);
                     if seen.insert(like) {
                         pairs.push((*agent, human));
                     }

@@ -37,7 +37,7 @@ pub(crate) fn judge(rules: &str) -> Judge {
 pub(crate) fn question(who: &str, what: &str) -> Question {
     let (agent, human) = actor(who).unwrap();
     let (app, tool) = target(what).unwrap();
-    Question { agent, human, app, tool, arguments: None, now: WEDNESDAY, class: None }
+    Question { agent, human, app, tool, arguments: None, now: WEDNESDAY, class: None, spent: Vec::new() }
 }
 
 fn verdict(judge: &Judge, who: &str, what: &str) -> String {

@@ -261,3 +261,88 @@ fn recorded_calls_go_through_other_rules() -> Result<()> {
     ensure!(broken.code == 2 && broken.stderr.contains("nowhere.cedar"), "{broken:?}");
     Ok(())
 }
+
+/// What only arguments and the time decide.
+const PLATFORM: &str = "policies:
+  mail:
+    rules:
+      - id: mail-inside
+        allow: [send_message]
+        when: {arguments: {to: {domain: [example.com]}}}
+        says: mail to our own people is sent
+      - id: mail-quiet
+        deny: [send_message]
+        when: {time: {days: sat-sun}}
+        says: no mail at the weekend
+examples:
+  - {as: ana-desktop/ana, tool: mail/send_message, arguments: {to: bo@example.com}, expect: EXPECTED, rule: mail-inside}
+";
+
+fn mail(expected: &str) -> Result<World> {
+    let upstream = upstream()?;
+    let mail =
+        json!({"url": upstream.url(), "profile": "demo-mail", "risk": "low", "data": "internal", "owners": ["ana"]});
+    world().set(&["apps", "mail"], mail).rules("rules/mail.yaml", &PLATFORM.replace("EXPECTED", expected)).prepare()
+}
+
+#[test]
+fn an_example_that_does_not_come_true_is_refused() -> Result<()> {
+    ensure!(mail("allow")?.run(&["check"])?.code == 0, "it comes true");
+    let world = mail("hold")?;
+    let done = world.run(&["check"])?;
+    let said = "rules/mail.yaml:13:6: this example does not come true: expected hold, got allow by `mail-inside`";
+    ensure!(done.code == 2 && done.stderr.contains(said), "{done:?}");
+    let done = world.run(&["check", "--format", "sarif"])?;
+    let log: Value = serde_json::from_str(&done.stdout)?;
+    let place = log.pointer("/runs/0/results/0/locations/0/physicalLocation/region/startLine");
+    ensure!(done.code == 2 && place == Some(&json!(13)), "{log}");
+    ensure!(world.run(&["serve"])?.code == 2, "it was put in force");
+    Ok(())
+}
+
+#[test]
+fn examples_are_cases() -> Result<()> {
+    let world = mail("allow")?;
+    let done = world.run(&["test", "--coverage"])?;
+    ensure!(done.code == 0 && done.stdout.contains("1 of 1 case as expected; 1 of 2 rules exercised"), "{done:?}");
+    Ok(())
+}
+
+#[test]
+fn explain_and_the_matrix_know_what_arguments_and_the_time_decide() -> Result<()> {
+    let world = mail("allow")?;
+    let ask = |to: &str| {
+        let to = format!("to={to}");
+        let words = ["explain", "--as", "ana-desktop/ana", "--tool", "mail/send_message", "--arg", &to];
+        json_of(&world, &[&words[..], &["--now", "2026-11-18T12:00:00Z"]].concat())
+    };
+    let inside = ask("bo@example.com")?;
+    ensure!(at(&inside, "/verdict") == "allow" && at(&inside, "/reasons/0/rule") == "mail-inside", "{inside}");
+    let turns = inside.pointer("/alters").and_then(Value::as_array).context("nothing alters it")?;
+    let by =
+        |fact: &str, verdict: &str| turns.iter().any(|one| at(one, "/fact") == fact && at(one, "/verdict") == verdict);
+    ensure!(by("the time", "deny") && by("the argument `to`", "hold"), "{inside}");
+    let outside = ask("eve@example.net")?;
+    ensure!(at(&outside, "/verdict") == "hold", "{outside}");
+    let turns = outside.pointer("/alters").context("nothing alters it")?.to_string();
+    ensure!(turns.contains("somebody@example.com"), "{turns}");
+    let matrix = world.run_well(&["matrix"])?;
+    ensure!(
+        matrix.contains("allow|hold|deny (arguments, tool, when)")
+            || matrix.contains("allow|hold|deny (arguments, when)"),
+        "{matrix}"
+    );
+    Ok(())
+}
+
+#[test]
+fn notes_of_rules_have_their_place() -> Result<()> {
+    let upstream = upstream()?;
+    let limits = "policies:\n  remote:\n    max_calls: 200/hour\n";
+    let world = of(&upstream).rules("rules/a.yaml", limits).prepare()?;
+    let done = world.run(&["check"])?;
+    ensure!(done.code == 0 && done.stderr.contains("note: rules/a.yaml:"), "{done:?}");
+    let said = json_of(&world, &["check", "--strict"])?;
+    ensure!(at(&said, "/findings/0/kind") == "rule-note", "{said}");
+    Ok(())
+}

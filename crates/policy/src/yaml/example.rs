@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value};
 
 use super::document::{At, Entry, Kind, Node};
 use super::reader::Reader;
+use crate::error::PolicyError;
 
 /// A call, and what is to become of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,14 @@ pub struct Example {
     pub expect: Verdict,
     /// The rule that says so, if that matters.
     pub rule: Option<String>,
+}
+
+impl Example {
+    /// The mistake that this example does not come to what it promises.
+    pub fn broken(&self, said: impl Into<String>) -> PolicyError {
+        let hint = "change the rule, or what the example expects".to_owned();
+        PolicyError::new(&self.file, (self.line, self.column), said.into(), Some(hint))
+    }
 }
 
 impl Reader<'_> {
