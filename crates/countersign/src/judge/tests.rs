@@ -222,3 +222,18 @@ fn cases_that_cannot_be_read_say_where() {
       hint: did you mean `cases`?
     "#);
 }
+
+/// What the shipped example lets whom do is reviewed as any rule is. To accept another table: put what this test prints
+/// in the place of the file.
+#[test]
+fn the_matrix_of_the_demo_is_the_one_that_was_reviewed() {
+    let demo = include_str!("../commands/demo/demo.yaml");
+    let environment = |name: &str| {
+        Some(if name == "LISTEN" { "127.0.0.1:0".to_owned() } else { "http://127.0.0.1:1/mcp".to_owned() })
+    };
+    let config = Config::parse(Path::new("demo.yaml"), demo, &environment).unwrap();
+    let bundle = compile(&config).unwrap();
+    let now = Matrix::of(&Judge::new(config, bundle), WEDNESDAY).unwrap().text();
+    let reviewed = include_str!("../../../../policies/matrix.txt");
+    assert!(now == reviewed, "policies/matrix.txt is not what the demo's rules say now:\n{now}");
+}
