@@ -33,6 +33,6 @@ fn rules_speak_the_words_of_profiles() {
     assert_eq!(
         fault.to_string(),
         "policy.yaml:1:20: unknown key `writable_path`\n  hint: did you mean `writable_paths`?\n\
-         policy.yaml:1:51: there is no app and no app with the profile `othr`\n  hint: did you mean `other`?"
+         policy.yaml:1:50: there is no app and no app with the profile `othr`\n  hint: did you mean `other`?"
     );
 }
