@@ -74,7 +74,7 @@ pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
         return Decision { verdict: Verdict::Deny, reasons: vec![reason], observed: None, runtime: None, bundle };
     }
     let decision = by_rules(rules, facts, bundle);
-    if facts.agent.recommend_only {
+    if facts.agent.recommend_only || rules.recommends_only(&facts.agent.id) {
         let said = format!("{} only recommends: nothing it asks for runs", facts.agent.name);
         let here = vec![builtin(RECOMMEND_ONLY, said, Some("tell a person what you would do, and why".to_owned()))];
         let observed = Some(Observed { verdict: decision.verdict, reasons: decision.reasons });

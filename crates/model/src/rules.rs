@@ -9,7 +9,7 @@ use crate::arguments::ArgumentReads;
 use crate::budget::Budget;
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::id::{AppId, RuleId};
+use crate::id::{AgentId, AppId, RuleId};
 
 /// A compiled, checked, hashed set of rules. Pure: the same facts give the same evaluation, bit for bit.
 pub trait Rules: Send + Sync {
@@ -20,6 +20,10 @@ pub trait Rules: Send + Sync {
     /// What rules for this app look at of the arguments; none: nothing, so that nothing need be read.
     fn reads(&self, _app: &AppId) -> Option<Arc<ArgumentReads>> {
         None
+    }
+    /// Whether nothing that this agent asks for is to run: it is told what would have happened.
+    fn recommends_only(&self, _agent: &AgentId) -> bool {
+        false
     }
     /// What a call with these facts counts against. `spent` is not filled in yet.
     fn budgets(&self, _facts: &Facts) -> Vec<Arc<Budget>> {
@@ -38,6 +42,10 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
         T::reads(self, app)
+    }
+
+    fn recommends_only(&self, agent: &AgentId) -> bool {
+        T::recommends_only(self, agent)
     }
 
     fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {

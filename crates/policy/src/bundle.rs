@@ -1,12 +1,14 @@
 //! All rules, compiled, checked and content-hashed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::Authorizer;
 use model::{
-    AppId, ArgumentReads, Budget, Digest, Evaluation, Facts, Layer, RuleId, RuleInfo, RuleSource, Rules, ToolName,
+    AgentId, AppId, ArgumentReads, Budget, Digest, Evaluation, Facts, Layer, RuleId, RuleInfo, RuleSource, Rules,
+    ToolName,
 };
 
 use crate::asked::Asked;
@@ -27,6 +29,7 @@ pub struct Bundle {
     organisation: Remembered,
     baseline: Remembered,
     asked: Asked,
+    recommend_only: BTreeSet<AgentId>,
     notes: Vec<PolicyError>,
     examples: Vec<Example>,
     names: Names,
@@ -70,6 +73,7 @@ impl Bundle {
             baseline: layer(Layer::Baseline)?,
             rules: rules.iter().map(|rule| Arc::clone(&rule.info)).collect(),
             asked: platform.asked,
+            recommend_only: platform.recommend_only,
             notes: platform.notes,
             examples: platform.examples,
             names: Names::new().map_err(|error| vec![error])?,
@@ -134,6 +138,10 @@ impl Rules for Bundle {
         self.asked.reads(app)
     }
 
+    fn recommends_only(&self, agent: &AgentId) -> bool {
+        self.recommend_only.contains(agent)
+    }
+
     fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
         self.asked.budgets(facts)
     }
@@ -142,6 +150,7 @@ impl Rules for Bundle {
 /// What became of the files in YAML, beside rules.
 struct Platform {
     asked: Asked,
+    recommend_only: BTreeSet<AgentId>,
     notes: Vec<PolicyError>,
     examples: Vec<Example>,
     /// Everything that the rules came to, for the digest.
@@ -150,7 +159,7 @@ struct Platform {
 
 impl Platform {
     fn compile(known: &Known, files: &[&RuleFile], compiler: &mut Compiler) -> Self {
-        let Reading { drafts, examples, notes, errors, .. } = yaml::read(known, files.iter().copied());
+        let Reading { drafts, examples, notes, errors, recommend_only, .. } = yaml::read(known, files.iter().copied());
         compiler.refuse(errors);
         let mut asked = Asked::new(known);
         let mut compiled = Vec::new();
@@ -169,7 +178,7 @@ impl Platform {
                 compiled.push(format!("{id}: {}", tools.join(" ")));
             }
         }
-        Self { asked: asked.finish(), notes, examples, compiled }
+        Self { asked: asked.finish(), recommend_only, notes, examples, compiled }
     }
 }
 

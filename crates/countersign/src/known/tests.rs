@@ -4,6 +4,7 @@ use policy::RuleFile;
 
 use super::*;
 use crate::gateway::compile;
+use crate::judge::{Judge, Question, WEDNESDAY};
 
 const CONFIG: &str = "
 people: {ana: {}, bob: {}}
@@ -35,4 +36,40 @@ fn rules_speak_the_words_of_profiles() {
         "policy.yaml:1:20: unknown key `writable_path`\n  hint: did you mean `writable_paths`?\n\
          policy.yaml:1:50: there is no app and no app with the profile `othr`\n  hint: did you mean `other`?"
     );
+}
+
+#[test]
+fn the_document_of_the_design_with_shipped_profiles() {
+    let text = "
+people: {ana: {}}
+agents: {helper: {owner: ana}}
+apps:
+  github: {command: [/bin/true], profile: github}
+  shell: {command: [/bin/true], profile: shell}
+  aws: {command: [/bin/true], profile: aws}
+";
+    let mut config = Config::parse(Path::new("countersign.yaml"), text, &|_| None).expect("a configuration");
+    let file = |name: &str, text: &str| RuleFile { name: name.to_owned(), text: text.to_owned() };
+    config.rules = vec![
+        file("policy.yaml", include_str!("../../../policy/cases/design/policy.yaml")),
+        file("shipped.yaml", include_str!("../../../policy/cases/design/shipped.yaml")),
+    ];
+    let bundle = compile(&config).unwrap_or_else(|fault| panic!("{fault}"));
+    let judge = Judge::new(config, bundle);
+    assert!(judge.bundle.examples().len() > 15);
+    for example in judge.bundle.examples() {
+        let question = Question {
+            agent: example.agent.clone(),
+            human: example.human.clone(),
+            app: example.app.clone(),
+            tool: example.tool.clone(),
+            arguments: Some(example.arguments.to_string().into()),
+            now: WEDNESDAY,
+            class: None,
+        };
+        let decision = judge.decide(&judge.facts(&question).unwrap_or_else(|fault| panic!("{fault}")));
+        let rules: Vec<&str> = decision.reasons().iter().map(|reason| reason.rule.as_str()).collect();
+        assert_eq!(decision.verdict(), example.expect, "{}:{} {rules:?}", example.file, example.line);
+        assert!(example.rule.as_deref().is_none_or(|rule| rules.contains(&rule)), "{} {rules:?}", example.line);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AgentId, AppId, BudgetOf, BudgetPer};
+use model::{AppId, BudgetOf, BudgetPer};
 
 use super::condition::{Condition, Tests, Towards, escaped, quoted};
 use super::document::At;
@@ -15,7 +15,6 @@ pub(crate) struct Draft {
     pub(crate) does: Does,
     /// The apps it is about; none: all.
     pub(crate) apps: Option<Vec<AppId>>,
-    pub(crate) agent: Option<AgentId>,
     /// Whether it is about tools only, not about resources, prompts and what apps ask of clients.
     pub(crate) tools_only: bool,
     pub(crate) when: Condition,
@@ -70,7 +69,6 @@ impl Draft {
             written,
             does,
             apps,
-            agent: None,
             tools_only: true,
             when: Condition::Always,
             unless: None,
@@ -102,17 +100,13 @@ impl Draft {
         let mut text = self.annotations();
         let towards = self.towards();
         let effect = if self.does == Does::Permit { "permit" } else { "forbid" };
-        let principal = match &self.agent {
-            Some(agent) => format!("principal == Agent::{}", quoted(agent.as_str())),
-            None => "principal".to_owned(),
-        };
         let action = if self.tools_only { "action == Action::\"call\"" } else { "action" };
         let (resource, among) = match self.apps.as_deref() {
             Some([app]) => (format!("resource in {}", app_literal(app)), None),
             Some(several) => ("resource".to_owned(), Some(among(several))),
             None => ("resource".to_owned(), None),
         };
-        text.push_str(&format!("{effect} ({principal}, {action}, {resource})"));
+        text.push_str(&format!("{effect} (principal, {action}, {resource})"));
         let condition = Condition::All(among.into_iter().chain([self.when.clone()]).collect());
         if !condition.is_always() {
             text.push_str(&format!("\nwhen {{ {} }}", condition.cedar(towards, tests)));
@@ -134,9 +128,6 @@ impl Draft {
         let mut all = Vec::new();
         if self.apps != of.apps {
             all.extend(self.apps.as_deref().map(among));
-        }
-        if let Some(agent) = &self.agent {
-            all.push(Condition::Fact(format!("principal == Agent::{}", quoted(agent.as_str()))));
         }
         if self.tools_only && !of.tools_only {
             all.push(Condition::Fact("resource is Tool".to_owned()));

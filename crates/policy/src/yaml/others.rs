@@ -107,20 +107,10 @@ impl Reader<'_> {
                     continue;
                 }
                 if self.truth(&inner.value) == Some(true) {
-                    self.recommend_only(&agent, inner);
+                    self.reading.recommend_only.insert(agent.clone());
                 }
             }
         }
-    }
-
-    fn recommend_only(&mut self, agent: &AgentId, entry: &Entry) {
-        let id = format!("agent.{agent}.recommend_only");
-        let says = format!("{agent} recommends and does nothing itself");
-        let mut draft = Draft::new(id, self.written(entry.at), Does::Deny, None, says);
-        draft.agent = Some(agent.clone());
-        draft.tools_only = false;
-        draft.instead = Some("tell the person what you would do, and why".to_owned());
-        self.reading.drafts.push(draft);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Reading values of the kinds that keys take, and telling what is wrong with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::AppId;
+use model::{AgentId, AppId};
 
 use super::document::{At, Entry, Kind, Node, text_of};
 use super::draft::{Draft, Written};
@@ -17,6 +17,8 @@ use crate::vocabulary::{did_you_mean, listed};
 #[derive(Default)]
 pub(crate) struct Reading {
     pub(crate) drafts: Vec<Draft>,
+    /// Agents of which nothing runs.
+    pub(crate) recommend_only: BTreeSet<AgentId>,
     pub(crate) examples: Vec<Example>,
     pub(crate) notes: Vec<PolicyError>,
     pub(crate) errors: Vec<PolicyError>,

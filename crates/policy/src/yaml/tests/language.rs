@@ -187,7 +187,7 @@ fn agents_that_only_recommend() {
         "policies: {'*': {rules: [{id: all, allow: all}]}}\n\
          agents: {scribe: {recommend_only: true}, helper: {recommend_only: false}}\n\
          examples:\n\
-         - {as: scribe/ana, tool: mail/search, expect: deny, rule: agent.scribe.recommend_only}\n\
+         - {as: scribe/ana, tool: mail/search, expect: deny, rule: guard:recommend-only}\n\
          - {as: helper/ana, tool: mail/search, expect: allow}\n",
     );
 }
@@ -255,6 +255,23 @@ fn a_profile_stands_for_all_its_apps_and_an_app_for_itself() {
     let against = "policies: {github: {allow_merge: false}, gh-one: {allow_merge: true}}";
     let errors = Bundle::compile_for(&known, &[file("a.yaml", against)]).unwrap_err();
     insta::assert_snapshot!(told(&errors));
+}
+
+#[test]
+fn a_tool_is_listed_if_some_arguments_would_do() {
+    let bundle = compiled(
+        "policies: {aws: {read_only_by_default: true, allow_mutations_in_accounts: [sandbox]}, shell: {allow_run: true,\n\
+         writable_paths: [/w], deny_commands: [rm]}, github: {allow_merge: false}}",
+    );
+    for (app, tool, verdict) in [
+        ("aws", "stop_instances", Verdict::Allow),
+        ("shell", "run", Verdict::Allow),
+        ("github", "merge_pull_request", Verdict::Deny),
+    ] {
+        let mut listed = facts(app, tool, &Value::Null);
+        listed.arguments = ArgumentFacts::open();
+        assert_eq!(decide::decide(&bundle, &listed).verdict(), verdict, "{app} {tool}");
+    }
 }
 
 #[test]
