@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::{Journal, LogReader};
 
+use crate::budgets::count_from;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::judge::as_promised;
@@ -91,6 +92,9 @@ impl Gateway {
             limits: config.limits.clone(),
         };
         let engine = Engine::new(parts, Box::new(Arc::clone(&bundle)));
+        let reader = SqliteReader::open(&data.path_of(files::TRACE)).map_err(Fault::from)?;
+        let counted = count_from(&reader, &engine).map_err(Fault::from)?;
+        tracing::debug!(counted, "calls of before count against budgets");
         let public_url = public_url(&config, listening);
         let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
         let tokens = Arc::new(Tokens::new(key, public_url.clone()));

@@ -11,6 +11,7 @@
 //! * Exit codes: 0 done, 1 denied or different, 2 error, 64 wrong usage.
 
 mod ask;
+mod budgets;
 mod cli;
 mod clock;
 mod commands;

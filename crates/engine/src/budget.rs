@@ -200,15 +200,13 @@ impl Counters {
             if counters.get(key).is_some_and(|counter| !counter.retired()) {
                 return Arc::clone(counters);
             }
-            let mut counters = HashMap::clone(counters);
-            counters.remove(key);
-            if counters.len() >= BUDGET_COUNTERS_MAX / SHARDS {
-                make_room(&mut counters, now);
+            match with_room(counters, now) {
+                Some(mut counters) => {
+                    counters.insert(key.clone(), Arc::clone(&made));
+                    Arc::new(counters)
+                }
+                None => Arc::clone(counters),
             }
-            if counters.len() < BUDGET_COUNTERS_MAX / SHARDS {
-                counters.insert(key.clone(), Arc::clone(&made));
-            }
-            Arc::new(counters)
         });
         self.find(key)
     }
@@ -350,17 +348,22 @@ impl Counter {
     }
 }
 
-/// Puts counters away that count nothing, and where that is not enough the failures that are longest ago.
-fn make_room(counters: &mut HashMap<Key, Arc<Counter>>, now: UnixMicros) {
-    counters.retain(|_, counter| !counter.retire(now));
+/// Puts counters away that count nothing, and where that is not enough the failures that are longest ago. None: all of
+/// them are needed.
+fn with_room(counters: &HashMap<Key, Arc<Counter>>, now: UnixMicros) -> Option<HashMap<Key, Arc<Counter>>> {
+    let idle = |counter: &Counter| counter.retire(now);
     if counters.len() < BUDGET_COUNTERS_MAX / SHARDS {
-        return;
+        return Some(counters.clone());
+    }
+    if counters.values().any(|counter| idle(counter)) {
+        let needed = counters.iter().filter(|(_, counter)| !idle(counter));
+        return Some(needed.map(|(key, counter)| (key.clone(), Arc::clone(counter))).collect());
     }
     let failures = counters.iter().filter(|(key, _)| key.counts == Counts::Failures);
-    let oldest = failures.min_by_key(|(_, counter)| counter.touched.load(SeqCst)).map(|(key, _)| key.clone());
-    if let Some(oldest) = oldest {
-        counters.remove(&oldest);
-    }
+    let oldest = failures.min_by_key(|(_, counter)| counter.touched.load(SeqCst)).map(|(key, _)| key.clone())?;
+    let mut counters = counters.clone();
+    counters.remove(&oldest);
+    Some(counters)
 }
 
 fn key(budget: &Budget, facts: &Facts, arguments: Digest) -> Key {
@@ -396,7 +399,7 @@ fn age(now: u32, then: u32) -> i32 {
 
 /// A stretch of time is counted in so many parts.
 const PARTS: i64 = 60;
-const SHARDS: usize = 64;
+const SHARDS: usize = 256;
 /// A counter that is put away while somebody takes from it is looked for again; no two are put away in a row.
 const TRIES: usize = 8;
 const RETIRED: u32 = u32::MAX;

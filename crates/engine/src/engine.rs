@@ -1,9 +1,11 @@
 //! What the engine is made of, and what it answers without a call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use decide::{Credentials, LinkPermit, decide};
+use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
     Actor, AppId, ArgumentFacts, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault,
     Limits, Method, Rules, ToolFacts, Verdict,
@@ -104,6 +106,11 @@ impl Engine {
     pub fn permits(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
         self.facts(actor, app, method, tool)
             .is_ok_and(|facts| decide(self.shared.rules.load().as_ref().as_ref(), &facts).verdict().runs())
+    }
+
+    /// How far back calls count against budgets of the rules in force; none where no earlier call does.
+    pub fn look_back(&self) -> Option<Duration> {
+        self.shared.rules.load().look_back().map(|stretch| stretch.min(BUDGET_LOOK_BACK_MAX))
     }
 
     /// Counts a call of the past against the budgets of the rules in force. It ran at `facts.now`.

@@ -29,6 +29,10 @@ pub trait Rules: Send + Sync {
     fn budgets(&self, _facts: &Facts) -> Vec<Arc<Budget>> {
         Vec::new()
     }
+    /// The longest stretch of time over which budgets count; none where nothing need be known of earlier calls.
+    fn look_back(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl<T: Rules + ?Sized> Rules for Arc<T> {
@@ -50,6 +54,10 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
         T::budgets(self, facts)
+    }
+
+    fn look_back(&self) -> Option<Duration> {
+        T::look_back(self)
     }
 }
 

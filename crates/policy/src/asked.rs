@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use model::{AppId, ArgumentReads, Budget, Facts, Method, ToolName};
+use model::limits::BUDGET_LOOK_BACK_MAX;
+use model::{AppId, ArgumentReads, Budget, BudgetOf, Facts, Method, ToolName};
 
 use crate::known::Known;
 use crate::named_test::{Holds, NamedTest, On};
@@ -84,6 +86,39 @@ impl Asked {
             }
         }
         passed
+    }
+
+    /// The tests that would hold of the most different arguments, for what is listed and not asked yet. Tests of the time
+    /// hold or do not.
+    pub(crate) fn corners(&self, facts: &Facts) -> Vec<Passed> {
+        let of_app = self.of(&facts.app.id);
+        if of_app.reads.is_none() {
+            return vec![self.passed(facts)];
+        }
+        let corner = |every: bool, some: bool| {
+            let mut passed = Passed::default();
+            for (name, test) in &of_app.tests {
+                let holds = match test.on {
+                    On::Time => test.ask(facts, &of_app.profiled),
+                    On::Role(_) | On::Argument(_) => Holds { every, some },
+                };
+                passed.every.extend(holds.every.then(|| Arc::clone(name)));
+                passed.some.extend(holds.some.then(|| Arc::clone(name)));
+            }
+            passed
+        };
+        vec![corner(true, true), corner(true, false), corner(false, true), corner(false, false)]
+    }
+
+    /// The longest stretch of time in which calls are counted; none where nothing is counted over time.
+    pub(crate) fn look_back(&self) -> Option<Duration> {
+        let budgets = std::iter::once(&self.everywhere).chain(self.by_app.values()).flat_map(|of_app| &of_app.budgets);
+        let stretch = |budget: &Arc<Budget>| match budget.of {
+            BudgetOf::Calls { within, .. } => Some(within),
+            BudgetOf::Retries { .. } => Some(BUDGET_LOOK_BACK_MAX),
+            BudgetOf::Concurrency { .. } => None,
+        };
+        budgets.filter_map(stretch).max()
     }
 
     pub(crate) fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::Authorizer;
 use model::{
-    AgentId, AppId, ArgumentReads, Budget, Digest, Evaluation, Facts, Layer, RuleId, RuleInfo, RuleSource, Rules,
-    ToolName,
+    AgentId, AppId, ArgumentReads, Budget, Digest, Evaluation, Facts, Hit, Layer, RuleId, RuleInfo, RuleOutcome,
+    RuleSource, Rules, ToolName,
 };
 
 use crate::asked::Asked;
@@ -109,29 +110,15 @@ impl Rules for Bundle {
     }
 
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
-        let Remembered { index, memory } = match layer {
-            Layer::Organisation => &self.organisation,
-            Layer::Baseline => &self.baseline,
-        };
-        if index.is_empty() {
-            return Evaluation::default();
-        }
         let passed = match layer {
+            Layer::Organisation if facts.arguments.open => {
+                let corners = self.asked.corners(facts);
+                return whatever(corners.iter().map(|passed| self.evaluate_passed(layer, facts, passed)));
+            }
             Layer::Organisation => self.asked.passed(facts),
             Layer::Baseline => Passed::default(),
         };
-        let key = Key::of(facts, &passed, index.reads());
-        if let Some(said) = key.as_ref().and_then(|key| memory.get(key)) {
-            return said;
-        }
-        let evaluation = match self.names.question(facts, &passed, index.reads()) {
-            Ok(question) => index.ask(&self.authorizer, &facts.app.id, &question),
-            Err(why) => index.all_broken(&why),
-        };
-        if let Some(key) = key {
-            memory.keep(key, &evaluation);
-        }
-        evaluation
+        self.evaluate_passed(layer, facts, &passed)
     }
 
     fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
@@ -145,6 +132,51 @@ impl Rules for Bundle {
     fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
         self.asked.budgets(facts)
     }
+
+    fn look_back(&self) -> Option<Duration> {
+        self.asked.look_back()
+    }
+}
+
+impl Bundle {
+    /// What the rules say of a call that passes these tests.
+    fn evaluate_passed(&self, layer: Layer, facts: &Facts, passed: &Passed) -> Evaluation {
+        let Remembered { index, memory } = match layer {
+            Layer::Organisation => &self.organisation,
+            Layer::Baseline => &self.baseline,
+        };
+        if index.is_empty() {
+            return Evaluation::default();
+        }
+        let key = Key::of(facts, passed, index.reads());
+        if let Some(said) = key.as_ref().and_then(|key| memory.get(key)) {
+            return said;
+        }
+        let evaluation = match self.names.question(facts, passed, index.reads()) {
+            Ok(question) => index.ask(&self.authorizer, &facts.app.id, &question),
+            Err(why) => index.all_broken(&why),
+        };
+        if let Some(key) = key {
+            memory.keep(key, &evaluation);
+        }
+        evaluation
+    }
+}
+
+/// What is said of a call whose arguments could be anything: a permit matches if it matches with some, anything else if it
+/// matches whatever they are.
+fn whatever(mut corners: impl Iterator<Item = Evaluation>) -> Evaluation {
+    let mut all = corners.next().unwrap_or_default();
+    for corner in corners {
+        let has = |hits: &[Hit], hit: &Hit| hits.iter().any(|other| other.rule.id == hit.rule.id);
+        let is_permit = |hit: &Hit| hit.rule.outcome == RuleOutcome::Permit;
+        all.hits.retain(|hit| is_permit(hit) || has(&corner.hits, hit));
+        let more: Vec<Hit> = corner.hits.into_iter().filter(|hit| is_permit(hit) && !has(&all.hits, hit)).collect();
+        all.hits.extend(more);
+        all.faults.retain(|fault| corner.faults.iter().any(|other| other.rule.id == fault.rule.id));
+    }
+    all.hits.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+    all
 }
 
 /// What became of the files in YAML, beside rules.

@@ -125,10 +125,6 @@ impl NamedTest {
     /// Works it out. `profiled`: the tools whose arguments somebody described; of any other nothing can be told by role.
     pub(crate) fn ask(&self, facts: &Facts, profiled: &BTreeSet<ToolName>) -> Holds {
         let arguments = &facts.arguments;
-        if arguments.open && self.on != On::Time {
-            // Nobody has asked yet: there are arguments that a permit wants, and some that no refusal is about.
-            return Holds { every: true, some: false };
-        }
         match &self.on {
             On::Time => {
                 let holds = matches!(&self.is, Is::In(window) if window.holds(facts.now));

@@ -57,3 +57,23 @@ fn a_limit_holds_a_call_and_decides_nothing() {
     let hits = bundle.evaluate(Layer::Organisation, &elsewhere).hits;
     assert!(hits.iter().all(|hit| hit.rule.limits.runtime.is_none()));
 }
+
+#[test]
+fn what_could_run_with_some_arguments_is_not_hidden() {
+    let bundle = compiled_all(&files());
+    let verdict = |app: &str, tool: &str, listed: bool| {
+        let mut facts = facts(app, tool, &serde_json::json!({}));
+        if listed {
+            facts.arguments = model::ArgumentFacts::open();
+        }
+        decide::decide(&bundle, &facts).verdict()
+    };
+    for (app, tool, called, listed) in [
+        ("aws", "stop_instances", Verdict::Deny, false),
+        ("shell", "run", Verdict::Allow, false),
+        ("github", "merge_pull_request", Verdict::Deny, true),
+    ] {
+        assert_eq!(verdict(app, tool, false), called, "{app} {tool}");
+        assert_eq!(verdict(app, tool, true) == Verdict::Deny, listed, "{app} {tool}");
+    }
+}
