@@ -15,6 +15,7 @@ use model::{
 use crate::asked::Asked;
 use crate::compile::{Compiler, Rule, baseline};
 use crate::error::PolicyError;
+use crate::export;
 use crate::index::Index;
 use crate::known::Known;
 use crate::memory::{Key, Memory};
@@ -102,6 +103,15 @@ impl Bundle {
     pub fn digest(&self) -> Digest {
         self.digest
     }
+
+    /// The rules of one layer as plain Cedar, valid under [`schema`].
+    pub fn cedar(&self, layer: Layer) -> String {
+        let Remembered { index, .. } = match layer {
+            Layer::Organisation => &self.organisation,
+            Layer::Baseline => &self.baseline,
+        };
+        export::cedar(index.policies())
+    }
 }
 
 impl Rules for Bundle {
@@ -152,10 +162,7 @@ impl Bundle {
         if let Some(said) = key.as_ref().and_then(|key| memory.get(key)) {
             return said;
         }
-        let evaluation = match self.names.question(facts, passed, index.reads()) {
-            Ok(question) => index.ask(&self.authorizer, &facts.app.id, &question),
-            Err(why) => index.all_broken(&why),
-        };
+        let evaluation = index.ask(&self.authorizer, &self.names, facts, passed);
         if let Some(key) = key {
             memory.keep(key, &evaluation);
         }
@@ -252,4 +259,4 @@ fn bytes(hashed: Context) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,109 +1,96 @@
-//! The rules of one layer, found by app. Cedar looks at every rule of a set (about a microsecond each), so rules whose
-//! scope names an app stand apart and are looked at for calls to that app only.
+//! The rules of one layer, found by what a call is. Cedar looks at every rule of a set (about a microsecond each), so it is
+//! asked only those rules that this call can concern, and told only the facts that they read.
+
+mod calls;
+mod pins;
+mod shelves;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cedar_policy::{
-    AuthorizationError, Authorizer, Effect, EntityUid, EvaluationError, PolicyId, PolicySet, PolicySetError,
-    ResourceConstraint,
-};
-use model::{AppId, Evaluation, Hit, RuleFault, RuleFaultKind, RuleInfo};
+use cedar_policy::{AuthorizationError, Authorizer, EvaluationError, Policy, PolicyId, PolicySetError};
+use model::{Evaluation, Facts, Hit, RuleFault, RuleFaultKind, RuleInfo};
 
 use crate::compile::Rule;
-use crate::lint::app_of_tool;
-use crate::request::Question;
+use crate::index::calls::{Asked, Calls};
+use crate::index::shelves::{Answer, Shelf, Shelves};
+use crate::request::{Names, Passed};
 use crate::tree::Reads;
 
 /// The rules of one layer.
-#[derive(Default)]
 pub(crate) struct Index {
     rules: HashMap<PolicyId, Arc<RuleInfo>>,
-    everywhere: Shelf,
-    by_app: HashMap<String, Shelf>,
+    policies: Vec<(Arc<RuleInfo>, Policy)>,
+    shelves: Shelves<Calls>,
     reads: Reads,
-}
-
-/// Permits apart from forbids: Cedar names the satisfied forbids only, once there is one.
-#[derive(Default)]
-struct Shelf {
-    permits: PolicySet,
-    forbids: PolicySet,
 }
 
 impl Index {
     /// Error: Cedar refuses a set, which two rules with one id would make it do.
-    pub(crate) fn new<'a>(rules: impl Iterator<Item = &'a Rule>) -> Result<Self, Box<PolicySetError>> {
-        let mut index = Self::default();
-        for rule in rules {
-            let shelf = match app_in_scope(&rule.policy.resource_constraint()) {
-                Some(app) => index.by_app.entry(app).or_default(),
-                None => &mut index.everywhere,
-            };
-            match rule.policy.effect() {
-                Effect::Permit => shelf.permits.add(rule.policy.clone()).map_err(Box::new)?,
-                Effect::Forbid => shelf.forbids.add(rule.policy.clone()).map_err(Box::new)?,
-            }
-            index.reads.add(&rule.policy);
-            index.rules.insert(rule.policy.id().clone(), Arc::clone(&rule.info));
+    pub(crate) fn new<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Result<Self, Box<PolicySetError>> {
+        let mut reads = Reads::default();
+        for rule in rules.clone() {
+            reads.add(&rule.policy);
         }
-        Ok(index)
+        Ok(Self {
+            rules: rules.clone().map(|rule| (rule.policy.id().clone(), Arc::clone(&rule.info))).collect(),
+            policies: rules.clone().map(|rule| (Arc::clone(&rule.info), rule.policy.clone())).collect(),
+            shelves: Shelves::new(Calls, rules.map(|rule| &rule.policy))?,
+            reads,
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.shelves.is_empty()
     }
 
-    /// What the question must hold.
+    /// Every rule, in the order it came.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = (&RuleInfo, &Policy)> {
+        self.policies.iter().map(|(info, policy)| (info.as_ref(), policy))
+    }
+
+    /// What any rule reads.
     pub(crate) fn reads(&self) -> &Reads {
         &self.reads
     }
 
-    /// Asks every rule that can match a call to this app.
-    pub(crate) fn ask(&self, authorizer: &Authorizer, app: &AppId, question: &Question) -> Evaluation {
-        let mut evaluation = Evaluation::default();
-        for shelf in [Some(&self.everywhere), self.by_app.get(app.as_str())].into_iter().flatten() {
-            for set in [&shelf.permits, &shelf.forbids] {
-                if !set.is_empty() {
-                    self.ask_set(authorizer, set, question, &mut evaluation);
-                }
-            }
+    /// Asks every rule that can match a call with these facts, or err on it.
+    pub(crate) fn ask(&self, authorizer: &Authorizer, names: &Names, facts: &Facts, passed: &Passed) -> Evaluation {
+        let shelves = self.shelves.concerning(&Asked { facts, passed, names });
+        if shelves.is_empty() {
+            return Evaluation::default();
         }
-        in_order(evaluation)
+        let mut reads = Reads::default();
+        for shelf in &shelves {
+            reads.merge(shelf.reads());
+        }
+        in_order(match names.question(facts, passed, &reads) {
+            Ok(question) => self.evaluation(Answer::of(authorizer, &shelves, &question.request, &question.entities)),
+            Err(why) => self.all_broken(&shelves, &why),
+        })
+    }
+
+    fn evaluation(&self, answer: Answer) -> Evaluation {
+        let satisfied = answer.permits.iter().chain(&answer.forbids).filter_map(|id| self.rules.get(id));
+        let fault = |AuthorizationError::PolicyEvaluationError(error): &AuthorizationError| {
+            let rule = Arc::clone(self.rules.get(error.policy_id())?);
+            Some(RuleFault { rule, kind: fault(error.inner()) })
+        };
+        Evaluation {
+            hits: satisfied.map(|rule| Hit { rule: Arc::clone(rule) }).collect(),
+            faults: answer.errors.iter().filter_map(fault).collect(),
+        }
     }
 
     /// No rule could be asked.
-    pub(crate) fn all_broken(&self, why: &str) -> Evaluation {
+    fn all_broken(&self, shelves: &[&Shelf], why: &str) -> Evaluation {
+        let rules = shelves.iter().flat_map(|shelf| shelf.policies()).filter_map(|id| self.rules.get(id));
         let broken =
             |rule: &Arc<RuleInfo>| RuleFault { rule: Arc::clone(rule), kind: RuleFaultKind::Broken(why.to_owned()) };
-        in_order(Evaluation { hits: Vec::new(), faults: self.rules.values().map(broken).collect() })
-    }
-
-    fn ask_set(&self, authorizer: &Authorizer, set: &PolicySet, question: &Question, evaluation: &mut Evaluation) {
-        let response = authorizer.is_authorized(&question.request, set, &question.entities);
-        for id in response.diagnostics().reason() {
-            evaluation.hits.extend(self.rules.get(id).map(|rule| Hit { rule: Arc::clone(rule) }));
-        }
-        for AuthorizationError::PolicyEvaluationError(error) in response.diagnostics().errors() {
-            let kind = fault(error.inner());
-            evaluation
-                .faults
-                .extend(self.rules.get(error.policy_id()).map(|rule| RuleFault { rule: Arc::clone(rule), kind }));
-        }
-    }
-}
-
-/// The one app whose tools this scope can match, if it names one.
-fn app_in_scope(scope: &ResourceConstraint) -> Option<String> {
-    let uid: &EntityUid = match scope {
-        ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => uid,
-        ResourceConstraint::Any | ResourceConstraint::Is(_) => return None,
-    };
-    let id = uid.id().unescaped();
-    match uid.type_name().to_string().as_str() {
-        "App" => Some(id.to_owned()),
-        "Tool" | "Resource" | "Prompt" | "Request" => app_of_tool(id).map(|(app, _)| app.to_owned()),
-        _ => None,
+        let mut faults: Vec<RuleFault> = rules.map(broken).collect();
+        faults.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+        faults.dedup_by(|one, other| one.rule.id == other.rule.id);
+        Evaluation { hits: Vec::new(), faults }
     }
 }
 
@@ -136,3 +123,6 @@ fn in_order(mut evaluation: Evaluation) -> Evaluation {
     evaluation.faults.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
     evaluation
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ mod bundle;
 mod asked;
 mod yaml;
 
+mod export;
 mod index;
 mod memory;
 

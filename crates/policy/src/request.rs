@@ -51,6 +51,8 @@ pub(crate) struct Question {
 struct Attributes<'a> {
     reads: &'a Reads,
     pairs: Vec<(String, Value)>,
+    /// Whether a rule reads any of them, known or not.
+    read: bool,
 }
 
 impl Names {
@@ -75,7 +77,7 @@ impl Names {
     }
 
     /// The action of a method, and the type of what it is done to.
-    fn of_method(&self, facts: &Facts) -> (&EntityUid, &EntityTypeName) {
+    pub(crate) fn of_method(&self, facts: &Facts) -> (&EntityUid, &EntityTypeName) {
         match facts.method {
             // A task is the call of a tool that takes longer; the level of log messages belongs to no tool.
             Method::ToolsCall
@@ -93,21 +95,43 @@ impl Names {
         }
     }
 
+    /// The type of what is asked for.
+    pub(crate) fn kind_of(&self, facts: &Facts) -> &str {
+        self.of_method(facts).1.basename()
+    }
+
+    /// The id of what is asked for.
+    pub(crate) fn tool_id(facts: &Facts) -> String {
+        let (app, tool) = (facts.app.id.as_str(), facts.tool.name.as_str());
+        let mut id = String::with_capacity(app.len() + 1 + tool.len());
+        id.push_str(app);
+        id.push('/');
+        id.push_str(tool);
+        id
+    }
+
     /// Builds the question whether this call may run, with the facts that the rules read. Error: a sentence of Cedar.
     pub(crate) fn question(&self, facts: &Facts, passed: &Passed, reads: &Reads) -> Result<Question, String> {
         let agent = self.uid(&self.agent, facts.agent.id.as_str());
         let human = self.uid(&self.human, facts.human.id.as_str());
         let app = self.uid(&self.app, facts.app.id.as_str());
         let (action, kind) = self.of_method(facts);
-        let tool = self.uid(kind, &format!("{}/{}", facts.app.id, facts.tool.name));
+        let tool = self.uid(kind, &Self::tool_id(facts));
         let context = Context::from_pairs(Self::context(facts, passed, &human, reads)).map_err(said)?;
         let request = Request::new(agent.clone(), action.clone(), tool.clone(), context, None).map_err(said)?;
-        let entities = [
-            Entity::new_with_tags(agent, self.agent_attributes(&facts.agent, reads), [], []).map_err(said)?,
-            Entity::new_with_tags(human, self.human_attributes(&facts.human, reads), [], []).map_err(said)?,
-            Entity::new_with_tags(app.clone(), self.app_attributes(&facts.app, reads), [], []).map_err(said)?,
-            Entity::new_with_tags(tool, Self::tool_attributes(&facts.tool, &app, reads), [app], []).map_err(said)?,
+        // Somebody of whom no rule reads anything need not be there: to be compared, a name is enough.
+        let people_and_apps = [
+            (agent, self.agent_attributes(&facts.agent, reads)),
+            (human, self.human_attributes(&facts.human, reads)),
+            (app.clone(), self.app_attributes(&facts.app, reads)),
         ];
+        let tool_attributes = Self::tool_attributes(&facts.tool, &app, reads);
+        let entities = people_and_apps
+            .into_iter()
+            .filter_map(|(uid, attributes)| attributes.map(|attributes| (uid, attributes)))
+            .map(|(uid, attributes)| Entity::new_with_tags(uid, attributes, [], []).map_err(said))
+            .chain([Entity::new_with_tags(tool, tool_attributes, [app], []).map_err(said)])
+            .collect::<Result<Vec<Entity>, String>>()?;
         Ok(Question { request, entities: Entities::from_entities(entities, None).map_err(said)? })
     }
 
@@ -126,7 +150,7 @@ impl Names {
         attributes.pairs
     }
 
-    fn agent_attributes(&self, agent: &Agent, reads: &Reads) -> Vec<(String, Value)> {
+    fn agent_attributes(&self, agent: &Agent, reads: &Reads) -> Option<Vec<(String, Value)>> {
         let mut attributes = Attributes::new(reads);
         attributes.text("id", agent.id.as_str());
         attributes.text("name", &agent.name);
@@ -134,10 +158,10 @@ impl Names {
         attributes.known_text("model_tier", agent.model_tier.as_deref());
         attributes.flag("recommend_only", agent.recommend_only);
         attributes.flag("active", agent.active);
-        attributes.pairs
+        attributes.if_read()
     }
 
-    fn human_attributes(&self, human: &Human, reads: &Reads) -> Vec<(String, Value)> {
+    fn human_attributes(&self, human: &Human, reads: &Reads) -> Option<Vec<(String, Value)>> {
         let mut attributes = Attributes::new(reads);
         attributes.text("id", human.id.as_str());
         attributes.text("name", &human.name);
@@ -146,10 +170,10 @@ impl Names {
         attributes.known_text("role", human.role.as_deref());
         attributes.add_known("manager", || human.manager.as_ref().map(|manager| self.human(manager)));
         attributes.flag("active", human.active);
-        attributes.pairs
+        attributes.if_read()
     }
 
-    fn app_attributes(&self, app: &App, reads: &Reads) -> Vec<(String, Value)> {
+    fn app_attributes(&self, app: &App, reads: &Reads) -> Option<Vec<(String, Value)>> {
         let mut attributes = Attributes::new(reads);
         attributes.text("id", app.id.as_str());
         attributes.text("name", &app.name);
@@ -158,7 +182,7 @@ impl Names {
         attributes.known_text("category", app.category.as_deref());
         attributes.add("owners", || Value::new_set(app.owners.iter().map(|owner| self.human(owner))));
         attributes.flag("stopped", app.stopped);
-        attributes.pairs
+        attributes.if_read()
     }
 
     fn tool_attributes(tool: &ToolFacts, app: &EntityUid, reads: &Reads) -> Vec<(String, Value)> {
@@ -185,7 +209,12 @@ impl Names {
 
 impl<'a> Attributes<'a> {
     fn new(reads: &'a Reads) -> Self {
-        Self { reads, pairs: Vec::new() }
+        Self { reads, pairs: Vec::new(), read: false }
+    }
+
+    /// None: no rule reads any of them.
+    fn if_read(self) -> Option<Vec<(String, Value)>> {
+        self.read.then_some(self.pairs)
     }
 
     fn add(&mut self, name: &str, value: impl FnOnce() -> Value) {
@@ -194,6 +223,7 @@ impl<'a> Attributes<'a> {
 
     fn add_known(&mut self, name: &str, value: impl FnOnce() -> Option<Value>) {
         if self.reads.has(name) {
+            self.read = true;
             self.pairs.extend(value().map(|value| (name.to_owned(), value)));
         }
     }

@@ -1,15 +1,18 @@
 //! Walking the conditions of a rule.
 
-use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use cedar_policy::Policy;
 use cedar_policy::pst::{Clause, Expr, PstConstructionError, Var};
 
+use crate::vocabulary::attribute_names;
+
 /// The attributes that some rules read, by name. Building a fact costs more than asking a rule, so facts that no rule of
 /// a layer reads are not built. Forgetting one here would make reading it a missing fact: a deferral, never a permit.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reads {
-    names: HashSet<String>,
+    /// One bit for each name of the schema, in the order of [`NAMES`].
+    names: u128,
     everything: bool,
 }
 
@@ -33,21 +36,46 @@ pub(crate) fn each(policy: &Policy, look: &mut dyn FnMut(&Expr)) -> Result<(), B
 impl Reads {
     /// Adds what this rule reads.
     pub(crate) fn add(&mut self, policy: &Policy) {
-        let (names, everything) = (&mut self.names, &mut self.everything);
+        let mut reads = *self;
         let walked = each(policy, &mut |expression| match expression {
-            Expr::GetAttr { attr, .. } => drop(names.insert(attr.to_string())),
-            Expr::HasAttr { attrs, .. } => names.extend(attrs.iter().map(ToString::to_string)),
+            Expr::GetAttr { attr, .. } => reads.name(attr),
+            Expr::HasAttr { attrs, .. } => attrs.iter().for_each(|attr| reads.name(attr)),
             // The context as a whole, compared with another record.
-            Expr::Var(Var::Context) => *everything = true,
+            Expr::Var(Var::Context) => reads.everything = true,
             _ => {}
         });
-        self.everything |= walked.is_err();
+        reads.everything |= walked.is_err();
+        *self = reads;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_everything() -> Self {
+        Self { names: 0, everything: true }
+    }
+
+    /// Adds what others read.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.names |= other.names;
+        self.everything |= other.everything;
     }
 
     /// Whether a rule may read an attribute of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.everything || self.names.contains(name)
+        self.everything || bit(name).is_none_or(|bit| self.names & bit != 0)
     }
+
+    fn name(&mut self, name: &str) {
+        match bit(name) {
+            Some(bit) => self.names |= bit,
+            None => self.everything = true,
+        }
+    }
+}
+
+/// The bit of a name of the schema.
+fn bit(name: &str) -> Option<u128> {
+    let place = NAMES.binary_search(&name).ok()?;
+    1u128.checked_shl(u32::try_from(place).ok()?)
 }
 
 fn children<'a>(expression: &'a Expr, into: &mut Vec<&'a Expr>) {
@@ -68,3 +96,5 @@ fn children<'a>(expression: &'a Expr, into: &mut Vec<&'a Expr>) {
         _ => {}
     }
 }
+
+static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(attribute_names);

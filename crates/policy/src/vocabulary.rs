@@ -45,6 +45,14 @@ pub(crate) fn is_attribute(name: &str) -> bool {
     PATHS.iter().any(|path| last(path) == name)
 }
 
+/// The names of all attributes, in order, each once.
+pub(crate) fn attribute_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = PATHS.iter().map(|path| last(path)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Where an attribute of this name is, or the nearest name.
 pub(crate) fn attribute_hint(name: &str) -> Option<String> {
     let places: Vec<&str> = PATHS.iter().copied().filter(|path| last(path) == name).collect();

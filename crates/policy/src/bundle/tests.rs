@@ -7,7 +7,7 @@ use model::{
 
 use super::*;
 
-fn facts(class: Class, risk: Risk, access: bool) -> Facts {
+pub(crate) fn facts(class: Class, risk: Risk, access: bool) -> Facts {
     let ana = HumanId::parse("ana").unwrap();
     Facts {
         // 2026-11-21T09:30:00Z, a Saturday.
@@ -50,7 +50,7 @@ fn facts(class: Class, risk: Risk, access: bool) -> Facts {
     }
 }
 
-fn file(name: &str, text: &str) -> RuleFile {
+pub(crate) fn file(name: &str, text: &str) -> RuleFile {
     RuleFile { name: name.into(), text: text.into() }
 }
 

@@ -1,0 +1,3 @@
+mod anything;
+mod corpus;
+mod random;
