@@ -3,6 +3,7 @@
 //! A bench prints a table for people and, with `--json FILE`, a list of `{name, value, unit, target, holds}` for programs.
 //! It never fails for being slow: whether a target holds is printed, and a person or CI decides what that means.
 
+mod decide;
 mod mcp;
 mod process;
 mod statistics;
@@ -36,7 +37,11 @@ pub(crate) fn bench(root: &Path, words: &[&str]) -> Result<bool, Refused> {
             let options = mcp_options(options).map_err(Refused::Usage)?;
             mcp::bench(root, &options).map(|()| true).map_err(Refused::Failed)
         }
-        _ => Err(Refused::Usage("`bench` knows `mcp`".to_owned())),
+        ["decide", options @ ..] => {
+            let options = decide_options(options).map_err(Refused::Usage)?;
+            decide::bench(root, &options).map(|()| true).map_err(Refused::Failed)
+        }
+        _ => Err(Refused::Usage("`bench` knows `mcp` and `decide`".to_owned())),
     }
 }
 
@@ -116,6 +121,19 @@ fn mcp_options(words: &[&str]) -> Result<McpOptions, String> {
             "--other" => options.others.push(other(value()?).map_err(|error| error.to_string())?),
             "--no-build" => options.build = false,
             unknown => return Err(format!("`{unknown}` is not an option of `bench mcp`")),
+        }
+    }
+    Ok(options)
+}
+
+fn decide_options(words: &[&str]) -> Result<decide::Options, String> {
+    let mut options = decide::Options::default();
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        match *word {
+            "--json" => options.json = Some(PathBuf::from(rest.next().ok_or("`--json` needs a value")?)),
+            "--no-build" => options.no_build = true,
+            unknown => return Err(format!("`{unknown}` is not an option of `bench decide`")),
         }
     }
     Ok(options)

@@ -104,13 +104,15 @@ cargo xtask test                 everything CI runs
        [--json FILE]             a list of {name, value, unit, target, holds} as well
        [--other NAME=URL[,TOKEN]]  another gateway in front of a like upstream, in the same run
        [--no-build]              measure what stands in target/dist
+  bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego
+       [--json FILE] [--no-build]  as above
   conformance                    the MCP conformance suite through the gateway, against what it finds without
        [--revision R]            one of 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28
        [--server S]              before one server only: python, typescript, rust
        [--client]                the gateway as a client of the suite only
        [--json FILE]             a list of {subject, revision, direct, through, lost} as well
        [--no-build]              run what stands in target/debug
-  fuzz [TARGET...]               throw bytes at json, front, upstream, child (all), two at a time on two processors
+  fuzz [TARGET...]               throw bytes at json, front, upstream, child, decide (all), two at a time on two processors
        [--seconds N]             at each for so long (30)
   soak kills [--rounds N]        kill the gateway again and again (1000) and compare what happened with the trace
   soak load [--seconds N]        everything at once for so long (600): memory, descriptors, threads, children, errors
