@@ -142,6 +142,7 @@ fn call(choices: &mut Choices<'_>) -> Facts {
             owners: vec!["bob".parse().expect("an id")],
             access: Access::default(),
             stopped: choices.below(8) == 0,
+            observe: false,
         }),
         tool,
         access: choices.of(&[true, false]),

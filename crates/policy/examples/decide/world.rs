@@ -64,6 +64,7 @@ impl World {
                 owners: vec![format!("human-{at}").parse()?],
                 access: Access { departments: vec![format!("department-{}", at % DEPARTMENTS)], ..Access::default() },
                 stopped: false,
+                observe: false,
             };
             directory.apps.insert(id, Arc::new(app));
         }
