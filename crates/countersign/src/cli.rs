@@ -272,6 +272,12 @@ pub enum PolicyAction {
         /// `baseline`, `schema` or a rule file's name; the rules of all files if absent
         which: Option<String>,
     },
+    /// Write the rules in a form that other tools read
+    Export {
+        /// As plain Cedar, with the schema, into this folder
+        #[arg(long, value_name = "FOLDER")]
+        cedar: PathBuf,
+    },
 }
 
 /// `token`

@@ -1,20 +1,24 @@
-//! `policy show`.
+//! `policy show` and `policy export`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use model::{Blame, Fault};
+use model::{Blame, Fault, Layer};
 use serde_json::json;
 
 use crate::cli::{Common, PolicyAction, PolicyArgs};
 use crate::clock::environment;
 use crate::config::{Config, nearest};
-use crate::gateway::bad_file;
+use crate::gateway::{bad_file, compile};
 use crate::packs::Pack;
 use crate::terminal::out;
 
 /// Prints rules as they are written.
 pub fn show(common: &Common, args: &PolicyArgs) -> Result<ExitCode, Fault> {
-    let PolicyAction::Show { which } = &args.action;
+    let which = match &args.action {
+        PolicyAction::Show { which } => which,
+        PolicyAction::Export { cedar } => return export(common, cedar),
+    };
     let mut files =
         vec![("baseline".to_owned(), policy::baseline().text), ("schema".to_owned(), policy::schema().to_owned())];
     if let Some(pack) = which.as_deref().and_then(Pack::named) {
@@ -43,6 +47,33 @@ pub fn show(common: &Common, args: &PolicyArgs) -> Result<ExitCode, Fault> {
             out(json!({ "name": name, "text": text }));
         } else {
             out(text.trim_end());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the rules as plain Cedar, and the schema they are valid under. The baseline stands apart: it is asked only where
+/// no rule of the organisation permits, which one set of policies cannot say.
+fn export(common: &Common, folder: &Path) -> Result<ExitCode, Fault> {
+    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
+    let bundle = compile(&config)?;
+    let unwritten = |error: std::io::Error| {
+        Fault::new(Blame::Operator, "operator.unwritable", format!("could not write to `{}`", folder.display()))
+            .because(error)
+    };
+    std::fs::create_dir_all(folder).map_err(unwritten)?;
+    let files = [
+        ("policies.cedar", bundle.cedar(Layer::Organisation)),
+        ("baseline.cedar", bundle.cedar(Layer::Baseline)),
+        ("schema.cedarschema", policy::schema().to_owned()),
+    ];
+    for (name, text) in files {
+        let file = folder.join(name);
+        std::fs::write(&file, text).map_err(unwritten)?;
+        if common.json {
+            out(json!({ "file": file.display().to_string() }));
+        } else {
+            out(file.display());
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -66,6 +66,7 @@ apps:
             arguments: Some(example.arguments.to_string().into()),
             now: WEDNESDAY,
             class: None,
+            spent: Vec::new(),
         };
         let decision = judge.decide(&judge.facts(&question).unwrap_or_else(|fault| panic!("{fault}")));
         let rules: Vec<&str> = decision.reasons().iter().map(|reason| reason.rule.as_str()).collect();
