@@ -154,6 +154,11 @@ impl Judge {
         (!reads.roles.is_empty() || !reads.values.is_empty()).then_some(reads)
     }
 
+    /// The values that rules for this app look for in arguments.
+    pub fn looks_for(&self, app: &AppId) -> Vec<String> {
+        self.bundle.looks_for(app).into_iter().collect()
+    }
+
     /// Whether the rules look at the arguments of a call with these facts.
     pub fn reads(&self, facts: &Facts) -> bool {
         self.bundle.reads(&facts.app.id).is_some()

@@ -110,6 +110,11 @@ impl Asked {
         vec![corner(true, true), corner(true, false), corner(false, true), corner(false, false)]
     }
 
+    /// The values that tests for this app look for in arguments.
+    pub(crate) fn looks_for(&self, app: &AppId) -> BTreeSet<String> {
+        self.of(app).tests.values().flat_map(NamedTest::looks_for).collect()
+    }
+
     /// The longest stretch of time in which calls are counted; none where nothing is counted over time.
     pub(crate) fn look_back(&self) -> Option<Duration> {
         let budgets = std::iter::once(&self.everywhere).chain(self.by_app.values()).flat_map(|of_app| &of_app.budgets);

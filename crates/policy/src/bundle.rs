@@ -104,6 +104,11 @@ impl Bundle {
         self.digest
     }
 
+    /// The values that rules for this app look for in arguments, as they are written: what may make a difference.
+    pub fn looks_for(&self, app: &AppId) -> BTreeSet<String> {
+        self.asked.looks_for(app)
+    }
+
     /// The rules of one layer as plain Cedar, valid under [`schema`].
     pub fn cedar(&self, layer: Layer) -> String {
         let Remembered { index, .. } = match layer {

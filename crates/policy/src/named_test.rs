@@ -95,6 +95,21 @@ struct Passes {
     perhaps: bool,
 }
 
+// === impl Wanted ===
+
+impl Wanted {
+    /// The value without the marks around it.
+    fn plain(&self) -> String {
+        match self {
+            Self::Exactly(Scalar::Bool(value)) => value.to_string(),
+            Self::Exactly(Scalar::Whole(value)) => value.to_string(),
+            Self::Exactly(Scalar::Decimal(value)) => value.clone(),
+            Self::Exactly(Scalar::Text(value)) => value.to_string(),
+            Self::Like(glob) => glob.as_str().to_owned(),
+        }
+    }
+}
+
 // === impl NamedTest ===
 
 impl NamedTest {
@@ -120,6 +135,20 @@ impl NamedTest {
         let written = write!(name, " {}", self.is);
         debug_assert!(written.is_ok(), "a text takes everything");
         name
+    }
+
+    /// The values it looks for, as they are written: what an argument would have to be for it to turn out another way.
+    pub(crate) fn looks_for(&self) -> Vec<String> {
+        match &self.is {
+            Is::Given | Is::Readable | Is::LongerThan(_) | Is::In(_) => Vec::new(),
+            Is::OneOf(values) => values.iter().map(Wanted::plain).collect(),
+            Is::Begins(words) | Is::Ends(words) | Is::Under(words) | Is::At(words) => words.clone(),
+            Is::Number(range) => {
+                let bounds = [range.above, range.at_least, range.below, range.at_most];
+                bounds.into_iter().flatten().map(|bound| bound.to_string()).collect()
+            }
+            Is::Command(commands) => commands.iter().map(ToString::to_string).collect(),
+        }
     }
 
     /// Works it out. `profiled`: the tools whose arguments somebody described; of any other nothing can be told by role.

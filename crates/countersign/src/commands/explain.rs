@@ -72,7 +72,7 @@ fn put(object: &mut Map<String, Value>, key: &str, value: Value) -> bool {
 fn everything_else(judge: &Judge, facts: &Facts) -> Vec<Otherwise> {
     let mut all = others(facts, &judge.directory);
     if let Some(reads) = judge.looks_at(&facts.app.id, &facts.tool.name) {
-        all.extend(at_other_values(facts, &reads, &probe::values(&judge.config.rules)));
+        all.extend(at_other_values(facts, &reads, &judge.looks_for(&facts.app.id)));
     }
     let mut moments: Vec<_> = probe::moments(&judge.config.rules).into_iter().filter(|at| *at > facts.now).collect();
     moments.extend(probe::week_from(facts.now));

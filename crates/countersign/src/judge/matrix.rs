@@ -50,10 +50,9 @@ pub enum On {
     Time,
 }
 
-/// With which words as values, and when, besides at noon.
+/// When, besides at noon.
 #[derive(Clone, Copy)]
 struct Asking<'a> {
-    words: &'a [String],
     moments: &'a [UnixMicros],
     noon: UnixMicros,
 }
@@ -67,9 +66,9 @@ struct Pairs<'j> {
 impl Matrix {
     /// Works it out. `noon` is when everything is asked that is not asked at all times.
     pub fn of(judge: &Judge, noon: UnixMicros) -> Result<Self, Fault> {
-        let words = probe::values(&judge.config.rules);
+        let words = probe::words(&judge.config.rules);
         let moments = moments(judge, noon);
-        let at = Asking { words: &words, moments: &moments, noon };
+        let at = Asking { moments: &moments, noon };
         let words: BTreeSet<&str> = words.iter().map(String::as_str).collect();
         let mut ids: Vec<&AppId> = judge.directory.apps.keys().collect();
         ids.sort();
@@ -223,7 +222,7 @@ fn cell(
     tools: &[ToolFacts],
     at: &Asking<'_>,
 ) -> Result<Cell, Fault> {
-    let Asking { words, moments, noon } = *at;
+    let Asking { moments, noon } = *at;
     let mut cell = Cell::default();
     let mut by_pair: Vec<BTreeMap<&str, Verdict>> = Vec::new();
     for (agent, human) in &of_role.pairs {
@@ -246,7 +245,7 @@ fn cell(
             of_pair.insert(tool.name.as_str(), verdict);
             cell.verdicts.insert(verdict);
             if let Some(reads) = judge.looks_at(&app.id, &tool.name) {
-                for other in at_other_values(&facts, &reads, words) {
+                for other in at_other_values(&facts, &reads, &judge.looks_for(&app.id)) {
                     let then = judge.decide(&other.facts).verdict();
                     if then != verdict {
                         cell.depends.insert(On::Arguments);

@@ -30,8 +30,8 @@ pub fn week_from(now: UnixMicros) -> impl Iterator<Item = UnixMicros> {
     (0..7 * 48).map(move |step| UnixMicros(first.saturating_add(step * HALF_HOUR)))
 }
 
-/// The words of rules that could be values: quoted texts, and what stands between spaces, brackets and commas.
-pub fn values(rules: &[RuleFile]) -> Vec<String> {
+/// The words of rules, which could be names: quoted texts, and what stands between spaces, brackets and commas.
+pub fn words(rules: &[RuleFile]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let words = rules.iter().flat_map(|file| words_of(&file.text));
     words.filter(|word| word.len() <= WORD_BYTES_MAX && seen.insert(word.clone())).take(WORDS_MAX).collect()

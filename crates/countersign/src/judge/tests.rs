@@ -107,7 +107,7 @@ fn moments_and_words_of_rules_are_found() {
         moments,
         ["2026-12-19T23:59:59Z", "2026-12-20T00:00:00Z", "2027-01-03T23:59:59Z", "2027-01-04T00:00:00Z"]
     );
-    let words = probe::values(&rules);
+    let words = probe::words(&rules);
     for word in ["production-infra", "a b"] {
         assert!(words.iter().any(|found| found == word), "{words:?}");
     }

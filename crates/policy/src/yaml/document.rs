@@ -95,7 +95,8 @@ pub(crate) fn text_of(entry: At, text: &str) -> &str {
     for (place, line) in rest.split_inclusive('\n').enumerate() {
         let inner = line.len() - line.trim_start().len();
         // A list may stand as far left as the key it belongs to.
-        let belongs = inner > indent || (inner == indent && line.trim_start().starts_with("- ") && !is_item(ahead));
+        // The first key of an item stands for the whole item.
+        let belongs = inner > indent || (inner == indent && (is_item(ahead) || line.trim_start().starts_with("- ")));
         if place > 0 && !line.trim().is_empty() && !belongs {
             break;
         }

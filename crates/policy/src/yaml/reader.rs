@@ -66,7 +66,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn written(&self, at: At) -> Written {
-        Written { file: Arc::clone(&self.name), at, text: Arc::from(text_of(at, &self.file.text)) }
+        // Its first line begins at the key; the others are moved as far to the left.
+        let margin = " ".repeat(at.column.saturating_sub(1) as usize);
+        let lines = text_of(at, &self.file.text).lines().map(|line| line.strip_prefix(&margin).unwrap_or(line));
+        Written { file: Arc::clone(&self.name), at, text: Arc::from(lines.collect::<Vec<_>>().join("\n")) }
     }
 
     /// No such key here: names the nearest one.
