@@ -68,7 +68,9 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
         (ToolName::parse("run").expect("a name"), tool(Class::Destructive, "run", &["command", "path", "repo"])),
         (ToolName::parse("look").expect("a name"), tool(Class::Read, "look", &["account"])),
     ]);
-    let app = |name: &str| (AppId::parse(name).expect("an id"), KnownApp { profile: Some("any".to_owned()), tools: tools.clone() });
+    let app = |name: &str| {
+        (AppId::parse(name).expect("an id"), KnownApp { profile: Some("any".to_owned()), tools: tools.clone() })
+    };
     Known {
         apps: BTreeMap::from(["github", "shell", "aws", "a"].map(app)),
         people: [HumanId::parse("ana").expect("an id")].into(),
