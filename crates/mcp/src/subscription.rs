@@ -9,8 +9,9 @@ use model::{Actor, Blame, CallId, Method, ToolFacts, ToolName};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::app_link::{AppLink, Pair, Subscribing, Want, Way};
-use crate::listeners::{Listener, Listeners, Place};
-use crate::upstream::{Link, News, Watch};
+use crate::hub::Hub;
+use crate::listeners::{Listener, Place};
+use crate::upstream::{Asked, Link, News, Watch};
 
 /// A subscription; over when it is dropped.
 pub(crate) struct Subscription {
@@ -20,7 +21,7 @@ pub(crate) struct Subscription {
 
 /// What keeps a subscription.
 struct Keeper {
-    listeners: Arc<Listeners>,
+    hub: Arc<Hub>,
     listener: Weak<Listener>,
     app: Arc<AppLink>,
     /// Who subscribed; somebody of the same pair may have begun to listen.
@@ -42,7 +43,7 @@ struct Taken {
 
 /// Subscribes this actor to a resource, which is told to the listener of its pair, if the decision runs and the app agrees.
 pub(crate) async fn subscribe(
-    listeners: &Arc<Listeners>,
+    hub: &Arc<Hub>,
     (listener, actor): (&Arc<Listener>, &Actor),
     (app, uri): (Arc<AppLink>, ToolName),
     way: Way,
@@ -50,7 +51,7 @@ pub(crate) async fn subscribe(
     let pair = (actor.agent.clone(), actor.human.clone());
     let want = app.want_of(&pair);
     let keeper = Keeper {
-        listeners: Arc::clone(listeners),
+        hub: Arc::clone(hub),
         listener: Arc::downgrade(listener),
         app: Arc::clone(&app),
         actor: actor.clone(),
@@ -66,9 +67,9 @@ pub(crate) async fn subscribe(
         listener.subscribe(
             &app.spec.id,
             uri.as_str(),
-            Subscription { _until: until.drop_guard(), _place: listeners.place() },
+            Subscription { _until: until.drop_guard(), _place: hub.listeners().place() },
         );
-        listeners.tasks().spawn(keeper.keep(taken, over));
+        hub.listeners().tasks().spawn(keeper.keep(taken, over));
     }
     closed
 }
@@ -77,19 +78,25 @@ impl Keeper {
     /// One governed call. What the app took it with, if it agreed.
     async fn call(&self, cause: Option<CallId>) -> (Closed, Option<Taken>) {
         let to = Arc::clone(&self.app);
+        // What may not be read now is not heard of either.
+        let resource = self.hub.facts_of(&to, Asked::Resource, self.uri.clone(), &self.pair).await;
         let subscribing =
             Arc::new(Subscribing { to, pair: self.pair.clone(), way: self.way.clone(), opened: Mutex::default() });
         let request = CallRequest {
             actor: self.actor.clone(),
             app: self.app.spec.id.clone(),
             method: Method::Subscribe,
-            tool: ToolFacts::of_method(Method::Subscribe, self.uri.clone()),
+            tool: ToolFacts {
+                status: resource.status,
+                finding: resource.finding,
+                ..ToolFacts::of_method(Method::Subscribe, self.uri.clone())
+            },
             cause,
             arguments: None,
             readable: None,
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
         };
-        let closed = self.listeners.engine().call(request).await;
+        let closed = self.hub.listeners().engine().call(request).await;
         let call = match &closed {
             Closed::Answered { call, answer } if answer.kind == AnswerKind::Result => Some(call.clone()),
             _ => return (closed, None),
@@ -109,7 +116,8 @@ impl Keeper {
         if let Some(listener) = self.listener.upgrade().filter(|_| !over.is_cancelled()) {
             listener.unsubscribe(&self.app.spec.id, self.uri.as_str());
         }
-        let others = self.listeners.others_subscribed(&self.listener, &self.pair, &self.app.spec.id, self.uri.as_str());
+        let others =
+            self.hub.listeners().others_subscribed(&self.listener, &self.pair, &self.app.spec.id, self.uri.as_str());
         if taken.watch.is_none() && !others {
             let _ = tokio::time::timeout(LAST_WORD_TIME_MAX, taken.link.unsubscribe(self.uri.as_str())).await;
         }
@@ -134,7 +142,7 @@ impl Keeper {
             }
             // What happened meanwhile nobody has heard.
             if let Some(listener) = self.listener.upgrade() {
-                self.listeners.tell_resource(&listener, &self.app.spec.id, self.uri.as_str());
+                self.hub.listeners().tell_resource(&listener, &self.app.spec.id, self.uri.as_str());
             }
         }
     }
@@ -159,7 +167,7 @@ impl Keeper {
                 if let (Some(News::Resource(uri)), Some(listener)) =
                     (News::read(&method, &message), self.listener.upgrade())
                 {
-                    self.listeners.tell_resource(&listener, &self.app.spec.id, &uri);
+                    self.hub.listeners().tell_resource(&listener, &self.app.spec.id, &uri);
                 }
             }
         }
@@ -193,7 +201,7 @@ impl Keeper {
     }
 
     fn may_go_on(&self) -> bool {
-        let engine = self.listeners.engine();
+        let engine = self.hub.listeners().engine();
         if !self.listener.upgrade().is_some_and(|listener| listener.in_use(engine.clock().now())) {
             return false;
         }

@@ -141,6 +141,8 @@ fn a_changed_template_closes_the_addresses_it_makes() -> Result<()> {
     shop.change(&world, "/resourceTemplates/0/description", json!("An order, and everybody's cards."))?;
     assert_eq!(refused(&mut client, "resources/read", order.clone())?, "guard:tool-changed");
     assert_eq!(refused(&mut client, "resources/read", json!({"uri": "shop+ORDERS://%37"}))?, "guard:tool-changed");
+    let mut legacy = world.legacy_client("ana-desktop", "ana", "2025-11-25")?;
+    assert_eq!(refused(&mut legacy, "resources/subscribe", order.clone())?, "guard:tool-changed");
     client.request("resources/read", json!({"uri": "shop+terms://all"}))?;
     let templates = listed(&mut client, "resources/templates/list", "resourceTemplates", "uriTemplate")?;
     assert_eq!(templates, Vec::<String>::new());

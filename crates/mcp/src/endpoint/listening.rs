@@ -186,7 +186,7 @@ impl Shared {
             return Err(RpcError::new(INTERNAL_ERROR, said));
         }
         let by = (listener, &arrived.known.actor);
-        Ok(subscribe(self.hub.listeners(), by, (link, name), way.clone()).await)
+        Ok(subscribe(&self.hub, by, (link, name), way.clone()).await)
     }
 
     /// A client works on other folders now: apps that were told it has some are told so.
