@@ -92,7 +92,8 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let hashes = ["tile/0/000", "tile/0/001", "tile/0/002.p/191", "tile/1/000.p/2"];
     let entries = ["tile/entries/000", "tile/entries/001", "tile/entries/002.p/191"];
     assert_eq!(names, [&hashes[..], &entries].concat());
-    let bundle = Tile::full(TileKind::Entries, 2)?.narrowed(191)?;
-    assert_eq!(bundle.decode_entries(&bundle.encode_entries(&many[509..])?)?.len(), 191);
+    let bundle = Tile::full(TileKind::Entries, 2)?.narrowed(2)?;
+    let entries = [b"intent", b"intent"];
+    assert_eq!(bundle.decode_entries(&bundle.encode_entries(&entries)?)?, entries);
     Ok(())
 }

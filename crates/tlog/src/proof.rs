@@ -77,6 +77,9 @@ pub enum ProofError {
         /// Leaves of the newer tree.
         new: u64,
     },
+    /// Asked of the empty tree, which every tree grew out of: a right answer would say nothing.
+    #[error("every tree grew out of the empty one: there is nothing to prove")]
+    FromNothing,
     /// Not as many hashes as there must be.
     #[error("the proof has {given} hashes and must have {expected}")]
     Length {
@@ -285,10 +288,10 @@ impl ConsistencyProof {
         &self.0
     }
 
-    /// Whether the newer tree begins with all leaves of the older one.
+    /// Whether the newer tree begins with all leaves of the older one, which must have some unless the newer has none either.
     pub fn check(&self, old: Tree, new: Tree) -> Result<(), ProofError> {
         let Some(way) = (Consistency { old: old.size, new: new.size }).way()? else {
-            return self.check_trivial(old, new);
+            return self.check_same(old, new);
         };
         let own = usize::from(way.subtree.start > 0);
         exactly(way.steps.len() + own, self.0.len())?;
@@ -309,15 +312,21 @@ impl ConsistencyProof {
         }
     }
 
-    /// Every tree begins with the empty one and with itself.
-    fn check_trivial(&self, old: Tree, new: Tree) -> Result<(), ProofError> {
-        exactly(0, self.0.len())?;
-        let expected = |tree: Tree| if tree.size == 0 { Hash::of_nothing() } else { tree.root };
-        if old.root != expected(old) {
-            return Err(ProofError::OldRoot);
+    /// A tree begins with itself.
+    fn check_same(&self, old: Tree, new: Tree) -> Result<(), ProofError> {
+        if old.size < new.size {
+            return Err(ProofError::FromNothing);
         }
-        let same = old.size < new.size || old.root == new.root;
-        if same && new.root == expected(new) { Ok(()) } else { Err(ProofError::Root) }
+        self.check_empty()?;
+        match () {
+            () if old.size == 0 && old.root != Hash::of_nothing() => Err(ProofError::OldRoot),
+            () if old.root != new.root => Err(ProofError::Root),
+            () => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_empty(&self) -> Result<(), ProofError> {
+        exactly(0, self.0.len())
     }
 }
 

@@ -113,8 +113,12 @@ const TOOLS: &[Tool] = &[
     Tool { program: "node", arguments: &["--version"], package: "nodejs" },
     Tool { program: "npm", arguments: &["--version"], package: "npm" },
     Tool { program: "python3", arguments: &["-c", "import ensurepip, venv"], package: "python3-venv" },
+    Tool { program: "go", arguments: &["version"], package: "golang-go" },
+    Tool { program: "test", arguments: &["-d", GO_TRANSPARENCY_LOG], package: "golang-golang-x-mod-dev" },
 ];
 
+/// Other people's code that our log is checked with.
+const GO_TRANSPARENCY_LOG: &str = "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog";
 const NODE: &[&str] = &["tests/node", "tests/conformance"];
 const VENV: &str = "target/test-venv";
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
