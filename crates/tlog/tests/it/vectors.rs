@@ -40,7 +40,7 @@ fn every_published_vector_comes_out_as_published() {
         }
     }
     println!(
-        "{} accepted, {} refused, {} about subtrees that do not begin with the tree",
+        "{} accepted, {} refused, {} about subtrees that are no older trees",
         seen.accepted, seen.refused, seen.others
     );
     assert_eq!(seen.accepted + seen.refused + seen.others, 518);
@@ -89,9 +89,10 @@ fn consistency(vector: &Value) -> Outcome {
     consistent(vector, number(&vector["size1"]), number(&vector["size2"]))
 }
 
+/// A subtree that begins with the tree is an older tree. An empty one is a question that only subtrees know.
 fn subtree_consistency(vector: &Value) -> Outcome {
     let [start, end, size] = ["start", "end", "size"].map(|key| number(&vector[key]));
-    if start > 0 { Outcome::OtherQuestion } else { consistent(vector, end, size) }
+    if start > 0 || start == end { Outcome::OtherQuestion } else { consistent(vector, end, size) }
 }
 
 fn consistent(vector: &Value, old: u64, new: u64) -> Outcome {
