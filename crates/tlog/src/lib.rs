@@ -11,8 +11,8 @@
 //!
 //! # Invariants
 //! * Each text and each tile has one form: what parses prints to the bytes it was parsed from.
-//! * An accepted inclusion proof is the one that naive recomputation makes; so is an accepted consistency proof. No
-//!   other hash, index, size or length is accepted.
+//! * An accepted proof is the one that naive recomputation of the tree makes. No other hash, index or length is accepted
+//!   (`any_other_inclusion_is_refused`, `any_other_growth_is_refused`); a tree's size is as true as the signature over it.
 //! * No input stops the process, and none makes it hold more than some multiple of its own length. Every bound has a
 //!   name in [`limits`].
 //! * A key that signs cannot be printed or copied. Anything that comes from elsewhere says what it holds only after its
