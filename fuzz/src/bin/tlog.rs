@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use tlog::{
-    AddCheckpoint, Algorithm, Checkpoint, Consistency, ConsistencyProof, Frontier, Hash, Inclusion, InclusionProof, Leaf,
-    Node, Note, Receipt, Signature, SignedCheckpoint, Signer, SigningKey, Tile, TileKind, Tree, Trust, VerifierKey,
+    AddCheckpoint, Algorithm, Checkpoint, Consistency, ConsistencyProof, Frontier, Hash, Inclusion, InclusionProof,
+    Leaf, Node, Note, Receipt, Signature, SignedCheckpoint, Signer, SigningKey, Tile, TileKind, Tree, Trust,
+    VerifierKey,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -160,7 +161,9 @@ impl Log {
             return bytes.as_chunks::<32>().0.iter().copied().map(Hash::new).collect();
         }
         let ranges = bytes.as_chunks::<2>().0.iter();
-        ranges.map(|[from, to]| root(self.leaves.get(usize::from(*from)..usize::from(*to)).unwrap_or_default())).collect()
+        ranges
+            .map(|[from, to]| root(self.leaves.get(usize::from(*from)..usize::from(*to)).unwrap_or_default()))
+            .collect()
     }
 }
 

@@ -105,7 +105,10 @@ fn what_is_no_receipt_is_refused_with_its_reason() {
         &right.replacen(&hash, &format!("{hash}\n{hash}x"), 1),
         "line 2 of the proof is not a hash: 32 bytes in base64 are expected",
     );
-    check(&right.replacen(&hash, &hash[1..], 1), "line 1 of the proof is not a hash: 32 bytes in base64 are expected");
+    check(
+        &right.replacen(&hash, hash.trim_end_matches('='), 1),
+        "line 1 of the proof is not a hash: 32 bytes in base64 are expected",
+    );
     check(&right.replacen("\n\nlog", "\n\n\nlog", 1), &CheckpointError::Size.to_string());
     check(&right.replacen("\n\n", "\n", 1), "line 4 of the proof is not a hash: 32 bytes in base64 are expected");
     check(&right.replacen("log\n5", "log\n05", 1), &CheckpointError::Size.to_string());

@@ -172,7 +172,7 @@ fn entries_are_as_many_as_the_tile_is_wide() {
 
 #[test]
 fn proofs_from_tiles_are_right_and_need_each_tile_once() {
-    for size in [1, 2, 255, 256, 257, 700, 66_000] {
+    for size in [1, 2, 255, 256, 257, 700, 65_900] {
         let (tree, nodes) = log(size);
         let mut asked = BTreeSet::new();
         let mut tiles = TiledTree::new(size, |tile: Tile| {
@@ -183,7 +183,9 @@ fn proofs_from_tiles_are_right_and_need_each_tile_once() {
             let proof = Inclusion { index, size }.prove(&mut tiles).unwrap();
             let hash = Hash::of_leaf(&index.to_be_bytes());
             assert_eq!(proof.check(Leaf { index, hash }, tree), Ok(()));
-            let old = log(index + 1).0;
+            let size_then = index + 1;
+            let mut known = |wanted: &[Node]| Ok::<_, Infallible>(wanted.iter().map(|node| nodes[node]).collect());
+            let old = Tree { size: size_then, root: Plan::root(size_then).unwrap().read(&mut known).unwrap()[0] };
             let proof = Consistency { old: old.size, new: size }.prove(&mut tiles).unwrap();
             assert_eq!(proof.check(old, tree), Ok(()));
         }
@@ -194,7 +196,7 @@ fn proofs_from_tiles_are_right_and_need_each_tile_once() {
 proptest! {
     #[test]
     fn a_flipped_bit_in_a_tile_makes_no_right_proof(
-        (index, size) in (1_u64..1_500).prop_flat_map(|size| (0..size, Just(size))),
+        (index, size) in (1_u64..600).prop_flat_map(|size| (0..size, Just(size))),
         which in any::<prop::sample::Index>(),
         place in any::<prop::sample::Index>(),
     ) {
