@@ -13,7 +13,7 @@ use tlog::{
 struct Disk {
     frontier: Vec<u8>,
     size: u64,
-    /// Nodes on levels 0, 8, 16, …: what tiles consist of.
+    /// What tiles consist of.
     nodes: BTreeMap<Node, Hash>,
 }
 
@@ -23,7 +23,7 @@ impl Disk {
         let leaves: Vec<Hash> = entries.iter().map(|entry| Hash::of_leaf(entry)).collect();
         let mut grown = frontier.clone();
         grown.append(&leaves, |node, hash| {
-            if node.level() % 8 == 0 {
+            if node.is_in_tiles() {
                 self.nodes.insert(node, hash);
             }
         })?;

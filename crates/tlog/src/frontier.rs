@@ -66,8 +66,8 @@ impl Frontier {
         Tree { size: self.size, root: fold(&self.hashes).unwrap_or_else(Hash::of_nothing) }
     }
 
-    /// Appends leaves, and tells of each node that became complete, leaves included, children before parents. The nodes on
-    /// levels 0, 8, 16, … are what tiles consist of.
+    /// Appends leaves, and tells of each node that became complete, leaves included, children before parents. To serve tiles,
+    /// those are enough for which [`Node::is_in_tiles`].
     pub fn append(&mut self, leaves: &[Hash], mut completed: impl FnMut(Node, Hash)) -> Result<(), FrontierError> {
         let more = u64::try_from(leaves.len()).map_err(|_| FrontierError::Full)?;
         if more > TREE_LEAVES_MAX - self.size {

@@ -15,8 +15,8 @@
 //!   (`any_other_inclusion_is_refused`, `any_other_growth_is_refused`); a tree's size is as true as the signature over it.
 //! * No input stops the process, and none makes it hold more than some multiple of its own length. Every bound has a
 //!   name in [`limits`].
-//! * A key that signs cannot be printed or copied. Anything that comes from elsewhere says what it holds only after its
-//!   signatures were checked, or under a name with `danger` in it.
+//! * A key that signs cannot be printed or copied. A checkpoint from elsewhere says what it holds only after its signatures
+//!   were checked, or under a name with `danger` in it.
 //!
 //! # A log and its readers
 //! What grows a log is a [`Frontier`]: it takes a batch of leaf hashes, and tells of each node that became complete. Frontier

@@ -48,6 +48,11 @@ impl Node {
         self.index
     }
 
+    /// Whether tiles consist of nodes like this one. The others, seven of eight levels, are computed from those.
+    pub const fn is_in_tiles(self) -> bool {
+        self.level.is_multiple_of(8)
+    }
+
     /// The leaves below.
     pub const fn leaves(self) -> Range<u64> {
         self.index << self.level..(self.index + 1) << self.level

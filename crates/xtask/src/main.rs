@@ -112,7 +112,7 @@ cargo xtask test                 everything CI runs
        [--client]                the gateway as a client of the suite only
        [--json FILE]             a list of {subject, revision, direct, through, lost} as well
        [--no-build]              run what stands in target/debug
-  fuzz [TARGET...]               throw bytes at json, front, upstream, child, decide (all), two at a time on two processors
+  fuzz [TARGET...]               throw bytes at json, front, upstream, child, decide, tlog (all), two at a time on two processors
        [--seconds N]             at each for so long (30)
   soak kills [--rounds N]        kill the gateway again and again (1000) and compare what happened with the trace
   soak load [--seconds N]        everything at once for so long (600): memory, descriptors, threads, children, errors

@@ -33,3 +33,9 @@ fn no_node_is_past_the_largest_tree() {
     assert!(Node::new(0, TREE_LEAVES_MAX).is_none());
     assert!(Node::new(8, u64::MAX).is_none());
 }
+
+#[test]
+fn tiles_consist_of_every_eighth_level() {
+    let levels: Vec<u8> = (0..63).filter(|level| Node::new(*level, 0).unwrap().is_in_tiles()).collect();
+    assert_eq!(levels, [0, 8, 16, 24, 32, 40, 48, 56]);
+}
