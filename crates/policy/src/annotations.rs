@@ -71,13 +71,20 @@ fn unknown_key(key: &str, text: &str) -> Complaint {
 }
 
 fn identity(id: &str, layer: Layer, text: &str, complaints: &mut Vec<Complaint>) -> Option<RuleId> {
+    let at = place("id", text);
+    rule_id(id, layer).map_err(|complaint| complaints.push(Complaint { at, ..complaint })).ok()
+}
+
+/// The id of a rule of this layer.
+pub(crate) fn rule_id(id: &str, layer: Layer) -> Result<RuleId, Complaint> {
     let built_in = ["guard:", "baseline-"].into_iter().find(|prefix| id.starts_with(prefix));
-    if let Some(prefix) = built_in.filter(|_| layer == Layer::Organisation) {
-        let said = format!("ids that begin with `{prefix}` are built in");
-        complaints.push(Complaint::new(place("id", text), said).hint("choose another id"));
-        return None;
+    match built_in.filter(|_| layer == Layer::Organisation) {
+        Some(prefix) => {
+            let said = format!("ids that begin with `{prefix}` are built in");
+            Err(Complaint::new(0, said).hint("choose another id"))
+        }
+        None => RuleId::parse(id).map_err(|error| Complaint::new(0, error.to_string())),
     }
-    RuleId::parse(id).map_err(|error| complaints.push(Complaint::new(place("id", text), error.to_string()))).ok()
 }
 
 fn outcome(
@@ -202,7 +209,8 @@ fn one_line(key: &str, said: &str, text: &str, complaints: &mut Vec<Complaint>) 
     Some(sentence.to_owned())
 }
 
-fn unsaid(outcome: RuleOutcome) -> String {
+/// What is said of a rule that says nothing of itself.
+pub(crate) fn unsaid(outcome: RuleOutcome) -> String {
     match outcome {
         RuleOutcome::Permit => "a rule of this organisation permits this",
         RuleOutcome::Redact => "a rule of this organisation hides fields of the answer",

@@ -18,6 +18,8 @@ use crate::yaml::{Draft, Tests};
 pub(crate) struct Asked {
     everywhere: OfApp,
     by_app: BTreeMap<AppId, OfApp>,
+    /// What rules in other languages look at, of every app.
+    also: ArgumentReads,
 }
 
 /// What rules need of a call to one app.
@@ -38,6 +40,7 @@ impl Asked {
         Self {
             everywhere: OfApp::default(),
             by_app: known.apps.iter().map(|(id, app)| (id.clone(), of_app(app))).collect(),
+            also: ArgumentReads::default(),
         }
     }
 
@@ -56,10 +59,21 @@ impl Asked {
         }
     }
 
+    /// Adds what rules in another language look at.
+    pub(crate) fn also(&mut self, reads: &ArgumentReads) {
+        self.also.roles.extend(reads.roles.iter().cloned());
+        self.also.values.extend(reads.values.iter().cloned());
+    }
+
+    /// Whether somebody described the arguments of the tool that is called.
+    pub(crate) fn describes(&self, facts: &Facts) -> bool {
+        self.of(&facts.app.id).profiled.contains(&facts.tool.name)
+    }
+
     /// Works out once which arguments the tests look at.
     pub(crate) fn finish(mut self) -> Self {
         for of_app in std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut()) {
-            let mut reads = ArgumentReads::default();
+            let mut reads = self.also.clone();
             for test in of_app.tests.values() {
                 match &test.on {
                     On::Role(role) => drop(reads.roles.insert(Arc::clone(role))),

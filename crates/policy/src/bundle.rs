@@ -19,8 +19,9 @@ use crate::export;
 use crate::index::Index;
 use crate::known::Known;
 use crate::memory::{Key, Memory};
+use crate::rego::{self, Rego};
 use crate::request::{Names, Passed};
-use crate::source::RuleFile;
+use crate::source::{Language, RuleFile};
 use crate::vocabulary::schema;
 use crate::yaml::{self, Example, Reading, Tests, Written};
 
@@ -31,6 +32,7 @@ pub struct Bundle {
     organisation: Remembered,
     baseline: Remembered,
     asked: Asked,
+    rego: Option<Rego>,
     recommend_only: BTreeSet<AgentId>,
     notes: Vec<PolicyError>,
     examples: Vec<Example>,
@@ -52,16 +54,19 @@ impl Bundle {
     }
 
     /// As [`compile`](Self::compile), with the names that rules in YAML may use. Files ending in `.yaml` or `.yml` are
-    /// such rules, all others are Cedar.
+    /// such rules, files ending in `.rego` are Rego, all others are Cedar.
     pub fn compile_for(known: &Known, organisation: &[RuleFile]) -> Result<Self, Vec<PolicyError>> {
         let mut compiler = Compiler::new().map_err(|error| vec![error])?;
         // The baseline first: a rule of the organisation that takes one of its ids is the one to be named.
         compiler.file(Layer::Baseline, &baseline());
-        let (platform, cedar): (Vec<&RuleFile>, Vec<&RuleFile>) = organisation.iter().partition(|file| file.is_yaml());
-        for file in cedar {
+        let written_in = |language: Language| -> Vec<&RuleFile> {
+            organisation.iter().filter(|file| file.language() == language).collect()
+        };
+        for file in written_in(Language::Cedar) {
             compiler.file(Layer::Organisation, file);
         }
-        let platform = Platform::compile(known, &platform, &mut compiler);
+        let rego = Rego::compile(&written_in(Language::Rego), &mut compiler);
+        let platform = Platform::compile(known, &written_in(Language::Yaml), rego.as_ref(), &mut compiler);
         let mut rules = compiler.finish()?;
         rules.sort_by_key(|rule| rule.info.layer == Layer::Baseline);
         let layer = |layer: Layer| {
@@ -73,8 +78,9 @@ impl Bundle {
             digest: digest(organisation, &platform.compiled),
             organisation: layer(Layer::Organisation)?,
             baseline: layer(Layer::Baseline)?,
-            rules: rules.iter().map(|rule| Arc::clone(&rule.info)).collect(),
+            rules: in_order(&rules, rego.as_ref()),
             asked: platform.asked,
+            rego,
             recommend_only: platform.recommend_only,
             notes: platform.notes,
             examples: platform.examples,
@@ -106,16 +112,25 @@ impl Bundle {
 
     /// The values that rules for this app look for in arguments, as they are written: what may make a difference.
     pub fn looks_for(&self, app: &AppId) -> BTreeSet<String> {
-        self.asked.looks_for(app)
+        let mut words = self.asked.looks_for(app);
+        words.extend(self.rego.iter().flat_map(|rego| rego.texts().iter().cloned()));
+        words
     }
 
-    /// The rules of one layer as plain Cedar, valid under [`schema`].
+    /// The rules of one layer as plain Cedar, valid under [`schema`]. What is written in Rego is no Cedar: it is named in a
+    /// comment only.
     pub fn cedar(&self, layer: Layer) -> String {
         let Remembered { index, .. } = match layer {
             Layer::Organisation => &self.organisation,
             Layer::Baseline => &self.baseline,
         };
-        export::cedar(index.policies())
+        let elsewhere = self.in_rego().filter(|rule| rule.layer == layer);
+        export::cedar(index.policies(), elsewhere)
+    }
+
+    /// The rules that are written in Rego.
+    pub fn in_rego(&self) -> impl Iterator<Item = &RuleInfo> {
+        self.rego.iter().flat_map(Rego::rules).map(AsRef::as_ref)
     }
 }
 
@@ -125,15 +140,13 @@ impl Rules for Bundle {
     }
 
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
-        let passed = match layer {
-            Layer::Organisation if facts.arguments.open => {
-                let corners = self.asked.corners(facts);
-                return whatever(corners.iter().map(|passed| self.evaluate_passed(layer, facts, passed)));
-            }
-            Layer::Organisation => self.asked.passed(facts),
-            Layer::Baseline => Passed::default(),
-        };
-        self.evaluate_passed(layer, facts, &passed)
+        let mut evaluation = self.evaluate_cedar(layer, facts);
+        if let Some(rego) = self.rego.as_ref().filter(|_| layer == Layer::Organisation) {
+            rego.ask(facts, self.asked.describes(facts), &mut evaluation);
+            evaluation.hits.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+            evaluation.faults.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+        }
+        evaluation
     }
 
     fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
@@ -154,6 +167,18 @@ impl Rules for Bundle {
 }
 
 impl Bundle {
+    fn evaluate_cedar(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        let passed = match layer {
+            Layer::Organisation if facts.arguments.open => {
+                let corners = self.asked.corners(facts);
+                return whatever(corners.iter().map(|passed| self.evaluate_passed(layer, facts, passed)));
+            }
+            Layer::Organisation => self.asked.passed(facts),
+            Layer::Baseline => Passed::default(),
+        };
+        self.evaluate_passed(layer, facts, &passed)
+    }
+
     /// What the rules say of a call that passes these tests.
     fn evaluate_passed(&self, layer: Layer, facts: &Facts, passed: &Passed) -> Evaluation {
         let Remembered { index, memory } = match layer {
@@ -191,6 +216,14 @@ fn whatever(mut corners: impl Iterator<Item = Evaluation>) -> Evaluation {
     all
 }
 
+/// The organisation's rules by files and places, then the baseline's.
+fn in_order(rules: &[Rule], rego: Option<&Rego>) -> Vec<Arc<RuleInfo>> {
+    let infos = rules.iter().map(|rule| &rule.info);
+    let (ours, shipped): (Vec<_>, Vec<_>) = infos.partition(|rule| rule.layer == Layer::Organisation);
+    let in_rego = rego.into_iter().flat_map(Rego::rules);
+    ours.into_iter().chain(in_rego).chain(shipped).map(Arc::clone).collect()
+}
+
 /// What became of the files in YAML, beside rules.
 struct Platform {
     asked: Asked,
@@ -202,7 +235,7 @@ struct Platform {
 }
 
 impl Platform {
-    fn compile(known: &Known, files: &[&RuleFile], compiler: &mut Compiler) -> Self {
+    fn compile(known: &Known, files: &[&RuleFile], rego: Option<&Rego>, compiler: &mut Compiler) -> Self {
         let Reading { drafts, examples, notes, errors, recommend_only, .. } = yaml::read(known, files.iter().copied());
         compiler.refuse(errors);
         let mut asked = Asked::new(known);
@@ -221,6 +254,10 @@ impl Platform {
                 let tools: Vec<&str> = app.tools.keys().map(ToolName::as_str).collect();
                 compiled.push(format!("{id}: {}", tools.join(" ")));
             }
+        }
+        if let Some(rego) = rego {
+            asked.also(rego.reads());
+            compiled.push(rego::LANGUAGE.to_owned());
         }
         Self { asked: asked.finish(), recommend_only, notes, examples, compiled }
     }

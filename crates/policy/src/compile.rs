@@ -86,6 +86,19 @@ impl Compiler {
         }
     }
 
+    /// Takes an id for a rule of the organisation that is not Cedar. Error: it is no id, or another rule has it.
+    pub(crate) fn take_id(&mut self, id: &str, source: &RuleSource) -> Result<RuleId, Complaint> {
+        let id = annotations::rule_id(id, Layer::Organisation)?;
+        match self.seen.get(&id) {
+            Some(first) => Err(Complaint::new(0, format!("the id `{id}` is taken by the rule at {first}"))
+                .hint("give each rule its own: `# METADATA` and `# custom: {id: …}` above it")),
+            None => {
+                self.seen.insert(id.clone(), source.clone());
+                Ok(id)
+            }
+        }
+    }
+
     /// What somebody else found wrong.
     pub(crate) fn refuse(&mut self, errors: Vec<PolicyError>) {
         self.errors.extend(errors);

@@ -7,9 +7,15 @@
 use cedar_policy::Policy;
 use model::RuleInfo;
 
-/// The rules as one text, each with its id.
-pub(crate) fn cedar<'a>(rules: impl Iterator<Item = (&'a RuleInfo, &'a Policy)>) -> String {
+/// The rules as one text, each with its id. `elsewhere`: rules that are no Cedar, and stand there as a comment.
+pub(crate) fn cedar<'a>(
+    rules: impl Iterator<Item = (&'a RuleInfo, &'a Policy)>,
+    elsewhere: impl Iterator<Item = &'a RuleInfo>,
+) -> String {
     let mut text = String::new();
+    for info in elsewhere {
+        text.push_str(&format!("// not here, for it is written in Rego: {} ({})\n\n", info.source, info.id));
+    }
     for (info, policy) in rules {
         text.push_str(&format!("// {}\n", info.source));
         if policy.annotation("id").is_none() {

@@ -1,5 +1,5 @@
-//! Rule files in, written in YAML or in Cedar; a checked and hashed bundle out, behind [`model::Rules`]. This crate alone
-//! names Cedar.
+//! Rule files in, written in YAML, in Cedar or in Rego; a checked and hashed bundle out, behind [`model::Rules`]. This crate
+//! alone names Cedar and the interpreter of Rego.
 //!
 //! # In scope
 //! The schema, the baseline, platform policy in YAML, annotations, validation with positions and hints, tests of arguments
@@ -11,12 +11,14 @@
 //! # Invariants
 //! * A rule that cannot be evaluated is a fault of the evaluation, never silence: Cedar alone would skip it.
 //! * A rule that can never match does not load.
+//! * A rule in Rego permits nothing. Without one, no interpreter is made.
 //! * A rule's id is its own: it never depends on other rules or on the order of files.
 //! * The same bundle and the same facts give the same evaluation, bit for bit.
 
 mod bundle;
 
 mod asked;
+mod rego;
 mod yaml;
 
 mod export;

@@ -15,6 +15,17 @@ pub struct RuleFile {
     pub text: String,
 }
 
+/// What a file of rules is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// Platform policy: `.yaml`, `.yml`.
+    Yaml,
+    /// Refusals and holds only: `.rego`.
+    Rego,
+    /// Everything else.
+    Cedar,
+}
+
 /// Where the rules of a text stand, each up to and with its `;`, and what is left after the last one.
 pub(crate) struct Pieces {
     pub(crate) rules: Vec<Range<usize>>,
@@ -60,10 +71,13 @@ pub(crate) fn position(text: &str, offset: usize) -> (u32, u32) {
 }
 
 impl RuleFile {
-    /// Whether it is platform policy in YAML; everything else is Cedar.
-    pub(crate) fn is_yaml(&self) -> bool {
-        let ending = Path::new(&self.name).extension();
-        ending.is_some_and(|ending| ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml"))
+    /// The language it is written in, by the ending of its name.
+    pub(crate) fn language(&self) -> Language {
+        match Path::new(&self.name).extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml") => Language::Yaml,
+            Some(ending) if ending.eq_ignore_ascii_case("rego") => Language::Rego,
+            _ => Language::Cedar,
+        }
     }
 
     /// The name without folders: what the digest sees, so that a bundle is the same wherever it lies.
@@ -74,7 +88,7 @@ impl RuleFile {
     /// The beginning of derived rule ids: the name without folders and ending, as visible ASCII.
     pub(crate) fn stem(&self) -> String {
         let name = self.base_name();
-        let stem = name.strip_suffix(".cedar").unwrap_or(name);
+        let stem = name.strip_suffix(".cedar").or_else(|| name.strip_suffix(".rego")).unwrap_or(name);
         stem.chars().take(100).map(|c| if c.is_ascii_graphic() { c } else { '-' }).collect()
     }
 }

@@ -11,7 +11,8 @@ use crate::clock::environment;
 use crate::config::{Config, nearest};
 use crate::gateway::{bad_file, compile};
 use crate::packs::Pack;
-use crate::terminal::out;
+use crate::terminal::{out, say};
+use crate::words::counted;
 
 /// Prints rules as they are written.
 pub fn show(common: &Common, args: &PolicyArgs) -> Result<ExitCode, Fault> {
@@ -75,6 +76,10 @@ fn export(common: &Common, folder: &Path) -> Result<ExitCode, Fault> {
         } else {
             out(file.display());
         }
+    }
+    let in_rego = bundle.in_rego().count();
+    if in_rego > 0 {
+        say(format_args!("{} in Rego left out: they are no Cedar, and refuse more", counted(in_rego, "rule")));
     }
     Ok(ExitCode::SUCCESS)
 }
