@@ -131,6 +131,7 @@ const PIN_FILES: &[&str] = &[
     REQUIREMENTS,
 ];
 const PRODUCTS: &[&str] = &[
+    "tests/node/node_modules/@cedar-policy/cedar-wasm",
     "tests/node/node_modules/@modelcontextprotocol/client",
     "tests/conformance/node_modules/@modelcontextprotocol/conformance",
     "target/test-venv/bin/python",

@@ -140,14 +140,20 @@ impl Reader<'_> {
                 }
                 Some(word @ ("deny" | "hold")) if ours => {
                     decides = true;
-                    if !matches!(&**rule, Rule::Spec { head: RuleHead::Set { key: Some(_), .. }, .. }) || name.len() > 1 {
+                    if !matches!(&**rule, Rule::Spec { head: RuleHead::Set { key: Some(_), .. }, .. }) || name.len() > 1
+                    {
                         let hint = format!("write `{word} contains \"…\" if {{ … }}`");
                         self.refuse(file, head, &format!("`{word}` is a set of messages"), Some(&hint));
                     }
                 }
                 Some(word @ ("allow" | "permit")) if ours => {
                     let hint = "what is permitted stands in YAML or Cedar; here stands what is not: `deny contains … if { … }`";
-                    self.refuse(file, head, &format!("`{word}`: rules in Rego deny and hold, and permit nothing"), Some(hint));
+                    self.refuse(
+                        file,
+                        head,
+                        &format!("`{word}`: rules in Rego deny and hold, and permit nothing"),
+                        Some(hint),
+                    );
                 }
                 _ => {}
             }
@@ -175,18 +181,29 @@ impl Reader<'_> {
                 ["arguments" | "roles", _] => continue,
                 ["arguments", _, ..] => (
                     format!("the argument `input.{name}` is not found there"),
-                    format!("inside of another it has dots in its name: `input.arguments[\"{}\"]`", parts.get(1..).unwrap_or_default().join(".")),
+                    format!(
+                        "inside of another it has dots in its name: `input.arguments[\"{}\"]`",
+                        parts.get(1..).unwrap_or_default().join(".")
+                    ),
                 ),
-                ["roles", role, ..] => (format!("`input.roles.{role}` is a list of texts"), format!("write `some value in input.roles.{role}`")),
+                ["roles", role, ..] => (
+                    format!("`input.roles.{role}` is a list of texts"),
+                    format!("write `some value in input.roles.{role}`"),
+                ),
                 [] => ("`input` as a whole is read".to_owned(), "say which fact: `input.tool.class`".to_owned()),
                 ["arguments" | "roles"] => (
                     format!("`input.{name}` as a whole is read"),
                     format!("say which one: `input.{name}.NAME`, so that only that is kept"),
                 ),
-                _ if FACTS.iter().any(|fact| fact.name == name || fact.name.starts_with(&format!("{name}."))) => continue,
+                _ if FACTS.iter().any(|fact| fact.name == name || fact.name.starts_with(&format!("{name}."))) => {
+                    continue;
+                }
                 _ => {
                     let near = did_you_mean(&name, FACTS.iter().map(|fact| fact.name));
-                    (format!("unknown fact `input.{name}`"), near.unwrap_or_else(|| "the guide to rules in Rego lists all facts".to_owned()))
+                    (
+                        format!("unknown fact `input.{name}`"),
+                        near.unwrap_or_else(|| "the guide to rules in Rego lists all facts".to_owned()),
+                    )
                 }
             };
             self.refuse(file, *at, &said, Some(&hint));
@@ -199,14 +216,15 @@ impl Reader<'_> {
         for named in &self.named {
             for (path, at) in &named.found.calls {
                 let name = path.join(".");
-                let rule = path.split_first().filter(|(root, _)| *root == "data").map(|(_, rest)| rest);
+                let rule = of_a_rule(path);
                 if is_built_in(&name) || rule.is_some_and(|rule| self.named.iter().any(|other| other.path == rule)) {
                     continue;
                 }
                 let written = self.written(named.file, *at).unwrap_or(&name);
                 let near = did_you_mean(written, BUILT_IN.iter().copied()).filter(|_| !has_effects(written));
                 let hint = near.unwrap_or_else(|| {
-                    "what a rule says follows from its input alone; the guide to rules in Rego lists the functions".to_owned()
+                    "what a rule says follows from its input alone; the guide to rules in Rego lists the functions"
+                        .to_owned()
                 });
                 wrong.push((named.file, *at, format!("unknown function `{written}`"), hint));
             }
@@ -232,7 +250,7 @@ impl Reader<'_> {
     fn reaches_itself(&self, function: &[String]) -> bool {
         let called = |path: &[String]| -> Vec<&[String]> {
             let of_path = self.named.iter().filter(|named| named.path == path);
-            of_path.flat_map(|named| named.found.calls.iter().filter_map(|(path, _)| path.get(1..))).collect()
+            of_path.flat_map(|named| named.found.calls.iter().filter_map(|(path, _)| of_a_rule(path))).collect()
         };
         let (mut seen, mut open) = (BTreeSet::new(), called(function));
         while let Some(next) = open.pop() {
@@ -258,7 +276,9 @@ impl Reader<'_> {
     }
 
     fn rules(&mut self, file: usize, module: &Module) -> Vec<Definition> {
-        let Some(package) = written_out(&module.package.refr).filter(|package| package.first().is_some_and(|first| first == ROOT)) else {
+        let Some(package) =
+            written_out(&module.package.refr).filter(|package| package.first().is_some_and(|first| first == ROOT))
+        else {
             return Vec::new();
         };
         let mut rules = Vec::new();
@@ -268,7 +288,7 @@ impl Reader<'_> {
                 Some("hold") => RuleOutcome::Hold,
                 _ => continue,
             };
-            let Some(info) = self.info(file, rule, outcome, rules.len() + 1) else { continue };
+            let Some(info) = self.info(file, (module, rule), outcome, rules.len() + 1) else { continue };
             let imports = imports(module);
             let reads = self.reads(&Walk::new(&package, &imports).rule(rule));
             let certain_part = match reads.may_be_missing() {
@@ -282,7 +302,13 @@ impl Reader<'_> {
         rules
     }
 
-    fn info(&mut self, file: usize, rule: &Rule, outcome: RuleOutcome, number: usize) -> Option<RuleInfo> {
+    fn info(
+        &mut self,
+        file: usize,
+        (module, rule): (&Module, &Rule),
+        outcome: RuleOutcome,
+        number: usize,
+    ) -> Option<RuleInfo> {
         let (line, column) = place(rule.span());
         let of = *self.files.get(file)?;
         let metadata = match metadata::above(&of.text, line) {
@@ -292,12 +318,9 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let source = RuleSource {
-            file: Arc::from(of.name.as_str()),
-            line,
-            column,
-            text: Arc::from(rule.span().text().trim_end()),
-        };
+        let start = rule.span().start as usize;
+        let text = of.text.get(start..end_of(module, rule, &of.text)).map(written).unwrap_or_default();
+        let source = RuleSource { file: Arc::from(of.name.as_str()), line, column, text: Arc::from(text) };
         let id = metadata.custom.id.unwrap_or_else(|| format!("{}#{number}", of.stem()));
         let id: RuleId = match self.compiler.take_id(&id, &source) {
             Ok(id) => id,
@@ -321,7 +344,7 @@ impl Reader<'_> {
         let mut reads = Reads::default();
         reads.take(found);
         let targets = |found: &Found| -> Vec<Path> {
-            let calls = found.calls.iter().filter_map(|(path, _)| path.get(1..).map(<[String]>::to_vec));
+            let calls = found.calls.iter().filter_map(|(path, _)| of_a_rule(path)).map(<[String]>::to_vec);
             found.refers.iter().cloned().chain(calls).collect()
         };
         let (mut open, mut seen) = (targets(found), vec![false; self.named.len()]);
@@ -342,7 +365,18 @@ impl Reader<'_> {
         let Rule::Spec { bodies, .. } = rule else { return None };
         let [body] = bodies.as_slice() else { return None };
         let imports = imports(module);
-        let statements: Vec<&str> = self.certain(&body.query.stmts, package, &imports).map(|of| of.span.text()).collect();
+        let source = self.files.get(file)?.text.as_str();
+        let rule_end = end_of(module, rule, source);
+        let starts: Vec<usize> = body.query.stmts.iter().map(|of| start_of(of.span.start, source)).collect();
+        let mut statements = Vec::new();
+        for certain in self.certain(&body.query.stmts, package, &imports) {
+            let start = start_of(certain.span.start, source);
+            let next = starts.iter().copied().filter(|other| *other > start).min();
+            let text = written(source.get(start..next.unwrap_or(rule_end))?);
+            // The last one may have the end of the body behind it.
+            let braced = next.is_none() && text.matches('}').count() > text.matches('{').count();
+            statements.push(if braced { text.strip_suffix('}')?.trim_end() } else { text });
+        }
         if statements.is_empty() {
             return None;
         }
@@ -376,7 +410,8 @@ impl Reader<'_> {
         };
         let (mut certain, doubtful): (Vec<_>, Vec<_>) =
             statements.iter().map(found).partition(|(_, found)| !self.reads(found).may_be_missing());
-        let is_rule = |path: &Path| self.named.iter().any(|named| named.path.starts_with(path) || path.starts_with(&named.path));
+        let is_rule =
+            |path: &Path| self.named.iter().any(|named| named.path.starts_with(path) || path.starts_with(&named.path));
         let mut variables: BTreeSet<Path> = doubtful.into_iter().flat_map(|(_, found)| found.refers).collect();
         loop {
             variables.retain(|path| !is_rule(path));
@@ -460,6 +495,35 @@ fn message_of(rule: &Rule) -> Option<&str> {
         Expr::String { value, .. } | Expr::RawString { value, .. } => value.as_string().ok().map(|text| &**text),
         _ => None,
     }
+}
+
+/// Where the next rule begins. The ends that the interpreter knows are those of tokens, and a text's quote is no part of its
+/// token.
+fn end_of(module: &Module, rule: &Rule, source: &str) -> usize {
+    let starts = module.policy.iter().map(|other| other.span().start);
+    starts.filter(|start| *start > rule.span().start).min().map_or(source.len(), |start| start as usize)
+}
+
+/// Where a condition begins, its opening quote included.
+fn start_of(token: u32, source: &str) -> usize {
+    let token = token as usize;
+    let quoted = source.get(..token).is_some_and(|before| before.ends_with(['"', '`']));
+    if quoted { token.saturating_sub(1) } else { token }
+}
+
+/// Without what stands behind it: comments, empty lines, a semicolon.
+fn written(text: &str) -> &str {
+    let mut text = text.trim_end();
+    while let Some((rest, last)) = text.rsplit_once('\n').filter(|(_, last)| last.trim_start().starts_with('#')) {
+        debug_assert!(!last.contains('\n'), "one line");
+        text = rest.trim_end();
+    }
+    text.trim_end_matches(';').trim_end()
+}
+
+/// The path of what is called, where it is no function of the language.
+fn of_a_rule(called: &[String]) -> Option<&[String]> {
+    called.split_first().filter(|(root, _)| *root == "data").map(|(_, rest)| rest)
 }
 
 fn has_effects(name: &str) -> bool {

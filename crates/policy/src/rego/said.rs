@@ -28,13 +28,16 @@ fn hit(rule: &RuleInfo, element: &Value) -> Result<RuleInfo, String> {
     let Ok(object) = element.as_object() else {
         return Err("what it says is neither a message nor an object with one".to_owned());
     };
-    let fields: BTreeMap<String, &Value> =
-        object.iter().map(|(key, value)| (key.as_string().map(|key| key.to_string()).unwrap_or_default(), value)).collect();
+    let fields: BTreeMap<String, &Value> = object
+        .iter()
+        .map(|(key, value)| (key.as_string().map(|key| key.to_string()).unwrap_or_default(), value))
+        .collect();
     let mut has_message = false;
     for (key, value) in fields {
         match (key.as_str(), rule.outcome) {
             ("msg", _) => {
-                rule.sentence = value.as_string().map_err(|_| "its `msg` is no text".to_owned()).and_then(|text| sentence(text))?;
+                rule.sentence =
+                    value.as_string().map_err(|_| "its `msg` is no text".to_owned()).and_then(|text| sentence(text))?;
                 has_message = true;
             }
             ("instead", _) => {
@@ -86,8 +89,7 @@ pub(super) fn sentence(message: &str) -> Result<String, String> {
 }
 
 fn plain(text: &str) -> String {
-    let mut line: String =
-        text.chars().take(CHARACTERS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = text.chars().take(CHARACTERS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(CHARACTERS_MAX).is_some() {
         line.push('…');
     }

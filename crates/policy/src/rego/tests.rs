@@ -28,7 +28,8 @@ fn with_arguments(arguments: ArgumentFacts) -> Facts {
 fn said(bundle: &Bundle, facts: &Facts) -> String {
     let evaluation = bundle.evaluate(Layer::Organisation, facts);
     let hits = evaluation.hits.iter().map(|hit| {
-        let who = if hit.rule.approvers.is_empty() { String::new() } else { format!(" [{}]", hit.rule.approvers.join(" ")) };
+        let who =
+            if hit.rule.approvers.is_empty() { String::new() } else { format!(" [{}]", hit.rule.approvers.join(" ")) };
         format!("{:?} {}: {}{who}", hit.rule.outcome, hit.rule.id, hit.rule.sentence)
     });
     let faults = evaluation.faults.iter().map(|fault| format!("{:?} {}", fault.kind, fault.rule.id));
@@ -76,7 +77,10 @@ fn rules_deny_and_hold() {
 fn it_permits_nothing_and_overrules_a_permit() {
     let open = file("a.cedar", "permit (principal, action, resource);");
     let friendly = file("b.rego", "package countersign\ndeny contains \"never\" if false");
-    assert_eq!(decide(&bundle(std::slice::from_ref(&friendly)), &facts(Class::Destructive, Risk::High, false)).verdict(), Verdict::Deny);
+    assert_eq!(
+        decide(&bundle(std::slice::from_ref(&friendly)), &facts(Class::Destructive, Risk::High, false)).verdict(),
+        Verdict::Deny
+    );
     assert_eq!(decide(&bundle(&[open.clone(), friendly]), &read()).verdict(), Verdict::Allow);
     let strict = file("b.rego", "package countersign\ndeny contains \"never\"\nhold contains \"wait\"");
     let decision = decide(&bundle(&[open.clone(), strict]), &read());
@@ -122,19 +126,25 @@ fn a_rule_that_breaks_denies_and_the_others_still_speak() {
     check(
         "deny contains \"a\" if 1 / (input.time.hour - input.time.hour) == 1\ndeny contains \"b\"",
         &read(),
-        "Deny a#2: b\nBroken(\"rules/a.rego:2:23: divide by zero\") a#1",
+        "Deny a#2: b\nBroken(\"rules/a.rego:2:24: divide by zero\") a#1",
     );
     for (rule, why) in [
         ("deny contains 7", "what it says is neither a message nor an object with one"),
         ("deny contains \"\"", "its message is empty"),
         ("deny contains {\"message\": \"a\"}", "what it says has a field `message`, which nobody reads"),
         ("deny contains {\"instead\": \"a\"}", "what it says has no `msg`"),
-        ("deny contains {\"msg\": \"a\", \"approvers\": [\"role:x\"]}", "what it says has a field `approvers`, which nobody reads"),
+        (
+            "deny contains {\"msg\": \"a\", \"approvers\": [\"role:x\"]}",
+            "what it says has a field `approvers`, which nobody reads",
+        ),
         ("hold contains {\"msg\": \"a\", \"approvers\": [\"bob\"]}", "nobody can be the approver `bob`"),
         ("hold contains {\"msg\": \"a\", \"approvers\": []}", "it names no approvers in `approvers`"),
         ("hold contains {\"msg\": \"a\", \"approvals\": 9}", "its `approvals` is no number from 1 to 5"),
-        ("deny contains to_number(\"a\")", "rules/a.rego:2:25: could not parse string as number"),
-        ("deny contains sprintf(\"%d\", [x]) if some x in [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", "it says more than 16 things"),
+        ("deny contains to_number(\"a\")", "rules/a.rego:2:26: could not parse string as number"),
+        (
+            "deny contains sprintf(\"%d\", [x]) if some x in [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]",
+            "it says more than 16 things",
+        ),
     ] {
         check(rule, &read(), &format!("Broken({why:?}) a#1"));
         assert_eq!(decide(&rego(rule), &read()).verdict(), Verdict::Deny, "{rule}");
@@ -144,7 +154,9 @@ fn a_rule_that_breaks_denies_and_the_others_still_speak() {
 #[test]
 fn a_rule_is_bounded_in_steps_and_always_ends_the_same_way() {
     let numbers = (0..60).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
-    let text = format!("n := [{numbers}]\ndeny contains \"a\" if {{\n  some a in n\n  some b in n\n  some c in n\n  a + b + c == 999\n}}");
+    let text = format!(
+        "n := [{numbers}]\ndeny contains \"a\" if {{\n  some a in n\n  some b in n\n  some c in n\n  a + b + c == 999\n}}"
+    );
     for _ in 0..3 {
         check(&text, &read(), "Broken(\"it took more than 100000 steps\") a#1");
     }
@@ -185,7 +197,11 @@ fn a_missing_fact_defers_only_where_it_matters() {
         ..ArgumentFacts::default()
     });
     check(bound, &unclear, "");
-    check(&bound.replace("other", "crm"), &unclear, "MissingFact(\"the argument `to` of this call cannot be read\") a#1");
+    check(
+        &bound.replace("other", "crm"),
+        &unclear,
+        "MissingFact(\"the argument `to` of this call cannot be read\") a#1",
+    );
 }
 
 #[test]
@@ -195,7 +211,7 @@ fn arguments_are_read_by_name_and_by_role() {
              some to in input.arguments.to
              not endswith(to, "@acme.com")
            }
-           hold contains "large" if some n in input.arguments["options.amount"]; n > 9.5
+           hold contains "large" if { some n in input.arguments["options.amount"]; n > 9.5 }
            deny contains "production" if "prod" in input.roles.environment"#,
     );
     let reads = rules.reads(&"crm".parse().unwrap()).unwrap();
@@ -249,7 +265,13 @@ fn the_same_facts_get_the_same_answer_from_many_threads() {
 #[test]
 fn hostile_texts_end_quickly() {
     let rules = rego("deny contains \"a\" if to_number(input.arguments.n[0]) > units.parse(input.arguments.n[0])");
-    for text in ["1e999999999", "-1e-999999999", &"9".repeat(4_000), &format!("1{}", "0".repeat(4_000)), "1e9999999999999999999"] {
+    for text in [
+        "1e999999999",
+        "-1e-999999999",
+        &"9".repeat(4_000),
+        &format!("1{}", "0".repeat(4_000)),
+        "1e9999999999999999999",
+    ] {
         let mut arguments = ArgumentFacts::default();
         arguments.values.insert("n".into(), vec![Scalar::Text(Arc::from(text))]);
         let facts = with_arguments(arguments);
@@ -277,7 +299,7 @@ fn bad_files_are_told_with_their_place() {
             one("package countersign\ndeny[msg] { msg := \"a\" }\n"),
             one("package countersign\ndeny contains \"a\" if input.humn.department == \"x\"\nhold contains \"b\" if input.human.departmnt == \"x\"\n"),
             one("package countersign\ndeny contains \"a\" if input[\"x\"]\nhold contains \"b\" if count(input) > 1\n"),
-            one("package countersign\ndeny contains \"a\" if some k; input.arguments[k] == 1\nhold contains \"b\" if input.arguments.options.force\n"),
+            one("package countersign\ndeny contains \"a\" if { some k; input.arguments[k] == 1 }\nhold contains \"b\" if input.arguments.options.force\n"),
             one("package countersign\ndeny contains \"a\" if http.send({\"method\": \"get\", \"url\": \"https://example.org\"})\n"),
             one("package countersign\ndeny contains \"a\" if time.now_ns() > 1\nhold contains \"b\" if rand.intn(\"x\", 2) == 1\n"),
             one("package countersign\ndeny contains \"a\" if cont([1]) == 1\nhold contains \"b\" if data.lib.f(1)\n"),
@@ -298,7 +320,9 @@ fn the_guide_lists_every_fact_and_function() {
     let guide = include_str!("../../../../docs/guide/policy-rego.md");
     let rows: Vec<String> = FACTS
         .iter()
-        .map(|fact| format!("| `input.{}` | {} | {} |", fact.name, if fact.may_be_unknown { "yes" } else { "" }, fact.about))
+        .map(|fact| {
+            format!("| `input.{}` | {} | {} |", fact.name, if fact.may_be_unknown { "yes" } else { "" }, fact.about)
+        })
         .collect();
     for row in &rows {
         assert!(guide.contains(row), "the guide lacks this row; all of them:\n{}", rows.join("\n"));
@@ -316,7 +340,13 @@ fn the_example_of_the_guide_does_what_it_says() {
     let (text, _) = rest.split_once("```").unwrap();
     let rules = bundle(&[file("rules/deploys.rego", text)]);
     assert_eq!(
-        said(&rules, &Facts { now: model::UnixMicros(read().now.0 - 86_400_000_000), ..facts(Class::Destructive, Risk::High, true) }),
+        said(
+            &rules,
+            &Facts {
+                now: model::UnixMicros(read().now.0 - 86_400_000_000),
+                ..facts(Class::Destructive, Risk::High, true)
+            }
+        ),
         "Deny no-friday: nothing is destroyed on a friday"
     );
     let mut arguments = ArgumentFacts::default();

@@ -106,7 +106,8 @@ impl<'m> Walk<'m> {
     pub(super) fn statement(&mut self, statement: &LiteralStmt) {
         match &statement.literal {
             Literal::SomeVars { vars, .. } => {
-                let named = vars.iter().map(|name| self.package.iter().cloned().chain([name.text().to_owned()]).collect());
+                let named =
+                    vars.iter().map(|name| self.package.iter().cloned().chain([name.text().to_owned()]).collect());
                 self.found.refers.extend(named);
             }
             Literal::SomeIn { key, value, collection, .. } => {
@@ -169,10 +170,10 @@ impl<'m> Walk<'m> {
             Some((path, _)) => {
                 let path = self.resolved(path);
                 match path.split_first() {
-                    Some((root, fact)) if root == "input" => {
-                        self.found.facts.push((fact.to_vec(), place(expression.span())));
+                    Some((first, fact)) if first == "input" => {
+                        self.found.facts.push((fact.to_vec(), place(root(expression).span())));
                     }
-                    Some((root, rule)) if root == "data" => drop(self.found.refers.insert(rule.to_vec())),
+                    Some((first, rule)) if first == "data" => drop(self.found.refers.insert(rule.to_vec())),
                     _ => {}
                 }
             }
@@ -185,7 +186,7 @@ impl<'m> Walk<'m> {
         let path = parts(function, &mut Vec::new()).map(|(path, _)| path).unwrap_or_default();
         let built_in = super::reading::is_built_in(&path.join("."));
         let path = if built_in { path } else { self.resolved(path) };
-        self.found.calls.push((path, place(function.span())));
+        self.found.calls.push((path, place(root(function).span())));
     }
 
     /// The name from its beginning: with `input` or `data` in front. A local variable looks like a rule of its package.
