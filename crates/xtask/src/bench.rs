@@ -5,7 +5,8 @@
 
 mod decide;
 mod mcp;
-mod process;
+pub(crate) mod process;
+pub(crate) mod scene;
 mod statistics;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@
 
 mod bench;
 mod conformance;
+mod dist;
 mod fuzz;
 mod run;
 mod setup;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             Ok(options) => tidy::tidy(&options),
             Err(complaint) => return usage(&complaint),
         },
+        ["dist"] => dist::ship(&run::workspace_root()).map(|_| true),
         ["bench", rest @ ..] => match bench::bench(&run::workspace_root(), rest) {
             Err(bench::Refused::Usage(complaint)) => return usage(&complaint),
             Err(bench::Refused::Failed(error)) => Err(error),
@@ -99,11 +101,12 @@ cargo xtask test                 everything CI runs
   tidy [--root DIR]              the house rules: edges, call sites, headings, words, licences
        [--binary FILE]           the countersign binary that generated text is compared with
        [--write]                 bring generated text up to date instead of failing
+  dist                           the program as it is shipped, in target/shipped: built, watched at work, linked in that order
   bench mcp                      what the gateway adds to a call, against a direct one and a byte pipe
        [--seconds S] [--rounds N]  how long each way is measured, how often it has its turn (3, 5)
        [--json FILE]             a list of {name, value, unit, target, holds} as well
        [--other NAME=URL[,TOKEN]]  another gateway in front of a like upstream, in the same run
-       [--no-build]              measure what stands in target/dist
+       [--no-build]              measure what was built last
   bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego
        [--json FILE] [--no-build]  as above
   conformance                    the MCP conformance suite through the gateway, against what it finds without

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::dist::{self, Programs};
 use crate::run::{capture, program, run};
 
 /// What is done, and how often or how long.
@@ -79,17 +80,19 @@ fn kills(root: &Path, rounds: u32) -> Result<bool> {
 
 /// Runs `testkit-soak` against what is shipped, or against the debug build.
 fn load(root: &Path, seconds: u64, debug: bool) -> Result<bool> {
-    let profile = if debug { "dev" } else { "dist" };
-    let arguments =
-        ["build", "--profile", profile, "--locked", "-p", "countersign", "-p", "testkit", "--bins", "--quiet"];
-    run(&mut program("cargo", &arguments, root))?;
+    let (profile, programs) = if debug {
+        let arguments = ["build", "--locked", "-p", "countersign", "-p", "testkit", "--bins", "--quiet"];
+        run(&mut program("cargo", &arguments, root))?;
+        ("dev", Programs::debug()?)
+    } else {
+        ("dist", dist::ship(root)?)
+    };
     let folder = root.join("target/soak");
     std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
-    let built = root.join("target").join(if debug { "debug" } else { "dist" });
     // As they are now: a build meanwhile changes nothing.
-    for name in PROGRAMS {
-        let copied = std::fs::copy(built.join(name), folder.join(name));
-        copied.with_context(|| format!("could not copy {name} from {}", built.display()))?;
+    for program in [&programs.countersign, &programs.soak, &programs.upstream] {
+        let copied = std::fs::copy(program, folder.join(program.file_name().unwrap_or_default()));
+        copied.with_context(|| format!("could not copy {}", program.display()))?;
     }
     let soak = folder.join("testkit-soak").display().to_string();
     let gateway = folder.join("countersign").display().to_string();
@@ -109,7 +112,6 @@ const SECONDS: u64 = 600;
 const SECONDS_IN_CI: u64 = 60;
 /// Two thirds of it must hold enough looks for a line.
 const SECONDS_MIN: u64 = 15;
-const PROGRAMS: &[&str] = &["countersign", "testkit-soak", "testkit-upstream"];
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::process::Server;
+use super::scene::{Scene, address, configuration, start_gateway};
 use super::statistics::{median, shown};
 use super::{Measure, Target, print_targets, write_json};
-use crate::run::{capture, program, run, stopwatch};
+use crate::dist::{self, Programs};
+use crate::run::{capture, stopwatch};
 
 /// How to measure.
 pub(crate) struct Options {
@@ -38,7 +40,7 @@ pub(crate) struct Other {
 /// Everything that runs meanwhile. Killed when dropped.
 struct Stage {
     folder: PathBuf,
-    load: PathBuf,
+    shipped: Programs,
     ways: Vec<Way>,
 }
 
@@ -82,12 +84,8 @@ impl Default for Options {
 
 /// Builds, measures, prints.
 pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
-    if options.build {
-        let arguments =
-            ["build", "--profile", "dist", "--locked", "-p", "countersign", "-p", "testkit", "--bins", "--quiet"];
-        run(&mut program("cargo", &arguments, root))?;
-    }
-    let mut stage = Stage::set(root, &options.others)?;
+    let shipped = if options.build { dist::ship(root)? } else { Programs::shipped()? };
+    let mut stage = Stage::set(root, &shipped, &options.others)?;
     let starts = stage.measure_starts()?;
     let mut flushes = Vec::new();
     let mut measures = Vec::new();
@@ -118,41 +116,26 @@ pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
 // === impl Stage ===
 
 impl Stage {
-    fn set(root: &Path, others: &[Other]) -> Result<Self> {
-        let built = root.join("target/dist");
+    fn set(root: &Path, shipped: &Programs, others: &[Other]) -> Result<Self> {
         let folder = root.join("target/bench-mcp");
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).with_context(|| format!("could not empty {}", folder.display()))?;
-        }
-        std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
         let log = folder.join("stderr.log");
-        let upstream = Server::start(&mut Command::new(built.join("testkit-upstream")), &log)?;
-        let url = address(&upstream.said)?;
-        let host = url.trim_start_matches("http://").trim_end_matches("/mcp").to_owned();
-        let pipe = Server::start(Command::new(built.join("testkit-pipe")).args(["--to", &host]), &log)?;
-        let config = folder.join("countersign.yaml");
-        std::fs::write(&config, format!("{:#}\n", configuration(&url))).context("could not write the configuration")?;
-        std::fs::write(folder.join(RULES_FILE), rules()).context("could not write the rules")?;
-        let countersign = built.join("countersign");
-        let gateway = start_gateway(&countersign, &config, &log)?;
-        let said: Value = serde_json::from_str(&gateway.said).context("the gateway did not say where it listens")?;
-        let gateway_url = said.get("mcp").and_then(Value::as_str).context("the gateway did not name its endpoint")?;
-        operate(&countersign, &config, &["tools", "pin", "bench", "--class", "read", "--yes"])?;
-        let token = operate(&countersign, &config, &["token", "--agent", "bench", "--human", "ana", "--ttl", "12h"])?;
+        let scene = Scene::set(shipped, &folder, &[])?;
+        let host = scene.upstream_url.trim_start_matches("http://").trim_end_matches("/mcp").to_owned();
+        let pipe = Server::start(Command::new(&shipped.pipe).args(["--to", &host]), &log)?;
         let way = |name: &str, url: String, token: Option<&str>, server: Option<Server>| Way {
             name: name.to_owned(),
             url,
-            token: token.map(|token| token.trim().to_owned()),
+            token: token.map(str::to_owned),
             server,
         };
         let pipe_url = format!("{}/mcp", address(&pipe.said)?);
         let mut ways = vec![
-            way(DIRECT, url, None, Some(upstream)),
+            way(DIRECT, scene.upstream_url, None, Some(scene.upstream)),
             way(PIPE, pipe_url, None, Some(pipe)),
-            way(GATEWAY, gateway_url.to_owned(), Some(&token), Some(gateway)),
+            way(GATEWAY, scene.gateway_url, Some(&scene.token), Some(scene.gateway)),
         ];
         ways.extend(others.iter().map(|other| way(&other.name, other.url.clone(), other.token.as_deref(), None)));
-        Ok(Self { folder, load: built.join("testkit-load"), ways })
+        Ok(Self { folder, shipped: shipped.clone(), ways })
     }
 
     /// From the start of the process to its first line, in milliseconds, on a data directory of its own.
@@ -163,12 +146,11 @@ impl Stage {
             text.insert("data".to_owned(), json!("./data-of-starts"));
         }
         std::fs::write(&config, format!("{text:#}\n")).context("could not write the configuration")?;
-        let countersign = self.load.with_file_name("countersign");
         let log = self.folder.join("stderr.log");
         let mut times = Vec::new();
         for _ in 0..STARTS {
             let begun = stopwatch();
-            let gateway = start_gateway(&countersign, &config, &log)?;
+            let gateway = start_gateway(&[], &self.shipped.countersign, &config, &log)?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
             drop(gateway);
         }
@@ -190,7 +172,7 @@ impl Stage {
 
     fn sample(&self, way: &Way, shape: &Shape, seconds: f64) -> Result<Sample> {
         let time = || way.server.as_ref().map(Server::processor_time_us).transpose();
-        let mut load = Command::new(&self.load);
+        let mut load = Command::new(&self.shipped.load);
         load.args(["--url", &way.url]).args(way.token.iter().flat_map(|token| ["--token", token]));
         load.args(["--arguments", &json!({"bytes": shape.kilobytes * 1024}).to_string()]);
         load.args(["--connections", &shape.connections.to_string(), "--seconds", &seconds.to_string()]);
@@ -319,61 +301,6 @@ fn print_rest(measures: &[Measure]) {
     println!();
 }
 
-fn start_gateway(countersign: &Path, config: &Path, log: &Path) -> Result<Server> {
-    Server::start(Command::new(countersign).args(["serve", "--json", "--config"]).arg(config), log)
-}
-
-/// Runs a command against the running gateway; its stdout.
-fn operate(countersign: &Path, config: &Path, words: &[&str]) -> Result<String> {
-    capture(Command::new(countersign).args(words).arg("--config").arg(config))
-}
-
-/// The address in `listening on ADDRESS`.
-fn address(said: &str) -> Result<String> {
-    let address = said.trim().strip_prefix("listening on ");
-    address.map(str::to_owned).with_context(|| format!("no address in `{said}`"))
-}
-
-/// One person, one agent, one app whose reads run.
-fn configuration(url: &str) -> Value {
-    json!({
-        "listen": "127.0.0.1:0",
-        "data": "./data",
-        "rules": [RULES_FILE],
-        "people": {"ana": {"name": "Ana Diaz", "department": "finance", "seniority": "executive", "role": "cfo"}},
-        "agents": {"bench": {"name": "Load generator", "owner": "ana"}},
-        "apps": {"bench": {
-            "url": url, "risk": "low", "data": "internal", "owners": ["ana"], "access": {"people": ["ana"]},
-        }},
-    })
-}
-
-/// A hundred rules that every call has to do with: a permit, and what an organisation forbids or holds by department, tool,
-/// seniority and class. None of them ends this load's calls.
-fn rules() -> String {
-    let mut rules = vec![
-        "@id(\"bench-permit\") permit (principal == Agent::\"bench\", action, resource in App::\"bench\");".to_owned(),
-    ];
-    for number in 1..RULES {
-        let id = format!("bench-{number}");
-        rules.push(match number % 4 {
-            0 => format!(
-                "@id(\"{id}\") forbid (principal, action, resource) when {{ context.human.department == \"unit {number}\" }};"
-            ),
-            1 => format!("@id(\"{id}\") forbid (principal, action == Action::\"call\", resource == Tool::\"bench/tool_{number}\");"),
-            2 => format!(
-                "@id(\"{id}\") @outcome(\"hold\") forbid (principal, action, resource in App::\"bench\") \
-                 when {{ resource.name == \"tool_{number}\" && context.human.seniority != \"executive\" }};"
-            ),
-            _ => format!(
-                "@id(\"{id}\") forbid (principal, action, resource) \
-                 when {{ context.class == \"destructive\" && context.human.role == \"role {number}\" }};"
-            ),
-        });
-    }
-    rules.join("\n")
-}
-
 /// How long the disk takes to keep 4 KB at the end of a file, in microseconds.
 fn flush_times(folder: &Path) -> Result<Vec<f64>> {
     use std::io::Write as _;
@@ -394,8 +321,6 @@ const DIRECT: &str = "direct";
 const PIPE: &str = "pipe";
 const GATEWAY: &str = "gateway";
 const ORDINARY_KILOBYTES_MAX: usize = 10;
-const RULES_FILE: &str = "rules.cedar";
-const RULES: usize = 100;
 const STARTS: usize = 5;
 const FLUSHES: usize = 40;
 const SHAPES: &[Shape] = &[

@@ -8,10 +8,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result};
 
 /// A program that says on its first line of stdout where it listens.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// The first line.
-    pub(super) said: String,
+    pub(crate) said: String,
     /// Kept open, so that the program may go on writing.
     _stdout: BufReader<ChildStdout>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts it; its stderr goes to a file. Returns when the first line is there.
-    pub(super) fn start(command: &mut Command, log: &Path) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let errors = File::options().create(true).append(true).open(log);
         let errors = errors.with_context(|| format!("could not write {}", log.display()))?;
@@ -37,8 +37,13 @@ impl Server {
         Ok(server)
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The processor time it has used so far, in microseconds.
-    pub(super) fn processor_time_us(&self) -> Result<f64> {
+    pub(crate) fn processor_time_us(&self) -> Result<f64> {
         let text = self.proc("stat")?;
         // The name, in parentheses, may hold anything; the fields after it are plain.
         let after = text.rsplit_once(')').map(|(_, after)| after).unwrap_or_default();
@@ -48,7 +53,7 @@ impl Server {
     }
 
     /// Resident memory in MB: now, and the most it ever was.
-    pub(super) fn memory_mb(&self) -> Result<(f64, f64)> {
+    pub(crate) fn memory_mb(&self) -> Result<(f64, f64)> {
         let text = self.proc("status")?;
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name))?;
