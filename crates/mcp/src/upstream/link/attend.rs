@@ -42,8 +42,16 @@ impl Link {
             }
             return;
         }
-        while wanted.by.wait_for(|by| *by > 0).await.is_ok() {
+        loop {
             let ready = Arc::clone(&wanted.ready);
+            // INVARIANT: it ends with the link, also while nobody wants to know (`it_ends_with_the_link`).
+            let somebody_wants = tokio::select! {
+                () = ear.lost() => false,
+                wants = wanted.by.wait_for(|by| *by > 0) => wants.is_ok(),
+            };
+            if !somebody_wants {
+                break;
+            }
             tokio::select! {
                 () = ear.lost() => break,
                 () = unwanted(&mut wanted.by) => {}
@@ -270,3 +278,6 @@ const LINGER: Duration = Duration::from_secs(2);
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;
