@@ -7,14 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use decide::SendFault;
 use front::Pieces;
+use http::uri::Scheme;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use model::{Blame, Fault, Limits, Secret};
+use rustls::{ClientConfig, RootCertStore};
 
 use super::conversation::NO_CALL;
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
@@ -43,7 +45,7 @@ pub(crate) struct Exchanged {
 impl HttpLink {
     pub(crate) fn new(url: Uri, limits: Limits, ear: Ear) -> Result<Self, Fault> {
         // A stream on which nothing is said for hours must notice that the other side is gone.
-        let tls = connector()?;
+        let tls = connector(&url)?;
         let client =
             Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
         let spoken = Spoken { next_id: 1.into(), limits };
@@ -342,23 +344,34 @@ fn ended_early() -> Fault {
     Fault::new(Blame::Upstream, "upstream.broke_off", "its event stream ended without an answer")
 }
 
-/// What connects all links. The system's certificate authorities are read once, when the first link is made. Error: they
-/// cannot be read (blame `Operator`).
-fn connector() -> Result<HttpsConnector<HttpConnector>, Fault> {
-    static MADE: OnceLock<HttpsConnector<HttpConnector>> = OnceLock::new();
-    if let Some(made) = MADE.get() {
-        return Ok(made.clone());
-    }
-    let roots = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
-        let said = "the system's certificate authorities could not be read";
-        Fault::new(Blame::Operator, "operator.no_roots", said)
-            .hint("install the package `ca-certificates`")
-            .because(error)
-    })?;
+/// What connects links to such addresses. The system's certificate authorities are read once, when the first link that needs
+/// them is made. Error: they cannot be read (blame `Operator`).
+fn connector(url: &Uri) -> Result<HttpsConnector<HttpConnector>, Fault> {
+    static TRUSTING: OnceLock<ClientConfig> = OnceLock::new();
+    static PLAIN: OnceLock<ClientConfig> = OnceLock::new();
+    // One that never speaks TLS trusts nobody: the authorities take time and memory to read.
+    let config = match (url.scheme() == Some(&Scheme::HTTP), TRUSTING.get()) {
+        (true, _) => PLAIN.get_or_init(|| trusting(RootCertStore::empty())).clone(),
+        (false, Some(config)) => config.clone(),
+        (false, None) => {
+            let native = ClientConfig::builder().with_native_roots().map_err(|error| {
+                let said = "the system's certificate authorities could not be read";
+                Fault::new(Blame::Operator, "operator.no_roots", said)
+                    .hint("install the package `ca-certificates`")
+                    .because(error)
+            })?;
+            TRUSTING.get_or_init(|| native.with_no_client_auth()).clone()
+        }
+    };
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_keepalive(Some(KEEP_ALIVE));
-    Ok(MADE.get_or_init(|| roots.https_or_http().enable_http1().wrap_connector(connector)).clone())
+    let connectors = HttpsConnectorBuilder::new().with_tls_config(config);
+    Ok(connectors.https_or_http().enable_http1().wrap_connector(connector))
+}
+
+fn trusting(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
