@@ -144,6 +144,7 @@ impl Gateway {
             _ = warm => {}
             () = stop.cancelled() => {}
         }
+        leave_start_behind();
         stop.cancelled().await;
         self.hub.end_listening();
         listeners.join_all().await;
@@ -212,6 +213,7 @@ impl Gateway {
             self.hub.reconnect(&app).await;
         }
         self.config.store(Arc::new(config));
+        leave_start_behind();
         Ok(said)
     }
 
@@ -313,6 +315,12 @@ pub fn compile(config: &Config) -> Result<Bundle, Fault> {
 pub fn bundle_of(config: &Config) -> Result<Bundle, Vec<PolicyError>> {
     let bundle = Bundle::compile_for(&known(config), &config.rules)?;
     as_promised(config, bundle)
+}
+
+/// Reading and compiling rules takes much of the program and some memory, and no call needs either.
+fn leave_start_behind() {
+    let given_back = resident::leave_start_behind();
+    tracing::debug!(?given_back, "what only the start needed is not kept in memory");
 }
 
 /// A file that is refused, as a fault.

@@ -175,5 +175,9 @@ const EDGE_HINT: &str = "draw the arrow in the table in a commit of its own, wit
 const DEV_CRATES: &[&str] = &["testkit", "xtask"];
 const STRANGERS: &[(&str, &str)] =
     &[("policy", "broker"), ("broker", "policy"), ("decide", "broker"), ("model", "broker")];
-const HOMES: &[(&str, &[&str])] =
-    &[("cedar-policy", &["policy"]), ("rmcp", &["mcp", "demo", "testkit"]), ("rusqlite", &["store"])];
+const HOMES: &[(&str, &[&str])] = &[
+    ("cedar-policy", &["policy"]),
+    ("libc", &["resident"]),
+    ("rmcp", &["mcp", "demo", "testkit"]),
+    ("rusqlite", &["store"]),
+];

@@ -21,10 +21,33 @@ fn lints(tree: &Tree, package: &Package, report: &mut Report) -> Result<()> {
         .with_context(|| format!("could not read {}", package.manifest.display()))?;
     let manifest: toml::Table =
         toml::from_str(&text).with_context(|| format!("{} is not TOML", package.manifest.display()))?;
+    if package.name == UNSAFE_HOME {
+        return own_lints(tree, package, &manifest, report);
+    }
     let inherited = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
     if inherited != Some(true) {
         let sentence = "the workspace's lints do not apply here";
         report.fault("lints", tree.shown(&package.manifest), sentence, "add `[lints]` with `workspace = true`");
+    }
+    Ok(())
+}
+
+/// The one crate with unsafe code has the workspace's lints, too, but that it may expect `unsafe_code` at single places.
+fn own_lints(tree: &Tree, package: &Package, manifest: &toml::Table, report: &mut Report) -> Result<()> {
+    let root = tree.root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&root).with_context(|| format!("could not read {}", root.display()))?;
+    let workspace: toml::Table = toml::from_str(&text).with_context(|| format!("{} is not TOML", root.display()))?;
+    let lint = |lints: Option<&toml::Value>, group: &str, name: &str| Some(lints?.get(group)?.get(name)?.clone());
+    let (all, own) = (workspace.get("workspace").and_then(|all| all.get("lints")), manifest.get("lints"));
+    for group in ["rust", "clippy"] {
+        let of_all = all.and_then(|all| all.get(group)).and_then(toml::Value::as_table);
+        for (name, level) in of_all.into_iter().flatten() {
+            let level = if name == "unsafe_code" { &toml::Value::from("deny") } else { level };
+            if lint(own, group, name).as_ref() != Some(level) {
+                let sentence = format!("the lint `{name}` is not as it is everywhere");
+                report.fault("lints", tree.shown(&package.manifest), sentence, "say it as the workspace does");
+            }
+        }
     }
     Ok(())
 }
@@ -102,3 +125,5 @@ const QUALIFIERS: &[&str] = &["pub", "const", "async", "unsafe", "extern"];
 const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 const CRATE_LINES_MAX: usize = 15_000;
+/// Calls the C library where nobody offers a safe way.
+const UNSAFE_HOME: &str = "resident";

@@ -108,6 +108,27 @@ fn a_crate_without_the_lints_or_the_headings_is_refused() {
 }
 
 #[test]
+fn the_crate_with_unsafe_code_has_all_other_lints() {
+    let found = |unsafe_code: &str, unwrap: &str| {
+        let tree = plant();
+        append(
+            tree.path(),
+            "Cargo.toml",
+            "unsafe_code = \"forbid\"\n[workspace.lints.clippy]\nunwrap_used = \"warn\"\n",
+        );
+        append(tree.path(), "ARCHITECTURE.md", "| `resident` | memory | – |\n");
+        library(tree.path(), "crates/resident", "resident", "");
+        let own =
+            format!("[lints.rust]\nunsafe_code = \"{unsafe_code}\"\n[lints.clippy]\nunwrap_used = \"{unwrap}\"\n");
+        replace(tree.path(), "crates/resident/Cargo.toml", "[lints]\nworkspace = true\n", &own);
+        faults(&tree)
+    };
+    assert_eq!(found("deny", "warn"), "");
+    assert!(found("allow", "warn").contains("the lint `unsafe_code` is not as it is everywhere"));
+    assert!(found("deny", "allow").contains("the lint `unwrap_used` is not as it is everywhere"));
+}
+
+#[test]
 fn a_forged_proof_or_permit_is_refused_outside_tests() {
     let tree = plant();
     let forged = "fn f() { let proof = Durable::danger_confirmed_by_disk(call, 1); Permit::issue(a, b, proof); }\n";
