@@ -238,7 +238,7 @@ fn step(
             return Err(fault_of_kind(StoreFaultKind::Corrupt));
         }
         tables.absorb(&read, behind)?;
-        shared.absorbed(behind, read.iter().map(|frame: &Frame<'_>| frame.bytes as u64).sum());
+        shared.absorbed(behind, read.iter().map(|frame: &Frame<'_>| frame.room as u64).sum());
         place = behind;
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::str::from_utf8;
 use model::{AgentId, AppId, Class, HumanId, ToolName, Verdict};
 use trace::{Form, RecordKind, Row, StateWrite};
 
+use crate::direct::BLOCK_BYTES;
 use crate::sum::sum;
 
 /// A record as the tables take it.
@@ -60,8 +61,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) head: Head,
     pub(crate) rows: Vec<Columns<'a>>,
     pub(crate) state: Vec<StateColumns<'a>>,
-    /// Its length in bytes.
-    pub(crate) bytes: usize,
+    /// How many bytes of the file it takes: whole blocks.
+    pub(crate) room: usize,
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -137,7 +138,7 @@ impl<'a> Frame<'a> {
         let mut templates = Templates::default();
         let rows = (0..head.rows).map(|_| cursor.row(&mut templates)).collect::<Option<Vec<_>>>()?;
         let state = (0..states).map(|_| cursor.state()).collect::<Option<Vec<_>>>()?;
-        cursor.0.is_empty().then_some(Self { head, rows, state, bytes: length })
+        cursor.0.is_empty().then_some(Self { head, rows, state, room: length.next_multiple_of(BLOCK_BYTES) })
     }
 
     /// How long the frame that begins with these bytes says it is; none where no frame begins.
@@ -276,7 +277,7 @@ impl<'a> Cursor<'a> {
 
 /// How many bytes say whether a frame begins, its length and its sum.
 pub(crate) const SUM_END: usize = 24;
-const MAGIC: u64 = u64::from_le_bytes(*b"csredo 2");
+const MAGIC: u64 = u64::from_le_bytes(*b"csredo 3");
 const LATELY: usize = 16;
 const NONE: u32 = u32::MAX;
 

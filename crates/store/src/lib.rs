@@ -19,6 +19,7 @@ mod ahead;
 #[cfg(test)]
 mod conformance;
 mod data_dir;
+mod direct;
 mod error;
 mod frame;
 mod known;

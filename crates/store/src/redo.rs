@@ -1,18 +1,19 @@
 //! The redo log: two files beside the database that take turns. A commit is durable once its frame is; the tables follow.
 //!
-//! A frame is one write at the end of what stands in the file and one flush. The files are filled with zeros ahead of the
-//! frames, so that a flush does not have to record a new length as well, and are used again once the tables hold what
-//! stands in them.
+//! A frame is one write of whole blocks at the end of what stands in the file, and one flush. The files are filled with zeros
+//! ahead of the frames, so that a flush does not have to record a new length as well, and are used again once the tables
+//! hold what stands in them.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use trace::{Row, StateWrite};
 
+use crate::direct::{BLOCK_BYTES, Blocks, empty, empty_in_cache};
 use crate::frame::{self, Frame, Head};
 use crate::sqlite::Durability;
 
@@ -39,6 +40,7 @@ pub(crate) struct Redo {
     capacity: u64,
     durability: Durability,
     buffer: Vec<u8>,
+    blocks: Blocks,
     /// How long a write and its flush take, as seen lately.
     flush_time: Duration,
 }
@@ -62,7 +64,7 @@ impl Place {
     }
 
     pub(crate) fn after(self, frame: &Frame<'_>) -> Self {
-        Self { offset: self.offset + frame.bytes as u64, number: self.number + 1, ..self }
+        Self { offset: self.offset + frame.room as u64, number: self.number + 1, ..self }
     }
 
     fn turned(self) -> Self {
@@ -98,6 +100,7 @@ impl Redo {
     pub(crate) fn open(database: &Path, place: Place, durability: Durability, capacity: u64) -> io::Result<Self> {
         let [one, other] = paths(database);
         let made = !(one.exists() && other.exists());
+        let empty = if durability == Durability::Full { empty } else { empty_in_cache };
         let files = [empty(&one)?, empty(&other)?];
         if made && let Some(folder) = one.parent() {
             // A file whose name is lost holds nothing that could be found again.
@@ -111,6 +114,7 @@ impl Redo {
             capacity,
             durability,
             buffer: Vec::new(),
+            blocks: Blocks::default(),
             flush_time: Duration::MAX,
         })
     }
@@ -125,7 +129,8 @@ impl Redo {
         let Place { generation, number, offset } = self.place;
         let head = Head { generation, number, first, rows: rows.len() as u64 };
         frame::write(&mut self.buffer, head, rows, state);
-        let end = offset + self.buffer.len() as u64;
+        self.blocks.hold(&self.buffer);
+        let end = offset + self.blocks.as_slice().len() as u64;
         if end > self.capacity && offset > 0 {
             return Ok(false);
         }
@@ -133,8 +138,8 @@ impl Redo {
             return Ok(true);
         }
         let wanted = end.next_multiple_of(GROWN_BY);
-        let zeros = usize::try_from(wanted - self.length).map(|count| vec![0; count]).map_err(io::Error::other)?;
-        match self.file()?.write_all_at(&zeros, self.length) {
+        let zeros = usize::try_from(wanted - self.length).map(Blocks::zeros).map_err(io::Error::other)?;
+        match self.file()?.write_all_at(zeros.as_slice(), self.length) {
             Ok(()) => {
                 self.length = wanted;
                 Ok(true)
@@ -149,16 +154,17 @@ impl Redo {
     pub(crate) fn write(&mut self) -> io::Result<()> {
         let begun = stopwatch();
         let file = self.file()?;
-        file.write_all_at(&self.buffer, self.place.offset)?;
+        let blocks = self.blocks.as_slice();
+        file.write_all_at(blocks, self.place.offset)?;
         if self.durability == Durability::Full {
             file.sync_data()?;
         }
         let took = begun.elapsed();
         self.flush_time = if self.flush_time == Duration::MAX { took } else { (self.flush_time * 7 + took) / 8 };
-        self.place.offset += self.buffer.len() as u64;
+        self.place.offset += blocks.len() as u64;
         self.place.number += 1;
-        if self.buffer.capacity() > BUFFER_KEPT_BYTES_MAX {
-            self.buffer = Vec::new();
+        if self.blocks.capacity() > BUFFER_KEPT_BYTES_MAX {
+            (self.buffer, self.blocks) = (Vec::new(), Blocks::default());
         }
         Ok(())
     }
@@ -182,6 +188,8 @@ impl Redo {
     pub(crate) fn turn(&mut self) -> io::Result<()> {
         let place = self.place.turned();
         let length = self.files.get(place.file()).ok_or(io::ErrorKind::NotFound)?.metadata()?.len();
+        // Filling it may have been broken off anywhere.
+        let length = length - length % BLOCK_BYTES as u64;
         (self.place, self.began, self.length) = (place, place.number, length);
         Ok(())
     }
@@ -263,10 +271,6 @@ fn paths(database: &Path) -> [PathBuf; 2] {
     })
 }
 
-fn empty(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
 fn starts(bytes: &[u8], place: Place) -> bool {
     Frame::read(bytes, place.generation).is_some_and(|frame| frame.head.number == place.number)
 }
@@ -276,7 +280,7 @@ fn parse(bytes: &[u8], mut place: Place) -> Vec<Frame<'_>> {
     let mut rest = bytes;
     while let Some(frame) = Frame::read(rest, place.generation).filter(|frame| frame.head.number == place.number) {
         place = place.after(&frame);
-        rest = rest.get(frame.bytes..).unwrap_or_default();
+        rest = rest.get(frame.room..).unwrap_or_default();
         frames.push(frame);
     }
     frames

@@ -16,10 +16,9 @@ fn sample() -> (Vec<Row>, Vec<StateWrite>, Vec<u8>) {
 #[test]
 fn a_frame_comes_back_whole() {
     let (rows, state, mut bytes) = sample();
-    let length = bytes.len();
     bytes.extend_from_slice(b"what stands behind it");
     let frame = Frame::read(&bytes, HEAD.generation).unwrap();
-    assert_eq!((frame.head, frame.bytes), (HEAD, length));
+    assert_eq!((frame.head, frame.room), (HEAD, BLOCK_BYTES));
     assert_eq!(frame.rows, rows.iter().map(Columns::from).collect::<Vec<_>>());
     assert_eq!(frame.state, state.iter().map(StateColumns::from).collect::<Vec<_>>());
     assert_eq!(frame.head.next(), 14);

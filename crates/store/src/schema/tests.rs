@@ -31,7 +31,7 @@ fn a_database_of_something_else_is_left_alone() {
 
 #[test]
 fn a_version_before_the_first_release_is_refused() {
-    for version in ["1", "2"] {
+    for version in ["1", "2", "3"] {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
         connection.execute("UPDATE meta SET value = ?1 WHERE key = 'schema'", [version]).unwrap();
