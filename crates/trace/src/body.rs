@@ -99,9 +99,13 @@ impl IntentBody<'_> {
             (None, true) => "too long",
             (None, false) => "none",
         };
-        let with = self.salt.committer();
+        let mut arguments = Vec::with_capacity(DIGEST_TEXT_BYTES + 1 + kept.len());
+        write_digest(&mut arguments, &self.arguments_digest);
+        arguments.push(b' ');
+        arguments.extend_from_slice(kept.as_bytes());
+        let mut with = self.salt.committer(self.facts.get().len().max(self.reasons.get().len()));
         IntentCommitments {
-            arguments: with.commit("arguments", format!("{} {kept}", self.arguments_digest).as_bytes()),
+            arguments: with.commit("arguments", &arguments),
             facts: with.commit("facts", self.facts.get().as_bytes()),
             human: with.commit("human", self.human.as_bytes()),
             observed: self.observed.map(|observed| with.commit("observed", observed.get().as_bytes())),
@@ -124,8 +128,9 @@ impl OutcomeBody {
     }
 
     pub(crate) fn commitment(&self) -> Option<Commitment> {
-        let digest = self.answer_digest?.to_string();
-        Some(self.salt.committer().commit("answer", digest.as_bytes()))
+        let mut digest = Vec::with_capacity(DIGEST_TEXT_BYTES);
+        write_digest(&mut digest, &self.answer_digest?);
+        Some(self.salt.committer(digest.len()).commit("answer", &digest))
     }
 }
 
@@ -140,7 +145,7 @@ impl ChangeBody<'_> {
     }
 
     pub(crate) fn commitments(&self) -> ChangeCommitments {
-        let with = self.salt.committer();
+        let mut with = self.salt.committer(self.detail.get().len());
         ChangeCommitments {
             by: with.commit("by", self.by.as_bytes()),
             detail: with.commit("detail", self.detail.get().as_bytes()),
@@ -154,5 +159,12 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawV
     <&RawValue>::deserialize(from).map(Some)
 }
 
+/// As the model shows it, without a formatter between.
+fn write_digest(out: &mut Vec<u8>, digest: &Digest) {
+    out.extend_from_slice(DIGEST_PREFIX.as_bytes());
+    out.extend_from_slice(&model::hex(digest.as_bytes()));
+}
+
 /// How a digest of the model is written.
-const DIGEST_PREFIX: &str = "sha256:";
+pub(crate) const DIGEST_PREFIX: &str = "sha256:";
+const DIGEST_TEXT_BYTES: usize = DIGEST_PREFIX.len() + 64;

@@ -28,12 +28,17 @@ pub(crate) fn sha256(bytes: &[u8]) -> Digest {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Salt([u8; 32]);
 
-/// `HMAC-SHA256(HMAC-SHA256(salt, name of the field), bytes of the field)`.
+/// `HMAC-SHA256(SHA-256(1 as four bytes, salt, name of the field), bytes of the field)`: each field has a key of its own, by
+/// the one-step derivation of NIST SP 800-56C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Commitment([u8; 32]);
 
 /// Commits to the fields of one record.
-pub(crate) struct Committer<'s>(&'s Salt);
+pub(crate) struct Committer<'s> {
+    salt: &'s Salt,
+    /// Where keys and texts stand while they are hashed.
+    text: Vec<u8>,
+}
 
 impl Salt {
     pub(crate) fn random() -> Result<Self, TraceError> {
@@ -48,8 +53,9 @@ impl Salt {
         })
     }
 
-    pub(crate) fn committer(&self) -> Committer<'_> {
-        Committer(self)
+    /// For fields of about so many bytes at most.
+    pub(crate) fn committer(&self, longest: usize) -> Committer<'_> {
+        Committer { salt: self, text: Vec::with_capacity(BLOCK_BYTES + longest) }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
@@ -64,9 +70,14 @@ impl Commitment {
 }
 
 impl Committer<'_> {
-    pub(crate) fn commit(&self, field: &str, bytes: &[u8]) -> Commitment {
-        let salt = hmac_sha256(&self.0.0, field.as_bytes());
-        Commitment(hmac_sha256(&salt, bytes))
+    pub(crate) fn commit(&mut self, field: &str, bytes: &[u8]) -> Commitment {
+        self.text.clear();
+        self.text.extend_from_slice(&1u32.to_be_bytes());
+        self.text.extend_from_slice(&self.salt.0);
+        // Names are so short that all of it is one block.
+        self.text.extend_from_slice(field.as_bytes());
+        let key = sha256(&self.text);
+        Commitment(hmac_sha256(&mut self.text, key.as_bytes(), bytes))
     }
 }
 
@@ -101,21 +112,17 @@ impl<'de> Deserialize<'de> for Salt {
 }
 
 /// RFC 2104 as two hashes. Every key here is used once, for which the library's keys and contexts cost more than hashing.
-fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    let padded = |pad: u8| {
-        let mut block = [pad; BLOCK_BYTES];
-        block.iter_mut().zip(key).for_each(|(to, byte)| *to ^= byte);
-        block
-    };
-    let mut text: Vec<u8> = Vec::with_capacity(BLOCK_BYTES + message.len());
-    text.extend_from_slice(&padded(0x36));
+fn hmac_sha256(text: &mut Vec<u8>, key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    text.clear();
+    text.extend(key.map(|byte| byte ^ INNER_PAD));
+    text.resize(BLOCK_BYTES, INNER_PAD);
     text.extend_from_slice(message);
-    let inner = sha256(&text);
-    let mut outer = [0; BLOCK_BYTES + 32];
-    let (pad, rest) = outer.split_at_mut(BLOCK_BYTES);
-    pad.copy_from_slice(&padded(0x5C));
-    rest.copy_from_slice(inner.as_bytes());
-    *sha256(&outer).as_bytes()
+    let inner = sha256(text);
+    text.clear();
+    text.extend(key.map(|byte| byte ^ OUTER_PAD));
+    text.resize(BLOCK_BYTES, OUTER_PAD);
+    text.extend_from_slice(inner.as_bytes());
+    *sha256(text).as_bytes()
 }
 
 pub(crate) fn first_32(bytes: &[u8]) -> [u8; 32] {
@@ -149,6 +156,8 @@ const SALTS_PER_DRAW: usize = 16;
 pub(crate) const COMMITMENT_PREFIX: &str = "hmac-sha256:";
 /// What SHA-256 takes at a time.
 const BLOCK_BYTES: usize = 64;
+const INNER_PAD: u8 = 0x36;
+const OUTER_PAD: u8 = 0x5C;
 
 #[cfg(test)]
 mod tests;
