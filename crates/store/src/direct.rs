@@ -38,9 +38,28 @@ impl Blocks {
         blocks
     }
 
-    /// The whole blocks.
+    /// The whole blocks, or what was read.
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(self.start..self.start + self.length).unwrap_or_default()
+    }
+
+    /// Reads up to so many bytes, which it holds then instead of what it held. They begin where a block begins.
+    pub(crate) fn read(&mut self, file: &File, offset: u64, wanted: usize) -> io::Result<()> {
+        self.make_room(wanted);
+        let room = self.bytes.get_mut(self.start..self.start + self.length).unwrap_or_default();
+        let mut length = 0;
+        while let Some(rest) = room.get_mut(length..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, offset + length as u64) {
+                Ok(0) => break,
+                Ok(count) => length += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Behind the end of a file that does not end with a block.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput && length % BLOCK_BYTES != 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.length = length;
+        Ok(())
     }
 
     /// How many bytes it could hold.
@@ -52,7 +71,7 @@ impl Blocks {
         self.length = count.next_multiple_of(BLOCK_BYTES);
         let wanted = self.length + BLOCK_BYTES;
         if self.bytes.len() < wanted {
-            self.bytes = vec![0; wanted.next_power_of_two()];
+            self.bytes = vec![0; wanted.next_multiple_of(GROWN_BY)];
             // A place that cannot be told begins anywhere: then the write says that it is refused.
             self.start = self.bytes.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES);
         }
@@ -79,8 +98,19 @@ fn opened(path: &Path, flags: i32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).custom_flags(flags).open(path)
 }
 
+/// Opens a file for reading whole blocks, past the page cache where the file system knows how.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let past_the_cache = OpenOptions::new().read(true).custom_flags(DIRECT).open(path).and_then(|file| {
+        Blocks::default().read(&file, 0, 1)?;
+        Ok(file)
+    });
+    past_the_cache.or_else(|_refused| File::open(path))
+}
+
 /// As much as every disk and file system in use takes as one.
 pub(crate) const BLOCK_BYTES: usize = 4096;
+
+const GROWN_BY: usize = 16 * BLOCK_BYTES;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const DIRECT: i32 = rustix::fs::OFlags::DIRECT.bits().cast_signed();

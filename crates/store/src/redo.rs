@@ -6,14 +6,14 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use trace::{Row, StateWrite};
 
-use crate::direct::{BLOCK_BYTES, Blocks, empty, empty_in_cache};
+use crate::direct::{BLOCK_BYTES, Blocks, empty, empty_in_cache, open};
 use crate::frame::{self, Frame, Head};
 use crate::sqlite::Durability;
 
@@ -52,7 +52,7 @@ pub(crate) struct Frames {
     place: Place,
     /// How much is read at a time.
     piece: usize,
-    buffer: Vec<u8>,
+    blocks: Blocks,
 }
 
 // === impl Place ===
@@ -220,12 +220,12 @@ impl Frames {
 
     /// As [`Frames::from`], for who wants no more than about so many bytes.
     pub(crate) fn some_from(database: &Path, place: Place, bytes: u64) -> io::Result<Self> {
-        let [one, other] = paths(database).map(|path| match File::open(path) {
+        let [one, other] = paths(database).map(|path| match open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
         });
         let piece = usize::try_from(bytes).unwrap_or(PIECE_BYTES_MAX).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX);
-        Ok(Self { files: [one?, other?], place, piece, buffer: Vec::new() })
+        Ok(Self { files: [one?, other?], place, piece, blocks: Blocks::default() })
     }
 
     /// The next frames, as many as fit into a piece, and the place behind them; none at the end. They are complete, and
@@ -233,7 +233,7 @@ impl Frames {
     pub(crate) fn next(&mut self) -> io::Result<(Vec<Frame<'_>>, Place)> {
         for place in [self.place, self.place.turned()] {
             if self.fill(place)? {
-                let frames = parse(&self.buffer, place);
+                let frames = parse(self.blocks.as_slice(), place);
                 self.place = frames.iter().fold(place, Place::after);
                 return Ok((frames, self.place));
             }
@@ -246,13 +246,14 @@ impl Frames {
         let Some(Some(file)) = self.files.get(place.file()) else { return Ok(false) };
         let mut wanted = self.piece;
         loop {
-            read(file, &mut self.buffer, place.offset, wanted)?;
-            if starts(&self.buffer, place) {
+            self.blocks.read(file, place.offset, wanted)?;
+            let read = self.blocks.as_slice();
+            if starts(read, place) {
                 return Ok(true);
             }
-            match Frame::length(&self.buffer) {
+            match Frame::length(read) {
                 Some(length)
-                    if length > wanted && self.buffer.len() == wanted && length as u64 <= file.metadata()?.len() =>
+                    if length > read.len() && read.len() >= wanted && length as u64 <= file.metadata()?.len() =>
                 {
                     wanted = length;
                 }
@@ -284,14 +285,6 @@ fn parse(bytes: &[u8], mut place: Place) -> Vec<Frame<'_>> {
         frames.push(frame);
     }
     frames
-}
-
-/// Reads up to so many bytes.
-fn read(mut file: &File, buffer: &mut Vec<u8>, offset: u64, wanted: usize) -> io::Result<()> {
-    buffer.clear();
-    // No other file shares this place in the file: each reader opens its own.
-    file.seek(SeekFrom::Start(offset))?;
-    file.take(wanted as u64).read_to_end(buffer).map(drop)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long the disk takes decides who waits for it, and nothing else")]

@@ -21,8 +21,8 @@ fn both_kinds_of_file_take_blocks() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     let mut blocks = Blocks::default();
-    for open in [empty, empty_in_cache] {
-        let file = open(&path).unwrap();
+    for opened in [empty, empty_in_cache] {
+        let file = opened(&path).unwrap();
         assert_eq!(file.metadata().unwrap().len(), 0);
         for place in 0..3u64 {
             blocks.hold(&[u8::try_from(place).unwrap() + 1; 5000]);
@@ -30,5 +30,15 @@ fn both_kinds_of_file_take_blocks() {
         }
         let read = std::fs::read(&path).unwrap();
         assert_eq!((read.len(), read[0], read[5000], read[4 * BLOCK_BYTES + 4999]), (6 * BLOCK_BYTES, 1, 0, 3));
+        std::fs::write(&path, read.get(..read.len() - 100).unwrap()).unwrap();
+        let end = read.len() - 100;
+        for (offset, wanted) in [(0, 1), (0, 9_000), (2 * BLOCK_BYTES, 1 << 20), (6 * BLOCK_BYTES, 10)] {
+            blocks.read(&super::open(&path).unwrap(), offset as u64, wanted).unwrap();
+            let expected = end.min(offset + wanted.next_multiple_of(BLOCK_BYTES)).saturating_sub(offset);
+            assert!(
+                blocks.as_slice() == read.get(offset.min(end)..offset.min(end) + expected).unwrap(),
+                "{offset} {wanted}"
+            );
+        }
     }
 }
