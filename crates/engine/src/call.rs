@@ -1,5 +1,6 @@
 //! One governed call.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use model::{
     Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ReadArguments,
     RuleId, ToolFacts, UnixMicros,
 };
-use trace::{Effect, Intent, Outcome, OutcomeStatus};
+use trace::{Effect, FactsText, Intent, Outcome, OutcomeStatus};
 
 use crate::budget::Taken;
 use crate::engine::{Engine, Shared};
@@ -225,14 +226,14 @@ async fn close(
     }
 }
 
-fn intent(
+fn intent<'d>(
     call: &CallId,
     request: &CallRequest,
     arguments_digest: Digest,
     facts: &Facts,
-    decision: &Decision,
-) -> Result<Intent, Fault> {
-    let written = serde_json::value::to_raw_value(facts).map_err(|error| {
+    decision: &'d Decision,
+) -> Result<Intent<'d>, Fault> {
+    let written = FactsText::of(facts).map_err(|error| {
         Fault::new(Blame::Bug, "bug.facts", "the facts of a call could not be written").because(error)
     })?;
     Ok(Intent {
@@ -250,7 +251,7 @@ fn intent(
         class_source: facts.tool.class_source,
         definition: facts.tool.definition,
         verdict: decision.verdict(),
-        reasons: decision.reasons().to_vec(),
+        reasons: Cow::Borrowed(decision.reasons()),
         observed: decision.observed().cloned(),
         bundle: decision.bundle(),
         arguments: request.arguments.clone(),

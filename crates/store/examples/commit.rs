@@ -18,8 +18,8 @@ use model::{
 };
 use store::{AheadLog, Durability, SqliteReader};
 use trace::{
-    Effect, Intent, Journal, LogReader, LogStore, Outcome, OutcomeStatus, Query, Row, StateWrite, StoreFault,
-    verify_leaf,
+    Effect, FactsText, Intent, Journal, LogReader, LogStore, Outcome, OutcomeStatus, Query, Row, StateWrite,
+    StoreFault, verify_leaf,
 };
 
 /// A log that counts its commits.
@@ -153,9 +153,7 @@ fn large(path: &Path, calls: u64) -> Result<(), Failure> {
                 intent.agent = AgentId::parse(&format!("agent-{}", person % AGENTS))?;
                 intent.human = HumanId::parse(&format!("human-{person}"))?;
                 intent.app = AppId::parse(&format!("app-{}", (person + chance / 64 % 2) % APPS))?;
-                intent.facts = serde_json::value::RawValue::from_string(
-                    intent.facts.get().replace("ada@example.com", intent.human.as_str()),
-                )?;
+                intent.facts = facts_of(intent.at.0, intent.human.as_str())?;
                 if chance % 101 == 0 {
                     intent.verdict = Verdict::Deny;
                 }
@@ -248,7 +246,7 @@ async fn caller(
     Ok(waits)
 }
 
-fn outcome_of(intent: &Intent) -> Outcome {
+fn outcome_of(intent: &Intent<'_>) -> Outcome {
     Outcome {
         call: intent.call.clone(),
         at: intent.at,
@@ -262,7 +260,7 @@ fn outcome_of(intent: &Intent) -> Outcome {
     }
 }
 
-fn sample(number: u64) -> Result<Intent, Failure> {
+fn sample(number: u64) -> Result<Intent<'static>, Failure> {
     let mut chance = [0; 10];
     aws_lc_rs::rand::fill(&mut chance).map_err(|_| "no randomness")?;
     let arguments = Bytes::from(format!(r#"{{"customer":"c-{number}","fields":["name","plan","mail"],"limit":50}}"#));
@@ -291,13 +289,20 @@ fn sample(number: u64) -> Result<Intent, Failure> {
             instead: None,
             redact: None,
             approvers: Vec::new(),
-        }],
+        }]
+        .into(),
         observed: None,
         bundle: Digest::new([9; 32]),
         arguments: Some(arguments),
         arguments_digest: Digest::new(digest.as_ref().try_into()?),
-        facts: serde_json::value::RawValue::from_string(FACTS.replace("NOW", &at.to_string()))?,
+        facts: facts_of(at, "ada@example.com")?,
     })
+}
+
+fn facts_of(at: i64, human: &str) -> Result<FactsText, Failure> {
+    let facts: model::Facts =
+        serde_json::from_str(&FACTS.replace("NOW", &at.to_string()).replace("ada@example.com", human))?;
+    Ok(FactsText::of(&facts)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch is what this program is")]

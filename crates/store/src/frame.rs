@@ -204,7 +204,9 @@ impl<'a> Templates<'a> {
     fn put(&mut self, out: &mut Vec<u8>, template: &'a str) {
         // Calls of one moment are much alike; where they are not, looking through all would take longer than writing.
         let lately = self.0.iter().enumerate().rev().take(LATELY);
-        let known = lately.filter(|(_, known)| **known == template).find_map(|(place, _)| u32::try_from(place).ok());
+        let known = lately
+            .filter(|(_, known)| std::ptr::eq(**known, template) || **known == template)
+            .find_map(|(place, _)| u32::try_from(place).ok());
         out.extend_from_slice(&known.unwrap_or(NONE).to_le_bytes());
         if known.is_none() {
             put(out, Some(template.as_bytes()));

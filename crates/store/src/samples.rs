@@ -26,11 +26,11 @@ pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict:
 /// A call that ran, and would have been refused.
 pub(crate) fn observed(number: u16) -> Row {
     let asked = asked(number, "bot", "ada", "find", Verdict::Allow);
-    let observed = Some(Observed { verdict: Verdict::Deny, reasons: asked.reasons.clone() });
+    let observed = Some(Observed { verdict: Verdict::Deny, reasons: asked.reasons.to_vec() });
     Row::of_intent(&Intent { observed, ..asked }).unwrap()
 }
 
-fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) -> Intent {
+fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) -> Intent<'static> {
     let (app, tool) = tool.split_once('/').unwrap_or(("crm", tool));
     let arguments = br#"{"id":7}"#;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, arguments);
@@ -58,12 +58,12 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
         class_source: ClassSource::Profile,
         definition: None,
         verdict,
-        reasons: vec![reason],
+        reasons: vec![reason].into(),
         observed: None,
         bundle: Digest::new([9; 32]),
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
-        facts: serde_json::value::to_raw_value(&serde_json::json!({"access": true})).unwrap(),
+        facts: serde_json::value::to_raw_value(&serde_json::json!({"access": true})).unwrap().into(),
     }
 }
 

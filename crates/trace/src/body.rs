@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::commitment::{Commitment, Salt};
+use crate::facts::Places;
 use crate::form::{Form, FormWriter};
 
 #[derive(Deserialize)]
@@ -26,13 +27,16 @@ pub(crate) struct IntentBody<'a> {
     pub(crate) truncated: bool,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) arguments: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) facts: &'a RawValue,
-    #[serde(borrow)]
-    pub(crate) reasons: &'a RawValue,
+    #[serde(borrow, deserialize_with = "text_of_json")]
+    pub(crate) facts: &'a str,
+    /// Where the own parts of the facts stand, if whoever wrote them says so.
+    #[serde(skip)]
+    pub(crate) facts_places: Option<Places>,
+    #[serde(borrow, deserialize_with = "text_of_json")]
+    pub(crate) reasons: &'a str,
     /// The reasons of what would have been decided, where something was only observed.
-    #[serde(borrow, default)]
-    pub(crate) observed: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "text_of_some_json")]
+    pub(crate) observed: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -72,8 +76,7 @@ pub(crate) struct ChangeCommitments {
 
 impl IntentBody<'_> {
     pub(crate) fn form(&self) -> Option<Form> {
-        let long = self.facts.get().len() + self.reasons.get().len();
-        let mut to = FormWriter::with_capacity(256 + long, 192 + self.arguments.map_or(0, |raw| raw.get().len()));
+        let mut to = FormWriter::with_capacity(192 + self.arguments.map_or(0, |raw| raw.get().len()));
         to.own_digest("salt", "", self.salt.as_bytes());
         to.text("human", &self.human);
         to.own_text("task", &self.task);
@@ -83,10 +86,10 @@ impl IntentBody<'_> {
         if let Some(arguments) = self.arguments {
             to.own_raw("arguments", arguments.get());
         }
-        to.facts("facts", self.facts.get());
-        to.raw("reasons", self.reasons.get());
+        to.facts("facts", self.facts, self.facts_places.as_ref());
+        to.raw("reasons", self.reasons);
         if let Some(observed) = self.observed {
-            to.raw("observed", observed.get());
+            to.raw("observed", observed);
         }
         to.finish()
     }
@@ -103,13 +106,13 @@ impl IntentBody<'_> {
         write_digest(&mut arguments, &self.arguments_digest);
         arguments.push(b' ');
         arguments.extend_from_slice(kept.as_bytes());
-        let mut with = self.salt.committer(self.facts.get().len().max(self.reasons.get().len()));
+        let mut with = self.salt.committer();
         IntentCommitments {
             arguments: with.commit("arguments", &arguments),
-            facts: with.commit("facts", self.facts.get().as_bytes()),
+            facts: with.commit("facts", self.facts.as_bytes()),
             human: with.commit("human", self.human.as_bytes()),
-            observed: self.observed.map(|observed| with.commit("observed", observed.get().as_bytes())),
-            reasons: with.commit("reasons", self.reasons.get().as_bytes()),
+            observed: self.observed.map(|observed| with.commit("observed", observed.as_bytes())),
+            reasons: with.commit("reasons", self.reasons.as_bytes()),
             task: with.commit("task", self.task.as_bytes()),
             token: with.commit("token", self.token.as_bytes()),
         }
@@ -118,7 +121,7 @@ impl IntentBody<'_> {
 
 impl OutcomeBody {
     pub(crate) fn form(&self) -> Option<Form> {
-        let mut to = FormWriter::with_capacity(64, 64);
+        let mut to = FormWriter::with_capacity(64);
         to.own_digest("salt", "", self.salt.as_bytes());
         match &self.answer_digest {
             Some(digest) => to.own_digest("answer_digest", DIGEST_PREFIX, digest.as_bytes()),
@@ -130,13 +133,13 @@ impl OutcomeBody {
     pub(crate) fn commitment(&self) -> Option<Commitment> {
         let mut digest = Vec::with_capacity(DIGEST_TEXT_BYTES);
         write_digest(&mut digest, &self.answer_digest?);
-        Some(self.salt.committer(digest.len()).commit("answer", &digest))
+        Some(self.salt.committer().commit("answer", &digest))
     }
 }
 
 impl ChangeBody<'_> {
     pub(crate) fn form(&self) -> Option<Form> {
-        let mut to = FormWriter::with_capacity(128, 64 + self.detail.get().len());
+        let mut to = FormWriter::with_capacity(64 + self.detail.get().len());
         to.own_digest("salt", "", self.salt.as_bytes());
         to.text("by", &self.by);
         to.own_text("subject", &self.subject);
@@ -145,7 +148,7 @@ impl ChangeBody<'_> {
     }
 
     pub(crate) fn commitments(&self) -> ChangeCommitments {
-        let mut with = self.salt.committer(self.detail.get().len());
+        let mut with = self.salt.committer();
         ChangeCommitments {
             by: with.commit("by", self.by.as_bytes()),
             detail: with.commit("detail", self.detail.get().as_bytes()),
@@ -159,8 +162,16 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawV
     <&RawValue>::deserialize(from).map(Some)
 }
 
+fn text_of_json<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<&'a str, D::Error> {
+    <&RawValue>::deserialize(from).map(RawValue::get)
+}
+
+fn text_of_some_json<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a str>, D::Error> {
+    Option::<&RawValue>::deserialize(from).map(|raw| raw.map(RawValue::get))
+}
+
 /// As the model shows it, without a formatter between.
-fn write_digest(out: &mut Vec<u8>, digest: &Digest) {
+pub(crate) fn write_digest(out: &mut Vec<u8>, digest: &Digest) {
     out.extend_from_slice(DIGEST_PREFIX.as_bytes());
     out.extend_from_slice(&model::hex(digest.as_bytes()));
 }

@@ -11,6 +11,7 @@ use model::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::TraceError;
+use crate::scratch::Scratch;
 
 /// The hash of a leaf as RFC 6962 has it: SHA-256 of a zero byte and the leaf.
 pub fn leaf_hash(leaf: &[u8]) -> Digest {
@@ -37,7 +38,7 @@ pub(crate) struct Commitment([u8; 32]);
 pub(crate) struct Committer<'s> {
     salt: &'s Salt,
     /// Where keys and texts stand while they are hashed.
-    text: Vec<u8>,
+    text: Scratch,
 }
 
 impl Salt {
@@ -53,9 +54,8 @@ impl Salt {
         })
     }
 
-    /// For fields of about so many bytes at most.
-    pub(crate) fn committer(&self, longest: usize) -> Committer<'_> {
-        Committer { salt: self, text: Vec::with_capacity(BLOCK_BYTES + longest) }
+    pub(crate) fn committer(&self) -> Committer<'_> {
+        Committer { salt: self, text: Scratch::new() }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
@@ -113,14 +113,17 @@ impl<'de> Deserialize<'de> for Salt {
 
 /// RFC 2104 as two hashes. Every key here is used once, for which the library's keys and contexts cost more than hashing.
 fn hmac_sha256(text: &mut Vec<u8>, key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    let padded = |pad: u8| {
+        let mut block = [pad; BLOCK_BYTES];
+        block.iter_mut().zip(key).for_each(|(to, byte)| *to ^= byte);
+        block
+    };
     text.clear();
-    text.extend(key.map(|byte| byte ^ INNER_PAD));
-    text.resize(BLOCK_BYTES, INNER_PAD);
+    text.extend_from_slice(&padded(INNER_PAD));
     text.extend_from_slice(message);
     let inner = sha256(text);
     text.clear();
-    text.extend(key.map(|byte| byte ^ OUTER_PAD));
-    text.resize(BLOCK_BYTES, OUTER_PAD);
+    text.extend_from_slice(&padded(OUTER_PAD));
     text.extend_from_slice(inner.as_bytes());
     *sha256(text).as_bytes()
 }

@@ -158,16 +158,16 @@ impl Entry {
             definition: leaf.definition,
             verdict: leaf.verdict,
             rules: leaf.rules,
-            reasons: body.and_then(|body| serde_json::from_str(body.reasons.get()).ok()).unwrap_or_default(),
+            reasons: body.and_then(|body| serde_json::from_str(body.reasons).ok()).unwrap_or_default(),
             observed: leaf.would.map(|verdict| Observed {
                 verdict,
-                reasons: body.and_then(|body| serde_json::from_str(body.observed?.get()).ok()).unwrap_or_default(),
+                reasons: body.and_then(|body| serde_json::from_str(body.observed?).ok()).unwrap_or_default(),
             }),
             bundle: leaf.bundle,
             arguments: body.and_then(|body| body.arguments).map(ToOwned::to_owned),
             arguments_digest: body.map(|body| body.arguments_digest),
             truncated: body.is_some_and(|body| body.truncated),
-            facts: body.map(|body| body.facts.to_owned()),
+            facts: body.and_then(|body| RawValue::from_string(body.facts.to_owned()).ok()),
         })
     }
 

@@ -3,24 +3,27 @@
 //! `{"salt":"5f…","human":"ada"}` is the template `{"salt":"␁","human":"ada"}` and the 32 bytes of the salt. A store keeps
 //! a template once. A mark begins with a control character, which JSON has only as an escape.
 
+use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::Arc;
 
-use memchr::memmem::Finder;
-use model::{CallId, UnixMicros};
+use model::{CallId, Digest, UnixMicros};
 
+use crate::body::write_digest;
 use crate::commitment::first_32;
+use crate::facts::Places;
+use crate::scratch::Scratch;
 
 /// One text of a record, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
-    template: String,
+    template: Arc<str>,
     values: Vec<u8>,
 }
 
 /// Writes one JSON object. The caller gives the keys in the order they shall have.
 pub(crate) struct FormWriter {
-    template: Vec<u8>,
+    template: Scratch,
     values: Vec<u8>,
     /// Where the first text among the values stands.
     first_text: Option<Range<usize>>,
@@ -28,17 +31,29 @@ pub(crate) struct FormWriter {
 
 struct Values<'v>(&'v [u8]);
 
+/// Templates of late, so that a record like one before shares its template with it.
+struct Lately {
+    templates: Vec<Arc<str>>,
+    /// Which one goes next.
+    oldest: usize,
+}
+
 // === impl Form ===
 
 impl Form {
-    /// What others have, too, with a mark for each value.
-    pub fn template(&self) -> &str {
+    /// What others have, too, with a mark for each value. Records of one thread that are alike share one text.
+    pub fn template(&self) -> &Arc<str> {
         &self.template
     }
 
     /// What is its own.
     pub fn values(&self) -> &[u8] {
         &self.values
+    }
+
+    /// Writes the text. None: the two do not belong together.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, call: &CallId, at: UnixMicros) -> Option<()> {
+        write_text(out, (&self.template, &self.values), call, at)
     }
 
     /// The text. None: the two do not belong together.
@@ -49,8 +64,17 @@ impl Form {
 
 /// The text of a template and its values in the record of this call and time. None: they do not belong together.
 pub fn text_of(template: &str, values: &[u8], call: &CallId, at: UnixMicros) -> Option<String> {
-    use std::io::Write as _;
     let mut out = Vec::with_capacity(template.len() + values.len() + 512);
+    write_text(&mut out, (template, values), call, at)?;
+    String::from_utf8(out).ok()
+}
+
+fn write_text(
+    out: &mut Vec<u8>,
+    (template, values): (&str, &[u8]),
+    call: &CallId,
+    UnixMicros(at): UnixMicros,
+) -> Option<()> {
     let mut values = Values(values);
     let mut first_text = None;
     let mut rest = template.as_bytes();
@@ -67,24 +91,24 @@ pub fn text_of(template: &str, values: &[u8], call: &CallId, at: UnixMicros) -> 
                 out.extend_from_slice(text);
             }
             FIRST_TEXT => out.extend_from_slice(first_text?),
-            // Writing to memory cannot fail.
-            NUMBER => write!(out, "{}", values.number()?).ok()?,
+            NUMBER => write_number(out, values.number()?),
             CALL => out.extend_from_slice(call.as_str().as_bytes()),
-            TIME => write!(out, "{}", at.0).ok()?,
+            TIME => write_number(out, at),
             _ => return None,
         }
     }
     out.extend_from_slice(rest);
-    if values.0.is_empty() { String::from_utf8(out).ok() } else { None }
+    values.0.is_empty().then_some(())
 }
 
 // === impl FormWriter ===
 
 impl FormWriter {
-    pub(crate) fn with_capacity(template: usize, values: usize) -> Self {
-        let mut out = Vec::with_capacity(template);
-        out.push(b'{');
-        Self { template: out, values: Vec::with_capacity(values), first_text: None }
+    /// For values of about so many bytes.
+    pub(crate) fn with_capacity(values: usize) -> Self {
+        let mut template = Scratch::new();
+        template.push(b'{');
+        Self { template, values: Vec::with_capacity(values), first_text: None }
     }
 
     /// A text that others have, too.
@@ -118,13 +142,11 @@ impl FormWriter {
         self.template.extend_from_slice(value.as_bytes());
     }
 
-    /// A text without a character that JSON would escape, which others have, too.
-    pub(crate) fn plain(&mut self, key: &str, text: impl std::fmt::Display) {
-        use std::io::Write as _;
+    /// A digest that others have, too.
+    pub(crate) fn digest(&mut self, key: &str, digest: &Digest) {
         self.key(key);
         self.template.push(b'"');
-        // Writing to memory cannot fail.
-        let _written = write!(self.template, "{text}");
+        write_digest(&mut self.template, digest);
         self.template.push(b'"');
     }
 
@@ -180,45 +202,51 @@ impl FormWriter {
     }
 
     /// The facts of a decision, behind its task. Their time, their task, the address of a resource and what they say of the
-    /// arguments are of this call, the rest is much the same for every use of a tool. Where they are of another shape they are kept all the same.
-    pub(crate) fn facts(&mut self, key: &str, facts: &str) {
+    /// arguments are of this call, the rest is much the same for every use of a tool. Where they are of another shape they are
+    /// kept all the same.
+    pub(crate) fn facts(&mut self, key: &str, facts: &str, places: Option<&Places>) {
         self.key(key);
-        let mut rest = facts;
-        if let Some((number, behind)) = rest.strip_prefix(FACTS_START).and_then(leading_number) {
-            self.template.extend_from_slice(FACTS_START.as_bytes());
-            self.number(number);
-            rest = behind;
-        }
-        let task = self.first_text.clone().and_then(|place| self.values.get(place)).unwrap_or_default();
-        if let Some((before, behind)) = split_behind(rest, &FACTS_TASK)
-            && behind.as_bytes().starts_with(task)
-            && let Some((_, behind)) = behind.split_at_checked(task.len())
-        {
-            self.template.extend_from_slice(before.as_bytes());
-            self.template.extend_from_slice(&[MARK, FIRST_TEXT]);
-            rest = behind;
-        }
-        if let Some((before, behind)) = split_behind(rest, &FACTS_TOOL)
-            && let Some((tool, behind)) =
-                memchr::memmem::find(behind.as_bytes(), FACTS_CLASS).and_then(|end| behind.split_at_checked(end))
-            && is_address(tool)
-        {
-            self.template.extend_from_slice(before.as_bytes());
-            self.own(tool);
-            rest = behind;
-        }
-        match split_behind(rest, &FACTS_ARGUMENTS) {
-            Some((before, behind)) => {
-                self.template.extend_from_slice(before.as_bytes());
-                self.own(behind);
+        let found;
+        let places = match places {
+            Some(places) => places,
+            None => {
+                let task = self.first_text.clone().and_then(|place| self.values.get(place)).unwrap_or_default();
+                found = Places::found(facts, task);
+                &found
             }
-            None => self.template.extend_from_slice(rest.as_bytes()),
+        };
+        let mut done = 0;
+        if let Some((place, now)) = &places.now {
+            done = self.copy_until(facts, done, place);
+            self.number(*now);
         }
+        if let Some(place) = &places.task
+            && facts.as_bytes().get(place.clone()) == self.first_text.clone().and_then(|place| self.values.get(place))
+        {
+            done = self.copy_until(facts, done, place);
+            self.template.extend_from_slice(&[MARK, FIRST_TEXT]);
+        }
+        for place in [&places.tool, &places.arguments].into_iter().flatten() {
+            done = self.copy_until(facts, done, place);
+            self.own(facts.get(place.clone()).unwrap_or_default());
+        }
+        self.template.extend_from_slice(facts.as_bytes().get(done..).unwrap_or_default());
+    }
+
+    /// What others have, too, up to this place. Returns the end of the place.
+    fn copy_until(&mut self, facts: &str, done: usize, place: &Range<usize>) -> usize {
+        self.template.extend_from_slice(facts.as_bytes().get(done..place.start).unwrap_or_default());
+        place.end
     }
 
     pub(crate) fn finish(mut self) -> Option<Form> {
         self.template.push(b'}');
-        Some(Form { template: String::from_utf8(self.template).ok()?, values: self.values })
+        let template = LATELY.try_with(|lately| lately.try_borrow_mut().ok()?.shared(&self.template));
+        let template = match template {
+            Ok(Some(template)) => template,
+            _ => Arc::from(std::str::from_utf8(&self.template).ok()?),
+        };
+        Some(Form { template, values: self.values })
     }
 
     fn number(&mut self, number: i64) {
@@ -269,6 +297,28 @@ impl FormWriter {
     }
 }
 
+// === impl Lately ===
+
+impl Lately {
+    /// None: it is not UTF-8, or too long to be kept.
+    fn shared(&mut self, template: &[u8]) -> Option<Arc<str>> {
+        if let Some(known) = self.templates.iter().find(|known| known.as_bytes() == template) {
+            return Some(Arc::clone(known));
+        }
+        let template: Arc<str> = Arc::from(std::str::from_utf8(template).ok()?);
+        if template.len() > LATELY_BYTES_MAX {
+            return Some(template);
+        }
+        if let Some(place) = self.templates.get_mut(self.oldest) {
+            *place = Arc::clone(&template);
+        } else {
+            self.templates.push(Arc::clone(&template));
+        }
+        self.oldest = (self.oldest + 1) % LATELY_MAX;
+        Some(template)
+    }
+}
+
 // === impl Values ===
 
 impl<'v> Values<'v> {
@@ -307,23 +357,28 @@ pub(crate) fn is_address(tool: &str) -> bool {
     tool.contains("://")
 }
 
-/// A whole number as we would write it, and what stands behind it.
-fn leading_number(text: &str) -> Option<(i64, &str)> {
-    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, behind) = text.split_at_checked(end)?;
-    let number: i64 = digits.parse().ok()?;
-    (digits == "0" || !digits.starts_with('0')).then_some((number, behind))
+/// As JSON has it.
+pub(crate) fn write_number(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [0; 20];
+    let mut left = number.unsigned_abs();
+    let mut length = 0;
+    for to in digits.iter_mut().rev() {
+        *to = b'0' + low_byte(left % 10);
+        length += 1;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
 }
 
 fn low_byte(number: u64) -> u8 {
     let [low, ..] = number.to_le_bytes();
     low
-}
-
-/// What stands before the end of the first such mark, and what behind it.
-fn split_behind<'t>(text: &'t str, mark: &Finder<'_>) -> Option<(&'t str, &'t str)> {
-    let place = mark.find(text.as_bytes())?;
-    text.split_at_checked(place + mark.needle().len())
 }
 
 const MARK: u8 = 1;
@@ -334,11 +389,12 @@ const CALL: u8 = b'c';
 const TIME: u8 = b'@';
 const FIRST_TEXT: u8 = b'f';
 
-const FACTS_START: &str = r#"{"now":"#;
-static FACTS_TASK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","task":"#));
-static FACTS_TOOL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","tool":{"name":"#));
-const FACTS_CLASS: &[u8] = br#","class":"#;
-static FACTS_ARGUMENTS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#","arguments":"#));
+thread_local! {
+    static LATELY: RefCell<Lately> = const { RefCell::new(Lately { templates: Vec::new(), oldest: 0 }) };
+}
+
+const LATELY_MAX: usize = 32;
+const LATELY_BYTES_MAX: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -118,19 +118,30 @@ impl Journal {
     }
 
     /// Writes why a call may leave or may not. Returns once that is on disk.
-    pub async fn intent(&self, intent: Intent) -> Result<Durable, TraceError> {
-        let row = Row::of_intent(&intent)?;
-        let sequence = self.write(row, Vec::new(), None).await?;
-        Ok(Durable::danger_confirmed_by_disk(intent.call, sequence))
+    pub fn intent(&self, intent: Intent<'_>) -> impl Future<Output = Result<Durable, TraceError>> + use<'_> {
+        // Encoded before anybody waits: the row is all that has to be kept meanwhile.
+        let row = Row::of_intent(&intent);
+        let call = intent.call;
+        async move {
+            let sequence = self.write(row?, Vec::new(), None).await?;
+            Ok(Durable::danger_confirmed_by_disk(call, sequence))
+        }
     }
 
     /// As [`Journal::intent`], for a caller that knows how many calls are under way, its own among them. One that is alone
     /// appends its record itself where the store is quick, in the thread that polls this. Where there are many, a commit
     /// waits a moment for the records of some more.
-    pub async fn intent_among(&self, intent: Intent, calls: usize) -> Result<Durable, TraceError> {
-        let row = Row::of_intent(&intent)?;
-        let sequence = self.write_among(row, None, calls).await?;
-        Ok(Durable::danger_confirmed_by_disk(intent.call, sequence))
+    pub fn intent_among(
+        &self,
+        intent: Intent<'_>,
+        calls: usize,
+    ) -> impl Future<Output = Result<Durable, TraceError>> + use<'_> {
+        let row = Row::of_intent(&intent);
+        let call = intent.call;
+        async move {
+            let sequence = self.write_among(row?, None, calls).await?;
+            Ok(Durable::danger_confirmed_by_disk(call, sequence))
+        }
     }
 
     /// Writes what came of a call. Returns its place in the log once that is on disk.

@@ -72,12 +72,12 @@ pub(crate) struct ChangeLeaf {
 impl IntentLeaf {
     // INVARIANT: the keys are in the order of RFC 8785 (`leaves_are_canonical`).
     pub(crate) fn form(&self) -> Option<Form> {
-        let mut to = FormWriter::with_capacity(896, 256);
+        let mut to = FormWriter::with_capacity(256);
         to.text("agent", self.agent.as_str());
         to.text("app", self.app.as_str());
         to.own_digest("arguments", COMMITMENT_PREFIX, self.arguments.as_bytes());
         to.time("at_us");
-        to.plain("bundle", self.bundle);
+        to.digest("bundle", &self.bundle);
         to.call("call");
         if let Some(cause) = &self.cause {
             to.own_text("cause", cause.as_str());
@@ -85,7 +85,7 @@ impl IntentLeaf {
         to.text("class", self.class.as_str());
         to.text("class_source", self.class_source.as_str());
         match self.definition {
-            Some(definition) => to.plain("definition", definition),
+            Some(definition) => to.digest("definition", &definition),
             None => to.raw("definition", "null"),
         }
         to.own_digest("facts", COMMITMENT_PREFIX, self.facts.as_bytes());
@@ -116,7 +116,7 @@ impl IntentLeaf {
 impl OutcomeLeaf {
     // INVARIANT: the keys are in the order of RFC 8785 (`leaves_are_canonical`).
     pub(crate) fn form(&self) -> Option<Form> {
-        let mut to = FormWriter::with_capacity(256, 64);
+        let mut to = FormWriter::with_capacity(64);
         match &self.answer {
             Some(answer) => to.own_digest("answer", COMMITMENT_PREFIX, answer.as_bytes()),
             None => to.raw("answer", "null"),
@@ -138,7 +138,7 @@ impl OutcomeLeaf {
 impl ChangeLeaf {
     // INVARIANT: the keys are in the order of RFC 8785 (`leaves_are_canonical`).
     pub(crate) fn form(&self) -> Option<Form> {
-        let mut to = FormWriter::with_capacity(256, 128);
+        let mut to = FormWriter::with_capacity(128);
         to.time("at_us");
         to.own_digest("by", COMMITMENT_PREFIX, self.by.as_bytes());
         to.own_digest("detail", COMMITMENT_PREFIX, self.detail.as_bytes());

@@ -23,6 +23,7 @@ mod body;
 mod commitment;
 mod entry;
 mod error;
+mod facts;
 mod form;
 mod journal;
 mod leaf;
@@ -31,11 +32,13 @@ mod record;
 mod row;
 #[cfg(test)]
 mod samples;
+mod scratch;
 mod verify;
 
 pub use commitment::leaf_hash;
 pub use entry::{ChangeView, Entry, IntentView, OutcomeView, rfc3339};
 pub use error::{StoreFault, StoreFaultKind, TraceError};
+pub use facts::FactsText;
 pub use form::{Form, text_of};
 pub use journal::Journal;
 pub use log::{LogReader, LogStore, Query, SETTLED_KEY, SETTLED_KIND, mark_unknown};

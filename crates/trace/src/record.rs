@@ -1,5 +1,6 @@
 //! What is recorded: intents before an effect, outcomes after it, changes of what is true.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,11 +10,12 @@ use model::{
     UnixMicros, Verdict,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+
+use crate::facts::FactsText;
 
 /// Why a call may leave, or may not. Durable before anything happens.
 #[derive(Debug, Clone)]
-pub struct Intent {
+pub struct Intent<'d> {
     /// The call.
     pub call: CallId,
     /// The call that caused it: the round before, or the call during which the app asked.
@@ -43,7 +45,7 @@ pub struct Intent {
     /// What was decided.
     pub verdict: Verdict,
     /// Why.
-    pub reasons: Vec<Reason>,
+    pub reasons: Cow<'d, [Reason]>,
     /// What would have been decided if everything were enforced; none where that is what was decided.
     pub observed: Option<Observed>,
     /// Digest of the rules that decided.
@@ -52,8 +54,8 @@ pub struct Intent {
     pub arguments: Option<Bytes>,
     /// SHA-256 of those bytes, of nothing when there are none.
     pub arguments_digest: Digest,
-    /// JSON of `model::Facts`.
-    pub facts: Box<RawValue>,
+    /// What was known of it.
+    pub facts: FactsText,
 }
 
 /// What was observed to have happened in the app.

@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 
 use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
-use model::{AgentId, AppId, CallId, Class, Digest, HumanId, ToolName, UnixMicros, Verdict};
+use model::{AgentId, AppId, CallId, Class, Digest, HumanId, Reason, ToolName, UnixMicros, Verdict};
 use serde_json::value::RawValue;
 
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
-use crate::commitment::{Salt, leaf_hash, sha256};
+use crate::commitment::{Salt, sha256};
 use crate::error::TraceError;
 use crate::form::Form;
 use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf, VERSION, exact, exact_time, exact_unsigned};
 use crate::record::{Change, Intent, Outcome, RecordKind};
+use crate::scratch::Scratch;
 
 /// One record, ready to be stored.
 #[derive(Debug, Clone)]
@@ -44,11 +45,13 @@ pub struct Row {
 
 impl Row {
     /// The record of an intent. Error: it contradicts itself, or there is no randomness.
-    pub fn of_intent(intent: &Intent) -> Result<Self, TraceError> {
-        let reasons = written(&intent.reasons, "the reasons cannot be written")?;
-        let observed =
-            intent.observed.as_ref().map(|observed| written(&observed.reasons, "the reasons cannot be written"));
-        let observed = observed.transpose()?;
+    pub fn of_intent(intent: &Intent<'_>) -> Result<Self, TraceError> {
+        let (mut reasons, mut observed) = (Scratch::new(), Scratch::new());
+        let reasons = reasons_of(&mut reasons, &intent.reasons)?;
+        let observed = match &intent.observed {
+            Some(would) => Some(reasons_of(&mut observed, &would.reasons)?),
+            None => None,
+        };
         let arguments = arguments_of(intent)?;
         let body = IntentBody {
             salt: Salt::random()?,
@@ -58,9 +61,10 @@ impl Row {
             arguments_digest: intent.arguments_digest,
             truncated: arguments.is_none() && intent.arguments.is_some(),
             arguments,
-            facts: &intent.facts,
-            reasons: &reasons,
-            observed: observed.as_deref(),
+            facts: intent.facts.as_str(),
+            facts_places: intent.facts.places().cloned(),
+            reasons,
+            observed,
         };
         let commitments = body.commitments();
         let at = exact_time(intent.at);
@@ -123,7 +127,8 @@ impl Row {
 
     /// The record of a change. Error: there is no randomness.
     pub fn of_change(change: &Change) -> Result<Self, TraceError> {
-        let detail = written(&change.detail, "the detail of a change cannot be written")?;
+        let detail = serde_json::value::to_raw_value(&change.detail)
+            .map_err(|_| TraceError::Malformed { what: "the detail of a change cannot be written" })?;
         let body = ChangeBody {
             salt: Salt::random()?,
             by: Cow::Borrowed(&change.by),
@@ -164,7 +169,11 @@ impl Row {
     ) -> Result<Self, TraceError> {
         let malformed = || TraceError::Malformed { what: "it is not UTF-8" };
         let (leaf, body) = (leaf.ok_or_else(malformed)?, body.ok_or_else(malformed)?);
-        let leaf_hash = leaf_hash(leaf.text(call, at).ok_or_else(malformed)?.as_bytes());
+        // As `leaf_hash` has it, in one piece.
+        let mut text = Scratch::new();
+        text.push(0);
+        leaf.write(&mut text, call, at).ok_or_else(malformed)?;
+        let leaf_hash = sha256(&text);
         Ok(Self {
             kind,
             call: call.clone(),
@@ -183,7 +192,7 @@ impl Row {
 }
 
 /// The arguments to keep: none when there are none or they are too long.
-fn arguments_of(intent: &Intent) -> Result<Option<&RawValue>, TraceError> {
+fn arguments_of<'i>(intent: &'i Intent<'_>) -> Result<Option<&'i RawValue>, TraceError> {
     let bytes = intent.arguments.as_deref().unwrap_or_default();
     if bytes.len() > ARGUMENTS_KEPT_BYTES_MAX {
         return Ok(None);
@@ -205,8 +214,10 @@ fn json_of<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a RawValue, Trac
     serde_json::from_slice(bytes).map_err(|_| TraceError::Malformed { what })
 }
 
-fn written<T: serde::Serialize + ?Sized>(value: &T, what: &'static str) -> Result<Box<RawValue>, TraceError> {
-    serde_json::value::to_raw_value(value).map_err(|_| TraceError::Malformed { what })
+fn reasons_of<'t>(to: &'t mut Vec<u8>, reasons: &[Reason]) -> Result<&'t str, TraceError> {
+    let malformed = || TraceError::Malformed { what: "the reasons cannot be written" };
+    serde_json::to_writer(&mut *to, reasons).map_err(|_| malformed())?;
+    std::str::from_utf8(to).map_err(|_| malformed())
 }
 
 #[cfg(test)]

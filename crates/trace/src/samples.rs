@@ -21,7 +21,7 @@ pub(crate) fn call(number: u16) -> CallId {
     CallId::new(1_763_726_400_000 + u64::from(number), [0, 1, 2, 3, 4, 5, 6, 7, high, low])
 }
 
-pub(crate) fn intent(number: u16) -> Intent {
+pub(crate) fn intent(number: u16) -> Intent<'static> {
     let arguments = br#"{"to":"canary-customer@example.com","rows":[1,2.50]}"#;
     Intent {
         call: call(number),
@@ -46,13 +46,15 @@ pub(crate) fn intent(number: u16) -> Intent {
             instead: None,
             redact: None,
             approvers: Vec::new(),
-        }],
+        }]
+        .into(),
         observed: None,
         bundle: Digest::new([9; 32]),
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: sha256(arguments),
         facts: serde_json::value::to_raw_value(&serde_json::json!({"human": {"name": "canary-Ada"}, "access": true}))
-            .unwrap(),
+            .unwrap()
+            .into(),
     }
 }
 

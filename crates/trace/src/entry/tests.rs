@@ -11,9 +11,9 @@ fn an_intent_reads_back() {
     assert_eq!(view.human.as_deref(), Some(written.human.as_str()));
     assert_eq!(view.task.as_deref(), Some(written.task.as_str()));
     assert_eq!(view.token_id.as_deref(), Some(&*written.token_id));
-    assert_eq!(view.reasons, written.reasons);
+    assert_eq!(view.reasons, written.reasons.to_vec());
     assert_eq!(view.because(), written.reasons[0].sentence);
-    assert_eq!(view.facts.unwrap().get(), written.facts.get());
+    assert_eq!(view.facts.unwrap().get(), written.facts.as_str());
     assert_eq!(view.arguments.unwrap().get().as_bytes(), written.arguments.unwrap().as_ref());
     assert_eq!((view.bundle, view.definition), (written.bundle, written.definition));
     assert_eq!((view.class, view.class_source, view.verdict), (written.class, written.class_source, written.verdict));

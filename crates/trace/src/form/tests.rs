@@ -6,7 +6,7 @@ use crate::samples::call;
 const AT: UnixMicros = UnixMicros(1_763_726_400_123_456);
 
 fn written(write: impl FnOnce(&mut FormWriter)) -> (String, Form) {
-    let mut to = FormWriter::with_capacity(64, 64);
+    let mut to = FormWriter::with_capacity(64);
     write(&mut to);
     let form = to.finish().unwrap();
     (form.text(&call(1), AT).unwrap(), form)
@@ -47,7 +47,7 @@ fn the_facts_of_two_calls_share_a_template() {
     let form = |facts: &str, task: &str| {
         let (text, form) = written(|to| {
             to.own_text("task", task);
-            to.facts("facts", facts);
+            to.facts("facts", facts, None);
         });
         assert_eq!(text, format!("{{\"task\":\"{task}\",\"facts\":{facts}}}"));
         form

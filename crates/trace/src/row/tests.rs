@@ -80,7 +80,7 @@ fn no_arguments_and_null_are_different() {
 
 #[test]
 fn a_record_that_contradicts_itself_is_refused() {
-    let check = |edit: fn(&mut Intent), expected: &str| {
+    let check = |edit: fn(&mut Intent<'_>), expected: &str| {
         let mut wrong = intent(1);
         edit(&mut wrong);
         let error = Row::of_intent(&wrong).unwrap_err();
@@ -122,7 +122,7 @@ fn numbers_past_what_json_keeps_are_held_at_the_edge() {
 fn what_was_observed_is_read_back() {
     let mut asked = intent(1);
     assert!(entry(&Row::of_intent(&asked).unwrap(), 1).intent().unwrap().observed.is_none());
-    asked.observed = Some(Observed { verdict: Verdict::Hold, reasons: asked.reasons.clone() });
+    asked.observed = Some(Observed { verdict: Verdict::Hold, reasons: asked.reasons.to_vec() });
     let row = Row::of_intent(&asked).unwrap();
     assert!(!row.leaf_text().unwrap().contains("canary"));
     let mut found = entry(&row, 1);
@@ -132,7 +132,7 @@ fn what_was_observed_is_read_back() {
     assert_eq!((erased.verdict, erased.reasons.len()), (Verdict::Hold, 0));
 }
 
-fn any_intent() -> impl Strategy<Value = Intent> {
+fn any_intent() -> impl Strategy<Value = Intent<'static>> {
     let texts = ("[!-~]{1,40}", "[!-~]{1,40}", ".{0,40}", "[a-z0-9-]{1,32}", "[A-Za-z0-9_./-]{1,60}");
     let reasons = prop::collection::vec(("[!-~]{1,30}", ".{0,60}"), 0..4);
     let json = prop::option::of(".{0,80}");
@@ -159,7 +159,7 @@ fn any_intent() -> impl Strategy<Value = Intent> {
                 approvers: Vec::new(),
             };
             out.reasons = reasons.into_iter().map(reason).collect();
-            out.observed = bare.then(|| Observed { verdict: Verdict::ALL[verdict], reasons: out.reasons.clone() });
+            out.observed = bare.then(|| Observed { verdict: Verdict::ALL[verdict], reasons: out.reasons.to_vec() });
             out.arguments = text.map(|text| Bytes::from(serde_json::to_vec(&text).unwrap()));
             out.arguments_digest = sha256(out.arguments.as_deref().unwrap_or_default());
             out

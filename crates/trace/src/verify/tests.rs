@@ -6,7 +6,7 @@ use crate::samples::{change, entry, intent, outcome};
 
 fn entries() -> [Entry; 4] {
     let mut observed = intent(3);
-    observed.observed = Some(Observed { verdict: Verdict::Deny, reasons: observed.reasons.clone() });
+    observed.observed = Some(Observed { verdict: Verdict::Deny, reasons: observed.reasons.to_vec() });
     [
         entry(&Row::of_intent(&intent(1)).unwrap(), 1),
         entry(&Row::of_outcome(&outcome(1)).unwrap(), 2),

@@ -128,7 +128,7 @@ impl Log {
         let log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
         let reader = SqliteReader::open(&path).unwrap();
         let mut log = Self { log, reader, _directory: directory };
-        let mail = |call: Intent| Intent {
+        let mail = |call: Intent<'static>| Intent {
             app: AppId::parse("mail").unwrap(),
             tool: ToolName::parse("send_message").unwrap(),
             ..call
@@ -205,7 +205,7 @@ fn change() -> Change {
     }
 }
 
-fn intent(number: u8, verdict: Verdict) -> Intent {
+fn intent(number: u8, verdict: Verdict) -> Intent<'static> {
     let arguments = Bytes::from_static(
         br#"{"query":"acme \u001b[31m","limit":10.0,"filter":{"tags":["a","b"],"none":{}},"big":12345678901234567890123}"#,
     );
@@ -235,12 +235,12 @@ fn intent(number: u8, verdict: Verdict) -> Intent {
         class_source: ClassSource::Pin,
         definition: Some(Digest::new([7; 32])),
         verdict,
-        reasons: vec![reason(verdict)],
+        reasons: vec![reason(verdict)].into(),
         observed: None,
         bundle: Digest::new([9; 32]),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
         arguments: Some(arguments),
-        facts: serde_json::value::to_raw_value(&facts).unwrap(),
+        facts: serde_json::value::to_raw_value(&facts).unwrap().into(),
     }
 }
 
