@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::commitment::{Commitment, Salt};
 use crate::facts::Places;
 use crate::form::{Form, FormWriter};
+use crate::text::{DIGEST_PREFIX, DIGEST_TEXT_BYTES, write_digest};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -169,13 +170,3 @@ fn text_of_json<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<&'a str, D
 fn text_of_some_json<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a str>, D::Error> {
     Option::<&RawValue>::deserialize(from).map(|raw| raw.map(RawValue::get))
 }
-
-/// As the model shows it, without a formatter between.
-pub(crate) fn write_digest(out: &mut Vec<u8>, digest: &Digest) {
-    out.extend_from_slice(DIGEST_PREFIX.as_bytes());
-    out.extend_from_slice(&model::hex(digest.as_bytes()));
-}
-
-/// How a digest of the model is written.
-pub(crate) const DIGEST_PREFIX: &str = "sha256:";
-const DIGEST_TEXT_BYTES: usize = DIGEST_PREFIX.len() + 64;

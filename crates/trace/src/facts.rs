@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::error::TraceError;
-use crate::form::{is_address, write_number};
+use crate::text::{is_address, write_number};
 
 /// JSON of [`Facts`].
 #[derive(Debug, Clone)]

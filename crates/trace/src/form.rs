@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use model::{CallId, Digest, UnixMicros};
 
-use crate::body::write_digest;
 use crate::commitment::first_32;
 use crate::facts::Places;
 use crate::scratch::Scratch;
+use crate::text::{write_digest, write_number};
 
 /// One text of a record, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,30 +350,6 @@ impl<'v> Values<'v> {
         let number = self.length()?;
         Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
-}
-
-/// Whether a tool is the address of a resource, of which there may be as many as there are calls.
-pub(crate) fn is_address(tool: &str) -> bool {
-    tool.contains("://")
-}
-
-/// As JSON has it.
-pub(crate) fn write_number(out: &mut Vec<u8>, number: i64) {
-    let mut digits = [0; 20];
-    let mut left = number.unsigned_abs();
-    let mut length = 0;
-    for to in digits.iter_mut().rev() {
-        *to = b'0' + low_byte(left % 10);
-        length += 1;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(digits.get(digits.len() - length..).unwrap_or_default());
 }
 
 fn low_byte(number: u64) -> u8 {

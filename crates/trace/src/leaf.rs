@@ -4,8 +4,9 @@ use model::{AgentId, AppId, CallId, Class, ClassSource, Digest, Method, RuleId, 
 use serde::Deserialize;
 
 use crate::commitment::{COMMITMENT_PREFIX, Commitment};
-use crate::form::{Form, FormWriter, is_address};
+use crate::form::{Form, FormWriter};
 use crate::record::{Effect, OutcomeStatus, RecordKind};
+use crate::text::is_address;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

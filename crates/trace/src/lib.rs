@@ -33,6 +33,7 @@ mod row;
 #[cfg(test)]
 mod samples;
 mod scratch;
+mod text;
 mod verify;
 
 pub use commitment::leaf_hash;
