@@ -300,6 +300,14 @@ impl AppLink {
         let seen = |shelf: &Arc<Shelf>| shelf.of.upgrade().is_some_and(|link| link.alive());
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, shelf| seen(shelf));
         self.places.rest();
+        {
+            let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+            for slot in pairs.values().map(Arc::as_ref).chain([&self.own]) {
+                if let Some(link) = slot.link.load().as_ref() {
+                    link.rest();
+                }
+            }
+        }
         if idle(&self.own) {
             self.own.stop().await;
         }

@@ -6,19 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::SendFault;
-use front::Pieces;
 use http::uri::Scheme;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use http::{HeaderName, Method, StatusCode, Uri};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use model::{Blame, Fault, Limits, Secret};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::conversation::NO_CALL;
+use super::http1::{Body, Broke, Client, Connector, Kind, Request, Response, Unread, Unsendable};
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
 use super::sse::Events;
 use super::under_way::UnderWay;
@@ -26,9 +22,9 @@ use super::{Ask, Ear, Ended, Handshake, Spoken, request};
 use crate::param;
 use crate::revision::Revision;
 
-/// A pooled connection to one address.
+/// Pooled connections to one address.
 pub(crate) struct HttpLink {
-    pub(super) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pub(super) client: Client,
     pub(super) url: Uri,
     pub(super) spoken: Spoken,
     ear: Ear,
@@ -44,10 +40,7 @@ pub(crate) struct Exchanged {
 
 impl HttpLink {
     pub(crate) fn new(url: Uri, limits: Limits, ear: Ear) -> Result<Self, Fault> {
-        // A stream on which nothing is said for hours must notice that the other side is gone.
-        let tls = connector(&url)?;
-        let client =
-            Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_max_idle_per_host(256).build(tls);
+        let client = Client::new(connector(&url)?, url.clone());
         let spoken = Spoken { next_id: 1.into(), limits };
         let under_way = UnderWay::of(&ear);
         Ok(Self { client, url, spoken, ear, under_way })
@@ -77,9 +70,9 @@ impl HttpLink {
     async fn carry(&self, id: u64, ask: &Ask<'_>, as_agreed: Option<&Handshake>) -> Result<Exchanged, SendFault> {
         let body = request(id, ask);
         let outgoing = self.outgoing(Some(ask), ask.header.as_ref(), body, as_agreed).map_err(SendFault::before)?;
-        let response = self.client.request(outgoing).await.map_err(|error| self.no_answer(&error))?;
-        let status = response.status();
-        let session = response.headers().get("mcp-session-id").and_then(|id| id.to_str().ok()).map(Arc::from);
+        let mut response = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke))?;
+        let status = response.head.status;
+        let session = response.head.session.take();
         if status == StatusCode::NOT_FOUND && as_agreed.is_some_and(|agreed| agreed.session.is_some()) {
             let fault = Fault::new(
                 Blame::Upstream,
@@ -100,11 +93,11 @@ impl HttpLink {
         as_agreed: &Handshake,
     ) -> Result<(), Fault> {
         let outgoing = self.outgoing(None, header, body, Some(as_agreed))?;
-        let response = self.client.request(outgoing).await.map_err(|error| self.no_answer(&error).fault)?;
-        if response.status().is_success() {
+        let status = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke).fault)?.settled().await;
+        if status.is_success() {
             return Ok(());
         }
-        Err(garbage(format!("it does not take the answer to its question ({})", response.status().as_u16())))
+        Err(garbage(format!("it does not take the answer to its question ({})", status.as_u16())))
     }
 
     /// Sends a notification: nobody answers it.
@@ -115,20 +108,20 @@ impl HttpLink {
         as_agreed: &Handshake,
     ) -> Result<(), Fault> {
         let outgoing = self.outgoing(None, header, body, Some(as_agreed))?;
-        self.client.request(outgoing).await.map(|_| ()).map_err(|error| self.no_answer(&error).fault)
+        let response = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke).fault)?;
+        response.settled().await;
+        Ok(())
     }
 
-    /// A credential as a header that is written nowhere.
-    pub(super) fn sensitive((name, secret): &(HeaderName, Secret<String>)) -> Result<(HeaderName, HeaderValue), Fault> {
-        let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+    /// Puts a credential on, which is written nowhere else.
+    pub(super) fn put_on(request: &mut Request, (name, secret): &(HeaderName, Secret<String>)) -> Result<(), Fault> {
+        request.header(name.as_str(), secret.expose().as_bytes()).map_err(|_| {
             Fault::new(
                 Blame::Operator,
                 "operator.credential",
                 "the app's credential holds characters that no header may hold",
             )
-        })?;
-        value.set_sensitive(true);
-        Ok((name.clone(), value))
+        })
     }
 
     pub(super) fn outgoing(
@@ -137,47 +130,51 @@ impl HttpLink {
         header: Option<&(HeaderName, Secret<String>)>,
         body: Bytes,
         as_agreed: Option<&Handshake>,
-    ) -> Result<Request<Full<Bytes>>, Fault> {
-        let mut outgoing = Request::builder()
-            .method(Method::POST)
-            .uri(self.url.clone())
-            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-        if let Some(agreed) = as_agreed {
-            outgoing = outgoing.header("mcp-protocol-version", HeaderValue::from_static(agreed.revision.as_str()));
-            if let Some(session) = &agreed.session {
-                outgoing = outgoing.header("mcp-session-id", session.as_ref());
-            }
-            if let Some(ask) = ask.filter(|_| agreed.revision == Revision::V20260728) {
-                outgoing = outgoing.header("mcp-method", ask.method);
-                if let Some(name) = ask.name {
-                    outgoing = outgoing.header("mcp-name", param::encoded(name));
-                }
-                for (name, value) in ask.headers {
-                    outgoing = outgoing.header(name, value);
-                }
-            }
-        }
-        if let Some(credential) = header {
-            let (name, value) = Self::sensitive(credential)?;
-            outgoing = outgoing.header(name, value);
-        }
-        outgoing.body(Full::new(body)).map_err(|error| {
+    ) -> Result<Request, Fault> {
+        let mut outgoing = Request::new(&Method::POST, &self.url);
+        self.say(&mut outgoing, ask, as_agreed).map_err(|error| {
             Fault::new(Blame::Bug, "bug.request", "a request to an app could not be built").because(error)
-        })
+        })?;
+        if let Some(credential) = header {
+            Self::put_on(&mut outgoing, credential)?;
+        }
+        Ok(outgoing.with_body(body))
+    }
+
+    fn say(
+        &self,
+        outgoing: &mut Request,
+        ask: Option<&Ask<'_>>,
+        as_agreed: Option<&Handshake>,
+    ) -> Result<(), Unsendable> {
+        outgoing.header("content-type", b"application/json")?;
+        outgoing.header("accept", b"application/json, text/event-stream")?;
+        let Some(agreed) = as_agreed else { return Ok(()) };
+        outgoing.header("mcp-protocol-version", agreed.revision.as_str().as_bytes())?;
+        if let Some(session) = &agreed.session {
+            outgoing.header("mcp-session-id", session.as_bytes())?;
+        }
+        if let Some(ask) = ask.filter(|_| agreed.revision == Revision::V20260728) {
+            outgoing.header("mcp-method", ask.method.as_bytes())?;
+            if let Some(name) = ask.name {
+                outgoing.header("mcp-name", param::encoded(name).as_bytes())?;
+            }
+            for (name, value) in ask.headers {
+                outgoing.header(name.as_str(), value.as_bytes())?;
+            }
+        }
+        Ok(())
     }
 
     async fn read(
         &self,
-        response: Response<Incoming>,
+        response: Response,
         id: u64,
         ask: &Ask<'_>,
         as_agreed: Option<&Handshake>,
     ) -> Result<Reply, Fault> {
-        let status = response.status();
-        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let streamed = kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream");
-        let typed_json = kind.trim_start().to_ascii_lowercase().starts_with("application/json");
+        let Response { head, body } = response;
+        let status = head.status;
         if status.is_redirection() {
             return Err(Fault::new(
                 Blame::Upstream,
@@ -193,23 +190,20 @@ impl HttpLink {
             );
             return Err(fault.hint("set the app's `credential:`, or renew it"));
         }
-        if !streamed && !typed_json {
-            return Err(garbage(format!("it answered {} with neither JSON nor an event stream", status.as_u16())));
-        }
-        if streamed {
-            return Box::pin(self.read_stream(response.into_body(), id, ask, as_agreed)).await;
-        }
-        let mut body = response.into_body();
-        let most = self.spoken.limits.answer_bytes_max;
-        let mut pieces = Pieces::default();
-        while let Some(data) = next(&mut body).await? {
-            if pieces.bytes().saturating_add(data.len()) > most {
-                return Err(too_large(most));
+        match head.kind {
+            Kind::Json => {}
+            Kind::Events => return Box::pin(self.read_stream(body, id, ask, as_agreed)).await,
+            Kind::Other => {
+                let said = format!("it answered {} with neither JSON nor an event stream", status.as_u16());
+                return Err(garbage(said));
             }
-            let more = usize::try_from(hyper::body::Body::size_hint(&body).lower()).unwrap_or_default();
-            pieces.push(data, more.min(most));
         }
-        self.heard(&pieces.whole(), id, ask, as_agreed)
+        let most = self.spoken.limits.answer_bytes_max;
+        let whole = body.whole(most).await.map_err(|unread| match unread {
+            Unread::TooLarge => too_large(most),
+            Unread::Broke(error) => broke_off(error),
+        })?;
+        self.heard(&whole, id, ask, as_agreed)
             .await?
             .ok_or_else(|| garbage("it answered with a message that is no answer"))
     }
@@ -217,7 +211,7 @@ impl HttpLink {
     /// Reads events until the answer. A stream that ends before it and said where it goes on is taken up again there.
     async fn read_stream(
         &self,
-        mut body: Incoming,
+        mut body: Body,
         id: u64,
         ask: &Ask<'_>,
         as_agreed: Option<&Handshake>,
@@ -226,10 +220,10 @@ impl HttpLink {
         let mut heard_bytes = 0usize;
         loop {
             let (let_go, ended) = loop {
-                let data = match next(&mut body).await {
+                let data = match body.next().await {
                     Ok(Some(data)) => data,
                     Ok(None) => break (true, ended_early()),
-                    Err(fault) => break (false, fault),
+                    Err(error) => break (false, broke_off(error)),
                 };
                 heard_bytes = heard_bytes.saturating_add(data.len());
                 if heard_bytes > self.spoken.limits.answer_bytes_max {
@@ -265,12 +259,12 @@ impl HttpLink {
         last_id: &str,
         retry: Option<Duration>,
         ended: Fault,
-    ) -> Result<Incoming, Fault> {
+    ) -> Result<Body, Fault> {
         let mut pause = retry.unwrap_or(RETRY).max(RETRY_MIN);
         loop {
             tokio::time::sleep(pause).await;
             match self.open(agreed, ask.header.as_ref(), Some(last_id)).await {
-                Ok(response) => return Ok(response.into_body()),
+                Ok(response) => return Ok(response.body),
                 Err(Ended::Broken(fault)) => tracing::debug!(?fault, "a stream could not be taken up again yet"),
                 Err(Ended::NotOffered | Ended::SessionOver) => return Err(ended),
             }
@@ -309,35 +303,24 @@ impl HttpLink {
         }
     }
 
-    pub(super) fn no_answer(&self, error: &hyper_util::client::legacy::Error) -> SendFault {
+    pub(super) fn no_answer(&self, broke: Broke) -> SendFault {
         let host = self.url.authority().map(ToString::to_string).unwrap_or_default();
-        let cause = std::io::Error::other(chain(error));
-        if error.is_connect() {
-            let fault = Fault::new(Blame::Upstream, "upstream.unreachable", format!("nothing answers at {host}"));
-            return SendFault::before(fault.hint("start the app, or correct its `url:`").because(cause).retryable());
+        match broke {
+            Broke::Unreachable(error) => {
+                let fault = Fault::new(Blame::Upstream, "upstream.unreachable", format!("nothing answers at {host}"));
+                let cause = std::io::Error::other(chain(error.as_ref()));
+                SendFault::before(fault.hint("start the app, or correct its `url:`").because(cause).retryable())
+            }
+            Broke::Off(error) => {
+                let said = format!("{host} closed the connection before it answered");
+                SendFault::after(Fault::new(Blame::Upstream, "upstream.broke_off", said).because(error))
+            }
         }
-        SendFault::after(
-            Fault::new(
-                Blame::Upstream,
-                "upstream.broke_off",
-                format!("{host} closed the connection before it answered"),
-            )
-            .because(cause),
-        )
     }
 }
 
-/// The next bytes of a body; none at its end.
-async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            Fault::new(Blame::Upstream, "upstream.broke_off", "its answer broke off before the end").because(error)
-        })?;
-        if let Ok(data) = frame.into_data() {
-            return Ok(Some(data));
-        }
-    }
-    Ok(None)
+fn broke_off(error: std::io::Error) -> Fault {
+    Fault::new(Blame::Upstream, "upstream.broke_off", "its answer broke off before the end").because(error)
 }
 
 fn ended_early() -> Fault {
@@ -346,7 +329,7 @@ fn ended_early() -> Fault {
 
 /// What connects links to such addresses. The system's certificate authorities are read once, when the first link that needs
 /// them is made. Error: they cannot be read (blame `Operator`).
-fn connector(url: &Uri) -> Result<HttpsConnector<HttpConnector>, Fault> {
+pub(super) fn connector(url: &Uri) -> Result<Connector, Fault> {
     static TRUSTING: OnceLock<ClientConfig> = OnceLock::new();
     static PLAIN: OnceLock<ClientConfig> = OnceLock::new();
     // One that never speaks TLS trusts nobody: the authorities take time and memory to read.
@@ -365,6 +348,8 @@ fn connector(url: &Uri) -> Result<HttpsConnector<HttpConnector>, Fault> {
     };
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
+    connector.set_nodelay(true);
+    // A stream on which nothing is said for hours must notice that the other side is gone.
     connector.set_keepalive(Some(KEEP_ALIVE));
     let connectors = HttpsConnectorBuilder::new().with_tls_config(config);
     Ok(connectors.https_or_http().enable_http1().wrap_connector(connector))

@@ -194,6 +194,13 @@ impl Link {
         self.ear.lose();
     }
 
+    /// Lets go of connections that nobody uses.
+    pub(crate) fn rest(&self) {
+        if let Transport::Http(http) = &self.transport {
+            http.client.rest();
+        }
+    }
+
     /// Ends a child; an HTTP link has nothing to end.
     pub async fn stop(&self) {
         self.ear.lose();

@@ -4,6 +4,7 @@ mod along;
 mod asked;
 mod child;
 mod conversation;
+mod http1;
 mod http_link;
 mod link;
 mod news;

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http::{HeaderName, Method, StatusCode};
 use model::{Blame, Fault, Secret};
 use tokio::sync::mpsc;
 
 use super::http_link::HttpLink;
+use super::http1::{Body, Kind, Request, Response};
 use super::reply::{Heard, garbage, hear, too_large};
 use super::sse::Events;
 use super::{Ask, Handshake, request};
@@ -35,7 +34,7 @@ pub struct Question {
 /// Where its messages come from.
 enum Source {
     /// A response.
-    Http { body: Incoming, events: Events, bytes_max: usize },
+    Http { body: Body, events: Events, bytes_max: usize },
     /// A child, which tells all on one channel.
     Child(Overheard),
 }
@@ -65,28 +64,26 @@ impl HttpLink {
         agreed: &Handshake,
         credential: Option<&(HeaderName, Secret<String>)>,
         last_id: Option<&str>,
-    ) -> Result<Response<Incoming>, Ended> {
-        let mut outgoing = Request::builder()
-            .method(Method::GET)
-            .uri(self.url.clone())
-            .header(header::ACCEPT, HeaderValue::from_static("text/event-stream"))
-            .header("mcp-protocol-version", HeaderValue::from_static(agreed.revision.as_str()));
-        if let Some(session) = &agreed.session {
-            outgoing = outgoing.header("mcp-session-id", session.as_ref());
-        }
-        if let Some(last_id) = last_id {
-            outgoing = outgoing.header("last-event-id", last_id);
+    ) -> Result<Response, Ended> {
+        let mut outgoing = Request::new(&Method::GET, &self.url);
+        let said = [
+            ("accept", Some("text/event-stream")),
+            ("mcp-protocol-version", Some(agreed.revision.as_str())),
+            ("mcp-session-id", agreed.session.as_deref()),
+            ("last-event-id", last_id),
+        ];
+        for (name, value) in said {
+            let Some(value) = value else { continue };
+            outgoing.header(name, value.as_bytes()).map_err(|error| {
+                let fault = Fault::new(Blame::Upstream, "upstream.garbage", "its event id cannot be sent back");
+                Ended::Broken(fault.because(error))
+            })?;
         }
         if let Some(credential) = credential {
-            let (name, value) = Self::sensitive(credential).map_err(Ended::Broken)?;
-            outgoing = outgoing.header(name, value);
+            Self::put_on(&mut outgoing, credential).map_err(Ended::Broken)?;
         }
-        let outgoing = outgoing.body(Full::new(Bytes::new())).map_err(|error| {
-            let fault = Fault::new(Blame::Upstream, "upstream.garbage", "its event id cannot be sent back");
-            Ended::Broken(fault.because(error))
-        })?;
-        let response =
-            self.client.request(outgoing).await.map_err(|error| Ended::Broken(self.no_answer(&error).fault))?;
+        let outgoing = outgoing.without_body();
+        let response = self.client.send(&outgoing).await.map_err(|broke| Ended::Broken(self.no_answer(broke).fault))?;
         checked(response, agreed.session.is_some())
     }
 
@@ -106,17 +103,16 @@ impl HttpLink {
         let id = self.spoken.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let outgoing =
             self.outgoing(Some(ask), ask.header.as_ref(), request(id, ask), Some(agreed)).map_err(Ended::Broken)?;
-        let response =
-            self.client.request(outgoing).await.map_err(|error| Ended::Broken(self.no_answer(&error).fault))?;
+        let response = self.client.send(&outgoing).await.map_err(|broke| Ended::Broken(self.no_answer(broke).fault))?;
         let response = checked(response, false)?;
         Ok(Watch::new(response, Some(id), self.spoken.limits.answer_bytes_max))
     }
 }
 
 impl Watch {
-    fn new(response: Response<Incoming>, id: Option<u64>, bytes_max: usize) -> Self {
+    fn new(response: Response, id: Option<u64>, bytes_max: usize) -> Self {
         Self {
-            source: Source::Http { body: response.into_body(), events: Events::default(), bytes_max },
+            source: Source::Http { body: response.body, events: Events::default(), bytes_max },
             id,
             questions: Vec::new(),
         }
@@ -170,12 +166,12 @@ impl Watch {
     async fn messages(&mut self) -> Result<Vec<Bytes>, Ended> {
         match &mut self.source {
             Source::Http { body, events, bytes_max } => {
-                let frame = match body.frame().await {
-                    Some(Ok(frame)) => frame,
-                    Some(Err(_)) => return Err(broken("its stream of changes broke off")),
-                    None => return Err(broken("it ended its stream of changes")),
+                let data = match body.next().await {
+                    Ok(Some(data)) => data,
+                    Ok(None) => return Err(broken("it ended its stream of changes")),
+                    Err(_) => return Err(broken("its stream of changes broke off")),
                 };
-                let messages = frame.into_data().map(|data| events.push(&data)).unwrap_or_default();
+                let messages = events.push(&data);
                 if events.held() > *bytes_max {
                     return Err(Ended::Broken(too_large(*bytes_max)));
                 }
@@ -225,11 +221,9 @@ fn broken(said: &'static str) -> Ended {
     Ended::Broken(Fault::new(Blame::Upstream, "upstream.broke_off", said))
 }
 
-fn checked(response: Response<Incoming>, in_session: bool) -> Result<Response<Incoming>, Ended> {
-    let status = response.status();
-    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    match status {
-        StatusCode::OK if kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream") => Ok(response),
+fn checked(response: Response, in_session: bool) -> Result<Response, Ended> {
+    match response.head.status {
+        StatusCode::OK if response.head.kind == Kind::Events => Ok(response),
         // A JSON answer to a listening request is an error of JSON-RPC; to a GET it is something else than MCP.
         StatusCode::OK => Err(Ended::NotOffered),
         StatusCode::NOT_FOUND if in_session => Err(Ended::SessionOver),
