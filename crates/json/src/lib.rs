@@ -19,6 +19,7 @@ pub mod document;
 pub mod edit;
 pub mod error;
 pub mod mask;
+pub mod member;
 mod parser;
 mod text;
 
@@ -27,3 +28,4 @@ pub use document::{Document, Entries, Items, Kind, Value};
 pub use edit::splice;
 pub use error::{JsonError, Problem};
 pub use mask::{Mask, MaskError};
+pub use member::has_member;

@@ -253,21 +253,17 @@ impl Parser<'_> {
         if keys.len() > KEYS_COMPARED_MAX {
             return self.refuse_duplicates_among_many(keys);
         }
-        let mut nodes = [Node::new(Kind::Null, 0); KEYS_COMPARED_MAX];
+        let node = |key: &u32| self.nodes.get(*key as usize).copied().unwrap_or(Node::new(Kind::Null, 0));
         for (seen, key) in keys.iter().enumerate() {
-            let Some(node) = self.nodes.get(*key as usize).copied() else { continue };
-            if node.escaped {
+            let later = node(key);
+            if later.escaped {
                 return self.refuse_duplicates_among_many(keys);
             }
-            let text = self.raw(node);
-            let (earlier, rest) = nodes.split_at_mut(seen);
-            for other in earlier {
-                if self.raw(*other) == text {
-                    return Err(self.duplicate(node));
+            for earlier in keys.iter().take(seen).map(node) {
+                let same_length = earlier.end - earlier.start == later.end - later.start;
+                if same_length && self.raw(earlier) == self.raw(later) {
+                    return Err(self.duplicate(later));
                 }
-            }
-            if let Some(place) = rest.first_mut() {
-                *place = node;
             }
         }
         Ok(())

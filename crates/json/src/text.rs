@@ -31,12 +31,19 @@ pub(crate) fn unescape(inner: &str, escaped: bool) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// How many bytes from `at` on need no look: no quote, no backslash, no control character. Long runs go 64 at a time,
-/// which the compiler makes wide instructions of, then eight at a time.
+/// How many bytes from `at` on need no look: no quote, no backslash, no control character. Keys and words are shorter
+/// than two times eight bytes; long runs go 64 at a time, which the compiler makes wide instructions of.
 pub(crate) fn plain_run(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let mut run = 0;
-    for block in rest.as_chunks::<64>().0 {
+    for word in rest.as_chunks::<8>().0.iter().take(2) {
+        let hit = special_bytes(u64::from_le_bytes(*word));
+        if hit != 0 {
+            return run + (hit.trailing_zeros() / 8) as usize;
+        }
+        run += 8;
+    }
+    for block in rest.get(run..).unwrap_or_default().as_chunks::<64>().0 {
         let special = |byte: &u8| u8::from(*byte == b'"') | u8::from(*byte == b'\\') | u8::from(*byte < 0x20);
         if block.iter().fold(0, |any, byte| any | special(byte)) != 0 {
             break;

@@ -122,10 +122,8 @@ fn join_addresses(body: &[u8], app: &AppId) -> Option<Vec<u8>> {
 
 /// The result with what 2026-07-28 wants in it and a legacy upstream does not send. Every other byte stays.
 fn complete(body: &[u8], resource: bool) -> Cow<'_, [u8]> {
-    // A long result is not parsed again for a key that is nowhere in it.
-    let has = |key: &str| {
-        mentions(body, key) && Document::parse(body).is_ok_and(|document| document.root().get(key).is_some())
-    };
+    // A long result is not taken apart again for a key that is nowhere in it.
+    let has = |key: &str| (body.len() <= SHORT_BYTES_MAX || mentions(body, key)) && json::has_member(body, key);
     let (said, kept) = (has("resultType"), resource && has("ttlMs"));
     let Some(rest) = body.strip_prefix(b"{").filter(|_| !said) else { return Cow::Borrowed(body) };
     let mut out = Vec::with_capacity(body.len() + 64);
@@ -215,6 +213,8 @@ fn tool_error(told: Told, shape: &Shape) -> Vec<u8> {
     result.to_string().into_bytes()
 }
 
+/// A result that is no longer is taken apart as quickly as it is searched.
+const SHORT_BYTES_MAX: usize = 8 << 10;
 /// The code of a refusal that is no tool's result. Our own, outside the ranges of JSON-RPC and MCP.
 const NOT_EXECUTED: i64 = -31_000;
 const AUTHORIZATION_KEY: &str = "io.modelcontextprotocol/authorization";

@@ -118,7 +118,10 @@ impl Client {
         }
         // Rare, and large: every call would carry the room for it.
         let mut connection = Box::pin(self.connect()).await?;
-        let went = connection.write(request).await.map_err(|(_, error)| Broke::Off(error))?;
+        let went = connection.write(request).await.map_err(|(left, error)| match left {
+            0 => Broke::Unreachable(error.into()),
+            _ => Broke::Off(error),
+        })?;
         self.answer(connection, &went).await
     }
 
