@@ -42,14 +42,8 @@ fn check_body(framing: fn() -> Framing, bytes: &str, expect: Result<&str, &str>)
         let end = end.unwrap_or_else(|| Err("more".to_owned()));
         assert_eq!(end.as_deref().map_err(String::as_str), expect, "in pieces of {size}");
         if expect.is_ok() {
-            assert_eq!(
-                buffer,
-                bytes
-                    .rsplit('|')
-                    .next()
-                    .filter(|_| bytes.contains('|'))
-                    .map_or("", |_| &bytes[bytes.find('|').unwrap()..])
-            );
+            let behind = bytes.split_once('|').map_or(String::new(), |(_, behind)| format!("|{behind}"));
+            assert_eq!(buffer, behind.as_bytes());
         }
     }
 }
