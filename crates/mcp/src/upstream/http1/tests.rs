@@ -160,7 +160,7 @@ impl Script {
             }
             connections
         });
-        (Client::new(connector().unwrap(), url), playing)
+        (Client::new(connector(&url).unwrap(), url), playing)
     }
 }
 
@@ -262,7 +262,7 @@ async fn nobody_there_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    let client = Client::new(connector().unwrap(), url);
+    let client = Client::new(connector(&url).unwrap(), url);
     assert!(matches!(client.send(&asking(&client, "")).await, Err(Broke::Unreachable(_))));
 }
 
@@ -270,7 +270,7 @@ async fn nobody_there_is_unreachable() {
 async fn whoever_stops_waiting_closes_the_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
-    let client = Client::new(connector().unwrap(), url);
+    let client = Client::new(connector(&url).unwrap(), url);
     let asked = asking(&client, "long work");
     let (mut stream, _) = tokio::select! {
         accepted = listener.accept() => accepted.unwrap(),
