@@ -18,7 +18,6 @@ use crate::error::PolicyError;
 use crate::export;
 use crate::index::Index;
 use crate::known::Known;
-use crate::memory::{Key, Memory};
 use crate::rego::{self, Rego};
 use crate::request::{Names, Passed};
 use crate::source::{Language, RuleFile};
@@ -29,8 +28,8 @@ use crate::yaml::{self, Example, Reading, Tests, Written};
 pub struct Bundle {
     digest: Digest,
     rules: Vec<Arc<RuleInfo>>,
-    organisation: Remembered,
-    baseline: Remembered,
+    organisation: Index,
+    baseline: Index,
     asked: Asked,
     rego: Option<Rego>,
     recommend_only: BTreeSet<AgentId>,
@@ -38,12 +37,6 @@ pub struct Bundle {
     examples: Vec<Example>,
     names: Names,
     authorizer: Authorizer,
-}
-
-/// The rules of one layer and what they have said.
-struct Remembered {
-    index: Index,
-    memory: Memory,
 }
 
 impl Bundle {
@@ -69,15 +62,11 @@ impl Bundle {
         let platform = Platform::compile(known, &written_in(Language::Yaml), rego.as_ref(), &mut compiler);
         let mut rules = compiler.finish()?;
         rules.sort_by_key(|rule| rule.info.layer == Layer::Baseline);
-        let layer = |layer: Layer| {
-            Index::new(rules.iter().filter(|rule: &&Rule| rule.info.layer == layer))
-                .map(|index| Remembered { index, memory: Memory::new() })
-                .map_err(|error| vec![PolicyError::new(&"bundle".into(), (1, 1), error.to_string(), None)])
-        };
+        let layer = |layer: Layer| Index::new(rules.iter().filter(move |rule: &&Rule| rule.info.layer == layer));
         Ok(Self {
             digest: digest(organisation, &platform.compiled),
-            organisation: layer(Layer::Organisation)?,
-            baseline: layer(Layer::Baseline)?,
+            organisation: layer(Layer::Organisation),
+            baseline: layer(Layer::Baseline),
             rules: in_order(&rules, rego.as_ref()),
             asked: platform.asked,
             rego,
@@ -120,12 +109,8 @@ impl Bundle {
     /// The rules of one layer as plain Cedar, valid under [`schema`]. What is written in Rego is no Cedar: it is named in a
     /// comment only.
     pub fn cedar(&self, layer: Layer) -> String {
-        let Remembered { index, .. } = match layer {
-            Layer::Organisation => &self.organisation,
-            Layer::Baseline => &self.baseline,
-        };
         let elsewhere = self.in_rego().filter(|rule| rule.layer == layer);
-        export::cedar(index.policies(), elsewhere)
+        export::cedar(self.layer(layer).policies(), elsewhere)
     }
 
     /// The rules that are written in Rego.
@@ -181,22 +166,14 @@ impl Bundle {
 
     /// What the rules say of a call that passes these tests.
     fn evaluate_passed(&self, layer: Layer, facts: &Facts, passed: &Passed) -> Evaluation {
-        let Remembered { index, memory } = match layer {
+        self.layer(layer).evaluate(&self.authorizer, &self.names, facts, passed)
+    }
+
+    fn layer(&self, layer: Layer) -> &Index {
+        match layer {
             Layer::Organisation => &self.organisation,
             Layer::Baseline => &self.baseline,
-        };
-        if index.is_empty() {
-            return Evaluation::default();
         }
-        let key = Key::of(facts, passed, index.reads());
-        if let Some(said) = key.as_ref().and_then(|key| memory.get(key)) {
-            return said;
-        }
-        let evaluation = index.ask(&self.authorizer, &self.names, facts, passed);
-        if let Some(key) = key {
-            memory.keep(key, &evaluation);
-        }
-        evaluation
     }
 }
 

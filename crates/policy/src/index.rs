@@ -2,46 +2,42 @@
 //! asked only those rules that this call can concern, and told only the facts that they read.
 
 mod calls;
+mod condition;
 mod pins;
 mod shelves;
+mod words;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, EvaluationError, Policy, PolicyId, PolicySetError};
+use cedar_policy::{AuthorizationError, Authorizer, EvaluationError, Policy};
 use model::{Evaluation, Facts, Hit, RuleFault, RuleFaultKind, RuleInfo};
 
 use crate::compile::Rule;
 use crate::index::calls::{Asked, Calls};
-use crate::index::shelves::{Answer, Shelf, Shelves};
-use crate::request::{Names, Passed};
-use crate::tree::Reads;
+use crate::index::shelves::{Said, Shelves};
+use crate::memory::{Key, Memory};
+use crate::request::{Names, Passed, Question};
 
-/// The rules of one layer.
+/// The rules of one layer, and what Cedar said of them.
 pub(crate) struct Index {
-    rules: HashMap<PolicyId, Arc<RuleInfo>>,
     policies: Vec<(Arc<RuleInfo>, Policy)>,
+    /// By the numbers of the shelves.
+    rules: Vec<Arc<RuleInfo>>,
     shelves: Shelves<Calls>,
-    reads: Reads,
+    memory: Memory,
 }
 
 impl Index {
-    /// Error: Cedar refuses a set, which two rules with one id would make it do.
-    pub(crate) fn new<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Result<Self, Box<PolicySetError>> {
-        let mut reads = Reads::default();
-        for rule in rules.clone() {
-            reads.add(&rule.policy);
-        }
-        Ok(Self {
-            rules: rules.clone().map(|rule| (rule.policy.id().clone(), Arc::clone(&rule.info))).collect(),
+    pub(crate) fn new<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Self {
+        // Shelves number policies in the order of their ids, which are those of their rules.
+        let mut in_order: Vec<Arc<RuleInfo>> = rules.clone().map(|rule| Arc::clone(&rule.info)).collect();
+        in_order.sort_by(|one, other| one.id.cmp(&other.id));
+        Self {
             policies: rules.clone().map(|rule| (Arc::clone(&rule.info), rule.policy.clone())).collect(),
-            shelves: Shelves::new(Calls, rules.map(|rule| &rule.policy))?,
-            reads,
-        })
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.shelves.is_empty()
+            rules: in_order,
+            shelves: Shelves::new(Calls, rules.map(|rule| &rule.policy)),
+            memory: Memory::new(),
+        }
     }
 
     /// Every rule, in the order it came.
@@ -49,49 +45,76 @@ impl Index {
         self.policies.iter().map(|(info, policy)| (info.as_ref(), policy))
     }
 
-    /// What any rule reads.
-    pub(crate) fn reads(&self) -> &Reads {
-        &self.reads
-    }
-
-    /// Asks every rule that can match a call with these facts, or err on it.
-    pub(crate) fn ask(&self, authorizer: &Authorizer, names: &Names, facts: &Facts, passed: &Passed) -> Evaluation {
-        let shelves = self.shelves.concerning(&Asked { facts, passed, names });
-        if shelves.is_empty() {
+    /// Every rule that matches a call with these facts, or errs on it.
+    pub(crate) fn evaluate(
+        &self,
+        authorizer: &Authorizer,
+        names: &Names,
+        facts: &Facts,
+        passed: &Passed,
+    ) -> Evaluation {
+        if self.shelves.is_empty() {
             return Evaluation::default();
         }
-        let mut reads = Reads::default();
-        for shelf in &shelves {
-            reads.merge(shelf.reads());
+        let told = self.shelves.tell(&Asked { facts, passed, names });
+        let hits = told.satisfied.iter().filter_map(|number| self.rule(*number)).map(|rule| Hit { rule }).collect();
+        let told_here = Evaluation { hits, faults: Vec::new() };
+        if told.unclear.is_empty() {
+            return told_here;
         }
-        in_order(match names.question(facts, passed, &reads) {
-            Ok(question) => self.evaluation(Answer::of(authorizer, &shelves, &question.request, &question.entities)),
-            Err(why) => self.all_broken(&shelves, &why),
-        })
+        let reads = self.shelves.reads(&told.unclear);
+        let key = Key::of(facts, passed, &reads, &told.unclear);
+        let by_cedar = key.as_ref().and_then(|key| self.memory.get(key)).unwrap_or_else(|| {
+            let said = match names.question(facts, passed, &reads) {
+                Ok(question) => self.ask(&told.unclear, authorizer, &question),
+                Err(why) => self.all_broken(&told.unclear, &why),
+            };
+            if let Some(key) = key {
+                self.memory.keep(key, &said);
+            }
+            said
+        });
+        both(told_here, by_cedar)
     }
 
-    fn evaluation(&self, answer: Answer) -> Evaluation {
-        let satisfied = answer.permits.iter().chain(&answer.forbids).filter_map(|id| self.rules.get(id));
-        let fault = |AuthorizationError::PolicyEvaluationError(error): &AuthorizationError| {
-            let rule = Arc::clone(self.rules.get(error.policy_id())?);
-            Some(RuleFault { rule, kind: fault(error.inner()) })
-        };
-        Evaluation {
-            hits: satisfied.map(|rule| Hit { rule: Arc::clone(rule) }).collect(),
-            faults: answer.errors.iter().filter_map(fault).collect(),
+    /// Asks Cedar about these rules.
+    fn ask(&self, numbers: &[u32], authorizer: &Authorizer, question: &Question) -> Evaluation {
+        let mut evaluation = Evaluation::default();
+        for number in numbers {
+            let Some(rule) = self.rule(*number) else { continue };
+            match self.shelves.ask(*number, authorizer, &question.request, &question.entities) {
+                Ok(Said::Satisfied) => evaluation.hits.push(Hit { rule }),
+                Ok(Said::Not) => {}
+                Ok(Said::Error(AuthorizationError::PolicyEvaluationError(error))) => {
+                    evaluation.faults.push(RuleFault { rule, kind: fault(error.inner()) });
+                }
+                Err(error) => {
+                    evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::Broken(error.to_string()) });
+                }
+            }
         }
+        evaluation
     }
 
     /// No rule could be asked.
-    fn all_broken(&self, shelves: &[&Shelf], why: &str) -> Evaluation {
-        let rules = shelves.iter().flat_map(|shelf| shelf.policies()).filter_map(|id| self.rules.get(id));
-        let broken =
-            |rule: &Arc<RuleInfo>| RuleFault { rule: Arc::clone(rule), kind: RuleFaultKind::Broken(why.to_owned()) };
-        let mut faults: Vec<RuleFault> = rules.map(broken).collect();
-        faults.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
-        faults.dedup_by(|one, other| one.rule.id == other.rule.id);
+    fn all_broken(&self, numbers: &[u32], why: &str) -> Evaluation {
+        let broken = |rule: Arc<RuleInfo>| RuleFault { rule, kind: RuleFaultKind::Broken(why.to_owned()) };
+        let faults = numbers.iter().filter_map(|number| self.rule(*number)).map(broken).collect();
         Evaluation { hits: Vec::new(), faults }
     }
+
+    fn rule(&self, number: u32) -> Option<Arc<RuleInfo>> {
+        self.rules.get(usize::try_from(number).ok()?).cloned()
+    }
+}
+
+/// What two said of different rules, in the order of their ids.
+fn both(mut one: Evaluation, other: Evaluation) -> Evaluation {
+    one.hits.extend(other.hits);
+    one.faults.extend(other.faults);
+    one.hits.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+    one.faults.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+    one
 }
 
 fn fault(error: &EvaluationError) -> RuleFaultKind {
@@ -116,12 +139,6 @@ fn missing(said: &str) -> Option<String> {
         Some(attribute) => format!("{kind} `{id}` has no {attribute}"),
         None => format!("nothing is known of {kind} `{id}`"),
     })
-}
-
-fn in_order(mut evaluation: Evaluation) -> Evaluation {
-    evaluation.hits.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
-    evaluation.faults.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
-    evaluation
 }
 
 #[cfg(test)]

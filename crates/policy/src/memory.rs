@@ -1,4 +1,4 @@
-//! What the rules said before, for the same facts. Asking Cedar is most of what a decision costs, and agents do the same
+//! What Cedar said before, for the same facts. Asking it costs more than all the rest of a decision, and agents do the same
 //! few things over and over.
 //!
 //! Nothing here can be out of date: a bundle never changes, and the people, agents and apps in the facts never do either;
@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 use crate::request::Passed;
 use crate::tree::Reads;
 
-/// Evaluations of one layer, by everything its rules can have read.
+/// Evaluations of some rules of one layer, by everything these can have read.
 pub(crate) struct Memory {
     said: Cache<Key, Arc<Evaluation>>,
 }
@@ -22,6 +22,7 @@ pub(crate) struct Memory {
 /// no other value can come to lie at the same place.
 #[derive(Clone)]
 pub(crate) struct Key {
+    asked: Vec<u32>,
     method: Method,
     agent: Arc<Agent>,
     human: Arc<Human>,
@@ -52,12 +53,14 @@ impl Memory {
 }
 
 impl Key {
-    /// None: a rule reads the time, so that no two calls are alike.
-    pub(crate) fn of(facts: &Facts, passed: &Passed, reads: &Reads) -> Option<Self> {
+    /// For the rules of these numbers, which read no more than this. None: one reads the time, so that no two calls are
+    /// alike.
+    pub(crate) fn of(facts: &Facts, passed: &Passed, reads: &Reads, asked: &[u32]) -> Option<Self> {
         // INVARIANT: a fact that is added must be taken in here (this pattern names all of them). Of the arguments rules
         // see no more than their size and the tests they pass.
         let Facts { now: _, method, agent, human, task, app, tool, access, all_stopped, arguments, spent } = facts;
         (!reads.has("now")).then(|| Self {
+            asked: asked.to_vec(),
             method: *method,
             agent: Arc::clone(agent),
             human: Arc::clone(human),
@@ -80,6 +83,7 @@ impl PartialEq for Key {
             && Arc::ptr_eq(&self.human, &other.human)
             && Arc::ptr_eq(&self.app, &other.app)
             && self.tool == other.tool
+            && self.asked == other.asked
             && (self.method, self.access, self.all_stopped, self.open)
                 == (other.method, other.access, other.all_stopped, other.open)
             && self.task == other.task
@@ -93,6 +97,7 @@ impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.asked.hash(state);
         Arc::as_ptr(&self.agent).hash(state);
         Arc::as_ptr(&self.human).hash(state);
         Arc::as_ptr(&self.app).hash(state);

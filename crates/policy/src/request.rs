@@ -95,6 +95,11 @@ impl Names {
         }
     }
 
+    /// The id of the action.
+    pub(crate) fn action_of(&self, facts: &Facts) -> &str {
+        self.of_method(facts).0.id().unescaped()
+    }
+
     /// The type of what is asked for.
     pub(crate) fn kind_of(&self, facts: &Facts) -> &str {
         self.of_method(facts).1.basename()
@@ -146,7 +151,7 @@ impl Names {
         attributes.texts("every", passed.every.iter().map(AsRef::as_ref));
         attributes.texts("some", passed.some.iter().map(AsRef::as_ref));
         attributes.texts("spent", facts.spent.iter().map(RuleId::as_str));
-        attributes.add("argument_bytes", || Value::new_long(i64::try_from(facts.arguments.bytes).unwrap_or(i64::MAX)));
+        attributes.add("argument_bytes", || Value::new_long(whole_bytes(facts.arguments.bytes)));
         attributes.pairs
     }
 
@@ -243,6 +248,17 @@ impl<'a> Attributes<'a> {
     fn known_text(&mut self, name: &str, value: Option<&str>) {
         self.add_known(name, || value.map(|value| Value::new_string(value.to_owned())));
     }
+}
+
+/// A length as Cedar counts.
+pub(crate) fn whole_bytes(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// The milliseconds since 1970 that Cedar knows this time by; none where it cannot read it.
+pub(crate) fn known_millis(time: UnixMicros) -> Option<i64> {
+    let (year, ..) = civil(time.seconds().div_euclid(86_400));
+    (0..=9_999).contains(&year).then(|| time.0.div_euclid(1_000))
 }
 
 /// `2026-11-21T09:30:00.000Z`, as Cedar reads it; none outside the years 0 to 9999, which Cedar cannot read.

@@ -1,11 +1,13 @@
 //! What a call has in each slot, looked up in the facts themselves: Cedar's question is built only for calls that some rule
 //! concerns.
 
-use model::{CostClass, Facts, Human};
+use std::sync::Arc;
+
+use model::{CostClass, Facts, Human, HumanId, RuleId};
 
 use crate::index::pins::{Language, Path, Root, Slot};
-use crate::index::shelves::{Finding, Lookup};
-use crate::request::{Names, Passed};
+use crate::index::words::{Finding, Lookup};
+use crate::request::{Names, Passed, known_millis, whole_bytes};
 
 /// The language of calls: that of the schema, against which every rule was checked.
 pub(crate) struct Calls;
@@ -39,6 +41,7 @@ pub(crate) enum Fact {
     AppOwners,
     AppRisk,
     AppStopped,
+    ArgumentBytes,
     Class,
     ClassSource,
     Cost,
@@ -52,6 +55,7 @@ pub(crate) enum Fact {
     HumanRole,
     HumanSeniority,
     Labels,
+    Now,
     SomePasses,
     Spent,
     Status,
@@ -93,62 +97,111 @@ impl Lookup for Calls {
     }
 
     fn look(&self, fact: &Fact, asked: &Asked<'_>, found: &mut Finding<'_>) -> bool {
-        let Asked { facts, passed, names } = asked;
-        let Facts { agent, human, app, tool, .. } = facts;
-        match fact {
-            Fact::Action => {
-                let (action, _) = names.of_method(facts);
-                found.entity("Action", action.id().unescaped());
+        let Some(value) = asked.value(*fact) else { return false };
+        match value {
+            Value::Text(text) => found.text(text),
+            Value::Truth(truth) => found.truth(truth),
+            Value::Whole(whole) => found.whole(whole),
+            Value::Entity(kind, id) => found.entity(kind, id),
+            Value::Kind(kind) => found.kind(kind),
+            Value::Tool => asked.tool(found),
+            Value::ToolAndApp => {
+                asked.tool(found);
+                found.entity("App", asked.facts.app.id.as_str());
             }
-            Fact::Agent => found.entity("Agent", agent.id.as_str()),
-            Fact::AgentActive => found.truth(agent.active),
-            Fact::AgentId => found.text(agent.id.as_str()),
-            Fact::AgentKind => found.kind("Agent"),
-            Fact::AgentModelTier => return text(agent.model_tier.as_deref(), found),
-            Fact::AgentName => found.text(&agent.name),
-            Fact::AgentOwner => found.entity("Human", agent.owner.as_str()),
-            Fact::AgentRecommendOnly => found.truth(agent.recommend_only),
-            Fact::Access => found.truth(facts.access),
-            Fact::AllStopped => found.truth(facts.all_stopped),
-            Fact::App => found.entity("App", app.id.as_str()),
-            Fact::AppCategory => return text(app.category.as_deref(), found),
-            Fact::AppData => found.text(app.data.as_str()),
-            Fact::AppId => found.text(app.id.as_str()),
-            Fact::AppName => found.text(&app.name),
-            Fact::AppOwners => app.owners.iter().for_each(|owner| found.entity("Human", owner.as_str())),
-            Fact::AppRisk => found.text(app.risk.as_str()),
-            Fact::AppStopped => found.truth(app.stopped),
-            Fact::Class => found.text(tool.class.as_str()),
-            Fact::ClassSource => found.text(tool.class_source.as_str()),
-            Fact::Cost => return text(tool.cost.map(CostClass::as_str), found),
-            Fact::EveryPasses => passed.every.iter().for_each(|test| found.text(test)),
-            Fact::Human => found.entity("Human", human.id.as_str()),
-            Fact::HumanActive
+            Value::People(people) => people.iter().for_each(|person| found.entity("Human", person.as_str())),
+            Value::Texts(texts) => texts.iter().for_each(|text| found.text(text)),
+            Value::Rules(rules) => rules.iter().for_each(|rule| found.text(rule.as_str())),
+        }
+        true
+    }
+
+    fn same(&self, one: &Fact, other: &Fact, asked: &Asked<'_>) -> Option<bool> {
+        Some(match (asked.value(*one)?, asked.value(*other)?) {
+            (Value::Text(one), Value::Text(other)) => one == other,
+            (Value::Truth(one), Value::Truth(other)) => one == other,
+            (Value::Entity(kind, id), Value::Entity(other_kind, other)) => (kind, id) == (other_kind, other),
+            (Value::People(people), Value::Entity("Human", id)) => people.iter().any(|person| person.as_str() == id),
+            (Value::Texts(texts), Value::Text(text)) => texts.iter().any(|member| member.as_ref() == text),
+            _ => return None,
+        })
+    }
+
+    fn whole(&self, fact: &Fact, asked: &Asked<'_>) -> Option<i64> {
+        match asked.value(*fact)? {
+            Value::Whole(whole) => Some(whole),
+            _ => None,
+        }
+    }
+}
+
+/// What a fact is, as `request` tells Cedar of it.
+#[derive(Debug, Clone, Copy)]
+enum Value<'a> {
+    Text(&'a str),
+    Truth(bool),
+    Whole(i64),
+    /// Type and id.
+    Entity(&'static str, &'a str),
+    Kind(&'a str),
+    Tool,
+    ToolAndApp,
+    People(&'a [HumanId]),
+    Texts(&'a [Arc<str>]),
+    Rules(&'a [RuleId]),
+}
+
+impl<'a> Asked<'a> {
+    fn value(&self, fact: Fact) -> Option<Value<'a>> {
+        let Asked { facts, passed, names } = *self;
+        let Facts { agent, app, tool, .. } = facts;
+        Some(match fact {
+            Fact::Action => Value::Entity("Action", names.action_of(facts)),
+            Fact::Agent => Value::Entity("Agent", agent.id.as_str()),
+            Fact::AgentActive => Value::Truth(agent.active),
+            Fact::AgentId => Value::Text(agent.id.as_str()),
+            Fact::AgentKind => Value::Kind("Agent"),
+            Fact::AgentModelTier => Value::Text(agent.model_tier.as_deref()?),
+            Fact::AgentName => Value::Text(&agent.name),
+            Fact::AgentOwner => Value::Entity("Human", agent.owner.as_str()),
+            Fact::AgentRecommendOnly => Value::Truth(agent.recommend_only),
+            Fact::Access => Value::Truth(facts.access),
+            Fact::AllStopped => Value::Truth(facts.all_stopped),
+            Fact::App => Value::Entity("App", app.id.as_str()),
+            Fact::AppCategory => Value::Text(app.category.as_deref()?),
+            Fact::AppData => Value::Text(app.data.as_str()),
+            Fact::AppId => Value::Text(app.id.as_str()),
+            Fact::AppName => Value::Text(&app.name),
+            Fact::AppOwners => Value::People(&app.owners),
+            Fact::AppRisk => Value::Text(app.risk.as_str()),
+            Fact::AppStopped => Value::Truth(app.stopped),
+            Fact::ArgumentBytes => Value::Whole(whole_bytes(facts.arguments.bytes)),
+            Fact::Class => Value::Text(tool.class.as_str()),
+            Fact::ClassSource => Value::Text(tool.class_source.as_str()),
+            Fact::Cost => Value::Text(tool.cost.map(CostClass::as_str)?),
+            Fact::EveryPasses => Value::Texts(&passed.every),
+            Fact::Human
+            | Fact::HumanActive
             | Fact::HumanDepartment
             | Fact::HumanId
             | Fact::HumanManager
             | Fact::HumanName
             | Fact::HumanRole
-            | Fact::HumanSeniority => return of_human(*fact, human, found),
-            Fact::Labels => tool.labels.iter().for_each(|label| found.text(label)),
-            Fact::SomePasses => passed.some.iter().for_each(|test| found.text(test)),
-            Fact::Spent => facts.spent.iter().for_each(|rule| found.text(rule.as_str())),
-            Fact::Status => found.text(tool.status.as_str()),
-            Fact::Task => found.text(facts.task.as_str()),
-            Fact::Tool => asked.tool(found),
-            Fact::ToolAndApp => {
-                asked.tool(found);
-                found.entity("App", app.id.as_str());
-            }
-            Fact::ToolKind => found.kind(names.kind_of(facts)),
-            Fact::ToolName => found.text(tool.name.as_str()),
-            Fact::Verb => return text(tool.verb.as_deref(), found),
-        }
-        true
+            | Fact::HumanSeniority => return of_human(fact, &facts.human),
+            Fact::Labels => Value::Texts(&tool.labels),
+            Fact::Now => Value::Whole(known_millis(facts.now)?),
+            Fact::SomePasses => Value::Texts(&passed.some),
+            Fact::Spent => Value::Rules(&facts.spent),
+            Fact::Status => Value::Text(tool.status.as_str()),
+            Fact::Task => Value::Text(facts.task.as_str()),
+            Fact::Tool => Value::Tool,
+            Fact::ToolAndApp => Value::ToolAndApp,
+            Fact::ToolKind => Value::Kind(names.kind_of(facts)),
+            Fact::ToolName => Value::Text(tool.name.as_str()),
+            Fact::Verb => Value::Text(tool.verb.as_deref()?),
+        })
     }
-}
 
-impl Asked<'_> {
     fn tool(&self, found: &mut Finding<'_>) {
         let id = Names::tool_id(self.facts);
         found.entity(self.names.kind_of(self.facts), &id);
@@ -172,6 +225,10 @@ impl Fact {
                 (Root::Resource, ["labels"]) => Some(Self::Labels),
                 _ => None,
             },
+            Slot::Moment(path) => match (path.root, words(path).as_slice()) {
+                (Root::Context, ["now"]) => Some(Self::Now),
+                _ => None,
+            },
             Slot::Kind(_) | Slot::Within(Root::Context) => None,
         }
     }
@@ -189,6 +246,7 @@ impl Fact {
             (Root::Principal, ["owner"]) => Self::AgentOwner,
             (Root::Context, ["access"]) => Self::Access,
             (Root::Context, ["all_stopped"]) => Self::AllStopped,
+            (Root::Context, ["argument_bytes"]) => Self::ArgumentBytes,
             (Root::Context, ["class"]) | (Root::Resource, ["class"]) => Self::Class,
             (Root::Context, ["human"]) => Self::Human,
             (Root::Context, ["human", "active"]) => Self::HumanActive,
@@ -217,26 +275,16 @@ impl Fact {
     }
 }
 
-fn of_human(fact: Fact, human: &Human, found: &mut Finding<'_>) -> bool {
-    match fact {
-        Fact::HumanActive => found.truth(human.active),
-        Fact::HumanDepartment => return text(human.department.as_deref(), found),
-        Fact::HumanManager => match &human.manager {
-            Some(manager) => found.entity("Human", manager.as_str()),
-            None => return false,
-        },
-        Fact::HumanName => found.text(&human.name),
-        Fact::HumanRole => return text(human.role.as_deref(), found),
-        Fact::HumanSeniority => return text(human.seniority.as_deref(), found),
-        _ => found.text(human.id.as_str()),
-    }
-    true
-}
-
-fn text(value: Option<&str>, found: &mut Finding<'_>) -> bool {
-    value.is_some_and(|value| {
-        found.text(value);
-        true
+fn of_human(fact: Fact, human: &Human) -> Option<Value<'_>> {
+    Some(match fact {
+        Fact::HumanActive => Value::Truth(human.active),
+        Fact::HumanDepartment => Value::Text(human.department.as_deref()?),
+        Fact::HumanId => Value::Text(human.id.as_str()),
+        Fact::HumanManager => Value::Entity("Human", human.manager.as_ref()?.as_str()),
+        Fact::HumanName => Value::Text(&human.name),
+        Fact::HumanRole => Value::Text(human.role.as_deref()?),
+        Fact::HumanSeniority => Value::Text(human.seniority.as_deref()?),
+        _ => Value::Entity("Human", human.id.as_str()),
     })
 }
 

@@ -42,6 +42,8 @@ pub(crate) enum Slot {
     Holds(Path),
     /// Whether the value is true; anything else than true or false counts as missing.
     Truth(Path),
+    /// The moment that the value is, in milliseconds since 1970.
+    Moment(Path),
 }
 
 /// What a slot is compared with.
@@ -130,12 +132,12 @@ impl Path {
         Self { root, attributes: Vec::new() }
     }
 
-    fn below(mut self, attribute: &str) -> Self {
+    pub(crate) fn below(mut self, attribute: &str) -> Self {
         self.attributes.push(attribute.to_owned());
         self
     }
 
-    fn read(expression: &Expr) -> Option<Self> {
+    pub(crate) fn read(expression: &Expr) -> Option<Self> {
         match expression {
             Expr::Var(variable) => Some(Self::of(Root::read(variable))),
             Expr::GetAttr { expr, attr } => Self::read(expr).map(|path| path.below(attr)),
@@ -159,7 +161,9 @@ impl Slot {
     /// What must be there for the slot to have a value; none: it always has one.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
-            Self::Is(path) | Self::Holds(path) | Self::Truth(path) => (!path.attributes.is_empty()).then_some(path),
+            Self::Is(path) | Self::Holds(path) | Self::Truth(path) | Self::Moment(path) => {
+                (!path.attributes.is_empty()).then_some(path)
+            }
             Self::Within(_) | Self::Kind(_) => None,
         }
     }
@@ -333,7 +337,7 @@ impl Row<'_> {
 }
 
 /// One fact compared with fixed words, if that is what this is.
-fn comparison(condition: &Expr) -> Option<(Slot, Vec<Word>)> {
+pub(crate) fn comparison(condition: &Expr) -> Option<(Slot, Vec<Word>)> {
     match condition {
         Expr::GetAttr { .. } => Some((Slot::Truth(Path::read(condition)?), vec![Word::Truth(true)])),
         Expr::BinaryOp { op: BinaryOp::Eq, left, right } => {
@@ -366,7 +370,7 @@ fn comparison(condition: &Expr) -> Option<(Slot, Vec<Word>)> {
     }
 }
 
-fn literal(expression: &Expr) -> Option<Word> {
+pub(crate) fn literal(expression: &Expr) -> Option<Word> {
     let Expr::Literal(literal) = expression else { return None };
     Some(match literal {
         Literal::Bool(truth) => Word::Truth(*truth),
@@ -377,7 +381,7 @@ fn literal(expression: &Expr) -> Option<Word> {
     })
 }
 
-fn entities(expression: &Expr) -> Option<Vec<Word>> {
+pub(crate) fn entities(expression: &Expr) -> Option<Vec<Word>> {
     let one = |expression: &Expr| literal(expression).filter(|word| matches!(word, Word::Entity { .. }));
     match expression {
         Expr::Set(members) => members.iter().map(|member: &Arc<Expr>| one(member)).collect(),
@@ -385,7 +389,7 @@ fn entities(expression: &Expr) -> Option<Vec<Word>> {
     }
 }
 
-fn entity(uid: &EntityUID) -> Word {
+pub(crate) fn entity(uid: &EntityUID) -> Word {
     Word::Entity { kind: uid.ty.to_string(), id: uid.eid.to_string() }
 }
 

@@ -3,7 +3,7 @@
 use cedar_policy::{Entities, EntityUid, EvalResult, Request};
 
 use crate::index::pins::{Language, Path, Root, Slot};
-use crate::index::shelves::{Finding, Lookup};
+use crate::index::words::{Finding, Lookup};
 
 pub(super) struct Anything;
 
@@ -13,8 +13,8 @@ pub(super) struct Put<'q> {
 }
 
 impl Language for Anything {
-    fn knows(&self, _slot: &Slot) -> bool {
-        true
+    fn knows(&self, slot: &Slot) -> bool {
+        !matches!(slot, Slot::Moment(_))
     }
 
     fn always(&self, _path: &Path) -> bool {
@@ -55,9 +55,36 @@ impl Lookup for Anything {
                 Some(EvalResult::Set(members)) => members.iter().for_each(|member| word(member, found)),
                 _ => return false,
             },
+            Slot::Moment(_) => return false,
         }
         true
     }
+
+    fn same(&self, one: &Slot, other: &Slot, put: &Put<'_>) -> Option<bool> {
+        let Slot::Is(other) = other else { return None };
+        let other = put.value(other).filter(is_plain)?;
+        match one {
+            Slot::Is(path) => Some(put.value(path).filter(is_plain)? == other),
+            Slot::Holds(path) => match put.value(path)? {
+                EvalResult::Set(members) => Some(members.iter().any(|member| *member == other)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn whole(&self, slot: &Slot, put: &Put<'_>) -> Option<i64> {
+        let Slot::Is(path) = slot else { return None };
+        match put.value(path)? {
+            EvalResult::Long(whole) => Some(whole),
+            _ => None,
+        }
+    }
+}
+
+/// Whether it is equal to what is written in the same way, and to nothing else.
+fn is_plain(value: &EvalResult) -> bool {
+    matches!(value, EvalResult::Bool(_) | EvalResult::Long(_) | EvalResult::String(_) | EvalResult::EntityUid(_))
 }
 
 impl Put<'_> {

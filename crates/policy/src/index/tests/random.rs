@@ -7,10 +7,11 @@ use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet};
 use model::{Class, CostClass, Facts};
 use proptest::prelude::*;
 
-use super::corpus::same;
+use super::anything::Put;
+use super::corpus::{Answer, same};
 use crate::bundle::tests::facts;
 use crate::index::calls::{Asked, Calls};
-use crate::index::shelves::{Answer, Shelves};
+use crate::index::shelves::Shelves;
 use crate::request::{Names, Passed};
 use crate::tree::Reads;
 
@@ -90,6 +91,8 @@ fn call(choices: &mut Choices) -> Facts {
     facts.tool.cost = choices.of(&[None, Some(CostClass::Low), Some(CostClass::High)]);
     let labels: &[&str] = choices.of(&[&[], &["customer-data"], &["customer-data", "secret"]]);
     facts.tool.labels = labels.iter().map(|label| Arc::from(*label)).collect();
+    let bytes = choices.of(&[0, 10, 11]);
+    facts.arguments = Arc::new(model::ArgumentFacts { bytes, ..model::ArgumentFacts::default() });
     facts.spent = if choices.often(2) { vec!["calls".parse().unwrap()] } else { Vec::new() };
     facts
 }
@@ -110,17 +113,17 @@ proptest! {
         let parse = |(at, text): (usize, &String)| Policy::parse(Some(PolicyId::new(format!("rule-{at}"))), text).unwrap();
         let policies: Vec<Policy> = texts.iter().enumerate().map(parse).collect();
         let all = PolicySet::from_policies(policies.iter().cloned()).unwrap();
-        let shelves = Shelves::new(Calls, policies.iter()).unwrap();
+        let shelves = Shelves::new(Calls, policies.iter());
         let (names, authorizer) = (Names::new().unwrap(), Authorizer::new());
         for _ in 0..4 {
             let (facts, passed) = (call(&mut choices), passed(&mut choices));
             let question = names.question(&facts, &passed, &Reads::of_everything()).unwrap();
             let plain = authorizer.is_authorized(&question.request, &all, &question.entities);
-            let concerned = shelves.concerning(&Asked { facts: &facts, passed: &passed, names: &names });
-            let mut reads = Reads::default();
-            concerned.iter().for_each(|shelf| reads.merge(shelf.reads()));
+            let asked = Asked { facts: &facts, passed: &passed, names: &names };
+            let reads = shelves.reads(&shelves.tell(&asked).unclear);
             let question = names.question(&facts, &passed, &reads).unwrap();
-            let answer = Answer::of(&authorizer, &concerned, &question.request, &question.entities);
+            let put = Put { request: &question.request, entities: &question.entities };
+            let answer = Answer::of(&shelves, &asked, &authorizer, &put);
             same(&plain, &answer, &texts);
         }
     }
@@ -167,6 +170,9 @@ const ATOMS: &[&str] = &[
     "resource.name == \"find_contact\"",
     "resource.status == \"pinned\"",
     "context.now > datetime(\"2026-01-01\")",
+    "context.now >= datetime(\"2026-11-21T09:30:00.000Z\")",
+    "context.now < datetime(\"2026-11-21T10:30:00+0100\")",
+    "datetime(\"2026-11-21\") < context.now && context.now <= datetime(\"2026-11-21T09:29:59.999Z\")",
     "if context.human has role then context.human.role == \"lead\" else context.access",
     "9223372036854775807 + 1 == 2",
     "true",
@@ -177,11 +183,26 @@ const ATOMS: &[&str] = &[
     "context.some.contains(\"path given\") || context.some.contains(\"path under /w\")",
     "context.spent.contains(\"calls\")",
     "context.argument_bytes > 10",
+    "context.argument_bytes >= 10 && 10 >= context.argument_bytes",
+    "context.argument_bytes == 10",
+    "context.argument_bytes < 10 || 11 <= context.argument_bytes",
+    "context.argument_bytes <= 9223372036854775807 && context.argument_bytes > -1",
     "resource has verb && resource.verb == \"pr_open\"",
     "resource.verb == \"merge\"",
     "[\"high\"].contains(resource.cost)",
     "resource.labels.contains(\"customer-data\")",
     "resource.labels.containsAny([\"secret\"])",
+    "resource.labels.containsAny([])",
+    "resource.labels.containsAll([\"secret\", \"customer-data\"])",
+    "resource.labels.containsAll([])",
+    "resource.labels.contains(resource.name)",
+    "context.class == resource.class",
+    "context.class != context.human.department",
+    "context.human.manager == principal.owner",
+    "principal.model_tier == context.human.role",
+    "!(context.human has manager)",
+    "context.human has role.x",
+    "if context.access then context.human.role == \"lead\" else resource.verb == \"merge\"",
     "principal.recommend_only",
     "principal has model_tier && principal.model_tier == \"small\"",
 ];
