@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream, decide};
+use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, ReadArguments,
-    RuleId, ToolFacts, UnixMicros,
+    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, RuleId, ToolFacts,
+    UnixMicros,
 };
 use trace::{Effect, FactsText, Intent, Outcome, OutcomeStatus};
 
-use crate::budget::Taken;
 use crate::engine::{Engine, Shared};
+use crate::gate::{Asked, Gated, Readable, digest_of};
 use crate::refusal::Refusal;
 use crate::under_way::UnderWay;
 
@@ -36,14 +36,6 @@ pub struct CallRequest {
     pub readable: Option<Readable>,
     /// The outgoing half that reaches the app.
     pub upstream: Arc<dyn Upstream>,
-}
-
-/// Arguments that rules may look at.
-pub struct Readable {
-    /// The argument object of what is asked, without what a round adds.
-    pub arguments: Bytes,
-    /// Who reads them, once it is known what the rules look at.
-    pub reader: Arc<dyn ReadArguments>,
 }
 
 /// How a call ended.
@@ -74,28 +66,23 @@ impl Engine {
     /// goes away: dropping this future does not lose the outcome.
     pub async fn call(&self, request: CallRequest) -> Closed {
         let shared = Arc::clone(&self.shared);
-        let mut facts = match self.facts(&request.actor, &request.app, request.method, request.tool.clone()) {
-            Ok(facts) => facts,
-            Err(fault) => return not_executed(None, fault),
-        };
         let call = match self.new_call() {
             Ok(call) => call,
             Err(fault) => return not_executed(None, fault),
         };
-        // One bundle says what is read and decides on it, whatever is loaded meanwhile.
-        let rules = self.shared.rules.load_full();
-        if let Some(Readable { arguments, reader }) = &request.readable
-            && let Some(reads) = rules.reads(&request.app)
-        {
-            facts.arguments = Arc::new(reader.read(arguments, &reads));
-        }
-        let digest = digest_of(request.arguments.as_deref().unwrap_or_default());
-        let budgets = rules.budgets(&facts);
-        let mut taken =
-            if budgets.is_empty() { Taken::default() } else { self.shared.counters.take(&budgets, &facts, digest) };
-        facts.spent = std::mem::take(&mut taken.spent);
-        let decision = decide(rules.as_ref().as_ref(), &facts);
-        let running = run(shared, call, request, (facts, digest, taken), decision);
+        let asked = Asked {
+            actor: &request.actor,
+            app: &request.app,
+            method: request.method,
+            tool: &request.tool,
+            arguments: request.arguments.as_deref(),
+            readable: request.readable.as_ref(),
+        };
+        let gated = match self.shared.gate.decide(&asked) {
+            Ok(gated) => gated,
+            Err(fault) => return not_executed(None, fault),
+        };
+        let running = run(shared, call, request, gated);
         UnderWay::new(&self.shared.running, running).await.unwrap_or_else(|| Closed::Failed {
             call: None,
             fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
@@ -108,8 +95,7 @@ async fn run(
     shared: Arc<Shared>,
     call: CallId,
     request: CallRequest,
-    (facts, digest, mut taken): (Facts, Digest, Taken),
-    decision: Decision,
+    Gated { facts, arguments: digest, mut taken, decision }: Gated,
 ) -> Closed {
     let intent = match intent(&call, &request, digest, &facts, &decision) {
         Ok(intent) => intent,
@@ -152,7 +138,7 @@ async fn run(
     });
     let answer = answer.and_then(|answer| redacted(request.upstream.as_ref(), answer, redaction.as_deref()));
     let closed = close(&shared, call, &request.app, facts.tool.class, sent_at, answer).await;
-    shared.counters.close(&taken, failed(&closed), shared.parts.clock.now());
+    shared.gate.close(&taken, failed(&closed), shared.parts.clock.now());
     closed
 }
 
@@ -343,15 +329,6 @@ fn past_runtime(facts: &Facts, time_max: Duration, rule: &RuleId) -> Fault {
 
 fn not_executed(call: Option<CallId>, fault: Fault) -> Closed {
     Closed::Failed { call, fault, perhaps_executed: false }
-}
-
-fn digest_of(bytes: &[u8]) -> Digest {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let mut out = [0u8; 32];
-    for (to, from) in out.iter_mut().zip(digest.as_ref()) {
-        *to = *from;
-    }
-    Digest::new(out)
 }
 
 const TOO_SLOW: &str = "upstream.timeout";

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use decide::{Credentials, LinkPermit, decide};
-use model::limits::BUDGET_LOOK_BACK_MAX;
+use decide::{Credentials, LinkPermit};
 use model::{
-    Actor, AppId, ArgumentFacts, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault,
-    Limits, Method, Rules, ToolFacts, Verdict,
+    Actor, AppId, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, Limits, Method,
+    Rules, ToolFacts,
 };
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
 
-use crate::budget::Counters;
+use crate::gate::Gate;
 
 /// Takes calls from any wire through one decision. Cheap to clone.
 #[derive(Clone)]
@@ -23,9 +21,8 @@ pub struct Engine {
 
 pub(crate) struct Shared {
     pub(crate) parts: Parts,
-    pub(crate) rules: ArcSwap<Box<dyn Rules>>,
+    pub(crate) gate: Gate,
     pub(crate) running: TaskTracker,
-    pub(crate) counters: Counters,
 }
 
 /// What an engine is built from.
@@ -60,18 +57,13 @@ pub struct Change {
 impl Engine {
     /// An engine with rules in force.
     pub fn new(parts: Parts, rules: Box<dyn Rules>) -> Self {
-        let shared = Shared {
-            parts,
-            rules: ArcSwap::from_pointee(rules),
-            running: TaskTracker::new(),
-            counters: Counters::new(),
-        };
-        Self { shared: Arc::new(shared) }
+        let gate = Gate::new(Arc::clone(&parts.directory), Arc::clone(&parts.clock), rules);
+        Self { shared: Arc::new(Shared { parts, gate, running: TaskTracker::new() }) }
     }
 
     /// Puts other rules in force, from the next decision on.
     pub fn replace_rules(&self, rules: Box<dyn Rules>) {
-        self.shared.rules.store(Arc::new(rules));
+        self.shared.gate.replace_rules(rules);
     }
 
     /// The bounds in force.
@@ -81,12 +73,12 @@ impl Engine {
 
     /// The time, as the engine sees it.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.shared.parts.clock
+        self.shared.gate.clock()
     }
 
     /// Who there is, as the engine sees it.
     pub fn directory(&self) -> Arc<DirectorySnapshot> {
-        self.shared.parts.directory.snapshot()
+        self.shared.gate.directory()
     }
 
     /// Where credentials come from, for the outgoing half of a wire.
@@ -96,27 +88,22 @@ impl Engine {
 
     /// Whether this actor would be denied this whatever the arguments: then it is not listed.
     pub fn hides(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
-        let Ok(mut facts) = self.facts(actor, app, method, tool) else { return true };
-        facts.arguments = ArgumentFacts::open();
-        let decision = decide(self.shared.rules.load().as_ref().as_ref(), &facts);
-        decision.recommended().map_or(decision.verdict(), |would| would.verdict) == Verdict::Deny
+        self.shared.gate.hides(actor, app, method, tool)
     }
 
     /// Whether this actor may do this now. For what goes along with something that is decided and recorded by itself.
     pub fn permits(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
-        self.facts(actor, app, method, tool)
-            .is_ok_and(|facts| decide(self.shared.rules.load().as_ref().as_ref(), &facts).verdict().runs())
+        self.shared.gate.permits(actor, app, method, tool)
     }
 
     /// How far back calls count against budgets of the rules in force; none where no earlier call does.
     pub fn look_back(&self) -> Option<Duration> {
-        self.shared.rules.load().look_back().map(|stretch| stretch.min(BUDGET_LOOK_BACK_MAX))
+        self.shared.gate.look_back()
     }
 
     /// Counts a call of the past against the budgets of the rules in force. It ran at `facts.now`.
     pub fn remember(&self, facts: &Facts, arguments: Digest, failed: bool) {
-        let budgets = self.shared.rules.load().budgets(facts);
-        self.shared.counters.remember(&budgets, facts, arguments, failed);
+        self.shared.gate.remember(facts, arguments, failed);
     }
 
     /// Records a change. Error: nothing was written.
@@ -148,29 +135,6 @@ impl Engine {
     /// Waits until everything is on disk and closes the trace. No call may follow.
     pub fn close(&self) {
         self.shared.parts.journal.close();
-    }
-
-    pub(crate) fn facts(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> Result<Facts, Fault> {
-        let directory = self.directory();
-        let unknown = |what: &str, id: &str| {
-            Fault::new(Blame::Caller, "caller.unknown_actor", format!("{what} `{id}` is not in the directory"))
-        };
-        let human = directory.humans.get(&actor.human).ok_or_else(|| unknown("the person", actor.human.as_str()))?;
-        let agent = directory.agents.get(&actor.agent).ok_or_else(|| unknown("the agent", actor.agent.as_str()))?;
-        let app = directory.apps.get(app).ok_or_else(|| unknown("the app", app.as_str()))?;
-        Ok(Facts {
-            now: self.shared.parts.clock.now(),
-            method,
-            agent: Arc::clone(agent),
-            human: Arc::clone(human),
-            task: actor.task.clone(),
-            app: Arc::clone(app),
-            tool,
-            access: app.admits(human),
-            all_stopped: directory.all_stopped,
-            arguments: ArgumentFacts::unread(),
-            spent: Vec::new(),
-        })
     }
 
     pub(crate) fn new_call(&self) -> Result<CallId, Fault> {

@@ -14,11 +14,13 @@
 mod budget;
 mod call;
 mod engine;
+mod gate;
 mod refusal;
 mod under_way;
 
-pub use call::{CallRequest, Closed, Readable, too_slow};
+pub use call::{CallRequest, Closed, too_slow};
 pub use engine::{Change, Engine, Parts};
+pub use gate::{Asked, Gate, Gated, Readable};
 pub use refusal::Refusal;
 /// What a [`Change`] makes true, for those who may not name the trace.
 pub use trace::StateWrite;

@@ -1,4 +1,5 @@
-//! Measures one decision, with its facts gathered from a directory of 10,000 people, under 10, 1,000 and 10,000 rules.
+//! Measures one decision from request to verdict, as an engine's gate takes it (facts gathered from a directory of 10,000
+//! people, arguments read, a budget taken from), under 10, 1,000 and 10,000 rules in Cedar and a few more in YAML.
 //! `cargo xtask bench decide` builds and runs it; it prints one line of JSON for each way: name, rules, p50 and p99 in µs.
 //!
 //! An organisation with more rules has more apps: ten rules for each app, and some for all. So what concerns one call is
@@ -23,32 +24,23 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
-use decide::decide;
-use policy::{Bundle, RuleFile};
-
 use crate::plain::Plain;
-use crate::world::{World, cedar};
+use crate::world::World;
 
 fn main() -> Result<(), Box<dyn Error>> {
     for rules in RULES {
         let world = World::new(rules)?;
         let start = Instant::now();
-        let bundle = Bundle::compile(&[RuleFile { name: "bench.cedar".into(), text: cedar(rules)? }])
-            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
+        let bundle = world.bundle(rules)?;
         println!("{{\"name\":\"compile\",\"rules\":{rules},\"seconds\":{:.3}}}", start.elapsed().as_secs_f64());
-        // Facts that differ each time: the bundle remembers none of them.
-        let cold = world.calls(COLD_CALLS);
-        report("cold", rules, &cold, |call| {
-            let facts = world.gather(call).expect("a call of somebody known");
-            black_box(decide(&bundle, &facts));
-        });
+        let gate = world.gate(Box::new(bundle));
+        // Facts that differ each time.
+        let cold = world.calls(COLD_CALLS)?;
+        report("cold", rules, &cold, |call| drop(black_box(call.decided(&gate))));
         // The same few things over and over, as agents do.
-        let warm = world.calls(WARM_CALLS);
-        let again: Vec<_> = warm.iter().cycle().take(COLD_CALLS).cloned().collect();
-        report("warm", rules, &again, |call| {
-            let facts = world.gather(call).expect("a call of somebody known");
-            black_box(decide(&bundle, &facts));
-        });
+        let warm = world.calls(WARM_CALLS)?;
+        let again: Vec<_> = warm.iter().cycle().take(COLD_CALLS).collect();
+        report("warm", rules, &again, |call| drop(black_box(call.decided(&gate))));
         let few = cold.get(..slow_calls(rules)).unwrap_or(&cold);
         let plain = Plain::new(rules)?;
         report("plain Cedar", rules, few, |call| {

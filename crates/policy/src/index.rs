@@ -85,7 +85,8 @@ impl Index {
             match self.shelves.ask(*number, authorizer, &question.request, &question.entities) {
                 Ok(Said::Satisfied) => evaluation.hits.push(Hit { rule }),
                 Ok(Said::Not) => {}
-                Ok(Said::Error(AuthorizationError::PolicyEvaluationError(error))) => {
+                Ok(Said::Error(error)) => {
+                    let AuthorizationError::PolicyEvaluationError(error) = *error;
                     evaluation.faults.push(RuleFault { rule, kind: fault(error.inner()) });
                 }
                 Err(error) => {

@@ -6,8 +6,8 @@ use decide::{Credentials, LinkPermit, Scrub, UpstreamFuture};
 use http::HeaderName;
 use model::{
     Access, Agent, AgentId, App, ArgumentFacts, ClassSource, Clock, DataClassification, DirectorySnapshot, Evaluation,
-    Hit, Human, HumanId, Layer, Limits, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, TaskId,
-    ToolName, ToolStatus, Verdict,
+    Hit, Human, HumanId, Layer, Limits, ReadArguments, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret,
+    TaskId, ToolName, ToolStatus, Verdict,
 };
 use trace::{Journal, LogStore, RecordKind, Row, StateWrite, StoreFault, StoreFaultKind};
 
@@ -420,7 +420,8 @@ async fn what_ran_before_a_restart_counts() {
     let world = World::new(RuleOutcome::Permit);
     world.engine.replace_rules(Box::new(Told { budgets: calls_budget(1), ..told() }));
     let request = world.request(Class::Read, FINE);
-    let facts = world.engine.facts(&request.actor, &request.app, request.method, request.tool.clone()).unwrap();
+    let facts =
+        world.engine.shared.gate.facts(&request.actor, &request.app, request.method, request.tool.clone()).unwrap();
     world.engine.remember(&facts, Digest::new([9; 32]), false);
     assert!(matches!(world.engine.call(request).await, Closed::Refused(_)));
 }

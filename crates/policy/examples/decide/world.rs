@@ -1,13 +1,19 @@
-//! A directory of 10,000 people, rules, and calls.
+//! A directory of 10,000 people, rules, calls, and the gate that decides them.
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use bytes::Bytes;
+use engine::{Asked, Gate, Gated, Readable};
 use model::{
-    Access, Agent, AgentId, App, AppId, ArgumentFacts, Class, ClassSource, DataClassification, DirectorySnapshot,
-    Facts, Human, HumanId, Method, Risk, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
+    Access, Actor, Agent, AgentId, App, AppId, ArgumentFacts, Class, ClassSource, Clock, DataClassification, Directory,
+    DirectorySnapshot, Facts, Human, HumanId, Method, Risk, Rules, ToolFacts, ToolName, ToolStatus, UnixMicros,
 };
+use policy::{Bundle, Known, KnownApp, KnownRole, KnownTool, RuleFile};
+use profile::Profile;
 
 pub(crate) struct World {
     directory: Arc<DirectorySnapshot>,
@@ -15,13 +21,28 @@ pub(crate) struct World {
 }
 
 /// A call as a wire understands it.
-#[derive(Clone)]
 pub(crate) struct Call {
-    human: HumanId,
-    agent: AgentId,
+    actor: Actor,
     app: AppId,
-    task: TaskId,
     tool: ToolFacts,
+    readable: Readable,
+}
+
+struct Here(Arc<DirectorySnapshot>);
+
+struct Now;
+
+impl Directory for Here {
+    fn snapshot(&self) -> Arc<DirectorySnapshot> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Clock for Now {
+    fn now(&self) -> UnixMicros {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        UnixMicros(i64::try_from(since.as_micros()).unwrap_or_default())
+    }
 }
 
 impl World {
@@ -71,8 +92,29 @@ impl World {
         Ok(Self { directory: Arc::new(directory), apps })
     }
 
+    /// The gate of an engine, with rules in force.
+    pub(crate) fn gate(&self, rules: Box<dyn Rules>) -> Gate {
+        Gate::new(Arc::new(Here(Arc::clone(&self.directory))), Arc::new(Now), rules)
+    }
+
+    /// The rules in Cedar; beside them, for each app, one in YAML that looks at an argument, and a budget.
+    pub(crate) fn bundle(&self, rules: usize) -> Result<Bundle, Box<dyn Error>> {
+        let mut known = Known::default();
+        for at in 0..self.apps {
+            known.apps.insert(format!("app-{at}").parse()?, known_app()?);
+        }
+        let mut files = vec![RuleFile { name: "bench.cedar".into(), text: cedar(rules)? }];
+        for (number, from) in (0..self.apps).step_by(APPS_IN_A_FILE).enumerate() {
+            let text = yaml(from..self.apps.min(from + APPS_IN_A_FILE))?;
+            files.push(RuleFile { name: format!("bench-{number}.yaml"), text });
+        }
+        let compiled = Bundle::compile_for(&known, &files);
+        Ok(compiled.map_err(|errors| errors.iter().map(|error| format!("{error}\n")).collect::<String>())?)
+    }
+
     /// As many calls, spread over people, agents, apps, tools and classes without a pattern.
-    pub(crate) fn calls(&self, count: usize) -> Vec<Call> {
+    pub(crate) fn calls(&self, count: usize) -> Result<Vec<Call>, Box<dyn Error>> {
+        let profile = profile()?;
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let mut below = |limit: usize| {
             state ^= state << 13;
@@ -80,32 +122,46 @@ impl World {
             state ^= state << 17;
             usize::try_from(state % limit as u64).unwrap_or_default()
         };
-        (0..count).filter_map(|at| self.call(at, &mut below).ok()).collect()
+        (0..count).map(|at| self.call(at, &profile, &mut below)).collect()
     }
 
-    fn call(&self, at: usize, below: &mut impl FnMut(usize) -> usize) -> Result<Call, Box<dyn Error>> {
+    fn call(
+        &self,
+        at: usize,
+        profile: &Profile,
+        below: &mut impl FnMut(usize) -> usize,
+    ) -> Result<Call, Box<dyn Error>> {
         let class = [Class::Read, Class::Read, Class::Write, Class::External][below(4)];
         let tool: ToolName = format!("tool-{}", below(TOOLS)).parse()?;
+        let reader = Arc::clone(profile.tool(tool.as_str()).ok_or("a tool without a profile")?);
+        let (folder, file) = (below(1_000), below(1_000));
+        let arguments =
+            format!("{{\"path\":\"/folder-{folder}/file-{file}.txt\",\"note\":\"as agreed\",\"times\":{at}}}");
         Ok(Call {
-            human: format!("human-{}", below(PEOPLE)).parse()?,
-            agent: format!("agent-{}", below(AGENTS)).parse()?,
+            actor: Actor {
+                human: format!("human-{}", below(PEOPLE)).parse()?,
+                agent: format!("agent-{}", below(AGENTS)).parse()?,
+                task: format!("task-{at}").parse()?,
+                only_app: None,
+                token_id: "token".into(),
+            },
             app: format!("app-{}", below(self.apps)).parse()?,
-            task: format!("task-{at}").parse()?,
             tool: ToolFacts::new(tool, class, ClassSource::Profile, ToolStatus::Pinned),
+            readable: Readable { arguments: Bytes::from(arguments), reader },
         })
     }
 
-    /// The facts of a call, as the engine gathers them.
+    /// The facts of a call, for those who cannot gather them themselves.
     pub(crate) fn gather(&self, call: &Call) -> Option<Facts> {
         let directory = Arc::clone(&self.directory);
-        let human = directory.humans.get(&call.human)?;
+        let human = directory.humans.get(&call.actor.human)?;
         let app = directory.apps.get(&call.app)?;
         Some(Facts {
             now: UnixMicros(1_795_253_400_000_000),
             method: Method::ToolsCall,
-            agent: Arc::clone(directory.agents.get(&call.agent)?),
+            agent: Arc::clone(directory.agents.get(&call.actor.agent)?),
             human: Arc::clone(human),
-            task: call.task.clone(),
+            task: call.actor.task.clone(),
             app: Arc::clone(app),
             tool: call.tool.clone(),
             access: app.admits(human),
@@ -114,6 +170,51 @@ impl World {
             spent: Vec::new(),
         })
     }
+}
+
+impl Call {
+    /// What comes of it. It runs nowhere, so what it takes from budgets goes back.
+    pub(crate) fn decided(&self, gate: &Gate) -> Gated {
+        let asked = Asked {
+            actor: &self.actor,
+            app: &self.app,
+            method: Method::ToolsCall,
+            tool: &self.tool,
+            arguments: Some(&self.readable.arguments),
+            readable: Some(&self.readable),
+        };
+        gate.decide(&asked).expect("a call of somebody known")
+    }
+}
+
+fn profile() -> Result<Profile, Box<dyn Error>> {
+    let mut text = "profile: bench\ntools:\n".to_owned();
+    for tool in 0..TOOLS {
+        writeln!(text, "  tool-{tool}: {{class: external, why: for the bench, arguments: {{path: path}}}}")?;
+    }
+    Ok(Profile::parse("bench.yaml", &text)?)
+}
+
+fn known_app() -> Result<KnownApp, Box<dyn Error>> {
+    let mut app = KnownApp { profile: Some("bench".to_owned()), ..KnownApp::default() };
+    for tool in 0..TOOLS {
+        let roles = [("path".to_owned(), KnownRole::default())].into();
+        let known = KnownTool { class: Class::External, verb: None, roles, cost: None, labels: Default::default() };
+        app.tools.insert(format!("tool-{tool}").parse()?, known);
+    }
+    Ok(app)
+}
+
+fn yaml(apps: Range<usize>) -> Result<String, std::fmt::Error> {
+    let mut text = "policies:\n".to_owned();
+    for app in apps {
+        let folder = app % 1_000;
+        writeln!(
+            text,
+            "  app-{app}:\n    max_calls: 1000000/hour\n    rules:\n      - {{id: path-{app}, deny: all, when: {{roles: {{path: {{under: /folder-{folder}}}}}}}}}"
+        )?;
+    }
+    Ok(text)
 }
 
 /// The rules in Cedar.
@@ -172,6 +273,8 @@ fn apps(rules: usize) -> usize {
     (rules / 10).max(1)
 }
 
+/// Files in YAML are small.
+const APPS_IN_A_FILE: usize = 100;
 const PEOPLE: usize = 10_000;
 const AGENTS: usize = 1_000;
 pub(crate) const DEPARTMENTS: usize = 100;

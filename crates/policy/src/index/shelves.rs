@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicyId, PolicySet, PolicySetError, Request};
+use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicySet, PolicySetError, Request};
 
 use crate::index::condition::{Condition, all_hold, conditions};
 use crate::index::pins::{Pin, Slot, pins};
@@ -45,7 +45,7 @@ pub(crate) struct Told {
 pub(crate) enum Said {
     Satisfied,
     Not,
-    Error(AuthorizationError),
+    Error(Box<AuthorizationError>),
 }
 
 /// One policy.
@@ -153,7 +153,7 @@ impl<L: Lookup> Shelves<L> {
         let response = authorizer.is_authorized(request, alone.set()?, entities);
         let diagnostics = response.diagnostics();
         if let Some(error) = diagnostics.errors().next() {
-            return Ok(Said::Error(error.clone()));
+            return Ok(Said::Error(Box::new(error.clone())));
         }
         Ok(if diagnostics.reason().next().is_some() { Said::Satisfied } else { Said::Not })
     }
@@ -251,7 +251,9 @@ impl Alone {
 
 /// The policy that could not be evaluated.
 #[cfg(test)]
-pub(crate) fn policy_of(AuthorizationError::PolicyEvaluationError(error): &AuthorizationError) -> &PolicyId {
+pub(crate) fn policy_of(
+    AuthorizationError::PolicyEvaluationError(error): &AuthorizationError,
+) -> &cedar_policy::PolicyId {
     error.policy_id()
 }
 

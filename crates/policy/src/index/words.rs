@@ -54,8 +54,14 @@ struct Words {
     texts: HashMap<Box<str>, u32>,
     wholes: HashMap<i64, u32>,
     truths: [Option<u32>; 2],
-    entities: Vec<(Box<str>, HashMap<Box<str>, u32>)>,
+    entities: Vec<OfKind>,
     kinds: Vec<(Box<str>, u32)>,
+}
+
+/// Entities of one type.
+struct OfKind {
+    kind: Box<str>,
+    ids: HashMap<Box<str>, u32>,
 }
 
 /// Where the numbers of a slot stand.
@@ -171,8 +177,8 @@ impl Finding<'_> {
     }
 
     pub(crate) fn entity(&mut self, kind: &str, id: &str) {
-        let of_kind = self.words.entities.iter().find(|(name, _)| name.as_ref() == kind);
-        self.numbers.extend(of_kind.and_then(|(_, ids)| ids.get(id)));
+        let of_kind = self.words.entities.iter().find(|of_kind| *of_kind.kind == *kind);
+        self.numbers.extend(of_kind.and_then(|of_kind| of_kind.ids.get(id)));
     }
 
     pub(crate) fn kind(&mut self, kind: &str) {
@@ -192,19 +198,14 @@ impl Words {
                 Some(number) => *number.get_or_insert(next),
                 None => next,
             },
-            Word::Entity { kind, id } => {
-                let at = match self.entities.iter().position(|(name, _)| **name == *kind) {
-                    Some(at) => at,
-                    None => {
-                        self.entities.push((kind.into(), HashMap::new()));
-                        self.entities.len() - 1
-                    }
-                };
-                match self.entities.get_mut(at) {
-                    Some((_, ids)) => *ids.entry(id.into()).or_insert(next),
-                    None => next,
+            Word::Entity { kind, id } => match self.entities.iter_mut().find(|of_kind| *of_kind.kind == *kind) {
+                Some(of_kind) => *of_kind.ids.entry(id.into()).or_insert(next),
+                None => {
+                    let ids = HashMap::from([(id.into(), next)]);
+                    self.entities.push(OfKind { kind: kind.into(), ids });
+                    next
                 }
-            }
+            },
             Word::Kind(kind) => match self.kinds.iter().find(|(name, _)| **name == *kind) {
                 Some((_, number)) => *number,
                 None => {

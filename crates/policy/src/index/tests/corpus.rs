@@ -180,7 +180,7 @@ impl Answer {
             match shelves.ask(number, authorizer, put.request, put.entities).unwrap() {
                 Said::Satisfied => satisfied.push(number),
                 Said::Not => {}
-                Said::Error(error) => answer.errors.push(error),
+                Said::Error(error) => answer.errors.push(*error),
             }
         }
         satisfied.sort_unstable();

@@ -1,0 +1,167 @@
+//! Between a request and its verdict: facts are gathered, arguments read, budgets taken from, and it is decided. All in
+//! memory, and nothing has an effect: what was taken from budgets goes back unless the call runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use decide::{Decision, decide};
+use model::limits::BUDGET_LOOK_BACK_MAX;
+use model::{
+    Actor, AppId, ArgumentFacts, Blame, Clock, Digest, Directory, DirectorySnapshot, Facts, Fault, Method,
+    ReadArguments, Rules, ToolFacts, UnixMicros, Verdict,
+};
+
+use crate::budget::{Counters, Taken};
+
+/// Decides calls. What an [`Engine`](crate::Engine) asks before each of them.
+pub struct Gate {
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    rules: ArcSwap<Box<dyn Rules>>,
+    counters: Counters,
+}
+
+/// What is asked.
+pub struct Asked<'a> {
+    /// Who acts.
+    pub actor: &'a Actor,
+    /// On which app.
+    pub app: &'a AppId,
+    /// What kind of thing is asked.
+    pub method: Method,
+    /// For which tool, resource or prompt, as far as we know it.
+    pub tool: &'a ToolFacts,
+    /// The argument object, exactly as it came.
+    pub arguments: Option<&'a [u8]>,
+    /// What rules may look at of it.
+    pub readable: Option<&'a Readable>,
+}
+
+/// Arguments that rules may look at.
+pub struct Readable {
+    /// The argument object of what is asked, without what a round adds.
+    pub arguments: Bytes,
+    /// Who reads them, once it is known what the rules look at.
+    pub reader: Arc<dyn ReadArguments>,
+}
+
+/// What was decided on what. What it took from budgets goes back when it is dropped.
+pub struct Gated {
+    pub(crate) facts: Facts,
+    pub(crate) arguments: Digest,
+    pub(crate) taken: Taken,
+    pub(crate) decision: Decision,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    /// A gate with rules in force.
+    pub fn new(directory: Arc<dyn Directory>, clock: Arc<dyn Clock>, rules: Box<dyn Rules>) -> Self {
+        Self { directory, clock, rules: ArcSwap::from_pointee(rules), counters: Counters::new() }
+    }
+
+    /// Decides what is asked. Error: it is asked by or of somebody unknown. Blame: the caller.
+    pub fn decide(&self, asked: &Asked<'_>) -> Result<Gated, Fault> {
+        let mut facts = self.facts(asked.actor, asked.app, asked.method, asked.tool.clone())?;
+        // One bundle says what is read and decides on it, whatever is loaded meanwhile.
+        let rules = self.rules.load();
+        if let Some(Readable { arguments, reader }) = asked.readable
+            && let Some(reads) = rules.reads(asked.app)
+        {
+            facts.arguments = Arc::new(reader.read(arguments, &reads));
+        }
+        let arguments = digest_of(asked.arguments.unwrap_or_default());
+        let budgets = rules.budgets(&facts);
+        let mut taken =
+            if budgets.is_empty() { Taken::default() } else { self.counters.take(&budgets, &facts, arguments) };
+        facts.spent = std::mem::take(&mut taken.spent);
+        let decision = decide(rules.as_ref().as_ref(), &facts);
+        Ok(Gated { facts, arguments, taken, decision })
+    }
+
+    pub(crate) fn replace_rules(&self, rules: Box<dyn Rules>) {
+        self.rules.store(Arc::new(rules));
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn directory(&self) -> Arc<DirectorySnapshot> {
+        self.directory.snapshot()
+    }
+
+    /// See [`Engine::hides`](crate::Engine::hides).
+    pub(crate) fn hides(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
+        let Ok(mut facts) = self.facts(actor, app, method, tool) else { return true };
+        facts.arguments = ArgumentFacts::open();
+        let decision = decide(self.rules.load().as_ref().as_ref(), &facts);
+        decision.recommended().map_or(decision.verdict(), |would| would.verdict) == Verdict::Deny
+    }
+
+    /// See [`Engine::permits`](crate::Engine::permits).
+    pub(crate) fn permits(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
+        self.facts(actor, app, method, tool)
+            .is_ok_and(|facts| decide(self.rules.load().as_ref().as_ref(), &facts).verdict().runs())
+    }
+
+    /// See [`Engine::look_back`](crate::Engine::look_back).
+    pub(crate) fn look_back(&self) -> Option<Duration> {
+        self.rules.load().look_back().map(|stretch| stretch.min(BUDGET_LOOK_BACK_MAX))
+    }
+
+    /// See [`Engine::remember`](crate::Engine::remember).
+    pub(crate) fn remember(&self, facts: &Facts, arguments: Digest, failed: bool) {
+        let budgets = self.rules.load().budgets(facts);
+        self.counters.remember(&budgets, facts, arguments, failed);
+    }
+
+    /// How a call ended that counts as failed if it failed.
+    pub(crate) fn close(&self, taken: &Taken, failed: bool, now: UnixMicros) {
+        self.counters.close(taken, failed, now);
+    }
+
+    pub(crate) fn facts(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> Result<Facts, Fault> {
+        let directory = self.directory();
+        let unknown = |what: &str, id: &str| {
+            Fault::new(Blame::Caller, "caller.unknown_actor", format!("{what} `{id}` is not in the directory"))
+        };
+        let human = directory.humans.get(&actor.human).ok_or_else(|| unknown("the person", actor.human.as_str()))?;
+        let agent = directory.agents.get(&actor.agent).ok_or_else(|| unknown("the agent", actor.agent.as_str()))?;
+        let app = directory.apps.get(app).ok_or_else(|| unknown("the app", app.as_str()))?;
+        Ok(Facts {
+            now: self.clock.now(),
+            method,
+            agent: Arc::clone(agent),
+            human: Arc::clone(human),
+            task: actor.task.clone(),
+            app: Arc::clone(app),
+            tool,
+            access: app.admits(human),
+            all_stopped: directory.all_stopped,
+            arguments: ArgumentFacts::unread(),
+            spent: Vec::new(),
+        })
+    }
+}
+
+// === impl Gated ===
+
+impl Gated {
+    /// What was decided.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let mut out = [0u8; 32];
+    for (to, from) in out.iter_mut().zip(digest.as_ref()) {
+        *to = *from;
+    }
+    Digest::new(out)
+}
