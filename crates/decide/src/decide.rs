@@ -1,10 +1,11 @@
 //! The decision itself. Guards first, then the organisation's rules, then (only where none of those permits) the
 //! baseline; the strictest outcome wins.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    Digest, Evaluation, Facts, Layer, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome, Rules,
+    Digest, Evaluation, Facts, Hit, Layer, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome, Rules,
     ToolStatus, Verdict,
 };
 
@@ -133,11 +134,11 @@ fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdic
         found.take(rules.evaluate(Layer::Baseline, facts));
     }
     if unknown {
-        found.defers.push(builtin(
+        found.defers.push(Said::Words(builtin(
             "guard:tool-unknown",
             format!("`{}` could not be asked what it offers, so nobody knows what this tool does", facts.app.id),
             Some("try again when the app is reachable".to_owned()),
-        ));
+        )));
     }
     found.settle()
 }
@@ -179,36 +180,42 @@ fn guard(facts: &Facts) -> Option<Reason> {
 
 #[derive(Default)]
 struct Found {
-    denies: Vec<Reason>,
-    defers: Vec<Reason>,
-    holds: Vec<Reason>,
-    redacts: Vec<Reason>,
-    permits: Vec<Reason>,
+    denies: Vec<Said>,
+    defers: Vec<Said>,
+    holds: Vec<Said>,
+    redacts: Vec<Said>,
+    permits: Vec<Said>,
+}
+
+/// What speaks for a verdict. Only that for the one which is given is put into words.
+enum Said {
+    Rule(Arc<RuleInfo>),
+    Words(Reason),
 }
 
 impl Found {
     fn take(&mut self, evaluation: Evaluation) {
-        for hit in evaluation.hits {
-            let reason = from_rule(&hit.rule);
-            match hit.rule.outcome {
-                RuleOutcome::Limit => {}
-                RuleOutcome::Permit => self.permits.push(reason),
-                RuleOutcome::Redact => self.redacts.push(reason),
-                RuleOutcome::Hold => self.holds.push(reason),
-                RuleOutcome::Defer => self.defers.push(reason),
-                RuleOutcome::Deny => self.denies.push(reason),
-            }
+        for Hit { rule } in evaluation.hits {
+            let said = match rule.outcome {
+                RuleOutcome::Limit => continue,
+                RuleOutcome::Permit => &mut self.permits,
+                RuleOutcome::Redact => &mut self.redacts,
+                RuleOutcome::Hold => &mut self.holds,
+                RuleOutcome::Defer => &mut self.defers,
+                RuleOutcome::Deny => &mut self.denies,
+            };
+            said.push(Said::Rule(rule));
         }
         for fault in evaluation.faults {
             let mut reason = from_rule(&fault.rule);
             match fault.kind {
                 RuleFaultKind::MissingFact(what) => {
                     reason.sentence = format!("a rule needs a fact that is missing: {what}");
-                    self.defers.push(reason);
+                    self.defers.push(Said::Words(reason));
                 }
                 RuleFaultKind::Broken(what) => {
                     reason.sentence = format!("a rule could not be evaluated: {what}");
-                    self.denies.push(reason);
+                    self.denies.push(Said::Words(reason));
                 }
             }
         }
@@ -216,22 +223,30 @@ impl Found {
 
     fn settle(self) -> (Verdict, Vec<Reason>) {
         if !self.denies.is_empty() {
-            return (Verdict::Deny, self.denies);
+            return (Verdict::Deny, in_words(self.denies));
         }
         if !self.defers.is_empty() {
-            return (Verdict::Defer, self.defers);
+            return (Verdict::Defer, in_words(self.defers));
         }
         if self.permits.is_empty() {
             return (Verdict::Deny, vec![builtin("guard:nothing-permits", "no rule permits this".to_owned(), None)]);
         }
         if !self.holds.is_empty() {
-            return (Verdict::Hold, self.holds);
+            return (Verdict::Hold, in_words(self.holds));
         }
         if !self.redacts.is_empty() {
-            return (Verdict::Redact, self.redacts);
+            return (Verdict::Redact, in_words(self.redacts));
         }
-        (Verdict::Allow, self.permits)
+        (Verdict::Allow, in_words(self.permits))
     }
+}
+
+fn in_words(said: Vec<Said>) -> Vec<Reason> {
+    let in_words = |said| match said {
+        Said::Rule(rule) => from_rule(&rule),
+        Said::Words(reason) => reason,
+    };
+    said.into_iter().map(in_words).collect()
 }
 
 fn from_rule(rule: &RuleInfo) -> Reason {

@@ -11,7 +11,7 @@ use model::{Layer, RuleId, RuleInfo, RuleSource, limits::FILE_BYTES_MAX};
 
 use crate::error::{Complaint, PolicyError};
 use crate::source::{RuleFile, position, split};
-use crate::vocabulary::{TYPES, attribute_hint, did_you_mean, schema, schema_with_everything_known};
+use crate::vocabulary::{ACTIONS, TYPES, attribute_hint, did_you_mean, listed, schema, schema_with_everything_known};
 use crate::{annotations, lint};
 
 /// One rule that passed every check, under its own id.
@@ -245,7 +245,7 @@ fn invalid(error: &ValidationError, text: &str) -> Complaint {
         }
         ValidationError::UnrecognizedActionId(_) => {
             let name = quoted(&error.to_string()).unwrap_or_else(|| snippet.to_owned());
-            Complaint::new(start, format!("unknown action `{name}`")).hint("the only action is `Action::\"call\"`")
+            Complaint::new(start, format!("unknown action `{name}`")).hint(format!("it is one of {}", listed(ACTIONS)))
         }
         _ => Complaint::new(start, plain(error)).maybe_hint(help(error)),
     }

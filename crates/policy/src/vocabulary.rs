@@ -130,6 +130,10 @@ pub(crate) const PATHS: &[&str] = &[
 /// The entity types of the schema.
 pub(crate) const TYPES: &[&str] = &["Agent", "App", "Human", "Prompt", "Request", "Resource", "Tool"];
 
+/// The actions of the schema.
+pub(crate) const ACTIONS: &[&str] =
+    &["Action::\"call\"", "Action::\"read\"", "Action::\"get\"", "Action::\"complete\"", "Action::\"ask\""];
+
 const SCHEMA: &str = include_str!("../schema.cedarschema");
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ permit (principal, action, resource) when { context.human in Role::"cfo" };"##;
     rules/a.cedar:8:40: unknown entity type `Ap`
       hint: did you mean `App`?
     rules/a.cedar:9:30: unknown action `Action::"cal"`
-      hint: the only action is `Action::"call"`
+      hint: it is one of `Action::"call"`, `Action::"read"`, `Action::"get"`, `Action::"complete"` or `Action::"ask"`
     rules/a.cedar:10:62: unknown entity type `Role`
       hint: compare the attribute: `context.human.role == "…"`
     "##);
