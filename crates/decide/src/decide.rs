@@ -1,7 +1,8 @@
 //! The decision itself. Guards first, then the organisation's rules, then (only where none of those permits) the
 //! baseline; the strictest outcome wins.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use model::{
@@ -13,7 +14,7 @@ use model::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     verdict: Verdict,
-    reasons: Vec<Reason>,
+    reasons: Reasons,
     observed: Option<Observed>,
     runtime: Option<(Duration, RuleId)>,
     bundle: Digest,
@@ -27,13 +28,13 @@ impl Decision {
 
     /// Why: at least one reason, those that decided.
     pub fn reasons(&self) -> &[Reason] {
-        &self.reasons
+        self.reasons.in_words()
     }
 
     /// What the answer must not show, where the verdict is to redact: paths of RFC 9535, separated by commas.
     pub fn redaction(&self) -> Option<String> {
         (self.verdict == Verdict::Redact).then(|| {
-            let paths: Vec<&str> = self.reasons.iter().filter_map(|reason| reason.redact.as_deref()).collect();
+            let paths: Vec<&str> = self.reasons().iter().filter_map(|reason| reason.redact.as_deref()).collect();
             paths.join(", ")
         })
     }
@@ -45,7 +46,7 @@ impl Decision {
 
     /// What would have been decided for an agent that only recommends; none for any other.
     pub fn recommended(&self) -> Option<&Observed> {
-        let only = self.reasons.first().is_some_and(|reason| reason.rule.as_str() == RECOMMEND_ONLY);
+        let only = self.reasons.are(RECOMMEND_ONLY);
         self.observed.as_ref().filter(|_| only)
     }
 
@@ -72,14 +73,14 @@ impl Decision {
 pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
     let bundle = rules.digest();
     if let Some(reason) = guard(facts) {
-        return Decision { verdict: Verdict::Deny, reasons: vec![reason], observed: None, runtime: None, bundle };
+        return Decision { verdict: Verdict::Deny, reasons: reason.into(), observed: None, runtime: None, bundle };
     }
     let decision = by_rules(rules, facts, bundle);
     if facts.agent.recommend_only || rules.recommends_only(&facts.agent.id) {
         let said = format!("{} only recommends: nothing it asks for runs", facts.agent.name);
-        let here = vec![builtin(RECOMMEND_ONLY, said, Some("tell a person what you would do, and why".to_owned()))];
-        let observed = Some(Observed { verdict: decision.verdict, reasons: decision.reasons });
-        return Decision { verdict: Verdict::Deny, reasons: here, observed, runtime: None, bundle };
+        let here = builtin(RECOMMEND_ONLY, said, Some("tell a person what you would do, and why".to_owned()));
+        let observed = Some(Observed { verdict: decision.verdict, reasons: decision.reasons().to_vec() });
+        return Decision { verdict: Verdict::Deny, reasons: here.into(), observed, runtime: None, bundle };
     }
     decision
 }
@@ -99,18 +100,18 @@ fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
     let (verdict, reasons) = settle(rules, facts, organisation);
     if facts.app.observe && verdict != Verdict::Allow && facts.tool.status != ToolStatus::Unknown {
         let said = format!("nothing is enforced on {}, it is only observed", facts.app.name);
-        let here = vec![builtin("guard:observe", said, None)];
+        let here = builtin("guard:observe", said, None);
         return Decision {
             verdict: Verdict::Allow,
-            reasons: here,
-            observed: Some(Observed { verdict, reasons }),
+            reasons: here.into(),
+            observed: Some(Observed { verdict, reasons: reasons.in_words().to_vec() }),
             runtime: None,
             bundle,
         };
     }
     match enforced {
         Some((enforced, why)) if enforced != verdict => {
-            let observed = Some(Observed { verdict, reasons });
+            let observed = Some(Observed { verdict, reasons: reasons.in_words().to_vec() });
             Decision { verdict: enforced, reasons: why, observed, runtime, bundle }
         }
         Some((enforced, why)) => Decision { verdict: enforced, reasons: why, observed: None, runtime, bundle },
@@ -125,7 +126,7 @@ fn runtime(evaluation: &Evaluation) -> Option<(Duration, RuleId)> {
 }
 
 /// What these rules of the organisation come to, with the baseline where none of them permits.
-fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdict, Vec<Reason>) {
+fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdict, Reasons) {
     let mut found = Found::default();
     found.take(organisation);
     // The baseline goes by the class, which nobody knows of a tool nobody could ask about.
@@ -134,7 +135,7 @@ fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdic
         found.take(rules.evaluate(Layer::Baseline, facts));
     }
     if unknown {
-        found.defers.push(Said::Words(builtin(
+        found.defers.push(Said::from(builtin(
             "guard:tool-unknown",
             format!("`{}` could not be asked what it offers, so nobody knows what this tool does", facts.app.id),
             Some("try again when the app is reachable".to_owned()),
@@ -187,10 +188,65 @@ struct Found {
     permits: Vec<Said>,
 }
 
-/// What speaks for a verdict. Only that for the one which is given is put into words.
+/// What speaks for a verdict. Words are made of it when somebody asks for them: what is only listed needs none, and a
+/// record asks after the decision is taken.
+#[derive(Clone)]
+struct Reasons {
+    said: Vec<Said>,
+    in_words: OnceLock<Vec<Reason>>,
+}
+
+#[derive(Clone)]
 enum Said {
     Rule(Arc<RuleInfo>),
-    Words(Reason),
+    Words(Box<Reason>),
+}
+
+impl Reasons {
+    fn in_words(&self) -> &[Reason] {
+        let in_words = |said: &Said| match said {
+            Said::Rule(rule) => from_rule(rule),
+            Said::Words(reason) => Reason::clone(reason),
+        };
+        self.in_words.get_or_init(|| self.said.iter().map(in_words).collect())
+    }
+
+    /// Whether it is this one that is built in.
+    fn are(&self, id: &str) -> bool {
+        matches!(self.said.first(), Some(Said::Words(reason)) if reason.rule.as_str() == id)
+    }
+}
+
+impl From<Vec<Said>> for Reasons {
+    fn from(said: Vec<Said>) -> Self {
+        Self { said, in_words: OnceLock::new() }
+    }
+}
+
+impl From<Reason> for Reasons {
+    fn from(reason: Reason) -> Self {
+        vec![Said::from(reason)].into()
+    }
+}
+
+impl PartialEq for Reasons {
+    fn eq(&self, other: &Self) -> bool {
+        self.in_words() == other.in_words()
+    }
+}
+
+impl Eq for Reasons {}
+
+impl fmt::Debug for Reasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.in_words().fmt(f)
+    }
+}
+
+impl From<Reason> for Said {
+    fn from(reason: Reason) -> Self {
+        Self::Words(Box::new(reason))
+    }
 }
 
 impl Found {
@@ -211,42 +267,34 @@ impl Found {
             match fault.kind {
                 RuleFaultKind::MissingFact(what) => {
                     reason.sentence = format!("a rule needs a fact that is missing: {what}");
-                    self.defers.push(Said::Words(reason));
+                    self.defers.push(reason.into());
                 }
                 RuleFaultKind::Broken(what) => {
                     reason.sentence = format!("a rule could not be evaluated: {what}");
-                    self.denies.push(Said::Words(reason));
+                    self.denies.push(reason.into());
                 }
             }
         }
     }
 
-    fn settle(self) -> (Verdict, Vec<Reason>) {
+    fn settle(self) -> (Verdict, Reasons) {
         if !self.denies.is_empty() {
-            return (Verdict::Deny, in_words(self.denies));
+            return (Verdict::Deny, self.denies.into());
         }
         if !self.defers.is_empty() {
-            return (Verdict::Defer, in_words(self.defers));
+            return (Verdict::Defer, self.defers.into());
         }
         if self.permits.is_empty() {
-            return (Verdict::Deny, vec![builtin("guard:nothing-permits", "no rule permits this".to_owned(), None)]);
+            return (Verdict::Deny, builtin("guard:nothing-permits", "no rule permits this".to_owned(), None).into());
         }
         if !self.holds.is_empty() {
-            return (Verdict::Hold, in_words(self.holds));
+            return (Verdict::Hold, self.holds.into());
         }
         if !self.redacts.is_empty() {
-            return (Verdict::Redact, in_words(self.redacts));
+            return (Verdict::Redact, self.redacts.into());
         }
-        (Verdict::Allow, in_words(self.permits))
+        (Verdict::Allow, self.permits.into())
     }
-}
-
-fn in_words(said: Vec<Said>) -> Vec<Reason> {
-    let in_words = |said| match said {
-        Said::Rule(rule) => from_rule(&rule),
-        Said::Words(reason) => reason,
-    };
-    said.into_iter().map(in_words).collect()
 }
 
 fn from_rule(rule: &RuleInfo) -> Reason {

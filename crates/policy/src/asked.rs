@@ -1,7 +1,7 @@
 //! What rules need of a call beyond what Cedar can be told as it is: which tests to work out, which arguments to read for
 //! them, what to count. By app, so that a call pays only for the rules that could match it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use crate::yaml::{Draft, Tests};
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     everywhere: OfApp,
-    by_app: BTreeMap<AppId, OfApp>,
+    // Looked into for every call: in order, it would cost a comparison, and a wait for memory, for each doubling of the apps.
+    by_app: HashMap<AppId, OfApp>,
     /// What rules in other languages look at, of every app.
     also: ArgumentReads,
 }
@@ -30,7 +31,7 @@ struct OfApp {
     budgets: Vec<Arc<Budget>>,
     reads: Option<Arc<ArgumentReads>>,
     /// Tools whose arguments a profile describes.
-    profiled: BTreeSet<ToolName>,
+    profiled: HashSet<ToolName>,
 }
 
 impl Asked {

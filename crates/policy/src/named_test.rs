@@ -7,7 +7,7 @@
 //! Where something is in doubt, the two sets fall apart in the direction that restricts: a value that could not be read
 //! passes no test in `every` and each test in `some`. Rules that permit ask `every`, rules that restrict ask `some`.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -152,7 +152,7 @@ impl NamedTest {
     }
 
     /// Works it out. `profiled`: the tools whose arguments somebody described; of any other nothing can be told by role.
-    pub(crate) fn ask(&self, facts: &Facts, profiled: &BTreeSet<ToolName>) -> Holds {
+    pub(crate) fn ask(&self, facts: &Facts, profiled: &HashSet<ToolName>) -> Holds {
         let arguments = &facts.arguments;
         match &self.on {
             On::Time => {
