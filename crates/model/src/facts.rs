@@ -154,6 +154,23 @@ pub struct Binding {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::ToolsCall,
+        Self::ResourcesRead,
+        Self::PromptsGet,
+        Self::Complete,
+        Self::Sample,
+        Self::Elicit,
+        Self::Roots,
+        Self::Subscribe,
+        Self::SetLevel,
+        Self::TaskGet,
+        Self::TaskResult,
+        Self::TaskUpdate,
+        Self::TaskCancel,
+    ];
+
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -144,3 +144,15 @@ pub const FILE_BYTES_MAX: u64 = 8 << 20;
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// Largest argument text kept in a record's body, in bytes; longer ones keep their digest only.
 pub const ARGUMENTS_KEPT_BYTES_MAX: usize = 64 * 1024;
+/// Fewest characters of the end of a call's id that may stand for it.
+pub const CALL_TAIL_CHARS_MIN: usize = 4;
+/// Longest question to the trace, in bytes.
+pub const QUESTION_BYTES_MAX: usize = 4 * 1024;
+/// Most terms in a question to the trace, and most alternatives in one of them.
+pub const QUESTION_TERMS_MAX: usize = 32;
+/// Most records on one page of an answer over HTTP.
+pub const TRACE_PAGE_MAX: usize = 1_000;
+/// Steps of the database that one question over HTTP may take: some seconds. Past it: the question must be narrower.
+pub const TRACE_STEPS_MAX: u64 = 400_000_000;
+/// Most calls that one answer looks through for what is not counted ahead.
+pub const TRACE_CALLS_COUNTED_MAX: usize = 2_000;

@@ -18,6 +18,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) at: i64,
     pub(crate) agent: Option<&'a str>,
     pub(crate) human: Option<&'a str>,
+    /// 32 bits that tell most tasks apart.
+    pub(crate) task: Option<u32>,
     pub(crate) app: Option<&'a str>,
     pub(crate) tool: Option<&'a str>,
     pub(crate) class: Option<&'a str>,
@@ -81,6 +83,7 @@ impl<'a> From<&'a Row> for Columns<'a> {
             at: row.at.0,
             agent: row.agent.as_ref().map(AgentId::as_str),
             human: row.human.as_ref().map(HumanId::as_str),
+            task: row.task.as_ref().map(|task| task_sum(task.as_str())),
             app: row.app.as_ref().map(AppId::as_str),
             tool: row.tool.as_ref().map(ToolName::as_str),
             class: row.class.map(Class::as_str),
@@ -168,6 +171,7 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateW
         for text in [row.agent, row.human, row.app, row.tool, row.class, row.verdict] {
             put(out, text.map(str::as_bytes));
         }
+        put(out, row.task.map(u32::to_le_bytes).as_ref().map(<[u8; 4]>::as_slice));
     }
     for write in state {
         put(out, Some(write.kind.as_bytes()));
@@ -180,6 +184,12 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateW
     for (to, from) in out.iter_mut().zip(start) {
         *to = from;
     }
+}
+
+/// What stands for a task in the tables.
+pub(crate) fn task_sum(task: &str) -> u32 {
+    let sum = sum(task.as_bytes());
+    (sum ^ sum >> 32) as u32
 }
 
 fn put(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
@@ -266,6 +276,10 @@ impl<'a> Cursor<'a> {
             tool: self.text()?,
             class: self.text()?,
             verdict: self.text()?,
+            task: match self.bytes()? {
+                Some(bytes) => Some(u32::from_le_bytes(bytes.try_into().ok()?)),
+                None => None,
+            },
             leaf,
             leaf_hash,
             body,

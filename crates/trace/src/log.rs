@@ -5,7 +5,8 @@ use model::{CallId, UnixMicros, Verdict};
 
 use crate::entry::Entry;
 use crate::error::{StoreFault, TraceError};
-use crate::record::{Effect, Outcome, OutcomeStatus, RecordKind, StateWrite};
+use crate::question::Query;
+use crate::record::{Effect, Outcome, OutcomeStatus, StateWrite};
 use crate::row::Row;
 
 /// Writes records and state.
@@ -31,6 +32,9 @@ pub trait LogReader: Send {
     /// Error: a tail that is too short or fits several calls.
     fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault>;
 
+    /// Every use of a tool by an agent or for a person since the log began, in no order.
+    fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault>;
+
     /// Calls whose verdict runs and that have no outcome, oldest first. What stands at or before the sequence number
     /// under [`SETTLED_KIND`] and [`SETTLED_KEY`] in the state need not be looked at again.
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault>;
@@ -42,64 +46,34 @@ pub trait LogReader: Send {
     fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault>;
 }
 
-/// Which records. A question for an agent, a person, an app, a tool or a verdict finds intents only.
-#[derive(Debug, Clone)]
-pub struct Query {
+/// How often a pair of agent and person used a tool, and between when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
     /// The software that acted.
-    pub agent: Option<String>,
+    pub agent: String,
     /// The person it acted for.
-    pub human: Option<String>,
+    pub human: String,
     /// The app.
-    pub app: Option<String>,
-    /// The tool.
+    pub app: String,
+    /// The tool; none stands for all addresses of resources, of which there may be as many as there are calls.
     pub tool: Option<String>,
     /// What was decided.
-    pub verdict: Option<Verdict>,
-    /// Only what was decided in another way than it would be if everything were enforced.
-    pub observed: bool,
-    /// The kind of record.
-    pub kind: Option<RecordKind>,
-    /// Not before.
-    pub since: Option<UnixMicros>,
-    /// Not after.
-    pub until: Option<UnixMicros>,
-    /// Only what stands behind this in the log.
-    pub after_sequence: Option<u64>,
-    /// Most records in the answer.
-    pub limit: usize,
-    /// Whether the last comes first.
-    pub newest_first: bool,
+    pub verdict: Verdict,
+    /// How often.
+    pub calls: u64,
+    /// When it was decided first.
+    pub first: UnixMicros,
+    /// When last.
+    pub last: UnixMicros,
 }
 
-impl Default for Query {
-    fn default() -> Self {
-        Self {
-            agent: None,
-            human: None,
-            app: None,
-            tool: None,
-            verdict: None,
-            observed: false,
-            kind: None,
-            since: None,
-            until: None,
-            after_sequence: None,
-            limit: 100,
-            newest_first: true,
-        }
-    }
-}
-
-impl Query {
-    /// Whether it can only be answered with intents.
-    pub fn intents_only(&self) -> bool {
-        self.agent.is_some()
-            || self.human.is_some()
-            || self.app.is_some()
-            || self.tool.is_some()
-            || self.verdict.is_some()
-            || self.observed
-    }
+/// Whose uses of tools are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum UseOf<'a> {
+    /// What this agent used.
+    Agent(&'a str),
+    /// What was used for this person.
+    Human(&'a str),
 }
 
 /// Says of every call that a stopped gateway left open that its outcome is unknown; returns how many. To be called

@@ -154,6 +154,9 @@ pub enum RecordKind {
 }
 
 impl Effect {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Executed, Self::NotExecuted, Self::Unknown];
+
     /// The word used everywhere.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -165,6 +168,10 @@ impl Effect {
 }
 
 impl OutcomeStatus {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Answered, Self::ToolError, Self::ProtocolError, Self::Unfinished, Self::Failed, Self::Unknown];
+
     /// The word used everywhere.
     pub const fn as_str(self) -> &'static str {
         match self {

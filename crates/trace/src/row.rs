@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
-use model::{AgentId, AppId, CallId, Class, Digest, HumanId, Reason, ToolName, UnixMicros, Verdict};
+use model::{AgentId, AppId, CallId, Class, Digest, HumanId, Reason, TaskId, ToolName, UnixMicros, Verdict};
 use serde_json::value::RawValue;
 
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
@@ -27,6 +27,8 @@ pub struct Row {
     pub agent: Option<AgentId>,
     /// The person it acts for. Goes with the body when that is erased.
     pub human: Option<HumanId>,
+    /// The task it acts in. Goes with the body when that is erased.
+    pub task: Option<TaskId>,
     /// The app.
     pub app: Option<AppId>,
     /// The tool.
@@ -97,6 +99,7 @@ impl Row {
         Ok(Self {
             agent: Some(intent.agent.clone()),
             human: Some(intent.human.clone()),
+            task: Some(intent.task.clone()),
             app: Some(intent.app.clone()),
             tool: Some(intent.tool.clone()),
             class: Some(intent.class),
@@ -180,6 +183,7 @@ impl Row {
             at,
             agent: None,
             human: None,
+            task: None,
             app: None,
             tool: None,
             class: None,

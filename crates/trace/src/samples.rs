@@ -12,7 +12,8 @@ use serde_json::json;
 use crate::commitment::sha256;
 use crate::entry::Entry;
 use crate::error::{StoreFault, StoreFaultKind};
-use crate::log::{LogReader, LogStore, Query, SETTLED_KEY, SETTLED_KIND};
+use crate::log::{LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf};
+use crate::question::Query;
 use crate::record::{Change, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
 use crate::row::Row;
 
@@ -145,6 +146,10 @@ impl LogReader for Memory {
 
     fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
         Ok(self.find(&Query::default())?.into_iter().filter(|entry| entry.call.as_str() == id).collect())
+    }
+
+    fn uses(&self, _: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
+        Ok(Vec::new())
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
