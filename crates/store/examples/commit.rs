@@ -1,7 +1,6 @@
 //! Measures durable records a second: `cargo run --release -p store --example commit [DIRECTORY]`.
 //!
 //! `commit DIRECTORY CALLS` appends so many calls and nothing else, which is what to count the instructions of.
-//! `commit DIRECTORY CALLS large` makes a log of many agents, people and apps, and asks it.
 //!
 //! Each caller writes an intent and waits for the disk, then queues its outcome, as a read does. The processor time of
 //! the thread that writes is its own, as the kernel counts it.
@@ -18,7 +17,7 @@ use model::{
 };
 use store::{AheadLog, Durability, SqliteReader};
 use trace::{
-    Effect, FactsText, Intent, Journal, LogReader, LogStore, Outcome, OutcomeStatus, Query, Row, StateWrite,
+    Effect, FactsText, Field, Intent, Journal, LogReader, LogStore, Outcome, OutcomeStatus, Query, Row, StateWrite,
     StoreFault, verify_leaf,
 };
 
@@ -44,10 +43,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> Result<(), Failure> {
     let base = std::env::args().nth(1).map_or_else(|| PathBuf::from("target"), PathBuf::from);
     if let Some(calls) = std::env::args().nth(2) {
-        return match std::env::args().nth(3) {
-            None => straight(&base.join("straight.db"), calls.parse()?),
-            Some(_) => large(&base.join("large.db"), calls.parse()?),
-        };
+        return straight(&base.join("straight.db"), calls.parse()?);
     }
     encoding()?;
     for callers in [1, 16, 64, 256] {
@@ -113,7 +109,7 @@ fn round(path: &Path, callers: u64, work: Duration) -> Result<(), Failure> {
         journal.lost_outcomes(),
     ));
     let begun = now();
-    let found = reader.find(&Query { agent: Some("support-bot".into()), ..Query::default() })?;
+    let found = reader.find(&Query::default().with(Field::Agent, "support-bot"))?;
     let asked = begun.elapsed();
     let verified = found.iter().filter(|entry| verify_leaf(entry).is_ok()).count();
     say(&format!("             the last 100 of an agent: {asked:?}, {verified} of {} verify", found.len()));
@@ -137,89 +133,6 @@ fn straight(path: &Path, calls: u64) -> Result<(), Failure> {
     drop(log);
     say(&format!("{:.0} bytes on disk a call", std::fs::metadata(path)?.len() as f64 / calls as f64));
     Ok(())
-}
-
-/// A log of so many calls, and how much of a processor questions to it take.
-fn large(path: &Path, calls: u64) -> Result<(), Failure> {
-    if !path.exists() {
-        let mut log = AheadLog::open(path, Durability::DangerOff)?;
-        for batch in 0..calls / LARGE_BATCH {
-            let mut rows = Vec::new();
-            for number in batch * LARGE_BATCH..(batch + 1) * LARGE_BATCH {
-                let mut intent = sample(number)?;
-                let chance = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-                // Few work at any moment, and each of them with two apps.
-                let person = (number / 5_000 * 17 + chance % AGENTS_AT_ONCE) % PEOPLE;
-                intent.agent = AgentId::parse(&format!("agent-{}", person % AGENTS))?;
-                intent.human = HumanId::parse(&format!("human-{person}"))?;
-                intent.app = AppId::parse(&format!("app-{}", (person + chance / 64 % 2) % APPS))?;
-                intent.facts = facts_of(intent.at.0, intent.human.as_str())?;
-                if chance % 101 == 0 {
-                    intent.verdict = Verdict::Deny;
-                }
-                rows.push(Row::of_intent(&intent)?);
-                rows.push(Row::of_outcome(&outcome_of(&intent))?);
-            }
-            log.append(&rows, &[])?;
-        }
-        let busy = busy_time_of("trace-tables");
-        drop(log);
-        say(&format!("trace-tables {:.1} µs of processor a call", busy.as_secs_f64() * 1e6 / calls as f64));
-    }
-    // What a making that was broken off has left in the redo log.
-    drop(AheadLog::open(path, Durability::DangerOff)?);
-    let reader = SqliteReader::open(path)?;
-    let calls = reader.last_sequence()? / 2;
-    let size = std::fs::metadata(path)?.len() as f64 / calls as f64;
-    say(&format!("{calls} calls, {size:.0} bytes on disk a call"));
-    let text = |text: &str, number: u64| Some(format!("{text}-{number}"));
-    let agents = (0..AGENTS).step_by(9).map(|number| Query { agent: text("agent", number), ..Query::default() });
-    ask(&reader, "the last 100 of an agent", agents)?;
-    let people = (0..PEOPLE).step_by(49).map(|number| Query { human: text("human", number), ..Query::default() });
-    ask(&reader, "the last 100 of a person", people)?;
-    let apps = (0..APPS).map(|number| Query { app: text("app", number), ..Query::default() });
-    ask(&reader, "the last 100 of an app", apps)?;
-    let denied = |agent| Query { agent, verdict: Some(Verdict::Deny), ..Query::default() };
-    ask(&reader, "the last 100 refusals", (0..20).map(|_| denied(None)))?;
-    ask(&reader, "the last 100 refusals of an agent", (0..20).map(|number| denied(text("agent", number))))?;
-    let end = 1_763_726_400_000_000 + i64::try_from(calls)? * 100;
-    let before = |part: i64| UnixMicros(end - (end - 1_763_726_400_000_000) / 20 * part);
-    let since = (0..20).map(|part| Query { since: Some(before(part)), newest_first: false, ..Query::default() });
-    ask(&reader, "the first 100 since a time", since)?;
-    let until = (0..20).map(|part| Query { until: Some(before(part)), ..Query::default() });
-    ask(&reader, "the last 100 until a time", until)?;
-    let mut times = Vec::new();
-    for number in (1..calls).step_by(usize::try_from(calls / 100)?) {
-        let call =
-            reader.by_id(&number.to_string())?.first().map(|entry| entry.call.clone()).ok_or("no such record")?;
-        let begun = own_time()?;
-        let found = reader.by_id(call.as_str())?.len();
-        times.push(own_time()? - begun);
-        assert_eq!(found, 2, "records of {call}");
-    }
-    told("the records of a call", times);
-    let begun = now();
-    let open = reader.unfinished()?.len();
-    told(&format!("calls without an outcome in the whole log ({open})"), vec![begun.elapsed()]);
-    Ok(())
-}
-
-fn ask(reader: &SqliteReader, what: &str, queries: impl Iterator<Item = Query>) -> Result<(), Failure> {
-    let mut times = Vec::new();
-    for query in queries {
-        let begun = own_time()?;
-        let found = reader.find(&query)?;
-        times.push(own_time()? - begun);
-        assert!(found.iter().all(|entry| verify_leaf(entry).is_ok() || entry.kind == trace::RecordKind::Intent));
-    }
-    told(what, times);
-    Ok(())
-}
-
-fn told(what: &str, mut times: Vec<Duration>) {
-    times.sort_unstable();
-    let at = |part: usize| times.get(times.len().saturating_sub(1) * part / 100).copied().unwrap_or_default();
-    say(&format!("{what}: p50 {:?} p95 {:?} most {:?} of {}", at(50), at(95), at(100), times.len()));
 }
 
 async fn caller(
@@ -335,11 +248,6 @@ fn busy_time_of(name: &str) -> Duration {
 }
 
 const BATCH: u64 = 16;
-const LARGE_BATCH: u64 = 250;
-const AGENTS: u64 = 1_000;
-const PEOPLE: u64 = 5_000;
-const APPS: u64 = 20;
-const AGENTS_AT_ONCE: u64 = 64;
 const ENCODED: u32 = 20_000;
 /// What a call takes of a processor between one intent and the next, about.
 const WORK: Duration = Duration::from_micros(50);

@@ -1,17 +1,19 @@
 //! What every store must do, whatever it is made of.
 
 use model::{CallId, UnixMicros, Verdict};
-use trace::{Entry, LogReader, LogStore, Query, RecordKind, StoreFaultKind, mark_unknown, verify_leaf};
+use trace::{Entry, Field, LogReader, LogStore, Query, StoreFaultKind, UseOf, mark_unknown, verify_leaf};
 
-use crate::samples::{at, call, change, change_of, intent, observed, outcome, put};
+use crate::samples::{asked_in, at, call, change, change_of, ended, intent, observed, outcome, put};
 
 /// Runs the whole suite. `open` gives a new, empty store each time, and a reader of it.
 pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W, R)) {
-    let cases: [fn(&mut W, &R); 12] = [
+    let cases: [fn(&mut W, &R); 14] = [
         sequences_are_consecutive::<W, R>,
         records_come_back_whole::<W, R>,
         questions_find_what_fits::<W, R>,
         what_was_observed_is_found::<W, R>,
+        questions_mean_what_they_say::<W, R>,
+        uses_are_counted::<W, R>,
         times_bound_even_when_the_clock_steps_back::<W, R>,
         pages_continue::<W, R>,
         ids_are_found_by_tail_and_number::<W, R>,
@@ -64,39 +66,79 @@ fn questions_find_what_fits<W: LogStore, R: LogReader>(log: &mut W, reader: &R) 
         intent(6, "bot", "ada", "mail/send", Verdict::Redact),
     ];
     log.append(&rows, &[]).unwrap();
-    let check = |edit: fn(&mut Query), expected: &[u64]| {
+    let check = |text: &str, expected: &[u64]| {
         for newest_first in [true, false] {
-            let mut query = Query { newest_first, ..Query::default() };
-            edit(&mut query);
-            let mut found = sequences(&reader.find(&query).unwrap());
-            if newest_first {
-                found.reverse();
-            }
-            assert_eq!(found, expected, "{query:?}");
+            let query = Query { newest_first, ..Query::parse(text, at(0)).unwrap() };
+            check_query(reader, &query, expected);
         }
     };
-    check(|_| {}, &[1, 2, 3, 4, 5, 6]);
-    check(|query| query.agent = Some("bot".into()), &[1, 3, 6]);
-    check(|query| query.human = Some("ada".into()), &[1, 4, 6]);
-    check(|query| query.app = Some("mail".into()), &[3, 6]);
-    check(|query| query.tool = Some("send".into()), &[3, 6]);
-    check(|query| query.verdict = Some(Verdict::Allow), &[1]);
-    check(|query| query.verdict = Some(Verdict::Deny), &[3]);
-    check(|query| query.kind = Some(RecordKind::Intent), &[1, 3, 4, 6]);
-    check(|query| query.kind = Some(RecordKind::Outcome), &[2]);
-    check(|query| query.kind = Some(RecordKind::Change), &[5]);
-    check(|query| (query.kind, query.agent) = (Some(RecordKind::Change), Some("bot".into())), &[]);
-    check(|query| (query.agent, query.human) = (Some("bot".into()), Some("ada".into())), &[1, 6]);
-    check(|query| (query.app, query.verdict) = (Some("mail".into()), Some(Verdict::Redact)), &[6]);
-    check(|query| query.agent = Some("bot' OR 1=1 --".into()), &[]);
-    check(|query| query.since = Some(at(4)), &[4, 5, 6]);
-    check(|query| query.until = Some(at(3)), &[1, 2, 3]);
-    check(|query| (query.since, query.until) = (Some(at(2)), Some(at(4))), &[2, 3, 4]);
-    check(|query| (query.since, query.agent) = (Some(at(2)), Some("bot".into())), &[3, 6]);
-    check(|query| query.since = Some(at(99)), &[]);
-    check(|query| query.after_sequence = Some(4), &[5, 6]);
-    check(|query| query.after_sequence = Some(u64::MAX), &[]);
-    check(|query| query.limit = 0, &[]);
+    check("", &[1, 2, 3, 4, 5, 6]);
+    check("agent:bot", &[1, 3, 6]);
+    check("human:ada", &[1, 4, 6]);
+    check("app:mail", &[3, 6]);
+    check("tool:send", &[3, 6]);
+    check("verdict:allow", &[1]);
+    check("verdict:deny", &[3]);
+    check("verdict:allow,deny", &[1, 3]);
+    check("-verdict:allow", &[2, 3, 4, 5, 6]);
+    check("-verdict:allow kind:intent", &[3, 4, 6]);
+    check("kind:intent", &[1, 3, 4, 6]);
+    check("kind:outcome", &[2]);
+    check("kind:change", &[5]);
+    check("kind:change,outcome", &[2, 5]);
+    check("kind:change agent:bot", &[]);
+    check("agent:bot human:ada", &[1, 6]);
+    check("agent:bot,cat -app:crm", &[3, 6]);
+    check("app:mail verdict:redact", &[6]);
+    check("agent:\"bot' OR 1=1 --\"", &[]);
+    check("agent:nobody,bot verdict:deny,hold", &[3]);
+    check("class:read", &[1, 3, 4, 6]);
+    check("class:destructive", &[]);
+    check("rule:crm.reads app:mail", &[3, 6]);
+    check("rule:other", &[]);
+    check("-rule:other -kind:outcome", &[1, 3, 4, 5, 6]);
+    check("task:t-1 verdict:hold", &[4]);
+    check("task:t-2", &[]);
+    check("-task:t-1", &[2, 5]);
+    check("method:tools/call -verdict:deny", &[1, 4, 6]);
+    check("status:answered", &[1, 2]);
+    check("effect:executed kind:intent", &[1]);
+    check("-status:answered kind:intent", &[3, 4, 6]);
+    check("status:failed", &[]);
+    check("what:people.offboard", &[5]);
+    check("subject:ada by:os-user:root", &[5]);
+    check("subject:bob", &[]);
+    check(&format!("call:{}", call(1)), &[1, 2]);
+    check(&format!("call:{} kind:outcome", call(1)), &[2]);
+    check(&format!("call:{},{}", call(4), call(5)), &[4, 5]);
+    check(&format!("-call:{}", call(1)), &[3, 4, 5, 6]);
+    check(&format!("call:{}", call(99)), &[]);
+    let any = || Query { newest_first: false, ..Query::default() };
+    check_query(reader, &Query { since: Some(at(4)), ..any() }, &[4, 5, 6]);
+    check_query(reader, &Query { until: Some(at(3)), ..any() }, &[1, 2, 3]);
+    check_query(reader, &Query { since: Some(at(2)), until: Some(at(4)), ..any() }, &[2, 3, 4]);
+    check_query(reader, &Query { since: Some(at(2)), ..any() }.with(Field::Agent, "bot"), &[3, 6]);
+    check_query(reader, &Query { since: Some(at(99)), ..any() }, &[]);
+    check_query(reader, &Query { after_sequence: Some(4), ..any() }, &[5, 6]);
+    check_query(reader, &Query { after_sequence: Some(u64::MAX), ..any() }, &[]);
+    check_query(reader, &Query { before_sequence: Some(3), ..any() }, &[1, 2]);
+    check_query(reader, &Query { before_sequence: Some(0), ..any() }, &[]);
+    check_query(
+        reader,
+        &Query { after_sequence: Some(1), before_sequence: Some(5), ..any() }.with(Field::Human, "ada"),
+        &[4],
+    );
+    check_query(reader, &Query { limit: 0, ..any() }, &[]);
+    let unclear = Query::default().with(Field::Call, "abc");
+    assert_eq!(reader.find(&unclear).unwrap_err().kind(), StoreFaultKind::Question);
+}
+
+fn check_query<R: LogReader>(reader: &R, query: &Query, expected: &[u64]) {
+    let mut found = sequences(&reader.find(query).unwrap());
+    if query.newest_first {
+        found.reverse();
+    }
+    assert_eq!(found, expected, "{query}");
 }
 
 fn what_was_observed_is_found<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
@@ -111,9 +153,136 @@ fn what_was_observed_is_found<W: LogStore, R: LogReader>(log: &mut W, reader: &R
         &[],
     )
     .unwrap();
-    let query = Query { observed: true, ..Query::default() };
-    assert_eq!(sequences(&reader.find(&query).unwrap()), [3]);
-    assert!(reader.find(&Query { verdict: Some(Verdict::Deny), ..query }).unwrap().is_empty());
+    for (text, expected) in [
+        ("observed:yes", &[3][..]),
+        ("would:deny", &[3]),
+        ("would:hold", &[]),
+        ("observed:yes verdict:deny", &[]),
+        ("observed:no", &[1, 4]),
+        ("-observed:yes", &[1, 2, 4]),
+    ] {
+        check_query(reader, &Query::parse(text, at(0)).unwrap(), expected);
+    }
+}
+
+/// Every question of many kinds, against what it means.
+fn questions_mean_what_they_say<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let mut chance: u64 = 7;
+    let mut below = move |bound: u64| {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) % bound
+    };
+    for start in (1..300).step_by(60) {
+        let mut rows = Vec::new();
+        for number in start..start + 60 {
+            rows.push(match below(8) {
+                0 => change(number),
+                1 => ended(number - 1 - below(20).min(u64::from(number) - 1) as u16, number, below(4)),
+                2 => observed(number),
+                _ => {
+                    let (agent, human) = (["bot", "cat", "dog"][below(3) as usize], ["ada", "bob"][below(2) as usize]);
+                    let tool = ["crm/read", "mail/send", "mail/draft"][below(3) as usize];
+                    let verdict = Verdict::ALL[below(9).saturating_sub(4) as usize];
+                    let rule = ["a", "b", "guard:stopped"][below(3) as usize];
+                    asked_in(number, agent, human, tool, verdict, &format!("t-{}", below(40)), rule)
+                }
+            });
+        }
+        log.append(&rows, &[]).unwrap();
+    }
+    let everything = reader.find(&Query { limit: usize::MAX, newest_first: false, ..Query::default() }).unwrap();
+    assert_eq!(everything.len(), 300);
+    let terms = [
+        "agent:bot",
+        "agent:cat,dog",
+        "human:bob",
+        "app:mail",
+        "tool:send,read",
+        "class:read",
+        "verdict:deny",
+        "verdict:allow",
+        "verdict:hold,defer",
+        "would:deny",
+        "observed:yes",
+        "rule:a",
+        "rule:guard:stopped,b",
+        "task:t-3",
+        "task:t-4,t-5,t-6",
+        "effect:unknown",
+        "effect:executed",
+        "status:failed,unknown",
+        "status:answered",
+        "code:a.b",
+        "kind:intent",
+        "kind:outcome",
+        "kind:change",
+        "kind:intent,change",
+        "what:people.offboard",
+        "subject:ada",
+        "method:tools/call",
+        "bundle:none",
+    ];
+    for _ in 0..80 {
+        let mut text = String::new();
+        for _ in 0..=below(3) {
+            let sign = if below(4) == 0 { "-" } else { "" };
+            text.push_str(&format!(" {sign}{}", terms[below(terms.len() as u64) as usize]));
+        }
+        let moment = |number: u64| at(u16::try_from(number).unwrap());
+        let query = Query {
+            since: (below(4) == 0).then(|| moment(below(300))),
+            until: (below(4) == 0).then(|| moment(below(300))),
+            after_sequence: (below(6) == 0).then(|| below(300)),
+            before_sequence: (below(6) == 0).then(|| below(300)),
+            limit: if below(2) == 0 { 10 } else { usize::MAX },
+            newest_first: below(2) == 0,
+            ..Query::parse(&text, at(0)).unwrap()
+        };
+        let mut expected: Vec<u64> =
+            everything.iter().filter(|entry| query.fits(entry)).map(|entry| entry.sequence).collect();
+        if query.newest_first {
+            expected.reverse();
+        }
+        expected.truncate(query.limit);
+        assert_eq!(sequences(&reader.find(&query).unwrap()), expected, "{query:?}");
+    }
+}
+
+fn uses_are_counted<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let rows = [
+        intent(1, "bot", "ada", "crm/read", Verdict::Allow),
+        intent(2, "bot", "bob", "crm/read", Verdict::Allow),
+        outcome(1, 3),
+        intent(4, "bot", "ada", "crm/file:///a", Verdict::Allow),
+    ];
+    log.append(&rows, &[]).unwrap();
+    let rows = [
+        intent(5, "bot", "ada", "crm/read", Verdict::Deny),
+        intent(6, "bot", "ada", "crm/read", Verdict::Allow),
+        intent(7, "bot", "ada", "crm/file:///b", Verdict::Allow),
+        intent(8, "cat", "ada", "mail/send", Verdict::Allow),
+    ];
+    log.append(&rows, &[]).unwrap();
+    let used = |of| -> Vec<String> {
+        let line = |used: trace::Use| {
+            let tool = used.tool.unwrap_or_else(|| "*".to_owned());
+            let (first, last) = (used.first.since(at(0)) / 1_000, used.last.since(at(0)) / 1_000);
+            format!("{} {} {}/{tool} {} {} {first}-{last}", used.agent, used.human, used.app, used.verdict, used.calls)
+        };
+        let mut lines: Vec<String> = reader.uses(of).unwrap().into_iter().map(line).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let of_bot = [
+        "bot ada crm/* allow 2 4-7",
+        "bot ada crm/read allow 2 1-6",
+        "bot ada crm/read deny 1 5-5",
+        "bot bob crm/read allow 1 2-2",
+    ];
+    assert_eq!(used(UseOf::Agent("bot")), of_bot);
+    assert_eq!(used(UseOf::Human("bob")), ["bot bob crm/read allow 1 2-2"]);
+    assert_eq!(used(UseOf::Human("ada")).len(), 4);
+    assert_eq!(used(UseOf::Agent("nobody")), [""; 0]);
 }
 
 fn times_bound_even_when_the_clock_steps_back<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
@@ -222,15 +391,15 @@ fn many_records_are_found_by_name<W: LogStore, R: LogReader>(log: &mut W, reader
             .collect();
         log.append(&rows, &[]).unwrap();
     }
-    let rare = Query { agent: Some("rare".into()), newest_first: false, ..Query::default() };
+    let rare = Query { newest_first: false, ..Query::default() }.with(Field::Agent, "rare");
     assert_eq!(sequences(&reader.find(&rare).unwrap()), [8, 308, 608, 908]);
     assert_eq!(sequences(&reader.find(&Query { newest_first: true, limit: 2, ..rare.clone() }).unwrap()), [908, 608]);
     assert_eq!(sequences(&reader.find(&Query { after_sequence: Some(308), ..rare.clone() }).unwrap()), [608, 908]);
     assert_eq!(sequences(&reader.find(&Query { since: Some(at(600)), ..rare.clone() }).unwrap()), [608, 908]);
     assert_eq!(sequences(&reader.find(&Query { until: Some(at(600)), ..rare.clone() }).unwrap()), [8, 308]);
-    assert_eq!(sequences(&reader.find(&Query { human: Some("ada".into()), limit: 1, ..rare.clone() }).unwrap()), [8]);
-    assert_eq!(reader.find(&Query { human: Some("bot".into()), ..rare }).unwrap(), []);
-    let last = Query { human: Some("ada".into()), limit: 300, ..Query::default() };
+    assert_eq!(sequences(&reader.find(&Query { limit: 1, ..rare.clone() }.with(Field::Human, "ada")).unwrap()), [8]);
+    assert_eq!(reader.find(&rare.with(Field::Human, "bot")).unwrap(), []);
+    let last = Query { limit: 300, ..Query::default() }.with(Field::Human, "ada");
     assert_eq!(sequences(&reader.find(&last).unwrap()), (901..=1_200).rev().collect::<Vec<u64>>());
 }
 

@@ -95,6 +95,10 @@ impl From<StoreError> for Fault {
 /// SQLite's error in our words.
 pub(crate) fn fault(error: rusqlite::Error) -> StoreFault {
     use StoreFaultKind as Kind;
+    if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+        return StoreFault::new(Kind::Question, "the question would look through too many records")
+            .with_hint("say from when on (`since:`), or of which agent, person, app, rule or task");
+    }
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Kind::Full,
         Some(ErrorCode::ReadOnly) => Kind::ReadOnly,

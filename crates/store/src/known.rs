@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use trace::{Field, facets_of};
 
 use crate::sum::sum;
 
@@ -14,6 +16,8 @@ pub(crate) struct Known {
     templates: Kept,
     /// The last templates that were looked up: comparing is quicker than summing.
     lately: VecDeque<(Box<str>, i64)>,
+    /// What may be looked for of the leaves of a template, by its number.
+    facets: HashMap<i64, Arc<[i64]>, BuildHasherDefault<Same>>,
 }
 
 /// Two generations: what is met again moves to the young one, and the old one goes when that is full.
@@ -69,6 +73,37 @@ impl Known {
         Ok(id)
     }
 
+    /// The numbers of what is looked for through the index of names in the leaves of this template. `leaf` gives the text of
+    /// one of them, which is read when the template is new.
+    pub(crate) fn facets(
+        &mut self,
+        tables: &Connection,
+        template: i64,
+        leaf: impl FnOnce() -> Option<String>,
+    ) -> rusqlite::Result<Arc<[i64]>> {
+        if let Some(facets) = self.facets.get(&template) {
+            return Ok(Arc::clone(facets));
+        }
+        let mut stored = tables.prepare_cached(FACETS_OF)?;
+        let stored = stored.query_map([template], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut facets: Vec<(i64, String)> = stored.collect::<Result<_, _>>()?;
+        if facets.is_empty() {
+            for (field, value) in leaf().map(|leaf| facets_of(&leaf)).unwrap_or_default() {
+                let text = facet(field, &value);
+                let name = self.name(tables, &text)?;
+                tables.prepare_cached(INSERT_FACET)?.execute([template, name])?;
+                facets.push((name, text));
+            }
+        }
+        let rare: Arc<[i64]> =
+            facets.iter().filter(|(_, text)| !ORDINARY.contains(&text.as_str())).map(|(name, _)| *name).collect();
+        if self.facets.len() >= FACETS_KEPT_MAX {
+            self.facets.clear();
+        }
+        self.facets.insert(template, Arc::clone(&rare));
+        Ok(rare)
+    }
+
     fn met(&mut self, text: &str, id: i64) {
         if self.lately.len() == LATELY {
             self.lately.pop_front();
@@ -121,6 +156,16 @@ impl Hasher for Same {
     fn write_u64(&mut self, number: u64) {
         self.0 ^= number;
     }
+
+    fn write_i64(&mut self, number: i64) {
+        // Numbers of names and templates follow each other: the table looks at the high bits, too.
+        self.0 = (self.0.rotate_left(17) ^ number.cast_unsigned()).wrapping_mul(SPREAD);
+    }
+}
+
+/// How a facet is written among the names.
+pub(crate) fn facet(field: Field, value: &str) -> String {
+    format!("{}:{value}", field.as_str())
 }
 
 const NAME_OF: &str = "SELECT id FROM name WHERE text = ?1";
@@ -128,6 +173,14 @@ const INSERT_NAME: &str = "INSERT INTO name(text) VALUES (?1)";
 const TEMPLATE_OF: &str = "SELECT id FROM template WHERE sum = ?1 AND text = ?2";
 const INSERT_TEMPLATE: &str = "INSERT INTO template(sum, text) VALUES (?1, ?2)";
 
+const FACETS_OF: &str = "SELECT f.name, n.text FROM facet f JOIN name n ON n.id = f.name WHERE f.template = ?1";
+const INSERT_FACET: &str = "INSERT OR IGNORE INTO facet(template, name) VALUES (?1, ?2)";
+
+/// What nearly every record says: an index that leads to all of them leads nowhere.
+pub(crate) const ORDINARY: [&str; 3] = ["observed:no", "effect:executed", "status:answered"];
+
+const FACETS_KEPT_MAX: usize = 4_096;
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 const LATELY: usize = 8;
 const YOUNG_BYTES_MAX: usize = 256 << 10;
 const YOUNG_COUNT_MAX: usize = 4_096;

@@ -16,11 +16,13 @@
 //! * Every store passes the same suite (`conformance`).
 
 mod ahead;
+mod blocks;
 #[cfg(test)]
 mod conformance;
 mod data_dir;
 mod direct;
 mod error;
+mod find;
 mod frame;
 mod known;
 mod questions;

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::TryFromIntError;
 
-use model::{CallId, Digest, UnixMicros, Verdict, crockford_bits};
+use model::limits::CALL_TAIL_CHARS_MIN;
+use model::{CallId, Digest, UnixMicros, crockford_bits};
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params_from_iter};
-use trace::{Entry, Query, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, text_of};
+#[cfg(test)]
+use trace::Query;
+use trace::{Entry, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, Use, UseOf, text_of};
 
 use crate::error::fault;
-use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, kind_of, whole};
+use crate::records::{halves, kind_of, whole};
 use crate::redo::Place;
 use crate::tail::Tail;
 
@@ -21,32 +24,7 @@ pub(crate) struct Questions<'c> {
     pub(crate) tail: Option<&'c Tail>,
 }
 
-/// A condition in the making.
-#[derive(Default)]
-struct Conditions {
-    sql: String,
-    values: Vec<Value>,
-    /// Names, as SQL, of which each must be seen in a block whose records are looked at.
-    seen: Vec<String>,
-    /// From which record on, as SQL.
-    first: Vec<String>,
-    /// Up to which.
-    last: Vec<String>,
-}
-
 impl Questions<'_> {
-    pub(crate) fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
-        let Some(tail) = self.tail else { return found(self.tables, query) };
-        let [first, second] =
-            if query.newest_first { [&tail.records, self.tables] } else { [self.tables, &tail.records] };
-        let mut entries = found(first, query)?;
-        let limit = query.limit.saturating_sub(entries.len());
-        if limit > 0 {
-            entries.extend(found(second, &Query { limit, ..query.clone() })?);
-        }
-        self.with_outcomes(entries)
-    }
-
     pub(crate) fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
         let Some(call) = self.call_of(id)? else { return Ok(Vec::new()) };
         let (high, low) = halves(call);
@@ -55,7 +33,7 @@ impl Questions<'_> {
         for part in self.parts() {
             all.extend(entries(part, &of_call, vec![Value::Integer(high), Value::Integer(low)])?);
         }
-        self.with_outcomes(all)
+        all.into_iter().map(|entry| self.with_outcome(entry)).collect()
     }
 
     pub(crate) fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
@@ -105,13 +83,39 @@ impl Questions<'_> {
     }
 
     /// Outcomes in the tail belong to intents in the tables, too.
-    fn with_outcomes(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>, StoreFault> {
-        for entry in &mut entries {
-            if entry.kind == RecordKind::Intent && entry.outcome_leaf.is_none() {
-                entry.outcome_leaf = self.outcome_in_tail(&entry.call)?;
+    pub(crate) fn with_outcome(&self, mut entry: Entry) -> Result<Entry, StoreFault> {
+        if entry.kind == RecordKind::Intent && entry.outcome_leaf.is_none() {
+            entry.outcome_leaf = self.outcome_in_tail(&entry.call)?;
+        }
+        Ok(entry)
+    }
+
+    /// The call with this id or this end of one.
+    pub(crate) fn call_named(&self, id: &str) -> Result<Option<u128>, StoreFault> {
+        let id = id.to_ascii_lowercase();
+        match CallId::parse(&id) {
+            Ok(call) => Ok(Some(call.bits())),
+            Err(_) => self.call_with_tail(&id),
+        }
+    }
+
+    pub(crate) fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
+        let (sql, who) = match of {
+            UseOf::Agent(agent) => (format!("{USES} WHERE u.agent = (SELECT id FROM name WHERE text = ?1)"), agent),
+            UseOf::Human(human) => (format!("{USES} WHERE u.human = (SELECT id FROM name WHERE text = ?1)"), human),
+        };
+        let mut all: BTreeMap<_, Use> = BTreeMap::new();
+        for part in self.parts() {
+            let mut statement = prepare(part, &sql)?;
+            for used in statement.query_map([who], use_at).map_err(fault)? {
+                let used = used.map_err(fault)?;
+                let key = (used.agent.clone(), used.human.clone(), used.app.clone(), used.tool.clone(), used.verdict);
+                let sum = all.entry(key).or_insert_with(|| Use { calls: 0, ..used.clone() });
+                sum.calls += used.calls;
+                (sum.first, sum.last) = (sum.first.min(used.first), sum.last.max(used.last));
             }
         }
-        Ok(entries)
+        Ok(all.into_values().collect())
     }
 
     fn outcome_in_tail(&self, call: &CallId) -> Result<Option<String>, StoreFault> {
@@ -135,7 +139,7 @@ impl Questions<'_> {
                 call = call.or(found);
             }
             let call = call.as_ref().map(CallId::bits);
-            if call.is_some() || id.len() < TAIL_CHARS_MIN {
+            if call.is_some() || id.len() < CALL_TAIL_CHARS_MIN {
                 return Ok(call);
             }
         }
@@ -143,7 +147,7 @@ impl Questions<'_> {
     }
 
     fn call_with_tail(&self, tail: &str) -> Result<Option<u128>, StoreFault> {
-        if tail.len() < TAIL_CHARS_MIN || !tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if tail.len() < CALL_TAIL_CHARS_MIN || !tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(StoreFault::new(
                 StoreFaultKind::Question,
                 format!("`{tail}` is not the id of a call or change"),
@@ -173,141 +177,20 @@ impl Questions<'_> {
     }
 }
 
-fn found(connection: &Connection, query: &Query) -> Result<Vec<Entry>, StoreFault> {
-    let (sql, values) = sql_of(query);
-    entries(connection, &sql, values)
-}
-
 fn entries(connection: &Connection, sql: &str, values: Vec<Value>) -> Result<Vec<Entry>, StoreFault> {
     let mut statement = prepare(connection, sql)?;
     let entries = statement.query_map(params_from_iter(values), entry).map_err(fault)?;
     entries.collect::<Result<_, _>>().map_err(fault)
 }
 
-fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreFault> {
+pub(crate) fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreFault> {
     connection.prepare_cached(sql).map_err(fault)
 }
 
-impl Conditions {
-    fn of(query: &Query) -> Self {
-        let mut all = Self::default();
-        all.equal("r.agent", query.agent.as_deref());
-        all.equal("r.human", query.human.as_deref());
-        all.equal("r.tool", query.tool.as_deref());
-        all.equal("r.app", query.app.as_deref());
-        match query.verdict {
-            Some(Verdict::Allow) => {
-                let name = all.name("allow");
-                all.sql.push_str(&format!(" AND r.verdict = {name}"));
-            }
-            verdict => all.equal("r.verdict", verdict.map(Verdict::as_str)),
-        }
-        if query.observed {
-            // Rare enough to be looked for in the templates of leaves, which hold no text of others that could say the same.
-            all.sql.push_str(" AND r.leaf IN (SELECT id FROM template WHERE instr(text, ',\"would\":\"') > 0)");
-        }
-        if query.intents_only() {
-            all.sql.push_str(&format!(" AND r.kind = {}", kind_number(RecordKind::Intent)));
-        }
-        match query.kind {
-            Some(RecordKind::Intent) if query.intents_only() => {}
-            Some(kind) => {
-                all.sql.push_str(&format!(" AND r.kind = {}", kind_number(kind)));
-                if kind == RecordKind::Change {
-                    all.seen.push((-kind_number(kind)).to_string());
-                }
-            }
-            None => {}
-        }
-        if let Some(after) = query.after_sequence {
-            let place = all.bind(Value::Integer(i64::try_from(after).unwrap_or(i64::MAX)));
-            all.sql.push_str(&format!(" AND r.sequence > ?{place}"));
-            all.first.push(format!("?{place}"));
-        }
-        all.between(query.since, query.until);
-        all
-    }
-
-    fn equal(&mut self, column: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            let name = self.name(value);
-            self.sql.push_str(&format!(" AND {column} = {name}"));
-            self.seen.push(name);
-        }
-    }
-
-    fn name(&mut self, text: &str) -> String {
-        let place = self.bind(Value::Text(text.to_owned()));
-        format!("(SELECT id FROM name WHERE text = ?{place})")
-    }
-
-    /// The clock may have stepped, so times need not ascend with the sequence: which blocks may hold such a time is known,
-    /// and their records are looked at one by one.
-    fn between(&mut self, since: Option<UnixMicros>, until: Option<UnixMicros>) {
-        if let Some(since) = since {
-            let place = self.bind(Value::Integer(since.0));
-            self.sql.push_str(&format!(" AND r.at >= ?{place}"));
-            let block = format!("(SELECT min(+block) FROM span INDEXED BY span_last WHERE last_at >= ?{place})");
-            self.first.push(format!("{block} << {SPAN_BITS}"));
-        }
-        if let Some(until) = until {
-            let place = self.bind(Value::Integer(until.0));
-            self.sql.push_str(&format!(" AND r.at <= ?{place}"));
-            let block = format!("(SELECT max(+block) FROM span INDEXED BY span_first WHERE first_at <= ?{place})");
-            self.last.push(format!("({block} << {SPAN_BITS}) + {}", (1 << SPAN_BITS) - 1));
-        }
-    }
-
-    fn bind(&mut self, value: Value) -> usize {
-        self.values.push(value);
-        self.values.len()
-    }
-}
-
-/// Walks the blocks in which the first name was seen, or else the records.
-fn sql_of(query: &Query) -> (String, Vec<Value>) {
-    let Conditions { sql: mut conditions, mut values, seen, first: from, last: to } = Conditions::of(query);
-    values.push(Value::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX)));
-    let limit = values.len();
-    let order = if query.newest_first { "DESC" } else { "ASC" };
-    let (tables, order) = match seen.split_first() {
-        None => {
-            for bound in &from {
-                conditions.push_str(&format!(" AND r.sequence >= {bound}"));
-            }
-            for bound in &to {
-                conditions.push_str(&format!(" AND r.sequence <= {bound}"));
-            }
-            ("record r".to_owned(), format!("r.sequence {order}"))
-        }
-        Some((first, others)) => {
-            conditions.push_str(&format!(" AND s.name = {first}"));
-            for bound in &from {
-                conditions.push_str(&format!(" AND s.block >= ({bound}) >> {BLOCK_BITS}"));
-            }
-            for bound in &to {
-                conditions.push_str(&format!(" AND s.block <= ({bound}) >> {BLOCK_BITS}"));
-            }
-            let mut tables = "seen s".to_owned();
-            for (place, other) in (1..).zip(others) {
-                let block = format!("s{place}.name = {other} AND s{place}.block = s.block");
-                tables.push_str(&format!(" CROSS JOIN seen s{place} ON {block}"));
-            }
-            tables.push_str(&format!(
-                " CROSS JOIN record r ON r.sequence >= s.block << {BLOCK_BITS} \
-                 AND r.sequence < (s.block + 1) << {BLOCK_BITS}"
-            ));
-            (tables, format!("s.block {order}, r.sequence {order}"))
-        }
-    };
-    let sql = format!("{SELECT} FROM {tables} {JOINS} WHERE true{conditions} ORDER BY {order} LIMIT ?{limit}");
-    (sql, values)
-}
-
-/// How SQLite would answer.
+/// How SQLite would read what fits.
 #[cfg(test)]
 pub(crate) fn plan(connection: &Connection, query: &Query) -> String {
-    plan_of(connection, &sql_of(query).0)
+    plan_of(connection, &crate::find::sql_of(connection, query))
 }
 
 /// How SQLite would find the records of a call, the calls without an outcome, and an outcome.
@@ -325,7 +208,7 @@ fn plan_of(connection: &Connection, sql: &str) -> String {
     lines.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(crate) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let kind: i64 = row.get(1)?;
     let call = call_at(row, 2)?;
     let at = UnixMicros(row.get(4)?);
@@ -347,6 +230,19 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         outcome_leaf: outcome_at.map(|at| text_at(row, 16, &call, UnixMicros(at))).transpose()?,
         call,
         at,
+    })
+}
+
+fn use_at(row: &Row<'_>) -> rusqlite::Result<Use> {
+    Ok(Use {
+        agent: row.get(0)?,
+        human: row.get(1)?,
+        app: row.get(2)?,
+        tool: row.get(3)?,
+        verdict: word_at(row, 4)?.ok_or_else(|| unreadable(4, Type::Null, "no verdict"))?,
+        calls: sequence_at(row, 5)?,
+        first: UnixMicros(row.get(6)?),
+        last: UnixMicros(row.get(7)?),
     })
 }
 
@@ -391,20 +287,20 @@ pub(crate) fn absorbed(connection: &Connection) -> rusqlite::Result<Place> {
 
 pub(crate) const LAST_SEQUENCE: &str = "SELECT coalesce(max(sequence), 0) FROM record";
 
-const SELECT: &str = "SELECT r.sequence, r.kind, r.call_high, r.call_low, r.at, \
+pub(crate) const SELECT: &str = "SELECT r.sequence, r.kind, r.call_high, r.call_low, r.at, \
      (SELECT text FROM name WHERE id = r.agent), (SELECT text FROM name WHERE id = r.human), \
      (SELECT text FROM name WHERE id = r.app), (SELECT text FROM name WHERE id = r.tool), \
      (SELECT text FROM name WHERE id = r.class), (SELECT text FROM name WHERE id = r.verdict), \
      leaf.text, r.leaf_values, r.leaf_hash, body.text, r.body_values, ended_leaf.text, ended.leaf_values, ended.at";
 
 /// What a record needs to be read: its templates, and those of the first outcome of a call.
-const JOINS: &str = "LEFT JOIN template leaf ON leaf.id = r.leaf LEFT JOIN template body ON body.id = r.body \
+pub(crate) const JOINS: &str = "LEFT JOIN template leaf ON leaf.id = r.leaf LEFT JOIN template body ON body.id = r.body \
      LEFT JOIN record ended ON r.kind = 1 AND ended.sequence = coalesce(r.outcome, (SELECT o.sequence FROM record o \
      WHERE o.call_high = r.call_high AND o.call_low = r.call_low AND o.intent IS NULL AND o.kind = 2 \
      ORDER BY o.sequence LIMIT 1)) LEFT JOIN template ended_leaf ON ended_leaf.id = ended.leaf";
 
 /// The records of a call: those that its index holds, and the outcomes that they name.
-const OF_CALL: &str = "r.sequence IN (SELECT sequence FROM record WHERE call_high = ?1 AND call_low = ?2 \
+pub(crate) const OF_CALL: &str = "r.sequence IN (SELECT sequence FROM record WHERE call_high = ?1 AND call_low = ?2 \
      AND intent IS NULL UNION SELECT outcome FROM record WHERE call_high = ?1 AND call_low = ?2 AND intent IS NULL)";
 
 const UNFINISHED: &str = "SELECT i.call_high, i.call_low FROM record i WHERE i.sequence > ?1 AND i.kind = 1 \
@@ -418,6 +314,9 @@ const WITH_TAIL: &str = "SELECT DISTINCT call_high, call_low FROM record INDEXED
 const OUTCOME_OF: &str = "SELECT t.text, o.leaf_values, o.at FROM record o JOIN template t ON t.id = o.leaf \
      WHERE o.call_high = ?1 AND o.call_low = ?2 AND o.intent IS NULL AND o.kind = 2 ORDER BY o.sequence LIMIT 1";
 
+const USES: &str = "SELECT (SELECT text FROM name WHERE id = u.agent), (SELECT text FROM name WHERE id = u.human), \
+     (SELECT text FROM name WHERE id = u.app), (SELECT text FROM name WHERE id = u.tool), \
+     (SELECT text FROM name WHERE id = u.verdict), u.calls, u.first_at, u.last_at FROM used u";
+
 const CALLS_NAMED_MAX: usize = 4;
-const TAIL_CHARS_MIN: usize = 4;
 const CALL_DIGITS: usize = 26;

@@ -2,13 +2,16 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::os::raw::c_int;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::CallId;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use trace::{Entry, LogReader, Query, StoreFault, StoreFaultKind};
+use trace::{Entry, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
 
 use crate::error::{StoreError, fault, fault_of_kind};
 use crate::questions::Questions;
@@ -20,18 +23,31 @@ use crate::tail::Tail;
 pub struct SqliteReader {
     connection: Connection,
     path: PathBuf,
+    /// Taken for the question that is being asked, where they are counted.
+    steps: Arc<AtomicU64>,
 }
 
 impl SqliteReader {
     /// Opens the database for reading. Error: it is not there, of something else, of a newer version, or damaged.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path).map_err(|fault| StoreError::database(path, fault))?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), steps: Arc::default() })
+    }
+
+    /// Gives up a question that takes more than so many steps of SQLite, some hundred for each record it looks at.
+    pub fn bounded(mut self, steps_max: u64) -> Result<Self, StoreError> {
+        let steps = Arc::clone(&self.steps);
+        let too_many = move || steps.fetch_add(STEPS_AT_ONCE, Ordering::Relaxed) >= steps_max;
+        let every = c_int::try_from(STEPS_AT_ONCE).unwrap_or(c_int::MAX);
+        let set = self.connection.progress_handler(every, Some(too_many));
+        set.map_err(|error| StoreError::database(&self.path, fault(error)))?;
+        Ok(self)
     }
 
     /// Asks the tables and what they do not hold yet, as they are at one moment.
     fn ask<T>(&self, ask: impl FnOnce(Questions<'_>) -> Result<T, StoreFault>) -> Result<T, StoreFault> {
         let tables = &self.connection;
+        self.steps.store(0, Ordering::Relaxed);
         // Read before the tables are: what comes into them meanwhile is then in both rather than in neither.
         let tail = Tail::read(tables, &self.path)?;
         let moment = tables.unchecked_transaction().map_err(fault)?;
@@ -52,6 +68,10 @@ impl LogReader for SqliteReader {
 
     fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
         self.ask(|questions| questions.by_id(id))
+    }
+
+    fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
+        self.ask(|questions| questions.uses(of))
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
@@ -135,6 +155,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 const SETTINGS: &str =
     "PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 
+const STEPS_AT_ONCE: u64 = 10_000;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 
-use rusqlite::{Connection, params};
+use model::{CallId, UnixMicros};
+use rusqlite::{Connection, OptionalExtension, params};
 use trace::RecordKind;
 
 use crate::frame::{Columns, StateColumns};
@@ -28,11 +29,31 @@ struct Block {
     seen: HashSet<i64, BuildHasherDefault<Same>>,
 }
 
-/// The times in the longer block of records that is being written.
+/// The times and the tasks in the longer block of records that is being written.
 #[derive(Default)]
 struct Span {
     number: i64,
     times: Option<(i64, i64)>,
+    /// For each task in which of the blocks it is met, a bit for each.
+    tasks: HashMap<u32, u32, BuildHasherDefault<Same>>,
+}
+
+/// What is said about intents that stand in earlier blocks.
+#[derive(Default)]
+struct Late {
+    seen: HashSet<(i64, i64), BuildHasherDefault<Same>>,
+}
+
+/// Who used what among the rows that are written together: agent, person, app, tool and verdict.
+#[derive(Default)]
+struct Uses {
+    counted: HashMap<[i64; 5], Used, BuildHasherDefault<Same>>,
+}
+
+struct Used {
+    calls: i64,
+    first: i64,
+    last: i64,
 }
 
 /// Inserts rows from this sequence number on.
@@ -44,6 +65,7 @@ pub(crate) fn write<'r, 'a: 'r>(
 ) -> rusqlite::Result<()> {
     let calls = Calls::of(first, rows.clone());
     let (mut block, mut span) = (Block::default(), Span::default());
+    let (mut late, mut uses) = (Late::default(), Uses::default());
     let mut insert_intent = tables.prepare_cached(INSERT_INTENT)?;
     let mut insert_other = tables.prepare_cached(INSERT_OTHER)?;
     for (sequence, row) in (first..).zip(rows) {
@@ -73,6 +95,7 @@ pub(crate) fn write<'r, 'a: 'r>(
                 tool,
                 class,
                 verdict,
+                row.task,
             ])?;
         } else {
             insert_other.execute(params![
@@ -91,13 +114,33 @@ pub(crate) fn write<'r, 'a: 'r>(
         }
         block.go_to(sequence >> BLOCK_BITS, tables)?;
         span.go_to(sequence >> SPAN_BITS, tables)?;
+        let facets = known.facets(tables, leaf, || text_of(row))?;
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind);
-        block.seen.extend([agent, human, app, tool, refusal, change].into_iter().flatten());
-        span.note(row.at);
+        block.seen.extend([agent, human, app, tool, class, refusal, change].into_iter().flatten());
+        block.seen.extend(facets.iter());
+        if row.kind == RecordKind::Outcome && !facets.is_empty() {
+            late.of_intent(tables, row, intent, &facets)?;
+        }
+        if let (Some(agent), Some(human), Some(app), Some(tool), Some(verdict)) = (agent, human, app, tool, verdict) {
+            let tool = if row.tool.is_some_and(is_address) { NO_ONE_TOOL } else { tool };
+            uses.count([agent, human, app, tool, verdict], row.at);
+        }
+        span.note(tables, sequence, row)?;
     }
     block.write(tables)?;
-    span.write(tables)
+    span.write(tables)?;
+    late.write(tables)?;
+    uses.write(tables)
+}
+
+fn text_of(row: &Columns<'_>) -> Option<String> {
+    trace::text_of(row.leaf.template, row.leaf.values, &CallId::from_bits(row.call), UnixMicros(row.at))
+}
+
+/// Whether a tool is the address of a resource, of which there may be as many as there are calls.
+fn is_address(tool: &str) -> bool {
+    tool.contains("://")
 }
 
 /// Applies changes of the state, in order.
@@ -200,15 +243,86 @@ impl Span {
         Ok(())
     }
 
-    fn note(&mut self, at: i64) {
-        let (first, last) = self.times.unwrap_or((at, at));
-        self.times = Some((first.min(at), last.max(at)));
+    fn note(&mut self, tables: &Connection, sequence: i64, row: &Columns<'_>) -> rusqlite::Result<()> {
+        let (first, last) = self.times.unwrap_or((row.at, row.at));
+        self.times = Some((first.min(row.at), last.max(row.at)));
+        let Some(task) = row.task else { return Ok(()) };
+        if self.tasks.is_empty() {
+            let mut stored = tables.prepare_cached(TASKS_OF)?;
+            let stored: Option<Vec<u8>> = stored.query_row([self.number], |row| row.get(0)).optional()?;
+            self.tasks.extend(tasks_in(&stored.unwrap_or_default()));
+        }
+        *self.tasks.entry(task).or_default() |= 1 << ((sequence >> BLOCK_BITS) & BLOCK_IN_SPAN);
+        Ok(())
     }
 
     /// Leaves it empty.
     fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
         if let Some((first, last)) = self.times.take() {
             tables.prepare_cached(PUT_SPAN)?.execute([self.number, first, last])?;
+        }
+        if !self.tasks.is_empty() {
+            let each = self.tasks.drain().map(|(task, blocks)| u64::from(blocks) << 32 | u64::from(task));
+            let stored: Vec<u8> = each.flat_map(u64::to_le_bytes).collect();
+            tables.prepare_cached(PUT_TASKS)?.execute(params![self.number, stored])?;
+        }
+        Ok(())
+    }
+}
+
+/// The tasks of a span, and for each in which of its blocks it is met.
+pub(crate) fn tasks_in(stored: &[u8]) -> impl Iterator<Item = (u32, u32)> {
+    let (each, _) = stored.as_chunks::<8>();
+    each.iter().map(|bytes| {
+        let both = u64::from_le_bytes(*bytes);
+        (both as u32, (both >> 32) as u32)
+    })
+}
+
+// === impl Late, Uses ===
+
+impl Late {
+    /// The intent stands among the rows that are written together, or it is looked up.
+    fn of_intent(
+        &mut self,
+        tables: &Connection,
+        outcome: &Columns<'_>,
+        intent: Option<i64>,
+        facets: &[i64],
+    ) -> rusqlite::Result<()> {
+        let intent = match intent {
+            Some(intent) => Some(intent),
+            None => {
+                let (high, low) = halves(outcome.call);
+                tables.prepare_cached(INTENT_OF)?.query_row([high, low], |row| row.get(0)).optional()?
+            }
+        };
+        if let Some(intent) = intent {
+            self.seen.extend(facets.iter().map(|facet| (*facet, intent >> BLOCK_BITS)));
+        }
+        Ok(())
+    }
+
+    fn write(&self, tables: &Connection) -> rusqlite::Result<()> {
+        let mut insert = tables.prepare_cached(INSERT_SEEN)?;
+        for (name, block) in &self.seen {
+            insert.execute([name, block])?;
+        }
+        Ok(())
+    }
+}
+
+impl Uses {
+    fn count(&mut self, who_what: [i64; 5], at: i64) {
+        let used = self.counted.entry(who_what).or_insert(Used { calls: 0, first: at, last: at });
+        used.calls += 1;
+        (used.first, used.last) = (used.first.min(at), used.last.max(at));
+    }
+
+    fn write(&self, tables: &Connection) -> rusqlite::Result<()> {
+        let mut put = tables.prepare_cached(PUT_USED)?;
+        for ([agent, human, app, tool, verdict], used) in &self.counted {
+            put.execute([*agent, *human, *app, *tool, *verdict, used.calls, used.first, used.last])?;
         }
         Ok(())
     }
@@ -218,15 +332,27 @@ impl Span {
 pub(crate) const BLOCK_BITS: u32 = 5;
 /// As much for the index of times.
 pub(crate) const SPAN_BITS: u32 = 10;
+/// Which of the blocks of a span a block is: its number under this mask.
+const BLOCK_IN_SPAN: i64 = (1 << (SPAN_BITS - BLOCK_BITS)) - 1;
+/// Stands for all addresses of resources.
+pub(crate) const NO_ONE_TOOL: i64 = 0;
 
 const INSERT_INTENT: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, \
-     leaf_values, body_values, outcome, agent, human, app, tool, class, verdict) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+     leaf_values, body_values, outcome, agent, human, app, tool, class, verdict, task) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 const INSERT_OTHER: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, \
      leaf_values, body_values, intent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const INSERT_SEEN: &str = "INSERT OR IGNORE INTO seen(name, block) VALUES (?1, ?2)";
 const PUT_SPAN: &str = "INSERT INTO span(block, first_at, last_at) VALUES (?1, ?2, ?3) ON CONFLICT(block) DO UPDATE SET \
      first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";
+const TASKS_OF: &str = "SELECT blocks FROM task WHERE span = ?1";
+const PUT_TASKS: &str = "INSERT OR REPLACE INTO task(span, blocks) VALUES (?1, ?2)";
+const INTENT_OF: &str = "SELECT sequence FROM record WHERE call_high = ?1 AND call_low = ?2 AND intent IS NULL \
+     AND kind = 1 ORDER BY sequence LIMIT 1";
+const PUT_USED: &str = "INSERT INTO used(agent, human, app, tool, verdict, calls, first_at, last_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(agent, human, app, tool, verdict) DO UPDATE SET \
+     calls = calls + excluded.calls, first_at = min(first_at, excluded.first_at), \
+     last_at = max(last_at, excluded.last_at)";
 const PUT_STATE: &str = "INSERT INTO state(kind, key, value) VALUES (?1, ?2, ?3) \
      ON CONFLICT(kind, key) DO UPDATE SET value = excluded.value";
 const DELETE_STATE: &str = "DELETE FROM state WHERE kind = ?1 AND key = ?2";

@@ -23,6 +23,22 @@ pub(crate) fn intent(number: u16, agent: &str, human: &str, tool: &str, verdict:
     Row::of_intent(&asked(number, agent, human, tool, verdict)).unwrap()
 }
 
+/// A call in a task, decided by a rule.
+pub(crate) fn asked_in(
+    number: u16,
+    agent: &str,
+    human: &str,
+    tool: &str,
+    verdict: Verdict,
+    task: &str,
+    rule: &str,
+) -> Row {
+    let mut asked = asked(number, agent, human, tool, verdict);
+    asked.task = TaskId::parse(task).unwrap();
+    asked.reasons[0].rule = RuleId::parse(rule).unwrap();
+    Row::of_intent(&asked).unwrap()
+}
+
 /// A call that ran, and would have been refused.
 pub(crate) fn observed(number: u16) -> Row {
     let asked = asked(number, "bot", "ada", "find", Verdict::Allow);
@@ -68,7 +84,23 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
 }
 
 pub(crate) fn outcome(of: u16, number: u16) -> Row {
-    Row::of_outcome(&Outcome {
+    Row::of_outcome(&answered(of, number)).unwrap()
+}
+
+/// An outcome of one of four sorts.
+pub(crate) fn ended(of: u16, number: u16, sort: u64) -> Row {
+    let answered = answered(of, number);
+    let (effect, status, code) = match sort {
+        0 => (Effect::Unknown, OutcomeStatus::Unknown, Some("a.b")),
+        1 => (Effect::NotExecuted, OutcomeStatus::Failed, Some("c.d")),
+        2 => (Effect::Executed, OutcomeStatus::ToolError, None),
+        _ => (Effect::Executed, OutcomeStatus::Answered, None),
+    };
+    Row::of_outcome(&Outcome { effect, status, code: code.map(str::to_owned), ..answered }).unwrap()
+}
+
+fn answered(of: u16, number: u16) -> Outcome {
+    Outcome {
         call: call(of),
         at: at(number),
         effect: Effect::Executed,
@@ -78,8 +110,7 @@ pub(crate) fn outcome(of: u16, number: u16) -> Row {
         answer_bytes: 2,
         scrubbed: 0,
         took_us: 700,
-    })
-    .unwrap()
+    }
 }
 
 pub(crate) fn change(number: u16) -> Row {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::CallId;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use trace::{Entry, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind};
+use trace::{Entry, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind, Use, UseOf};
 
 use crate::error::{StoreError, fault, fault_of_io, fault_of_kind};
 use crate::frame::{Columns, Frame, StateColumns};
@@ -126,6 +126,10 @@ impl LogReader for SqliteLog {
 
     fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
         self.questions().by_id(id)
+    }
+
+    fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
+        self.questions().uses(of)
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

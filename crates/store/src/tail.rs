@@ -59,6 +59,7 @@ impl Tail {
         let last: i64 = tables.query_row(LAST_SEQUENCE, [], |row| row.get(0)).map_err(fault)?;
         // A frame comes into the tables whole: no outcome here names an intent that goes.
         self.records.execute("DELETE FROM record WHERE sequence <= ?1", [last]).map_err(fault)?;
+        self.records.execute_batch(COUNT_AGAIN).map_err(fault)?;
         Ok(Some(self))
     }
 
@@ -69,3 +70,8 @@ impl Tail {
         Ok(Self { records, state: Vec::new(), behind: Place::default() })
     }
 }
+
+/// What was counted of records that are gone.
+const COUNT_AGAIN: &str = "DELETE FROM used; INSERT INTO used SELECT agent, human, app, \
+     iif(instr((SELECT text FROM name WHERE id = tool), '://'), 0, tool) AS used_tool, verdict, \
+     count(*), min(at), max(at) FROM record WHERE kind = 1 GROUP BY agent, human, app, used_tool, verdict";

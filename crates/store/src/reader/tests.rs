@@ -1,4 +1,4 @@
-use trace::{LogStore, verify_leaf};
+use trace::{Field, LogStore, verify_leaf};
 
 use super::*;
 use crate::samples::change;
@@ -57,4 +57,22 @@ fn records_that_would_be_left_out_are_not_left_out_in_silence() {
     let error = unshared(&path).unwrap_err();
     assert_eq!(error.code(), "store.read_only");
     assert!(error.hint().unwrap().contains("-wal"));
+}
+
+#[test]
+fn a_question_that_takes_too_long_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    let mut log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
+    for start in (0..4_000).step_by(1_000) {
+        log.append(&(start..start + 1_000).map(change).collect::<Vec<_>>(), &[]).unwrap();
+    }
+    let reader = SqliteReader::open(&path).unwrap().bounded(10_000).unwrap();
+    for _ in 0..3 {
+        let few = Query { limit: 10, ..Query::default() };
+        assert_eq!(reader.find(&few).unwrap().len(), 10, "each question begins anew");
+        let error = reader.find(&few.without(Field::Kind, "change")).unwrap_err();
+        assert_eq!(error.kind(), StoreFaultKind::Question);
+        assert!(error.hint().unwrap().contains("since:"));
+    }
 }

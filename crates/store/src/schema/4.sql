@@ -89,11 +89,7 @@ CREATE VIEW records AS SELECT
         || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 15) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 10) & 31), 1)
         || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 5) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 0) & 31), 1) AS id,
     lower(hex(r.leaf_hash)) AS leaf_hash,
-    r.at AS at_us,
-    r.kind AS kind_number,
-    r.leaf,
-    r.call_high,
-    r.call_low
+    r.at AS at_us
 FROM record r;
 
 CREATE VIEW calls AS SELECT
@@ -161,8 +157,8 @@ CREATE VIEW changes AS SELECT
     (SELECT substr(n.text, 6) FROM facet f JOIN name n ON n.id = f.name
         WHERE f.template = r.leaf AND n.text GLOB 'what:*') AS what,
     r.at AS at_us
-FROM record r WHERE r.kind = 3
-    AND r.sequence >> 5 IN (SELECT block FROM seen WHERE name = -3);
+FROM seen s CROSS JOIN record r ON r.sequence >= s.block << 5 AND r.sequence < (s.block + 1) << 5
+WHERE s.name = -3 AND r.kind = 3;
 
 CREATE VIEW used_tools AS SELECT
     (SELECT text FROM name WHERE id = r.agent) AS agent,

@@ -1,12 +1,14 @@
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use model::{UnixMicros, Verdict};
-use trace::{RecordKind, verify_leaf};
+use model::{CallId, UnixMicros, Verdict};
+use trace::verify_leaf;
 
 use super::*;
 use crate::conformance::trace_conformance;
 use crate::reader::SqliteReader;
-use crate::samples::{change, intent, outcome, put};
+use crate::samples::{asked_in, call, change, change_of, ended, intent, observed, outcome, put};
 
 fn fresh() -> (tempfile::TempDir, SqliteLog) {
     let dir = tempfile::tempdir().unwrap();
@@ -165,42 +167,106 @@ fn an_edited_record_does_not_verify() {
 
 #[test]
 fn questions_use_an_index() {
-    let (_dir, log) = fresh();
-    let check = |query: Query, expected: &[&str]| {
-        let plan = crate::questions::plan(&log.connection, &query);
-        assert!(expected.iter().all(|expected| plan.contains(expected)), "{query:?}:\n{plan}");
-        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE FOR ORDER"), "{query:?}:\n{plan}");
-    };
-    let text = || Some("x".to_owned());
-    let seen = "SEARCH s USING PRIMARY KEY (name=?";
+    let (_dir, mut log) = fresh();
     let record = "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
-    let since = Some(UnixMicros(1));
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow), outcome(1, 2)], &[]).unwrap();
     for newest_first in [true, false] {
-        let any = Query { newest_first, ..Query::default() };
-        check(Query { agent: text(), ..any.clone() }, &[seen, record]);
-        check(Query { human: text(), ..any.clone() }, &[seen, record]);
-        check(
-            Query { app: text(), tool: text(), ..any.clone() },
-            &[seen, record, "SEARCH s1 USING PRIMARY KEY (name=? AND block=?)"],
-        );
-        check(Query { tool: text(), ..any.clone() }, &[seen, record]);
-        check(Query { verdict: Some(Verdict::Deny), ..any.clone() }, &[seen, record]);
-        check(Query { kind: Some(RecordKind::Change), ..any.clone() }, &[seen, record]);
-        check(
-            Query { agent: text(), since, ..any.clone() },
-            &["SEARCH s USING PRIMARY KEY (name=? AND block>?)", record],
-        );
-        check(Query { agent: text(), after_sequence: Some(1), ..any.clone() }, &["(name=? AND block>?)", record]);
-        check(
-            Query { since, ..any.clone() },
-            &["COVERING INDEX span_last (last_at>?)", "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"],
-        );
-        check(
-            Query { until: since, ..any.clone() },
-            &["COVERING INDEX span_first (first_at<?)", "SEARCH r USING INTEGER PRIMARY KEY (rowid<?)"],
-        );
-        check(Query { after_sequence: Some(1), ..any }, &["SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"]);
+        for text in [
+            "",
+            "agent:bot",
+            "human:ada",
+            "app:crm tool:read",
+            "verdict:allow",
+            "kind:change",
+            "agent:bot since:2025-11-20",
+            "rule:crm.reads",
+            "status:answered",
+            "task:t-1",
+            "-rule:crm.reads",
+            "until:2026-11-20",
+        ] {
+            let query = Query { newest_first, ..Query::parse(text, UnixMicros(0)).unwrap() };
+            let plan = crate::questions::plan(&log.connection, &query);
+            assert!(plan.contains(record), "{query}:\n{plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE FOR ORDER"), "{query}:\n{plan}");
+        }
     }
+}
+
+/// What a question for a name costs does not grow with the records that do not have it.
+#[test]
+fn questions_read_few_records() {
+    let (_dir, mut log) = fresh();
+    for start in (0..20_000_u16).step_by(1_000) {
+        let rows: Vec<_> = (start..start + 1_000)
+            .map(|number| {
+                let rare = number % 5_000 == 7;
+                let (agent, rule) = if rare { ("rare", "seldom") } else { ("bot", "often") };
+                let task = format!("t-{}", number / 10);
+                let verdict = if number % 2_500 == 7 { Verdict::Deny } else { Verdict::Allow };
+                asked_in(number, agent, "ada", "crm/read", verdict, &task, rule)
+            })
+            .chain([ended(start, start + 1, u64::from(start / 1_000 % 10).max(2) - 2)])
+            .collect();
+        log.append(&rows, &[]).unwrap();
+    }
+    for (text, expected) in [
+        ("agent:rare", 4),
+        ("rule:seldom", 4),
+        ("agent:bot verdict:deny", 4),
+        ("verdict:deny agent:bot human:ada", 4),
+        ("-verdict:allow kind:intent", 8),
+        ("task:t-77", 10),
+        ("task:t-77,t-1500 rule:often", 19),
+        ("code:c.d", 4),
+        ("effect:unknown kind:intent", 6),
+        ("would:deny", 0),
+    ] {
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&steps);
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        log.connection.progress_handler(1, Some(count)).unwrap();
+        let query = Query { limit: 1_000, ..Query::parse(text, UnixMicros(0)).unwrap() };
+        let found = log.find(&query).unwrap().len();
+        log.connection.progress_handler(1, None::<fn() -> bool>).unwrap();
+        assert_eq!(found, expected, "{text}");
+        let steps = steps.load(Ordering::Relaxed);
+        assert!(steps < 30_000, "{text}: {steps} steps");
+    }
+}
+
+/// Everything a view shows can be read, and means what it says.
+#[test]
+fn views_are_readable() {
+    let (_dir, mut log) = fresh();
+    let wide = CallId::from_bits(u128::MAX - 12345);
+    let rows =
+        [intent(1, "bot", "ada", "crm/read", Verdict::Allow), ended(1, 2, 1), change(3), observed(4), change_of(&wide)];
+    log.append(&rows, &[]).unwrap();
+    let one = |sql: &str| -> String {
+        log.connection.query_row(sql, [], |row| row.get::<_, Option<String>>(0)).unwrap().unwrap_or_default()
+    };
+    assert_eq!(one("SELECT call FROM calls WHERE sequence = 1"), call(1).as_str());
+    assert_eq!(one("SELECT id FROM records WHERE sequence = 3"), call(3).as_str());
+    assert_eq!(one("SELECT change FROM changes ORDER BY sequence DESC"), wide.as_str());
+    assert_eq!(
+        one(
+            "SELECT concat_ws(' ', time, agent, human, app, tool, class, method, verdict, rules, effect, status, code, \
+             ended_after_us) FROM calls WHERE sequence = 1"
+        ),
+        "2025-11-21T12:00:00.001000Z bot ada crm read read tools/call allow crm.reads not_executed failed c.d 1000"
+    );
+    assert_eq!(one("SELECT would FROM calls WHERE sequence = 4"), "deny");
+    assert_eq!(one("SELECT what FROM changes WHERE sequence = 3"), "people.offboard");
+    assert_eq!(one("SELECT CAST(count(*) AS TEXT) FROM changes"), "2");
+    assert_eq!(one("SELECT group_concat(kind, ' ') FROM records"), "intent outcome change intent change");
+    assert_eq!(
+        one("SELECT concat_ws(' ', agent, tool, calls, first) FROM used_tools WHERE tool = 'find'"),
+        "bot find 1 2025-11-21T12:00:00Z"
+    );
 }
 
 #[test]
