@@ -32,6 +32,7 @@ mod leaf;
 mod log;
 mod moment;
 mod question;
+pub mod ready;
 mod record;
 mod row;
 #[cfg(test)]

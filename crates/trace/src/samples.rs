@@ -13,7 +13,7 @@ use crate::commitment::sha256;
 use crate::entry::Entry;
 use crate::error::{StoreFault, StoreFaultKind};
 use crate::log::{LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf};
-use crate::question::Query;
+use crate::question::{Field, Query};
 use crate::record::{Change, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
 use crate::row::Row;
 
@@ -140,16 +140,42 @@ impl LogStore for Memory {
 }
 
 impl LogReader for Memory {
-    fn find(&self, _: &Query) -> Result<Vec<Entry>, StoreFault> {
-        Ok(self.held.lock().unwrap().rows.iter().zip(1..).map(|(row, sequence)| entry(row, sequence)).collect())
+    fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
+        let held = self.held.lock().unwrap();
+        let mut all: Vec<Entry> = held.rows.iter().zip(1..).map(|(row, sequence)| entry(row, sequence)).collect();
+        let outcomes: Vec<Entry> = all.iter().filter(|entry| entry.kind == RecordKind::Outcome).cloned().collect();
+        for entry in all.iter_mut().filter(|entry| entry.kind == RecordKind::Intent) {
+            entry.outcome_leaf =
+                outcomes.iter().find(|outcome| outcome.call == entry.call).map(|outcome| outcome.leaf.clone());
+        }
+        if query.newest_first {
+            all.reverse();
+        }
+        Ok(all.into_iter().filter(|entry| query.fits(entry)).take(query.limit).collect())
     }
 
     fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
-        Ok(self.find(&Query::default())?.into_iter().filter(|entry| entry.call.as_str() == id).collect())
+        let whole = Query { limit: usize::MAX, newest_first: false, ..Query::default() };
+        Ok(self.find(&whole)?.into_iter().filter(|entry| entry.call.as_str() == id).collect())
     }
 
-    fn uses(&self, _: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
-        Ok(Vec::new())
+    fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
+        let query = match of {
+            UseOf::Agent(agent) => Query::default().with(Field::Agent, agent),
+            UseOf::Human(human) => Query::default().with(Field::Human, human),
+        };
+        let calls = self.find(&Query { limit: usize::MAX, ..query })?;
+        let one = |call: Entry| Use {
+            agent: call.agent.unwrap(),
+            human: call.human.unwrap(),
+            app: call.app.unwrap(),
+            tool: call.tool,
+            verdict: call.verdict.unwrap(),
+            calls: 1,
+            first: call.at,
+            last: call.at,
+        };
+        Ok(calls.into_iter().map(one).collect())
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

@@ -20,7 +20,7 @@ fn every_open_call_gets_an_unknown_outcome_once() {
     assert_eq!(mark_unknown(&mut log, &reader, NOW).unwrap(), 1);
     assert_eq!(mark_unknown(&mut log, &reader, NOW).unwrap(), 0);
 
-    let entries = reader.find(&Query::default()).unwrap();
+    let entries = reader.find(&Query { newest_first: false, ..Query::default() }).unwrap();
     let last = entries.last().unwrap();
     let view = last.outcome().unwrap();
     assert_eq!((view.call, view.effect, view.status), (intent(1).call, Effect::Unknown, OutcomeStatus::Unknown));

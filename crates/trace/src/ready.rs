@@ -1,0 +1,340 @@
+//! Ready-made questions: what people ask of a trace again and again, each answered with a summary and the latest records.
+//!
+//! None of them reads more than a bound, however long the log is. Where a summary does not count everything it says so.
+
+use std::collections::BTreeMap;
+
+use model::limits::TRACE_CALLS_COUNTED_MAX;
+use model::{Class, ClassSource, UnixMicros, Verdict};
+use serde_json::Value;
+
+use crate::entry::{ChangeView, Entry, IntentView};
+use crate::error::StoreFault;
+use crate::log::{LogReader, Use, UseOf};
+use crate::question::{Field, Query};
+use crate::record::RecordKind;
+
+/// Which part of the log is asked, and how many records are shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Window {
+    /// Not before.
+    pub since: Option<UnixMicros>,
+    /// Not after.
+    pub until: Option<UnixMicros>,
+    /// Show only what stands before this in the log: the next page.
+    pub before_sequence: Option<u64>,
+    /// Most records that are shown.
+    pub limit: usize,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What it comes to.
+    pub summary: Summary,
+    /// The latest records, the last first.
+    pub latest: Vec<Entry>,
+    /// Where the next page begins ([`Window::before_sequence`]), if there may be one.
+    pub next: Option<u64>,
+}
+
+/// Calls, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// One line for each agent, person, app and tool, those with the most calls first.
+    pub lines: Vec<Line>,
+    /// All calls of all lines.
+    pub calls: u64,
+    /// False: only the latest calls were counted, and there are more.
+    pub complete: bool,
+}
+
+/// How often somebody used something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The software that acted.
+    pub agent: String,
+    /// The person it acted for; none once erased.
+    pub human: Option<String>,
+    /// The app.
+    pub app: String,
+    /// The tool; none stands for all addresses of resources.
+    pub tool: Option<String>,
+    /// Calls that ran.
+    pub ran: u64,
+    /// Calls that waited for a person, or for a fact.
+    pub waited: u64,
+    /// Calls that were refused.
+    pub refused: u64,
+    /// When the first of them was decided.
+    pub first: UnixMicros,
+    /// When the last.
+    pub last: UnixMicros,
+}
+
+/// Who may act no more, or again, and what happened then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessEnded {
+    /// What was changed, the last first.
+    pub changes: Vec<Entry>,
+    /// The change that ended access; none where it never ended, or was given back since.
+    pub ended: Option<Entry>,
+    /// What was asked for since.
+    pub since: Report,
+    /// Calls that ran all the same, the last first. There is none unless something is wrong.
+    pub ran: Vec<Entry>,
+}
+
+/// On whose word a call ran, or did not.
+#[derive(Debug, Clone)]
+pub struct WhoApproved {
+    /// The call, with its outcome.
+    pub call: Entry,
+    /// People who countersigned it: none yet, for nothing asks for that yet.
+    pub approvals: Vec<Entry>,
+    /// Who put the rules in force that decided; none where the trace does not say.
+    pub rules: Option<Entry>,
+    /// Who said yes to the tool as it was, where that is where its class is from.
+    pub pin: Option<(Entry, Class)>,
+}
+
+/// Whose access is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// A person's.
+    Human(&'a str),
+    /// An agent's, and the person's who answers for it, where that is known.
+    Agent(&'a str, Option<&'a str>),
+}
+
+/// What did this agent use?
+pub fn touched(log: &dyn LogReader, agent: &str, window: &Window) -> Result<Report, StoreFault> {
+    let query = Query::default().with(Field::Agent, agent);
+    report(log, query, window, Some(UseOf::Agent(agent)))
+}
+
+/// What was done for this person?
+pub fn on_behalf_of(log: &dyn LogReader, human: &str, window: &Window) -> Result<Report, StoreFault> {
+    let query = Query::default().with(Field::Human, human);
+    report(log, query, window, Some(UseOf::Human(human)))
+}
+
+/// Which calls did this rule decide?
+pub fn rule_fired(log: &dyn LogReader, rule: &str, window: &Window) -> Result<Report, StoreFault> {
+    report(log, Query::default().with(Field::Rule, rule), window, None)
+}
+
+/// When did this access end, who ended it, and what happened then?
+pub fn access_ended(log: &dyn LogReader, whose: Whose<'_>, window: &Window) -> Result<AccessEnded, StoreFault> {
+    let (query, subjects) = match whose {
+        Whose::Human(human) => (Query::default().with(Field::Human, human), vec![format!("human:{human}")]),
+        Whose::Agent(agent, owner) => {
+            let owner = owner.map(|owner| format!("human:{owner}"));
+            let subjects = std::iter::once(format!("agent:{agent}")).chain(owner).collect();
+            (Query::default().with(Field::Agent, agent), subjects)
+        }
+    };
+    let changes = Query { limit: CHANGES_MAX, ..Query::default() }
+        .of_kind(RecordKind::Change)
+        .with_any(Field::What, ENDS.into_iter().chain(BEGINS))
+        .with_any(Field::Subject, subjects.iter());
+    let changes = log.find(&changes)?;
+    let ended = subjects.iter().filter_map(|subject| still_ended(&changes, subject)).min_by_key(|end| end.sequence);
+    let after = ended.map_or(u64::MAX, |end| end.sequence);
+    let after = Query { after_sequence: Some(after), ..query };
+    let ran = Query { limit: window.limit, ..after.clone() }
+        .of_kind(RecordKind::Intent)
+        .with_any(Field::Verdict, RUNS.map(Verdict::as_str));
+    Ok(AccessEnded { ended: ended.cloned(), ran: log.find(&ran)?, since: report(log, after, window, None)?, changes })
+}
+
+/// On whose word did this call run, or not run? None: there is no such call.
+pub fn who_approved(log: &dyn LogReader, id: &str) -> Result<Option<WhoApproved>, StoreFault> {
+    let entries = log.by_id(id)?;
+    let Some(call) = entries.into_iter().find(|entry| entry.kind == RecordKind::Intent) else { return Ok(None) };
+    let Some(intent) = call.intent() else { return Ok(None) };
+    let bundle = intent.bundle.to_string();
+    let in_force = |change: &ChangeView| said(change, "bundle").and_then(Value::as_str) == Some(&bundle);
+    let rules = last_before(log, &call, &RULES_IN_FORCE, in_force)?;
+    let pinned = intent.class_source == ClassSource::Pin;
+    let pin = match pinned {
+        true => last_before(log, &call, &[PINNED], |change| class_pinned(change, &intent).is_some())?,
+        false => None,
+    };
+    let pin = pin.and_then(|pin| {
+        let class = class_pinned(&pin.change()?, &intent)?;
+        Some((pin, class))
+    });
+    Ok(Some(WhoApproved { call, approvals: Vec::new(), rules, pin }))
+}
+
+fn report(log: &dyn LogReader, query: Query, window: &Window, uses: Option<UseOf<'_>>) -> Result<Report, StoreFault> {
+    let query = Query { since: window.since, until: window.until, ..query }.of_kind(RecordKind::Intent);
+    let page = Query { before_sequence: window.before_sequence, limit: window.limit, ..query.clone() };
+    let whole = window.since.is_none() && window.until.is_none();
+    let (summary, latest) = match uses {
+        Some(of) if whole => (Summary::of_uses(log.uses(of)?), log.find(&page)?),
+        _ => {
+            let calls = log.find(&Query { limit: TRACE_CALLS_COUNTED_MAX, ..query })?;
+            let latest = match window.before_sequence {
+                Some(_) => log.find(&page)?,
+                None => calls.iter().take(window.limit).cloned().collect(),
+            };
+            (Summary::of_calls(&calls), latest)
+        }
+    };
+    let full = latest.len() == window.limit;
+    let next = latest.last().map(|last| last.sequence).filter(|_| full);
+    Ok(Report { summary, latest, next })
+}
+
+/// The change that ended this subject's access, unless a later one gave it back.
+fn still_ended<'e>(changes: &'e [Entry], subject: &str) -> Option<&'e Entry> {
+    let of_subject = |entry: &&Entry| entry.change().is_some_and(|change| change.subject.as_deref() == Some(subject));
+    let last = changes.iter().find(of_subject)?;
+    // Somebody may be offboarded twice: the first time is when it ended.
+    let ends = |entry: &&Entry| entry.change().is_some_and(|change| ENDS.contains(&change.what.as_str()));
+    ends(&last).then(|| changes.iter().filter(of_subject).take_while(ends).last()).flatten()
+}
+
+/// The last change of one of these kinds before a call that says something.
+fn last_before(
+    log: &dyn LogReader,
+    call: &Entry,
+    what: &[&str],
+    says: impl Fn(&ChangeView) -> bool,
+) -> Result<Option<Entry>, StoreFault> {
+    let mut before = call.sequence;
+    for _ in 0..PAGES_MAX {
+        let query = Query { before_sequence: Some(before), limit: CHANGES_MAX, ..Query::default() };
+        let changes = log.find(&query.of_kind(RecordKind::Change).with_any(Field::What, what.iter().copied()))?;
+        let full = changes.len() == CHANGES_MAX;
+        before = changes.last().map_or(0, |last| last.sequence);
+        let found = changes.into_iter().find(|entry| entry.change().is_some_and(|change| says(&change)));
+        if found.is_some() || !full {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// The class that a change says yes to, of the tool that a call used, in the definition it had then.
+fn class_pinned(change: &ChangeView, intent: &IntentView) -> Option<Class> {
+    let pins = said(change, "pins")?.as_array()?;
+    let text = |pin: &Value, key: &str| pin.get(key).and_then(Value::as_str).map(str::to_owned);
+    let definition = intent.definition.map(|definition| definition.to_string());
+    let pin = pins.iter().find(|pin| {
+        text(pin, "app").as_deref() == Some(&intent.app)
+            && text(pin, "tool").as_deref() == Some(&intent.tool)
+            && text(pin, "definition") == definition
+    })?;
+    text(pin, "class")?.parse().ok()
+}
+
+fn said<'c>(change: &'c ChangeView, key: &str) -> Option<&'c Value> {
+    change.detail.as_ref()?.get(key)
+}
+
+// === impl Summary, Line ===
+
+impl Summary {
+    fn of_uses(uses: Vec<Use>) -> Self {
+        let mut summary = Self { complete: true, ..Self::default() };
+        let mut lines = Lines::new();
+        for used in uses {
+            let line = line_of(&mut lines, used.agent, Some(used.human), used.app, used.tool, used.first);
+            line.count(used.verdict, used.calls, used.first, used.last);
+        }
+        summary.take(lines);
+        summary
+    }
+
+    fn of_calls(calls: &[Entry]) -> Self {
+        let mut summary = Self { complete: calls.len() < TRACE_CALLS_COUNTED_MAX, ..Self::default() };
+        let mut lines = Lines::new();
+        for call in calls {
+            let (Some(agent), Some(app), Some(verdict)) = (&call.agent, &call.app, call.verdict) else { continue };
+            let tool = call.tool.clone().filter(|tool| !tool.contains("://"));
+            let line = line_of(&mut lines, agent.clone(), call.human.clone(), app.clone(), tool, call.at);
+            line.count(verdict, 1, call.at, call.at);
+        }
+        summary.take(lines);
+        summary
+    }
+
+    fn take(&mut self, lines: Lines) {
+        self.lines = lines.into_values().collect();
+        self.lines.sort_by_key(|line| std::cmp::Reverse(line.calls()));
+        self.calls = self.lines.iter().map(Line::calls).sum();
+    }
+
+    /// The lines without what one of these fields says, put together: `[Field::Agent]` counts each agent's together.
+    #[must_use]
+    pub fn without(self, fields: &[Field]) -> Self {
+        let kept = |field, value: Option<String>| if fields.contains(&field) { None } else { value };
+        let mut lines = Lines::new();
+        for line in self.lines {
+            let agent = kept(Field::Agent, Some(line.agent.clone())).unwrap_or_default();
+            let human = kept(Field::Human, line.human.clone());
+            let sum = line_of(&mut lines, agent, human, line.app.clone(), line.tool.clone(), line.first);
+            sum.ran += line.ran;
+            sum.waited += line.waited;
+            sum.refused += line.refused;
+            (sum.first, sum.last) = (sum.first.min(line.first), sum.last.max(line.last));
+        }
+        let mut summary = Self { complete: self.complete, ..Self::default() };
+        summary.take(lines);
+        summary
+    }
+}
+
+impl Line {
+    /// All of them.
+    pub fn calls(&self) -> u64 {
+        self.ran + self.waited + self.refused
+    }
+
+    fn count(&mut self, verdict: Verdict, calls: u64, first: UnixMicros, last: UnixMicros) {
+        match verdict {
+            Verdict::Allow | Verdict::Redact => self.ran += calls,
+            Verdict::Hold | Verdict::Defer => self.waited += calls,
+            Verdict::Deny => self.refused += calls,
+        }
+        (self.first, self.last) = (self.first.min(first), self.last.max(last));
+    }
+}
+
+type Lines = BTreeMap<(String, Option<String>, String, Option<String>), Line>;
+
+fn line_of(
+    lines: &mut Lines,
+    agent: String,
+    human: Option<String>,
+    app: String,
+    tool: Option<String>,
+    at: UnixMicros,
+) -> &mut Line {
+    let line = Line {
+        agent: agent.clone(),
+        human: human.clone(),
+        app: app.clone(),
+        tool: tool.clone(),
+        ran: 0,
+        waited: 0,
+        refused: 0,
+        first: at,
+        last: at,
+    };
+    lines.entry((agent, human, app, tool)).or_insert(line)
+}
+
+const RUNS: [Verdict; 2] = [Verdict::Allow, Verdict::Redact];
+const ENDS: [&str; 2] = ["people.offboard", "agents.suspend"];
+const BEGINS: [&str; 2] = ["people.restore", "agents.resume"];
+const RULES_IN_FORCE: [&str; 2] = ["config.reload", "gateway.start"];
+const PINNED: &str = "tools.pin";
+const CHANGES_MAX: usize = 100;
+const PAGES_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests;
