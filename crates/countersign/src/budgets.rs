@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use engine::Engine;
 use model::limits::BUDGET_CALLS_COUNTED_MAX;
 use model::{Facts, UnixMicros, Verdict};
-use trace::{Entry, LogReader, OutcomeStatus, Query, RecordKind, StoreFault};
+use trace::{Entry, Field, LogReader, OutcomeStatus, Query, RecordKind, StoreFault};
 
 /// Counts the latest calls that ran against the budgets of the rules in force; returns how many. Bounded by the longest
 /// stretch of a budget and by a number of calls; of more the latest count. Error: the trace cannot be asked.
@@ -19,15 +19,8 @@ pub(crate) fn count_from(reader: &dyn LogReader, engine: &Engine) -> Result<usiz
     for verdict in [Verdict::Allow, Verdict::Redact] {
         let (mut until, mut seen, mut found) = (None, HashSet::new(), 0);
         while found < BUDGET_CALLS_COUNTED_MAX {
-            let query = Query {
-                verdict: Some(verdict),
-                kind: Some(RecordKind::Intent),
-                since,
-                until,
-                limit: PAGE,
-                newest_first: true,
-                ..Query::default()
-            };
+            let query = Query { since, until, limit: PAGE, newest_first: true, ..Query::default() };
+            let query = query.of_kind(RecordKind::Intent).with(Field::Verdict, verdict.as_str());
             let page = reader.find(&query)?;
             let next = page.last().map(|entry| entry.at);
             let before = found;

@@ -1,12 +1,14 @@
 //! The command line as it is typed. What each command means stands in `commands`.
 
 mod rules;
+mod trace;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use rules::{CheckArgs, CheckFormat, ExplainArgs, MatrixArgs, ReplayArgs, TestArgs, TestFormat};
+pub use trace::{FollowArgs, OwnsArgs, QueryArgs, TraceAction, TraceArgs, WhoApprovedArgs, WindowArgs, guarded};
 
 /// Decides what software may do before it does it, and keeps the proof.
 #[derive(Debug, Parser)]
@@ -161,47 +163,6 @@ pub struct ConnectArgs {
     pub become_gateway: bool,
 }
 
-/// `trace`
-#[derive(Debug, Default, Args)]
-pub struct TraceArgs {
-    /// Only this agent
-    #[arg(long)]
-    pub agent: Option<String>,
-    /// Only work for this person
-    #[arg(long)]
-    pub human: Option<String>,
-    /// Only this app
-    #[arg(long)]
-    pub app: Option<String>,
-    /// Only this tool
-    #[arg(long)]
-    pub tool: Option<String>,
-    /// Only this verdict: allow, redact, hold, defer, deny
-    #[arg(long)]
-    pub verdict: Option<model::Verdict>,
-    /// Only what was observed: what would have been decided in another way if it were enforced
-    #[arg(long)]
-    pub observed: bool,
-    /// Only from then on: `2h`, `7d`, or `2026-11-21T10:00:00Z`
-    #[arg(long)]
-    pub since: Option<String>,
-    /// Only until then
-    #[arg(long)]
-    pub until: Option<String>,
-    /// How many, at most
-    #[arg(long, short = 'n', default_value_t = 50)]
-    pub limit: usize,
-    /// Changes as well: people, rules, pins, vault, links
-    #[arg(long)]
-    pub changes: bool,
-    /// Go on as records arrive
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Do not cut lines to the terminal's width
-    #[arg(long)]
-    pub wide: bool,
-}
-
 /// `why`
 #[derive(Debug, Args)]
 pub struct WhyArgs {
@@ -296,7 +257,7 @@ pub struct TokenArgs {
     #[arg(long)]
     pub task: Option<model::TaskId>,
     /// How long it lives: `90s`, `15m`, `8h` (at most 24h)
-    #[arg(long, default_value = "1h", value_parser = crate::words::duration)]
+    #[arg(long, default_value = "1h", value_parser = ::trace::duration)]
     pub ttl: std::time::Duration,
 }
 

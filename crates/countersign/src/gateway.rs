@@ -1,7 +1,7 @@
 //! The wiring: the only place that names implementations.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::judge::as_promised;
 use crate::known::known;
-use crate::wires::{ConnectWire, ControlWire};
+use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 
 /// Everything a running gateway is made of. Opened under the lock of its data directory.
 pub struct Gateway {
@@ -228,6 +228,11 @@ impl Gateway {
         }
     }
 
+    /// The trace.
+    pub fn trace_file(&self) -> PathBuf {
+        self.data.path_of(files::TRACE)
+    }
+
     /// The data directory.
     pub fn data(&self) -> &Path {
         self.data.path()
@@ -262,7 +267,8 @@ impl Gateway {
         let access = self.access();
         let endpoint = self.endpoint(&access)?;
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        Ok(Arc::new(Front { access, origins: Some(origins), wires: vec![endpoint], in_flight }))
+        let wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
+        Ok(Arc::new(Front { access, origins: Some(origins), wires, in_flight }))
     }
 
     fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
@@ -275,7 +281,7 @@ impl Gateway {
         let endpoint = self.endpoint(&access)?;
         let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        Ok(Arc::new(Front { access, origins: None, wires: vec![endpoint, mint], in_flight }))
+        Ok(Arc::new(Front { access, origins: None, wires: vec![endpoint, mint, Arc::new(OperatorsOnly)], in_flight }))
     }
 
     fn control_front(self: &Arc<Self>) -> Arc<Front> {

@@ -21,6 +21,7 @@ mod judge;
 mod known;
 mod operations;
 mod packs;
+mod reading;
 mod report;
 mod terminal;
 mod wires;
@@ -34,7 +35,7 @@ use crate::cli::Cli;
 
 fn main() -> ExitCode {
     resident::settle_allocator();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(std::env::args_os().map(cli::guarded)) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();

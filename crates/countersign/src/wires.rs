@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use front::{Body, Exchange, Wire, WireFuture, json_response, read_body, status_of};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode, header};
 use identity::TokenRequest;
 use model::{AppId, Blame, Fault};
 
 use crate::clock::operator;
 use crate::gateway::Gateway;
 use crate::operations::{Operation, perform};
+use crate::reading;
 
-/// The operator's socket: `POST /control` with an [`Operation`].
+/// The operator's socket: `POST /control` with an [`Operation`], `GET /v1/trace` with a question, `GET /metrics`.
 pub struct ControlWire {
     gateway: Arc<Gateway>,
 }
@@ -30,6 +31,23 @@ impl ControlWire {
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
+        let request = &exchange.request;
+        match request.uri().path() {
+            TRACE | METRICS if request.headers().contains_key(header::AUTHORIZATION) => reply(Err(for_operators())),
+            TRACE | METRICS if request.method() != Method::GET => reply(Err(only_get())),
+            TRACE => {
+                let asked = request.uri().query().unwrap_or_default().to_owned();
+                reply(reading::page(self.gateway.trace_file(), &asked, self.gateway.engine.clock().now()).await)
+            }
+            METRICS => match reading::metrics(&self.gateway).await {
+                Ok(text) => reading::exposition(text),
+                Err(fault) => reply(Err(fault)),
+            },
+            _ => self.operate(exchange).await,
+        }
+    }
+
+    async fn operate(&self, exchange: Exchange) -> Response<Body> {
         let done = async {
             let body = read_body(exchange.request.into_body(), CONTROL_BYTES_MAX).await?;
             let operation: Operation = serde_json::from_slice(&body).map_err(|error| {
@@ -39,6 +57,30 @@ impl ControlWire {
         };
         reply(done.await)
     }
+}
+
+/// Where agents come in, what only operators read is refused rather than not there.
+pub struct OperatorsOnly;
+
+impl Wire for OperatorsOnly {
+    fn owns(&self, path: &str) -> bool {
+        path == METRICS || path == TRACE || path.starts_with(BELOW_TRACE)
+    }
+
+    fn answer(&self, _: Exchange) -> WireFuture<'_> {
+        Box::pin(async { reply(Err(for_operators())) })
+    }
+}
+
+fn for_operators() -> Fault {
+    let said = "the trace and the metrics are not for agents: they are read over `control.sock` in the data directory";
+    Fault::new(Blame::Caller, "caller.operators_only", said).hint(
+        "`countersign trace`, or `curl --unix-socket DATA/control.sock http://countersign/v1/trace`, without a token",
+    )
+}
+
+fn only_get() -> Fault {
+    Fault::new(Blame::Caller, "caller.method", "this is only read: use GET")
 }
 
 impl ConnectWire {
@@ -82,7 +124,7 @@ impl ConnectWire {
 
 impl Wire for ControlWire {
     fn owns(&self, path: &str) -> bool {
-        path == "/control"
+        matches!(path, "/control" | TRACE | METRICS)
     }
 
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
@@ -120,3 +162,6 @@ fn reply(done: Result<serde_json::Value, Fault>) -> Response<Body> {
 /// How long a token of `countersign connect` lives.
 pub const CONNECT_LIFE: Duration = Duration::from_secs(5 * 60);
 const CONTROL_BYTES_MAX: usize = 1 << 20;
+const TRACE: &str = "/v1/trace";
+const BELOW_TRACE: &str = "/v1/trace/";
+const METRICS: &str = "/metrics";

@@ -105,6 +105,7 @@ async fn run(
         Ok(durable) => durable,
         Err(error) => return not_executed(Some(call), Fault::from(error)),
     };
+    shared.tally.decided(decision.verdict());
     if !decision.verdict().runs() {
         return Closed::Refused(refusal(call, &shared.parts.directory.snapshot(), &facts, &decision));
     }
@@ -192,6 +193,7 @@ async fn close(
         scrubbed,
         took_us: now.since(sent_at),
     };
+    shared.tally.ended(outcome.status, outcome.took_us);
     // The effect of anything but a read is on disk before the agent may build on it.
     let written = if class == Class::Read {
         shared.parts.journal.outcome_later(outcome)

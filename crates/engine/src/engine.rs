@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
 
 use crate::gate::Gate;
+use crate::tally::{Figures, Tally};
 
 /// Takes calls from any wire through one decision. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) parts: Parts,
     pub(crate) gate: Gate,
     pub(crate) running: TaskTracker,
+    pub(crate) tally: Tally,
 }
 
 /// What an engine is built from.
@@ -58,7 +60,8 @@ impl Engine {
     /// An engine with rules in force.
     pub fn new(parts: Parts, rules: Box<dyn Rules>) -> Self {
         let gate = Gate::new(Arc::clone(&parts.directory), Arc::clone(&parts.clock), rules);
-        Self { shared: Arc::new(Shared { parts, gate, running: TaskTracker::new() }) }
+        let shared = Shared { parts, gate, running: TaskTracker::new(), tally: Tally::default() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Puts other rules in force, from the next decision on.
@@ -124,6 +127,11 @@ impl Engine {
             })
             .await?;
         Ok(LinkPermit::issue(app.clone(), &started))
+    }
+
+    /// What happened since the gateway started.
+    pub fn figures(&self) -> Figures {
+        self.shared.tally.figures(self.shared.running.len(), self.shared.parts.journal.lost_outcomes())
     }
 
     /// Waits until every call that was sent has its outcome.

@@ -16,11 +16,13 @@ mod call;
 mod engine;
 mod gate;
 mod refusal;
+mod tally;
 mod under_way;
 
 pub use call::{CallRequest, Closed, too_slow};
 pub use engine::{Change, Engine, Parts};
 pub use gate::{Asked, Gate, Gated, Readable};
 pub use refusal::Refusal;
+pub use tally::Figures;
 /// What a [`Change`] makes true, for those who may not name the trace.
 pub use trace::StateWrite;

@@ -13,7 +13,7 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         "caller.unknown_path" | "caller.unknown_session" => StatusCode::NOT_FOUND,
         "caller.method" => StatusCode::METHOD_NOT_ALLOWED,
         "caller.host" => StatusCode::MISDIRECTED_REQUEST,
-        "caller.origin" => StatusCode::FORBIDDEN,
+        "caller.origin" | "caller.operators_only" => StatusCode::FORBIDDEN,
         "gateway.busy" | "gateway.stopping" | "gateway.stopped" => StatusCode::SERVICE_UNAVAILABLE,
         "upstream.timeout" => StatusCode::GATEWAY_TIMEOUT,
         _ => match fault.blame() {

@@ -110,6 +110,11 @@ impl AppLink {
         })
     }
 
+    /// Whether the gateway's own link stands.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.own.link.load().as_ref().is_some_and(|link| link.alive())
+    }
+
     /// Who reads the arguments of a tool for rules.
     pub(crate) fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments> {
         match self.spec.profile.as_ref().and_then(|profile| profile.tool(tool.as_str())) {

@@ -163,6 +163,11 @@ impl Hub {
         &self.reviews
     }
 
+    /// Whether each app's link stands right now. One that nobody used for a while may be away and come back.
+    pub fn linked(&self) -> Vec<(AppId, bool)> {
+        self.apps.load().iter().map(|(id, link)| (id.clone(), link.is_linked())).collect()
+    }
+
     /// Whether there is such an app.
     pub fn has(&self, app: &AppId) -> bool {
         self.apps.load().contains_key(app)

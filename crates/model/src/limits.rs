@@ -155,4 +155,4 @@ pub const TRACE_PAGE_MAX: usize = 1_000;
 /// Steps of the database that one question over HTTP may take: some seconds. Past it: the question must be narrower.
 pub const TRACE_STEPS_MAX: u64 = 400_000_000;
 /// Most calls that one answer looks through for what is not counted ahead.
-pub const TRACE_CALLS_COUNTED_MAX: usize = 2_000;
+pub const TRACE_CALLS_COUNTED_MAX: usize = 1_000;

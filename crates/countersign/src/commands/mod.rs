@@ -20,7 +20,7 @@ mod standing;
 mod test;
 mod token;
 mod tools;
-mod trace;
+pub(crate) mod trace;
 mod vault;
 mod why;
 

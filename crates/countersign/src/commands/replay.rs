@@ -7,7 +7,7 @@ use model::{Blame, Clock as _, Fault, UnixMicros};
 use policy::RuleFile;
 use serde_json::{Value, json};
 use store::SqliteReader;
-use trace::{LogReader as _, Query, RecordKind};
+use trace::{LogReader as _, Query, RecordKind, moment};
 
 use super::trace::{file_of, readable::plain};
 use crate::cli::{Common, ReplayArgs};
@@ -17,7 +17,7 @@ use crate::gateway::{bad_file, compile};
 use crate::judge::Judge;
 use crate::judge::replay::{Changes, Of, Replay};
 use crate::terminal::{Ink, Look, out};
-use crate::words::{counted, moment};
+use crate::words::counted;
 
 /// Replays. Exit code 1: something would be decided in another way.
 pub fn run(common: &Common, args: &ReplayArgs) -> Result<ExitCode, Fault> {
@@ -30,16 +30,9 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<ExitCode, Fault> {
         let reader = SqliteReader::open(&file).map_err(Fault::from)?;
         let mut after = None;
         loop {
-            let query = Query {
-                kind: Some(RecordKind::Intent),
-                since,
-                until,
-                after_sequence: after,
-                limit: PAGE,
-                newest_first: false,
-                ..Query::default()
-            };
-            let page = reader.find(&query).map_err(Fault::from)?;
+            let query =
+                Query { since, until, after_sequence: after, limit: PAGE, newest_first: false, ..Query::default() };
+            let page = reader.find(&query.of_kind(RecordKind::Intent)).map_err(Fault::from)?;
             page.iter().for_each(|entry| replay.take(&judge, entry));
             after = page.last().map(|entry| entry.sequence);
             if page.len() < PAGE {

@@ -1,60 +1,132 @@
-//! `trace`: what happened, one line a call.
+//! `trace`: what happened, one line a call, and answers to what people ask of it.
 
+mod asked;
 mod follow;
+mod owns;
 pub(super) mod readable;
+mod ready;
 mod table;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use model::{Blame, Clock as _, Fault, UnixMicros};
+use model::{Clock as _, Fault, UnixMicros};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use store::SqliteReader;
-use trace::{Entry, LogReader, Query, RecordKind};
+use trace::{Entry, LogReader, Query};
 
+use self::asked::Questions;
+pub(crate) use self::asked::refused;
 use self::follow::Follower;
 use self::table::Table;
 use super::place::Place;
-use crate::cli::{Common, TraceArgs};
+use crate::cli::{Common, FollowArgs, QueryArgs, TraceAction, TraceArgs};
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::gateway::{bad_file, files};
 use crate::terminal::{Look, say};
-use crate::words::moment;
 
 /// Shows calls and, where asked for, changes; reads beside a running gateway.
 pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
-    let questions = Questions::of(args, SystemClock.now())?;
+    let now = SystemClock.now();
+    let Some(action) = &args.action else {
+        let questions = Questions::of(args, now)?;
+        let start = Start::Newest(args.limit);
+        return list(common, &questions, &Shown { start, follow: args.follow, wide: args.wide });
+    };
+    match action {
+        TraceAction::Query(args) => query(common, args),
+        TraceAction::Follow(args) => follow(common, args),
+        TraceAction::Touched(args) => ready::touched(common, &args.agent, &args.window),
+        TraceAction::OnBehalfOf(args) => ready::on_behalf_of(common, &args.human, &args.window),
+        TraceAction::RuleFired(args) => ready::rule_fired(common, &args.rule, &args.window),
+        TraceAction::AccessEnded(args) => ready::access_ended(common, &args.who, &args.window),
+        TraceAction::WhoApproved(args) => ready::who_approved(common, args),
+        TraceAction::Owns(args) => owns::run(common, args),
+    }
+}
+
+/// How records are listed.
+struct Shown {
+    start: Start,
+    follow: bool,
+    wide: bool,
+}
+
+/// Where a list begins.
+enum Start {
+    /// With so many of the past.
+    Newest(usize),
+    /// Behind a place in the log.
+    Behind(u64),
+}
+
+fn query(common: &Common, args: &QueryArgs) -> Result<ExitCode, Fault> {
+    let query = asked::question(&args.terms, SystemClock.now())?;
     let file = file_of(common)?;
     if !file.exists() {
         say(NOTHING_YET);
-        if !args.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let reader = SqliteReader::open(&file).map_err(Fault::from)?;
+    let query = Query { before_sequence: args.cursor, limit: args.limit, ..query };
+    let mut found = reader.find(&query).map_err(Fault::from)?;
+    let next = found.last().map(|last| last.sequence).filter(|_| found.len() == args.limit);
+    found.reverse();
+    if found.is_empty() {
+        let records = reader.last_sequence().map_err(Fault::from)?;
+        say(format_args!("none of the {records} records fits `{query}`"));
+    }
+    printer(common, args.wide).print(&found, SystemClock.now());
+    if let Some(next) = next {
+        say(format_args!("there may be older ones: --cursor {next}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn follow(common: &Common, args: &FollowArgs) -> Result<ExitCode, Fault> {
+    let query = asked::question(&args.terms, SystemClock.now())?;
+    let start = args.after.map_or(Start::Newest(args.limit), Start::Behind);
+    list(common, &Questions::just(query), &Shown { start, follow: true, wide: args.wide })
+}
+
+fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCode, Fault> {
+    let file = file_of(common)?;
+    if !file.exists() {
+        say(NOTHING_YET);
+        if !shown.follow {
             return Ok(ExitCode::SUCCESS);
         }
         wait_for(&file);
     }
     let reader = SqliteReader::open(&file).map_err(Fault::from)?;
-    let look = Look::stdout();
-    let look = if args.wide { Look { width: None, ..look } } else { look };
-    let mut printer = match common.json {
-        true => Printer::Json,
-        false => Printer::Table(Table::new(look, TimeZone::system())),
-    };
+    let mut printer = printer(common, shown.wide);
     let upto = reader.last_sequence().map_err(Fault::from)?;
-    let entries = questions.newest(&reader, upto, args.limit)?;
-    if entries.is_empty() {
-        say(nothing_found(upto, &questions));
+    let (entries, upto) = match shown.start {
+        Start::Newest(limit) => (questions.newest(&reader, upto, limit)?, upto),
+        Start::Behind(place) => (Vec::new(), place),
+    };
+    if entries.is_empty() && !shown.follow {
+        say(nothing_found(upto, questions));
     }
     let mut reads_on = printer.print(&entries, SystemClock.now());
     let mut follower = Follower::new(&entries, upto);
-    while args.follow && reads_on {
-        std::thread::sleep(LOOK_EVERY);
-        let fresh = follower.look(&reader, &questions, SystemClock.now())?;
-        reads_on = printer.print(&fresh, SystemClock.now());
+    while shown.follow && reads_on {
+        let fresh = follower.look(&reader, questions, SystemClock.now())?;
+        reads_on = printer.print(&fresh, SystemClock.now()) && (!fresh.is_empty() || wait());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn printer(common: &Common, wide: bool) -> Printer {
+    let look = Look::stdout();
+    let look = if wide { Look { width: None, ..look } } else { look };
+    match common.json {
+        true => Printer::Json,
+        false => Printer::Table(Table::new(look, TimeZone::system())),
+    }
 }
 
 /// Where the trace is. A configuration that is not in order is told and does not keep anyone from reading.
@@ -69,78 +141,6 @@ pub(super) fn file_of(common: &Common) -> Result<PathBuf, Fault> {
     }
     say(format_args!("the configuration is not in order (`countersign check` says more); this is {}", file.display()));
     Ok(file)
-}
-
-/// What is asked of the log: calls, and changes where they are wanted.
-struct Questions {
-    calls: Query,
-    changes: Option<Query>,
-}
-
-impl Questions {
-    fn of(args: &TraceArgs, now: UnixMicros) -> Result<Self, Fault> {
-        let at = |text: &Option<String>| text.as_deref().map(|text| parse_moment(text, now)).transpose();
-        let calls = Query {
-            agent: args.agent.clone(),
-            human: args.human.clone(),
-            app: args.app.clone(),
-            tool: args.tool.clone(),
-            verdict: args.verdict,
-            observed: args.observed,
-            kind: Some(RecordKind::Intent),
-            since: at(&args.since)?,
-            until: at(&args.until)?,
-            ..Query::default()
-        };
-        let changes = args.changes.then(|| Query {
-            kind: Some(RecordKind::Change),
-            since: calls.since,
-            until: calls.until,
-            ..Query::default()
-        });
-        Ok(Self { calls, changes })
-    }
-
-    fn each(&self) -> impl Iterator<Item = &Query> {
-        std::iter::once(&self.calls).chain(&self.changes)
-    }
-
-    fn narrow(&self) -> bool {
-        self.calls.intents_only() || self.calls.since.is_some() || self.calls.until.is_some()
-    }
-
-    /// The newest records up to a place in the log, oldest first.
-    fn newest(&self, reader: &dyn LogReader, upto: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
-        let mut found = Vec::new();
-        for query in self.each() {
-            found.extend(reader.find(&Query { limit, newest_first: true, ..query.clone() }).map_err(Fault::from)?);
-        }
-        found.retain(|entry| entry.sequence <= upto);
-        found.sort_by_key(|entry| entry.sequence);
-        found.drain(..found.len().saturating_sub(limit));
-        Ok(found)
-    }
-
-    /// Everything behind one place in the log, oldest first, and up to which place that is. A long answer comes in
-    /// pieces: the next question goes on where this one ended.
-    fn after(&self, reader: &dyn LogReader, after: u64) -> Result<(Vec<Entry>, u64), Fault> {
-        let mut upto = reader.last_sequence().map_err(Fault::from)?;
-        let mut found = Vec::new();
-        if upto == after {
-            return Ok((found, upto));
-        }
-        for query in self.each() {
-            let page = Query { after_sequence: Some(after), limit: PAGE, newest_first: false, ..query.clone() };
-            let page = reader.find(&page).map_err(Fault::from)?;
-            if let (PAGE, Some(last)) = (page.len(), page.last()) {
-                upto = upto.min(last.sequence);
-            }
-            found.extend(page);
-        }
-        found.retain(|entry| entry.sequence <= upto);
-        found.sort_by_key(|entry| entry.sequence);
-        Ok((found, upto))
-    }
 }
 
 /// How records are shown.
@@ -161,13 +161,6 @@ impl Printer {
     }
 }
 
-fn parse_moment(text: &str, now: UnixMicros) -> Result<UnixMicros, Fault> {
-    moment(text, now).map_err(|said| {
-        Fault::new(Blame::Operator, "operator.moment", said)
-            .hint("`--since 2h` is the last two hours; a date and time needs its zone, as in `2026-11-21T10:00:00Z`")
-    })
-}
-
 fn nothing_found(records: u64, questions: &Questions) -> String {
     if questions.narrow() {
         format!("none of the {records} records fits; without filters, `countersign trace` shows the newest")
@@ -177,17 +170,28 @@ fn nothing_found(records: u64, questions: &Questions) -> String {
 }
 
 fn wait_for(file: &Path) {
-    while !file.exists() {
-        std::thread::sleep(LOOK_EVERY);
-    }
+    while !file.exists() && wait() {}
     // The first gateway is still making the file; its tables come a moment later.
-    std::thread::sleep(LOOK_EVERY);
+    wait();
+}
+
+/// Waits a moment; false when nobody reads any more.
+fn wait() -> bool {
+    let stdout = std::io::stdout();
+    let mut reader = [PollFd::new(&stdout, PollFlags::empty())];
+    match rustix::event::poll(&mut reader, Some(&LOOK_EVERY)) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => true,
+        Ok(_) => false,
+        Err(_) => {
+            std::thread::sleep(std::time::Duration::from_millis(250));
+            true
+        }
+    }
 }
 
 const NOTHING_YET: &str = "nothing was decided yet: every call an agent makes through `countersign serve` appears here, \
      with its verdict and its outcome (`countersign demo` makes some)";
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-const PAGE: usize = 1_000;
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -238,6 +238,21 @@ fn questions_read_few_records() {
     }
 }
 
+#[test]
+fn the_guides_sql_is_true() {
+    let (_dir, mut log) = fresh();
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Deny), change(2)], &[]).unwrap();
+    let guide = include_str!("../../../../docs/guide/trace.md");
+    let blocks = guide.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sql\n"));
+    let statements: Vec<&str> =
+        blocks.flat_map(|block| block.split(";\n")).filter(|sql| !sql.trim().is_empty()).collect();
+    assert!(statements.len() >= 4);
+    for sql in statements {
+        let rows = log.connection.prepare(sql).unwrap().query_map([], |_| Ok(())).unwrap().count();
+        assert!(rows > 0 || sql.contains("86400"), "{sql}");
+    }
+}
+
 /// Everything a view shows can be read, and means what it says.
 #[test]
 fn views_are_readable() {

@@ -23,3 +23,13 @@ fn a_day_ends_with_its_last_microsecond() {
     assert_eq!(last("2026-11-01"), "2026-11-01T23:59:59.999999Z");
     assert_eq!(last("3s"), "2026-11-21T10:00:00.000000Z");
 }
+
+#[test]
+fn durations_are_numbers_with_a_unit() {
+    for (text, seconds) in [("90s", 90), ("15m", 900), ("8h", 28_800), ("7d", 604_800), ("1w", 604_800)] {
+        assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+    }
+    for bad in ["", "m", "15", "1.5h", "-1m", "15 m", "99999999999999999999d", "18446744073709551615d"] {
+        assert!(duration(bad).is_err(), "{bad}");
+    }
+}

@@ -3,7 +3,7 @@
 use model::{CallId, Fault, UnixMicros};
 use trace::{Entry, LogReader};
 
-use super::Questions;
+use super::asked::Questions;
 
 /// Where we are in the log, and which calls are still under way.
 pub(super) struct Follower {
@@ -58,6 +58,7 @@ impl Follower {
         // What has been open longest has most likely been left open by a gateway that ended.
         still.drain(..still.len().saturating_sub(OPEN_MAX));
         self.open = still;
+        ready.retain(|entry| questions.want(entry));
         ready.sort_by_key(|entry| entry.sequence);
         Ok(ready)
     }

@@ -70,7 +70,7 @@ fn a_bad_moment_says_what_is_right() {
     let args = TraceArgs { since: Some("yesterday".to_owned()), ..all() };
     let Err(fault) = Questions::of(&args, NOW) else { panic!("it was taken") };
     insta::assert_snapshot!(format!("{fault}\nhint: {}", fault.way_out().unwrap()), @r#"
-    `yesterday` is not a moment: it takes `2h`, `7d` or `2026-11-21T10:00:00Z`
+    `yesterday` is not a moment: it takes `2h`, `7d`, `2026-11-21` or `2026-11-21T10:00:00Z`
     hint: `--since 2h` is the last two hours; a date and time needs its zone, as in `2026-11-21T10:00:00Z`
     "#);
 }
@@ -169,6 +169,7 @@ impl Log {
 
 fn all() -> TraceArgs {
     TraceArgs {
+        action: None,
         agent: None,
         human: None,
         app: None,
@@ -274,4 +275,60 @@ fn answered(number: u8) -> Outcome {
         scrubbed: 1,
         took_us: 41_200,
     }
+}
+
+#[test]
+fn flags_and_the_language_ask_the_same() {
+    let args = TraceArgs {
+        agent: Some("bot".to_owned()),
+        verdict: Some(Verdict::Deny),
+        observed: true,
+        since: Some("1h".to_owned()),
+        changes: false,
+        ..all()
+    };
+    let asked = asked::question(&["verdict:deny observed:yes".to_owned(), "agent:bot since:1h".to_owned()], NOW);
+    let sorted = |query: &Query| {
+        let mut terms: Vec<String> = query.to_string().split(' ').map(str::to_owned).collect();
+        terms.sort_unstable();
+        terms
+    };
+    assert_eq!(sorted(Questions::of(&args, NOW).unwrap().calls()), sorted(&asked.unwrap()));
+}
+
+#[test]
+fn a_question_that_is_wrong_gets_the_nearest_word() {
+    let wrong = |text: &str| {
+        let fault = asked::question(&[text.to_owned()], NOW).unwrap_err();
+        format!("{fault}\nhint: {}", fault.way_out().unwrap())
+    };
+    insta::assert_snapshot!(wrong("app:crm verdit:deny"), @"
+    there is no key `verdit`
+      | app:crm verdit:deny
+      |         ^^^^^^
+    hint: did you mean `verdict`?
+    ");
+    insta::assert_snapshot!(wrong("verdict:alow"), @"
+    `verdict` does not take `alow`
+      | verdict:alow
+      |         ^^^^
+    hint: did you mean `allow`?
+    ");
+}
+
+#[test]
+fn whoever_follows_what_failed_sees_it_once_it_has() {
+    let mut log = Log::told();
+    let questions = Questions::just(asked::question(&["status:answered".to_owned()], NOW).unwrap());
+    let upto = log.reader.last_sequence().unwrap();
+    let mut follower = Follower::new(&questions.newest(&log.reader, upto, 50).unwrap(), upto);
+    let mut look = |log: &Log, after: i64| -> Vec<u64> {
+        let entries = follower.look(&log.reader, &questions, UnixMicros(NOW.0 + after)).unwrap();
+        entries.iter().map(|entry| entry.sequence).collect()
+    };
+    log.append(&[Row::of_intent(&intent(20, Verdict::Allow)), Row::of_intent(&intent(21, Verdict::Deny))]);
+    assert_eq!(look(&log, 0), [0_u64; 0]);
+    log.append(&[Row::of_outcome(&answered(20))]);
+    assert_eq!(look(&log, 200_000), [9]);
+    assert_eq!(look(&log, 400_000), [0_u64; 0]);
 }

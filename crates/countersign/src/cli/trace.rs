@@ -1,0 +1,208 @@
+//! `trace` and its questions, as they are typed.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+/// `trace`
+#[derive(Debug, Default, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct TraceArgs {
+    /// A question; without one, list
+    #[command(subcommand)]
+    pub action: Option<TraceAction>,
+    /// Only this agent
+    #[arg(long)]
+    pub agent: Option<String>,
+    /// Only work for this person
+    #[arg(long)]
+    pub human: Option<String>,
+    /// Only this app
+    #[arg(long)]
+    pub app: Option<String>,
+    /// Only this tool
+    #[arg(long)]
+    pub tool: Option<String>,
+    /// Only this verdict: allow, redact, hold, defer, deny
+    #[arg(long)]
+    pub verdict: Option<model::Verdict>,
+    /// Only what was observed: what would have been decided in another way if it were enforced
+    #[arg(long)]
+    pub observed: bool,
+    /// Only from then on: `2h`, `7d`, `2026-11-21`, or `2026-11-21T10:00:00Z`
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Only until then
+    #[arg(long)]
+    pub until: Option<String>,
+    /// How many, at most
+    #[arg(long, short = 'n', default_value_t = 50)]
+    pub limit: usize,
+    /// Changes as well: people, rules, pins, vault, links
+    #[arg(long)]
+    pub changes: bool,
+    /// Go on as records arrive
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Do not cut lines to the terminal's width
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// `trace …`
+#[derive(Debug, Subcommand)]
+pub enum TraceAction {
+    /// Answer a question: `verdict:deny app:crm since:7d`
+    Query(QueryArgs),
+    /// Show what a question asks for as it is recorded
+    Follow(FollowArgs),
+    /// What did this agent use?
+    Touched(TouchedArgs),
+    /// What was done for this person?
+    OnBehalfOf(OnBehalfOfArgs),
+    /// Who answers for this agent, and is that person still there?
+    Owns(OwnsArgs),
+    /// Which calls did this rule decide?
+    RuleFired(RuleFiredArgs),
+    /// When did the access of a person or an agent end, who ended it, and what happened then?
+    AccessEnded(AccessEndedArgs),
+    /// On whose word did this call run?
+    WhoApproved(WhoApprovedArgs),
+}
+
+/// `trace query`
+#[derive(Debug, Args)]
+#[command(after_help = QUESTIONS)]
+pub struct QueryArgs {
+    /// What to look for: terms that must all hold. Nothing finds every call
+    #[arg(value_name = "TERM")]
+    pub terms: Vec<String>,
+    /// How many, at most
+    #[arg(long, short = 'n', default_value_t = 50)]
+    pub limit: usize,
+    /// Only what stands before this number in the log: the next page
+    #[arg(long, value_name = "NUMBER")]
+    pub cursor: Option<u64>,
+    /// Do not cut lines to the terminal's width
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// `trace follow`
+#[derive(Debug, Args)]
+#[command(after_help = QUESTIONS)]
+pub struct FollowArgs {
+    /// What to look for: terms that must all hold. Nothing finds every call
+    #[arg(value_name = "TERM")]
+    pub terms: Vec<String>,
+    /// Begin behind this number in the log, and leave nothing out
+    #[arg(long, value_name = "NUMBER", conflicts_with = "limit")]
+    pub after: Option<u64>,
+    /// How many of the past to begin with
+    #[arg(long, short = 'n', default_value_t = 10)]
+    pub limit: usize,
+    /// Do not cut lines to the terminal's width
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// Which part of the log, and how much of it.
+#[derive(Debug, Default, Args)]
+pub struct WindowArgs {
+    /// Only from then on: `2h`, `7d`, `2026-11-21`, or `2026-11-21T10:00:00Z`
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Only until then
+    #[arg(long)]
+    pub until: Option<String>,
+    /// How many of the latest calls to show
+    #[arg(long, short = 'n', default_value_t = 10)]
+    pub limit: usize,
+    /// Show calls before this number in the log: the next page
+    #[arg(long, value_name = "NUMBER")]
+    pub cursor: Option<u64>,
+    /// Do not cut lines to the terminal's width
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// `trace touched`
+#[derive(Debug, Args)]
+pub struct TouchedArgs {
+    /// The agent
+    pub agent: String,
+    /// Which part of the log.
+    #[command(flatten)]
+    pub window: WindowArgs,
+}
+
+/// `trace on-behalf-of`
+#[derive(Debug, Args)]
+pub struct OnBehalfOfArgs {
+    /// The person
+    pub human: String,
+    /// Which part of the log.
+    #[command(flatten)]
+    pub window: WindowArgs,
+}
+
+/// `trace owns`
+#[derive(Debug, Args)]
+pub struct OwnsArgs {
+    /// The agent
+    pub agent: String,
+}
+
+/// `trace rule-fired`
+#[derive(Debug, Args)]
+pub struct RuleFiredArgs {
+    /// The rule's id, as `why` and `policy show` have it
+    pub rule: String,
+    /// Which part of the log.
+    #[command(flatten)]
+    pub window: WindowArgs,
+}
+
+/// `trace access-ended`
+#[derive(Debug, Args)]
+pub struct AccessEndedArgs {
+    /// A person or an agent
+    pub who: String,
+    /// Which part of the log.
+    #[command(flatten)]
+    pub window: WindowArgs,
+}
+
+/// `trace who-approved`
+#[derive(Debug, Args)]
+pub struct WhoApprovedArgs {
+    /// The id of a call, its last characters, or the number of its line in the trace
+    pub call: String,
+}
+
+/// A word of the command line. `-agent:helper` is a term of a question and no option: a space, which the language passes over,
+/// keeps it from being taken for one.
+pub fn guarded(word: OsString) -> OsString {
+    let key = word.to_str().and_then(|word| word.strip_prefix('-')).and_then(|word| word.split_once(':'));
+    let is_term = key.is_some_and(|(key, _)| key.len() > 1 && key.bytes().all(|byte| byte.is_ascii_lowercase()));
+    if !is_term {
+        return word;
+    }
+    let mut guarded = OsString::from(" ");
+    guarded.push(word);
+    guarded
+}
+
+const QUESTIONS: &str = "\
+A term is `key:value`. `key:a,b` is either, `-key:value` is not, `key:\"a b\"` keeps spaces.
+  calls     agent human app tool class method task call verdict rule observed would bundle
+  outcomes  effect status code
+  changes   what by subject
+  both      kind (intent, outcome, change), since, until (`7d`, `2026-11-21`, RFC 3339)
+
+Example:
+  countersign trace query verdict:deny app:crm,mail -agent:helper since:7d
+";
+
+#[cfg(test)]
+mod tests;

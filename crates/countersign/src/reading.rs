@@ -1,0 +1,176 @@
+//! `GET /v1/trace` and `GET /metrics`: the trace by pages and counts for whoever watches the gateway, over the operator's socket.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use front::{Body, text_response};
+use http::{HeaderValue, Response, StatusCode, header};
+use model::limits::{TRACE_PAGE_MAX, TRACE_STEPS_MAX};
+use model::{Blame, Fault, UnixMicros};
+use serde_json::{Value, json};
+use store::SqliteReader;
+use trace::{Entry, LogReader as _, Query};
+
+use crate::commands::trace::refused;
+use crate::gateway::Gateway;
+
+/// One page of records. `q` is a question in the language, `limit` how many (100, at most 1,000), `cursor` the `next` of the
+/// page before, `order` `newest` (first) or `oldest`.
+pub async fn page(trace: PathBuf, asked: &str, now: UnixMicros) -> Result<Value, Fault> {
+    let asked = Asked::read(asked, now)?;
+    on_a_thread(move || asked.answer(&trace)).await
+}
+
+/// What a page is of.
+struct Asked {
+    query: Query,
+}
+
+impl Asked {
+    fn read(asked: &str, now: UnixMicros) -> Result<Self, Fault> {
+        let (mut text, mut cursor) = (String::new(), None);
+        let mut query = Query::default();
+        for (key, value) in form_urlencoded::parse(asked.as_bytes()) {
+            match &*key {
+                "q" => text = value.into_owned(),
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=TRACE_PAGE_MAX).contains(limit));
+                    query.limit = limit.ok_or_else(|| wrong("limit", &value, "a number from 1 to 1000"))?;
+                }
+                "cursor" => {
+                    let place = value.parse::<u64>().map_err(|_| wrong("cursor", &value, "the `next` of a page"))?;
+                    cursor = Some(place);
+                }
+                "order" => {
+                    query.newest_first = match &*value {
+                        "newest" => true,
+                        "oldest" => false,
+                        _ => return Err(wrong("order", &value, "`newest` or `oldest`")),
+                    };
+                }
+                other => {
+                    let said = format!("`/v1/trace` has no parameter `{other}`");
+                    return Err(Fault::new(Blame::Caller, "caller.parameter", said)
+                        .hint("it takes `q`, `limit`, `cursor` and `order`"));
+                }
+            }
+        }
+        let asked = Query::parse(&text, now).map_err(|error| refused(&error, Blame::Caller))?.of_calls_unless_said();
+        let (before, after) = if query.newest_first { (cursor, None) } else { (None, cursor) };
+        Ok(Self {
+            query: Query {
+                before_sequence: before,
+                after_sequence: after,
+                limit: query.limit,
+                newest_first: query.newest_first,
+                ..asked
+            },
+        })
+    }
+
+    fn answer(&self, trace: &Path) -> Result<Value, Fault> {
+        let reader =
+            SqliteReader::open(trace).and_then(|reader| reader.bounded(TRACE_STEPS_MAX)).map_err(Fault::from)?;
+        let found = reader.find(&self.query).map_err(|fault| match fault.kind() {
+            trace::StoreFaultKind::Question => {
+                let said = Fault::new(Blame::Caller, "caller.question", fault.to_string());
+                match fault.hint() {
+                    Some(hint) => said.hint(hint.to_owned()),
+                    None => said,
+                }
+            }
+            _ => Fault::from(fault),
+        })?;
+        let next = found.last().map(|last| last.sequence.to_string()).filter(|_| found.len() == self.query.limit);
+        let records: Vec<Value> = found.iter().map(Entry::to_json).collect();
+        Ok(json!({ "records": records, "next": next }))
+    }
+}
+
+fn wrong(key: &str, value: &str, takes: &str) -> Fault {
+    Fault::new(Blame::Caller, "caller.parameter", format!("`{key}` does not take `{value}`: it takes {takes}"))
+}
+
+/// Counts, in the text format that Prometheus reads.
+pub async fn metrics(gateway: &Gateway) -> Result<String, Fault> {
+    let (trace, data) = (gateway.trace_file(), gateway.data().to_owned());
+    let (records, bytes) = on_a_thread(move || {
+        let records = SqliteReader::open(&trace).map_err(Fault::from)?.last_sequence().map_err(Fault::from)?;
+        Ok((records, bytes_of_trace(&data)))
+    })
+    .await?;
+    let figures = gateway.engine.figures();
+    let mut text = Exposition::default();
+    text.family("countersign_calls_total", "counter", "Calls that were decided and recorded, by verdict");
+    for (verdict, count) in &figures.decided {
+        text.value("countersign_calls_total", &[("verdict", verdict.as_str())], *count);
+    }
+    text.family("countersign_outcomes_total", "counter", "Calls that were sent and have ended, by how");
+    for (status, count) in &figures.ended {
+        text.value("countersign_outcomes_total", &[("status", status.as_str())], *count);
+    }
+    text.family("countersign_call_duration_seconds", "histogram", "How long apps took to answer");
+    for (bound, count) in &figures.took {
+        let bound = bound.map_or_else(|| "+Inf".to_owned(), |micros| (micros as f64 / 1e6).to_string());
+        text.value("countersign_call_duration_seconds_bucket", &[("le", &bound)], *count);
+    }
+    text.value("countersign_call_duration_seconds_sum", &[], figures.took_us as f64 / 1e6);
+    text.value("countersign_call_duration_seconds_count", &[], figures.took.last().map_or(0, |(_, count)| *count));
+    text.family("countersign_calls_in_flight", "gauge", "Calls that are under way");
+    text.value("countersign_calls_in_flight", &[], figures.under_way);
+    text.family("countersign_outcomes_lost_total", "counter", "Outcomes that could not be recorded");
+    text.value("countersign_outcomes_lost_total", &[], figures.lost_outcomes);
+    text.family("countersign_trace_records_total", "counter", "Records in the trace");
+    text.value("countersign_trace_records_total", &[], records);
+    text.family("countersign_trace_bytes", "gauge", "Bytes of the trace on disk");
+    text.value("countersign_trace_bytes", &[], bytes);
+    text.family("countersign_app_linked", "gauge", "Whether the gateway's own link to an app stands");
+    for (app, linked) in gateway.hub.linked() {
+        text.value("countersign_app_linked", &[("app", app.as_str())], u8::from(linked));
+    }
+    Ok(text.0)
+}
+
+/// The answer to whoever watches.
+pub fn exposition(text: String) -> Response<Body> {
+    let mut response = text_response(StatusCode::OK, text);
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// What asks the disk must not keep the threads that carry calls.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(
+        |error| Err(Fault::new(Blame::Bug, "bug.reading", "the trace could not be read").because(error)),
+    )
+}
+
+/// The database with everything that stands beside it.
+fn bytes_of_trace(data: &Path) -> u64 {
+    let files = std::fs::read_dir(data).into_iter().flatten().flatten();
+    let ours = files.filter(|file| file.file_name().to_string_lossy().starts_with(crate::gateway::files::TRACE));
+    ours.filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum()
+}
+
+/// Prometheus text in the making.
+#[derive(Default)]
+struct Exposition(String);
+
+impl Exposition {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string cannot fail.
+        let _written = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    /// Labels are ids and words of ours: there is nothing to escape.
+    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _written = writeln!(self.0, "{name}{labels} {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests;
