@@ -26,7 +26,7 @@ fn leaves_say_what_is_asked() {
 #[test]
 fn leaves_of_one_template_say_the_same() {
     let changed: [fn(&mut Intent); 4] = [
-        |call| call.reasons.clear(),
+        |call| call.reasons.to_mut().clear(),
         |call| call.observed = Some(Observed { verdict: Verdict::Deny, reasons: Vec::new() }),
         |call| call.bundle = model::Digest::new([1; 32]),
         |call| call.method = model::Method::PromptsGet,
