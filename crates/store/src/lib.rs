@@ -35,6 +35,7 @@ mod schema;
 mod sqlite;
 mod sum;
 mod tail;
+mod tree;
 
 pub use ahead::AheadLog;
 pub use data_dir::DataDir;

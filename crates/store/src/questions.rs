@@ -260,7 +260,7 @@ fn word_at<T: std::str::FromStr<Err = String>>(row: &Row<'_>, column: usize) -> 
 }
 
 /// An id from its halves in this column and the next.
-fn call_at(row: &Row<'_>, column: usize) -> rusqlite::Result<CallId> {
+pub(crate) fn call_at(row: &Row<'_>, column: usize) -> rusqlite::Result<CallId> {
     Ok(CallId::from_bits(whole(row.get(column)?, row.get(column + 1)?)))
 }
 

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use model::CallId;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tlog::{Frontier, Tile};
 use trace::{Entry, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
 
 use crate::error::{StoreError, fault, fault_of_kind};
 use crate::questions::Questions;
 use crate::schema;
 use crate::tail::Tail;
+use crate::tree;
 
 /// Answers questions about a log, whoever writes it.
 #[derive(Debug)]
@@ -84,6 +86,14 @@ impl LogReader for SqliteReader {
 
     fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
         self.ask(|questions| questions.state(kind))
+    }
+
+    fn tree(&self) -> Result<Frontier, StoreFault> {
+        tree::read(&self.connection)
+    }
+
+    fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreFault> {
+        tree::tile(&self.connection, tile)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use model::CallId;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use tlog::{Frontier, Hash, Tile};
 use trace::{Entry, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind, Use, UseOf};
 
 use crate::error::{StoreError, fault, fault_of_io, fault_of_kind};
@@ -16,6 +17,7 @@ use crate::questions::{LAST_SEQUENCE, Questions, absorbed};
 use crate::records::{apply, write};
 use crate::redo::{Frames, Place};
 use crate::schema;
+use crate::tree;
 
 /// What survives the loss of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +34,8 @@ pub enum Durability {
 pub struct SqliteLog {
     connection: Connection,
     known: Known,
+    /// Over all leaves in the tables.
+    tree: Frontier,
 }
 
 impl SqliteLog {
@@ -40,7 +44,11 @@ impl SqliteLog {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         make_private(path).map_err(|source| StoreError::Directory { path: path.to_owned(), source })?;
         let open = || {
-            let mut log = Self { connection: connect(path, durability)?, known: Known::default() };
+            let mut connection = connect(path, durability)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+            let tree = tree::open(&transaction)?;
+            transaction.commit().map_err(fault)?;
+            let mut log = Self { connection, known: Known::default(), tree };
             log.recover(path)?;
             Ok(log)
         };
@@ -54,7 +62,7 @@ impl SqliteLog {
 
     /// Puts commits of the redo log into the tables, all or nothing, durable when it returns.
     pub(crate) fn absorb(&mut self, frames: &[Frame<'_>], behind: Place) -> Result<(), StoreFault> {
-        self.commit(|transaction, known| {
+        self.commit(|transaction, known, tree| {
             let first = next_sequence(transaction)?;
             let mut next = u64::try_from(first).unwrap_or_default();
             for frame in frames {
@@ -63,7 +71,9 @@ impl SqliteLog {
                 }
                 next = frame.head.next();
             }
-            write(transaction, known, first, frames.iter().flat_map(|frame| &frame.rows)).map_err(fault)?;
+            let rows = frames.iter().flat_map(|frame| &frame.rows);
+            write(transaction, known, first, rows.clone()).map_err(fault)?;
+            *tree = tree::grow(transaction, tree, &leaves(rows)?)?;
             apply(transaction, frames.iter().flat_map(|frame| frame.state.iter().copied())).map_err(fault)?;
             put_place(transaction, behind).map_err(fault)
         })
@@ -71,19 +81,21 @@ impl SqliteLog {
 
     fn commit<T>(
         &mut self,
-        change: impl FnOnce(&Transaction<'_>, &mut Known) -> Result<T, StoreFault>,
+        change: impl FnOnce(&Transaction<'_>, &mut Known, &mut Frontier) -> Result<T, StoreFault>,
     ) -> Result<T, StoreFault> {
-        let Self { connection, known } = self;
+        let Self { connection, known, tree } = self;
+        let mut grown = tree.clone();
         let commit = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-            let done = change(&transaction, known)?;
+            let done = change(&transaction, known, &mut grown)?;
             transaction.commit().map_err(fault)?;
             Ok(done)
         };
         let done = commit();
-        if done.is_err() {
+        match done {
+            Ok(_) => self.tree = grown,
             // What was rolled back took the numbers with it that it had given out.
-            self.known.forget();
+            Err(_) => self.known.forget(),
         }
         done
     }
@@ -109,9 +121,12 @@ impl SqliteLog {
 impl LogStore for SqliteLog {
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
         let rows: Vec<Columns<'_>> = rows.iter().map(Columns::from).collect();
-        let first = self.commit(|transaction, known| {
+        let first = self.commit(|transaction, known, tree| {
             let first = next_sequence(transaction)?;
             write(transaction, known, first, rows.iter()).map_err(fault)?;
+            if !rows.is_empty() {
+                *tree = tree::grow(transaction, tree, &leaves(rows.iter())?)?;
+            }
             apply(transaction, state.iter().map(StateColumns::from)).map_err(fault)?;
             Ok(first)
         })?;
@@ -143,6 +158,22 @@ impl LogReader for SqliteLog {
     fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
         self.questions().state(kind)
     }
+
+    fn tree(&self) -> Result<Frontier, StoreFault> {
+        Ok(self.tree.clone())
+    }
+
+    fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreFault> {
+        tree::tile(&self.connection, tile)
+    }
+}
+
+fn leaves<'r, 'a: 'r>(rows: impl Iterator<Item = &'r Columns<'a>>) -> Result<Vec<Hash>, StoreFault> {
+    let hash = |row: &Columns<'_>| {
+        let bytes = row.leaf_hash.try_into().map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))?;
+        Ok(Hash::new(bytes))
+    };
+    rows.map(hash).collect()
 }
 
 /// SQLite gives `-wal` and `-shm` the mode of the database.

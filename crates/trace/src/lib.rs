@@ -19,6 +19,7 @@
 //! Whoever can write to the store can still rewrite a leaf together with its hash: [`verify_leaf`] finds accidents and
 //! edits of a column or a body, the signed tree over the leaf hashes will find the rest.
 
+mod audit;
 mod body;
 mod commitment;
 mod entry;
@@ -31,6 +32,7 @@ mod language;
 mod leaf;
 mod log;
 mod moment;
+mod notary;
 mod question;
 pub mod ready;
 mod record;
@@ -41,6 +43,7 @@ mod scratch;
 mod text;
 mod verify;
 
+pub use audit::{Audit, Finding, Known, audit, audit_range};
 pub use commitment::leaf_hash;
 pub use entry::{ChangeView, Entry, IntentView, OutcomeView, rfc3339};
 pub use error::{StoreFault, StoreFaultKind, TraceError};
@@ -52,6 +55,7 @@ pub use language::QuestionError;
 pub use log::{LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
 pub use moment::{duration, moment};
 pub use question::{Field, Query, Term};
+pub use notary::{CHECKPOINT_KIND, Notary, RollbackError, check_since, checkpoints};
 pub use record::{Change, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
 pub use row::Row;
 pub use verify::{VerifyError, verify_leaf};

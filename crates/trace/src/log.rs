@@ -2,6 +2,7 @@
 
 use model::limits::RECORDS_PER_COMMIT_MAX;
 use model::{CallId, UnixMicros, Verdict};
+use tlog::{Frontier, Tile};
 
 use crate::entry::Entry;
 use crate::error::{StoreFault, TraceError};
@@ -44,6 +45,13 @@ pub trait LogReader: Send {
 
     /// All values of a kind of state, by key.
     fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault>;
+
+    /// The Merkle tree over the hashes of the leaves, as far as it has grown: it may be behind the last record by a moment,
+    /// and it is durable.
+    fn tree(&self) -> Result<Frontier, StoreFault>;
+
+    /// The bytes of a tile of that tree; of one of entries, the leaves. None: the tree is not that large.
+    fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreFault>;
 }
 
 /// How often a pair of agent and person used a tool, and between when.

@@ -20,6 +20,11 @@ impl VerifyError {
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
+
+    /// What is the matter with it.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
 }
 
 /// Recomputes everything that stands in the leaf from the columns and the body, and the hash of the leaf. A record whose

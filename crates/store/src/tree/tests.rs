@@ -1,0 +1,191 @@
+use model::{UnixMicros, Verdict};
+use rusqlite::Connection;
+use tlog::{Algorithm, SignedCheckpoint, SigningKey, Trust};
+use trace::{Audit, Known, LogReader, LogStore, Notary, RollbackError, audit, audit_range, check_since, checkpoints};
+
+use crate::samples::{change, intent, outcome};
+use crate::{Durability, SqliteLog, SqliteReader};
+
+const RECORDS: u64 = 620;
+const ORIGIN: &str = "gateway.example/trace";
+
+/// A log of 620 records, with checkpoints of 100, 400 and all of them.
+struct Signed {
+    folder: tempfile::TempDir,
+    known: Known,
+}
+
+fn notary() -> Notary {
+    let key = SigningKey::from_seed(ORIGIN.parse().unwrap(), Algorithm::Ed25519, &[7; 32]).unwrap();
+    Notary::new(ORIGIN.to_owned(), vec![key])
+}
+
+impl Signed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = SqliteLog::open(&folder.path().join("trace.db"), Durability::DangerOff).unwrap();
+        let mut notary = notary();
+        for number in 0..RECORDS / 2 {
+            let id = u16::try_from(number + 1).unwrap();
+            log.append(&[intent(id, "bot", "ada", "crm/read", Verdict::Allow), outcome(id, 2)], &[]).unwrap();
+            if [50, 200, RECORDS / 2].contains(&(number + 1)) {
+                sign(&mut log, &mut notary, i64::try_from(number).unwrap() * 100_000_000);
+            }
+        }
+        let known = Known { trust: notary.trust(), elsewhere: Vec::new() };
+        Self { folder, known }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("trace.db")
+    }
+
+    fn tables(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    fn audit(&self) -> Audit {
+        let reader = SqliteReader::open(&self.path()).unwrap();
+        audit(&reader, &self.known, |_| {}).unwrap()
+    }
+
+    fn last(&self) -> SignedCheckpoint {
+        checkpoints(&SqliteReader::open(&self.path()).unwrap()).unwrap().pop().unwrap()
+    }
+}
+
+fn sign(log: &mut SqliteLog, notary: &mut Notary, at: i64) {
+    let tree = log.tree().unwrap().tree();
+    let (_, state) = notary.sign(tree, UnixMicros(at)).unwrap().unwrap();
+    log.append(&[], &state).unwrap();
+}
+
+#[test]
+fn a_log_is_what_was_signed() {
+    let signed = Signed::new();
+    let audit = signed.audit();
+    assert_eq!(audit.bad, None);
+    assert_eq!((audit.records, audit.checkpoints, audit.unsigned), (RECORDS, 3, 0));
+    let reader = SqliteReader::open(&signed.path()).unwrap();
+    let part = audit_range(&reader, &signed.known, 255..=301).unwrap();
+    assert_eq!((part.bad, part.records), (None, 47));
+    check_since(&reader, signed.last().danger_unverified().tree()).unwrap();
+}
+
+#[test]
+fn what_nobody_has_signed_yet_is_counted() {
+    let signed = Signed::new();
+    let mut log = SqliteLog::open(&signed.path(), Durability::DangerOff).unwrap();
+    log.append(&[change(1), change(2), change(3)], &[]).unwrap();
+    assert_eq!((signed.audit().bad, signed.audit().unsigned), (None, 3));
+}
+
+/// What is done to the tables, and the record that is named. Records 301 and 302 are an intent and its outcome.
+const TAMPERED: [(&str, &str, u64); 12] = [
+    ("a leaf is changed", "UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
+    ("a body is changed", "UPDATE record SET body_values = zeroblob(length(body_values)) WHERE sequence = 301", 301),
+    (
+        "a column is changed",
+        "UPDATE record SET verdict = (SELECT id FROM name WHERE text = 'ada') WHERE sequence = 301",
+        301,
+    ),
+    ("a hash is changed", "UPDATE record SET leaf_hash = zeroblob(32) WHERE sequence = 301", 301),
+    ("a record is taken out", "DELETE FROM record WHERE sequence = 301", 301),
+    (
+        "two change places",
+        "UPDATE record SET sequence = -1 WHERE sequence = 301; UPDATE record SET sequence = 301 WHERE sequence = 401;
+         UPDATE record SET sequence = 401 WHERE sequence = -1",
+        301,
+    ),
+    (
+        "one comes in between",
+        "UPDATE record SET sequence = -sequence WHERE sequence > 300;
+         UPDATE record SET sequence = 1 - sequence WHERE sequence < 0;
+         CREATE TEMP TABLE one AS SELECT * FROM record WHERE sequence = 7; UPDATE one SET sequence = 301;
+         INSERT INTO record SELECT * FROM one",
+        301,
+    ),
+    ("the end is cut off", "DELETE FROM record WHERE sequence > 600", 601),
+    (
+        "the end is cut off, and the tree with it",
+        "DELETE FROM record WHERE sequence > 600; DELETE FROM meta WHERE key = 'tree'; DELETE FROM tile",
+        601,
+    ),
+    (
+        "a record is replaced, and the tree with it",
+        "CREATE TEMP TABLE one AS SELECT * FROM record WHERE sequence = 7; UPDATE one SET sequence = 301;
+         DELETE FROM record WHERE sequence = 301; INSERT INTO record SELECT * FROM one;
+         DELETE FROM meta WHERE key = 'tree'; DELETE FROM tile",
+        101,
+    ),
+    ("a checkpoint is changed", "UPDATE state SET value = replace(value, '400', '401') WHERE kind = 'checkpoint'", 401),
+    ("a tile is changed", "UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE number = 1", 257),
+];
+
+#[test]
+fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
+    for (what, sql, sequence) in TAMPERED {
+        let signed = Signed::new();
+        signed.tables().execute_batch(sql).unwrap();
+        let bad = signed.audit().bad;
+        assert_eq!(bad.as_ref().map(|bad| bad.sequence), Some(sequence), "{what}: {bad:?}");
+        let reader = SqliteReader::open(&signed.path()).unwrap();
+        if sql.contains("301") && sql.contains("leaf_hash") {
+            let part = audit_range(&reader, &signed.known, 300..=310).unwrap();
+            assert_eq!(part.bad.map(|bad| bad.sequence), Some(sequence), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_lost_records_is_not_written_to() {
+    let signed = Signed::new();
+    signed.tables().execute_batch("DELETE FROM record WHERE sequence > 600").unwrap();
+    let refused = SqliteLog::open(&signed.path(), Durability::DangerOff).unwrap_err();
+    assert!(refused.to_string().contains("trace.db"), "{refused}");
+}
+
+#[test]
+fn a_log_that_was_rolled_back_is_known_by_a_checkpoint_kept_elsewhere() {
+    let signed = Signed::new();
+    let earlier = Signed::new();
+    let mut log = SqliteLog::open(&signed.path(), Durability::DangerOff).unwrap();
+    log.append(&[change(1)], &[]).unwrap();
+    let now = log.tree().unwrap().tree();
+    let old = SqliteReader::open(&earlier.path()).unwrap();
+    let rolled_back = check_since(&old, now).unwrap_err();
+    assert!(matches!(rolled_back, RollbackError::Shorter { found: RECORDS, signed: 621 }), "{rolled_back}");
+    // Two logs of the same length: the salts alone make them different.
+    let other = check_since(&old, signed.last().danger_unverified().tree()).unwrap_err();
+    assert!(matches!(other, RollbackError::Other { signed: RECORDS }), "{other}");
+}
+
+#[test]
+fn two_signed_trees_of_one_size_are_a_fork() {
+    let (signed, other) = (Signed::new(), Signed::new());
+    let known = Known { elsewhere: vec![other.last()], ..signed.known.clone() };
+    let audit = audit(&SqliteReader::open(&signed.path()).unwrap(), &known, |_| {}).unwrap();
+    assert!(audit.bad.unwrap().what.contains("forked"));
+}
+
+#[test]
+fn a_checkpoint_of_a_key_that_is_not_trusted_is_named() {
+    let signed = Signed::new();
+    let strange = SigningKey::from_seed(ORIGIN.parse().unwrap(), Algorithm::Ed25519, &[8; 32]).unwrap();
+    let trust: Trust = Notary::new(ORIGIN.to_owned(), vec![strange]).trust();
+    let known = Known { trust, elsewhere: Vec::new() };
+    let audit = audit(&SqliteReader::open(&signed.path()).unwrap(), &known, |_| {}).unwrap();
+    assert!(audit.bad.unwrap().what.contains("not signed by a key that is trusted"));
+}
+
+#[test]
+fn a_log_of_a_version_without_a_tree_gets_one() {
+    let signed = Signed::new();
+    let before = signed.audit().signed;
+    let sql = "DELETE FROM meta WHERE key = 'tree'; DROP TABLE tile; UPDATE meta SET value = '4' WHERE key = 'schema'";
+    signed.tables().execute_batch(sql).unwrap();
+    let log = SqliteLog::open(&signed.path(), Durability::DangerOff).unwrap();
+    assert_eq!(Some(log.tree().unwrap().tree()), before);
+    drop(log);
+    assert_eq!(signed.audit().bad, None);
+}

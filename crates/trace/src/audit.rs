@@ -1,0 +1,270 @@
+//! Whether a whole log, or a part of it, is what was signed: every record against itself, its place in the tree, and the
+//! checkpoints.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use tlog::{
+    CheckpointError, Frontier, Hash, Inclusion, Leaf, SignedCheckpoint, TILE_WIDTH, Tile, TileKind, Tree, Trust,
+};
+
+use crate::entry::Entry;
+use crate::error::{StoreFault, StoreFaultKind};
+use crate::log::LogReader;
+use crate::notary::{checkpoints, tiles};
+use crate::question::Query;
+use crate::verify::verify_leaf;
+
+/// What was looked at, and the first thing that is wrong.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// Records that were looked at.
+    pub records: u64,
+    /// Records among them whose text was erased: they were checked as far as they go.
+    pub erased: u64,
+    /// Records that no checkpoint covers yet.
+    pub unsigned: u64,
+    /// Checkpoints whose signature was checked and that fit.
+    pub checkpoints: usize,
+    /// The largest of them.
+    pub signed: Option<Tree>,
+    /// What is wrong, at the first place where something is.
+    pub bad: Option<Finding>,
+}
+
+/// Something is not what was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The first record that is concerned.
+    pub sequence: u64,
+    /// What is the matter with it.
+    pub what: String,
+}
+
+/// What is known of a log beside the log itself.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Whose signature is taken.
+    pub trust: Trust,
+    /// Checkpoints that were kept elsewhere.
+    pub elsewhere: Vec<SignedCheckpoint>,
+}
+
+/// Walks along the log.
+struct Walk<'r> {
+    reader: &'r dyn LogReader,
+    /// The tree that the log says it has.
+    said: Tree,
+    /// What is left to compare with, by size.
+    signed: BTreeMap<u64, Hash>,
+    audit: Audit,
+    /// The tile of leaf hashes that was read last.
+    tile: (u64, Vec<Hash>),
+}
+
+/// Checks the whole log. `progress` hears how many records were looked at, now and then. Error: the log cannot be read.
+pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64)) -> Result<Audit, StoreFault> {
+    let mut walk = match Walk::begin(reader, known)? {
+        Ok(walk) => walk,
+        Err(audit) => return Ok(audit),
+    };
+    let mut tree = Frontier::new();
+    let mut right = 0;
+    'log: loop {
+        let entries = match page(reader, tree.size())? {
+            Ok(entries) if entries.is_empty() => break,
+            Ok(entries) => entries,
+            Err(bad) => {
+                walk.audit.bad = Some(bad);
+                break;
+            }
+        };
+        for entry in &entries {
+            let index = tree.size();
+            if let Some(bad) = walk.record(entry, index)? {
+                walk.audit.bad = Some(bad);
+                break 'log;
+            }
+            let leaf = Hash::new(*entry.leaf_hash.as_bytes());
+            if tree.append(&[leaf], |_, _| {}).is_err() {
+                break 'log;
+            }
+            if let Some(bad) = walk.tree(tree.size(), right, || tree.tree().root) {
+                walk.audit.bad = Some(bad);
+                break 'log;
+            }
+            right = walk.audit.signed.map_or(0, |signed| signed.size);
+        }
+        progress(tree.size());
+    }
+    Ok(walk.end(tree.tree()))
+}
+
+/// Checks some records: each against itself, and that it stands in the tree of the largest checkpoint.
+pub fn audit_range(reader: &dyn LogReader, known: &Known, range: RangeInclusive<u64>) -> Result<Audit, StoreFault> {
+    let mut walk = match Walk::begin(reader, known)? {
+        Ok(walk) => walk,
+        Err(audit) => return Ok(audit),
+    };
+    let signed = walk.signed.last_key_value().map(|(size, root)| Tree { size: *size, root: *root });
+    walk.audit.signed = signed;
+    walk.audit.checkpoints = usize::from(signed.is_some());
+    let mut hashes = tiles(reader, signed.map_or(0, |signed| signed.size));
+    let mut next = range.start().saturating_sub(1);
+    'range: while next < *range.end() {
+        let missing = || Finding { sequence: next + 1, what: MISSING.to_owned() };
+        let entries = match page(reader, next)?.and_then(|some| if some.is_empty() { Err(missing()) } else { Ok(some) })
+        {
+            Ok(entries) => entries,
+            Err(bad) => {
+                walk.audit.bad = Some(bad);
+                break;
+            }
+        };
+        for entry in entries.iter().take_while(|entry| entry.sequence <= *range.end()) {
+            let mut bad = walk.record(entry, next)?;
+            if let Some(tree) = signed.filter(|tree| next < tree.size && bad.is_none()) {
+                let leaf = Leaf { index: next, hash: Hash::new(*entry.leaf_hash.as_bytes()) };
+                let proof = Inclusion { index: next, size: tree.size }.prove(&mut hashes);
+                if !proof.is_ok_and(|proof| proof.check(leaf, tree).is_ok()) {
+                    let what = format!("it does not stand in the tree of {} records that was signed", tree.size);
+                    bad = Some(Finding { sequence: entry.sequence, what });
+                }
+            }
+            if bad.is_some() {
+                walk.audit.bad = bad;
+                break 'range;
+            }
+            next += 1;
+            walk.audit.unsigned += u64::from(signed.is_none_or(|tree| next > tree.size));
+        }
+        if entries.last().is_none_or(|last| last.sequence > *range.end()) {
+            break;
+        }
+    }
+    Ok(walk.audit)
+}
+
+// === impl Walk ===
+
+impl<'r> Walk<'r> {
+    /// Looks at the checkpoints. The inner error: one of them is wrong.
+    fn begin(reader: &'r dyn LogReader, known: &Known) -> Result<Result<Self, Audit>, StoreFault> {
+        let mut audit = Audit { records: 0, erased: 0, unsigned: 0, checkpoints: 0, signed: None, bad: None };
+        let mut signed = BTreeMap::new();
+        for checkpoint in checkpoints(reader)?.iter().chain(&known.elsewhere) {
+            let tree = checkpoint.danger_unverified().tree();
+            let bad = match checkpoint.verify(&known.trust) {
+                Err(error) => Some(wrong(&error, tree.size)),
+                Ok(_) if signed.insert(tree.size, tree.root).is_some_and(|other| other != tree.root) => {
+                    Some(format!("two different trees of {} records were signed: the log was forked", tree.size))
+                }
+                Ok(_) => None,
+            };
+            if let Some(what) = bad {
+                audit.bad = Some(Finding { sequence: tree.size, what });
+                return Ok(Err(audit));
+            }
+        }
+        let said = reader.tree()?.tree();
+        Ok(Ok(Self { reader, said, signed, audit, tile: (u64::MAX, Vec::new()) }))
+    }
+
+    /// One record, which should have this index.
+    fn record(&mut self, entry: &Entry, index: u64) -> Result<Option<Finding>, StoreFault> {
+        let sequence = index + 1;
+        let finding = |what: &str| Some(Finding { sequence, what: what.to_owned() });
+        if entry.sequence != sequence {
+            return Ok(finding(MISSING));
+        }
+        if let Err(error) = verify_leaf(entry) {
+            return Ok(finding(error.what()));
+        }
+        if index < self.said.size && self.leaf(index)? != Some(Hash::new(*entry.leaf_hash.as_bytes())) {
+            return Ok(finding("it is another record than the one that was written here"));
+        }
+        self.audit.records += 1;
+        self.audit.erased += u64::from(entry.body.is_none());
+        Ok(None)
+    }
+
+    /// The tree over the records so far, where a checkpoint says what it should be.
+    fn tree(&mut self, size: u64, right: u64, root: impl FnOnce() -> Hash) -> Option<Finding> {
+        let signed = self.signed.remove(&size)?;
+        let root = root();
+        if root != signed {
+            let what = match size - right {
+                1 => format!("it is not what was signed with {size} records"),
+                _ => format!("one of the records {} to {size} is not what was signed", right + 1),
+            };
+            return Some(Finding { sequence: right + 1, what });
+        }
+        self.audit.checkpoints += 1;
+        self.audit.signed = Some(Tree { size, root });
+        None
+    }
+
+    fn end(mut self, tree: Tree) -> Audit {
+        let signed = self.audit.signed.map_or(0, |signed| signed.size);
+        self.audit.unsigned = tree.size - signed;
+        if self.audit.bad.is_some() {
+            return self.audit;
+        }
+        let longest = self.signed.last_key_value().map_or(0, |(size, _)| *size).max(self.said.size);
+        if longest > tree.size {
+            let what = format!("it is missing, with all behind it: there were {longest} records");
+            self.audit.bad = Some(Finding { sequence: tree.size + 1, what });
+        }
+        self.audit
+    }
+
+    /// The hash that the tree has for a leaf.
+    fn leaf(&mut self, index: u64) -> Result<Option<Hash>, StoreFault> {
+        let (number, place) = (index / u64::from(TILE_WIDTH), index % u64::from(TILE_WIDTH));
+        if self.tile.0 != number {
+            let rest = self.said.size - number * u64::from(TILE_WIDTH);
+            let width = u16::try_from(rest).map_or(TILE_WIDTH, |rest| rest.min(TILE_WIDTH));
+            let tile = Tile::full(TileKind::Hashes(0), number).and_then(|tile| tile.narrowed(width)).ok();
+            let bytes = tile.map(|tile| self.reader.tile(tile)).transpose()?.flatten();
+            self.tile = (number, bytes.and_then(|bytes| Hash::many(&bytes)).unwrap_or_default());
+        }
+        Ok(usize::try_from(place).ok().and_then(|place| self.tile.1.get(place).copied()))
+    }
+}
+
+/// The next records. The inner error: the first of them cannot be read.
+fn page(reader: &dyn LogReader, behind: u64) -> Result<Result<Vec<Entry>, Finding>, StoreFault> {
+    let read = |behind, limit| {
+        reader.find(&Query { after_sequence: Some(behind), limit, newest_first: false, ..Query::default() })
+    };
+    match read(behind, PAGE) {
+        Err(fault) if fault.kind() == StoreFaultKind::Corrupt => {}
+        whole => return whole.map(Ok),
+    }
+    // One of them is in the way.
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        match read(entries.last().map_or(behind, |last| last.sequence), 1) {
+            Ok(next) if next.is_empty() => return Ok(Ok(entries)),
+            Ok(next) => entries.extend(next),
+            Err(_) if !entries.is_empty() => return Ok(Ok(entries)),
+            Err(fault) if fault.kind() == StoreFaultKind::Corrupt => {
+                return Ok(Err(Finding { sequence: behind + 1, what: "it cannot be read".to_owned() }));
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+fn wrong(error: &CheckpointError, size: u64) -> String {
+    match error {
+        CheckpointError::NotOfLog => format!("the checkpoint of {size} records is not signed by a key that is trusted"),
+        error => format!("the checkpoint of {size} records is not right: {error}"),
+    }
+}
+
+const MISSING: &str = "it is missing";
+const PAGE: usize = 1_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Checkpoints: what the log signs of itself, away from the calls, and what it was seen to have signed before.
+
+use model::UnixMicros;
+use tlog::{
+    Checkpoint, Consistency, Note, ReadError, SignedCheckpoint, Signer, SigningKey, Tile, TiledError, TiledTree, Tree,
+    Trust, VerifierKey,
+};
+
+use crate::error::{StoreFault, StoreFaultKind, TraceError};
+use crate::log::LogReader;
+use crate::record::StateWrite;
+
+/// Signs the log's tree as it grows.
+pub struct Notary {
+    origin: String,
+    keys: Vec<SigningKey>,
+    /// What was signed last, newest last: at most two.
+    signed: Vec<Signed>,
+}
+
+#[derive(Debug, Clone)]
+struct Signed {
+    tree: Tree,
+    at: UnixMicros,
+}
+
+/// A log is not what it was once signed to be. Blame: whoever has had their hands in the store, or who restored it.
+#[derive(Debug, thiserror::Error)]
+pub enum RollbackError {
+    /// It has fewer records than a checkpoint of it.
+    #[error("the log has {found} records, and a checkpoint of it says {signed}")]
+    Shorter {
+        /// Records that there are.
+        found: u64,
+        /// Records that were signed.
+        signed: u64,
+    },
+    /// It has other records than a checkpoint of it.
+    #[error("the first {signed} records of the log are not the ones that were signed")]
+    Other {
+        /// Records that were signed.
+        signed: u64,
+    },
+    /// It could not be read.
+    #[error("the log could not be compared with its checkpoint")]
+    NotRead(#[source] StoreFault),
+}
+
+// === impl Notary ===
+
+impl std::fmt::Debug for Notary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notary").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl Notary {
+    /// For the log of this name. All keys sign; while a new one takes over, the old one signs beside it.
+    pub fn new(origin: String, keys: Vec<SigningKey>) -> Self {
+        Self { origin, keys, signed: Vec::new() }
+    }
+
+    /// Goes on after this checkpoint.
+    pub fn resume(&mut self, last: &SignedCheckpoint, at: UnixMicros) {
+        self.signed = vec![Signed { tree: last.danger_unverified().tree(), at }];
+    }
+
+    /// Whose word to take for this log.
+    pub fn trust(&self) -> Trust {
+        let log: Vec<VerifierKey> = self.keys.iter().map(|key| key.verifier_key().clone()).collect();
+        Trust { origin: self.origin.clone(), log, witnesses: Vec::new() }
+    }
+
+    /// A checkpoint of the log as it is now, and what to keep of it; none where it has not grown since the last one.
+    ///
+    /// INVARIANT: two checkpoints of one notary never disagree, for a tree only grows and `resume` was given what was checked
+    /// by [`check_since`].
+    pub fn sign(
+        &mut self,
+        tree: Tree,
+        now: UnixMicros,
+    ) -> Result<Option<(SignedCheckpoint, Vec<StateWrite>)>, TraceError> {
+        if self.signed.last().is_some_and(|last| last.tree.size >= tree.size) || tree.size == 0 {
+            return Ok(None);
+        }
+        let broken = |_| TraceError::Malformed { what: "a checkpoint cannot be written" };
+        let checkpoint = Checkpoint::new(&self.origin, tree).map_err(broken)?;
+        let mut note =
+            Note::new(checkpoint.to_string()).map_err(|_| TraceError::Malformed { what: "a checkpoint is no note" })?;
+        for key in &self.keys {
+            note.sign(key).map_err(|_| TraceError::Malformed { what: "a checkpoint cannot be signed" })?;
+        }
+        let signed = SignedCheckpoint::parse(note.to_string().as_bytes()).map_err(broken)?;
+        let mut state = vec![kept(tree.size, Some(note.to_string()))];
+        // One a minute is kept for ever, so that a log that was changed is known to have been right until then.
+        if let [before, last] = self.signed.as_slice() {
+            if last.at.0 - before.at.0 < KEPT_EACH_US {
+                state.push(kept(last.tree.size, None));
+                self.signed.pop();
+            } else {
+                self.signed.remove(0);
+            }
+        }
+        self.signed.push(Signed { tree, at: now });
+        Ok(Some((signed, state)))
+    }
+}
+
+fn kept(size: u64, note: Option<String>) -> StateWrite {
+    StateWrite { kind: CHECKPOINT_KIND.to_owned(), key: format!("{size:020}"), value: note }
+}
+
+/// The checkpoints that a log has kept, smallest first. What cannot be parsed is an error.
+pub fn checkpoints(reader: &dyn LogReader) -> Result<Vec<SignedCheckpoint>, StoreFault> {
+    let read = |(_, note): &(String, String)| {
+        let corrupt =
+            |error| StoreFault::new(StoreFaultKind::Corrupt, "a checkpoint of the log cannot be read").because(error);
+        SignedCheckpoint::parse(note.as_bytes()).map_err(corrupt)
+    };
+    reader.state(CHECKPOINT_KIND)?.iter().map(read).collect()
+}
+
+/// Whether the log is the one of this checkpoint, or has grown out of it.
+pub fn check_since(reader: &dyn LogReader, signed: Tree) -> Result<(), RollbackError> {
+    let now = reader.tree().map_err(RollbackError::NotRead)?.tree();
+    if now.size < signed.size {
+        return Err(RollbackError::Shorter { found: now.size, signed: signed.size });
+    }
+    let other = || RollbackError::Other { signed: signed.size };
+    if now.size == signed.size {
+        return if now.root == signed.root { Ok(()) } else { Err(other()) };
+    }
+    if signed.size == 0 {
+        return Ok(());
+    }
+    let proof = Consistency { old: signed.size, new: now.size }.prove(&mut tiles(reader, now.size));
+    let proof = proof.map_err(|error| match error {
+        ReadError::Reader(error) => RollbackError::NotRead(as_fault(error)),
+        ReadError::Proof(_) => other(),
+    })?;
+    proof.check(signed, now).map_err(|_| other())
+}
+
+/// The tree of a log, read from its tiles.
+pub(crate) fn tiles(
+    reader: &dyn LogReader,
+    size: u64,
+) -> TiledTree<impl FnMut(Tile) -> Result<Vec<u8>, StoreFault> + '_> {
+    TiledTree::new(size, move |tile: Tile| {
+        let missing = || StoreFault::new(StoreFaultKind::Corrupt, format!("`{tile}` of the log is missing"));
+        reader.tile(tile)?.ok_or_else(missing)
+    })
+}
+
+pub(crate) fn as_fault(error: TiledError<StoreFault>) -> StoreFault {
+    match error {
+        TiledError::Reader { source, .. } => source,
+        TiledError::Tile(error) => {
+            StoreFault::new(StoreFaultKind::Corrupt, "a tile of the log makes no sense").because(error)
+        }
+    }
+}
+
+/// The kind of state under which the checkpoints stand, by size.
+pub const CHECKPOINT_KIND: &str = "checkpoint";
+
+const KEPT_EACH_US: i64 = 60_000_000;
+
+#[cfg(test)]
+mod tests;
