@@ -42,6 +42,7 @@ mod tile;
 
 mod key;
 mod note;
+mod private;
 
 mod checkpoint;
 mod receipt;

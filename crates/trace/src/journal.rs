@@ -58,7 +58,8 @@ struct Waiting {
 }
 
 struct Job {
-    row: Row,
+    /// None where only the state changes.
+    row: Option<Row>,
     state: Vec<StateWrite>,
     reply: Reply,
     loss: Option<Loss>,
@@ -168,7 +169,7 @@ impl Journal {
             TryAcquireError::Closed => TraceError::Closed,
         })?;
         room.forget();
-        self.queue().push(Job { row, state: Vec::new(), reply: Reply::Nobody, loss: Some(loss) })
+        self.queue().push(Job { row: Some(row), state: Vec::new(), reply: Reply::Nobody, loss: Some(loss) })
     }
 
     /// Writes a change together with the state it makes true. Returns once both are on disk.
@@ -181,11 +182,13 @@ impl Journal {
     /// As [`Journal::change`], for programs without a runtime. Blocks the thread.
     pub fn change_blocking(&self, change: Change) -> Result<Durable, TraceError> {
         let row = Row::of_change(&change)?;
-        let (done, written) = mpsc::sync_channel(1);
-        self.queue().wait_for_room()?;
-        self.queue().push(Job { row, state: change.state, reply: Reply::Thread(done), loss: None })?;
-        let sequence = settle(written.recv().ok())?;
+        let sequence = self.write_blocking(Some(row), change.state)?;
         Ok(Durable::danger_confirmed_by_disk(change.id, sequence))
+    }
+
+    /// Writes state that no record speaks of: what is derived from the records. Blocks the thread until it is on disk.
+    pub fn state_blocking(&self, state: Vec<StateWrite>) -> Result<(), TraceError> {
+        self.write_blocking(None, state).map(drop)
     }
 
     /// How many outcomes could not be written. The next start says of their calls that the outcome is unknown.
@@ -203,7 +206,18 @@ impl Journal {
         }
     }
 
+    fn write_blocking(&self, row: Option<Row>, state: Vec<StateWrite>) -> Result<u64, TraceError> {
+        let (done, written) = mpsc::sync_channel(1);
+        self.queue().wait_for_room()?;
+        self.queue().push(Job { row, state, reply: Reply::Thread(done), loss: None })?;
+        settle(written.recv().ok())
+    }
+
     async fn write(&self, row: Row, state: Vec<StateWrite>, loss: Option<Loss>) -> Result<u64, TraceError> {
+        self.write_job(Some(row), state, loss).await
+    }
+
+    async fn write_job(&self, row: Option<Row>, state: Vec<StateWrite>, loss: Option<Loss>) -> Result<u64, TraceError> {
         let (done, written) = oneshot::channel();
         self.queue().room.acquire().await.map_err(|_| TraceError::Closed)?.forget();
         self.queue().push(Job { row, state, reply: Reply::Task(done), loss })?;
@@ -215,9 +229,9 @@ impl Journal {
         if calls > 1 {
             return self.write(row, Vec::new(), loss).await;
         }
-        match self.queue().append_here(Job { row, state: Vec::new(), reply: Reply::Nobody, loss }) {
+        match self.queue().append_here(Job { row: Some(row), state: Vec::new(), reply: Reply::Nobody, loss }) {
             Ok(written) => settle(Some(written)),
-            Err(job) => self.write(job.row, job.state, job.loss).await,
+            Err(job) => self.write_job(job.row, job.state, job.loss).await,
         }
     }
 
@@ -344,10 +358,11 @@ impl Queue {
             return Err(Box::new(job));
         }
         let lying = waiting.jobs.len();
+        let before = waiting.jobs.iter().filter(|job| job.row.is_some()).count();
         let batch = waiting.jobs.drain(..).chain([job]).collect();
         drop(waiting);
         self.room.add_permits(lying);
-        Ok(commit(log.as_mut(), batch).map(|first| first.saturating_add(lying as u64)))
+        Ok(commit(log.as_mut(), batch).map(|first| first.saturating_add(before as u64)))
     }
 
     fn close(&self) {
@@ -438,23 +453,25 @@ fn commit(log: &mut dyn LogStore, batch: Vec<Job>) -> Written {
     let mut state = Vec::new();
     let mut callers = Vec::with_capacity(batch.len());
     for job in batch {
-        rows.push(job.row);
+        callers.push((job.row.is_some(), job.reply, job.loss));
+        rows.extend(job.row);
         state.extend(job.state);
-        callers.push((job.reply, job.loss));
     }
     match log.append(&rows, &state) {
         Ok(first) => {
-            for (sequence, (reply, loss)) in (first..).zip(callers) {
+            let mut sequence = first;
+            for (recorded, reply, loss) in callers {
                 if let Some(loss) = loss {
                     loss.disarm();
                 }
                 reply.send(Ok(sequence));
+                sequence = sequence.saturating_add(u64::from(recorded));
             }
             Ok(first)
         }
         Err(fault) => {
             let fault = Arc::new(fault);
-            for (reply, loss) in callers {
+            for (_, reply, loss) in callers {
                 drop(loss);
                 reply.send(Err(Arc::clone(&fault)));
             }
