@@ -21,13 +21,14 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use trace::{Journal, LogReader};
+use trace::{Journal, LogReader, Notary};
 
 use crate::budgets::count_from;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::judge::as_promised;
 use crate::known::known;
+use crate::notary::{self, Places, Signing};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 
 /// Everything a running gateway is made of. Opened under the lock of its data directory.
@@ -52,6 +53,7 @@ pub struct Gateway {
     pub public_url: String,
     /// Seals what clients carry for apps.
     state_key: Secret<[u8; 32]>,
+    signing: Arc<Signing>,
     data: DataDir,
 }
 
@@ -59,6 +61,8 @@ pub struct Gateway {
 pub mod files {
     /// The trace and the state.
     pub const TRACE: &str = "trace.db";
+    /// The keys that sign the trace.
+    pub const TRACE_KEYS: &str = "trace-keys";
     /// The key that signs tokens.
     pub const TOKEN_KEY: &str = "token.key";
     /// The vault.
@@ -78,12 +82,15 @@ impl Gateway {
         let bundle = Arc::new(compile(&config)?);
         let data = DataDir::open(&config.data).map_err(Fault::from)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (journal, reviews, standing) = open_trace(&data, clock.as_ref())?;
+        let places = Places { keys: data.path_of(files::TRACE_KEYS), copy: config.checkpoint_copy.clone() };
+        let (journal, reviews, standing, notary) = open_trace(&data, clock.as_ref(), &places)?;
         let directory = Arc::new(LiveDirectory::new(config.directory.clone(), standing));
         let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
         let state_key = vault_key.derive("mcp.state")?;
         let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
+        let own = SqliteReader::open(&data.path_of(files::TRACE)).map_err(Fault::from)?;
+        let signing = Signing::start(notary, own, journal.clone(), Arc::clone(&clock), places.copy)?;
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             journal,
@@ -110,6 +117,7 @@ impl Gateway {
             hub,
             public_url,
             state_key,
+            signing: Arc::new(signing),
             data,
         };
         Ok(gateway)
@@ -166,6 +174,9 @@ impl Gateway {
         if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
             tracing::error!(?fault, "the end of the gateway could not be recorded");
         }
+        let signing = Arc::clone(&self.signing);
+        // It waits for the disk.
+        let _signed = tokio::task::spawn_blocking(move || signing.close()).await;
         self.engine.close();
     }
 
@@ -334,10 +345,15 @@ pub fn bad_file(problems: crate::config::Problems) -> Fault {
     Fault::new(Blame::Operator, "operator.config", problems.to_string())
 }
 
-fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, Standing), Fault> {
+fn open_trace(
+    data: &DataDir,
+    clock: &dyn Clock,
+    places: &Places,
+) -> Result<(Journal, Reviews, Standing, Notary), Fault> {
     let path = data.path_of(files::TRACE);
     let mut log = AheadLog::open(&path, durability()).map_err(Fault::from)?;
     let reader = SqliteReader::open(&path).map_err(Fault::from)?;
+    let notary = notary::open(&mut log, &reader, places, clock.now())?;
     let unknown = trace::mark_unknown(&mut log, &reader, clock.now()).map_err(Fault::from)?;
     if unknown > 0 {
         tracing::warn!(
@@ -361,7 +377,7 @@ fn open_trace(data: &DataDir, clock: &dyn Clock) -> Result<(Journal, Reviews, St
     let seen = seen.iter().filter_map(|(key, value)| mcp::sight_of_row(key, value));
     let reviews = Reviews::new(pins, seen);
     let journal = Journal::start(Box::new(log)).map_err(Fault::from)?;
-    Ok((journal, reviews, standing))
+    Ok((journal, reviews, standing, notary))
 }
 
 /// A pin as its row has it.

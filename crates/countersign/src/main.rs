@@ -19,6 +19,7 @@ mod config;
 mod gateway;
 mod judge;
 mod known;
+mod notary;
 mod operations;
 mod packs;
 mod reading;

@@ -112,6 +112,15 @@ pub fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// Shows how far something is, in place of what was shown before; none takes it away. Only on a terminal.
+pub fn progress(line: Option<&str>) {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r{}\x1b[K", line.unwrap_or_default());
+        let _ = stderr.flush();
+    }
+}
+
 /// Tells what went wrong, and the way out.
 pub fn complain(fault: &Fault) {
     let look = Look::stderr();

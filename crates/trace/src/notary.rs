@@ -2,10 +2,11 @@
 
 use model::UnixMicros;
 use tlog::{
-    Checkpoint, Consistency, Note, ReadError, SignedCheckpoint, Signer, SigningKey, Tile, TiledError, TiledTree, Tree,
-    Trust, VerifierKey,
+    Checkpoint, Consistency, Inclusion, Note, ReadError, Receipt, SignedCheckpoint, Signer, SigningKey, Tile,
+    TiledError, TiledTree, Tree, Trust, VerifierKey,
 };
 
+use crate::entry::Entry;
 use crate::error::{StoreFault, StoreFaultKind, TraceError};
 use crate::log::LogReader;
 use crate::record::StateWrite;
@@ -139,6 +140,26 @@ pub fn check_since(reader: &dyn LogReader, signed: Tree) -> Result<(), RollbackE
         ReadError::Proof(_) => other(),
     })?;
     proof.check(signed, now).map_err(|_| other())
+}
+
+/// The proof that this record stands in the tree of the newest checkpoint, with its leaf beside it: whoever has the key
+/// of the log needs nothing else. None: no checkpoint covers it yet.
+pub fn receipt_of(reader: &dyn LogReader, entry: &Entry) -> Result<Option<Receipt>, StoreFault> {
+    let index = entry.sequence.saturating_sub(1);
+    let Some(checkpoint) = checkpoints(reader)?.pop() else { return Ok(None) };
+    let size = checkpoint.danger_unverified().tree().size;
+    if size <= index {
+        return Ok(None);
+    }
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+        StoreFault::new(StoreFaultKind::Corrupt, "the place of the record in the tree cannot be proved").because(error)
+    };
+    let proof = Inclusion { index, size }.prove(&mut tiles(reader, size)).map_err(|error| match error {
+        ReadError::Reader(error) => as_fault(error),
+        ReadError::Proof(error) => broken(error.into()),
+    })?;
+    let leaf = entry.leaf.clone().into_bytes();
+    Receipt::new(index, proof, checkpoint).with_extra(leaf).map(Some).map_err(|error| broken(error.into()))
 }
 
 /// The tree of a log, read from its tiles.

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 /// `trace`
@@ -68,6 +70,12 @@ pub enum TraceAction {
     AccessEnded(AccessEndedArgs),
     /// On whose word did this call run?
     WhoApproved(WhoApprovedArgs),
+    /// Whether the trace is what was signed: all of it, some records, or one receipt
+    Verify(VerifyArgs),
+    /// Write a receipt of one record, which anybody can check with the public key alone
+    Prove(ProveArgs),
+    /// Show the keys that sign the trace, make one, or retire one
+    Keys(KeysArgs),
 }
 
 /// `trace query`
@@ -203,6 +211,46 @@ A term is `key:value`. `key:a,b` is either, `-key:value` is not, `key:\"a b\"` k
 Example:
   countersign trace query verdict:deny app:crm,mail -agent:helper since:7d
 ";
+
+/// `trace verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A receipt of `countersign trace prove`; without one, the trace of this gateway
+    pub receipt: Option<PathBuf>,
+    /// A public key to trust, as `countersign trace keys` shows it, or a file of them; without one, those beside the trace
+    #[arg(long)]
+    pub key: Vec<String>,
+    /// Only from this record on, by its number
+    #[arg(long, conflicts_with = "receipt")]
+    pub from: Option<u64>,
+    /// Only up to this record
+    #[arg(long, conflicts_with = "receipt")]
+    pub to: Option<u64>,
+}
+
+/// `trace prove`
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    /// The id of a call, its last characters, or the number of a record
+    pub id: String,
+    /// Of a call: what came of it, not what was decided
+    #[arg(long)]
+    pub outcome: bool,
+    /// Where to write it; without, to the standard output
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+/// `trace keys`
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// Makes one more key, which signs beside the others from the next start on
+    #[arg(long, conflicts_with = "retire")]
+    pub new: bool,
+    /// Lets this key sign no more: its number, or the file's name. What it signed stays right
+    #[arg(long)]
+    pub retire: Option<String>,
+}
 
 #[cfg(test)]
 mod tests;

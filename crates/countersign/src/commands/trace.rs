@@ -2,10 +2,13 @@
 
 mod asked;
 mod follow;
+mod keys;
 mod owns;
+mod prove;
 pub(super) mod readable;
 mod ready;
 mod table;
+mod verify;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -45,6 +48,9 @@ pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
         TraceAction::AccessEnded(args) => ready::access_ended(common, &args.who, &args.window),
         TraceAction::WhoApproved(args) => ready::who_approved(common, args),
         TraceAction::Owns(args) => owns::run(common, args),
+        TraceAction::Verify(args) => verify::run(common, args),
+        TraceAction::Prove(args) => prove::run(common, args),
+        TraceAction::Keys(args) => keys::run(common, args),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Where state is kept.
     pub data: PathBuf,
+    /// Where the newest checkpoint of the trace is kept beside the data directory.
+    pub checkpoint_copy: PathBuf,
     /// Who `countersign connect` acts as.
     pub connect: Option<ConnectAs>,
     /// The bounds.
@@ -153,12 +155,16 @@ impl Checker<'_> {
         }
         let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
+        let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
+        let copy = raw.trace.and_then(|trace| trace.checkpoint_copy);
+        let checkpoint_copy = copy.map_or_else(|| beside(&data), |copy| self.path(&copy));
         Some(Config {
             file: self.file.to_owned(),
             listen: listen?,
             public_url,
             allowed_origins: raw.allowed_origins.unwrap_or_default(),
-            data: self.path(raw.data.as_deref().unwrap_or("countersign-data")),
+            data,
+            checkpoint_copy,
             connect,
             limits: self.limits(raw.limits.unwrap_or_default()),
             rules,
@@ -472,6 +478,13 @@ impl Checker<'_> {
         }
         self.problems.push(problem);
     }
+}
+
+/// Beside the data directory, so that whoever puts an old one back does not put this back with it.
+fn beside(data: &Path) -> PathBuf {
+    let mut name = data.file_name().unwrap_or_default().to_owned();
+    name.push(".checkpoint");
+    data.with_file_name(name)
 }
 
 /// The port `countersign serve` listens on unless told otherwise.

@@ -16,6 +16,7 @@ pub(super) struct RawConfig {
     pub public_url: Option<Spanned<String>>,
     pub allowed_origins: Option<Vec<String>>,
     pub data: Option<String>,
+    pub trace: Option<RawTrace>,
     pub connect: Option<RawConnect>,
     pub limits: Option<RawLimits>,
     pub packs: Option<Vec<Spanned<String>>>,
@@ -27,6 +28,12 @@ pub(super) struct RawConfig {
     pub agents: Named<RawAgent>,
     #[serde(default)]
     pub apps: Named<RawApp>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTrace {
+    pub checkpoint_copy: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

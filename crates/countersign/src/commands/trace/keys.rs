@@ -1,0 +1,50 @@
+//! `trace keys`: which keys sign the trace, and their public halves for whoever checks it.
+
+use std::process::ExitCode;
+
+use model::Fault;
+use store::SqliteReader;
+use tlog::Signer as _;
+
+use super::file_of;
+use crate::cli::{Common, KeysArgs};
+use crate::gateway::files;
+use crate::notary::{key_files, make_key, origin_of, read_key, retire_key, trust_of};
+use crate::terminal::{out, say};
+
+/// Shows the keys, makes one, or lets one go.
+pub fn run(common: &Common, args: &KeysArgs) -> Result<ExitCode, Fault> {
+    let file = file_of(common)?;
+    let folder = file.with_file_name(files::TRACE_KEYS);
+    let origin = if file.exists() { origin_of(&SqliteReader::open(&file).map_err(Fault::from)?)? } else { None };
+    let Some(origin) = origin else {
+        say("nothing has been recorded and signed yet: `countersign serve` makes the first key when it starts");
+        return Ok(ExitCode::SUCCESS);
+    };
+    if args.new {
+        let made = make_key(&folder, &origin)?;
+        say(format_args!("made {}; it signs from the next start of the gateway on, beside the others", made.display()));
+    }
+    if let Some(wanted) = &args.retire {
+        let known = retire_key(&folder, wanted)?;
+        say(format_args!("{known} signs no more from the next start of the gateway on; what it signed stays right"));
+    }
+    let mut files = Vec::new();
+    for file in key_files(&folder)? {
+        files.push((read_key(&file)?.verifier_key().clone(), file));
+    }
+    let trust = trust_of(&folder, &origin)?;
+    if common.json {
+        let keys = trust.log.iter().map(|key| {
+            let file = files.iter().find(|(known, _)| known == key).map(|(_, file)| file.display().to_string());
+            serde_json::json!({ "key": key.to_string(), "signs": file.is_some(), "file": file })
+        });
+        out(serde_json::json!({ "origin": origin, "keys": keys.collect::<Vec<_>>() }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format_args!("the trace {origin}; give these lines to whoever is to check it:"));
+    for key in &trust.log {
+        out(key.to_string());
+    }
+    Ok(ExitCode::SUCCESS)
+}

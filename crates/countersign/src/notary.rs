@@ -1,0 +1,367 @@
+//! Who signs the trace: its name and keys, what it signed last, and the thread that signs as it grows.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::rand;
+use model::{Blame, CallId, Clock, Fault, Secret, UnixMicros};
+use private_file::{Draft, Openness};
+use store::SqliteReader;
+use tlog::{KeyName, SEED_BYTES, SignedCheckpoint, Signer, SigningKey, Trust, VerifierKey};
+use trace::{Change, Journal, LogReader, LogStore, Notary, RollbackError, StateWrite, check_since, checkpoints};
+
+use crate::clock::environment;
+
+/// Where a log keeps what signs it, and what is kept of its checkpoints elsewhere.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// A folder with one file a key.
+    pub keys: PathBuf,
+    /// The newest checkpoint, where a restored data directory does not bring it back to what it was.
+    pub copy: PathBuf,
+}
+
+/// The thread; it ends when this is closed or dropped.
+pub struct Signing {
+    end: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+}
+
+struct Worker {
+    notary: Notary,
+    reader: SqliteReader,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+    copy: PathBuf,
+    /// Whether the last copy could be written.
+    copied: bool,
+    /// How many records there were when somebody last looked whether the log stands still.
+    seen: u64,
+    looked: Instant,
+}
+
+/// The name of a log.
+pub fn origin_of(reader: &dyn LogReader) -> Result<Option<String>, Fault> {
+    let found = reader.state(KIND).map_err(Fault::from)?.into_iter().find(|(key, _)| key == ORIGIN);
+    Ok(found.map(|(_, origin)| origin))
+}
+
+/// The name of a log, given to it when there is none.
+fn named(log: &mut dyn LogStore, reader: &dyn LogReader) -> Result<String, Fault> {
+    if let Some(origin) = origin_of(reader)? {
+        return Ok(origin);
+    }
+    let mut random = [0; 8];
+    rand::fill(&mut random).map_err(|_| no_randomness())?;
+    let origin = format!("countersign.local/{:016x}", u64::from_be_bytes(random));
+    let write = StateWrite { kind: KIND.to_owned(), key: ORIGIN.to_owned(), value: Some(origin.clone()) };
+    log.append(&[], &[write]).map_err(Fault::from)?;
+    Ok(origin)
+}
+
+/// The keys of a log: that of the environment, else those of the folder, made where there is none.
+pub fn keys_of(folder: &Path, origin: &str) -> Result<Vec<SigningKey>, Fault> {
+    if let Some(text) = environment(KEY_VARIABLE) {
+        let text = Secret::new(text);
+        return match SigningKey::from_private_text(text.expose().trim()) {
+            Ok(key) => Ok(vec![key]),
+            Err(error) => {
+                Err(Fault::new(Blame::Operator, "trace.key", format!("`{KEY_VARIABLE}` holds no key: {error}"))
+                    .hint("it takes the text that `countersign trace keys --new` writes into a file of its folder"))
+            }
+        };
+    }
+    let mut files = key_files(folder)?;
+    if files.is_empty() {
+        files.push(make_key(folder, origin)?);
+    }
+    files.iter().map(|file| read_key(file)).collect()
+}
+
+/// Makes one more key, which signs from the next start on beside those that are there.
+pub fn make_key(folder: &Path, origin: &str) -> Result<PathBuf, Fault> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| private_file::unwritable(folder, error))?;
+    let mut seed = [0; SEED_BYTES];
+    rand::fill(&mut seed).map_err(|_| no_randomness())?;
+    let name: KeyName = origin.parse().map_err(|_| bad_origin(origin))?;
+    let text = SigningKey::private_text(name, &seed).map(Secret::new);
+    seed.fill(0);
+    let text = text.map_err(|error| Fault::new(Blame::Bug, "trace.key", error.to_string()))?;
+    let number = key_files(folder)?.iter().filter_map(|file| number_of(file)).max().unwrap_or(0) + 1;
+    let file = folder.join(format!("{number}.key"));
+    Draft::new(&file)?.create(format!("{}\n", text.expose()).as_bytes())?;
+    Ok(file)
+}
+
+/// The files of keys in force, oldest first.
+pub fn key_files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+    let listed = match std::fs::read_dir(folder) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(private_file::unreadable(folder, error)),
+    };
+    let mut files = Vec::new();
+    for entry in listed {
+        let path = entry.map_err(|error| private_file::unreadable(folder, error))?.path();
+        if number_of(&path).is_some() {
+            files.push(path);
+        }
+    }
+    files.sort_by_key(|path| number_of(path));
+    Ok(files)
+}
+
+fn number_of(file: &Path) -> Option<u64> {
+    file.file_name()?.to_str()?.strip_suffix(".key")?.parse().ok()
+}
+
+/// Whose word is taken for this log: the keys in force, and those that signed before.
+pub fn trust_of(folder: &Path, origin: &str) -> Result<Trust, Fault> {
+    let mut log = Vec::new();
+    if environment(KEY_VARIABLE).is_some() {
+        log.extend(keys_of(folder, origin)?.iter().map(|key| key.verifier_key().clone()));
+    }
+    for file in key_files(folder)? {
+        log.push(read_key(&file)?.verifier_key().clone());
+    }
+    let retired = std::fs::read_to_string(folder.join(RETIRED)).unwrap_or_default();
+    for line in retired.lines().filter(|line| !line.is_empty()) {
+        log.push(line.parse().map_err(|error| {
+            let said = format!("`{}` holds a line that is no key: {error}", folder.join(RETIRED).display());
+            Fault::new(Blame::Operator, "trace.key", said)
+        })?);
+    }
+    Ok(Trust { origin: origin.to_owned(), log, witnesses: Vec::new() })
+}
+
+/// Lets a key sign no more. Its public half is kept.
+pub fn retire_key(folder: &Path, wanted: &str) -> Result<VerifierKey, Fault> {
+    let files = key_files(folder)?;
+    let number = wanted.strip_suffix(".key").unwrap_or(wanted);
+    let Some(file) = files.iter().find(|file| number_of(file).is_some_and(|found| found.to_string() == number)) else {
+        let said = format!("there is no key `{wanted}` in `{}`", folder.display());
+        return Err(Fault::new(Blame::Caller, "trace.key", said).hint("`countersign trace keys` lists them"));
+    };
+    if files.len() < 2 {
+        return Err(Fault::new(Blame::Caller, "trace.key", format!("`{wanted}` is the only key there is"))
+            .hint("make another one first: `countersign trace keys --new`"));
+    }
+    let known = read_key(file)?.verifier_key().clone();
+    let list = folder.join(RETIRED);
+    let before = std::fs::read_to_string(&list).unwrap_or_default();
+    Draft::new(&list)?.replace(format!("{before}{known}\n").as_bytes())?;
+    std::fs::remove_file(file).map_err(|error| private_file::unwritable(file, error))?;
+    Ok(known)
+}
+
+/// The key of one file.
+pub fn read_key(file: &Path) -> Result<SigningKey, Fault> {
+    let damaged = |why: String| {
+        Fault::new(Blame::Operator, "trace.key", format!("`{}` holds no key of the trace: {why}", file.display()))
+            .hint("put the right file back; without it nobody can tell this log from another of the same name")
+    };
+    let Some((open, about)) = private_file::open(file, Openness::Owner, KEY_BYTES_MAX)? else {
+        return Err(damaged("it is gone".to_owned()));
+    };
+    let content = private_file::content(file, open, &about)?;
+    let text = std::str::from_utf8(content.expose()).map_err(|error| damaged(error.to_string()))?;
+    SigningKey::from_private_text(text.trim()).map_err(|error| damaged(error.to_string()))
+}
+
+/// What was kept of this log elsewhere; none where there is nothing, or nothing of this log.
+pub fn kept_elsewhere(copy: &Path, trust: &Trust) -> Result<Option<SignedCheckpoint>, Fault> {
+    let bytes = match std::fs::read(copy) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(private_file::unreadable(copy, error)),
+    };
+    let strange = |why: String| {
+        let said = format!("`{}` is not the newest checkpoint of this trace: {why}", copy.display());
+        Fault::new(Blame::Operator, "trace.checkpoint_copy", said)
+            .hint("name another file in `trace: checkpoint_copy:`, or move this one away after you have looked at it")
+    };
+    let checkpoint = SignedCheckpoint::parse(&bytes).map_err(|error| strange(error.to_string()))?;
+    checkpoint.verify(trust).map_err(|error| strange(error.to_string()))?;
+    Ok(Some(checkpoint))
+}
+
+/// A notary of this log, which has been compared with everything that was signed of it.
+pub fn open(log: &mut dyn LogStore, reader: &dyn LogReader, places: &Places, now: UnixMicros) -> Result<Notary, Fault> {
+    let origin = named(log, reader)?;
+    let mut notary = Notary::new(origin.clone(), keys_of(&places.keys, &origin)?);
+    let own = checkpoints(reader).map_err(Fault::from)?.pop();
+    let elsewhere = kept_elsewhere(&places.copy, &trust_of(&places.keys, &origin)?)?;
+    let size = |checkpoint: &SignedCheckpoint| checkpoint.danger_unverified().tree().size;
+    for checkpoint in own.iter().chain(&elsewhere) {
+        let tree = checkpoint.danger_unverified().tree();
+        check_since(reader, tree).map_err(|error| rolled_back(&error, &places.copy))?;
+    }
+    if let Some(last) = own.iter().chain(&elsewhere).max_by_key(|checkpoint| size(checkpoint)) {
+        notary.resume(last, now);
+    }
+    Ok(notary)
+}
+
+fn rolled_back(error: &RollbackError, copy: &Path) -> Fault {
+    let fault = match error {
+        RollbackError::NotRead(_) => Fault::new(Blame::Operator, "trace.not_read", error.to_string()),
+        RollbackError::Shorter { .. } | RollbackError::Other { .. } => {
+            Fault::new(Blame::Operator, "trace.rolled_back", format!("the trace is not what it was: {error}"))
+        }
+    };
+    fault.hint(format!(
+        "restore the newest copy of the data directory. To go on with what is there, keep `{}` as evidence by moving it \
+         away: the gateway then starts, and the next checkpoint shows the loss to everyone who has seen the last one",
+        copy.display()
+    ))
+}
+
+// === impl Signing ===
+
+impl Signing {
+    /// Starts the thread. Error: the system gives none.
+    pub fn start(
+        notary: Notary,
+        reader: SqliteReader,
+        journal: Journal,
+        clock: Arc<dyn Clock>,
+        copy: PathBuf,
+    ) -> Result<Self, Fault> {
+        let (end, ended) = mpsc::channel();
+        let seen = reader.last_sequence().map_err(Fault::from)?;
+        let mut signer = Worker { notary, reader, journal, clock, copy, copied: true, seen, looked: stopwatch() };
+        let run = move || {
+            while ended.recv_timeout(SIGNED_EVERY) == Err(RecvTimeoutError::Timeout) {
+                signer.look();
+            }
+            signer.sign_all();
+        };
+        let thread = std::thread::Builder::new().name("trace-sign".to_owned()).spawn(run).map_err(|error| {
+            Fault::new(Blame::Operator, "trace.no_thread", "the thread that signs the trace could not be started")
+                .because(error)
+        })?;
+        Ok(Self { end: Mutex::new(Some((end, thread))) })
+    }
+
+    /// Signs what there is and ends. To be called before the journal is closed. Blocks.
+    pub fn close(&self) {
+        let taken = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((end, thread)) = taken {
+            drop(end);
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Drop for Signing {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+// === impl Worker ===
+
+impl Worker {
+    fn look(&mut self) {
+        if let Err(fault) = self.sign() {
+            tracing::error!(%fault, "the trace could not be signed; it is tried again");
+        }
+        if self.looked.elapsed() >= STILL_TIME {
+            self.looked = stopwatch();
+            if let Err(fault) = self.show_life() {
+                tracing::error!(%fault, "the gateway could not record that it lives");
+            }
+        }
+    }
+
+    fn sign(&mut self) -> Result<(), Fault> {
+        let tree = self.reader.tree().map_err(Fault::from)?.tree();
+        let Some((checkpoint, state)) = self.notary.sign(tree, self.clock.now()).map_err(Fault::from)? else {
+            return Ok(());
+        };
+        self.journal.state_blocking(state).map_err(Fault::from)?;
+        let copied = Draft::new(&self.copy).and_then(|draft| draft.replace(checkpoint.note().to_string().as_bytes()));
+        if let Err(fault) = &copied
+            && self.copied
+        {
+            tracing::warn!(%fault, "the newest checkpoint could not be copied: a data directory that is rolled back \
+                 would not be noticed");
+        }
+        self.copied = copied.is_ok();
+        Ok(())
+    }
+
+    /// A log that stands still says now and then that it does, so that nobody can leave its end out in silence.
+    fn show_life(&mut self) -> Result<(), Fault> {
+        let last = self.reader.last_sequence().map_err(Fault::from)?;
+        if std::mem::replace(&mut self.seen, last) != last {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut random = [0; 10];
+        rand::fill(&mut random).map_err(|_| no_randomness())?;
+        self.journal
+            .change_blocking(Change {
+                id: CallId::new(now.millis(), random),
+                at: now,
+                by: "gateway".to_owned(),
+                what: HEARTBEAT.to_owned(),
+                subject: "gateway".to_owned(),
+                detail: serde_json::json!({ "records": last }),
+                state: Vec::new(),
+            })
+            .map_err(Fault::from)?;
+        self.seen += 1;
+        Ok(())
+    }
+
+    /// Waits until the tables hold everything, and signs that.
+    fn sign_all(&mut self) {
+        let begun = stopwatch();
+        let whole = |reader: &SqliteReader| {
+            let (tree, last) = (reader.tree()?.size(), reader.last_sequence()?);
+            Ok::<_, trace::StoreFault>(tree == last)
+        };
+        while begun.elapsed() < LAST_WORD_TIME_MAX && !whole(&self.reader).unwrap_or(true) {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        if let Err(fault) = self.sign() {
+            tracing::error!(%fault, "the end of the trace could not be signed; the next start does so");
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a thread waits decides nothing")]
+fn stopwatch() -> Instant {
+    Instant::now()
+}
+
+fn no_randomness() -> Fault {
+    Fault::new(Blame::Operator, "trace.no_randomness", "the machine has no randomness to make a key from")
+}
+
+fn bad_origin(origin: &str) -> Fault {
+    Fault::new(Blame::Operator, "trace.origin", format!("`{origin}` is no name for a log"))
+}
+
+/// What a log that stands still records.
+pub const HEARTBEAT: &str = "gateway.heartbeat";
+/// A key of its own, where files are not wanted.
+pub const KEY_VARIABLE: &str = "COUNTERSIGN_TRACE_KEY";
+
+const KIND: &str = "trace";
+const ORIGIN: &str = "origin";
+/// The public halves of keys that sign no more, a line each.
+const RETIRED: &str = "retired";
+const KEY_BYTES_MAX: u64 = 4 << 10;
+const SIGNED_EVERY: Duration = Duration::from_millis(500);
+const STILL_TIME: Duration = Duration::from_secs(60);
+const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
