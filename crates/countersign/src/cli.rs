@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use rules::{CheckArgs, CheckFormat, ExplainArgs, MatrixArgs, ReplayArgs, TestArgs, TestFormat};
-pub use trace::{FollowArgs, OwnsArgs, QueryArgs, TraceAction, TraceArgs, WhoApprovedArgs, WindowArgs, guarded};
+pub use trace::{
+    FollowArgs, KeysArgs, OwnsArgs, ProveArgs, QueryArgs, TraceAction, TraceArgs, VerifyArgs, WhoApprovedArgs, WindowArgs, guarded,
+};
 
 /// Decides what software may do before it does it, and keeps the proof.
 #[derive(Debug, Parser)]

@@ -1,7 +1,6 @@
 //! `trace` and its questions, as they are typed.
 
 use std::ffi::OsString;
-
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

@@ -12,6 +12,7 @@ mod joining;
 mod kit;
 mod matrix;
 mod offers;
+mod proof;
 mod questions;
 mod rules;
 mod sdk;
