@@ -153,7 +153,7 @@ fn change(number: u64) -> Result<(Change, StateWrite), Failure> {
 }
 
 /// Few work at any moment, each with two apps, each for one person and in one task at a time.
-fn call(number: u64) -> Result<(Intent, Option<Outcome>), Failure> {
+fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> {
     let chance = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
     let place = number / 5_000 * 17 + chance % AGENTS_AT_ONCE;
     let person = place % PEOPLE;
@@ -195,11 +195,11 @@ fn call(number: u64) -> Result<(Intent, Option<Outcome>), Failure> {
         definition: Some(Digest::new([7; 32])),
         verdict,
         observed: observed.then(|| model::Observed { verdict: Verdict::Deny, reasons: vec![reason.clone()] }),
-        reasons: vec![reason],
+        reasons: vec![reason].into(),
         bundle: Digest::new([9; 32]),
         arguments: Some(arguments),
         arguments_digest: digest,
-        facts: serde_json::value::RawValue::from_string(facts.replace("ticket-4711", &task))?,
+        facts: serde_json::value::RawValue::from_string(facts.replace("ticket-4711", &task))?.into(),
     };
     let failed = chance % 211 == 9;
     let outcome = verdict.runs().then(|| Outcome {

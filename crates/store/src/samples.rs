@@ -35,7 +35,7 @@ pub(crate) fn asked_in(
 ) -> Row {
     let mut asked = asked(number, agent, human, tool, verdict);
     asked.task = TaskId::parse(task).unwrap();
-    asked.reasons[0].rule = RuleId::parse(rule).unwrap();
+    asked.reasons.to_mut()[0].rule = RuleId::parse(rule).unwrap();
     Row::of_intent(&asked).unwrap()
 }
 
