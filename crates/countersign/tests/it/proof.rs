@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ fn a_receipt_is_checked_with_nothing_but_the_key() -> Result<()> {
     let elsewhere = tempfile::tempdir()?;
     for receipt in ["intent.receipt", "outcome.receipt"] {
         fs::copy(world.folder().join(receipt), elsewhere.path().join(receipt))?;
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         let checked = command.current_dir(elsewhere.path()).args(["trace", "verify", receipt, "--json", "--key", &key]);
         let output = checked.output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -88,13 +89,23 @@ fn a_receipt_is_checked_with_nothing_but_the_key() -> Result<()> {
     Ok(())
 }
 
+/// Changes the first outcome, with somebody else's SQLite; its number.
+fn tampered(trace: &Path) -> Result<u64> {
+    let script = "import sqlite3, sys; tables = sqlite3.connect(sys.argv[1]); \
+                  number, = tables.execute('SELECT min(sequence) FROM record WHERE kind = 2').fetchone(); \
+                  tables.execute('UPDATE record SET at = at + 1 WHERE sequence = ?', (number,)); \
+                  tables.commit(); print(number)";
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-venv/bin/python");
+    let output = Command::new(python).args(["-c", script]).arg(trace).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
 #[test]
 fn whoever_changes_a_record_is_found_out() -> Result<()> {
     let mut world = with_calls()?;
     ensure!(world.terminate()? == 0, "{}", world.log());
-    let tables = rusqlite::Connection::open(world.folder().join("data/trace.db"))?;
-    let third: i64 = tables.query_row("SELECT min(sequence) FROM record WHERE kind = 2", [], |row| row.get(0))?;
-    tables.execute("UPDATE record SET at = at + 1 WHERE sequence = ?1", [third])?;
+    let third = tampered(&world.folder().join("data/trace.db"))?;
     let said = world.run(&["trace", "verify"])?;
     assert_eq!(said.code, 1, "{}", said.stderr);
     assert!(said.stdout.starts_with(&format!("record {third}: ")), "{}", said.stdout);

@@ -5,6 +5,7 @@ use trace::{Entry, Field, LogReader, Query, QuestionError, RecordKind, Term, mom
 
 use crate::cli::{TraceArgs, WindowArgs};
 use crate::config::nearest;
+use crate::notary::HEARTBEAT;
 
 /// A question in the language, of calls unless it says otherwise.
 pub(super) fn question(terms: &[String], now: UnixMicros) -> Result<Query, Fault> {
@@ -59,9 +60,10 @@ impl Questions {
             }
         }
         let calls = calls.of_kind(RecordKind::Intent);
-        let changes = args
-            .changes
-            .then(|| Query { since: calls.since, until: calls.until, ..Query::default() }.of_kind(RecordKind::Change));
+        let changes =
+            || Query { since: calls.since, until: calls.until, ..Query::default() }.of_kind(RecordKind::Change);
+        // That the gateway lives changes nothing.
+        let changes = args.changes.then(|| changes().without(Field::What, HEARTBEAT));
         Ok(Self { calls, changes, ended: None })
     }
 
