@@ -87,6 +87,22 @@ fn explain_says_what_the_gateway_does() -> Result<()> {
 }
 
 #[test]
+fn rules_in_rego_refuse_what_others_permit() -> Result<()> {
+    let rego = "package countersign\n\n# METADATA\n# custom: {id: nobody-shouts}\n\
+                deny contains \"nobody shouts here\" if {\n\tsome text in input.arguments.text\n\tupper(text) == text\n}\n";
+    let upstream = upstream()?;
+    let world = of(&upstream).rules("rules/quiet.rego", rego).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    ensure!(client.call_text("remote__echo", json!({"text": "good morning"}))?.contains("good morning"));
+    let refused = client.call("remote__echo", json!({"text": "GOOD MORNING"}))?;
+    ensure!(at(decision(&refused)?, "/reason_code") == "nobody-shouts", "{refused}");
+    let recorded = last_intent(&world)?.intent().context("not an intent")?;
+    ensure!(recorded.reasons.first().is_some_and(|reason| reason.sentence == "nobody shouts here"), "{recorded:?}");
+    Ok(())
+}
+
+#[test]
 fn questions_that_cannot_be_asked() -> Result<()> {
     let upstream = upstream()?;
     let world = of(&upstream).prepare()?;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use model::Facts;
 use regorus::{Engine, Value};
 
-use crate::world::{DEPARTMENTS, ROLES, TOOLS};
+use crate::world::{AGENTS, DEPARTMENTS, ROLES, TOOLS};
 
 pub(crate) struct Rego {
     engine: Engine,
@@ -46,7 +46,7 @@ fn text(rules: usize) -> Result<String, std::fmt::Error> {
     let mut text = "package bench\nimport rego.v1\n".to_owned();
     for at in 0..rules {
         let app = at / 10;
-        let (department, role, tool, agent) = (at % DEPARTMENTS, at % ROLES, at % TOOLS, at % 1_000);
+        let (department, role, tool, agent) = (at % DEPARTMENTS, at % ROLES, at % TOOLS, at / 10 % AGENTS);
         match at % 10 {
             0 => writeln!(text, "permit contains {at} if {{ input.app == \"app-{app}\"; input.class == \"read\" }}"),
             1 => writeln!(

@@ -222,7 +222,8 @@ pub(crate) fn cedar(rules: usize) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     for at in 0..rules {
         let (app, n) = (at / 10, at);
-        let (department, role, tool, agent) = (n % DEPARTMENTS, n % ROLES, n % TOOLS, n % AGENTS);
+        // Agents take turns app by app, so that none has more rules of its own because there are more in all.
+        let (department, role, tool, agent) = (n % DEPARTMENTS, n % ROLES, n % TOOLS, app % AGENTS);
         match at % 10 {
             0 => writeln!(
                 text,
@@ -276,7 +277,7 @@ fn apps(rules: usize) -> usize {
 /// Files in YAML are small.
 const APPS_IN_A_FILE: usize = 100;
 const PEOPLE: usize = 10_000;
-const AGENTS: usize = 1_000;
+pub(crate) const AGENTS: usize = 1_000;
 pub(crate) const DEPARTMENTS: usize = 100;
 pub(crate) const ROLES: usize = 50;
 pub(crate) const TOOLS: usize = 30;
