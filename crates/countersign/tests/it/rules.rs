@@ -103,6 +103,26 @@ fn rules_in_rego_refuse_what_others_permit() -> Result<()> {
 }
 
 #[test]
+fn a_budget_is_used_up_and_a_crash_gives_nothing_back() -> Result<()> {
+    let upstream = upstream()?;
+    let rules = "policies:\n  remote:\n    max_calls: 2/hour\n";
+    let mut world = of(&upstream).rules("rules/budget.yaml", rules).start()?;
+    pin(&world, "remote", "read")?;
+    let call = |world: &World| world.client("ana-desktop", "ana")?.call("remote__count", json!({}));
+    for _ in 0..2 {
+        let ran = call(&world)?;
+        ensure!(ran.get("isError") != Some(&json!(true)), "{ran}");
+    }
+    let refused = call(&world)?;
+    ensure!(at(decision(&refused)?, "/reason_code") == "remote.max_calls", "{refused}");
+    world.kill()?;
+    world.restart()?;
+    let refused = call(&world)?;
+    ensure!(at(decision(&refused)?, "/reason_code") == "remote.max_calls", "{refused}");
+    Ok(())
+}
+
+#[test]
 fn questions_that_cannot_be_asked() -> Result<()> {
     let upstream = upstream()?;
     let world = of(&upstream).prepare()?;
