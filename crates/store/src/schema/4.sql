@@ -95,20 +95,7 @@ FROM record r;
 CREATE VIEW calls AS SELECT
     r.sequence,
     strftime('%Y-%m-%dT%H:%M:%S', r.at / 1000000, 'unixepoch') || printf('.%06dZ', r.at % 1000000) AS time,
-    'c_'
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 61) & 7), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 56) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 51) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 46) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 41) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 36) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 31) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 26) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 21) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 16) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 11) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 6) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 1) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + (((r.call_high & 1) << 4) | ((r.call_low >> 60) & 15)), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 55) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 50) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 45) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 40) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 35) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 30) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 25) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 20) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 15) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 10) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 5) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 0) & 31), 1) AS call,
+    (SELECT id FROM records WHERE sequence = r.sequence) AS call,
     (SELECT text FROM name WHERE id = r.agent) AS agent,
     (SELECT text FROM name WHERE id = r.human) AS human,
     (SELECT text FROM name WHERE id = r.app) AS app,
@@ -140,20 +127,7 @@ WHERE r.kind = 1;
 CREATE VIEW changes AS SELECT
     r.sequence,
     strftime('%Y-%m-%dT%H:%M:%S', r.at / 1000000, 'unixepoch') || printf('.%06dZ', r.at % 1000000) AS time,
-    'c_'
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 61) & 7), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 56) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 51) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 46) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 41) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 36) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 31) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 26) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 21) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 16) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 11) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 6) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_high >> 1) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + (((r.call_high & 1) << 4) | ((r.call_low >> 60) & 15)), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 55) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 50) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 45) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 40) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 35) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 30) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 25) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 20) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 15) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 10) & 31), 1)
-        || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 5) & 31), 1) || substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + ((r.call_low >> 0) & 31), 1) AS change,
+    (SELECT id FROM records WHERE sequence = r.sequence) AS change,
     (SELECT substr(n.text, 6) FROM facet f JOIN name n ON n.id = f.name
         WHERE f.template = r.leaf AND n.text GLOB 'what:*') AS what,
     r.at AS at_us
