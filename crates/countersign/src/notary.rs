@@ -131,14 +131,23 @@ pub fn trust_of(folder: &Path, origin: &str) -> Result<Trust, Fault> {
     for file in key_files(folder)? {
         log.push(read_key(&file)?.verifier_key().clone());
     }
-    let retired = std::fs::read_to_string(folder.join(RETIRED)).unwrap_or_default();
-    for line in retired.lines().filter(|line| !line.is_empty()) {
+    for line in retired(folder)?.lines().filter(|line| !line.is_empty()) {
         log.push(line.parse().map_err(|error| {
             let said = format!("`{}` holds a line that is no key: {error}", folder.join(RETIRED).display());
             Fault::new(Blame::Operator, "trace.key", said)
         })?);
     }
     Ok(Trust { origin: origin.to_owned(), log, witnesses: Vec::new() })
+}
+
+/// The list of keys that sign no more. One that cannot be read is not an empty one.
+fn retired(folder: &Path) -> Result<String, Fault> {
+    let file = folder.join(RETIRED);
+    match std::fs::read_to_string(&file) {
+        Ok(list) => Ok(list),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(private_file::unreadable(&file, error)),
+    }
 }
 
 /// Lets a key sign no more. Its public half is kept.
@@ -154,9 +163,8 @@ pub fn retire_key(folder: &Path, wanted: &str) -> Result<VerifierKey, Fault> {
             .hint("make another one first: `countersign trace keys --new`"));
     }
     let known = read_key(file)?.verifier_key().clone();
-    let list = folder.join(RETIRED);
-    let before = std::fs::read_to_string(&list).unwrap_or_default();
-    Draft::new(&list)?.replace(format!("{before}{known}\n").as_bytes())?;
+    let before = retired(folder)?;
+    Draft::new(&folder.join(RETIRED))?.replace(format!("{before}{known}\n").as_bytes())?;
     std::fs::remove_file(file).map_err(|error| private_file::unwritable(file, error))?;
     Ok(known)
 }
@@ -283,10 +291,11 @@ impl Worker {
 
     fn sign(&mut self) -> Result<(), Fault> {
         let tree = self.reader.tree().map_err(Fault::from)?.tree();
-        let Some((checkpoint, state)) = self.notary.sign(tree, self.clock.now()).map_err(Fault::from)? else {
+        let Some((checkpoint, state)) = self.notary.sign(tree).map_err(Fault::from)? else {
             return Ok(());
         };
         self.journal.state_blocking(state).map_err(Fault::from)?;
+        self.notary.kept(&checkpoint, self.clock.now());
         let copied = Draft::new(&self.copy).and_then(|draft| draft.replace(checkpoint.note().to_string().as_bytes()));
         if let Err(fault) = &copied
             && self.copied

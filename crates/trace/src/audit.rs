@@ -265,6 +265,3 @@ fn wrong(error: &CheckpointError, size: u64) -> String {
 
 const MISSING: &str = "it is missing";
 const PAGE: usize = 1_000;
-
-#[cfg(test)]
-mod tests;

@@ -72,15 +72,12 @@ impl Notary {
         Trust { origin: self.origin.clone(), log, witnesses: Vec::new() }
     }
 
-    /// A checkpoint of the log as it is now, and what to keep of it; none where it has not grown since the last one.
+    /// A checkpoint of the log as it is now, and what to keep of it; none where it has not grown since the last one. Once it is
+    /// on disk, [`Notary::kept`] is told; until then, the next one is signed as if this one had not been.
     ///
     /// INVARIANT: two checkpoints of one notary never disagree, for a tree only grows and `resume` was given what was checked
     /// by [`check_since`].
-    pub fn sign(
-        &mut self,
-        tree: Tree,
-        now: UnixMicros,
-    ) -> Result<Option<(SignedCheckpoint, Vec<StateWrite>)>, TraceError> {
+    pub fn sign(&self, tree: Tree) -> Result<Option<(SignedCheckpoint, Vec<StateWrite>)>, TraceError> {
         if self.signed.last().is_some_and(|last| last.tree.size >= tree.size) || tree.size == 0 {
             return Ok(None);
         }
@@ -92,22 +89,33 @@ impl Notary {
             note.sign(key).map_err(|_| TraceError::Malformed { what: "a checkpoint cannot be signed" })?;
         }
         let signed = SignedCheckpoint::parse(note.to_string().as_bytes()).map_err(broken)?;
-        let mut state = vec![kept(tree.size, Some(note.to_string()))];
-        // One a minute is kept for ever, so that a log that was changed is known to have been right until then.
-        if let [before, last] = self.signed.as_slice() {
-            if last.at.0 - before.at.0 < KEPT_EACH_US {
-                state.push(kept(last.tree.size, None));
-                self.signed.pop();
-            } else {
-                self.signed.remove(0);
-            }
-        }
-        self.signed.push(Signed { tree, at: now });
+        let mut state = vec![write_of(tree.size, Some(note.to_string()))];
+        state.extend(self.passing().map(|last| write_of(last.tree.size, None)));
         Ok(Some((signed, state)))
+    }
+
+    /// This checkpoint and what was to be kept of it are on disk.
+    pub fn kept(&mut self, checkpoint: &SignedCheckpoint, at: UnixMicros) {
+        // Either the last one goes, or it stays for ever and the one before it need not be known any more.
+        if self.passing().is_some() {
+            self.signed.pop();
+        } else if self.signed.len() > 1 {
+            self.signed.remove(0);
+        }
+        self.signed.push(Signed { tree: checkpoint.danger_unverified().tree(), at });
+    }
+
+    /// The last checkpoint, where the next one takes its place: one a minute is kept for ever, so that a log that was changed
+    /// is known to have been right until then.
+    fn passing(&self) -> Option<&Signed> {
+        match self.signed.as_slice() {
+            [before, last] if last.at.0 - before.at.0 < KEPT_EACH_US => Some(last),
+            _ => None,
+        }
     }
 }
 
-fn kept(size: u64, note: Option<String>) -> StateWrite {
+fn write_of(size: u64, note: Option<String>) -> StateWrite {
     StateWrite { kind: CHECKPOINT_KIND.to_owned(), key: format!("{size:020}"), value: note }
 }
 

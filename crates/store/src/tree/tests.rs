@@ -56,8 +56,9 @@ impl Signed {
 
 fn sign(log: &mut SqliteLog, notary: &mut Notary, at: i64) {
     let tree = log.tree().unwrap().tree();
-    let (_, state) = notary.sign(tree, UnixMicros(at)).unwrap().unwrap();
+    let (checkpoint, state) = notary.sign(tree).unwrap().unwrap();
     log.append(&[], &state).unwrap();
+    notary.kept(&checkpoint, UnixMicros(at));
 }
 
 #[test]
