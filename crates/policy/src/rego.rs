@@ -22,6 +22,7 @@ use crate::source::RuleFile;
 
 mod reading;
 
+mod functions;
 mod input;
 mod metadata;
 mod said;

@@ -9,6 +9,7 @@ use model::{Layer, RuleId, RuleInfo, RuleOutcome, RuleSource};
 use regorus::unstable::{Expr, LiteralStmt, Module, Rule, RuleHead};
 use regorus::{Engine, PolicyLengthConfig};
 
+use super::functions::{BUILT_IN, has_effects, is_built_in};
 use super::input::FACTS;
 use super::walk::{Found, Path, Walk, head_of, imports, name_of, place, written_out};
 use super::{bounded, metadata, said};
@@ -104,11 +105,6 @@ pub(super) fn located(error: &str) -> Option<(&str, String)> {
     let (_, said) = rest.split_once("error: ")?;
     let said = said.lines().next().unwrap_or_default().trim().trim_end_matches('.');
     Some((place, said.replace("use of undefined variable", "undefined variable").replace(" is unsafe", "")))
-}
-
-/// Whether rules may use this function of the language.
-pub(super) fn is_built_in(name: &str) -> bool {
-    BUILT_IN.contains(&name)
 }
 
 impl Reader<'_> {
@@ -525,84 +521,8 @@ fn of_a_rule(called: &[String]) -> Option<&[String]> {
     called.split_first().filter(|(root, _)| *root == "data").map(|(_, rest)| rest)
 }
 
-fn has_effects(name: &str) -> bool {
-    ["http.", "rand.", "time.", "opa.", "net.", "uuid."].iter().any(|family| name.starts_with(family))
-}
-
 const ROOT: &str = "countersign";
 const PACKAGE: &str = "rules that deny and hold stand in `package countersign`, or in one below it";
 
 /// A file is bounded before it gets here.
 const FILE_BYTES: NonZeroUsize = NonZeroUsize::new(FILE_BYTES_MAX as usize).unwrap();
-/// The functions of the language that rules may use: what they come to follows from what they are given, and is bounded by it.
-/// Without `numbers.range` and `bits.lsh`, which make much of little.
-pub(super) const BUILT_IN: &[&str] = &[
-    "abs",
-    "array.concat",
-    "array.reverse",
-    "array.slice",
-    "bits.and",
-    "bits.negate",
-    "bits.or",
-    "bits.rsh",
-    "bits.xor",
-    "ceil",
-    "concat",
-    "contains",
-    "count",
-    "endswith",
-    "floor",
-    "format_int",
-    "indexof",
-    "indexof_n",
-    "intersection",
-    "is_array",
-    "is_boolean",
-    "is_null",
-    "is_number",
-    "is_object",
-    "is_set",
-    "is_string",
-    "json.filter",
-    "json.is_valid",
-    "json.marshal",
-    "json.remove",
-    "json.unmarshal",
-    "lower",
-    "max",
-    "min",
-    "object.filter",
-    "object.get",
-    "object.keys",
-    "object.remove",
-    "object.subset",
-    "object.union",
-    "object.union_n",
-    "product",
-    "replace",
-    "round",
-    "sort",
-    "split",
-    "sprintf",
-    "startswith",
-    "strings.any_prefix_match",
-    "strings.any_suffix_match",
-    "strings.count",
-    "strings.replace_n",
-    "strings.reverse",
-    "substring",
-    "sum",
-    "to_number",
-    "trim",
-    "trim_left",
-    "trim_prefix",
-    "trim_right",
-    "trim_space",
-    "trim_suffix",
-    "type_name",
-    "union",
-    "units.parse",
-    "units.parse_bytes",
-    "upper",
-    "walk",
-];

@@ -327,7 +327,7 @@ fn the_guide_lists_every_fact_and_function() {
     for row in &rows {
         assert!(guide.contains(row), "the guide lacks this row; all of them:\n{}", rows.join("\n"));
     }
-    let functions: Vec<String> = super::reading::BUILT_IN.iter().map(|name| format!("`{name}`")).collect();
+    let functions: Vec<String> = super::functions::BUILT_IN.iter().map(|name| format!("`{name}`")).collect();
     let functions = functions.join(", ");
     let flat = guide.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains(&functions), "the guide lacks the functions:\n{functions}");

@@ -184,7 +184,7 @@ impl<'m> Walk<'m> {
 
     fn call(&mut self, function: &Expr) {
         let path = parts(function, &mut Vec::new()).map(|(path, _)| path).unwrap_or_default();
-        let built_in = super::reading::is_built_in(&path.join("."));
+        let built_in = super::functions::is_built_in(&path.join("."));
         let path = if built_in { path } else { self.resolved(path) };
         self.found.calls.push((path, place(root(function).span())));
     }
