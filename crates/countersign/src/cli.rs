@@ -102,6 +102,8 @@ pub enum Command {
     Start(SwitchArgs),
     /// Keep credentials where agents cannot reach them
     Vault(VaultArgs),
+    /// Watch other gateways' traces grow, and sign that nothing in them was changed
+    Witness(WitnessArgs),
     /// Print a completion script for your shell
     Completions(CompletionsArgs),
 }
@@ -151,6 +153,23 @@ pub struct ServeArgs {
     /// Listen here instead of where the configuration says
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<std::net::SocketAddr>,
+}
+
+/// `witness`
+#[derive(Debug, Args)]
+pub struct WitnessArgs {
+    /// A key of a gateway's trace, as `countersign trace keys` shows it there, or a file of them
+    #[arg(long, required = true)]
+    pub log: Vec<String>,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4110")]
+    pub listen: std::net::SocketAddr,
+    /// Where to keep the witness's key and what it has seen
+    #[arg(long, value_name = "FOLDER", default_value = "countersign-witness")]
+    pub data: PathBuf,
+    /// What to call a new witness, best an address without scheme
+    #[arg(long)]
+    pub name: Option<String>,
 }
 
 /// `connect`

@@ -28,8 +28,10 @@ use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::judge::as_promised;
 use crate::known::known;
-use crate::notary::{self, Places, Signing};
+use crate::notary::{self, Latest, Places, Signing};
+use crate::published::{Entries, LogWire};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
+use crate::witness::{self, Asking};
 
 /// Everything a running gateway is made of. Opened under the lock of its data directory.
 pub struct Gateway {
@@ -54,6 +56,8 @@ pub struct Gateway {
     /// Seals what clients carry for apps.
     state_key: Secret<[u8; 32]>,
     signing: Arc<Signing>,
+    asking: Arc<Asking>,
+    latest: Latest,
     data: DataDir,
 }
 
@@ -84,13 +88,16 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let places = Places { keys: data.path_of(files::TRACE_KEYS), copy: config.checkpoint_copy.clone() };
         let (journal, reviews, standing, notary) = open_trace(&data, clock.as_ref(), &places)?;
+        let latest = Arc::clone(&notary.1);
+        let reading = || SqliteReader::open(&data.path_of(files::TRACE)).map_err(Fault::from);
+        witness::compare(&config.witnesses, &latest, &reading()?).await?;
         let directory = Arc::new(LiveDirectory::new(config.directory.clone(), standing));
         let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
         let state_key = vault_key.derive("mcp.state")?;
         let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
-        let own = SqliteReader::open(&data.path_of(files::TRACE)).map_err(Fault::from)?;
-        let signing = Signing::start(notary, own, journal.clone(), Arc::clone(&clock), places.copy)?;
+        let signing = Signing::start(notary, reading()?, journal.clone(), Arc::clone(&clock), places.copy)?;
+        let asking = Asking::start(&config.witnesses, Box::new(reading()?), journal.clone(), Arc::clone(&latest))?;
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             journal,
@@ -99,8 +106,7 @@ impl Gateway {
             limits: config.limits.clone(),
         };
         let engine = Engine::new(parts, Box::new(Arc::clone(&bundle)));
-        let reader = SqliteReader::open(&data.path_of(files::TRACE)).map_err(Fault::from)?;
-        let counted = count_from(&reader, &engine).map_err(Fault::from)?;
+        let counted = count_from(&reading()?, &engine).map_err(Fault::from)?;
         tracing::debug!(counted, "calls of before count against budgets");
         let public_url = public_url(&config, listening);
         let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
@@ -118,6 +124,8 @@ impl Gateway {
             public_url,
             state_key,
             signing: Arc::new(signing),
+            asking: Arc::new(asking),
+            latest,
             data,
         };
         Ok(gateway)
@@ -174,9 +182,13 @@ impl Gateway {
         if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
             tracing::error!(?fault, "the end of the gateway could not be recorded");
         }
-        let signing = Arc::clone(&self.signing);
-        // It waits for the disk.
-        let _signed = tokio::task::spawn_blocking(move || signing.close()).await;
+        let (signing, asking) = (Arc::clone(&self.signing), Arc::clone(&self.asking));
+        // They wait for the disk and for witnesses.
+        let closed = tokio::task::spawn_blocking(move || {
+            signing.close();
+            asking.close();
+        });
+        let _closed = closed.await;
         self.engine.close();
     }
 
@@ -198,6 +210,10 @@ impl Gateway {
         }
         if config.limits != before.limits {
             restart.push("limits");
+        }
+        let of_trace = |config: &Config| (config.checkpoint_copy.clone(), config.publish, config.witnesses.clone());
+        if of_trace(&config) != of_trace(&before) {
+            restart.push("trace");
         }
         let said = serde_json::json!({
             "bundle": model::Rules::digest(&bundle).to_string(),
@@ -278,8 +294,11 @@ impl Gateway {
         let access = self.access();
         let endpoint = self.endpoint(&access)?;
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        let wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
-        Ok(Arc::new(Front { access, origins: Some(origins), wires, in_flight }))
+        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
+        if config.publish {
+            wires.push(self.log_wire(Entries::Withheld));
+        }
+        Ok(Arc::new(Front { access: Some(access), origins: Some(origins), wires, in_flight }))
     }
 
     fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
@@ -292,17 +311,23 @@ impl Gateway {
         let endpoint = self.endpoint(&access)?;
         let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
+        let access = Some(access);
         Ok(Arc::new(Front { access, origins: None, wires: vec![endpoint, mint, Arc::new(OperatorsOnly)], in_flight }))
     }
 
     fn control_front(self: &Arc<Self>) -> Arc<Front> {
         let control: Arc<dyn Wire> = Arc::new(ControlWire::new(Arc::clone(self)));
-        Arc::new(Front {
-            access: self.access(),
-            origins: None,
-            wires: vec![control],
-            in_flight: Arc::new(Semaphore::new(64)),
-        })
+        let wires = vec![control, self.log_wire(Entries::Served)];
+        let access = Some(self.access());
+        Arc::new(Front { access, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) })
+    }
+
+    fn log_wire(&self, entries: Entries) -> Arc<dyn Wire> {
+        let file = self.trace_file();
+        let open = move || -> Result<Box<dyn LogReader>, Fault> {
+            Ok(Box::new(SqliteReader::open(&file).map_err(Fault::from)?))
+        };
+        Arc::new(LogWire::new(Arc::clone(&self.latest), Box::new(open), entries))
     }
 }
 
@@ -349,7 +374,7 @@ fn open_trace(
     data: &DataDir,
     clock: &dyn Clock,
     places: &Places,
-) -> Result<(Journal, Reviews, Standing, Notary), Fault> {
+) -> Result<(Journal, Reviews, Standing, (Notary, Latest)), Fault> {
     let path = data.path_of(files::TRACE);
     let mut log = AheadLog::open(&path, durability()).map_err(Fault::from)?;
     let reader = SqliteReader::open(&path).map_err(Fault::from)?;

@@ -21,11 +21,14 @@ mod judge;
 mod known;
 mod notary;
 mod operations;
+mod outbound;
 mod packs;
+mod published;
 mod reading;
 mod report;
 mod terminal;
 mod wires;
+mod witness;
 mod words;
 
 use std::process::ExitCode;

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use aws_lc_rs::rand;
 use model::{Blame, CallId, Clock, Fault, Secret, UnixMicros};
 use private_file::{Draft, Openness};
 use store::SqliteReader;
-use tlog::{KeyName, SEED_BYTES, SignedCheckpoint, Signer, SigningKey, Trust, VerifierKey};
+use tlog::{Algorithm, KeyName, SEED_BYTES, SignedCheckpoint, Signer, SigningKey, Trust, VerifierKey};
 use trace::{Change, Journal, LogReader, LogStore, Notary, RollbackError, StateWrite, check_since, checkpoints};
 
 use crate::clock::environment;
@@ -29,7 +30,11 @@ pub struct Signing {
     end: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
 
+/// The newest checkpoint that is on disk.
+pub type Latest = Arc<ArcSwapOption<SignedCheckpoint>>;
+
 struct Worker {
+    latest: Latest,
     notary: Notary,
     reader: SqliteReader,
     journal: Journal,
@@ -91,7 +96,7 @@ pub fn make_key(folder: &Path, origin: &str) -> Result<PathBuf, Fault> {
     let mut seed = [0; SEED_BYTES];
     rand::fill(&mut seed).map_err(|_| no_randomness())?;
     let name: KeyName = origin.parse().map_err(|_| bad_origin(origin))?;
-    let text = SigningKey::private_text(name, &seed).map(Secret::new);
+    let text = SigningKey::private_text(name, Algorithm::Ed25519, &seed).map(Secret::new);
     seed.fill(0);
     let text = text.map_err(|error| Fault::new(Blame::Bug, "trace.key", error.to_string()))?;
     let number = key_files(folder)?.iter().filter_map(|file| number_of(file)).max().unwrap_or(0) + 1;
@@ -200,8 +205,13 @@ pub fn kept_elsewhere(copy: &Path, trust: &Trust) -> Result<Option<SignedCheckpo
     Ok(Some(checkpoint))
 }
 
-/// A notary of this log, which has been compared with everything that was signed of it.
-pub fn open(log: &mut dyn LogStore, reader: &dyn LogReader, places: &Places, now: UnixMicros) -> Result<Notary, Fault> {
+/// A notary of this log, which has been compared with everything that was signed of it, and the newest of that.
+pub fn open(
+    log: &mut dyn LogStore,
+    reader: &dyn LogReader,
+    places: &Places,
+    now: UnixMicros,
+) -> Result<(Notary, Latest), Fault> {
     let origin = named(log, reader)?;
     let mut notary = Notary::new(origin.clone(), keys_of(&places.keys, &origin)?);
     let own = checkpoints(reader).map_err(Fault::from)?.pop();
@@ -211,10 +221,11 @@ pub fn open(log: &mut dyn LogStore, reader: &dyn LogReader, places: &Places, now
         let tree = checkpoint.danger_unverified().tree();
         check_since(reader, tree).map_err(|error| rolled_back(&error, &places.copy))?;
     }
-    if let Some(last) = own.iter().chain(&elsewhere).max_by_key(|checkpoint| size(checkpoint)) {
+    let last = own.into_iter().chain(elsewhere).max_by_key(size);
+    if let Some(last) = &last {
         notary.resume(last, now);
     }
-    Ok(notary)
+    Ok((notary, Arc::new(ArcSwapOption::from_pointee(last))))
 }
 
 fn rolled_back(error: &RollbackError, copy: &Path) -> Fault {
@@ -236,7 +247,7 @@ fn rolled_back(error: &RollbackError, copy: &Path) -> Fault {
 impl Signing {
     /// Starts the thread. Error: the system gives none.
     pub fn start(
-        notary: Notary,
+        (notary, latest): (Notary, Latest),
         reader: SqliteReader,
         journal: Journal,
         clock: Arc<dyn Clock>,
@@ -244,7 +255,8 @@ impl Signing {
     ) -> Result<Self, Fault> {
         let (end, ended) = mpsc::channel();
         let seen = reader.last_sequence().map_err(Fault::from)?;
-        let mut signer = Worker { notary, reader, journal, clock, copy, copied: true, seen, looked: stopwatch() };
+        let mut signer =
+            Worker { latest, notary, reader, journal, clock, copy, copied: true, seen, looked: stopwatch() };
         let run = move || {
             while ended.recv_timeout(SIGNED_EVERY) == Err(RecvTimeoutError::Timeout) {
                 signer.look();
@@ -304,6 +316,7 @@ impl Worker {
                  would not be noticed");
         }
         self.copied = copied.is_ok();
+        self.latest.store(Some(Arc::new(checkpoint)));
         Ok(())
     }
 

@@ -24,8 +24,8 @@ use crate::wire::{Exchange, LongLived, Place, Wire};
 
 /// Everything a listener needs to answer a request.
 pub struct Front {
-    /// Tokens.
-    pub access: Arc<Access>,
+    /// Tokens; none where nobody needs one.
+    pub access: Option<Arc<Access>>,
     /// Names and pages that are ours; none on a Unix socket, which no page can reach.
     pub origins: Option<Origins>,
     /// The wires, asked in order.
@@ -71,12 +71,11 @@ impl Front {
     }
 
     fn metadata(&self, rest: &str) -> Response<Body> {
-        match rest {
-            "" | "/mcp" => self.access.resource_metadata(None),
-            _ => match rest.strip_prefix("/mcp/").map(AppId::parse) {
-                Some(Ok(app)) => self.access.resource_metadata(Some(&app)),
-                _ => refuse(&Fault::new(Blame::Caller, "caller.unknown_path", "no such protected resource")),
-            },
+        let app = rest.strip_prefix("/mcp/").map(AppId::parse);
+        match (&self.access, rest, app) {
+            (Some(access), "" | "/mcp", _) => access.resource_metadata(None),
+            (Some(access), _, Some(Ok(app))) => access.resource_metadata(Some(&app)),
+            _ => refuse(&Fault::new(Blame::Caller, "caller.unknown_path", "no such protected resource")),
         }
     }
 }

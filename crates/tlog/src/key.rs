@@ -125,11 +125,15 @@ impl fmt::Display for KeyId {
 // === impl Algorithm ===
 
 impl Algorithm {
-    const fn byte(self) -> u8 {
+    pub(crate) const fn byte(self) -> u8 {
         match self {
             Self::Ed25519 => 0x01,
             Self::Cosignature => 0x04,
         }
+    }
+
+    pub(crate) fn of_byte(byte: u8) -> Option<Self> {
+        [Self::Ed25519, Self::Cosignature].into_iter().find(|known| known.byte() == byte)
     }
 }
 
@@ -192,9 +196,7 @@ impl FromStr for VerifierKey {
         let name: KeyName = name.parse()?;
         let bytes = text::from_base64(encoded).ok_or(KeyError::Format)?;
         let (algorithm, public) = bytes.split_first().ok_or(KeyError::Format)?;
-        let algorithm =
-            [Algorithm::Ed25519, Algorithm::Cosignature].into_iter().find(|known| known.byte() == *algorithm);
-        let algorithm = algorithm.ok_or_else(|| KeyError::Algorithm(bytes.first().copied().unwrap_or_default()))?;
+        let algorithm = Algorithm::of_byte(*algorithm).ok_or(KeyError::Algorithm(*algorithm))?;
         let public = public.try_into().map_err(|_| KeyError::Length)?;
         let known = Self::new(name, algorithm, public);
         let hexadecimal = id.len() == 8 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

@@ -1,4 +1,5 @@
-//! The private halves of keys as text: `PRIVATE+KEY+NAME+ID+SECRET`, the form that Go's `sumdb/note` has for them.
+//! The private halves of keys as text: `PRIVATE+KEY+NAME+ID+SECRET`, the form that Go's `sumdb/note` has for them. The keys of
+//! witnesses, of which it knows nothing, are written in the same way.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,23 +14,22 @@ impl SigningKey {
             return Err(KeyError::Format);
         };
         let mut secret = STANDARD.decode(secret).map_err(|_| KeyError::Format)?;
-        let seed = match secret.split_first() {
-            Some((&ED25519, seed)) => <[u8; SEED_BYTES]>::try_from(seed).map_err(|_| KeyError::Private),
-            _ => Err(KeyError::Private),
-        };
+        let known = secret
+            .split_first()
+            .and_then(|(byte, seed)| Some((Algorithm::of_byte(*byte)?, <[u8; SEED_BYTES]>::try_from(seed).ok()?)));
         secret.fill(0);
-        let mut seed = seed?;
-        let key = Self::from_seed(name.parse()?, Algorithm::Ed25519, &seed);
+        let (algorithm, mut seed) = known.ok_or(KeyError::Private)?;
+        let key = Self::from_seed(name.parse()?, algorithm, &seed);
         seed.fill(0);
         let key = key?;
         if key.verifier_key().id().to_string() == id { Ok(key) } else { Err(KeyError::Id) }
     }
 
-    /// The text of the Ed25519 key of this name and seed. It is a secret as the seed is.
-    pub fn private_text(name: KeyName, seed: &[u8; SEED_BYTES]) -> Result<String, KeyError> {
-        let key = Self::from_seed(name, Algorithm::Ed25519, seed)?;
+    /// The text of the key of this name and seed. It is a secret as the seed is.
+    pub fn private_text(name: KeyName, algorithm: Algorithm, seed: &[u8; SEED_BYTES]) -> Result<String, KeyError> {
+        let key = Self::from_seed(name, algorithm, seed)?;
         let mut secret = Vec::with_capacity(1 + SEED_BYTES);
-        secret.push(ED25519);
+        secret.push(algorithm.byte());
         secret.extend_from_slice(seed);
         let known = key.verifier_key();
         let text = format!("{PREFIX}{}+{}+{}", known.name().as_str(), known.id(), STANDARD.encode(&secret));
@@ -39,7 +39,6 @@ impl SigningKey {
 }
 
 const PREFIX: &str = "PRIVATE+KEY+";
-const ED25519: u8 = 1;
 
 #[cfg(test)]
 mod tests;

@@ -54,7 +54,10 @@ pub use journal::Journal;
 pub use language::QuestionError;
 pub use log::{LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
 pub use moment::{duration, moment};
-pub use notary::{CHECKPOINT_KIND, Notary, RollbackError, check_since, checkpoints, receipt_of};
+pub use notary::{
+    CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoints, consistency_since, cosigned,
+    receipt_of,
+};
 pub use question::{Field, Query, Term};
 pub use record::{Change, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
 pub use row::Row;

@@ -2,8 +2,8 @@
 
 use model::UnixMicros;
 use tlog::{
-    Checkpoint, Consistency, Inclusion, Note, ReadError, Receipt, SignedCheckpoint, Signer, SigningKey, Tile,
-    TiledError, TiledTree, Tree, Trust, VerifierKey,
+    Checkpoint, Consistency, ConsistencyProof, Inclusion, Note, ReadError, Receipt, SignedCheckpoint, Signer,
+    SigningKey, Tile, TiledError, TiledTree, Tree, Trust, VerifierKey,
 };
 
 use crate::entry::Entry;
@@ -150,12 +150,40 @@ pub fn check_since(reader: &dyn LogReader, signed: Tree) -> Result<(), RollbackE
     proof.check(signed, now).map_err(|_| other())
 }
 
-/// The proof that this record stands in the tree of the newest checkpoint, with its leaf beside it: whoever has the key
-/// of the log needs nothing else. None: no checkpoint covers it yet.
+/// The newest checkpoint that each witness has cosigned, with the witness's key as it is written.
+pub fn cosigned(reader: &dyn LogReader) -> Result<Vec<(String, SignedCheckpoint)>, StoreFault> {
+    let read = |(key, note): (String, String)| {
+        let corrupt =
+            |error| StoreFault::new(StoreFaultKind::Corrupt, "a cosigned checkpoint cannot be read").because(error);
+        Ok((key, SignedCheckpoint::parse(note.as_bytes()).map_err(corrupt)?))
+    };
+    reader.state(COSIGNED_KIND)?.into_iter().map(read).collect()
+}
+
+/// The proof that the log of so many records grew out of that of so many. Of nothing everything grows.
+pub fn consistency_since(reader: &dyn LogReader, old: u64, new: u64) -> Result<ConsistencyProof, StoreFault> {
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+        StoreFault::new(StoreFaultKind::Corrupt, "the growth of the tree cannot be proved").because(error)
+    };
+    if old == 0 || old == new {
+        return ConsistencyProof::new(Vec::new()).map_err(|error| broken(error.into()));
+    }
+    Consistency { old, new }.prove(&mut tiles(reader, new)).map_err(|error| match error {
+        ReadError::Reader(error) => as_fault(error),
+        ReadError::Proof(error) => broken(error.into()),
+    })
+}
+
+/// The proof that this record stands in the tree of the newest checkpoint that witnesses have cosigned, or else of the newest
+/// one, with its leaf beside it: whoever has the key of the log needs nothing else. None: no checkpoint covers it yet.
 pub fn receipt_of(reader: &dyn LogReader, entry: &Entry) -> Result<Option<Receipt>, StoreFault> {
     let index = entry.sequence.saturating_sub(1);
-    let Some(checkpoint) = checkpoints(reader)?.pop() else { return Ok(None) };
-    let size = checkpoint.danger_unverified().tree().size;
+    let size_of = |checkpoint: &SignedCheckpoint| checkpoint.danger_unverified().tree().size;
+    let seen = cosigned(reader)?.into_iter().map(|(_, checkpoint)| checkpoint);
+    let mut covering = seen.filter(|checkpoint| size_of(checkpoint) > index).collect::<Vec<_>>();
+    covering.sort_by_key(size_of);
+    let Some(checkpoint) = covering.pop().or(checkpoints(reader)?.pop()) else { return Ok(None) };
+    let size = size_of(&checkpoint);
     if size <= index {
         return Ok(None);
     }
@@ -189,6 +217,9 @@ pub(crate) fn as_fault(error: TiledError<StoreFault>) -> StoreFault {
         }
     }
 }
+
+/// The kind of state under which the cosigned checkpoints stand, by the witness's key.
+pub const COSIGNED_KIND: &str = "cosigned";
 
 /// The kind of state under which the checkpoints stand, by size.
 pub const CHECKPOINT_KIND: &str = "checkpoint";

@@ -219,6 +219,9 @@ pub struct VerifyArgs {
     /// A public key to trust, as `countersign trace keys` shows it, or a file of them; without one, those beside the trace
     #[arg(long)]
     pub key: Vec<String>,
+    /// A witness's public key, as `countersign witness` printed it, or a file of them: the receipt must bear its cosignature
+    #[arg(long)]
+    pub witness: Vec<String>,
     /// Only from this record on, by its number
     #[arg(long, conflicts_with = "receipt")]
     pub from: Option<u64>,

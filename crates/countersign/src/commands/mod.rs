@@ -23,6 +23,7 @@ mod tools;
 pub(crate) mod trace;
 mod vault;
 mod why;
+pub(crate) mod witness;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Agents(args) => block_on(standing::agents(&common, &args)),
         Command::Stop(args) => block_on(standing::stop(&common, &args)),
         Command::Start(args) => block_on(standing::start(&common, &args)),
+        Command::Witness(args) => block_on(witness::run(&common, &args)),
         Command::Vault(args) => block_on(vault::run(&common, &args)),
     }
 }

@@ -15,11 +15,13 @@ use model::{Access, Agent, AgentId, App, AppId, DataClassification, DirectorySna
 use policy::RuleFile;
 use profile::Profile;
 use serde_saphyr::Spanned;
+use tlog::{Algorithm, VerifierKey};
 
 use crate::packs::Pack;
+use crate::witness::Witness;
 
 use super::problem::{Problem, Problems, nearest};
-use super::raw::{RawApp, RawConfig, RawLimits};
+use super::raw::{RawApp, RawConfig, RawLimits, RawTrace, RawWitness};
 
 mod credential;
 
@@ -38,6 +40,10 @@ pub struct Config {
     pub data: PathBuf,
     /// Where the newest checkpoint of the trace is kept beside the data directory.
     pub checkpoint_copy: PathBuf,
+    /// Whether whoever reaches the gateway may read checkpoint and hashes of the trace.
+    pub publish: bool,
+    /// Who cosigns the trace.
+    pub witnesses: Vec<Witness>,
     /// Who `countersign connect` acts as.
     pub connect: Option<ConnectAs>,
     /// The bounds.
@@ -156,7 +162,8 @@ impl Checker<'_> {
         let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
-        let copy = raw.trace.and_then(|trace| trace.checkpoint_copy);
+        let RawTrace { checkpoint_copy: copy, publish, witnesses } = raw.trace.unwrap_or_default();
+        let witnesses = witnesses.iter().filter_map(|witness| self.witness(witness)).collect();
         let checkpoint_copy = copy.map_or_else(|| beside(&data), |copy| self.path(&copy));
         Some(Config {
             file: self.file.to_owned(),
@@ -165,6 +172,8 @@ impl Checker<'_> {
             allowed_origins: raw.allowed_origins.unwrap_or_default(),
             data,
             checkpoint_copy,
+            publish,
+            witnesses,
             connect,
             limits: self.limits(raw.limits.unwrap_or_default()),
             rules,
@@ -172,6 +181,17 @@ impl Checker<'_> {
             apps,
             credentials,
         })
+    }
+
+    fn witness(&mut self, raw: &RawWitness) -> Option<Witness> {
+        let url = self.url(&raw.url);
+        let key: VerifierKey = self.parse(&raw.key, "the key that `countersign witness` printed")?;
+        if key.algorithm() != Algorithm::Cosignature {
+            let said = format!("`{key}` signs a log; a witness's key begins its last part with `B`");
+            self.problem(&raw.key, said, None);
+            return None;
+        }
+        Some(Witness { url: url?, key })
     }
 
     fn limits(&mut self, raw: RawLimits) -> Limits {

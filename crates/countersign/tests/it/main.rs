@@ -20,3 +20,4 @@ mod secrets;
 mod streams;
 mod upstreams;
 mod walk;
+mod witness;

@@ -2,10 +2,13 @@ use crate::{Algorithm, KeyError, Signer, SigningKey};
 
 #[test]
 fn a_key_is_read_back_from_its_text() {
-    let text = SigningKey::private_text("gateway.example/trace".parse().unwrap(), &[7; 32]).unwrap();
-    let key = SigningKey::from_private_text(&text).unwrap();
-    let same = SigningKey::from_seed("gateway.example/trace".parse().unwrap(), Algorithm::Ed25519, &[7; 32]).unwrap();
-    assert_eq!(key.verifier_key(), same.verifier_key());
+    for algorithm in [Algorithm::Ed25519, Algorithm::Cosignature] {
+        let name = || "gateway.example/trace".parse().unwrap();
+        let text = SigningKey::private_text(name(), algorithm, &[7; 32]).unwrap();
+        let key = SigningKey::from_private_text(&text).unwrap();
+        let same = SigningKey::from_seed(name(), algorithm, &[7; 32]).unwrap();
+        assert_eq!(key.verifier_key(), same.verifier_key());
+    }
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use model::{Blame, Fault};
+use model::{Blame, Fault, UnixMicros};
 use store::SqliteReader;
-use tlog::{Hash, Receipt, Trust, VerifierKey};
+use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust};
 use trace::{Audit, Known, LogReader, audit, audit_range};
 
+use super::super::witness::known_keys;
 use super::file_of;
 use crate::cli::{Common, VerifyArgs};
 use crate::clock::environment;
@@ -31,10 +32,14 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
         return Err(Fault::new(Blame::Operator, "trace.unsigned", "nobody has signed this trace yet")
             .hint("start the gateway once: it signs what is there"));
     };
-    let trust = trust(args, &origin, &file.with_file_name(files::TRACE_KEYS))?;
-    let copy = Config::load(&common.config, &environment).ok().map(|config| config.checkpoint_copy);
-    let elsewhere = copy.map(|copy| kept_elsewhere(&copy, &trust)).transpose()?.flatten();
-    let known = Known { trust, elsewhere: elsewhere.into_iter().collect() };
+    let config = Config::load(&common.config, &environment).ok();
+    let named = config.iter().flat_map(|config| &config.witnesses).map(|witness| witness.key.clone());
+    let mut trust = trust(args, &origin, &file.with_file_name(files::TRACE_KEYS))?;
+    trust.witnesses.extend(named.filter(|_| args.witness.is_empty()));
+    let copy = config.as_ref().map(|config| kept_elsewhere(&config.checkpoint_copy, &trust)).transpose()?;
+    let cosigned = seen_by_witnesses(&reader, &trust)?;
+    let elsewhere = copy.flatten().into_iter().chain(cosigned.iter().map(|(_, checkpoint)| checkpoint.clone()));
+    let known = Known { elsewhere: elsewhere.collect(), trust };
     let last = reader.last_sequence().map_err(Fault::from)?;
     let audited = if args.from.is_some() || args.to.is_some() {
         let (from, to) = (args.from.unwrap_or(1).max(1), args.to.unwrap_or(last));
@@ -49,11 +54,30 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
         audited
     };
     let audited = audited.map_err(Fault::from)?;
-    report(common, &origin, &audited);
+    report(common, &origin, &audited, &cosigned);
     Ok(if audited.bad.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn report(common: &Common, origin: &str, audit: &Audit) {
+/// What each witness has cosigned last.
+fn seen_by_witnesses(reader: &dyn LogReader, trust: &Trust) -> Result<Vec<(Cosignature, SignedCheckpoint)>, Fault> {
+    let mut seen = Vec::new();
+    for (key, checkpoint) in trace::cosigned(reader).map_err(Fault::from)? {
+        let wrong = |why: String| {
+            let said = format!("what the witness `{key}` has cosigned does not verify: {why}");
+            Fault::new(Blame::Operator, "trace.cosigned", said).hint("somebody has changed the state of the gateway")
+        };
+        // One that is not asked any more is nobody whose word is taken.
+        let Some(witness) = trust.witnesses.iter().find(|witness| witness.to_string() == key) else { continue };
+        let alone = Trust { witnesses: vec![witness.clone()], ..trust.clone() };
+        let (_, mut cosignatures) = checkpoint.verify(&alone).map_err(|error| wrong(error.to_string()))?;
+        let cosignature = cosignatures.pop().ok_or_else(|| wrong("it is not signed by it".to_owned()))?;
+        seen.push((cosignature, checkpoint));
+    }
+    Ok(seen)
+}
+
+fn report(common: &Common, origin: &str, audit: &Audit, cosigned: &[(Cosignature, SignedCheckpoint)]) {
+    let of = |checkpoint: &SignedCheckpoint| checkpoint.danger_unverified().tree().size;
     let signed = audit.signed.map(|tree| serde_json::json!({ "size": tree.size, "root": tree.root.to_string() }));
     if common.json {
         out(serde_json::json!({
@@ -64,6 +88,9 @@ fn report(common: &Common, origin: &str, audit: &Audit) {
             "unsigned": audit.unsigned,
             "checkpoints": audit.checkpoints,
             "signed": signed,
+            "cosigned": cosigned.iter().map(|(cosignature, checkpoint)| serde_json::json!({
+                "witness": cosignature.witness.as_str(), "size": of(checkpoint), "at": time_of(cosignature),
+            })).collect::<Vec<_>>(),
             "bad": audit.bad.as_ref().map(|bad| serde_json::json!({ "sequence": bad.sequence, "what": bad.what })),
         }));
         return;
@@ -74,6 +101,10 @@ fn report(common: &Common, origin: &str, audit: &Audit) {
     }
     if let Some(tree) = audit.signed {
         out(format!("signed up to record {} by {origin}, root {}", tree.size, tree.root));
+    }
+    for (cosignature, checkpoint) in cosigned {
+        let (witness, at) = (&cosignature.witness, time_of(cosignature));
+        out(format!("cosigned up to record {} by {witness} at {at}", of(checkpoint)));
     }
     if audit.erased > 0 {
         out(format!("{} of them are without their text, which was erased", audit.erased));
@@ -96,7 +127,7 @@ fn of_receipt(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCod
         false => trust(args, &origin, Path::new(""))?,
         true => {
             let folder = file_of(common)?.with_file_name(files::TRACE_KEYS);
-            let trust = trust_of(&folder, &origin)?;
+            let trust = Trust { witnesses: known_keys(&args.witness)?, ..trust_of(&folder, &origin)? };
             if trust.log.is_empty() {
                 return Err(Fault::new(Blame::Caller, "caller.no_key", "there is no key to check it with")
                     .hint("name the one that the owner of the gateway gave you: `--key origin+id+key`"));
@@ -105,18 +136,34 @@ fn of_receipt(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCod
         }
     };
     let checked = receipt.verify(Hash::of_leaf(leaf), &trust);
-    let (checkpoint, _) = checked.map_err(|error| wrong(error.to_string()))?;
+    let (checkpoint, cosignatures) = checked.map_err(|error| wrong(error.to_string()))?;
+    if let Some(silent) = trust.witnesses.iter().find(|key| !cosignatures.iter().any(|one| one.witness == *key.name()))
+    {
+        return Err(wrong(format!("the witness `{}` has not cosigned it", silent.name())));
+    }
     let leaf: serde_json::Value = serde_json::from_slice(leaf).map_err(|error| wrong(error.to_string()))?;
     let (sequence, tree) = (receipt.index() + 1, checkpoint.tree());
     if common.json {
         out(serde_json::json!({
             "right": true, "origin": origin, "sequence": sequence, "size": tree.size, "record": leaf,
+            "cosigned": cosignatures.iter().map(|one| serde_json::json!({
+                "witness": one.witness.as_str(), "at": time_of(one),
+            })).collect::<Vec<_>>(),
         }));
     } else {
         say(format_args!("record {sequence} of {origin}, signed with {} others:", tree.size - 1));
+        for one in &cosignatures {
+            say(format_args!("cosigned by {} at {}", one.witness, time_of(one)));
+        }
         out(serde_json::to_string_pretty(&leaf).unwrap_or_default());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// When a witness saw it.
+fn time_of(cosignature: &Cosignature) -> String {
+    let micros = i64::try_from(cosignature.at).unwrap_or_default().saturating_mul(1_000_000);
+    trace::rfc3339(UnixMicros(micros))
 }
 
 fn trust(args: &VerifyArgs, origin: &str, folder: &Path) -> Result<Trust, Fault> {
@@ -124,33 +171,9 @@ fn trust(args: &VerifyArgs, origin: &str, folder: &Path) -> Result<Trust, Fault>
         say(
             "checked with the keys beside the trace: whoever could change both would not be noticed; `--key` takes yours",
         );
-        return trust_of(folder, origin);
+        let own = trust_of(folder, origin)?;
+        return Ok(Trust { witnesses: known_keys(&args.witness)?, ..own });
     }
-    let mut log: Vec<VerifierKey> = Vec::new();
-    for given in &args.key {
-        let lines = match given.parse::<VerifierKey>() {
-            Ok(key) => {
-                log.push(key);
-                continue;
-            }
-            Err(error) => std::fs::read_to_string(given).map_err(|_| {
-                Fault::new(
-                    Blame::Caller,
-                    "caller.key",
-                    format!("`{given}` is neither a public key nor a file of them: {error}"),
-                )
-                .hint("`countersign trace keys` of the gateway shows them")
-            })?,
-        };
-        for line in lines.lines().filter(|line| !line.is_empty()) {
-            log.push(line.parse().map_err(|error| {
-                Fault::new(
-                    Blame::Caller,
-                    "caller.key",
-                    format!("`{given}` holds a line that is no public key: {error}"),
-                )
-            })?);
-        }
-    }
-    Ok(Trust { origin: origin.to_owned(), log, witnesses: Vec::new() })
+    let (log, witnesses) = (known_keys(&args.key)?, known_keys(&args.witness)?);
+    Ok(Trust { origin: origin.to_owned(), log, witnesses })
 }

@@ -1,0 +1,8 @@
+//! Witnesses (c2sp.org/tlog-witness): somebody else who has seen how far a trace had grown, and signs that nothing before it
+//! was changed.
+
+mod asking;
+mod desk;
+
+pub use asking::{Asking, Witness, compare};
+pub use desk::{Desk, DeskWire};

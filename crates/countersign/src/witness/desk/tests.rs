@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use model::{Clock, UnixMicros};
+use tlog::{
+    AddCheckpoint, Algorithm, Checkpoint, ConsistencyProof, Frontier, Hash, SignedCheckpoint, Signer as _, SigningKey,
+    Tree, Trust,
+};
+
+use super::{Desk, Refused};
+
+const LOG: &str = "gateway.example/trace";
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> UnixMicros {
+        UnixMicros(1_700_000_000_000_000)
+    }
+}
+
+fn key(name: &str, algorithm: Algorithm, seed: u8) -> SigningKey {
+    SigningKey::from_seed(name.parse().unwrap(), algorithm, &[seed; 32]).unwrap()
+}
+
+fn log_key() -> SigningKey {
+    key(LOG, Algorithm::Ed25519, 1)
+}
+
+fn desk(folder: &std::path::Path) -> Desk {
+    let logs = vec![log_key().verifier_key().clone()];
+    Desk::open(folder, key("witness.example", Algorithm::Cosignature, 2), logs, Arc::new(Noon)).unwrap()
+}
+
+/// The tree of leaves `0`, `1`, … with another first one where `other` says so.
+fn tree(size: u64, other: bool) -> Tree {
+    let leaves: Vec<Hash> =
+        (0..size).map(|leaf| Hash::of_leaf(if other && leaf == 0 { b"other" } else { &[u8::MAX] })).collect();
+    let mut frontier = Frontier::default();
+    frontier.append(&leaves, |_, _| {}).unwrap();
+    frontier.tree()
+}
+
+fn request(old: u64, proof: Vec<Hash>, tree: Tree, key: &SigningKey) -> String {
+    let checkpoint = Checkpoint::new(key.verifier_key().name().as_str(), tree).unwrap().sign(key).unwrap();
+    AddCheckpoint::new(old, ConsistencyProof::new(proof).unwrap(), checkpoint).unwrap().to_string()
+}
+
+fn leaf() -> Hash {
+    Hash::of_leaf(&[u8::MAX])
+}
+
+#[test]
+fn it_cosigns_what_grew_out_of_what_it_has_seen_and_remembers_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cosigned = desk(folder.path()).cosign(&request(0, Vec::new(), tree(1, false), &log_key())).unwrap();
+    let witness = key("witness.example", Algorithm::Cosignature, 2);
+    let trust = Trust {
+        origin: LOG.to_owned(),
+        log: vec![log_key().verifier_key().clone()],
+        witnesses: vec![witness.verifier_key().clone()],
+    };
+    let mut checkpoint: SignedCheckpoint = Checkpoint::new(LOG, tree(1, false)).unwrap().sign(&log_key()).unwrap();
+    checkpoint.add_cosignatures(&cosigned, &trust.witnesses).unwrap();
+    let (_, cosignatures) = checkpoint.verify(&trust).unwrap();
+    assert_eq!(cosignatures.first().map(|one| one.at), Some(1_700_000_000));
+    // Another process, the same folder.
+    let again = desk(folder.path());
+    assert_eq!(again.seen().collect::<Vec<_>>(), [(LOG, 1)]);
+    again.cosign(&request(1, vec![leaf()], tree(2, false), &log_key())).unwrap();
+    again.cosign(&request(2, Vec::new(), tree(2, false), &log_key())).unwrap();
+    assert_eq!(again.seen().collect::<Vec<_>>(), [(LOG, 2)]);
+}
+
+#[test]
+fn it_refuses_everything_else_and_remembers_nothing_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = desk(folder.path());
+    desk.cosign(&request(0, Vec::new(), tree(1, false), &log_key())).unwrap();
+    desk.cosign(&request(1, vec![leaf()], tree(2, false), &log_key())).unwrap();
+    let strange = key(LOG, Algorithm::Ed25519, 9);
+    let unknown = key("elsewhere.example", Algorithm::Ed25519, 1);
+    let cases = [
+        ("no request", "old 2".to_owned(), 400),
+        ("another log", request(0, Vec::new(), tree(1, false), &unknown), 404),
+        ("a key of the same name", request(2, Vec::new(), tree(2, false), &strange), 403),
+        ("shorter", request(1, Vec::new(), tree(1, false), &log_key()), 409),
+        ("from another size", request(1, vec![leaf()], tree(2, false), &log_key()), 409),
+        ("as long, with another root", request(2, Vec::new(), tree(2, true), &log_key()), 409),
+        ("longer, with another beginning", request(2, vec![leaf()], tree(3, true), &log_key()), 422),
+        ("longer, without a proof", request(2, Vec::new(), tree(3, false), &log_key()), 422),
+    ];
+    for (what, request, status) in cases {
+        let refused = desk.cosign(&request).expect_err(what);
+        if let Refused::OtherSize(known) = &refused {
+            assert_eq!(*known, 2, "{what}");
+        }
+        assert_eq!(super::answer_of(Err(refused)).status().as_u16(), status, "{what}");
+        assert_eq!(desk.seen().collect::<Vec<_>>(), [(LOG, 2)], "{what}");
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_is_not_cosigned() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = desk(&folder.path().join("gone"));
+    let refused = desk.cosign(&request(0, Vec::new(), tree(1, false), &log_key()));
+    assert!(matches!(refused, Err(Refused::NotKept(_))), "{refused:?}");
+    assert_eq!(desk.seen().collect::<Vec<_>>(), [(LOG, 0)]);
+}
+
+#[test]
+fn a_witness_that_cannot_read_what_it_saw_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    desk(folder.path()).cosign(&request(0, Vec::new(), tree(1, false), &log_key())).unwrap();
+    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("\n1\n", "\n0\n", 1)).unwrap();
+    let logs = vec![log_key().verifier_key().clone()];
+    let refused = Desk::open(folder.path(), key("w.example", Algorithm::Cosignature, 2), logs, Arc::new(Noon));
+    assert!(refused.err().is_some_and(|fault| fault.code() == "witness.state"));
+}

@@ -1,0 +1,173 @@
+//! Somebody else watches the trace grow: a witness of its own, and readers of the published log.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use testkit::World;
+
+use crate::kit::{at, until, upstream, world_with};
+
+/// `countersign witness`, killed when dropped.
+struct Witness {
+    child: Child,
+    url: String,
+    key: String,
+}
+
+impl Witness {
+    fn start(world: &World) -> Result<Self> {
+        fs::write(world.folder().join("log.keys"), world.run_well(&["trace", "keys"])?)?;
+        let words = ["witness", "--log", "log.keys", "--listen", "127.0.0.1:0", "--data", "witness", "--json"];
+        let mut child = world.command(&words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().context("no stdout")?).read_line(&mut said)?;
+        let said: Value = serde_json::from_str(&said)?;
+        Ok(Self { child, url: at(&said, "/url").to_owned(), key: at(&said, "/key").to_owned() })
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// A world that has recorded something and knows a witness; nothing runs in it.
+fn with_witness() -> Result<(World, Witness, testkit::Upstream)> {
+    let app = upstream()?;
+    let mut world = world_with(&app)?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let witness = Witness::start(&world)?;
+    configure(&world, json!({ "publish": true, "witnesses": [{ "url": witness.url, "key": witness.key }] }))?;
+    Ok((world, witness, app))
+}
+
+fn configure(world: &World, trace: Value) -> Result<()> {
+    let mut config: Value = serde_json::from_str(&fs::read_to_string(world.config())?)?;
+    config.as_object_mut().context("no object")?.insert("trace".to_owned(), trace);
+    Ok(fs::write(world.config(), config.to_string())?)
+}
+
+fn python() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-venv/bin/python")
+}
+
+#[test]
+fn a_witness_cosigns_what_grows_and_receipts_carry_its_word() -> Result<()> {
+    let (mut world, witness, _app) = with_witness()?;
+    world.restart()?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    let last = world.trace()?.pop().context("no call")?;
+    let call = at(&last, "/call");
+    let place = last.pointer("/sequence").and_then(Value::as_u64).context("no place")?;
+    until("the call is cosigned", || {
+        let said: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
+        Ok(said.pointer("/cosigned/0/size").and_then(Value::as_u64).is_some_and(|size| size >= place))
+    })?;
+    world.run_well(&["trace", "prove", call, "--out", "call.receipt"])?;
+    let said = world.run_well(&["trace", "verify", "call.receipt", "--json", "--witness", &witness.key])?;
+    let name = witness.key.split('+').next().context("no name")?;
+    assert_eq!(at(&serde_json::from_str(&said)?, "/cosigned/0/witness"), name, "{said}");
+    let other = format!("other{}", witness.key);
+    assert_ne!(world.run(&["trace", "verify", "call.receipt", "--witness", &other])?.code, 0);
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let said: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
+    assert_eq!(said.pointer("/cosigned/0/size"), said.pointer("/signed/size"), "the last word is cosigned: {said}");
+    Ok(())
+}
+
+#[test]
+fn a_trace_of_yesterday_does_not_start_where_only_the_witness_remembers() -> Result<()> {
+    let (mut world, witness, _app) = with_witness()?;
+    let (data, yesterday) = (world.folder().join("data"), world.folder().join("yesterday"));
+    let copied = Command::new("cp").arg("-a").arg(&data).arg(&yesterday).status()?;
+    ensure!(copied.success(), "no copy");
+    world.restart()?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    // Whoever puts the directory back puts the copy of the checkpoint back, too.
+    fs::remove_dir_all(&data)?;
+    fs::rename(&yesterday, &data)?;
+    fs::remove_file(world.folder().join("data.checkpoint"))?;
+    let refused = world.restart().err().context("it started")?.to_string();
+    assert!(refused.contains("the trace is not what it was: the witness"), "{refused}");
+    assert!(refused.contains("take the witness out of `trace: witnesses:`"), "the way out is named: {refused}");
+    // A witness that cannot be asked stops nobody.
+    drop(witness);
+    world.restart()?;
+    until("it is said", || Ok(world.log().contains("a witness could not be asked")))
+}
+
+#[test]
+fn a_trace_of_another_history_is_found_out_by_its_witness() -> Result<()> {
+    let (mut world, witness, _app) = with_witness()?;
+    let (data, yesterday) = (world.folder().join("data"), world.folder().join("yesterday"));
+    let copied = Command::new("cp").arg("-a").arg(&data).arg(&yesterday).status()?;
+    ensure!(copied.success(), "no copy");
+    world.restart()?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    fs::remove_dir_all(&data)?;
+    fs::rename(&yesterday, &data)?;
+    fs::remove_file(world.folder().join("data.checkpoint"))?;
+    // It grows past what was seen while nobody asks, and then somebody does.
+    configure(&world, json!({}))?;
+    world.restart()?;
+    for _ in 0..4 {
+        world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    }
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    configure(&world, json!({ "witnesses": [{ "url": witness.url, "key": witness.key }] }))?;
+    let refused = world.restart().err().context("it started")?.to_string();
+    assert!(refused.contains("has seen other records"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn whoever_reads_the_published_log_finds_the_root_that_was_signed() -> Result<()> {
+    let (mut world, _witness, _app) = with_witness()?;
+    world.restart()?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    let output = Command::new(python()).args(["-c", READER, world.base_url()]).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "the root is right, entries: 403, beyond: 404");
+    let socket = world.folder().join("data/control.sock");
+    let entries = Command::new("curl")
+        .args(["--silent", "--fail", "--output", "/dev/null", "--unix-socket"])
+        .arg(&socket)
+        .arg("http://countersign/log/tile/entries/000.p/2")
+        .status()?;
+    ensure!(entries.success(), "entries are there for the operator");
+    configure(&world, json!({}))?;
+    world.restart()?;
+    let address = format!("{}/log/checkpoint", world.base_url());
+    let closed = Command::new("curl").args(["--silent", "--fail", &address]).status()?;
+    ensure!(!closed.success(), "nothing is published unless somebody says so");
+    Ok(())
+}
+
+/// RFC 6962, section 2.1, over the tiles of a log with fewer than 256 entries.
+const READER: &str = r"
+import base64, hashlib, sys, urllib.error, urllib.request
+def get(path):
+    return urllib.request.urlopen(sys.argv[1] + '/log/' + path).read()
+def root(leaves):
+    if len(leaves) == 1: return leaves[0]
+    half = 1
+    while half * 2 < len(leaves): half *= 2
+    return hashlib.sha256(b'\x01' + root(leaves[:half]) + root(leaves[half:])).digest()
+def refused(path):
+    try: get(path)
+    except urllib.error.HTTPError as error: return error.code
+_, size, signed = get('checkpoint').decode().split('\n')[:3]
+tile = get(f'tile/0/000.p/{size}')
+leaves = [tile[at:at + 32] for at in range(0, len(tile), 32)]
+assert len(leaves) == int(size) and root(leaves) == base64.b64decode(signed)
+entries, beyond = refused('tile/entries/000.p/' + size), refused('tile/0/001')
+print(f'the root is right, entries: {entries}, beyond: {beyond}')
+";
