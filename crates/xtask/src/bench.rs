@@ -8,6 +8,7 @@ mod mcp;
 pub(crate) mod process;
 pub(crate) mod scene;
 mod statistics;
+mod trace;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 pub(crate) use mcp::{Options as McpOptions, Other};
+pub(crate) use trace::{Options as TraceOptions, bench as bench_trace};
 
 /// One number and, where somebody set one, its target.
 pub(crate) struct Measure {
@@ -42,7 +44,11 @@ pub(crate) fn bench(root: &Path, words: &[&str]) -> Result<bool, Refused> {
             let options = decide_options(options).map_err(Refused::Usage)?;
             decide::bench(root, &options).map(|()| true).map_err(Refused::Failed)
         }
-        _ => Err(Refused::Usage("`bench` knows `mcp` and `decide`".to_owned())),
+        ["trace", options @ ..] => {
+            let options = trace_options(options).map_err(Refused::Usage)?;
+            trace::bench(root, &options).map(|()| true).map_err(Refused::Failed)
+        }
+        _ => Err(Refused::Usage("`bench` knows `mcp`, `decide` and `trace`".to_owned())),
     }
 }
 
@@ -140,6 +146,23 @@ fn decide_options(words: &[&str]) -> Result<decide::Options, String> {
     Ok(options)
 }
 
+fn trace_options(words: &[&str]) -> Result<TraceOptions, String> {
+    let mut options = TraceOptions::default();
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let mut value = || rest.next().copied().ok_or_else(|| format!("`{word}` needs a value"));
+        match *word {
+            "--records" => {
+                let records = value()?.parse().ok().filter(|records| *records >= RECORDS_MIN);
+                options.records = records.ok_or_else(|| format!("`--records` takes a number from {RECORDS_MIN}"))?;
+            }
+            "--json" => options.json = Some(PathBuf::from(value()?)),
+            unknown => return Err(format!("`{unknown}` is not an option of `bench trace`")),
+        }
+    }
+    Ok(options)
+}
+
 fn positive(option: &str, text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.parse().ok();
     number.filter(|number| (0.1..=3_600.0).contains(number)).ok_or_else(|| format!("`{option}` takes 0.1 to 3600"))
@@ -154,6 +177,9 @@ fn other(text: &str) -> Result<Other> {
     };
     Ok(Other { name: name.to_owned(), url: url.to_owned(), token })
 }
+
+/// Fewer are no log of some months, and a question finds nothing.
+const RECORDS_MIN: u64 = 10_000;
 
 #[cfg(test)]
 mod tests;

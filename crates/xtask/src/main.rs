@@ -107,6 +107,9 @@ cargo xtask test                 everything CI runs
        [--json FILE]             a list of {name, value, unit, target, holds} as well
        [--other NAME=URL[,TOKEN]]  another gateway in front of a like upstream, in the same run
        [--no-build]              measure what was built last
+  bench trace                    durable records a second beside what the disk can flush, verification, questions, bytes
+       [--records N]             how long a log is asked (1,000,000)
+       [--json FILE]             as above
   bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego
        [--json FILE] [--no-build]  as above
   conformance                    the MCP conformance suite through the gateway, against what it finds without
@@ -118,6 +121,7 @@ cargo xtask test                 everything CI runs
   fuzz [TARGET...]               throw bytes at json, front, upstream, child, decide, tlog (all), two at a time on two processors
        [--seconds N]             at each for so long (30)
   soak kills [--rounds N]        kill the gateway again and again (1000) and compare what happened with the trace
+  soak questions [--records N]   as `bench trace`, with a log of 10,000,000 records
   soak load [--seconds N]        everything at once for so long (600): memory, descriptors, threads, children, errors
        [--debug]                 of the debug build instead of what is shipped
 ";

@@ -108,6 +108,26 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` wrote something that is not UTF-8"))
 }
 
+/// Runs it and hands over each line of its stdout as it comes; the first error ends it.
+pub(crate) fn run_line_by_line(command: &mut Command, mut take: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let line = shown(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("could not start `{line}`"))?;
+    let mut taken = Ok(());
+    for text in child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
+        taken = text.with_context(|| format!("`{line}` cannot be read")).and_then(|text| take(&text));
+        if taken.is_err() {
+            let _already_gone = child.kill();
+            break;
+        }
+    }
+    let status = child.wait().with_context(|| format!("could not wait for `{line}`"))?;
+    taken?;
+    if !status.success() {
+        bail!("`{line}` failed: {status}");
+    }
+    Ok(())
+}
+
 /// Runs it, passes its stderr on as it comes, and returns that text from the last line that holds `from` on.
 pub(crate) fn run_keeping_the_end(command: &mut Command, from: &str) -> Result<(bool, String)> {
     let line = shown(command);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::bench;
 use crate::dist::{self, Programs};
 use crate::run::{capture, program, run};
 
@@ -12,6 +13,8 @@ use crate::run::{capture, program, run};
 pub(crate) enum Options {
     /// The gateway is killed again and again.
     Kills { rounds: u32 },
+    /// A log far longer than a test makes is verified and asked.
+    Questions { records: u64 },
     /// Everything at once.
     Load {
         seconds: u64,
@@ -30,8 +33,14 @@ impl Options {
                 _ => Err(format!("`--rounds` takes a number from 1, not `{rounds}`")),
             },
             ["kills", ..] => Err("`soak kills` takes `--rounds N`".to_owned()),
+            ["questions"] => Ok(Self::Questions { records: RECORDS }),
+            ["questions", "--records", records] => match records.parse() {
+                Ok(records) if records > 0 => Ok(Self::Questions { records }),
+                _ => Err(format!("`--records` takes a number from 1, not `{records}`")),
+            },
+            ["questions", ..] => Err("`soak questions` takes `--records N`".to_owned()),
             ["load", rest @ ..] => Self::load(rest),
-            _ => Err("`soak` knows `kills` and `load`".to_owned()),
+            _ => Err("`soak` knows `kills`, `questions` and `load`".to_owned()),
         }
     }
 
@@ -62,6 +71,10 @@ impl Options {
 pub(crate) fn soak(root: &Path, options: &Options) -> Result<bool> {
     match options {
         Options::Kills { rounds } => kills(root, *rounds),
+        Options::Questions { records } => {
+            let options = bench::TraceOptions { records: *records, ..bench::TraceOptions::default() };
+            bench::bench_trace(root, &options).map(|()| true)
+        }
         Options::Load { seconds, debug } => load(root, *seconds, *debug),
     }
 }
@@ -108,6 +121,7 @@ const ROUNDS_VARIABLE: &str = "COUNTERSIGN_KILL_ROUNDS";
 /// What its name holds.
 const TEST: &str = "kill_rounds";
 const ROUNDS: u32 = 1_000;
+const RECORDS: u64 = 10_000_000;
 const SECONDS: u64 = 600;
 const SECONDS_IN_CI: u64 = 60;
 /// Two thirds of it must hold enough looks for a line.

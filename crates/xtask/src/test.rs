@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::run::{Steps, program, run, run_keeping_the_end};
-use crate::{conformance, fuzz, setup, soak, tidy};
+use crate::{bench, conformance, fuzz, setup, soak, tidy};
 
 /// Everything, in the order in which a mistake is cheapest to find. Says whether all of it passed.
 pub(crate) fn test(root: &Path) -> Result<bool> {
@@ -29,6 +29,7 @@ pub(crate) fn test(root: &Path) -> Result<bool> {
         });
         steps.step("conformance", || conformance::conformance(root, &conformance::Options::in_ci()));
         steps.step("fuzz", || fuzz::fuzz(root, &fuzz::Options::in_ci()));
+        steps.step("questions", || bench::bench_trace(root, &bench::TraceOptions::in_ci()).map(|()| true));
         steps.step("soak load", || soak::soak(root, &soak::Options::in_ci()));
     }
     eprint!("\n{}", steps.table());

@@ -1,0 +1,133 @@
+//! A year of an organisation, made up: few agents work at any moment, each with two apps, for one person and in one task at a
+//! time.
+
+use bytes::Bytes;
+use model::{
+    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, UnixMicros,
+    Verdict,
+};
+use trace::{Change, Effect, Intent, Outcome, OutcomeStatus, StateWrite};
+
+use crate::Failure;
+
+/// What somebody changed, and what is true from then on.
+pub fn change(number: u64) -> Result<(Change, StateWrite), Failure> {
+    let turn = number / 2_003;
+    let (what, subject) = match turn % 4 {
+        0 => ("people.offboard", format!("human:{}", human(turn * 7))),
+        1 => ("people.restore", format!("human:{}", human(turn.saturating_sub(1) * 7))),
+        2 => ("config.reload", "countersign.yaml".to_owned()),
+        _ => ("agents.suspend", format!("agent:{}", agent(turn * 3))),
+    };
+    let change = Change {
+        id: id(number, 1)?,
+        at: at(number),
+        by: "os-user:ops".to_owned(),
+        what: what.to_owned(),
+        subject,
+        detail: serde_json::json!({ "bundle": Digest::new([9; 32]) }),
+        state: Vec::new(),
+    };
+    Ok((change, StateWrite { kind: "standing".to_owned(), key: turn.to_string(), value: Some("1".to_owned()) }))
+}
+
+/// A call and, where it ran, what came of it.
+pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> {
+    let chance = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+    let place = number / 5_000 * 17 + chance % AGENTS_AT_ONCE;
+    let person = place % PEOPLE;
+    let arguments = Bytes::from(format!(r#"{{"customer":"c-{number}","fields":["name","plan","mail"],"limit":50}}"#));
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &arguments);
+    let digest = Digest::new(digest.as_ref().try_into()?);
+    let verdict = match chance % 101 {
+        0 => Verdict::Deny,
+        1 if chance.is_multiple_of(7) => Verdict::Hold,
+        _ => Verdict::Allow,
+    };
+    let app = (person + chance / 64 % 2) % APPS;
+    let human = human(person);
+    let observed = chance % 1_009 == 5;
+    let reason = Reason {
+        rule: RuleId::parse(&rule(app * 10 + chance % 10)).map_err(|error| error.to_string())?,
+        sentence: "people of support may read customers".into(),
+        source: Some("rules/crm.yaml:12".into()),
+        text: Some("crm:\n  allow_customers_search: true".into()),
+        instead: None,
+        redact: None,
+        approvers: Vec::new(),
+    };
+    let task = task(number / 5_000 * AGENTS_AT_ONCE * 4 + (chance % AGENTS_AT_ONCE) * 4 + number % 5_000 / 1_250);
+    let facts = FACTS.replace("NOW", &at(number).0.to_string()).replace("ada@example.com", &human);
+    let intent = Intent {
+        cause: None,
+        call: id(number, 0)?,
+        at: at(number),
+        method: Method::ToolsCall,
+        agent: AgentId::parse(&agent(person))?,
+        human: HumanId::parse(&human)?,
+        task: TaskId::parse(&task)?,
+        token_id: "1c1b0a9e".into(),
+        app: AppId::parse(&format!("app-{app}"))?,
+        tool: ToolName::parse(&format!("tool_{}", chance % 8))?,
+        class: Class::Read,
+        class_source: ClassSource::Profile,
+        definition: Some(Digest::new([7; 32])),
+        verdict,
+        observed: observed.then(|| model::Observed { verdict: Verdict::Deny, reasons: vec![reason.clone()] }),
+        reasons: vec![reason].into(),
+        bundle: Digest::new([9; 32]),
+        arguments: Some(arguments),
+        arguments_digest: digest,
+        facts: serde_json::value::RawValue::from_string(facts.replace("ticket-4711", &task))?.into(),
+    };
+    let failed = chance % 211 == 9;
+    let outcome = verdict.runs().then(|| Outcome {
+        call: intent.call.clone(),
+        at: UnixMicros(intent.at.0 + 900),
+        effect: if failed { Effect::Unknown } else { Effect::Executed },
+        status: if failed { OutcomeStatus::Failed } else { OutcomeStatus::Answered },
+        code: failed.then(|| "upstream.timeout".to_owned()),
+        answer_digest: Some(digest),
+        answer_bytes: 1_000,
+        scrubbed: 0,
+        took_us: 900,
+    });
+    Ok((intent, outcome))
+}
+
+pub fn agent(number: u64) -> String {
+    format!("agent-{}", number % AGENTS)
+}
+
+pub fn human(number: u64) -> String {
+    format!("human-{}@example.com", number % PEOPLE)
+}
+
+pub fn rule(number: u64) -> String {
+    format!("rule-{}", number % RULES)
+}
+
+pub fn task(number: u64) -> String {
+    format!("ticket-{number}")
+}
+
+pub fn at(number: u64) -> UnixMicros {
+    UnixMicros(START_MICROS + i64::try_from(number).unwrap_or_default() * CALL_MICROS)
+}
+
+fn id(number: u64, kind: u8) -> Result<CallId, Failure> {
+    let mut chance = [kind; 10];
+    aws_lc_rs::rand::fill(&mut chance).map_err(|_| "no randomness")?;
+    Ok(CallId::new(u64::try_from(at(number).0 / 1_000)?, chance))
+}
+
+const AGENTS: u64 = 1_000;
+const PEOPLE: u64 = 5_000;
+pub const APPS: u64 = 20;
+const RULES: u64 = 200;
+const AGENTS_AT_ONCE: u64 = 64;
+const START_MICROS: i64 = 1_763_726_400_000_000;
+/// Five million calls are about two months.
+pub const CALL_MICROS: i64 = 1_000_000;
+pub const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+const FACTS: &str = r#"{"now":NOW,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;

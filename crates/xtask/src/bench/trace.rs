@@ -1,0 +1,122 @@
+//! `bench trace`: how fast records become durable, are verified and are found again, and what they take of the disk.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::statistics::shown;
+use super::{Measure, Target, print_targets, write_json};
+use crate::run::{program, run, run_line_by_line};
+
+/// How to measure.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// How long a log is asked.
+    pub(crate) records: u64,
+    /// Whether only the log is made and asked, with what is quick to build.
+    pub(crate) questions_only: bool,
+    /// Where the list goes.
+    pub(crate) json: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { records: 1_000_000, questions_only: false, json: None }
+    }
+}
+
+impl Options {
+    /// As CI does it: the numbers are those of a debug build on a busy machine, but every question is asked and the whole log
+    /// verified.
+    pub(crate) fn in_ci() -> Self {
+        Self { records: 100_000, questions_only: true, json: None }
+    }
+}
+
+/// Builds, measures, prints.
+pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
+    let mut arguments = vec!["build", "--locked", "--quiet", "-p", "store", "--example", "trace"];
+    if !options.questions_only {
+        arguments.extend(["--profile", "dist"]);
+    }
+    run(&mut program("cargo", &arguments, root))?;
+    let profile = if options.questions_only { "debug" } else { "dist" };
+    let binary = root.join("target").join(profile).join("examples/trace").display().to_string();
+    let folder = root.join("target/bench-trace");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("could not empty {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+    let (place, records) = (folder.display().to_string(), options.records.to_string());
+    let mut measures = Vec::new();
+    print_head();
+    for words in [vec![place.as_str(), "commits"], vec![place.as_str(), "questions", &records]] {
+        if options.questions_only && words.contains(&"commits") {
+            continue;
+        }
+        run_line_by_line(&mut program(&binary, &words, root), |line| {
+            let measure = measure_of(line)?;
+            print_measure(&measure);
+            measures.push(measure);
+            Ok(())
+        })?;
+    }
+    std::fs::remove_dir_all(&folder).with_context(|| format!("could not remove {}", folder.display()))?;
+    ensure!(measures.len() > QUESTIONS_AT_LEAST, "only {} things were measured", measures.len());
+    let goals = goals(&measures);
+    print_targets(&goals);
+    measures.extend(goals);
+    match &options.json {
+        Some(file) => write_json(file, &measures),
+        None => Ok(()),
+    }
+}
+
+fn measure_of(line: &str) -> Result<Measure> {
+    let value: Value = serde_json::from_str(line).with_context(|| format!("`{line}` is no measure"))?;
+    let name = value.get("name").and_then(Value::as_str).context("a measure without a name")?;
+    let number = value.get("value").and_then(Value::as_f64).context("a measure without a value")?;
+    let unit = value.get("unit").and_then(Value::as_str).unwrap_or_default();
+    let unit = UNITS.iter().find(|known| **known == unit).with_context(|| format!("`{unit}` is no unit"))?;
+    Ok(Measure::new(name, number, unit))
+}
+
+/// What the trace shall be.
+fn goals(measures: &[Measure]) -> Vec<Measure> {
+    let of = |name: &str| measures.iter().find(|measure| measure.name == name).map(|measure| measure.value);
+    let slowest = measures
+        .iter()
+        .filter(|measure| measure.name.starts_with("trace.question.ready.") && measure.name.ends_with(".p95"))
+        .map(|measure| measure.value)
+        .reduce(f64::max);
+    let goal = |name: &str, value: Option<f64>, unit: &'static str, target: Target| {
+        value.map(|value| Measure::new(format!("trace.goal.{name}"), value, unit).with(target))
+    };
+    [
+        goal("group_commit", of("trace.commits.64_callers.over_flushes_alone"), "×", Target::AtLeast(40.0)),
+        goal("to_a_root", of("trace.verify.to_a_root"), "leaf hashes/s", Target::AtLeast(1e6)),
+        goal("ready_made_questions_p95", slowest, "ms", Target::AtMost(50.0)),
+        goal("bytes", of("trace.bytes"), "bytes/call", Target::AtMost(1_800.0)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the data of this command")]
+fn print_head() {
+    println!("| measure | value | unit |\n|---|---:|---|");
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the data of this command")]
+fn print_measure(measure: &Measure) {
+    println!("| {} | {} | {} |", measure.name, shown(measure.value), measure.unit);
+}
+
+const UNITS: [&str; 12] =
+    ["1/s", "bytes", "bytes/call", "calls", "leaf hashes/s", "ms", "records", "records/s", "×", "µs", "µs/call", "s"];
+const QUESTIONS_AT_LEAST: usize = 40;
+
+#[cfg(test)]
+mod tests;
