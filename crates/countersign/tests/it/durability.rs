@@ -1,5 +1,7 @@
-//! No call leaves without a durable record of why: under kills, in the order of system calls, and on a full disk.
+//! No call leaves without a durable record of why: under kills, in the order of system calls, on a full disk,
+//! and whichever step of writing fails.
 
+mod faults;
 mod flushed;
 mod full;
 mod kills;

@@ -43,7 +43,13 @@ fn kill_rounds(rounds: u32) -> Result<()> {
     }
     world.restart()?;
     let answered = answered.lock().unwrap_or_else(PoisonError::into_inner);
-    check(&world, &upstream, &answered)
+    check(&world, &upstream, &answered)?;
+    drop(answered);
+    // Not one proof was broken, and what the last kill left unsigned is signed.
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let said: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
+    ensure!((said.get("right"), said.get("unsigned")) == (Some(&json!(true)), Some(&json!(0))), "{said}");
+    Ok(())
 }
 
 /// Calls one after another: `echo` was reviewed as a write, `count` as a read.
