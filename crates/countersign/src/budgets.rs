@@ -35,6 +35,12 @@ pub(crate) fn count_from(reader: &dyn LogReader, engine: &Engine) -> Result<usiz
             }
             until = next;
         }
+        if found >= BUDGET_CALLS_COUNTED_MAX {
+            tracing::warn!(
+                calls = found,
+                "budgets reach back further than calls are counted at a start: what was used before the latest ones is free again"
+            );
+        }
     }
     // A success after a failure ends the row of retries, so the order matters.
     ran.sort_unstable_by_key(|entry| entry.sequence);
