@@ -32,6 +32,7 @@ mod redo;
 #[cfg(test)]
 mod samples;
 mod schema;
+mod seal;
 mod sqlite;
 mod sum;
 mod tail;

@@ -102,6 +102,7 @@ pub(crate) fn ended(of: u16, number: u16, sort: u64) -> Row {
 fn answered(of: u16, number: u16) -> Outcome {
     Outcome {
         call: call(of),
+        human: Some(HumanId::parse("ada").unwrap()),
         at: at(number),
         effect: Effect::Executed,
         status: OutcomeStatus::Answered,
@@ -128,6 +129,7 @@ fn bare_change(id: &CallId) -> Change {
         by: "os-user:root".to_owned(),
         what: "people.offboard".to_owned(),
         subject: "ada".to_owned(),
+        human: None,
         detail: serde_json::json!({ "why": "left" }),
         state: Vec::new(),
     }

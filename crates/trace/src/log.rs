@@ -110,6 +110,7 @@ pub fn mark_unknown(log: &mut dyn LogStore, reader: &dyn LogReader, now: UnixMic
 fn unknown(call: &CallId, now: UnixMicros) -> Outcome {
     Outcome {
         call: call.clone(),
+        human: None,
         at: now,
         effect: Effect::Unknown,
         status: OutcomeStatus::Unknown,

@@ -93,6 +93,8 @@ pub enum OutcomeStatus {
 pub struct Outcome {
     /// The call.
     pub call: CallId,
+    /// The person it was for: whom the record is about. None: nobody knows any more.
+    pub human: Option<HumanId>,
     /// When it ended.
     pub at: UnixMicros,
     /// What was observed to have happened.
@@ -135,6 +137,8 @@ pub struct Change {
     pub what: String,
     /// Whom or what it concerns.
     pub subject: String,
+    /// The person it is about, with whose records this one is erased. None: it is about nobody.
+    pub human: Option<HumanId>,
     /// Everything else worth keeping. Never a secret.
     pub detail: serde_json::Value,
     /// What is true from now on. The values stand in the state only, not in the record.

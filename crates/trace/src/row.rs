@@ -27,6 +27,9 @@ pub struct Row {
     pub agent: Option<AgentId>,
     /// The person it acts for. Goes with the body when that is erased.
     pub human: Option<HumanId>,
+    /// The person whom the record is about, of whichever kind it is; none: nobody but the gateway. The body goes when what is
+    /// about that person is erased.
+    pub subject: Option<HumanId>,
     /// The task it acts in. Goes with the body when that is erased.
     pub task: Option<TaskId>,
     /// The app.
@@ -99,6 +102,7 @@ impl Row {
         Ok(Self {
             agent: Some(intent.agent.clone()),
             human: Some(intent.human.clone()),
+            subject: Some(intent.human.clone()),
             task: Some(intent.task.clone()),
             app: Some(intent.app.clone()),
             tool: Some(intent.tool.clone()),
@@ -125,7 +129,8 @@ impl Row {
             took_us: exact(outcome.took_us),
             v: VERSION,
         };
-        Self::bare(RecordKind::Outcome, &outcome.call, at, leaf.form(), body.form())
+        let bare = Self::bare(RecordKind::Outcome, &outcome.call, at, leaf.form(), body.form())?;
+        Ok(Self { subject: outcome.human.clone(), ..bare })
     }
 
     /// The record of a change. Error: there is no randomness.
@@ -150,7 +155,8 @@ impl Row {
             v: VERSION,
             what: change.what.clone(),
         };
-        Self::bare(RecordKind::Change, &change.id, at, leaf.form(), body.form())
+        let bare = Self::bare(RecordKind::Change, &change.id, at, leaf.form(), body.form())?;
+        Ok(Self { subject: change.human.clone(), ..bare })
     }
 
     /// The text of the leaf.
@@ -183,6 +189,7 @@ impl Row {
             at,
             agent: None,
             human: None,
+            subject: None,
             task: None,
             app: None,
             tool: None,

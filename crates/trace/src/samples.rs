@@ -62,6 +62,7 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
 pub(crate) fn outcome(number: u16) -> Outcome {
     Outcome {
         call: call(number),
+        human: Some(HumanId::parse("canary-ada@example.com").unwrap()),
         at: UnixMicros(1_763_726_401_000_000 + i64::from(number)),
         effect: Effect::Executed,
         status: OutcomeStatus::Answered,
@@ -80,6 +81,7 @@ pub(crate) fn change(number: u16) -> Change {
         by: "os-user:canary-root".to_owned(),
         what: "people.offboard".to_owned(),
         subject: "canary-ada@example.com".to_owned(),
+        human: Some(HumanId::parse("canary-ada@example.com").unwrap()),
         detail: json!({ "why": "canary-left", "open_calls": 0 }),
         state: vec![StateWrite {
             kind: "person".to_owned(),
