@@ -227,6 +227,7 @@ impl Gateway {
             by: by.to_owned(),
             what: "config.reload".to_owned(),
             subject: file.display().to_string(),
+            human: None,
             detail: said.clone(),
             state: Vec::new(),
         };
@@ -271,6 +272,7 @@ impl Gateway {
             by: crate::clock::operator(),
             what: what.to_owned(),
             subject: "gateway".to_owned(),
+            human: None,
             detail: serde_json::json!({ "bundle": bundle, "version": env!("CARGO_PKG_VERSION"), "more": detail }),
             state: Vec::new(),
         };

@@ -336,6 +336,7 @@ impl Worker {
                 by: "gateway".to_owned(),
                 what: HEARTBEAT.to_owned(),
                 subject: "gateway".to_owned(),
+                human: None,
                 detail: serde_json::json!({ "records": last }),
                 state: Vec::new(),
             })

@@ -117,6 +117,7 @@ async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Va
         by: by.to_owned(),
         what: what.to_owned(),
         subject: subject.clone(),
+        human: change.human().cloned(),
         detail: Value::Null,
         state: vec![StateWrite { kind, key, value }],
     };
@@ -235,6 +236,7 @@ async fn pin(
         by: by.to_owned(),
         what: "tools.pin".to_owned(),
         subject: app.map_or_else(|| "all".to_owned(), |app| app.to_string()),
+        human: None,
         detail: json!({ "pins": said }),
         state,
     };
@@ -309,6 +311,7 @@ async fn token(
         by: by.to_owned(),
         what: "token.issue".to_owned(),
         subject: agent.to_string(),
+        human: Some(human.clone()),
         detail: json!({ "human": human, "audience": audience, "seconds": life.as_secs() }),
         state: Vec::new(),
     };
@@ -352,6 +355,7 @@ fn vault_change(what: &str, name: &str, by: &str) -> Change {
         by: by.to_owned(),
         what: what.to_owned(),
         subject: name.to_owned(),
+        human: None,
         detail: Value::Null,
         state: Vec::new(),
     }

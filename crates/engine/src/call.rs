@@ -138,7 +138,7 @@ async fn run(
         _ => fault,
     });
     let answer = answer.and_then(|answer| redacted(request.upstream.as_ref(), answer, redaction.as_deref()));
-    let closed = close(&shared, call, &request.app, facts.tool.class, sent_at, answer).await;
+    let closed = close(&shared, call, &request.app, &facts, sent_at, answer).await;
     shared.gate.close(&taken, failed(&closed), shared.parts.clock.now());
     closed
 }
@@ -166,7 +166,7 @@ async fn close(
     shared: &Shared,
     call: CallId,
     app: &AppId,
-    class: Class,
+    facts: &Facts,
     sent_at: UnixMicros,
     answer: Result<Answer, SendFault>,
 ) -> Closed {
@@ -184,6 +184,7 @@ async fn close(
     let now = shared.parts.clock.now();
     let outcome = Outcome {
         call: call.clone(),
+        human: Some(facts.human.id.clone()),
         at: now,
         effect: effect(answer.as_ref(), fault.as_ref()),
         status: status(answer.as_ref()),
@@ -195,7 +196,7 @@ async fn close(
     };
     shared.tally.ended(outcome.status, outcome.took_us);
     // The effect of anything but a read is on disk before the agent may build on it.
-    let written = if class == Class::Read {
+    let written = if facts.tool.class == Class::Read {
         shared.parts.journal.outcome_later(outcome)
     } else {
         shared.parts.journal.outcome_among(outcome, shared.running.len()).await.map(|_| ())

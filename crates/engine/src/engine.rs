@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit};
 use model::{
-    Actor, AppId, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, Limits, Method,
-    Rules, ToolFacts,
+    Actor, AppId, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, HumanId, Limits,
+    Method, Rules, ToolFacts,
 };
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
@@ -50,6 +50,8 @@ pub struct Change {
     pub what: String,
     /// To whom or what.
     pub subject: String,
+    /// The person it is about, with whose records this one is erased.
+    pub human: Option<HumanId>,
     /// Anything worth keeping; never a secret.
     pub detail: serde_json::Value,
     /// State written in the same transaction.
@@ -122,6 +124,7 @@ impl Engine {
                 by: "gateway".to_owned(),
                 what: "app.link".to_owned(),
                 subject: app.to_string(),
+                human: None,
                 detail: serde_json::json!({ "target": target, "credential": self.shared.parts.credentials.named(app) }),
                 state: Vec::new(),
             })
@@ -159,6 +162,7 @@ impl Engine {
             by: change.by,
             what: change.what,
             subject: change.subject,
+            human: change.human,
             detail: change.detail,
             state: change.state,
         })

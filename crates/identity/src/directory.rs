@@ -175,6 +175,14 @@ impl StandingChange {
         }
     }
 
+    /// The person it is about; none where it is about somebody or something else.
+    pub const fn human(&self) -> Option<&HumanId> {
+        match self {
+            Self::Offboard(human) | Self::Restore(human) => Some(human),
+            _ => None,
+        }
+    }
+
     /// To whom: `human:ana`, `agent:desk`, `app:crm`, or `all`.
     pub fn subject(&self) -> String {
         match self {

@@ -134,6 +134,7 @@ impl Seen {
                 by: "gateway".to_owned(),
                 what: what.to_owned(),
                 subject: app.to_string(),
+                human: None,
                 detail: json!({ "count": told.len(), "definitions": listed }),
                 state: std::mem::take(&mut state),
             };

@@ -3,23 +3,29 @@
 //! A commit costs one write and one flush. The thread `trace-tables` puts what was confirmed into SQLite, which is what
 //! questions are asked of, many commits in one transaction; what it has not come to yet is read from the redo log.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 
+use crate::erase;
 use crate::error::{StoreError, fault_of_io, fault_of_kind};
-use crate::frame::Frame;
+use crate::frame::{Columns, Frame};
 use crate::redo::{CAPACITY_BYTES, Frames, Place, Redo};
+use crate::seal::{SealedBody, Sealer};
 use crate::sqlite::{Durability, SqliteLog};
 
 /// Writes the log. One of them at a time writes to a database.
 #[derive(Debug)]
 pub struct AheadLog {
     redo: Redo,
+    sealer: Sealer,
     next: u64,
+    path: PathBuf,
+    durability: Durability,
+    capacity: u64,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,10 +69,14 @@ impl AheadLog {
         let begin = |tables: &mut SqliteLog| {
             let place = tables.absorbed()?.of_next_opening();
             tables.absorb(&[], place)?;
-            Ok((place, trace::LogReader::last_sequence(tables)?))
+            let left = tables.finish_erasing()?;
+            Ok((place, trace::LogReader::last_sequence(tables)?, tables.sealer()?, left))
         };
-        let (place, last) = begin(&mut tables).map_err(|fault| StoreError::database(path, fault))?;
+        let (place, last, sealer, left) = begin(&mut tables).map_err(|fault| StoreError::database(path, fault))?;
         let redo = Redo::open(path, place, durability, capacity).map_err(denied)?;
+        if left {
+            tables.erased().map_err(|fault| StoreError::database(path, fault))?;
+        }
         let progress =
             Progress { confirmed: place, absorbed: place, waiting_bytes: 0, fault: None, open: true, pressing: false };
         let shared = Arc::new(Shared { progress: Mutex::new(progress), wanted: Condvar::new(), moved: Condvar::new() });
@@ -75,15 +85,26 @@ impl AheadLog {
             .name("trace-tables".to_owned())
             .spawn(move || follow(tables, &database, &theirs))
             .map_err(denied)?;
-        Ok(Self { redo, next: last.saturating_add(1), shared, thread: Some(thread) })
+        let next = last.saturating_add(1);
+        let path = path.to_owned();
+        Ok(Self { redo, sealer, next, path, durability, capacity, shared, thread: Some(thread) })
     }
 
     /// Goes on in the other file as soon as the tables hold what stands in it.
     fn turn(&mut self) -> Result<(), StoreFault> {
-        let mut progress = self.shared.lock();
+        let redo = &self.redo;
+        self.shared.wait_until(|progress| redo.other_is_free(progress.absorbed))?;
+        self.redo.turn().map_err(fault_of_io)
+    }
+}
+
+impl Shared {
+    /// Waits until the tables have come so far.
+    fn wait_until(&self, come: impl Fn(&Progress) -> bool) -> Result<(), StoreFault> {
+        let mut progress = self.lock();
         progress.pressing = true;
-        self.shared.wanted.notify_one();
-        while !self.redo.other_is_free(progress.absorbed) {
+        self.wanted.notify_one();
+        while !come(&progress) {
             // What failed now would fail again: rather refuse than let everybody wait.
             if let Some(fault) = progress.fault.take() {
                 return Err(fault);
@@ -92,14 +113,13 @@ impl AheadLog {
                 return Err(fault_of_kind(StoreFaultKind::Broken));
             }
             let (still, wait) =
-                self.shared.moved.wait_timeout(progress, TABLES_WAIT_MAX).unwrap_or_else(PoisonError::into_inner);
+                self.moved.wait_timeout(progress, TABLES_WAIT_MAX).unwrap_or_else(PoisonError::into_inner);
             progress = still;
             if wait.timed_out() {
                 return Err(fault_of_kind(StoreFaultKind::Locked));
             }
         }
-        drop(progress);
-        self.redo.turn().map_err(fault_of_io)
+        Ok(())
     }
 }
 
@@ -109,17 +129,35 @@ impl LogStore for AheadLog {
         if rows.is_empty() && state.is_empty() {
             return Ok(first);
         }
-        if !self.redo.prepare(first, rows, state).map_err(fault_of_io)? {
+        let bodies: Result<Vec<SealedBody>, StoreFault> = rows.iter().map(|row| self.sealer.seal(row)).collect();
+        let bodies = bodies?;
+        let rows: Vec<Columns<'_>> = rows.iter().zip(&bodies).map(|(row, body)| Columns::of(row, body)).collect();
+        if !self.redo.prepare(first, &rows, self.sealer.fresh(), state).map_err(fault_of_io)? {
             self.turn()?;
-            if !self.redo.prepare(first, rows, state).map_err(fault_of_io)? {
+            if !self.redo.prepare(first, &rows, self.sealer.fresh(), state).map_err(fault_of_io)? {
                 return Err(fault_of_kind(StoreFaultKind::Full));
             }
         }
         let before = self.redo.place();
         self.redo.write().map_err(fault_of_io)?;
+        self.sealer.confirmed();
         self.next = first.saturating_add(rows.len() as u64);
         self.shared.confirmed(before, self.redo.place());
         Ok(first)
+    }
+
+    /// INVARIANT: whatever happens on the way, no record comes under a key that is destroyed
+    /// (`a_key_that_may_be_destroyed_is_used_no_more`).
+    fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
+        self.shared.wait_until(|progress| progress.absorbed.number == progress.confirmed.number)?;
+        subjects.iter().for_each(|number| self.sealer.forget(*number));
+        // The thread has nothing to do until something is confirmed, which is this thread's to say.
+        let mut tables = SqliteLog::beside(&self.path, self.durability)?;
+        let place = self.redo.place().of_next_opening();
+        erase::destroy(&mut tables, subjects, Some(place))?;
+        self.redo = Redo::open(&self.path, place, self.durability, self.capacity).map_err(fault_of_io)?;
+        self.shared.begin_again(place);
+        erase::done(&tables)
     }
 
     fn is_quick(&self) -> bool {
@@ -179,6 +217,11 @@ impl Shared {
         progress.pressing = false;
         let left = (progress.confirmed, progress.waiting_bytes);
         (progress.absorbed.number < progress.confirmed.number).then_some(left)
+    }
+
+    fn begin_again(&self, place: Place) {
+        let mut progress = self.lock();
+        (progress.confirmed, progress.absorbed, progress.waiting_bytes) = (place, place, 0);
     }
 
     fn absorbed(&self, behind: Place, bytes: u64) {

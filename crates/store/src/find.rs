@@ -11,7 +11,8 @@ use crate::error::fault;
 use crate::frame::task_sum;
 use crate::known::{ORDINARY, facet};
 use crate::questions::{JOINS, OF_CALL, Questions, SELECT, entry, prepare};
-use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number};
+use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, seen_as};
+use crate::seal::subject;
 
 /// How one part of the log is searched.
 struct Search<'q, 'c> {
@@ -99,7 +100,7 @@ impl Questions<'_> {
         let mut rows = statement.query(params_from_iter(values)).map_err(fault)?;
         while entries.len() < search.query.limit {
             let Some(row) = rows.next().map_err(fault)? else { break };
-            let entry = self.with_outcome(entry(row).map_err(fault)?)?;
+            let entry = self.with_outcome(entry(row, self.opener)?)?;
             if search.query.fits(&entry) {
                 entries.push(entry);
             }
@@ -117,9 +118,9 @@ impl Questions<'_> {
         let mut entries = Vec::new();
         for (high, low) in ended {
             let mut statement = prepare(self.tables, &sql)?;
-            let calls = statement.query_map([high, low], entry).map_err(fault)?;
-            for call in calls {
-                let call = self.with_outcome(call.map_err(fault)?)?;
+            let mut calls = statement.query([high, low]).map_err(fault)?;
+            while let Some(row) = calls.next().map_err(fault)? {
+                let call = self.with_outcome(entry(row, self.opener)?)?;
                 entries.extend(query.fits(&call).then_some(call));
             }
         }
@@ -191,7 +192,7 @@ impl<'q, 'c> Search<'q, 'c> {
     fn narrow(&mut self, term: &Term) -> rusqlite::Result<()> {
         match term.field {
             Field::Agent => self.column("r.agent", term),
-            Field::Human => self.column("r.human", term),
+            Field::Human => self.person(term),
             Field::App => self.column("r.app", term),
             Field::Tool => self.column("r.tool", term),
             Field::Class => self.column("r.class", term),
@@ -224,6 +225,21 @@ impl<'q, 'c> Search<'q, 'c> {
             }
             (_, false) => self.blocks.with_any(names.into_iter().map(What::Name)),
             (_, true) => {}
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, term: &Term) -> rusqlite::Result<()> {
+        let mut numbers: Vec<u32> = Vec::new();
+        let mut statement = self.tables.prepare_cached(NUMBERS_OF)?;
+        for human in &term.values {
+            let found = statement.query_map([subject(Some(human))], |row| row.get(0))?;
+            numbers.extend(found.collect::<Result<Vec<u32>, _>>()?);
+        }
+        drop(statement);
+        self.must_be("r.human", &numbers.iter().copied().map(i64::from).collect::<Vec<_>>(), term.negated);
+        if !term.negated {
+            self.blocks.with_any(numbers.into_iter().map(|number| What::Name(seen_as(number))));
         }
         Ok(())
     }
@@ -338,6 +354,7 @@ pub(crate) fn sql_of(connection: &Connection, query: &Query) -> String {
     search.whole_sql()
 }
 
+const NUMBERS_OF: &str = "SELECT number FROM subject_key WHERE subject = ?1";
 const NAME_OF: &str = "SELECT id FROM name WHERE text = ?1";
 const ENDS: &str = "SELECT (SELECT min(sequence) FROM record), (SELECT max(sequence) FROM record)";
 const FIRST_SPAN: &str = "SELECT min(+block) FROM span INDEXED BY span_last WHERE last_at >= ?1";

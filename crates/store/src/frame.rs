@@ -3,10 +3,11 @@
 
 use std::str::from_utf8;
 
-use model::{AgentId, AppId, Class, HumanId, ToolName, Verdict};
+use model::{AgentId, AppId, Class, ToolName, Verdict};
 use trace::{Form, RecordKind, Row, StateWrite};
 
 use crate::direct::BLOCK_BYTES;
+use crate::seal::{SealedBody, SubjectKey};
 use crate::sum::sum;
 
 /// A record as the tables take it.
@@ -17,7 +18,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) call: u128,
     pub(crate) at: i64,
     pub(crate) agent: Option<&'a str>,
-    pub(crate) human: Option<&'a str>,
+    /// The number of the key of the person.
+    pub(crate) human: Option<u32>,
     /// 32 bits that tell most tasks apart.
     pub(crate) task: Option<u32>,
     pub(crate) app: Option<&'a str>,
@@ -26,7 +28,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) verdict: Option<&'a str>,
     pub(crate) leaf: Piece<'a>,
     pub(crate) leaf_hash: &'a [u8],
-    pub(crate) body: Piece<'a>,
+    pub(crate) body: SealedPiece<'a>,
 }
 
 /// A text, taken apart.
@@ -34,6 +36,22 @@ pub(crate) struct Columns<'a> {
 pub(crate) struct Piece<'a> {
     pub(crate) template: &'a str,
     pub(crate) values: &'a [u8],
+}
+
+/// A body, sealed in its two parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SealedPiece<'a> {
+    pub(crate) key: u32,
+    pub(crate) template: &'a [u8],
+    pub(crate) values: &'a [u8],
+}
+
+/// The key of a subject that is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyColumns<'a> {
+    pub(crate) number: u32,
+    pub(crate) subject: &'a str,
+    pub(crate) wrapped: &'a [u8],
 }
 
 /// One value of the state; none deletes it.
@@ -62,6 +80,7 @@ pub(crate) struct Head {
 pub(crate) struct Frame<'a> {
     pub(crate) head: Head,
     pub(crate) rows: Vec<Columns<'a>>,
+    pub(crate) keys: Vec<KeyColumns<'a>>,
     pub(crate) state: Vec<StateColumns<'a>>,
     /// How many bytes of the file it takes: whole blocks.
     pub(crate) room: usize,
@@ -70,19 +89,20 @@ pub(crate) struct Frame<'a> {
 struct Cursor<'a>(&'a [u8]);
 
 /// The templates of a frame, each written where it is met first.
-#[derive(Default)]
-struct Templates<'a>(Vec<&'a str>);
+struct Templates<T>(Vec<T>);
 
-// === impl Columns, Piece, StateColumns ===
+// === impl Columns, Piece, SealedPiece, KeyColumns, StateColumns ===
 
-impl<'a> From<&'a Row> for Columns<'a> {
-    fn from(row: &'a Row) -> Self {
+impl<'a> Columns<'a> {
+    /// A record with its body sealed.
+    pub(crate) fn of(row: &'a Row, body: &'a SealedBody) -> Self {
         Self {
             kind: row.kind,
             call: row.call.bits(),
             at: row.at.0,
             agent: row.agent.as_ref().map(AgentId::as_str),
-            human: row.human.as_ref().map(HumanId::as_str),
+            // A record names no other person than the one it is about.
+            human: row.human.as_ref().map(|_| body.key),
             task: row.task.as_ref().map(|task| task_sum(task.as_str())),
             app: row.app.as_ref().map(AppId::as_str),
             tool: row.tool.as_ref().map(ToolName::as_str),
@@ -90,7 +110,7 @@ impl<'a> From<&'a Row> for Columns<'a> {
             verdict: row.verdict.map(Verdict::as_str),
             leaf: Piece::from(&row.leaf),
             leaf_hash: row.leaf_hash.as_bytes(),
-            body: Piece::from(&row.body),
+            body: SealedPiece::from(body),
         }
     }
 }
@@ -98,6 +118,18 @@ impl<'a> From<&'a Row> for Columns<'a> {
 impl<'a> From<&'a Form> for Piece<'a> {
     fn from(form: &'a Form) -> Self {
         Self { template: form.template(), values: form.values() }
+    }
+}
+
+impl<'a> From<&'a SealedBody> for SealedPiece<'a> {
+    fn from(body: &'a SealedBody) -> Self {
+        Self { key: body.key, template: &body.template, values: &body.values }
+    }
+}
+
+impl<'a> From<&'a SubjectKey> for KeyColumns<'a> {
+    fn from(key: &'a SubjectKey) -> Self {
+        Self { number: key.number, subject: &key.subject, wrapped: &key.wrapped }
     }
 }
 
@@ -134,14 +166,15 @@ impl<'a> Frame<'a> {
             first: cursor.number()?,
             rows: cursor.number()?,
         };
-        let states = cursor.number()?;
+        let (keys, states) = (cursor.number()?, cursor.number()?);
         if head.generation != generation {
             return None;
         }
-        let mut templates = Templates::default();
-        let rows = (0..head.rows).map(|_| cursor.row(&mut templates)).collect::<Option<Vec<_>>>()?;
+        let keys = (0..keys).map(|_| cursor.key()).collect::<Option<Vec<_>>>()?;
+        let (mut leaves, mut bodies) = (Templates(Vec::new()), Templates(Vec::new()));
+        let rows = (0..head.rows).map(|_| cursor.row(&mut leaves, &mut bodies)).collect::<Option<Vec<_>>>()?;
         let state = (0..states).map(|_| cursor.state()).collect::<Option<Vec<_>>>()?;
-        cursor.0.is_empty().then_some(Self { head, rows, state, room: length.next_multiple_of(BLOCK_BYTES) })
+        cursor.0.is_empty().then_some(Self { head, rows, keys, state, room: length.next_multiple_of(BLOCK_BYTES) })
     }
 
     /// How long the frame that begins with these bytes says it is; none where no frame begins.
@@ -151,27 +184,34 @@ impl<'a> Frame<'a> {
 }
 
 /// Writes a frame into an empty buffer.
-pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateWrite]) {
+pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Columns<'_>], keys: &[SubjectKey], state: &[StateWrite]) {
     out.clear();
     out.extend_from_slice(&[0; SUM_END]);
-    for number in [head.generation, head.number, head.first, head.rows, state.len() as u64] {
+    for number in [head.generation, head.number, head.first, head.rows, keys.len() as u64, state.len() as u64] {
         out.extend_from_slice(&number.to_le_bytes());
     }
-    let mut templates = Templates::default();
+    for key in keys {
+        out.extend_from_slice(&key.number.to_le_bytes());
+        put(out, Some(key.subject.as_bytes()));
+        put(out, Some(&key.wrapped));
+    }
+    let (mut leaves, mut bodies) = (Templates(Vec::new()), Templates(Vec::new()));
     for row in rows {
-        let row = Columns::from(row);
         out.extend_from_slice(&row.at.to_le_bytes());
         out.extend_from_slice(&row.call.to_le_bytes());
         out.extend_from_slice(row.leaf_hash);
         put(out, Some(row.kind.as_str().as_bytes()));
-        for piece in [row.leaf, row.body] {
-            templates.put(out, piece.template);
-            put(out, Some(piece.values));
-        }
-        for text in [row.agent, row.human, row.app, row.tool, row.class, row.verdict] {
+        leaves.put(out, row.leaf.template);
+        put(out, Some(row.leaf.values));
+        out.extend_from_slice(&row.body.key.to_le_bytes());
+        bodies.put(out, row.body.template);
+        put(out, Some(row.body.values));
+        for text in [row.agent, row.app, row.tool, row.class, row.verdict] {
             put(out, text.map(str::as_bytes));
         }
-        put(out, row.task.map(u32::to_le_bytes).as_ref().map(<[u8; 4]>::as_slice));
+        for number in [row.human, row.task] {
+            put(out, number.map(u32::to_le_bytes).as_ref().map(<[u8; 4]>::as_slice));
+        }
     }
     for write in state {
         put(out, Some(write.kind.as_bytes()));
@@ -184,6 +224,13 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Row], state: &[StateW
     for (to, from) in out.iter_mut().zip(start) {
         *to = from;
     }
+}
+
+/// Whether these bytes begin a frame of this place in the format from before bodies were sealed.
+pub(crate) fn is_older(bytes: &[u8], generation: u64, number: u64) -> bool {
+    let mut cursor = Cursor(bytes);
+    let start = [(); 5].map(|()| cursor.number());
+    matches!(start, [Some(OLDER_MAGIC), _, _, Some(of), Some(which)] if of == generation && which == number)
 }
 
 /// What stands for a task in the tables.
@@ -210,18 +257,28 @@ fn lengths(bytes: &[u8]) -> Option<(usize, u64)> {
 
 // === impl Templates, Cursor ===
 
-impl<'a> Templates<'a> {
-    fn put(&mut self, out: &mut Vec<u8>, template: &'a str) {
+impl<T: AsRef<[u8]> + Copy> Templates<T> {
+    fn put(&mut self, out: &mut Vec<u8>, template: T) {
+        let bytes = template.as_ref();
         // Calls of one moment are much alike; where they are not, looking through all would take longer than writing.
         let lately = self.0.iter().enumerate().rev().take(LATELY);
         let known = lately
-            .filter(|(_, known)| std::ptr::eq(**known, template) || **known == template)
+            .filter(|(_, known)| std::ptr::eq(known.as_ref(), bytes) || known.as_ref() == bytes)
             .find_map(|(place, _)| u32::try_from(place).ok());
         out.extend_from_slice(&known.unwrap_or(NONE).to_le_bytes());
         if known.is_none() {
-            put(out, Some(template.as_bytes()));
+            put(out, Some(bytes));
             self.0.push(template);
         }
+    }
+
+    /// The template at this place, or the new one that is read.
+    fn at(&mut self, place: u32, read: impl FnOnce() -> Option<T>) -> Option<T> {
+        if place == NONE {
+            self.0.push(read()?);
+            return self.0.last().copied();
+        }
+        self.0.get(usize::try_from(place).ok()?).copied()
     }
 }
 
@@ -248,38 +305,50 @@ impl<'a> Cursor<'a> {
         self.bytes()?.map(|bytes| from_utf8(bytes).ok()).map_or(Some(None), |text| text.map(Some))
     }
 
-    fn piece(&mut self, templates: &mut Templates<'a>) -> Option<Piece<'a>> {
-        let place = self.take(4)?.try_into().ok().map(u32::from_le_bytes)?;
-        let template = if place == NONE {
-            let template = self.text()??;
-            templates.0.push(template);
-            template
-        } else {
-            templates.0.get(usize::try_from(place).ok()?)?
-        };
+    fn short(&mut self) -> Option<u32> {
+        self.take(4)?.try_into().ok().map(u32::from_le_bytes)
+    }
+
+    fn short_or_none(&mut self) -> Option<Option<u32>> {
+        match self.bytes()? {
+            Some(bytes) => bytes.try_into().ok().map(u32::from_le_bytes).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn piece(&mut self, templates: &mut Templates<&'a str>) -> Option<Piece<'a>> {
+        let place = self.short()?;
+        let template = templates.at(place, || self.text()?)?;
         Some(Piece { template, values: self.bytes()?? })
     }
 
-    fn row(&mut self, templates: &mut Templates<'a>) -> Option<Columns<'a>> {
+    fn sealed_piece(&mut self, templates: &mut Templates<&'a [u8]>) -> Option<SealedPiece<'a>> {
+        let (key, place) = (self.short()?, self.short()?);
+        let template = templates.at(place, || self.bytes()?)?;
+        Some(SealedPiece { key, template, values: self.bytes()?? })
+    }
+
+    fn key(&mut self) -> Option<KeyColumns<'a>> {
+        Some(KeyColumns { number: self.short()?, subject: self.text()??, wrapped: self.bytes()?? })
+    }
+
+    fn row(&mut self, leaves: &mut Templates<&'a str>, bodies: &mut Templates<&'a [u8]>) -> Option<Columns<'a>> {
         let at = self.take(8)?.try_into().ok().map(i64::from_le_bytes)?;
         let call = self.take(16)?.try_into().ok().map(u128::from_le_bytes)?;
         let leaf_hash = self.take(32)?;
         let kind = self.text()??.parse().ok()?;
-        let (leaf, body) = (self.piece(templates)?, self.piece(templates)?);
+        let (leaf, body) = (self.piece(leaves)?, self.sealed_piece(bodies)?);
         Some(Columns {
             kind,
             call,
             at,
             agent: self.text()?,
-            human: self.text()?,
             app: self.text()?,
             tool: self.text()?,
             class: self.text()?,
             verdict: self.text()?,
-            task: match self.bytes()? {
-                Some(bytes) => Some(u32::from_le_bytes(bytes.try_into().ok()?)),
-                None => None,
-            },
+            human: self.short_or_none()?,
+            task: self.short_or_none()?,
             leaf,
             leaf_hash,
             body,
@@ -293,7 +362,8 @@ impl<'a> Cursor<'a> {
 
 /// How many bytes say whether a frame begins, its length and its sum.
 pub(crate) const SUM_END: usize = 24;
-const MAGIC: u64 = u64::from_le_bytes(*b"csredo 3");
+const MAGIC: u64 = u64::from_le_bytes(*b"csredo 4");
+const OLDER_MAGIC: u64 = u64::from_le_bytes(*b"csredo 3");
 const LATELY: usize = 16;
 const NONE: u32 = u32::MAX;
 

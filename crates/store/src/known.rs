@@ -14,8 +14,10 @@ use crate::sum::sum;
 pub(crate) struct Known {
     names: Kept,
     templates: Kept,
+    sealed: Kept,
     /// The last templates that were looked up: comparing is quicker than summing.
     lately: VecDeque<(Box<str>, i64)>,
+    sealed_lately: VecDeque<(Box<[u8]>, i64)>,
     /// What may be looked for of the leaves of a template, by its number.
     facets: HashMap<i64, Arc<[i64]>, BuildHasherDefault<Same>>,
 }
@@ -23,8 +25,8 @@ pub(crate) struct Known {
 /// Two generations: what is met again moves to the young one, and the old one goes when that is full.
 #[derive(Debug, Default)]
 struct Kept {
-    young: HashMap<u64, (Box<str>, i64), BuildHasherDefault<Same>>,
-    old: HashMap<u64, (Box<str>, i64), BuildHasherDefault<Same>>,
+    young: HashMap<u64, (Box<[u8]>, i64), BuildHasherDefault<Same>>,
+    old: HashMap<u64, (Box<[u8]>, i64), BuildHasherDefault<Same>>,
     /// Of the texts in the young one.
     bytes: usize,
 }
@@ -39,7 +41,7 @@ impl Known {
     /// The number of a name, given to it if it has none.
     pub(crate) fn name(&mut self, tables: &Connection, text: &str) -> rusqlite::Result<i64> {
         let sum = sum(text.as_bytes());
-        if let Some(id) = self.names.get(sum, text) {
+        if let Some(id) = self.names.get(sum, text.as_bytes()) {
             return Ok(id);
         }
         let found = tables.prepare_cached(NAME_OF)?.query_row([text], |row| row.get(0)).optional()?;
@@ -47,7 +49,7 @@ impl Known {
             Some(id) => id,
             None => tables.prepare_cached(INSERT_NAME)?.insert([text])?,
         };
-        self.names.put(sum, text, id);
+        self.names.put(sum, text.as_bytes(), id);
         Ok(id)
     }
 
@@ -57,8 +59,8 @@ impl Known {
             return Ok(*id);
         }
         let sum = sum(text.as_bytes());
-        if let Some(id) = self.templates.get(sum, text) {
-            self.met(text, id);
+        if let Some(id) = self.templates.get(sum, text.as_bytes()) {
+            met(&mut self.lately, text.into(), id);
             return Ok(id);
         }
         let stored = sum.cast_signed();
@@ -68,8 +70,29 @@ impl Known {
             Some(id) => id,
             None => tables.prepare_cached(INSERT_TEMPLATE)?.insert(params![stored, text])?,
         };
-        self.templates.put(sum, text, id);
-        self.met(text, id);
+        self.templates.put(sum, text.as_bytes(), id);
+        met(&mut self.lately, text.into(), id);
+        Ok(id)
+    }
+
+    /// The number of a sealed template, given to it if it has none.
+    pub(crate) fn sealed(&mut self, tables: &Connection, key: u32, text: &[u8]) -> rusqlite::Result<i64> {
+        if let Some((_, id)) = self.sealed_lately.iter().find(|(lately, _)| **lately == *text) {
+            return Ok(*id);
+        }
+        let sum = sum(text);
+        if let Some(id) = self.sealed.get(sum, text) {
+            met(&mut self.sealed_lately, text.into(), id);
+            return Ok(id);
+        }
+        let stored = sum.cast_signed();
+        let found = tables.prepare_cached(SEALED_OF)?.query_row(params![stored, text], |row| row.get(0)).optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => tables.prepare_cached(INSERT_SEALED)?.insert(params![stored, key, text])?,
+        };
+        self.sealed.put(sum, text, id);
+        met(&mut self.sealed_lately, text.into(), id);
         Ok(id)
     }
 
@@ -104,13 +127,6 @@ impl Known {
         Ok(rare)
     }
 
-    fn met(&mut self, text: &str, id: i64) {
-        if self.lately.len() == LATELY {
-            self.lately.pop_front();
-        }
-        self.lately.push_back((text.into(), id));
-    }
-
     /// What was given out may not be in the tables.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
@@ -120,7 +136,7 @@ impl Known {
 // === impl Kept, Same ===
 
 impl Kept {
-    fn get(&mut self, sum: u64, text: &str) -> Option<i64> {
+    fn get(&mut self, sum: u64, text: &[u8]) -> Option<i64> {
         if let Some((_, id)) = self.young.get(&sum).filter(|(kept, _)| **kept == *text) {
             return Some(*id);
         }
@@ -132,7 +148,7 @@ impl Kept {
         Some(id)
     }
 
-    fn put(&mut self, sum: u64, text: &str, id: i64) {
+    fn put(&mut self, sum: u64, text: &[u8], id: i64) {
         if self.bytes + text.len() > YOUNG_BYTES_MAX || self.young.len() >= YOUNG_COUNT_MAX {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;
@@ -163,6 +179,13 @@ impl Hasher for Same {
     }
 }
 
+fn met<T>(lately: &mut VecDeque<(T, i64)>, text: T, id: i64) {
+    if lately.len() == LATELY {
+        lately.pop_front();
+    }
+    lately.push_back((text, id));
+}
+
 /// How a facet is written among the names.
 pub(crate) fn facet(field: Field, value: &str) -> String {
     format!("{}:{value}", field.as_str())
@@ -172,6 +195,9 @@ const NAME_OF: &str = "SELECT id FROM name WHERE text = ?1";
 const INSERT_NAME: &str = "INSERT INTO name(text) VALUES (?1)";
 const TEMPLATE_OF: &str = "SELECT id FROM template WHERE sum = ?1 AND text = ?2";
 const INSERT_TEMPLATE: &str = "INSERT INTO template(sum, text) VALUES (?1, ?2)";
+
+const SEALED_OF: &str = "SELECT id FROM sealed WHERE sum = ?1 AND text = ?2";
+const INSERT_SEALED: &str = "INSERT INTO sealed(sum, key, text) VALUES (?1, ?2, ?3)";
 
 const FACETS_OF: &str = "SELECT f.name, n.text FROM facet f JOIN name n ON n.id = f.name WHERE f.template = ?1";
 const INSERT_FACET: &str = "INSERT OR IGNORE INTO facet(template, name) VALUES (?1, ?2)";

@@ -1,7 +1,7 @@
 //! Durable state behind the ports of `trace`: SQLite in the data directory.
 //!
 //! # In scope
-//! The data directory and its lock, the schema and its migrations, the redo log, writing records and state, answering
+//! The data directory and its lock, the sealing of bodies under keys of those whom they are about, the schema and its migrations, the redo log, writing records and state, answering
 //! questions.
 //!
 //! # Out of scope
@@ -10,6 +10,7 @@
 //! # Invariants
 //! * What `append` has confirmed survives the loss of power: its frame is flushed to the redo log, or its transaction to
 //!   the WAL (`synchronous=FULL`).
+//! * No body is on disk in plain text, and once the key of a subject is destroyed, none of its bodies can be read again.
 //! * What the tables do not hold yet is found by every question all the same.
 //! * One process at a time holds a data directory; anyone may read it meanwhile.
 //! * A file of a newer version is refused, not guessed at.
@@ -21,9 +22,12 @@ mod blocks;
 mod conformance;
 mod data_dir;
 mod direct;
+mod erase;
 mod error;
 mod find;
+mod forward;
 mod frame;
+mod keys;
 mod known;
 mod questions;
 mod reader;

@@ -5,15 +5,17 @@ use std::num::TryFromIntError;
 
 use model::limits::CALL_TAIL_CHARS_MIN;
 use model::{CallId, Digest, UnixMicros, crockford_bits};
-use rusqlite::types::{Type, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params_from_iter};
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 #[cfg(test)]
 use trace::Query;
-use trace::{Entry, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, Use, UseOf, text_of};
+use trace::{Entry, Kept, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, Use, UseOf, text_of};
 
-use crate::error::fault;
+use crate::error::{fault, fault_of_kind};
+use crate::keys;
 use crate::records::{halves, kind_of, whole};
 use crate::redo::Place;
+use crate::seal::{Opener, SubjectKey, subject};
 use crate::tail::Tail;
 
 /// What [`trace::LogReader`] asks.
@@ -22,6 +24,8 @@ pub(crate) struct Questions<'c> {
     pub(crate) tables: &'c Connection,
     /// What the tables do not hold yet.
     pub(crate) tail: Option<&'c Tail>,
+    /// Opens bodies, where the key is at hand.
+    pub(crate) opener: Option<&'c Opener>,
 }
 
 impl Questions<'_> {
@@ -31,7 +35,11 @@ impl Questions<'_> {
         let of_call = format!("{SELECT} FROM record r {JOINS} WHERE {OF_CALL} ORDER BY r.sequence");
         let mut all = Vec::new();
         for part in self.parts() {
-            all.extend(entries(part, &of_call, vec![Value::Integer(high), Value::Integer(low)])?);
+            let mut statement = prepare(part, &of_call)?;
+            let mut rows = statement.query([high, low]).map_err(fault)?;
+            while let Some(row) = rows.next().map_err(fault)? {
+                all.push(entry(row, self.opener)?);
+            }
         }
         all.into_iter().map(|entry| self.with_outcome(entry)).collect()
     }
@@ -101,13 +109,18 @@ impl Questions<'_> {
 
     pub(crate) fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
         let (sql, who) = match of {
-            UseOf::Agent(agent) => (format!("{USES} WHERE u.agent = (SELECT id FROM name WHERE text = ?1)"), agent),
-            UseOf::Human(human) => (format!("{USES} WHERE u.human = (SELECT id FROM name WHERE text = ?1)"), human),
+            UseOf::Agent(agent) => {
+                (format!("{USES} WHERE u.agent = (SELECT id FROM name WHERE text = ?1)"), agent.to_owned())
+            }
+            UseOf::Human(human) => (
+                format!("{USES} WHERE u.human IN (SELECT number FROM subject_key WHERE subject = ?1)"),
+                subject(Some(human)),
+            ),
         };
         let mut all: BTreeMap<_, Use> = BTreeMap::new();
         for part in self.parts() {
             let mut statement = prepare(part, &sql)?;
-            for used in statement.query_map([who], use_at).map_err(fault)? {
+            for used in statement.query_map([&who], use_at).map_err(fault)? {
                 let used = used.map_err(fault)?;
                 let key = (used.agent.clone(), used.human.clone(), used.app.clone(), used.tool.clone(), used.verdict);
                 let sum = all.entry(key).or_insert_with(|| Use { calls: 0, ..used.clone() });
@@ -116,6 +129,23 @@ impl Questions<'_> {
             }
         }
         Ok(all.into_values().collect())
+    }
+
+    /// What is kept of a person.
+    pub(crate) fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
+        let mut all: Option<Kept> = None;
+        for part in self.parts() {
+            let mut statement = prepare(part, KEPT)?;
+            let found = statement.query_map([subject(Some(human))], kept_at).map_err(fault)?;
+            for kept in found {
+                let kept = kept.map_err(fault)?;
+                all = Some(match all {
+                    Some(all) => all.and(kept),
+                    None => kept,
+                });
+            }
+        }
+        Ok(all)
     }
 
     fn outcome_in_tail(&self, call: &CallId) -> Result<Option<String>, StoreFault> {
@@ -177,12 +207,6 @@ impl Questions<'_> {
     }
 }
 
-fn entries(connection: &Connection, sql: &str, values: Vec<Value>) -> Result<Vec<Entry>, StoreFault> {
-    let mut statement = prepare(connection, sql)?;
-    let entries = statement.query_map(params_from_iter(values), entry).map_err(fault)?;
-    entries.collect::<Result<_, _>>().map_err(fault)
-}
-
 pub(crate) fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreFault> {
     connection.prepare_cached(sql).map_err(fault)
 }
@@ -203,17 +227,43 @@ pub(crate) fn plans_of_calls(connection: &Connection) -> [String; 3] {
 #[cfg(test)]
 fn plan_of(connection: &Connection, sql: &str) -> String {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-    let values = vec![Value::Null; statement.parameter_count()];
-    let lines = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+    let values = vec![rusqlite::types::Value::Null; statement.parameter_count()];
+    let lines = statement.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
     lines.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
 }
 
-pub(crate) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(crate) fn entry(row: &Row<'_>, opener: Option<&Opener>) -> Result<Entry, StoreFault> {
+    let bare = bare_entry(row).map_err(fault)?;
+    Ok(Entry { body: body_of(row, &bare, opener)?, ..bare })
+}
+
+/// The text of the body; none once it is erased. Error: it does not open, or the key is not at hand.
+fn body_of(row: &Row<'_>, bare: &Entry, opener: Option<&Opener>) -> Result<Option<String>, StoreFault> {
+    let damaged = || fault_of_kind(StoreFaultKind::Corrupt);
+    let bytes = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_blob_or_null()?);
+    if row.get_ref(BODY).map_err(fault)? == ValueRef::Null {
+        return Ok(None);
+    }
+    let number: Option<u32> = row.get(BODY_KEY).map_err(fault)?;
+    let (subject, wrapped): (Option<String>, Option<Vec<u8>>) =
+        (row.get(BODY_KEY + 1).map_err(fault)?, row.get(BODY_KEY + 2).map_err(fault)?);
+    let key = match (number, subject, wrapped) {
+        (Some(number), Some(subject), Some(wrapped)) => SubjectKey { number, subject, wrapped },
+        (Some(_), None, None) => return Ok(None),
+        _ => return Err(damaged()),
+    };
+    let (template, values) = (bytes(14).map_err(fault)?, bytes(15).map_err(fault)?);
+    let sealed = template.zip(values).ok_or_else(damaged)?;
+    let (template, values) = opener.ok_or_else(keys::missing)?.open(&key, sealed, bare.leaf_hash.as_bytes())?;
+    text_of(&template, &values, &bare.call, bare.at).map(Some).ok_or_else(damaged)
+}
+
+/// An entry without its body.
+fn bare_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let kind: i64 = row.get(1)?;
     let call = call_at(row, 2)?;
     let at = UnixMicros(row.get(4)?);
     let whole = |column| text_at(row, column, &call, at);
-    let body = row.get_ref(14)? != ValueRef::Null;
     let outcome_at: Option<i64> = row.get(18)?;
     Ok(Entry {
         sequence: sequence_at(row, 0)?,
@@ -226,7 +276,7 @@ pub(crate) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         verdict: word_at(row, 10)?,
         leaf: whole(11)?,
         leaf_hash: Digest::new(row.get(13)?),
-        body: body.then(|| whole(14)).transpose()?,
+        body: None,
         outcome_leaf: outcome_at.map(|at| text_at(row, 16, &call, UnixMicros(at))).transpose()?,
         call,
         at,
@@ -236,13 +286,22 @@ pub(crate) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 fn use_at(row: &Row<'_>) -> rusqlite::Result<Use> {
     Ok(Use {
         agent: row.get(0)?,
-        human: row.get(1)?,
+        human: row.get::<_, Option<String>>(1)?.unwrap_or_else(|| ERASED.to_owned()),
         app: row.get(2)?,
         tool: row.get(3)?,
         verdict: word_at(row, 4)?.ok_or_else(|| unreadable(4, Type::Null, "no verdict"))?,
         calls: sequence_at(row, 5)?,
         first: UnixMicros(row.get(6)?),
         last: UnixMicros(row.get(7)?),
+    })
+}
+
+fn kept_at(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        subjects: vec![row.get(0)?],
+        records: sequence_at(row, 1)?,
+        sequences: (sequence_at(row, 2)?, sequence_at(row, 3)?),
+        times: (UnixMicros(row.get(4)?), UnixMicros(row.get(5)?)),
     })
 }
 
@@ -288,13 +347,18 @@ pub(crate) fn absorbed(connection: &Connection) -> rusqlite::Result<Place> {
 pub(crate) const LAST_SEQUENCE: &str = "SELECT coalesce(max(sequence), 0) FROM record";
 
 pub(crate) const SELECT: &str = "SELECT r.sequence, r.kind, r.call_high, r.call_low, r.at, \
-     (SELECT text FROM name WHERE id = r.agent), (SELECT text FROM name WHERE id = r.human), \
+     (SELECT text FROM name WHERE id = r.agent), (SELECT substr(subject, 7) FROM subject_key WHERE number = r.human), \
      (SELECT text FROM name WHERE id = r.app), (SELECT text FROM name WHERE id = r.tool), \
      (SELECT text FROM name WHERE id = r.class), (SELECT text FROM name WHERE id = r.verdict), \
-     leaf.text, r.leaf_values, r.leaf_hash, body.text, r.body_values, ended_leaf.text, ended.leaf_values, ended.at";
+     leaf.text, r.leaf_values, r.leaf_hash, body.text, r.body_values, ended_leaf.text, ended.leaf_values, ended.at, \
+     r.body, body_key.number, body_key.subject, body_key.wrapped";
+
+const BODY: usize = 19;
+const BODY_KEY: usize = 20;
 
 /// What a record needs to be read: its templates, and those of the first outcome of a call.
-pub(crate) const JOINS: &str = "LEFT JOIN template leaf ON leaf.id = r.leaf LEFT JOIN template body ON body.id = r.body \
+pub(crate) const JOINS: &str = "LEFT JOIN template leaf ON leaf.id = r.leaf LEFT JOIN sealed body ON body.id = r.body \
+     LEFT JOIN subject_key body_key ON body_key.number = body.key \
      LEFT JOIN record ended ON r.kind = 1 AND ended.sequence = coalesce(r.outcome, (SELECT o.sequence FROM record o \
      WHERE o.call_high = r.call_high AND o.call_low = r.call_low AND o.intent IS NULL AND o.kind = 2 \
      ORDER BY o.sequence LIMIT 1)) LEFT JOIN template ended_leaf ON ended_leaf.id = ended.leaf";
@@ -314,9 +378,15 @@ const WITH_TAIL: &str = "SELECT DISTINCT call_high, call_low FROM record INDEXED
 const OUTCOME_OF: &str = "SELECT t.text, o.leaf_values, o.at FROM record o JOIN template t ON t.id = o.leaf \
      WHERE o.call_high = ?1 AND o.call_low = ?2 AND o.intent IS NULL AND o.kind = 2 ORDER BY o.sequence LIMIT 1";
 
-const USES: &str = "SELECT (SELECT text FROM name WHERE id = u.agent), (SELECT text FROM name WHERE id = u.human), \
+const USES: &str = "SELECT (SELECT text FROM name WHERE id = u.agent), \
+     (SELECT substr(subject, 7) FROM subject_key WHERE number = u.human), \
      (SELECT text FROM name WHERE id = u.app), (SELECT text FROM name WHERE id = u.tool), \
      (SELECT text FROM name WHERE id = u.verdict), u.calls, u.first_at, u.last_at FROM used u";
 
+const KEPT: &str = "SELECT b.key, count(*), min(r.sequence), max(r.sequence), min(r.at), max(r.at) FROM record r \
+     JOIN sealed b ON b.id = r.body WHERE b.key IN (SELECT number FROM subject_key WHERE subject = ?1) GROUP BY b.key";
+
+/// Stands for a person once that is erased.
+const ERASED: &str = "(erased)";
 const CALLS_NAMED_MAX: usize = 4;
 const CALL_DIGITS: usize = 26;

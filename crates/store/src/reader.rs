@@ -12,11 +12,13 @@ use std::time::Duration;
 use model::CallId;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tlog::{Frontier, Tile};
-use trace::{Entry, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
+use trace::{Entry, Kept, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
 
 use crate::error::{StoreError, fault, fault_of_kind};
+use crate::keys;
 use crate::questions::Questions;
 use crate::schema;
+use crate::seal::Opener;
 use crate::tail::Tail;
 use crate::tree;
 
@@ -25,6 +27,8 @@ use crate::tree;
 pub struct SqliteReader {
     connection: Connection,
     path: PathBuf,
+    /// None where the key is not there: then only bodies cannot be read.
+    opener: Option<Opener>,
     /// Taken for the question that is being asked, where they are counted.
     steps: Arc<AtomicU64>,
 }
@@ -32,8 +36,10 @@ pub struct SqliteReader {
 impl SqliteReader {
     /// Opens the database for reading. Error: it is not there, of something else, of a newer version, or damaged.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = connect(path).map_err(|fault| StoreError::database(path, fault))?;
-        Ok(Self { connection, path: path.to_owned(), steps: Arc::default() })
+        let denied = |fault| StoreError::database(path, fault);
+        let connection = connect(path).map_err(denied)?;
+        let opener = keys::wrapping(path).map_err(denied)?.map(Opener::new);
+        Ok(Self { connection, path: path.to_owned(), opener, steps: Arc::default() })
     }
 
     /// Gives up a question that takes more than so many steps of SQLite, some hundred for each record it looks at.
@@ -57,7 +63,7 @@ impl SqliteReader {
             Some(tail) => tail.beyond(tables)?,
             None => None,
         };
-        let answer = ask(Questions { tables, tail: tail.as_ref() });
+        let answer = ask(Questions { tables, tail: tail.as_ref(), opener: self.opener.as_ref() });
         moment.finish().map_err(fault)?;
         answer
     }
@@ -74,6 +80,10 @@ impl LogReader for SqliteReader {
 
     fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
         self.ask(|questions| questions.uses(of))
+    }
+
+    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
+        self.ask(|questions| questions.kept_of(human))
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

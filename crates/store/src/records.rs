@@ -71,9 +71,11 @@ pub(crate) fn write<'r, 'a: 'r>(
     for (sequence, row) in (first..).zip(rows) {
         let (intent, outcome) = calls.others(sequence, row);
         let (call_high, call_low) = halves(row.call);
-        let (leaf, body) = (known.template(tables, row.leaf.template)?, known.template(tables, row.body.template)?);
+        let leaf = known.template(tables, row.leaf.template)?;
+        let body = known.sealed(tables, row.body.key, row.body.template)?;
         let mut name = |text: Option<&str>| text.map(|text| known.name(tables, text)).transpose();
-        let (agent, human, app) = (name(row.agent)?, name(row.human)?, name(row.app)?);
+        let (agent, app) = (name(row.agent)?, name(row.app)?);
+        let human = row.human.map(i64::from);
         let (tool, class, verdict) = (name(row.tool)?, name(row.class)?, name(row.verdict)?);
         let kind = kind_number(row.kind);
         if row.kind == RecordKind::Intent {
@@ -117,7 +119,8 @@ pub(crate) fn write<'r, 'a: 'r>(
         let facets = known.facets(tables, leaf, || text_of(row))?;
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind);
-        block.seen.extend([agent, human, app, tool, class, refusal, change].into_iter().flatten());
+        let person = row.human.map(seen_as);
+        block.seen.extend([agent, person, app, tool, class, refusal, change].into_iter().flatten());
         block.seen.extend(facets.iter());
         if row.kind == RecordKind::Outcome && !facets.is_empty() {
             late.of_intent(tables, row, intent, &facets)?;
@@ -132,6 +135,11 @@ pub(crate) fn write<'r, 'a: 'r>(
     span.write(tables)?;
     late.write(tables)?;
     uses.write(tables)
+}
+
+/// How a person stands among the names of blocks: below zero, as kinds of records do.
+pub(crate) fn seen_as(subject: u32) -> i64 {
+    -KINDS_MAX - i64::from(subject)
 }
 
 fn text_of(row: &Columns<'_>) -> Option<String> {
@@ -334,6 +342,8 @@ pub(crate) const BLOCK_BITS: u32 = 5;
 pub(crate) const SPAN_BITS: u32 = 10;
 /// Which of the blocks of a span a block is: its number under this mask.
 const BLOCK_IN_SPAN: i64 = (1 << (SPAN_BITS - BLOCK_BITS)) - 1;
+/// More kinds of records there will not be.
+const KINDS_MAX: i64 = 15;
 /// Stands for all addresses of resources.
 pub(crate) const NO_ONE_TOOL: i64 = 0;
 

@@ -11,10 +11,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use trace::{Row, StateWrite};
+use trace::StateWrite;
 
 use crate::direct::{BLOCK_BYTES, Blocks, empty, empty_in_cache, open};
-use crate::frame::{self, Frame, Head};
+use crate::frame::{self, Columns, Frame, Head};
+use crate::seal::SubjectKey;
 use crate::sqlite::Durability;
 
 /// Where the next frame stands or will stand.
@@ -125,10 +126,16 @@ impl Redo {
     }
 
     /// Prepares a frame. False: it has no room in this file, and the other is to be taken.
-    pub(crate) fn prepare(&mut self, first: u64, rows: &[Row], state: &[StateWrite]) -> io::Result<bool> {
+    pub(crate) fn prepare(
+        &mut self,
+        first: u64,
+        rows: &[Columns<'_>],
+        keys: &[SubjectKey],
+        state: &[StateWrite],
+    ) -> io::Result<bool> {
         let Place { generation, number, offset } = self.place;
         let head = Head { generation, number, first, rows: rows.len() as u64 };
-        frame::write(&mut self.buffer, head, rows, state);
+        frame::write(&mut self.buffer, head, rows, keys, state);
         self.blocks.hold(&self.buffer);
         let end = offset + self.blocks.as_slice().len() as u64;
         if end > self.capacity && offset > 0 {
@@ -261,6 +268,17 @@ impl Frames {
             }
         }
     }
+}
+
+/// Whether a frame stands at this place that a version from before bodies were sealed wrote.
+pub(crate) fn left_by_older(database: &Path, place: Place) -> bool {
+    let paths = paths(database);
+    [place, place.turned()].iter().any(|place| {
+        let mut start = [0; frame::SUM_END + 16];
+        let read = paths.get(place.file()).and_then(|path| File::open(path).ok());
+        read.is_some_and(|file| file.read_exact_at(&mut start, place.offset).is_ok())
+            && frame::is_older(&start, place.generation, place.number)
+    })
 }
 
 /// The two files of a database.

@@ -1,17 +1,24 @@
 //! The tables, and the way from every older version to this one.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use trace::{StoreFault, StoreFaultKind};
 
 use crate::error::{fault, fault_of_kind};
 
 /// Brings a database to this version, each step in one transaction. Error: a newer version wrote it, one that is no longer
 /// understood, or it is of something else.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreFault> {
+/// `seal` takes the bodies of a database from before they were sealed along.
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    seal: impl Fn(&Transaction<'_>) -> Result<(), StoreFault>,
+) -> Result<(), StoreFault> {
     let found = version(connection)?;
     for (number, step) in (OLDEST..).zip(MIGRATIONS).skip_while(|(number, _)| *number <= found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
         transaction.execute_batch(step).map_err(fault)?;
+        if number == SEALED {
+            seal(&transaction)?;
+        }
         transaction
             .execute("INSERT OR REPLACE INTO meta(key, value) VALUES ('schema', ?1)", [number.to_string()])
             .map_err(fault)?;
@@ -60,9 +67,11 @@ fn foreign() -> StoreFault {
 }
 
 /// A step once released is never edited: databases out there have taken it.
-const MIGRATIONS: &[&str] = &[include_str!("schema/4.sql"), include_str!("schema/5.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/4.sql"), include_str!("schema/5.sql"), include_str!("schema/6.sql")];
 /// The version that the first step makes. No release has written those before.
 const OLDEST: usize = 4;
+/// The first one in which bodies are sealed.
+pub(crate) const SEALED: usize = 6;
 const OLDER: usize = 1;
 
 #[cfg(test)]

@@ -67,7 +67,13 @@ struct Known {
 pub(crate) struct Opener {
     wrapping: Arc<Wrapping>,
     ready: RefCell<VecDeque<(u32, Arc<LessSafeKey>)>>,
-    templates: RefCell<VecDeque<(Box<[u8]>, Arc<str>)>>,
+    templates: RefCell<VecDeque<Opened>>,
+}
+
+/// A template.
+struct Opened {
+    sealed: Box<[u8]>,
+    plain: Arc<str>,
 }
 
 /// Whom or what a body is about: a person, or nobody but the gateway.
@@ -119,26 +125,41 @@ impl Sealer {
 
     /// Seals the body of a record.
     pub(crate) fn seal(&mut self, row: &Row) -> Result<SealedBody, StoreFault> {
-        let key = self.number_of(row.subject.as_ref().map(HumanId::as_str))?;
-        let template = self.template(key, row.body.template())?;
-        let hash = row.leaf_hash.as_bytes();
-        let values = seal(self.ready(key)?, nonce_of(hash), hash, row.body.values())?;
+        let human = row.subject.as_ref().map(HumanId::as_str);
+        self.seal_parts(human, (row.body.template(), row.body.values()), row.leaf_hash.as_bytes())
+    }
+
+    /// Seals the body that belongs to a leaf with this hash, about this person.
+    pub(crate) fn seal_parts(
+        &mut self,
+        human: Option<&str>,
+        (template, values): (&Arc<str>, &[u8]),
+        leaf_hash: &[u8; 32],
+    ) -> Result<SealedBody, StoreFault> {
+        let subject = subject(human);
+        let key = self.number_of_subject(&subject)?;
+        self.make_ready(key, &subject)?;
+        let template = self.template(key, template)?;
+        let values = seal(self.ready(key)?, nonce_of(leaf_hash), leaf_hash, values)?;
         Ok(SealedBody { key, template, values })
     }
 
     /// The number that stands for a person, or for the gateway. One who has none gets a key.
     pub(crate) fn number_of(&mut self, human: Option<&str>) -> Result<u32, StoreFault> {
-        let subject = subject(human);
-        if let Some(known) = self.keys.get(subject.as_str()) {
+        self.number_of_subject(&subject(human))
+    }
+
+    fn number_of_subject(&mut self, subject: &str) -> Result<u32, StoreFault> {
+        if let Some(known) = self.keys.get(subject) {
             return Ok(known.number);
         }
         let mut bytes = [0; KEY_BYTES];
         rand::fill(&mut bytes).map_err(|_| no_randomness())?;
         let (number, key) = (self.next, Secret::new(bytes));
-        let wrapped = self.wrapping.wrap(number, &subject, &key)?;
+        let wrapped = self.wrapping.wrap(number, subject, &key)?;
         self.next = number.checked_add(1).ok_or_else(|| fault_of_kind(StoreFaultKind::Full))?;
-        self.keys.insert(subject.as_str().into(), Known { number, key });
-        self.fresh.push(SubjectKey { number, subject, wrapped });
+        self.keys.insert(subject.into(), Known { number, key });
+        self.fresh.push(SubjectKey { number, subject: subject.to_owned(), wrapped });
         Ok(number)
     }
 
@@ -161,7 +182,8 @@ impl Sealer {
 
     fn template(&mut self, key: u32, plain: &Arc<str>) -> Result<Arc<[u8]>, StoreFault> {
         let mut lately = self.templates.iter().rev();
-        let same = |(of, lately, _): &&(u32, Arc<str>, _)| *of == key && (Arc::ptr_eq(lately, plain) || lately == plain);
+        let same =
+            |(of, lately, _): &&(u32, Arc<str>, _)| *of == key && (Arc::ptr_eq(lately, plain) || lately == plain);
         if let Some((.., sealed)) = lately.find(same) {
             return Ok(Arc::clone(sealed));
         }
@@ -172,13 +194,17 @@ impl Sealer {
         Ok(sealed)
     }
 
-    fn ready(&mut self, number: u32) -> Result<&LessSafeKey, StoreFault> {
-        if !self.ready.iter().any(|(of, _)| *of == number) {
-            let known = self.keys.values().find(|known| known.number == number);
-            let known = known.ok_or_else(|| fault_of_kind(StoreFaultKind::Corrupt))?;
+    fn make_ready(&mut self, number: u32, subject: &str) -> Result<(), StoreFault> {
+        if let Some(known) = self.keys.get(subject)
+            && !self.ready.iter().any(|(of, _)| *of == number)
+        {
             let key = cipher(known.key.expose())?;
             push(&mut self.ready, KEYS_READY, (number, key));
         }
+        Ok(())
+    }
+
+    fn ready(&self, number: u32) -> Result<&LessSafeKey, StoreFault> {
         let ready = self.ready.iter().rev().find(|(of, _)| *of == number);
         ready.map(|(_, key)| key).ok_or_else(|| fault_of_kind(StoreFaultKind::Corrupt))
     }
@@ -214,12 +240,12 @@ impl Opener {
     fn template(&self, cipher: &LessSafeKey, sealed: &[u8]) -> Result<Arc<str>, StoreFault> {
         let mut lately = self.templates.borrow_mut();
         // Sealed texts of different keys are different.
-        if let Some((_, plain)) = lately.iter().rev().find(|(of, _)| **of == *sealed) {
-            return Ok(Arc::clone(plain));
+        if let Some(known) = lately.iter().rev().find(|known| *known.sealed == *sealed) {
+            return Ok(Arc::clone(&known.plain));
         }
         let plain = open(cipher, [0; NONCE_LEN], TEMPLATE, sealed).and_then(|plain| String::from_utf8(plain).ok());
         let plain: Arc<str> = plain.ok_or_else(damaged)?.into();
-        push(&mut lately, TEMPLATES_KEPT, (sealed.into(), Arc::clone(&plain)));
+        push(&mut lately, TEMPLATES_KEPT, Opened { sealed: sealed.into(), plain: Arc::clone(&plain) });
         Ok(plain)
     }
 

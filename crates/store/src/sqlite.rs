@@ -3,20 +3,25 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::CallId;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tlog::{Frontier, Hash, Tile};
-use trace::{Entry, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind, Use, UseOf};
+use trace::{Entry, Kept, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind, Use, UseOf};
 
+use crate::erase;
 use crate::error::{StoreError, fault, fault_of_io, fault_of_kind};
-use crate::frame::{Columns, Frame, StateColumns};
+use crate::forward;
+use crate::frame::{Columns, Frame, KeyColumns, StateColumns};
+use crate::keys;
 use crate::known::Known;
 use crate::questions::{LAST_SEQUENCE, Questions, absorbed};
 use crate::records::{apply, write};
-use crate::redo::{Frames, Place};
+use crate::redo::{self, Frames, Place};
 use crate::schema;
+use crate::seal::{Opener, SealedBody, Sealer, Wrapping};
 use crate::tree;
 
 /// What survives the loss of power.
@@ -36,6 +41,10 @@ pub struct SqliteLog {
     known: Known,
     /// Over all leaves in the tables.
     tree: Frontier,
+    wrapping: Arc<Wrapping>,
+    opener: Opener,
+    /// Made when a record is appended here.
+    sealer: Option<Sealer>,
 }
 
 impl SqliteLog {
@@ -48,11 +57,33 @@ impl SqliteLog {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
             let tree = tree::open(&transaction)?;
             transaction.commit().map_err(fault)?;
-            let mut log = Self { connection, known: Known::default(), tree };
+            let wrapping = keys::wrapping_or_new(path, &connection)?;
+            let opener = Opener::new(Arc::clone(&wrapping));
+            let mut log = Self { connection, known: Known::default(), tree, wrapping, opener, sealer: None };
             log.recover(path)?;
             Ok(log)
         };
         open().map_err(|fault| StoreError::database(path, fault))
+    }
+
+    /// A sealer that knows the keys in the tables.
+    pub(crate) fn sealer(&self) -> Result<Sealer, StoreFault> {
+        keys::sealer(&self.connection, Arc::clone(&self.wrapping))
+    }
+
+    /// A second pair of hands for tables that somebody else writes and does not write now.
+    pub(crate) fn beside(path: &Path, durability: Durability) -> Result<Connection, StoreFault> {
+        connect(path, durability)
+    }
+
+    /// Finishes an erasure that was broken off. Returns whether there was one.
+    pub(crate) fn finish_erasing(&mut self) -> Result<bool, StoreFault> {
+        erase::finish(&mut self.connection)
+    }
+
+    /// Says that nothing is left to finish.
+    pub(crate) fn erased(&self) -> Result<(), StoreFault> {
+        erase::done(&self.connection)
     }
 
     /// How far the redo log stands in the tables.
@@ -71,6 +102,8 @@ impl SqliteLog {
                 }
                 next = frame.head.next();
             }
+            let keys = frames.iter().flat_map(|frame| &frame.keys).copied();
+            keys::put(transaction, keys).map_err(fault)?;
             let rows = frames.iter().flat_map(|frame| &frame.rows);
             write(transaction, known, first, rows.clone()).map_err(fault)?;
             *tree = tree::grow(transaction, tree, &leaves(rows)?)?;
@@ -83,7 +116,7 @@ impl SqliteLog {
         &mut self,
         change: impl FnOnce(&Transaction<'_>, &mut Known, &mut Frontier) -> Result<T, StoreFault>,
     ) -> Result<T, StoreFault> {
-        let Self { connection, known, tree } = self;
+        let Self { connection, known, tree, .. } = self;
         let mut grown = tree.clone();
         let commit = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
@@ -114,14 +147,21 @@ impl SqliteLog {
     }
 
     fn questions(&self) -> Questions<'_> {
-        Questions { tables: &self.connection, tail: None }
+        Questions { tables: &self.connection, tail: None, opener: Some(&self.opener) }
     }
 }
 
 impl LogStore for SqliteLog {
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
-        let rows: Vec<Columns<'_>> = rows.iter().map(Columns::from).collect();
+        let mut sealer = match self.sealer.take() {
+            Some(sealer) => sealer,
+            None => self.sealer()?,
+        };
+        let bodies: Result<Vec<SealedBody>, StoreFault> = rows.iter().map(|row| sealer.seal(row)).collect();
+        let bodies = bodies?;
+        let rows: Vec<Columns<'_>> = rows.iter().zip(&bodies).map(|(row, body)| Columns::of(row, body)).collect();
         let first = self.commit(|transaction, known, tree| {
+            keys::put(transaction, sealer.fresh().iter().map(KeyColumns::from)).map_err(fault)?;
             let first = next_sequence(transaction)?;
             write(transaction, known, first, rows.iter()).map_err(fault)?;
             if !rows.is_empty() {
@@ -129,8 +169,18 @@ impl LogStore for SqliteLog {
             }
             apply(transaction, state.iter().map(StateColumns::from)).map_err(fault)?;
             Ok(first)
-        })?;
-        u64::try_from(first).map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))
+        });
+        if first.is_ok() {
+            sealer.confirmed();
+        }
+        self.sealer = Some(sealer);
+        u64::try_from(first?).map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))
+    }
+
+    fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
+        self.sealer = None;
+        erase::destroy(&mut self.connection, subjects, None)?;
+        erase::done(&self.connection)
     }
 }
 
@@ -145,6 +195,10 @@ impl LogReader for SqliteLog {
 
     fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
         self.questions().uses(of)
+    }
+
+    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
+        self.questions().kept_of(human)
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
@@ -192,7 +246,14 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, StoreFault
     if connection.is_readonly("main").map_err(fault)? {
         return Err(fault_of_kind(StoreFaultKind::ReadOnly));
     }
-    schema::version(&connection)?;
+    let found = schema::version(&connection)?;
+    if (1..schema::SEALED).contains(&found) && redo::left_by_older(path, absorbed(&connection).map_err(fault)?) {
+        return Err(StoreFault::new(
+            StoreFaultKind::Older,
+            "an older version of countersign was stopped in the middle here",
+        )
+        .with_hint("start that version once and stop it in order, then this one"));
+    }
     connection.execute_batch(PAGES).map_err(fault)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(fault)?;
     if mode != "wal" {
@@ -207,7 +268,11 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, StoreFault
         })
         .map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT_MAX);
-    schema::migrate(&mut connection)?;
+    schema::migrate(&mut connection, |tables| forward::seal_bodies(tables, keys::wrapping_or_new(path, tables)?))?;
+    if (1..schema::SEALED).contains(&found) {
+        // What stood there in plain text is not to lie about.
+        erase::clear_wal(&connection)?;
+    }
     Ok(connection)
 }
 
@@ -216,7 +281,7 @@ fn next_sequence(connection: &Connection) -> Result<i64, StoreFault> {
     last.query_row([], |row| row.get::<_, i64>(0)).map(|last| last.saturating_add(1)).map_err(fault)
 }
 
-fn put_place(transaction: &Transaction<'_>, place: Place) -> rusqlite::Result<()> {
+pub(crate) fn put_place(transaction: &Transaction<'_>, place: Place) -> rusqlite::Result<()> {
     transaction.prepare_cached(PUT_PLACE)?.execute([place.to_string()]).map(drop)
 }
 

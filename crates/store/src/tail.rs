@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use trace::{StateWrite, StoreFault, StoreFaultKind};
 
 use crate::error::{fault, fault_of_io, fault_of_kind};
+use crate::keys;
 use crate::known::Known;
 use crate::questions::{LAST_SEQUENCE, absorbed};
 use crate::records::write;
@@ -40,6 +41,7 @@ impl Tail {
             };
             for frame in frames {
                 let first = i64::try_from(frame.head.first).map_err(|_| fault_of_kind(StoreFaultKind::Corrupt))?;
+                keys::put(&filling.records, frame.keys.iter().copied()).map_err(fault)?;
                 write(&filling.records, &mut known, first, frame.rows.iter()).map_err(fault)?;
                 filling.state.extend(frame.state.iter().map(|write| StateWrite {
                     kind: write.kind.to_owned(),
@@ -60,16 +62,30 @@ impl Tail {
         // A frame comes into the tables whole: no outcome here names an intent that goes.
         self.records.execute("DELETE FROM record WHERE sequence <= ?1", [last]).map_err(fault)?;
         self.records.execute_batch(COUNT_AGAIN).map_err(fault)?;
+        self.know_subjects(tables).map_err(fault)?;
         Ok(Some(self))
+    }
+
+    /// Copies the keys that its records are sealed under and that stood in the tables before.
+    fn know_subjects(&self, tables: &Connection) -> rusqlite::Result<()> {
+        let mut used = self.records.prepare(SUBJECTS_UNKNOWN)?;
+        let used: Vec<u32> = used.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for number in used {
+            keys::copy(tables, &self.records, number)?;
+        }
+        Ok(())
     }
 
     fn empty() -> Result<Self, StoreFault> {
         let mut records = Connection::open_in_memory().map_err(fault)?;
-        schema::migrate(&mut records)?;
+        schema::migrate(&mut records, |_| Ok(()))?;
         records.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;").map_err(fault)?;
         Ok(Self { records, state: Vec::new(), behind: Place::default() })
     }
 }
+
+/// Keys of records whose row is not here.
+const SUBJECTS_UNKNOWN: &str = "SELECT DISTINCT key FROM sealed WHERE key NOT IN (SELECT number FROM subject_key)";
 
 /// What was counted of records that are gone.
 const COUNT_AGAIN: &str = "DELETE FROM used; INSERT INTO used SELECT agent, human, app, \

@@ -260,6 +260,14 @@ impl IntentView {
     }
 }
 
+/// The person whom a change is about, as far as its body says so: for records from before that stood beside them.
+pub fn person_in_change(body: &str) -> Option<String> {
+    let body: ChangeBody<'_> = serde_json::from_str(body).ok()?;
+    let subject = body.subject.strip_prefix("human:").map(str::to_owned);
+    let detail = || serde_json::from_str::<Value>(body.detail.get()).ok()?.get("human")?.as_str().map(str::to_owned);
+    subject.or_else(detail)
+}
+
 /// A time as RFC 3339 in UTC with microseconds, or the bare number where a calendar ends.
 pub fn rfc3339(at: UnixMicros) -> String {
     match jiff::Timestamp::from_microsecond(at.0) {

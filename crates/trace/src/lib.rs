@@ -45,14 +45,14 @@ mod verify;
 
 pub use audit::{Audit, Finding, Known, audit, audit_range};
 pub use commitment::leaf_hash;
-pub use entry::{ChangeView, Entry, IntentView, OutcomeView, rfc3339};
+pub use entry::{ChangeView, Entry, IntentView, OutcomeView, person_in_change, rfc3339};
 pub use error::{StoreFault, StoreFaultKind, TraceError};
 pub use facets::facets_of;
 pub use facts::FactsText;
 pub use form::{Form, text_of};
 pub use journal::Journal;
 pub use language::QuestionError;
-pub use log::{LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
+pub use log::{ERASING_KEY, Kept, LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
 pub use moment::{duration, moment};
 pub use notary::{
     CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoints, consistency_since, cosigned,

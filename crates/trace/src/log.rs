@@ -5,7 +5,7 @@ use model::{CallId, UnixMicros, Verdict};
 use tlog::{Frontier, Tile};
 
 use crate::entry::Entry;
-use crate::error::{StoreFault, TraceError};
+use crate::error::{StoreFault, StoreFaultKind, TraceError};
 use crate::question::Query;
 use crate::record::{Effect, Outcome, OutcomeStatus, StateWrite};
 use crate::row::Row;
@@ -16,6 +16,15 @@ pub trait LogStore: Send {
     /// sequence numbers, counted from 1 over the whole log; the first of them is returned (without rows: the next one).
     /// Error: nothing may be taken as written, though it may have been.
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault>;
+
+    /// Destroys the keys of these subjects ([`Kept::subjects`]), and whatever copy of them or of their names the store holds
+    /// beside the leaves. To be called when the record of it is on disk, together with the state [`ERASING_KEY`]: what is
+    /// broken off, the next opening finishes. Later records about the same person come under another key.
+    /// Error: it may be done or not, and the next opening finishes it.
+    fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
+        let _unknown = subjects;
+        Err(StoreFault::new(StoreFaultKind::Broken, "this store cannot erase"))
+    }
 
     /// Whether appending now takes so little time that a thread with other things to do may do it.
     fn is_quick(&self) -> bool {
@@ -35,6 +44,12 @@ pub trait LogReader: Send {
 
     /// Every use of a tool by an agent or for a person since the log began, in no order.
     fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault>;
+
+    /// What is kept of a person that can be erased; none where nothing is.
+    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
+        let _nobody = human;
+        Ok(None)
+    }
 
     /// Calls whose verdict runs and that have no outcome, oldest first. What stands at or before the sequence number
     /// under [`SETTLED_KIND`] and [`SETTLED_KEY`] in the state need not be looked at again.
@@ -75,6 +90,19 @@ pub struct Use {
     pub last: UnixMicros,
 }
 
+/// What is kept of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What stands for the person in the store.
+    pub subjects: Vec<u32>,
+    /// How many records are about that person.
+    pub records: u64,
+    /// The first of them and the last.
+    pub sequences: (u64, u64),
+    /// When the earliest was made and when the latest.
+    pub times: (UnixMicros, UnixMicros),
+}
+
 /// Whose uses of tools are asked for.
 #[derive(Debug, Clone, Copy)]
 pub enum UseOf<'a> {
@@ -82,6 +110,20 @@ pub enum UseOf<'a> {
     Agent(&'a str),
     /// What was used for this person.
     Human(&'a str),
+}
+
+impl Kept {
+    /// Both together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let new = other.subjects.into_iter().filter(|number| !self.subjects.contains(number));
+        let new: Vec<u32> = new.collect();
+        self.subjects.extend(new);
+        self.records += other.records;
+        self.sequences = (self.sequences.0.min(other.sequences.0), self.sequences.1.max(other.sequences.1));
+        self.times = (self.times.0.min(other.times.0), self.times.1.max(other.times.1));
+        self
+    }
 }
 
 /// Says of every call that a stopped gateway left open that its outcome is unknown; returns how many. To be called
@@ -124,6 +166,9 @@ fn unknown(call: &CallId, now: UnixMicros) -> Outcome {
 
 /// The kind of state under which the trace keeps its own.
 pub const SETTLED_KIND: &str = "trace";
+
+/// The key of the subjects that are being erased, their numbers with commas between.
+pub const ERASING_KEY: &str = "erasing";
 
 /// The key of the sequence number up to which every call has its outcome.
 pub const SETTLED_KEY: &str = "settled_to";

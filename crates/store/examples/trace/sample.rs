@@ -25,6 +25,7 @@ pub fn change(number: u64) -> Result<(Change, StateWrite), Failure> {
         by: "os-user:ops".to_owned(),
         what: what.to_owned(),
         subject,
+        human: None,
         detail: serde_json::json!({ "bundle": Digest::new([9; 32]) }),
         state: Vec::new(),
     };
@@ -83,6 +84,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
     let failed = chance % 211 == 9;
     let outcome = verdict.runs().then(|| Outcome {
         call: intent.call.clone(),
+        human: Some(intent.human.clone()),
         at: UnixMicros(intent.at.0 + 900),
         effect: if failed { Effect::Unknown } else { Effect::Executed },
         status: if failed { OutcomeStatus::Failed } else { OutcomeStatus::Answered },

@@ -43,7 +43,9 @@ fn an_immutable_file_can_be_read_whatever_its_name() {
     log.append(&[change(1)], &[]).unwrap();
     drop(log);
     let connection = unshared(&path).unwrap();
-    let entries = Questions { tables: &connection, tail: None }.find(&Query::default()).unwrap();
+    let opener = keys::wrapping(&path).unwrap().map(Opener::new);
+    let questions = Questions { tables: &connection, tail: None, opener: opener.as_ref() };
+    let entries = questions.find(&Query::default()).unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!(verify_leaf(&entries[0]), Ok(()));
 }

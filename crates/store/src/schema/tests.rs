@@ -4,18 +4,18 @@ use super::*;
 fn an_empty_database_is_brought_to_this_version_once() {
     let mut connection = Connection::open_in_memory().unwrap();
     assert_eq!(version(&connection).unwrap(), 0);
-    migrate(&mut connection).unwrap();
+    migrate(&mut connection, |_| Ok(())).unwrap();
     assert_eq!(version(&connection).unwrap(), current());
-    migrate(&mut connection).unwrap();
+    migrate(&mut connection, |_| Ok(())).unwrap();
     assert_eq!(version(&connection).unwrap(), current());
 }
 
 #[test]
 fn a_newer_version_is_refused() {
     let mut connection = Connection::open_in_memory().unwrap();
-    migrate(&mut connection).unwrap();
+    migrate(&mut connection, |_| Ok(())).unwrap();
     connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'", []).unwrap();
-    assert_eq!(migrate(&mut connection).unwrap_err().code(), "store.newer");
+    assert_eq!(migrate(&mut connection, |_| Ok(())).unwrap_err().code(), "store.newer");
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_database_of_something_else_is_left_alone() {
     for other in ["CREATE TABLE songs(title)", "CREATE TABLE meta(key, value)"] {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(other).unwrap();
-        assert_eq!(migrate(&mut connection).unwrap_err().kind(), StoreFaultKind::Corrupt);
+        assert_eq!(migrate(&mut connection, |_| Ok(())).unwrap_err().kind(), StoreFaultKind::Corrupt);
         let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
         assert_eq!(tables, 1);
     }
@@ -33,9 +33,9 @@ fn a_database_of_something_else_is_left_alone() {
 fn a_version_before_the_first_release_is_refused() {
     for version in ["1", "2", "3"] {
         let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection).unwrap();
+        migrate(&mut connection, |_| Ok(())).unwrap();
         connection.execute("UPDATE meta SET value = ?1 WHERE key = 'schema'", [version]).unwrap();
-        let fault = migrate(&mut connection).unwrap_err();
+        let fault = migrate(&mut connection, |_| Ok(())).unwrap_err();
         assert_eq!(fault.code(), "store.older");
         assert!(fault.hint().unwrap().contains("another data directory"));
     }

@@ -178,15 +178,3 @@ fn a_checkpoint_of_a_key_that_is_not_trusted_is_named() {
     let audit = audit(&SqliteReader::open(&signed.path()).unwrap(), &known, |_| {}).unwrap();
     assert!(audit.bad.unwrap().what.contains("not signed by a key that is trusted"));
 }
-
-#[test]
-fn a_log_of_a_version_without_a_tree_gets_one() {
-    let signed = Signed::new();
-    let before = signed.audit().signed;
-    let sql = "DELETE FROM meta WHERE key = 'tree'; DROP TABLE tile; UPDATE meta SET value = '4' WHERE key = 'schema'";
-    signed.tables().execute_batch(sql).unwrap();
-    let log = SqliteLog::open(&signed.path(), Durability::DangerOff).unwrap();
-    assert_eq!(Some(log.tree().unwrap().tree()), before);
-    drop(log);
-    assert_eq!(signed.audit().bad, None);
-}

@@ -201,6 +201,7 @@ fn change() -> Change {
         by: "os-user:ana".to_owned(),
         what: "people.offboard".to_owned(),
         subject: "bo@example.org".to_owned(),
+        human: None,
         detail: json!({ "reason": "left", "tickets": [1, 2] }),
         state: Vec::new(),
     }
@@ -266,6 +267,7 @@ fn reason(verdict: Verdict) -> Reason {
 fn answered(number: u8) -> Outcome {
     Outcome {
         call: call(number),
+        human: None,
         at: UnixMicros(at(number).0 + 41_500),
         effect: Effect::Executed,
         status: OutcomeStatus::Answered,
