@@ -16,6 +16,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod erasing;
 mod gateway;
 mod judge;
 mod known;

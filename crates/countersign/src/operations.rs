@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trace::StateWrite;
 
+use crate::erasing;
 use crate::gateway::Gateway;
 
 /// One thing to do.
@@ -54,6 +55,10 @@ pub enum Operation {
     VaultSet { name: String, value: String },
     /// A secret out of the vault.
     VaultRemove { name: String },
+    /// What is kept of a person: how much.
+    Kept { human: HumanId },
+    /// What is kept of a person, destroyed.
+    Erase { human: HumanId, reason: Option<String> },
     /// The configuration and rules as they stand in the files now.
     Reload,
 }
@@ -79,6 +84,8 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::VaultList => vault_list(gateway),
         Operation::VaultSet { name, value } => vault_set(gateway, &name, Secret::new(value), by).await,
         Operation::VaultRemove { name } => vault_remove(gateway, &name, by).await,
+        Operation::Kept { human } => erasing::kept(gateway, human).await,
+        Operation::Erase { human, reason } => erasing::erase(gateway, human, reason, by).await,
         Operation::Reload => gateway.reload(by).await,
     }
 }

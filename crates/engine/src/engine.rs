@@ -117,6 +117,12 @@ impl Engine {
         self.shared.parts.journal.change(record).await.map_err(Fault::from)
     }
 
+    /// Records that what is kept of these subjects is erased, and destroys it ([`trace::Kept`]). Blocks the thread.
+    pub fn erase_blocking(&self, change: Change, subjects: &[u32]) -> Result<Durable, Fault> {
+        let record = self.as_record(change)?;
+        self.shared.parts.journal.erase_blocking(record, subjects).map_err(Fault::from)
+    }
+
     /// Records that a link to this app is made (its child starts, or it is asked what it offers), and with that permits the link to hold the app's credential.
     pub async fn permit_link(&self, app: &AppId, target: &str) -> Result<LinkPermit, Fault> {
         let started = self

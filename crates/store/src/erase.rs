@@ -37,7 +37,7 @@ pub(crate) fn finish(tables: &mut Connection) -> Result<bool, StoreFault> {
     let left: Option<String> =
         tables.query_row(ERASING, [SETTLED_KIND, ERASING_KEY], |row| row.get(0)).optional().map_err(fault)?;
     let Some(left) = left else { return Ok(false) };
-    let subjects: Result<Vec<u32>, _> = left.split(',').map(str::parse).collect();
+    let subjects: Result<Vec<u32>, _> = left.split(',').filter(|number| !number.is_empty()).map(str::parse).collect();
     let subjects = subjects.map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))?;
     destroy(tables, &subjects, None)?;
     Ok(true)

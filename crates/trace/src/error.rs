@@ -34,6 +34,9 @@ pub enum TraceError {
     /// The thread that writes could not be started. Blame: operator.
     #[error("the thread that writes the trace could not be started")]
     NoThread(#[source] std::io::Error),
+    /// The record of an erasure is written, and what it is of could not be destroyed yet. Blame: operator.
+    #[error("the erasure is on record and not finished")]
+    NotErased(#[source] StoreFault),
     /// The log could not be read. Blame: as the store says.
     #[error("the trace could not be read")]
     NotRead(#[source] StoreFault),
@@ -83,6 +86,7 @@ impl TraceError {
             Self::Malformed { .. } => "trace.malformed",
             Self::NoRandomness => "trace.no_randomness",
             Self::NoThread(_) => "trace.no_thread",
+            Self::NotErased(_) => "trace.not_erased",
             Self::NotRead(_) => "trace.not_read",
         }
     }
@@ -90,9 +94,12 @@ impl TraceError {
     /// Who has to do something about it.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::NotRecorded { .. } | Self::Closed | Self::Full | Self::NoRandomness | Self::NoThread(_) => {
-                Blame::Operator
-            }
+            Self::NotRecorded { .. }
+            | Self::Closed
+            | Self::Full
+            | Self::NoRandomness
+            | Self::NoThread(_)
+            | Self::NotErased(_) => Blame::Operator,
             Self::Malformed { .. } => Blame::Bug,
             Self::NotRead(fault) => fault.blame(),
         }
@@ -103,6 +110,7 @@ impl TraceError {
         match self {
             Self::NotRecorded { fault } => fault.hint(),
             Self::NotRead(fault) => fault.hint(),
+            Self::NotErased(_) => Some("the gateway finishes it when it starts next: restart it"),
             Self::Closed => Some("the gateway is stopping; try again once it has started"),
             Self::Full => Some("the disk is slower than the calls; see `countersign doctor`"),
             Self::Malformed { .. } | Self::NoRandomness | Self::NoThread(_) => None,
@@ -112,7 +120,7 @@ impl TraceError {
     fn retryable(&self) -> bool {
         match self {
             Self::NotRecorded { .. } | Self::Closed | Self::Full | Self::NoRandomness | Self::NoThread(_) => true,
-            Self::Malformed { .. } | Self::NotRead(_) => false,
+            Self::Malformed { .. } | Self::NotErased(_) | Self::NotRead(_) => false,
         }
     }
 }
@@ -128,7 +136,7 @@ impl From<TraceError> for Fault {
         }
         match error {
             TraceError::NotRecorded { fault: cause } => fault.because(cause),
-            TraceError::NotRead(cause) => fault.because(cause),
+            TraceError::NotRead(cause) | TraceError::NotErased(cause) => fault.because(cause),
             TraceError::NoThread(cause) => fault.because(cause),
             TraceError::Closed | TraceError::Full | TraceError::Malformed { .. } | TraceError::NoRandomness => fault,
         }

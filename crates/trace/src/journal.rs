@@ -16,7 +16,7 @@ use model::limits::{RECORDS_PER_COMMIT_MAX, RECORDS_WAITING_MAX};
 use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
 use crate::error::{StoreFault, TraceError};
-use crate::log::LogStore;
+use crate::log::{ERASING_KEY, LogStore, SETTLED_KIND};
 use crate::record::{Change, Intent, Outcome, StateWrite};
 use crate::row::Row;
 
@@ -189,6 +189,25 @@ impl Journal {
     /// Writes state that no record speaks of: what is derived from the records. Blocks the thread until it is on disk.
     pub fn state_blocking(&self, state: Vec<StateWrite>) -> Result<(), TraceError> {
         self.write_blocking(None, state).map(drop)
+    }
+
+    /// Writes that what is kept of these subjects ([`crate::Kept`]) is erased, and destroys it. No record is written meanwhile.
+    /// Blocks the thread.
+    pub fn erase_blocking(&self, mut change: Change, subjects: &[u32]) -> Result<Durable, TraceError> {
+        let row = Row::of_change(&change)?;
+        let numbers: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        change.state.push(StateWrite {
+            kind: SETTLED_KIND.to_owned(),
+            key: ERASING_KEY.to_owned(),
+            value: Some(numbers.join(",")),
+        });
+        let mut log = self.queue().log.lock().map_err(|_| TraceError::Closed)?;
+        let log = log.as_mut().ok_or(TraceError::Closed)?;
+        // From here on the next start finishes what does not come to its end.
+        let sequence =
+            log.append(&[row], &change.state).map_err(|fault| TraceError::NotRecorded { fault: fault.into() })?;
+        log.erase(subjects).map_err(TraceError::NotErased)?;
+        Ok(Durable::danger_confirmed_by_disk(change.id, sequence))
     }
 
     /// How many outcomes could not be written. The next start says of their calls that the outcome is unknown.

@@ -73,8 +73,24 @@ pub enum TraceAction {
     Verify(VerifyArgs),
     /// Write a receipt of one record, which anybody can check with the public key alone
     Prove(ProveArgs),
+    /// Erase what is kept of a person; the log still adds up, and receipts stay good
+    Erase(EraseArgs),
     /// Show the keys that sign the trace, make one, or retire one
     Keys(KeysArgs),
+}
+
+/// `trace erase`
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// The person, by the id that calls were made for
+    #[arg(long, value_name = "ID")]
+    pub subject: model::HumanId,
+    /// Why, for the record. Name nobody: this stays
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `trace query`

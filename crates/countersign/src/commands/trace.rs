@@ -1,6 +1,7 @@
 //! `trace`: what happened, one line a call, and answers to what people ask of it.
 
 mod asked;
+mod erase;
 mod follow;
 mod keys;
 mod owns;
@@ -50,6 +51,7 @@ pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
         TraceAction::Owns(args) => owns::run(common, args),
         TraceAction::Verify(args) => verify::run(common, args),
         TraceAction::Prove(args) => prove::run(common, args),
+        TraceAction::Erase(args) => super::block_on(erase::run(common, args)),
         TraceAction::Keys(args) => keys::run(common, args),
     }
 }

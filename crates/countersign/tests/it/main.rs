@@ -7,6 +7,7 @@ mod decisions;
 mod defence;
 mod durability;
 mod eras;
+mod erasure;
 mod isolation;
 mod joining;
 mod kit;

@@ -58,7 +58,7 @@ fn check(traced: &Traced) -> Result<()> {
         let found = lines.iter().enumerate().skip(from).find(|(_, line)| so(line)).map(|(at, _)| at);
         found.with_context(|| format!("the trace shows no {what}"))
     };
-    let recorded = find("record", 0, &|line| line.contains("trace.db-redo") && line.contains(TAG))?;
+    let recorded = find("record", 0, &|line| line.contains("trace.db-redo") && line.contains("tools/call"))?;
     let recorded = end_of(lines, recorded)?;
     let left = find("call", 0, &|line| line.contains(&traced.upstream) && line.contains(TAG))?;
     let flush = |line: &str| (line.contains("fdatasync(") || line.contains("fsync(")) && line.contains("trace.db-redo");

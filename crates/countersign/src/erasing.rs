@@ -1,0 +1,120 @@
+//! Erasing what the trace holds about a person: how much there is, and destroying it.
+
+use std::sync::Arc;
+
+use engine::Change;
+use identity::StandingChange;
+use model::{Blame, Directory as _, Fault, HumanId, UnixMicros};
+use serde_json::{Value, json};
+use store::SqliteReader;
+use trace::{Kept, LogReader as _, StateWrite, rfc3339};
+
+use crate::gateway::Gateway;
+
+/// How much is kept of a person, and what would stay all the same.
+pub async fn kept(gateway: &Arc<Gateway>, human: HumanId) -> Result<Value, Fault> {
+    let found = found(gateway, &human).await?;
+    Ok(told(&found, notes(gateway, &human)))
+}
+
+/// Destroys it. On record first, by numbers that stand for nobody any more.
+pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String>, by: &str) -> Result<Value, Fault> {
+    let found = found(gateway, &human).await?;
+    if reason.as_deref().is_some_and(|reason| reason.contains(human.as_str())) {
+        let said = format!("the reason names `{human}`, and it is kept");
+        return Err(Fault::new(Blame::Caller, "trace.reason", said).hint("say it without the name"));
+    }
+    let restored = StandingChange::Restore(human.clone());
+    let gone = !gateway.directory.snapshot().humans.contains_key(&human);
+    let (kind, key, value) = restored.state_key();
+    // Whoever still stands in the directory and has left must not come back by being forgotten.
+    let state = if gone { vec![StateWrite { kind, key, value }] } else { Vec::new() };
+    let numbers: Vec<String> = found.subjects.iter().map(ToString::to_string).collect();
+    let change = Change {
+        by: by.to_owned(),
+        what: "trace.erase".to_owned(),
+        subject: format!("subject:{}", numbers.join(",")),
+        human: None,
+        detail: json!({
+            "records": found.records,
+            "first": found.sequences.0,
+            "last": found.sequences.1,
+            "reason": reason,
+        }),
+        state,
+    };
+    let (engine, subjects) = (gateway.engine.clone(), found.subjects.clone());
+    let durable = on_a_thread(move || engine.erase_blocking(change, &subjects)).await?;
+    if gone {
+        gateway.directory.apply(&restored);
+    }
+    let mut told = told(&found, notes(gateway, &human));
+    if let Some(told) = told.as_object_mut() {
+        told.insert("done".to_owned(), "trace.erase".into());
+        told.insert("record".to_owned(), durable.call().as_str().into());
+    }
+    Ok(told)
+}
+
+/// What is kept. Error: nothing is.
+async fn found(gateway: &Gateway, human: &HumanId) -> Result<Kept, Fault> {
+    let (trace, wanted) = (gateway.trace_file(), human.clone());
+    let (kind, key, _) = StandingChange::Offboard(human.clone()).state_key();
+    let gone = !gateway.directory.snapshot().humans.contains_key(human);
+    let found = on_a_thread(move || {
+        let reader = SqliteReader::open(&trace).map_err(Fault::from)?;
+        let kept = reader.kept_of(wanted.as_str()).map_err(Fault::from)?;
+        let left = gone && reader.state(&kind).map_err(Fault::from)?.iter().any(|(of, _)| *of == key);
+        // Only that somebody has left may be kept of who was erased before.
+        Ok(kept.or_else(|| left.then_some(NOTHING)))
+    });
+    found.await?.ok_or_else(|| {
+        Fault::new(Blame::Caller, "trace.nobody", format!("the trace holds nothing about `{human}`")).hint(
+            "it takes the id that calls were made for: `countersign trace on-behalf-of ID` shows whether there are any",
+        )
+    })
+}
+
+fn told(kept: &Kept, notes: Vec<String>) -> Value {
+    json!({
+        "subjects": kept.subjects,
+        "records": kept.records,
+        "first": { "sequence": kept.sequences.0, "time": rfc3339(kept.times.0) },
+        "last": { "sequence": kept.sequences.1, "time": rfc3339(kept.times.1) },
+        "notes": notes,
+    })
+}
+
+/// What stays, and why.
+fn notes(gateway: &Gateway, human: &HumanId) -> Vec<String> {
+    let directory = gateway.directory.snapshot();
+    let mut notes = Vec::new();
+    if let Some(known) = directory.humans.get(human) {
+        notes.push(format!(
+            "`{human}` stands in the configuration, which is yours to change; later calls are kept again"
+        ));
+        if !known.active {
+            notes.push(format!("that `{human}` has left stays known until then, so that nobody acts in that name"));
+        }
+    }
+    let owned = directory.agents.values().filter(|agent| agent.owner == *human).count();
+    let owns = directory.apps.values().filter(|app| app.owners.contains(human)).count();
+    if owned + owns > 0 {
+        notes.push(
+            "records about others may name this person as owner or manager, sealed under keys of those others"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// What waits for the disk must not keep the threads that carry calls.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(Fault::new(Blame::Bug, "bug.erasing", "the trace could not be erased from").because(error))
+    })
+}
+
+const NOTHING: Kept =
+    Kept { subjects: Vec::new(), records: 0, sequences: (0, 0), times: (UnixMicros(0), UnixMicros(0)) };
