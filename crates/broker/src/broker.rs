@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use decide::{Credentials, LinkPermit, Permit, Scrub};
+use decide::{Credentials, LinkPermit, Permit, Placed, Scrub};
 use http::{HeaderName, HeaderValue};
 use model::limits::SECRET_BYTES_MAX;
 use model::{AppId, Blame, Fault, Secret};
@@ -94,11 +94,12 @@ impl Broker {
         all
     }
 
-    fn header_of(&self, app: &AppId) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+    fn header_of(&self, app: &AppId) -> Result<Option<Placed<HeaderName>>, Fault> {
         let credentials = self.credentials.load();
         for credential in credentials.get(app).into_iter().flatten() {
             if let Placement::Header { name, .. } = &credential.placement {
-                return Ok(Some((name.clone(), self.placed(credential)?)));
+                let source = credential.source.to_string();
+                return Ok(Some(Placed { name: name.clone(), value: self.placed(credential)?, source }));
             }
         }
         Ok(None)
@@ -156,20 +157,21 @@ impl Broker {
 }
 
 impl Credentials for Broker {
-    fn header(&self, permit: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+    fn header(&self, permit: &Permit) -> Result<Option<Placed<HeaderName>>, Fault> {
         self.header_of(&permit.binding().app)
     }
 
     fn own_header(&self, permit: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
-        self.header_of(permit.app())
+        Ok(self.header_of(permit.app())?.map(|placed| (placed.name, placed.value)))
     }
 
-    fn environment(&self, permit: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault> {
+    fn environment(&self, permit: &LinkPermit) -> Result<Vec<Placed<String>>, Fault> {
         let credentials = self.credentials.load();
         let mut variables = Vec::new();
         for credential in credentials.get(permit.app()).into_iter().flatten() {
             if let Placement::Variable(name) = &credential.placement {
-                variables.push((name.clone(), self.placed(credential)?));
+                let source = credential.source.to_string();
+                variables.push(Placed { name: name.clone(), value: self.placed(credential)?, source });
             }
         }
         Ok(variables)

@@ -13,7 +13,7 @@ use http::Uri;
 use identity::{LiveDirectory, SigningKey, Standing, Tokens};
 use mcp::{Endpoint, Hub, PinKey, Reviews};
 use model::limits::DRAIN_TIME_MAX;
-use model::{AppId, Blame, Clock, Directory, Fault, Secret, ToolName};
+use model::{AppId, Blame, Clock, Directory, DirectorySnapshot, Fault, Secret, ToolName, UnixMicros};
 use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin};
 use store::{AheadLog, DataDir, Durability, SqliteReader};
@@ -91,7 +91,7 @@ impl Gateway {
         let latest = Arc::clone(&notary.1);
         let reading = || SqliteReader::open(&data.path_of(files::TRACE)).map_err(Fault::from);
         witness::compare(&config.witnesses, &latest, &reading()?).await?;
-        let directory = Arc::new(LiveDirectory::new(config.directory.clone(), standing));
+        let directory = Arc::new(LiveDirectory::new(as_of(&config.directory, clock.now()), standing));
         let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
         let state_key = vault_key.derive("mcp.state")?;
         let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
@@ -234,7 +234,7 @@ impl Gateway {
         self.engine.change(change).await?;
         self.engine.replace_rules(Box::new(Arc::clone(&bundle)));
         self.bundle.store(bundle);
-        self.directory.replace(config.directory.clone());
+        self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
         self.broker.replace(config.credentials.clone());
         self.hub.replace(config.apps.clone()).await;
         for app in with_other_credentials(&before, &config) {
@@ -421,6 +421,11 @@ fn durability() -> Durability {
     }
     tracing::error!("COUNTERSIGN_DANGER_NO_SYNC is set: nothing is flushed, and a loss of power loses records");
     Durability::DangerOff
+}
+
+/// What the configuration says of who there is, as it was read now.
+fn as_of(configured: &DirectorySnapshot, now: UnixMicros) -> DirectorySnapshot {
+    DirectorySnapshot { as_of: Some(now), ..configured.clone() }
 }
 
 fn public_url(config: &Config, listening: std::net::SocketAddr) -> String {

@@ -129,7 +129,7 @@ async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Va
         state: vec![StateWrite { kind, key, value }],
     };
     let durable = gateway.engine.change(record).await?;
-    gateway.directory.apply(&change);
+    gateway.directory.apply(&change, gateway.engine.clock().now());
     Ok(json!({ "done": what, "subject": subject, "record": durable.call().as_str() }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -77,6 +77,37 @@ pub struct Outgoing {
     pub time_max: Duration,
     /// Whether a rule hides fields of the answer: then nothing of what the app says on the way is passed on.
     pub quiet: bool,
+    /// Where whoever sends notes how it went.
+    pub trail: Trail,
+}
+
+/// What was seen of a send, for its record, whether an answer comes or not. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Trail(Arc<Mutex<Seen>>);
+
+/// What was seen of a send.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The protocol and revision spoken with the app: `mcp/2025-11-25`.
+    pub wire: Option<&'static str>,
+    /// The HTTP status of its response.
+    pub http_status: Option<u16>,
+    /// The code of its JSON-RPC error.
+    pub rpc_code: Option<i64>,
+    /// Where the credential that was put on it is kept, never its value.
+    pub credential: Option<String>,
+}
+
+impl Trail {
+    /// Notes something.
+    pub fn note(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What was noted so far.
+    pub fn seen(&self) -> Seen {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// What came back.
@@ -104,16 +135,26 @@ pub enum AnswerKind {
 /// Where real credentials come from. Policy cannot reach it; it makes no policy.
 pub trait Credentials: Send + Sync {
     /// The header to put on this one call, if the app has one. Error: blame `Operator`.
-    fn header(&self, permit: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault>;
+    fn header(&self, permit: &Permit) -> Result<Option<Placed<HeaderName>>, Fault>;
     /// The header for what the gateway asks in its own name (what an app offers), if the app has one. Error: blame
     /// `Operator`.
     fn own_header(&self, permit: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault>;
     /// The variables to put into a child's environment, besides those the app lists. Error: blame `Operator`.
-    fn environment(&self, permit: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault>;
+    fn environment(&self, permit: &LinkPermit) -> Result<Vec<Placed<String>>, Fault>;
     /// Where the app's credential comes from and goes to, in words without its value, for the record; none without one.
     fn named(&self, app: &AppId) -> Option<String>;
     /// Removes every known secret of the app from what it answered.
     fn scrubber(&self, app: &AppId) -> Arc<dyn Scrub>;
+}
+
+/// A credential on its way out: a header on a call, a variable of a child.
+pub struct Placed<Name> {
+    /// The header or the variable.
+    pub name: Name,
+    /// What it holds.
+    pub value: Secret<String>,
+    /// Where it is kept, in words without its value: `vault:crm`.
+    pub source: String,
 }
 
 /// Removes known secrets from bytes.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, SendFault, Upstream};
+use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, Digest, DirectorySnapshot, Facts, Fault, Method, RuleId, ToolFacts,
-    UnixMicros,
+    Actor, AppId, Binding, Blame, CallId, Class, DirectorySnapshot, Facts, Fault, HumanId, Method, RuleId, ToolFacts,
+    UnixMicros, Verdict,
 };
-use trace::{Effect, FactsText, Intent, Outcome, OutcomeStatus};
+use trace::{Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
 use crate::engine::{Engine, Shared};
 use crate::gate::{Asked, Gated, Readable, digest_of};
@@ -34,6 +34,10 @@ pub struct CallRequest {
     pub arguments: Option<Bytes>,
     /// What rules may look at of the arguments; none where nothing is given by name.
     pub readable: Option<Readable>,
+    /// The protocol and revision in which it is asked: `mcp/2025-11-25`.
+    pub wire: &'static str,
+    /// When the app said what it offers, by which the tool is known; none where it could not be asked.
+    pub listed_at: Option<UnixMicros>,
     /// The outgoing half that reaches the app.
     pub upstream: Arc<dyn Upstream>,
 }
@@ -91,13 +95,8 @@ impl Engine {
     }
 }
 
-async fn run(
-    shared: Arc<Shared>,
-    call: CallId,
-    request: CallRequest,
-    Gated { facts, arguments: digest, mut taken, decision }: Gated,
-) -> Closed {
-    let intent = match intent(&call, &request, digest, &facts, &decision) {
+async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, gated: Gated) -> Closed {
+    let intent = match intent(&call, &request, &gated) {
         Ok(intent) => intent,
         Err(fault) => return not_executed(Some(call), fault),
     };
@@ -105,6 +104,7 @@ async fn run(
         Ok(durable) => durable,
         Err(error) => return not_executed(Some(call), Fault::from(error)),
     };
+    let Gated { facts, arguments: digest, mut taken, decision, decided_at, .. } = gated;
     shared.tally.decided(decision.verdict());
     if !decision.verdict().runs() {
         return Closed::Refused(refusal(call, &shared.parts.directory.snapshot(), &facts, &decision));
@@ -123,7 +123,14 @@ async fn run(
     let by_rule = decision.runtime_max().filter(|(runtime, _)| *runtime < time_max);
     let time_max = by_rule.map_or(time_max, |(runtime, _)| runtime);
     let redaction = decision.redaction();
-    let outgoing = Outgoing { arguments: request.arguments.clone(), digest, time_max, quiet: redaction.is_some() };
+    let trail = Trail::default();
+    let outgoing = Outgoing {
+        arguments: request.arguments.clone(),
+        digest,
+        time_max,
+        quiet: redaction.is_some(),
+        trail: trail.clone(),
+    };
     taken.keep();
     let sent = request.upstream.send(permit, outgoing);
     // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
@@ -137,8 +144,20 @@ async fn run(
         }
         _ => fault,
     });
-    let answer = answer.and_then(|answer| redacted(request.upstream.as_ref(), answer, redaction.as_deref()));
-    let closed = close(&shared, call, &request.app, &facts, sent_at, answer).await;
+    let came = answer.as_ref().ok().cloned();
+    let (answer, hidden) = redacted(request.upstream.as_ref(), answer, redaction.as_deref());
+    let ended = Ended {
+        call,
+        human: facts.human.id.clone(),
+        verdict: decision.verdict(),
+        class: facts.tool.class,
+        durable_us: sent_at.since(decided_at),
+        sent_at,
+        seen: trail.seen(),
+        came,
+        hidden,
+    };
+    let closed = close(&shared, ended, &request.app, answer).await;
     shared.gate.close(&taken, failed(&closed), shared.parts.clock.now());
     closed
 }
@@ -151,25 +170,38 @@ fn failed(closed: &Closed) -> bool {
     }
 }
 
-/// The answer as rules let it be seen. What is no result yet shows nothing: whatever comes of it is a call of its own.
-fn redacted(upstream: &dyn Upstream, answer: Answer, paths: Option<&str>) -> Result<Answer, SendFault> {
-    match paths {
-        Some(paths) if answer.kind != AnswerKind::Unfinished => {
-            upstream.redact(answer, paths).map(|(answer, _)| answer).map_err(SendFault::after)
-        }
-        _ => Ok(answer),
+/// The answer as rules let it be seen, and how many places they hide. What is no result yet shows nothing: whatever comes
+/// of it is a call of its own.
+fn redacted(
+    upstream: &dyn Upstream,
+    answer: Result<Answer, SendFault>,
+    paths: Option<&str>,
+) -> (Result<Answer, SendFault>, Option<u32>) {
+    match (answer, paths) {
+        (Ok(answer), Some(paths)) if answer.kind != AnswerKind::Unfinished => match upstream.redact(answer, paths) {
+            Ok((answer, places)) => (Ok(answer), Some(u32::try_from(places).unwrap_or(u32::MAX))),
+            Err(fault) => (Err(SendFault::after(fault)), None),
+        },
+        (answer, _) => (answer, None),
     }
 }
 
-/// Cleans the answer, writes the outcome, and gives the call back.
-async fn close(
-    shared: &Shared,
+/// What is known of a call that was sent when its answer, or none, is there.
+struct Ended {
     call: CallId,
-    app: &AppId,
-    facts: &Facts,
+    human: HumanId,
+    verdict: Verdict,
+    class: Class,
+    durable_us: i64,
     sent_at: UnixMicros,
-    answer: Result<Answer, SendFault>,
-) -> Closed {
+    seen: Seen,
+    /// The answer as it came.
+    came: Option<Answer>,
+    hidden: Option<u32>,
+}
+
+/// Cleans the answer, writes the outcome, and gives the call back.
+async fn close(shared: &Shared, ended: Ended, app: &AppId, answer: Result<Answer, SendFault>) -> Closed {
     let (mut answer, fault) = match answer {
         Ok(answer) => (Some(answer), None),
         Err(fault) => (None, Some(fault)),
@@ -181,22 +213,11 @@ async fn close(
         answer.body = Bytes::from(clean);
         scrubbed = u32::try_from(places).unwrap_or(u32::MAX);
     }
-    let now = shared.parts.clock.now();
-    let outcome = Outcome {
-        call: call.clone(),
-        human: Some(facts.human.id.clone()),
-        at: now,
-        effect: effect(answer.as_ref(), fault.as_ref()),
-        status: status(answer.as_ref()),
-        code: fault.as_ref().map(|fault| fault.fault.code().to_owned()),
-        answer_digest: answer.as_ref().map(|answer| digest_of(&answer.body)),
-        answer_bytes: answer.as_ref().map_or(0, |answer| answer.body.len() as u64),
-        scrubbed,
-        took_us: now.since(sent_at),
-    };
+    let (call, class) = (ended.call.clone(), ended.class);
+    let outcome = outcome(ended, answer.as_ref(), fault.as_ref(), scrubbed, shared.parts.clock.now());
     shared.tally.ended(outcome.status, outcome.took_us);
     // The effect of anything but a read is on disk before the agent may build on it.
-    let written = if facts.tool.class == Class::Read {
+    let written = if class == Class::Read {
         shared.parts.journal.outcome_later(outcome)
     } else {
         shared.parts.journal.outcome_among(outcome, shared.running.len()).await.map(|_| ())
@@ -215,13 +236,44 @@ async fn close(
     }
 }
 
-fn intent<'d>(
-    call: &CallId,
-    request: &CallRequest,
-    arguments_digest: Digest,
-    facts: &Facts,
-    decision: &'d Decision,
-) -> Result<Intent<'d>, Fault> {
+fn outcome(
+    ended: Ended,
+    answer: Option<&Answer>,
+    fault: Option<&SendFault>,
+    scrubbed: u32,
+    now: UnixMicros,
+) -> Outcome {
+    let Ended { call, human, verdict, durable_us, sent_at, seen, came, hidden, .. } = ended;
+    let (effect, status) = (effect(came.as_ref(), fault), status(answer));
+    let answer_digest = answer.map(|answer| digest_of(&answer.body));
+    // What nobody took anything out of went on as it came.
+    let altered = answer.is_none() || hidden.is_some() || scrubbed > 0;
+    let came =
+        came.filter(|_| altered).map(|came| Came { digest: digest_of(&came.body), bytes: came.body.len() as u64 });
+    Outcome {
+        call,
+        human: Some(human),
+        at: now,
+        effect,
+        status,
+        code: fault.map(|fault| fault.fault.code().to_owned()),
+        agrees: agreement(verdict, effect, status, hidden),
+        answer_digest,
+        answer_bytes: answer.map_or(0, |answer| answer.body.len() as u64),
+        came: came.filter(|came| Some(came.digest) != answer_digest),
+        hidden,
+        scrubbed,
+        wire: seen.wire.map(Cow::Borrowed),
+        http_status: seen.http_status,
+        rpc_code: seen.rpc_code,
+        credential: seen.credential,
+        durable_us: Some(durable_us),
+        took_us: now.since(sent_at),
+    }
+}
+
+fn intent<'d>(call: &CallId, request: &CallRequest, gated: &'d Gated) -> Result<Intent<'d>, Fault> {
+    let Gated { facts, decision, .. } = gated;
     let written = FactsText::of(facts).map_err(|error| {
         Fault::new(Blame::Bug, "bug.facts", "the facts of a call could not be written").because(error)
     })?;
@@ -234,6 +286,12 @@ fn intent<'d>(
         human: facts.human.id.clone(),
         task: facts.task.clone(),
         token_id: Arc::clone(&request.actor.token_id),
+        delegation_chain: vec![Delegation {
+            delegator: format!("human:{}", facts.human.id),
+            delegatee: format!("agent:{}", facts.agent.id),
+            scope: request.actor.only_app.clone().map(|app| vec![app]),
+        }],
+        wire: Cow::Borrowed(request.wire),
         app: facts.app.id.clone(),
         tool: facts.tool.name.clone(),
         class: facts.tool.class,
@@ -243,8 +301,11 @@ fn intent<'d>(
         reasons: Cow::Borrowed(decision.reasons()),
         observed: decision.observed().cloned(),
         bundle: decision.bundle(),
+        directory_age_us: gated.directory_as_of.map(|as_of| facts.now.since(as_of)),
+        catalog_age_us: request.listed_at.map(|listed| facts.now.since(listed)),
+        decide_us: gated.decided_at.since(facts.now),
         arguments: request.arguments.clone(),
-        arguments_digest,
+        arguments_digest: gated.arguments,
         facts: written,
     })
 }
@@ -288,6 +349,7 @@ fn owners(directory: &DirectorySnapshot, facts: &Facts) -> String {
     others.join(" or ")
 }
 
+/// What was observed: the answer as it came says so, whatever is passed on of it.
 fn effect(answer: Option<&Answer>, fault: Option<&SendFault>) -> Effect {
     match (answer.map(|answer| answer.kind), fault.map(|fault| fault.left)) {
         (Some(AnswerKind::Result | AnswerKind::ToolError), _) => Effect::Executed,

@@ -53,6 +53,9 @@ pub struct Gated {
     pub(crate) arguments: Digest,
     pub(crate) taken: Taken,
     pub(crate) decision: Decision,
+    pub(crate) decided_at: UnixMicros,
+    /// Since when the directory has said what it says.
+    pub(crate) directory_as_of: Option<UnixMicros>,
 }
 
 // === impl Gate ===
@@ -65,7 +68,8 @@ impl Gate {
 
     /// Decides what is asked. Error: it is asked by or of somebody unknown. Blame: the caller.
     pub fn decide(&self, asked: &Asked<'_>) -> Result<Gated, Fault> {
-        let mut facts = self.facts(asked.actor, asked.app, asked.method, asked.tool.clone())?;
+        let directory = self.directory();
+        let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, asked.tool.clone())?;
         // One bundle says what is read and decides on it, whatever is loaded meanwhile.
         let rules = self.rules.load();
         if let Some(Readable { arguments, reader }) = asked.readable
@@ -79,7 +83,8 @@ impl Gate {
             if budgets.is_empty() { Taken::default() } else { self.counters.take(&budgets, &facts, arguments) };
         facts.spent = std::mem::take(&mut taken.spent);
         let decision = decide(rules.as_ref().as_ref(), &facts);
-        Ok(Gated { facts, arguments, taken, decision })
+        let (decided_at, directory_as_of) = (self.clock.now(), directory.as_of);
+        Ok(Gated { facts, arguments, taken, decision, decided_at, directory_as_of })
     }
 
     pub(crate) fn replace_rules(&self, rules: Box<dyn Rules>) {
@@ -125,7 +130,17 @@ impl Gate {
     }
 
     pub(crate) fn facts(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> Result<Facts, Fault> {
-        let directory = self.directory();
+        self.facts_in(&self.directory(), actor, app, method, tool)
+    }
+
+    fn facts_in(
+        &self,
+        directory: &DirectorySnapshot,
+        actor: &Actor,
+        app: &AppId,
+        method: Method,
+        tool: ToolFacts,
+    ) -> Result<Facts, Fault> {
         let unknown = |what: &str, id: &str| {
             Fault::new(Blame::Caller, "caller.unknown_actor", format!("{what} `{id}` is not in the directory"))
         };

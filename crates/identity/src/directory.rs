@@ -1,13 +1,13 @@
 //! The directory as it is right now: what the configuration says, overlaid with what was changed since.
 //!
-//! Ana leaves: `apply(&StandingChange::Offboard(ana))`, and the next `snapshot` shows her inactive, together with every
+//! Ana leaves: `apply(&StandingChange::Offboard(ana), now)`, and the next `snapshot` shows her inactive, together with every
 //! agent she answers for. A reload of the configuration does not bring her back.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use model::{Agent, AgentId, App, AppId, Blame, Directory, DirectorySnapshot, Fault, Human, HumanId};
+use model::{Agent, AgentId, App, AppId, Blame, Directory, DirectorySnapshot, Fault, Human, HumanId, UnixMicros};
 
 /// The directory that decisions look at.
 #[derive(Debug)]
@@ -65,10 +65,11 @@ impl LiveDirectory {
         self.show(&sources);
     }
 
-    /// Makes a change: the next `snapshot` shows it.
-    pub fn apply(&self, change: &StandingChange) {
+    /// Makes a change, now: the next `snapshot` shows it.
+    pub fn apply(&self, change: &StandingChange, now: UnixMicros) {
         let mut sources = self.sources();
         sources.standing.apply(change);
+        sources.configured.as_of = Some(now);
         self.show(&sources);
     }
 
@@ -130,7 +131,8 @@ impl Standing {
             configured.humans.iter().map(|(id, human)| (id.clone(), self.human(human))).collect();
         let agents = configured.agents.iter().map(|(id, agent)| (id.clone(), self.agent(agent, &humans))).collect();
         let apps = configured.apps.iter().map(|(id, app)| (id.clone(), self.app(app))).collect();
-        DirectorySnapshot { humans, agents, apps, all_stopped: configured.all_stopped || self.all_stopped }
+        let all_stopped = configured.all_stopped || self.all_stopped;
+        DirectorySnapshot { humans, agents, apps, all_stopped, as_of: configured.as_of }
     }
 
     fn human(&self, configured: &Arc<Human>) -> Arc<Human> {

@@ -12,7 +12,7 @@ use front::Known;
 use http::{HeaderName, HeaderValue};
 use json::Value;
 use model::limits::ROUNDS_MAX;
-use model::{Actor, AppId, Blame, CallId, Fault, Method, ReadArguments, ToolFacts, ToolName};
+use model::{Actor, AppId, Blame, CallId, Fault, Method, ReadArguments, ToolFacts, ToolName, UnixMicros};
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Shape};
@@ -42,6 +42,8 @@ pub struct Call {
     wants_a_task: bool,
     /// The task it is about, and the client's id of it.
     task: Option<(Task, String)>,
+    /// When the app said what it offers, by which this is known.
+    listed_at: Option<UnixMicros>,
 }
 
 /// What a call goes on with that took a round or more before.
@@ -107,6 +109,7 @@ impl Call {
             more,
             wants_a_task,
             task: None,
+            listed_at: None,
         })
     }
 
@@ -218,6 +221,8 @@ impl Call {
             tool: self.tool.clone(),
             arguments,
             readable: self.readable(),
+            wire: along.client().revision().wire(),
+            listed_at: self.listed_at,
             upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair, sending }),
         };
         runs.engine.call(request).await
@@ -352,6 +357,8 @@ impl Call {
                 tool: ToolFacts::of_method(wish.method, name),
                 arguments: wish.params,
                 readable: None,
+                wire: along.client().revision().wire(),
+                listed_at: None,
                 upstream,
             };
             let engine = runs.engine.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use engine::Engine;
 use http::Uri;
-use model::{AppId, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus};
+use model::{AppId, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus, UnixMicros};
 use profile::{Assessment, Definition, DefinitionKind, Finding, Profile, assess, assess_other, shadowing, standing};
 use tokio::task::JoinSet;
 
@@ -352,6 +352,12 @@ impl Hub {
                 ToolFacts { status, ..ToolFacts::of_method(asked.method(), name) }
             }
         }
+    }
+
+    /// When the app said what it offers of this kind, as far as it has.
+    pub(crate) fn listed_at(link: &AppLink, asked: Asked, pair: &Pair) -> Option<UnixMicros> {
+        let (_, what) = kind_of(asked)?;
+        link.last_listed(what, Some(pair)).map(|listed| listed.at())
     }
 
     /// The same, by this list.

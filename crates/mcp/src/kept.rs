@@ -31,6 +31,13 @@ impl<T> Default for Kept<T> {
     }
 }
 
+impl<T> Said<T> {
+    /// When.
+    pub fn at(&self) -> UnixMicros {
+        self.at
+    }
+}
+
 impl<T> Kept<T> {
     /// What was said, if that is not longer ago than `age_max`.
     pub fn fresh(&self, clock: &dyn Clock, age_max: Duration) -> Option<Arc<Said<T>>> {

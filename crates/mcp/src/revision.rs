@@ -29,6 +29,16 @@ impl Revision {
         }
     }
 
+    /// The protocol and the revision, for the record.
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::V20250326 => "mcp/2025-03-26",
+            Self::V20250618 => "mcp/2025-06-18",
+            Self::V20251125 => "mcp/2025-11-25",
+            Self::V20260728 => "mcp/2026-07-28",
+        }
+    }
+
     /// The revision of this date, if we speak it.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|revision| revision.as_str() == text)

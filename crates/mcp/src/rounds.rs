@@ -358,6 +358,7 @@ impl Upstream for Put {
     fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
         Box::pin(async move {
             permit.spend();
+            call.trail.note(|seen| seen.wire = Some(self.session.revision.wire()));
             let mut question = self.session.question(self.method, call.arguments.as_ref());
             let gone = || {
                 let said = "the client did not answer what the app asked: it went away, or took too long";

@@ -94,6 +94,8 @@ impl Keeper {
             cause,
             arguments: None,
             readable: None,
+            wire: self.way.revision.wire(),
+            listed_at: Hub::listed_at(&self.app, Asked::Resource, &self.pair),
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
         };
         let closed = self.hub.listeners().engine().call(request).await;

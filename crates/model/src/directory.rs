@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, AppId, HumanId};
+use crate::time::UnixMicros;
 
 /// A person work is delegated by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +118,8 @@ pub struct DirectorySnapshot {
     pub apps: HashMap<AppId, Arc<App>>,
     /// True while everything is stopped.
     pub all_stopped: bool,
+    /// Since when it says this: when it was read, or last changed. None: nobody knows.
+    pub as_of: Option<UnixMicros>,
 }
 
 /// The port through which a decision sees the directory. Never blocks, never fails: a snapshot in memory.

@@ -5,7 +5,7 @@ use model::{
     AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Observed, Reason, RuleId, TaskId, ToolName,
     UnixMicros, Verdict,
 };
-use trace::{Change, Effect, Intent, Outcome, OutcomeStatus, Row, StateWrite};
+use trace::{Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, Row, StateWrite};
 
 /// Microseconds of the first record; record `n` comes `n` milliseconds later.
 pub(crate) const START: i64 = 1_763_726_400_000_000;
@@ -68,6 +68,12 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
         human: HumanId::parse(human).unwrap(),
         task: TaskId::parse("t-1").unwrap(),
         token_id: "jti-1".into(),
+        delegation_chain: vec![Delegation {
+            delegator: format!("human:{human}"),
+            delegatee: format!("agent:{agent}"),
+            scope: None,
+        }],
+        wire: "mcp/2025-11-25".into(),
         app: AppId::parse(app).unwrap(),
         tool: ToolName::parse(tool).unwrap(),
         class: Class::Read,
@@ -77,6 +83,9 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
         reasons: vec![reason].into(),
         observed: None,
         bundle: Digest::new([9; 32]),
+        directory_age_us: Some(86_400_000_000),
+        catalog_age_us: Some(12_345_678),
+        decide_us: 9,
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
         facts: serde_json::value::to_raw_value(&serde_json::json!({"access": true})).unwrap().into(),
@@ -107,9 +116,17 @@ fn answered(of: u16, number: u16) -> Outcome {
         effect: Effect::Executed,
         status: OutcomeStatus::Answered,
         code: None,
+        agrees: Some(true),
         answer_digest: None,
         answer_bytes: 2,
+        came: None,
+        hidden: None,
         scrubbed: 0,
+        wire: Some("mcp/2025-06-18".into()),
+        http_status: Some(200),
+        rpc_code: None,
+        credential: None,
+        durable_us: Some(412),
         took_us: 700,
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct IntentBody<'a> {
     pub(crate) task: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) token: Cow<'a, str>,
+    /// None in version 1.
+    #[serde(borrow, default, deserialize_with = "text_of_some_json")]
+    pub(crate) delegation_chain: Option<&'a str>,
     pub(crate) arguments_digest: Digest,
     /// True when the arguments were too long to keep; without arguments and false, the caller sent none.
     pub(crate) truncated: bool,
@@ -42,9 +45,20 @@ pub(crate) struct IntentBody<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OutcomeBody {
+pub(crate) struct OutcomeBody<'a> {
     pub(crate) salt: Salt,
     pub(crate) answer_digest: Option<Digest>,
+    /// There where it is another one.
+    #[serde(default)]
+    pub(crate) came_digest: Option<Digest>,
+    #[serde(borrow, default)]
+    pub(crate) credential: Option<Cow<'a, str>>,
+}
+
+pub(crate) struct OutcomeCommitments {
+    pub(crate) answer: Option<Commitment>,
+    pub(crate) came: Option<Commitment>,
+    pub(crate) credential: Option<Commitment>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +75,7 @@ pub(crate) struct ChangeBody<'a> {
 
 pub(crate) struct IntentCommitments {
     pub(crate) arguments: Commitment,
+    pub(crate) delegation_chain: Option<Commitment>,
     pub(crate) facts: Commitment,
     pub(crate) human: Commitment,
     pub(crate) observed: Option<Commitment>,
@@ -82,6 +97,9 @@ impl IntentBody<'_> {
         to.text("human", &self.human);
         to.own_text("task", &self.task);
         to.own_text("token", &self.token);
+        if let Some(chain) = self.delegation_chain {
+            to.raw("delegation_chain", chain);
+        }
         to.own_digest("arguments_digest", DIGEST_PREFIX, self.arguments_digest.as_bytes());
         to.raw("truncated", if self.truncated { "true" } else { "false" });
         if let Some(arguments) = self.arguments {
@@ -110,6 +128,7 @@ impl IntentBody<'_> {
         let mut with = self.salt.committer();
         IntentCommitments {
             arguments: with.commit("arguments", &arguments),
+            delegation_chain: self.delegation_chain.map(|chain| with.commit("delegation_chain", chain.as_bytes())),
             facts: with.commit("facts", self.facts.as_bytes()),
             human: with.commit("human", self.human.as_bytes()),
             observed: self.observed.map(|observed| with.commit("observed", observed.as_bytes())),
@@ -120,7 +139,7 @@ impl IntentBody<'_> {
     }
 }
 
-impl OutcomeBody {
+impl OutcomeBody<'_> {
     pub(crate) fn form(&self) -> Option<Form> {
         let mut to = FormWriter::with_capacity(64);
         to.own_digest("salt", "", self.salt.as_bytes());
@@ -128,13 +147,27 @@ impl OutcomeBody {
             Some(digest) => to.own_digest("answer_digest", DIGEST_PREFIX, digest.as_bytes()),
             None => to.raw("answer_digest", "null"),
         }
+        if let Some(came) = &self.came_digest {
+            to.own_digest("came_digest", DIGEST_PREFIX, came.as_bytes());
+        }
+        if let Some(credential) = &self.credential {
+            to.text("credential", credential);
+        }
         to.finish()
     }
 
-    pub(crate) fn commitment(&self) -> Option<Commitment> {
-        let mut digest = Vec::with_capacity(DIGEST_TEXT_BYTES);
-        write_digest(&mut digest, &self.answer_digest?);
-        Some(self.salt.committer().commit("answer", &digest))
+    pub(crate) fn commitments(&self) -> OutcomeCommitments {
+        let mut with = self.salt.committer();
+        let mut text = Vec::with_capacity(DIGEST_TEXT_BYTES);
+        let mut commit = |field, digest: &Digest| {
+            text.clear();
+            write_digest(&mut text, digest);
+            with.commit(field, &text)
+        };
+        let answer = self.answer_digest.as_ref().map(|digest| commit("answer", digest));
+        let came = self.came_digest.as_ref().map(|digest| commit("came", digest));
+        let credential = self.credential.as_ref().map(|credential| with.commit("credential", credential.as_bytes()));
+        OutcomeCommitments { answer, came, credential }
     }
 }
 

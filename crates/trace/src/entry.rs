@@ -1,12 +1,14 @@
 //! A record as it is read back, and what a table or an explanation needs of it.
 
+use std::borrow::Cow;
+
 use model::{CallId, Class, ClassSource, Digest, Method, Observed, Reason, RuleId, UnixMicros, Verdict};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
 use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf};
-use crate::record::{Effect, OutcomeStatus, RecordKind};
+use crate::record::{Came, Delegation, Effect, OutcomeStatus, RecordKind, agreement};
 
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Entry {
 /// What an intent says.
 #[derive(Debug, Clone)]
 pub struct IntentView {
+    /// The version of the schema; what a version before 2 did not say is none or empty.
+    pub version: u64,
     /// The call.
     pub call: CallId,
     /// The call that caused it.
@@ -60,6 +64,10 @@ pub struct IntentView {
     pub task: Option<String>,
     /// Which token; none once erased.
     pub token_id: Option<String>,
+    /// Who let whom act, the person at the root first; empty once erased.
+    pub delegation_chain: Vec<Delegation>,
+    /// The protocol and revision in which it was asked.
+    pub wire: Option<String>,
     /// The app.
     pub app: String,
     /// The tool.
@@ -81,6 +89,12 @@ pub struct IntentView {
     pub observed: Option<Observed>,
     /// Digest of all rules.
     pub bundle: Digest,
+    /// How old what the directory says was; none where nobody knew.
+    pub directory_age_us: Option<i64>,
+    /// How old the app's own word on what it offers was; none where it had not been asked.
+    pub catalog_age_us: Option<i64>,
+    /// How long deciding took.
+    pub decide_us: Option<i64>,
     /// The arguments; none when there were none, they were too long, or they are erased.
     pub arguments: Option<Box<RawValue>>,
     /// Their digest; none once erased.
@@ -94,6 +108,8 @@ pub struct IntentView {
 /// What an outcome says.
 #[derive(Debug, Clone)]
 pub struct OutcomeView {
+    /// The version of the schema; what a version before 2 did not say is none.
+    pub version: u64,
     /// The call.
     pub call: CallId,
     /// When it ended.
@@ -104,12 +120,32 @@ pub struct OutcomeView {
     pub status: OutcomeStatus,
     /// The stable code of the fault.
     pub code: Option<String>,
-    /// Digest of the answer; read from the outcome's own entry only.
+    /// Whether what was observed is what the verdict permits; none where nobody can say.
+    pub agrees: Option<bool>,
+    /// Digest of the answer as it was passed on; read from the outcome's own entry only.
     pub answer_digest: Option<Digest>,
-    /// Length of the answer.
+    /// Length of the answer as it was passed on.
     pub answer_bytes: u64,
+    /// The answer as it came, where something else was passed on; read from the outcome's own entry only.
+    pub came: Option<Came>,
+    /// Length of the answer as it came, where something else was passed on.
+    pub came_bytes: Option<u64>,
+    /// Places of it that rules hid; none where no rule hid any.
+    pub hidden: Option<u32>,
     /// Echoes of a secret taken out of it.
     pub scrubbed: u32,
+    /// The protocol and revision spoken with the app.
+    pub wire: Option<String>,
+    /// The HTTP status of the app's response.
+    pub http_status: Option<u16>,
+    /// The code of the app's JSON-RPC error.
+    pub rpc_code: Option<i64>,
+    /// Where the credential on it is kept; read from the outcome's own entry only.
+    pub credential: Option<String>,
+    /// Whether a credential was put on it.
+    pub with_credential: bool,
+    /// How long the intent took to be durable.
+    pub durable_us: Option<i64>,
     /// How long the app took.
     pub took_us: i64,
 }
@@ -143,6 +179,7 @@ impl Entry {
         let body = self.body.as_deref().and_then(|body| serde_json::from_str::<IntentBody<'_>>(body).ok());
         let body = body.as_ref();
         Some(IntentView {
+            version: leaf.v,
             call: leaf.call,
             cause: leaf.cause,
             at: UnixMicros(leaf.at_us),
@@ -151,6 +188,10 @@ impl Entry {
             human: body.map(|body| body.human.to_string()),
             task: body.map(|body| body.task.to_string()),
             token_id: body.map(|body| body.token.to_string()),
+            delegation_chain: body
+                .and_then(|body| serde_json::from_str(body.delegation_chain?).ok())
+                .unwrap_or_default(),
+            wire: leaf.wire.map(Cow::into_owned),
             app: leaf.app.to_string(),
             tool: leaf.tool.to_string(),
             class: leaf.class,
@@ -164,6 +205,9 @@ impl Entry {
                 reasons: body.and_then(|body| serde_json::from_str(body.observed?).ok()).unwrap_or_default(),
             }),
             bundle: leaf.bundle,
+            directory_age_us: leaf.directory_age_us,
+            catalog_age_us: leaf.catalog_age_us,
+            decide_us: leaf.decide_us,
             arguments: body.and_then(|body| body.arguments).map(ToOwned::to_owned),
             arguments_digest: body.map(|body| body.arguments_digest),
             truncated: body.is_some_and(|body| body.truncated),
@@ -179,18 +223,37 @@ impl Entry {
             RecordKind::Change => (None, None),
         };
         let leaf: OutcomeLeaf = serde_json::from_str(leaf?).ok()?;
-        let body = body.and_then(|body| serde_json::from_str::<OutcomeBody>(body).ok());
+        let body = body.and_then(|body| serde_json::from_str::<OutcomeBody<'_>>(body).ok());
+        let body = body.as_ref();
+        let came = body.and_then(|body| Some(Came { digest: body.came_digest?, bytes: leaf.came_bytes? }));
         Some(OutcomeView {
+            version: leaf.v,
             call: leaf.call,
             at: UnixMicros(leaf.at_us),
             effect: leaf.effect,
             status: leaf.status,
             code: leaf.code,
+            agrees: leaf.agrees,
             answer_digest: body.and_then(|body| body.answer_digest),
             answer_bytes: leaf.answer_bytes,
+            came,
+            came_bytes: leaf.came_bytes,
+            hidden: leaf.hidden,
             scrubbed: leaf.scrubbed,
+            wire: leaf.wire.map(Cow::into_owned),
+            http_status: leaf.http_status,
+            rpc_code: leaf.rpc_code,
+            credential: body.and_then(|body| body.credential.as_deref()).map(str::to_owned),
+            with_credential: leaf.credential.is_some(),
+            durable_us: leaf.durable_us,
             took_us: leaf.took_us,
         })
+    }
+
+    /// Whether what was observed is what the verdict of this intent permits, computed from both records. None: nobody can
+    /// say, there is no outcome, or this is no intent.
+    pub fn agrees(&self) -> Option<bool> {
+        self.outcome()?.agrees_with(self.verdict?)
     }
 
     /// What it says as a change. None: it is something else, or its leaf is unreadable.
@@ -257,6 +320,17 @@ impl IntentView {
             (None, Some(rule)) => rule.as_str(),
             (None, None) => "",
         }
+    }
+}
+
+// === impl OutcomeView ===
+
+impl OutcomeView {
+    /// Whether what was observed is what this verdict permits, whatever the record says of that. None: nobody can say.
+    pub fn agrees_with(&self, verdict: Verdict) -> Option<bool> {
+        // Version 1 did not say whether anything was hidden.
+        let unsaid = self.version == 1 && verdict == Verdict::Redact;
+        agreement(verdict, self.effect, self.status, self.hidden).filter(|agrees| *agrees || !unsaid)
     }
 }
 

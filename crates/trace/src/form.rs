@@ -189,6 +189,13 @@ impl FormWriter {
         self.number(number);
     }
 
+    pub(crate) fn own_number_or_null(&mut self, key: &str, number: Option<i64>) {
+        match number {
+            Some(number) => self.own_number(key, number),
+            None => self.raw(key, "null"),
+        }
+    }
+
     /// The call that the record is of.
     pub(crate) fn call(&mut self, key: &str) {
         self.key(key);

@@ -59,6 +59,6 @@ pub use notary::{
     receipt_of,
 };
 pub use question::{Field, Query, Term};
-pub use record::{Change, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
+pub use record::{Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite, agreement};
 pub use row::Row;
 pub use verify::{VerifyError, verify_leaf};

@@ -157,9 +157,17 @@ fn unknown(call: &CallId, now: UnixMicros) -> Outcome {
         effect: Effect::Unknown,
         status: OutcomeStatus::Unknown,
         code: Some("trace.no_outcome".to_owned()),
+        agrees: None,
         answer_digest: None,
         answer_bytes: 0,
+        came: None,
+        hidden: None,
         scrubbed: 0,
+        wire: None,
+        http_status: None,
+        rpc_code: None,
+        credential: None,
+        durable_us: None,
         took_us: 0,
     }
 }

@@ -32,6 +32,10 @@ pub struct Intent<'d> {
     pub task: TaskId,
     /// Which token, never the token itself.
     pub token_id: Arc<str>,
+    /// Who let whom act, the person at the root first.
+    pub delegation_chain: Vec<Delegation>,
+    /// The protocol and revision in which it was asked: `mcp/2025-11-25`.
+    pub wire: Cow<'static, str>,
     /// The app it goes to.
     pub app: AppId,
     /// The tool it uses.
@@ -50,12 +54,31 @@ pub struct Intent<'d> {
     pub observed: Option<Observed>,
     /// Digest of the rules that decided.
     pub bundle: Digest,
+    /// How old what the directory says was, in microseconds since it last changed or was read; none where nobody knows.
+    pub directory_age_us: Option<i64>,
+    /// How old the app's own word on what it offers was, in microseconds since it was read; none where it had not been asked.
+    pub catalog_age_us: Option<i64>,
+    /// How long gathering the facts and deciding took.
+    pub decide_us: i64,
     /// The argument bytes as they will be forwarded, one JSON value; none when the caller sent none.
     pub arguments: Option<Bytes>,
     /// SHA-256 of those bytes, of nothing when there are none.
     pub arguments_digest: Digest,
     /// What was known of it.
     pub facts: FactsText,
+}
+
+/// One step of delegation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delegation {
+    /// Who let somebody act: `human:ana`, `agent:planner`.
+    pub delegator: String,
+    /// Who was let.
+    pub delegatee: String,
+    /// The apps it is good for; none: every one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<AppId>>,
 }
 
 /// What was observed to have happened in the app.
@@ -103,14 +126,39 @@ pub struct Outcome {
     pub status: OutcomeStatus,
     /// The stable code of the fault, where there was one.
     pub code: Option<String>,
+    /// Whether what was observed is what the verdict permits ([`agreement`]); none where nobody can say.
+    pub agrees: Option<bool>,
     /// SHA-256 of the answer as it was passed on.
     pub answer_digest: Option<Digest>,
     /// Length of the answer as it was passed on.
     pub answer_bytes: u64,
+    /// The answer as it came, where something else was passed on, or nothing.
+    pub came: Option<Came>,
+    /// How many places of it rules hid; none where no rule hid any.
+    pub hidden: Option<u32>,
     /// How many echoes of a secret were taken out of it.
     pub scrubbed: u32,
+    /// The protocol and revision spoken with the app; none where nothing was sent to one.
+    pub wire: Option<Cow<'static, str>>,
+    /// The HTTP status of the app's response, where there was one.
+    pub http_status: Option<u16>,
+    /// The code of the app's JSON-RPC error, where it answered with one.
+    pub rpc_code: Option<i64>,
+    /// Where the credential that was put on it is kept, never its value: `vault:crm`. None where it had none.
+    pub credential: Option<String>,
+    /// How long the intent took to be durable; none where nobody measured it.
+    pub durable_us: Option<i64>,
     /// How long the app took.
     pub took_us: i64,
+}
+
+/// An answer as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Came {
+    /// SHA-256 of it.
+    pub digest: Digest,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// One value of what is true from now on, written in the same transaction as the record of it.
@@ -168,6 +216,18 @@ impl Effect {
             Self::NotExecuted => "not_executed",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+/// Whether what was observed of a call is what its verdict permits: nothing ran that it stops, and no answer was passed on
+/// whole of which it hides something (`hidden`: how many places were hidden, none where nobody looked for any). None: nobody
+/// can say.
+pub fn agreement(verdict: Verdict, effect: Effect, status: OutcomeStatus, hidden: Option<u32>) -> Option<bool> {
+    match effect {
+        Effect::Unknown => None,
+        Effect::NotExecuted => Some(true),
+        Effect::Executed if !verdict.runs() => Some(false),
+        Effect::Executed => Some(verdict != Verdict::Redact || hidden.is_some() || status == OutcomeStatus::Failed),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
-use model::{AgentId, AppId, CallId, Class, Digest, HumanId, Reason, TaskId, ToolName, UnixMicros, Verdict};
+use model::{AgentId, AppId, CallId, Class, Digest, HumanId, TaskId, ToolName, UnixMicros, Verdict};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
@@ -51,18 +52,20 @@ pub struct Row {
 impl Row {
     /// The record of an intent. Error: it contradicts itself, or there is no randomness.
     pub fn of_intent(intent: &Intent<'_>) -> Result<Self, TraceError> {
-        let (mut reasons, mut observed) = (Scratch::new(), Scratch::new());
-        let reasons = reasons_of(&mut reasons, &intent.reasons)?;
+        let (mut reasons, mut observed, mut chain) = (Scratch::new(), Scratch::new(), Scratch::new());
+        let reasons = written(&mut reasons, &intent.reasons, "the reasons cannot be written")?;
         let observed = match &intent.observed {
-            Some(would) => Some(reasons_of(&mut observed, &would.reasons)?),
+            Some(would) => Some(written(&mut observed, &would.reasons, "the reasons cannot be written")?),
             None => None,
         };
+        let chain = written(&mut chain, &intent.delegation_chain, "the chain of delegation cannot be written")?;
         let arguments = arguments_of(intent)?;
         let body = IntentBody {
             salt: Salt::random()?,
             human: Cow::Borrowed(intent.human.as_str()),
             task: Cow::Borrowed(intent.task.as_str()),
             token: Cow::Borrowed(&intent.token_id),
+            delegation_chain: Some(chain),
             arguments_digest: intent.arguments_digest,
             truncated: arguments.is_none() && intent.arguments.is_some(),
             arguments,
@@ -80,10 +83,14 @@ impl Row {
             at_us: at.0,
             bundle: intent.bundle,
             call: intent.call.clone(),
+            catalog_age_us: intent.catalog_age_us.map(exact),
             cause: intent.cause.clone(),
             class: intent.class,
             class_source: intent.class_source,
+            decide_us: Some(exact(intent.decide_us)),
             definition: intent.definition,
+            delegation_chain: commitments.delegation_chain,
+            directory_age_us: intent.directory_age_us.map(exact),
             facts: commitments.facts,
             human: commitments.human,
             kind: RecordKind::Intent,
@@ -96,6 +103,7 @@ impl Row {
             tool: intent.tool.clone(),
             v: VERSION,
             verdict: intent.verdict,
+            wire: Some(intent.wire.clone()),
             would: intent.observed.as_ref().map(|observed| observed.verdict),
         };
         let bare = Self::bare(RecordKind::Intent, &intent.call, at, leaf.form(), body.form())?;
@@ -114,20 +122,35 @@ impl Row {
 
     /// The record of an outcome. Error: there is no randomness.
     pub fn of_outcome(outcome: &Outcome) -> Result<Self, TraceError> {
-        let body = OutcomeBody { salt: Salt::random()?, answer_digest: outcome.answer_digest };
+        let body = OutcomeBody {
+            salt: Salt::random()?,
+            answer_digest: outcome.answer_digest,
+            came_digest: outcome.came.map(|came| came.digest),
+            credential: outcome.credential.as_deref().map(Cow::Borrowed),
+        };
+        let commitments = body.commitments();
         let at = exact_time(outcome.at);
         let leaf = OutcomeLeaf {
-            answer: body.commitment(),
+            agrees: outcome.agrees,
+            answer: commitments.answer,
             answer_bytes: exact_unsigned(outcome.answer_bytes),
             at_us: at.0,
             call: outcome.call.clone(),
+            came: commitments.came,
+            came_bytes: outcome.came.map(|came| exact_unsigned(came.bytes)),
             code: outcome.code.clone(),
+            credential: commitments.credential,
+            durable_us: outcome.durable_us.map(exact),
             effect: outcome.effect,
+            hidden: outcome.hidden,
+            http_status: outcome.http_status,
             kind: RecordKind::Outcome,
+            rpc_code: outcome.rpc_code.map(exact),
             scrubbed: outcome.scrubbed,
             status: outcome.status,
             took_us: exact(outcome.took_us),
             v: VERSION,
+            wire: outcome.wire.clone(),
         };
         let bare = Self::bare(RecordKind::Outcome, &outcome.call, at, leaf.form(), body.form())?;
         Ok(Self { subject: outcome.human.clone(), ..bare })
@@ -225,9 +248,13 @@ fn json_of<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a RawValue, Trac
     serde_json::from_slice(bytes).map_err(|_| TraceError::Malformed { what })
 }
 
-fn reasons_of<'t>(to: &'t mut Vec<u8>, reasons: &[Reason]) -> Result<&'t str, TraceError> {
-    let malformed = || TraceError::Malformed { what: "the reasons cannot be written" };
-    serde_json::to_writer(&mut *to, reasons).map_err(|_| malformed())?;
+fn written<'t>(
+    to: &'t mut Vec<u8>,
+    value: &(impl Serialize + ?Sized),
+    what: &'static str,
+) -> Result<&'t str, TraceError> {
+    let malformed = || TraceError::Malformed { what };
+    serde_json::to_writer(&mut *to, value).map_err(|_| malformed())?;
     std::str::from_utf8(to).map_err(|_| malformed())
 }
 

@@ -14,7 +14,7 @@ use crate::entry::Entry;
 use crate::error::{StoreFault, StoreFaultKind};
 use crate::log::{LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf};
 use crate::question::{Field, Query};
-use crate::record::{Change, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
+use crate::record::{Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite};
 use crate::row::Row;
 
 pub(crate) fn call(number: u16) -> CallId {
@@ -33,6 +33,12 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
         human: HumanId::parse("canary-ada@example.com").unwrap(),
         task: TaskId::parse("canary-task").unwrap(),
         token_id: "canary-jti \"quoted\"".into(),
+        delegation_chain: vec![Delegation {
+            delegator: "human:canary-ada@example.com".to_owned(),
+            delegatee: "agent:support-bot".to_owned(),
+            scope: Some(vec![AppId::parse("crm").unwrap()]),
+        }],
+        wire: "mcp/2025-11-25".into(),
         app: AppId::parse("crm").unwrap(),
         tool: ToolName::parse("customers.export").unwrap(),
         class: Class::Read,
@@ -51,6 +57,9 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
         .into(),
         observed: None,
         bundle: Digest::new([9; 32]),
+        directory_age_us: Some(86_400_000_000),
+        catalog_age_us: Some(12_345_678),
+        decide_us: 17,
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: sha256(arguments),
         facts: serde_json::value::to_raw_value(&serde_json::json!({"human": {"name": "canary-Ada"}, "access": true}))
@@ -67,9 +76,17 @@ pub(crate) fn outcome(number: u16) -> Outcome {
         effect: Effect::Executed,
         status: OutcomeStatus::Answered,
         code: None,
+        agrees: Some(true),
         answer_digest: Some(sha256(b"canary-answer")),
         answer_bytes: 13,
+        came: Some(Came { digest: sha256(b"canary-answer with more"), bytes: 23 }),
+        hidden: Some(2),
         scrubbed: 1,
+        wire: Some("mcp/2025-06-18".into()),
+        http_status: Some(200),
+        rpc_code: None,
+        credential: Some("vault:canary-crm".to_owned()),
+        durable_us: Some(412),
         took_us: 4_200,
     }
 }

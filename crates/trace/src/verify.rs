@@ -4,8 +4,8 @@ use crate::body::{ChangeBody, IntentBody, OutcomeBody};
 use crate::commitment::{Commitment, leaf_hash, sha256};
 use crate::entry::Entry;
 use crate::form::Form;
-use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf, VERSION};
-use crate::record::RecordKind;
+use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf, VERSIONS};
+use crate::record::{RecordKind, agreement};
 
 /// A record is not what was written. Blame: operator, or whoever had their hands in the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +45,7 @@ pub fn verify_leaf(entry: &Entry) -> Result<(), VerifyError> {
 fn intent(entry: &Entry) -> Result<(), &'static str> {
     let leaf: IntentLeaf = serde_json::from_str(&entry.leaf).map_err(|_| UNREADABLE_LEAF)?;
     let columns = leaf.kind == entry.kind
-        && leaf.v == VERSION
+        && VERSIONS.contains(&leaf.v)
         && leaf.call == entry.call
         && leaf.at_us == entry.at.0
         && entry.agent.as_deref() == Some(leaf.agent.as_str())
@@ -54,6 +54,10 @@ fn intent(entry: &Entry) -> Result<(), &'static str> {
         && entry.class == Some(leaf.class)
         && entry.verdict == Some(leaf.verdict);
     all(columns, COLUMNS)?;
+    all((leaf.v > 1) == leaf.delegation_chain.is_some(), UNREADABLE_LEAF)?;
+    if let Some(outcome) = &entry.outcome_leaf {
+        of_its_call(&leaf, outcome)?;
+    }
     let Some(text) = entry.body.as_deref() else {
         return all(entry.human.is_none(), COLUMNS);
     };
@@ -67,6 +71,7 @@ fn intent(entry: &Entry) -> Result<(), &'static str> {
     all(kept, "the digest is not that of the arguments")?;
     let found = body.commitments();
     same(found.arguments, leaf.arguments, "the arguments differ")?;
+    all(found.delegation_chain == leaf.delegation_chain, "the chain of delegation differs")?;
     same(found.facts, leaf.facts, "the facts differ")?;
     same(found.human, leaf.human, "the person differs")?;
     all(found.observed == leaf.observed, "what was observed differs")?;
@@ -76,21 +81,35 @@ fn intent(entry: &Entry) -> Result<(), &'static str> {
     same(found.token, leaf.token, "the token differs")
 }
 
+/// An outcome that stands with its intent is of the same call, and says of the two together what is so.
+fn of_its_call(intent: &IntentLeaf, outcome: &str) -> Result<(), &'static str> {
+    let outcome: OutcomeLeaf = serde_json::from_str(outcome).map_err(|_| UNREADABLE_LEAF)?;
+    all(outcome.kind == RecordKind::Outcome && outcome.call == intent.call, "its outcome is that of another call")?;
+    let agrees = agreement(intent.verdict, outcome.effect, outcome.status, outcome.hidden);
+    all(outcome.v == 1 || outcome.agrees == agrees, "its outcome is not what it says of the two together")
+}
+
 fn outcome(entry: &Entry) -> Result<(), &'static str> {
     let leaf: OutcomeLeaf = serde_json::from_str(&entry.leaf).map_err(|_| UNREADABLE_LEAF)?;
-    let columns = leaf.kind == entry.kind && leaf.v == VERSION && leaf.call == entry.call && leaf.at_us == entry.at.0;
+    let columns =
+        leaf.kind == entry.kind && VERSIONS.contains(&leaf.v) && leaf.call == entry.call && leaf.at_us == entry.at.0;
     all(columns && without_intent_columns(entry), COLUMNS)?;
+    all(leaf.came.is_some() == leaf.came_bytes.is_some(), UNREADABLE_LEAF)?;
     let Some(text) = entry.body.as_deref() else {
         return Ok(());
     };
-    let body: OutcomeBody = serde_json::from_str(text).map_err(|_| UNREADABLE_BODY)?;
+    let body: OutcomeBody<'_> = serde_json::from_str(text).map_err(|_| UNREADABLE_BODY)?;
     all(as_written(body.form(), entry, text), UNREADABLE_BODY)?;
-    all(body.commitment() == leaf.answer, "the answer differs")
+    let found = body.commitments();
+    all(found.answer == leaf.answer, "the answer differs")?;
+    all(found.came == leaf.came, "the answer as it came differs")?;
+    all(found.credential == leaf.credential, "the credential differs")
 }
 
 fn change(entry: &Entry) -> Result<(), &'static str> {
     let leaf: ChangeLeaf = serde_json::from_str(&entry.leaf).map_err(|_| UNREADABLE_LEAF)?;
-    let columns = leaf.kind == entry.kind && leaf.v == VERSION && leaf.id == entry.call && leaf.at_us == entry.at.0;
+    let columns =
+        leaf.kind == entry.kind && VERSIONS.contains(&leaf.v) && leaf.id == entry.call && leaf.at_us == entry.at.0;
     all(columns && without_intent_columns(entry), COLUMNS)?;
     let Some(text) = entry.body.as_deref() else {
         return Ok(());

@@ -68,7 +68,13 @@ impl World {
         let shown = |header: Option<(HeaderName, Secret<String>)>| {
             header.map(|(name, value)| format!("{name}: {}", value.expose()))
         };
-        let on_call = self.broker.header(&permit(app)).map(shown);
+        let on_call = self.broker.header(&permit(app)).map(|header| {
+            header.map(|placed| {
+                assert!(!placed.source.contains(placed.value.expose().as_str()), "{}", placed.source);
+                (placed.name, placed.value)
+            })
+        });
+        let on_call = on_call.map(shown);
         let own = self.broker.own_header(&link_permit(app)).map(shown);
         assert_eq!(format!("{on_call:?}"), format!("{own:?}"));
         on_call
@@ -76,7 +82,7 @@ impl World {
 
     fn variables(&self, app: &str) -> Vec<String> {
         let variables = self.broker.environment(&link_permit(app)).unwrap();
-        variables.into_iter().map(|(name, value)| format!("{name}={}", value.expose())).collect()
+        variables.into_iter().map(|placed| format!("{}={}", placed.name, placed.value.expose())).collect()
     }
 
     fn scrub(&self, app: &str, text: &str) -> String {

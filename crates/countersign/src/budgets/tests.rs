@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{
-    Answer, AnswerKind, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault, Upstream, UpstreamFuture,
+    Answer, AnswerKind, Credentials, LinkPermit, Outgoing, Permit, Placed, Scrub, SendFault, Upstream, UpstreamFuture,
 };
 use engine::{CallRequest, Closed, Parts};
 use http::HeaderName;
@@ -54,7 +54,7 @@ impl Rules for Few {
 struct Nothing;
 
 impl Credentials for Nothing {
-    fn header(&self, _: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+    fn header(&self, _: &Permit) -> Result<Option<Placed<HeaderName>>, Fault> {
         Ok(None)
     }
 
@@ -62,7 +62,7 @@ impl Credentials for Nothing {
         Ok(None)
     }
 
-    fn environment(&self, _: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault> {
+    fn environment(&self, _: &LinkPermit) -> Result<Vec<Placed<String>>, Fault> {
         Ok(Vec::new())
     }
 
@@ -138,6 +138,7 @@ fn directory() -> DirectorySnapshot {
         agents: HashMap::from([(agent.id.clone(), Arc::new(agent))]),
         apps: HashMap::from([(app.id.clone(), Arc::new(app))]),
         all_stopped: false,
+        as_of: None,
     }
 }
 
@@ -171,6 +172,8 @@ async fn runs(engine: &Engine, arguments: &'static str, kind: AnswerKind) -> boo
         cause: None,
         arguments: Some(Bytes::from_static(arguments.as_bytes())),
         readable: None,
+        wire: "mcp/2025-11-25",
+        listed_at: None,
         upstream: Arc::new(Answers(kind)),
     };
     matches!(engine.call(request).await, Closed::Answered { .. })

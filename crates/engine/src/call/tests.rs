@@ -1,13 +1,13 @@
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use decide::{Credentials, LinkPermit, Scrub, UpstreamFuture};
+use decide::{Credentials, LinkPermit, Placed, Scrub, UpstreamFuture};
 use http::HeaderName;
 use model::{
-    Access, Agent, AgentId, App, ArgumentFacts, ClassSource, Clock, DataClassification, DirectorySnapshot, Evaluation,
-    Hit, Human, HumanId, Layer, Limits, ReadArguments, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret,
-    TaskId, ToolName, ToolStatus, Verdict,
+    Access, Agent, AgentId, App, ArgumentFacts, ClassSource, Clock, DataClassification, Digest, DirectorySnapshot,
+    Evaluation, Hit, Human, HumanId, Layer, Limits, ReadArguments, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource,
+    Rules, Secret, TaskId, ToolName, ToolStatus, Verdict,
 };
 use trace::{Journal, LogStore, RecordKind, Row, StateWrite, StoreFault, StoreFaultKind};
 
@@ -19,9 +19,13 @@ type Diary = Arc<Mutex<Vec<String>>>;
 
 struct Log {
     diary: Diary,
+    /// Their leaves.
+    leaves: Leaves,
     broken: Arc<AtomicBool>,
     rows: u64,
 }
+
+type Leaves = Arc<Mutex<Vec<serde_json::Value>>>;
 
 impl LogStore for Log {
     fn append(&mut self, rows: &[Row], _: &[StateWrite]) -> Result<u64, StoreFault> {
@@ -29,10 +33,11 @@ impl LogStore for Log {
             return Err(StoreFault::new(StoreFaultKind::Full, "the disk is full"));
         }
         for row in rows {
+            let leaf: serde_json::Value = serde_json::from_str(&row.leaf_text().unwrap()).unwrap();
+            self.leaves.lock().unwrap().push(leaf.clone());
             let what = match row.kind {
                 RecordKind::Intent => "intent".to_owned(),
                 RecordKind::Outcome => {
-                    let leaf: serde_json::Value = serde_json::from_str(&row.leaf_text().unwrap()).unwrap();
                     format!("outcome {} {}", leaf["effect"].as_str().unwrap(), leaf["status"].as_str().unwrap())
                 }
                 RecordKind::Change => "change".to_owned(),
@@ -60,8 +65,9 @@ struct FakeApp {
 }
 
 impl Upstream for FakeApp {
-    fn send<'a>(&'a self, permit: Permit, _: Outgoing) -> UpstreamFuture<'a> {
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
         Box::pin(async move {
+            call.trail.note(|seen| (seen.http_status, seen.wire) = (Some(207), Some("mcp/2026-07-28")));
             self.diary.lock().unwrap().push(format!("sent {}", permit.spend().tool));
             self.reached.notify_one();
             match self.does {
@@ -75,6 +81,13 @@ impl Upstream for FakeApp {
                 }
             }
         })
+    }
+
+    /// Hides what is between `hide` and `}`, if it is there.
+    fn redact(&self, answer: Answer, _: &str) -> Result<(Answer, usize), Fault> {
+        let text = std::str::from_utf8(&answer.body).unwrap();
+        let (before, _) = text.split_once("hide").ok_or_else(|| decide::unredactable("it is not there"))?;
+        Ok((Answer { kind: answer.kind, body: Bytes::from(format!("{before}}}")) }, 2))
     }
 }
 
@@ -114,7 +127,7 @@ impl Scrub for Cleans {
 }
 
 impl Credentials for Cleans {
-    fn header(&self, _: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+    fn header(&self, _: &Permit) -> Result<Option<Placed<HeaderName>>, Fault> {
         Ok(None)
     }
 
@@ -122,7 +135,7 @@ impl Credentials for Cleans {
         Ok(None)
     }
 
-    fn environment(&self, _: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault> {
+    fn environment(&self, _: &LinkPermit) -> Result<Vec<Placed<String>>, Fault> {
         Ok(vec![])
     }
 
@@ -135,17 +148,22 @@ impl Credentials for Cleans {
     }
 }
 
-struct Noon;
+/// Noon, and a microsecond later each time it is asked.
+#[derive(Default)]
+struct Noon(AtomicI64);
 
 impl Clock for Noon {
     fn now(&self) -> UnixMicros {
-        UnixMicros(1_790_000_000_000_000)
+        UnixMicros(NOON + self.0.fetch_add(1, Ordering::Relaxed))
     }
 }
+
+const NOON: i64 = 1_790_000_000_000_000;
 
 struct World {
     engine: Engine,
     diary: Diary,
+    leaves: Leaves,
     broken: Arc<AtomicBool>,
     reached: Arc<tokio::sync::Notify>,
     release: Arc<tokio::sync::Notify>,
@@ -159,17 +177,18 @@ impl World {
     fn with(outcome: RuleOutcome, directory: DirectorySnapshot) -> Self {
         let diary = Diary::default();
         let broken = Arc::new(AtomicBool::new(false));
-        let log = Log { diary: Arc::clone(&diary), broken: Arc::clone(&broken), rows: 0 };
+        let leaves = Leaves::default();
+        let log = Log { diary: Arc::clone(&diary), leaves: Arc::clone(&leaves), broken: Arc::clone(&broken), rows: 0 };
         let limits = Limits { call_time_max: Duration::from_millis(50), ..Limits::default() };
         let parts = Parts {
             directory: Arc::new(directory),
             journal: Journal::start(Box::new(log)).unwrap(),
             credentials: Arc::new(Cleans),
-            clock: Arc::new(Noon),
+            clock: Arc::new(Noon::default()),
             limits,
         };
         let engine = Engine::new(parts, Box::new(OneRule(outcome)));
-        Self { engine, diary, broken, reached: Arc::default(), release: Arc::default() }
+        Self { engine, diary, leaves, broken, reached: Arc::default(), release: Arc::default() }
     }
 
     fn request(&self, class: Class, does: Does) -> CallRequest {
@@ -193,6 +212,8 @@ impl World {
             tool: ToolFacts::new(ToolName::parse("look").unwrap(), class, ClassSource::Pin, ToolStatus::Pinned),
             arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
             readable: None,
+            wire: "mcp/2025-11-25",
+            listed_at: None,
             upstream: Arc::new(upstream),
         }
     }
@@ -242,6 +263,7 @@ fn directory() -> DirectorySnapshot {
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),
         all_stopped: false,
+        as_of: None,
     }
 }
 
@@ -288,7 +310,41 @@ async fn an_answer_in_which_nothing_can_be_hidden_is_not_shown() {
     let world = World::new(RuleOutcome::Redact);
     let closed = world.engine.call(world.request(Class::Read, FINE)).await;
     assert!(matches!(closed, Closed::Failed { perhaps_executed: true, .. }), "{closed:?}");
-    assert_eq!(world.diary(), ["intent", "sent look", "outcome unknown failed"]);
+    assert_eq!(
+        world.diary(),
+        ["intent", "sent look", "outcome executed failed"],
+        "it ran, and nobody saw what it said"
+    );
+    let outcome = world.leaves.lock().unwrap()[1].clone();
+    assert_eq!((&outcome["agrees"], &outcome["answer"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!((&outcome["answer_bytes"], &outcome["came_bytes"]), (&0.into(), &14.into()));
+}
+
+#[tokio::test]
+async fn a_record_says_how_a_call_went() {
+    let said = |world: &World, at: usize, keys: &[&str]| {
+        let leaf = world.leaves.lock().unwrap()[at].clone();
+        serde_json::to_string(&keys.iter().map(|key| leaf.get(*key)).collect::<Vec<_>>()).unwrap()
+    };
+    let of_intent = ["wire", "directory_age_us", "catalog_age_us", "decide_us"];
+    let of_outcome =
+        ["agrees", "answer_bytes", "came_bytes", "hidden", "scrubbed", "http_status", "wire", "durable_us"];
+
+    let world =
+        World::with(RuleOutcome::Permit, DirectorySnapshot { as_of: Some(UnixMicros(NOON - 5)), ..directory() });
+    let request = CallRequest { listed_at: Some(UnixMicros(NOON - 70)), ..world.request(Class::Write, FINE) };
+    world.engine.call(request).await;
+    world.engine.close();
+    // The clock was asked for the call's id before it was asked for the time of the decision.
+    assert_eq!(said(&world, 0, &of_intent), r#"["mcp/2025-11-25",6,71,1]"#);
+    assert_eq!(said(&world, 1, &of_outcome), r#"[true,14,null,null,0,207,"mcp/2026-07-28",1]"#);
+
+    let world = World::new(RuleOutcome::Redact);
+    let does = Does::Answers(r#"{"it is":"s3cret","hide":"all"}"#, AnswerKind::Result);
+    world.engine.call(world.request(Class::Write, does)).await;
+    world.engine.close();
+    assert_eq!(said(&world, 0, &of_intent), r#"["mcp/2025-11-25",null,null,1]"#);
+    assert_eq!(said(&world, 1, &of_outcome), r#"[true,24,31,2,1,207,"mcp/2026-07-28",1]"#);
 }
 
 // INVARIANT: no record claims an effect that was not observed.

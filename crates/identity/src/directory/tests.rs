@@ -3,9 +3,12 @@ use std::sync::Arc;
 
 use model::{
     Access, Agent, AgentId, App, AppId, Blame, DataClassification, Directory, DirectorySnapshot, Human, HumanId, Risk,
+    UnixMicros,
 };
 
 use super::{LiveDirectory, Standing, StandingChange};
+
+const NOW: UnixMicros = UnixMicros(1_790_000_000_000_000);
 
 fn human(id: &str) -> HumanId {
     HumanId::parse(id).unwrap()
@@ -101,7 +104,7 @@ fn what_each_change_does() {
         let live = LiveDirectory::new(configured(), Standing::default());
         let mut rows: HashMap<String, String> = HashMap::new();
         for change in &changes {
-            live.apply(change);
+            live.apply(change, NOW);
             let (kind, key, value) = change.state_key();
             assert_eq!((kind.as_str(), &key), ("standing", &change.subject()));
             match value {
@@ -121,11 +124,11 @@ fn what_each_change_does() {
 #[test]
 fn a_reload_takes_new_people_and_keeps_the_switches_of_the_configuration() {
     let live = LiveDirectory::new(DirectorySnapshot::default(), Standing::default());
-    live.apply(&StandingChange::Offboard(human("ana")));
+    live.apply(&StandingChange::Offboard(human("ana")), NOW);
     assert_eq!(still(&live.snapshot()), "");
     live.replace(DirectorySnapshot { all_stopped: true, ..configured() });
     assert_eq!(still(&live.snapshot()), "ana desk old orphan relic ALL");
-    live.apply(&StandingChange::Start(None));
+    live.apply(&StandingChange::Start(None), NOW);
     assert!(live.snapshot().all_stopped, "what the configuration stops, a switch does not start");
 }
 
@@ -139,7 +142,7 @@ fn rows_that_name_nobody_have_no_effect() {
 fn a_snapshot_taken_before_does_not_change() {
     let live = LiveDirectory::new(configured(), Standing::default());
     let before = live.snapshot();
-    live.apply(&StandingChange::Stop(None));
+    live.apply(&StandingChange::Stop(None), NOW);
     assert!(!before.all_stopped && live.snapshot().all_stopped);
     assert!(Arc::ptr_eq(before.humans.get("ana").unwrap(), live.snapshot().humans.get("ana").unwrap()));
 }
@@ -152,7 +155,7 @@ fn changes_from_many_threads_are_all_there() {
             let live = &live;
             scope.spawn(move || {
                 for number in 0..50 {
-                    live.apply(&StandingChange::Suspend(agent(&format!("a{part}.{number}"))));
+                    live.apply(&StandingChange::Suspend(agent(&format!("a{part}.{number}"))), NOW);
                     live.replace(configured());
                 }
             });

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{AppLink, Pair, Slot};
 use crate::redaction;
+use crate::revision::Revision;
 use crate::upstream::{Client, Ear, Link, Manner, News, Wanted, Watch, unwanted};
 
 /// Who wants to know what is told at which place.
@@ -38,6 +39,8 @@ pub(crate) struct Want {
 pub(crate) struct Way {
     manner: Manner,
     level: Option<String>,
+    /// What the client speaks.
+    pub(crate) revision: Revision,
 }
 
 /// Whether what an app tells is heard.
@@ -191,7 +194,7 @@ impl Way {
     pub(crate) fn of(client: &Client) -> Self {
         let manner = client.manner();
         let level = manner.level.clone().or_else(|| client.session_level());
-        Self { manner, level }
+        Self { manner, level, revision: client.revision() }
     }
 }
 

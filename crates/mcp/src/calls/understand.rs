@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use json::{Kind, Value};
-use model::{AppId, ToolFacts, ToolName};
+use model::{AppId, ToolFacts, ToolName, UnixMicros};
 
 use super::{Call, Runs};
 use crate::answer::Shape;
 use crate::app_link::AppLink;
 use crate::catalog::{Catalog, Listed};
 use crate::envelope::{INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
+use crate::hub::Hub;
 use crate::kept::Said as SaidBy;
 use crate::methods::Context;
 use crate::name::{split, split_uri};
@@ -55,15 +56,16 @@ impl Context<'_> {
         };
         let mut headers = Vec::new();
         let mut reader = (asked == Asked::Prompt).then(profile::unprofiled);
-        let tool = if asked == Asked::Tool {
+        let (tool, listed_at) = if asked == Asked::Tool {
             let known = self.tool(&app, &link, in_app, &name, params).await?;
             shape.output_schema = known.output_schema;
             headers = known.headers;
             reader = Some(link.reader(&known.facts.name));
-            known.facts
+            (known.facts, known.listed_at)
         } else {
             let name = ToolName::parse(in_app).map_err(|_| unknown())?;
-            Box::pin(self.hub.facts_of(&link, asked, name, &self.pair())).await
+            let facts = Box::pin(self.hub.facts_of(&link, asked, name, &self.pair())).await;
+            (facts, Hub::listed_at(&link, asked, &self.pair()))
         };
         let id = request.id.to_vec();
         let wants_a_task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();
@@ -81,6 +83,7 @@ impl Context<'_> {
             more,
             wants_a_task,
             task: None,
+            listed_at,
         };
         if self.revision.modern() {
             call.come_back(params, body, &self.runs())?;
@@ -146,6 +149,7 @@ impl Context<'_> {
             more: Vec::new(),
             wants_a_task: false,
             task: Some((task, id.into_owned())),
+            listed_at: None,
         })
     }
 
@@ -179,6 +183,7 @@ impl Context<'_> {
             Found::NoSuchTool => return Err(unknown()),
             Found::CannotAsk => None,
         };
+        let listed_at = found.as_ref().map(|catalog| catalog.at());
         match found.as_ref().and_then(|catalog| self.listed(&catalog.what, in_app, name)) {
             Some(listed) => {
                 let arguments = params.get("arguments");
@@ -189,11 +194,17 @@ impl Context<'_> {
                     facts: self.hub.assess(app, link, listed, arguments).facts,
                     output_schema: listed.has_output_schema,
                     headers: param::headers(&listed.params, arguments),
+                    listed_at,
                 })
             }
             None => {
                 let name = ToolName::of_list(in_app).map_err(|_| unknown())?;
-                Ok(KnownTool { facts: profile::unknown_tool(name), output_schema: false, headers: Vec::new() })
+                Ok(KnownTool {
+                    facts: profile::unknown_tool(name),
+                    output_schema: false,
+                    headers: Vec::new(),
+                    listed_at,
+                })
             }
         }
     }
@@ -227,6 +238,7 @@ struct KnownTool {
     facts: ToolFacts,
     output_schema: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
+    listed_at: Option<UnixMicros>,
 }
 
 enum Found {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::Manner;
 use crate::client::Abilities;
+use crate::revision::Revision;
 use crate::session::Session;
 
 /// The way along one call. Cheap to clone.
@@ -58,6 +59,14 @@ impl Client {
         match self {
             Self::Modern { abilities, .. } => abilities,
             Self::Legacy(session) => &session.abilities,
+        }
+    }
+
+    /// What it speaks.
+    pub fn revision(&self) -> Revision {
+        match self {
+            Self::Modern { .. } => Revision::V20260728,
+            Self::Legacy(session) => session.revision,
         }
     }
 

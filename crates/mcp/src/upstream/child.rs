@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use decide::{Scrub, SendFault};
+use decide::{Placed, Scrub, SendFault};
 use model::limits::{CHILD_LINE_BYTES_MAX, CHILD_STDERR_KEPT_BYTES_MAX};
-use model::{Blame, Fault, Limits, Secret};
+use model::{Blame, Fault, Limits};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::oneshot;
@@ -66,15 +66,15 @@ impl ChildLink {
     /// Starts the child. Error: it could not be started (blame `Operator`).
     pub(crate) fn start(
         spec: &ChildSpec,
-        secrets: &[(String, Secret<String>)],
+        secrets: &[Placed<String>],
         scrub: Arc<dyn Scrub>,
         limits: &Limits,
         ear: Ear,
     ) -> Result<Self, Fault> {
         let mut command = Command::new(&spec.program);
         command.args(&spec.arguments).env_clear().envs(spec.environment.iter().map(|(name, value)| (name, value)));
-        for (name, secret) in secrets {
-            command.env(name, secret.expose());
+        for Placed { name, value, .. } in secrets {
+            command.env(name, value.expose());
         }
         if let Some(directory) = &spec.directory {
             command.current_dir(directory);

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use decide::{Answer, AnswerKind, SendFault};
+use decide::{Answer, AnswerKind, SendFault, Trail};
 use json::Document;
 use model::limits::{CONVERSATIONS_PER_APP_MAX, CONVERSATIONS_PER_PAIR_MAX};
 use model::{Blame, Fault, Method, UnixMicros};
@@ -78,6 +78,8 @@ pub(crate) struct Conversation {
     pub(crate) exchange: Exchange,
     pub(crate) asks: mpsc::Receiver<Question>,
     pub(crate) along: Along,
+    /// How the request went that it began with.
+    pub(crate) trail: Trail,
     open: Vec<(String, Question)>,
     asked: u32,
 }
@@ -100,8 +102,8 @@ struct Waiting {
 }
 
 impl Conversation {
-    pub(crate) fn new(exchange: Exchange, asks: mpsc::Receiver<Question>, along: Along) -> Self {
-        Self { exchange, asks, along, open: Vec::new(), asked: 0 }
+    pub(crate) fn new(exchange: Exchange, asks: mpsc::Receiver<Question>, along: Along, trail: Trail) -> Self {
+        Self { exchange, asks, along, trail, open: Vec::new(), asked: 0 }
     }
 
     /// The responses to send, for those questions that are answered. What nobody asked is passed over.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault};
+use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Placed, Scrub, SendFault, Trail};
 use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::{INSTRUCTIONS_BYTES_MAX, LIST_BYTES_MAX, LIST_PAGES_MAX, QUESTIONS_OPEN_MAX};
@@ -38,6 +38,8 @@ pub struct Link {
     ear: Ear,
     permit: LinkPermit,
     credentials: Arc<dyn Credentials>,
+    /// Where the credentials are kept that a child has.
+    has: Option<String>,
 }
 
 enum Transport {
@@ -112,6 +114,8 @@ impl Link {
         let secrets = credentials.environment(&permit)?;
         let scrub = credentials.scrubber(permit.app());
         let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits, ear.clone())?;
+        let has = kept_at(&secrets);
+        drop(secrets);
         let agreed = if manner.handshake_first {
             match initialize_child(&child, &manner, scrub.as_ref()).await {
                 Ok(agreed) => agreed,
@@ -123,7 +127,7 @@ impl Link {
                 None => initialize_child(&child, &manner, scrub.as_ref()).await?,
             }
         };
-        Ok(Self::new(Transport::Child(child), agreed, manner, ear, permit, credentials))
+        Ok(Self { has, ..Self::new(Transport::Child(child), agreed, manner, ear, permit, credentials) })
     }
 
     fn new(
@@ -136,7 +140,7 @@ impl Link {
     ) -> Self {
         let stale = AtomicBool::new(false);
         let (heard, told_a_level) = (watch::Sender::new(false), AtomicBool::new(false));
-        Self { transport, agreed, manner, heard, told_a_level, stale, ear, permit, credentials }
+        Self { transport, agreed, manner, heard, told_a_level, stale, ear, permit, credentials, has: None }
     }
 
     /// The revision spoken with the app.
@@ -162,7 +166,16 @@ impl Link {
         params.push(b'}');
         let header = self.own_header()?;
         self.told_a_level.store(true, Ordering::Release);
-        let ask = Ask { method: "logging/setLevel", name: None, params, headers: &[], along: None, asks: None, header };
+        let ask = Ask {
+            method: "logging/setLevel",
+            name: None,
+            params,
+            headers: &[],
+            along: None,
+            asks: None,
+            header,
+            trail: None,
+        };
         self.exchange(ask).await.map(drop).map_err(|sent| sent.fault)
     }
 
@@ -224,6 +237,7 @@ impl Link {
                 along: None,
                 asks: None,
                 header,
+                trail: None,
             };
             let scrub = self.credentials.scrubber(self.permit.app());
             let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?.cleaned(scrub.as_ref());
@@ -268,10 +282,7 @@ impl Link {
                 Fault::new(Blame::Bug, "bug.other_arguments", "the arguments are not those that were decided on");
             return Err(SendFault::before(fault));
         }
-        let header = match &self.transport {
-            Transport::Http(_) => self.credentials.header(&permit).map_err(SendFault::before)?,
-            Transport::Child(_) => None,
-        };
+        let header = self.put_on(&permit, &call.trail)?;
         if sending.along.is_cancelled() {
             return Err(SendFault::before(cancelled()));
         }
@@ -285,6 +296,7 @@ impl Link {
             let ask = self.in_words(spent.tool.as_str(), &call, sending, header)?;
             return self.answer(ask).await.map(Went::Answered);
         }
+        let trail = call.trail.clone();
         let mut conversation = match (waits, &sending.onward) {
             (Some(waits), Some(onward)) => Box::pin(self.resume(waits, onward, header.as_ref())).await?,
             (_, Some(_)) => {
@@ -299,16 +311,32 @@ impl Link {
             }
         };
         match conversation.advance(&sending.along).await {
-            Some(answer) => answer.map(Went::Answered),
+            Some(answer) => {
+                // The response is to the request of an earlier round.
+                let seen = conversation.trail.seen();
+                trail.note(|own| (own.http_status, own.rpc_code) = (seen.http_status, seen.rpc_code));
+                answer.map(Went::Answered)
+            }
             None => Ok(Went::Asks(conversation)),
         }
+    }
+
+    /// The credential to put on one call. Notes where it is kept, and what is spoken.
+    fn put_on(&self, permit: &Permit, trail: &Trail) -> Result<Option<(HeaderName, Secret<String>)>, SendFault> {
+        let placed = match &self.transport {
+            Transport::Http(_) => self.credentials.header(permit).map_err(SendFault::before)?,
+            Transport::Child(_) => None,
+        };
+        let source = placed.as_ref().map(|placed| &placed.source).or(self.has.as_ref()).cloned();
+        trail.note(|seen| (seen.wire, seen.credential) = (Some(self.agreed.revision.wire()), source));
+        Ok(placed.map(|placed| (placed.name, placed.value)))
     }
 
     /// The request of a call.
     fn in_words<'a>(
         &self,
         name: &'a str,
-        call: &Outgoing,
+        call: &'a Outgoing,
         sending: &'a Sending,
         header: Option<(HeaderName, Secret<String>)>,
     ) -> Result<Ask<'a>, SendFault> {
@@ -338,17 +366,23 @@ impl Link {
         }
         params.push(b'}');
         let name = named.as_deref().or_else(|| asked.names_itself().then_some(name));
-        Ok(Ask { method: asked.method().as_str(), name, params, headers, along: Some(along), asks: None, header })
+        let (method, along, trail) = (asked.method().as_str(), Some(along), Some(&call.trail));
+        Ok(Ask { method, name, params, headers, along, asks: None, header, trail })
     }
 
     async fn answer(&self, ask: Ask<'_>) -> Result<Answer, SendFault> {
+        let trail = ask.trail;
         let reply = self.exchange(ask).await;
         if let Err(sent) = &reply
             && sent.fault.code() == "upstream.session_ended"
         {
             self.is_stale();
         }
-        reply?.into_answer().map_err(SendFault::after)
+        let reply = reply?;
+        if let (Some((code, _)), Some(trail)) = (reply.rpc_error(), trail) {
+            trail.note(|seen| seen.rpc_code = Some(code));
+        }
+        reply.into_answer().map_err(SendFault::after)
     }
 
     /// Starts a call during which the app may ask the client something.
@@ -361,7 +395,7 @@ impl Link {
     ) -> Conversation {
         let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
         let along = sending.along.clone();
-        let asks = Asks { along: along.clone(), to: Some(to) };
+        let (asks, trail) = (Asks { along: along.clone(), to: Some(to) }, call.trail.clone());
         let link = Arc::clone(self);
         let (tool, about) = (
             spent.tool.clone(),
@@ -379,7 +413,7 @@ impl Link {
             ask.asks = Some(&asks);
             link.answer(ask).await
         });
-        Conversation::new(exchange, asked, along)
+        Conversation::new(exchange, asked, along, trail)
     }
 
     /// Gives the app what it asked for. Error: it could not be given, and the app is told that nobody waits.
@@ -434,6 +468,12 @@ impl Link {
     }
 }
 
+/// Where these credentials are kept, in words.
+fn kept_at(placed: &[Placed<String>]) -> Option<String> {
+    let sources: Vec<&str> = placed.iter().map(|placed| placed.source.as_str()).collect();
+    (!sources.is_empty()).then(|| sources.join(", "))
+}
+
 /// `"_meta":{…}` of a request; of one of 2026-07-28 with what the client can do.
 fn write_meta(out: &mut Vec<u8>, capabilities: Option<&[u8]>, members: &[u8]) {
     out.extend_from_slice(b"\"_meta\":{");
@@ -465,7 +505,7 @@ fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
     let mut params = vec![b'{'];
     write_meta(&mut params, Some(OWN_CAPABILITIES), b"");
     params.push(b'}');
-    Ask { method: "server/discover", name: None, params, headers: &[], along: None, asks: None, header }
+    Ask { method: "server/discover", name: None, params, headers: &[], along: None, asks: None, header, trail: None }
 }
 
 /// Asks in the modern way what the app is, and again where it refuses and names our revision. None: it does not speak it.
@@ -531,7 +571,7 @@ fn initialize(manner: &Manner, header: Option<(HeaderName, Secret<String>)>) -> 
     .into_bytes();
     params.extend_from_slice(manner.abilities.declared());
     params.push(b'}');
-    Ask { method: "initialize", name: None, params, headers: &[], along: None, asks: None, header }
+    Ask { method: "initialize", name: None, params, headers: &[], along: None, asks: None, header, trail: None }
 }
 
 /// The revision the upstream chose. Error: one we do not speak, or no answer to the handshake.

@@ -30,6 +30,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
+use decide::Trail;
 use http::{HeaderName, HeaderValue};
 use model::{Limits, Secret};
 
@@ -51,6 +52,8 @@ pub(crate) struct Ask<'a> {
     pub asks: Option<&'a Asks>,
     /// The credential to put on it, for HTTP.
     pub header: Option<(HeaderName, Secret<String>)>,
+    /// Where it is noted how a call went.
+    pub trail: Option<&'a Trail>,
 }
 
 impl Ask<'_> {

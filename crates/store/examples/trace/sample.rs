@@ -6,7 +6,7 @@ use model::{
     AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, UnixMicros,
     Verdict,
 };
-use trace::{Change, Effect, Intent, Outcome, OutcomeStatus, StateWrite};
+use trace::{Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, StateWrite};
 
 use crate::Failure;
 
@@ -68,6 +68,12 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         human: HumanId::parse(&human)?,
         task: TaskId::parse(&task)?,
         token_id: "1c1b0a9e".into(),
+        delegation_chain: vec![Delegation {
+            delegator: format!("human:{human}"),
+            delegatee: format!("agent:{}", agent(person)),
+            scope: None,
+        }],
+        wire: "mcp/2025-11-25".into(),
         app: AppId::parse(&format!("app-{app}"))?,
         tool: ToolName::parse(&format!("tool_{}", chance % 8))?,
         class: Class::Read,
@@ -77,6 +83,9 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         observed: observed.then(|| model::Observed { verdict: Verdict::Deny, reasons: vec![reason.clone()] }),
         reasons: vec![reason].into(),
         bundle: Digest::new([9; 32]),
+        directory_age_us: Some(at(number).0 % 86_400_000_000),
+        catalog_age_us: Some(at(number).0 % 60_000_000),
+        decide_us: 9,
         arguments: Some(arguments),
         arguments_digest: digest,
         facts: serde_json::value::RawValue::from_string(facts.replace("ticket-4711", &task))?.into(),
@@ -89,9 +98,17 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         effect: if failed { Effect::Unknown } else { Effect::Executed },
         status: if failed { OutcomeStatus::Failed } else { OutcomeStatus::Answered },
         code: failed.then(|| "upstream.timeout".to_owned()),
+        agrees: if failed { None } else { Some(true) },
         answer_digest: Some(digest),
         answer_bytes: 1_000,
+        came: None,
+        hidden: None,
         scrubbed: 0,
+        wire: Some("mcp/2025-06-18".into()),
+        http_status: (!failed).then_some(200),
+        rpc_code: None,
+        credential: Some("vault:crm".to_owned()),
+        durable_us: Some(400 + i64::try_from(chance % 1_000)?),
         took_us: 900,
     });
     Ok((intent, outcome))

@@ -159,7 +159,7 @@ fn an_edited_record_does_not_verify() {
         "UPDATE record SET leaf_hash = zeroblob(32)",
         "UPDATE record SET at = at + 1",
         "UPDATE record SET call_low = call_low + 1",
-        "UPDATE record SET leaf_values = zeroblob(length(leaf_values))",
+        "UPDATE record SET leaf_values = CAST(zeroblob(32) || substr(leaf_values, 33) AS BLOB)",
         "UPDATE record SET body_values = CAST(zeroblob(1) || substr(body_values, 2) AS BLOB)",
     ] {
         log.connection.execute_batch("SAVEPOINT before").unwrap();

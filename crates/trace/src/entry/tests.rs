@@ -11,6 +11,10 @@ fn an_intent_reads_back() {
     assert_eq!(view.human.as_deref(), Some(written.human.as_str()));
     assert_eq!(view.task.as_deref(), Some(written.task.as_str()));
     assert_eq!(view.token_id.as_deref(), Some(&*written.token_id));
+    assert_eq!(view.delegation_chain, written.delegation_chain);
+    assert_eq!(view.wire.as_deref(), Some(&*written.wire));
+    assert_eq!((view.directory_age_us, view.catalog_age_us), (written.directory_age_us, written.catalog_age_us));
+    assert_eq!(view.decide_us, Some(written.decide_us));
     assert_eq!(view.reasons, written.reasons.to_vec());
     assert_eq!(view.because(), written.reasons[0].sentence);
     assert_eq!(view.facts.unwrap().get(), written.facts.as_str());
@@ -26,12 +30,20 @@ fn an_outcome_reads_back_from_its_own_entry_and_from_the_intent() {
     let view = own.outcome().unwrap();
     assert_eq!((view.effect, view.status, view.took_us), (Effect::Executed, OutcomeStatus::Answered, 4_200));
     assert_eq!(view.answer_digest, outcome(1).answer_digest);
+    let written = outcome(1);
+    assert_eq!((view.came, view.came_bytes), (written.came, written.came.map(|came| came.bytes)));
+    assert_eq!((view.hidden, view.http_status, view.rpc_code), (Some(2), Some(200), None));
+    assert_eq!((view.credential, view.durable_us), (written.credential, written.durable_us));
+    assert_eq!(view.wire.as_deref(), written.wire.as_deref());
     assert!(own.intent().is_none() && own.change().is_none());
 
     let mut begun = entry(&Row::of_intent(&intent(1)).unwrap(), 1);
     assert!(begun.outcome().is_none());
     begun.outcome_leaf = ended.leaf_text();
     assert_eq!(begun.outcome().unwrap().took_us, 4_200);
+    assert_eq!((begun.agrees(), own.agrees()), (Some(true), None));
+    begun.verdict = Some(Verdict::Deny);
+    assert_eq!(begun.agrees(), Some(false), "computed from both, whatever is said");
 }
 
 #[test]

@@ -149,6 +149,9 @@ fn any_intent() -> impl Strategy<Value = Intent<'static>> {
             out.class = Class::ALL[class];
             out.cause = (!bare).then(|| out.call.clone());
             out.definition = if bare { None } else { out.definition };
+            (out.directory_age_us, out.catalog_age_us) = if bare { (None, None) } else { (Some(at), Some(at)) };
+            out.decide_us = at;
+            out.delegation_chain.truncate(usize::from(!bare));
             let reason = |(rule, sentence): (String, String)| Reason {
                 rule: RuleId::parse(&rule).unwrap(),
                 sentence,
@@ -178,6 +181,11 @@ proptest! {
         let mut ended = outcome(3);
         (ended.code, ended.took_us) = (code, took);
         (ended.effect, ended.status) = (Effect::Unknown, OutcomeStatus::Failed);
+        (ended.rpc_code, ended.agrees) = (Some(took), [None, Some(true), Some(false)][usize::try_from(took.rem_euclid(3)).unwrap()]);
+        if took % 2 == 0 {
+            (ended.came, ended.hidden, ended.http_status, ended.credential) = (None, None, None, None);
+            (ended.wire, ended.durable_us) = (None, None);
+        }
         ended.answer_digest = ended.answer_digest.filter(|_| took % 2 == 0);
         let row = Row::of_outcome(&ended).unwrap();
         let leaf = row.leaf_text().unwrap();

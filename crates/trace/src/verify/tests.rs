@@ -1,6 +1,8 @@
 use model::{CallId, Class, Observed, UnixMicros, Verdict};
+use serde_json::Value;
 
 use super::*;
+use crate::record::{Effect, Outcome, OutcomeStatus};
 use crate::row::Row;
 use crate::samples::{change, entry, intent, outcome};
 
@@ -117,4 +119,82 @@ fn nobody_can_claim_that_arguments_were_too_long() {
     let without = format!("{}{}", body.get(..from).unwrap(), body.get(to..).unwrap());
     entry.body = Some(without.replace("\"truncated\":false", "\"truncated\":true"));
     assert_eq!(verify_leaf(&entry).unwrap_err().to_string(), "record 1 is not what was written: the arguments differ");
+}
+
+/// Entries as they were stored by earlier versions: one JSON object a line.
+fn stored(text: &str) -> Vec<Entry> {
+    let text_of = |value: &Value| value.as_str().map(str::to_owned);
+    let one = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        Entry {
+            sequence: value["sequence"].as_u64().unwrap(),
+            kind: value["kind"].as_str().unwrap().parse().unwrap(),
+            call: CallId::parse(value["call"].as_str().unwrap()).unwrap(),
+            at: UnixMicros(value["at_us"].as_i64().unwrap()),
+            agent: text_of(&value["agent"]),
+            human: text_of(&value["human"]),
+            app: text_of(&value["app"]),
+            tool: text_of(&value["tool"]),
+            class: serde_json::from_value(value["class"].clone()).unwrap(),
+            verdict: serde_json::from_value(value["verdict"].clone()).unwrap(),
+            leaf: text_of(&value["leaf"]).unwrap(),
+            leaf_hash: serde_json::from_value(value["leaf_hash"].clone()).unwrap(),
+            body: text_of(&value["body"]),
+            outcome_leaf: None,
+        }
+    };
+    text.lines().map(one).collect()
+}
+
+#[test]
+fn records_of_every_version_verify_and_are_read() {
+    for (version, text) in [(1, include_str!("stored/version-1.jsonl")), (2, include_str!("stored/version-2.jsonl"))] {
+        let entries = stored(text);
+        let kinds: Vec<RecordKind> = entries.iter().map(|entry| entry.kind).collect();
+        assert_eq!(kinds, [RecordKind::Intent, RecordKind::Outcome, RecordKind::Change, RecordKind::Intent]);
+        for entry in &entries {
+            assert_eq!(verify_leaf(entry), Ok(()), "version {version}");
+            assert!(entry.leaf.contains(&format!("\"v\":{version}")), "{}", entry.leaf);
+        }
+        let (intent, outcome) = (entries[0].intent().unwrap(), entries[1].outcome().unwrap());
+        assert_eq!((intent.version, outcome.version), (version, version));
+        assert_eq!(intent.delegation_chain.len(), usize::from(version > 1));
+        assert_eq!((intent.wire.is_some(), outcome.wire.is_some()), (version > 1, version > 1));
+        let mut whole = entries[0].clone();
+        whole.outcome_leaf = Some(entries[1].leaf.clone());
+        assert_eq!((verify_leaf(&whole), whole.agrees()), (Ok(()), Some(true)), "version {version}");
+    }
+}
+
+#[test]
+fn what_an_outcome_says_of_itself_and_its_intent_is_computed_again() {
+    use Effect::{Executed, NotExecuted, Unknown};
+    use OutcomeStatus::{Answered, Failed};
+    let cases = [
+        (Verdict::Allow, Executed, Answered, None, Some(true)),
+        (Verdict::Allow, NotExecuted, Failed, None, Some(true)),
+        (Verdict::Allow, Unknown, Failed, None, None),
+        (Verdict::Deny, Executed, Answered, None, Some(false)),
+        (Verdict::Hold, Executed, Answered, None, Some(false)),
+        (Verdict::Defer, Executed, Answered, None, Some(false)),
+        (Verdict::Deny, NotExecuted, Failed, None, Some(true)),
+        (Verdict::Redact, Executed, Answered, Some(0), Some(true)),
+        (Verdict::Redact, Executed, Answered, None, Some(false)),
+        (Verdict::Redact, Executed, Failed, None, Some(true)),
+    ];
+    for (verdict, effect, status, hidden, expect) in cases {
+        for said in [None, Some(true), Some(false)] {
+            let mut asked = intent(1);
+            asked.verdict = verdict;
+            let ended = Outcome { effect, status, hidden, agrees: said, ..outcome(1) };
+            let mut whole = entry(&Row::of_intent(&asked).unwrap(), 1);
+            whole.outcome_leaf = Row::of_outcome(&ended).unwrap().leaf_text();
+            assert_eq!(whole.agrees(), expect, "{verdict} {effect:?} {status:?} {hidden:?}");
+            assert_eq!(verify_leaf(&whole).is_ok(), said == expect, "{verdict} {effect:?} {status:?} {said:?}");
+        }
+    }
+    let [mut other, ..] = entries();
+    other.outcome_leaf = Row::of_outcome(&outcome(2)).unwrap().leaf_text();
+    let said = "record 1 is not what was written: its outcome is that of another call";
+    assert_eq!(verify_leaf(&other).unwrap_err().to_string(), said);
 }

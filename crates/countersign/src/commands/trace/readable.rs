@@ -57,14 +57,28 @@ pub(in crate::commands) fn took(micros: i64) -> String {
     }
 }
 
+/// A stretch of time, in the largest unit that leaves a whole number.
+pub(in crate::commands) fn stretch(micros: i64) -> String {
+    match micros {
+        ..1_000 => format!("{micros} µs"),
+        ..1_000_000 => format!("{} ms", micros / 1_000),
+        ..60_000_000 => format!("{} s", micros / 1_000_000),
+        ..3_600_000_000 => format!("{} min", micros / 60_000_000),
+        ..172_800_000_000 => format!("{} h", micros / 3_600_000_000),
+        _ => format!("{} days", micros / 86_400_000_000),
+    }
+}
+
 /// How a call ended, where that is not plain success.
 pub(in crate::commands) fn trouble(outcome: &OutcomeView) -> Option<String> {
     let word = match (outcome.status, outcome.effect) {
+        _ if outcome.agrees == Some(false) => "against the verdict",
         (OutcomeStatus::Answered, _) => return None,
         (OutcomeStatus::ToolError, _) => "the tool failed",
         (OutcomeStatus::ProtocolError, _) => "protocol error",
         (OutcomeStatus::Unfinished, _) => "not finished, something is still awaited",
         (OutcomeStatus::Failed, Effect::NotExecuted) => "failed, not executed",
+        (OutcomeStatus::Failed, Effect::Executed) => "executed, its answer was not passed on",
         (OutcomeStatus::Failed, _) => "failed, effect unknown",
         (OutcomeStatus::Unknown, _) => "unknown",
     };

@@ -8,7 +8,7 @@ use model::{
 use serde_json::json;
 use store::{Durability, SqliteLog};
 use tempfile::TempDir;
-use trace::{Change, Effect, Intent, LogStore as _, Outcome, OutcomeStatus, Row};
+use trace::{Change, Delegation, Effect, Intent, LogStore as _, Outcome, OutcomeStatus, Row};
 
 use super::readable::plain;
 use super::*;
@@ -231,6 +231,12 @@ fn intent(number: u8, verdict: Verdict) -> Intent<'static> {
         human: HumanId::parse("ana@example.org").unwrap(),
         task: TaskId::parse("t_1").unwrap(),
         token_id: Arc::from("t_1"),
+        delegation_chain: vec![Delegation {
+            delegator: "human:ana@example.org".to_owned(),
+            delegatee: "agent:invoice-bot".to_owned(),
+            scope: None,
+        }],
+        wire: "mcp/2025-11-25".into(),
         app: AppId::parse("crm").unwrap(),
         tool: ToolName::parse("find_contact").unwrap(),
         class: Class::Read,
@@ -240,6 +246,9 @@ fn intent(number: u8, verdict: Verdict) -> Intent<'static> {
         reasons: vec![reason(verdict)].into(),
         observed: None,
         bundle: Digest::new([9; 32]),
+        directory_age_us: Some(7_200_000_000),
+        catalog_age_us: Some(12_345_678),
+        decide_us: 9,
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
         arguments: Some(arguments),
         facts: serde_json::value::to_raw_value(&facts).unwrap().into(),
@@ -272,9 +281,17 @@ fn answered(number: u8) -> Outcome {
         effect: Effect::Executed,
         status: OutcomeStatus::Answered,
         code: None,
+        agrees: Some(true),
         answer_digest: Some(Digest::new([3; 32])),
         answer_bytes: 1_204,
+        came: None,
+        hidden: None,
         scrubbed: 1,
+        wire: Some("mcp/2025-06-18".into()),
+        http_status: Some(200),
+        rpc_code: None,
+        credential: Some("vault:crm".to_owned()),
+        durable_us: Some(412),
         took_us: 41_200,
     }
 }

@@ -5,7 +5,7 @@ use model::{Reason, Verdict};
 use trace::{ChangeView, Effect, Entry, IntentView, OutcomeStatus, OutcomeView, RecordKind, rfc3339, verify_leaf};
 
 use super::facts::{approver, lines as facts_lines, members};
-use crate::commands::trace::readable::{ERASED, Names, facts_of, local, plain, took, trouble};
+use crate::commands::trace::readable::{ERASED, Names, facts_of, local, plain, stretch, took, trouble};
 use crate::terminal::{Ink, Look};
 
 /// Writes stories for a terminal of this look, with times in this zone.
@@ -40,17 +40,23 @@ impl Story {
         let names = Names::of(intent, &facts);
         let tool = format!("{}/{}", names.app, plain(&intent.tool));
         let first = outcomes.first();
-        let headline = headline(intent.verdict, first);
+        let against = outcomes.iter().any(|outcome| outcome.agrees_with(intent.verdict) == Some(false));
+        let headline = match against {
+            true => self.look.paint(Ink::Red, "what happened is not what the verdict permits"),
+            false => headline(intent.verdict, first).to_owned(),
+        };
         self.text.push_str(&format!("{} {tool}: {headline}\n", self.look.verdict(intent.verdict)));
         self.asked(intent, &names, &tool);
         if facts.is_null() {
             self.section("facts", vec![ERASED.to_owned()]);
         } else {
-            self.section("facts", facts_lines(&facts));
+            let mut lines = facts_lines(&facts);
+            lines.extend(freshness(intent));
+            self.section("facts", lines);
         }
         self.decided(intent, &facts);
         self.section("sent", vec![sent(intent.verdict, first, &names.app)]);
-        if intent.verdict.runs() {
+        if intent.verdict.runs() || !outcomes.is_empty() {
             self.outcomes(outcomes);
         }
     }
@@ -59,9 +65,13 @@ impl Story {
         let at = local(intent.at, &self.zone, "%Y-%m-%d %H:%M:%S %Z");
         let mut lines = vec![
             format!("{} for {}, {at}", names.agent, names.human),
-            format!("{tool} ({})", intent.method.as_str()),
+            match &intent.wire {
+                Some(wire) => format!("{tool} ({} over {})", intent.method.as_str(), plain(wire)),
+                None => format!("{tool} ({})", intent.method.as_str()),
+            },
             format!("in the task {}", intent.task.as_deref().map_or_else(|| ERASED.to_owned(), plain)),
         ];
+        lines.extend(delegated(intent));
         match (&intent.arguments, intent.truncated, intent.arguments_digest) {
             (Some(arguments), ..) => {
                 let written = members(arguments.get());
@@ -78,7 +88,8 @@ impl Story {
     }
 
     fn decided(&mut self, intent: &IntentView, facts: &serde_json::Value) {
-        let mut lines = vec![format!("{} under the rules {}", intent.verdict, intent.bundle)];
+        let took = intent.decide_us.map(|took| format!(", in {}", stretch(took))).unwrap_or_default();
+        let mut lines = vec![format!("{} under the rules {}{took}", intent.verdict, intent.bundle)];
         for reason in &intent.reasons {
             lines.extend(self.reason(reason, facts));
         }
@@ -115,6 +126,8 @@ impl Story {
                 };
                 lines.push(format!("{}, {} bytes, {secrets}", took(outcome.took_us), outcome.answer_bytes));
             }
+            lines.extend(hidden(outcome));
+            lines.extend(exchange(outcome));
             lines.extend(outcome.answer_digest.map(|digest| format!("the answer as it was passed on: {digest}")));
         }
         if outcomes.is_empty() {
@@ -174,6 +187,55 @@ pub(in crate::commands) fn reason_lines(look: Look, reason: &Reason, facts: &ser
     }
     lines.extend(reason.instead.as_deref().map(|instead| format!("  instead: {}", plain(instead))));
     lines
+}
+
+/// Who let whom act, where it is more than a person and the agent, or is for some apps only.
+fn delegated(intent: &IntentView) -> Option<String> {
+    let chain = &intent.delegation_chain;
+    if chain.len() < 2 && chain.iter().all(|step| step.scope.is_none()) {
+        return None;
+    }
+    let steps = chain.iter().map(|step| {
+        let only = step.scope.as_ref().map(|apps| {
+            let apps: Vec<String> = apps.iter().map(|app| plain(app.as_str())).collect();
+            format!(" (only {})", apps.join(", "))
+        });
+        format!("{} by {}{}", plain(&step.delegatee), plain(&step.delegator), only.unwrap_or_default())
+    });
+    Some(format!("delegated to {}", steps.collect::<Vec<_>>().join(", to ")))
+}
+
+/// How old was what the facts are taken from.
+fn freshness(intent: &IntentView) -> Option<String> {
+    let ages = [("the directory", intent.directory_age_us), ("what the app offers", intent.catalog_age_us)];
+    let ages = ages.into_iter().filter_map(|(what, age)| Some(format!("{what} as of {} before", stretch(age?))));
+    let ages: Vec<String> = ages.collect();
+    (!ages.is_empty()).then(|| format!("known   {}", ages.join(", ")))
+}
+
+/// What rules took out of the answer.
+fn hidden(outcome: &OutcomeView) -> Option<String> {
+    let places = match outcome.hidden? {
+        0 => "rules had nothing to hide in it".to_owned(),
+        1 => "1 place hidden by a rule".to_owned(),
+        many => format!("{many} places hidden by rules"),
+    };
+    let came = outcome.came_bytes.map(|bytes| format!("; it came with {bytes} bytes")).unwrap_or_default();
+    Some(format!("{places}{came}"))
+}
+
+/// What was spoken with the app, and with which credential.
+fn exchange(outcome: &OutcomeView) -> Option<String> {
+    let mut said: Vec<String> =
+        outcome.wire.as_deref().map(|wire| format!("over {}", plain(wire))).into_iter().collect();
+    said.extend(outcome.http_status.map(|status| format!("HTTP {status}")));
+    said.extend(outcome.rpc_code.map(|code| format!("error {code}")));
+    said.extend(match &outcome.credential {
+        Some(credential) => Some(format!("with the credential {}", plain(credential))),
+        None if outcome.with_credential => Some(format!("with a credential {ERASED}")),
+        None => None,
+    });
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 fn headline(verdict: Verdict, outcome: Option<&OutcomeView>) -> &'static str {

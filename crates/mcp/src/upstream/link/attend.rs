@@ -162,8 +162,16 @@ impl Link {
         params.extend_from_slice(b"},");
         write_meta(&mut params, Some(OWN_CAPABILITIES), b"");
         params.push(b'}');
-        let ask =
-            Ask { method: "subscriptions/listen", name: None, params, headers: &[], along: None, asks: None, header };
+        let ask = Ask {
+            method: "subscriptions/listen",
+            name: None,
+            params,
+            headers: &[],
+            along: None,
+            asks: None,
+            header,
+            trail: None,
+        };
         match &self.transport {
             Transport::Http(http) => http.listen(&ask, &self.agreed).await,
             Transport::Child(child) => child.listen(&ask).await,
@@ -181,18 +189,11 @@ impl Link {
             let said = "the arguments are not those that were decided on";
             return Err(SendFault::before(Fault::new(Blame::Bug, "bug.other_arguments", said)));
         }
-        let header = match &self.transport {
-            Transport::Http(_) => self.credentials.header(&permit).map_err(SendFault::before)?,
-            Transport::Child(_) => None,
-        };
+        let header = self.put_on(&permit, &call.trail)?;
         let uri = permit.spend().tool;
         if !self.agreed.revision.modern() {
-            let ask = plain("resources/subscribe", uri.as_str(), header);
-            let reply = self.exchange(ask).await;
-            if reply.as_ref().is_err_and(|sent| sent.fault.code() == "upstream.session_ended") {
-                self.is_stale();
-            }
-            return Ok((reply?.into_answer().map_err(SendFault::after)?, None));
+            let ask = Ask { trail: Some(&call.trail), ..plain("resources/subscribe", uri.as_str(), header) };
+            return Ok((self.answer(ask).await?, None));
         }
         let mut filter = b"\"resourceSubscriptions\":[".to_vec();
         json::write_string(&mut filter, uri.as_str());
@@ -243,7 +244,7 @@ fn plain<'a>(method: &'a str, uri: &str, header: Option<(HeaderName, Secret<Stri
     let mut params = b"{\"uri\":".to_vec();
     json::write_string(&mut params, uri);
     params.push(b'}');
-    Ask { method, name: None, params, headers: &[], along: None, asks: None, header }
+    Ask { method, name: None, params, headers: &[], along: None, asks: None, header, trail: None }
 }
 
 async fn heard_until_the_end(watch: &mut Watch, link: &Weak<Link>, ear: &Ear, pause: &mut Duration) -> Ended {
