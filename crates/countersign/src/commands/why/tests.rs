@@ -13,7 +13,7 @@ fn an_answered_call_is_told_from_question_to_record() {
     ✓ allow  CRM/find_contact: executed
 
     asked    Invoice bot for Ana Silva, 2026-11-21 10:00:00 UTC
-             CRM/find_contact (tools/call)
+             CRM/find_contact (tools/call over mcp/2025-11-25)
              in the task t_1
              with
                query: "acme \u001b[31m"
@@ -29,8 +29,9 @@ fn an_answered_call_is_told_from_question_to_record() {
              app     CRM (crm): high risk, restricted data, category crm, owned by bo@example.org
              person  Ana Silva (ana@example.org): controller, finance, reports to bo@example.org, active, has access to the app
              agent   Invoice bot (invoice-bot): answered for by ana@example.org, active
+             known   the directory as of 2 h before, what the app offers as of 12 s before
 
-    decided  allow under the rules sha256:0909090909090909090909090909090909090909090909090909090909090909
+    decided  allow under the rules sha256:0909090909090909090909090909090909090909090909090909090909090909, in 9 µs
              the baseline permits reads
                baseline-some (baseline.cedar:12)
                | @id("baseline-some")
@@ -40,6 +41,7 @@ fn an_answered_call_is_told_from_question_to_record() {
 
     outcome  answered; the tool ran, 2026-11-21 10:00:00 UTC
              41 ms, 1204 bytes, 1 echo of a secret taken out
+             over mcp/2025-06-18, HTTP 200, with the credential vault:crm
              the answer as it was passed on: sha256:0303030303030303030303030303030303030303030303030303030303030303
 
     record   c_0000000002081040g2081040g2
@@ -55,7 +57,7 @@ fn a_held_call_says_who_may_approve() {
     ⏸ hold   CRM/send_message: needs approval, nothing was executed
 
     asked    Invoice bot for Ana Silva, 2026-11-21 10:00:01 UTC
-             CRM/send_message (tools/call)
+             CRM/send_message (tools/call over mcp/2025-11-25)
              in the task t_1
              with
                query: "acme \u001b[31m"
@@ -71,8 +73,9 @@ fn a_held_call_says_who_may_approve() {
              app     CRM (crm): high risk, restricted data, category crm, owned by bo@example.org
              person  Ana Silva (ana@example.org): controller, finance, reports to bo@example.org, active, has access to the app
              agent   Invoice bot (invoice-bot): answered for by ana@example.org, active
+             known   the directory as of 2 h before, what the app offers as of 12 s before
 
-    decided  hold under the rules sha256:0909090909090909090909090909090909090909090909090909090909090909
+    decided  hold under the rules sha256:0909090909090909090909090909090909090909090909090909090909090909, in 9 µs
              actions that reach outside the organisation wait for a human
                baseline-some (baseline.cedar:12)
                | @id("baseline-some")
