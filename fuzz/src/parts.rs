@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use decide::{Credentials, LinkPermit, Permit, Scrub};
+use decide::{Credentials, LinkPermit, Permit, Placed, Scrub};
 use engine::{Engine, Parts};
 use http::HeaderName;
 use model::{
@@ -75,7 +75,7 @@ impl Rules for Yes {
 struct NoCredentials;
 
 impl Credentials for NoCredentials {
-    fn header(&self, _: &Permit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+    fn header(&self, _: &Permit) -> Result<Option<Placed<HeaderName>>, Fault> {
         Ok(None)
     }
 
@@ -83,7 +83,7 @@ impl Credentials for NoCredentials {
         Ok(None)
     }
 
-    fn environment(&self, _: &LinkPermit) -> Result<Vec<(String, Secret<String>)>, Fault> {
+    fn environment(&self, _: &LinkPermit) -> Result<Vec<Placed<String>>, Fault> {
         Ok(Vec::new())
     }
 
@@ -138,6 +138,7 @@ pub fn directory() -> DirectorySnapshot {
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),
         all_stopped: false,
+        as_of: None,
     }
 }
 

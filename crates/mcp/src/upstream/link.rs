@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Placed, Scrub, SendFault, Trail};
+use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault};
 use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::{INSTRUCTIONS_BYTES_MAX, LIST_BYTES_MAX, LIST_PAGES_MAX, QUESTIONS_OPEN_MAX};
@@ -23,6 +23,7 @@ use crate::envelope::UNSUPPORTED_VERSION;
 use crate::revision::Revision;
 
 mod attend;
+mod credential;
 
 pub use attend::{Wanted, unwanted};
 
@@ -114,7 +115,7 @@ impl Link {
         let secrets = credentials.environment(&permit)?;
         let scrub = credentials.scrubber(permit.app());
         let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits, ear.clone())?;
-        let has = kept_at(&secrets);
+        let has = credential::kept_at(&secrets);
         drop(secrets);
         let agreed = if manner.handshake_first {
             match initialize_child(&child, &manner, scrub.as_ref()).await {
@@ -177,14 +178,6 @@ impl Link {
             trail: None,
         };
         self.exchange(ask).await.map(drop).map_err(|sent| sent.fault)
-    }
-
-    /// The credential for what the gateway asks in its own name.
-    fn own_header(&self) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
-        match &self.transport {
-            Transport::Http(_) => self.credentials.own_header(&self.permit),
-            Transport::Child(_) => Ok(None),
-        }
     }
 
     /// Whether the app keeps nothing between two calls, by its protocol: HTTP of 2026-07-28.
@@ -321,17 +314,6 @@ impl Link {
         }
     }
 
-    /// The credential to put on one call. Notes where it is kept, and what is spoken.
-    fn put_on(&self, permit: &Permit, trail: &Trail) -> Result<Option<(HeaderName, Secret<String>)>, SendFault> {
-        let placed = match &self.transport {
-            Transport::Http(_) => self.credentials.header(permit).map_err(SendFault::before)?,
-            Transport::Child(_) => None,
-        };
-        let source = placed.as_ref().map(|placed| &placed.source).or(self.has.as_ref()).cloned();
-        trail.note(|seen| (seen.wire, seen.credential) = (Some(self.agreed.revision.wire()), source));
-        Ok(placed.map(|placed| (placed.name, placed.value)))
-    }
-
     /// The request of a call.
     fn in_words<'a>(
         &self,
@@ -466,12 +448,6 @@ impl Link {
         out.push(b'}');
         out
     }
-}
-
-/// Where these credentials are kept, in words.
-fn kept_at(placed: &[Placed<String>]) -> Option<String> {
-    let sources: Vec<&str> = placed.iter().map(|placed| placed.source.as_str()).collect();
-    (!sources.is_empty()).then(|| sources.join(", "))
 }
 
 /// `"_meta":{…}` of a request; of one of 2026-07-28 with what the client can do.
