@@ -1,6 +1,7 @@
 //! The product from outside: the real binary in a world of its own, official and hand-written clients before it, real
 //! and misbehaving servers behind it.
 
+mod aarm;
 mod actors;
 mod cli;
 mod decisions;
@@ -18,6 +19,7 @@ mod questions;
 mod rules;
 mod sdk;
 mod secrets;
+mod spec;
 mod streams;
 mod upstreams;
 mod walk;
