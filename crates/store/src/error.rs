@@ -43,6 +43,15 @@ pub enum StoreError {
         #[source]
         fault: StoreFault,
     },
+    /// The log in a database of a server cannot be opened.
+    #[error("the trace in `{address}` cannot be opened: {fault}")]
+    Server {
+        /// Which database.
+        address: String,
+        /// What is the matter with it.
+        #[source]
+        fault: StoreFault,
+    },
 }
 
 impl StoreError {
@@ -52,7 +61,7 @@ impl StoreError {
             Self::Held { .. } => "store.held",
             Self::Shared { .. } => "store.shared",
             Self::Directory { .. } => "store.directory",
-            Self::Database { fault, .. } => fault.code(),
+            Self::Database { fault, .. } | Self::Server { fault, .. } => fault.code(),
         }
     }
 
@@ -67,7 +76,7 @@ impl StoreError {
                 Some("name a directory of its own, or take the permission of others away: `chmod 700`".into())
             }
             Self::Directory { .. } => Some("name a directory that this user may write to".into()),
-            Self::Database { fault, .. } => fault.hint().map(str::to_owned),
+            Self::Database { fault, .. } | Self::Server { fault, .. } => fault.hint().map(str::to_owned),
         }
     }
 
@@ -87,7 +96,7 @@ impl From<StoreError> for Fault {
             StoreError::Held { .. } => fault.retryable(),
             StoreError::Shared { .. } => fault,
             StoreError::Directory { source, .. } => fault.because(source),
-            StoreError::Database { fault: cause, .. } => fault.because(cause),
+            StoreError::Database { fault: cause, .. } | StoreError::Server { fault: cause, .. } => fault.because(cause),
         }
     }
 }

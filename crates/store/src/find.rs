@@ -18,7 +18,7 @@ use crate::seal::subject;
 struct Search<'q, 'c> {
     tables: &'c Connection,
     query: &'q Query,
-    blocks: Blocks<'c>,
+    blocks: Blocks<&'c Connection>,
     sql: String,
     values: Vec<Value>,
     /// Whether a term has no value that these tables know.

@@ -24,7 +24,7 @@ pub(crate) struct Known {
 
 /// Two generations: what is met again moves to the young one, and the old one goes when that is full.
 #[derive(Debug, Default)]
-struct Kept {
+pub(crate) struct Kept {
     young: HashMap<u64, (Box<[u8]>, i64), BuildHasherDefault<Same>>,
     old: HashMap<u64, (Box<[u8]>, i64), BuildHasherDefault<Same>>,
     /// Of the texts in the young one.
@@ -136,7 +136,8 @@ impl Known {
 // === impl Kept, Same ===
 
 impl Kept {
-    fn get(&mut self, sum: u64, text: &[u8]) -> Option<i64> {
+    /// The number of a text with this sum.
+    pub(crate) fn get(&mut self, sum: u64, text: &[u8]) -> Option<i64> {
         if let Some((_, id)) = self.young.get(&sum).filter(|(kept, _)| **kept == *text) {
             return Some(*id);
         }
@@ -148,7 +149,7 @@ impl Kept {
         Some(id)
     }
 
-    fn put(&mut self, sum: u64, text: &[u8], id: i64) {
+    pub(crate) fn put(&mut self, sum: u64, text: &[u8], id: i64) {
         if self.bytes + text.len() > YOUNG_BYTES_MAX || self.young.len() >= YOUNG_COUNT_MAX {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;

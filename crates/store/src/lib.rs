@@ -1,7 +1,8 @@
-//! Durable state behind the ports of `trace`: SQLite in the data directory.
+//! Durable state behind the ports of `trace`: SQLite in the data directory, or PostgreSQL.
 //!
 //! # In scope
-//! The data directory and its lock, the sealing of bodies under keys of those whom they are about, the schema and its migrations, the redo log, writing records and state, answering
+//! The data directory and its lock, the sealing of bodies under keys of those whom they are about, the schema and its
+//! migrations, the redo log, writing records and state, answering
 //! questions.
 //!
 //! # Out of scope
@@ -9,10 +10,10 @@
 //!
 //! # Invariants
 //! * What `append` has confirmed survives the loss of power: its frame is flushed to the redo log, or its transaction to
-//!   the WAL (`synchronous=FULL`).
+//!   the WAL (`synchronous=FULL`); a server has flushed its own WAL (`fsync` and `synchronous_commit` are on).
 //! * No body is on disk in plain text, and once the key of a subject is destroyed, none of its bodies can be read again.
 //! * What the tables do not hold yet is found by every question all the same.
-//! * One process at a time holds a data directory; anyone may read it meanwhile.
+//! * One process at a time holds a data directory, and one session a log of a server; anyone may read it meanwhile.
 //! * A file of a newer version is refused, not guessed at.
 //! * Every store passes the same suite (`conformance`).
 
@@ -29,6 +30,8 @@ mod forward;
 mod frame;
 mod keys;
 mod known;
+mod location;
+mod postgres;
 mod questions;
 mod reader;
 mod records;
@@ -45,5 +48,7 @@ mod tree;
 pub use ahead::AheadLog;
 pub use data_dir::DataDir;
 pub use error::StoreError;
+pub use location::{Location, Reader};
+pub use postgres::{Address, AddressError, PostgresLog, PostgresReader};
 pub use reader::SqliteReader;
 pub use sqlite::{Durability, SqliteLog};

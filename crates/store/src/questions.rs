@@ -178,11 +178,7 @@ impl Questions<'_> {
 
     fn call_with_tail(&self, tail: &str) -> Result<Option<u128>, StoreFault> {
         if tail.len() < CALL_TAIL_CHARS_MIN || !tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(StoreFault::new(
-                StoreFaultKind::Question,
-                format!("`{tail}` is not the id of a call or change"),
-            )
-            .with_hint("give the whole id, at least its last 4 characters, or a sequence number"));
+            return Err(no_id(tail));
         }
         // Of the 130 bits of 26 digits the first two are always zero.
         let fits = tail.len() < CALL_DIGITS || CallId::parse(&format!("c_{tail}")).is_ok();
@@ -198,13 +194,23 @@ impl Questions<'_> {
             calls.extend(some.collect::<Result<Vec<_>, _>>().map_err(fault)?);
         }
         if calls.len() > 1 {
-            let calls: Vec<_> =
-                calls.into_iter().take(CALLS_NAMED_MAX).map(|bits| CallId::from_bits(bits).to_string()).collect();
-            return Err(StoreFault::new(StoreFaultKind::Question, format!("`{tail}` is the end of several ids"))
-                .with_hint(format!("give more of it: {}", calls.join(", "))));
+            return Err(several(tail, calls.into_iter().take(CALLS_NAMED_MAX)));
         }
         Ok(calls.pop_first())
     }
+}
+
+/// What is asked for is no id and no end of one.
+pub(crate) fn no_id(tail: &str) -> StoreFault {
+    StoreFault::new(StoreFaultKind::Question, format!("`{tail}` is not the id of a call or change"))
+        .with_hint("give the whole id, at least its last 4 characters, or a sequence number")
+}
+
+/// What is asked for ends several ids, of which these are some.
+pub(crate) fn several(tail: &str, calls: impl Iterator<Item = u128>) -> StoreFault {
+    let calls: Vec<_> = calls.map(|bits| CallId::from_bits(bits).to_string()).collect();
+    StoreFault::new(StoreFaultKind::Question, format!("`{tail}` is the end of several ids"))
+        .with_hint(format!("give more of it: {}", calls.join(", ")))
 }
 
 pub(crate) fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreFault> {
@@ -387,6 +393,6 @@ const KEPT: &str = "SELECT b.key, count(*), min(r.sequence), max(r.sequence), mi
      JOIN sealed b ON b.id = r.body WHERE b.key IN (SELECT number FROM subject_key WHERE subject = ?1) GROUP BY b.key";
 
 /// Stands for a person once that is erased.
-const ERASED: &str = "(erased)";
-const CALLS_NAMED_MAX: usize = 4;
-const CALL_DIGITS: usize = 26;
+pub(crate) const ERASED: &str = "(erased)";
+pub(crate) const CALLS_NAMED_MAX: usize = 4;
+pub(crate) const CALL_DIGITS: usize = 26;

@@ -12,7 +12,7 @@ use crate::known::{Known, Same};
 
 /// Where intent and first outcome of each call stand among the rows that are written together.
 #[derive(Default)]
-struct Calls {
+pub(crate) struct Calls {
     places: HashMap<(i64, i64), Places, BuildHasherDefault<Same>>,
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn write<'r, 'a: 'r>(
         }
         block.go_to(sequence >> BLOCK_BITS, tables)?;
         span.go_to(sequence >> SPAN_BITS, tables)?;
-        let facets = known.facets(tables, leaf, || text_of(row))?;
+        let facets = known.facets(tables, leaf, || leaf_text(row))?;
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind);
         let person = row.human.map(seen_as);
@@ -142,12 +142,13 @@ pub(crate) fn seen_as(subject: u32) -> i64 {
     -KINDS_MAX - i64::from(subject)
 }
 
-fn text_of(row: &Columns<'_>) -> Option<String> {
+/// The text of its leaf.
+pub(crate) fn leaf_text(row: &Columns<'_>) -> Option<String> {
     trace::text_of(row.leaf.template, row.leaf.values, &CallId::from_bits(row.call), UnixMicros(row.at))
 }
 
 /// Whether a tool is the address of a resource, of which there may be as many as there are calls.
-fn is_address(tool: &str) -> bool {
+pub(crate) fn is_address(tool: &str) -> bool {
     tool.contains("://")
 }
 
@@ -190,7 +191,7 @@ pub(crate) fn kind_of(number: i64) -> Option<RecordKind> {
 // === impl Calls ===
 
 impl Calls {
-    fn of<'r, 'a: 'r>(first: i64, rows: impl Iterator<Item = &'r Columns<'a>>) -> Self {
+    pub(crate) fn of<'r, 'a: 'r>(first: i64, rows: impl Iterator<Item = &'r Columns<'a>>) -> Self {
         let mut calls = Self::default();
         for (sequence, row) in (first..).zip(rows) {
             match row.kind {
@@ -210,7 +211,7 @@ impl Calls {
     }
 
     /// Of an outcome its intent, of an intent its outcome, where both stand among these rows.
-    fn others(&self, sequence: i64, row: &Columns<'_>) -> (Option<i64>, Option<i64>) {
+    pub(crate) fn others(&self, sequence: i64, row: &Columns<'_>) -> (Option<i64>, Option<i64>) {
         match self.places.get(&halves(row.call)) {
             Some(Places { intent: Some(intent), outcome: Some(outcome) }) if *outcome == sequence => {
                 (Some(*intent), None)
@@ -366,4 +367,4 @@ const PUT_USED: &str = "INSERT INTO used(agent, human, app, tool, verdict, calls
 const PUT_STATE: &str = "INSERT INTO state(kind, key, value) VALUES (?1, ?2, ?3) \
      ON CONFLICT(kind, key) DO UPDATE SET value = excluded.value";
 const DELETE_STATE: &str = "DELETE FROM state WHERE kind = ?1 AND key = ?2";
-const ALLOW: &str = "allow";
+pub(crate) const ALLOW: &str = "allow";

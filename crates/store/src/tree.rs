@@ -12,6 +12,20 @@ use trace::{StoreFault, StoreFaultKind, text_of};
 use crate::error::{fault, fault_of_kind};
 use crate::questions::call_at;
 
+/// What comes to a tile: hashes one after the other.
+pub(crate) struct Piece {
+    /// How many hashes stand in the tile before these.
+    pub(crate) first: usize,
+    pub(crate) hashes: Vec<u8>,
+}
+
+impl Piece {
+    /// Whether the tile is full with it.
+    pub(crate) fn is_last(&self) -> bool {
+        self.first + self.hashes.len() / Hash::BYTES == usize::from(TILE_WIDTH)
+    }
+}
+
 /// The tree as these tables have it.
 pub(crate) fn read(tables: &Connection) -> Result<Frontier, StoreFault> {
     let written: Option<String> =
@@ -22,22 +36,36 @@ pub(crate) fn read(tables: &Connection) -> Result<Frontier, StoreFault> {
 
 /// The tree with these leaves behind it, written.
 pub(crate) fn grow(tables: &Connection, tree: &Frontier, leaves: &[Hash]) -> Result<Frontier, StoreFault> {
+    let (grown, tiles) = grown(tree, leaves)?;
+    let mut extend = tables.prepare_cached(EXTEND_TILE).map_err(fault)?;
+    for (number, piece) in &tiles {
+        extend.execute(params![number, piece.hashes]).map_err(fault)?;
+    }
+    tables.prepare_cached(PUT_TREE).map_err(fault)?.execute([written(&grown)]).map_err(fault)?;
+    Ok(grown)
+}
+
+/// The tree with these leaves behind it, and what comes to its tiles.
+pub(crate) fn grown(tree: &Frontier, leaves: &[Hash]) -> Result<(Frontier, BTreeMap<i64, Piece>), StoreFault> {
     let mut grown = tree.clone();
-    let mut tiles: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
+    let mut tiles: BTreeMap<i64, Piece> = BTreeMap::new();
     let appended = grown.append(leaves, |node, hash| {
         if node.level() % TILE_LEVELS == 0 {
-            let number = number(node.level() / TILE_LEVELS, node.index() / u64::from(TILE_WIDTH));
-            tiles.entry(number).or_default().extend_from_slice(hash.as_bytes());
+            let width = u64::from(TILE_WIDTH);
+            let number = number(node.level() / TILE_LEVELS, node.index() / width);
+            let piece = tiles
+                .entry(number)
+                .or_insert_with(|| Piece { first: (node.index() % width) as usize, hashes: Vec::new() });
+            piece.hashes.extend_from_slice(hash.as_bytes());
         }
     });
     appended.map_err(|full| fault_of_kind(StoreFaultKind::Full).because(full))?;
-    let mut extend = tables.prepare_cached(EXTEND_TILE).map_err(fault)?;
-    for (number, hashes) in &tiles {
-        extend.execute(params![number, hashes]).map_err(fault)?;
-    }
-    let written = format!("{}:{}", grown.size(), hex(&grown.state()));
-    tables.prepare_cached(PUT_TREE).map_err(fault)?.execute([written]).map_err(fault)?;
-    Ok(grown)
+    Ok((grown, tiles))
+}
+
+/// A tree as one text.
+pub(crate) fn written(tree: &Frontier) -> String {
+    format!("{}:{}", tree.size(), hex(&tree.state()))
 }
 
 /// The tree, checked against the records, and made where a version without one wrote them.
@@ -51,10 +79,15 @@ pub(crate) fn open(tables: &Connection) -> Result<Frontier, StoreFault> {
     if tree.size() == last {
         return Ok(tree);
     }
-    let what = format!("its tree has {} records and the table {last}", tree.size());
-    Err(StoreFault::new(StoreFaultKind::Corrupt, what).with_hint(
-        "somebody has removed or added records: restore a backup, and keep this file for whoever looks into it",
-    ))
+    Err(other_than_its_tree(tree.size(), last))
+}
+
+/// Somebody took records out, or put some in.
+pub(crate) fn other_than_its_tree(tree: u64, records: u64) -> StoreFault {
+    let what = format!("its tree has {tree} records and the table {records}");
+    StoreFault::new(StoreFaultKind::Corrupt, what).with_hint(
+        "somebody has removed or added records: restore a backup, and keep what is there for whoever looks into it",
+    )
 }
 
 fn build(tables: &Connection) -> Result<Frontier, StoreFault> {
@@ -108,11 +141,13 @@ fn entries(tables: &Connection, tile: Tile) -> Result<Option<Vec<u8>>, StoreFaul
     tile.encode_entries(&leaves).map(Some).map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))
 }
 
-fn number(level: u8, index: u64) -> i64 {
+/// A tile's number in the tables.
+pub(crate) fn number(level: u8, index: u64) -> i64 {
     (u64::from(level) << INDEX_BITS | index).cast_signed()
 }
 
-fn parse(written: &str) -> Option<Frontier> {
+/// A tree from its text.
+pub(crate) fn parse(written: &str) -> Option<Frontier> {
     let (size, state) = written.split_once(':')?;
     Frontier::restore(size.parse().ok()?, &unhex(state)?).ok()
 }

@@ -1,0 +1,24 @@
+//! The log in PostgreSQL: the logs of many gateways in one database, each written by one gateway at a time.
+//!
+//! A commit is one round trip with every row of it, and one that confirms it. Whoever writes a log holds a lock of the
+//! server's on it, and counts its commits: after the link was cut it knows whether the last one is there.
+
+mod address;
+mod append;
+mod error;
+mod find;
+mod known;
+mod link;
+mod log;
+mod questions;
+mod reader;
+mod rows;
+mod schema;
+mod session;
+
+pub use address::{Address, AddressError};
+pub use log::PostgresLog;
+pub use reader::PostgresReader;
+
+#[cfg(test)]
+mod tests;

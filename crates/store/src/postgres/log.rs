@@ -1,0 +1,118 @@
+//! The log as a gateway writes it.
+
+use std::time::{Duration, Instant};
+
+use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
+
+use super::address::Address;
+use super::append::Step;
+use super::error::{Failure, fault_of_kind, unreadable};
+use super::link::stopwatch;
+use super::session::Session;
+use crate::error::StoreError;
+
+/// Writes a log. While the server cannot be reached, appending is refused; once it can be again, it goes on.
+#[derive(Debug)]
+pub struct PostgresLog {
+    address: Address,
+    session: Option<Session>,
+    /// The server's process of the last session.
+    backend: i32,
+    /// The last record, as far as is known.
+    last: i64,
+    trouble: Option<Trouble>,
+}
+
+/// The server could not be reached.
+#[derive(Debug)]
+struct Trouble {
+    again_at: Instant,
+    after: Duration,
+}
+
+impl PostgresLog {
+    /// Opens a log for writing, made and brought to this version as needed. Error: another gateway holds it, the server
+    /// does not keep what it confirms, it takes no writes, or it cannot be reached.
+    pub fn open(address: &Address) -> Result<Self, StoreError> {
+        let session = Session::open(address, None)
+            .map_err(|failure| StoreError::Server { address: address.to_string(), fault: failure.fault })?;
+        Ok(Self {
+            address: address.clone(),
+            backend: session.backend,
+            last: session.last,
+            session: Some(session),
+            trouble: None,
+        })
+    }
+
+    /// The session, opened again where it was lost. While the server does not answer it is asked ever less often.
+    fn session(&mut self) -> Result<&mut Session, Failure> {
+        if self.session.as_ref().is_none_or(|session| session.link.client.is_closed()) {
+            self.session = None;
+            if let Some(trouble) = &self.trouble
+                && stopwatch() < trouble.again_at
+            {
+                return Err(fault_of_kind(StoreFaultKind::Broken).into());
+            }
+            match Session::open(&self.address, Some(self.backend)) {
+                Ok(session) => {
+                    self.trouble = None;
+                    (self.backend, self.last) = (session.backend, session.last);
+                    self.session = Some(session);
+                }
+                Err(failure) => {
+                    let after = self.trouble.as_ref().map_or(AGAIN_MIN, |trouble| (trouble.after * 2).min(AGAIN_MAX));
+                    self.trouble = Some(Trouble { again_at: stopwatch() + after, after });
+                    return Err(failure);
+                }
+            }
+        }
+        self.session.as_mut().ok_or_else(|| fault_of_kind(StoreFaultKind::Broken).into())
+    }
+
+    fn write(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<i64, Failure> {
+        let mut again = true;
+        loop {
+            let session = self.session()?;
+            let (opening, commits) = (session.opening, session.commits);
+            let (step, failure) = match session.append(rows, state) {
+                Ok(first) => {
+                    self.last = session.last;
+                    return Ok(first);
+                }
+                Err(failed) => failed,
+            };
+            let first = session.last.saturating_add(1);
+            // Whatever the server holds, the next session reads it anew.
+            self.session = None;
+            if !failure.lost {
+                return Err(failure);
+            }
+            if step == Step::Commit {
+                // INVARIANT: this cannot be answered before the lost session is over, for it held the lock
+                // (`a_link_may_be_cut_anywhere`).
+                let session = self.session()?;
+                match (session.opening - opening, session.commits - commits) {
+                    (1, 1) => return Ok(first),
+                    (_, 0) => {}
+                    // Somebody else was here: whose commit that was cannot be said.
+                    _ => return Err(failure),
+                }
+            }
+            if !std::mem::take(&mut again) {
+                return Err(failure);
+            }
+        }
+    }
+}
+
+impl LogStore for PostgresLog {
+    fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
+        let first =
+            if rows.is_empty() && state.is_empty() { self.last.saturating_add(1) } else { self.write(rows, state)? };
+        u64::try_from(first).map_err(unreadable)
+    }
+}
+
+const AGAIN_MIN: Duration = Duration::from_millis(100);
+const AGAIN_MAX: Duration = Duration::from_secs(3);

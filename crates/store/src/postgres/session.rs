@@ -1,0 +1,171 @@
+//! What a gateway holds while it writes its log: a link, the lock on the log, and where the log stands.
+
+use std::time::Duration;
+
+use tlog::Frontier;
+use tokio_postgres::types::Type;
+use trace::{StoreFault, StoreFaultKind};
+
+use super::address::Address;
+use super::append::Statements;
+use super::error::{Failure, fault_of_kind, unreadable};
+use super::known::Known;
+use super::link::{Link, Param};
+use super::schema;
+use crate::tree;
+
+/// The right to write to a log.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) link: Link,
+    pub(super) statements: Statements,
+    /// Of the log, in the tables.
+    pub(super) log: i32,
+    /// Which opening of the log this is. Whoever opens it next makes it void.
+    pub(super) opening: i64,
+    /// The last record.
+    pub(super) last: i64,
+    /// How many commits the log has had.
+    pub(super) commits: i64,
+    /// Over all leaves in the tables.
+    pub(super) tree: Frontier,
+    pub(super) known: Known,
+    /// The server's process.
+    pub(super) backend: i32,
+}
+
+impl Session {
+    /// Opens a log for writing, made and brought to this version as needed. `before` is the server's process of a session
+    /// of ours that was lost. Error: somebody else holds it, the server would not keep what it confirms, or it cannot be
+    /// reached.
+    pub(super) fn open(address: &Address, before: Option<i32>) -> Result<Self, Failure> {
+        let link = Link::open(address.config(&program()))?;
+        link.wait(TIME_MAX, link.client.batch_execute(SETTINGS))?;
+        let backend = check(&link)?;
+        schema::migrate(&link)?;
+        link.wait(TIME_MAX, link.client.batch_execute(PATH))?;
+        let log = number_of(&link, address.log())?;
+        take(&link, address.log(), log, before)?;
+        // It waits for a commit of a session that was lost, and is flushed behind it: what is read here is settled.
+        let opened = link.wait(TIME_MAX, link.client.query_typed(OPEN, &[(&log, Type::INT4)]))?;
+        let opened = opened.first().ok_or_else(|| fault_of_kind(StoreFaultKind::Missing))?;
+        let number = |column| opened.try_get::<_, i64>(column).map_err(unreadable);
+        let (last, commits, opening) = (number(0)?, number(1)?, number(2)?);
+        let written: String = opened.try_get(3).map_err(unreadable)?;
+        let tree = tree::parse(&written).ok_or_else(|| unreadable("the tree cannot be read"))?;
+        let rows = link.wait(TIME_MAX, link.client.query_typed(COUNTS, &[(&log, Type::INT4)]))?;
+        let rows = rows.first().ok_or_else(|| fault_of_kind(StoreFaultKind::Missing))?;
+        let number = |column| rows.try_get::<_, i64>(column).map_err(unreadable);
+        let records = number(0)?;
+        if records != last || tree.size() != records.cast_unsigned() {
+            return Err(tree::other_than_its_tree(tree.size(), records.cast_unsigned()).into());
+        }
+        let known = Known::behind(number(1)?, number(2)?);
+        let statements = Statements::prepare(&link)?;
+        Ok(Self { link, statements, log, opening, last, commits, tree, known, backend })
+    }
+}
+
+/// How a database keeps a promise, and the number of the session's process.
+fn check(link: &Link) -> Result<i32, Failure> {
+    let rows = link.wait(TIME_MAX, link.client.query_typed(CHECKS, &[]))?;
+    let row = rows.first().ok_or_else(|| fault_of_kind(StoreFaultKind::Broken))?;
+    let text = |column| row.try_get::<_, String>(column).map_err(unreadable);
+    if text(0)? != "on" {
+        return Err(StoreFault::new(StoreFaultKind::Broken, "this database server loses records when the power fails")
+            .with_hint("set `fsync = on` in its configuration and restart it")
+            .into());
+    }
+    if text(1)? != "UTF8" {
+        return Err(StoreFault::new(StoreFaultKind::Broken, "this database cannot hold every text")
+            .with_hint("make it with `createdb --encoding UTF8 --template template0`")
+            .into());
+    }
+    if text(2)? != "off" || row.try_get::<_, bool>(3).map_err(unreadable)? {
+        return Err(fault_of_kind(StoreFaultKind::ReadOnly).into());
+    }
+    if !matches!(&*text(4)?, "on" | "remote_apply") {
+        link.wait(TIME_MAX, link.client.batch_execute("SET synchronous_commit = on"))?;
+        let rows = link.wait(TIME_MAX, link.client.query_typed("SHOW synchronous_commit", &[]))?;
+        let now = rows.first().and_then(|row| row.try_get::<_, String>(0).ok());
+        if now.as_deref() != Some("on") {
+            return Err(StoreFault::new(StoreFaultKind::Broken, "this database server confirms before it has flushed")
+                .with_hint("set `synchronous_commit = on` for the user of the gateway")
+                .into());
+        }
+    }
+    Ok(row.try_get(5).map_err(unreadable)?)
+}
+
+/// The number of a log, given to it when it is new.
+fn number_of(link: &Link, name: &str) -> Result<i32, Failure> {
+    link.wait(TIME_MAX, link.client.execute_typed(MAKE, &[(&name, Type::TEXT)]))?;
+    let rows = link.wait(TIME_MAX, link.client.query_typed(NUMBER_OF, &[(&name, Type::TEXT)]))?;
+    let row = rows.first().ok_or_else(|| fault_of_kind(StoreFaultKind::Missing))?;
+    Ok(row.try_get(0).map_err(unreadable)?)
+}
+
+/// Takes the lock, which is the server's to give and goes with the session. A lost session of our own is ended first: its
+/// server process may not know yet that nobody listens any more.
+fn take(link: &Link, name: &str, log: i32, before: Option<i32>) -> Result<(), Failure> {
+    for look in 0..LOOKS {
+        let rows = link.wait(TIME_MAX, link.client.query_typed(TAKE, &[(&log, Type::INT4)]))?;
+        if rows.first().and_then(|row| row.try_get::<_, bool>(0).ok()) == Some(true) {
+            return Ok(());
+        }
+        if let Some(before) = before
+            && look == 0
+        {
+            let ours: [Param<'_>; 2] = [(&before, Type::INT4), (&log, Type::INT4)];
+            link.wait(TIME_MAX, link.client.query_typed(END, &ours))?;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    let rows = link.wait(TIME_MAX, link.client.query_typed(HOLDER, &[(&log, Type::INT4)]))?;
+    let by = rows.first().and_then(|row| {
+        let (who, pid, since) = (row.try_get::<_, String>(0), row.try_get::<_, i32>(1), row.try_get::<_, String>(2));
+        Some(format!(" by `{}` since {} (process {} of the server)", who.ok()?, since.ok()?, pid.ok()?))
+    });
+    let said = format!("the log `{name}` is in use{}", by.unwrap_or_default());
+    Err(StoreFault::new(StoreFaultKind::Locked, said)
+        .with_hint("stop that gateway first, or give this one a log of its own: `trace: log:`")
+        .into())
+}
+
+/// How we are called in the server's list of sessions.
+pub(super) fn program() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("countersign {}@{}", std::process::id(), host.trim_end())
+}
+
+/// Nothing waits for ever: neither we, nor others for a session of ours that was lost.
+const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '10s'; \
+     SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = warning; SET jit = off; \
+     SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
+pub(super) const PATH: &str = "SET search_path = countersign, pg_temp";
+
+const CHECKS: &str = "SELECT current_setting('fsync'), current_setting('server_encoding'), \
+     current_setting('transaction_read_only'), pg_is_in_recovery(), current_setting('synchronous_commit'), \
+     pg_backend_pid()";
+const MAKE: &str = "INSERT INTO log(name) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM log WHERE name = $1) \
+     ON CONFLICT(name) DO NOTHING";
+pub(super) const NUMBER_OF: &str = "SELECT id FROM log WHERE name = $1";
+const OPEN: &str = "UPDATE log SET opening = opening + 1 WHERE id = $1 RETURNING last, commits, opening, tree";
+const COUNTS: &str = "SELECT coalesce((SELECT max(sequence) FROM record WHERE log = $1), 0), \
+     coalesce((SELECT max(id) FROM name WHERE log = $1), 0), \
+     coalesce((SELECT max(id) FROM template WHERE log = $1), 0)";
+/// The first number is `CSGT`, so that no other program's lock is meant.
+const TAKE: &str = "SELECT pg_try_advisory_lock(1129531220, $1)";
+const HOLDER: &str = "SELECT coalesce(nullif(a.application_name, ''), 'somebody'), a.pid, \
+     to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
+     FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted \
+     AND l.classid = 1129531220 AND l.objid = $1::int4::oid AND l.objsubid = 2 \
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+const END: &str = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.pid = $1 AND l.locktype = 'advisory' \
+     AND l.granted AND l.classid = 1129531220 AND l.objid = $2::int4::oid AND l.objsubid = 2 \
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// The server gives up after ten seconds, so that this is about the link.
+pub(super) const TIME_MAX: Duration = Duration::from_secs(15);
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);

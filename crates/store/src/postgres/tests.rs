@@ -1,0 +1,152 @@
+use model::Verdict;
+use testkit::PostgresServer;
+use trace::{Field, LogReader, LogStore, Query, verify_leaf};
+
+use super::*;
+use crate::conformance::trace_conformance;
+use crate::samples::{asked_in, change, ended, intent, outcome, put};
+
+mod cut;
+
+fn address(server: &PostgresServer, database: &str) -> Address {
+    Address::parse(&server.database(database).unwrap(), "main").unwrap()
+}
+
+fn both(address: &Address) -> (PostgresLog, PostgresReader) {
+    let log = PostgresLog::open(address).unwrap();
+    (log, PostgresReader::open(address).unwrap())
+}
+
+#[test]
+fn it_conforms() {
+    let server = PostgresServer::start().unwrap();
+    let count = std::cell::Cell::new(0);
+    trace_conformance(|| {
+        count.set(count.get() + 1);
+        both(&address(&server, &format!("d{}", count.get())))
+    });
+}
+
+#[test]
+fn several_logs_stand_in_one_database_and_each_has_one_writer() {
+    let server = PostgresServer::start().unwrap();
+    let url = server.database("shared").unwrap();
+    let (one, other) = (Address::parse(&url, "one").unwrap(), Address::parse(&url, "other").unwrap());
+    let (mut first, reader) = both(&one);
+    let (mut second, other_reader) = both(&other);
+    first.append(&[change(1)], &[put("ada", Some("1"))]).unwrap();
+    second.append(&[change(2), change(3)], &[]).unwrap();
+    assert_eq!((reader.last_sequence().unwrap(), other_reader.last_sequence().unwrap()), (1, 2));
+    assert_eq!(other_reader.state("person").unwrap(), []);
+
+    let held = PostgresLog::open(&one).unwrap_err();
+    assert_eq!(held.code(), "store.locked");
+    let said = held.to_string();
+    assert!(said.contains(&format!("`countersign {}@", std::process::id())) && said.contains(" since 20"), "{said}");
+    assert!(held.hint().unwrap().contains("trace: log:"));
+    drop(first);
+    let mut again = PostgresLog::open(&one).unwrap();
+    assert_eq!(again.append(&[change(4)], &[]).unwrap(), 2);
+}
+
+/// Somebody who does not ask for the lock, or whose lock the way to the server has lost.
+#[test]
+fn a_log_that_somebody_else_opened_is_not_written_to() {
+    let server = PostgresServer::start().unwrap();
+    let (mut log, reader) = both(&address(&server, "stolen"));
+    log.append(&[change(1)], &[]).unwrap();
+    server.sql("stolen", "UPDATE countersign.log SET opening = opening + 1").unwrap();
+    let fault = log.append(&[change(2)], &[]).unwrap_err();
+    assert_eq!(fault.code(), "store.locked");
+    assert_eq!(reader.last_sequence().unwrap(), 1);
+}
+
+#[test]
+fn a_server_that_may_lose_what_it_confirmed_is_refused() {
+    let server = PostgresServer::start_with(&["fsync=off"]).unwrap();
+    let refused = PostgresLog::open(&address(&server, "careless")).unwrap_err();
+    assert!(refused.to_string().contains("loses records") && refused.hint().unwrap().contains("fsync = on"));
+}
+
+#[test]
+fn every_session_waits_for_the_disk() {
+    let server = PostgresServer::start_with(&["synchronous_commit=off"]).unwrap();
+    let address = address(&server, "hasty");
+    server.sql("hasty", "ALTER USER gateway SET synchronous_commit = local").unwrap();
+    let session = session::Session::open(&address, None).unwrap();
+    let shown = session.link.client.query_typed("SHOW synchronous_commit", &[]);
+    let shown = session.link.wait(session::TIME_MAX, shown).unwrap();
+    assert_eq!(shown[0].get::<_, &str>(0), "on");
+}
+
+#[test]
+fn a_server_that_goes_away_refuses_records_and_is_used_again_when_it_comes_back() {
+    let mut server = PostgresServer::start().unwrap();
+    let (mut log, reader) = both(&address(&server, "gone"));
+    log.append(&[change(1)], &[put("ada", Some("1"))]).unwrap();
+    server.kill();
+    for _ in 0..3 {
+        let fault = log.append(&[change(2)], &[]).unwrap_err();
+        assert_eq!((fault.code(), fault.blame()), ("store.broken", model::Blame::Operator));
+        assert!(fault.hint().unwrap().contains("database server"));
+    }
+    assert_eq!(reader.last_sequence().unwrap_err().code(), "store.broken");
+    server.start_again().unwrap();
+    assert_eq!(reader.last_sequence().unwrap(), 1, "what was confirmed is there after a crash");
+    let next = std::iter::repeat_with(|| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        log.append(&[change(3)], &[])
+    });
+    assert_eq!(next.take(100).find_map(Result::ok), Some(2));
+    assert_eq!(reader.find(&Query::default()).unwrap().len(), 2);
+}
+
+#[test]
+fn records_are_where_they_are_looked_for_whatever_is_kept_in_memory() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "names");
+    let mut log = PostgresLog::open(&address).unwrap();
+    for round in 0..3_u16 {
+        // Another session knows nothing of what the last one kept.
+        drop(log);
+        log = PostgresLog::open(&address).unwrap();
+        let start = 1 + round * 700;
+        let name = |number: u16| format!("agent-{}-{}", number % 350, "x".repeat(usize::from(number % 50)));
+        let rows: Vec<_> = (start..start + 690)
+            .map(|number| asked_in(number, &name(number), "ada", "crm/read", Verdict::Allow, "t-1", "a"))
+            .chain([ended(start, start + 691, 1), outcome(start + 1, start + 692)])
+            .collect();
+        log.append(&rows, &[]).unwrap();
+    }
+    let reader = PostgresReader::open(&address).unwrap();
+    let names = server.sql("names", "SELECT count(*), count(DISTINCT text) FROM countersign.name").unwrap();
+    let (count, distinct) = names.split_once('|').unwrap();
+    assert_eq!(count, distinct, "a name has one number");
+    let query = Query { limit: usize::MAX, ..Query::default() };
+    assert_eq!(reader.find(&query.clone().with(Field::Code, "c.d")).unwrap().len(), 6);
+    assert_eq!(reader.find(&query.with(Field::Rule, "a")).unwrap().len(), 3 * 690);
+    assert_eq!(reader.unfinished().unwrap().len(), 3 * 688);
+}
+
+#[test]
+fn a_database_of_something_else_is_left_alone() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "other");
+    assert_eq!(PostgresReader::open(&address).unwrap_err().code(), "store.missing");
+    server.sql("other", "CREATE SCHEMA countersign; CREATE TABLE countersign.songs(title text)").unwrap();
+    assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.corrupt");
+    let missing = Address::parse(&format!("postgres:///none?host={}&user=gateway", server.socket().display()), "main");
+    let missing = PostgresLog::open(&missing.unwrap()).unwrap_err();
+    assert_eq!(missing.code(), "store.missing");
+    assert!(missing.hint().unwrap().contains("createdb"));
+}
+
+#[test]
+fn a_newer_version_is_refused() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "newer");
+    drop(PostgresLog::open(&address).unwrap());
+    server.sql("newer", "UPDATE countersign.meta SET value = '99'").unwrap();
+    assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.newer");
+    assert_eq!(PostgresReader::open(&address).unwrap_err().code(), "store.newer");
+}

@@ -1,0 +1,231 @@
+//! A link that is cut at every step of a commit.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use tlog::{Frontier, Hash};
+
+use super::*;
+
+/// When the link is cut, counted in messages from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// So many messages of ours arrive, the next does not.
+    Request(usize),
+    /// The server has got everything, but so many of its messages arrive only.
+    Answer(usize),
+}
+
+/// Stands between a gateway and its server.
+struct Proxy {
+    port: u16,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Default)]
+struct Plan {
+    cut: Option<Cut>,
+    /// Whether the server does not learn of the cut.
+    half: bool,
+    /// Whether new links are refused once it is cut.
+    down: bool,
+    refusing: bool,
+    requests: usize,
+    answers: usize,
+    happened: bool,
+}
+
+impl Proxy {
+    fn start(server: PathBuf) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let plan: Arc<Mutex<Plan>> = Arc::default();
+        let theirs = Arc::clone(&plan);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { return };
+                if !theirs.lock().unwrap().refusing {
+                    carry(client, &server, &theirs);
+                }
+            }
+        });
+        Self { port, plan }
+    }
+
+    fn arm(&self, plan: Plan) {
+        *self.plan.lock().unwrap() = plan;
+    }
+
+    /// Whether it was cut.
+    fn happened(&self) -> bool {
+        self.plan.lock().unwrap().happened
+    }
+
+    fn up(&self) {
+        self.arm(Plan::default());
+    }
+}
+
+/// One link, by both ends.
+struct Ends {
+    client: TcpStream,
+    server: UnixStream,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Client,
+    Server,
+}
+
+fn carry(client: TcpStream, server: &Path, plan: &Arc<Mutex<Plan>>) {
+    client.set_nodelay(true).unwrap();
+    let server = UnixStream::connect(server).unwrap();
+    let ends = Arc::new(Ends { client, server, plan: Arc::clone(plan) });
+    for from in [From::Client, From::Server] {
+        let ends = Arc::clone(&ends);
+        thread::spawn(move || match from {
+            From::Client => ends.pump(from, &ends.client, &ends.server),
+            From::Server => ends.pump(from, &ends.server, &ends.client),
+        });
+    }
+}
+
+impl Ends {
+    /// Carries message after message.
+    fn pump(&self, from: From, mut source: impl Read, mut sink: impl Write) {
+        // What a link begins with has no kind.
+        let mut begin = if from == From::Client { 0 } else { 1 };
+        loop {
+            let mut message = vec![0; begin + 4];
+            let head = source.read_exact(&mut message);
+            let length = u32::from_be_bytes(message[begin..].try_into().unwrap()) as usize;
+            message.resize((begin + length).max(begin + 4), 0);
+            if head.is_err() || source.read_exact(&mut message[begin + 4..]).is_err() {
+                return self.end(false);
+            }
+            let cut = if begin == 1 { self.plan.lock().unwrap().counted(from) } else { None };
+            if let Some(half) = cut {
+                return self.end(half);
+            }
+            if sink.write_all(&message).is_err() {
+                return self.end(false);
+            }
+            begin = 1;
+        }
+    }
+
+    /// The server stays in the dark, as it does when a machine is gone, if it is to.
+    fn end(&self, half: bool) {
+        if half {
+            std::mem::forget(self.server.try_clone().unwrap());
+        }
+        let dark = self.plan.lock().unwrap().half;
+        let _ = self.client.shutdown(Shutdown::Both);
+        if !dark {
+            let _ = self.server.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Plan {
+    /// Counts a message. Some: the link is to be cut before it, and whether our end of it only.
+    fn counted(&mut self, from: From) -> Option<bool> {
+        let count = if from == From::Client { &mut self.requests } else { &mut self.answers };
+        *count += 1;
+        let now = match (self.cut, from) {
+            (Some(Cut::Request(number)), From::Client) | (Some(Cut::Answer(number)), From::Server) => *count > number,
+            _ => false,
+        };
+        now.then(|| {
+            self.cut = None;
+            self.happened = true;
+            self.refusing = self.down;
+            self.half
+        })
+    }
+}
+
+/// The records, checked one by one and against the tree.
+fn whole(reader: &PostgresReader) -> Vec<String> {
+    let entries = reader.find(&Query { limit: usize::MAX, newest_first: false, ..Query::default() }).unwrap();
+    let mut tree = Frontier::new();
+    for (entry, sequence) in entries.iter().zip(1..) {
+        assert_eq!((entry.sequence, verify_leaf(entry)), (sequence, Ok(())));
+        tree.append(&[Hash::new(*entry.leaf_hash.as_bytes())], |_, _| {}).unwrap();
+    }
+    assert_eq!(reader.tree().unwrap().tree(), tree.tree());
+    entries.iter().map(|entry| entry.call.to_string()).collect()
+}
+
+#[test]
+fn a_link_may_be_cut_anywhere() {
+    let server = PostgresServer::start().unwrap();
+    let direct = address(&server, "cut");
+    let proxy = Proxy::start(server.socket_file());
+    let through = format!("postgres://gateway@127.0.0.1:{}/cut", proxy.port);
+    let mut log = PostgresLog::open(&Address::parse(&through, "main").unwrap()).unwrap();
+    let reader = PostgresReader::open(&direct).unwrap();
+    let (mut number, mut expected) = (1, Vec::new());
+    // Written without our knowing, and with it.
+    let (mut unsaid, mut known) = (0, 0);
+    for (half, down) in [(false, false), (false, true), (true, false)] {
+        for cuts in [Cut::Request as fn(usize) -> Cut, Cut::Answer] {
+            // A server in the dark is slow to test, so some of the steps must do.
+            for step in (0..).step_by(if half { 7 } else { 1 }) {
+                number += 1;
+                let row = intent(number, "bot", "ada", "crm/read", Verdict::Allow);
+                let id = row.call.to_string();
+                proxy.arm(Plan { cut: Some(cuts(step)), half, down, ..Plan::default() });
+                let wrote = log.append(std::slice::from_ref(&row), &[put("ada", Some(&id))]);
+                let happened = proxy.happened();
+                proxy.up();
+                let (before, now) = (expected.len(), whole(&reader));
+                let there = now.len() > before;
+                (unsaid, known) =
+                    (unsaid + usize::from(there && wrote.is_err()), known + usize::from(there && wrote.is_ok()));
+                if there {
+                    expected.push(id.clone());
+                }
+                assert_eq!(now, expected, "{:?} half {half} down {down}", cuts(step));
+                match wrote {
+                    Ok(sequence) => assert!(there && sequence == expected.len() as u64, "{:?}", cuts(step)),
+                    Err(fault) => {
+                        assert!(down && happened && fault.code() == "store.broken", "{fault} {:?}", cuts(step))
+                    }
+                }
+                assert_eq!(reader.state("person").unwrap().iter().any(|(_, value)| *value == id), there);
+                come_back(&mut log, &mut number, &mut expected);
+                if !happened {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(unsaid > 0 && known > 60, "{unsaid} {known}");
+}
+
+/// It goes on as soon as the server can be reached.
+fn come_back(log: &mut PostgresLog, number: &mut u16, expected: &mut Vec<String>) {
+    for _ in 0..1_000 {
+        *number += 1;
+        let row = change(*number);
+        let id = row.call.to_string();
+        match log.append(&[row], &[]) {
+            Ok(sequence) => {
+                expected.push(id);
+                assert_eq!(sequence, expected.len() as u64);
+                return;
+            }
+            Err(fault) => assert_eq!(fault.code(), "store.broken"),
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it does not come back");
+}
