@@ -1,7 +1,7 @@
 //! The wiring: the only place that names implementations.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, DirectorySnapshot, Fault, Secret, ToolName, UnixMicros};
 use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin};
-use store::{AheadLog, DataDir, Durability, SqliteReader};
+use store::{DataDir, Durability, Location};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -58,6 +58,7 @@ pub struct Gateway {
     signing: Arc<Signing>,
     asking: Arc<Asking>,
     latest: Latest,
+    trace: Location,
     data: DataDir,
 }
 
@@ -87,9 +88,10 @@ impl Gateway {
         let data = DataDir::open(&config.data).map_err(Fault::from)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let places = Places { keys: data.path_of(files::TRACE_KEYS), copy: config.checkpoint_copy.clone() };
-        let (journal, reviews, standing, notary) = open_trace(&data, clock.as_ref(), &places)?;
+        let trace = config.trace()?;
+        let (journal, reviews, standing, notary) = open_trace(&trace, clock.as_ref(), &places)?;
         let latest = Arc::clone(&notary.1);
-        let reading = || SqliteReader::open(&data.path_of(files::TRACE)).map_err(Fault::from);
+        let reading = || trace.reader().map_err(Fault::from);
         witness::compare(&config.witnesses, &latest, &reading()?).await?;
         let directory = Arc::new(LiveDirectory::new(as_of(&config.directory, clock.now()), standing));
         let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
@@ -126,6 +128,7 @@ impl Gateway {
             signing: Arc::new(signing),
             asking: Arc::new(asking),
             latest,
+            trace,
             data,
         };
         Ok(gateway)
@@ -208,6 +211,9 @@ impl Gateway {
         if config.data != before.data {
             restart.push("data");
         }
+        if config.database != before.database {
+            restart.push("trace");
+        }
         if config.limits != before.limits {
             restart.push("limits");
         }
@@ -257,8 +263,8 @@ impl Gateway {
     }
 
     /// The trace.
-    pub fn trace_file(&self) -> PathBuf {
-        self.data.path_of(files::TRACE)
+    pub fn trace(&self) -> &Location {
+        &self.trace
     }
 
     /// The data directory.
@@ -325,10 +331,8 @@ impl Gateway {
     }
 
     fn log_wire(&self, entries: Entries) -> Arc<dyn Wire> {
-        let file = self.trace_file();
-        let open = move || -> Result<Box<dyn LogReader>, Fault> {
-            Ok(Box::new(SqliteReader::open(&file).map_err(Fault::from)?))
-        };
+        let trace = self.trace.clone();
+        let open = move || -> Result<Box<dyn LogReader>, Fault> { Ok(Box::new(trace.reader().map_err(Fault::from)?)) };
         Arc::new(LogWire::new(Arc::clone(&self.latest), Box::new(open), entries))
     }
 }
@@ -373,15 +377,14 @@ pub fn bad_file(problems: crate::config::Problems) -> Fault {
 }
 
 fn open_trace(
-    data: &DataDir,
+    trace: &Location,
     clock: &dyn Clock,
     places: &Places,
 ) -> Result<(Journal, Reviews, Standing, (Notary, Latest)), Fault> {
-    let path = data.path_of(files::TRACE);
-    let mut log = AheadLog::open(&path, durability()).map_err(Fault::from)?;
-    let reader = SqliteReader::open(&path).map_err(Fault::from)?;
-    let notary = notary::open(&mut log, &reader, places, clock.now())?;
-    let unknown = trace::mark_unknown(&mut log, &reader, clock.now()).map_err(Fault::from)?;
+    let mut log = trace.writer(durability()).map_err(Fault::from)?;
+    let reader = trace.reader().map_err(Fault::from)?;
+    let notary = notary::open(log.as_mut(), &reader, places, clock.now())?;
+    let unknown = trace::mark_unknown(log.as_mut(), &reader, clock.now()).map_err(Fault::from)?;
     if unknown > 0 {
         tracing::warn!(
             unknown,
@@ -403,7 +406,7 @@ fn open_trace(
     let seen = reader.state(mcp::SEEN_STATE).map_err(Fault::from)?;
     let seen = seen.iter().filter_map(|(key, value)| mcp::sight_of_row(key, value));
     let reviews = Reviews::new(pins, seen);
-    let journal = Journal::start(Box::new(log)).map_err(Fault::from)?;
+    let journal = Journal::start(log).map_err(Fault::from)?;
     Ok((journal, reviews, standing, notary))
 }
 

@@ -21,13 +21,12 @@ use model::{
 };
 use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin, ToolDefinition, assess};
-use store::SqliteReader;
 use trace::LogReader as _;
 
 use self::cases::Case;
 use crate::clock::environment;
 use crate::config::{Config, nearest};
-use crate::gateway::{bad_file, compile, files, read_pin};
+use crate::gateway::{bad_file, compile, read_pin};
 
 /// Everything a decision needs, as it stands in files.
 pub struct Judge {
@@ -81,11 +80,8 @@ impl Judge {
     /// From the files and the data directory: who has left, what is stopped, which tools a person has reviewed.
     pub fn of_gateway(file: &Path) -> Result<Self, Fault> {
         let mut judge = Self::of_files(file)?;
-        let log = judge.config.data.join(files::TRACE);
-        if !log.exists() {
-            return Ok(judge);
-        }
-        let reader = SqliteReader::open(&log).map_err(Fault::from)?;
+        let trace = judge.config.trace()?;
+        let Some(reader) = trace.reader_if_there().map_err(Fault::from)? else { return Ok(judge) };
         let standing = Standing::from_rows(reader.state("standing").map_err(Fault::from)?);
         let live = LiveDirectory::new(judge.directory.clone(), standing);
         judge.directory = live.snapshot().as_ref().clone();

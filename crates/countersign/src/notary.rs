@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use aws_lc_rs::rand;
 use model::{Blame, CallId, Clock, Fault, Secret, UnixMicros};
 use private_file::{Draft, Openness};
-use store::SqliteReader;
+use store::Reader;
 use tlog::{Algorithm, KeyName, SEED_BYTES, SignedCheckpoint, Signer, SigningKey, Trust, VerifierKey};
 use trace::{Change, Journal, LogReader, LogStore, Notary, RollbackError, StateWrite, check_since, checkpoints};
 
@@ -36,7 +36,7 @@ pub type Latest = Arc<ArcSwapOption<SignedCheckpoint>>;
 struct Worker {
     latest: Latest,
     notary: Notary,
-    reader: SqliteReader,
+    reader: Reader,
     journal: Journal,
     clock: Arc<dyn Clock>,
     copy: PathBuf,
@@ -248,7 +248,7 @@ impl Signing {
     /// Starts the thread. Error: the system gives none.
     pub fn start(
         (notary, latest): (Notary, Latest),
-        reader: SqliteReader,
+        reader: Reader,
         journal: Journal,
         clock: Arc<dyn Clock>,
         copy: PathBuf,
@@ -348,7 +348,7 @@ impl Worker {
     /// Waits until the tables hold everything, and signs that.
     fn sign_all(&mut self) {
         let begun = stopwatch();
-        let whole = |reader: &SqliteReader| {
+        let whole = |reader: &Reader| {
             let (tree, last) = (reader.tree()?.size(), reader.last_sequence()?);
             Ok::<_, trace::StoreFault>(tree == last)
         };

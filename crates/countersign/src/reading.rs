@@ -1,14 +1,14 @@
 //! `GET /v1/trace` and `GET /metrics`: the trace by pages and counts for whoever watches the gateway, over the operator's socket.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use front::{Body, text_response};
 use http::{HeaderValue, Response, StatusCode, header};
-use model::limits::{TRACE_PAGE_MAX, TRACE_STEPS_MAX};
+use model::limits::{TRACE_PAGE_MAX, TRACE_STEPS_MAX, TRACE_TIME_MAX};
 use model::{Blame, Fault, UnixMicros};
 use serde_json::{Value, json};
-use store::SqliteReader;
+use store::Location;
 use trace::{Entry, LogReader as _, Query};
 
 use crate::commands::trace::refused;
@@ -16,7 +16,7 @@ use crate::gateway::Gateway;
 
 /// One page of records. `q` is a question in the language, `limit` how many (100, at most 1,000), `cursor` the `next` of the
 /// page before, `order` `newest` (first) or `oldest`.
-pub async fn page(trace: PathBuf, asked: &str, now: UnixMicros) -> Result<Value, Fault> {
+pub async fn page(trace: Location, asked: &str, now: UnixMicros) -> Result<Value, Fault> {
     let asked = Asked::read(asked, now)?;
     on_a_thread(move || asked.answer(&trace)).await
 }
@@ -68,9 +68,8 @@ impl Asked {
         })
     }
 
-    fn answer(&self, trace: &Path) -> Result<Value, Fault> {
-        let reader =
-            SqliteReader::open(trace).and_then(|reader| reader.bounded(TRACE_STEPS_MAX)).map_err(Fault::from)?;
+    fn answer(&self, trace: &Location) -> Result<Value, Fault> {
+        let reader = trace.bounded_reader(TRACE_STEPS_MAX, TRACE_TIME_MAX).map_err(Fault::from)?;
         let found = reader.find(&self.query).map_err(|fault| match fault.kind() {
             trace::StoreFaultKind::Question => {
                 let said = Fault::new(Blame::Caller, "caller.question", fault.to_string());
@@ -93,10 +92,11 @@ fn wrong(key: &str, value: &str, takes: &str) -> Fault {
 
 /// Counts, in the text format that Prometheus reads.
 pub async fn metrics(gateway: &Gateway) -> Result<String, Fault> {
-    let (trace, data) = (gateway.trace_file(), gateway.data().to_owned());
+    let (trace, data) = (gateway.trace().clone(), gateway.data().to_owned());
     let (records, bytes) = on_a_thread(move || {
-        let records = SqliteReader::open(&trace).map_err(Fault::from)?.last_sequence().map_err(Fault::from)?;
-        Ok((records, bytes_of_trace(&data)))
+        let records = trace.reader().map_err(Fault::from)?.last_sequence().map_err(Fault::from)?;
+        let bytes = matches!(trace, Location::File(_)).then(|| bytes_of_trace(&data));
+        Ok((records, bytes))
     })
     .await?;
     let figures = gateway.engine.figures();
@@ -122,8 +122,11 @@ pub async fn metrics(gateway: &Gateway) -> Result<String, Fault> {
     text.value("countersign_outcomes_lost_total", &[], figures.lost_outcomes);
     text.family("countersign_trace_records_total", "counter", "Records in the trace");
     text.value("countersign_trace_records_total", &[], records);
-    text.family("countersign_trace_bytes", "gauge", "Bytes of the trace on disk");
-    text.value("countersign_trace_bytes", &[], bytes);
+    // What it takes of a server's disk that server tells.
+    if let Some(bytes) = bytes {
+        text.family("countersign_trace_bytes", "gauge", "Bytes of the trace on disk");
+        text.value("countersign_trace_bytes", &[], bytes);
+    }
     text.family("countersign_app_linked", "gauge", "Whether the gateway's own link to an app stands");
     for (app, linked) in gateway.hub.linked() {
         text.value("countersign_app_linked", &[("app", app.as_str())], u8::from(linked));

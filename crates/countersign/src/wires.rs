@@ -37,7 +37,7 @@ impl ControlWire {
             TRACE | METRICS if request.method() != Method::GET => reply(Err(only_get())),
             TRACE => {
                 let asked = request.uri().query().unwrap_or_default().to_owned();
-                reply(reading::page(self.gateway.trace_file(), &asked, self.gateway.engine.clock().now()).await)
+                reply(reading::page(self.gateway.trace().clone(), &asked, self.gateway.engine.clock().now()).await)
             }
             METRICS => match reading::metrics(&self.gateway).await {
                 Ok(text) => reading::exposition(text),

@@ -154,5 +154,7 @@ pub const QUESTION_TERMS_MAX: usize = 32;
 pub const TRACE_PAGE_MAX: usize = 1_000;
 /// Steps of the database that one question over HTTP may take: some seconds. Past it: the question must be narrower.
 pub const TRACE_STEPS_MAX: u64 = 400_000_000;
+/// How long a question over the operator's socket may take in a database, which others work with, too.
+pub const TRACE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Most calls that one answer looks through for what is not counted ahead.
 pub const TRACE_CALLS_COUNTED_MAX: usize = 1_000;

@@ -80,6 +80,12 @@ impl StoreError {
         }
     }
 
+    /// Whether a server answers and has no trace of this name.
+    pub(crate) fn is_empty_server(&self) -> bool {
+        use std::error::Error as _;
+        matches!(self, Self::Server { fault, .. } if fault.kind() == StoreFaultKind::Missing && fault.source().is_none())
+    }
+
     pub(crate) fn database(path: &Path, fault: StoreFault) -> Self {
         Self::Database { path: path.to_owned(), fault }
     }

@@ -24,14 +24,7 @@ pub enum Location {
 }
 
 /// Answers questions about a trace, wherever it is kept.
-#[derive(Debug)]
-pub struct Reader(Engine);
-
-#[derive(Debug)]
-enum Engine {
-    Sqlite(SqliteReader),
-    Postgres(PostgresReader),
-}
+pub struct Reader(Box<dyn LogReader>);
 
 impl Location {
     /// Opens the trace for writing, made and brought to this version as needed. `durability` is for files: a server that
@@ -46,8 +39,8 @@ impl Location {
     /// Opens the trace for reading.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Ok(Reader(match self {
-            Self::File(path) => Engine::Sqlite(SqliteReader::open(path)?),
-            Self::Database(address) => Engine::Postgres(PostgresReader::open(address)?),
+            Self::File(path) => Box::new(SqliteReader::open(path)?),
+            Self::Database(address) => Box::new(PostgresReader::open(address)?),
         }))
     }
 
@@ -55,16 +48,20 @@ impl Location {
     /// that others work with, too.
     pub fn bounded_reader(&self, steps_max: u64, time_max: Duration) -> Result<Reader, StoreError> {
         Ok(Reader(match self {
-            Self::File(path) => Engine::Sqlite(SqliteReader::open(path)?.bounded(steps_max)?),
-            Self::Database(address) => Engine::Postgres(PostgresReader::bounded(address, time_max)?),
+            Self::File(path) => Box::new(SqliteReader::open(path)?.bounded(steps_max)?),
+            Self::Database(address) => Box::new(PostgresReader::bounded(address, time_max)?),
         }))
     }
 
-    /// Whether a trace may be there: of a server it takes asking.
-    pub fn may_exist(&self) -> bool {
+    /// Opens the trace for reading. None: nobody has written one here yet.
+    pub fn reader_if_there(&self) -> Result<Option<Reader>, StoreError> {
         match self {
-            Self::File(path) => path.exists(),
-            Self::Database(_) => true,
+            Self::File(path) if !path.exists() => Ok(None),
+            Self::File(_) => self.reader().map(Some),
+            Self::Database(_) => match self.reader() {
+                Err(error) if error.is_empty_server() => Ok(None),
+                other => other.map(Some),
+            },
         }
     }
 }
@@ -78,45 +75,42 @@ impl fmt::Display for Location {
     }
 }
 
-impl Reader {
-    fn inner(&self) -> &dyn LogReader {
-        match &self.0 {
-            Engine::Sqlite(reader) => reader,
-            Engine::Postgres(reader) => reader,
-        }
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
     }
 }
 
 impl LogReader for Reader {
     fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
-        self.inner().find(query)
+        self.0.find(query)
     }
 
     fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
-        self.inner().by_id(id)
+        self.0.by_id(id)
     }
 
     fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
-        self.inner().uses(of)
+        self.0.uses(of)
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
-        self.inner().unfinished()
+        self.0.unfinished()
     }
 
     fn last_sequence(&self) -> Result<u64, StoreFault> {
-        self.inner().last_sequence()
+        self.0.last_sequence()
     }
 
     fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
-        self.inner().state(kind)
+        self.0.state(kind)
     }
 
     fn tree(&self) -> Result<Frontier, StoreFault> {
-        self.inner().tree()
+        self.0.tree()
     }
 
     fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.inner().tile(tile)
+        self.0.tile(tile)
     }
 }

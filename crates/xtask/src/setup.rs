@@ -115,6 +115,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "python3", arguments: &["-c", "import ensurepip, venv"], package: "python3-venv" },
     Tool { program: "go", arguments: &["version"], package: "golang-go" },
     Tool { program: "test", arguments: &["-d", GO_TRANSPARENCY_LOG], package: "golang-golang-x-mod-dev" },
+    Tool { program: "sh", arguments: &["-c", "ls /usr/lib/postgresql/*/bin/initdb"], package: "postgresql" },
 ];
 
 /// Other people's code that our log is checked with.

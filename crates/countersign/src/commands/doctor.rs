@@ -9,7 +9,8 @@ use std::sync::Arc;
 use broker::{Broker, Vault, VaultKey};
 use model::{Clock as _, Fault};
 use serde_json::json;
-use store::DataDir;
+use store::{DataDir, Location};
+use trace::LogReader as _;
 
 use self::machine::Account;
 use super::place::Place;
@@ -43,7 +44,12 @@ pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
     let mut checks = Vec::new();
     let config = configuration(&place, &mut checks);
     checks.extend(machine::data(&place.data));
-    checks.push(machine::clock(SystemClock.now(), machine::last_record(&place.data.join(files::TRACE))));
+    let trace = match &config {
+        Some(config) => config.trace(),
+        None => Ok(Location::File(place.data.join(files::TRACE))),
+    };
+    checks.push(machine::clock(SystemClock.now(), trace.as_ref().ok().and_then(machine::last_record)));
+    checks.extend(database(trace));
     checks.push(machine::disk(&place.data));
     checks.push(machine::account(&Account::ours(&environment)));
     if let Some(config) = config {
@@ -106,6 +112,25 @@ fn configuration(place: &Place, checks: &mut Vec<Check>) -> Option<Config> {
             None
         }
     }
+}
+
+/// Whether the database of the trace answers, where it is kept in one.
+fn database(trace: Result<Location, Fault>) -> Option<Check> {
+    let what = "database";
+    let location = match trace {
+        Ok(location @ Location::Database(_)) => location,
+        Ok(Location::File(_)) => return None,
+        Err(fault) => return Some(Check::of_fault(what, &fault)),
+    };
+    let records = location
+        .reader_if_there()
+        .map_err(Fault::from)
+        .and_then(|reader| reader.map(|reader| reader.last_sequence()).transpose().map_err(Fault::from));
+    Some(match records {
+        Ok(Some(records)) => Check::good(what, format!("{location}: {records} records")),
+        Ok(None) => Check::good(what, format!("{location} is not there yet: the first start makes it")),
+        Err(fault) => Check::of_fault(what, &fault),
+    })
 }
 
 async fn gateway(config: &Config, holder: Option<u32>) -> Check {

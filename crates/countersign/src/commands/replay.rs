@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use model::{Blame, Clock as _, Fault, UnixMicros};
 use policy::RuleFile;
 use serde_json::{Value, json};
-use store::SqliteReader;
 use trace::{LogReader as _, Query, RecordKind, moment};
 
-use super::trace::{file_of, readable::plain};
+use super::trace::{readable::plain, trace_of};
 use crate::cli::{Common, ReplayArgs};
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
@@ -24,10 +23,9 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<ExitCode, Fault> {
     let judge = judge(common, &args.rules)?;
     let now = SystemClock.now();
     let (since, until) = (at(args.since.as_deref(), now)?, at(args.until.as_deref(), now)?);
-    let file = file_of(common)?;
+    let trace = trace_of(common)?;
     let mut replay = Replay::default();
-    if file.exists() {
-        let reader = SqliteReader::open(&file).map_err(Fault::from)?;
+    if let Some(reader) = trace.reader_if_there()? {
         let mut after = None;
         loop {
             let query =

@@ -12,13 +12,13 @@ mod table;
 mod verify;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use model::{Clock as _, Fault, UnixMicros};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use store::SqliteReader;
+use store::{Location, Reader};
 use trace::{Entry, LogReader, Query};
 
 use self::asked::Questions;
@@ -73,12 +73,11 @@ enum Start {
 
 fn query(common: &Common, args: &QueryArgs) -> Result<ExitCode, Fault> {
     let query = asked::question(&args.terms, SystemClock.now())?;
-    let file = file_of(common)?;
-    if !file.exists() {
+    let trace = trace_of(common)?;
+    let Some(reader) = trace.reader_if_there()? else {
         say(NOTHING_YET);
         return Ok(ExitCode::SUCCESS);
-    }
-    let reader = SqliteReader::open(&file).map_err(Fault::from)?;
+    };
     let query = Query { before_sequence: args.cursor, limit: args.limit, ..query };
     let mut found = reader.find(&query).map_err(Fault::from)?;
     let next = found.last().map(|last| last.sequence).filter(|_| found.len() == args.limit);
@@ -101,15 +100,18 @@ fn follow(common: &Common, args: &FollowArgs) -> Result<ExitCode, Fault> {
 }
 
 fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCode, Fault> {
-    let file = file_of(common)?;
-    if !file.exists() {
-        say(NOTHING_YET);
-        if !shown.follow {
-            return Ok(ExitCode::SUCCESS);
+    let trace = trace_of(common)?;
+    let reader = match trace.reader_if_there()? {
+        Some(reader) => reader,
+        None => {
+            say(NOTHING_YET);
+            if !shown.follow {
+                return Ok(ExitCode::SUCCESS);
+            }
+            wait_for(&trace)?;
+            trace.reader()?
         }
-        wait_for(&file);
-    }
-    let reader = SqliteReader::open(&file).map_err(Fault::from)?;
+    };
     let mut printer = printer(common, shown.wide);
     let upto = reader.last_sequence().map_err(Fault::from)?;
     let (entries, upto) = match shown.start {
@@ -138,9 +140,9 @@ fn printer(common: &Common, wide: bool) -> Printer {
 }
 
 /// Where the trace is. A configuration that is not in order is told and does not keep anyone from reading.
-pub(super) fn file_of(common: &Common) -> Result<PathBuf, Fault> {
+pub(super) fn trace_of(common: &Common) -> Result<Trace, Fault> {
     let problems = match Config::load(&common.config, &environment) {
-        Ok(config) => return Ok(config.data.join(files::TRACE)),
+        Ok(config) => return Ok(Trace { location: config.trace()?, keys: config.data.join(files::TRACE_KEYS) }),
         Err(problems) => problems,
     };
     let file = Place::of(&common.config, &Place::here()).data.join(files::TRACE);
@@ -148,7 +150,26 @@ pub(super) fn file_of(common: &Common) -> Result<PathBuf, Fault> {
         return Err(bad_file(problems));
     }
     say(format_args!("the configuration is not in order (`countersign check` says more); this is {}", file.display()));
-    Ok(file)
+    Ok(Trace { keys: file.with_file_name(files::TRACE_KEYS), location: Location::File(file) })
+}
+
+/// A trace that is asked.
+pub(super) struct Trace {
+    location: Location,
+    /// The folder of the keys that sign it.
+    pub(super) keys: PathBuf,
+}
+
+impl Trace {
+    /// Opens it.
+    pub(super) fn reader(&self) -> Result<Reader, Fault> {
+        self.location.reader().map_err(Fault::from)
+    }
+
+    /// Opens it. None: there is none yet.
+    pub(super) fn reader_if_there(&self) -> Result<Option<Reader>, Fault> {
+        self.location.reader_if_there().map_err(Fault::from)
+    }
 }
 
 /// How records are shown.
@@ -177,10 +198,14 @@ fn nothing_found(records: u64, questions: &Questions) -> String {
     }
 }
 
-fn wait_for(file: &Path) {
-    while !file.exists() && wait() {}
-    // The first gateway is still making the file; its tables come a moment later.
+fn wait_for(trace: &Trace) -> Result<(), Fault> {
+    match &trace.location {
+        Location::File(file) => while !file.exists() && wait() {},
+        Location::Database(_) => while trace.reader_if_there()?.is_none() && wait() {},
+    }
+    // The first gateway is still making it; its tables come a moment later.
     wait();
+    Ok(())
 }
 
 /// Waits a moment; false when nobody reads any more.

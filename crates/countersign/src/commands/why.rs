@@ -8,17 +8,16 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 use model::{Blame, Fault};
 use serde_json::{Value, json};
-use store::SqliteReader;
 use trace::{Entry, LogReader, verify_leaf};
 
 use self::story::Story;
-use super::trace::file_of;
+use super::trace::trace_of;
 use crate::cli::{Common, WhyArgs};
 use crate::terminal::{Look, out};
 
 /// Tells the story. Exit code 1: a record is not what was written.
 pub fn run(common: &Common, args: &WhyArgs) -> Result<ExitCode, Fault> {
-    let reader = SqliteReader::open(&file_of(common)?).map_err(Fault::from)?;
+    let reader = trace_of(common)?.reader()?;
     let entries = find(&reader, &args.id)?;
     let sound = entries.iter().all(|entry| verify_leaf(entry).is_ok());
     if common.json {

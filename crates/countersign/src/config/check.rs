@@ -24,6 +24,9 @@ use super::problem::{Problem, Problems, nearest};
 use super::raw::{RawApp, RawConfig, RawLimits, RawTrace, RawWitness};
 
 mod credential;
+mod database;
+
+pub use self::database::Database;
 
 /// A configuration that is valid.
 #[derive(Clone)]
@@ -38,6 +41,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Where state is kept.
     pub data: PathBuf,
+    /// Where the trace is kept, where that is not the data directory.
+    pub database: Option<Database>,
     /// Where the newest checkpoint of the trace is kept beside the data directory.
     pub checkpoint_copy: PathBuf,
     /// Whether whoever reaches the gateway may read checkpoint and hashes of the trace.
@@ -82,7 +87,8 @@ impl Config {
         let raw: RawConfig =
             serde_saphyr::from_str(source).map_err(|error| Problem::from_yaml(file, source, &error))?;
         let base = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let covered = credential::lines_with_secrets(&raw);
+        let mut covered = credential::lines_with_secrets(&raw);
+        covered.extend(raw.trace.iter().flat_map(database::lines_with_secrets));
         let mut checker = Checker { file, source, base, environment, covered, problems: Vec::new() };
         let config = checker.config(raw);
         match config {
@@ -162,7 +168,9 @@ impl Checker<'_> {
         let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
-        let RawTrace { checkpoint_copy: copy, publish, witnesses } = raw.trace.unwrap_or_default();
+        let trace = raw.trace.unwrap_or_default();
+        let database = self.database(&trace);
+        let RawTrace { checkpoint_copy: copy, publish, witnesses, .. } = trace;
         let witnesses = witnesses.iter().filter_map(|witness| self.witness(witness)).collect();
         let checkpoint_copy = copy.map_or_else(|| beside(&data), |copy| self.path(&copy));
         Some(Config {
@@ -171,6 +179,7 @@ impl Checker<'_> {
             public_url,
             allowed_origins: raw.allowed_origins.unwrap_or_default(),
             data,
+            database,
             checkpoint_copy,
             publish,
             witnesses,

@@ -33,6 +33,9 @@ pub(super) struct RawConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTrace {
+    pub store: Option<Spanned<String>>,
+    pub log: Option<Spanned<String>>,
+    pub password: Option<Spanned<String>>,
     pub checkpoint_copy: Option<String>,
     #[serde(default)]
     pub publish: bool,

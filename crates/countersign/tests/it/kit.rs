@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use store::SqliteReader;
+use store::Location;
 use testkit::{HttpRequest, McpClient, RpcError, Upstream, UpstreamOptions, World, WorldBuilder, program};
 use trace::{ChangeView, Entry, LogReader, Query, RecordKind};
 
@@ -38,7 +38,12 @@ pub(crate) fn pin(world: &World, what: &str, class: &str) -> Result<()> {
 
 /// Every record, oldest first, from the data directory itself.
 pub(crate) fn records(world: &World) -> Result<Vec<Entry>> {
-    let reader = SqliteReader::open(&world.folder().join("data/trace.db"))?;
+    records_in(&Location::File(world.folder().join("data/trace.db")))
+}
+
+/// Every record, oldest first, wherever they are kept.
+pub(crate) fn records_in(location: &Location) -> Result<Vec<Entry>> {
+    let reader = location.reader()?;
     let query = Query { limit: usize::MAX, newest_first: false, ..Query::default() };
     reader.find(&query).map_err(|fault| anyhow::anyhow!("{fault}"))
 }

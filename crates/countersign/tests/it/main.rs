@@ -4,6 +4,7 @@
 mod aarm;
 mod actors;
 mod cli;
+mod database;
 mod decisions;
 mod defence;
 mod durability;

@@ -10,10 +10,10 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 /// A database and a log in it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// Without what a session sets by itself.
-    config: Config,
+    config: Box<Config>,
     shown: String,
     log: String,
 }
@@ -58,7 +58,7 @@ impl Address {
         config.ssl_mode(SslMode::Disable).connect_timeout(CONNECT_TIME_MAX);
         config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).keepalives_retries(3);
         config.tcp_user_timeout(LOST_AFTER);
-        Ok(Self { shown: shown(&config), config, log: log.to_owned() })
+        Ok(Self { shown: shown(&config), config: Box::new(config), log: log.to_owned() })
     }
 
     /// With the password of its user.
@@ -75,7 +75,7 @@ impl Address {
 
     /// How to get there, for a program that says who it is.
     pub(super) fn config(&self, program: &str) -> Config {
-        let mut config = self.config.clone();
+        let mut config = Config::clone(&self.config);
         config.application_name(program);
         config
     }

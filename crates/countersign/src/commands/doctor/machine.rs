@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::UnixMicros;
-use store::SqliteReader;
+use store::Location;
 use trace::{LogReader as _, Query};
 
 use super::Check;
@@ -87,11 +87,8 @@ fn only_owner(what: &str, path: &Path, about: &std::fs::Metadata, uid: u32, want
 }
 
 /// When the last record was made.
-pub(super) fn last_record(trace: &Path) -> Option<UnixMicros> {
-    if !trace.exists() {
-        return None;
-    }
-    let last = SqliteReader::open(trace).ok()?.find(&Query { limit: 1, ..Query::default() }).ok()?;
+pub(super) fn last_record(trace: &Location) -> Option<UnixMicros> {
+    let last = trace.reader_if_there().ok()??.find(&Query { limit: 1, ..Query::default() }).ok()?;
     last.first().map(|entry| entry.at)
 }
 

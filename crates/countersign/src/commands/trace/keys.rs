@@ -3,20 +3,18 @@
 use std::process::ExitCode;
 
 use model::Fault;
-use store::SqliteReader;
 use tlog::Signer as _;
 
-use super::file_of;
+use super::trace_of;
 use crate::cli::{Common, KeysArgs};
-use crate::gateway::files;
 use crate::notary::{key_files, make_key, origin_of, read_key, retire_key, trust_of};
 use crate::terminal::{out, say};
 
 /// Shows the keys, makes one, or lets one go.
 pub fn run(common: &Common, args: &KeysArgs) -> Result<ExitCode, Fault> {
-    let file = file_of(common)?;
-    let folder = file.with_file_name(files::TRACE_KEYS);
-    let origin = if file.exists() { origin_of(&SqliteReader::open(&file).map_err(Fault::from)?)? } else { None };
+    let trace = trace_of(common)?;
+    let origin = trace.reader_if_there()?.map(|reader| origin_of(&reader)).transpose()?.flatten();
+    let folder = trace.keys;
     let Some(origin) = origin else {
         say("nothing has been recorded and signed yet: `countersign serve` makes the first key when it starts");
         return Ok(ExitCode::SUCCESS);

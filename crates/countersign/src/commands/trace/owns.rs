@@ -7,12 +7,11 @@ use jiff::tz::TimeZone;
 use model::{Agent, AgentId, Blame, Directory as _, DirectorySnapshot, Fault, Human, HumanId};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::SqliteReader;
 use trace::ready::Whose;
 use trace::{Entry, Field, LogReader, Query, RecordKind, UseOf, rfc3339};
 
-use super::file_of;
 use super::readable::{local, plain};
+use super::trace_of;
 use crate::cli::{Common, OwnsArgs};
 use crate::clock::environment;
 use crate::config::{Config, nearest};
@@ -40,8 +39,8 @@ struct Owned {
 
 /// Says who.
 pub(super) fn run(common: &Common, args: &OwnsArgs) -> Result<ExitCode, Fault> {
-    let file = file_of(common)?;
-    let reader = file.exists().then(|| SqliteReader::open(&file).map_err(Fault::from)).transpose()?;
+    let trace = trace_of(common)?;
+    let reader = trace.reader_if_there()?;
     let known = match &reader {
         Some(reader) => known(common, reader)?,
         None => Known { directory: directory(common, Standing::default()) },
@@ -61,7 +60,7 @@ pub(super) fn known(common: &Common, log: &dyn LogReader) -> Result<Known, Fault
     Ok(Known { directory: directory(common, standing) })
 }
 
-/// `file_of` has told already where a configuration is not in order.
+/// `trace_of` has told already where a configuration is not in order.
 fn directory(common: &Common, standing: Standing) -> Arc<DirectorySnapshot> {
     let configured = Config::load(&common.config, &environment).map(|config| config.directory).unwrap_or_default();
     LiveDirectory::new(configured, standing).snapshot()

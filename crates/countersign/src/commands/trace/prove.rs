@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use model::{Blame, Fault};
-use store::SqliteReader;
+use store::Reader;
 use trace::{Entry, LogReader, RecordKind, receipt_of};
 
-use super::file_of;
+use super::trace_of;
 use crate::cli::{Common, ProveArgs};
 use crate::terminal::{out, say};
 
 /// Writes the receipt of one record.
 pub fn run(common: &Common, args: &ProveArgs) -> Result<ExitCode, Fault> {
-    let reader = SqliteReader::open(&file_of(common)?).map_err(Fault::from)?;
+    let reader = trace_of(common)?.reader()?;
     let entry = wanted(&reader, args)?;
     let begun = stopwatch();
     let receipt = loop {
@@ -44,7 +44,7 @@ pub fn run(common: &Common, args: &ProveArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn wanted(reader: &SqliteReader, args: &ProveArgs) -> Result<Entry, Fault> {
+fn wanted(reader: &Reader, args: &ProveArgs) -> Result<Entry, Fault> {
     let of_call = reader.by_id(&args.id).map_err(Fault::from)?;
     let exact = args.id.parse::<u64>().ok().filter(|_| !args.outcome);
     let found = match (exact, args.outcome) {

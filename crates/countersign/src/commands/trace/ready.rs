@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 use model::{AgentId, Blame, Clock as _, Fault, HumanId, UnixMicros};
 use serde_json::{Map, Value, json};
-use store::SqliteReader;
+use store::Reader;
 use trace::ready::{AccessEnded, Line, Report, Summary, WhoApproved, Whose};
 use trace::{Entry, Field, IntentView, LogReader, UseOf, rfc3339};
 
 use super::owns::{Known, known};
 use super::readable::{ERASED, Names, facts_of, local, plain, trouble};
 use super::table::Table;
-use super::{asked, file_of};
+use super::{asked, trace_of};
 use crate::cli::{Common, WhoApprovedArgs, WindowArgs};
 use crate::clock::SystemClock;
 use crate::config::nearest;
@@ -63,7 +63,7 @@ pub(super) fn access_ended(common: &Common, who: &str, args: &WindowArgs) -> Res
 
 /// On whose word did this call run?
 pub(super) fn who_approved(common: &Common, args: &WhoApprovedArgs) -> Result<ExitCode, Fault> {
-    let reader = SqliteReader::open(&file_of(common)?).map_err(Fault::from)?;
+    let reader = trace_of(common)?.reader()?;
     let meant = args.call.strip_prefix('#').unwrap_or(&args.call);
     let Some(told) = trace::ready::who_approved(&reader, meant).map_err(Fault::from)? else {
         let said = format!("the trace has no call `{}`", args.call);
@@ -90,7 +90,7 @@ pub(super) fn who_approved(common: &Common, args: &WhoApprovedArgs) -> Result<Ex
 
 /// A question under way.
 struct Asking {
-    reader: SqliteReader,
+    reader: Reader,
     window: trace::ready::Window,
     look: Look,
     zone: TimeZone,
@@ -99,7 +99,7 @@ struct Asking {
 
 impl Asking {
     fn of(common: &Common, args: &WindowArgs) -> Result<Self, Fault> {
-        let reader = SqliteReader::open(&file_of(common)?).map_err(Fault::from)?;
+        let reader = trace_of(common)?.reader()?;
         let window = asked::window(args, SystemClock.now())?;
         let look = Look::stdout();
         let look = if args.wide { Look { width: None, ..look } } else { look };

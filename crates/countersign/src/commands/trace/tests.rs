@@ -6,7 +6,7 @@ use model::{
     AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, Verdict,
 };
 use serde_json::json;
-use store::{Durability, SqliteLog};
+use store::{Durability, SqliteLog, SqliteReader};
 use tempfile::TempDir;
 use trace::{Change, Delegation, Effect, Intent, LogStore as _, Outcome, OutcomeStatus, Row};
 

@@ -4,16 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use model::{Blame, Fault, UnixMicros};
-use store::SqliteReader;
 use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust};
 use trace::{Audit, Known, LogReader, audit, audit_range};
 
 use super::super::witness::known_keys;
-use super::file_of;
+use super::trace_of;
 use crate::cli::{Common, VerifyArgs};
 use crate::clock::environment;
 use crate::config::Config;
-use crate::gateway::files;
 use crate::notary::{kept_elsewhere, origin_of, trust_of};
 use crate::terminal::{out, progress, say};
 
@@ -26,15 +24,15 @@ pub fn run(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
 }
 
 fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
-    let file = file_of(common)?;
-    let reader = SqliteReader::open(&file).map_err(Fault::from)?;
+    let kept = trace_of(common)?;
+    let reader = kept.reader()?;
     let Some(origin) = origin_of(&reader)? else {
         return Err(Fault::new(Blame::Operator, "trace.unsigned", "nobody has signed this trace yet")
             .hint("start the gateway once: it signs what is there"));
     };
     let config = Config::load(&common.config, &environment).ok();
     let named = config.iter().flat_map(|config| &config.witnesses).map(|witness| witness.key.clone());
-    let mut trust = trust(args, &origin, &file.with_file_name(files::TRACE_KEYS))?;
+    let mut trust = trust(args, &origin, &kept.keys)?;
     trust.witnesses.extend(named.filter(|_| args.witness.is_empty()));
     let copy = config.as_ref().map(|config| kept_elsewhere(&config.checkpoint_copy, &trust)).transpose()?;
     let cosigned = seen_by_witnesses(&reader, &trust)?;
@@ -126,7 +124,7 @@ fn of_receipt(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCod
     let trust = match args.key.is_empty() {
         false => trust(args, &origin, Path::new(""))?,
         true => {
-            let folder = file_of(common)?.with_file_name(files::TRACE_KEYS);
+            let folder = trace_of(common)?.keys;
             let trust = Trust { witnesses: known_keys(&args.witness)?, ..trust_of(&folder, &origin)? };
             if trust.log.is_empty() {
                 return Err(Fault::new(Blame::Caller, "caller.no_key", "there is no key to check it with")

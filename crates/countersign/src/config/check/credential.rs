@@ -164,7 +164,7 @@ impl Checker<'_> {
     }
 
     /// Where it is kept. What stands here may be the secret itself: the text is never shown.
-    fn source(&mut self, written: &Spanned<String>) -> Option<Source> {
+    pub(super) fn source(&mut self, written: &Spanned<String>) -> Option<Source> {
         match written.value.parse::<Source>() {
             Ok(Source::File(path)) => Some(Source::File(self.base.join(path))),
             Ok(source) => Some(source),

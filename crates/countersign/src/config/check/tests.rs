@@ -390,3 +390,43 @@ fn packs_are_chosen_by_name() {
         assert!(said.contains(part), "{said}");
     }
 }
+
+#[test]
+fn a_trace_may_be_kept_in_a_database() {
+    let config = parse("trace: {store: 'postgres://g@${HOST}/t', log: one, password: 'env:PATH'}").unwrap();
+    let location = config.trace().unwrap();
+    assert_eq!(location.to_string(), "log one in postgres://g@127.0.0.1:9000/t");
+    let file = parse("data: d").unwrap().trace().unwrap();
+    assert_eq!(file.to_string(), "d/trace.db");
+}
+
+#[test]
+fn a_database_is_named_without_its_password() {
+    for (text, said) in [
+        ("trace: {store: 'postgres://g:geheim@localhost/t'}", "a password does not belong into an address"),
+        ("trace: {store: 'postgres://g@localhost/t', password: geheim}", "env:"),
+        ("trace: {store: 'postgres://g@localhost/t', password: 'vault:pg'}", "file:PATH"),
+        ("trace: {store: 'postgres://g@db.example/t'}", "in the clear"),
+        ("trace: {store: trace.sqlite}", "this is not the address of a database"),
+        ("trace: {log: one}", "store: postgres://"),
+    ] {
+        let problems = refused(text);
+        assert!(problems.contains(said), "{text}: {problems}");
+        assert!(!problems.contains("geheim"), "{problems}");
+    }
+}
+
+#[test]
+fn a_password_is_read_from_a_file_that_nobody_else_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    let text = format!("trace: {{store: 'postgres://g@localhost/t', password: 'file:{}'}}", file.display());
+    let config = parse(&text).unwrap();
+    assert_eq!(config.trace().unwrap_err().code(), "operator.password");
+    std::fs::write(&file, "geheim\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(config.trace().is_err(), "others may read it");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(!format!("{:?}", config.trace().unwrap()).contains("geheim"));
+}

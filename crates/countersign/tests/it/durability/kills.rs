@@ -7,20 +7,29 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::{McpClient, Upstream, UpstreamOptions, World};
+use store::{Address, Location};
+use testkit::{McpClient, PostgresServer, Upstream, UpstreamOptions, World, WorldBuilder};
 use trace::{Effect, Entry, verify_leaf};
 
-use crate::kit::{pin, records, until, world};
+use crate::kit::{pin, records, records_in, until, world};
 
 #[test]
 fn kill_rounds_leave_no_call_without_its_record() -> Result<()> {
-    kill_rounds(rounds())
+    kill_rounds(rounds(), world(), &records)
+}
+
+#[test]
+fn kill_rounds_leave_no_call_without_its_record_in_a_database() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let store = server.database("trace")?;
+    let world = world().set(&["trace", "store"], json!(store));
+    kill_rounds(rounds().div_ceil(10), world, &|_| records_in(&Location::Database(Address::parse(&store, "main")?)))
 }
 
 /// Kills the gateway so many times and then looks at everything that happened.
-fn kill_rounds(rounds: u32) -> Result<()> {
+fn kill_rounds(rounds: u32, world: WorldBuilder, records: &dyn Fn(&World) -> Result<Vec<Entry>>) -> Result<()> {
     let upstream = Upstream::start(UpstreamOptions::default())?;
-    let mut world = world().app_url("remote", upstream.url(), None).start()?;
+    let mut world = world.app_url("remote", upstream.url(), None).start()?;
     pin(&world, "remote", "read")?;
     pin(&world, "remote/echo", "write")?;
     let answered: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -43,7 +52,7 @@ fn kill_rounds(rounds: u32) -> Result<()> {
     }
     world.restart()?;
     let answered = answered.lock().unwrap_or_else(PoisonError::into_inner);
-    check(&world, &upstream, &answered)?;
+    check(&records(&world)?, &upstream, &answered)?;
     drop(answered);
     // Not one proof was broken, and what the last kill left unsigned is signed.
     ensure!(world.terminate()? == 0, "{}", world.log());
@@ -64,9 +73,8 @@ fn call_until_it_dies(mut client: McpClient, name: &str, answered: &Mutex<Vec<St
     }
 }
 
-fn check(world: &World, upstream: &Upstream, answered: &[String]) -> Result<()> {
-    let all = records(world)?;
-    for entry in &all {
+fn check(all: &[Entry], upstream: &Upstream, answered: &[String]) -> Result<()> {
+    for entry in all {
         verify_leaf(entry)?;
     }
     let mut recorded: BTreeMap<String, &Entry> = BTreeMap::new();

@@ -1,0 +1,103 @@
+//! The trace in a database of a server.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use store::{Address, Location};
+use testkit::{PostgresServer, Upstream, UpstreamOptions, World};
+use trace::Effect;
+
+use crate::kit::{pin, records_in, until, world};
+
+fn json_of(world: &World, words: &[&str]) -> Result<Value> {
+    let said = world.run_well(&[words, &["--json"]].concat())?;
+    serde_json::from_str(&said).with_context(|| said)
+}
+
+#[test]
+fn a_trace_in_a_database_answers_and_proves_as_one_in_a_file() -> Result<()> {
+    let mut server = PostgresServer::start()?;
+    let store = server.database("trace")?;
+    let upstream = Upstream::start(UpstreamOptions::default())?;
+    let mut world = world()
+        .set(&["trace", "store"], json!(store))
+        .set(&["trace", "log"], json!("one"))
+        .app_url("remote", upstream.url(), None)
+        .start()?;
+    ensure!(!world.folder().join("data/trace.db").exists(), "the trace is in the data directory, too");
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    client.call("remote__echo", json!({"text": "hello"}))?;
+    let shown = world.run_well(&["trace"])?;
+    ensure!(shown.contains("echo") && shown.contains("ana-desktop"), "{shown}");
+    let address = Location::Database(Address::parse(&store, "one")?);
+    let call = records_in(&address)?.into_iter().find(|entry| entry.verdict.is_some()).context("no call")?;
+    let why = world.run_well(&["why", call.call.as_str()])?;
+    ensure!(why.contains("echo") && why.contains("executed"), "{why}");
+    let touched = world.run_well(&["trace", "touched", "ana-desktop"])?;
+    ensure!(touched.contains("echo"), "{touched}");
+
+    // Another gateway keeps off this log and has one of its own.
+    let other = other_gateway(&store, "one")?;
+    let refused = other.run(&["serve"])?;
+    ensure!(refused.code != 0 && refused.stderr.contains("the log `one` is in use by `countersign "), "{refused:?}");
+    let mut other = other_gateway(&store, "other")?;
+    other.restart()?;
+    ensure!(other.terminate()? == 0, "{}", other.log());
+
+    the_server_goes_and_comes_back(&mut server, &world, &mut client)?;
+    world.kill()?;
+    world.restart()?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let verified = json_of(&world, &["trace", "verify"])?;
+    ensure!((verified.get("right"), verified.get("unsigned")) == (Some(&json!(true)), Some(&json!(0))), "{verified}");
+    let doctor = world.run(&["doctor"])?;
+    ensure!(doctor.stdout.contains("log one in postgres://gateway@"), "{}", doctor.stdout);
+
+    server.sql("trace", "UPDATE countersign.record SET at = at + 1 WHERE kind = 1")?;
+    let bad = world.run(&["trace", "verify"])?;
+    ensure!(bad.code == 1 && bad.stdout.starts_with("record "), "{bad:?}");
+    Ok(())
+}
+
+fn other_gateway(store: &str, log: &str) -> Result<World> {
+    world().set(&["trace", "store"], json!(store)).set(&["trace", "log"], json!(log)).prepare()
+}
+
+fn the_server_goes_and_comes_back(
+    server: &mut PostgresServer,
+    world: &World,
+    client: &mut testkit::McpClient,
+) -> Result<()> {
+    server.kill();
+    for _ in 0..2 {
+        let refused = client.call("remote__echo", json!({"text": "gone"}));
+        let said = format!("{refused:?}");
+        ensure!(said.contains("the record could not be written") || said.contains("trace.not_recorded"), "{said}");
+    }
+    let asked = world.run(&["trace"])?;
+    ensure!(asked.code != 0 && asked.stderr.contains("cannot be reached"), "{asked:?}");
+    server.start_again()?;
+    until("calls run again", || {
+        let result = client.call("remote__echo", json!({"text": "back"}));
+        Ok(result.is_ok_and(|result| result.get("isError") == Some(&json!(false))))
+    })
+}
+
+#[test]
+fn calls_under_way_are_marked_unknown_in_a_database() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let store = server.database("trace")?;
+    let upstream = Upstream::start(UpstreamOptions::default())?;
+    let mut world = world().set(&["trace", "store"], json!(store)).app_url("remote", upstream.url(), None).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?.with_timeout(std::time::Duration::from_secs(2));
+    let calling = std::thread::spawn(move || client.call("remote__slow", json!({"ms": 60_000})).is_err());
+    until("the call has left", || Ok(upstream.call_count() == 1))?;
+    world.kill()?;
+    ensure!(calling.join().is_ok(), "the client broke");
+    world.restart()?;
+    let all = records_in(&Location::Database(Address::parse(&store, "main")?))?;
+    let call = all.iter().find(|entry| entry.verdict.is_some()).context("no call")?;
+    ensure!(call.outcome().map(|outcome| outcome.effect) == Some(Effect::Unknown), "{call:?}");
+    Ok(())
+}
