@@ -28,7 +28,7 @@ fn a_trace_in_a_database_answers_and_proves_as_one_in_a_file() -> Result<()> {
     let mut client = world.client("ana-desktop", "ana")?;
     client.call("remote__echo", json!({"text": "hello"}))?;
     let shown = world.run_well(&["trace"])?;
-    ensure!(shown.contains("echo") && shown.contains("ana-desktop"), "{shown}");
+    ensure!(shown.contains("remote/echo") && shown.contains("Ana's desktop"), "{shown}");
     let address = Location::Database(Address::parse(&store, "one")?);
     let call = records_in(&address)?.into_iter().find(|entry| entry.verdict.is_some()).context("no call")?;
     let why = world.run_well(&["why", call.call.as_str()])?;

@@ -397,7 +397,7 @@ fn a_trace_may_be_kept_in_a_database() {
     let location = config.trace().unwrap();
     assert_eq!(location.to_string(), "log one in postgres://g@127.0.0.1:9000/t");
     let file = parse("data: d").unwrap().trace().unwrap();
-    assert_eq!(file.to_string(), "d/trace.db");
+    assert_eq!(file.to_string(), "./d/trace.db");
 }
 
 #[test]

@@ -6,6 +6,7 @@ fn addresses_are_shown_without_their_settings() {
         ("postgres://gateway@localhost/trace", "postgres://gateway@localhost/trace"),
         ("postgresql://g@127.0.0.1:5433/t?target_session_attrs=read-write", "postgres://g@127.0.0.1:5433/t"),
         ("postgres:///trace?host=/run/postgresql&user=g", "postgres://g@/run/postgresql/trace"),
+        ("postgres://g@/trace?host=/run/postgresql", "postgres://g@/run/postgresql/trace"),
         ("postgres://g@db.example/t?sslmode=disable", "postgres://g@db.example/t"),
     ] {
         let address = Address::parse(text, "main").unwrap().with_password(&Secret::new("geheim".to_owned()));
