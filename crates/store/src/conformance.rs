@@ -29,6 +29,33 @@ pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W
     }
 }
 
+/// What an older version wrote: the ten records that `tests/filled-*.sql` holds, and that it goes on behind them.
+pub(crate) fn a_filled_log_is_whole<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let entries = reader.find(&Query { newest_first: false, ..Query::default() }).unwrap();
+    assert_eq!(sequences(&entries), (1..=10).collect::<Vec<u64>>());
+    let mut tree = tlog::Frontier::new();
+    for entry in &entries {
+        assert_eq!(verify_leaf(entry), Ok(()));
+        tree.append(&[tlog::Hash::new(*entry.leaf_hash.as_bytes())], |_, _| {}).unwrap();
+    }
+    assert_eq!(reader.tree().unwrap().tree(), tree.tree());
+    for (text, expected) in [
+        ("agent:bot", &[1, 5, 6, 7][..]),
+        ("code:c.d kind:intent", &[5]),
+        ("rule:other task:t-9", &[10]),
+        ("kind:change", &[4]),
+        ("would:deny", &[6]),
+    ] {
+        check_query(reader, &Query::parse(text, at(0)).unwrap(), expected);
+    }
+    assert_eq!(reader.unfinished().unwrap(), [call(10)]);
+    assert_eq!(reader.state("person").unwrap(), [("ada".to_owned(), "8".to_owned())]);
+    assert_eq!(reader.uses(UseOf::Agent("bot")).unwrap().len(), 4);
+    assert_eq!(log.append(&[outcome(10, 11)], &[]).unwrap(), 11);
+    assert_eq!(reader.unfinished().unwrap(), []);
+    check_query(reader, &Query::parse("task:t-9 status:answered", at(0)).unwrap(), &[10]);
+}
+
 fn sequences_are_consecutive<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
     assert_eq!(log.append(&[], &[]).unwrap(), 1);
     assert_eq!(log.append(&[change(1), change(2)], &[]).unwrap(), 1);

@@ -9,7 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use trace::{Entry, Field, Query, RecordKind, Term};
 
 use super::error::Failure;
-use super::questions::{JOINS, OF_CALL, SELECT, at};
+use super::questions::{JOINS, OF_CALL, SELECT, at, entry};
 use super::reader::Tables;
 use super::rows::task_name;
 use crate::blocks::{Ahead, Blocks, Index, What};
@@ -205,9 +205,16 @@ impl<'q, 't> Search<'q, 't> {
     }
 
     fn take(&self, rows: &[Row], entries: &mut Vec<Entry>) -> Result<(), Failure> {
-        let fits = self.tables.entries(rows)?.into_iter().filter(|entry| self.query.fits(entry));
-        let limit = self.query.limit - entries.len();
-        entries.extend(fits.take(limit));
+        for row in rows {
+            // What is behind the last one asked for may be damaged.
+            if entries.len() == self.query.limit {
+                break;
+            }
+            let entry = entry(row)?;
+            if self.query.fits(&entry) {
+                entries.push(entry);
+            }
+        }
         Ok(())
     }
 

@@ -20,7 +20,8 @@ impl Tables {
         let Some(call) = self.call_of(id)? else { return Ok(Vec::new()) };
         let (high, low) = halves(call);
         let sql = format!("{SELECT} FROM record r {JOINS} WHERE r.log = $1 AND {OF_CALL} ORDER BY r.sequence");
-        self.entries(&self.rows(&sql, &[(&high, Type::INT8), (&low, Type::INT8)])?)
+        let rows = self.rows(&sql, &[(&high, Type::INT8), (&low, Type::INT8)])?;
+        Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
     }
 
     pub(super) fn unfinished(&self) -> Result<Vec<CallId>, Failure> {
@@ -106,10 +107,6 @@ impl Tables {
         }
     }
 
-    pub(super) fn entries(&self, rows: &[Row]) -> Result<Vec<Entry>, Failure> {
-        Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
-    }
-
     /// The whole id of the call that somebody means.
     fn call_of(&self, id: &str) -> Result<Option<u128>, Failure> {
         let id = id.trim().to_ascii_lowercase();
@@ -148,7 +145,7 @@ impl Tables {
     }
 }
 
-fn entry(row: &Row) -> Result<Entry, StoreFault> {
+pub(super) fn entry(row: &Row) -> Result<Entry, StoreFault> {
     let call = call_at(row, 2)?;
     let time = UnixMicros(at(row, 4)?);
     let whole = |column, time| text_at(row, column, &call, time);

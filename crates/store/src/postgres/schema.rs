@@ -39,9 +39,8 @@ pub(super) fn migrate_to(link: &Link, wanted: usize) -> Result<(), Failure> {
 
 /// The version of a database, zero when there is none of ours. Error: a newer version wrote it, or it is of something else.
 pub(super) fn version(link: &Link) -> Result<usize, Failure> {
-    let look = link
-        .client
-        .query_typed("SELECT to_regnamespace('countersign') IS NULL, to_regclass('countersign.meta') IS NULL", &[]);
+    // Asked of the tables: what the server's own functions say of names may be older than the transaction.
+    let look = link.client.query_typed(OURS, &[]);
     let rows = link.wait(LOOK_TIME_MAX, look)?;
     let found = |column| rows.first().and_then(|row| row.try_get::<_, bool>(column).ok()).unwrap_or(true);
     match (found(0), found(1)) {
@@ -68,6 +67,9 @@ fn foreign() -> StoreFault {
 
 /// A step once released is never edited: databases out there have taken it.
 const MIGRATIONS: &[&str] = &[include_str!("../schema/postgres/1.sql")];
+const OURS: &str = "SELECT NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'countersign'), \
+     NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = 'countersign' AND c.relname = 'meta')";
 const TURN: &str = "SELECT pg_advisory_xact_lock(1129598804, 0)";
 const LOOK_TIME_MAX: Duration = Duration::from_secs(10);
 const MIGRATION_TIME_MAX: Duration = Duration::from_secs(3_600);

@@ -1,9 +1,10 @@
 use model::Verdict;
 use testkit::PostgresServer;
-use trace::{Field, LogReader, LogStore, Query, verify_leaf};
+use tlog::{Algorithm, SigningKey};
+use trace::{Field, Known, LogReader, LogStore, Notary, Query, audit, verify_leaf};
 
 use super::*;
-use crate::conformance::trace_conformance;
+use crate::conformance::{a_filled_log_is_whole, trace_conformance};
 use crate::samples::{asked_in, change, ended, intent, outcome, put};
 
 mod cut;
@@ -149,4 +150,95 @@ fn a_newer_version_is_refused() {
     server.sql("newer", "UPDATE countersign.meta SET value = '99'").unwrap();
     assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.newer");
     assert_eq!(PostgresReader::open(&address).unwrap_err().code(), "store.newer");
+}
+
+/// What stands in a database when a gateway of that version has run: made once by that version, and kept.
+const FILLED: [(usize, &str); 1] = [(1, include_str!("tests/filled-1.sql"))];
+
+#[test]
+fn what_every_version_wrote_is_brought_forward() {
+    let server = PostgresServer::start().unwrap();
+    for version in 1..schema::current() {
+        assert!(FILLED.iter().any(|(found, _)| *found == version), "there is nothing that version {version} wrote");
+    }
+    for (version, filled) in FILLED {
+        let address = address(&server, &format!("v{version}"));
+        let link = link::Link::open(address.config("older")).unwrap();
+        schema::migrate_to(&link, version).unwrap();
+        link.wait(session::TIME_MAX, link.client.batch_execute(filled)).unwrap();
+        let read = PostgresReader::open(&address);
+        assert!(version == schema::current() || read.is_err_and(|error| error.code() == "store.older"));
+        let (mut log, reader) = both(&address);
+        assert_eq!(schema::version(&link).unwrap(), schema::current());
+        a_filled_log_is_whole(&mut log, &reader);
+    }
+}
+
+/// Gateways of one database that are started together find its tables made once.
+#[test]
+fn many_may_open_a_new_database_at_once() {
+    let server = PostgresServer::start().unwrap();
+    let url = server.database("fresh").unwrap();
+    let opened: Vec<_> = (0..6)
+        .map(|number| Address::parse(&url, &format!("gateway-{number}")).unwrap())
+        .map(|address| {
+            std::thread::spawn(move || PostgresLog::open(&address).unwrap().append(&[change(1)], &[]).unwrap())
+        })
+        .collect();
+    assert!(opened.into_iter().all(|opened| opened.join().unwrap() == 1));
+}
+
+/// What is done to the tables, and the record that is named. Records 301 and 302 are an intent and its outcome.
+const TAMPERED: [(&str, u64); 8] = [
+    ("UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
+    ("UPDATE record SET body_values = decode(repeat('00', length(body_values)), 'hex') WHERE sequence = 301", 301),
+    ("UPDATE record SET leaf_hash = decode(repeat('00', 32), 'hex') WHERE sequence = 301", 301),
+    ("UPDATE record SET verdict = human WHERE sequence = 301", 301),
+    ("DELETE FROM record WHERE sequence = 301", 301),
+    ("DELETE FROM record WHERE sequence > 300", 301),
+    ("DELETE FROM record WHERE sequence > 300; UPDATE log SET last = 300, tree = '0:'; DELETE FROM tile", 301),
+    ("UPDATE tile SET hashes = decode(repeat('00', length(hashes)), 'hex') WHERE number = 1 AND first = 0", 257),
+];
+
+#[test]
+fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "signed");
+    let (mut log, reader) = both(&address);
+    let mut notary = notary();
+    for start in (1..400).step_by(100) {
+        let rows: Vec<_> = (start..start + 100)
+            .map(|number| match number % 3 {
+                1 => intent(number, "bot", "ada", "crm/read", Verdict::Allow),
+                2 => outcome(number - 1, number),
+                _ => change(number),
+            })
+            .collect();
+        log.append(&rows, &[]).unwrap();
+        let (checkpoint, state) = notary.sign(reader.tree().unwrap().tree()).unwrap().unwrap();
+        log.append(&[], &state).unwrap();
+        notary.kept(&checkpoint, model::UnixMicros(i64::from(start) * 100_000_000));
+    }
+    drop((log, reader));
+    let known = Known { trust: notary.trust(), elsewhere: Vec::new() };
+    let audited = audit(&PostgresReader::open(&address).unwrap(), &known, |_| {}).unwrap();
+    assert_eq!((audited.bad, audited.records, audited.unsigned), (None, 400, 0));
+    for (number, (edit, sequence)) in TAMPERED.into_iter().enumerate() {
+        let copy = format!("copy{number}");
+        server.sql("postgres", &format!("CREATE DATABASE {copy} TEMPLATE signed")).unwrap();
+        server.sql(&copy, &format!("SET search_path = countersign; {edit}")).unwrap();
+        let url = format!("postgres:///{copy}?host={}&user=gateway", server.socket().display());
+        let address = Address::parse(&url, "main").unwrap();
+        let bad = audit(&PostgresReader::open(&address).unwrap(), &known, |_| {}).unwrap().bad;
+        assert_eq!(bad.as_ref().map(|bad| bad.sequence), Some(sequence), "{edit}: {bad:?}");
+        if edit.starts_with("DELETE FROM record WHERE sequence > 300") && !edit.contains("tile") {
+            assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.corrupt");
+        }
+    }
+}
+
+fn notary() -> Notary {
+    let origin = "countersign.local/test";
+    let key = SigningKey::from_seed(origin.parse().unwrap(), Algorithm::Ed25519, &[7; 32]).unwrap();
+    Notary::new(origin.to_owned(), vec![key])
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::conformance::a_filled_log_is_whole;
+use crate::reader::SqliteReader;
+use crate::sqlite::{Durability, SqliteLog};
 
 #[test]
 fn an_empty_database_is_brought_to_this_version_once() {
@@ -38,5 +41,29 @@ fn a_version_before_the_first_release_is_refused() {
         let fault = migrate(&mut connection, |_| Ok(())).unwrap_err();
         assert_eq!(fault.code(), "store.older");
         assert!(fault.hint().unwrap().contains("another data directory"));
+    }
+}
+
+/// What stands in a database when a gateway of that version has run: made once by that version, and kept.
+const FILLED: [(usize, &str); 2] = [(4, include_str!("tests/filled-4.sql")), (5, include_str!("tests/filled-5.sql"))];
+
+#[test]
+fn what_every_version_wrote_is_brought_forward() {
+    for version in OLDEST..current() {
+        assert!(FILLED.iter().any(|(found, _)| *found == version), "there is nothing that version {version} wrote");
+    }
+    for (version, filled) in FILLED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.db");
+        let older = Connection::open(&path).unwrap();
+        for (_, step) in (OLDEST..).zip(MIGRATIONS).take_while(|(number, _)| *number <= version) {
+            older.execute_batch(step).unwrap();
+        }
+        older.execute_batch(filled).unwrap();
+        drop(older);
+        assert!(version == current() || SqliteReader::open(&path).is_err(), "a reader brings nothing forward");
+        let mut log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
+        assert_eq!(super::version(&Connection::open(&path).unwrap()).unwrap(), current());
+        a_filled_log_is_whole(&mut log, &SqliteReader::open(&path).unwrap());
     }
 }
