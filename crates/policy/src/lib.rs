@@ -35,6 +35,7 @@ mod lint;
 mod tree;
 
 mod named_test;
+mod texts;
 
 mod command;
 mod glob;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::index::pins::{Language, Slot, Word};
+use crate::texts::Texts;
 
 /// Where the words of a question come from.
 pub(crate) trait Lookup: Language {
@@ -51,7 +52,7 @@ struct Place<P> {
 #[derive(Default)]
 struct Words {
     count: u32,
-    texts: HashMap<Box<str>, u32>,
+    texts: Texts,
     wholes: HashMap<i64, u32>,
     truths: [Option<u32>; 2],
     entities: Vec<OfKind>,
@@ -61,7 +62,7 @@ struct Words {
 /// Entities of one type.
 struct OfKind {
     kind: Box<str>,
-    ids: HashMap<Box<str>, u32>,
+    ids: Texts,
 }
 
 /// Where the numbers of a slot stand.
@@ -192,16 +193,17 @@ impl Words {
     fn number(&mut self, word: Word) -> u32 {
         let next = self.count;
         let number = match word {
-            Word::Text(text) => *self.texts.entry(text.into()).or_insert(next),
+            Word::Text(text) => number_in(&mut self.texts, &text, next),
             Word::Whole(whole) => *self.wholes.entry(whole).or_insert(next),
             Word::Truth(truth) => match self.truths.get_mut(usize::from(truth)) {
                 Some(number) => *number.get_or_insert(next),
                 None => next,
             },
             Word::Entity { kind, id } => match self.entities.iter_mut().find(|of_kind| *of_kind.kind == *kind) {
-                Some(of_kind) => *of_kind.ids.entry(id.into()).or_insert(next),
+                Some(of_kind) => number_in(&mut of_kind.ids, &id, next),
                 None => {
-                    let ids = HashMap::from([(id.into(), next)]);
+                    let mut ids = Texts::default();
+                    ids.add(&id, next);
                     self.entities.push(OfKind { kind: kind.into(), ids });
                     next
                 }
@@ -217,4 +219,12 @@ impl Words {
         self.count += u32::from(number == next);
         number
     }
+}
+
+/// The number of a text, `next` if it is not there yet.
+fn number_in(texts: &mut Texts, text: &str, next: u32) -> u32 {
+    texts.get(text).unwrap_or_else(|| {
+        texts.add(text, next);
+        next
+    })
 }
