@@ -5,6 +5,7 @@ mod calls;
 mod condition;
 mod pins;
 mod shelves;
+mod table;
 mod words;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@
 //! Policies have numbers, in the order of their ids. What a question touches of each stands close together, in a few long
 //! rows: with many policies, waiting for memory would be most of what a decision costs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -15,6 +15,7 @@ use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicySet, 
 
 use crate::index::condition::{Condition, all_hold, conditions};
 use crate::index::pins::{Pin, Slot, pins};
+use crate::index::table::{Grouped, PINS_MAX, Table};
 use crate::index::words::{Found, Lookup, Places};
 use crate::tree::Reads;
 
@@ -56,20 +57,6 @@ struct Alone {
     set: OnceLock<PolicySet>,
 }
 
-#[derive(Default)]
-struct Table {
-    groups: Vec<Group>,
-    /// The numbers on one shelf after the other.
-    numbers: Vec<u32>,
-}
-
-/// Policies pinned by the same slots.
-struct Group {
-    slots: Vec<u16>,
-    /// By a word of each slot.
-    shelves: HashMap<[u32; PINS_MAX], Range<u32>>,
-}
-
 /// A pin with slot and words as numbers.
 struct Peg {
     slot: u16,
@@ -99,14 +86,15 @@ impl<L: Lookup> Shelves<L> {
         }
         let (mut all, mut without) = (Grouped::default(), BTreeMap::<u16, Grouped>::new());
         for (number, pegs) in (0..).zip(&pegged) {
-            all.add(&shelves.chosen(pegs), number);
+            all.add(shelves.chosen(pegs).into_iter().map(Peg::place), number);
             for (at, peg) in pegs.iter().enumerate().filter(|(_, peg)| peg.errs) {
                 let before = pegs.get(..at).unwrap_or_default();
                 // Without a value it errs where it is read first.
                 if before.iter().any(|earlier| earlier.errs && earlier.slot == peg.slot) {
                     continue;
                 }
-                without.entry(peg.slot).or_default().add(&shelves.chosen(before), number);
+                let chosen = shelves.chosen(before).into_iter().map(Peg::place);
+                without.entry(peg.slot).or_default().add(chosen, number);
             }
         }
         shelves.all = all.into();
@@ -237,6 +225,14 @@ impl<L: Lookup> Shelves<L> {
     }
 }
 
+// === impl Peg ===
+
+impl Peg {
+    fn place(&self) -> (u16, &[u32]) {
+        (self.slot, &self.words)
+    }
+}
+
 // === impl Alone ===
 
 impl Alone {
@@ -257,86 +253,11 @@ pub(crate) fn policy_of(
     error.policy_id()
 }
 
-// === impl Table ===
-
-/// A table while it is made.
-#[derive(Default)]
-struct Grouped(BTreeMap<Vec<u16>, BTreeMap<[u32; PINS_MAX], Vec<u32>>>);
-
-impl Grouped {
-    fn add(&mut self, pegs: &[&Peg], number: u32) {
-        let slots = pegs.iter().map(|peg| peg.slot).collect();
-        let group = self.0.entry(slots).or_default();
-        let mut keys = vec![[NO_WORD; PINS_MAX]];
-        for (at, peg) in pegs.iter().enumerate() {
-            let with = |mut key: [u32; PINS_MAX], word: u32| {
-                key.get_mut(at).into_iter().for_each(|place| *place = word);
-                key
-            };
-            keys = keys.iter().flat_map(|key| peg.words.iter().map(move |word| with(*key, *word))).collect();
-        }
-        for key in keys {
-            group.entry(key).or_default().push(number);
-        }
-    }
-}
-
-impl From<Grouped> for Table {
-    fn from(grouped: Grouped) -> Self {
-        let mut table = Self::default();
-        for (slots, shelves) in grouped.0 {
-            let mut group = Group { slots, shelves: HashMap::with_capacity(shelves.len()) };
-            for (key, numbers) in shelves {
-                let start = length(&table.numbers);
-                table.numbers.extend(numbers);
-                group.shelves.insert(key, start..length(&table.numbers));
-            }
-            table.groups.push(group);
-        }
-        table
-    }
-}
-
-impl Table {
-    fn find<L: Lookup>(&self, found: &mut Found<'_, '_, L>, numbers: &mut Vec<u32>) {
-        for group in &self.groups {
-            self.find_in(group, [NO_WORD; PINS_MAX], 0, found, numbers);
-        }
-    }
-
-    fn find_in<L: Lookup>(
-        &self,
-        group: &Group,
-        mut key: [u32; PINS_MAX],
-        at: usize,
-        found: &mut Found<'_, '_, L>,
-        numbers: &mut Vec<u32>,
-    ) {
-        let Some(slot) = group.slots.get(at) else {
-            let range = group.shelves.get(&key).and_then(|range| {
-                self.numbers.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
-            });
-            numbers.extend(range.unwrap_or_default());
-            return;
-        };
-        for next in 0..found.of(*slot).map_or(0, <[u32]>::len) {
-            let word = found.of(*slot).and_then(|words| words.get(next)).copied();
-            let (Some(word), Some(place)) = (word, key.get_mut(at)) else { return };
-            *place = word;
-            self.find_in(group, key, at + 1, found, numbers);
-        }
-    }
-}
-
 /// Policies, and what belongs to them, are fewer than 2^32: their text alone would not fit into memory.
 fn length<T>(of: &[T]) -> u32 {
     u32::try_from(of.len()).unwrap_or(u32::MAX)
 }
 
-/// Pins that a policy stands under: more would make more groups than they make shelves shorter.
-const PINS_MAX: usize = 3;
-/// What stands in a key where there is no pin.
-const NO_WORD: u32 = u32::MAX;
 /// Pins with several words in a question: each multiplies how often a group is looked into.
 const WIDE_PINS_MAX: usize = 2;
 /// Shelves that one policy stands on.
