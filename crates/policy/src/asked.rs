@@ -1,48 +1,78 @@
 //! What rules need of a call beyond what Cedar can be told as it is: which tests to work out, which arguments to read for
 //! them, what to count. By app, so that a call pays only for the rules that could match it.
+//!
+//! With many apps, what a decision waits for is memory that only calls to this one app ever touch. So little is left to be
+//! an app's own, that stands in a few long rows in the order of the apps, and what several apps need alike is there once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{AppId, ArgumentReads, Budget, BudgetOf, Facts, Method, ToolName};
 
-use crate::known::Known;
+use crate::known::{Known, KnownApp};
 use crate::named_test::{Holds, NamedTest, On};
 use crate::request::Passed;
+use crate::texts::Texts;
 use crate::yaml::{Draft, Tests};
 
 /// What rules need of calls, by app.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Asked {
     everywhere: OfApp,
-    // Looked into for every call: in order, it would cost a comparison, and a wait for memory, for each doubling of the apps.
-    by_app: HashMap<AppId, OfApp>,
+    /// Which of `of_apps` is an app's.
+    apps: Texts,
+    of_apps: Vec<OfApp>,
+    /// The tests of one app after the other, each in the order of their names.
+    tests: Vec<(Arc<str>, NamedTest)>,
+    /// The budgets of one app after the other.
+    budgets: Vec<Arc<Budget>>,
+}
+
+/// What rules need of a call to one app.
+#[derive(Debug)]
+struct OfApp {
+    tests: Range<u32>,
+    budgets: Range<u32>,
+    reads: Option<Arc<ArgumentReads>>,
+    /// Tools whose arguments a profile describes.
+    profiled: Arc<HashSet<ToolName>>,
+}
+
+/// What rules need of calls, while rules are read.
+#[derive(Default)]
+pub(crate) struct Asking {
+    everywhere: AskingOfApp,
+    by_app: BTreeMap<AppId, AskingOfApp>,
     /// What rules in other languages look at, of every app.
     also: ArgumentReads,
 }
 
-/// What rules need of a call to one app.
-#[derive(Debug, Default, Clone)]
-struct OfApp {
-    /// In the order of their names.
+#[derive(Default)]
+struct AskingOfApp {
     tests: BTreeMap<Arc<str>, NamedTest>,
     budgets: Vec<Arc<Budget>>,
-    reads: Option<Arc<ArgumentReads>>,
-    /// Tools whose arguments a profile describes.
-    profiled: HashSet<ToolName>,
+    profiled: BTreeSet<ToolName>,
 }
 
-impl Asked {
+/// What apps have in common, once each.
+#[derive(Default)]
+struct Common {
+    names: BTreeSet<Arc<str>>,
+    reads: BTreeMap<[BTreeSet<Arc<str>>; 2], Arc<ArgumentReads>>,
+    profiled: BTreeMap<BTreeSet<ToolName>, Arc<HashSet<ToolName>>>,
+}
+
+// === impl Asking ===
+
+impl Asking {
     pub(crate) fn new(known: &Known) -> Self {
         let of_app =
-            |app: &crate::known::KnownApp| OfApp { profiled: app.tools.keys().cloned().collect(), ..OfApp::default() };
-        Self {
-            everywhere: OfApp::default(),
-            by_app: known.apps.iter().map(|(id, app)| (id.clone(), of_app(app))).collect(),
-            also: ArgumentReads::default(),
-        }
+            |app: &KnownApp| AskingOfApp { profiled: app.tools.keys().cloned().collect(), ..Default::default() };
+        let by_app = known.apps.iter().map(|(id, app)| (id.clone(), of_app(app))).collect();
+        Self { by_app, ..Self::default() }
     }
 
     /// Adds what a rule needs.
@@ -50,13 +80,17 @@ impl Asked {
         let tests: Vec<(Arc<str>, NamedTest)> =
             tests.0.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
         let budget = budget.map(Arc::new);
-        let of_apps: Vec<&mut OfApp> = match draft.apps.as_deref() {
-            Some(apps) => self.by_app.iter_mut().filter(|(id, _)| apps.contains(id)).map(|(_, of)| of).collect(),
-            None => std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut()).collect(),
-        };
-        for of_app in of_apps {
+        let add = |of_app: &mut AskingOfApp| {
             of_app.tests.extend(tests.iter().cloned());
             of_app.budgets.extend(budget.clone());
+        };
+        match draft.apps.as_deref() {
+            Some(apps) => {
+                for app in apps.iter().collect::<BTreeSet<_>>() {
+                    self.by_app.get_mut(app).into_iter().for_each(add);
+                }
+            }
+            None => std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut()).for_each(add),
         }
     }
 
@@ -66,32 +100,85 @@ impl Asked {
         self.also.values.extend(reads.values.iter().cloned());
     }
 
+    /// Works out once which arguments the tests look at.
+    pub(crate) fn finish(self) -> Asked {
+        let Self { everywhere, by_app, also } = self;
+        let (mut tests, mut budgets, mut common) = (Vec::new(), Vec::new(), Common::default());
+        let mut finish = |of_app: AskingOfApp| {
+            let of_app_tests = common.tests(of_app.tests);
+            OfApp {
+                reads: common.reads(&also, &of_app_tests),
+                tests: added(&mut tests, of_app_tests),
+                budgets: added(&mut budgets, of_app.budgets),
+                profiled: common.profiled(of_app.profiled),
+            }
+        };
+        let everywhere = finish(everywhere);
+        let mut apps = Texts::default();
+        let mut of_apps = Vec::with_capacity(by_app.len());
+        for (number, (id, of_app)) in (0..).zip(by_app) {
+            apps.add(id.as_str(), number);
+            of_apps.push(finish(of_app));
+        }
+        Asked { everywhere, apps, of_apps, tests, budgets }
+    }
+}
+
+// === impl Common ===
+
+impl Common {
+    fn tests(&mut self, tests: BTreeMap<Arc<str>, NamedTest>) -> Vec<(Arc<str>, NamedTest)> {
+        let mut shared = |name: Arc<str>| match self.names.get(&name) {
+            Some(known) => Arc::clone(known),
+            None => {
+                self.names.insert(Arc::clone(&name));
+                name
+            }
+        };
+        let tests = tests.into_iter().map(|(name, test)| {
+            let on = match test.on {
+                On::Role(role) => On::Role(shared(role)),
+                On::Argument(name) => On::Argument(shared(name)),
+                On::Time => On::Time,
+            };
+            (name, NamedTest { on, is: test.is })
+        });
+        tests.collect()
+    }
+
+    fn reads(&mut self, also: &ArgumentReads, tests: &[(Arc<str>, NamedTest)]) -> Option<Arc<ArgumentReads>> {
+        let mut reads = also.clone();
+        for (_, test) in tests {
+            match &test.on {
+                On::Role(role) => drop(reads.roles.insert(Arc::clone(role))),
+                On::Argument(name) => drop(reads.values.insert(Arc::clone(name))),
+                On::Time => {}
+            }
+        }
+        let any = reads != ArgumentReads::default();
+        let key = [reads.roles.clone(), reads.values.clone()];
+        any.then(|| Arc::clone(self.reads.entry(key).or_insert_with(|| Arc::new(reads))))
+    }
+
+    fn profiled(&mut self, tools: BTreeSet<ToolName>) -> Arc<HashSet<ToolName>> {
+        let names = tools.iter().cloned().collect();
+        Arc::clone(self.profiled.entry(tools).or_insert_with(|| Arc::new(names)))
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
     /// Whether somebody described the arguments of the tool that is called.
     pub(crate) fn describes(&self, facts: &Facts) -> bool {
         self.of(&facts.app.id).profiled.contains(&facts.tool.name)
-    }
-
-    /// Works out once which arguments the tests look at.
-    pub(crate) fn finish(mut self) -> Self {
-        for of_app in std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut()) {
-            let mut reads = self.also.clone();
-            for test in of_app.tests.values() {
-                match &test.on {
-                    On::Role(role) => drop(reads.roles.insert(Arc::clone(role))),
-                    On::Argument(name) => drop(reads.values.insert(Arc::clone(name))),
-                    On::Time => {}
-                }
-            }
-            of_app.reads = (reads != ArgumentReads::default()).then(|| Arc::new(reads));
-        }
-        self
     }
 
     /// The tests that hold of a call.
     pub(crate) fn passed(&self, facts: &Facts) -> Passed {
         let of_app = self.of(&facts.app.id);
         let mut passed = Passed::default();
-        for (name, test) in &of_app.tests {
+        for (name, test) in self.tests(of_app) {
             let Holds { every, some } = test.ask(facts, &of_app.profiled);
             if every {
                 passed.every.push(Arc::clone(name));
@@ -112,7 +199,7 @@ impl Asked {
         }
         let corner = |every: bool, some: bool| {
             let mut passed = Passed::default();
-            for (name, test) in &of_app.tests {
+            for (name, test) in self.tests(of_app) {
                 let holds = match test.on {
                     On::Time => test.ask(facts, &of_app.profiled),
                     On::Role(_) | On::Argument(_) => Holds { every, some },
@@ -127,18 +214,17 @@ impl Asked {
 
     /// The values that tests for this app look for in arguments.
     pub(crate) fn looks_for(&self, app: &AppId) -> BTreeSet<String> {
-        self.of(app).tests.values().flat_map(NamedTest::looks_for).collect()
+        self.tests(self.of(app)).iter().flat_map(|(_, test)| test.looks_for()).collect()
     }
 
     /// The longest stretch of time in which calls are counted; none where nothing is counted over time.
     pub(crate) fn look_back(&self) -> Option<Duration> {
-        let budgets = std::iter::once(&self.everywhere).chain(self.by_app.values()).flat_map(|of_app| &of_app.budgets);
         let stretch = |budget: &Arc<Budget>| match budget.of {
             BudgetOf::Calls { within, .. } => Some(within),
             BudgetOf::Retries { .. } => Some(BUDGET_LOOK_BACK_MAX),
             BudgetOf::Concurrency { .. } => None,
         };
-        budgets.filter_map(stretch).max()
+        self.budgets.iter().filter_map(stretch).max()
     }
 
     pub(crate) fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
@@ -146,10 +232,31 @@ impl Asked {
     }
 
     pub(crate) fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
-        if facts.method == Method::ToolsCall { self.of(&facts.app.id).budgets.clone() } else { Vec::new() }
+        match facts.method {
+            Method::ToolsCall => slice(&self.budgets, &self.of(&facts.app.id).budgets).to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn tests(&self, of_app: &OfApp) -> &[(Arc<str>, NamedTest)] {
+        slice(&self.tests, &of_app.tests)
     }
 
     fn of(&self, app: &AppId) -> &OfApp {
-        self.by_app.get(app).unwrap_or(&self.everywhere)
+        let number = self.apps.get(app.as_str()).and_then(|number| usize::try_from(number).ok());
+        number.and_then(|number| self.of_apps.get(number)).unwrap_or(&self.everywhere)
     }
+}
+
+/// Where these stand once they are added to a row.
+fn added<T>(row: &mut Vec<T>, more: Vec<T>) -> Range<u32> {
+    let end = |row: &Vec<T>| u32::try_from(row.len()).unwrap_or(u32::MAX);
+    let start = end(row);
+    row.extend(more);
+    start..end(row)
+}
+
+fn slice<'r, T>(row: &'r [T], range: &Range<u32>) -> &'r [T] {
+    let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else { return &[] };
+    row.get(start..end).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use model::{
     RuleSource, Rules, ToolName,
 };
 
-use crate::asked::Asked;
+use crate::asked::{Asked, Asking};
 use crate::compile::{Compiler, Rule, baseline};
 use crate::error::PolicyError;
 use crate::export;
@@ -215,7 +215,7 @@ impl Platform {
     fn compile(known: &Known, files: &[&RuleFile], rego: Option<&Rego>, compiler: &mut Compiler) -> Self {
         let Reading { drafts, examples, notes, errors, recommend_only, .. } = yaml::read(known, files.iter().copied());
         compiler.refuse(errors);
-        let mut asked = Asked::new(known);
+        let mut asked = Asking::new(known);
         let mut compiled = Vec::new();
         for draft in &drafts {
             let mut tests = Tests::default();
