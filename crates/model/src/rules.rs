@@ -106,14 +106,25 @@ pub enum RuleFaultKind {
 }
 
 /// What a person needs to know of a rule.
+// What a decision looks at comes first, so that it is in one place beside the count of who holds the rule: with many rules
+// each further one is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct RuleInfo {
-    /// Stable id.
-    pub id: RuleId,
     /// What it does when it matches.
     pub outcome: RuleOutcome,
+    /// True: what it would have done is recorded, and not done.
+    pub observe: bool,
     /// Whose it is.
     pub layer: Layer,
+    /// True: its records carry the mark into every export.
+    pub security_relevant: bool,
+    /// How many different people have to approve; at least one.
+    pub approvals: u8,
+    /// What a call that it matches is held to.
+    pub limits: CallLimits,
+    /// Stable id.
+    pub id: RuleId,
     /// Where it is written.
     pub source: RuleSource,
     /// A sentence a person can read, lower case, no full stop.
@@ -122,14 +133,6 @@ pub struct RuleInfo {
     pub instead: Option<String>,
     /// Who may lift a hold, as the rule writes it (`role:app-owner`, …).
     pub approvers: Vec<String>,
-    /// How many different people have to approve; at least one.
-    pub approvals: u8,
-    /// True: what it would have done is recorded, and not done.
-    pub observe: bool,
-    /// True: its records carry the mark into every export.
-    pub security_relevant: bool,
-    /// What a call that it matches is held to.
-    pub limits: CallLimits,
     /// What the answer must not show (paths of RFC 9535, separated by commas), where the outcome is to redact.
     pub redact: Option<Arc<str>>,
 }
