@@ -1,6 +1,7 @@
 //! Measures one decision from request to verdict, as an engine's gate takes it (facts gathered from a directory of 10,000
 //! people, arguments read, a budget taken from), under 10, 1,000 and 10,000 rules in Cedar and a few more in YAML.
 //! `cargo xtask bench decide` builds and runs it; it prints one line of JSON for each way: name, rules, p50 and p99 in µs.
+//! With numbers, as in `decide 1000 10000`, it measures decisions alone, under so many rules: what to give to `callgrind`.
 //!
 //! An organisation with more rules has more apps: ten rules for each app, and some for all. So what concerns one call is
 //! the same few rules however many there are, and only the search for them can cost more.
@@ -28,7 +29,8 @@ use crate::plain::Plain;
 use crate::world::World;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for rules in RULES {
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    for rules in RULES.into_iter().filter(|rules| only.is_empty() || only.contains(&rules.to_string())) {
         let world = World::new(rules)?;
         let start = Instant::now();
         let bundle = world.bundle(rules)?;
@@ -41,6 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let warm = world.calls(WARM_CALLS)?;
         let again: Vec<_> = warm.iter().cycle().take(COLD_CALLS).collect();
         report("warm", rules, &again, |call| drop(black_box(call.decided(&gate))));
+        if !only.is_empty() {
+            continue;
+        }
         let few = cold.get(..slow_calls(rules)).unwrap_or(&cold);
         let plain = Plain::new(rules)?;
         report("plain Cedar", rules, few, |call| {
