@@ -6,7 +6,6 @@ use engine::Change;
 use identity::StandingChange;
 use model::{Blame, Directory as _, Fault, HumanId, UnixMicros};
 use serde_json::{Value, json};
-use store::SqliteReader;
 use trace::{Kept, LogReader as _, StateWrite, rfc3339};
 
 use crate::gateway::Gateway;
@@ -58,11 +57,11 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
 
 /// What is kept. Error: nothing is.
 async fn found(gateway: &Gateway, human: &HumanId) -> Result<Kept, Fault> {
-    let (trace, wanted) = (gateway.trace_file(), human.clone());
+    let (trace, wanted) = (gateway.trace().clone(), human.clone());
     let (kind, key, _) = StandingChange::Offboard(human.clone()).state_key();
     let gone = !gateway.directory.snapshot().humans.contains_key(human);
     let found = on_a_thread(move || {
-        let reader = SqliteReader::open(&trace).map_err(Fault::from)?;
+        let reader = trace.reader().map_err(Fault::from)?;
         let kept = reader.kept_of(wanted.as_str()).map_err(Fault::from)?;
         let left = gone && reader.state(&kind).map_err(Fault::from)?.iter().any(|(of, _)| *of == key);
         // Only that somebody has left may be kept of who was erased before.

@@ -17,7 +17,12 @@ use crate::seal::{KEY_BYTES, Sealer, SubjectKey, Wrapping};
 
 /// The key around the keys of this database; none where there is no file with it.
 pub(crate) fn wrapping(database: &Path) -> Result<Option<Arc<Wrapping>>, StoreFault> {
-    let path = path_of(database);
+    kept_in(&folder_of(database))
+}
+
+/// The key in this folder; none where there is no file with it.
+pub(crate) fn kept_in(folder: &Path) -> Result<Option<Arc<Wrapping>>, StoreFault> {
+    let path = folder.join(FILE);
     let found = private_file::open(&path, Openness::Owner, FILE_BYTES_MAX).map_err(refused)?;
     let Some((file, about)) = found else { return Ok(None) };
     let content = private_file::content(&path, file, &about).map_err(refused)?;
@@ -26,18 +31,27 @@ pub(crate) fn wrapping(database: &Path) -> Result<Option<Arc<Wrapping>>, StoreFa
 
 /// As [`wrapping`], made where there is none and nothing is sealed under it.
 pub(crate) fn wrapping_or_new(database: &Path, tables: &Connection) -> Result<Arc<Wrapping>, StoreFault> {
-    if let Some(wrapping) = wrapping(database)? {
+    kept_or_made_in(&folder_of(database), || tables.query_row(ANY, [], |row| row.get(0)).map_err(fault))
+}
+
+/// As [`kept_in`], made where there is none and nothing is sealed under it.
+pub(crate) fn kept_or_made_in<E: From<StoreFault>>(
+    folder: &Path,
+    sealed: impl FnOnce() -> Result<bool, E>,
+) -> Result<Arc<Wrapping>, E> {
+    if let Some(wrapping) = kept_in(folder)? {
         return Ok(wrapping);
     }
-    let sealed: bool = tables.query_row(ANY, [], |row| row.get(0)).map_err(fault)?;
-    if sealed {
-        return Err(missing());
+    if sealed()? {
+        return Err(missing().into());
     }
-    let path = path_of(database);
-    if let Some(folder) = path.parent() {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| refused(private_file::unwritable(folder, error)))?;
-    }
+    Ok(made_in(folder)?)
+}
+
+fn made_in(folder: &Path) -> Result<Arc<Wrapping>, StoreFault> {
+    let path = folder.join(FILE);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| refused(private_file::unwritable(folder, error)))?;
     let content = private_file::read_or_create(&path, FILE_BYTES_MAX, || {
         let mut bytes = [0; KEY_BYTES];
         rand::fill(&mut bytes).map_err(|_| {
@@ -92,8 +106,8 @@ pub(crate) fn copy(from: &Connection, to: &Connection, number: u32) -> rusqlite:
     Ok(())
 }
 
-fn path_of(database: &Path) -> PathBuf {
-    database.with_file_name("trace-keys").join("bodies.key")
+fn folder_of(database: &Path) -> PathBuf {
+    database.with_file_name("trace-keys")
 }
 
 fn wrapping_in(path: &Path, content: &Secret<Vec<u8>>) -> Result<Arc<Wrapping>, StoreFault> {
@@ -130,4 +144,5 @@ const ANY: &str = "SELECT EXISTS (SELECT 1 FROM subject_key WHERE wrapped IS NOT
 const KEYS: &str = "SELECT number, subject, wrapped FROM subject_key WHERE wrapped IS NOT NULL ORDER BY number";
 const LAST: &str = "SELECT coalesce(max(number), 0) FROM subject_key";
 const PUT: &str = "INSERT INTO subject_key(number, subject, wrapped) VALUES (?1, ?2, ?3)";
+const FILE: &str = "bodies.key";
 const FILE_BYTES_MAX: u64 = 1 << 10;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::CallId;
 use tlog::{Frontier, Tile};
-use trace::{Entry, LogReader, LogStore, Query, StoreFault, Use, UseOf};
+use trace::{Entry, Kept, LogReader, LogStore, Query, StoreFault, Use, UseOf};
 
 use crate::ahead::AheadLog;
 use crate::error::StoreError;
@@ -92,6 +92,10 @@ impl LogReader for Reader {
 
     fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
         self.0.uses(of)
+    }
+
+    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
+        self.0.kept_of(human)
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

@@ -7,6 +7,7 @@ mod address;
 mod append;
 mod error;
 mod find;
+mod keys;
 mod known;
 mod link;
 mod log;

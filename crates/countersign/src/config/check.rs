@@ -169,7 +169,7 @@ impl Checker<'_> {
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
         let trace = raw.trace.unwrap_or_default();
-        let database = self.database(&trace);
+        let database = self.database(&trace, &data);
         let RawTrace { checkpoint_copy: copy, publish, witnesses, .. } = trace;
         let witnesses = witnesses.iter().filter_map(|witness| self.witness(witness)).collect();
         let checkpoint_copy = copy.map_or_else(|| beside(&data), |copy| self.path(&copy));

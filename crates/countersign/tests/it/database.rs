@@ -2,11 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use store::{Address, Location};
 use testkit::{PostgresServer, Upstream, UpstreamOptions, World};
 use trace::Effect;
 
-use crate::kit::{pin, records_in, until, world};
+use crate::kit::{database, pin, records_in, until, world};
 
 fn json_of(world: &World, words: &[&str]) -> Result<Value> {
     let said = world.run_well(&[words, &["--json"]].concat())?;
@@ -29,8 +28,10 @@ fn a_trace_in_a_database_answers_and_proves_as_one_in_a_file() -> Result<()> {
     client.call("remote__echo", json!({"text": "hello"}))?;
     let shown = world.run_well(&["trace"])?;
     ensure!(shown.contains("remote/echo") && shown.contains("Ana's desktop"), "{shown}");
-    let address = Location::Database(Address::parse(&store, "one")?);
-    let call = records_in(&address)?.into_iter().find(|entry| entry.verdict.is_some()).context("no call")?;
+    let call = records_in(&database(&store, "one", &world)?)?
+        .into_iter()
+        .find(|entry| entry.verdict.is_some())
+        .context("no call")?;
     let why = world.run_well(&["why", call.call.as_str()])?;
     ensure!(why.contains("echo") && why.contains("executed"), "{why}");
     let touched = world.run_well(&["trace", "touched", "ana-desktop"])?;
@@ -96,7 +97,7 @@ fn calls_under_way_are_marked_unknown_in_a_database() -> Result<()> {
     world.kill()?;
     ensure!(calling.join().is_ok(), "the client broke");
     world.restart()?;
-    let all = records_in(&Location::Database(Address::parse(&store, "main")?))?;
+    let all = records_in(&database(&store, "main", &world)?)?;
     let call = all.iter().find(|entry| entry.verdict.is_some()).context("no call")?;
     ensure!(call.outcome().map(|outcome| outcome.effect) == Some(Effect::Unknown), "{call:?}");
     Ok(())

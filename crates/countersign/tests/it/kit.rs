@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use store::Location;
+use store::{Address, Location};
 use testkit::{HttpRequest, McpClient, RpcError, Upstream, UpstreamOptions, World, WorldBuilder, program};
 use trace::{ChangeView, Entry, LogReader, Query, RecordKind};
 
@@ -39,6 +39,11 @@ pub(crate) fn pin(world: &World, what: &str, class: &str) -> Result<()> {
 /// Every record, oldest first, from the data directory itself.
 pub(crate) fn records(world: &World) -> Result<Vec<Entry>> {
     records_in(&Location::File(world.folder().join("data/trace.db")))
+}
+
+/// A log in a database, with the keys of this world.
+pub(crate) fn database(store: &str, log: &str, world: &World) -> Result<Location> {
+    Ok(Location::Database(Address::parse(store, log, &world.folder().join("data/trace-keys"))?))
 }
 
 /// Every record, oldest first, wherever they are kept.

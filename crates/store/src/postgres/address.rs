@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub struct Address {
     config: Box<Config>,
     shown: String,
     log: String,
+    keys: PathBuf,
 }
 
 /// Why an address is none.
@@ -29,9 +31,10 @@ pub struct AddressError {
 }
 
 impl Address {
-    /// Reads `postgres://user@host:port/database`, and which log there is meant. Error: it is something else, names a
+    /// Reads `postgres://user@host:port/database`, which log there is meant, and in which folder of this machine the key
+    /// around its keys is. Error: it is something else, names a
     /// password, or would send records over a network in the clear.
-    pub fn parse(text: &str, log: &str) -> Result<Self, AddressError> {
+    pub fn parse(text: &str, log: &str, keys: &Path) -> Result<Self, AddressError> {
         if !SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
             return Err(AddressError::new("this is not the address of a database", FORM));
         }
@@ -58,7 +61,7 @@ impl Address {
         config.ssl_mode(SslMode::Disable).connect_timeout(CONNECT_TIME_MAX);
         config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).keepalives_retries(3);
         config.tcp_user_timeout(LOST_AFTER);
-        Ok(Self { shown: shown(&config), config: Box::new(config), log: log.to_owned() })
+        Ok(Self { shown: shown(&config), config: Box::new(config), log: log.to_owned(), keys: keys.to_owned() })
     }
 
     /// With the password of its user.
@@ -71,6 +74,11 @@ impl Address {
     /// Which log.
     pub fn log(&self) -> &str {
         &self.log
+    }
+
+    /// The folder of the key around the keys of bodies.
+    pub(super) fn keys(&self) -> &Path {
+        &self.keys
     }
 
     /// How to get there, for a program that says who it is.

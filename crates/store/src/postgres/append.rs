@@ -9,6 +9,7 @@ use super::link::Link;
 use super::rows::Batch;
 use super::session::{Session, TIME_MAX};
 use crate::frame::Columns;
+use crate::seal::{SealedBody, SubjectKey};
 use crate::tree;
 
 /// How far a commit has come.
@@ -26,6 +27,8 @@ pub(super) struct Statements {
     stand: Statement,
     names: Statement,
     templates: Statement,
+    sealed: Statement,
+    keys: Statement,
     facets: Statement,
     records: Statement,
     seen: Statement,
@@ -43,12 +46,30 @@ impl Statements {
         let prepare = |sql| link.client.prepare(sql);
         let first = async { tokio::try_join!(prepare(STAND), prepare(NAMES), prepare(TEMPLATES), prepare(FACETS)) };
         let then = async { tokio::try_join!(prepare(RECORDS), prepare(SEEN), prepare(LATE), prepare(SPANS)) };
-        let more = async { tokio::try_join!(prepare(USED), prepare(TILES), prepare(FULL_TILES)) };
+        let more = async {
+            tokio::try_join!(prepare(USED), prepare(TILES), prepare(FULL_TILES), prepare(SEALED), prepare(KEYS))
+        };
         let last = async { tokio::try_join!(prepare(PUT), prepare(DELETE)) };
         let all = link.wait(TIME_MAX, async { tokio::try_join!(first, then, more, last) })?;
         let ((stand, names, templates, facets), (records, seen, late, spans), more, last) = all;
-        let ((used, tiles, full_tiles), (put, delete)) = (more, last);
-        Ok(Self { stand, names, templates, facets, records, seen, late, spans, used, tiles, full_tiles, put, delete })
+        let ((used, tiles, full_tiles, sealed, keys), (put, delete)) = (more, last);
+        Ok(Self {
+            stand,
+            names,
+            templates,
+            sealed,
+            keys,
+            facets,
+            records,
+            seen,
+            late,
+            spans,
+            used,
+            tiles,
+            full_tiles,
+            put,
+            delete,
+        })
     }
 }
 
@@ -57,8 +78,10 @@ impl Session {
     /// any more.
     pub(super) fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<i64, (Step, Failure)> {
         let first = self.last.saturating_add(1);
-        let rows: Vec<Columns<'_>> = rows.iter().map(Columns::from).collect();
         let before = |failure| (Step::Before, failure);
+        let bodies: Result<Vec<SealedBody>, StoreFault> = rows.iter().map(|row| self.sealer.seal(row)).collect();
+        let bodies = bodies.map_err(|fault| before(fault.into()))?;
+        let rows: Vec<Columns<'_>> = rows.iter().zip(&bodies).map(|(row, body)| Columns::of(row, body)).collect();
         let numbers = self.known.numbers(&self.link, self.log, &rows).map_err(before)?;
         let batch = Batch::of(first, &rows, state, numbers, &self.tree).map_err(|fault| before(fault.into()))?;
         let last = batch.records.sequence.last().copied().unwrap_or(self.last);
@@ -68,6 +91,7 @@ impl Session {
         }
         let commit = self.link.client.batch_execute("COMMIT");
         self.link.wait(TIME_MAX, commit).map_err(|failure| (Step::Commit, failure))?;
+        self.sealer.confirmed();
         self.last = last;
         self.commits += 1;
         self.tree = batch.tree;
@@ -87,6 +111,9 @@ impl Session {
         let (names, templates) = (&batch.new_names, &batch.new_templates);
         let names: [&(dyn ToSql + Sync); 4] = [log, &names.ids, &names.sums, &names.texts];
         let templates: [&(dyn ToSql + Sync); 4] = [log, &templates.ids, &templates.sums, &templates.texts];
+        let (sealed, keys) = (&batch.new_sealed, NewKeys::of(self.sealer.fresh()));
+        let sealed: [&(dyn ToSql + Sync); 5] = [log, &sealed.ids, &sealed.sums, &sealed.keys, &sealed.texts];
+        let new_keys: [&(dyn ToSql + Sync); 4] = [log, &keys.number, &keys.subject, &keys.wrapped];
         let facets: [&(dyn ToSql + Sync); 3] = [log, &batch.new_facets.0, &batch.new_facets.1];
         let rows = self.columns(batch);
         let seen: [&(dyn ToSql + Sync); 3] = [log, &batch.seen.name, &batch.seen.block];
@@ -115,6 +142,8 @@ impl Session {
             run(&statements.stand, &stand, true),
             run(&statements.names, &names, !batch.new_names.ids.is_empty()),
             run(&statements.templates, &templates, !batch.new_templates.ids.is_empty()),
+            run(&statements.sealed, &sealed, !batch.new_sealed.ids.is_empty()),
+            run(&statements.keys, &new_keys, !keys.number.is_empty()),
             run(&statements.facets, &facets, !batch.new_facets.0.is_empty()),
             run(&statements.records, &rows, any),
             run(&statements.seen, &seen, any),
@@ -156,6 +185,23 @@ impl Session {
     }
 }
 
+/// Keys that come into the tables, column by column.
+struct NewKeys<'k> {
+    number: Vec<i64>,
+    subject: Vec<&'k str>,
+    wrapped: Vec<&'k [u8]>,
+}
+
+impl<'k> NewKeys<'k> {
+    fn of(fresh: &'k [SubjectKey]) -> Self {
+        Self {
+            number: fresh.iter().map(|key| i64::from(key.number)).collect(),
+            subject: fresh.iter().map(|key| &*key.subject).collect(),
+            wrapped: fresh.iter().map(|key| &*key.wrapped).collect(),
+        }
+    }
+}
+
 fn taken_over() -> StoreFault {
     StoreFault::new(StoreFaultKind::Locked, "somebody else has written to this log meanwhile")
         .with_hint("two gateways must not share a log: give each its own, `trace: log:`")
@@ -168,6 +214,10 @@ const NAMES: &str = "INSERT INTO name(log, id, sum, text) \
      SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[])";
 const TEMPLATES: &str = "INSERT INTO template(log, id, sum, text) \
      SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[])";
+const SEALED: &str = "INSERT INTO sealed(log, id, sum, key, text) \
+     SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])";
+const KEYS: &str = "INSERT INTO subject_key(log, number, subject, wrapped) \
+     SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bytea[])";
 const FACETS: &str = "INSERT INTO facet(log, template, name) SELECT $1, * FROM unnest($2::bigint[], $3::bigint[]) \
      ON CONFLICT DO NOTHING";
 const RECORDS: &str = "INSERT INTO record(log, sequence, kind, call_high, call_low, at, agent, human, app, tool, class, \

@@ -9,13 +9,13 @@ use tokio_postgres::types::{ToSql, Type};
 use trace::{Entry, Field, Query, RecordKind, Term};
 
 use super::error::Failure;
-use super::questions::{JOINS, OF_CALL, SELECT, at, entry};
+use super::questions::{JOINS, OF_CALL, SELECT, at};
 use super::reader::Tables;
 use super::rows::task_name;
 use crate::blocks::{Ahead, Blocks, Index, What};
 use crate::frame::task_sum;
 use crate::known::{ORDINARY, facet};
-use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number};
+use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, seen_as};
 
 /// How a log is searched.
 struct Search<'q, 't> {
@@ -210,7 +210,7 @@ impl<'q, 't> Search<'q, 't> {
             if entries.len() == self.query.limit {
                 break;
             }
-            let entry = entry(row)?;
+            let entry = self.tables.entry(row)?;
             if self.query.fits(&entry) {
                 entries.push(entry);
             }
@@ -222,7 +222,7 @@ impl<'q, 't> Search<'q, 't> {
     fn narrow(&mut self, term: &Term) -> Result<(), Failure> {
         match term.field {
             Field::Agent => self.column("r.agent", term),
-            Field::Human => self.column("r.human", term),
+            Field::Human => self.person(term),
             Field::App => self.column("r.app", term),
             Field::Tool => self.column("r.tool", term),
             Field::Class => self.column("r.class", term),
@@ -266,6 +266,17 @@ impl<'q, 't> Search<'q, 't> {
             }
             (_, false) => self.blocks.with_any(names.into_iter().map(What::Name)),
             (_, true) => {}
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, term: &Term) -> Result<(), Failure> {
+        let people: Vec<&str> = term.values.iter().map(String::as_str).collect();
+        let numbers = self.tables.numbers_of(&people)?;
+        self.must_be("r.human", numbers.clone(), term.negated);
+        if !term.negated {
+            let numbers = numbers.into_iter().filter_map(|number| u32::try_from(number).ok());
+            self.blocks.with_any(numbers.map(|number| What::Name(seen_as(number))));
         }
         Ok(())
     }

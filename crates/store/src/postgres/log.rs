@@ -7,6 +7,7 @@ use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 use super::address::Address;
 use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
+use super::keys;
 use super::link::stopwatch;
 use super::session::Session;
 use crate::error::StoreError;
@@ -111,6 +112,15 @@ impl LogStore for PostgresLog {
         let first =
             if rows.is_empty() && state.is_empty() { self.last.saturating_add(1) } else { self.write(rows, state)? };
         u64::try_from(first).map_err(unreadable)
+    }
+
+    /// INVARIANT: whatever happens on the way, no record comes under a key that is destroyed: the next session finishes, and
+    /// knows the keys that are left (`what_is_about_a_person_goes_and_the_rest_stays`).
+    fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
+        let session = self.session()?;
+        let done = keys::destroy(&session.link, session.log, subjects);
+        self.session = None;
+        Ok(done?)
     }
 }
 

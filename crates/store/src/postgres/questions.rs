@@ -7,12 +7,14 @@ use model::{CallId, Digest, UnixMicros, crockford_bits};
 use tlog::{Frontier, Hash, TILE_WIDTH, Tile, TileKind};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
-use trace::{Entry, SETTLED_KEY, SETTLED_KIND, StoreFault, Use, UseOf, text_of};
+use trace::{Entry, Kept, SETTLED_KEY, SETTLED_KIND, StoreFault, Use, UseOf, text_of};
 
 use super::error::{Failure, unreadable};
 use super::reader::Tables;
-use crate::questions::{CALL_DIGITS, CALLS_NAMED_MAX, no_id, several};
+use crate::keys::missing;
+use crate::questions::{CALL_DIGITS, CALLS_NAMED_MAX, ERASED, no_id, several};
 use crate::records::{halves, kind_of, whole};
+use crate::seal::{SubjectKey, subject};
 use crate::tree;
 
 impl Tables {
@@ -21,7 +23,7 @@ impl Tables {
         let (high, low) = halves(call);
         let sql = format!("{SELECT} FROM record r {JOINS} WHERE r.log = $1 AND {OF_CALL} ORDER BY r.sequence");
         let rows = self.rows(&sql, &[(&high, Type::INT8), (&low, Type::INT8)])?;
-        Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(|row| self.entry(row)).collect::<Result<_, _>>()?)
     }
 
     pub(super) fn unfinished(&self) -> Result<Vec<CallId>, Failure> {
@@ -43,11 +45,10 @@ impl Tables {
     }
 
     pub(super) fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, Failure> {
-        let (column, who) = match of {
-            UseOf::Agent(agent) => ("agent", agent),
-            UseOf::Human(human) => ("human", human),
+        let (column, numbers) = match of {
+            UseOf::Agent(agent) => ("agent", self.names(&[agent])?),
+            UseOf::Human(human) => ("human", self.numbers_of(&[human])?),
         };
-        let numbers = self.names(&[who])?;
         let sql = format!("{USES} AND u.{column} = ANY($2)");
         let rows = self.rows(&sql, &[(&numbers, Type::INT8_ARRAY)])?;
         Ok(rows.iter().map(use_at).collect::<Result<_, _>>()?)
@@ -89,6 +90,49 @@ impl Tables {
         };
         let leaves: Vec<String> = rows.iter().map(text).collect::<Result<_, _>>()?;
         Ok(tile.encode_entries(&leaves).map(Some).map_err(unreadable)?)
+    }
+
+    /// What is kept of a person.
+    pub(super) fn kept_of(&self, human: &str) -> Result<Option<Kept>, Failure> {
+        let numbers = self.numbers_of(&[human])?;
+        let rows = self.rows(KEPT, &[(&numbers, Type::INT8_ARRAY)])?;
+        let kept: Vec<Kept> = rows.iter().map(kept_at).collect::<Result<_, _>>()?;
+        Ok(kept.into_iter().reduce(Kept::and))
+    }
+
+    /// The numbers that stand for these people.
+    pub(super) fn numbers_of(&self, people: &[&str]) -> Result<Vec<i64>, Failure> {
+        let subjects: Vec<String> = people.iter().map(|human| subject(Some(human))).collect();
+        let rows = self.rows(NUMBERS_OF, &[(&subjects, Type::TEXT_ARRAY)])?;
+        Ok(rows.iter().map(|row| at(row, 0)).collect::<Result<_, _>>()?)
+    }
+
+    /// A record. Error: it does not open, or the key is not at hand.
+    pub(super) fn entry(&self, row: &Row) -> Result<Entry, StoreFault> {
+        let bare = bare_entry(row)?;
+        Ok(Entry { body: self.body_of(row, &bare)?, ..bare })
+    }
+
+    /// The text of the body; none once it is erased.
+    fn body_of(&self, row: &Row, bare: &Entry) -> Result<Option<String>, StoreFault> {
+        let damaged = || unreadable("the body does not belong to its record");
+        if at::<Option<i64>>(row, BODY)?.is_none() {
+            return Ok(None);
+        }
+        let key: (Option<i64>, Option<String>, Option<Vec<u8>>) =
+            (at(row, BODY_KEY)?, at(row, BODY_KEY + 1)?, at(row, BODY_KEY + 2)?);
+        let key = match key {
+            (Some(number), Some(subject), Some(wrapped)) => {
+                SubjectKey { number: u32::try_from(number).map_err(unreadable)?, subject, wrapped }
+            }
+            (Some(_), None, None) => return Ok(None),
+            _ => return Err(damaged()),
+        };
+        let (template, values): (Option<&[u8]>, Option<&[u8]>) = (at(row, 14)?, at(row, 15)?);
+        let sealed = template.zip(values).ok_or_else(damaged)?;
+        let opener = self.opener.as_ref().ok_or_else(missing)?;
+        let (template, values) = opener.open(&key, sealed, bare.leaf_hash.as_bytes())?;
+        text_of(&template, &values, &bare.call, bare.at).map(Some).ok_or_else(damaged)
     }
 
     /// The numbers of those names that this log knows.
@@ -145,13 +189,13 @@ impl Tables {
     }
 }
 
-pub(super) fn entry(row: &Row) -> Result<Entry, StoreFault> {
+/// An entry without its body.
+fn bare_entry(row: &Row) -> Result<Entry, StoreFault> {
     let call = call_at(row, 2)?;
     let time = UnixMicros(at(row, 4)?);
     let whole = |column, time| text_at(row, column, &call, time);
     let hash: &[u8] = at(row, 13)?;
     let outcome_at: Option<i64> = at(row, 18)?;
-    let body: Option<&str> = at(row, 14)?;
     Ok(Entry {
         sequence: number_at(row, 0)?,
         kind: kind_of(at(row, 1)?).ok_or_else(|| unreadable("not a kind of record"))?,
@@ -163,7 +207,7 @@ pub(super) fn entry(row: &Row) -> Result<Entry, StoreFault> {
         verdict: word_at(row, 10)?,
         leaf: whole(11, time)?,
         leaf_hash: Digest::new(hash.try_into().map_err(unreadable)?),
-        body: body.map(|_| whole(14, time)).transpose()?,
+        body: None,
         outcome_leaf: outcome_at.map(|at| whole(16, UnixMicros(at))).transpose()?,
         call: call.clone(),
         at: time,
@@ -173,13 +217,22 @@ pub(super) fn entry(row: &Row) -> Result<Entry, StoreFault> {
 fn use_at(row: &Row) -> Result<Use, StoreFault> {
     Ok(Use {
         agent: at(row, 0)?,
-        human: at(row, 1)?,
+        human: at::<Option<String>>(row, 1)?.unwrap_or_else(|| ERASED.to_owned()),
         app: at(row, 2)?,
         tool: at(row, 3)?,
         verdict: word_at(row, 4)?.ok_or_else(|| unreadable("no verdict"))?,
         calls: number_at(row, 5)?,
         first: UnixMicros(at(row, 6)?),
         last: UnixMicros(at(row, 7)?),
+    })
+}
+
+fn kept_at(row: &Row) -> Result<Kept, StoreFault> {
+    Ok(Kept {
+        subjects: vec![u32::try_from(at::<i64>(row, 0)?).map_err(unreadable)?],
+        records: number_at(row, 1)?,
+        sequences: (number_at(row, 2)?, number_at(row, 3)?),
+        times: (UnixMicros(at(row, 4)?), UnixMicros(at(row, 5)?)),
     })
 }
 
@@ -220,16 +273,21 @@ const CALL_AT: &str = "SELECT call_high, call_low FROM record WHERE log = $1 AND
 
 pub(super) const SELECT: &str = "SELECT r.sequence, r.kind, r.call_high, r.call_low, r.at, \
      (SELECT text FROM name n WHERE n.log = r.log AND n.id = r.agent), \
-     (SELECT text FROM name n WHERE n.log = r.log AND n.id = r.human), \
+     (SELECT substr(k.subject, 7) FROM subject_key k WHERE k.log = r.log AND k.number = r.human), \
      (SELECT text FROM name n WHERE n.log = r.log AND n.id = r.app), \
      (SELECT text FROM name n WHERE n.log = r.log AND n.id = r.tool), \
      (SELECT text FROM name n WHERE n.log = r.log AND n.id = r.class), \
      (SELECT text FROM name n WHERE n.log = r.log AND n.id = r.verdict), \
-     leaf.text, r.leaf_values, r.leaf_hash, body.text, r.body_values, ended_leaf.text, ended.leaf_values, ended.at";
+     leaf.text, r.leaf_values, r.leaf_hash, body.text, r.body_values, ended_leaf.text, ended.leaf_values, ended.at, \
+     r.body, body_key.number, body_key.subject, body_key.wrapped";
+
+const BODY: usize = 19;
+const BODY_KEY: usize = 20;
 
 /// What a record needs to be read: its templates, and those of the first outcome of a call.
 pub(super) const JOINS: &str = "LEFT JOIN template leaf ON leaf.log = r.log AND leaf.id = r.leaf \
-     LEFT JOIN template body ON body.log = r.log AND body.id = r.body \
+     LEFT JOIN sealed body ON body.log = r.log AND body.id = r.body \
+     LEFT JOIN subject_key body_key ON body_key.log = r.log AND body_key.number = body.key \
      LEFT JOIN record ended ON r.kind = 1 AND ended.log = r.log AND ended.sequence = coalesce(r.outcome, \
      (SELECT o.sequence FROM record o WHERE o.log = r.log AND o.call_high = r.call_high AND o.call_low = r.call_low \
      AND o.intent IS NULL AND o.kind = 2 ORDER BY o.sequence LIMIT 1)) \
@@ -249,8 +307,11 @@ const UNFINISHED: &str = "SELECT i.call_high, i.call_low FROM record i WHERE i.l
 const WITH_TAIL: &str = "SELECT DISTINCT call_high, call_low FROM record WHERE log = $1 AND intent IS NULL \
      AND call_high & $2 = $3 AND call_low & $4 = $5 ORDER BY call_high, call_low LIMIT 4";
 
+const NUMBERS_OF: &str = "SELECT number FROM subject_key WHERE log = $1 AND subject = ANY($2)";
+const KEPT: &str = "SELECT b.key, count(*), min(r.sequence), max(r.sequence), min(r.at), max(r.at) FROM record r \
+     JOIN sealed b ON b.log = r.log AND b.id = r.body WHERE r.log = $1 AND b.key = ANY($2) GROUP BY b.key";
 const USES: &str = "SELECT (SELECT text FROM name n WHERE n.log = u.log AND n.id = u.agent), \
-     (SELECT text FROM name n WHERE n.log = u.log AND n.id = u.human), \
+     (SELECT substr(k.subject, 7) FROM subject_key k WHERE k.log = u.log AND k.number = u.human), \
      (SELECT text FROM name n WHERE n.log = u.log AND n.id = u.app), \
      (SELECT text FROM name n WHERE n.log = u.log AND n.id = u.tool), \
      (SELECT text FROM name n WHERE n.log = u.log AND n.id = u.verdict), \

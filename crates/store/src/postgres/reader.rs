@@ -7,7 +7,7 @@ use model::CallId;
 use tlog::{Frontier, Tile};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use trace::{Entry, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
+use trace::{Entry, Kept, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
 
 use super::address::Address;
 use super::error::{Failure, fault_of_kind, unreadable};
@@ -15,6 +15,8 @@ use super::link::{Link, Param};
 use super::schema;
 use super::session::{NUMBER_OF, PATH, TIME_MAX, program};
 use crate::error::StoreError;
+use crate::keys::kept_in;
+use crate::seal::Opener;
 
 /// Answers questions about a log, whoever writes it.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Tables {
     link: Link,
     pub(super) log: i32,
     time_max: Duration,
+    /// None where the key is not there: then only bodies cannot be read.
+    pub(super) opener: Option<Opener>,
 }
 
 impl PostgresReader {
@@ -78,6 +82,10 @@ impl LogReader for PostgresReader {
         self.ask(|tables| tables.uses(of))
     }
 
+    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
+        self.ask(|tables| tables.kept_of(human))
+    }
+
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
         self.ask(Tables::unfinished)
     }
@@ -114,7 +122,8 @@ impl Tables {
         let rows = link.wait(TIME_MAX, link.client.query_typed(NUMBER_OF, &[(&address.log(), Type::TEXT)]))?;
         let row = rows.first().ok_or_else(|| fault_of_kind(StoreFaultKind::Missing))?;
         let log = row.try_get(0).map_err(unreadable)?;
-        Ok(Self { link, log, time_max })
+        let opener = kept_in(address.keys())?.map(Opener::new);
+        Ok(Self { link, log, time_max, opener })
     }
 
     fn at_one_moment<T>(&self, ask: impl Fn(&Self) -> Result<T, Failure>) -> Result<T, Failure> {

@@ -6,9 +6,9 @@ use tlog::{Frontier, Hash};
 use trace::{RecordKind, StateWrite, StoreFault};
 
 use super::error::unreadable;
-use super::known::{New, Numbers};
+use super::known::{New, NewSealed, Numbers};
 use crate::frame::Columns;
-use crate::records::{ALLOW, BLOCK_BITS, Calls, NO_ONE_TOOL, SPAN_BITS, halves, is_address, kind_number};
+use crate::records::{ALLOW, BLOCK_BITS, Calls, NO_ONE_TOOL, SPAN_BITS, halves, is_address, kind_number, seen_as};
 use crate::tree;
 
 /// Everything that one commit writes.
@@ -17,6 +17,7 @@ pub(super) struct Batch<'a> {
     pub(super) records: Records<'a>,
     pub(super) new_names: New,
     pub(super) new_templates: New,
+    pub(super) new_sealed: NewSealed,
     pub(super) new_facets: (Vec<i64>, Vec<i64>),
     pub(super) seen: Pairs,
     pub(super) late: Late,
@@ -137,11 +138,12 @@ impl<'a> Batch<'a> {
         }
         let (put, deleted) = States::of(state);
         let (seen, spans, used) = sums.columns();
-        let Numbers { new_names, new_templates, new_facets, .. } = numbers;
+        let Numbers { new_names, new_templates, new_sealed, new_facets, .. } = numbers;
         Ok(Self {
             records,
             new_names,
             new_templates,
+            new_sealed,
             new_facets,
             seen,
             late,
@@ -172,7 +174,7 @@ impl<'a> Records<'a> {
         self.call_low.push(low);
         self.at.push(row.at);
         self.agent.push(numbers.name(row.agent));
-        self.human.push(numbers.name(row.human));
+        self.human.push(row.human.map(i64::from));
         self.app.push(numbers.name(row.app));
         self.tool.push(numbers.name(row.tool));
         self.class.push(numbers.name(row.class));
@@ -181,7 +183,8 @@ impl<'a> Records<'a> {
         self.intent.push(intent);
         self.outcome.push(outcome);
         self.leaf.push(template(row.leaf.template)?);
-        self.body.push(template(row.body.template)?);
+        let body = numbers.sealed(row.body.template).ok_or_else(|| unreadable("a sealed template has no number"))?;
+        self.body.push(body);
         self.leaf_hash.push(row.leaf_hash);
         self.leaf_values.push(row.leaf.values);
         self.body_values.push(row.body.values);
@@ -193,13 +196,15 @@ impl Sums {
     fn count(&mut self, sequence: i64, row: &Columns<'_>, numbers: &Numbers, intent: Option<i64>, late: &mut Late) {
         let block = sequence >> BLOCK_BITS;
         let name = |text| numbers.name(text);
-        let (agent, human, app, tool) = (name(row.agent), name(row.human), name(row.app), name(row.tool));
+        let (agent, human, app) = (name(row.agent), row.human.map(i64::from), name(row.app));
+        let tool = name(row.tool);
         let (class, verdict) = (name(row.class), name(row.verdict));
         let facets = numbers.template(row.leaf.template).map_or(&[][..], |leaf| numbers.facets(leaf));
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind_number(row.kind));
         let task = row.task.map(task_name);
-        let names = [agent, human, app, tool, class, refusal, change, task].into_iter().flatten();
+        let person = row.human.map(seen_as);
+        let names = [agent, person, app, tool, class, refusal, change, task].into_iter().flatten();
         self.seen.extend(names.chain(facets.iter().copied()).map(|name| (name, block)));
         if row.kind == RecordKind::Outcome {
             match intent {

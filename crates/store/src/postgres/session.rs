@@ -9,9 +9,11 @@ use trace::{StoreFault, StoreFaultKind};
 use super::address::Address;
 use super::append::Statements;
 use super::error::{Failure, fault_of_kind, unreadable};
+use super::keys;
 use super::known::Known;
 use super::link::{Link, Param};
 use super::schema;
+use crate::seal::Sealer;
 use crate::tree;
 
 /// The right to write to a log.
@@ -30,6 +32,7 @@ pub(super) struct Session {
     /// Over all leaves in the tables.
     pub(super) tree: Frontier,
     pub(super) known: Known,
+    pub(super) sealer: Sealer,
     /// The server's process.
     pub(super) backend: i32,
 }
@@ -60,9 +63,11 @@ impl Session {
         if records != last || tree.size() != records.cast_unsigned() {
             return Err(tree::other_than_its_tree(tree.size(), records.cast_unsigned()).into());
         }
-        let known = Known::behind(number(1)?, number(2)?);
+        let known = Known::behind(number(1)?, number(2)?, number(3)?);
+        keys::finish(&link, log)?;
+        let sealer = keys::sealer(&link, log, address.keys())?;
         let statements = Statements::prepare(&link)?;
-        Ok(Self { link, statements, log, opening, last, commits, tree, known, backend })
+        Ok(Self { link, statements, log, opening, last, commits, tree, known, sealer, backend })
     }
 }
 
@@ -153,7 +158,8 @@ pub(super) const NUMBER_OF: &str = "SELECT id FROM log WHERE name = $1";
 const OPEN: &str = "UPDATE log SET opening = opening + 1 WHERE id = $1 RETURNING last, commits, opening, tree";
 const COUNTS: &str = "SELECT coalesce((SELECT max(sequence) FROM record WHERE log = $1), 0), \
      coalesce((SELECT max(id) FROM name WHERE log = $1), 0), \
-     coalesce((SELECT max(id) FROM template WHERE log = $1), 0)";
+     coalesce((SELECT max(id) FROM template WHERE log = $1), 0), \
+     coalesce((SELECT max(id) FROM sealed WHERE log = $1), 0)";
 /// The first number is `CSGT`, so that no other program's lock is meant.
 const TAKE: &str = "SELECT pg_try_advisory_lock(1129531220, $1)";
 const HOLDER: &str = "SELECT coalesce(nullif(a.application_name, ''), 'somebody'), a.pid, \

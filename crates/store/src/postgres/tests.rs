@@ -1,3 +1,7 @@
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
 use model::Verdict;
 use testkit::PostgresServer;
 use tlog::{Algorithm, SigningKey};
@@ -8,9 +12,14 @@ use crate::conformance::{a_filled_log_is_whole, trace_conformance};
 use crate::samples::{asked_in, change, ended, intent, outcome, put};
 
 mod cut;
+mod erased;
 
 fn address(server: &PostgresServer, database: &str) -> Address {
-    Address::parse(&server.database(database).unwrap(), "main").unwrap()
+    Address::parse(&server.database(database).unwrap(), "main", &server.socket().join("keys")).unwrap()
+}
+
+fn named(server: &PostgresServer, url: &str, log: &str) -> Address {
+    Address::parse(url, log, &server.socket().join("keys")).unwrap()
 }
 
 fn both(address: &Address) -> (PostgresLog, PostgresReader) {
@@ -32,7 +41,7 @@ fn it_conforms() {
 fn several_logs_stand_in_one_database_and_each_has_one_writer() {
     let server = PostgresServer::start().unwrap();
     let url = server.database("shared").unwrap();
-    let (one, other) = (Address::parse(&url, "one").unwrap(), Address::parse(&url, "other").unwrap());
+    let (one, other) = (named(&server, &url, "one"), named(&server, &url, "other"));
     let (mut first, reader) = both(&one);
     let (mut second, other_reader) = both(&other);
     first.append(&[change(1)], &[put("ada", Some("1"))]).unwrap();
@@ -136,8 +145,8 @@ fn a_database_of_something_else_is_left_alone() {
     assert_eq!(PostgresReader::open(&address).unwrap_err().code(), "store.missing");
     server.sql("other", "CREATE SCHEMA countersign; CREATE TABLE countersign.songs(title text)").unwrap();
     assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.corrupt");
-    let missing = Address::parse(&format!("postgres:///none?host={}&user=gateway", server.socket().display()), "main");
-    let missing = PostgresLog::open(&missing.unwrap()).unwrap_err();
+    let url = format!("postgres:///none?host={}&user=gateway", server.socket().display());
+    let missing = PostgresLog::open(&named(&server, &url, "main")).unwrap_err();
     assert_eq!(missing.code(), "store.missing");
     assert!(missing.hint().unwrap().contains("createdb"));
 }
@@ -163,6 +172,10 @@ fn what_every_version_wrote_is_brought_forward() {
     }
     for (version, filled) in FILLED {
         let address = address(&server, &format!("v{version}"));
+        std::fs::create_dir_all(address.keys()).unwrap();
+        let mut key = OpenOptions::new();
+        let key = key.write(true).create(true).truncate(true).mode(0o600).open(address.keys().join("bodies.key"));
+        key.unwrap().write_all(include_bytes!("tests/filled.key")).unwrap();
         let link = link::Link::open(address.config("older")).unwrap();
         schema::migrate_to(&link, version).unwrap();
         link.wait(session::TIME_MAX, link.client.batch_execute(filled)).unwrap();
@@ -180,7 +193,7 @@ fn many_may_open_a_new_database_at_once() {
     let server = PostgresServer::start().unwrap();
     let url = server.database("fresh").unwrap();
     let opened: Vec<_> = (0..6)
-        .map(|number| Address::parse(&url, &format!("gateway-{number}")).unwrap())
+        .map(|number| named(&server, &url, &format!("gateway-{number}")))
         .map(|address| {
             std::thread::spawn(move || PostgresLog::open(&address).unwrap().append(&[change(1)], &[]).unwrap())
         })
@@ -193,7 +206,7 @@ const TAMPERED: [(&str, u64); 8] = [
     ("UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
     ("UPDATE record SET body_values = decode(repeat('00', length(body_values)), 'hex') WHERE sequence = 301", 301),
     ("UPDATE record SET leaf_hash = decode(repeat('00', 32), 'hex') WHERE sequence = 301", 301),
-    ("UPDATE record SET verdict = human WHERE sequence = 301", 301),
+    ("UPDATE record SET verdict = class WHERE sequence = 301", 301),
     ("DELETE FROM record WHERE sequence = 301", 301),
     ("DELETE FROM record WHERE sequence > 300", 301),
     ("DELETE FROM record WHERE sequence > 300; UPDATE log SET last = 300, tree = '0:'; DELETE FROM tile", 301),
@@ -228,7 +241,7 @@ fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
         server.sql("postgres", &format!("CREATE DATABASE {copy} TEMPLATE signed")).unwrap();
         server.sql(&copy, &format!("SET search_path = countersign; {edit}")).unwrap();
         let url = format!("postgres:///{copy}?host={}&user=gateway", server.socket().display());
-        let address = Address::parse(&url, "main").unwrap();
+        let address = named(&server, &url, "main");
         let bad = audit(&PostgresReader::open(&address).unwrap(), &known, |_| {}).unwrap().bad;
         assert_eq!(bad.as_ref().map(|bad| bad.sequence), Some(sequence), "{edit}: {bad:?}");
         if edit.starts_with("DELETE FROM record WHERE sequence > 300") && !edit.contains("tile") {

@@ -1,5 +1,7 @@
 //! The database of the trace, where that is not kept in the data directory.
 
+use std::path::Path;
+
 use broker::Source;
 use model::{Blame, Fault, Secret};
 use private_file::Openness;
@@ -33,7 +35,7 @@ impl Config {
 }
 
 impl Checker<'_> {
-    pub(super) fn database(&mut self, raw: &RawTrace) -> Option<Database> {
+    pub(super) fn database(&mut self, raw: &RawTrace, data: &Path) -> Option<Database> {
         let Some(store) = &raw.store else {
             for written in raw.log.iter().chain(&raw.password) {
                 let said = "this is about a database, and the trace is kept in the data directory".to_owned();
@@ -43,7 +45,7 @@ impl Checker<'_> {
         };
         let text = self.substitute(&store.value, store)?;
         let log = raw.log.as_ref().map_or(LOG, |log| &log.value);
-        let address = match Address::parse(&text, log) {
+        let address = match Address::parse(&text, log, &data.join(files::TRACE_KEYS)) {
             Ok(address) => Some(address),
             Err(error) => {
                 self.problem(store, error.to_string(), Some(error.hint().to_owned()));

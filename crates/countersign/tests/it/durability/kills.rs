@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use store::{Address, Location};
 use testkit::{McpClient, PostgresServer, Upstream, UpstreamOptions, World, WorldBuilder};
 use trace::{Effect, Entry, verify_leaf};
 
-use crate::kit::{pin, records, records_in, until, world};
+use crate::kit::{database, pin, records, records_in, until, world};
 
 #[test]
 fn kill_rounds_leave_no_call_without_its_record() -> Result<()> {
@@ -23,7 +22,8 @@ fn kill_rounds_leave_no_call_without_its_record_in_a_database() -> Result<()> {
     let server = PostgresServer::start()?;
     let store = server.database("trace")?;
     let world = world().set(&["trace", "store"], json!(store));
-    kill_rounds(rounds().div_ceil(10), world, &|_| records_in(&Location::Database(Address::parse(&store, "main")?)))
+    let records = |world: &World| records_in(&database(&store, "main", world)?);
+    kill_rounds(rounds().div_ceil(10), world, &records)
 }
 
 /// Kills the gateway so many times and then looks at everything that happened.

@@ -9,7 +9,8 @@ fn addresses_are_shown_without_their_settings() {
         ("postgres://g@/trace?host=/run/postgresql", "postgres://g@/run/postgresql/trace"),
         ("postgres://g@db.example/t?sslmode=disable", "postgres://g@db.example/t"),
     ] {
-        let address = Address::parse(text, "main").unwrap().with_password(&Secret::new("geheim".to_owned()));
+        let address =
+            Address::parse(text, "main", Path::new("keys")).unwrap().with_password(&Secret::new("geheim".to_owned()));
         assert_eq!(address.to_string(), shown);
         assert!(!format!("{address:?}").contains("geheim"));
     }
@@ -29,7 +30,7 @@ fn what_would_give_something_away_is_refused() {
         ("postgres://g@localhost/t", "my log", "`my log` is no name for a log", "letters"),
         ("postgres://g@localhost/t", "", "`` is no name for a log", "letters"),
     ] {
-        let error = Address::parse(text, log).unwrap_err();
+        let error = Address::parse(text, log, Path::new("keys")).unwrap_err();
         assert!(error.to_string().contains(said) && error.hint().contains(hint), "{text}: {error}, {}", error.hint());
         assert!(!format!("{error} {}", error.hint()).contains("geheim"));
     }

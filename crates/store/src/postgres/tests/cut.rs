@@ -170,7 +170,7 @@ fn a_link_may_be_cut_anywhere() {
     let direct = address(&server, "cut");
     let proxy = Proxy::start(server.socket_file());
     let through = format!("postgres://gateway@127.0.0.1:{}/cut", proxy.port);
-    let mut log = PostgresLog::open(&Address::parse(&through, "main").unwrap()).unwrap();
+    let mut log = PostgresLog::open(&named(&server, &through, "main")).unwrap();
     let reader = PostgresReader::open(&direct).unwrap();
     let (mut number, mut expected) = (1, Vec::new());
     // Written without our knowing, and with it.

@@ -40,6 +40,26 @@ CREATE TABLE template(
 );
 CREATE INDEX template_sum ON template(log, sum);
 
+-- The key of each subject, wrapped: bodies are sealed under it. The subject is `human:ID`, or `gateway`. Once both are gone, nobody
+-- reads those bodies again; the number stays, so that it stands for nobody else. A person who comes back has another.
+CREATE TABLE subject_key(log integer, number bigint, subject text COLLATE "C", wrapped bytea, PRIMARY KEY(log, number));
+CREATE INDEX subject_key_subject ON subject_key(log, subject);
+
+-- What stands here may have to go: the planner keeps no samples of it.
+ALTER TABLE subject_key ALTER subject SET STATISTICS 0, ALTER wrapped SET STATISTICS 0;
+ALTER TABLE state ALTER key SET STATISTICS 0, ALTER value SET STATISTICS 0;
+
+-- The templates of bodies, sealed under the key of this number.
+CREATE TABLE sealed(
+    log  integer NOT NULL,
+    id   bigint NOT NULL,
+    sum  bigint NOT NULL,
+    key  bigint NOT NULL,
+    text bytea NOT NULL,
+    PRIMARY KEY(log, id)
+);
+CREATE INDEX sealed_sum ON sealed(log, sum);
+
 CREATE TABLE record(
     log         integer NOT NULL,
     sequence    bigint NOT NULL,
@@ -48,7 +68,7 @@ CREATE TABLE record(
     call_low    bigint NOT NULL,
     at          bigint NOT NULL,
     agent       bigint,
-    human       bigint,
+    human       bigint,          -- the number of a subject
     app         bigint,
     tool        bigint,
     class       bigint,
@@ -57,7 +77,7 @@ CREATE TABLE record(
     intent      bigint,          -- of an outcome that came with its intent: where that stands
     outcome     bigint,          -- of an intent: where that outcome stands
     leaf        bigint NOT NULL,
-    body        bigint,
+    body        bigint,          -- its sealed template
     leaf_hash   bytea NOT NULL,
     leaf_values bytea NOT NULL,
     body_values bytea,
@@ -70,8 +90,8 @@ CREATE INDEX record_call ON record(log, call_high, call_low) WHERE intent IS NUL
 -- What the leaves of a template say besides the columns, as names like `rule:crm.reads`.
 CREATE TABLE facet(log integer, template bigint, name bigint, PRIMARY KEY(log, template, name));
 
--- Which blocks of 32 records a name stands in, that of a facet, too; a kind of record stands there as its negative number, and
--- a task as the 32 bits of its sum and 2^40.
+-- Which blocks of 32 records a name stands in, that of a facet, too; a kind of record stands there as its negative number, a
+-- person as the number of the subject below -15, and a task as the 32 bits of its sum and 2^40.
 CREATE TABLE seen(log integer, name bigint, block bigint, PRIMARY KEY(log, name, block));
 
 -- When blocks of 1,024 records were made. Times need not ascend.
@@ -83,7 +103,7 @@ CREATE TABLE span(
     PRIMARY KEY(log, block)
 ) WITH (fillfactor = 50);
 
--- Who used what how often. Addresses of resources count together, as tool 0.
+-- Who used what how often; `human` is the number of a subject. Addresses of resources count together, as tool 0.
 CREATE TABLE used(
     log      integer,
     agent    bigint,

@@ -1,0 +1,111 @@
+//! What is kept of a person goes from the tables of a server.
+
+use std::path::Path;
+
+use trace::{ERASING_KEY, SETTLED_KIND, StateWrite, UseOf};
+
+use super::*;
+
+const PERSON: &str = "canary-ada@example.com";
+
+fn filled(address: &Address) -> (PostgresLog, PostgresReader, Vec<u32>) {
+    let (mut log, reader) = both(address);
+    let rows = [
+        intent(1, "bot", PERSON, "crm/read", Verdict::Allow),
+        outcome(1, 2),
+        intent(3, "bot", "bob", "crm/read", Verdict::Allow),
+        intent(4, "bot", PERSON, "mail/send", Verdict::Deny),
+        change(5),
+    ];
+    log.append(&rows, &[put(PERSON, Some("left")), put("bob", Some("here"))]).unwrap();
+    let kept = reader.kept_of(PERSON).unwrap().unwrap();
+    assert_eq!((kept.records, kept.sequences), (2, (1, 4)));
+    (log, reader, kept.subjects)
+}
+
+fn erasing(subjects: &[u32]) -> StateWrite {
+    let numbers: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+    StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value: Some(numbers.join(",")) }
+}
+
+/// The files of tables in which this text stands. What the server has written lately it may have in memory only.
+fn stands_in(server: &PostgresServer, text: &str) -> Vec<String> {
+    server.sql("postgres", "CHECKPOINT").unwrap();
+    let mut found = Vec::new();
+    let mut folders = vec![server.socket().join("data/base")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else if holds(&entry.path(), text) {
+                found.push(entry.path().display().to_string());
+            }
+        }
+    }
+    found
+}
+
+/// A file may go meanwhile.
+fn holds(file: &Path, text: &str) -> bool {
+    std::fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+fn nothing_is_left(server: &PostgresServer, reader: &PostgresReader) {
+    assert_eq!(stands_in(server, PERSON), Vec::<String>::new());
+    assert_eq!(reader.kept_of(PERSON).unwrap(), None);
+    assert!(reader.uses(UseOf::Human(PERSON)).unwrap().is_empty());
+    assert!(reader.state(SETTLED_KIND).unwrap().is_empty(), "nothing is left to finish");
+    let all = reader.find(&Query { newest_first: false, ..Query::default() }).unwrap();
+    for entry in &all {
+        assert_eq!(verify_leaf(entry), Ok(()), "{}", entry.sequence);
+        assert_eq!(entry.body.is_none(), [1, 4].contains(&entry.sequence), "{}", entry.sequence);
+    }
+}
+
+#[test]
+fn what_is_about_a_person_goes_and_the_rest_stays() {
+    let server = PostgresServer::start().unwrap();
+    let (mut log, reader, subjects) = filled(&address(&server, "erased"));
+    assert!(!stands_in(&server, PERSON).is_empty());
+    log.append(&[change(6)], &[put(PERSON, None), erasing(&subjects)]).unwrap();
+    log.erase(&subjects).unwrap();
+    log.append(&[intent(7, "bot", "bob", "crm/read", Verdict::Allow)], &[]).unwrap();
+    nothing_is_left(&server, &reader);
+    let uses = reader.uses(UseOf::Agent("bot")).unwrap();
+    assert_eq!(uses.iter().filter(|used| used.human == "(erased)").map(|used| used.calls).sum::<u64>(), 2);
+    assert_eq!(reader.state("person").unwrap(), [("bob".to_owned(), "here".to_owned())]);
+    log.append(&[intent(8, "bot", PERSON, "crm/read", Verdict::Allow)], &[]).unwrap();
+    let again = reader.kept_of(PERSON).unwrap().unwrap();
+    assert_eq!(again.sequences, (8, 8));
+    assert!(!again.subjects.contains(&subjects[0]), "whoever comes back is somebody new");
+}
+
+#[test]
+fn an_erasure_that_was_broken_off_is_finished_by_the_next_start() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "broken_off");
+    let (mut log, reader, subjects) = filled(&address);
+    log.append(&[change(6)], &[put(PERSON, None), erasing(&subjects)]).unwrap();
+    drop(log);
+    assert!(!stands_in(&server, PERSON).is_empty());
+    drop(PostgresLog::open(&address).unwrap());
+    nothing_is_left(&server, &reader);
+}
+
+#[test]
+fn no_body_stands_in_the_tables_in_plain_text_and_none_opens_without_its_key() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "sealed");
+    let (log, reader, _) = filled(&address);
+    for canary in ["people of sales may read", "jti-1", "\"access\"", "os-user:root", "arguments_digest"] {
+        assert_eq!(stands_in(&server, canary), Vec::<String>::new(), "{canary}");
+    }
+    assert_eq!(reader.find(&Query::default()).unwrap().len(), 5);
+    drop(log);
+    std::fs::remove_file(address.keys().join("bodies.key")).unwrap();
+    let reader = PostgresReader::open(&address).unwrap();
+    assert_eq!(reader.last_sequence().unwrap(), 5);
+    assert_eq!(reader.find(&Query::default()).unwrap_err().code(), "store.missing");
+    assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.missing");
+    assert!(!address.keys().join("bodies.key").exists());
+}
