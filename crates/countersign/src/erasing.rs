@@ -45,7 +45,7 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     let (engine, subjects) = (gateway.engine.clone(), found.subjects.clone());
     let durable = on_a_thread(move || engine.erase_blocking(change, &subjects)).await?;
     if gone {
-        gateway.directory.apply(&restored);
+        gateway.directory.apply(&restored, gateway.engine.clock().now());
     }
     let mut told = told(&found, notes(gateway, &human));
     if let Some(told) = told.as_object_mut() {
