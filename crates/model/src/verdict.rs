@@ -44,6 +44,9 @@ pub struct Reason {
     /// Who could approve, where approval can lift it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub approvers: Vec<String>,
+    /// Whether the rule marks what it decides for those who watch over security.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub security_relevant: bool,
 }
 
 /// What would have been decided if everything were enforced, where some of it is only observed.

@@ -296,12 +296,8 @@ impl Entry {
         }
         out.insert("leaf".into(), value_or_text(&self.leaf));
         out.insert("leaf_hash".into(), self.leaf_hash.to_string().into());
-        if let Some(body) = &self.body {
-            let mut body = value_or_text(body);
-            if let Some(fields) = body.as_object_mut() {
-                fields.remove("salt");
-            }
-            out.insert("body".into(), body);
+        if let Some(shown) = self.shown() {
+            out.insert("body".into(), value_or_text(&shown.text));
         }
         if let Some(outcome) = &self.outcome_leaf {
             out.insert("outcome".into(), value_or_text(outcome));

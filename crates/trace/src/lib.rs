@@ -40,6 +40,7 @@ mod row;
 #[cfg(test)]
 mod samples;
 mod scratch;
+mod shown;
 mod text;
 mod verify;
 
@@ -61,4 +62,5 @@ pub use notary::{
 pub use question::{Field, Query, Term};
 pub use record::{Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite, agreement};
 pub use row::Row;
+pub use shown::Shown;
 pub use verify::{VerifyError, verify_leaf};

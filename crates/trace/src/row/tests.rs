@@ -160,6 +160,7 @@ fn any_intent() -> impl Strategy<Value = Intent<'static>> {
                 instead: None,
                 redact: None,
                 approvers: Vec::new(),
+                security_relevant: false,
             };
             out.reasons = reasons.into_iter().map(reason).collect();
             out.observed = bare.then(|| Observed { verdict: Verdict::ALL[verdict], reasons: out.reasons.to_vec() });

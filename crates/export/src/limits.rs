@@ -1,0 +1,28 @@
+//! Bounds of exports.
+
+use std::time::Duration;
+
+/// Records that are read at a time.
+pub(crate) const PAGE_RECORDS: usize = 500;
+/// Decisions that are kept in memory until the outcome of their call comes by; those of others are looked up.
+pub(crate) const CALLS_KEPT_MAX: usize = 1_024;
+/// Rows in one row group of a Parquet file.
+pub(crate) const GROUP_ROWS_MAX: usize = 32_768;
+/// Bytes of text and hashes in one row group.
+pub(crate) const GROUP_BYTES_MAX: usize = 32 << 20;
+/// Bytes of one line of an export that is checked.
+pub(crate) const LINE_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of a sink's answer that are read.
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// How long a sink may take for what it is given at a time.
+pub(crate) const DELIVERY_TIME_MAX: Duration = Duration::from_secs(10);
+/// How often a sink that has everything looks for more.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long a sink that failed is left alone at first; it doubles.
+pub(crate) const REST_MIN: Duration = Duration::from_millis(250);
+/// The longest that a sink that failed is left alone.
+pub(crate) const REST_MAX: Duration = Duration::from_secs(30);
+/// How often the place of a sink is written while it catches up.
+pub(crate) const PLACE_KEPT_EACH_US: i64 = 1_000_000;
+/// How long a gateway that stops waits for its sinks.
+pub(crate) const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(2);
