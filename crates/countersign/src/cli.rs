@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use rules::{CheckArgs, CheckFormat, ExplainArgs, MatrixArgs, ReplayArgs, TestArgs, TestFormat};
 pub use trace::{
-    EraseArgs, FollowArgs, KeysArgs, OwnsArgs, ProveArgs, QueryArgs, TraceAction, TraceArgs, VerifyArgs,
+    EraseArgs, ExportArgs, ExportFormat, FollowArgs, KeysArgs, OwnsArgs, ProveArgs, QueryArgs, TraceAction, TraceArgs, VerifyArgs,
     WhoApprovedArgs, WindowArgs, guarded,
 };
 

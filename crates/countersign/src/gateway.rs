@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use engine::{Change, Engine, Parts};
+use export::Exports;
 use front::{Access, Front, Origins, Wire, serve_tcp, serve_unix};
 use http::Uri;
 use identity::{LiveDirectory, SigningKey, Standing, Tokens};
@@ -26,6 +27,7 @@ use trace::{Journal, LogReader, Notary};
 use crate::budgets::count_from;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
+use crate::exports;
 use crate::judge::as_promised;
 use crate::known::known;
 use crate::notary::{self, Latest, Places, Signing};
@@ -57,6 +59,7 @@ pub struct Gateway {
     state_key: Secret<[u8; 32]>,
     signing: Arc<Signing>,
     asking: Arc<Asking>,
+    exports: Arc<Exports>,
     latest: Latest,
     trace: Location,
     data: DataDir,
@@ -74,6 +77,8 @@ pub mod files {
     pub const VAULT: &str = "vault.json";
     /// The key that opens the vault.
     pub const VAULT_KEY: &str = "vault.key";
+    /// How far each export has come.
+    pub const EXPORTS: &str = "exports";
     /// The operator's socket.
     pub const CONTROL: &str = "control.sock";
     /// The socket of `countersign connect`.
@@ -100,6 +105,7 @@ impl Gateway {
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
         let signing = Signing::start(notary, reading()?, journal.clone(), Arc::clone(&clock), places.copy)?;
         let asking = Asking::start(&config.witnesses, Box::new(reading()?), journal.clone(), Arc::clone(&latest))?;
+        let exports = exports::start(&config, &reading()?, reading, &clock)?;
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             journal,
@@ -127,6 +133,7 @@ impl Gateway {
             state_key,
             signing: Arc::new(signing),
             asking: Arc::new(asking),
+            exports: Arc::new(exports),
             latest,
             trace,
             data,
@@ -186,10 +193,12 @@ impl Gateway {
             tracing::error!(?fault, "the end of the gateway could not be recorded");
         }
         let (signing, asking) = (Arc::clone(&self.signing), Arc::clone(&self.asking));
-        // They wait for the disk and for witnesses.
+        let exports = Arc::clone(&self.exports);
+        // They wait for the disk, for witnesses and for those who get the trace.
         let closed = tokio::task::spawn_blocking(move || {
             signing.close();
             asking.close();
+            exports.close();
         });
         let _closed = closed.await;
         self.engine.close();
@@ -220,6 +229,9 @@ impl Gateway {
         let of_trace = |config: &Config| (config.checkpoint_copy.clone(), config.publish, config.witnesses.clone());
         if of_trace(&config) != of_trace(&before) {
             restart.push("trace");
+        }
+        if config.exports != before.exports {
+            restart.push("exports");
         }
         let said = serde_json::json!({
             "bundle": model::Rules::digest(&bundle).to_string(),

@@ -17,6 +17,7 @@ mod clock;
 mod commands;
 mod config;
 mod erasing;
+mod exports;
 mod gateway;
 mod judge;
 mod known;

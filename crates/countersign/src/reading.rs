@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use export::Place;
 use front::{Body, text_response};
 use http::{HeaderValue, Response, StatusCode, header};
 use model::limits::{TRACE_PAGE_MAX, TRACE_STEPS_MAX, TRACE_TIME_MAX};
@@ -12,6 +13,7 @@ use store::Location;
 use trace::{Entry, LogReader as _, Query};
 
 use crate::commands::trace::refused;
+use crate::exports::{self, Standing};
 use crate::gateway::Gateway;
 
 /// One page of records. `q` is a question in the language, `limit` how many (100, at most 1,000), `cursor` the `next` of the
@@ -99,6 +101,8 @@ pub async fn metrics(gateway: &Gateway) -> Result<String, Fault> {
         Ok((records, bytes))
     })
     .await?;
+    let config = gateway.config.load_full();
+    let standings = on_a_thread(move || Ok(exports::standings(&config, records))).await?;
     let figures = gateway.engine.figures();
     let mut text = Exposition::default();
     text.family("countersign_calls_total", "counter", "Calls that were decided and recorded, by verdict");
@@ -131,6 +135,7 @@ pub async fn metrics(gateway: &Gateway) -> Result<String, Fault> {
     for (app, linked) in gateway.hub.linked() {
         text.value("countersign_app_linked", &[("app", app.as_str())], u8::from(linked));
     }
+    text.exports(&standings);
     Ok(text.0)
 }
 
@@ -165,6 +170,29 @@ impl Exposition {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a string cannot fail.
         let _written = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn exports(&mut self, standings: &[Standing]) {
+        type Figure = fn(&Place) -> u64;
+        let figures: [(&str, &str, &str, Figure); 3] = [
+            ("countersign_export_cursor", "gauge", "The last record that an export has delivered", |at| at.sequence),
+            ("countersign_export_failures_total", "counter", "How often an export was not taken", |at| at.failures),
+            ("countersign_export_failing", "gauge", "Whether the last attempt failed", |at| u64::from(at.failing)),
+        ];
+        if standings.is_empty() {
+            return;
+        }
+        self.family("countersign_export_lag_records", "gauge", "Records that an export has not delivered yet");
+        for one in standings {
+            self.value("countersign_export_lag_records", &[("export", &one.name)], one.lag);
+        }
+        for (name, kind, help, figure) in figures {
+            self.family(name, kind, help);
+            for one in standings {
+                let place = one.place.as_ref().ok();
+                place.iter().for_each(|place| self.value(name, &[("export", &one.name)], figure(place)));
+            }
+        }
     }
 
     /// Labels are ids and words of ours: there is nothing to escape.

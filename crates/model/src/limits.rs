@@ -146,6 +146,12 @@ pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 pub const ARGUMENTS_KEPT_BYTES_MAX: usize = 64 * 1024;
 /// Fewest characters of the end of a call's id that may stand for it.
 pub const CALL_TAIL_CHARS_MIN: usize = 4;
+/// Exports of one gateway.
+pub const EXPORTS_MAX: usize = 16;
+/// Bytes of a file of an export before the next one begins, unless the configuration says otherwise.
+pub const EXPORT_FILE_BYTES_MAX: u64 = 100 << 20;
+/// Full files of an export that are kept, unless the configuration says otherwise.
+pub const EXPORT_FILES_KEPT_MAX: u32 = 10;
 /// Longest question to the trace, in bytes.
 pub const QUESTION_BYTES_MAX: usize = 4 * 1024;
 /// Most terms in a question to the trace, and most alternatives in one of them.

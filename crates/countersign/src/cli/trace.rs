@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `trace`
 #[derive(Debug, Default, Args)]
@@ -75,6 +75,10 @@ pub enum TraceAction {
     Prove(ProveArgs),
     /// Erase what is kept of a person; the log still adds up, and receipts stay good
     Erase(EraseArgs),
+    /// Write the trace, or what a question finds, in a format that others read
+    Export(ExportArgs),
+    /// How far each export of the configuration has come
+    Exports,
     /// Show the keys that sign the trace, make one, or retire one
     Keys(KeysArgs),
 }
@@ -244,6 +248,49 @@ pub struct VerifyArgs {
     /// Only up to this record
     #[arg(long, conflicts_with = "receipt")]
     pub to: Option<u64>,
+    /// An export of `countersign trace export --format jsonl`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["receipt", "from", "to"])]
+    pub export: Option<PathBuf>,
+}
+
+/// `trace export`
+#[derive(Debug, Args)]
+#[command(after_help = QUESTIONS)]
+pub struct ExportArgs {
+    /// What to look for: terms that must all hold. Nothing exports every record
+    #[arg(value_name = "TERM")]
+    pub terms: Vec<String>,
+    /// JSON Lines (which `trace verify --export` checks), Parquet, OCSF events, CEF messages
+    #[arg(long, default_value = "jsonl")]
+    pub format: ExportFormat,
+    /// Where to write it; without, to the standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only from then on: `2h`, `7d`, `2026-11-21`, or `2026-11-21T10:00:00Z`
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Only until then
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Only from this record on, by its number
+    #[arg(long, value_name = "NUMBER")]
+    pub from: Option<u64>,
+    /// Only up to this record
+    #[arg(long, value_name = "NUMBER")]
+    pub to: Option<u64>,
+}
+
+/// `trace export --format`
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ExportFormat {
+    /// A record a line, with what proves it
+    Jsonl,
+    /// A row a record
+    Parquet,
+    /// An event of the Open Cybersecurity Schema Framework a line
+    Ocsf,
+    /// A message in the Common Event Format a line
+    Cef,
 }
 
 /// `trace prove`

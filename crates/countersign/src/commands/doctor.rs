@@ -17,6 +17,7 @@ use super::place::Place;
 use crate::cli::Common;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
+use crate::exports;
 use crate::gateway::{compile, files};
 use crate::terminal::{Ink, Look, out};
 use crate::words::who;
@@ -58,6 +59,7 @@ pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
         checks.push(machine::port(config.listen, holder.is_some()));
         checks.push(connects(&config));
         checks.extend(credentials(&config));
+        checks.extend(of_exports(&config, holder.is_some()));
         checks.extend(apps::look(common, config, holder.is_some()).await);
     }
     print(common, &checks);
@@ -182,6 +184,32 @@ fn credentials(config: &Config) -> Vec<Check> {
     }
     missing.iter().map(|(app, fault)| Check::of_fault(format!("credential of {app}"), fault)).collect()
 }
+
+/// Whether those who get the trace take it.
+fn of_exports(config: &Config, running: bool) -> Vec<Check> {
+    let records = SqliteReader::open(&config.data.join(files::TRACE))
+        .and_then(|reader| Ok(reader.last_sequence().unwrap_or_default()));
+    let of_one = |one: exports::Standing| {
+        let what = format!("export {}", one.name);
+        match &one.place {
+            Err(fault) => Check::of_fault(what, fault),
+            Ok(place) if place.failing => {
+                let said = place.last_error.as_deref().unwrap_or("it does not say what is wrong");
+                let said = format!("{} records wait: {said}", one.lag);
+                Check::bad(what, said, "put right what takes them; nothing is lost, and it is tried again and again")
+            }
+            Ok(place) if running && one.lag > LAG_MAX => {
+                let said = format!("{} records wait, up to record {} all were delivered", one.lag, place.sequence);
+                Check::doubtful(what, said, "see whether it catches up: `countersign trace exports`")
+            }
+            Ok(place) => Check::good(what, format!("delivered up to record {}", place.sequence)),
+        }
+    };
+    exports::standings(config, records.unwrap_or_default()).into_iter().map(of_one).collect()
+}
+
+/// Records that may wait for an export without a doubt about it.
+const LAG_MAX: u64 = 1_000;
 
 fn print(common: &Common, checks: &[Check]) {
     if common.json {

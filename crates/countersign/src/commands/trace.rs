@@ -2,6 +2,8 @@
 
 mod asked;
 mod erase;
+mod export;
+mod exports;
 mod follow;
 mod keys;
 mod owns;
@@ -52,6 +54,8 @@ pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
         TraceAction::Verify(args) => verify::run(common, args),
         TraceAction::Prove(args) => prove::run(common, args),
         TraceAction::Erase(args) => super::block_on(erase::run(common, args)),
+        TraceAction::Export(args) => export::run(common, args),
+        TraceAction::Exports => exports::run(common),
         TraceAction::Keys(args) => keys::run(common, args),
     }
 }

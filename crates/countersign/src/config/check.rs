@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::AppCredential;
+use export::SinkSpec;
 use http::Uri;
 use mcp::{AppSpec, ChildSpec, Target};
 use model::limits::FILE_BYTES_MAX;
@@ -25,6 +26,7 @@ use super::raw::{RawApp, RawConfig, RawLimits, RawTrace, RawWitness};
 
 mod credential;
 mod database;
+mod exports;
 
 pub use self::database::Database;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub publish: bool,
     /// Who cosigns the trace.
     pub witnesses: Vec<Witness>,
+    /// Where the trace goes as it grows.
+    pub exports: Vec<SinkSpec>,
     /// Who `countersign connect` acts as.
     pub connect: Option<ConnectAs>,
     /// The bounds.
@@ -183,6 +187,7 @@ impl Checker<'_> {
             checkpoint_copy,
             publish,
             witnesses,
+            exports: self.exports(&raw.exports),
             connect,
             limits: self.limits(raw.limits.unwrap_or_default()),
             rules,

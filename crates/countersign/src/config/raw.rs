@@ -17,6 +17,8 @@ pub(super) struct RawConfig {
     pub allowed_origins: Option<Vec<String>>,
     pub data: Option<String>,
     pub trace: Option<RawTrace>,
+    #[serde(default)]
+    pub exports: Named<RawExport>,
     pub connect: Option<RawConnect>,
     pub limits: Option<RawLimits>,
     pub packs: Option<Vec<Spanned<String>>>,
@@ -48,6 +50,20 @@ pub(super) struct RawTrace {
 pub(super) struct RawWitness {
     pub url: Spanned<String>,
     pub key: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExport {
+    pub kind: Spanned<String>,
+    pub file: Option<Spanned<String>>,
+    pub url: Option<Spanned<String>>,
+    pub address: Option<Spanned<String>>,
+    pub headers: Option<BTreeMap<String, Spanned<String>>>,
+    pub metrics: Option<Spanned<bool>>,
+    pub bytes_max: Option<Spanned<u64>>,
+    pub kept: Option<Spanned<u32>>,
+    pub only: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

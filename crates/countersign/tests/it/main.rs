@@ -10,6 +10,7 @@ mod defence;
 mod durability;
 mod eras;
 mod erasure;
+mod exports;
 mod isolation;
 mod joining;
 mod kit;

@@ -9,8 +9,12 @@ use crate::notary::HEARTBEAT;
 
 /// A question in the language, of calls unless it says otherwise.
 pub(super) fn question(terms: &[String], now: UnixMicros) -> Result<Query, Fault> {
-    let query = Query::parse(&terms.join(" "), now).map_err(|error| refused(&error, Blame::Operator))?;
-    Ok(query.of_calls_unless_said())
+    parsed(terms, now).map(Query::of_calls_unless_said)
+}
+
+/// A question as it is written.
+pub(super) fn parsed(terms: &[String], now: UnixMicros) -> Result<Query, Fault> {
+    Query::parse(&terms.join(" "), now).map_err(|error| refused(&error, Blame::Operator))
 }
 
 /// A question that cannot be understood, as a fault of whoever wrote it.

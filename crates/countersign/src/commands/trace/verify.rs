@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use export::{CheckError, Checked};
 use model::{Blame, Fault, UnixMicros};
 use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust};
 use trace::{Audit, Known, LogReader, audit, audit_range};
@@ -17,9 +18,10 @@ use crate::terminal::{out, progress, say};
 
 /// Checks the trace, or one receipt. The exit code is 1 where something is wrong.
 pub fn run(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
-    match &args.receipt {
-        Some(file) => of_receipt(common, args, file),
-        None => of_trace(common, args),
+    match (&args.receipt, &args.export) {
+        (Some(file), _) => of_receipt(common, args, file),
+        (None, Some(file)) => of_export(common, args, file),
+        (None, None) => of_trace(common, args),
     }
 }
 
@@ -110,6 +112,74 @@ fn report(common: &Common, origin: &str, audit: &Audit, cosigned: &[(Cosignature
     if audit.unsigned > 0 {
         out(format!("{} at the end are not signed yet", audit.unsigned));
     }
+}
+
+fn of_export(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCode, Fault> {
+    let opened = std::fs::File::open(file).map_err(|error| private_file::unreadable(file, error))?;
+    let mut refused = None;
+    let trusted = |origin: &str| {
+        let found = keys_for(common, args, origin);
+        found.map_err(|fault| refused = Some(fault)).ok()
+    };
+    let mut lines = std::io::BufReader::new(opened);
+    let checked = export::check(&mut lines, trusted, |records| progress(Some(&format!("{records} records"))));
+    progress(None);
+    let checked = match (checked, refused) {
+        (Err(CheckError::NoKey), Some(fault)) => return Err(fault),
+        (Err(CheckError::NotRead(error)), _) => return Err(private_file::unreadable(file, error)),
+        (Err(CheckError::NoKey), None) => return Err(no_key()),
+        (Ok(checked), _) => checked,
+    };
+    report_export(common, file, &checked);
+    Ok(if checked.wrong.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report_export(common: &Common, file: &Path, checked: &Checked) {
+    let signed = checked.signed.map(|tree| serde_json::json!({ "size": tree.size, "root": tree.root.to_string() }));
+    if common.json {
+        out(serde_json::json!({
+            "origin": checked.origin,
+            "right": checked.wrong.is_none(),
+            "records": checked.records,
+            "first": checked.first,
+            "last": checked.last,
+            "erased": checked.erased,
+            "unsigned": checked.unsigned,
+            "signed": signed,
+            "wrong": checked.wrong.as_ref().map(|wrong| serde_json::json!({ "line": wrong.line, "what": wrong.what })),
+        }));
+        return;
+    }
+    if let Some(wrong) = &checked.wrong {
+        out(format_args!("{}:{}: {}", file.display(), wrong.line, wrong.what));
+        return;
+    }
+    out(format_args!("{} records are what was written", checked.records));
+    match (&checked.origin, checked.signed, checked.first, checked.last) {
+        (Some(origin), Some(tree), Some(first), Some(last)) => {
+            let last = last.saturating_sub(checked.unsigned);
+            out(format_args!("records {first} to {last} are all that {origin} has signed there, root {}", tree.root));
+        }
+        _ => out("it is a selection: each record is right in itself, and nothing says what was left out"),
+    }
+    if checked.unsigned > 0 {
+        out(format_args!("{} at the end were not signed yet", checked.unsigned));
+    }
+}
+
+/// The keys to trust for the log of this name.
+fn keys_for(common: &Common, args: &VerifyArgs, origin: &str) -> Result<Trust, Fault> {
+    let folder = match args.key.is_empty() {
+        true => file_of(common)?.with_file_name(files::TRACE_KEYS),
+        false => std::path::PathBuf::new(),
+    };
+    let trust = trust(args, origin, &folder)?;
+    if trust.log.is_empty() { Err(no_key()) } else { Ok(trust) }
+}
+
+fn no_key() -> Fault {
+    Fault::new(Blame::Caller, "caller.no_key", "there is no key to check it with")
+        .hint("name the one that the owner of the gateway gave you: `--key origin+id+key`")
 }
 
 fn of_receipt(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCode, Fault> {

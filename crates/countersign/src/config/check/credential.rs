@@ -17,8 +17,11 @@ pub(super) fn lines_with_secrets(raw: &RawConfig) -> BTreeSet<u64> {
         let listed = app.credentials.iter().flat_map(|listed| &listed.value).map(|one| &one.from);
         app.credential.iter().chain(listed)
     });
+    let headers =
+        raw.exports.0.iter().flat_map(|(_, export)| export.headers.iter().flat_map(|headers| headers.values()));
     written
         .filter(|written| written.value.parse::<Source>().is_err())
+        .chain(headers)
         .flat_map(|written| [written.referenced.line(), written.defined.line()])
         .collect()
 }

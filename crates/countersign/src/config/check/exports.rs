@@ -1,0 +1,161 @@
+//! Where the trace goes as it grows.
+
+use export::{Headers, SinkSpec, Target, TextFormat, Transport};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use model::UnixMicros;
+use model::limits::{EXPORT_FILE_BYTES_MAX, EXPORT_FILES_KEPT_MAX, EXPORTS_MAX};
+use serde_saphyr::Spanned;
+use trace::Query;
+
+use super::super::problem::nearest;
+use super::super::raw::{Named, RawExport};
+use super::Checker;
+
+impl Checker<'_> {
+    pub(super) fn exports(&mut self, raw: &Named<RawExport>) -> Vec<SinkSpec> {
+        if let Some((name, _)) = raw.0.get(EXPORTS_MAX) {
+            self.problem(name, format!("there are more than {EXPORTS_MAX} exports"), None);
+        }
+        raw.0.iter().filter_map(|(name, export)| self.export(name, export)).collect()
+    }
+
+    fn export(&mut self, name: &Spanned<String>, raw: &RawExport) -> Option<SinkSpec> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.value.is_empty() || name.value.len() > NAME_CHARS_MAX || !name.value.chars().all(fits) {
+            let said = format!("`{}` is no name for an export: it takes 1 to 64 of `a-z 0-9 -`", name.value);
+            self.problem(name, said, None);
+            return None;
+        }
+        let only = match &raw.only {
+            Some(written) => Some(self.only(written)?),
+            None => None,
+        };
+        self.superfluous(raw);
+        let target = match raw.kind.value.as_str() {
+            "jsonl" => self.to_file(raw, TextFormat::Jsonl),
+            "cef" => self.to_file(raw, TextFormat::Cef),
+            "ocsf" if raw.url.is_some() => {
+                let (url, headers) = (self.there(raw, raw.url.as_ref(), "url: https://…")?, self.headers(raw)?);
+                Some(Target::Ocsf { url: self.url(url)?, headers })
+            }
+            "ocsf" => self.to_file(raw, TextFormat::Ocsf),
+            "otlp" => {
+                let (url, headers) = (self.there(raw, raw.url.as_ref(), "url: http://…:4318")?, self.headers(raw)?);
+                let metrics = raw.metrics.as_ref().is_none_or(|metrics| metrics.value);
+                Some(Target::Otlp { url: self.url(url)?, headers, metrics })
+            }
+            "syslog" => self.to_syslog(raw),
+            other => {
+                let hint = nearest(other, KINDS.into_iter());
+                self.problem(&raw.kind, format!("there is no kind of export `{other}`"), Some(hint));
+                None
+            }
+        };
+        Some(SinkSpec { name: name.value.clone(), target: target?, only })
+    }
+
+    /// Which records. Everything from some moment on is no choice for what never ends.
+    fn only(&mut self, written: &Spanned<String>) -> Option<Query> {
+        match Query::parse(&written.value, UnixMicros(0)) {
+            Ok(query) if query.since.is_none() && query.until.is_none() => Some(query),
+            Ok(_) => {
+                self.problem(written, "an export takes no `since:` and no `until:`".to_owned(), None);
+                None
+            }
+            Err(error) => {
+                self.problem(written, error.to_string(), error.way_out().map(str::to_owned));
+                None
+            }
+        }
+    }
+
+    /// Tells what means nothing to this kind.
+    fn superfluous(&mut self, raw: &RawExport) {
+        let kind = raw.kind.value.as_str();
+        let over_http = kind == "otlp" || (kind == "ocsf" && raw.url.is_some());
+        let into_file = matches!(kind, "jsonl" | "cef") || (kind == "ocsf" && raw.url.is_none());
+        if let Some(file) = raw.file.as_ref().filter(|_| !into_file) {
+            self.unused(file, "file", kind);
+        }
+        if let Some(url) = raw.url.as_ref().filter(|_| !over_http) {
+            self.unused(url, "url", kind);
+        }
+        if let Some(address) = raw.address.as_ref().filter(|_| kind != "syslog") {
+            self.unused(address, "address", kind);
+        }
+        if let Some(value) = raw.headers.iter().flat_map(|headers| headers.values()).next().filter(|_| !over_http) {
+            self.unused(value, "headers", kind);
+        }
+        if let Some(metrics) = raw.metrics.as_ref().filter(|_| kind != "otlp") {
+            self.unused(metrics, "metrics", kind);
+        }
+        if let Some(bytes) = raw.bytes_max.as_ref().filter(|_| !into_file) {
+            self.unused(bytes, "bytes_max", kind);
+        }
+        if let Some(kept) = raw.kept.as_ref().filter(|_| !into_file) {
+            self.unused(kept, "kept", kind);
+        }
+    }
+
+    fn unused<T>(&mut self, written: &Spanned<T>, key: &str, kind: &str) {
+        let said = format!("an export of the kind `{kind}` has no use for `{key}:` here");
+        self.problem(written, said, Some(format!("leave `{key}:` away")));
+    }
+
+    fn to_file(&mut self, raw: &RawExport, format: TextFormat) -> Option<Target> {
+        let written = self.there(raw, raw.file.as_ref(), "file: PATH")?;
+        let path = self.substitute(&written.value, written)?;
+        let bytes_max = self.bound(raw.bytes_max.clone(), EXPORT_FILE_BYTES_MAX);
+        let kept = raw.kept.as_ref().map_or(EXPORT_FILES_KEPT_MAX, |kept| kept.value);
+        Some(Target::File { path: self.path(&path), format, bytes_max, kept })
+    }
+
+    fn to_syslog(&mut self, raw: &RawExport) -> Option<Target> {
+        let written = self.there(raw, raw.address.as_ref(), "address: tcp://HOST:PORT")?;
+        let text = self.substitute(&written.value, written)?;
+        let parted = text.split_once("://").filter(|(_, address)| {
+            address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        });
+        match parted {
+            Some(("tcp", address)) => Some(Target::Syslog { address: address.to_owned(), transport: Transport::Tcp }),
+            Some(("udp", address)) => Some(Target::Syslog { address: address.to_owned(), transport: Transport::Udp }),
+            _ => {
+                let said = format!("`{text}` is no address: it takes `tcp://HOST:PORT` or `udp://HOST:PORT`");
+                self.problem(written, said, None);
+                None
+            }
+        }
+    }
+
+    fn there<'w>(
+        &mut self,
+        raw: &RawExport,
+        written: Option<&'w Spanned<String>>,
+        wanted: &str,
+    ) -> Option<&'w Spanned<String>> {
+        if written.is_none() {
+            let said = format!("an export of the kind `{}` does not say where to", raw.kind.value);
+            self.problem(&raw.kind, said, Some(format!("add `{wanted}`")));
+        }
+        written
+    }
+
+    /// Tokens may stand in them: their lines are never shown.
+    fn headers(&mut self, raw: &RawExport) -> Option<Headers> {
+        let mut headers = HeaderMap::new();
+        for (name, written) in raw.headers.iter().flatten() {
+            let value = self.substitute(&written.value, written)?;
+            let parsed = (name.parse::<HeaderName>().ok(), HeaderValue::from_str(&value).ok());
+            let (Some(key), Some(mut value)) = parsed else {
+                self.problem(written, format!("`{name}` and what it says are no header of HTTP"), None);
+                return None;
+            };
+            value.set_sensitive(true);
+            headers.insert(key, value);
+        }
+        Some(Headers(headers))
+    }
+}
+
+const KINDS: [&str; 5] = ["jsonl", "ocsf", "cef", "otlp", "syslog"];
+const NAME_CHARS_MAX: usize = 64;
