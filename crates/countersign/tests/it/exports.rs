@@ -14,7 +14,7 @@ use testkit::{Upstream, World};
 
 use crate::kit::{at, pin, records, until, upstream, world};
 
-const MARKED: &str = "@id(\"no-echo\") @says(\"echo is | not = for\nyou\") @security_relevant(\"true\")\n\
+const MARKED: &str = "@id(\"no-echo\") @says(\"echo is | not = for you\") @security_relevant(\"true\")\n\
      forbid (principal, action == Action::\"call\", resource == Tool::\"remote/echo\");\n";
 
 /// A world whose gateway has these exports; `echo` is refused by a rule that is marked.

@@ -22,6 +22,13 @@ fn the_trace_guide_is_true() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_export_guide_is_true() -> Result<()> {
+    let steps = played(include_str!("../../../../docs/guide/export.md"))?;
+    ensure!(steps > 8, "only {steps} steps were played");
+    Ok(())
+}
+
 /// Plays a guide; says how many steps it has.
 fn played(guide: &str) -> Result<usize> {
     let runtime = tokio::runtime::Runtime::new()?;
