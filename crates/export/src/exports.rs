@@ -173,6 +173,9 @@ impl Worker {
             ..Query::default()
         };
         let said = |fault: trace::StoreFault| format!("the trace could not be read: {fault}");
+        if self.reader.last_sequence().map_err(said)? == self.place.sequence {
+            return Ok(false);
+        }
         let entries: Vec<Entry> = self.reader.find(&query).map_err(said)?;
         let Some(last) = entries.last().map(|last| (last.sequence, last.leaf_hash.to_string())) else {
             return Ok(false);

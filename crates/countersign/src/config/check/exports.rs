@@ -32,19 +32,19 @@ impl Checker<'_> {
         };
         self.superfluous(raw);
         let target = match raw.kind.value.as_str() {
-            "jsonl" => self.to_file(raw, TextFormat::Jsonl),
-            "cef" => self.to_file(raw, TextFormat::Cef),
+            "jsonl" => self.file_target(raw, TextFormat::Jsonl),
+            "cef" => self.file_target(raw, TextFormat::Cef),
             "ocsf" if raw.url.is_some() => {
                 let (url, headers) = (self.there(raw, raw.url.as_ref(), "url: https://…")?, self.headers(raw)?);
                 Some(Target::Ocsf { url: self.url(url)?, headers })
             }
-            "ocsf" => self.to_file(raw, TextFormat::Ocsf),
+            "ocsf" => self.file_target(raw, TextFormat::Ocsf),
             "otlp" => {
                 let (url, headers) = (self.there(raw, raw.url.as_ref(), "url: http://…:4318")?, self.headers(raw)?);
                 let metrics = raw.metrics.as_ref().is_none_or(|metrics| metrics.value);
                 Some(Target::Otlp { url: self.url(url)?, headers, metrics })
             }
-            "syslog" => self.to_syslog(raw),
+            "syslog" => self.syslog_target(raw),
             other => {
                 let hint = nearest(other, KINDS.into_iter());
                 self.problem(&raw.kind, format!("there is no kind of export `{other}`"), Some(hint));
@@ -102,7 +102,7 @@ impl Checker<'_> {
         self.problem(written, said, Some(format!("leave `{key}:` away")));
     }
 
-    fn to_file(&mut self, raw: &RawExport, format: TextFormat) -> Option<Target> {
+    fn file_target(&mut self, raw: &RawExport, format: TextFormat) -> Option<Target> {
         let written = self.there(raw, raw.file.as_ref(), "file: PATH")?;
         let path = self.substitute(&written.value, written)?;
         let bytes_max = self.bound(raw.bytes_max.clone(), EXPORT_FILE_BYTES_MAX);
@@ -110,7 +110,7 @@ impl Checker<'_> {
         Some(Target::File { path: self.path(&path), format, bytes_max, kept })
     }
 
-    fn to_syslog(&mut self, raw: &RawExport) -> Option<Target> {
+    fn syslog_target(&mut self, raw: &RawExport) -> Option<Target> {
         let written = self.there(raw, raw.address.as_ref(), "address: tcp://HOST:PORT")?;
         let text = self.substitute(&written.value, written)?;
         let parted = text.split_once("://").filter(|(_, address)| {
