@@ -96,6 +96,12 @@ fn notes(gateway: &Gateway, human: &HumanId) -> Vec<String> {
             notes.push(format!("that `{human}` has left stays known until then, so that nobody acts in that name"));
         }
     }
+    let config = gateway.config.load();
+    if !config.exports.is_empty() {
+        let names: Vec<&str> = config.exports.iter().map(|export| export.name.as_str()).collect();
+        let said = "what was exported is out of the gateway's reach; erase it where it went";
+        notes.push(format!("{said}: {}", names.join(", ")));
+    }
     let owned = directory.agents.values().filter(|agent| agent.owner == *human).count();
     let owns = directory.apps.values().filter(|app| app.owners.contains(human)).count();
     if owned + owns > 0 {

@@ -154,6 +154,7 @@ pub(crate) fn outcome(number: u16) -> Outcome {
         answer_bytes: 17,
         scrubbed: 0,
         took_us: 300,
+        human: Some(HumanId::parse("ada").unwrap()),
     }
 }
 
@@ -164,6 +165,7 @@ pub(crate) fn change(number: u16) -> Change {
         by: "os-user:root".to_owned(),
         what: "people.offboard".to_owned(),
         subject: "human:ada".to_owned(),
+        human: Some(HumanId::parse("ada").unwrap()),
         detail: serde_json::json!({"zebra": 1, "ant": [1.5, "x"]}),
         state: Vec::new(),
     }

@@ -137,6 +137,13 @@ fn an_export_is_verified_by_somebody_else() -> Result<()> {
     assert_eq!((line.get("body"), line.get("leaf_hash")), (shown.get("body"), shown.get("leaf_hash")));
     let (code, found) = check(&selected, &key)?;
     assert_eq!((code, found.get("signed")), (Some(0), Some(&Value::Null)), "{found}");
+
+    world.restart()?;
+    world.run_well(&["trace", "erase", "--subject", "ana", "--yes"])?;
+    let text = world.run_well(&["trace", "export"])?;
+    ensure!(!text.contains("\"ana\""), "{text}");
+    let (code, found) = check(&text, &key)?;
+    ensure!(code == Some(0) && number(&found, "/erased") >= 8 && number(&found, "/signed/size") > 0, "{found}");
     Ok(())
 }
 
