@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use export::{About, Exports, Place};
 use model::{Clock, Fault};
-use store::SqliteReader;
+use store::Reader;
 use trace::LogReader;
 
 use crate::config::Config;
@@ -26,8 +26,8 @@ pub struct Standing {
 /// Starts them.
 pub fn start(
     config: &Config,
-    log: &SqliteReader,
-    open: impl Fn() -> Result<SqliteReader, Fault>,
+    log: &Reader,
+    open: impl Fn() -> Result<Reader, Fault>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Exports, Fault> {
     let open = || open().map(|reader| Box::new(reader) as Box<dyn LogReader>);

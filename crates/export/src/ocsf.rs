@@ -169,6 +169,11 @@ fn own(item: &Item, view: Option<&IntentView>, outcome: Option<&OutcomeView>) ->
             "code": outcome.code,
             "answer_bytes": outcome.answer_bytes,
             "scrubbed": outcome.scrubbed,
+            "hidden": outcome.hidden,
+            "agrees": outcome.agrees,
+            "http_status": outcome.http_status,
+            "rpc_code": outcome.rpc_code,
+            "credential": outcome.credential,
             "took_us": outcome.took_us,
         });
         fields.extend(more.as_object().cloned().unwrap_or_default());

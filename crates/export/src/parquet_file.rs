@@ -98,6 +98,10 @@ fn row(item: &Item) -> Vec<Cell> {
         text(outcome.as_ref().and_then(|outcome| outcome.code.as_deref())),
         number(answer_bytes),
         number(outcome.as_ref().map(|outcome| outcome.took_us)),
+        Cell::MaybeFlag(outcome.as_ref().and_then(|outcome| outcome.agrees)),
+        number(outcome.as_ref().and_then(|outcome| outcome.http_status).map(i64::from)),
+        number(outcome.as_ref().and_then(|outcome| outcome.rpc_code)),
+        number(outcome.as_ref().and_then(|outcome| outcome.hidden).map(i64::from)),
         text(change.as_ref().map(|change| change.what.as_str())),
         text(change.as_ref().and_then(|change| change.by.as_deref())),
         text(change.as_ref().and_then(|change| change.subject.as_deref())),
@@ -132,6 +136,10 @@ const SCHEMA: &str = "message record {
     optional binary code (STRING);
     optional int64 answer_bytes;
     optional int64 took_us;
+    optional boolean agrees;
+    optional int64 http_status;
+    optional int64 rpc_code;
+    optional int64 hidden;
     optional binary what (STRING);
     optional binary by (STRING);
     optional binary subject (STRING);

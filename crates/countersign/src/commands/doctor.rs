@@ -187,8 +187,8 @@ fn credentials(config: &Config) -> Vec<Check> {
 
 /// Whether those who get the trace take it.
 fn of_exports(config: &Config, running: bool) -> Vec<Check> {
-    let records = SqliteReader::open(&config.data.join(files::TRACE));
-    let records = records.map(|reader| reader.last_sequence().unwrap_or_default());
+    let reader = config.trace().and_then(|trace| trace.reader_if_there().map_err(Fault::from));
+    let records = reader.map(|reader| reader.and_then(|reader| reader.last_sequence().ok()).unwrap_or_default());
     let of_one = |one: exports::Standing| {
         let what = format!("export {}", one.name);
         match &one.place {

@@ -52,6 +52,7 @@ impl Attributes {
         self.text("countersign.tool", &view.tool);
         self.text("countersign.human", view.human.as_deref().unwrap_or_default());
         self.text("countersign.task", view.task.as_deref().unwrap_or_default());
+        self.text("countersign.wire", view.wire.as_deref().unwrap_or_default());
         self.text("countersign.class", view.class.as_str());
         self.text("countersign.class_source", view.class_source.as_str());
         self.text("countersign.verdict", view.verdict.as_str());
@@ -68,6 +69,18 @@ impl Attributes {
         self.text("countersign.effect", outcome.effect.as_str());
         self.text("countersign.status", outcome.status.as_str());
         self.text("countersign.code", outcome.code.as_deref().unwrap_or_default());
+        if let Some(agrees) = outcome.agrees {
+            self.truth("countersign.agrees", agrees);
+        }
+        if let Some(status) = outcome.http_status {
+            self.number("http.response.status_code", u64::from(status));
+        }
+        if let Some(code) = outcome.rpc_code {
+            self.text("rpc.response.status_code", &code.to_string());
+        }
+        self.text("countersign.wire.app", outcome.wire.as_deref().unwrap_or_default());
+        self.text("countersign.credential", outcome.credential.as_deref().unwrap_or_default());
+        self.number("countersign.hidden", u64::from(outcome.hidden.unwrap_or_default()));
         self.number("countersign.answer_bytes", outcome.answer_bytes);
         self.number("countersign.scrubbed", u64::from(outcome.scrubbed));
         self.number("countersign.took_us", u64::try_from(outcome.took_us).unwrap_or_default());

@@ -14,6 +14,7 @@ pub(super) enum Cell {
     Text(Option<String>),
     Bytes(Vec<u8>),
     Flag(bool),
+    MaybeFlag(Option<bool>),
     Texts(Vec<String>),
 }
 
@@ -119,6 +120,7 @@ impl Column {
         let there = match cell {
             Cell::Number(value) => value.is_some(),
             Cell::Text(value) => value.is_some(),
+            Cell::MaybeFlag(value) => value.is_some(),
             Cell::Texts(texts) => return self.push_texts(texts),
             Cell::Bytes(_) | Cell::Flag(_) => true,
         };
@@ -139,7 +141,7 @@ impl Column {
                 values.push(FixedLenByteArray::from(bytes.clone()));
                 return bytes.len();
             }
-            (Cell::Flag(flag), Values::Flags(values)) => values.push(*flag),
+            (Cell::Flag(flag) | Cell::MaybeFlag(Some(flag)), Values::Flags(values)) => values.push(*flag),
             _ => {}
         }
         0

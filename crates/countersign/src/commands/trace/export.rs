@@ -7,10 +7,9 @@ use std::process::ExitCode;
 
 use export::{About, ExportError, Exported, Format, Wanted, export};
 use model::{Blame, Clock as _, Fault};
-use store::SqliteReader;
 use trace::{LogReader, Query};
 
-use super::{asked, file_of};
+use super::{asked, trace_of};
 use crate::cli::{Common, ExportArgs, ExportFormat, WindowArgs};
 use crate::clock::SystemClock;
 use crate::exports::about;
@@ -18,12 +17,10 @@ use crate::terminal::{out, progress, say};
 
 /// Writes it. A file is there whole or not at all.
 pub fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode, Fault> {
-    let file = file_of(common)?;
-    if !file.exists() {
+    let Some(reader) = trace_of(common)?.reader_if_there()? else {
         say(super::NOTHING_YET);
         return Ok(ExitCode::SUCCESS);
-    }
-    let reader = SqliteReader::open(&file).map_err(Fault::from)?;
+    };
     let wanted = wanted(args, reader.last_sequence().map_err(Fault::from)?)?;
     let about = about(&reader)?;
     match &args.out {

@@ -4,24 +4,20 @@ use std::process::ExitCode;
 
 use model::{Fault, UnixMicros};
 use serde_json::json;
-use store::SqliteReader;
 use trace::{LogReader as _, rfc3339};
 
 use crate::cli::Common;
 use crate::clock::environment;
 use crate::config::Config;
 use crate::exports::{Standing, standings};
-use crate::gateway::{bad_file, files};
+use crate::gateway::bad_file;
 use crate::terminal::{Ink, Look, out, say};
 
 /// A line for each; the exit code is 1 where one does not get on.
 pub fn run(common: &Common) -> Result<ExitCode, Fault> {
     let config = Config::load(&common.config, &environment).map_err(bad_file)?;
-    let file = config.data.join(files::TRACE);
-    let records = match file.exists() {
-        true => SqliteReader::open(&file).map_err(Fault::from)?.last_sequence().map_err(Fault::from)?,
-        false => 0,
-    };
+    let reader = config.trace()?.reader_if_there().map_err(Fault::from)?;
+    let records = reader.map_or(Ok(0), |reader| reader.last_sequence()).map_err(Fault::from)?;
     let standings = standings(&config, records);
     if common.json {
         out(json!({ "records": records, "exports": standings.iter().map(as_json).collect::<Vec<_>>() }));

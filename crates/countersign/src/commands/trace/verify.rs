@@ -170,7 +170,7 @@ fn report_export(common: &Common, file: &Path, checked: &Checked) {
 /// The keys to trust for the log of this name.
 fn keys_for(common: &Common, args: &VerifyArgs, origin: &str) -> Result<Trust, Fault> {
     let folder = match args.key.is_empty() {
-        true => file_of(common)?.with_file_name(files::TRACE_KEYS),
+        true => trace_of(common)?.keys,
         false => std::path::PathBuf::new(),
     };
     let trust = trust(args, origin, &folder)?;
