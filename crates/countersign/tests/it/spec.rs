@@ -34,7 +34,8 @@ fn every_record_fits_the_schema() -> Result<()> {
     }
     let mut client = world.client("ana-desktop", "ana")?;
     let mut last = |tool: &str, arguments: Value| -> Result<Value> {
-        client.call(tool, arguments)?;
+        // An app's own error is an error here, too.
+        let _answered = client.call(tool, arguments);
         let entry = last_intent(&world)?;
         let told: Value = serde_json::from_str(&world.run_well(&["why", entry.call.as_str(), "--json"])?)?;
         told.get("records").cloned().context("no records")
