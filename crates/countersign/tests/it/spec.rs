@@ -73,6 +73,8 @@ fn every_record_fits_the_schema() -> Result<()> {
     assert_eq!(of_child.pointer("/1/leaf/http_status"), Some(&Value::Null), "{of_child}");
     let unreached = last("dead__echo", json!({}))?;
     assert_eq!(unreached.as_array().map(Vec::len), Some(1), "what nobody has reviewed does not run: {unreached}");
+    let denied = last("child__echo", json!({"text": "x"}))?;
+    assert_eq!(denied.pointer("/0/outcome"), None, "nothing ran, so nothing came of it: {denied}");
     last("remote__fail", json!({}))?;
     last("remote__slow", json!({"ms": 1}))?;
     world.legacy_client("ana-desktop", "ana", "2025-06-18")?.call("remote__count", json!({}))?;
@@ -240,6 +242,9 @@ forbid (principal, action, resource in App::"remote") when { context.human.depar
 
 @id("no-iban") @says("account numbers stay inside") @redact("$..iban")
 forbid (principal, action == Action::"call", resource == Tool::"remote/echo");
+
+@id("no-echo") @says("the child does not echo")
+forbid (principal, action == Action::"call", resource == Tool::"child/echo");
 
 @id("ask-first") @outcome("hold") @approvers("owner-of-app") @says("waiting takes a person's yes")
 forbid (principal, action == Action::"call", resource == Tool::"remote/slow");
