@@ -185,7 +185,7 @@ fn with_other(receipt: &str, field: &str) -> Result<String> {
     let line = receipt.lines().find(|line| line.starts_with("extra ")).context("no leaf")?;
     let leaf = String::from_utf8(STANDARD.decode(line.trim_start_matches("extra "))?)?;
     let mut changed: Value = serde_json::from_str(&leaf)?;
-    ensure!(changed.to_string() == leaf, "it is not in canonical JSON");
+    ensure!(serde_json::to_string(&changed)? == leaf, "it is not in canonical JSON");
     let other = match changed.get(field).context("no such field")? {
         Value::String(text) => {
             let mut text = text.clone();

@@ -102,3 +102,27 @@ fn calls_under_way_are_marked_unknown_in_a_database() -> Result<()> {
     ensure!(call.outcome().map(|outcome| outcome.effect) == Some(Effect::Unknown), "{call:?}");
     Ok(())
 }
+
+#[test]
+fn a_person_is_erased_from_a_database() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let store = server.database("trace")?;
+    let upstream = Upstream::start(UpstreamOptions::default())?;
+    let world = world()
+        .set(&["trace", "store"], json!(store))
+        .app_url("remote", upstream.url(), None)
+        .human("canary-cy", json!({"name": "Canary Cyrus"}))
+        .agent("helper", "ana")
+        .start()?;
+    pin(&world, "remote", "read")?;
+    world.client("helper", "canary-cy")?.call("remote__echo", json!({"text": "hello"}))?;
+    world.run_well(&["trace", "erase", "--subject", "canary-cy", "--yes"])?;
+    let listed = world.run_well(&["trace", "query", "agent:helper"])?;
+    ensure!(listed.contains("(erased)"), "{listed}");
+    let left = server.sql("trace", "SELECT count(*) FROM countersign.subject_key WHERE subject = 'human:canary-cy'")?;
+    ensure!(left == "0", "{left}");
+    world.client("ana-desktop", "ana")?.call("remote__echo", json!({"text": "it goes on"}))?;
+    let verified = json_of(&world, &["trace", "verify"])?;
+    ensure!(verified.get("right") == Some(&json!(true)), "{verified}");
+    Ok(())
+}

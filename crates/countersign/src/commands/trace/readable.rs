@@ -61,10 +61,10 @@ pub(in crate::commands) fn took(micros: i64) -> String {
 pub(in crate::commands) fn stretch(micros: i64) -> String {
     match micros {
         ..1_000 => format!("{micros} µs"),
-        ..1_000_000 => format!("{} ms", micros / 1_000),
-        ..60_000_000 => format!("{} s", micros / 1_000_000),
-        ..3_600_000_000 => format!("{} min", micros / 60_000_000),
-        ..172_800_000_000 => format!("{} h", micros / 3_600_000_000),
+        1_000..1_000_000 => format!("{} ms", micros / 1_000),
+        1_000_000..60_000_000 => format!("{} s", micros / 1_000_000),
+        60_000_000..3_600_000_000 => format!("{} min", micros / 60_000_000),
+        3_600_000_000..172_800_000_000 => format!("{} h", micros / 3_600_000_000),
         _ => format!("{} days", micros / 86_400_000_000),
     }
 }
