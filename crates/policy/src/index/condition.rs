@@ -22,12 +22,18 @@ pub(crate) enum Condition {
     Unclear,
     /// The slot has this word.
     Is { slot: u16, word: u32 },
+    /// It has a value, and that is another. This and the like are there so that what most rules say stands in their row.
+    IsNot { slot: u16, word: u32 },
+    /// The slot has one of these two words.
+    Either { slot: u16, words: [u32; 2] },
     /// The slot has one of these words, which are in order.
     Among { slot: u16, words: Box<[u32]> },
     /// The slot has a value.
     There { slot: u16 },
     /// What stands in the one is, or holds, what stands in the other.
     Same { one: u16, other: u16 },
+    /// The one neither is nor holds the other.
+    Differ { one: u16, other: u16 },
     /// A whole number in a range.
     Between { slot: u16, least: i64, most: i64 },
     /// The other way round.
@@ -95,9 +101,12 @@ impl Condition {
             Self::Always(truth) => *truth,
             Self::Unclear => return None,
             Self::Is { slot, word } => found.of(*slot)?.contains(word),
+            Self::IsNot { slot, word } => !found.of(*slot)?.contains(word),
+            Self::Either { slot, words } => found.of(*slot)?.iter().any(|word| words.contains(word)),
             Self::Among { slot, words } => found.of(*slot)?.iter().any(|word| words.binary_search(word).is_ok()),
             Self::There { slot } => found.of(*slot).is_some(),
             Self::Same { one, other } => found.same(*one, *other)?,
+            Self::Differ { one, other } => !found.same(*one, *other)?,
             Self::Between { slot, least, most } => (*least..=*most).contains(&found.whole(*slot)?),
             Self::Not(condition) => !condition.holds(found)?,
             Self::All(conditions) => return all_hold(conditions, found),
@@ -147,6 +156,7 @@ impl<L: Lookup> Reader<'_, L> {
         let words = self.places.words(slot, words);
         match words.as_slice() {
             [word] => Condition::Is { slot, word: *word },
+            [one, other] => Condition::Either { slot, words: [*one, *other] },
             _ => Condition::Among { slot, words: words.into() },
         }
     }
@@ -271,6 +281,8 @@ fn not(condition: Condition) -> Condition {
     match condition {
         Condition::Always(truth) => Condition::Always(!truth),
         Condition::Unclear => Condition::Unclear,
+        Condition::Is { slot, word } => Condition::IsNot { slot, word },
+        Condition::Same { one, other } => Condition::Differ { one, other },
         condition => Condition::Not(Box::new(condition)),
     }
 }
