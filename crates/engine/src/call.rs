@@ -8,8 +8,8 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, Binding, Blame, CallId, Class, DirectorySnapshot, Facts, Fault, HumanId, Method, RuleId, ToolFacts,
-    UnixMicros, Verdict,
+    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, DirectorySnapshot, Facts, Fault, HumanId, Method,
+    RuleId, ToolFacts, UnixMicros, Verdict,
 };
 use trace::{Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
@@ -38,6 +38,8 @@ pub struct CallRequest {
     pub wire: &'static str,
     /// When the app said what it offers, by which the tool is known; none where it could not be asked.
     pub listed_at: Option<UnixMicros>,
+    /// How much of the arguments the record keeps.
+    pub kept: ArgumentLevel,
     /// The outgoing half that reaches the app.
     pub upstream: Arc<dyn Upstream>,
 }
@@ -306,8 +308,17 @@ fn intent<'d>(call: &CallId, request: &CallRequest, gated: &'d Gated) -> Result<
         decide_us: gated.decided_at.since(facts.now),
         arguments: request.arguments.clone(),
         arguments_digest: gated.arguments,
+        kept: request.kept,
+        redacted: redacted_arguments(request),
+        read: gated.reads.clone(),
         facts: written,
     })
+}
+
+/// What people may see of the arguments where not all of it. None: what is not given by name is kept as its digest.
+fn redacted_arguments(request: &CallRequest) -> Option<String> {
+    let arguments = request.arguments.as_ref().filter(|_| request.kept == ArgumentLevel::Redacted)?;
+    request.readable.as_ref()?.reader.redacted(arguments)
 }
 
 fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision: &Decision) -> Refusal {

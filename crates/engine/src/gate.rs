@@ -9,8 +9,8 @@ use bytes::Bytes;
 use decide::{Decision, decide};
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
-    Actor, AppId, ArgumentFacts, Blame, Clock, Digest, Directory, DirectorySnapshot, Facts, Fault, Method,
-    ReadArguments, Rules, ToolFacts, UnixMicros, Verdict,
+    Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Clock, Digest, Directory, DirectorySnapshot, Facts, Fault,
+    Method, ReadArguments, Rules, ToolFacts, UnixMicros, Verdict,
 };
 
 use crate::budget::{Counters, Taken};
@@ -51,6 +51,8 @@ pub struct Readable {
 pub struct Gated {
     pub(crate) facts: Facts,
     pub(crate) arguments: Digest,
+    /// What the rules for the app look at of arguments.
+    pub(crate) reads: Option<Arc<ArgumentReads>>,
     pub(crate) taken: Taken,
     pub(crate) decision: Decision,
     pub(crate) decided_at: UnixMicros,
@@ -72,10 +74,11 @@ impl Gate {
         let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, asked.tool.clone())?;
         // One bundle says what is read and decides on it, whatever is loaded meanwhile.
         let rules = self.rules.load();
+        let reads = rules.reads(asked.app);
         if let Some(Readable { arguments, reader }) = asked.readable
-            && let Some(reads) = rules.reads(asked.app)
+            && let Some(reads) = &reads
         {
-            facts.arguments = Arc::new(reader.read(arguments, &reads));
+            facts.arguments = Arc::new(reader.read(arguments, reads));
         }
         let arguments = digest_of(asked.arguments.unwrap_or_default());
         let budgets = rules.budgets(&facts);
@@ -84,7 +87,7 @@ impl Gate {
         facts.spent = std::mem::take(&mut taken.spent);
         let decision = decide(rules.as_ref().as_ref(), &facts);
         let (decided_at, directory_as_of) = (self.clock.now(), directory.as_of);
-        Ok(Gated { facts, arguments, taken, decision, decided_at, directory_as_of })
+        Ok(Gated { facts, arguments, reads, taken, decision, decided_at, directory_as_of })
     }
 
     pub(crate) fn replace_rules(&self, rules: Box<dyn Rules>) {

@@ -142,6 +142,9 @@ pub(crate) fn intent(number: u16, verdict: Verdict, marked: bool) -> Intent<'sta
         decide_us: 12,
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
+        kept: model::ArgumentLevel::Full,
+        redacted: None,
+        read: None,
         facts: serde_json::value::to_raw_value(&serde_json::json!({"human": {"name": "Ada"}, "access": true}))
             .unwrap()
             .into(),

@@ -2,7 +2,7 @@
 //!
 //! # In scope
 //! RFC 8259 with every check a gateway needs, exact spans, unescaped keys and strings, RFC 8785 (JCS), replacing spans in
-//! place, and field masks (paths of RFC 9535).
+//! place, field masks (paths of RFC 9535), and the shape of a document without its values.
 //!
 //! # Out of scope
 //! Mapping JSON to types, numbers beyond their bytes (except in JCS), lenient dialects.
@@ -21,6 +21,7 @@ pub mod error;
 pub mod mask;
 pub mod member;
 mod parser;
+mod shape;
 mod text;
 
 pub use canonical::{canonical, write_string};
@@ -29,3 +30,4 @@ pub use edit::splice;
 pub use error::{JsonError, Problem};
 pub use mask::{Mask, MaskError};
 pub use member::has_member;
+pub use shape::shape;

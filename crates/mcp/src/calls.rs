@@ -223,6 +223,7 @@ impl Call {
             readable: self.readable(),
             wire: along.client().revision().wire(),
             listed_at: self.listed_at,
+            kept: self.link.spec.arguments,
             upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair, sending }),
         };
         runs.engine.call(request).await
@@ -359,6 +360,7 @@ impl Call {
                 readable: None,
                 wire: along.client().revision().wire(),
                 listed_at: None,
+                kept: self.link.spec.arguments,
                 upstream,
             };
             let engine = runs.engine.clone();

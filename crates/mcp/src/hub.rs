@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use engine::Engine;
 use http::Uri;
-use model::{AppId, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus, UnixMicros};
+use model::{AppId, ArgumentLevel, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus, UnixMicros};
 use profile::{Assessment, Definition, DefinitionKind, Finding, Profile, assess, assess_other, shadowing, standing};
 use tokio::task::JoinSet;
 
@@ -29,6 +29,8 @@ pub struct AppSpec {
     pub profile: Option<Arc<Profile>>,
     /// Whether it keeps nothing between two calls, so that all may share one link.
     pub stateless: bool,
+    /// How much of the arguments of its calls is kept.
+    pub arguments: ArgumentLevel,
 }
 
 /// How an app is reached.

@@ -96,6 +96,7 @@ impl Keeper {
             readable: None,
             wire: self.way.revision.wire(),
             listed_at: Hub::listed_at(&self.app, Asked::Resource, &self.pair),
+            kept: self.app.spec.arguments,
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
         };
         let closed = self.hub.listeners().engine().call(request).await;

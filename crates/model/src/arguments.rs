@@ -46,18 +46,60 @@ pub enum Scalar {
 }
 
 /// What the rules for one app look at.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArgumentReads {
     /// Roles.
+    #[serde(default)]
     pub roles: BTreeSet<Arc<str>>,
     /// Arguments by dotted name.
+    #[serde(default)]
     pub values: BTreeSet<Arc<str>>,
+}
+
+/// How much of a call's arguments its record keeps, for people to see. What rules looked at is kept in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArgumentLevel {
+    /// Nothing is shown.
+    None,
+    /// Their digest.
+    Digest,
+    /// Their shape: keys, types and lengths, and the values of what names a resource.
+    #[default]
+    Redacted,
+    /// Every byte.
+    Full,
 }
 
 /// The port through which arguments are read once it is known what the rules look at.
 pub trait ReadArguments: Send + Sync {
     /// What these rules look at. Total: what cannot be read is unclear. `arguments` is the argument object as it came.
     fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts;
+
+    /// The arguments as [`ArgumentLevel::Redacted`] shows them, as JSON. None: they cannot be read.
+    fn redacted(&self, arguments: &[u8]) -> Option<String> {
+        let _nothing = arguments;
+        None
+    }
+}
+
+impl ArgumentReads {
+    /// Whether this looks at all that the other one looks at.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.roles.is_subset(&self.roles) && other.values.is_subset(&self.values)
+    }
+}
+
+impl ArgumentLevel {
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Digest => "digest",
+            Self::Redacted => "redacted",
+            Self::Full => "full",
+        }
+    }
 }
 
 impl ArgumentFacts {

@@ -27,7 +27,7 @@ pub mod secret;
 pub mod time;
 pub mod verdict;
 
-pub use arguments::{ArgumentFacts, ArgumentReads, ReadArguments, Scalar};
+pub use arguments::{ArgumentFacts, ArgumentLevel, ArgumentReads, ReadArguments, Scalar};
 pub use budget::{Budget, BudgetOf, BudgetPer};
 pub use class::{Class, ClassSource, CostClass};
 pub use digest::{Digest, hex};

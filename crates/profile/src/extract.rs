@@ -46,11 +46,32 @@ impl ReadArguments for ProfiledTool {
     fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
         read(Some(self), arguments, reads)
     }
+
+    fn redacted(&self, arguments: &[u8]) -> Option<String> {
+        json::shape(arguments, |argument| is_resource(self, argument))
+    }
 }
 
 impl ReadArguments for Unprofiled {
     fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
         read(None, arguments, reads)
+    }
+
+    fn redacted(&self, arguments: &[u8]) -> Option<String> {
+        json::shape(arguments, |_| false)
+    }
+}
+
+/// Whether what stands there names a resource, or says how much of something: `repo`, `account`, `path`, `limit`. Who receives
+/// something, what is written, commands and addresses may hold anything.
+fn is_resource(tool: &ProfiledTool, argument: &str) -> bool {
+    let safe =
+        |role: &Role| matches!(role.kind(), RoleKind::Name | RoleKind::Path | RoleKind::Amount | RoleKind::Timeout);
+    match tool.role(argument) {
+        Some(role) => safe(role),
+        None => tool.composed().any(|(role, composed)| {
+            safe(role) && composed.option.is_none() && composed.from.iter().any(|from| from == argument)
+        }),
     }
 }
 

@@ -89,6 +89,9 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
         decide_us: 9,
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
+        kept: model::ArgumentLevel::Full,
+        redacted: None,
+        read: None,
         facts: serde_json::value::to_raw_value(&serde_json::json!({"access": true})).unwrap().into(),
     }
 }

@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 
-use model::Digest;
+use model::{ArgumentLevel, Digest};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::commitment::{Commitment, Salt};
+use crate::commitment::{Commitment, Salt, sha256};
 use crate::facts::Places;
 use crate::form::{Form, FormWriter};
 use crate::text::{DIGEST_PREFIX, DIGEST_TEXT_BYTES, write_digest};
@@ -29,6 +29,12 @@ pub(crate) struct IntentBody<'a> {
     pub(crate) arguments_digest: Digest,
     /// True when the arguments were too long to keep; without arguments and false, the caller sent none.
     pub(crate) truncated: bool,
+    /// How much is kept of arguments that are not kept whole.
+    #[serde(default)]
+    pub(crate) kept: Option<ArgumentLevel>,
+    /// What rules looked at of them.
+    #[serde(borrow, default, deserialize_with = "text_of_some_json")]
+    pub(crate) read: Option<&'a str>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) arguments: Option<&'a RawValue>,
     #[serde(borrow, deserialize_with = "text_of_json")]
@@ -102,6 +108,12 @@ impl IntentBody<'_> {
         }
         to.own_digest("arguments_digest", DIGEST_PREFIX, self.arguments_digest.as_bytes());
         to.raw("truncated", if self.truncated { "true" } else { "false" });
+        if let Some(kept) = self.kept {
+            to.text("kept", kept.as_str());
+        }
+        if let Some(read) = self.read {
+            to.raw("read", read);
+        }
         if let Some(arguments) = self.arguments {
             to.own_raw("arguments", arguments.get());
         }
@@ -116,15 +128,22 @@ impl IntentBody<'_> {
     /// Arguments stand in for by their digest, so that the commitment can be opened when they were too long to keep;
     /// the word behind it keeps anyone from claiming that they were.
     pub(crate) fn commitments(&self) -> IntentCommitments {
-        let kept = match (self.arguments, self.truncated) {
-            (Some(_), _) => "kept",
-            (None, true) => "too long",
-            (None, false) => "none",
+        let kept = match (self.kept, self.arguments, self.truncated) {
+            (Some(ArgumentLevel::None), ..) => "hidden",
+            (Some(level), ..) => level.as_str(),
+            (None, Some(_), _) => "kept",
+            (None, None, true) => "too long",
+            (None, None, false) => "none",
         };
         let mut arguments = Vec::with_capacity(DIGEST_TEXT_BYTES + 1 + kept.len());
         write_digest(&mut arguments, &self.arguments_digest);
         arguments.push(b' ');
         arguments.extend_from_slice(kept.as_bytes());
+        // What is shown in place of the arguments is not said by their digest.
+        for text in [self.kept.and(self.arguments).map(RawValue::get), self.read].into_iter().flatten() {
+            arguments.push(b' ');
+            write_digest(&mut arguments, &sha256(text.as_bytes()));
+        }
         let mut with = self.salt.committer();
         IntentCommitments {
             arguments: with.commit("arguments", &arguments),

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use model::{CallId, Class, ClassSource, Digest, Method, Observed, Reason, RuleId, UnixMicros, Verdict};
+use model::{
+    ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, Method, Observed, Reason, RuleId, UnixMicros,
+    Verdict,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -95,8 +98,14 @@ pub struct IntentView {
     pub catalog_age_us: Option<i64>,
     /// How long deciding took.
     pub decide_us: Option<i64>,
-    /// The arguments; none when there were none, they were too long, or they are erased.
+    /// The arguments; none when there were none, they were too long, are not kept whole, or are erased.
     pub arguments: Option<Box<RawValue>>,
+    /// How much of them is kept.
+    pub kept: ArgumentLevel,
+    /// What people may see of arguments that are not kept whole.
+    pub redacted: Option<Box<RawValue>>,
+    /// What rules looked at of arguments that are not kept whole.
+    pub read: Option<ArgumentReads>,
     /// Their digest; none once erased.
     pub arguments_digest: Option<Digest>,
     /// Whether the arguments were too long to keep.
@@ -208,7 +217,10 @@ impl Entry {
             directory_age_us: leaf.directory_age_us,
             catalog_age_us: leaf.catalog_age_us,
             decide_us: leaf.decide_us,
-            arguments: body.and_then(|body| body.arguments).map(ToOwned::to_owned),
+            arguments: body.filter(|body| body.kept.is_none()).and_then(|body| body.arguments).map(ToOwned::to_owned),
+            kept: body.and_then(|body| body.kept).unwrap_or(ArgumentLevel::Full),
+            redacted: body.filter(|body| body.kept.is_some()).and_then(|body| body.arguments).map(ToOwned::to_owned),
+            read: body.and_then(|body| serde_json::from_str(body.read?).ok()),
             arguments_digest: body.map(|body| body.arguments_digest),
             truncated: body.is_some_and(|body| body.truncated),
             facts: body.and_then(|body| RawValue::from_string(body.facts.to_owned()).ok()),
@@ -274,7 +286,7 @@ impl Entry {
         })
     }
 
-    /// The whole record for programs: columns, leaf, hash, and the body without its salt.
+    /// The whole record for programs: columns, leaf, hash, and of the body what people may see.
     pub fn to_json(&self) -> Value {
         let mut out = Map::new();
         out.insert("sequence".into(), self.sequence.into());
@@ -297,7 +309,9 @@ impl Entry {
         out.insert("leaf".into(), value_or_text(&self.leaf));
         out.insert("leaf_hash".into(), self.leaf_hash.to_string().into());
         if let Some(shown) = self.shown() {
-            out.insert("body".into(), value_or_text(&shown.text));
+            let mut body = value_or_text(&shown.text);
+            people_see(&mut body);
+            out.insert("body".into(), body);
         }
         if let Some(outcome) = &self.outcome_leaf {
             out.insert("outcome".into(), value_or_text(outcome));
@@ -327,6 +341,23 @@ impl OutcomeView {
         // Version 1 did not say whether anything was hidden.
         let unsaid = self.version == 1 && verdict == Verdict::Redact;
         agreement(verdict, self.effect, self.status, self.hidden).filter(|agrees| *agrees || !unsaid)
+    }
+}
+
+/// Takes out of a body what nobody is shown: the salt, and what the level of the app keeps back of the arguments. Everything that
+/// shows bodies goes through this, or through [`IntentView`].
+fn people_see(body: &mut Value) {
+    let kept = body.get("kept").and_then(Value::as_str).map(str::to_owned);
+    let Some(fields) = body.as_object_mut() else { return };
+    fields.remove("salt");
+    let Some(kept) = kept else { return };
+    if kept == ArgumentLevel::None.as_str() {
+        fields.remove("arguments_digest");
+    }
+    // What rules looked at is kept for them, and not for showing.
+    if let Some(read) = fields.get_mut("facts").and_then(|facts| facts.get_mut("arguments")) {
+        let bytes = read.get("bytes").cloned().unwrap_or_default();
+        *read = serde_json::json!({ "bytes": bytes, "sealed": true });
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Observed, Reason, TaskId, ToolName,
-    UnixMicros, Verdict,
+    AgentId, AppId, ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, HumanId, Method, Observed,
+    Reason, TaskId, ToolName, UnixMicros, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,12 @@ pub struct Intent<'d> {
     pub arguments: Option<Bytes>,
     /// SHA-256 of those bytes, of nothing when there are none.
     pub arguments_digest: Digest,
+    /// How much of the arguments is kept beside their digest.
+    pub kept: ArgumentLevel,
+    /// What people may see of them, JSON, where that is what is kept.
+    pub redacted: Option<String>,
+    /// What rules looked at of them; that stands among the facts.
+    pub read: Option<Arc<ArgumentReads>>,
     /// What was known of it.
     pub facts: FactsText,
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
-use model::{AgentId, AppId, CallId, Class, Digest, HumanId, TaskId, ToolName, UnixMicros, Verdict};
+use model::{AgentId, AppId, ArgumentLevel, CallId, Class, Digest, HumanId, TaskId, ToolName, UnixMicros, Verdict};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -59,7 +59,9 @@ impl Row {
             None => None,
         };
         let chain = written(&mut chain, &intent.delegation_chain, "the chain of delegation cannot be written")?;
-        let arguments = arguments_of(intent)?;
+        let whole = arguments_of(intent)?;
+        let (kept, arguments) = kept_of(intent, whole)?;
+        let read = read_of(intent, kept)?;
         let body = IntentBody {
             salt: Salt::random()?,
             human: Cow::Borrowed(intent.human.as_str()),
@@ -67,7 +69,9 @@ impl Row {
             token: Cow::Borrowed(&intent.token_id),
             delegation_chain: Some(chain),
             arguments_digest: intent.arguments_digest,
-            truncated: arguments.is_none() && intent.arguments.is_some(),
+            truncated: kept.is_none() && arguments.is_none() && intent.arguments.is_some(),
+            kept,
+            read: read.as_deref(),
             arguments,
             facts: intent.facts.as_str(),
             facts_places: intent.facts.places().cloned(),
@@ -242,6 +246,30 @@ fn arguments_of<'i>(intent: &'i Intent<'_>) -> Result<Option<&'i RawValue>, Trac
         return Err(TraceError::Malformed { what: "there is white space around the arguments" });
     }
     Ok(Some(raw))
+}
+
+/// What is kept of arguments that are not kept whole, and what of them: what cannot be redacted is shown as its digest.
+fn kept_of<'i>(
+    intent: &'i Intent<'_>,
+    whole: Option<&'i RawValue>,
+) -> Result<(Option<ArgumentLevel>, Option<&'i RawValue>), TraceError> {
+    let redacted = intent.redacted.as_deref().filter(|text| text.len() <= ARGUMENTS_KEPT_BYTES_MAX);
+    match (intent.kept, redacted) {
+        _ if intent.arguments.is_none() => Ok((None, None)),
+        (ArgumentLevel::Full, _) => Ok((None, whole)),
+        (ArgumentLevel::Redacted, Some(text)) => {
+            let shown = json_of(text.as_bytes(), "what is shown of the arguments is not JSON")?;
+            Ok((Some(ArgumentLevel::Redacted), Some(shown)))
+        }
+        (ArgumentLevel::None, _) => Ok((Some(ArgumentLevel::None), None)),
+        (ArgumentLevel::Digest | ArgumentLevel::Redacted, _) => Ok((Some(ArgumentLevel::Digest), None)),
+    }
+}
+
+/// What rules looked at, where the arguments do not say it themselves.
+fn read_of(intent: &Intent<'_>, kept: Option<ArgumentLevel>) -> Result<Option<String>, TraceError> {
+    let read = intent.read.as_ref().filter(|_| kept.is_some()).map(|read| serde_json::to_string(read));
+    read.transpose().map_err(|_| TraceError::Malformed { what: "what rules looked at cannot be written" })
 }
 
 fn json_of<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a RawValue, TraceError> {

@@ -63,6 +63,9 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
         decide_us: 17,
         arguments: Some(Bytes::from_static(arguments)),
         arguments_digest: sha256(arguments),
+        kept: model::ArgumentLevel::Full,
+        redacted: None,
+        read: None,
         facts: serde_json::value::to_raw_value(&serde_json::json!({"human": {"name": "canary-Ada"}, "access": true}))
             .unwrap()
             .into(),

@@ -1,5 +1,7 @@
 //! Checks one record against itself: columns and body against the leaf, the leaf against its hash.
 
+use model::ArgumentLevel;
+
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
 use crate::commitment::{Commitment, leaf_hash, sha256};
 use crate::entry::Entry;
@@ -64,9 +66,12 @@ fn intent(entry: &Entry) -> Result<(), &'static str> {
     let body: IntentBody<'_> = serde_json::from_str(text).map_err(|_| UNREADABLE_BODY)?;
     all(as_written(body.form(), entry, text), UNREADABLE_BODY)?;
     all(entry.human.as_deref() == Some(&*body.human), COLUMNS)?;
-    let kept = match body.arguments {
-        Some(arguments) => !body.truncated && sha256(arguments.get().as_bytes()) == body.arguments_digest,
-        None => body.truncated || sha256(&[]) == body.arguments_digest,
+    let kept = match (body.kept, body.arguments) {
+        (None, Some(arguments)) => !body.truncated && sha256(arguments.get().as_bytes()) == body.arguments_digest,
+        (None, None) => body.truncated || sha256(&[]) == body.arguments_digest,
+        (Some(level), shown) => {
+            !body.truncated && level != ArgumentLevel::Full && shown.is_some() == (level == ArgumentLevel::Redacted)
+        }
     };
     all(kept, "the digest is not that of the arguments")?;
     let found = body.commitments();

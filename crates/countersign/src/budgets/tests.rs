@@ -174,6 +174,7 @@ async fn runs(engine: &Engine, arguments: &'static str, kind: AnswerKind) -> boo
         readable: None,
         wire: "mcp/2025-11-25",
         listed_at: None,
+        kept: model::ArgumentLevel::Redacted,
         upstream: Arc::new(Answers(kind)),
     };
     matches!(engine.call(request).await, Closed::Answered { .. })

@@ -328,7 +328,13 @@ impl Checker<'_> {
                 return None;
             }
         };
-        Some(AppSpec { id: id.clone(), target, profile, stateless: raw.stateless.unwrap_or(false) })
+        Some(AppSpec {
+            id: id.clone(),
+            target,
+            profile,
+            stateless: raw.stateless.unwrap_or(false),
+            arguments: raw.trace.arguments,
+        })
     }
 
     fn child(&mut self, id: &AppId, raw: &RawApp, command: &Spanned<Vec<String>>) -> Option<ChildSpec> {

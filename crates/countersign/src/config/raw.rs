@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use model::{DataClassification, Risk};
+use model::{ArgumentLevel, DataClassification, Risk};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
@@ -126,9 +126,19 @@ pub(super) struct RawApp {
     pub category: Option<String>,
     pub observe: Option<bool>,
     #[serde(default)]
+    pub trace: RawAppTrace,
+    #[serde(default)]
     pub owners: Vec<Spanned<String>>,
     #[serde(default)]
     pub access: RawAccess,
+}
+
+/// What the trace keeps of calls to an app.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAppTrace {
+    #[serde(default)]
+    pub arguments: ArgumentLevel,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{App, Facts, Verdict};
+use model::{App, ArgumentFacts, ArgumentLevel, Facts, Verdict};
 use trace::{Entry, IntentView};
 
 use super::Judge;
@@ -127,6 +127,16 @@ impl Replay {
 fn facts(judge: &Judge, intent: &IntentView) -> Result<Facts, &'static str> {
     let written = intent.facts.as_ref().ok_or(ERASED)?;
     let mut facts: Facts = serde_json::from_str(written.get()).map_err(|_| UNREADABLE)?;
+    if intent.kept != ArgumentLevel::Full {
+        let wanted = judge.looks_at(&facts.app.id, &facts.tool.name);
+        match (&wanted, &intent.read) {
+            // As they were read then.
+            (Some(wanted), Some(read)) if read.covers(wanted) => {}
+            (Some(_), _) => return Err(NOT_KEPT),
+            (None, _) => facts.arguments = ArgumentFacts::unread(),
+        }
+        return Ok(enforced(facts));
+    }
     let arguments = match (&intent.arguments, intent.truncated) {
         (Some(arguments), _) => Some(arguments.get().as_bytes()),
         (None, false) => None,
@@ -134,14 +144,21 @@ fn facts(judge: &Judge, intent: &IntentView) -> Result<Facts, &'static str> {
         (None, true) => None,
     };
     facts.arguments = judge.read_arguments(&facts.app.id, &facts.tool.name, arguments);
+    Ok(enforced(facts))
+}
+
+/// As if nothing were only observed.
+fn enforced(mut facts: Facts) -> Facts {
     if facts.app.observe {
         facts.app = Arc::new(App { observe: false, ..facts.app.as_ref().clone() });
     }
-    Ok(facts)
+    facts
 }
 
 const ERASED: &str = "what was known is erased";
 const UNREADABLE: &str = "the record cannot be read";
+const NOT_KEPT: &str =
+    "rules look at arguments that were not kept: `trace: {arguments: full}` of the app keeps those to come";
 const TOO_LONG: &str = "rules look at arguments that were too long to keep";
 /// So many calls are listed one by one.
 const CALLS_MAX: usize = 10_000;

@@ -459,7 +459,10 @@ fn a_session_that_ends_ends_its_questions_and_calls() -> Result<()> {
 #[test]
 fn what_is_decided_on_is_what_is_forwarded() -> Result<()> {
     let upstream = upstream()?;
-    let world = world_with(&upstream)?;
+    let whole =
+        world().app_url("remote", upstream.url(), None).set(&["apps", "remote", "trace", "arguments"], json!("full"));
+    let world = whole.start()?;
+    pin(&world, "remote", "read")?;
     let client = world.client("ana-desktop", "ana")?;
     let call = client.message("tools/call", &json!({"name": "remote__echo", "arguments": {"text": "x"}}));
     let arguments = r#"{ "text":"\u00fc\/" , "n":1.0e+2,"big":123456789012345678901234567890, "z":{"b":1,"a":[ ]} }"#;

@@ -14,6 +14,7 @@ mod exports;
 mod isolation;
 mod joining;
 mod kit;
+mod levels;
 mod matrix;
 mod offers;
 mod proof;

@@ -214,6 +214,7 @@ impl World {
             readable: None,
             wire: "mcp/2025-11-25",
             listed_at: None,
+            kept: model::ArgumentLevel::Full,
             upstream: Arc::new(upstream),
         }
     }

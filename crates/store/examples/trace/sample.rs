@@ -89,6 +89,9 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         decide_us: 9,
         arguments: Some(arguments),
         arguments_digest: digest,
+        kept: model::ArgumentLevel::Full,
+        redacted: None,
+        read: None,
         facts: serde_json::value::RawValue::from_string(facts.replace("ticket-4711", &task))?.into(),
     };
     let failed = chance % 211 == 9;

@@ -4,6 +4,7 @@ use model::{Observed, Reason, RuleId, TaskId, UnixMicros, Verdict};
 use proptest::prelude::*;
 
 use super::*;
+use crate::entry::Entry;
 use crate::record::{Effect, OutcomeStatus};
 use crate::samples::{change, entry, intent, outcome};
 use crate::verify::verify_leaf;
@@ -199,5 +200,64 @@ proptest! {
         let leaf = row.leaf_text().unwrap();
         prop_assert_eq!(canonical(&leaf), leaf);
         prop_assert_eq!(verify_leaf(&entry(&row, 3)), Ok(()));
+    }
+}
+
+fn kept(level: ArgumentLevel, redacted: Option<&str>) -> Intent<'static> {
+    let read = model::ArgumentReads { roles: ["repo".into()].into(), values: ["to".into()].into() };
+    let facts = serde_json::json!({"access": true, "arguments": {"bytes": 53, "values": {"to": [{"text": "canary"}]}}});
+    Intent {
+        kept: level,
+        redacted: redacted.map(str::to_owned),
+        read: Some(read.into()),
+        facts: serde_json::value::to_raw_value(&facts).unwrap().into(),
+        ..intent(1)
+    }
+}
+
+#[test]
+fn no_more_is_kept_of_arguments_than_the_level_says() {
+    use ArgumentLevel::{Digest, Full, None as Nothing, Redacted};
+    let shape = r#"{"to":"(text, 27)"}"#;
+    let long = format!("\"{}\"", "x".repeat(ARGUMENTS_KEPT_BYTES_MAX));
+    for (level, redacted, found) in [
+        (Full, None, Full),
+        (Redacted, Some(shape), Redacted),
+        (Redacted, Some(long.as_str()), Digest),
+        (Redacted, None, Digest),
+        (Digest, Some(shape), Digest),
+        (Nothing, Some(shape), Nothing),
+    ] {
+        let intent = kept(level, redacted);
+        let row = Row::of_intent(&intent).unwrap();
+        let entry = entry(&row, 1);
+        assert_eq!(verify_leaf(&entry), Ok(()), "{level:?}");
+        let (view, body) = (entry.intent().unwrap(), row.body_text().unwrap());
+        assert_eq!((view.kept, view.arguments.is_some()), (found, found == Full));
+        assert_eq!(view.redacted.as_ref().map(|shown| shown.get()), (found == Redacted).then_some(shape));
+        assert_eq!(body.contains("canary-customer"), found == Full);
+        assert_eq!(view.arguments_digest, Some(intent.arguments_digest), "a leaf commits to it at every level");
+        assert_eq!(view.read.as_ref(), (found != Full).then_some(intent.read.as_deref().unwrap()));
+        let shown = entry.to_json().to_string();
+        assert_eq!(shown.contains("canary\""), found == Full, "what rules read is not for showing: {shown}");
+        assert_eq!(shown.contains("arguments_digest"), found != Nothing);
+    }
+}
+
+#[test]
+fn a_level_cannot_be_claimed_and_what_is_shown_cannot_be_changed() {
+    let row = Row::of_intent(&kept(ArgumentLevel::Redacted, Some(r#"{"to":"(text, 27)"}"#))).unwrap();
+    let whole = entry(&row, 1);
+    for (from, to) in [
+        ("(text, 27)", "(text, 28)"),
+        (r#""kept":"redacted""#, r#""kept":"digest""#),
+        (r#""kept":"redacted","#, ""),
+        (r#""roles":["repo"]"#, r#""roles":[]"#),
+        (r#","arguments":{"to":"(text, 27)"}"#, ""),
+    ] {
+        let body = whole.body.as_ref().unwrap();
+        assert!(body.contains(from), "{body}");
+        let changed = Entry { body: Some(body.replacen(from, to, 1)), ..whole.clone() };
+        assert!(verify_leaf(&changed).is_err(), "{from}");
     }
 }

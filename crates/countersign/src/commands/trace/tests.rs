@@ -250,6 +250,9 @@ fn intent(number: u8, verdict: Verdict) -> Intent<'static> {
         catalog_age_us: Some(12_345_678),
         decide_us: 9,
         arguments_digest: Digest::new(digest.as_ref().try_into().unwrap()),
+        kept: model::ArgumentLevel::Full,
+        redacted: None,
+        read: None,
         arguments: Some(arguments),
         facts: serde_json::value::to_raw_value(&facts).unwrap().into(),
     }

@@ -1,7 +1,7 @@
 //! The story of a call, top to bottom: asked, facts, decided, sent, observed, recorded.
 
 use jiff::tz::TimeZone;
-use model::{Reason, Verdict};
+use model::{ArgumentLevel, Reason, Verdict};
 use trace::{ChangeView, Effect, Entry, IntentView, OutcomeStatus, OutcomeView, RecordKind, rfc3339, verify_leaf};
 
 use super::facts::{approver, lines as facts_lines, members};
@@ -72,7 +72,8 @@ impl Story {
             format!("in the task {}", intent.task.as_deref().map_or_else(|| ERASED.to_owned(), plain)),
         ];
         lines.extend(delegated(intent));
-        match (&intent.arguments, intent.truncated, intent.arguments_digest) {
+        let shown = intent.arguments.as_ref().or(intent.redacted.as_ref());
+        match (shown, intent.truncated, intent.arguments_digest) {
             (Some(arguments), ..) => {
                 let written = members(arguments.get());
                 lines.push("with".to_owned());
@@ -82,6 +83,12 @@ impl Story {
                 lines.push(format!("with arguments that were too long to keep ({digest})"));
             }
             (None, _, None) => lines.push(format!("with {ERASED}")),
+            (None, false, Some(digest)) if intent.kept == ArgumentLevel::Digest => {
+                lines.push(format!("with arguments that are not kept ({digest})"));
+            }
+            (None, false, Some(_)) if intent.kept == ArgumentLevel::None => {
+                lines.push("with arguments that are not shown".to_owned());
+            }
             (None, false, Some(_)) => lines.push("without arguments".to_owned()),
         }
         self.section("asked", lines);
