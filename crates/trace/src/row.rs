@@ -268,7 +268,7 @@ fn kept_of<'i>(
 
 /// What rules looked at, where the arguments do not say it themselves.
 fn read_of(intent: &Intent<'_>, kept: Option<ArgumentLevel>) -> Result<Option<String>, TraceError> {
-    let read = intent.read.as_ref().filter(|_| kept.is_some()).map(|read| serde_json::to_string(read));
+    let read = intent.read.as_ref().filter(|_| kept.is_some()).map(serde_json::to_string);
     read.transpose().map_err(|_| TraceError::Malformed { what: "what rules looked at cannot be written" })
 }
 

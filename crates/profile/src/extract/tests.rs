@@ -148,3 +148,16 @@ proptest! {
         let _ = read_with(profile, "plain", &arguments, &reads);
     }
 }
+
+#[test]
+fn only_what_names_a_resource_or_an_amount_is_shown() {
+    let arguments = br#"{"path":"/w/a","url":"https://x/?t=s","to":"ana@example.com","command":"ls","amount":12.5,
+        "body":"hi","limit":30,"account":"sandbox","a":{"b":"y"},"owner":"acme","repo":"site","other":"z"}"#;
+    let shown = PROFILE.tool("plain").unwrap().redacted(arguments).unwrap();
+    let expected = r#"{"path":"/w/a","url":"(text, 14)","to":"(text, 15)","command":"(text, 2)","amount":12.5,"body":"(text, 2)","limit":30,"account":"sandbox","a":{"b":"y"},"owner":"acme","repo":"site","other":"(text, 1)"}"#;
+    assert_eq!(shown, expected);
+    let line = br#"{"line":"aws --profile secret"}"#;
+    assert_eq!(PROFILE.tool("cloud").unwrap().redacted(line).unwrap(), r#"{"line":"(text, 20)"}"#);
+    assert_eq!(unprofiled().redacted(br#"{"path":"/w"}"#).unwrap(), r#"{"path":"(text, 2)"}"#);
+    assert_eq!(unprofiled().redacted(b"nonsense"), None);
+}
