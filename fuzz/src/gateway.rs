@@ -78,7 +78,8 @@ impl Gateway {
         let access = Arc::clone(&house.access);
         let endpoint = Endpoint::new(Arc::clone(&hub), engine, Arc::clone(&access), &Secret::new([7; 32]));
         let wire: Arc<dyn Wire> = Arc::new(endpoint.expect("a key of the right length"));
-        let front = Front { access: Some(access), origins: None, wires: vec![wire], in_flight: Arc::new(Semaphore::new(64)) };
+        let front =
+            Front { access: Some(access), origins: None, wires: vec![wire], in_flight: Arc::new(Semaphore::new(64)) };
         Self { front: Arc::new(front), hub, token: house.token.clone() }
     }
 
