@@ -150,6 +150,7 @@ const OPTIONAL: &[&str] = &[
     "delegation_chain",
     "human",
     "instead",
+    "kept",
     "labels",
     "observe",
     "outcome",

@@ -242,16 +242,16 @@ impl Row<'_> {
         }
     }
 
-    fn take_has<'a>(&mut self, of: &Expr, attributes: impl Iterator<Item = &'a str>) -> bool {
+    fn take_has<'a>(&mut self, of: &Expr, mut attributes: impl Iterator<Item = &'a str>) -> bool {
         let Some(mut path) = Path::read(of).filter(|path| self.is_there(path)) else { return false };
         // The type of what is looked into is known to be right only where rules were checked.
         if !path.attributes.is_empty() && !self.language.checked() {
             return false;
         }
-        for attribute in attributes {
-            path = path.below(attribute);
-            self.there.insert(path.clone());
-        }
+        // `has a.b` errs where `a` is there and has no attributes.
+        let (Some(attribute), None) = (attributes.next(), attributes.next()) else { return false };
+        path = path.below(attribute);
+        self.there.insert(path);
         true
     }
 
@@ -264,8 +264,10 @@ impl Row<'_> {
         match expression {
             Expr::Literal(_) | Expr::Var(_) => true,
             Expr::GetAttr { .. } => Path::read(expression).is_some_and(|path| self.is_there(&path)),
-            Expr::HasAttr { expr, .. } => {
-                self.never_errs(expr) && (self.language.checked() || matches!(expr.as_ref(), Expr::Var(_)))
+            Expr::HasAttr { expr, attrs } => {
+                attrs.tail().is_empty()
+                    && self.never_errs(expr)
+                    && (self.language.checked() || matches!(expr.as_ref(), Expr::Var(_)))
             }
             Expr::Set(members) => members.iter().all(|member| self.never_errs(member)),
             Expr::BinaryOp { op: BinaryOp::Eq | BinaryOp::NotEq, left, right } => {

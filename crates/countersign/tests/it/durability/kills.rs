@@ -29,7 +29,9 @@ fn kill_rounds_leave_no_call_without_its_record_in_a_database() -> Result<()> {
 /// Kills the gateway so many times and then looks at everything that happened.
 fn kill_rounds(rounds: u32, world: WorldBuilder, records: &dyn Fn(&World) -> Result<Vec<Entry>>) -> Result<()> {
     let upstream = Upstream::start(UpstreamOptions::default())?;
-    let mut world = world.app_url("remote", upstream.url(), None).start()?;
+    let world = world.app_url("remote", upstream.url(), None);
+    // Each call is known by its tag.
+    let mut world = world.set(&["apps", "remote", "trace"], json!({"arguments": "full"})).start()?;
     pin(&world, "remote", "read")?;
     pin(&world, "remote/echo", "write")?;
     let answered: Arc<Mutex<Vec<String>>> = Arc::default();

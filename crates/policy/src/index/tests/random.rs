@@ -110,22 +110,36 @@ proptest! {
     fn asking_what_the_index_finds_is_asking_all(bytes in prop::collection::vec(any::<u8>(), 8..256)) {
         let mut choices = Choices { bytes, next: 0 };
         let texts: Vec<String> = (0..=choices.below(12)).map(|_| rule(&mut choices)).collect();
-        let parse = |(at, text): (usize, &String)| Policy::parse(Some(PolicyId::new(format!("rule-{at}"))), text).unwrap();
-        let policies: Vec<Policy> = texts.iter().enumerate().map(parse).collect();
-        let all = PolicySet::from_policies(policies.iter().cloned()).unwrap();
-        let shelves = Shelves::new(Calls, policies.iter());
-        let (names, authorizer) = (Names::new().unwrap(), Authorizer::new());
-        for _ in 0..4 {
-            let (facts, passed) = (call(&mut choices), passed(&mut choices));
-            let question = names.question(&facts, &passed, &Reads::of_everything()).unwrap();
-            let plain = authorizer.is_authorized(&question.request, &all, &question.entities);
-            let asked = Asked { facts: &facts, passed: &passed, names: &names };
-            let reads = shelves.reads(&shelves.tell(&asked).unclear);
-            let question = names.question(&facts, &passed, &reads).unwrap();
-            let put = Put { request: &question.request, entities: &question.entities };
-            let answer = Answer::of(&shelves, &asked, &authorizer, &put);
-            same(&plain, &answer, &texts);
-        }
+        compare(&texts, 4, &mut choices);
+    }
+}
+
+#[test]
+fn looking_below_a_text_is_an_error_whatever_stands_behind_it() {
+    for first in ["context.human has role.x", "!(context.human has role.x || context.access)"] {
+        let texts =
+            [format!("permit (principal, action, resource) when {{ {first} && [].contains(context.human.role) }};")];
+        compare(&texts, 64, &mut Choices { bytes: (0..=u8::MAX).collect(), next: 0 });
+    }
+}
+
+/// Asks these rules, all of them and those that the index finds, about so many calls.
+fn compare(texts: &[String], calls: usize, choices: &mut Choices) {
+    let parse = |(at, text): (usize, &String)| Policy::parse(Some(PolicyId::new(format!("rule-{at}"))), text).unwrap();
+    let policies: Vec<Policy> = texts.iter().enumerate().map(parse).collect();
+    let all = PolicySet::from_policies(policies.iter().cloned()).unwrap();
+    let shelves = Shelves::new(Calls, policies.iter());
+    let (names, authorizer) = (Names::new().unwrap(), Authorizer::new());
+    for _ in 0..calls {
+        let (facts, passed) = (call(choices), passed(choices));
+        let question = names.question(&facts, &passed, &Reads::of_everything()).unwrap();
+        let plain = authorizer.is_authorized(&question.request, &all, &question.entities);
+        let asked = Asked { facts: &facts, passed: &passed, names: &names };
+        let reads = shelves.reads(&shelves.tell(&asked).unclear);
+        let question = names.question(&facts, &passed, &reads).unwrap();
+        let put = Put { request: &question.request, entities: &question.entities };
+        let answer = Answer::of(&shelves, &asked, &authorizer, &put);
+        same(&plain, &answer, texts);
     }
 }
 
