@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use identity::{SigningKey, TokenRequest, Tokens};
 use mcp::{AppSpec, Endpoint, Hub, Reviews, Target};
-use model::{AgentId, AppId, HumanId, Secret};
+use model::{AgentId, AppId, ArgumentLevel, HumanId, Secret};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -73,7 +73,8 @@ impl Gateway {
     pub fn before(house: &House, target: Target) -> Self {
         let engine = house.engine.clone();
         let id = AppId::parse(parts::APP).expect("a name");
-        let spec = AppSpec { id, target, profile: None, stateless: false };
+        let arguments = ArgumentLevel::Redacted;
+        let spec = AppSpec { id, target, profile: None, stateless: false, arguments };
         let hub = Arc::new(Hub::new(engine.clone(), Arc::new(Reviews::default()), vec![spec]));
         let access = Arc::clone(&house.access);
         let endpoint = Endpoint::new(Arc::clone(&hub), engine, Arc::clone(&access), &Secret::new([7; 32]));
