@@ -167,16 +167,7 @@ impl Link {
         params.push(b'}');
         let header = self.own_header()?;
         self.told_a_level.store(true, Ordering::Release);
-        let ask = Ask {
-            method: "logging/setLevel",
-            name: None,
-            params,
-            headers: &[],
-            along: None,
-            asks: None,
-            header,
-            trail: None,
-        };
+        let ask = Ask::own("logging/setLevel", params, header);
         self.exchange(ask).await.map(drop).map_err(|sent| sent.fault)
     }
 
@@ -222,16 +213,7 @@ impl Link {
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
             let header = self.own_header()?;
-            let ask = Ask {
-                method: what.method(),
-                name: None,
-                params: self.page(cursor.as_deref()),
-                headers: &[],
-                along: None,
-                asks: None,
-                header,
-                trail: None,
-            };
+            let ask = Ask::own(what.method(), self.page(cursor.as_deref()), header);
             let scrub = self.credentials.scrubber(self.permit.app());
             let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?.cleaned(scrub.as_ref());
             if let Some((code, message)) = reply.rpc_error() {
@@ -481,7 +463,7 @@ fn discover(header: Option<(HeaderName, Secret<String>)>) -> Ask<'static> {
     let mut params = vec![b'{'];
     write_meta(&mut params, Some(OWN_CAPABILITIES), b"");
     params.push(b'}');
-    Ask { method: "server/discover", name: None, params, headers: &[], along: None, asks: None, header, trail: None }
+    Ask::own("server/discover", params, header)
 }
 
 /// Asks in the modern way what the app is, and again where it refuses and names our revision. None: it does not speak it.
@@ -547,7 +529,7 @@ fn initialize(manner: &Manner, header: Option<(HeaderName, Secret<String>)>) -> 
     .into_bytes();
     params.extend_from_slice(manner.abilities.declared());
     params.push(b'}');
-    Ask { method: "initialize", name: None, params, headers: &[], along: None, asks: None, header, trail: None }
+    Ask::own("initialize", params, header)
 }
 
 /// The revision the upstream chose. Error: one we do not speak, or no answer to the handshake.

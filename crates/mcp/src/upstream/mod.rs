@@ -56,7 +56,12 @@ pub(crate) struct Ask<'a> {
     pub trail: Option<&'a Trail>,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    /// What the gateway asks in its own name.
+    fn own(method: &'a str, params: Vec<u8>, header: Option<(HeaderName, Secret<String>)>) -> Self {
+        Self { method, name: None, params, headers: &[], along: None, asks: None, header, trail: None }
+    }
+
     /// The call it belongs to, if it does.
     fn call(&self) -> Option<Asks> {
         self.asks.cloned().or_else(|| self.along.map(Asks::none))

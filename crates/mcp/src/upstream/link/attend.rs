@@ -162,16 +162,7 @@ impl Link {
         params.extend_from_slice(b"},");
         write_meta(&mut params, Some(OWN_CAPABILITIES), b"");
         params.push(b'}');
-        let ask = Ask {
-            method: "subscriptions/listen",
-            name: None,
-            params,
-            headers: &[],
-            along: None,
-            asks: None,
-            header,
-            trail: None,
-        };
+        let ask = Ask::own("subscriptions/listen", params, header);
         match &self.transport {
             Transport::Http(http) => http.listen(&ask, &self.agreed).await,
             Transport::Child(child) => child.listen(&ask).await,
@@ -244,7 +235,7 @@ fn plain<'a>(method: &'a str, uri: &str, header: Option<(HeaderName, Secret<Stri
     let mut params = b"{\"uri\":".to_vec();
     json::write_string(&mut params, uri);
     params.push(b'}');
-    Ask { method, name: None, params, headers: &[], along: None, asks: None, header, trail: None }
+    Ask::own(method, params, header)
 }
 
 async fn heard_until_the_end(watch: &mut Watch, link: &Weak<Link>, ear: &Ear, pause: &mut Duration) -> Ended {
