@@ -24,16 +24,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::{Journal, LogReader, Notary};
 
+use crate::again::Again;
 use crate::budgets::count_from;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::exports;
 use crate::judge::as_promised;
 use crate::known::known;
-use crate::notary::{self, Latest, Places, Signing};
+use crate::notary::{self, Latest, Places};
 use crate::published::{Entries, LogWire};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
-use crate::witness::{self, Asking};
+use crate::witness;
 
 /// Everything a running gateway is made of. Opened under the lock of its data directory.
 pub struct Gateway {
@@ -57,8 +58,8 @@ pub struct Gateway {
     pub public_url: String,
     /// Seals what clients carry for apps.
     state_key: Secret<[u8; 32]>,
-    signing: Arc<Signing>,
-    asking: Arc<Asking>,
+    signing: Arc<Again>,
+    asking: Arc<Again>,
     exports: Arc<Exports>,
     latest: Latest,
     trace: Location,
@@ -103,8 +104,8 @@ impl Gateway {
         let state_key = vault_key.derive("mcp.state")?;
         let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
-        let signing = Signing::start(notary, reading()?, journal.clone(), Arc::clone(&clock), places.copy)?;
-        let asking = Asking::start(&config.witnesses, Box::new(reading()?), journal.clone(), Arc::clone(&latest))?;
+        let signing = notary::sign_on(notary, reading()?, journal.clone(), Arc::clone(&clock), places.copy)?;
+        let asking = witness::ask_on(&config.witnesses, Box::new(reading()?), journal.clone(), Arc::clone(&latest))?;
         let exports = exports::start(&config, &reading()?, reading, &clock)?;
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn Directory>,

@@ -10,6 +10,7 @@
 //! * Only this crate names implementations.
 //! * Exit codes: 0 done, 1 denied or different, 2 error, 64 wrong usage.
 
+mod again;
 mod ask;
 mod budgets;
 mod cli;

@@ -1,9 +1,7 @@
 //! Who signs the trace: its name and keys, what it signed last, and the thread that signs as it grows.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -14,6 +12,7 @@ use store::Reader;
 use tlog::{Algorithm, KeyName, SEED_BYTES, SignedCheckpoint, Signer, SigningKey, Trust, VerifierKey};
 use trace::{Change, Journal, LogReader, LogStore, Notary, RollbackError, StateWrite, check_since, checkpoints};
 
+use crate::again::{Again, Time};
 use crate::clock::environment;
 
 /// Where a log keeps what signs it, and what is kept of its checkpoints elsewhere.
@@ -23,11 +22,6 @@ pub struct Places {
     pub keys: PathBuf,
     /// The newest checkpoint, where a restored data directory does not bring it back to what it was.
     pub copy: PathBuf,
-}
-
-/// The thread; it ends when this is closed or dropped.
-pub struct Signing {
-    end: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
 
 /// The newest checkpoint that is on disk.
@@ -242,48 +236,25 @@ fn rolled_back(error: &RollbackError, copy: &Path) -> Fault {
     ))
 }
 
-// === impl Signing ===
-
-impl Signing {
-    /// Starts the thread. Error: the system gives none.
-    pub fn start(
-        (notary, latest): (Notary, Latest),
-        reader: Reader,
-        journal: Journal,
-        clock: Arc<dyn Clock>,
-        copy: PathBuf,
-    ) -> Result<Self, Fault> {
-        let (end, ended) = mpsc::channel();
-        let seen = reader.last_sequence().map_err(Fault::from)?;
-        let mut signer =
-            Worker { latest, notary, reader, journal, clock, copy, copied: true, seen, looked: stopwatch() };
-        let run = move || {
-            while ended.recv_timeout(SIGNED_EVERY) == Err(RecvTimeoutError::Timeout) {
-                signer.look();
-            }
-            signer.sign_all();
-        };
-        let thread = std::thread::Builder::new().name("trace-sign".to_owned()).spawn(run).map_err(|error| {
-            Fault::new(Blame::Operator, "trace.no_thread", "the thread that signs the trace could not be started")
-                .because(error)
-        })?;
-        Ok(Self { end: Mutex::new(Some((end, thread))) })
-    }
-
-    /// Signs what there is and ends. To be called before the journal is closed. Blocks.
-    pub fn close(&self) {
-        let taken = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((end, thread)) = taken {
-            drop(end);
-            let _ended = thread.join();
-        }
-    }
-}
-
-impl Drop for Signing {
-    fn drop(&mut self) {
-        self.close();
-    }
+/// Starts the thread that signs; closing it signs what there is, so that has to come before the journal is closed. Error: the
+/// system gives no thread.
+pub fn sign_on(
+    (notary, latest): (Notary, Latest),
+    reader: Reader,
+    journal: Journal,
+    clock: Arc<dyn Clock>,
+    copy: PathBuf,
+) -> Result<Again, Fault> {
+    let seen = reader.last_sequence().map_err(Fault::from)?;
+    let mut signer = Worker { latest, notary, reader, journal, clock, copy, copied: true, seen, looked: stopwatch() };
+    let work = move |time| match time {
+        Time::OneOfMany => signer.look(),
+        Time::Last => signer.sign_all(),
+    };
+    Again::start("trace-sign", SIGNED_EVERY, work).map_err(|error| {
+        Fault::new(Blame::Operator, "trace.no_thread", "the thread that signs the trace could not be started")
+            .because(error)
+    })
 }
 
 // === impl Worker ===

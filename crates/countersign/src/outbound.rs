@@ -74,6 +74,6 @@ impl Outbound {
 }
 
 /// How long an exchange may take.
-const TIME_MAX: Duration = Duration::from_secs(10);
+const TIME_MAX: Duration = Duration::from_secs(3);
 /// How much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 64 << 10;

@@ -4,5 +4,5 @@
 mod asking;
 mod desk;
 
-pub use asking::{Asking, Witness, compare};
+pub use asking::{Witness, ask_on, compare};
 pub use desk::{Desk, DeskWire};

@@ -1,8 +1,5 @@
 //! What a gateway asks of its witnesses: to cosign each checkpoint it has signed, and, when it starts, how much they have seen.
 
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
@@ -10,6 +7,7 @@ use model::{Blame, Fault};
 use tlog::{AddCheckpoint, ConsistencyProof, SignedCheckpoint, VerifierKey};
 use trace::{COSIGNED_KIND, Journal, LogReader, StateWrite, consistency_since};
 
+use crate::again::{Again, Time};
 use crate::notary::Latest;
 use crate::outbound::{Answered, Outbound};
 
@@ -20,11 +18,6 @@ pub struct Witness {
     pub url: Uri,
     /// Its key, of the kind that cosigns.
     pub key: VerifierKey,
-}
-
-/// The thread that asks; it ends when this is closed or dropped.
-pub struct Asking {
-    end: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
 
 /// What a witness said.
@@ -71,54 +64,33 @@ pub async fn compare(witnesses: &[Witness], latest: &Latest, reader: &dyn LogRea
     Ok(())
 }
 
-// === impl Asking ===
-
-impl Asking {
-    /// Starts the thread, if there is anybody to ask.
-    pub fn start(
-        witnesses: &[Witness],
-        reader: Box<dyn LogReader>,
-        journal: Journal,
-        latest: Latest,
-    ) -> Result<Self, Fault> {
-        if witnesses.is_empty() {
-            return Ok(Self { end: Mutex::new(None) });
-        }
-        let unstarted = |error: std::io::Error| {
-            Fault::new(Blame::Operator, "trace.no_thread", "the thread that asks witnesses could not be started")
-                .because(error)
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unstarted)?;
-        let seen = seen_by(reader.as_ref(), witnesses)?;
-        let links = witnesses.iter().zip(seen).map(|(witness, seen)| Link::new(witness.clone(), seen));
-        let mut worker = Worker { links: links.collect::<Result<_, _>>()?, reader, journal, latest, runtime };
-        let (end, ended) = mpsc::channel();
-        let run = move || {
-            while ended.recv_timeout(ASKED_EVERY) == Err(RecvTimeoutError::Timeout) {
-                worker.round();
-            }
+/// Starts the thread that asks, if there is anybody to ask; closing it has the last checkpoint cosigned, so that has to come
+/// before the journal is closed.
+pub fn ask_on(
+    witnesses: &[Witness],
+    reader: Box<dyn LogReader>,
+    journal: Journal,
+    latest: Latest,
+) -> Result<Again, Fault> {
+    if witnesses.is_empty() {
+        return Ok(Again::never());
+    }
+    let unstarted = |error: std::io::Error| {
+        Fault::new(Blame::Operator, "trace.no_thread", "the thread that asks witnesses could not be started")
+            .because(error)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unstarted)?;
+    let seen = seen_by(reader.as_ref(), witnesses)?;
+    let links = witnesses.iter().zip(seen).map(|(witness, seen)| Link::new(witness.clone(), seen));
+    let mut worker = Worker { links: links.collect::<Result<_, _>>()?, reader, journal, latest, runtime };
+    let work = move |time| {
+        if time == Time::Last {
             // What was signed last is worth one more try, however often there was no answer before.
             worker.links.iter_mut().for_each(|link| link.left_out = 0);
-            worker.round();
-        };
-        let thread = std::thread::Builder::new().name("trace-witness".to_owned()).spawn(run).map_err(unstarted)?;
-        Ok(Self { end: Mutex::new(Some((end, thread))) })
-    }
-
-    /// Has the last checkpoint cosigned and ends. To be called before the journal is closed. Blocks.
-    pub fn close(&self) {
-        let taken = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((end, thread)) = taken {
-            drop(end);
-            let _ended = thread.join();
         }
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.close();
-    }
+        worker.round();
+    };
+    Again::start("trace-witness", ASKED_EVERY, work).map_err(unstarted)
 }
 
 /// How far each witness had cosigned when the gateway last ran.
@@ -177,11 +149,19 @@ impl Link {
     /// Asks, and once more where the witness says that it has seen another part of the log than was thought.
     async fn ask_twice(&mut self, checkpoint: &SignedCheckpoint, reader: &dyn LogReader) -> Result<Said, Fault> {
         let size = checkpoint.danger_unverified().tree().size;
-        match self.ask(checkpoint, reader).await? {
-            Said::Knows(seen) if seen <= size && seen != self.seen => self.seen = seen,
-            said => return Ok(said),
+        let mut said = self.ask(checkpoint, reader).await?;
+        if let Said::Knows(seen) = said
+            && seen <= size
+            && seen != self.seen
+        {
+            self.seen = seen;
+            said = self.ask(checkpoint, reader).await?;
         }
-        self.ask(checkpoint, reader).await
+        Ok(match said {
+            // It has seen no more than there is, and these did not grow out of it.
+            Said::Knows(seen) if seen <= size => Said::Other(format!("its {seen} are not the first {seen} here")),
+            said => said,
+        })
     }
 
     async fn ask(&self, checkpoint: &SignedCheckpoint, reader: &dyn LogReader) -> Result<Said, Fault> {
