@@ -97,7 +97,7 @@ const USAGE: &str = "\
 cargo xtask test                 everything CI runs
 
   setup                          install what the tests need, pinned; quick when nothing changed
-  test                           setup, format, lints, build, tidy, all tests, conformance, fuzz, a short soak load
+  test                           setup, format, lints, build, tidy, all tests, conformance, fuzz, questions to a log, a short soak load
   tidy [--root DIR]              the house rules: edges, call sites, headings, words, licences
        [--binary FILE]           the countersign binary that generated text is compared with
        [--write]                 bring generated text up to date instead of failing
