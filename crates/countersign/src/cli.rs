@@ -96,6 +96,14 @@ pub enum Command {
     People(PeopleArgs),
     /// What acts; suspend and resume
     Agents(AgentsArgs),
+    /// Who may sign in; invite people, close accounts
+    Accounts(AccountsArgs),
+    /// Sign in as a person
+    Login(LoginArgs),
+    /// Sign out
+    Logout,
+    /// Say who is signed in
+    Whoami,
     /// Pull the kill switch of an app, or of everything
     Stop(SwitchArgs),
     /// Let an app, or everything, run again
@@ -331,6 +339,45 @@ pub enum AgentsAction {
         /// The agent
         agent: model::AgentId,
     },
+}
+
+/// `accounts`
+#[derive(Debug, Args)]
+pub struct AccountsArgs {
+    /// What to do; without it, list
+    #[command(subcommand)]
+    pub action: Option<AccountsAction>,
+}
+
+/// `accounts …`
+#[derive(Debug, Subcommand)]
+pub enum AccountsAction {
+    /// List accounts
+    List,
+    /// Print a code with which this person chooses a password, once, within an hour
+    Invite {
+        /// The person
+        human: model::HumanId,
+    },
+    /// End an account with all its sessions
+    Close {
+        /// The person
+        human: model::HumanId,
+    },
+}
+
+/// `login`
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The person
+    #[arg(required_unless_present = "code", conflicts_with = "code")]
+    pub human: Option<String>,
+    /// Choose a password with the code of an invitation
+    #[arg(long)]
+    pub code: Option<String>,
+    /// Read the password from standard input, without asking
+    #[arg(long)]
+    pub password_stdin: bool,
 }
 
 /// `stop`, `start`

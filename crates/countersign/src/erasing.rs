@@ -27,7 +27,10 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     let gone = !gateway.directory.snapshot().humans.contains_key(&human);
     let (kind, key, value) = restored.state_key();
     // Whoever still stands in the directory and has left must not come back by being forgotten.
-    let state = if gone { vec![StateWrite { kind, key, value }] } else { Vec::new() };
+    let mut state = if gone { vec![StateWrite { kind, key, value }] } else { Vec::new() };
+    if gone {
+        state.extend(crate::people::state(gateway.people.rows_of(&human, true)));
+    }
     let numbers: Vec<String> = found.subjects.iter().map(ToString::to_string).collect();
     let change = Change {
         by: by.to_owned(),
@@ -46,6 +49,7 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     let durable = on_a_thread(move || engine.erase_blocking(change, &subjects)).await?;
     if gone {
         gateway.directory.apply(&restored, gateway.engine.clock().now());
+        gateway.people.forget(&human, true);
     }
     let mut told = told(&found, notes(gateway, &human));
     if let Some(told) = told.as_object_mut() {

@@ -11,6 +11,7 @@ use engine::{Change, Engine, Parts};
 use export::Exports;
 use front::{Access, Front, Origins, Wire, serve_tcp, serve_unix};
 use http::Uri;
+use identity::people::People;
 use identity::{LiveDirectory, SigningKey, Standing, Tokens};
 use mcp::{Endpoint, Hub, PinKey, Reviews};
 use model::limits::DRAIN_TIME_MAX;
@@ -32,6 +33,7 @@ use crate::exports;
 use crate::judge::as_promised;
 use crate::known::known;
 use crate::notary::{self, Latest, Places};
+use crate::people;
 use crate::published::{Entries, LogWire};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 use crate::witness;
@@ -46,6 +48,8 @@ pub struct Gateway {
     pub engine: Engine,
     /// People, agents, apps, and who may act.
     pub directory: Arc<LiveDirectory>,
+    /// Who signs in.
+    pub people: Arc<People>,
     /// Tokens.
     pub tokens: Arc<Tokens>,
     /// Credentials.
@@ -82,6 +86,8 @@ pub mod files {
     pub const EXPORTS: &str = "exports";
     /// The operator's socket.
     pub const CONTROL: &str = "control.sock";
+    /// The session of `countersign login`.
+    pub const LOGIN: &str = "login.session";
     /// The socket of `countersign connect`.
     pub const CONNECT: &str = "connect.sock";
 }
@@ -117,6 +123,7 @@ impl Gateway {
         let engine = Engine::new(parts, Box::new(Arc::clone(&bundle)));
         let counted = count_from(&reading()?, &engine).map_err(Fault::from)?;
         tracing::debug!(counted, "calls of before count against budgets");
+        let people = people::people(&engine, Arc::clone(&directory) as Arc<dyn Directory>, &reading()?)?;
         let public_url = public_url(&config, listening);
         let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
         let tokens = Arc::new(Tokens::new(key, public_url.clone()));
@@ -126,6 +133,7 @@ impl Gateway {
             bundle: ArcSwap::new(bundle),
             engine,
             directory,
+            people,
             tokens,
             broker,
             vault,

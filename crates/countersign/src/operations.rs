@@ -19,6 +19,8 @@ use trace::StateWrite;
 use crate::erasing;
 use crate::gateway::Gateway;
 
+mod signing;
+
 /// One thing to do.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
@@ -61,6 +63,20 @@ pub enum Operation {
     Erase { human: HumanId, reason: Option<String> },
     /// The configuration and rules as they stand in the files now.
     Reload,
+    /// Accounts of people.
+    Accounts,
+    /// A person may choose a password.
+    Invite { human: HumanId },
+    /// A person's account ends.
+    CloseAccount { human: HumanId },
+    /// A person signs in at a terminal.
+    SignIn { name: String, password: String },
+    /// A person who was invited chooses a password, at a terminal.
+    ChoosePassword { code: String, password: String },
+    /// Who is signed in with this token.
+    WhoAmI { session: String },
+    /// The session of this token ends.
+    SignOut { session: String },
 }
 
 /// Does it. `by` is who, for the record. Error: nothing was changed.
@@ -87,6 +103,15 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::Kept { human } => erasing::kept(gateway, human).await,
         Operation::Erase { human, reason } => erasing::erase(gateway, human, reason, by).await,
         Operation::Reload => gateway.reload(by).await,
+        Operation::Accounts => Ok(signing::accounts(gateway)),
+        Operation::Invite { human } => signing::invite(gateway, &human, by).await,
+        Operation::CloseAccount { human } => signing::close(gateway, &human, by).await,
+        Operation::SignIn { name, password } => signing::sign_in(gateway, &name, Secret::new(password)).await,
+        Operation::ChoosePassword { code, password } => {
+            signing::choose_password(gateway, &code, Secret::new(password)).await
+        }
+        Operation::WhoAmI { session } => signing::who_am_i(gateway, &Secret::new(session)).await,
+        Operation::SignOut { session } => signing::sign_out(gateway, &Secret::new(session)).await,
     }
 }
 
@@ -120,16 +145,25 @@ async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Va
     change.check(&gateway.directory.snapshot())?;
     let (kind, key, value) = change.state_key();
     let (what, subject) = (change.what(), change.subject());
+    // Whoever comes back signs in again.
+    let leaver = match &change {
+        StandingChange::Offboard(human) => Some(human),
+        _ => None,
+    };
+    let ended_sessions = |human| crate::people::state(gateway.people.rows_of(human, false));
     let record = Change {
         by: by.to_owned(),
         what: what.to_owned(),
         subject: subject.clone(),
         human: change.human().cloned(),
         detail: Value::Null,
-        state: vec![StateWrite { kind, key, value }],
+        state: [vec![StateWrite { kind, key, value }], leaver.map_or_else(Vec::new, ended_sessions)].concat(),
     };
     let durable = gateway.engine.change(record).await?;
     gateway.directory.apply(&change, gateway.engine.clock().now());
+    if let Some(leaver) = leaver {
+        gateway.people.forget(leaver, false);
+    }
     Ok(json!({ "done": what, "subject": subject, "record": durable.call().as_str() }))
 }
 

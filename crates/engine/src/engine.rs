@@ -117,6 +117,11 @@ impl Engine {
         self.shared.parts.journal.change(record).await.map_err(Fault::from)
     }
 
+    /// Writes state that no record speaks of. Blocks the thread until it is on disk.
+    pub fn keep_blocking(&self, state: Vec<StateWrite>) -> Result<(), Fault> {
+        self.shared.parts.journal.state_blocking(state).map_err(Fault::from)
+    }
+
     /// Records that what is kept of these subjects is erased, and destroys it ([`trace::Kept`]). Blocks the thread.
     pub fn erase_blocking(&self, change: Change, subjects: &[u32]) -> Result<Durable, Fault> {
         let record = self.as_record(change)?;

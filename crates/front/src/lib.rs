@@ -24,4 +24,4 @@ pub use body::{Body, Pieces, empty, full, json_response, read_body, text_respons
 pub use listen::{Front, serve_tcp, serve_unix};
 pub use origin::Origins;
 pub use status::status_of;
-pub use wire::{Exchange, LongLived, Place, Wire, WireFuture};
+pub use wire::{Exchange, LongLived, Peer, Place, Wire, WireFuture};

@@ -20,7 +20,7 @@ use crate::access::Access;
 use crate::body::{Body, holding, json_response};
 use crate::origin::Origins;
 use crate::status::status_of;
-use crate::wire::{Exchange, LongLived, Place, Wire};
+use crate::wire::{Exchange, LongLived, Peer, Place, Wire};
 
 /// Everything a listener needs to answer a request.
 pub struct Front {
@@ -89,9 +89,9 @@ pub async fn serve_tcp(listener: TcpListener, front: Arc<Front>, stop: Cancellat
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let _ = stream.set_nodelay(true);
-                serve_one(stream, &front, &graceful);
+                serve_one(stream, &front, &graceful, Some(Peer(peer)));
             }
             Err(error) => out_of_descriptors(&error).await,
         }
@@ -115,7 +115,7 @@ pub async fn serve_unix(
         };
         match accepted {
             Ok((stream, _)) => match stream.peer_cred() {
-                Ok(peer) if peer.uid() == allowed_uid => serve_one(stream, &front, &graceful),
+                Ok(peer) if peer.uid() == allowed_uid => serve_one(stream, &front, &graceful, None),
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "a process of another user was turned away from a socket"),
                 Err(error) => tracing::warn!(%error, "the peer of a socket could not be told"),
             },
@@ -126,13 +126,16 @@ pub async fn serve_unix(
 }
 
 #[expect(clippy::disallowed_methods, reason = "one task for each connection; the graceful handle above waits for them")]
-fn serve_one<S>(stream: S, front: &Arc<Front>, graceful: &GracefulShutdown)
+fn serve_one<S>(stream: S, front: &Arc<Front>, graceful: &GracefulShutdown, peer: Option<Peer>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let front = Arc::clone(front);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let front = Arc::clone(&front);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
     let connection = http1::Builder::new()

@@ -14,7 +14,9 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         "caller.method" => StatusCode::METHOD_NOT_ALLOWED,
         "caller.host" => StatusCode::MISDIRECTED_REQUEST,
         "caller.origin" | "caller.operators_only" => StatusCode::FORBIDDEN,
-        "gateway.busy" | "gateway.stopping" | "gateway.stopped" => StatusCode::SERVICE_UNAVAILABLE,
+        "people.refused" | "people.signed_out" => StatusCode::UNAUTHORIZED,
+        "people.too_many" => StatusCode::TOO_MANY_REQUESTS,
+        "people.busy" | "gateway.busy" | "gateway.stopping" | "gateway.stopped" => StatusCode::SERVICE_UNAVAILABLE,
         "upstream.timeout" => StatusCode::GATEWAY_TIMEOUT,
         _ => match fault.blame() {
             Blame::Caller => StatusCode::BAD_REQUEST,

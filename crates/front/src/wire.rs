@@ -1,6 +1,7 @@
 //! A wire, seen from the listener.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -34,6 +35,10 @@ pub struct Exchange {
 pub struct Place {
     _taken: Arc<OwnedSemaphorePermit>,
 }
+
+/// Who is at the other end of a TCP connection, in the extensions of a request: a proxy, where one stands in between.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
 
 /// Marks a response (in its extensions) that goes on for as long as its client likes: it is no request in flight.
 #[derive(Debug, Clone, Copy)]

@@ -164,3 +164,33 @@ pub const TRACE_STEPS_MAX: u64 = 400_000_000;
 pub const TRACE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Most calls that one answer looks through for what is not counted ahead.
 pub const TRACE_CALLS_COUNTED_MAX: usize = 1_000;
+/// Fewest characters of a person's password.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Longest password, in bytes.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Longest token of a session that is read, in bytes.
+pub const SESSION_TOKEN_BYTES_MAX: usize = 128;
+/// How long a person who is signed in may do nothing.
+pub const SIGNED_IN_IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long a person stays signed in at most.
+pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+/// How often it is written down that a session is in use.
+pub const SEEN_KEPT_EVERY: Duration = Duration::from_secs(5 * 60);
+/// Sessions of one person; the one used least ends for a new one.
+pub const SESSIONS_PER_PERSON_MAX: usize = 16;
+/// Sessions of all people; the one used least ends for a new one.
+pub const SIGNED_IN_MAX: usize = 10_000;
+/// How long the code of an invitation is good.
+pub const INVITATION_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Attempts to sign in that wait for their password to be hashed. Past it: refused, to be tried again.
+pub const SIGN_INS_WAITING_MAX: usize = 32;
+/// People and addresses whose attempts to sign in are remembered; past it the oldest are forgotten.
+pub const THROTTLED_MAX: usize = 10_000;
+/// Pages of the console that are open and told of new records at a time. Past it: 503.
+pub const CONSOLE_STREAMS_MAX: usize = 256;
+/// Requests of the console that are answered at once. Past it: 503.
+pub const CONSOLE_IN_FLIGHT_MAX: usize = 128;
+/// Records on one page of the console.
+pub const CONSOLE_PAGE: usize = 50;
+/// Largest form that is read, in bytes.
+pub const FORM_BYTES_MAX: usize = 16 * 1024;

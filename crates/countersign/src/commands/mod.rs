@@ -1,5 +1,6 @@
 //! What each command does. A new command is one arm here and one file beside it.
 
+mod accounts;
 mod backup;
 mod check;
 mod clients;
@@ -10,6 +11,7 @@ mod explain;
 mod files;
 mod init;
 mod leave;
+pub(crate) mod login;
 mod matrix;
 pub(crate) mod place;
 mod policy;
@@ -59,6 +61,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Token(args) => block_on(token::run(&common, &args)),
         Command::People(args) => block_on(standing::people(&common, &args)),
         Command::Agents(args) => block_on(standing::agents(&common, &args)),
+        Command::Accounts(args) => block_on(accounts::run(&common, &args)),
+        Command::Login(args) => block_on(login::login(&common, &args)),
+        Command::Logout => block_on(login::logout(&common)),
+        Command::Whoami => block_on(login::whoami(&common)),
         Command::Stop(args) => block_on(standing::stop(&common, &args)),
         Command::Start(args) => block_on(standing::start(&common, &args)),
         Command::Witness(args) => block_on(witness::run(&common, &args)),

@@ -1,6 +1,5 @@
 //! `vault`.
 
-use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
 use model::limits::SECRET_BYTES_MAX;
@@ -11,7 +10,8 @@ use crate::ask::ask;
 use crate::cli::{Common, VaultAction, VaultArgs};
 use crate::gateway::operator;
 use crate::operations::Operation;
-use crate::terminal::{out, say};
+use crate::terminal::out;
+use crate::typed::hidden;
 
 /// Stores, lists and removes secrets. Values go in and never come out.
 pub async fn run(common: &Common, args: &VaultArgs) -> Result<ExitCode, Fault> {
@@ -45,28 +45,11 @@ pub async fn run(common: &Common, args: &VaultArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The secret from standard input: piped as it is without its last line end, or typed on a terminal that does not show it.
+/// The secret from standard input.
 fn read_secret(name: &str) -> Result<String, Fault> {
-    let mut stdin = std::io::stdin();
-    let mut value = String::new();
-    let wrong = |error| operator("operator.stdin", "the secret could not be read", error);
-    if stdin.is_terminal() {
-        say(format_args!("type the secret `{name}` (it is not shown), then Enter"));
-        let before = rustix::termios::tcgetattr(&stdin).ok();
-        if let Some(mut hidden) = before.clone() {
-            hidden.local_modes.remove(rustix::termios::LocalModes::ECHO);
-            let _ = rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, &hidden);
-        }
-        let read = stdin.read_line(&mut value);
-        if let Some(before) = before {
-            let _ = rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, &before);
-        }
-        read.map_err(wrong)?;
-    } else {
-        stdin.by_ref().take(SECRET_BYTES_MAX as u64 + 2).read_to_string(&mut value).map_err(wrong)?;
-    }
-    let value =
-        value.strip_suffix('\n').map_or(value.as_str(), |value| value.strip_suffix('\r').unwrap_or(value)).to_owned();
+    let said = format!("type the secret `{name}` (it is not shown), then Enter");
+    let value = hidden(&said, SECRET_BYTES_MAX)
+        .map_err(|error| operator("operator.stdin", "the secret could not be read", error))?;
     if value.is_empty() || value.len() > SECRET_BYTES_MAX {
         let said = format!("a secret has 1 to {SECRET_BYTES_MAX} bytes");
         return Err(Fault::new(Blame::Operator, "operator.secret", said)

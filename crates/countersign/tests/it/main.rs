@@ -17,6 +17,7 @@ mod kit;
 mod levels;
 mod matrix;
 mod offers;
+mod people;
 mod proof;
 mod questions;
 mod rules;

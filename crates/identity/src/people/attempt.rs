@@ -1,0 +1,405 @@
+//! What people and operators do: invite, accept, sign in, be recognised, sign out.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::limits::{INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_TOKEN_BYTES_MAX, SIGN_INS_WAITING_MAX};
+use model::{Blame, Clock, Directory, Fault, Human, HumanId, Secret, UnixMicros};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::account::{Account, AccountRow, How, SignedIn};
+use super::invitation::{Invitation, InvitationRow, new_code, plain};
+use super::known::{ACCOUNT, INVITATION, Known, SESSION, no_row, row};
+use super::ledger::{Event, Ledger, Row};
+use super::password::{PasswordHash, check};
+use super::session::{Session, TokenHash, new_token};
+use super::throttle::Throttle;
+
+/// Accounts and sessions of people.
+pub struct People {
+    parts: Parts,
+    known: Mutex<Known>,
+    by_account: Mutex<Throttle>,
+    by_address: Mutex<Throttle>,
+    hashing: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+/// What [`People`] need.
+pub struct Parts {
+    /// Who there is, and who may act.
+    pub directory: Arc<dyn Directory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where everything is put on record first.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+/// With what somebody comes. A token that one kind of client was given is no good in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Client {
+    /// A browser, with a cookie.
+    Page,
+    /// A command, with a file.
+    Terminal,
+}
+
+/// A session that was just opened.
+pub struct Opened {
+    /// What recognises it. Shown to nobody but the client.
+    pub token: Secret<String>,
+    /// Who is signed in.
+    pub signed_in: SignedIn,
+}
+
+impl People {
+    /// People as they were known when the gateway stopped.
+    pub fn new(parts: Parts, known: Known) -> Self {
+        Self {
+            parts,
+            known: Mutex::new(known),
+            by_account: Mutex::new(Throttle::new(FREE_PER_ACCOUNT)),
+            by_address: Mutex::new(Throttle::new(FREE_PER_ADDRESS)),
+            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
+            waiting: Semaphore::new(SIGN_INS_WAITING_MAX),
+        }
+    }
+
+    /// Lets a person of the directory choose a password; where there is an account, another one. `by` is who invites.
+    pub async fn invite(&self, human: &HumanId, by: &str) -> Result<Invitation, Fault> {
+        self.active(human).ok_or_else(|| self.nobody(human))?;
+        let code = new_code()?;
+        let expires = UnixMicros(self.now().0.saturating_add(micros(INVITATION_LIFE)));
+        let kept = InvitationRow { hash: TokenHash::of(&plain(code.expose())).to_key(), expires, by: by.to_owned() };
+        let resets = self.known().accounts.contains_key(human);
+        let what = if resets { "accounts.reset" } else { "accounts.invite" };
+        let detail = json!({ "expires_us": expires.0 });
+        self.record(what, by, human, detail, vec![row(INVITATION, human.as_str(), &kept)]).await?;
+        self.known().invitations.insert(human.clone(), kept);
+        Ok(Invitation { human: human.clone(), code, expires, resets })
+    }
+
+    /// For whom this code is, while it is good. Shows the page on which a password is chosen; changes nothing.
+    pub fn invited(&self, code: &str) -> Option<Arc<Human>> {
+        let now = self.now();
+        let known = self.known();
+        let human = known.invitations.iter().find(|(_, invitation)| invitation.is_for(code, now))?.0.clone();
+        drop(known);
+        self.active(&human)
+    }
+
+    /// Takes the password that an invited person chose. It ends every session there was, and opens one.
+    pub async fn accept(
+        &self,
+        code: &str,
+        password: Secret<String>,
+        client: Client,
+        from: Option<IpAddr>,
+    ) -> Result<Opened, Fault> {
+        self.begin(&self.by_address, &address(from))?;
+        let human = self.invited(code).ok_or_else(bad_code)?;
+        check(&password)?;
+        let hash = self.hash(move || PasswordHash::of(&password)).await?;
+        let now = self.now();
+        // Taken before anything is written: of two that come at once, one finds nothing.
+        let taken = {
+            let mut known = self.known();
+            let good = known.invitations.get(&human.id).is_some_and(|invitation| invitation.is_for(code, now));
+            good.then(|| known.invitations.remove(&human.id)).flatten().ok_or_else(bad_code)?
+        };
+        let account = AccountRow { password: hash.to_phc(), since: now, invited_by: taken.by.clone() };
+        let ended = self.known().sessions_of(&human.id);
+        let mut state = vec![row(ACCOUNT, human.id.as_str(), &account), no_row(INVITATION, human.id.as_str())];
+        state.extend(ended.iter().map(|hash| no_row(SESSION, hash.to_key())));
+        let detail = json!({ "invited_by": taken.by, "from": address(from), "sessions_ended": ended.len() });
+        let by = format!("human:{}", human.id);
+        if let Err(fault) = self.record("accounts.password_chosen", &by, &human.id, detail, state).await {
+            self.known().invitations.entry(human.id.clone()).or_insert(taken);
+            return Err(fault);
+        }
+        {
+            let mut known = self.known();
+            known.accounts.insert(human.id.clone(), account);
+            known.sessions.retain(|_, session| session.human != human.id);
+        }
+        self.succeeded(&human.id, from);
+        self.open(&human.id, How::Password, client, from).await
+    }
+
+    /// Opens a session for whoever knows the password. Error: the same whether there is such a person or not.
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: Secret<String>,
+        client: Client,
+        from: Option<IpAddr>,
+    ) -> Result<Opened, Fault> {
+        let human = self.prove(name, password, from).await?;
+        self.succeeded(&human, from);
+        self.open(&human, How::Password, client, from).await
+    }
+
+    /// Whether the person who is signed in knows the password: asked again before what matters.
+    pub async fn confirm(
+        &self,
+        signed_in: &SignedIn,
+        password: Secret<String>,
+        from: Option<IpAddr>,
+    ) -> Result<(), Fault> {
+        let human = self.prove(signed_in.human.as_str(), password, from).await?;
+        self.succeeded(&human, from);
+        Ok(())
+    }
+
+    /// Who is signed in with this token; none where nobody is, any more or ever. It counts as use.
+    pub async fn recognise(&self, token: &str, client: Client) -> Option<SignedIn> {
+        let (hash, session) = self.find(token, client)?;
+        let now = self.now();
+        let kept = {
+            let mut known = self.known();
+            let open = known.sessions.get_mut(&hash)?;
+            let before = open.seen;
+            open.seen = now;
+            (now.since(before) >= micros(SEEN_KEPT_EVERY)).then(|| row(SESSION, hash.to_key(), open))
+        };
+        // Where it cannot be kept, a restart ends the session a little earlier.
+        if let Some(kept) = kept {
+            let _later = self.parts.ledger.keep(vec![kept]).await;
+        }
+        Some(session.signed_in(hash))
+    }
+
+    /// As [`People::recognise`], for what a page does by itself: it keeps nobody signed in.
+    pub fn is_open(&self, token: &str, client: Client) -> bool {
+        self.find(token, client).is_some()
+    }
+
+    /// Ends the session of this token.
+    pub async fn sign_out(&self, token: &str, client: Client) -> Result<(), Fault> {
+        let Some((hash, session)) = self.find(token, client) else { return Ok(()) };
+        let by = format!("human:{}", session.human);
+        let state = vec![no_row(SESSION, hash.to_key())];
+        let detail = json!({ "session": &*hash.name() });
+        self.record("people.signed_out", &by, &session.human, detail, state).await?;
+        self.known().sessions.remove(&hash);
+        Ok(())
+    }
+
+    /// Accounts, by person.
+    pub fn accounts(&self) -> Vec<Account> {
+        let known = self.known();
+        let now = self.now();
+        let open = |human: &HumanId| {
+            known.sessions.values().filter(|session| session.human == *human && !session.is_over(now)).count()
+        };
+        let mut accounts: Vec<Account> = known
+            .accounts
+            .iter()
+            .map(|(human, row)| Account {
+                human: human.clone(),
+                since: row.since,
+                invited_by: row.invited_by.clone(),
+                sessions: open(human),
+            })
+            .collect();
+        accounts.sort_by(|one, other| one.human.cmp(&other.human));
+        accounts
+    }
+
+    /// Ends an account with all its sessions. `by` is who does.
+    pub async fn close(&self, human: &HumanId, by: &str) -> Result<(), Fault> {
+        let rows = self.rows_of(human, true);
+        if rows.is_empty() {
+            let said = format!("`{human}` has no account");
+            return Err(Fault::new(Blame::Caller, "people.no_account", said)
+                .hint("`countersign accounts` lists those there are"));
+        }
+        self.record("accounts.close", by, human, serde_json::Value::Null, rows).await?;
+        self.forget(human, true);
+        Ok(())
+    }
+
+    /// What is kept of a person's sessions, as rows that delete it; with the account itself, where that is to go, too. To be
+    /// written with the record of why, and followed by [`People::forget`].
+    pub fn rows_of(&self, human: &HumanId, account_too: bool) -> Vec<Row> {
+        let known = self.known();
+        let mut rows: Vec<Row> = known.sessions_of(human).iter().map(|hash| no_row(SESSION, hash.to_key())).collect();
+        if account_too && known.accounts.contains_key(human) {
+            rows.push(no_row(ACCOUNT, human.as_str()));
+        }
+        if known.invitations.contains_key(human) {
+            rows.push(no_row(INVITATION, human.as_str()));
+        }
+        rows
+    }
+
+    /// Forgets a person's sessions, and the account.
+    pub fn forget(&self, human: &HumanId, account_too: bool) {
+        let mut known = self.known();
+        known.sessions.retain(|_, session| session.human != *human);
+        known.invitations.remove(human);
+        if account_too {
+            known.accounts.remove(human);
+        }
+    }
+
+    /// Who it is, if the password is that person's. Counted, and on record where it is not.
+    async fn prove(&self, name: &str, password: Secret<String>, from: Option<IpAddr>) -> Result<HumanId, Fault> {
+        self.begin(&self.by_address, &address(from))?;
+        let human = HumanId::parse(name).ok().and_then(|id| self.active(&id)).map(|human| human.id.clone());
+        if let Some(human) = &human {
+            self.begin(&self.by_account, human.as_str())?;
+        }
+        let kept = human.as_ref().and_then(|human| Some(self.known().accounts.get(human)?.password.clone()));
+        let hash = kept.and_then(|phc| PasswordHash::from_phc(&phc)).unwrap_or(PasswordHash::of_nobody());
+        let long = password.expose().len() > model::limits::PASSWORD_BYTES_MAX;
+        let fits = !long && self.hash(move || hash.fits(&password)).await?;
+        if let Some(human) = human.clone().filter(|_| fits) {
+            return Ok(human);
+        }
+        // A name that nobody has may be a password in the wrong field: it is not kept.
+        let subject = human.as_ref().map_or_else(|| "unknown".to_owned(), |human| format!("human:{human}"));
+        let event = Event {
+            what: "people.sign_in_failed",
+            by: subject.clone(),
+            subject,
+            human,
+            detail: json!({ "how": How::Password, "from": address(from) }),
+            state: Vec::new(),
+        };
+        self.parts.ledger.record(event).await?;
+        Err(Fault::new(Blame::Caller, "people.refused", "the name or the password is not right")
+            .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`"))
+    }
+
+    async fn open(&self, human: &HumanId, how: How, client: Client, from: Option<IpAddr>) -> Result<Opened, Fault> {
+        let token = new_token()?;
+        let hash = TokenHash::of(token.expose());
+        let now = self.now();
+        let session = Session { human: human.clone(), how, client, since: now, seen: now };
+        let ends = self.known().to_end_for(human, now);
+        let mut state = vec![row(SESSION, hash.to_key(), &session)];
+        state.extend(ends.iter().map(|ended| no_row(SESSION, ended.to_key())));
+        let detail = json!({ "how": how, "client": client, "from": address(from), "session": &*hash.name() });
+        self.record("people.signed_in", &format!("human:{human}"), human, detail, state).await?;
+        let signed_in = session.signed_in(hash);
+        let mut known = self.known();
+        known.sessions.retain(|hash, _| !ends.contains(hash));
+        known.sessions.insert(hash, session);
+        Ok(Opened { token, signed_in })
+    }
+
+    /// The session of a token, while it is open and its person is there.
+    fn find(&self, token: &str, client: Client) -> Option<(TokenHash, Session)> {
+        if token.len() > SESSION_TOKEN_BYTES_MAX {
+            return None;
+        }
+        let hash = TokenHash::of(token);
+        let session = self.known().sessions.get(&hash)?.clone();
+        // INVARIANT: the directory is asked each time (test `whoever_leaves_is_signed_out`).
+        self.active(&session.human)?;
+        (session.client == client && !session.is_over(self.now())).then_some((hash, session))
+    }
+
+    /// Work that takes a processor and memory for a while: little of it at once, and not in the threads that carry calls.
+    async fn hash<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let busy = || Fault::new(Blame::Operator, "people.busy", "too many people sign in at once").retryable();
+        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
+        let turn = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| busy())?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            // Held by the work itself: it goes on when nobody waits for it any more.
+            let _turn = turn;
+            work()
+        });
+        hashed.await.unwrap_or_else(|error| {
+            Err(Fault::new(Blame::Bug, "people.hash", "the password could not be hashed").because(error))
+        })
+    }
+
+    fn begin(&self, throttle: &Mutex<Throttle>, who: &str) -> Result<(), Fault> {
+        let mut throttle = throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        throttle.begin(who, self.now()).map_err(|seconds| {
+            Fault::new(Blame::Caller, "people.too_many", "too many attempts to sign in")
+                .hint(format!("try again in {seconds} s"))
+                .retryable()
+        })
+    }
+
+    fn succeeded(&self, human: &HumanId, from: Option<IpAddr>) {
+        self.by_account.lock().unwrap_or_else(PoisonError::into_inner).forget(human.as_str());
+        self.by_address.lock().unwrap_or_else(PoisonError::into_inner).take_back(&address(from));
+    }
+
+    async fn record(
+        &self,
+        what: &'static str,
+        by: &str,
+        human: &HumanId,
+        detail: serde_json::Value,
+        state: Vec<Row>,
+    ) -> Result<(), Fault> {
+        let (by, subject) = (by.to_owned(), format!("human:{human}"));
+        let event = Event { what, by, subject, human: Some(human.clone()), detail, state };
+        self.parts.ledger.record(event).await
+    }
+
+    fn active(&self, human: &HumanId) -> Option<Arc<Human>> {
+        let directory = self.parts.directory.snapshot();
+        directory.humans.get(human).filter(|human| human.active).cloned()
+    }
+
+    fn nobody(&self, human: &HumanId) -> Fault {
+        let directory = self.parts.directory.snapshot();
+        let (said, hint) = match directory.humans.get(human) {
+            Some(_) => (format!("`{human}` has left"), format!("`countersign people restore {human}` takes that back")),
+            None => (
+                format!("`{human}` is not a person of the configuration"),
+                "`countersign people` lists those there are".to_owned(),
+            ),
+        };
+        Fault::new(Blame::Caller, "people.unknown", said).hint(hint)
+    }
+
+    fn now(&self) -> UnixMicros {
+        self.parts.clock.now()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bad_code() -> Fault {
+    Fault::new(Blame::Caller, "people.code", "this code is not good, or not any more")
+        .hint("each is good once and for an hour: ask the operator for another")
+}
+
+/// Where somebody comes from, for counting and for records.
+fn address(from: Option<IpAddr>) -> String {
+    match from {
+        // Whoever has one address of such a network has all of them.
+        Some(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+            let [one, two, three, four, ..] = address.segments();
+            format!("{one:x}:{two:x}:{three:x}:{four:x}::/64")
+        }
+        Some(address) => address.to_canonical().to_string(),
+        None => "this machine".to_owned(),
+    }
+}
+
+fn micros(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Attempts in one person's name before they have to wait.
+const FREE_PER_ACCOUNT: u32 = 5;
+/// Attempts from one address before they have to wait: behind one address may be a whole office.
+const FREE_PER_ADDRESS: u32 = 20;
+/// Passwords that are hashed at once: each takes 19 MiB.
+const HASHING_MAX: usize = 2;

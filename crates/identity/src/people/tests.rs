@@ -1,0 +1,377 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use model::limits::{INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_LIFE_MAX, SESSIONS_PER_PERSON_MAX, SIGNED_IN_IDLE_MAX};
+use model::{Blame, Clock, DirectorySnapshot, Fault, Human, HumanId, Secret, UnixMicros};
+
+use super::*;
+use crate::{LiveDirectory, Standing, StandingChange};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// People of a small house, with a clock that is turned by hand and a ledger that keeps what it is told.
+struct House {
+    people: People,
+    directory: Arc<LiveDirectory>,
+    clock: Arc<Turned>,
+    book: Arc<Book>,
+}
+
+struct Turned(AtomicI64);
+
+#[derive(Default)]
+struct Book {
+    events: Mutex<Vec<Event>>,
+    rows: Mutex<std::collections::BTreeMap<(&'static str, String), String>>,
+    fails: AtomicBool,
+}
+
+impl Clock for Turned {
+    fn now(&self) -> UnixMicros {
+        UnixMicros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Turned {
+    fn on(&self, span: std::time::Duration) {
+        self.0.fetch_add(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Book {
+    fn write(&self, rows: Vec<Row>) -> Result<(), Fault> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(Fault::new(Blame::Operator, "trace.not_recorded", "the disk is full"));
+        }
+        let mut kept = self.rows.lock().unwrap();
+        for row in rows {
+            match row.value {
+                Some(value) => drop(kept.insert((row.kind, row.key), value)),
+                None => drop(kept.remove(&(row.kind, row.key))),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ledger for Book {
+    fn record(&self, event: Event) -> LedgerFuture<'_> {
+        let written = self.write(event.state.clone());
+        if written.is_ok() {
+            self.events.lock().unwrap().push(event);
+        }
+        Box::pin(async { written })
+    }
+
+    fn keep(&self, rows: Vec<Row>) -> LedgerFuture<'_> {
+        let written = self.write(rows);
+        Box::pin(async { written })
+    }
+}
+
+impl House {
+    fn new() -> Self {
+        let mut configured = DirectorySnapshot::default();
+        for name in ["ana", "sam"] {
+            let id = human(name);
+            let person = Human {
+                id: id.clone(),
+                name: name.to_owned(),
+                department: None,
+                seniority: None,
+                role: None,
+                manager: None,
+                active: true,
+            };
+            configured.humans.insert(id, Arc::new(person));
+        }
+        let directory = Arc::new(LiveDirectory::new(configured, Standing::default()));
+        let clock = Arc::new(Turned(AtomicI64::new(1_800_000_000_000_000)));
+        let book = Arc::new(Book::default());
+        let people = People::new(parts(&directory, &clock, &book), Known::default());
+        Self { people, directory, clock, book }
+    }
+
+    /// The same house after a restart.
+    fn restarted(self) -> Self {
+        let mut known = Known::default();
+        for ((kind, key), value) in self.book.rows.lock().unwrap().iter() {
+            known.take(kind, key, value);
+        }
+        let people = People::new(parts(&self.directory, &self.clock, &self.book), known);
+        Self { people, ..self }
+    }
+
+    async fn with_account(self, name: &str) -> Self {
+        let invitation = self.people.invite(&human(name), "os-user:root").await.unwrap();
+        self.people.accept(invitation.code.expose(), secret(PASSWORD), Client::Page, from(9)).await.unwrap();
+        self
+    }
+
+    async fn sign_in(&self, name: &str) -> Opened {
+        self.people.sign_in(name, secret(PASSWORD), Client::Page, from(1)).await.unwrap()
+    }
+
+    async fn is_in(&self, opened: &Opened) -> bool {
+        self.people.recognise(opened.token.expose(), Client::Page).await.is_some()
+    }
+
+    fn told(&self) -> Vec<&'static str> {
+        self.book.events.lock().unwrap().iter().map(|event| event.what).collect()
+    }
+}
+
+fn parts(directory: &Arc<LiveDirectory>, clock: &Arc<Turned>, book: &Arc<Book>) -> Parts {
+    Parts { directory: directory.clone(), clock: clock.clone(), ledger: book.clone() }
+}
+
+fn human(name: &str) -> HumanId {
+    HumanId::parse(name).unwrap()
+}
+
+fn secret(text: &str) -> Secret<String> {
+    Secret::new(text.to_owned())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as it is passed")]
+fn from(last: u8) -> Option<IpAddr> {
+    Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)))
+}
+
+fn code_of(refused: Result<Opened, Fault>) -> &'static str {
+    refused.err().expect("it is refused").code()
+}
+
+#[tokio::test]
+async fn an_invited_person_chooses_a_password_and_signs_in_with_it() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    assert_eq!(opened.signed_in.human(), &human("ana"));
+    assert_eq!(opened.signed_in.how(), How::Password);
+    let known = house.people.recognise(opened.token.expose(), Client::Page).await.unwrap();
+    assert_eq!((known.human(), known.session()), (&human("ana"), opened.signed_in.session()));
+    assert_eq!(house.told(), ["accounts.invite", "accounts.password_chosen", "people.signed_in", "people.signed_in"]);
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_for_an_hour_and_for_one_person() {
+    let house = House::new();
+    let invitation = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    let code = invitation.code.expose();
+    assert!(!invitation.resets);
+    assert_eq!(house.people.invited(&code.to_uppercase()).unwrap().id, human("ana"));
+    assert!(house.people.invited("abcde").is_none());
+    let accept = |password: &str| house.people.accept(code, secret(password), Client::Page, from(1));
+    assert_eq!(code_of(accept("short").await), "people.password");
+    accept(PASSWORD).await.unwrap();
+    assert_eq!(code_of(accept(PASSWORD).await), "people.code");
+    let late = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    assert!(late.resets);
+    house.clock.on(INVITATION_LIFE);
+    let accepted = house.people.accept(late.code.expose(), secret(PASSWORD), Client::Page, from(1)).await;
+    assert_eq!(code_of(accepted), "people.code");
+}
+
+#[tokio::test]
+async fn a_new_invitation_takes_the_place_of_the_one_before() {
+    let house = House::new();
+    let first = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    let second = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    assert!(house.people.invited(first.code.expose()).is_none());
+    assert!(house.people.invited(second.code.expose()).is_some());
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_are_refused_alike() {
+    let house = House::new().with_account("ana").await;
+    let mut said = Vec::new();
+    for (name, password) in [("ana", "correct horse batterz"), ("sam", PASSWORD), ("nobody", PASSWORD), ("?", PASSWORD)]
+    {
+        let refused = house.people.sign_in(name, secret(password), Client::Page, from(1)).await.err().unwrap();
+        said.push((refused.code(), refused.to_string()));
+    }
+    said.dedup();
+    assert_eq!(said.len(), 1, "{said:?}");
+    let events = house.book.events.lock().unwrap();
+    let failed: Vec<&str> = events
+        .iter()
+        .filter(|event| event.what == "people.sign_in_failed")
+        .map(|event| event.subject.as_str())
+        .collect();
+    assert_eq!(failed, ["human:ana", "human:sam", "unknown", "unknown"], "a name that nobody has is not kept");
+}
+
+#[tokio::test]
+async fn guessing_in_somebodys_name_has_to_wait() {
+    let house = House::new().with_account("ana").await;
+    let guess = |from| house.people.sign_in("ana", secret("correct horse batterz"), Client::Page, from);
+    for last in 1..=6 {
+        assert_eq!(code_of(guess(from(last)).await), "people.refused");
+    }
+    assert_eq!(code_of(guess(from(7)).await), "people.too_many");
+    let right = house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(8)).await;
+    assert_eq!(code_of(right), "people.too_many", "whoever has the password waits, too");
+    house.clock.on(std::time::Duration::from_secs(5));
+    house.sign_in("ana").await;
+    assert_eq!(code_of(guess(from(9)).await), "people.refused", "and begins anew");
+}
+
+#[tokio::test]
+async fn guessing_from_one_address_has_to_wait() {
+    let house = House::new().with_account("ana").await;
+    let mut codes = Vec::new();
+    for name in 0..30 {
+        let refused = house.people.sign_in(&format!("nobody{name}"), secret(PASSWORD), Client::Page, from(1)).await;
+        codes.push(code_of(refused));
+    }
+    assert_eq!(codes.iter().filter(|code| **code == "people.refused").count(), 21);
+    house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_ends_when_nobody_uses_it_and_after_half_a_day() {
+    let house = House::new().with_account("ana").await;
+    let idle = house.sign_in("ana").await;
+    let used = house.sign_in("ana").await;
+    let step = SIGNED_IN_IDLE_MAX - std::time::Duration::from_secs(1);
+    let mut lived = std::time::Duration::ZERO;
+    while lived + step < SESSION_LIFE_MAX {
+        house.clock.on(step);
+        lived += step;
+        assert!(house.is_in(&used).await, "{lived:?}");
+    }
+    assert!(!house.is_in(&idle).await);
+    house.clock.on(step);
+    assert!(!house.is_in(&used).await, "used or not, it ends");
+}
+
+#[tokio::test]
+async fn looking_alone_keeps_nobody_signed_in() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    house.clock.on(SIGNED_IN_IDLE_MAX / 2);
+    assert!(house.people.is_open(opened.token.expose(), Client::Page));
+    house.clock.on(SIGNED_IN_IDLE_MAX / 2);
+    assert!(!house.people.is_open(opened.token.expose(), Client::Page));
+}
+
+#[tokio::test]
+async fn whoever_leaves_is_signed_out() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    house.directory.apply(&StandingChange::Offboard(human("ana")), house.clock.now());
+    assert!(!house.is_in(&opened).await);
+    assert_eq!(code_of(house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)).await), "people.refused");
+    assert_eq!(house.people.invite(&human("ana"), "os-user:root").await.err().unwrap().code(), "people.unknown");
+    // What is written with the record of it ends the sessions for good.
+    let rows = house.people.rows_of(&human("ana"), false);
+    assert!(rows.iter().all(|row| row.kind == "session" && row.value.is_none()));
+    house.people.forget(&human("ana"), false);
+    house.directory.apply(&StandingChange::Restore(human("ana")), house.clock.now());
+    assert!(!house.is_in(&opened).await);
+    house.sign_in("ana").await;
+}
+
+#[tokio::test]
+async fn a_restart_keeps_accounts_and_sessions_and_no_secret_is_kept() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    house.clock.on(SEEN_KEPT_EVERY);
+    assert!(house.is_in(&opened).await);
+    let kept = format!("{:?} {:?}", house.book.rows.lock().unwrap(), house.book.events.lock().unwrap());
+    assert!(!kept.contains(opened.token.expose()) && !kept.contains(PASSWORD), "{kept}");
+    let house = house.restarted();
+    assert!(house.is_in(&opened).await);
+    house.clock.on(SIGNED_IN_IDLE_MAX - SEEN_KEPT_EVERY);
+    assert!(house.is_in(&opened).await, "that it was used is kept, too");
+    house.sign_in("ana").await;
+}
+
+#[tokio::test]
+async fn another_password_ends_every_session() {
+    let house = House::new().with_account("ana").await.with_account("sam").await;
+    let (ana, sam) = (house.sign_in("ana").await, house.sign_in("sam").await);
+    let reset = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    assert!(house.is_in(&ana).await, "until it is chosen");
+    let other = "another horse battery";
+    let fresh = house.people.accept(reset.code.expose(), secret(other), Client::Page, from(1)).await.unwrap();
+    assert!(!house.is_in(&ana).await && house.is_in(&fresh).await && house.is_in(&sam).await);
+    assert!(house.told().contains(&"accounts.reset"));
+    let house = house.restarted();
+    assert!(!house.is_in(&ana).await && house.is_in(&fresh).await);
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_the_client_it_was_given_to() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    assert!(house.people.recognise(opened.token.expose(), Client::Terminal).await.is_none());
+    assert!(house.people.recognise("", Client::Page).await.is_none());
+    assert!(house.people.recognise(&"a".repeat(1_000_000), Client::Page).await.is_none());
+    house.people.sign_out(opened.token.expose(), Client::Page).await.unwrap();
+    assert!(!house.is_in(&opened).await);
+}
+
+#[tokio::test]
+async fn nothing_is_true_that_could_not_be_recorded() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    let reset = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    house.book.fails.store(true, Ordering::Relaxed);
+    assert_eq!(
+        code_of(house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)).await),
+        "trace.not_recorded"
+    );
+    assert!(house.people.invite(&human("sam"), "os-user:root").await.is_err());
+    assert!(house.people.sign_out(opened.token.expose(), Client::Page).await.is_err());
+    let other = secret("another horse battery");
+    assert_eq!(
+        code_of(house.people.accept(reset.code.expose(), other, Client::Page, from(1)).await),
+        "trace.not_recorded"
+    );
+    house.book.fails.store(false, Ordering::Relaxed);
+    assert!(house.is_in(&opened).await);
+    assert!(house.people.invited(reset.code.expose()).is_some(), "the code is good still");
+    house.sign_in("ana").await;
+}
+
+#[tokio::test]
+async fn sessions_of_one_person_are_bounded() {
+    let house = House::new().with_account("ana").await;
+    let first = house.sign_in("ana").await;
+    for _session in 0..SESSIONS_PER_PERSON_MAX {
+        house.clock.on(std::time::Duration::from_secs(1));
+        house.sign_in("ana").await;
+    }
+    assert!(!house.is_in(&first).await);
+    assert_eq!(house.people.accounts()[0].sessions, SESSIONS_PER_PERSON_MAX);
+}
+
+#[tokio::test]
+async fn a_closed_account_opens_nothing() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    house.people.close(&human("ana"), "os-user:root").await.unwrap();
+    assert!(!house.is_in(&opened).await);
+    assert_eq!(code_of(house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)).await), "people.refused");
+    assert_eq!(house.people.close(&human("ana"), "os-user:root").await.err().unwrap().code(), "people.no_account");
+    assert!(house.book.rows.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_password_is_asked_again_where_it_matters() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    let confirm = |password: &str| house.people.confirm(&opened.signed_in, secret(password), from(1));
+    confirm(PASSWORD).await.unwrap();
+    assert_eq!(confirm("correct horse batterz").await.err().unwrap().code(), "people.refused");
+}
+
+#[test]
+fn a_form_is_of_one_session() {
+    let token = form_token("a session");
+    assert!(same_form_token("a session", &token));
+    assert!(!same_form_token("another session", &token));
+    assert!(!same_form_token("a session", ""));
+}
