@@ -114,6 +114,6 @@ fn chosen(args: &LoginArgs) -> Result<String, Fault> {
 fn who(said: &Value) -> String {
     let text = |key: &str| plain(said.get(key).and_then(Value::as_str).unwrap_or_default());
     let role = text("role");
-    let role = if role.is_empty() { role } else { format!(", {role}").into() };
+    let role = if role.is_empty() { role } else { format!(", {role}") };
     format!("{} ({}{role}), with a {} since {}", text("name"), text("human"), text("how"), text("since"))
 }
