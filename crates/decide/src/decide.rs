@@ -306,14 +306,15 @@ fn from_rule(rule: &RuleInfo) -> Reason {
         instead: rule.instead.clone(),
         redact: rule.redact.as_deref().map(str::to_owned),
         approvers: rule.approvers.clone(),
+        approvals: rule.approvals,
         security_relevant: rule.security_relevant,
     }
 }
 
 fn builtin(id: &'static str, sentence: String, instead: Option<String>) -> Reason {
     let rule = RuleId::builtin(id);
-    let (approvers, security_relevant) = (Vec::new(), false);
-    Reason { rule, sentence, source: None, text: None, instead, redact: None, approvers, security_relevant }
+    let (approvers, approvals, security_relevant) = (Vec::new(), 1, false);
+    Reason { rule, sentence, source: None, text: None, instead, redact: None, approvers, approvals, security_relevant }
 }
 
 const RECOMMEND_ONLY: &str = "guard:recommend-only";

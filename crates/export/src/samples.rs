@@ -115,6 +115,7 @@ pub(crate) fn intent(number: u16, verdict: Verdict, marked: bool) -> Intent<'sta
         instead: None,
         redact: None,
         approvers: Vec::new(),
+        approvals: 1,
         security_relevant: marked,
     };
     Intent {

@@ -116,6 +116,8 @@ pub struct DirectorySnapshot {
     pub agents: HashMap<AgentId, Arc<Agent>>,
     /// Apps by id.
     pub apps: HashMap<AppId, Arc<App>>,
+    /// Who stands behind an account, where a person has more than one: all of them have the same word here.
+    pub persons: HashMap<HumanId, Arc<str>>,
     /// True while everything is stopped.
     pub all_stopped: bool,
     /// Since when it says this: when it was read, or last changed. None: nobody knows.
@@ -126,6 +128,15 @@ pub struct DirectorySnapshot {
 pub trait Directory: Send + Sync {
     /// What is true from now on. A change is visible to the very next call of this.
     fn snapshot(&self) -> Arc<DirectorySnapshot>;
+}
+
+impl DirectorySnapshot {
+    /// Whether two accounts are one person's.
+    pub fn same_person(&self, one: &HumanId, other: &HumanId) -> bool {
+        let person = |account: &HumanId| self.persons.get(account);
+        one.as_str().eq_ignore_ascii_case(other.as_str())
+            || matches!((person(one), person(other)), (Some(one), Some(other)) if one == other)
+    }
 }
 
 impl App {

@@ -90,7 +90,9 @@ ids! {
     /// A bounded piece of delegated work.
     TaskId, "a task's id", "1 to 128 visible ASCII characters", visible;
     /// One attempt to use a tool: `c_` and 26 characters of Crockford base 32 (48 bits of milliseconds, 80 of chance).
-    CallId, "a call's id", "`c_` and 26 characters of 0-9 a-z", call_like;
+    CallId, "a call's id", "`c_` and 26 characters of 0-9 a-z", |text| id_like(text, "c_");
+    /// A call that waits: `h_` and the characters of the call that was asked first.
+    HoldId, "a hold's id", "`h_` and 26 characters of 0-9 a-z", |text| id_like(text, "h_");
     /// One rule. Stable across loads.
     RuleId, "a rule's id", "1 to 128 visible ASCII characters", visible;
 }
@@ -135,6 +137,13 @@ impl CallId {
     }
 }
 
+impl HoldId {
+    /// The id of what waits since this call.
+    pub fn of(call: &CallId) -> Self {
+        Self(Arc::from(format!("h_{}", call.0.strip_prefix("c_").unwrap_or_default())))
+    }
+}
+
 impl RuleId {
     /// The id of a rule that is built in. The text stands in our own code, so it is taken as it is.
     pub fn builtin(text: &'static str) -> Self {
@@ -166,9 +175,9 @@ fn visible(text: &str) -> bool {
     bounded(text, 128) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-fn call_like(text: &str) -> bool {
+fn id_like(text: &str, prefix: &str) -> bool {
     text.len() == 28
-        && text.strip_prefix("c_").is_some_and(|rest| {
+        && text.strip_prefix(prefix).is_some_and(|rest| {
             rest.as_bytes() <= b"7zzzzzzzzzzzzzzzzzzzzzzzzz" && rest.bytes().all(|b| CROCKFORD.contains(&b))
         })
 }

@@ -12,6 +12,7 @@
 //! * A secret has no `Debug`, `Display`, `Serialize` or `Clone`.
 //! * Classes and verdicts are ordered from harmless to dangerous, from mild to strict.
 
+pub mod approver;
 pub mod arguments;
 pub mod budget;
 pub mod class;
@@ -27,6 +28,7 @@ pub mod secret;
 pub mod time;
 pub mod verdict;
 
+pub use approver::{Approver, SignedInBy};
 pub use arguments::{ArgumentFacts, ArgumentLevel, ArgumentReads, ReadArguments, Scalar};
 pub use budget::{Budget, BudgetOf, BudgetPer};
 pub use class::{Class, ClassSource, CostClass};
@@ -35,7 +37,7 @@ pub use directory::{Access, Agent, App, DataClassification, Directory, Directory
 pub use durable::Durable;
 pub use facts::{Actor, Binding, Facts, Method, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
-pub use id::{AgentId, AppId, CallId, HumanId, IdError, RuleId, TaskId, ToolName, crockford_bits};
+pub use id::{AgentId, AppId, CallId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName, crockford_bits};
 pub use limits::Limits;
 pub use rules::{
     CallLimits, Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleSource, Rules,

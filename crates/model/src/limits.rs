@@ -136,6 +136,20 @@ pub const LINKS_PER_PAIR_MAX: usize = 8;
 pub const ROUNDS_MAX: u32 = 16;
 /// Calls that wait for what their app asked of the client, without a session (2026-07-28).
 pub const ROUNDS_OPEN_MAX: usize = 10_000;
+/// Calls that wait for a person, or are approved and not taken up, in the whole gateway. Past it: refused.
+pub const HOLDS_OPEN_MAX: usize = 20_000;
+/// Calls of one agent that wait for a person. Past it: refused.
+pub const HOLDS_PER_AGENT_MAX: usize = 100;
+/// Calls of one agent that begin to wait within [`HOLDS_RATE_OVER`]. Past it: refused.
+pub const HOLDS_RATE_MAX: usize = 200;
+/// Over how long [`HOLDS_RATE_MAX`] counts.
+pub const HOLDS_RATE_OVER: Duration = Duration::from_secs(10 * 60);
+/// Longest argument text of a call that can wait, in bytes: it is kept until the call ends.
+pub const HOLD_ARGUMENTS_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of all that waits. Past it: refused.
+pub const HOLDS_BYTES_MAX: usize = 256 << 20;
+/// Longest reason that a person gives for denying a call, in characters; the rest is cut off.
+pub const HOLD_REASON_CHARS_MAX: usize = 1_000;
 /// How long a stopping gateway waits for calls in flight.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest configuration or rule file, in bytes.

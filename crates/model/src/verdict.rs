@@ -44,6 +44,9 @@ pub struct Reason {
     /// Who could approve, where approval can lift it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub approvers: Vec<String>,
+    /// How many different people have to approve.
+    #[serde(skip_serializing_if = "is_one", default = "one")]
+    pub approvals: u8,
     /// Whether the rule marks what it decides for those who watch over security.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub security_relevant: bool,
@@ -77,6 +80,14 @@ impl Verdict {
     pub const fn runs(self) -> bool {
         matches!(self, Self::Allow | Self::Redact)
     }
+}
+
+fn one() -> u8 {
+    1
+}
+
+fn is_one(approvals: &u8) -> bool {
+    *approvals == 1
 }
 
 impl fmt::Display for Verdict {

@@ -58,6 +58,7 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
         instead: None,
         redact: None,
         approvers: Vec::new(),
+        approvals: 1,
         security_relevant: false,
     };
     Intent {

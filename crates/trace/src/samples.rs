@@ -53,6 +53,7 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
             instead: None,
             redact: None,
             approvers: Vec::new(),
+            approvals: 1,
             security_relevant: false,
         }]
         .into(),

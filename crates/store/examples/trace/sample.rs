@@ -56,6 +56,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         instead: None,
         redact: None,
         approvers: Vec::new(),
+        approvals: 1,
         security_relevant: false,
     };
     let task = task(number / 5_000 * AGENTS_AT_ONCE * 4 + (chance % AGENTS_AT_ONCE) * 4 + number % 5_000 / 1_250);

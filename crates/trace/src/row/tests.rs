@@ -161,6 +161,7 @@ fn any_intent() -> impl Strategy<Value = Intent<'static>> {
                 instead: None,
                 redact: None,
                 approvers: Vec::new(),
+                approvals: 1,
                 security_relevant: false,
             };
             out.reasons = reasons.into_iter().map(reason).collect();

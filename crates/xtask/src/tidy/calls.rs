@@ -37,5 +37,10 @@ const GUARDED: &[Guarded] = &[
         home: "trace",
         hint: "only the trace knows that a record is durable: append the record and use the proof it returns",
     },
+    Guarded {
+        call: "danger_signed_in",
+        home: "identity",
+        hint: "only `identity` knows who signed in: take the proof it gives",
+    },
     Guarded { call: "Permit::issue", home: "engine", hint: "only the engine turns a decision into a permit" },
 ];

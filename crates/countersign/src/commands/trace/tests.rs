@@ -273,6 +273,7 @@ fn reason(verdict: Verdict) -> Reason {
         instead: (verdict != Verdict::Allow).then(|| "prepare a draft inside the app".to_owned()),
         redact: None,
         approvers: if verdict == Verdict::Hold { vec!["owner-of-app".to_owned()] } else { Vec::new() },
+        approvals: 1,
         security_relevant: false,
     }
 }

@@ -1,0 +1,24 @@
+//! A call that waits until another person countersigns it.
+//!
+//! # In scope
+//! What a hold is, which step may follow which, and who may approve.
+//!
+//! # Out of scope
+//! Time, disks and networks: `step` is told the time and gives the next state. Whether a call that was approved may run is
+//! decided anew by whoever runs it.
+//!
+//! # Invariants
+//! * What was asked never changes; only the state of it does, and each change has the next number.
+//! * Whoever asks, delegates, or is the same person by another account approves nothing of it.
+//! * A call that waited is taken up once, by whoever is first, and only while its approvals are good.
+//! * Every step that is refused says why.
+
+mod machine;
+mod record;
+mod refused;
+mod who;
+
+pub use machine::{Event, step};
+pub use record::{Approval, Asked, Disposition, Hold, State, WaitsFor};
+pub use refused::Refused;
+pub use who::{eligible, may_approve, suffices};

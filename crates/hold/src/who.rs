@@ -1,0 +1,90 @@
+//! Who may approve: a function of what was asked and of the directory as it is now.
+
+use model::{DirectorySnapshot, Human, HumanId, Reason};
+
+use crate::record::{Approval, Asked};
+use crate::refused::Refused;
+
+/// Whether this person may approve what was asked, now. Error: why not.
+pub fn may_approve(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) -> Result<(), Refused> {
+    let human = directory.humans.get(who).ok_or_else(|| Refused::Unknown { who: who.clone() })?;
+    if !human.active {
+        return Err(Refused::Left { who: who.clone() });
+    }
+    separate(asked, who, directory)?;
+    if asked.reasons.iter().any(|reason| names(reason, asked, human, directory)) {
+        Ok(())
+    } else {
+        Err(Refused::NotEligible { who: who.clone() })
+    }
+}
+
+/// Everybody who may approve, now, in the order of their ids.
+pub fn eligible(asked: &Asked, directory: &DirectorySnapshot) -> Vec<HumanId> {
+    let mut may: Vec<HumanId> =
+        directory.humans.keys().filter(|who| may_approve(asked, who, directory).is_ok()).cloned().collect();
+    may.sort();
+    may
+}
+
+/// Whether these people are enough for every rule that holds the call: for each of them as many different people as it wants,
+/// all of whom may approve now. Error: one of them may not any more.
+pub fn suffices(asked: &Asked, approvals: &[Approval], directory: &DirectorySnapshot) -> Result<bool, Refused> {
+    let mut people: Vec<&Human> = Vec::with_capacity(approvals.len());
+    for approval in approvals {
+        may_approve(asked, &approval.by, directory)
+            .map_err(|why| Refused::ApprovalGone { who: approval.by.clone(), why: Box::new(why) })?;
+        if let Some(other) = people.iter().find(|other| directory.same_person(&other.id, &approval.by)) {
+            return Err(Refused::SamePerson { who: approval.by.clone(), other: other.id.clone() });
+        }
+        people.extend(directory.humans.get(&approval.by).map(AsRef::as_ref));
+    }
+    let enough = |reason: &Reason| {
+        let named = people.iter().filter(|human| names(reason, asked, human, directory)).count();
+        named >= usize::from(reason.approvals.max(1))
+    };
+    Ok(!asked.reasons.is_empty() && asked.reasons.iter().all(enough))
+}
+
+/// Whether this is somebody other than those whose own matter it is.
+fn separate(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) -> Result<(), Refused> {
+    if *who == asked.human {
+        return Err(Refused::Requester { who: who.clone() });
+    }
+    if asked.delegators.contains(who) {
+        return Err(Refused::Delegator { who: who.clone() });
+    }
+    let owner = directory.agents.get(&asked.agent).map(|agent| &agent.owner);
+    if owner == Some(who) && directory.same_person(who, &asked.human) {
+        return Err(Refused::AgentsOwner { who: who.clone() });
+    }
+    let own = std::iter::once(&asked.human).chain(&asked.delegators);
+    match own.into_iter().find(|own| directory.same_person(own, who)) {
+        Some(own) => Err(Refused::SamePerson { who: who.clone(), other: own.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a rule lets this person approve. One that says nothing leaves it to those who answer for the app.
+fn names(reason: &Reason, asked: &Asked, human: &Human, directory: &DirectorySnapshot) -> bool {
+    let by = |approver: &str| match approver.split_once(':') {
+        Some(("role", role)) => human.role.as_deref() == Some(role),
+        Some(("human", id)) => human.id.as_str() == id,
+        Some(_) => false,
+        None => match approver {
+            "owner-of-app" => directory.apps.get(&asked.app).is_some_and(|app| app.owners.contains(&human.id)),
+            "manager-of" | "manager-of-human" => {
+                let requester = directory.humans.get(&asked.human);
+                requester.is_some_and(|requester| requester.manager.as_ref() == Some(&human.id))
+            }
+            _ => false,
+        },
+    };
+    match reason.approvers.as_slice() {
+        [] => by("owner-of-app"),
+        approvers => approvers.iter().any(|approver| by(approver)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
