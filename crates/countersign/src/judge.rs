@@ -126,6 +126,7 @@ impl Judge {
             all_stopped: directory.all_stopped,
             arguments: self.read_arguments(&app.id, &question.tool, question.arguments.as_deref()),
             spent: question.spent.clone(),
+            approved: Vec::new(),
         })
     }
 

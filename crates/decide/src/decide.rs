@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use model::{
-    Digest, Evaluation, Facts, Hit, Layer, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome, Rules,
-    ToolStatus, Verdict,
+    Digest, Evaluation, Facts, Hit, Layer, Lifted, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome,
+    Rules, ToolStatus, Verdict,
 };
 
 /// What was decided, why, and under which rules. Only [`decide`] makes one.
@@ -65,6 +65,8 @@ impl Decision {
 ///
 /// Precedence: deny > defer > hold > redact > allow. A guard (inactive person or agent, pulled kill switch, quarantined
 /// tool) yields to nothing. A rule that reads a missing fact defers; a rule that breaks in any other way denies.
+///
+/// People lift a hold for one call ([`Facts::approved`]): exactly the rules they saw, as they were, and nothing else.
 ///
 /// A rule that is only observed decides nothing, and on an app that is only observed no rule does: the decision then says
 /// what would have been. Guards are enforced there as everywhere.
@@ -127,7 +129,7 @@ fn runtime(evaluation: &Evaluation) -> Option<(Duration, RuleId)> {
 
 /// What these rules of the organisation come to, with the baseline where none of them permits.
 fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdict, Reasons) {
-    let mut found = Found::default();
+    let mut found = Found { lifted: &facts.approved, ..Found::default() };
     found.take(organisation);
     // The baseline goes by the class, which nobody knows of a tool nobody could ask about.
     let unknown = facts.tool.status == ToolStatus::Unknown;
@@ -180,7 +182,8 @@ fn guard(facts: &Facts) -> Option<Reason> {
 }
 
 #[derive(Default)]
-struct Found {
+struct Found<'f> {
+    lifted: &'f [Lifted],
     denies: Vec<Said>,
     defers: Vec<Said>,
     holds: Vec<Said>,
@@ -249,13 +252,14 @@ impl From<Reason> for Said {
     }
 }
 
-impl Found {
+impl Found<'_> {
     fn take(&mut self, evaluation: Evaluation) {
         for Hit { rule } in evaluation.hits {
             let said = match rule.outcome {
                 RuleOutcome::Limit => continue,
                 RuleOutcome::Permit => &mut self.permits,
                 RuleOutcome::Redact => &mut self.redacts,
+                RuleOutcome::Hold if self.lifted.iter().any(|lifted| lifted.is(&rule)) => continue,
                 RuleOutcome::Hold => &mut self.holds,
                 RuleOutcome::Defer => &mut self.defers,
                 RuleOutcome::Deny => &mut self.denies,

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, DirectorySnapshot, Facts, Fault, HumanId, Method,
-    RuleId, ToolFacts, UnixMicros, Verdict,
+    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, DirectorySnapshot, Durable, Facts, Fault, HumanId,
+    Method, Reason, RuleId, ToolFacts, UnixMicros, Verdict,
 };
-use trace::{Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
+use trace::{Approved, Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
 use crate::engine::{Engine, Shared};
 use crate::gate::{Asked, Gated, Readable, digest_of};
+use crate::held::{self, Waiter};
 use crate::refusal::Refusal;
 use crate::under_way::UnderWay;
 
@@ -42,6 +43,8 @@ pub struct CallRequest {
     pub kept: ArgumentLevel,
     /// The outgoing half that reaches the app.
     pub upstream: Arc<dyn Upstream>,
+    /// Who waits where people have to approve first; none: it cannot wait.
+    pub waiter: Option<Arc<dyn Waiter>>,
 }
 
 /// How a call ended.
@@ -76,15 +79,7 @@ impl Engine {
             Ok(call) => call,
             Err(fault) => return not_executed(None, fault),
         };
-        let asked = Asked {
-            actor: &request.actor,
-            app: &request.app,
-            method: request.method,
-            tool: &request.tool,
-            arguments: request.arguments.as_deref(),
-            readable: request.readable.as_ref(),
-        };
-        let gated = match self.shared.gate.decide(&asked) {
+        let gated = match self.shared.gate.decide(&asked_of(&request)) {
             Ok(gated) => gated,
             Err(fault) => return not_executed(None, fault),
         };
@@ -97,20 +92,66 @@ impl Engine {
     }
 }
 
-async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, gated: Gated) -> Closed {
-    let intent = match intent(&call, &request, &gated) {
-        Ok(intent) => intent,
+async fn run(shared: Arc<Shared>, call: CallId, mut request: CallRequest, gated: Gated) -> Closed {
+    let held = gated.decision.verdict() == Verdict::Hold;
+    let waiter = request.waiter.clone().filter(|_| held);
+    if waiter.is_some()
+        && let Some(first) = held::first_call(&shared, &call, &request, &gated)
+    {
+        request.cause = Some(first);
+    }
+    let durable = match record(&shared, &call, &request, &gated, Vec::new()).await {
+        Ok(durable) => durable,
         Err(fault) => return not_executed(Some(call), fault),
     };
-    let durable = match shared.parts.journal.intent_among(intent, shared.running.len()).await {
-        Ok(durable) => durable,
-        Err(error) => return not_executed(Some(call), Fault::from(error)),
-    };
-    let Gated { facts, arguments: digest, mut taken, decision, decided_at, .. } = gated;
-    shared.tally.decided(decision.verdict());
-    if !decision.verdict().runs() {
-        return Closed::Refused(refusal(call, &shared.parts.directory.snapshot(), &facts, &decision));
+    if gated.decision.verdict().runs() {
+        return carry_out(&shared, call, &request, gated, durable).await;
     }
+    match waiter {
+        Some(waiter) => held::wait(shared, call, request, gated, waiter).await,
+        None => {
+            let refusal = refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision);
+            let unheld = held.then(|| "what is asked here cannot wait for people".to_owned());
+            Closed::Refused(Refusal { unheld, ..refusal })
+        }
+    }
+}
+
+/// Writes why a call may leave or may not. On disk when this returns.
+pub(crate) async fn record(
+    shared: &Shared,
+    call: &CallId,
+    request: &CallRequest,
+    gated: &Gated,
+    approvals: Vec<Approved>,
+) -> Result<Durable, Fault> {
+    let intent = Intent { approvals, ..intent(call, request, gated)? };
+    let durable = shared.parts.journal.intent_among(intent, shared.running.len()).await?;
+    shared.tally.decided(gated.decision.verdict());
+    Ok(durable)
+}
+
+/// What is asked, for the decision.
+pub(crate) fn asked_of(request: &CallRequest) -> Asked<'_> {
+    Asked {
+        actor: &request.actor,
+        app: &request.app,
+        method: request.method,
+        tool: &request.tool,
+        arguments: request.arguments.as_deref(),
+        readable: request.readable.as_ref(),
+    }
+}
+
+/// Sends a call that runs, and closes it. Its intent is on disk.
+pub(crate) async fn carry_out(
+    shared: &Shared,
+    call: CallId,
+    request: &CallRequest,
+    gated: Gated,
+    durable: Durable,
+) -> Closed {
+    let Gated { facts, arguments: digest, mut taken, decision, decided_at, .. } = gated;
     let binding =
         Binding { call: call.clone(), app: request.app.clone(), tool: request.tool.name.clone(), arguments: digest };
     let permit = match Permit::issue(&decision, binding, durable) {
@@ -121,7 +162,7 @@ async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, gated: Gat
         }
     };
     let sent_at = shared.parts.clock.now();
-    let time_max = time_max(&shared, facts.method);
+    let time_max = time_max(shared, facts.method);
     let by_rule = decision.runtime_max().filter(|(runtime, _)| *runtime < time_max);
     let time_max = by_rule.map_or(time_max, |(runtime, _)| runtime);
     let redaction = decision.redaction();
@@ -159,7 +200,7 @@ async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, gated: Gat
         came,
         hidden,
     };
-    let closed = close(&shared, ended, &request.app, answer).await;
+    let closed = close(shared, ended, &request.app, answer).await;
     shared.gate.close(&taken, failed(&closed), shared.parts.clock.now());
     closed
 }
@@ -288,6 +329,7 @@ fn intent<'d>(call: &CallId, request: &CallRequest, gated: &'d Gated) -> Result<
         human: facts.human.id.clone(),
         task: facts.task.clone(),
         token_id: Arc::clone(&request.actor.token_id),
+        approvals: Vec::new(),
         delegation_chain: vec![Delegation {
             delegator: format!("human:{}", facts.human.id),
             delegatee: format!("agent:{}", facts.agent.id),
@@ -321,20 +363,32 @@ fn redacted_arguments(request: &CallRequest) -> Option<String> {
     request.readable.as_ref()?.reader.redacted(arguments)
 }
 
-fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision: &Decision) -> Refusal {
+pub(crate) fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision: &Decision) -> Refusal {
+    let would = decision.recommended();
+    let reasons = would.map_or(decision.reasons(), |would| &would.reasons);
+    let recommended = would.map(|would| would.verdict);
+    Refusal { recommended, ..refusal_for(call, directory, facts, decision.verdict(), reasons) }
+}
+
+/// A call that does not run for these reasons.
+pub(crate) fn refusal_for(
+    call: CallId,
+    directory: &DirectorySnapshot,
+    facts: &Facts,
+    verdict: Verdict,
+    reasons: &[Reason],
+) -> Refusal {
     let mut approvers: Vec<String> = Vec::new();
-    for written in decision.reasons().iter().flat_map(|reason| &reason.approvers) {
+    for written in reasons.iter().flat_map(|reason| &reason.approvers) {
         let said = if written == "owner-of-app" { owners(directory, facts) } else { written.clone() };
         if !approvers.contains(&said) {
             approvers.push(said);
         }
     }
-    let would = decision.recommended();
-    let reasons = would.map_or(decision.reasons(), |would| &would.reasons);
     Refusal {
         call,
-        verdict: decision.verdict(),
-        recommended: would.map(|would| would.verdict),
+        verdict,
+        recommended: None,
         app: facts.app.name.clone(),
         tool: match facts.method {
             Method::ToolsCall | Method::PromptsGet => format!("{}__{}", facts.app.id, facts.tool.name),
@@ -342,6 +396,8 @@ fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision:
         },
         reasons: reasons.to_vec(),
         approvers,
+        held: None,
+        unheld: None,
     }
 }
 
@@ -403,7 +459,7 @@ fn past_runtime(facts: &Facts, time_max: Duration, rule: &RuleId) -> Fault {
         .hint("look up what it did before you try again, and ask for less at a time")
 }
 
-fn not_executed(call: Option<CallId>, fault: Fault) -> Closed {
+pub(crate) fn not_executed(call: Option<CallId>, fault: Fault) -> Closed {
     Closed::Failed { call, fault, perhaps_executed: false }
 }
 
@@ -412,4 +468,4 @@ const TOO_SLOW: &str = "upstream.timeout";
 const GRACE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

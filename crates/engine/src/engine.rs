@@ -6,12 +6,13 @@ use std::time::Duration;
 use decide::{Credentials, LinkPermit};
 use model::{
     Actor, AppId, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, HumanId, Limits,
-    Method, Rules, ToolFacts,
+    Method, Rules, Secret, ToolFacts,
 };
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
 
 use crate::gate::Gate;
+use crate::holds::Desk;
 use crate::tally::{Figures, Tally};
 
 /// Takes calls from any wire through one decision. Cheap to clone.
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) running: TaskTracker,
     pub(crate) tally: Tally,
+    pub(crate) desk: Desk,
 }
 
 /// What an engine is built from.
@@ -39,6 +41,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The bounds.
     pub limits: Limits,
+    /// What seals calls that wait.
+    pub hold_key: Secret<[u8; 32]>,
 }
 
 /// A change somebody makes to what is in force: it is a record, and its state is written with the record or not at all.
@@ -59,11 +63,12 @@ pub struct Change {
 }
 
 impl Engine {
-    /// An engine with rules in force.
-    pub fn new(parts: Parts, rules: Box<dyn Rules>) -> Self {
+    /// An engine with rules in force. Error: a bug.
+    pub fn new(parts: Parts, rules: Box<dyn Rules>) -> Result<Self, Fault> {
         let gate = Gate::new(Arc::clone(&parts.directory), Arc::clone(&parts.clock), rules);
-        let shared = Shared { parts, gate, running: TaskTracker::new(), tally: Tally::default() };
-        Self { shared: Arc::new(shared) }
+        let desk = Desk::new(&parts.hold_key)?;
+        let shared = Shared { parts, gate, running: TaskTracker::new(), tally: Tally::default(), desk };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Puts other rules in force, from the next decision on.
@@ -113,8 +118,7 @@ impl Engine {
 
     /// Records a change. Error: nothing was written.
     pub async fn change(&self, change: Change) -> Result<Durable, Fault> {
-        let record = self.as_record(change)?;
-        self.shared.parts.journal.change(record).await.map_err(Fault::from)
+        self.shared.change(change).await
     }
 
     /// Writes state that no record speaks of. Blocks the thread until it is on disk.
@@ -124,7 +128,7 @@ impl Engine {
 
     /// Records that what is kept of these subjects is erased, and destroys it ([`trace::Kept`]). Blocks the thread.
     pub fn erase_blocking(&self, change: Change, subjects: &[u32]) -> Result<Durable, Fault> {
-        let record = self.as_record(change)?;
+        let record = self.shared.as_record(change)?;
         self.shared.parts.journal.erase_blocking(record, subjects).map_err(Fault::from)
     }
 
@@ -148,8 +152,9 @@ impl Engine {
         self.shared.tally.figures(self.shared.running.len(), self.shared.parts.journal.lost_outcomes())
     }
 
-    /// Waits until every call that was sent has its outcome.
+    /// Waits until every call that was sent has its outcome. Whoever is kept waiting for people is told to call again.
     pub async fn settle(&self) {
+        self.shared.desk.closing.cancel();
         self.shared.running.close();
         self.shared.running.wait().await;
     }
@@ -160,16 +165,27 @@ impl Engine {
     }
 
     pub(crate) fn new_call(&self) -> Result<CallId, Fault> {
+        self.shared.new_call()
+    }
+}
+
+impl Shared {
+    pub(crate) async fn change(&self, change: Change) -> Result<Durable, Fault> {
+        let record = self.as_record(change)?;
+        self.parts.journal.change(record).await.map_err(Fault::from)
+    }
+
+    pub(crate) fn new_call(&self) -> Result<CallId, Fault> {
         let mut chance = [0u8; 10];
         aws_lc_rs::rand::fill(&mut chance)
             .map_err(|_| Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))?;
-        Ok(CallId::new(self.shared.parts.clock.now().millis(), chance))
+        Ok(CallId::new(self.parts.clock.now().millis(), chance))
     }
 
     fn as_record(&self, change: Change) -> Result<trace::Change, Fault> {
         Ok(trace::Change {
             id: self.new_call()?,
-            at: self.shared.parts.clock.now(),
+            at: self.parts.clock.now(),
             by: change.by,
             what: change.what,
             subject: change.subject,

@@ -10,7 +10,7 @@ use decide::{Decision, decide};
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
     Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Clock, Digest, Directory, DirectorySnapshot, Facts, Fault,
-    Method, ReadArguments, Rules, ToolFacts, UnixMicros, Verdict,
+    Lifted, Method, ReadArguments, Rules, ToolFacts, UnixMicros, Verdict,
 };
 
 use crate::budget::{Counters, Taken};
@@ -70,6 +70,11 @@ impl Gate {
 
     /// Decides what is asked. Error: it is asked by or of somebody unknown. Blame: the caller.
     pub fn decide(&self, asked: &Asked<'_>) -> Result<Gated, Fault> {
+        self.decide_approved(asked, Vec::new())
+    }
+
+    /// As [`Gate::decide`], of what people approved.
+    pub(crate) fn decide_approved(&self, asked: &Asked<'_>, approved: Vec<Lifted>) -> Result<Gated, Fault> {
         let directory = self.directory();
         let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, asked.tool.clone())?;
         // One bundle says what is read and decides on it, whatever is loaded meanwhile.
@@ -85,6 +90,7 @@ impl Gate {
         let mut taken =
             if budgets.is_empty() { Taken::default() } else { self.counters.take(&budgets, &facts, arguments) };
         facts.spent = std::mem::take(&mut taken.spent);
+        facts.approved = approved;
         let decision = decide(rules.as_ref().as_ref(), &facts);
         let (decided_at, directory_as_of) = (self.clock.now(), directory.as_of);
         Ok(Gated { facts, arguments, reads, taken, decision, decided_at, directory_as_of })
@@ -162,6 +168,7 @@ impl Gate {
             all_stopped: directory.all_stopped,
             arguments: ArgumentFacts::unread(),
             spent: Vec::new(),
+            approved: Vec::new(),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! The order of effects: gather, decide, record, permit, send, observe, close.
 //!
 //! # In scope
-//! One governed call from parsed request to closed record; what is listed to whom; the record of a child's start.
+//! One governed call from parsed request to closed record; calls that wait for people; what is listed to whom; the record of
+//! a child's start.
 //!
 //! # Out of scope
 //! Wires and their bytes, rule languages, where secrets come from, how records are stored.
@@ -10,19 +11,26 @@
 //! * Nothing leaves before its intent is durable. A record that cannot be written means nothing leaves.
 //! * A call that was sent gets an outcome even when the caller has gone away.
 //! * Only this crate asks for permits.
+//! * A call that waits is on disk before whoever asked learns of it, and is taken up once.
 
 mod budget;
 mod call;
 mod engine;
 mod gate;
+mod held;
+mod holds;
 mod refusal;
+mod sealed;
 mod tally;
 mod under_way;
 
 pub use call::{CallRequest, Closed, too_slow};
 pub use engine::{Change, Engine, Parts};
 pub use gate::{Asked, Gate, Gated, Readable};
-pub use refusal::Refusal;
+pub use held::{Looked, Waiter, WaiterFuture};
+pub use hold::{Approval, Asked as HeldCall, Disposition, Hold, State as HoldState, eligible};
+pub use holds::{HOLD_STATE, Waiting};
+pub use refusal::{Held, HeldState, Refusal};
 pub use tally::Figures;
 /// What a [`Change`] makes true, for those who may not name the trace.
 pub use trace::StateWrite;

@@ -2,8 +2,10 @@
 //!
 //! One wording for every wire, terminal and page.
 
-use model::{CallId, Reason, Verdict};
+use hold::Disposition;
+use model::{CallId, HoldId, Reason, UnixMicros, Verdict};
 use serde::Serialize;
+use trace::rfc3339;
 
 /// A call that did not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,16 +25,56 @@ pub struct Refusal {
     pub reasons: Vec<Reason>,
     /// The people who could approve, where approval can lift it.
     pub approvers: Vec<String>,
+    /// Where it stands, where it waits or has waited for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// Why it does not wait, where people would have to approve it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unheld: Option<String>,
+}
+
+/// Where a call stands that waits or has waited for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// The hold.
+    pub id: HoldId,
+    /// Where it stands.
+    pub state: HeldState,
+    /// What a person said, or why it did not run all the same.
+    pub why: Option<String>,
+    /// Until when it waits at most.
+    pub expires_at: UnixMicros,
+}
+
+/// Where a hold stands, for whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldState {
+    /// It waits.
+    Waits,
+    /// It is approved, and runs when it is asked for again.
+    Approved,
+    /// It is being carried out.
+    Runs,
+    /// A person said no.
+    Denied,
+    /// Nobody said anything in time.
+    Expired,
+    /// It was taken back.
+    Cancelled,
+    /// It has ended.
+    Ended(Disposition),
 }
 
 impl Refusal {
-    /// The sentence for an agent or a person. It always says that nothing was executed.
+    /// The sentence for an agent or a person. It always says whether anything was executed.
     pub fn sentence(&self) -> String {
-        let what = match self.verdict {
+        let what = match (self.verdict, &self.held) {
+            (_, Some(held)) => held.state.sentence(),
             _ if self.recommended.is_some() => "Only a recommendation, nothing was executed",
-            Verdict::Hold => "Needs approval, nothing was executed",
-            Verdict::Defer => "Not decided, nothing was executed",
-            Verdict::Allow | Verdict::Redact | Verdict::Deny => "Refused, nothing was executed",
+            (Verdict::Hold, None) => "Needs approval, nothing was executed",
+            (Verdict::Defer, None) => "Not decided, nothing was executed",
+            (Verdict::Allow | Verdict::Redact | Verdict::Deny, None) => "Refused, nothing was executed",
         };
         let mut text = format!("{what}: {}.", self.tool);
         if let Some(would) = self.recommended {
@@ -44,18 +86,31 @@ impl Refusal {
                 Verdict::Deny => " It would have been refused.",
             });
         }
+        if let Some(why) = self.held.as_ref().and_then(|held| held.why.as_deref()) {
+            text.push_str(&format!(" Why: {why}."));
+        }
         for reason in &self.reasons {
             text.push_str(" Rule: ");
             text.push_str(&reason.sentence);
             text.push_str(&format!(" ({}).", reason.source.as_deref().unwrap_or(reason.rule.as_str())));
         }
-        if self.verdict == Verdict::Hold && !self.approvers.is_empty() {
+        if let Some(why) = &self.unheld {
+            text.push_str(&format!(" It does not wait: {why}."));
+        } else if self.verdict == Verdict::Hold && self.waits() && !self.approvers.is_empty() {
             text.push_str(&format!(" Who may approve: {}.", self.approvers.join(", ")));
         }
         if let Some(instead) = self.reasons.iter().find_map(|reason| reason.instead.as_deref()) {
             text.push_str(&format!(" Instead: {instead}."));
         }
-        text.push_str(&format!(" Do not repeat it unchanged. Decision: {}.", self.call));
+        match self.held.as_ref().filter(|_| self.requestable()) {
+            Some(held) => text.push_str(&format!(
+                " Call again with exactly the same arguments to go on waiting; it waits until {} as {}.",
+                rfc3339(held.expires_at),
+                held.id
+            )),
+            None => text.push_str(" Do not repeat it unchanged."),
+        }
+        text.push_str(&format!(" Decision: {}.", self.call));
         text
     }
 
@@ -69,6 +124,51 @@ impl Refusal {
 
     /// Whether asking a person could help.
     pub fn requestable(&self) -> bool {
-        self.verdict == Verdict::Hold
+        self.verdict == Verdict::Hold && self.unheld.is_none() && self.waits()
+    }
+
+    /// What came of a call that waited; none where nothing has come of it yet, or it did not wait.
+    pub fn disposition(&self) -> Option<Disposition> {
+        match self.held.as_ref()?.state {
+            HeldState::Waits | HeldState::Approved | HeldState::Runs => None,
+            HeldState::Denied | HeldState::Expired | HeldState::Cancelled => Some(Disposition::DeniedNotExecuted),
+            HeldState::Ended(disposition) => Some(disposition),
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.held.is_none() || self.disposition().is_none()
+    }
+}
+
+impl HeldState {
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waits => "pending",
+            Self::Approved => "approved",
+            Self::Runs => "claimed",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Ended(_) => "ended",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Waits => "Waits for approval, nothing was executed yet",
+            Self::Approved => "Approved, nothing was executed yet",
+            Self::Runs => "Approved, and being carried out",
+            Self::Denied => "Denied by a person, nothing was executed",
+            Self::Expired => "Not approved in time, nothing was executed",
+            Self::Cancelled => "Taken back before it was carried out, nothing was executed",
+            Self::Ended(Disposition::DeniedNotExecuted) => "Approved, and refused all the same, nothing was executed",
+            Self::Ended(Disposition::OutcomeUnknown) => {
+                "Approved and sent, and nobody knows what came of it: look before you try again"
+            }
+            Self::Ended(Disposition::ApprovedExecuted) => "Approved and executed by another request of the same call",
+            Self::Ended(Disposition::ExecutionError) => "Approved, and it failed",
+        }
     }
 }

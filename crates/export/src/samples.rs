@@ -127,6 +127,7 @@ pub(crate) fn intent(number: u16, verdict: Verdict, marked: bool) -> Intent<'sta
         human: HumanId::parse("ada").unwrap(),
         task: TaskId::parse("task-1").unwrap(),
         token_id: "t-1".into(),
+        approvals: Vec::new(),
         delegation_chain: Vec::new(),
         wire: "mcp/2025-11-25".into(),
         app: AppId::parse("crm").unwrap(),

@@ -21,4 +21,4 @@ mod who;
 pub use machine::{Event, step};
 pub use record::{Approval, Asked, Disposition, Hold, State, WaitsFor};
 pub use refused::Refused;
-pub use who::{eligible, may_approve, suffices};
+pub use who::{eligible, may_approve, possible, suffices};

@@ -41,6 +41,8 @@ pub struct Asked {
     pub delegators: Vec<HumanId>,
     /// The task it belongs to.
     pub task: TaskId,
+    /// Whether somebody named that task; else it is that of one token, and goes with it.
+    pub task_named: bool,
     /// On which app.
     pub app: AppId,
     /// What kind of thing.
@@ -157,15 +159,6 @@ impl Hold {
     /// Whether it still waits, or could still be taken up.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Pending | State::Approved { .. })
-    }
-
-    /// Whether an identical call belongs to it.
-    pub fn is_of(&self, asked: &Asked) -> bool {
-        let of = |one: &Asked| {
-            let who = (one.agent.clone(), one.human.clone(), one.task.clone());
-            (who, one.app.clone(), one.method, one.tool.clone(), one.arguments)
-        };
-        of(&self.asked) == of(asked)
     }
 }
 

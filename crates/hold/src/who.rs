@@ -27,6 +27,28 @@ pub fn eligible(asked: &Asked, directory: &DirectorySnapshot) -> Vec<HumanId> {
     may
 }
 
+/// Whether there are enough people, now, for every rule that holds it.
+pub fn possible(asked: &Asked, directory: &DirectorySnapshot) -> bool {
+    let mut people: Vec<&Human> = Vec::new();
+    for who in eligible(asked, directory) {
+        if people.iter().any(|other| directory.same_person(&other.id, &who)) {
+            continue;
+        }
+        people.extend(directory.humans.get(&who).map(AsRef::as_ref));
+    }
+    // Of two accounts of one person either may be the one that a rule names.
+    let named = |reason: &Reason, person: &Human| {
+        let accounts = directory.humans.values().filter(|other| directory.same_person(&other.id, &person.id));
+        accounts.into_iter().any(|account| {
+            names(reason, asked, account, directory) && may_approve(asked, &account.id, directory).is_ok()
+        })
+    };
+    let enough = |reason: &Reason| {
+        people.iter().filter(|person| named(reason, person)).count() >= usize::from(reason.approvals.max(1))
+    };
+    !asked.reasons.is_empty() && asked.reasons.iter().all(enough)
+}
+
 /// Whether these people are enough for every rule that holds the call: for each of them as many different people as it wants,
 /// all of whom may approve now. Error: one of them may not any more.
 pub fn suffices(asked: &Asked, approvals: &[Approval], directory: &DirectorySnapshot) -> Result<bool, Refused> {

@@ -9,7 +9,9 @@ use crate::class::{Class, ClassSource, CostClass};
 use crate::digest::Digest;
 use crate::directory::{Agent, App, Human};
 use crate::id::{AgentId, AppId, CallId, HumanId, RuleId, TaskId, ToolName};
+use crate::rules::RuleInfo;
 use crate::time::UnixMicros;
+use crate::verdict::Reason;
 
 /// Who acts, as a verified token says: an agent, for a human, in a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +140,24 @@ pub struct Facts {
     /// Rules whose budgets are used up, in the order of their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<RuleId>,
+    /// Rules that hold such a call and that people have lifted for this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<Lifted>,
+}
+
+/// A rule that people have lifted for one call, as it was when they did: one that says something else now is another rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifted {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Who may lift it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// How many different people have to.
+    pub approvals: u8,
 }
 
 /// What a permit is good for: exactly one call with exactly these arguments.
@@ -151,6 +171,23 @@ pub struct Binding {
     pub tool: ToolName,
     /// SHA-256 of the argument bytes as they will be forwarded.
     pub arguments: Digest,
+}
+
+impl Lifted {
+    /// Whether this rule is the one that was lifted.
+    pub fn is(&self, rule: &RuleInfo) -> bool {
+        self.rule == rule.id
+            && self.text.as_deref() == Some(&*rule.source.text)
+            && self.approvers == rule.approvers
+            && self.approvals == rule.approvals
+    }
+}
+
+impl From<&Reason> for Lifted {
+    fn from(reason: &Reason) -> Self {
+        let (rule, text, approvers) = (reason.rule.clone(), reason.text.clone(), reason.approvers.clone());
+        Self { rule, text, approvers, approvals: reason.approvals }
+    }
 }
 
 impl Method {

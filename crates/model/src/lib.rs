@@ -35,7 +35,7 @@ pub use class::{Class, ClassSource, CostClass};
 pub use digest::{Digest, hex};
 pub use directory::{Access, Agent, App, DataClassification, Directory, DirectorySnapshot, Human, Risk};
 pub use durable::Durable;
-pub use facts::{Actor, Binding, Facts, Method, ToolFacts, ToolStatus};
+pub use facts::{Actor, Binding, Facts, Lifted, Method, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
 pub use id::{AgentId, AppId, CallId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName, crockford_bits};
 pub use limits::Limits;

@@ -17,6 +17,10 @@ pub struct Limits {
     pub catalog_age_max: Duration,
     /// Calls in flight in the whole gateway. Past it: 503 with `Retry-After`.
     pub calls_in_flight_max: usize,
+    /// How long a call waits for people before it is refused for good.
+    pub hold_time_max: Duration,
+    /// How long a client is kept waiting for an answer while its call waits for people; then it is told to call again.
+    pub hold_wait_max: Duration,
 }
 
 impl Default for Limits {
@@ -28,6 +32,8 @@ impl Default for Limits {
             connect_time_max: Duration::from_secs(20),
             catalog_age_max: Duration::from_secs(60),
             calls_in_flight_max: 4096,
+            hold_time_max: Duration::from_secs(60 * 60),
+            hold_wait_max: Duration::from_secs(50),
         }
     }
 }

@@ -77,6 +77,7 @@ fn facts() -> Result<Facts, Box<dyn Error>> {
         all_stopped: false,
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
+        approved: Vec::new(),
     })
 }
 

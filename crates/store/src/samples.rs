@@ -70,6 +70,7 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
         human: HumanId::parse(human).unwrap(),
         task: TaskId::parse("t-1").unwrap(),
         token_id: "jti-1".into(),
+        approvals: Vec::new(),
         delegation_chain: vec![Delegation {
             delegator: format!("human:{human}"),
             delegatee: format!("agent:{agent}"),

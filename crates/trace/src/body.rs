@@ -23,6 +23,9 @@ pub(crate) struct IntentBody<'a> {
     pub(crate) task: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) token: Cow<'a, str>,
+    /// Who approved it, where it waited for people.
+    #[serde(borrow, default, deserialize_with = "text_of_some_json")]
+    pub(crate) approvals: Option<&'a str>,
     /// None in version 1.
     #[serde(borrow, default, deserialize_with = "text_of_some_json")]
     pub(crate) delegation_chain: Option<&'a str>,
@@ -80,6 +83,7 @@ pub(crate) struct ChangeBody<'a> {
 }
 
 pub(crate) struct IntentCommitments {
+    pub(crate) approvals: Option<Commitment>,
     pub(crate) arguments: Commitment,
     pub(crate) delegation_chain: Option<Commitment>,
     pub(crate) facts: Commitment,
@@ -103,6 +107,9 @@ impl IntentBody<'_> {
         to.text("human", &self.human);
         to.own_text("task", &self.task);
         to.own_text("token", &self.token);
+        if let Some(approvals) = self.approvals {
+            to.own_raw("approvals", approvals);
+        }
         if let Some(chain) = self.delegation_chain {
             to.raw("delegation_chain", chain);
         }
@@ -146,6 +153,7 @@ impl IntentBody<'_> {
         }
         let mut with = self.salt.committer();
         IntentCommitments {
+            approvals: self.approvals.map(|approvals| with.commit("approvals", approvals.as_bytes())),
             arguments: with.commit("arguments", &arguments),
             delegation_chain: self.delegation_chain.map(|chain| with.commit("delegation_chain", chain.as_bytes())),
             facts: with.commit("facts", self.facts.as_bytes()),

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
 use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf};
-use crate::record::{Came, Delegation, Effect, OutcomeStatus, RecordKind, agreement};
+use crate::record::{Approved, Came, Delegation, Effect, OutcomeStatus, RecordKind, agreement};
 
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +110,10 @@ pub struct IntentView {
     pub arguments_digest: Option<Digest>,
     /// Whether the arguments were too long to keep.
     pub truncated: bool,
+    /// Who approved it, where it waited for people; empty once erased.
+    pub approvals: Vec<Approved>,
+    /// Whether people approved it, which stays known.
+    pub approved: bool,
     /// JSON of the facts the decision looked at; none once erased.
     pub facts: Option<Box<RawValue>>,
 }
@@ -223,6 +227,8 @@ impl Entry {
             read: body.and_then(|body| serde_json::from_str(body.read?).ok()),
             arguments_digest: body.map(|body| body.arguments_digest),
             truncated: body.is_some_and(|body| body.truncated),
+            approvals: body.and_then(|body| serde_json::from_str(body.approvals?).ok()).unwrap_or_default(),
+            approved: leaf.approvals.is_some(),
             facts: body.and_then(|body| RawValue::from_string(body.facts.to_owned()).ok()),
         })
     }

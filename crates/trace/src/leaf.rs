@@ -15,6 +15,9 @@ use crate::text::is_address;
 pub(crate) struct IntentLeaf {
     pub(crate) agent: AgentId,
     pub(crate) app: AppId,
+    // There where it waited for people.
+    #[serde(default)]
+    pub(crate) approvals: Option<Commitment>,
     pub(crate) arguments: Commitment,
     pub(crate) at_us: i64,
     pub(crate) bundle: Digest,
@@ -109,6 +112,9 @@ impl IntentLeaf {
         let mut to = FormWriter::with_capacity(256);
         to.text("agent", self.agent.as_str());
         to.text("app", self.app.as_str());
+        if let Some(approvals) = &self.approvals {
+            to.own_digest("approvals", COMMITMENT_PREFIX, approvals.as_bytes());
+        }
         to.own_digest("arguments", COMMITMENT_PREFIX, self.arguments.as_bytes());
         to.time("at_us");
         to.digest("bundle", &self.bundle);

@@ -60,7 +60,9 @@ pub use notary::{
     receipt_of,
 };
 pub use question::{Field, Query, Term};
-pub use record::{Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite, agreement};
+pub use record::{
+    Approved, Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite, agreement,
+};
 pub use row::Row;
 pub use shown::Shown;
 pub use verify::{VerifyError, verify_leaf};

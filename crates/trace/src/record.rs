@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    AgentId, AppId, ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, HumanId, Method, Observed,
-    Reason, TaskId, ToolName, UnixMicros, Verdict,
+    AgentId, AppId, ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, HoldId, HumanId, Method,
+    Observed, Reason, SignedInBy, TaskId, ToolName, UnixMicros, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,22 @@ pub struct Intent<'d> {
     pub read: Option<Arc<ArgumentReads>>,
     /// What was known of it.
     pub facts: FactsText,
+    /// Who approved it, where it waited for people.
+    pub approvals: Vec<Approved>,
+}
+
+/// One approval of a call that waited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approved {
+    /// Who.
+    pub by: HumanId,
+    /// What that person signed in with.
+    pub how: SignedInBy,
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// What was approved.
+    pub hold: HoldId,
 }
 
 /// One step of delegation.

@@ -59,6 +59,11 @@ impl Row {
             None => None,
         };
         let chain = written(&mut chain, &intent.delegation_chain, "the chain of delegation cannot be written")?;
+        let mut approvals = Scratch::new();
+        let approvals = match intent.approvals.is_empty() {
+            true => None,
+            false => Some(written(&mut approvals, &intent.approvals, "the approvals cannot be written")?),
+        };
         let whole = arguments_of(intent)?;
         let (kept, arguments) = kept_of(intent, whole)?;
         let read = read_of(intent, kept)?;
@@ -67,6 +72,7 @@ impl Row {
             human: Cow::Borrowed(intent.human.as_str()),
             task: Cow::Borrowed(intent.task.as_str()),
             token: Cow::Borrowed(&intent.token_id),
+            approvals,
             delegation_chain: Some(chain),
             arguments_digest: intent.arguments_digest,
             truncated: kept.is_none() && arguments.is_none() && intent.arguments.is_some(),
@@ -83,6 +89,7 @@ impl Row {
         let leaf = IntentLeaf {
             agent: intent.agent.clone(),
             app: intent.app.clone(),
+            approvals: commitments.approvals,
             arguments: commitments.arguments,
             at_us: at.0,
             bundle: intent.bundle,

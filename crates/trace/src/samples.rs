@@ -33,6 +33,7 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
         human: HumanId::parse("canary-ada@example.com").unwrap(),
         task: TaskId::parse("canary-task").unwrap(),
         token_id: "canary-jti \"quoted\"".into(),
+        approvals: Vec::new(),
         delegation_chain: vec![Delegation {
             delegator: "human:canary-ada@example.com".to_owned(),
             delegatee: "agent:support-bot".to_owned(),

@@ -76,6 +76,7 @@ fn intent(entry: &Entry) -> Result<(), &'static str> {
     all(kept, "the digest is not that of the arguments")?;
     let found = body.commitments();
     same(found.arguments, leaf.arguments, "the arguments differ")?;
+    all(found.approvals == leaf.approvals, "the approvals differ")?;
     all(found.delegation_chain == leaf.delegation_chain, "the chain of delegation differs")?;
     same(found.facts, leaf.facts, "the facts differ")?;
     same(found.human, leaf.human, "the person differs")?;

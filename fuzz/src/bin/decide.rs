@@ -149,6 +149,7 @@ fn call(choices: &mut Choices<'_>) -> Facts {
         all_stopped: choices.below(16) == 0,
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
+        approved: Vec::new(),
     }
 }
 

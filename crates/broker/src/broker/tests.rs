@@ -162,6 +162,7 @@ fn facts(app: &str) -> Facts {
         all_stopped: false,
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
+        approved: Vec::new(),
     }
 }
 

@@ -240,6 +240,7 @@ fn cell(
                 all_stopped: false,
                 arguments: ArgumentFacts::unread(),
                 spent: Vec::new(),
+                approved: Vec::new(),
             };
             let verdict = judge.decide(&facts).verdict();
             of_pair.insert(tool.name.as_str(), verdict);

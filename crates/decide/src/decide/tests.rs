@@ -84,6 +84,7 @@ fn facts() -> Facts {
         all_stopped: false,
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
+        approved: Vec::new(),
     }
 }
 

@@ -78,6 +78,7 @@ fn world() -> (Facts, DirectorySnapshot) {
         all_stopped: false,
         arguments: model::ArgumentFacts::unread(),
         spent: Vec::new(),
+        approved: Vec::new(),
     };
     let humans: HashMap<_, _> = [ana, bo].into_iter().map(|human| (human.id.clone(), human)).collect();
     (facts, DirectorySnapshot { humans, apps: HashMap::from([(app.id.clone(), app)]), ..DirectorySnapshot::default() })

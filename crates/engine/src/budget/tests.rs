@@ -49,6 +49,7 @@ fn facts() -> Facts {
         all_stopped: false,
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
+        approved: Vec::new(),
     }
 }
 

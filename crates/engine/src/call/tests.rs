@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
@@ -15,21 +16,27 @@ use super::*;
 use crate::Parts;
 
 /// Everything that happened, in order: `intent`, `sent`, `outcome …`.
-type Diary = Arc<Mutex<Vec<String>>>;
+pub(crate) type Diary = Arc<Mutex<Vec<String>>>;
 
-struct Log {
-    diary: Diary,
+pub(crate) struct Log {
+    pub(crate) diary: Diary,
+    pub(crate) state: State,
+    /// How many more commits there are before the disk dies.
+    pub(crate) left: Arc<AtomicI64>,
     /// Their leaves.
-    leaves: Leaves,
-    broken: Arc<AtomicBool>,
-    rows: u64,
+    pub(crate) leaves: Leaves,
+    pub(crate) broken: Arc<AtomicBool>,
+    pub(crate) rows: u64,
 }
 
-type Leaves = Arc<Mutex<Vec<serde_json::Value>>>;
+/// What is true, by kind and key.
+pub(crate) type State = Arc<Mutex<BTreeMap<(String, String), String>>>;
+
+pub(crate) type Leaves = Arc<Mutex<Vec<serde_json::Value>>>;
 
 impl LogStore for Log {
-    fn append(&mut self, rows: &[Row], _: &[StateWrite]) -> Result<u64, StoreFault> {
-        if self.broken.load(Ordering::SeqCst) {
+    fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
+        if self.broken.load(Ordering::SeqCst) || self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return Err(StoreFault::new(StoreFaultKind::Full, "the disk is full"));
         }
         for row in rows {
@@ -40,9 +47,17 @@ impl LogStore for Log {
                 RecordKind::Outcome => {
                     format!("outcome {} {}", leaf["effect"].as_str().unwrap(), leaf["status"].as_str().unwrap())
                 }
-                RecordKind::Change => "change".to_owned(),
+                RecordKind::Change => leaf["what"].as_str().unwrap().to_owned(),
             };
             self.diary.lock().unwrap().push(what);
+        }
+        for write in state {
+            let key = (write.kind.clone(), write.key.clone());
+            let mut state = self.state.lock().unwrap();
+            match &write.value {
+                Some(value) => drop(state.insert(key, value.clone())),
+                None => drop(state.remove(&key)),
+            }
         }
         self.rows += rows.len() as u64;
         Ok(self.rows + 1 - rows.len() as u64)
@@ -51,17 +66,17 @@ impl LogStore for Log {
 
 /// What the app does.
 #[derive(Clone, Copy)]
-enum Does {
+pub(crate) enum Does {
     Answers(&'static str, AnswerKind),
     Breaks(Left),
     Hangs,
 }
 
-struct FakeApp {
-    diary: Diary,
-    does: Does,
-    reached: Arc<tokio::sync::Notify>,
-    release: Arc<tokio::sync::Notify>,
+pub(crate) struct FakeApp {
+    pub(crate) diary: Diary,
+    pub(crate) does: Does,
+    pub(crate) reached: Arc<tokio::sync::Notify>,
+    pub(crate) release: Arc<tokio::sync::Notify>,
 }
 
 impl Upstream for FakeApp {
@@ -91,7 +106,7 @@ impl Upstream for FakeApp {
     }
 }
 
-struct OneRule(RuleOutcome);
+pub(crate) struct OneRule(pub(crate) RuleOutcome);
 
 impl Rules for OneRule {
     fn digest(&self) -> Digest {
@@ -117,7 +132,7 @@ impl Rules for OneRule {
     }
 }
 
-struct Cleans;
+pub(crate) struct Cleans;
 
 impl Scrub for Cleans {
     fn scrub(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
@@ -150,7 +165,7 @@ impl Credentials for Cleans {
 
 /// Noon, and a microsecond later each time it is asked.
 #[derive(Default)]
-struct Noon(AtomicI64);
+pub(crate) struct Noon(pub(crate) AtomicI64);
 
 impl Clock for Noon {
     fn now(&self) -> UnixMicros {
@@ -158,7 +173,7 @@ impl Clock for Noon {
     }
 }
 
-const NOON: i64 = 1_790_000_000_000_000;
+pub(crate) const NOON: i64 = 1_790_000_000_000_000;
 
 struct World {
     engine: Engine,
@@ -178,7 +193,9 @@ impl World {
         let diary = Diary::default();
         let broken = Arc::new(AtomicBool::new(false));
         let leaves = Leaves::default();
-        let log = Log { diary: Arc::clone(&diary), leaves: Arc::clone(&leaves), broken: Arc::clone(&broken), rows: 0 };
+        let (state, left) = (State::default(), Arc::new(AtomicI64::new(i64::MAX)));
+        let (of_diary, of_leaves, of_broken) = (Arc::clone(&diary), Arc::clone(&leaves), Arc::clone(&broken));
+        let log = Log { diary: of_diary, state, left, leaves: of_leaves, broken: of_broken, rows: 0 };
         let limits = Limits { call_time_max: Duration::from_millis(50), ..Limits::default() };
         let parts = Parts {
             directory: Arc::new(directory),
@@ -186,8 +203,9 @@ impl World {
             credentials: Arc::new(Cleans),
             clock: Arc::new(Noon::default()),
             limits,
+            hold_key: Secret::new([7; 32]),
         };
-        let engine = Engine::new(parts, Box::new(OneRule(outcome)));
+        let engine = Engine::new(parts, Box::new(OneRule(outcome))).unwrap();
         Self { engine, diary, leaves, broken, reached: Arc::default(), release: Arc::default() }
     }
 
@@ -216,6 +234,7 @@ impl World {
             listed_at: None,
             kept: model::ArgumentLevel::Full,
             upstream: Arc::new(upstream),
+            waiter: None,
         }
     }
 
@@ -226,7 +245,7 @@ impl World {
     }
 }
 
-fn directory() -> DirectorySnapshot {
+pub(crate) fn directory() -> DirectorySnapshot {
     let (ana, bo) = (HumanId::parse("ana").unwrap(), HumanId::parse("bo").unwrap());
     let human = |id: &HumanId, name: &str| {
         let name = name.to_owned();
@@ -260,6 +279,7 @@ fn directory() -> DirectorySnapshot {
         observe: false,
     };
     DirectorySnapshot {
+        persons: HashMap::new(),
         humans: [(ana.clone(), human(&ana, "Ana Diaz")), (bo.clone(), human(&bo, "Bo Lind"))].into(),
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),
@@ -268,7 +288,7 @@ fn directory() -> DirectorySnapshot {
     }
 }
 
-const FINE: Does = Does::Answers(r#"{"content":[]}"#, AnswerKind::Result);
+pub(crate) const FINE: Does = Does::Answers(r#"{"content":[]}"#, AnswerKind::Result);
 
 // INVARIANT: no call leaves without a durable record of why.
 #[tokio::test]

@@ -77,6 +77,7 @@ impl Office {
             human: human("ana"),
             delegators: vec![human("ana")],
             task: TaskId::parse("t").unwrap(),
+            task_named: true,
             app: AppId::parse("crm").unwrap(),
             method: Method::ToolsCall,
             tool: ToolName::parse("export").unwrap(),
@@ -157,6 +158,19 @@ fn several_rules_want_their_own_people_each() {
     assert_eq!(enough(&["dora", "cleo2"]), Ok(true), "one person may count for two rules");
     assert!(matches!(enough(&["cleo", "cleo2", "dora"]), Err(Refused::SamePerson { .. })));
     assert!(matches!(enough(&["cleo", "ana2"]), Err(Refused::ApprovalGone { .. })));
+}
+
+#[test]
+fn it_is_known_ahead_when_nobody_could_ever_approve() {
+    let possible = |words: &[&str], approvals| {
+        let asked = Asked { reasons: vec![reason(words, approvals)], ..Office::asked(1) };
+        super::possible(&asked, &Office::directory())
+    };
+    assert!(possible(&["owner-of-app"], 2), "Cleo and Dora");
+    assert!(!possible(&["owner-of-app"], 3), "the second account of Cleo is no third person");
+    assert!(possible(&["role:security"], 2), "Sam, and Cleo by her second account");
+    assert!(!possible(&["human:ana2"], 1));
+    assert!(!possible(&["role:nobody-has-it"], 1));
 }
 
 const PEOPLE: [&str; 8] = ["ana", "ana2", "ben", "cleo", "cleo2", "dora", "eve", "sam"];

@@ -168,6 +168,7 @@ impl World {
             all_stopped: directory.all_stopped,
             arguments: ArgumentFacts::unread(),
             spent: Vec::new(),
+            approved: Vec::new(),
         })
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn facts(class: Class, risk: Risk, access: bool) -> Facts {
         all_stopped: false,
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
+        approved: Vec::new(),
     }
 }
 

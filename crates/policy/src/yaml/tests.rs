@@ -141,6 +141,7 @@ fn facts(app: &str, tool: &str, arguments: &Value) -> Facts {
         all_stopped: false,
         arguments: Arc::new(read(arguments, described.map_or(&[], |one| one.roles))),
         spent: Vec::new(),
+        approved: Vec::new(),
     }
 }
 

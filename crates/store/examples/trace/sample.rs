@@ -70,6 +70,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         human: HumanId::parse(&human)?,
         task: TaskId::parse(&task)?,
         token_id: "1c1b0a9e".into(),
+        approvals: Vec::new(),
         delegation_chain: vec![Delegation {
             delegator: format!("human:{human}"),
             delegatee: format!("agent:{}", agent(person)),

@@ -231,6 +231,7 @@ fn intent(number: u8, verdict: Verdict) -> Intent<'static> {
         human: HumanId::parse("ana@example.org").unwrap(),
         task: TaskId::parse("t_1").unwrap(),
         token_id: Arc::from("t_1"),
+        approvals: Vec::new(),
         delegation_chain: vec![Delegation {
             delegator: "human:ana@example.org".to_owned(),
             delegatee: "agent:invoice-bot".to_owned(),

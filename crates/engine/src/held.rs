@@ -1,0 +1,344 @@
+//! A call that is held: it waits, is decided again once people have approved it, and is taken up once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use decide::AnswerKind;
+use hold::{Asked, Disposition, Event, Hold, State};
+use model::{CallId, DirectorySnapshot, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
+use trace::Approved;
+
+use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
+use crate::engine::Shared;
+use crate::gate::Gated;
+use crate::holds::{Entry, Key, NotOpened, StepFault};
+use crate::refusal::{Held, HeldState};
+
+/// Whoever waits for a call that is held.
+pub trait Waiter: Send + Sync {
+    /// The call begins to wait. Said once.
+    fn waits(&self, held: &Held);
+    /// Ends when nobody waits any more.
+    fn gone(&self) -> WaiterFuture<'_, ()>;
+    /// What the tool is by now. None: it is there no more, or cannot be asked.
+    fn look_again(&self) -> WaiterFuture<'_, Option<Looked>>;
+    /// What came of it, before the call is closed.
+    fn ended(&self, disposition: Disposition);
+    /// How long it can wait for an answer, where that is less than the gateway lets it.
+    fn time_max(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What a waiter is asked for.
+pub type WaiterFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A tool, looked at again.
+pub struct Looked {
+    /// What it is.
+    pub tool: ToolFacts,
+    /// When its app said so.
+    pub listed_at: Option<UnixMicros>,
+}
+
+/// How waiting ended.
+enum Waited {
+    /// People approved, and nobody has taken it up yet.
+    Approved,
+    /// It was taken up by another request of the same call, and has ended.
+    Shared(Arc<Hold>),
+    /// It will not run.
+    Over(Arc<Hold>),
+    /// Whoever waits has waited long enough.
+    Enough(Arc<Hold>),
+}
+
+/// The call that an identical one belongs to, if it waits already.
+pub(crate) fn first_call(shared: &Shared, call: &CallId, request: &CallRequest, gated: &Gated) -> Option<CallId> {
+    let asked = asked(call, request, gated);
+    shared.desk.first_call(&Key::of(&asked))
+}
+
+/// Takes a call that is held from there to its end. Its intent is on disk.
+pub(crate) async fn wait(
+    shared: Arc<Shared>,
+    call: CallId,
+    mut request: CallRequest,
+    gated: Gated,
+    waiter: Arc<dyn Waiter>,
+) -> Closed {
+    let asked = asked(&call, &request, &gated);
+    let Gated { facts, decision, .. } = gated;
+    let directory = shared.parts.directory.snapshot();
+    let told = |held: Option<Held>, unheld: Option<String>| {
+        let refusal = refusal(call.clone(), &directory, &facts, &decision);
+        Closed::Refused(crate::Refusal { held, unheld, ..refusal })
+    };
+    let attached = match shared.open_hold(asked, request.arguments.clone()).await {
+        Ok(attached) => attached,
+        Err(NotOpened::Unheld(why)) => return told(None, Some(why)),
+        Err(NotOpened::Fault(fault)) => return not_executed(Some(call), fault),
+    };
+    let entry = attached.entry();
+    waiter.waits(&held(&entry.now()));
+    loop {
+        match waited(&shared, entry, waiter.as_ref()).await {
+            Waited::Approved => {
+                if let Some(closed) = take_up(&shared, entry, &mut request, waiter.as_ref(), &directory, &facts).await {
+                    return closed;
+                }
+            }
+            Waited::Shared(hold) => return shared_end(entry, &hold, waiter.as_ref(), told),
+            Waited::Over(hold) => {
+                waiter.ended(Disposition::DeniedNotExecuted);
+                if let Err(fault) = shared.told(entry).await {
+                    tracing::warn!(?fault, hold = %hold.id, "that somebody was told could not be recorded");
+                }
+                return told(Some(held(&hold)), None);
+            }
+            Waited::Enough(hold) => return told(Some(held(&hold)), None),
+        }
+    }
+}
+
+async fn waited(shared: &Shared, entry: &Arc<Entry>, waiter: &dyn Waiter) -> Waited {
+    let mut steps = entry.steps();
+    let most = shared.parts.limits.hold_wait_max;
+    let most = waiter.time_max().map_or(most, |own| own.min(most));
+    let enough = tokio::time::sleep(most);
+    tokio::pin!(enough);
+    loop {
+        let hold = Arc::clone(&steps.borrow_and_update());
+        match hold.state {
+            State::Approved { .. } if shared.parts.clock.now() < hold.expires_at => {
+                // What people approved runs while somebody waits for it, and not behind their back.
+                tokio::select! {
+                    biased;
+                    () = waiter.gone() => return Waited::Enough(hold),
+                    () = std::future::ready(()) => return Waited::Approved,
+                }
+            }
+            State::Pending | State::Approved { .. } if shared.parts.clock.now() >= hold.expires_at => {
+                // Whoever else expires it meanwhile does the same.
+                if let Err(StepFault::Fault(fault)) = shared.step(entry, Event::Expire, "gateway").await {
+                    tracing::warn!(?fault, hold = %hold.id, "a hold that is too old could not be ended");
+                    return Waited::Enough(hold);
+                }
+                continue;
+            }
+            State::Pending | State::Approved { .. } | State::Claimed { .. } => {}
+            State::Ended { disposition: Disposition::DeniedNotExecuted, .. } => return Waited::Over(hold),
+            State::Ended { .. } => return Waited::Shared(hold),
+            State::Denied { .. } | State::Expired { .. } | State::Cancelled { .. } => return Waited::Over(hold),
+        }
+        tokio::select! {
+            biased;
+            step = steps.changed() => if step.is_err() { return Waited::Enough(hold) },
+            () = shared.desk.closing.cancelled() => return Waited::Enough(hold),
+            () = waiter.gone() => return Waited::Enough(hold),
+            () = &mut enough => return Waited::Enough(hold),
+        }
+    }
+}
+
+/// Decides again on what is true now, and, where it runs, takes it up and carries it out. None: somebody else was quicker.
+async fn take_up(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    request: &mut CallRequest,
+    waiter: &dyn Waiter,
+    directory: &DirectorySnapshot,
+    facts: &Facts,
+) -> Option<Closed> {
+    let looked = waiter.look_again().await;
+    let turn = entry.turn.lock().await;
+    let hold = entry.now();
+    if !matches!(hold.state, State::Approved { .. }) {
+        return None;
+    }
+    let call = match shared.new_call() {
+        Ok(call) => call,
+        Err(fault) => return Some(not_executed(None, fault)),
+    };
+    let refused = |why: String| Refused { why, gated: None };
+    let decided = match looked {
+        None => Err(refused(format!("`{}` is not offered any more", hold.asked.tool))),
+        Some(looked) => again(shared, request, looked, &hold),
+    };
+    request.cause = Some(hold.asked.call.clone());
+    let approvals = approvals(&hold);
+    let gated = match decided {
+        Ok(gated) => gated,
+        Err(Refused { why, gated }) => {
+            if let Some(gated) = &gated
+                && let Err(fault) = record(shared, &call, request, gated, approvals).await
+            {
+                return Some(not_executed(Some(call), fault));
+            }
+            let event = Event::Refuse { why };
+            let ended = match shared.step_in_turn(entry, event, "gateway").await {
+                Ok(ended) => ended,
+                Err(StepFault::Refused(_)) => return None,
+                Err(StepFault::Fault(fault)) => return Some(not_executed(Some(call), fault)),
+            };
+            waiter.ended(Disposition::DeniedNotExecuted);
+            let mut refusal = match &gated {
+                Some(gated) => refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision),
+                None => plain_refusal(call, directory, facts, &hold),
+            };
+            refusal.held = Some(held(&ended));
+            return Some(Closed::Refused(refusal));
+        }
+    };
+    let now = shared.parts.directory.snapshot();
+    let claim = Event::Claim { call: call.clone(), directory: &now };
+    match shared.step_in_turn(entry, claim, "gateway").await {
+        Ok(_) => {}
+        Err(StepFault::Refused(why)) => {
+            // Expiry is a step of its own; anything else is an approval that does not count any more.
+            if !matches!(why, hold::Refused::Expired) {
+                let event = Event::Refuse { why: why.to_string() };
+                if let Err(StepFault::Fault(fault)) = shared.step_in_turn(entry, event, "gateway").await {
+                    return Some(not_executed(Some(call), fault));
+                }
+            }
+            return None;
+        }
+        Err(StepFault::Fault(fault)) => return Some(not_executed(Some(call), fault)),
+    }
+    let durable = match record(shared, &call, request, &gated, approvals).await {
+        Ok(durable) => durable,
+        Err(fault) => {
+            // Nothing has left. Where this cannot be written either, the next start says that nobody knows.
+            let event = Event::End { disposition: Disposition::ExecutionError };
+            let _noted = shared.step_in_turn(entry, event, "gateway").await;
+            return Some(not_executed(Some(call), fault));
+        }
+    };
+    drop(turn);
+    let closed = carry_out(shared, call, request, gated, durable).await;
+    let disposition = disposition(&closed);
+    if let Closed::Answered { call, answer } = &closed {
+        let _first = entry.answer.set((call.clone(), answer.clone()));
+    }
+    if let Err(fault) = shared.step(entry, Event::End { disposition }, "gateway").await.map_err(model::Fault::from) {
+        tracing::error!(?fault, hold = %hold.id, "the end of a hold could not be recorded; the next start calls it unknown");
+    }
+    waiter.ended(disposition);
+    Some(closed)
+}
+
+struct Refused {
+    why: String,
+    gated: Option<Box<Gated>>,
+}
+
+/// Decides again: with the tool as it is now, under the rules in force, with what people approved and nothing more.
+fn again(shared: &Shared, request: &mut CallRequest, looked: Looked, hold: &Hold) -> Result<Gated, Refused> {
+    let refused = |why: String| Refused { why, gated: None };
+    if looked.tool.definition != hold.asked.definition {
+        return Err(refused(format!("the definition of `{}` changed after it was asked for", hold.asked.tool)));
+    }
+    if looked.tool.class > hold.asked.class {
+        let said = format!("`{}` counts as {} by now, which nobody approved", hold.asked.tool, looked.tool.class);
+        return Err(refused(said));
+    }
+    (request.tool, request.listed_at) = (looked.tool, looked.listed_at);
+    let lifted: Vec<Lifted> = hold.asked.reasons.iter().map(Lifted::from).collect();
+    let gated = shared.gate.decide_approved(&asked_of(request), lifted).map_err(|fault| refused(fault.to_string()))?;
+    if gated.arguments != hold.asked.arguments {
+        return Err(refused("its arguments are others than those that were approved".to_owned()));
+    }
+    if gated.decision.verdict().runs() {
+        return Ok(gated);
+    }
+    let why = gated.decision.reasons().first().map_or_else(String::new, |reason| reason.sentence.clone());
+    let why = match gated.decision.verdict() {
+        Verdict::Hold => format!("a rule that nobody has approved for it holds it now: {why}"),
+        _ => why,
+    };
+    Err(Refused { why, gated: Some(Box::new(gated)) })
+}
+
+/// What another request of the same call came to is the answer of this one, too.
+fn shared_end(
+    entry: &Entry,
+    hold: &Hold,
+    waiter: &dyn Waiter,
+    told: impl Fn(Option<Held>, Option<String>) -> Closed,
+) -> Closed {
+    if let State::Ended { disposition, .. } = hold.state {
+        waiter.ended(disposition);
+    }
+    match entry.answer.get() {
+        Some((call, answer)) => Closed::Answered { call: call.clone(), answer: answer.clone() },
+        None => told(Some(held(hold)), None),
+    }
+}
+
+fn disposition(closed: &Closed) -> Disposition {
+    match closed {
+        Closed::Answered { answer, .. } => match answer.kind {
+            AnswerKind::Result | AnswerKind::Unfinished => Disposition::ApprovedExecuted,
+            AnswerKind::ToolError | AnswerKind::ProtocolError => Disposition::ExecutionError,
+        },
+        Closed::Failed { perhaps_executed: true, .. } => Disposition::OutcomeUnknown,
+        Closed::Failed { .. } | Closed::Refused(_) => Disposition::ExecutionError,
+    }
+}
+
+/// Exactly what is asked, for people to approve.
+fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
+    let Gated { facts, decision, .. } = gated;
+    Asked {
+        call: call.clone(),
+        agent: facts.agent.id.clone(),
+        human: facts.human.id.clone(),
+        delegators: vec![facts.human.id.clone()],
+        task: facts.task.clone(),
+        task_named: facts.task.as_str() != &*request.actor.token_id,
+        app: facts.app.id.clone(),
+        method: facts.method,
+        tool: facts.tool.name.clone(),
+        definition: facts.tool.definition,
+        class: facts.tool.class,
+        arguments: gated.arguments,
+        bundle: decision.bundle(),
+        reasons: decision.reasons().to_vec(),
+    }
+}
+
+fn approvals(hold: &Hold) -> Vec<Approved> {
+    let one = |approval: &hold::Approval| Approved {
+        by: approval.by.clone(),
+        how: approval.how,
+        at_us: approval.at.0,
+        hold: hold.id.clone(),
+    };
+    hold.approvals.iter().map(one).collect()
+}
+
+/// What is told where nothing could be decided any more.
+fn plain_refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, hold: &Hold) -> crate::Refusal {
+    crate::call::refusal_for(call, directory, facts, Verdict::Hold, &hold.asked.reasons)
+}
+
+/// Where a hold stands, for whoever asked.
+pub(crate) fn held(hold: &Hold) -> Held {
+    let (state, why) = match &hold.state {
+        State::Pending => (HeldState::Waits, None),
+        State::Approved { .. } => (HeldState::Approved, None),
+        State::Claimed { .. } => (HeldState::Runs, None),
+        State::Denied { reason, .. } => (HeldState::Denied, reason.clone()),
+        State::Expired { .. } => (HeldState::Expired, None),
+        State::Cancelled { .. } => (HeldState::Cancelled, None),
+        State::Ended { disposition, why, .. } => (HeldState::Ended(*disposition), why.clone()),
+    };
+    let id: HoldId = hold.id.clone();
+    Held { id, state, why, expires_at: hold.expires_at }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,613 @@
+//! The desk: every call that waits for people, in memory as it is on disk.
+//!
+//! A hold takes one step at a time. Each step is a record, and what is true after it is written with the record or not at
+//! all; only then does anybody see it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use decide::Answer;
+use hold::{Approval, Asked, Disposition, Event, Hold, Refused, State, WaitsFor};
+use model::limits::{
+    HOLD_ARGUMENTS_BYTES_MAX, HOLD_REASON_CHARS_MAX, HOLDS_BYTES_MAX, HOLDS_OPEN_MAX, HOLDS_PER_AGENT_MAX,
+    HOLDS_RATE_MAX, HOLDS_RATE_OVER,
+};
+use model::{
+    AgentId, AppId, Approver, Blame, CallId, Digest, Fault, HoldId, HumanId, Method, Secret, TaskId, ToolName,
+    UnixMicros,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use trace::{StateWrite, rfc3339};
+
+use crate::engine::{Change, Engine, Shared};
+use crate::sealed::Seal;
+
+/// A hold, for those who look at it.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// What waits, and where it stands.
+    pub hold: Arc<Hold>,
+    /// The argument object, exactly as it came and as it will leave.
+    pub arguments: Option<Bytes>,
+    /// How many clients are kept waiting for it.
+    pub attached: usize,
+}
+
+pub(crate) struct Desk {
+    entries: Mutex<Entries>,
+    seal: Seal,
+    /// Whoever is kept waiting is told to call again.
+    pub(crate) closing: CancellationToken,
+}
+
+#[derive(Default)]
+struct Entries {
+    by_id: HashMap<HoldId, Arc<Entry>>,
+    by_key: HashMap<Key, HoldId>,
+    per_agent: HashMap<AgentId, usize>,
+    /// When calls of an agent began to wait, of late.
+    opened: HashMap<AgentId, VecDeque<UnixMicros>>,
+    bytes: usize,
+}
+
+/// What identical calls have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    agent: AgentId,
+    human: HumanId,
+    task: Option<TaskId>,
+    app: AppId,
+    method: Method,
+    tool: ToolName,
+    arguments: Digest,
+}
+
+/// One hold.
+pub(crate) struct Entry {
+    key: Key,
+    pub(crate) arguments: Option<Bytes>,
+    /// One step at a time, with its record.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    hold: watch::Sender<Arc<Hold>>,
+    /// What came of it, for all who wait for it.
+    pub(crate) answer: OnceLock<(CallId, Answer)>,
+    attached: AtomicUsize,
+    /// It could not be written down, so it is none.
+    void: AtomicBool,
+}
+
+/// Somebody is kept waiting for it, as long as this lives.
+pub(crate) struct Attached(Arc<Entry>);
+
+/// Why a call does not begin to wait.
+pub(crate) enum NotOpened {
+    /// It is refused as one that cannot wait. Why.
+    Unheld(String),
+    /// Something broke.
+    Fault(Fault),
+}
+
+/// Why a step was not taken.
+#[derive(Debug)]
+pub(crate) enum StepFault {
+    /// It must not follow.
+    Refused(Refused),
+    /// It could not be written down.
+    Fault(Fault),
+}
+
+/// A hold as the state keeps it, sealed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    hold: Hold,
+    arguments: Option<String>,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Takes up what waited when the gateway last ended: rows `(key, value)` of the kind of state [`HOLD_STATE`]. What was
+    /// being carried out then has an unknown outcome. Error: a row cannot be read, or nothing can be written.
+    pub async fn restore_holds(&self, rows: Vec<(String, String)>) -> Result<usize, Fault> {
+        let restored = rows.len();
+        for (key, value) in rows {
+            let kept = self.shared.desk.opened(&key, &value).ok_or_else(|| {
+                let said = format!("the hold `{key}` in the state cannot be read");
+                Fault::new(Blame::Operator, "operator.hold", said).hint("restore the data directory from a backup")
+            })?;
+            let taken_up = matches!(kept.hold.state, State::Claimed { .. });
+            let entry = self.shared.desk.take_in(kept);
+            if taken_up {
+                let event = Event::End { disposition: Disposition::OutcomeUnknown };
+                self.shared.step(&entry, event, "gateway").await.map_err(Fault::from)?;
+            }
+        }
+        self.sweep_holds().await;
+        Ok(restored)
+    }
+
+    /// Every call that waits, or was decided and not yet told, the oldest first.
+    pub fn holds(&self) -> Vec<Waiting> {
+        let mut all: Vec<Waiting> =
+            self.shared.desk.lock().by_id.values().filter(|entry| !entry.is_void()).map(|entry| entry.view()).collect();
+        all.sort_by(|one, other| (one.hold.opened_at, &one.hold.id).cmp(&(other.hold.opened_at, &other.hold.id)));
+        all
+    }
+
+    /// One of them. Error: there is none. Blame: the caller.
+    pub fn hold(&self, id: &HoldId) -> Result<Waiting, Fault> {
+        self.shared.desk.get(id).map(|entry| entry.view())
+    }
+
+    /// A person says yes. Error: not this person, not now, or not any more; nothing changed.
+    pub async fn approve(&self, id: &HoldId, by: &Approver) -> Result<Waiting, Fault> {
+        let (entry, directory) = (self.shared.desk.get(id)?, self.directory());
+        let event = Event::Approve { by, directory: &directory };
+        self.shared.step(&entry, event, &format!("human:{}", by.human())).await.map_err(Fault::from)?;
+        Ok(entry.view())
+    }
+
+    /// A person says no. The agent is told the reason. Error: as [`Engine::approve`].
+    pub async fn deny(&self, id: &HoldId, by: &Approver, reason: Option<&str>) -> Result<Waiting, Fault> {
+        let (entry, directory) = (self.shared.desk.get(id)?, self.directory());
+        let plain = |reason: &str| -> String {
+            reason.chars().filter(|char| !char.is_control()).take(HOLD_REASON_CHARS_MAX).collect()
+        };
+        let event = Event::Deny { by, reason: reason.map(plain), directory: &directory };
+        self.shared.step(&entry, event, &format!("human:{}", by.human())).await.map_err(Fault::from)?;
+        Ok(entry.view())
+    }
+
+    /// Somebody who runs the gateway takes it back: it will not run. Error: it runs, or is over.
+    pub async fn cancel_hold(&self, id: &HoldId, by: &str) -> Result<Waiting, Fault> {
+        let entry = self.shared.desk.get(id)?;
+        self.shared.step(&entry, Event::Cancel { by: by.to_owned() }, by).await.map_err(Fault::from)?;
+        Ok(entry.view())
+    }
+
+    /// Ends what waits for this person, before what is kept of them is erased.
+    pub async fn cancel_holds_of(&self, human: &HumanId, by: &str) -> Result<usize, Fault> {
+        let all = self.shared.desk.all();
+        let theirs: Vec<_> = all.into_iter().filter(|entry| entry.key.human == *human).collect();
+        for entry in &theirs {
+            match self.shared.step(entry, Event::Cancel { by: by.to_owned() }, by).await {
+                Ok(_) | Err(StepFault::Refused(_)) => self.shared.told(entry).await?,
+                Err(StepFault::Fault(fault)) => return Err(fault),
+            }
+        }
+        Ok(theirs.len())
+    }
+
+    /// Ends what nobody approved in time. To be called every second or so; nothing depends on it, for whatever is too old is
+    /// refused all the same.
+    pub async fn sweep_holds(&self) {
+        let now = self.clock().now();
+        for entry in self.shared.desk.all() {
+            let hold = entry.now();
+            if now < hold.expires_at {
+                continue;
+            }
+            let done = match hold.state {
+                State::Pending | State::Approved { .. } => {
+                    self.shared.step(&entry, Event::Expire, "gateway").await.map(drop).map_err(Fault::from)
+                }
+                // Nobody came to be told.
+                State::Denied { .. } | State::Cancelled { .. } => self.shared.told(&entry).await,
+                State::Claimed { .. } | State::Expired { .. } | State::Ended { .. } => Ok(()),
+            };
+            if let Err(fault) = done {
+                tracing::warn!(?fault, hold = %hold.id, "a hold that is too old could not be ended");
+            }
+        }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// The hold of an identical call, or a new one, on disk when this returns.
+    pub(crate) async fn open_hold(&self, asked: Asked, arguments: Option<Bytes>) -> Result<Attached, NotOpened> {
+        let key = Key::of(&asked);
+        loop {
+            let known = self.desk.find(&key);
+            let Some(attached) = known else { break };
+            // Whoever opened it may still be waiting for the disk.
+            drop(attached.0.turn.lock().await);
+            if !attached.0.is_void() {
+                return Ok(attached);
+            }
+        }
+        let directory = self.parts.directory.snapshot();
+        if !hold::possible(&asked, &directory) {
+            return Err(NotOpened::Unheld("nobody could approve it as things stand".to_owned()));
+        }
+        let now = self.parts.clock.now();
+        let expires = i64::try_from(self.parts.limits.hold_time_max.as_micros()).unwrap_or(i64::MAX);
+        let hold = Hold::open(asked, WaitsFor::People, now, UnixMicros(now.0.saturating_add(expires)));
+        let entry = Arc::new(Entry::new(key, hold, arguments));
+        let turn = entry.turn.lock().await;
+        let attached = match self.desk.insert(&entry, now) {
+            Ok(None) => Attached::to(&entry),
+            // Another one was quicker.
+            Ok(Some(other)) => {
+                drop(turn);
+                drop(other.0.turn.lock().await);
+                let said = || NotOpened::Unheld("an identical call could not be written down".to_owned());
+                return if other.0.is_void() { Err(said()) } else { Ok(other) };
+            }
+            Err(why) => return Err(NotOpened::Unheld(why)),
+        };
+        let hold = entry.now();
+        let by = format!("agent:{}", hold.asked.agent);
+        if let Err(fault) = self.write(&entry, &hold, "hold.opened", &by, true).await {
+            entry.void.store(true, Ordering::Release);
+            self.desk.remove(&entry);
+            return Err(NotOpened::Fault(fault));
+        }
+        drop(turn);
+        Ok(attached)
+    }
+
+    /// Takes the next step, on disk when this returns.
+    pub(crate) async fn step(&self, entry: &Arc<Entry>, event: Event<'_>, by: &str) -> Result<Arc<Hold>, StepFault> {
+        let _turn = entry.turn.lock().await;
+        self.step_in_turn(entry, event, by).await
+    }
+
+    /// As [`Shared::step`], for whoever has the turn.
+    pub(crate) async fn step_in_turn(
+        &self,
+        entry: &Arc<Entry>,
+        event: Event<'_>,
+        by: &str,
+    ) -> Result<Arc<Hold>, StepFault> {
+        let (before, now) = (entry.now(), self.parts.clock.now());
+        let approves = matches!(event, Event::Approve { .. });
+        let stepped = hold::step(&before, event, now);
+        if stepped == Err(Refused::Expired)
+            && let Ok(expired) = hold::step(&before, Event::Expire, now)
+        {
+            self.take(entry, expired, "hold.expired", "gateway").await.map_err(StepFault::Fault)?;
+        }
+        let next = stepped.map_err(StepFault::Refused)?;
+        let what = if approves { "hold.approved" } else { what(&next.state) };
+        self.take(entry, next, what, by).await.map_err(StepFault::Fault)
+    }
+
+    async fn take(&self, entry: &Arc<Entry>, next: Hold, what: &str, by: &str) -> Result<Arc<Hold>, Fault> {
+        let keeps = match next.state {
+            State::Pending | State::Approved { .. } | State::Claimed { .. } => true,
+            // Whoever asked is told when they come again.
+            State::Denied { .. } | State::Cancelled { .. } => entry.attached() == 0,
+            State::Expired { .. } | State::Ended { .. } => false,
+        };
+        self.write(entry, &next, what, by, keeps).await?;
+        let next = Arc::new(next);
+        if !keeps {
+            self.desk.remove(entry);
+        }
+        entry.hold.send_replace(Arc::clone(&next));
+        Ok(next)
+    }
+
+    /// Whoever asked knows how it ended: nothing of it need be kept.
+    pub(crate) async fn told(&self, entry: &Arc<Entry>) -> Result<(), Fault> {
+        let _turn = entry.turn.lock().await;
+        if !self.desk.has(entry) {
+            return Ok(());
+        }
+        let hold = entry.now();
+        self.write(entry, &hold, "hold.told", "gateway", false).await?;
+        self.desk.remove(entry);
+        Ok(())
+    }
+
+    async fn write(&self, entry: &Entry, hold: &Hold, what: &str, by: &str, keeps: bool) -> Result<(), Fault> {
+        let value = if keeps { Some(self.desk.sealed(hold, entry.arguments.as_ref())?) } else { None };
+        let change = Change {
+            by: by.to_owned(),
+            what: what.to_owned(),
+            subject: format!("hold:{}", hold.id),
+            human: Some(hold.asked.human.clone()),
+            detail: detail(hold),
+            state: vec![StateWrite { kind: HOLD_STATE.to_owned(), key: hold.id.to_string(), value }],
+        };
+        self.change(change).await.map(drop)
+    }
+}
+
+// === impl Desk ===
+
+impl Desk {
+    /// An empty one; what waits is sealed under this key.
+    pub(crate) fn new(key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
+        Ok(Self { entries: Mutex::default(), seal: Seal::new(key)?, closing: CancellationToken::new() })
+    }
+
+    /// The call that an identical call belongs to.
+    pub(crate) fn first_call(&self, key: &Key) -> Option<CallId> {
+        let entries = self.lock();
+        let entry = entries.by_key.get(key).and_then(|id| entries.by_id.get(id))?;
+        Some(entry.now().asked.call.clone())
+    }
+
+    fn find(&self, key: &Key) -> Option<Attached> {
+        let entries = self.lock();
+        let id = entries.by_key.get(key)?;
+        entries.by_id.get(id).map(Attached::to)
+    }
+
+    fn get(&self, id: &HoldId) -> Result<Arc<Entry>, Fault> {
+        let found = self.lock().by_id.get(id).filter(|entry| !entry.is_void()).cloned();
+        found.ok_or_else(|| {
+            Fault::new(Blame::Caller, "caller.unknown_hold", format!("nothing waits as `{id}`, or not any more"))
+                .hint("`countersign holds list` shows what waits; `countersign trace` what became of the rest")
+        })
+    }
+
+    fn all(&self) -> Vec<Arc<Entry>> {
+        self.lock().by_id.values().cloned().collect()
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        self.lock().by_id.contains_key(&entry.now().id)
+    }
+
+    /// Puts it there, unless there is one for identical calls. Error: there is no room.
+    fn insert(&self, entry: &Arc<Entry>, now: UnixMicros) -> Result<Option<Attached>, String> {
+        let mut entries = self.lock();
+        if let Some(other) = entries.by_key.get(&entry.key).and_then(|id| entries.by_id.get(id)) {
+            return Ok(Some(Attached::to(other)));
+        }
+        entries.room_for(entry, now)?;
+        entries.put(entry);
+        entries.opened.entry(entry.key.agent.clone()).or_default().push_back(now);
+        Ok(None)
+    }
+
+    fn take_in(&self, kept: Kept) -> Arc<Entry> {
+        let arguments = kept.arguments.map(Bytes::from);
+        let entry = Arc::new(Entry::new(Key::of(&kept.hold.asked), kept.hold, arguments));
+        self.lock().put(&entry);
+        entry
+    }
+
+    fn remove(&self, entry: &Entry) {
+        let mut entries = self.lock();
+        let Some(gone) = entries.by_id.remove(&entry.now().id) else { return };
+        if entries.by_key.get(&gone.key) == Some(&gone.now().id) {
+            entries.by_key.remove(&gone.key);
+        }
+        entries.bytes = entries.bytes.saturating_sub(gone.bytes());
+        if let Some(count) = entries.per_agent.get_mut(&gone.key.agent) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                entries.per_agent.remove(&gone.key.agent);
+            }
+        }
+    }
+
+    fn sealed(&self, hold: &Hold, arguments: Option<&Bytes>) -> Result<String, Fault> {
+        let wrong = || Fault::new(Blame::Bug, "bug.hold", "a call that waits could not be written");
+        let arguments = arguments.map(|bytes| String::from_utf8(bytes.to_vec())).transpose().map_err(|_| wrong())?;
+        let kept = Kept { hold: hold.clone(), arguments };
+        self.seal.seal(hold.id.as_str(), serde_json::to_vec(&kept).map_err(|error| wrong().because(error))?)
+    }
+
+    fn opened(&self, key: &str, value: &str) -> Option<Kept> {
+        let kept: Kept = serde_json::from_slice(&self.seal.open(key, value)?).ok()?;
+        (kept.hold.id.as_str() == key).then_some(kept)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn room_for(&mut self, entry: &Entry, now: UnixMicros) -> Result<(), String> {
+        let agent = &entry.key.agent;
+        if entry.arguments.as_ref().map_or(0, Bytes::len) > HOLD_ARGUMENTS_BYTES_MAX {
+            return Err(format!("its arguments are longer than {} KB", HOLD_ARGUMENTS_BYTES_MAX / 1024));
+        }
+        if self.by_id.len() >= HOLDS_OPEN_MAX || self.bytes.saturating_add(entry.bytes()) > HOLDS_BYTES_MAX {
+            return Err("too many calls wait for people in this gateway".to_owned());
+        }
+        if self.per_agent.get(agent).is_some_and(|count| *count >= HOLDS_PER_AGENT_MAX) {
+            return Err(format!("{HOLDS_PER_AGENT_MAX} calls of this agent wait for people already"));
+        }
+        let over = i64::try_from(HOLDS_RATE_OVER.as_micros()).unwrap_or(i64::MAX);
+        self.opened.retain(|_, times| {
+            while times.front().is_some_and(|at| now.since(*at) > over) {
+                times.pop_front();
+            }
+            !times.is_empty()
+        });
+        if self.opened.get(agent).is_some_and(|times| times.len() >= HOLDS_RATE_MAX) {
+            let minutes = HOLDS_RATE_OVER.as_secs() / 60;
+            return Err(format!("this agent asked people {HOLDS_RATE_MAX} times within {minutes} minutes"));
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, entry: &Arc<Entry>) {
+        let id = entry.now().id.clone();
+        self.bytes = self.bytes.saturating_add(entry.bytes());
+        *self.per_agent.entry(entry.key.agent.clone()).or_default() += 1;
+        self.by_key.insert(entry.key.clone(), id.clone());
+        self.by_id.insert(id, Arc::clone(entry));
+    }
+}
+
+// === impl Key, Entry, Attached ===
+
+impl Key {
+    /// Of what was asked.
+    pub(crate) fn of(asked: &Asked) -> Self {
+        Self {
+            agent: asked.agent.clone(),
+            human: asked.human.clone(),
+            task: asked.task_named.then(|| asked.task.clone()),
+            app: asked.app.clone(),
+            method: asked.method,
+            tool: asked.tool.clone(),
+            arguments: asked.arguments,
+        }
+    }
+}
+
+impl Entry {
+    fn new(key: Key, hold: Hold, arguments: Option<Bytes>) -> Self {
+        Self {
+            key,
+            arguments,
+            turn: tokio::sync::Mutex::new(()),
+            hold: watch::Sender::new(Arc::new(hold)),
+            answer: OnceLock::new(),
+            attached: AtomicUsize::new(0),
+            void: AtomicBool::new(false),
+        }
+    }
+
+    /// Where it stands.
+    pub(crate) fn now(&self) -> Arc<Hold> {
+        Arc::clone(&self.hold.borrow())
+    }
+
+    /// Every step from now on.
+    pub(crate) fn steps(&self) -> watch::Receiver<Arc<Hold>> {
+        self.hold.subscribe()
+    }
+
+    fn view(&self) -> Waiting {
+        Waiting { hold: self.now(), arguments: self.arguments.clone(), attached: self.attached() }
+    }
+
+    fn attached(&self) -> usize {
+        self.attached.load(Ordering::Acquire)
+    }
+
+    fn is_void(&self) -> bool {
+        self.void.load(Ordering::Acquire)
+    }
+
+    fn bytes(&self) -> usize {
+        ENTRY_BYTES.saturating_add(self.arguments.as_ref().map_or(0, Bytes::len))
+    }
+}
+
+impl Attached {
+    fn to(entry: &Arc<Entry>) -> Self {
+        entry.attached.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(entry))
+    }
+
+    pub(crate) fn entry(&self) -> &Arc<Entry> {
+        &self.0
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.0.attached.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl From<StepFault> for Fault {
+    fn from(fault: StepFault) -> Self {
+        match fault {
+            StepFault::Fault(fault) => fault,
+            StepFault::Refused(refused) => refusal(&refused),
+        }
+    }
+}
+
+/// A step that is refused, for whoever tried it.
+fn refusal(refused: &Refused) -> Fault {
+    let code = match refused {
+        Refused::Expired | Refused::NotExpired { .. } => "hold.expired",
+        Refused::Denied { .. } => "hold.denied",
+        Refused::Cancelled => "hold.cancelled",
+        Refused::Approved => "hold.approved",
+        Refused::Claimed => "hold.claimed",
+        Refused::Ended => "hold.ended",
+        Refused::NotApproved => "hold.not_approved",
+        Refused::NotClaimed => "hold.not_claimed",
+        Refused::WaitsForFact => "hold.waits_for_fact",
+        Refused::Requester { .. } => "hold.requester",
+        Refused::Delegator { .. } => "hold.delegator",
+        Refused::AgentsOwner { .. } => "hold.agents_owner",
+        Refused::SamePerson { .. } => "hold.same_person",
+        Refused::Unknown { .. } => "hold.unknown_person",
+        Refused::Left { .. } => "hold.left",
+        Refused::NotEligible { .. } => "hold.not_eligible",
+        Refused::ApprovedBefore { .. } => "hold.approved_before",
+        Refused::ApprovalGone { .. } => "hold.approval_gone",
+    };
+    Fault::new(Blame::Caller, code, refused.to_string())
+}
+
+/// What a step is called in the trace.
+fn what(state: &State) -> &'static str {
+    match state {
+        State::Pending => "hold.opened",
+        State::Approved { .. } => "hold.approved",
+        State::Claimed { .. } => "hold.claimed",
+        State::Denied { .. } => "hold.denied",
+        State::Expired { .. } => "hold.expired",
+        State::Cancelled { .. } => "hold.cancelled",
+        State::Ended { .. } => "hold.ended",
+    }
+}
+
+/// What the record of a step says: enough to know exactly what was approved, by whom and how.
+fn detail(hold: &Hold) -> serde_json::Value {
+    let asked = &hold.asked;
+    let approvals: Vec<_> = hold.approvals.iter().map(approval).collect();
+    let rules: Vec<&str> = asked.reasons.iter().map(|reason| reason.rule.as_str()).collect();
+    let mut detail = json!({
+        "hold": hold.id,
+        "call": asked.call,
+        "generation": hold.generation,
+        "state": hold.state.as_str(),
+        "agent": asked.agent,
+        "app": asked.app,
+        "tool": asked.tool,
+        "definition": asked.definition,
+        "arguments": asked.arguments,
+        "bundle": asked.bundle,
+        "rules": rules,
+        "expires_at": rfc3339(hold.expires_at),
+        "approvals": approvals,
+    });
+    let more = match &hold.state {
+        State::Claimed { call, .. } => vec![("carried_out_by", json!(call))],
+        State::Denied { reason: Some(reason), .. } => vec![("reason", json!(reason))],
+        State::Ended { disposition, why, .. } => vec![("disposition", json!(disposition)), ("why", json!(why))],
+        _ => Vec::new(),
+    };
+    if let Some(fields) = detail.as_object_mut() {
+        fields.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    }
+    detail
+}
+
+fn approval(approval: &Approval) -> serde_json::Value {
+    json!({
+        "by": approval.by,
+        "how": approval.how,
+        "session": approval.session,
+        "at": rfc3339(approval.at),
+    })
+}
+
+/// The kind of state under which holds are kept.
+pub const HOLD_STATE: &str = "hold";
+/// What a hold takes beside its arguments, about.
+const ENTRY_BYTES: usize = 4 * 1024;
