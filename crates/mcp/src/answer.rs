@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
-use engine::{Closed, Refusal};
+use engine::{Closed, Disposition, HeldState, Refusal};
 use json::{Document, Kind};
-use model::{AppId, CallId, Fault, Verdict};
+use model::{AppId, CallId, Fault};
 use serde_json::{Value, json};
 
 use crate::envelope::{self, RpcError};
@@ -28,19 +28,55 @@ pub struct Shape {
     pub join: Option<AppId>,
 }
 
-/// The whole response to a call.
-pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape) -> Vec<u8> {
-    let told = match closed {
-        Closed::Answered { answer, .. } => return of_answer(id, answer, shape),
+/// The whole response to a call, and what came of it where it waited for people.
+pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape, disposition: Option<Disposition>) -> Vec<u8> {
+    let mut told = match closed {
+        Closed::Answered { answer, .. } => {
+            let told = disposition.filter(|_| shape.tool && answer.kind != AnswerKind::ProtocolError);
+            let told = told.and_then(|disposition| with_disposition(&answer.body, disposition));
+            return match told {
+                Some(body) => of_answer(id, &Answer { kind: answer.kind, body: Bytes::from(body) }, shape),
+                None => of_answer(id, answer, shape),
+            };
+        }
         Closed::Refused(refusal) => refused(refusal),
         Closed::Failed { call, fault, perhaps_executed } => failed(call.as_ref(), fault, *perhaps_executed),
     };
+    if let (Some(disposition), Some(meta)) = (disposition, told.meta.as_object_mut()) {
+        meta.insert(DISPOSITION_KEY.to_owned(), disposition.as_str().into());
+    }
     if shape.tool { envelope::result(id, &tool_error(told, shape)) } else { told.as_error().response(Some(id)) }
 }
 
 /// A result of an app, as it is told.
 pub fn of_result(id: &[u8], body: Bytes, shape: &Shape) -> Vec<u8> {
     of_answer(id, &Answer { kind: AnswerKind::Result, body }, shape)
+}
+
+/// The result of a tool with what came of the approval: for programs in `_meta`, for the model as one more text. Every other
+/// byte stays. None: it is no result of a tool.
+fn with_disposition(body: &[u8], disposition: Disposition) -> Option<Vec<u8>> {
+    let document = Document::parse(body).ok()?;
+    let root = document.root();
+    let content = root.get("content").filter(|content| content.kind() == Kind::Array)?;
+    let key = format!("\"{DISPOSITION_KEY}\":\"{}\"", disposition.as_str());
+    let into = |object: json::Value<'_, '_>, member: String| {
+        let comma = if object.is_empty() { "" } else { "," };
+        (object.span().start + 1..object.span().start + 1, format!("{member}{comma}"))
+    };
+    let meta = match root.get("_meta").filter(|meta| meta.kind() == Kind::Object) {
+        Some(meta) => into(meta, key),
+        None => into(root, format!("\"_meta\":{{{key}}}")),
+    };
+    let said = match disposition {
+        Disposition::ApprovedExecuted => "This call waited for a person, was approved, and was executed once.",
+        _ => "This call waited for a person, was approved, and the tool failed. It may have acted.",
+    };
+    let comma = if content.is_empty() { "" } else { "," };
+    let end = content.span().end.saturating_sub(1);
+    let text = (end..end, format!("{comma}{{\"type\":\"text\",\"text\":\"{said}\"}}"));
+    let edits: Vec<_> = [&meta, &text].map(|(span, text)| (span.clone(), text.as_bytes())).into();
+    Some(json::splice(body, &edits))
 }
 
 fn of_answer(id: &[u8], answer: &Answer, shape: &Shape) -> Vec<u8> {
@@ -158,15 +194,25 @@ fn refused(refusal: &Refusal) -> Told {
         "requestable": refusal.requestable(),
         "approvers": refusal.approvers,
         "instead": refusal.reasons.iter().find_map(|reason| reason.instead.clone()),
-        "retry": if refusal.verdict == Verdict::Hold { "after_approval" } else { "do_not_retry_unchanged" },
+        "retry": if refusal.requestable() { "after_approval" } else { "do_not_retry_unchanged" },
     });
+    if let (Some(held), Some(fields)) = (&refusal.held, decision.as_object_mut()) {
+        let hold = json!({ "id": held.id, "state": held.state.as_str(), "expires_at_us": held.expires_at.0 });
+        fields.insert("hold".to_owned(), hold);
+        if held.state == HeldState::Ended(Disposition::OutcomeUnknown) {
+            fields.insert("executed".to_owned(), "unknown".into());
+        }
+    }
     if let (Some(would), Some(fields)) = (refusal.recommended, decision.as_object_mut()) {
         fields.insert("recommended".to_owned(), would.as_str().into());
     }
     let remediation = if refusal.requestable() { "available" } else { "unavailable" };
-    let meta = json!({
+    let mut meta = json!({
         AUTHORIZATION_KEY: { "reason": "insufficient_authorization", "remediation": remediation }
     });
+    if let (Some(disposition), Some(meta)) = (refusal.disposition(), meta.as_object_mut()) {
+        meta.insert(DISPOSITION_KEY.to_owned(), disposition.as_str().into());
+    }
     Told { text: refusal.sentence(), decision, meta }
 }
 
@@ -218,6 +264,8 @@ const SHORT_BYTES_MAX: usize = 8 << 10;
 /// The code of a refusal that is no tool's result. Our own, outside the ranges of JSON-RPC and MCP.
 const NOT_EXECUTED: i64 = -31_000;
 const AUTHORIZATION_KEY: &str = "io.modelcontextprotocol/authorization";
+/// What came of a call that waited for people (SEP-2848).
+const DISPOSITION_KEY: &str = "io.modelcontextprotocol/tool-approval-disposition";
 /// Our own key in `_meta`.
 const DECISION_KEY: &str = "dev.countersign/decision";
 

@@ -3,11 +3,11 @@
 
 mod understand;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Upstream};
-use engine::{CallRequest, Closed, Engine, Readable};
+use engine::{CallRequest, Closed, Disposition, Engine, Readable, Waiter};
 use front::Known;
 use http::{HeaderName, HeaderValue};
 use json::Value;
@@ -16,12 +16,14 @@ use model::{Actor, AppId, Blame, CallId, Fault, Method, ReadArguments, ToolFacts
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Shape};
-use crate::app_link::{AppLink, Carried};
+use crate::app_link::{AppLink, Carried, Pair};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
+use crate::hub::Hub;
 use crate::methods::Said;
 use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
 use crate::tasks::{self, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
+use crate::waiting::{Patience, Queue};
 
 /// A call that is understood and waits to be decided. It owns everything, so that it outlives its request.
 pub struct Call {
@@ -44,6 +46,8 @@ pub struct Call {
     task: Option<(Task, String)>,
     /// When the app said what it offers, by which this is known.
     listed_at: Option<UnixMicros>,
+    /// What came of it, where it waited for people.
+    disposition: Option<Disposition>,
 }
 
 /// What a call goes on with that took a round or more before.
@@ -62,6 +66,10 @@ pub struct Runs<'a> {
     pub seals: &'a Seals,
     /// Who acts.
     pub known: &'a Known,
+    /// The apps.
+    pub hub: &'a Arc<Hub>,
+    /// How it waits where people have to approve first.
+    pub patience: Patience,
 }
 
 impl Call {
@@ -110,6 +118,7 @@ impl Call {
             wants_a_task,
             task: None,
             listed_at: None,
+            disposition: None,
         })
     }
 
@@ -174,7 +183,7 @@ impl Call {
     }
 
     fn said(&self, closed: &Closed) -> Said {
-        let response = answer::of_call(&self.id, closed, &self.shape);
+        let response = answer::of_call(&self.id, closed, &self.shape, self.disposition);
         match (closed, &self.task) {
             (Closed::Answered { answer, .. }, Some((task, id))) if answer.kind != AnswerKind::ProtocolError => {
                 let renamed = Bytes::from(tasks::renamed(&answer.body, &task.id, id));
@@ -191,7 +200,7 @@ impl Call {
     }
 
     /// One round: its own decision, intent and permit.
-    async fn round(&self, runs: &Runs<'_>, along: &Along) -> Closed {
+    async fn round(&mut self, runs: &Runs<'_>, along: &Along) -> Closed {
         let actor = &runs.known.actor;
         let goes_on = self.goes_on.as_ref();
         let onward = goes_on.and_then(|goes_on| goes_on.onward.clone());
@@ -224,9 +233,31 @@ impl Call {
             wire: along.client().revision().wire(),
             listed_at: self.listed_at,
             kept: self.link.spec.arguments,
-            upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair, sending }),
+            upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair: pair.clone(), sending }),
+            waiter: None,
         };
-        runs.engine.call(request).await
+        let Some(queue) = self.queue(runs, along, pair) else { return runs.engine.call(request).await };
+        let waiter = Some(Arc::clone(&queue) as Arc<dyn Waiter>);
+        let closed = runs.engine.call(CallRequest { waiter, ..request }).await;
+        self.disposition = queue.disposition.get().copied();
+        closed
+    }
+
+    /// How it waits where people have to approve first. None: it is nothing that a client asks for again.
+    fn queue(&self, runs: &Runs<'_>, along: &Along, pair: Pair) -> Option<Arc<Queue>> {
+        matches!(self.asked, Asked::Tool | Asked::Resource | Asked::Prompt).then(|| {
+            Arc::new(Queue {
+                patience: runs.patience.clone(),
+                along: along.clone(),
+                hub: Arc::clone(runs.hub),
+                link: Arc::clone(&self.link),
+                pair,
+                asked: self.asked,
+                name: self.tool.name.clone(),
+                arguments: self.arguments.clone(),
+                disposition: OnceLock::new(),
+            })
+        })
     }
 
     fn readable(&self) -> Option<Readable> {
@@ -362,6 +393,7 @@ impl Call {
                 listed_at: None,
                 kept: self.link.spec.arguments,
                 upstream,
+                waiter: None,
             };
             let engine = runs.engine.clone();
             asked.spawn(async move { (at, wish.key, engine.call(request).await) });

@@ -26,6 +26,7 @@ use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
 use crate::stream::{self, Outliving, Resumable};
 use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY};
+use crate::waiting::Patience;
 
 mod listening;
 
@@ -209,11 +210,12 @@ impl Shared {
         };
         let (session, in_flight) = resumable.unzip();
         let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
-        let (id, on_the_way, place) = (request.id.to_vec(), along.clone(), arrived.place.clone());
+        let (id, on_the_way) = (request.id.to_vec(), along.clone());
+        let patience = Patience::of(arrived.place.clone(), takes_events(arrived.headers));
         let answering = Box::pin(async move {
-            let runs = Runs { engine: &shared.engine, seals: &shared.seals, known: &known };
-            let said = call.run(&runs, on_the_way).await;
-            drop((in_flight, place));
+            let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
+            let said = call.run(&Runs { engine, seals, known, hub, patience }, on_the_way).await;
+            drop(in_flight);
             shared.worded(endpoint.as_ref(), revision, &id, said)
         });
         let resumable = session.map(|session| Resumable { session, clock: Arc::clone(self.engine.clock()) });
@@ -249,7 +251,8 @@ impl Shared {
         session.set_level(level.clone());
         let client = Client::Legacy(Arc::clone(session));
         let pair = (arrived.known.actor.agent.clone(), arrived.known.actor.human.clone());
-        let runs = Runs { engine: &self.engine, seals: &self.seals, known: arrived.known };
+        let (engine, seals, known, hub) = (&self.engine, &self.seals, arrived.known, &self.hub);
+        let runs = Runs { engine, seals, known, hub, patience: Patience::none() };
         for (app, link) in self.hub.links(arrived.endpoint) {
             if !link.keeps_a_level(&pair, &client) {
                 continue;
@@ -439,7 +442,9 @@ impl Shared {
                 let Some(_in_flight) = session.begins(request.id, along.clone()) else {
                     return Said::Error(id_in_use());
                 };
-                let runs = Runs { engine: &self.engine, seals: &self.seals, known: arrived.known };
+                // All entries are answered together, so that one that waits would hold up the others.
+                let (engine, seals, known, hub) = (&self.engine, &self.seals, arrived.known, &self.hub);
+                let runs = Runs { engine, seals, known, hub, patience: Patience::none() };
                 call.run(&runs, along).await
             }
             Err(error) => Said::Error(error),
@@ -562,6 +567,13 @@ fn check_types(headers: &HeaderMap) -> Result<(), Fault> {
     } else {
         Err(Fault::new(Blame::Caller, "caller.accept", "the client must accept `application/json`"))
     }
+}
+
+/// Whether the response may be a stream of events.
+fn takes_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT);
+    let takes = |kind: &str| kind.contains("text/event-stream") || kind.contains("text/*") || kind.contains("*/*");
+    accepted.iter().next().is_none() || accepted.iter().filter_map(|value| value.to_str().ok()).any(takes)
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

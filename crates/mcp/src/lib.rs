@@ -38,6 +38,7 @@ mod subscription;
 mod tasks;
 mod template;
 mod upstream;
+mod waiting;
 
 pub use catalog::{Catalog, Listed, Other, Others};
 pub use endpoint::Endpoint;

@@ -1,5 +1,7 @@
 //! What each method that is not a call does. A new method is one arm here.
 
+use std::sync::Arc;
+
 use engine::Engine;
 use front::Known;
 use http::HeaderMap;
@@ -32,7 +34,7 @@ pub enum Said {
 /// Where a request came in and who sent it.
 pub struct Context<'a> {
     /// Every app.
-    pub hub: &'a Hub,
+    pub hub: &'a Arc<Hub>,
     /// The engine.
     pub engine: &'a Engine,
     /// For what apps want back.

@@ -16,6 +16,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use model::Clock;
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
 
 use crate::events::{self, Opening, Reader, event_stream, write_event};
@@ -68,6 +69,7 @@ pub async fn respond(
         }
         Some(first) = told.recv() => Some(first),
         () = slowly(&along), if primes => None,
+        () = along.waiting() => None,
         () = tokio::time::sleep(STREAM_AFTER), if primes => None,
     };
     if let Some(response) = answered {
@@ -112,16 +114,27 @@ async fn go_on(
 }
 
 async fn respond_once(mut answering: Outliving, mut told: mpsc::Receiver<Bytes>) -> Response<Body> {
+    let along = answering.cancels.clone();
+    let waiting = async {
+        match &along {
+            Some(along) => along.waiting().await,
+            None => std::future::pending().await,
+        }
+    };
     let first = tokio::select! {
         biased;
         response = &mut answering => {
             let Ok(first) = told.try_recv() else { return response };
             answering.answering = Some(Box::pin(std::future::ready(response)));
-            first
+            Some(first)
         }
-        Some(first) = told.recv() => first,
+        Some(first) = told.recv() => Some(first),
+        () = waiting => None,
     };
-    event_stream(Stream { first: Some(first), told, answering }.boxed_unsync())
+    let mut signs = tokio::time::interval(SIGN_OF_LIFE_EVERY);
+    signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    signs.reset();
+    event_stream(Stream { first, told, answering, signs }.boxed_unsync())
 }
 
 /// Events as they come, the answer last.
@@ -129,6 +142,8 @@ struct Stream {
     first: Option<Bytes>,
     told: mpsc::Receiver<Bytes>,
     answering: Outliving,
+    /// A connection that carries nothing is taken for dead by what stands between.
+    signs: Interval,
 }
 
 impl Outliving {
@@ -181,7 +196,12 @@ impl hyper::body::Body for Stream {
         if self.answering.answering.is_none() {
             return Poll::Ready(None);
         }
-        let Poll::Ready(response) = Pin::new(&mut self.answering).poll(context) else { return Poll::Pending };
+        let Poll::Ready(response) = Pin::new(&mut self.answering).poll(context) else {
+            return match self.signs.poll_tick(context) {
+                Poll::Ready(_) => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b":\n\n"))))),
+                Poll::Pending => Poll::Pending,
+            };
+        };
         // What was said before the answer stands before it.
         let mut out = BytesMut::new();
         while let Ok(message) = self.told.try_recv() {
@@ -210,6 +230,7 @@ fn event(message: &[u8]) -> Frame<Bytes> {
     Frame::data(out.freeze())
 }
 
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
 const AT_ONCE: Duration = Duration::from_millis(20);
 /// How long a client of 2025-11-25 waits for its answer before it gets a stream that it can take up again.
 const STREAM_AFTER: Duration = Duration::from_secs(1);

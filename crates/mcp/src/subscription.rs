@@ -98,6 +98,7 @@ impl Keeper {
             listed_at: Hub::listed_at(&self.app, Asked::Resource, &self.pair),
             kept: self.app.spec.arguments,
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
+            waiter: None,
         };
         let closed = self.hub.listeners().engine().call(request).await;
         let call = match &closed {

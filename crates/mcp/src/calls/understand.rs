@@ -20,6 +20,7 @@ use crate::name::{split, split_uri};
 use crate::param;
 use crate::revision::Revision;
 use crate::upstream::Asked;
+use crate::waiting::Patience;
 
 impl Context<'_> {
     /// Understands a call. Error: what to answer a request that names nothing anybody could decide on.
@@ -84,6 +85,7 @@ impl Context<'_> {
             wants_a_task,
             task: None,
             listed_at,
+            disposition: None,
         };
         if self.revision.modern() {
             call.come_back(params, body, &self.runs())?;
@@ -150,12 +152,13 @@ impl Context<'_> {
             wants_a_task: false,
             task: Some((task, id.into_owned())),
             listed_at: None,
+            disposition: None,
         })
     }
 
     /// What runs calls of this request.
     fn runs(&self) -> Runs<'_> {
-        Runs { engine: self.engine, seals: self.seals, known: self.known }
+        Runs { engine: self.engine, seals: self.seals, known: self.known, hub: self.hub, patience: Patience::none() }
     }
 
     /// The app a name leads to, and the name inside it.

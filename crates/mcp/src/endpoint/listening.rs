@@ -327,7 +327,7 @@ fn worded(id: &[u8], closed: &Closed, arrived: &Arrived<'_>) -> Said {
         return Said::Response(envelope::result(id, b"{}"));
     }
     let shape = Shape { modern: false, output_schema: false, tool: false, resource: false, join: None };
-    Said::Response(answer::of_call(id, closed, &shape))
+    Said::Response(answer::of_call(id, closed, &shape, None))
 }
 
 fn accepts_stream(headers: &HeaderMap) -> bool {

@@ -51,6 +51,10 @@ struct Shared {
     next: ArcSwapOption<Shared>,
     streaming: Notify,
     pausing: Notify,
+    /// The call waits for people.
+    waiting: Notify,
+    /// How often the client was told so.
+    waited: AtomicU64,
 }
 
 impl Client {
@@ -118,9 +122,23 @@ impl Along {
         let meta = passed_on(meta);
         let cancelled = CancellationToken::new();
         let next = ArcSwapOption::empty();
-        let (streaming, pausing) = (Notify::new(), Notify::new());
+        let (streaming, pausing, waiting) = (Notify::new(), Notify::new(), Notify::new());
+        let waited = AtomicU64::new(0);
         let hushed = AtomicBool::new(false);
-        let shared = Shared { client, to_client, progress, meta, scrub, hushed, cancelled, next, streaming, pausing };
+        let shared = Shared {
+            client,
+            to_client,
+            progress,
+            meta,
+            scrub,
+            hushed,
+            cancelled,
+            next,
+            streaming,
+            pausing,
+            waiting,
+            waited,
+        };
         (Self { shared: Arc::new(shared) }, told)
     }
 
@@ -195,6 +213,28 @@ impl Along {
     /// Ends when the app has let the connection go and answers later.
     pub async fn pausing(&self) {
         self.shared.pausing.notified().await;
+    }
+
+    /// The call waits for people: whoever carries its response makes a stream of it.
+    pub fn waits(&self) {
+        self.shared.waiting.notify_one();
+    }
+
+    /// Ends when the call waits for people.
+    pub async fn waiting(&self) {
+        self.shared.waiting.notified().await;
+    }
+
+    /// Tells a client that asked for progress that its call still waits. The app's own progress is more, whatever it is.
+    pub fn still_waits(&self, message: &str) {
+        let Some((token, _)) = &self.shared.progress else { return };
+        let millionths = self.shared.waited.fetch_add(1, Ordering::Relaxed).min(999_998) + 1;
+        let mut out = br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"#.to_vec();
+        out.extend_from_slice(token);
+        out.extend_from_slice(format!(",\"progress\":0.{millionths:06},\"message\":").as_bytes());
+        json::write_string(&mut out, message);
+        out.extend_from_slice(b"}}");
+        let _slow_reader = self.shared.to_client.try_send(Bytes::from(out));
     }
 
     /// The request that what is said belongs to now.

@@ -1,0 +1,103 @@
+//! A client that is kept waiting while people decide about its call: to it the tool is slow.
+//!
+//! Its response becomes a stream of events, so that a connection that carries nothing is not taken for dead, and progress
+//! goes to a client that asked for it. What waits takes no place among the requests in flight.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::{Disposition, Held, Looked, Waiter, WaiterFuture};
+use front::Place;
+use json::Document;
+use model::ToolName;
+
+use crate::app_link::{AppLink, Pair};
+use crate::hub::Hub;
+use crate::upstream::{Along, Asked};
+
+/// How a request waits.
+#[derive(Clone)]
+pub struct Patience {
+    /// Its place among the requests in flight, until it waits.
+    pub place: Arc<Mutex<Option<Place>>>,
+    /// Whether its response can be a stream of events.
+    pub streams: bool,
+    /// How long it can wait, where that is less than the gateway lets it.
+    pub time_max: Option<Duration>,
+}
+
+/// One call that may have to wait.
+pub(crate) struct Queue {
+    pub(crate) patience: Patience,
+    pub(crate) along: Along,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) link: Arc<AppLink>,
+    pub(crate) pair: Pair,
+    pub(crate) asked: Asked,
+    pub(crate) name: ToolName,
+    pub(crate) arguments: Option<Bytes>,
+    pub(crate) disposition: OnceLock<Disposition>,
+}
+
+impl Patience {
+    /// For a request that cannot wait.
+    pub fn none() -> Self {
+        Self { place: Arc::default(), streams: false, time_max: Some(Duration::ZERO) }
+    }
+
+    /// For a request with this place.
+    pub fn of(place: Place, streams: bool) -> Self {
+        Self { place: Arc::new(Mutex::new(Some(place))), streams, time_max: None }
+    }
+}
+
+impl Queue {
+    async fn look(&self) -> Option<Looked> {
+        if self.asked != Asked::Tool {
+            let tool = self.hub.facts_of(&self.link, self.asked, self.name.clone(), &self.pair).await;
+            return Some(Looked { tool, listed_at: Hub::listed_at(&self.link, self.asked, &self.pair) });
+        }
+        let catalog = self.link.tools(Some(&self.pair)).await.ok()?;
+        let listed = catalog.what.tool(self.name.as_str())?;
+        let document = self.arguments.as_deref().map(Document::parse).transpose().ok()?;
+        let arguments = document.as_ref().map(Document::root);
+        let tool = self.hub.assess(&self.link.spec.id, &self.link, listed, arguments).facts;
+        Some(Looked { tool, listed_at: Some(catalog.at()) })
+    }
+}
+
+impl Waiter for Queue {
+    fn waits(&self, _: &Held) {
+        drop(self.patience.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if self.patience.streams && self.patience.time_max.is_none() {
+            self.along.waits();
+        }
+    }
+
+    fn gone(&self) -> WaiterFuture<'_, ()> {
+        Box::pin(async {
+            loop {
+                self.along.still_waits("waits for approval by a person");
+                tokio::select! {
+                    () = self.along.cancelled() => return,
+                    () = tokio::time::sleep(SAY_EVERY) => {}
+                }
+            }
+        })
+    }
+
+    fn look_again(&self) -> WaiterFuture<'_, Option<Looked>> {
+        Box::pin(self.look())
+    }
+
+    fn ended(&self, disposition: Disposition) {
+        let _once = self.disposition.set(disposition);
+    }
+
+    fn time_max(&self) -> Option<Duration> {
+        self.patience.time_max
+    }
+}
+
+const SAY_EVERY: Duration = Duration::from_secs(10);
