@@ -92,6 +92,8 @@ pub enum Command {
     Reload,
     /// Issue a token: an agent, for a person
     Token(TokenArgs),
+    /// What waits for a person: look, approve, deny
+    Holds(HoldsArgs),
     /// Who delegates work; offboard and restore
     People(PeopleArgs),
     /// What acts; suspend and resume
@@ -289,6 +291,44 @@ pub struct TokenArgs {
     /// How long it lives: `90s`, `15m`, `8h` (at most 24h)
     #[arg(long, default_value = "1h", value_parser = ::trace::duration)]
     pub ttl: std::time::Duration,
+}
+
+/// `holds`
+#[derive(Debug, Args)]
+pub struct HoldsArgs {
+    /// What to do; without it, list
+    #[command(subcommand)]
+    pub action: Option<HoldsAction>,
+}
+
+/// `holds …`
+#[derive(Debug, Subcommand)]
+pub enum HoldsAction {
+    /// List what waits
+    List,
+    /// Show everything there is to know of one call that waits
+    Show {
+        /// The hold, or the last characters of its id
+        hold: String,
+    },
+    /// Say yes, as the person who is signed in (`countersign login`)
+    Approve {
+        /// The hold, or the last characters of its id
+        hold: String,
+    },
+    /// Say no, as the person who is signed in
+    Deny {
+        /// The hold, or the last characters of its id
+        hold: String,
+        /// What the agent is told
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Take it back, as the operator: it does not run
+    Cancel {
+        /// The hold, or the last characters of its id
+        hold: String,
+    },
 }
 
 /// `people`

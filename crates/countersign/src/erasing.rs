@@ -23,6 +23,8 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
         let said = format!("the reason names `{human}`, and it is kept");
         return Err(Fault::new(Blame::Caller, "trace.reason", said).hint("say it without the name"));
     }
+    // Whatever waits for that person holds its arguments.
+    gateway.engine.cancel_holds_of(&human, by).await?;
     let restored = StandingChange::Restore(human.clone());
     let gone = !gateway.directory.snapshot().humans.contains_key(&human);
     let (kind, key, value) = restored.state_key();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
-use engine::{Change, Engine, Parts};
+use engine::{Change, Engine, HOLD_STATE, Parts};
 use export::Exports;
 use front::{Access, Front, Origins, Wire, serve_tcp, serve_unix};
 use http::Uri;
@@ -108,6 +108,7 @@ impl Gateway {
         let directory = Arc::new(LiveDirectory::new(as_of(&config.directory, clock.now()), standing));
         let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
         let state_key = vault_key.derive("mcp.state")?;
+        let hold_key = vault_key.derive("holds")?;
         let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
         let signing = notary::sign_on(notary, reading()?, journal.clone(), Arc::clone(&clock), places.copy)?;
@@ -119,8 +120,11 @@ impl Gateway {
             credentials: Arc::clone(&broker) as Arc<dyn decide::Credentials>,
             clock,
             limits: config.limits.clone(),
+            hold_key,
         };
-        let engine = Engine::new(parts, Box::new(Arc::clone(&bundle)));
+        let engine = Engine::new(parts, Box::new(Arc::clone(&bundle)))?;
+        let waiting = engine.restore_holds(reading()?.state(HOLD_STATE).map_err(Fault::from)?).await?;
+        tracing::debug!(waiting, "calls of before wait for people");
         let counted = count_from(&reading()?, &engine).map_err(Fault::from)?;
         tracing::debug!(counted, "calls of before count against budgets");
         let people = people::people(&engine, Arc::clone(&directory) as Arc<dyn Directory>, &reading()?)?;
@@ -172,6 +176,12 @@ impl Gateway {
             listeners.spawn(serve_unix(socket, front, uid, stop.clone(), DRAIN_TIME_MAX));
         }
         announce();
+        let (engine, stopped) = (self.engine.clone(), stop.clone());
+        listeners.spawn(async move {
+            while tokio::time::timeout(SWEEP_EVERY, stopped.cancelled()).await.is_err() {
+                engine.sweep_holds().await;
+            }
+        });
         // Apps are connected ahead of the first caller; one that cannot be is tried again when it is asked for.
         let hub = Arc::clone(&self.hub);
         let warm = async move { hub.catalogs(None).await };
@@ -182,6 +192,7 @@ impl Gateway {
         leave_start_behind();
         stop.cancelled().await;
         self.hub.end_listening();
+        self.engine.keep_nobody_waiting();
         listeners.join_all().await;
         self.close().await;
         for name in [files::CONTROL, files::CONNECT] {
@@ -477,5 +488,7 @@ pub fn operator(code: &'static str, said: impl Into<std::borrow::Cow<'static, st
     Fault::new(Blame::Operator, code, said).because(cause)
 }
 
+/// How often is looked for what nobody approved in time.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a socket may take to answer `countersign` commands.
 pub const CONTROL_TIME_MAX: Duration = Duration::from_secs(60);

@@ -19,6 +19,7 @@ use trace::StateWrite;
 use crate::erasing;
 use crate::gateway::Gateway;
 
+mod holding;
 mod signing;
 
 /// One thing to do.
@@ -77,6 +78,16 @@ pub enum Operation {
     WhoAmI { session: String },
     /// The session of this token ends.
     SignOut { session: String },
+    /// What waits for people.
+    Holds,
+    /// One call that waits: its id, or the last characters of it.
+    Hold { hold: String },
+    /// Whoever is signed in with this session says yes.
+    Approve { hold: String, session: String },
+    /// Whoever is signed in with this session says no.
+    Deny { hold: String, session: String, reason: Option<String> },
+    /// A call that waits is taken back.
+    CancelHold { hold: String },
 }
 
 /// Does it. `by` is who, for the record. Error: nothing was changed.
@@ -112,6 +123,13 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         }
         Operation::WhoAmI { session } => signing::who_am_i(gateway, &Secret::new(session)).await,
         Operation::SignOut { session } => signing::sign_out(gateway, &Secret::new(session)).await,
+        Operation::Holds => Ok(holding::list(gateway)),
+        Operation::Hold { hold } => holding::show(gateway, &hold),
+        Operation::Approve { hold, session } => holding::approve(gateway, &hold, &Secret::new(session)).await,
+        Operation::Deny { hold, session, reason } => {
+            holding::deny(gateway, &hold, &Secret::new(session), reason.as_deref()).await
+        }
+        Operation::CancelHold { hold } => holding::cancel(gateway, &hold, by).await,
     }
 }
 

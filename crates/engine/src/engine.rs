@@ -152,9 +152,14 @@ impl Engine {
         self.shared.tally.figures(self.shared.running.len(), self.shared.parts.journal.lost_outcomes())
     }
 
+    /// Whoever is kept waiting for people is told to call again, and so is who comes from now on.
+    pub fn keep_nobody_waiting(&self) {
+        self.shared.desk.closing.cancel();
+    }
+
     /// Waits until every call that was sent has its outcome. Whoever is kept waiting for people is told to call again.
     pub async fn settle(&self) {
-        self.shared.desk.closing.cancel();
+        self.keep_nobody_waiting();
         self.shared.running.close();
         self.shared.running.wait().await;
     }

@@ -150,6 +150,8 @@ impl World {
                 "ben-desktop": {"name": "Ben's desktop", "owner": "ben"},
             },
             "apps": {},
+            // Whoever tests waiting says how long.
+            "holds": {"wait": "0s"},
         });
         let (files, environment) = (Vec::new(), Vec::new());
         WorldBuilder { binary: binary.into(), config, text: None, files, environment }

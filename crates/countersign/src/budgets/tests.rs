@@ -137,6 +137,7 @@ fn directory() -> DirectorySnapshot {
         humans: HashMap::from([(ana, Arc::new(human))]),
         agents: HashMap::from([(agent.id.clone(), Arc::new(agent))]),
         apps: HashMap::from([(app.id.clone(), Arc::new(app))]),
+        persons: HashMap::new(),
         all_stopped: false,
         as_of: None,
     }
@@ -151,8 +152,9 @@ fn started(trace: &Path, minutes: i64) -> (Engine, usize) {
         credentials: Arc::new(Nothing),
         clock: Arc::new(At(minutes)),
         limits: Limits::default(),
+        hold_key: model::Secret::new([7; 32]),
     };
-    let engine = Engine::new(parts, Box::new(Few));
+    let engine = Engine::new(parts, Box::new(Few)).unwrap();
     let counted = count_from(&SqliteReader::open(trace).unwrap(), &engine).unwrap();
     (engine, counted)
 }
@@ -176,6 +178,7 @@ async fn runs(engine: &Engine, arguments: &'static str, kind: AnswerKind) -> boo
         listed_at: None,
         kept: model::ArgumentLevel::Redacted,
         upstream: Arc::new(Answers(kind)),
+        waiter: None,
     };
     matches!(engine.call(request).await, Closed::Answered { .. })
 }

@@ -77,7 +77,6 @@ pub async fn whoami(common: &Common) -> Result<ExitCode, Fault> {
 }
 
 /// The session of who is signed in here, for operations that take one. Error: nobody is.
-#[expect(dead_code, reason = "deciding about held calls at a terminal takes it")]
 pub fn session(common: &Common) -> Result<Secret<String>, Fault> {
     session_there(common)?.ok_or_else(|| {
         Fault::new(Blame::Caller, "people.signed_out", "nobody is signed in here").hint("`countersign login PERSON`")

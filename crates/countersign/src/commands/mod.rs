@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod files;
+mod holds;
 mod init;
 mod leave;
 pub(crate) mod login;
@@ -59,6 +60,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Tools(args) => block_on(tools::run(&common, &args)),
         Command::Reload => block_on(serve::reload(&common)),
         Command::Token(args) => block_on(token::run(&common, &args)),
+        Command::Holds(args) => block_on(holds::run(&common, &args)),
         Command::People(args) => block_on(standing::people(&common, &args)),
         Command::Agents(args) => block_on(standing::agents(&common, &args)),
         Command::Accounts(args) => block_on(accounts::run(&common, &args)),

@@ -22,7 +22,7 @@ use crate::packs::Pack;
 use crate::witness::Witness;
 
 use super::problem::{Problem, Problems, nearest};
-use super::raw::{RawApp, RawConfig, RawLimits, RawTrace, RawWitness};
+use super::raw::{RawApp, RawConfig, RawHolds, RawLimits, RawTrace, RawWitness};
 
 mod credential;
 mod database;
@@ -189,7 +189,7 @@ impl Checker<'_> {
             witnesses,
             exports: self.exports(&raw.exports),
             connect,
-            limits: self.limits(raw.limits.unwrap_or_default()),
+            limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default()),
             rules,
             directory,
             apps,
@@ -208,7 +208,7 @@ impl Checker<'_> {
         Some(Witness { url: url?, key })
     }
 
-    fn limits(&mut self, raw: RawLimits) -> Limits {
+    fn limits(&mut self, raw: RawLimits, holds: &RawHolds) -> Limits {
         let default = Limits::default();
         let seconds = |default: Duration| default.as_secs();
         Limits {
@@ -220,6 +220,26 @@ impl Checker<'_> {
             ),
             catalog_age_max: Duration::from_secs(self.bound(raw.catalog_seconds_max, seconds(default.catalog_age_max))),
             calls_in_flight_max: self.bytes(raw.calls_in_flight_max, default.calls_in_flight_max),
+            hold_time_max: self.time(holds.expire_after.as_ref(), default.hold_time_max, HOLD_TIMES),
+            hold_wait_max: self.time(holds.wait.as_ref(), default.hold_wait_max, HOLD_WAITS),
+        }
+    }
+
+    /// A time as written, within what is sensible.
+    fn time(&mut self, written: Option<&Spanned<String>>, default: Duration, range: (Duration, Duration)) -> Duration {
+        let Some(written) = written else { return default };
+        let (least, most) = range;
+        match trace::duration(&written.value) {
+            Ok(time) if (least..=most).contains(&time) => time,
+            Ok(_) => {
+                let said = format!("`{}` is not between {} s and {} s", written.value, least.as_secs(), most.as_secs());
+                self.problem(written, said, None);
+                default
+            }
+            Err(said) => {
+                self.problem(written, said, None);
+                default
+            }
         }
     }
 
@@ -250,6 +270,9 @@ impl Checker<'_> {
                 active: human.active.unwrap_or(true),
                 id: id.clone(),
             };
+            if let Some(person) = &human.person {
+                directory.persons.insert(id.clone(), Arc::from(person.value.as_str()));
+            }
             directory.humans.insert(id, Arc::new(entry));
         }
     }
@@ -529,6 +552,11 @@ fn beside(data: &Path) -> PathBuf {
 
 /// The port `countersign serve` listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 4100;
+
+/// How long a call may wait for people.
+const HOLD_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 60 * 60));
+/// How long a client may be kept waiting meanwhile: most clients give up after a minute.
+const HOLD_WAITS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60 * 60));
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ pub(super) struct RawConfig {
     pub exports: Named<RawExport>,
     pub connect: Option<RawConnect>,
     pub limits: Option<RawLimits>,
+    pub holds: Option<RawHolds>,
     pub packs: Option<Vec<Spanned<String>>>,
     pub rules: Option<Vec<Spanned<String>>>,
     pub observe: Option<bool>,
@@ -84,9 +85,18 @@ pub(super) struct RawLimits {
     pub calls_in_flight_max: Option<Spanned<u64>>,
 }
 
+/// How calls wait for people.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHolds {
+    pub expire_after: Option<Spanned<String>>,
+    pub wait: Option<Spanned<String>>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHuman {
+    pub person: Option<Spanned<String>>,
     pub name: Option<String>,
     pub department: Option<String>,
     pub seniority: Option<String>,

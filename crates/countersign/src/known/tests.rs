@@ -67,7 +67,6 @@ apps:
             now: WEDNESDAY,
             class: None,
             spent: Vec::new(),
-            approved: Vec::new(),
         };
         let decision = judge.decide(&judge.facts(&question).unwrap_or_else(|fault| panic!("{fault}")));
         let rules: Vec<&str> = decision.reasons().iter().map(|reason| reason.rule.as_str()).collect();

@@ -11,6 +11,7 @@ mod durability;
 mod eras;
 mod erasure;
 mod exports;
+mod holds;
 mod isolation;
 mod joining;
 mod kit;

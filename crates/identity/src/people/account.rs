@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{HumanId, UnixMicros};
+use model::{Approver, HumanId, SignedInBy, UnixMicros};
 use serde::{Deserialize, Serialize};
 
 /// How a person proved to be who they say they are.
@@ -77,6 +77,16 @@ impl SignedIn {
     /// Which session, for records. It is not what opens it.
     pub fn session(&self) -> &str {
         &self.session
+    }
+
+    /// The same as a proof for whoever takes approvals.
+    pub fn approver(&self) -> Approver {
+        let how = match self.how {
+            How::Password => SignedInBy::Password,
+            How::Passkey => SignedInBy::Passkey,
+            How::Oidc => SignedInBy::Oidc,
+        };
+        Approver::danger_signed_in(self.human.clone(), how, Arc::clone(&self.session))
     }
 
     /// When they proved it.

@@ -1,0 +1,141 @@
+//! `holds`: what waits for people, and what a person says to it.
+
+use std::process::ExitCode;
+
+use model::Fault;
+use serde_json::Value;
+
+use super::login::session;
+use super::trace::readable::plain;
+use crate::ask::ask;
+use crate::cli::{Common, HoldsAction, HoldsArgs};
+use crate::operations::Operation;
+use crate::terminal::{Ink, Look, out};
+
+/// Runs it.
+pub async fn run(common: &Common, args: &HoldsArgs) -> Result<ExitCode, Fault> {
+    let operation = match &args.action {
+        None | Some(HoldsAction::List) => Operation::Holds,
+        Some(HoldsAction::Show { hold }) => Operation::Hold { hold: hold.clone() },
+        Some(HoldsAction::Approve { hold }) => {
+            Operation::Approve { hold: hold.clone(), session: session(common)?.expose().clone() }
+        }
+        Some(HoldsAction::Deny { hold, reason }) => {
+            let session = session(common)?.expose().clone();
+            Operation::Deny { hold: hold.clone(), session, reason: reason.clone() }
+        }
+        Some(HoldsAction::Cancel { hold }) => Operation::CancelHold { hold: hold.clone() },
+    };
+    let said = ask(&common.config, operation).await?;
+    if common.json {
+        out(said);
+        return Ok(ExitCode::SUCCESS);
+    }
+    match (said.get("holds").and_then(Value::as_array), said.get("done").and_then(Value::as_str)) {
+        (Some(holds), _) => list(holds),
+        (None, Some(done)) => out(sentence(done, &said)),
+        (None, None) => show(&said).into_iter().for_each(out),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(holds: &[Value]) {
+    if holds.is_empty() {
+        out("nothing waits for a person");
+    }
+    let look = Look::stdout();
+    for hold in holds {
+        let id = text(hold, "/hold");
+        let tail: String = id.chars().skip(id.chars().count().saturating_sub(TAIL_CHARS)).collect();
+        let state = match text(hold, "/state").as_str() {
+            "pending" => look.paint(Ink::Yellow, "waits   "),
+            other => look.paint(Ink::Green, &format!("{other:<8}")),
+        };
+        out(format_args!(
+            "{tail}  {state} {:>7}  {} for {}  {}/{}  {}",
+            left(hold),
+            name(hold, "agent"),
+            name(hold, "human"),
+            text(hold, "/app/id"),
+            text(hold, "/tool"),
+            text(hold, "/reasons/0/sentence"),
+        ));
+    }
+}
+
+/// One hold, so that a person can decide: what would happen, for whom, why it waits, with what, who may say yes.
+fn show(hold: &Value) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} asks for {} to use {} of {} ({})",
+        name(hold, "agent"),
+        name(hold, "human"),
+        text(hold, "/tool"),
+        name(hold, "app"),
+        text(hold, "/class"),
+    )];
+    let mut say = |label: &str, what: String| lines.push(format!("  {label:<10} {what}"));
+    for reason in hold.pointer("/reasons").and_then(Value::as_array).into_iter().flatten() {
+        let source = text(reason, "/source");
+        let source = if source.is_empty() { text(reason, "/rule") } else { source };
+        say("because", format!("{} ({source})", text(reason, "/sentence")));
+    }
+    match hold.get("arguments").filter(|arguments| !arguments.is_null()) {
+        Some(Value::Object(arguments)) => {
+            for (key, value) in arguments {
+                let value = value.as_str().map_or_else(|| value.to_string(), |text| format!("\"{text}\""));
+                say("with", format!("{} = {}", plain(key), plain(&value)));
+            }
+        }
+        Some(other) => say("with", plain(&other.to_string())),
+        None => say("with", "no arguments".to_owned()),
+    }
+    say("task", text(hold, "/task"));
+    let names = |key: &str| -> Vec<String> {
+        let people = hold.get(key).and_then(Value::as_array).into_iter().flatten();
+        people.map(|one| text(one.get("by").unwrap_or(one), "/name")).collect()
+    };
+    let (approved, may) = (names("approvals"), names("eligible"));
+    if !approved.is_empty() {
+        say("approved", format!("by {}", approved.join(", ")));
+    }
+    say("may", if may.is_empty() { "nobody can approve it as things stand".to_owned() } else { may.join(", ") });
+    say("state", format!("{}, {} left", text(hold, "/state"), left(hold)));
+    say("hold", text(hold, "/hold"));
+    say("call", text(hold, "/call"));
+    lines
+}
+
+fn sentence(done: &str, hold: &Value) -> String {
+    let (id, state) = (text(hold, "/hold"), text(hold, "/state"));
+    match (done, state.as_str()) {
+        ("hold.approved", "pending") => format!("{id}: your approval counts; another person has to approve, too"),
+        ("hold.approved", _) if hold.get("clients_waiting").and_then(Value::as_u64) == Some(0) => {
+            format!("{id} is approved: it runs when its client asks again, within {}", left(hold))
+        }
+        ("hold.approved", _) => format!("{id} is approved: it is decided again, and runs once"),
+        ("hold.denied", _) => format!("{id} is denied: nothing is executed"),
+        ("hold.cancelled", _) => format!("{id} is taken back: nothing is executed"),
+        _ => format!("{id}: {done}"),
+    }
+}
+
+fn name(hold: &Value, of: &str) -> String {
+    let name = text(hold, &format!("/{of}/name"));
+    if name.is_empty() { text(hold, &format!("/{of}/id")) } else { name }
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    plain(value.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
+}
+
+/// How long is left, in the largest unit that says something.
+fn left(hold: &Value) -> String {
+    let seconds = hold.get("seconds_left").and_then(Value::as_i64).unwrap_or_default();
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
+}
+
+const TAIL_CHARS: usize = 6;

@@ -1,0 +1,280 @@
+//! A call that waits: a different person countersigns exactly this call, and the agent sees a slow tool.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Value, json};
+use testkit::{McpClient, Peer, Upstream, World, WorldBuilder};
+
+use crate::kit::{at, changes, decision, intents, pin, records, text, until, upstream, world};
+use crate::people::typed;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Ana asks, Ben answers for the app and may approve. Whoever asks is kept waiting for a minute.
+fn office(upstream: &Upstream) -> Result<World> {
+    office_with(upstream, |world| world)
+}
+
+fn office_with(upstream: &Upstream, more: impl FnOnce(WorldBuilder) -> WorldBuilder) -> Result<World> {
+    let world = world()
+        .app_url("remote", upstream.url(), None)
+        .set(&["apps", "remote", "owners"], json!(["ben", "ana2"]))
+        .human("ana2", json!({"name": "Ana, too", "person": "ana diaz"}))
+        .human("dan", json!({"name": "Dan Roe"}))
+        .set(&["people", "ana", "person"], json!("ana diaz"))
+        .set(&["holds", "wait"], json!("60s"));
+    let world = more(world).start()?;
+    pin(&world, "remote", "external")?;
+    for who in ["ben", "ana", "ana2", "dan"] {
+        let code = world.run_well(&["accounts", "invite", who])?;
+        typed(&world, &["login", "--password-stdin", "--code", code.trim()], PASSWORD)?;
+    }
+    sign_in(&world, "ben")?;
+    Ok(world)
+}
+
+fn sign_in(world: &World, who: &str) -> Result<()> {
+    typed(world, &["login", who], PASSWORD).map(drop)
+}
+
+fn client(world: &World, revision: &str) -> Result<McpClient> {
+    let token = world.token("ana-desktop", "ana", None)?;
+    if revision == "2026-07-28" {
+        return Ok(McpClient::modern(world.mcp_url())?.with_token(token));
+    }
+    let mut client = McpClient::legacy(world.mcp_url(), revision)?.with_token(token);
+    client.initialize()?;
+    Ok(client)
+}
+
+/// A call that somebody makes meanwhile.
+fn calls(mut client: McpClient, said: &'static str) -> JoinHandle<Result<Value>> {
+    std::thread::spawn(move || client.call("remote__echo", json!({"text": said})))
+}
+
+fn ended(call: JoinHandle<Result<Value>>) -> Result<Value> {
+    call.join().map_err(|_| anyhow!("the client broke"))?
+}
+
+fn holds(world: &World) -> Result<Vec<Value>> {
+    let said: Value = serde_json::from_str(&world.run_well(&["holds", "list", "--json"])?)?;
+    Ok(said.get("holds").and_then(Value::as_array).cloned().unwrap_or_default())
+}
+
+/// The one call that waits, once there is one whose client waits with it.
+fn waiting(world: &World) -> Result<String> {
+    let mut found = None;
+    until("a call waits, and its client with it", || {
+        let all = holds(world)?;
+        let one = all.first().filter(|hold| hold.get("clients_waiting").and_then(Value::as_u64) > Some(0));
+        found = one.map(|hold| at(hold, "/hold").to_owned());
+        Ok(found.is_some())
+    })?;
+    found.context("nothing waits")
+}
+
+fn refused(world: &World, words: &[&str], why: &str) -> Result<()> {
+    let done = world.run(words)?;
+    ensure!(done.code != 0 && done.stderr.contains(why), "{words:?}: {}{}", done.stdout, done.stderr);
+    Ok(())
+}
+
+#[test]
+fn the_real_result_comes_once_another_person_has_approved() -> Result<()> {
+    for revision in ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"] {
+        let upstream = upstream()?;
+        let world = office(&upstream)?;
+        let call = calls(client(&world, revision)?, "hello");
+        let hold = waiting(&world)?;
+        ensure!(upstream.call_count() == 0);
+        let shown = world.run_well(&["holds", "show", &hold])?;
+        for part in
+            ["Ana's desktop asks for Ana Diaz to use echo", "text = \"hello\"", "Ben Okafor", "wait for a human"]
+        {
+            ensure!(shown.contains(part), "`{part}` is not in {shown}");
+        }
+        let said = world.run_well(&["holds", "approve", &hold])?;
+        ensure!(said.contains("it is decided again, and runs once"), "{said}");
+        let result = ended(call)?;
+        ensure!(text(&result) == "hello", "{result}");
+        let disposition = "/_meta/io.modelcontextprotocol~1tool-approval-disposition";
+        ensure!(at(&result, disposition) == "approved-executed", "{result}");
+        ensure!(at(&result, "/content/1/text").contains("was approved, and was executed once"), "{result}");
+        ensure!(upstream.call_count() == 1 && holds(&world)?.is_empty());
+        for what in ["hold.opened", "hold.approved", "hold.claimed", "hold.ended"] {
+            ensure!(changes(&world, what)?.len() == 1, "{what}");
+        }
+        let approved = changes(&world, "hold.approved")?;
+        ensure!(approved[0].by.as_deref() == Some("human:ben"), "{approved:?}");
+        let run = intents(&world)?.pop().and_then(|entry| entry.intent()).context("no decision")?;
+        ensure!(run.approvals.len() == 1 && run.approvals[0].by.as_str() == "ben", "{:?}", run.approvals);
+        let verified = world.run_well(&["trace", "verify"])?;
+        ensure!(verified.contains("record"), "{verified}");
+    }
+    Ok(())
+}
+
+#[test]
+fn whoever_must_not_approve_does_not() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office(&upstream)?;
+    let call = calls(client(&world, "2026-07-28")?, "hello");
+    let hold = waiting(&world)?;
+    let approve = ["holds", "approve", &hold];
+    world.run_well(&["logout"])?;
+    refused(&world, &approve, "nobody is signed in here")?;
+    sign_in(&world, "ana")?;
+    refused(&world, &approve, "nobody approves what is done for themselves")?;
+    refused(&world, &["holds", "deny", &hold], "nobody approves what is done for themselves")?;
+    sign_in(&world, "ana2")?;
+    refused(&world, &approve, "`ana2` is the same person as `ana`")?;
+    sign_in(&world, "dan")?;
+    refused(&world, &approve, "no rule that holds it lets `dan` approve")?;
+    ensure!(upstream.call_count() == 0);
+    sign_in(&world, "ben")?;
+    world.run_well(&["holds", "deny", &hold, "--reason", "ask for less"])?;
+    let result = ended(call)?;
+    let structure = decision(&result)?;
+    ensure!(text(&result).starts_with("Denied by a person, nothing was executed"), "{result}");
+    ensure!(text(&result).contains("ask for less"), "{result}");
+    ensure!(structure.get("requestable") == Some(&json!(false)), "{result}");
+    let disposition = "/_meta/io.modelcontextprotocol~1tool-approval-disposition";
+    ensure!(at(&result, disposition) == "denied-not-executed", "{result}");
+    refused(&world, &approve, "nothing waits as")?;
+    ensure!(upstream.call_count() == 0);
+    Ok(())
+}
+
+#[test]
+fn a_client_that_cannot_wait_calls_again_and_a_restart_between_changes_nothing() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("0s")))?;
+    let ask = |world: &World, revision: &str| client(world, revision)?.call("remote__echo", json!({"text": "hello"}));
+    let first = ask(&world, "2026-07-28")?;
+    let structure = decision(&first)?;
+    ensure!(at(structure, "/retry") == "after_approval" && at(structure, "/hold/state") == "pending", "{first}");
+    ensure!(text(&first).contains("Call again with exactly the same arguments"), "{first}");
+    let hold = at(structure, "/hold/id").to_owned();
+    let again = ask(&world, "2025-06-18")?;
+    ensure!(at(decision(&again)?, "/hold/id") == hold, "{again}");
+    world.restart()?;
+    let again = ask(&world, "2025-11-25")?;
+    ensure!(at(decision(&again)?, "/hold/id") == hold, "{again}");
+    let said = world.run_well(&["holds", "approve", &hold])?;
+    ensure!(said.contains("it runs when its client asks again"), "{said}");
+    ensure!(upstream.call_count() == 0, "nobody waits for it");
+    world.restart()?;
+    let result = ask(&world, "2026-07-28")?;
+    ensure!(text(&result) == "hello" && upstream.call_count() == 1, "{result}");
+    let next = ask(&world, "2026-07-28")?;
+    ensure!(at(decision(&next)?, "/hold/id") != hold && upstream.call_count() == 1, "{next}");
+    Ok(())
+}
+
+#[test]
+fn what_changed_since_the_approval_is_refused() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("0s")))?;
+    let ask = |said: &str| client(&world, "2026-07-28")?.call("remote__echo", json!({"text": said}));
+    let approved = |said: &str| -> Result<()> {
+        let hold = at(decision(&ask(said)?)?, "/hold/id").to_owned();
+        world.run_well(&["holds", "approve", &hold]).map(drop)
+    };
+    approved("one")?;
+    let other = ask("two")?;
+    ensure!(at(decision(&other)?, "/hold/state") == "pending", "other arguments are another call: {other}");
+    world.run_well(&["people", "offboard", "ben"])?;
+    let gone = ask("one")?;
+    ensure!(text(&gone).contains("the approval by `ben` does not count any more: `ben` has left"), "{gone}");
+    world.run_well(&["people", "restore", "ben"])?;
+    sign_in(&world, "ben")?;
+    approved("three")?;
+    world.run_well(&["agents", "suspend", "ana-desktop"])?;
+    ensure!(ask("three").is_err() || upstream.call_count() == 0);
+    world.run_well(&["agents", "resume", "ana-desktop"])?;
+    ensure!(upstream.call_count() == 0);
+    ensure!(text(&ask("three")?) == "three", "it is back, and was approved");
+    Ok(())
+}
+
+#[test]
+fn nobody_said_anything_in_time() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| world.set(&["holds", "expire_after"], json!("1s")))?;
+    let result = client(&world, "2026-07-28")?.call("remote__echo", json!({"text": "hello"}))?;
+    ensure!(text(&result).starts_with("Not approved in time, nothing was executed"), "{result}");
+    until("it is on record", || Ok(changes(&world, "hold.expired")?.len() == 1))?;
+    ensure!(upstream.call_count() == 0 && holds(&world)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_connection_on_which_somebody_waits_shows_signs_of_life() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office(&upstream)?;
+    let client = client(&world, "2026-07-28")?;
+    let meta = json!({"progressToken": "mine"});
+    let params = json!({"name": "remote__echo", "arguments": {"text": "hello"}, "_meta": meta});
+    let mut response = client.send(&client.message("tools/call", &params))?;
+    ensure!(response.is_stream());
+    let first: Value = serde_json::from_str(&response.next_event()?.context("no event")?)?;
+    ensure!(at(&first, "/params/progressToken") == "mine", "{first}");
+    ensure!(at(&first, "/params/message") == "waits for approval by a person", "{first}");
+    let hold = waiting(&world)?;
+    drop(response);
+    until("whoever is gone waits no more", || {
+        Ok(holds(&world)?.iter().all(|hold| hold.get("clients_waiting").and_then(Value::as_u64) == Some(0)))
+    })?;
+    let said = world.run_well(&["holds", "approve", &hold])?;
+    ensure!(said.contains("it runs when its client asks again") && upstream.call_count() == 0, "{said}");
+    Ok(())
+}
+
+#[test]
+fn nothing_that_waits_is_on_disk_in_plain_text() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("0s")))?;
+    let canary = "canary-of-an-argument";
+    client(&world, "2026-07-28")?.call("remote__echo", json!({"text": canary}))?;
+    let shown = world.run_well(&["holds", "list", "--json"])?;
+    ensure!(shown.contains(canary));
+    world.restart()?;
+    for entry in std::fs::read_dir(world.folder().join("data"))? {
+        let path = entry?.path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path)?;
+            ensure!(!bytes.windows(canary.len()).any(|part| part == canary.as_bytes()), "{}", path.display());
+        }
+    }
+    world.run_well(&["trace", "erase", "--subject", "ana", "--yes"])?;
+    ensure!(holds(&world)?.is_empty(), "what waits for a person goes with what is kept of that person");
+    ensure!(!records(&world)?.is_empty());
+    Ok(())
+}
+
+/// Official clients, unmodified: to them the tool is slow.
+#[test]
+fn official_clients_get_the_result_of_a_call_that_waited() -> Result<()> {
+    for peer in Peer::ALL {
+        for mode in ["auto", "legacy"] {
+            let upstream = upstream()?;
+            let world = office(&upstream)?;
+            let (url, token) = (world.mcp_url().to_owned(), world.token("ana-desktop", "ana", None)?);
+            let call = std::thread::spawn(move || {
+                let arguments = json!({"text": "hello"}).to_string();
+                let call = ["--mode", mode, "--call", "remote__echo", "--arguments", &arguments];
+                peer.talk(&[&call[..], &["--url", &url, "--token", &token]].concat())
+            });
+            let hold = waiting(&world)?;
+            // Some time passes.
+            std::thread::sleep(Duration::from_millis(300));
+            world.run_well(&["holds", "approve", &hold])?;
+            let said = call.join().map_err(|_| anyhow!("the client broke"))??;
+            ensure!(at(&said, "/result/content/0/text") == "hello", "{peer:?} {mode}: {said}");
+            ensure!(upstream.call_count() == 1);
+        }
+    }
+    Ok(())
+}
