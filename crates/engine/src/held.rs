@@ -171,25 +171,9 @@ async fn take_up(
     let approvals = approvals(&hold);
     let gated = match decided {
         Ok(gated) => gated,
-        Err(Refused { why, gated }) => {
-            if let Some(gated) = &gated
-                && let Err(fault) = record(shared, &call, request, gated, approvals).await
-            {
-                return Some(not_executed(Some(call), fault));
-            }
-            let event = Event::Refuse { why };
-            let ended = match shared.step_in_turn(entry, event, "gateway").await {
-                Ok(ended) => ended,
-                Err(StepFault::Refused(_)) => return None,
-                Err(StepFault::Fault(fault)) => return Some(not_executed(Some(call), fault)),
-            };
-            waiter.ended(Disposition::DeniedNotExecuted);
-            let mut refusal = match &gated {
-                Some(gated) => refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision),
-                None => plain_refusal(call, directory, facts, &hold),
-            };
-            refusal.held = Some(held(&ended));
-            return Some(Closed::Refused(refusal));
+        Err(refused) => {
+            let told = (directory, facts);
+            return turned_down(shared, entry, call, request, refused, (waiter, told)).await;
         }
     };
     let now = shared.parts.directory.snapshot();
@@ -228,6 +212,35 @@ async fn take_up(
     }
     waiter.ended(disposition);
     Some(closed)
+}
+
+/// What people approved does not run: that is on record, and ends the hold. None: it has ended meanwhile.
+async fn turned_down(
+    shared: &Shared,
+    entry: &Arc<Entry>,
+    call: CallId,
+    request: &CallRequest,
+    refused: Refused,
+    (waiter, (directory, facts)): (&dyn Waiter, (&DirectorySnapshot, &Facts)),
+) -> Option<Closed> {
+    let (hold, Refused { why, gated }) = (entry.now(), refused);
+    if let Some(gated) = &gated
+        && let Err(fault) = record(shared, &call, request, gated, approvals(&hold)).await
+    {
+        return Some(not_executed(Some(call), fault));
+    }
+    let ended = match shared.step_in_turn(entry, Event::Refuse { why }, "gateway").await {
+        Ok(ended) => ended,
+        Err(StepFault::Refused(_)) => return None,
+        Err(StepFault::Fault(fault)) => return Some(not_executed(Some(call), fault)),
+    };
+    waiter.ended(Disposition::DeniedNotExecuted);
+    let mut refusal = match &gated {
+        Some(gated) => refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision),
+        None => plain_refusal(call, directory, facts, &hold),
+    };
+    refusal.held = Some(held(&ended));
+    Some(Closed::Refused(refusal))
 }
 
 struct Refused {

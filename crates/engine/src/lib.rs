@@ -18,6 +18,7 @@ mod call;
 mod engine;
 mod gate;
 mod held;
+mod hold_words;
 mod holds;
 mod refusal;
 mod sealed;

@@ -211,7 +211,7 @@ impl Shared {
         let (session, in_flight) = resumable.unzip();
         let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
         let (id, on_the_way) = (request.id.to_vec(), along.clone());
-        let patience = Patience::of(arrived.place.clone(), takes_events(arrived.headers));
+        let patience = Patience::of(arrived.place.clone(), arrived.headers);
         let answering = Box::pin(async move {
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
             let said = call.run(&Runs { engine, seals, known, hub, patience }, on_the_way).await;
@@ -567,13 +567,6 @@ fn check_types(headers: &HeaderMap) -> Result<(), Fault> {
     } else {
         Err(Fault::new(Blame::Caller, "caller.accept", "the client must accept `application/json`"))
     }
-}
-
-/// Whether the response may be a stream of events.
-fn takes_events(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT);
-    let takes = |kind: &str| kind.contains("text/event-stream") || kind.contains("text/*") || kind.contains("*/*");
-    accepted.iter().next().is_none() || accepted.iter().filter_map(|value| value.to_str().ok()).any(takes)
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

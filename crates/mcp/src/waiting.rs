@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::{Disposition, Held, Looked, Waiter, WaiterFuture};
 use front::Place;
+use http::{HeaderMap, header};
 use json::Document;
 use model::ToolName;
 
@@ -47,8 +48,8 @@ impl Patience {
     }
 
     /// For a request with this place.
-    pub fn of(place: Place, streams: bool) -> Self {
-        Self { place: Arc::new(Mutex::new(Some(place))), streams, time_max: None }
+    pub fn of(place: Place, headers: &HeaderMap) -> Self {
+        Self { place: Arc::new(Mutex::new(Some(place))), streams: takes_events(headers), time_max: None }
     }
 }
 
@@ -98,6 +99,13 @@ impl Waiter for Queue {
     fn time_max(&self) -> Option<Duration> {
         self.patience.time_max
     }
+}
+
+/// Whether the response may be a stream of events.
+fn takes_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT);
+    let takes = |kind: &str| kind.contains("text/event-stream") || kind.contains("text/*") || kind.contains("*/*");
+    accepted.iter().next().is_none() || accepted.iter().filter_map(|value| value.to_str().ok()).any(takes)
 }
 
 const SAY_EVERY: Duration = Duration::from_secs(10);

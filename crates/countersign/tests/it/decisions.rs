@@ -98,7 +98,7 @@ fn rules_of_the_organisation_speak_in_every_refusal() -> Result<()> {
     assert_eq!(denied.pointer("/_meta/io.modelcontextprotocol~1authorization"), Some(&authorization));
 
     let held = client.call("remote__slow", json!({"ms": 1}))?;
-    assert!(text(&held).contains("Needs approval, nothing was executed: remote__slow."), "{held}");
+    assert!(text(&held).contains("Waits for approval, nothing was executed yet: remote__slow."), "{held}");
     assert!(text(&held).contains("Who may approve: Ben Okafor."), "{held}");
     let structure = decision(&held)?;
     assert_eq!((at(structure, "/decision"), at(structure, "/retry")), ("hold", "after_approval"));
