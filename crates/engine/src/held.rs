@@ -26,7 +26,7 @@ pub trait Waiter: Send + Sync {
     fn look_again(&self) -> WaiterFuture<'_, Option<Looked>>;
     /// What came of it, before the call is closed.
     fn ended(&self, disposition: Disposition);
-    /// How long it can wait for an answer, where that is less than the gateway lets it.
+    /// How long it can wait for an answer, where that is not as long as the gateway lets its clients wait.
     fn time_max(&self) -> Option<Duration> {
         None
     }
@@ -105,8 +105,7 @@ pub(crate) async fn wait(
 
 async fn waited(shared: &Shared, entry: &Arc<Entry>, waiter: &dyn Waiter) -> Waited {
     let mut steps = entry.steps();
-    let most = shared.parts.limits.hold_wait_max;
-    let most = waiter.time_max().map_or(most, |own| own.min(most));
+    let most = waiter.time_max().unwrap_or(shared.parts.limits.hold_wait_max);
     let enough = tokio::time::sleep(most);
     tokio::pin!(enough);
     loop {

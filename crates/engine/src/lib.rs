@@ -35,3 +35,5 @@ pub use refusal::{Held, HeldState, Refusal};
 pub use tally::Figures;
 /// What a [`Change`] makes true, for those who may not name the trace.
 pub use trace::StateWrite;
+/// How moments are written.
+pub use trace::rfc3339;

@@ -265,7 +265,7 @@ const SHORT_BYTES_MAX: usize = 8 << 10;
 const NOT_EXECUTED: i64 = -31_000;
 const AUTHORIZATION_KEY: &str = "io.modelcontextprotocol/authorization";
 /// What came of a call that waited for people (SEP-2848).
-const DISPOSITION_KEY: &str = "io.modelcontextprotocol/tool-approval-disposition";
+pub const DISPOSITION_KEY: &str = "io.modelcontextprotocol/tool-approval-disposition";
 /// Our own key in `_meta`.
 const DECISION_KEY: &str = "dev.countersign/decision";
 

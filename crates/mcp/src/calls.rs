@@ -4,10 +4,11 @@
 mod understand;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Upstream};
-use engine::{CallRequest, Closed, Disposition, Engine, Readable, Waiter};
+use engine::{CallRequest, Closed, Disposition, Engine, Held, HeldState, Readable, Refusal, Waiter};
 use front::Known;
 use http::{HeaderName, HeaderValue};
 use json::Value;
@@ -19,9 +20,9 @@ use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Carried, Pair};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
 use crate::hub::Hub;
-use crate::methods::Said;
+use crate::methods::{Said, Waits};
 use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
-use crate::tasks::{self, Task};
+use crate::tasks::{self, HeldTask, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
 use crate::waiting::{Patience, Queue};
 
@@ -144,6 +145,9 @@ impl Call {
             {
                 return Said::Error(RpcError::new(INTERNAL_ERROR, fault.to_string()));
             }
+            if let Some(held) = self.waits(&closed) {
+                return self.kept_waiting(runs, held, &closed);
+            }
             let (call, answer) = match closed {
                 Closed::Answered { call, answer } if self.asked == Asked::TaskGet => {
                     return self.progress(runs, &along, call, answer).await;
@@ -167,6 +171,44 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// Where it waits for people, if it does, and can be asked again from the start.
+    fn waits(&self, closed: &Closed) -> Option<Held> {
+        let Closed::Refused(Refusal { held: Some(held), .. }) = closed else { return None };
+        let waits = matches!(held.state, HeldState::Waits | HeldState::Approved | HeldState::Runs);
+        let begins = self.goes_on.as_ref().is_none_or(|goes_on| goes_on.onward.is_none());
+        (waits && begins).then(|| held.clone())
+    }
+
+    /// The answer to a client that is not kept waiting any longer.
+    fn kept_waiting(self, runs: &Runs<'_>, held: Held, closed: &Closed) -> Said {
+        let response = answer::of_call(&self.id, closed, &self.shape, None);
+        if runs.patience.task {
+            return Said::Waits(Box::new(Waits { call: self, held }), response);
+        }
+        // Who is told to ask again at once, again and again, must be kept waiting in between.
+        let kept = runs.patience.time_max.is_none() && runs.engine.limits().hold_wait_max >= LEAST_WAIT;
+        let state = runs.seals.hold_id(&runs.known.actor, &HeldTask::of(&held.id, true)).filter(|_| kept);
+        match state.filter(|_| self.shape.modern) {
+            Some(state) => {
+                let result = serde_json::json!({ "resultType": "input_required", "requestState": state });
+                Said::Response(envelope::result(&self.id, result.to_string().as_bytes()))
+            }
+            None => Said::Response(response),
+        }
+    }
+
+    /// What a hold of this call needs to be known by when it is asked about, in an id that only its client has.
+    pub fn held_task(&self, held: &Held) -> HeldTask {
+        HeldTask::of(&held.id, self.more.is_empty() && self.goes_on.is_none())
+    }
+
+    /// As if it had come in at this endpoint.
+    pub fn at(self, endpoint: Option<&AppId>) -> Self {
+        let join = endpoint.is_none().then(|| self.app.clone());
+        let shape = Shape { join, ..self.shape };
+        Self { shape, ..self }
     }
 
     /// An error that says which addresses must be opened first, for a client that knows it: each is decided before the
@@ -448,6 +490,10 @@ impl Call {
             return Ok(());
         };
         let text = state.as_str().ok_or_else(|| wrong("`params.requestState` must be a string"))?;
+        if runs.seals.hold(&runs.known.actor, &text).is_some() {
+            // It waits for people, and begins again: it is the same call by what it asks, not by what it says of itself.
+            return Ok(());
+        }
         let now = runs.engine.clock().now();
         let sealed = runs.seals.open(&self.bound(&runs.known.actor), &text, now).ok_or_else(|| wrong(STATE_REFUSED))?;
         // What nobody asked is no answer.
@@ -464,4 +510,6 @@ fn asks(body: &[u8]) -> bool {
     json::Document::parse(body).is_ok_and(|document| document.root().get("inputRequests").is_some())
 }
 
+/// Shorter than this nobody is kept waiting to be told to ask again.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 const STATE_REFUSED: &str = "`params.requestState` is not one this gateway gave for this very call, or it was used before, or is too old: call again without it and without `inputResponses`";

@@ -27,7 +27,9 @@ use crate::session::{Session, Sessions};
 use crate::stream::{self, Outliving, Resumable};
 use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY};
 use crate::waiting::Patience;
+use held::HeldTasks;
 
+mod held;
 mod listening;
 
 /// The MCP wire.
@@ -41,6 +43,8 @@ struct Shared {
     access: Arc<Access>,
     sessions: Sessions,
     seals: Seals,
+    /// Calls that wait as tasks.
+    held: HeldTasks,
     /// Calls whose client may be away.
     tasks: TaskTracker,
 }
@@ -66,7 +70,8 @@ impl Endpoint {
     /// The wire over these apps; what an app wants back from a client is sealed under `key`. Error: a bug.
     pub fn new(hub: Arc<Hub>, engine: Engine, access: Arc<Access>, key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
         let (sessions, seals, tasks) = (Sessions::new(), Seals::new(key)?, TaskTracker::new());
-        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, tasks }) })
+        let held = HeldTasks::new();
+        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, held, tasks }) })
     }
 }
 
@@ -175,6 +180,9 @@ impl Shared {
             let said = Box::pin(self.set_level(arrived, session, &request)).await;
             return self.worded(arrived.endpoint, part.revision(), request.id, said);
         }
+        if let Some(said) = self.about_held(arrived, &part, &request).await {
+            return self.worded(arrived.endpoint, part.revision(), request.id, said);
+        }
         let context = self.context(arrived, part.revision());
         let Some(asked) = Call::asked(&request) else {
             let said = Box::pin(context.answer(&request)).await;
@@ -211,11 +219,18 @@ impl Shared {
         let (session, in_flight) = resumable.unzip();
         let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
         let (id, on_the_way) = (request.id.to_vec(), along.clone());
-        let patience = Patience::of(arrived.place.clone(), arrived.headers);
+        let mut patience = Patience::of(arrived.place.clone(), arrived.headers);
+        if request.method == "tools/call" && along.client().takes_tasks() {
+            patience = patience.as_task();
+        }
         let answering = Box::pin(async move {
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
             let said = call.run(&Runs { engine, seals, known, hub, patience }, on_the_way).await;
             drop(in_flight);
+            let said = match said {
+                Said::Waits(waits, _) => shared.as_task(&id, *waits, known),
+                said => said,
+            };
             shared.worded(endpoint.as_ref(), revision, &id, said)
         });
         let resumable = session.map(|session| Resumable { session, clock: Arc::clone(self.engine.clock()) });
@@ -405,7 +420,9 @@ impl Shared {
                     );
                 }
                 Ok(Message::Request(request)) => match self.one_of_many(arrived, &session, &request).await {
-                    Said::Response(response) | Said::Passed(_, response) => answers.push(response),
+                    Said::Response(response) | Said::Passed(_, response) | Said::Waits(_, response) => {
+                        answers.push(response);
+                    }
                     Said::Error(error) => answers.push(error.response(Some(request.id))),
                     Said::Unauthorized(said) => {
                         return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said);
@@ -465,7 +482,7 @@ impl Shared {
 
     fn worded(&self, endpoint: Option<&AppId>, revision: Revision, id: &[u8], said: Said) -> Response<Body> {
         match said {
-            Said::Response(response) => json_response(StatusCode::OK, response),
+            Said::Response(response) | Said::Waits(_, response) => json_response(StatusCode::OK, response),
             Said::Passed(code, response) => json_response(status_of_code(code, revision), response),
             Said::Error(error) => rpc_error(status_of_code(error.code, revision), Some(id), &error),
             Said::Unauthorized(said) => self.access.unauthorized(endpoint, Some("invalid_token"), &said),

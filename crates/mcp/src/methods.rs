@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::Engine;
+use engine::{Engine, Held};
 use front::Known;
 use http::HeaderMap;
 use json::{Document, Value};
@@ -10,6 +10,7 @@ use model::{AppId, Method};
 
 use crate::answer::without;
 use crate::app_link::{AppLink, Pair};
+use crate::calls::Call;
 use crate::catalog::Catalog;
 use crate::envelope::{self, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
 use crate::hub::Hub;
@@ -25,10 +26,20 @@ pub enum Said {
     Response(Vec<u8>),
     /// A response with an app's own JSON-RPC error of this code.
     Passed(i64, Vec<u8>),
+    /// The call waits for people. The response to a client that is kept waiting no longer.
+    Waits(Box<Waits>, Vec<u8>),
     /// A JSON-RPC error, and the HTTP status it has in 2026-07-28.
     Error(RpcError),
     /// The person or agent may not act: 401, after the refusal was recorded.
     Unauthorized(String),
+}
+
+/// A call that waits for people.
+pub struct Waits {
+    /// It.
+    pub call: Call,
+    /// Where it stands.
+    pub held: Held,
 }
 
 /// Where a request came in and who sent it.

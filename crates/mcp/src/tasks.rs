@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use json::Document;
-use model::{Actor, AppId, CallId, ToolName};
+use model::{Actor, AppId, CallId, HoldId, ToolName};
 
 use crate::rounds::Seals;
 
@@ -57,35 +57,37 @@ pub fn renamed(body: &[u8], own: &str, sealed: &str) -> Vec<u8> {
     json::splice(body, &edits)
 }
 
+/// A call that waits for people, as its client knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldTask {
+    /// The hold.
+    pub hold: HoldId,
+    /// Whether what it sends is its arguments and nothing else, so that it can be made again of them.
+    pub plain: bool,
+}
+
+impl HeldTask {
+    /// This one.
+    pub fn of(hold: &HoldId, plain: bool) -> Self {
+        Self { hold: hold.clone(), plain }
+    }
+}
+
 impl Seals {
     /// The client's id of a task: always the same for the same task of the same people.
     pub fn task_id(&self, actor: &Actor, task: &Task) -> Option<String> {
-        let about = about(actor);
-        let mut text = serde_json::json!({
+        let text = serde_json::json!({
             "app": task.app.as_str(),
             "tool": task.tool.as_str(),
             "id": task.id,
             "cause": task.cause.as_str(),
-        })
-        .to_string()
-        .into_bytes();
-        let mut tag = hmac::Context::with_key(self.nonces());
-        tag.update(&about);
-        tag.update(&text);
-        let tag = tag.sign();
-        let nonce: [u8; NONCE_LEN] = tag.as_ref().get(..NONCE_LEN)?.try_into().ok()?;
-        // The nonce depends on all that is sealed: it comes twice only for the very same text.
-        self.key().seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&about), &mut text).ok()?;
-        Some(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
+        });
+        self.sealed(&about(actor), &text)
     }
 
     /// The task of this id. None: it is no id of a task of these people.
     pub fn task(&self, actor: &Actor, id: &str) -> Option<Task> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
-        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let plain = self.key().open_in_place(nonce, Aad::from(about(actor)), text).ok()?;
-        let plain: serde_json::Value = serde_json::from_slice(plain).ok()?;
+        let plain = self.unsealed(&about(actor), id)?;
         let text = |key: &str| plain.get(key)?.as_str();
         Some(Task {
             app: AppId::parse(text("app")?).ok()?,
@@ -93,6 +95,39 @@ impl Seals {
             id: text("id")?.to_owned(),
             cause: CallId::parse(text("cause")?).ok()?,
         })
+    }
+
+    /// The client's id of a call that waits for people. It opens nothing: whoever asks is asked who they are.
+    pub fn hold_id(&self, actor: &Actor, held: &HeldTask) -> Option<String> {
+        let text = serde_json::json!({ "hold": held.hold.as_str(), "plain": held.plain });
+        self.sealed(&[b"hold\0", about(actor).as_slice()].concat(), &text)
+    }
+
+    /// The call of this id. None: it is no id of a call of these people that waits.
+    pub fn hold(&self, actor: &Actor, id: &str) -> Option<HeldTask> {
+        let plain = self.unsealed(&[b"hold\0", about(actor).as_slice()].concat(), id)?;
+        let hold = HoldId::parse(plain.get("hold")?.as_str()?).ok()?;
+        Some(HeldTask { hold, plain: plain.get("plain")?.as_bool()? })
+    }
+
+    fn sealed(&self, about: &[u8], text: &serde_json::Value) -> Option<String> {
+        let mut text = text.to_string().into_bytes();
+        let mut tag = hmac::Context::with_key(self.nonces());
+        tag.update(about);
+        tag.update(&text);
+        let tag = tag.sign();
+        let nonce: [u8; NONCE_LEN] = tag.as_ref().get(..NONCE_LEN)?.try_into().ok()?;
+        // The nonce depends on all that is sealed: it comes twice only for the very same text.
+        self.key().seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut text).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
+    }
+
+    fn unsealed(&self, about: &[u8], id: &str) -> Option<serde_json::Value> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
+        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let plain = self.key().open_in_place(nonce, Aad::from(about), text).ok()?;
+        serde_json::from_slice(plain).ok()
     }
 }
 

@@ -24,8 +24,10 @@ pub struct Patience {
     pub place: Arc<Mutex<Option<Place>>>,
     /// Whether its response can be a stream of events.
     pub streams: bool,
-    /// How long it can wait, where that is less than the gateway lets it.
+    /// How long it can wait, where that is not as long as the gateway lets its clients wait.
     pub time_max: Option<Duration>,
+    /// Whether it becomes a task where it has to wait.
+    pub task: bool,
 }
 
 /// One call that may have to wait.
@@ -44,12 +46,22 @@ pub(crate) struct Queue {
 impl Patience {
     /// For a request that cannot wait.
     pub fn none() -> Self {
-        Self { place: Arc::default(), streams: false, time_max: Some(Duration::ZERO) }
+        Self { place: Arc::default(), streams: false, time_max: Some(Duration::ZERO), task: false }
+    }
+
+    /// For a request that becomes a task where it has to wait: its client is told so at once.
+    pub fn as_task(self) -> Self {
+        Self { time_max: Some(Duration::ZERO), task: true, ..self }
+    }
+
+    /// For a task, which waits as long as there is anything to wait for.
+    pub fn of_task() -> Self {
+        Self { time_max: Some(WITHOUT_END), ..Self::none().as_task() }
     }
 
     /// For a request with this place.
     pub fn of(place: Place, headers: &HeaderMap) -> Self {
-        Self { place: Arc::new(Mutex::new(Some(place))), streams: takes_events(headers), time_max: None }
+        Self { place: Arc::new(Mutex::new(Some(place))), streams: takes_events(headers), time_max: None, task: false }
     }
 }
 
@@ -108,4 +120,6 @@ fn takes_events(headers: &HeaderMap) -> bool {
     accepted.iter().next().is_none() || accepted.iter().filter_map(|value| value.to_str().ok()).any(takes)
 }
 
+/// Longer than anything waits for people.
+const WITHOUT_END: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const SAY_EVERY: Duration = Duration::from_secs(10);

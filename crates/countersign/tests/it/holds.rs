@@ -254,6 +254,122 @@ fn nothing_that_waits_is_on_disk_in_plain_text() -> Result<()> {
     Ok(())
 }
 
+/// What is asked about a task.
+fn about(client: &McpClient, method: &str, task: &str) -> Result<Value> {
+    let message = client.message(method, &json!({"taskId": task}));
+    let request = client.http_request(&message).with("mcp-name", task);
+    let (_, said) = crate::kit::send(client, &request)?;
+    Ok(said)
+}
+
+fn with_tasks(world: &World, who: &str) -> Result<McpClient> {
+    let token = world.token(&format!("{who}-desktop"), who, None)?;
+    let capabilities = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+    Ok(McpClient::modern(world.mcp_url())?.with_token(token).with_capabilities(capabilities))
+}
+
+fn over(world: &World, task: &str) -> Result<Value> {
+    let mut last = Value::Null;
+    until("the task is over", || {
+        last = about(&with_tasks(world, "ana")?, "tasks/get", task)?;
+        Ok(at(&last, "/result/status") != "working")
+    })?;
+    Ok(last)
+}
+
+#[test]
+fn a_client_that_knows_tasks_gets_a_handle_and_the_call_runs_without_it() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = office(&upstream)?;
+    let ask = |world: &World, said: &str| -> Result<String> {
+        let made = with_tasks(world, "ana")?.call("remote__echo", json!({"text": said}))?;
+        ensure!(at(&made, "/resultType") == "task" && at(&made, "/status") == "working", "{made}");
+        ensure!(at(&made, "/statusMessage").contains("waits for approval"), "{made}");
+        Ok(at(&made, "/taskId").to_owned())
+    };
+    let task = ask(&world, "hello")?;
+    let working = about(&with_tasks(&world, "ana")?, "tasks/get", &task)?;
+    ensure!(at(&working, "/result/status") == "working", "{working}");
+    let foreign = about(&with_tasks(&world, "ben")?, "tasks/get", &task)?;
+    ensure!(at(&foreign, "/error/message").contains("unknown task"), "{foreign}");
+    let hold = waiting(&world)?;
+    world.run_well(&["holds", "approve", &hold])?;
+    until("it runs, and nobody asked for it", || Ok(upstream.call_count() == 1))?;
+    for _twice in 0..2 {
+        let done = over(&world, &task)?;
+        ensure!(at(&done, "/result/status") == "completed", "{done}");
+        ensure!(at(&done, "/result/result/content/0/text") == "hello", "{done}");
+        let disposition = "/result/result/_meta/io.modelcontextprotocol~1tool-approval-disposition";
+        ensure!(at(&done, disposition) == "approved-executed", "{done}");
+    }
+
+    let task = ask(&world, "after a restart")?;
+    world.restart()?;
+    let working = about(&with_tasks(&world, "ana")?, "tasks/get", &task)?;
+    ensure!(at(&working, "/result/status") == "working", "{working}");
+    let hold = waiting(&world)?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let done = over(&world, &task)?;
+    ensure!(at(&done, "/result/result/content/0/text") == "after a restart", "{done}");
+    ensure!(upstream.call_count() == 2);
+    world.restart()?;
+    let lost = over(&world, &task)?;
+    ensure!(lost.to_string().contains("outcome-unknown"), "nobody keeps answers over restarts: {lost}");
+
+    let task = ask(&world, "never mind")?;
+    about(&with_tasks(&world, "ana")?, "tasks/cancel", &task)?;
+    let done = over(&world, &task)?;
+    ensure!(done.to_string().contains("denied-not-executed"), "{done}");
+    ensure!(upstream.call_count() == 2);
+    Ok(())
+}
+
+#[test]
+fn a_client_of_2026_07_28_is_told_to_ask_again_and_goes_on_waiting_over_a_restart() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("1s")))?;
+    let arguments = json!({"text": "hello"});
+    let ask = |world: &World, params: Value| client(world, "2026-07-28")?.request("tools/call", params);
+    let first = ask(&world, json!({"name": "remote__echo", "arguments": arguments}))?;
+    ensure!(at(&first, "/resultType") == "input_required", "{first}");
+    let state = at(&first, "/requestState").to_owned();
+    let again = json!({"name": "remote__echo", "arguments": arguments, "requestState": state});
+    let second = ask(&world, again.clone())?;
+    ensure!(at(&second, "/resultType") == "input_required" && holds(&world)?.len() == 1, "{second}");
+    world.restart()?;
+    let hold = at(&holds(&world)?[0], "/hold").to_owned();
+    world.run_well(&["holds", "approve", &hold])?;
+    let altered = json!({"name": "remote__echo", "arguments": {"text": "bye"}, "requestState": state});
+    let other = ask(&world, altered)?;
+    ensure!(at(&other, "/resultType") == "input_required" && upstream.call_count() == 0, "{other}");
+    let result = ask(&world, again)?;
+    ensure!(text(&result) == "hello" && upstream.call_count() == 1, "{result}");
+    Ok(())
+}
+
+/// Official clients of 2026-07-28 ask again by themselves, also while the gateway is started anew.
+#[test]
+fn official_clients_ask_again_without_their_code_doing_anything() -> Result<()> {
+    for peer in Peer::ALL {
+        let upstream = upstream()?;
+        let world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("1s")))?;
+        let (url, token) = (world.mcp_url().to_owned(), world.token("ana-desktop", "ana", None)?);
+        let call = std::thread::spawn(move || {
+            let arguments = json!({"text": "hello"}).to_string();
+            let call = ["--mode", "auto", "--call", "remote__echo", "--arguments", &arguments];
+            peer.talk(&[&call[..], &["--url", &url, "--token", &token]].concat())
+        });
+        let asked = || Ok(intents(&world)?.len() >= 3);
+        until("it asked again and again", asked)?;
+        let hold = at(&holds(&world)?[0], "/hold").to_owned();
+        world.run_well(&["holds", "approve", &hold])?;
+        let said = call.join().map_err(|_| anyhow!("the client broke"))??;
+        ensure!(at(&said, "/result/content/0/text") == "hello", "{peer:?}: {said}");
+        ensure!(upstream.call_count() == 1);
+    }
+    Ok(())
+}
+
 /// Official clients, unmodified: to them the tool is slow.
 #[test]
 fn official_clients_get_the_result_of_a_call_that_waited() -> Result<()> {

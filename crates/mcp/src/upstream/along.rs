@@ -89,6 +89,11 @@ impl Client {
         }
     }
 
+    /// Whether a call of it may become a task that it did not ask for (2026-07-28).
+    pub fn takes_tasks(&self) -> bool {
+        matches!(self, Self::Modern { abilities, .. } if abilities.knows_tasks())
+    }
+
     /// From which level on it wants log messages.
     pub fn level(&self) -> Option<String> {
         match self {

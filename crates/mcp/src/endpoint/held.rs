@@ -1,0 +1,227 @@
+//! Calls that wait for people as tasks (2026-07-28): the client gets a handle at once, the call runs when it is approved,
+//! whoever is connected, and the client fetches what came of it.
+//!
+//! A handle is no authority: it is good for the same agent and person only, and the call is decided again when it is approved.
+//! After a restart the first who asks about it makes it go on.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use engine::{Disposition, HoldState, Waiting, rfc3339};
+use front::Known;
+use json::Document;
+use model::HoldId;
+use quick_cache::sync::Cache;
+use serde_json::{Map, Value, json};
+
+use super::{Arrived, Part, Shared};
+use crate::answer::DISPOSITION_KEY;
+use crate::calls::{Call, Runs};
+use crate::client::Abilities;
+use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Message, Request, RpcError};
+use crate::methods::{Context, Said, Waits};
+use crate::revision::Revision;
+use crate::tasks::HeldTask;
+use crate::upstream::{Along, Asked, Client};
+use crate::waiting::Patience;
+
+/// Calls that wait as tasks.
+pub(super) struct HeldTasks {
+    /// Those that somebody carries already.
+    carried: Mutex<HashSet<HoldId>>,
+    /// What came of those that are over, as responses without an id.
+    over: Cache<HoldId, Bytes>,
+}
+
+impl HeldTasks {
+    pub(super) fn new() -> Self {
+        Self { carried: Mutex::default(), over: Cache::new(OVER_MAX) }
+    }
+
+    /// Whether nobody else carries it.
+    fn begin(&self, hold: &HoldId) -> bool {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).insert(hold.clone())
+    }
+
+    fn end(&self, hold: &HoldId, said: Said) {
+        let response = match said {
+            Said::Response(response) | Said::Passed(_, response) => Some(response),
+            Said::Error(error) => Some(error.response(None)),
+            // Nothing has come of it yet, or nobody may know.
+            Said::Waits(..) | Said::Unauthorized(_) => None,
+        };
+        if let Some(response) = response {
+            let short = response.len() <= OVER_BYTES_MAX;
+            self.over.insert(hold.clone(), if short { Bytes::from(response) } else { Bytes::new() });
+        }
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).remove(hold);
+    }
+}
+
+impl Shared {
+    /// The handle of a call that waits. From now on it is carried here.
+    pub(super) fn as_task(self: &Arc<Self>, id: &[u8], waits: Waits, known: &Known) -> Said {
+        let Waits { call, held } = waits;
+        let task = self.seals.hold_id(&known.actor, &call.held_task(&held));
+        let waiting = self.engine.hold(&held.id);
+        let (Some(task), Ok(waiting)) = (task, waiting) else {
+            return Said::Error(RpcError::new(INTERNAL_ERROR, "the handle of a call that waits could not be made"));
+        };
+        let mut result = described(&waiting, &task);
+        result.insert("resultType".to_owned(), "task".into());
+        self.carry_on(call, known, held.id);
+        Said::Response(envelope::result(id, Value::Object(result).to_string().as_bytes()))
+    }
+
+    /// Answers what is asked about a call that waits. None: it is about something else.
+    pub(super) async fn about_held(
+        self: &Arc<Self>,
+        arrived: &Arrived<'_>,
+        part: &Part,
+        request: &Request<'_, '_>,
+    ) -> Option<Said> {
+        let (Part::Itself, Some(asked)) = (part, Call::asked(request).filter(|asked| asked.task())) else {
+            return None;
+        };
+        let task = request.params?.get("taskId")?.as_str()?;
+        let held = self.seals.hold(&arrived.known.actor, &task)?;
+        if let Some(inactive) = &arrived.known.inactive {
+            return Some(Said::Unauthorized(inactive.clone()));
+        }
+        let result = match asked {
+            Asked::TaskGet => self.progress(arrived, &held, &task).await,
+            Asked::TaskCancel => {
+                let by = format!("agent:{}", arrived.known.actor.agent);
+                // What is over, or runs, is not stopped by it.
+                let _cooperative = self.engine.cancel_hold(&held.hold, &by).await;
+                Map::new()
+            }
+            _ => {
+                let said =
+                    "`params.inputResponses` answers nothing that this task has asked: it waits for another person";
+                return Some(Said::Error(RpcError::new(INVALID_PARAMS, said)));
+            }
+        };
+        let mut whole = Map::from_iter([("resultType".to_owned(), Value::from("complete"))]);
+        whole.extend(result);
+        Some(Said::Response(envelope::result(request.id, Value::Object(whole).to_string().as_bytes())))
+    }
+
+    async fn progress(self: &Arc<Self>, arrived: &Arrived<'_>, held: &HeldTask, task: &str) -> Map<String, Value> {
+        if let Some(response) = self.held.over.get(&held.hold) {
+            return over(task, &response);
+        }
+        let Ok(waiting) = self.engine.hold(&held.hold) else { return over(task, b"") };
+        let carried = self.held.carried.lock().unwrap_or_else(PoisonError::into_inner).contains(&held.hold);
+        if !carried && held.plain {
+            match self.made_again(arrived, &waiting).await {
+                Ok(call) => self.carry_on(call, arrived.known, held.hold.clone()),
+                Err(error) => {
+                    tracing::warn!(hold = %held.hold, error = error.message, "a call that waits is not there any more")
+                }
+            }
+        }
+        described(&waiting, task)
+    }
+
+    /// Carries a call that waits to its end, in a task of its own.
+    fn carry_on(self: &Arc<Self>, call: Call, known: &Known, hold: HoldId) {
+        if !self.held.begin(&hold) {
+            return;
+        }
+        let (shared, known) = (Arc::clone(self), known.clone());
+        let client = Client::Modern { abilities: Abilities::default(), level: None };
+        let (along, _nobody_reads) = Along::of(None, client, self.engine.credentials().scrubber(call.app()));
+        self.tasks.spawn(async move {
+            let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
+            let runs = Runs { engine, seals, known, hub, patience: Patience::of_task() };
+            let said = call.run(&runs, along).await;
+            shared.held.end(&hold, said);
+        });
+    }
+
+    /// The call as its client made it, of what is kept of it.
+    async fn made_again(&self, arrived: &Arrived<'_>, waiting: &Waiting) -> Result<Call, RpcError> {
+        let asked = &waiting.hold.asked;
+        let mut text = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"#.to_vec();
+        json::write_string(&mut text, asked.tool.as_str());
+        if let Some(arguments) = &waiting.arguments {
+            text.extend_from_slice(b",\"arguments\":");
+            text.extend_from_slice(arguments);
+        }
+        text.extend_from_slice(b"}}");
+        let text = Bytes::from(text);
+        let broken = || RpcError::new(INTERNAL_ERROR, "a call that waits could not be made again");
+        let document = Document::parse(&text).map_err(|_| broken())?;
+        let Ok(Message::Request(request)) = envelope::read(document.root()) else { return Err(broken()) };
+        let context = Context {
+            hub: &self.hub,
+            engine: &self.engine,
+            seals: &self.seals,
+            known: arrived.known,
+            endpoint: Some(&asked.app),
+            revision: Revision::V20260728,
+            headers: None,
+        };
+        Ok(context.understand(&request, Asked::Tool, &text).await?.at(arrived.endpoint))
+    }
+}
+
+/// A call that still waits, or runs.
+fn described(waiting: &Waiting, task: &str) -> Map<String, Value> {
+    let hold = &waiting.hold;
+    let (said, changed) = match hold.state {
+        HoldState::Pending => ("waits for approval by a person", hold.opened_at),
+        HoldState::Approved { at } => ("approved, and about to be carried out", at),
+        HoldState::Claimed { at, .. } => ("approved, and being carried out", at),
+        _ => ("about to end", hold.opened_at),
+    };
+    let mut described = handle(task, "working");
+    described.extend([
+        ("statusMessage".to_owned(), said.into()),
+        ("createdAt".to_owned(), rfc3339(hold.opened_at).into()),
+        ("lastUpdatedAt".to_owned(), rfc3339(changed).into()),
+        ("ttlMs".to_owned(), (hold.expires_at.since(hold.opened_at) / 1_000).into()),
+        ("pollIntervalMs".to_owned(), POLL_MS.into()),
+    ]);
+    described
+}
+
+/// A call that is over: what its response was.
+fn over(task: &str, response: &[u8]) -> Map<String, Value> {
+    let said: Value = serde_json::from_slice(response).unwrap_or_default();
+    let (status, key, what) = match (said.get("result"), said.get("error")) {
+        (Some(result), _) => ("completed", "result", result.clone()),
+        (None, Some(error)) => ("failed", "error", error.clone()),
+        (None, None) => ("completed", "result", forgotten()),
+    };
+    let mut told = handle(task, status);
+    told.insert(key.to_owned(), what);
+    told
+}
+
+fn handle(task: &str, status: &str) -> Map<String, Value> {
+    Map::from_iter([("taskId".to_owned(), task.into()), ("status".to_owned(), status.into())])
+}
+
+/// What is told of a call whose answer nobody has any more.
+fn forgotten() -> Value {
+    json!({
+        "resultType": "complete",
+        "isError": true,
+        "content": [{
+            "type": "text",
+            "text": "This call is over, and its answer is not kept any more. It is unknown here whether it was executed: \
+                     look before you try again.",
+        }],
+        "_meta": { DISPOSITION_KEY: Disposition::OutcomeUnknown.as_str() },
+    })
+}
+
+/// How long a client waits before it asks again, in milliseconds.
+const POLL_MS: u64 = 1_000;
+/// Calls that are over whose answers are remembered.
+const OVER_MAX: usize = 1_000;
+/// Longest response that is remembered.
+const OVER_BYTES_MAX: usize = 256 * 1024;
