@@ -324,6 +324,8 @@ pub enum HoldsAction {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// How long people take, who is asked most, and which rules ask for nothing
+    Stats,
     /// Take it back, as the operator: it does not run
     Cancel {
         /// The hold, or the last characters of its id

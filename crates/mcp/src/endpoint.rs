@@ -221,7 +221,7 @@ impl Shared {
         let (id, on_the_way) = (request.id.to_vec(), along.clone());
         let mut patience = Patience::of(arrived.place.clone(), arrived.headers);
         if request.method == "tools/call" && along.client().takes_tasks() {
-            patience = patience.as_task();
+            patience = patience.or_task();
         }
         let answering = Box::pin(async move {
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);

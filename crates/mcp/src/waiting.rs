@@ -50,13 +50,13 @@ impl Patience {
     }
 
     /// For a request that becomes a task where it has to wait: its client is told so at once.
-    pub fn as_task(self) -> Self {
+    pub fn or_task(self) -> Self {
         Self { time_max: Some(Duration::ZERO), task: true, ..self }
     }
 
     /// For a task, which waits as long as there is anything to wait for.
     pub fn of_task() -> Self {
-        Self { time_max: Some(WITHOUT_END), ..Self::none().as_task() }
+        Self { time_max: Some(WITHOUT_END), ..Self::none().or_task() }
     }
 
     /// For a request with this place.

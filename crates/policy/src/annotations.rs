@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cedar_policy::{Effect, Policy};
-use model::{CallLimits, Layer, RuleId, RuleOutcome};
+use model::{CallLimits, HumanId, Layer, RuleId, RuleOutcome};
 
 use crate::error::Complaint;
 use crate::vocabulary::{did_you_mean, listed};
@@ -134,17 +134,26 @@ fn approvers(list: &str, outcome: RuleOutcome, text: &str, complaints: &mut Vec<
     }
     let mut names = Vec::new();
     for name in list.split(',').map(str::trim) {
-        let known = APPROVERS.contains(&name) || name.strip_prefix("role:").is_some_and(|role| !role.is_empty());
-        if !known {
+        if !names_approver(name) {
             let hint = did_you_mean(name, APPROVERS.iter().copied());
-            complaints
-                .push(Complaint::new(at, format!("unknown approver `{name}`")).hint(
-                    hint.unwrap_or_else(|| "it takes `role:` and a role, `owner-of-app` or `manager-of`".into()),
-                ));
+            complaints.push(Complaint::new(at, format!("unknown approver `{name}`")).hint(hint.unwrap_or_else(|| {
+                "it takes `role:` and a role, `human:` and a person, `owner-of-app` or `manager-of`".into()
+            })));
         }
         names.push(name.to_owned());
     }
     names
+}
+
+/// Whether a word says who may approve.
+pub(crate) fn names_approver(word: &str) -> bool {
+    let role = |role: &str| !role.trim().is_empty() && !role.contains(',');
+    match word.split_once(':') {
+        Some(("role", name)) => role(name),
+        Some(("human", id)) => HumanId::parse(id).is_ok(),
+        Some(_) => false,
+        None => APPROVERS.contains(&word),
+    }
 }
 
 /// What a rule that redacts hides.
@@ -230,8 +239,8 @@ fn place(key: &str, text: &str) -> usize {
 pub(crate) const APPROVALS_MAX: u8 = 5;
 /// Longest time that a rule can give a call, in seconds: a day.
 pub(crate) const RUNTIME_SECONDS_MAX: u64 = 24 * 60 * 60;
-/// Who can approve, beside `role:…`.
-pub(crate) const APPROVERS: &[&str] = &["owner-of-app", "manager-of"];
+/// Who can approve, beside `role:…` and `human:…`.
+pub(crate) const APPROVERS: &[&str] = &["owner-of-app", "manager-of", "manager-of-human"];
 const KEYS: &[&str] = &[
     "id",
     "outcome",

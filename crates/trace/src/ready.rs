@@ -2,10 +2,10 @@
 //!
 //! None of them reads more than a bound, however long the log is. Where a summary does not count everything it says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::limits::TRACE_CALLS_COUNTED_MAX;
-use model::{Class, ClassSource, UnixMicros, Verdict};
+use model::{Class, ClassSource, HoldId, UnixMicros, Verdict};
 use serde_json::Value;
 
 use crate::entry::{ChangeView, Entry, IntentView};
@@ -90,7 +90,7 @@ pub struct AccessEnded {
 pub struct WhoApproved {
     /// The call, with its outcome.
     pub call: Entry,
-    /// People who countersigned it: none yet, for nothing asks for that yet.
+    /// What people said to it, where it waited for them: yes, no, or nothing in time.
     pub approvals: Vec<Entry>,
     /// Who put the rules in force that decided; none where the trace does not say.
     pub rules: Option<Entry>,
@@ -165,7 +165,24 @@ pub fn who_approved(log: &dyn LogReader, id: &str) -> Result<Option<WhoApproved>
         let class = class_pinned(&pin.change()?, &intent)?;
         Some((pin, class))
     });
-    Ok(Some(WhoApproved { call, approvals: Vec::new(), rules, pin }))
+    let approvals = said_of_holds(log, &call, &intent)?;
+    Ok(Some(WhoApproved { call, approvals, rules, pin }))
+}
+
+/// What people said to this call, where it waited for them, or to the one that caused it.
+fn said_of_holds(log: &dyn LogReader, call: &Entry, intent: &IntentView) -> Result<Vec<Entry>, StoreFault> {
+    let waited = intent.verdict == Verdict::Hold || !intent.approvals.is_empty();
+    if !waited && intent.cause.is_none() {
+        return Ok(Vec::new());
+    }
+    let holds = intent.approvals.iter().map(|approval| approval.hold.clone());
+    let holds = holds.chain(std::iter::once(&call.call).chain(&intent.cause).map(HoldId::of));
+    let subjects: BTreeSet<String> = holds.map(|hold| format!("hold:{hold}")).collect();
+    let query = Query { limit: CHANGES_MAX, newest_first: false, ..Query::default() }
+        .of_kind(RecordKind::Change)
+        .with_any(Field::What, SAID_OF_HOLDS)
+        .with_any(Field::Subject, subjects);
+    log.find(&query)
 }
 
 fn report(log: &dyn LogReader, query: Query, window: &Window, uses: Option<UseOf<'_>>) -> Result<Report, StoreFault> {
@@ -332,6 +349,8 @@ const RUNS: [Verdict; 2] = [Verdict::Allow, Verdict::Redact];
 const ENDS: [&str; 2] = ["people.offboard", "agents.suspend"];
 const BEGINS: [&str; 2] = ["people.restore", "agents.resume"];
 const RULES_IN_FORCE: [&str; 2] = ["config.reload", "gateway.start"];
+/// What can come of a call that waits for people.
+const SAID_OF_HOLDS: [&str; 4] = ["hold.approved", "hold.denied", "hold.cancelled", "hold.expired"];
 const PINNED: &str = "tools.pin";
 const CHANGES_MAX: usize = 100;
 const PAGES_MAX: usize = 20;

@@ -1,5 +1,7 @@
 //! `holds`: what waits for people, and what a person says to it.
 
+mod stats;
+
 use std::process::ExitCode;
 
 use model::Fault;
@@ -24,6 +26,7 @@ pub async fn run(common: &Common, args: &HoldsArgs) -> Result<ExitCode, Fault> {
             let session = session(common)?.expose().clone();
             Operation::Deny { hold: hold.clone(), session, reason: reason.clone() }
         }
+        Some(HoldsAction::Stats) => return stats::run(common),
         Some(HoldsAction::Cancel { hold }) => Operation::CancelHold { hold: hold.clone() },
     };
     let said = ask(&common.config, operation).await?;
@@ -49,7 +52,7 @@ fn list(holds: &[Value]) {
         let tail: String = id.chars().skip(id.chars().count().saturating_sub(TAIL_CHARS)).collect();
         let state = match text(hold, "/state").as_str() {
             "pending" => look.paint(Ink::Yellow, "waits   "),
-            other => look.paint(Ink::Green, &format!("{other:<8}")),
+            other => look.paint(Ink::Green, format!("{other:<8}")),
         };
         out(format_args!(
             "{tail}  {state} {:>7}  {} for {}  {}/{}  {}",

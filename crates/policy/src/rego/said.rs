@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{RuleInfo, RuleOutcome};
 use regorus::Value;
 
-use crate::annotations::{APPROVALS_MAX, APPROVERS};
+use crate::annotations::{APPROVALS_MAX, names_approver};
 
 /// One rule for each thing that was said, in the order of what was said. Error: it has another shape, in words.
 pub(super) fn hits(rule: &RuleInfo, said: &Value) -> Result<Vec<RuleInfo>, String> {
@@ -68,8 +68,7 @@ fn approvers(value: &Value) -> Result<Vec<String>, String> {
     };
     let name = |name: &Value| {
         let name = name.as_string().map_err(|_| "one of its `approvers` is no text".to_owned())?;
-        let known = APPROVERS.contains(&&**name) || name.strip_prefix("role:").is_some_and(|role| !role.is_empty());
-        match known && !name.chars().any(char::is_control) {
+        match names_approver(name) && !name.chars().any(char::is_control) {
             true => Ok(name.to_string()),
             false => Err(format!("nobody can be the approver `{}`", plain(name))),
         }

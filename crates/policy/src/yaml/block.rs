@@ -10,7 +10,7 @@ use super::document::{Entry, Kind, Node};
 use super::draft::{Does, Draft, Marks};
 use super::reader::{Place, Reader, Said};
 use super::when::About;
-use crate::annotations::{APPROVALS_MAX, APPROVERS, RUNTIME_SECONDS_MAX};
+use crate::annotations::{APPROVALS_MAX, APPROVERS, RUNTIME_SECONDS_MAX, names_approver};
 use crate::glob::Glob;
 use crate::known::Apps;
 use crate::named_test::{Is, NamedTest, Wanted};
@@ -82,10 +82,10 @@ impl Reader<'_> {
     fn approvers(&mut self, node: &Node) -> Vec<String> {
         let mut approvers = Vec::new();
         for (at, word) in self.words(node) {
-            let role = word.strip_prefix("role:").is_some_and(|role| !role.trim().is_empty() && !role.contains(','));
-            if !role && !APPROVERS.contains(&word) {
-                let hint = did_you_mean(word, APPROVERS.iter().copied())
-                    .unwrap_or_else(|| "it takes `role:` and a role, `owner-of-app` or `manager-of`".to_owned());
+            if !names_approver(word) {
+                let hint = did_you_mean(word, APPROVERS.iter().copied()).unwrap_or_else(|| {
+                    "it takes `role:` and a role, `human:` and a person, `owner-of-app` or `manager-of`".to_owned()
+                });
                 self.complain(at, format!("unknown approver `{word}`"), Some(hint));
                 continue;
             }

@@ -289,8 +289,12 @@ fn approval_lines(look: Look, zone: &TimeZone, told: &WhoApproved, intent: &Inte
     let mut say =
         |what: &str, said: String| lines.push(format!("{} {said}", look.paint(Ink::Dim, format_args!("{what:<10}"))));
     match told.approvals.is_empty() {
+        true if intent.verdict == model::Verdict::Hold => say("approved", "by nobody so far".to_owned()),
         true => say("approved", "by nobody: no rule asked for an approval of this call".to_owned()),
-        false => told.approvals.iter().for_each(|approval| say("approved", change_line(zone, approval))),
+        false => told.approvals.iter().for_each(|said| {
+            let change = said.change().map(|change| change.what).unwrap_or_default();
+            say(change.strip_prefix("hold.").unwrap_or("approved"), change_line(zone, said));
+        }),
     }
     for reason in &intent.reasons {
         let source = reason.source.as_deref().map(|source| format!(" ({})", plain(source))).unwrap_or_default();
