@@ -94,8 +94,12 @@ impl Engine {
 
 async fn run(shared: Arc<Shared>, call: CallId, mut request: CallRequest, gated: Gated) -> Closed {
     let held = gated.decision.verdict() == Verdict::Hold;
-    let waiter = request.waiter.clone().filter(|_| held);
-    if waiter.is_some()
+    // Whoever is not kept waiting asks again, and that is all it takes where a fact is missing.
+    let kept = |waiter: &Arc<dyn Waiter>| !waiter.time_max().unwrap_or(shared.parts.limits.hold_wait_max).is_zero();
+    let defers = gated.decision.verdict() == Verdict::Defer;
+    let waiter = request.waiter.clone().filter(|waiter| held || defers && kept(waiter));
+    if held
+        && waiter.is_some()
         && let Some(first) = held::first_call(&shared, &call, &request, &gated)
     {
         request.cause = Some(first);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use decide::AnswerKind;
-use hold::{Asked, Disposition, Event, Hold, State};
+use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::{CallId, DirectorySnapshot, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
 use trace::Approved;
 
@@ -51,6 +51,8 @@ enum Waited {
     Shared(Arc<Hold>),
     /// It will not run.
     Over(Arc<Hold>),
+    /// It waits for a fact, which may be there by now.
+    Look,
     /// Whoever waits has waited long enough.
     Enough(Arc<Hold>),
 }
@@ -58,7 +60,7 @@ enum Waited {
 /// The call that an identical one belongs to, if it waits already.
 pub(crate) fn first_call(shared: &Shared, call: &CallId, request: &CallRequest, gated: &Gated) -> Option<CallId> {
     let asked = asked(call, request, gated);
-    shared.desk.first_call(&Key::of(&asked))
+    shared.desk.first_call(&Key::of(&asked, WaitsFor::People))
 }
 
 /// Takes a call that is held from there to its end. Its intent is on disk.
@@ -71,21 +73,24 @@ pub(crate) async fn wait(
 ) -> Closed {
     let asked = asked(&call, &request, &gated);
     let Gated { facts, decision, .. } = gated;
+    let waits_for = if decision.verdict() == Verdict::Hold { WaitsFor::People } else { WaitsFor::Fact };
     let directory = shared.parts.directory.snapshot();
     let told = |held: Option<Held>, unheld: Option<String>| {
         let refusal = refusal(call.clone(), &directory, &facts, &decision);
         Closed::Refused(crate::Refusal { held, unheld, ..refusal })
     };
-    let attached = match shared.open_hold(asked, request.arguments.clone()).await {
+    let attached = match shared.open_hold(asked, waits_for, request.arguments.clone()).await {
         Ok(attached) => attached,
         Err(NotOpened::Unheld(why)) => return told(None, Some(why)),
         Err(NotOpened::Fault(fault)) => return not_executed(Some(call), fault),
     };
     let entry = attached.entry();
     waiter.waits(&held(&entry.now()));
+    let most = waiter.time_max().unwrap_or(shared.parts.limits.hold_wait_max);
+    let mut enough = Box::pin(tokio::time::sleep(most));
     loop {
-        match waited(&shared, entry, waiter.as_ref()).await {
-            Waited::Approved => {
+        match waited(&shared, entry, waiter.as_ref(), enough.as_mut()).await {
+            Waited::Approved | Waited::Look => {
                 if let Some(closed) = take_up(&shared, entry, &mut request, waiter.as_ref(), &directory, &facts).await {
                     return closed;
                 }
@@ -103,11 +108,13 @@ pub(crate) async fn wait(
     }
 }
 
-async fn waited(shared: &Shared, entry: &Arc<Entry>, waiter: &dyn Waiter) -> Waited {
+async fn waited(
+    shared: &Shared,
+    entry: &Arc<Entry>,
+    waiter: &dyn Waiter,
+    mut enough: Pin<&mut tokio::time::Sleep>,
+) -> Waited {
     let mut steps = entry.steps();
-    let most = waiter.time_max().unwrap_or(shared.parts.limits.hold_wait_max);
-    let enough = tokio::time::sleep(most);
-    tokio::pin!(enough);
     loop {
         let hold = Arc::clone(&steps.borrow_and_update());
         match hold.state {
@@ -137,7 +144,8 @@ async fn waited(shared: &Shared, entry: &Arc<Entry>, waiter: &dyn Waiter) -> Wai
             step = steps.changed() => if step.is_err() { return Waited::Enough(hold) },
             () = shared.desk.closing.cancelled() => return Waited::Enough(hold),
             () = waiter.gone() => return Waited::Enough(hold),
-            () = &mut enough => return Waited::Enough(hold),
+            () = enough.as_mut() => return Waited::Enough(hold),
+            () = tokio::time::sleep(LOOK_EVERY), if looks(&hold) => return Waited::Look,
         }
     }
 }
@@ -151,10 +159,16 @@ async fn take_up(
     directory: &DirectorySnapshot,
     facts: &Facts,
 ) -> Option<Closed> {
-    let looked = waiter.look_again().await;
+    let waits_for_a_fact = entry.now().waits_for == WaitsFor::Fact;
+    let looked = match tokio::time::timeout(LOOK_TIME_MAX, waiter.look_again()).await {
+        Ok(looked) => looked,
+        // Nobody has approved anything that could be lost.
+        Err(_) if waits_for_a_fact => return None,
+        Err(_) => None,
+    };
     let turn = entry.turn.lock().await;
     let hold = entry.now();
-    if !matches!(hold.state, State::Approved { .. }) {
+    if !matches!(hold.state, State::Approved { .. }) && !looks(&hold) {
         return None;
     }
     let call = match shared.new_call() {
@@ -163,6 +177,7 @@ async fn take_up(
     };
     let refused = |why: String| Refused { why, gated: None };
     let decided = match looked {
+        None if waits_for_a_fact => return None,
         None => Err(refused(format!("`{}` is not offered any more", hold.asked.tool))),
         Some(looked) => again(shared, request, looked, &hold),
     };
@@ -170,6 +185,7 @@ async fn take_up(
     let approvals = approvals(&hold);
     let gated = match decided {
         Ok(gated) => gated,
+        Err(refused) if waits_for_a_fact && refused.verdict() == Some(Verdict::Defer) => return None,
         Err(refused) => {
             let told = (directory, facts);
             return turned_down(shared, entry, call, request, refused, (waiter, told)).await;
@@ -238,7 +254,11 @@ async fn turned_down(
         Some(gated) => refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision),
         None => plain_refusal(call, directory, facts, &hold),
     };
-    refusal.held = Some(held(&ended));
+    if ended.waits_for == WaitsFor::People {
+        refusal.held = Some(held(&ended));
+    } else if refusal.verdict == Verdict::Hold {
+        refusal.unheld = Some("it waited for a fact, and now a person has to approve it: call again".to_owned());
+    }
     Some(Closed::Refused(refusal))
 }
 
@@ -247,18 +267,30 @@ struct Refused {
     gated: Option<Box<Gated>>,
 }
 
+impl Refused {
+    fn verdict(&self) -> Option<Verdict> {
+        self.gated.as_ref().map(|gated| gated.decision.verdict())
+    }
+}
+
+/// Whether it waits for a fact, which may be there by now.
+fn looks(hold: &Hold) -> bool {
+    hold.waits_for == WaitsFor::Fact && matches!(hold.state, State::Pending)
+}
+
 /// Decides again: with the tool as it is now, under the rules in force, with what people approved and nothing more.
 fn again(shared: &Shared, request: &mut CallRequest, looked: Looked, hold: &Hold) -> Result<Gated, Refused> {
     let refused = |why: String| Refused { why, gated: None };
-    if looked.tool.definition != hold.asked.definition {
+    let by_people = hold.waits_for == WaitsFor::People;
+    if by_people && looked.tool.definition != hold.asked.definition {
         return Err(refused(format!("the definition of `{}` changed after it was asked for", hold.asked.tool)));
     }
-    if looked.tool.class > hold.asked.class {
+    if by_people && looked.tool.class > hold.asked.class {
         let said = format!("`{}` counts as {} by now, which nobody approved", hold.asked.tool, looked.tool.class);
         return Err(refused(said));
     }
     (request.tool, request.listed_at) = (looked.tool, looked.listed_at);
-    let lifted: Vec<Lifted> = hold.asked.reasons.iter().map(Lifted::from).collect();
+    let lifted: Vec<Lifted> = hold.asked.reasons.iter().filter(|_| by_people).map(Lifted::from).collect();
     let gated = shared.gate.decide_approved(&asked_of(request), lifted).map_err(|fault| refused(fault.to_string()))?;
     if gated.arguments != hold.asked.arguments {
         return Err(refused("its arguments are others than those that were approved".to_owned()));
@@ -349,8 +381,13 @@ pub(crate) fn held(hold: &Hold) -> Held {
         State::Ended { disposition, why, .. } => (HeldState::Ended(*disposition), why.clone()),
     };
     let id: HoldId = hold.id.clone();
-    Held { id, state, why, expires_at: hold.expires_at }
+    Held { id, state, why, waits_for: hold.waits_for, expires_at: hold.expires_at }
 }
+
+/// How often is looked whether a fact is there by now.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long an app may take to say what it offers by now.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(25);
 
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,7 @@ pub(crate) struct Key {
     method: Method,
     tool: ToolName,
     arguments: Digest,
+    waits_for: WaitsFor,
 }
 
 /// One hold.
@@ -212,8 +213,13 @@ impl Engine {
 
 impl Shared {
     /// The hold of an identical call, or a new one, on disk when this returns.
-    pub(crate) async fn open_hold(&self, asked: Asked, arguments: Option<Bytes>) -> Result<Attached, NotOpened> {
-        let key = Key::of(&asked);
+    pub(crate) async fn open_hold(
+        &self,
+        asked: Asked,
+        waits_for: WaitsFor,
+        arguments: Option<Bytes>,
+    ) -> Result<Attached, NotOpened> {
+        let key = Key::of(&asked, waits_for);
         loop {
             let known = self.desk.find(&key);
             let Some(attached) = known else { break };
@@ -224,12 +230,12 @@ impl Shared {
             }
         }
         let directory = self.parts.directory.snapshot();
-        if !hold::possible(&asked, &directory) {
+        if waits_for == WaitsFor::People && !hold::possible(&asked, &directory) {
             return Err(NotOpened::Unheld("nobody could approve it as things stand".to_owned()));
         }
         let now = self.parts.clock.now();
         let expires = i64::try_from(self.parts.limits.hold_time_max.as_micros()).unwrap_or(i64::MAX);
-        let hold = Hold::open(asked, WaitsFor::People, now, UnixMicros(now.0.saturating_add(expires)));
+        let hold = Hold::open(asked, waits_for, now, UnixMicros(now.0.saturating_add(expires)));
         let entry = Arc::new(Entry::new(key, hold, arguments));
         let turn = entry.turn.lock().await;
         let attached = match self.desk.insert(&entry, now) {
@@ -373,7 +379,7 @@ impl Desk {
 
     fn take_in(&self, kept: Kept) -> Arc<Entry> {
         let arguments = kept.arguments.map(Bytes::from);
-        let entry = Arc::new(Entry::new(Key::of(&kept.hold.asked), kept.hold, arguments));
+        let entry = Arc::new(Entry::new(Key::of(&kept.hold.asked, kept.hold.waits_for), kept.hold, arguments));
         self.lock().put(&entry);
         entry
     }
@@ -449,7 +455,7 @@ impl Entries {
 
 impl Key {
     /// Of what was asked.
-    pub(crate) fn of(asked: &Asked) -> Self {
+    pub(crate) fn of(asked: &Asked, waits_for: WaitsFor) -> Self {
         Self {
             agent: asked.agent.clone(),
             human: asked.human.clone(),
@@ -458,6 +464,7 @@ impl Key {
             method: asked.method,
             tool: asked.tool.clone(),
             arguments: asked.arguments,
+            waits_for,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One wording for every wire, terminal and page.
 
-use hold::Disposition;
+use hold::{Disposition, WaitsFor};
 use model::{CallId, HoldId, Reason, UnixMicros, Verdict};
 use serde::Serialize;
 use trace::rfc3339;
@@ -42,6 +42,9 @@ pub struct Held {
     pub state: HeldState,
     /// What a person said, or why it did not run all the same.
     pub why: Option<String>,
+    /// For whom or what it waits.
+    #[serde(skip)]
+    pub waits_for: WaitsFor,
     /// Until when it waits at most.
     pub expires_at: UnixMicros,
 }
@@ -70,7 +73,7 @@ impl Refusal {
     /// The sentence for an agent or a person. It always says whether anything was executed.
     pub fn sentence(&self) -> String {
         let what = match (self.verdict, &self.held) {
-            (_, Some(held)) => held.state.sentence(),
+            (_, Some(held)) => held.sentence(),
             _ if self.recommended.is_some() => "Only a recommendation, nothing was executed",
             (Verdict::Hold, None) => "Needs approval, nothing was executed",
             (Verdict::Defer, None) => "Not decided, nothing was executed",
@@ -102,7 +105,7 @@ impl Refusal {
         if let Some(instead) = self.reasons.iter().find_map(|reason| reason.instead.as_deref()) {
             text.push_str(&format!(" Instead: {instead}."));
         }
-        match self.held.as_ref().filter(|_| self.requestable()) {
+        match self.held.as_ref().filter(|_| self.may_go_on()) {
             Some(held) => text.push_str(&format!(
                 " Call again with exactly the same arguments to go on waiting; it waits until {} as {}.",
                 rfc3339(held.expires_at),
@@ -127,6 +130,11 @@ impl Refusal {
         self.verdict == Verdict::Hold && self.unheld.is_none() && self.waits()
     }
 
+    /// Whether asking the same again goes on waiting.
+    pub fn may_go_on(&self) -> bool {
+        self.held.is_some() && self.unheld.is_none() && self.waits()
+    }
+
     /// What came of a call that waited; none where nothing has come of it yet, or it did not wait.
     pub fn disposition(&self) -> Option<Disposition> {
         match self.held.as_ref()?.state {
@@ -138,6 +146,16 @@ impl Refusal {
 
     fn waits(&self) -> bool {
         self.held.is_none() || self.disposition().is_none()
+    }
+}
+
+impl Held {
+    fn sentence(&self) -> &'static str {
+        match (self.waits_for, self.state) {
+            (WaitsFor::Fact, HeldState::Waits) => "Not decided yet, nothing was executed",
+            (WaitsFor::Fact, HeldState::Expired) => "Not decided in time, nothing was executed",
+            (_, state) => state.sentence(),
+        }
     }
 }
 

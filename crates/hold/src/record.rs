@@ -62,7 +62,7 @@ pub struct Asked {
 }
 
 /// For whom or what a call waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitsFor {
     /// For people to approve it.
@@ -159,6 +159,16 @@ impl Hold {
     /// Whether it still waits, or could still be taken up.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Pending | State::Approved { .. })
+    }
+}
+
+impl WaitsFor {
+    /// The word used everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::People => "people",
+            Self::Fact => "fact",
+        }
     }
 }
 

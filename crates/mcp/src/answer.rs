@@ -194,7 +194,11 @@ fn refused(refusal: &Refusal) -> Told {
         "requestable": refusal.requestable(),
         "approvers": refusal.approvers,
         "instead": refusal.reasons.iter().find_map(|reason| reason.instead.clone()),
-        "retry": if refusal.requestable() { "after_approval" } else { "do_not_retry_unchanged" },
+        "retry": match (refusal.requestable(), refusal.may_go_on()) {
+            (true, _) => "after_approval",
+            (false, true) => "later",
+            (false, false) => "do_not_retry_unchanged",
+        },
     });
     if let (Some(held), Some(fields)) = (&refusal.held, decision.as_object_mut()) {
         let hold = json!({ "id": held.id, "state": held.state.as_str(), "expires_at_us": held.expires_at.0 });

@@ -298,6 +298,7 @@ impl Call {
                 name: self.tool.name.clone(),
                 arguments: self.arguments.clone(),
                 disposition: OnceLock::new(),
+                waits_for: OnceLock::new(),
             })
         })
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::{Disposition, Held, Looked, Waiter, WaiterFuture};
+use engine::{Disposition, Held, Looked, Waiter, WaiterFuture, WaitsFor};
 use front::Place;
 use http::{HeaderMap, header};
 use json::Document;
@@ -41,6 +41,7 @@ pub(crate) struct Queue {
     pub(crate) name: ToolName,
     pub(crate) arguments: Option<Bytes>,
     pub(crate) disposition: OnceLock<Disposition>,
+    pub(crate) waits_for: OnceLock<WaitsFor>,
 }
 
 impl Patience {
@@ -81,7 +82,8 @@ impl Queue {
 }
 
 impl Waiter for Queue {
-    fn waits(&self, _: &Held) {
+    fn waits(&self, held: &Held) {
+        let _once = self.waits_for.set(held.waits_for);
         drop(self.patience.place.lock().unwrap_or_else(PoisonError::into_inner).take());
         if self.patience.streams && self.patience.time_max.is_none() {
             self.along.waits();
@@ -91,7 +93,10 @@ impl Waiter for Queue {
     fn gone(&self) -> WaiterFuture<'_, ()> {
         Box::pin(async {
             loop {
-                self.along.still_waits("waits for approval by a person");
+                self.along.still_waits(match self.waits_for.get() {
+                    Some(WaitsFor::Fact) => "waits for a fact that is missing",
+                    _ => "waits for approval by a person",
+                });
                 tokio::select! {
                     () = self.along.cancelled() => return,
                     () = tokio::time::sleep(SAY_EVERY) => {}

@@ -51,6 +51,7 @@ fn list(holds: &[Value]) {
         let id = text(hold, "/hold");
         let tail: String = id.chars().skip(id.chars().count().saturating_sub(TAIL_CHARS)).collect();
         let state = match text(hold, "/state").as_str() {
+            "pending" if text(hold, "/waits_for") == "fact" => look.paint(Ink::Dim, "no fact "),
             "pending" => look.paint(Ink::Yellow, "waits   "),
             other => look.paint(Ink::Green, format!("{other:<8}")),
         };

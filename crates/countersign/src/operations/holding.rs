@@ -99,6 +99,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "hold": hold.id,
         "call": asked.call,
         "state": hold.state.as_str(),
+        "waits_for": hold.waits_for.as_str(),
         "agent": { "id": asked.agent, "name": agent },
         "human": human(&asked.human),
         "task": asked.task,

@@ -626,3 +626,68 @@ async fn a_gateway_that_stops_keeps_nobody_waiting_and_the_next_one_goes_on() {
     again.approve(&held.id, "bo").await.unwrap();
     assert!(matches!(again.asks(&patience(LONG)).await, Closed::Answered { .. }));
 }
+
+/// Rules that defer, until they are replaced.
+struct Defers;
+
+impl Rules for Defers {
+    fn digest(&self) -> Digest {
+        Digest::new([2; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        let mut evaluation = AS_ASKED.evaluate(layer, facts);
+        evaluation.hits.truncate(1);
+        let defers =
+            evaluation.hits.iter().map(|hit| RuleInfo { outcome: RuleOutcome::Defer, ..RuleInfo::clone(&hit.rule) });
+        evaluation.hits = defers.map(|rule| Hit { rule: Arc::new(rule) }).collect();
+        evaluation
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_fact_is_decided_when_it_is_there() {
+    let permits = || Box::new(crate::call::tests::OneRule(RuleOutcome::Permit)) as Box<dyn Rules>;
+    let denies = || Box::new(crate::call::tests::OneRule(RuleOutcome::Deny)) as Box<dyn Rules>;
+    let holds = || Box::new(AS_ASKED) as Box<dyn Rules>;
+    for (then, sent) in [(permits(), 1), (denies(), 0), (holds(), 0)] {
+        let world = World::new().await;
+        world.engine.replace_rules(Box::new(Defers));
+        let waiter = patience(LONG);
+        let fact = async {
+            waiter.begun.notified().await;
+            let id = world.only_hold();
+            assert_eq!(world.approve(&id, "bo").await, Err("hold.waits_for_fact"));
+            world.engine.replace_rules(then);
+        };
+        let (closed, ()) = tokio::join!(world.asks(&waiter), fact);
+        assert_eq!(world.disk.sent(), sent, "{closed:?}");
+        match closed {
+            Closed::Answered { .. } => assert_eq!(sent, 1),
+            Closed::Refused(refusal) => assert!(refusal.held.is_none() && !refusal.requestable(), "{refusal:?}"),
+            Closed::Failed { .. } => panic!("{closed:?}"),
+        }
+        assert!(world.disk.holds().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_fact_in_vain_is_refused_and_who_does_not_wait_opens_nothing() {
+    let world = World::new().await;
+    world.engine.replace_rules(Box::new(Defers));
+    let refusal = refused(world.asks(&patience(Duration::ZERO)).await);
+    assert!(refusal.held.is_none() && world.engine.holds().is_empty());
+    let refusal = refused(world.asks(&patience(Duration::from_millis(20))).await);
+    assert!(refusal.sentence().starts_with("Not decided yet, nothing was executed"), "{}", refusal.sentence());
+    assert!(refusal.may_go_on() && !refusal.requestable());
+    world.disk.later(Duration::from_secs(24 * 60 * 60));
+    let refusal = refused(world.asks(&patience(LONG)).await);
+    assert!(refusal.sentence().starts_with("Not decided in time, nothing was executed"), "{}", refusal.sentence());
+    // What then needs a person waits for a person, and not for the fact of before.
+    refused(world.asks(&patience(Duration::from_millis(20))).await);
+    world.engine.replace_rules(Box::new(AS_ASKED));
+    let id = world.asks_in_passing().await;
+    world.approve(&id, "bo").await.unwrap();
+    assert!(matches!(world.asks(&patience(LONG)).await, Closed::Answered { .. }));
+    assert_eq!(world.disk.sent(), 1);
+}
