@@ -114,14 +114,15 @@ struct Kept {
 
 impl Engine {
     /// Takes up what waited when the gateway last ended: rows `(key, value)` of the kind of state [`HOLD_STATE`]. What was
-    /// being carried out then has an unknown outcome. Error: a row cannot be read, or nothing can be written.
+    /// being carried out then has an unknown outcome. Error: nothing can be written.
     pub async fn restore_holds(&self, rows: Vec<(String, String)>) -> Result<usize, Fault> {
         let restored = rows.len();
         for (key, value) in rows {
-            let kept = self.shared.desk.opened(&key, &value).ok_or_else(|| {
-                let said = format!("the hold `{key}` in the state cannot be read");
-                Fault::new(Blame::Operator, "operator.hold", said).hint("restore the data directory from a backup")
-            })?;
+            let Some(kept) = self.shared.desk.opened(&key, &value) else {
+                // Nothing of it can be approved or run.
+                tracing::error!(hold = key, "a call that waits cannot be read; was the vault's key replaced?");
+                continue;
+            };
             let taken_up = matches!(kept.hold.state, State::Claimed { .. });
             let entry = self.shared.desk.take_in(kept);
             if taken_up {

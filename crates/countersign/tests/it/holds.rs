@@ -112,6 +112,7 @@ fn the_real_result_comes_once_another_person_has_approved() -> Result<()> {
         ensure!(run.approvals.len() == 1 && run.approvals[0].by.as_str() == "ben", "{:?}", run.approvals);
         let word = world.run_well(&["trace", "who-approved", run.call.as_str()])?;
         ensure!(word.contains("approved") && word.contains("by human:ben"), "{word}");
+        crate::spec::conform(&crate::spec::whole_trace(&world)?)?;
         let verified = world.run_well(&["trace", "verify"])?;
         ensure!(verified.contains("record"), "{verified}");
     }

@@ -623,6 +623,10 @@ async fn a_gateway_that_stops_keeps_nobody_waiting_and_the_next_one_goes_on() {
     let held = refused(closed).held.unwrap();
     let again = world.disk.start(AS_ASKED).await;
     assert_eq!(again.asks_in_passing().await, held.id);
+    let spoilt = ("hold".to_owned(), "h_spoilt".to_owned());
+    again.disk.state.lock().unwrap().insert(spoilt, "not sealed here".to_owned());
+    let again = again.disk.start(AS_ASKED).await;
+    assert_eq!(again.only_hold(), held.id, "what cannot be read is not taken for anything");
     again.approve(&held.id, "bo").await.unwrap();
     assert!(matches!(again.asks(&patience(LONG)).await, Closed::Answered { .. }));
 }
