@@ -299,6 +299,7 @@ impl Call {
                 arguments: self.arguments.clone(),
                 disposition: OnceLock::new(),
                 waits_for: OnceLock::new(),
+                says: OnceLock::new(),
             })
         })
     }

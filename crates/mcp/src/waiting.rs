@@ -12,6 +12,7 @@ use front::Place;
 use http::{HeaderMap, header};
 use json::Document;
 use model::ToolName;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app_link::{AppLink, Pair};
 use crate::hub::Hub;
@@ -42,6 +43,8 @@ pub(crate) struct Queue {
     pub(crate) arguments: Option<Bytes>,
     pub(crate) disposition: OnceLock<Disposition>,
     pub(crate) waits_for: OnceLock<WaitsFor>,
+    /// When the client is told again that it waits.
+    pub(crate) says: OnceLock<tokio::sync::Mutex<Interval>>,
 }
 
 impl Patience {
@@ -64,6 +67,13 @@ impl Patience {
     pub fn of(place: Place, headers: &HeaderMap) -> Self {
         Self { place: Arc::new(Mutex::new(Some(place))), streams: takes_events(headers), time_max: None, task: false }
     }
+}
+
+/// Says so at once, and then every ten seconds.
+fn says() -> tokio::sync::Mutex<Interval> {
+    let mut says = tokio::time::interval(SAY_EVERY);
+    says.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::sync::Mutex::new(says)
 }
 
 impl Queue {
@@ -92,14 +102,15 @@ impl Waiter for Queue {
 
     fn gone(&self) -> WaiterFuture<'_, ()> {
         Box::pin(async {
+            let mut says = self.says.get_or_init(says).lock().await;
             loop {
-                self.along.still_waits(match self.waits_for.get() {
-                    Some(WaitsFor::Fact) => "waits for a fact that is missing",
-                    _ => "waits for approval by a person",
-                });
                 tokio::select! {
+                    biased;
                     () = self.along.cancelled() => return,
-                    () = tokio::time::sleep(SAY_EVERY) => {}
+                    _ = says.tick() => self.along.still_waits(match self.waits_for.get() {
+                        Some(WaitsFor::Fact) => "waits for a fact that is missing",
+                        _ => "waits for approval by a person",
+                    }),
                 }
             }
         })
