@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -33,6 +33,7 @@ use crate::exports;
 use crate::judge::as_promised;
 use crate::known::known;
 use crate::notary::{self, Latest, Places};
+use crate::pages::Pages;
 use crate::people;
 use crate::published::{Entries, LogWire};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
@@ -60,6 +61,8 @@ pub struct Gateway {
     pub hub: Arc<Hub>,
     /// The base of every address clients use, without a slash at its end.
     pub public_url: String,
+    /// The base of the pages for people, once they are there.
+    pub console_url: OnceLock<String>,
     /// Seals what clients carry for apps.
     state_key: Secret<[u8; 32]>,
     signing: Arc<Again>,
@@ -143,6 +146,7 @@ impl Gateway {
             vault,
             hub,
             public_url,
+            console_url: OnceLock::new(),
             state_key,
             signing: Arc::new(signing),
             asking: Arc::new(asking),
@@ -166,8 +170,18 @@ impl Gateway {
         stop: CancellationToken,
         announce: impl FnOnce(),
     ) -> Result<(), Fault> {
+        let config = self.config.load_full();
+        let pages = match &config.console {
+            Some(console) => Some((Pages::bind(console).await?, console)),
+            None => None,
+        };
         self.record("gateway.start", serde_json::json!({ "listening": self.public_url })).await?;
         let mut listeners = JoinSet::new();
+        if let Some((pages, console)) = pages {
+            let front = pages.front(&self, console, &stop)?;
+            let _once = self.console_url.set(pages.url);
+            listeners.spawn(serve_tcp(pages.listener, front, stop.clone(), DRAIN_TIME_MAX));
+        }
         let front = self.front(&listener)?;
         listeners.spawn(serve_tcp(listener, front, stop.clone(), DRAIN_TIME_MAX));
         let uid = rustix::process::getuid().as_raw();
@@ -249,6 +263,9 @@ impl Gateway {
         let of_trace = |config: &Config| (config.checkpoint_copy.clone(), config.publish, config.witnesses.clone());
         if of_trace(&config) != of_trace(&before) {
             restart.push("trace");
+        }
+        if config.console != before.console {
+            restart.push("console");
         }
         if config.exports != before.exports {
             restart.push("exports");

@@ -26,6 +26,7 @@ mod notary;
 mod operations;
 mod outbound;
 mod packs;
+mod pages;
 mod people;
 mod published;
 mod reading;

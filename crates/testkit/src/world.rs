@@ -45,6 +45,7 @@ struct Gateway {
     child: Child,
     base_url: String,
     mcp_url: String,
+    console_url: String,
 }
 
 // === impl WorldBuilder ===
@@ -177,6 +178,11 @@ impl World {
         self.gateway.as_ref().map_or("", |gateway| &gateway.mcp_url)
     }
 
+    /// The pages for people; empty while there are none.
+    pub fn console_url(&self) -> &str {
+        self.gateway.as_ref().map_or("", |gateway| &gateway.console_url)
+    }
+
     /// The process id of the gateway; 0 while it does not run.
     pub fn process_id(&self) -> u32 {
         self.gateway.as_ref().map_or(0, |gateway| gateway.child.id())
@@ -284,7 +290,8 @@ impl World {
             let _reaped = child.wait();
             bail!("the gateway did not say where it listens, but `{}`\n{}", first.unwrap_or_default(), self.log());
         };
-        self.gateway = Some(Gateway { child, base_url, mcp_url });
+        let console_url = text("console").unwrap_or_default();
+        self.gateway = Some(Gateway { child, base_url, mcp_url, console_url });
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ pub async fn run(common: &Common, args: &AccountsArgs) -> Result<ExitCode, Fault
     Ok(ExitCode::SUCCESS)
 }
 
-/// The code to standard output, alone; what to do with it beside it.
+/// The code to standard output, alone, as a link where there are pages; what to do with it beside it.
 fn invited(said: &Value) {
     let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
     let (human, code) = (text("human"), text("code"));
@@ -40,10 +40,17 @@ fn invited(said: &Value) {
         let warning = Look::stderr().paint(Ink::Yellow, "warning:");
         say(format_args!("{warning} {human} has an account: who has this code takes it over, and the trace says so"));
     }
-    out(code);
     match said.get("url").and_then(Value::as_str) {
-        Some(url) => say(format_args!("good once, for an hour; {human} chooses a password at {url}")),
-        None => say(format_args!("good once, for an hour; {human} chooses a password with `countersign login --code`")),
+        Some(url) => {
+            out(url);
+            say(format_args!("good once, for an hour: {human} chooses a password there"));
+        }
+        None => {
+            out(code);
+            say(format_args!(
+                "good once, for an hour: {human} chooses a password with `countersign login --code CODE`"
+            ));
+        }
     }
 }
 

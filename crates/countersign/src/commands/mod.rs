@@ -17,7 +17,7 @@ mod matrix;
 pub(crate) mod place;
 mod policy;
 mod replay;
-mod serve;
+pub(crate) mod serve;
 mod shown;
 mod standing;
 mod test;

@@ -67,11 +67,17 @@ pub async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Fault>
 fn announce(common: &Common, gateway: &Gateway) {
     let config = gateway.config.load();
     if common.json {
-        out(
-            serde_json::json!({ "listening": gateway.public_url, "mcp": format!("{}/mcp", gateway.public_url), "pid": std::process::id() }),
-        );
+        out(serde_json::json!({
+            "listening": gateway.public_url,
+            "mcp": format!("{}/mcp", gateway.public_url),
+            "console": gateway.console_url.get(),
+            "pid": std::process::id(),
+        }));
     }
     say(format_args!("listening on {}/mcp", gateway.public_url));
+    if let Some(url) = gateway.console_url.get() {
+        say(format_args!("pages for people at {url}"));
+    }
     let rules = gateway.bundle.load().rules().len();
     let (people, agents, apps) =
         (config.directory.humans.len(), config.directory.agents.len(), config.directory.apps.len());

@@ -24,10 +24,12 @@ use crate::witness::Witness;
 use super::problem::{Problem, Problems, nearest};
 use super::raw::{RawApp, RawConfig, RawHolds, RawLimits, RawTrace, RawWitness};
 
+mod console;
 mod credential;
 mod database;
 mod exports;
 
+pub use self::console::ConsoleConfig;
 pub use self::database::Database;
 
 /// A configuration that is valid.
@@ -55,6 +57,8 @@ pub struct Config {
     pub exports: Vec<SinkSpec>,
     /// Who `countersign connect` acts as.
     pub connect: Option<ConnectAs>,
+    /// The pages for people, where there are any.
+    pub console: Option<ConsoleConfig>,
     /// The bounds.
     pub limits: Limits,
     /// The organisation's rules: the packs it chose, then its files, with their text.
@@ -158,6 +162,7 @@ impl Checker<'_> {
             let agent = self.known(&connect.agent, directory.agents.keys().map(AgentId::as_str), "agent")?;
             Some(ConnectAs { human: HumanId::parse(&human).ok()?, agent: AgentId::parse(&agent).ok()? })
         });
+        let console = raw.console.as_ref().and_then(|console| self.console(console, &directory));
         let (mut apps, mut credentials) = (Vec::new(), Vec::new());
         for (id, app) in &raw.apps.0 {
             let Some(id) = self.id(id, AppId::parse) else { continue };
@@ -189,6 +194,7 @@ impl Checker<'_> {
             witnesses,
             exports: self.exports(&raw.exports),
             connect,
+            console,
             limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default()),
             rules,
             directory,

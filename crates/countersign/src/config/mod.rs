@@ -7,6 +7,6 @@ mod check;
 mod problem;
 mod raw;
 
-pub use check::Config;
 pub use check::DEFAULT_PORT;
+pub use check::{Config, ConsoleConfig};
 pub use problem::{Problem, Problems, nearest};

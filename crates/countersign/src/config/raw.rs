@@ -20,6 +20,7 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub exports: Named<RawExport>,
     pub connect: Option<RawConnect>,
+    pub console: Option<RawConsole>,
     pub limits: Option<RawLimits>,
     pub holds: Option<RawHolds>,
     pub packs: Option<Vec<Spanned<String>>>,
@@ -72,6 +73,25 @@ pub(super) struct RawExport {
 pub(super) struct RawConnect {
     pub human: Spanned<String>,
     pub agent: Spanned<String>,
+}
+
+/// The pages for people.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConsole {
+    pub listen: Option<Spanned<String>>,
+    pub url: Option<Spanned<String>>,
+    pub readers: Option<RawReaders>,
+}
+
+/// Who sees everything there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawReaders {
+    #[serde(default)]
+    pub roles: Vec<String>,
+    #[serde(default)]
+    pub people: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -29,10 +29,12 @@ pub(super) fn accounts(gateway: &Gateway) -> Value {
 
 pub(super) async fn invite(gateway: &Gateway, human: &HumanId, by: &str) -> Result<Value, Fault> {
     let invitation = gateway.people.invite(human, by).await?;
+    let url = gateway.console_url.get().map(|base| format!("{base}/welcome?code={}", invitation.code.expose()));
     Ok(json!({
         "done": if invitation.resets { "accounts.reset" } else { "accounts.invite" },
         "human": human,
         "code": invitation.code.expose(),
+        "url": url,
         "expires": rfc3339(invitation.expires),
         "resets": invitation.resets,
     }))

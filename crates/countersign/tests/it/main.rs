@@ -4,6 +4,7 @@
 mod aarm;
 mod actors;
 mod cli;
+mod console;
 mod database;
 mod decisions;
 mod defence;

@@ -1,0 +1,87 @@
+// New rows as they come, and keys. Every page works without this.
+"use strict";
+
+const rows = document.getElementById("rows");
+const ROWS_MAX = 200;
+
+function live(section) {
+  const state = document.getElementById("state");
+  const say = (how, text) => { state.className = "state " + how; state.textContent = text; };
+  const events = new EventSource(section.dataset.events);
+  events.addEventListener("open", () => say("on", "New calls appear by themselves"));
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) say("off", "Signed out: load the page again");
+    else say("off", "The connection is gone, and tried again");
+  });
+  events.addEventListener("row", (event) => {
+    const made = document.createElement("template");
+    made.innerHTML = event.data;
+    const row = made.content.firstElementChild;
+    const before = row.id && document.getElementById(row.id);
+    document.getElementById("nothing").hidden = true;
+    if (before) {
+      row.classList.toggle("at", before.classList.contains("at"));
+      const focused = before.contains(document.activeElement);
+      before.replaceWith(row);
+      if (focused) link(row).focus({ preventScroll: true });
+      return;
+    }
+    row.classList.add("new");
+    rows.prepend(row);
+    while (rows.children.length > ROWS_MAX) rows.lastElementChild.remove();
+  });
+}
+
+const all = () => [...document.querySelectorAll("#rows > tr, .holds > li")];
+const link = (row) => row.querySelector("a");
+
+function move(by) {
+  const list = all();
+  if (list.length === 0) return;
+  const at = list.findIndex((row) => row.classList.contains("at"));
+  const next = list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)];
+  list.forEach((row) => row.classList.toggle("at", row === next));
+  link(next).focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+let going = false;
+
+function key(event) {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (typing) {
+    if (event.key === "Escape") typing.blur();
+    return;
+  }
+  const go = going && document.querySelector(`nav a[data-go="${CSS.escape(event.key)}"]`);
+  going = false;
+  if (go) return void (event.preventDefault(), go.click());
+  switch (event.key) {
+    case "j": return move(1);
+    case "k": return move(-1);
+    case "g": going = true; return;
+    case "u": {
+      const up = document.querySelector("a[data-up]");
+      if (up) up.click();
+      return;
+    }
+    case "/": {
+      event.preventDefault();
+      const box = document.getElementById("q");
+      if (box) box.focus();
+      else location.assign("/trace?#q");
+      return;
+    }
+    case "?": {
+      const keys = document.getElementById("keys");
+      if (keys && !keys.open) keys.showModal();
+      return;
+    }
+  }
+}
+
+document.addEventListener("keydown", key);
+const section = document.getElementById("live");
+if (section && window.EventSource) live(section);
+if (location.hash === "#q") document.getElementById("q")?.focus();

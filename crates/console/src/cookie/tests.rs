@@ -1,0 +1,30 @@
+use http::HeaderValue;
+
+use super::*;
+
+fn token(cookie: &Cookie, lines: &[&'static str]) -> Option<String> {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        headers.append(header::COOKIE, HeaderValue::from_static(line));
+    }
+    cookie.token(&headers).map(|token| token.expose().clone())
+}
+
+#[test]
+fn the_one_cookie_is_found_and_two_are_none() {
+    let cookie = Cookie::new(false, 4120);
+    assert_eq!(token(&cookie, &["a=b; countersign-4120=x; c=d"]).as_deref(), Some("x"));
+    assert_eq!(token(&cookie, &["countersign-4121=x"]), None);
+    assert_eq!(token(&cookie, &["countersign-4120=x; countersign-4120=y"]), None);
+    assert_eq!(token(&cookie, &["countersign-4120=x", "countersign-4120=y"]), None);
+    assert_eq!(token(&cookie, &[]), None);
+}
+
+#[test]
+fn it_is_set_for_this_site_only_and_out_of_reach_of_scripts() {
+    let plain = Cookie::new(false, 4120).set(&Secret::new("x".to_owned()));
+    assert_eq!(plain, "countersign-4120=x; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200");
+    let secure = Cookie::new(true, 4120).set(&Secret::new("x".to_owned()));
+    assert_eq!(secure, "__Host-countersign=x; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200; Secure");
+    assert!(Cookie::new(true, 4120).end().starts_with("__Host-countersign=; Path=/;"));
+}

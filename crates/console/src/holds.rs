@@ -1,0 +1,305 @@
+//! Calls that wait for people: the inbox, one of them, and the answer to it.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use front::Body;
+use http::Response;
+use identity::people::SignedIn;
+use jiff::tz::TimeZone;
+use model::{Blame, CallId, Class, Fault, HumanId, Reason, Secret, UnixMicros};
+
+use crate::account::form_field;
+use crate::assets::Assets;
+use crate::html::{Html, html};
+use crate::page::{Place, Visitor, capital, fault, go_to, notice, page};
+use crate::port::Parts;
+use crate::reading;
+use crate::sign_in::Form;
+use crate::story::{fields, reason};
+use crate::table::table;
+use crate::words::{stretch, whole_moment};
+
+/// Calls that wait for people, and what people say to them.
+pub trait Holds: Send + Sync {
+    /// What this person may see of what waits, and of what waited lately: first what they may decide, the most urgent first.
+    fn inbox(&self, human: &HumanId) -> Vec<HoldView>;
+
+    /// One of them; none where there is none that this person may see.
+    fn one(&self, human: &HumanId, id: &str) -> Option<HoldView>;
+
+    /// How many wait for this person's word.
+    fn waiting(&self, human: &HumanId) -> usize {
+        self.inbox(human).iter().filter(|hold| hold.is_pending() && hold.may_decide.is_ok()).count()
+    }
+
+    /// What a person says. Error: why it does not count.
+    fn decide(&self, who: SignedIn, id: String, decision: Decision) -> HoldsFuture<'_>;
+}
+
+/// What deciding gives back.
+pub type HoldsFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+
+/// What a person says to a call that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It may go, once.
+    Approve,
+    /// It may not; the agent is told why.
+    Deny {
+        /// Why, in the person's words.
+        reason: Option<String>,
+    },
+}
+
+/// A call that waits, or waited, as a page shows it.
+#[derive(Debug, Clone)]
+pub struct HoldView {
+    /// Its id.
+    pub id: String,
+    /// The call that was held.
+    pub call: CallId,
+    /// Where it stands: `pending`, `approved`, `denied`, `expired`, …
+    pub state: &'static str,
+    /// What came of it, where it has ended: `approved-executed`, …
+    pub disposition: Option<&'static str>,
+    /// The name of who asks.
+    pub agent: String,
+    /// The name of the person it asks for.
+    pub human: String,
+    /// In which task.
+    pub task: String,
+    /// The app, by name.
+    pub app: String,
+    /// The tool.
+    pub tool: String,
+    /// What it can do at worst.
+    pub class: Class,
+    /// Why it is held.
+    pub reasons: Vec<Reason>,
+    /// The arguments, JSON; none where this person may not see them.
+    pub arguments: Option<String>,
+    /// What the agent says about it. Nobody has verified it.
+    pub said: Option<String>,
+    /// Since when it waits.
+    pub opened: UnixMicros,
+    /// Until when.
+    pub expires: UnixMicros,
+    /// Who has approved, and when.
+    pub approvals: Vec<(String, UnixMicros)>,
+    /// How many have to.
+    pub needed: usize,
+    /// Whether the person who looks may decide; why not.
+    pub may_decide: Result<(), String>,
+}
+
+// === impl HoldView ===
+
+impl HoldView {
+    fn is_pending(&self) -> bool {
+        self.state == "pending"
+    }
+}
+
+/// The inbox.
+pub(crate) fn inbox(parts: &Parts, assets: &Assets, visitor: &Visitor) -> Response<Body> {
+    let holds = parts.holds.as_ref().map(|holds| holds.inbox(&visitor.human.id)).unwrap_or_default();
+    let now = parts.clock.now();
+    let list = |title: &'static str, some: Vec<&HoldView>| {
+        let cards: Html = some.iter().map(|hold| card(hold, now)).collect();
+        (!some.is_empty()).then(|| html!("<section><h2>{}</h2><ul class=\"holds\">{}</ul></section>", title, cards))
+    };
+    let (yours, rest): (Vec<_>, Vec<_>) = holds.iter().partition(|hold| hold.is_pending() && hold.may_decide.is_ok());
+    let (others, done): (Vec<_>, Vec<_>) = rest.into_iter().partition(|hold| hold.is_pending());
+    let quiet = yours.is_empty().then(|| {
+        html!(
+            "<div class=\"empty\"><h2>Nothing waits for you</h2>\
+             <p>A call that a rule holds appears here for those who may approve it. A rule holds with \
+             <code>@outcome(\"hold\")</code>, or <code>require_approval</code> in a platform policy.</p></div>"
+        )
+    });
+    let main = html!(
+        "<div class=\"head\"><h1>Holds</h1><p>Calls that run only if somebody says yes.</p></div>{}{}{}{}",
+        list("For you to decide", yours),
+        quiet,
+        list("Waiting for others", others),
+        list("Lately", done)
+    );
+    page(assets, visitor, Place::Holds, "Holds", &main)
+}
+
+fn card(hold: &HoldView, now: UnixMicros) -> Html {
+    let why = hold.reasons.first().map(|reason| capital(&reason.sentence));
+    html!(
+        "<li class=\"hold {}\"><a href=\"/holds/{}\"><b>{}<i>/</i>{}</b></a> <span class=\"class {}\">{}</span>\
+         <p><b>{}</b> for {}</p><p class=\"quiet\">{}</p><p class=\"left\">{}</p></li>",
+        hold.state,
+        hold.id,
+        hold.app,
+        hold.tool,
+        hold.class.as_str(),
+        hold.class.as_str(),
+        hold.agent,
+        hold.human,
+        why,
+        standing(hold, now)
+    )
+}
+
+/// How long is left, or what came of it.
+fn standing(hold: &HoldView, now: UnixMicros) -> String {
+    match (hold.state, hold.disposition) {
+        ("pending", _) => format!("{} left", stretch(hold.expires.since(now))),
+        (_, Some("approved-executed")) => "approved, and executed".to_owned(),
+        (_, Some("denied-not-executed")) => "denied, nothing was executed".to_owned(),
+        (_, Some("execution-error")) => "approved, and failed".to_owned(),
+        (_, Some("outcome-unknown")) => "approved; whether it was executed is unknown".to_owned(),
+        ("approved", _) => "approved, and waits for its agent to come back".to_owned(),
+        (state, _) => state.to_owned(),
+    }
+}
+
+/// One of them.
+pub(crate) async fn one(
+    parts: &Arc<Parts>,
+    assets: &Assets,
+    visitor: &Visitor,
+    id: &str,
+    wrong: Option<&Fault>,
+) -> Response<Body> {
+    let Some(hold) = parts.holds.as_ref().and_then(|holds| holds.one(&visitor.human.id, id)) else {
+        return fault(assets, Some(visitor), &no_such(id));
+    };
+    let before = before(parts, visitor, &hold).await;
+    let main = html!(
+        "{}{}{}<div class=\"hold-page\">{}{}{}{}</div>{}",
+        head(&hold, &parts.zone, parts.clock.now()),
+        wrong.map(notice),
+        decision(&hold, visitor),
+        section("Why it is held", &hold.reasons.iter().map(|one| reason(one, &serde_json::Value::Null)).collect()),
+        section(
+            "With",
+            &hold.arguments.as_deref().map_or_else(
+                || html!("<p>Without arguments.</p>"),
+                |raw| html!("{}<details><summary>Byte for byte</summary><pre>{}</pre></details>", fields(raw), raw),
+            )
+        ),
+        hold.said.as_deref().map(|said| section(
+            "What the agent says (nobody has verified it)",
+            &html!("<blockquote>{}</blockquote>", said)
+        )),
+        section("Who has approved", &approvals(&hold, &parts.zone)),
+        before
+    );
+    let title = format!("{}/{}", hold.app, hold.tool);
+    let mut response = page(assets, visitor, Place::Holds, &title, &main);
+    if let Some(wrong) = wrong {
+        *response.status_mut() = front::status_of(wrong);
+    }
+    response
+}
+
+fn head(hold: &HoldView, zone: &TimeZone, now: UnixMicros) -> Html {
+    let would = match hold.class {
+        Class::Read => "would read with",
+        Class::Write => "would change something with",
+        Class::External => "would reach people or systems outside with",
+        Class::Destructive => "could destroy something with",
+    };
+    html!(
+        "<div class=\"head story-head hold\"><p class=\"crumbs\"><a href=\"/holds\" data-up>Holds</a></p>\
+         <h1><span>{}</span><i>/</i>{}</h1><p class=\"because\">{} {} {} in {}, for {}.</p>\
+         <p class=\"by\">{}, since {}. In the task <code>{}</code>. <a href=\"/calls/{}\">The call's story</a></p></div>",
+        hold.app,
+        hold.tool,
+        hold.agent,
+        would,
+        hold.tool,
+        hold.app,
+        hold.human,
+        capital(&standing(hold, now)),
+        whole_moment(hold.opened, zone),
+        hold.task,
+        hold.call
+    )
+}
+
+/// Approve and deny, of equal weight; the password is asked for either.
+fn decision(hold: &HoldView, visitor: &Visitor) -> Html {
+    if !hold.is_pending() {
+        return Html::default();
+    }
+    if let Err(why) = &hold.may_decide {
+        return html!("<div class=\"notice\"><p>You cannot decide this: {}.</p></div>", why);
+    }
+    html!(
+        "<form class=\"decide\" method=\"post\" action=\"/holds/{}\">{}\
+         <input type=\"hidden\" name=\"name\" autocomplete=\"username\" value=\"{}\">\
+         <div class=\"field\"><label for=\"password\">Your password, to say that it is you</label>\
+         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required></div>\
+         <div class=\"field\"><label for=\"reason\">Where you deny it: why, for the agent <small>(may be left out)</small></label>\
+         <input id=\"reason\" name=\"reason\" maxlength=\"1000\" autocomplete=\"off\"></div>\
+         <div class=\"buttons\"><button name=\"say\" value=\"approve\">Approve this call, once</button>\
+         <button name=\"say\" value=\"deny\">Deny this call</button></div></form>",
+        hold.id,
+        form_field(visitor),
+        visitor.human.id
+    )
+}
+
+fn approvals(hold: &HoldView, zone: &TimeZone) -> Html {
+    let given: Html =
+        hold.approvals.iter().map(|(who, at)| html!("<li><b>{}</b>, {}</li>", who, whole_moment(*at, zone))).collect();
+    html!("<p>{} of {}</p><ul class=\"plain\">{}</ul>", hold.approvals.len(), hold.needed, given)
+}
+
+async fn before(parts: &Arc<Parts>, visitor: &Visitor, hold: &HoldView) -> Option<Html> {
+    let (sight, task, at) = (visitor.sight.clone(), hold.task.clone(), hold.opened);
+    let before = reading::ask(parts, move |reader| reading::before_in_task(reader, &task, at, &sight)).await.ok()?;
+    (!before.is_empty()).then(|| {
+        html!("<section><h2>What this task did before</h2>{}</section>", table(&before, parts.clock.now(), &parts.zone))
+    })
+}
+
+/// What the form on that page sends: only the signed-in person's own password, just now, decides.
+pub(crate) async fn decide(
+    parts: &Arc<Parts>,
+    assets: &Assets,
+    visitor: &Visitor,
+    from: Option<IpAddr>,
+    id: &str,
+    form: &mut Form,
+) -> Response<Body> {
+    let Some(holds) = &parts.holds else { return fault(assets, Some(visitor), &no_such(id)) };
+    let reason = Some(form.take("reason")).map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    let decision = match form.take("say").as_str() {
+        "approve" => Decision::Approve,
+        "deny" => Decision::Deny { reason },
+        _ => {
+            return fault(
+                assets,
+                Some(visitor),
+                &Fault::new(Blame::Caller, "caller.form", "the form says neither yes nor no"),
+            );
+        }
+    };
+    let password = Secret::new(form.take("password"));
+    let decided = match parts.people.confirm(&visitor.signed_in, password, from).await {
+        Ok(()) => holds.decide(visitor.signed_in.clone(), id.to_owned(), decision).await,
+        Err(wrong) => Err(wrong),
+    };
+    match decided {
+        Ok(()) => go_to(&format!("/holds/{id}")),
+        Err(wrong) => one(parts, assets, visitor, id, Some(&wrong)).await,
+    }
+}
+
+fn section(title: &'static str, content: &Html) -> Html {
+    html!("<section class=\"card\"><h2>{}</h2>{}</section>", title, content)
+}
+
+fn no_such(id: &str) -> Fault {
+    Fault::new(Blame::Caller, "caller.unknown_path", format!("nothing waits as `{id}`, or not for you"))
+}

@@ -1,0 +1,37 @@
+//! Pages for people: what happens now, what happened and why, what waits for them, and who they are here.
+//!
+//! # In scope
+//! Signing in and out in a browser, the pages and their looks, who may see what, the stream of new records.
+//!
+//! # Out of scope
+//! Passwords and sessions (`identity`), what records say (`trace`), deciding about a held call (its port, [`Holds`]).
+//!
+//! # Invariants
+//! * Nothing but the sign-in page, an invitation and the style is shown to whoever is not signed in; an agent's token opens
+//!   nothing here.
+//! * A GET changes nothing but when a session was used last. A POST comes from a page of the same session, or does nothing.
+//! * Text from outside stands in a page escaped: only [`html`] makes markup, and only out of our own literals.
+//! * A page loads nothing from elsewhere, runs no inline script, and cannot be framed.
+//! * Whoever is no reader sees what was done for them, by their agents and on their apps.
+
+mod account;
+mod assets;
+mod cookie;
+mod guard;
+mod holds;
+mod html;
+mod live;
+mod page;
+mod port;
+mod reading;
+mod sight;
+mod sign_in;
+mod story;
+mod table;
+mod trail;
+mod wire;
+mod words;
+
+pub use holds::{Decision, HoldView, Holds, HoldsFuture};
+pub use port::{Parts, Pulse, Readers};
+pub use wire::ConsoleWire;

@@ -1,0 +1,207 @@
+//! Requests to pages.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use front::{Body, Exchange, Peer, Wire, WireFuture, read_body};
+use http::request::Parts as Head;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use hyper::body::Incoming;
+use identity::people::{Client, same_form_token};
+use model::limits::{CONSOLE_STREAMS_MAX, FORM_BYTES_MAX};
+use model::{Blame, Fault};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::assets::Assets;
+use crate::cookie::Cookie;
+use crate::guard::{from_another_site, harden, place_of_ours, same_origin};
+use crate::live::Watch;
+use crate::page::{Visitor, fault, go_to};
+use crate::port::Parts;
+use crate::sight::Sight;
+use crate::sign_in::Form;
+use crate::{account, holds, live, sign_in, story, trail};
+
+/// The pages, as a wire of a listener of their own.
+pub struct ConsoleWire {
+    parts: Arc<Parts>,
+    assets: Assets,
+    cookie: Cookie,
+    streams: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl ConsoleWire {
+    /// Pages made of these parts. Streams end when `stop` says so.
+    pub fn new(parts: Parts, stop: CancellationToken) -> Self {
+        let cookie = Cookie::new(parts.secure, parts.port);
+        let streams = Arc::new(Semaphore::new(CONSOLE_STREAMS_MAX));
+        Self { parts: Arc::new(parts), assets: Assets::new(), cookie, streams, stop }
+    }
+
+    async fn respond(&self, exchange: Exchange) -> Response<Body> {
+        let (head, body) = exchange.request.into_parts();
+        if let Some(asset) = self.assets.serve(head.uri.path()) {
+            return asset;
+        }
+        if let Err(refused) = same_origin(&head.method, &head.headers) {
+            return fault(&self.assets, None, &refused);
+        }
+        match head.method {
+            Method::GET | Method::HEAD => self.get(&head).await,
+            Method::POST => self.post(&head, body).await,
+            _ => fault(&self.assets, None, &Fault::new(Blame::Caller, "caller.method", "pages take GET and POST")),
+        }
+    }
+
+    async fn get(&self, head: &Head) -> Response<Body> {
+        let path = head.uri.path();
+        let mut asked = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
+        match path {
+            "/welcome" => return sign_in::welcome(&self.parts, &self.assets, &asked.take("code"), None),
+            "/sign-in" => return sign_in::show(&self.assets, &asked.take("next"), "", None),
+            _ => {}
+        }
+        let Some(visitor) = self.visitor(head).await else { return self.stranger(head) };
+        let (parts, assets) = (&self.parts, &self.assets);
+        match path {
+            "/" => live::show(parts, assets, &visitor).await,
+            "/live" => self.stream(visitor, head, &mut asked),
+            "/trace" => {
+                let asked = trail::Asked { question: asked.take("q"), before: asked.take("before").parse().ok() };
+                trail::show(parts, assets, &visitor, &asked).await
+            }
+            "/holds" => holds::inbox(parts, assets, &visitor),
+            "/account" => account::show(parts, assets, &visitor),
+            _ => self.get_one(&visitor, path, &mut asked).await,
+        }
+    }
+
+    async fn get_one(&self, visitor: &Visitor, path: &str, asked: &mut Form) -> Response<Body> {
+        let (parts, assets) = (&self.parts, &self.assets);
+        let words: Vec<&str> = path.split('/').skip(1).collect();
+        match words.as_slice() {
+            ["calls", id] => story::show(parts, assets, visitor, id, !asked.take("verify").is_empty()).await,
+            ["calls", id, "receipts", sequence] => {
+                let sequence = sequence.parse().unwrap_or_default();
+                let receipt = story::receipt(parts, visitor, id, sequence).await;
+                receipt.unwrap_or_else(|error| fault(assets, Some(visitor), &error))
+            }
+            ["holds", id] => holds::one(parts, assets, visitor, id, None).await,
+            _ => fault(assets, Some(visitor), &nothing_at(path)),
+        }
+    }
+
+    async fn post(&self, head: &Head, body: Incoming) -> Response<Body> {
+        let (parts, assets) = (&self.parts, &self.assets);
+        let path = head.uri.path();
+        let mut form = match form(head, body).await {
+            Ok(form) => form,
+            Err(error) => return fault(assets, None, &error),
+        };
+        let from = peer(head);
+        match path {
+            "/sign-in" => return sign_in::accept(parts, assets, &self.cookie, from, &mut form).await,
+            "/welcome" => return sign_in::choose(parts, assets, &self.cookie, from, &mut form).await,
+            _ => {}
+        }
+        let Some(visitor) = self.visitor(head).await else { return self.stranger(head) };
+        // INVARIANT: before anything is done (test `a_form_of_another_session_does_nothing`).
+        if !same_form_token(visitor.token.expose(), &form.take("form")) {
+            let said = "the form is not of a page of this session";
+            let refused = Fault::new(Blame::Caller, "caller.origin", said).hint("open the page again");
+            return fault(assets, Some(&visitor), &refused);
+        }
+        let words: Vec<&str> = path.split('/').skip(1).collect();
+        match words.as_slice() {
+            ["sign-out"] => self.sign_out(&visitor).await,
+            ["holds", id] => holds::decide(parts, assets, &visitor, from, id, &mut form).await,
+            _ => fault(assets, Some(&visitor), &nothing_at(path)),
+        }
+    }
+
+    async fn sign_out(&self, visitor: &Visitor) -> Response<Body> {
+        if let Err(error) = self.parts.people.sign_out(visitor.token.expose(), Client::Page).await {
+            return fault(&self.assets, Some(visitor), &error);
+        }
+        let mut response = go_to("/sign-in");
+        if let Ok(end) = HeaderValue::from_str(&self.cookie.end()) {
+            response.headers_mut().insert(header::SET_COOKIE, end);
+        }
+        response
+    }
+
+    fn stream(&self, visitor: Visitor, head: &Head, asked: &mut Form) -> Response<Body> {
+        let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {
+            let busy = Fault::new(Blame::Operator, "gateway.busy", "too many pages are open").retryable();
+            return fault(&self.assets, Some(&visitor), &busy);
+        };
+        // A browser that comes back says where it was.
+        let last = head.headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        live::stream(Watch {
+            parts: Arc::clone(&self.parts),
+            sight: visitor.sight,
+            token: visitor.token,
+            stop: self.stop.clone(),
+            _place: place,
+            after: last.or_else(|| asked.take("after").parse().ok()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Who is signed in, as the directory is right now.
+    async fn visitor(&self, head: &Head) -> Option<Visitor> {
+        let token = self.cookie.token(&head.headers)?;
+        // What a page does by itself keeps nobody signed in.
+        let signed_in = self.parts.people.recognise(token.expose(), Client::Page).await?;
+        let directory = self.parts.directory.snapshot();
+        let human = Arc::clone(directory.humans.get(signed_in.human())?);
+        let sight = Sight::of(&human, &directory, &self.parts.readers);
+        let waiting = self.parts.holds.as_ref().map_or(0, |holds| holds.waiting(&human.id));
+        Some(Visitor { signed_in, human, token, sight, waiting })
+    }
+
+    fn stranger(&self, head: &Head) -> Response<Body> {
+        let here = head.uri.path_and_query().map_or("/", |here| here.as_str());
+        if head.uri.path() == "/live" {
+            let mut response = Response::new(front::empty());
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            return response;
+        }
+        if from_another_site(&head.headers) && place_of_ours(here) == here {
+            return sign_in::come_in(&self.assets, here);
+        }
+        let next: String = form_urlencoded::byte_serialize(place_of_ours(here).as_bytes()).collect();
+        go_to(&format!("/sign-in?next={next}"))
+    }
+}
+
+impl Wire for ConsoleWire {
+    fn owns(&self, _: &str) -> bool {
+        true
+    }
+
+    fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
+        Box::pin(async {
+            let mut response = self.respond(exchange).await;
+            harden(&mut response);
+            response
+        })
+    }
+}
+
+async fn form(head: &Head, body: Incoming) -> Result<Form, Fault> {
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/x-www-form-urlencoded") {
+        return Err(Fault::new(Blame::Caller, "caller.content_type", "a page sends a form"));
+    }
+    Ok(Form::parse(&read_body(body, FORM_BYTES_MAX).await?))
+}
+
+fn peer(head: &Head) -> Option<IpAddr> {
+    head.extensions.get::<Peer>().map(|peer| peer.0.ip())
+}
+
+fn nothing_at(path: &str) -> Fault {
+    Fault::new(Blame::Caller, "caller.unknown_path", format!("there is nothing at `{path}`"))
+}

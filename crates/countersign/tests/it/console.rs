@@ -1,0 +1,6 @@
+//! The pages: who is let in and what they see, and a real Chromium that walks through them.
+
+mod browser;
+mod doors;
+mod stage;
+mod walk;

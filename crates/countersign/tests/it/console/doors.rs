@@ -1,0 +1,195 @@
+//! Who gets in, and by which way nobody does.
+
+use anyhow::{Context, Result, ensure};
+use testkit::HttpRequest;
+
+use super::stage::{PASSWORD, Stage};
+use crate::kit::{changes, intents, until};
+
+#[test]
+fn a_stranger_sees_nothing_but_the_way_in() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.a_morning()?;
+    let call = intents(&stage.world)?.pop().context("a call")?.call;
+    for path in ["/", "/trace", "/holds", "/account", &format!("/calls/{call}"), &format!("/calls/{call}/receipts/1")] {
+        let seen = stage.send(&HttpRequest::get(path))?;
+        ensure!(seen.status == 303, "{path}: {}", seen.status);
+        ensure!(seen.header("location").is_some_and(|to| to.starts_with("/sign-in?next=%2F")), "{path}");
+    }
+    ensure!(stage.send(&HttpRequest::get("/live?after=0"))?.status == 401);
+    // An agent's token is no person's.
+    let token = stage.world.token("ana-assistant", "ana", None)?;
+    let port = stage.world.console_url().rsplit(':').next().unwrap_or_default();
+    for request in [
+        HttpRequest::get("/").with("authorization", &format!("Bearer {token}")),
+        HttpRequest::get("/").with("cookie", &format!("countersign-{port}={token}")),
+        HttpRequest::get("/").with("cookie", &format!("countersign-{port}=")),
+    ] {
+        ensure!(stage.send(&request)?.status == 303);
+    }
+    // Nor is what a terminal was given.
+    stage.with_accounts(&["ana"])?;
+    let session = std::fs::read_to_string(stage.world.folder().join("data/login.session"))?;
+    let seen = stage.send(&HttpRequest::get("/").with("cookie", &format!("countersign-{port}={session}")))?;
+    ensure!(seen.status == 303, "{}", seen.status);
+    Ok(())
+}
+
+#[test]
+fn every_page_keeps_to_itself() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    let cookie = stage.cookie_of("kim")?;
+    for path in ["/", "/trace", "/holds", "/account", "/sign-in", "/welcome?code=x", "/nowhere", "/trace?q=nonsense"] {
+        let seen = stage.send(&HttpRequest::get(path).with("cookie", &cookie))?;
+        let policy = seen.header("content-security-policy").with_context(|| format!("no policy on {path}"))?;
+        ensure!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"), "{policy}");
+        ensure!(!policy.contains("unsafe"), "{policy}");
+        ensure!(seen.header("x-frame-options") == Some("DENY"), "{path}");
+        ensure!(seen.header("cache-control") == Some("no-store"), "{path}");
+        for inline in ["<script>", " style=", " onclick=", "javascript:"] {
+            ensure!(!seen.body.contains(inline), "{path}: {inline}");
+        }
+    }
+    let set = stage.send(&stage.form("/sign-in", &[("name", "kim"), ("password", PASSWORD)]))?;
+    let set = set.header("set-cookie").context("no cookie")?;
+    ensure!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
+    Ok(())
+}
+
+#[test]
+fn a_name_of_somebody_else_in_host_or_origin_is_refused() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    let form = stage.form("/sign-in", &[("name", "kim"), ("password", PASSWORD)]);
+    let with = |name: &str, value: &str| {
+        let mut request = form.clone();
+        request.headers.retain(|(known, _)| known != name);
+        if value.is_empty() { request } else { request.with(name, value) }
+    };
+    ensure!(stage.send(&with("origin", "http://evil.example"))?.status == 403);
+    ensure!(stage.send(&with("sec-fetch-site", "same-site"))?.status == 403);
+    ensure!(stage.send(&with("sec-fetch-site", "cross-site"))?.status == 403);
+    let mut silent = with("origin", "");
+    silent.headers.retain(|(known, _)| known != "sec-fetch-site");
+    ensure!(stage.send(&silent)?.status == 403, "a form that does not say where it comes from");
+    ensure!(stage.send(&form)?.status == 303);
+    Ok(())
+}
+
+#[test]
+fn a_form_of_another_session_does_nothing() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim", "bo"])?;
+    let (kim, bo) = (stage.cookie_of("kim")?, stage.cookie_of("bo")?);
+    let token = |cookie: &str| -> Result<String> {
+        let page = stage.send(&HttpRequest::get("/account").with("cookie", cookie))?.body;
+        let (_, rest) = page.split_once("name=\"form\" value=\"").context("no form")?;
+        Ok(rest.split('"').next().unwrap_or_default().to_owned())
+    };
+    let sign_out = |form: &str| {
+        let request = stage.form("/sign-out", &[("form", form)]).with("cookie", &kim);
+        stage.send(&request)
+    };
+    for forged in ["", "x", &token(&bo)?] {
+        let seen = sign_out(forged)?;
+        ensure!(seen.status == 403, "{forged}: {}", seen.status);
+        ensure!(stage.send(&HttpRequest::get("/account").with("cookie", &kim))?.status == 200, "still signed in");
+    }
+    // A GET changes nothing: previews of links follow them.
+    stage.send(&HttpRequest::get("/sign-out").with("cookie", &kim))?;
+    ensure!(stage.send(&HttpRequest::get("/account").with("cookie", &kim))?.status == 200);
+    let done = sign_out(&token(&kim)?)?;
+    ensure!(done.status == 303 && done.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")));
+    ensure!(stage.send(&HttpRequest::get("/account").with("cookie", &kim))?.status == 303, "the cookie replayed");
+    ensure!(stage.send(&HttpRequest::get("/account").with("cookie", &bo))?.status == 200);
+    Ok(())
+}
+
+#[test]
+fn everybody_sees_what_concerns_them() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.a_morning()?;
+    stage.with_accounts(&["kim", "sam", "bo"])?;
+    let all = intents(&stage.world)?;
+    let of = |app: &str, human: &str| {
+        let fits = |entry: &&trace::Entry| entry.app.as_deref() == Some(app) && entry.human.as_deref() == Some(human);
+        all.iter().find(fits).map(|entry| entry.call.to_string()).context("such a call")
+    };
+    let sees = |human: &str| -> Result<Vec<bool>> {
+        let cookie = stage.cookie_of(human)?;
+        let mut seen = Vec::new();
+        for call in [of("deploy", "ana")?, of("crm", "sam")?, of("repo", "sam")?] {
+            let story = stage.send(&HttpRequest::get(&format!("/calls/{call}")).with("cookie", &cookie))?.status;
+            let list = stage.send(&HttpRequest::get("/trace").with("cookie", &cookie))?.body.contains(&call);
+            let live = stage.send(&HttpRequest::get("/").with("cookie", &cookie))?.body.contains(&call);
+            ensure!((story == 200) == list && list == live, "{human} {call}: {story} {list} {live}");
+            seen.push(list);
+        }
+        Ok(seen)
+    };
+    ensure!(sees("kim")? == [true, true, true], "an auditor");
+    ensure!(sees("sam")? == [false, true, true], "for whom it was done");
+    ensure!(sees("bo")? == [false, true, false], "who owns the app");
+    // What people did is for readers.
+    let invited = changes(&stage.world, "accounts.invite")?.pop().context("an invitation")?.id;
+    for (human, status) in [("kim", 200), ("bo", 404)] {
+        let cookie = stage.cookie_of(human)?;
+        let seen = stage.send(&HttpRequest::get(&format!("/calls/{invited}")).with("cookie", &cookie))?;
+        ensure!(seen.status == status, "{human}: {}", seen.status);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_page_that_is_open_ends_with_its_session() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    let cookie = stage.cookie_of("kim")?;
+    let address = stage.world.console_url().strip_prefix("http://").context("an address")?.parse()?;
+    let request = HttpRequest::get("/live?after=0").with("cookie", &cookie);
+    let mut stream = testkit::exchange(address, &request, std::time::Duration::from_secs(20))?;
+    stage.a_morning()?;
+    let first = stream.next_event()?.context("nothing was told")?;
+    ensure!(first.contains("Documents"), "{first}");
+    stage.world.run_well(&["people", "offboard", "kim"])?;
+    while stream.next_event()?.is_some() {}
+    ensure!(stage.send(&HttpRequest::get("/").with("cookie", &cookie))?.status == 303);
+    Ok(())
+}
+
+#[test]
+fn guessing_at_the_door_is_slow_and_on_record() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    let mut statuses = Vec::new();
+    for guess in 0..8 {
+        let guess = format!("wrong horse battery {guess}");
+        statuses.push(stage.send(&stage.form("/sign-in", &[("name", "kim"), ("password", &guess)]))?.status);
+    }
+    ensure!(statuses.starts_with(&[401, 401, 401, 401, 401]) && statuses.contains(&429), "{statuses:?}");
+    let failed = changes(&stage.world, "people.sign_in_failed")?;
+    ensure!(failed.len() == statuses.iter().filter(|status| **status == 401).count());
+    until("the right password is let in after a wait", || {
+        let seen = stage.send(&stage.form("/sign-in", &[("name", "kim"), ("password", PASSWORD)]))?;
+        if seen.status == 429 {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        Ok(seen.status == 303)
+    })
+}
+
+#[test]
+fn a_link_on_another_site_leads_in_all_the_same() -> Result<()> {
+    let stage = Stage::start()?;
+    let followed = HttpRequest::get("/trace?q=verdict%3Adeny")
+        .with("sec-fetch-site", "cross-site")
+        .with("sec-fetch-mode", "navigate");
+    let seen = stage.send(&followed)?;
+    ensure!(
+        seen.status == 200 && seen.header("refresh") == Some("0; url=/trace?q=verdict%3Adeny"),
+        "{:?}",
+        seen.headers
+    );
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! People walk through the pages, with a mouse, with keys alone, on a phone; and pictures of it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use super::browser::Browser;
+use super::stage::{PASSWORD, Stage};
+use crate::kit::intents;
+
+const DESKTOP: (u32, u32) = (1280, 800);
+const PHONE: (u32, u32) = (390, 844);
+
+#[test]
+fn an_invited_person_walks_through_everything() -> Result<()> {
+    let stage = Stage::start()?;
+    let mut browser = Browser::start()?;
+    browser.open(DESKTOP.0, DESKTOP.1, "light")?;
+    let link = stage.invite("kim")?;
+    browser.go(&link)?;
+    browser.reads("Welcome, Kim Sato")?;
+    browser.is_in_order("an invitation")?;
+    browser.fill("New password", PASSWORD)?;
+    browser.fill("The same again", PASSWORD)?;
+    browser.click("button", "Choose this password")?;
+    browser.is_at("/")?;
+    browser.reads("It is quiet")?;
+    browser.reads("New calls appear by themselves")?;
+    browser.is_in_order("a quiet gateway")?;
+
+    stage.a_morning()?;
+    browser.act("waitForRows", json!({ "count": 11 }))?;
+    browser.is_in_order("live")?;
+    browser.click("link", "Trace")?;
+    browser.is_at("/trace")?;
+    browser.click("link", "Refused")?;
+    browser.is_at("/trace?q=verdict%3Adeny")?;
+    browser.is_in_order("a question")?;
+    browser.click("link", "Deploy/delete_environment")?;
+    browser.reads("Refused, nothing was executed")?;
+    browser.is_in_order("a story")?;
+    browser.click("link", "Verify")?;
+    browser.reads("as it was written, and signed by")?;
+
+    browser.go(&format!("{}/account", stage.world.console_url()))?;
+    browser.is_in_order("an account")?;
+    browser.click("button", "Sign out")?;
+    browser.is_at("/sign-in")?;
+    browser.is_in_order("the door")?;
+    browser.fill("Your id", "kim")?;
+    browser.fill("Password", "wrong horse battery")?;
+    browser.click("button", "Sign in")?;
+    browser.reads("The name or the password is not right.")?;
+    browser.fill("Password", PASSWORD)?;
+    browser.click("button", "Sign in")?;
+    browser.is_at("/")
+}
+
+#[test]
+fn everything_can_be_reached_with_keys_alone() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.a_morning()?;
+    stage.with_accounts(&["kim"])?;
+    let mut browser = Browser::start()?;
+    browser.open(DESKTOP.0, DESKTOP.1, "dark")?;
+    browser.go(&format!("{}/trace?q=verdict%3Ahold", stage.world.console_url()))?;
+    // The cursor stands where one types first.
+    browser.act("type", json!({ "text": "kim" }))?;
+    browser.press(&["Tab"])?;
+    browser.act("type", json!({ "text": PASSWORD }))?;
+    browser.press(&["Enter"])?;
+    browser.is_at("/trace?q=verdict%3Ahold")?;
+    browser.press(&["j", "j"])?;
+    let second = browser.act("focused", json!({}))?;
+    let href = second.get("href").and_then(|href| href.as_str()).context("no row")?.to_owned();
+    browser.press(&["k", "j", "Enter"])?;
+    browser.is_at(&href)?;
+    browser.press(&["u"])?;
+    browser.is_at("/trace")?;
+    browser.press(&["g", "h"])?;
+    browser.is_at("/holds")?;
+    browser.press(&["g", "l"])?;
+    browser.is_at("/")?;
+    browser.press(&["?"])?;
+    browser.reads("next and previous row")?;
+    browser.is_in_order("the list of keys")?;
+    browser.press(&["Escape", "/"])?;
+    browser.is_at("/trace")?;
+    browser.act("type", json!({ "text": "agent:sam-helper" }))?;
+    browser.press(&["Enter"])?;
+    browser.is_at("/trace?q=agent%3Asam-helper")?;
+    // Tab alone gets to the content, too.
+    browser.go(&format!("{}/holds", stage.world.console_url()))?;
+    browser.press(&["Tab", "Enter"])?;
+    let at = browser.act("focused", json!({}))?;
+    ensure!(at.get("tag") == Some(&"MAIN".into()), "{at}");
+    Ok(())
+}
+
+#[test]
+fn pages_fit_a_phone_and_need_no_script() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.a_morning()?;
+    stage.with_accounts(&["sam"])?;
+    let story = intents(&stage.world)?.into_iter().rev().find(|entry| entry.human.as_deref() == Some("sam"));
+    let story = format!("/calls/{}", story.context("a call for sam")?.call);
+    let mut browser = Browser::start()?;
+    for script in [true, false] {
+        let (width, height) = PHONE;
+        browser.act("open", json!({ "width": width, "height": height, "scheme": "dark", "script": script }))?;
+        browser.go(stage.world.console_url())?;
+        browser.fill("Your id", "sam")?;
+        browser.fill("Password", PASSWORD)?;
+        browser.click("button", "Sign in")?;
+        browser.is_at("/")?;
+        for path in ["/", "/trace", "/holds", "/account", &story, "/trace?q=verdict:"] {
+            browser.go(&format!("{}{path}", stage.world.console_url()))?;
+            if script {
+                // A refused question has a status that Chromium mentions.
+                let _mentioned = if path.ends_with(':') { browser.act("noise", json!({}))? } else { json!([]) };
+                browser.is_in_order(path)?;
+            }
+        }
+        browser.click("link", "Trace")?;
+        browser.is_at("/trace")?;
+    }
+    Ok(())
+}
+
+/// What `docs/images` shows. Without a folder, that the pictures can be made.
+#[test]
+fn pictures_are_taken_of_the_pages() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    stage.a_morning()?;
+    let scratch = tempfile::tempdir()?;
+    let folder = pictures_folder().unwrap_or_else(|| scratch.path().to_owned());
+    let of = |tool: &str| -> Result<String> {
+        let found = intents(&stage.world)?.into_iter().rev().find(|entry| entry.tool.as_deref() == Some(tool));
+        Ok(format!("/calls/{}", found.context("such a call")?.call))
+    };
+    let (story, ran) = (of("search_customers")?, of("propose_change")?);
+    let mut browser = Browser::start()?;
+    for (device, (width, height)) in [("desktop", DESKTOP), ("phone", PHONE)] {
+        for scheme in ["light", "dark"] {
+            let picture = |browser: &mut Browser, name: &str, full: bool| {
+                let path = folder.join(format!("console-{name}-{device}-{scheme}.png"));
+                browser.act("screenshot", json!({ "path": path, "full": full }))?;
+                ensure!(path.metadata()?.len() > 10_000, "an empty picture: {}", path.display());
+                Ok(())
+            };
+            browser.open(width, height, scheme)?;
+            browser.go(stage.world.console_url())?;
+            picture(&mut browser, "sign-in", false)?;
+            browser.fill("Your id", "kim")?;
+            browser.fill("Password", PASSWORD)?;
+            browser.click("button", "Sign in")?;
+            browser.reads("New calls appear by themselves")?;
+            picture(&mut browser, "live", false)?;
+            for (name, path) in [("trace", "/trace"), ("holds", "/holds"), ("account", "/account")] {
+                browser.go(&format!("{}{path}", stage.world.console_url()))?;
+                picture(&mut browser, name, false)?;
+            }
+            browser.go(&format!("{}{story}", stage.world.console_url()))?;
+            picture(&mut browser, "story", false)?;
+            browser.go(&format!("{}{ran}?verify=1", stage.world.console_url()))?;
+            picture(&mut browser, "proof", true)?;
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "where `cargo xtask screenshots` wants the pictures")]
+fn pictures_folder() -> Option<PathBuf> {
+    std::env::var_os("COUNTERSIGN_PICTURES").map(PathBuf::from)
+}
