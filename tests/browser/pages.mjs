@@ -9,6 +9,7 @@ import { chromium } from "playwright-core";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  env: { ...process.env, FONTCONFIG_FILE: new URL("fonts.conf", import.meta.url).pathname },
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--force-color-profile=srgb", "--font-render-hinting=none"],
 });
@@ -17,10 +18,10 @@ let context;
 let page;
 let noise = [];
 
-async function open({ width = 1280, height = 800, scheme = "light", script = true, time = "UTC" }) {
+async function open({ width = 1280, height = 800, scheme = "light", script = true, time = "UTC", scale = 1.5 }) {
   await context?.close();
   context = await browser.newContext({
-    viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: script, deviceScaleFactor: 2,
+    viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: script, deviceScaleFactor: scale,
     reducedMotion: "reduce", timezoneId: time, hasTouch: width < 600, isMobile: width < 600,
   });
   context.setDefaultTimeout(20_000);

@@ -256,8 +256,9 @@ fn known(intent: &IntentView, facts: &Value) -> Html {
     if flag("app", "stopped") == Some(true) {
         app.push("stopped".to_owned());
     }
-    let mut human: Vec<String> =
-        ["role", "department", "seniority"].iter().filter_map(|key| text("human", key)).collect();
+    let mut human: Vec<String> = text("human", "role").into_iter().collect();
+    human.extend(text("human", "department").map(|department| format!("in {department}")));
+    human.extend(text("human", "seniority"));
     human.extend(text("human", "manager").map(|manager| format!("reports to {manager}")));
     human.push(if flag("human", "active") == Some(false) { "has left" } else { "active" }.to_owned());
     let access = facts.get("access").and_then(Value::as_bool) == Some(true);
@@ -310,14 +311,20 @@ fn decided(intent: &IntentView, facts: &Value) -> Html {
     });
     let took = intent.decide_us.map(|took| format!(" in {}", stretch(took)));
     html!(
-        "<p>{}{}, under the rules <code class=\"digest\">{}</code></p>{}{}{}",
+        "<p>{}{}, under the rules <code title=\"{}\">{}</code></p>{}{}{}",
         badge(intent.verdict),
         took,
         intent.bundle,
+        short(&intent.bundle.to_string()),
         reasons,
         rules,
         observed
     )
+}
+
+/// The beginning of a digest; the whole of it stands in the record.
+fn short(digest: &str) -> String {
+    digest.chars().take(DIGEST_SHOWN_CHARS).chain(['…']).collect()
 }
 
 /// A reason: its sentence, where it stands, who may lift it, what to do instead.
@@ -480,3 +487,6 @@ fn no_such(id: &str) -> Fault {
     Fault::new(Blame::Caller, "caller.unknown_path", format!("the trace has no call or change `{id}` that you may see"))
         .hint("who reads everything is said under `console: readers:` of the configuration")
 }
+
+/// As many characters as tell digests apart by eye.
+const DIGEST_SHOWN_CHARS: usize = 19;

@@ -52,10 +52,16 @@ fn call(entry: &Entry, now: UnixMicros, zone: &TimeZone) -> Option<Html> {
         names.human,
         intent.call,
         names.app,
-        intent.tool,
+        breakable(&intent.tool),
         why(intent.verdict.runs(), intent.because(), outcome.as_ref(), intent.verdict),
         outcome.as_ref().map(|outcome| took(outcome.took_us))
     ))
+}
+
+/// A name that may be broken where its words end.
+pub(crate) fn breakable(name: &str) -> Html {
+    let ends = |c: char| matches!(c, '_' | '/' | '.' | '-');
+    name.split_inclusive(ends).map(|word| html!("{}<wbr>", word)).collect()
 }
 
 /// Where nothing ran, why not; where something did, how it ended, and why it might where that is plain success.

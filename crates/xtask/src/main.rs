@@ -16,6 +16,7 @@ mod conformance;
 mod dist;
 mod fuzz;
 mod run;
+mod screenshots;
 mod setup;
 mod soak;
 mod test;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["setup"] => setup::setup(&run::workspace_root()).map(|()| true),
         ["test"] => test::test(&run::workspace_root()),
+        ["screenshots"] => screenshots::screenshots(&run::workspace_root()).map(|()| true),
         ["tidy", options @ ..] => match tidy_options(options) {
             Ok(options) => tidy::tidy(&options),
             Err(complaint) => return usage(&complaint),
@@ -112,6 +114,7 @@ cargo xtask test                 everything CI runs
        [--json FILE]             as above
   bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego
        [--json FILE] [--no-build]  as above
+  screenshots                    pictures of the console's pages, into docs/images
   conformance                    the MCP conformance suite through the gateway, against what it finds without
        [--revision R]            one of 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28
        [--server S]              before one server only: python, typescript, rust

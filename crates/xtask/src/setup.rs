@@ -115,12 +115,16 @@ const TOOLS: &[Tool] = &[
     Tool { program: "python3", arguments: &["-c", "import ensurepip, venv"], package: "python3-venv" },
     Tool { program: "go", arguments: &["version"], package: "golang-go" },
     Tool { program: "test", arguments: &["-d", GO_TRANSPARENCY_LOG], package: "golang-golang-x-mod-dev" },
+    Tool { program: "chromium", arguments: &["--version"], package: "chromium" },
+    // In which pages are pictured, the same everywhere.
+    Tool { program: "test", arguments: &["-d", "/usr/share/fonts/opentype/inter"], package: "fonts-inter" },
+    Tool { program: "test", arguments: &["-d", "/usr/share/fonts/truetype/liberation"], package: "fonts-liberation" },
     Tool { program: "sh", arguments: &["-c", "ls /usr/lib/postgresql/*/bin/initdb"], package: "postgresql" },
 ];
 
 /// Other people's code that our log is checked with.
 const GO_TRANSPARENCY_LOG: &str = "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog";
-const NODE: &[&str] = &["tests/node", "tests/conformance"];
+const NODE: &[&str] = &["tests/node", "tests/conformance", "tests/browser"];
 const VENV: &str = "target/test-venv";
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
 const STAMP: &str = "target/setup.stamp";
@@ -129,12 +133,15 @@ const PIN_FILES: &[&str] = &[
     "tests/node/package-lock.json",
     "tests/conformance/package.json",
     "tests/conformance/package-lock.json",
+    "tests/browser/package.json",
+    "tests/browser/package-lock.json",
     REQUIREMENTS,
 ];
 const PRODUCTS: &[&str] = &[
     "tests/node/node_modules/@cedar-policy/cedar-wasm",
     "tests/node/node_modules/@modelcontextprotocol/client",
     "tests/conformance/node_modules/@modelcontextprotocol/conformance",
+    "tests/browser/node_modules/playwright-core",
     "target/test-venv/bin/python",
 ];
 const NEXTEST_VERSION: &str = "0.9.143";

@@ -57,6 +57,36 @@ apps:
 }
 
 #[test]
+fn pages_are_there_where_they_are_wanted() {
+    assert_eq!(parse(WORLD).unwrap().console, None);
+    let console = |text: &str| parse(&format!("{WORLD}console: {text}\n")).unwrap().console.unwrap();
+    let plain = console("{}");
+    assert_eq!((plain.listen.to_string().as_str(), plain.url), ("127.0.0.1:4120", None));
+    assert_eq!(plain.readers.roles, ["auditor", "security"]);
+    let outside = console("{listen: '0.0.0.0:443', url: 'https://c.example.org', readers: {people: [ana]}}");
+    assert_eq!(outside.url.unwrap().to_string(), "https://c.example.org/");
+    assert_eq!((outside.readers.roles.len(), outside.readers.people.len()), (0, 1));
+}
+
+#[test]
+fn passwords_do_not_cross_a_network_in_the_clear() {
+    insta::assert_snapshot!(refused(&format!("{WORLD}console: {{listen: '0.0.0.0:4120'}}\n")), @r"
+    c.yaml:4:19: `0.0.0.0:4120` is reached from elsewhere, and passwords would cross the network in the clear
+      | console: {listen: '0.0.0.0:4120'}
+      |                   ^
+      hint: put a proxy with TLS in front and name its address with `url: https://…`
+    ");
+    for (written, said) in [
+        ("{url: 'http://c.example.org'}", "is not https, and passwords would cross the network in the clear"),
+        ("{url: 'https://c.example.org/console'}", "has a path, and the pages begin at the root of a host"),
+        ("{readers: {people: [anna]}}", "there is no person `anna`"),
+    ] {
+        let refused = refused(&format!("{WORLD}console: {written}\n"));
+        assert!(refused.contains(said), "{written}: {refused}");
+    }
+}
+
+#[test]
 fn an_empty_file_is_an_empty_world() {
     let config = parse("people:\n").unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:4100");
