@@ -38,6 +38,7 @@ const acts = {
   open,
   async go({ url }) { origin = new URL(url).origin; const response = await page.goto(url); return { status: response.status(), headers: response.headers() }; },
   async fill({ label, text }) { await page.getByLabel(label, { exact: true }).fill(text); },
+  async focus({ label }) { await page.getByLabel(label, { exact: true }).focus(); },
   async click({ role = "button", name }) { await page.getByRole(role, { name, exact: true }).first().click(); },
   async press({ keys }) { for (const key of keys) await page.keyboard.press(key); },
   async type({ text }) { await page.keyboard.type(text); },

@@ -79,8 +79,10 @@ pub struct HoldView {
     pub class: Class,
     /// Why it is held.
     pub reasons: Vec<Reason>,
-    /// The arguments, JSON; none where this person may not see them.
+    /// The arguments, JSON; none where there are none.
     pub arguments: Option<String>,
+    /// Whether this person sees the arguments: whoever decides does, and for whom it is.
+    pub withheld: bool,
     /// What the agent says about it. Nobody has verified it.
     pub said: Option<String>,
     /// Since when it waits.
@@ -91,6 +93,8 @@ pub struct HoldView {
     pub approvals: Vec<(String, UnixMicros)>,
     /// How many have to.
     pub needed: usize,
+    /// The names of those who may approve now.
+    pub eligible: Vec<String>,
     /// Whether the person who looks may decide; why not.
     pub may_decide: Result<(), String>,
 }
@@ -170,7 +174,14 @@ pub(crate) async fn one(
     wrong: Option<&Fault>,
 ) -> Response<Body> {
     let Some(hold) = parts.holds.as_ref().and_then(|holds| holds.one(&visitor.human.id, id)) else {
-        return fault(assets, Some(visitor), &no_such(id));
+        if let Some(wrong) = wrong {
+            return fault(assets, Some(visitor), wrong);
+        }
+        // What has ended stands in the trace, with the call that was held.
+        return match id.strip_prefix("h_").filter(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            Some(rest) => go_to(&format!("/calls/c_{rest}")),
+            None => fault(assets, Some(visitor), &no_such(id)),
+        };
     };
     let before = before(parts, visitor, &hold).await;
     let main = html!(
@@ -179,18 +190,12 @@ pub(crate) async fn one(
         wrong.map(notice),
         decision(&hold, visitor),
         section("Why it is held", &hold.reasons.iter().map(|one| reason(one, &serde_json::Value::Null)).collect()),
-        section(
-            "With",
-            &hold.arguments.as_deref().map_or_else(
-                || html!("<p>Without arguments.</p>"),
-                |raw| html!("{}<details><summary>Byte for byte</summary><pre>{}</pre></details>", fields(raw), raw),
-            )
-        ),
+        section("With", &arguments(&hold)),
         hold.said.as_deref().map(|said| section(
             "What the agent says (nobody has verified it)",
             &html!("<blockquote>{}</blockquote>", said)
         )),
-        section("Who has approved", &approvals(&hold, &parts.zone)),
+        section("Who says yes", &approvals(&hold, &parts.zone)),
         before
     );
     let title = format!("{}/{}", hold.app, hold.tool);
@@ -249,10 +254,27 @@ fn decision(hold: &HoldView, visitor: &Visitor) -> Html {
     )
 }
 
+fn arguments(hold: &HoldView) -> Html {
+    match (&hold.arguments, hold.withheld) {
+        (_, true) => html!("<p>The arguments are shown to those who may approve, and to the person it is for.</p>"),
+        (None, _) => html!("<p>Without arguments.</p>"),
+        (Some(raw), _) => {
+            html!("{}<details><summary>Byte for byte</summary><pre>{}</pre></details>", fields(raw), raw)
+        }
+    }
+}
+
 fn approvals(hold: &HoldView, zone: &TimeZone) -> Html {
-    let given: Html =
-        hold.approvals.iter().map(|(who, at)| html!("<li><b>{}</b>, {}</li>", who, whole_moment(*at, zone))).collect();
-    html!("<p>{} of {}</p><ul class=\"plain\">{}</ul>", hold.approvals.len(), hold.needed, given)
+    let given: Html = hold
+        .approvals
+        .iter()
+        .map(|(who, at)| html!("<li><b>{}</b> approved, {}</li>", who, whole_moment(*at, zone)))
+        .collect();
+    let may = match hold.eligible.as_slice() {
+        [] => "Nobody can approve it as things stand.".to_owned(),
+        names => format!("May approve: {}.", names.join(", ")),
+    };
+    html!("<p>{} of {} approvals. {}</p><ul class=\"plain\">{}</ul>", hold.approvals.len(), hold.needed, may, given)
 }
 
 async fn before(parts: &Arc<Parts>, visitor: &Visitor, hold: &HoldView) -> Option<Html> {

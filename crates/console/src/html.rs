@@ -40,6 +40,11 @@ impl Html {
         self.0.push_str(&more.0);
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The bytes to send.
     pub(crate) fn into_string(self) -> String {
         self.0

@@ -63,7 +63,8 @@ impl Default for Readers {
 }
 
 impl Readers {
-    pub(crate) fn admit(&self, human: &Human) -> bool {
+    /// Whether this person is one.
+    pub fn admit(&self, human: &Human) -> bool {
         self.people.contains(&human.id) || human.role.as_ref().is_some_and(|role| self.roles.contains(role))
     }
 }

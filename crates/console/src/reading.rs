@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::limits::CONSOLE_PAGE;
-use model::{Blame, Fault, UnixMicros};
+use model::{Blame, CallId, Fault, HoldId, UnixMicros};
 use trace::{Entry, Field, LogReader, Query, RecordKind, StoreFaultKind};
 
 use crate::port::Parts;
@@ -65,6 +65,14 @@ pub(crate) fn before_in_task(
             .of_kind(RecordKind::Intent)
             .with(Field::Task, task);
     Ok(find(reader, &query)?.into_iter().filter(|entry| sight.sees(entry)).collect())
+}
+
+/// What happened to the call while it waited for people, in order. Whoever sees the call sees that.
+pub(crate) fn of_hold(reader: &dyn LogReader, call: &CallId) -> Result<Vec<Entry>, Fault> {
+    let subject = format!("hold:{}", HoldId::of(call));
+    let query =
+        Query { newest_first: false, ..Query::default() }.of_kind(RecordKind::Change).with(Field::Subject, subject);
+    find(reader, &query)
 }
 
 pub(crate) fn find(reader: &dyn LogReader, query: &Query) -> Result<Vec<Entry>, Fault> {

@@ -19,6 +19,8 @@ use crate::words::{
     ERASED, Names, approver, badge, class_source, facts_of, headline, sign, stretch, took, trouble, whole_moment,
 };
 
+mod held;
+
 /// What was found out about a record.
 enum Proof {
     /// It is as it was written, and stands in the signed log: up to which record that reaches, and by which key's name.
@@ -32,6 +34,8 @@ enum Proof {
 struct Told {
     entries: Vec<Entry>,
     before: Vec<Entry>,
+    /// What happened while it waited for people.
+    held: Vec<ChangeView>,
     proofs: Vec<Proof>,
 }
 
@@ -91,6 +95,13 @@ async fn told(parts: &Arc<Parts>, visitor: &Visitor, id: &str, verify: bool) -> 
             Some((task, at)) => reading::before_in_task(reader, &task, at, &sight)?,
             None => Vec::new(),
         };
+        let intent = entries.iter().find_map(Entry::intent);
+        // A call that was approved is carried out as another one, which it caused.
+        let held = match intent.map(|intent| intent.cause.unwrap_or(intent.call)) {
+            Some(first) => reading::of_hold(reader, &first)?,
+            None => Vec::new(),
+        };
+        let held = held.iter().filter_map(Entry::change).collect();
         let trust = if verify { (own.trust)() } else { None };
         let mut proofs = Vec::new();
         for entry in entries.iter().filter(|_| verify) {
@@ -100,7 +111,7 @@ async fn told(parts: &Arc<Parts>, visitor: &Visitor, id: &str, verify: bool) -> 
                 None => signed(receipt_of(reader, entry).map_err(Fault::from)?, entry, trust.as_ref()),
             });
         }
-        Ok(Told { entries, before, proofs })
+        Ok(Told { entries, before, held, proofs })
     })
     .await
 }
@@ -134,11 +145,18 @@ fn call(parts: &Parts, told: &Told, intent: &IntentView) -> (String, Html) {
         names.human,
         whole_moment(intent.at, &parts.zone)
     );
+    let waited: Html = told.held.iter().filter_map(|change| held::step_of(parts, change, &intent.call)).collect();
+    // What was carried out after an approval was decided again, so the waiting comes first.
+    let (waited_before, waited_after) =
+        if intent.verdict.runs() { (waited, Html::default()) } else { (Html::default(), waited) };
+    let sent = if waited_after.is_empty() { sent(intent, first, &names.app) } else { Html::default() };
     let steps: Html = [
         step("asked", "Asked", &asked(intent), Html::default()),
+        waited_before,
         step("known", "Known", &known(intent, &facts), Html::default()),
         step(intent.verdict.as_str(), "Decided", &decided(intent, &facts), sign(intent.verdict)),
-        sent(intent, first, &names.app),
+        waited_after,
+        sent,
         outcomes.iter().map(|outcome| observed(parts, outcome)).collect(),
         step("proved", "On record", &proofs(told, intent.call.as_str()), Html::default()),
     ]

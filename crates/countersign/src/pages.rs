@@ -14,9 +14,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use trace::LogReader;
 
+use self::holds::Desk;
 use crate::config::ConsoleConfig;
 use crate::gateway::{Gateway, files};
 use crate::notary::{origin_of, trust_of};
+
+mod holds;
 
 /// The listener of the pages, and the address under which browsers reach them, without a slash at its end.
 pub struct Pages {
@@ -72,7 +75,7 @@ impl Pages {
                 let figures = of_pulse.engine.figures();
                 Pulse { under_way: figures.under_way as u64, decided: figures.decided }
             }),
-            holds: None,
+            holds: Some(Arc::new(Desk { gateway: Arc::clone(gateway), readers: config.readers.clone() })),
             readers: config.readers.clone(),
             secure,
             port: self.local.port(),

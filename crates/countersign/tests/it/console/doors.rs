@@ -107,6 +107,53 @@ fn a_form_of_another_session_does_nothing() -> Result<()> {
 }
 
 #[test]
+fn only_the_right_person_with_the_password_decides() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo", "sam", "kim"])?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    let asked = serde_json::json!({ "id": "C-1001" });
+    sam.call("crm__get_customer", asked.clone())?;
+    let hold = stage.hold()?;
+    let say = |who: &str, fields: &[(&str, &str)]| -> Result<u16> {
+        let cookie = stage.cookie_of(who)?;
+        let page = stage.send(&HttpRequest::get("/account").with("cookie", &cookie))?.body;
+        let (_, rest) = page.split_once("name=\"form\" value=\"").context("no form")?;
+        let form = rest.split('"').next().unwrap_or_default();
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("form", form)]).collect();
+        Ok(stage.send(&stage.form(&format!("/holds/{hold}"), &fields).with("cookie", &cookie))?.status)
+    };
+    let approve = |password: &'static str| [("say", "approve"), ("password", password)];
+    ensure!(say("bo", &[("say", "approve")])? == 401, "without the password");
+    ensure!(say("bo", &approve("wrong horse battery"))? == 401);
+    ensure!(say("bo", &[("password", PASSWORD)])? == 400, "neither yes nor no");
+    ensure!(say("sam", &approve(PASSWORD))? >= 400, "for whom it is");
+    ensure!(say("kim", &approve(PASSWORD))? >= 400, "whom no rule names");
+    // Following the link, as previews do, decides nothing.
+    let bo = stage.cookie_of("bo")?;
+    stage.send(&HttpRequest::get(&format!("/holds/{hold}?say=approve")).with("cookie", &bo))?;
+    // Nor does a page of somebody else that knows everything but the form's own word.
+    let forged = stage.form(&format!("/holds/{hold}"), &approve(PASSWORD)).with("cookie", &bo);
+    ensure!(stage.send(&forged)?.status == 403);
+    ensure!(changes(&stage.world, "hold.approved")?.is_empty());
+    // An auditor sees that it waits, and not with what.
+    let seen = |who: &str| -> Result<String> {
+        let cookie = stage.cookie_of(who)?;
+        Ok(stage.send(&HttpRequest::get(&format!("/holds/{hold}")).with("cookie", &cookie))?.body)
+    };
+    ensure!(seen("bo")?.contains("C-1001") && seen("sam")?.contains("C-1001"));
+    let kim = seen("kim")?;
+    ensure!(kim.contains("get_customer") && !kim.contains("C-1001"));
+
+    ensure!(say("bo", &approve(PASSWORD))? == 303);
+    let approved = changes(&stage.world, "hold.approved")?.pop().context("no approval")?;
+    ensure!(approved.by.as_deref() == Some("human:bo"), "{approved:?}");
+    ensure!(say("bo", &approve(PASSWORD))? >= 400, "twice");
+    sam.call("crm__get_customer", asked)?;
+    ensure!(say("bo", &approve(PASSWORD))? >= 400, "after it ran");
+    Ok(())
+}
+
+#[test]
 fn everybody_sees_what_concerns_them() -> Result<()> {
     let stage = Stage::start()?;
     stage.a_morning()?;

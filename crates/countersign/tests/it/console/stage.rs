@@ -27,6 +27,7 @@ impl Stage {
         };
         let mut builder = world()
             .set(&["console"], json!({ "listen": "127.0.0.1:0" }))
+            .set(&["holds"], json!({ "wait": "0s" }))
             .set(&["people"], people())
             .agent("ana-assistant", "ana")
             .set(&["agents", "ana-assistant", "name"], json!("Ana's assistant"))
@@ -92,6 +93,13 @@ impl Stage {
                 .iter()
                 .all(|entry| entry.outcome_leaf.is_some() || entry.verdict.is_some_and(|verdict| !verdict.runs())))
         })
+    }
+
+    /// What waits the longest, by its id.
+    pub(super) fn hold(&self) -> Result<String> {
+        let said: serde_json::Value = serde_json::from_str(&self.world.run_well(&["holds", "list", "--json"])?)?;
+        let hold = said.pointer("/holds/0/hold").and_then(serde_json::Value::as_str);
+        Ok(hold.context("nothing waits")?.to_owned())
     }
 
     /// Makes accounts for these people.

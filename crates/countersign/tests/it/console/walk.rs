@@ -58,6 +58,62 @@ fn an_invited_person_walks_through_everything() -> Result<()> {
 }
 
 #[test]
+fn a_second_person_approves_a_call_and_sees_what_happened() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo", "sam"])?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    let asked = json!({ "query": "renewals above 50k" });
+    let waits = sam.call("crm__search_customers", asked.clone())?;
+    ensure!(waits.get("isError") == Some(&json!(true)), "{waits}");
+    let hold = stage.hold()?;
+    let mut browser = Browser::start()?;
+    let sign_in = |browser: &mut Browser, who: &str| {
+        browser.open(DESKTOP.0, DESKTOP.1, "light")?;
+        browser.go(&format!("{}/holds", stage.world.console_url()))?;
+        browser.fill("Your id", who)?;
+        browser.fill("Password", PASSWORD)?;
+        browser.click("button", "Sign in")?;
+        browser.is_at("/holds")
+    };
+    // For whom it is sees it, and cannot decide it.
+    sign_in(&mut browser, "sam")?;
+    browser.reads("Nothing waits for you")?;
+    browser.click("link", "Customers/search_customers")?;
+    browser.reads("You cannot decide this: `sam` asked for it: nobody approves what is done for themselves.")?;
+    browser.is_in_order("a hold of one's own")?;
+
+    sign_in(&mut browser, "bo")?;
+    browser.is_in_order("the inbox")?;
+    browser.press(&["j", "Enter"])?;
+    browser.is_at(&format!("/holds/{hold}"))?;
+    browser.reads("renewals above 50k")?;
+    browser.is_in_order("a hold to decide")?;
+    browser.fill(OWN_PASSWORD, "wrong horse battery")?;
+    browser.click("button", "Approve this call, once")?;
+    browser.reads("The name or the password is not right.")?;
+    ensure!(stage.hold()? == hold, "it still waits");
+    browser.act("noise", json!({}))?;
+    // With keys alone.
+    browser.act("focus", json!({ "label": OWN_PASSWORD }))?;
+    browser.act("type", json!({ "text": PASSWORD }))?;
+    browser.press(&["Tab", "Tab", "Enter"])?;
+    browser.reads("Approved, and waits for its agent to come back")?;
+
+    let answer = sam.call("crm__search_customers", asked)?;
+    ensure!(answer.get("isError") != Some(&json!(true)), "{answer}");
+    browser.go(&format!("{}/holds/{hold}", stage.world.console_url()))?;
+    browser.is_at(&format!("/calls/{}", hold.replacen("h_", "c_", 1)))?;
+    for said in ["Held", "Approved", "with a password", "Carried out"] {
+        browser.reads(said)?;
+    }
+    browser.is_in_order("the story of a call that was held")?;
+    browser.click("link", "how that went")?;
+    browser.reads("Executed")?;
+    browser.reads("Approved")?;
+    browser.is_in_order("the story of a call that was approved")
+}
+
+#[test]
 fn everything_can_be_reached_with_keys_alone() -> Result<()> {
     let stage = Stage::start()?;
     stage.a_morning()?;
@@ -128,12 +184,15 @@ fn pages_fit_a_phone_and_need_no_script() -> Result<()> {
     Ok(())
 }
 
+const OWN_PASSWORD: &str = "Your password, to say that it is you";
+
 /// What `docs/images` shows. Without a folder, that the pictures can be made.
 #[test]
 fn pictures_are_taken_of_the_pages() -> Result<()> {
     let stage = Stage::start()?;
-    stage.with_accounts(&["kim"])?;
+    stage.with_accounts(&["kim", "bo"])?;
     stage.a_morning()?;
+    let hold = stage.hold()?;
     let scratch = tempfile::tempdir()?;
     let folder = pictures_folder().unwrap_or_else(|| scratch.path().to_owned());
     let of = |tool: &str| -> Result<String> {
@@ -163,6 +222,15 @@ fn pictures_are_taken_of_the_pages() -> Result<()> {
                 browser.go(&format!("{}{ran}?verify=1", stage.world.console_url()))?;
                 picture(&mut browser, "proof", true)?;
             }
+            browser.open(width, height, scheme)?;
+            browser.go(&format!("{}/holds", stage.world.console_url()))?;
+            browser.fill("Your id", "bo")?;
+            browser.fill("Password", PASSWORD)?;
+            browser.click("button", "Sign in")?;
+            browser.is_at("/holds")?;
+            picture(&mut browser, "holds", false)?;
+            browser.go(&format!("{}/holds/{hold}", stage.world.console_url()))?;
+            picture(&mut browser, "hold", false)?;
         }
     }
     Ok(())

@@ -1,0 +1,78 @@
+//! What happened to a call while it waited for people.
+
+use model::{CallId, HumanId, Verdict};
+use serde_json::Value;
+use trace::ChangeView;
+
+use super::step;
+use crate::html::{Html, html};
+use crate::page::capital;
+use crate::port::Parts;
+use crate::words::{ERASED, sign, whole_moment};
+
+/// One step of it, as it is seen from this call: the one that was held, or the one that carries it out.
+pub(super) fn step_of(parts: &Parts, change: &ChangeView, seen_from: &CallId) -> Option<Html> {
+    let at = whole_moment(change.at, &parts.zone);
+    let by = change.by.as_deref().map_or_else(|| ERASED.to_owned(), |by| name_of(parts, by));
+    let text = |key: &str| change.detail.as_ref()?.get(key)?.as_str().map(str::to_owned);
+    Some(match change.what.as_str() {
+        "hold.opened" => {
+            let id = text("hold").unwrap_or_default();
+            let said = html!("<p>For people to approve, since {}. <code>{}</code></p>", at, id);
+            step("hold", "Held", &said, sign(Verdict::Hold))
+        }
+        "hold.approved" => {
+            let how = last_approval(change).and_then(|last| Some(format!(", with a {}", last.get("how")?.as_str()?)));
+            let said = html!("<p>By <b>{}</b>{}, {}</p>", by, how, at);
+            step("allow", "Approved", &said, sign(Verdict::Allow))
+        }
+        "hold.denied" => {
+            let reason = text("reason").map(|reason| html!("<blockquote>{}</blockquote>", reason));
+            let said = html!("<p>By <b>{}</b>, {}. Nothing was executed.</p>{}", by, at, reason);
+            step("deny", "Denied", &said, sign(Verdict::Deny))
+        }
+        "hold.expired" => step(
+            "deny",
+            "Expired",
+            &html!("<p>Nobody said anything in time, {}. Nothing was executed.</p>", at),
+            sign(Verdict::Deny),
+        ),
+        "hold.cancelled" => {
+            step("deny", "Taken back", &html!("<p>By {}, {}. Nothing was executed.</p>", by, at), sign(Verdict::Deny))
+        }
+        "hold.claimed" => {
+            let carried_out_by = text("carried_out_by").filter(|call| *call != seen_from.as_str())?;
+            let said =
+                html!("<p>Once, {}, decided again: <a href=\"/calls/{}\">how that went</a></p>", at, carried_out_by);
+            step("done", "Carried out", &said, Html::default())
+        }
+        "hold.ended" if text("carried_out_by").is_none() => ended(text("disposition").as_deref(), text("why"), &at)?,
+        _ => return None,
+    })
+}
+
+/// How it ended, where no other step says so.
+fn ended(disposition: Option<&str>, why: Option<String>, at: &Html) -> Option<Html> {
+    let (kind, said) = match disposition? {
+        "execution-error" => ("trouble", "It was approved, and failed"),
+        "outcome-unknown" => {
+            ("trouble", "It was approved and sent, and nobody knows what came of it: it is never sent again")
+        }
+        "denied-not-executed" => ("deny", "It did not run, and nothing was executed"),
+        _ => return None,
+    };
+    let why = why.map(|why| html!("<p>{}</p>", capital(&why)));
+    Some(step(kind, "Ended", &html!("<p>{}, {}.</p>{}", said, at, why), Html::default()))
+}
+
+fn last_approval(change: &ChangeView) -> Option<&Value> {
+    change.detail.as_ref()?.get("approvals")?.as_array()?.last()
+}
+
+/// The name of a person where it is one, else as it stands.
+fn name_of(parts: &Parts, by: &str) -> String {
+    let human = by.strip_prefix("human:").and_then(|id| HumanId::parse(id).ok());
+    let directory = parts.directory.snapshot();
+    let named = human.and_then(|human| Some(directory.humans.get(&human)?.name.clone()));
+    named.unwrap_or_else(|| by.to_owned())
+}

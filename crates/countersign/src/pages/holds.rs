@@ -1,0 +1,100 @@
+//! What waits for people, as pages show it.
+
+use std::sync::Arc;
+
+use console::{Decision, HoldView, Holds, HoldsFuture, Readers};
+use engine::{HeldCall, HoldState, Waiting};
+use identity::people::SignedIn;
+use model::{Blame, Directory as _, DirectorySnapshot, Fault, HoldId, HumanId};
+
+use crate::gateway::Gateway;
+
+/// The desk of this gateway.
+pub(super) struct Desk {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) readers: Readers,
+}
+
+impl Holds for Desk {
+    fn inbox(&self, human: &HumanId) -> Vec<HoldView> {
+        let directory = self.gateway.directory.snapshot();
+        let holds = self.gateway.engine.holds();
+        let mut seen: Vec<HoldView> =
+            holds.iter().filter_map(|waiting| self.view(waiting, human, &directory)).collect();
+        seen.sort_by_key(|hold| (hold.may_decide.is_err(), hold.expires));
+        seen
+    }
+
+    fn one(&self, human: &HumanId, id: &str) -> Option<HoldView> {
+        let waiting = self.gateway.engine.hold(&HoldId::parse(id).ok()?).ok()?;
+        self.view(&waiting, human, &self.gateway.directory.snapshot())
+    }
+
+    fn decide(&self, who: SignedIn, id: String, decision: Decision) -> HoldsFuture<'_> {
+        Box::pin(async move {
+            let id = HoldId::parse(&id).map_err(|error| Fault::new(Blame::Caller, "caller.hold", error.to_string()))?;
+            let (engine, by) = (&self.gateway.engine, who.approver());
+            match decision {
+                Decision::Approve => engine.approve(&id, &by).await.map(drop),
+                Decision::Deny { reason } => engine.deny(&id, &by, reason.as_deref()).await.map(drop),
+            }
+        })
+    }
+}
+
+impl Desk {
+    /// As this person sees it; none where it is none of their business.
+    fn view(&self, waiting: &Waiting, viewer: &HumanId, directory: &DirectorySnapshot) -> Option<HoldView> {
+        let (hold, asked) = (&waiting.hold, &waiting.hold.asked);
+        let may = engine::may_approve(asked, viewer, directory);
+        let decided = hold.approvals.iter().any(|approval| approval.by == *viewer);
+        let may_decide = match may {
+            Ok(()) if decided => Err("you have approved it; others have to, too".to_owned()),
+            Ok(()) => Ok(()),
+            Err(why) => Err(why.to_string()),
+        };
+        let concerned = may_decide.is_ok() || decided || concerns(asked, viewer, directory);
+        let reads = directory.humans.get(viewer).is_some_and(|human| self.readers.admit(human));
+        if !concerned && !reads {
+            return None;
+        }
+        let person = |id: &HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
+        let agent = directory.agents.get(&asked.agent);
+        let app = directory.apps.get(&asked.app);
+        let text = waiting.arguments.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let disposition = match &hold.state {
+            HoldState::Ended { disposition, .. } => Some(disposition.as_str()),
+            _ => None,
+        };
+        Some(HoldView {
+            id: hold.id.to_string(),
+            call: asked.call.clone(),
+            state: hold.state.as_str(),
+            disposition,
+            agent: agent.map_or_else(|| asked.agent.to_string(), |agent| agent.name.clone()),
+            human: person(&asked.human),
+            task: asked.task.to_string(),
+            app: app.map_or_else(|| asked.app.to_string(), |app| app.name.clone()),
+            tool: asked.tool.to_string(),
+            class: asked.class,
+            reasons: asked.reasons.clone(),
+            arguments: text.filter(|_| concerned),
+            withheld: !concerned,
+            said: None,
+            opened: hold.opened_at,
+            expires: hold.expires_at,
+            approvals: hold.approvals.iter().map(|approval| (person(&approval.by), approval.at)).collect(),
+            needed: asked.reasons.iter().map(|reason| usize::from(reason.approvals.max(1))).max().unwrap_or(1),
+            eligible: engine::eligible(asked, directory).iter().map(person).collect(),
+            may_decide,
+        })
+    }
+}
+
+/// Whether the call is made for this person, by an agent of theirs, or on an app of theirs.
+fn concerns(asked: &HeldCall, viewer: &HumanId, directory: &DirectorySnapshot) -> bool {
+    asked.human == *viewer
+        || asked.delegators.contains(viewer)
+        || directory.agents.get(&asked.agent).is_some_and(|agent| agent.owner == *viewer)
+        || directory.apps.get(&asked.app).is_some_and(|app| app.owners.contains(viewer))
+}
