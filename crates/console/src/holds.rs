@@ -93,6 +93,8 @@ pub struct HoldView {
     pub approvals: Vec<(String, UnixMicros)>,
     /// How many have to.
     pub needed: usize,
+    /// Owners of the app and manager of the person, in the form of a call's facts: by whom `owner-of-app` is told.
+    pub facts: serde_json::Value,
     /// The names of those who may approve now.
     pub eligible: Vec<String>,
     /// Whether the person who looks may decide; why not.
@@ -184,18 +186,19 @@ pub(crate) async fn one(
         };
     };
     let before = before(parts, visitor, &hold).await;
+    let why: Html = hold.reasons.iter().map(|one| reason(one, &hold.facts)).collect();
+    let said = hold.said.as_deref().map(|said| {
+        section("What the agent says (nobody has verified it)", &html!("<blockquote>{}</blockquote>", said))
+    });
     let main = html!(
-        "{}{}{}<div class=\"hold-page\">{}{}{}{}</div>{}",
+        "{}{}<div class=\"hold-page\"><div>{}{}{}{}</div><aside aria-label=\"Your answer\">{}</aside></div>{}",
         head(&hold, &parts.zone, parts.clock.now()),
         wrong.map(notice),
-        decision(&hold, visitor),
-        section("Why it is held", &hold.reasons.iter().map(|one| reason(one, &serde_json::Value::Null)).collect()),
         section("With", &arguments(&hold)),
-        hold.said.as_deref().map(|said| section(
-            "What the agent says (nobody has verified it)",
-            &html!("<blockquote>{}</blockquote>", said)
-        )),
+        section("Why it is held", &why),
+        said,
         section("Who says yes", &approvals(&hold, &parts.zone)),
+        decision(&hold, visitor),
         before
     );
     let title = format!("{}/{}", hold.app, hold.tool);
@@ -208,20 +211,19 @@ pub(crate) async fn one(
 
 fn head(hold: &HoldView, zone: &TimeZone, now: UnixMicros) -> Html {
     let would = match hold.class {
-        Class::Read => "would read with",
-        Class::Write => "would change something with",
-        Class::External => "would reach people or systems outside with",
-        Class::Destructive => "could destroy something with",
+        Class::Read => "would read something in",
+        Class::Write => "would change something in",
+        Class::External => "would reach people or systems outside, through",
+        Class::Destructive => "could destroy something in",
     };
     html!(
         "<div class=\"head story-head hold\"><p class=\"crumbs\"><a href=\"/holds\" data-up>Holds</a></p>\
-         <h1><span>{}</span><i>/</i>{}</h1><p class=\"because\">{} {} {} in {}, for {}.</p>\
+         <h1><span>{}</span><i>/</i>{}</h1><p class=\"because\">{} {} {}, for {}.</p>\
          <p class=\"by\">{}, since {}. In the task <code>{}</code>. <a href=\"/calls/{}\">The call's story</a></p></div>",
         hold.app,
         hold.tool,
         hold.agent,
         would,
-        hold.tool,
         hold.app,
         hold.human,
         capital(&standing(hold, now)),

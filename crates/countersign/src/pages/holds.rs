@@ -85,10 +85,19 @@ impl Desk {
             expires: hold.expires_at,
             approvals: hold.approvals.iter().map(|approval| (person(&approval.by), approval.at)).collect(),
             needed: asked.reasons.iter().map(|reason| usize::from(reason.approvals.max(1))).max().unwrap_or(1),
+            facts: facts(asked, directory),
             eligible: engine::eligible(asked, directory).iter().map(person).collect(),
             may_decide,
         })
     }
+}
+
+/// Of the facts, those by which approvers are told, with names.
+fn facts(asked: &HeldCall, directory: &DirectorySnapshot) -> serde_json::Value {
+    let name = |id: &HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
+    let owners = directory.apps.get(&asked.app).map(|app| app.owners.iter().map(name).collect::<Vec<_>>());
+    let manager = directory.humans.get(&asked.human).and_then(|human| human.manager.as_ref()).map(name);
+    serde_json::json!({ "app": { "owners": owners }, "human": { "manager": manager } })
 }
 
 /// Whether the call is made for this person, by an agent of theirs, or on an app of theirs.
