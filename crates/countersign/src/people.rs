@@ -17,7 +17,7 @@ pub fn people(engine: &Engine, directory: Arc<dyn Directory>, reader: &dyn LogRe
     }
     let ledger = Arc::new(InTrace { engine: engine.clone() });
     let clock = Arc::clone(engine.clock());
-    Ok(Arc::new(People::new(Parts { directory, clock, ledger }, known)))
+    Ok(Arc::new(People::new(Parts { directory, clock, ledger }, known)?))
 }
 
 /// Rows of people as the trace takes them.

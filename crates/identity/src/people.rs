@@ -8,8 +8,10 @@
 mod account;
 mod attempt;
 mod invitation;
+mod keys;
 mod known;
 mod ledger;
+mod passkey;
 mod password;
 mod session;
 mod throttle;
@@ -19,6 +21,7 @@ pub use attempt::{Client, Opened, Parts, People};
 pub use invitation::Invitation;
 pub use known::{Known, STATE_KINDS};
 pub use ledger::{Event, Ledger, LedgerFuture, Row};
+pub use passkey::{Answer, Site};
 pub use session::{form_token, same_form_token};
 
 #[cfg(test)]

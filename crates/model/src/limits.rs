@@ -200,6 +200,14 @@ pub const SEEN_KEPT_EVERY: Duration = Duration::from_secs(5 * 60);
 pub const SESSIONS_PER_PERSON_MAX: usize = 16;
 /// Sessions of all people; the one used least ends for a new one.
 pub const SIGNED_IN_MAX: usize = 10_000;
+/// How long a passkey may take to answer.
+pub const CHALLENGE_LIFE: Duration = Duration::from_secs(5 * 60);
+/// Answers of passkeys that are remembered, so that none counts twice. Past it: refused.
+pub const CHALLENGES_USED_MAX: usize = 10_000;
+/// Longest id of a passkey, in characters.
+pub const PASSKEY_BYTES_MAX: usize = 2_048;
+/// Passkeys of one person.
+pub const PASSKEYS_PER_PERSON_MAX: usize = 16;
 /// How long the code of an invitation is good.
 pub const INVITATION_LIFE: Duration = Duration::from_secs(60 * 60);
 /// Attempts to sign in that wait for their password to be hashed. Past it: refused, to be tried again.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use model::{Approver, HumanId, SignedInBy, UnixMicros};
 use serde::{Deserialize, Serialize};
 
+use super::passkey::Passkey;
+
 /// How a person proved to be who they say they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -38,6 +40,8 @@ pub struct Account {
     pub invited_by: String,
     /// How many sessions are open.
     pub sessions: usize,
+    /// Keys of theirs: what they call each, its id, and since when it is one.
+    pub passkeys: Vec<(String, String, UnixMicros)>,
 }
 
 /// An account as it is kept.
@@ -46,6 +50,8 @@ pub(super) struct AccountRow {
     pub(super) password: String,
     pub(super) since: UnixMicros,
     pub(super) invited_by: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) passkeys: Vec<Passkey>,
 }
 
 // === impl How ===

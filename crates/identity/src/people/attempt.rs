@@ -13,18 +13,20 @@ use super::account::{Account, AccountRow, How, SignedIn};
 use super::invitation::{Invitation, InvitationRow, new_code, plain};
 use super::known::{ACCOUNT, INVITATION, Known, SESSION, no_row, row};
 use super::ledger::{Event, Ledger, Row};
+use super::passkey::Challenges;
 use super::password::{PasswordHash, check};
 use super::session::{Session, TokenHash, new_token};
 use super::throttle::Throttle;
 
 /// Accounts and sessions of people.
 pub struct People {
-    parts: Parts,
+    pub(super) parts: Parts,
     known: Mutex<Known>,
     by_account: Mutex<Throttle>,
-    by_address: Mutex<Throttle>,
+    pub(super) by_address: Mutex<Throttle>,
     hashing: Arc<Semaphore>,
     waiting: Semaphore,
+    pub(super) challenges: Challenges,
 }
 
 /// What [`People`] need.
@@ -57,15 +59,17 @@ pub struct Opened {
 
 impl People {
     /// People as they were known when the gateway stopped.
-    pub fn new(parts: Parts, known: Known) -> Self {
-        Self {
+    /// Error: the machine has no randomness.
+    pub fn new(parts: Parts, known: Known) -> Result<Self, Fault> {
+        Ok(Self {
             parts,
             known: Mutex::new(known),
             by_account: Mutex::new(Throttle::new(FREE_PER_ACCOUNT)),
             by_address: Mutex::new(Throttle::new(FREE_PER_ADDRESS)),
             hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             waiting: Semaphore::new(SIGN_INS_WAITING_MAX),
-        }
+            challenges: Challenges::new()?,
+        })
     }
 
     /// Lets a person of the directory choose a password; where there is an account, another one. `by` is who invites.
@@ -110,7 +114,8 @@ impl People {
             let good = known.invitations.get(&human.id).is_some_and(|invitation| invitation.is_for(code, now));
             good.then(|| known.invitations.remove(&human.id)).flatten().ok_or_else(bad_code)?
         };
-        let account = AccountRow { password: hash.to_phc(), since: now, invited_by: taken.by.clone() };
+        let account =
+            AccountRow { password: hash.to_phc(), since: now, invited_by: taken.by.clone(), passkeys: Vec::new() };
         let ended = self.known().sessions_of(&human.id);
         let mut state = vec![row(ACCOUNT, human.id.as_str(), &account), no_row(INVITATION, human.id.as_str())];
         state.extend(ended.iter().map(|hash| no_row(SESSION, hash.to_key())));
@@ -142,16 +147,16 @@ impl People {
         self.open(&human, How::Password, client, from).await
     }
 
-    /// Whether the person who is signed in knows the password: asked again before what matters.
+    /// That the person who is signed in knows the password: asked again before what matters.
     pub async fn confirm(
         &self,
         signed_in: &SignedIn,
         password: Secret<String>,
         from: Option<IpAddr>,
-    ) -> Result<(), Fault> {
+    ) -> Result<SignedIn, Fault> {
         let human = self.prove(signed_in.human.as_str(), password, from).await?;
         self.succeeded(&human, from);
-        Ok(())
+        Ok(SignedIn { how: How::Password, ..signed_in.clone() })
     }
 
     /// Who is signed in with this token; none where nobody is, any more or ever. It counts as use.
@@ -203,6 +208,7 @@ impl People {
                 since: row.since,
                 invited_by: row.invited_by.clone(),
                 sessions: open(human),
+                passkeys: row.passkeys.iter().map(|key| (key.name.clone(), key.id.clone(), key.since)).collect(),
             })
             .collect();
         accounts.sort_by(|one, other| one.human.cmp(&other.human));
@@ -275,7 +281,13 @@ impl People {
             .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`"))
     }
 
-    async fn open(&self, human: &HumanId, how: How, client: Client, from: Option<IpAddr>) -> Result<Opened, Fault> {
+    pub(super) async fn open(
+        &self,
+        human: &HumanId,
+        how: How,
+        client: Client,
+        from: Option<IpAddr>,
+    ) -> Result<Opened, Fault> {
         let token = new_token()?;
         let hash = TokenHash::of(token.expose());
         let now = self.now();
@@ -322,7 +334,7 @@ impl People {
         })
     }
 
-    fn begin(&self, throttle: &Mutex<Throttle>, who: &str) -> Result<(), Fault> {
+    pub(super) fn begin(&self, throttle: &Mutex<Throttle>, who: &str) -> Result<(), Fault> {
         let mut throttle = throttle.lock().unwrap_or_else(PoisonError::into_inner);
         throttle.begin(who, self.now()).map_err(|seconds| {
             Fault::new(Blame::Caller, "people.too_many", "too many attempts to sign in")
@@ -331,12 +343,12 @@ impl People {
         })
     }
 
-    fn succeeded(&self, human: &HumanId, from: Option<IpAddr>) {
+    pub(super) fn succeeded(&self, human: &HumanId, from: Option<IpAddr>) {
         self.by_account.lock().unwrap_or_else(PoisonError::into_inner).forget(human.as_str());
         self.by_address.lock().unwrap_or_else(PoisonError::into_inner).take_back(&address(from));
     }
 
-    async fn record(
+    pub(super) async fn record(
         &self,
         what: &'static str,
         by: &str,
@@ -349,7 +361,7 @@ impl People {
         self.parts.ledger.record(event).await
     }
 
-    fn active(&self, human: &HumanId) -> Option<Arc<Human>> {
+    pub(super) fn active(&self, human: &HumanId) -> Option<Arc<Human>> {
         let directory = self.parts.directory.snapshot();
         directory.humans.get(human).filter(|human| human.active).cloned()
     }
@@ -366,11 +378,11 @@ impl People {
         Fault::new(Blame::Caller, "people.unknown", said).hint(hint)
     }
 
-    fn now(&self) -> UnixMicros {
+    pub(super) fn now(&self) -> UnixMicros {
         self.parts.clock.now()
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -381,7 +393,7 @@ fn bad_code() -> Fault {
 }
 
 /// Where somebody comes from, for counting and for records.
-fn address(from: Option<IpAddr>) -> String {
+pub(super) fn address(from: Option<IpAddr>) -> String {
     match from {
         // Whoever has one address of such a network has all of them.
         Some(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {

@@ -89,7 +89,7 @@ impl House {
         let directory = Arc::new(LiveDirectory::new(configured, Standing::default()));
         let clock = Arc::new(Turned(AtomicI64::new(1_800_000_000_000_000)));
         let book = Arc::new(Book::default());
-        let people = People::new(parts(&directory, &clock, &book), Known::default());
+        let people = People::new(parts(&directory, &clock, &book), Known::default()).unwrap();
         Self { people, directory, clock, book }
     }
 
@@ -99,7 +99,7 @@ impl House {
         for ((kind, key), value) in self.book.rows.lock().unwrap().iter() {
             known.take(kind, key, value);
         }
-        let people = People::new(parts(&self.directory, &self.clock, &self.book), known);
+        let people = People::new(parts(&self.directory, &self.clock, &self.book), known).unwrap();
         Self { people, ..self }
     }
 
@@ -364,7 +364,7 @@ async fn the_password_is_asked_again_where_it_matters() {
     let house = House::new().with_account("ana").await;
     let opened = house.sign_in("ana").await;
     let confirm = |password: &str| house.people.confirm(&opened.signed_in, secret(password), from(1));
-    confirm(PASSWORD).await.unwrap();
+    assert_eq!(confirm(PASSWORD).await.unwrap().human(), &human("ana"));
     assert_eq!(confirm("correct horse batterz").await.err().unwrap().code(), "people.refused");
 }
 

@@ -1,0 +1,150 @@
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use serde_json::json;
+
+use super::*;
+
+const NOW: UnixMicros = UnixMicros(1_800_000_000_000_000);
+
+fn site() -> Site {
+    Site { host: "localhost".to_owned(), origins: vec!["http://localhost:4120".to_owned()] }
+}
+
+/// What a device says, with everything about it to be spoilt.
+#[derive(Clone)]
+struct Said {
+    kind: &'static str,
+    challenge: String,
+    origin: &'static str,
+    crossed: bool,
+    host: &'static str,
+    flags: u8,
+    count: u32,
+}
+
+impl Said {
+    fn well(kind: &'static str, challenge: &str) -> Self {
+        Self {
+            kind,
+            challenge: challenge.to_owned(),
+            origin: "http://localhost:4120",
+            crossed: false,
+            host: "localhost",
+            flags: USER_PRESENT | USER_VERIFIED,
+            count: 7,
+        }
+    }
+
+    fn answer(&self, proof: impl Fn(&[u8]) -> Vec<u8>) -> Answer {
+        let client = json!({
+            "type": self.kind, "challenge": self.challenge, "origin": self.origin, "crossOrigin": self.crossed,
+        });
+        let client = client.to_string().into_bytes();
+        let host = digest(&SHA256, self.host.as_bytes());
+        let device = [host.as_ref(), &[self.flags], &self.count.to_be_bytes()].concat();
+        let signed = [device.as_slice(), digest(&SHA256, &client).as_ref()].concat();
+        Answer {
+            id: "a2V5".to_owned(),
+            client_data: URL_SAFE_NO_PAD.encode(&client),
+            device_data: URL_SAFE_NO_PAD.encode(&device),
+            proof: URL_SAFE_NO_PAD.encode(proof(&signed)),
+        }
+    }
+}
+
+fn p256() -> (EcdsaKeyPair, Vec<u8>) {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let public = [P256_HEAD, pair.public_key().as_ref()].concat();
+    (pair, public)
+}
+
+fn sign(pair: &EcdsaKeyPair, signed: &[u8]) -> Vec<u8> {
+    pair.sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec()
+}
+
+fn added(challenges: &Challenges, public: &[u8]) -> Passkey {
+    let challenge = challenges.make("add", NOW).unwrap();
+    let answer = Said { count: 6, ..Said::well("webauthn.create", &challenge) }.answer(|_| public.to_vec());
+    challenges.added(&answer, "add", &site(), "laptop", NOW).unwrap()
+}
+
+#[test]
+fn a_key_proves_its_person_once_for_each_question() {
+    let (challenges, (pair, public)) = (Challenges::new().unwrap(), p256());
+    let passkey = added(&challenges, &public);
+    let challenge = challenges.make("hold", NOW).unwrap();
+    let answer = Said::well("webauthn.get", &challenge).answer(|signed| sign(&pair, signed));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), Some(7));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), None, "replayed");
+}
+
+#[test]
+fn an_ed25519_key_does_too() {
+    let challenges = Challenges::new().unwrap();
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let passkey = added(&challenges, &[ED25519_HEAD, pair.public_key().as_ref()].concat());
+    let challenge = challenges.make("hold", NOW).unwrap();
+    let answer = Said::well("webauthn.get", &challenge).answer(|signed| pair.sign(signed).as_ref().to_vec());
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), Some(7));
+}
+
+#[test]
+fn whatever_is_spoilt_proves_nothing() {
+    let (challenges, (pair, public)) = (Challenges::new().unwrap(), p256());
+    let passkey = added(&challenges, &public);
+    let well = || Said::well("webauthn.get", &challenges.make("hold", NOW).unwrap());
+    let spoilt = [
+        ("another question", Said { challenge: challenges.make("other", NOW).unwrap(), ..well() }),
+        (
+            "somebody else's challenge",
+            Said { challenge: Challenges::new().unwrap().make("hold", NOW).unwrap(), ..well() },
+        ),
+        ("no challenge", Said { challenge: String::new(), ..well() }),
+        ("a new key", Said { kind: "webauthn.create", ..well() }),
+        ("another page", Said { origin: "http://evil.example", ..well() }),
+        ("another port", Said { origin: "http://localhost:4121", ..well() }),
+        ("in a frame", Said { crossed: true, ..well() }),
+        ("for another host", Said { host: "evil.example", ..well() }),
+        ("nobody there", Said { flags: USER_VERIFIED, ..well() }),
+        ("nobody made sure of", Said { flags: USER_PRESENT, ..well() }),
+        ("a count that does not grow", Said { count: 6, ..well() }),
+        ("a count that is gone", Said { count: 0, ..well() }),
+    ];
+    for (what, said) in spoilt {
+        let answer = said.answer(|signed| sign(&pair, signed));
+        assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), None, "{what}");
+    }
+    let (stranger, _) = p256();
+    let answer = well().answer(|signed| sign(&stranger, signed));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), None, "another key");
+    let answer = Answer {
+        device_data: well().answer(|_| Vec::new()).device_data + "AA",
+        ..well().answer(|signed| sign(&pair, signed))
+    };
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), None, "other data than were signed");
+    let late = UnixMicros(NOW.0 + i64::try_from(CHALLENGE_LIFE.as_micros()).unwrap());
+    let answer = well().answer(|signed| sign(&pair, signed));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), late), None, "late");
+    let answer = well().answer(|signed| sign(&pair, signed));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), Some(7), "and well");
+}
+
+#[test]
+fn a_device_that_does_not_count_is_taken() {
+    let (challenges, (pair, public)) = (Challenges::new().unwrap(), p256());
+    let passkey = Passkey { count: 0, ..added(&challenges, &public) };
+    let said = Said { count: 0, ..Said::well("webauthn.get", &challenges.make("hold", NOW).unwrap()) };
+    let answer = said.answer(|signed| sign(&pair, signed));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), Some(0));
+}
+
+#[test]
+fn only_keys_of_two_kinds_are_taken() {
+    let challenges = Challenges::new().unwrap();
+    for public in [Vec::new(), vec![4; 91], [P256_HEAD, &[2; 65]].concat(), [ED25519_HEAD, &[1; 31]].concat()] {
+        let challenge = challenges.make("add", NOW).unwrap();
+        let answer = Said::well("webauthn.create", &challenge).answer(|_| public.clone());
+        let refused = challenges.added(&answer, "add", &site(), "laptop", NOW);
+        assert_eq!(refused.unwrap_err().code(), "people.passkey");
+    }
+}
