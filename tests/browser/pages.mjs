@@ -37,6 +37,13 @@ let origin = "http://";
 const acts = {
   open,
   async go({ url }) { origin = new URL(url).origin; const response = await page.goto(url); return { status: response.status(), headers: response.headers() }; },
+  // A device with a fingerprint reader that its person always touches.
+  async device() {
+    const session = await context.newCDPSession(page);
+    await session.send("WebAuthn.enable");
+    await session.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "internal", hasResidentKey: true,
+      hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } });
+  },
   async fill({ label, text }) { await page.getByLabel(label, { exact: true }).fill(text); },
   async focus({ label }) { await page.getByLabel(label, { exact: true }).focus(); },
   async click({ role = "button", name }) { await page.getByRole(role, { name, exact: true }).first().click(); },

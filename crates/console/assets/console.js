@@ -81,6 +81,44 @@ function key(event) {
   }
 }
 
+const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+const words = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+async function passkey(button) {
+  const { passkey: how, host, challenge, say, user, userId, userName } = button.dataset;
+  const form = button.form;
+  const creates = how === "create";
+  if (creates && !form.reportValidity()) return;
+  const asked = creates
+    ? { challenge: bytes(challenge), rp: { id: host, name: "Countersign" }, user: { id: bytes(userId), name: user, displayName: userName },
+        pubKeyCredParams: [{ type: "public-key", alg: -7 }, { type: "public-key", alg: -8 }], attestation: "none",
+        authenticatorSelection: { residentKey: "required", userVerification: "required" } }
+    : { challenge: bytes(challenge), rpId: host, userVerification: "required" };
+  let given;
+  try {
+    given = await (creates ? navigator.credentials.create({ publicKey: asked }) : navigator.credentials.get({ publicKey: asked }));
+  } catch {
+    return; // Somebody changed their mind; the password is still there.
+  }
+  const { response } = given;
+  form.elements.passkey_id.value = words(given.rawId);
+  form.elements.passkey_client.value = words(response.clientDataJSON);
+  form.elements.passkey_device.value = words(creates ? response.getAuthenticatorData() : response.authenticatorData);
+  form.elements.passkey_proof.value = words(creates ? response.getPublicKey() : response.signature);
+  if (say) {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "say", value: say });
+    form.append(field);
+  }
+  form.submit();
+}
+
+for (const button of document.querySelectorAll("button[data-passkey]")) {
+  if (!window.PublicKeyCredential || location.hostname !== button.dataset.host) continue;
+  button.hidden = false;
+  button.addEventListener("click", () => passkey(button));
+}
+
 document.addEventListener("keydown", key);
 const section = document.getElementById("live");
 if (section && window.EventSource) live(section);

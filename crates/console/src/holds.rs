@@ -15,6 +15,7 @@ use crate::account::form_field;
 use crate::assets::Assets;
 use crate::html::{Html, html};
 use crate::page::{Place, Visitor, capital, fault, go_to, notice, page};
+use crate::passkey;
 use crate::port::Parts;
 use crate::reading;
 use crate::sign_in::Form;
@@ -198,7 +199,7 @@ pub(crate) async fn one(
         section("Why it is held", &why),
         said,
         section("Who says yes", &approvals(&hold, &parts.zone)),
-        decision(&hold, visitor),
+        decision(parts, &hold, visitor),
         before
     );
     let title = format!("{}/{}", hold.app, hold.tool);
@@ -234,13 +235,25 @@ fn head(hold: &HoldView, zone: &TimeZone, now: UnixMicros) -> Html {
 }
 
 /// Approve and deny, of equal weight; the password is asked for either.
-fn decision(hold: &HoldView, visitor: &Visitor) -> Html {
+fn decision(parts: &Parts, hold: &HoldView, visitor: &Visitor) -> Html {
     if !hold.is_pending() {
         return Html::default();
     }
     if let Err(why) = &hold.may_decide {
         return html!("<div class=\"notice\"><p>You cannot decide this: {}.</p></div>", why);
     }
+    let with_passkey = |say: &'static str, name: &'static str| {
+        passkey::button(parts, &passkey::deciding(visitor, &hold.id, say), say, name)
+    };
+    let accounts = parts.people.accounts();
+    let has_one = accounts.iter().any(|account| account.human == visitor.human.id && !account.passkeys.is_empty());
+    let keys = has_one.then(|| {
+        html!(
+            "<div class=\"buttons keys\">{}{}</div>",
+            with_passkey("approve", "Approve with a passkey"),
+            with_passkey("deny", "Deny with a passkey")
+        )
+    });
     html!(
         "<form class=\"decide\" method=\"post\" action=\"/holds/{}\">{}\
          <input type=\"hidden\" name=\"name\" autocomplete=\"username\" value=\"{}\">\
@@ -249,10 +262,12 @@ fn decision(hold: &HoldView, visitor: &Visitor) -> Html {
          <div class=\"field\"><label for=\"reason\">Where you deny it: why, for the agent <small>(may be left out)</small></label>\
          <input id=\"reason\" name=\"reason\" maxlength=\"1000\" autocomplete=\"off\"></div>\
          <div class=\"buttons\"><button name=\"say\" value=\"approve\">Approve this call, once</button>\
-         <button name=\"say\" value=\"deny\">Deny this call</button></div></form>",
+         <button name=\"say\" value=\"deny\">Deny this call</button></div>{}{}</form>",
         hold.id,
         form_field(visitor),
-        visitor.human.id
+        visitor.human.id,
+        passkey::fields(),
+        keys
     )
 }
 
@@ -298,20 +313,24 @@ pub(crate) async fn decide(
 ) -> Response<Body> {
     let Some(holds) = &parts.holds else { return fault(assets, Some(visitor), &no_such(id)) };
     let reason = Some(form.take("reason")).map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    let decision = match form.take("say").as_str() {
+    let say = form.take("say");
+    let decision = match say.as_str() {
         "approve" => Decision::Approve,
         "deny" => Decision::Deny { reason },
         _ => {
-            return fault(
-                assets,
-                Some(visitor),
-                &Fault::new(Blame::Caller, "caller.form", "the form says neither yes nor no"),
-            );
+            let neither = Fault::new(Blame::Caller, "caller.form", "the form says neither yes nor no");
+            return fault(assets, Some(visitor), &neither);
         }
     };
-    let password = Secret::new(form.take("password"));
-    let decided = match parts.people.confirm(&visitor.signed_in, password, from).await {
-        Ok(()) => holds.decide(visitor.signed_in.clone(), id.to_owned(), decision).await,
+    let confirmed = match passkey::answer(form) {
+        Some(answer) => {
+            let purpose = passkey::deciding(visitor, id, &say);
+            parts.people.confirm_with_passkey(&visitor.signed_in, &answer, &purpose, &parts.site, from).await
+        }
+        None => parts.people.confirm(&visitor.signed_in, Secret::new(form.take("password")), from).await,
+    };
+    let decided = match confirmed {
+        Ok(who) => holds.decide(who, id.to_owned(), decision).await,
         Err(wrong) => Err(wrong),
     };
     match decided {

@@ -4,7 +4,7 @@
 //! Signing in and out in a browser, the pages and their looks, who may see what, the stream of new records.
 //!
 //! # Out of scope
-//! Passwords and sessions (`identity`), what records say (`trace`), deciding about a held call (its port, [`Holds`]).
+//! Passwords, passkeys and sessions (`identity`), what records say (`trace`), deciding about a held call (its port, [`Holds`]).
 //!
 //! # Invariants
 //! * Nothing but the sign-in page, an invitation and the style is shown to whoever is not signed in; an agent's token opens
@@ -22,6 +22,7 @@ mod holds;
 mod html;
 mod live;
 mod page;
+mod passkey;
 mod port;
 mod reading;
 mod sight;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use identity::people::People;
+use identity::people::{People, Site};
 use jiff::tz::TimeZone;
 use model::{Clock, Directory, Fault, Human, HumanId, Verdict};
 use tlog::Trust;
@@ -30,6 +30,8 @@ pub struct Parts {
     pub holds: Option<Arc<dyn Holds>>,
     /// Who sees everything.
     pub readers: Readers,
+    /// Where people's passkeys are good.
+    pub site: Site,
     /// Whether browsers reach it over https: then the cookie is bound to that.
     pub secure: bool,
     /// The port it listens on, which a cookie's name carries: cookies do not know ports.

@@ -14,10 +14,11 @@ use crate::cookie::Cookie;
 use crate::guard::place_of_ours;
 use crate::html::{Html, html};
 use crate::page::{alone, go_to, notice};
+use crate::passkey;
 use crate::port::Parts;
 
 /// The page on which people sign in.
-pub(crate) fn show(assets: &Assets, next: &str, name: &str, fault: Option<&Fault>) -> Response<Body> {
+pub(crate) fn show(parts: &Parts, assets: &Assets, next: &str, name: &str, fault: Option<&Fault>) -> Response<Body> {
     let main = html!(
         "<h1>Sign in</h1>{}<form method=\"post\" action=\"/sign-in\">\
          <input type=\"hidden\" name=\"next\" value=\"{}\">\
@@ -25,14 +26,16 @@ pub(crate) fn show(assets: &Assets, next: &str, name: &str, fault: Option<&Fault
          <input id=\"name\" name=\"name\" value=\"{}\" autocomplete=\"username\" autocapitalize=\"off\" spellcheck=\"false\" required{}>\
          <label for=\"password\">Password</label>\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required{}>\
-         <button class=\"strong\">Sign in</button></form>\
+         <button class=\"strong\">Sign in</button>{}<div class=\"keys\">{}</div></form>\
          <p class=\"small\">No account yet, or the password forgotten? The operator makes a link with \
          <code>countersign accounts invite</code>.</p>",
         fault.map(notice),
         place_of_ours(next),
         name,
         focus(name.is_empty()),
-        focus(!name.is_empty())
+        focus(!name.is_empty()),
+        passkey::fields(),
+        passkey::button(parts, passkey::SIGN_IN, "", "Sign in with a passkey")
     );
     with_status(alone(assets, "Sign in", &main), fault)
 }
@@ -47,9 +50,16 @@ pub(crate) async fn accept(
 ) -> Response<Body> {
     let (name, next) = (form.take("name"), form.take("next"));
     let password = Secret::new(form.take("password"));
-    match parts.people.sign_in(name.trim(), password, Client::Page, from).await {
+    let opened = match passkey::answer(form) {
+        Some(answer) => {
+            let (purpose, site) = (passkey::SIGN_IN, &parts.site);
+            parts.people.sign_in_with_passkey(&answer, purpose, site, Client::Page, from).await
+        }
+        None => parts.people.sign_in(name.trim(), password, Client::Page, from).await,
+    };
+    match opened {
         Ok(opened) => signed_in(cookie, &opened, place_of_ours(&next)),
-        Err(fault) => show(assets, &next, &name, Some(&fault)),
+        Err(fault) => show(parts, assets, &next, &name, Some(&fault)),
     }
 }
 

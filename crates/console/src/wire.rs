@@ -60,7 +60,7 @@ impl ConsoleWire {
         let mut asked = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
         match path {
             "/welcome" => return sign_in::welcome(&self.parts, &self.assets, &asked.take("code"), None),
-            "/sign-in" => return sign_in::show(&self.assets, &asked.take("next"), "", None),
+            "/sign-in" => return sign_in::show(&self.parts, &self.assets, &asked.take("next"), "", None),
             _ => {}
         }
         let Some(visitor) = self.visitor(head).await else { return self.stranger(head) };
@@ -73,7 +73,7 @@ impl ConsoleWire {
                 trail::show(parts, assets, &visitor, &asked).await
             }
             "/holds" => holds::inbox(parts, assets, &visitor),
-            "/account" => account::show(parts, assets, &visitor),
+            "/account" => account::show(parts, assets, &visitor, None),
             _ => self.get_one(&visitor, path, &mut asked).await,
         }
     }
@@ -115,6 +115,8 @@ impl ConsoleWire {
         }
         let words: Vec<&str> = path.split('/').skip(1).collect();
         match words.as_slice() {
+            ["account", "passkeys"] => account::add_passkey(parts, assets, &visitor, from, &mut form).await,
+            ["account", "passkeys", "remove"] => account::remove_passkey(parts, assets, &visitor, &mut form).await,
             ["sign-out"] => self.sign_out(&visitor).await,
             ["holds", id] => holds::decide(parts, assets, &visitor, from, id, &mut form).await,
             _ => fault(assets, Some(&visitor), &nothing_at(path)),

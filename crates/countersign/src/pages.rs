@@ -6,6 +6,7 @@ use std::sync::Arc;
 use console::{ConsoleWire, Parts, Pulse};
 use front::{Front, Origins};
 use http::Uri;
+use identity::people::Site;
 use jiff::tz::TimeZone;
 use model::limits::{CONSOLE_IN_FLIGHT_MAX, TRACE_STEPS_MAX, TRACE_TIME_MAX};
 use model::{Blame, Directory, Fault};
@@ -77,11 +78,24 @@ impl Pages {
             }),
             holds: Some(Arc::new(Desk { gateway: Arc::clone(gateway), readers: config.readers.clone() })),
             readers: config.readers.clone(),
+            site: site(&url, self.local.port()),
             secure,
             port: self.local.port(),
         };
         let wire = Arc::new(ConsoleWire::new(parts, stop.clone()));
         let in_flight = Arc::new(Semaphore::new(CONSOLE_IN_FLIGHT_MAX));
         Ok(Arc::new(Front { access: None, origins: Some(origins), wires: vec![wire], in_flight }))
+    }
+}
+
+/// Where passkeys are good: at the address of the pages. Keys belong to names and not to numbers, so on this machine that is
+/// `localhost`.
+fn site(url: &Uri, port: u16) -> Site {
+    let host = url.host().unwrap_or_default();
+    match host {
+        "127.0.0.1" | "[::1]" => {
+            Site { host: "localhost".to_owned(), origins: vec![format!("http://localhost:{port}")] }
+        }
+        _ => Site { host: host.to_owned(), origins: vec![url.to_string().trim_end_matches('/').to_owned()] },
     }
 }

@@ -3,7 +3,7 @@
 //! # In scope
 //! Our own access tokens (JWT, RFC 9068: issued here, verified here), the key that signs them, and the directory: what
 //! the configuration says of people, agents and apps, overlaid with what was changed since (offboarded, suspended,
-//! stopped); people who sign in: their accounts, passwords and sessions.
+//! stopped); people who sign in: their accounts, passwords, passkeys and sessions.
 //!
 //! # Out of scope
 //! Whether an actor may act: a token of a suspended agent is still a good token, and the caller asks the directory.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use model::limits::{INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_LIFE_MAX, SESSIONS_PER_PERSON_MAX, SIGNED_IN_IDLE_MAX};
 use model::{Blame, Clock, DirectorySnapshot, Fault, Human, HumanId, Secret, UnixMicros};
 
+use super::passkey::tests::{Said, p256, sign, site};
 use super::*;
 use crate::{LiveDirectory, Standing, StandingChange};
 
@@ -374,4 +375,47 @@ fn a_form_is_of_one_session() {
     assert!(same_form_token("a session", &token));
     assert!(!same_form_token("another session", &token));
     assert!(!same_form_token("a session", ""));
+}
+
+#[tokio::test]
+async fn a_passkey_signs_its_person_in_until_it_is_removed_or_they_leave() {
+    let house = House::new().with_account("ana").await.with_account("sam").await;
+    let (ana, sam) = (house.sign_in("ana").await.signed_in, house.sign_in("sam").await.signed_in);
+    let (pair, public) = p256();
+    let add = async |who: &SignedIn| {
+        let asked = house.people.challenge("add").unwrap();
+        let answer = Said::well("webauthn.create", &asked).answer(|_| public.clone());
+        house.people.add_passkey(who, &answer, "add", &site(), "laptop").await
+    };
+    add(&ana).await.unwrap();
+    assert_eq!(add(&sam).await.unwrap_err().code(), "people.passkey", "a key is one person's");
+    let count = std::cell::Cell::new(8);
+    let answer = |purpose: &str| {
+        let asked = house.people.challenge(purpose).unwrap();
+        count.set(count.get() + 1);
+        Said { count: count.get(), ..Said::well("webauthn.get", &asked) }.answer(|signed| sign(&pair, signed))
+    };
+    let sign_in = async || {
+        let answer = answer("sign-in");
+        house.people.sign_in_with_passkey(&answer, "sign-in", &site(), Client::Page, from(1)).await
+    };
+    let opened = sign_in().await.unwrap();
+    assert_eq!((opened.signed_in.human(), opened.signed_in.how()), (&human("ana"), How::Passkey));
+    let confirm =
+        async |who: &SignedIn| house.people.confirm_with_passkey(who, &answer("hold"), "hold", &site(), from(1)).await;
+    assert_eq!(confirm(&ana).await.unwrap().how(), How::Passkey, "whatever the session was opened with");
+    assert_eq!(confirm(&sam).await.unwrap_err().code(), "people.refused", "somebody else's key");
+
+    house.directory.apply(&StandingChange::Offboard(human("ana")), house.clock.now());
+    assert_eq!(code_of(sign_in().await), "people.refused");
+    house.directory.apply(&StandingChange::Restore(human("ana")), house.clock.now());
+    sign_in().await.unwrap();
+    let id = house.people.accounts()[0].passkeys[0].1.clone();
+    house.people.remove_passkey(&ana, &id).await.unwrap();
+    assert_eq!(code_of(sign_in().await), "people.refused");
+
+    add(&ana).await.unwrap();
+    let reset = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    house.people.accept(reset.code.expose(), secret(PASSWORD), Client::Page, from(1)).await.unwrap();
+    assert_eq!(code_of(sign_in().await), "people.refused", "another password ends the keys, too");
 }

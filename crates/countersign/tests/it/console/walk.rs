@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::browser::Browser;
 use super::stage::{PASSWORD, Stage};
-use crate::kit::intents;
+use crate::kit::{changes, intents};
 
 const DESKTOP: (u32, u32) = (1280, 800);
 const PHONE: (u32, u32) = (390, 844);
@@ -111,6 +111,52 @@ fn a_second_person_approves_a_call_and_sees_what_happened() -> Result<()> {
     browser.reads("Executed")?;
     browser.reads("Approved")?;
     browser.is_in_order("the story of a call that was approved")
+}
+
+#[test]
+fn a_passkey_signs_in_and_approves() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo"])?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    sam.call("crm__get_customer", json!({ "id": "C-1001" }))?;
+    let hold = stage.hold()?;
+    // Keys belong to names, not to numbers.
+    let base = stage.world.console_url().replace("127.0.0.1", "localhost");
+    let mut browser = Browser::start()?;
+    browser.open(DESKTOP.0, DESKTOP.1, "light")?;
+    browser.go(&format!("{base}/account"))?;
+    browser.act("device", json!({}))?;
+    browser.fill("Your id", "bo")?;
+    browser.fill("Password", PASSWORD)?;
+    browser.click("button", "Sign in")?;
+    browser.is_at("/account")?;
+    browser.is_in_order("an account without a passkey")?;
+    browser.fill("What to call it", "Bo's laptop")?;
+    browser.fill("Your password", PASSWORD)?;
+    browser.click("button", "Add a passkey of this device")?;
+    browser.reads("Bo's laptop")?;
+    browser.is_in_order("an account with a passkey")?;
+    browser.click("button", "Sign out")?;
+    browser.is_at("/sign-in")?;
+    browser.is_in_order("the door, with a passkey")?;
+    browser.click("button", "Sign in with a passkey")?;
+    browser.is_at("/")?;
+
+    browser.go(&format!("{base}/holds/{hold}"))?;
+    browser.is_in_order("a hold, with a passkey")?;
+    browser.click("button", "Approve with a passkey")?;
+    browser.reads("Approved, and waits for its agent to come back")?;
+    let approved = changes(&stage.world, "hold.approved")?.pop().context("no approval")?;
+    let how =
+        approved.detail.as_ref().and_then(|detail| detail.pointer("/approvals/0/how")?.as_str().map(str::to_owned));
+    ensure!(how.as_deref() == Some("passkey"), "{approved:?}");
+
+    browser.go(&format!("{base}/account"))?;
+    browser.click("button", "Remove Bo's laptop")?;
+    browser.go(&format!("{base}/account"))?;
+    browser.click("button", "Sign out")?;
+    browser.click("button", "Sign in with a passkey")?;
+    browser.reads("The passkey is not right here.")
 }
 
 #[test]

@@ -6,24 +6,24 @@ use super::*;
 
 const NOW: UnixMicros = UnixMicros(1_800_000_000_000_000);
 
-fn site() -> Site {
+pub(in crate::people) fn site() -> Site {
     Site { host: "localhost".to_owned(), origins: vec!["http://localhost:4120".to_owned()] }
 }
 
 /// What a device says, with everything about it to be spoilt.
 #[derive(Clone)]
-struct Said {
-    kind: &'static str,
-    challenge: String,
-    origin: &'static str,
-    crossed: bool,
-    host: &'static str,
-    flags: u8,
-    count: u32,
+pub(in crate::people) struct Said {
+    pub(in crate::people) kind: &'static str,
+    pub(in crate::people) challenge: String,
+    pub(in crate::people) origin: &'static str,
+    pub(in crate::people) crossed: bool,
+    pub(in crate::people) host: &'static str,
+    pub(in crate::people) flags: u8,
+    pub(in crate::people) count: u32,
 }
 
 impl Said {
-    fn well(kind: &'static str, challenge: &str) -> Self {
+    pub(in crate::people) fn well(kind: &'static str, challenge: &str) -> Self {
         Self {
             kind,
             challenge: challenge.to_owned(),
@@ -35,7 +35,7 @@ impl Said {
         }
     }
 
-    fn answer(&self, proof: impl Fn(&[u8]) -> Vec<u8>) -> Answer {
+    pub(in crate::people) fn answer(&self, proof: impl Fn(&[u8]) -> Vec<u8>) -> Answer {
         let client = json!({
             "type": self.kind, "challenge": self.challenge, "origin": self.origin, "crossOrigin": self.crossed,
         });
@@ -52,13 +52,13 @@ impl Said {
     }
 }
 
-fn p256() -> (EcdsaKeyPair, Vec<u8>) {
+pub(in crate::people) fn p256() -> (EcdsaKeyPair, Vec<u8>) {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
     let public = [P256_HEAD, pair.public_key().as_ref()].concat();
     (pair, public)
 }
 
-fn sign(pair: &EcdsaKeyPair, signed: &[u8]) -> Vec<u8> {
+pub(in crate::people) fn sign(pair: &EcdsaKeyPair, signed: &[u8]) -> Vec<u8> {
     pair.sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec()
 }
 
