@@ -195,7 +195,7 @@ fn a_page_that_is_open_ends_with_its_session() -> Result<()> {
     let cookie = stage.cookie_of("kim")?;
     let address = stage.world.console_url().strip_prefix("http://").context("an address")?.parse()?;
     let request = HttpRequest::get("/live?after=0").with("cookie", &cookie);
-    let mut stream = testkit::exchange(address, &request, std::time::Duration::from_secs(20))?;
+    let mut stream = testkit::exchange(address, &request, std::time::Duration::from_secs(10))?;
     stage.a_morning()?;
     let first = stream.next_event()?.context("nothing was told")?;
     ensure!(first.contains("Documents"), "{first}");
