@@ -29,9 +29,7 @@ pub use call::{CallRequest, Closed, too_slow};
 pub use engine::{Change, Engine, Parts};
 pub use gate::{Asked, Gate, Gated, Readable};
 pub use held::{Looked, Waiter, WaiterFuture};
-pub use hold::{
-    Approval, Asked as HeldCall, Disposition, Hold, State as HoldState, WaitsFor, eligible, may_approve,
-};
+pub use hold::{Approval, Asked as HeldCall, Disposition, Hold, State as HoldState, WaitsFor, eligible, may_approve};
 pub use holds::{HOLD_STATE, Waiting};
 pub use refusal::{Held, HeldState, Refusal};
 pub use tally::Figures;

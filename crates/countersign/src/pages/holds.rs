@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use console::{Decision, HoldView, Holds, HoldsFuture, Readers};
-use engine::{HeldCall, HoldState, Waiting};
+use engine::{HeldCall, HoldState, Waiting, WaitsFor};
 use identity::people::SignedIn;
 use model::{Blame, Directory as _, DirectorySnapshot, Fault, HoldId, HumanId};
 
@@ -49,6 +49,9 @@ impl Desk {
         let may = engine::may_approve(asked, viewer, directory);
         let decided = hold.approvals.iter().any(|approval| approval.by == *viewer);
         let may_decide = match may {
+            Ok(()) if hold.waits_for == WaitsFor::Fact => {
+                Err("it waits for a fact, and nobody can approve that away".to_owned())
+            }
             Ok(()) if decided => Err("you have approved it; others have to, too".to_owned()),
             Ok(()) => Ok(()),
             Err(why) => Err(why.to_string()),
