@@ -1,7 +1,11 @@
 //! What every store must do, whatever it is made of.
 
+use std::collections::BTreeMap;
+
 use model::{CallId, UnixMicros, Verdict};
-use trace::{Entry, Field, LogReader, LogStore, Query, StoreFaultKind, UseOf, mark_unknown, verify_leaf};
+use trace::{
+    Entry, Field, LogReader, LogStore, Query, RecordKind, StoreFaultKind, Use, UseOf, mark_unknown, verify_leaf,
+};
 
 use crate::samples::{asked_in, at, call, change, change_of, ended, intent, observed, outcome, put};
 
@@ -272,7 +276,30 @@ fn questions_mean_what_they_say<W: LogStore, R: LogReader>(log: &mut W, reader: 
         }
         expected.truncate(query.limit);
         assert_eq!(sequences(&reader.find(&query).unwrap()), expected, "{query:?}");
+        let calls = Query { limit: usize::MAX, ..query.clone() }.of_kind(RecordKind::Intent);
+        let calls = everything.iter().filter(|entry| calls.fits(entry)).cloned();
+        let calls: Vec<Entry> = if query.newest_first {
+            calls.rev().take(query.limit).collect()
+        } else {
+            calls.take(query.limit).collect()
+        };
+        assert_eq!(lines(reader.counted(&query).unwrap()), lines(Use::of_calls(calls)), "{query:?}");
     }
+}
+
+/// Who used what how often and when, each once.
+fn lines(uses: Vec<Use>) -> Vec<String> {
+    let mut sums: BTreeMap<String, (u64, UnixMicros, UnixMicros)> = BTreeMap::new();
+    for used in uses {
+        let tool = used.tool.unwrap_or_else(|| "*".to_owned());
+        let line = format!("{} {} {}/{tool} {}", used.agent, used.human, used.app, used.verdict);
+        let sum = sums.entry(line).or_insert((0, used.first, used.last));
+        *sum = (sum.0 + used.calls, sum.1.min(used.first), sum.2.max(used.last));
+    }
+    let line = |(line, (calls, first, last)): (String, (u64, UnixMicros, UnixMicros))| {
+        format!("{line} {calls} {}-{}", first.since(at(0)) / 1_000, last.since(at(0)) / 1_000)
+    };
+    sums.into_iter().map(line).collect()
 }
 
 fn uses_are_counted<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
@@ -290,16 +317,7 @@ fn uses_are_counted<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
         intent(8, "cat", "ada", "mail/send", Verdict::Allow),
     ];
     log.append(&rows, &[]).unwrap();
-    let used = |of| -> Vec<String> {
-        let line = |used: trace::Use| {
-            let tool = used.tool.unwrap_or_else(|| "*".to_owned());
-            let (first, last) = (used.first.since(at(0)) / 1_000, used.last.since(at(0)) / 1_000);
-            format!("{} {} {}/{tool} {} {} {first}-{last}", used.agent, used.human, used.app, used.verdict, used.calls)
-        };
-        let mut lines: Vec<String> = reader.uses(of).unwrap().into_iter().map(line).collect();
-        lines.sort_unstable();
-        lines
-    };
+    let used = |of| lines(reader.uses(of).unwrap());
     let of_bot = [
         "bot ada crm/* allow 2 4-7",
         "bot ada crm/read allow 2 1-6",
@@ -310,6 +328,17 @@ fn uses_are_counted<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
     assert_eq!(used(UseOf::Human("bob")), ["bot bob crm/read allow 1 2-2"]);
     assert_eq!(used(UseOf::Human("ada")).len(), 4);
     assert_eq!(used(UseOf::Agent("nobody")), [""; 0]);
+    let counted =
+        |text: &str, limit| lines(reader.counted(&Query { limit, ..Query::parse(text, at(0)).unwrap() }).unwrap());
+    for text in ["agent:bot", "agent:bot task:t-1", "kind:intent agent:bot rule:crm.reads -tool:none"] {
+        assert_eq!(counted(text, 100), of_bot, "{text}");
+    }
+    assert_eq!(counted("agent:bot", 2), ["bot ada crm/* allow 1 7-7", "bot ada crm/read allow 1 6-6"]);
+    assert_eq!(counted("status:answered", 100), ["bot ada crm/read allow 1 1-1"]);
+    for text in ["kind:outcome", "agent:nobody", "what:people.offboard", "rule:none"] {
+        assert_eq!(counted(text, 100), [""; 0], "{text}");
+    }
+    assert_eq!(counted("agent:bot", 0), [""; 0]);
 }
 
 fn times_bound_even_when_the_clock_steps_back<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {

@@ -15,7 +15,7 @@ use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, seen_as};
 use crate::seal::subject;
 
 /// How one part of the log is searched.
-struct Search<'q, 'c> {
+pub(crate) struct Search<'q, 'c> {
     tables: &'c Connection,
     query: &'q Query,
     blocks: Blocks<&'c Connection>,
@@ -29,10 +29,11 @@ impl Questions<'_> {
     /// The records that fit.
     pub(crate) fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
         let calls = self.calls_meant(query)?;
-        let Some(tail) = self.tail else { return self.found(self.tables, query, &calls) };
-        let parts = if query.newest_first { [&tail.records, self.tables] } else { [self.tables, &tail.records] };
+        if self.tail.is_none() {
+            return self.found(self.tables, query, &calls);
+        }
         let mut entries = Vec::new();
-        for part in parts {
+        for part in self.parts_of(query) {
             let limit = query.limit.saturating_sub(entries.len());
             if limit > 0 {
                 entries.extend(self.found(part, &Query { limit, ..query.clone() }, &calls)?);
@@ -57,33 +58,13 @@ impl Questions<'_> {
     }
 
     fn found(&self, part: &Connection, query: &Query, calls: &[Vec<u128>]) -> Result<Vec<Entry>, StoreFault> {
-        let Some((first, last)) = bounds(part, query).map_err(fault)? else { return Ok(Vec::new()) };
-        let mut search = Search::new(part, query);
-        for term in &query.terms {
-            search.narrow(term).map_err(fault)?;
-        }
-        for calls in calls {
-            search.only_calls(calls).map_err(fault)?;
-        }
-        if search.hopeless {
-            return Ok(Vec::new());
-        }
         let mut entries = Vec::new();
-        let sql = search.whole_sql();
-        if search.blocks.are_all() {
-            self.read(&search, &sql, (first, last), &mut entries)?;
-            return Ok(entries);
-        }
-        let mut place = (if query.newest_first { last } else { first }) >> BLOCK_BITS;
-        while entries.len() < query.limit {
-            let Some(block) = search.blocks.from(place).map_err(fault)? else { break };
-            let (start, end) = (block << BLOCK_BITS, ((block + 1) << BLOCK_BITS) - 1);
-            if start > last || end < first {
-                break;
-            }
-            self.read(&search, &sql, (start.max(first), end.min(last)), &mut entries)?;
-            place = if query.newest_first { block - 1 } else { block + 1 };
-        }
+        let Some((mut search, bounds)) = Search::of(part, query, calls)? else { return Ok(entries) };
+        let sql = search.whole_sql(SELECT, JOINS);
+        search.walk(bounds, |search, stretch| {
+            self.read(search, &sql, stretch, &mut entries)?;
+            Ok(entries.len() < query.limit)
+        })?;
         Ok(entries)
     }
 
@@ -92,12 +73,11 @@ impl Questions<'_> {
         &self,
         search: &Search<'_, '_>,
         sql: &str,
-        (from, to): (i64, i64),
+        stretch: (i64, i64),
         entries: &mut Vec<Entry>,
     ) -> Result<(), StoreFault> {
         let mut statement = prepare(search.tables, sql)?;
-        let values = [Value::Integer(from), Value::Integer(to)].into_iter().chain(search.values.iter().cloned());
-        let mut rows = statement.query(params_from_iter(values)).map_err(fault)?;
+        let mut rows = statement.query(params_from_iter(search.values(stretch))).map_err(fault)?;
         while entries.len() < search.query.limit {
             let Some(row) = rows.next().map_err(fault)? else { break };
             let entry = self.with_outcome(entry(row, self.opener)?)?;
@@ -160,6 +140,51 @@ fn span(tables: &Connection, sql: &str, at: i64) -> rusqlite::Result<Option<i64>
 // === impl Search ===
 
 impl<'q, 'c> Search<'q, 'c> {
+    /// In these tables, and between which records; none where nothing can fit. The calls are those that are named, as their
+    /// bits.
+    pub(crate) fn of(
+        tables: &'c Connection,
+        query: &'q Query,
+        calls: &[Vec<u128>],
+    ) -> Result<Option<(Self, (i64, i64))>, StoreFault> {
+        let Some(bounds) = bounds(tables, query).map_err(fault)? else { return Ok(None) };
+        let mut search = Self::new(tables, query);
+        for term in &query.terms {
+            search.narrow(term).map_err(fault)?;
+        }
+        for calls in calls {
+            search.only_calls(calls).map_err(fault)?;
+        }
+        Ok((!search.hopeless && query.limit > 0).then_some((search, bounds)))
+    }
+
+    /// Goes through the stretches of records in which something may be found, the first and the last of each, as long as it is
+    /// told to.
+    pub(crate) fn walk(
+        &mut self,
+        (first, last): (i64, i64),
+        mut each: impl FnMut(&Self, (i64, i64)) -> Result<bool, StoreFault>,
+    ) -> Result<(), StoreFault> {
+        if self.blocks.are_all() {
+            return each(self, (first, last)).map(drop);
+        }
+        let newest_first = self.query.newest_first;
+        let mut place = (if newest_first { last } else { first }) >> BLOCK_BITS;
+        while let Some(block) = self.blocks.from(place).map_err(fault)? {
+            let (start, end) = (block << BLOCK_BITS, ((block + 1) << BLOCK_BITS) - 1);
+            if start > last || end < first || !each(self, (start.max(first), end.min(last)))? {
+                break;
+            }
+            place = if newest_first { block - 1 } else { block + 1 };
+        }
+        Ok(())
+    }
+
+    /// What the statement is given for a stretch.
+    pub(crate) fn values(&self, (from, to): (i64, i64)) -> impl Iterator<Item = Value> {
+        [Value::Integer(from), Value::Integer(to)].into_iter().chain(self.values.iter().cloned())
+    }
+
     fn new(tables: &'c Connection, query: &'q Query) -> Self {
         let mut search = Self {
             tables,
@@ -180,10 +205,11 @@ impl<'q, 'c> Search<'q, 'c> {
         search
     }
 
-    fn whole_sql(&self) -> String {
+    /// Reads a stretch.
+    pub(crate) fn whole_sql(&self, select: &str, joins: &str) -> String {
         let order = if self.query.newest_first { "DESC" } else { "ASC" };
         format!(
-            "{SELECT} FROM record r {JOINS} WHERE r.sequence BETWEEN ?1 AND ?2{} ORDER BY r.sequence {order}",
+            "{select} FROM record r {joins} WHERE r.sequence BETWEEN ?1 AND ?2{} ORDER BY r.sequence {order}",
             self.sql
         )
     }
@@ -351,7 +377,7 @@ pub(crate) fn sql_of(connection: &Connection, query: &Query) -> String {
     for term in &query.terms {
         search.narrow(term).unwrap();
     }
-    search.whole_sql()
+    search.whole_sql(SELECT, JOINS)
 }
 
 const NUMBERS_OF: &str = "SELECT number FROM subject_key WHERE subject = ?1";

@@ -21,6 +21,7 @@ mod ahead;
 mod blocks;
 #[cfg(test)]
 mod conformance;
+mod count;
 mod data_dir;
 mod direct;
 mod erase;

@@ -94,6 +94,10 @@ impl LogReader for Reader {
         self.0.uses(of)
     }
 
+    fn counted(&self, query: &Query) -> Result<Vec<Use>, StoreFault> {
+        self.0.counted(query)
+    }
+
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         self.0.kept_of(human)
     }

@@ -5,6 +5,7 @@
 
 mod address;
 mod append;
+mod count;
 mod error;
 mod find;
 mod keys;

@@ -7,9 +7,9 @@ use model::limits::CALL_TAIL_CHARS_MIN;
 use model::{CallId, Digest, UnixMicros, crockford_bits};
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
-#[cfg(test)]
-use trace::Query;
-use trace::{Entry, Kept, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, Use, UseOf, text_of};
+use trace::{
+    ERASED, Entry, Kept, Query, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, Use, UseOf, text_of,
+};
 
 use crate::error::{fault, fault_of_kind};
 use crate::keys;
@@ -88,6 +88,15 @@ impl Questions<'_> {
     /// Everything that holds records, in the order of the log.
     fn parts(&self) -> impl Iterator<Item = &Connection> {
         std::iter::once(self.tables).chain(self.tail.map(|tail| &tail.records))
+    }
+
+    /// Everything that holds records, in the order in which this asks for them.
+    pub(crate) fn parts_of(&self, query: &Query) -> Vec<&Connection> {
+        let mut parts: Vec<&Connection> = self.parts().collect();
+        if query.newest_first {
+            parts.reverse();
+        }
+        parts
     }
 
     /// Outcomes in the tail belong to intents in the tables, too.
@@ -289,7 +298,7 @@ fn bare_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn use_at(row: &Row<'_>) -> rusqlite::Result<Use> {
+pub(crate) fn use_at(row: &Row<'_>) -> rusqlite::Result<Use> {
     Ok(Use {
         agent: row.get(0)?,
         human: row.get::<_, Option<String>>(1)?.unwrap_or_else(|| ERASED.to_owned()),
@@ -392,7 +401,5 @@ const USES: &str = "SELECT (SELECT text FROM name WHERE id = u.agent), \
 const KEPT: &str = "SELECT b.key, count(*), min(r.sequence), max(r.sequence), min(r.at), max(r.at) FROM record r \
      JOIN sealed b ON b.id = r.body WHERE b.key IN (SELECT number FROM subject_key WHERE subject = ?1) GROUP BY b.key";
 
-/// Stands for a person once that is erased.
-pub(crate) const ERASED: &str = "(erased)";
 pub(crate) const CALLS_NAMED_MAX: usize = 4;
 pub(crate) const CALL_DIGITS: usize = 26;

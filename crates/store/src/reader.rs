@@ -82,6 +82,10 @@ impl LogReader for SqliteReader {
         self.ask(|questions| questions.uses(of))
     }
 
+    fn counted(&self, query: &Query) -> Result<Vec<Use>, StoreFault> {
+        self.ask(|questions| questions.counted(query))
+    }
+
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         self.ask(|questions| questions.kept_of(human))
     }

@@ -197,6 +197,10 @@ impl LogReader for SqliteLog {
         self.questions().uses(of)
     }
 
+    fn counted(&self, query: &Query) -> Result<Vec<Use>, StoreFault> {
+        self.questions().counted(query)
+    }
+
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         self.questions().kept_of(human)
     }

@@ -53,7 +53,7 @@ pub use facts::FactsText;
 pub use form::{Form, text_of};
 pub use journal::Journal;
 pub use language::QuestionError;
-pub use log::{ERASING_KEY, Kept, LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
+pub use log::{ERASED, ERASING_KEY, Kept, LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
 pub use moment::{duration, moment};
 pub use notary::{
     CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoints, consistency_since, cosigned,

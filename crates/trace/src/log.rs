@@ -9,6 +9,7 @@ use crate::error::{StoreFault, StoreFaultKind, TraceError};
 use crate::question::Query;
 use crate::record::{Effect, Outcome, OutcomeStatus, StateWrite};
 use crate::row::Row;
+use crate::text::is_address;
 
 /// Writes records and state.
 pub trait LogStore: Send {
@@ -45,6 +46,10 @@ pub trait LogReader: Send {
     /// Every use of a tool by an agent or for a person since the log began, in no order.
     fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault>;
 
+    /// What the calls that fit used, in no order: those that [`LogReader::find`] would give for the same question asked of
+    /// intents, counted ([`Use::of_calls`]). What they say besides need not be read for it.
+    fn counted(&self, query: &Query) -> Result<Vec<Use>, StoreFault>;
+
     /// What is kept of a person that can be erased; none where nothing is.
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         let _nobody = human;
@@ -74,7 +79,7 @@ pub trait LogReader: Send {
 pub struct Use {
     /// The software that acted.
     pub agent: String,
-    /// The person it acted for.
+    /// The person it acted for; [`ERASED`] once that is erased.
     pub human: String,
     /// The app.
     pub app: String,
@@ -110,6 +115,26 @@ pub enum UseOf<'a> {
     Agent(&'a str),
     /// What was used for this person.
     Human(&'a str),
+}
+
+impl Use {
+    /// What these calls used; other records are passed over.
+    pub fn of_calls(calls: impl IntoIterator<Item = Entry>) -> Vec<Self> {
+        calls.into_iter().filter_map(Self::of_call).collect()
+    }
+
+    fn of_call(call: Entry) -> Option<Self> {
+        Some(Self {
+            agent: call.agent?,
+            human: call.human.unwrap_or_else(|| ERASED.to_owned()),
+            app: call.app?,
+            tool: call.tool.filter(|tool| !is_address(tool)),
+            verdict: call.verdict?,
+            calls: 1,
+            first: call.at,
+            last: call.at,
+        })
+    }
 }
 
 impl Kept {
@@ -171,6 +196,9 @@ fn unknown(call: &CallId, now: UnixMicros) -> Outcome {
         took_us: 0,
     }
 }
+
+/// Stands for a person once that is erased.
+pub const ERASED: &str = "(erased)";
 
 /// The kind of state under which the trace keeps its own.
 pub const SETTLED_KIND: &str = "trace";

@@ -54,7 +54,7 @@ pub struct Summary {
 pub struct Line {
     /// The software that acted.
     pub agent: String,
-    /// The person it acted for; none once erased.
+    /// The person it acted for, [`crate::ERASED`] once that is erased; none where people are counted together.
     pub human: Option<String>,
     /// The app.
     pub app: String,
@@ -189,17 +189,11 @@ fn report(log: &dyn LogReader, query: Query, window: &Window, uses: Option<UseOf
     let query = Query { since: window.since, until: window.until, ..query }.of_kind(RecordKind::Intent);
     let page = Query { before_sequence: window.before_sequence, limit: window.limit, ..query.clone() };
     let whole = window.since.is_none() && window.until.is_none();
-    let (summary, latest) = match uses {
-        Some(of) if whole => (Summary::of_uses(log.uses(of)?), log.find(&page)?),
-        _ => {
-            let calls = log.find(&Query { limit: TRACE_CALLS_COUNTED_MAX, ..query })?;
-            let latest = match window.before_sequence {
-                Some(_) => log.find(&page)?,
-                None => calls.iter().take(window.limit).cloned().collect(),
-            };
-            (Summary::of_calls(&calls), latest)
-        }
+    let summary = match uses {
+        Some(of) if whole => Summary::of_uses(log.uses(of)?),
+        _ => Summary::of_latest(log.counted(&Query { limit: TRACE_CALLS_COUNTED_MAX, ..query })?),
     };
+    let latest = log.find(&page)?;
     let full = latest.len() == window.limit;
     let next = latest.last().map(|last| last.sequence).filter(|_| full);
     Ok(Report { summary, latest, next })
@@ -266,17 +260,10 @@ impl Summary {
         summary
     }
 
-    fn of_calls(calls: &[Entry]) -> Self {
-        let mut summary = Self { complete: calls.len() < TRACE_CALLS_COUNTED_MAX, ..Self::default() };
-        let mut lines = Lines::new();
-        for call in calls {
-            let (Some(agent), Some(app), Some(verdict)) = (&call.agent, &call.app, call.verdict) else { continue };
-            let tool = call.tool.clone().filter(|tool| !tool.contains("://"));
-            let line = line_of(&mut lines, agent.clone(), call.human.clone(), app.clone(), tool, call.at);
-            line.count(verdict, 1, call.at, call.at);
-        }
-        summary.take(lines);
-        summary
+    /// Of as many calls as are counted, or of all there are.
+    fn of_latest(uses: Vec<Use>) -> Self {
+        let summary = Self::of_uses(uses);
+        Self { complete: summary.calls < TRACE_CALLS_COUNTED_MAX as u64, ..summary }
     }
 
     fn take(&mut self, lines: Lines) {

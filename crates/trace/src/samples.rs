@@ -189,18 +189,11 @@ impl LogReader for Memory {
             UseOf::Agent(agent) => Query::default().with(Field::Agent, agent),
             UseOf::Human(human) => Query::default().with(Field::Human, human),
         };
-        let calls = self.find(&Query { limit: usize::MAX, ..query })?;
-        let one = |call: Entry| Use {
-            agent: call.agent.unwrap(),
-            human: call.human.unwrap(),
-            app: call.app.unwrap(),
-            tool: call.tool,
-            verdict: call.verdict.unwrap(),
-            calls: 1,
-            first: call.at,
-            last: call.at,
-        };
-        Ok(calls.into_iter().map(one).collect())
+        Ok(Use::of_calls(self.find(&Query { limit: usize::MAX, ..query })?))
+    }
+
+    fn counted(&self, query: &Query) -> Result<Vec<Use>, StoreFault> {
+        Ok(Use::of_calls(self.find(&query.clone().of_kind(RecordKind::Intent))?))
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

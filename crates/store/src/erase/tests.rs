@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use model::Verdict;
-use trace::{LogReader as _, LogStore as _, Query, Row, StateWrite, UseOf, verify_leaf};
+use trace::{ERASED, LogReader as _, LogStore as _, Query, Row, StateWrite, UseOf, verify_leaf};
 
 use crate::ahead::AheadLog;
 use crate::reader::SqliteReader;
@@ -71,8 +71,10 @@ fn what_is_about_a_person_goes_and_the_rest_stays() {
     }
     assert_eq!(reader.kept_of(PERSON).unwrap(), None);
     assert!(reader.uses(UseOf::Human(PERSON)).unwrap().is_empty());
-    let uses = reader.uses(UseOf::Agent("bot")).unwrap();
-    assert_eq!(uses.iter().filter(|used| used.human == "(erased)").map(|used| used.calls).sum::<u64>(), 2);
+    let counted = reader.counted(&Query::default().with(trace::Field::Agent, "bot")).unwrap();
+    for uses in [reader.uses(UseOf::Agent("bot")).unwrap(), counted] {
+        assert_eq!(uses.iter().filter(|used| used.human == ERASED).map(|used| used.calls).sum::<u64>(), 2);
+    }
     assert_eq!(reader.state("person").unwrap(), [("bob".to_owned(), "here".to_owned())]);
     assert!(reader.state(SETTLED_KIND).unwrap().is_empty(), "nothing is left to finish");
 
@@ -156,6 +158,7 @@ fn without_the_key_around_the_keys_nothing_opens_and_nothing_is_made_anew() {
     let fault = reader.find(&Query::default()).unwrap_err();
     assert_eq!(fault.code(), "store.missing");
     assert!(fault.hint().unwrap().contains("bodies.key"));
+    assert_eq!(reader.counted(&Query::default()).unwrap().len(), 3, "counting opens no body");
     assert_eq!(SqliteLog::open(&path, Durability::DangerOff).unwrap_err().code(), "store.missing");
     assert!(!key.exists());
     std::fs::write(&key, kept).unwrap();

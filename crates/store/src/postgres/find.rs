@@ -18,7 +18,7 @@ use crate::known::{ORDINARY, facet};
 use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, seen_as};
 
 /// How a log is searched.
-struct Search<'q, 't> {
+pub(super) struct Search<'q, 't> {
     tables: &'t Tables,
     query: &'q Query,
     blocks: Blocks<&'t Tables>,
@@ -45,18 +45,38 @@ impl Tables {
             }
             calls.push(meant);
         }
-        let Some((first, last)) = self.bounds(query)? else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        let Some((mut search, bounds)) = self.search(query, &calls)? else { return Ok(entries) };
+        search.walk((SELECT, JOINS), bounds, |rows| {
+            for row in rows {
+                // What is behind the last one asked for may be damaged.
+                if entries.len() == query.limit {
+                    break;
+                }
+                let entry = self.entry(row)?;
+                entries.extend(query.fits(&entry).then_some(entry));
+            }
+            Ok(query.limit - entries.len())
+        })?;
+        Ok(entries)
+    }
+
+    /// How to search for what fits, and between which records; none where nothing can fit. The calls are those that are named,
+    /// as their bits.
+    pub(super) fn search<'q, 't>(
+        &'t self,
+        query: &'q Query,
+        calls: &[Vec<u128>],
+    ) -> Result<Option<(Search<'q, 't>, (i64, i64))>, Failure> {
+        let Some(bounds) = self.bounds(query)? else { return Ok(None) };
         let mut search = Search::new(self, query);
         for term in &query.terms {
             search.narrow(term)?;
         }
-        for calls in &calls {
+        for calls in calls {
             search.only_calls(calls)?;
         }
-        if search.hopeless || query.limit == 0 {
-            return Ok(Vec::new());
-        }
-        if search.blocks.are_all() { search.page_by_page(first, last) } else { search.block_by_block(first, last) }
+        Ok((!search.hopeless && query.limit > 0).then_some((search, bounds)))
     }
 
     /// The first and the last record that can fit; none where there is none.
@@ -132,14 +152,33 @@ impl<'q, 't> Search<'q, 't> {
         search
     }
 
+    /// Reads this of the records that may fit, the number of the record first, until no more are wanted; `take` says how many.
+    pub(super) fn walk(
+        &mut self,
+        read: (&str, &str),
+        bounds: (i64, i64),
+        take: impl FnMut(&[Row]) -> Result<usize, Failure>,
+    ) -> Result<(), Failure> {
+        if self.blocks.are_all() {
+            self.page_by_page(read, bounds, take)
+        } else {
+            self.block_by_block(read, bounds, take)
+        }
+    }
+
     /// Reads on from where the last page ended, for SQL may give what does not fit.
-    fn page_by_page(&self, mut first: i64, mut last: i64) -> Result<Vec<Entry>, Failure> {
+    fn page_by_page(
+        &self,
+        (select, joins): (&str, &str),
+        (mut first, mut last): (i64, i64),
+        mut take: impl FnMut(&[Row]) -> Result<usize, Failure>,
+    ) -> Result<(), Failure> {
         let order = if self.query.newest_first { "DESC" } else { "ASC" };
-        let mut entries = Vec::new();
-        while entries.len() < self.query.limit && first <= last {
-            let page = (self.query.limit - entries.len()).clamp(PAGE_MIN, PAGE_MAX);
+        let mut wanted = self.query.limit;
+        while wanted > 0 && first <= last {
+            let page = wanted.clamp(PAGE_MIN, PAGE_MAX);
             let sql = format!(
-                "{SELECT} FROM record r {JOINS} WHERE r.log = $1 AND r.sequence BETWEEN $2 AND $3{} \
+                "{select} FROM record r {joins} WHERE r.log = $1 AND r.sequence BETWEEN $2 AND $3{} \
                  ORDER BY r.sequence {order} LIMIT {page}",
                 self.sql
             );
@@ -151,40 +190,45 @@ impl<'q, 't> Search<'q, 't> {
             } else {
                 first = end + 1
             }
-            self.take(&rows, &mut entries)?;
+            wanted = take(&rows)?;
             if rows.len() < page {
                 break;
             }
         }
-        Ok(entries)
+        Ok(())
     }
 
     /// Reads some blocks at a time in which everything may be found.
-    fn block_by_block(&mut self, first: i64, last: i64) -> Result<Vec<Entry>, Failure> {
+    fn block_by_block(
+        &mut self,
+        (select, joins): (&str, &str),
+        (first, last): (i64, i64),
+        mut take: impl FnMut(&[Row]) -> Result<usize, Failure>,
+    ) -> Result<(), Failure> {
         let newest_first = self.query.newest_first;
         let order = if newest_first { "DESC" } else { "ASC" };
         let sql = format!(
-            "{SELECT} FROM unnest($2) WITH ORDINALITY chosen(block, place) JOIN record r ON r.log = $1 \
-             AND r.sequence BETWEEN chosen.block << {BLOCK_BITS} AND (chosen.block << {BLOCK_BITS}) + {BLOCK_REST} {JOINS} \
+            "{select} FROM unnest($2) WITH ORDINALITY chosen(block, place) JOIN record r ON r.log = $1 \
+             AND r.sequence BETWEEN chosen.block << {BLOCK_BITS} AND (chosen.block << {BLOCK_BITS}) + {BLOCK_REST} {joins} \
              WHERE r.sequence BETWEEN ($3::bigint[])[1] AND ($3::bigint[])[2]{} ORDER BY r.sequence {order}",
             self.sql
         );
         let bounds = Value::Numbers(vec![first, last]);
-        let mut entries = Vec::new();
+        let mut wanted = self.query.limit;
         let mut place = Some((if newest_first { last } else { first }) >> BLOCK_BITS);
         while let Some(from) = place
-            && entries.len() < self.query.limit
+            && wanted > 0
         {
-            let count = (self.query.limit - entries.len()).clamp(BLOCKS_MIN, BLOCKS_MAX);
+            let count = wanted.clamp(BLOCKS_MIN, BLOCKS_MAX);
             let some = self.blocks_ahead(from, count, (first >> BLOCK_BITS, last >> BLOCK_BITS))?;
             place =
                 some.last().filter(|_| some.len() == count).map(|last| if newest_first { last - 1 } else { last + 1 });
             if !some.is_empty() {
                 let rows = self.read(&sql, &Value::Numbers(some), &bounds)?;
-                self.take(&rows, &mut entries)?;
+                wanted = take(&rows)?;
             }
         }
-        Ok(entries)
+        Ok(())
     }
 
     /// About so many blocks, in the order of the walk, between the first and the last one.
@@ -202,20 +246,6 @@ impl<'q, 't> Search<'q, 't> {
     fn read(&self, sql: &str, second: &Value, third: &Value) -> Result<Vec<Row>, Failure> {
         let values: Vec<_> = [second, third].into_iter().chain(&self.values).map(Value::given).collect();
         self.tables.rows(sql, &values)
-    }
-
-    fn take(&self, rows: &[Row], entries: &mut Vec<Entry>) -> Result<(), Failure> {
-        for row in rows {
-            // What is behind the last one asked for may be damaged.
-            if entries.len() == self.query.limit {
-                break;
-            }
-            let entry = self.tables.entry(row)?;
-            if self.query.fits(&entry) {
-                entries.push(entry);
-            }
-        }
-        Ok(())
     }
 
     /// Takes a term into account, as far as this log can tell.

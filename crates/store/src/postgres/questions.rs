@@ -7,12 +7,12 @@ use model::{CallId, Digest, UnixMicros, crockford_bits};
 use tlog::{Frontier, Hash, TILE_WIDTH, Tile, TileKind};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
-use trace::{Entry, Kept, SETTLED_KEY, SETTLED_KIND, StoreFault, Use, UseOf, text_of};
+use trace::{ERASED, Entry, Kept, SETTLED_KEY, SETTLED_KIND, StoreFault, Use, UseOf, text_of};
 
 use super::error::{Failure, unreadable};
 use super::reader::Tables;
 use crate::keys::missing;
-use crate::questions::{CALL_DIGITS, CALLS_NAMED_MAX, ERASED, no_id, several};
+use crate::questions::{CALL_DIGITS, CALLS_NAMED_MAX, no_id, several};
 use crate::records::{halves, kind_of, whole};
 use crate::seal::{SubjectKey, subject};
 use crate::tree;
@@ -214,7 +214,7 @@ fn bare_entry(row: &Row) -> Result<Entry, StoreFault> {
     })
 }
 
-fn use_at(row: &Row) -> Result<Use, StoreFault> {
+pub(super) fn use_at(row: &Row) -> Result<Use, StoreFault> {
     Ok(Use {
         agent: at(row, 0)?,
         human: at::<Option<String>>(row, 1)?.unwrap_or_else(|| ERASED.to_owned()),

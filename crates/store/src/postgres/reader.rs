@@ -82,6 +82,10 @@ impl LogReader for PostgresReader {
         self.ask(|tables| tables.uses(of))
     }
 
+    fn counted(&self, query: &Query) -> Result<Vec<Use>, StoreFault> {
+        self.ask(|tables| tables.counted(query))
+    }
+
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         self.ask(|tables| tables.kept_of(human))
     }

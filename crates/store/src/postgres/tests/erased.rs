@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trace::{ERASING_KEY, SETTLED_KIND, StateWrite, UseOf};
+use trace::{ERASED, ERASING_KEY, SETTLED_KIND, StateWrite, UseOf};
 
 use super::*;
 
@@ -71,8 +71,10 @@ fn what_is_about_a_person_goes_and_the_rest_stays() {
     log.erase(&subjects).unwrap();
     log.append(&[intent(7, "bot", "bob", "crm/read", Verdict::Allow)], &[]).unwrap();
     nothing_is_left(&server, &reader);
-    let uses = reader.uses(UseOf::Agent("bot")).unwrap();
-    assert_eq!(uses.iter().filter(|used| used.human == "(erased)").map(|used| used.calls).sum::<u64>(), 2);
+    let counted = reader.counted(&Query::default().with(trace::Field::Agent, "bot")).unwrap();
+    for uses in [reader.uses(UseOf::Agent("bot")).unwrap(), counted] {
+        assert_eq!(uses.iter().filter(|used| used.human == ERASED).map(|used| used.calls).sum::<u64>(), 2);
+    }
     assert_eq!(reader.state("person").unwrap(), [("bob".to_owned(), "here".to_owned())]);
     log.append(&[intent(8, "bot", PERSON, "crm/read", Verdict::Allow)], &[]).unwrap();
     let again = reader.kept_of(PERSON).unwrap().unwrap();
@@ -106,6 +108,7 @@ fn no_body_stands_in_the_tables_in_plain_text_and_none_opens_without_its_key() {
     let reader = PostgresReader::open(&address).unwrap();
     assert_eq!(reader.last_sequence().unwrap(), 5);
     assert_eq!(reader.find(&Query::default()).unwrap_err().code(), "store.missing");
+    assert_eq!(reader.counted(&Query::default()).unwrap().len(), 3, "counting opens no body");
     assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.missing");
     assert!(!address.keys().join("bodies.key").exists());
 }
