@@ -1,12 +1,15 @@
 //! How a commit stands in the redo log: one frame with its rows and its state, and a sum that says whether all of it is
 //! there.
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::str::from_utf8;
 
 use model::{AgentId, AppId, Class, ToolName, Verdict};
 use trace::{Form, RecordKind, Row, StateWrite};
 
 use crate::direct::BLOCK_BYTES;
+use crate::generations::Same;
 use crate::seal::{SealedBody, SubjectKey};
 use crate::sum::sum;
 
@@ -88,8 +91,15 @@ pub(crate) struct Frame<'a> {
 
 struct Cursor<'a>(&'a [u8]);
 
-/// The templates of a frame, each written where it is met first.
+/// The templates of a frame that is read.
 struct Templates<T>(Vec<T>);
+
+/// The templates of a frame that is written, each where it is met first: which one a text is, by its sum.
+#[derive(Default)]
+struct Places<'t> {
+    met: HashMap<u64, (u32, &'t [u8]), BuildHasherDefault<Same>>,
+    count: u32,
+}
 
 // === impl Columns, Piece, SealedPiece, KeyColumns, StateColumns ===
 
@@ -195,13 +205,13 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Columns<'_>], keys: &
         put(out, Some(key.subject.as_bytes()));
         put(out, Some(&key.wrapped));
     }
-    let (mut leaves, mut bodies) = (Templates(Vec::new()), Templates(Vec::new()));
+    let (mut leaves, mut bodies) = (Places::default(), Places::default());
     for row in rows {
         out.extend_from_slice(&row.at.to_le_bytes());
         out.extend_from_slice(&row.call.to_le_bytes());
         out.extend_from_slice(row.leaf_hash);
         put(out, Some(row.kind.as_str().as_bytes()));
-        leaves.put(out, row.leaf.template);
+        leaves.put(out, row.leaf.template.as_bytes());
         put(out, Some(row.leaf.values));
         out.extend_from_slice(&row.body.key.to_le_bytes());
         bodies.put(out, row.body.template);
@@ -255,23 +265,26 @@ fn lengths(bytes: &[u8]) -> Option<(usize, u64)> {
     Some((length, cursor.number()?))
 }
 
-// === impl Templates, Cursor ===
+// === impl Places, Templates, Cursor ===
 
-impl<T: AsRef<[u8]> + Copy> Templates<T> {
-    fn put(&mut self, out: &mut Vec<u8>, template: T) {
-        let bytes = template.as_ref();
-        // Calls of one moment are much alike; where they are not, looking through all would take longer than writing.
-        let lately = self.0.iter().enumerate().rev().take(LATELY);
-        let known = lately
-            .filter(|(_, known)| std::ptr::eq(known.as_ref(), bytes) || known.as_ref() == bytes)
-            .find_map(|(place, _)| u32::try_from(place).ok());
-        out.extend_from_slice(&known.unwrap_or(NONE).to_le_bytes());
-        if known.is_none() {
-            put(out, Some(bytes));
-            self.0.push(template);
+impl<'t> Places<'t> {
+    fn put(&mut self, out: &mut Vec<u8>, template: &'t [u8]) {
+        let sum = sum(template);
+        if let Some((place, known)) = self.met.get(&sum)
+            && *known == template
+        {
+            out.extend_from_slice(&place.to_le_bytes());
+            return;
         }
+        out.extend_from_slice(&NONE.to_le_bytes());
+        put(out, Some(template));
+        // The reader counts each that it meets, also one whose sum another has.
+        self.met.insert(sum, (self.count, template));
+        self.count += 1;
     }
+}
 
+impl<T: Copy> Templates<T> {
     /// The template at this place, or the new one that is read.
     fn at(&mut self, place: u32, read: impl FnOnce() -> Option<T>) -> Option<T> {
         if place == NONE {
@@ -364,7 +377,6 @@ impl<'a> Cursor<'a> {
 pub(crate) const SUM_END: usize = 24;
 const MAGIC: u64 = u64::from_le_bytes(*b"csredo 4");
 const OLDER_MAGIC: u64 = u64::from_le_bytes(*b"csredo 3");
-const LATELY: usize = 16;
 const NONE: u32 = u32::MAX;
 
 #[cfg(test)]

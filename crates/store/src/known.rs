@@ -1,39 +1,29 @@
 //! Texts that many records share, and their numbers in the tables.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use trace::{Field, facets_of};
 
+use crate::generations::{Generations, Same};
 use crate::sum::sum;
 
 /// Numbers that were looked up lately. They hold as long as nothing is rolled back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Known {
     names: Kept,
     templates: Kept,
-    sealed: Kept,
-    /// The last templates that were looked up: comparing is quicker than summing.
-    lately: VecDeque<(Box<str>, i64)>,
-    sealed_lately: VecDeque<(Box<[u8]>, i64)>,
+    /// By the key and the tag of the sealed text: texts under one key and nonce with the same tag are the same.
+    sealed: Generations<(u32, u128), i64>,
     /// What may be looked for of the leaves of a template, by its number.
     facets: HashMap<i64, Arc<[i64]>, BuildHasherDefault<Same>>,
 }
 
-/// Two generations: what is met again moves to the young one, and the old one goes when that is full.
-#[derive(Debug, Default)]
-pub(crate) struct Kept {
-    young: HashMap<u64, (Box<[u8]>, i64), BuildHasherDefault<Same>>,
-    old: HashMap<u64, (Box<[u8]>, i64), BuildHasherDefault<Same>>,
-    /// Of the texts in the young one.
-    bytes: usize,
-}
-
-/// The keys are sums already.
-#[derive(Debug, Default)]
-pub(crate) struct Same(u64);
+/// Texts that were met lately, by their sums.
+#[derive(Debug)]
+pub(crate) struct Kept(Generations<u64, (Box<[u8]>, i64)>);
 
 // === impl Known ===
 
@@ -55,12 +45,8 @@ impl Known {
 
     /// The number of a template, given to it if it has none.
     pub(crate) fn template(&mut self, tables: &Connection, text: &str) -> rusqlite::Result<i64> {
-        if let Some((_, id)) = self.lately.iter().find(|(lately, _)| **lately == *text) {
-            return Ok(*id);
-        }
         let sum = sum(text.as_bytes());
         if let Some(id) = self.templates.get(sum, text.as_bytes()) {
-            met(&mut self.lately, text.into(), id);
             return Ok(id);
         }
         let stored = sum.cast_signed();
@@ -71,28 +57,24 @@ impl Known {
             None => tables.prepare_cached(INSERT_TEMPLATE)?.insert(params![stored, text])?,
         };
         self.templates.put(sum, text.as_bytes(), id);
-        met(&mut self.lately, text.into(), id);
         Ok(id)
     }
 
     /// The number of a sealed template, given to it if it has none.
     pub(crate) fn sealed(&mut self, tables: &Connection, key: u32, text: &[u8]) -> rusqlite::Result<i64> {
-        if let Some((_, id)) = self.sealed_lately.iter().find(|(lately, _)| **lately == *text) {
+        let tag = text.last_chunk().map(|tag| (key, u128::from_le_bytes(*tag)));
+        if let Some(id) = tag.and_then(|tag| self.sealed.get(tag)) {
             return Ok(*id);
         }
-        let sum = sum(text);
-        if let Some(id) = self.sealed.get(sum, text) {
-            met(&mut self.sealed_lately, text.into(), id);
-            return Ok(id);
-        }
-        let stored = sum.cast_signed();
+        let stored = sum(text).cast_signed();
         let found = tables.prepare_cached(SEALED_OF)?.query_row(params![stored, text], |row| row.get(0)).optional()?;
         let id = match found {
             Some(id) => id,
             None => tables.prepare_cached(INSERT_SEALED)?.insert(params![stored, key, text])?,
         };
-        self.sealed.put(sum, text, id);
-        met(&mut self.sealed_lately, text.into(), id);
+        if let Some(tag) = tag {
+            self.sealed.put(tag, id, 0);
+        }
         Ok(id)
     }
 
@@ -133,58 +115,34 @@ impl Known {
     }
 }
 
-// === impl Kept, Same ===
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            names: Kept::default(),
+            templates: Kept::default(),
+            sealed: Generations::of(SEALED_COUNT_MAX, 0),
+            facets: HashMap::default(),
+        }
+    }
+}
+
+// === impl Kept ===
 
 impl Kept {
     /// The number of a text with this sum.
     pub(crate) fn get(&mut self, sum: u64, text: &[u8]) -> Option<i64> {
-        if let Some((_, id)) = self.young.get(&sum).filter(|(kept, _)| **kept == *text) {
-            return Some(*id);
-        }
-        let (kept, id) = self.old.remove(&sum)?;
-        if *kept != *text {
-            return None;
-        }
-        self.put(sum, text, id);
-        Some(id)
+        self.0.get(sum).filter(|(kept, _)| **kept == *text).map(|(_, id)| *id)
     }
 
     pub(crate) fn put(&mut self, sum: u64, text: &[u8], id: i64) {
-        if self.bytes + text.len() > YOUNG_BYTES_MAX || self.young.len() >= YOUNG_COUNT_MAX {
-            self.old = std::mem::take(&mut self.young);
-            self.bytes = 0;
-        }
-        if let Some((before, _)) = self.young.insert(sum, (text.into(), id)) {
-            self.bytes -= before.len();
-        }
-        self.bytes += text.len();
+        self.0.put(sum, (text.into(), id), text.len());
     }
 }
 
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
+impl Default for Kept {
+    fn default() -> Self {
+        Self(Generations::of(TEXTS_COUNT_MAX, TEXTS_BYTES_MAX))
     }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 ^= sum(bytes);
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 ^= number;
-    }
-
-    fn write_i64(&mut self, number: i64) {
-        // Numbers of names and templates follow each other: the table looks at the high bits, too.
-        self.0 = (self.0.rotate_left(17) ^ number.cast_unsigned()).wrapping_mul(SPREAD);
-    }
-}
-
-fn met<T>(lately: &mut VecDeque<(T, i64)>, text: T, id: i64) {
-    if lately.len() == LATELY {
-        lately.pop_front();
-    }
-    lately.push_back((text, id));
 }
 
 /// How a facet is written among the names.
@@ -207,10 +165,9 @@ const INSERT_FACET: &str = "INSERT OR IGNORE INTO facet(template, name) VALUES (
 pub(crate) const ORDINARY: [&str; 3] = ["observed:no", "effect:executed", "status:answered"];
 
 const FACETS_KEPT_MAX: usize = 4_096;
-const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-const LATELY: usize = 8;
-const YOUNG_BYTES_MAX: usize = 256 << 10;
-const YOUNG_COUNT_MAX: usize = 4_096;
+const SEALED_COUNT_MAX: usize = 8_192;
+const TEXTS_BYTES_MAX: usize = 512 << 10;
+const TEXTS_COUNT_MAX: usize = 4_096;
 
 #[cfg(test)]
 mod tests;

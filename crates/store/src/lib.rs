@@ -29,6 +29,7 @@ mod error;
 mod find;
 mod forward;
 mod frame;
+mod generations;
 mod keys;
 mod known;
 mod location;

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use trace::RecordKind;
 
 use crate::frame::{Columns, StateColumns};
-use crate::known::{Known, Same};
+use crate::generations::Same;
+use crate::known::Known;
 
 /// Where intent and first outcome of each call stand among the rows that are written together.
 #[derive(Default)]

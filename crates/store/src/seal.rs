@@ -10,7 +10,7 @@
 //! Nothing here knows where keys and bodies are kept.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -19,6 +19,8 @@ use model::{HumanId, Secret};
 use trace::{Row, StoreFault, StoreFaultKind};
 
 use crate::error::fault_of_kind;
+use crate::generations::Generations;
+use crate::sum::sum;
 
 /// The key that opens and wraps the keys of subjects.
 pub(crate) struct Wrapping(LessSafeKey);
@@ -53,9 +55,9 @@ pub(crate) struct Sealer {
     fresh: Vec<SubjectKey>,
     next: u32,
     /// Keys of late, ready for use.
-    ready: VecDeque<(u32, LessSafeKey)>,
-    /// Templates of late, and what became of them.
-    templates: VecDeque<(u32, Arc<str>, Arc<[u8]>)>,
+    ready: Generations<u32, LessSafeKey>,
+    /// Templates of late and what became of them, by key and sum.
+    templates: Generations<(u32, u64), (Arc<str>, Arc<[u8]>)>,
 }
 
 struct Known {
@@ -66,8 +68,9 @@ struct Known {
 /// Opens bodies.
 pub(crate) struct Opener {
     wrapping: Arc<Wrapping>,
-    ready: RefCell<VecDeque<(u32, Arc<LessSafeKey>)>>,
-    templates: RefCell<VecDeque<Opened>>,
+    ready: RefCell<Generations<u32, Arc<LessSafeKey>>>,
+    /// Templates of late, by the sums of their sealed texts.
+    templates: RefCell<Generations<u64, Opened>>,
 }
 
 /// A template.
@@ -119,7 +122,8 @@ impl Sealer {
             let known = Known { number: one.number, key: wrapping.unwrap(one)? };
             keys.insert(one.subject.as_str().into(), known);
         }
-        let (ready, templates) = (VecDeque::new(), VecDeque::new());
+        let (ready, templates) =
+            (Generations::of(KEYS_READY_MAX, 0), Generations::of(TEMPLATES_KEPT_MAX, TEMPLATES_KEPT_BYTES_MAX));
         Ok(Self { wrapping, keys, fresh: Vec::new(), next: last.saturating_add(1), ready, templates })
     }
 
@@ -138,9 +142,15 @@ impl Sealer {
     ) -> Result<SealedBody, StoreFault> {
         let subject = subject(human);
         let key = self.number_of_subject(&subject)?;
-        self.make_ready(key, &subject)?;
-        let template = self.template(key, template)?;
-        let values = seal(self.ready(key)?, nonce_of(leaf_hash), leaf_hash, values)?;
+        if self.ready.get(key).is_none()
+            && let Some(known) = self.keys.get(subject.as_str())
+        {
+            self.ready.put(key, cipher(known.key.expose())?, 0);
+        }
+        let Self { ready, templates, .. } = self;
+        let cipher = ready.get(key).ok_or_else(|| fault_of_kind(StoreFaultKind::Corrupt))?;
+        let template = sealed_template(templates, (key, cipher), template)?;
+        let values = seal(cipher, nonce_of(leaf_hash), leaf_hash, values)?;
         Ok(SealedBody { key, template, values })
     }
 
@@ -176,37 +186,8 @@ impl Sealer {
     /// Knows this key no more: what comes gets another.
     pub(crate) fn forget(&mut self, number: u32) {
         self.keys.retain(|_, known| known.number != number);
-        self.ready.retain(|(of, _)| *of != number);
-        self.templates.retain(|(of, ..)| *of != number);
-    }
-
-    fn template(&mut self, key: u32, plain: &Arc<str>) -> Result<Arc<[u8]>, StoreFault> {
-        let mut lately = self.templates.iter().rev();
-        let same =
-            |(of, lately, _): &&(u32, Arc<str>, _)| *of == key && (Arc::ptr_eq(lately, plain) || lately == plain);
-        if let Some((.., sealed)) = lately.find(same) {
-            return Ok(Arc::clone(sealed));
-        }
-        let sealed: Arc<[u8]> = seal(self.ready(key)?, [0; NONCE_LEN], TEMPLATE, plain.as_bytes())?.into();
-        if plain.len() <= TEMPLATE_BYTES_KEPT_MAX {
-            push(&mut self.templates, TEMPLATES_KEPT, (key, Arc::clone(plain), Arc::clone(&sealed)));
-        }
-        Ok(sealed)
-    }
-
-    fn make_ready(&mut self, number: u32, subject: &str) -> Result<(), StoreFault> {
-        if let Some(known) = self.keys.get(subject)
-            && !self.ready.iter().any(|(of, _)| *of == number)
-        {
-            let key = cipher(known.key.expose())?;
-            push(&mut self.ready, KEYS_READY, (number, key));
-        }
-        Ok(())
-    }
-
-    fn ready(&self, number: u32) -> Result<&LessSafeKey, StoreFault> {
-        let ready = self.ready.iter().rev().find(|(of, _)| *of == number);
-        ready.map(|(_, key)| key).ok_or_else(|| fault_of_kind(StoreFaultKind::Corrupt))
+        self.ready.retain(|of| *of != number);
+        self.templates.retain(|(of, _)| *of != number);
     }
 }
 
@@ -221,7 +202,8 @@ impl std::fmt::Debug for Sealer {
 impl Opener {
     /// With this key.
     pub(crate) fn new(wrapping: Arc<Wrapping>) -> Self {
-        Self { wrapping, ready: RefCell::default(), templates: RefCell::default() }
+        let templates = Generations::of(TEMPLATES_KEPT_MAX, TEMPLATES_KEPT_BYTES_MAX);
+        Self { wrapping, ready: RefCell::new(Generations::of(KEYS_READY_MAX, 0)), templates: RefCell::new(templates) }
     }
 
     /// Template and values of the body that belongs to a leaf with this hash. Error: another key, another leaf, or not a bit as
@@ -239,23 +221,25 @@ impl Opener {
 
     fn template(&self, cipher: &LessSafeKey, sealed: &[u8]) -> Result<Arc<str>, StoreFault> {
         let mut lately = self.templates.borrow_mut();
+        let place = sum(sealed);
         // Sealed texts of different keys are different.
-        if let Some(known) = lately.iter().rev().find(|known| *known.sealed == *sealed) {
+        if let Some(known) = lately.get(place).filter(|known| *known.sealed == *sealed) {
             return Ok(Arc::clone(&known.plain));
         }
         let plain = open(cipher, [0; NONCE_LEN], TEMPLATE, sealed).and_then(|plain| String::from_utf8(plain).ok());
         let plain: Arc<str> = plain.ok_or_else(damaged)?.into();
-        push(&mut lately, TEMPLATES_KEPT, Opened { sealed: sealed.into(), plain: Arc::clone(&plain) });
+        let opened = Opened { sealed: sealed.into(), plain: Arc::clone(&plain) };
+        lately.put(place, opened, sealed.len() + plain.len());
         Ok(plain)
     }
 
     fn ready(&self, key: &SubjectKey) -> Result<Arc<LessSafeKey>, StoreFault> {
         let mut ready = self.ready.borrow_mut();
-        if let Some((_, cipher)) = ready.iter().rev().find(|(of, _)| *of == key.number) {
+        if let Some(cipher) = ready.get(key.number) {
             return Ok(Arc::clone(cipher));
         }
         let made = Arc::new(cipher(self.wrapping.unwrap(key)?.expose())?);
-        push(&mut ready, KEYS_READY, (key.number, Arc::clone(&made)));
+        ready.put(key.number, Arc::clone(&made), 0);
         Ok(made)
     }
 }
@@ -264,6 +248,23 @@ impl std::fmt::Debug for Opener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Opener")
     }
+}
+
+/// A template under this key, sealed now or lately.
+fn sealed_template(
+    lately: &mut Generations<(u32, u64), (Arc<str>, Arc<[u8]>)>,
+    (number, key): (u32, &LessSafeKey),
+    plain: &Arc<str>,
+) -> Result<Arc<[u8]>, StoreFault> {
+    let place = (number, sum(plain.as_bytes()));
+    if let Some((same, sealed)) = lately.get(place)
+        && (Arc::ptr_eq(same, plain) || same == plain)
+    {
+        return Ok(Arc::clone(sealed));
+    }
+    let sealed: Arc<[u8]> = seal(key, [0; NONCE_LEN], TEMPLATE, plain.as_bytes())?.into();
+    lately.put(place, (Arc::clone(plain), Arc::clone(&sealed)), plain.len() + sealed.len());
+    Ok(sealed)
 }
 
 /// Salts make the hash of a leaf as good as random, and equal hashes mean equal bodies: the leaf commits to them.
@@ -296,13 +297,6 @@ fn about_key(number: u32, subject: &str) -> Vec<u8> {
     [&number.to_le_bytes(), subject.as_bytes()].concat()
 }
 
-fn push<T>(to: &mut VecDeque<T>, most: usize, one: T) {
-    if to.len() >= most {
-        to.pop_front();
-    }
-    to.push_back(one);
-}
-
 fn damaged() -> StoreFault {
     fault_of_kind(StoreFaultKind::Corrupt)
 }
@@ -319,9 +313,9 @@ pub(crate) const HUMAN: &str = "human:";
 const GATEWAY: &str = "gateway";
 /// No hash of a leaf is as short.
 const TEMPLATE: &[u8] = b"template";
-const KEYS_READY: usize = 64;
-const TEMPLATES_KEPT: usize = 32;
-const TEMPLATE_BYTES_KEPT_MAX: usize = 8 << 10;
+const KEYS_READY_MAX: usize = 256;
+const TEMPLATES_KEPT_MAX: usize = 4_096;
+const TEMPLATES_KEPT_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -24,16 +24,17 @@ fn a_text_has_one_number() {
 }
 
 #[test]
-fn what_is_not_met_again_is_forgotten() {
-    let mut kept = Kept::default();
-    let long = "x".repeat(1_000);
-    for number in 0..2_000 {
-        kept.put(number, format!("{number} {long}").as_bytes(), 1);
-        assert_eq!(kept.get(0, format!("0 {long}").as_bytes()), Some(1), "{number}");
-    }
-    assert_eq!(kept.get(1, format!("1 {long}").as_bytes()), None);
-    let held: usize = kept.young.values().chain(kept.old.values()).map(|(text, _)| text.len()).sum();
-    assert!(held <= 2 * YOUNG_BYTES_MAX && held > YOUNG_BYTES_MAX / 2, "{held}");
+fn a_sealed_text_has_one_number_for_each_key() {
+    let tables = tables();
+    let mut known = Known::default();
+    let texts = [(1, [7; 40]), (2, [8; 40]), (1, [7; 40])];
+    let mut numbers = || texts.map(|(key, text)| known.sealed(&tables, key, &text).unwrap());
+    let first = numbers();
+    assert_eq!((first[0], first[1] == first[0]), (first[2], false));
+    assert_eq!(numbers(), first);
+    let mut fresh = Known::default();
+    assert_eq!(texts.map(|(key, text)| fresh.sealed(&tables, key, &text).unwrap()), first, "from the tables");
+    assert_eq!(fresh.sealed(&tables, 3, b"short").unwrap(), fresh.sealed(&tables, 3, b"short").unwrap());
 }
 
 #[test]

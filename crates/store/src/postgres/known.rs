@@ -11,7 +11,8 @@ use super::error::{Failure, unreadable};
 use super::link::{Link, Param};
 use super::session::TIME_MAX;
 use crate::frame::Columns;
-use crate::known::{Kept, ORDINARY, Same, facet};
+use crate::generations::Same;
+use crate::known::{Kept, ORDINARY, facet};
 use crate::records::leaf_text;
 use crate::sum::sum;
 

@@ -66,7 +66,7 @@ fn templates_of_one_subject_stay_equal_and_those_of_two_do_not() {
     assert_ne!(one.values, two.values);
     assert_ne!(one.template, other.template);
     // Without what is remembered, too: tables keep each once, over restarts.
-    sealer.templates.clear();
+    sealer.templates.retain(|_| false);
     assert_eq!(sealer.seal(&asked(4, "ada")).unwrap().template, one.template);
     let (one, two) = (sealer.seal(&outcome(1, 2)).unwrap(), sealer.seal(&outcome(2, 3)).unwrap());
     assert_eq!((one.template, one.key), (two.template, two.key));
