@@ -12,7 +12,7 @@ use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 
 use crate::erase;
 use crate::error::{StoreError, fault_of_io, fault_of_kind};
-use crate::frame::{Columns, Frame};
+use crate::frame::Columns;
 use crate::redo::{CAPACITY_BYTES, Frames, Place, Redo};
 use crate::seal::{SealedBody, Sealer};
 use crate::sqlite::{Durability, SqliteLog};
@@ -68,7 +68,7 @@ impl AheadLog {
         let mut tables = SqliteLog::open(path, durability)?;
         let begin = |tables: &mut SqliteLog| {
             let place = tables.absorbed()?.of_next_opening();
-            tables.absorb(&[], place)?;
+            tables.go_on_at(place)?;
             let left = tables.finish_erasing()?;
             Ok((place, trace::LogReader::last_sequence(tables)?, tables.sealer()?, left))
         };
@@ -273,16 +273,10 @@ fn step(
     let mut place = tables.absorbed()?;
     let mut frames = Frames::some_from(database, place, bytes).map_err(fault_of_io)?;
     while place.number < confirmed.number {
-        let (mut read, behind) = frames.next().map_err(fault_of_io)?;
-        let good = usize::try_from(confirmed.number - place.number).unwrap_or(usize::MAX);
-        let behind = if read.len() > good { confirmed } else { behind };
-        read.truncate(good);
-        if read.is_empty() {
-            return Err(fault_of_kind(StoreFaultKind::Corrupt));
-        }
-        tables.absorb(&read, behind)?;
-        shared.absorbed(behind, read.iter().map(|frame: &Frame<'_>| frame.room as u64).sum());
-        place = behind;
+        let absorbed = tables.absorb(&mut frames, Some(confirmed))?;
+        let absorbed = absorbed.ok_or_else(|| fault_of_kind(StoreFaultKind::Corrupt))?;
+        shared.absorbed(absorbed.behind, absorbed.bytes);
+        place = absorbed.behind;
     }
     Ok(())
 }

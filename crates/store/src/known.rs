@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use trace::{Field, facets_of};
 
 use crate::generations::{Generations, Same};
+use crate::records::insert_pairs;
 use crate::sum::sum;
 
 /// Numbers that were looked up lately. They hold as long as nothing is rolled back.
@@ -19,6 +20,8 @@ pub(crate) struct Known {
     sealed: Generations<(u32, u128), i64>,
     /// What may be looked for of the leaves of a template, by its number.
     facets: HashMap<i64, Arc<[i64]>, BuildHasherDefault<Same>>,
+    /// The template that got its number last: nothing stands in the tables about its leaves yet.
+    newest: Option<i64>,
 }
 
 /// Texts that were met lately, by their sums.
@@ -54,7 +57,11 @@ impl Known {
             tables.prepare_cached(TEMPLATE_OF)?.query_row(params![stored, text], |row| row.get(0)).optional()?;
         let id = match found {
             Some(id) => id,
-            None => tables.prepare_cached(INSERT_TEMPLATE)?.insert(params![stored, text])?,
+            None => {
+                let id = tables.prepare_cached(INSERT_TEMPLATE)?.insert(params![stored, text])?;
+                self.newest = Some(id);
+                id
+            }
         };
         self.templates.put(sum, text.as_bytes(), id);
         Ok(id)
@@ -89,16 +96,20 @@ impl Known {
         if let Some(facets) = self.facets.get(&template) {
             return Ok(Arc::clone(facets));
         }
-        let mut stored = tables.prepare_cached(FACETS_OF)?;
-        let stored = stored.query_map([template], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut facets: Vec<(i64, String)> = stored.collect::<Result<_, _>>()?;
+        let mut facets: Vec<(i64, String)> = if self.newest == Some(template) {
+            Vec::new()
+        } else {
+            let mut stored = tables.prepare_cached(FACETS_OF)?;
+            let stored = stored.query_map([template], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            stored.collect::<Result<_, _>>()?
+        };
         if facets.is_empty() {
             for (field, value) in leaf().map(|leaf| facets_of(&leaf)).unwrap_or_default() {
                 let text = facet(field, &value);
-                let name = self.name(tables, &text)?;
-                tables.prepare_cached(INSERT_FACET)?.execute([template, name])?;
-                facets.push((name, text));
+                facets.push((self.name(tables, &text)?, text));
             }
+            let pairs: Vec<(i64, i64)> = facets.iter().map(|(name, _)| (template, *name)).collect();
+            insert_pairs(tables, "facet(template, name)", &pairs)?;
         }
         let rare: Arc<[i64]> =
             facets.iter().filter(|(_, text)| !ORDINARY.contains(&text.as_str())).map(|(name, _)| *name).collect();
@@ -122,6 +133,7 @@ impl Default for Known {
             templates: Kept::default(),
             sealed: Generations::of(SEALED_COUNT_MAX, 0),
             facets: HashMap::default(),
+            newest: None,
         }
     }
 }
@@ -158,8 +170,7 @@ const INSERT_TEMPLATE: &str = "INSERT INTO template(sum, text) VALUES (?1, ?2)";
 const SEALED_OF: &str = "SELECT id FROM sealed WHERE sum = ?1 AND text = ?2";
 const INSERT_SEALED: &str = "INSERT INTO sealed(sum, key, text) VALUES (?1, ?2, ?3)";
 
-const FACETS_OF: &str = "SELECT f.name, n.text FROM facet f JOIN name n ON n.id = f.name WHERE f.template = ?1";
-const INSERT_FACET: &str = "INSERT OR IGNORE INTO facet(template, name) VALUES (?1, ?2)";
+const FACETS_OF: &str = "SELECT f.name, n.text FROM facet f CROSS JOIN name n ON n.id = f.name WHERE f.template = ?1";
 
 /// What nearly every record says: an index that leads to all of them leads nowhere.
 pub(crate) const ORDINARY: [&str; 3] = ["observed:no", "effect:executed", "status:answered"];

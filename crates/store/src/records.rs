@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 
 use model::{CallId, UnixMicros};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use trace::RecordKind;
 
 use crate::frame::{Columns, StateColumns};
@@ -23,11 +23,15 @@ struct Places {
     outcome: Option<i64>,
 }
 
-/// The names in the block of records that is being written.
+/// Which names stand in which blocks of records, among those that are written together.
 #[derive(Default)]
-struct Block {
-    number: i64,
-    seen: HashSet<i64, BuildHasherDefault<Same>>,
+struct Seen {
+    /// The block that is being written.
+    block: i64,
+    here: HashSet<i64, BuildHasherDefault<Same>>,
+    /// What is said about intents that stand in earlier blocks.
+    late: HashSet<(i64, i64), BuildHasherDefault<Same>>,
+    all: Vec<(i64, i64)>,
 }
 
 /// The times and the tasks in the longer block of records that is being written.
@@ -37,12 +41,6 @@ struct Span {
     times: Option<(i64, i64)>,
     /// For each task in which of the blocks it is met, a bit for each.
     tasks: HashMap<u32, u32, BuildHasherDefault<Same>>,
-}
-
-/// What is said about intents that stand in earlier blocks.
-#[derive(Default)]
-struct Late {
-    seen: HashSet<(i64, i64), BuildHasherDefault<Same>>,
 }
 
 /// Who used what among the rows that are written together: agent, person, app, tool and verdict.
@@ -65,8 +63,7 @@ pub(crate) fn write<'r, 'a: 'r>(
     rows: impl Iterator<Item = &'r Columns<'a>> + Clone,
 ) -> rusqlite::Result<()> {
     let calls = Calls::of(first, rows.clone());
-    let (mut block, mut span) = (Block::default(), Span::default());
-    let (mut late, mut uses) = (Late::default(), Uses::default());
+    let (mut seen, mut span, mut uses) = (Seen::default(), Span::default(), Uses::default());
     let mut insert_intent = tables.prepare_cached(INSERT_INTENT)?;
     let mut insert_other = tables.prepare_cached(INSERT_OTHER)?;
     for (sequence, row) in (first..).zip(rows) {
@@ -115,16 +112,16 @@ pub(crate) fn write<'r, 'a: 'r>(
                 intent,
             ])?;
         }
-        block.go_to(sequence >> BLOCK_BITS, tables)?;
+        seen.go_to(sequence >> BLOCK_BITS);
         span.go_to(sequence >> SPAN_BITS, tables)?;
         let facets = known.facets(tables, leaf, || leaf_text(row))?;
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind);
         let person = row.human.map(seen_as);
-        block.seen.extend([agent, person, app, tool, class, refusal, change].into_iter().flatten());
-        block.seen.extend(facets.iter());
+        seen.here.extend([agent, person, app, tool, class, refusal, change].into_iter().flatten());
+        seen.here.extend(facets.iter());
         if row.kind == RecordKind::Outcome && !facets.is_empty() {
-            late.of_intent(tables, row, intent, &facets)?;
+            seen.late(tables, row, intent, &facets)?;
         }
         if let (Some(agent), Some(human), Some(app), Some(tool), Some(verdict)) = (agent, human, app, tool, verdict) {
             let tool = if row.tool.is_some_and(is_address) { NO_ONE_TOOL } else { tool };
@@ -132,9 +129,8 @@ pub(crate) fn write<'r, 'a: 'r>(
         }
         span.note(tables, sequence, row)?;
     }
-    block.write(tables)?;
+    seen.write(tables)?;
     span.write(tables)?;
-    late.write(tables)?;
     uses.write(tables)
 }
 
@@ -223,24 +219,43 @@ impl Calls {
     }
 }
 
-// === impl Block, Span ===
+// === impl Seen, Span ===
 
-impl Block {
-    fn go_to(&mut self, number: i64, tables: &Connection) -> rusqlite::Result<()> {
-        if number != self.number {
-            self.write(tables)?;
-            self.number = number;
+impl Seen {
+    fn go_to(&mut self, block: i64) {
+        if block != self.block {
+            self.all.extend(self.here.drain().map(|name| (name, self.block)));
+            self.block = block;
+        }
+    }
+
+    /// What an outcome says is looked for at its intent, which stands among the rows that are written together, or is looked up.
+    fn late(
+        &mut self,
+        tables: &Connection,
+        outcome: &Columns<'_>,
+        intent: Option<i64>,
+        facets: &[i64],
+    ) -> rusqlite::Result<()> {
+        let intent = match intent {
+            Some(intent) => Some(intent),
+            None => {
+                let (high, low) = halves(outcome.call);
+                tables.prepare_cached(INTENT_OF)?.query_row([high, low], |row| row.get(0)).optional()?
+            }
+        };
+        if let Some(intent) = intent {
+            self.late.extend(facets.iter().map(|facet| (*facet, intent >> BLOCK_BITS)));
         }
         Ok(())
     }
 
-    /// Leaves it empty.
-    fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
-        let mut insert = tables.prepare_cached(INSERT_SEEN)?;
-        for name in self.seen.drain() {
-            insert.execute([name, self.number])?;
-        }
-        Ok(())
+    /// In the order of the table, so that each of its pages is met once.
+    fn write(mut self, tables: &Connection) -> rusqlite::Result<()> {
+        self.go_to(-1);
+        self.all.extend(self.late);
+        self.all.sort_unstable();
+        insert_pairs(tables, "seen(name, block)", &self.all)
     }
 }
 
@@ -289,38 +304,7 @@ pub(crate) fn tasks_in(stored: &[u8]) -> impl Iterator<Item = (u32, u32)> {
     })
 }
 
-// === impl Late, Uses ===
-
-impl Late {
-    /// The intent stands among the rows that are written together, or it is looked up.
-    fn of_intent(
-        &mut self,
-        tables: &Connection,
-        outcome: &Columns<'_>,
-        intent: Option<i64>,
-        facets: &[i64],
-    ) -> rusqlite::Result<()> {
-        let intent = match intent {
-            Some(intent) => Some(intent),
-            None => {
-                let (high, low) = halves(outcome.call);
-                tables.prepare_cached(INTENT_OF)?.query_row([high, low], |row| row.get(0)).optional()?
-            }
-        };
-        if let Some(intent) = intent {
-            self.seen.extend(facets.iter().map(|facet| (*facet, intent >> BLOCK_BITS)));
-        }
-        Ok(())
-    }
-
-    fn write(&self, tables: &Connection) -> rusqlite::Result<()> {
-        let mut insert = tables.prepare_cached(INSERT_SEEN)?;
-        for (name, block) in &self.seen {
-            insert.execute([name, block])?;
-        }
-        Ok(())
-    }
-}
+// === impl Uses ===
 
 impl Uses {
     fn count(&mut self, who_what: [i64; 5], at: i64) {
@@ -338,12 +322,28 @@ impl Uses {
     }
 }
 
+/// Inserts pairs of numbers that are not there yet, many at a time: most of what one costs does not depend on the pair.
+pub(crate) fn insert_pairs(tables: &Connection, into: &str, pairs: &[(i64, i64)]) -> rusqlite::Result<()> {
+    let (many, rest) = pairs.as_chunks::<PAIRS_AT_ONCE>();
+    let sql = |count: usize| format!("INSERT OR IGNORE INTO {into} VALUES {}", vec!["(?, ?)"; count].join(", "));
+    let numbers = |pairs: &[(i64, i64)]| pairs.iter().flat_map(|(one, other)| [*one, *other]).collect::<Vec<_>>();
+    if !many.is_empty() {
+        let mut insert = tables.prepare_cached(&sql(PAIRS_AT_ONCE))?;
+        for some in many {
+            insert.execute(params_from_iter(numbers(some)))?;
+        }
+    }
+    let mut insert = tables.prepare_cached(&sql(1))?;
+    rest.iter().try_for_each(|(one, other)| insert.execute([one, other]).map(drop))
+}
+
 /// Records whose sequence numbers differ in this many low bits only are one block to the index of names.
 pub(crate) const BLOCK_BITS: u32 = 5;
 /// As much for the index of times.
 pub(crate) const SPAN_BITS: u32 = 10;
 /// Which of the blocks of a span a block is: its number under this mask.
 const BLOCK_IN_SPAN: i64 = (1 << (SPAN_BITS - BLOCK_BITS)) - 1;
+const PAIRS_AT_ONCE: usize = 32;
 /// More kinds of records there will not be.
 const KINDS_MAX: i64 = 15;
 /// Stands for all addresses of resources.
@@ -354,7 +354,6 @@ const INSERT_INTENT: &str = "INSERT INTO record(sequence, kind, call_high, call_
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 const INSERT_OTHER: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, \
      leaf_values, body_values, intent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-const INSERT_SEEN: &str = "INSERT OR IGNORE INTO seen(name, block) VALUES (?1, ?2)";
 const PUT_SPAN: &str = "INSERT INTO span(block, first_at, last_at) VALUES (?1, ?2, ?3) ON CONFLICT(block) DO UPDATE SET \
      first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";
 const TASKS_OF: &str = "SELECT blocks FROM task WHERE span = ?1";

@@ -235,6 +235,11 @@ impl Frames {
         Ok(Self { files: [one?, other?], place, piece, blocks: Blocks::default() })
     }
 
+    /// Where the next frame stands.
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
     /// The next frames, as many as fit into a piece, and the place behind them; none at the end. They are complete, and
     /// follow each other without a gap.
     pub(crate) fn next(&mut self) -> io::Result<(Vec<Frame<'_>>, Place)> {

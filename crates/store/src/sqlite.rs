@@ -47,6 +47,14 @@ pub struct SqliteLog {
     sealer: Option<Sealer>,
 }
 
+/// How far the tables have come.
+pub(crate) struct Absorbed {
+    /// Where the next frame stands.
+    pub(crate) behind: Place,
+    /// How much of the redo log came into the tables.
+    pub(crate) bytes: u64,
+}
+
 impl SqliteLog {
     /// Opens the database, made and brought to this version as needed. Error: it is read only, of something else, of a
     /// newer version, damaged, or its file system cannot do what WAL needs.
@@ -91,25 +99,36 @@ impl SqliteLog {
         absorbed(&self.connection).map_err(fault)
     }
 
-    /// Puts commits of the redo log into the tables, all or nothing, durable when it returns.
-    pub(crate) fn absorb(&mut self, frames: &[Frame<'_>], behind: Place) -> Result<(), StoreFault> {
+    /// Puts commits of the redo log into the tables, all or nothing, durable when it returns: those that stand before this place,
+    /// or all that stand there, but not many at a time. None: there are none.
+    pub(crate) fn absorb(&mut self, left: &mut Frames, end: Option<Place>) -> Result<Option<Absorbed>, StoreFault> {
         self.commit(|transaction, known, tree| {
-            let first = next_sequence(transaction)?;
-            let mut next = u64::try_from(first).unwrap_or_default();
-            for frame in frames {
-                if frame.head.first != next {
-                    return Err(fault_of_kind(StoreFaultKind::Corrupt));
+            let mut absorbed: Option<Absorbed> = None;
+            while absorbed.as_ref().is_none_or(|absorbed| absorbed.goes_on(end)) {
+                let good = end.map_or(u64::MAX, |end| end.number - left.place().number);
+                let (mut frames, mut behind) = left.next().map_err(fault_of_io)?;
+                if let Some(end) = end.filter(|_| frames.len() as u64 > good) {
+                    frames.truncate(usize::try_from(good).unwrap_or_default());
+                    behind = end;
                 }
-                next = frame.head.next();
+                if frames.is_empty() {
+                    break;
+                }
+                *tree = put(transaction, known, tree, &frames)?;
+                let bytes = absorbed.map_or(0, |absorbed| absorbed.bytes);
+                let more: u64 = frames.iter().map(|frame| frame.room as u64).sum();
+                absorbed = Some(Absorbed { behind, bytes: bytes + more });
             }
-            let keys = frames.iter().flat_map(|frame| &frame.keys).copied();
-            keys::put(transaction, keys).map_err(fault)?;
-            let rows = frames.iter().flat_map(|frame| &frame.rows);
-            write(transaction, known, first, rows.clone()).map_err(fault)?;
-            *tree = tree::grow(transaction, tree, &leaves(rows)?)?;
-            apply(transaction, frames.iter().flat_map(|frame| frame.state.iter().copied())).map_err(fault)?;
-            put_place(transaction, behind).map_err(fault)
+            if let Some(absorbed) = &absorbed {
+                put_place(transaction, absorbed.behind).map_err(fault)?;
+            }
+            Ok(absorbed)
         })
+    }
+
+    /// The redo log goes on at this place.
+    pub(crate) fn go_on_at(&mut self, place: Place) -> Result<(), StoreFault> {
+        self.commit(|transaction, _, _| put_place(transaction, place).map_err(fault))
     }
 
     fn commit<T>(
@@ -137,13 +156,8 @@ impl SqliteLog {
     fn recover(&mut self, path: &Path) -> Result<(), StoreFault> {
         let place = self.absorbed()?;
         let mut left = Frames::from(path, place).map_err(fault_of_io)?;
-        loop {
-            let (frames, behind) = left.next().map_err(fault_of_io)?;
-            if frames.is_empty() {
-                return Ok(());
-            }
-            self.absorb(&frames, behind)?;
-        }
+        while self.absorb(&mut left, None)?.is_some() {}
+        Ok(())
     }
 
     fn questions(&self) -> Questions<'_> {
@@ -226,6 +240,36 @@ impl LogReader for SqliteLog {
     }
 }
 
+impl Absorbed {
+    fn goes_on(&self, end: Option<Place>) -> bool {
+        self.bytes < ABSORBED_BYTES_MAX && end.is_none_or(|end| self.behind.number < end.number)
+    }
+}
+
+/// Writes what stands in these frames. The tree with it.
+fn put(
+    transaction: &Transaction<'_>,
+    known: &mut Known,
+    tree: &Frontier,
+    frames: &[Frame<'_>],
+) -> Result<Frontier, StoreFault> {
+    let first = next_sequence(transaction)?;
+    let mut next = u64::try_from(first).unwrap_or_default();
+    for frame in frames {
+        if frame.head.first != next {
+            return Err(fault_of_kind(StoreFaultKind::Corrupt));
+        }
+        next = frame.head.next();
+    }
+    let keys = frames.iter().flat_map(|frame| &frame.keys).copied();
+    keys::put(transaction, keys).map_err(fault)?;
+    let rows = frames.iter().flat_map(|frame| &frame.rows);
+    write(transaction, known, first, rows.clone()).map_err(fault)?;
+    let grown = tree::grow(transaction, tree, &leaves(rows)?)?;
+    apply(transaction, frames.iter().flat_map(|frame| frame.state.iter().copied())).map_err(fault)?;
+    Ok(grown)
+}
+
 fn leaves<'r, 'a: 'r>(rows: impl Iterator<Item = &'r Columns<'a>>) -> Result<Vec<Hash>, StoreFault> {
     let hash = |row: &Columns<'_>| {
         let bytes = row.leaf_hash.try_into().map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))?;
@@ -299,6 +343,8 @@ const SETTINGS: &str = "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_li
 
 const PUT_PLACE: &str = "INSERT OR REPLACE INTO meta(key, value) VALUES ('redo', ?1)";
 
+/// One transaction takes so much: the fewer there are, the fewer pages are written twice.
+const ABSORBED_BYTES_MAX: u64 = 4 << 20;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 const STATEMENTS_KEPT_MAX: usize = 32;
 

@@ -32,9 +32,9 @@ impl LogStore for Counted {
 }
 
 /// The disk alone and the journal take turns, so that whatever else the machine does meets both.
-pub fn measure(folder: &Path) -> Result<(), Failure> {
+pub fn measure(folder: &Path, callers: &[u64]) -> Result<(), Failure> {
     encoding()?;
-    for callers in [1, 16, 64, 256] {
+    for callers in callers.iter().copied() {
         let (mut alone, mut together) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
             let place = tempfile::tempdir_in(folder)?;
@@ -133,6 +133,12 @@ async fn caller(
 }
 
 fn encoding() -> Result<(), Failure> {
+    let begun = own_time()?;
+    for number in 0..u64::from(ENCODED) {
+        std::hint::black_box(call(number)?);
+    }
+    // What the callers do besides: it is no part of the trace, but of what the processors do meanwhile.
+    say("trace.sample.call", micros(own_time()? - begun) / f64::from(ENCODED), "µs");
     let (intent, _) = call(1)?;
     let row = Row::of_intent(&intent)?;
     let begun = own_time()?;

@@ -1,14 +1,92 @@
 //! A year of an organisation, made up: few agents work at any moment, each with two apps, for one person and in one task at a
 //! time.
 
+use std::sync::{Arc, LazyLock};
+
 use bytes::Bytes;
 use model::{
-    AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Reason, RuleId, TaskId, ToolName, UnixMicros,
-    Verdict,
+    Access, Agent, AgentId, App, AppId, ArgumentFacts, CallId, Class, ClassSource, DataClassification, Digest, Facts,
+    Human, HumanId, Method, Reason, Risk, RuleId, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros, Verdict,
 };
-use trace::{Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, StateWrite};
+use trace::{Change, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, StateWrite};
 
 use crate::Failure;
+
+/// Who there is, which apps, and why a call may run: what a gateway has in memory when a call comes.
+struct World {
+    agents: Vec<Arc<Agent>>,
+    humans: Vec<Arc<Human>>,
+    apps: Vec<Arc<App>>,
+    /// One for each rule.
+    reasons: Vec<[Reason; 1]>,
+    unread: Arc<ArgumentFacts>,
+    token: Arc<str>,
+}
+
+impl World {
+    fn new() -> Result<Self, Failure> {
+        let owner = HumanId::parse("grace@example.com")?;
+        let agent = |number| {
+            let id = AgentId::parse(&agent(number))?;
+            let name = format!("Support bot {number}");
+            let agent = Agent { id, name, owner: owner.clone(), model_tier: None, recommend_only: false, active: true };
+            Ok::<_, Failure>(Arc::new(agent))
+        };
+        let human = |number| {
+            let human = Human {
+                id: HumanId::parse(&human(number))?,
+                name: format!("Ada {number}"),
+                department: Some("support".to_owned()),
+                seniority: None,
+                role: Some("support".to_owned()),
+                manager: Some(owner.clone()),
+                active: true,
+            };
+            Ok::<_, Failure>(Arc::new(human))
+        };
+        let app = |number| {
+            let access = Access { roles: vec!["support".to_owned()], ..Access::default() };
+            let app = App {
+                id: AppId::parse(&format!("app-{number}"))?,
+                name: format!("CRM {number}"),
+                risk: Risk::High,
+                data: DataClassification::Confidential,
+                category: Some("crm".to_owned()),
+                owners: vec![owner.clone()],
+                access,
+                stopped: false,
+                observe: false,
+            };
+            Ok::<_, Failure>(Arc::new(app))
+        };
+        let reason = |number| {
+            Ok::<_, Failure>([Reason {
+                rule: RuleId::parse(&rule(number)).map_err(|error| error.to_string())?,
+                sentence: "people of support may read customers".into(),
+                source: Some("rules/crm.yaml:12".into()),
+                text: Some("crm:\n  allow_customers_search: true".into()),
+                instead: None,
+                redact: None,
+                approvers: Vec::new(),
+                security_relevant: false,
+            }])
+        };
+        Ok(Self {
+            agents: (0..AGENTS).map(agent).collect::<Result<_, _>>()?,
+            humans: (0..PEOPLE).map(human).collect::<Result<_, _>>()?,
+            apps: (0..APPS).map(app).collect::<Result<_, _>>()?,
+            reasons: (0..RULES).map(reason).collect::<Result<_, _>>()?,
+            unread: Arc::default(),
+            token: "1c1b0a9e".into(),
+        })
+    }
+}
+
+/// They are met again and again.
+fn one_of<T>(all: &[T], number: u64) -> Result<&T, Failure> {
+    let place = usize::try_from(number)? % all.len().max(1);
+    all.get(place).ok_or_else(|| "there is none".into())
+}
 
 /// What somebody changed, and what is true from then on.
 pub fn change(number: u64) -> Result<(Change, StateWrite), Failure> {
@@ -46,45 +124,53 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         _ => Verdict::Allow,
     };
     let app = (person + chance / 64 % 2) % APPS;
-    let human = human(person);
     let observed = chance % 1_009 == 5;
-    let reason = Reason {
-        rule: RuleId::parse(&rule(app * 10 + chance % 10)).map_err(|error| error.to_string())?,
-        sentence: "people of support may read customers".into(),
-        source: Some("rules/crm.yaml:12".into()),
-        text: Some("crm:\n  allow_customers_search: true".into()),
-        instead: None,
-        redact: None,
-        approvers: Vec::new(),
-        approvals: 1,
-        security_relevant: false,
-    };
+    let world = WORLD.as_ref().map_err(Clone::clone)?;
+    let reason = one_of(&world.reasons, app * 10 + chance % 10)?;
     let task = task(number / 5_000 * AGENTS_AT_ONCE * 4 + (chance % AGENTS_AT_ONCE) * 4 + number % 5_000 / 1_250);
-    let facts = FACTS.replace("NOW", &at(number).0.to_string()).replace("ada@example.com", &human);
+    let (agent, human) = (one_of(&world.agents, person)?, one_of(&world.humans, person)?);
+    let app = one_of(&world.apps, app)?;
+    let tool = ToolName::parse(&format!("tool_{}", chance % 8))?;
+    let (task, definition) = (TaskId::parse(&task)?, Some(Digest::new([7; 32])));
+    let facts = Facts {
+        now: at(number),
+        method: Method::ToolsCall,
+        agent: Arc::clone(agent),
+        human: Arc::clone(human),
+        task: task.clone(),
+        app: Arc::clone(app),
+        tool: ToolFacts {
+            definition,
+            ..ToolFacts::new(tool.clone(), Class::Read, ClassSource::Profile, ToolStatus::Pinned)
+        },
+        access: true,
+        all_stopped: false,
+        arguments: Arc::clone(&world.unread),
+        spent: Vec::new(),
+    };
     let intent = Intent {
         cause: None,
         call: id(number, 0)?,
         at: at(number),
         method: Method::ToolsCall,
-        agent: AgentId::parse(&agent(person))?,
-        human: HumanId::parse(&human)?,
-        task: TaskId::parse(&task)?,
-        token_id: "1c1b0a9e".into(),
-        approvals: Vec::new(),
+        agent: agent.id.clone(),
+        human: human.id.clone(),
+        task,
+        token_id: Arc::clone(&world.token),
         delegation_chain: vec![Delegation {
-            delegator: format!("human:{human}"),
-            delegatee: format!("agent:{}", agent(person)),
+            delegator: format!("human:{}", human.id),
+            delegatee: format!("agent:{}", agent.id),
             scope: None,
         }],
         wire: "mcp/2025-11-25".into(),
-        app: AppId::parse(&format!("app-{app}"))?,
-        tool: ToolName::parse(&format!("tool_{}", chance % 8))?,
+        app: app.id.clone(),
+        tool,
         class: Class::Read,
         class_source: ClassSource::Profile,
-        definition: Some(Digest::new([7; 32])),
+        definition,
         verdict,
-        observed: observed.then(|| model::Observed { verdict: Verdict::Deny, reasons: vec![reason.clone()] }),
-        reasons: vec![reason].into(),
+        observed: observed.then(|| model::Observed { verdict: Verdict::Deny, reasons: reason.to_vec() }),
+        reasons: reason.into(),
         bundle: Digest::new([9; 32]),
         directory_age_us: Some(at(number).0 % 86_400_000_000),
         catalog_age_us: Some(at(number).0 % 60_000_000),
@@ -94,7 +180,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         kept: model::ArgumentLevel::Full,
         redacted: None,
         read: None,
-        facts: serde_json::value::RawValue::from_string(facts.replace("ticket-4711", &task))?.into(),
+        facts: FactsText::of(&facts)?,
     };
     let failed = chance % 211 == 9;
     let outcome = verdict.runs().then(|| Outcome {
@@ -155,4 +241,4 @@ const START_MICROS: i64 = 1_763_726_400_000_000;
 /// Five million calls are about two months.
 pub const CALL_MICROS: i64 = 1_000_000;
 pub const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
-const FACTS: &str = r#"{"now":NOW,"method":"tools/call","agent":{"id":"support-bot","name":"Support bot","owner":"grace@example.com","active":true},"human":{"id":"ada@example.com","name":"Ada","department":"support","seniority":null,"role":"support","manager":"grace@example.com","active":true},"task":"ticket-4711","app":{"id":"crm","name":"CRM","risk":"high","data":"confidential","category":"crm","owners":["grace@example.com"],"access":{"people":[],"roles":["support"],"departments":[]},"stopped":false},"tool":{"name":"customers.search","class":"read","class_source":"profile","status":"pinned","definition":null},"access":true,"all_stopped":false}"#;
+static WORLD: LazyLock<Result<World, String>> = LazyLock::new(|| World::new().map_err(|error| error.to_string()));
