@@ -143,11 +143,14 @@ impl Index for &Connection {
     fn ahead(&self, what: What, block: i64, count: usize, newest_first: bool) -> rusqlite::Result<Ahead> {
         match what {
             What::Name(name) => {
-                let mut statement = self.prepare_cached(if newest_first { SEEN_BACK } else { SEEN_ON })?;
+                let mut statement = self.prepare_cached(if newest_first { MET_BACK } else { MET_ON })?;
                 let limit = i64::try_from(count).unwrap_or(i64::MAX);
-                let blocks = statement.query_map([name, block, limit], |row| row.get(0))?;
-                let blocks: VecDeque<i64> = blocks.collect::<Result<_, _>>()?;
-                Ok(Ahead { ended: blocks.len() < count, blocks })
+                let spans = statement.query_map([name, block >> (SPAN_BITS - BLOCK_BITS), limit], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?))
+                })?;
+                let spans: Vec<(i64, u32)> = spans.collect::<Result<_, _>>()?;
+                let blocks = spans.iter().flat_map(|(span, met)| blocks_of(*span, *met, block, newest_first));
+                Ok(Ahead { blocks: blocks.collect(), ended: spans.len() < count })
             }
             What::Task(task) => spans_ahead(self, task, block, newest_first),
             What::At(_) => Ok(Ahead { ended: true, ..Ahead::default() }),
@@ -163,13 +166,7 @@ fn spans_ahead(tables: &Connection, task: u32, block: i64, newest_first: bool) -
         let span: i64 = row.get(0)?;
         let stored = row.get_ref(1)?.as_blob()?;
         let Some((_, met)) = tasks_in(stored).find(|(found, _)| *found == task) else { continue };
-        let met = (0..u32::BITS).filter(|bit| met >> bit & 1 == 1);
-        let found = met.map(|bit| (span << (SPAN_BITS - BLOCK_BITS)) + i64::from(bit));
-        let blocks: VecDeque<i64> = if newest_first {
-            found.rev().filter(|found| *found <= block).collect()
-        } else {
-            found.filter(|found| *found >= block).collect()
-        };
+        let blocks = blocks_of(span, met, block, newest_first);
         if !blocks.is_empty() {
             return Ok(Ahead { blocks, ended: false });
         }
@@ -177,8 +174,19 @@ fn spans_ahead(tables: &Connection, task: u32, block: i64, newest_first: bool) -
     Ok(Ahead { ended: true, ..Ahead::default() })
 }
 
-const SEEN_BACK: &str = "SELECT block FROM seen WHERE name = ?1 AND block <= ?2 ORDER BY block DESC LIMIT ?3";
-const SEEN_ON: &str = "SELECT block FROM seen WHERE name = ?1 AND block >= ?2 ORDER BY block LIMIT ?3";
+/// The blocks of a span in which something is met, from this one on, in the order of the walk.
+fn blocks_of(span: i64, met: u32, block: i64, newest_first: bool) -> VecDeque<i64> {
+    let met = (0..u32::BITS).filter(|bit| met >> bit & 1 == 1);
+    let found = met.map(|bit| (span << (SPAN_BITS - BLOCK_BITS)) + i64::from(bit));
+    if newest_first {
+        found.rev().filter(|found| *found <= block).collect()
+    } else {
+        found.filter(|found| *found >= block).collect()
+    }
+}
+
+const MET_BACK: &str = "SELECT span, blocks FROM met WHERE name = ?1 AND span <= ?2 ORDER BY span DESC LIMIT ?3";
+const MET_ON: &str = "SELECT span, blocks FROM met WHERE name = ?1 AND span >= ?2 ORDER BY span LIMIT ?3";
 const TASKS_BACK: &str = "SELECT span, blocks FROM task WHERE span <= ?1 ORDER BY span DESC";
 const TASKS_ON: &str = "SELECT span, blocks FROM task WHERE span >= ?1 ORDER BY span";
 

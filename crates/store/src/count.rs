@@ -46,9 +46,9 @@ impl Questions<'_> {
 impl Counted {
     fn of(part: &Connection, query: &Query) -> Result<Self, StoreFault> {
         let mut counted = Self::default();
-        let Some((mut search, bounds)) = Search::of(part, query, &[])? else { return Ok(counted) };
+        let Some(mut search) = Search::of(part, query, &[])? else { return Ok(counted) };
         let sql = search.whole_sql(COLUMNS, "");
-        search.walk(bounds, |search, stretch| {
+        search.walk(|search, stretch| {
             let mut statement = prepare(part, &sql)?;
             let mut rows = statement.query(params_from_iter(search.values(stretch))).map_err(fault)?;
             while counted.calls < query.limit {

@@ -18,6 +18,8 @@ use crate::seal::subject;
 pub(crate) struct Search<'q, 'c> {
     tables: &'c Connection,
     query: &'q Query,
+    /// The first and the last record that can fit.
+    bounds: (i64, i64),
     blocks: Blocks<&'c Connection>,
     sql: String,
     values: Vec<Value>,
@@ -59,9 +61,9 @@ impl Questions<'_> {
 
     fn found(&self, part: &Connection, query: &Query, calls: &[Vec<u128>]) -> Result<Vec<Entry>, StoreFault> {
         let mut entries = Vec::new();
-        let Some((mut search, bounds)) = Search::of(part, query, calls)? else { return Ok(entries) };
+        let Some(mut search) = Search::of(part, query, calls)? else { return Ok(entries) };
         let sql = search.whole_sql(SELECT, JOINS);
-        search.walk(bounds, |search, stretch| {
+        search.walk(|search, stretch| {
             self.read(search, &sql, stretch, &mut entries)?;
             Ok(entries.len() < query.limit)
         })?;
@@ -140,33 +142,32 @@ fn span(tables: &Connection, sql: &str, at: i64) -> rusqlite::Result<Option<i64>
 // === impl Search ===
 
 impl<'q, 'c> Search<'q, 'c> {
-    /// In these tables, and between which records; none where nothing can fit. The calls are those that are named, as their
-    /// bits.
+    /// In these tables; none where nothing can fit. The calls are those that are named, as their bits.
     pub(crate) fn of(
         tables: &'c Connection,
         query: &'q Query,
         calls: &[Vec<u128>],
-    ) -> Result<Option<(Self, (i64, i64))>, StoreFault> {
+    ) -> Result<Option<Self>, StoreFault> {
         let Some(bounds) = bounds(tables, query).map_err(fault)? else { return Ok(None) };
-        let mut search = Self::new(tables, query);
+        let mut search = Self::new(tables, query, bounds);
         for term in &query.terms {
             search.narrow(term).map_err(fault)?;
         }
         for calls in calls {
             search.only_calls(calls).map_err(fault)?;
         }
-        Ok((!search.hopeless && query.limit > 0).then_some((search, bounds)))
+        Ok((!search.hopeless && query.limit > 0).then_some(search))
     }
 
     /// Goes through the stretches of records in which something may be found, the first and the last of each, as long as it is
     /// told to.
     pub(crate) fn walk(
         &mut self,
-        (first, last): (i64, i64),
         mut each: impl FnMut(&Self, (i64, i64)) -> Result<bool, StoreFault>,
     ) -> Result<(), StoreFault> {
+        let (first, last) = self.bounds;
         if self.blocks.are_all() {
-            return each(self, (first, last)).map(drop);
+            return each(self, self.bounds).map(drop);
         }
         let newest_first = self.query.newest_first;
         let mut place = (if newest_first { last } else { first }) >> BLOCK_BITS;
@@ -185,10 +186,11 @@ impl<'q, 'c> Search<'q, 'c> {
         [Value::Integer(from), Value::Integer(to)].into_iter().chain(self.values.iter().cloned())
     }
 
-    fn new(tables: &'c Connection, query: &'q Query) -> Self {
+    fn new(tables: &'c Connection, query: &'q Query, bounds: (i64, i64)) -> Self {
         let mut search = Self {
             tables,
             query,
+            bounds,
             blocks: Blocks::new(tables, query.newest_first),
             sql: String::new(),
             values: Vec::new(),
@@ -373,7 +375,7 @@ impl<'q, 'c> Search<'q, 'c> {
 /// How SQLite would read a block, and everything.
 #[cfg(test)]
 pub(crate) fn sql_of(connection: &Connection, query: &Query) -> String {
-    let mut search = Search::new(connection, query);
+    let mut search = Search::new(connection, query, (0, i64::MAX));
     for term in &query.terms {
         search.narrow(term).unwrap();
     }

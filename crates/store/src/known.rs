@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use trace::{Field, facets_of};
 
 use crate::generations::{Generations, Same};
-use crate::records::insert_pairs;
+use crate::records::insert_all;
 use crate::sum::sum;
 
 /// Numbers that were looked up lately. They hold as long as nothing is rolled back.
@@ -108,8 +108,8 @@ impl Known {
                 let text = facet(field, &value);
                 facets.push((self.name(tables, &text)?, text));
             }
-            let pairs: Vec<(i64, i64)> = facets.iter().map(|(name, _)| (template, *name)).collect();
-            insert_pairs(tables, "facet(template, name)", &pairs)?;
+            let rows: Vec<[i64; 2]> = facets.iter().map(|(name, _)| [template, *name]).collect();
+            insert_all(tables, "INSERT OR IGNORE INTO facet(template, name) VALUES", &rows, "")?;
         }
         let rare: Arc<[i64]> =
             facets.iter().filter(|(_, text)| !ORDINARY.contains(&text.as_str())).map(|(name, _)| *name).collect();

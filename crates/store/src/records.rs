@@ -1,6 +1,6 @@
 //! Records on their way into the tables.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use model::{CallId, UnixMicros};
@@ -23,16 +23,9 @@ struct Places {
     outcome: Option<i64>,
 }
 
-/// Which names stand in which blocks of records, among those that are written together.
+/// Which names are met in which spans, among the rows that are written together, and for each a bit for each of the span's blocks.
 #[derive(Default)]
-struct Seen {
-    /// The block that is being written.
-    block: i64,
-    here: HashSet<i64, BuildHasherDefault<Same>>,
-    /// What is said about intents that stand in earlier blocks.
-    late: HashSet<(i64, i64), BuildHasherDefault<Same>>,
-    all: Vec<(i64, i64)>,
-}
+struct Met(HashMap<(i64, i64), u32, BuildHasherDefault<Same>>);
 
 /// The times and the tasks in the longer block of records that is being written.
 #[derive(Default)]
@@ -63,7 +56,7 @@ pub(crate) fn write<'r, 'a: 'r>(
     rows: impl Iterator<Item = &'r Columns<'a>> + Clone,
 ) -> rusqlite::Result<()> {
     let calls = Calls::of(first, rows.clone());
-    let (mut seen, mut span, mut uses) = (Seen::default(), Span::default(), Uses::default());
+    let (mut met, mut span, mut uses) = (Met::default(), Span::default(), Uses::default());
     let mut insert_intent = tables.prepare_cached(INSERT_INTENT)?;
     let mut insert_other = tables.prepare_cached(INSERT_OTHER)?;
     for (sequence, row) in (first..).zip(rows) {
@@ -112,16 +105,15 @@ pub(crate) fn write<'r, 'a: 'r>(
                 intent,
             ])?;
         }
-        seen.go_to(sequence >> BLOCK_BITS);
         span.go_to(sequence >> SPAN_BITS, tables)?;
         let facets = known.facets(tables, leaf, || leaf_text(row))?;
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind);
         let person = row.human.map(seen_as);
-        seen.here.extend([agent, person, app, tool, class, refusal, change].into_iter().flatten());
-        seen.here.extend(facets.iter());
+        let names = [agent, person, app, tool, class, refusal, change].into_iter().flatten();
+        met.note(sequence, names.chain(facets.iter().copied()));
         if row.kind == RecordKind::Outcome && !facets.is_empty() {
-            seen.late(tables, row, intent, &facets)?;
+            met.note_at_intent(tables, row, intent, &facets)?;
         }
         if let (Some(agent), Some(human), Some(app), Some(tool), Some(verdict)) = (agent, human, app, tool, verdict) {
             let tool = if row.tool.is_some_and(is_address) { NO_ONE_TOOL } else { tool };
@@ -129,7 +121,7 @@ pub(crate) fn write<'r, 'a: 'r>(
         }
         span.note(tables, sequence, row)?;
     }
-    seen.write(tables)?;
+    met.write(tables)?;
     span.write(tables)?;
     uses.write(tables)
 }
@@ -219,18 +211,16 @@ impl Calls {
     }
 }
 
-// === impl Seen, Span ===
+// === impl Met, Span ===
 
-impl Seen {
-    fn go_to(&mut self, block: i64) {
-        if block != self.block {
-            self.all.extend(self.here.drain().map(|name| (name, self.block)));
-            self.block = block;
-        }
+impl Met {
+    fn note(&mut self, sequence: i64, names: impl Iterator<Item = i64>) {
+        let (span, bit) = (sequence >> SPAN_BITS, block_bit(sequence));
+        names.for_each(|name| *self.0.entry((name, span)).or_default() |= bit);
     }
 
     /// What an outcome says is looked for at its intent, which stands among the rows that are written together, or is looked up.
-    fn late(
+    fn note_at_intent(
         &mut self,
         tables: &Connection,
         outcome: &Columns<'_>,
@@ -245,18 +235,23 @@ impl Seen {
             }
         };
         if let Some(intent) = intent {
-            self.late.extend(facets.iter().map(|facet| (*facet, intent >> BLOCK_BITS)));
+            self.note(intent, facets.iter().copied());
         }
         Ok(())
     }
 
     /// In the order of the table, so that each of its pages is met once.
-    fn write(mut self, tables: &Connection) -> rusqlite::Result<()> {
-        self.go_to(-1);
-        self.all.extend(self.late);
-        self.all.sort_unstable();
-        insert_pairs(tables, "seen(name, block)", &self.all)
+    fn write(self, tables: &Connection) -> rusqlite::Result<()> {
+        let mut all: Vec<[i64; 3]> =
+            self.0.into_iter().map(|((name, span), blocks)| [name, span, i64::from(blocks)]).collect();
+        all.sort_unstable();
+        insert_all(tables, "INSERT INTO met(name, span, blocks) VALUES", &all, OR_BLOCKS)
     }
+}
+
+/// Which block of its span a record stands in.
+fn block_bit(sequence: i64) -> u32 {
+    1 << ((sequence >> BLOCK_BITS) & BLOCK_IN_SPAN)
 }
 
 impl Span {
@@ -277,7 +272,7 @@ impl Span {
             let stored: Option<Vec<u8>> = stored.query_row([self.number], |row| row.get(0)).optional()?;
             self.tasks.extend(tasks_in(&stored.unwrap_or_default()));
         }
-        *self.tasks.entry(task).or_default() |= 1 << ((sequence >> BLOCK_BITS) & BLOCK_IN_SPAN);
+        *self.tasks.entry(task).or_default() |= block_bit(sequence);
         Ok(())
     }
 
@@ -322,19 +317,24 @@ impl Uses {
     }
 }
 
-/// Inserts pairs of numbers that are not there yet, many at a time: most of what one costs does not depend on the pair.
-pub(crate) fn insert_pairs(tables: &Connection, into: &str, pairs: &[(i64, i64)]) -> rusqlite::Result<()> {
-    let (many, rest) = pairs.as_chunks::<PAIRS_AT_ONCE>();
-    let sql = |count: usize| format!("INSERT OR IGNORE INTO {into} VALUES {}", vec!["(?, ?)"; count].join(", "));
-    let numbers = |pairs: &[(i64, i64)]| pairs.iter().flat_map(|(one, other)| [*one, *other]).collect::<Vec<_>>();
+/// Inserts rows of numbers, many with one statement: most of what one costs does not depend on the row.
+pub(crate) fn insert_all<const N: usize>(
+    tables: &Connection,
+    start: &str,
+    rows: &[[i64; N]],
+    end: &str,
+) -> rusqlite::Result<()> {
+    let row = format!("({})", ["?"; N].join(", "));
+    let sql = |count: usize| format!("{start} {} {end}", vec![row.as_str(); count].join(", "));
+    let (many, rest) = rows.as_chunks::<ROWS_AT_ONCE>();
     if !many.is_empty() {
-        let mut insert = tables.prepare_cached(&sql(PAIRS_AT_ONCE))?;
+        let mut insert = tables.prepare_cached(&sql(ROWS_AT_ONCE))?;
         for some in many {
-            insert.execute(params_from_iter(numbers(some)))?;
+            insert.execute(params_from_iter(some.as_flattened()))?;
         }
     }
     let mut insert = tables.prepare_cached(&sql(1))?;
-    rest.iter().try_for_each(|(one, other)| insert.execute([one, other]).map(drop))
+    rest.iter().try_for_each(|row| insert.execute(params_from_iter(row)).map(drop))
 }
 
 /// Records whose sequence numbers differ in this many low bits only are one block to the index of names.
@@ -343,7 +343,7 @@ pub(crate) const BLOCK_BITS: u32 = 5;
 pub(crate) const SPAN_BITS: u32 = 10;
 /// Which of the blocks of a span a block is: its number under this mask.
 const BLOCK_IN_SPAN: i64 = (1 << (SPAN_BITS - BLOCK_BITS)) - 1;
-const PAIRS_AT_ONCE: usize = 32;
+const ROWS_AT_ONCE: usize = 32;
 /// More kinds of records there will not be.
 const KINDS_MAX: i64 = 15;
 /// Stands for all addresses of resources.
@@ -354,6 +354,7 @@ const INSERT_INTENT: &str = "INSERT INTO record(sequence, kind, call_high, call_
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 const INSERT_OTHER: &str = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, \
      leaf_values, body_values, intent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const OR_BLOCKS: &str = "ON CONFLICT(name, span) DO UPDATE SET blocks = blocks | excluded.blocks";
 const PUT_SPAN: &str = "INSERT INTO span(block, first_at, last_at) VALUES (?1, ?2, ?3) ON CONFLICT(block) DO UPDATE SET \
      first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";
 const TASKS_OF: &str = "SELECT blocks FROM task WHERE span = ?1";

@@ -67,7 +67,12 @@ fn foreign() -> StoreFault {
 }
 
 /// A step once released is never edited: databases out there have taken it.
-const MIGRATIONS: &[&str] = &[include_str!("schema/4.sql"), include_str!("schema/5.sql"), include_str!("schema/6.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
+];
 /// The version that the first step makes. No release has written those before.
 const OLDEST: usize = 4;
 /// The first one in which bodies are sealed.

@@ -57,7 +57,7 @@ pub(crate) struct Sealer {
     /// Keys of late, ready for use.
     ready: Generations<u32, LessSafeKey>,
     /// Templates of late and what became of them, by key and sum.
-    templates: Generations<(u32, u64), (Arc<str>, Arc<[u8]>)>,
+    templates: Generations<(u32, u64), Template>,
 }
 
 struct Known {
@@ -70,12 +70,12 @@ pub(crate) struct Opener {
     wrapping: Arc<Wrapping>,
     ready: RefCell<Generations<u32, Arc<LessSafeKey>>>,
     /// Templates of late, by the sums of their sealed texts.
-    templates: RefCell<Generations<u64, Opened>>,
+    templates: RefCell<Generations<u64, Template>>,
 }
 
-/// A template.
-struct Opened {
-    sealed: Box<[u8]>,
+/// A template, sealed and as it was.
+struct Template {
+    sealed: Arc<[u8]>,
     plain: Arc<str>,
 }
 
@@ -228,7 +228,7 @@ impl Opener {
         }
         let plain = open(cipher, [0; NONCE_LEN], TEMPLATE, sealed).and_then(|plain| String::from_utf8(plain).ok());
         let plain: Arc<str> = plain.ok_or_else(damaged)?.into();
-        let opened = Opened { sealed: sealed.into(), plain: Arc::clone(&plain) };
+        let opened = Template { sealed: sealed.into(), plain: Arc::clone(&plain) };
         lately.put(place, opened, sealed.len() + plain.len());
         Ok(plain)
     }
@@ -252,18 +252,19 @@ impl std::fmt::Debug for Opener {
 
 /// A template under this key, sealed now or lately.
 fn sealed_template(
-    lately: &mut Generations<(u32, u64), (Arc<str>, Arc<[u8]>)>,
+    lately: &mut Generations<(u32, u64), Template>,
     (number, key): (u32, &LessSafeKey),
     plain: &Arc<str>,
 ) -> Result<Arc<[u8]>, StoreFault> {
     let place = (number, sum(plain.as_bytes()));
-    if let Some((same, sealed)) = lately.get(place)
-        && (Arc::ptr_eq(same, plain) || same == plain)
+    if let Some(known) = lately.get(place)
+        && (Arc::ptr_eq(&known.plain, plain) || known.plain == *plain)
     {
-        return Ok(Arc::clone(sealed));
+        return Ok(Arc::clone(&known.sealed));
     }
     let sealed: Arc<[u8]> = seal(key, [0; NONCE_LEN], TEMPLATE, plain.as_bytes())?.into();
-    lately.put(place, (Arc::clone(plain), Arc::clone(&sealed)), plain.len() + sealed.len());
+    let made = Template { sealed: Arc::clone(&sealed), plain: Arc::clone(plain) };
+    lately.put(place, made, plain.len() + sealed.len());
     Ok(sealed)
 }
 

@@ -30,9 +30,9 @@ impl Tables {
             return Ok(Use::of_calls(self.find(&query)?));
         }
         let mut lines = Lines::new();
-        if let Some((mut search, bounds)) = self.search(&query, &[])? {
+        if let Some(mut search) = self.search(&query, &[])? {
             let mut left = query.limit;
-            search.walk((COLUMNS, ""), bounds, |rows| {
+            search.walk((COLUMNS, ""), |rows| {
                 rows.iter().take(left).try_for_each(|row| take(&mut lines, row))?;
                 left = left.saturating_sub(rows.len());
                 Ok(left)

@@ -21,6 +21,8 @@ use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, seen_as};
 pub(super) struct Search<'q, 't> {
     tables: &'t Tables,
     query: &'q Query,
+    /// The first and the last record that can fit.
+    bounds: (i64, i64),
     blocks: Blocks<&'t Tables>,
     sql: String,
     values: Vec<Value>,
@@ -46,8 +48,8 @@ impl Tables {
             calls.push(meant);
         }
         let mut entries = Vec::new();
-        let Some((mut search, bounds)) = self.search(query, &calls)? else { return Ok(entries) };
-        search.walk((SELECT, JOINS), bounds, |rows| {
+        let Some(mut search) = self.search(query, &calls)? else { return Ok(entries) };
+        search.walk((SELECT, JOINS), |rows| {
             for row in rows {
                 // What is behind the last one asked for may be damaged.
                 if entries.len() == query.limit {
@@ -61,22 +63,21 @@ impl Tables {
         Ok(entries)
     }
 
-    /// How to search for what fits, and between which records; none where nothing can fit. The calls are those that are named,
-    /// as their bits.
+    /// How to search for what fits; none where nothing can fit. The calls are those that are named, as their bits.
     pub(super) fn search<'q, 't>(
         &'t self,
         query: &'q Query,
         calls: &[Vec<u128>],
-    ) -> Result<Option<(Search<'q, 't>, (i64, i64))>, Failure> {
+    ) -> Result<Option<Search<'q, 't>>, Failure> {
         let Some(bounds) = self.bounds(query)? else { return Ok(None) };
-        let mut search = Search::new(self, query);
+        let mut search = Search::new(self, query, bounds);
         for term in &query.terms {
             search.narrow(term)?;
         }
         for calls in calls {
             search.only_calls(calls)?;
         }
-        Ok((!search.hopeless && query.limit > 0).then_some((search, bounds)))
+        Ok((!search.hopeless && query.limit > 0).then_some(search))
     }
 
     /// The first and the last record that can fit; none where there is none.
@@ -132,10 +133,11 @@ impl Index for &Tables {
 // === impl Search, Value ===
 
 impl<'q, 't> Search<'q, 't> {
-    fn new(tables: &'t Tables, query: &'q Query) -> Self {
+    fn new(tables: &'t Tables, query: &'q Query, bounds: (i64, i64)) -> Self {
         let mut search = Self {
             tables,
             query,
+            bounds,
             blocks: Blocks::new(tables, query.newest_first),
             sql: String::new(),
             values: Vec::new(),
@@ -156,9 +158,9 @@ impl<'q, 't> Search<'q, 't> {
     pub(super) fn walk(
         &mut self,
         read: (&str, &str),
-        bounds: (i64, i64),
         take: impl FnMut(&[Row]) -> Result<usize, Failure>,
     ) -> Result<(), Failure> {
+        let bounds = self.bounds;
         if self.blocks.are_all() {
             self.page_by_page(read, bounds, take)
         } else {
