@@ -344,7 +344,7 @@ const SETTINGS: &str = "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_li
 const PUT_PLACE: &str = "INSERT OR REPLACE INTO meta(key, value) VALUES ('redo', ?1)";
 
 /// One transaction takes so much: the fewer there are, the fewer pages are written twice.
-const ABSORBED_BYTES_MAX: u64 = 4 << 20;
+const ABSORBED_BYTES_MAX: u64 = 8 << 20;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 const STATEMENTS_KEPT_MAX: usize = 32;
 
