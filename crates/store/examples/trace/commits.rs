@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use model::{AgentId, HumanId};
+use rusqlite::{Connection, params};
 use store::{AheadLog, Durability, SqliteReader};
 use trace::{Journal, LogReader as _, LogStore, Row, StateWrite, StoreFault};
 
 use crate::sample::call;
-use crate::stopwatch::{busy_time_of, micros, now, own_time, part_of};
+use crate::stopwatch::{busy_time, busy_time_of, micros, now, own_time, part_of};
 use crate::{Failure, say};
 
 /// A log that counts its commits.
-struct Counted {
-    log: AheadLog,
+struct Counted<L> {
+    log: L,
     commits: Arc<AtomicU64>,
 }
 
-impl LogStore for Counted {
+impl<L: LogStore> LogStore for Counted<L> {
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.log.append(rows, state)
@@ -31,29 +33,126 @@ impl LogStore for Counted {
     }
 }
 
-/// The disk alone and the journal take turns, so that whatever else the machine does meets both.
+/// Where a log is kept, and what else is measured there to compare it with.
+pub trait Engine {
+    /// A new log.
+    type Log: LogStore + 'static;
+
+    /// What its measures begin with.
+    fn name(&self) -> &'static str;
+
+    /// Opens it.
+    fn log(&self) -> Result<Self::Log, Failure>;
+
+    /// How many records it has.
+    fn records(&self) -> Result<u64, Failure>;
+
+    /// A plain table of records with two indices: how many a second come into it, each with a commit of its own.
+    fn one_by_one(&self) -> Result<f64, Failure>;
+}
+
+/// The log in a directory.
+struct Files(tempfile::TempDir);
+
+impl Engine for Files {
+    type Log = AheadLog;
+
+    fn name(&self) -> &'static str {
+        "trace"
+    }
+
+    fn log(&self) -> Result<AheadLog, Failure> {
+        Ok(AheadLog::open(&self.0.path().join("trace.db"), Durability::Full)?)
+    }
+
+    fn records(&self) -> Result<u64, Failure> {
+        Ok(SqliteReader::open(&self.0.path().join("trace.db"))?.last_sequence()?)
+    }
+
+    fn one_by_one(&self) -> Result<f64, Failure> {
+        let table = Connection::open(self.0.path().join("plain.db"))?;
+        table.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        table.execute_batch("PRAGMA synchronous = FULL")?;
+        table.execute_batch(
+            "CREATE TABLE record(id INTEGER PRIMARY KEY, call BLOB, at INTEGER, agent TEXT, human TEXT, leaf BLOB, \
+             leaf_hash BLOB, body BLOB); CREATE INDEX by_call ON record(call); CREATE INDEX by_agent ON record(agent, at)",
+        )?;
+        let mut insert = table.prepare(
+            "INSERT INTO record(call, at, agent, human, leaf, leaf_hash, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        one_by_one(|row| {
+            insert.execute(params![
+                row.call.bits().to_be_bytes(),
+                row.at.0,
+                row.agent.as_ref().map(AgentId::as_str),
+                row.subject.as_ref().map(HumanId::as_str),
+                row.leaf.values(),
+                row.leaf_hash.as_bytes(),
+                row.body.values()
+            ])?;
+            Ok(())
+        })
+    }
+}
+
+/// How many of these are done a second, each with what of a record is its own: what others have, too, a plain table would hold
+/// again and again.
+pub fn one_by_one(mut commit: impl FnMut(&Row) -> Result<(), Failure>) -> Result<f64, Failure> {
+    let begun = now();
+    let mut written = 0_u64;
+    for number in 0.. {
+        let (intent, outcome) = call(number)?;
+        let rows = [Some(Row::of_intent(&intent)?), outcome.map(|outcome| Row::of_outcome(&outcome)).transpose()?];
+        for row in rows.iter().flatten() {
+            commit(row)?;
+            written += 1;
+        }
+        if begun.elapsed() >= FLUSHED_FOR {
+            break;
+        }
+    }
+    Ok(written as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// The disk alone, the plain table and the journal take turns, so that whatever else the machine does meets all of them.
 pub fn measure(folder: &Path, callers: &[u64]) -> Result<(), Failure> {
     encoding()?;
-    for callers in callers.iter().copied() {
-        let (mut alone, mut together) = (Vec::new(), Vec::new());
-        for _ in 0..TURNS {
-            let place = tempfile::tempdir_in(folder)?;
-            alone.push(flushes(place.path())?);
-            together.push(turn(&place.path().join("trace.db"), callers)?);
-        }
-        let name = |what: &str| format!("trace.commits.{callers}_callers.{what}");
-        let ratio: Vec<f64> = together.iter().zip(&alone).map(|(turn, alone)| turn.rate / alone).collect();
-        say(name("flushes_alone"), median(alone), "1/s");
-        say(name("records"), median(together.iter().map(|turn| turn.rate)), "1/s");
-        say(name("over_flushes_alone"), median(ratio), "×");
-        for (what, part) in [("wait_p50", 50), ("wait_p99", 99)] {
-            say(name(what), median(together.iter().map(|turn| micros(part_of(&turn.waits, part)))), "µs");
-        }
-        say(name("calls_a_commit"), median(together.iter().map(|turn| turn.calls_a_commit)), "calls");
-        say(name("commit_processor"), median(together.iter().map(|turn| turn.commit_us)), "µs/call");
-        say(name("tables_processor"), median(together.iter().map(|turn| turn.tables_us)), "µs/call");
+    callers.iter().try_for_each(|callers| turns(folder, *callers, || Ok(Files(tempfile::tempdir_in(folder)?))))
+}
+
+/// Some turns with so many callers.
+pub fn turns<E: Engine>(folder: &Path, callers: u64, engine: impl Fn() -> Result<E, Failure>) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    let mut prefix = "";
+    for _ in 0..TURNS {
+        let place = tempfile::tempdir_in(folder)?;
+        let engine = engine()?;
+        prefix = engine.name();
+        let alone = Alone { flushes: flushes(place.path())?, one_by_one: engine.one_by_one()? };
+        all.push((alone, turn(&engine, callers)?));
     }
+    let say = |what: &str, unit: &str, of: &dyn Fn(&Alone, &Turn) -> f64| {
+        let value = median(all.iter().map(|(alone, turn)| of(alone, turn)));
+        say(format!("{prefix}.commits.{callers}_callers.{what}"), value, unit);
+    };
+    say("flushes_alone", "1/s", &|alone, _| alone.flushes);
+    say("one_commit_a_record", "1/s", &|alone, _| alone.one_by_one);
+    say("records", "1/s", &|_, turn| turn.rate);
+    say("over_flushes_alone", "×", &|alone, turn| turn.rate / alone.flushes);
+    say("over_one_commit_a_record", "×", &|alone, turn| turn.rate / alone.one_by_one);
+    say("wait_p50", "µs", &|_, turn| micros(part_of(&turn.waits, 50)));
+    say("wait_p99", "µs", &|_, turn| micros(part_of(&turn.waits, 99)));
+    say("calls_a_commit", "calls", &|_, turn| turn.calls_a_commit);
+    say("commit_processor", "µs/call", &|_, turn| turn.commit_us);
+    say("tables_processor", "µs/call", &|_, turn| turn.tables_us);
+    say("all_processors", "µs/call", &|_, turn| turn.all_us);
     Ok(())
+}
+
+/// How many records a second become durable without a journal, one after the other.
+struct Alone {
+    flushes: f64,
+    one_by_one: f64,
 }
 
 /// What one turn with so many callers did.
@@ -63,6 +162,8 @@ struct Turn {
     calls_a_commit: f64,
     commit_us: f64,
     tables_us: f64,
+    /// Of this process, the callers among it.
+    all_us: f64,
 }
 
 /// One record a flush, as a log without group commit would do it: how many a second.
@@ -81,13 +182,13 @@ fn flushes(folder: &Path) -> Result<f64, Failure> {
     Ok(written as f64 / begun.elapsed().as_secs_f64())
 }
 
-fn turn(path: &Path, callers: u64) -> Result<Turn, Failure> {
+fn turn<E: Engine>(engine: &E, callers: u64) -> Result<Turn, Failure> {
     let commits = Arc::new(AtomicU64::new(0));
-    let log = Counted { log: AheadLog::open(path, Durability::Full)?, commits: Arc::clone(&commits) };
+    let log = Counted { log: engine.log()?, commits: Arc::clone(&commits) };
     let journal = Journal::start(Box::new(log))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let next = Arc::new(AtomicU64::new(0));
-    let begun = now();
+    let (begun, busy_before) = (now(), busy_time()?);
     let mut waits = runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..callers {
@@ -101,16 +202,18 @@ fn turn(path: &Path, callers: u64) -> Result<Turn, Failure> {
     })?;
     let took = begun.elapsed();
     let busy = ["trace-commit", "trace-tables"].map(busy_time_of);
+    let all = busy_time()? - busy_before;
     journal.close();
     if journal.lost_outcomes() > 0 {
         return Err("outcomes were lost".into());
     }
     waits.sort_unstable();
-    let records = SqliteReader::open(path)?.last_sequence()? as f64;
+    let records = engine.records()? as f64;
     let calls = records / 2.0;
     let [commit_us, tables_us] = busy.map(|busy| micros(busy) / calls);
     let calls_a_commit = calls / commits.load(Ordering::Relaxed) as f64;
-    Ok(Turn { rate: records / took.as_secs_f64(), waits, calls_a_commit, commit_us, tables_us })
+    let all_us = micros(all) / calls;
+    Ok(Turn { rate: records / took.as_secs_f64(), waits, calls_a_commit, commit_us, tables_us, all_us })
 }
 
 async fn caller(

@@ -5,10 +5,12 @@
 //! ```text
 //! trace DIRECTORY commits [CALLERS]  how many records a second become durable, beside what the disk can flush
 //! trace DIRECTORY questions RECORDS  a log of so many records: making, size, verification, questions
+//! trace DIRECTORY postgres RECORDS   the same of a log in PostgreSQL, whose server is started for it
 //! trace DIRECTORY straight CALLS     appends so many calls and nothing else: for whoever counts instructions
 //! ```
 
 mod commits;
+mod postgres;
 mod questions;
 mod sample;
 mod stopwatch;
@@ -29,6 +31,7 @@ fn main() -> Result<(), Failure> {
             None => commits::measure(&folder, &[1, 16, 64, 256]),
         },
         Some("straight") => commits::straight(&folder, number()?),
+        Some("postgres") => postgres::measure(&folder, number()?),
         Some("questions") => questions::measure(&folder, number()?),
         _ => Err(usage.into()),
     }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use store::{AheadLog, Durability, SqliteReader};
 use tlog::{Frontier, Hash, Trust};
 use trace::ready::{Whose, Window, access_ended, on_behalf_of, rule_fired, touched, who_approved};
-use trace::{Known, LogReader as _, LogStore as _, Query, Row, audit};
+use trace::{Known, LogReader, LogStore, Query, Row, audit};
 
 use crate::sample::{APPS, CALL_MICROS, DAY_MICROS, agent, call, change, human, rule, task};
 use crate::stopwatch::{millis, now, part_of};
@@ -27,9 +27,20 @@ pub fn measure(folder: &Path, records: u64) -> Result<(), Failure> {
     let records = reader.last_sequence()?;
     say("trace.records", records as f64, "records");
     sizes(&path, records / 2)?;
-    verification(&reader)?;
-    ready_made(&reader)?;
+    leaf_hashes()?;
+    verification(&reader, "trace")?;
+    ready_made(&reader, "trace")?;
     in_the_language(&reader, records)
+}
+
+/// As [`measure`], for a log of any engine: what people ask again and again.
+pub fn measure_in(log: &mut dyn LogStore, reader: &dyn LogReader, records: u64, prefix: &str) -> Result<(), Failure> {
+    let begun = now();
+    fill(log, records / 2)?;
+    say(format!("{prefix}.made"), records as f64 / begun.elapsed().as_secs_f64(), "records/s");
+    say(format!("{prefix}.records"), reader.last_sequence()? as f64, "records");
+    verification(reader, prefix)?;
+    ready_made(reader, prefix)
 }
 
 /// Bytes on disk a call, and which part of it is what.
@@ -48,8 +59,8 @@ fn sizes(path: &Path, calls: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// From leaf hashes to a root, from eight bytes to a leaf hash, and the whole check of `trace verify`.
-fn verification(reader: &SqliteReader) -> Result<(), Failure> {
+/// From leaf hashes to a root, and from eight bytes to a leaf hash.
+fn leaf_hashes() -> Result<(), Failure> {
     let begun = now();
     let leaves: Vec<Hash> = (0..LEAVES).map(|leaf| Hash::of_leaf(&leaf.to_be_bytes())).collect();
     say("trace.verify.leaf_hashes", LEAVES as f64 / begun.elapsed().as_secs_f64(), "1/s");
@@ -58,20 +69,26 @@ fn verification(reader: &SqliteReader) -> Result<(), Failure> {
     frontier.append(&leaves, |_, _| ())?;
     std::hint::black_box(frontier.tree());
     say("trace.verify.to_a_root", LEAVES as f64 / begun.elapsed().as_secs_f64(), "leaf hashes/s");
+    Ok(())
+}
+
+/// The whole check of `trace verify`.
+fn verification(reader: &dyn LogReader, prefix: &str) -> Result<(), Failure> {
     let begun = now();
     let trust = Trust { origin: "bench".to_owned(), log: Vec::new(), witnesses: Vec::new() };
     let audited = audit(reader, &Known { trust, elsewhere: Vec::new() }, |_| ())?;
     if let Some(bad) = audited.bad {
         return Err(format!("record {}: {}", bad.sequence, bad.what).into());
     }
-    say("trace.verify.records", audited.records as f64 / begun.elapsed().as_secs_f64(), "records/s");
+    say(format!("{prefix}.verify.records"), audited.records as f64 / begun.elapsed().as_secs_f64(), "records/s");
     Ok(())
 }
 
 /// What people ask again and again.
-fn ready_made(reader: &SqliteReader) -> Result<(), Failure> {
-    let ask =
-        |what: &str, times: u64, one: &dyn Fn(u64) -> Result<usize, Failure>| ask(&format!("ready.{what}"), times, one);
+fn ready_made(reader: &dyn LogReader, prefix: &str) -> Result<(), Failure> {
+    let ask = |what: &str, times: u64, one: &dyn Fn(u64) -> Result<usize, Failure>| {
+        ask(&format!("{prefix}.question.ready.{what}"), times, one)
+    };
     let page = Window { limit: 20, ..Window::default() };
     let week = Window { since: Some(UnixMicros(end_of(reader)? - 7 * DAY_MICROS)), ..page };
     ask("touched", 100, &|n| Ok(touched(reader, &agent(n * 9), &page)?.latest.len()))?;
@@ -96,7 +113,7 @@ fn in_the_language(reader: &SqliteReader, records: u64) -> Result<(), Failure> {
     let days = records / 2 * CALL_MICROS.unsigned_abs() / DAY_MICROS.unsigned_abs();
     let end = UnixMicros(end_of(reader)?);
     let each = |what: &str, times: u64, text: &dyn Fn(u64) -> String| {
-        ask(what, times, |n| {
+        ask(&format!("trace.question.{what}"), times, |n| {
             let query = Query::parse(&text(n), end).map_err(|error| error.to_string())?.of_calls_unless_said();
             Ok(reader.find(&query)?.len())
         })
@@ -115,7 +132,7 @@ fn in_the_language(reader: &SqliteReader, records: u64) -> Result<(), Failure> {
     each("human:H since:", 100, &|n| format!("human:{} since:{}d", human(n * 49), days * (n % 20) / 20 + 1))
 }
 
-fn end_of(reader: &SqliteReader) -> Result<i64, Failure> {
+fn end_of(reader: &dyn LogReader) -> Result<i64, Failure> {
     let last = reader.find(&Query { limit: 1, ..Query::default() })?;
     Ok(last.first().ok_or("the log is empty")?.at.0)
 }
@@ -129,13 +146,16 @@ fn ask(what: &str, times: u64, one: impl Fn(u64) -> Result<usize, Failure>) -> R
         waits.push(begun.elapsed());
     }
     waits.sort_unstable();
-    say(format!("trace.question.{what}.p50"), millis(part_of(&waits, 50)), "ms");
-    say(format!("trace.question.{what}.p95"), millis(part_of(&waits, 95)), "ms");
+    say(format!("{what}.p50"), millis(part_of(&waits, 50)), "ms");
+    say(format!("{what}.p95"), millis(part_of(&waits, 95)), "ms");
     Ok(())
 }
 
 fn make(path: &Path, calls: u64) -> Result<(), Failure> {
-    let mut log = AheadLog::open(path, Durability::DangerOff)?;
+    fill(&mut AheadLog::open(path, Durability::DangerOff)?, calls)
+}
+
+fn fill(log: &mut dyn LogStore, calls: u64) -> Result<(), Failure> {
     for batch in 0..calls / BATCH {
         let mut rows = Vec::new();
         let mut state = Vec::new();

@@ -1,4 +1,5 @@
-//! `bench trace`: how fast records become durable, are verified and are found again, and what they take of the disk.
+//! `bench trace`: how fast records become durable, are verified and are found again, in SQLite and in PostgreSQL, and what they
+//! take of the disk.
 
 use std::path::{Path, PathBuf};
 
@@ -51,10 +52,13 @@ pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
     let (place, records) = (folder.display().to_string(), options.records.to_string());
     let mut measures = Vec::new();
     print_head();
-    for words in [vec![place.as_str(), "commits"], vec![place.as_str(), "questions", &records]] {
-        if options.questions_only && words.contains(&"commits") {
-            continue;
-        }
+    let asked = vec![place.as_str(), "questions", &records];
+    let all = if options.questions_only {
+        vec![asked]
+    } else {
+        vec![vec![&place, "commits"], asked, vec![&place, "postgres", RECORDS_IN_POSTGRES]]
+    };
+    for words in all {
         run_line_by_line(&mut program(&binary, &words, root), |line| {
             let measure = measure_of(line)?;
             print_measure(&measure);
@@ -95,6 +99,12 @@ fn goals(measures: &[Measure]) -> Vec<Measure> {
     };
     [
         goal("group_commit", of("trace.commits.64_callers.over_flushes_alone"), "×", Target::AtLeast(40.0)),
+        goal(
+            "group_commit_over_one_commit_a_record",
+            of("trace.commits.64_callers.over_one_commit_a_record"),
+            "×",
+            Target::AtLeast(40.0),
+        ),
         goal("to_a_root", of("trace.verify.to_a_root"), "leaf hashes/s", Target::AtLeast(1e6)),
         goal("ready_made_questions_p95", slowest, "ms", Target::AtMost(50.0)),
         goal("bytes", of("trace.bytes"), "bytes/call", Target::AtMost(1_800.0)),
@@ -116,6 +126,8 @@ fn print_measure(measure: &Measure) {
 
 const UNITS: [&str; 12] =
     ["1/s", "bytes", "bytes/call", "calls", "leaf hashes/s", "ms", "records", "records/s", "×", "µs", "µs/call", "s"];
+/// Each commit of it is a round trip to the server and back.
+const RECORDS_IN_POSTGRES: &str = "100000";
 const QUESTIONS_AT_LEAST: usize = 40;
 
 #[cfg(test)]
