@@ -14,6 +14,7 @@ use crate::known::Known;
 use crate::questions::call_at;
 use crate::records::{halves, kind_of};
 use crate::seal::{Sealer, Wrapping};
+use crate::sum::sum;
 
 /// One record as it stood.
 struct Old {
@@ -54,7 +55,8 @@ fn seal_one(tables: &Connection, sealer: &mut Sealer, known: &mut Known, old: &O
             text_of(template, &old.values, &old.call, old.at).and_then(|body| person_in_change(&body))
         }
     };
-    let sealed = sealer.seal_parts(person.as_deref(), (template, &old.values), &old.leaf_hash)?;
+    let sealed =
+        sealer.seal_parts(person.as_deref(), (template, sum(template.as_bytes()), &old.values), &old.leaf_hash)?;
     keep(tables, sealer)?;
     let mut change = || {
         let body = known.sealed(tables, sealed.key, &sealed.template)?;

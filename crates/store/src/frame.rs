@@ -94,12 +94,10 @@ struct Cursor<'a>(&'a [u8]);
 /// The templates of a frame that is read.
 struct Templates<T>(Vec<T>);
 
-/// The templates of a frame that is written, each where it is met first: which one a text is, by its sum.
+/// The templates of a frame that is written, each where it is met first: which one it is, by where it lies in memory. One that
+/// lies there twice is written twice.
 #[derive(Default)]
-struct Places<'t> {
-    met: HashMap<u64, (u32, &'t [u8]), BuildHasherDefault<Same>>,
-    count: u32,
-}
+struct Places(HashMap<(i64, i64), u32, BuildHasherDefault<Same>>);
 
 // === impl Columns, Piece, SealedPiece, KeyColumns, StateColumns ===
 
@@ -267,20 +265,17 @@ fn lengths(bytes: &[u8]) -> Option<(usize, u64)> {
 
 // === impl Places, Templates, Cursor ===
 
-impl<'t> Places<'t> {
-    fn put(&mut self, out: &mut Vec<u8>, template: &'t [u8]) {
-        let sum = sum(template);
-        if let Some((place, known)) = self.met.get(&sum)
-            && *known == template
-        {
+impl Places {
+    fn put(&mut self, out: &mut Vec<u8>, template: &[u8]) {
+        let next = u32::try_from(self.0.len()).unwrap_or(NONE);
+        let lies = (template.as_ptr().addr() as i64, template.len() as i64);
+        let place = *self.0.entry(lies).or_insert(next);
+        if place < next {
             out.extend_from_slice(&place.to_le_bytes());
-            return;
+        } else {
+            out.extend_from_slice(&NONE.to_le_bytes());
+            put(out, Some(template));
         }
-        out.extend_from_slice(&NONE.to_le_bytes());
-        put(out, Some(template));
-        // The reader counts each that it meets, also one whose sum another has.
-        self.met.insert(sum, (self.count, template));
-        self.count += 1;
     }
 }
 

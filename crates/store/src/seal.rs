@@ -56,7 +56,7 @@ pub(crate) struct Sealer {
     next: u32,
     /// Keys of late, ready for use.
     ready: Generations<u32, LessSafeKey>,
-    /// Templates of late and what became of them, by key and sum.
+    /// Templates of late and what became of them, by key and hash.
     templates: Generations<(u32, u64), Template>,
 }
 
@@ -130,14 +130,16 @@ impl Sealer {
     /// Seals the body of a record.
     pub(crate) fn seal(&mut self, row: &Row) -> Result<SealedBody, StoreFault> {
         let human = row.subject.as_ref().map(HumanId::as_str);
-        self.seal_parts(human, (row.body.template(), row.body.values()), row.leaf_hash.as_bytes())
+        let (template, hash) = (row.body.template(), row.body.hash());
+        self.seal_parts(human, (template, hash, row.body.values()), row.leaf_hash.as_bytes())
     }
 
-    /// Seals the body that belongs to a leaf with this hash, about this person.
+    /// Seals the body that belongs to a leaf with this hash, about this person; the template comes with a hash that tells it from
+    /// others.
     pub(crate) fn seal_parts(
         &mut self,
         human: Option<&str>,
-        (template, values): (&Arc<str>, &[u8]),
+        (template, hash, values): (&Arc<str>, u64, &[u8]),
         leaf_hash: &[u8; 32],
     ) -> Result<SealedBody, StoreFault> {
         let subject = subject(human);
@@ -149,7 +151,7 @@ impl Sealer {
         }
         let Self { ready, templates, .. } = self;
         let cipher = ready.get(key).ok_or_else(|| fault_of_kind(StoreFaultKind::Corrupt))?;
-        let template = sealed_template(templates, (key, cipher), template)?;
+        let template = sealed_template(templates, (key, hash), cipher, template)?;
         let values = seal(cipher, nonce_of(leaf_hash), leaf_hash, values)?;
         Ok(SealedBody { key, template, values })
     }
@@ -253,10 +255,10 @@ impl std::fmt::Debug for Opener {
 /// A template under this key, sealed now or lately.
 fn sealed_template(
     lately: &mut Generations<(u32, u64), Template>,
-    (number, key): (u32, &LessSafeKey),
+    place: (u32, u64),
+    key: &LessSafeKey,
     plain: &Arc<str>,
 ) -> Result<Arc<[u8]>, StoreFault> {
-    let place = (number, sum(plain.as_bytes()));
     if let Some(known) = lately.get(place)
         && (Arc::ptr_eq(&known.plain, plain) || known.plain == *plain)
     {

@@ -18,6 +18,8 @@ use crate::text::{write_digest, write_number};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
     template: Arc<str>,
+    /// Of the template.
+    hash: u64,
     values: Vec<u8>,
 }
 
@@ -31,11 +33,9 @@ pub(crate) struct FormWriter {
 
 struct Values<'v>(&'v [u8]);
 
-/// Templates of late, so that a record like one before shares its template with it.
+/// Templates of late, so that a record like one before shares its template with it: each where its hash says.
 struct Lately {
-    templates: Vec<Arc<str>>,
-    /// Which one goes next.
-    oldest: usize,
+    templates: Vec<Option<Arc<str>>>,
 }
 
 // === impl Form ===
@@ -44,6 +44,11 @@ impl Form {
     /// What others have, too, with a mark for each value. Records of one thread that are alike share one text.
     pub fn template(&self) -> &Arc<str> {
         &self.template
+    }
+
+    /// Tells templates apart, but for some that somebody may have made alike: the text has the last word.
+    pub fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// What is its own.
@@ -248,12 +253,13 @@ impl FormWriter {
 
     pub(crate) fn finish(mut self) -> Option<Form> {
         self.template.push(b'}');
-        let template = LATELY.try_with(|lately| lately.try_borrow_mut().ok()?.shared(&self.template));
+        let hash = hash_of(&self.template);
+        let template = LATELY.try_with(|lately| lately.try_borrow_mut().ok()?.shared(hash, &self.template));
         let template = match template {
             Ok(Some(template)) => template,
             _ => Arc::from(std::str::from_utf8(&self.template).ok()?),
         };
-        Some(Form { template, values: self.values })
+        Some(Form { template, hash, values: self.values })
     }
 
     fn number(&mut self, number: i64) {
@@ -307,23 +313,41 @@ impl FormWriter {
 // === impl Lately ===
 
 impl Lately {
-    /// None: it is not UTF-8, or too long to be kept.
-    fn shared(&mut self, template: &[u8]) -> Option<Arc<str>> {
-        if let Some(known) = self.templates.iter().find(|known| known.as_bytes() == template) {
+    /// None: it is not UTF-8.
+    fn shared(&mut self, hash: u64, template: &[u8]) -> Option<Arc<str>> {
+        if self.templates.is_empty() {
+            self.templates.resize_with(LATELY_MAX, || None);
+        }
+        let place = self.templates.get_mut((hash % LATELY_MAX as u64) as usize);
+        if let Some(Some(known)) = &place
+            && known.as_bytes() == template
+        {
             return Some(Arc::clone(known));
         }
         let template: Arc<str> = Arc::from(std::str::from_utf8(template).ok()?);
-        if template.len() > LATELY_BYTES_MAX {
-            return Some(template);
+        if let Some(place) = place
+            && template.len() <= LATELY_BYTES_MAX
+        {
+            *place = Some(Arc::clone(&template));
         }
-        if let Some(place) = self.templates.get_mut(self.oldest) {
-            *place = Arc::clone(&template);
-        } else {
-            self.templates.push(Arc::clone(&template));
-        }
-        self.oldest = (self.oldest + 1) % LATELY_MAX;
         Some(template)
     }
+}
+
+/// Four lanes of eight bytes, for each step waits for the one before.
+fn hash_of(bytes: &[u8]) -> u64 {
+    let mix = |hash: u64, word: [u8; 8]| (hash.rotate_left(29) ^ u64::from_le_bytes(word)).wrapping_mul(SPREAD);
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let mut lanes = [bytes.len() as u64, 1, 2, 3];
+    for block in blocks {
+        let (words, _) = block.as_chunks::<8>();
+        lanes.iter_mut().zip(words).for_each(|(lane, word)| *lane = mix(*lane, *word));
+    }
+    let (words, rest) = rest.as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let all = lanes.into_iter().map(u64::to_le_bytes).chain(words.iter().copied()).chain([last]).fold(0, mix);
+    all ^ all >> 32
 }
 
 // === impl Values ===
@@ -373,11 +397,12 @@ const TIME: u8 = b'@';
 const FIRST_TEXT: u8 = b'f';
 
 thread_local! {
-    static LATELY: RefCell<Lately> = const { RefCell::new(Lately { templates: Vec::new(), oldest: 0 }) };
+    static LATELY: RefCell<Lately> = const { RefCell::new(Lately { templates: Vec::new() }) };
 }
 
-const LATELY_MAX: usize = 32;
-const LATELY_BYTES_MAX: usize = 8 << 10;
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+const LATELY_MAX: usize = 1 << 10;
+const LATELY_BYTES_MAX: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -109,7 +109,8 @@ cargo xtask test                 everything CI runs
        [--json FILE]             a list of {name, value, unit, target, holds} as well
        [--other NAME=URL[,TOKEN]]  another gateway in front of a like upstream, in the same run
        [--no-build]              measure what was built last
-  bench trace                    durable records a second beside what the disk can flush, verification, questions, bytes
+  bench trace                    durable records a second beside what the disk can flush, verification, questions, bytes;
+                                 SQLite and PostgreSQL
        [--records N]             how long a log is asked (1,000,000)
        [--json FILE]             as above
   bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego

@@ -39,6 +39,22 @@ fn a_frame_comes_back_whole() {
 }
 
 #[test]
+fn a_template_stands_there_once_and_others_are_told_from_it() {
+    let wrapping = Wrapping::new(&Secret::new([1; KEY_BYTES])).unwrap();
+    let mut sealer = Sealer::new(wrapping.into(), &[], 0).unwrap();
+    let agents = ["bot", "cat", "bot", "bot", "cat"];
+    let rows: Vec<Row> =
+        (1..).zip(agents).map(|(number, agent)| intent(number, agent, "ada", "crm/read", Verdict::Allow)).collect();
+    let bodies: Vec<SealedBody> = rows.iter().map(|row| sealer.seal(row).unwrap()).collect();
+    let columns: Vec<Columns<'_>> = rows.iter().zip(&bodies).map(|(row, body)| Columns::of(row, body)).collect();
+    let mut bytes = Vec::new();
+    write(&mut bytes, Head { rows: 5, ..HEAD }, &columns, &[], &[]);
+    assert_eq!(Frame::read(&bytes, HEAD.generation).unwrap().rows, columns);
+    let written = |text: &str| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+    assert_eq!(["\"agent\":\"bot\"", "\"agent\":\"cat\""].map(written), [1, 1]);
+}
+
+#[test]
 fn a_torn_frame_is_none() {
     let bytes = sample().bytes;
     for end in 0..bytes.len() {
