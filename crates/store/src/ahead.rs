@@ -286,7 +286,7 @@ const QUICK_FLUSH: Duration = Duration::from_micros(500);
 /// More than nearly every frame of one call.
 const QUICK_BYTES: u64 = 64 << 10;
 /// A step is taken when so much waits, or for so long.
-const STEP_BYTES: u64 = 4 << 20;
+const STEP_BYTES: u64 = 2 << 20;
 const STEP_TIME: Duration = Duration::from_millis(300);
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 const TABLES_WAIT_MAX: Duration = Duration::from_secs(5);

@@ -105,7 +105,7 @@ impl SqliteLog {
         self.commit(|transaction, known, tree| {
             let mut absorbed: Option<Absorbed> = None;
             while absorbed.as_ref().is_none_or(|absorbed| absorbed.goes_on(end)) {
-                let good = end.map_or(u64::MAX, |end| end.number - left.place().number);
+                let good = end.map_or(u64::MAX, |end| end.number.saturating_sub(left.place().number));
                 let (mut frames, mut behind) = left.next().map_err(fault_of_io)?;
                 if let Some(end) = end.filter(|_| frames.len() as u64 > good) {
                     frames.truncate(usize::try_from(good).unwrap_or_default());

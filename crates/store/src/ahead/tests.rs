@@ -212,6 +212,37 @@ fn what_was_refused_does_not_come_into_the_tables() {
 }
 
 #[test]
+fn a_step_takes_several_pieces_and_ends_where_it_is_told() {
+    let (world, beside) = (World::new(), World::new());
+    let mut tables = SqliteLog::open(&world.path(), Durability::DangerOff).unwrap();
+    let mut sealer = tables.sealer().unwrap();
+    let start = tables.absorbed().unwrap().of_next_opening();
+    let mut redo = Redo::open(&beside.path(), start, Durability::DangerOff, CAPACITY_BYTES).unwrap();
+    let mut end = start;
+    for commit in 0..100_u16 {
+        let rows: Vec<Row> = (commit * 64..(commit + 1) * 64).map(change).collect();
+        let bodies: Vec<SealedBody> = rows.iter().map(|row| sealer.seal(row).unwrap()).collect();
+        let columns: Vec<Columns<'_>> = rows.iter().zip(&bodies).map(|(row, body)| Columns::of(row, body)).collect();
+        assert!(redo.prepare(u64::from(commit) * 64 + 1, &columns, sealer.fresh(), &[]).unwrap());
+        redo.write().unwrap();
+        sealer.confirmed();
+        if commit == 89 {
+            end = redo.place();
+        }
+    }
+    let mut left = Frames::from(&beside.path(), start).unwrap();
+    let absorbed = tables.absorb(&mut left, Some(end)).unwrap().unwrap();
+    assert_eq!((absorbed.behind, tables.absorbed().unwrap()), (end, end));
+    assert!(absorbed.bytes == end.offset && end.offset > 3 << 19, "{} bytes are no two pieces", absorbed.bytes);
+    assert_eq!(LogReader::last_sequence(&tables).unwrap(), 90 * 64);
+    let mut left = Frames::from(&beside.path(), end).unwrap();
+    assert_eq!(tables.absorb(&mut left, None).unwrap().unwrap().behind, redo.place());
+    assert!(tables.absorb(&mut left, None).unwrap().is_none());
+    assert_eq!(LogReader::last_sequence(&tables).unwrap(), 100 * 64);
+    assert_eq!(LogReader::tree(&tables).unwrap().size(), 100 * 64);
+}
+
+#[test]
 fn closing_leaves_nothing_in_the_redo_log() {
     let world = World::new();
     let mut log = world.open(CAPACITY_BYTES);
