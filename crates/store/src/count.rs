@@ -48,8 +48,8 @@ impl Counted {
         let mut counted = Self::default();
         let Some(mut search) = Search::of(part, query, &[])? else { return Ok(counted) };
         let sql = search.whole_sql(COLUMNS, "");
+        let mut statement = prepare(part, &sql)?;
         search.walk(|search, stretch| {
-            let mut statement = prepare(part, &sql)?;
             let mut rows = statement.query(params_from_iter(search.values(stretch))).map_err(fault)?;
             while counted.calls < query.limit {
                 let Some(row) = rows.next().map_err(fault)? else { break };
