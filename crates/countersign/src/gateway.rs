@@ -36,6 +36,7 @@ use crate::notary::{self, Latest, Places};
 use crate::pages::Pages;
 use crate::people;
 use crate::published::{Entries, LogWire};
+use crate::restored::Restored;
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 use crate::witness;
 
@@ -176,6 +177,11 @@ impl Gateway {
             None => None,
         };
         self.record("gateway.start", serde_json::json!({ "listening": self.public_url })).await?;
+        if let Some(restored) = Restored::left(self.data.path()) {
+            tracing::warn!(?restored, "this trace was restored from a backup");
+            self.record("trace.restored", serde_json::json!(restored)).await?;
+            Restored::told(self.data.path())?;
+        }
         let mut listeners = JoinSet::new();
         if let Some((pages, console)) = pages {
             let front = pages.front(&self, console, &stop)?;

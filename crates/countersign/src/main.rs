@@ -31,6 +31,7 @@ mod people;
 mod published;
 mod reading;
 mod report;
+mod restored;
 mod terminal;
 mod typed;
 mod wires;

@@ -131,10 +131,14 @@ pub fn trust_of(folder: &Path, origin: &str) -> Result<Trust, Fault> {
         log.push(read_key(&file)?.verifier_key().clone());
     }
     for line in retired(folder)?.lines().filter(|line| !line.is_empty()) {
-        log.push(line.parse().map_err(|error| {
+        let key: VerifierKey = line.parse().map_err(|error| {
             let said = format!("`{}` holds a line that is no key: {error}", folder.join(RETIRED).display());
             Fault::new(Blame::Operator, "trace.key", said)
-        })?);
+        })?;
+        // One that signs again after a restoration stands in both.
+        if !log.contains(&key) {
+            log.push(key);
+        }
     }
     Ok(Trust { origin: origin.to_owned(), log, witnesses: Vec::new() })
 }
@@ -230,7 +234,7 @@ fn rolled_back(error: &RollbackError, copy: &Path) -> Fault {
         }
     };
     fault.hint(format!(
-        "restore the newest copy of the data directory. To go on with what is there, keep `{}` as evidence by moving it \
+        "restore the newest backup (`countersign trace restore`). To go on with what is there, keep `{}` as evidence by moving it \
          away: the gateway then starts, and the next checkpoint shows the loss to everyone who has seen the last one",
         copy.display()
     ))
@@ -353,7 +357,7 @@ pub const KEY_VARIABLE: &str = "COUNTERSIGN_TRACE_KEY";
 const KIND: &str = "trace";
 const ORIGIN: &str = "origin";
 /// The public halves of keys that sign no more, a line each.
-const RETIRED: &str = "retired";
+pub const RETIRED: &str = "retired";
 const KEY_BYTES_MAX: u64 = 4 << 10;
 const SIGNED_EVERY: Duration = Duration::from_millis(500);
 const STILL_TIME: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 //! # In scope
 //! The data directory and its lock, the sealing of bodies under keys of those whom they are about, the schema and its
 //! migrations, the redo log, writing records and state, answering
-//! questions.
+//! questions, copies that stand by themselves.
 //!
 //! # Out of scope
 //! What a record says and how it is encoded; when something is written; caches.
@@ -21,6 +21,7 @@ mod ahead;
 mod blocks;
 #[cfg(test)]
 mod conformance;
+mod copy;
 mod count;
 mod data_dir;
 mod direct;
@@ -48,6 +49,7 @@ mod tail;
 mod tree;
 
 pub use ahead::AheadLog;
+pub use copy::{Copied, Unit};
 pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use location::{Location, Reader};

@@ -5,6 +5,7 @@
 
 mod address;
 mod append;
+mod copy;
 mod count;
 mod error;
 mod find;
@@ -19,6 +20,7 @@ mod schema;
 mod session;
 
 pub use address::{Address, AddressError};
+pub(crate) use copy::{copy_to, fill_from};
 pub use log::PostgresLog;
 pub use reader::PostgresReader;
 

@@ -111,7 +111,7 @@ impl LogReader for SqliteReader {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreFault> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreFault> {
     if !path.exists() {
         return Err(fault_of_kind(StoreFaultKind::Missing));
     }

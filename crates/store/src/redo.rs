@@ -275,6 +275,29 @@ impl Frames {
     }
 }
 
+/// Copies both files as they are for a copy of the database. A frame that is being written ends what is read of them.
+pub(crate) fn copy(database: &Path, to: &Path) -> io::Result<()> {
+    for (from, to) in paths(database).into_iter().zip(paths(to)) {
+        let mut from = match File::open(from) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
+        io::copy(&mut from, &mut empty_in_cache(&to)?)?;
+    }
+    Ok(())
+}
+
+/// Takes both files away.
+pub(crate) fn remove(database: &Path) -> io::Result<()> {
+    for path in paths(database) {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether a frame stands at this place that a version from before bodies were sealed wrote.
 pub(crate) fn left_by_older(database: &Path, place: Place) -> bool {
     let paths = paths(database);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::CallId;
+use model::{CallId, Secret};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tlog::{Frontier, Hash, Tile};
 use trace::{Entry, Kept, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind, Use, UseOf};
@@ -21,7 +21,7 @@ use crate::questions::{LAST_SEQUENCE, Questions, absorbed};
 use crate::records::{apply, write};
 use crate::redo::{self, Frames, Place};
 use crate::schema;
-use crate::seal::{Opener, SealedBody, Sealer, Wrapping};
+use crate::seal::{KEY_BYTES, Opener, SealedBody, Sealer, Wrapping};
 use crate::tree;
 
 /// What survives the loss of power.
@@ -72,6 +72,16 @@ impl SqliteLog {
             Ok(log)
         };
         open().map_err(|fault| StoreError::database(path, fault))
+    }
+
+    /// Puts what stands in the redo log beside a database into its tables, which takes no key. Nobody writes there meanwhile.
+    pub(crate) fn settle(path: &Path) -> Result<(), StoreFault> {
+        let connection = connect(path, Durability::Full)?;
+        let tree = tree::open(&connection)?;
+        let wrapping = Arc::new(Wrapping::new(&Secret::new([0; KEY_BYTES]))?);
+        let opener = Opener::new(Arc::clone(&wrapping));
+        let mut log = Self { connection, known: Known::default(), tree, wrapping, opener, sealer: None };
+        log.recover(path)
     }
 
     /// A sealer that knows the keys in the tables.
@@ -279,14 +289,14 @@ fn leaves<'r, 'a: 'r>(rows: impl Iterator<Item = &'r Columns<'a>>) -> Result<Vec
 }
 
 /// SQLite gives `-wal` and `-shm` the mode of the database.
-fn make_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         return Ok(());
     }
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 
-fn connect(path: &Path, durability: Durability) -> Result<Connection, StoreFault> {
+pub(crate) fn connect(path: &Path, durability: Durability) -> Result<Connection, StoreFault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
     connection.busy_timeout(BUSY_TIME_MAX).map_err(fault)?;
@@ -334,7 +344,7 @@ pub(crate) fn put_place(transaction: &Transaction<'_>, place: Place) -> rusqlite
 }
 
 /// Records are about half a KB each, and each step of the tables touches the last page of every index. For new files only.
-const PAGES: &str = "PRAGMA page_size = 16384";
+pub(crate) const PAGES: &str = "PRAGMA page_size = 16384";
 
 /// A deleted or replaced value is overwritten. The cache is counted in KiB, the WAL in pages.
 const SETTINGS: &str = "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864; \

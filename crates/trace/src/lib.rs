@@ -44,7 +44,7 @@ mod shown;
 mod text;
 mod verify;
 
-pub use audit::{Audit, Finding, Known, audit, audit_range};
+pub use audit::{Audit, Finding, Known, audit, audit_leaves, audit_range};
 pub use commitment::leaf_hash;
 pub use entry::{ChangeView, Entry, IntentView, OutcomeView, person_in_change, rfc3339};
 pub use error::{StoreFault, StoreFaultKind, TraceError};

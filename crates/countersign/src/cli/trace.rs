@@ -81,6 +81,35 @@ pub enum TraceAction {
     Exports,
     /// Show the keys that sign the trace, make one, or retire one
     Keys(KeysArgs),
+    /// Copy the trace into a folder that stands by itself, beside a running gateway
+    Backup(BackupArgs),
+    /// Put a backup where nothing is yet, and check all of it
+    Restore(RestoreArgs),
+}
+
+/// `trace backup`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The folder to make
+    #[arg(value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// The gateway's secrets as well: what opens bodies, signs the trace and tokens, and the vault with its key
+    #[arg(long)]
+    pub with_keys: bool,
+}
+
+/// `trace restore`
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// What `trace backup` made
+    #[arg(value_name = "FOLDER")]
+    pub backup: PathBuf,
+    /// The data directory to make; without one, where the configuration keeps data and trace
+    #[arg(long, value_name = "FOLDER")]
+    pub into: Option<PathBuf>,
+    /// A public key to trust, as `countersign trace keys` shows it, or a file of them; without one, those of the backup
+    #[arg(long)]
+    pub key: Vec<String>,
 }
 
 /// `trace erase`

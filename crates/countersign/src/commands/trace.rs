@@ -1,6 +1,7 @@
 //! `trace`: what happened, one line a call, and answers to what people ask of it.
 
 mod asked;
+mod backup;
 mod erase;
 mod export;
 mod exports;
@@ -57,6 +58,8 @@ pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
         TraceAction::Export(args) => export::run(common, args),
         TraceAction::Exports => exports::run(common),
         TraceAction::Keys(args) => keys::run(common, args),
+        TraceAction::Backup(args) => backup::backup(common, args),
+        TraceAction::Restore(args) => backup::restore(common, args),
     }
 }
 

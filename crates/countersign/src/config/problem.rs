@@ -21,7 +21,7 @@ pub struct Problem {
 }
 
 /// Everything that is wrong, in the order of the files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problem {

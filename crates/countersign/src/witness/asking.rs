@@ -230,7 +230,7 @@ impl Link {
     }
 }
 
-const RESTORE: &str = "restore the newest copy of the data directory. To go on with what is there, take the witness out of \
+const RESTORE: &str = "restore the newest backup (`countersign trace restore`). To go on with what is there, take the witness out of \
      `trace: witnesses:`, and keep what it has seen as evidence";
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 const ROUNDS_LEFT_OUT_MAX: u32 = 60;

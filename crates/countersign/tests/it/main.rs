@@ -15,6 +15,7 @@ mod exports;
 mod holds;
 mod isolation;
 mod joining;
+mod keeping;
 mod kit;
 mod levels;
 mod matrix;

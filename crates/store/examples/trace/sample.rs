@@ -68,6 +68,7 @@ impl World {
                 instead: None,
                 redact: None,
                 approvers: Vec::new(),
+                approvals: 1,
                 security_relevant: false,
             }])
         };
@@ -147,6 +148,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         all_stopped: false,
         arguments: Arc::clone(&world.unread),
         spent: Vec::new(),
+        approved: Vec::new(),
     };
     let intent = Intent {
         cause: None,

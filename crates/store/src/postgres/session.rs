@@ -103,7 +103,7 @@ fn check(link: &Link) -> Result<i32, Failure> {
 }
 
 /// The number of a log, given to it when it is new.
-fn number_of(link: &Link, name: &str) -> Result<i32, Failure> {
+pub(super) fn number_of(link: &Link, name: &str) -> Result<i32, Failure> {
     link.wait(TIME_MAX, link.client.execute_typed(MAKE, &[(&name, Type::TEXT)]))?;
     let rows = link.wait(TIME_MAX, link.client.query_typed(NUMBER_OF, &[(&name, Type::TEXT)]))?;
     let row = rows.first().ok_or_else(|| fault_of_kind(StoreFaultKind::Missing))?;
@@ -112,7 +112,7 @@ fn number_of(link: &Link, name: &str) -> Result<i32, Failure> {
 
 /// Takes the lock, which is the server's to give and goes with the session. A lost session of our own is ended first: its
 /// server process may not know yet that nobody listens any more.
-fn take(link: &Link, name: &str, log: i32, before: Option<i32>) -> Result<(), Failure> {
+pub(super) fn take(link: &Link, name: &str, log: i32, before: Option<i32>) -> Result<(), Failure> {
     for look in 0..LOOKS {
         let rows = link.wait(TIME_MAX, link.client.query_typed(TAKE, &[(&log, Type::INT4)]))?;
         if rows.first().and_then(|row| row.try_get::<_, bool>(0).ok()) == Some(true) {
@@ -144,7 +144,7 @@ pub(super) fn program() -> String {
 }
 
 /// Nothing waits for ever: neither we, nor others for a session of ours that was lost.
-const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '10s'; \
+pub(super) const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '10s'; \
      SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = warning; SET jit = off; \
      SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'";
 pub(super) const PATH: &str = "SET search_path = countersign, pg_temp";

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use export::{CheckError, Checked};
 use model::{Blame, Fault, UnixMicros};
 use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust};
-use trace::{Audit, Known, LogReader, audit, audit_range};
+use trace::{Audit, Known, LogReader, StoreFaultKind, audit, audit_leaves, audit_range};
 
 use super::super::witness::known_keys;
 use super::trace_of;
@@ -49,7 +49,14 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
         }
         audit_range(&reader, &known, from..=to)
     } else {
-        let audited = audit(&reader, &known, |records| progress(Some(&format!("{records} of {last} records"))));
+        let shown = |records| progress(Some(&format!("{records} of {last} records")));
+        let audited = match audit(&reader, &known, shown) {
+            Err(fault) if fault.kind() == StoreFaultKind::Missing => {
+                say(format_args!("{fault}: what the leaves say is checked, and no text against them"));
+                audit_leaves(&reader, &known, shown)
+            }
+            audited => audited,
+        };
         progress(None);
         audited
     };
