@@ -208,8 +208,7 @@ fn restored(manifest: &Manifest, args: &RestoreArgs, data: &Path, location: &Loc
     take_keys(manifest, args, checking.path())?;
     let audit = checked(manifest, args, checking.path(), &copy)?;
     fill(location, &checking.path().join(files::TRACE))?;
-    let tree =
-        location.reader().and_then(|reader| Ok(reader.tree())).map_err(Fault::from)?.map_err(Fault::from)?.tree();
+    let tree = location.reader().map_err(Fault::from)?.tree().map_err(Fault::from)?.tree();
     if (tree.size, tree.root.to_string()) != (manifest.records, manifest.root.clone()) {
         return Err(not_right("the database has other records than it was given"));
     }
