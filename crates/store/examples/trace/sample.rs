@@ -183,6 +183,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         redacted: None,
         read: None,
         facts: FactsText::of(&facts)?,
+        approvals: Vec::new(),
     };
     let failed = chance % 211 == 9;
     let outcome = verdict.runs().then(|| Outcome {
