@@ -26,8 +26,9 @@ pub fn engine() -> Engine {
         credentials: Arc::new(NoCredentials),
         clock: Arc::new(Noon),
         limits,
+        hold_key: Secret::new([7; 32]),
     };
-    Engine::new(parts, Box::new(Yes))
+    Engine::new(parts, Box::new(Yes)).expect("a key")
 }
 
 /// Always the same moment.
@@ -137,6 +138,7 @@ pub fn directory() -> DirectorySnapshot {
         humans: [(ana.clone(), Arc::new(human))].into(),
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),
+        persons: [].into(),
         all_stopped: false,
         as_of: None,
     }

@@ -144,7 +144,12 @@ fn meet(fault: &Fault) -> Result<Met> {
         Meets::Once => (1..=3).contains(&refused) || (refused == 0 && met.outcome_lost),
         Meets::FromThenOn => refused > 3 && !met.ran.is_empty(),
     };
-    ensure!(expected, "{refused} of {CALLS} calls were refused; an outcome was lost: {}\n{}", met.outcome_lost, world.log());
+    ensure!(
+        expected,
+        "{refused} of {CALLS} calls were refused; an outcome was lost: {}\n{}",
+        met.outcome_lost,
+        world.log()
+    );
     world.kill()?;
     std::fs::remove_file(world.folder().join("fault"))?;
     world.restart()?;
