@@ -230,7 +230,7 @@ fn annotations() {
     rules/a.cedar:8:18: unknown approver `owner-of-ap`
       hint: did you mean `owner-of-app`?
     rules/a.cedar:8:18: unknown approver `role:`
-      hint: it takes `role:` and a role, `owner-of-app` or `manager-of`
+      hint: it takes `role:` and a role, `human:` and a person, `owner-of-app` or `manager-of`
     rules/a.cedar:9:1: `@says` takes one sentence on one line
     rules/a.cedar:10:1: `@instead` takes one sentence on one line
     rules/a.cedar:11:8: `@defer` and `@outcome` contradict each other
