@@ -18,6 +18,8 @@ pub fn engine() -> Engine {
         call_time_max: Duration::from_millis(100),
         connect_time_max: Duration::from_millis(80),
         answer_bytes_max: 1 << 20,
+        // What cannot be decided is answered, and not waited for.
+        hold_wait_max: Duration::ZERO,
         ..Limits::default()
     };
     let parts = Parts {

@@ -108,7 +108,7 @@ impl Refusal {
         match self.held.as_ref().filter(|_| self.may_go_on()) {
             Some(held) => text.push_str(&format!(
                 " Call again with exactly the same arguments to go on waiting; it waits until {} as {}.",
-                rfc3339(held.expires_at),
+                second(held.expires_at),
                 held.id
             )),
             None => text.push_str(" Do not repeat it unchanged."),
@@ -189,4 +189,10 @@ impl HeldState {
             Self::Ended(Disposition::ExecutionError) => "Approved, and it failed",
         }
     }
+}
+
+/// To the second, as people read it.
+fn second(at: UnixMicros) -> String {
+    let whole = rfc3339(at);
+    whole.split_once('.').map_or_else(|| whole.clone(), |(second, _)| format!("{second}Z"))
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{serve, trace};
+use super::{holds, serve, trace};
 use crate::cli::{Common, DemoArgs, TraceArgs};
 use crate::config::Config;
 use crate::gateway::{Gateway, bad_file};
@@ -114,9 +114,19 @@ impl Story {
             title: "A contractor's helper makes the same kind of call, a read, on the customer app.",
             who: Who::Sam,
             tool: "crm__search_customers",
-            arguments: json!({ "query": "renewals above 50k" }),
+            arguments: customers(),
             app: App::Crm,
             expect: Verdict::Hold,
+        })
+        .await?;
+        self.approve().await?;
+        self.call(Scene {
+            title: "The helper makes exactly the same call again.",
+            who: Who::Sam,
+            tool: "crm__search_customers",
+            arguments: customers(),
+            app: App::Crm,
+            expect: Verdict::Allow,
         })
         .await?;
         self.call(Scene {
@@ -184,6 +194,28 @@ impl Story {
         Ok(())
     }
 
+    /// Bo, who was invited and chose a password, says yes to what waits.
+    async fn approve(&self) -> Result<(), Fault> {
+        let text = |said: &Value, key: &str| {
+            let text = said.get(key).and_then(Value::as_str).map(str::to_owned);
+            text.ok_or_else(|| broken(&format!("no `{key}` was said")))
+        };
+        let invited =
+            self.operate(Operation::Invite { human: HumanId::parse(BO).map_err(|error| broken(&error))? }).await?;
+        let (code, password) = (text(&invited, "code")?, "ten seconds are enough".to_owned());
+        let session = text(&self.operate(Operation::ChoosePassword { code, password }).await?, "session")?;
+        let waiting = self.gateway.engine.holds();
+        let hold = waiting.first().ok_or_else(|| broken(&"nothing waits"))?.hold.id.to_string();
+        out("");
+        out(self
+            .look
+            .paint(Ink::Bold, "Bo Lind, who owns the customer app, has signed in and says yes to exactly this call."));
+        out(self.look.paint(Ink::Dim, format_args!("  countersign holds approve {hold}")));
+        let said = self.operate(Operation::Approve { hold, session }).await?;
+        out(format_args!("  {}", holds::sentence("hold.approved", &said)));
+        Ok(())
+    }
+
     /// What `countersign tools` shows of the changed definition.
     async fn show_change(&self) -> Result<(), Fault> {
         let said = self.operate(Operation::Tools { app: None, refresh: false }).await?;
@@ -226,6 +258,11 @@ impl Story {
         out(format_args!("  countersign why ID --config {config}"));
         Ok(())
     }
+}
+
+/// What the contractor's helper looks for.
+fn customers() -> Value {
+    json!({ "query": "germany" })
 }
 
 /// A token for one of the story's agents.
@@ -277,4 +314,5 @@ fn broken(error: &dyn std::fmt::Display) -> Fault {
 
 const ANA: (&str, &str) = ("ana-assistant", "ana");
 const SAM: (&str, &str) = ("sam-helper", "sam");
+const BO: &str = "bo";
 const APPS: [(&str, App); 4] = [("repo", App::Repo), ("crm", App::Crm), ("mail", App::Mail), ("deploy", App::Deploy)];

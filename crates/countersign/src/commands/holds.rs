@@ -109,7 +109,8 @@ fn show(hold: &Value) -> Vec<String> {
     lines
 }
 
-fn sentence(done: &str, hold: &Value) -> String {
+/// What was done to a hold, in words.
+pub(super) fn sentence(done: &str, hold: &Value) -> String {
     let (id, state) = (text(hold, "/hold"), text(hold, "/state"));
     match (done, state.as_str()) {
         ("hold.approved", "pending") => format!("{id}: your approval counts; another person has to approve, too"),
