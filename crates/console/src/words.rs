@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::{ClassSource, UnixMicros, Verdict};
 use serde_json::Value;
-use trace::{Effect, IntentView, OutcomeStatus, OutcomeView, rfc3339};
+use trace::{Effect, IntentView, OutcomeView, rfc3339};
 
 use crate::html::{Html, html};
 
@@ -73,17 +73,7 @@ pub(crate) fn headline(verdict: Verdict, outcome: Option<&OutcomeView>) -> &'sta
 
 /// How a call ended, where that is not plain success.
 pub(crate) fn trouble(outcome: &OutcomeView) -> Option<String> {
-    let word = match (outcome.status, outcome.effect) {
-        _ if outcome.agrees == Some(false) => "against the verdict",
-        (OutcomeStatus::Answered, _) => return None,
-        (OutcomeStatus::ToolError, _) => "the tool failed",
-        (OutcomeStatus::ProtocolError, _) => "protocol error",
-        (OutcomeStatus::Unfinished, _) => "not finished, something is still awaited",
-        (OutcomeStatus::Failed, Effect::NotExecuted) => "failed, not executed",
-        (OutcomeStatus::Failed, Effect::Executed) => "executed, its answer was not passed on",
-        (OutcomeStatus::Failed, _) => "failed, effect unknown",
-        (OutcomeStatus::Unknown, _) => "unknown",
-    };
+    let word = outcome.trouble()?;
     Some(match &outcome.code {
         Some(code) => format!("{word} ({code})"),
         None => word.to_owned(),

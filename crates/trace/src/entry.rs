@@ -342,6 +342,21 @@ impl IntentView {
 // === impl OutcomeView ===
 
 impl OutcomeView {
+    /// How the call ended, in words for people, where that is not plain success.
+    pub fn trouble(&self) -> Option<&'static str> {
+        Some(match (self.status, self.effect) {
+            _ if self.agrees == Some(false) => "against the verdict",
+            (OutcomeStatus::Answered, _) => return None,
+            (OutcomeStatus::ToolError, _) => "the tool failed",
+            (OutcomeStatus::ProtocolError, _) => "protocol error",
+            (OutcomeStatus::Unfinished, _) => "not finished, something is still awaited",
+            (OutcomeStatus::Failed, Effect::NotExecuted) => "failed, not executed",
+            (OutcomeStatus::Failed, Effect::Executed) => "executed, its answer was not passed on",
+            (OutcomeStatus::Failed, _) => "failed, effect unknown",
+            (OutcomeStatus::Unknown, _) => "unknown",
+        })
+    }
+
     /// Whether what was observed is what this verdict permits, whatever the record says of that. None: nobody can say.
     pub fn agrees_with(&self, verdict: Verdict) -> Option<bool> {
         // Version 1 did not say whether anything was hidden.

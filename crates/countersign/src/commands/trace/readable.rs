@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::UnixMicros;
 use serde_json::Value;
-use trace::{Effect, IntentView, OutcomeStatus, OutcomeView};
+use trace::{IntentView, OutcomeView};
 
 /// The names people read, from the facts of a call; ids where those are gone.
 pub(in crate::commands) struct Names {
@@ -71,17 +71,7 @@ pub(in crate::commands) fn stretch(micros: i64) -> String {
 
 /// How a call ended, where that is not plain success.
 pub(in crate::commands) fn trouble(outcome: &OutcomeView) -> Option<String> {
-    let word = match (outcome.status, outcome.effect) {
-        _ if outcome.agrees == Some(false) => "against the verdict",
-        (OutcomeStatus::Answered, _) => return None,
-        (OutcomeStatus::ToolError, _) => "the tool failed",
-        (OutcomeStatus::ProtocolError, _) => "protocol error",
-        (OutcomeStatus::Unfinished, _) => "not finished, something is still awaited",
-        (OutcomeStatus::Failed, Effect::NotExecuted) => "failed, not executed",
-        (OutcomeStatus::Failed, Effect::Executed) => "executed, its answer was not passed on",
-        (OutcomeStatus::Failed, _) => "failed, effect unknown",
-        (OutcomeStatus::Unknown, _) => "unknown",
-    };
+    let word = outcome.trouble()?;
     Some(match &outcome.code {
         Some(code) => format!("{word} ({})", plain(code)),
         None => word.to_owned(),
