@@ -127,6 +127,7 @@ impl Judge {
             arguments: self.read_arguments(&app.id, &question.tool, question.arguments.as_deref()),
             spent: question.spent.clone(),
             approved: Vec::new(),
+            contract: None,
         })
     }
 

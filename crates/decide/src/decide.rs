@@ -312,13 +312,25 @@ fn from_rule(rule: &RuleInfo) -> Reason {
         approvers: rule.approvers.clone(),
         approvals: rule.approvals,
         security_relevant: rule.security_relevant,
+        clause: rule.clause.clone(),
     }
 }
 
 fn builtin(id: &'static str, sentence: String, instead: Option<String>) -> Reason {
     let rule = RuleId::builtin(id);
     let (approvers, approvals, security_relevant) = (Vec::new(), 1, false);
-    Reason { rule, sentence, source: None, text: None, instead, redact: None, approvers, approvals, security_relevant }
+    Reason {
+        rule,
+        sentence,
+        source: None,
+        text: None,
+        instead,
+        redact: None,
+        approvers,
+        approvals,
+        security_relevant,
+        clause: None,
+    }
 }
 
 const RECOMMEND_ONLY: &str = "guard:recommend-only";

@@ -169,6 +169,7 @@ impl Gate {
             arguments: ArgumentFacts::unread(),
             spent: Vec::new(),
             approved: Vec::new(),
+            contract: None,
         })
     }
 }

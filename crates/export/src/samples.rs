@@ -117,6 +117,7 @@ pub(crate) fn intent(number: u16, verdict: Verdict, marked: bool) -> Intent<'sta
         approvers: Vec::new(),
         approvals: 1,
         security_relevant: marked,
+        clause: None,
     };
     Intent {
         call: call(number),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::ArgumentFacts;
 use crate::class::{Class, ClassSource, CostClass};
+use crate::contract::ContractFacts;
 use crate::digest::Digest;
 use crate::directory::{Agent, App, Human};
 use crate::id::{AgentId, AppId, CallId, HumanId, RuleId, TaskId, ToolName};
@@ -143,6 +144,9 @@ pub struct Facts {
     /// Rules that hold such a call and that people have lifted for this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approved: Vec<Lifted>,
+    /// What is known of it under the contract that governs it; none where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Arc<ContractFacts>>,
 }
 
 /// A rule that people have lifted for one call, as it was when they did: one that says something else now is another rule.

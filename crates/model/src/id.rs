@@ -93,6 +93,12 @@ ids! {
     CallId, "a call's id", "`c_` and 26 characters of 0-9 a-z", |text| id_like(text, "c_");
     /// A call that waits: `h_` and the characters of the call that was asked first.
     HoldId, "a hold's id", "`h_` and 26 characters of 0-9 a-z", |text| id_like(text, "h_");
+    /// A third party that acts under a contract.
+    VendorId, "a vendor's id", "1 to 64 characters of a-z 0-9 -", |text| bounded(text, 64) && slug(text);
+    /// An agreement with a vendor.
+    ContractId, "a contract's id", "1 to 64 characters of a-z 0-9 -", |text| bounded(text, 64) && slug(text);
+    /// The number of a term in its document: `3.2`, `4(b)`, `A-1`.
+    ClauseNumber, "a clause's number", "1 to 24 characters of A-Z a-z 0-9 . - ( )", |text| bounded(text, 24) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-()".contains(&b));
     /// One rule. Stable across loads.
     RuleId, "a rule's id", "1 to 128 visible ASCII characters", visible;
 }
@@ -168,7 +174,11 @@ fn person_like(text: &str) -> bool {
 }
 
 fn app_like(text: &str) -> bool {
-    bounded(text, 32) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    bounded(text, 32) && slug(text)
+}
+
+fn slug(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn visible(text: &str) -> bool {

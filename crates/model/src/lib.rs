@@ -16,6 +16,7 @@ pub mod approver;
 pub mod arguments;
 pub mod budget;
 pub mod class;
+pub mod contract;
 pub mod digest;
 pub mod directory;
 pub mod durable;
@@ -32,12 +33,16 @@ pub use approver::{Approver, SignedInBy};
 pub use arguments::{ArgumentFacts, ArgumentLevel, ArgumentReads, ReadArguments, Scalar};
 pub use budget::{Budget, BudgetOf, BudgetPer};
 pub use class::{Class, ClassSource, CostClass};
+pub use contract::{Clause, ContractFacts, Operation, Shown, Standing};
 pub use digest::{Digest, hex};
 pub use directory::{Access, Agent, App, DataClassification, Directory, DirectorySnapshot, Human, Risk};
 pub use durable::Durable;
 pub use facts::{Actor, Binding, Facts, Lifted, Method, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
-pub use id::{AgentId, AppId, CallId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName, crockford_bits};
+pub use id::{
+    AgentId, AppId, CallId, ClauseNumber, ContractId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName, VendorId,
+    crockford_bits,
+};
 pub use limits::Limits;
 pub use rules::{
     CallLimits, Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleSource, Rules,

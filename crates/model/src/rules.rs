@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::ArgumentReads;
 use crate::budget::Budget;
+use crate::contract::{Clause, Standing};
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::id::{AgentId, AppId, RuleId};
+use crate::id::{AgentId, AppId, ContractId, RuleId};
+use crate::time::UnixMicros;
 
 /// A compiled, checked, hashed set of rules. Pure: the same facts give the same evaluation, bit for bit.
 pub trait Rules: Send + Sync {
@@ -32,6 +34,10 @@ pub trait Rules: Send + Sync {
     /// The longest stretch of time over which budgets count; none where nothing need be known of earlier calls.
     fn look_back(&self) -> Option<Duration> {
         None
+    }
+    /// Whether this contract is in force, and what was signed of it.
+    fn standing(&self, _contract: &ContractId, _now: UnixMicros) -> (Standing, Option<Digest>) {
+        (Standing::Unknown, None)
     }
 }
 
@@ -58,6 +64,10 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn look_back(&self) -> Option<Duration> {
         T::look_back(self)
+    }
+
+    fn standing(&self, contract: &ContractId, now: UnixMicros) -> (Standing, Option<Digest>) {
+        T::standing(self, contract, now)
     }
 }
 
@@ -135,6 +145,8 @@ pub struct RuleInfo {
     pub approvers: Vec<String>,
     /// What the answer must not show (paths of RFC 9535, separated by commas), where the outcome is to redact.
     pub redact: Option<Arc<str>>,
+    /// The clause of a contract that it is; none for a rule of a rule file.
+    pub clause: Option<Clause>,
 }
 
 /// What a call is held to while it runs.
@@ -160,6 +172,7 @@ impl RuleInfo {
             security_relevant: false,
             limits: CallLimits::default(),
             redact: None,
+            clause: None,
         }
     }
 }

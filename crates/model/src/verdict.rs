@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::Clause;
 use crate::id::RuleId;
 
 /// What happens to a call, from mild to strict.
@@ -50,6 +51,9 @@ pub struct Reason {
     /// Whether the rule marks what it decides for those who watch over security.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub security_relevant: bool,
+    /// The clause of a contract that it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clause: Option<Clause>,
 }
 
 /// What would have been decided if everything were enforced, where some of it is only observed.

@@ -78,6 +78,7 @@ fn facts() -> Result<Facts, Box<dyn Error>> {
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     })
 }
 

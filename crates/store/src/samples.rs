@@ -60,6 +60,7 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
         approvers: Vec::new(),
         approvals: 1,
         security_relevant: false,
+        clause: None,
     };
     Intent {
         call: call(number),

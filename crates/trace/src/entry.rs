@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use model::{
-    ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, Method, Observed, Reason, RuleId, UnixMicros,
+    ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Clause, Digest, Method, Observed, Reason, RuleId, UnixMicros,
     Verdict,
 };
 use serde_json::value::RawValue;
@@ -79,6 +79,8 @@ pub struct IntentView {
     pub class: Class,
     /// Who says so.
     pub class_source: ClassSource,
+    /// The clause of a contract that decided.
+    pub clause: Option<Clause>,
     /// Digest of the tool's definition.
     pub definition: Option<Digest>,
     /// What was decided.
@@ -209,6 +211,7 @@ impl Entry {
             tool: leaf.tool.to_string(),
             class: leaf.class,
             class_source: leaf.class_source,
+            clause: leaf.clause,
             definition: leaf.definition,
             verdict: leaf.verdict,
             rules: leaf.rules,

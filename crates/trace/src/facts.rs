@@ -143,7 +143,7 @@ impl<T: Serialize> Kept<T> {
 /// INVARIANT: these are the bytes that `serde_json` gives (`facts_are_written_as_serde_writes_them`).
 fn write(facts: &Facts, kept: &mut AllKept) -> serde_json::Result<(Vec<u8>, Places)> {
     // A field that is new is to be written here, too.
-    let Facts { now, method, agent, human, task, app, tool, access, all_stopped, arguments, spent, approved } = facts;
+    let Facts { now, method, agent, human, task, app, tool, access, all_stopped, arguments, spent, approved, contract } = facts;
     let mut out = Vec::with_capacity(TEXT_BYTES);
     let mut places = Places::default();
     out.extend_from_slice(START.as_bytes());
@@ -188,6 +188,10 @@ fn write(facts: &Facts, kept: &mut AllKept) -> serde_json::Result<(Vec<u8>, Plac
     if !approved.is_empty() {
         out.extend_from_slice(br#","approved":"#);
         serde_json::to_writer(&mut out, approved)?;
+    }
+    if let Some(contract) = contract {
+        out.extend_from_slice(br#","contract":"#);
+        serde_json::to_writer(&mut out, contract)?;
     }
     out.push(b'}');
     if let Some(place) = &mut places.arguments {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{AgentId, AppId, CallId, Class, ClassSource, Digest, Method, RuleId, ToolName, UnixMicros, Verdict};
+use model::{AgentId, AppId, CallId, Class, ClassSource, Clause, Digest, Method, RuleId, ToolName, UnixMicros, Verdict};
 use serde::Deserialize;
 
 use crate::commitment::{COMMITMENT_PREFIX, Commitment};
@@ -30,6 +30,9 @@ pub(crate) struct IntentLeaf {
     pub(crate) cause: Option<CallId>,
     pub(crate) class: Class,
     pub(crate) class_source: ClassSource,
+    // There where a clause of a contract decided.
+    #[serde(default)]
+    pub(crate) clause: Option<Clause>,
     #[serde(default)]
     pub(crate) decide_us: Option<i64>,
     pub(crate) definition: Option<Digest>,
@@ -125,6 +128,9 @@ impl IntentLeaf {
         }
         to.text("class", self.class.as_str());
         to.text("class_source", self.class_source.as_str());
+        if let Some(clause) = &self.clause {
+            to.text("clause", &clause.to_string());
+        }
         to.own_number_or_null("decide_us", self.decide_us);
         match self.definition {
             Some(definition) => to.digest("definition", &definition),

@@ -98,6 +98,7 @@ impl Row {
             cause: intent.cause.clone(),
             class: intent.class,
             class_source: intent.class_source,
+            clause: intent.reasons.iter().find_map(|reason| reason.clause.clone()),
             decide_us: Some(exact(intent.decide_us)),
             definition: intent.definition,
             delegation_chain: commitments.delegation_chain,

@@ -56,6 +56,7 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
             approvers: Vec::new(),
             approvals: 1,
             security_relevant: false,
+            clause: None,
         }]
         .into(),
         observed: None,

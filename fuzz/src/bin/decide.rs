@@ -150,6 +150,7 @@ fn call(choices: &mut Choices<'_>) -> Facts {
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     }
 }
 

@@ -163,6 +163,7 @@ fn facts(app: &str) -> Facts {
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     }
 }
 

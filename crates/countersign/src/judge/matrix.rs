@@ -241,6 +241,7 @@ fn cell(
                 arguments: ArgumentFacts::unread(),
                 spent: Vec::new(),
                 approved: Vec::new(),
+                contract: None,
             };
             let verdict = judge.decide(&facts).verdict();
             of_pair.insert(tool.name.as_str(), verdict);

@@ -85,6 +85,7 @@ fn facts() -> Facts {
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     }
 }
 

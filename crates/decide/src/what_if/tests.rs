@@ -79,6 +79,7 @@ fn world() -> (Facts, DirectorySnapshot) {
         arguments: model::ArgumentFacts::unread(),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     };
     let humans: HashMap<_, _> = [ana, bo].into_iter().map(|human| (human.id.clone(), human)).collect();
     (facts, DirectorySnapshot { humans, apps: HashMap::from([(app.id.clone(), app)]), ..DirectorySnapshot::default() })

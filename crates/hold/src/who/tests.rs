@@ -110,6 +110,7 @@ fn reason(approvers: &[&str], approvals: u8) -> Reason {
         approvers: approvers.iter().map(|one| (*one).to_owned()).collect(),
         approvals,
         security_relevant: false,
+        clause: None,
     }
 }
 

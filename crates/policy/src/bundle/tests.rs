@@ -48,6 +48,7 @@ pub(crate) fn facts(class: Class, risk: Risk, access: bool) -> Facts {
         arguments: ArgumentFacts::unread(),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     }
 }
 

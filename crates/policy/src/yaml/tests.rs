@@ -142,6 +142,7 @@ fn facts(app: &str, tool: &str, arguments: &Value) -> Facts {
         arguments: Arc::new(read(arguments, described.map_or(&[], |one| one.roles))),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     }
 }
 

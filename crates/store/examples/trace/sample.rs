@@ -70,6 +70,7 @@ impl World {
                 approvers: Vec::new(),
                 approvals: 1,
                 security_relevant: false,
+                clause: None,
             }])
         };
         Ok(Self {
@@ -149,6 +150,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
         arguments: Arc::clone(&world.unread),
         spent: Vec::new(),
         approved: Vec::new(),
+        contract: None,
     };
     let intent = Intent {
         cause: None,

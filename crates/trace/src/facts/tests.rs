@@ -38,12 +38,12 @@ proptest! {
     #[test]
     fn facts_are_written_as_serde_writes_them(
         now: i64, task in "[!-~]{1,20}", tool in "[!-~]{1,20}", human in ".{0,20}", method in 0..3usize,
-        flags: [bool; 4], value in ".{0,20}",
+        flags: [bool; 5], value in ".{0,20}",
     ) {
         let mut facts = facts(&task, &tool, &human);
         facts.now = UnixMicros(now.unsigned_abs().cast_signed().max(0));
         facts.method = [Method::ToolsCall, Method::ResourcesRead, Method::Complete][method];
-        let [address, access, arguments, spent] = flags;
+        let [address, access, arguments, spent, contract] = flags;
         if address {
             facts.tool.name = ToolName::parse(&format!("file://{tool}")).unwrap();
             facts.tool.definition = Some(Digest::new([3; 32]));
@@ -55,6 +55,11 @@ proptest! {
         }
         if spent {
             facts.spent = vec![RuleId::parse("a.b").unwrap()];
+        }
+        if contract {
+            let known = json!({"contract": "c-1", "vendor": "v", "standing": "not_yet", "tenant": {"known": [value]},
+                "operation": "list", "state": {"status": "open", "team": {"known": {"text": value}}}, "asks": ["a.b"]});
+            facts.contract = Some(serde_json::from_value(known).unwrap());
         }
         check(&facts);
     }

@@ -163,6 +163,7 @@ fn any_intent() -> impl Strategy<Value = Intent<'static>> {
                 approvers: Vec::new(),
                 approvals: 1,
                 security_relevant: false,
+                clause: (!bare).then(|| "acme-screening/3.2".parse().unwrap()),
             };
             out.reasons = reasons.into_iter().map(reason).collect();
             out.observed = bare.then(|| Observed { verdict: Verdict::ALL[verdict], reasons: out.reasons.to_vec() });

@@ -276,6 +276,7 @@ fn reason(verdict: Verdict) -> Reason {
         approvers: if verdict == Verdict::Hold { vec!["owner-of-app".to_owned()] } else { Vec::new() },
         approvals: 1,
         security_relevant: false,
+        clause: None,
     }
 }
 
