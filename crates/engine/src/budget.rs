@@ -55,6 +55,7 @@ enum Who {
     Agent(AgentId),
     Task(TaskId),
     App(AppId),
+    All,
     Same { agent: AgentId, task: TaskId, app: AppId, tool: ToolName, arguments: Digest },
 }
 
@@ -375,6 +376,8 @@ fn key(budget: &Budget, facts: &Facts, arguments: Digest) -> Key {
         (_, BudgetPer::Agent) => Who::Agent(agent),
         (_, BudgetPer::Task) => Who::Task(task),
         (_, BudgetPer::App) => Who::App(app),
+        // The rule is the contract's own.
+        (_, BudgetPer::Contract) => Who::All,
     };
     let counts = match budget.of {
         BudgetOf::Calls { within, .. } => Counts::Calls(within),

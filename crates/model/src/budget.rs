@@ -55,4 +55,6 @@ pub enum BudgetPer {
     Task,
     /// All that is done on one app.
     App,
+    /// All that is done under one contract. No rule file says so.
+    Contract,
 }

@@ -77,7 +77,8 @@ fn identity(id: &str, layer: Layer, text: &str, complaints: &mut Vec<Complaint>)
 
 /// The id of a rule of this layer.
 pub(crate) fn rule_id(id: &str, layer: Layer) -> Result<RuleId, Complaint> {
-    let built_in = ["guard:", "baseline-", model::contract::RULE_PREFIX].into_iter().find(|prefix| id.starts_with(prefix));
+    let built_in =
+        ["guard:", "baseline-", model::contract::RULE_PREFIX].into_iter().find(|prefix| id.starts_with(prefix));
     match built_in.filter(|_| layer == Layer::Organisation) {
         Some(prefix) => {
             let said = format!("ids that begin with `{prefix}` are built in");

@@ -59,8 +59,21 @@ impl Key {
         // INVARIANT: a fact that is added must be taken in here (this pattern names all of them). Of the arguments rules
         // see no more than their size and the tests they pass. What was approved and
         // which contract governs the call is no business of theirs.
-        let Facts { now: _, method, agent, human, task, app, tool, access, all_stopped, arguments, spent, approved: _, contract: _ } =
-            facts;
+        let Facts {
+            now: _,
+            method,
+            agent,
+            human,
+            task,
+            app,
+            tool,
+            access,
+            all_stopped,
+            arguments,
+            spent,
+            approved: _,
+            contract: _,
+        } = facts;
         (!reads.has("now")).then(|| Self {
             asked: asked.to_vec(),
             method: *method,

@@ -1,6 +1,7 @@
 //! The words a rule may use, and the nearest right one for a wrong one.
 
 use model::{Class, ClassSource, CostClass, DataClassification, Risk, ToolStatus};
+pub(crate) use yaml_tree::{did_you_mean, listed};
 
 /// The Cedar schema in force.
 pub fn schema() -> &'static str {
@@ -60,25 +61,6 @@ pub(crate) fn attribute_hint(name: &str) -> Option<String> {
         return Some(format!("did you mean {}?", listed(&places)));
     }
     did_you_mean(name, PATHS.iter().map(|path| last(path)))
-}
-
-/// `did you mean …?` with the nearest word, if one is near.
-pub(crate) fn did_you_mean<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<String> {
-    let far = word.chars().count() / 3 + 1;
-    words
-        .map(|right| (strsim::damerau_levenshtein(&word.to_lowercase(), &right.to_lowercase()), right))
-        .filter(|(distance, _)| *distance <= far)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, right)| format!("did you mean `{right}`?"))
-}
-
-/// `` `a`, `b` or `c` ``.
-pub(crate) fn listed(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    }
 }
 
 fn last(path: &str) -> &str {

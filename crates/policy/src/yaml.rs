@@ -7,17 +7,17 @@
 //!     require_human_review_for_repos: [production-infra]
 //! ```
 //!
-//! A file is read as a tree whose every key knows its place (`document`), understood with the words of the apps' profiles
+//! A file is read as a tree whose every key knows its place (`yaml_tree`), understood with the words of the apps' profiles
 //! (`block`, `custom`, `when`, `values`, `others`) into drafts (`draft`), and each draft is written as one Cedar rule.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use yaml_tree as document;
+
 use crate::error::PolicyError;
 use crate::known::Known;
 use crate::source::RuleFile;
-
-mod document;
 
 mod condition;
 mod draft;
@@ -52,7 +52,7 @@ pub(crate) fn read<'a>(known: &Known, files: impl Iterator<Item = &'a RuleFile>)
             reading.errors.push(PolicyError::new(&name, (1, 1), said, hint));
             continue;
         }
-        match document::read(file) {
+        match document::read(&file.text) {
             Ok(node) => Reader { known, file, name, reading: &mut reading }.document(&node),
             Err(error) => {
                 let place = (error.line, error.column);

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use model::{
-    ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Clause, Digest, Method, Observed, Reason, RuleId, UnixMicros,
-    Verdict,
+    ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Clause, Digest, Method, Observed, Reason, RuleId,
+    UnixMicros, Verdict,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

@@ -143,7 +143,8 @@ impl<T: Serialize> Kept<T> {
 /// INVARIANT: these are the bytes that `serde_json` gives (`facts_are_written_as_serde_writes_them`).
 fn write(facts: &Facts, kept: &mut AllKept) -> serde_json::Result<(Vec<u8>, Places)> {
     // A field that is new is to be written here, too.
-    let Facts { now, method, agent, human, task, app, tool, access, all_stopped, arguments, spent, approved, contract } = facts;
+    let Facts { now, method, agent, human, task, app, tool, access, all_stopped, arguments, spent, approved, contract } =
+        facts;
     let mut out = Vec::with_capacity(TEXT_BYTES);
     let mut places = Places::default();
     out.extend_from_slice(START.as_bytes());

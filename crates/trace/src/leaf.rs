@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use model::{AgentId, AppId, CallId, Class, ClassSource, Clause, Digest, Method, RuleId, ToolName, UnixMicros, Verdict};
+use model::{
+    AgentId, AppId, CallId, Class, ClassSource, Clause, Digest, Method, RuleId, ToolName, UnixMicros, Verdict,
+};
 use serde::Deserialize;
 
 use crate::commitment::{COMMITMENT_PREFIX, Commitment};

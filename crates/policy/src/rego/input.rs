@@ -38,8 +38,21 @@ impl Input {
     /// `undescribed`: the roles that rules read, where nobody described the arguments of this tool, so that none is known.
     pub(super) fn of(facts: &Facts, undescribed: Option<&BTreeSet<Arc<str>>>) -> Self {
         let mut unknown = BTreeSet::new();
-        let Facts { now, method, agent, human, task, app, tool, access, all_stopped: _, arguments, spent, approved: _, contract: _ } =
-            facts;
+        let Facts {
+            now,
+            method,
+            agent,
+            human,
+            task,
+            app,
+            tool,
+            access,
+            all_stopped: _,
+            arguments,
+            spent,
+            approved: _,
+            contract: _,
+        } = facts;
         let mut acting = Object::new("agent");
         acting.text("id", agent.id.as_str());
         acting.text("name", &agent.name);

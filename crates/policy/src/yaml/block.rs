@@ -299,7 +299,7 @@ impl Reader<'_> {
             BudgetPer::Human => "one person",
             BudgetPer::Agent => "one agent, on all apps together,",
             BudgetPer::Task => "one task",
-            BudgetPer::App => "everybody together",
+            BudgetPer::App | BudgetPer::Contract => "everybody together",
         };
         let what = match of {
             BudgetOf::Calls { most, within } => format!("{most} calls within {}", in_words(within)),

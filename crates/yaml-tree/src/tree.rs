@@ -1,6 +1,6 @@
 //! A YAML document as a tree in which every key and value knows its place.
 //!
-//! The language has keys that the apps decide (`allow_merge`), so the document is read as a tree first and understood
+//! Languages have keys that something else decides (`allow_merge`), so a document is read as a tree first and understood
 //! afterwards: then the nearest right word can be named for every key. The parser refuses duplicate keys, unknown tags and
 //! everything past the bounds below.
 
@@ -10,54 +10,69 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Location, Spanned};
 
-use crate::source::RuleFile;
-
 /// Where something stands. Line and column count from 1, the column in characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct At {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
+pub struct At {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
     /// Bytes from the start of the text.
-    pub(crate) offset: usize,
+    pub offset: usize,
 }
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) at: At,
-    pub(crate) kind: Kind,
+pub struct Node {
+    /// Its place.
+    pub at: At,
+    /// What it is.
+    pub kind: Kind,
 }
 
 /// What a value is. A number keeps its spelling: an account `007` is not 7.
 #[derive(Debug, Clone)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Nothing.
     Nothing,
+    /// `true` or `false`.
     Bool(bool),
+    /// A number as it is spelt.
     Number(String),
+    /// A text.
     Text(String),
+    /// A list.
     List(Vec<Node>),
+    /// Keys and values, in the order they stand.
     Map(Vec<Entry>),
 }
 
 /// A key with its value.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) at: At,
-    pub(crate) key: String,
-    pub(crate) value: Node,
+pub struct Entry {
+    /// The place of the key.
+    pub at: At,
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: Node,
 }
 
 /// Why a text is no document.
 #[derive(Debug)]
-pub(crate) struct Unreadable {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-    pub(crate) said: String,
-    pub(crate) hint: Option<String>,
+pub struct Unreadable {
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The column in characters, counted from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub said: String,
+    /// The way out.
+    pub hint: Option<String>,
 }
 
 /// Reads the text of a file. Error: it is not YAML, has a key twice, or is past a bound.
-pub(crate) fn read(file: &RuleFile) -> Result<Node, Unreadable> {
+pub fn read(text: &str) -> Result<Node, Unreadable> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: DEPTH_MAX,
@@ -74,14 +89,14 @@ pub(crate) fn read(file: &RuleFile) -> Result<Node, Unreadable> {
         underscored_numbers_as_strings: true,
         reject_unsupported_tags: true,
     };
-    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&file.text, options) {
-        Ok(raw) => Ok(convert(raw, &file.text)),
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
+        Ok(raw) => Ok(convert(raw, text)),
         Err(error) => Err(unreadable(&error)),
     }
 }
 
 /// The text of a key with everything that belongs to it, as it was written.
-pub(crate) fn text_of(entry: At, text: &str) -> &str {
+pub fn text_of(entry: At, text: &str) -> &str {
     let before = text.get(..entry.offset).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let ahead = text.get(line_start..entry.offset).unwrap_or_default();
@@ -141,7 +156,7 @@ impl At {
 
 impl Node {
     /// What it is, in the words of people who write such files.
-    pub(crate) fn described(&self) -> String {
+    pub fn described(&self) -> String {
         match &self.kind {
             Kind::Nothing => "nothing".to_owned(),
             Kind::Bool(truth) => format!("`{truth}`"),

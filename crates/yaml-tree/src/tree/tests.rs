@@ -1,7 +1,7 @@
 use super::*;
 
 fn tree(text: &str) -> Node {
-    read(&RuleFile { name: "a.yaml".into(), text: text.into() }).unwrap_or_else(|error| panic!("{error:?}"))
+    read(text).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 fn entries(node: &Node) -> &[Entry] {
