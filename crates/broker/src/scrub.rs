@@ -14,7 +14,9 @@ use decide::Scrub;
 use model::Secret;
 use serde::de::IgnoredAny;
 
-use crate::limits::{ESCAPES_DEEP_MAX, FAST_PATTERN_BYTES_MAX, PERCENTS_DEEP_MAX, SCRUBBED_BYTES_MIN};
+use crate::limits::{
+    ESCAPED_BYTES_MAX, ESCAPES_DEEP_MAX, FAST_PATTERN_BYTES_MAX, PERCENTS_DEEP_MAX, REACH_BYTES_MAX, SCRUBBED_BYTES_MIN,
+};
 use pattern::Pattern;
 use unescape::Escape;
 
@@ -103,6 +105,11 @@ impl Scrub for Scrubber {
             return Some((valued, count));
         }
         Some((quoted(), count))
+    }
+
+    fn reach(&self) -> usize {
+        let longest = self.patterns.iter().map(|pattern| pattern.text().len()).max().unwrap_or_default();
+        longest.saturating_mul(ESCAPED_BYTES_MAX).min(REACH_BYTES_MAX)
     }
 }
 

@@ -231,7 +231,7 @@ fn event(to: &mut String, id: u64, row: &Html) {
 
 impl hyper::body::Body for Events {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = front::BrokenOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

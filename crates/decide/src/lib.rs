@@ -20,7 +20,7 @@ mod what_if;
 pub use decide::{Decision, decide};
 pub use permit::{LinkPermit, Permit, PermitRefused};
 pub use port::{
-    Answer, AnswerKind, Credentials, Left, Outgoing, Placed, Scrub, Seen, SendFault, Trail, Upstream, UpstreamFuture,
-    unredactable,
+    Answer, AnswerBody, AnswerKind, BodyFuture, Credentials, Left, OpenFuture, Opened, Outgoing, Placed, Scrub, Seen,
+    SendFault, Trail, Upstream, UpstreamFuture, unredactable,
 };
 pub use what_if::{Alters, Otherwise, TRIED_MAX, WhatIf, at_other_times, at_other_values, others, what_if};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
-use model::{AppId, Blame, Digest, Fault, Secret};
+use model::{AppId, Blame, Digest, Fault, Form, Secret};
 
 use crate::{LinkPermit, Permit};
 
@@ -15,6 +15,12 @@ use crate::{LinkPermit, Permit};
 pub trait Upstream: Send + Sync {
     /// Sends one call. Error: blame `Upstream` (dead, slow, garbage) or `Operator` (its credential is missing).
     fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a>;
+
+    /// Sends one call and gives its answer as it comes. Error: as of `send`.
+    fn open<'a>(&'a self, _permit: Permit, _call: Outgoing) -> OpenFuture<'a> {
+        let fault = Fault::new(Blame::Bug, "bug.no_stream", "this wire does not pass answers on while they come");
+        Box::pin(std::future::ready(Err(SendFault::before(fault))))
+    }
 
     /// The answer without what a rule hides (paths of RFC 9535, separated by commas), and how many places that were. Error:
     /// the answer has a form in which nothing can be hidden, so that none of it may be shown (blame `Rule`).
@@ -35,6 +41,28 @@ pub fn unredactable(why: &str) -> Fault {
 
 /// What `send` gives back.
 pub type UpstreamFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, SendFault>> + Send + 'a>>;
+
+/// What `open` gives back.
+pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<Opened, SendFault>> + Send + 'a>>;
+
+/// An answer that has begun to come.
+pub struct Opened {
+    /// How the app ended the call, as far as the head of its answer says.
+    pub kind: AnswerKind,
+    /// How the body is written; none where there is none.
+    pub form: Option<Form>,
+    /// The body.
+    pub body: Box<dyn AnswerBody>,
+}
+
+/// The body of an answer, as it comes.
+pub trait AnswerBody: Send {
+    /// What comes next; none at the end. Error: it broke off (blame `Upstream`).
+    fn next(&mut self) -> BodyFuture<'_>;
+}
+
+/// What an [`AnswerBody`] gives next.
+pub type BodyFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Bytes>, Fault>> + Send + 'a>>;
 
 /// Why no answer came, and whether the call may have had an effect all the same.
 #[derive(Debug)]
@@ -161,4 +189,12 @@ pub struct Placed<Name> {
 pub trait Scrub: Send + Sync {
     /// The bytes without secrets, and how many places were cleaned; none where there was nothing to clean.
     fn scrub(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)>;
+
+    /// How many bytes a secret may take in whatever form it is found: so much is looked at together where an answer is
+    /// searched in pieces. Zero where no secret is known.
+    fn reach(&self) -> usize {
+        REACH
+    }
 }
+
+const REACH: usize = 64 << 10;

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, DirectorySnapshot, Durable, Facts, Fault, HumanId,
-    Method, Reason, RuleId, ToolFacts, UnixMicros, Verdict,
+    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, ContractFacts, DirectorySnapshot, Durable, Facts, Fault,
+    HumanId, Method, Reason, RuleId, ToolFacts, UnixMicros, Verdict,
 };
 use trace::{Approved, Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
 use crate::engine::{Engine, Shared};
+use crate::flow::{Flow, Flowed, Taker};
 use crate::gate::{Asked, Gated, Readable, digest_of};
 use crate::held::{self, Waiter};
 use crate::refusal::Refusal;
@@ -45,6 +46,10 @@ pub struct CallRequest {
     pub upstream: Arc<dyn Upstream>,
     /// Who waits where people have to approve first; none: it cannot wait.
     pub waiter: Option<Arc<dyn Waiter>>,
+    /// What is known of it under the contract that governs it; none where none does.
+    pub contract: Option<ContractFacts>,
+    /// Who takes the answer while it comes; none: it is given back whole.
+    pub taker: Option<Arc<dyn Taker>>,
 }
 
 /// How a call ended.
@@ -144,6 +149,7 @@ pub(crate) fn asked_of(request: &CallRequest) -> Asked<'_> {
         tool: &request.tool,
         arguments: request.arguments.as_deref(),
         readable: request.readable.as_ref(),
+        contract: request.contract.as_ref(),
     }
 }
 
@@ -155,7 +161,7 @@ pub(crate) async fn carry_out(
     gated: Gated,
     durable: Durable,
 ) -> Closed {
-    let Gated { facts, arguments: digest, mut taken, decision, decided_at, .. } = gated;
+    let Gated { facts, arguments: digest, mut taken, decision, release, decided_at, .. } = gated;
     let binding =
         Binding { call: call.clone(), app: request.app.clone(), tool: request.tool.name.clone(), arguments: digest };
     let permit = match Permit::issue(&decision, binding, durable) {
@@ -179,20 +185,28 @@ pub(crate) async fn carry_out(
         trail: trail.clone(),
     };
     taken.keep();
-    let sent = request.upstream.send(permit, outgoing);
-    // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
-    let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
-        Ok(answer) => answer,
-        Err(_) => Err(SendFault::after(too_slow(&facts.app.name, time_max))),
+    let sent = match &request.taker {
+        None => whole(request.upstream.as_ref(), permit, outgoing, &facts, redaction.as_deref()).await,
+        Some(taker) => {
+            let flow = Flow {
+                call: &call,
+                facts: &facts,
+                release: release.as_deref(),
+                scrub: shared.parts.credentials.scrubber(&request.app),
+                // What is no read is on record before anybody hears of it.
+                taker: Some(taker.as_ref()).filter(|_| facts.tool.class == Class::Read && redaction.is_none()),
+                bytes_max: shared.parts.limits.answer_bytes_max,
+            };
+            Box::pin(flow.carry(request.upstream.as_ref(), permit, outgoing, redaction.as_deref())).await
+        }
     };
+    let Sent { answer, came, hidden, flowed } = sent;
     let answer = answer.map_err(|fault| match by_rule {
         Some((_, rule)) if fault.fault.code() == TOO_SLOW => {
             SendFault { fault: past_runtime(&facts, time_max, rule), ..fault }
         }
         _ => fault,
     });
-    let came = answer.as_ref().ok().cloned();
-    let (answer, hidden) = redacted(request.upstream.as_ref(), answer, redaction.as_deref());
     let ended = Ended {
         call,
         human: facts.human.id.clone(),
@@ -203,10 +217,42 @@ pub(crate) async fn carry_out(
         seen: trail.seen(),
         came,
         hidden,
+        flowed,
     };
     let closed = close(shared, ended, &request.app, answer).await;
     shared.gate.close(&taken, failed(&closed), shared.parts.clock.now());
     closed
+}
+
+/// What came of sending, before it is closed.
+pub(crate) struct Sent {
+    pub(crate) answer: Result<Answer, SendFault>,
+    /// The answer as it came; of one that was passed on while it came its kind only.
+    pub(crate) came: Option<Answer>,
+    /// How many places of it were hidden.
+    pub(crate) hidden: Option<u32>,
+    /// What went past, where it was looked at while it came.
+    pub(crate) flowed: Option<Flowed>,
+}
+
+/// Sends a call whose answer is wanted whole.
+async fn whole(
+    upstream: &dyn Upstream,
+    permit: Permit,
+    outgoing: Outgoing,
+    facts: &Facts,
+    redaction: Option<&str>,
+) -> Sent {
+    let time_max = outgoing.time_max;
+    let sent = upstream.send(permit, outgoing);
+    // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
+    let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
+        Ok(answer) => answer,
+        Err(_) => Err(SendFault::after(too_slow(&facts.app.name, time_max))),
+    };
+    let came = answer.as_ref().ok().cloned();
+    let (answer, hidden) = redacted(upstream, answer, redaction);
+    Sent { answer, came, hidden, flowed: None }
 }
 
 /// Whether doing the same again is a retry.
@@ -219,7 +265,7 @@ fn failed(closed: &Closed) -> bool {
 
 /// The answer as rules let it be seen, and how many places they hide. What is no result yet shows nothing: whatever comes
 /// of it is a call of its own.
-fn redacted(
+pub(crate) fn redacted(
     upstream: &dyn Upstream,
     answer: Result<Answer, SendFault>,
     paths: Option<&str>,
@@ -245,6 +291,7 @@ struct Ended {
     /// The answer as it came.
     came: Option<Answer>,
     hidden: Option<u32>,
+    flowed: Option<Flowed>,
 }
 
 /// Cleans the answer, writes the outcome, and gives the call back.
@@ -253,8 +300,9 @@ async fn close(shared: &Shared, ended: Ended, app: &AppId, answer: Result<Answer
         Ok(answer) => (Some(answer), None),
         Err(fault) => (None, Some(fault)),
     };
-    let mut scrubbed = 0;
+    let mut scrubbed = ended.flowed.as_ref().map_or(0, |flowed| flowed.scrubbed);
     if let Some(answer) = &mut answer
+        && ended.flowed.is_none()
         && let Some((clean, places)) = shared.parts.credentials.scrubber(app).scrub(&answer.body)
     {
         answer.body = Bytes::from(clean);
@@ -290,13 +338,18 @@ fn outcome(
     scrubbed: u32,
     now: UnixMicros,
 ) -> Outcome {
-    let Ended { call, human, verdict, durable_us, sent_at, seen, came, hidden, .. } = ended;
+    let Ended { call, human, verdict, durable_us, sent_at, seen, came, hidden, flowed, .. } = ended;
     let (effect, status) = (effect(came.as_ref(), fault), status(answer));
-    let answer_digest = answer.map(|answer| digest_of(&answer.body));
+    let answer_digest = match &flowed {
+        Some(flowed) => flowed.passed_on(),
+        None => answer.map(|answer| digest_of(&answer.body)),
+    };
     // What nobody took anything out of went on as it came.
     let altered = answer.is_none() || hidden.is_some() || scrubbed > 0;
-    let came =
-        came.filter(|_| altered).map(|came| Came { digest: digest_of(&came.body), bytes: came.body.len() as u64 });
+    let came = came.filter(|_| altered).map(|came| match &flowed {
+        Some(flowed) => flowed.came,
+        None => Came { digest: digest_of(&came.body), bytes: came.body.len() as u64 },
+    });
     Outcome {
         call,
         human: Some(human),
@@ -306,7 +359,10 @@ fn outcome(
         code: fault.map(|fault| fault.fault.code().to_owned()),
         agrees: agreement(verdict, effect, status, hidden),
         answer_digest,
-        answer_bytes: answer.map_or(0, |answer| answer.body.len() as u64),
+        answer_bytes: match &flowed {
+            Some(flowed) => flowed.passed.bytes,
+            None => answer.map_or(0, |answer| answer.body.len() as u64),
+        },
         came: came.filter(|came| Some(came.digest) != answer_digest),
         hidden,
         scrubbed,
@@ -469,7 +525,7 @@ pub(crate) fn not_executed(call: Option<CallId>, fault: Fault) -> Closed {
 
 const TOO_SLOW: &str = "upstream.timeout";
 /// How long a send that is too slow may take to say goodbye.
-const GRACE: Duration = Duration::from_secs(3);
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 pub(crate) mod tests;

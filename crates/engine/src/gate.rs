@@ -9,8 +9,8 @@ use bytes::Bytes;
 use decide::{Decision, decide};
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
-    Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Clock, Digest, Directory, DirectorySnapshot, Facts, Fault,
-    Lifted, Method, ReadArguments, Rules, ToolFacts, UnixMicros, Verdict,
+    Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Clock, ContractFacts, Digest, Directory, DirectorySnapshot, Facts,
+    Fault, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, UnixMicros, Verdict,
 };
 
 use crate::budget::{Counters, Taken};
@@ -37,6 +37,8 @@ pub struct Asked<'a> {
     pub arguments: Option<&'a [u8]>,
     /// What rules may look at of it.
     pub readable: Option<&'a Readable>,
+    /// What is known of it under the contract that governs it, but whether that is in force.
+    pub contract: Option<&'a ContractFacts>,
 }
 
 /// Arguments that rules may look at.
@@ -55,6 +57,8 @@ pub struct Gated {
     pub(crate) reads: Option<Arc<ArgumentReads>>,
     pub(crate) taken: Taken,
     pub(crate) decision: Decision,
+    /// What is let out of the answer, where a contract says so and the call runs.
+    pub(crate) release: Option<Arc<dyn Release>>,
     pub(crate) decided_at: UnixMicros,
     /// Since when the directory has said what it says.
     pub(crate) directory_as_of: Option<UnixMicros>,
@@ -85,6 +89,10 @@ impl Gate {
         {
             facts.arguments = Arc::new(reader.read(arguments, reads));
         }
+        facts.contract = asked.contract.map(|contract| {
+            let (standing, digest) = rules.standing(&contract.contract, facts.now);
+            Arc::new(ContractFacts { standing, digest, ..contract.clone() })
+        });
         let arguments = digest_of(asked.arguments.unwrap_or_default());
         let budgets = rules.budgets(&facts);
         let mut taken =
@@ -92,8 +100,10 @@ impl Gate {
         facts.spent = std::mem::take(&mut taken.spent);
         facts.approved = approved;
         let decision = decide(rules.as_ref().as_ref(), &facts);
+        let governed = facts.contract.is_some() && decision.verdict().runs();
+        let release = if governed { rules.release(&facts) } else { None };
         let (decided_at, directory_as_of) = (self.clock.now(), directory.as_of);
-        Ok(Gated { facts, arguments, reads, taken, decision, decided_at, directory_as_of })
+        Ok(Gated { facts, arguments, reads, taken, decision, release, decided_at, directory_as_of })
     }
 
     pub(crate) fn replace_rules(&self, rules: Box<dyn Rules>) {

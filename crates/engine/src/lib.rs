@@ -16,6 +16,7 @@
 mod budget;
 mod call;
 mod engine;
+mod flow;
 mod gate;
 mod held;
 mod hold_words;
@@ -27,6 +28,7 @@ mod under_way;
 
 pub use call::{CallRequest, Closed, too_slow};
 pub use engine::{Change, Engine, Parts};
+pub use flow::{Taker, TakerFuture};
 pub use gate::{Asked, Gate, Gated, Readable};
 pub use held::{Looked, Waiter, WaiterFuture};
 pub use hold::{Approval, Asked as HeldCall, Disposition, Hold, State as HoldState, WaitsFor, eligible, may_approve};

@@ -20,7 +20,7 @@ mod status;
 mod wire;
 
 pub use access::{Access, Known};
-pub use body::{Body, Pieces, empty, full, json_response, read_body, text_response};
+pub use body::{Body, BrokenOff, Pieces, empty, full, json_response, read_body, text_response};
 pub use listen::{Front, serve_tcp, serve_unix};
 pub use origin::Origins;
 pub use status::status_of;

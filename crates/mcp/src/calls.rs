@@ -277,6 +277,8 @@ impl Call {
             kept: self.link.spec.arguments,
             upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair: pair.clone(), sending }),
             waiter: None,
+            contract: None,
+            taker: None,
         };
         let Some(queue) = self.queue(runs, along, pair) else { return runs.engine.call(request).await };
         let waiter = Some(Arc::clone(&queue) as Arc<dyn Waiter>);
@@ -438,6 +440,8 @@ impl Call {
                 kept: self.link.spec.arguments,
                 upstream,
                 waiter: None,
+                contract: None,
+                taker: None,
             };
             let engine = runs.engine.clone();
             asked.spawn(async move { (at, wish.key, engine.call(request).await) });

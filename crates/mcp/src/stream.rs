@@ -3,14 +3,13 @@
 //! A legacy client that goes away has not changed its mind: its call goes on, and what was said waits for it in the stream.
 //! A client of 2025-11-25 gets a stream, too, when the answer takes its time, for only then it can come back.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use front::Body;
+use front::{Body, BrokenOff};
 use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
@@ -181,12 +180,12 @@ impl Drop for Outliving {
 
 impl hyper::body::Body for Stream {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(event(&first))));
         }

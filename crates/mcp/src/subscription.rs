@@ -99,6 +99,8 @@ impl Keeper {
             kept: self.app.spec.arguments,
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
             waiter: None,
+            contract: None,
+            taker: None,
         };
         let closed = self.hub.listeners().engine().call(request).await;
         let call = match &closed {

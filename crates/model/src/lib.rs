@@ -24,6 +24,7 @@ pub mod facts;
 pub mod fault;
 pub mod id;
 pub mod limits;
+pub mod release;
 pub mod rules;
 pub mod secret;
 pub mod time;
@@ -44,6 +45,7 @@ pub use id::{
     crockford_bits,
 };
 pub use limits::Limits;
+pub use release::{Filter, Form, Release, Released};
 pub use rules::{
     CallLimits, Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleSource, Rules,
 };

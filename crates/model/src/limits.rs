@@ -222,3 +222,11 @@ pub const CONSOLE_IN_FLIGHT_MAX: usize = 128;
 pub const CONSOLE_PAGE: usize = 50;
 /// Largest form that is read, in bytes.
 pub const FORM_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of an answer that are looked at before they are passed on while it comes: a shorter one is passed on whole or not at all.
+pub const FLOW_WINDOW_BYTES: usize = 32 << 10;
+/// Most bytes of an answer that is passed on while it comes.
+pub const FLOW_BYTES_MAX: u64 = 4 << 30;
+/// How long an answer may take that is passed on while it comes, from its first byte to its last.
+pub const FLOW_TIME_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long an app may pause in the middle of such an answer, and whoever takes it before they take more.
+pub const FLOW_PAUSE_MAX: Duration = Duration::from_secs(60);

@@ -11,6 +11,7 @@ use crate::contract::{Clause, Standing};
 use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::id::{AgentId, AppId, ContractId, RuleId};
+use crate::release::Release;
 use crate::time::UnixMicros;
 
 /// A compiled, checked, hashed set of rules. Pure: the same facts give the same evaluation, bit for bit.
@@ -38,6 +39,10 @@ pub trait Rules: Send + Sync {
     /// Whether this contract is in force, and what was signed of it.
     fn standing(&self, _contract: &ContractId, _now: UnixMicros) -> (Standing, Option<Digest>) {
         (Standing::Unknown, None)
+    }
+    /// What is let out of the answer to a call that a contract governs. None: nothing is.
+    fn release(&self, _facts: &Facts) -> Option<Arc<dyn Release>> {
+        None
     }
 }
 
@@ -68,6 +73,10 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn standing(&self, contract: &ContractId, now: UnixMicros) -> (Standing, Option<Digest>) {
         T::standing(self, contract, now)
+    }
+
+    fn release(&self, facts: &Facts) -> Option<Arc<dyn Release>> {
+        T::release(self, facts)
     }
 }
 

@@ -179,6 +179,8 @@ async fn runs(engine: &Engine, arguments: &'static str, kind: AnswerKind) -> boo
         kept: model::ArgumentLevel::Redacted,
         upstream: Arc::new(Answers(kind)),
         waiter: None,
+        contract: None,
+        taker: None,
     };
     matches!(engine.call(request).await, Closed::Answered { .. })
 }

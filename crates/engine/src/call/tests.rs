@@ -235,6 +235,8 @@ impl World {
             kept: model::ArgumentLevel::Full,
             upstream: Arc::new(upstream),
             waiter: None,
+            contract: None,
+            taker: None,
         }
     }
 

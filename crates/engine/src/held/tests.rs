@@ -250,6 +250,8 @@ impl World {
             kept: ArgumentLevel::Digest,
             upstream: Arc::new(app),
             waiter: waiter.map(|waiter| waiter as Arc<dyn Waiter>),
+            contract: None,
+            taker: None,
         }
     }
 

@@ -1,14 +1,13 @@
 //! The body of a response that is a stream of events.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use front::Body;
+use front::{Body, BrokenOff};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
@@ -96,12 +95,12 @@ impl Reader {
 
 impl hyper::body::Body for Reader {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let reader = &mut *self;
         while reader.looks.poll_tick(context).is_ready() {
             reader.looked += 1;

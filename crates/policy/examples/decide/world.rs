@@ -186,6 +186,7 @@ impl Call {
             tool: &self.tool,
             arguments: Some(&self.readable.arguments),
             readable: Some(&self.readable),
+            contract: None,
         };
         gate.decide(&asked).expect("a call of somebody known")
     }
