@@ -110,6 +110,8 @@ pub enum Command {
     Stop(SwitchArgs),
     /// Let an app, or everything, run again
     Start(SwitchArgs),
+    /// Third parties under contract, and their keys
+    Vendors(VendorsArgs),
     /// Keep credentials where agents cannot reach them
     Vault(VaultArgs),
     /// Watch other gateways' traces grow, and sign that nothing in them was changed
@@ -427,6 +429,59 @@ pub struct LoginArgs {
 pub struct SwitchArgs {
     /// An app, or `all`
     pub what: String,
+}
+
+/// `vendors`
+#[derive(Debug, Args)]
+pub struct VendorsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: VendorsAction,
+}
+
+/// `vendors …`
+#[derive(Debug, Subcommand)]
+pub enum VendorsAction {
+    /// Keys with which vendors come in at `/api/APP/…`
+    Keys {
+        /// What to do; without it, list
+        #[command(subcommand)]
+        action: Option<KeysAction>,
+    },
+}
+
+/// `vendors keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// List keys; what they are is never shown again
+    List,
+    /// Issue a key, and print it once
+    Issue {
+        /// The vendor
+        vendor: model::VendorId,
+        /// The contract under which it acts
+        #[arg(long)]
+        contract: model::ContractId,
+        /// What it is for
+        #[arg(long)]
+        purpose: Option<String>,
+        /// How long it lives: `8h`, `90d`; until it is revoked if absent
+        #[arg(long, value_parser = ::trace::duration)]
+        ttl: Option<std::time::Duration>,
+    },
+    /// Issue another key for the same, and let the old one end
+    Rotate {
+        /// The id of the old key
+        key: String,
+        /// How long the old key stays good
+        #[arg(long, default_value = "24h", value_parser = ::trace::duration)]
+        overlap: std::time::Duration,
+    },
+    /// Make a key worthless, from the next request on
+    Revoke {
+        /// The id of the key
+        key: String,
+    },
 }
 
 /// `vault`

@@ -9,10 +9,11 @@ use arc_swap::ArcSwap;
 use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use engine::{Change, Engine, HOLD_STATE, Parts};
 use export::Exports;
-use front::{Access, Front, Origins, Wire, serve_tcp, serve_unix};
+use front::{Access, Front, Origins, VendorAccess, Wire, serve_tcp, serve_unix};
 use http::Uri;
+use http_proxy::{Apis, Door};
 use identity::people::People;
-use identity::{LiveDirectory, SigningKey, Standing, Tokens};
+use identity::{LiveDirectory, SigningKey, Standing, Tokens, VENDOR_KEY_STATE, VendorKeys};
 use mcp::{Endpoint, Hub, PinKey, Reviews};
 use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, DirectorySnapshot, Fault, Secret, ToolName, UnixMicros};
@@ -58,8 +59,12 @@ pub struct Gateway {
     pub broker: Arc<Broker>,
     /// The vault.
     pub vault: Arc<Vault>,
-    /// The apps.
+    /// Keys of vendors.
+    pub vendor_keys: Arc<VendorKeys>,
+    /// The apps that speak MCP.
     pub hub: Arc<Hub>,
+    /// The apps that are HTTP APIs.
+    pub apis: Arc<Apis>,
     /// The base of every address clients use, without a slash at its end.
     pub public_url: String,
     /// The base of the pages for people, once they are there.
@@ -136,6 +141,8 @@ impl Gateway {
         let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
         let tokens = Arc::new(Tokens::new(key, public_url.clone()));
         let hub = Arc::new(Hub::new(engine.clone(), Arc::new(reviews), config.apps.clone()));
+        let vendor_keys = VendorKeys::from_rows(reading()?.state(VENDOR_KEY_STATE).map_err(Fault::from)?)?;
+        let apis = Arc::new(Apis::new(&config.apis).map_err(bad_mapping)?);
         let gateway = Self {
             config: ArcSwap::from_pointee(config),
             bundle: ArcSwap::new(bundle),
@@ -145,7 +152,9 @@ impl Gateway {
             tokens,
             broker,
             vault,
+            vendor_keys: Arc::new(vendor_keys),
             hub,
+            apis,
             public_url,
             console_url: OnceLock::new(),
             state_key,
@@ -292,7 +301,10 @@ impl Gateway {
             detail: said.clone(),
             state: Vec::new(),
         };
+        // Each of them was tried when the configuration was read.
+        let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
         self.engine.change(change).await?;
+        self.apis.take(apis);
         self.engine.replace_rules(Box::new(Arc::clone(&bundle)));
         self.bundle.store(bundle);
         self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
@@ -357,7 +369,7 @@ impl Gateway {
         let access = self.access();
         let endpoint = self.endpoint(&access)?;
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
+        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, self.door(), Arc::new(OperatorsOnly)];
         if config.publish {
             wires.push(self.log_wire(Entries::Withheld));
         }
@@ -367,6 +379,12 @@ impl Gateway {
     fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
         let endpoint = Endpoint::new(Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access), &self.state_key)?;
         Ok(Arc::new(endpoint))
+    }
+
+    fn door(&self) -> Arc<dyn Wire> {
+        let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
+        let access = VendorAccess::new(Arc::clone(&self.vendor_keys), directory, Arc::clone(self.engine.clock()));
+        Arc::new(Door::new(Arc::clone(&self.apis), self.engine.clone(), access, &self.public_url))
     }
 
     fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {
@@ -424,6 +442,10 @@ pub fn bundle_of(config: &Config) -> Result<Bundle, Vec<PolicyError>> {
 fn leave_start_behind() {
     let given_back = resident::leave_start_behind();
     tracing::debug!(?given_back, "what only the start needed is not kept in memory");
+}
+
+fn bad_mapping((app, error): (AppId, http_proxy::BadMapping)) -> Fault {
+    Fault::new(Blame::Operator, "operator.mapping", format!("the mapping of `{app}` is refused")).because(error)
 }
 
 /// A file that is refused, as a fault.

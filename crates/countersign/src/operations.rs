@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use broker::Vault;
 use engine::Change;
-use identity::{StandingChange, TokenRequest};
+use identity::{KeyRequest, StandingChange, TokenRequest};
 use mcp::AppRows;
 use model::{
-    AgentId, AppId, Blame, Class, Digest, Directory, Fault, HumanId, Method, Secret, TaskId, ToolName, ToolStatus,
+    AgentId, AppId, Blame, Class, ContractId, Digest, Directory, Fault, HumanId, Method, Secret, TaskId, ToolName,
+    ToolStatus, VendorId,
 };
 use profile::{DefinitionKind, Pin, spoken};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use crate::gateway::Gateway;
 
 mod holding;
 mod signing;
+mod vendors;
 
 /// One thing to do.
 #[derive(Serialize, Deserialize)]
@@ -88,6 +90,14 @@ pub enum Operation {
     Deny { hold: String, session: String, reason: Option<String> },
     /// A call that waits is taken back.
     CancelHold { hold: String },
+    /// Keys of vendors, without what would let anybody in.
+    VendorKeys,
+    /// A key for a vendor, under a contract.
+    IssueVendorKey { vendor: VendorId, contract: ContractId, purpose: Option<String>, seconds: Option<u64> },
+    /// Another key in the place of one, which stays good for so long.
+    RotateVendorKey { key: String, seconds: u64 },
+    /// A key is good no more.
+    RevokeVendorKey { key: String },
 }
 
 /// Does it. `by` is who, for the record. Error: nothing was changed.
@@ -130,6 +140,16 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
             holding::deny(gateway, &hold, &Secret::new(session), reason.as_deref()).await
         }
         Operation::CancelHold { hold } => holding::cancel(gateway, &hold, by).await,
+        Operation::VendorKeys => Ok(vendors::list(gateway)),
+        Operation::IssueVendorKey { vendor, contract, purpose, seconds } => {
+            let life = seconds.map(Duration::from_secs);
+            let purpose = purpose.map(Arc::from);
+            vendors::issue(gateway, KeyRequest { vendor, contract, purpose, life }, by).await
+        }
+        Operation::RotateVendorKey { key, seconds } => {
+            vendors::rotate(gateway, &key, Duration::from_secs(seconds), by).await
+        }
+        Operation::RevokeVendorKey { key } => vendors::revoke(gateway, &key, by).await,
     }
 }
 

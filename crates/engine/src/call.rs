@@ -8,8 +8,8 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, ContractFacts, DirectorySnapshot, Durable, Facts, Fault,
-    HumanId, Method, Reason, RuleId, ToolFacts, UnixMicros, Verdict,
+    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, ContractFacts, DirectorySnapshot, Durable, Facts,
+    Fault, HumanId, Method, Reason, RuleId, ToolFacts, UnixMicros, Verdict,
 };
 use trace::{Approved, Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
@@ -47,7 +47,7 @@ pub struct CallRequest {
     /// Who waits where people have to approve first; none: it cannot wait.
     pub waiter: Option<Arc<dyn Waiter>>,
     /// What is known of it under the contract that governs it; none where none does.
-    pub contract: Option<ContractFacts>,
+    pub contract: Option<Arc<ContractFacts>>,
     /// Who takes the answer while it comes; none: it is given back whole.
     pub taker: Option<Arc<dyn Taker>>,
 }
@@ -149,7 +149,7 @@ pub(crate) fn asked_of(request: &CallRequest) -> Asked<'_> {
         tool: &request.tool,
         arguments: request.arguments.as_deref(),
         readable: request.readable.as_ref(),
-        contract: request.contract.as_ref(),
+        contract: request.contract.as_deref(),
     }
 }
 
@@ -175,7 +175,8 @@ pub(crate) async fn carry_out(
     let time_max = time_max(shared, facts.method);
     let by_rule = decision.runtime_max().filter(|(runtime, _)| *runtime < time_max);
     let time_max = by_rule.map_or(time_max, |(runtime, _)| runtime);
-    let redaction = decision.redaction();
+    // A contract hides by its release, and names no paths.
+    let redaction = decision.redaction().filter(|paths| facts.contract.is_none() || !paths.is_empty());
     let trail = Trail::default();
     let outgoing = Outgoing {
         arguments: request.arguments.clone(),
@@ -193,8 +194,9 @@ pub(crate) async fn carry_out(
                 facts: &facts,
                 release: release.as_deref(),
                 scrub: shared.parts.credentials.scrubber(&request.app),
-                // What is no read is on record before anybody hears of it.
-                taker: Some(taker.as_ref()).filter(|_| facts.tool.class == Class::Read && redaction.is_none()),
+                // What is no read is on record before anybody hears of it; what waited may be wanted by several.
+                taker: Some(taker.as_ref())
+                    .filter(|_| facts.tool.class == Class::Read && redaction.is_none() && facts.approved.is_empty()),
                 bytes_max: shared.parts.limits.answer_bytes_max,
             };
             Box::pin(flow.carry(request.upstream.as_ref(), permit, outgoing, redaction.as_deref())).await
@@ -458,6 +460,7 @@ pub(crate) fn refusal_for(
         approvers,
         held: None,
         unheld: None,
+        spent: reasons.iter().any(|reason| facts.spent.contains(&reason.rule)),
     }
 }
 

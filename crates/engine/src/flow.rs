@@ -182,7 +182,11 @@ impl Way<'_> {
             let Some(piece) = next.unwrap_or_else(|_| Err(too_slow(&facts.app.name, pause)))? else { break };
             self.came.add(&piece);
             if !has_body && !piece.is_empty() {
-                return Err(Fault::new(Blame::Upstream, "upstream.garbage", "it answered with a body where none may be"));
+                return Err(Fault::new(
+                    Blame::Upstream,
+                    "upstream.garbage",
+                    "it answered with a body where none may be",
+                ));
             }
             if self.came.bytes > FLOW_BYTES_MAX {
                 return Err(too_long());
@@ -299,8 +303,12 @@ impl Flowed {
 }
 
 fn unreleased() -> Fault {
-    Fault::new(Blame::Rule, "rule.no_release", "the contract does not say what of this answer may be seen: none of it is")
-        .hint("name the operation's records in the app's mapping, and what of them is permitted in the contract")
+    Fault::new(
+        Blame::Rule,
+        "rule.no_release",
+        "the contract does not say what of this answer may be seen: none of it is",
+    )
+    .hint("name the operation's records in the app's mapping, and what of them is permitted in the contract")
 }
 
 fn too_long() -> Fault {

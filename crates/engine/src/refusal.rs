@@ -31,6 +31,9 @@ pub struct Refusal {
     /// Why it does not wait, where people would have to approve it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unheld: Option<String>,
+    /// Whether one of the reasons is a limit that is used up.
+    #[serde(skip)]
+    pub spent: bool,
 }
 
 /// Where a call stands that waits or has waited for people.

@@ -3,7 +3,7 @@
 //!
 //! # In scope
 //! Accepting connections (TCP and Unix sockets), Host and Origin checks, bearer tokens (RFC 6750) and protected-resource
-//! metadata (RFC 9728), bounded bodies, draining.
+//! metadata (RFC 9728), vendors' keys, bounded bodies, draining.
 //!
 //! # Out of scope
 //! What a request means (wires), whether it may happen (engine), certificates (put a TLS terminator in front).
@@ -17,6 +17,7 @@ mod body;
 mod listen;
 mod origin;
 mod status;
+mod vendor;
 mod wire;
 
 pub use access::{Access, Known};
@@ -24,4 +25,5 @@ pub use body::{Body, BrokenOff, Pieces, empty, full, json_response, read_body, t
 pub use listen::{Front, serve_tcp, serve_unix};
 pub use origin::Origins;
 pub use status::status_of;
+pub use vendor::{KnownVendor, VendorAccess};
 pub use wire::{Exchange, LongLived, Peer, Place, Wire, WireFuture};

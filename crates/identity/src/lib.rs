@@ -3,7 +3,7 @@
 //! # In scope
 //! Our own access tokens (JWT, RFC 9068: issued here, verified here), the key that signs them, and the directory: what
 //! the configuration says of people, agents and apps, overlaid with what was changed since (offboarded, suspended,
-//! stopped); people who sign in: their accounts, passwords, passkeys and sessions.
+//! stopped); people who sign in: their accounts, passwords, passkeys and sessions; keys of vendors.
 //!
 //! # Out of scope
 //! Whether an actor may act: a token of a suspended agent is still a good token, and the caller asks the directory.
@@ -15,7 +15,7 @@
 //! * No error holds a token, or any part of one.
 //! * A change of standing is visible to the very next `snapshot`.
 //! * A [`people::SignedIn`] exists only for an open session of a person who is active right now.
-//! * Of a password and of a session's token only hashes are kept; nothing of either is in an event.
+//! * Of a password, of a session's token and of a vendor's key only hashes are kept; nothing of them is in an event.
 //! * What happened to an account is on record before it is true.
 //! * Randomness (token ids, keys) comes from `aws_lc_rs::rand`; time from the `Clock` that is passed in.
 
@@ -23,7 +23,9 @@ mod directory;
 pub mod people;
 mod signing;
 mod token;
+mod vendors;
 
 pub use directory::{LiveDirectory, Standing, StandingChange};
 pub use signing::SigningKey;
 pub use token::{Audiences, TokenError, TokenRequest, Tokens};
+pub use vendors::{KeyError, KeyRequest, VENDOR_KEY_STATE, VendorKey, VendorKeys};

@@ -230,3 +230,5 @@ pub const FLOW_BYTES_MAX: u64 = 4 << 30;
 pub const FLOW_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long an app may pause in the middle of such an answer, and whoever takes it before they take more.
 pub const FLOW_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Keys of all vendors, revoked ones included.
+pub const VENDOR_KEYS_MAX: usize = 10_000;

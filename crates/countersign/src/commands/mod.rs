@@ -25,6 +25,7 @@ mod token;
 mod tools;
 pub(crate) mod trace;
 mod vault;
+mod vendors;
 mod why;
 pub(crate) mod witness;
 
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Start(args) => block_on(standing::start(&common, &args)),
         Command::Witness(args) => block_on(witness::run(&common, &args)),
         Command::Vault(args) => block_on(vault::run(&common, &args)),
+        Command::Vendors(args) => block_on(vendors::run(&common, &args)),
     }
 }
 

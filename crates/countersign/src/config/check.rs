@@ -10,9 +10,12 @@ use std::time::Duration;
 use broker::AppCredential;
 use export::SinkSpec;
 use http::Uri;
+use http_proxy::ApiSpec;
 use mcp::{AppSpec, ChildSpec, Target};
 use model::limits::FILE_BYTES_MAX;
-use model::{Access, Agent, AgentId, App, AppId, DataClassification, DirectorySnapshot, Human, HumanId, Limits, Risk};
+use model::{
+    Access, Agent, AgentId, App, AppId, DataClassification, DirectorySnapshot, Human, HumanId, Limits, Risk, VendorId,
+};
 use policy::RuleFile;
 use profile::Profile;
 use serde_saphyr::Spanned;
@@ -28,6 +31,7 @@ mod console;
 mod credential;
 mod database;
 mod exports;
+mod vendors;
 
 pub use self::console::ConsoleConfig;
 pub use self::database::Database;
@@ -65,8 +69,12 @@ pub struct Config {
     pub rules: Vec<RuleFile>,
     /// People, agents, apps.
     pub directory: DirectorySnapshot,
-    /// How apps are reached.
+    /// How apps are reached that speak MCP.
     pub apps: Vec<AppSpec>,
+    /// How apps are reached that are HTTP APIs.
+    pub apis: Vec<ApiSpec>,
+    /// Third parties that have keys.
+    pub vendors: Vec<VendorId>,
     /// Which app has which credential.
     pub credentials: Vec<AppCredential>,
 }
@@ -157,20 +165,22 @@ impl Checker<'_> {
         let mut directory = DirectorySnapshot::default();
         self.people(&raw, &mut directory);
         self.agents(&raw, &mut directory);
+        let vendors = self.vendors(&raw, &mut directory);
         let connect = raw.connect.as_ref().and_then(|connect| {
             let human = self.known(&connect.human, directory.humans.keys().map(HumanId::as_str), "person")?;
             let agent = self.known(&connect.agent, directory.agents.keys().map(AgentId::as_str), "agent")?;
             Some(ConnectAs { human: HumanId::parse(&human).ok()?, agent: AgentId::parse(&agent).ok()? })
         });
         let console = raw.console.as_ref().and_then(|console| self.console(console, &directory));
-        let (mut apps, mut credentials) = (Vec::new(), Vec::new());
+        let (mut apps, mut apis, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
         for (id, app) in &raw.apps.0 {
             let Some(id) = self.id(id, AppId::parse) else { continue };
             let observe = app.observe.or(raw.observe).unwrap_or(false);
             let entry = App { observe, ..self.app(&id, app, &directory) };
             directory.apps.insert(id.clone(), Arc::new(entry));
-            if let Some(spec) = self.target(&id, app) {
-                apps.push(spec);
+            match &app.api {
+                Some(api) => apis.extend(self.api(&id, app, api)),
+                None => apps.extend(self.target(&id, app)),
             }
             credentials.extend(self.credentials(&id, app));
         }
@@ -199,6 +209,8 @@ impl Checker<'_> {
             rules,
             directory,
             apps,
+            apis,
+            vendors,
             credentials,
         })
     }
@@ -350,9 +362,9 @@ impl Checker<'_> {
                 return None;
             }
             (None, None) => {
-                let hint = "give it `command: [program, argument]` or `url: http://…`";
+                let hint = "give it `command: [program, argument]`, `url: http://…` or `api: FILE`";
                 self.problems.push(
-                    Problem::of_file(self.file, format!("app `{id}` has neither `command:` nor `url:`")).hint(hint),
+                    Problem::of_file(self.file, format!("app `{id}` has neither `command:`, `url:` nor `api:`")).hint(hint),
                 );
                 return None;
             }

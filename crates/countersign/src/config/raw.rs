@@ -31,6 +31,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub agents: Named<RawAgent>,
     #[serde(default)]
+    pub vendors: Named<RawVendor>,
+    #[serde(default)]
     pub apps: Named<RawApp>,
 }
 
@@ -136,10 +138,20 @@ pub(super) struct RawAgent {
     pub active: Option<bool>,
 }
 
+/// A third party, and who answers for it here.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVendor {
+    pub name: Option<String>,
+    pub responsible: Spanned<String>,
+    pub active: Option<bool>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawApp {
     pub name: Option<String>,
+    pub api: Option<Spanned<String>>,
     pub command: Option<Spanned<Vec<String>>>,
     pub env: Option<BTreeMap<String, Spanned<String>>>,
     pub directory: Option<String>,

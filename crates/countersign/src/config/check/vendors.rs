@@ -1,0 +1,92 @@
+//! Vendors, and the HTTP APIs that they reach through the gateway.
+
+use std::sync::Arc;
+
+use http::Uri;
+use http_proxy::{Api, ApiSpec, Mapping};
+use model::{Agent, AgentId, AppId, DirectorySnapshot, HumanId, VendorId};
+use serde_saphyr::Spanned;
+
+use super::super::raw::{RawApp, RawConfig};
+use super::{Checker, read_guarded};
+
+impl Checker<'_> {
+    /// A vendor's integration is an agent of the person who answers for it here: whoever offboards that person, or suspends
+    /// it, stops the vendor.
+    pub(super) fn vendors(&mut self, raw: &RawConfig, directory: &mut DirectorySnapshot) -> Vec<VendorId> {
+        let mut vendors = Vec::new();
+        for (written, vendor) in &raw.vendors.0 {
+            let Some(id) = self.id(written, VendorId::parse) else { continue };
+            let people = directory.humans.keys().map(HumanId::as_str);
+            let owner = self.known(&vendor.responsible, people, "person");
+            let (Some(owner), Some(agent)) =
+                (owner.and_then(|owner| HumanId::parse(&owner).ok()), self.id(written, AgentId::parse))
+            else {
+                continue;
+            };
+            let entry = Agent {
+                id: agent.clone(),
+                name: vendor.name.clone().unwrap_or_else(|| id.to_string()),
+                owner,
+                model_tier: None,
+                recommend_only: false,
+                active: vendor.active.unwrap_or(true),
+            };
+            if directory.agents.insert(agent, Arc::new(entry)).is_some() {
+                let said = format!("`{id}` is both an agent and a vendor");
+                self.problem(written, said, Some("give one of them another name".to_owned()));
+            }
+            vendors.push(id);
+        }
+        vendors
+    }
+
+    /// An app that is an HTTP API.
+    pub(super) fn api(&mut self, id: &AppId, raw: &RawApp, api: &Spanned<String>) -> Option<ApiSpec> {
+        let not_for_it = [
+            ("command", raw.command.as_ref().map(|written| written.referenced)),
+            ("credential_variable", raw.credential_variable.as_ref().map(|written| written.referenced)),
+            ("profile", raw.profile.as_ref().map(|written| written.referenced)),
+        ];
+        if let Some((key, _)) = not_for_it.into_iter().find(|(_, written)| written.is_some()) {
+            let said = format!("app `{id}` has both `api:` and `{key}:`");
+            self.problem(api, said, Some(format!("leave `{key}:` away: its mapping says what it is")));
+            return None;
+        }
+        let name = &api.value;
+        let mapping = read_guarded(&self.path(name)).map_err(|problem| (problem.said, problem.hint)).and_then(|text| {
+            serde_saphyr::from_str::<Mapping>(&text).map_err(|error| (error.to_string(), None))
+        });
+        let mapping = match mapping {
+            Ok(mapping) => Arc::new(mapping),
+            Err((said, hint)) => {
+                self.problem(api, format!("the mapping `{name}` is refused: {said}"), hint);
+                return None;
+            }
+        };
+        let base = match &raw.url {
+            Some(url) => self.url(url)?,
+            None => {
+                let base = mapping.base.parse::<Uri>().ok();
+                let base = base.filter(|base| matches!(base.scheme_str(), Some("http" | "https")));
+                let Some(base) = base.filter(|base| base.authority().is_some_and(|host| !host.as_str().contains('@')))
+                else {
+                    let said = format!("the mapping `{name}` has no `base:` that is an address");
+                    self.problem(api, said, Some("give the app a `url:`".to_owned()));
+                    return None;
+                };
+                base
+            }
+        };
+        if base.query().is_some() {
+            self.problem(api, format!("the address `{base}` has a query"), Some("leave it away".to_owned()));
+            return None;
+        }
+        let spec = ApiSpec { app: id.clone(), base, mapping, arguments: raw.trace.arguments };
+        if let Err(error) = Api::new(&spec) {
+            self.problem(api, format!("the mapping `{name}` is refused: {error}"), None);
+            return None;
+        }
+        Some(spec)
+    }
+}

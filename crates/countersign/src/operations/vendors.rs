@@ -1,0 +1,108 @@
+//! Keys of vendors: on disk with their record first, then in force for the very next request.
+
+use std::time::Duration;
+
+use engine::Change;
+use identity::{KeyRequest, VENDOR_KEY_STATE, VendorKey};
+use model::{Blame, Fault, UnixMicros, VendorId};
+use serde_json::{Value, json};
+use trace::{StateWrite, rfc3339};
+
+use crate::gateway::Gateway;
+
+/// All keys, without what would let anybody in.
+pub(super) fn list(gateway: &Gateway) -> Value {
+    let now = gateway.engine.clock().now();
+    let keys: Vec<Value> = gateway.vendor_keys.list().iter().map(|key| shown(key, now)).collect();
+    json!({ "keys": keys })
+}
+
+pub(super) async fn issue(gateway: &Gateway, request: KeyRequest, by: &str) -> Result<Value, Fault> {
+    let config = gateway.config.load();
+    if !config.vendors.contains(&request.vendor) {
+        let hint = crate::config::nearest(request.vendor.as_str(), config.vendors.iter().map(VendorId::as_str));
+        let said = format!("there is no vendor `{}`", request.vendor);
+        return Err(Fault::new(Blame::Operator, "operator.no_vendor", said).hint(hint));
+    }
+    let now = gateway.engine.clock().now();
+    let (key, text) = gateway.vendor_keys.make(request, by, now)?;
+    let record = put(gateway, "vendors.key_issued", vec![key.clone()], Value::Null, by).await?;
+    // The one place where it is said.
+    Ok(json!({ "issued": shown(&key, now), "key": text.expose(), "record": record }))
+}
+
+pub(super) async fn rotate(gateway: &Gateway, id: &str, overlap: Duration, by: &str) -> Result<Value, Fault> {
+    let old = good(gateway, id)?;
+    let now = gateway.engine.clock().now();
+    let life = old.ends_at.and_then(|end| u64::try_from(end.since(old.issued_at)).ok()).map(Duration::from_micros);
+    let request = KeyRequest {
+        vendor: old.vendor.clone(),
+        contract: old.contract.clone(),
+        purpose: old.purpose.clone(),
+        life,
+    };
+    let (key, text) = gateway.vendor_keys.make(request, by, now)?;
+    let end = UnixMicros(now.0.saturating_add(i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX)));
+    let ends_at = Some(old.ends_at.map_or(end, |before| before.min(end)));
+    let old = VendorKey { ends_at, ..old };
+    let detail = json!({ "instead_of": old.id, "which_ends": ends_at.map(rfc3339) });
+    let record = put(gateway, "vendors.key_rotated", vec![key.clone(), old.clone()], detail, by).await?;
+    Ok(json!({ "issued": shown(&key, now), "old": shown(&old, now), "key": text.expose(), "record": record }))
+}
+
+pub(super) async fn revoke(gateway: &Gateway, id: &str, by: &str) -> Result<Value, Fault> {
+    let now = gateway.engine.clock().now();
+    let key = VendorKey { revoked_at: Some(now), ..good(gateway, id)? };
+    let record = put(gateway, "vendors.key_revoked", vec![key.clone()], Value::Null, by).await?;
+    Ok(json!({ "revoked": shown(&key, now), "record": record }))
+}
+
+/// Records it, and then puts it in force. The first key is the one that it is about.
+async fn put(gateway: &Gateway, what: &str, keys: Vec<VendorKey>, more: Value, by: &str) -> Result<String, Fault> {
+    let first = keys.first();
+    let state = keys.iter().map(|key| {
+        let value = Some(key.row()?);
+        Ok(StateWrite { kind: VENDOR_KEY_STATE.to_owned(), key: key.id.to_string(), value })
+    });
+    let change = Change {
+        by: by.to_owned(),
+        what: what.to_owned(),
+        subject: first.map(|key| key.vendor.to_string()).unwrap_or_default(),
+        human: None,
+        detail: json!({
+            "key": first.map(|key| &key.id),
+            "contract": first.map(|key| &key.contract),
+            "purpose": first.and_then(|key| key.purpose.as_deref()),
+            "more": more,
+        }),
+        state: state.collect::<Result<_, Fault>>()?,
+    };
+    let durable = gateway.engine.change(change).await?;
+    for key in keys {
+        gateway.vendor_keys.put(key);
+    }
+    Ok(durable.call().to_string())
+}
+
+fn good(gateway: &Gateway, id: &str) -> Result<VendorKey, Fault> {
+    let now = gateway.engine.clock().now();
+    let key = gateway.vendor_keys.of_id(id).filter(|key| key.is_good(now));
+    key.map(|key| VendorKey::clone(&key)).ok_or_else(|| {
+        Fault::new(Blame::Operator, "operator.no_key", format!("there is no key `{id}` that is good"))
+            .hint("`countersign vendors keys` lists them")
+    })
+}
+
+fn shown(key: &VendorKey, now: UnixMicros) -> Value {
+    json!({
+        "id": key.id,
+        "vendor": key.vendor,
+        "contract": key.contract,
+        "purpose": key.purpose,
+        "issued_at": rfc3339(key.issued_at),
+        "issued_by": key.issued_by,
+        "ends_at": key.ends_at.map(rfc3339),
+        "revoked_at": key.revoked_at.map(rfc3339),
+        "good": key.is_good(now),
+    })
+}

@@ -1,0 +1,331 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+
+use decide::{BodyFuture, OpenFuture, UpstreamFuture};
+use model::{
+    Actor, AgentId, AppId, Class, ClassSource, ContractFacts, ContractId, Digest, Evaluation, Form, HumanId, Layer,
+    Limits, Method, Operation, RuleOutcome, Rules, Secret, Shown, Standing, TaskId, ToolFacts, ToolName, ToolStatus,
+    VendorId,
+};
+use trace::Journal;
+
+use super::*;
+use crate::call::tests::{Cleans, Diary, Leaves, Log, NOON, Noon, OneRule, State, directory};
+use crate::{CallRequest, Closed, Engine, Parts};
+
+/// Lets everything but the letter `x` through; `!` is a record that the contract does not reach.
+#[derive(Debug)]
+struct NoX;
+
+struct NoXFilter(u64);
+
+impl Release for NoX {
+    fn filter(&self, _: Form) -> Result<Box<dyn Filter>, Fault> {
+        Ok(Box::new(NoXFilter(0)))
+    }
+}
+
+impl Filter for NoXFilter {
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        if bytes.contains(&b'!') {
+            return Err(Fault::new(Blame::Rule, "rule.outside", "it is outside"));
+        }
+        let before = out.len();
+        out.extend(bytes.iter().filter(|byte| **byte != b'x'));
+        self.0 += (before + bytes.len() - out.len()) as u64;
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut Vec<u8>) -> Result<Released, Fault> {
+        Ok(self.so_far())
+    }
+
+    fn so_far(&self) -> Released {
+        Released { rows: 1, dropped: 0, removed: self.0 }
+    }
+}
+
+/// One rule, and what is let out.
+struct Governs(OneRule, Option<Arc<dyn Release>>);
+
+impl Rules for Governs {
+    fn digest(&self) -> Digest {
+        self.0.digest()
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        self.0.evaluate(layer, facts)
+    }
+
+    fn standing(&self, _: &ContractId, _: model::UnixMicros) -> (Standing, Option<Digest>) {
+        (Standing::Active, Some(Digest::new([9; 32])))
+    }
+
+    fn release(&self, facts: &Facts) -> Option<Arc<dyn Release>> {
+        assert_eq!(facts.contract.as_ref().unwrap().standing, Standing::Active);
+        self.1.clone()
+    }
+}
+
+/// An app that says these pieces, and then ends or breaks off.
+struct Says {
+    pieces: Vec<Vec<u8>>,
+    breaks: bool,
+    kind: AnswerKind,
+}
+
+struct Coming(VecDeque<Vec<u8>>, bool);
+
+impl AnswerBody for Coming {
+    fn next(&mut self) -> BodyFuture<'_> {
+        let next = self.0.pop_front().map(Bytes::from);
+        let broken = self.1 && next.is_none();
+        Box::pin(async move {
+            if broken { Err(Fault::new(Blame::Upstream, "upstream.broke_off", "it broke off")) } else { Ok(next) }
+        })
+    }
+}
+
+impl Upstream for Says {
+    fn send<'a>(&'a self, _: Permit, _: Outgoing) -> UpstreamFuture<'a> {
+        unreachable!("answers of this wire are taken while they come")
+    }
+
+    fn open<'a>(&'a self, permit: Permit, _: Outgoing) -> OpenFuture<'a> {
+        let _spent = permit.spend();
+        let form = (self.kind == AnswerKind::Result).then_some(Form::Json);
+        let body = Box::new(Coming(self.pieces.clone().into(), self.breaks));
+        Box::pin(async move { Ok(Opened { kind: self.kind, form, body }) })
+    }
+}
+
+#[derive(Default)]
+struct Takes {
+    begun: AtomicUsize,
+    whole: Mutex<Option<usize>>,
+    bytes: Mutex<Vec<u8>>,
+    most: AtomicUsize,
+    ended: AtomicBool,
+    /// After so many pieces nobody takes any more.
+    patience: Option<usize>,
+    pieces: AtomicUsize,
+}
+
+impl Taker for Takes {
+    fn begins(&self, _: &CallId, whole: Option<usize>) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        *self.whole.lock().unwrap() = whole;
+    }
+
+    fn takes(&self, piece: Bytes) -> TakerFuture<'_> {
+        self.most.fetch_max(piece.len(), Ordering::SeqCst);
+        self.bytes.lock().unwrap().extend_from_slice(&piece);
+        let wanted = self.patience.is_none_or(|most| self.pieces.fetch_add(1, Ordering::SeqCst) < most);
+        Box::pin(std::future::ready(wanted))
+    }
+
+    fn ends(&self) -> TakerFuture<'_> {
+        self.ended.store(true, Ordering::SeqCst);
+        Box::pin(std::future::ready(true))
+    }
+}
+
+struct World {
+    engine: Engine,
+    diary: Diary,
+    leaves: Leaves,
+}
+
+fn world(release: Option<Arc<dyn Release>>) -> World {
+    let (diary, leaves) = (Diary::default(), Leaves::default());
+    let log = Log {
+        diary: Arc::clone(&diary),
+        state: State::default(),
+        left: Arc::new(AtomicI64::new(i64::MAX)),
+        leaves: Arc::clone(&leaves),
+        broken: Arc::default(),
+        rows: 0,
+    };
+    let parts = Parts {
+        directory: Arc::new(directory()),
+        journal: Journal::start(Box::new(log)).unwrap(),
+        credentials: Arc::new(Cleans),
+        clock: Arc::new(Noon::default()),
+        limits: Limits { answer_bytes_max: 100_000, ..Limits::default() },
+        hold_key: Secret::new([7; 32]),
+    };
+    let engine = Engine::new(parts, Box::new(Governs(OneRule(RuleOutcome::Permit), release))).unwrap();
+    World { engine, diary, leaves }
+}
+
+impl World {
+    async fn call(&self, class: Class, says: Says, taker: &Arc<Takes>) -> Closed {
+        let contract = ContractFacts {
+            contract: ContractId::parse("c").unwrap(),
+            vendor: VendorId::parse("v").unwrap(),
+            standing: Standing::Unknown,
+            digest: None,
+            purpose: None,
+            tenant: Shown::Open,
+            entity: None,
+            operation: Some(Operation::Read),
+            state: std::collections::BTreeMap::new(),
+            asks: Vec::new(),
+            sends: Vec::new(),
+            records: None,
+            spent: Vec::new(),
+        };
+        let request = CallRequest {
+            cause: None,
+            actor: Actor {
+                agent: AgentId::parse("bot").unwrap(),
+                human: HumanId::parse("ana").unwrap(),
+                task: TaskId::parse("t").unwrap(),
+                only_app: None,
+                token_id: Arc::from("j"),
+            },
+            app: AppId::parse("crm").unwrap(),
+            method: Method::ToolsCall,
+            tool: ToolFacts::new(ToolName::parse("look").unwrap(), class, ClassSource::Profile, ToolStatus::Pinned),
+            arguments: Some(Bytes::from_static(b"{}")),
+            readable: None,
+            wire: "http/1.1",
+            listed_at: None,
+            kept: model::ArgumentLevel::Full,
+            upstream: Arc::new(says),
+            waiter: None,
+            contract: Some(Arc::new(contract)),
+            taker: Some(Arc::clone(taker) as Arc<dyn Taker>),
+        };
+        self.engine.call(request).await
+    }
+
+    /// The leaf of the last outcome.
+    fn outcome(&self) -> serde_json::Value {
+        self.engine.close();
+        assert!(self.diary.lock().unwrap().last().unwrap().starts_with("outcome"), "{:?}", self.diary);
+        self.leaves.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+fn says(pieces: &[&[u8]]) -> Says {
+    Says { pieces: pieces.iter().map(|piece| piece.to_vec()).collect(), breaks: false, kind: AnswerKind::Result }
+}
+
+fn governed() -> World {
+    world(Some(Arc::new(NoX)))
+}
+
+#[tokio::test]
+async fn a_short_answer_begins_when_it_is_whole() {
+    let (world, taker) = (governed(), Arc::new(Takes::default()));
+    let closed = world.call(Class::Read, says(&[b"{\"a\":", b"\"xx1\"}"]), &taker).await;
+    assert!(matches!(closed, Closed::Answered { .. }), "{closed:?}");
+    assert_eq!(*taker.bytes.lock().unwrap(), b"{\"a\":\"1\"}");
+    assert_eq!(*taker.whole.lock().unwrap(), Some(9));
+    assert!(taker.ended.load(Ordering::SeqCst));
+    let outcome = world.outcome();
+    assert_eq!(
+        (&outcome["answer_bytes"], &outcome["came_bytes"], &outcome["hidden"]),
+        (&9.into(), &11.into(), &2.into())
+    );
+    assert_eq!(outcome["effect"], "executed");
+    assert!(NOON > 0);
+}
+
+// INVARIANT: of an answer that may not be seen nobody sees a byte.
+#[tokio::test]
+async fn what_is_refused_at_its_end_has_not_begun() {
+    let (world, taker) = (governed(), Arc::new(Takes::default()));
+    let closed = world.call(Class::Read, says(&[b"{\"salary\":1,", b"\"tenant\":\"!\"}"]), &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "rule.outside"), "{closed:?}");
+    assert_eq!(taker.begun.load(Ordering::SeqCst), 0);
+    assert!(taker.bytes.lock().unwrap().is_empty());
+    let outcome = world.outcome();
+    assert_eq!(
+        (&outcome["answer_bytes"], &outcome["code"], &outcome["status"]),
+        (&0.into(), &"rule.outside".into(), &"failed".into())
+    );
+    assert_eq!(outcome["effect"], "executed");
+}
+
+#[tokio::test]
+async fn without_a_release_nothing_is_seen() {
+    let (world, taker) = (world(None), Arc::new(Takes::default()));
+    let closed = world.call(Class::Read, says(&[b"{}"]), &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "rule.no_release"), "{closed:?}");
+    assert_eq!(taker.begun.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_long_answer_goes_past_in_pieces_and_what_left_is_on_record_when_it_breaks_off() {
+    let (world, taker) = (governed(), Arc::new(Takes::default()));
+    let piece = vec![b'a'; 20_000];
+    let pieces: Vec<&[u8]> = (0..50).map(|_| piece.as_slice()).collect();
+    let closed = world.call(Class::Read, Says { breaks: true, ..says(&pieces) }, &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "upstream.broke_off"), "{closed:?}");
+    assert_eq!(taker.begun.load(Ordering::SeqCst), 1);
+    assert!(!taker.ended.load(Ordering::SeqCst));
+    let left = taker.bytes.lock().unwrap().len();
+    assert!(left > 800_000, "{left}");
+    assert!(taker.most.load(Ordering::SeqCst) < 200_000);
+    let outcome = world.outcome();
+    assert_eq!((&outcome["answer_bytes"], &outcome["came_bytes"]), (&left.into(), &1_000_000.into()));
+}
+
+#[tokio::test]
+async fn whoever_goes_away_ends_it_and_the_record_says_how_much_had_left() {
+    let world = governed();
+    let taker = Arc::new(Takes { patience: Some(2), ..Takes::default() });
+    let piece = vec![b'a'; 200_000];
+    let pieces: Vec<&[u8]> = (0..50).map(|_| piece.as_slice()).collect();
+    let closed = world.call(Class::Read, says(&pieces), &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "caller.gone"), "{closed:?}");
+    let outcome = world.outcome();
+    let (passed, came) = (outcome["answer_bytes"].as_u64().unwrap(), outcome["came_bytes"].as_u64().unwrap());
+    assert!(passed > 0 && came < 1_500_000, "{passed} of {came}");
+}
+
+// INVARIANT: no secret in an answer, however its pieces are cut.
+#[tokio::test]
+async fn a_secret_is_taken_out_wherever_the_pieces_are_cut() {
+    let mut long = vec![b'a'; 150_000];
+    for at in [0, 32_760, 98_300, 100_000, 149_994] {
+        long.splice(at..at + 6, *b"s3cret");
+    }
+    for cut in [1, 7, 1_000, 32_767, 65_536, 150_000] {
+        let (world, taker) = (governed(), Arc::new(Takes::default()));
+        let pieces: Vec<&[u8]> = long.chunks(cut.max(50)).collect();
+        let closed = world.call(Class::Read, says(&pieces), &taker).await;
+        assert!(matches!(closed, Closed::Answered { .. }), "{closed:?}");
+        let text = String::from_utf8(taker.bytes.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("s3cret"), "{cut}");
+        assert_eq!(text.matches("[redacted]").count(), 5, "{cut}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_read_is_on_record_before_anybody_hears_of_it() {
+    let (world, taker) = (governed(), Arc::new(Takes::default()));
+    let closed = world.call(Class::Write, says(&[b"{\"a\":\"x\"}"]), &taker).await;
+    let Closed::Answered { answer, .. } = closed else { panic!("{closed:?}") };
+    assert_eq!(&answer.body[..], b"{\"a\":\"\"}");
+    assert_eq!(taker.begun.load(Ordering::SeqCst), 0);
+    assert_eq!(world.diary.lock().unwrap().last().unwrap(), "outcome executed answered");
+    assert_eq!(world.outcome()["answer_bytes"], 8);
+
+    let (world, taker) = (governed(), Arc::new(Takes::default()));
+    let piece = vec![b'a'; 60_000];
+    let closed = world.call(Class::Write, says(&[&piece, &piece]), &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "upstream.too_large"), "{closed:?}");
+}
+
+#[tokio::test]
+async fn what_says_that_it_failed_says_nothing_else() {
+    let (world, taker) = (governed(), Arc::new(Takes::default()));
+    let failing = Says { kind: AnswerKind::ProtocolError, ..says(&[b"{\"secret of another tenant\":1}"]) };
+    let closed = world.call(Class::Read, failing, &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "upstream.garbage"), "{closed:?}");
+    assert!(taker.bytes.lock().unwrap().is_empty());
+}

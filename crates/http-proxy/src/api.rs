@@ -1,0 +1,146 @@
+//! The HTTP APIs that are reached through the gateway.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::Uri;
+use model::{AppId, ArgumentLevel, Fault};
+
+use crate::client::Client;
+use crate::mapping::Mapping;
+use crate::operation::Operation;
+use crate::target::Target;
+
+/// An API as the configuration names it.
+#[derive(Debug, Clone)]
+pub struct ApiSpec {
+    /// The app.
+    pub app: AppId,
+    /// Where it is: operations' paths are below this.
+    pub base: Uri,
+    /// Its operations.
+    pub mapping: Arc<Mapping>,
+    /// How much of the arguments records keep.
+    pub arguments: ArgumentLevel,
+}
+
+/// An API, ready.
+pub struct Api {
+    /// The app.
+    pub(crate) app: AppId,
+    pub(crate) base: Uri,
+    pub(crate) mapping: Arc<Mapping>,
+    pub(crate) kept: ArgumentLevel,
+    operations: Vec<Arc<Operation>>,
+    pub(crate) client: Client,
+}
+
+/// All APIs, by app. Replaced whole.
+pub struct Apis {
+    by_app: ArcSwap<HashMap<AppId, Arc<Api>>>,
+}
+
+/// What of a mapping cannot be meant. Blame: whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadMapping {
+    /// The operation.
+    pub operation: String,
+    /// What is wrong, lower case, no full stop.
+    pub said: String,
+}
+
+/// What a request asks for.
+pub(crate) enum Asked {
+    /// This, with these parameters in its path.
+    Operation(Arc<Operation>, std::collections::BTreeMap<String, String>),
+    /// The path is known, but not with this method.
+    OtherMethod,
+    /// Nothing that is known.
+    Nothing,
+}
+
+// === impl Api ===
+
+impl Api {
+    /// Error: the mapping cannot be meant.
+    pub fn new(spec: &ApiSpec) -> Result<Self, BadMapping> {
+        let mut operations: Vec<Arc<Operation>> = Vec::new();
+        for (name, mapped) in &spec.mapping.operations {
+            let operation = Operation::compile(name, mapped, &spec.mapping.entities)?;
+            if let Some(same) = operations.iter().find(|known| known.same_as(&operation)) {
+                let said = format!("it answers to the same requests as `{}`", same.name);
+                return Err(BadMapping { operation: name.clone(), said });
+            }
+            operations.push(Arc::new(operation));
+        }
+        // The one that names more segments is meant.
+        operations.sort_by_key(|operation| std::cmp::Reverse(operation.literals()));
+        let unreachable = |fault: Fault| BadMapping { operation: "base".to_owned(), said: fault.to_string() };
+        Ok(Self {
+            app: spec.app.clone(),
+            base: spec.base.clone(),
+            mapping: Arc::clone(&spec.mapping),
+            kept: spec.arguments,
+            operations,
+            client: Client::new(&spec.base).map_err(unreachable)?,
+        })
+    }
+
+    /// What a request asks for.
+    pub(crate) fn asked(&self, method: &http::Method, target: &Target) -> Asked {
+        let mut other = false;
+        for operation in &self.operations {
+            let Some(parameters) = operation.matches(&target.segments) else { continue };
+            if operation.method == *method {
+                return Asked::Operation(Arc::clone(operation), parameters);
+            }
+            other = true;
+        }
+        if other { Asked::OtherMethod } else { Asked::Nothing }
+    }
+
+    /// The operation that reads one record of this kind by what names it.
+    pub(crate) fn resolver(&self, entity: &str) -> Option<&Arc<Operation>> {
+        self.operations.iter().find(|operation| {
+            operation.does == model::Operation::Read
+                && operation.entity.as_deref() == Some(entity)
+                && operation.id_in_path().is_some()
+                && operation.in_path.len() == 1
+        })
+    }
+}
+
+// === impl Apis ===
+
+impl Apis {
+    /// The APIs of a configuration. Error: a mapping cannot be meant; the app it is of stands beside it.
+    pub fn new(specs: &[ApiSpec]) -> Result<Self, (AppId, BadMapping)> {
+        Ok(Self { by_app: ArcSwap::from_pointee(made(specs)?) })
+    }
+
+    /// Takes those of a reloaded configuration.
+    pub fn take(&self, others: Self) {
+        self.by_app.store(others.by_app.load_full());
+    }
+
+    pub(crate) fn of(&self, app: &str) -> Option<Arc<Api>> {
+        self.by_app.load().get(app).cloned()
+    }
+}
+
+impl std::fmt::Display for BadMapping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the operation `{}` cannot be meant: {}", self.operation, self.said)
+    }
+}
+
+impl std::error::Error for BadMapping {}
+
+fn made(specs: &[ApiSpec]) -> Result<HashMap<AppId, Arc<Api>>, (AppId, BadMapping)> {
+    let of = |spec: &ApiSpec| match Api::new(spec) {
+        Ok(api) => Ok((spec.app.clone(), Arc::new(api))),
+        Err(error) => Err((spec.app.clone(), error)),
+    };
+    specs.iter().map(of).collect()
+}

@@ -1,0 +1,213 @@
+use http::{HeaderName, HeaderValue};
+use model::{Actor, AgentId, Class, ContractId, HumanId, TaskId, VendorId};
+
+use super::*;
+use crate::mapping::Mapped;
+
+fn who() -> KnownVendor {
+    KnownVendor {
+        actor: Actor {
+            agent: AgentId::parse("acme-screening").unwrap(),
+            human: HumanId::parse("ana").unwrap(),
+            task: TaskId::parse("acme-2026").unwrap(),
+            only_app: None,
+            token_id: Arc::from("k"),
+        },
+        vendor: VendorId::parse("acme-screening").unwrap(),
+        contract: ContractId::parse("acme-2026").unwrap(),
+        purpose: Some(Arc::from("background screening")),
+    }
+}
+
+fn mapped(does: Does, method: &str, path: &str) -> Mapped {
+    Mapped {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        class: Class::Read,
+        does,
+        entity: Some("candidate".to_owned()),
+        id: None,
+        rows: None,
+        total: None,
+        cursor: None,
+        page: None,
+        page_max: None,
+        tenant: None,
+        selects: Vec::new(),
+        sorts: Vec::new(),
+        filters: BTreeMap::new(),
+        expands: Vec::new(),
+        passes: Vec::new(),
+        body: Vec::new(),
+        form: None,
+    }
+}
+
+fn compiled(mapped: &Mapped) -> Operation {
+    let entities = BTreeMap::from([("candidate".to_owned(), Entity::default())]);
+    Operation::compile("op", mapped, &entities).unwrap()
+}
+
+fn list() -> Operation {
+    let text = |one: &str| vec![one.to_owned()];
+    compiled(&Mapped {
+        page: Some("query.limit".to_owned()),
+        page_max: Some(100),
+        tenant: Some("query.client_id".to_owned()),
+        selects: text("query.fields"),
+        sorts: text("query.sort"),
+        filters: BTreeMap::from([("query.status".to_owned(), "status".to_owned())]),
+        expands: text("query.include"),
+        passes: vec!["query.cursor".to_owned(), "header.accept-language".to_owned()],
+        ..mapped(Does::List, "GET", "/candidates")
+    })
+}
+
+fn update() -> Operation {
+    compiled(&Mapped {
+        id: Some("path.id".to_owned()),
+        tenant: Some("body.client_id".to_owned()),
+        body: vec!["name".to_owned(), "client_id".to_owned(), "employment.title".to_owned(), "jobs".to_owned()],
+        ..mapped(Does::Update, "PATCH", "/candidates/{id}")
+    })
+}
+
+fn asked(operation: &Operation, query: &str, headers: &[(&str, &str)], body: &str) -> Result<Ask, String> {
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
+        .collect();
+    let target = Target::parse("", Some(query)).map_err(|fault| fault.to_string())?;
+    let in_path = operation.in_path.keys().map(|name| (name.clone(), "c_17".to_owned())).collect();
+    Ask::read(operation, in_path, target, &headers, Bytes::from(body.to_owned()), &who())
+        .map_err(|fault| fault.to_string())
+}
+
+fn names(found: &[Arc<str>]) -> Vec<&str> {
+    found.iter().map(|name| &**name).collect()
+}
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+#[test]
+fn asking_by_a_field_is_asking_for_it() {
+    let query = "fields=name,employment.salary&sort=-medical_notes,name:desc&status=active&include=compensation&client_id=northwind&limit=20";
+    let ask = asked(&list(), query, &[], "").unwrap();
+    assert_eq!(names(&ask.facts.asks), ["compensation", "employment.salary", "medical_notes", "name", "status"]);
+    assert_eq!(ask.facts.tenant, Shown::Known(vec![Arc::from("northwind")]));
+    assert_eq!(ask.facts.records, Some(20));
+    assert_eq!((ask.facts.vendor.as_str(), ask.facts.contract.as_str()), ("acme-screening", "acme-2026"));
+    assert_eq!(ask.facts.operation, Some(Does::List));
+}
+
+#[test]
+fn a_page_is_bounded_by_what_leaves() {
+    let ask = asked(&list(), "client_id=northwind", &[], "").unwrap();
+    assert_eq!(ask.facts.records, Some(100));
+    assert_eq!(ask.arguments.query.get("limit").map(String::as_str), Some("100"));
+    assert_eq!(ask.facts.tenant, Shown::Known(vec![Arc::from("northwind")]));
+    for query in ["limit=101", "limit=-1", "limit=1e9", "limit=0x10", "limit=", "limit=99999999999", "limit=%2B5"] {
+        assert!(asked(&list(), query, &[], "").is_err(), "{query}");
+    }
+}
+
+#[test]
+fn what_the_operation_does_not_name_is_refused() {
+    for query in [
+        "page=2",
+        "filter=salary",
+        "_method=DELETE",
+        "LIMIT=5",
+        "fields[]=x",
+        "sort=a;b",
+        "fields=a%20b",
+        "fields=",
+        "sort=sum(salary)",
+    ] {
+        assert!(asked(&list(), query, &[], "").is_err(), "{query}");
+    }
+    for name in OVERRIDES {
+        assert!(asked(&list(), "", &[(name, "DELETE")], "").is_err(), "{name}");
+    }
+    assert!(asked(&list(), "", &JSON, "{}").unwrap_err().contains("takes no body"));
+}
+
+#[test]
+fn headers_that_are_not_named_stay_here() {
+    let headers = [
+        ("accept-language", "de"),
+        ("cookie", "a=1"),
+        ("x-forwarded-for", "1.2.3.4"),
+        ("range", "bytes=0-1"),
+        ("if-none-match", "\"1\""),
+    ];
+    let ask = asked(&list(), "", &headers, "").unwrap();
+    assert_eq!(ask.arguments.headers, BTreeMap::from([("accept-language".to_owned(), "de".to_owned())]));
+    assert!(asked(&list(), "", &[("accept-language", "de"), ("accept-language", "en")], "").is_err());
+}
+
+#[test]
+fn a_body_has_the_fields_that_are_named_and_no_other() {
+    let ask =
+        asked(&update(), "", &JSON, r#"{"name":"Ana","employment":{"title":"x"},"jobs":[{"a":1},{"b":[2]}]}"#).unwrap();
+    assert_eq!(names(&ask.facts.sends), ["employment.title", "jobs[].a", "jobs[].b[]", "name"]);
+    assert_eq!(ask.facts.tenant, Shown::Open);
+    assert_eq!(ask.facts.records, Some(1));
+    let bodies = [
+        r#"{"salary":1}"#,
+        r#"{"names":1}"#,
+        r#"{"employment":{"salary":1}}"#,
+        r#"{"employment":1}"#,
+        r#"{"name":1,"name":2}"#,
+        r#"{"name":1,"na\u006de":2}"#,
+        r#"{"name.x":1}"#,
+        "[]",
+        "1",
+        "{",
+        r#"{"":1}"#,
+        r#"{"Name":1}"#,
+    ];
+    for body in bodies {
+        assert!(asked(&update(), "", &JSON, body).is_err(), "{body}");
+    }
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=utf-7",
+        "",
+        "application/json-patch+json",
+    ] {
+        assert!(asked(&update(), "", &[("content-type", kind)], "{}").is_err(), "{kind}");
+    }
+    let coded = [("content-type", "application/json"), ("content-encoding", "gzip")];
+    assert!(asked(&update(), "", &coded, "{}").is_err());
+}
+
+#[test]
+fn whose_record_is_made_must_be_said() {
+    let create = |tenant: Option<&str>| {
+        let body = vec!["name".to_owned(), "client_id".to_owned()];
+        compiled(&Mapped { tenant: tenant.map(str::to_owned), body, ..mapped(Does::Create, "POST", "/candidates") })
+    };
+    let with = asked(&create(Some("body.client_id")), "", &JSON, r#"{"client_id":"northwind"}"#).unwrap();
+    assert_eq!(with.facts.tenant, Shown::Known(vec![Arc::from("northwind")]));
+    let without = asked(&create(Some("body.client_id")), "", &JSON, r#"{"name":"x"}"#).unwrap();
+    assert_eq!(without.facts.tenant, Shown::Known(Vec::new()));
+    assert!(asked(&create(Some("body.client_id")), "", &JSON, r#"{"client_id":["northwind"]}"#).is_err());
+}
+
+#[test]
+fn a_record_says_whose_it_is_and_how_it_stands() {
+    let entity = Entity {
+        id: None,
+        tenant: Some("owner.client".to_owned()),
+        state: Some("status".to_owned()),
+        fields: Vec::new(),
+    };
+    let shown = shown_by(br#"{"data":{"owner":{"client":17},"status":"active"}}"#, Some("$.data"), &entity).unwrap();
+    assert_eq!(names(&shown.0), ["17"]);
+    assert_eq!(shown.1, Some((Arc::from("status"), Scalar::Text(Arc::from("active")))));
+    for record in [&b"{}"[..], br#"{"data":{"status":"active"}}"#, br#"{"data":{"owner":{"client":null}}}"#, b"no"] {
+        assert_eq!(shown_by(record, Some("$.data"), &entity), None);
+    }
+}

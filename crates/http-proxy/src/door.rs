@@ -1,0 +1,405 @@
+//! The incoming half: `/api/{app}/…`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use decide::{AnswerKind, OpenFuture, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
+use engine::{CallRequest, Closed, Disposition, Engine, Held, HoldState, Looked, Waiter, WaiterFuture, rfc3339};
+use front::{Body, Exchange, KnownVendor, VendorAccess, Wire, WireFuture, json_response, read_body};
+use http::request::Parts;
+use http::{Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use model::{
+    AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, Shown, Standing, ToolFacts,
+    ToolName, ToolStatus,
+};
+
+use crate::answer;
+use crate::api::{Api, Apis, Asked};
+use crate::ask::{Ask, shown_by};
+use crate::operation::Operation;
+use crate::outbound::{Looks, Outbound, WIRE};
+use crate::passing::{Begun, passing};
+use crate::target::Target;
+
+/// Where vendors come in.
+pub struct Door {
+    apis: Arc<Apis>,
+    engine: Engine,
+    access: VendorAccess,
+    public_url: String,
+}
+
+/// One call of a vendor, ready to be decided.
+struct Ready<'a> {
+    who: &'a KnownVendor,
+    api: &'a Arc<Api>,
+    operation: Arc<Operation>,
+    arguments: Bytes,
+    facts: ContractFacts,
+    cause: Option<CallId>,
+    /// Where the answer is kept as it comes, where it is looked at here.
+    looks: Option<Looks>,
+}
+
+/// How a call ended, as far as its vendor's response goes.
+enum Ended {
+    /// It goes on, or is whole, in this body.
+    Begun(Begun, crate::passing::Passed),
+    /// It is over.
+    Closed(Closed),
+}
+
+/// Whoever asked is told at once that a call waits, and asks again.
+struct AsksAgain {
+    tool: ToolFacts,
+}
+
+/// Where nothing that the mapping names is asked for. Nothing ever leaves.
+struct Nowhere;
+
+// === impl Door ===
+
+impl Door {
+    /// The door to these APIs. `public_url` is the base of every address clients use.
+    pub fn new(apis: Arc<Apis>, engine: Engine, access: VendorAccess, public_url: &str) -> Self {
+        Self { apis, engine, access, public_url: public_url.trim_end_matches('/').to_owned() }
+    }
+
+    async fn respond(&self, exchange: Exchange) -> Response<Body> {
+        let (head, body) = exchange.request.into_parts();
+        let who = match self.access.authenticate(&head.headers) {
+            Ok(who) => who,
+            Err(response) => return *response,
+        };
+        match self.understand(&who, &head, body).await {
+            Ok(response) => response,
+            Err(fault) => {
+                tracing::info!(?fault, vendor = %who.vendor, "a vendor's request was not understood");
+                answer::failed(None, &fault, false)
+            }
+        }
+    }
+
+    /// Error: it means nothing, or several things.
+    async fn understand(&self, who: &KnownVendor, head: &Parts, body: Incoming) -> Result<Response<Body>, Fault> {
+        let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+        let (app, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        let unknown = || Fault::new(Blame::Caller, "caller.unknown_path", "there is no such API here");
+        let api = self.apis.of(app).ok_or_else(unknown)?;
+        if let Some(hold) = rest.strip_prefix(HOLDS) {
+            return Ok(self.status_of_hold(who, &api.app, hold));
+        }
+        if head.headers.contains_key(header::UPGRADE) {
+            return Err(Fault::new(Blame::Caller, "caller.request", "nothing but HTTP/1.1 is spoken here"));
+        }
+        let target = Target::parse(rest, head.uri.query())?;
+        let (operation, in_path) = match api.asked(&head.method, &target) {
+            Asked::Operation(operation, in_path) => (operation, in_path),
+            Asked::OtherMethod | Asked::Nothing => {
+                return Ok(self.nothing_known(who, &api, head, &target).await);
+            }
+        };
+        let body = read_body(body, self.engine.limits().body_bytes_max).await?;
+        let ask = Ask::read(&operation, in_path, target, &head.headers, body, who)?;
+        Ok(self.decided(who, &api, operation, ask).await)
+    }
+
+    /// Takes what is understood to its response.
+    async fn decided(
+        &self,
+        who: &KnownVendor,
+        api: &Arc<Api>,
+        operation: Arc<Operation>,
+        mut ask: Ask,
+    ) -> Response<Body> {
+        let mut cause = None;
+        if operation.does.only_reads() || ask.facts.tenant != Shown::Open {
+            // A list or a read shows itself what it is; a record that is made says so.
+        } else {
+            match self.look(who, api, &operation, &mut ask).await {
+                Ok(looked) => cause = Some(looked),
+                Err(response) => return *response,
+            }
+        }
+        let form = operation.form;
+        let arguments = ask.arguments.write();
+        let ready = Ready { who, api, operation, arguments, facts: ask.facts, cause, looks: None };
+        let (outbound, ended) = self.run(ready).await;
+        self.response(api, &outbound, ended, form)
+    }
+
+    fn response(&self, api: &Api, outbound: &Outbound, ended: Ended, form: model::Form) -> Response<Body> {
+        let said = outbound.said.get();
+        match ended {
+            Ended::Begun(begun, _) if said.is_some_and(|said| !said.status.is_success()) => {
+                answer::failed_there(&begun.call, said)
+            }
+            Ended::Begun(begun, body) => answer::answered(&begun.call, said, form, body.boxed_unsync(), begun.whole),
+            Ended::Closed(Closed::Answered { call, answer }) if answer.kind == AnswerKind::Result => {
+                answer::whole(&call, said, form, answer.body)
+            }
+            Ended::Closed(Closed::Answered { call, .. }) => answer::failed_there(&call, said),
+            Ended::Closed(Closed::Refused(refusal)) => {
+                let url = |hold: &str| format!("{}{PREFIX}{}{HOLDS}{hold}", self.public_url, api.app);
+                answer::refused(&refusal, url)
+            }
+            Ended::Closed(Closed::Failed { call, fault, perhaps_executed }) => {
+                tracing::info!(?fault, "a vendor's call failed");
+                answer::failed(call.as_ref(), &fault, perhaps_executed)
+            }
+        }
+    }
+
+    /// Carries one call until its answer begins or it is over.
+    async fn run(&self, ready: Ready<'_>) -> (Arc<Outbound>, Ended) {
+        let Ready { who, api, operation, arguments, facts, cause, looks } = ready;
+        let tool = tool_facts(&operation);
+        let outbound = Arc::new(Outbound {
+            api: Arc::clone(api),
+            operation,
+            credentials: Arc::clone(self.engine.credentials()),
+            said: OnceLock::new(),
+            looks,
+        });
+        let (taker, mut begins, passed) = passing();
+        let request = CallRequest {
+            actor: who.actor.clone(),
+            app: api.app.clone(),
+            method: Method::ToolsCall,
+            tool: tool.clone(),
+            cause,
+            arguments: Some(arguments),
+            readable: None,
+            wire: WIRE,
+            listed_at: None,
+            kept: api.kept,
+            upstream: Arc::clone(&outbound) as Arc<dyn Upstream>,
+            waiter: Some(Arc::new(AsksAgain { tool })),
+            contract: Some(Arc::new(facts)),
+            taker: Some(Arc::new(taker)),
+        };
+        let mut call = Box::pin(self.engine.call(request));
+        let closed = tokio::select! {
+            biased;
+            // What goes on without us goes on by itself.
+            Ok(begun) = &mut begins => return (outbound, Ended::Begun(begun, passed)),
+            closed = &mut call => closed,
+        };
+        match begins.try_recv() {
+            Ok(begun) => (outbound, Ended::Begun(begun, passed)),
+            Err(_) => (outbound, Ended::Closed(closed)),
+        }
+    }
+
+    /// Looks at the record that is to be changed, in a call of its own, and takes what it says of itself among the facts.
+    /// Error: the response, where it cannot be looked at or may not be.
+    async fn look(
+        &self,
+        who: &KnownVendor,
+        api: &Arc<Api>,
+        operation: &Operation,
+        ask: &mut Ask,
+    ) -> Result<CallId, Box<Response<Body>>> {
+        let refused = |call: Option<&CallId>, fault: Fault| Box::new(answer::failed(call, &fault, false));
+        let entity = operation.entity.as_deref().unwrap_or_default();
+        let found = api.resolver(entity).zip(operation.id_in_path());
+        let named = found.and_then(|(resolver, name)| Some((resolver, ask.arguments.path.get(name)?)));
+        let (Some((resolver, id)), Some(known)) = (named, api.mapping.entities.get(entity)) else {
+            let said = "nothing tells whose record this would change, and no operation looks it up";
+            return Err(refused(
+                None,
+                Fault::new(Blame::Rule, "rule.unresolved", said)
+                    .hint("have the app's mapping name an operation that reads one record by its id"),
+            ));
+        };
+        let in_path = resolver.id_in_path().map(|name| BTreeMap::from([(name.to_owned(), id.clone())]));
+        let looked = Ask::read(
+            resolver,
+            in_path.unwrap_or_default(),
+            Target::default(),
+            &http::HeaderMap::new(),
+            Bytes::new(),
+            who,
+        )
+        .map_err(|fault| refused(None, fault))?;
+        let looks = Looks::default();
+        let ready = Ready {
+            who,
+            api,
+            operation: Arc::clone(resolver),
+            arguments: looked.arguments.write(),
+            facts: looked.facts,
+            cause: None,
+            looks: Some(Arc::clone(&looks)),
+        };
+        let (outbound, ended) = self.run(ready).await;
+        let (call, body) = match ended {
+            Ended::Begun(begun, body) if outbound.said.get().is_some_and(|said| said.status.is_success()) => {
+                (begun.call, body)
+            }
+            ended => return Err(Box::new(self.response(api, &outbound, ended, resolver.form))),
+        };
+        // It is let out to nobody, but it must have passed the contract as a whole.
+        if body.collect().await.is_err() {
+            let said = "the record that this would change could not be looked at whole";
+            return Err(refused(Some(&call), Fault::new(Blame::Upstream, "upstream.broke_off", said)));
+        }
+        let rows = api.mapping.operations.get(resolver.name.as_str()).and_then(|mapped| mapped.rows.clone());
+        let record = std::mem::take(&mut *looks.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some((tenant, state)) = shown_by(&record, rows.as_deref(), known) else {
+            let said = "the record that this would change does not say whose it is";
+            return Err(refused(Some(&call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
+        };
+        ask.facts.tenant = Shown::Known(tenant);
+        ask.facts.state.extend(state.map(|(path, value)| (path, Shown::Known(value))));
+        let version = outbound.said.get().and_then(|said| said.version.clone());
+        let Some(version) = version else {
+            let said = "the app gives the record no version, so it could be another's by the time it is changed";
+            return Err(refused(
+                Some(&call),
+                Fault::new(Blame::Rule, "rule.race", said).hint("the app has to send a strong `ETag` with the record"),
+            ));
+        };
+        match ask.arguments.headers.insert("if-match".to_owned(), version.clone()) {
+            Some(other) if other != version => {
+                let said = "the record is not in the state that `if-match` names";
+                let more = serde_json::json!({ "call": call });
+                let status = StatusCode::PRECONDITION_FAILED;
+                Err(Box::new(answer::problem(status, "Precondition Failed", said, "upstream.status", &more)))
+            }
+            _ => Ok(call),
+        }
+    }
+
+    /// What the mapping does not name is a call, too: it is refused by the contract, and that is on record.
+    async fn nothing_known(&self, who: &KnownVendor, api: &Api, head: &Parts, target: &Target) -> Response<Body> {
+        let Ok(name) = ToolName::parse(UNKNOWN) else {
+            return answer::failed(None, &Fault::new(Blame::Bug, "bug.name", "a name of ours is none"), false);
+        };
+        let arguments = serde_json::json!({ "method": head.method.as_str(), "path": target.segments });
+        let facts = ContractFacts {
+            contract: who.contract.clone(),
+            vendor: who.vendor.clone(),
+            standing: Standing::Unknown,
+            digest: None,
+            purpose: who.purpose.clone(),
+            tenant: Shown::Open,
+            entity: None,
+            operation: None,
+            state: BTreeMap::new(),
+            asks: Vec::new(),
+            sends: Vec::new(),
+            records: None,
+            spent: Vec::new(),
+        };
+        let request = CallRequest {
+            actor: who.actor.clone(),
+            app: api.app.clone(),
+            method: Method::ToolsCall,
+            tool: ToolFacts::new(name, Class::Destructive, ClassSource::Unreviewed, ToolStatus::Unreviewed),
+            cause: None,
+            arguments: Some(Bytes::from(arguments.to_string())),
+            readable: None,
+            wire: WIRE,
+            listed_at: None,
+            kept: api.kept,
+            upstream: Arc::new(Nowhere),
+            waiter: None,
+            contract: Some(Arc::new(facts)),
+            taker: None,
+        };
+        match self.engine.call(request).await {
+            Closed::Refused(refusal) => answer::refused(&refusal, |_| String::new()),
+            Closed::Failed { call, fault, .. } => answer::failed(call.as_ref(), &fault, false),
+            Closed::Answered { call, .. } => answer::failed(Some(&call), &nowhere(), false),
+        }
+    }
+
+    /// Where a call stands that waits for people. Others' calls are not there.
+    fn status_of_hold(&self, who: &KnownVendor, app: &AppId, hold: &str) -> Response<Body> {
+        let theirs = |waiting: &engine::Waiting| {
+            let asked = &waiting.hold.asked;
+            asked.agent == who.actor.agent && asked.task == who.actor.task && asked.app == *app
+        };
+        let waiting = HoldId::parse(hold).ok().and_then(|hold| self.engine.hold(&hold).ok()).filter(theirs);
+        let Some(waiting) = waiting else {
+            let said = "there is no such call that waits, or it has been over for a while";
+            return answer::failed(None, &Fault::new(Blame::Caller, "caller.unknown_path", said), false);
+        };
+        let (state, next) = match &waiting.hold.state {
+            HoldState::Pending => ("pending", "ask again later"),
+            HoldState::Approved { .. } => ("approved", "send the same request again: it runs then"),
+            HoldState::Claimed { .. } => ("running", "ask again later"),
+            HoldState::Denied { .. } => ("denied", "do not repeat it unchanged"),
+            HoldState::Expired { .. } => ("expired", "send it again if it is still wanted"),
+            HoldState::Cancelled { .. } => ("cancelled", "send it again if it is still wanted"),
+            HoldState::Ended { .. } => ("ended", "it was carried out, or found not to be allowed any more"),
+        };
+        let said = serde_json::json!({
+            "hold": waiting.hold.id,
+            "call": waiting.hold.asked.call,
+            "state": state,
+            "next": next,
+            "expires_at": rfc3339(waiting.hold.expires_at),
+        });
+        json_response(StatusCode::OK, said.to_string())
+    }
+}
+
+impl Wire for Door {
+    fn owns(&self, path: &str) -> bool {
+        path.starts_with(PREFIX)
+    }
+
+    fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
+        Box::pin(self.respond(exchange))
+    }
+}
+
+impl Waiter for AsksAgain {
+    fn waits(&self, _: &Held) {}
+
+    fn gone(&self) -> WaiterFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn look_again(&self) -> WaiterFuture<'_, Option<Looked>> {
+        Box::pin(std::future::ready(Some(Looked { tool: self.tool.clone(), listed_at: None })))
+    }
+
+    fn ended(&self, _: Disposition) {}
+
+    fn time_max(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+impl Upstream for Nowhere {
+    fn send<'a>(&'a self, permit: Permit, _: Outgoing) -> UpstreamFuture<'a> {
+        drop(permit);
+        Box::pin(std::future::ready(Err(SendFault::before(nowhere()))))
+    }
+
+    fn open<'a>(&'a self, permit: Permit, _: Outgoing) -> OpenFuture<'a> {
+        drop(permit);
+        Box::pin(std::future::ready(Err(SendFault::before(nowhere()))))
+    }
+}
+
+fn nowhere() -> Fault {
+    Fault::new(Blame::Caller, "caller.unknown_path", "there is no such operation, or not with this method")
+}
+
+/// Somebody wrote the mapping down and looked at it: its word counts.
+fn tool_facts(operation: &Operation) -> ToolFacts {
+    ToolFacts::new(operation.name.clone(), operation.class, ClassSource::Profile, ToolStatus::Pinned)
+}
+
+const PREFIX: &str = "/api/";
+const HOLDS: &str = "/-/holds/";
+/// What is asked for where the mapping names nothing.
+const UNKNOWN: &str = "unknown-operation";
