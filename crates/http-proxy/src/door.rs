@@ -403,3 +403,6 @@ const PREFIX: &str = "/api/";
 const HOLDS: &str = "/-/holds/";
 /// What is asked for where the mapping names nothing.
 const UNKNOWN: &str = "unknown-operation";
+
+#[cfg(test)]
+mod tests;

@@ -364,7 +364,8 @@ impl Checker<'_> {
             (None, None) => {
                 let hint = "give it `command: [program, argument]`, `url: http://…` or `api: FILE`";
                 self.problems.push(
-                    Problem::of_file(self.file, format!("app `{id}` has neither `command:`, `url:` nor `api:`")).hint(hint),
+                    Problem::of_file(self.file, format!("app `{id}` has neither `command:`, `url:` nor `api:`"))
+                        .hint(hint),
                 );
                 return None;
             }

@@ -35,12 +35,8 @@ pub(super) async fn rotate(gateway: &Gateway, id: &str, overlap: Duration, by: &
     let old = good(gateway, id)?;
     let now = gateway.engine.clock().now();
     let life = old.ends_at.and_then(|end| u64::try_from(end.since(old.issued_at)).ok()).map(Duration::from_micros);
-    let request = KeyRequest {
-        vendor: old.vendor.clone(),
-        contract: old.contract.clone(),
-        purpose: old.purpose.clone(),
-        life,
-    };
+    let request =
+        KeyRequest { vendor: old.vendor.clone(), contract: old.contract.clone(), purpose: old.purpose.clone(), life };
     let (key, text) = gateway.vendor_keys.make(request, by, now)?;
     let end = UnixMicros(now.0.saturating_add(i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX)));
     let ends_at = Some(old.ends_at.map_or(end, |before| before.min(end)));

@@ -54,9 +54,9 @@ impl Checker<'_> {
             return None;
         }
         let name = &api.value;
-        let mapping = read_guarded(&self.path(name)).map_err(|problem| (problem.said, problem.hint)).and_then(|text| {
-            serde_saphyr::from_str::<Mapping>(&text).map_err(|error| (error.to_string(), None))
-        });
+        let mapping = read_guarded(&self.path(name))
+            .map_err(|problem| (problem.said, problem.hint))
+            .and_then(|text| serde_saphyr::from_str::<Mapping>(&text).map_err(|error| (error.to_string(), None)));
         let mapping = match mapping {
             Ok(mapping) => Arc::new(mapping),
             Err((said, hint)) => {

@@ -1,0 +1,333 @@
+use model::{Approver, HumanId, SignedInBy};
+
+use super::*;
+
+mod world;
+
+use world::{World, json};
+
+/// Candidates of two clients, by what their ids begin with.
+fn candidates(line: &str, _: &str) -> Vec<u8> {
+    let id = line.split(['/', ' ']).find(|part| part.starts_with("c_") || part.starts_with("x_"));
+    match id {
+        Some(id) if id.starts_with("c_") => {
+            let etag = if id == "c_bare" { "" } else { "etag: \"v7\"\r\n" };
+            let body = format!("{{\"id\":\"{id}\",\"client_id\":\"northwind\",\"salary\":9,\"status\":\"active\"}}");
+            json("200 OK", etag, &body)
+        }
+        Some(id) => json("200 OK", "", &format!("{{\"id\":\"{id}\",\"client_id\":\"contoso\",\"salary\":9}}")),
+        None => json("200 OK", "", "{\"data\":[]}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_reads_a_record_without_what_is_excluded() {
+    let world = World::new(candidates).await;
+    let response = world.gets("/candidates/c_17").await;
+    assert_eq!((response.status, response.whole), (200, true), "{response:?}");
+    assert_eq!(response.body, r#"{"client_id":"northwind","id":"c_17","status":"active"}"#);
+    assert!(!response.head.contains("etag"), "{}", response.head);
+    assert!(response.head.contains("countersign-call: c_") && response.head.contains("cache-control: no-store"));
+    let heard = world.heard();
+    assert_eq!(heard.len(), 1);
+    assert!(heard[0].starts_with("GET /v1/candidates/c_17 HTTP/1.1\r\n"), "{}", heard[0]);
+    assert!(
+        heard[0].contains("authorization: Bearer r3al-credential\r\n") && !heard[0].contains("csk_"),
+        "{}",
+        heard[0]
+    );
+    let leaves = world.leaves().await;
+    let last = leaves.last().unwrap();
+    assert_eq!((&last["http_status"], &last["hidden"], &last["effect"]), (&200.into(), &1.into(), &"executed".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_record_under_an_allowed_id_is_not_there() {
+    let world = World::new(|line, body| {
+        if line.contains("c_404") {
+            json("404 Not Found", "", "{\"error\":\"contoso has it\"}")
+        } else {
+            candidates(line, body)
+        }
+    })
+    .await;
+    let (others, none) = (world.gets("/candidates/x_1").await, world.gets("/candidates/c_404").await);
+    assert_eq!((others.status, none.status), (404, 404));
+    assert!(!others.body.contains("contoso") && !none.body.contains("contoso"));
+    let without_call = |body: &str| {
+        let mut body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert!(body["call"].is_string());
+        body["call"] = serde_json::Value::Null;
+        body
+    };
+    assert_eq!(without_call(&others.body), without_call(&none.body));
+    let leaves = world.leaves().await;
+    assert!(leaves.iter().any(|leaf| leaf["code"] == "rule.outside"), "{leaves:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_names_its_clause_and_nothing_leaves() {
+    let world = World::new(candidates).await;
+    for (path, clause) in [
+        ("/candidates?client_id=contoso", "acme-2026/2.2"),
+        ("/candidates?client_id=northwind&sort=-salary", "acme-2026/3.2"),
+        ("/candidates?client_id=northwind&fields=id,salary", "acme-2026/3.2"),
+        ("/invoices/1", "acme-2026/3.9"),
+        ("/candidates/c_1/salary", "acme-2026/3.9"),
+        ("/", "acme-2026/3.9"),
+    ] {
+        let response = world.gets(path).await;
+        assert_eq!(response.status, 403, "{path}: {response:?}");
+        let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(body["reasons"][0]["clause"], clause, "{path}: {body}");
+        assert_eq!(body["executed"], false);
+    }
+    assert!(world.heard().is_empty());
+    assert_eq!(world.leaves().await.len(), 6);
+    let put = world.asks("PUT", "/candidates/c_1", "", "").await;
+    assert_eq!(put.status, 403);
+}
+
+// INVARIANT: no byte of a vendor's request line or headers reaches an app.
+#[tokio::test(flavor = "multi_thread")]
+async fn tricks_with_paths_names_and_headers_go_nowhere() {
+    let world = World::new(candidates).await;
+    let paths = [
+        "/candidates/../admin",
+        "/candidates/%2e%2e/admin",
+        "/candidates/..%2fadmin",
+        "/candidates/%252e%252e%252fadmin",
+        "/candidates/c_1;client_id=contoso",
+        "/candidates/c_1%3bx",
+        "/candidates/c_1/",
+        "//candidates/c_1",
+        "/candidates//c_1",
+        "/candidates/c_1.",
+        "/candidates/c_1%00",
+        "/candidates/c_1%0d%0aX:1",
+        "/candidates/c%5f1%2f..",
+        "/candidates/\\..\\admin",
+        "/candidates/%D1%81_1",
+        "/candidates/c_1%3Fadmin",
+        "/candidates?limit=1&limit=2",
+        "/candidates?limit=1&%6cimit=2",
+        "/candidates?limit=1;limit=2",
+        "/candidates?limit",
+        "/candidates?admin=1",
+        "/candidates?limit=5000",
+        "/candidates?_method=DELETE",
+        "/candidates?limit=%31%00",
+        "/candidates?q=%ff",
+    ];
+    for path in paths {
+        let response = world.gets(path).await;
+        assert_eq!(response.status, 400, "{path}: {response:?}");
+    }
+    for header in [
+        "x-http-method-override: DELETE",
+        "x-method-override: PUT",
+        "x-original-url: /admin",
+        "x-rewrite-url: /admin",
+        "upgrade: h2c",
+    ] {
+        let response = world.asks("GET", "/candidates/c_1", &format!("{header}\r\n"), "").await;
+        assert_eq!(response.status, 400, "{header}: {response:?}");
+    }
+    let response = world.asks("GET", "/candidates/c_1", "content-type: application/json\r\n", "{\"a\":1}").await;
+    assert_eq!(response.status, 400, "{response:?}");
+    assert!(world.heard().is_empty(), "{:?}", world.heard());
+    let response = world
+        .asks("GET", "/candidates/c_1", "x-forwarded-host: evil\r\ncookie: a=b\r\nrange: bytes=0-3\r\nif-none-match: \"v7\"\r\nte: trailers\r\naccept-encoding: gzip\r\n", "")
+        .await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let heard = world.heard().pop().unwrap();
+    let mut names: Vec<&str> =
+        heard.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["accept", "accept-encoding", "authorization", "host", "user-agent"], "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_parsers_frame_differently_is_no_request() {
+    let world = World::new(candidates).await;
+    let key = &world.key;
+    let base = format!("POST /api/ats/candidates/c_1/close HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n");
+    let smuggled = "GET /api/ats/candidates/c_9 HTTP/1.1\r\nhost: x\r\n\r\n";
+    let tries = [
+        format!("{base}content-length: 4\r\ncontent-length: 5\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{base}content-length: 4\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{base}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{base}content-length: +4\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{base}content-length : 4\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{base}transfer-encoding: chunked\r\n\r\nzz\r\n\r\n{smuggled}"),
+        format!("{base} folded: 1\r\n\r\n{smuggled}"),
+        format!("GET /api/ats/candidates/c_1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nx: a\rb\r\n\r\n"),
+    ];
+    for bytes in tries {
+        let response = world.sends(bytes.clone().into_bytes()).await;
+        assert_eq!(response.status, 400, "{bytes}: {response:?}");
+    }
+    assert!(world.heard().iter().all(|heard| !heard.contains("c_9")), "{:?}", world.heard());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_lies_is_not_passed_on() {
+    let world = World::new(|line, _| {
+        let said = line.split("q=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+        match said {
+            "html" => b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
+            "gzip" => json("200 OK", "content-encoding: gzip\r\n", "{}"),
+            "garbage" => json("200 OK", "", "{\"a\":"),
+            "short" => b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{}".to_vec(),
+            "redirect" => json("302 Found", "location: http://evil.test/\r\n", "{}"),
+            "partial" => json("206 Partial Content", "", "{}"),
+            "unauthorized" => json("401 Unauthorized", "", "{\"hint\":\"r3al-credential\"}"),
+            "server" => json("500 Internal Server Error", "x-debug: 1\r\n", "{\"trace\":\"select * from contoso\"}"),
+            "busy" => json("429 Too Many Requests", "retry-after: 7\r\n", "{}"),
+            "nothing" => Vec::new(),
+            "two" => b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} ".to_vec(),
+            "echo" => json("200 OK", "set-cookie: a=b\r\nserver: nginx\r\nlink: <x>\r\nlast-modified: x\r\naccept-ranges: bytes\r\n", "{\"a\":\"r3al-credential\"}"),
+            _ => json("200 OK", "", "{}"),
+        }
+    })
+    .await;
+    for (said, status) in [
+        ("html", 502),
+        ("gzip", 502),
+        ("garbage", 502),
+        ("short", 502),
+        ("redirect", 502),
+        ("partial", 502),
+        ("unauthorized", 502),
+        ("server", 500),
+        ("busy", 429),
+        ("nothing", 502),
+        ("two", 502),
+    ] {
+        let response = world.gets(&format!("/candidates?client_id=northwind&q={said}")).await;
+        assert_eq!((response.status, response.whole), (status, true), "{said}: {response:?}");
+        let text = format!("{}{}", response.head, response.body);
+        for secret in ["evil", "r3al", "contoso", "x-debug", "location"] {
+            assert!(!text.contains(secret), "{said}: {text}");
+        }
+        assert_eq!(response.head.contains("retry-after: 7"), said == "busy", "{said}");
+    }
+    let echo = world.gets("/candidates?client_id=northwind&q=echo").await;
+    assert_eq!((echo.status, echo.body.as_str()), (200, r#"{"a":"[redacted]"}"#));
+    for name in ["set-cookie", "server:", "link:", "last-modified", "accept-ranges"] {
+        assert!(!echo.head.contains(name), "{}", echo.head);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_looks_at_its_record_first_and_is_good_for_that_state_of_it_only() {
+    let world = World::new(candidates).await;
+    let json = "content-type: application/json\r\n";
+    let response = world.asks("PATCH", "/candidates/c_17", json, "{\"name\":\"Ana\"}").await;
+    assert_eq!(response.status, 200, "{response:?}");
+    assert!(!response.body.contains("salary"));
+    let heard = world.heard();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard[0].starts_with("GET /v1/candidates/c_17 "), "{}", heard[0]);
+    assert!(
+        heard[1].starts_with("PATCH /v1/candidates/c_17 ") && heard[1].contains("if-match: \"v7\"\r\n"),
+        "{}",
+        heard[1]
+    );
+    assert!(heard[1].ends_with("\r\n\r\n{\"name\":\"Ana\"}"), "{}", heard[1]);
+    let leaves = world.leaves().await;
+    let intents: Vec<_> = leaves.iter().filter(|leaf| leaf["kind"] == "intent").collect();
+    assert_eq!((&intents[0]["tool"], &intents[1]["tool"]), (&"get".into(), &"update".into()));
+    assert_eq!(intents[1]["cause"], intents[0]["call"]);
+
+    // Another's record, one that says no version, and a field that nobody named: nothing is written.
+    let others = world.asks("PATCH", "/candidates/x_1", json, "{\"name\":\"Ana\"}").await;
+    assert_eq!(others.status, 404, "{others:?}");
+    let bare = world.asks("DELETE", "/candidates/c_bare", "", "").await;
+    assert_eq!(bare.status, 403, "{bare:?}");
+    assert!(bare.body.contains("rule.race"));
+    let salary = world.asks("PATCH", "/candidates/c_17", json, "{\"salary\":1}").await;
+    assert_eq!(salary.status, 400, "{salary:?}");
+    let writes = world.heard().iter().filter(|heard| !heard.starts_with("GET")).count();
+    assert_eq!(writes, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_person_is_accepted_and_runs_when_it_is_asked_for_again() {
+    let world = World::new(candidates).await;
+    let response = world.asks("POST", "/candidates/c_17/close", "", "").await;
+    assert_eq!(response.status, 202, "{response:?}");
+    assert!(response.head.contains("retry-after: 10"), "{}", response.head);
+    let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    let url = body["status_url"].as_str().unwrap();
+    let path = url.strip_prefix("http://gateway.test/api/ats").unwrap();
+    let status = world.gets(path).await;
+    assert_eq!(status.status, 200);
+    assert!(status.body.contains("\"pending\""), "{}", status.body);
+    let again = world.asks("POST", "/candidates/c_17/close", "", "").await;
+    assert_eq!(again.status, 202);
+    assert_eq!(world.engine.holds().len(), 1);
+    assert!(world.heard().iter().all(|heard| heard.starts_with("GET ")), "{:?}", world.heard());
+    let bo = Approver::danger_signed_in(HumanId::parse("bo").unwrap(), SignedInBy::Password, Arc::from("s"));
+    let hold = world.engine.holds()[0].hold.id.clone();
+    world.engine.approve(&hold, &bo).await.unwrap();
+    assert!(world.gets(path).await.body.contains("\"approved\""));
+    let done = world.asks("POST", "/candidates/c_17/close", "", "").await;
+    assert_eq!(done.status, 200, "{done:?}");
+    assert_eq!(world.heard().iter().filter(|heard| heard.starts_with("POST ")).count(), 1);
+    assert_eq!(world.gets("/-/holds/h_00000000000000000000000000").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_at_the_edge_of_a_limit_are_never_one_too_many() {
+    let world = Arc::new(World::with(candidates, 37).await);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let world = Arc::clone(&world);
+        asking.spawn(async move { world.gets("/candidates/c_17").await.status });
+    }
+    let statuses = asking.join_all().await;
+    let count = |status| statuses.iter().filter(|one| **one == status).count();
+    assert_eq!((count(200), count(429)), (37, 163), "{statuses:?}");
+    assert_eq!(world.heard().len(), 37);
+}
+
+/// 64 MiB of one letter, and in the middle of it the end of the connection where it breaks off.
+fn long(line: &str, _: &str) -> Vec<u8> {
+    let bytes = 64 << 20;
+    let said = if line.contains("q=breaks") { bytes + 1 } else { bytes };
+    let mut answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {said}\r\n\r\n").into_bytes();
+    answer.resize(answer.len() + bytes, b'z');
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_goes_past_and_one_that_breaks_off_is_seen_to() {
+    let world = World::new(long).await;
+    let whole = world.gets("/candidates?client_id=northwind").await;
+    assert_eq!((whole.status, whole.whole, whole.body.len()), (200, true, 64 << 20));
+    let broken = world.gets("/candidates?client_id=northwind&q=breaks").await;
+    assert_eq!((broken.status, broken.whole), (200, false));
+    let leaves = world.leaves().await;
+    let last = leaves.iter().rfind(|leaf| leaf["kind"] == "outcome").unwrap();
+    assert_eq!(last["status"], "failed");
+    assert_eq!(last["answer_bytes"].as_u64().unwrap(), broken.body.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_key_learns_nothing() {
+    let world = World::new(candidates).await;
+    for head in ["", "authorization: Bearer csk_guess\r\n", "x-api-key: csk_guess\r\n"] {
+        for path in ["/api/ats/candidates/c_1", "/api/nothing/x", "/api/"] {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n");
+            assert_eq!(world.sends(request.into_bytes()).await.status, 401, "{path} {head}");
+        }
+    }
+    let other = format!(
+        "GET /api/nothing/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n\r\n",
+        world.key
+    );
+    assert_eq!(world.sends(other.into_bytes()).await.status, 404);
+    assert!(world.heard().is_empty());
+}

@@ -1,0 +1,478 @@
+//! A door with a vendor before it and an app behind it.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use decide::{Credentials, LinkPermit, Permit, Placed, Scrub};
+use engine::{Engine, Parts};
+use front::{Front, VendorAccess, serve_tcp};
+use http::HeaderName;
+use identity::{KeyRequest, VendorKeys};
+use model::{
+    Access, Agent, AgentId, App, AppId, Budget, BudgetOf, BudgetPer, Clock, ContractId, DataClassification, Digest,
+    DirectorySnapshot, Evaluation, Facts, Fault, Filter, Form, Hit, Human, HumanId, Layer, Limits, Operation, Release,
+    Released, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, Shown, Standing, UnixMicros, VendorId,
+};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use trace::{Journal, LogStore, Row, StateWrite, StoreFault};
+
+use super::super::Door;
+use crate::api::{ApiSpec, Apis};
+use crate::mapping::{Entity, Mapped, Mapping};
+
+pub(super) struct World {
+    pub(super) address: SocketAddr,
+    pub(super) key: String,
+    pub(super) engine: Engine,
+    heard: Arc<Mutex<Vec<String>>>,
+    leaves: Arc<Mutex<Vec<serde_json::Value>>>,
+    _serving: JoinSet<()>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
+    /// Whether it came to its end.
+    pub(super) whole: bool,
+}
+
+/// What the app answers to this request.
+pub(super) type Answers = fn(&str, &str) -> Vec<u8>;
+
+impl World {
+    pub(super) async fn new(answers: Answers) -> Self {
+        Self::with(answers, u32::MAX - 1).await
+    }
+
+    pub(super) async fn with(answers: Answers, calls_max: u32) -> Self {
+        let (heard, leaves) = (Arc::default(), Arc::default());
+        let base = app(answers, Arc::clone(&heard));
+        let directory = Arc::new(directory());
+        let parts = Parts {
+            directory: Arc::clone(&directory) as Arc<dyn model::Directory>,
+            journal: Journal::start(Box::new(Log { leaves: Arc::clone(&leaves), rows: 0 })).unwrap(),
+            credentials: Arc::new(Secrets),
+            clock: Arc::new(Noon::default()),
+            limits: Limits { call_time_max: Duration::from_secs(5), body_bytes_max: 64 << 10, ..Limits::default() },
+            hold_key: Secret::new([7; 32]),
+        };
+        let engine = Engine::new(parts, Box::new(Contract { calls_max })).unwrap();
+        let keys = Arc::new(VendorKeys::default());
+        let request = KeyRequest {
+            vendor: VendorId::parse("acme-screening").unwrap(),
+            contract: ContractId::parse("acme-2026").unwrap(),
+            purpose: None,
+            life: None,
+        };
+        let (key, text) = keys.make(request, "test", UnixMicros(NOON)).unwrap();
+        keys.put(key);
+        let access = VendorAccess::new(keys, directory, Arc::new(Noon::default()));
+        let spec = ApiSpec {
+            app: AppId::parse("ats").unwrap(),
+            base: format!("http://{base}/v1").parse().unwrap(),
+            mapping: Arc::new(mapping()),
+            arguments: model::ArgumentLevel::Full,
+        };
+        let apis = Arc::new(Apis::new(&[spec]).unwrap_or_else(|(_, error)| panic!("{error}")));
+        let door = Door::new(apis, engine.clone(), access, "http://gateway.test");
+        let in_flight = Arc::new(Semaphore::new(1_000));
+        let front = Front { access: None, origins: None, wires: vec![Arc::new(door)], in_flight };
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut serving = JoinSet::new();
+        serving.spawn(serve_tcp(listener, Arc::new(front), CancellationToken::new(), Duration::from_secs(1)));
+        Self { address, key: text.expose().clone(), engine, heard, leaves, _serving: serving }
+    }
+
+    /// A request with the vendor's key.
+    pub(super) async fn asks(&self, method: &str, path: &str, more: &str, body: &str) -> Response {
+        let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        let head = format!(
+            "{method} /api/ats{path} HTTP/1.1\r\nhost: gateway.test\r\nauthorization: Bearer {}\r\nconnection: close\r\n{length}{more}\r\n{body}",
+            self.key
+        );
+        self.sends(head.into_bytes()).await
+    }
+
+    pub(super) async fn gets(&self, path: &str) -> Response {
+        self.asks("GET", path, "", "").await
+    }
+
+    /// These bytes, and what comes back until the connection is closed.
+    pub(super) async fn sends(&self, bytes: Vec<u8>) -> Response {
+        let address = self.address;
+        let heard = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream.write_all(&bytes).unwrap();
+            let mut heard = Vec::new();
+            // A reset in the middle is an end, too.
+            let _ = stream.read_to_end(&mut heard);
+            heard
+        });
+        response(&heard.await.unwrap())
+    }
+
+    /// What the app heard: request lines and headers, and bodies.
+    pub(super) fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// Leaves of records so far, once every call has its outcome.
+    pub(super) async fn leaves(&self) -> Vec<serde_json::Value> {
+        for _ in 0..500 {
+            let leaves = self.leaves.lock().unwrap().clone();
+            let of = |kind: &str| leaves.iter().filter(|leaf| leaf["kind"] == kind).count();
+            let runs =
+                leaves.iter().filter(|leaf| matches!(leaf["verdict"].as_str(), Some("allow" | "redact"))).count();
+            if of("outcome") >= runs {
+                return leaves;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("a call has no outcome: {:?}", self.leaves.lock().unwrap());
+    }
+}
+
+fn response(bytes: &[u8]) -> Response {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let mut rest = &bytes[end..];
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    if let Some(length) = length {
+        let whole = rest.len() == length;
+        return Response { status, head, body: String::from_utf8_lossy(rest).into_owned(), whole };
+    }
+    if !head.contains("transfer-encoding: chunked") {
+        let whole = rest.is_empty() && status != 0;
+        return Response { status, head, body: String::from_utf8_lossy(rest).into_owned(), whole };
+    }
+    let (mut body, mut whole) = (Vec::new(), false);
+    while let Some(line) = rest.windows(2).position(|two| two == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap().trim(), 16).unwrap();
+        rest = &rest[line + 2..];
+        if size == 0 {
+            whole = true;
+            break;
+        }
+        body.extend_from_slice(&rest[..size.min(rest.len())]);
+        rest = rest.get(size + 2..).unwrap_or_default();
+    }
+    Response { status, head, body: String::from_utf8_lossy(&body).into_owned(), whole }
+}
+
+/// An app: each connection has a thread, and each request one answer.
+fn app(answers: Answers, heard: Arc<Mutex<Vec<String>>>) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let heard = Arc::clone(&heard);
+            std::thread::spawn(move || {
+                let _broken_off = converse(&stream, answers, &heard);
+            });
+        }
+    });
+    address
+}
+
+fn converse(stream: &TcpStream, answers: Answers, heard: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head)? == 0 {
+                return Ok(());
+            }
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        heard.lock().unwrap().push(format!("{head}{body}"));
+        let line = head.lines().next().unwrap_or_default().to_owned();
+        let said = answers(&line, &body);
+        let mut stream = stream;
+        stream.write_all(&said)?;
+        let kept =
+            said[..said.len().min(400)].windows(22).any(|some| some.eq_ignore_ascii_case(b"connection: keep-alive"));
+        if !kept {
+            return stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+/// A whole answer of JSON, with further headers.
+pub(super) fn json(status: &str, more: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: keep-alive\r\n{more}\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn mapping() -> Mapping {
+    let operation = |method: &str, path: &str, does: Operation| Mapped {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        class: if does.only_reads() { model::Class::Read } else { model::Class::Write },
+        does,
+        entity: Some("candidate".to_owned()),
+        id: path.contains("{id}").then(|| "path.id".to_owned()),
+        rows: Some("$".to_owned()),
+        total: None,
+        cursor: None,
+        page: None,
+        page_max: None,
+        tenant: None,
+        selects: Vec::new(),
+        sorts: Vec::new(),
+        filters: BTreeMap::new(),
+        expands: Vec::new(),
+        passes: Vec::new(),
+        body: Vec::new(),
+        form: None,
+    };
+    let get = operation("GET", "/candidates/{id}", Operation::Read);
+    let list = Mapped {
+        page: Some("query.limit".to_owned()),
+        page_max: Some(100),
+        tenant: Some("query.client_id".to_owned()),
+        selects: vec!["query.fields".to_owned()],
+        sorts: vec!["query.sort".to_owned()],
+        passes: vec!["query.q".to_owned()],
+        ..operation("GET", "/candidates", Operation::List)
+    };
+    let body = vec!["name".to_owned()];
+    let update = Mapped { body: body.clone(), ..operation("PATCH", "/candidates/{id}", Operation::Update) };
+    let remove = operation("DELETE", "/candidates/{id}", Operation::Delete);
+    let close = operation("POST", "/candidates/{id}/close", Operation::Act);
+    let operations = [("get", get), ("list", list), ("update", update), ("remove", remove), ("close", close)];
+    let entity = Entity {
+        id: Some("id".to_owned()),
+        tenant: Some("client_id".to_owned()),
+        state: Some("status".to_owned()),
+        fields: Vec::new(),
+    };
+    Mapping {
+        api: 1,
+        base: String::new(),
+        entities: BTreeMap::from([("candidate".to_owned(), entity)]),
+        operations: operations.map(|(name, mapped)| (name.to_owned(), mapped)).into(),
+    }
+}
+
+/// The agreement of all tests here: candidates of northwind, all but their salary; who is closed waits for a person.
+struct Contract {
+    calls_max: u32,
+}
+
+#[derive(Debug)]
+struct WithoutSalary;
+
+/// Waits for the whole document.
+struct WholeFilter(Vec<u8>);
+
+impl Rules for Contract {
+    fn digest(&self) -> Digest {
+        Digest::new([1; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        if layer == Layer::Baseline {
+            return Evaluation::default();
+        }
+        let contract = facts.contract.as_ref().unwrap();
+        assert_eq!(contract.standing, Standing::Active);
+        let northwind = match &contract.tenant {
+            Shown::Open => true,
+            Shown::Known(tenants) => !tenants.is_empty() && tenants.iter().all(|tenant| **tenant == *"northwind"),
+        };
+        let asks_salary = contract.asks.iter().any(|asked| asked.contains("salary"));
+        let closes = contract.operation == Some(Operation::Act);
+        let outcomes = [
+            (contract.entity.is_some(), "3.1", RuleOutcome::Permit),
+            (contract.entity.is_none(), "3.9", RuleOutcome::Deny),
+            (!northwind, "2.2", RuleOutcome::Deny),
+            (asks_salary, "3.2", RuleOutcome::Deny),
+            (closes, "6.1", RuleOutcome::Hold),
+            (!facts.spent.is_empty(), LIMIT, RuleOutcome::Deny),
+        ];
+        let hits = outcomes
+            .into_iter()
+            .filter(|(so, ..)| *so)
+            .map(|(_, number, outcome)| Hit { rule: Arc::new(rule(number, outcome)) });
+        Evaluation { hits: hits.collect(), faults: Vec::new() }
+    }
+
+    fn budgets(&self, _: &Facts) -> Vec<Arc<Budget>> {
+        let of = BudgetOf::Calls { most: self.calls_max, within: Duration::from_secs(3_600) };
+        vec![Arc::new(Budget { rule: rule(LIMIT, RuleOutcome::Deny).id, of, per: BudgetPer::Agent })]
+    }
+
+    fn standing(&self, _: &ContractId, _: UnixMicros) -> (Standing, Option<Digest>) {
+        (Standing::Active, None)
+    }
+
+    fn release(&self, _: &Facts) -> Option<Arc<dyn Release>> {
+        Some(Arc::new(WithoutSalary))
+    }
+}
+
+fn rule(number: &str, outcome: RuleOutcome) -> RuleInfo {
+    let source = RuleSource { file: Arc::from("acme.yaml"), line: 3, column: 1, text: Arc::from("text") };
+    let id = RuleId::parse(&format!("contract:acme-2026/{number}")).unwrap();
+    let clause = format!("acme-2026/{number}").parse().ok();
+    let approvers = if outcome == RuleOutcome::Hold { vec!["owner-of-app".to_owned()] } else { Vec::new() };
+    let sentence = format!("clause {number} says so");
+    RuleInfo { clause, approvers, ..RuleInfo::new(id, outcome, Layer::Organisation, source, sentence) }
+}
+
+impl Release for WithoutSalary {
+    fn filter(&self, form: Form) -> Result<Box<dyn Filter>, Fault> {
+        assert_eq!(form, Form::Json);
+        Ok(Box::new(WholeFilter(Vec::new())))
+    }
+}
+
+impl Filter for WholeFilter {
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        // Long answers of the tests are of one letter, and nothing is known of them.
+        if bytes.starts_with(b"zzzz") {
+            out.extend_from_slice(bytes);
+        } else {
+            self.0.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<Released, Fault> {
+        if self.0.is_empty() {
+            return Ok(Released::default());
+        }
+        let garbage = |error| Fault::new(model::Blame::Upstream, "upstream.garbage", "it is not JSON").because(error);
+        let mut record: serde_json::Value = serde_json::from_slice(&self.0).map_err(garbage)?;
+        if record.get("client_id").is_some_and(|tenant| tenant != "northwind") {
+            return Err(Fault::new(model::Blame::Rule, crate::answer::OUTSIDE, "it is another's"));
+        }
+        let removed = record.as_object_mut().and_then(|record| record.remove("salary")).is_some();
+        out.extend_from_slice(record.to_string().as_bytes());
+        Ok(Released { rows: 1, dropped: 0, removed: u64::from(removed) })
+    }
+}
+
+struct Log {
+    leaves: Arc<Mutex<Vec<serde_json::Value>>>,
+    rows: u64,
+}
+
+impl LogStore for Log {
+    fn append(&mut self, rows: &[Row], _: &[StateWrite]) -> Result<u64, StoreFault> {
+        for row in rows {
+            let leaf = serde_json::from_str(&row.leaf_text().unwrap()).unwrap();
+            self.leaves.lock().unwrap().push(leaf);
+        }
+        self.rows += rows.len() as u64;
+        Ok(self.rows + 1 - rows.len() as u64)
+    }
+}
+
+struct Secrets;
+
+impl Credentials for Secrets {
+    fn header(&self, _: &Permit) -> Result<Option<Placed<HeaderName>>, Fault> {
+        let value = Secret::new("Bearer r3al-credential".to_owned());
+        Ok(Some(Placed { name: http::header::AUTHORIZATION, value, source: "vault:ats".to_owned() }))
+    }
+
+    fn own_header(&self, _: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        Ok(None)
+    }
+
+    fn environment(&self, _: &LinkPermit) -> Result<Vec<Placed<String>>, Fault> {
+        Ok(Vec::new())
+    }
+
+    fn named(&self, _: &AppId) -> Option<String> {
+        None
+    }
+
+    fn scrubber(&self, _: &AppId) -> Arc<dyn Scrub> {
+        Arc::new(Self)
+    }
+}
+
+impl Scrub for Secrets {
+    fn scrub(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        text.contains("r3al-credential").then(|| (text.replace("r3al-credential", "[redacted]").into_bytes(), 1))
+    }
+
+    fn reach(&self) -> usize {
+        64
+    }
+}
+
+/// Noon, and a microsecond later each time it is asked.
+#[derive(Default)]
+struct Noon(AtomicI64);
+
+impl Clock for Noon {
+    fn now(&self) -> UnixMicros {
+        UnixMicros(NOON + self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+fn directory() -> DirectorySnapshot {
+    let (ana, bo) = (HumanId::parse("ana").unwrap(), HumanId::parse("bo").unwrap());
+    let human = |id: &HumanId| {
+        let human = Human {
+            id: id.clone(),
+            name: id.to_string(),
+            department: None,
+            seniority: None,
+            role: None,
+            manager: None,
+            active: true,
+        };
+        (id.clone(), Arc::new(human))
+    };
+    let agent = Agent {
+        id: AgentId::parse("acme-screening").unwrap(),
+        name: "Acme Screening".to_owned(),
+        owner: ana.clone(),
+        model_tier: None,
+        recommend_only: false,
+        active: true,
+    };
+    let app = App {
+        id: AppId::parse("ats").unwrap(),
+        name: "ATS".to_owned(),
+        risk: Risk::High,
+        data: DataClassification::Restricted,
+        category: None,
+        owners: vec![ana.clone(), bo.clone()],
+        access: Access::default(),
+        stopped: false,
+        observe: false,
+    };
+    DirectorySnapshot {
+        humans: [human(&ana), human(&bo)].into(),
+        agents: [(agent.id.clone(), Arc::new(agent))].into(),
+        apps: [(app.id.clone(), Arc::new(app))].into(),
+        ..DirectorySnapshot::default()
+    }
+}
+
+const NOON: i64 = 1_790_000_000_000_000;
+const LIMIT: &str = "5.1";
