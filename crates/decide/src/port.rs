@@ -105,6 +105,8 @@ pub struct Outgoing {
     pub time_max: Duration,
     /// Whether a rule hides fields of the answer: then nothing of what the app says on the way is passed on.
     pub quiet: bool,
+    /// Whether the contract that governs it accepts by name that a record may change between being looked at and being written.
+    pub accepts_race: bool,
     /// Where whoever sends notes how it went.
     pub trail: Trail,
 }

@@ -183,6 +183,7 @@ pub(crate) async fn carry_out(
         digest,
         time_max,
         quiet: redaction.is_some(),
+        accepts_race: release.as_ref().is_some_and(|release| release.accepts_race()),
         trail: trail.clone(),
     };
     taken.keep();

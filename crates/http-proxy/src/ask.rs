@@ -163,12 +163,17 @@ impl Reading {
     }
 }
 
-/// What a record that was looked up says of itself, as far as a contract may ask.
-pub(crate) fn shown_by(
-    record: &[u8],
-    rows: Option<&str>,
-    entity: &Entity,
-) -> Option<(Vec<Arc<str>>, Option<(Arc<str>, Scalar)>)> {
+/// What a record says of itself, as far as a contract may ask.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SaysOfItself {
+    /// Whose it is.
+    pub(crate) tenant: Vec<Arc<str>>,
+    /// How it stands, by the field that says so.
+    pub(crate) state: Option<(Arc<str>, Scalar)>,
+}
+
+/// What a record that was looked up says of itself. None: not whose it is.
+pub(crate) fn shown_by(record: &[u8], rows: Option<&str>, entity: &Entity) -> Option<SaysOfItself> {
     let document = Document::parse(record).ok()?;
     let mut value = document.root();
     for name in rows.unwrap_or("$").strip_prefix('$')?.split('.').filter(|name| !name.is_empty()) {
@@ -180,7 +185,7 @@ pub(crate) fn shown_by(
         None => Vec::new(),
     };
     let state = entity.state.as_deref().and_then(|path| Some((Arc::from(path), scalar_of(at(path)?)?)));
-    Some((tenant, state))
+    Some(SaysOfItself { tenant, state })
 }
 
 fn text_of(value: Value<'_, '_>) -> Option<Arc<str>> {

@@ -19,7 +19,7 @@ use model::{
 
 use crate::answer;
 use crate::api::{Api, Apis, Asked};
-use crate::ask::{Ask, shown_by};
+use crate::ask::{Ask, SaysOfItself, shown_by};
 use crate::operation::Operation;
 use crate::outbound::{Looks, Outbound, WIRE};
 use crate::passing::{Begun, passing};
@@ -41,8 +41,18 @@ struct Ready<'a> {
     arguments: Bytes,
     facts: ContractFacts,
     cause: Option<CallId>,
+    /// Whether it changes a record that may have changed since it was looked at.
+    races: bool,
     /// Where the answer is kept as it comes, where it is looked at here.
     looks: Option<Looks>,
+}
+
+/// A record was looked at.
+struct Seen {
+    /// The call that looked at it.
+    call: CallId,
+    /// Whether nothing keeps it as it was.
+    races: bool,
 }
 
 /// How a call ended, as far as its vendor's response goes.
@@ -116,18 +126,20 @@ impl Door {
         operation: Arc<Operation>,
         mut ask: Ask,
     ) -> Response<Body> {
-        let mut cause = None;
+        let mut seen = None;
         if operation.does.only_reads() || ask.facts.tenant != Shown::Open {
             // A list or a read shows itself what it is; a record that is made says so.
         } else {
             match self.look(who, api, &operation, &mut ask).await {
-                Ok(looked) => cause = Some(looked),
+                Ok(looked) => seen = Some(looked),
                 Err(response) => return *response,
             }
         }
         let form = operation.form;
         let arguments = ask.arguments.write();
-        let ready = Ready { who, api, operation, arguments, facts: ask.facts, cause, looks: None };
+        let races = seen.as_ref().is_some_and(|seen| seen.races);
+        let cause = seen.map(|seen| seen.call);
+        let ready = Ready { who, api, operation, arguments, facts: ask.facts, cause, races, looks: None };
         let (outbound, ended) = self.run(ready).await;
         self.response(api, &outbound, ended, form)
     }
@@ -156,13 +168,14 @@ impl Door {
 
     /// Carries one call until its answer begins or it is over.
     async fn run(&self, ready: Ready<'_>) -> (Arc<Outbound>, Ended) {
-        let Ready { who, api, operation, arguments, facts, cause, looks } = ready;
+        let Ready { who, api, operation, arguments, facts, cause, races, looks } = ready;
         let tool = tool_facts(&operation);
         let outbound = Arc::new(Outbound {
             api: Arc::clone(api),
             operation,
             credentials: Arc::clone(self.engine.credentials()),
             said: OnceLock::new(),
+            races,
             looks,
         });
         let (taker, mut begins, passed) = passing();
@@ -203,7 +216,7 @@ impl Door {
         api: &Arc<Api>,
         operation: &Operation,
         ask: &mut Ask,
-    ) -> Result<CallId, Box<Response<Body>>> {
+    ) -> Result<Seen, Box<Response<Body>>> {
         let refused = |call: Option<&CallId>, fault: Fault| Box::new(answer::failed(call, &fault, false));
         let entity = operation.entity.as_deref().unwrap_or_default();
         let found = api.resolver(entity).zip(operation.id_in_path());
@@ -234,6 +247,7 @@ impl Door {
             arguments: looked.arguments.write(),
             facts: looked.facts,
             cause: None,
+            races: false,
             looks: Some(Arc::clone(&looks)),
         };
         let (outbound, ended) = self.run(ready).await;
@@ -250,20 +264,14 @@ impl Door {
         }
         let rows = api.mapping.operations.get(resolver.name.as_str()).and_then(|mapped| mapped.rows.clone());
         let record = std::mem::take(&mut *looks.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some((tenant, state)) = shown_by(&record, rows.as_deref(), known) else {
+        let Some(SaysOfItself { tenant, state }) = shown_by(&record, rows.as_deref(), known) else {
             let said = "the record that this would change does not say whose it is";
             return Err(refused(Some(&call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
         };
         ask.facts.tenant = Shown::Known(tenant);
         ask.facts.state.extend(state.map(|(path, value)| (path, Shown::Known(value))));
         let version = outbound.said.get().and_then(|said| said.version.clone());
-        let Some(version) = version else {
-            let said = "the app gives the record no version, so it could be another's by the time it is changed";
-            return Err(refused(
-                Some(&call),
-                Fault::new(Blame::Rule, "rule.race", said).hint("the app has to send a strong `ETag` with the record"),
-            ));
-        };
+        let Some(version) = version else { return Ok(Seen { call, races: true }) };
         match ask.arguments.headers.insert("if-match".to_owned(), version.clone()) {
             Some(other) if other != version => {
                 let said = "the record is not in the state that `if-match` names";
@@ -271,7 +279,7 @@ impl Door {
                 let status = StatusCode::PRECONDITION_FAILED;
                 Err(Box::new(answer::problem(status, "Precondition Failed", said, "upstream.status", &more)))
             }
-            _ => Ok(call),
+            _ => Ok(Seen { call, races: false }),
         }
     }
 

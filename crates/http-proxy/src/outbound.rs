@@ -26,6 +26,8 @@ pub(crate) struct Outbound {
     pub(crate) credentials: Arc<dyn Credentials>,
     /// What the app's answer says in its head, once there is one.
     pub(crate) said: OnceLock<Said>,
+    /// Whether it changes a record that may have changed since it was looked at: the app gives it no version.
+    pub(crate) races: bool,
     /// The answer as it comes, where it is looked at here; none where it is not.
     pub(crate) looks: Option<Looks>,
 }
@@ -55,6 +57,13 @@ impl Outbound {
         if call.digest != permit.binding().arguments || self.operation.name != permit.binding().tool {
             let said = "the arguments are not those that were decided on";
             return Err(SendFault::before(Fault::new(Blame::Bug, "bug.other_arguments", said)));
+        }
+        if self.races && !call.accepts_race {
+            let said = "the app gives the record no version, so it could be another's by the time it is changed";
+            let fault = Fault::new(Blame::Rule, "rule.race", said);
+            return Err(SendFault::before(
+                fault.hint("the app has to send a strong `ETag`, or the contract to accept the race"),
+            ));
         }
         let mut request = self.request(call.arguments.as_deref().unwrap_or_default()).map_err(SendFault::before)?;
         if let Some(placed) = self.credentials.header(&permit).map_err(SendFault::before)? {

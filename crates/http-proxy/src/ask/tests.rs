@@ -205,8 +205,8 @@ fn a_record_says_whose_it_is_and_how_it_stands() {
         fields: Vec::new(),
     };
     let shown = shown_by(br#"{"data":{"owner":{"client":17},"status":"active"}}"#, Some("$.data"), &entity).unwrap();
-    assert_eq!(names(&shown.0), ["17"]);
-    assert_eq!(shown.1, Some((Arc::from("status"), Scalar::Text(Arc::from("active")))));
+    assert_eq!(names(&shown.tenant), ["17"]);
+    assert_eq!(shown.state, Some((Arc::from("status"), Scalar::Text(Arc::from("active")))));
     for record in [&b"{}"[..], br#"{"data":{"status":"active"}}"#, br#"{"data":{"owner":{"client":null}}}"#, b"no"] {
         assert_eq!(shown_by(record, Some("$.data"), &entity), None);
     }

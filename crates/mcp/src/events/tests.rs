@@ -21,6 +21,7 @@ fn read(reader: &mut Reader) -> (String, bool) {
                 text.push_str(&String::from_utf8_lossy(&data));
             }
             Poll::Ready(None) => return (text, true),
+            Poll::Ready(Some(Err(error))) => panic!("{error}"),
             Poll::Pending => return (text, false),
         }
     }
