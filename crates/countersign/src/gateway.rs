@@ -441,7 +441,8 @@ pub fn bundle_of(config: &Config) -> Result<Bundle, Vec<PolicyError>> {
 /// Reading and compiling rules takes much of the program and some memory, and no call needs either.
 fn leave_start_behind() {
     let given_back = resident::leave_start_behind();
-    tracing::debug!(?given_back, "what only the start needed is not kept in memory");
+    let in_large_pages = resident::in_large_pages();
+    tracing::debug!(?given_back, ?in_large_pages, "what only the start needed is not kept in memory");
 }
 
 fn bad_mapping((app, error): (AppId, http_proxy::BadMapping)) -> Fault {

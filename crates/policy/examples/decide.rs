@@ -36,6 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let bundle = world.bundle(rules)?;
         println!("{{\"name\":\"compile\",\"rules\":{rules},\"seconds\":{:.3}}}", start.elapsed().as_secs_f64());
         let gate = world.gate(Box::new(bundle));
+        // As a gateway does when its rules are loaded.
+        resident::in_large_pages()?;
         // Facts that differ each time.
         let cold = world.calls(COLD_CALLS)?;
         report("cold", rules, &cold, |call| drop(black_box(call.decided(&gate))));

@@ -1,8 +1,8 @@
 //! How much memory the process holds on to.
 //!
 //! # In scope
-//! Settings of the C library's allocator, and giving back what only the start needed. The only `unsafe` code of ours, each
-//! place one call of the C library.
+//! Settings of the C library's allocator, giving back what only the start needed, and large pages for what is large. The only
+//! `unsafe` code of ours, each place one call of the C library.
 //!
 //! # Out of scope
 //! Who allocates what, and how much of it.
@@ -15,4 +15,4 @@ mod allocator;
 mod pages;
 
 pub use allocator::settle_allocator;
-pub use pages::leave_start_behind;
+pub use pages::{in_large_pages, leave_start_behind};

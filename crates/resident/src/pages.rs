@@ -17,6 +17,22 @@ pub fn leave_start_behind() -> io::Result<usize> {
     Ok(0)
 }
 
+/// Moves what the process holds into pages of 2 MB, where it holds so much that finding the page of each access is felt: ten
+/// thousand rules are spread over more small pages than a processor remembers. A process that holds less stays as it is, for a large page is
+/// resident as a whole. How many bytes stand in large pages now; 0 too where the kernel cannot do it.
+pub fn in_large_pages() -> io::Result<usize> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        #[expect(unsafe_code, reason = "the allocator has no other door")]
+        // SAFETY: it reads counters.
+        let held = unsafe { libc::mallinfo2() };
+        if held.uordblks.saturating_add(held.hblkhd) >= MUCH {
+            return Ok(collapse(&heap(&std::fs::read_to_string("/proc/self/maps")?)));
+        }
+    }
+    Ok(0)
+}
+
 /// A part of the address space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Part {
@@ -41,6 +57,34 @@ fn forget(parts: &[Part]) -> io::Result<usize> {
     Ok(bytes)
 }
 
+/// How many bytes of these parts the kernel gathered. What it will not gather stays as it is.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn collapse(parts: &[Part]) -> usize {
+    let pages = parts.iter().flat_map(|part| (part.begin..part.end).step_by(LARGE_PAGE));
+    let gathered = pages.filter(|begin| {
+        let place = std::ptr::with_exposed_provenance_mut::<libc::c_void>(*begin);
+        #[expect(unsafe_code, reason = "there is no safe way to say this to the kernel")]
+        // SAFETY: it changes where memory stands, and not what is in it.
+        let said = unsafe { libc::madvise(place, LARGE_PAGE, libc::MADV_COLLAPSE) };
+        said == 0
+    });
+    gathered.count() * LARGE_PAGE
+}
+
+/// From `/proc/PID/maps`, the large pages that would lie whole in memory of no file that may be written to.
+fn heap(maps: &str) -> Vec<Part> {
+    let parts = maps.lines().filter_map(|line| {
+        let (place, rest) = line.split_once(' ')?;
+        let part = Part::read(place)?;
+        let mut words = rest.split_ascii_whitespace();
+        let is_memory =
+            words.next()? == "rw-p" && words.nth(2)? == "0" && words.next().is_none_or(|name| name == "[heap]");
+        let (begin, end) = (part.begin.next_multiple_of(LARGE_PAGE), part.end / LARGE_PAGE * LARGE_PAGE);
+        (is_memory && begin < end).then_some(Part { begin, end })
+    });
+    parts.collect()
+}
+
 /// From `/proc/PID/maps`, what is mapped of the file that holds `code` and never was written to: the code itself, and the
 /// beginning of the file. Constants with addresses in them stand elsewhere: the loader writes those.
 fn own(maps: &str, code: usize) -> Vec<Part> {
@@ -51,6 +95,15 @@ fn own(maps: &str, code: usize) -> Vec<Part> {
     };
     let of_file = lines.iter().filter(|line| line.file == file);
     of_file.filter(|line| line.is_code || line.is_beginning).map(|line| line.part).collect()
+}
+
+impl Part {
+    /// `BEGIN-END`.
+    fn read(place: &str) -> Option<Self> {
+        let (begin, end) = place.split_once('-')?;
+        let number = |text: &str| usize::from_str_radix(text, 16).ok();
+        Some(Self { begin: number(begin)?, end: number(end)? })
+    }
 }
 
 struct Line<'m> {
@@ -67,15 +120,18 @@ impl<'m> Line<'m> {
     /// `BEGIN-END PERMISSIONS OFFSET DEVICE INODE PATH`. None: no file is mapped there.
     fn read(line: &'m str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
-        let (begin, end) = words.next()?.split_once('-')?;
-        let number = |text: &str| usize::from_str_radix(text, 16).ok();
-        let part = Part { begin: number(begin)?, end: number(end)? };
-        let (permissions, offset) = (words.next()?, number(words.next()?)?);
+        let part = Part::read(words.next()?)?;
+        let (permissions, offset) = (words.next()?, usize::from_str_radix(words.next()?, 16).ok()?);
         let file = (words.next()?, words.next()?);
         let is_code = permissions == "r-xp";
         (file.1 != "0").then_some(Self { part, file, is_code, is_beginning: permissions == "r--p" && offset == 0 })
     }
 }
+
+const LARGE_PAGE: usize = 2 << 20;
+/// Sixteen large pages: four times what a gateway with a hundred rules holds.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MUCH: usize = 16 * LARGE_PAGE;
 
 #[cfg(test)]
 mod tests;

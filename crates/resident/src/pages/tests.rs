@@ -26,3 +26,26 @@ fn the_program_goes_on_as_before() {
     assert_eq!(before, format!("{:?}", std::env::args().next()));
     assert!(leave_start_behind().unwrap() > 0);
 }
+
+#[test]
+fn only_whole_pages_of_memory_are_gathered() {
+    let maps = "\
+55d0a1a80000-55d0a2290000 rw-p 01a80000 fe:00 131 /usr/bin/countersign
+55d0a2300000-55d0a2910000 rw-p 00000000 00:00 0 [heap]
+7f0000000000-7f0000200000 rw-p 00000000 00:00 0 
+7f0000300000-7f0000500000 rw-p 00000000 00:00 0 
+7f0000600000-7f0000a00000 r--p 00000000 00:00 0 
+7f0000c00000-7f0001000000 rw-p 00000000 00:00 0 [stack]
+";
+    let expected = [(0x55d0_a240_0000, 0x55d0_a280_0000), (0x7f00_0000_0000, 0x7f00_0020_0000)];
+    assert_eq!(heap(maps), expected.map(|(begin, end)| Part { begin, end }));
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn what_is_gathered_is_what_it_was() {
+    let much: Vec<Box<[usize]>> = (0..MUCH >> 12).map(|at| vec![at; 600].into()).collect();
+    // Kernels before 6.1 cannot do it.
+    let _gathered = in_large_pages().unwrap();
+    assert!(much.iter().enumerate().all(|(at, page)| page.iter().all(|word| *word == at)));
+}
