@@ -88,7 +88,8 @@ impl Engine {
             Ok(gated) => gated,
             Err(fault) => return not_executed(None, fault),
         };
-        let running = run(shared, call, request, gated);
+        // Made where it stays: to hand it on by value would copy all of it each time.
+        let running = Box::pin(run(shared, call, request, gated));
         UnderWay::new(&self.shared.running, running).await.unwrap_or_else(|| Closed::Failed {
             call: None,
             fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
@@ -117,7 +118,8 @@ async fn run(shared: Arc<Shared>, call: CallId, mut request: CallRequest, gated:
         return carry_out(&shared, call, &request, gated, durable).await;
     }
     match waiter {
-        Some(waiter) => held::wait(shared, call, request, gated, waiter).await,
+        // A future of its own: few calls wait, and every call would have room for it.
+        Some(waiter) => Box::pin(held::wait(shared, call, request, gated, waiter)).await,
         None => {
             let refusal = refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision);
             let unheld = held.then(|| "what is asked here cannot wait for people".to_owned());
@@ -318,7 +320,7 @@ async fn close(shared: &Shared, ended: Ended, app: &AppId, answer: Result<Answer
     let written = if class == Class::Read {
         shared.parts.journal.outcome_later(outcome)
     } else {
-        shared.parts.journal.outcome_among(outcome, shared.running.len()).await.map(|_| ())
+        Box::pin(shared.parts.journal.outcome_among(outcome, shared.running.len())).await.map(|_| ())
     };
     if let Err(error) = written {
         tracing::error!(call = %call, %error, "the outcome of a call could not be recorded; the next start marks it unknown");

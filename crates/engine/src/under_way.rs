@@ -21,8 +21,8 @@ pub(crate) struct UnderWay {
 
 impl UnderWay {
     /// Counts among what this tracker waits for from now on.
-    pub(crate) fn new(tracker: &TaskTracker, call: impl Future<Output = Closed> + Send + 'static) -> Self {
-        Self { call: Some(Box::pin(call)), tracker: tracker.clone(), _counted: tracker.token() }
+    pub(crate) fn new(tracker: &TaskTracker, call: Pin<Box<dyn Future<Output = Closed> + Send>>) -> Self {
+        Self { call: Some(call), tracker: tracker.clone(), _counted: tracker.token() }
     }
 }
 
