@@ -64,6 +64,18 @@ pub enum Problem {
     TooLong,
 }
 
+impl Problem {
+    /// A key that occurs twice, shown as far as it is short.
+    #[cold]
+    pub(crate) fn duplicate_key(name: &str) -> Self {
+        let mut shown: String = name.chars().take(KEY_SHOWN_CHARS_MAX).collect();
+        if shown.len() < name.len() {
+            shown.push('…');
+        }
+        Self::DuplicateKey(shown)
+    }
+}
+
 impl JsonError {
     /// Bytes before the place.
     pub const fn offset(&self) -> usize {
@@ -104,3 +116,6 @@ impl fmt::Display for JsonError {
 }
 
 impl std::error::Error for JsonError {}
+
+/// Characters of a key shown in an error.
+const KEY_SHOWN_CHARS_MAX: usize = 64;

@@ -2,7 +2,8 @@
 //!
 //! # In scope
 //! RFC 8259 with every check a gateway needs, exact spans, unescaped keys and strings, RFC 8785 (JCS), replacing spans in
-//! place, field masks (paths of RFC 9535), and the shape of a document without its values.
+//! place, field masks (paths of RFC 9535), what is let out of an answer while it streams ([`release`]), and the shape of a
+//! document without its values.
 //!
 //! # Out of scope
 //! Mapping JSON to types, numbers beyond their bytes (except in JCS), lenient dialects.
@@ -13,6 +14,7 @@
 //! * A document has at most `JSON_NODES_MAX` values and keys, which bounds the memory that reading it takes.
 //! * Nothing here recurses without a bound; no input stops the process.
 //! * Outside the spans that are edited, not a byte changes.
+//! * A [`release`] lets out what it names and nothing else, in bounded memory, however an answer is long or cut to pieces.
 
 pub mod canonical;
 pub mod document;
@@ -21,6 +23,7 @@ pub mod error;
 pub mod mask;
 pub mod member;
 mod parser;
+pub mod release;
 mod shape;
 mod text;
 
@@ -30,4 +33,5 @@ pub use edit::splice;
 pub use error::{JsonError, Problem};
 pub use mask::{Mask, MaskError};
 pub use member::has_member;
+pub use release::{Filter, Release, ReleasePlan};
 pub use shape::shape;

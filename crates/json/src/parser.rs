@@ -289,11 +289,7 @@ impl Parser<'_> {
     #[cold]
     fn duplicate(&self, node: Node) -> Stop {
         let name = unescape(self.inner(node), node.escaped);
-        let mut shown: String = name.chars().take(KEY_SHOWN_CHARS_MAX).collect();
-        if shown.len() < name.len() {
-            shown.push('…');
-        }
-        Stop { offset: node.start as usize, problem: Problem::DuplicateKey(shown) }
+        Stop { offset: node.start as usize, problem: Problem::duplicate_key(&name) }
     }
 
     fn raw(&self, node: Node) -> &[u8] {
@@ -339,8 +335,6 @@ fn index(place: usize) -> u32 {
 const KEYS_COMPARED_MAX: usize = 16;
 /// Nodes reserved before the first is seen; the tape grows past it.
 const NODES_RESERVED_MAX: usize = 512;
-/// Characters of a key shown in an error.
-const KEY_SHOWN_CHARS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,14 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const JSON_KEYS_MAX: usize = 16_384;
 /// Most values and keys in one JSON document that is read: each costs 20 bytes of memory, however short it is written.
 pub const JSON_NODES_MAX: usize = 1 << 21;
+/// Most keys of one object in an answer that is filtered while it streams.
+pub const RELEASE_KEYS_MAX: usize = 4_096;
+/// Bytes of one record of which conditions are judged: it waits in memory until they are. Past it: refused.
+pub const RELEASE_RECORD_BYTES_MAX: usize = 1 << 20;
+/// Bytes of an answer that wait for a count, or for what all of it depends on. Past it: without the count, or refused.
+pub const RELEASE_BODY_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a number, and of a key with the white space around it, in an answer that is filtered while it streams.
+pub const RELEASE_TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Most parts of an argument's dotted name in a profile or a rule.
 pub const ARGUMENT_DEPTH_MAX: usize = 8;
 /// Most values of one role, or of one argument, that rules look at. Past it: the rest is unclear.
