@@ -30,6 +30,7 @@ use model::Scalar;
 
 use automaton::Automaton;
 use condition::Wanted;
+use shapes::Learned;
 
 pub use error::{FilterError, FilterProblem, ReleaseError};
 pub use filter::Filter;
@@ -183,6 +184,7 @@ pub struct Release {
     beyond: Beyond,
     records_max: u64,
     bytes_max: u64,
+    learned: Learned,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,6 +244,7 @@ impl Release {
             beyond: plan.beyond,
             records_max: plan.records_max.unwrap_or(u64::MAX),
             bytes_max: plan.bytes_max.unwrap_or(u64::MAX),
+            learned: Learned::default(),
         })
     }
 

@@ -42,13 +42,9 @@ enum Machine {
     Csv(Box<Table>),
 }
 
-/// Where and why a machine stops.
+/// Where in the bytes it was given a machine stops, and why. Boxed, for it is part of what each step gives.
 #[derive(Debug)]
-pub(super) struct Stop {
-    /// In the bytes it was given.
-    at: usize,
-    problem: FilterProblem,
-}
+pub(super) struct Stop(Box<(usize, FilterProblem)>);
 
 // === impl Filter ===
 
@@ -118,7 +114,8 @@ impl Filter {
             Err(stop) => {
                 self.stopped = true;
                 out.truncate(out_before);
-                Err(FilterError::new(self.before + stop.at as u64, self.left, stop.problem))
+                let (at, problem) = *stop.0;
+                Err(FilterError::new(self.before + at as u64, self.left, problem))
             }
         }
     }
@@ -142,14 +139,9 @@ impl Filter {
 // === impl Stop ===
 
 impl Stop {
+    #[cold]
     pub(super) fn at(at: usize, problem: impl Into<FilterProblem>) -> Self {
-        Self { at, problem: problem.into() }
-    }
-}
-
-impl From<(usize, Problem)> for Stop {
-    fn from((at, problem): (usize, Problem)) -> Self {
-        Self::at(at, problem)
+        Self(Box::new((at, problem.into())))
     }
 }
 

@@ -3,7 +3,9 @@
 //! A key that stands where it stood in the record before is one comparison: no hash, and no look for another key of the same
 //! text, because those of a shape are all different.
 
-use super::automaton::Automaton;
+use std::sync::Mutex;
+
+use super::automaton::{Automaton, Out};
 
 /// All shapes of one answer. Bounded: what does not fit is looked up each time.
 #[derive(Debug)]
@@ -26,46 +28,99 @@ struct Shape {
 /// A key.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The key and its closing quote, as they are mostly written.
-    quoted: Box<[u8]>,
+    /// The key between its quotes, with the colon: as it is mostly written.
+    written: Box<[u8]>,
     /// Whether it can be written so.
     plain: bool,
+    pub(super) fate: Fate,
     pub(super) action: u32,
     child: Option<u32>,
+}
+
+/// What one answer teaches for the next one of the same release.
+#[derive(Debug, Default)]
+pub(super) struct Learned(Mutex<Option<Shapes>>);
+
+/// What becomes of a plain value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Copied,
+    /// Nothing names it.
+    Unnamed,
+    /// It stands in something that is not let out.
+    Inside,
+    /// It takes a closer look.
+    Other,
 }
 
 /// Which shape an object has; none: it is looked up.
 pub(super) type ShapeId = u32;
 
+/// The answer itself.
+pub(super) const ROOT_SHAPE: ShapeId = 0;
 pub(super) const NO_SHAPE: ShapeId = u32::MAX;
 /// Keys of a shape: as many as a frame has bits.
 pub(super) const ENTRIES_MAX: usize = 128;
 const SHAPES_MAX: usize = 512;
 const BYTES_MAX: usize = 64 * 1024;
 
+// === impl Learned ===
+
+impl Learned {
+    /// What there is, for whoever comes first.
+    pub(super) fn take(&self) -> Option<Shapes> {
+        self.0.try_lock().ok()?.take()
+    }
+
+    pub(super) fn put(&self, shapes: Shapes) {
+        if let Ok(mut learned) = self.0.try_lock() {
+            *learned = Some(shapes);
+        }
+    }
+}
+
+/// What was learned makes no difference to what is let out.
+impl PartialEq for Learned {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Learned {}
+
+impl Clone for Learned {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 // === impl Entry ===
 
 impl Entry {
-    /// Whether it stands here; the bytes begin behind the opening quote. Gives how many it has with its closing one.
+    /// Behind the key and its colon, if they stand here as they mostly do.
     #[inline]
-    pub(super) fn stands(&self, bytes: &[u8]) -> Option<usize> {
-        (self.plain && bytes.starts_with(&self.quoted)).then_some(self.quoted.len())
+    pub(super) fn stands(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        let rest = bytes.get(at..)?;
+        (self.plain && rest.starts_with(&self.written)).then_some(at + self.written.len())
     }
 
     pub(super) fn name(&self) -> &[u8] {
-        self.quoted.split_last().map_or(&[], |(_, name)| name)
+        self.written.get(1..self.written.len() - 2).unwrap_or_default()
     }
 }
 
 // === impl Shapes ===
 
 impl Shapes {
-    pub(super) fn new() -> Self {
-        Self { shapes: Vec::new(), bytes: 0 }
+    /// With that of the answer itself, whose state is given.
+    pub(super) fn new(state: u32) -> Self {
+        let mut shapes = Self { shapes: Vec::new(), bytes: 0 };
+        shapes.add(state);
+        shapes
     }
 
     /// A new shape, if there is room.
-    pub(super) fn add(&mut self, state: u32) -> ShapeId {
+    fn add(&mut self, state: u32) -> ShapeId {
         if self.shapes.len() >= SHAPES_MAX {
             return NO_SHAPE;
         }
@@ -81,6 +136,17 @@ impl Shapes {
     /// Whether keys of its objects are remembered.
     pub(super) fn remembers(&self, shape: ShapeId) -> bool {
         self.shape(shape).is_some_and(|shape| !shape.is_map)
+    }
+
+    /// The keys of a shape.
+    #[inline]
+    pub(super) fn entries(&self, shape: ShapeId) -> &[Entry] {
+        self.shape(shape).map_or(&[], |shape| &shape.entries)
+    }
+
+    /// Whether all that was seen is remembered, so that the next answer may begin with it.
+    pub(super) fn are_whole(&self) -> bool {
+        self.shapes.len() < SHAPES_MAX && !self.shapes.iter().any(|shape| shape.is_map)
     }
 
     #[inline]
@@ -107,8 +173,17 @@ impl Shapes {
         }
         self.bytes += name.len();
         let plain = name.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
-        let quoted = [name.as_bytes(), b"\""].concat().into();
-        known.entries.push(Entry { quoted, plain, action: automaton.step(known.state, name), child: None });
+        let written = [b"\"", name.as_bytes(), b"\":"].concat().into();
+        let number = automaton.step(known.state, name);
+        let action = automaton.action(number);
+        let fate = match action.out {
+            _ if action.each | action.whole != 0 => Fate::Other,
+            Out::Keep => Fate::Copied,
+            Out::Unnamed => Fate::Unnamed,
+            Out::Inside => Fate::Inside,
+            Out::Walk | Out::Remove(_) | Out::Total(_) | Out::Rows => Fate::Other,
+        };
+        known.entries.push(Entry { written, plain, fate, action: number, child: None });
         u32::try_from(known.entries.len() - 1).ok()
     }
 

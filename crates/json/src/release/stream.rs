@@ -11,7 +11,7 @@ use model::limits::{JSON_DEPTH_MAX, RELEASE_KEYS_MAX, RELEASE_RECORD_BYTES_MAX, 
 use super::automaton::{Action, Out};
 use super::condition::{Token, Wanted};
 use super::filter::Stop;
-use super::shapes::{NO_SHAPE, ShapeId, Shapes};
+use super::shapes::{Fate, NO_SHAPE, ROOT_SHAPE, ShapeId, Shapes};
 use super::sink::{Rows, Sink, told};
 use super::token::{self, Reach};
 use super::{FilterProblem, Form, Outside, Release, Summary};
@@ -28,7 +28,6 @@ pub(super) struct Stream {
     /// Whether bytes are being copied.
     copies: bool,
     shapes: Shapes,
-    root_shape: ShapeId,
     /// Digests of the keys of all open objects that are looked up, innermost last.
     keys: Vec<u64>,
     sink: Sink,
@@ -169,8 +168,8 @@ impl Stream {
         let lines = form == Form::Lines;
         let alone = !release.listed && !lines && !release.each.is_empty();
         let sink = Sink::new(!release.whole.is_empty(), alone, release.beyond);
-        let mut shapes = Shapes::new();
-        let root_shape = shapes.add(release.automaton.action(release.automaton.root()).state);
+        let state = release.automaton.action(release.automaton.root()).state;
+        let shapes = release.learned.take().unwrap_or_else(|| Shapes::new(state));
         let summary = Summary { removed: vec![0; release.replacements.len()], ..Summary::default() };
         Self {
             release,
@@ -179,7 +178,6 @@ impl Stream {
             step: Step::Root,
             copies: false,
             shapes,
-            root_shape,
             keys: Vec::new(),
             sink,
             record: None,
@@ -190,7 +188,11 @@ impl Stream {
         }
     }
 
+    /// What was done. What was learned of the keys is there for the next answer.
     pub(super) fn summary(self) -> Summary {
+        if self.shapes.are_whole() {
+            self.release.learned.put(self.shapes);
+        }
         self.summary
     }
 
@@ -198,12 +200,11 @@ impl Stream {
     pub(super) fn run(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<usize, Stop> {
         let mut hand = Hand { bytes, last, at: 0, from: 0, out };
         loop {
-            let begun = hand.at;
             match self.step(&mut hand)? {
                 Went::On => {}
                 Went::Through => break,
                 Went::Short => {
-                    hand.at = begun;
+                    let begun = hand.at;
                     if last {
                         return Err(Stop::at(bytes.len(), Problem::End("the rest of the document")));
                     }
@@ -306,6 +307,7 @@ impl Stream {
     /// A key with its value, an item, or the end of the innermost container.
     #[inline]
     fn inside(&mut self, hand: &mut Hand<'_, '_>, first: bool) -> Result<Went, Stop> {
+        let first = self.plain_members(hand, first)?;
         let bytes = hand.bytes;
         let lead = hand.at;
         let mut at = self.space(bytes, lead)?;
@@ -318,7 +320,7 @@ impl Stream {
             Some(b',') if !first => at = self.space(bytes, at + 1)?,
             Some(_) if first => {}
             Some(_) => {
-                return Err(token::unexpected(bytes, at, if is_object { "`,` or `}`" } else { "`,` or `]`" }).into());
+                return Err(token::unexpected(bytes, at, if is_object { "`,` or `}`" } else { "`,` or `]`" }));
             }
         }
         let from = at;
@@ -330,11 +332,63 @@ impl Stream {
         at = self.space(bytes, key.behind)?;
         match bytes.get(at) {
             Some(b':') => at = self.space(bytes, at + 1)?,
-            Some(_) => return Err(token::unexpected(bytes, at, "`:`").into()),
+            Some(_) => return Err(token::unexpected(bytes, at, "`:`")),
             None => return Ok(Went::Short),
         }
         let action = self.release.automaton.action(key.action);
         self.value(hand, Value { lead, from, at, action, key: Some(key.is) })
+    }
+
+    /// Members as they mostly are: keys as in the object before, values that are plain. False: the next is not the first.
+    fn plain_members(&mut self, hand: &mut Hand<'_, '_>, mut first: bool) -> Result<bool, Stop> {
+        let Some(frame) = self.frames.last_mut().filter(|frame| frame.is_object && !frame.is_map) else {
+            return Ok(first);
+        };
+        let bytes = hand.bytes;
+        for entry in self.shapes.entries(frame.shape).get(frame.next as usize..).unwrap_or_default() {
+            let lead = hand.at;
+            let mut from = lead;
+            if !first {
+                match bytes.get(lead..lead + 2) {
+                    Some([b',', b'"']) => from = lead + 1,
+                    Some(b", ") => from = lead + 2,
+                    _ => break,
+                }
+            }
+            let Some(mut at) = entry.stands(bytes, from) else { break };
+            at += usize::from(bytes.get(at) == Some(&b' '));
+            let bit = 1 << frame.next;
+            let (Some(end), true) = (token::plain(bytes, at), entry.fate != Fate::Other && frame.seen & bit == 0)
+            else {
+                break;
+            };
+            frame.seen |= bit;
+            frame.next += 1;
+            frame.count += 1;
+            first = false;
+            hand.at = end;
+            if entry.fate == Fate::Copied {
+                if !self.copies {
+                    self.copies = true;
+                    hand.from = from;
+                    if frame.filled {
+                        self.sink.write(b",", hand.out).map_err(|problem| Stop::at(lead, problem))?;
+                    }
+                }
+                frame.filled = true;
+                continue;
+            }
+            self.summary.unnamed += u64::from(entry.fate == Fate::Unnamed);
+            if self.copies {
+                self.copies = false;
+                let run = bytes.get(hand.from..lead).unwrap_or_default();
+                self.sink.write(run, hand.out).map_err(|problem| Stop::at(lead, problem))?;
+            }
+        }
+        if !first {
+            self.step = Step::Next;
+        }
+        Ok(first)
     }
 
     /// Reads a key. None: more bytes are wanted. Remembers nothing that reading it again would not find so.
@@ -343,7 +397,7 @@ impl Stream {
         let Some(frame) = self.frames.last() else { return Ok(None) };
         match bytes.get(at) {
             Some(b'"') => {}
-            Some(_) => return Err(token::unexpected(bytes, at, "a key").into()),
+            Some(_) => return Err(token::unexpected(bytes, at, "a key")),
             None => return Ok(None),
         }
         if frame.count as usize >= RELEASE_KEYS_MAX {
@@ -352,9 +406,9 @@ impl Stream {
         if !frame.is_map
             && let Some(entry) = self.shapes.entry(frame.shape, frame.next)
             && frame.seen >> frame.next & 1 == 0
-            && let Some(length) = entry.stands(bytes.get(at + 1..).unwrap_or_default())
+            && let Some(behind) = entry.stands(bytes, at)
         {
-            return Ok(Some(Key { behind: at + 1 + length, action: entry.action, is: KeyIs::Known(frame.next) }));
+            return Ok(Some(Key { behind: behind - 1, action: entry.action, is: KeyIs::Known(frame.next) }));
         }
         self.another_key(bytes, at, last)
     }
@@ -424,7 +478,7 @@ impl Stream {
             Some(b't') => (token::word(bytes, at, b"true", last)?, Token::Bool(true)),
             Some(b'f') => (token::word(bytes, at, b"false", last)?, Token::Bool(false)),
             Some(b'n') => (token::word(bytes, at, b"null", last)?, Token::Null),
-            Some(_) => return Err(token::unexpected(bytes, at, "a value").into()),
+            Some(_) => return Err(token::unexpected(bytes, at, "a value")),
             None => return Ok(None),
         };
         match reach {
@@ -605,7 +659,7 @@ impl Stream {
         }
         let state = value.action.state;
         let shape = match (self.frames.last().map(|frame| frame.shape), value.key) {
-            (None, _) => self.root_shape,
+            (None, _) => ROOT_SHAPE,
             (Some(shape), None) => shape,
             (Some(shape), Some(KeyIs::Known(index))) => self.shapes.below(shape, Some(index), state),
             (Some(shape), Some(KeyIs::Digest(_))) => self.shapes.below(shape, None, state),

@@ -1,5 +1,6 @@
 //! Where a token ends, in bytes of which more may come.
 
+use super::filter::Stop;
 use crate::error::Problem;
 use crate::text::{check_escape, plain_run};
 
@@ -14,7 +15,7 @@ pub(super) enum Reach {
 
 /// The rest of a string, from behind its opening quote or anywhere between two characters of it, to behind its closing one.
 #[inline]
-pub(super) fn string(bytes: &[u8], mut at: usize, last: bool) -> Result<Reach, (usize, Problem)> {
+pub(super) fn string(bytes: &[u8], mut at: usize, last: bool) -> Result<Reach, Stop> {
     let mut escaped = false;
     loop {
         at += plain_run(bytes, at);
@@ -25,10 +26,10 @@ pub(super) fn string(bytes: &[u8], mut at: usize, last: bool) -> Result<Reach, (
                 if !last && escape_is_cut(rest) {
                     return Ok(Reach::Past(at));
                 }
-                at += 1 + check_escape(rest).map_err(|problem| (at, problem))?;
+                at += 1 + check_escape(rest).map_err(|problem| Stop::at(at, problem))?;
                 escaped = true;
             }
-            Some(control) => return Err((at, Problem::Control(*control))),
+            Some(control) => return Err(Stop::at(at, Problem::Control(*control))),
             None => return Ok(Reach::Past(at)),
         }
     }
@@ -46,7 +47,7 @@ fn escape_is_cut(rest: &[u8]) -> bool {
 
 /// A number, from its first character.
 #[inline]
-pub(super) fn number(bytes: &[u8], from: usize, last: bool) -> Result<Reach, (usize, Problem)> {
+pub(super) fn number(bytes: &[u8], from: usize, last: bool) -> Result<Reach, Stop> {
     let mut at = from;
     let digits = |at: usize| {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -58,7 +59,7 @@ pub(super) fn number(bytes: &[u8], from: usize, last: bool) -> Result<Reach, (us
     let whole = digits(at);
     let zero = bytes.get(at) == Some(&b'0');
     if zero && whole > 1 {
-        return Err((at + 1, Problem::Number));
+        return Err(Stop::at(at + 1, Problem::Number));
     }
     let mut counted = whole;
     at += whole;
@@ -78,15 +79,15 @@ pub(super) fn number(bytes: &[u8], from: usize, last: bool) -> Result<Reach, (us
         return Ok(Reach::Past(from));
     }
     match (counted, bytes.get(at)) {
-        (0, Some(_)) => Err((at, Problem::Number)),
-        (0, None) => Err((at, Problem::End("a digit"))),
+        (0, Some(_)) => Err(Stop::at(at, Problem::Number)),
+        (0, None) => Err(Stop::at(at, Problem::End("a digit"))),
         _ => Ok(Reach::To(at, false)),
     }
 }
 
 /// `true`, `false` or `null`.
 #[inline]
-pub(super) fn word(bytes: &[u8], from: usize, word: &[u8], last: bool) -> Result<Reach, (usize, Problem)> {
+pub(super) fn word(bytes: &[u8], from: usize, word: &[u8], last: bool) -> Result<Reach, Stop> {
     let rest = bytes.get(from..).unwrap_or_default();
     if rest.starts_with(word) {
         return Ok(Reach::To(from + word.len(), false));
@@ -104,7 +105,7 @@ pub(super) fn space(bytes: &[u8], mut at: usize) -> usize {
 }
 
 #[cold]
-pub(super) fn unexpected(bytes: &[u8], at: usize, wanted: &'static str) -> (usize, Problem) {
+pub(super) fn unexpected(bytes: &[u8], at: usize, wanted: &'static str) -> Stop {
     let rest = bytes.get(at..).unwrap_or_default();
     let found = str::from_utf8(rest.get(..rest.len().min(4)).unwrap_or_default());
     let valid = match found {
@@ -113,5 +114,30 @@ pub(super) fn unexpected(bytes: &[u8], at: usize, wanted: &'static str) -> (usiz
             .ok()
             .and_then(|text| text.chars().next()),
     };
-    (at, valid.map_or(Problem::End(wanted), |found| Problem::Unexpected { wanted, found }))
+    Stop::at(at, valid.map_or(Problem::End(wanted), |found| Problem::Unexpected { wanted, found }))
 }
+
+/// Behind a value that is neither a container, nor holds an escape or a fraction, nor may go on. None: it takes a closer look.
+#[inline]
+pub(super) fn plain(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = match bytes.get(at)? {
+        b'"' => {
+            let end = at + 1 + plain_run(bytes, at + 1);
+            return (bytes.get(end) == Some(&b'"')).then_some(end + 1);
+        }
+        b't' | b'n' => bytes.get(at..at + 4).filter(|word| matches!(*word, b"true" | b"null")).map(|_| at + 4)?,
+        b'f' => bytes.get(at..at + 5).filter(|word| *word == b"false").map(|_| at + 5)?,
+        b'1'..=b'9' => {
+            let mut end = at + 1;
+            while bytes.get(end).is_some_and(u8::is_ascii_digit) {
+                end += 1;
+            }
+            end
+        }
+        _ => return None,
+    };
+    (matches!(bytes.get(end), Some(b',' | b'}' | b']')) && end - at < PLAIN_BYTES_MAX).then_some(end)
+}
+
+/// Longest number that is plain.
+const PLAIN_BYTES_MAX: usize = 64;
