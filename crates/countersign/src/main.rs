@@ -32,6 +32,7 @@ mod published;
 mod reading;
 mod report;
 mod restored;
+mod retaining;
 mod terminal;
 mod typed;
 mod wires;

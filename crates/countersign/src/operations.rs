@@ -19,6 +19,7 @@ use trace::StateWrite;
 
 use crate::erasing;
 use crate::gateway::Gateway;
+use crate::retaining;
 
 mod holding;
 mod signing;
@@ -64,6 +65,10 @@ pub enum Operation {
     Kept { human: HumanId },
     /// What is kept of a person, destroyed.
     Erase { human: HumanId, reason: Option<String> },
+    /// Which texts would go if they were kept for so long.
+    RetainDue { seconds: u64 },
+    /// Those texts, let go.
+    Retain { seconds: u64 },
     /// The configuration and rules as they stand in the files now.
     Reload,
     /// Accounts of people.
@@ -123,6 +128,8 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::VaultRemove { name } => vault_remove(gateway, &name, by).await,
         Operation::Kept { human } => erasing::kept(gateway, human).await,
         Operation::Erase { human, reason } => erasing::erase(gateway, human, reason, by).await,
+        Operation::RetainDue { seconds } => retaining::due(gateway, Duration::from_secs(seconds)).await,
+        Operation::Retain { seconds } => retaining::let_go(gateway, Duration::from_secs(seconds), by).await,
         Operation::Reload => gateway.reload(by).await,
         Operation::Accounts => Ok(signing::accounts(gateway)),
         Operation::Invite { human } => signing::invite(gateway, &human, by).await,

@@ -132,6 +132,12 @@ impl Engine {
         self.shared.parts.journal.erase_blocking(record, subjects).map_err(Fault::from)
     }
 
+    /// Lets texts go as far as the trace says ([`trace::Retention`]). Blocks the thread until that is done, as far as it is not the
+    /// store's own work, or `wanted` says no.
+    pub fn let_go_blocking(&self, wanted: impl Fn() -> bool) -> Result<(), Fault> {
+        self.shared.parts.journal.let_go_blocking(wanted).map_err(Fault::from)
+    }
+
     /// Records that a link to this app is made (its child starts, or it is asked what it offers), and with that permits the link to hold the app's credential.
     pub async fn permit_link(&self, app: &AppId, target: &str) -> Result<LinkPermit, Fault> {
         let started = self

@@ -50,10 +50,27 @@ struct Progress {
     open: bool,
     /// Whether the thread is to take its next step at once.
     pressing: bool,
+    /// Whether the thread lets texts go at this moment.
+    letting_go: bool,
+    /// Whether it is to leave that for now.
+    still: bool,
+}
+
+/// What the thread does next.
+enum Next {
+    /// What is confirmed up to this place comes into the tables, so many bytes.
+    Absorb(Place, u64),
+    /// There is time for something else.
+    Else,
+    /// It is closed, and all is done.
+    End,
 }
 
 /// Says that the thread has ended, whichever way.
 struct CloseAtEnd<'s>(&'s Shared);
+
+/// As long as it is there, no texts are let go.
+struct Still(Arc<Shared>);
 
 // === impl AheadLog ===
 
@@ -77,8 +94,16 @@ impl AheadLog {
         if left {
             tables.erased().map_err(|fault| StoreError::database(path, fault))?;
         }
-        let progress =
-            Progress { confirmed: place, absorbed: place, waiting_bytes: 0, fault: None, open: true, pressing: false };
+        let progress = Progress {
+            confirmed: place,
+            absorbed: place,
+            waiting_bytes: 0,
+            fault: None,
+            open: true,
+            pressing: false,
+            letting_go: false,
+            still: false,
+        };
         let shared = Arc::new(Shared { progress: Mutex::new(progress), wanted: Condvar::new(), moved: Condvar::new() });
         let (theirs, database) = (Arc::clone(&shared), path.to_owned());
         let thread = std::thread::Builder::new()
@@ -149,7 +174,9 @@ impl LogStore for AheadLog {
     /// INVARIANT: whatever happens on the way, no record comes under a key that is destroyed
     /// (`a_key_that_may_be_destroyed_is_used_no_more`).
     fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
-        self.shared.wait_until(|progress| progress.absorbed.number == progress.confirmed.number)?;
+        let _still = self.shared.be_still();
+        let settled = |progress: &Progress| progress.absorbed.number == progress.confirmed.number;
+        self.shared.wait_until(|progress| settled(progress) && !progress.letting_go)?;
         subjects.iter().for_each(|number| self.sealer.forget(*number));
         // The thread has nothing to do until something is confirmed, which is this thread's to say.
         let mut tables = SqliteLog::beside(&self.path, self.durability)?;
@@ -180,7 +207,7 @@ impl Drop for AheadLog {
     }
 }
 
-// === impl Shared, CloseAtEnd ===
+// === impl Shared, Still, CloseAtEnd ===
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Progress> {
@@ -200,14 +227,25 @@ impl Shared {
         }
     }
 
-    /// Waits until a step is worth its while. The place up to which frames are confirmed, and how many
-    /// bytes they take; none: closed and done.
-    fn wait(&self) -> Option<(Place, u64)> {
+    /// Waits until a step is worth its while, or not at all where there is something else to do: then both take turns.
+    fn wait(&self, something_else: bool) -> Next {
         let mut progress = self.lock();
-        while progress.open && progress.waiting_bytes == 0 {
+        let had_its_turn = std::mem::take(&mut progress.letting_go);
+        if had_its_turn {
+            self.moved.notify_all();
+        }
+        let in_time = |progress: &Progress| progress.waiting_bytes == 0 || !had_its_turn && !progress.pressing;
+        while progress.open && (something_else || progress.waiting_bytes == 0) {
+            if something_else && !progress.still && in_time(&progress) {
+                progress.letting_go = true;
+                return Next::Else;
+            }
+            if progress.waiting_bytes > 0 {
+                break;
+            }
             progress = self.wanted.wait(progress).unwrap_or_else(PoisonError::into_inner);
         }
-        if progress.open && !progress.pressing {
+        if progress.open && !progress.pressing && !something_else {
             progress = self
                 .wanted
                 .wait_timeout_while(progress, STEP_TIME, |progress| progress.open && !progress.pressing)
@@ -215,8 +253,15 @@ impl Shared {
                 .0;
         }
         progress.pressing = false;
-        let left = (progress.confirmed, progress.waiting_bytes);
-        (progress.absorbed.number < progress.confirmed.number).then_some(left)
+        match progress.absorbed.number < progress.confirmed.number {
+            true => Next::Absorb(progress.confirmed, progress.waiting_bytes),
+            false => Next::End,
+        }
+    }
+
+    fn be_still(self: &Arc<Self>) -> Still {
+        self.lock().still = true;
+        Still(Arc::clone(self))
     }
 
     fn begin_again(&self, place: Place) {
@@ -243,6 +288,13 @@ impl Shared {
     }
 }
 
+impl Drop for Still {
+    fn drop(&mut self) {
+        self.0.lock().still = false;
+        self.0.wanted.notify_one();
+    }
+}
+
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {
         self.0.lock().open = false;
@@ -250,14 +302,25 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
-/// The thread: step by step, what is confirmed comes into the tables.
+/// The thread: step by step, what is confirmed comes into the tables, and what is kept no longer goes.
 fn follow(mut tables: SqliteLog, database: &Path, shared: &Shared) {
     let _end = CloseAtEnd(shared);
-    while let Some((confirmed, bytes)) = shared.wait() {
-        while let Err(fault) = step(&mut tables, database, confirmed, bytes, shared) {
-            if !shared.failed(fault) {
-                return;
+    // What was broken off at the last end goes on.
+    let mut something_else = true;
+    loop {
+        match shared.wait(something_else) {
+            Next::Absorb(confirmed, bytes) => {
+                while let Err(fault) = step(&mut tables, database, confirmed, bytes, shared) {
+                    if !shared.failed(fault) {
+                        return;
+                    }
+                }
+                // What came may say that texts are to go.
+                something_else = true;
             }
+            // What failed is tried again behind the next records; how far it has come is there to see.
+            Next::Else => something_else = tables.let_go().unwrap_or(false),
+            Next::End => return,
         }
     }
 }

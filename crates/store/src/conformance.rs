@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use model::{CallId, UnixMicros, Verdict};
 use trace::{
-    Entry, Field, LogReader, LogStore, Query, RecordKind, StoreFaultKind, Use, UseOf, mark_unknown, verify_leaf,
+    Due, Entry, Field, LogReader, LogStore, Query, RecordKind, Retention, StoreFaultKind, Use, UseOf, mark_unknown,
+    verify_leaf,
 };
 
-use crate::samples::{asked_in, at, call, change, change_of, ended, intent, observed, outcome, put};
+use crate::samples::{asked_in, at, call, change, change_about, change_of, ended, intent, observed, outcome, put};
 
 /// Runs the whole suite. `open` gives a new, empty store each time, and a reader of it.
 pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W, R)) {
-    let cases: [fn(&mut W, &R); 14] = [
+    let cases: [fn(&mut W, &R); 16] = [
         sequences_are_consecutive::<W, R>,
         records_come_back_whole::<W, R>,
         questions_find_what_fits::<W, R>,
@@ -24,6 +25,8 @@ pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W
         open_calls_are_known::<W, R>,
         an_outcome_is_found_whenever_it_comes::<W, R>,
         many_records_are_found_by_name::<W, R>,
+        changes_are_found_by_what_they_concern::<W, R>,
+        texts_are_let_go_and_the_rest_stays::<W, R>,
         state_goes_with_the_records::<W, R>,
         an_empty_store_answers::<W, R>,
     ];
@@ -48,6 +51,8 @@ pub(crate) fn a_filled_log_is_whole<W: LogStore, R: LogReader>(log: &mut W, read
         ("code:c.d kind:intent", &[5]),
         ("rule:other task:t-9", &[10]),
         ("kind:change", &[4]),
+        ("subject:ada", &[4]),
+        ("subject:human:ada", &[]),
         ("would:deny", &[6]),
     ] {
         check_query(reader, &Query::parse(text, at(0)).unwrap(), expected);
@@ -457,6 +462,112 @@ fn many_records_are_found_by_name<W: LogStore, R: LogReader>(log: &mut W, reader
     assert_eq!(reader.find(&rare.with(Field::Human, "bot")).unwrap(), []);
     let last = Query { limit: 300, ..Query::default() }.with(Field::Human, "ada");
     assert_eq!(sequences(&reader.find(&last).unwrap()), (901..=1_200).rev().collect::<Vec<u64>>());
+}
+
+fn changes_are_found_by_what_they_concern<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let left = |number, human: &str| change_about(number, "people.offboard", &format!("human:{human}"), Some(human));
+    let rows = [
+        left(1, "ada"),
+        change_about(2, "agents.suspend", "agent:ada", None),
+        change_about(3, "hold.approved", "hold:h_1", Some("ada")),
+        intent(4, "bot", "ada", "crm/read", Verdict::Allow),
+        // Nothing beside the body may tell of these.
+        change_about(5, "people.offboard", "human:bob", None),
+        change_about(6, "accounts.reset", "an account of ada", Some("ada")),
+    ];
+    log.append(&rows, &[]).unwrap();
+    log.append(&[left(7, "bob"), change_about(8, "people.restore", "human:ada", Some("ada"))], &[]).unwrap();
+    for (text, expected) in [
+        ("subject:human:ada", &[1, 8][..]),
+        ("subject:human:bob", &[5, 7]),
+        ("subject:human:bob,human:ada what:people.offboard", &[1, 5, 7]),
+        ("subject:agent:ada", &[2]),
+        ("subject:hold:h_1 kind:change", &[3]),
+        ("subject:\"an account of ada\"", &[6]),
+        ("subject:ada", &[]),
+        ("subject:gateway", &[]),
+        ("subject:human:nobody", &[]),
+        ("-subject:human:ada kind:change", &[2, 3, 5, 6, 7]),
+        ("human:ada", &[4]),
+    ] {
+        for newest_first in [true, false] {
+            check_query(reader, &Query { newest_first, ..Query::parse(text, at(0)).unwrap() }, expected);
+        }
+    }
+}
+
+fn texts_are_let_go_and_the_rest_stays<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+    let asked = |number: u16, human: &str| intent(number, "bot", human, "crm/read", Verdict::Allow);
+    for start in (1..3_001).step_by(600) {
+        let rows: Vec<_> = (start..start + 600)
+            .map(|number| match number % 3 {
+                0 => outcome(number - 1, number),
+                1 if number == 31 => change_about(number, "people.offboard", "human:ada", Some("ada")),
+                1 => asked(number, "ada"),
+                _ => asked(number, "bob"),
+            })
+            .collect();
+        log.append(&rows, &[]).unwrap();
+    }
+    assert_eq!(Retention::of(reader).unwrap(), None);
+    assert_eq!(Due::of(reader, at(900), &[]).unwrap(), None, "the first partition is not old as a whole");
+    let open = Due::of(reader, at(2_100), &[call(1_100)]).unwrap().unwrap();
+    assert_eq!((open.to, open.held_back), (1_024, true), "a call that waits needs what it was decided on");
+    let due = Due::of(reader, at(2_100), &[]).unwrap().unwrap();
+    assert_eq!((due.from, due.to, due.times, due.held_back), (1, 2_048, (at(1), at(2_047)), false));
+    let everything = Due::of(reader, at(9_000), &[]).unwrap().unwrap();
+    assert_eq!((everything.from, everything.to), (1, 3_001));
+    let whole = reader.find(&Query { limit: usize::MAX, newest_first: false, ..Query::default() }).unwrap();
+    let (tree, uses) = (reader.tree().unwrap().tree(), lines(reader.uses(UseOf::Agent("bot")).unwrap()));
+
+    assert_eq!(log.append(&[change(3_001)], &[due.state(at(2_100))]).unwrap(), 3_001);
+    let all = let_all_go(log, reader);
+    assert_eq!((all.to, all.done_to, all.before), (2_048, 2_048, at(2_100)));
+    let left = reader.find(&Query { limit: usize::MAX, newest_first: false, ..Query::default() }).unwrap();
+    assert_eq!(left.len(), 3_001);
+    for (entry, before) in left.iter().zip(&whole) {
+        let gone = entry.sequence < 2_048 && entry.kind != RecordKind::Change;
+        assert_eq!((entry.body.is_none(), all.has_let_go(entry)), (gone, gone), "{}", entry.sequence);
+        assert_eq!(verify_leaf(entry), Ok(()));
+        let human = before.human.clone().filter(|_| !gone);
+        let body = before.body.clone().filter(|_| !gone);
+        assert_eq!(*entry, Entry { human, body, ..before.clone() });
+    }
+    let grown = reader.tree().unwrap();
+    assert_eq!((grown.size(), tree.size), (3_001, 3_000));
+    assert_eq!(lines(reader.uses(UseOf::Agent("bot")).unwrap()), uses, "what was counted stays");
+    check_query(reader, &Query { limit: 3, ..Query::default() }.with(Field::Human, "ada"), &[2_992, 2_995, 2_998]);
+    check_query(reader, &Query { until: Some(at(2_047)), ..Query::default() }.with(Field::Human, "ada"), &[]);
+    check_query(reader, &Query::parse("subject:human:ada", at(0)).unwrap(), &[31]);
+    check_query(reader, &Query::parse("-agent:bot kind:intent", at(0)).unwrap(), &[]);
+    assert_eq!(sequences(&reader.by_id(call(2).as_str()).unwrap()), [2, 3]);
+    assert_eq!(reader.kept_of("bob").unwrap().unwrap().sequences.0, 2_048, "what is gone cannot be erased");
+    assert_eq!(reader.unfinished().unwrap().len(), 999);
+
+    // What is written later stands beside it, also under templates that were in use before.
+    log.append(&[asked(3_002, "bob"), asked(3_003, "eve")], &[]).unwrap();
+    let again = Due::of(reader, at(2_100), &[]).unwrap();
+    assert_eq!(again, None, "what has gone does not go twice");
+    let rest = Due::of(reader, at(9_000), &[]).unwrap().unwrap();
+    assert_eq!((rest.from, rest.to), (2_048, 3_004));
+    log.append(&[change(3_004)], &[rest.state(at(9_000))]).unwrap();
+    let_all_go(log, reader);
+    log.append(&[asked(3_005, "bob")], &[]).unwrap();
+    let kept = reader.find(&Query { limit: 2, ..Query::default() }.of_kind(RecordKind::Intent)).unwrap();
+    assert_eq!(
+        kept.iter().map(|entry| (entry.sequence, entry.body.is_some())).collect::<Vec<_>>(),
+        [(3_005, true), (3_003, false)]
+    );
+}
+
+/// Takes the steps that are to be taken, and waits for those that the store takes by itself.
+fn let_all_go<W: LogStore, R: LogReader>(log: &mut W, reader: &R) -> Retention {
+    let looks = std::iter::repeat_with(|| {
+        while log.let_go().unwrap() {}
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        Retention::of(reader).unwrap().filter(|retention| retention.finished)
+    });
+    looks.take(4_000).flatten().next().unwrap()
 }
 
 fn state_goes_with_the_records<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {

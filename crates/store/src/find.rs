@@ -8,10 +8,10 @@ use trace::{Entry, Field, Query, RecordKind, StoreFault, Term};
 
 use crate::blocks::{Blocks, What};
 use crate::error::fault;
-use crate::frame::task_sum;
+use crate::frame::{About, short_sum};
 use crate::known::{ORDINARY, facet};
 use crate::questions::{JOINS, OF_CALL, Questions, SELECT, entry, prepare};
-use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, seen_as};
+use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, met_as, seen_as};
 use crate::seal::subject;
 
 /// How one part of the log is searched.
@@ -233,7 +233,8 @@ impl<'q, 'c> Search<'q, 'c> {
                 self.facet("CASE r.kind WHEN 2 THEN r.leaf ELSE ended.leaf END", term)
             }
             Field::Task => self.task(term),
-            Field::By | Field::Subject if !term.negated => self.only_changes(),
+            Field::Subject if !term.negated => self.concern(term),
+            Field::By if !term.negated => self.only_changes(),
             // The body and the ends of ids are looked at one by one.
             Field::By | Field::Subject | Field::Call => Ok(()),
         }
@@ -294,6 +295,19 @@ impl<'q, 'c> Search<'q, 'c> {
         Ok(())
     }
 
+    /// Changes that may concern one of these.
+    fn concern(&mut self, term: &Term) -> rusqlite::Result<()> {
+        let mut all = vec![About::Sealed];
+        let mut statement = self.tables.prepare_cached(NUMBERS_OF)?;
+        for value in &term.values {
+            all.push(About::Thing(short_sum(value)));
+            let people = statement.query_map([value], |row| row.get(0).map(About::Person))?;
+            all.extend(people.collect::<Result<Vec<About>, _>>()?);
+        }
+        self.blocks.with_any(all.into_iter().map(|about| What::Name(met_as(about))));
+        Ok(())
+    }
+
     fn facet(&mut self, leaf: &str, term: &Term) -> rusqlite::Result<()> {
         let texts: Vec<String> = term.values.iter().map(|value| facet(term.field, value)).collect();
         let names = self.names(texts.iter().map(String::as_str))?;
@@ -314,7 +328,7 @@ impl<'q, 'c> Search<'q, 'c> {
 
     fn task(&mut self, term: &Term) -> rusqlite::Result<()> {
         if !term.negated {
-            let sums: Vec<u32> = term.values.iter().map(|value| task_sum(value)).collect();
+            let sums: Vec<u32> = term.values.iter().map(|value| short_sum(value)).collect();
             self.must_be("r.task", &sums.iter().map(|sum| i64::from(*sum)).collect::<Vec<_>>(), false);
             self.blocks.with_any(sums.into_iter().map(What::Task));
         }

@@ -6,7 +6,7 @@ use std::hash::BuildHasherDefault;
 use std::str::from_utf8;
 
 use model::{AgentId, AppId, Class, ToolName, Verdict};
-use trace::{Form, RecordKind, Row, StateWrite};
+use trace::{Concern, Form, RecordKind, Row, StateWrite};
 
 use crate::direct::BLOCK_BYTES;
 use crate::generations::Same;
@@ -25,6 +25,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) human: Option<u32>,
     /// 32 bits that tell most tasks apart.
     pub(crate) task: Option<u32>,
+    /// Whom or what a change concerns.
+    pub(crate) about: Option<About>,
     pub(crate) app: Option<&'a str>,
     pub(crate) tool: Option<&'a str>,
     pub(crate) class: Option<&'a str>,
@@ -32,6 +34,17 @@ pub(crate) struct Columns<'a> {
     pub(crate) leaf: Piece<'a>,
     pub(crate) leaf_hash: &'a [u8],
     pub(crate) body: SealedPiece<'a>,
+}
+
+/// Whom or what a change concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// A person, by the number of the key.
+    Person(u32),
+    /// Something else, by 32 bits that tell most things apart.
+    Thing(u32),
+    /// The body alone says it, or an older version wrote this.
+    Sealed,
 }
 
 /// A text, taken apart.
@@ -99,7 +112,7 @@ struct Templates<T>(Vec<T>);
 #[derive(Default)]
 struct Places(HashMap<(i64, i64), u32, BuildHasherDefault<Same>>);
 
-// === impl Columns, Piece, SealedPiece, KeyColumns, StateColumns ===
+// === impl Columns, About, Piece, SealedPiece, KeyColumns, StateColumns ===
 
 impl<'a> Columns<'a> {
     /// A record with its body sealed.
@@ -111,7 +124,8 @@ impl<'a> Columns<'a> {
             agent: row.agent.as_ref().map(AgentId::as_str),
             // A record names no other person than the one it is about.
             human: row.human.as_ref().map(|_| body.key),
-            task: row.task.as_ref().map(|task| task_sum(task.as_str())),
+            task: row.task.as_ref().map(|task| short_sum(task.as_str())),
+            about: row.concern.as_ref().map(|concern| About::of(concern, body.key)),
             app: row.app.as_ref().map(AppId::as_str),
             tool: row.tool.as_ref().map(ToolName::as_str),
             class: row.class.map(Class::as_str),
@@ -119,6 +133,16 @@ impl<'a> Columns<'a> {
             leaf: Piece::from(&row.leaf),
             leaf_hash: row.leaf_hash.as_bytes(),
             body: SealedPiece::from(body),
+        }
+    }
+}
+
+impl About {
+    fn of(concern: &Concern, key: u32) -> Self {
+        match concern {
+            Concern::Person => Self::Person(key),
+            Concern::Thing(thing) => Self::Thing(short_sum(thing)),
+            Concern::Sealed => Self::Sealed,
         }
     }
 }
@@ -217,7 +241,13 @@ pub(crate) fn write(out: &mut Vec<u8>, head: Head, rows: &[Columns<'_>], keys: &
         for text in [row.agent, row.app, row.tool, row.class, row.verdict] {
             put(out, text.map(str::as_bytes));
         }
-        for number in [row.human, row.task] {
+        // A change has neither person nor task, and says there what it concerns.
+        let numbers = match row.about {
+            Some(About::Person(person)) => [Some(person), None],
+            Some(About::Thing(thing)) => [None, Some(thing)],
+            Some(About::Sealed) | None => [row.human, row.task],
+        };
+        for number in numbers {
             put(out, number.map(u32::to_le_bytes).as_ref().map(<[u8; 4]>::as_slice));
         }
     }
@@ -241,9 +271,9 @@ pub(crate) fn is_older(bytes: &[u8], generation: u64, number: u64) -> bool {
     matches!(start, [Some(OLDER_MAGIC), _, _, Some(of), Some(which)] if of == generation && which == number)
 }
 
-/// What stands for a task in the tables.
-pub(crate) fn task_sum(task: &str) -> u32 {
-    let sum = sum(task.as_bytes());
+/// What stands in the tables for a task, or for what a change concerns.
+pub(crate) fn short_sum(text: &str) -> u32 {
+    let sum = sum(text.as_bytes());
     (sum ^ sum >> 32) as u32
 }
 
@@ -346,21 +376,23 @@ impl<'a> Cursor<'a> {
         let leaf_hash = self.take(32)?;
         let kind = self.text()??.parse().ok()?;
         let (leaf, body) = (self.piece(leaves)?, self.sealed_piece(bodies)?);
-        Some(Columns {
-            kind,
-            call,
-            at,
-            agent: self.text()?,
-            app: self.text()?,
-            tool: self.text()?,
-            class: self.text()?,
-            verdict: self.text()?,
-            human: self.short_or_none()?,
-            task: self.short_or_none()?,
-            leaf,
-            leaf_hash,
-            body,
-        })
+        let texts = [self.text()?, self.text()?, self.text()?, self.text()?, self.text()?];
+        let [agent, app, tool, class, verdict] = texts;
+        let (human, task, about) = self.people_and_things(kind)?;
+        Some(Columns { kind, call, at, agent, human, task, about, app, tool, class, verdict, leaf, leaf_hash, body })
+    }
+
+    fn people_and_things(&mut self, kind: RecordKind) -> Option<(Option<u32>, Option<u32>, Option<About>)> {
+        let (first, second) = (self.short_or_none()?, self.short_or_none()?);
+        if kind != RecordKind::Change {
+            return Some((first, second, None));
+        }
+        let about = match (first, second) {
+            (Some(person), _) => About::Person(person),
+            (None, Some(thing)) => About::Thing(thing),
+            (None, None) => About::Sealed,
+        };
+        Some((None, None, Some(about)))
     }
 
     fn state(&mut self) -> Option<StateColumns<'a>> {

@@ -39,6 +39,7 @@ mod questions;
 mod reader;
 mod records;
 mod redo;
+mod retain;
 #[cfg(test)]
 mod samples;
 mod schema;
@@ -53,6 +54,6 @@ pub use copy::{Copied, Unit};
 pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use location::{Location, Reader};
-pub use postgres::{Address, AddressError, PostgresLog, PostgresReader};
+pub use postgres::{Address, AddressError, LogMap, PostgresLog, PostgresReader, Standing, Turn};
 pub use reader::SqliteReader;
 pub use sqlite::{Durability, SqliteLog};

@@ -13,8 +13,10 @@ mod keys;
 mod known;
 mod link;
 mod log;
+mod map;
 mod questions;
 mod reader;
+mod retain;
 mod rows;
 mod schema;
 mod session;
@@ -22,6 +24,7 @@ mod session;
 pub use address::{Address, AddressError};
 pub(crate) use copy::{copy_to, fill_from};
 pub use log::PostgresLog;
+pub use map::{LogMap, Standing, Turn};
 pub use reader::PostgresReader;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use model::{CallId, UnixMicros};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use trace::RecordKind;
 
-use crate::frame::{Columns, StateColumns};
+use crate::frame::{About, Columns, StateColumns};
 use crate::generations::Same;
 use crate::known::Known;
 
@@ -110,7 +110,8 @@ pub(crate) fn write<'r, 'a: 'r>(
         let refusal = verdict.filter(|_| row.verdict != Some(ALLOW));
         let change = (row.kind == RecordKind::Change).then_some(-kind);
         let person = row.human.map(seen_as);
-        let names = [agent, person, app, tool, class, refusal, change].into_iter().flatten();
+        let about = row.about.map(met_as);
+        let names = [agent, person, app, tool, class, refusal, change, about].into_iter().flatten();
         met.note(sequence, names.chain(facets.iter().copied()));
         if row.kind == RecordKind::Outcome && !facets.is_empty() {
             met.note_at_intent(tables, row, intent, &facets)?;
@@ -129,6 +130,15 @@ pub(crate) fn write<'r, 'a: 'r>(
 /// How a person stands among the names of blocks: below zero, as kinds of records do.
 pub(crate) fn seen_as(subject: u32) -> i64 {
     -KINDS_MAX - i64::from(subject)
+}
+
+/// How what a change concerns stands among the names of blocks.
+pub(crate) fn met_as(about: About) -> i64 {
+    match about {
+        About::Person(number) => PEOPLE_CONCERNED - i64::from(number),
+        About::Thing(sum) => THINGS_CONCERNED - i64::from(sum),
+        About::Sealed => CONCERN_SEALED,
+    }
 }
 
 /// The text of its leaf.
@@ -346,6 +356,10 @@ const BLOCK_IN_SPAN: i64 = (1 << (SPAN_BITS - BLOCK_BITS)) - 1;
 const ROWS_AT_ONCE: usize = 32;
 /// More kinds of records there will not be.
 const KINDS_MAX: i64 = 15;
+/// Where the body alone says what a change concerns. Schema 8, and schema 2 of PostgreSQL, know it by this number.
+const CONCERN_SEALED: i64 = -KINDS_MAX;
+const PEOPLE_CONCERNED: i64 = -(1 << 40);
+const THINGS_CONCERNED: i64 = -(1 << 41);
 /// Stands for all addresses of resources.
 pub(crate) const NO_ONE_TOOL: i64 = 0;
 

@@ -142,6 +142,19 @@ pub(crate) fn change(number: u16) -> Row {
     Row::of_change(&Change { at: at(number), ..bare_change(&call(number)) }).unwrap()
 }
 
+/// A change that concerns something, with a record about this person.
+pub(crate) fn change_about(number: u16, what: &str, subject: &str, human: Option<&str>) -> Row {
+    let human = human.map(|human| HumanId::parse(human).unwrap());
+    let change = Change {
+        at: at(number),
+        what: what.to_owned(),
+        subject: subject.to_owned(),
+        human,
+        ..bare_change(&call(number))
+    };
+    Row::of_change(&change).unwrap()
+}
+
 pub(crate) fn change_of(id: &CallId) -> Row {
     Row::of_change(&bare_change(id)).unwrap()
 }

@@ -72,6 +72,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 /// The version that the first step makes. No release has written those before.
 const OLDEST: usize = 4;

@@ -20,6 +20,7 @@ use crate::known::Known;
 use crate::questions::{LAST_SEQUENCE, Questions, absorbed};
 use crate::records::{apply, write};
 use crate::redo::{self, Frames, Place};
+use crate::retain::LettingGo;
 use crate::schema;
 use crate::seal::{KEY_BYTES, Opener, SealedBody, Sealer, Wrapping};
 use crate::tree;
@@ -45,6 +46,7 @@ pub struct SqliteLog {
     opener: Opener,
     /// Made when a record is appended here.
     sealer: Option<Sealer>,
+    letting_go: LettingGo,
 }
 
 /// How far the tables have come.
@@ -67,7 +69,15 @@ impl SqliteLog {
             transaction.commit().map_err(fault)?;
             let wrapping = keys::wrapping_or_new(path, &connection)?;
             let opener = Opener::new(Arc::clone(&wrapping));
-            let mut log = Self { connection, known: Known::default(), tree, wrapping, opener, sealer: None };
+            let mut log = Self {
+                connection,
+                known: Known::default(),
+                tree,
+                wrapping,
+                opener,
+                sealer: None,
+                letting_go: LettingGo::default(),
+            };
             log.recover(path)?;
             Ok(log)
         };
@@ -80,7 +90,15 @@ impl SqliteLog {
         let tree = tree::open(&connection)?;
         let wrapping = Arc::new(Wrapping::new(&Secret::new([0; KEY_BYTES]))?);
         let opener = Opener::new(Arc::clone(&wrapping));
-        let mut log = Self { connection, known: Known::default(), tree, wrapping, opener, sealer: None };
+        let mut log = Self {
+            connection,
+            known: Known::default(),
+            tree,
+            wrapping,
+            opener,
+            sealer: None,
+            letting_go: LettingGo::default(),
+        };
         log.recover(path)
     }
 
@@ -205,6 +223,10 @@ impl LogStore for SqliteLog {
         self.sealer = None;
         erase::destroy(&mut self.connection, subjects, None)?;
         erase::done(&self.connection)
+    }
+
+    fn let_go(&mut self) -> Result<bool, StoreFault> {
+        self.letting_go.step(&mut self.connection, &mut self.known)
     }
 }
 
@@ -343,8 +365,9 @@ pub(crate) fn put_place(transaction: &Transaction<'_>, place: Place) -> rusqlite
     transaction.prepare_cached(PUT_PLACE)?.execute([place.to_string()]).map(drop)
 }
 
-/// Records are about half a KB each, and each step of the tables touches the last page of every index. For new files only.
-pub(crate) const PAGES: &str = "PRAGMA page_size = 16384";
+/// Records are about half a KB each, and each step of the tables touches the last page of every index. Pages that become free can
+/// be given back. For new files only.
+pub(crate) const PAGES: &str = "PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL";
 
 /// A deleted or replaced value is overwritten. The cache is counted in KiB, the WAL in pages.
 const SETTINGS: &str = "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864; \

@@ -13,6 +13,7 @@ use crate::error::{StoreFault, StoreFaultKind};
 use crate::log::LogReader;
 use crate::notary::{checkpoints, tiles};
 use crate::question::Query;
+use crate::retain::Retention;
 use crate::verify::verify_leaf;
 
 /// What was looked at, and the first thing that is wrong.
@@ -22,6 +23,8 @@ pub struct Audit {
     pub records: u64,
     /// Records among them whose text was erased: they were checked as far as they go.
     pub erased: u64,
+    /// Records among them whose text was let go: they were checked as far as they go.
+    pub let_go: u64,
     /// Records that no checkpoint covers yet.
     pub unsigned: u64,
     /// Checkpoints whose signature was checked and that fit.
@@ -55,6 +58,8 @@ struct Walk<'r> {
     reader: &'r dyn LogReader,
     /// The tree that the log says it has.
     said: Tree,
+    /// What it says of texts that are kept no more.
+    retention: Option<Retention>,
     /// What is left to compare with, by size.
     signed: BTreeMap<u64, Hash>,
     audit: Audit,
@@ -195,7 +200,8 @@ pub fn audit_range(reader: &dyn LogReader, known: &Known, range: RangeInclusive<
 impl<'r> Walk<'r> {
     /// Looks at the checkpoints. The inner error: one of them is wrong.
     fn begin(reader: &'r dyn LogReader, known: &Known) -> Result<Result<Self, Audit>, StoreFault> {
-        let mut audit = Audit { records: 0, erased: 0, unsigned: 0, checkpoints: 0, signed: None, bad: None };
+        let mut audit =
+            Audit { records: 0, erased: 0, let_go: 0, unsigned: 0, checkpoints: 0, signed: None, bad: None };
         let mut signed = BTreeMap::new();
         for checkpoint in checkpoints(reader)?.iter().chain(&known.elsewhere) {
             let tree = checkpoint.danger_unverified().tree();
@@ -212,7 +218,8 @@ impl<'r> Walk<'r> {
             }
         }
         let said = reader.tree()?.tree();
-        Ok(Ok(Self { reader, said, signed, audit, tile: (u64::MAX, Vec::new()) }))
+        let retention = Retention::of(reader)?;
+        Ok(Ok(Self { reader, said, retention, signed, audit, tile: (u64::MAX, Vec::new()) }))
     }
 
     /// One record, which should have this index.
@@ -229,7 +236,9 @@ impl<'r> Walk<'r> {
             return Ok(finding("it is another record than the one that was written here"));
         }
         self.audit.records += 1;
-        self.audit.erased += u64::from(entry.body.is_none());
+        let let_go = self.retention.is_some_and(|retention| retention.has_let_go(entry));
+        self.audit.let_go += u64::from(let_go);
+        self.audit.erased += u64::from(entry.body.is_none() && !let_go);
         Ok(None)
     }
 

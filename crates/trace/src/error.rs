@@ -37,6 +37,9 @@ pub enum TraceError {
     /// The record of an erasure is written, and what it is of could not be destroyed yet. Blame: operator.
     #[error("the erasure is on record and not finished")]
     NotErased(#[source] StoreFault),
+    /// Texts that are on record as let go are still there, or some of them. Blame: operator.
+    #[error("that texts are let go is on record, and it is not finished")]
+    NotLetGo(#[source] StoreFault),
     /// The log could not be read. Blame: as the store says.
     #[error("the trace could not be read")]
     NotRead(#[source] StoreFault),
@@ -87,6 +90,7 @@ impl TraceError {
             Self::NoRandomness => "trace.no_randomness",
             Self::NoThread(_) => "trace.no_thread",
             Self::NotErased(_) => "trace.not_erased",
+            Self::NotLetGo(_) => "trace.not_let_go",
             Self::NotRead(_) => "trace.not_read",
         }
     }
@@ -99,7 +103,8 @@ impl TraceError {
             | Self::Full
             | Self::NoRandomness
             | Self::NoThread(_)
-            | Self::NotErased(_) => Blame::Operator,
+            | Self::NotErased(_)
+            | Self::NotLetGo(_) => Blame::Operator,
             Self::Malformed { .. } => Blame::Bug,
             Self::NotRead(fault) => fault.blame(),
         }
@@ -110,7 +115,7 @@ impl TraceError {
         match self {
             Self::NotRecorded { fault } => fault.hint(),
             Self::NotRead(fault) => fault.hint(),
-            Self::NotErased(_) => Some("the gateway finishes it when it starts next: restart it"),
+            Self::NotErased(_) | Self::NotLetGo(_) => Some("the gateway finishes it when it starts next: restart it"),
             Self::Closed => Some("the gateway is stopping; try again once it has started"),
             Self::Full => Some("the disk is slower than the calls; see `countersign doctor`"),
             Self::Malformed { .. } | Self::NoRandomness | Self::NoThread(_) => None,
@@ -120,7 +125,7 @@ impl TraceError {
     fn retryable(&self) -> bool {
         match self {
             Self::NotRecorded { .. } | Self::Closed | Self::Full | Self::NoRandomness | Self::NoThread(_) => true,
-            Self::Malformed { .. } | Self::NotErased(_) | Self::NotRead(_) => false,
+            Self::Malformed { .. } | Self::NotErased(_) | Self::NotLetGo(_) | Self::NotRead(_) => false,
         }
     }
 }
@@ -136,7 +141,9 @@ impl From<TraceError> for Fault {
         }
         match error {
             TraceError::NotRecorded { fault: cause } => fault.because(cause),
-            TraceError::NotRead(cause) | TraceError::NotErased(cause) => fault.because(cause),
+            TraceError::NotRead(cause) | TraceError::NotErased(cause) | TraceError::NotLetGo(cause) => {
+                fault.because(cause)
+            }
             TraceError::NoThread(cause) => fault.because(cause),
             TraceError::Closed | TraceError::Full | TraceError::Malformed { .. } | TraceError::NoRandomness => fault,
         }

@@ -210,6 +210,21 @@ impl Journal {
         Ok(Durable::danger_confirmed_by_disk(change.id, sequence))
     }
 
+    /// Lets texts go as far as the state says ([`crate::Retention`]), in steps between which records are written. Blocks the
+    /// thread until there is none left for others to take, or `wanted` says no.
+    pub fn let_go_blocking(&self, wanted: impl Fn() -> bool) -> Result<(), TraceError> {
+        while wanted() {
+            let mut log = self.queue().log.lock().map_err(|_| TraceError::Closed)?;
+            let more = log.as_mut().ok_or(TraceError::Closed)?.let_go().map_err(TraceError::NotLetGo)?;
+            drop(log);
+            if !more {
+                break;
+            }
+            std::thread::sleep(BETWEEN_STEPS);
+        }
+        Ok(())
+    }
+
     /// How many outcomes could not be written. The next start says of their calls that the outcome is unknown.
     pub fn lost_outcomes(&self) -> u64 {
         self.queue().lost_outcomes.load(Ordering::Relaxed)
@@ -520,6 +535,8 @@ const GATHERED_PART: usize = 2;
 const GATHERED_MAX: usize = 64;
 const GATHERED_MIN: u32 = 4;
 const GATHERING_TIME_MAX: Duration = Duration::from_millis(2);
+/// Whoever waits to append comes first.
+const BETWEEN_STEPS: Duration = Duration::from_millis(5);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 #[cfg(test)]

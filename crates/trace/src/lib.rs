@@ -31,11 +31,13 @@ mod journal;
 mod language;
 mod leaf;
 mod log;
+mod map;
 mod moment;
 mod notary;
 mod question;
 pub mod ready;
 mod record;
+mod retain;
 mod row;
 #[cfg(test)]
 mod samples;
@@ -54,6 +56,7 @@ pub use form::{Form, text_of};
 pub use journal::Journal;
 pub use language::QuestionError;
 pub use log::{ERASED, ERASING_KEY, Kept, LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
+pub use map::{Head, MapError, Round, SignedRound, map_origin};
 pub use moment::{duration, moment};
 pub use notary::{
     CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoints, consistency_since, cosigned,
@@ -63,6 +66,7 @@ pub use question::{Field, Query, Term};
 pub use record::{
     Approved, Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite, agreement,
 };
-pub use row::Row;
+pub use retain::{Due, PARTITION_RECORDS, RETAIN_TO_KEY, RETAINED_TO_KEY, Retention, SWEEP_KEY};
+pub use row::{Concern, Row};
 pub use shown::Shown;
 pub use verify::{VerifyError, verify_leaf};

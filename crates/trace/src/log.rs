@@ -27,6 +27,12 @@ pub trait LogStore: Send {
         Err(StoreFault::new(StoreFaultKind::Broken, "this store cannot erase"))
     }
 
+    /// Takes a step of letting texts go ([`crate::Retention`]), where the state says that some are to go. True: another may be
+    /// taken, after a moment. A store that takes the steps by itself has none for others.
+    fn let_go(&mut self) -> Result<bool, StoreFault> {
+        Ok(false)
+    }
+
     /// Whether appending now takes so little time that a thread with other things to do may do it.
     fn is_quick(&self) -> bool {
         false

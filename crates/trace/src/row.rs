@@ -31,6 +31,8 @@ pub struct Row {
     /// The person whom the record is about, of whichever kind it is; none: nobody but the gateway. The body goes when what is
     /// about that person is erased.
     pub subject: Option<HumanId>,
+    /// Whom or what a change concerns (changes only).
+    pub concern: Option<Concern>,
     /// The task it acts in. Goes with the body when that is erased.
     pub task: Option<TaskId>,
     /// The app.
@@ -47,6 +49,17 @@ pub struct Row {
     pub leaf_hash: Digest,
     /// JSON: the plain text and the salt.
     pub body: Form,
+}
+
+/// Whom or what a change concerns, as far as an index may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concern {
+    /// The person whom its record is about.
+    Person,
+    /// Something else, by what it is called.
+    Thing(String),
+    /// Only the body may say: it names a person whose records it would not go with, or not only that person.
+    Sealed,
 }
 
 impl Row {
@@ -191,7 +204,7 @@ impl Row {
             what: change.what.clone(),
         };
         let bare = Self::bare(RecordKind::Change, &change.id, at, leaf.form(), body.form())?;
-        Ok(Self { subject: change.human.clone(), ..bare })
+        Ok(Self { subject: change.human.clone(), concern: Some(Concern::of(change)), ..bare })
     }
 
     /// The text of the leaf.
@@ -225,6 +238,7 @@ impl Row {
             agent: None,
             human: None,
             subject: None,
+            concern: None,
             task: None,
             app: None,
             tool: None,
@@ -234,6 +248,22 @@ impl Row {
             leaf_hash,
             body,
         })
+    }
+}
+
+// === impl Concern ===
+
+impl Concern {
+    /// INVARIANT: what an index keeps of a person can be told from nothing but the row of that person's key
+    /// (`a_change_is_found_without_naming_anybody`).
+    fn of(change: &Change) -> Self {
+        let human = change.human.as_ref().map(HumanId::as_str);
+        match change.subject.strip_prefix(HUMAN) {
+            Some(subject) if human == Some(subject) => Self::Person,
+            Some(_) => Self::Sealed,
+            None if human.is_some_and(|human| change.subject.contains(human)) => Self::Sealed,
+            None => Self::Thing(change.subject.clone()),
+        }
     }
 }
 
@@ -293,6 +323,9 @@ fn written<'t>(
     serde_json::to_writer(&mut *to, value).map_err(|_| malformed())?;
     std::str::from_utf8(to).map_err(|_| malformed())
 }
+
+/// How the subject of a change begins that is a person.
+const HUMAN: &str = "human:";
 
 #[cfg(test)]
 mod tests;

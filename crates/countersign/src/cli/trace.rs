@@ -75,6 +75,8 @@ pub enum TraceAction {
     Prove(ProveArgs),
     /// Erase what is kept of a person; the log still adds up, and receipts stay good
     Erase(EraseArgs),
+    /// Let the texts of old calls go; what was decided stays, and the log still adds up
+    Retain(RetainArgs),
     /// Write the trace, or what a question finds, in a format that others read
     Export(ExportArgs),
     /// How far each export of the configuration has come
@@ -121,6 +123,20 @@ pub struct EraseArgs {
     /// Why, for the record. Name nobody: this stays
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `trace retain`
+#[derive(Debug, Args)]
+pub struct RetainArgs {
+    /// For how long texts are kept: `90d`, `12w`; without it, as the configuration says
+    #[arg(long, value_name = "TIME")]
+    pub bodies: Option<String>,
+    /// Only show what would go
+    #[arg(long)]
+    pub dry_run: bool,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,

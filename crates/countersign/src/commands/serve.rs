@@ -17,6 +17,7 @@ use crate::clock::environment;
 use crate::config::Config;
 use crate::gateway::{self, Gateway, bad_file, compile};
 use crate::operations::Operation;
+use crate::retaining;
 use crate::terminal::{Ink, Look, out, say};
 use crate::words::{counted, who};
 
@@ -32,6 +33,7 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     let mut background = JoinSet::new();
     background.spawn(obey_signals(Arc::clone(&gateway), stop.clone())?);
     background.spawn(let_links_rest(Arc::clone(&gateway), stop.clone()));
+    background.spawn(retaining::keep_on(Arc::clone(&gateway), stop.clone()));
     background.spawn(watch_files(Arc::clone(&gateway), stop.clone()));
     let ready = || announce(common, &gateway);
     Arc::clone(&gateway).serve_announced(listener, stop, ready).await?;

@@ -11,6 +11,7 @@ mod owns;
 mod prove;
 pub(super) mod readable;
 mod ready;
+mod retain;
 mod table;
 mod verify;
 
@@ -27,6 +28,7 @@ use trace::{Entry, LogReader, Query};
 use self::asked::Questions;
 pub(crate) use self::asked::refused;
 use self::follow::Follower;
+use self::readable::KeptFrom;
 use self::table::Table;
 use super::place::Place;
 use crate::cli::{Common, FollowArgs, QueryArgs, TraceAction, TraceArgs};
@@ -55,6 +57,7 @@ pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
         TraceAction::Verify(args) => verify::run(common, args),
         TraceAction::Prove(args) => prove::run(common, args),
         TraceAction::Erase(args) => super::block_on(erase::run(common, args)),
+        TraceAction::Retain(args) => super::block_on(retain::run(common, args)),
         TraceAction::Export(args) => export::run(common, args),
         TraceAction::Exports => exports::run(common),
         TraceAction::Keys(args) => keys::run(common, args),
@@ -93,7 +96,9 @@ fn query(common: &Common, args: &QueryArgs) -> Result<ExitCode, Fault> {
         let records = reader.last_sequence().map_err(Fault::from)?;
         say(format_args!("none of the {records} records fits `{query}`"));
     }
-    printer(common, args.wide).print(&found, SystemClock.now());
+    let kept = KeptFrom::of(&reader)?;
+    printer(common, args.wide, kept).print(&found, SystemClock.now());
+    kept.told_of(&found).into_iter().for_each(say);
     if let Some(next) = next {
         say(format_args!("there may be older ones: --cursor {next}"));
     }
@@ -119,7 +124,8 @@ fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCod
             trace.reader()?
         }
     };
-    let mut printer = printer(common, shown.wide);
+    let kept = KeptFrom::of(&reader)?;
+    let mut printer = printer(common, shown.wide, kept);
     let upto = reader.last_sequence().map_err(Fault::from)?;
     let (entries, upto) = match shown.start {
         Start::Newest(limit) => (questions.newest(&reader, upto, limit)?, upto),
@@ -129,6 +135,7 @@ fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCod
         say(nothing_found(upto, questions));
     }
     let mut reads_on = printer.print(&entries, SystemClock.now());
+    kept.told_of(&entries).into_iter().for_each(say);
     let mut follower = Follower::new(&entries, upto);
     while shown.follow && reads_on {
         let fresh = follower.look(&reader, questions, SystemClock.now())?;
@@ -137,12 +144,12 @@ fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-fn printer(common: &Common, wide: bool) -> Printer {
+fn printer(common: &Common, wide: bool, kept: KeptFrom) -> Printer {
     let look = Look::stdout();
     let look = if wide { Look { width: None, ..look } } else { look };
     match common.json {
         true => Printer::Json,
-        false => Printer::Table(Table::new(look, TimeZone::system())),
+        false => Printer::Table(Table::new(look, TimeZone::system()), kept),
     }
 }
 
@@ -181,7 +188,7 @@ impl Trace {
 
 /// How records are shown.
 enum Printer {
-    Table(Table),
+    Table(Table, KeptFrom),
     Json,
 }
 
@@ -189,7 +196,10 @@ impl Printer {
     /// Writes records; false when nobody reads any more.
     fn print(&mut self, entries: &[Entry], now: UnixMicros) -> bool {
         let lines = match self {
-            Self::Table(table) => table.lines(entries, now),
+            Self::Table(table, kept) => {
+                let lines = table.lines(entries, now).into_iter();
+                entries.iter().zip(lines).map(|(entry, line)| kept.in_words(entry, line)).collect()
+            }
             Self::Json => entries.iter().map(|entry| entry.to_json().to_string()).collect(),
         };
         let mut stdout = std::io::stdout().lock();

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use trace::{Entry, LogReader, verify_leaf};
 
 use self::story::Story;
+use super::trace::readable::KeptFrom;
 use super::trace::trace_of;
 use crate::cli::{Common, WhyArgs};
-use crate::terminal::{Look, out};
+use crate::terminal::{Look, out, say};
 
 /// Tells the story. Exit code 1: a record is not what was written.
 pub fn run(common: &Common, args: &WhyArgs) -> Result<ExitCode, Fault> {
@@ -23,7 +24,9 @@ pub fn run(common: &Common, args: &WhyArgs) -> Result<ExitCode, Fault> {
     if common.json {
         out(everything(&entries));
     } else {
-        out(Story::new(Look::stdout(), TimeZone::system()).tell(&entries));
+        let (kept, told) = (KeptFrom::of(&reader)?, Story::new(Look::stdout(), TimeZone::system()).tell(&entries));
+        out(entries.first().map_or(String::new(), |entry| kept.in_words(entry, told)));
+        kept.told_of(&entries).into_iter().for_each(say);
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

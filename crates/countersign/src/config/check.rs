@@ -53,6 +53,8 @@ pub struct Config {
     pub database: Option<Database>,
     /// Where the newest checkpoint of the trace is kept beside the data directory.
     pub checkpoint_copy: PathBuf,
+    /// For how long the texts of calls are kept; none keeps them for good.
+    pub keep_bodies: Option<Duration>,
     /// Whether whoever reaches the gateway may read checkpoint and hashes of the trace.
     pub publish: bool,
     /// Who cosigns the trace.
@@ -189,7 +191,8 @@ impl Checker<'_> {
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
         let trace = raw.trace.unwrap_or_default();
         let database = self.database(&trace, &data);
-        let RawTrace { checkpoint_copy: copy, publish, witnesses, .. } = trace;
+        let RawTrace { checkpoint_copy: copy, keep_bodies, publish, witnesses, .. } = trace;
+        let keep_bodies = keep_bodies.map(|written| self.time(Some(&written), KEPT_TIMES.0, KEPT_TIMES));
         let witnesses = witnesses.iter().filter_map(|witness| self.witness(witness)).collect();
         let checkpoint_copy = copy.map_or_else(|| beside(&data), |copy| self.path(&copy));
         Some(Config {
@@ -200,6 +203,7 @@ impl Checker<'_> {
             data,
             database,
             checkpoint_copy,
+            keep_bodies,
             publish,
             witnesses,
             exports: self.exports(&raw.exports),
@@ -576,6 +580,10 @@ pub const DEFAULT_PORT: u16 = 4100;
 const HOLD_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 60 * 60));
 /// How long a client may be kept waiting meanwhile: most clients give up after a minute.
 const HOLD_WAITS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60 * 60));
+
+/// How long texts may be kept: less than a day is a mistake rather than a wish.
+const KEPT_TIMES: (Duration, Duration) =
+    (Duration::from_secs(24 * 60 * 60), Duration::from_secs(100 * 366 * 24 * 60 * 60));
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,7 @@ pub(super) struct RawTrace {
     pub log: Option<Spanned<String>>,
     pub password: Option<Spanned<String>>,
     pub checkpoint_copy: Option<String>,
+    pub keep_bodies: Option<Spanned<String>>,
     #[serde(default)]
     pub publish: bool,
     #[serde(default)]

@@ -155,7 +155,7 @@ fn enforced(mut facts: Facts) -> Facts {
     facts
 }
 
-const ERASED: &str = "what was known is erased";
+const ERASED: &str = "what was known is erased or was let go";
 const UNREADABLE: &str = "the record cannot be read";
 const NOT_KEPT: &str =
     "rules look at arguments that were not kept: `trace: {arguments: full}` of the app keeps those to come";

@@ -93,11 +93,16 @@ fn one_of<T>(all: &[T], number: u64) -> Result<&T, Failure> {
 /// What somebody changed, and what is true from then on.
 pub fn change(number: u64) -> Result<(Change, StateWrite), Failure> {
     let turn = number / 2_003;
-    let (what, subject) = match turn % 4 {
-        0 => ("people.offboard", format!("human:{}", human(turn * 7))),
-        1 => ("people.restore", format!("human:{}", human(turn.saturating_sub(1) * 7))),
-        2 => ("config.reload", "countersign.yaml".to_owned()),
-        _ => ("agents.suspend", format!("agent:{}", agent(turn * 3))),
+    let (what, person) = match turn % 4 {
+        0 => ("people.offboard", Some(human(turn * 7))),
+        1 => ("people.restore", Some(human(turn.saturating_sub(1) * 7))),
+        2 => ("config.reload", None),
+        _ => ("agents.suspend", None),
+    };
+    let subject = match &person {
+        Some(person) => format!("human:{person}"),
+        None if what == "config.reload" => "countersign.yaml".to_owned(),
+        None => format!("agent:{}", agent(turn * 3)),
     };
     let change = Change {
         id: id(number, 1)?,
@@ -105,7 +110,7 @@ pub fn change(number: u64) -> Result<(Change, StateWrite), Failure> {
         by: "os-user:ops".to_owned(),
         what: what.to_owned(),
         subject,
-        human: None,
+        human: person.map(|person| HumanId::parse(&person)).transpose()?,
         detail: serde_json::json!({ "bundle": Digest::new([9; 32]) }),
         state: Vec::new(),
     };

@@ -4,7 +4,7 @@ use rusqlite::Transaction;
 use trace::{Entry, Field, LogReader as _, LogStore as _, Query, UseOf, verify_leaf};
 
 use super::*;
-use crate::frame::task_sum;
+use crate::frame::short_sum;
 use crate::reader::SqliteReader;
 use crate::records::kind_number;
 use crate::samples::{change, intent, outcome};
@@ -46,7 +46,7 @@ impl Before<'_> {
         let insert = "INSERT INTO record(sequence, kind, call_high, call_low, at, leaf, body, leaf_hash, leaf_values, \
              body_values, agent, human, app, tool, class, verdict, task) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
-        let task = row.task.as_ref().map(|task| task_sum(task.as_str()));
+        let task = row.task.as_ref().map(|task| short_sum(task.as_str()));
         let (hash, kind) = (row.leaf_hash.as_bytes(), kind_number(row.kind));
         let values = params![
             sequence,

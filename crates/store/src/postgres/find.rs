@@ -13,9 +13,10 @@ use super::questions::{JOINS, OF_CALL, SELECT, at};
 use super::reader::Tables;
 use super::rows::task_name;
 use crate::blocks::{Ahead, Blocks, Index, What};
-use crate::frame::task_sum;
+use crate::frame::{About, short_sum};
 use crate::known::{ORDINARY, facet};
-use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, seen_as};
+use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, met_as, seen_as};
+use crate::seal::HUMAN;
 
 /// How a log is searched.
 pub(super) struct Search<'q, 't> {
@@ -273,7 +274,8 @@ impl<'q, 't> Search<'q, 't> {
                 self.task(term);
                 Ok(())
             }
-            Field::By | Field::Subject if !term.negated => {
+            Field::Subject if !term.negated => self.concern(term),
+            Field::By if !term.negated => {
                 self.only_changes();
                 Ok(())
             }
@@ -332,6 +334,16 @@ impl<'q, 't> Search<'q, 't> {
         self.blocks.with_any([What::Name(-kind_number(RecordKind::Change))]);
     }
 
+    /// Changes that may concern one of these.
+    fn concern(&mut self, term: &Term) -> Result<(), Failure> {
+        let people: Vec<&str> = term.values.iter().filter_map(|value| value.strip_prefix(HUMAN)).collect();
+        let people = self.tables.numbers_of(&people)?.into_iter().filter_map(|number| u32::try_from(number).ok());
+        let things = term.values.iter().map(|value| About::Thing(short_sum(value)));
+        let all = things.chain(people.map(About::Person)).chain([About::Sealed]);
+        self.blocks.with_any(all.map(|about| What::Name(met_as(about))));
+        Ok(())
+    }
+
     fn facet(&mut self, leaf: &str, term: &Term) -> Result<(), Failure> {
         let texts: Vec<String> = term.values.iter().map(|value| facet(term.field, value)).collect();
         let names = self.tables.names(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -352,7 +364,7 @@ impl<'q, 't> Search<'q, 't> {
 
     fn task(&mut self, term: &Term) {
         if !term.negated {
-            let sums: Vec<u32> = term.values.iter().map(|value| task_sum(value)).collect();
+            let sums: Vec<u32> = term.values.iter().map(|value| short_sum(value)).collect();
             self.must_be("r.task", sums.iter().map(|sum| i64::from(*sum)).collect(), false);
             self.blocks.with_any(sums.into_iter().map(What::Task));
         }

@@ -130,6 +130,11 @@ impl Known {
         Ok(numbers)
     }
 
+    /// What was given out for sealed templates may be gone.
+    pub(super) fn forget_sealed(&mut self) {
+        self.sealed = Kept::default();
+    }
+
     fn known_sealed(&mut self, texts: &HashMap<&[u8], u32>) -> HashMap<Vec<u8>, i64> {
         let known = texts.keys().filter_map(|text| Some((text.to_vec(), self.sealed.get(sum(text), text)?)));
         known.collect()

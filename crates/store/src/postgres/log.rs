@@ -9,6 +9,7 @@ use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
 use super::keys;
 use super::link::stopwatch;
+use super::retain::Looking;
 use super::session::Session;
 use crate::error::StoreError;
 
@@ -22,6 +23,8 @@ pub struct PostgresLog {
     /// The last record, as far as is known.
     last: i64,
     trouble: Option<Trouble>,
+    /// What letting texts go waits for.
+    looking: Option<Looking>,
 }
 
 /// The server could not be reached.
@@ -43,6 +46,7 @@ impl PostgresLog {
             last: session.last,
             session: Some(session),
             trouble: None,
+            looking: None,
         })
     }
 
@@ -121,6 +125,15 @@ impl LogStore for PostgresLog {
         let done = keys::destroy(&session.link, session.log, subjects);
         self.session = None;
         Ok(done?)
+    }
+
+    fn let_go(&mut self) -> Result<bool, StoreFault> {
+        let (address, mut looking) = (self.address.clone(), self.looking.take());
+        let more = self.session()?.let_go(&address, &mut looking);
+        self.looking = looking;
+        // A transaction may be left in the middle.
+        self.session = self.session.take_if(|_| more.is_ok());
+        Ok(more?)
     }
 }
 

@@ -8,7 +8,9 @@ use trace::{RecordKind, StateWrite, StoreFault};
 use super::error::unreadable;
 use super::known::{New, NewSealed, Numbers};
 use crate::frame::Columns;
-use crate::records::{ALLOW, BLOCK_BITS, Calls, NO_ONE_TOOL, SPAN_BITS, halves, is_address, kind_number, seen_as};
+use crate::records::{
+    ALLOW, BLOCK_BITS, Calls, NO_ONE_TOOL, SPAN_BITS, halves, is_address, kind_number, met_as, seen_as,
+};
 use crate::tree;
 
 /// Everything that one commit writes.
@@ -204,7 +206,8 @@ impl Sums {
         let change = (row.kind == RecordKind::Change).then_some(-kind_number(row.kind));
         let task = row.task.map(task_name);
         let person = row.human.map(seen_as);
-        let names = [agent, person, app, tool, class, refusal, change, task].into_iter().flatten();
+        let about = row.about.map(met_as);
+        let names = [agent, person, app, tool, class, refusal, change, task, about].into_iter().flatten();
         self.seen.extend(names.chain(facets.iter().copied()).map(|name| (name, block)));
         if row.kind == RecordKind::Outcome {
             match intent {

@@ -66,7 +66,7 @@ fn foreign() -> StoreFault {
 }
 
 /// A step once released is never edited: databases out there have taken it.
-const MIGRATIONS: &[&str] = &[include_str!("../schema/postgres/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../schema/postgres/1.sql"), include_str!("../schema/postgres/2.sql")];
 const OURS: &str = "SELECT NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'countersign'), \
      NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      WHERE n.nspname = 'countersign' AND c.relname = 'meta')";

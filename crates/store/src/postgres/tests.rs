@@ -2,14 +2,14 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
-use model::Verdict;
+use model::{CallId, Verdict};
 use testkit::PostgresServer;
 use tlog::{Algorithm, SigningKey};
 use trace::{Field, Known, LogReader, LogStore, Notary, Query, audit, verify_leaf};
 
 use super::*;
 use crate::conformance::{a_filled_log_is_whole, trace_conformance};
-use crate::samples::{asked_in, change, ended, intent, outcome, put};
+use crate::samples::{asked_in, call, change, change_of, ended, intent, outcome, put};
 
 mod cut;
 mod erased;
@@ -254,4 +254,51 @@ fn notary() -> Notary {
     let origin = "countersign.local/test";
     let key = SigningKey::from_seed(origin.parse().unwrap(), Algorithm::Ed25519, &[7; 32]).unwrap();
     Notary::new(origin.to_owned(), vec![key])
+}
+
+/// Everything a view shows can be read by whoever may read nothing else, and means what it says.
+#[test]
+fn the_guides_sql_is_true_and_needs_no_right_to_tables() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "asked");
+    let mut log = PostgresLog::open(&address).unwrap();
+    let wide = CallId::from_bits(u128::MAX - 12345);
+    let denied = intent(4, "bot", "ada", "mail/send", Verdict::Deny);
+    let rows =
+        [intent(1, "bot", "ada", "crm/read", Verdict::Allow), ended(1, 2, 1), change(3), denied, change_of(&wide)];
+    log.append(&rows, &[]).unwrap();
+    let one = |sql: &str| server.sql("asked", &format!("SET TIME ZONE 'UTC'; SET search_path = countersign; {sql}"));
+    let one = |sql: &str| one(sql).unwrap().lines().last().unwrap_or_default().to_owned();
+    assert_eq!(one("SELECT call FROM calls WHERE sequence = 1"), call(1).as_str());
+    assert_eq!(one("SELECT change FROM changes WHERE sequence = 5"), wide.as_str());
+    assert_eq!(
+        one("SELECT string_agg(kind, ' ' ORDER BY sequence) FROM records"),
+        "intent outcome change intent change"
+    );
+    assert_eq!(
+        one(
+            "SELECT concat_ws(' ', log, to_char(time, 'HH24:MI:SS.US'), agent, human, app, tool, class, method, verdict, \
+             rules, effect, status, code, ended_after_us) FROM calls WHERE sequence = 1"
+        ),
+        "main 12:00:00.001000 bot ada crm read read tools/call allow crm.reads not_executed failed c.d 1000"
+    );
+    assert_eq!(
+        one("SELECT concat_ws(' ', agent, human, tool, calls) FROM used_tools WHERE app = 'mail'"),
+        "bot ada send 1"
+    );
+
+    let guide = include_str!("../../../../docs/guide/trace.md");
+    let block = guide.split("```").find_map(|block| block.strip_prefix("postgresql\n")).unwrap();
+    let statements: Vec<&str> = block.split(";\n").map(str::trim).filter(|sql| !sql.is_empty()).collect();
+    let (rights, questions): (Vec<&str>, Vec<&str>) = statements.iter().partition(|sql| !sql.starts_with("SELECT"));
+    let as_auditor = |sql: &str| server.sql("asked", &format!("SET ROLE auditor; {sql}"));
+    server.sql("asked", &rights.join("; ")).unwrap();
+    assert!(questions.len() >= 3);
+    for question in questions {
+        assert!(as_auditor(question).unwrap().lines().count() > 0, "{question}");
+    }
+    for table in ["record", "sealed", "subject_key", "state"] {
+        assert!(as_auditor(&format!("SELECT 1 FROM countersign.{table}")).is_err(), "{table}");
+    }
+    assert!(as_auditor("DELETE FROM countersign.records").is_err());
 }

@@ -8,7 +8,7 @@ use trace::verify_leaf;
 use super::*;
 use crate::conformance::trace_conformance;
 use crate::reader::SqliteReader;
-use crate::samples::{asked_in, call, change, change_of, ended, intent, observed, outcome, put};
+use crate::samples::{asked_in, call, change, change_about, change_of, ended, intent, observed, outcome, put};
 
 fn fresh() -> (tempfile::TempDir, SqliteLog) {
     let dir = tempfile::tempdir().unwrap();
@@ -213,6 +213,10 @@ fn questions_read_few_records() {
                 asked_in(number, agent, "ada", "crm/read", verdict, &task, rule)
             })
             .chain([ended(start, start + 1, u64::from(start / 1_000 % 10).max(2) - 2)])
+            .chain((0..200).map(|turn| {
+                let (number, human) = (start + turn, format!("person-{}", start / 1_000 * 200 + turn));
+                change_about(number, "people.offboard", &format!("human:{human}"), Some(&human))
+            }))
             .collect();
         log.append(&rows, &[]).unwrap();
     }
@@ -227,6 +231,8 @@ fn questions_read_few_records() {
         ("code:c.d", 4),
         ("effect:unknown kind:intent", 6),
         ("would:deny", 0),
+        ("subject:human:person-777 what:people.offboard,people.restore kind:change", 1),
+        ("subject:agent:none kind:change", 0),
     ] {
         let steps = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&steps);

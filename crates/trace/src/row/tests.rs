@@ -31,6 +31,21 @@ fn no_leaf_holds_plain_text() {
 }
 
 #[test]
+fn a_change_is_found_without_naming_anybody() {
+    let concern = |subject: &str, human: Option<&str>| {
+        let human = human.map(|human| HumanId::parse(human).unwrap());
+        Row::of_change(&Change { subject: subject.to_owned(), human, ..change(1) }).unwrap().concern.unwrap()
+    };
+    assert_eq!(concern("human:ada", Some("ada")), Concern::Person);
+    assert_eq!(concern("hold:h_1", Some("ada")), Concern::Thing("hold:h_1".to_owned()));
+    assert_eq!(concern("agent:bot", None), Concern::Thing("agent:bot".to_owned()));
+    for (subject, human) in [("human:ada", None), ("human:ada", Some("bob")), ("the account of ada", Some("ada"))] {
+        assert_eq!(concern(subject, human), Concern::Sealed, "{subject} {human:?}");
+    }
+    assert_eq!(Row::of_intent(&intent(1)).unwrap().concern, None);
+}
+
+#[test]
 fn state_values_stand_in_no_record() {
     let mut secret = change(1);
     for write in &mut secret.state {

@@ -2,9 +2,35 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use model::UnixMicros;
+use model::{Fault, UnixMicros};
 use serde_json::Value;
-use trace::{IntentView, OutcomeView};
+use trace::{Entry, IntentView, LogReader, OutcomeView, Retention};
+
+/// For how long texts were kept, where that is not for good.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::commands) struct KeptFrom(Option<Retention>);
+
+impl KeptFrom {
+    /// As this trace says.
+    pub(in crate::commands) fn of(reader: &dyn LogReader) -> Result<Self, Fault> {
+        Retention::of(reader).map(Self).map_err(Fault::from)
+    }
+
+    /// What is shown of this record, with the right word where its text is gone.
+    pub(in crate::commands) fn in_words(self, entry: &Entry, shown: String) -> String {
+        match self.0.is_some_and(|retention| retention.has_let_go(entry)) {
+            true => shown.replace(ERASED, LET_GO),
+            false => shown,
+        }
+    }
+
+    /// Where texts begin, if one of these records has none any more.
+    pub(in crate::commands) fn told_of(self, entries: &[Entry]) -> Option<String> {
+        let retention = self.0.filter(|retention| entries.iter().any(|entry| retention.has_let_go(entry)))?;
+        let (to, before) = (retention.done_to, trace::rfc3339(retention.before));
+        Some(format!("the texts of calls before #{to} were let go: they were from before {before}"))
+    }
+}
 
 /// The names people read, from the facts of a call; ids where those are gone.
 pub(in crate::commands) struct Names {
@@ -80,3 +106,5 @@ pub(in crate::commands) fn trouble(outcome: &OutcomeView) -> Option<String> {
 
 /// What stands where a person's data were erased.
 pub(in crate::commands) const ERASED: &str = "(erased)";
+/// What stands there where they are kept no longer.
+const LET_GO: &str = "(let go)";

@@ -10,7 +10,7 @@ use trace::ready::{AccessEnded, Line, Report, Summary, WhoApproved, Whose};
 use trace::{Entry, Field, IntentView, LogReader, UseOf, rfc3339};
 
 use super::owns::{Known, known};
-use super::readable::{ERASED, Names, facts_of, local, plain, trouble};
+use super::readable::{ERASED, KeptFrom, Names, facts_of, local, plain, trouble};
 use super::table::Table;
 use super::{asked, trace_of};
 use crate::cli::{Common, WhoApprovedArgs, WindowArgs};
@@ -82,15 +82,18 @@ pub(super) fn who_approved(common: &Common, args: &WhoApprovedArgs) -> Result<Ex
         }));
         return Ok(ExitCode::SUCCESS);
     }
+    let kept = KeptFrom::of(&reader)?;
     for line in approval_lines(Look::stdout(), &TimeZone::system(), &told, &intent) {
-        out(line);
+        out(kept.in_words(&told.call, line));
     }
+    kept.told_of(std::slice::from_ref(&told.call)).into_iter().for_each(say);
     Ok(ExitCode::SUCCESS)
 }
 
 /// A question under way.
 struct Asking {
     reader: Reader,
+    kept: KeptFrom,
     window: trace::ready::Window,
     look: Look,
     zone: TimeZone,
@@ -103,7 +106,8 @@ impl Asking {
         let window = asked::window(args, SystemClock.now())?;
         let look = Look::stdout();
         let look = if args.wide { Look { width: None, ..look } } else { look };
-        Ok(Self { reader, window, look, zone: TimeZone::system(), json: common.json })
+        let kept = KeptFrom::of(&reader)?;
+        Ok(Self { reader, kept, window, look, zone: TimeZone::system(), json: common.json })
     }
 
     /// Tells what was found; what was asked for need not stand in each line.
@@ -141,9 +145,11 @@ impl Asking {
         }
         let oldest_first: Vec<Entry> = entries.iter().rev().cloned().collect();
         out("");
-        for line in Table::new(self.look, self.zone.clone()).lines(&oldest_first, SystemClock.now()) {
-            out(line);
+        let lines = Table::new(self.look, self.zone.clone()).lines(&oldest_first, SystemClock.now());
+        for (entry, line) in oldest_first.iter().zip(lines) {
+            out(self.kept.in_words(entry, line));
         }
+        self.kept.told_of(&oldest_first).into_iter().for_each(say);
     }
 
     fn tell_access(&self, who: &str, told: &AccessEnded) {

@@ -92,6 +92,7 @@ fn report(common: &Common, origin: &str, audit: &Audit, cosigned: &[(Cosignature
             "right": audit.bad.is_none(),
             "records": audit.records,
             "erased": audit.erased,
+            "let_go": audit.let_go,
             "unsigned": audit.unsigned,
             "checkpoints": audit.checkpoints,
             "signed": signed,
@@ -115,6 +116,9 @@ fn report(common: &Common, origin: &str, audit: &Audit, cosigned: &[(Cosignature
     }
     if audit.erased > 0 {
         out(format!("{} of them are without their text, which was erased", audit.erased));
+    }
+    if audit.let_go > 0 {
+        out(format!("{} of them are without their text, which was let go", audit.let_go));
     }
     if audit.unsigned > 0 {
         out(format!("{} at the end are not signed yet", audit.unsigned));

@@ -1,0 +1,124 @@
+//! Texts of calls that are kept no longer: which ones, the record of it, and seeing that they go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Change;
+use model::{Blame, CallId, Fault, UnixMicros};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use trace::{Due, Retention, rfc3339};
+
+use crate::gateway::Gateway;
+
+/// What would go if texts were kept for so long.
+pub async fn due(gateway: &Arc<Gateway>, keep: Duration) -> Result<Value, Fault> {
+    let (due, before) = found(gateway, keep).await?;
+    Ok(told(due.as_ref(), before))
+}
+
+/// Lets them go: on record first, then step by step. Waits a while for the end of it.
+pub async fn let_go(gateway: &Arc<Gateway>, keep: Duration, by: &str) -> Result<Value, Fault> {
+    let _one_after_the_other = TURN.lock().await;
+    let (due, before) = found(gateway, keep).await?;
+    let mut said = told(due.as_ref(), before);
+    let Some(due) = due else { return Ok(said) };
+    let change = Change {
+        by: by.to_owned(),
+        what: "trace.retain".to_owned(),
+        subject: "gateway".to_owned(),
+        human: None,
+        detail: said.clone(),
+        state: vec![due.state(before)],
+    };
+    let durable = gateway.engine.change(change).await?;
+    let finished = see_it_through(gateway, WAITED_MAX).await?;
+    if let Some(said) = said.as_object_mut() {
+        said.insert("done".to_owned(), "trace.retain".into());
+        said.insert("record".to_owned(), durable.call().as_str().into());
+        said.insert("finished".to_owned(), finished.into());
+    }
+    Ok(said)
+}
+
+/// Goes on with what was broken off, and lets texts go once a day where the configuration says how long they are kept.
+pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let work = async {
+        if let Err(fault) = see_it_through(&gateway, Duration::MAX).await {
+            tell(&fault);
+        }
+        loop {
+            if let Some(keep) = gateway.config.load().keep_bodies
+                && let Err(fault) = let_go(&gateway, keep, "gateway").await
+            {
+                tell(&fault);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+fn tell(fault: &Fault) {
+    tracing::warn!(%fault, hint = fault.way_out(), "texts that are kept no longer are still there; it is tried again in a day");
+}
+
+/// What may go, and from before when. Budgets read what they look back on, and what waits for people stays whole.
+async fn found(gateway: &Arc<Gateway>, keep: Duration) -> Result<(Option<Due>, UnixMicros), Fault> {
+    let keep = keep.max(gateway.engine.look_back().unwrap_or_default());
+    let micros = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
+    let before = UnixMicros(gateway.engine.clock().now().0.saturating_sub(micros));
+    let needed: Vec<CallId> = gateway.engine.holds().iter().map(|waiting| waiting.hold.asked.call.clone()).collect();
+    let trace = gateway.trace().clone();
+    let due = on_a_thread(move || Due::of(&trace.reader().map_err(Fault::from)?, before, &needed).map_err(Fault::from));
+    Ok((due.await?, before))
+}
+
+/// Has the steps taken until all is done, or for so long. Whether it is.
+async fn see_it_through(gateway: &Arc<Gateway>, most: Duration) -> Result<bool, Fault> {
+    let (engine, stop) = (gateway.engine.clone(), CancellationToken::new());
+    let (ended, _stop) = (stop.clone(), stop.drop_guard());
+    let steps = on_a_thread(move || engine.let_go_blocking(|| !ended.is_cancelled()));
+    let seen = async {
+        steps.await?;
+        // A store that takes the steps by itself says how far it is.
+        loop {
+            let trace = gateway.trace().clone();
+            let far = on_a_thread(move || Retention::of(&trace.reader().map_err(Fault::from)?).map_err(Fault::from));
+            if far.await?.is_none_or(|retention| retention.finished) {
+                return Ok(true);
+            }
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        }
+    };
+    tokio::time::timeout(most, seen).await.unwrap_or(Ok(false))
+}
+
+fn told(due: Option<&Due>, before: UnixMicros) -> Value {
+    let Some(due) = due else { return json!({ "before": rfc3339(before), "records": 0 }) };
+    json!({
+        "before": rfc3339(before),
+        "records": due.to - due.from,
+        "first": { "sequence": due.from, "time": rfc3339(due.times.0) },
+        "last": { "sequence": due.to - 1, "time": rfc3339(due.times.1) },
+        "held_back": due.held_back,
+    })
+}
+
+/// What waits for the disk must not keep the threads that carry calls.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(Fault::new(Blame::Bug, "bug.retaining", "the texts could not be let go").because(error))
+    })
+}
+
+/// Which texts go is found out and put on record by one at a time.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// Somebody waits at a terminal.
+const WAITED_MAX: Duration = Duration::from_secs(20);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
