@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use rules::{CheckArgs, CheckFormat, ExplainArgs, MatrixArgs, ReplayArgs, TestArgs, TestFormat};
 pub use trace::{
-    BackupArgs, EraseArgs, ExportArgs, ExportFormat, FollowArgs, KeysArgs, OwnsArgs, ProveArgs, QueryArgs, RestoreArgs,
-    RetainArgs, TraceAction, TraceArgs, VerifyArgs, WhoApprovedArgs, WindowArgs, guarded,
+    BackupArgs, EraseArgs, ExportArgs, ExportFormat, FollowArgs, KeysArgs, MapArgs, OwnsArgs, ProveArgs, QueryArgs,
+    RestoreArgs, RetainArgs, TraceAction, TraceArgs, VerifyArgs, WhoApprovedArgs, WindowArgs, guarded,
 };
 
 /// Decides what software may do before it does it, and keeps the proof.

@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::exports;
 use crate::judge::as_promised;
 use crate::known::known;
+use crate::mapping;
 use crate::notary::{self, Latest, Places};
 use crate::pages::Pages;
 use crate::people;
@@ -72,6 +73,7 @@ pub struct Gateway {
     /// Seals what clients carry for apps.
     state_key: Secret<[u8; 32]>,
     signing: Arc<Again>,
+    mapping: Arc<Again>,
     asking: Arc<Again>,
     exports: Arc<Exports>,
     latest: Latest,
@@ -120,6 +122,9 @@ impl Gateway {
         let hold_key = vault_key.derive("holds")?;
         let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
+        let origin = notary::origin_of(&reading()?)?.unwrap_or_default();
+        let map_keys = notary::keys_of(&places.keys, &origin)?;
+        let mapping = mapping::map_on(&trace, origin, map_keys, Arc::clone(&clock))?;
         let signing = notary::sign_on(notary, reading()?, journal.clone(), Arc::clone(&clock), places.copy)?;
         let asking = witness::ask_on(&config.witnesses, Box::new(reading()?), journal.clone(), Arc::clone(&latest))?;
         let exports = exports::start(&config, &reading()?, reading, &clock)?;
@@ -159,6 +164,7 @@ impl Gateway {
             console_url: OnceLock::new(),
             state_key,
             signing: Arc::new(signing),
+            mapping: Arc::new(mapping),
             asking: Arc::new(asking),
             exports: Arc::new(exports),
             latest,
@@ -241,11 +247,13 @@ impl Gateway {
         if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
             tracing::error!(?fault, "the end of the gateway could not be recorded");
         }
-        let (signing, asking) = (Arc::clone(&self.signing), Arc::clone(&self.asking));
+        let (signing, mapping, asking) =
+            (Arc::clone(&self.signing), Arc::clone(&self.mapping), Arc::clone(&self.asking));
         let exports = Arc::clone(&self.exports);
         // They wait for the disk, for witnesses and for those who get the trace.
         let closed = tokio::task::spawn_blocking(move || {
             signing.close();
+            mapping.close();
             asking.close();
             exports.close();
         });

@@ -22,6 +22,7 @@ mod exports;
 mod gateway;
 mod judge;
 mod known;
+mod mapping;
 mod notary;
 mod operations;
 mod outbound;

@@ -12,7 +12,7 @@ use crate::samples::{asked_in, at, call, change, change_about, change_of, ended,
 
 /// Runs the whole suite. `open` gives a new, empty store each time, and a reader of it.
 pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W, R)) {
-    let cases: [fn(&mut W, &R); 16] = [
+    let cases: [fn(&mut W, &R); 15] = [
         sequences_are_consecutive::<W, R>,
         records_come_back_whole::<W, R>,
         questions_find_what_fits::<W, R>,
@@ -26,7 +26,6 @@ pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W
         an_outcome_is_found_whenever_it_comes::<W, R>,
         many_records_are_found_by_name::<W, R>,
         changes_are_found_by_what_they_concern::<W, R>,
-        texts_are_let_go_and_the_rest_stays::<W, R>,
         state_goes_with_the_records::<W, R>,
         an_empty_store_answers::<W, R>,
     ];
@@ -496,7 +495,9 @@ fn changes_are_found_by_what_they_concern<W: LogStore, R: LogReader>(log: &mut W
     }
 }
 
-fn texts_are_let_go_and_the_rest_stays<W: LogStore, R: LogReader>(log: &mut W, reader: &R) {
+/// For a store whose tables take what is written.
+pub(crate) fn texts_are_let_go_and_the_rest_stays<W: LogStore, R: LogReader>((mut log, reader): (W, R)) {
+    let (log, reader) = (&mut log, &reader);
     let asked = |number: u16, human: &str| intent(number, "bot", human, "crm/read", Verdict::Allow);
     for start in (1..3_001).step_by(600) {
         let rows: Vec<_> = (start..start + 600)

@@ -73,6 +73,8 @@ pub enum TraceAction {
     Verify(VerifyArgs),
     /// Write a receipt of one record, which anybody can check with the public key alone
     Prove(ProveArgs),
+    /// How far every log of a database was when its gateways looked last, and whether one of them went back
+    Map(MapArgs),
     /// Erase what is kept of a person; the log still adds up, and receipts stay good
     Erase(EraseArgs),
     /// Let the texts of old calls go; what was decided stays, and the log still adds up
@@ -126,6 +128,17 @@ pub struct EraseArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `trace map`
+#[derive(Debug, Args)]
+pub struct MapArgs {
+    /// Check every round, and not the last one only
+    #[arg(long)]
+    pub all: bool,
+    /// A public key to trust, as `countersign trace keys` shows it, or a file of them; without one, those of this gateway
+    #[arg(long)]
+    pub key: Vec<String>,
 }
 
 /// `trace retain`

@@ -7,6 +7,7 @@ mod export;
 mod exports;
 mod follow;
 mod keys;
+mod map;
 mod owns;
 mod prove;
 pub(super) mod readable;
@@ -57,6 +58,7 @@ pub fn run(common: &Common, args: &TraceArgs) -> Result<ExitCode, Fault> {
         TraceAction::Verify(args) => verify::run(common, args),
         TraceAction::Prove(args) => prove::run(common, args),
         TraceAction::Erase(args) => super::block_on(erase::run(common, args)),
+        TraceAction::Map(args) => map::run(common, args),
         TraceAction::Retain(args) => super::block_on(retain::run(common, args)),
         TraceAction::Export(args) => export::run(common, args),
         TraceAction::Exports => exports::run(common),

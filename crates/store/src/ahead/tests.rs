@@ -4,7 +4,7 @@ use model::Verdict;
 use trace::{LogReader, Query, verify_leaf};
 
 use super::*;
-use crate::conformance::trace_conformance;
+use crate::conformance::{texts_are_let_go_and_the_rest_stays, trace_conformance};
 use crate::reader::SqliteReader;
 use crate::samples::{change, intent, outcome, put};
 
@@ -76,12 +76,19 @@ fn held(world: &World) -> rusqlite::Connection {
 
 #[test]
 fn it_conforms() {
-    trace_conformance(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("trace.db");
-        let log = AheadLog::open(&path, Durability::DangerOff).unwrap();
-        (InDir { _lock: None, log, _dir: dir }, SqliteReader::open(&path).unwrap())
-    });
+    trace_conformance(both);
+}
+
+#[test]
+fn texts_are_let_go() {
+    texts_are_let_go_and_the_rest_stays(both());
+}
+
+fn both() -> (InDir, SqliteReader) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    let log = AheadLog::open(&path, Durability::DangerOff).unwrap();
+    (InDir { _lock: None, log, _dir: dir }, SqliteReader::open(&path).unwrap())
 }
 
 #[test]

@@ -71,6 +71,12 @@ impl Address {
         self
     }
 
+    /// Another log of the same database, with the name it has there.
+    #[must_use]
+    pub fn named(&self, log: &str) -> Self {
+        Self { log: log.to_owned(), ..self.clone() }
+    }
+
     /// Which log.
     pub fn log(&self) -> &str {
         &self.log

@@ -2,13 +2,13 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
-use model::{CallId, Verdict};
+use model::{CallId, UnixMicros, Verdict};
 use testkit::PostgresServer;
 use tlog::{Algorithm, SigningKey};
-use trace::{Field, Known, LogReader, LogStore, Notary, Query, audit, verify_leaf};
+use trace::{Field, Known, LogReader, LogStore, Notary, Query, Round, StoreFault, StoreFaultKind, audit, verify_leaf};
 
 use super::*;
-use crate::conformance::{a_filled_log_is_whole, trace_conformance};
+use crate::conformance::{a_filled_log_is_whole, texts_are_let_go_and_the_rest_stays, trace_conformance};
 use crate::samples::{asked_in, call, change, change_of, ended, intent, outcome, put};
 
 mod cut;
@@ -35,6 +35,18 @@ fn it_conforms() {
         count.set(count.get() + 1);
         both(&address(&server, &format!("d{}", count.get())))
     });
+}
+
+#[test]
+fn texts_are_let_go() {
+    let server = PostgresServer::start().unwrap();
+    texts_are_let_go_and_the_rest_stays(both(&address(&server, "kept")));
+    let left = server.sql(
+        "kept",
+        "SELECT count(*) FROM countersign.sealed s WHERE NOT EXISTS \
+        (SELECT 1 FROM countersign.record r WHERE r.body = s.id)",
+    );
+    assert_eq!(left.unwrap().trim(), "0", "no part of a text is left that belongs to no record");
 }
 
 #[test]
@@ -302,3 +314,64 @@ fn the_guides_sql_is_true_and_needs_no_right_to_tables() {
     }
     assert!(as_auditor("DELETE FROM countersign.records").is_err());
 }
+
+/// Who writes the map is one gateway at a time, and another goes on when that one is gone.
+#[test]
+fn one_gateway_at_a_time_adds_rounds_and_another_goes_on() {
+    let server = PostgresServer::start().unwrap();
+    let url = server.database("mapped").unwrap();
+    let (first, second) = (named(&server, &url, "one"), named(&server, &url, "two"));
+    let (mut one, reader) = both(&first);
+    let (mut two, _) = both(&second);
+    let signing =
+        |number: u8| SigningKey::from_seed(ORIGIN.parse().unwrap(), Algorithm::Ed25519, &[number; 32]).unwrap();
+    let sign = |log: &mut PostgresLog, tree| {
+        let (_, state) = Notary::new(ORIGIN.to_owned(), vec![signing(1)]).sign(tree).unwrap().unwrap();
+        log.append(&[], &state).unwrap();
+    };
+    let next = |at: i64| {
+        move |standing: &Standing| {
+            let last = standing.last.as_ref();
+            let round = Round::after(last.map(|last| &last.round), UnixMicros(at), standing.heads.clone());
+            let tree = last.map_or_else(tlog::Frontier::new, |last| last.tree.clone());
+            Ok(round.map(|round| round.sign("m/map", &tree, &[signing(2)]).unwrap()))
+        }
+    };
+    let (mut map, mut other) = (LogMap::of(&first, "one"), LogMap::of(&second, "two"));
+    assert_eq!(map.turn(next(1)).unwrap(), Turn::Unchanged, "nobody has signed anything");
+    one.append(&[change(1)], &[]).unwrap();
+    sign(&mut one, reader.tree().unwrap().tree());
+    let Turn::Added(round) = map.turn(next(2)).unwrap() else { panic!("no round") };
+    assert_eq!((round.round.number, round.round.heads.len(), round.check(None)), (1, 1, Ok(())));
+    assert_eq!(map.turn(next(3)).unwrap(), Turn::Unchanged);
+    two.append(&[change(2)], &[]).unwrap();
+    let tree_of_two = PostgresReader::open(&second).unwrap().tree().unwrap().tree();
+    sign(&mut two, tree_of_two);
+    assert_eq!(other.turn(next(4)).unwrap(), Turn::Others, "it is the first one's turn");
+    // The first one is not heard of any more.
+    server.sql("mapped", "UPDATE countersign.map_lease SET until = now() - interval '1 second'").unwrap();
+    let Turn::Added(second_round) = other.turn(next(5)).unwrap() else { panic!("no round") };
+    assert_eq!((second_round.round.heads.len(), second_round.check(Some(&round))), (2, Ok(())));
+    assert_eq!(map.turn(next(6)).unwrap(), Turn::Others);
+    // A round that is refused leaves nothing, and the next one is made.
+    one.append(&[change(3)], &[]).unwrap();
+    sign(&mut one, reader.tree().unwrap().tree());
+    let refused = other.turn(|_| Err(StoreFault::new(StoreFaultKind::Broken, "no")));
+    assert!(refused.is_err());
+    assert!(matches!(other.turn(next(7)).unwrap(), Turn::Added(third) if third.check(Some(&second_round)).is_ok()));
+    assert_eq!(other.rounds(1, 9).unwrap().len(), 2);
+    assert_eq!(other.rounds_back(9).unwrap(), []);
+
+    // One log is put back to what it was.
+    server
+        .sql("mapped", "DELETE FROM countersign.state WHERE kind = 'checkpoint' AND key = '00000000000000000002'")
+        .unwrap();
+    let Turn::Added(back) = other.turn(next(8)).unwrap() else { panic!("no round") };
+    assert_eq!(back.round.back, ["one"]);
+    assert_eq!(other.rounds_back(9).unwrap(), [*back]);
+    for sql in ["UPDATE countersign.map_round SET text = ''", "DELETE FROM countersign.map_round"] {
+        assert!(server.sql("mapped", sql).is_err(), "{sql}");
+    }
+}
+
+const ORIGIN: &str = "example.com/log";

@@ -6,7 +6,7 @@ use model::{CallId, UnixMicros, Verdict};
 use trace::verify_leaf;
 
 use super::*;
-use crate::conformance::trace_conformance;
+use crate::conformance::{texts_are_let_go_and_the_rest_stays, trace_conformance};
 use crate::reader::SqliteReader;
 use crate::samples::{asked_in, call, change, change_about, change_of, ended, intent, observed, outcome, put};
 
@@ -26,15 +26,26 @@ impl LogStore for InDir {
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
         self.log.append(rows, state)
     }
+
+    fn let_go(&mut self) -> Result<bool, StoreFault> {
+        self.log.let_go()
+    }
 }
 
 #[test]
 fn it_conforms() {
-    trace_conformance(|| {
-        let (dir, log) = fresh();
-        let reader = SqliteReader::open(&dir.path().join("trace.db")).unwrap();
-        (InDir { log, _dir: dir }, reader)
-    });
+    trace_conformance(both);
+}
+
+#[test]
+fn texts_are_let_go() {
+    texts_are_let_go_and_the_rest_stays(both());
+}
+
+fn both() -> (InDir, SqliteReader) {
+    let (dir, log) = fresh();
+    let reader = SqliteReader::open(&dir.path().join("trace.db")).unwrap();
+    (InDir { log, _dir: dir }, reader)
 }
 
 #[test]

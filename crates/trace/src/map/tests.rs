@@ -1,4 +1,4 @@
-use tlog::{Algorithm, SEED_BYTES, Trust};
+use tlog::{Algorithm, SEED_BYTES, Signer as _, Trust};
 
 use super::*;
 
