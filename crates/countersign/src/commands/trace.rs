@@ -197,7 +197,7 @@ enum Printer {
 impl Printer {
     /// Writes records; false when nobody reads any more.
     fn print(&mut self, entries: &[Entry], now: UnixMicros) -> bool {
-        let lines = match self {
+        let lines: Vec<String> = match self {
             Self::Table(table, kept) => {
                 let lines = table.lines(entries, now).into_iter();
                 entries.iter().zip(lines).map(|(entry, line)| kept.in_words(entry, line)).collect()

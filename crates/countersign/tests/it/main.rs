@@ -23,6 +23,7 @@ mod offers;
 mod people;
 mod proof;
 mod questions;
+mod retaining;
 mod rules;
 mod sdk;
 mod secrets;
