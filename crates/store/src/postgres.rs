@@ -20,6 +20,7 @@ mod retain;
 mod rows;
 mod schema;
 mod session;
+mod tls;
 
 pub use address::{Address, AddressError};
 pub(crate) use copy::{copy_to, fill_from};

@@ -18,6 +18,8 @@ pub struct PostgresServer {
     programs: Programs,
     folder: TempDir,
     settings: Vec<String>,
+    /// Which port: of the loopback where it listens there, in the name of its socket in any case.
+    port: u16,
     running: Option<Child>,
 }
 
@@ -36,6 +38,18 @@ impl PostgresServer {
 
     /// Starts a server with these settings, such as `fsync=off`.
     pub fn start_with(settings: &[&str]) -> Result<Self> {
+        Self::start_on(PORT, settings, &[])
+    }
+
+    /// Starts a server that also listens on the loopback, for links encrypted with this certificate and this key, both in PEM.
+    pub fn start_encrypted(certificate: &str, key: &str) -> Result<Self> {
+        // Nobody else takes it in the moment before the server does.
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let settings = ["listen_addresses=127.0.0.1", "ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key"];
+        Self::start_on(port, &settings, &[("server.crt", certificate), ("server.key", key)])
+    }
+
+    fn start_on(port: u16, settings: &[&str], files: &[(&str, &str)]) -> Result<Self> {
         let programs = Programs::find()?;
         let folder = tempfile::Builder::new().prefix("pg").tempdir()?;
         let made = programs.empty_cluster()?;
@@ -44,8 +58,16 @@ impl PostgresServer {
         }
         let data = folder.path().join("data");
         run(programs.command("/bin/cp").arg("-a").arg(&made).arg(&data))?;
+        for (name, text) in files {
+            let file = data.join(name);
+            std::fs::write(&file, text)?;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+            if let Some((user, group)) = programs.user {
+                chown(&file, Some(user), Some(group))?;
+            }
+        }
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let mut server = Self { programs, folder, settings, running: None };
+        let mut server = Self { programs, folder, settings, port, running: None };
         server.start_again()?;
         Ok(server)
     }
@@ -55,8 +77,9 @@ impl PostgresServer {
         ensure!(self.running.is_none(), "the server runs already");
         // A server that was killed leaves a file behind that another process may have the number of by now.
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
-        let mut command = self.programs.command(self.programs.folder.join("postgres"));
-        command.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.socket()).args(["-h", ""]);
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.socket());
+        command.args(["-h", "", "-p", &self.port.to_string()]);
         for setting in FIXED.iter().copied().chain(self.settings.iter().map(String::as_str)) {
             command.arg("-c").arg(setting);
         }
@@ -64,7 +87,7 @@ impl PostgresServer {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         self.running = Some(command.spawn().with_context(|| format!("could not start {command:?}"))?);
         for _ in 0..LOOKS {
-            let mut ready = self.programs.command(self.programs.folder.join("pg_isready"));
+            let mut ready = self.command("pg_isready");
             if ready.arg("-q").arg("-h").arg(self.socket()).status().is_ok_and(|status| status.success()) {
                 return Ok(());
             }
@@ -90,19 +113,30 @@ impl PostgresServer {
 
     /// Where its socket is.
     pub fn socket_file(&self) -> PathBuf {
-        self.folder.path().join(".s.PGSQL.5432")
+        self.folder.path().join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// Makes a database. Returns its address.
     pub fn database(&self, name: &str) -> Result<String> {
-        let mut create = self.programs.command(self.programs.folder.join("createdb"));
+        let mut create = self.command("createdb");
         run(create.arg("-h").arg(self.socket()).args(["-U", USER, name]))?;
         Ok(format!("postgres:///{name}?host={}&user={USER}", self.socket().display()))
     }
 
+    /// The port of the loopback, where it listens there.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = self.programs.command(self.programs.folder.join(program));
+        command.env("PGPORT", self.port.to_string());
+        command
+    }
+
     /// What a statement answers: rows by line, columns by `|`.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String> {
-        let mut psql = self.programs.command(self.programs.folder.join("psql"));
+        let mut psql = self.command("psql");
         psql.arg("-h").arg(self.socket()).args([
             "-U",
             USER,
@@ -194,5 +228,6 @@ fn run(command: &mut Command) -> Result<String> {
 const DEBIAN: &str = "/usr/lib/postgresql";
 const USER: &str = "gateway";
 const FIXED: [&str; 3] = ["shared_buffers=16MB", "max_connections=40", "unix_socket_permissions=0777"];
+const PORT: u16 = 5432;
 const LOOKS: u32 = 600;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);

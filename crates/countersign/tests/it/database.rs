@@ -136,21 +136,27 @@ fn the_logs_of_a_database_are_mapped_and_one_that_went_back_is_named() -> Result
     one.restart()?;
     other.restart()?;
     let map = || json_of(&one, &["trace", "map", "--all"]);
-    until("both logs are in the map", || Ok(map()?.pointer("/logs").and_then(Value::as_array).is_some_and(|it| it.len() == 2)))?;
+    until("both logs are in the map", || {
+        Ok(map()?.pointer("/logs").and_then(Value::as_array).is_some_and(|it| it.len() == 2))
+    })?;
     ensure!(one.terminate()? == 0 && other.terminate()? == 0, "{}", one.log());
     let key = |world: &World| world.run_well(&["trace", "keys"]);
     let found = json_of(&one, &["trace", "map", "--all"])?;
     ensure!(found.pointer("/right") == Some(&json!(true)) && found.pointer("/wrong") == Some(&Value::Null), "{found}");
     ensure!(found.pointer("/checked") == found.pointer("/round"), "{found}");
     // Whoever has its turn signs with its own key.
-    let signers = [&one, &other].map(|world| json_of(world, &["trace", "map"]).map(|said| said.pointer("/signed_by").cloned()));
+    let signers =
+        [&one, &other].map(|world| json_of(world, &["trace", "map"]).map(|said| said.pointer("/signed_by").cloned()));
     let known = signers.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().filter(Value::is_string).count();
     ensure!(known == 1, "{known} of them know the signer: {} {}", key(&one)?, key(&other)?);
 
     // Somebody puts a log back: its records are fewer, and its own checkpoints go along.
     server.sql("mapped", "DELETE FROM countersign.log WHERE name = 'other'")?;
     let said = one.run(&["trace", "map"])?;
-    ensure!(said.code == 1 && said.stdout.contains("other: ") && said.stdout.contains("there is no trace here"), "{said:?}");
+    ensure!(
+        said.code == 1 && said.stdout.contains("other: ") && said.stdout.contains("there is no trace here"),
+        "{said:?}"
+    );
     one.restart()?;
     until("the round names it", || Ok(one.run(&["trace", "map"])?.stdout.contains("went back in round")))?;
     ensure!(one.log().contains("logs of this database are not what they were"), "{}", one.log());

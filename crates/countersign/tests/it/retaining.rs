@@ -12,7 +12,10 @@ const VALUE: &str = "canary-argument";
 
 /// A world in which a call was made, and a receipt of it.
 fn with_a_call(world: WorldBuilder, app: &Upstream) -> Result<(World, String)> {
-    let world = world.app_url("remote", app.url(), None).set(&["apps", "remote", "trace", "arguments"], json!("full")).start()?;
+    let world = world
+        .app_url("remote", app.url(), None)
+        .set(&["apps", "remote", "trace", "arguments"], json!("full"))
+        .start()?;
     pin(&world, "remote", "read")?;
     world.client("ana-desktop", "ana")?.call("remote__count", json!({ "for": VALUE }))?;
     let found = found(&world)?;

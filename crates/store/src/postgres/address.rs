@@ -10,11 +10,15 @@ use model::Secret;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::link::Way;
+use super::tls::Encryption;
+
 /// A database and a log in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// Without what a session sets by itself.
     config: Box<Config>,
+    encryption: Encryption,
     shown: String,
     log: String,
     keys: PathBuf,
@@ -38,13 +42,11 @@ impl Address {
         if !SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
             return Err(AddressError::new("this is not the address of a database", FORM));
         }
-        let mut config = Config::from_str(text)
+        let (text, encryption) = encryption_of(text)?;
+        let mut config = Config::from_str(&text)
             .map_err(|cause| AddressError { cause: Some(cause), ..AddressError::new(UNREADABLE, FORM) })?;
         if config.get_password().is_some() {
             return Err(AddressError::new("a password does not belong into an address", PASSWORD));
-        }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(AddressError::new("encrypted links to a database are not supported", TUNNEL));
         }
         let remote = config.get_hosts().iter().find_map(|host| match host {
             Host::Tcp(name) if !is_here(name) => Some(name.clone()),
@@ -52,16 +54,19 @@ impl Address {
         });
         let remote =
             remote.or_else(|| config.get_hostaddrs().iter().find(|it| !it.is_loopback()).map(IpAddr::to_string));
-        if let Some(name) = remote.filter(|_| config.get_ssl_mode() != SslMode::Disable) {
+        if let Some(name) = remote.filter(|_| encryption.is_none()) {
             return Err(AddressError::new(format!("records would go to `{name}` in the clear"), TUNNEL));
         }
         if log.is_empty() || log.len() > LOG_BYTES_MAX || !log.bytes().all(is_plain) {
             return Err(AddressError::new(format!("`{log}` is no name for a log"), LOG_NAME));
         }
-        config.ssl_mode(SslMode::Disable).connect_timeout(CONNECT_TIME_MAX);
+        let encryption = encryption.unwrap_or(Encryption::None);
+        let encrypted = encryption != Encryption::None;
+        config.ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable }).connect_timeout(CONNECT_TIME_MAX);
         config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).keepalives_retries(3);
         config.tcp_user_timeout(LOST_AFTER);
-        Ok(Self { shown: shown(&config), config: Box::new(config), log: log.to_owned(), keys: keys.to_owned() })
+        let (log, keys) = (log.to_owned(), keys.to_owned());
+        Ok(Self { shown: shown(&config), config: Box::new(config), encryption, log, keys })
     }
 
     /// With the password of its user.
@@ -88,10 +93,10 @@ impl Address {
     }
 
     /// How to get there, for a program that says who it is.
-    pub(super) fn config(&self, program: &str) -> Config {
+    pub(super) fn config(&self, program: &str) -> Way {
         let mut config = Config::clone(&self.config);
         config.application_name(program);
-        config
+        Way { config, encryption: self.encryption.clone() }
     }
 }
 
@@ -117,6 +122,44 @@ impl AddressError {
     pub fn hint(&self) -> &'static str {
         self.hint
     }
+}
+
+/// The address without what is said of encryption, and that; none where nothing is said.
+fn encryption_of(text: &str) -> Result<(String, Option<Encryption>), AddressError> {
+    let Some((before, query)) = text.split_once('?') else { return Ok((text.to_owned(), None)) };
+    let (mut rest, mut mode, mut root) = (Vec::new(), None, None);
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslmode", value)) => mode = Some(value),
+            Some(("sslrootcert", value)) => root = Some(PathBuf::from(plain(value))),
+            _ => rest.push(pair),
+        }
+    }
+    let encryption = match (mode, root) {
+        (Some("verify-full"), root) | (Some("require"), root @ Some(_)) => Some(Encryption::Verified(root)),
+        (Some("require"), None) => Some(Encryption::Required),
+        (Some("disable"), None) => Some(Encryption::None),
+        (None, None) => None,
+        (None | Some("disable"), Some(_)) => {
+            return Err(AddressError::new("`sslrootcert` is for an encrypted link", ENCRYPTED));
+        }
+        (Some(other), _) => return Err(AddressError::new(format!("`{other}` is no `sslmode` here"), ENCRYPTED)),
+    };
+    let query = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
+    Ok((format!("{before}{query}"), encryption))
+}
+
+/// A value of a query, with its escapes undone where they are some.
+fn plain(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.first_chunk::<2>().filter(|_| *first == b'%');
+        let escaped = digits.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn shown(config: &Config) -> String {
@@ -147,8 +190,10 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 const UNREADABLE: &str = "the address of the database cannot be read";
 const FORM: &str = "write `postgres://user@host/database`, or `postgres:///database?host=/run/postgresql` for a socket";
 const PASSWORD: &str = "keep it in a file of its own, or in the environment: see `trace: password:`";
-const TUNNEL: &str =
-    "use a socket, or a tunnel that ends on this machine; where the network is trusted, add `?sslmode=disable`";
+const TUNNEL: &str = "add `?sslmode=verify-full`, or use a socket or a tunnel that ends on this machine; where the network is \
+     trusted, `?sslmode=disable`";
+const ENCRYPTED: &str = "it takes `verify-full`, which looks who answers (`sslrootcert=FILE` names whom to believe), `require`, which \
+     does not, and `disable`";
 const LOG_NAME: &str = "it takes letters, digits, `-`, `_` and `.`, 63 of them at most";
 const PORT: u16 = 5432;
 const LOG_BYTES_MAX: usize = 63;

@@ -6,11 +6,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, Socket};
 
 use super::address::CONNECT_TIME_MAX;
 use super::error::Failure;
+use super::tls::Encryption;
 
 /// A session of the server. It ends when the value goes.
 pub(super) struct Link {
@@ -20,11 +22,19 @@ pub(super) struct Link {
 /// A value for a statement, and what it is to the server.
 pub(super) type Param<'p> = (&'p (dyn ToSql + Sync), Type);
 
+/// How to get to a server.
+pub(super) struct Way {
+    pub(super) config: Config,
+    pub(super) encryption: Encryption,
+}
+
 struct Waiting(Thread);
 
 impl Link {
     /// Connects. Blocks.
-    pub(super) fn open(config: Config) -> Result<Self, Failure> {
+    pub(super) fn open(way: Way) -> Result<Self, Failure> {
+        let Way { config, encryption } = way;
+        let tls = encryption.connector()?;
         let (tell, told) = mpsc::sync_channel(1);
         let carry = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -34,19 +44,10 @@ impl Link {
                     return;
                 }
             };
-            runtime.block_on(async move {
-                match config.connect(NoTls).await {
-                    Ok((client, connection)) => {
-                        // It ends with the link, and what it says of its end whoever asks next is told, too.
-                        if tell.send(Ok(client)).is_ok() {
-                            let _ended = connection.await;
-                        }
-                    }
-                    Err(error) => {
-                        let _gone = tell.send(Err(Failure::from(error)));
-                    }
-                }
-            });
+            match tls {
+                Some(tls) => runtime.block_on(carry_on(&config, tls, &tell)),
+                None => runtime.block_on(carry_on(&config, NoTls, &tell)),
+            }
         };
         thread::Builder::new().name("trace-link".to_owned()).spawn(carry).map_err(broken)?;
         let client = told.recv_timeout(CONNECT_TIME_MAX * 2).map_err(|_| Failure::silent())??;
@@ -62,6 +63,27 @@ impl Link {
         match block_on(time, answer) {
             Some(answer) => answer.map_err(Failure::from),
             None => Err(Failure::silent()),
+        }
+    }
+}
+
+/// Connects, tells the client, and carries its bytes until the link ends.
+async fn carry_on<T>(config: &Config, tls: T, tell: &mpsc::SyncSender<Result<Client, Failure>>)
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+    T::TlsConnect: Send,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    match config.connect(tls).await {
+        Ok((client, connection)) => {
+            // It ends with the link, and what it says of its end whoever asks next is told, too.
+            if tell.send(Ok(client)).is_ok() {
+                let _ended = connection.await;
+            }
+        }
+        Err(error) => {
+            let _gone = tell.send(Err(Failure::from(error)));
         }
     }
 }
