@@ -56,9 +56,10 @@ fn count(entry: &Entry, engine: &Engine) {
     // Erased records have neither; they count for nobody any more.
     let facts = intent.facts.as_deref().and_then(|facts| serde_json::from_str::<Facts>(facts.get()).ok());
     let (Some(facts), Some(digest)) = (facts, intent.arguments_digest) else { return };
-    let status = entry.outcome().map(|outcome| outcome.status);
+    let outcome = entry.outcome();
+    let status = outcome.as_ref().map(|outcome| outcome.status);
     let failed = !matches!(status, Some(OutcomeStatus::Answered | OutcomeStatus::Unfinished));
-    engine.remember(&facts, digest, failed);
+    engine.remember(&facts, digest, failed, outcome.map_or(0, |outcome| outcome.answer_bytes));
 }
 
 const PAGE: usize = 1_000;

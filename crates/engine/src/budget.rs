@@ -46,6 +46,8 @@ enum Counts {
     Calls(Duration),
     Failures,
     UnderWay,
+    Records(Duration),
+    Kibibytes(Duration),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -66,9 +68,22 @@ struct Held {
 }
 
 enum Unit {
-    Call { epoch: u32 },
+    Call {
+        epoch: u32,
+    },
     Retry,
     UnderWay,
+    /// As many records as can come at most, until it is known how many did.
+    Records {
+        epoch: u32,
+        reserved: u32,
+    },
+    /// Kibibytes, taken a stretch ahead of what passes.
+    Kibibytes {
+        epoch: u32,
+        reserved: u32,
+        most: u32,
+    },
 }
 
 /// A call that counts as failed if it fails.
@@ -111,7 +126,8 @@ impl Counters {
             if key.counts == Counts::Failures {
                 taken.failing.push(Retried { key: key.clone() });
             }
-            match self.take_one(&key, budget.of, facts.now) {
+            let records = facts.contract.as_ref().and_then(|contract| contract.records);
+            match self.take_one(&key, budget.of, records, facts.now) {
                 Ok(held) => taken.held.extend(held),
                 Err(()) => taken.spent.push(budget.rule.clone()),
             }
@@ -120,8 +136,8 @@ impl Counters {
         taken
     }
 
-    /// Counts a call of the past.
-    pub(crate) fn remember(&self, budgets: &[Arc<Budget>], facts: &Facts, arguments: Digest, failed: bool) {
+    /// Counts a call of the past. Of records those count that could have come; of bytes those that were let out.
+    pub(crate) fn remember(&self, budgets: &[Arc<Budget>], facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
         for budget in budgets {
             let key = key(budget, facts, arguments);
             match budget.of {
@@ -129,8 +145,13 @@ impl Counters {
                 BudgetOf::Calls { within, .. } => {
                     let all = BudgetOf::Calls { most: u32::MAX - 1, within };
                     // What is held by nobody is given back by nobody.
-                    let _ = self.take_one(&key, all, facts.now);
+                    let _ = self.take_one(&key, all, None, facts.now);
                 }
+                BudgetOf::Records { .. } => {
+                    let records = facts.contract.as_ref().and_then(|contract| contract.records).unwrap_or_default();
+                    self.add(&key, u32::try_from(records).unwrap_or(u32::MAX), facts.now);
+                }
+                BudgetOf::Bytes { .. } => self.add(&key, kibibytes(bytes), facts.now),
                 BudgetOf::Retries { .. } => self.ended(&key, failed, facts.now),
                 BudgetOf::Concurrency { .. } => {}
             }
@@ -156,8 +177,16 @@ impl Counters {
         }
     }
 
+    /// Counts so many of the past, whatever there is to take now.
+    fn add(&self, key: &Key, amount: u32, now: UnixMicros) {
+        if let Some(counter) = self.counter(key, now).filter(|_| amount > 0) {
+            counter.touched.store(now.0, SeqCst);
+            let _ = counter.take_in_time(Some(amount), amount, u32::MAX - 1, now);
+        }
+    }
+
     /// None where nothing need be held. Error: nothing is left.
-    fn take_one(&self, key: &Key, of: BudgetOf, now: UnixMicros) -> Result<Option<Held>, ()> {
+    fn take_one(&self, key: &Key, of: BudgetOf, records: Option<u64>, now: UnixMicros) -> Result<Option<Held>, ()> {
         for _ in 0..TRIES {
             let counter = match of {
                 // A call that has not failed is no retry.
@@ -169,9 +198,21 @@ impl Counters {
             };
             counter.touched.store(now.0, SeqCst);
             let taken = match of {
-                BudgetOf::Calls { most, .. } => counter.take_call(most, now).map(|epoch| Unit::Call { epoch }),
+                BudgetOf::Calls { most, .. } => {
+                    counter.take_in_time(None, 1, most, now).map(|(epoch, _)| Unit::Call { epoch })
+                }
                 BudgetOf::Retries { most } => counter.take_retry(most).map(|()| Unit::Retry),
-                BudgetOf::Concurrency { most } => counter.take_one(most).map(|()| Unit::UnderWay),
+                BudgetOf::Concurrency { most } => counter.take_some(1, 1, most).map(|_| Unit::UnderWay),
+                BudgetOf::Records { most, .. } => {
+                    let wanted = records.and_then(|records| u32::try_from(records).ok()).ok_or(())?;
+                    let taken = counter.take_in_time(None, wanted, most, now);
+                    taken.map(|(epoch, reserved)| Unit::Records { epoch, reserved })
+                }
+                BudgetOf::Bytes { most, .. } => {
+                    let most = u32::try_from(most / KIBIBYTE).unwrap_or(u32::MAX - 1);
+                    let taken = counter.take_in_time(Some(1), KIBIBYTES_AHEAD, most, now);
+                    taken.map(|(epoch, reserved)| Unit::Kibibytes { epoch, reserved, most })
+                }
             };
             match taken {
                 Ok(unit) => return Ok(Some(Held { counter, unit })),
@@ -220,14 +261,59 @@ impl Taken {
     pub(crate) fn keep(&mut self) {
         self.kept = true;
     }
+
+    /// How many records may be let out at most; none where nobody counts them.
+    pub(crate) fn records_max(&self) -> Option<u64> {
+        let reserved = self.held.iter().filter_map(|held| match held.unit {
+            Unit::Records { reserved, .. } => Some(u64::from(reserved)),
+            _ => None,
+        });
+        reserved.min()
+    }
+
+    /// Whether so many bytes of the answer may have been let out by now.
+    pub(crate) fn lets_out(&mut self, bytes: u64) -> bool {
+        let needed = kibibytes(bytes);
+        self.held.iter_mut().all(|Held { counter, unit }| match unit {
+            Unit::Kibibytes { epoch, reserved, most } if needed > *reserved => {
+                let lacks = needed - *reserved;
+                match counter.take_some(lacks, lacks.max(KIBIBYTES_AHEAD), *most) {
+                    Ok(more) => {
+                        *epoch = counter.count_in(*epoch, more);
+                        *reserved += more;
+                        true
+                    }
+                    Err(_) => false,
+                }
+            }
+            _ => true,
+        })
+    }
+
+    /// So much was let out of the answer: the rest goes back.
+    pub(crate) fn settle(&mut self, records: u64, bytes: u64) {
+        for Held { counter, unit } in &mut self.held {
+            let (epoch, reserved, used) = match unit {
+                Unit::Records { epoch, reserved } => (*epoch, reserved, u32::try_from(records).unwrap_or(u32::MAX)),
+                Unit::Kibibytes { epoch, reserved, .. } => (*epoch, reserved, kibibytes(bytes)),
+                Unit::Call { .. } | Unit::Retry | Unit::UnderWay => continue,
+            };
+            let rest = reserved.saturating_sub(used);
+            counter.give_back_in_time(epoch, rest);
+            *reserved -= rest;
+        }
+    }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
         for Held { counter, unit } in &self.held {
             match unit {
-                Unit::Call { .. } if self.kept => {}
-                Unit::Call { epoch } => counter.give_back_call(*epoch),
+                Unit::Call { .. } | Unit::Records { .. } | Unit::Kibibytes { .. } if self.kept => {}
+                Unit::Call { epoch } => counter.give_back_in_time(*epoch, 1),
+                Unit::Records { epoch, reserved } | Unit::Kibibytes { epoch, reserved, .. } => {
+                    counter.give_back_in_time(*epoch, *reserved);
+                }
                 Unit::Retry | Unit::UnderWay => counter.give_back(1),
             }
         }
@@ -239,7 +325,7 @@ impl Drop for Taken {
 impl Counter {
     fn new(counts: Counts) -> Self {
         let (parts, part_us) = match counts {
-            Counts::Calls(within) => {
+            Counts::Calls(within) | Counts::Records(within) | Counts::Kibibytes(within) => {
                 let within = i64::try_from(within.as_micros()).unwrap_or(i64::MAX - PARTS);
                 (PARTS + 1, ((within + PARTS - 1) / PARTS).max(1))
             }
@@ -255,33 +341,46 @@ impl Counter {
         }
     }
 
-    /// The sixtieth in which it was counted.
-    fn take_call(&self, most: u32, now: UnixMicros) -> Result<u32, NotTaken> {
+    /// As many as wanted, or as there are, but not fewer than `least` (none: all that is wanted); and the sixtieth in which they
+    /// are counted.
+    fn take_in_time(
+        &self,
+        least: Option<u32>,
+        wanted: u32,
+        most: u32,
+        now: UnixMicros,
+    ) -> Result<(u32, u32), NotTaken> {
         let epoch = self.epoch(now);
         self.sweep(epoch);
-        self.take_one(most)?;
-        let Some(part) = self.part(epoch) else { return Ok(epoch) };
+        let taken = self.take_some(least.unwrap_or(wanted), wanted, most)?;
+        Ok((self.count_in(epoch, taken), taken))
+    }
+
+    /// Counts in a sixtieth what was taken, or in a later one, and says in which.
+    fn count_in(&self, epoch: u32, taken: u32) -> u32 {
+        let Some(part) = self.part(epoch) else { return epoch };
         loop {
             let was = part.load(SeqCst);
             let (at, count) = halves(was);
             // A clock that was set back, or a thread that is late: it counts with the later ones.
             let later = count > 0 && age(epoch, at) <= 0;
-            let (next, gone) = if later { (joined(at, count.saturating_add(1)), 0) } else { (joined(epoch, 1), count) };
+            let (next, gone) =
+                if later { (joined(at, count.saturating_add(taken)), 0) } else { (joined(epoch, taken), count) };
             if part.compare_exchange(was, next, SeqCst, SeqCst).is_ok() {
                 self.give_back(gone);
-                return Ok(if later { at } else { epoch });
+                return if later { at } else { epoch };
             }
         }
     }
 
-    fn give_back_call(&self, epoch: u32) {
-        let Some(part) = self.part(epoch) else { return };
+    fn give_back_in_time(&self, epoch: u32, amount: u32) {
+        let Some(part) = self.part(epoch).filter(|_| amount > 0) else { return };
         let given = part.fetch_update(SeqCst, SeqCst, |was| {
             let (at, count) = halves(was);
-            (at == epoch).then(|| count.checked_sub(1).map(|count| joined(at, count))).flatten()
+            (at == epoch).then(|| count.checked_sub(amount).map(|count| joined(at, count))).flatten()
         });
         if given.is_ok() {
-            self.give_back(1);
+            self.give_back(amount);
         }
     }
 
@@ -305,15 +404,19 @@ impl Counter {
     fn take_retry(&self, most: u32) -> Result<(), NotTaken> {
         match self.failures.load(SeqCst) {
             RETIRED => Err(NotTaken::Retired),
-            0 => self.take_one(u32::MAX - 1),
-            failures => self.take_one(most.saturating_add(1).saturating_sub(failures)),
+            0 => self.take_some(1, 1, u32::MAX - 1).map(drop),
+            failures => self.take_some(1, 1, most.saturating_add(1).saturating_sub(failures)).map(drop),
         }
     }
 
-    fn take_one(&self, most: u32) -> Result<(), NotTaken> {
-        let more = |taken: u32| (taken != RETIRED && taken < most).then(|| taken + 1);
-        match self.total.fetch_update(SeqCst, SeqCst, more) {
-            Ok(_) => Ok(()),
+    /// As many as wanted, or as there are, but not fewer than `least`.
+    fn take_some(&self, least: u32, wanted: u32, most: u32) -> Result<u32, NotTaken> {
+        let grant = |taken: u32| {
+            let left = most.min(RETIRED - 1).saturating_sub(taken);
+            (taken != RETIRED && left >= least).then(|| wanted.min(left))
+        };
+        match self.total.fetch_update(SeqCst, SeqCst, |taken| grant(taken).map(|granted| taken + granted)) {
+            Ok(before) => Ok(grant(before).unwrap_or_default()),
             Err(RETIRED) => Err(NotTaken::Retired),
             Err(_) => Err(NotTaken::Spent),
         }
@@ -383,8 +486,14 @@ fn key(budget: &Budget, facts: &Facts, arguments: Digest) -> Key {
         BudgetOf::Calls { within, .. } => Counts::Calls(within),
         BudgetOf::Retries { .. } => Counts::Failures,
         BudgetOf::Concurrency { .. } => Counts::UnderWay,
+        BudgetOf::Records { within, .. } => Counts::Records(within),
+        BudgetOf::Bytes { within, .. } => Counts::Kibibytes(within),
     };
     Key { rule: budget.rule.clone(), counts, who }
+}
+
+fn kibibytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX)
 }
 
 fn halves(both: u64) -> (u32, u32) {
@@ -406,6 +515,9 @@ const SHARDS: usize = 256;
 /// A counter that is put away while somebody takes from it is looked for again; no two are put away in a row.
 const TRIES: usize = 8;
 const RETIRED: u32 = u32::MAX;
+const KIBIBYTE: u64 = 1 << 10;
+/// Bytes of answers are taken so many kibibytes ahead of what passes.
+const KIBIBYTES_AHEAD: u32 = 1 << 10;
 
 #[cfg(test)]
 mod tests;

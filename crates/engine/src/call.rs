@@ -201,11 +201,15 @@ pub(crate) async fn carry_out(
                 taker: Some(taker.as_ref())
                     .filter(|_| facts.tool.class == Class::Read && redaction.is_none() && facts.approved.is_empty()),
                 bytes_max: shared.parts.limits.answer_bytes_max,
+                taken: &mut taken,
             };
             Box::pin(flow.carry(request.upstream.as_ref(), permit, outgoing, redaction.as_deref())).await
         }
     };
     let Sent { answer, came, hidden, flowed } = sent;
+    let let_out = flowed.as_ref().map(|flowed| (flowed.rows, flowed.passed.bytes));
+    let (rows, bytes) = let_out.unwrap_or_default();
+    taken.settle(rows, bytes);
     let answer = answer.map_err(|fault| match by_rule {
         Some((_, rule)) if fault.fault.code() == TOO_SLOW => {
             SendFault { fault: past_runtime(&facts, time_max, rule), ..fault }

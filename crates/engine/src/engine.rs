@@ -111,9 +111,10 @@ impl Engine {
         self.shared.gate.look_back()
     }
 
-    /// Counts a call of the past against the budgets of the rules in force. It ran at `facts.now`.
-    pub fn remember(&self, facts: &Facts, arguments: Digest, failed: bool) {
-        self.shared.gate.remember(facts, arguments, failed);
+    /// Counts a call of the past against the budgets of the rules in force. It ran at `facts.now`, and so many bytes of its
+    /// answer were passed on.
+    pub fn remember(&self, facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
+        self.shared.gate.remember(facts, arguments, failed, bytes);
     }
 
     /// Records a change. Error: nothing was written.

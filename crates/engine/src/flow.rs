@@ -15,6 +15,7 @@ use model::limits::{FLOW_BYTES_MAX, FLOW_PAUSE_MAX, FLOW_TIME_MAX, FLOW_WINDOW_B
 use model::{Blame, CallId, Digest, Facts, Fault, Filter, Release, Released};
 use trace::Came;
 
+use crate::budget::Taken;
 use crate::call::{GRACE, Sent, redacted, too_slow};
 
 /// Who takes an answer while it comes.
@@ -42,6 +43,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) taker: Option<&'a dyn Taker>,
     /// How much of it is kept where it is wanted whole.
     pub(crate) bytes_max: usize,
+    /// What it may take of records and bytes.
+    pub(crate) taken: &'a mut Taken,
 }
 
 /// What went past.
@@ -52,6 +55,8 @@ pub(crate) struct Flowed {
     pub(crate) passed: Came,
     /// Echoes of a secret taken out of it.
     pub(crate) scrubbed: u32,
+    /// Records that were let out.
+    pub(crate) rows: u64,
     /// Whether anything was passed on at all, be it an answer without a body.
     begun: bool,
 }
@@ -82,6 +87,9 @@ struct Out<'a> {
     passed: Sum,
     whole: Vec<u8>,
     bytes_max: usize,
+    taken: &'a mut Taken,
+    /// Bytes that were let out, or will be.
+    let_out: u64,
 }
 
 // === impl Flow ===
@@ -114,10 +122,11 @@ impl Flow<'_> {
             Ok(filter) => filter,
             Err(fault) => return Sent { answer: Err(SendFault::after(fault)), came, hidden: None, flowed: None },
         };
+        let (facts, taker) = (self.facts, self.taker);
         let mut way = self.way(filter);
         let pause = time_max.min(FLOW_PAUSE_MAX);
-        let went = tokio::time::timeout(FLOW_TIME_MAX, way.all(body.as_mut(), form.is_some(), pause, self.facts));
-        let went = went.await.unwrap_or_else(|_| Err(too_slow(&self.facts.app.name, FLOW_TIME_MAX)));
+        let went = tokio::time::timeout(FLOW_TIME_MAX, way.all(body.as_mut(), form.is_some(), pause, facts));
+        let went = went.await.unwrap_or_else(|_| Err(too_slow(&facts.app.name, FLOW_TIME_MAX)));
         let filtered = way.filter.is_some();
         let so_far = way.filter.as_ref().map(|filter| filter.so_far()).unwrap_or_default();
         let released = went.as_ref().copied().unwrap_or(so_far);
@@ -127,11 +136,12 @@ impl Flow<'_> {
             came: sum.sum(),
             passed: out.passed.sum(),
             scrubbed: u32::try_from(scrubbed).unwrap_or(u32::MAX),
+            rows: released.rows,
             begun: out.begun,
         };
         let answer = went.map(|_| Answer { kind, body: Bytes::from(out.whole) }).map_err(SendFault::after);
         let (answer, also) = redacted(upstream, answer, redaction);
-        if self.taker.is_none()
+        if taker.is_none()
             && let Ok(answer) = &answer
         {
             let mut passed = Sum::new();
@@ -145,7 +155,10 @@ impl Flow<'_> {
         Sent { answer, came, hidden, flowed: Some(flowed) }
     }
 
-    fn way(&self, filter: Option<Box<dyn Filter>>) -> Way<'_> {
+    fn way<'w>(self, filter: Option<Box<dyn Filter>>) -> Way<'w>
+    where
+        Self: 'w,
+    {
         let out = Out {
             call: self.call,
             taker: self.taker,
@@ -153,11 +166,13 @@ impl Flow<'_> {
             passed: Sum::new(),
             whole: Vec::new(),
             bytes_max: self.bytes_max,
+            taken: self.taken,
+            let_out: 0,
         };
         Way {
             filter,
             reach: self.scrub.reach(),
-            scrub: Arc::clone(&self.scrub),
+            scrub: self.scrub,
             window: Vec::new(),
             scrubbed: 0,
             came: Sum::new(),
@@ -192,7 +207,10 @@ impl Way<'_> {
                 return Err(too_long());
             }
             match &mut self.filter {
-                Some(filter) => filter.push(&piece, &mut self.window)?,
+                Some(filter) => {
+                    filter.push(&piece, &mut self.window)?;
+                    self.out.counts(filter.so_far().rows)?;
+                }
                 None => self.window.extend_from_slice(&piece),
             }
             if self.window.len() >= FLOW_WINDOW_BYTES + self.reach {
@@ -203,6 +221,7 @@ impl Way<'_> {
             Some(filter) => filter.finish(&mut self.window)?,
             None => Released::default(),
         };
+        self.out.counts(released.rows)?;
         self.clean();
         let rest = std::mem::take(&mut self.window);
         self.out.ends(rest, pause).await?;
@@ -231,17 +250,35 @@ impl Way<'_> {
 // === impl Out ===
 
 impl Out<'_> {
+    /// Error: the app gave more records than were asked for, and than are left.
+    fn counts(&self, rows: u64) -> Result<(), Fault> {
+        match self.taken.records_max() {
+            Some(most) if rows > most => {
+                Err(used_up("more records came than were asked for and are left to be let out"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Error: so many bytes are not left.
+    fn lets_out(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.let_out += bytes as u64;
+        if self.taken.lets_out(self.let_out) { Ok(()) } else { Err(used_up("no more bytes are left to be let out")) }
+    }
+
     async fn passes(&mut self, piece: Vec<u8>, pause: Duration) -> Result<(), Fault> {
         if piece.is_empty() {
             return Ok(());
         }
         let Some(taker) = self.taker else {
+            self.lets_out(piece.len())?;
             if self.whole.len() + piece.len() > self.bytes_max {
                 return Err(too_long());
             }
             self.whole.extend_from_slice(&piece);
             return Ok(());
         };
+        self.lets_out(piece.len())?;
         if !std::mem::replace(&mut self.begun, true) {
             taker.begins(self.call, None);
         }
@@ -250,6 +287,7 @@ impl Out<'_> {
 
     async fn ends(&mut self, rest: Vec<u8>, pause: Duration) -> Result<(), Fault> {
         let Some(taker) = self.taker else { return self.passes(rest, pause).await };
+        self.lets_out(rest.len())?;
         if !std::mem::replace(&mut self.begun, true) {
             taker.begins(self.call, Some(rest.len()));
         }
@@ -314,6 +352,10 @@ fn unreleased() -> Fault {
 fn too_long() -> Fault {
     Fault::new(Blame::Upstream, "upstream.too_large", "its answer is longer than an answer may be")
         .hint("ask for less at a time")
+}
+
+fn used_up(said: &'static str) -> Fault {
+    Fault::new(Blame::Rule, "rule.limit", said).hint("ask for less, or later")
 }
 
 fn gone() -> Fault {

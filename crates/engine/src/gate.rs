@@ -138,9 +138,9 @@ impl Gate {
     }
 
     /// See [`Engine::remember`](crate::Engine::remember).
-    pub(crate) fn remember(&self, facts: &Facts, arguments: Digest, failed: bool) {
+    pub(crate) fn remember(&self, facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
         let budgets = self.rules.load().budgets(facts);
-        self.counters.remember(&budgets, facts, arguments, failed);
+        self.counters.remember(&budgets, facts, arguments, failed, bytes);
     }
 
     /// How a call ended that counts as failed if it failed.

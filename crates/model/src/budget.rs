@@ -38,6 +38,21 @@ pub enum BudgetOf {
         /// How many.
         most: u32,
     },
+    /// Records that were let out, in any stretch of time this long. A call takes as many as it can bring back at most, and
+    /// gives back what it did not; one of which nobody knows how many it can bring back has nothing to take.
+    Records {
+        /// How many.
+        most: u32,
+        /// How long the stretch is.
+        within: Duration,
+    },
+    /// Bytes of answers that were let out, in any stretch of time this long, counted in whole KiB.
+    Bytes {
+        /// How many.
+        most: u64,
+        /// How long the stretch is.
+        within: Duration,
+    },
 }
 
 /// Who shares a budget.

@@ -220,7 +220,9 @@ impl Asked {
     /// The longest stretch of time in which calls are counted; none where nothing is counted over time.
     pub(crate) fn look_back(&self) -> Option<Duration> {
         let stretch = |budget: &Arc<Budget>| match budget.of {
-            BudgetOf::Calls { within, .. } => Some(within),
+            BudgetOf::Calls { within, .. } | BudgetOf::Records { within, .. } | BudgetOf::Bytes { within, .. } => {
+                Some(within)
+            }
             BudgetOf::Retries { .. } => Some(BUDGET_LOOK_BACK_MAX),
             BudgetOf::Concurrency { .. } => None,
         };

@@ -229,13 +229,13 @@ fn what_was_counted_before_counts() {
     let budgets = calls(3, HOUR);
     for minutes in [90, 40, 20] {
         let then = Facts { now: UnixMicros(facts.now.0 - minutes * 60_000_000), ..facts.clone() };
-        counters.remember(&budgets, &then, same(), false);
+        counters.remember(&budgets, &then, same(), false, 0);
     }
     assert!(runs(&counters, &budgets, &facts));
     assert!(!runs(&counters, &budgets, &facts));
     let retries = budget(BudgetOf::Retries { most: 1 }, BudgetPer::Pair);
-    counters.remember(&retries, &facts, same(), true);
-    counters.remember(&retries, &facts, same(), true);
+    counters.remember(&retries, &facts, same(), true, 0);
+    counters.remember(&retries, &facts, same(), true, 0);
     assert!(!runs(&counters, &retries, &facts));
 }
 
@@ -250,4 +250,102 @@ fn without_room_a_budget_counts_as_used_up_and_idle_counters_make_room() {
     let taken = (0..BUDGET_COUNTERS_MAX * 5 / 4).filter(|task| in_task(*task, Duration::ZERO)).count();
     assert!(taken > BUDGET_COUNTERS_MAX / 2 && taken <= BUDGET_COUNTERS_MAX, "{taken}");
     assert!(in_task(BUDGET_COUNTERS_MAX * 3, HOUR * 2));
+}
+
+/// Of a call under a contract that can bring back so many records.
+fn bringing(records: Option<u64>) -> Facts {
+    let contract = model::ContractFacts {
+        contract: "c".parse().unwrap(),
+        vendor: "v".parse().unwrap(),
+        standing: model::Standing::Active,
+        digest: None,
+        purpose: None,
+        tenant: model::Shown::Open,
+        entity: None,
+        operation: None,
+        state: std::collections::BTreeMap::new(),
+        asks: Vec::new(),
+        sends: Vec::new(),
+        records,
+        spent: Vec::new(),
+    };
+    Facts { contract: Some(Arc::new(contract)), ..facts() }
+}
+
+#[test]
+fn a_call_takes_as_many_records_as_can_come_and_gives_back_those_that_did_not() {
+    let (counters, facts) = (Counters::new(), bringing(Some(40)));
+    let budgets = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
+    let take = || {
+        let mut taken = counters.take(&budgets, &facts, same());
+        taken.keep();
+        taken
+    };
+    let (mut one, two, three) = (take(), take(), take());
+    assert_eq!((one.records_max(), two.spent.len(), three.spent.len()), (Some(40), 0, 1));
+    drop(three);
+    one.settle(3, 0);
+    drop(one);
+    // 3 and 40 of 100 are taken.
+    assert!(take().spent.is_empty());
+    assert!(!take().spent.is_empty());
+    assert!(!runs(&counters, &budgets, &bringing(None)), "nobody knows how many would come");
+    assert!(runs(&counters, &budgets, &bringing(Some(17))));
+    assert!(!runs(&counters, &budgets, &bringing(Some(1))));
+}
+
+#[test]
+fn what_does_not_run_takes_no_records() {
+    let (counters, facts) = (Counters::new(), bringing(Some(100)));
+    let budgets = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
+    assert!(counters.take(&budgets, &facts, same()).spent.is_empty());
+    assert!(runs(&counters, &budgets, &facts));
+    assert!(!runs(&counters, &budgets, &bringing(Some(1))));
+    assert!(runs(&counters, &budgets, &later(&facts, HOUR * 2)));
+}
+
+// INVARIANT: never one byte too many, however many answers come at once.
+#[test]
+fn answers_that_come_at_once_let_out_no_more_bytes_than_there_are() {
+    let (counters, facts) = (Counters::new(), bringing(Some(1)));
+    let budgets = budget(BudgetOf::Bytes { most: 20 << 20, within: HOUR }, BudgetPer::Contract);
+    let (start, let_out) = (Barrier::new(16), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let mut taken = counters.take(&budgets, &facts, same());
+                start.wait();
+                if !taken.spent.is_empty() {
+                    return;
+                }
+                taken.keep();
+                let mut passed = 0;
+                while taken.lets_out(passed + 100_000) {
+                    passed += 100_000;
+                }
+                taken.settle(1, passed);
+                let_out.fetch_add(usize::try_from(passed).unwrap(), SeqCst);
+            });
+        }
+    });
+    let all = let_out.load(SeqCst);
+    assert!((15 << 20..=20 << 20).contains(&all), "{all}");
+    // What was taken ahead and not let out is there again.
+    let mut rest = counters.take(&budgets, &facts, same());
+    assert!(rest.spent.is_empty() && rest.lets_out(1024));
+    rest.keep();
+    assert!(!rest.lets_out(20 << 20));
+}
+
+#[test]
+fn records_and_bytes_of_before_count() {
+    let (counters, facts) = (Counters::new(), bringing(Some(40)));
+    let records = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
+    let bytes = budget(BudgetOf::Bytes { most: 4 << 20, within: HOUR }, BudgetPer::Pair);
+    for _ in 0..2 {
+        counters.remember(&records, &facts, same(), false, 2 << 20);
+        counters.remember(&bytes, &facts, same(), false, 2 << 20);
+    }
+    assert!(!runs(&counters, &records, &facts) && runs(&counters, &records, &bringing(Some(20))));
+    assert!(!runs(&counters, &bytes, &facts));
 }

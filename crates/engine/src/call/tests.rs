@@ -501,7 +501,7 @@ async fn what_ran_before_a_restart_counts() {
     let request = world.request(Class::Read, FINE);
     let facts =
         world.engine.shared.gate.facts(&request.actor, &request.app, request.method, request.tool.clone()).unwrap();
-    world.engine.remember(&facts, Digest::new([9; 32]), false);
+    world.engine.remember(&facts, Digest::new([9; 32]), false, 0);
     assert!(matches!(world.engine.call(request).await, Closed::Refused(_)));
 }
 

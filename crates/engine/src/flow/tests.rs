@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use decide::{BodyFuture, OpenFuture, UpstreamFuture};
 use model::{
-    Actor, AgentId, AppId, Class, ClassSource, ContractFacts, ContractId, Digest, Evaluation, Form, HumanId, Layer,
-    Limits, Method, Operation, RuleOutcome, Rules, Secret, Shown, Standing, TaskId, ToolFacts, ToolName, ToolStatus,
-    VendorId,
+    Actor, AgentId, AppId, Budget, BudgetOf, BudgetPer, Class, ClassSource, ContractFacts, ContractId, Digest,
+    Evaluation, Form, HumanId, Layer, Limits, Method, Operation, RuleOutcome, Rules, Secret, Shown, Standing, TaskId,
+    ToolFacts, ToolName, ToolStatus, VendorId,
 };
 use trace::Journal;
 
@@ -46,8 +46,8 @@ impl Filter for NoXFilter {
     }
 }
 
-/// One rule, and what is let out.
-struct Governs(OneRule, Option<Arc<dyn Release>>);
+/// One rule, what is let out, and how much.
+struct Governs(OneRule, Option<Arc<dyn Release>>, Vec<BudgetOf>);
 
 impl Rules for Governs {
     fn digest(&self) -> Digest {
@@ -56,6 +56,11 @@ impl Rules for Governs {
 
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
         self.0.evaluate(layer, facts)
+    }
+
+    fn budgets(&self, _: &Facts) -> Vec<Arc<Budget>> {
+        let rule = || model::RuleId::parse("contract:c/5.1").unwrap();
+        self.2.iter().map(|of| Arc::new(Budget { rule: rule(), of: *of, per: BudgetPer::Contract })).collect()
     }
 
     fn standing(&self, _: &ContractId, _: model::UnixMicros) -> (Standing, Option<Digest>) {
@@ -138,6 +143,10 @@ struct World {
 }
 
 fn world(release: Option<Arc<dyn Release>>) -> World {
+    limited(release, Vec::new())
+}
+
+fn limited(release: Option<Arc<dyn Release>>, budgets: Vec<BudgetOf>) -> World {
     let (diary, leaves) = (Diary::default(), Leaves::default());
     let log = Log {
         diary: Arc::clone(&diary),
@@ -155,7 +164,7 @@ fn world(release: Option<Arc<dyn Release>>) -> World {
         limits: Limits { answer_bytes_max: 100_000, ..Limits::default() },
         hold_key: Secret::new([7; 32]),
     };
-    let engine = Engine::new(parts, Box::new(Governs(OneRule(RuleOutcome::Permit), release))).unwrap();
+    let engine = Engine::new(parts, Box::new(Governs(OneRule(RuleOutcome::Permit), release, budgets))).unwrap();
     World { engine, diary, leaves }
 }
 
@@ -173,7 +182,7 @@ impl World {
             state: std::collections::BTreeMap::new(),
             asks: Vec::new(),
             sends: Vec::new(),
-            records: None,
+            records: Some(1),
             spent: Vec::new(),
         };
         let request = CallRequest {
@@ -326,5 +335,48 @@ async fn what_says_that_it_failed_says_nothing_else() {
     let failing = Says { kind: AnswerKind::ProtocolError, ..says(&[b"{\"secret of another tenant\":1}"]) };
     let closed = world.call(Class::Read, failing, &taker).await;
     assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "upstream.garbage"), "{closed:?}");
+    assert!(taker.bytes.lock().unwrap().is_empty());
+}
+
+// INVARIANT: no byte past a limit of the contract.
+#[tokio::test]
+async fn an_answer_breaks_off_where_no_more_bytes_are_left_and_the_rest_goes_back() {
+    let budget = BudgetOf::Bytes { most: 3 << 20, within: Duration::from_secs(3_600) };
+    let world = limited(Some(Arc::new(NoX)), vec![budget]);
+    let piece = vec![b'a'; 100_000];
+    let pieces: Vec<&[u8]> = (0..50).map(|_| piece.as_slice()).collect();
+    let short = Arc::new(Takes::default());
+    assert!(matches!(world.call(Class::Read, says(&pieces[..10]), &short).await, Closed::Answered { .. }));
+    let taker = Arc::new(Takes::default());
+    let closed = world.call(Class::Read, says(&pieces), &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "rule.limit"), "{closed:?}");
+    let passed = taker.bytes.lock().unwrap().len() + short.bytes.lock().unwrap().len();
+    assert!((2 << 20..=3 << 20).contains(&passed), "{passed}");
+    assert!(!taker.ended.load(Ordering::SeqCst));
+    assert_eq!(world.outcome()["code"], "rule.limit");
+}
+
+#[tokio::test]
+async fn more_records_than_were_asked_for_are_not_let_out() {
+    #[derive(Debug)]
+    struct Two;
+    impl Release for Two {
+        fn filter(&self, _: Form) -> Result<Box<dyn Filter>, Fault> {
+            Ok(Box::new(Two))
+        }
+    }
+    impl Filter for Two {
+        fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+            out.extend_from_slice(bytes);
+            Ok(())
+        }
+        fn finish(&mut self, _: &mut Vec<u8>) -> Result<Released, Fault> {
+            Ok(Released { rows: 2, ..Released::default() })
+        }
+    }
+    let budget = BudgetOf::Records { most: 100, within: Duration::from_secs(3_600) };
+    let (world, taker) = (limited(Some(Arc::new(Two)), vec![budget]), Arc::new(Takes::default()));
+    let closed = world.call(Class::Read, says(&[b"[1,2]"]), &taker).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "rule.limit"), "{closed:?}");
     assert!(taker.bytes.lock().unwrap().is_empty());
 }

@@ -305,6 +305,9 @@ impl Reader<'_> {
             BudgetOf::Calls { most, within } => format!("{most} calls within {}", in_words(within)),
             BudgetOf::Retries { most } => format!("{most} retries of a call that failed"),
             BudgetOf::Concurrency { most } => format!("{most} calls at the same time"),
+            // No rule file says these.
+            BudgetOf::Records { most, within } => format!("{most} records within {}", in_words(within)),
+            BudgetOf::Bytes { most, within } => format!("{most} bytes within {}", in_words(within)),
         };
         let says = format!("on {}, {whose} has {what}, and they are used up", block.called());
         let mut draft = self.draft(block, entry, Does::Deny, says);
