@@ -140,6 +140,7 @@ const PIN_FILES: &[&str] = &[
 const PRODUCTS: &[&str] = &[
     "tests/node/node_modules/@cedar-policy/cedar-wasm",
     "tests/node/node_modules/@modelcontextprotocol/client",
+    "tests/node/node_modules/json-server",
     "tests/conformance/node_modules/@modelcontextprotocol/conformance",
     "tests/browser/node_modules/playwright-core",
     "target/test-venv/bin/python",

@@ -2,6 +2,7 @@ use model::{Approver, HumanId, SignedInBy};
 
 use super::*;
 
+mod parsers;
 mod world;
 
 use world::{World, json};

@@ -54,8 +54,18 @@ impl World {
     }
 
     pub(super) async fn with(answers: Answers, calls_max: u32) -> Self {
-        let (heard, leaves) = (Arc::default(), Arc::default());
+        let heard = Arc::default();
         let base = app(answers, Arc::clone(&heard));
+        Self::made(base, calls_max, heard).await
+    }
+
+    /// With an app by others.
+    pub(super) async fn before(app: SocketAddr) -> Self {
+        Self::made(app, u32::MAX - 1, Arc::default()).await
+    }
+
+    async fn made(base: SocketAddr, calls_max: u32, heard: Arc<Mutex<Vec<String>>>) -> Self {
+        let leaves = Arc::default();
         let directory = Arc::new(directory());
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn model::Directory>,
@@ -144,6 +154,7 @@ impl World {
 }
 
 fn response(bytes: &[u8]) -> Response {
+    let bytes = bytes.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(bytes);
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
     let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
