@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::error::DemoError;
 
+mod ats;
 mod crm;
 mod deploy;
 mod mail;
@@ -24,6 +25,7 @@ mod server;
 mod tests;
 mod toolbox;
 
+pub use ats::Ats;
 use server::{Door, Server};
 use toolbox::Toolbox;
 

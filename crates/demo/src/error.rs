@@ -23,6 +23,12 @@ pub enum DemoError {
         /// What the system said.
         source: io::Error,
     },
+    /// No loopback port for the system that vendors read.
+    #[error("the applicant tracking system got no port on 127.0.0.1")]
+    ListenForVendors {
+        /// What the system said.
+        source: io::Error,
+    },
     /// HTTP 401: the token is missing, unknown, expired or withdrawn.
     #[error("not authorized: {description}")]
     Unauthorized {

@@ -1,4 +1,4 @@
-//! The demo apps and the agent that plays the story.
+//! The demo apps, and the agent and the vendor that play the story.
 //!
 //! Four small MCP apps listen on loopback ports inside this process, and an agent built on the official Rust client
 //! talks to whatever address it is given. Nothing here knows Countersign: the apps and the agent are what stands on
@@ -6,7 +6,8 @@
 //!
 //! # In scope
 //! Four believable apps (`crm`, `mail`, `deploy`, `repo`), each behind its own credential; how many calls each one
-//! received; a tool whose definition changes overnight; an agent that lists and calls tools with a bearer token.
+//! received; a tool whose definition changes overnight; an agent that lists and calls tools with a bearer token; an HTTP API
+//! (`ats`) with two clients' people, and a vendor's integration that reads it.
 //!
 //! # Out of scope
 //! Decisions, records, approvals, anything that outlives the process. The data is made up, and so are the people.
@@ -20,7 +21,9 @@
 mod agent;
 mod apps;
 mod error;
+mod vendor;
 
 pub use agent::{Agent, Said};
-pub use apps::{App, Apps};
+pub use apps::{App, Apps, Ats};
 pub use error::DemoError;
+pub use vendor::{Heard, Vendor};

@@ -38,6 +38,12 @@ pub(super) struct Server {
     calls: Arc<AtomicU64>,
 }
 
+/// What answers requests.
+pub(super) trait Answers: Clone + Send + Sync + 'static {
+    /// The answer to one.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
+}
+
 /// Where the credential is asked for.
 #[derive(Clone)]
 pub(super) struct Door {
@@ -47,7 +53,7 @@ pub(super) struct Door {
     service: StreamableHttpService<Server, NeverSessionManager>,
 }
 
-type Body = BoxBody<Bytes, Infallible>;
+pub(super) type Body = BoxBody<Bytes, Infallible>;
 
 // === impl Server ===
 
@@ -112,6 +118,12 @@ impl Door {
         }
     }
 
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        self.authorization_wanted.as_deref().is_none_or(|wanted| is_given(headers, wanted))
+    }
+}
+
+impl Answers for Door {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if request.uri().path() != self.path_wanted {
             return short(StatusCode::NOT_FOUND, "the app is at /mcp");
@@ -128,16 +140,16 @@ impl Door {
         }
         self.service.handle(request).await
     }
+}
 
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(wanted) = &self.authorization_wanted else { return true };
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        given.next().is_some_and(|given| given.as_bytes() == wanted.as_bytes()) && given.next().is_none()
-    }
+/// Whether this and nothing else is given as the credential.
+pub(super) fn is_given(headers: &HeaderMap, wanted: &str) -> bool {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    given.next().is_some_and(|given| given.as_bytes() == wanted.as_bytes()) && given.next().is_none()
 }
 
 /// Serves connections until it is dropped, and they with it.
-pub(super) async fn listen(listener: TcpListener, door: Door) {
+pub(super) async fn listen(listener: TcpListener, door: impl Answers) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -157,8 +169,8 @@ pub(super) async fn listen(listener: TcpListener, door: Door) {
     }
 }
 
-fn short(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())).boxed());
+pub(super) fn short(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(text.into()).boxed());
     *response.status_mut() = status;
     response
 }
