@@ -1,0 +1,165 @@
+//! How a clause might be honoured, by the words it uses.
+
+use crate::agreement::Head;
+
+/// A proposal of how a clause is honoured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// The word of the contract file: `permits`, `limits`, …
+    pub kind: &'static str,
+    /// The part of the contract's head that it seems to say.
+    pub head: Option<Head>,
+    /// The words that speak for it.
+    pub cue: Option<&'static str>,
+    /// What somebody has to look at.
+    pub doubts: Vec<String>,
+}
+
+/// Proposes by the words of a clause, without markup.
+pub(super) fn propose(text: &str) -> Proposal {
+    let words = format!(" {} ", text.to_lowercase().replace(['’', '\u{2011}'], "'"));
+    let found = |cues: &'static [&'static str]| cues.iter().copied().find(|cue| words.contains(cue));
+    let definition =
+        words.contains(" means ") || words.contains(" has the meaning ") || words.contains(" have the meanings ");
+    let excludes = found(EXCLUDES).filter(|_| found(READS).is_some());
+    let limits = found(LIMITS).filter(|_| has_number(&words));
+    let term = found(TERM).filter(|_| has_number(&words));
+    let permits = found(PERMITS);
+    let post_hoc = found(POST_HOC);
+    let mut doubts = Vec::new();
+    let (kind, head, cue) = if definition {
+        ("needs_human", None, Some("means"))
+    } else if let Some(cue) = term {
+        ("limits", Some(Head::Term), Some(cue))
+    } else if let Some(cue) = limits {
+        ("limits", None, Some(cue))
+    } else if let Some(cue) = excludes {
+        ("excludes", None, Some(cue))
+    } else if let Some(cue) = permits {
+        ("permits", None, Some(cue))
+    } else if let Some(cue) = post_hoc {
+        ("post_hoc", None, Some(cue))
+    } else {
+        ("needs_human", None, found(HUMAN))
+    };
+    let several = [excludes.is_some(), limits.is_some(), permits.is_some() && excludes.is_none(), post_hoc.is_some()];
+    if !definition && several.iter().filter(|one| **one).count() > 1 {
+        doubts.push("it says more than one thing: list its parts apart, as in `3.1(a)`".to_owned());
+    }
+    if kind == "needs_human" && cue.is_none() {
+        doubts.push("no word of it says how it is honoured".to_owned());
+    }
+    if let Some(vague) = found(VAGUE).filter(|_| kind != "needs_human") {
+        doubts.push(format!("`{}` can be read in more than one way", vague.trim()));
+    }
+    if let Some(elsewhere) = found(ELSEWHERE) {
+        doubts.push(format!("what it says stands elsewhere: {}", elsewhere.trim()));
+    }
+    if let Some(unless) = found(UNLESS).filter(|_| kind != "needs_human") {
+        doubts.push(format!("`{}` makes an exception", unless.trim()));
+    }
+    Proposal { kind, head, cue: cue.map(str::trim), doubts }
+}
+
+fn has_number(words: &str) -> bool {
+    words.bytes().any(|byte| byte.is_ascii_digit()) || NUMBERS.iter().any(|number| words.contains(number))
+}
+
+const NUMBERS: &[&str] =
+    &[" one ", " two ", " three ", " five ", " ten ", " twelve ", " thirty ", " ninety ", " hundred"];
+const READS: &[&str] = &[
+    " read",
+    " access",
+    " process",
+    " use ",
+    " see ",
+    " view",
+    " disclose",
+    " store",
+    " collect",
+    " search",
+    " reach",
+    " transfer",
+    " train",
+    " modif",
+    " copy",
+];
+const EXCLUDES: &[&str] = &[
+    " may not ",
+    " shall not ",
+    " will not ",
+    " must not ",
+    " does not ",
+    " do not ",
+    " is not permitted",
+    " are not permitted",
+    " excluded",
+    " prohibited",
+    " no access",
+    " none of ",
+    " nothing else",
+];
+const PERMITS: &[&str] = &[
+    " may read",
+    " may access",
+    " may list",
+    " may set ",
+    " may update",
+    " may use",
+    " may process",
+    " may copy",
+    " is permitted to ",
+    " authorizes ",
+    " grants ",
+];
+const LIMITS: &[&str] = &[
+    " no more than ",
+    " at most ",
+    " not exceed",
+    " up to ",
+    " per hour",
+    " per day",
+    " per minute",
+    " in any hour",
+    " in any day",
+    " maximum",
+];
+const TERM: &[&str] = &[" runs from ", " expires on", " ends on ", " until 2", " initial term", " effective date"];
+const POST_HOC: &[&str] = &[
+    " audit",
+    " logs ",
+    " records of ",
+    " each month",
+    " once a month",
+    " monthly",
+    " quarter",
+    " annually",
+    " each year",
+    " retention",
+    " retain",
+    " delete",
+    " review",
+];
+const HUMAN: &[&str] = &[
+    " notify",
+    " notice",
+    " inform",
+    " consent",
+    " law",
+    " assist",
+    " cooperat",
+    " warrant",
+    " liab",
+    " indemn",
+    " terminat",
+    " suspend",
+    " agrees",
+    " writing",
+    " responsib",
+    " comply",
+    " answers for",
+];
+const VAGUE: &[&str] =
+    &[" reasonabl", " appropriate", " as needed", " from time to time", " promptly", " necessary", " material"];
+const ELSEWHERE: &[&str] = &[" cover page", " annex", " schedule ", " exhibit", " order form", " appendix"];
+const UNLESS: &[&str] = &[" unless ", " except ", " other than "];

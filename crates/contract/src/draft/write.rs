@@ -1,0 +1,75 @@
+//! A draft as a contract file to be completed. Every `# ?` is a question to whoever completes it.
+
+use std::fmt::Write as _;
+
+use crate::agreement::Head;
+use crate::draft::{Clause, Draft};
+
+/// The draft as YAML. `file`: the document's name, as the contract shall find it.
+pub fn in_yaml(draft: &Draft, file: &str) -> String {
+    let mut out = String::new();
+    let title = draft.title.as_deref().unwrap_or("?");
+    let numbers: Vec<String> = draft.clauses.iter().map(|clause| format!("\"{}\"", clause.number)).collect();
+    let _ = write!(
+        out,
+        "# Proposed by `countersign contract draft`. Nothing of it is in force before it is complete and two people have signed it.\n\
+         # Each `# ?` asks something.\n"
+    );
+    for doubt in &draft.doubts {
+        let _ = writeln!(out, "# ? {doubt}");
+    }
+    let _ = write!(
+        out,
+        "contract: {}  # ? its id\nvendor: vendor  # ? the third party, as in the configuration\ndocument:\n  name: {}\n  file: {}\n  sha256: {}\n  dated: 1970-01-01  # ? the day it is dated\n  clauses: [{}]\n",
+        slug(title),
+        quoted(title),
+        quoted(file),
+        draft.sha256.to_string().trim_start_matches("sha256:"),
+        numbers.join(", "),
+    );
+    out.push_str(
+        "parties:\n  ours: {name: \"?\"}  # ? and who stands for what\n  theirs: {name: \"?\"}  # ?\n  responsible: nobody  # ? the person of ours who answers for what the vendor does\napps: [app]  # ? the systems it is about\ntenants: [tenant]  # ? whose data it is about\nterm: {from: 1970-01-01, until: 1970-01-01}  # ? the first and the last day\nclauses:\n",
+    );
+    for clause in &draft.clauses {
+        write_clause(&mut out, clause);
+    }
+    out
+}
+
+fn write_clause(out: &mut String, clause: &Clause) {
+    let proposal = &clause.proposal;
+    let _ = write!(
+        out,
+        "  - clause: \"{}\"\n    at: {{offset: {}, bytes: {}}}\n    text: {}\n",
+        clause.number,
+        clause.at.offset,
+        clause.at.bytes,
+        quoted(&clause.quotation),
+    );
+    for doubt in &proposal.doubts {
+        let _ = writeln!(out, "    # ? {doubt}");
+    }
+    let because = proposal.cue.map(|cue| format!("  # “{cue}”")).unwrap_or_default();
+    let value = match (proposal.kind, proposal.head) {
+        ("limits", Some(Head::Term)) => "term".to_owned(),
+        ("limits", _) => "{requests: 1/hour}  # ?".to_owned(),
+        ("permits", _) => "{do: [read], entities: [record]}  # ?".to_owned(),
+        ("excludes", _) => "{fields: {record: [field]}}  # ?".to_owned(),
+        ("post_hoc", _) => "{every: month, look_at: \"?\"}  # ?".to_owned(),
+        _ => "legal  # ? who looks after it".to_owned(),
+    };
+    let _ = writeln!(out, "    {}: {value}{because}", proposal.kind);
+}
+
+/// A text of YAML on one line: JSON's texts are that.
+fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    json::write_string(&mut out, text);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn slug(title: &str) -> String {
+    let words = title.to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), " ");
+    let slug: String = words.split_whitespace().collect::<Vec<_>>().join("-").chars().take(64).collect();
+    if slug.is_empty() { "contract".to_owned() } else { slug }
+}

@@ -1,0 +1,93 @@
+//! Rules with contracts before them: what a vendor asks is judged by its contract first, and by the organisation's rules all the
+//! same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{
+    AgentId, AppId, ArgumentReads, Budget, ContractFacts, ContractId, Digest, Evaluation, Facts, Hit, Layer, Rules,
+    Standing, UnixMicros,
+};
+
+use crate::in_force::InForce;
+use crate::judge::judge;
+use crate::normal::sha256;
+
+/// Rules, and the contracts that govern vendors.
+pub struct Governed<R> {
+    rules: R,
+    contracts: Arc<InForce>,
+    digest: Digest,
+}
+
+impl<R: Rules> Governed<R> {
+    /// These rules under these contracts.
+    pub fn new(rules: R, contracts: Arc<InForce>) -> Self {
+        let digest = match contracts.digest() {
+            Some(signed) => sha256(format!("{}\n{signed}\n", rules.digest()).as_bytes()),
+            None => rules.digest(),
+        };
+        Self { rules, contracts, digest }
+    }
+
+    /// The contracts.
+    pub fn contracts(&self) -> &Arc<InForce> {
+        &self.contracts
+    }
+
+    /// The rules without contracts.
+    pub fn rules(&self) -> &R {
+        &self.rules
+    }
+}
+
+impl<R: Rules> Rules for Governed<R> {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        let mut evaluation = self.rules.evaluate(layer, facts);
+        if layer == Layer::Organisation
+            && let Some(contract) = &facts.contract
+        {
+            let own = judge(&self.contracts, facts, contract).into_iter().map(|rule| Hit { rule });
+            evaluation.hits.splice(0..0, own);
+        }
+        evaluation
+    }
+
+    fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
+        self.rules.reads(app)
+    }
+
+    fn recommends_only(&self, agent: &AgentId) -> bool {
+        self.rules.recommends_only(agent)
+    }
+
+    fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
+        let mut budgets = self.rules.budgets(facts);
+        budgets.extend(facts.contract.iter().flat_map(|contract| self.requests(contract, facts.now)));
+        budgets
+    }
+
+    fn look_back(&self) -> Option<Duration> {
+        let phases = self.contracts.all().flat_map(|contract| contract.phases());
+        let longest = phases.flat_map(|phase| &phase.requests).map(|one| Duration::from_secs(one.rate.seconds)).max();
+        self.rules.look_back().max(longest)
+    }
+
+    fn standing(&self, contract: &ContractId, now: UnixMicros) -> (Standing, Option<Digest>) {
+        self.contracts.standing(contract, now)
+    }
+}
+
+impl<R> Governed<R> {
+    fn requests(&self, contract: &ContractFacts, now: UnixMicros) -> Vec<Arc<Budget>> {
+        let phase = self.contracts.get(&contract.contract).and_then(|compiled| compiled.phase(now));
+        phase.into_iter().flat_map(|phase| &phase.requests).map(|one| Arc::clone(&one.budget)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
