@@ -248,7 +248,7 @@ pub struct Excludes {
 }
 
 /// What a clause limits. One of these at least.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// What is said at the head of the contract is said by this clause.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

@@ -188,7 +188,8 @@ impl Phase {
 
     fn hold(&mut self, agreement: &Agreement, clause: &Provision, needs: &NeedsHuman) {
         let Some(before) = &needs.before else { return };
-        let sentence = format!("clause {} wants a person's yes first: {}", clause.clause, clause.in_words());
+        let words = clause.in_words().split_whitespace().collect::<Vec<_>>().join(" ");
+        let sentence = format!("clause {} wants a person's yes first: {}", clause.clause, words.trim_end_matches('.'));
         let ruled = Ruled::new(agreement, clause, RuleOutcome::Hold, sentence);
         let approvers = before.approvers.clone();
         let rule = Arc::new(RuleInfo { approvers, approvals: before.approvals, ..RuleInfo::clone(&ruled.rule) });

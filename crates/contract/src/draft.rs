@@ -232,7 +232,7 @@ fn is_below(other: &str, number: &str) -> bool {
 fn is_title(quotation: &str) -> bool {
     let plain = plain(quotation);
     plain.chars().count() <= 90 && !plain.trim_end_matches('.').contains(". ") && !plain.ends_with(['.', ';', ':'])
-        || plain.split_whitespace().count() <= 6
+        || plain.split_whitespace().count() <= 4
 }
 
 fn heading_of(line: &str) -> (usize, &str) {

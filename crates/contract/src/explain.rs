@@ -149,3 +149,6 @@ fn number(rule: &model::RuleInfo) -> &str {
 
 /// Days before its end from which on an explanation says so.
 const SOON_DAYS: i64 = 60;
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ impl InForce {
         (standing, digest)
     }
 }
+
+#[cfg(test)]
+mod tests;

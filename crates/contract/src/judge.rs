@@ -36,6 +36,7 @@ pub(crate) fn judge(contracts: &InForce, facts: &Facts, asked: &ContractFacts) -
 }
 
 fn run(contract: &Compiled, facts: &Facts, asked: &ContractFacts) -> Result<Vec<Ruling>, Ruling> {
+    of_vendor(contract, asked)?;
     in_force(contract, asked)?;
     let phase = contract.phase(facts.now).ok_or_else(|| out_of_term(contract, facts))?;
     let mut call = Call { contract, phase, facts, asked, passed: Vec::new() };
@@ -46,6 +47,15 @@ fn run(contract: &Compiled, facts: &Facts, asked: &ContractFacts) -> Result<Vec<
     call.fields(permitted, entity)?;
     call.limits(operation)?;
     Ok(call.settled(permitted, entity, operation))
+}
+
+/// The credential is this vendor's.
+fn of_vendor(contract: &Compiled, asked: &ContractFacts) -> Result<(), Ruling> {
+    let vendor = contract.vendor();
+    if asked.vendor == *vendor {
+        return Ok(());
+    }
+    Err(refusal(contract, format!("this contract is with `{vendor}`, and this is `{}`", asked.vendor)))
 }
 
 /// Signed by two people as it is, and not suspended or ended.
@@ -81,13 +91,9 @@ fn out_of_term(contract: &Compiled, facts: &Facts) -> Ruling {
 }
 
 impl<'c> Call<'c> {
-    /// The credential is of this vendor, for this app and purpose.
+    /// The credential is for this app and purpose.
     fn bound(&mut self) -> Result<(), Ruling> {
         let agreement = self.contract.agreement();
-        if self.asked.vendor != agreement.vendor {
-            let said = format!("this contract is with `{}`, and this is `{}`", agreement.vendor, self.asked.vendor);
-            return Err(refusal(self.contract, said));
-        }
         if !agreement.apps.contains(&self.facts.app.id) {
             let said = format!("“{}” is not about {}", agreement.document.name, self.facts.app.name);
             return Err(refusal(self.contract, said));

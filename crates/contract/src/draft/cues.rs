@@ -19,12 +19,14 @@ pub struct Proposal {
 pub(super) fn propose(text: &str) -> Proposal {
     let words = format!(" {} ", text.to_lowercase().replace(['’', '\u{2011}'], "'"));
     let found = |cues: &'static [&'static str]| cues.iter().copied().find(|cue| words.contains(cue));
-    let definition =
-        words.contains(" means ") || words.contains(" has the meaning ") || words.contains(" have the meanings ");
+    let definition = found(DEFINITIONS).is_some();
     let excludes = found(EXCLUDES).filter(|_| found(READS).is_some());
     let limits = found(LIMITS).filter(|_| has_number(&words));
     let term = found(TERM).filter(|_| has_number(&words));
     let permits = found(PERMITS);
+    let first = |cue: Option<&str>| cue.and_then(|cue| words.find(cue)).unwrap_or(usize::MAX);
+    let purposes = found(PURPOSES).filter(|_| permits.is_none());
+    let only = found(ONLY).filter(|_| found(READS).is_some() && permits.is_none());
     let post_hoc = found(POST_HOC);
     let mut doubts = Vec::new();
     let (kind, head, cue) = if definition {
@@ -33,8 +35,12 @@ pub(super) fn propose(text: &str) -> Proposal {
         ("limits", Some(Head::Term), Some(cue))
     } else if let Some(cue) = limits {
         ("limits", None, Some(cue))
-    } else if let Some(cue) = excludes {
+    } else if let Some(cue) = purposes {
+        ("limits", Some(Head::Purposes), Some(cue))
+    } else if let Some(cue) = excludes.filter(|_| first(excludes) <= first(permits)) {
         ("excludes", None, Some(cue))
+    } else if let Some(cue) = only {
+        ("limits", None, Some(cue))
     } else if let Some(cue) = permits {
         ("permits", None, Some(cue))
     } else if let Some(cue) = post_hoc {
@@ -42,7 +48,7 @@ pub(super) fn propose(text: &str) -> Proposal {
     } else {
         ("needs_human", None, found(HUMAN))
     };
-    let several = [excludes.is_some(), limits.is_some(), permits.is_some() && excludes.is_none(), post_hoc.is_some()];
+    let several = [excludes.is_some(), limits.is_some(), permits.is_some(), post_hoc.is_some()];
     if !definition && several.iter().filter(|one| **one).count() > 1 {
         doubts.push("it says more than one thing: list its parts apart, as in `3.1(a)`".to_owned());
     }
@@ -67,6 +73,9 @@ fn has_number(words: &str) -> bool {
 
 const NUMBERS: &[&str] =
     &[" one ", " two ", " three ", " five ", " ten ", " twelve ", " thirty ", " ninety ", " hundred"];
+const DEFINITIONS: &[&str] = &["\" means ", "” means ", " has the meaning ", " have the meanings "];
+const PURPOSES: &[&str] = &[" for nothing else", " for no other purpose", " solely for ", " only for the purpose"];
+const ONLY: &[&str] = &[" only.", " only ", " out of its reach"];
 const READS: &[&str] = &[
     " read",
     " access",
@@ -97,7 +106,6 @@ const EXCLUDES: &[&str] = &[
     " prohibited",
     " no access",
     " none of ",
-    " nothing else",
 ];
 const PERMITS: &[&str] = &[
     " may read",
@@ -153,7 +161,8 @@ const HUMAN: &[&str] = &[
     " indemn",
     " terminat",
     " suspend",
-    " agrees",
+    " agree",
+    " tells ",
     " writing",
     " responsib",
     " comply",

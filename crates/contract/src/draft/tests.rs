@@ -1,1 +1,84 @@
+use super::*;
 
+const CASE: &str = include_str!("../../../../examples/contracts/acme-screening.md");
+
+fn numbers(document: &str) -> Vec<String> {
+    draft(document).unwrap().clauses.iter().map(|clause| clause.number.to_string()).collect()
+}
+
+#[test]
+fn numbers_that_are_written_out() {
+    let draft = draft(CASE).unwrap();
+    let contract = include_str!("../../../../examples/contracts/acme-screening.yaml");
+    let file = crate::ContractFile { name: "acme.yaml".into(), text: contract.into() };
+    let contract = crate::Compiled::load(&file).unwrap().contract;
+    let document = &contract.agreement().document;
+    assert_eq!(draft.clauses.iter().map(|clause| clause.number.clone()).collect::<Vec<_>>(), document.clauses);
+    assert_eq!(draft.sha256, document.sha256);
+    assert_eq!(draft.title.as_deref(), Some("Background Screening Agreement"));
+    for (drafted, written) in draft.clauses.iter().zip(&contract.agreement().clauses) {
+        assert_eq!(Some(&drafted.quotation), written.text.as_ref());
+        assert_eq!(Some(drafted.at), written.at);
+    }
+}
+
+#[test]
+fn lists_in_lists() {
+    let document = "# T\n\n1. Heading\n\n    1. First thing.  More.\n\n       And more.\n    2. <b>Second.</b> Each of them does these things:\n\n        a. this;\n        b. that.\n\n2. A clause by itself.\n";
+    assert_eq!(numbers(document), ["1.1", "1.2", "1.2(a)", "1.2(b)", "2"]);
+    for clause in draft(document).unwrap().clauses {
+        let start = usize::try_from(clause.at.offset).unwrap();
+        assert_eq!(document.get(start..start + clause.quotation.len()), Some(clause.quotation.as_str()));
+    }
+    assert_eq!(draft(document).unwrap().clauses[0].quotation, "First thing.  More.\n\n       And more.");
+}
+
+#[test]
+fn other_ways_to_number() {
+    assert_eq!(
+        numbers(
+            "## 1. Scope\n\n**1.1** Acme may read these records:\n\n(a) one thing;\n(b) another.\n\n## 2. Term\n\n2.1. It ends.\n"
+        ),
+        ["1.1", "1.1(a)", "1.1(b)", "2.1"]
+    );
+    assert_eq!(numbers("Section 1. We agree that it is so.\nSection 2. And so on, as was said.\n"), ["1", "2"]);
+    assert!(draft("no numbers here\n").is_err());
+    // What stands in a block of code is no clause.
+    assert_eq!(numbers("1. We agree on this:\n```\n2. not a clause at all\n```\n"), ["1"]);
+}
+
+#[test]
+fn what_is_proposed_goes_by_words() {
+    let proposed: Vec<String> = draft(CASE)
+        .unwrap()
+        .clauses
+        .iter()
+        .map(|clause| {
+            let Proposal { kind, cue, doubts, .. } = &clause.proposal;
+            format!("{:<4} {kind:<11} {:<16} {}", clause.number.as_str(), cue.unwrap_or("-"), doubts.join("; "))
+        })
+        .collect();
+    insta::assert_snapshot!(proposed.join("\n"));
+}
+
+#[test]
+fn a_draft_is_a_contract_but_for_its_questions() {
+    let yaml = in_yaml(&draft(CASE).unwrap(), "acme-screening.md");
+    assert!(yaml_tree::read(&yaml).is_ok(), "{yaml}");
+    let file = crate::ContractFile { name: "draft.yaml".into(), text: yaml };
+    // The parts that it cannot know are proposed in such a way that nothing overlaps by itself.
+    let errors = crate::Compiled::load(&file).unwrap_err();
+    let said: Vec<&str> = errors.iter().map(crate::ContractError::said).collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn any_document_gives_a_draft_or_none_and_exact_quotations() {
+    use proptest::prelude::*;
+    proptest!(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() }, |(document in "([#*§(]{0,2}[0-9a-c]{0,2}[.)]{0,2} ?[a-zé<`]{0,8}\n? {0,4}){0,24}")| {
+        for clause in draft(&document).map(|draft| draft.clauses).unwrap_or_default() {
+            let start = usize::try_from(clause.at.offset).unwrap();
+            prop_assert_eq!(document.get(start..start + clause.quotation.len()), Some(clause.quotation.as_str()));
+        }
+    });
+}

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::agreement::Head;
 use crate::draft::{Clause, Draft};
 
 /// The draft as YAML. `file`: the document's name, as the contract shall find it.
@@ -51,7 +50,7 @@ fn write_clause(out: &mut String, clause: &Clause) {
     }
     let because = proposal.cue.map(|cue| format!("  # “{cue}”")).unwrap_or_default();
     let value = match (proposal.kind, proposal.head) {
-        ("limits", Some(Head::Term)) => "term".to_owned(),
+        ("limits", Some(head)) => head.as_str().to_owned(),
         ("limits", _) => "{requests: 1/hour}  # ?".to_owned(),
         ("permits", _) => "{do: [read], entities: [record]}  # ?".to_owned(),
         ("excludes", _) => "{fields: {record: [field]}}  # ?".to_owned(),

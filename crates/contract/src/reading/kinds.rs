@@ -112,6 +112,10 @@ impl Reader {
         if let Some(rate) = limits.requests.filter(|rate| rate.most > REQUESTS_MAX) {
             self.complain(node.at, format!("{} requests are more than are counted, {REQUESTS_MAX}", rate.most), None);
         }
+        if limits == Limits::default() {
+            let hint = "say `term`, `tenants` or `purposes`, or what is limited: `{requests: 600/hour}`";
+            self.complain(node.at, "this limits nothing", Some(hint));
+        }
         Some(limits)
     }
 
