@@ -6,6 +6,8 @@ use std::sync::Arc;
 use model::{AppId, ClauseNumber};
 
 use crate::agreement::{Agreement, Document, Kind, Limits, Permits, Provision};
+use crate::error::ContractError;
+use crate::normal::sha256;
 use crate::path::FieldPath;
 use crate::reader::Reader;
 
@@ -37,6 +39,45 @@ pub(crate) fn check(agreement: &Agreement, reader: &mut Reader) {
     }
     reader.errors = crate::reading::sorted(std::mem::take(&mut reader.errors));
     reader.notes = crate::reading::sorted(std::mem::take(&mut reader.notes));
+}
+
+/// Whether the documents are those that the contract names, and say what it quotes.
+pub(crate) fn documents(agreement: &Agreement, read: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Vec<ContractError> {
+    let amended = agreement.amendments.iter().map(|amendment| (&amendment.document, &amendment.clauses));
+    let all = std::iter::once((&agreement.document, &agreement.clauses)).chain(amended);
+    let mut reader = Reader::new(&agreement.file);
+    for (document, clauses) in all {
+        let Some(file) = &document.file else { continue };
+        let bytes = match read(file) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let hint = "put the document beside the contract, or take `file` out".to_owned();
+                reader.complain_at((1, 1), format!("the document `{file}` is not there: {error}"), Some(hint));
+                continue;
+            }
+        };
+        let found = sha256(&bytes);
+        if found != document.sha256 {
+            let said = format!("`{file}` is not the document that this contract stands for: its digest is {found}");
+            let hint = "find out who changed it; what was agreed anew is an amendment".to_owned();
+            reader.complain_at((1, 1), said, Some(hint));
+            continue;
+        }
+        for clause in clauses {
+            let (Some(at), Some(text)) = (clause.at, &clause.text) else { continue };
+            let end = at.offset.saturating_add(at.bytes);
+            let range = usize::try_from(at.offset).ok().zip(usize::try_from(end).ok());
+            if range.and_then(|(start, end)| bytes.get(start..end)) != Some(text.as_bytes()) {
+                let said = format!("clause {} is not quoted as `{file}` has it there", clause.clause);
+                reader.complain_at(
+                    clause.place,
+                    said,
+                    Some("quote it word for word, or say in `says` what it comes to".to_owned()),
+                );
+            }
+        }
+    }
+    reader.errors
 }
 
 /// Each clause that the document has stands in the contract, and no other.

@@ -93,6 +93,12 @@ impl Compiled {
         rows(&self.agreement)
     }
 
+    /// Looks whether the documents that it names are there as it names them, and say at each place what it quotes. `read` gives
+    /// the bytes of a file beside the contract's own.
+    pub fn check_documents(&self, read: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Vec<ContractError> {
+        crate::check::documents(&self.agreement, read)
+    }
+
     /// What holds at a moment. None: the term has not begun, or is over.
     pub(crate) fn phase(&self, at: UnixMicros) -> Option<&Phase> {
         let term = &self.agreement.term;

@@ -1,5 +1,6 @@
 //! The command line as it is typed. What each command means stands in `commands`.
 
+mod contract;
 mod rules;
 mod trace;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use contract::{ContractAction, ContractArgs};
 pub use rules::{CheckArgs, CheckFormat, ExplainArgs, MatrixArgs, ReplayArgs, TestArgs, TestFormat};
 pub use trace::{
     BackupArgs, EraseArgs, ExportArgs, ExportFormat, FollowArgs, KeysArgs, MapArgs, OwnsArgs, ProveArgs, QueryArgs,
@@ -94,6 +96,8 @@ pub enum Command {
     Token(TokenArgs),
     /// What waits for a person: look, approve, deny
     Holds(HoldsArgs),
+    /// Agreements with vendors: check, explain, sign, suspend
+    Contract(ContractArgs),
     /// Who delegates work; offboard and restore
     People(PeopleArgs),
     /// What acts; suspend and resume

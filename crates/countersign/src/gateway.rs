@@ -30,6 +30,7 @@ use crate::again::Again;
 use crate::budgets::count_from;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
+use crate::contracts::{CONTRACT_STATE, Contracts};
 use crate::exports;
 use crate::judge::as_promised;
 use crate::known::known;
@@ -48,6 +49,8 @@ pub struct Gateway {
     pub config: ArcSwap<Config>,
     /// The rules in force.
     pub bundle: ArcSwap<Bundle>,
+    /// Agreements with vendors, and who signed them.
+    pub contracts: Contracts,
     /// The engine.
     pub engine: Engine,
     /// People, agents, apps, and who may act.
@@ -136,7 +139,8 @@ impl Gateway {
             limits: config.limits.clone(),
             hold_key,
         };
-        let engine = Engine::new(parts, Box::new(Arc::clone(&bundle)))?;
+        let contracts = Contracts::open(&config.contracts, reading()?.state(CONTRACT_STATE).map_err(Fault::from)?)?;
+        let engine = Engine::new(parts, contracts.govern(&bundle))?;
         let waiting = engine.restore_holds(reading()?.state(HOLD_STATE).map_err(Fault::from)?).await?;
         tracing::debug!(waiting, "calls of before wait for people");
         let counted = count_from(&reading()?, &engine).map_err(Fault::from)?;
@@ -151,6 +155,7 @@ impl Gateway {
         let gateway = Self {
             config: ArcSwap::from_pointee(config),
             bundle: ArcSwap::new(bundle),
+            contracts,
             engine,
             directory,
             people,
@@ -299,6 +304,7 @@ impl Gateway {
             "people": config.directory.humans.len(),
             "agents": config.directory.agents.len(),
             "apps": config.directory.apps.len(),
+            "contracts": config.contracts.len(),
             "needs_restart": restart,
         });
         let change = Change {
@@ -311,9 +317,12 @@ impl Gateway {
         };
         // Each of them was tried when the configuration was read.
         let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
+        let _turn = self.contracts.turn().await;
+        let contracts = self.contracts.replaced(&config.contracts)?;
         self.engine.change(change).await?;
         self.apis.take(apis);
-        self.engine.replace_rules(Box::new(Arc::clone(&bundle)));
+        self.contracts.take(contracts);
+        self.engine.replace_rules(self.contracts.govern(&bundle));
         self.bundle.store(bundle);
         self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
         self.broker.replace(config.credentials.clone());
@@ -337,6 +346,11 @@ impl Gateway {
         }
     }
 
+    /// Digest of the rules and contracts in force.
+    pub fn rules_digest(&self) -> model::Digest {
+        self.contracts.digest(&self.bundle.load_full())
+    }
+
     /// The trace.
     pub fn trace(&self) -> &Location {
         &self.trace
@@ -348,7 +362,7 @@ impl Gateway {
     }
 
     async fn record(&self, what: &str, detail: serde_json::Value) -> Result<(), Fault> {
-        let bundle = model::Rules::digest(self.bundle.load().as_ref()).to_string();
+        let bundle = self.rules_digest().to_string();
         let change = Change {
             by: crate::clock::operator(),
             what: what.to_owned(),

@@ -17,6 +17,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod contracts;
 mod erasing;
 mod exports;
 mod gateway;

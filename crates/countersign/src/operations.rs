@@ -21,6 +21,7 @@ use crate::erasing;
 use crate::gateway::Gateway;
 use crate::retaining;
 
+mod contracting;
 mod holding;
 mod signing;
 mod vendors;
@@ -103,6 +104,18 @@ pub enum Operation {
     RotateVendorKey { key: String, seconds: u64 },
     /// A key is good no more.
     RevokeVendorKey { key: String },
+    /// Agreements with vendors.
+    Contracts,
+    /// One of them.
+    Contract { contract: ContractId },
+    /// Whoever is signed in with this session signs it, as it is with this digest.
+    SignContract { contract: ContractId, digest: Digest, session: String },
+    /// A contract admits nothing until it is resumed.
+    SuspendContract { contract: ContractId, reason: Option<String> },
+    /// A contract admits again what it permits.
+    ResumeContract { contract: ContractId },
+    /// A contract admits nothing any more.
+    TerminateContract { contract: ContractId, reason: Option<String> },
 }
 
 /// Does it. `by` is who, for the record. Error: nothing was changed.
@@ -157,6 +170,16 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
             vendors::rotate(gateway, &key, Duration::from_secs(seconds), by).await
         }
         Operation::RevokeVendorKey { key } => vendors::revoke(gateway, &key, by).await,
+        Operation::Contracts => Ok(contracting::list(gateway)),
+        Operation::Contract { contract } => contracting::show(gateway, &contract),
+        Operation::SignContract { contract, digest, session } => {
+            contracting::sign(gateway, &contract, digest, &Secret::new(session)).await
+        }
+        Operation::SuspendContract { contract, reason } => contracting::suspend(gateway, &contract, reason, by).await,
+        Operation::ResumeContract { contract } => contracting::resume(gateway, &contract, by).await,
+        Operation::TerminateContract { contract, reason } => {
+            contracting::terminate(gateway, &contract, reason, by).await
+        }
     }
 }
 
@@ -166,7 +189,7 @@ fn status(gateway: &Gateway) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "mcp": format!("{}/mcp", gateway.public_url),
         "data": gateway.data().display().to_string(),
-        "bundle": model::Rules::digest(gateway.bundle.load().as_ref()).to_string(),
+        "bundle": gateway.rules_digest().to_string(),
         "stopped": gateway.directory.snapshot().all_stopped,
     })
 }

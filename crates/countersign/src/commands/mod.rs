@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod clients;
 mod connect;
+mod contract;
 mod demo;
 mod doctor;
 mod explain;
@@ -61,6 +62,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Tools(args) => block_on(tools::run(&common, &args)),
         Command::Reload => block_on(serve::reload(&common)),
         Command::Token(args) => block_on(token::run(&common, &args)),
+        Command::Contract(args) => match contract::without_gateway(&common, &args) {
+            Some(done) => done,
+            None => block_on(contract::run(&common, &args)),
+        },
         Command::Holds(args) => block_on(holds::run(&common, &args)),
         Command::People(args) => block_on(standing::people(&common, &args)),
         Command::Agents(args) => block_on(standing::agents(&common, &args)),

@@ -28,12 +28,14 @@ use super::problem::{Problem, Problems, nearest};
 use super::raw::{RawApp, RawConfig, RawHolds, RawLimits, RawTrace, RawWitness};
 
 mod console;
+mod contracts;
 mod credential;
 mod database;
 mod exports;
 mod vendors;
 
 pub use self::console::ConsoleConfig;
+pub use self::contracts::read_contract;
 pub use self::database::Database;
 
 /// A configuration that is valid.
@@ -69,6 +71,8 @@ pub struct Config {
     pub limits: Limits,
     /// The organisation's rules: the packs it chose, then its files, with their text.
     pub rules: Vec<RuleFile>,
+    /// Agreements with vendors.
+    pub contracts: Vec<Arc<contract::Compiled>>,
     /// People, agents, apps.
     pub directory: DirectorySnapshot,
     /// How apps are reached that speak MCP.
@@ -188,6 +192,7 @@ impl Checker<'_> {
         }
         let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
+        let contracts = self.contracts(raw.contracts.as_deref().unwrap_or_default(), &directory);
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
         let trace = raw.trace.unwrap_or_default();
         let database = self.database(&trace, &data);
@@ -211,6 +216,7 @@ impl Checker<'_> {
             console,
             limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default()),
             rules,
+            contracts,
             directory,
             apps,
             apis,

@@ -25,6 +25,7 @@ pub(super) struct RawConfig {
     pub holds: Option<RawHolds>,
     pub packs: Option<Vec<Spanned<String>>>,
     pub rules: Option<Vec<Spanned<String>>>,
+    pub contracts: Option<Vec<Spanned<String>>>,
     pub observe: Option<bool>,
     #[serde(default)]
     pub people: Named<RawHuman>,

@@ -1,0 +1,86 @@
+//! Contracts with vendors, as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `contract`
+#[derive(Debug, Args)]
+pub struct ContractArgs {
+    /// What to do; without it, the standing of all contracts
+    #[command(subcommand)]
+    pub action: Option<ContractAction>,
+}
+
+/// `contract …`
+#[derive(Debug, Subcommand)]
+pub enum ContractAction {
+    /// Standing, signatures and coverage of all contracts
+    Status,
+    /// Check contract files; change nothing
+    #[command(after_help = "Exit codes: 0 in order, 2 refused.")]
+    Check {
+        /// Contract files; those of the configuration if absent
+        files: Vec<PathBuf>,
+    },
+    /// Show a contract: parties, term, digests, who signed
+    Show {
+        /// The contract, or a contract file
+        contract: String,
+        /// Print the normal form, what people sign, as JSON
+        #[arg(long)]
+        normal: bool,
+    },
+    /// List every clause and how it is honoured
+    Register {
+        /// The contract, or a contract file
+        contract: String,
+    },
+    /// Say in plain sentences what the vendor may do today
+    Explain {
+        /// The contract, or a contract file
+        contract: String,
+    },
+    /// Say what a version newly permits or forbids, cell by cell
+    #[command(after_help = "Exit codes: 0 nothing differs, 1 something does, 2 a file is refused.")]
+    Diff {
+        /// The version until now, a file
+        old: PathBuf,
+        /// The new version, a file
+        new: PathBuf,
+    },
+    /// Make a contract file of a document, to be completed
+    Draft {
+        /// The agreement: `.md` or `.txt`, `.pdf` where `pdftotext` is installed
+        document: PathBuf,
+    },
+    /// Sign a contract as the person who is signed in; it takes two different people
+    Sign {
+        /// The contract
+        contract: model::ContractId,
+        /// The digest of what you looked at, as `contract show` prints it
+        #[arg(long)]
+        digest: Option<model::Digest>,
+    },
+    /// The contract admits nothing any more, from the next call on, until it is resumed
+    Suspend {
+        /// The contract
+        contract: model::ContractId,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// The contract admits again what it permits
+    Resume {
+        /// The contract
+        contract: model::ContractId,
+    },
+    /// The contract admits nothing any more, for good
+    Terminate {
+        /// The contract
+        contract: model::ContractId,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}

@@ -1,0 +1,192 @@
+//! What can be said of contract files and documents without a gateway.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use contract::{Compiled, Coverage, Loaded, difference, draft, explain};
+use model::{Blame, Clock as _, Fault, Standing};
+use serde_json::{Value, json};
+
+use super::told;
+use crate::cli::Common;
+use crate::clock::{SystemClock, environment};
+use crate::config::{Config, Problem, Problems, read_contract};
+use crate::gateway::bad_file;
+use crate::terminal::{out, say};
+
+/// Checks files, or the contracts of the configuration. Exit code 2: one of them is refused.
+pub(super) fn check(common: &Common, files: &[PathBuf]) -> Result<ExitCode, Fault> {
+    if files.is_empty() {
+        let config = Config::load(&common.config, &environment).map_err(bad_file)?;
+        let rows: Vec<Value> = config.contracts.iter().map(|contract| checked(contract)).collect();
+        tell(common, &rows);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (mut rows, mut problems) = (Vec::new(), Vec::new());
+    for file in files {
+        match read_contract(file, &file.display().to_string()) {
+            Ok(Loaded { contract, notes }) => {
+                rows.push(checked(&contract));
+                for note in notes {
+                    say(format_args!("note: {note}"));
+                }
+            }
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    tell(common, &rows);
+    if problems.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(bad_file(Problems(problems))) }
+}
+
+fn tell(common: &Common, rows: &[Value]) {
+    if common.json {
+        out(json!({ "contracts": rows }));
+        return;
+    }
+    for row in rows {
+        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
+        out(format_args!("in order: {}, {}, digest {}", text("contract"), text("coverage_in_words"), text("digest")));
+    }
+}
+
+fn checked(contract: &Compiled) -> Value {
+    let coverage = Coverage::of(&contract.register());
+    json!({
+        "contract": contract.id(),
+        "digest": contract.forms().digest,
+        "document": contract.agreement().document.sha256,
+        "coverage": coverage,
+        "coverage_in_words": coverage.to_string(),
+    })
+}
+
+/// What a version newly permits or forbids. Exit code 1: something.
+pub(super) fn diff(common: &Common, old: &Path, new: &Path) -> Result<ExitCode, Fault> {
+    let (old, new) = (load(old)?, load(new)?);
+    let found = difference(&old.contract, &new.contract);
+    let same = found.cells.is_empty() && found.others.is_empty();
+    if common.json {
+        out(json!(found));
+    } else if same {
+        out("nothing that the gateway does differs");
+    } else {
+        found.cells.iter().for_each(|cells| out(cells.to_string()));
+        found.others.iter().for_each(out);
+    }
+    Ok(ExitCode::from(u8::from(!same)))
+}
+
+pub(super) fn show(common: &Common, file: &str, normal: bool) -> Result<ExitCode, Fault> {
+    let loaded = load(Path::new(file))?;
+    if normal {
+        out(told::pretty(&loaded.contract.forms().normal));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let said = of_file(&loaded.contract);
+    if common.json {
+        out(said);
+    } else {
+        told::contract(&said).into_iter().for_each(out);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn register(common: &Common, file: &str) -> Result<ExitCode, Fault> {
+    let said = of_file(&load(Path::new(file))?.contract);
+    if common.json {
+        out(said);
+    } else {
+        told::register(&said).into_iter().for_each(out);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the vendor could do if the file were signed.
+pub(super) fn explained(common: &Common, file: &str) -> Result<ExitCode, Fault> {
+    let said = of_file(&load(Path::new(file))?.contract);
+    if common.json {
+        out(said);
+    } else {
+        told::explained(&said).into_iter().for_each(out);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A contract file of a document, to be completed, on standard output.
+pub(super) fn draft(common: &Common, document: &Path) -> Result<ExitCode, Fault> {
+    let name = document.file_name().and_then(|name| name.to_str()).unwrap_or("document").to_owned();
+    let wrong = |said: String| Fault::new(Blame::Operator, "operator.document", said);
+    let ending = document.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+    let (text, of_text) = match ending.as_str() {
+        "pdf" => (text_of_pdf(document)?, true),
+        "docx" => {
+            let said = format!("`{}` is a document of a word processor, which is not read yet", document.display());
+            return Err(wrong(said).hint("save it as text or Markdown, and draft that"));
+        }
+        _ => {
+            let text = std::fs::read_to_string(document);
+            (text.map_err(|error| wrong(format!("`{}` cannot be read: {error}", document.display())))?, false)
+        }
+    };
+    let drafted = draft::draft(&text).map_err(wrong)?;
+    if common.json {
+        let clauses = drafted.clauses.iter().map(|clause| {
+            json!({
+                "clause": clause.number, "at": clause.at, "text": clause.quotation, "proposed": clause.proposal.kind,
+                "cue": clause.proposal.cue, "doubts": clause.proposal.doubts,
+            })
+        });
+        let clauses: Vec<Value> = clauses.collect();
+        out(json!({ "title": drafted.title, "sha256": drafted.sha256, "doubts": drafted.doubts, "clauses": clauses }));
+    } else {
+        out(draft::in_yaml(&drafted, &name).trim_end());
+    }
+    let doubtful = drafted.clauses.iter().filter(|clause| !clause.proposal.doubts.is_empty()).count();
+    say(format_args!("{} clauses, {doubtful} of them doubtful; nothing of it is in force", drafted.clauses.len()));
+    if of_text {
+        say("digest and offsets are those of the text that `pdftotext` gave: put the document's own `sha256` in");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The text of a PDF, by a program of its own that cannot reach anything of ours.
+fn text_of_pdf(document: &Path) -> Result<String, Fault> {
+    let wrong = |said: String| Fault::new(Blame::Operator, "operator.document", said);
+    let ran = Command::new("pdftotext").args(["-layout", "-enc", "UTF-8"]).arg(document).arg("-").output();
+    let ran = ran.map_err(|error| {
+        wrong("`pdftotext` cannot be started".to_owned())
+            .hint("install poppler-utils, or draft from text")
+            .because(error)
+    })?;
+    if !ran.status.success() {
+        return Err(wrong(format!("`pdftotext` could not read `{}`", document.display())));
+    }
+    String::from_utf8(ran.stdout).map_err(|error| wrong("what `pdftotext` gave is not text".to_owned()).because(error))
+}
+
+fn load(file: &Path) -> Result<Loaded, Fault> {
+    let problems = |wrong: Vec<Problem>| bad_file(Problems(wrong));
+    read_contract(file, &file.display().to_string()).map_err(problems)
+}
+
+/// A contract file as the gateway would tell of it, unsigned.
+fn of_file(contract: &Compiled) -> Value {
+    let (agreement, now) = (contract.agreement(), SystemClock.now());
+    json!({
+        "contract": contract.id(),
+        "vendor": contract.vendor(),
+        "name": agreement.document.name,
+        "party": agreement.parties.theirs.name,
+        "responsible": agreement.parties.responsible,
+        "standing": Standing::Unsigned,
+        "signatures_missing": contract::SIGNATURES_NEEDED,
+        "from": agreement.term.from,
+        "until": agreement.term.until,
+        "document": agreement.document.sha256,
+        "digest": contract.forms().digest,
+        "coverage": Coverage::of(&contract.register()),
+        "register": contract.register(),
+        "explained": explain(contract, Standing::Unsigned, now),
+        "normal": contract.forms().normal,
+    })
+}

@@ -1,0 +1,163 @@
+//! Contracts in words for people.
+
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use crate::commands::trace::readable::plain;
+use crate::terminal::{Ink, Look};
+
+pub(super) fn status(said: &Value) -> Vec<String> {
+    let contracts: Vec<&Value> = said.get("contracts").and_then(Value::as_array).into_iter().flatten().collect();
+    if contracts.is_empty() {
+        return vec!["no contracts yet: name their files under `contracts:` in the configuration".to_owned()];
+    }
+    let look = Look::stdout();
+    let row = |contract: &&Value| {
+        let standing = format!("{:<10}", text(contract, "/standing"));
+        let ink = if truth(contract, "/admits") { Ink::Green } else { Ink::Red };
+        format!(
+            "{:<24} {} {} until {}  {}",
+            text(contract, "/contract"),
+            look.paint(ink, standing),
+            text(contract, "/party"),
+            text(contract, "/until"),
+            coverage(contract),
+        )
+    };
+    contracts.iter().map(row).collect()
+}
+
+pub(super) fn contract(said: &Value) -> Vec<String> {
+    let mut lines = vec![format!("{}, with {}", text(said, "/name"), text(said, "/party"))];
+    let mut say = |label: &str, what: String| lines.push(format!("  {label:<12} {what}"));
+    say("contract", text(said, "/contract"));
+    say("vendor", text(said, "/vendor"));
+    say("answers", format!("{} of ours", text(said, "/responsible")));
+    say("term", format!("{} until {}", text(said, "/from"), text(said, "/until")));
+    say("standing", standing(said));
+    say("document", text(said, "/document"));
+    say("digest", text(said, "/digest"));
+    for signature in said.pointer("/signatures").and_then(Value::as_array).into_iter().flatten() {
+        let (by, how, at) = (text(signature, "/by"), text(signature, "/how"), text(signature, "/at"));
+        say("signed", format!("by {by}, with a {how}, {at}"));
+    }
+    say("clauses", coverage(said));
+    lines
+}
+
+pub(super) fn explained(said: &Value) -> Vec<String> {
+    let sentences = said.pointer("/explained").and_then(Value::as_array).into_iter().flatten();
+    sentences.filter_map(Value::as_str).map(plain).collect()
+}
+
+pub(super) fn normal(said: &Value) -> Vec<String> {
+    vec![pretty(said.pointer("/normal").and_then(Value::as_str).unwrap_or_default())]
+}
+
+pub(super) fn register(said: &Value) -> Vec<String> {
+    let rows: Vec<&Value> = said.pointer("/register").and_then(Value::as_array).into_iter().flatten().collect();
+    let mut lines: Vec<String> = rows.iter().map(|row| row_of(row)).collect();
+    lines.push(coverage(said));
+    lines
+}
+
+fn row_of(row: &Value) -> String {
+    let honoured = match text(row, "/honoured").as_str() {
+        "enforced" => "enforced".to_owned(),
+        "checked_afterwards" => "checked afterwards".to_owned(),
+        _ => format!("person: {}", text(row, "/who")),
+    };
+    let superseded = text(row, "/superseded_by");
+    let superseded = if superseded.is_empty() { superseded } else { format!(" (superseded by {superseded})") };
+    let says: String = text(row, "/says").split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = says.chars().take(WORDS_CHARS).collect();
+    let more = if short.len() < says.len() { "…" } else { "" };
+    format!("{:<8} {:<12} {honoured:<20} {short}{more}{superseded}", text(row, "/clause"), text(row, "/kind"))
+}
+
+/// What somebody has to look at before signing it: what it lets the vendor do, and what differs from what was signed before.
+pub(super) fn to_sign(said: &Value) -> Vec<String> {
+    let mut lines = contract(said);
+    lines.push(String::new());
+    lines.extend(explained(said));
+    let now = pretty(said.pointer("/normal").and_then(Value::as_str).unwrap_or_default());
+    if let Some(before) = said.pointer("/signed_normal").and_then(Value::as_str) {
+        let before = pretty(before);
+        let diff = TextDiff::from_lines(&before, &now);
+        let changed: Vec<String> = diff
+            .iter_all_changes()
+            .filter_map(|change| match change.tag() {
+                ChangeTag::Delete => Some(format!("- {}", change.value().trim_end())),
+                ChangeTag::Insert => Some(format!("+ {}", change.value().trim_end())),
+                ChangeTag::Equal => None,
+            })
+            .collect();
+        if !changed.is_empty() {
+            lines.push(String::new());
+            lines.push("what the gateway does by it, against what was signed before:".to_owned());
+            lines.extend(changed);
+        }
+    }
+    lines
+}
+
+pub(super) fn done(said: &Value) -> Vec<String> {
+    let (id, record) = (text(said, "/contract"), text(said, "/record"));
+    let missing = said.pointer("/signatures_missing").and_then(Value::as_u64).unwrap_or_default();
+    let what = match text(said, "/done").as_str() {
+        "contract.sign" if missing > 0 => format!("you signed {id}: a different person has to sign it as well"),
+        "contract.sign" => format!("you signed {id}: it is {}", standing(said)),
+        "contract.suspend" => format!("{id} is suspended: it admits nothing from the next call on"),
+        "contract.resume" => format!("{id} is resumed: it is {}", standing(said)),
+        "contract.terminate" => format!("{id} is terminated: it admits nothing from the next call on, for good"),
+        other => format!("{id}: {other}"),
+    };
+    vec![format!("{what} (record {record})")]
+}
+
+fn standing(said: &Value) -> String {
+    match text(said, "/standing").as_str() {
+        "active" => "in force".to_owned(),
+        "unsigned" => {
+            let missing = said.pointer("/signatures_missing").and_then(Value::as_u64).unwrap_or_default();
+            let people = if missing == 1 { "one person more has" } else { "two people have" };
+            format!("not signed: {people} to sign it")
+        }
+        "changed" => "not what was signed any more: it has to be signed anew".to_owned(),
+        "not_yet" => format!("signed, and begins on {}", text(said, "/from")),
+        "expired" => format!("over since {}", text(said, "/until")),
+        "suspended" => format!("suspended by {}{}", text(said, "/suspended/by"), reason(said, "/suspended/reason")),
+        "terminated" => format!("terminated by {}{}", text(said, "/terminated/by"), reason(said, "/terminated/reason")),
+        other => other.to_owned(),
+    }
+}
+
+fn reason(said: &Value, pointer: &str) -> String {
+    let reason = text(said, pointer);
+    if reason.is_empty() { reason } else { format!(": {reason}") }
+}
+
+fn coverage(said: &Value) -> String {
+    let count = |way: &str| said.pointer(&format!("/coverage/{way}")).and_then(Value::as_u64).unwrap_or_default();
+    let (enforced, after, human) = (count("enforced"), count("checked_afterwards"), count("needs_human"));
+    format!(
+        "{} clauses: {enforced} enforced, {after} checked afterwards, {human} need a human",
+        enforced + after + human
+    )
+}
+
+pub(super) fn pretty(json: &str) -> String {
+    let value = serde_json::from_str::<Value>(json).unwrap_or_default();
+    format!("{value:#}")
+}
+
+fn truth(value: &Value, pointer: &str) -> bool {
+    value.pointer(pointer).and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    plain(value.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
+}
+
+/// Of a clause's words that a list shows.
+const WORDS_CHARS: usize = 72;

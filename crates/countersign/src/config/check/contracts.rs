@@ -1,0 +1,124 @@
+//! `contracts:`: agreements with vendors, and the documents they stand for.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use contract::{Compiled, ContractError, ContractFile};
+use model::limits::FILE_BYTES_MAX;
+use model::{AppId, DirectorySnapshot, HumanId};
+use serde_saphyr::Spanned;
+
+use super::{Checker, read_guarded};
+use crate::config::problem::{Problem, nearest};
+
+/// Reads and compiles a contract file, and looks whether its document is the one it names. Error: everything that is wrong.
+pub fn read_contract(path: &Path, name: &str) -> Result<contract::Loaded, Vec<Problem>> {
+    let text = read_guarded(path).map_err(|problem| vec![problem])?;
+    let told = |error: &ContractError| {
+        let problem = Problem::at(Path::new(name), &text, error.line().into(), error.column().into(), error.said());
+        match error.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    };
+    let file = ContractFile { name: name.to_owned(), text: text.clone() };
+    let loaded = Compiled::load(&file).map_err(|errors| errors.iter().map(told).collect::<Vec<_>>())?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let problems = loaded.contract.check_documents(&|file| read_document(&folder.join(file)));
+    if problems.is_empty() { Ok(loaded) } else { Err(problems.iter().map(told).collect()) }
+}
+
+/// The bytes of a document. Error: why not.
+fn read_document(path: &Path) -> Result<Vec<u8>, String> {
+    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    })?;
+    if about.len() > DOCUMENT_BYTES_MAX {
+        return Err(format!("it is larger than {DOCUMENT_BYTES_MAX} bytes"));
+    }
+    std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))
+}
+
+impl Checker<'_> {
+    /// Files, and `*.yaml` in a folder for all of it.
+    pub(super) fn contracts(
+        &mut self,
+        written: &[Spanned<String>],
+        directory: &DirectorySnapshot,
+    ) -> Vec<Arc<Compiled>> {
+        let mut contracts: Vec<Arc<Compiled>> = Vec::new();
+        for pattern in written {
+            for name in self.files_like(pattern) {
+                match read_contract(&self.path(&name), &name) {
+                    Ok(loaded) => {
+                        self.known_in(pattern, &name, &loaded.contract, directory);
+                        contracts.push(loaded.contract);
+                    }
+                    Err(problems) => {
+                        let of_it =
+                            |problem: Problem| Problem { file: self.path(&name).display().to_string(), ..problem };
+                        let problems: Vec<Problem> = problems.into_iter().map(of_it).collect();
+                        self.problems.extend(problems);
+                    }
+                }
+            }
+        }
+        if let Err(errors) = contract::InForce::new(contracts.clone(), []) {
+            for error in errors {
+                self.problems.push(Problem::of_file(&self.path(error.file()), error.said()));
+            }
+        }
+        contracts
+    }
+
+    /// Whether it names people and apps that there are.
+    fn known_in(&mut self, written: &Spanned<String>, name: &str, contract: &Compiled, directory: &DirectorySnapshot) {
+        let agreement = contract.agreement();
+        let responsible = &agreement.parties.responsible;
+        if !directory.humans.contains_key(responsible) {
+            let hint = nearest(responsible.as_str(), directory.humans.keys().map(HumanId::as_str));
+            self.problem(
+                written,
+                format!("the contract `{name}` names the person `{responsible}`, who is not there"),
+                Some(hint),
+            );
+        }
+        for app in agreement.apps.iter().filter(|app| !directory.apps.contains_key(*app)) {
+            let hint = nearest(app.as_str(), directory.apps.keys().map(AppId::as_str));
+            self.problem(
+                written,
+                format!("the contract `{name}` is about the app `{app}`, which is not there"),
+                Some(hint),
+            );
+        }
+    }
+
+    /// The names that a pattern stands for, in order.
+    fn files_like(&mut self, written: &Spanned<String>) -> Vec<String> {
+        let pattern = &written.value;
+        let (folder, last) = pattern.rsplit_once('/').unwrap_or((".", pattern));
+        let Some(ending) = last.strip_prefix('*') else { return vec![pattern.clone()] };
+        let entries = match std::fs::read_dir(self.path(folder)) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.problem(written, format!("the folder `{folder}` cannot be read: {error}"), None);
+                return Vec::new();
+            }
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(ending) && !name.starts_with('.'))
+            .map(|name| if folder == "." { name } else { format!("{folder}/{name}") })
+            .collect();
+        names.sort();
+        if names.is_empty() {
+            let hint = "take the pattern out, or put a contract there".to_owned();
+            self.problem(written, format!("no file is like `{pattern}`"), Some(hint));
+        }
+        names
+    }
+}
+
+/// Largest document that a contract stands for.
+const DOCUMENT_BYTES_MAX: u64 = 64 * FILE_BYTES_MAX;

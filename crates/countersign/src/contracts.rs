@@ -1,0 +1,76 @@
+//! The contracts in force in a gateway: read with the configuration, signed by people, suspended and ended by operators.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use contract::{Compiled, Governed, InForce, Signatures};
+use model::{Blame, Digest, Fault, Rules};
+use policy::Bundle;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Contracts with what people did about them. One change at a time.
+pub struct Contracts {
+    in_force: ArcSwap<InForce>,
+    turn: Mutex<()>,
+}
+
+impl Contracts {
+    /// The contracts of a configuration, with rows `(key, value)` of the kind of state [`CONTRACT_STATE`].
+    pub fn open(contracts: &[Arc<Compiled>], rows: Vec<(String, String)>) -> Result<Self, Fault> {
+        let signatures: Vec<Signatures> = rows
+            .iter()
+            .map(|(key, value)| {
+                serde_json::from_str(value).map_err(|error| {
+                    let said = format!("what was signed of the contract `{key}` cannot be read");
+                    Fault::new(Blame::Operator, "operator.contract", said)
+                        .hint("restore the data directory from a backup")
+                        .because(error)
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let in_force = InForce::new(contracts.to_vec(), signatures).map_err(|errors| refused(&errors))?;
+        Ok(Self { in_force: ArcSwap::from_pointee(in_force), turn: Mutex::new(()) })
+    }
+
+    /// What is in force.
+    pub fn now(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
+    /// Nobody else changes anything until this is dropped.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Other contracts, with what was signed so far. In force once it is [taken](Self::take).
+    pub fn replaced(&self, contracts: &[Arc<Compiled>]) -> Result<InForce, Fault> {
+        self.now().replaced(contracts.to_vec()).map_err(|errors| refused(&errors))
+    }
+
+    /// Puts this in force; only in one's [turn](Self::turn).
+    pub fn take(&self, in_force: InForce) {
+        self.in_force.store(Arc::new(in_force));
+    }
+
+    /// These rules under the contracts.
+    pub fn govern(&self, bundle: &Arc<Bundle>) -> Box<dyn Rules> {
+        Box::new(self.governed(bundle))
+    }
+
+    /// Digest of these rules and the contracts.
+    pub fn digest(&self, bundle: &Arc<Bundle>) -> Digest {
+        self.governed(bundle).digest()
+    }
+
+    fn governed(&self, bundle: &Arc<Bundle>) -> Governed<Arc<Bundle>> {
+        Governed::new(Arc::clone(bundle), self.now())
+    }
+}
+
+fn refused(errors: &[contract::ContractError]) -> Fault {
+    let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Fault::new(Blame::Rule, "rule.contract", said.join("\n"))
+}
+
+/// The kind of state in which what people did about contracts is kept, by the contract's id.
+pub const CONTRACT_STATE: &str = "contract";
