@@ -48,8 +48,8 @@ impl Contracts {
     }
 
     /// Puts this in force; only in one's [turn](Self::turn).
-    pub fn take(&self, in_force: InForce) {
-        self.in_force.store(Arc::new(in_force));
+    pub fn take(&self, in_force: Arc<InForce>) {
+        self.in_force.store(in_force);
     }
 
     /// These rules under the contracts.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
+use contract::Governed;
 use engine::{Change, Engine, HOLD_STATE, Parts};
 use export::Exports;
 use front::{Access, Front, Origins, VendorAccess, Wire, serve_tcp, serve_unix};
@@ -298,8 +299,11 @@ impl Gateway {
         if config.exports != before.exports {
             restart.push("exports");
         }
+        let _turn = self.contracts.turn().await;
+        let contracts = Arc::new(self.contracts.replaced(&config.contracts)?);
+        let digest = model::Rules::digest(&Governed::new(Arc::clone(&bundle), Arc::clone(&contracts)));
         let said = serde_json::json!({
-            "bundle": model::Rules::digest(&bundle).to_string(),
+            "bundle": digest.to_string(),
             "rules": bundle.rules().len(),
             "people": config.directory.humans.len(),
             "agents": config.directory.agents.len(),
@@ -317,8 +321,6 @@ impl Gateway {
         };
         // Each of them was tried when the configuration was read.
         let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
-        let _turn = self.contracts.turn().await;
-        let contracts = self.contracts.replaced(&config.contracts)?;
         self.engine.change(change).await?;
         self.apis.take(apis);
         self.contracts.take(contracts);

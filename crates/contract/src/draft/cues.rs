@@ -73,7 +73,8 @@ fn has_number(words: &str) -> bool {
 
 const NUMBERS: &[&str] =
     &[" one ", " two ", " three ", " five ", " ten ", " twelve ", " thirty ", " ninety ", " hundred"];
-const DEFINITIONS: &[&str] = &["\" means ", "” means ", " has the meaning ", " have the meanings "];
+const DEFINITIONS: &[&str] =
+    &["\" means ", "” means ", " the meaning given ", " the meaning(s) given ", " the meanings given "];
 const PURPOSES: &[&str] = &[" for nothing else", " for no other purpose", " solely for ", " only for the purpose"];
 const ONLY: &[&str] = &[" only.", " only ", " out of its reach"];
 const READS: &[&str] = &[

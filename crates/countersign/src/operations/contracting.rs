@@ -1,5 +1,7 @@
 //! What people and operators do about contracts.
 
+use std::sync::Arc;
+
 use contract::{Act, Compiled, Coverage, InForce, Refused, SIGNATURES_NEEDED, Signatures, explain};
 use engine::Change;
 use model::{Blame, ContractId, Digest, Directory as _, Fault, HumanId, Secret, Standing};
@@ -123,7 +125,7 @@ async fn change(
         state: vec![StateWrite { kind: CONTRACT_STATE.to_owned(), key: id.to_string(), value: Some(value) }],
     };
     let durable = gateway.engine.change(record).await?;
-    gateway.contracts.take(with);
+    gateway.contracts.take(Arc::new(with));
     gateway.engine.replace_rules(gateway.contracts.govern(&gateway.bundle.load_full()));
     let mut said = in_short(gateway, &gateway.contracts.now(), contract);
     if let Some(said) = said.as_object_mut() {

@@ -5,6 +5,7 @@ mod aarm;
 mod actors;
 mod cli;
 mod console;
+mod contracts;
 mod database;
 mod decisions;
 mod defence;

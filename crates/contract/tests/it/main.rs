@@ -1,0 +1,3 @@
+//! The contracts under `examples/contracts`, and the documents they stand for.
+
+mod examples;
