@@ -332,3 +332,6 @@ const FILE_BYTES_MAX: usize = 2 << 20;
 const CLAUSES_MAX: usize = 2_000;
 const SENTENCE_BYTES_MAX: usize = 1_000;
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests;

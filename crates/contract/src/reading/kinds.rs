@@ -236,9 +236,9 @@ impl Reader {
     }
 }
 
-const PERMIT_KEYS: &[&str] = &["do", "entities", "apps", "fields", "sends"];
-const LIMIT_KEYS: &[&str] = &["where", "requests", "records", "bytes", "records_at_once"];
-const BEFORE_KEYS: &[&str] = &["entities", "do", "approvers", "approvals"];
+pub(super) const PERMIT_KEYS: &[&str] = &["do", "entities", "apps", "fields", "sends"];
+pub(super) const LIMIT_KEYS: &[&str] = &["where", "requests", "records", "bytes", "records_at_once"];
+pub(super) const BEFORE_KEYS: &[&str] = &["entities", "do", "approvers", "approvals"];
 const HEAD: &[(&str, Head)] = &[("term", Head::Term), ("tenants", Head::Tenants), ("purposes", Head::Purposes)];
 const EVERY: &[(&str, u64)] = &[("day", 1), ("week", 7), ("month", 30), ("quarter", 90), ("year", 365)];
 /// Most requests that are counted in a stretch of time.

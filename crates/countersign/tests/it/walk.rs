@@ -23,6 +23,13 @@ fn the_trace_guide_is_true() -> Result<()> {
 }
 
 #[test]
+fn the_contracts_guide_is_true() -> Result<()> {
+    let steps = played(include_str!("../../../../docs/guide/contracts.md"))?;
+    ensure!(steps > 5, "only {steps} steps were played");
+    Ok(())
+}
+
+#[test]
 fn the_export_guide_is_true() -> Result<()> {
     let steps = played(include_str!("../../../../docs/guide/export.md"))?;
     ensure!(steps > 8, "only {steps} steps were played");

@@ -32,7 +32,7 @@ pub(super) fn contract(said: &Value) -> Vec<String> {
     let mut say = |label: &str, what: String| lines.push(format!("  {label:<12} {what}"));
     say("contract", text(said, "/contract"));
     say("vendor", text(said, "/vendor"));
-    say("answers", format!("{} of ours", text(said, "/responsible")));
+    say("responsible", format!("{} of ours", text(said, "/responsible")));
     say("term", format!("{} until {}", text(said, "/from"), text(said, "/until")));
     say("standing", standing(said));
     say("document", text(said, "/document"));
