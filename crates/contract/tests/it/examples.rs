@@ -12,11 +12,10 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/contracts")
 }
 
-fn load(name: &str) -> contract::Loaded {
-    let path = folder().join(format!("{name}.yaml"));
-    let text = std::fs::read_to_string(&path).unwrap();
+fn load(name: &str) -> Result<contract::Loaded, String> {
+    let text = std::fs::read_to_string(folder().join(format!("{name}.yaml"))).map_err(|error| error.to_string())?;
     let file = ContractFile { name: format!("examples/contracts/{name}.yaml"), text };
-    Compiled::load(&file).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    Compiled::load(&file).map_err(|errors| format!("{errors:#?}"))
 }
 
 #[test]
@@ -24,7 +23,7 @@ fn every_example_compiles_and_accounts_for_every_clause() {
     let told: Vec<String> = EXAMPLES
         .iter()
         .map(|(name, _)| {
-            let loaded = load(name);
+            let loaded = load(name).unwrap();
             assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
             format!("{name}: {}", Coverage::of(&loaded.contract.register()))
         })
@@ -56,7 +55,7 @@ fn what_the_examples_cite_stands_in_their_documents() {
             }
         };
         let text = std::fs::read_to_string(path).unwrap();
-        let contract = load(name).contract;
+        let contract = load(name).unwrap().contract;
         let agreement = contract.agreement();
         let drafted = draft::draft(&text).unwrap();
         assert_eq!(drafted.sha256, agreement.document.sha256, "{name}");
