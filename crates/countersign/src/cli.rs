@@ -78,6 +78,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Show what each tool is, and say yes to it
     Tools(ToolsArgs),
+    /// HTTP apps: propose an app's mapping from its OpenAPI document
+    Apps(AppsArgs),
     /// Show the rules in force
     Policy(PolicyArgs),
     /// Check configuration and rules; change nothing
@@ -253,6 +255,28 @@ pub struct PinArgs {
     /// Do it without asking
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `apps`
+#[derive(Debug, Args)]
+pub struct AppsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: AppsAction,
+}
+
+/// `apps …`
+#[derive(Debug, Subcommand)]
+pub enum AppsAction {
+    /// Propose which operations an app has and which records they deal with; what is marked `# ?` is for you to answer
+    Import {
+        /// The app's OpenAPI 3.0 or 3.1 document, in YAML or JSON
+        #[arg(value_name = "FILE")]
+        document: PathBuf,
+        /// Write the mapping to `apps/NAME.api.yaml` beside the configuration, instead of printing it
+        #[arg(long, value_name = "NAME")]
+        app: Option<model::AppId>,
+    },
 }
 
 /// `policy`

@@ -8,9 +8,9 @@ use http::Uri;
 use model::{AppId, ArgumentLevel, Fault};
 
 use crate::client::Client;
-use crate::mapping::Mapping;
 use crate::operation::Operation;
 use crate::target::Target;
+use openapi::Mapping;
 
 /// An API as the configuration names it.
 #[derive(Debug, Clone)]

@@ -10,9 +10,9 @@ use json::{Document, Kind, Value};
 use model::{Blame, ContractFacts, Fault, Operation as Does, Scalar, Shown, Standing};
 
 use crate::arguments::Arguments;
-use crate::mapping::Entity;
 use crate::operation::{Operation, Stands};
 use crate::target::Target;
+use openapi::Entity;
 
 /// What is asked.
 #[derive(Debug)]

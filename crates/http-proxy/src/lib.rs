@@ -23,7 +23,6 @@ mod arguments;
 mod ask;
 mod client;
 mod door;
-mod mapping;
 mod operation;
 mod outbound;
 mod passing;
@@ -31,4 +30,3 @@ mod target;
 
 pub use api::{Api, ApiSpec, Apis, BadMapping};
 pub use door::Door;
-pub use mapping::{Entity, Mapped, Mapping};

@@ -7,8 +7,8 @@ use http::Method;
 use model::{Class, Form, Operation as Does, ToolName};
 
 use crate::api::BadMapping;
-use crate::mapping::{Entity, Mapped};
 use crate::target::encode;
+use openapi::{Entity, Mapped};
 
 /// One operation.
 #[derive(Debug)]

@@ -12,7 +12,6 @@
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Instant;
 
 use json::release::{Condition, Form, How, Outside, Removal, Tell, Total};
@@ -22,7 +21,7 @@ use serde_json::Value;
 
 fn main() {
     let only: Option<usize> = std::env::args().nth(1).and_then(|bytes| bytes.parse().ok());
-    let release = Arc::new(Release::compile(&plan()).expect("a plan"));
+    let release = Release::compile(&plan()).expect("a plan");
     // First: a peak never falls.
     memory(&release);
     for bytes in SIZES.into_iter().filter(|bytes| only.is_none_or(|only| only == *bytes)) {
@@ -47,10 +46,10 @@ fn main() {
 }
 
 /// The peak of this process before and after 100 MB have streamed through a filter.
-fn memory(release: &Arc<Release>) {
+fn memory(release: &Release) {
     let block = rows(0, 64 * 1024);
     let before = peak_kb();
-    let mut filter = Filter::new(Arc::clone(release), Form::Json);
+    let mut filter = Filter::new(release, Form::Json);
     let mut out = Vec::new();
     let mut push = |filter: &mut Filter, bytes: &[u8]| {
         out.clear();
@@ -66,8 +65,8 @@ fn memory(release: &Arc<Release>) {
     println!("{{\"name\":\"memory\",\"bytes\":100000000,\"kb\":{}}}", peak_kb().saturating_sub(before));
 }
 
-fn filtered(release: &Arc<Release>, body: &[u8], mut show: impl FnMut(&[u8])) -> u64 {
-    let mut filter = Filter::new(Arc::clone(release), Form::Json);
+fn filtered(release: &Release, body: &[u8], mut show: impl FnMut(&[u8])) -> u64 {
+    let mut filter = Filter::new(release, Form::Json);
     let mut out = Vec::new();
     for chunk in body.chunks(CHUNK) {
         filter.push(black_box(chunk), &mut out).expect("JSON");

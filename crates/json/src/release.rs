@@ -19,6 +19,7 @@ mod csv;
 mod error;
 mod filter;
 mod path;
+mod port;
 mod shapes;
 mod sink;
 mod stream;
@@ -34,6 +35,7 @@ use shapes::Learned;
 
 pub use error::{FilterError, FilterProblem, ReleaseError};
 pub use filter::Filter;
+pub use model::Form;
 
 /// What is let out of an answer, as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,17 +145,6 @@ pub enum Beyond {
     Refuse,
 }
 
-/// What an answer's bytes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// One JSON document.
-    Json,
-    /// A JSON document on each line, each of them a record.
-    Lines,
-    /// A table (RFC 4180) whose first line names the columns; each other line is a record.
-    Csv,
-}
-
 /// What a filter did, for the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -169,9 +160,12 @@ pub struct Summary {
     pub bytes: u64,
 }
 
-/// What is let out of an answer, compiled.
+/// What is let out of an answer, compiled. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
+pub struct Release(Arc<Compiled>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Compiled {
     automaton: Automaton,
     /// Whether the records are items of a list.
     listed: bool,
@@ -233,7 +227,7 @@ impl Release {
                 Some(Replacement { quoted, text: text.clone() })
             }
         });
-        Ok(Self {
+        Ok(Self(Arc::new(Compiled {
             automaton,
             listed,
             each: plan.each.iter().map(Wanted::new).collect(),
@@ -245,21 +239,25 @@ impl Release {
             records_max: plan.records_max.unwrap_or(u64::MAX),
             bytes_max: plan.bytes_max.unwrap_or(u64::MAX),
             learned: Learned::default(),
-        })
-    }
-
-    /// Whether the records are the whole answer, with nothing around them.
-    fn is_of_rows_alone(&self) -> bool {
-        self.automaton.action(self.automaton.root()).out == automaton::Out::Rows
+        })))
     }
 
     /// Applies it to a whole answer. Error: nothing of it may be shown.
-    pub fn apply(self: &Arc<Self>, form: Form, bytes: &[u8]) -> Result<(Vec<u8>, Summary), FilterError> {
+    pub fn apply(&self, form: Form, bytes: &[u8]) -> Result<(Vec<u8>, Summary), FilterError> {
         let mut out = Vec::new();
-        let mut filter = Filter::new(Arc::clone(self), form);
+        let mut filter = Filter::new(self, form);
         filter.push(bytes, &mut out)?;
         let summary = filter.finish(&mut out)?;
         Ok((out, summary))
+    }
+}
+
+// === impl Compiled ===
+
+impl Compiled {
+    /// Whether the records are the whole answer, with nothing around them.
+    fn is_of_rows_alone(&self) -> bool {
+        self.automaton.action(self.automaton.root()).out == automaton::Out::Rows
     }
 }
 

@@ -168,6 +168,8 @@ pub const HOLD_REASON_CHARS_MAX: usize = 1_000;
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest configuration or rule file, in bytes.
 pub const FILE_BYTES_MAX: u64 = 8 << 20;
+/// Largest OpenAPI document, in bytes.
+pub const OPENAPI_BYTES_MAX: u64 = 32 << 20;
 /// Largest secret, in bytes.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// Largest argument text kept in a record's body, in bytes; longer ones keep their digest only.

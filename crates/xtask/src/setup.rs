@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: what the tests need beyond a Rust toolchain, pinned.
 //!
 //! Real MCP clients and servers by others come from npm and PyPI through their ordinary clients, into `tests/node` and
-//! `target/test-venv`, and the conformance suite into `tests/conformance`. Every download is named in a committed file; a
+//! `target/test-venv`, the conformance suite into `tests/conformance`, OpenAPI documents into `tests/openapi`. Every download is named in a committed file; a
 //! stamp of those files makes a second run quick.
 
 use std::path::Path;
@@ -124,7 +124,7 @@ const TOOLS: &[Tool] = &[
 
 /// Other people's code that our log is checked with.
 const GO_TRANSPARENCY_LOG: &str = "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog";
-const NODE: &[&str] = &["tests/node", "tests/conformance", "tests/browser"];
+const NODE: &[&str] = &["tests/node", "tests/conformance", "tests/browser", "tests/openapi"];
 const VENV: &str = "target/test-venv";
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
 const STAMP: &str = "target/setup.stamp";
@@ -135,6 +135,8 @@ const PIN_FILES: &[&str] = &[
     "tests/conformance/package-lock.json",
     "tests/browser/package.json",
     "tests/browser/package-lock.json",
+    "tests/openapi/package.json",
+    "tests/openapi/package-lock.json",
     REQUIREMENTS,
 ];
 const PRODUCTS: &[&str] = &[
@@ -143,6 +145,7 @@ const PRODUCTS: &[&str] = &[
     "tests/node/node_modules/json-server",
     "tests/conformance/node_modules/@modelcontextprotocol/conformance",
     "tests/browser/node_modules/playwright-core",
+    "tests/openapi/node_modules/@octokit/openapi",
     "target/test-venv/bin/python",
 ];
 const NEXTEST_VERSION: &str = "0.9.143";

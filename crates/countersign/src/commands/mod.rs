@@ -1,6 +1,7 @@
 //! What each command does. A new command is one arm here and one file beside it.
 
 mod accounts;
+mod apps;
 mod backup;
 mod check;
 mod clients;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         }
         Command::Trace(args) => trace::run(&common, &args),
         Command::Why(args) => why::run(&common, &args),
+        Command::Apps(args) => apps::run(&common, &args),
         Command::Policy(args) => policy::show(&common, &args),
         Command::Check(args) => check::run(&common, &args),
         Command::Explain(args) => explain::run(&common, &args),

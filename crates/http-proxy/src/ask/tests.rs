@@ -2,7 +2,7 @@ use http::{HeaderName, HeaderValue};
 use model::{Actor, AgentId, Class, ContractId, HumanId, TaskId, VendorId};
 
 use super::*;
-use crate::mapping::Mapped;
+use openapi::Mapped;
 
 fn who() -> KnownVendor {
     KnownVendor {

@@ -9,12 +9,12 @@ use model::limits::{RELEASE_KEYS_MAX, RELEASE_RECORD_BYTES_MAX};
 
 use super::automaton::Out;
 use super::filter::Stop;
-use super::{FilterProblem, Outside, Release, Summary};
+use super::{Compiled, FilterProblem, Outside, Summary};
 
 /// The machine for one table.
 #[derive(Debug)]
 pub(super) struct Table {
-    release: Arc<Release>,
+    release: Arc<Compiled>,
     /// What becomes of each column; empty before the first line.
     columns: Vec<Column>,
     /// Columns that conditions look at which are not there.
@@ -52,13 +52,14 @@ enum Line {
 // === impl Table ===
 
 impl Table {
-    pub(super) fn new(release: Arc<Release>) -> Self {
+    pub(super) fn new(release: Arc<Compiled>) -> Self {
         let summary = Summary { removed: vec![0; release.replacements.len()], ..Summary::default() };
         Self { release, columns: Vec::new(), missing: 0, cells: Vec::new(), summary }
     }
 
-    pub(super) fn summary(self) -> Summary {
-        self.summary
+    /// What was done so far.
+    pub(super) fn summary(&self) -> &Summary {
+        &self.summary
     }
 
     /// Reads on. Gives how many bytes are done with; the others come again, with more.

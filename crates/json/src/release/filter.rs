@@ -10,7 +10,7 @@ use crate::error::Problem;
 /// Applies a release to one answer while it streams.
 ///
 /// ```no_run
-/// # fn show(release: std::sync::Arc<json::Release>, chunks: &[&[u8]]) -> Result<Vec<u8>, json::release::FilterError> {
+/// # fn show(release: &json::Release, chunks: &[&[u8]]) -> Result<Vec<u8>, json::release::FilterError> {
 /// let mut filter = json::Filter::new(release, json::release::Form::Json);
 /// let mut out = Vec::new();
 /// for chunk in chunks {
@@ -50,7 +50,8 @@ pub(super) struct Stop(Box<(usize, FilterProblem)>);
 
 impl Filter {
     /// For one answer.
-    pub fn new(release: Arc<Release>, form: Form) -> Self {
+    pub fn new(release: &Release, form: Form) -> Self {
+        let release = Arc::clone(&release.0);
         let bytes_max = release.bytes_max;
         let machine = match form {
             Form::Json | Form::Lines => Machine::Json(Box::new(Stream::new(release, form))),
@@ -71,15 +72,24 @@ impl Filter {
     }
 
     /// The answer has ended. Error: it had not, or something all of it depends on did not hold; `out` is as it was before.
-    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<Summary, FilterError> {
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Summary, FilterError> {
         let before = out.len();
         self.piece(b"", true, out, before)?;
         self.left += (out.len() - before) as u64;
-        let summary = match self.machine {
+        self.stopped = true;
+        if let Machine::Json(machine) = &mut self.machine {
+            machine.teach();
+        }
+        Ok(self.summary())
+    }
+
+    /// What was done so far.
+    pub fn summary(&self) -> Summary {
+        let summary = match &self.machine {
             Machine::Json(machine) => machine.summary(),
             Machine::Csv(machine) => machine.summary(),
         };
-        Ok(Summary { bytes: self.left, ..summary })
+        Summary { bytes: self.left, ..summary.clone() }
     }
 
     /// Bytes let out so far.

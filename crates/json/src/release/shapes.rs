@@ -88,12 +88,6 @@ impl PartialEq for Learned {
 
 impl Eq for Learned {}
 
-impl Clone for Learned {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
 // === impl Entry ===
 
 impl Entry {
@@ -112,6 +106,11 @@ impl Entry {
 // === impl Shapes ===
 
 impl Shapes {
+    /// None, and no room for any.
+    pub(super) const fn nothing() -> Self {
+        Self { shapes: Vec::new(), bytes: BYTES_MAX }
+    }
+
     /// With that of the answer itself, whose state is given.
     pub(super) fn new(state: u32) -> Self {
         let mut shapes = Self { shapes: Vec::new(), bytes: 0 };

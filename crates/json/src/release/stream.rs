@@ -14,14 +14,14 @@ use super::filter::Stop;
 use super::shapes::{Fate, NO_SHAPE, ROOT_SHAPE, ShapeId, Shapes};
 use super::sink::{Rows, Sink, told};
 use super::token::{self, Reach};
-use super::{FilterProblem, Form, Outside, Release, Summary};
+use super::{Compiled, FilterProblem, Form, Outside, Summary};
 use crate::error::Problem;
 use crate::text::unescape;
 
 /// The machine.
 #[derive(Debug)]
 pub(super) struct Stream {
-    release: Arc<Release>,
+    release: Arc<Compiled>,
     lines: bool,
     frames: Vec<Frame>,
     step: Step,
@@ -164,7 +164,7 @@ enum Begun<'b> {
 // === impl Stream ===
 
 impl Stream {
-    pub(super) fn new(release: Arc<Release>, form: Form) -> Self {
+    pub(super) fn new(release: Arc<Compiled>, form: Form) -> Self {
         let lines = form == Form::Lines;
         let alone = !release.listed && !lines && !release.each.is_empty();
         let sink = Sink::new(!release.whole.is_empty(), alone, release.beyond);
@@ -188,12 +188,17 @@ impl Stream {
         }
     }
 
-    /// What was done. What was learned of the keys is there for the next answer.
-    pub(super) fn summary(self) -> Summary {
-        if self.shapes.are_whole() {
-            self.release.learned.put(self.shapes);
+    /// What was done so far.
+    pub(super) fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// What was learned of the keys is there for the next answer.
+    pub(super) fn teach(&mut self) {
+        let shapes = std::mem::replace(&mut self.shapes, Shapes::nothing());
+        if shapes.are_whole() {
+            self.release.learned.put(shapes);
         }
-        self.summary
     }
 
     /// Reads on. Gives how many bytes are done with; the others come again, with more.

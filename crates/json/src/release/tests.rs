@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use model::Scalar;
 
 use super::*;
@@ -19,8 +17,8 @@ fn replaced(path: &str) -> Removal {
     removal(path, How::Replace("[redacted: §3.2]".to_owned()))
 }
 
-fn compiled(plan: &ReleasePlan) -> Arc<Release> {
-    Arc::new(Release::compile(plan).unwrap())
+fn compiled(plan: &ReleasePlan) -> Release {
+    Release::compile(plan).unwrap()
 }
 
 /// What comes out, or `error:` with why nothing more does. The same for every way to cut the input.
@@ -38,9 +36,9 @@ fn filtered(plan: &ReleasePlan, input: &str) -> String {
 }
 
 /// How much got out before the end or the fault, and what.
-fn pushed(release: &Arc<Release>, form: Form, input: &[u8], size: usize) -> (u64, String) {
+fn pushed(release: &Release, form: Form, input: &[u8], size: usize) -> (u64, String) {
     let mut out = Vec::new();
-    let mut filter = Filter::new(Arc::clone(release), form);
+    let mut filter = Filter::new(release, form);
     for chunk in input.chunks(size) {
         let before = out.len();
         if let Err(error) = filter.push(chunk, &mut out) {
@@ -456,7 +454,7 @@ fn a_plan_that_makes_no_sense_is_none() {
 
 #[test]
 fn a_filter_that_stopped_stays_so() {
-    let mut filter = Filter::new(compiled(&ReleasePlan::every("$")), Form::Json);
+    let mut filter = Filter::new(&compiled(&ReleasePlan::every("$")), Form::Json);
     let mut out = b"before".to_vec();
     filter.push(b"{\"a\":1,", &mut out).unwrap();
     assert_eq!(out, b"before{\"a\":1");

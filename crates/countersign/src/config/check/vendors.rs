@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::Uri;
-use http_proxy::{Api, ApiSpec, Mapping};
+use http_proxy::{Api, ApiSpec};
 use model::{Agent, AgentId, AppId, DirectorySnapshot, HumanId, VendorId};
+use openapi::{Mapping, MappingError};
 use serde_saphyr::Spanned;
 
 use super::super::raw::{RawApp, RawConfig};
@@ -56,7 +57,7 @@ impl Checker<'_> {
         let name = &api.value;
         let mapping = read_guarded(&self.path(name))
             .map_err(|problem| (problem.said, problem.hint))
-            .and_then(|text| serde_saphyr::from_str::<Mapping>(&text).map_err(|error| (error.to_string(), None)));
+            .and_then(|text| Mapping::read(name, &text).map_err(|errors| refused(&errors)));
         let mapping = match mapping {
             Ok(mapping) => Arc::new(mapping),
             Err((said, hint)) => {
@@ -89,4 +90,10 @@ impl Checker<'_> {
         }
         Some(spec)
     }
+}
+
+/// All that is wrong in a mapping, each with its place, and the way out of the first.
+fn refused(errors: &[MappingError]) -> (String, Option<String>) {
+    let said: Vec<String> = errors.iter().map(MappingError::to_string).collect();
+    (said.join("; "), errors.first().and_then(|error| error.hint.clone()))
 }

@@ -24,7 +24,7 @@ use trace::{Journal, LogStore, Row, StateWrite, StoreFault};
 
 use super::super::Door;
 use crate::api::{ApiSpec, Apis};
-use crate::mapping::{Entity, Mapped, Mapping};
+use openapi::{Entity, Mapped, Mapping};
 
 pub(super) struct World {
     pub(super) address: SocketAddr,

@@ -266,7 +266,7 @@ proptest! {
         let release = compiled(&case.plan(true));
         let input = text(&serde_json::json!({ "x": [1], "data": records }), seed);
         let (whole, _) = release.apply(Form::Json, input.as_bytes()).unwrap();
-        let mut filter = Filter::new(release, Form::Json);
+        let mut filter = Filter::new(&release, Form::Json);
         let (mut out, mut rest) = (Vec::new(), input.as_bytes());
         for size in sizes.iter().cycle() {
             let (chunk, after) = rest.split_at(*size.min(&rest.len()));

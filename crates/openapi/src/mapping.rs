@@ -1,0 +1,121 @@
+//! What an app's operations are, as a person confirmed it. Read by hand and written by `countersign apps import`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::{Class, Operation};
+
+use crate::reader;
+
+/// The operations of one app and what they deal with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// The version of this form: 1.
+    pub api: u32,
+    /// Where the app is: scheme, host and the path in front of every operation's.
+    pub base: String,
+    /// Kinds of records by name.
+    pub entities: BTreeMap<String, Entity>,
+    /// Operations by name.
+    pub operations: BTreeMap<String, Mapped>,
+}
+
+/// A kind of record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entity {
+    /// The field that names a record.
+    pub id: Option<String>,
+    /// The field that says whose it is.
+    pub tenant: Option<String>,
+    /// The field that says how it stands.
+    pub state: Option<String>,
+    /// Its fields, by dotted name.
+    pub fields: Vec<String>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapped {
+    /// The method: `GET`.
+    pub method: String,
+    /// The path below the base: `/candidates/{id}`.
+    pub path: String,
+    /// What it can do at its worst.
+    pub class: Class,
+    /// What is done.
+    pub does: Operation,
+    /// With which kind of record; none: with none that the mapping knows, so no contract permits it.
+    pub entity: Option<String>,
+    /// The parameter that names the record: `path.id`.
+    pub id: Option<String>,
+    /// Where the records stand in the answer: `$`, `$.data[*]`.
+    pub rows: Option<String>,
+    /// Where their number stands.
+    pub total: Option<String>,
+    /// Where the next page is named.
+    pub cursor: Option<String>,
+    /// The parameter that bounds a page.
+    pub page: Option<String>,
+    /// The largest page.
+    pub page_max: Option<u64>,
+    /// The parameter that names whose records are asked for.
+    pub tenant: Option<String>,
+    /// Parameters that select fields.
+    pub selects: Vec<String>,
+    /// Parameters that sort by fields.
+    pub sorts: Vec<String>,
+    /// Parameters that filter by a field.
+    pub filters: BTreeMap<String, String>,
+    /// Parameters that ask for more of a record.
+    pub expands: Vec<String>,
+    /// Parameters that are passed on as they are. One that is named nowhere is refused.
+    pub passes: Vec<String>,
+    /// Fields that a request's body may have; none: no body.
+    pub body: Vec<String>,
+    /// How the answer is written: `json`, `lines`, `csv`; none: `json`.
+    pub form: Option<String>,
+}
+
+/// What is wrong in a mapping, and where. Blame: whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct MappingError {
+    /// The file, as it was named.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// What is wrong, lower case, no full stop.
+    pub said: String,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+// === impl Mapping ===
+
+impl Mapping {
+    /// Reads a mapping. Error: all that is wrong in it.
+    pub fn read(file: &str, text: &str) -> Result<Self, Vec<MappingError>> {
+        reader::read(file, text)
+    }
+
+    /// The operation that reads one record of this kind by its id.
+    pub fn resolves(&self, entity: &str) -> Option<(&str, &Mapped)> {
+        let by_id = |mapped: &Mapped| {
+            let named = mapped.id.as_deref().is_some_and(|id| id.starts_with("path."));
+            mapped.does == Operation::Read && mapped.entity.as_deref() == Some(entity) && named
+        };
+        self.operations.iter().find(|(_, mapped)| by_id(mapped)).map(|(name, mapped)| (name.as_str(), mapped))
+    }
+}
+
+// === impl MappingError ===
+
+impl fmt::Display for MappingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.said)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+use super::*;
+
+const THE_CASE: &str = r#"
+api: 1
+base: https://api.example.com/v1/
+entities: {candidate: {id: id, tenant: client_id, state: status, fields: [id, client_id, status, name, employment.salary, "jobs[].title"]}}
+operations:
+  get_candidate: {method: GET, path: "/candidates/{id}", class: read, does: read, entity: candidate, id: path.id, rows: "$"}
+  list_candidates: {method: GET, path: /candidates, class: read, does: list, entity: candidate, rows: "$.data[*]", total: "$.total", cursor: "$.next",
+                    page: query.limit, page_max: 100, tenant: query.client_id, selects: [query.fields], sorts: [query.sort], filters: {query.status: status}, expands: [query.include],
+                    passes: [query.cursor, header.accept-language]}
+  export: {method: GET, path: /export, class: read, does: list, entity: candidate, rows: $, form: csv}
+  note: {method: POST, path: "/candidates/{id}/notes", class: write, does: create, id: path.id, body: [text, author.name]}
+"#;
+
+#[test]
+fn a_mapping_is_read() {
+    let mapping = Mapping::read("ats.api.yaml", THE_CASE).unwrap();
+    assert_eq!(mapping.base, "https://api.example.com/v1");
+    let listed = &mapping.operations["list_candidates"];
+    assert_eq!((listed.does, listed.class, listed.page_max), (Operation::List, Class::Read, Some(100)));
+    assert_eq!(listed.filters["query.status"], "status");
+    assert_eq!(mapping.operations["note"].body, ["text", "author.name"]);
+    assert_eq!(mapping.resolves("candidate").unwrap().0, "get_candidate");
+    assert!(mapping.resolves("order").is_none());
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_its_place() {
+    let text = r#"api: 2
+bass: x
+base: ftp://example.com
+entities: {candidate: {id: id, fields: "id", tennant: x, state: "a..b"}}
+operations:
+  one: {method: GETT, path: "/a/{id}/../x", class: reed, does: list, entity: candidat, rows: "data", total: total, page_max: 0}
+  two: {method: GET, path: "/a/{id}", class: read, does: read, id: path.di, passes: [limit], form: cvs}
+  three: {method: GET, path: "/a/{other}", class: read, does: read}
+  "fo ur": {method: GET}
+"#;
+    let errors = Mapping::read("x.yaml", text).unwrap_err();
+    let said: Vec<String> = errors
+        .iter()
+        .map(|error| {
+            format!("{error}{}", error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default())
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn what_is_no_yaml_says_where() {
+    let said = |text: &str| Mapping::read("x.yaml", text).unwrap_err()[0].to_string();
+    assert_eq!(said("api: 1\napi: 1\n"), "x.yaml:2:1: the key `api` occurs twice");
+    assert!(said("[1").starts_with("x.yaml:"));
+    assert_eq!(said("[]"), "x.yaml:1:1: here is a list, and keys with values are wanted");
+}

@@ -1,0 +1,152 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const CASE: &str = r##"
+openapi: 3.1.0
+info: {title: Applicants, version: "1"}
+servers: [{url: "https://{region}.example.com/v1/", variables: {region: {default: eu}}}]
+paths:
+  /candidates:
+    get:
+      operationId: listCandidates
+      parameters:
+        - {name: limit, in: query, schema: {type: integer, maximum: 100}}
+        - {name: cursor, in: query, schema: {type: string}}
+        - {name: client_id, in: query, schema: {type: string}}
+        - {name: status, in: query, schema: {type: string}}
+        - {name: sort, in: query, schema: {type: string}}
+        - {name: fields, in: query, schema: {type: string}}
+        - {name: include, in: query, schema: {type: string}}
+        - {name: q, in: query, schema: {type: string}}
+      responses:
+        200:
+          description: a page
+          content: {application/json: {schema: {type: object, properties: {data: {type: array, items: {$ref: "#/components/schemas/CandidateDto"}}, total: {type: integer}, next: {type: string}}}}}
+    post:
+      operationId: create-candidate
+      requestBody: {content: {application/json: {schema: {$ref: "#/components/schemas/CandidateDto"}}}}
+      responses: {201: {description: made}}
+  /candidates/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+    get:
+      responses: {200: {description: one, content: {application/json; charset=utf-8: {schema: {$ref: "#/components/schemas/CandidateDto"}}}}}
+    delete: {operationId: dropCandidate, responses: {204: {description: gone}}}
+  /candidates/{id}/withdraw:
+    post: {operationId: withdraw, responses: {200: {description: done}}}
+  /a;b/{x}.{y}: {get: {responses: {}}}
+components:
+  schemas:
+    CandidateDto:
+      type: object
+      properties:
+        id: {type: string}
+        client_id: {type: string}
+        status: {enum: [active, ended]}
+        name: {type: string}
+        employment: {type: object, properties: {title: {type: string}, salary: {type: number}}}
+        compensation: {type: object}
+        referrer: {$ref: "#/components/schemas/CandidateDto"}
+"##;
+
+fn proposed(text: &str) -> Proposal {
+    propose(&Document::read(text.as_bytes()).unwrap())
+}
+
+#[test]
+fn the_case_is_proposed_with_questions() {
+    let proposal = proposed(CASE);
+    insta::assert_snapshot!(proposal.to_yaml());
+    assert_eq!(Mapping::read("proposed", &proposal.to_yaml()).unwrap(), proposal.mapping);
+}
+
+#[test]
+fn a_document_that_says_nothing_is_proposed_as_nothing() {
+    let proposal = proposed("openapi: 3.0.0");
+    assert_eq!(Mapping::read("proposed", &proposal.to_yaml()).unwrap(), proposal.mapping);
+    assert_eq!((proposal.mapping.operations.len(), proposal.open()), (0, 1));
+}
+
+/// Documents by others, as they come in pinned packages.
+#[test]
+fn documents_by_others_are_imported_as_they_are() {
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/openapi/node_modules");
+    if !packages.exists() {
+        #[expect(clippy::disallowed_methods, reason = "CI has been set up, or is broken")]
+        let in_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!in_ci, "`cargo xtask setup` brings what is missing here");
+        eprintln!("skipped: `cargo xtask setup` has not run");
+        return;
+    }
+    let mut found = Vec::new();
+    for (file, bytes, operations, entities) in OTHERS {
+        let text = std::fs::read(packages.join(file)).unwrap();
+        assert!(text.len() >= bytes, "{file}");
+        let proposal = propose(&Document::read(&text).unwrap());
+        let written = proposal.to_yaml();
+        let read = Mapping::read(file, &written).unwrap_or_else(|errors| panic!("{file}: {errors:?}"));
+        assert_eq!(read, proposal.mapping, "{file}");
+        let (some, kinds) = (proposal.mapping.operations.len(), proposal.mapping.entities.len());
+        assert!(some >= operations && kinds >= entities, "{file}: {some} operations, {kinds} entities");
+        found.push(format!(
+            "{file}: {some} operations, {kinds} entities, {} questions, {} left out",
+            proposal.open(),
+            proposal.left_out.len()
+        ));
+    }
+    eprintln!("{}", found.join("\n"));
+}
+
+/// File, bytes at least, operations at least, entities at least.
+const OTHERS: [(&str, usize, usize, usize); 6] = [
+    ("@octokit/openapi/generated/api.github.com.json", 10_000_000, 900, 150),
+    ("@readme/oas-examples/3.0/json/star-trek.json", 400_000, 50, 20),
+    ("@readme/oas-examples/3.1/yaml/readme.yaml", 400_000, 30, 5),
+    ("@readme/oas-examples/3.1/json/readme.json", 400_000, 30, 5),
+    ("@readme/oas-examples/3.0/yaml/petstore.yaml", 10_000, 10, 3),
+    ("@readme/oas-examples/3.0/json/schema-circular.json", 10_000, 1, 0),
+];
+
+/// 3 MB in which everything leads to everything.
+#[test]
+fn a_large_document_of_circles_ends() {
+    let mut schemas = serde_json::Map::new();
+    let mut paths = serde_json::Map::new();
+    for number in 0..2_000 {
+        let reference = |other: usize| serde_json::json!({"$ref": format!("#/components/schemas/K{}", other % 2_000)});
+        let properties: serde_json::Map<String, Value> =
+            (1..30).map(|step| (format!("to_{step}"), reference(number * step + 1))).collect();
+        let properties = serde_json::json!({"id": {"type": "string"}, "description": "x".repeat(100), "next": {"allOf": [reference(number + 1), {"properties": properties}]}});
+        schemas.insert(format!("K{number}"), serde_json::json!({"type": "object", "properties": properties}));
+        if number.is_multiple_of(400) {
+            let answer = serde_json::json!({"get": {"responses": {"200": {"content": {"application/json": {"schema": reference(number)}}}}}});
+            paths.insert(format!("/k{number}/{{id}}"), answer);
+        }
+    }
+    let document =
+        serde_json::json!({"openapi": "3.0.0", "paths": paths, "components": {"schemas": schemas}}).to_string();
+    assert!(document.len() > 3_000_000);
+    let proposal = proposed(&document);
+    assert_eq!(proposal.mapping.operations.len(), 5);
+    Mapping::read("proposed", &proposal.to_yaml()).unwrap();
+}
+
+proptest! {
+    /// Whatever the words of a document, what is proposed can be read as it is.
+    #[test]
+    fn what_is_proposed_can_be_read(words in prop::collection::vec("[ -~é\\n\u{85}\u{2028}]{0,12}", 12)) {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = <[String; 12]>::try_from(words).unwrap();
+        let schema = serde_json::json!({"type": "object", "properties": {a.clone(): {"type": "string"}, b: {"type": "array", "items": {"properties": {c: {"type": "number"}}}}, d.clone(): {}}});
+        let document = serde_json::json!({"openapi": "3.0.0", "servers": [{"url": format!("https://{e}")}], "paths": {
+            format!("/{f}"): {"get": {"operationId": g, "parameters": [{"name": h, "in": "query"}, {"name": a, "in": "query"}],
+                "responses": {"200": {"content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{i}")}}}}}}},
+            format!("/{j}/{{{k}}}"): {"put": {"requestBody": {"content": {"application/json": {"schema": schema}}}, "responses": {}}},
+            l: {"get": {"responses": {}}},
+        }, "components": {"schemas": {i: schema}}});
+        let proposal = proposed(&document.to_string());
+        let read = Mapping::read("proposed", &proposal.to_yaml());
+        prop_assert_eq!(read.map_err(|errors| format!("{errors:?}\n{}", proposal.to_yaml())), Ok(proposal.mapping));
+    }
+}

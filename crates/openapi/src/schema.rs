@@ -1,0 +1,151 @@
+//! A schema laid out as the fields that it has, by dotted name.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::document::Document;
+use crate::words::step;
+
+/// The fields of a schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Fields {
+    /// Those that are laid out, in their order.
+    pub(crate) names: Vec<String>,
+    /// Those in which something stands that the schema does not lay out: anything, a circle, or too deep.
+    pub(crate) open: Vec<String>,
+    /// Whether there are more.
+    pub(crate) cut: bool,
+}
+
+struct Walk<'d> {
+    document: &'d Document,
+    fields: Fields,
+    known: BTreeSet<String>,
+    /// References that are being laid out.
+    within: Vec<&'d str>,
+    steps: usize,
+}
+
+/// Lays a schema out.
+pub(crate) fn fields(document: &Document, schema: &Value) -> Fields {
+    let mut walk = Walk { document, fields: Fields::default(), known: BTreeSet::new(), within: Vec::new(), steps: 0 };
+    walk.schema(schema, "", 0);
+    walk.fields
+}
+
+/// Whether objects are meant, or one of several kinds of them.
+pub(crate) fn is_object(document: &Document, schema: &Value) -> bool {
+    is_object_within(document, schema, 0)
+}
+
+fn is_object_within(document: &Document, schema: &Value, depth: usize) -> bool {
+    let Some(schema) = document.resolve(schema).map(|resolved| resolved.value) else { return false };
+    let any_of = PARTS.iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+    schema.get("properties").is_some()
+        || schema.get("additionalProperties").is_some_and(Value::is_object)
+        || has_type(schema, "object")
+        || (depth < DEPTH_MAX && any_of.into_iter().any(|part| is_object_within(document, part, depth + 1)))
+}
+
+/// The schema of the items, where a list is meant.
+pub(crate) fn items<'d>(document: &'d Document, schema: &'d Value) -> Option<&'d Value> {
+    let schema = document.resolve(schema)?.value;
+    if schema.get("properties").is_some() { None } else { schema.get("items").filter(|items| items.is_object()) }
+}
+
+// === impl Walk ===
+
+impl<'d> Walk<'d> {
+    /// Recursion is bounded: a path by its depth, parts of one schema by the steps, and a circle ends where it begins.
+    fn schema(&mut self, schema: &'d Value, path: &str, depth: usize) {
+        self.steps += 1;
+        if self.steps > STEPS_MAX || self.fields.names.len() >= FIELDS_MAX {
+            self.fields.cut = true;
+            return;
+        }
+        let Some(resolved) = self.document.resolve(schema) else { return self.open(path) };
+        if depth > DEPTH_MAX || resolved.reference.is_some_and(|reference| self.within.contains(&reference)) {
+            return self.open(path);
+        }
+        self.within.extend(resolved.reference);
+        self.parts(resolved.value, path, depth);
+        if resolved.reference.is_some() {
+            self.within.pop();
+        }
+    }
+
+    fn parts(&mut self, schema: &'d Value, path: &str, depth: usize) {
+        let mut any = false;
+        for part in PARTS.iter().filter_map(|key| schema.get(key)?.as_array()).flatten() {
+            // `oneOf: [{type: null}, …]` says that it may be missing.
+            if !has_type(part, "null") {
+                any = true;
+                self.schema(part, path, depth + 1);
+            }
+        }
+        if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+            any = true;
+            for (name, property) in properties {
+                if property.get("writeOnly").and_then(Value::as_bool) != Some(true) {
+                    let step = step(name);
+                    let below = if path.is_empty() { step } else { format!("{path}.{step}") };
+                    self.schema(property, &below, depth + 1);
+                }
+            }
+        }
+        match schema.get("additionalProperties") {
+            Some(any_key) if any_key.as_object().is_some_and(|schema| !schema.is_empty()) => {
+                any = true;
+                let below = if path.is_empty() { "*".to_owned() } else { format!("{path}.*") };
+                self.schema(any_key, &below, depth + 1);
+            }
+            Some(Value::Bool(true) | Value::Object(_)) if !any => return self.open(path),
+            _ => {}
+        }
+        if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
+            let below =
+                if is_object(self.document, items) && !path.is_empty() { format!("{path}[]") } else { path.to_owned() };
+            return self.schema(items, &below, depth + 1);
+        }
+        if !any {
+            let scalar = ["string", "number", "integer", "boolean"].iter().any(|kind| has_type(schema, kind));
+            let is_leaf = scalar || schema.get("enum").is_some() || schema.get("const").is_some();
+            if is_leaf { self.leaf(path) } else { self.open(path) }
+        }
+    }
+
+    fn leaf(&mut self, path: &str) {
+        if !path.is_empty() && self.known.insert(path.to_owned()) {
+            self.fields.names.push(path.to_owned());
+        }
+    }
+
+    fn open(&mut self, path: &str) {
+        if !path.is_empty() && self.fields.open.len() < OPEN_MAX && !self.fields.open.iter().any(|open| open == path) {
+            self.fields.open.push(path.to_owned());
+        }
+    }
+}
+
+/// In 3.1 a type may be several.
+fn has_type(schema: &Value, wanted: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind == wanted,
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == wanted),
+        _ => false,
+    }
+}
+
+const PARTS: [&str; 3] = ["allOf", "oneOf", "anyOf"];
+/// How deep a field may stand.
+const DEPTH_MAX: usize = 8;
+/// Most fields of one entity.
+const FIELDS_MAX: usize = 1_000;
+/// Most open fields that are named.
+const OPEN_MAX: usize = 50;
+/// Most parts of schemas that one entity is made of.
+const STEPS_MAX: usize = 20_000;
+
+#[cfg(test)]
+mod tests;

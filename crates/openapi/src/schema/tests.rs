@@ -1,0 +1,74 @@
+use serde_json::json;
+
+use super::*;
+
+fn laid_out(schemas: serde_json::Value) -> Fields {
+    let document = json!({"openapi": "3.1.0", "components": {"schemas": schemas}}).to_string();
+    let document = Document::read(document.as_bytes()).unwrap();
+    fields(&document, &json!({"$ref": "#/components/schemas/A"}))
+}
+
+fn names(schemas: serde_json::Value) -> String {
+    laid_out(schemas).names.join(" ")
+}
+
+#[test]
+fn fields_are_named_as_masks_name_them() {
+    let text = json!({"type": "string"});
+    let schema = json!({"A": {"type": "object", "properties": {
+        "id": {"type": ["integer", "null"]},
+        "tags": {"type": "array", "items": text},
+        "jobs": {"type": "array", "items": {"type": "object", "properties": {"title": text, "at": {"properties": {"city": text}}}}},
+        "scores": {"type": "object", "additionalProperties": {"type": "object", "properties": {"value": {"type": "number"}}}},
+        "labels": {"additionalProperties": text},
+        "kind": {"enum": ["a"]},
+        "secret": {"type": "string", "writeOnly": true},
+        "odd name": text,
+    }}});
+    assert_eq!(names(schema), "id jobs[].at.city jobs[].title kind labels.* ['odd name'] scores.*.value tags");
+}
+
+#[test]
+fn parts_are_put_together() {
+    let text = json!({"type": "string"});
+    let part = |name: &str| json!({"type": "object", "properties": {name: text}});
+    let schema = json!({
+        "A": {"allOf": [{"$ref": "#/components/schemas/B"}, part("two")], "properties": {"x": {"oneOf": [{"type": "null"}, part("three"), part("four")]}}},
+        "B": part("one"),
+    });
+    assert_eq!(names(schema), "one two x.three x.four");
+}
+
+#[test]
+fn what_is_not_laid_out_is_not_named() {
+    let schema = json!({
+        "A": {"properties": {"id": {"type": "string"}, "manager": {"$ref": "#/components/schemas/A"}, "any": {}, "free": {"type": "object"},
+              "open": {"type": "object", "additionalProperties": true}, "gone": {"$ref": "#/nowhere"}, "list": {"type": "array", "items": {"$ref": "#/components/schemas/A"}}}},
+    });
+    let found = laid_out(schema);
+    assert_eq!(found.names, ["id"]);
+    assert_eq!(
+        found.open.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" "),
+        "any free gone list[] manager open"
+    );
+}
+
+#[test]
+fn a_schema_without_end_ends() {
+    // Each of forty kinds has all forty: as many paths as there are orders of them.
+    let all: serde_json::Map<String, serde_json::Value> = (0..40)
+        .map(|number| (format!("k{number}"), json!({"$ref": format!("#/components/schemas/K{number}")})))
+        .collect();
+    let mut schemas = json!({"A": {"properties": all}});
+    for number in 0..40 {
+        schemas[format!("K{number}")] =
+            json!({"properties": all, "oneOf": [{"$ref": format!("#/components/schemas/K{}", (number + 1) % 40)}]});
+    }
+    assert!(laid_out(schemas).cut);
+    let mut deep = json!({"type": "string"});
+    for _ in 0..50 {
+        deep = json!({"properties": {"a": deep}});
+    }
+    let found = laid_out(json!({"A": deep}));
+    assert_eq!((found.names.len(), found.open.len()), (0, 1));
+}
