@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    AgentId, AppId, ArgumentReads, Budget, ContractFacts, ContractId, Digest, Evaluation, Facts, Hit, Layer, Rules,
-    Standing, UnixMicros,
+    AgentId, AppId, ArgumentReads, Budget, ContractFacts, ContractId, Digest, Evaluation, Facts, Hit, Layer, Release,
+    Rules, Standing, UnixMicros,
 };
 
 use crate::in_force::InForce;
 use crate::judge::judge;
 use crate::normal::sha256;
+use crate::release::{Releases, Shapes};
 
 /// Rules, and the contracts that govern vendors.
 pub struct Governed<R> {
     rules: R,
     contracts: Arc<InForce>,
+    releases: Releases,
     digest: Digest,
 }
 
@@ -27,7 +29,13 @@ impl<R: Rules> Governed<R> {
             Some(signed) => sha256(format!("{}\n{signed}\n", rules.digest()).as_bytes()),
             None => rules.digest(),
         };
-        Self { rules, contracts, digest }
+        Self { rules, contracts, releases: Releases::default(), digest }
+    }
+
+    /// Knows where things stand in answers, so that something of them can be let out.
+    pub fn shaped(mut self, shapes: &Shapes) -> Self {
+        self.releases = Releases::new(&self.contracts, shapes);
+        self
     }
 
     /// The contracts.
@@ -75,6 +83,10 @@ impl<R: Rules> Rules for Governed<R> {
         let phases = self.contracts.all().flat_map(|contract| contract.phases());
         let longest = phases.flat_map(|phase| &phase.requests).map(|one| Duration::from_secs(one.rate.seconds)).max();
         self.rules.look_back().max(longest)
+    }
+
+    fn release(&self, facts: &Facts) -> Option<Arc<dyn Release>> {
+        self.releases.of(&self.contracts, facts)
     }
 
     fn standing(&self, contract: &ContractId, now: UnixMicros) -> (Standing, Option<Digest>) {

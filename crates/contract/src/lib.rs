@@ -36,6 +36,7 @@ mod in_force;
 mod signature;
 
 mod judge;
+mod release;
 
 mod governed;
 
@@ -54,4 +55,5 @@ pub use normal::{Forms, NORMAL_FORM, sha256};
 pub use path::FieldPath;
 pub use reading::ContractFile;
 pub use register::{Coverage, Honoured, Row};
+pub use release::{Shape, Shapes, check_shapes};
 pub use signature::{Act, Refused, SIGNATURES_NEEDED, Signature, Signatures};
