@@ -348,6 +348,48 @@ impl Agreement {
         held.into_iter().filter(|clause| !superseded.contains(&clause.clause)).collect()
     }
 
+    /// The kinds of records that its clauses name.
+    pub fn entities(&self) -> BTreeSet<Arc<str>> {
+        let mut entities = BTreeSet::new();
+        for (clause, _) in self.provisions() {
+            match &clause.kind {
+                Kind::Permits(permits) => entities.extend(permits.entities.iter().cloned()),
+                Kind::Excludes(excludes) => {
+                    entities.extend(excludes.entities.iter().chain(excludes.fields.keys()).cloned());
+                }
+                Kind::Limits(limits) => entities.extend(limits.conditions.keys().cloned()),
+                Kind::NeedsHuman(needs) => {
+                    entities.extend(needs.before.iter().flat_map(|before| before.entities.clone()))
+                }
+                Kind::PostHoc(_) => {}
+            }
+        }
+        entities.remove("all");
+        entities
+    }
+
+    /// The fields that are kept back or looked at, each with its kind of record; none: of every kind.
+    pub fn kept_back_and_conditions(&self) -> Vec<(Option<&Arc<str>>, &FieldPath)> {
+        let mut fields = Vec::new();
+        for (clause, _) in self.provisions() {
+            match &clause.kind {
+                Kind::Excludes(excludes) => {
+                    for (entity, paths) in &excludes.fields {
+                        let entity = (entity.as_ref() != "all").then_some(entity);
+                        fields.extend(paths.iter().map(|path| (entity, path)));
+                    }
+                }
+                Kind::Limits(limits) => {
+                    for (entity, conditions) in &limits.conditions {
+                        fields.extend(conditions.keys().map(|path| (Some(entity), path)));
+                    }
+                }
+                Kind::Permits(_) | Kind::PostHoc(_) | Kind::NeedsHuman(_) => {}
+            }
+        }
+        fields
+    }
+
     /// The moments from which on it says something else than before, its first one included.
     pub fn turns(&self) -> BTreeSet<UnixMicros> {
         let amended = self.amendments.iter().map(|amendment| amendment.begins);

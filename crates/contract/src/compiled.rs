@@ -79,6 +79,7 @@ pub struct Volume {
     pub most: u64,
     /// In any stretch this long.
     pub within: Duration,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) said: Ruled,
 }
 
@@ -178,7 +179,13 @@ impl Phase {
             let Some(rate) = rate else { continue };
             let (most, within) = (rate.most, Duration::from_secs(rate.seconds));
             let said = ruled(words::rate(clause, what, rate));
-            self.volumes.push(Volume { clause: clause.clause.clone(), of, most, within, said });
+            let counted = match of {
+                VolumeOf::Records => BudgetOf::Records { most: u32::try_from(most).unwrap_or(u32::MAX), within },
+                VolumeOf::Bytes => BudgetOf::Bytes { most, within },
+            };
+            let rule = said.rule.id.clone();
+            let budget = Arc::new(Budget { rule, of: counted, per: BudgetPer::Contract });
+            self.volumes.push(Volume { clause: clause.clause.clone(), of, most, within, budget, said });
         }
         if let Some(most) = limits.records_at_once {
             let sentence = format!("clause {} lets one request bring back {most} records at most", clause.clause);

@@ -81,7 +81,11 @@ impl<R: Rules> Rules for Governed<R> {
 
     fn look_back(&self) -> Option<Duration> {
         let phases = self.contracts.all().flat_map(|contract| contract.phases());
-        let longest = phases.flat_map(|phase| &phase.requests).map(|one| Duration::from_secs(one.rate.seconds)).max();
+        let longest = phases.flat_map(|phase| {
+            let requests = phase.requests.iter().map(|one| Duration::from_secs(one.rate.seconds));
+            requests.chain(phase.volumes.iter().map(|one| one.within)).max()
+        });
+        let longest = longest.max();
         self.rules.look_back().max(longest)
     }
 
@@ -97,7 +101,9 @@ impl<R: Rules> Rules for Governed<R> {
 impl<R> Governed<R> {
     fn requests(&self, contract: &ContractFacts, now: UnixMicros) -> Vec<Arc<Budget>> {
         let phase = self.contracts.get(&contract.contract).and_then(|compiled| compiled.phase(now));
-        phase.into_iter().flat_map(|phase| &phase.requests).map(|one| Arc::clone(&one.budget)).collect()
+        let requests = phase.into_iter().flat_map(|phase| &phase.requests).map(|one| &one.budget);
+        let volumes = phase.into_iter().flat_map(|phase| &phase.volumes).map(|one| &one.budget);
+        requests.chain(volumes).cloned().collect()
     }
 }
 

@@ -270,7 +270,7 @@ impl<'c> Call<'c> {
             self.passed.push(Arc::clone(&requests.said.passed));
         }
         for volume in &self.phase.volumes {
-            if self.asked.spent.contains(&volume.clause) {
+            if self.facts.spent.contains(&volume.budget.rule) || self.asked.spent.contains(&volume.clause) {
                 return Err(used_up(&volume.said.rule));
             }
             self.passed.push(Arc::clone(&volume.said.passed));

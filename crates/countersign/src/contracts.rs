@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use contract::{Compiled, Governed, InForce, Signatures};
-use model::{Blame, Digest, Fault, Rules};
+use contract::{Compiled, Governed, InForce, Shape, Shapes, Signatures};
+use http_proxy::ApiSpec;
+use model::{Blame, Digest, Fault, Rules, ToolName};
 use policy::Bundle;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Contracts with what people did about them. One change at a time.
 pub struct Contracts {
     in_force: ArcSwap<InForce>,
+    shapes: ArcSwap<Shapes>,
     turn: Mutex<()>,
 }
 
 impl Contracts {
-    /// The contracts of a configuration, with rows `(key, value)` of the kind of state [`CONTRACT_STATE`].
-    pub fn open(contracts: &[Arc<Compiled>], rows: Vec<(String, String)>) -> Result<Self, Fault> {
+    /// The contracts and APIs of a configuration, with rows `(key, value)` of the kind of state [`CONTRACT_STATE`].
+    pub fn open(contracts: &[Arc<Compiled>], apis: &[ApiSpec], rows: Vec<(String, String)>) -> Result<Self, Fault> {
         let signatures: Vec<Signatures> = rows
             .iter()
             .map(|(key, value)| {
@@ -29,7 +31,8 @@ impl Contracts {
             })
             .collect::<Result<_, _>>()?;
         let in_force = InForce::new(contracts.to_vec(), signatures).map_err(|errors| refused(&errors))?;
-        Ok(Self { in_force: ArcSwap::from_pointee(in_force), turn: Mutex::new(()) })
+        let shapes = ArcSwap::from_pointee(shapes(apis));
+        Ok(Self { in_force: ArcSwap::from_pointee(in_force), shapes, turn: Mutex::new(()) })
     }
 
     /// What is in force.
@@ -52,9 +55,14 @@ impl Contracts {
         self.in_force.store(in_force);
     }
 
+    /// Other APIs, of whose answers contracts let something out.
+    pub fn take_apis(&self, apis: &[ApiSpec]) {
+        self.shapes.store(Arc::new(shapes(apis)));
+    }
+
     /// These rules under the contracts.
     pub fn govern(&self, bundle: &Arc<Bundle>) -> Box<dyn Rules> {
-        Box::new(self.governed(bundle))
+        Box::new(self.governed(bundle).shaped(&self.shapes.load()))
     }
 
     /// Digest of these rules and the contracts.
@@ -65,6 +73,28 @@ impl Contracts {
     fn governed(&self, bundle: &Arc<Bundle>) -> Governed<Arc<Bundle>> {
         Governed::new(Arc::clone(bundle), self.now())
     }
+}
+
+/// Where things stand in the answers of APIs, by their mappings.
+pub fn shapes(apis: &[ApiSpec]) -> Shapes {
+    let of_api = |api: &ApiSpec| {
+        let operations = api.mapping.operations.iter().filter_map(|(name, mapped)| {
+            let entity = mapped.entity.clone()?;
+            let known = api.mapping.entities.get(&entity);
+            let shape = Shape {
+                operation: Some(mapped.does),
+                rows: mapped.rows.clone().unwrap_or_else(|| "$".to_owned()),
+                tenant: known.and_then(|known| known.tenant.clone()),
+                fields: known.map(|known| known.fields.clone()).unwrap_or_default(),
+                totals: mapped.total.iter().cloned().collect(),
+                cursors: mapped.cursor.iter().cloned().collect(),
+                entity,
+            };
+            Some((ToolName::parse(name).ok()?, shape))
+        });
+        (api.app.clone(), operations.collect())
+    };
+    apis.iter().map(of_api).collect()
 }
 
 fn refused(errors: &[contract::ContractError]) -> Fault {

@@ -140,7 +140,8 @@ impl Gateway {
             limits: config.limits.clone(),
             hold_key,
         };
-        let contracts = Contracts::open(&config.contracts, reading()?.state(CONTRACT_STATE).map_err(Fault::from)?)?;
+        let contracts =
+            Contracts::open(&config.contracts, &config.apis, reading()?.state(CONTRACT_STATE).map_err(Fault::from)?)?;
         let engine = Engine::new(parts, contracts.govern(&bundle))?;
         let waiting = engine.restore_holds(reading()?.state(HOLD_STATE).map_err(Fault::from)?).await?;
         tracing::debug!(waiting, "calls of before wait for people");
@@ -323,6 +324,7 @@ impl Gateway {
         let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
         self.engine.change(change).await?;
         self.apis.take(apis);
+        self.contracts.take_apis(&config.apis);
         self.contracts.take(contracts);
         self.engine.replace_rules(self.contracts.govern(&bundle));
         self.bundle.store(bundle);

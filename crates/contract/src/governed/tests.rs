@@ -275,8 +275,8 @@ fn a_limit_that_is_used_up_refuses_with_its_clause() {
     let mut asked = facts(noon(), known(), &rules);
     let budgets = rules.budgets(&asked);
     let names: Vec<&str> = budgets.iter().map(|budget| budget.rule.as_str()).collect();
-    assert_eq!(names, ["contract:acme-screening/5.1"]);
-    assert_eq!(rules.look_back(), Some(std::time::Duration::from_secs(3_600)));
+    assert_eq!(names, ["contract:acme-screening/5.1", "contract:acme-screening/5.2"]);
+    assert_eq!(rules.look_back(), Some(std::time::Duration::from_secs(86_400)));
     asked.spent = vec![budgets[0].rule.clone()];
     insta::assert_snapshot!(said(&rules, &asked));
     refused(

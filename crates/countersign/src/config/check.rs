@@ -192,7 +192,7 @@ impl Checker<'_> {
         }
         let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
-        let contracts = self.contracts(raw.contracts.as_deref().unwrap_or_default(), &directory);
+        let contracts = self.contracts(raw.contracts.as_deref().unwrap_or_default(), &directory, &apis);
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
         let trace = raw.trace.unwrap_or_default();
         let database = self.database(&trace, &data);

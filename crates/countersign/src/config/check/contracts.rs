@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use contract::{Compiled, ContractError, ContractFile};
+use contract::{Compiled, ContractError, ContractFile, FieldPath, check_shapes};
+use http_proxy::ApiSpec;
 use model::limits::FILE_BYTES_MAX;
 use model::{AppId, DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
 
 use super::{Checker, read_guarded};
 use crate::config::problem::{Problem, nearest};
+use crate::contracts::shapes;
 
 /// Reads and compiles a contract file, and looks whether its document is the one it names. Error: everything that is wrong.
 pub fn read_contract(path: &Path, name: &str) -> Result<contract::Loaded, Vec<Problem>> {
@@ -46,6 +48,7 @@ impl Checker<'_> {
         &mut self,
         written: &[Spanned<String>],
         directory: &DirectorySnapshot,
+        apis: &[ApiSpec],
     ) -> Vec<Arc<Compiled>> {
         let mut contracts: Vec<Arc<Compiled>> = Vec::new();
         for pattern in written {
@@ -53,6 +56,7 @@ impl Checker<'_> {
                 match read_contract(&self.path(&name), &name) {
                     Ok(loaded) => {
                         self.known_in(pattern, &name, &loaded.contract, directory);
+                        self.mapped_in(pattern, &name, &loaded.contract, apis);
                         contracts.push(loaded.contract);
                     }
                     Err(problems) => {
@@ -64,12 +68,48 @@ impl Checker<'_> {
                 }
             }
         }
-        if let Err(errors) = contract::InForce::new(contracts.clone(), []) {
-            for error in errors {
-                self.problems.push(Problem::of_file(&self.path(error.file()), error.said()));
+        match contract::InForce::new(contracts.clone(), []) {
+            Ok(in_force) => {
+                for said in check_shapes(&in_force, &shapes(apis)) {
+                    self.problems.push(Problem::of_file(self.file, said));
+                }
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.problems.push(Problem::of_file(&self.path(error.file()), error.said()));
+                }
             }
         }
         contracts
+    }
+
+    /// Whether it speaks of kinds of records and fields that its APIs have: what is misspelt would keep nothing back.
+    fn mapped_in(&mut self, written: &Spanned<String>, name: &str, contract: &Compiled, apis: &[ApiSpec]) {
+        let agreement = contract.agreement();
+        let of_it: Vec<&ApiSpec> = apis.iter().filter(|api| agreement.apps.contains(&api.app)).collect();
+        if of_it.len() < agreement.apps.len() {
+            return;
+        }
+        let entities = || of_it.iter().flat_map(|api| &api.mapping.entities);
+        for entity in agreement.entities() {
+            if !entities().any(|(known, _)| *known == *entity) {
+                let hint = nearest(&entity, entities().map(|(known, _)| known.as_str()));
+                let said = format!("the contract `{name}` speaks of `{entity}`, which no mapping of its apps has");
+                self.problem(written, said, Some(hint));
+            }
+        }
+        for (entity, path) in agreement.kept_back_and_conditions() {
+            let fields = entities().filter(|(known, _)| entity.is_none_or(|entity| **known == **entity));
+            let fields: Vec<&str> = fields.flat_map(|(_, known)| &known.fields).map(String::as_str).collect();
+            let parsed = fields.iter().filter_map(|field| field.parse::<FieldPath>().ok());
+            let meets = parsed.into_iter().any(|field| field.covers(path) || path.covers(&field));
+            if !fields.is_empty() && !meets {
+                let of = entity.map_or("all", |entity| entity.as_ref());
+                let said = format!("the contract `{name}` speaks of the field `{path}`, which `{of}` does not have");
+                let hint = nearest(path.as_str(), fields.into_iter());
+                self.problem(written, said, Some(hint));
+            }
+        }
     }
 
     /// Whether it names people and apps that there are.
