@@ -1,4 +1,7 @@
-//! `demo`: the story, played with the real gateway, real MCP servers and the official Rust client, in one process.
+//! `demo`: the story, played with the real gateway, real MCP servers and the official Rust client, and a vendor before an
+//! HTTP API, in one process.
+
+mod vendor;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use demo::{Agent, App, Apps, DemoError};
+use demo::{Agent, App, Apps, Ats, DemoError};
 use identity::TokenRequest;
 use model::{AgentId, Blame, Fault, HumanId, Secret, Verdict};
 use serde_json::{Value, json};
@@ -31,16 +34,19 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<ExitCode, Fault> {
     })?;
     let address =
         listener.local_addr().map_err(|error| Fault::new(Blame::Bug, "bug.address", "no address").because(error))?;
-    let config = write_config(home.path(), address, &apps)?;
+    let ats = Ats::start().map_err(|error| broken(&error))?;
+    let config = write_config(home.path(), address, &apps, &ats)?;
     let gateway = Arc::new(Gateway::open(config, address).await?);
     for (name, app) in APPS {
         gateway.vault.set(name, Secret::new(apps.secret(app).to_owned()))?;
     }
+    gateway.vault.set("ats", Secret::new(Ats::SECRET.to_owned()))?;
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(Arc::clone(&gateway).serve(listener, stop.clone()));
     let story = Story::start(Arc::clone(&gateway), apps).await?;
-    story.play().await?;
+    let sessions = story.play().await?;
+    story.play_vendor(&ats, &sessions).await?;
     let common = Common { config: home.path().join("countersign.yaml"), ..common.clone() };
     story.show_trace(&common)?;
     if args.serve {
@@ -93,7 +99,8 @@ impl Story {
         Ok(Self { gateway, apps, ana, sam, look: Look::stdout() })
     }
 
-    async fn play(&self) -> Result<(), Fault> {
+    /// Everything the agents ask. The sessions of two people who signed in meanwhile.
+    async fn play(&self) -> Result<[String; 2], Fault> {
         out(self.look.paint(
             Ink::Bold,
             format_args!("Countersign listens on {}/mcp, in front of four MCP servers.", self.gateway.public_url),
@@ -119,7 +126,8 @@ impl Story {
             expect: Verdict::Hold,
         })
         .await?;
-        self.approve().await?;
+        let bo = self.sign_in(BO).await?;
+        self.approve(bo.clone()).await?;
         self.call(Scene {
             title: "The helper makes exactly the same call again.",
             who: Who::Sam,
@@ -159,7 +167,8 @@ impl Story {
             app: App::Repo,
             expect: Verdict::Deny,
         })
-        .await
+        .await?;
+        Ok([self.sign_in(ANA.1).await?, bo])
     }
 
     async fn call(&self, scene: Scene) -> Result<(), Fault> {
@@ -194,16 +203,16 @@ impl Story {
         Ok(())
     }
 
-    /// Bo, who was invited and chose a password, says yes to what waits.
-    async fn approve(&self) -> Result<(), Fault> {
-        let text = |said: &Value, key: &str| {
-            let text = said.get(key).and_then(Value::as_str).map(str::to_owned);
-            text.ok_or_else(|| broken(&format!("no `{key}` was said")))
-        };
-        let invited =
-            self.operate(Operation::Invite { human: HumanId::parse(BO).map_err(|error| broken(&error))? }).await?;
+    /// A session of somebody who was invited and chose a password.
+    async fn sign_in(&self, human: &str) -> Result<String, Fault> {
+        let human = HumanId::parse(human).map_err(|error| broken(&error))?;
+        let invited = self.operate(Operation::Invite { human }).await?;
         let (code, password) = (text(&invited, "code")?, "ten seconds are enough".to_owned());
-        let session = text(&self.operate(Operation::ChoosePassword { code, password }).await?, "session")?;
+        text(&self.operate(Operation::ChoosePassword { code, password }).await?, "session")
+    }
+
+    /// Bo says yes to what waits.
+    async fn approve(&self, session: String) -> Result<(), Fault> {
         let waiting = self.gateway.engine.holds();
         let hold = waiting.first().ok_or_else(|| broken(&"nothing waits"))?.hold.id.to_string();
         out("");
@@ -278,18 +287,25 @@ fn token(gateway: &Gateway, (agent, human): (&str, &str)) -> Result<String, Faul
 }
 
 /// Writes the story's configuration as a file, so that every other command works on it, too.
-fn write_config(home: &Path, address: SocketAddr, apps: &Apps) -> Result<Config, Fault> {
+fn write_config(home: &Path, address: SocketAddr, apps: &Apps, ats: &Ats) -> Result<Config, Fault> {
     use std::os::unix::fs::PermissionsExt as _;
     let mut text = include_str!("demo/demo.yaml").replace("${LISTEN}", &address.to_string());
     for (name, app) in APPS {
         text = text.replace(&format!("${{{}}}", name.to_uppercase()), apps.url(app));
     }
+    let write = |name: &str, text: &str| {
+        let file = home.join(name);
+        std::fs::write(&file, text)
+            .and_then(|()| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)))
+            .map_err(|error| {
+                let said = "the demo's configuration could not be written";
+                Fault::new(Blame::Operator, "operator.temp", said).because(error)
+            })
+    };
+    write("ats.api.yaml", &include_str!("demo/ats.api.yaml").replace("${ATS}", ats.base()))?;
+    write("acme-screening.yaml", include_str!("demo/acme-screening.yaml"))?;
+    write("countersign.yaml", &text)?;
     let file = home.join("countersign.yaml");
-    let written = std::fs::write(&file, &text)
-        .and_then(|()| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)));
-    written.map_err(|error| {
-        Fault::new(Blame::Operator, "operator.temp", "the demo's configuration could not be written").because(error)
-    })?;
     Config::parse(&file, &text, &|_| None).map_err(bad_file)
 }
 
@@ -306,6 +322,12 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A text of what was said.
+fn text(said: &Value, key: &str) -> Result<String, Fault> {
+    let text = said.get(key).and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| broken(&format!("no `{key}` was said")))
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Fault {
