@@ -201,3 +201,33 @@ fn two_files_of_one_contract_are_refused() {
         "contracts/other.yaml:1:1: the contract `acme` is written in contracts/acme.yaml as well"
     );
 }
+
+#[test]
+fn a_document_is_the_one_that_is_named_and_says_what_is_quoted() {
+    let document = include_str!("../../../../examples/contracts/acme-screening.md");
+    let said = |text: &str, read: &dyn Fn(&str) -> Result<Vec<u8>, String>| -> Vec<String> {
+        let contract = Compiled::load(&file(text)).unwrap().contract;
+        contract.check_documents(read).iter().map(ToString::to_string).collect()
+    };
+    let whole = |_: &str| Ok(document.as_bytes().to_vec());
+    assert_eq!(said(CASE, &whole), Vec::<String>::new());
+    let altered = |_: &str| Ok(document.replace("600 requests", "6,000 requests").into_bytes());
+    let told = said(CASE, &altered);
+    assert!(
+        told.len() == 1
+            && told[0].contains(
+                "`acme-screening.md` is not the document that this contract stands for: its digest is sha256:"
+            ),
+        "{told:?}"
+    );
+    let told = said(CASE, &|_| Err("there is no such file".to_owned()));
+    assert_eq!(told, ["contracts/acme.yaml:1:1: the document `acme-screening.md` is not there: there is no such file"]);
+    let misquoted = CASE.replace("more than 600 requests in any hour", "more than 900 requests in any hour");
+    let told = said(&misquoted, &whole);
+    assert!(
+        told.len() == 1 && told[0].ends_with("clause 5.1 is not quoted as `acme-screening.md` has it there"),
+        "{told:?}"
+    );
+    let moved = CASE.replace("offset: 227,", "offset: 1000000000,");
+    assert_eq!(said(&moved, &whole).len(), 1, "past the end of the document");
+}

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use model::UnixMicros;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -100,4 +103,50 @@ fn what_the_contract_says_of_answers_is_done() {
     let seen = shown(&few, &shape(Operation::Read, "$"), &candidate(1, "northwind", "active")).unwrap();
     assert_eq!(seen.get("name"), None, "only what the clause lists");
     assert!(shown(&few, &shape(Operation::Delete, "$"), &json!({})).is_err(), "no clause permits it");
+}
+
+/// Every value that stands somewhere in a document, with its path.
+fn leaves(path: &str, value: &Value, to: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(key, value)| leaves(&format!("{path}.{key}"), value, to)),
+        Value::Array(items) => items.iter().for_each(|item| leaves(path, item, to)),
+        other => drop(to.insert(format!("{path}={other}"))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_narrower_contract_releases_no_more(
+        wide in any::<[bool; 4]>(), more in any::<[bool; 4]>(),
+        records in prop::collection::vec((0..50u32, 0..3usize, 0..3usize), 0..12),
+    ) {
+        // What narrows: an exclusion, a list of fields, fewer states, fewer tenants.
+        let released = |narrows: [bool; 4]| {
+            let [excludes, fields, states, tenants] = narrows;
+            let mut changes = vec![("totals: recount, hidden: replace", "totals: remove, hidden: remove")];
+            if excludes {
+                changes.push(("[medical_notes]", "[medical_notes, name, jobs.title]"));
+            }
+            if fields {
+                let listed = "entities: [candidate, screening_order], fields: {candidate: [id, client_id, compensation]}}";
+                changes.push(("entities: [candidate, screening_order]}", listed));
+            }
+            changes.push(("[compensation]", "[compensation.base]"));
+            changes.push(("status: [active]", if states { "status: [active]" } else { "status: [active, ended]" }));
+            changes.push(("tenants: [northwind]", if tenants { "tenants: [northwind]" } else { "tenants: [northwind, contoso]" }));
+            let rows = records.iter().map(|(id, client, status)| {
+                candidate(*id, ["northwind", "contoso", "other"][*client], ["active", "ended", "new"][*status])
+            });
+            let answer = json!({"data": rows.collect::<Vec<_>>()});
+            let seen = shown(&contract(&changes), &shape(Operation::List, "$.data[*]"), &answer).unwrap();
+            let mut found = BTreeSet::new();
+            leaves("", &seen, &mut found);
+            found
+        };
+        let narrow = [0, 1, 2, 3].map(|place| wide[place] || more[place]);
+        let (wide, narrow) = (released(wide), released(narrow));
+        prop_assert!(narrow.is_subset(&wide), "{:?}", narrow.difference(&wide));
+    }
 }

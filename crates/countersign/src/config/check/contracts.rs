@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contract::{Compiled, ContractError, ContractFile, FieldPath, check_shapes};
 use http_proxy::ApiSpec;
 use model::limits::FILE_BYTES_MAX;
-use model::{AppId, DirectorySnapshot, HumanId};
+use model::{AgentId, AppId, DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
 
 use super::{Checker, read_guarded};
@@ -123,6 +123,14 @@ impl Checker<'_> {
                 format!("the contract `{name}` names the person `{responsible}`, who is not there"),
                 Some(hint),
             );
+        }
+        let vendor = AgentId::parse(agreement.vendor.as_str()).ok().and_then(|vendor| directory.agents.get(&vendor));
+        if let Some(vendor) = vendor.filter(|vendor| vendor.owner != *responsible) {
+            let said = format!(
+                "for `{}` answers `{responsible}` in the contract `{name}`, and `{}` under `vendors:`",
+                vendor.id, vendor.owner
+            );
+            self.problem(written, said, Some("one person answers for a vendor: name the same in both".to_owned()));
         }
         for app in agreement.apps.iter().filter(|app| !directory.apps.contains_key(*app)) {
             let hint = nearest(app.as_str(), directory.apps.keys().map(AppId::as_str));
