@@ -77,7 +77,7 @@ impl Gateway {
         let spec = AppSpec { id, target, profile: None, stateless: false, arguments };
         let hub = Arc::new(Hub::new(engine.clone(), Arc::new(Reviews::default()), vec![spec]));
         let access = Arc::clone(&house.access);
-        let endpoint = Endpoint::new(Arc::clone(&hub), engine, Arc::clone(&access), &Secret::new([7; 32]));
+        let endpoint = Endpoint::new(Arc::clone(&hub), engine, Arc::clone(&access), &Secret::new([7; 32]), []);
         let wire: Arc<dyn Wire> = Arc::new(endpoint.expect("a key of the right length"));
         let front =
             Front { access: Some(access), origins: None, wires: vec![wire], in_flight: Arc::new(Semaphore::new(64)) };

@@ -3,8 +3,11 @@
 //   client.mjs [--mode auto|legacy|2026-07-28] [--call TOOL [--arguments JSON]] --url URL [--token TOKEN]
 //   client.mjs [--mode …] [--call …] [--env NAME=VALUE]… --command PROGRAM ARGUMENT…
 //
+// With `--opens FOLDER` it opens addresses: it writes each to `FOLDER/url` and says that it did once there is a `FOLDER/go`.
 // Exit code 0 if the protocol worked (a tool's own error is in `result.isError`), 1 if the SDK raised.
 
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport, getDefaultEnvironment } from '@modelcontextprotocol/client/stdio';
 
@@ -21,7 +24,7 @@ function parse(words) {
     if (name === '--arguments') options.arguments = JSON.parse(value);
     else if (name === '--timeout') options.timeout = Number(value);
     else if (name === '--env') options.env[value.split('=', 1)[0]] = value.slice(value.indexOf('=') + 1);
-    else if (['--mode', '--url', '--token', '--call'].includes(name)) options[name.slice(2)] = value;
+    else if (['--mode', '--url', '--token', '--call', '--opens'].includes(name)) options[name.slice(2)] = value;
     else throw new Error(`\`${name}\` is not an option`);
   }
   if (Boolean(options.url) === Boolean(options.command)) throw new Error('either --url or --command is needed');
@@ -37,10 +40,19 @@ function transport(options) {
   return new StreamableHTTPClientTransport(new URL(options.url), { requestInit: { headers } });
 }
 
+async function opened(folder, { params }) {
+  writeFileSync(`${folder}/url.part`, params.url);
+  renameSync(`${folder}/url.part`, `${folder}/url`);
+  while (!existsSync(`${folder}/go`)) await sleep(20);
+  return { action: 'accept' };
+}
+
 async function talk(options) {
   const known = ['auto', 'legacy'].includes(options.mode);
   const mode = known ? options.mode : { pin: options.mode };
-  const client = new Client({ name: 'test-client', version: '1' }, { versionNegotiation: { mode } });
+  const capabilities = options.opens ? { elicitation: { url: {} } } : {};
+  const client = new Client({ name: 'test-client', version: '1' }, { versionNegotiation: { mode }, capabilities });
+  if (options.opens) client.setRequestHandler('elicitation/create', (request) => opened(options.opens, request));
   const timeout = options.timeout * 1000;
   await client.connect(transport(options), { timeout });
   const { tools } = await client.listTools(undefined, { timeout });

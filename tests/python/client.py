@@ -3,15 +3,18 @@
     client.py [--mode auto|legacy|2026-07-28] [--call TOOL [--arguments JSON]] --url URL [--token TOKEN]
     client.py [--mode …] [--call …] [--env NAME=VALUE]… --command PROGRAM ARGUMENT…
 
+With `--opens FOLDER` it opens addresses: it writes each to `FOLDER/url` and says that it did once there is a `FOLDER/go`.
 Exit code 0 if the protocol worked (a tool's own error is in `result.isError`), 1 if the SDK raised.
 """
 
 import argparse
 import asyncio
 import json
+import pathlib
 import sys
 
 import httpx2
+import mcp_types as types
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
@@ -26,6 +29,7 @@ def parse():
     parser.add_argument("--arguments", type=json.loads, default={})
     parser.add_argument("--timeout", type=float, default=60.0)
     parser.add_argument("--env", action="append", default=[])
+    parser.add_argument("--opens", type=pathlib.Path)
     parser.add_argument("--command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     if bool(options.url) == bool(options.command):
@@ -33,8 +37,20 @@ def parse():
     return options
 
 
+def opener(folder):
+    async def opened(context, params):
+        (folder / "url.part").write_text(params.url)
+        (folder / "url.part").rename(folder / "url")
+        while not (folder / "go").exists():
+            await asyncio.sleep(0.02)
+        return types.ElicitResult(action="accept")
+
+    return opened
+
+
 async def talk(server, options):
-    async with Client(server, mode=options.mode, read_timeout_seconds=options.timeout) as client:
+    more = {"elicitation_callback": opener(options.opens)} if options.opens else {}
+    async with Client(server, mode=options.mode, read_timeout_seconds=options.timeout, **more) as client:
         tools = await client.list_tools()
         said = {
             "protocol": client.protocol_version,

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use front::Body;
-use http::Response;
+use http::{HeaderValue, Response};
 use identity::people::SignedIn;
 use jiff::tz::TimeZone;
 use model::{Blame, CallId, Class, Fault, HumanId, Reason, Secret, UnixMicros};
@@ -14,7 +14,7 @@ use model::{Blame, CallId, Class, Fault, HumanId, Reason, Secret, UnixMicros};
 use crate::account::form_field;
 use crate::assets::Assets;
 use crate::html::{Html, html};
-use crate::page::{Place, Visitor, capital, fault, go_to, notice, page};
+use crate::page::{Place, Visitor, alone, capital, fault, go_to, notice, page};
 use crate::passkey;
 use crate::port::Parts;
 use crate::reading;
@@ -30,6 +30,9 @@ pub trait Holds: Send + Sync {
 
     /// One of them; none where there is none that this person may see.
     fn one(&self, human: &HumanId, id: &str) -> Option<HoldView>;
+
+    /// How the call stands that this address is of, for anybody who has the address; none where it is of none.
+    fn status(&self, id: &str, code: &str) -> Option<HoldStatus>;
 
     /// How many wait for this person's word.
     fn waiting(&self, human: &HumanId) -> usize {
@@ -102,6 +105,21 @@ pub struct HoldView {
     pub may_decide: Result<(), String>,
 }
 
+/// How a call stands that waits, or waited, for whoever has the address of its page: nothing of what it is.
+#[derive(Debug, Clone)]
+pub struct HoldStatus {
+    /// Its id.
+    pub id: String,
+    /// Where it stands: `pending`, `approved`, `denied`, `expired`, …
+    pub state: &'static str,
+    /// What came of it, where it has ended.
+    pub disposition: Option<&'static str>,
+    /// Since when it waits.
+    pub opened: UnixMicros,
+    /// Until when.
+    pub expires: UnixMicros,
+}
+
 // === impl HoldView ===
 
 impl HoldView {
@@ -166,6 +184,45 @@ fn standing(hold: &HoldView, now: UnixMicros) -> String {
         ("approved", _) => "approved, and waits for its agent to come back".to_owned(),
         (state, _) => state.to_owned(),
     }
+}
+
+/// The page that an agent's user is shown: it says where a call stands, and nothing can be done there.
+pub(crate) fn status(parts: &Parts, assets: &Assets, id: &str, code: &str) -> Response<Body> {
+    let Some(hold) = parts.holds.as_ref().and_then(|holds| holds.status(id, code)) else {
+        let unknown = Fault::new(Blame::Caller, "caller.unknown_path", "this address is of no call that waits");
+        return fault(assets, None, &unknown);
+    };
+    let (title, said) = match (hold.state, hold.disposition) {
+        ("pending", _) => ("Waits for approval", "Another person has to approve this call. Nothing was executed yet."),
+        ("approved", _) => ("Approved", "It is decided once more, and then carried out once."),
+        ("claimed", _) => ("Approved", "It is being carried out."),
+        ("denied", _) => ("Denied", "A person said no. Nothing was executed."),
+        ("expired", _) => ("Not approved in time", "Nothing was executed."),
+        ("cancelled", _) => ("Taken back", "Nothing was executed."),
+        (_, Some("approved-executed")) => ("Done", "It was approved, and executed once."),
+        (_, Some("execution-error")) => ("Failed", "It was approved, and it failed."),
+        (_, Some("denied-not-executed")) => {
+            ("Refused", "It was approved and refused all the same. Nothing was executed.")
+        }
+        _ => ("Outcome unknown", "It was approved and sent, and nobody knows what came of it."),
+    };
+    let waits = matches!(hold.state, "pending" | "approved" | "claimed");
+    let until = waits.then(|| html!(" It waits until {} at most.", whole_moment(hold.expires, &parts.zone)));
+    let main = html!(
+        "<h1>{}</h1><p role=\"status\">{}</p><p>Asked for {}.{}</p>\
+         <p class=\"hint\">This page says where the call stands, and nothing can be done here. \
+         <a href=\"/holds/{}\">Sign in</a> to see it.</p>",
+        title,
+        said,
+        whole_moment(hold.opened, &parts.zone),
+        until,
+        hold.id
+    );
+    let mut response = alone(assets, title, &main);
+    if waits {
+        response.headers_mut().insert("refresh", HeaderValue::from_static(LOOK_AGAIN_SECONDS));
+    }
+    response
 }
 
 /// One of them.
@@ -346,3 +403,6 @@ fn section(title: &'static str, content: &Html) -> Html {
 fn no_such(id: &str) -> Fault {
     Fault::new(Blame::Caller, "caller.unknown_path", format!("nothing waits as `{id}`, or not for you"))
 }
+
+/// How often the page that says where a call stands is loaded again.
+const LOOK_AGAIN_SECONDS: &str = "5";

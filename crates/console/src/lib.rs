@@ -7,8 +7,8 @@
 //! Passwords, passkeys and sessions (`identity`), what records say (`trace`), deciding about a held call (its port, [`Holds`]).
 //!
 //! # Invariants
-//! * Nothing but the sign-in page, an invitation and the style is shown to whoever is not signed in; an agent's token opens
-//!   nothing here.
+//! * Nothing but the sign-in page, an invitation, the style and where a call stands (under an address that nobody can guess) is
+//!   shown to whoever is not signed in; an agent's token opens nothing here.
 //! * A GET changes nothing but when a session was used last. A POST comes from a page of the same session, or does nothing.
 //! * Text from outside stands in a page escaped: only [`html`] makes markup, and only out of our own literals.
 //! * A page loads nothing from elsewhere, runs no inline script, and cannot be framed.
@@ -33,6 +33,6 @@ mod trail;
 mod wire;
 mod words;
 
-pub use holds::{Decision, HoldView, Holds, HoldsFuture};
+pub use holds::{Decision, HoldStatus, HoldView, Holds, HoldsFuture};
 pub use port::{Parts, Pulse, Readers};
 pub use wire::ConsoleWire;

@@ -63,6 +63,10 @@ impl ConsoleWire {
             "/sign-in" => return sign_in::show(&self.parts, &self.assets, &asked.take("next"), "", None),
             _ => {}
         }
+        let words: Vec<&str> = path.split('/').skip(1).collect();
+        if let ["status", id, code] = words.as_slice() {
+            return holds::status(&self.parts, &self.assets, id, code);
+        }
         let Some(visitor) = self.visitor(head).await else { return self.stranger(head) };
         let (parts, assets) = (&self.parts, &self.assets);
         match path {

@@ -8,14 +8,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use contract::Governed;
-use engine::{Change, Engine, HOLD_STATE, Parts};
+use engine::{Change, Engine, HOLD_OVER_STATE, HOLD_STATE, Parts, StateWrite};
 use export::Exports;
 use front::{Access, Front, Origins, VendorAccess, Wire, serve_tcp, serve_unix};
 use http::Uri;
 use http_proxy::{Apis, Door};
 use identity::people::People;
 use identity::{LiveDirectory, SigningKey, Standing, Tokens, VENDOR_KEY_STATE, VendorKeys};
-use mcp::{Endpoint, Hub, PinKey, Reviews};
+use mcp::{Endpoint, Hub, PinKey, Reviews, SUBSCRIBED_STATE};
 use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, DirectorySnapshot, Fault, Secret, ToolName, UnixMicros};
 use policy::{Bundle, PolicyError};
@@ -143,6 +143,7 @@ impl Gateway {
         let contracts =
             Contracts::open(&config.contracts, &config.apis, reading()?.state(CONTRACT_STATE).map_err(Fault::from)?)?;
         let engine = Engine::new(parts, contracts.govern(&bundle))?;
+        engine.restore_over(reading()?.state(HOLD_OVER_STATE).map_err(Fault::from)?);
         let waiting = engine.restore_holds(reading()?.state(HOLD_STATE).map_err(Fault::from)?).await?;
         tracing::debug!(waiting, "calls of before wait for people");
         let counted = count_from(&reading()?, &engine).map_err(Fault::from)?;
@@ -207,6 +208,7 @@ impl Gateway {
         let mut listeners = JoinSet::new();
         if let Some((pages, console)) = pages {
             let front = pages.front(&self, console, &stop)?;
+            self.engine.set_status_pages(&pages.url);
             let _once = self.console_url.set(pages.url);
             listeners.spawn(serve_tcp(pages.listener, front, stop.clone(), DRAIN_TIME_MAX));
         }
@@ -403,8 +405,25 @@ impl Gateway {
     }
 
     fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
-        let endpoint = Endpoint::new(Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access), &self.state_key)?;
-        Ok(Arc::new(endpoint))
+        let subscribed = self.subscribed()?;
+        let (hub, engine, access) = (Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access));
+        Ok(Arc::new(Endpoint::new(hub, engine, access, &self.state_key, subscribed)?))
+    }
+
+    /// Sessions of before that had subscribed to something. Those that nobody could go on with any more are forgotten.
+    fn subscribed(&self) -> Result<Vec<String>, Fault> {
+        let rows = self.trace.reader().map_err(Fault::from)?.state(SUBSCRIBED_STATE).map_err(Fault::from)?;
+        let now = self.engine.clock().now();
+        let young = |at: &str| {
+            let at = at.parse().map_or(now, UnixMicros);
+            u128::from(now.since(at).unsigned_abs()) <= SESSION_REMEMBERED_MAX.as_micros()
+        };
+        let (kept, old): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, at)| young(at));
+        let gone = |(key, _)| StateWrite { kind: SUBSCRIBED_STATE.to_owned(), key, value: None };
+        if !old.is_empty() {
+            self.engine.keep_blocking(old.into_iter().map(gone).collect())?;
+        }
+        Ok(kept.into_iter().map(|(session, _)| session).collect())
     }
 
     fn door(&self) -> Arc<dyn Wire> {
@@ -560,6 +579,8 @@ pub fn operator(code: &'static str, said: impl Into<std::borrow::Cow<'static, st
     Fault::new(Blame::Operator, code, said).because(cause)
 }
 
+/// Longer than a client goes on with a session of an earlier run.
+const SESSION_REMEMBERED_MAX: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// How often is looked for what nobody approved in time.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a socket may take to answer `countersign` commands.

@@ -1,6 +1,6 @@
 //! What the engine is made of, and what it answers without a call.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use decide::{Credentials, LinkPermit};
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) running: TaskTracker,
     pub(crate) tally: Tally,
     pub(crate) desk: Desk,
+    /// Where everybody may see how a call stands that waits.
+    pub(crate) status_pages: OnceLock<String>,
 }
 
 /// What an engine is built from.
@@ -67,7 +69,8 @@ impl Engine {
     pub fn new(parts: Parts, rules: Box<dyn Rules>) -> Result<Self, Fault> {
         let gate = Gate::new(Arc::clone(&parts.directory), Arc::clone(&parts.clock), rules);
         let desk = Desk::new(&parts.hold_key)?;
-        let shared = Shared { parts, gate, running: TaskTracker::new(), tally: Tally::default(), desk };
+        let (running, tally, status_pages) = (TaskTracker::new(), Tally::default(), OnceLock::new());
+        let shared = Shared { parts, gate, running, tally, desk, status_pages };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -162,6 +165,11 @@ impl Engine {
     /// Whoever is kept waiting for people is told to call again, and so is who comes from now on.
     pub fn keep_nobody_waiting(&self) {
         self.shared.desk.closing.cancel();
+    }
+
+    /// Whether whoever waits for people is told to call again.
+    pub fn keeps_nobody_waiting(&self) -> bool {
+        self.shared.desk.closing.is_cancelled()
     }
 
     /// Waits until every call that was sent has its outcome. Whoever is kept waiting for people is told to call again.

@@ -25,6 +25,7 @@ use trace::StateWrite;
 
 use crate::engine::{Change, Engine, Shared};
 use crate::hold_words::{detail, refusal, what};
+use crate::over::{Over, Shelf};
 use crate::sealed::Seal;
 
 /// A hold, for those who look at it.
@@ -40,7 +41,9 @@ pub struct Waiting {
 
 pub(crate) struct Desk {
     entries: Mutex<Entries>,
-    seal: Seal,
+    pub(crate) seal: Seal,
+    /// What came of those that are over.
+    pub(crate) shelf: Shelf,
     /// Whoever is kept waiting is told to call again.
     pub(crate) closing: CancellationToken,
 }
@@ -183,6 +186,7 @@ impl Engine {
                 Err(StepFault::Fault(fault)) => return Err(fault),
             }
         }
+        self.forget_over(|over| over.hold.asked.human == *human).await?;
         Ok(theirs.len())
     }
 
@@ -206,6 +210,9 @@ impl Engine {
             if let Err(fault) = done {
                 tracing::warn!(?fault, hold = %hold.id, "a hold that is too old could not be ended");
             }
+        }
+        if let Err(fault) = self.forget_over(|over| over.until < now).await {
+            tracing::warn!(?fault, "what came of holds long ago could not be forgotten");
         }
     }
 }
@@ -317,15 +324,24 @@ impl Shared {
 
     async fn write(&self, entry: &Entry, hold: &Hold, what: &str, by: &str, keeps: bool) -> Result<(), Fault> {
         let value = if keeps { Some(self.desk.sealed(hold, entry.arguments.as_ref())?) } else { None };
+        let mut state = vec![StateWrite { kind: HOLD_STATE.to_owned(), key: hold.id.to_string(), value }];
+        let over = (!keeps).then(|| Over::of(hold, self.parts.clock.now()));
+        if let Some(over) = &over {
+            state.push(over.row(&self.desk.seal)?);
+        }
         let change = Change {
             by: by.to_owned(),
             what: what.to_owned(),
             subject: format!("hold:{}", hold.id),
             human: Some(hold.asked.human.clone()),
             detail: detail(hold),
-            state: vec![StateWrite { kind: HOLD_STATE.to_owned(), key: hold.id.to_string(), value }],
+            state,
         };
-        self.change(change).await.map(drop)
+        self.change(change).await?;
+        if let Some(over) = over {
+            self.desk.shelf.put(over);
+        }
+        Ok(())
     }
 }
 
@@ -334,7 +350,8 @@ impl Shared {
 impl Desk {
     /// An empty one; what waits is sealed under this key.
     pub(crate) fn new(key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
-        Ok(Self { entries: Mutex::default(), seal: Seal::new(key)?, closing: CancellationToken::new() })
+        let (seal, shelf) = (Seal::new(key)?, Shelf::new(key));
+        Ok(Self { entries: Mutex::default(), seal, shelf, closing: CancellationToken::new() })
     }
 
     /// The call that an identical call belongs to.

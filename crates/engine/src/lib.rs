@@ -21,6 +21,7 @@ mod gate;
 mod held;
 mod hold_words;
 mod holds;
+mod over;
 mod refusal;
 mod sealed;
 mod tally;
@@ -33,6 +34,7 @@ pub use gate::{Asked, Gate, Gated, Readable};
 pub use held::{Looked, Waiter, WaiterFuture};
 pub use hold::{Approval, Asked as HeldCall, Disposition, Hold, State as HoldState, WaitsFor, eligible, may_approve};
 pub use holds::{HOLD_STATE, Waiting};
+pub use over::{HOLD_OVER_STATE, Over};
 pub use refusal::{Held, HeldState, Refusal};
 pub use tally::Figures;
 /// What a [`Change`] makes true, for those who may not name the trace.

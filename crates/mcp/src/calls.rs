@@ -24,7 +24,7 @@ use crate::methods::{Said, Waits};
 use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
 use crate::tasks::{self, HeldTask, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
-use crate::waiting::{Patience, Queue};
+use crate::waiting::{Patience, Queue, status_question};
 
 /// A call that is understood and waits to be decided. It owns everything, so that it outlives its request.
 pub struct Call {
@@ -49,6 +49,8 @@ pub struct Call {
     listed_at: Option<UnixMicros>,
     /// What came of it, where it waited for people.
     disposition: Option<Disposition>,
+    /// Whether its client comes back to it, and was told that it waits.
+    was_told: bool,
 }
 
 /// What a call goes on with that took a round or more before.
@@ -120,6 +122,7 @@ impl Call {
             task: None,
             listed_at: None,
             disposition: None,
+            was_told: false,
         })
     }
 
@@ -188,11 +191,20 @@ impl Call {
             return Said::Waits(Box::new(Waits { call: self, held }), response);
         }
         // Who is told to ask again at once, again and again, must be kept waiting in between.
-        let kept = runs.patience.time_max.is_none() && runs.engine.limits().hold_wait_max >= LEAST_WAIT;
+        let waits = runs.patience.shows || runs.patience.time_max.is_none();
+        let kept = waits && runs.engine.limits().hold_wait_max >= LEAST_WAIT;
         let state = runs.seals.hold_id(&runs.known.actor, &HeldTask::of(&held.id, true)).filter(|_| kept);
         match state.filter(|_| self.shape.modern) {
             Some(state) => {
-                let result = serde_json::json!({ "resultType": "input_required", "requestState": state });
+                let mut result = serde_json::json!({ "resultType": "input_required", "requestState": state });
+                let page = runs.engine.status_url(&held.id).filter(|_| runs.patience.shows);
+                if let (Some(url), Some(result)) = (page, result.as_object_mut()) {
+                    let question = serde_json::json!({
+                        "method": Method::Elicit.as_str(),
+                        "params": status_question(&url, None),
+                    });
+                    result.insert("inputRequests".to_owned(), serde_json::json!({ "status": question }));
+                }
                 Said::Response(envelope::result(&self.id, result.to_string().as_bytes()))
             }
             None => Said::Response(response),
@@ -201,7 +213,17 @@ impl Call {
 
     /// What a hold of this call needs to be known by when it is asked about, in an id that only its client has.
     pub fn held_task(&self, held: &Held) -> HeldTask {
-        HeldTask::of(&held.id, self.more.is_empty() && self.goes_on.is_none())
+        HeldTask::of(&held.id, self.is_plain())
+    }
+
+    /// Whether what it sends is its arguments and nothing else.
+    fn is_plain(&self) -> bool {
+        self.asked == Asked::Tool && self.more.is_empty() && self.goes_on.is_none()
+    }
+
+    /// Whether its client comes back to it, and was told that it waits.
+    pub fn was_told(&self) -> bool {
+        self.was_told
     }
 
     /// As if it had come in at this endpoint.
@@ -301,6 +323,12 @@ impl Call {
                 arguments: self.arguments.clone(),
                 disposition: OnceLock::new(),
                 waits_for: OnceLock::new(),
+                plain: self.is_plain(),
+                page: {
+                    let engine = runs.engine.clone();
+                    Box::new(move |hold| engine.status_url(hold))
+                },
+                question: OnceLock::new(),
                 says: OnceLock::new(),
             })
         })
@@ -498,6 +526,7 @@ impl Call {
         let text = state.as_str().ok_or_else(|| wrong("`params.requestState` must be a string"))?;
         if runs.seals.hold(&runs.known.actor, &text).is_some() {
             // It waits for people, and begins again: it is the same call by what it asks, not by what it says of itself.
+            self.was_told = true;
             return Ok(());
         }
         let now = runs.engine.clock().now();

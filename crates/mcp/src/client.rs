@@ -68,6 +68,11 @@ impl Abilities {
         self.has_roots
     }
 
+    /// Whether this client opens addresses.
+    pub const fn opens_urls(&self) -> bool {
+        self.opens_urls
+    }
+
     /// Whether this client answers such a question.
     pub fn answers(&self, method: Method, params: Option<Value<'_, '_>>) -> bool {
         match method {

@@ -24,11 +24,12 @@ use crate::param::decoded;
 use crate::revision::Revision;
 use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
-use crate::stream::{self, Outliving, Resumable};
+use crate::stream::Outliving;
 use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY};
 use crate::waiting::Patience;
 use held::HeldTasks;
 
+mod carrying;
 mod held;
 mod listening;
 
@@ -67,10 +68,18 @@ enum Part {
 }
 
 impl Endpoint {
-    /// The wire over these apps; what an app wants back from a client is sealed under `key`. Error: a bug.
-    pub fn new(hub: Arc<Hub>, engine: Engine, access: Arc<Access>, key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
-        let (sessions, seals, tasks) = (Sessions::new(), Seals::new(key)?, TaskTracker::new());
-        let held = HeldTasks::new();
+    /// The wire over these apps; what an app wants back from a client is sealed under `key`. `subscribed` are rows of
+    /// [`SUBSCRIBED_STATE`]. Error: a bug.
+    pub fn new(
+        hub: Arc<Hub>,
+        engine: Engine,
+        access: Arc<Access>,
+        key: &Secret<[u8; 32]>,
+        subscribed: impl IntoIterator<Item = String>,
+    ) -> Result<Self, Fault> {
+        let sessions = Sessions::new(key, subscribed.into_iter().collect())?;
+        let (seals, tasks) = (Seals::new(key)?, TaskTracker::new());
+        let held = HeldTasks::default();
         Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, held, tasks }) })
     }
 }
@@ -192,49 +201,6 @@ impl Shared {
             Ok(call) => self.carry(arrived, part, &request, call).await,
             Err(error) => self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error)),
         }
-    }
-
-    /// Takes a call through the engine. What its app says meanwhile goes before the answer, on the same response.
-    async fn carry(
-        self: &Arc<Self>,
-        arrived: &Arrived<'_>,
-        part: Part,
-        request: &Request<'_, '_>,
-        call: Call,
-    ) -> Response<Body> {
-        let meta = request.params.and_then(|params| params.get("_meta"));
-        let client = match part.client(meta, arrived.body) {
-            Ok(client) => client,
-            Err(error) => return self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error)),
-        };
-        let (along, told) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
-        let revision = part.revision();
-        let resumable = match part {
-            Part::Itself => None,
-            Part::Of(session) => match session.begins(request.id, along.clone()) {
-                Some(in_flight) => Some((session, in_flight)),
-                None => return rpc_error(StatusCode::BAD_REQUEST, Some(request.id), &id_in_use()),
-            },
-        };
-        let (session, in_flight) = resumable.unzip();
-        let (shared, known, endpoint) = (Arc::clone(self), arrived.known.clone(), arrived.endpoint.cloned());
-        let (id, on_the_way) = (request.id.to_vec(), along.clone());
-        let mut patience = Patience::of(arrived.place.clone(), arrived.headers);
-        if request.method == "tools/call" && along.client().takes_tasks() {
-            patience = patience.or_task();
-        }
-        let answering = Box::pin(async move {
-            let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
-            let said = call.run(&Runs { engine, seals, known, hub, patience }, on_the_way).await;
-            drop(in_flight);
-            let said = match said {
-                Said::Waits(waits, _) => shared.as_task(&id, *waits, known),
-                said => said,
-            };
-            shared.worded(endpoint.as_ref(), revision, &id, said)
-        });
-        let resumable = session.map(|session| Resumable { session, clock: Arc::clone(self.engine.clock()) });
-        stream::respond(answering, told, along, resumable, &self.tasks).await
     }
 
     /// A notification: a legacy client's change of mind, or of its folders.
@@ -613,6 +579,8 @@ fn not_allowed() -> Response<Body> {
     response
 }
 
+/// The kind of state under which is kept which sessions had subscribed to something: they are not gone on with after a restart.
+pub const SUBSCRIBED_STATE: &str = "session_subscribed";
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES_TOO_LONG: &str = "the client's capabilities are longer than 16 KB";
 const ROOTS_CHANGED: &str = "notifications/roots/list_changed";

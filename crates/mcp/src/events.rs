@@ -2,7 +2,8 @@
 //! connection broke gets the rest; those of 2026-07-28 forget what they have handed over.
 //!
 //! An event id is a place in one stream: `r7-12` is the twelfth event of the session's seventh stream, which belongs to a
-//! response; `s…` is one of the streams on which a client listens.
+//! response; `s…` is one of the streams on which a client listens. Behind a `.` may stand what the response is of, so that
+//! the call goes on where nothing is remembered of its stream.
 
 mod reader;
 mod streams;
@@ -12,7 +13,7 @@ pub use streams::{Gone, Streams};
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -24,6 +25,8 @@ pub struct Stream {
     kind: Kind,
     number: u64,
     remembered: Remembered,
+    /// What the response is of.
+    name: OnceLock<String>,
     state: Mutex<State>,
 }
 
@@ -82,7 +85,7 @@ struct Event {
 impl Stream {
     /// A stream without events.
     pub fn new(kind: Kind, number: u64, remembered: Remembered) -> Arc<Self> {
-        Arc::new(Self { kind, number, remembered, state: Mutex::default() })
+        Arc::new(Self { kind, number, remembered, name: OnceLock::new(), state: Mutex::default() })
     }
 
     /// What it is for.
@@ -121,6 +124,17 @@ impl Stream {
         let mut state = self.state();
         state.pausing = state.reading;
         wake(state);
+    }
+
+    /// From now on its event ids say what the response is of.
+    pub fn named(&self, name: String) {
+        let _first = self.name.set(name);
+        wake(self.state());
+    }
+
+    /// Whether its event ids say what the response is of.
+    fn is_named(&self) -> bool {
+        self.name.get().is_some()
     }
 
     /// Whether somebody reads it now.
@@ -190,7 +204,10 @@ impl Stream {
 
     fn id(&self, place: u64) -> String {
         let kind = if self.kind == Kind::Response { 'r' } else { 's' };
-        format!("{kind}{}-{place}", self.number)
+        match self.name.get() {
+            Some(name) => format!("{kind}{}-{place}{NAMED}{name}", self.number),
+            None => format!("{kind}{}-{place}", self.number),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -243,6 +260,9 @@ pub fn write_event(out: &mut BytesMut, id: Option<&str>, message: &[u8]) {
     }
     out.put_slice(b"\n\n");
 }
+
+/// What stands before the name in an event id.
+pub const NAMED: char = '.';
 
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ mod upstream;
 mod waiting;
 
 pub use catalog::{Catalog, Listed, Other, Others};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, SUBSCRIBED_STATE};
 pub use hub::{AppRows, AppSpec, DefinitionRow, Hub, Target, ToolRow};
 pub use reviews::{PinKey, Reviews};
 pub use seen::{SEEN_STATE, Sight, pin_state, sight_of_row};

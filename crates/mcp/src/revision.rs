@@ -44,6 +44,11 @@ impl Revision {
         Self::ALL.into_iter().find(|revision| revision.as_str() == text)
     }
 
+    /// Whether a client is told where it may come back to before anything is said to it.
+    pub const fn comes_back(self) -> bool {
+        matches!(self, Self::V20251125)
+    }
+
     /// Whether it is stateless, without `initialize`.
     pub const fn modern(self) -> bool {
         matches!(self, Self::V20260728)

@@ -1,14 +1,18 @@
 //! Legacy sessions: unguessable, bound to the actor, bounded in number and age.
 
-use std::collections::HashMap;
+mod ticket;
+
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use decide::Answer;
-use model::limits::{SESSION_IDLE_MAX, SESSIONS_MAX};
-use model::{Actor, AgentId, AppId, HumanId, Method, UnixMicros};
+use json::Document;
+use model::limits::{SESSION_IDLE_MAX, SESSIONS_MAX, TOKEN_LIFE_MAX};
+use model::{Actor, AgentId, AppId, Fault, HumanId, Method, Secret, UnixMicros};
 use quick_cache::sync::Cache;
 use tokio::sync::oneshot;
 
@@ -17,11 +21,18 @@ use crate::events::{Remembered, Streams};
 use crate::listeners::Listener;
 use crate::revision::Revision;
 use crate::upstream::Along;
+use ticket::{Ticket, Tickets};
 
-/// All legacy sessions of this gateway, in memory: after a restart a client is told 404 and initialises again.
+/// All legacy sessions of this gateway, in memory. Their ids say enough to go on with them after a restart; but whoever
+/// subscribed to something is told 404 then, and initialises and subscribes again.
 pub struct Sessions {
     open: Cache<String, Arc<Open>>,
     remembered: Remembered,
+    tickets: Tickets,
+    /// Those of before that have ended here.
+    over: Cache<String, ()>,
+    /// Those of before that had subscribed to something ([`Sessions::mark`]).
+    subscribed: HashSet<String>,
 }
 
 /// A session that is open. It ends when this is dropped, whoever still holds it: its client has ended it, has been idle, or
@@ -49,6 +60,7 @@ pub struct Session {
     next_question: AtomicU64,
     /// Whether apps are about to be told that the client works on other folders.
     pub roots_pending: AtomicBool,
+    subscribed: AtomicBool,
 }
 
 /// A question to the client of a session. Once dropped, its answer is no longer waited for.
@@ -75,6 +87,11 @@ impl Session {
     /// Somebody listens: it is in use.
     pub fn touch(&self, now: UnixMicros) {
         self.used.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Its client subscribes to something. Says whether this is the first time.
+    pub fn subscribes(&self) -> bool {
+        !self.subscribed.swap(true, Ordering::AcqRel)
     }
 
     /// Notes that a call is under way, until what is given is dropped. None: one with this id is under way already.
@@ -182,12 +199,14 @@ impl Drop for InFlight {
 }
 
 impl Sessions {
-    /// No session yet.
-    pub fn new() -> Self {
-        Self { open: Cache::new(SESSIONS_MAX), remembered: Remembered::default() }
+    /// No session yet. Ids are sealed under this key; `subscribed` are the marks of sessions of before that had subscribed to
+    /// something. Error: the system gives no random bytes.
+    pub fn new(key: &Secret<[u8; 32]>, subscribed: HashSet<String>) -> Result<Self, Fault> {
+        let (open, over) = (Cache::new(SESSIONS_MAX), Cache::new(SESSIONS_MAX));
+        Ok(Self { open, remembered: Remembered::default(), tickets: Tickets::new(key)?, over, subscribed })
     }
 
-    /// Opens a session for this actor at this endpoint and gives its id: 128 bits of chance. None when the system gives
+    /// Opens a session for this actor at this endpoint and gives its id, which nobody can guess. None when the system gives
     /// no random bytes.
     pub fn open(
         &self,
@@ -197,47 +216,92 @@ impl Sessions {
         endpoint: Option<AppId>,
         now: UnixMicros,
     ) -> Option<String> {
-        let mut chance = [0u8; 16];
-        aws_lc_rs::rand::fill(&mut chance).ok()?;
-        let id: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
-        let session = Session {
-            revision,
-            streams: Arc::new(Streams::new(self.remembered.clone())),
-            listener: OnceLock::new(),
-            agent: actor.agent.clone(),
-            human: actor.human.clone(),
-            endpoint,
-            used: AtomicI64::new(now.0),
-            ended: AtomicBool::new(false),
-            in_flight: Mutex::default(),
-            abilities,
-            level: Mutex::default(),
-            questions: Mutex::default(),
-            next_question: AtomicU64::new(1),
-            roots_pending: AtomicBool::new(false),
-        };
-        self.open.insert(id.clone(), Arc::new(Open(Arc::new(session))));
+        let (agent, human) = (actor.agent.clone(), actor.human.clone());
+        let declared = Bytes::copy_from_slice(abilities.declared());
+        let ticket = Ticket { revision, agent, human, endpoint, declared, opened: now };
+        let id = self.tickets.seal(&ticket)?;
+        let session = self.made(ticket, abilities, 0, now);
+        self.open.insert(id.clone(), session);
         Some(id)
     }
 
     /// The session of this id, if it is open and belongs to this actor and endpoint. Somebody else's looks like none.
     pub fn find(&self, id: &str, actor: &Actor, endpoint: Option<&AppId>, now: UnixMicros) -> Option<Arc<Session>> {
-        let open = self.open.get(id)?;
+        let of_them = |agent: &AgentId, human: &HumanId, of: Option<&AppId>| {
+            *agent == actor.agent && *human == actor.human && of == endpoint
+        };
+        let open = match self.open.get(id) {
+            Some(open) => open,
+            None => {
+                let ticket = self.of_before(id, now)?;
+                if !of_them(&ticket.agent, &ticket.human, ticket.endpoint.as_ref()) {
+                    return None;
+                }
+                let document = Document::parse(&ticket.declared).ok()?;
+                let abilities = Abilities::read(Some(document.root()), &ticket.declared)?.kept();
+                // Of two that come at once, both get the same one.
+                let made = || Ok::<_, ()>(self.made(ticket.clone(), abilities, u64::try_from(now.0).unwrap_or(1), now));
+                self.open.get_or_insert_with(id, made).ok()?
+            }
+        };
         let session = &open.0;
         if session.idle(now) {
-            self.open.remove(id);
+            self.end(id);
             return None;
         }
-        if session.agent != actor.agent || session.human != actor.human || session.endpoint.as_ref() != endpoint {
+        if !of_them(&session.agent, &session.human, session.endpoint.as_ref()) {
             return None;
         }
         session.touch(now);
         Some(Arc::clone(session))
     }
 
+    /// By what it is known after a restart that this session had subscribed to something.
+    pub fn mark(id: &str) -> String {
+        let digest = digest(&SHA256, id.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What an id of an earlier run of the gateway says, if one may still go on with it.
+    fn of_before(&self, id: &str, now: UnixMicros) -> Option<Ticket> {
+        let ticket = self.tickets.of_before(id)?;
+        let young = u128::from(now.since(ticket.opened).unsigned_abs()) <= TOKEN_LIFE_MAX.as_micros();
+        let ended = self.over.get(id).is_some() || self.subscribed.contains(&Self::mark(id));
+        (young && !ended).then_some(ticket)
+    }
+
+    /// `first` is where streams and questions are counted from: what a client still has of an earlier run means none of these.
+    fn made(&self, ticket: Ticket, abilities: Abilities, first: u64, now: UnixMicros) -> Arc<Open> {
+        let session = Session {
+            revision: ticket.revision,
+            streams: Arc::new(Streams::new(self.remembered.clone(), first)),
+            listener: OnceLock::new(),
+            agent: ticket.agent,
+            human: ticket.human,
+            endpoint: ticket.endpoint,
+            used: AtomicI64::new(now.0),
+            ended: AtomicBool::new(false),
+            in_flight: Mutex::default(),
+            abilities,
+            level: Mutex::default(),
+            questions: Mutex::default(),
+            next_question: AtomicU64::new(first.saturating_add(1)),
+            roots_pending: AtomicBool::new(false),
+            subscribed: AtomicBool::new(false),
+        };
+        Arc::new(Open(Arc::new(session)))
+    }
+
+    fn end(&self, id: &str) -> Option<Arc<Open>> {
+        if self.tickets.of_before(id).is_some() {
+            self.over.insert(id.to_owned(), ());
+        }
+        self.open.remove(id).map(|(_, open)| open)
+    }
+
     /// Ends a session.
     pub fn close(&self, id: &str, now: UnixMicros) {
-        if let Some((_, open)) = self.open.remove(id) {
+        if let Some(open) = self.end(id) {
             open.0.streams.end(now);
         }
     }

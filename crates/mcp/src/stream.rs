@@ -19,8 +19,8 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
 
 use crate::events::{self, Opening, Reader, event_stream, write_event};
-use crate::revision::Revision;
 use crate::session::Session;
+use crate::tasks::HeldTask;
 use crate::upstream::Along;
 
 /// A response that is still being worked out.
@@ -32,6 +32,8 @@ pub struct Resumable {
     pub session: Arc<Session>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What its client comes back with for the response to a call that waits, also after a restart.
+    pub name: Box<dyn Fn(&HeldTask) -> Option<String> + Send + Sync>,
 }
 
 /// A response that whoever wants it drives. When they go away, a task of its own takes over, and a call that nobody can come
@@ -56,7 +58,7 @@ pub async fn respond(
     let Some(resumable) = resumable else {
         return respond_once(Outliving::new(answering, tasks, Some(along)), told).await;
     };
-    let primes = resumable.session.revision == Revision::V20251125;
+    let primes = resumable.session.revision.comes_back();
     let mut answered = None;
     let first = tokio::select! {
         biased;
@@ -78,8 +80,32 @@ pub async fn respond(
     if let Some(first) = first {
         stream.say(first);
     }
+    open(answering, told, along, (stream, resumable), tasks)
+}
+
+/// A stream for a response that its client comes back for.
+pub fn resume(
+    answering: Answering,
+    told: mpsc::Receiver<Bytes>,
+    along: Along,
+    resumable: Resumable,
+    tasks: &TaskTracker,
+) -> Response<Body> {
+    let stream = resumable.session.streams.respond(resumable.clock.now());
+    open(answering, told, along, (stream, resumable), tasks)
+}
+
+fn open(
+    answering: Answering,
+    told: mpsc::Receiver<Bytes>,
+    along: Along,
+    (stream, resumable): (Arc<events::Stream>, Resumable),
+    tasks: &TaskTracker,
+) -> Response<Body> {
+    let primes = resumable.session.revision.comes_back();
+    resumable.names(&stream, &along);
     let reader = Reader::new(Arc::clone(&stream), 0, Opening { primes, ..Opening::default() });
-    tasks.spawn(go_on(answering, told, along, stream, resumable.clock, primes));
+    tasks.spawn(go_on(answering, told, along, stream, resumable));
     reader.response()
 }
 
@@ -95,21 +121,22 @@ async fn go_on(
     mut told: mpsc::Receiver<Bytes>,
     along: Along,
     stream: Arc<events::Stream>,
-    clock: Arc<dyn Clock>,
-    pauses: bool,
+    resumable: Resumable,
 ) {
+    let pauses = resumable.session.revision.comes_back();
     let response = loop {
         tokio::select! {
             biased;
             Some(message) = told.recv() => stream.say(message),
             response = &mut answering => break response,
             () = along.pausing(), if pauses => stream.pause(),
+            () = along.waiting() => resumable.names(&stream, &along),
         }
     };
     while let Ok(message) = told.try_recv() {
         stream.say(message);
     }
-    stream.end(whole(response), clock.now());
+    stream.end(whole(response), resumable.clock.now());
 }
 
 async fn respond_once(mut answering: Outliving, mut told: mpsc::Receiver<Bytes>) -> Response<Body> {
@@ -143,6 +170,15 @@ struct Stream {
     answering: Outliving,
     /// A connection that carries nothing is taken for dead by what stands between.
     signs: Interval,
+}
+
+impl Resumable {
+    /// Where a call waits, its client learns what to come back with.
+    fn names(&self, stream: &events::Stream, along: &Along) {
+        if let Some(name) = along.held_as().filter(|held| held.plain).and_then(|held| (self.name)(held)) {
+            stream.named(name);
+        }
+    }
 }
 
 impl Outliving {

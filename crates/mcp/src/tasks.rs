@@ -66,6 +66,15 @@ pub struct HeldTask {
     pub plain: bool,
 }
 
+/// The response to a call that waits for people, as its client comes back for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldResponse {
+    /// The call.
+    pub held: HeldTask,
+    /// The id of its request, as JSON.
+    pub id: Vec<u8>,
+}
+
 impl HeldTask {
     /// This one.
     pub fn of(hold: &HoldId, plain: bool) -> Self {
@@ -110,6 +119,21 @@ impl Seals {
         Some(HeldTask { hold, plain: plain.get("plain")?.as_bool()? })
     }
 
+    /// What a client comes back with for the response to a call that waits. It opens nothing, as the id of a task.
+    pub fn response_id(&self, actor: &Actor, held: &HeldTask, id: &[u8]) -> Option<String> {
+        let id = std::str::from_utf8(id).ok().filter(|id| id.len() <= REQUEST_ID_BYTES_MAX)?;
+        let text = serde_json::json!({ "hold": held.hold.as_str(), "plain": held.plain, "id": id });
+        self.sealed(&[b"response\0", about(actor).as_slice()].concat(), &text)
+    }
+
+    /// The response that this is of. None: it is of none of these people.
+    pub fn response(&self, actor: &Actor, sealed: &str) -> Option<HeldResponse> {
+        let plain = self.unsealed(&[b"response\0", about(actor).as_slice()].concat(), sealed)?;
+        let hold = HoldId::parse(plain.get("hold")?.as_str()?).ok()?;
+        let held = HeldTask { hold, plain: plain.get("plain")?.as_bool()? };
+        Some(HeldResponse { held, id: plain.get("id")?.as_str()?.as_bytes().to_vec() })
+    }
+
     fn sealed(&self, about: &[u8], text: &serde_json::Value) -> Option<String> {
         let mut text = text.to_string().into_bytes();
         let mut tag = hmac::Context::with_key(self.nonces());
@@ -137,6 +161,8 @@ fn about(actor: &Actor) -> Vec<u8> {
     format!("task\0{}\0{agent}\0{human}", agent.len()).into_bytes()
 }
 
+/// The id of a longer request is none to come back with.
+const REQUEST_ID_BYTES_MAX: usize = 256;
 /// Where a result or notification says which task it belongs to.
 const RELATED_KEY: &str = "io.modelcontextprotocol/related-task";
 

@@ -11,12 +11,14 @@ use engine::{Disposition, Held, Looked, Waiter, WaiterFuture, WaitsFor};
 use front::Place;
 use http::{HeaderMap, header};
 use json::Document;
-use model::ToolName;
+use model::{HoldId, Method, ToolName};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app_link::{AppLink, Pair};
 use crate::hub::Hub;
-use crate::upstream::{Along, Asked};
+use crate::session::Question;
+use crate::tasks::HeldTask;
+use crate::upstream::{Along, Asked, Client};
 
 /// How a request waits.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub struct Patience {
     pub time_max: Option<Duration>,
     /// Whether it becomes a task where it has to wait.
     pub task: bool,
+    /// Whether its client has not been shown yet where the call stands, and can be.
+    pub shows: bool,
 }
 
 /// One call that may have to wait.
@@ -43,14 +47,28 @@ pub(crate) struct Queue {
     pub(crate) arguments: Option<Bytes>,
     pub(crate) disposition: OnceLock<Disposition>,
     pub(crate) waits_for: OnceLock<WaitsFor>,
+    /// Whether it can be made again of what is kept of it.
+    pub(crate) plain: bool,
+    /// Where everybody sees how a call stands.
+    pub(crate) page: Page,
+    /// What the client was asked to open.
+    pub(crate) question: OnceLock<Question>,
     /// When the client is told again that it waits.
     pub(crate) says: OnceLock<tokio::sync::Mutex<Interval>>,
 }
 
+/// The address of the page that says how a call stands; none where there are no pages.
+pub(crate) type Page = Box<dyn Fn(&HoldId) -> Option<String> + Send + Sync>;
+
 impl Patience {
     /// For a request that cannot wait.
     pub fn none() -> Self {
-        Self { place: Arc::default(), streams: false, time_max: Some(Duration::ZERO), task: false }
+        Self { place: Arc::default(), streams: false, time_max: Some(Duration::ZERO), task: false, shows: false }
+    }
+
+    /// For a request of 2026-07-28 whose client opens addresses: it is shown one at once, and waits when it comes back.
+    pub fn shown(self) -> Self {
+        Self { time_max: Some(Duration::ZERO), shows: true, ..self }
     }
 
     /// For a request that becomes a task where it has to wait: its client is told so at once.
@@ -65,7 +83,13 @@ impl Patience {
 
     /// For a request with this place.
     pub fn of(place: Place, headers: &HeaderMap) -> Self {
-        Self { place: Arc::new(Mutex::new(Some(place))), streams: takes_events(headers), time_max: None, task: false }
+        let (place, streams) = (Arc::new(Mutex::new(Some(place))), takes_events(headers));
+        Self { place, streams, time_max: None, task: false, shows: false }
+    }
+
+    /// For a client that comes back for the stream of its response, and was shown everything before.
+    pub fn of_stream() -> Self {
+        Self { streams: true, time_max: None, ..Self::none() }
     }
 }
 
@@ -77,6 +101,17 @@ fn says() -> tokio::sync::Mutex<Interval> {
 }
 
 impl Queue {
+    /// Shows the client of a session where its call stands, if it opens addresses. Its answer changes nothing.
+    fn show(&self, held: &Held) {
+        let Client::Legacy(session) = self.along.client() else { return };
+        let wanted = self.patience.shows && held.waits_for == WaitsFor::People;
+        let Some(url) = (self.page)(&held.id).filter(|_| wanted) else { return };
+        let params = Bytes::from(status_question(&url, Some(&held.id)).to_string());
+        let question = session.question(Method::Elicit, Some(&params));
+        self.along.say(question.message());
+        let _first = self.question.set(question);
+    }
+
     async fn look(&self) -> Option<Looked> {
         if self.asked != Asked::Tool {
             let tool = self.hub.facts_of(&self.link, self.asked, self.name.clone(), &self.pair).await;
@@ -94,9 +129,11 @@ impl Queue {
 impl Waiter for Queue {
     fn waits(&self, held: &Held) {
         let _once = self.waits_for.set(held.waits_for);
+        self.along.held(HeldTask::of(&held.id, self.plain));
         drop(self.patience.place.lock().unwrap_or_else(PoisonError::into_inner).take());
         if self.patience.streams && self.patience.time_max.is_none() {
             self.along.waits();
+            self.show(held);
         }
     }
 
@@ -127,6 +164,32 @@ impl Waiter for Queue {
     fn time_max(&self) -> Option<Duration> {
         self.patience.time_max
     }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // Whoever opened the page knows that there is nothing more to see.
+        let Some(held) = self.along.held_as().filter(|_| self.question.get().is_some()) else { return };
+        let done = serde_json::json!({
+            "jsonrpc": "2.0",
+            "method": "notifications/elicitation/complete",
+            "params": { "elicitationId": held.hold },
+        });
+        self.along.say(Bytes::from(done.to_string()));
+    }
+}
+
+/// The question to open the page that says how a call stands. 2025-11-25 wants an id in it.
+pub fn status_question(url: &str, id: Option<&HoldId>) -> serde_json::Value {
+    let mut params = serde_json::json!({
+        "mode": "url",
+        "url": url,
+        "message": "This call waits until another person has approved it. The page says how it stands, and asks nothing.",
+    });
+    if let (Some(id), Some(params)) = (id, params.as_object_mut()) {
+        params.insert("elicitationId".to_owned(), id.as_str().into());
+    }
+    params
 }
 
 /// Whether the response may be a stream of events.

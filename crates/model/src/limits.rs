@@ -162,6 +162,15 @@ pub const HOLDS_RATE_OVER: Duration = Duration::from_secs(10 * 60);
 pub const HOLD_ARGUMENTS_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of all that waits. Past it: refused.
 pub const HOLDS_BYTES_MAX: usize = 256 << 20;
+/// Calls that waited and are over, of which is remembered what came of them. Past it: the oldest are forgotten.
+pub const HOLDS_OVER_MAX: usize = 10_000;
+/// Bytes of the answers of calls that waited. Past it: the oldest are forgotten.
+pub const HOLDS_OVER_BYTES_MAX: usize = 64 << 20;
+/// How long what came of a call that waited is remembered at least, for a client that comes back; a task's answer as long as
+/// the task could have waited.
+pub const HOLD_OVER_AGE_MIN: Duration = Duration::from_secs(10 * 60);
+/// Longest answer of a call that waited that is kept over a restart, in bytes.
+pub const HOLD_ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Longest reason that a person gives for denying a call, in characters; the rest is cut off.
 pub const HOLD_REASON_CHARS_MAX: usize = 1_000;
 /// How long a stopping gateway waits for calls in flight.

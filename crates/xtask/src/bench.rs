@@ -4,6 +4,7 @@
 //! It never fails for being slow: whether a target holds is printed, and a person or CI decides what that means.
 
 mod decide;
+mod holds;
 mod mcp;
 pub(crate) mod process;
 pub(crate) mod scene;
@@ -44,11 +45,15 @@ pub(crate) fn bench(root: &Path, words: &[&str]) -> Result<bool, Refused> {
             let options = decide_options(options).map_err(Refused::Usage)?;
             decide::bench(root, &options).map(|()| true).map_err(Refused::Failed)
         }
+        ["holds", options @ ..] => {
+            let options = holds_options(options).map_err(Refused::Usage)?;
+            holds::bench(root, &options).map(|()| true).map_err(Refused::Failed)
+        }
         ["trace", options @ ..] => {
             let options = trace_options(options).map_err(Refused::Usage)?;
             trace::bench(root, &options).map(|()| true).map_err(Refused::Failed)
         }
-        _ => Err(Refused::Usage("`bench` knows `mcp`, `decide` and `trace`".to_owned())),
+        _ => Err(Refused::Usage("`bench` knows `mcp`, `decide`, `holds` and `trace`".to_owned())),
     }
 }
 
@@ -141,6 +146,24 @@ fn decide_options(words: &[&str]) -> Result<decide::Options, String> {
             "--json" => options.json = Some(PathBuf::from(rest.next().ok_or("`--json` needs a value")?)),
             "--no-build" => options.no_build = true,
             unknown => return Err(format!("`{unknown}` is not an option of `bench decide`")),
+        }
+    }
+    Ok(options)
+}
+
+fn holds_options(words: &[&str]) -> Result<holds::Options, String> {
+    let mut options = holds::Options::default();
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let mut value = || rest.next().copied().ok_or_else(|| format!("`{word}` needs a value"));
+        match *word {
+            "--calls" => {
+                let calls = value()?.parse().ok().filter(|calls| (1..=10_000).contains(calls));
+                options.calls = calls.ok_or("`--calls` takes 1 to 10000")?;
+            }
+            "--json" => options.json = Some(PathBuf::from(value()?)),
+            "--no-build" => options.build = false,
+            unknown => return Err(format!("`{unknown}` is not an option of `bench holds`")),
         }
     }
     Ok(options)

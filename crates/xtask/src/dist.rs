@@ -22,6 +22,7 @@ pub(crate) struct Programs {
     pub(crate) upstream: PathBuf,
     pub(crate) load: PathBuf,
     pub(crate) pipe: PathBuf,
+    pub(crate) holds: PathBuf,
     pub(crate) soak: PathBuf,
 }
 
@@ -54,6 +55,7 @@ impl Programs {
             upstream: folder.join("testkit-upstream"),
             load: folder.join("testkit-load"),
             pipe: folder.join("testkit-pipe"),
+            holds: folder.join("testkit-holds"),
             soak: folder.join("testkit-soak"),
         }
     }

@@ -113,6 +113,8 @@ cargo xtask test                 everything CI runs
                                  SQLite and PostgreSQL
        [--records N]             how long a log is asked (1,000,000)
        [--json FILE]             as above
+  bench holds                    calls that wait for a person: memory of each, and how soon one runs that is approved
+       [--calls N] [--json FILE] [--no-build]
   bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego
        [--json FILE] [--no-build]  as above
   screenshots                    pictures of the console's pages, into docs/images

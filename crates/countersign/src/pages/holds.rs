@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use console::{Decision, HoldView, Holds, HoldsFuture, Readers};
+use console::{Decision, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
 use engine::{HeldCall, HoldState, Waiting, WaitsFor};
 use identity::people::SignedIn;
 use model::{Blame, Directory as _, DirectorySnapshot, Fault, HoldId, HumanId};
@@ -28,6 +28,17 @@ impl Holds for Desk {
     fn one(&self, human: &HumanId, id: &str) -> Option<HoldView> {
         let waiting = self.gateway.engine.hold(&HoldId::parse(id).ok()?).ok()?;
         self.view(&waiting, human, &self.gateway.directory.snapshot())
+    }
+
+    fn status(&self, id: &str, code: &str) -> Option<HoldStatus> {
+        let hold = self.gateway.engine.status(&HoldId::parse(id).ok()?, code)?;
+        Some(HoldStatus {
+            id: hold.id.to_string(),
+            state: hold.state.as_str(),
+            disposition: disposition(&hold.state),
+            opened: hold.opened_at,
+            expires: hold.expires_at,
+        })
     }
 
     fn decide(&self, who: SignedIn, id: String, decision: Decision) -> HoldsFuture<'_> {
@@ -65,10 +76,7 @@ impl Desk {
         let agent = directory.agents.get(&asked.agent);
         let app = directory.apps.get(&asked.app);
         let text = waiting.arguments.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        let disposition = match &hold.state {
-            HoldState::Ended { disposition, .. } => Some(disposition.as_str()),
-            _ => None,
-        };
+        let disposition = disposition(&hold.state);
         Some(HoldView {
             id: hold.id.to_string(),
             call: asked.call.clone(),
@@ -92,6 +100,13 @@ impl Desk {
             eligible: engine::eligible(asked, directory).iter().map(person).collect(),
             may_decide,
         })
+    }
+}
+
+fn disposition(state: &HoldState) -> Option<&'static str> {
+    match state {
+        HoldState::Ended { disposition, .. } => Some(disposition.as_str()),
+        _ => None,
     }
 }
 

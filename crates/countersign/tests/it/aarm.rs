@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::CallId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use testkit::{McpClient, Upstream, World};
 
-use crate::kit::{at, last_intent, pin, until, upstream, world};
+use crate::kit::{at, intents, last_intent, pin, until, upstream, world};
 use crate::spec::{conform, whole_trace};
+
+mod waits;
 
 /// One row.
 #[derive(Deserialize)]
@@ -37,6 +41,9 @@ struct Row {
     /// Once the gateway is gone, the same calls fail and nothing runs.
     #[serde(default)]
     unavailable: bool,
+    /// How long a client is kept waiting, and from when on what nobody decided is refused.
+    wait: Option<String>,
+    expire_after: Option<String>,
     /// The events come out of `trace follow` within seconds, in the published schema.
     #[serde(default)]
     streamed: bool,
@@ -55,6 +62,19 @@ struct Call {
     executes: bool,
     /// What the record says, by JSON pointer; `*` is anything but null, `absent` is nothing.
     record: Map<String, Value>,
+    /// What happens while it waits.
+    meanwhile: Option<waits::Meanwhile>,
+    /// What its client is told begins so.
+    says: Option<String>,
+    /// The steps of its hold, each a record.
+    #[serde(default)]
+    steps: Vec<String>,
+    /// What the record of the decision says that ended it.
+    #[serde(default)]
+    resolved: Map<String, Value>,
+    /// Where both records say the same.
+    #[serde(default)]
+    same: Vec<String>,
 }
 
 #[test]
@@ -74,7 +94,7 @@ fn the_published_rows_hold() -> Result<()> {
         play(&row).with_context(|| format!("{name}: {}", row.test))?;
         played += 1;
     }
-    ensure!(played > 6, "only {played} rows");
+    ensure!(played > 15, "only {played} rows");
     Ok(())
 }
 
@@ -84,9 +104,14 @@ fn play(row: &Row) -> Result<()> {
         .app_url("remote", upstream.url(), None)
         .human("carl", serde_json::json!({"name": "Carl"}))
         .agent("carl-desktop", "carl")
+        .set(&["holds", "wait"], serde_json::json!(row.wait.as_deref().unwrap_or("0s")))
+        .set(&["holds", "expire_after"], serde_json::json!(row.expire_after.as_deref().unwrap_or("1h")))
         .rules("rules/house.cedar", &row.rules.join("\n"))
         .start()?;
     pin(&world, "remote", "read")?;
+    if row.calls.iter().any(|call| call.meanwhile.is_some()) {
+        waits::sign_in(&world)?;
+    }
     let mut records = Vec::new();
     for call in &row.calls {
         let record = made(&world, &upstream, call).with_context(|| format!("{} {}", call.verdict, call.tool))?;
@@ -128,18 +153,35 @@ fn made(world: &World, upstream: &Upstream, call: &Call) -> Result<Value> {
         None => world.mcp_url().to_owned(),
     };
     let name = if call.app.is_some() { call.tool.clone() } else { format!("remote__{}", call.tool) };
-    McpClient::modern(&address)?.with_token(token).call(&name, call.arguments.clone())?;
+    let asked_before = intents(world)?.len();
+    let client = McpClient::modern(&address)?.with_token(token).with_timeout(Duration::from_secs(60));
+    let said = waits::call(world, client, &name, call)?;
     let ran = upstream.call_count() - before;
-    ensure!(ran == usize::from(call.executes), "it ran {ran} times");
-    let id = last_intent(world)?.call;
+    ensure!(ran == usize::from(call.executes), "it ran {ran} times: {said}");
+    let last = last_intent(world)?.call;
+    let first = intents(world)?.into_iter().nth(asked_before).context("no decision")?.call;
+    let record = recorded(world, &first, &call.record)?;
+    ensure!(at(&record, "/verdict") == call.verdict, "{record}");
+    if !call.resolved.is_empty() {
+        ensure!(first != last, "it was decided once");
+        let resolved = recorded(world, &last, &call.resolved)?;
+        ensure!(at(&resolved, "/leaf/cause") == first.as_str(), "{resolved}");
+        for place in &call.same {
+            ensure!(resolved.pointer(place) == record.pointer(place), "{place} is another one: {resolved}");
+        }
+    }
+    Ok(record)
+}
+
+/// A record and its outcome, which say what is written in the row.
+fn recorded(world: &World, id: &CallId, wanted: &Map<String, Value>) -> Result<Value> {
     let told: Value = serde_json::from_str(&world.run_well(&["why", id.as_str(), "--json"])?)?;
     let mut record = told.pointer("/records/0").cloned().context("no record")?;
     ensure!(record.get("verified") == Some(&Value::Bool(true)), "{record}");
-    ensure!(at(&record, "/verdict") == call.verdict, "{record}");
     if let (Some(outcome), Some(fields)) = (told.pointer("/records/1/leaf"), record.as_object_mut()) {
         fields.insert("outcome".to_owned(), outcome.clone());
     }
-    for (place, wanted) in &call.record {
+    for (place, wanted) in wanted {
         let found = record.pointer(place);
         let fits = match wanted.as_str() {
             Some("*") => found.is_some_and(|found| !found.is_null()),

@@ -31,5 +31,6 @@ mod secrets;
 mod spec;
 mod streams;
 mod upstreams;
+mod waits;
 mod walk;
 mod witness;

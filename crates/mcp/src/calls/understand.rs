@@ -86,6 +86,7 @@ impl Context<'_> {
             task: None,
             listed_at,
             disposition: None,
+            was_told: false,
         };
         if self.revision.modern() {
             call.come_back(params, body, &self.runs())?;
@@ -153,6 +154,7 @@ impl Context<'_> {
             task: Some((task, id.into_owned())),
             listed_at: None,
             disposition: None,
+            was_told: false,
         })
     }
 

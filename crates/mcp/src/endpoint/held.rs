@@ -2,17 +2,16 @@
 //! whoever is connected, and the client fetches what came of it.
 //!
 //! A handle is no authority: it is good for the same agent and person only, and the call is decided again when it is approved.
-//! After a restart the first who asks about it makes it go on.
+//! After a restart the first who asks about it makes it go on; what came of it is kept over one.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use engine::{Disposition, HoldState, Waiting, rfc3339};
+use engine::{Disposition, Hold, HoldState, Waiting, rfc3339};
 use front::Known;
 use json::Document;
 use model::HoldId;
-use quick_cache::sync::Cache;
 use serde_json::{Map, Value, json};
 
 use super::{Arrived, Part, Shared};
@@ -27,34 +26,23 @@ use crate::upstream::{Along, Asked, Client};
 use crate::waiting::Patience;
 
 /// Calls that wait as tasks.
+#[derive(Default)]
 pub(super) struct HeldTasks {
     /// Those that somebody carries already.
     carried: Mutex<HashSet<HoldId>>,
-    /// What came of those that are over, as responses without an id.
-    over: Cache<HoldId, Bytes>,
 }
 
 impl HeldTasks {
-    pub(super) fn new() -> Self {
-        Self { carried: Mutex::default(), over: Cache::new(OVER_MAX) }
-    }
-
     /// Whether nobody else carries it.
     fn begin(&self, hold: &HoldId) -> bool {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner).insert(hold.clone())
     }
 
-    fn end(&self, hold: &HoldId, said: Said) {
-        let response = match said {
-            Said::Response(response) | Said::Passed(_, response) => Some(response),
-            Said::Error(error) => Some(error.response(None)),
-            // Nothing has come of it yet, or nobody may know.
-            Said::Waits(..) | Said::Unauthorized(_) => None,
-        };
-        if let Some(response) = response {
-            let short = response.len() <= OVER_BYTES_MAX;
-            self.over.insert(hold.clone(), if short { Bytes::from(response) } else { Bytes::new() });
-        }
+    fn carries(&self, hold: &HoldId) -> bool {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).contains(hold)
+    }
+
+    fn end(&self, hold: &HoldId) {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner).remove(hold);
     }
 }
@@ -68,7 +56,7 @@ impl Shared {
         let (Some(task), Ok(waiting)) = (task, waiting) else {
             return Said::Error(RpcError::new(INTERNAL_ERROR, "the handle of a call that waits could not be made"));
         };
-        let mut result = described(&waiting, &task);
+        let mut result = described(&waiting.hold, &task);
         result.insert("resultType".to_owned(), "task".into());
         self.carry_on(call, known, held.id);
         Said::Response(envelope::result(id, Value::Object(result).to_string().as_bytes()))
@@ -109,20 +97,23 @@ impl Shared {
     }
 
     async fn progress(self: &Arc<Self>, arrived: &Arrived<'_>, held: &HeldTask, task: &str) -> Map<String, Value> {
-        if let Some(response) = self.held.over.get(&held.hold) {
-            return over(task, &response);
-        }
-        let Ok(waiting) = self.engine.hold(&held.hold) else { return over(task, b"") };
-        let carried = self.held.carried.lock().unwrap_or_else(PoisonError::into_inner).contains(&held.hold);
+        // Whoever carries it keeps its answer before it stops, so that one that is over and not carried has its answer.
+        let carried = self.held.carries(&held.hold);
+        let waiting = match (self.engine.hold(&held.hold), self.engine.hold_over(&held.hold)) {
+            (Ok(waiting), _) => waiting,
+            (Err(_), Some(done)) if carried => return described(&done.hold, task),
+            (Err(_), Some(done)) => return over(task, done.answer.as_deref().unwrap_or_default(), Some(&done.hold)),
+            (Err(_), None) => return over(task, b"", None),
+        };
         if !carried && held.plain {
-            match self.made_again(arrived, &waiting).await {
+            match self.made_again(arrived, &waiting, b"1", Revision::V20260728).await {
                 Ok(call) => self.carry_on(call, arrived.known, held.hold.clone()),
                 Err(error) => {
                     tracing::warn!(hold = %held.hold, error = error.message, "a call that waits is not there any more")
                 }
             }
         }
-        described(&waiting, task)
+        described(&waiting.hold, task)
     }
 
     /// Carries a call that waits to its end, in a task of its own.
@@ -137,14 +128,23 @@ impl Shared {
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
             let runs = Runs { engine, seals, known, hub, patience: Patience::of_task() };
             let said = call.run(&runs, along).await;
-            shared.held.end(&hold, said);
+            shared.keeps(&hold, &said).await;
+            shared.held.end(&hold);
         });
     }
 
     /// The call as its client made it, of what is kept of it.
-    async fn made_again(&self, arrived: &Arrived<'_>, waiting: &Waiting) -> Result<Call, RpcError> {
+    pub(super) async fn made_again(
+        &self,
+        arrived: &Arrived<'_>,
+        waiting: &Waiting,
+        id: &[u8],
+        revision: Revision,
+    ) -> Result<Call, RpcError> {
         let asked = &waiting.hold.asked;
-        let mut text = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"#.to_vec();
+        let mut text = br#"{"jsonrpc":"2.0","id":"#.to_vec();
+        text.extend_from_slice(id);
+        text.extend_from_slice(br#","method":"tools/call","params":{"name":"#);
         json::write_string(&mut text, asked.tool.as_str());
         if let Some(arguments) = &waiting.arguments {
             text.extend_from_slice(b",\"arguments\":");
@@ -161,7 +161,7 @@ impl Shared {
             seals: &self.seals,
             known: arrived.known,
             endpoint: Some(&asked.app),
-            revision: Revision::V20260728,
+            revision,
             headers: None,
         };
         Ok(context.understand(&request, Asked::Tool, &text).await?.at(arrived.endpoint))
@@ -169,8 +169,7 @@ impl Shared {
 }
 
 /// A call that still waits, or runs.
-fn described(waiting: &Waiting, task: &str) -> Map<String, Value> {
-    let hold = &waiting.hold;
+fn described(hold: &Hold, task: &str) -> Map<String, Value> {
     let (said, changed) = match hold.state {
         HoldState::Pending => ("waits for approval by a person", hold.opened_at),
         HoldState::Approved { at } => ("approved, and about to be carried out", at),
@@ -189,12 +188,12 @@ fn described(waiting: &Waiting, task: &str) -> Map<String, Value> {
 }
 
 /// A call that is over: what its response was.
-fn over(task: &str, response: &[u8]) -> Map<String, Value> {
+fn over(task: &str, response: &[u8], hold: Option<&Hold>) -> Map<String, Value> {
     let said: Value = serde_json::from_slice(response).unwrap_or_default();
     let (status, key, what) = match (said.get("result"), said.get("error")) {
         (Some(result), _) => ("completed", "result", result.clone()),
         (None, Some(error)) => ("failed", "error", error.clone()),
-        (None, None) => ("completed", "result", forgotten()),
+        (None, None) => ("completed", "result", forgotten(hold)),
     };
     let mut told = handle(task, status);
     told.insert(key.to_owned(), what);
@@ -206,22 +205,34 @@ fn handle(task: &str, status: &str) -> Map<String, Value> {
 }
 
 /// What is told of a call whose answer nobody has any more.
-fn forgotten() -> Value {
+pub(super) fn forgotten(hold: Option<&Hold>) -> Value {
+    let disposition = match hold.map(|hold| &hold.state) {
+        Some(HoldState::Denied { .. } | HoldState::Expired { .. } | HoldState::Cancelled { .. }) => {
+            Disposition::DeniedNotExecuted
+        }
+        Some(HoldState::Ended { disposition, .. }) => *disposition,
+        _ => Disposition::OutcomeUnknown,
+    };
+    let said = match disposition {
+        Disposition::DeniedNotExecuted => "This call was not approved, and nothing was executed.",
+        Disposition::ApprovedExecuted => {
+            "This call was approved and executed once, and its answer is not kept any more: look before you try again."
+        }
+        Disposition::ExecutionError => {
+            "This call was approved, and it failed. It may have acted: look before you try again."
+        }
+        Disposition::OutcomeUnknown => {
+            "This call is over, and its answer is not kept any more. It is unknown here whether it was executed: look \
+             before you try again."
+        }
+    };
     json!({
         "resultType": "complete",
         "isError": true,
-        "content": [{
-            "type": "text",
-            "text": "This call is over, and its answer is not kept any more. It is unknown here whether it was executed: \
-                     look before you try again.",
-        }],
-        "_meta": { DISPOSITION_KEY: Disposition::OutcomeUnknown.as_str() },
+        "content": [{ "type": "text", "text": said }],
+        "_meta": { DISPOSITION_KEY: disposition.as_str() },
     })
 }
 
 /// How long a client waits before it asks again, in milliseconds.
 const POLL_MS: u64 = 1_000;
-/// Calls that are over whose answers are remembered.
-const OVER_MAX: usize = 1_000;
-/// Longest response that is remembered.
-const OVER_BYTES_MAX: usize = 256 * 1024;

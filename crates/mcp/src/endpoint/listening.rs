@@ -7,23 +7,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::AnswerKind;
-use engine::Closed;
+use engine::{Closed, StateWrite};
 use front::{Body, Known, LongLived};
 use http::{HeaderMap, Response, StatusCode, header};
 use json::{Kind, Value};
 use model::limits::{SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
 use model::{AppId, Blame, Fault, Method, ToolFacts, ToolName};
 
-use super::{Arrived, Part, Shared, not_allowed, refuse, rpc_error, text};
+use super::{Arrived, Part, SUBSCRIBED_STATE, Shared, not_allowed, refuse, rpc_error, text};
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Way};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Request, RpcError};
-use crate::events::{Gone, Kind as StreamKind, Opening, Reader, Remembered, Stream};
+use crate::events::{Gone, Kind as StreamKind, NAMED, Opening, Reader, Remembered, Stream};
 use crate::listeners::{Listener, Out, notification};
 use crate::methods::Said;
 use crate::name::split_uri;
 use crate::revision::Revision;
-use crate::session::Session;
+use crate::session::{Session, Sessions};
 use crate::subscription::subscribe;
 use crate::upstream::{Changed, Client};
 
@@ -58,6 +58,10 @@ impl Shared {
             Some(last) => match session.streams.resume(last, now) {
                 Ok(found) => found,
                 Err(Gone) => {
+                    let name = last.split_once(NAMED).map_or("", |(_, name)| name);
+                    if let Some(response) = Box::pin(self.come_back(arrived, &session, name)).await {
+                        return response;
+                    }
                     let said = "nothing is remembered of the stream this event belongs to";
                     return rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said));
                 }
@@ -150,6 +154,7 @@ impl Shared {
             return Some(Said::Error(RpcError::new(INVALID_PARAMS, said)));
         };
         if subscribes {
+            self.note_subscribed(arrived, session).await;
             let listener = self.listener_of(session, arrived);
             let way = Way::of(&Client::Legacy(Arc::clone(session)));
             return Some(match Box::pin(self.subscribe(arrived, (&listener, &way), &uri)).await {
@@ -161,6 +166,17 @@ impl Shared {
             listener.unsubscribe(&app, uri);
         }
         Some(Said::Response(envelope::result(request.id, b"{}")))
+    }
+
+    /// Notes that the session's client wants to be told of something: after a restart it would wait in vain.
+    async fn note_subscribed(&self, arrived: &Arrived<'_>, session: &Session) {
+        let Some(id) = text(arrived.headers, "mcp-session-id").filter(|_| session.subscribes()) else { return };
+        let (engine, value) = (self.engine.clone(), Some(self.engine.clock().now().0.to_string()));
+        let row = StateWrite { kind: SUBSCRIBED_STATE.to_owned(), key: Sessions::mark(id), value };
+        let kept = tokio::task::spawn_blocking(move || engine.keep_blocking(vec![row])).await;
+        if !matches!(kept, Ok(Ok(()))) {
+            tracing::warn!("that a session has subscribed could not be written down");
+        }
     }
 
     /// Subscribes to a resource by the name that the client has for it.

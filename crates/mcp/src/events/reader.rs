@@ -22,6 +22,8 @@ pub struct Reader {
     place: u64,
     /// Whether the first event, without data, is still to be written: it says where the client may come back to.
     primes: bool,
+    /// Whether the client knows what the response is of.
+    named: bool,
     looks: Interval,
     looked: u64,
     opening: Opening,
@@ -54,7 +56,7 @@ impl Reader {
         let reader = state.reader;
         super::wake(state);
         let primes = opening.primes;
-        Self { stream, reader, place, primes, looks, looked: 0, opening, done: false }
+        Self { stream, reader, place, primes, named: false, looks, looked: 0, opening, done: false }
     }
 
     /// The response that carries it.
@@ -71,7 +73,8 @@ impl Reader {
 
     fn first(&self) -> Bytes {
         let mut out = BytesMut::new();
-        out.put_slice(format!("id: {}\nretry: {RETRY_MS}\ndata: \n\n", self.stream.id(self.place)).as_bytes());
+        let retry = if self.named { RETRY_NAMED_MS } else { RETRY_MS };
+        out.put_slice(format!("id: {}\nretry: {retry}\ndata: \n\n", self.stream.id(self.place)).as_bytes());
         out.freeze()
     }
 
@@ -79,7 +82,9 @@ impl Reader {
         if self.done {
             return Poll::Ready(None);
         }
-        if std::mem::take(&mut self.primes) {
+        let learns = self.opening.primes && !self.named && self.stream.is_named();
+        self.named |= learns;
+        if std::mem::take(&mut self.primes) || learns {
             return Poll::Ready(Some(self.first()));
         }
         match self.stream.take(self.reader, self.place, context.waker()) {
@@ -143,3 +148,5 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOKS_PER_SIGN_OF_LIFE: u64 = 30;
 /// How long a client whose connection was let go waits before it comes back.
 const RETRY_MS: u64 = 500;
+/// The same, where the call goes on also over a restart: clients try twice, and a gateway takes a moment to start.
+const RETRY_NAMED_MS: u64 = 4_000;

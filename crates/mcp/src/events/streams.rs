@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::UnixMicros;
 use model::limits::{STREAM_AGE_MAX, STREAMS_PER_SESSION_MAX};
 
-use super::{Kind, Remembered, Stream};
+use super::{Kind, NAMED, Remembered, Stream};
 
 /// All streams of a session that somebody may still come back for.
 pub struct Streams {
@@ -28,9 +28,9 @@ struct Open {
 pub struct Gone;
 
 impl Streams {
-    /// No stream yet.
-    pub fn new(remembered: Remembered) -> Self {
-        Self { remembered, open: Mutex::default() }
+    /// No stream yet; they are numbered from after `last` on.
+    pub fn new(remembered: Remembered, last: u64) -> Self {
+        Self { remembered, open: Mutex::new(Open { last, ..Open::default() }) }
     }
 
     /// A stream for a response. What nobody came back for in time is forgotten, and of too many the oldest.
@@ -70,7 +70,8 @@ impl Streams {
     pub fn resume(&self, last_event_id: &str, now: UnixMicros) -> Result<(Arc<Stream>, u64), Gone> {
         let mut open = self.open();
         open.forget_old(now);
-        let (kind, rest) = last_event_id.split_at_checked(1).ok_or(Gone)?;
+        let (place, _) = last_event_id.split_once(NAMED).unwrap_or((last_event_id, ""));
+        let (kind, rest) = place.split_at_checked(1).ok_or(Gone)?;
         let (number, place) = rest.split_once('-').ok_or(Gone)?;
         let (number, place): (u64, u64) = (number.parse().map_err(|_| Gone)?, place.parse().map_err(|_| Gone)?);
         if kind == "s" {

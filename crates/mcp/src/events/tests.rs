@@ -37,7 +37,7 @@ fn bytes(text: &str) -> Bytes {
 
 #[tokio::test]
 async fn a_client_that_comes_back_gets_the_rest() {
-    let streams = Streams::new(Remembered::default());
+    let streams = Streams::new(Remembered::default(), 0);
     let stream = streams.respond(NOW);
     stream.say(bytes("{\"a\":\r\n1}"));
     let mut first = Reader::new(Arc::clone(&stream), 0, Opening { primes: true, ..Opening::default() });
@@ -54,6 +54,22 @@ async fn a_client_that_comes_back_gets_the_rest() {
     for unknown in ["", "r", "r1", "r2-0", "x1-0", "r1-x", "é1-0"] {
         assert!(streams.resume(unknown, NOW).is_err(), "{unknown}");
     }
+}
+
+#[tokio::test]
+async fn a_client_learns_once_what_the_response_is_of() {
+    let streams = Streams::new(Remembered::default(), 0);
+    let stream = streams.respond(NOW);
+    let mut first = Reader::new(Arc::clone(&stream), 0, Opening { primes: true, ..Opening::default() });
+    assert_eq!(read(&mut first).0, "id: r1-0\nretry: 500\ndata: \n\n");
+    stream.named("of".to_owned());
+    assert_eq!(read(&mut first).0, "id: r1-0.of\nretry: 4000\ndata: \n\n");
+    stream.say(bytes("a"));
+    assert_eq!(read(&mut first).0, "event: message\nid: r1-1.of\ndata: a\n\n");
+    let (again, place) = streams.resume("r1-1.of", NOW).expect("remembered");
+    assert_eq!((again.number, place), (1, 1));
+    let mut second = Reader::new(stream, place, Opening { primes: true, ..Opening::default() });
+    assert_eq!(read(&mut second).0, "id: r1-1.of\nretry: 4000\ndata: \n\n");
 }
 
 #[tokio::test]
@@ -74,7 +90,7 @@ async fn one_reader_at_a_time() {
 #[tokio::test]
 async fn what_is_remembered_has_bounds() {
     let remembered = Remembered::default();
-    let streams = Streams::new(remembered.clone());
+    let streams = Streams::new(remembered.clone(), 0);
     let stream = streams.respond(NOW);
     for number in 0..2 * STREAM_EVENTS_MAX {
         stream.say(bytes(&number.to_string()));
@@ -105,7 +121,7 @@ async fn what_is_remembered_has_bounds() {
 
 #[tokio::test]
 async fn each_message_goes_to_one_of_the_streams_that_are_listened_on() {
-    let streams = Streams::new(Remembered::default());
+    let streams = Streams::new(Remembered::default(), 0);
     streams.tell(&bytes("early"));
     streams.tell(&bytes("early"));
     let (first, place) = streams.listen();
@@ -128,7 +144,7 @@ async fn each_message_goes_to_one_of_the_streams_that_are_listened_on() {
 
 #[tokio::test]
 async fn what_was_read_is_read_again_only_by_who_asks_for_it() {
-    let streams = Streams::new(Remembered::default());
+    let streams = Streams::new(Remembered::default(), 0);
     let (stream, place) = streams.listen();
     let mut one = reader(&stream, place);
     streams.tell(&bytes("read"));

@@ -28,6 +28,11 @@ fn ana() -> Actor {
     }
 }
 
+/// As another run of the gateway has them.
+fn sessions() -> Sessions {
+    Sessions::new(&Secret::new([7; 32]), HashSet::new()).unwrap()
+}
+
 fn open(sessions: &Sessions) -> String {
     sessions.open(Revision::V20250618, Abilities::default(), &ana(), None, NOW).unwrap()
 }
@@ -47,7 +52,7 @@ fn is_cancelled(along: &Along) -> bool {
 
 #[test]
 fn two_requests_of_one_id_are_never_under_way() {
-    let sessions = Sessions::new();
+    let sessions = sessions();
     let session = sessions.find(&open(&sessions), &ana(), None, NOW).unwrap();
     let (first, second) = (along(&session), along(&session));
     let under_way = session.begins(b"7", first.clone()).unwrap();
@@ -69,7 +74,7 @@ fn a_session_that_ends_ends_what_is_open_in_it() {
         ("others took its place", |sessions, _, _| open_many(sessions)),
     ];
     for (what, end) in ways {
-        let sessions = Sessions::new();
+        let sessions = sessions();
         open_many(&sessions);
         let id = open(&sessions);
         // One that was found is kept longer than those that never were.
@@ -90,4 +95,45 @@ fn a_session_that_ends_ends_what_is_open_in_it() {
         let mut question = session.question(Method::Elicit, None);
         assert_eq!(question.answer.try_recv().unwrap_err(), TryRecvError::Closed, "{what}");
     }
+}
+
+#[test]
+fn a_session_is_gone_on_with_after_a_restart_by_the_same_people_at_the_same_place() {
+    let before = sessions();
+    let declared = Bytes::from_static(br#"{"elicitation":{"url":{}}}"#);
+    let abilities = Abilities::read(Some(Document::parse(&declared).unwrap().root()), &declared).unwrap();
+    let id = before.open(Revision::V20251125, abilities, &ana(), None, NOW).unwrap();
+    let after = sessions();
+    let bo = Actor { human: HumanId::parse("bo").unwrap(), ..ana() };
+    let app = AppId::parse("crm").unwrap();
+    assert!(after.find(&id, &bo, None, NOW).is_none(), "somebody else's");
+    assert!(after.find(&id, &ana(), Some(&app), NOW).is_none(), "of another endpoint");
+    let session = after.find(&id, &ana(), None, NOW).unwrap();
+    assert!(session.revision == Revision::V20251125 && session.abilities.opens_urls());
+    assert!(Arc::ptr_eq(&session, &after.find(&id, &ana(), None, NOW).unwrap()), "one and the same from then on");
+    assert!(session.streams.resume("r1-1", NOW).is_err());
+    let stream = session.streams.respond(NOW);
+    stream.end(None, NOW);
+    assert!(session.streams.resume("r1-1", NOW).is_err(), "what was the first stream before is not the first one now");
+    after.close(&id, NOW);
+    assert!(after.find(&id, &ana(), None, NOW).is_none(), "its client has ended it");
+}
+
+#[test]
+fn a_session_is_not_gone_on_with_where_something_would_be_lost_or_is_too_old() {
+    let before = sessions();
+    let id = open(&before);
+    before.close(&id, NOW);
+    assert!(before.find(&id, &ana(), None, NOW).is_none(), "the same run knows that it has ended");
+    let subscribed = HashSet::from([Sessions::mark(&id)]);
+    let after = Sessions::new(&Secret::new([7; 32]), subscribed).unwrap();
+    assert!(after.find(&id, &ana(), None, NOW).is_none(), "it would wait in vain for what it subscribed to");
+    let late = UnixMicros(NOW.0 + i64::try_from(TOKEN_LIFE_MAX.as_micros()).unwrap() + 1);
+    assert!(sessions().find(&id, &ana(), None, late).is_none());
+    let other = Sessions::new(&Secret::new([8; 32]), HashSet::new()).unwrap();
+    assert!(other.find(&id, &ana(), None, NOW).is_none(), "sealed by another gateway");
+    let long = Bytes::from(format!(r#"{{"roots":{{}},"more":"{}"}}"#, "x".repeat(4_000)));
+    let abilities = Abilities::read(Some(Document::parse(&long).unwrap().root()), &long).unwrap();
+    let id = before.open(Revision::V20250618, abilities, &ana(), None, NOW).unwrap();
+    assert!(id.len() == 32 && sessions().find(&id, &ana(), None, NOW).is_none());
 }

@@ -57,3 +57,18 @@ fn both_forms_say_that_a_task_was_made() {
     assert_eq!(made(br#"{"resultType":"complete","task":{"taskId":"b"}}"#), None);
     assert_eq!(made(br#"{"content":[]}"#), None);
 }
+
+#[test]
+fn a_response_is_come_back_for_by_its_own_people_only() {
+    let seals = Seals::new(&Secret::new([7; 32])).unwrap();
+    let (ada, eve) = (actor("bot", "ada@example.com"), actor("bot", "eve@example.com"));
+    let held = HeldTask::of(&HoldId::of(&CallId::new(1, [1; 10])), true);
+    let name = seals.response_id(&ada, &held, br#""a-7""#).unwrap();
+    let again = Seals::new(&Secret::new([7; 32])).unwrap();
+    let response = HeldResponse { held: held.clone(), id: br#""a-7""#.to_vec() };
+    assert_eq!(again.response(&ada, &name), Some(response), "after a restart, too");
+    assert_eq!(again.response(&eve, &name), None);
+    assert_eq!(again.hold(&ada, &name), None, "it is no id of a task");
+    assert_eq!(again.response(&ada, &seals.hold_id(&ada, &held).unwrap()), None);
+    assert_eq!(seals.response_id(&ada, &held, &[b'1'; 300]), None, "no header is that long");
+}

@@ -1,8 +1,8 @@
 //! What passes between a client and an app while a call is under way: progress and log messages to the client whose call
 //! caused them and to nobody else, its `_meta` and its change of mind to the app.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use super::link::Manner;
 use crate::client::Abilities;
 use crate::revision::Revision;
 use crate::session::Session;
+use crate::tasks::HeldTask;
 
 /// The way along one call. Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ struct Shared {
     pausing: Notify,
     /// The call waits for people.
     waiting: Notify,
+    /// As what it waits.
+    held: OnceLock<HeldTask>,
     /// How often the client was told so.
     waited: AtomicU64,
 }
@@ -142,6 +145,7 @@ impl Along {
             streaming,
             pausing,
             waiting,
+            held: OnceLock::new(),
             waited,
         };
         (Self { shared: Arc::new(shared) }, told)
@@ -220,9 +224,24 @@ impl Along {
         self.shared.pausing.notified().await;
     }
 
-    /// The call waits for people: whoever carries its response makes a stream of it.
+    /// The call waits for people.
+    pub fn held(&self, held: HeldTask) {
+        let _first = self.shared.held.set(held);
+    }
+
+    /// As what it waits, or has waited, for people.
+    pub fn held_as(&self) -> Option<&HeldTask> {
+        self.shared.held.get()
+    }
+
+    /// Its client is kept waiting meanwhile: whoever carries its response makes a stream of it.
     pub fn waits(&self) {
         self.shared.waiting.notify_one();
+    }
+
+    /// Tells the client something of the gateway's own. One that does not read for a long time misses it.
+    pub fn say(&self, message: Bytes) {
+        let _slow_reader = self.shared.to_client.try_send(message);
     }
 
     /// Ends when the call waits for people.
@@ -239,7 +258,7 @@ impl Along {
         out.extend_from_slice(format!(",\"progress\":0.{millionths:06},\"message\":").as_bytes());
         json::write_string(&mut out, message);
         out.extend_from_slice(b"}}");
-        let _slow_reader = self.shared.to_client.try_send(Bytes::from(out));
+        self.say(Bytes::from(out));
     }
 
     /// The request that what is said belongs to now.

@@ -55,7 +55,7 @@ pub(crate) fn start_gateway(by: &[String], countersign: &Path, config: &Path, lo
 }
 
 /// Runs a command against the running gateway; its stdout.
-fn operate(countersign: &Path, config: &Path, words: &[&str]) -> Result<String> {
+pub(crate) fn operate(countersign: &Path, config: &Path, words: &[&str]) -> Result<String> {
     capture(Command::new(countersign).args(words).arg("--config").arg(config))
 }
 

@@ -1,0 +1,169 @@
+//! Clients that wait while the gateway is started anew: each gets the tool's real result once a second person has approved.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{HttpRequest, McpClient, Peer, Upstream, World, exchange};
+
+use crate::holds::{client, holds, office_with, waiting};
+use crate::kit::{at, text, until, upstream};
+
+/// As [`office_with`], at addresses that stay the same over a restart.
+fn office(upstream: &Upstream) -> Result<World> {
+    let (gateway, console) = (free_address()?, free_address()?);
+    office_with(upstream, |world| {
+        world.set(&["listen"], json!(gateway)).set(&["console"], json!({ "listen": console }))
+    })
+}
+
+fn free_address() -> Result<String> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.to_string())
+}
+
+/// An official client that calls once, with more words.
+fn asks(world: &World, peer: Peer, mode: &'static str, more: Vec<String>) -> Result<JoinHandle<Result<Value>>> {
+    let (url, token) = (world.mcp_url().to_owned(), world.token("ana-desktop", "ana", None)?);
+    Ok(std::thread::spawn(move || {
+        let arguments = json!({"text": "hello"}).to_string();
+        let call =
+            ["--mode", mode, "--call", "remote__echo", "--arguments", &arguments, "--url", &url, "--token", &token];
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        peer.talk(&[&call[..], &more].concat())
+    }))
+}
+
+fn said(call: JoinHandle<Result<Value>>) -> Result<Value> {
+    call.join().map_err(|_| anyhow!("the client broke"))?
+}
+
+/// Somebody signed in before the restart is still signed in.
+fn approve(world: &World, hold: &str) -> Result<()> {
+    world.run_well(&["holds", "approve", hold]).map(drop)
+}
+
+#[test]
+fn official_clients_come_back_for_their_stream_after_the_gateway_was_killed() -> Result<()> {
+    for peer in Peer::ALL {
+        for gently in [false, true] {
+            let upstream = upstream()?;
+            let mut world = office(&upstream)?;
+            let call = asks(&world, peer, "legacy", Vec::new())?;
+            let hold = waiting(&world)?;
+            if gently {
+                world.terminate()?;
+            }
+            world.restart()?;
+            ensure!(waiting(&world)? == hold, "its client waits with it again");
+            approve(&world, &hold)?;
+            let said = said(call)?;
+            ensure!(at(&said, "/result/content/0/text") == "hello", "{peer:?}: {said}");
+            let disposition = "/result/_meta/io.modelcontextprotocol~1tool-approval-disposition";
+            ensure!(at(&said, disposition) == "approved-executed", "{peer:?}: {said}");
+            ensure!(upstream.call_count() == 1);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_whose_answer_came_while_it_was_away_gets_it_after_a_restart() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = office(&upstream)?;
+    let client = client(&world, "2025-11-25")?;
+    let message = client.message("tools/call", &json!({"name": "remote__echo", "arguments": {"text": "hello"}}));
+    let mut response = client.send(&message)?;
+    let first = response.next_block()?.context("no event")?;
+    let id = first.iter().find_map(|line| line.strip_prefix("id: ")).context("no place to come back to")?.to_owned();
+    ensure!(first.iter().any(|line| line == "retry: 4000"), "{first:?}");
+    let hold = waiting(&world)?;
+    drop(response);
+    approve(&world, &hold)?;
+    until("it has run", || Ok(upstream.call_count() == 1 && holds(&world)?.is_empty()))?;
+    world.restart()?;
+    let comes_back = |client: &McpClient| {
+        let mut request = client.http_request(&message).with("last-event-id", &id);
+        "GET".clone_into(&mut request.method);
+        request.body.clear();
+        client.send_http(&request)
+    };
+    let mut response = comes_back(&client)?;
+    let answer: Value = serde_json::from_str(&response.next_event()?.context("no answer")?)?;
+    ensure!(text(answer.get("result").context("no result")?) == "hello" && upstream.call_count() == 1, "{answer}");
+    ensure!(answer.get("id") == message.get("id"), "{answer}");
+    let other = world.legacy_client("ben-desktop", "ben", "2025-11-25")?;
+    ensure!(comes_back(&other)?.status == 400, "it is none of theirs");
+    Ok(())
+}
+
+/// What a page shows to whoever is not signed in.
+fn page(url: &str) -> Result<(u16, String)> {
+    let rest = url.strip_prefix("http://").context("not a plain address")?;
+    let (address, path) = rest.split_once('/').context("no path")?;
+    let mut response =
+        exchange(address.parse()?, &HttpRequest::get(&format!("/{path}")), std::time::Duration::from_secs(20))?;
+    Ok((response.status, response.text()?))
+}
+
+/// The address that a client was asked to open.
+fn opened(folder: &Path) -> Result<String> {
+    let mut url = String::new();
+    until("the client is shown where its call stands", || {
+        url = std::fs::read_to_string(folder.join("url")).unwrap_or_default();
+        Ok(!url.is_empty())
+    })?;
+    Ok(url)
+}
+
+#[test]
+fn official_clients_are_shown_where_their_call_stands_and_get_its_result_over_a_restart() -> Result<()> {
+    for peer in Peer::ALL {
+        for mode in ["auto", "legacy"] {
+            let (upstream, folder) = (upstream()?, TempDir::new()?);
+            let mut world = office(&upstream)?;
+            let more = vec!["--opens".to_owned(), folder.path().display().to_string()];
+            let call = asks(&world, peer, mode, more)?;
+            let url = opened(folder.path())?;
+            let (status, shown) = page(&url)?;
+            ensure!(status == 200 && shown.contains("Waits for approval"), "{peer:?} {mode}: {status} {shown}");
+            ensure!(
+                !shown.contains("hello") && !shown.contains("<form"),
+                "it shows what is asked, or does something: {shown}"
+            );
+            ensure!(page(&format!("{url}x"))?.0 != 200 && page(&url.replace("/status/", "/holds/"))?.0 != 200);
+            world.restart()?;
+            ensure!(page(&url)?.1.contains("Waits for approval"), "the address is good over a restart");
+            std::fs::write(folder.path().join("go"), "")?;
+            let hold = waiting(&world)?;
+            approve(&world, &hold)?;
+            let said = said(call)?;
+            ensure!(at(&said, "/result/content/0/text") == "hello", "{peer:?} {mode}: {said}");
+            ensure!(upstream.call_count() == 1);
+            ensure!(page(&url)?.1.contains("executed once"), "{peer:?} {mode}");
+        }
+    }
+    Ok(())
+}
+
+/// Without anything to come back with, a client repeats the identical call, and goes on waiting.
+#[test]
+fn an_official_client_that_repeats_its_call_after_a_restart_goes_on_waiting() -> Result<()> {
+    for peer in Peer::ALL {
+        let upstream = upstream()?;
+        let mut world = office(&upstream)?;
+        let first = asks(&world, peer, "auto", Vec::new())?;
+        let hold = waiting(&world)?;
+        world.restart()?;
+        let broken = said(first)?;
+        ensure!(broken.get("error").is_some(), "{broken}");
+        let again = asks(&world, peer, "auto", Vec::new())?;
+        ensure!(waiting(&world)? == hold, "it is the same call");
+        approve(&world, &hold)?;
+        let said = said(again)?;
+        ensure!(at(&said, "/result/content/0/text") == "hello", "{peer:?}: {said}");
+        ensure!(upstream.call_count() == 1);
+    }
+    Ok(())
+}
