@@ -1,6 +1,7 @@
 //! One governed call.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,9 +89,13 @@ impl Engine {
             Ok(gated) => gated,
             Err(fault) => return not_executed(None, fault),
         };
-        // Made where it stays: to hand it on by value would copy all of it each time.
-        let running = Box::pin(run(shared, call, request, gated));
-        UnderWay::new(&self.shared.running, running).await.unwrap_or_else(|| Closed::Failed {
+        // Made where it stays: to hand it on by value would copy all of it each time. What may wait for an hour takes no more than
+        // waiting needs: it is a future of its own.
+        let under_way: Pin<Box<dyn Future<Output = Closed> + Send>> = match waits(&shared, &request, &gated) {
+            Some(waiter) => Box::pin(wait(shared, call, request, gated, waiter)),
+            None => Box::pin(run(shared, call, request, gated)),
+        };
+        UnderWay::new(&self.shared.running, under_way).await.unwrap_or_else(|| Closed::Failed {
             call: None,
             fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
             perhaps_executed: true,
@@ -98,34 +103,45 @@ impl Engine {
     }
 }
 
-async fn run(shared: Arc<Shared>, call: CallId, mut request: CallRequest, gated: Gated) -> Closed {
-    let held = gated.decision.verdict() == Verdict::Hold;
+/// Who waits with it, where it has to wait and somebody can.
+fn waits(shared: &Shared, request: &CallRequest, gated: &Gated) -> Option<Arc<dyn Waiter>> {
     // Whoever is not kept waiting asks again, and that is all it takes where a fact is missing.
     let kept = |waiter: &Arc<dyn Waiter>| !waiter.time_max().unwrap_or(shared.parts.limits.hold_wait_max).is_zero();
-    let defers = gated.decision.verdict() == Verdict::Defer;
-    let waiter = request.waiter.clone().filter(|waiter| held || defers && kept(waiter));
-    if held
-        && waiter.is_some()
+    let verdict = gated.decision.verdict();
+    let may = |waiter: &Arc<dyn Waiter>| verdict == Verdict::Hold || verdict == Verdict::Defer && kept(waiter);
+    request.waiter.as_ref().filter(|waiter| may(waiter)).cloned()
+}
+
+async fn wait(
+    shared: Arc<Shared>,
+    call: CallId,
+    mut request: CallRequest,
+    gated: Gated,
+    waiter: Arc<dyn Waiter>,
+) -> Closed {
+    if gated.decision.verdict() == Verdict::Hold
         && let Some(first) = held::first_call(&shared, &call, &request, &gated)
     {
         request.cause = Some(first);
     }
+    match record(&shared, &call, &request, &gated, Vec::new()).await {
+        Ok(_) => held::wait(shared, call, request, gated, waiter).await,
+        Err(fault) => not_executed(Some(call), fault),
+    }
+}
+
+async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, gated: Gated) -> Closed {
     let durable = match record(&shared, &call, &request, &gated, Vec::new()).await {
         Ok(durable) => durable,
         Err(fault) => return not_executed(Some(call), fault),
     };
-    if gated.decision.verdict().runs() {
+    let verdict = gated.decision.verdict();
+    if verdict.runs() {
         return carry_out(&shared, call, &request, gated, durable).await;
     }
-    match waiter {
-        // A future of its own: few calls wait, and every call would have room for it.
-        Some(waiter) => Box::pin(held::wait(shared, call, request, gated, waiter)).await,
-        None => {
-            let refusal = refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision);
-            let unheld = held.then(|| "what is asked here cannot wait for people".to_owned());
-            Closed::Refused(Refusal { unheld, ..refusal })
-        }
-    }
+    let refusal = refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision);
+    let unheld = (verdict == Verdict::Hold).then(|| "what is asked here cannot wait for people".to_owned());
+    Closed::Refused(Refusal { unheld, ..refusal })
 }
 
 /// Writes why a call may leave or may not. On disk when this returns.

@@ -91,7 +91,8 @@ pub(crate) async fn wait(
     loop {
         match waited(&shared, entry, waiter.as_ref(), enough.as_mut()).await {
             Waited::Approved | Waited::Look => {
-                if let Some(closed) = take_up(&shared, entry, &mut request, waiter.as_ref(), &directory, &facts).await {
+                let taken = take_up(&shared, entry, &mut request, waiter.as_ref(), &directory, &facts);
+                if let Some(closed) = Box::pin(taken).await {
                     return closed;
                 }
             }

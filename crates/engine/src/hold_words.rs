@@ -1,6 +1,6 @@
 //! What is said of holds: in the trace, and to whoever tries what must not be.
 
-use hold::{Approval, Hold, Refused, State};
+use hold::{Approval, Hold, Refused, State, WaitsFor};
 use model::{Blame, Fault};
 use serde_json::json;
 use trace::rfc3339;
@@ -17,6 +17,7 @@ pub(crate) fn refusal(refused: &Refused) -> Fault {
         Refused::NotApproved => "hold.not_approved",
         Refused::NotClaimed => "hold.not_claimed",
         Refused::WaitsForFact => "hold.waits_for_fact",
+        Refused::Escalated => "hold.escalated",
         Refused::Requester { .. } => "hold.requester",
         Refused::Delegator { .. } => "hold.delegator",
         Refused::AgentsOwner { .. } => "hold.agents_owner",
@@ -63,12 +64,18 @@ pub(crate) fn detail(hold: &Hold) -> serde_json::Value {
         "expires_at": rfc3339(hold.expires_at),
         "approvals": approvals,
     });
-    let more = match &hold.state {
+    let mut more = match &hold.state {
         State::Claimed { call, .. } => vec![("carried_out_by", json!(call))],
         State::Denied { reason: Some(reason), .. } => vec![("reason", json!(reason))],
         State::Ended { disposition, why, .. } => vec![("disposition", json!(disposition)), ("why", json!(why))],
         _ => Vec::new(),
     };
+    if hold.waits_for == WaitsFor::Fact {
+        more.push(("waits_for", json!(hold.waits_for.as_str())));
+    }
+    if !hold.also.is_empty() {
+        more.push(("to", json!(hold.also)));
+    }
     if let Some(fields) = detail.as_object_mut() {
         fields.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
     }

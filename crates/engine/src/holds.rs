@@ -197,6 +197,7 @@ impl Engine {
         for entry in self.shared.desk.all() {
             let hold = entry.now();
             if now < hold.expires_at {
+                self.escalate(&entry, &hold, now).await;
                 continue;
             }
             let done = match hold.state {
@@ -213,6 +214,25 @@ impl Engine {
         }
         if let Err(fault) = self.forget_over(|over| over.until < now).await {
             tracing::warn!(?fault, "what came of holds long ago could not be forgotten");
+        }
+    }
+}
+
+impl Engine {
+    /// Lets others approve, too, where nobody has in the time that was set for it.
+    async fn escalate(&self, entry: &Arc<Entry>, hold: &Hold, now: UnixMicros) {
+        if hold.waits_for == WaitsFor::Fact || !matches!(hold.state, State::Pending) {
+            return;
+        }
+        let waited = u128::try_from(now.since(hold.opened_at)).unwrap_or_default();
+        let due = self.limits().hold_escalation.iter().filter(|step| waited >= step.after.as_micros());
+        let to: Vec<String> = due.flat_map(|step| &step.to).filter(|one| !hold.also.contains(one)).cloned().collect();
+        if to.is_empty() {
+            return;
+        }
+        // Somebody may have said something meanwhile.
+        if let Err(StepFault::Fault(fault)) = self.shared.step(entry, Event::Escalate { to }, "gateway").await {
+            tracing::warn!(?fault, hold = %hold.id, "a hold that nobody decides could not be given to others");
         }
     }
 }
@@ -238,12 +258,12 @@ impl Shared {
             }
         }
         let directory = self.parts.directory.snapshot();
-        if waits_for == WaitsFor::People && !hold::possible(&asked, &directory) {
-            return Err(NotOpened::Unheld("nobody could approve it as things stand".to_owned()));
-        }
         let now = self.parts.clock.now();
         let expires = i64::try_from(self.parts.limits.hold_time_max.as_micros()).unwrap_or(i64::MAX);
         let hold = Hold::open(asked, waits_for, now, UnixMicros(now.0.saturating_add(expires)));
+        if waits_for == WaitsFor::People && !hold::possible(&hold, &directory) {
+            return Err(NotOpened::Unheld("nobody could approve it as things stand".to_owned()));
+        }
         let entry = Arc::new(Entry::new(key, hold, arguments));
         let turn = entry.turn.lock().await;
         let attached = match self.desk.insert(&entry, now) {
@@ -282,7 +302,11 @@ impl Shared {
         by: &str,
     ) -> Result<Arc<Hold>, StepFault> {
         let (before, now) = (entry.now(), self.parts.clock.now());
-        let approves = matches!(event, Event::Approve { .. });
+        let told = match event {
+            Event::Approve { .. } => Some("hold.approved"),
+            Event::Escalate { .. } => Some("hold.escalated"),
+            _ => None,
+        };
         let stepped = hold::step(&before, event, now);
         if stepped == Err(Refused::Expired)
             && let Ok(expired) = hold::step(&before, Event::Expire, now)
@@ -290,7 +314,7 @@ impl Shared {
             self.take(entry, expired, "hold.expired", "gateway").await.map_err(StepFault::Fault)?;
         }
         let next = stepped.map_err(StepFault::Refused)?;
-        let what = if approves { "hold.approved" } else { what(&next.state) };
+        let what = told.unwrap_or_else(|| what(&next.state));
         self.take(entry, next, what, by).await.map_err(StepFault::Fault)
     }
 

@@ -4,6 +4,9 @@ mod file;
 mod http;
 mod stream;
 
+use model::UnixMicros;
+use notify::Teller;
+
 use self::file::Rolling;
 use self::http::{Collector, JSON, PROTOBUF};
 use crate::item::{About, Item};
@@ -18,6 +21,7 @@ pub(crate) enum Delivery {
     Otlp { traces: Box<Collector>, metrics: Option<Box<Collector>> },
     Ocsf(Box<Collector>),
     Syslog { address: String, transport: Transport },
+    People(Box<Teller>),
 }
 
 impl Delivery {
@@ -33,12 +37,19 @@ impl Delivery {
             }
             Target::Ocsf { url, headers } => Self::Ocsf(Box::new(Collector::new(url, headers, JSON)?)),
             Target::Syslog { address, transport } => Self::Syslog { address: address.clone(), transport: *transport },
+            Target::People(channel) => Self::People(Box::new(Teller::new(channel)?)),
         })
     }
 
     /// Gives these records away. What was taken although something was the matter with it is told as a sentence.
-    pub(crate) async fn deliver(&mut self, items: &[Item], about: &About) -> Result<Option<String>, String> {
+    pub(crate) async fn deliver(
+        &mut self,
+        items: &[Item],
+        about: &About,
+        now: UnixMicros,
+    ) -> Result<Option<String>, String> {
         match self {
+            Self::People(teller) => teller.tell(items.iter().map(|item| &item.entry), now).await.map(|()| None),
             Self::File(file) => file.append(items, about).map(|()| None),
             Self::Otlp { traces, metrics } => {
                 let mut rejected = None;

@@ -16,7 +16,7 @@ use crate::limits::{
     DELIVERY_TIME_MAX, LAST_WORD_TIME_MAX, LOOK_EVERY, PAGE_RECORDS, PLACE_KEPT_EACH_US, REST_MAX, REST_MIN,
 };
 use crate::place::Place;
-use crate::sink::SinkSpec;
+use crate::sink::{SinkSpec, Target};
 
 /// All sinks of a gateway. They end when this is closed or dropped.
 pub struct Exports {
@@ -146,6 +146,11 @@ impl Worker {
 
     /// A log that was restored from a copy may have other records where this sink had come to. It gets all of them.
     fn find_place(&mut self) -> Result<(), String> {
+        let begins = self.place.sequence == 0 && self.place.leaf_hash.is_none();
+        if begins && matches!(self.spec.target, Target::People(_)) {
+            self.place.sequence = self.reader.last_sequence().map_err(|fault| fault.to_string())?;
+            return Ok(());
+        }
         let Some(expected) = self.place.leaf_hash.clone() else { return Ok(()) };
         let here = Query {
             after_sequence: Some(self.place.sequence.saturating_sub(1)),
@@ -198,7 +203,7 @@ impl Worker {
             Some(delivery) => delivery,
             None => Delivery::open(&self.spec.target)?,
         };
-        let delivered = timeout(DELIVERY_TIME_MAX, delivery.deliver(items, &self.about)).await;
+        let delivered = timeout(DELIVERY_TIME_MAX, delivery.deliver(items, &self.about, self.clock.now())).await;
         let remark = delivered.map_err(|_| format!("it took longer than {} s", DELIVERY_TIME_MAX.as_secs()))??;
         self.delivery = Some(delivery);
         if let Some(remark) = remark {

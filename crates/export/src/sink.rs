@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use http::{HeaderMap, Uri};
+use notify::Channel;
 use trace::{Entry, Query, RecordKind};
 
 use crate::item::Item;
@@ -56,6 +57,8 @@ pub enum Target {
         /// Over what.
         transport: Transport,
     },
+    /// People, who are told that a call waits for them. Of what was before the gateway first knew them they are told nothing.
+    People(Channel),
 }
 
 /// What stands in a line of a file.
@@ -110,6 +113,7 @@ impl Target {
             Self::File { format: TextFormat::Cef, .. } => "cef",
             Self::Otlp { .. } => "otlp",
             Self::Syslog { .. } => "syslog",
+            Self::People(channel) => channel.kind(),
         }
     }
 }

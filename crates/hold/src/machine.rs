@@ -36,6 +36,11 @@ pub enum Event<'a> {
         /// Who.
         by: String,
     },
+    /// Nobody has said anything in time: others may, too.
+    Escalate {
+        /// Who, as rules name approvers.
+        to: Vec<String>,
+    },
     /// Its time is over.
     Expire,
     /// It was decided again, and does not run.
@@ -59,7 +64,7 @@ pub enum Event<'a> {
 
 /// The hold after this event. Total: what cannot follow is refused, and says why. `now` is the time of the event.
 pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refused> {
-    let mut approvals = hold.approvals.clone();
+    let (mut approvals, mut also) = (hold.approvals.clone(), hold.also.clone());
     let state = match event {
         Event::Approve { by, directory } => {
             waits(hold, now)?;
@@ -67,19 +72,31 @@ pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refu
                 return Err(Refused::WaitsForFact);
             }
             approvals.push(approval(hold, by, directory, now)?);
-            match suffices(&hold.asked, &approvals, directory)? {
+            match suffices(hold, &approvals, directory)? {
                 true => State::Approved { at: now },
                 false => State::Pending,
             }
         }
         Event::Deny { by, reason, directory } => {
             open(hold, now)?;
-            may_approve(&hold.asked, by.human(), directory)?;
+            may_approve(hold, by.human(), directory)?;
             State::Denied { by: by.human().clone(), reason, at: now }
         }
         Event::Cancel { by } => {
             open(hold, now)?;
             State::Cancelled { by, at: now }
+        }
+        Event::Escalate { to } => {
+            waits(hold, now)?;
+            if hold.waits_for == WaitsFor::Fact {
+                return Err(Refused::WaitsForFact);
+            }
+            let before = also.len();
+            also.extend(to.into_iter().filter(|one| !hold.also.contains(one)));
+            if also.len() == before {
+                return Err(Refused::Escalated);
+            }
+            State::Pending
         }
         Event::Expire => {
             match open(hold, now) {
@@ -99,7 +116,7 @@ pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refu
                 WaitsFor::Fact => {}
                 WaitsFor::People if matches!(hold.state, State::Pending) => return Err(Refused::NotApproved),
                 // Who approved must be somebody who may, still.
-                WaitsFor::People if suffices(&hold.asked, &hold.approvals, directory)? => {}
+                WaitsFor::People if suffices(hold, &hold.approvals, directory)? => {}
                 WaitsFor::People => return Err(Refused::NotApproved),
             }
             State::Claimed { call, at: now }
@@ -111,12 +128,12 @@ pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refu
         },
     };
     let generation = hold.generation.saturating_add(1);
-    Ok(Hold { state, approvals, generation, ..hold.clone() })
+    Ok(Hold { state, approvals, also, generation, ..hold.clone() })
 }
 
 fn approval(hold: &Hold, by: &Approver, directory: &DirectorySnapshot, now: UnixMicros) -> Result<Approval, Refused> {
     let who = by.human();
-    may_approve(&hold.asked, who, directory)?;
+    may_approve(hold, who, directory)?;
     for before in &hold.approvals {
         if before.by == *who {
             return Err(Refused::ApprovedBefore { who: who.clone() });

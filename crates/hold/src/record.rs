@@ -25,6 +25,9 @@ pub struct Hold {
     pub generation: u64,
     /// Who has approved it so far, each another person.
     pub approvals: Vec<Approval>,
+    /// Who may approve it besides those whom the rules name, for nobody of them has in time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// Exactly what was asked.
@@ -152,8 +155,9 @@ pub enum Disposition {
 impl Hold {
     /// One that begins to wait.
     pub fn open(asked: Asked, waits_for: WaitsFor, opened_at: UnixMicros, expires_at: UnixMicros) -> Self {
-        let (id, state, approvals) = (HoldId::of(&asked.call), State::Pending, Vec::new());
-        Self { id, asked, opened_at, expires_at, waits_for, state, generation: 0, approvals }
+        let (id, state) = (HoldId::of(&asked.call), State::Pending);
+        let (approvals, also) = (Vec::new(), Vec::new());
+        Self { id, asked, opened_at, expires_at, waits_for, state, generation: 0, approvals, also }
     }
 
     /// Whether it still waits, or could still be taken up.

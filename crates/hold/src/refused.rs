@@ -38,6 +38,9 @@ pub enum Refused {
     /// Nobody took it up, so there is nothing to end.
     #[error("nobody has taken it up")]
     NotClaimed,
+    /// Those who may approve now could before.
+    #[error("whoever may approve now could before, too")]
+    Escalated,
     /// It waits for a fact, which nobody can approve.
     #[error("it waits for a fact, and nobody can approve that away")]
     WaitsForFact,

@@ -2,17 +2,17 @@
 
 use model::{DirectorySnapshot, Human, HumanId, Reason};
 
-use crate::record::{Approval, Asked};
+use crate::record::{Approval, Asked, Hold};
 use crate::refused::Refused;
 
 /// Whether this person may approve what was asked, now. Error: why not.
-pub fn may_approve(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) -> Result<(), Refused> {
+pub fn may_approve(hold: &Hold, who: &HumanId, directory: &DirectorySnapshot) -> Result<(), Refused> {
     let human = directory.humans.get(who).ok_or_else(|| Refused::Unknown { who: who.clone() })?;
     if !human.active {
         return Err(Refused::Left { who: who.clone() });
     }
-    separate(asked, who, directory)?;
-    if asked.reasons.iter().any(|reason| names(reason, asked, human, directory)) {
+    separate(&hold.asked, who, directory)?;
+    if hold.asked.reasons.iter().any(|reason| names(reason, hold, human, directory)) {
         Ok(())
     } else {
         Err(Refused::NotEligible { who: who.clone() })
@@ -20,17 +20,18 @@ pub fn may_approve(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) 
 }
 
 /// Everybody who may approve, now, in the order of their ids.
-pub fn eligible(asked: &Asked, directory: &DirectorySnapshot) -> Vec<HumanId> {
+pub fn eligible(hold: &Hold, directory: &DirectorySnapshot) -> Vec<HumanId> {
     let mut may: Vec<HumanId> =
-        directory.humans.keys().filter(|who| may_approve(asked, who, directory).is_ok()).cloned().collect();
+        directory.humans.keys().filter(|who| may_approve(hold, who, directory).is_ok()).cloned().collect();
     may.sort();
     may
 }
 
 /// Whether there are enough people, now, for every rule that holds it.
-pub fn possible(asked: &Asked, directory: &DirectorySnapshot) -> bool {
+pub fn possible(hold: &Hold, directory: &DirectorySnapshot) -> bool {
+    let asked = &hold.asked;
     let mut people: Vec<&Human> = Vec::new();
-    for who in eligible(asked, directory) {
+    for who in eligible(hold, directory) {
         if people.iter().any(|other| directory.same_person(&other.id, &who)) {
             continue;
         }
@@ -39,9 +40,9 @@ pub fn possible(asked: &Asked, directory: &DirectorySnapshot) -> bool {
     // Of two accounts of one person either may be the one that a rule names.
     let named = |reason: &Reason, person: &Human| {
         let accounts = directory.humans.values().filter(|other| directory.same_person(&other.id, &person.id));
-        accounts.into_iter().any(|account| {
-            names(reason, asked, account, directory) && may_approve(asked, &account.id, directory).is_ok()
-        })
+        accounts
+            .into_iter()
+            .any(|account| names(reason, hold, account, directory) && may_approve(hold, &account.id, directory).is_ok())
     };
     let enough = |reason: &Reason| {
         people.iter().filter(|person| named(reason, person)).count() >= usize::from(reason.approvals.max(1))
@@ -51,10 +52,10 @@ pub fn possible(asked: &Asked, directory: &DirectorySnapshot) -> bool {
 
 /// Whether these people are enough for every rule that holds the call: for each of them as many different people as it wants,
 /// all of whom may approve now. Error: one of them may not any more.
-pub fn suffices(asked: &Asked, approvals: &[Approval], directory: &DirectorySnapshot) -> Result<bool, Refused> {
+pub fn suffices(hold: &Hold, approvals: &[Approval], directory: &DirectorySnapshot) -> Result<bool, Refused> {
     let mut people: Vec<&Human> = Vec::with_capacity(approvals.len());
     for approval in approvals {
-        may_approve(asked, &approval.by, directory)
+        may_approve(hold, &approval.by, directory)
             .map_err(|why| Refused::ApprovalGone { who: approval.by.clone(), why: Box::new(why) })?;
         if let Some(other) = people.iter().find(|other| directory.same_person(&other.id, &approval.by)) {
             return Err(Refused::SamePerson { who: approval.by.clone(), other: other.id.clone() });
@@ -62,10 +63,10 @@ pub fn suffices(asked: &Asked, approvals: &[Approval], directory: &DirectorySnap
         people.extend(directory.humans.get(&approval.by).map(AsRef::as_ref));
     }
     let enough = |reason: &Reason| {
-        let named = people.iter().filter(|human| names(reason, asked, human, directory)).count();
+        let named = people.iter().filter(|human| names(reason, hold, human, directory)).count();
         named >= usize::from(reason.approvals.max(1))
     };
-    Ok(!asked.reasons.is_empty() && asked.reasons.iter().all(enough))
+    Ok(!hold.asked.reasons.is_empty() && hold.asked.reasons.iter().all(enough))
 }
 
 /// Whether this is somebody other than those whose own matter it is.
@@ -87,8 +88,10 @@ fn separate(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) -> Resu
     }
 }
 
-/// Whether a rule lets this person approve. One that says nothing leaves it to those who answer for the app.
-fn names(reason: &Reason, asked: &Asked, human: &Human, directory: &DirectorySnapshot) -> bool {
+/// Whether a rule lets this person approve, or it was escalated to them. A rule that says nothing leaves it to those who answer
+/// for the app.
+fn names(reason: &Reason, hold: &Hold, human: &Human, directory: &DirectorySnapshot) -> bool {
+    let asked = &hold.asked;
     let by = |approver: &str| match approver.split_once(':') {
         Some(("role", role)) => human.role.as_deref() == Some(role),
         Some(("human", id)) => human.id.as_str() == id,
@@ -102,10 +105,11 @@ fn names(reason: &Reason, asked: &Asked, human: &Human, directory: &DirectorySna
             _ => false,
         },
     };
-    match reason.approvers.as_slice() {
+    let named = match reason.approvers.as_slice() {
         [] => by("owner-of-app"),
         approvers => approvers.iter().any(|approver| by(approver)),
-    }
+    };
+    named || hold.also.iter().any(|approver| by(approver))
 }
 
 #[cfg(test)]

@@ -21,6 +21,17 @@ pub struct Limits {
     pub hold_time_max: Duration,
     /// How long a client is kept waiting for an answer while its call waits for people; then it is told to call again.
     pub hold_wait_max: Duration,
+    /// Who may approve, too, once a call has waited for so long: the earliest first.
+    pub hold_escalation: Vec<Escalation>,
+}
+
+/// Who may approve, too, after some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// After what time.
+    pub after: Duration,
+    /// Who, as rules name approvers: `role:security`, `human:ana`, `owner-of-app`, `manager-of`.
+    pub to: Vec<String>,
 }
 
 impl Default for Limits {
@@ -34,6 +45,7 @@ impl Default for Limits {
             calls_in_flight_max: 4096,
             hold_time_max: Duration::from_secs(60 * 60),
             hold_wait_max: Duration::from_secs(50),
+            hold_escalation: Vec::new(),
         }
     }
 }
@@ -162,6 +174,8 @@ pub const HOLDS_RATE_OVER: Duration = Duration::from_secs(10 * 60);
 pub const HOLD_ARGUMENTS_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of all that waits. Past it: refused.
 pub const HOLDS_BYTES_MAX: usize = 256 << 20;
+/// Steps in which a call that nobody decides is given to others.
+pub const HOLD_ESCALATIONS_MAX: usize = 4;
 /// Calls that waited and are over, of which is remembered what came of them. Past it: the oldest are forgotten.
 pub const HOLDS_OVER_MAX: usize = 10_000;
 /// Bytes of the answers of calls that waited. Past it: the oldest are forgotten.

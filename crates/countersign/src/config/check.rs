@@ -27,11 +27,13 @@ use crate::witness::Witness;
 use super::problem::{Problem, Problems, nearest};
 use super::raw::{RawApp, RawConfig, RawHolds, RawLimits, RawTrace, RawWitness};
 
+mod channels;
 mod console;
 mod contracts;
 mod credential;
 mod database;
 mod exports;
+mod holding;
 mod vendors;
 
 pub use self::console::ConsoleConfig;
@@ -211,10 +213,10 @@ impl Checker<'_> {
             keep_bodies,
             publish,
             witnesses,
-            exports: self.exports(&raw.exports),
+            exports: [self.exports(&raw.exports), self.channels(&raw.notify, console.as_ref())].concat(),
             connect,
             console,
-            limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default()),
+            limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default(), &directory),
             rules,
             contracts,
             directory,
@@ -236,7 +238,7 @@ impl Checker<'_> {
         Some(Witness { url: url?, key })
     }
 
-    fn limits(&mut self, raw: RawLimits, holds: &RawHolds) -> Limits {
+    fn limits(&mut self, raw: RawLimits, holds: &RawHolds, directory: &DirectorySnapshot) -> Limits {
         let default = Limits::default();
         let seconds = |default: Duration| default.as_secs();
         Limits {
@@ -250,6 +252,7 @@ impl Checker<'_> {
             calls_in_flight_max: self.bytes(raw.calls_in_flight_max, default.calls_in_flight_max),
             hold_time_max: self.time(holds.expire_after.as_ref(), default.hold_time_max, HOLD_TIMES),
             hold_wait_max: self.time(holds.wait.as_ref(), default.hold_wait_max, HOLD_WAITS),
+            hold_escalation: self.escalation(&holds.escalate, directory),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) struct RawConfig {
     pub trace: Option<RawTrace>,
     #[serde(default)]
     pub exports: Named<RawExport>,
+    #[serde(default)]
+    pub notify: Named<RawChannel>,
     pub connect: Option<RawConnect>,
     pub console: Option<RawConsole>,
     pub limits: Option<RawLimits>,
@@ -72,6 +74,20 @@ pub(super) struct RawExport {
     pub only: Option<Spanned<String>>,
 }
 
+/// Where people are told that a call waits for them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawChannel {
+    pub kind: Spanned<String>,
+    pub url: Spanned<String>,
+    pub headers: Option<BTreeMap<String, Spanned<String>>>,
+    pub from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub to: Vec<Spanned<String>>,
+    pub user: Option<Spanned<String>>,
+    pub password: Option<Spanned<String>>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConnect {
@@ -115,6 +131,16 @@ pub(super) struct RawLimits {
 pub(super) struct RawHolds {
     pub expire_after: Option<Spanned<String>>,
     pub wait: Option<Spanned<String>>,
+    #[serde(default)]
+    pub escalate: Vec<Spanned<RawEscalation>>,
+}
+
+/// Who may approve, too, what nobody has decided in time.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEscalation {
+    pub after: Spanned<String>,
+    pub to: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

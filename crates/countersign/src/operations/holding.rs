@@ -81,7 +81,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
     let agent = directory.agents.get(&asked.agent).map(|agent| agent.name.clone());
     let app = directory.apps.get(&asked.app).map(|app| app.name.clone());
     let arguments = waiting.arguments.as_deref().and_then(|bytes| serde_json::from_slice::<&RawValue>(bytes).ok());
-    let eligible: Vec<Value> = engine::eligible(asked, &directory).iter().map(human).collect();
+    let eligible: Vec<Value> = engine::eligible(hold, &directory).iter().map(human).collect();
     let reasons = asked.reasons.iter().map(|reason| {
         json!({
             "rule": reason.rule,
@@ -113,6 +113,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "bundle": asked.bundle,
         "reasons": reasons.collect::<Vec<_>>(),
         "eligible": eligible,
+        "also": hold.also,
         "approvals": approvals.collect::<Vec<_>>(),
         "opened_at": rfc3339(hold.opened_at),
         "expires_at": rfc3339(hold.expires_at),

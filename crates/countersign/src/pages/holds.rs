@@ -57,7 +57,7 @@ impl Desk {
     /// As this person sees it; none where it is none of their business.
     fn view(&self, waiting: &Waiting, viewer: &HumanId, directory: &DirectorySnapshot) -> Option<HoldView> {
         let (hold, asked) = (&waiting.hold, &waiting.hold.asked);
-        let may = engine::may_approve(asked, viewer, directory);
+        let may = engine::may_approve(hold, viewer, directory);
         let decided = hold.approvals.iter().any(|approval| approval.by == *viewer);
         let may_decide = match may {
             Ok(()) if hold.waits_for == WaitsFor::Fact => {
@@ -97,7 +97,7 @@ impl Desk {
             approvals: hold.approvals.iter().map(|approval| (person(&approval.by), approval.at)).collect(),
             needed: asked.reasons.iter().map(|reason| usize::from(reason.approvals.max(1))).max().unwrap_or(1),
             facts: facts(asked, directory),
-            eligible: engine::eligible(asked, directory).iter().map(person).collect(),
+            eligible: engine::eligible(hold, directory).iter().map(person).collect(),
             may_decide,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use testkit::{HttpRequest, McpClient, Peer, Upstream, World, exchange};
 
 use crate::holds::{client, holds, office_with, waiting};
-use crate::kit::{at, text, until, upstream};
+use crate::kit::{Handmade, at, nobodys_url, ok, text, until, upstream};
 
 /// As [`office_with`], at addresses that stay the same over a restart.
 fn office(upstream: &Upstream) -> Result<World> {
@@ -102,8 +103,7 @@ fn a_client_whose_answer_came_while_it_was_away_gets_it_after_a_restart() -> Res
 fn page(url: &str) -> Result<(u16, String)> {
     let rest = url.strip_prefix("http://").context("not a plain address")?;
     let (address, path) = rest.split_once('/').context("no path")?;
-    let mut response =
-        exchange(address.parse()?, &HttpRequest::get(&format!("/{path}")), std::time::Duration::from_secs(20))?;
+    let mut response = exchange(address.parse()?, &HttpRequest::get(&format!("/{path}")), Duration::from_secs(20))?;
     Ok((response.status, response.text()?))
 }
 
@@ -153,7 +153,8 @@ fn an_official_client_that_repeats_its_call_after_a_restart_goes_on_waiting() ->
     for peer in Peer::ALL {
         let upstream = upstream()?;
         let mut world = office(&upstream)?;
-        let first = asks(&world, peer, "auto", Vec::new())?;
+        // Nothing tells one of them that its connection is gone.
+        let first = asks(&world, peer, "auto", vec!["--timeout".to_owned(), "15".to_owned()])?;
         let hold = waiting(&world)?;
         world.restart()?;
         let broken = said(first)?;
@@ -165,5 +166,45 @@ fn an_official_client_that_repeats_its_call_after_a_restart_goes_on_waiting() ->
         ensure!(at(&said, "/result/content/0/text") == "hello", "{peer:?}: {said}");
         ensure!(upstream.call_count() == 1);
     }
+    Ok(())
+}
+
+/// Somebody who can decide hears of it, with a link to where that is done; whoever cannot be told holds nobody up.
+#[test]
+fn people_are_told_that_a_call_waits_for_them() -> Result<()> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let tell = std::sync::Mutex::new(tell);
+    let chat = Handmade::start(move |heard| {
+        let _gone = tell.lock().ok()?.send(heard.body.clone());
+        Some(ok("{}"))
+    })?;
+    let upstream = upstream()?;
+    let console = free_address()?;
+    let world = office_with(&upstream, |world| {
+        let dead = nobodys_url().unwrap_or_default();
+        world
+            .set(&["console"], json!({ "listen": console }))
+            .set(&["holds", "wait"], json!("0s"))
+            .set(&["holds", "escalate"], json!([{ "after": "1s", "to": ["human:dan"] }]))
+            .set(&["notify", "chat"], json!({ "kind": "slack", "url": chat.url }))
+            .set(&["notify", "dead"], json!({ "kind": "webhook", "url": dead }))
+    })?;
+    let call = client(&world, "2026-07-28")?.call("remote__echo", json!({"text": "a secret of ours"}))?;
+    let hold = at(crate::kit::decision(&call)?, "/hold/id").to_owned();
+    let heard = || told.recv_timeout(Duration::from_secs(20)).context("nobody was told");
+    let first = heard()?;
+    ensure!(at(&first, "/text") == "Waits for approval: ana-desktop asks to use echo of remote", "{first}");
+    let link = at(&first, "/blocks/1/elements/0/url").to_owned();
+    ensure!(link == format!("{}/holds/{hold}", world.console_url()), "{first}");
+    ensure!(!first.to_string().contains("a secret of ours"), "{first}");
+    let (status, shown) = page(&link)?;
+    ensure!(status == 303 && !shown.contains("secret"), "whoever follows the link signs in: {status} {shown}");
+    let second = heard()?;
+    ensure!(at(&second, "/text").starts_with("Still waits for approval"), "{second}");
+    crate::holds::sign_in(&world, "dan")?;
+    approve(&world, &hold)?;
+    ensure!(upstream.call_count() == 0, "nobody waits for it");
+    let failing = world.run(&["trace", "exports"])?;
+    ensure!(failing.code == 1 && failing.stdout.contains("notify-dead"), "{}{}", failing.stdout, failing.stderr);
     Ok(())
 }

@@ -18,6 +18,9 @@ use super::*;
 use crate::call::tests::{Cleans, Diary, Does, FINE, FakeApp, Leaves, Log, Noon, State as Rows, directory};
 use crate::engine::{Engine, Parts};
 use crate::holds::HOLD_STATE;
+use crate::over::HOLD_OVER_STATE;
+
+mod later;
 
 /// A gateway whose disk outlives it.
 #[derive(Clone)]
@@ -184,17 +187,22 @@ impl Disk {
             journal: Journal::start(Box::new(log)).unwrap(),
             credentials: Arc::new(Cleans),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            limits: Limits { hold_wait_max: LONG, ..Limits::default() },
+            limits: Limits { hold_wait_max: LONG, hold_escalation: later::steps(), ..Limits::default() },
             hold_key: Secret::new([7; 32]),
         };
         let engine = Engine::new(parts, Box::new(rules)).unwrap();
+        engine.restore_over(self.rows(HOLD_OVER_STATE));
         engine.restore_holds(self.holds()).await.unwrap();
         World { engine, disk: self.clone() }
     }
 
     fn holds(&self) -> Vec<(String, String)> {
+        self.rows(HOLD_STATE)
+    }
+
+    fn rows(&self, of: &str) -> Vec<(String, String)> {
         let state: BTreeMap<(String, String), String> = self.state.lock().unwrap().clone();
-        state.into_iter().filter(|((kind, _), _)| kind == HOLD_STATE).map(|((_, key), value)| (key, value)).collect()
+        state.into_iter().filter(|((kind, _), _)| kind == of).map(|((_, key), value)| (key, value)).collect()
     }
 
     fn sent(&self) -> usize {

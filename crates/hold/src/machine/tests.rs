@@ -22,7 +22,7 @@ fn call(number: u8) -> CallId {
 }
 
 /// Every event, in a form that could be right.
-fn events<'a>(by: &'a Approver, directory: &'a DirectorySnapshot) -> [Event<'a>; 7] {
+fn events<'a>(by: &'a Approver, directory: &'a DirectorySnapshot) -> [Event<'a>; 8] {
     [
         Event::Approve { by, directory },
         Event::Deny { by, reason: None, directory },
@@ -31,6 +31,7 @@ fn events<'a>(by: &'a Approver, directory: &'a DirectorySnapshot) -> [Event<'a>;
         Event::Refuse { why: "no".to_owned() },
         Event::Claim { call: call(9), directory },
         Event::End { disposition: Disposition::ApprovedExecuted },
+        Event::Escalate { to: vec!["role:security".to_owned()] },
     ]
 }
 
@@ -65,15 +66,18 @@ fn every_step_from_every_state_is_taken_or_refused_for_a_reason() {
             (from.state.as_str(), events(&dora, &directory).map(told).to_vec())
         })
         .collect();
-    // Approve, deny, cancel, expire, refuse, claim, end.
+    // Approve, deny, cancel, expire, refuse, claim, end, escalate.
     let wanted = [
-        ("pending", ["approved", "denied", "cancelled", "NotExpired", "ended", "NotApproved", "NotClaimed"]),
-        ("approved", ["Approved", "denied", "cancelled", "NotExpired", "ended", "claimed", "NotClaimed"]),
-        ("claimed", ["Claimed", "Claimed", "Claimed", "Claimed", "Claimed", "Claimed", "ended"]),
-        ("denied", ["Denied", "Denied", "Denied", "Denied", "Denied", "Denied", "NotClaimed"]),
-        ("expired", ["Expired", "Expired", "Expired", "Expired", "Expired", "Expired", "NotClaimed"]),
-        ("cancelled", ["Cancelled", "Cancelled", "Cancelled", "Cancelled", "Cancelled", "Cancelled", "NotClaimed"]),
-        ("ended", ["Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended"]),
+        ("pending", ["approved", "denied", "cancelled", "NotExpired", "ended", "NotApproved", "NotClaimed", "pending"]),
+        ("approved", ["Approved", "denied", "cancelled", "NotExpired", "ended", "claimed", "NotClaimed", "Approved"]),
+        ("claimed", ["Claimed", "Claimed", "Claimed", "Claimed", "Claimed", "Claimed", "ended", "Claimed"]),
+        ("denied", ["Denied", "Denied", "Denied", "Denied", "Denied", "Denied", "NotClaimed", "Denied"]),
+        ("expired", ["Expired", "Expired", "Expired", "Expired", "Expired", "Expired", "NotClaimed", "Expired"]),
+        (
+            "cancelled",
+            ["Cancelled", "Cancelled", "Cancelled", "Cancelled", "Cancelled", "Cancelled", "NotClaimed", "Cancelled"],
+        ),
+        ("ended", ["Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended"]),
     ];
     let wanted: Vec<(&str, Vec<String>)> =
         wanted.into_iter().map(|(from, to)| (from, to.map(str::to_owned).to_vec())).collect();
@@ -95,6 +99,22 @@ fn past_its_time_nothing_but_expiry_follows() {
             }
         }
     }
+}
+
+#[test]
+fn it_is_escalated_to_somebody_else_each_time_and_keeps_its_approvals() {
+    let directory = Office::directory();
+    let (cleo, sam) = (approver("cleo"), approver("sam"));
+    let to = |who: &str| Event::Escalate { to: vec![who.to_owned()] };
+    let once = step(&hold(2), Event::Approve { by: &cleo, directory: &directory }, BEFORE).unwrap();
+    assert!(step(&once, Event::Approve { by: &sam, directory: &directory }, BEFORE).is_err());
+    let escalated = step(&once, to("role:security"), BEFORE).unwrap();
+    assert_eq!((escalated.approvals.len(), escalated.also.as_slice()), (1, &["role:security".to_owned()][..]));
+    assert_eq!(step(&escalated, to("role:security"), BEFORE), Err(Refused::Escalated));
+    let approved = step(&escalated, Event::Approve { by: &sam, directory: &directory }, BEFORE).unwrap();
+    assert_eq!(approved.state, State::Approved { at: BEFORE });
+    let for_a_fact = Hold { waits_for: WaitsFor::Fact, ..hold(1) };
+    assert_eq!(step(&for_a_fact, to("role:security"), BEFORE), Err(Refused::WaitsForFact));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use model::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::record::WaitsFor;
 
 /// Ana asks, by `bot`, which Ben answers for, on `crm`, which Cleo and Dora answer for. Ana and Cleo have a second account
 /// each, Eve is Ana's manager, Sam is in security.
@@ -114,13 +115,17 @@ fn reason(approvers: &[&str], approvals: u8) -> Reason {
     }
 }
 
+fn held(asked: &Asked) -> Hold {
+    Hold::open(asked.clone(), WaitsFor::People, UnixMicros(1), UnixMicros(2))
+}
+
 fn approval(id: &str) -> Approval {
     Approval { by: human(id), how: SignedInBy::Passkey, session: "s".into(), at: UnixMicros(1) }
 }
 
 fn who(approvers: &[&str]) -> Vec<String> {
     let asked = Asked { reasons: vec![reason(approvers, 1)], ..Office::asked(1) };
-    eligible(&asked, &Office::directory()).iter().map(ToString::to_string).collect()
+    eligible(&held(&asked), &Office::directory()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -135,14 +140,34 @@ fn each_word_names_whom_it_says_and_never_the_requester() {
 }
 
 #[test]
+fn whoever_it_was_escalated_to_may_approve_and_never_in_their_own_matter() {
+    let directory = Office::directory();
+    let asked = Asked { reasons: vec![reason(&["owner-of-app"], 2), reason(&["human:dora"], 1)], ..Office::asked(1) };
+    let also = vec!["role:security".to_owned(), "human:ana".to_owned()];
+    let escalated = Hold { also, ..held(&asked) };
+    let may: Vec<String> = eligible(&escalated, &directory).iter().map(ToString::to_string).collect();
+    assert_eq!(may, ["cleo", "cleo2", "dora", "sam"], "Ana and her second account ask");
+    let enough = |hold: &Hold, people: &[&str]| {
+        suffices(hold, &people.iter().map(|id| approval(id)).collect::<Vec<_>>(), &directory)
+    };
+    assert_eq!(enough(&escalated, &["sam"]), Ok(false), "as many people as before");
+    assert_eq!(enough(&escalated, &["sam", "cleo"]), Ok(true));
+    assert!(matches!(enough(&held(&asked), &["sam", "cleo"]), Err(Refused::ApprovalGone { .. })));
+}
+
+#[test]
 fn who_delegates_or_answers_for_the_asking_agent_does_not_approve() {
     let directory = Office::directory();
     let all = |asked: Asked| Asked { reasons: vec![reason(&["human:ben", "human:sam"], 1)], ..asked };
     let asked = all(Asked { delegators: vec![human("sam"), human("ana")], ..Office::asked(1) });
-    assert_eq!(may_approve(&asked, &human("sam"), &directory), Err(Refused::Delegator { who: human("sam") }));
-    assert_eq!(may_approve(&asked, &human("ben"), &directory), Ok(()), "Ben answers for the agent, and asks nothing");
+    assert_eq!(may_approve(&held(&asked), &human("sam"), &directory), Err(Refused::Delegator { who: human("sam") }));
+    assert_eq!(
+        may_approve(&held(&asked), &human("ben"), &directory),
+        Ok(()),
+        "Ben answers for the agent, and asks nothing"
+    );
     let own = all(Asked { human: human("ben"), delegators: vec![], ..Office::asked(1) });
-    assert_eq!(may_approve(&own, &human("ben"), &directory), Err(Refused::Requester { who: human("ben") }));
+    assert_eq!(may_approve(&held(&own), &human("ben"), &directory), Err(Refused::Requester { who: human("ben") }));
 }
 
 #[test]
@@ -152,7 +177,7 @@ fn several_rules_want_their_own_people_each() {
     let asked = Asked { reasons, ..Office::asked(1) };
     let enough = |people: &[&str]| {
         let approvals: Vec<Approval> = people.iter().map(|id| approval(id)).collect();
-        suffices(&asked, &approvals, &directory)
+        suffices(&held(&asked), &approvals, &directory)
     };
     assert_eq!(enough(&["cleo", "dora"]), Ok(false));
     assert_eq!(enough(&["cleo", "dora", "sam"]), Ok(true));
@@ -165,7 +190,7 @@ fn several_rules_want_their_own_people_each() {
 fn it_is_known_ahead_when_nobody_could_ever_approve() {
     let possible = |words: &[&str], approvals| {
         let asked = Asked { reasons: vec![reason(words, approvals)], ..Office::asked(1) };
-        super::possible(&asked, &Office::directory())
+        super::possible(&held(&asked), &Office::directory())
     };
     assert!(possible(&["owner-of-app"], 2), "Cleo and Dora");
     assert!(!possible(&["owner-of-app"], 3), "the second account of Cleo is no third person");
@@ -197,7 +222,7 @@ proptest! {
             ..Office::asked(1)
         };
         for id in PEOPLE.map(human) {
-            if may_approve(&asked, &id, &directory).is_ok() {
+            if may_approve(&held(&asked), &id, &directory).is_ok() {
                 prop_assert!(directory.humans[&id].active);
                 for own in std::iter::once(&asked.human).chain(&asked.delegators) {
                     prop_assert!(id != *own && !directory.same_person(&id, own));
@@ -205,16 +230,16 @@ proptest! {
             }
         }
         let given: Vec<Approval> = people.iter().map(|at| approval(PEOPLE[*at])).collect();
-        if suffices(&asked, &given, &directory) == Ok(true) {
+        if suffices(&held(&asked), &given, &directory) == Ok(true) {
             prop_assert!(given.len() >= usize::from(approvals));
             for (at, one) in given.iter().enumerate() {
-                prop_assert!(may_approve(&asked, &one.by, &directory).is_ok());
+                prop_assert!(may_approve(&held(&asked), &one.by, &directory).is_ok());
                 prop_assert!(given.iter().skip(at + 1).all(|other| !directory.same_person(&one.by, &other.by)));
             }
             // One more good approval never takes away that it is enough.
             for id in PEOPLE.map(human) {
                 let more: Vec<Approval> = given.iter().cloned().chain([approval(id.as_str())]).collect();
-                prop_assert!(suffices(&asked, &more, &directory) != Ok(false));
+                prop_assert!(suffices(&held(&asked), &more, &directory) != Ok(false));
             }
         }
     }

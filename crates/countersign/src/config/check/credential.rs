@@ -19,9 +19,14 @@ pub(super) fn lines_with_secrets(raw: &RawConfig) -> BTreeSet<u64> {
     });
     let headers =
         raw.exports.0.iter().flat_map(|(_, export)| export.headers.iter().flat_map(|headers| headers.values()));
+    let channels = raw.notify.0.iter().flat_map(|(_, channel)| {
+        let headers = channel.headers.iter().flat_map(|headers| headers.values());
+        [&channel.url].into_iter().chain(&channel.password).chain(headers)
+    });
     written
         .filter(|written| written.value.parse::<Source>().is_err())
         .chain(headers)
+        .chain(channels)
         .flat_map(|written| [written.referenced.line(), written.defined.line()])
         .collect()
 }

@@ -460,3 +460,56 @@ fn a_password_is_read_from_a_file_that_nobody_else_may_read() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert!(!format!("{:?}", config.trace().unwrap()).contains("geheim"));
 }
+
+#[test]
+fn what_nobody_decides_is_given_to_people_who_are_there() {
+    let holds = |text: &str| format!("{WORLD}holds: {{escalate: {text}}}\n");
+    let config = parse(&holds("[{after: 10m, to: [role:security]}, {after: 1h, to: [human:bo, manager-of]}]")).unwrap();
+    let steps = config.limits.hold_escalation;
+    assert_eq!((steps[0].after, steps[1].to.len()), (Duration::from_secs(600), 2));
+    for (wrong, said) in [
+        ("[{after: 10m, to: [security]}]", "`security` names no approver"),
+        ("[{after: 10m, to: [human:nobody]}]", "`human:nobody` names no approver"),
+        ("[{after: 10m, to: []}]", "this step gives it to nobody"),
+        ("[{after: 10m, to: [role:a]}, {after: 5m, to: [role:b]}]", "`5m` is not later than the step before"),
+        ("[{after: 30d, to: [role:a]}]", "is not between"),
+    ] {
+        let refused = refused(&holds(wrong));
+        assert!(refused.contains(said), "{wrong}: {refused}");
+    }
+}
+
+#[test]
+fn people_are_told_where_they_can_be_and_no_secret_is_shown() {
+    let notify = |text: &str| format!("{WORLD}console: {{url: 'https://c.example/'}}\nnotify:\n  one: {text}\n");
+    for fine in [
+        "{kind: slack, url: 'https://hooks.example/T0/secret'}",
+        "{kind: webhook, url: 'https://h.example', headers: {authorization: 'Bearer x'}}",
+        "{kind: mail, url: 'smtps://relay.example', from: a@b.example, to: [c@d.example], user: u, password: p}",
+    ] {
+        let config = parse(&notify(fine)).unwrap();
+        assert_eq!(config.exports[0].name, "notify-one");
+        let shown = format!("{:?}", config.exports[0]);
+        assert!(
+            shown.contains("https://c.example\"") && !shown.contains("secret") && !shown.contains("Bearer"),
+            "{shown}"
+        );
+    }
+    for (wrong, said) in [
+        ("{kind: pager, url: 'https://h.example'}", "there is no kind of channel `pager`"),
+        ("{kind: slack, url: 'ftp://secret.example'}", "this is not an address"),
+        ("{kind: slack, url: 'https://h.example', to: [a@b.example]}", "has no use for this"),
+        ("{kind: mail, url: 'smtp://relay.example', to: [a@b.example]}", "mail has to be from somebody"),
+        ("{kind: mail, url: 'smtp://r.example', from: a@b.example, to: ['x y']}", "is no address of mail"),
+        (
+            "{kind: mail, url: 'smtp://r.example', from: a@b.example, to: [c@d.example], user: u, password: hunter2}",
+            "a password would go over the network as it is",
+        ),
+    ] {
+        let refused = refused(&notify(wrong));
+        assert!(refused.contains(said), "{wrong}: {refused}");
+        assert!(!refused.contains("secret.example") && !refused.contains("hunter2"), "{refused}");
+    }
+    let refused = refused(&format!("{WORLD}notify: {{one: {{kind: slack, url: 'https://h.example'}}}}\n"));
+    assert!(refused.contains("add `console:"), "{refused}");
+}

@@ -1,0 +1,56 @@
+//! How calls wait for people.
+
+use model::limits::{Escalation, HOLD_ESCALATIONS_MAX};
+use model::{DirectorySnapshot, HumanId};
+use serde_saphyr::Spanned;
+
+use super::super::raw::RawEscalation;
+use super::{Checker, HOLD_TIMES};
+
+impl Checker<'_> {
+    /// Who may approve, too, after some time: each step later than the one before it.
+    pub(super) fn escalation(
+        &mut self,
+        raw: &[Spanned<RawEscalation>],
+        directory: &DirectorySnapshot,
+    ) -> Vec<Escalation> {
+        if let Some(written) = raw.get(HOLD_ESCALATIONS_MAX) {
+            self.problem(written, format!("a call is given to others {HOLD_ESCALATIONS_MAX} times at most"), None);
+        }
+        let mut steps: Vec<Escalation> = Vec::new();
+        for step in raw.iter().map(|step| &step.value) {
+            let after = self.time(Some(&step.after), HOLD_TIMES.0, HOLD_TIMES);
+            if steps.last().is_some_and(|before| after <= before.after) {
+                let said = format!("`{}` is not later than the step before", step.after.value);
+                self.problem(&step.after, said, None);
+            }
+            let to: Vec<String> = step.to.iter().filter_map(|one| self.approver(one, directory)).collect();
+            if step.to.is_empty() {
+                self.problem(
+                    &step.after,
+                    "this step gives it to nobody".to_owned(),
+                    Some("add `to: [role:…]`".to_owned()),
+                );
+            }
+            steps.push(Escalation { after, to });
+        }
+        steps
+    }
+
+    /// A word that names approvers, as rules have them.
+    fn approver(&mut self, written: &Spanned<String>, directory: &DirectorySnapshot) -> Option<String> {
+        let word = written.value.as_str();
+        let known = match word.split_once(':') {
+            None => matches!(word, "owner-of-app" | "manager-of" | "manager-of-human"),
+            Some(("role", role)) => !role.is_empty(),
+            Some(("human", id)) => HumanId::parse(id).is_ok_and(|id| directory.humans.contains_key(&id)),
+            Some(_) => false,
+        };
+        if known {
+            return Some(word.to_owned());
+        }
+        let hint = "it takes `role:NAME`, `human:ID` of somebody in `people:`, `owner-of-app` or `manager-of`";
+        self.problem(written, format!("`{word}` names no approver"), Some(hint.to_owned()));
+        None
+    }
+}

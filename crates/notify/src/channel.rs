@@ -1,0 +1,164 @@
+//! Where messages go.
+
+use std::fmt;
+
+use http::{HeaderMap, Uri};
+use model::{Blame, Fault, UnixMicros};
+use trace::Entry;
+
+use crate::mail;
+use crate::notice::notices;
+use crate::post::Hook;
+
+/// Somewhere to tell people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// How.
+    pub to: To,
+    /// The address of the console, without a slash at its end.
+    pub pages: String,
+}
+
+/// How people are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// JSON, to a program.
+    Webhook {
+        /// Its address.
+        url: Hidden<Uri>,
+        /// What is said with each request.
+        headers: Hidden<HeaderMap>,
+    },
+    /// A chat that understands Slack's messages.
+    Slack {
+        /// The address of its incoming webhook, which is a secret.
+        url: Hidden<Uri>,
+    },
+    /// Mail.
+    Mail(Mailbox),
+}
+
+/// A server that takes mail, and who gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// `smtp://HOST:PORT`, or `smtps://HOST:PORT` for TLS from the first byte.
+    pub server: Uri,
+    /// Name and password, where the server wants them.
+    pub login: Option<Hidden<(String, String)>>,
+    /// Who it is from.
+    pub from: String,
+    /// Who gets it.
+    pub to: Vec<String>,
+}
+
+/// Something that nothing shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden<T>(pub T);
+
+/// A channel that is open.
+pub enum Teller {
+    /// Over HTTP.
+    Hook {
+        /// Where.
+        hook: Box<Hook>,
+        /// Whether it is a chat.
+        slack: bool,
+        /// The console.
+        pages: String,
+    },
+    /// Mail.
+    Mail(Mailbox, String),
+}
+
+impl<T> fmt::Debug for Hidden<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+// === impl Channel ===
+
+impl Channel {
+    /// What it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self.to {
+            To::Webhook { .. } => "webhook",
+            To::Slack { .. } => "slack",
+            To::Mail(_) => "mail",
+        }
+    }
+}
+
+// === impl Teller ===
+
+impl Teller {
+    /// Opens a channel. Error: the machine's certificate authorities cannot be read.
+    pub fn new(channel: &Channel) -> Result<Self, String> {
+        let pages = channel.pages.clone();
+        Ok(match &channel.to {
+            To::Webhook { url, headers } => {
+                Self::Hook { hook: Box::new(Hook::new(&url.0, &headers.0)?), slack: false, pages }
+            }
+            To::Slack { url } => {
+                Self::Hook { hook: Box::new(Hook::new(&url.0, &HeaderMap::new())?), slack: true, pages }
+            }
+            To::Mail(mailbox) => Self::Mail(mailbox.clone(), pages),
+        })
+    }
+
+    /// Tells what is worth a message in these records. Error: a sentence; some of it may have been told all the same.
+    pub async fn tell<'e>(&self, entries: impl Iterator<Item = &'e Entry>, now: UnixMicros) -> Result<(), String> {
+        let changes = entries.filter_map(Entry::change);
+        match self {
+            Self::Hook { hook, slack, pages } => {
+                for notice in notices(changes, pages) {
+                    let body = if *slack { notice.to_slack() } else { notice.to_json() };
+                    hook.post(body.to_string()).await?;
+                }
+            }
+            Self::Mail(mailbox, pages) => {
+                let all = notices(changes, pages);
+                if !all.is_empty() {
+                    mail::send(mailbox, &all, now).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether this may stand in an envelope: one address, without anything that ends a line or a command.
+pub(crate) fn plain(address: &str) -> Result<&str, String> {
+    let odd = |char: char| char.is_control() || char.is_whitespace() || matches!(char, '<' | '>');
+    match address.split_once('@') {
+        Some((name, host)) if !name.is_empty() && !host.is_empty() && !address.contains(odd) => Ok(address),
+        _ => Err(format!("`{address}` is no address of mail")),
+    }
+}
+
+impl Mailbox {
+    /// Checked: every address is one, and the server one that can be reached. Error: a sentence, for the operator.
+    pub fn checked(self) -> Result<Self, Fault> {
+        let wrong = |said: String| Fault::new(Blame::Operator, "operator.mail", said);
+        for address in self.to.iter().chain([&self.from]) {
+            plain(address).map_err(wrong)?;
+        }
+        if self.to.is_empty() {
+            return Err(wrong("nobody gets it".to_owned()));
+        }
+        if !matches!(self.server.scheme_str(), Some("smtp" | "smtps")) || self.server.host().is_none() {
+            let said =
+                format!("`{}` is no server for mail: it takes `smtp://HOST:PORT` or `smtps://HOST:PORT`", self.server);
+            return Err(wrong(said));
+        }
+        let (plain, here) = (self.server.scheme_str() == Some("smtp"), self.server.host().is_some_and(is_here));
+        if plain && self.login.is_some() && !here {
+            return Err(wrong("a password would go over the network as it is: use `smtps://`".to_owned()));
+        }
+        Ok(self)
+    }
+}
+
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

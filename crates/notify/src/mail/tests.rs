@@ -1,0 +1,108 @@
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+
+use super::*;
+use crate::channel::Hidden;
+
+const NOON: UnixMicros = UnixMicros(1_763_726_400_000_000);
+
+/// A server that says yes to everything, but for what begins so. What it was told.
+fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let heard = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut lines = Vec::new();
+        (&stream).write_all(b"220 here\r\n").unwrap();
+        let mut in_message = false;
+        for line in BufReader::new(&stream).lines().map_while(Result::ok) {
+            let answer = match line.as_str() {
+                "." => {
+                    in_message = false;
+                    "250 taken\r\n"
+                }
+                _ if in_message => "",
+                "DATA" => {
+                    in_message = true;
+                    "354 go on\r\n"
+                }
+                "QUIT" => "221 bye\r\n",
+                other if !refuses.is_empty() && other.starts_with(refuses) => "550 not here\r\n",
+                other if other.starts_with("EHLO") => "250-here\r\n250 AUTH PLAIN\r\n",
+                _ => "250 fine\r\n",
+            };
+            (&stream).write_all(answer.as_bytes()).unwrap();
+            let ends = line == "QUIT";
+            lines.push(line);
+            if ends {
+                break;
+            }
+        }
+        lines
+    });
+    (url, heard)
+}
+
+fn mailbox(server: Uri) -> Mailbox {
+    let to = vec!["bo@example.com".to_owned(), "cleo@example.com".to_owned()];
+    Mailbox { server, login: None, from: "countersign@example.com".to_owned(), to }
+}
+
+fn notice(title: &str) -> Notice {
+    Notice {
+        event: "hold.opened".to_owned(),
+        title: title.to_owned(),
+        lines: vec!["Held by x.".to_owned()],
+        link: "https://console.example/holds/h_1".to_owned(),
+        holds: vec!["h_1".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn everybody_gets_each_message() {
+    let (url, heard) = server("");
+    let login = Some(Hidden(("bot".to_owned(), "secret".to_owned())));
+    let mailbox = Mailbox { login, ..mailbox(url) };
+    send(&mailbox, &[notice("one"), notice("two")], NOON).await.unwrap();
+    let heard = heard.join().unwrap();
+    let count = |begins: &str| heard.iter().filter(|line| line.starts_with(begins)).count();
+    assert_eq!((count("MAIL FROM:<countersign@example.com>"), count("RCPT TO:<")), (2, 4), "{heard:?}");
+    assert!(heard.contains(&"Date: Fri, 21 Nov 2025 12:00:00 +0000".to_owned()), "{heard:?}");
+    assert!(heard.contains(&format!("AUTH PLAIN {}", STANDARD.encode("\0bot\0secret"))));
+    let text: String =
+        heard.iter().filter(|line| STANDARD.decode(line.as_bytes()).is_ok()).map(String::as_str).collect();
+    assert!(!text.is_empty() && !heard.iter().any(|line| line.len() > 998));
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_what_the_server_said() {
+    for refuses in ["EHLO", "MAIL", "RCPT"] {
+        let (url, heard) = server(refuses);
+        let said = send(&mailbox(url), &[notice("one")], NOON).await.unwrap_err();
+        assert_eq!(said, "the server said: 550 not here");
+        heard.join().unwrap();
+    }
+}
+
+#[test]
+fn no_address_ends_a_command_and_no_password_goes_in_the_clear() {
+    for odd in ["a b@c", "a@b>", "a@b\r\nDATA", "@b", "a@", "a"] {
+        assert!(plain(odd).is_err(), "{odd}");
+    }
+    let at = |server: &str| mailbox(server.parse().unwrap());
+    assert!(at("smtp://relay.example:25").checked().is_ok());
+    assert!(at("http://relay.example").checked().is_err());
+    let login = || Some(Hidden(("a".to_owned(), "b".to_owned())));
+    assert!(Mailbox { login: login(), ..at("smtp://relay.example:25") }.checked().is_err());
+    assert!(Mailbox { login: login(), ..at("smtps://relay.example") }.checked().is_ok());
+    assert!(Mailbox { login: login(), ..at("smtp://127.0.0.1:25") }.checked().is_ok());
+    assert!(Mailbox { to: Vec::new(), ..at("smtps://relay.example") }.checked().is_err());
+}
+
+#[test]
+fn a_title_of_any_kind_stands_in_one_line() {
+    let text = message(&mailbox("smtp://h".parse().unwrap()), &notice(&"ü\r\nBcc: x".repeat(20)), NOON);
+    let subject = text.lines().find(|line| line.starts_with("Subject: ")).unwrap();
+    assert!(!text.contains("Bcc") && subject.ends_with("?="), "{text}");
+}

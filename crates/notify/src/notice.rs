@@ -1,0 +1,162 @@
+//! What is told: of records of holds, those that somebody should look at.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use trace::ChangeView;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What happened, in a word for programs: `hold.opened`, `hold.escalated`, `hold.expired`, …
+    pub event: String,
+    /// One line.
+    pub title: String,
+    /// More lines.
+    pub lines: Vec<String>,
+    /// The page where a person decides.
+    pub link: String,
+    /// The holds it is about.
+    pub holds: Vec<String>,
+}
+
+/// What is worth a message in these changes. `pages` is the address of the console.
+pub fn notices(changes: impl Iterator<Item = ChangeView>, pages: &str) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let mut opened: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    for change in changes {
+        // Of a person who was erased nothing is told any more.
+        let Some(detail) = change.detail else { continue };
+        match change.what.as_str() {
+            "hold.opened" if text(&detail, "waits_for") != "fact" => {
+                opened.entry((text(&detail, "agent"), text(&detail, "app"))).or_default().push(detail);
+            }
+            "hold.escalated" => {
+                let title = format!("Still waits for approval: {}", call(&detail));
+                let lines = vec![format!("Now also: {}.", list(&detail, "to")), until(&detail)];
+                notices.push(one(&change.what, title, lines, &detail, pages));
+            }
+            what if what.starts_with("emergency.") => {
+                let title = format!("Emergency: {}", text(&detail, "said"));
+                let lines = vec![text(&detail, "more")];
+                let (event, link) = (what.to_owned(), format!("{pages}/holds"));
+                notices.push(Notice { event, title, lines, link, holds: Vec::new() });
+            }
+            _ => {}
+        }
+    }
+    notices.extend(opened.into_values().map(|holds| of_opened(&holds, pages)));
+    notices
+}
+
+fn of_opened(holds: &[Value], pages: &str) -> Notice {
+    let Some((first, more)) = holds.split_first() else { return Notice::none(pages) };
+    if more.is_empty() {
+        let lines = vec![format!("Held by {}.", list(first, "rules")), until(first)];
+        return one("hold.opened", format!("Waits for approval: {}", call(first)), lines, first, pages);
+    }
+    let mut tools: Vec<String> = holds.iter().map(|hold| text(hold, "tool")).collect();
+    tools.sort();
+    tools.dedup();
+    Notice {
+        event: "hold.opened".to_owned(),
+        title: format!("{} calls of {} wait for approval in {}", holds.len(), text(first, "agent"), text(first, "app")),
+        lines: vec![format!("Tools: {}.", tools.join(", "))],
+        link: format!("{pages}/holds"),
+        holds: holds.iter().map(|hold| text(hold, "hold")).collect(),
+    }
+}
+
+fn one(event: &str, title: String, lines: Vec<String>, detail: &Value, pages: &str) -> Notice {
+    let hold = text(detail, "hold");
+    let link = format!("{pages}/holds/{hold}");
+    let lines = lines.into_iter().filter(|line| !line.is_empty()).collect();
+    Notice { event: event.to_owned(), title, lines, link, holds: vec![hold] }
+}
+
+fn call(detail: &Value) -> String {
+    format!("{} asks to use {} of {}", text(detail, "agent"), text(detail, "tool"), text(detail, "app"))
+}
+
+fn until(detail: &Value) -> String {
+    let until = text(detail, "expires_at");
+    if until.is_empty() { until } else { format!("Refused at {until} if nobody says anything.") }
+}
+
+fn list(detail: &Value, key: &str) -> String {
+    let words = detail.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Names come from configurations and apps: no line of a message ends inside one.
+fn text(detail: &Value, key: &str) -> String {
+    let text = detail.get(key).and_then(Value::as_str).unwrap_or_default();
+    text.chars().filter(|char| !char.is_control()).take(TEXT_CHARS_MAX).collect()
+}
+
+impl Notice {
+    fn none(pages: &str) -> Self {
+        let (event, title, lines, holds) = (String::new(), String::new(), Vec::new(), Vec::new());
+        Self { event, title, lines, link: pages.to_owned(), holds }
+    }
+
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "event": self.event,
+            "title": self.title,
+            "text": self.lines.join(" "),
+            "link": self.link,
+            "holds": self.holds,
+        })
+    }
+
+    /// As Slack, and those who understand its messages, take it.
+    pub fn to_slack(&self) -> Value {
+        let title = escaped(&self.title);
+        let mut said = format!("*{title}*");
+        for line in &self.lines {
+            said.push('\n');
+            said.push_str(&escaped(line));
+        }
+        json!({
+            "text": title,
+            "blocks": [
+                { "type": "section", "text": { "type": "mrkdwn", "text": said } },
+                { "type": "actions", "elements": [{
+                    "type": "button",
+                    "text": { "type": "plain_text", "text": "Look at it" },
+                    "url": self.link,
+                }] },
+            ],
+        })
+    }
+
+    /// As text.
+    pub fn to_text(&self) -> String {
+        let mut text = self.lines.join("\r\n");
+        text.push_str(&format!("\r\n\r\nLook at it, and decide there: {}\r\n", self.link));
+        text
+    }
+}
+
+/// What means something in Slack's text means nothing here: no name makes a link or calls a channel.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // A mark of formatting stands behind an invisible sign, and formats nothing.
+            '*' | '_' | '~' | '`' | '@' => out.extend(['\u{200b}', char]),
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+const TEXT_CHARS_MAX: usize = 200;
+
+#[cfg(test)]
+mod tests;

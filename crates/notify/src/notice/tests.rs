@@ -1,0 +1,76 @@
+use model::{CallId, UnixMicros};
+
+use super::*;
+
+fn change(what: &str, detail: Value) -> ChangeView {
+    ChangeView {
+        id: CallId::new(1, [1; 10]),
+        at: UnixMicros(1),
+        what: what.to_owned(),
+        by: Some("agent:bot".to_owned()),
+        subject: None,
+        detail: Some(detail),
+    }
+}
+
+fn opened(hold: &str, agent: &str, tool: &str) -> ChangeView {
+    let rules = ["external-hold"];
+    let detail = json!({
+        "hold": hold, "agent": agent, "app": "mail", "tool": tool, "rules": rules, "expires_at": "2026-11-22T10:00:00Z",
+    });
+    change("hold.opened", detail)
+}
+
+fn told(changes: Vec<ChangeView>) -> Vec<Notice> {
+    notices(changes.into_iter(), "https://console.example")
+}
+
+#[test]
+fn a_message_carries_a_link_and_nothing_that_decides() {
+    let all = told(vec![opened("h_1", "bot", "send")]);
+    let [notice] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(notice.title, "Waits for approval: bot asks to use send of mail");
+    assert_eq!(notice.link, "https://console.example/holds/h_1");
+    assert_eq!(notice.lines, ["Held by external-hold.", "Refused at 2026-11-22T10:00:00Z if nobody says anything."]);
+    for form in [notice.to_json().to_string(), notice.to_slack().to_string(), notice.to_text()] {
+        assert!(form.contains("https://console.example/holds/h_1"), "{form}");
+        assert!(!form.contains("approve?") && !form.contains("token") && !form.contains("code="), "{form}");
+    }
+}
+
+#[test]
+fn calls_of_one_agent_at_once_are_one_message() {
+    let all = told(vec![
+        opened("h_1", "bot", "send"),
+        opened("h_2", "bot", "delete"),
+        opened("h_3", "other", "send"),
+        opened("h_4", "bot", "send"),
+    ]);
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[0].title, "3 calls of bot wait for approval in mail");
+    assert_eq!((all[0].holds.len(), all[0].link.as_str()), (3, "https://console.example/holds"));
+    assert_eq!(all[0].lines, ["Tools: delete, send."]);
+    assert_eq!(all[1].holds, ["h_3"]);
+}
+
+#[test]
+fn what_asks_nobody_for_anything_is_not_told() {
+    let for_a_fact = change("hold.opened", json!({ "hold": "h_1", "waits_for": "fact" }));
+    let erased = ChangeView { detail: None, ..opened("h_2", "bot", "send") };
+    let others = ["hold.approved", "hold.claimed", "hold.ended", "people.offboard"];
+    let others = others.map(|what| change(what, json!({ "hold": "h_3" })));
+    assert_eq!(told([vec![for_a_fact, erased], others.into()].concat()), []);
+    let later = change(
+        "hold.escalated",
+        json!({ "hold": "h_4", "to": ["role:security"], "agent": "bot", "tool": "t", "app": "a" }),
+    );
+    let all = told(vec![later]);
+    assert_eq!(all[0].title, "Still waits for approval: bot asks to use t of a");
+    assert_eq!(all[0].lines, ["Now also: role:security."]);
+}
+
+#[test]
+fn no_name_means_anything_in_a_chat() {
+    let said = told(vec![opened("h_1", "<!channel> *bot*", "a\nb")])[0].to_slack().to_string();
+    assert!(!said.contains("<!channel>") && !said.contains("*bot*") && !said.contains("a\\nb"), "{said}");
+}
