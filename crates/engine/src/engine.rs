@@ -109,6 +109,11 @@ impl Engine {
         self.shared.gate.permits(actor, app, method, tool)
     }
 
+    /// Whether this has to wait for people as far as can be told without its arguments.
+    pub fn holds_any(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
+        self.shared.gate.holds_any(actor, app, method, tool)
+    }
+
     /// How far back calls count against budgets of the rules in force; none where no earlier call does.
     pub fn look_back(&self) -> Option<Duration> {
         self.shared.gate.look_back()

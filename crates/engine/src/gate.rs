@@ -132,6 +132,12 @@ impl Gate {
             .is_ok_and(|facts| decide(self.rules.load().as_ref().as_ref(), &facts).verdict().runs())
     }
 
+    /// See [`Engine::holds_any`](crate::Engine::holds_any).
+    pub(crate) fn holds_any(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
+        self.facts(actor, app, method, tool)
+            .is_ok_and(|facts| decide(self.rules.load().as_ref().as_ref(), &facts).verdict() == Verdict::Hold)
+    }
+
     /// See [`Engine::look_back`](crate::Engine::look_back).
     pub(crate) fn look_back(&self) -> Option<Duration> {
         self.rules.load().look_back().map(|stretch| stretch.min(BUDGET_LOOK_BACK_MAX))

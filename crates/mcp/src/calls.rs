@@ -43,6 +43,8 @@ pub struct Call {
     more: Vec<u8>,
     /// Whether the client wants a task in place of an answer (2025-11-25).
     wants_a_task: bool,
+    /// The same, where the gateway itself makes the task.
+    own_task: bool,
     /// The task it is about, and the client's id of it.
     task: Option<(Task, String)>,
     /// When the app said what it offers, by which this is known.
@@ -119,6 +121,7 @@ impl Call {
             goes_on,
             more,
             wants_a_task,
+            own_task: false,
             task: None,
             listed_at: None,
             disposition: None,
@@ -219,6 +222,11 @@ impl Call {
     /// Whether what it sends is its arguments and nothing else.
     fn is_plain(&self) -> bool {
         self.asked == Asked::Tool && self.more.is_empty() && self.goes_on.is_none()
+    }
+
+    /// Whether the gateway makes a task of it, as its client wants (2025-11-25).
+    pub fn is_own_task(&self) -> bool {
+        self.own_task
     }
 
     /// Whether its client comes back to it, and was told that it waits.

@@ -79,7 +79,7 @@ impl Endpoint {
     ) -> Result<Self, Fault> {
         let sessions = Sessions::new(key, subscribed.into_iter().collect())?;
         let (seals, tasks) = (Seals::new(key)?, TaskTracker::new());
-        let held = HeldTasks::default();
+        let held = HeldTasks::new();
         Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, held, tasks }) })
     }
 }
@@ -188,6 +188,9 @@ impl Shared {
         if let ("logging/setLevel", Part::Of(session)) = (request.method.as_ref(), &part) {
             let said = Box::pin(self.set_level(arrived, session, &request)).await;
             return self.worded(arrived.endpoint, part.revision(), request.id, said);
+        }
+        if let Some(response) = Box::pin(self.result_of_task(arrived, &part, &request)).await {
+            return response;
         }
         if let Some(said) = self.about_held(arrived, &part, &request).await {
             return self.worded(arrived.endpoint, part.revision(), request.id, said);

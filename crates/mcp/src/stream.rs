@@ -33,8 +33,11 @@ pub struct Resumable {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What its client comes back with for the response to a call that waits, also after a restart.
-    pub name: Box<dyn Fn(&HeldTask) -> Option<String> + Send + Sync>,
+    pub name: Names,
 }
+
+/// Names the response to a call that waits.
+pub type Names = Box<dyn Fn(&HeldTask) -> Option<String> + Send + Sync>;
 
 /// A response that whoever wants it drives. When they go away, a task of its own takes over, and a call that nobody can come
 /// back for is cancelled there. All that belongs to it stays with it to its end.

@@ -33,6 +33,12 @@ impl Peer {
         self.say("participant", arguments)
     }
 
+    /// Calls one tool as a task of 2025-11-25: `{statuses, result}` or `{error}`. The arguments are those of
+    /// `tests/node/tasks.mjs`; of the official SDKs only this one knows these tasks.
+    pub fn talk_of_tasks(arguments: &[&str]) -> Result<Value> {
+        Self::TypeScript.say("tasks", arguments)
+    }
+
     /// The command of a server that offers all that the conformance suite looks for. It says where it listens.
     pub fn everything(self) -> Command {
         self.script("everything")

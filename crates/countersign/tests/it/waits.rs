@@ -208,3 +208,49 @@ fn people_are_told_that_a_call_waits_for_them() -> Result<()> {
     ensure!(failing.code == 1 && failing.stdout.contains("notify-dead"), "{}{}", failing.stdout, failing.stderr);
     Ok(())
 }
+
+#[test]
+fn an_official_client_of_2025_11_25_follows_a_call_that_waits_as_a_task() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office(&upstream)?;
+    let (url, token) = (world.mcp_url().to_owned(), world.token("ana-desktop", "ana", None)?);
+    let call = std::thread::spawn(move || {
+        let arguments = json!({"text": "hello"}).to_string();
+        Peer::talk_of_tasks(&["--url", &url, "--token", &token, "--call", "remote__echo", "--arguments", &arguments])
+    });
+    let hold = waiting(&world)?;
+    approve(&world, &hold)?;
+    let said = said(call)?;
+    ensure!(at(&said, "/result/content/0/text") == "hello" && at(&said, "/statuses/0") == "working", "{said}");
+    ensure!(upstream.call_count() == 1);
+    Ok(())
+}
+
+#[test]
+fn a_task_of_2025_11_25_is_gone_on_with_over_restarts() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = office(&upstream)?;
+    let mut client = client(&world, "2025-11-25")?;
+    let mut ask = |method: &str, params: Value| client.request(method, params);
+    let task = json!({"ttl": 60_000});
+    let made = ask("tools/call", json!({"name": "remote__echo", "arguments": {"text": "hello"}, "task": task}))?;
+    ensure!(at(&made, "/task/status") == "working", "{made}");
+    let id = json!({"taskId": at(&made, "/task/taskId")});
+    world.restart()?;
+    let got = ask("tasks/get", id.clone())?;
+    ensure!(at(&got, "/status") == "working" && got.get("ttl").is_some_and(Value::is_number), "{got}");
+    let hold = waiting(&world)?;
+    approve(&world, &hold)?;
+    let result = ask("tasks/result", id.clone())?;
+    let related = "/_meta/io.modelcontextprotocol~1related-task/taskId";
+    ensure!(text(&result) == "hello" && result.pointer(related) == id.get("taskId"), "{result}");
+    world.restart()?;
+    ensure!(ask("tasks/result", id.clone())? == result, "it is kept");
+    ensure!(at(&ask("tasks/get", id)?, "/status") == "completed" && upstream.call_count() == 1);
+
+    let made = ask("tools/call", json!({"name": "remote__echo", "arguments": {"text": "no"}, "task": task}))?;
+    let id = json!({"taskId": at(&made, "/task/taskId")});
+    ensure!(at(&ask("tasks/cancel", id.clone())?, "/status") == "cancelled");
+    ensure!(ask("tasks/cancel", id).is_err() && upstream.call_count() == 1);
+    Ok(())
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use json::{Kind, Value};
-use model::{AppId, ToolFacts, ToolName, UnixMicros};
+use json::{Document, Kind, Value};
+use model::{AppId, Method, ToolFacts, ToolName, UnixMicros};
 
 use super::{Call, Runs};
 use crate::answer::Shape;
@@ -39,9 +39,7 @@ impl Context<'_> {
             _ => None,
         };
         let more = match asked {
-            Asked::Tool | Asked::Prompt => {
-                members(params, &["name", "arguments", "_meta", "inputResponses", "requestState"])
-            }
+            Asked::Tool | Asked::Prompt => members(params, OF_TOOLS),
             Asked::Resource => members(params, &["uri", "_meta", "inputResponses", "requestState"]),
             _ => Vec::new(),
         };
@@ -57,8 +55,10 @@ impl Context<'_> {
         };
         let mut headers = Vec::new();
         let mut reader = (asked == Asked::Prompt).then(profile::unprofiled);
+        let mut app_makes_tasks = true;
         let (tool, listed_at) = if asked == Asked::Tool {
             let known = self.tool(&app, &link, in_app, &name, params).await?;
+            app_makes_tasks = known.makes_tasks;
             shape.output_schema = known.output_schema;
             headers = known.headers;
             reader = Some(link.reader(&known.facts.name));
@@ -69,7 +69,12 @@ impl Context<'_> {
             (facts, Hub::listed_at(&link, asked, &self.pair()))
         };
         let id = request.id.to_vec();
-        let wants_a_task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();
+        let task = asked == Asked::Tool && self.revision == Revision::V20251125 && params.get("task").is_some();
+        // Where the app says nothing of tasks and people have to approve, the gateway makes one, and the app sees a plain call.
+        let own_task =
+            task && !app_makes_tasks && self.engine.holds_any(&self.known.actor, &app, Method::ToolsCall, tool.clone());
+        let wants_a_task = task && !own_task;
+        let more = if own_task { members(params, &[OF_TOOLS, &["task"]].concat()) } else { more };
         let mut call = Call {
             id,
             app,
@@ -83,6 +88,7 @@ impl Context<'_> {
             goes_on: None,
             more,
             wants_a_task,
+            own_task,
             task: None,
             listed_at,
             disposition: None,
@@ -151,6 +157,7 @@ impl Context<'_> {
             goes_on: None,
             more: Vec::new(),
             wants_a_task: false,
+            own_task: false,
             task: Some((task, id.into_owned())),
             listed_at: None,
             disposition: None,
@@ -195,7 +202,9 @@ impl Context<'_> {
                 if let Some(headers) = self.headers {
                     param::check(&listed.params, headers, arguments)?;
                 }
+                let makes_tasks = params.get("task").is_none() || makes_tasks(listed.definition.raw());
                 Ok(KnownTool {
+                    makes_tasks,
                     facts: self.hub.assess(app, link, listed, arguments).facts,
                     output_schema: listed.has_output_schema,
                     headers: param::headers(&listed.params, arguments),
@@ -205,6 +214,7 @@ impl Context<'_> {
             None => {
                 let name = ToolName::of_list(in_app).map_err(|_| unknown())?;
                 Ok(KnownTool {
+                    makes_tasks: true,
                     facts: profile::unknown_tool(name),
                     output_schema: false,
                     headers: Vec::new(),
@@ -240,6 +250,8 @@ impl Context<'_> {
 
 /// A tool with the arguments of one call.
 struct KnownTool {
+    /// Whether its app makes tasks of its calls; looked at where the client wants one.
+    makes_tasks: bool,
     facts: ToolFacts,
     output_schema: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -312,6 +324,14 @@ where
     out
 }
 
+/// Whether a tool says of itself that its calls can be tasks (2025-11-25).
+fn makes_tasks(definition: &[u8]) -> bool {
+    let document = Document::parse(definition).ok();
+    let execution = document.as_ref().and_then(|document| document.root().get("execution"));
+    let support = execution.and_then(|execution| execution.get("taskSupport")).and_then(|support| support.as_str());
+    matches!(support.as_deref(), Some("optional" | "required"))
+}
+
 fn noun(asked: Asked) -> &'static str {
     match asked {
         Asked::Tool => "tool",
@@ -320,3 +340,6 @@ fn noun(asked: Asked) -> &'static str {
         _ => "task",
     }
 }
+
+/// Members of the `params` of a tool's call that are read here.
+const OF_TOOLS: &[&str] = &["name", "arguments", "_meta", "inputResponses", "requestState"];

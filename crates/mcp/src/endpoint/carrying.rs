@@ -22,11 +22,17 @@ use crate::upstream::{Along, Client};
 use crate::waiting::Patience;
 
 /// Whom an answer is for, and how.
-struct For {
+pub(super) struct For {
     known: Known,
     endpoint: Option<AppId>,
     revision: Revision,
     id: Vec<u8>,
+}
+
+impl For {
+    pub(super) fn of(arrived: &Arrived<'_>, revision: Revision, id: &[u8]) -> Self {
+        Self { known: arrived.known.clone(), endpoint: arrived.endpoint.cloned(), revision, id: id.to_vec() }
+    }
 }
 
 impl Shared {
@@ -45,12 +51,7 @@ impl Shared {
         };
         let (along, told) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
         let patience = self.patience(arrived, request, &call, along.client());
-        let whom = For {
-            known: arrived.known.clone(),
-            endpoint: arrived.endpoint.cloned(),
-            revision: part.revision(),
-            id: request.id.to_vec(),
-        };
+        let whom = For::of(arrived, part.revision(), request.id);
         let (resumable, in_flight) = match part {
             Part::Itself => (None, None),
             Part::Of(session) => match session.begins(request.id, along.clone()) {
@@ -95,7 +96,7 @@ impl Shared {
     /// How a request waits where people have to approve first.
     fn patience(&self, arrived: &Arrived<'_>, request: &Request<'_, '_>, call: &Call, client: &Client) -> Patience {
         let patience = Patience::of(arrived.place.clone(), arrived.headers);
-        if request.method == "tools/call" && client.takes_tasks() {
+        if request.method == "tools/call" && (client.takes_tasks() || call.is_own_task()) {
             return patience.or_task();
         }
         match client {
@@ -112,7 +113,7 @@ impl Shared {
         self.engine.has_status_pages()
     }
 
-    fn resumable(self: &Arc<Self>, session: Arc<Session>, whom: &For) -> Resumable {
+    pub(super) fn resumable(self: &Arc<Self>, session: Arc<Session>, whom: &For) -> Resumable {
         let (shared, actor, id) = (Arc::clone(self), whom.known.actor.clone(), whom.id.clone());
         let name = Box::new(move |held: &HeldTask| shared.seals.response_id(&actor, held, &id));
         Resumable { session, clock: Arc::clone(self.engine.clock()), name }
@@ -128,19 +129,21 @@ impl Shared {
         in_flight: Option<crate::session::InFlight>,
     ) -> Answering {
         let (shared, along, streams) = (Arc::clone(self), along.clone(), patience.streams);
+        let own_task = call.is_own_task();
         Box::pin(async move {
             let For { known, endpoint, revision, id } = whom;
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
             let said = call.run(&Runs { engine, seals, known, hub, patience }, along.clone()).await;
             drop(in_flight);
-            if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain) {
+            if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain && !own_task) {
                 if streams {
                     shared.lets_go(&held.hold, &along).await;
                 }
                 shared.keeps(&held.hold, &said).await;
             }
             let said = match said {
-                Said::Waits(waits, _) => shared.as_task(&id, *waits, known),
+                Said::Waits(waits, _) => shared.as_task(&id, *waits, known, revision.modern()),
+                Said::Response(response) if own_task => shared.as_done_task(&id, response, known),
                 said => said,
             };
             shared.worded(endpoint.as_ref(), revision, &id, said)
@@ -148,7 +151,7 @@ impl Shared {
     }
 
     /// Where the gateway stops, a client that comes back for its response is told nothing: it goes on waiting with the next one.
-    async fn lets_go(&self, hold: &HoldId, along: &Along) {
+    pub(super) async fn lets_go(&self, hold: &HoldId, along: &Along) {
         let waits = |state: &HoldState| matches!(state, HoldState::Pending | HoldState::Approved { .. });
         if self.engine.keeps_nobody_waiting() && self.engine.hold(hold).is_ok_and(|held| waits(&held.hold.state)) {
             along.pause();
@@ -171,7 +174,7 @@ impl Shared {
 }
 
 /// What came of a call that is over, as the response to this request.
-fn answered(id: &[u8], over: &Over) -> Bytes {
+pub(super) fn answered(id: &[u8], over: &Over) -> Bytes {
     let under_id = |answer: &Bytes| {
         let document = Document::parse(answer).ok()?;
         let at = document.root().get("id")?.span();

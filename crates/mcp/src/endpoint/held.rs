@@ -11,7 +11,8 @@ use bytes::Bytes;
 use engine::{Disposition, Hold, HoldState, Waiting, rfc3339};
 use front::Known;
 use json::Document;
-use model::HoldId;
+use model::{HoldId, UnixMicros};
+use quick_cache::sync::Cache;
 use serde_json::{Map, Value, json};
 
 use super::{Arrived, Part, Shared};
@@ -25,14 +26,21 @@ use crate::tasks::HeldTask;
 use crate::upstream::{Along, Asked, Client};
 use crate::waiting::Patience;
 
+mod legacy;
+
 /// Calls that wait as tasks.
-#[derive(Default)]
 pub(super) struct HeldTasks {
     /// Those that somebody carries already.
     carried: Mutex<HashSet<HoldId>>,
+    /// Responses to calls that were to be tasks and did not wait (2025-11-25), by the ids of their tasks.
+    done: Cache<String, legacy::Done>,
 }
 
 impl HeldTasks {
+    pub(super) fn new() -> Self {
+        Self { carried: Mutex::default(), done: Cache::new(legacy::DONE_MAX) }
+    }
+
     /// Whether nobody else carries it.
     fn begin(&self, hold: &HoldId) -> bool {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner).insert(hold.clone())
@@ -49,7 +57,7 @@ impl HeldTasks {
 
 impl Shared {
     /// The handle of a call that waits. From now on it is carried here.
-    pub(super) fn as_task(self: &Arc<Self>, id: &[u8], waits: Waits, known: &Known) -> Said {
+    pub(super) fn as_task(self: &Arc<Self>, id: &[u8], waits: Waits, known: &Known, modern: bool) -> Said {
         let Waits { call, held } = waits;
         let task = self.seals.hold_id(&known.actor, &call.held_task(&held));
         let waiting = self.engine.hold(&held.id);
@@ -57,7 +65,11 @@ impl Shared {
             return Said::Error(RpcError::new(INTERNAL_ERROR, "the handle of a call that waits could not be made"));
         };
         let mut result = described(&waiting.hold, &task);
-        result.insert("resultType".to_owned(), "task".into());
+        if modern {
+            result.insert("resultType".to_owned(), "task".into());
+        } else {
+            result = Map::from_iter([("task".to_owned(), Value::Object(legacy::task(result)))]);
+        }
         self.carry_on(call, known, held.id);
         Said::Response(envelope::result(id, Value::Object(result).to_string().as_bytes()))
     }
@@ -69,9 +81,10 @@ impl Shared {
         part: &Part,
         request: &Request<'_, '_>,
     ) -> Option<Said> {
-        let (Part::Itself, Some(asked)) = (part, Call::asked(request).filter(|asked| asked.task())) else {
-            return None;
-        };
+        let asked = Call::asked(request).filter(|asked| asked.task())?;
+        if let Part::Of(session) = part {
+            return Box::pin(self.about_legacy_task(arrived, session.revision, request, asked)).await;
+        }
         let task = request.params?.get("taskId")?.as_str()?;
         let held = self.seals.hold(&arrived.known.actor, &task)?;
         if let Some(inactive) = &arrived.known.inactive {
@@ -96,7 +109,12 @@ impl Shared {
         Some(Said::Response(envelope::result(request.id, Value::Object(whole).to_string().as_bytes())))
     }
 
-    async fn progress(self: &Arc<Self>, arrived: &Arrived<'_>, held: &HeldTask, task: &str) -> Map<String, Value> {
+    pub(super) async fn progress(
+        self: &Arc<Self>,
+        arrived: &Arrived<'_>,
+        held: &HeldTask,
+        task: &str,
+    ) -> Map<String, Value> {
         // Whoever carries it keeps its answer before it stops, so that one that is over and not carried has its answer.
         let carried = self.held.carries(&held.hold);
         let waiting = match (self.engine.hold(&held.hold), self.engine.hold_over(&held.hold)) {
@@ -177,13 +195,8 @@ fn described(hold: &Hold, task: &str) -> Map<String, Value> {
         _ => ("about to end", hold.opened_at),
     };
     let mut described = handle(task, "working");
-    described.extend([
-        ("statusMessage".to_owned(), said.into()),
-        ("createdAt".to_owned(), rfc3339(hold.opened_at).into()),
-        ("lastUpdatedAt".to_owned(), rfc3339(changed).into()),
-        ("ttlMs".to_owned(), (hold.expires_at.since(hold.opened_at) / 1_000).into()),
-        ("pollIntervalMs".to_owned(), POLL_MS.into()),
-    ]);
+    described.insert("statusMessage".to_owned(), said.into());
+    described.extend(times(hold, changed));
     described
 }
 
@@ -196,8 +209,29 @@ fn over(task: &str, response: &[u8], hold: Option<&Hold>) -> Map<String, Value> 
         (None, None) => ("completed", "result", forgotten(hold)),
     };
     let mut told = handle(task, status);
+    told.extend(hold.map(|hold| times(hold, ended_at(hold))).into_iter().flatten());
     told.insert(key.to_owned(), what);
     told
+}
+
+/// When a call began to wait, when something last happened to it, and how long it may take.
+fn times(hold: &Hold, changed: UnixMicros) -> Map<String, Value> {
+    Map::from_iter([
+        ("createdAt".to_owned(), rfc3339(hold.opened_at).into()),
+        ("lastUpdatedAt".to_owned(), rfc3339(changed).into()),
+        ("ttlMs".to_owned(), (hold.expires_at.since(hold.opened_at) / 1_000).into()),
+        ("pollIntervalMs".to_owned(), POLL_MS.into()),
+    ])
+}
+
+fn ended_at(hold: &Hold) -> UnixMicros {
+    match hold.state {
+        HoldState::Denied { at, .. }
+        | HoldState::Expired { at }
+        | HoldState::Cancelled { at, .. }
+        | HoldState::Ended { at, .. } => at,
+        _ => hold.opened_at,
+    }
 }
 
 fn handle(task: &str, status: &str) -> Map<String, Value> {

@@ -63,7 +63,8 @@ async fn what_came_of_a_call_is_kept_sealed_over_a_restart_and_not_for_ever() {
     assert!(rows.len() == 1 && !rows[0].1.contains("bank"), "sealed");
     let code = again.engine.status_code(&id);
     assert_eq!(again.engine.status(&id, &code).map(|hold| hold.id.clone()), Some(id.clone()));
-    for other in ["", "x", &code[1..]] {
+    let shorter: String = code.chars().skip(1).collect();
+    for other in ["", "x", shorter.as_str()] {
         assert!(again.engine.status(&id, other).is_none(), "{other}");
     }
     again.engine.keep_answer(&id, Bytes::from(vec![b'x'; HOLD_ANSWER_BYTES_MAX + 1])).await.unwrap();
