@@ -105,7 +105,9 @@ async fn wait(
             (waits, turn) = (true, None);
             tell.send(Seen::Waits)?;
         }
-        if memmem::find(&buffer, br#""jsonrpc""#).is_some() && memmem::find(&buffer, b"\n\n").is_some() {
+        // Signs of life end as an event does.
+        let event = memmem::find(&buffer, br#""jsonrpc""#).and_then(|at| buffer.get(at..));
+        if event.is_some_and(|event| memmem::find(event, b"\n\n").is_some()) {
             let well = memmem::find(&buffer, br#""approved-executed""#).is_some();
             tell.send(Seen::Answered { call, at: now(), well })?;
             drop(turn);
