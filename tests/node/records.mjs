@@ -1,5 +1,6 @@
-// An applicant tracking system for tests: json-server (by others), with candidates of two clients at `/v1/candidates`. Prints its
-// port, and ends with its standard input.
+// An applicant tracking system for tests: json-server (by others) with candidates, screening orders and invoices of two clients at
+// `/v1`. Prints its port, and ends with its standard input. With `strong`, its versions hold for writes; with `RECORDS_TOKEN` in its
+// environment, it wants that token.
 import jsonServer from "json-server";
 
 const candidate = (id, client_id, status, salary) => ({
@@ -7,7 +8,7 @@ const candidate = (id, client_id, status, salary) => ({
   client_id,
   status,
   name: `Candidate ${id}`,
-  employment: { title: "welder", salary },
+  employment: { title: "welder" },
   compensation: [{ year: 2025, amount: salary }],
   medical_notes: `notes of ${id}`,
   salary,
@@ -16,9 +17,25 @@ const candidates = [
   ...Array.from({ length: 40 }, (_, place) => candidate(`c_${place}`, "northwind", place % 4 === 3 ? "closed" : "active", 50_000 + place)),
   ...Array.from({ length: 10 }, (_, place) => candidate(`x_${place}`, "contoso", "active", 90_000 + place)),
 ];
+const order = (id, client_id, candidate_id) => ({ id, client_id, candidate_id, status: "open", findings: null });
+const orders = [order("o_1", "northwind", "c_1"), order("o_2", "northwind", "c_2"), order("x_1", "contoso", "x_1")];
+const invoices = [{ id: "i_1", client_id: "northwind", amount: 1_000 }];
+
 const app = jsonServer.create();
-app.use(jsonServer.defaults({ logger: false }));
+if (process.argv[2] === "strong") app.set("etag", "strong");
+app.use((request, response, next) => {
+  const wanted = process.env.RECORDS_TOKEN;
+  if (wanted && request.headers.authorization !== `Bearer ${wanted}`) return response.status(401).json({ token: wanted });
+  next();
+});
+app.use(jsonServer.defaults({ logger: false, noCors: true }));
 app.use(jsonServer.bodyParser);
-app.use("/v1", jsonServer.router({ candidates }));
+const router = jsonServer.router({ candidates, orders, invoices });
+router.render = (request, response) => {
+  const data = response.locals.data;
+  const total = response.get("x-total-count");
+  response.json(Array.isArray(data) ? { data, total: Number(total ?? data.length), next: response.get("link") ?? null } : data);
+};
+app.use("/v1", router);
 const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port));
 process.stdin.resume().on("end", () => process.exit(0));

@@ -69,7 +69,7 @@ impl Decision {
 /// People lift a hold for one call ([`Facts::approved`]): exactly the rules they saw, as they were, and nothing else.
 ///
 /// A rule that is only observed decides nothing, and on an app that is only observed no rule does: the decision then says
-/// what would have been. Guards are enforced there as everywhere.
+/// what would have been. Guards are enforced there as everywhere, and so is everything where a contract governs the call.
 ///
 /// What an agent asks that only recommends is denied, and the decision says what would have been.
 pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
@@ -100,7 +100,9 @@ fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
         settle(rules, facts, enforced)
     });
     let (verdict, reasons) = settle(rules, facts, organisation);
-    if facts.app.observe && verdict != Verdict::Allow && facts.tool.status != ToolStatus::Unknown {
+    // What was signed with others is not tried out on them.
+    let observes = facts.app.observe && facts.contract.is_none();
+    if observes && verdict != Verdict::Allow && facts.tool.status != ToolStatus::Unknown {
         let said = format!("nothing is enforced on {}, it is only observed", facts.app.name);
         let here = builtin("guard:observe", said, None);
         return Decision {

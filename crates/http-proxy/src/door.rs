@@ -127,9 +127,8 @@ impl Door {
         mut ask: Ask,
     ) -> Response<Body> {
         let mut seen = None;
-        if operation.does.only_reads() || ask.facts.tenant != Shown::Open {
-            // A list or a read shows itself what it is; a record that is made says so.
-        } else {
+        // A list or a read shows itself whose it is. Of what is changed the vendor's word is not enough where the path names it.
+        if !operation.does.only_reads() && (ask.facts.tenant == Shown::Open || operation.names_a_record()) {
             match self.look(who, api, &operation, &mut ask).await {
                 Ok(looked) => seen = Some(looked),
                 Err(response) => return *response,
@@ -268,7 +267,12 @@ impl Door {
             let said = "the record that this would change does not say whose it is";
             return Err(refused(Some(&call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
         };
-        ask.facts.tenant = Shown::Known(tenant);
+        // What the request says counts as well: a record may be about to become another's.
+        let mut tenants = tenant;
+        if let Shown::Known(said) = &ask.facts.tenant {
+            tenants.extend(said.iter().filter(|tenant| !tenants.contains(tenant)).cloned().collect::<Vec<_>>());
+        }
+        ask.facts.tenant = Shown::Known(tenants);
         ask.facts.state.extend(state.map(|(path, value)| (path, Shown::Known(value))));
         let version = outbound.said.get().and_then(|said| said.version.clone());
         let Some(version) = version else { return Ok(Seen { call, races: true }) };

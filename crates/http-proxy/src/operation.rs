@@ -194,6 +194,11 @@ impl Operation {
         named.map(|(name, _)| name.as_str())
     }
 
+    /// Whether its path names something, and not only whose it is.
+    pub(crate) fn names_a_record(&self) -> bool {
+        self.in_path.values().any(|stands| !stands.contains(&Stands::Tenant))
+    }
+
     /// Whether this and the other one answer to the same requests.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         let alike = |one: &Part, other: &Part| match (one, other) {

@@ -31,6 +31,7 @@ mod secrets;
 mod spec;
 mod streams;
 mod upstreams;
+mod vendors;
 mod waits;
 mod walk;
 mod witness;

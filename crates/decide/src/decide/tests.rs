@@ -205,6 +205,32 @@ fn on_an_app_that_is_observed_rules_decide_nothing() {
     check_observed(&["org:permit"], true, Allow, "org:permit", None);
 }
 
+// INVARIANT: what two parties signed holds where rules are only observed.
+#[test]
+fn a_contract_is_enforced_where_rules_are_observed() {
+    let mut facts = facts();
+    Arc::make_mut(&mut facts.app).observe = true;
+    facts.contract = Some(Arc::new(model::ContractFacts {
+        contract: "acme".parse().unwrap(),
+        vendor: "acme".parse().unwrap(),
+        standing: model::Standing::Active,
+        digest: None,
+        purpose: None,
+        tenant: model::Shown::Open,
+        entity: None,
+        operation: None,
+        state: std::collections::BTreeMap::new(),
+        asks: Vec::new(),
+        sends: Vec::new(),
+        records: None,
+        spent: Vec::new(),
+    }));
+    for rules in [vec!["org:deny"], vec![], vec!["org:permit", "org:deny"]] {
+        let decision = decide(&Words(rules), &facts);
+        assert_eq!((decision.verdict(), decision.observed()), (Verdict::Deny, None));
+    }
+}
+
 #[test]
 fn guards_are_enforced_where_rules_are_observed() {
     type Break = fn(&mut Facts);

@@ -244,6 +244,13 @@ async fn a_write_looks_at_its_record_first_and_is_good_for_that_state_of_it_only
     // Another's record, one that says no version, and a field that nobody named: nothing is written.
     let others = world.asks("PATCH", "/candidates/x_1", json, "{\"name\":\"Ana\"}").await;
     assert_eq!(others.status, 404, "{others:?}");
+    // Nor does saying whose it is make it theirs, or give theirs away.
+    let claims = world.asks("PATCH", "/candidates/x_1", json, "{\"client_id\":\"northwind\"}").await;
+    assert_eq!(claims.status, 404, "{claims:?}");
+    let gives = world.asks("PATCH", "/candidates/c_17", json, "{\"client_id\":\"contoso\"}").await;
+    assert_eq!(gives.status, 403, "{gives:?}");
+    let under = world.asks("POST", "/candidates/x_1/notes", json, "{\"client_id\":\"northwind\"}").await;
+    assert_eq!((under.status, under.body.contains("rule.unresolved")), (403, true), "{under:?}");
     let bare = world.asks("DELETE", "/candidates/c_bare", "", "").await;
     assert_eq!(bare.status, 403, "{bare:?}");
     assert!(bare.body.contains("rule.race"));
@@ -313,7 +320,9 @@ async fn a_long_answer_goes_past_and_one_that_breaks_off_is_seen_to() {
     let leaves = world.leaves().await;
     let last = leaves.iter().rfind(|leaf| leaf["kind"] == "outcome").unwrap();
     assert_eq!(last["status"], "failed");
-    assert_eq!(last["answer_bytes"].as_u64().unwrap(), broken.body.len() as u64);
+    // What was handed to the connection may not all have arrived when it was closed.
+    let left = last["answer_bytes"].as_u64().unwrap();
+    assert!((broken.body.len() as u64..=64 << 20).contains(&left), "{left}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -264,11 +264,19 @@ fn mapping() -> Mapping {
         passes: vec!["query.q".to_owned()],
         ..operation("GET", "/candidates", Operation::List)
     };
-    let body = vec!["name".to_owned()];
-    let update = Mapped { body: body.clone(), ..operation("PATCH", "/candidates/{id}", Operation::Update) };
+    let body = vec!["name".to_owned(), "client_id".to_owned()];
+    let tenant = Some("body.client_id".to_owned());
+    let update = Mapped { body, tenant, ..operation("PATCH", "/candidates/{id}", Operation::Update) };
     let remove = operation("DELETE", "/candidates/{id}", Operation::Delete);
     let close = operation("POST", "/candidates/{id}/close", Operation::Act);
-    let operations = [("get", get), ("list", list), ("update", update), ("remove", remove), ("close", close)];
+    let note = Mapped {
+        body: vec!["client_id".to_owned()],
+        tenant: Some("body.client_id".to_owned()),
+        id: None,
+        ..operation("POST", "/candidates/{id}/notes", Operation::Create)
+    };
+    let operations =
+        [("note", note), ("get", get), ("list", list), ("update", update), ("remove", remove), ("close", close)];
     let entity = Entity {
         id: Some("id".to_owned()),
         tenant: Some("client_id".to_owned()),

@@ -1,0 +1,279 @@
+//! A vendor before the door: its key, its contract, and a server by others behind it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use testkit::{HttpRequest, World, workspace_root};
+use trace::{Entry, RecordKind};
+
+use crate::kit::{changes, intents, records, until, world};
+use crate::people::typed;
+
+const PASSWORD: &str = "correct horse battery";
+const SECRET: &str = "r3al-credential-of-the-ats";
+const CONTRACT: &str = include_str!("../../../../examples/contracts/acme-screening.yaml");
+const DOCUMENT: &str = include_str!("../../../../examples/contracts/acme-screening.md");
+const MAPPING: &str = include_str!("../../../../examples/contracts/ats.api.yaml");
+const CASES: &str = include_str!("../../../../examples/contracts/acme-screening.cases.yaml");
+
+/// json-server with candidates of two clients. It ends with this.
+struct Ats {
+    process: Child,
+    url: String,
+}
+
+impl Ats {
+    fn start() -> Result<Self> {
+        let mut process = Command::new("node")
+            .arg(workspace_root().join("tests/node/records.mjs"))
+            .arg("strong")
+            .env("RECORDS_TOKEN", SECRET)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("node cannot be started\nhint: cargo xtask setup")?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
+        let port: u16 = line.trim().parse().context("it does not say where it listens\nhint: cargo xtask setup")?;
+        Ok(Self { process, url: format!("http://127.0.0.1:{port}/v1") })
+    }
+}
+
+impl Drop for Ats {
+    fn drop(&mut self) {
+        let _ended = self.process.kill().and_then(|()| self.process.wait());
+    }
+}
+
+/// One request of a case file, and what becomes of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    clause: String,
+    asks: String,
+    #[serde(default)]
+    sends: String,
+    status: u16,
+    by: Option<String>,
+    #[serde(default)]
+    shows: Vec<String>,
+    #[serde(default)]
+    never: Vec<String>,
+}
+
+/// The example, in a term that no clock leaves.
+fn contract() -> String {
+    let text =
+        CONTRACT.replace("dated: 2026-06-15", "dated: 2019-06-15").replace("from: 2026-07-01", "from: 2020-01-01");
+    text.replace("until: 2027-06-30", "until: 2099-06-30")
+}
+
+fn office(ats: &Ats, contract: &str) -> Result<World> {
+    let app = json!({
+        "api": "apps/ats.api.yaml", "url": ats.url, "credential": "env:ATS_TOKEN", "risk": "high", "data": "restricted",
+        "owners": ["ana", "bob"],
+    });
+    let world = world()
+        .set(&["apps", "ats"], app)
+        .set(&["vendors", "acme-screening"], json!({"name": "Acme Screening", "responsible": "ana"}))
+        .human("bob", json!({"name": "Bob", "role": "compliance"}))
+        .set(&["contracts"], json!(["contracts/*.yaml"]))
+        .file("apps/ats.api.yaml", MAPPING)
+        .file("contracts/acme-screening.yaml", contract)
+        .file("contracts/acme-screening.md", DOCUMENT)
+        .environment("ATS_TOKEN", SECRET)
+        .start()?;
+    for who in ["ana", "bob"] {
+        let code = world.run_well(&["accounts", "invite", who])?;
+        typed(&world, &["login", "--password-stdin", "--code", code.trim()], PASSWORD)?;
+    }
+    Ok(world)
+}
+
+/// Both sign what stands there.
+fn sign(world: &World) -> Result<()> {
+    let shown: Value = serde_json::from_str(&world.run_well(&["contract", "show", "acme-screening", "--json"])?)?;
+    let digest = shown.get("digest").and_then(Value::as_str).context("no digest")?;
+    for who in ["ana", "bob"] {
+        typed(world, &["login", who], PASSWORD)?;
+        world.run_well(&["contract", "sign", "acme-screening", "--digest", digest])?;
+    }
+    Ok(())
+}
+
+fn key(world: &World, purpose: &str) -> Result<String> {
+    let words = ["vendors", "keys", "issue", "acme-screening", "--contract", "acme-screening", "--purpose", purpose];
+    Ok(world.run_well(&words)?.trim().to_owned())
+}
+
+/// What the vendor gets: status, headers and body.
+fn asks(world: &World, key: &str, asked: &str, body: &str) -> Result<(u16, Vec<(String, String)>, String)> {
+    let (method, path) = asked.split_once(' ').context("no method")?;
+    let mut headers = vec![("authorization".to_owned(), format!("Bearer {key}"))];
+    if !body.is_empty() {
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+    let request = HttpRequest {
+        method: method.to_owned(),
+        path: format!("/api/ats{path}"),
+        headers,
+        body: body.as_bytes().to_vec(),
+    };
+    let address = world.base_url().trim_start_matches("http://").parse()?;
+    let mut response = testkit::exchange(address, &request, Duration::from_secs(20))?;
+    let text = response.text()?;
+    Ok((response.status, response.headers.clone(), text))
+}
+
+fn status(world: &World, key: &str, asked: &str) -> Result<u16> {
+    Ok(asks(world, key, asked, "")?.0)
+}
+
+fn last_outcome(world: &World, tool: &str) -> Result<Entry> {
+    let mut found = None;
+    until("the call has its outcome", || {
+        let mut intents = intents(world)?;
+        intents.retain(|entry| entry.tool.as_deref() == Some(tool));
+        found = intents.pop().filter(|entry| entry.outcome_leaf.is_some());
+        Ok(found.is_some())
+    })?;
+    found.context("no such call")
+}
+
+#[test]
+fn every_clause_holds_both_ways() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract())?;
+    let key = key(&world, "background-screening")?;
+    // Nothing is admitted before two people signed it.
+    ensure!(status(&world, &key, "GET /candidates/c_0")? == 403);
+    sign(&world)?;
+    let cases: Vec<Case> = serde_saphyr::from_str(CASES)?;
+    ensure!(cases.len() > 20);
+    for Case { clause, asks: asked, sends, status, by, shows, never } in cases {
+        let (got, _, body) = asks(&world, &key, &asked, &sends)?;
+        ensure!(got == status, "{clause}: `{asked}` got {got} instead of {status}: {body}");
+        if let Some(by) = by {
+            let said: Value = serde_json::from_str(&body)?;
+            let decided = said.pointer("/reasons/0/clause").and_then(Value::as_str);
+            ensure!(
+                decided == Some(&*format!("acme-screening/{by}")),
+                "{clause}: `{asked}` was decided by {decided:?}: {body}"
+            );
+        }
+        let written = serde_json::from_str::<Value>(&body).map(|body| body.to_string()).unwrap_or_default();
+        for text in shows {
+            ensure!(written.contains(&text), "{clause}: `{asked}` does not show {text}: {body}");
+        }
+        for text in never.iter().map(String::as_str).chain([SECRET, "\"salary\""]) {
+            ensure!(!body.contains(text), "{clause}: `{asked}` shows {text}: {body}");
+        }
+    }
+    // 1.3: what the key is for decides, and no header does.
+    let other = self::key(&world, "marketing")?;
+    let (got, _, body) = asks(&world, &other, "GET /candidates/c_0", "")?;
+    ensure!(got == 403 && body.contains("acme-screening/1.3"), "{got} {body}");
+
+    // The record says by which clause.
+    let read = last_outcome(&world, "get_candidate")?;
+    let leaf: Value = serde_json::from_str(&read.leaf)?;
+    ensure!(leaf.get("clause").is_some(), "{leaf}");
+    let all: String = records(&world)?.iter().map(|entry| format!("{}{:?}", entry.leaf, entry.body)).collect();
+    ensure!(!all.contains(SECRET) && !all.contains(&key), "a secret is on record");
+    Ok(())
+}
+
+#[test]
+fn a_finding_waits_for_compliance_and_is_written_once() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract())?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    let write = "PATCH /orders/o_2";
+    let finding = r#"{"status":"done","findings":"none"}"#;
+    let (got, headers, body) = asks(&world, &key, write, finding)?;
+    ensure!(got == 202, "{got} {body}");
+    let header = |name: &str| headers.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str());
+    ensure!(header("retry-after").is_some(), "{headers:?}");
+    let url = header("location").context("no location")?;
+    let status_path = url.split_once("/api/ats").context("another address")?.1;
+    let state = |world: &World| Ok::<_, anyhow::Error>(asks(world, &key, &format!("GET {status_path}"), "")?.2);
+    ensure!(state(&world)?.contains("\"pending\""));
+    let hold = status_path.rsplit('/').next().context("no hold")?;
+    typed(&world, &["login", "bob"], PASSWORD)?;
+    world.run_well(&["holds", "approve", hold])?;
+    ensure!(state(&world)?.contains("\"approved\""));
+    let (got, _, body) = asks(&world, &key, write, finding)?;
+    ensure!(got == 200 && body.contains("\"done\""), "{got} {body}");
+    ensure!(asks(&world, &key, "GET /orders/o_2", "")?.2.contains("\"none\""));
+    let written = last_outcome(&world, "update_order")?.intent().context("no intent")?;
+    ensure!(written.approved && written.cause.is_some());
+    Ok(())
+}
+
+// INVARIANT: offboarding, suspending, revoking or ending stops the very next call.
+#[test]
+fn whatever_ends_it_stops_the_very_next_call() -> Result<()> {
+    let ats = Ats::start()?;
+    let mut world = office(&ats, &contract())?;
+    sign(&world)?;
+    let first = key(&world, "background-screening")?;
+    let asked = "GET /candidates/c_0";
+    let admits = |world: &World, key: &str| status(world, key, asked);
+    ensure!(admits(&world, &first)? == 200);
+    for (ends, begins) in [
+        (["contract", "suspend", "acme-screening"], ["contract", "resume", "acme-screening"]),
+        (["people", "offboard", "ana"], ["people", "restore", "ana"]),
+        (["agents", "suspend", "acme-screening"], ["agents", "resume", "acme-screening"]),
+    ] {
+        world.run_well(&ends)?;
+        ensure!(admits(&world, &first)? == 403, "{ends:?}");
+        world.run_well(&begins)?;
+        ensure!(admits(&world, &first)? == 200, "{begins:?}");
+    }
+    world.run_well(&["stop", "ats"])?;
+    ensure!(admits(&world, &first)? == 403);
+    world.run_well(&["start", "ats"])?;
+
+    // A key is rotated: both are good for a while, and the old one is then revoked.
+    let listed: Value = serde_json::from_str(&world.run_well(&["vendors", "keys", "--json"])?)?;
+    let id = listed.pointer("/keys/0/id").and_then(Value::as_str).context("no key")?.to_owned();
+    let second = world.run_well(&["vendors", "keys", "rotate", &id, "--overlap", "1h"])?.trim().to_owned();
+    ensure!(admits(&world, &first)? == 200 && admits(&world, &second)? == 200);
+    world.run_well(&["vendors", "keys", "revoke", &id])?;
+    ensure!(admits(&world, &first)? == 401 && admits(&world, &second)? == 200);
+    world.restart()?;
+    ensure!(admits(&world, &first)? == 401 && admits(&world, &second)? == 200, "a restart forgets no key");
+    for what in ["vendors.key_issued", "vendors.key_rotated", "vendors.key_revoked"] {
+        ensure!(changes(&world, what)?.len() == 1, "{what}");
+    }
+    world.run_well(&["contract", "terminate", "acme-screening"])?;
+    ensure!(admits(&world, &second)? == 403);
+    let kept = std::fs::read(world.folder().join("data/trace.db"))?;
+    for secret in [&first, &second] {
+        ensure!(!kept.windows(secret.len()).any(|some| some == secret.as_bytes()), "a key is kept");
+    }
+    Ok(())
+}
+
+#[test]
+fn at_the_edge_of_a_limit_there_is_never_one_too_many() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract().replace("requests: 600/hour", "requests: 12/hour"))?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    let got: Vec<u16> = std::thread::scope(|scope| {
+        let one = || status(&world, &key, "GET /candidates/c_0");
+        let threads: Vec<_> = (0..40).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Ok(0)).unwrap_or(0)).collect()
+    });
+    let count = |status| got.iter().filter(|one| **one == status).count();
+    ensure!((count(200), count(429)) == (12, 28), "{got:?}");
+    let ran = records(&world)?.iter().filter(|entry| entry.kind == RecordKind::Intent).count();
+    ensure!(ran == 40, "{ran}");
+    Ok(())
+}
