@@ -46,7 +46,7 @@ fn played(guide: &str) -> Result<usize> {
         let done = match info.split_once(' ').unwrap_or((info, "")) {
             ("console", _) => walk.commands(block),
             ("agents", _) => walk.calls(block),
-            ("sh" | "sql", "") => continue,
+            ("sh" | "sql" | "postgresql", "") => continue,
             (_, "") => bail!("the walk has a block that nobody plays: {info}"),
             (_, file) => walk.write(file, block),
         };
