@@ -5,6 +5,7 @@
 
 mod decide;
 mod holds;
+mod http;
 mod mcp;
 pub(crate) mod process;
 pub(crate) mod scene;
@@ -49,11 +50,15 @@ pub(crate) fn bench(root: &Path, words: &[&str]) -> Result<bool, Refused> {
             let options = holds_options(options).map_err(Refused::Usage)?;
             holds::bench(root, &options).map(|()| true).map_err(Refused::Failed)
         }
+        ["http", options @ ..] => {
+            let options = http_options(options).map_err(Refused::Usage)?;
+            http::bench(root, &options).map(|()| true).map_err(Refused::Failed)
+        }
         ["trace", options @ ..] => {
             let options = trace_options(options).map_err(Refused::Usage)?;
             trace::bench(root, &options).map(|()| true).map_err(Refused::Failed)
         }
-        _ => Err(Refused::Usage("`bench` knows `mcp`, `decide`, `holds` and `trace`".to_owned())),
+        _ => Err(Refused::Usage("`bench` knows `mcp`, `decide`, `holds`, `http` and `trace`".to_owned())),
     }
 }
 
@@ -164,6 +169,19 @@ fn holds_options(words: &[&str]) -> Result<holds::Options, String> {
             "--json" => options.json = Some(PathBuf::from(value()?)),
             "--no-build" => options.build = false,
             unknown => return Err(format!("`{unknown}` is not an option of `bench holds`")),
+        }
+    }
+    Ok(options)
+}
+
+fn http_options(words: &[&str]) -> Result<http::Options, String> {
+    let mut options = http::Options::default();
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        match *word {
+            "--json" => options.json = Some(PathBuf::from(rest.next().ok_or("`--json` needs a value")?)),
+            "--no-build" => options.no_build = true,
+            unknown => return Err(format!("`{unknown}` is not an option of `bench http`")),
         }
     }
     Ok(options)

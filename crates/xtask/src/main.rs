@@ -117,6 +117,8 @@ cargo xtask test                 everything CI runs
        [--calls N] [--json FILE] [--no-build]
   bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego
        [--json FILE] [--no-build]  as above
+  bench http                     an answer of which only a part is shown, beside a tree of it, a parse and a copy
+       [--json FILE] [--no-build]  as above
   screenshots                    pictures of the console's pages, into docs/images
   conformance                    the MCP conformance suite through the gateway, against what it finds without
        [--revision R]            one of 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28
@@ -124,7 +126,7 @@ cargo xtask test                 everything CI runs
        [--client]                the gateway as a client of the suite only
        [--json FILE]             a list of {subject, revision, direct, through, lost} as well
        [--no-build]              run what stands in target/debug
-  fuzz [TARGET...]               throw bytes at json, front, upstream, child, decide, tlog (all), two at a time on two processors
+  fuzz [TARGET...]               throw bytes at json, front, upstream, child, decide, tlog, release (all), two at a time on two processors
        [--seconds N]             at each for so long (30)
   soak kills [--rounds N]        kill the gateway again and again (1000) and compare what happened with the trace
   soak questions [--records N]   as `bench trace`, with a log of 10,000,000 records

@@ -3,6 +3,7 @@
 
 mod aarm;
 mod actors;
+mod apps;
 mod cli;
 mod console;
 mod contracts;

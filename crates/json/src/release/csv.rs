@@ -21,6 +21,8 @@ pub(super) struct Table {
     missing: u64,
     /// Where the cells of the line at hand stand, and whether they are quoted.
     cells: Vec<(usize, usize, bool)>,
+    /// How many bytes of a line were there when it was last looked at in vain.
+    looked_at: usize,
     summary: Summary,
 }
 
@@ -54,7 +56,7 @@ enum Line {
 impl Table {
     pub(super) fn new(release: Arc<Compiled>) -> Self {
         let summary = Summary { removed: vec![0; release.replacements.len()], ..Summary::default() };
-        Self { release, columns: Vec::new(), missing: 0, cells: Vec::new(), summary }
+        Self { release, columns: Vec::new(), missing: 0, cells: Vec::new(), looked_at: 0, summary }
     }
 
     /// What was done so far.
@@ -64,6 +66,16 @@ impl Table {
 
     /// Reads on. Gives how many bytes are done with; the others come again, with more.
     pub(super) fn run(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<usize, Stop> {
+        // A long line that comes in crumbs is not looked at anew for each of them.
+        let grown = bytes.len().saturating_sub(self.looked_at);
+        if !last
+            && self.looked_at > CRUMBS_BYTES
+            && grown < self.looked_at / 8
+            && bytes.len() <= RELEASE_RECORD_BYTES_MAX
+        {
+            return Ok(0);
+        }
+        self.looked_at = 0;
         let mut at = 0;
         while at < bytes.len() {
             let next = match self.line(bytes, at, last)? {
@@ -71,7 +83,10 @@ impl Table {
                 Line::Past if bytes.len() - at > RELEASE_RECORD_BYTES_MAX => {
                     return Err(Stop::at(at, FilterProblem::RecordTooLarge(RELEASE_RECORD_BYTES_MAX)));
                 }
-                Line::Past => return Ok(at),
+                Line::Past => {
+                    self.looked_at = bytes.len() - at;
+                    return Ok(at);
+                }
             };
             if next - at > RELEASE_RECORD_BYTES_MAX {
                 return Err(Stop::at(at, FilterProblem::RecordTooLarge(RELEASE_RECORD_BYTES_MAX)));
@@ -258,3 +273,6 @@ fn write_cell(bytes: &[u8], (from, to, _): (usize, usize, bool), any: &mut bool,
     }
     out.extend_from_slice(bytes.get(from..to).unwrap_or_default());
 }
+
+/// Up to here a line is looked at whenever there is more of it.
+const CRUMBS_BYTES: usize = 4 * 1024;

@@ -3,20 +3,22 @@
 //! What is let out is copied in runs: a run begins where something is let out behind something that is not, and ends where
 //! the next such thing begins, so an answer of which nothing is taken out is copied as it came.
 
-use std::hash::{DefaultHasher, Hasher};
+mod members;
+mod records;
+mod showing;
+
 use std::sync::Arc;
 
-use model::limits::{JSON_DEPTH_MAX, RELEASE_KEYS_MAX, RELEASE_RECORD_BYTES_MAX, RELEASE_TOKEN_BYTES_MAX};
+use model::limits::{JSON_DEPTH_MAX, RELEASE_TOKEN_BYTES_MAX};
 
 use super::automaton::{Action, Out};
 use super::condition::{Token, Wanted};
 use super::filter::Stop;
-use super::shapes::{Fate, NO_SHAPE, ROOT_SHAPE, ShapeId, Shapes};
-use super::sink::{Rows, Sink, told};
+use super::shapes::{NO_SHAPE, ROOT_SHAPE, ShapeId, Shapes};
+use super::sink::Sink;
 use super::token::{self, Reach};
-use super::{Compiled, FilterProblem, Form, Outside, Summary};
+use super::{Compiled, FilterProblem, Form, Summary};
 use crate::error::Problem;
-use crate::text::unescape;
 
 /// The machine.
 #[derive(Debug)]
@@ -344,108 +346,6 @@ impl Stream {
         self.value(hand, Value { lead, from, at, action, key: Some(key.is) })
     }
 
-    /// Members as they mostly are: keys as in the object before, values that are plain. False: the next is not the first.
-    fn plain_members(&mut self, hand: &mut Hand<'_, '_>, mut first: bool) -> Result<bool, Stop> {
-        let Some(frame) = self.frames.last_mut().filter(|frame| frame.is_object && !frame.is_map) else {
-            return Ok(first);
-        };
-        let bytes = hand.bytes;
-        for entry in self.shapes.entries(frame.shape).get(frame.next as usize..).unwrap_or_default() {
-            let lead = hand.at;
-            let mut from = lead;
-            if !first {
-                match bytes.get(lead..lead + 2) {
-                    Some([b',', b'"']) => from = lead + 1,
-                    Some(b", ") => from = lead + 2,
-                    _ => break,
-                }
-            }
-            let Some(mut at) = entry.stands(bytes, from) else { break };
-            at += usize::from(bytes.get(at) == Some(&b' '));
-            let bit = 1 << frame.next;
-            let (Some(end), true) = (token::plain(bytes, at), entry.fate != Fate::Other && frame.seen & bit == 0)
-            else {
-                break;
-            };
-            frame.seen |= bit;
-            frame.next += 1;
-            frame.count += 1;
-            first = false;
-            hand.at = end;
-            if entry.fate == Fate::Copied {
-                if !self.copies {
-                    self.copies = true;
-                    hand.from = from;
-                    if frame.filled {
-                        self.sink.write(b",", hand.out).map_err(|problem| Stop::at(lead, problem))?;
-                    }
-                }
-                frame.filled = true;
-                continue;
-            }
-            self.summary.unnamed += u64::from(entry.fate == Fate::Unnamed);
-            if self.copies {
-                self.copies = false;
-                let run = bytes.get(hand.from..lead).unwrap_or_default();
-                self.sink.write(run, hand.out).map_err(|problem| Stop::at(lead, problem))?;
-            }
-        }
-        if !first {
-            self.step = Step::Next;
-        }
-        Ok(first)
-    }
-
-    /// Reads a key. None: more bytes are wanted. Remembers nothing that reading it again would not find so.
-    #[inline]
-    fn key(&mut self, bytes: &[u8], at: usize, last: bool) -> Result<Option<Key>, Stop> {
-        let Some(frame) = self.frames.last() else { return Ok(None) };
-        match bytes.get(at) {
-            Some(b'"') => {}
-            Some(_) => return Err(token::unexpected(bytes, at, "a key")),
-            None => return Ok(None),
-        }
-        if frame.count as usize >= RELEASE_KEYS_MAX {
-            return Err(Stop::at(at, Problem::TooManyKeys(RELEASE_KEYS_MAX)));
-        }
-        if !frame.is_map
-            && let Some(entry) = self.shapes.entry(frame.shape, frame.next)
-            && frame.seen >> frame.next & 1 == 0
-            && let Some(behind) = entry.stands(bytes, at)
-        {
-            return Ok(Some(Key { behind: behind - 1, action: entry.action, is: KeyIs::Known(frame.next) }));
-        }
-        self.another_key(bytes, at, last)
-    }
-
-    /// A key that is not the one that was expected.
-    fn another_key(&mut self, bytes: &[u8], at: usize, last: bool) -> Result<Option<Key>, Stop> {
-        let Reach::To(behind, escaped) = token::string(bytes, at + 1, last)? else { return Ok(None) };
-        let inner = bytes.get(at + 1..behind - 1).unwrap_or_default();
-        let inner = str::from_utf8(inner).map_err(|_| Stop::at(at, Problem::Utf8))?;
-        let name = unescape(inner, escaped);
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
-        if !frame.is_map {
-            let known = self.shapes.find(frame.shape, frame.next, name.as_bytes());
-            if known.is_some_and(|index| frame.seen >> index & 1 == 1) {
-                return Err(Stop::at(at, Problem::duplicate_key(&name)));
-            }
-            let known = known.or_else(|| self.shapes.learn(frame.shape, &name, &self.release.automaton));
-            if let Some(index) = known
-                && let Some(entry) = self.shapes.entry(frame.shape, index)
-            {
-                return Ok(Some(Key { behind, action: entry.action, is: KeyIs::Known(index) }));
-            }
-            // The shape is full. Those keys that were there are digested, too.
-            frame.is_map = true;
-            let seen = (0..u128::BITS).filter(|bit| frame.seen >> bit & 1 == 1);
-            self.keys
-                .extend(seen.filter_map(|bit| self.shapes.entry(frame.shape, bit)).map(|entry| digest(entry.name())));
-        }
-        let action = self.release.automaton.step(frame.action.state, &name);
-        Ok(Some(Key { behind, action, is: KeyIs::Digest(digest(name.as_bytes())) }))
-    }
-
     /// A value. Until it is clear that enough of it is there, nothing happens.
     #[inline]
     fn value(&mut self, hand: &mut Hand<'_, '_>, value: Value) -> Result<Went, Stop> {
@@ -509,133 +409,6 @@ impl Stream {
             Reach::Past(_) if matters && bytes.len() - at <= LOOKED_AT_BYTES_MAX => Ok(None),
             Reach::Past(to) => Ok(Some(Begun::Text(to))),
         }
-    }
-
-    #[inline]
-    fn take_key(&mut self, key: Option<KeyIs>) {
-        let (Some(key), Some(frame)) = (key, self.frames.last_mut()) else { return };
-        frame.count += 1;
-        match key {
-            KeyIs::Known(index) => {
-                frame.seen |= 1 << index;
-                frame.next = index + 1;
-            }
-            KeyIs::Digest(digest) => self.keys.push(digest),
-        }
-    }
-
-    /// Asks the conditions that look at this value. Those on a list look at its items.
-    fn look(&mut self, action: Action, begun: &Begun<'_>) {
-        let token = match begun {
-            Begun::Whole(_, token) => Some(*token),
-            Begun::Text(_) => Some(Token::Long),
-            Begun::Object => None,
-            Begun::Array => return,
-        };
-        let ask = |wanted: &[Wanted], bits: u64, met: &mut Met| {
-            met.seen |= bits;
-            for (bit, wanted) in wanted.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1) {
-                if !token.is_some_and(|token| wanted.admits(token)) {
-                    met.failed |= 1 << bit;
-                }
-            }
-        };
-        if let Some(record) = &mut self.record {
-            ask(&self.release.each, action.each, &mut record.met);
-        }
-        ask(&self.release.whole, action.whole, &mut self.whole);
-    }
-
-    /// Begins to copy the value, or to leave it out.
-    #[inline]
-    fn let_out(&mut self, hand: &mut Hand<'_, '_>, value: &Value, begun: &Begun<'_>) -> Result<(), Stop> {
-        match value.action.out {
-            Out::Keep => self.copy(hand, value.from),
-            Out::Walk if matches!(begun, Begun::Object | Begun::Array | Begun::Whole(_, Token::Null)) => {
-                self.copy(hand, value.from)
-            }
-            Out::Inside => self.cut(hand, value.lead),
-            Out::Unnamed | Out::Walk | Out::Rows => {
-                if self.frames.is_empty() && !self.lines {
-                    return Err(Stop::at(value.at, FilterProblem::Shape("the answer is neither an object nor a list")));
-                }
-                self.summary.unnamed += 1;
-                self.cut(hand, value.lead)
-            }
-            Out::Remove(which) => {
-                if let Some(removed) = self.summary.removed.get_mut(usize::from(which)) {
-                    *removed += 1;
-                }
-                match self.release.replacements.get(usize::from(which)) {
-                    Some(Some(_)) => self.replace(hand, value, which),
-                    _ => self.cut(hand, value.lead),
-                }
-            }
-            Out::Total(which) => self.total(hand, value, begun, which),
-        }
-    }
-
-    /// Writes the key, and this in the place of the value.
-    fn put(&mut self, hand: &mut Hand<'_, '_>, value: &Value, instead: &[u8]) -> Result<(), Stop> {
-        self.copy(hand, value.from)?;
-        self.cut(hand, value.at)?;
-        self.write(hand, instead)
-    }
-
-    fn replace(&mut self, hand: &mut Hand<'_, '_>, value: &Value, which: u16) -> Result<(), Stop> {
-        let release = Arc::clone(&self.release);
-        let replacement = release.replacements.get(usize::from(which)).and_then(Option::as_ref);
-        self.put(hand, value, replacement.map_or(b"null", |replacement| &replacement.quoted))
-    }
-
-    fn total(&mut self, hand: &mut Hand<'_, '_>, value: &Value, begun: &Begun<'_>, which: u16) -> Result<(), Stop> {
-        let said = match begun {
-            Begun::Whole(_, Token::Long) => b"null",
-            Begun::Whole(end, _) => hand.bytes.get(value.at..*end).unwrap_or_default(),
-            Begun::Text(_) | Begun::Object | Begun::Array => b"null",
-        };
-        let Some(tell) = self.release.totals.get(usize::from(which)).copied() else {
-            return self.cut(hand, value.lead);
-        };
-        if self.rows == RowsSeen::All {
-            let text = told(tell, said, self.counted()).map_err(|problem| Stop::at(value.at, problem))?;
-            return self.put(hand, value, &text);
-        }
-        self.put(hand, value, b"")?;
-        self.sink.count(tell, said);
-        Ok(())
-    }
-
-    /// The value where the records are.
-    fn rows(&mut self, hand: &mut Hand<'_, '_>, value: &Value, begun: Begun<'_>) -> Result<Went, Stop> {
-        let wrong = |said: &'static str| Err(Stop::at(value.at, FilterProblem::Shape(said)));
-        let listed = self.release.listed && !self.lines;
-        match (&begun, listed) {
-            _ if self.rows != RowsSeen::NotYet && !self.lines => {
-                return wrong("the records stand in more than one place");
-            }
-            (Begun::Array, true) => {
-                self.rows = RowsSeen::Open;
-                self.copy(hand, value.from)?;
-                let action = Action { out: self.release.automaton.record(), each: 0, whole: 0, ..value.action };
-                return self.go_in(hand, &Value { action, ..*value }, begun, true);
-            }
-            (Begun::Whole(_, Token::Null), true) => {
-                self.rows = RowsSeen::All;
-                self.copy(hand, value.from)?;
-            }
-            (_, true) => return wrong("where a list of records should be, there is none"),
-            (Begun::Array, false) => return wrong("where one record should be, there is a list"),
-            _ => {
-                self.rows = RowsSeen::Open;
-                self.record_begins(hand, value)?;
-                let action = Action { out: self.release.automaton.record(), each: 0, whole: 0, ..value.action };
-                let value = Value { action, ..*value };
-                self.let_out(hand, &value, &begun)?;
-                return self.go_in(hand, &value, begun, false);
-            }
-        }
-        self.go_in(hand, value, begun, false)
     }
 
     /// Steps into a container, or behind anything else.
@@ -711,15 +484,6 @@ impl Stream {
         Ok(Went::On)
     }
 
-    /// Digests are as good as the keys: two that are alike by accident are refused, too, and never let through.
-    fn no_key_twice(&mut self, from: usize) -> Result<(), Problem> {
-        let keys = self.keys.get_mut(from..).unwrap_or_default();
-        keys.sort_unstable();
-        let twice = keys.windows(2).any(|pair| pair.first() == pair.last());
-        self.keys.truncate(from);
-        if twice { Err(Problem::duplicate_key("…")) } else { Ok(()) }
-    }
-
     #[inline]
     fn value_ended(&mut self, hand: &mut Hand<'_, '_>) -> Result<(), Stop> {
         if self.record.as_ref().is_some_and(|record| record.depth == self.frames.len()) {
@@ -733,130 +497,6 @@ impl Stream {
             self.step = Step::Next;
         }
         Ok(())
-    }
-
-    /// Whether records wait for their conditions by themselves; one that stands alone waits with the whole answer.
-    fn judges_each(&self) -> bool {
-        !self.release.each.is_empty() && (self.release.listed || self.lines)
-    }
-
-    fn record_begins(&mut self, hand: &mut Hand<'_, '_>, value: &Value) -> Result<(), Stop> {
-        let from = self.before + value.at as u64;
-        let filled = self.frames.last().is_some_and(|frame| frame.filled);
-        self.record = Some(Record { depth: self.frames.len(), from, met: Met::default(), filled });
-        if self.judges_each() {
-            self.cut(hand, value.lead)?;
-            self.sink.record_begins();
-        }
-        Ok(())
-    }
-
-    fn record_ended(&mut self, hand: &mut Hand<'_, '_>) -> Result<(), Stop> {
-        let Some(record) = self.record.take() else { return Ok(()) };
-        let shows = self.copies;
-        let at = hand.at;
-        let let_out = self.judge(hand, &record).map_err(|problem| Stop::at(at, problem))?;
-        if let_out && shows {
-            self.summary.records += 1;
-            if self.summary.records > self.release.records_max {
-                return Err(Stop::at(at, FilterProblem::TooManyRecords(self.release.records_max)));
-            }
-        }
-        if !self.release.listed && !self.lines {
-            self.rows = RowsSeen::All;
-            self.pause(hand)?;
-            self.sink.until_record = false;
-            self.sink.rows_end(self.counted(), hand.out).map_err(|problem| Stop::at(at, problem))?;
-        } else if self.lines && let_out && shows {
-            self.pause(hand)?;
-            self.copies = false;
-            self.write(hand, b"\n")?;
-        }
-        Ok(())
-    }
-
-    /// Whether the record is let out.
-    fn judge(&mut self, hand: &mut Hand<'_, '_>, record: &Record) -> Result<bool, FilterProblem> {
-        if self.release.each.is_empty() {
-            return Ok(true);
-        }
-        self.bounded(self.before + hand.at as u64 - record.from)?;
-        let outside = unmet(&self.release.each, record.met);
-        let alone = !self.judges_each();
-        if let Some(wanted) = outside.filter(|_| alone || self.release.outside == Outside::Refuse) {
-            return Err(FilterProblem::Outside(Arc::clone(&wanted.clause)));
-        }
-        let let_out = outside.is_none();
-        if alone {
-            return Ok(let_out);
-        }
-        if self.copies {
-            self.copies = false;
-            self.sink.write(hand.bytes.get(hand.from..hand.at).unwrap_or_default(), hand.out)?;
-        }
-        if let_out {
-            self.sink.record_is_let_out(hand.out)?;
-            return Ok(true);
-        }
-        self.sink.record_is_left_out();
-        self.summary.dropped += 1;
-        if let Some(frame) = self.frames.last_mut() {
-            frame.filled = record.filled;
-        }
-        Ok(false)
-    }
-
-    fn bounded(&self, bytes: u64) -> Result<(), FilterProblem> {
-        if bytes > RELEASE_RECORD_BYTES_MAX as u64 {
-            return Err(FilterProblem::RecordTooLarge(RELEASE_RECORD_BYTES_MAX));
-        }
-        Ok(())
-    }
-
-    fn counted(&self) -> Rows {
-        Rows { let_out: self.summary.records, left_out: self.summary.dropped }
-    }
-
-    /// What begins here is let out.
-    #[inline]
-    fn copy(&mut self, hand: &mut Hand<'_, '_>, from: usize) -> Result<(), Stop> {
-        if !self.copies {
-            if self.frames.last().is_some_and(|frame| frame.filled) {
-                self.write(hand, b",")?;
-            }
-            hand.from = from;
-            self.copies = true;
-        }
-        if let Some(frame) = self.frames.last_mut() {
-            frame.filled = true;
-        }
-        Ok(())
-    }
-
-    /// What begins here is not.
-    #[inline]
-    fn cut(&mut self, hand: &mut Hand<'_, '_>, to: usize) -> Result<(), Stop> {
-        if self.copies {
-            self.copies = false;
-            let run = hand.bytes.get(hand.from..to).unwrap_or_default();
-            self.write(hand, run)?;
-        }
-        Ok(())
-    }
-
-    /// Hands on what was copied so far.
-    fn pause(&mut self, hand: &mut Hand<'_, '_>) -> Result<(), Stop> {
-        if self.copies {
-            let run = hand.bytes.get(hand.from..hand.at).unwrap_or_default();
-            hand.from = hand.at;
-            self.write(hand, run)?;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn write(&mut self, hand: &mut Hand<'_, '_>, bytes: &[u8]) -> Result<(), Stop> {
-        self.sink.write(bytes, hand.out).map_err(|problem| Stop::at(hand.at, problem))
     }
 
     /// Behind white space; on a line it may not end the line.
@@ -877,12 +517,6 @@ fn unmet(wanted: &[Wanted], met: Met) -> Option<&Wanted> {
         .enumerate()
         .find(|(bit, _)| met.seen >> bit & 1 == 0 || met.failed >> bit & 1 == 1)
         .map(|(_, wanted)| wanted)
-}
-
-fn digest(name: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(name);
-    hasher.finish()
 }
 
 #[cold]

@@ -270,6 +270,9 @@ fn what_is_no_json_is_refused() {
         (r#"[{"a":{"x":1},"b":1},{"b":1,"a":{"y":1,"y":2}}]"#, "error: where one record should be, there is a list"),
         (r#"{"q":[{"a":{"x":1},"b":1},{"b":1,"a":{"y":1,"y":2}}]}"#, "error: the key `y` occurs twice"),
         (r#"{"q":[{"a":1,"b":1},{"b":1,"b":2}]}"#, "error: the key `b` occurs twice"),
+        // In another order than the object before, with the second one where it is expected.
+        (r#"{"q":[{"a":1,"b":1,"c":1},{"b":1,"a":1,"b":2}]}"#, "error: the key `b` occurs twice"),
+        (r#"{"q":[{"a":1,"b":1,"c":1},{"b":[],"a":[],"b":[]}]}"#, "error: the key `b` occurs twice"),
         (r#"{"a":01}"#, "error: a number is not written as JSON wants it"),
         (r#"{"a":1.}"#, "error: a number is not written as JSON wants it"),
         (r#"{"a":-}"#, "error: a number is not written as JSON wants it"),
@@ -418,6 +421,11 @@ fn tables_are_records_too() {
     for (input, expect) in cases {
         assert_eq!(filtered_as(&plan, Form::Csv, input), expect);
     }
+    // A long line in crumbs.
+    let long = format!("id,status,client_id\n\"{}\",active,northwind\n", "x\n,".repeat(60_000));
+    let (_, whole) = pushed(&compiled(&plan), Form::Csv, long.as_bytes(), long.len());
+    assert_eq!(pushed(&compiled(&plan), Form::Csv, long.as_bytes(), 3).1, whole);
+    assert_eq!(whole.len(), long.len() - ",client_id,northwind".len() + 2);
     // A column that a condition looks at and that is not there.
     assert_eq!(filtered_as(&plan, Form::Csv, "id,status\n1,active\n"), "id,status\r\n");
 }
