@@ -38,6 +38,6 @@ fn a_proposal_can_be_put_in_force_as_it_is() -> Result<()> {
     ensure!(again.code == 2 && again.stderr.contains("is there already"), "{again:?}");
 
     let broken = world.run(&["apps", "import", "broken.json"])?;
-    ensure!(broken.code == 2 && broken.stderr.contains("broken.json:1:27: the key `a` occurs twice"), "{broken:?}");
+    ensure!(broken.code == 2 && broken.stderr.contains("broken.json:1:26: the key `a` occurs twice"), "{broken:?}");
     Ok(())
 }
