@@ -137,7 +137,8 @@ fn last_outcome(world: &World, tool: &str) -> Result<Entry> {
     let mut found = None;
     until("the call has its outcome", || {
         let mut intents = intents(world)?;
-        intents.retain(|entry| entry.tool.as_deref() == Some(tool));
+        let ran = |entry: &Entry| entry.verdict.is_some_and(|verdict| verdict.runs());
+        intents.retain(|entry| entry.tool.as_deref() == Some(tool) && ran(entry));
         found = intents.pop().filter(|entry| entry.outcome_leaf.is_some());
         Ok(found.is_some())
     })?;
