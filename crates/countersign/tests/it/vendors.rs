@@ -110,8 +110,11 @@ fn key(world: &World, purpose: &str) -> Result<String> {
     Ok(world.run_well(&words)?.trim().to_owned())
 }
 
+/// Headers by name.
+type Headers = Vec<(String, String)>;
+
 /// What the vendor gets: status, headers and body.
-fn asks(world: &World, key: &str, asked: &str, body: &str) -> Result<(u16, Vec<(String, String)>, String)> {
+fn asks(world: &World, key: &str, asked: &str, body: &str) -> Result<(u16, Headers, String)> {
     let (method, path) = asked.split_once(' ').context("no method")?;
     let mut headers = vec![("authorization".to_owned(), format!("Bearer {key}"))];
     if !body.is_empty() {
