@@ -174,8 +174,8 @@ rules: [no/such.cedar]
       |   both: {url: 'http://x/mcp', command: [sh]}
       |                                        ^
       hint: keep one of them
-    c.yaml: app `none` has neither `command:` nor `url:`
-      hint: give it `command: [program, argument]` or `url: http://…`
+    c.yaml: app `none` has neither `command:`, `url:` nor `api:`
+      hint: give it `command: [program, argument]`, `url: http://…` or `api: FILE`
     c.yaml:11:22: there is no program `no-such-program-here` on the path
       |   missing: {command: [no-such-program-here]}
       |                      ^
