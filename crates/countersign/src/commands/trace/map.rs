@@ -37,6 +37,9 @@ pub fn run(common: &Common, args: &MapArgs) -> Result<ExitCode, Fault> {
     };
     let mut map = LogMap::of(address, "");
     let Some(last) = map.standing().map_err(Fault::from)?.last else {
+        if common.json {
+            out(json!({ "round": null, "right": true, "logs": [] }));
+        }
         say("no gateway has mapped the logs of this database yet");
         return Ok(ExitCode::SUCCESS);
     };
