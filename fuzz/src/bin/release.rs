@@ -33,7 +33,11 @@ fuzz_target!(|bytes: &[u8]| {
     let out = Document::parse(&whole).expect("what is let out is a document");
     drop(out);
     let Ok(shown) = serde_json::from_slice::<Value>(&whole) else { return };
-    for removal in plan.removed.iter().filter(|removal| removal.path.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'.')) {
+    for removal in plan
+        .removed
+        .iter()
+        .filter(|removal| removal.path.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'.'))
+    {
         if let ("$", false) = (plan.rows.as_str(), removal.path.contains("..")) {
             let names: Vec<&str> = removal.path.split('.').collect();
             assert!(!holds(&shown, &names), "{removal:?} is in {shown}");
