@@ -21,7 +21,7 @@ pub use trace::{
     name = "countersign",
     version,
     about = "Decides what agents may do, before they do it, and keeps the proof.",
-    after_help = "Example:\n  countersign demo                    see agents allowed, held and refused, in ten seconds\n  countersign init                    put your own MCP servers behind the gateway\n  countersign trace --verdict deny    what was refused, and why\n",
+    after_help = "Example:\n  countersign demo    see agents allowed, held and refused, in ten seconds\n",
     disable_help_subcommand = true,
     infer_long_args = true,
     arg_required_else_help = true
@@ -123,6 +123,8 @@ pub enum Command {
     /// Watch other gateways' traces grow, and sign that nothing in them was changed
     Witness(WitnessArgs),
     /// Print a completion script for your shell
+    // Whoever wants one looks for the word; the list has to fit a screen.
+    #[command(hide = true)]
     Completions(CompletionsArgs),
 }
 

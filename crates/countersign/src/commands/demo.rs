@@ -103,7 +103,10 @@ impl Story {
     async fn play(&self) -> Result<[String; 2], Fault> {
         out(self.look.paint(
             Ink::Bold,
-            format_args!("Countersign listens on {}/mcp, in front of four MCP servers.", self.gateway.public_url),
+            format_args!(
+                "Countersign listens on {}/mcp, in front of four MCP servers and an HTTP API.",
+                self.gateway.public_url
+            ),
         ));
         out("Agents hold a short-lived token each; the servers' real credentials are in the vault.");
         // A person has looked at the tools and said yes to what they are.

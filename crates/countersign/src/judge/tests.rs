@@ -228,10 +228,15 @@ fn cases_that_cannot_be_read_say_where() {
 #[test]
 fn the_matrix_of_the_demo_is_the_one_that_was_reviewed() {
     let demo = include_str!("../commands/demo/demo.yaml");
+    let home = tempfile::tempdir().unwrap();
+    let mapping = include_str!("../commands/demo/ats.api.yaml").replace("${ATS}", "http://127.0.0.1:1/v1");
+    std::fs::write(home.path().join("ats.api.yaml"), mapping).unwrap();
+    std::fs::write(home.path().join("acme-screening.yaml"), include_str!("../commands/demo/acme-screening.yaml"))
+        .unwrap();
     let environment = |name: &str| {
         Some(if name == "LISTEN" { "127.0.0.1:0".to_owned() } else { "http://127.0.0.1:1/mcp".to_owned() })
     };
-    let config = Config::parse(Path::new("demo.yaml"), demo, &environment).unwrap();
+    let config = Config::parse(&home.path().join("demo.yaml"), demo, &environment).unwrap();
     let bundle = compile(&config).unwrap();
     let now = Matrix::of(&Judge::new(config, bundle), WEDNESDAY).unwrap().text();
     let reviewed = include_str!("../../../../policies/matrix.txt");

@@ -26,7 +26,7 @@ async fn a_vendor_reads_a_record_without_what_is_excluded() {
     let world = World::new(candidates).await;
     let response = world.gets("/candidates/c_17").await;
     assert_eq!((response.status, response.whole), (200, true), "{response:?}");
-    assert_eq!(response.body, r#"{"client_id":"northwind","id":"c_17","status":"active"}"#);
+    assert_eq!(response.body, r#"{"id":"c_17","client_id":"northwind","status":"active"}"#);
     assert!(!response.head.contains("etag"), "{}", response.head);
     assert!(response.head.contains("countersign-call: c_") && response.head.contains("cache-control: no-store"));
     let heard = world.heard();

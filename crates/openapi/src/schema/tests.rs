@@ -25,7 +25,7 @@ fn fields_are_named_as_masks_name_them() {
         "secret": {"type": "string", "writeOnly": true},
         "odd name": text,
     }}});
-    assert_eq!(names(schema), "id jobs[].at.city jobs[].title kind labels.* ['odd name'] scores.*.value tags");
+    assert_eq!(names(schema), "id tags jobs[].title jobs[].at.city scores.*.value labels.* kind ['odd name']");
 }
 
 #[test]

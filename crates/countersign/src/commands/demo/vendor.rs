@@ -47,7 +47,8 @@ impl Story {
         let digest: Digest = text(&shown, "digest")?.parse().map_err(|error| broken(&error))?;
         out("");
         out(self.look.paint(Ink::Bold, "Ana Diaz and Bo Lind sign the agreement as the gateway understood it."));
-        out(self.look.paint(Ink::Dim, format_args!("  countersign contract sign {CONTRACT} --digest {digest:.8}…")));
+        let short: String = digest.to_string().chars().take(15).collect();
+        out(self.look.paint(Ink::Dim, format_args!("  countersign contract sign {CONTRACT} --digest {short}…")));
         let mut said = Value::Null;
         for session in sessions {
             let session = session.clone();
