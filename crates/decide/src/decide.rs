@@ -33,10 +33,17 @@ impl Decision {
 
     /// What the answer must not show, where the verdict is to redact: paths of RFC 9535, separated by commas.
     pub fn redaction(&self) -> Option<String> {
-        (self.verdict == Verdict::Redact).then(|| {
-            let paths: Vec<&str> = self.reasons().iter().filter_map(|reason| reason.redact.as_deref()).collect();
-            paths.join(", ")
-        })
+        self.paths(|_| true)
+    }
+
+    /// The same of rules only, for an answer to which a contract's clauses are applied while it streams.
+    pub fn redaction_beside_clauses(&self) -> Option<String> {
+        self.paths(|reason| reason.clause.is_none())
+    }
+
+    fn paths(&self, of: impl Fn(&Reason) -> bool) -> Option<String> {
+        let paths = self.reasons().iter().filter(|reason| of(reason)).filter_map(|reason| reason.redact.as_deref());
+        (self.verdict == Verdict::Redact).then(|| paths.collect::<Vec<_>>().join(", "))
     }
 
     /// What would have been decided if everything were enforced; none where that is what was decided.

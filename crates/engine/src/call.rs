@@ -193,8 +193,10 @@ pub(crate) async fn carry_out(
     let time_max = time_max(shared, facts.method);
     let by_rule = decision.runtime_max().filter(|(runtime, _)| *runtime < time_max);
     let time_max = by_rule.map_or(time_max, |(runtime, _)| runtime);
-    // A contract hides by its release, and names no paths.
-    let redaction = decision.redaction().filter(|paths| facts.contract.is_none() || !paths.is_empty());
+    // Where a contract's release is applied, what its clauses keep back is out already.
+    let by_release = request.taker.is_some() && release.is_some();
+    let redaction = if by_release { decision.redaction_beside_clauses() } else { decision.redaction() };
+    let redaction = redaction.filter(|paths| facts.contract.is_none() || !paths.is_empty());
     let trail = Trail::default();
     let outgoing = Outgoing {
         arguments: request.arguments.clone(),
