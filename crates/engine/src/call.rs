@@ -92,7 +92,7 @@ impl Engine {
         // Made where it stays: to hand it on by value would copy all of it each time. What may wait for an hour takes no more than
         // waiting needs: it is a future of its own.
         let under_way: Pin<Box<dyn Future<Output = Closed> + Send>> = match waits(&shared, &request, &gated) {
-            Some(waiter) => Box::pin(wait(shared, call, request, gated, waiter)),
+            Some(waiter) => Box::pin(held::wait(shared, call, request, gated, waiter)),
             None => Box::pin(run(shared, call, request, gated)),
         };
         UnderWay::new(&self.shared.running, under_way).await.unwrap_or_else(|| Closed::Failed {
@@ -110,24 +110,6 @@ fn waits(shared: &Shared, request: &CallRequest, gated: &Gated) -> Option<Arc<dy
     let verdict = gated.decision.verdict();
     let may = |waiter: &Arc<dyn Waiter>| verdict == Verdict::Hold || verdict == Verdict::Defer && kept(waiter);
     request.waiter.as_ref().filter(|waiter| may(waiter)).cloned()
-}
-
-async fn wait(
-    shared: Arc<Shared>,
-    call: CallId,
-    mut request: CallRequest,
-    gated: Gated,
-    waiter: Arc<dyn Waiter>,
-) -> Closed {
-    if gated.decision.verdict() == Verdict::Hold
-        && let Some(first) = held::first_call(&shared, &call, &request, &gated)
-    {
-        request.cause = Some(first);
-    }
-    match record(&shared, &call, &request, &gated, Vec::new()).await {
-        Ok(_) => held::wait(shared, call, request, gated, waiter).await,
-        Err(fault) => not_executed(Some(call), fault),
-    }
 }
 
 async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, gated: Gated) -> Closed {

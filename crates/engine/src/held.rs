@@ -5,15 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use decide::AnswerKind;
+use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
-use model::{CallId, DirectorySnapshot, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
+use model::{CallId, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
 use trace::Approved;
 
 use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
 use crate::engine::Shared;
 use crate::gate::Gated;
-use crate::holds::{Entry, Key, NotOpened, StepFault};
+use crate::holds::{Attached, Entry, Key, NotOpened, StepFault};
 use crate::refusal::{Held, HeldState};
 
 /// Whoever waits for a call that is held.
@@ -57,13 +57,7 @@ enum Waited {
     Enough(Arc<Hold>),
 }
 
-/// The call that an identical one belongs to, if it waits already.
-pub(crate) fn first_call(shared: &Shared, call: &CallId, request: &CallRequest, gated: &Gated) -> Option<CallId> {
-    let asked = asked(call, request, gated);
-    shared.desk.first_call(&Key::of(&asked, WaitsFor::People))
-}
-
-/// Takes a call that is held from there to its end. Its intent is on disk.
+/// Takes a call that is held from there to its end.
 pub(crate) async fn wait(
     shared: Arc<Shared>,
     call: CallId,
@@ -71,18 +65,11 @@ pub(crate) async fn wait(
     gated: Gated,
     waiter: Arc<dyn Waiter>,
 ) -> Closed {
-    let asked = asked(&call, &request, &gated);
-    let Gated { facts, decision, .. } = gated;
-    let waits_for = if decision.verdict() == Verdict::Hold { WaitsFor::People } else { WaitsFor::Fact };
-    let directory = shared.parts.directory.snapshot();
-    let told = |held: Option<Held>, unheld: Option<String>| {
-        let refusal = refusal(call.clone(), &directory, &facts, &decision);
-        Closed::Refused(crate::Refusal { held, unheld, ..refusal })
-    };
-    let attached = match shared.open_hold(asked, waits_for, request.arguments.clone()).await {
-        Ok(attached) => attached,
-        Err(NotOpened::Unheld(why)) => return told(None, Some(why)),
-        Err(NotOpened::Fault(fault)) => return not_executed(Some(call), fault),
+    // Thousands wait for hours: what only the beginning needs is gone by then.
+    let begun = Box::pin(begin(&shared, call, &mut request, gated)).await;
+    let (attached, told) = match begun {
+        Ok(begun) => begun,
+        Err(closed) => return *closed,
     };
     let entry = attached.entry();
     waiter.waits(&held(&entry.now()));
@@ -91,21 +78,57 @@ pub(crate) async fn wait(
     loop {
         match waited(&shared, entry, waiter.as_ref(), enough.as_mut()).await {
             Waited::Approved | Waited::Look => {
-                let taken = take_up(&shared, entry, &mut request, waiter.as_ref(), &directory, &facts);
+                let taken = take_up(&shared, entry, &mut request, waiter.as_ref(), &told);
                 if let Some(closed) = Box::pin(taken).await {
                     return closed;
                 }
             }
-            Waited::Shared(hold) => return shared_end(entry, &hold, waiter.as_ref(), told),
+            Waited::Shared(hold) => return shared_end(&shared, entry, &hold, waiter.as_ref(), &told),
             Waited::Over(hold) => {
                 waiter.ended(Disposition::DeniedNotExecuted);
-                if let Err(fault) = shared.told(entry).await {
+                if let Err(fault) = Box::pin(shared.told(entry)).await {
                     tracing::warn!(?fault, hold = %hold.id, "that somebody was told could not be recorded");
                 }
-                return told(Some(held(&hold)), None);
+                return told.of(&shared, &hold);
             }
-            Waited::Enough(hold) => return told(Some(held(&hold)), None),
+            Waited::Enough(hold) => return told.of(&shared, &hold),
         }
+    }
+}
+
+/// What whoever waits is told of the call where it does not run.
+struct Told {
+    call: CallId,
+    facts: Facts,
+    decision: Decision,
+}
+
+/// Writes the intent, and the hold or that it belongs to one. On disk when this returns.
+async fn begin(
+    shared: &Shared,
+    call: CallId,
+    request: &mut CallRequest,
+    gated: Gated,
+) -> Result<(Attached, Box<Told>), Box<Closed>> {
+    let waits_for = if gated.decision.verdict() == Verdict::Hold { WaitsFor::People } else { WaitsFor::Fact };
+    let asked = asked(&call, request, &gated);
+    if waits_for == WaitsFor::People
+        && let Some(first) = shared.desk.first_call(&Key::of(&asked, waits_for))
+    {
+        request.cause = Some(first);
+    }
+    if let Err(fault) = record(shared, &call, request, &gated, Vec::new()).await {
+        return Err(Box::new(not_executed(Some(call), fault)));
+    }
+    let Gated { facts, decision, .. } = gated;
+    let told = Told { call, facts, decision };
+    match shared.open_hold(asked, waits_for, request.arguments.clone()).await {
+        Ok(attached) => Ok((attached, Box::new(told))),
+        Err(NotOpened::Unheld(why)) => {
+            let refusal = told.refusal(shared);
+            Err(Box::new(Closed::Refused(crate::Refusal { unheld: Some(why), ..refusal })))
+        }
+        Err(NotOpened::Fault(fault)) => Err(Box::new(not_executed(Some(told.call), fault))),
     }
 }
 
@@ -129,7 +152,7 @@ async fn waited(
             }
             State::Pending | State::Approved { .. } if shared.parts.clock.now() >= hold.expires_at => {
                 // Whoever else expires it meanwhile does the same.
-                if let Err(StepFault::Fault(fault)) = shared.step(entry, Event::Expire, "gateway").await {
+                if let Err(StepFault::Fault(fault)) = Box::pin(shared.step(entry, Event::Expire, "gateway")).await {
                     tracing::warn!(?fault, hold = %hold.id, "a hold that is too old could not be ended");
                     return Waited::Enough(hold);
                 }
@@ -157,8 +180,7 @@ async fn take_up(
     entry: &Arc<Entry>,
     request: &mut CallRequest,
     waiter: &dyn Waiter,
-    directory: &DirectorySnapshot,
-    facts: &Facts,
+    told: &Told,
 ) -> Option<Closed> {
     let waits_for_a_fact = entry.now().waits_for == WaitsFor::Fact;
     let looked = match tokio::time::timeout(LOOK_TIME_MAX, waiter.look_again()).await {
@@ -188,7 +210,6 @@ async fn take_up(
         Ok(gated) => gated,
         Err(refused) if waits_for_a_fact && refused.verdict() == Some(Verdict::Defer) => return None,
         Err(refused) => {
-            let told = (directory, facts);
             return turned_down(shared, entry, call, request, refused, (waiter, told)).await;
         }
     };
@@ -237,7 +258,7 @@ async fn turned_down(
     call: CallId,
     request: &CallRequest,
     refused: Refused,
-    (waiter, (directory, facts)): (&dyn Waiter, (&DirectorySnapshot, &Facts)),
+    (waiter, told): (&dyn Waiter, &Told),
 ) -> Option<Closed> {
     let (hold, Refused { why, gated }) = (entry.now(), refused);
     if let Some(gated) = &gated
@@ -253,7 +274,10 @@ async fn turned_down(
     waiter.ended(Disposition::DeniedNotExecuted);
     let mut refusal = match &gated {
         Some(gated) => refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision),
-        None => plain_refusal(call, directory, facts, &hold),
+        None => {
+            let directory = shared.parts.directory.snapshot();
+            crate::call::refusal_for(call, &directory, &told.facts, Verdict::Hold, &hold.asked.reasons)
+        }
     };
     if ended.waits_for == WaitsFor::People {
         refusal.held = Some(held(&ended));
@@ -261,6 +285,17 @@ async fn turned_down(
         refusal.unheld = Some("it waited for a fact, and now a person has to approve it: call again".to_owned());
     }
     Some(Closed::Refused(refusal))
+}
+
+impl Told {
+    /// How the hold stands that it belongs to.
+    fn of(&self, shared: &Shared, hold: &Hold) -> Closed {
+        Closed::Refused(crate::Refusal { held: Some(held(hold)), ..self.refusal(shared) })
+    }
+
+    fn refusal(&self, shared: &Shared) -> crate::Refusal {
+        refusal(self.call.clone(), &shared.parts.directory.snapshot(), &self.facts, &self.decision)
+    }
 }
 
 struct Refused {
@@ -308,18 +343,13 @@ fn again(shared: &Shared, request: &mut CallRequest, looked: Looked, hold: &Hold
 }
 
 /// What another request of the same call came to is the answer of this one, too.
-fn shared_end(
-    entry: &Entry,
-    hold: &Hold,
-    waiter: &dyn Waiter,
-    told: impl Fn(Option<Held>, Option<String>) -> Closed,
-) -> Closed {
+fn shared_end(shared: &Shared, entry: &Entry, hold: &Hold, waiter: &dyn Waiter, told: &Told) -> Closed {
     if let State::Ended { disposition, .. } = hold.state {
         waiter.ended(disposition);
     }
     match entry.answer.get() {
         Some((call, answer)) => Closed::Answered { call: call.clone(), answer: answer.clone() },
-        None => told(Some(held(hold)), None),
+        None => told.of(shared, hold),
     }
 }
 
@@ -363,11 +393,6 @@ fn approvals(hold: &Hold) -> Vec<Approved> {
         hold: hold.id.clone(),
     };
     hold.approvals.iter().map(one).collect()
-}
-
-/// What is told where nothing could be decided any more.
-fn plain_refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, hold: &Hold) -> crate::Refusal {
-    crate::call::refusal_for(call, directory, facts, Verdict::Hold, &hold.asked.reasons)
 }
 
 /// Where a hold stands, for whoever asked.

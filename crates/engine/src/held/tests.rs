@@ -6,9 +6,9 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use decide::AnswerKind;
 use model::{
-    Actor, AgentId, AppId, Approver, ArgumentLevel, Class, ClassSource, Clock, Digest, Directory, Evaluation, Hit,
-    Human, HumanId, Layer, Limits, Method, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, SignedInBy,
-    TaskId, ToolName, ToolStatus,
+    Actor, AgentId, AppId, Approver, ArgumentLevel, Class, ClassSource, Clock, Digest, Directory, DirectorySnapshot,
+    Evaluation, Hit, Human, HumanId, Layer, Limits, Method, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret,
+    SignedInBy, TaskId, ToolName, ToolStatus,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -704,4 +704,17 @@ async fn what_waits_for_a_fact_in_vain_is_refused_and_who_does_not_wait_opens_no
     world.approve(&id, "bo").await.unwrap();
     assert!(matches!(world.asks(&patience(LONG)).await, Closed::Answered { .. }));
     assert_eq!(world.disk.sent(), 1);
+}
+
+/// Ten thousand calls may wait for hours.
+#[test]
+fn a_call_that_waits_takes_no_more_room_than_waiting_needs() {
+    fn size<F, A, B, C, D, E, Fut: Future>(_: F) -> usize
+    where
+        F: Fn(A, B, C, D, E) -> Fut,
+    {
+        size_of::<Fut>()
+    }
+    let size = size(super::wait);
+    assert!(size <= 2_048, "{size}");
 }
