@@ -146,7 +146,8 @@ pub(crate) fn inbox(parts: &Parts, assets: &Assets, visitor: &Visitor) -> Respon
         )
     });
     let main = html!(
-        "<div class=\"head\"><h1>Holds</h1><p>Calls that run only if somebody says yes.</p></div>{}{}{}{}",
+        "<div class=\"head\"><h1>Holds</h1><p>Calls that run only if somebody says yes. \
+         <a href=\"/emergency\">Emergencies</a></p></div>{}{}{}{}",
         list("For you to decide", yours),
         quiet,
         list("Waiting for others", others),

@@ -4,7 +4,8 @@
 //! Signing in and out in a browser, the pages and their looks, who may see what, the stream of new records.
 //!
 //! # Out of scope
-//! Passwords, passkeys and sessions (`identity`), what records say (`trace`), deciding about a held call (its port, [`Holds`]).
+//! Passwords, passkeys and sessions (`identity`), what records say (`trace`), deciding about a held call and opening an emergency (its
+//! ports, [`Holds`] and [`Emergencies`]).
 //!
 //! # Invariants
 //! * Nothing but the sign-in page, an invitation, the style and where a call stands (under an address that nobody can guess) is
@@ -17,6 +18,7 @@
 mod account;
 mod assets;
 mod cookie;
+mod emergency;
 mod guard;
 mod holds;
 mod html;
@@ -33,6 +35,7 @@ mod trail;
 mod wire;
 mod words;
 
+pub use emergency::{Emergencies, EmergencyAct, EmergencyView};
 pub use holds::{Decision, HoldStatus, HoldView, Holds, HoldsFuture};
 pub use port::{Parts, Pulse, Readers};
 pub use wire::ConsoleWire;

@@ -8,6 +8,7 @@ use identity::people::SignedIn;
 use model::{Fault, Human, Secret};
 
 use crate::assets::Assets;
+use crate::emergency::{EmergencyView, banner};
 use crate::html::{Html, html};
 use crate::sight::Sight;
 
@@ -19,6 +20,8 @@ pub(crate) struct Visitor {
     pub(crate) sight: Sight,
     /// Calls that wait for this person.
     pub(crate) waiting: usize,
+    /// Emergencies there are.
+    pub(crate) emergencies: Vec<EmergencyView>,
 }
 
 /// Where in the navigation a page stands.
@@ -62,13 +65,14 @@ pub(crate) fn page(assets: &Assets, visitor: &Visitor, place: Place, title: &str
          <nav aria-label=\"Main\"><ul>{}</ul></nav>\
          <a class=\"me\" href=\"/account\"{}><span class=\"initials\" aria-hidden=\"true\">{}</span>\
          <span class=\"who\"><b>{}</b><small>{}</small></span></a></header>\
-         <main id=\"main\" tabindex=\"-1\">{}</main></div>{}",
+         <main id=\"main\" tabindex=\"-1\">{}{}</main></div>{}",
         assets.mark.path,
         navigation,
         current,
         initials(&visitor.human.name),
         visitor.human.name,
         visitor.human.role.as_deref().unwrap_or("no role"),
+        banner(&visitor.emergencies),
         main,
         keys()
     );

@@ -23,6 +23,11 @@ pub(crate) fn deciding(visitor: &Visitor, hold: &str, say: &str) -> String {
     format!("hold {hold} {say} {}", visitor.signed_in.session())
 }
 
+/// What is asked when somebody opens an emergency: this one, or a new one, in this session.
+pub(crate) fn in_emergency(visitor: &Visitor, id: &str, say: &str) -> String {
+    format!("emergency {id} {say} {}", visitor.signed_in.session())
+}
+
 /// Where the answer goes, once in each form.
 pub(crate) fn fields() -> Html {
     ["passkey_id", "passkey_client", "passkey_device", "passkey_proof"]

@@ -8,6 +8,7 @@ use model::{Clock, Directory, Fault, Human, HumanId, Verdict};
 use tlog::Trust;
 use trace::LogReader;
 
+use crate::emergency::Emergencies;
 use crate::holds::Holds;
 
 /// What the console is made of.
@@ -28,6 +29,8 @@ pub struct Parts {
     pub pulse: Box<dyn Fn() -> Pulse + Send + Sync>,
     /// What waits for people; none where nothing can be held.
     pub holds: Option<Arc<dyn Holds>>,
+    /// Times in which calls need no approval; none where nothing can be held.
+    pub emergencies: Option<Arc<dyn Emergencies>>,
     /// Who sees everything.
     pub readers: Readers,
     /// Where people's passkeys are good.

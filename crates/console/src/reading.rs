@@ -1,10 +1,11 @@
 //! Asking the trace, away from the threads that carry calls.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::limits::CONSOLE_PAGE;
-use model::{Blame, CallId, Fault, HoldId, UnixMicros};
-use trace::{Entry, Field, LogReader, Query, RecordKind, StoreFaultKind};
+use model::{Blame, Fault, HoldId, UnixMicros};
+use trace::{Entry, Field, IntentView, LogReader, Query, RecordKind, StoreFaultKind};
 
 use crate::port::Parts;
 use crate::sight::Sight;
@@ -67,11 +68,16 @@ pub(crate) fn before_in_task(
     Ok(find(reader, &query)?.into_iter().filter(|entry| sight.sees(entry)).collect())
 }
 
-/// What happened to the call while it waited for people, in order. Whoever sees the call sees that.
-pub(crate) fn of_hold(reader: &dyn LogReader, call: &CallId) -> Result<Vec<Entry>, Fault> {
-    let subject = format!("hold:{}", HoldId::of(call));
-    let query =
-        Query { newest_first: false, ..Query::default() }.of_kind(RecordKind::Change).with(Field::Subject, subject);
+/// What happened to the call while it waited for people, in order, or how the emergency began in which it needed not. Whoever sees
+/// the call sees that.
+pub(crate) fn of_hold(reader: &dyn LogReader, intent: &IntentView) -> Result<Vec<Entry>, Fault> {
+    let first = intent.cause.as_ref().unwrap_or(&intent.call);
+    let emergencies = intent.approvals.iter().filter_map(|approval| approval.emergency.as_ref());
+    let subjects: BTreeSet<String> =
+        emergencies.map(|id| format!("emergency:{id}")).chain([format!("hold:{}", HoldId::of(first))]).collect();
+    let query = Query { newest_first: false, ..Query::default() }
+        .of_kind(RecordKind::Change)
+        .with_any(Field::Subject, subjects);
     find(reader, &query)
 }
 

@@ -97,8 +97,8 @@ async fn told(parts: &Arc<Parts>, visitor: &Visitor, id: &str, verify: bool) -> 
         };
         let intent = entries.iter().find_map(Entry::intent);
         // A call that was approved is carried out as another one, which it caused.
-        let held = match intent.map(|intent| intent.cause.unwrap_or(intent.call)) {
-            Some(first) => reading::of_hold(reader, &first)?,
+        let held = match intent {
+            Some(intent) => reading::of_hold(reader, &intent)?,
             None => Vec::new(),
         };
         let held = held.iter().filter_map(Entry::change).collect();

@@ -21,7 +21,7 @@ use crate::page::{Visitor, fault, go_to};
 use crate::port::Parts;
 use crate::sight::Sight;
 use crate::sign_in::Form;
-use crate::{account, holds, live, sign_in, story, trail};
+use crate::{account, emergency, holds, live, sign_in, story, trail};
 
 /// The pages, as a wire of a listener of their own.
 pub struct ConsoleWire {
@@ -77,6 +77,7 @@ impl ConsoleWire {
                 trail::show(parts, assets, &visitor, &asked).await
             }
             "/holds" => holds::inbox(parts, assets, &visitor),
+            "/emergency" => emergency::show(parts, assets, &visitor, None),
             "/account" => account::show(parts, assets, &visitor, None),
             _ => self.get_one(&visitor, path, &mut asked).await,
         }
@@ -121,6 +122,7 @@ impl ConsoleWire {
         match words.as_slice() {
             ["account", "passkeys"] => account::add_passkey(parts, assets, &visitor, from, &mut form).await,
             ["account", "passkeys", "remove"] => account::remove_passkey(parts, assets, &visitor, &mut form).await,
+            ["emergency"] => emergency::act(parts, assets, &visitor, from, &mut form).await,
             ["sign-out"] => self.sign_out(&visitor).await,
             ["holds", id] => holds::decide(parts, assets, &visitor, from, id, &mut form).await,
             _ => fault(assets, Some(&visitor), &nothing_at(path)),
@@ -164,7 +166,8 @@ impl ConsoleWire {
         let human = Arc::clone(directory.humans.get(signed_in.human())?);
         let sight = Sight::of(&human, &directory, &self.parts.readers);
         let waiting = self.parts.holds.as_ref().map_or(0, |holds| holds.waiting(&human.id));
-        Some(Visitor { signed_in, human, token, sight, waiting })
+        let emergencies = self.parts.emergencies.as_ref().map_or_else(Vec::new, |all| all.all(&human.id));
+        Some(Visitor { signed_in, human, token, sight, waiting, emergencies })
     }
 
     fn stranger(&self, head: &Head) -> Response<Body> {

@@ -363,6 +363,42 @@ pub enum HoldsAction {
         /// The hold, or the last characters of its id
         hold: String,
     },
+    /// Let calls of one agent run without approvals for half an hour; it takes two people
+    Emergency {
+        /// What to do; without it, list
+        #[command(subcommand)]
+        action: Option<EmergencyAction>,
+    },
+}
+
+/// `holds emergency …`
+#[derive(Debug, Subcommand)]
+pub enum EmergencyAction {
+    /// Ask for one, as the person who is signed in; another person countersigns it
+    Open {
+        /// The agent whose calls are to need no approval
+        #[arg(long)]
+        agent: model::AgentId,
+        /// On this app only
+        #[arg(long)]
+        app: Option<model::AppId>,
+        /// Why; it goes on record
+        #[arg(long)]
+        reason: String,
+        /// For how long, 30m at most
+        #[arg(long = "for", value_name = "TIME", default_value = "30m", value_parser = ::trace::duration)]
+        lasts: std::time::Duration,
+    },
+    /// Say yes to one that another person asked for: it is open
+    Countersign {
+        /// Its id
+        emergency: model::EmergencyId,
+    },
+    /// End it: calls are held again
+    Close {
+        /// Its id
+        emergency: model::EmergencyId,
+    },
 }
 
 /// `people`

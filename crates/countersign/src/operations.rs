@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Vault;
-use engine::Change;
+use engine::{Change, EmergencyWanted};
 use identity::{KeyRequest, StandingChange, TokenRequest};
 use mcp::AppRows;
 use model::{
-    AgentId, AppId, Blame, Class, ContractId, Digest, Directory, Fault, HumanId, Method, Secret, TaskId, ToolName,
-    ToolStatus, VendorId,
+    AgentId, AppId, Blame, Class, ContractId, Digest, Directory, EmergencyId, Fault, HumanId, Method, Secret, TaskId,
+    ToolName, ToolStatus, VendorId,
 };
 use profile::{DefinitionKind, Pin, spoken};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use crate::gateway::Gateway;
 use crate::retaining;
 
 mod contracting;
+mod emergencies;
 mod holding;
 mod signing;
 mod vendors;
@@ -96,6 +97,14 @@ pub enum Operation {
     Deny { hold: String, session: String, reason: Option<String> },
     /// A call that waits is taken back.
     CancelHold { hold: String },
+    /// Emergencies that are open or asked for.
+    Emergencies,
+    /// Whoever is signed in with this session asks that calls of an agent need no approval for a time.
+    AskEmergency { agent: AgentId, app: Option<AppId>, reason: String, seconds: u64, session: String },
+    /// Whoever is signed in with this session says yes to that, too.
+    CountersignEmergency { emergency: EmergencyId, session: String },
+    /// Calls are held again.
+    CloseEmergency { emergency: EmergencyId },
     /// Keys of vendors, without what would let anybody in.
     VendorKeys,
     /// A key for a vendor, under a contract.
@@ -160,6 +169,16 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
             holding::deny(gateway, &hold, &Secret::new(session), reason.as_deref()).await
         }
         Operation::CancelHold { hold } => holding::cancel(gateway, &hold, by).await,
+        Operation::Emergencies => Ok(emergencies::list(gateway)),
+        Operation::AskEmergency { agent, app, reason, seconds, session } => {
+            let lasts = Duration::from_secs(seconds);
+            let wanted = EmergencyWanted { agent, app, reason, lasts };
+            emergencies::ask(gateway, wanted, &Secret::new(session)).await
+        }
+        Operation::CountersignEmergency { emergency, session } => {
+            emergencies::countersign(gateway, &emergency, &Secret::new(session)).await
+        }
+        Operation::CloseEmergency { emergency } => emergencies::close(gateway, &emergency, by).await,
         Operation::VendorKeys => Ok(vendors::list(gateway)),
         Operation::IssueVendorKey { vendor, contract, purpose, seconds } => {
             let life = seconds.map(Duration::from_secs);
@@ -191,6 +210,7 @@ fn status(gateway: &Gateway) -> Value {
         "data": gateway.data().display().to_string(),
         "bundle": gateway.rules_digest().to_string(),
         "stopped": gateway.directory.snapshot().all_stopped,
+        "emergencies": emergencies::list(gateway).get("emergencies"),
     })
 }
 

@@ -15,11 +15,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use trace::LogReader;
 
+use self::emergencies::Alarms;
 use self::holds::Desk;
 use crate::config::ConsoleConfig;
 use crate::gateway::{Gateway, files};
 use crate::notary::{origin_of, trust_of};
 
+mod emergencies;
 mod holds;
 
 /// The listener of the pages, and the address under which browsers reach them, without a slash at its end.
@@ -77,6 +79,7 @@ impl Pages {
                 Pulse { under_way: figures.under_way as u64, decided: figures.decided }
             }),
             holds: Some(Arc::new(Desk { gateway: Arc::clone(gateway), readers: config.readers.clone() })),
+            emergencies: Some(Arc::new(Alarms { gateway: Arc::clone(gateway) })),
             readers: config.readers.clone(),
             site: site(&url, self.local.port()),
             secure,

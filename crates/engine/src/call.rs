@@ -85,15 +85,19 @@ impl Engine {
             Ok(call) => call,
             Err(fault) => return not_executed(None, fault),
         };
-        let gated = match self.shared.gate.decide(&asked_of(&request)) {
+        let mut gated = match self.shared.gate.decide(&asked_of(&request)) {
             Ok(gated) => gated,
             Err(fault) => return not_executed(None, fault),
         };
+        let mut approvals = Vec::new();
+        if let Some(lifted) = held::beforehand(&shared, &call, &request, &mut gated) {
+            (gated, approvals) = lifted;
+        }
         // Made where it stays: to hand it on by value would copy all of it each time. What may wait for an hour takes no more than
         // waiting needs: it is a future of its own.
         let under_way: Pin<Box<dyn Future<Output = Closed> + Send>> = match waits(&shared, &request, &gated) {
             Some(waiter) => Box::pin(held::wait(shared, call, request, gated, waiter)),
-            None => Box::pin(run(shared, call, request, gated)),
+            None => Box::pin(run(shared, call, request, gated, approvals)),
         };
         UnderWay::new(&self.shared.running, under_way).await.unwrap_or_else(|| Closed::Failed {
             call: None,
@@ -112,8 +116,14 @@ fn waits(shared: &Shared, request: &CallRequest, gated: &Gated) -> Option<Arc<dy
     request.waiter.as_ref().filter(|waiter| may(waiter)).cloned()
 }
 
-async fn run(shared: Arc<Shared>, call: CallId, request: CallRequest, gated: Gated) -> Closed {
-    let durable = match record(&shared, &call, &request, &gated, Vec::new()).await {
+async fn run(
+    shared: Arc<Shared>,
+    call: CallId,
+    request: CallRequest,
+    gated: Gated,
+    approvals: Vec<Approved>,
+) -> Closed {
+    let durable = match record(&shared, &call, &request, &gated, approvals).await {
         Ok(durable) => durable,
         Err(fault) => return not_executed(Some(call), fault),
     };

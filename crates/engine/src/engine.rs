@@ -11,6 +11,7 @@ use model::{
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
 
+use crate::emergencies::Emergencies;
 use crate::gate::Gate;
 use crate::holds::Desk;
 use crate::tally::{Figures, Tally};
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) running: TaskTracker,
     pub(crate) tally: Tally,
     pub(crate) desk: Desk,
+    pub(crate) emergencies: Emergencies,
     /// Where everybody may see how a call stands that waits.
     pub(crate) status_pages: OnceLock<String>,
 }
@@ -70,7 +72,8 @@ impl Engine {
         let gate = Gate::new(Arc::clone(&parts.directory), Arc::clone(&parts.clock), rules);
         let desk = Desk::new(&parts.hold_key)?;
         let (running, tally, status_pages) = (TaskTracker::new(), Tally::default(), OnceLock::new());
-        let shared = Shared { parts, gate, running, tally, desk, status_pages };
+        let emergencies = Emergencies::default();
+        let shared = Shared { parts, gate, running, tally, desk, emergencies, status_pages };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -57,6 +57,30 @@ enum Waited {
     Enough(Arc<Hold>),
 }
 
+/// The call decided once more, where people approved beforehand what holds it, with who did. None: nobody, or it does not run all
+/// the same, or an identical call waits already, which is the one to go on with.
+pub(crate) fn beforehand(
+    shared: &Shared,
+    call: &CallId,
+    request: &CallRequest,
+    gated: &mut Gated,
+) -> Option<(Gated, Vec<Approved>)> {
+    // What was signed with others is lifted by nobody here.
+    if gated.decision.verdict() != Verdict::Hold || gated.facts.contract.is_some() {
+        return None;
+    }
+    let asked = asked(call, request, gated);
+    let approved = shared.emergency_for(&asked)?;
+    if shared.desk.keeps(&Key::of(&asked, WaitsFor::People)) {
+        return None;
+    }
+    // It is the same call: it counts once.
+    drop(std::mem::take(&mut gated.taken));
+    let lifted = asked.reasons.iter().map(Lifted::from).collect();
+    let again = shared.gate.decide_approved(&asked_of(request), lifted).ok()?;
+    (again.decision.verdict().runs() && again.arguments == gated.arguments).then_some((again, approved))
+}
+
 /// Takes a call that is held from there to its end.
 pub(crate) async fn wait(
     shared: Arc<Shared>,
@@ -390,7 +414,8 @@ fn approvals(hold: &Hold) -> Vec<Approved> {
         by: approval.by.clone(),
         how: approval.how,
         at_us: approval.at.0,
-        hold: hold.id.clone(),
+        hold: Some(hold.id.clone()),
+        emergency: None,
     };
     hold.approvals.iter().map(one).collect()
 }
@@ -403,6 +428,7 @@ pub(crate) fn held(hold: &Hold) -> Held {
         State::Claimed { .. } => (HeldState::Runs, None),
         State::Denied { reason, .. } => (HeldState::Denied, reason.clone()),
         State::Expired { .. } => (HeldState::Expired, None),
+        State::Cancelled { by, .. } if by.starts_with("emergency:") => (HeldState::GivenBack, None),
         State::Cancelled { .. } => (HeldState::Cancelled, None),
         State::Ended { disposition, why, .. } => (HeldState::Ended(*disposition), why.clone()),
     };

@@ -1,6 +1,6 @@
 //! What is said of holds: in the trace, and to whoever tries what must not be.
 
-use hold::{Approval, Hold, Refused, State, WaitsFor};
+use hold::{Approval, Hold, NoEmergency, Refused, State, WaitsFor};
 use model::{Blame, Fault};
 use serde_json::json;
 use trace::rfc3339;
@@ -29,6 +29,29 @@ pub(crate) fn refusal(refused: &Refused) -> Fault {
         Refused::ApprovalGone { .. } => "hold.approval_gone",
     };
     Fault::new(Blame::Caller, code, refused.to_string())
+}
+
+/// Why there is no emergency, for whoever tried.
+pub(crate) fn no_emergency(no: &NoEmergency) -> Fault {
+    let code = match no {
+        NoEmergency::Off => "emergency.off",
+        NoEmergency::NoReason => "emergency.no_reason",
+        NoEmergency::Lasts => "emergency.lasts",
+        NoEmergency::NoAgent(_) => "emergency.no_agent",
+        NoEmergency::NoApp(_) => "emergency.no_app",
+        NoEmergency::Unknown { .. } => "emergency.unknown_person",
+        NoEmergency::Left { .. } => "emergency.left",
+        NoEmergency::NotNamed { .. } => "emergency.not_named",
+        NoEmergency::AgentsOwner { .. } => "emergency.agents_owner",
+        NoEmergency::SamePerson { .. } => "emergency.same_person",
+        NoEmergency::Open => "emergency.open",
+        NoEmergency::Over => "emergency.is_over",
+    };
+    let fault = Fault::new(Blame::Caller, code, no.to_string());
+    match no {
+        NoEmergency::Off => fault.hint("`holds: {emergency: {approvers: [\"role:security\"]}}` in the configuration"),
+        _ => fault,
+    }
 }
 
 /// What a step is called in the trace.

@@ -212,6 +212,7 @@ impl Engine {
                 tracing::warn!(?fault, hold = %hold.id, "a hold that is too old could not be ended");
             }
         }
+        self.end_emergencies(now).await;
         if let Err(fault) = self.forget_over(|over| over.until < now).await {
             tracing::warn!(?fault, "what came of holds long ago could not be forgotten");
         }
@@ -378,6 +379,15 @@ impl Desk {
         Ok(Self { entries: Mutex::default(), seal, shelf, closing: CancellationToken::new() })
     }
 
+    /// Whether an identical call waits, or could be taken up.
+    pub(crate) fn keeps(&self, key: &Key) -> bool {
+        let entries = self.lock();
+        let entry = entries.by_key.get(key).and_then(|id| entries.by_id.get(id));
+        entry.is_some_and(|entry| {
+            matches!(entry.now().state, State::Pending | State::Approved { .. } | State::Claimed { .. })
+        })
+    }
+
     /// The call that an identical call belongs to.
     pub(crate) fn first_call(&self, key: &Key) -> Option<CallId> {
         let entries = self.lock();
@@ -399,7 +409,7 @@ impl Desk {
         })
     }
 
-    fn all(&self) -> Vec<Arc<Entry>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.lock().by_id.values().cloned().collect()
     }
 

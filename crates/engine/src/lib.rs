@@ -15,6 +15,7 @@
 
 mod budget;
 mod call;
+mod emergencies;
 mod engine;
 mod flow;
 mod gate;
@@ -28,11 +29,15 @@ mod tally;
 mod under_way;
 
 pub use call::{CallRequest, Closed, too_slow};
+pub use emergencies::EMERGENCY_STATE;
 pub use engine::{Change, Engine, Parts};
 pub use flow::{Taker, TakerFuture};
 pub use gate::{Asked, Gate, Gated, Readable};
 pub use held::{Looked, Waiter, WaiterFuture};
-pub use hold::{Approval, Asked as HeldCall, Disposition, Hold, State as HoldState, WaitsFor, eligible, may_approve};
+pub use hold::{
+    Approval, Asked as HeldCall, Disposition, Emergency, EmergencyWanted, Hold, State as HoldState, WaitsFor, eligible,
+    may_approve,
+};
 pub use holds::{HOLD_STATE, Waiting};
 pub use over::{HOLD_OVER_STATE, Over};
 pub use refusal::{Held, HeldState, Refusal};

@@ -68,6 +68,8 @@ pub enum HeldState {
     Expired,
     /// It was taken back.
     Cancelled,
+    /// It was taken back, for an emergency lets such calls through without an approval.
+    GivenBack,
     /// It has ended.
     Ended(Disposition),
 }
@@ -114,6 +116,9 @@ impl Refusal {
                 second(held.expires_at),
                 held.id
             )),
+            None if self.given_back() => {
+                text.push_str(" Call again: it runs without an approval while the emergency lasts.");
+            }
             None => text.push_str(" Do not repeat it unchanged."),
         }
         text.push_str(&format!(" Decision: {}.", self.call));
@@ -138,11 +143,18 @@ impl Refusal {
         self.held.is_some() && self.unheld.is_none() && self.waits()
     }
 
+    /// Whether asking the same again needs no approval now.
+    pub fn given_back(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.state == HeldState::GivenBack)
+    }
+
     /// What came of a call that waited; none where nothing has come of it yet, or it did not wait.
     pub fn disposition(&self) -> Option<Disposition> {
         match self.held.as_ref()?.state {
             HeldState::Waits | HeldState::Approved | HeldState::Runs => None,
-            HeldState::Denied | HeldState::Expired | HeldState::Cancelled => Some(Disposition::DeniedNotExecuted),
+            HeldState::Denied | HeldState::Expired | HeldState::Cancelled | HeldState::GivenBack => {
+                Some(Disposition::DeniedNotExecuted)
+            }
             HeldState::Ended(disposition) => Some(disposition),
         }
     }
@@ -171,7 +183,7 @@ impl HeldState {
             Self::Runs => "claimed",
             Self::Denied => "denied",
             Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
+            Self::Cancelled | Self::GivenBack => "cancelled",
             Self::Ended(_) => "ended",
         }
     }
@@ -184,6 +196,7 @@ impl HeldState {
             Self::Denied => "Denied by a person, nothing was executed",
             Self::Expired => "Not approved in time, nothing was executed",
             Self::Cancelled => "Taken back before it was carried out, nothing was executed",
+            Self::GivenBack => "Not waiting any more, nothing was executed; an emergency lets such calls through now",
             Self::Ended(Disposition::DeniedNotExecuted) => "Approved, and refused all the same, nothing was executed",
             Self::Ended(Disposition::OutcomeUnknown) => {
                 "Approved and sent, and nobody knows what came of it: look before you try again"

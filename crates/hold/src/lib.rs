@@ -1,7 +1,7 @@
 //! A call that waits until another person countersigns it.
 //!
 //! # In scope
-//! What a hold is, which step may follow which, and who may approve.
+//! What a hold is, which step may follow which, and who may approve; the same of an emergency, in which calls need no approval.
 //!
 //! # Out of scope
 //! Time, disks and networks: `step` is told the time and gives the next state. Whether a call that was approved may run is
@@ -12,12 +12,15 @@
 //! * Whoever asks, delegates, or is the same person by another account approves nothing of it.
 //! * A call that waited is taken up once, by whoever is first, and only while its approvals are good.
 //! * Every step that is refused says why.
+//! * An emergency takes two different people, neither of whom answers for the agent, and ends by itself.
 
+mod emergency;
 mod machine;
 mod record;
 mod refused;
 mod who;
 
+pub use emergency::{Emergency, EmergencyState, EmergencyWanted, NoEmergency, Office};
 pub use machine::{Event, step};
 pub use record::{Approval, Asked, Disposition, Hold, State, WaitsFor};
 pub use refused::Refused;

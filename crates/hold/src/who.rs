@@ -70,7 +70,7 @@ pub fn suffices(hold: &Hold, approvals: &[Approval], directory: &DirectorySnapsh
 }
 
 /// Whether this is somebody other than those whose own matter it is.
-fn separate(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) -> Result<(), Refused> {
+pub(crate) fn separate(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) -> Result<(), Refused> {
     if *who == asked.human {
         return Err(Refused::Requester { who: who.clone() });
     }
@@ -88,14 +88,21 @@ fn separate(asked: &Asked, who: &HumanId, directory: &DirectorySnapshot) -> Resu
     }
 }
 
+/// Whether `role:…` or `human:…` names this person.
+pub(crate) fn is_named(word: &str, human: &Human) -> bool {
+    match word.split_once(':') {
+        Some(("role", role)) => human.role.as_deref() == Some(role),
+        Some(("human", id)) => human.id.as_str() == id,
+        _ => false,
+    }
+}
+
 /// Whether a rule lets this person approve, or it was escalated to them. A rule that says nothing leaves it to those who answer
 /// for the app.
 fn names(reason: &Reason, hold: &Hold, human: &Human, directory: &DirectorySnapshot) -> bool {
     let asked = &hold.asked;
     let by = |approver: &str| match approver.split_once(':') {
-        Some(("role", role)) => human.role.as_deref() == Some(role),
-        Some(("human", id)) => human.id.as_str() == id,
-        Some(_) => false,
+        Some(_) => is_named(approver, human),
         None => match approver {
             "owner-of-app" => directory.apps.get(&asked.app).is_some_and(|app| app.owners.contains(&human.id)),
             "manager-of" | "manager-of-human" => {

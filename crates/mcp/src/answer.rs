@@ -197,6 +197,7 @@ fn refused(refusal: &Refusal) -> Told {
         "retry": match (refusal.requestable(), refusal.may_go_on()) {
             (true, _) => "after_approval",
             (false, true) => "later",
+            (false, false) if refusal.given_back() => "later",
             (false, false) => "do_not_retry_unchanged",
         },
     });

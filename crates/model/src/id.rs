@@ -93,6 +93,8 @@ ids! {
     CallId, "a call's id", "`c_` and 26 characters of 0-9 a-z", |text| id_like(text, "c_");
     /// A call that waits: `h_` and the characters of the call that was asked first.
     HoldId, "a hold's id", "`h_` and 26 characters of 0-9 a-z", |text| id_like(text, "h_");
+    /// A time in which calls of one agent need no approval: `e_` and 26 such characters.
+    EmergencyId, "an emergency's id", "`e_` and 26 characters of 0-9 a-z", |text| id_like(text, "e_");
     /// A third party that acts under a contract.
     VendorId, "a vendor's id", "1 to 64 characters of a-z 0-9 -", |text| bounded(text, 64) && slug(text);
     /// An agreement with a vendor.
@@ -147,6 +149,13 @@ impl HoldId {
     /// The id of what waits since this call.
     pub fn of(call: &CallId) -> Self {
         Self(Arc::from(format!("h_{}", call.0.strip_prefix("c_").unwrap_or_default())))
+    }
+}
+
+impl EmergencyId {
+    /// One as good as this call's: of the same moment and chance.
+    pub fn of(call: &CallId) -> Self {
+        Self(Arc::from(format!("e_{}", call.0.strip_prefix("c_").unwrap_or_default())))
     }
 }
 

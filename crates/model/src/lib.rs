@@ -41,8 +41,8 @@ pub use durable::Durable;
 pub use facts::{Actor, Binding, Facts, Lifted, Method, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
 pub use id::{
-    AgentId, AppId, CallId, ClauseNumber, ContractId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName, VendorId,
-    crockford_bits,
+    AgentId, AppId, CallId, ClauseNumber, ContractId, EmergencyId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName,
+    VendorId, crockford_bits,
 };
 pub use limits::Limits;
 pub use release::{Filter, Form, Release, Released};

@@ -23,6 +23,8 @@ pub struct Limits {
     pub hold_wait_max: Duration,
     /// Who may approve, too, once a call has waited for so long: the earliest first.
     pub hold_escalation: Vec<Escalation>,
+    /// Who may open an emergency, two of them together: `role:security`, `human:ana`. Nobody: there are no emergencies.
+    pub emergency_approvers: Vec<String>,
 }
 
 /// Who may approve, too, after some time.
@@ -46,6 +48,7 @@ impl Default for Limits {
             hold_time_max: Duration::from_secs(60 * 60),
             hold_wait_max: Duration::from_secs(50),
             hold_escalation: Vec::new(),
+            emergency_approvers: Vec::new(),
         }
     }
 }
@@ -187,6 +190,14 @@ pub const HOLD_OVER_AGE_MIN: Duration = Duration::from_secs(10 * 60);
 pub const HOLD_ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Longest reason that a person gives for denying a call, in characters; the rest is cut off.
 pub const HOLD_REASON_CHARS_MAX: usize = 1_000;
+/// How long an emergency lasts at most, and how long one that was asked for waits for the second person.
+pub const EMERGENCY_TIME_MAX: Duration = Duration::from_secs(30 * 60);
+/// Emergencies that are open or asked for at once. Past it: refused.
+pub const EMERGENCIES_MAX: usize = 16;
+/// Longest reason of an emergency, in characters; the rest is cut off.
+pub const EMERGENCY_REASON_CHARS_MAX: usize = 300;
+/// How many people a rule may ask for whose holds an emergency still lifts: as many as open one.
+pub const EMERGENCY_LIFTS_APPROVALS_MAX: u8 = 2;
 /// How long a stopping gateway waits for calls in flight.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest configuration or rule file, in bytes.

@@ -175,9 +175,11 @@ fn said_of_holds(log: &dyn LogReader, call: &Entry, intent: &IntentView) -> Resu
     if !waited && intent.cause.is_none() {
         return Ok(Vec::new());
     }
-    let holds = intent.approvals.iter().map(|approval| approval.hold.clone());
+    let holds = intent.approvals.iter().filter_map(|approval| approval.hold.clone());
     let holds = holds.chain(std::iter::once(&call.call).chain(&intent.cause).map(HoldId::of));
-    let subjects: BTreeSet<String> = holds.map(|hold| format!("hold:{hold}")).collect();
+    let emergencies = intent.approvals.iter().filter_map(|approval| approval.emergency.as_ref());
+    let emergencies = emergencies.map(|emergency| format!("emergency:{emergency}"));
+    let subjects: BTreeSet<String> = holds.map(|hold| format!("hold:{hold}")).chain(emergencies).collect();
     let query = Query { limit: CHANGES_MAX, newest_first: false, ..Query::default() }
         .of_kind(RecordKind::Change)
         .with_any(Field::What, SAID_OF_HOLDS)
@@ -337,7 +339,8 @@ const ENDS: [&str; 2] = ["people.offboard", "agents.suspend"];
 const BEGINS: [&str; 2] = ["people.restore", "agents.resume"];
 const RULES_IN_FORCE: [&str; 2] = ["config.reload", "gateway.start"];
 /// What can come of a call that waits for people.
-const SAID_OF_HOLDS: [&str; 4] = ["hold.approved", "hold.denied", "hold.cancelled", "hold.expired"];
+const SAID_OF_HOLDS: [&str; 6] =
+    ["hold.approved", "hold.denied", "hold.cancelled", "hold.expired", "emergency.asked", "emergency.opened"];
 const PINNED: &str = "tools.pin";
 const CHANGES_MAX: usize = 100;
 const PAGES_MAX: usize = 20;

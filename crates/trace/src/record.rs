@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    AgentId, AppId, ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, HoldId, HumanId, Method,
-    Observed, Reason, SignedInBy, TaskId, ToolName, UnixMicros, Verdict,
+    AgentId, AppId, ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, EmergencyId, HoldId, HumanId,
+    Method, Observed, Reason, SignedInBy, TaskId, ToolName, UnixMicros, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ pub struct Intent<'d> {
     pub approvals: Vec<Approved>,
 }
 
-/// One approval of a call that waited.
+/// One approval: of a call that waited, or of the emergency that let it through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approved {
@@ -86,8 +86,12 @@ pub struct Approved {
     pub how: SignedInBy,
     /// When, in microseconds since 1970.
     pub at_us: i64,
-    /// What was approved.
-    pub hold: HoldId,
+    /// The call that waited and was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldId>,
+    /// The emergency that was opened, in which calls need no approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<EmergencyId>,
 }
 
 /// One step of delegation.

@@ -26,6 +26,14 @@ pub(super) fn step_of(parts: &Parts, change: &ChangeView, seen_from: &CallId) ->
             let said = html!("<p>By <b>{}</b>{}, {}</p>", by, how, at);
             step("allow", "Approved", &said, sign(Verdict::Allow))
         }
+        "emergency.opened" => {
+            let asked = change.detail.as_ref().and_then(|detail| detail.pointer("/asked/by")?.as_str());
+            let asked = asked.map(|id| name_of(parts, &format!("human:{id}")));
+            let reason = text("reason").map(|reason| html!("<blockquote>{}</blockquote>", reason));
+            let said =
+                html!("<p>Opened by <b>{}</b> and <b>{}</b>, {}: no approval was needed.</p>{}", asked, by, at, reason);
+            step("trouble", "Emergency", &said, Html::default())
+        }
         "hold.denied" => {
             let reason = text("reason").map(|reason| html!("<blockquote>{}</blockquote>", reason));
             let said = html!("<p>By <b>{}</b>, {}. Nothing was executed.</p>{}", by, at, reason);

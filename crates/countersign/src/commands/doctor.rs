@@ -13,12 +13,15 @@ use store::{DataDir, Location};
 use trace::LogReader as _;
 
 use self::machine::Account;
+use super::holds;
 use super::place::Place;
+use crate::ask::ask;
 use crate::cli::Common;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::exports;
 use crate::gateway::{compile, files};
+use crate::operations::Operation;
 use crate::terminal::{Ink, Look, out};
 use crate::words::who;
 
@@ -56,6 +59,9 @@ pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
     if let Some(config) = config {
         let holder = DataDir::holder(&config.data);
         checks.push(gateway(&config, holder).await);
+        if holder.is_some() {
+            checks.extend(emergencies(common).await);
+        }
         checks.push(machine::port(config.listen, holder.is_some()));
         checks.push(connects(&config));
         checks.extend(credentials(&config));
@@ -149,6 +155,21 @@ async fn gateway(config: &Config, holder: Option<u32>) -> Check {
         }
     }
     Check::good("gateway", format!("runs as process {pid}, and its sockets answer"))
+}
+
+/// Emergencies, while which calls run without approvals.
+async fn emergencies(common: &Common) -> Vec<Check> {
+    let said = match ask(&common.config, Operation::Emergencies).await {
+        Ok(said) => said,
+        Err(fault) => return vec![Check::of_fault("emergencies", &fault)],
+    };
+    let all = said.get("emergencies").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+    let one = |emergency: &serde_json::Value| {
+        let id = emergency.get("emergency").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let mend = format!("`countersign holds emergency close {id}` ends it");
+        Check::doubtful("emergency", holds::sentence_of_emergency(emergency), mend)
+    };
+    all.iter().map(one).collect()
 }
 
 fn connects(config: &Config) -> Check {

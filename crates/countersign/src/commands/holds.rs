@@ -1,5 +1,6 @@
 //! `holds`: what waits for people, and what a person says to it.
 
+mod emergency;
 mod stats;
 
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 use model::Fault;
 use serde_json::Value;
 
+pub(super) use self::emergency::sentence as sentence_of_emergency;
 use super::login::session;
 use super::trace::readable::plain;
 use crate::ask::ask;
@@ -26,6 +28,7 @@ pub async fn run(common: &Common, args: &HoldsArgs) -> Result<ExitCode, Fault> {
             let session = session(common)?.expose().clone();
             Operation::Deny { hold: hold.clone(), session, reason: reason.clone() }
         }
+        Some(HoldsAction::Emergency { action }) => return emergency::run(common, action.as_ref()).await,
         Some(HoldsAction::Stats) => return stats::run(common),
         Some(HoldsAction::Cancel { hold }) => Operation::CancelHold { hold: hold.clone() },
     };
@@ -35,7 +38,10 @@ pub async fn run(common: &Common, args: &HoldsArgs) -> Result<ExitCode, Fault> {
         return Ok(ExitCode::SUCCESS);
     }
     match (said.get("holds").and_then(Value::as_array), said.get("done").and_then(Value::as_str)) {
-        (Some(holds), _) => list(holds),
+        (Some(holds), _) => {
+            emergency::alarm(&said);
+            list(holds);
+        }
         (None, Some(done)) => out(sentence(done, &said)),
         (None, None) => show(&said).into_iter().for_each(out),
     }
@@ -124,17 +130,17 @@ pub(super) fn sentence(done: &str, hold: &Value) -> String {
     }
 }
 
-fn name(hold: &Value, of: &str) -> String {
+pub(super) fn name(hold: &Value, of: &str) -> String {
     let name = text(hold, &format!("/{of}/name"));
     if name.is_empty() { text(hold, &format!("/{of}/id")) } else { name }
 }
 
-fn text(value: &Value, pointer: &str) -> String {
+pub(super) fn text(value: &Value, pointer: &str) -> String {
     plain(value.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
 }
 
 /// How long is left, in the largest unit that says something.
-fn left(hold: &Value) -> String {
+pub(super) fn left(hold: &Value) -> String {
     let seconds = hold.get("seconds_left").and_then(Value::as_i64).unwrap_or_default();
     match seconds {
         ..120 => format!("{seconds} s"),

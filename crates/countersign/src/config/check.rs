@@ -253,6 +253,7 @@ impl Checker<'_> {
             hold_time_max: self.time(holds.expire_after.as_ref(), default.hold_time_max, HOLD_TIMES),
             hold_wait_max: self.time(holds.wait.as_ref(), default.hold_wait_max, HOLD_WAITS),
             hold_escalation: self.escalation(&holds.escalate, directory),
+            emergency_approvers: self.emergency(holds.emergency.as_ref(), directory),
         }
     }
 

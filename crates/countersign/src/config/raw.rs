@@ -133,6 +133,14 @@ pub(super) struct RawHolds {
     pub wait: Option<Spanned<String>>,
     #[serde(default)]
     pub escalate: Vec<Spanned<RawEscalation>>,
+    pub emergency: Option<RawEmergency>,
+}
+
+/// Who may open an emergency, two of them together.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEmergency {
+    pub approvers: Vec<Spanned<String>>,
 }
 
 /// Who may approve, too, what nobody has decided in time.

@@ -7,12 +7,13 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use trace::rfc3339;
 
+use super::emergencies;
 use super::signing::signed_in;
 use crate::gateway::Gateway;
 
 pub(super) fn list(gateway: &Gateway) -> Value {
     let all: Vec<Value> = gateway.engine.holds().iter().map(|waiting| shown(gateway, waiting)).collect();
-    json!({ "holds": all })
+    json!({ "holds": all, "emergencies": emergencies::list(gateway).get("emergencies") })
 }
 
 pub(super) fn show(gateway: &Gateway, hold: &str) -> Result<Value, Fault> {

@@ -299,7 +299,10 @@ fn approval_lines(look: Look, zone: &TimeZone, told: &WhoApproved, intent: &Inte
         true => say("approved", "by nobody: no rule asked for an approval of this call".to_owned()),
         false => told.approvals.iter().for_each(|said| {
             let change = said.change().map(|change| change.what).unwrap_or_default();
-            say(change.strip_prefix("hold.").unwrap_or("approved"), change_line(zone, said));
+            match change.strip_prefix("emergency.") {
+                Some(step) => say("emergency", format!("{step} {}", change_line(zone, said))),
+                None => say(change.strip_prefix("hold.").unwrap_or("approved"), change_line(zone, said)),
+            }
         }),
     }
     for reason in &intent.reasons {

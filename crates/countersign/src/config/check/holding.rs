@@ -4,7 +4,7 @@ use model::limits::{Escalation, HOLD_ESCALATIONS_MAX};
 use model::{DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
 
-use super::super::raw::RawEscalation;
+use super::super::raw::{RawEmergency, RawEscalation};
 use super::{Checker, HOLD_TIMES};
 
 impl Checker<'_> {
@@ -35,6 +35,22 @@ impl Checker<'_> {
             steps.push(Escalation { after, to });
         }
         steps
+    }
+
+    /// Who may open an emergency: people by themselves or by role, for it is of no app and of no requester.
+    pub(super) fn emergency(&mut self, raw: Option<&RawEmergency>, directory: &DirectorySnapshot) -> Vec<String> {
+        let Some(raw) = raw else { return Vec::new() };
+        let mut named = Vec::new();
+        for written in &raw.approvers {
+            let Some(word) = self.approver(written, directory) else { continue };
+            if word.contains(':') {
+                named.push(word);
+                continue;
+            }
+            let said = format!("`{word}` opens no emergency, which is of no app and of no requester");
+            self.problem(written, said, Some("write `role:NAME` or `human:ID`".to_owned()));
+        }
+        named
     }
 
     /// A word that names approvers, as rules have them.
