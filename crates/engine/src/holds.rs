@@ -322,6 +322,8 @@ impl Shared {
     async fn take(&self, entry: &Arc<Entry>, next: Hold, what: &str, by: &str) -> Result<Arc<Hold>, Fault> {
         let keeps = match next.state {
             State::Pending | State::Approved { .. } | State::Claimed { .. } => true,
+            // Whoever asks again needs no approval, and once the emergency is over it is a call as any other.
+            State::Cancelled { ref by, .. } if by.starts_with("emergency:") => false,
             // Whoever asked is told when they come again.
             State::Denied { .. } | State::Cancelled { .. } => entry.attached() == 0,
             State::Expired { .. } | State::Ended { .. } => false,

@@ -2,5 +2,6 @@
 
 mod browser;
 mod doors;
+mod emergency;
 mod stage;
 mod walk;

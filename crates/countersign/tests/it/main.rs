@@ -11,6 +11,7 @@ mod database;
 mod decisions;
 mod defence;
 mod durability;
+mod emergencies;
 mod eras;
 mod erasure;
 mod exports;

@@ -16,10 +16,12 @@ use trace::Journal;
 
 use super::*;
 use crate::call::tests::{Cleans, Diary, Does, FINE, FakeApp, Leaves, Log, Noon, State as Rows, directory};
+use crate::emergencies::EMERGENCY_STATE;
 use crate::engine::{Engine, Parts};
 use crate::holds::HOLD_STATE;
 use crate::over::HOLD_OVER_STATE;
 
+mod emergency;
 mod later;
 
 /// A gateway whose disk outlives it.
@@ -187,11 +189,17 @@ impl Disk {
             journal: Journal::start(Box::new(log)).unwrap(),
             credentials: Arc::new(Cleans),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            limits: Limits { hold_wait_max: LONG, hold_escalation: later::steps(), ..Limits::default() },
+            limits: Limits {
+                hold_wait_max: LONG,
+                hold_escalation: later::steps(),
+                emergency_approvers: vec!["role:security".to_owned()],
+                ..Limits::default()
+            },
             hold_key: Secret::new([7; 32]),
         };
         let engine = Engine::new(parts, Box::new(rules)).unwrap();
         engine.restore_over(self.rows(HOLD_OVER_STATE));
+        engine.restore_emergencies(self.rows(EMERGENCY_STATE));
         engine.restore_holds(self.holds()).await.unwrap();
         World { engine, disk: self.clone() }
     }

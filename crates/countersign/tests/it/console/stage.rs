@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use demo::{App, Apps};
 use serde_json::json;
-use testkit::{HttpRequest, World, exchange};
+use testkit::{HttpRequest, World, WorldBuilder, exchange};
 
 use crate::kit::{intents, until, world};
 use crate::people::typed;
@@ -20,6 +20,11 @@ pub(super) struct Stage {
 impl Stage {
     /// Everything runs; nobody has called anything and nobody has an account.
     pub(super) fn start() -> Result<Self> {
+        Self::start_with(|world| world)
+    }
+
+    /// With more in the configuration.
+    pub(super) fn start_with(more: impl FnOnce(WorldBuilder) -> WorldBuilder) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let apps = {
             let _inside = runtime.enter();
@@ -59,7 +64,7 @@ impl Stage {
             about.as_object_mut().context("an app")?.insert("url".to_owned(), json!(apps.url(app)));
             builder = builder.set(&["apps", app.as_str()], about);
         }
-        let world = builder.start()?;
+        let world = more(builder).start()?;
         world.run_well(&["tools", "pin", "--yes"])?;
         Ok(Self { world, _apps: apps, _runtime: runtime })
     }
