@@ -173,6 +173,9 @@ pub struct ServeArgs {
     /// Listen here instead of where the configuration says
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<std::net::SocketAddr>,
+    /// Wait until nobody writes to the log in the database any more, then take it over
+    #[arg(long)]
+    pub standby: bool,
 }
 
 /// `witness`

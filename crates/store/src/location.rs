@@ -36,6 +36,15 @@ impl Location {
         })
     }
 
+    /// Who writes to it now; none: nobody. Of a file this is said by its data directory, not here. Error: the server cannot be
+    /// reached, or asked.
+    pub fn in_use_by(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::File(_) => Ok(None),
+            Self::Database(address) => PostgresLog::writer_of(address),
+        }
+    }
+
     /// Opens the trace for reading.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Ok(Reader(match self {

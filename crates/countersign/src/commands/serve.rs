@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use model::Fault;
+use model::{Blame, Fault};
+use store::Location;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -23,12 +24,22 @@ use crate::words::{counted, who};
 
 /// Runs the gateway until it is told to stop.
 pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
-    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
-    let listener = listen(args.listen.unwrap_or(config.listen)).await?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| gateway::operator("operator.listen", "the listener has no address", error))?;
-    let gateway = Arc::new(Gateway::open(config, address).await?);
+    let (listener, gateway) = loop {
+        let config = Config::load(&common.config, &environment).map_err(bad_file)?;
+        if args.standby {
+            wait_for_turn(common, config.trace()?).await?;
+        }
+        let listener = listen(args.listen.unwrap_or(config.listen)).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| gateway::operator("operator.listen", "the listener has no address", error))?;
+        match Gateway::open(config, address).await {
+            Ok(gateway) => break (listener, Arc::new(gateway)),
+            // Another stand-by was quicker.
+            Err(fault) if args.standby && fault.code() == "store.locked" => {}
+            Err(fault) => return Err(fault),
+        }
+    };
     let stop = CancellationToken::new();
     let mut background = JoinSet::new();
     background.spawn(obey_signals(Arc::clone(&gateway), stop.clone())?);
@@ -40,6 +51,41 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     background.shutdown().await;
     say("stopped: every call that was sent has its outcome, and the trace is closed");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends when nobody writes to the log. Nothing listens and no key is made meanwhile, so that whoever asks for a gateway does not
+/// find this one.
+async fn wait_for_turn(common: &Common, trace: Location) -> Result<(), Fault> {
+    if matches!(trace, Location::File(_)) {
+        let said = "a stand-by needs a trace in a database: what stands in a file belongs to one machine";
+        return Err(Fault::new(Blame::Operator, "operator.standby", said).hint(
+            "name it with `trace: {store: postgres://…, log: NAME}`, as the gateway does that is to be followed",
+        ));
+    }
+    let mut told: Option<String> = None;
+    loop {
+        let asked = trace.clone();
+        let by = tokio::task::spawn_blocking(move || asked.in_use_by()).await;
+        let by = by.map_err(|error| gateway::operator("bug.standby", "the stand-by broke", error.into()))?;
+        let now = match by {
+            Ok(None) => break,
+            Ok(Some(by)) => format!("standing by: {trace} is written by {by}"),
+            // Who cannot be asked may be writing.
+            Err(error) => format!("standing by: {error}"),
+        };
+        if told.as_ref() != Some(&now) {
+            if common.json && told.is_none() {
+                out(serde_json::json!({ "standing_by": true, "pid": std::process::id() }));
+            }
+            say(&now);
+            told = Some(now);
+        }
+        tokio::time::sleep(STAND_BY_EVERY).await;
+    }
+    if told.is_some() {
+        say(format_args!("taking over {trace}"));
+    }
+    Ok(())
 }
 
 /// Has the running gateway put changed files in force.
@@ -193,5 +239,7 @@ fn changed_at(gateway: &Gateway) -> Vec<(PathBuf, Option<SystemTime>)> {
 
 /// How often changed files are looked for; putting them in force is always somebody's own act.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How often a stand-by looks whether it is its turn.
+const STAND_BY_EVERY: Duration = Duration::from_secs(1);
 /// How often idle links are looked for.
 const REST_EVERY: Duration = Duration::from_secs(30);

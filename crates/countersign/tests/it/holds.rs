@@ -17,15 +17,19 @@ fn office(upstream: &Upstream) -> Result<World> {
     office_with(upstream, |world| world)
 }
 
-pub(crate) fn office_with(upstream: &Upstream, more: impl FnOnce(WorldBuilder) -> WorldBuilder) -> Result<World> {
-    let world = world()
+/// Ana asks, Ben or Dan approve.
+pub(crate) fn office_of(upstream: &Upstream) -> WorldBuilder {
+    world()
         .app_url("remote", upstream.url(), None)
         .set(&["apps", "remote", "owners"], json!(["ben", "ana2"]))
         .human("ana2", json!({"name": "Ana, too", "person": "ana diaz"}))
         .human("dan", json!({"name": "Dan Roe"}))
         .set(&["people", "ana", "person"], json!("ana diaz"))
-        .set(&["holds", "wait"], json!("60s"));
-    let world = more(world).start()?;
+        .set(&["holds", "wait"], json!("60s"))
+}
+
+pub(crate) fn office_with(upstream: &Upstream, more: impl FnOnce(WorldBuilder) -> WorldBuilder) -> Result<World> {
+    let world = more(office_of(upstream)).start()?;
     pin(&world, "remote", "external")?;
     for who in ["ben", "ana", "ana2", "dan"] {
         let code = world.run_well(&["accounts", "invite", who])?;

@@ -1,15 +1,16 @@
 //! Clients that wait while the gateway is started anew: each gets the tool's real result once a second person has approved.
 
 use std::path::Path;
+use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{HttpRequest, McpClient, Peer, Upstream, World, exchange};
+use testkit::{HttpRequest, McpClient, Peer, PostgresServer, Upstream, World, WorldBuilder, exchange};
 
-use crate::holds::{client, holds, office_with, waiting};
+use crate::holds::{client, holds, office_of, office_with, waiting};
 use crate::kit::{Handmade, at, nobodys_url, ok, text, until, upstream};
 
 /// As [`office_with`], at addresses that stay the same over a restart.
@@ -252,5 +253,90 @@ fn a_task_of_2025_11_25_is_gone_on_with_over_restarts() -> Result<()> {
     let id = json!({"taskId": at(&made, "/task/taskId")});
     ensure!(at(&ask("tasks/cancel", id.clone())?, "/status") == "cancelled");
     ensure!(ask("tasks/cancel", id).is_err() && upstream.call_count() == 1);
+    Ok(())
+}
+
+/// A gateway of the same log at the same address, with a copy of the first one's keys, that waits for its turn.
+struct StandBy {
+    world: World,
+    process: Child,
+}
+
+impl StandBy {
+    fn of(world: &World, office: impl FnOnce() -> WorldBuilder) -> Result<Self> {
+        let other = office().prepare()?;
+        let data = other.folder().join("data");
+        copy_files(&world.folder().join("data"), &data)?;
+        let log = std::fs::File::create(other.folder().join("gateway.log"))?;
+        let mut serve = other.command(&["serve", "--standby"]);
+        let process = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
+        until("it stands by", || Ok(other.log().contains("standing by: log main in postgres://")))?;
+        ensure!(!data.join("control.sock").exists() && !other.log().contains("listening"), "{}", other.log());
+        Ok(Self { world: other, process })
+    }
+}
+
+impl Drop for StandBy {
+    fn drop(&mut self) {
+        let _already_gone = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// Keys and whatever else is a plain file; sockets and locks are nobody's but the one who made them.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    std::fs::set_permissions(to, std::fs::metadata(from)?.permissions())?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_files(&entry.path(), &target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_call_that_waits_moves_to_the_gateway_that_takes_over_its_log() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let upstream = upstream()?;
+    let store = server.database("moves")?;
+    let (gateway, console) = (free_address()?, free_address()?);
+    let at_the_same_place = |world: WorldBuilder| {
+        let world = world.set(&["listen"], json!(gateway)).set(&["console"], json!({ "listen": console }));
+        world.set(&["trace", "store"], json!(store))
+    };
+    let mut world = office_with(&upstream, at_the_same_place)?;
+    let other = StandBy::of(&world, || at_the_same_place(office_of(&upstream)))?;
+    let (url, token) = (world.mcp_url().to_owned(), world.token("ana-desktop", "ana", None)?);
+    let asks = || -> Result<JoinHandle<Result<Value>>> {
+        let mut client = McpClient::modern(&url)?.with_token(token.clone());
+        Ok(std::thread::spawn(move || client.call("remote__echo", json!({"text": "hello"}))))
+    };
+    let call = asks()?;
+    let hold = waiting(&world)?;
+    world.kill()?;
+    ensure!(said(call).is_err(), "its gateway is gone");
+    until("the other one took over", || Ok(other.world.log().contains("listening on")))?;
+    let call = asks()?;
+    ensure!(waiting(&other.world)? == hold, "the identical call waits for the same approval");
+    approve(&other.world, &hold)?;
+    let said = said(call)?;
+    ensure!(text(&said) == "hello" && upstream.call_count() == 1, "{said}");
+    // Whoever had the log stays out of it, and says by whom it is held.
+    let late = world.run(&["serve", "--listen", "127.0.0.1:0"])?;
+    ensure!(late.code != 0 && late.stderr.contains("the log `main` is in use by `countersign"), "{late:?}");
+    Ok(())
+}
+
+#[test]
+fn nobody_stands_by_for_a_file() -> Result<()> {
+    let world = crate::kit::world().prepare()?;
+    let refused = world.run(&["serve", "--standby"])?;
+    ensure!(refused.code != 0 && refused.stderr.contains("a stand-by needs a trace in a database"), "{refused:?}");
+    ensure!(!world.folder().join("data").exists(), "nothing is made");
     Ok(())
 }

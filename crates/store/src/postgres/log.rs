@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_postgres::types::Type;
 use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 
 use super::address::Address;
 use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
 use super::keys;
-use super::link::stopwatch;
+use super::link::{Link, stopwatch};
 use super::retain::Looking;
-use super::session::Session;
+use super::session::{SETTINGS, Session, TIME_MAX, holder, program};
 use crate::error::StoreError;
 
 /// Writes a log. While the server cannot be reached, appending is refused; once it can be again, it goes on.
@@ -48,6 +49,24 @@ impl PostgresLog {
             trouble: None,
             looking: None,
         })
+    }
+
+    /// Who writes to this log now; none: nobody does, or it is not there yet. Error: the server cannot be reached, or asked.
+    pub fn writer_of(address: &Address) -> Result<Option<String>, StoreError> {
+        let ask = || {
+            let link = Link::open(address.config(&program()))?;
+            link.wait(TIME_MAX, link.client.batch_execute(SETTINGS))?;
+            let name = address.log();
+            let rows = link.wait(TIME_MAX, link.client.query_typed(IF_THERE, &[(&name, Type::TEXT)]))?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            holder(&link, row.try_get(0).map_err(unreadable)?)
+        };
+        match ask()
+            .map_err(|failure: Failure| StoreError::Server { address: address.to_string(), fault: failure.fault })
+        {
+            Err(error) if error.is_empty_server() => Ok(None),
+            other => other,
+        }
     }
 
     /// The session, opened again where it was lost. While the server does not answer it is asked ever less often.
@@ -139,3 +158,4 @@ impl LogStore for PostgresLog {
 
 const AGAIN_MIN: Duration = Duration::from_millis(100);
 const AGAIN_MAX: Duration = Duration::from_secs(3);
+const IF_THERE: &str = "SELECT id FROM countersign.log WHERE name = $1";

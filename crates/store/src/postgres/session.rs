@@ -126,15 +126,22 @@ pub(super) fn take(link: &Link, name: &str, log: i32, before: Option<i32>) -> Re
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }
-    let rows = link.wait(TIME_MAX, link.client.query_typed(HOLDER, &[(&log, Type::INT4)]))?;
-    let by = rows.first().and_then(|row| {
-        let (who, pid, since) = (row.try_get::<_, String>(0), row.try_get::<_, i32>(1), row.try_get::<_, String>(2));
-        Some(format!(" by `{}` since {} (process {} of the server)", who.ok()?, since.ok()?, pid.ok()?))
-    });
+    let by = holder(link, log)?.map(|by| format!(" by {by}"));
     let said = format!("the log `{name}` is in use{}", by.unwrap_or_default());
     Err(StoreFault::new(StoreFaultKind::Locked, said)
-        .with_hint("stop that gateway first, or give this one a log of its own: `trace: log:`")
+        .with_hint(
+            "stop that gateway first, give this one a log of its own (`trace: log:`), or let it wait: `serve --standby`",
+        )
         .into())
+}
+
+/// Who has the lock.
+pub(super) fn holder(link: &Link, log: i32) -> Result<Option<String>, Failure> {
+    let rows = link.wait(TIME_MAX, link.client.query_typed(HOLDER, &[(&log, Type::INT4)]))?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (who, pid) = (row.try_get::<_, String>(0).map_err(unreadable)?, row.try_get::<_, i32>(1).map_err(unreadable)?);
+    let since: String = row.try_get(2).map_err(unreadable)?;
+    Ok(Some(format!("`{who}` since {since} (process {pid} of the server)")))
 }
 
 /// How we are called in the server's list of sessions.
