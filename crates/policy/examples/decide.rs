@@ -25,30 +25,37 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
+use engine::Gate;
+
 use crate::plain::Plain;
-use crate::world::World;
+use crate::world::{Call, World};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let only: Vec<String> = std::env::args().skip(1).collect();
+    let mut places = Vec::new();
     for rules in RULES.into_iter().filter(|rules| only.is_empty() || only.contains(&rules.to_string())) {
-        let world = World::new(rules)?;
-        let start = Instant::now();
-        let bundle = world.bundle(rules)?;
-        println!("{{\"name\":\"compile\",\"rules\":{rules},\"seconds\":{:.3}}}", start.elapsed().as_secs_f64());
-        let gate = world.gate(Box::new(bundle));
-        // As a gateway does when its rules are loaded.
-        resident::in_large_pages()?;
-        // Facts that differ each time.
-        let cold = world.calls(COLD_CALLS)?;
-        report("cold", rules, &cold, |call| drop(black_box(call.decided(&gate))));
-        // The same few things over and over, as agents do.
-        let warm = world.calls(WARM_CALLS)?;
-        let again: Vec<_> = warm.iter().cycle().take(COLD_CALLS).collect();
-        report("warm", rules, &again, |call| drop(black_box(call.decided(&gate))));
-        if !only.is_empty() {
-            continue;
+        places.push(Place::new(rules)?);
+    }
+    // As a gateway does when its rules are loaded.
+    resident::in_large_pages()?;
+    let (mut cold, mut warm) = (Rounds::of(&places), Rounds::of(&places));
+    // In turns, so that whatever else the machine does meets all of them.
+    for _ in 0..ROUNDS {
+        for (at, place) in places.iter().enumerate() {
+            cold.take(at, &place.cold, |call| drop(black_box(call.decided(&place.gate))));
+            let again: Vec<_> = place.warm.iter().cycle().take(COLD_CALLS).collect();
+            warm.take(at, &again, |call| drop(black_box(call.decided(&place.gate))));
         }
-        let few = cold.get(..slow_calls(rules)).unwrap_or(&cold);
+    }
+    cold.report("cold", &places);
+    warm.report("warm", &places);
+    cold.report_growth(&places);
+    if !only.is_empty() {
+        return Ok(());
+    }
+    for place in &places {
+        let (rules, world) = (place.rules, &place.world);
+        let few = place.cold.get(..slow_calls(rules)).unwrap_or(&place.cold);
         let plain = Plain::new(rules)?;
         report("plain Cedar", rules, few, |call| {
             let facts = world.gather(call).expect("a call of somebody known");
@@ -66,29 +73,85 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// So many rules, and calls to decide under them.
+struct Place {
+    rules: usize,
+    world: World,
+    gate: Gate,
+    /// With facts that differ each time.
+    cold: Vec<Call>,
+    /// The same few things over and over, as agents do.
+    warm: Vec<Call>,
+}
+
+/// p50 and p99 of each round, by place.
+struct Rounds(Vec<Vec<(f64, f64)>>);
+
+impl Place {
+    fn new(rules: usize) -> Result<Self, Box<dyn Error>> {
+        let world = World::new(rules)?;
+        let start = Instant::now();
+        let bundle = world.bundle(rules)?;
+        println!("{{\"name\":\"compile\",\"rules\":{rules},\"seconds\":{:.3}}}", start.elapsed().as_secs_f64());
+        let gate = world.gate(Box::new(bundle));
+        let (cold, warm) = (world.calls(COLD_CALLS)?, world.calls(WARM_CALLS)?);
+        Ok(Self { rules, world, gate, cold, warm })
+    }
+}
+
+impl Rounds {
+    fn of(places: &[Place]) -> Self {
+        Self(places.iter().map(|_| Vec::new()).collect())
+    }
+
+    fn take<C>(&mut self, place: usize, calls: &[C], one: impl FnMut(&C)) {
+        self.0[place].push(round(calls, one));
+    }
+
+    fn report(&self, name: &str, places: &[Place]) {
+        for (place, rounds) in places.iter().zip(&self.0) {
+            print(name, place.rules, rounds);
+        }
+    }
+
+    /// How much longer the slowest hundredth takes under the most rules than under the most but for those, round by round.
+    fn report_growth(&self, places: &[Place]) {
+        let ([.., few, many], [.., under_few, under_many]) = (self.0.as_slice(), places) else { return };
+        let times = middle(few.iter().zip(many).map(|(few, many)| many.1 / few.1).collect());
+        let (rules, over) = (under_many.rules, under_few.rules);
+        println!("{{\"name\":\"growth\",\"rules\":{rules},\"over\":{over},\"p99_times\":{times:.3}}}");
+    }
+}
+
 /// The median of the rounds of the p50 and of the p99.
 fn report<C>(name: &str, rules: usize, calls: &[C], mut one: impl FnMut(&C)) {
-    let (mut p50, mut p99) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let mut micros: Vec<f64> = calls
-            .iter()
-            .map(|call| {
-                let start = Instant::now();
-                one(call);
-                start.elapsed().as_secs_f64() * 1e6
-            })
-            .collect();
-        micros.sort_by(f64::total_cmp);
-        let at = |part: usize| micros.get(micros.len() * part / 100).copied().unwrap_or_default();
-        p50.push(at(50));
-        p99.push(at(99));
-    }
-    let middle = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or_default()
-    };
-    let (p50, p99) = (middle(p50), middle(p99));
+    let rounds: Vec<_> = (0..SLOW_ROUNDS).map(|_| round(calls, &mut one)).collect();
+    print(name, rules, &rounds);
+}
+
+fn round<C>(calls: &[C], mut one: impl FnMut(&C)) -> (f64, f64) {
+    let mut micros: Vec<f64> = calls
+        .iter()
+        .map(|call| {
+            let start = Instant::now();
+            one(call);
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    micros.sort_by(f64::total_cmp);
+    let at = |part: usize| micros.get(micros.len() * part / 100).copied().unwrap_or_default();
+    (at(50), at(99))
+}
+
+fn print(name: &str, rules: usize, rounds: &[(f64, f64)]) {
+    let p50 = middle(rounds.iter().map(|round| round.0).collect());
+    let p99 = middle(rounds.iter().map(|round| round.1).collect());
     println!("{{\"name\":\"{name}\",\"rules\":{rules},\"p50_us\":{p50:.2},\"p99_us\":{p99:.2}}}");
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// What looks at every rule takes long: fewer calls show as much.
@@ -97,6 +160,7 @@ fn slow_calls(rules: usize) -> usize {
 }
 
 const RULES: [usize; 3] = [10, 1_000, 10_000];
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
+const SLOW_ROUNDS: usize = 5;
 const COLD_CALLS: usize = 20_000;
 const WARM_CALLS: usize = 256;
