@@ -36,7 +36,14 @@ let origin = "http://";
 
 const acts = {
   open,
-  async go({ url }) { origin = new URL(url).origin; const response = await page.goto(url); return { status: response.status(), headers: response.headers() }; },
+  // A file has no origin of its own: it may load itself and nothing else.
+  async go({ url }) {
+    origin = url.startsWith("file:") ? url : new URL(url).origin;
+    const response = await page.goto(url);
+    return { status: response?.status() ?? 200, headers: response?.headers() ?? {} };
+  },
+  // How many pages of paper it is.
+  async print({ path }) { const pdf = await page.pdf({ path, preferCSSPageSize: true }); return pdf.length; },
   // A device with a fingerprint reader that its person always touches.
   async device() {
     const session = await context.newCDPSession(page);

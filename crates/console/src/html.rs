@@ -7,18 +7,19 @@ use std::fmt::{self, Write as _};
 
 /// Markup made here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Html(String);
+pub struct Html(String);
 
 /// What can stand in markup.
-pub(crate) trait Shown {
+pub trait Shown {
     /// Writes it, escaped where it is text.
     fn show(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 /// A value on its way into markup.
-pub(crate) struct Piece<'a, T: Shown + ?Sized>(pub(crate) &'a T);
+pub struct Piece<'a, T: Shown + ?Sized>(pub &'a T);
 
 /// Makes markup out of a literal and values.
+#[macro_export]
 macro_rules! html {
     ($($literal:literal)+ $(, $value:expr)* $(,)?) => {
         // Through `concat`, so that no name can be captured out of the literal, past the escaping.
@@ -31,27 +32,28 @@ pub(crate) use html;
 
 impl Html {
     /// Only `html!` calls it.
-    pub(crate) fn of(made: fmt::Arguments<'_>) -> Self {
+    #[doc(hidden)]
+    pub fn of(made: fmt::Arguments<'_>) -> Self {
         Self(made.to_string())
     }
 
     /// More of it.
-    pub(crate) fn push(&mut self, more: &Html) {
+    pub fn push(&mut self, more: &Html) {
         self.0.push_str(&more.0);
     }
 
     /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The bytes to send.
-    pub(crate) fn into_string(self) -> String {
+    pub fn into_string(self) -> String {
         self.0
     }
 
     /// As it stands.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

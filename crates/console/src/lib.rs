@@ -21,7 +21,7 @@ mod cookie;
 mod emergency;
 mod guard;
 mod holds;
-mod html;
+pub mod html;
 mod live;
 mod page;
 mod passkey;

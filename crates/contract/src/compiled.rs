@@ -204,6 +204,19 @@ impl Phase {
         self.holds.push(Held { entities, operations, said: Ruled { rule, ..ruled } });
     }
 
+    /// Every rule of it.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
+        let permits = self.permits.iter().map(|permitted| &permitted.said);
+        let excludes = self.hidden_entities.values().chain(self.hidden_operations.values());
+        let fields = self.hidden_fields.iter().map(|hidden| &hidden.said);
+        let conditions = self.conditions.iter().map(|condition| &condition.said);
+        let rates = self.requests.iter().map(|requests| &requests.said);
+        let volumes = self.volumes.iter().map(|volume| &volume.said);
+        let limits = conditions.chain(rates).chain(volumes).chain(self.at_once.iter().map(|(_, said)| said));
+        let others = self.heads.values().chain(self.holds.iter().map(|held| &held.said));
+        permits.chain(excludes).chain(fields).chain(limits).chain(others).map(|said| said.rule.as_ref())
+    }
+
     /// The clause that permits this, if one does.
     pub(crate) fn permitting(&self, app: &AppId, entity: &str, operation: Operation) -> Option<&Permitted> {
         self.permits.iter().find(|permitted| {

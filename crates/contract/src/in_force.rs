@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ContractId, Digest, RuleId, Standing, UnixMicros, VendorId};
+use model::{ClauseNumber, ContractId, Digest, RuleId, Standing, UnixMicros, VendorId};
 
 use crate::agreement::Agreement;
 use crate::check::check;
@@ -91,6 +91,18 @@ impl Compiled {
     /// Every clause of its documents and how it is honoured.
     pub fn register(&self) -> Vec<Row> {
         rows(&self.agreement)
+    }
+
+    /// What a clause makes the gateway do, in sentences; nothing where it does nothing at a request.
+    pub fn sentences(&self, clause: &ClauseNumber) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for rule in self.phases.iter().flat_map(Phase::rules) {
+            let of_it = rule.clause.as_ref().is_some_and(|of| of.number == *clause);
+            if of_it && !all.contains(&rule.sentence) {
+                all.push(rule.sentence.clone());
+            }
+        }
+        all
     }
 
     /// Looks whether the documents that it names are there as it names them, and say at each place what it quotes. `read` gives

@@ -24,6 +24,8 @@ mod rate;
 mod when;
 mod words;
 
+mod period;
+
 mod reading;
 
 mod check;
@@ -53,6 +55,7 @@ pub use governed::Governed;
 pub use in_force::{Compiled, InForce, Loaded};
 pub use normal::{Forms, NORMAL_FORM, sha256};
 pub use path::FieldPath;
+pub use period::Period;
 pub use reading::ContractFile;
 pub use register::{Coverage, Honoured, Row};
 pub use release::{Shape, Shapes, check_shapes};

@@ -19,18 +19,7 @@ pub struct Contracts {
 impl Contracts {
     /// The contracts and APIs of a configuration, with rows `(key, value)` of the kind of state [`CONTRACT_STATE`].
     pub fn open(contracts: &[Arc<Compiled>], apis: &[ApiSpec], rows: Vec<(String, String)>) -> Result<Self, Fault> {
-        let signatures: Vec<Signatures> = rows
-            .iter()
-            .map(|(key, value)| {
-                serde_json::from_str(value).map_err(|error| {
-                    let said = format!("what was signed of the contract `{key}` cannot be read");
-                    Fault::new(Blame::Operator, "operator.contract", said)
-                        .hint("restore the data directory from a backup")
-                        .because(error)
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        let in_force = InForce::new(contracts.to_vec(), signatures).map_err(|errors| refused(&errors))?;
+        let in_force = in_force(contracts, &rows)?;
         let shapes = ArcSwap::from_pointee(shapes(apis));
         Ok(Self { in_force: ArcSwap::from_pointee(in_force), shapes, turn: Mutex::new(()) })
     }
@@ -73,6 +62,22 @@ impl Contracts {
     fn governed(&self, bundle: &Arc<Bundle>) -> Governed<Arc<Bundle>> {
         Governed::new(Arc::clone(bundle), self.now())
     }
+}
+
+/// These contracts with rows `(key, value)` of the kind of state [`CONTRACT_STATE`].
+pub fn in_force(contracts: &[Arc<Compiled>], rows: &[(String, String)]) -> Result<InForce, Fault> {
+    let signatures: Vec<Signatures> = rows
+        .iter()
+        .map(|(key, value)| {
+            serde_json::from_str(value).map_err(|error| {
+                let said = format!("what was signed of the contract `{key}` cannot be read");
+                Fault::new(Blame::Operator, "operator.contract", said)
+                    .hint("restore the data directory from a backup")
+                    .because(error)
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    InForce::new(contracts.to_vec(), signatures).map_err(|errors| refused(&errors))
 }
 
 /// Where things stand in the answers of APIs, by their mappings.

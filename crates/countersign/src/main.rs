@@ -19,6 +19,7 @@ mod commands;
 mod config;
 mod contracts;
 mod erasing;
+mod evidence;
 mod exports;
 mod gateway;
 mod judge;

@@ -59,8 +59,8 @@ pub use log::{ERASED, ERASING_KEY, Kept, LogReader, LogStore, SETTLED_KEY, SETTL
 pub use map::{Head, MapError, Round, SignedRound, map_origin};
 pub use moment::{duration, moment};
 pub use notary::{
-    CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoints, consistency_since, cosigned,
-    receipt_of,
+    CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoint_over, checkpoints,
+    consistency_since, cosigned, receipt_of, receipt_under,
 };
 pub use question::{Field, Query, Term};
 pub use record::{

@@ -177,13 +177,27 @@ pub fn consistency_since(reader: &dyn LogReader, old: u64, new: u64) -> Result<C
 /// The proof that this record stands in the tree of the newest checkpoint that witnesses have cosigned, or else of the newest
 /// one, with its leaf beside it: whoever has the key of the log needs nothing else. None: no checkpoint covers it yet.
 pub fn receipt_of(reader: &dyn LogReader, entry: &Entry) -> Result<Option<Receipt>, StoreFault> {
-    let index = entry.sequence.saturating_sub(1);
-    let size_of = |checkpoint: &SignedCheckpoint| checkpoint.danger_unverified().tree().size;
+    match checkpoint_over(reader, entry.sequence)? {
+        Some(checkpoint) => receipt_under(reader, entry, &checkpoint),
+        None => Ok(None),
+    }
+}
+
+/// The newest checkpoint over so many records that witnesses have cosigned, or else the newest one, whatever it covers.
+pub fn checkpoint_over(reader: &dyn LogReader, records: u64) -> Result<Option<SignedCheckpoint>, StoreFault> {
     let seen = cosigned(reader)?.into_iter().map(|(_, checkpoint)| checkpoint);
-    let mut covering = seen.filter(|checkpoint| size_of(checkpoint) > index).collect::<Vec<_>>();
+    let mut covering = seen.filter(|checkpoint| size_of(checkpoint) >= records).collect::<Vec<_>>();
     covering.sort_by_key(size_of);
-    let Some(checkpoint) = covering.pop().or(checkpoints(reader)?.pop()) else { return Ok(None) };
-    let size = size_of(&checkpoint);
+    Ok(covering.pop().or(checkpoints(reader)?.pop()))
+}
+
+/// The proof that this record stands in the tree of this checkpoint of the log, with its leaf beside it. None: it does not cover it.
+pub fn receipt_under(
+    reader: &dyn LogReader,
+    entry: &Entry,
+    checkpoint: &SignedCheckpoint,
+) -> Result<Option<Receipt>, StoreFault> {
+    let (index, size) = (entry.sequence.saturating_sub(1), size_of(checkpoint));
     if size <= index {
         return Ok(None);
     }
@@ -195,7 +209,12 @@ pub fn receipt_of(reader: &dyn LogReader, entry: &Entry) -> Result<Option<Receip
         ReadError::Proof(error) => broken(error.into()),
     })?;
     let leaf = entry.leaf.clone().into_bytes();
-    Receipt::new(index, proof, checkpoint).with_extra(leaf).map(Some).map_err(|error| broken(error.into()))
+    let receipt = Receipt::new(index, proof, checkpoint.clone()).with_extra(leaf);
+    receipt.map(Some).map_err(|error| broken(error.into()))
+}
+
+fn size_of(checkpoint: &SignedCheckpoint) -> u64 {
+    checkpoint.danger_unverified().tree().size
 }
 
 /// The tree of a log, read from its tiles.

@@ -49,6 +49,21 @@ pub enum ContractAction {
         /// The new version, a file
         new: PathBuf,
     },
+    /// Write what an auditor is given: how each clause was kept in a period, with receipts that verify
+    #[command(after_help = EVIDENCE)]
+    Evidence {
+        /// The contract
+        contract: model::ContractId,
+        /// About when, in days of the contract's zone: `2026-10`, `2026`, `2026-10-01..2026-10-14`
+        #[arg(long)]
+        period: String,
+        /// Where to write the page; without, to the standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Write each receipt into a file of this folder as well
+        #[arg(long, value_name = "FOLDER")]
+        receipts: Option<PathBuf>,
+    },
     /// Make a contract file of a document, to be completed
     Draft {
         /// The agreement: `.md` or `.txt`, `.pdf` where `pdftotext` is installed
@@ -84,3 +99,8 @@ pub enum ContractAction {
         reason: Option<String>,
     },
 }
+
+const EVIDENCE: &str = "\
+One HTML file that needs nothing else, for a screen and for paper; `--json` for programs. It reads the trace
+beside a running gateway. `countersign trace verify FILE` checks every receipt in it.
+";

@@ -292,7 +292,7 @@ Example:
 /// `trace verify`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A receipt of `countersign trace prove`; without one, the trace of this gateway
+    /// A receipt of `countersign trace prove`, or a page of `contract evidence`; without one, the trace of this gateway
     pub receipt: Option<PathBuf>,
     /// A public key to trust, as `countersign trace keys` shows it, or a file of them; without one, those beside the trace
     #[arg(long)]

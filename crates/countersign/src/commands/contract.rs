@@ -1,5 +1,6 @@
 //! `contract`: agreements with vendors, from the document to the signature.
 
+mod evidence;
 mod files;
 mod told;
 
@@ -20,6 +21,10 @@ pub fn without_gateway(common: &Common, args: &ContractArgs) -> Option<Result<Ex
         ContractAction::Check { files } => Some(files::check(common, files)),
         ContractAction::Diff { old, new } => Some(files::diff(common, old, new)),
         ContractAction::Draft { document } => Some(files::draft(common, document)),
+        ContractAction::Evidence { contract, period, out, receipts } => {
+            let places = evidence::Places { out: out.as_deref(), receipts: receipts.as_deref() };
+            Some(evidence::run(common, contract, period, &places))
+        }
         ContractAction::Show { contract, normal } if is_file(contract) => Some(files::show(common, contract, *normal)),
         ContractAction::Register { contract } if is_file(contract) => Some(files::register(common, contract)),
         ContractAction::Explain { contract } if is_file(contract) => Some(files::explained(common, contract)),
@@ -47,9 +52,12 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
             (Operation::TerminateContract { contract: contract.clone(), reason: reason.clone() }, told::done)
         }
         // Those were answered without a gateway.
-        Some(ContractAction::Check { .. } | ContractAction::Diff { .. } | ContractAction::Draft { .. }) => {
-            return Ok(ExitCode::SUCCESS);
-        }
+        Some(
+            ContractAction::Check { .. }
+            | ContractAction::Diff { .. }
+            | ContractAction::Draft { .. }
+            | ContractAction::Evidence { .. },
+        ) => return Ok(ExitCode::SUCCESS),
     };
     let said = ask(&common.config, operation).await?;
     if common.json {

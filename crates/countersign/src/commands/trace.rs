@@ -2,6 +2,7 @@
 
 mod asked;
 mod backup;
+mod embedded;
 mod erase;
 mod export;
 mod exports;

@@ -1,6 +1,6 @@
 //! The pages: who is let in and what they see, and a real Chromium that walks through them.
 
-mod browser;
+pub(crate) mod browser;
 mod doors;
 mod emergency;
 mod stage;

@@ -14,6 +14,7 @@ mod durability;
 mod emergencies;
 mod eras;
 mod erasure;
+mod evidence;
 mod exports;
 mod holds;
 mod isolation;

@@ -21,13 +21,13 @@ const MAPPING: &str = include_str!("../../../../examples/contracts/ats.api.yaml"
 const CASES: &str = include_str!("../../../../examples/contracts/acme-screening.cases.yaml");
 
 /// json-server with candidates of two clients. It ends with this.
-struct Ats {
+pub(crate) struct Ats {
     process: Child,
     url: String,
 }
 
 impl Ats {
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let mut process = Command::new("node")
             .arg(workspace_root().join("tests/node/records.mjs"))
             .arg("strong")
@@ -66,13 +66,13 @@ struct Case {
 }
 
 /// The example, in a term that no clock leaves.
-fn contract() -> String {
+pub(crate) fn contract() -> String {
     let text =
         CONTRACT.replace("dated: 2026-06-15", "dated: 2019-06-15").replace("from: 2026-07-01", "from: 2020-01-01");
     text.replace("until: 2027-06-30", "until: 2099-06-30")
 }
 
-fn office(ats: &Ats, contract: &str) -> Result<World> {
+pub(crate) fn office(ats: &Ats, contract: &str) -> Result<World> {
     let app = json!({
         "api": "apps/ats.api.yaml", "url": ats.url, "credential": "env:ATS_TOKEN", "risk": "high", "data": "restricted",
         "owners": ["ana", "bob"],
@@ -95,7 +95,7 @@ fn office(ats: &Ats, contract: &str) -> Result<World> {
 }
 
 /// Both sign what stands there.
-fn sign(world: &World) -> Result<()> {
+pub(crate) fn sign(world: &World) -> Result<()> {
     let shown: Value = serde_json::from_str(&world.run_well(&["contract", "show", "acme-screening", "--json"])?)?;
     let digest = shown.get("digest").and_then(Value::as_str).context("no digest")?;
     for who in ["ana", "bob"] {
@@ -105,16 +105,16 @@ fn sign(world: &World) -> Result<()> {
     Ok(())
 }
 
-fn key(world: &World, purpose: &str) -> Result<String> {
+pub(crate) fn key(world: &World, purpose: &str) -> Result<String> {
     let words = ["vendors", "keys", "issue", "acme-screening", "--contract", "acme-screening", "--purpose", purpose];
     Ok(world.run_well(&words)?.trim().to_owned())
 }
 
 /// Headers by name.
-type Headers = Vec<(String, String)>;
+pub(crate) type Headers = Vec<(String, String)>;
 
 /// What the vendor gets: status, headers and body.
-fn asks(world: &World, key: &str, asked: &str, body: &str) -> Result<(u16, Headers, String)> {
+pub(crate) fn asks(world: &World, key: &str, asked: &str, body: &str) -> Result<(u16, Headers, String)> {
     let (method, path) = asked.split_once(' ').context("no method")?;
     let mut headers = vec![("authorization".to_owned(), format!("Bearer {key}"))];
     if !body.is_empty() {
@@ -132,7 +132,7 @@ fn asks(world: &World, key: &str, asked: &str, body: &str) -> Result<(u16, Heade
     Ok((response.status, response.headers.clone(), text))
 }
 
-fn status(world: &World, key: &str, asked: &str) -> Result<u16> {
+pub(crate) fn status(world: &World, key: &str, asked: &str) -> Result<u16> {
     Ok(asks(world, key, asked, "")?.0)
 }
 

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use export::{CheckError, Checked};
 use model::{Blame, Fault, UnixMicros};
-use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust};
+use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust, VerifierKey};
 use trace::{Audit, Known, LogReader, StoreFaultKind, audit, audit_leaves, audit_range};
 
 use super::super::witness::known_keys;
+use super::embedded::{Embedded, is_page, receipts};
 use super::trace_of;
 use crate::cli::{Common, VerifyArgs};
 use crate::clock::environment;
@@ -199,44 +200,96 @@ fn of_receipt(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCod
         Fault::new(Blame::Caller, "trace.receipt", format!("`{}` proves nothing: {what}", file.display()))
             .hint("a receipt is right as it was written or not at all: ask for it again")
     };
-    let receipt: Receipt = text.parse().map_err(|error: tlog::ReceiptError| wrong(error.to_string()))?;
-    let Some(leaf) = receipt.extra() else { return Err(wrong("the record itself is not in it".to_owned())) };
-    let origin = receipt.checkpoint().danger_unverified().origin().to_owned();
-    let trust = match args.key.is_empty() {
-        false => trust(args, &origin, Path::new(""))?,
-        true => {
-            let folder = trace_of(common)?.keys;
-            let trust = Trust { witnesses: known_keys(&args.witness)?, ..trust_of(&folder, &origin)? };
-            if trust.log.is_empty() {
-                return Err(Fault::new(Blame::Caller, "caller.no_key", "there is no key to check it with")
-                    .hint("name the one that the owner of the gateway gave you: `--key origin+id+key`"));
-            }
-            trust
-        }
-    };
-    let checked = receipt.verify(Hash::of_leaf(leaf), &trust);
-    let (checkpoint, cosignatures) = checked.map_err(|error| wrong(error.to_string()))?;
-    if let Some(silent) = trust.witnesses.iter().find(|key| !cosignatures.iter().any(|one| one.witness == *key.name()))
-    {
-        return Err(wrong(format!("the witness `{}` has not cosigned it", silent.name())));
+    if is_page(&text) {
+        return of_page(common, args, file, &text);
     }
-    let leaf: serde_json::Value = serde_json::from_slice(leaf).map_err(|error| wrong(error.to_string()))?;
-    let (sequence, tree) = (receipt.index() + 1, checkpoint.tree());
+    let receipt: Receipt = text.parse().map_err(|error: tlog::ReceiptError| wrong(error.to_string()))?;
+    let origin = receipt.checkpoint().danger_unverified().origin().to_owned();
+    let trust = trust_for(common, args, &origin)?;
+    let Right { sequence, size, leaf, cosignatures } = right(&receipt, &trust).map_err(wrong)?;
     if common.json {
         out(serde_json::json!({
-            "right": true, "origin": origin, "sequence": sequence, "size": tree.size, "record": leaf,
+            "right": true, "origin": origin, "sequence": sequence, "size": size, "record": leaf,
             "cosigned": cosignatures.iter().map(|one| serde_json::json!({
                 "witness": one.witness.as_str(), "at": time_of(one),
             })).collect::<Vec<_>>(),
         }));
     } else {
-        say(format_args!("record {sequence} of {origin}, signed with {} others:", tree.size - 1));
+        say(format_args!("record {sequence} of {origin}, signed with {} others:", size - 1));
         for one in &cosignatures {
             say(format_args!("cosigned by {} at {}", one.witness, time_of(one)));
         }
         out(serde_json::to_string_pretty(&leaf).unwrap_or_default());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks every receipt of a page of evidence.
+fn of_page(common: &Common, args: &VerifyArgs, file: &Path, text: &str) -> Result<ExitCode, Fault> {
+    let wrong = |what: String| {
+        Fault::new(Blame::Caller, "trace.receipt", format!("`{}` is not right: {what}", file.display()))
+            .hint("somebody has changed it, or it is of another gateway: ask for it again")
+    };
+    let embedded = receipts(text).map_err(wrong)?;
+    let mut trust: Option<(String, Trust)> = None;
+    let mut signed = None;
+    for Embedded { sequence, text } in &embedded {
+        let not_right = |what: String| wrong(format!("the receipt of record {sequence} proves nothing: {what}"));
+        let receipt: Receipt = text.parse().map_err(|error: tlog::ReceiptError| not_right(error.to_string()))?;
+        let origin = receipt.checkpoint().danger_unverified().origin().to_owned();
+        let known = match &mut trust {
+            Some((of, known)) if *of == origin => known,
+            other => &mut other.insert((origin.clone(), trust_for(common, args, &origin)?)).1,
+        };
+        let right = right(&receipt, known).map_err(not_right)?;
+        if right.sequence != *sequence {
+            return Err(not_right(format!("it is of record {}", right.sequence)));
+        }
+        signed = Some((origin, right.size));
+    }
+    let Some((origin, size)) = signed else { return Err(wrong("there is no receipt in it".to_owned())) };
+    if common.json {
+        let sequences: Vec<u64> = embedded.iter().map(|one| one.sequence).collect();
+        out(serde_json::json!({ "right": true, "origin": origin, "size": size, "records": sequences }));
+    } else {
+        let count = embedded.len();
+        out(format_args!(
+            "{count} receipts are right: these records stand in {origin} as they are, signed up to record {size}"
+        ));
+        say("they prove the records; what the page says of them in words and figures is its maker's");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a receipt proves.
+struct Right {
+    sequence: u64,
+    /// Of the tree.
+    size: u64,
+    leaf: serde_json::Value,
+    cosignatures: Vec<Cosignature>,
+}
+
+/// Checks a receipt. Error: why it proves nothing.
+fn right(receipt: &Receipt, trust: &Trust) -> Result<Right, String> {
+    let leaf = receipt.extra().ok_or("the record itself is not in it")?;
+    let (checkpoint, cosignatures) = receipt.verify(Hash::of_leaf(leaf), trust).map_err(|error| error.to_string())?;
+    let silent = |key: &&VerifierKey| !cosignatures.iter().any(|one| one.witness == *key.name());
+    if let Some(silent) = trust.witnesses.iter().find(silent) {
+        return Err(format!("the witness `{}` has not cosigned it", silent.name()));
+    }
+    let leaf = serde_json::from_slice(leaf).map_err(|error| error.to_string())?;
+    Ok(Right { sequence: receipt.index() + 1, size: checkpoint.tree().size, leaf, cosignatures })
+}
+
+/// The keys that are named, or else those beside the trace.
+fn trust_for(common: &Common, args: &VerifyArgs, origin: &str) -> Result<Trust, Fault> {
+    if !args.key.is_empty() {
+        return trust(args, origin, Path::new(""));
+    }
+    let folder = trace_of(common)?.keys;
+    let trust = Trust { witnesses: known_keys(&args.witness)?, ..trust_of(&folder, origin)? };
+    if trust.log.is_empty() { Err(no_key()) } else { Ok(trust) }
 }
 
 /// When a witness saw it.

@@ -7,14 +7,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-pub(super) struct Browser {
+pub(crate) struct Browser {
     child: Child,
     to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
 }
 
 impl Browser {
-    pub(super) fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser");
         ensure!(folder.join("node_modules").exists(), "the browser's driver is not installed\nhint: cargo xtask setup");
         let mut child = Command::new("node")
@@ -30,7 +30,7 @@ impl Browser {
     }
 
     /// Does one thing; what came of it.
-    pub(super) fn act(&mut self, what: &str, told: Value) -> Result<Value> {
+    pub(crate) fn act(&mut self, what: &str, told: Value) -> Result<Value> {
         let mut line = told;
         line.as_object_mut().context("told as an object")?.insert("do".to_owned(), what.into());
         writeln!(self.to.as_mut().context("closed")?, "{line}")?;
@@ -43,36 +43,36 @@ impl Browser {
         }
     }
 
-    pub(super) fn open(&mut self, width: u32, height: u32, scheme: &str) -> Result<()> {
+    pub(crate) fn open(&mut self, width: u32, height: u32, scheme: &str) -> Result<()> {
         self.act("open", json!({ "width": width, "height": height, "scheme": scheme })).map(drop)
     }
 
-    pub(super) fn go(&mut self, url: &str) -> Result<()> {
+    pub(crate) fn go(&mut self, url: &str) -> Result<()> {
         self.act("go", json!({ "url": url })).map(drop)
     }
 
-    pub(super) fn fill(&mut self, label: &str, text: &str) -> Result<()> {
+    pub(crate) fn fill(&mut self, label: &str, text: &str) -> Result<()> {
         self.act("fill", json!({ "label": label, "text": text })).map(drop)
     }
 
-    pub(super) fn click(&mut self, role: &str, name: &str) -> Result<()> {
+    pub(crate) fn click(&mut self, role: &str, name: &str) -> Result<()> {
         self.act("click", json!({ "role": role, "name": name })).map(drop)
     }
 
-    pub(super) fn press(&mut self, keys: &[&str]) -> Result<()> {
+    pub(crate) fn press(&mut self, keys: &[&str]) -> Result<()> {
         self.act("press", json!({ "keys": keys })).map(drop)
     }
 
-    pub(super) fn is_at(&mut self, path: &str) -> Result<()> {
+    pub(crate) fn is_at(&mut self, path: &str) -> Result<()> {
         self.act("waitForUrl", json!({ "path": path })).map(drop)
     }
 
-    pub(super) fn reads(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn reads(&mut self, text: &str) -> Result<()> {
         self.act("waitFor", json!({ "text": text })).map(drop)
     }
 
     /// Nothing was loaded from elsewhere, nothing complained, nothing hinders anybody, nothing sticks out.
-    pub(super) fn is_in_order(&mut self, what: &str) -> Result<()> {
+    pub(crate) fn is_in_order(&mut self, what: &str) -> Result<()> {
         let noise = self.act("noise", json!({}))?;
         ensure!(noise == json!([]), "{what}: {noise:#}");
         let found = self.act("axe", json!({}))?;
