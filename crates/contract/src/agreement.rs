@@ -296,12 +296,28 @@ pub struct Rate {
 pub struct PostHoc {
     /// How often, in days.
     pub every_days: u64,
-    /// A question to the trace that finds nothing as long as the clause is kept.
+    /// A question to the trace about the contract's own calls, which finds nothing as long as the clause is kept. Where nothing
+    /// is asked, it is about all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// Of what is found only that counts which was decided outside these hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Hours>,
+    /// How much may be found all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Rate>,
     /// What is looked at, in words, where no question can say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub look_at: Option<String>,
+}
+
+/// Hours of some days of the week, `mon-fri 07:00-19:00`, counted where the contract's days are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hours {
+    /// The first and the last day, Monday being 1. The last may come before the first: `sat-mon`.
+    pub(crate) days: (i8, i8),
+    /// The first minute of the day, and the first after.
+    pub(crate) minutes: (u16, u16),
 }
 
 /// What a person looks after.
@@ -418,6 +434,15 @@ impl Kind {
             Self::PostHoc(_) => "post_hoc",
             Self::NeedsHuman(_) => "needs_human",
         }
+    }
+}
+
+// === impl PostHoc ===
+
+impl PostHoc {
+    /// Whether the trace can answer it. Otherwise a person looks.
+    pub fn is_of_the_trace(&self) -> bool {
+        self.question.is_some() || self.outside.is_some() || self.at_most.is_some()
     }
 }
 

@@ -24,6 +24,7 @@ mod rate;
 mod when;
 mod words;
 
+mod hours;
 mod period;
 
 mod reading;

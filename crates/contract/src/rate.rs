@@ -28,7 +28,7 @@ impl Rate {
     }
 
     /// `an hour`.
-    pub(crate) fn stretch(self) -> &'static str {
+    pub fn stretch(self) -> &'static str {
         match self.seconds {
             1 => "a second",
             60 => "a minute",

@@ -7,6 +7,7 @@ mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use contract::agreement::Kind;
 use contract::{Compiled, Coverage, Honoured, Period, Row, Signatures};
 use model::{ClauseNumber, Digest, Fault, Standing, UnixMicros};
 use serde::Serialize;
@@ -14,7 +15,9 @@ use serde_json::Value;
 use tlog::SignedCheckpoint;
 use trace::{Entry, Field, LogReader, Query, RecordKind, checkpoint_over, receipt_under, rfc3339};
 
-pub use self::calls::{Span, each};
+use crate::auditing::{AUDITED, Check, Found};
+
+pub use self::calls::{Asked, Span, each};
 pub use self::page::page;
 pub use self::tally::{Counts, Example, LimitUse, Tally, Unjudged};
 
@@ -130,9 +133,41 @@ pub struct ClauseEvidence {
     /// Anything else that the contract file says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What was checked of it afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub afterwards: Option<Afterwards>,
     /// How the calls went that it answered, alone or with others.
     pub counts: Counts,
     pub examples: Vec<Example>,
+}
+
+/// How a clause was kept that is checked afterwards.
+#[derive(Debug, Serialize)]
+pub struct Afterwards {
+    /// What the trace is asked; none where a person looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// What a person looks at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub look_at: Option<String>,
+    /// What the trace answers of this period, asked anew for this page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+    /// When the gateway asked, and what it found then.
+    pub runs: Vec<Run>,
+}
+
+/// Once that a clause was checked.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    pub sequence: u64,
+    pub at: String,
+    pub clause: String,
+    pub since: String,
+    pub until: String,
+    /// Whether it was kept; none where a person had to say.
+    pub held: Option<bool>,
+    pub against: u64,
 }
 
 /// What receipts rest on.
@@ -169,11 +204,19 @@ pub fn gather(log: &dyn LogReader, about: About<'_>, period: Period) -> Result<E
         tally.take(&asked);
     })
     .map_err(Fault::from)?;
-    let changes = changes(log, contract, last)?;
-    let clauses = clauses(contract, &tally);
+    let (changes, runs) = changes(log, contract, (period.begins, last))?;
+    let mut clauses = clauses(contract, &tally);
+    for clause in &mut clauses {
+        clause.afterwards = afterwards(log, contract, &clause.row.clause, &period, &runs)?;
+    }
     let unjudged = tally.unjudged();
     let examples = clauses.iter().flat_map(|clause| clause.examples.iter().map(|example| example.sequence));
-    let named = examples.chain(changes.iter().map(|done| done.sequence));
+    let found = clauses.iter().filter_map(|clause| clause.afterwards.as_ref());
+    let found = found.flat_map(|after| {
+        let calls = after.found.iter().flat_map(|found| found.some.iter().map(|call| call.sequence));
+        calls.chain(after.runs.iter().map(|run| run.sequence))
+    });
+    let named = examples.chain(found).chain(changes.iter().map(|done| done.sequence));
     let named: BTreeSet<u64> = named.chain(unjudged.iter().flat_map(|one| one.some.clone())).collect();
     let checkpoint = checkpoint_over(log, named.last().copied().unwrap_or_default()).map_err(Fault::from)?;
     let (receipts, unproved) = proofs(log, &named, checkpoint.as_ref())?;
@@ -243,6 +286,7 @@ fn clauses(contract: &Compiled, tally: &Tally<'_>) -> Vec<ClauseEvidence> {
             text: provision.and_then(|provision| provision.text.clone()),
             note: provision.and_then(|provision| provision.note.clone()),
             does: contract.sentences(&row.clause),
+            afterwards: None,
             counts: seen.map(|seen| seen.counts).unwrap_or_default(),
             examples: seen.map(|seen| seen.examples()).unwrap_or_default(),
             row,
@@ -251,17 +295,64 @@ fn clauses(contract: &Compiled, tally: &Tally<'_>) -> Vec<ClauseEvidence> {
     contract.register().into_iter().map(evidence).collect()
 }
 
-/// What was done about the contract until then, oldest first.
-fn changes(log: &dyn LogReader, contract: &Compiled, until: UnixMicros) -> Result<Vec<Done>, Fault> {
-    let query = Query { until: Some(until), limit: CHANGES_MAX, ..Query::default() }
+/// What was done about the contract until the end of the period, and when it was checked in it, oldest first.
+fn changes(
+    log: &dyn LogReader,
+    contract: &Compiled,
+    (since, until): (UnixMicros, UnixMicros),
+) -> Result<(Vec<Done>, Vec<Run>), Fault> {
+    let about = Query { until: Some(until), limit: CHANGES_MAX, ..Query::default() }
         .of_kind(RecordKind::Change)
         .with(Field::Subject, format!("contract:{}", contract.id()));
-    let mut found: Vec<Done> = log.find(&query).map_err(Fault::from)?.iter().filter_map(done).collect();
-    found.reverse();
-    Ok(found)
+    let mut done: Vec<Done> = log
+        .find(&about.clone().without(Field::What, AUDITED))
+        .map_err(Fault::from)?
+        .iter()
+        .filter_map(done_of)
+        .collect();
+    done.reverse();
+    let audits = Query { since: Some(since), ..about.with(Field::What, AUDITED) };
+    let mut runs: Vec<Run> = log.find(&audits).map_err(Fault::from)?.iter().filter_map(run_of).collect();
+    runs.reverse();
+    Ok((done, runs))
 }
 
-fn done(entry: &Entry) -> Option<Done> {
+fn run_of(entry: &Entry) -> Option<Run> {
+    let detail = entry.change()?.detail?;
+    let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Run {
+        sequence: entry.sequence,
+        at: rfc3339(entry.at),
+        clause: text("clause"),
+        since: text("since"),
+        until: text("until"),
+        held: detail.get("held").and_then(Value::as_bool),
+        against: detail.get("against").and_then(Value::as_u64).unwrap_or_default(),
+    })
+}
+
+/// What was checked afterwards of a clause, if it is one of those.
+fn afterwards(
+    log: &dyn LogReader,
+    contract: &Compiled,
+    clause: &ClauseNumber,
+    period: &Period,
+    runs: &[Run],
+) -> Result<Option<Afterwards>, Fault> {
+    let mut provisions = contract.agreement().provisions().map(|(provision, _)| provision);
+    let Some(provision) = provisions.find(|provision| provision.clause == *clause) else { return Ok(None) };
+    let Kind::PostHoc(asks) = &provision.kind else { return Ok(None) };
+    let check = Check::of(contract, provision).ok().flatten();
+    let found = check.as_ref().map(|check| check.look(log, period.begins, period.ends)).transpose();
+    Ok(Some(Afterwards {
+        asked: check.as_ref().map(Check::in_words),
+        look_at: asks.look_at.clone(),
+        found: found.map_err(Fault::from)?,
+        runs: runs.iter().filter(|run| run.clause == clause.as_str()).cloned().collect(),
+    }))
+}
+
+fn done_of(entry: &Entry) -> Option<Done> {
     let change = entry.change()?;
     let said = |key: &str| change.detail.as_ref()?.get(key)?.as_str().map(str::to_owned);
     Some(Done {
@@ -306,6 +397,12 @@ fn proofs(
         }
     }
     Ok((proofs, unproved))
+}
+
+/// As a sentence begins.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 impl Evidence {

@@ -12,6 +12,7 @@
 
 mod again;
 mod ask;
+mod auditing;
 mod budgets;
 mod cli;
 mod clock;

@@ -123,6 +123,8 @@ pub enum Operation {
     SuspendContract { contract: ContractId, reason: Option<String> },
     /// A contract admits again what it permits.
     ResumeContract { contract: ContractId },
+    /// What is checked afterwards of a contract, or of all, is checked now.
+    AuditContracts { contract: Option<ContractId> },
     /// A contract admits nothing any more.
     TerminateContract { contract: ContractId, reason: Option<String> },
 }
@@ -189,8 +191,9 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
             vendors::rotate(gateway, &key, Duration::from_secs(seconds), by).await
         }
         Operation::RevokeVendorKey { key } => vendors::revoke(gateway, &key, by).await,
-        Operation::Contracts => Ok(contracting::list(gateway)),
+        Operation::Contracts => contracting::list(gateway),
         Operation::Contract { contract } => contracting::show(gateway, &contract),
+        Operation::AuditContracts { contract } => contracting::audit(gateway, contract.as_ref(), by).await,
         Operation::SignContract { contract, digest, session } => {
             contracting::sign(gateway, &contract, digest, &Secret::new(session)).await
         }

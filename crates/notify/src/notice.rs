@@ -36,6 +36,26 @@ pub fn notices(changes: impl Iterator<Item = ChangeView>, pages: &str) -> Vec<No
                 let lines = vec![format!("Now also: {}.", list(&detail, "to")), until(&detail)];
                 notices.push(one(&change.what, title, lines, &detail, pages));
             }
+            "contract.audit" if detail.get("held") == Some(&Value::Bool(false)) => {
+                let title = format!("Clause {} of {} was not kept", text(&detail, "clause"), agreement(&detail));
+                let against = detail.get("against").and_then(Value::as_u64).unwrap_or_default();
+                let calls = if against == 1 { "One call speaks" } else { "Calls speak" };
+                let lines = vec![format!("{calls} against it ({against}); asked was: {}.", text(&detail, "asked"))];
+                notices.push(of_contract(&change.what, title, lines, &detail, pages));
+            }
+            "contract.audit" if !text(&detail, "look_at").is_empty() && detail.get("held").is_none() => {
+                let title = format!("Clause {} of {} is to be looked at", text(&detail, "clause"), agreement(&detail));
+                let lines = vec![format!("A person looks at: {}.", text(&detail, "look_at"))];
+                notices.push(of_contract(&change.what, title, lines, &detail, pages));
+            }
+            "contract.notice" => {
+                let days = detail.get("days_left").and_then(Value::as_i64).unwrap_or_default();
+                let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
+                let title = format!("{} ends in {days}", agreement(&detail));
+                let (until, who) = (text(&detail, "until"), text(&detail, "responsible"));
+                let lines = vec![format!("It admits nothing after {until}. {who} answers for it.")];
+                notices.push(of_contract(&change.what, title, lines, &detail, pages));
+            }
             what if what.starts_with("emergency.") => {
                 let title = format!("Emergency: {}", text(&detail, "said"));
                 let lines = vec![text(&detail, "more")];
@@ -72,6 +92,16 @@ fn one(event: &str, title: String, lines: Vec<String>, detail: &Value, pages: &s
     let link = format!("{pages}/holds/{hold}");
     let lines = lines.into_iter().filter(|line| !line.is_empty()).collect();
     Notice { event: event.to_owned(), title, lines, link, holds: vec![hold] }
+}
+
+fn of_contract(event: &str, title: String, lines: Vec<String>, detail: &Value, pages: &str) -> Notice {
+    let link = format!("{pages}/contracts/{}", text(detail, "contract"));
+    Notice { event: event.to_owned(), title, lines, link, holds: Vec::new() }
+}
+
+/// `“Screening Agreement” with Acme`.
+fn agreement(detail: &Value) -> String {
+    format!("“{}” with {}", text(detail, "name"), text(detail, "party"))
 }
 
 fn call(detail: &Value) -> String {

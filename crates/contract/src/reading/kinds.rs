@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Operation, Scalar};
 use yaml_tree::{Entry, Kind as NodeKind, Node};
 
-use crate::agreement::{Before, Excludes, Head, Kind, Limits, NeedsHuman, Permits, PostHoc, Rate};
+use crate::agreement::{Before, Excludes, Head, Hours, Kind, Limits, NeedsHuman, Permits, PostHoc, Rate};
 use crate::path::FieldPath;
 use crate::reader::Reader;
 
@@ -166,18 +166,25 @@ impl Reader {
 
     fn post_hoc(&mut self, node: &Node) -> Option<PostHoc> {
         let (mut every_days, mut question, mut look_at) = (None, None, None);
-        for Entry { key, value, .. } in self.map(node, &["every", "question", "look_at"], &["every"]) {
+        let (mut outside, mut at_most) = (None, None);
+        for Entry { key, value, .. } in self.map(node, POST_HOC_KEYS, &["every"]) {
             match key.as_str() {
                 "every" => every_days = self.choice(value, "stretch of time", EVERY),
                 "question" => question = self.word(value).map(str::to_owned),
+                "outside" => {
+                    let text = self.word(value).map(str::to_owned);
+                    outside = text.and_then(|text| self.parsed::<Hours>(value.at, &text));
+                }
+                "at_most" => at_most = self.rate(value, Rate::counted),
                 _ => look_at = self.word(value).map(str::to_owned),
             }
         }
-        if question.is_none() && look_at.is_none() {
+        let asks = question.is_some() || outside.is_some() || at_most.is_some();
+        if !asks && look_at.is_none() {
             let hint = "ask the trace with `question`, or say in `look_at` what a person looks at";
             self.complain(node.at, "nothing is said of what is checked", Some(hint));
         }
-        Some(PostHoc { every_days: every_days?, question, look_at })
+        Some(PostHoc { every_days: every_days?, question, outside, at_most, look_at })
     }
 
     fn needs_human(&mut self, node: &Node) -> Option<NeedsHuman> {
@@ -238,6 +245,7 @@ impl Reader {
 
 pub(super) const PERMIT_KEYS: &[&str] = &["do", "entities", "apps", "fields", "sends"];
 pub(super) const LIMIT_KEYS: &[&str] = &["where", "requests", "records", "bytes", "records_at_once"];
+pub(super) const POST_HOC_KEYS: &[&str] = &["every", "question", "outside", "at_most", "look_at"];
 pub(super) const BEFORE_KEYS: &[&str] = &["entities", "do", "approvers", "approvals"];
 const HEAD: &[(&str, Head)] = &[("term", Head::Term), ("tenants", Head::Tenants), ("purposes", Head::Purposes)];
 const EVERY: &[(&str, u64)] = &[("day", 1), ("week", 7), ("month", 30), ("quarter", 90), ("year", 365)];

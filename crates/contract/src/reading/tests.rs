@@ -10,7 +10,7 @@ fn the_schema_knows_the_keys() {
     let schema: Value = serde_json::from_str(include_str!("../../../../spec/contract.schema.json")).unwrap();
     let limits = "/$defs/clause/properties/limits/oneOf/1";
     let needs = "/$defs/clause/properties/needs_human/oneOf/1";
-    let cases: [(&str, &[&str], &[&str]); 13] = [
+    let cases: [(&str, &[&str], &[&str]); 14] = [
         ("", KEYS, NEEDED),
         ("/$defs/document", DOCUMENT_KEYS, &["name", "sha256", "dated", "clauses"]),
         ("/$defs/party", &["name", "people"], &["name"]),
@@ -21,6 +21,7 @@ fn the_schema_knows_the_keys() {
         ("/properties/amendments/items", AMENDMENT_KEYS, AMENDMENT_KEYS),
         ("/$defs/clause/properties/permits", kinds::PERMIT_KEYS, &["do", "entities"]),
         (limits, kinds::LIMIT_KEYS, &[]),
+        ("/$defs/clause/properties/post_hoc", kinds::POST_HOC_KEYS, &["every"]),
         (needs, &["who", "before"], &["who"]),
         (&format!("{needs}/properties/before"), kinds::BEFORE_KEYS, &["approvers"]),
         ("/$defs/clause/properties/excludes", &["entities", "do", "fields"], &[]),

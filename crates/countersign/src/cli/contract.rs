@@ -49,6 +49,14 @@ pub enum ContractAction {
         /// The new version, a file
         new: PathBuf,
     },
+    /// Check now what the register says is checked afterwards, and put on record what was found
+    #[command(
+        after_help = "Exit codes: 0 kept, 1 something speaks against it. A running gateway does this by itself when it is due."
+    )]
+    Audit {
+        /// The contract; all of them if absent
+        contract: Option<model::ContractId>,
+    },
     /// Write what an auditor is given: how each clause was kept in a period, with receipts that verify
     #[command(after_help = EVIDENCE)]
     Evidence {

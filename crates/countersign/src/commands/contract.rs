@@ -41,6 +41,7 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
         Some(ContractAction::Show { contract, normal: true }) => (show(contract)?, told::normal),
         Some(ContractAction::Register { contract }) => (show(contract)?, told::register),
         Some(ContractAction::Explain { contract }) => (show(contract)?, told::explained),
+        Some(ContractAction::Audit { contract }) => return audit(common, contract.clone()).await,
         Some(ContractAction::Sign { contract, digest }) => return sign(common, contract, *digest).await,
         Some(ContractAction::Suspend { contract, reason }) => {
             (Operation::SuspendContract { contract: contract.clone(), reason: reason.clone() }, told::done)
@@ -66,6 +67,19 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
         tell(&said).into_iter().for_each(out);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks now what is checked afterwards. Exit code 1: something speaks against a clause.
+async fn audit(common: &Common, contract: Option<ContractId>) -> Result<ExitCode, Fault> {
+    let said = ask(&common.config, Operation::AuditContracts { contract }).await?;
+    if common.json {
+        out(&said);
+    } else {
+        told::audited(&said).into_iter().for_each(out);
+    }
+    let all = said.get("audited").and_then(Value::as_array).into_iter().flatten();
+    let broken = all.filter_map(|one| one.get("held")).any(|held| held.as_bool() == Some(false));
+    Ok(ExitCode::from(u8::from(broken)))
 }
 
 /// Shows what would be signed; signs it where its digest was given.

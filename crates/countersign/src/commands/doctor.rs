@@ -3,11 +3,13 @@
 mod apps;
 mod machine;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use broker::{Broker, Vault, VaultKey};
-use model::{Clock as _, Fault};
+use contract::{Compiled, InForce};
+use model::{Clock as _, Fault, Standing, UnixMicros};
 use serde_json::json;
 use store::{DataDir, Location};
 use trace::LogReader as _;
@@ -16,9 +18,11 @@ use self::machine::Account;
 use super::holds;
 use super::place::Place;
 use crate::ask::ask;
+use crate::auditing::{AUDIT_STATE, Looked, days_left, key, looked};
 use crate::cli::Common;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
+use crate::contracts::{CONTRACT_STATE, in_force};
 use crate::exports;
 use crate::gateway::{compile, files};
 use crate::operations::Operation;
@@ -65,6 +69,7 @@ pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
         checks.push(machine::port(config.listen, holder.is_some()));
         checks.push(connects(&config));
         checks.extend(credentials(&config));
+        checks.extend(of_contracts(&config));
         checks.extend(of_exports(&config, holder.is_some()));
         checks.extend(apps::look(common, config, holder.is_some()).await);
     }
@@ -119,6 +124,55 @@ fn configuration(place: &Place, checks: &mut Vec<Check>) -> Option<Config> {
             checks.push(Check::bad("rules", fault.to_string(), "correct the rules; `countersign check` looks again"));
             None
         }
+    }
+}
+
+/// The contracts that are in force, and how long they are.
+fn of_contracts(config: &Config) -> Vec<Check> {
+    if config.contracts.is_empty() {
+        return Vec::new();
+    }
+    let reader = config.trace().and_then(|trace| trace.reader_if_there().map_err(Fault::from));
+    let rows = match reader.map(|reader| reader.map(|reader| (reader.state(CONTRACT_STATE), reader.state(AUDIT_STATE))))
+    {
+        Ok(Some((Ok(signed), Ok(looked)))) => (signed, looked),
+        Ok(None) => (Vec::new(), Vec::new()),
+        // What is wrong with the trace is told of it.
+        _ => return Vec::new(),
+    };
+    let Ok(in_force) = in_force(&config.contracts, &rows.0) else { return Vec::new() };
+    let (now, looked) = (SystemClock.now(), looked(rows.1));
+    in_force.all().map(|contract| of_contract(&in_force, contract, &looked, now, &config.contract_notices)).collect()
+}
+
+fn of_contract(
+    in_force: &InForce,
+    contract: &Compiled,
+    looked: &BTreeMap<String, Looked>,
+    now: UnixMicros,
+    notices: &[u32],
+) -> Check {
+    let (id, name) = (contract.id(), format!("contract {}", contract.id()));
+    let broken = contract.agreement().provisions().map(|(provision, _)| provision);
+    let broken = broken.filter(|one| looked.get(&key(id, &one.clause)).is_some_and(|last| last.held == Some(false)));
+    let broken: Vec<String> = broken.map(|one| one.clause.to_string()).collect();
+    if !broken.is_empty() {
+        let said = format!("not kept when it was looked at last: clause {}", broken.join(", "));
+        return Check::doubtful(name, said, format!("`countersign contract audit {id}` names the calls"));
+    }
+    let (left, until) = (days_left(contract, now), contract.agreement().term.until);
+    match in_force.standing(id, now).0 {
+        Standing::Active if notices.iter().any(|days| left <= i64::from(*days)) => {
+            let said = format!("in force, and ends in {left} days, on {until}");
+            Check::doubtful(name, said, "amend it, or let it end")
+        }
+        Standing::Active => Check::good(name, format!("in force until {until}")),
+        Standing::Unsigned | Standing::Changed => Check::doubtful(
+            name,
+            "admits nothing: two people have to sign it as it is",
+            format!("`countersign contract sign {id}`"),
+        ),
+        other => Check::doubtful(name, format!("admits nothing: it is {other}"), "nothing, where that is meant"),
     }
 }
 

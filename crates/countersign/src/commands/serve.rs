@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::ask;
+use crate::auditing;
 use crate::cli::{Common, ServeArgs};
 use crate::clock::environment;
 use crate::config::Config;
@@ -45,6 +46,7 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     background.spawn(obey_signals(Arc::clone(&gateway), stop.clone())?);
     background.spawn(let_links_rest(Arc::clone(&gateway), stop.clone()));
     background.spawn(retaining::keep_on(Arc::clone(&gateway), stop.clone()));
+    background.spawn(auditing::keep_on(Arc::clone(&gateway), stop.clone()));
     background.spawn(watch_files(Arc::clone(&gateway), stop.clone()));
     let ready = || announce(common, &gateway);
     Arc::clone(&gateway).serve_announced(listener, stop, ready).await?;

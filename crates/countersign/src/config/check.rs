@@ -75,6 +75,8 @@ pub struct Config {
     pub rules: Vec<RuleFile>,
     /// Agreements with vendors.
     pub contracts: Vec<Arc<contract::Compiled>>,
+    /// Days before the end of a contract at which people are told of it.
+    pub contract_notices: Vec<u32>,
     /// People, agents, apps.
     pub directory: DirectorySnapshot,
     /// How apps are reached that speak MCP.
@@ -195,6 +197,7 @@ impl Checker<'_> {
         let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
         let contracts = self.contracts(raw.contracts.as_deref().unwrap_or_default(), &directory, &apis);
+        let contract_notices = self.contract_notices(raw.contract_notices.as_deref());
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
         let trace = raw.trace.unwrap_or_default();
         let database = self.database(&trace, &data);
@@ -219,6 +222,7 @@ impl Checker<'_> {
             limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default(), &directory),
             rules,
             contracts,
+            contract_notices,
             directory,
             apps,
             apis,

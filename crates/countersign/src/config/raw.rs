@@ -28,6 +28,7 @@ pub(super) struct RawConfig {
     pub packs: Option<Vec<Spanned<String>>>,
     pub rules: Option<Vec<Spanned<String>>>,
     pub contracts: Option<Vec<Spanned<String>>>,
+    pub contract_notices: Option<Vec<Spanned<String>>>,
     pub observe: Option<bool>,
     #[serde(default)]
     pub people: Named<RawHuman>,

@@ -5,7 +5,7 @@ use console::html::Html;
 use contract::Honoured;
 use model::Verdict;
 
-use super::{ClauseEvidence, Counts, Done, Evidence, Example, LimitUse, Proof};
+use super::{Afterwards, ClauseEvidence, Counts, Done, Evidence, Example, LimitUse, Proof, Run};
 
 /// The whole document.
 pub fn page(evidence: &Evidence) -> String {
@@ -54,7 +54,7 @@ pub fn page(evidence: &Evidence) -> String {
         agreed.theirs,
         evidence.period.to_string(),
         evidence.period.zone,
-        evidence.made_at,
+        moment(&evidence.made_at),
         evidence.version,
         contents,
         body
@@ -125,7 +125,7 @@ fn agreement(evidence: &Evidence) -> Html {
                 model::SignedInBy::Passkey => "with a passkey",
                 model::SignedInBy::Oidc => "with the identity provider",
             };
-            line("Signed", html!("by {}, signed in {}, {}", one.by, how, one.at))
+            line("Signed", html!("by {}, signed in {}, {}", one.by, how, moment(&one.at)))
         })
         .collect();
     let unsigned = agreed
@@ -143,7 +143,7 @@ fn changes(evidence: &Evidence) -> Html {
         html!(
             "<tr><td data-of=\"when\">{}</td><td data-of=\"what\">{}</td><td data-of=\"by\">{}</td>\
              <td data-of=\"about\"><code>{}</code></td><td data-of=\"receipt\">{}</td></tr>",
-            done.at,
+            moment(&done.at),
             done.what,
             done.by.as_deref().unwrap_or("(erased)"),
             done.about,
@@ -175,7 +175,7 @@ fn clause(evidence: &Evidence, clause: &ClauseEvidence) -> Html {
     let superseded =
         row.superseded_by.as_ref().map(|by| html!("<p class=\"soft\">Superseded by clause {}.</p>", by.to_string()));
     html!(
-        "<article class=\"clause\"><h3>{} <span class=\"how {}\">{}</span><small>{}, {}</small></h3>{}{}{}{}{}{}{}</article>",
+        "<article class=\"clause\"><h3>{} <span class=\"how {}\">{}</span><small>{}, {}</small></h3>{}{}{}{}{}{}{}{}</article>",
         row.clause.to_string(),
         class,
         how,
@@ -187,8 +187,53 @@ fn clause(evidence: &Evidence, clause: &ClauseEvidence) -> Html {
         note,
         superseded,
         counts(clause),
+        clause.afterwards.as_ref().map(|after| afterwards(evidence, after)),
         examples(evidence, clause)
     )
+}
+
+fn afterwards(evidence: &Evidence, after: &Afterwards) -> Html {
+    let look_at = after.look_at.as_ref().map(|what| html!("<p>A person looks at: {}.</p>", what));
+    let found = after.asked.as_ref().zip(after.found.as_ref()).map(|(asked, found)| {
+        let (class, said) = if found.against == 0 { ("ran", "kept") } else { ("refused", "not kept") };
+        let unknown = (found.unknown > 0)
+            .then(|| html!(" Of {} nobody can say: their text is erased or was let go.", grouped(found.unknown)));
+        let some: Html = found.some.iter().map(|call| html!("{} ", to_receipt(evidence, call.sequence))).collect();
+        html!(
+            "<p>{}: <b class=\"{}\">{}</b> in this period. {} of {} requests speak against it.{} {}</p>",
+            super::capital(asked),
+            class,
+            said,
+            grouped(found.against),
+            grouped(found.looked_at),
+            unknown,
+            some
+        )
+    });
+    let run = |run: &Run| {
+        let said = match run.held {
+            None => "for a person to say".to_owned(),
+            Some(true) => "kept".to_owned(),
+            Some(false) => format!("not kept: {} requests", grouped(run.against)),
+        };
+        html!(
+            "<tr><td data-of=\"checked\">{}</td><td data-of=\"about\">{} to {}</td><td data-of=\"found\">{}</td>\
+             <td data-of=\"receipt\">{}</td></tr>",
+            moment(&run.at),
+            moment(&run.since),
+            moment(&run.until),
+            said,
+            to_receipt(evidence, run.sequence)
+        )
+    };
+    let runs = (!after.runs.is_empty()).then(|| {
+        html!(
+            "<table><caption>When the gateway checked it in this period</caption><thead><tr><th scope=\"col\">Checked</th>\
+             <th scope=\"col\">About</th><th scope=\"col\">Found</th><th scope=\"col\">Receipt</th></tr></thead><tbody>{}</tbody></table>",
+            after.runs.iter().map(run).collect::<Html>()
+        )
+    });
+    html!("{}{}{}", look_at, found, runs)
 }
 
 fn counts(clause: &ClauseEvidence) -> Html {
@@ -219,7 +264,7 @@ fn examples(evidence: &Evidence, clause: &ClauseEvidence) -> Option<Html> {
         html!(
             "<tr><td data-of=\"when\">{}</td><td data-of=\"decided\" class=\"{}\">{}</td><td data-of=\"asked\">{}{}</td>\
              <td data-of=\"why\">{}<br><span class=\"soft\">{}</span></td><td data-of=\"receipt\">{}</td></tr>",
-            example.at,
+            moment(&example.at),
             class,
             example.verdict.as_str(),
             example.what,
@@ -249,8 +294,8 @@ fn limits(limits: &[LimitUse]) -> Html {
             Some(seconds) => (limit.of, html!(" in {}", stretch(seconds))),
         };
         let when = match (&limit.from, &limit.until) {
-            (Some(from), Some(until)) => html!("{} to {}", from, until),
-            (None, Some(at)) => html!("{}", at),
+            (Some(from), Some(until)) => html!("{} to {}", moment(from), moment(until)),
+            (None, Some(at)) => html!("{}", moment(at)),
             _ => html!("never"),
         };
         html!(
@@ -347,6 +392,12 @@ fn stretch(seconds: u64) -> &'static str {
         3_600 => "any hour",
         _ => "any day",
     }
+}
+
+/// A moment to the second.
+fn moment(at: &str) -> String {
+    let whole = at.split_once('.').map_or(at.trim_end_matches('Z'), |(whole, _)| whole);
+    format!("{} UTC", whole.replace('T', " "))
 }
 
 /// Digits in groups of three.

@@ -1,22 +1,63 @@
 //! What people and operators do about contracts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use contract::agreement::Kind;
 use contract::{Act, Compiled, Coverage, InForce, Refused, SIGNATURES_NEEDED, Signatures, explain};
 use engine::Change;
-use model::{Blame, ContractId, Digest, Directory as _, Fault, HumanId, Secret, Standing};
+use model::{Blame, ContractId, Digest, Directory as _, Fault, HumanId, Secret, Standing, UnixMicros};
 use serde_json::{Value, json};
-use trace::{StateWrite, rfc3339};
+use trace::{LogReader as _, StateWrite, rfc3339};
 
 use super::signing::signed_in;
+use crate::auditing::{self, AUDIT_STATE, Looked, key, looked};
 use crate::contracts::CONTRACT_STATE;
 use crate::gateway::Gateway;
 
 /// All contracts, in short.
-pub(super) fn list(gateway: &Gateway) -> Value {
-    let in_force = gateway.contracts.now();
-    let all: Vec<Value> = in_force.all().map(|contract| in_short(gateway, &in_force, contract)).collect();
-    json!({ "contracts": all })
+pub(super) fn list(gateway: &Gateway) -> Result<Value, Fault> {
+    let (in_force, looked) = (gateway.contracts.now(), looked_at(gateway)?);
+    let with_audits = |contract: &Arc<Compiled>| {
+        let mut said = in_short(gateway, &in_force, contract);
+        if let Some(said) = said.as_object_mut() {
+            said.insert("audits".to_owned(), audits(contract, &looked));
+        }
+        said
+    };
+    let all: Vec<Value> = in_force.all().map(with_audits).collect();
+    Ok(json!({ "contracts": all }))
+}
+
+/// What is checked afterwards is checked now.
+pub(super) async fn audit(gateway: &Arc<Gateway>, id: Option<&ContractId>, by: &str) -> Result<Value, Fault> {
+    if let Some(id) = id {
+        known(&gateway.contracts.now(), id)?;
+    }
+    auditing::now(gateway, id, by).await
+}
+
+fn looked_at(gateway: &Gateway) -> Result<BTreeMap<String, Looked>, Fault> {
+    let reader = gateway.trace().reader().map_err(Fault::from)?;
+    Ok(looked(reader.state(AUDIT_STATE).map_err(Fault::from)?))
+}
+
+/// Every clause that is checked afterwards, and how far it was looked at.
+fn audits(contract: &Compiled, looked: &BTreeMap<String, Looked>) -> Value {
+    let all = contract.agreement().provisions().filter_map(|(provision, _)| {
+        let Kind::PostHoc(asks) = &provision.kind else { return None };
+        let last = looked.get(&key(contract.id(), &provision.clause));
+        Some(json!({
+            "clause": provision.clause,
+            "every_days": asks.every_days,
+            "look_at": asks.look_at,
+            "of_the_trace": asks.is_of_the_trace(),
+            "until": last.map(|last| rfc3339(UnixMicros(last.until_us))),
+            "held": last.and_then(|last| last.held),
+            "against": last.map(|last| last.against),
+        }))
+    });
+    Value::Array(all.collect())
 }
 
 /// One contract, with its register, its sentences and its forms.
@@ -25,9 +66,11 @@ pub(super) fn show(gateway: &Gateway, id: &ContractId) -> Result<Value, Fault> {
     let contract = known(&in_force, id)?;
     let now = gateway.engine.clock().now();
     let (standing, _) = in_force.standing(id, now);
+    let looked = looked_at(gateway)?;
     let mut said = in_short(gateway, &in_force, contract);
     let signed = in_force.signatures(id).filter(|signed| !signed.signatures.is_empty());
     if let Some(said) = said.as_object_mut() {
+        said.insert("audits".to_owned(), audits(contract, &looked));
         said.insert("register".to_owned(), json!(contract.register()));
         said.insert("explained".to_owned(), json!(explain(contract, standing, now)));
         said.insert("normal".to_owned(), contract.forms().normal.as_str().into());
@@ -148,7 +191,7 @@ fn in_short(gateway: &Gateway, in_force: &InForce, contract: &Compiled) -> Value
     let signed = in_force.signatures(contract.id());
     let of_this = signed.filter(|signed| signed.digest == contract.forms().digest);
     let signatures = of_this.into_iter().flat_map(|signed| &signed.signatures).map(|signature| {
-        let at = rfc3339(model::UnixMicros(signature.at_us));
+        let at = rfc3339(UnixMicros(signature.at_us));
         json!({ "by": signature.by, "how": signature.how, "at": at })
     });
     let signatures: Vec<Value> = signatures.collect();
@@ -169,6 +212,7 @@ fn in_short(gateway: &Gateway, in_force: &InForce, contract: &Compiled) -> Value
         "signatures_missing": missing,
         "suspended": signed.and_then(|signed| signed.suspended.as_ref()),
         "terminated": signed.and_then(|signed| signed.terminated.as_ref()),
+        "days_left": auditing::days_left(contract, gateway.engine.clock().now()),
         "coverage": Coverage::of(&contract.register()),
     })
 }

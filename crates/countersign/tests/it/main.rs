@@ -4,6 +4,7 @@
 mod aarm;
 mod actors;
 mod apps;
+mod audits;
 mod cli;
 mod console;
 mod contracts;

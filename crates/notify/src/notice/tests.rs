@@ -54,6 +54,30 @@ fn calls_of_one_agent_at_once_are_one_message() {
 }
 
 #[test]
+fn what_becomes_of_contracts_is_told() {
+    let about = |more: Value| {
+        let mut detail = json!({ "contract": "acme", "clause": "6.2", "name": "Screening", "party": "Acme" });
+        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        detail
+    };
+    let audit = |more: Value| change("contract.audit", about(more));
+    let told = told(vec![
+        audit(json!({ "held": true, "against": 0 })),
+        audit(json!({ "held": false, "against": 3, "asked": "none of calls that fit `tool:x`" })),
+        audit(json!({ "look_at": "reads without an order" })),
+        change("contract.notice", about(json!({ "days_left": 7, "until": "2027-06-30", "responsible": "ana" }))),
+    ]);
+    let titles: Vec<&str> = told.iter().map(|notice| notice.title.as_str()).collect();
+    let expected = [
+        "Clause 6.2 of “Screening” with Acme was not kept",
+        "Clause 6.2 of “Screening” with Acme is to be looked at",
+        "“Screening” with Acme ends in 7 days",
+    ];
+    assert_eq!(titles, expected);
+    assert!(told.iter().all(|notice| notice.link.ends_with("/contracts/acme")));
+}
+
+#[test]
 fn what_asks_nobody_for_anything_is_not_told() {
     let for_a_fact = change("hold.opened", json!({ "hold": "h_1", "waits_for": "fact" }));
     let erased = ChangeView { detail: None, ..opened("h_2", "bot", "send") };

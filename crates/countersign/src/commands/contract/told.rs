@@ -5,6 +5,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::commands::trace::readable::plain;
 use crate::terminal::{Ink, Look};
+use crate::words::counted;
 
 pub(super) fn status(said: &Value) -> Vec<String> {
     let contracts: Vec<&Value> = said.get("contracts").and_then(Value::as_array).into_iter().flatten().collect();
@@ -24,7 +25,64 @@ pub(super) fn status(said: &Value) -> Vec<String> {
             coverage(contract),
         )
     };
-    contracts.iter().map(row).collect()
+    contracts.iter().flat_map(|contract| std::iter::once(row(contract)).chain(worries(contract))).collect()
+}
+
+/// What somebody should look at: the end of its term, and clauses that were not kept.
+fn worries(contract: &Value) -> Vec<String> {
+    let look = Look::stdout();
+    let mut lines = Vec::new();
+    let left = contract.pointer("/days_left").and_then(Value::as_i64).unwrap_or(i64::MAX);
+    if truth(contract, "/admits") && left <= SOON_DAYS {
+        let days = if left == 1 { "a day".to_owned() } else { format!("{left} days") };
+        lines.push(look.paint(Ink::Yellow, format!("  ends in {days}")));
+    }
+    for audit in contract.pointer("/audits").and_then(Value::as_array).into_iter().flatten() {
+        let (clause, until) = (text(audit, "/clause"), text(audit, "/until"));
+        let against = audit.pointer("/against").and_then(Value::as_u64).unwrap_or_default();
+        if audit.pointer("/held").and_then(Value::as_bool) == Some(false) {
+            let calls = counted(usize::try_from(against).unwrap_or(usize::MAX), "call");
+            lines.push(
+                look.paint(Ink::Red, format!("  clause {clause} was not kept: {calls}, looked at until {until}")),
+            );
+        }
+    }
+    lines
+}
+
+pub(super) fn audited(said: &Value) -> Vec<String> {
+    let all: Vec<&Value> = said.get("audited").and_then(Value::as_array).into_iter().flatten().collect();
+    if all.is_empty() {
+        return vec!["no contract that was signed has a clause that is checked afterwards".to_owned()];
+    }
+    let look = Look::stdout();
+    let mut lines = Vec::new();
+    for one in all {
+        let count = |key: &str| one.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let of = format!("{} clause {}", text(one, "/contract"), text(one, "/clause"));
+        lines.push(match one.get("held").and_then(Value::as_bool) {
+            None => format!("{of}: {} to look at: {}", look.paint(Ink::Yellow, "for a person"), text(one, "/look_at")),
+            Some(true) => format!(
+                "{of}: {}, of {} calls none speaks against it ({})",
+                look.paint(Ink::Green, "kept"),
+                count("looked_at"),
+                text(one, "/asked")
+            ),
+            Some(false) => format!(
+                "{of}: {}, {} of {} calls speak against it ({})",
+                look.paint(Ink::Red, "not kept"),
+                count("against"),
+                count("looked_at"),
+                text(one, "/asked")
+            ),
+        });
+        let calls = one.get("calls").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        lines.extend(calls.map(|call| format!("  {}", plain(call))));
+        if count("unknown") > 0 {
+            lines.push(format!("  of {} nobody can say: their text is erased or was let go", count("unknown")));
+        }
+    }
+    lines
 }
 
 pub(super) fn contract(said: &Value) -> Vec<String> {
@@ -161,3 +219,5 @@ fn text(value: &Value, pointer: &str) -> String {
 
 /// Of a clause's words that a list shows.
 const WORDS_CHARS: usize = 72;
+/// From so many days on it is said that a contract ends.
+const SOON_DAYS: i64 = 60;

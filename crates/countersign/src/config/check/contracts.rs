@@ -10,6 +10,7 @@ use model::{AgentId, AppId, DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
 
 use super::{Checker, read_guarded};
+use crate::auditing::{DEFAULT_DAYS, misunderstood};
 use crate::config::problem::{Problem, nearest};
 use crate::contracts::shapes;
 
@@ -27,7 +28,12 @@ pub fn read_contract(path: &Path, name: &str) -> Result<contract::Loaded, Vec<Pr
     let loaded = Compiled::load(&file).map_err(|errors| errors.iter().map(told).collect::<Vec<_>>())?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let problems = loaded.contract.check_documents(&|file| read_document(&folder.join(file)));
-    if problems.is_empty() { Ok(loaded) } else { Err(problems.iter().map(told).collect()) }
+    let mut problems: Vec<Problem> = problems.iter().map(told).collect();
+    problems.extend(misunderstood(&loaded.contract).into_iter().map(|((line, column), said)| {
+        let said = format!("nobody understands what is asked of the trace here: {said}");
+        Problem::at(Path::new(name), &text, line.into(), column.into(), said)
+    }));
+    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
 }
 
 /// The bytes of a document. Error: why not.
@@ -43,6 +49,25 @@ fn read_document(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 impl Checker<'_> {
+    /// Days before the end of a contract, the most first.
+    pub(super) fn contract_notices(&mut self, written: Option<&[Spanned<String>]>) -> Vec<u32> {
+        let Some(written) = written else { return DEFAULT_DAYS.to_vec() };
+        let mut days: Vec<u32> = Vec::new();
+        for text in written {
+            let whole = text.value.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+            match whole.filter(|days| (1..=NOTICE_DAYS_MAX).contains(days)) {
+                Some(whole) => days.push(whole),
+                None => {
+                    let said = format!("`{}` is no number of days up to {NOTICE_DAYS_MAX}", text.value);
+                    self.problem(text, said, Some("it takes days as in `[60d, 30d, 7d, 1d]`".to_owned()));
+                }
+            }
+        }
+        days.sort_unstable_by(|one, other| other.cmp(one));
+        days.dedup();
+        days
+    }
+
     /// Files, and `*.yaml` in a folder for all of it.
     pub(super) fn contracts(
         &mut self,
@@ -170,3 +195,6 @@ impl Checker<'_> {
 
 /// Largest document that a contract stands for.
 const DOCUMENT_BYTES_MAX: u64 = 64 * FILE_BYTES_MAX;
+
+/// As far ahead as people look.
+const NOTICE_DAYS_MAX: u32 = 730;

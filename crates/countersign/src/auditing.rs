@@ -1,0 +1,209 @@
+//! What the register says is checked afterwards: asked of the trace when it is due, on record, and told where a clause was not
+//! kept; and that a term comes to its end.
+
+mod look;
+mod notices;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::Compiled;
+use contract::agreement::Kind;
+use engine::{Change, StateWrite};
+use model::{Blame, ClauseNumber, ContractId, Fault, Standing, UnixMicros};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use trace::{LogReader as _, rfc3339};
+
+pub use self::look::{Check, Found, misunderstood};
+pub use self::notices::{DEFAULT_DAYS, days_left};
+use crate::gateway::Gateway;
+
+/// How far a clause was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Looked {
+    /// The moment until which.
+    pub until_us: i64,
+    /// When.
+    pub at_us: i64,
+    /// Whether it was kept; none where a person has to say.
+    pub held: Option<bool>,
+    /// Calls that spoke against it.
+    pub against: u64,
+    /// The record of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
+}
+
+/// Which clauses are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those that are due.
+    Due,
+    /// All, until now.
+    All,
+}
+
+/// Looks at what is due, and goes on doing so, until it is told to stop.
+pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let work = async {
+        loop {
+            if let Err(fault) = audit(&gateway, None, Which::Due, "gateway").await {
+                tracing::warn!(%fault, hint = fault.way_out(), "what contracts want checked could not be; it is tried again in an hour");
+            }
+            if let Err(fault) = notices::give(&gateway).await {
+                tracing::warn!(%fault, hint = fault.way_out(), "the end of a contract could not be told; it is tried again in an hour");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Looks now at every clause of a contract, or of all, that is checked afterwards.
+pub async fn now(gateway: &Arc<Gateway>, contract: Option<&ContractId>, by: &str) -> Result<Value, Fault> {
+    audit(gateway, contract, Which::All, by).await
+}
+
+/// How far each clause was looked at, by contract and clause.
+pub fn looked(rows: Vec<(String, String)>) -> BTreeMap<String, Looked> {
+    rows.into_iter().filter_map(|(key, value)| Some((key, serde_json::from_str(&value).ok()?))).collect()
+}
+
+/// Under what a clause stands in [`AUDIT_STATE`].
+pub fn key(contract: &ContractId, clause: &ClauseNumber) -> String {
+    format!("{contract}/{clause}")
+}
+
+async fn audit(gateway: &Arc<Gateway>, only: Option<&ContractId>, which: Which, by: &str) -> Result<Value, Fault> {
+    let _one_after_the_other = TURN.lock().await;
+    let in_force = gateway.contracts.now();
+    let now = gateway.engine.clock().now();
+    let mut said = Vec::new();
+    for contract in in_force.all().filter(|contract| only.is_none_or(|only| contract.id() == only)) {
+        // What nobody signed bound nobody.
+        if matches!(in_force.standing(contract.id(), now).0, Standing::Unsigned | Standing::Unknown) {
+            continue;
+        }
+        said.extend(of_contract(gateway, contract, which, by, now).await?);
+    }
+    Ok(json!({ "audited": said }))
+}
+
+async fn of_contract(
+    gateway: &Arc<Gateway>,
+    contract: &Arc<Compiled>,
+    which: Which,
+    by: &str,
+    now: UnixMicros,
+) -> Result<Vec<Value>, Fault> {
+    let (trace, own) = (gateway.trace().clone(), Arc::clone(contract));
+    let work = move || -> Result<Vec<Value>, Fault> {
+        let reader = trace.reader().map_err(Fault::from)?;
+        let looked = looked(reader.state(AUDIT_STATE).map_err(Fault::from)?);
+        let term = &own.agreement().term;
+        let mut told = Vec::new();
+        for (provision, _) in own.agreement().provisions() {
+            let Kind::PostHoc(asks) = &provision.kind else { continue };
+            let before = looked.get(&key(own.id(), &provision.clause));
+            let since = before.map_or(term.begins, |before| UnixMicros(before.until_us));
+            let until = now.min(term.ends);
+            let days = i64::try_from(asks.every_days).unwrap_or(i64::MAX);
+            let due = now.0.saturating_sub(since.0) >= days.saturating_mul(DAY_US) || now >= term.ends;
+            if until <= since || (which == Which::Due && !due) {
+                continue;
+            }
+            let mut one = json!({
+                "contract": own.id(), "clause": provision.clause, "since": rfc3339(since), "until": rfc3339(until),
+                "until_us": until.0, "look_at": asks.look_at, "name": own.agreement().document.name,
+                "party": own.agreement().parties.theirs.name,
+            });
+            let check = Check::of(&own, provision);
+            if let (Ok(Some(check)), Some(one)) = (check, one.as_object_mut()) {
+                let found = check.look(&reader, since, until).map_err(Fault::from)?;
+                one.insert("asked".to_owned(), check.in_words().into());
+                one.insert("held".to_owned(), (found.against == 0).into());
+                let calls: Vec<&str> = found.some.iter().map(|call| call.call.as_str()).collect();
+                one.insert("calls".to_owned(), json!(calls));
+                for (name, count) in
+                    [("looked_at", found.looked_at), ("against", found.against), ("unknown", found.unknown)]
+                {
+                    one.insert(name.to_owned(), count.into());
+                }
+            }
+            told.push(one);
+        }
+        Ok(told)
+    };
+    let mut told = on_a_thread(work).await?;
+    for one in &mut told {
+        record(gateway, contract, one, by, now).await?;
+    }
+    Ok(told)
+}
+
+/// Writes what was found, and how far was looked, in one.
+async fn record(
+    gateway: &Gateway,
+    contract: &Compiled,
+    one: &mut Value,
+    by: &str,
+    now: UnixMicros,
+) -> Result<(), Fault> {
+    let clause = one.get("clause").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let looked = Looked {
+        until_us: one.get("until_us").and_then(Value::as_i64).unwrap_or(now.0),
+        at_us: now.0,
+        held: one.get("held").and_then(Value::as_bool),
+        against: one.get("against").and_then(Value::as_u64).unwrap_or_default(),
+        said: one.get("look_at").and_then(Value::as_str).unwrap_or_default().to_owned(),
+    };
+    if let Some(one) = one.as_object_mut() {
+        one.remove("until_us");
+    }
+    let value = serde_json::to_string(&looked)
+        .map_err(|error| Fault::new(Blame::Bug, "bug.audit", "what was found cannot be written").because(error))?;
+    let change = Change {
+        by: by.to_owned(),
+        what: AUDITED.to_owned(),
+        subject: format!("contract:{}", contract.id()),
+        human: None,
+        detail: one.clone(),
+        state: vec![StateWrite {
+            kind: AUDIT_STATE.to_owned(),
+            key: format!("{}/{clause}", contract.id()),
+            value: Some(value),
+        }],
+    };
+    let durable = gateway.engine.change(change).await?;
+    if let Some(one) = one.as_object_mut() {
+        one.insert("record".to_owned(), durable.call().as_str().into());
+    }
+    Ok(())
+}
+
+/// What waits for the disk must not keep the threads that carry calls.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(Fault::new(Blame::Bug, "bug.audit", "a contract could not be looked at").because(error))
+    })
+}
+
+/// The kind of state in which stands how far each clause was looked at.
+pub const AUDIT_STATE: &str = "contract_audit";
+/// What the record of it is called.
+pub const AUDITED: &str = "contract.audit";
+/// Two at once would find the same twice.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+const DAY_US: i64 = 86_400_000_000;
+const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
+
+#[cfg(test)]
+mod tests;
