@@ -128,7 +128,6 @@ fn the_page_needs_nothing_else_and_hinders_nobody() -> Result<()> {
     let text = std::fs::read_to_string(&page)?;
     ensure!(!text.contains("<script") && !text.contains("src=") && !text.contains("http://"), "it loads something");
     let url = format!("file://{}", page.display());
-    let pictures = std::env::var_os("COUNTERSIGN_PICTURES").map(std::path::PathBuf::from);
     let mut browser = Browser::start()?;
     for (width, height, scheme) in [(1280, 800, "light"), (1280, 800, "dark"), (390, 844, "light"), (390, 844, "dark")]
     {
@@ -136,10 +135,6 @@ fn the_page_needs_nothing_else_and_hinders_nobody() -> Result<()> {
         browser.go(&url)?;
         browser.reads("Background Screening Agreement")?;
         browser.is_in_order(&format!("evidence on {width} in {scheme}"))?;
-        if let Some(folder) = &pictures {
-            let path = folder.join(format!("evidence-{width}-{scheme}.png"));
-            browser.act("screenshot", json!({ "path": path, "full": false }))?;
-        }
     }
     let paper = world.folder().join("evidence.pdf");
     let printed = browser.act("print", json!({ "path": paper }))?;
