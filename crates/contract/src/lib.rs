@@ -49,7 +49,7 @@ mod explain;
 
 pub use agreement::Agreement;
 pub use compiled::{Volume, VolumeOf};
-pub use diff::{Change, Difference, difference};
+pub use diff::{Cells, Change, Difference, difference};
 pub use error::ContractError;
 pub use explain::explain;
 pub use governed::Governed;

@@ -5,6 +5,7 @@ pub mod cases;
 pub mod matrix;
 pub mod probe;
 pub mod replay;
+pub mod simulate;
 
 use std::collections::HashMap;
 use std::path::Path;

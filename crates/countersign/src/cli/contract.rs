@@ -72,6 +72,18 @@ pub enum ContractAction {
         #[arg(long, value_name = "FOLDER")]
         receipts: Option<PathBuf>,
     },
+    /// Say what recorded calls would have come to under a new version
+    #[command(after_help = SIMULATE)]
+    Simulate {
+        /// The new version, a file
+        new: PathBuf,
+        /// Only calls from then on: `30d`, `2026-11-01`
+        #[arg(long, default_value = "30d")]
+        since: String,
+        /// How many calls to list one by one
+        #[arg(long, short = 'n', default_value_t = 20)]
+        limit: usize,
+    },
     /// Make a contract file of a document, to be completed
     Draft {
         /// The agreement: `.md` or `.txt`, `.pdf` where `pdftotext` is installed
@@ -111,4 +123,11 @@ pub enum ContractAction {
 const EVIDENCE: &str = "\
 One HTML file that needs nothing else, for a screen and for paper; `--json` for programs. It reads the trace
 beside a running gateway. `countersign trace verify FILE` checks every receipt in it.
+";
+
+const SIMULATE: &str = "\
+As if it had been signed and in force. Limits are counted anew. What only an answer shows (whose record it was, in
+which state) is not judged; where answers would show other fields, that is said.
+
+Exit codes: 0 nothing would change, 1 something would, 2 the file is refused.
 ";

@@ -2,6 +2,7 @@
 
 mod evidence;
 mod files;
+mod simulate;
 mod told;
 
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ pub fn without_gateway(common: &Common, args: &ContractArgs) -> Option<Result<Ex
             let places = evidence::Places { out: out.as_deref(), receipts: receipts.as_deref() };
             Some(evidence::run(common, contract, period, &places))
         }
+        ContractAction::Simulate { new, since, limit } => Some(simulate::run(common, new, since, *limit)),
         ContractAction::Show { contract, normal } if is_file(contract) => Some(files::show(common, contract, *normal)),
         ContractAction::Register { contract } if is_file(contract) => Some(files::register(common, contract)),
         ContractAction::Explain { contract } if is_file(contract) => Some(files::explained(common, contract)),
@@ -57,7 +59,8 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
             ContractAction::Check { .. }
             | ContractAction::Diff { .. }
             | ContractAction::Draft { .. }
-            | ContractAction::Evidence { .. },
+            | ContractAction::Evidence { .. }
+            | ContractAction::Simulate { .. },
         ) => return Ok(ExitCode::SUCCESS),
     };
     let said = ask(&common.config, operation).await?;

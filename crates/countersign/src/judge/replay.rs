@@ -70,7 +70,7 @@ impl Replay {
         let Some(intent) = entry.intent() else {
             return self.pass(UNREADABLE);
         };
-        let facts = match facts(judge, &intent) {
+        let facts = match recorded_facts(judge, &intent) {
             Ok(facts) => facts,
             Err(why) => return self.pass(why),
         };
@@ -124,7 +124,7 @@ impl Replay {
 }
 
 /// The facts as they were, with the arguments as these rules read them. Error: why they cannot be told.
-fn facts(judge: &Judge, intent: &IntentView) -> Result<Facts, &'static str> {
+pub fn recorded_facts(judge: &Judge, intent: &IntentView) -> Result<Facts, &'static str> {
     let written = intent.facts.as_ref().ok_or(ERASED)?;
     let mut facts: Facts = serde_json::from_str(written.get()).map_err(|_| UNREADABLE)?;
     if intent.kept != ArgumentLevel::Full {

@@ -141,3 +141,52 @@ fn the_page_needs_nothing_else_and_hinders_nobody() -> Result<()> {
     ensure!(printed.as_u64().is_some_and(|bytes| bytes > 10_000) && Path::new(&paper).exists(), "{printed}");
     Ok(())
 }
+
+#[test]
+fn a_new_version_is_played_over_what_was_asked() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = busy(&ats)?;
+    let file = |name: &str, text: &str| -> Result<String> {
+        let path = world.folder().join(name);
+        std::fs::write(&path, text.replace("file: acme-screening.md", "file: contracts/acme-screening.md"))?;
+        Ok(path.display().to_string())
+    };
+    let simulated = |path: &str| -> Result<(i32, Value)> {
+        let done = world.run(&["contract", "simulate", path, "--json"])?;
+        Ok((done.code, serde_json::from_str(&done.stdout).with_context(|| format!("{done:?}"))?))
+    };
+    let (code, same) = simulated(&file("same.yaml", &contract())?)?;
+    ensure!(code == 0 && count(&same, "/judged")? == 9, "{same:#}");
+    // Asked before anybody had signed.
+    ensure!(same.pointer("/unjudged/0/why") == Some(&json!("the contract was not in force then")), "{same:#}");
+
+    // Two requests an hour, no candidate one by one, and what is paid to candidates may be seen.
+    let narrower = contract()
+        .replace("limits: {requests: 600/hour}", "limits: {requests: 2/hour}")
+        .replace(
+            "excludes: {fields: {candidate: [medical_notes]}}",
+            "excludes: {fields: {candidate: [medical_notes, employment]}}",
+        )
+        .replace("excludes: {fields: {candidate: [compensation]}}", "needs_human: nobody");
+    let path = file("narrower.yaml", &narrower)?;
+    let (code, said) = simulated(&path)?;
+    ensure!(code == 1, "{said:#}");
+    let changed = said.pointer("/changed").and_then(Value::as_array).context("no changes")?;
+    let of = |clause: Value, was: &str, would: &str| {
+        let fits = |one: &&Value| {
+            let is = |key: &str, value: &Value| one.get(key) == Some(value);
+            is("clause", &clause) && is("was", &json!(was)) && is("would", &json!(would))
+        };
+        changed.iter().filter(fits).filter_map(|one| one.get("count")?.as_u64()).sum::<u64>()
+    };
+    ensure!(of(json!("5.1"), "redact", "deny") == 3, "{said:#}");
+    // It may sort by it now, but not so often.
+    ensure!(of(json!("3.2"), "deny", "redact") == 0, "{said:#}");
+    let answers = said.pointer("/answers").and_then(Value::as_array).context("no answers")?;
+    let read = answers.iter().find(|one| one.get("asks") == Some(&json!("read candidate"))).context("no reads")?;
+    ensure!(count(read, "/more_fields")? == 2 && count(read, "/fewer_fields")? == 2, "{said:#}");
+    let words = world.run(&["contract", "simulate", &path])?;
+    ensure!(words.code == 1 && words.stdout.contains("redact to deny"), "{words:?}");
+    ensure!(words.stdout.contains("would be answered with fields that were kept back"), "{words:?}");
+    Ok(())
+}

@@ -164,7 +164,7 @@ fn text_of_pdf(document: &Path) -> Result<String, Fault> {
     String::from_utf8(ran.stdout).map_err(|error| wrong("what `pdftotext` gave is not text".to_owned()).because(error))
 }
 
-fn load(file: &Path) -> Result<Loaded, Fault> {
+pub(super) fn load(file: &Path) -> Result<Loaded, Fault> {
     let problems = |wrong: Vec<Problem>| bad_file(Problems(wrong));
     read_contract(file, &file.display().to_string()).map_err(problems)
 }
