@@ -17,6 +17,7 @@
 
 mod account;
 mod assets;
+mod contracts;
 mod cookie;
 mod emergency;
 mod guard;
@@ -35,6 +36,7 @@ mod trail;
 mod wire;
 mod words;
 
+pub use contracts::{AuditView, ClauseView, ContractView, Contracts, LimitView};
 pub use emergency::{Emergencies, EmergencyAct, EmergencyView};
 pub use holds::{Decision, HoldStatus, HoldView, Holds, HoldsFuture};
 pub use port::{Parts, Pulse, Readers};

@@ -20,6 +20,8 @@ pub(crate) struct Visitor {
     pub(crate) sight: Sight,
     /// Calls that wait for this person.
     pub(crate) waiting: usize,
+    /// Whether there are contracts at all.
+    pub(crate) contracts: bool,
     /// Emergencies there are.
     pub(crate) emergencies: Vec<EmergencyView>,
 }
@@ -30,6 +32,7 @@ pub(crate) enum Place {
     Live,
     Holds,
     Trace,
+    Contracts,
     Account,
 }
 
@@ -51,10 +54,15 @@ pub(crate) fn page(assets: &Assets, visitor: &Visitor, place: Place, title: &str
         0 => Html::default(),
         some => html!("<b class=\"count\" aria-label=\"{} waiting\">{}</b>", some, some),
     };
+    let contracts = visitor
+        .contracts
+        .then(|| item(Place::Contracts, "/contracts", "c", "Contracts", Html::default()))
+        .unwrap_or_default();
     let navigation: Html = [
         item(Place::Live, "/", "l", "Live", Html::default()),
         item(Place::Holds, "/holds", "h", "Holds", count),
         item(Place::Trace, "/trace", "t", "Trace", Html::default()),
+        contracts,
     ]
     .into_iter()
     .collect();
@@ -162,6 +170,9 @@ fn icon(place: Place) -> Html {
         Place::Trace => html!(
             "<svg viewBox=\"0 0 20 20\" aria-hidden=\"true\"><path d=\"M7 4.5h10.5M7 10h10.5M7 15.5h10.5M2.8 4.5h.4M2.8 10h.4M2.8 15.5h.4\"/></svg>"
         ),
+        Place::Contracts => html!(
+            "<svg viewBox=\"0 0 20 20\" aria-hidden=\"true\"><path d=\"M5 2.5h7l3.5 3.5v11.5H5zM12 2.5V6h3.5M7.5 9.5h5M7.5 12h5M7.5 14.8c1.5-1.6 2 .8 3.200-.4\"/></svg>"
+        ),
         Place::Account => Html::default(),
     }
 }
@@ -189,6 +200,7 @@ const KEYS: &[(&str, &str)] = &[
     ("g l", "live"),
     ("g h", "holds"),
     ("g t", "trace"),
+    ("g c", "contracts"),
     ("u", "back to the list"),
     ("?", "this list"),
 ];

@@ -8,6 +8,7 @@ use model::{Clock, Directory, Fault, Human, HumanId, Verdict};
 use tlog::Trust;
 use trace::LogReader;
 
+use crate::contracts::Contracts;
 use crate::emergency::Emergencies;
 use crate::holds::Holds;
 
@@ -31,6 +32,8 @@ pub struct Parts {
     pub holds: Option<Arc<dyn Holds>>,
     /// Times in which calls need no approval; none where nothing can be held.
     pub emergencies: Option<Arc<dyn Emergencies>>,
+    /// Contracts with vendors; none where there is no such page.
+    pub contracts: Option<Arc<dyn Contracts>>,
     /// Who sees everything.
     pub readers: Readers,
     /// Where people's passkeys are good.

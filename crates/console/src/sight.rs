@@ -32,6 +32,11 @@ impl Sight {
         self.everything
     }
 
+    /// Whether a contract for which this person answers, about these apps, may be shown.
+    pub(crate) fn concerns(&self, responsible: &HumanId, apps: &[AppId]) -> bool {
+        self.everything || self.human == *responsible || apps.iter().any(|app| self.apps.contains(app))
+    }
+
     /// Whether this record may be shown. An outcome by itself says nothing of whom it is about.
     pub(crate) fn sees(&self, entry: &Entry) -> bool {
         let is = |value: &Option<String>, id: &str| value.as_deref() == Some(id);

@@ -21,7 +21,7 @@ use crate::page::{Visitor, fault, go_to};
 use crate::port::Parts;
 use crate::sight::Sight;
 use crate::sign_in::Form;
-use crate::{account, emergency, holds, live, sign_in, story, trail};
+use crate::{account, contracts, emergency, holds, live, sign_in, story, trail};
 
 /// The pages, as a wire of a listener of their own.
 pub struct ConsoleWire {
@@ -78,6 +78,7 @@ impl ConsoleWire {
             }
             "/holds" => holds::inbox(parts, assets, &visitor),
             "/emergency" => emergency::show(parts, assets, &visitor, None),
+            "/contracts" => contracts::list(parts, assets, &visitor).await,
             "/account" => account::show(parts, assets, &visitor, None),
             _ => self.get_one(&visitor, path, &mut asked).await,
         }
@@ -94,6 +95,7 @@ impl ConsoleWire {
                 receipt.unwrap_or_else(|error| fault(assets, Some(visitor), &error))
             }
             ["holds", id] => holds::one(parts, assets, visitor, id, None).await,
+            ["contracts", id] => contracts::one(parts, assets, visitor, id).await,
             _ => fault(assets, Some(visitor), &nothing_at(path)),
         }
     }
@@ -167,7 +169,8 @@ impl ConsoleWire {
         let sight = Sight::of(&human, &directory, &self.parts.readers);
         let waiting = self.parts.holds.as_ref().map_or(0, |holds| holds.waiting(&human.id));
         let emergencies = self.parts.emergencies.as_ref().map_or_else(Vec::new, |all| all.all(&human.id));
-        Some(Visitor { signed_in, human, token, sight, waiting, emergencies })
+        let contracts = self.parts.contracts.as_ref().is_some_and(|contracts| contracts.any());
+        Some(Visitor { signed_in, human, token, sight, waiting, contracts, emergencies })
     }
 
     fn stranger(&self, head: &Head) -> Response<Body> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ClauseNumber, ContractId, Digest, RuleId, Standing, UnixMicros, VendorId};
+use model::{Budget, ClauseNumber, ContractId, Digest, RuleId, Standing, UnixMicros, VendorId};
 
 use crate::agreement::Agreement;
 use crate::check::check;
@@ -128,6 +128,17 @@ impl Compiled {
     /// All phases, the earliest first.
     pub(crate) fn phases(&self) -> &[Phase] {
         &self.phases
+    }
+
+    /// What is counted of it at a moment, by clause.
+    pub fn budgets(&self, at: UnixMicros) -> Vec<(ClauseNumber, Arc<Budget>)> {
+        let Some(phase) = self.phase(at) else { return Vec::new() };
+        let requests = phase.requests.iter().filter_map(|one| {
+            let clause = one.said.rule.clause.as_ref()?;
+            Some((clause.number.clone(), Arc::clone(&one.budget)))
+        });
+        let volumes = phase.volumes.iter().map(|one| (one.clause.clone(), Arc::clone(&one.budget)));
+        requests.chain(volumes).collect()
     }
 
     /// How much data it lets out at a moment.

@@ -17,7 +17,7 @@ use trace::{Entry, Field, LogReader, Query, RecordKind, checkpoint_over, receipt
 
 use crate::auditing::{AUDITED, Check, Found};
 
-pub use self::calls::{Asked, Span, each};
+pub use self::calls::{Asked, Span, each, rules_of};
 pub use self::page::page;
 pub use self::tally::{Counts, Example, LimitUse, Tally, Unjudged};
 

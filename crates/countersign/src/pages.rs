@@ -15,12 +15,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use trace::LogReader;
 
+use self::contracts::Shelf;
 use self::emergencies::Alarms;
 use self::holds::Desk;
 use crate::config::ConsoleConfig;
 use crate::gateway::{Gateway, files};
 use crate::notary::{origin_of, trust_of};
 
+mod contracts;
 mod emergencies;
 mod holds;
 
@@ -80,6 +82,7 @@ impl Pages {
             }),
             holds: Some(Arc::new(Desk { gateway: Arc::clone(gateway), readers: config.readers.clone() })),
             emergencies: Some(Arc::new(Alarms { gateway: Arc::clone(gateway) })),
+            contracts: Some(Arc::new(Shelf { gateway: Arc::clone(gateway) })),
             readers: config.readers.clone(),
             site: site(&url, self.local.port()),
             secure,

@@ -158,6 +158,16 @@ impl Counters {
         }
     }
 
+    /// How much of a contract's budget is taken right now; zero for budgets that others share.
+    pub(crate) fn used_of_contract(&self, budget: &Budget, now: UnixMicros) -> u64 {
+        let counts = counts(budget.of);
+        let key = Key { rule: budget.rule.clone(), counts, who: Who::All };
+        let Some(counter) = self.find(&key).filter(|_| budget.per == BudgetPer::Contract) else { return 0 };
+        counter.sweep(counter.epoch(now));
+        let taken = u64::from(counter.total.load(SeqCst));
+        if matches!(counts, Counts::Kibibytes(_)) { taken.saturating_mul(KIBIBYTE) } else { taken }
+    }
+
     /// How a call ended that counts as failed if it failed.
     pub(crate) fn close(&self, taken: &Taken, failed: bool, now: UnixMicros) {
         for Retried { key } in &taken.failing {
@@ -482,14 +492,17 @@ fn key(budget: &Budget, facts: &Facts, arguments: Digest) -> Key {
         // The rule is the contract's own.
         (_, BudgetPer::Contract) => Who::All,
     };
-    let counts = match budget.of {
+    Key { rule: budget.rule.clone(), counts: counts(budget.of), who }
+}
+
+const fn counts(of: BudgetOf) -> Counts {
+    match of {
         BudgetOf::Calls { within, .. } => Counts::Calls(within),
         BudgetOf::Retries { .. } => Counts::Failures,
         BudgetOf::Concurrency { .. } => Counts::UnderWay,
         BudgetOf::Records { within, .. } => Counts::Records(within),
         BudgetOf::Bytes { within, .. } => Counts::Kibibytes(within),
-    };
-    Key { rule: budget.rule.clone(), counts, who }
+    }
 }
 
 fn kibibytes(bytes: u64) -> u32 {

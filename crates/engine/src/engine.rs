@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit};
 use model::{
-    Actor, AppId, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, HumanId, Limits,
+    Actor, AppId, Budget, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, HumanId, Limits,
     Method, Rules, Secret, ToolFacts,
 };
 use tokio_util::task::TaskTracker;
@@ -120,6 +120,11 @@ impl Engine {
     /// How far back calls count against budgets of the rules in force; none where no earlier call does.
     pub fn look_back(&self) -> Option<Duration> {
         self.shared.gate.look_back()
+    }
+
+    /// How much of a contract's budget is taken right now, bytes in whole kibibytes; zero for budgets that others share.
+    pub fn used_of_contract(&self, budget: &Budget) -> u64 {
+        self.shared.gate.used_of_contract(budget, self.clock().now())
     }
 
     /// Counts a call of the past against the budgets of the rules in force. It ran at `facts.now`, and so many bytes of its

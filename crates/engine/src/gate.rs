@@ -9,7 +9,7 @@ use bytes::Bytes;
 use decide::{Decision, decide};
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
-    Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Clock, ContractFacts, Digest, Directory, DirectorySnapshot,
+    Actor, AppId, Budget, ArgumentFacts, ArgumentReads, Blame, Clock, ContractFacts, Digest, Directory, DirectorySnapshot,
     Facts, Fault, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, UnixMicros, Verdict,
 };
 
@@ -144,6 +144,11 @@ impl Gate {
     }
 
     /// See [`Engine::remember`](crate::Engine::remember).
+    /// How much of a contract's budget is taken right now.
+    pub(crate) fn used_of_contract(&self, budget: &Budget, now: UnixMicros) -> u64 {
+        self.counters.used_of_contract(budget, now)
+    }
+
     pub(crate) fn remember(&self, facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
         let budgets = self.rules.load().budgets(facts);
         self.counters.remember(&budgets, facts, arguments, failed, bytes);

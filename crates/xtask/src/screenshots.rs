@@ -11,6 +11,6 @@ pub(crate) fn screenshots(root: &Path) -> Result<()> {
     let folder = root.join("docs/images");
     std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
     run(&mut program("cargo", &["build", "-p", "countersign", "-p", "testkit", "--bins"], root))?;
-    let test = ["nextest", "run", "-p", "countersign", "--test", "it", "pictures_are_taken_of_the_pages"];
+    let test = ["nextest", "run", "-p", "countersign", "--test", "it", "pictures_are_taken"];
     run(program("cargo", &test, root).env("COUNTERSIGN_PICTURES", &folder))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use testkit::{HttpRequest, World, workspace_root};
+use testkit::{HttpRequest, World, WorldBuilder, workspace_root};
 use trace::{Entry, RecordKind};
 
 use crate::kit::{changes, intents, records, until, world};
@@ -73,11 +73,16 @@ pub(crate) fn contract() -> String {
 }
 
 pub(crate) fn office(ats: &Ats, contract: &str) -> Result<World> {
+    office_with(ats, contract, |world| world)
+}
+
+/// With more in the configuration.
+pub(crate) fn office_with(ats: &Ats, contract: &str, more: impl FnOnce(WorldBuilder) -> WorldBuilder) -> Result<World> {
     let app = json!({
         "api": "apps/ats.api.yaml", "url": ats.url, "credential": "env:ATS_TOKEN", "risk": "high", "data": "restricted",
         "owners": ["ana", "bob"],
     });
-    let world = world()
+    let builder = world()
         .set(&["apps", "ats"], app)
         .set(&["vendors", "acme-screening"], json!({"name": "Acme Screening", "responsible": "ana"}))
         .human("bob", json!({"name": "Bob", "role": "compliance"}))
@@ -85,8 +90,8 @@ pub(crate) fn office(ats: &Ats, contract: &str) -> Result<World> {
         .file("apps/ats.api.yaml", MAPPING)
         .file("contracts/acme-screening.yaml", contract)
         .file("contracts/acme-screening.md", DOCUMENT)
-        .environment("ATS_TOKEN", SECRET)
-        .start()?;
+        .environment("ATS_TOKEN", SECRET);
+    let world = more(builder).start()?;
     for who in ["ana", "bob"] {
         let code = world.run_well(&["accounts", "invite", who])?;
         typed(&world, &["login", "--password-stdin", "--code", code.trim()], PASSWORD)?;

@@ -283,6 +283,6 @@ fn pictures_are_taken_of_the_pages() -> Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where `cargo xtask screenshots` wants the pictures")]
-fn pictures_folder() -> Option<PathBuf> {
+pub(super) fn pictures_folder() -> Option<PathBuf> {
     std::env::var_os("COUNTERSIGN_PICTURES").map(PathBuf::from)
 }
