@@ -157,9 +157,9 @@ pub(crate) async fn one(parts: &Arc<Parts>, assets: &Assets, visitor: &Visitor, 
         says(&contract),
         limits(&contract.limits),
         audits(&contract.audits, &parts.zone),
+        html!("<section aria-labelledby=\"lately\"><h2 id=\"lately\">What it answered lately</h2>{}</section>", lately),
         signatures(&contract, &parts.zone),
-        clauses(&contract),
-        html!("<section aria-labelledby=\"lately\"><h2 id=\"lately\">What it answered lately</h2>{}</section>", lately)
+        clauses(&contract)
     );
     page(assets, visitor, Place::Contracts, &contract.name, &main)
 }
@@ -226,7 +226,7 @@ fn stands(contract: &ContractView) -> String {
 }
 
 fn says(contract: &ContractView) -> Html {
-    let sentences: Html = contract.sentences.iter().map(|one| html!("<li>{}</li>", one.trim())).collect();
+    let sentences: Html = contract.sentences.iter().map(|one| html!("<li>{}</li>", ticked(one.trim()))).collect();
     html!(
         "<section class=\"card\" aria-labelledby=\"today\"><h2 id=\"today\">Today</h2><ul class=\"plain\">{}</ul></section>",
         sentences
@@ -314,7 +314,7 @@ fn clauses(contract: &ContractView) -> Html {
             clause.number,
             capital(&clause.honoured),
             clause.kind,
-            clause.says,
+            ticked(&clause.says),
             superseded
         )
     };
@@ -348,7 +348,7 @@ fn answered(entries: &[Entry], now: UnixMicros, zone: &TimeZone) -> Html {
             intent.call,
             intent.app,
             breakable(&intent.tool),
-            capital(intent.because()),
+            ticked(&capital(intent.because())),
             came
         ))
     };
@@ -357,6 +357,17 @@ fn answered(entries: &[Entry], now: UnixMicros, zone: &TimeZone) -> Html {
          <th scope=\"col\">What</th><th scope=\"col\">Why</th></tr></thead><tbody id=\"rows\">{}</tbody></table>",
         entries.iter().take(LATELY).filter_map(row).collect::<Html>()
     )
+}
+
+/// What stands between backticks is a name.
+fn ticked(text: &str) -> Html {
+    let pieces = text.split('`').enumerate();
+    pieces
+        .map(|(place, piece)| match place % 2 {
+            0 => html!("{}", piece),
+            _ => html!("<code>{}</code>", piece),
+        })
+        .collect()
 }
 
 /// The standing, with the tone of what it means for the next call.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit};
 use model::{
-    Actor, AppId, Budget, Blame, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, HumanId, Limits,
-    Method, Rules, Secret, ToolFacts,
+    Actor, AppId, Blame, Budget, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, HumanId,
+    Limits, Method, Rules, Secret, ToolFacts,
 };
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use decide::{Decision, decide};
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
-    Actor, AppId, Budget, ArgumentFacts, ArgumentReads, Blame, Clock, ContractFacts, Digest, Directory, DirectorySnapshot,
-    Facts, Fault, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, UnixMicros, Verdict,
+    Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Budget, Clock, ContractFacts, Digest, Directory,
+    DirectorySnapshot, Facts, Fault, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, UnixMicros, Verdict,
 };
 
 use crate::budget::{Counters, Taken};

@@ -44,7 +44,8 @@ impl Shelf {
         let signed = in_force.signatures(contract.id()).filter(|signed| signed.digest == contract.forms().digest);
         let signed = signed.map(|signed| signed.signatures.as_slice()).unwrap_or_default();
         let directory = self.gateway.directory.snapshot();
-        let name = |id: &model::HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
+        let name =
+            |id: &model::HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
         let left = days_left(contract, now);
         let notices = &self.gateway.config.load().contract_notices;
         ContractView {

@@ -349,3 +349,22 @@ fn records_and_bytes_of_before_count() {
     assert!(!runs(&counters, &records, &facts) && runs(&counters, &records, &bringing(Some(20))));
     assert!(!runs(&counters, &bytes, &facts));
 }
+
+#[test]
+fn what_is_taken_of_a_contract_is_told_and_goes_back_with_time() {
+    let (counters, facts) = (Counters::new(), bringing(Some(40)));
+    let records = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
+    let requests = budget(BudgetOf::Calls { most: 9, within: HOUR }, BudgetPer::Contract);
+    let used = |budgets: &[Arc<Budget>], now: UnixMicros| counters.used_of_contract(&budgets[0], now);
+    assert_eq!(used(&records, facts.now), 0);
+    for _ in 0..2 {
+        assert!(runs(&counters, &records, &facts) && runs(&counters, &requests, &facts));
+    }
+    assert_eq!((used(&records, facts.now), used(&requests, facts.now)), (80, 2));
+    let later = UnixMicros(facts.now.0 + 2 * i64::try_from(HOUR.as_micros()).unwrap());
+    assert_eq!((used(&records, later), used(&requests, later)), (0, 0));
+    // What others share is told to nobody as a contract's.
+    let shared = calls(9, HOUR);
+    assert!(runs(&counters, &shared, &facts));
+    assert_eq!(used(&shared, facts.now), 0);
+}
