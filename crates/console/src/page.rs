@@ -54,10 +54,10 @@ pub(crate) fn page(assets: &Assets, visitor: &Visitor, place: Place, title: &str
         0 => Html::default(),
         some => html!("<b class=\"count\" aria-label=\"{} waiting\">{}</b>", some, some),
     };
-    let contracts = visitor
-        .contracts
-        .then(|| item(Place::Contracts, "/contracts", "c", "Contracts", Html::default()))
-        .unwrap_or_default();
+    let contracts = match visitor.contracts {
+        true => item(Place::Contracts, "/contracts", "c", "Contracts", Html::default()),
+        false => Html::default(),
+    };
     let navigation: Html = [
         item(Place::Live, "/", "l", "Live", Html::default()),
         item(Place::Holds, "/holds", "h", "Holds", count),
