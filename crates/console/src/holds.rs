@@ -11,6 +11,7 @@ use identity::people::SignedIn;
 use jiff::tz::TimeZone;
 use model::{Blame, CallId, Class, Fault, HumanId, Reason, Secret, UnixMicros};
 
+use self::for_task::ForTaskView;
 use crate::account::form_field;
 use crate::assets::Assets;
 use crate::html::{Html, html};
@@ -23,6 +24,8 @@ use crate::story::{fields, reason};
 use crate::table::table;
 use crate::words::{stretch, whole_moment};
 
+pub(crate) mod for_task;
+
 /// Calls that wait for people, and what people say to them.
 pub trait Holds: Send + Sync {
     /// What this person may see of what waits, and of what waited lately: first what they may decide, the most urgent first.
@@ -33,6 +36,12 @@ pub trait Holds: Send + Sync {
 
     /// How the call stands that this address is of, for anybody who has the address; none where it is of none.
     fn status(&self, id: &str, code: &str) -> Option<HoldStatus>;
+
+    /// What is approved for tasks, as far as this person may see it.
+    fn for_tasks(&self, human: &HumanId) -> Vec<ForTaskView>;
+
+    /// One of those who may approve such calls takes it back. Error: not this person, or it is none.
+    fn revoke(&self, who: SignedIn, id: String) -> HoldsFuture<'_>;
 
     /// How many wait for this person's word.
     fn waiting(&self, human: &HumanId) -> usize {
@@ -50,7 +59,10 @@ pub type HoldsFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// It may go, once.
-    Approve,
+    Approve {
+        /// And such calls of its task, too.
+        for_task: bool,
+    },
     /// It may not; the agent is told why.
     Deny {
         /// Why, in the person's words.
@@ -87,6 +99,8 @@ pub struct HoldView {
     pub arguments: Option<String>,
     /// Whether this person sees the arguments: whoever decides does, and for whom it is.
     pub withheld: bool,
+    /// What an approval for its task would be of, by name; empty: exactly these arguments. None: it is approved by itself only.
+    pub for_task: Option<Vec<(String, String)>>,
     /// What the agent says about it. Nobody has verified it.
     pub said: Option<String>,
     /// Since when it waits.
@@ -147,11 +161,12 @@ pub(crate) fn inbox(parts: &Parts, assets: &Assets, visitor: &Visitor) -> Respon
     });
     let main = html!(
         "<div class=\"head\"><h1>Holds</h1><p>Calls that run only if somebody says yes. \
-         <a href=\"/emergency\">Emergencies</a></p></div>{}{}{}{}",
+         <a href=\"/emergency\">Emergencies</a></p></div>{}{}{}{}{}",
         list("For you to decide", yours),
         quiet,
         list("Waiting for others", others),
-        list("Lately", done)
+        list("Lately", done),
+        for_task::list(parts, visitor)
     );
     page(assets, visitor, Place::Holds, "Holds", &main)
 }
@@ -320,13 +335,36 @@ fn decision(parts: &Parts, hold: &HoldView, visitor: &Visitor) -> Html {
          <div class=\"field\"><label for=\"reason\">Where you deny it: why, for the agent <small>(may be left out)</small></label>\
          <input id=\"reason\" name=\"reason\" maxlength=\"1000\" autocomplete=\"off\"></div>\
          <div class=\"buttons\"><button name=\"say\" value=\"approve\">Approve this call, once</button>\
-         <button name=\"say\" value=\"deny\">Deny this call</button></div>{}{}</form>",
+         <button name=\"say\" value=\"deny\">Deny this call</button></div>{}{}{}</form>",
         hold.id,
         form_field(visitor),
         visitor.human.id,
+        for_task(hold),
         passkey::fields(),
         keys
     )
+}
+
+/// The further-reaching yes, with what it would be of.
+fn for_task(hold: &HoldView) -> Option<Html> {
+    let values = hold.for_task.as_ref()?;
+    let of: Html =
+        values.iter().map(|(name, value)| html!("<li><code>{}</code> = <b>{}</b></li>", name, value)).collect();
+    let of = match values.is_empty() {
+        true => html!("<p>Calls with exactly these arguments, again.</p>"),
+        false => html!(
+            "<p>Calls of the same tool with this value, whatever else they say:</p><ul class=\"plain\">{}</ul>",
+            of
+        ),
+    };
+    Some(html!(
+        "<details><summary>Approve it for the rest of its task</summary>{}<p class=\"quiet\">By {} for {}, in this task only. \
+         They run without asking anybody, until the time for that is over or somebody takes it back.</p>\
+         <button name=\"say\" value=\"approve-for-task\">Approve for this task</button></details>",
+        of,
+        hold.agent,
+        hold.human
+    ))
 }
 
 fn arguments(hold: &HoldView) -> Html {
@@ -373,7 +411,8 @@ pub(crate) async fn decide(
     let reason = Some(form.take("reason")).map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     let say = form.take("say");
     let decision = match say.as_str() {
-        "approve" => Decision::Approve,
+        "approve" => Decision::Approve { for_task: false },
+        "approve-for-task" => Decision::Approve { for_task: true },
         "deny" => Decision::Deny { reason },
         _ => {
             let neither = Fault::new(Blame::Caller, "caller.form", "the form says neither yes nor no");

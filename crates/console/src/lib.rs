@@ -38,6 +38,7 @@ mod words;
 
 pub use contracts::{AuditView, ClauseView, ContractView, Contracts, LimitView};
 pub use emergency::{Emergencies, EmergencyAct, EmergencyView};
+pub use holds::for_task::ForTaskView;
 pub use holds::{Decision, HoldStatus, HoldView, Holds, HoldsFuture};
 pub use port::{Parts, Pulse, Readers};
 pub use wire::ConsoleWire;

@@ -126,6 +126,7 @@ impl ConsoleWire {
             ["account", "passkeys", "remove"] => account::remove_passkey(parts, assets, &visitor, &mut form).await,
             ["emergency"] => emergency::act(parts, assets, &visitor, from, &mut form).await,
             ["sign-out"] => self.sign_out(&visitor).await,
+            ["holds", id, "revoke"] => holds::for_task::revoke(parts, assets, &visitor, id).await,
             ["holds", id] => holds::decide(parts, assets, &visitor, from, id, &mut form).await,
             _ => fault(assets, Some(&visitor), &nothing_at(path)),
         }

@@ -350,6 +350,14 @@ pub enum HoldsAction {
     Approve {
         /// The hold, or the last characters of its id
         hold: String,
+        /// Also to such calls of its task: the same people, tool and value
+        #[arg(long)]
+        for_task: bool,
+    },
+    /// Take back what was approved for a task: such calls are held again
+    Revoke {
+        /// The hold that was approved, or the last characters of its id
+        hold: String,
     },
     /// Say no, as the person who is signed in
     Deny {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use contract::Governed;
-use engine::{Change, EMERGENCY_STATE, Engine, HOLD_OVER_STATE, HOLD_STATE, Parts, StateWrite};
+use engine::{Change, EMERGENCY_STATE, Engine, FOR_TASK_STATE, HOLD_OVER_STATE, HOLD_STATE, Parts, StateWrite};
 use export::Exports;
 use front::{Access, Front, Origins, VendorAccess, Wire, serve_tcp, serve_unix};
 use http::Uri;
@@ -144,6 +144,7 @@ impl Gateway {
             Contracts::open(&config.contracts, &config.apis, reading()?.state(CONTRACT_STATE).map_err(Fault::from)?)?;
         let engine = Engine::new(parts, contracts.govern(&bundle))?;
         engine.restore_emergencies(reading()?.state(EMERGENCY_STATE).map_err(Fault::from)?);
+        engine.restore_for_tasks(reading()?.state(FOR_TASK_STATE).map_err(Fault::from)?);
         engine.restore_over(reading()?.state(HOLD_OVER_STATE).map_err(Fault::from)?);
         let waiting = engine.restore_holds(reading()?.state(HOLD_STATE).map_err(Fault::from)?).await?;
         tracing::debug!(waiting, "calls of before wait for people");

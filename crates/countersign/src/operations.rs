@@ -27,6 +27,8 @@ mod holding;
 mod signing;
 mod vendors;
 
+pub use self::holding::values;
+
 /// One thing to do.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
@@ -92,7 +94,14 @@ pub enum Operation {
     /// One call that waits: its id, or the last characters of it.
     Hold { hold: String },
     /// Whoever is signed in with this session says yes.
-    Approve { hold: String, session: String },
+    Approve {
+        hold: String,
+        session: String,
+        #[serde(default)]
+        for_task: bool,
+    },
+    /// What was approved for a task is approved no more.
+    RevokeForTask { hold: String },
     /// Whoever is signed in with this session says no.
     Deny { hold: String, session: String, reason: Option<String> },
     /// A call that waits is taken back.
@@ -166,7 +175,10 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::SignOut { session } => signing::sign_out(gateway, &Secret::new(session)).await,
         Operation::Holds => Ok(holding::list(gateway)),
         Operation::Hold { hold } => holding::show(gateway, &hold),
-        Operation::Approve { hold, session } => holding::approve(gateway, &hold, &Secret::new(session)).await,
+        Operation::Approve { hold, session, for_task } => {
+            holding::approve(gateway, &hold, &Secret::new(session), for_task).await
+        }
+        Operation::RevokeForTask { hold } => holding::revoke(gateway, &hold, by).await,
         Operation::Deny { hold, session, reason } => {
             holding::deny(gateway, &hold, &Secret::new(session), reason.as_deref()).await
         }

@@ -11,6 +11,7 @@ use serde_json::json;
 use trace::{Approved, StateWrite, rfc3339};
 
 use crate::engine::{Change, Engine, Shared};
+use crate::for_tasks::GIVEN_BY_TASK;
 use crate::hold_words::no_emergency;
 use crate::holds::StepFault;
 
@@ -82,7 +83,11 @@ impl Engine {
         let opened = shared.put_emergency(opened, "emergency.opened", &format!("human:{}", by.human())).await?;
         drop(turn);
         tracing::warn!(emergency = %opened.id, agent = %opened.agent, "an emergency is open: calls need no approval");
-        self.give_back(&opened).await;
+        let lifts = |asked: &Asked| {
+            let (directory, now) = (self.directory(), self.clock().now());
+            opened.lifts(asked, shared.office(&directory), now)
+        };
+        self.give_back(&format!("{GIVEN_BY_EMERGENCY}{}", opened.id), lifts).await;
         Ok(opened)
     }
 
@@ -137,16 +142,15 @@ impl Engine {
 
     /// Whoever waits with a call that needs no approval now calls again. It is taken back first, so that nobody can approve it
     /// besides: it runs once.
-    async fn give_back(&self, emergency: &Emergency) {
-        let by = format!("emergency:{}", emergency.id);
+    pub(crate) async fn give_back(&self, by: &str, lifts: impl Fn(&Asked) -> bool) {
         for entry in self.shared.desk.all() {
-            let (hold, directory, now) = (entry.now(), self.directory(), self.clock().now());
+            let hold = entry.now();
             let waits = hold.waits_for == WaitsFor::People && matches!(hold.state, State::Pending);
-            if !waits || !emergency.lifts(&hold.asked, self.shared.office(&directory), now) {
+            if !waits || !lifts(&hold.asked) {
                 continue;
             }
-            if let Err(StepFault::Fault(fault)) = self.shared.step(&entry, Event::Cancel { by: by.clone() }, &by).await
-            {
+            let event = Event::Cancel { by: by.to_owned() };
+            if let Err(StepFault::Fault(fault)) = self.shared.step(&entry, event, by).await {
                 tracing::warn!(?fault, hold = %hold.id, "a call that needs no approval now goes on waiting");
             }
         }
@@ -170,6 +174,7 @@ impl Shared {
             how: signed.how,
             at_us: signed.at.0,
             hold: None,
+            for_task: false,
             emergency: Some(found.id.clone()),
         };
         Some(found.signers()?.map(approved).to_vec())
@@ -243,6 +248,10 @@ impl Shared {
 }
 
 impl Emergencies {
+    pub(crate) fn are_none(&self) -> bool {
+        self.all().is_empty()
+    }
+
     fn all(&self) -> MutexGuard<'_, BTreeMap<EmergencyId, Arc<Emergency>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,5 +262,11 @@ fn about(key: &str) -> String {
     format!("emergency\0{key}")
 }
 
+/// Whether whoever took a hold back did so because such calls need no approval now.
+pub(crate) fn gives_back(by: &str) -> bool {
+    by.starts_with(GIVEN_BY_EMERGENCY) || by.starts_with(GIVEN_BY_TASK)
+}
+
+const GIVEN_BY_EMERGENCY: &str = "emergency:";
 /// The kind of state under which emergencies are kept.
 pub const EMERGENCY_STATE: &str = "emergency";

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
 
 use crate::emergencies::Emergencies;
+use crate::for_tasks::ForTasks;
 use crate::gate::Gate;
 use crate::holds::Desk;
 use crate::tally::{Figures, Tally};
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) tally: Tally,
     pub(crate) desk: Desk,
     pub(crate) emergencies: Emergencies,
+    pub(crate) for_tasks: ForTasks,
     /// Where everybody may see how a call stands that waits.
     pub(crate) status_pages: OnceLock<String>,
 }
@@ -72,8 +74,8 @@ impl Engine {
         let gate = Gate::new(Arc::clone(&parts.directory), Arc::clone(&parts.clock), rules);
         let desk = Desk::new(&parts.hold_key)?;
         let (running, tally, status_pages) = (TaskTracker::new(), Tally::default(), OnceLock::new());
-        let emergencies = Emergencies::default();
-        let shared = Shared { parts, gate, running, tally, desk, emergencies, status_pages };
+        let (emergencies, for_tasks) = (Emergencies::default(), ForTasks::default());
+        let shared = Shared { parts, gate, running, tally, desk, emergencies, for_tasks, status_pages };
         Ok(Self { shared: Arc::new(shared) })
     }
 

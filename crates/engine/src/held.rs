@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
-use model::{CallId, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
+use model::{ArgumentFacts, CallId, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
 use trace::Approved;
 
 use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
+use crate::emergencies::gives_back;
 use crate::engine::Shared;
 use crate::gate::Gated;
 use crate::holds::{Attached, Entry, Key, NotOpened, StepFault};
@@ -69,8 +70,11 @@ pub(crate) fn beforehand(
     if gated.decision.verdict() != Verdict::Hold || gated.facts.contract.is_some() {
         return None;
     }
+    if shared.emergencies.are_none() && shared.for_tasks.are_none() {
+        return None;
+    }
     let asked = asked(call, request, gated);
-    let approved = shared.emergency_for(&asked)?;
+    let approved = shared.approved_for_task(&asked).or_else(|| shared.emergency_for(&asked))?;
     if shared.desk.keeps(&Key::of(&asked, WaitsFor::People)) {
         return None;
     }
@@ -406,16 +410,19 @@ fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
         arguments: gated.arguments,
         bundle: decision.bundle(),
         reasons: decision.reasons().to_vec(),
+        looked_at: (!facts.arguments.is_unread()).then(|| ArgumentFacts::clone(&facts.arguments)),
+        governed: facts.contract.is_some(),
     }
 }
 
-fn approvals(hold: &Hold) -> Vec<Approved> {
+pub(crate) fn approvals(hold: &Hold) -> Vec<Approved> {
     let one = |approval: &hold::Approval| Approved {
         by: approval.by.clone(),
         how: approval.how,
         at_us: approval.at.0,
         hold: Some(hold.id.clone()),
         emergency: None,
+        for_task: approval.for_task,
     };
     hold.approvals.iter().map(one).collect()
 }
@@ -428,7 +435,7 @@ pub(crate) fn held(hold: &Hold) -> Held {
         State::Claimed { .. } => (HeldState::Runs, None),
         State::Denied { reason, .. } => (HeldState::Denied, reason.clone()),
         State::Expired { .. } => (HeldState::Expired, None),
-        State::Cancelled { by, .. } if by.starts_with("emergency:") => (HeldState::GivenBack, None),
+        State::Cancelled { by, .. } if gives_back(by) => (HeldState::GivenBack, None),
         State::Cancelled { .. } => (HeldState::Cancelled, None),
         State::Ended { disposition, why, .. } => (HeldState::Ended(*disposition), why.clone()),
     };

@@ -18,6 +18,7 @@ pub(crate) fn refusal(refused: &Refused) -> Fault {
         Refused::NotClaimed => "hold.not_claimed",
         Refused::WaitsForFact => "hold.waits_for_fact",
         Refused::Escalated => "hold.escalated",
+        Refused::EachByItself => "hold.each_by_itself",
         Refused::Requester { .. } => "hold.requester",
         Refused::Delegator { .. } => "hold.delegator",
         Refused::AgentsOwner { .. } => "hold.agents_owner",
@@ -111,5 +112,6 @@ fn approval(approval: &Approval) -> serde_json::Value {
         "how": approval.how,
         "session": approval.session,
         "at": rfc3339(approval.at),
+        "for_task": approval.for_task,
     })
 }

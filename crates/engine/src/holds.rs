@@ -23,7 +23,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trace::StateWrite;
 
+use crate::emergencies::gives_back;
 use crate::engine::{Change, Engine, Shared};
+use crate::for_tasks;
 use crate::hold_words::{detail, refusal, what};
 use crate::over::{Over, Shelf};
 use crate::sealed::Seal;
@@ -152,8 +154,12 @@ impl Engine {
 
     /// A person says yes. Error: not this person, not now, or not any more; nothing changed.
     pub async fn approve(&self, id: &HoldId, by: &Approver) -> Result<Waiting, Fault> {
+        self.say_yes(id, by, false).await
+    }
+
+    pub(crate) async fn say_yes(&self, id: &HoldId, by: &Approver, for_task: bool) -> Result<Waiting, Fault> {
         let (entry, directory) = (self.shared.desk.get(id)?, self.directory());
-        let event = Event::Approve { by, directory: &directory };
+        let event = Event::Approve { by, for_task, directory: &directory };
         self.shared.step(&entry, event, &format!("human:{}", by.human())).await.map_err(Fault::from)?;
         Ok(entry.view())
     }
@@ -186,6 +192,7 @@ impl Engine {
                 Err(StepFault::Fault(fault)) => return Err(fault),
             }
         }
+        self.revoke_for_tasks_of(human, by).await?;
         self.forget_over(|over| over.hold.asked.human == *human).await?;
         Ok(theirs.len())
     }
@@ -213,6 +220,7 @@ impl Engine {
             }
         }
         self.end_emergencies(now).await;
+        self.end_for_tasks(now).await;
         if let Err(fault) = self.forget_over(|over| over.until < now).await {
             tracing::warn!(?fault, "what came of holds long ago could not be forgotten");
         }
@@ -322,8 +330,8 @@ impl Shared {
     async fn take(&self, entry: &Arc<Entry>, next: Hold, what: &str, by: &str) -> Result<Arc<Hold>, Fault> {
         let keeps = match next.state {
             State::Pending | State::Approved { .. } | State::Claimed { .. } => true,
-            // Whoever asks again needs no approval, and once the emergency is over it is a call as any other.
-            State::Cancelled { ref by, .. } if by.starts_with("emergency:") => false,
+            // Whoever asks again needs no approval, and once that is over it is a call as any other.
+            State::Cancelled { ref by, .. } if gives_back(by) => false,
             // Whoever asked is told when they come again.
             State::Denied { .. } | State::Cancelled { .. } => entry.attached() == 0,
             State::Expired { .. } | State::Ended { .. } => false,
@@ -356,15 +364,26 @@ impl Shared {
         if let Some(over) = &over {
             state.push(over.row(&self.desk.seal)?);
         }
+        let mut detail = detail(hold);
+        let for_task = self.for_task_of(hold, what)?.map(|(for_task, row)| {
+            if let Some(fields) = detail.as_object_mut() {
+                fields.insert("for_task".to_owned(), for_tasks::detail(&for_task));
+            }
+            state.push(row);
+            for_task
+        });
         let change = Change {
             by: by.to_owned(),
             what: what.to_owned(),
             subject: format!("hold:{}", hold.id),
             human: Some(hold.asked.human.clone()),
-            detail: detail(hold),
+            detail,
             state,
         };
         self.change(change).await?;
+        if let Some(for_task) = for_task {
+            self.for_tasks.put(for_task);
+        }
         if let Some(over) = over {
             self.desk.shelf.put(over);
         }

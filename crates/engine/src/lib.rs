@@ -18,6 +18,7 @@ mod call;
 mod emergencies;
 mod engine;
 mod flow;
+mod for_tasks;
 mod gate;
 mod held;
 mod hold_words;
@@ -32,11 +33,12 @@ pub use call::{CallRequest, Closed, too_slow};
 pub use emergencies::EMERGENCY_STATE;
 pub use engine::{Change, Engine, Parts};
 pub use flow::{Taker, TakerFuture};
+pub use for_tasks::FOR_TASK_STATE;
 pub use gate::{Asked, Gate, Gated, Readable};
 pub use held::{Looked, Waiter, WaiterFuture};
 pub use hold::{
-    Approval, Asked as HeldCall, Disposition, Emergency, EmergencyWanted, Hold, State as HoldState, WaitsFor, eligible,
-    may_approve,
+    Approval, Asked as HeldCall, Disposition, Emergency, EmergencyWanted, ForTask, Hold, State as HoldState, WaitsFor,
+    eligible, may_approve,
 };
 pub use holds::{HOLD_STATE, Waiting};
 pub use over::{HOLD_OVER_STATE, Over};

@@ -68,7 +68,7 @@ pub enum HeldState {
     Expired,
     /// It was taken back.
     Cancelled,
-    /// It was taken back, for an emergency lets such calls through without an approval.
+    /// It was taken back, for such calls need no approval now.
     GivenBack,
     /// It has ended.
     Ended(Disposition),
@@ -117,7 +117,7 @@ impl Refusal {
                 held.id
             )),
             None if self.given_back() => {
-                text.push_str(" Call again: it runs without an approval while the emergency lasts.");
+                text.push_str(" Call again: it runs without another approval.");
             }
             None => text.push_str(" Do not repeat it unchanged."),
         }
@@ -196,7 +196,7 @@ impl HeldState {
             Self::Denied => "Denied by a person, nothing was executed",
             Self::Expired => "Not approved in time, nothing was executed",
             Self::Cancelled => "Taken back before it was carried out, nothing was executed",
-            Self::GivenBack => "Not waiting any more, nothing was executed; an emergency lets such calls through now",
+            Self::GivenBack => "Not waiting any more, nothing was executed; such calls need no approval now",
             Self::Ended(Disposition::DeniedNotExecuted) => "Approved, and refused all the same, nothing was executed",
             Self::Ended(Disposition::OutcomeUnknown) => {
                 "Approved and sent, and nobody knows what came of it: look before you try again"

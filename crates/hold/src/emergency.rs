@@ -292,7 +292,7 @@ impl EmergencyState {
 }
 
 fn signature(by: &Approver, at: UnixMicros) -> Approval {
-    Approval { by: by.human().clone(), how: by.how(), session: by.session().to_owned(), at }
+    Approval { by: by.human().clone(), how: by.how(), session: by.session().to_owned(), at, for_task: false }
 }
 
 fn after(now: UnixMicros, micros: i64) -> UnixMicros {

@@ -19,6 +19,8 @@ pub enum Event<'a> {
     Approve {
         /// The proof that it is this person.
         by: &'a Approver,
+        /// Whether to such calls of the task, too, and not to this one alone.
+        for_task: bool,
         /// Who there is, now.
         directory: &'a DirectorySnapshot,
     },
@@ -66,12 +68,15 @@ pub enum Event<'a> {
 pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refused> {
     let (mut approvals, mut also) = (hold.approvals.clone(), hold.also.clone());
     let state = match event {
-        Event::Approve { by, directory } => {
+        Event::Approve { by, for_task, directory } => {
             waits(hold, now)?;
             if hold.waits_for == WaitsFor::Fact {
                 return Err(Refused::WaitsForFact);
             }
-            approvals.push(approval(hold, by, directory, now)?);
+            if for_task && hold.asked.each_by_itself() {
+                return Err(Refused::EachByItself);
+            }
+            approvals.push(Approval { for_task, ..approval(hold, by, directory, now)? });
             match suffices(hold, &approvals, directory)? {
                 true => State::Approved { at: now },
                 false => State::Pending,
@@ -142,7 +147,7 @@ fn approval(hold: &Hold, by: &Approver, directory: &DirectorySnapshot, now: Unix
             return Err(Refused::SamePerson { who: who.clone(), other: before.by.clone() });
         }
     }
-    Ok(Approval { by: who.clone(), how: by.how(), session: by.session().to_owned(), at: now })
+    Ok(Approval { by: who.clone(), how: by.how(), session: by.session().to_owned(), at: now, for_task: false })
 }
 
 /// Whether it still waits for approvals.

@@ -1,7 +1,8 @@
 //! What a hold is.
 
 use model::{
-    AgentId, AppId, CallId, Class, Digest, HoldId, HumanId, Method, Reason, SignedInBy, TaskId, ToolName, UnixMicros,
+    AgentId, AppId, ArgumentFacts, CallId, Class, Digest, HoldId, HumanId, Method, Reason, SignedInBy, TaskId,
+    ToolName, UnixMicros,
 };
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,12 @@ pub struct Asked {
     pub bundle: Digest,
     /// Why it is held: each rule, and who may lift it.
     pub reasons: Vec<Reason>,
+    /// What rules for the app looked at of the arguments; none where nothing is known of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<ArgumentFacts>,
+    /// Whether a contract governs it: then people approve each call by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub governed: bool,
 }
 
 /// For whom or what a call waits.
@@ -86,6 +93,9 @@ pub struct Approval {
     pub session: String,
     /// When.
     pub at: UnixMicros,
+    /// Whether it is given for such calls of the task, and not for this one alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_task: bool,
 }
 
 /// Where a hold stands.

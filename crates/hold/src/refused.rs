@@ -44,6 +44,9 @@ pub enum Refused {
     /// It waits for a fact, which nobody can approve.
     #[error("it waits for a fact, and nobody can approve that away")]
     WaitsForFact,
+    /// A contract governs it.
+    #[error("a contract governs it: each call is approved by itself")]
+    EachByItself,
     /// The requester cannot approve.
     #[error("`{who}` asked for it: nobody approves what is done for themselves")]
     Requester {

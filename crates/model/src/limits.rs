@@ -23,6 +23,8 @@ pub struct Limits {
     pub hold_wait_max: Duration,
     /// Who may approve, too, once a call has waited for so long: the earliest first.
     pub hold_escalation: Vec<Escalation>,
+    /// How long an approval for a task approves such calls; zero: nothing is approved for tasks.
+    pub hold_for_task_max: Duration,
     /// Who may open an emergency, two of them together: `role:security`, `human:ana`. Nobody: there are no emergencies.
     pub emergency_approvers: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl Default for Limits {
             hold_time_max: Duration::from_secs(60 * 60),
             hold_wait_max: Duration::from_secs(50),
             hold_escalation: Vec::new(),
+            hold_for_task_max: Duration::from_secs(8 * 60 * 60),
             emergency_approvers: Vec::new(),
         }
     }
@@ -190,6 +193,8 @@ pub const HOLD_OVER_AGE_MIN: Duration = Duration::from_secs(10 * 60);
 pub const HOLD_ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Longest reason that a person gives for denying a call, in characters; the rest is cut off.
 pub const HOLD_REASON_CHARS_MAX: usize = 1_000;
+/// Approvals for tasks in force at once. Past it: a call is approved by itself only.
+pub const HOLDS_FOR_TASK_MAX: usize = 2_000;
 /// How long an emergency lasts at most, and how long one that was asked for waits for the second person.
 pub const EMERGENCY_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// Emergencies that are open or asked for at once. Past it: refused.

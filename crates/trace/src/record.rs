@@ -92,6 +92,9 @@ pub struct Approved {
     /// The emergency that was opened, in which calls need no approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emergency: Option<EmergencyId>,
+    /// Whether it was given before, for such calls of the task.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_task: bool,
 }
 
 /// One step of delegation.

@@ -223,7 +223,7 @@ impl Story {
             .look
             .paint(Ink::Bold, "Bo Lind, who owns the customer app, has signed in and says yes to exactly this call."));
         out(self.look.paint(Ink::Dim, format_args!("  countersign holds approve {hold}")));
-        let said = self.operate(Operation::Approve { hold, session }).await?;
+        let said = self.operate(Operation::Approve { hold, session, for_task: false }).await?;
         out(format_args!("  {}", holds::sentence("hold.approved", &said)));
         Ok(())
     }

@@ -21,9 +21,11 @@ pub async fn run(common: &Common, args: &HoldsArgs) -> Result<ExitCode, Fault> {
     let operation = match &args.action {
         None | Some(HoldsAction::List) => Operation::Holds,
         Some(HoldsAction::Show { hold }) => Operation::Hold { hold: hold.clone() },
-        Some(HoldsAction::Approve { hold }) => {
-            Operation::Approve { hold: hold.clone(), session: session(common)?.expose().clone() }
+        Some(HoldsAction::Approve { hold, for_task }) => {
+            let session = session(common)?.expose().clone();
+            Operation::Approve { hold: hold.clone(), session, for_task: *for_task }
         }
+        Some(HoldsAction::Revoke { hold }) => Operation::RevokeForTask { hold: hold.clone() },
         Some(HoldsAction::Deny { hold, reason }) => {
             let session = session(common)?.expose().clone();
             Operation::Deny { hold: hold.clone(), session, reason: reason.clone() }
@@ -41,6 +43,9 @@ pub async fn run(common: &Common, args: &HoldsArgs) -> Result<ExitCode, Fault> {
         (Some(holds), _) => {
             emergency::alarm(&said);
             list(holds);
+            for one in said.get("for_tasks").and_then(Value::as_array).into_iter().flatten() {
+                out(format_args!("{}  approved for its task: {}", tail(&text(one, "/hold")), of_task(one)));
+            }
         }
         (None, Some(done)) => out(sentence(done, &said)),
         (None, None) => show(&said).into_iter().for_each(out),
@@ -54,8 +59,7 @@ fn list(holds: &[Value]) {
     }
     let look = Look::stdout();
     for hold in holds {
-        let id = text(hold, "/hold");
-        let tail: String = id.chars().skip(id.chars().count().saturating_sub(TAIL_CHARS)).collect();
+        let tail = tail(&text(hold, "/hold"));
         let state = match text(hold, "/state").as_str() {
             "pending" if text(hold, "/waits_for") == "fact" => look.paint(Ink::Dim, "no fact "),
             "pending" => look.paint(Ink::Yellow, "waits   "),
@@ -100,6 +104,9 @@ fn show(hold: &Value) -> Vec<String> {
         None => say("with", "no arguments".to_owned()),
     }
     say("task", text(hold, "/task"));
+    if hold.get("each_by_itself").and_then(Value::as_bool) == Some(false) {
+        say("for-task", format!("{}: what `--for-task` approves for the rest of its task", with(hold)));
+    }
     let names = |key: &str| -> Vec<String> {
         let people = hold.get(key).and_then(Value::as_array).into_iter().flatten();
         people.map(|one| text(one.get("by").unwrap_or(one), "/name")).collect()
@@ -118,6 +125,12 @@ fn show(hold: &Value) -> Vec<String> {
 /// What was done to a hold, in words.
 pub(super) fn sentence(done: &str, hold: &Value) -> String {
     let (id, state) = (text(hold, "/hold"), text(hold, "/state"));
+    if let Some(made) = hold.get("for_task").filter(|made| made.is_object()) {
+        return match done {
+            "hold.task_revoked" => format!("taken back, such calls are held again: {}", of_task(made)),
+            _ => format!("{id} is approved, and so are such calls of its task: {}", of_task(made)),
+        };
+    }
     match (done, state.as_str()) {
         ("hold.approved", "pending") => format!("{id}: your approval counts; another person has to approve, too"),
         ("hold.approved", _) if hold.get("clients_waiting").and_then(Value::as_u64) == Some(0) => {
@@ -128,6 +141,31 @@ pub(super) fn sentence(done: &str, hold: &Value) -> String {
         ("hold.cancelled", _) => format!("{id} is taken back: nothing is executed"),
         _ => format!("{id}: {done}"),
     }
+}
+
+/// What is approved for a task, in words.
+fn of_task(made: &Value) -> String {
+    format!(
+        "{} for {} in {}, {}/{} with {}, for {} more",
+        name(made, "agent"),
+        name(made, "human"),
+        text(made, "/task"),
+        text(made, "/app/id"),
+        text(made, "/tool"),
+        with(made),
+        left(made),
+    )
+}
+
+/// What rules looked at of the arguments, by name.
+fn with(of: &Value) -> String {
+    let all = of.get("value").and_then(Value::as_array).into_iter().flatten();
+    let values: Vec<String> = all.map(|pair| format!("{} = {}", text(pair, "/0"), text(pair, "/1"))).collect();
+    if values.is_empty() { "exactly these arguments".to_owned() } else { values.join(", ") }
+}
+
+fn tail(id: &str) -> String {
+    id.chars().skip(id.chars().count().saturating_sub(TAIL_CHARS)).collect()
 }
 
 pub(super) fn name(hold: &Value, of: &str) -> String {

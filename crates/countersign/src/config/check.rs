@@ -257,6 +257,7 @@ impl Checker<'_> {
             hold_time_max: self.time(holds.expire_after.as_ref(), default.hold_time_max, HOLD_TIMES),
             hold_wait_max: self.time(holds.wait.as_ref(), default.hold_wait_max, HOLD_WAITS),
             hold_escalation: self.escalation(&holds.escalate, directory),
+            hold_for_task_max: self.time(holds.for_task.as_ref(), default.hold_for_task_max, holding::FOR_TASK_TIMES),
             emergency_approvers: self.emergency(holds.emergency.as_ref(), directory),
         }
     }

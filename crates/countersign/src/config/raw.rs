@@ -134,6 +134,7 @@ pub(super) struct RawHolds {
     pub wait: Option<Spanned<String>>,
     #[serde(default)]
     pub escalate: Vec<Spanned<RawEscalation>>,
+    pub for_task: Option<Spanned<String>>,
     pub emergency: Option<RawEmergency>,
 }
 

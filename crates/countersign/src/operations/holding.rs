@@ -1,8 +1,8 @@
 //! What waits for people, and what people say to it.
 
-use engine::Waiting;
+use engine::{ForTask, HeldCall, Waiting};
 use model::limits::CALL_TAIL_CHARS_MIN;
-use model::{Blame, Directory as _, Fault, HoldId, Secret};
+use model::{Blame, Directory as _, Fault, HoldId, Scalar, Secret};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use trace::rfc3339;
@@ -13,7 +13,8 @@ use crate::gateway::Gateway;
 
 pub(super) fn list(gateway: &Gateway) -> Value {
     let all: Vec<Value> = gateway.engine.holds().iter().map(|waiting| shown(gateway, waiting)).collect();
-    json!({ "holds": all, "emergencies": emergencies::list(gateway).get("emergencies") })
+    let for_tasks: Vec<Value> = gateway.engine.for_tasks().iter().map(|one| for_task(gateway, one)).collect();
+    json!({ "holds": all, "for_tasks": for_tasks, "emergencies": emergencies::list(gateway).get("emergencies") })
 }
 
 pub(super) fn show(gateway: &Gateway, hold: &str) -> Result<Value, Fault> {
@@ -21,10 +22,69 @@ pub(super) fn show(gateway: &Gateway, hold: &str) -> Result<Value, Fault> {
     Ok(shown(gateway, &waiting))
 }
 
-pub(super) async fn approve(gateway: &Gateway, hold: &str, session: &Secret<String>) -> Result<Value, Fault> {
+pub(super) async fn approve(
+    gateway: &Gateway,
+    hold: &str,
+    session: &Secret<String>,
+    for_task: bool,
+) -> Result<Value, Fault> {
     let who = signed_in(gateway, session).await?;
-    let waiting = gateway.engine.approve(&meant(gateway, hold)?, &who.approver()).await?;
-    Ok(done(gateway, "hold.approved", &waiting))
+    let (hold, by) = (meant(gateway, hold)?, who.approver());
+    let waiting = match for_task {
+        true => gateway.engine.approve_for_task(&hold, &by).await?,
+        false => gateway.engine.approve(&hold, &by).await?,
+    };
+    let mut said = done(gateway, "hold.approved", &waiting);
+    let made = gateway.engine.for_tasks().into_iter().find(|one| one.hold.id == hold).filter(|_| for_task);
+    if let (Some(said), Some(made)) = (said.as_object_mut(), made) {
+        said.insert("for_task".to_owned(), self::for_task(gateway, &made));
+    }
+    Ok(said)
+}
+
+/// Whoever runs the gateway may take back what was approved for a task: that permits nothing.
+pub(super) async fn revoke(gateway: &Gateway, hold: &str, by: &str) -> Result<Value, Fault> {
+    let all = gateway.engine.for_tasks();
+    let ids = all.iter().map(|one| one.hold.id.clone());
+    let revoked = gateway.engine.revoke_for_task(&among(hold, ids)?, by).await?;
+    Ok(json!({ "done": "hold.task_revoked", "for_task": for_task(gateway, &revoked) }))
+}
+
+/// What is approved for a task, by names.
+fn for_task(gateway: &Gateway, made: &ForTask) -> Value {
+    let (asked, directory) = (&made.hold.asked, gateway.directory.snapshot());
+    let human =
+        |id: &model::HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
+    let by: Vec<String> = made.hold.approvals.iter().map(|approval| human(&approval.by)).collect();
+    json!({
+        "hold": made.hold.id,
+        "agent": { "id": asked.agent, "name": directory.agents.get(&asked.agent).map(|agent| agent.name.clone()) },
+        "human": { "id": asked.human, "name": human(&asked.human) },
+        "app": { "id": asked.app, "name": directory.apps.get(&asked.app).map(|app| app.name.clone()) },
+        "tool": asked.tool,
+        "task": asked.task,
+        "value": values(asked),
+        "by": by,
+        "until": rfc3339(made.until),
+        "seconds_left": made.until.since(gateway.engine.clock().now()) / 1_000_000,
+    })
+}
+
+/// What an approval for a task is of, by name: what rules looked at of the arguments. Nothing: exactly these arguments.
+pub fn values(asked: &HeldCall) -> Vec<(String, String)> {
+    let Some(value) = asked.value() else { return Vec::new() };
+    let of_roles = value.roles.iter().map(|(role, values)| (role.to_string(), values.join(", ")));
+    let scalar = |scalar: &Scalar| match scalar {
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Whole(value) => value.to_string(),
+        Scalar::Decimal(value) => value.clone(),
+        Scalar::Text(value) => value.to_string(),
+    };
+    let of_values = value
+        .values
+        .iter()
+        .map(|(name, values)| (name.to_string(), values.iter().map(scalar).collect::<Vec<_>>().join(", ")));
+    of_roles.chain(of_values).collect()
 }
 
 pub(super) async fn deny(
@@ -53,6 +113,10 @@ fn done(gateway: &Gateway, what: &str, waiting: &Waiting) -> Value {
 
 /// The hold with this id, or the only one whose id ends so.
 fn meant(gateway: &Gateway, said: &str) -> Result<HoldId, Fault> {
+    among(said, gateway.engine.holds().into_iter().map(|waiting| waiting.hold.id.clone()))
+}
+
+fn among(said: &str, ids: impl Iterator<Item = HoldId>) -> Result<HoldId, Fault> {
     let unknown = |said: String| {
         Fault::new(Blame::Caller, "caller.unknown_hold", said).hint("`countersign holds list` shows what waits")
     };
@@ -62,8 +126,7 @@ fn meant(gateway: &Gateway, said: &str) -> Result<HoldId, Fault> {
     if said.len() < CALL_TAIL_CHARS_MIN {
         return Err(unknown(format!("`{said}` is too short: it takes {CALL_TAIL_CHARS_MIN} characters or more")));
     }
-    let mut found = gateway.engine.holds().into_iter().map(|waiting| waiting.hold.id.clone());
-    let mut found = found.by_ref().filter(|id| id.as_str().ends_with(said));
+    let mut found = ids.filter(|id| id.as_str().ends_with(said));
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => Err(unknown(format!("several holds end with `{said}`"))),
@@ -110,6 +173,8 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "class": asked.class,
         "arguments": arguments,
         "arguments_digest": asked.arguments,
+        "value": values(asked),
+        "each_by_itself": asked.each_by_itself(),
         "definition": asked.definition,
         "bundle": asked.bundle,
         "reasons": reasons.collect::<Vec<_>>(),

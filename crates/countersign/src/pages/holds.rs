@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use console::{Decision, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
-use engine::{HeldCall, HoldState, Waiting, WaitsFor};
+use console::{Decision, ForTaskView, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
+use engine::{ForTask, HeldCall, HoldState, Waiting, WaitsFor};
 use identity::people::SignedIn;
 use model::{Blame, Directory as _, DirectorySnapshot, Fault, HoldId, HumanId};
 
 use crate::gateway::Gateway;
+use crate::operations::values;
 
 /// The desk of this gateway.
 pub(super) struct Desk {
@@ -41,12 +42,45 @@ impl Holds for Desk {
         })
     }
 
+    fn for_tasks(&self, human: &HumanId) -> Vec<ForTaskView> {
+        let (engine, directory) = (&self.gateway.engine, self.gateway.directory.snapshot());
+        let reads = directory.humans.get(human).is_some_and(|human| self.readers.admit(human));
+        let person = |id: &HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
+        let view = |made: &ForTask| {
+            let asked = &made.hold.asked;
+            let may_revoke = engine::may_approve(&made.hold, human, &directory).is_ok();
+            let concerned = may_revoke || concerns(asked, human, &directory);
+            let (agent, app) = (directory.agents.get(&asked.agent), directory.apps.get(&asked.app));
+            (concerned || reads).then(|| ForTaskView {
+                id: made.hold.id.to_string(),
+                agent: agent.map_or_else(|| asked.agent.to_string(), |agent| agent.name.clone()),
+                human: person(&asked.human),
+                task: asked.task.to_string(),
+                app: app.map_or_else(|| asked.app.to_string(), |app| app.name.clone()),
+                tool: asked.tool.to_string(),
+                value: if concerned { values(asked) } else { Vec::new() },
+                by: made.hold.approvals.iter().map(|approval| person(&approval.by)).collect(),
+                left_us: made.until.since(engine.clock().now()),
+                may_revoke,
+            })
+        };
+        engine.for_tasks().iter().filter_map(|made| view(made)).collect()
+    }
+
+    fn revoke(&self, who: SignedIn, id: String) -> HoldsFuture<'_> {
+        Box::pin(async move {
+            let id = HoldId::parse(&id).map_err(|error| Fault::new(Blame::Caller, "caller.hold", error.to_string()))?;
+            self.gateway.engine.revoke_for_task_as(&id, &who.approver()).await.map(drop)
+        })
+    }
+
     fn decide(&self, who: SignedIn, id: String, decision: Decision) -> HoldsFuture<'_> {
         Box::pin(async move {
             let id = HoldId::parse(&id).map_err(|error| Fault::new(Blame::Caller, "caller.hold", error.to_string()))?;
             let (engine, by) = (&self.gateway.engine, who.approver());
             match decision {
-                Decision::Approve => engine.approve(&id, &by).await.map(drop),
+                Decision::Approve { for_task: false } => engine.approve(&id, &by).await.map(drop),
+                Decision::Approve { for_task: true } => engine.approve_for_task(&id, &by).await.map(drop),
                 Decision::Deny { reason } => engine.deny(&id, &by, reason.as_deref()).await.map(drop),
             }
         })
@@ -54,6 +88,11 @@ impl Holds for Desk {
 }
 
 impl Desk {
+    /// Whether anything is approved for tasks here.
+    fn for_tasks_on(&self) -> bool {
+        !self.gateway.engine.limits().hold_for_task_max.is_zero()
+    }
+
     /// As this person sees it; none where it is none of their business.
     fn view(&self, waiting: &Waiting, viewer: &HumanId, directory: &DirectorySnapshot) -> Option<HoldView> {
         let (hold, asked) = (&waiting.hold, &waiting.hold.asked);
@@ -91,6 +130,7 @@ impl Desk {
             reasons: asked.reasons.clone(),
             arguments: text.filter(|_| concerned),
             withheld: !concerned,
+            for_task: (!asked.each_by_itself()).then(|| values(asked)).filter(|_| concerned && self.for_tasks_on()),
             said: None,
             opened: hold.opened_at,
             expires: hold.expires_at,

@@ -4,5 +4,6 @@ pub(crate) mod browser;
 mod contracts;
 mod doors;
 mod emergency;
+mod for_task;
 mod stage;
 mod walk;

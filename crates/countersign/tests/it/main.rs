@@ -17,6 +17,7 @@ mod eras;
 mod erasure;
 mod evidence;
 mod exports;
+mod for_tasks;
 mod holds;
 mod isolation;
 mod joining;

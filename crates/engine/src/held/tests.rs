@@ -18,10 +18,12 @@ use super::*;
 use crate::call::tests::{Cleans, Diary, Does, FINE, FakeApp, Leaves, Log, Noon, State as Rows, directory};
 use crate::emergencies::EMERGENCY_STATE;
 use crate::engine::{Engine, Parts};
+use crate::for_tasks::FOR_TASK_STATE;
 use crate::holds::HOLD_STATE;
 use crate::over::HOLD_OVER_STATE;
 
 mod emergency;
+mod for_task;
 mod later;
 
 /// A gateway whose disk outlives it.
@@ -199,6 +201,7 @@ impl Disk {
         };
         let engine = Engine::new(parts, Box::new(rules)).unwrap();
         engine.restore_over(self.rows(HOLD_OVER_STATE));
+        engine.restore_for_tasks(self.rows(FOR_TASK_STATE));
         engine.restore_emergencies(self.rows(EMERGENCY_STATE));
         engine.restore_holds(self.holds()).await.unwrap();
         World { engine, disk: self.clone() }

@@ -24,7 +24,7 @@ fn call(number: u8) -> CallId {
 /// Every event, in a form that could be right.
 fn events<'a>(by: &'a Approver, directory: &'a DirectorySnapshot) -> [Event<'a>; 8] {
     [
-        Event::Approve { by, directory },
+        Event::Approve { by, for_task: false, directory },
         Event::Deny { by, reason: None, directory },
         Event::Cancel { by: "ops".to_owned() },
         Event::Expire,
@@ -41,7 +41,7 @@ fn every_step_from_every_state_is_taken_or_refused_for_a_reason() {
     let (cleo, dora) = (approver("cleo"), approver("dora"));
     let pending = hold(1);
     let next = |from: &Hold, event| step(from, event, BEFORE).unwrap();
-    let approved = next(&pending, Event::Approve { by: &cleo, directory: &directory });
+    let approved = next(&pending, Event::Approve { by: &cleo, for_task: false, directory: &directory });
     let claimed = next(&approved, Event::Claim { call: call(9), directory: &directory });
     let states = [
         pending.clone(),
@@ -88,7 +88,8 @@ fn every_step_from_every_state_is_taken_or_refused_for_a_reason() {
 fn past_its_time_nothing_but_expiry_follows() {
     let directory = Office::directory();
     let cleo = approver("cleo");
-    let approved = step(&hold(1), Event::Approve { by: &cleo, directory: &directory }, BEFORE).unwrap();
+    let approved =
+        step(&hold(1), Event::Approve { by: &cleo, for_task: false, directory: &directory }, BEFORE).unwrap();
     for from in [hold(1), approved] {
         for event in events(&approver("dora"), &directory) {
             let expires = matches!(event, Event::Expire);
@@ -106,12 +107,13 @@ fn it_is_escalated_to_somebody_else_each_time_and_keeps_its_approvals() {
     let directory = Office::directory();
     let (cleo, sam) = (approver("cleo"), approver("sam"));
     let to = |who: &str| Event::Escalate { to: vec![who.to_owned()] };
-    let once = step(&hold(2), Event::Approve { by: &cleo, directory: &directory }, BEFORE).unwrap();
-    assert!(step(&once, Event::Approve { by: &sam, directory: &directory }, BEFORE).is_err());
+    let once = step(&hold(2), Event::Approve { by: &cleo, for_task: false, directory: &directory }, BEFORE).unwrap();
+    assert!(step(&once, Event::Approve { by: &sam, for_task: false, directory: &directory }, BEFORE).is_err());
     let escalated = step(&once, to("role:security"), BEFORE).unwrap();
     assert_eq!((escalated.approvals.len(), escalated.also.as_slice()), (1, &["role:security".to_owned()][..]));
     assert_eq!(step(&escalated, to("role:security"), BEFORE), Err(Refused::Escalated));
-    let approved = step(&escalated, Event::Approve { by: &sam, directory: &directory }, BEFORE).unwrap();
+    let approved =
+        step(&escalated, Event::Approve { by: &sam, for_task: false, directory: &directory }, BEFORE).unwrap();
     assert_eq!(approved.state, State::Approved { at: BEFORE });
     let for_a_fact = Hold { waits_for: WaitsFor::Fact, ..hold(1) };
     assert_eq!(step(&for_a_fact, to("role:security"), BEFORE), Err(Refused::WaitsForFact));
@@ -121,7 +123,8 @@ fn it_is_escalated_to_somebody_else_each_time_and_keeps_its_approvals() {
 fn two_people_are_two_people() {
     let directory = Office::directory();
     let (cleo, dora, cleo2) = (approver("cleo"), approver("dora"), approver("cleo2"));
-    let approve = |hold: &Hold, by: &Approver| step(hold, Event::Approve { by, directory: &directory }, BEFORE);
+    let approve =
+        |hold: &Hold, by: &Approver| step(hold, Event::Approve { by, for_task: false, directory: &directory }, BEFORE);
     let once = approve(&hold(2), &cleo).unwrap();
     assert_eq!(once.state, State::Pending);
     assert_eq!(approve(&once, &cleo), Err(Refused::ApprovedBefore { who: human("cleo") }));
@@ -142,8 +145,8 @@ fn a_hold_is_read_back_as_it_was_written() {
     let (cleo, dora) = (approver("cleo"), approver("dora"));
     let mut hold = hold(2);
     for event in [
-        Event::Approve { by: &cleo, directory: &directory },
-        Event::Approve { by: &dora, directory: &directory },
+        Event::Approve { by: &cleo, for_task: false, directory: &directory },
+        Event::Approve { by: &dora, for_task: false, directory: &directory },
         Event::Claim { call: call(1), directory: &directory },
         Event::End { disposition: Disposition::ExecutionError },
     ] {
@@ -301,7 +304,7 @@ impl Search<'_> {
         let event = match self.cast.get(actor) {
             Some(Actor::Approves(id)) => {
                 by = approver(id);
-                Event::Approve { by: &by, directory: &directory }
+                Event::Approve { by: &by, for_task: false, directory: &directory }
             }
             Some(Actor::Denies(id)) => {
                 by = approver(id);
@@ -393,7 +396,9 @@ fn the_search_finds_what_is_broken() {
     assert!(found.unapproved && !found.sent_twice, "an approver who has left: {found:?}");
     fn trusting(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refused> {
         match event {
-            Event::Approve { directory, .. } => step(hold, Event::Approve { by: &approver("dora"), directory }, now),
+            Event::Approve { directory, .. } => {
+                step(hold, Event::Approve { by: &approver("dora"), for_task: false, directory }, now)
+            }
             other => step(hold, other, now),
         }
     }

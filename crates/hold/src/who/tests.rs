@@ -87,6 +87,8 @@ impl Office {
             arguments: Digest::new([3; 32]),
             bundle: Digest::new([4; 32]),
             reasons: vec![reason(&["owner-of-app"], approvals)],
+            looked_at: None,
+            governed: false,
         }
     }
 
@@ -120,7 +122,7 @@ fn held(asked: &Asked) -> Hold {
 }
 
 fn approval(id: &str) -> Approval {
-    Approval { by: human(id), how: SignedInBy::Passkey, session: "s".into(), at: UnixMicros(1) }
+    Approval { by: human(id), how: SignedInBy::Passkey, session: "s".into(), at: UnixMicros(1), for_task: false }
 }
 
 fn who(approvers: &[&str]) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! How calls wait for people.
 
+use std::time::Duration;
+
 use model::limits::{Escalation, HOLD_ESCALATIONS_MAX};
 use model::{DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
@@ -70,3 +72,6 @@ impl Checker<'_> {
         None
     }
 }
+
+/// How long an approval for a task lasts; zero: there are none.
+pub(super) const FOR_TASK_TIMES: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(24 * 60 * 60));

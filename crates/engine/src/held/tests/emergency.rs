@@ -133,7 +133,7 @@ async fn whoever_waits_is_told_to_call_again_and_it_runs_once() {
     let (closed, ()) = tokio::join!(world.asks(&waiter), people);
     let refusal = refused(closed);
     assert_eq!(refusal.held.as_ref().map(|held| held.state), Some(HeldState::GivenBack));
-    assert!(refusal.sentence().contains("Call again: it runs without an approval"), "{}", refusal.sentence());
+    assert!(refusal.sentence().contains("Call again: it runs without another approval"), "{}", refusal.sentence());
     assert!(!refusal.sentence().contains("Do not repeat"), "{}", refusal.sentence());
     assert!(matches!(world.asks(&patience(LONG)).await, Closed::Answered { .. }));
     assert_eq!(world.disk.sent(), 1);

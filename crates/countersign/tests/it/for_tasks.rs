@@ -1,0 +1,77 @@
+//! What a person approves for a task: the value that the rules looked at, and not each call that has it.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use testkit::{McpClient, World};
+
+use crate::holds::{office_with, sign_in};
+use crate::kit::{at, changes, decision, intents, text, upstream};
+
+const TO_BANKS: &str = r#"
+policies:
+  remote:
+    rules:
+      - {id: letters, allow: all}
+      - {id: to-banks, hold: [echo], when: {arguments: {to: {like: "*bank*"}}}, says: letters to banks are looked at}
+"#;
+
+fn writes(world: &World, task: &str, to: &str, said: &str) -> Result<Value> {
+    let token = world.run_well(&["token", "--agent", "ana-desktop", "--human", "ana", "--task", task])?;
+    let mut client = McpClient::modern(world.mcp_url())?.with_token(token.trim());
+    client.call("remote__echo", json!({"text": said, "to": to}))
+}
+
+#[test]
+fn the_same_value_in_the_same_task_is_not_asked_for_again_and_another_one_is() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = office_with(&upstream, |world| {
+        world.set(&["holds", "wait"], json!("0s")).rules("rules/letters.yaml", TO_BANKS)
+    })?;
+    let hold = at(decision(&writes(&world, "t1", "my-bank", "one")?)?, "/hold/id").to_owned();
+    let other = writes(&world, "t1", "my-bank", "two")?;
+    ensure!(at(decision(&other)?, "/hold/state") == "pending", "{other}");
+    let shown = world.run_well(&["holds", "show", &hold])?;
+    ensure!(shown.contains("to = my-bank: what `--for-task` approves"), "{shown}");
+    sign_in(&world, "dan")?;
+    ensure!(world.run(&["holds", "approve", "--for-task", &hold])?.code != 0, "Dan may not");
+    sign_in(&world, "ben")?;
+    let said = world.run_well(&["holds", "approve", "--for-task", &hold])?;
+    ensure!(said.contains("remote/echo with to = my-bank"), "{said}");
+    ensure!(text(&writes(&world, "t1", "my-bank", "one")?) == "one");
+    ensure!(text(&writes(&world, "t1", "my-bank", "two")?) == "two", "it waited, and need not any more");
+    world.restart()?;
+    ensure!(text(&writes(&world, "t1", "my-bank", "three")?) == "three", "it outlives a restart");
+    let run = intents(&world)?.pop().and_then(|entry| entry.intent()).context("no decision")?;
+    let by = run.approvals.first().context("no approval")?;
+    ensure!(by.by.as_str() == "ben" && by.for_task && by.hold.as_ref().is_some_and(|known| known.as_str() == hold));
+    let word = world.run_well(&["trace", "who-approved", run.call.as_str()])?;
+    ensure!(word.contains("approved") && word.contains("by human:ben"), "{word}");
+    for (task, to) in [("t1", "your-bank"), ("t2", "my-bank")] {
+        let waits = writes(&world, task, to, "one")?;
+        ensure!(at(decision(&waits)?, "/hold/state") == "pending", "{task} {to}: {waits}");
+    }
+    ensure!(upstream.call_count() == 3);
+    crate::spec::conform(&crate::spec::whole_trace(&world)?)?;
+
+    let listed = world.run_well(&["holds"])?;
+    ensure!(listed.contains("approved for its task") && listed.contains("to = my-bank"), "{listed}");
+    let said = world.run_well(&["holds", "revoke", &hold])?;
+    ensure!(said.contains("such calls are held again"), "{said}");
+    ensure!(at(decision(&writes(&world, "t1", "my-bank", "four")?)?, "/hold/state") == "pending");
+    ensure!(upstream.call_count() == 3 && changes(&world, "hold.task_revoked")?.len() == 1);
+    Ok(())
+}
+
+#[test]
+fn where_nothing_is_approved_for_tasks_each_call_is_approved_by_itself() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| {
+        world.set(&["holds", "wait"], json!("0s")).set(&["holds", "for_task"], json!("0s"))
+    })?;
+    let hold = at(decision(&writes(&world, "t1", "my-bank", "one")?)?, "/hold/id").to_owned();
+    let refused = world.run(&["holds", "approve", "--for-task", &hold])?;
+    ensure!(refused.code != 0 && refused.stderr.contains("nothing is approved for whole tasks here"), "{refused:?}");
+    world.run_well(&["holds", "approve", &hold])?;
+    ensure!(text(&writes(&world, "t1", "my-bank", "one")?) == "one");
+    Ok(())
+}
