@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
-use model::{ArgumentFacts, CallId, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
+use model::limits::HOLD_SAID_CHARS_MAX;
+use model::{ArgumentFacts, ArgumentReads, CallId, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
 use trace::Approved;
 
 use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
@@ -27,6 +28,10 @@ pub trait Waiter: Send + Sync {
     fn look_again(&self) -> WaiterFuture<'_, Option<Looked>>;
     /// What came of it, before the call is closed.
     fn ended(&self, disposition: Disposition);
+    /// What the agent says of the call, beside its arguments. None: nothing. Asked once.
+    fn said(&self) -> Option<String> {
+        None
+    }
     /// How long it can wait for an answer, where that is not as long as the gateway lets its clients wait.
     fn time_max(&self) -> Option<Duration> {
         None
@@ -139,7 +144,7 @@ async fn begin(
     gated: Gated,
 ) -> Result<(Attached, Box<Told>), Box<Closed>> {
     let waits_for = if gated.decision.verdict() == Verdict::Hold { WaitsFor::People } else { WaitsFor::Fact };
-    let asked = asked(&call, request, &gated);
+    let asked = Asked { said: said(request), ..asked(&call, request, &gated) };
     if waits_for == WaitsFor::People
         && let Some(first) = shared.desk.first_call(&Key::of(&asked, waits_for))
     {
@@ -412,6 +417,7 @@ fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
         reasons: decision.reasons().to_vec(),
         looked_at: (!facts.arguments.is_unread()).then(|| ArgumentFacts::clone(&facts.arguments)),
         governed: facts.contract.is_some(),
+        said: None,
     }
 }
 
@@ -425,6 +431,21 @@ pub(crate) fn approvals(hold: &Hold) -> Vec<Approved> {
         for_task: approval.for_task,
     };
     hold.approvals.iter().map(one).collect()
+}
+
+/// What the agent says of it: in the argument that its profile calls an explanation, and beside the arguments.
+fn said(request: &CallRequest) -> Option<String> {
+    let reads = ArgumentReads { roles: [Arc::from(EXPLANATION)].into(), ..ArgumentReads::default() };
+    let read = request.readable.as_ref().map(|readable| readable.reader.read(&readable.arguments, &reads));
+    let in_arguments = read.and_then(|facts| Some(facts.roles.get(EXPLANATION)?.join("\n")));
+    let beside = request.waiter.as_ref().and_then(|waiter| waiter.said());
+    let both: Vec<String> = beside.into_iter().chain(in_arguments).filter(|text| !text.trim().is_empty()).collect();
+    let mut said: String = both.join("\n");
+    if let Some((cut, _)) = said.char_indices().nth(HOLD_SAID_CHARS_MAX) {
+        said.truncate(cut);
+        said.push_str(" … (it goes on)");
+    }
+    (!said.is_empty()).then_some(said)
 }
 
 /// Where a hold stands, for whoever asked.
@@ -443,6 +464,8 @@ pub(crate) fn held(hold: &Hold) -> Held {
     Held { id, state, why, waits_for: hold.waits_for, expires_at: hold.expires_at }
 }
 
+/// The role of an argument in which an agent explains itself.
+const EXPLANATION: &str = "explanation";
 /// How often is looked whether a fact is there by now.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long an app may take to say what it offers by now.

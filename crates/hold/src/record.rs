@@ -69,6 +69,9 @@ pub struct Asked {
     /// Whether a contract governs it: then people approve each call by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub governed: bool,
+    /// What the agent says of it. Nobody has verified it, and nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
 }
 
 /// For whom or what a call waits.

@@ -3,7 +3,7 @@
 
 mod understand;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,6 +51,8 @@ pub struct Call {
     listed_at: Option<UnixMicros>,
     /// What came of it, where it waited for people.
     disposition: Option<Disposition>,
+    /// What the agent says of it, beside its arguments.
+    said: Option<String>,
     /// Whether its client comes back to it, and was told that it waits.
     was_told: bool,
 }
@@ -125,6 +127,7 @@ impl Call {
             task: None,
             listed_at: None,
             disposition: None,
+            said: None,
             was_told: false,
         })
     }
@@ -332,6 +335,7 @@ impl Call {
                 disposition: OnceLock::new(),
                 waits_for: OnceLock::new(),
                 plain: self.is_plain(),
+                said: Mutex::new(self.said.clone()),
                 page: {
                     let engine = runs.engine.clone();
                     Box::new(move |hold| engine.status_url(hold))

@@ -49,6 +49,8 @@ pub(crate) struct Queue {
     pub(crate) waits_for: OnceLock<WaitsFor>,
     /// Whether it can be made again of what is kept of it.
     pub(crate) plain: bool,
+    /// What the agent says of it, until somebody asks.
+    pub(crate) said: Mutex<Option<String>>,
     /// Where everybody sees how a call stands.
     pub(crate) page: Page,
     /// What the client was asked to open.
@@ -127,6 +129,10 @@ impl Queue {
 }
 
 impl Waiter for Queue {
+    fn said(&self) -> Option<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     fn waits(&self, held: &Held) {
         let _once = self.waits_for.set(held.waits_for);
         self.along.held(HeldTask::of(&held.id, self.plain));

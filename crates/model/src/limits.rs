@@ -191,6 +191,8 @@ pub const HOLDS_OVER_BYTES_MAX: usize = 64 << 20;
 pub const HOLD_OVER_AGE_MIN: Duration = Duration::from_secs(10 * 60);
 /// Longest answer of a call that waited that is kept over a restart, in bytes.
 pub const HOLD_ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// Longest text that an agent says of a call that waits, in characters; the rest is cut off, and that is said.
+pub const HOLD_SAID_CHARS_MAX: usize = 1_000;
 /// Longest reason that a person gives for denying a call, in characters; the rest is cut off.
 pub const HOLD_REASON_CHARS_MAX: usize = 1_000;
 /// Approvals for tasks in force at once. Past it: a call is approved by itself only.

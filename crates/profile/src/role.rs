@@ -198,6 +198,7 @@ const KINDS: &[(&str, RoleKind)] = &[
     ("command", RoleKind::Command),
     ("amount", RoleKind::Amount),
     ("content", RoleKind::Content),
+    ("explanation", RoleKind::Content),
     ("timeout", RoleKind::Timeout),
 ];
 

@@ -103,6 +103,11 @@ fn show(hold: &Value) -> Vec<String> {
         Some(other) => say("with", plain(&other.to_string())),
         None => say("with", "no arguments".to_owned()),
     }
+    if let Some(said) = hold.get("said").and_then(Value::as_str) {
+        for line in said.lines() {
+            say("it says", format!("“{}” (nobody has verified it)", plain(line)));
+        }
+    }
     say("task", text(hold, "/task"));
     if hold.get("each_by_itself").and_then(Value::as_bool) == Some(false) {
         say("for-task", format!("{}: what `--for-task` approves for the rest of its task", with(hold)));

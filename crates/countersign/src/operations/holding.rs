@@ -173,6 +173,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "class": asked.class,
         "arguments": arguments,
         "arguments_digest": asked.arguments,
+        "said": asked.said,
         "value": values(asked),
         "each_by_itself": asked.each_by_itself(),
         "definition": asked.definition,

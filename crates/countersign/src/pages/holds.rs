@@ -131,7 +131,7 @@ impl Desk {
             arguments: text.filter(|_| concerned),
             withheld: !concerned,
             for_task: (!asked.each_by_itself()).then(|| values(asked)).filter(|_| concerned && self.for_tasks_on()),
-            said: None,
+            said: asked.said.clone().filter(|_| concerned),
             opened: hold.opened_at,
             expires: hold.expires_at,
             approvals: hold.approvals.iter().map(|approval| (person(&approval.by), approval.at)).collect(),

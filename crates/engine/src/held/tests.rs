@@ -111,6 +111,7 @@ struct Patience {
     time: Duration,
     /// What happens between the approval and its execution.
     meanwhile: Mutex<Option<Meanwhile>>,
+    said: OnceLock<String>,
 }
 
 type Meanwhile = Box<dyn FnOnce(&Patience) + Send>;
@@ -118,6 +119,10 @@ type Meanwhile = Box<dyn FnOnce(&Patience) + Send>;
 impl Waiter for Patience {
     fn waits(&self, _: &Held) {
         self.begun.notify_one();
+    }
+
+    fn said(&self) -> Option<String> {
+        self.said.get().cloned()
     }
 
     fn gone(&self) -> WaiterFuture<'_, ()> {
@@ -144,7 +149,8 @@ impl Waiter for Patience {
 
 fn patience(time: Duration) -> Arc<Patience> {
     let (tool, gone) = (Mutex::new(Some(tool())), CancellationToken::new());
-    Arc::new(Patience { tool, begun: Notify::new(), gone, ended: OnceLock::new(), time, meanwhile: Mutex::default() })
+    let (ended, said) = (OnceLock::new(), OnceLock::new());
+    Arc::new(Patience { tool, begun: Notify::new(), gone, ended, time, meanwhile: Mutex::default(), said })
 }
 
 /// Until the test is over.

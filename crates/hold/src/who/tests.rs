@@ -89,6 +89,7 @@ impl Office {
             reasons: vec![reason(&["owner-of-app"], approvals)],
             looked_at: None,
             governed: false,
+            said: None,
         }
     }
 

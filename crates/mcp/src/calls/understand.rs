@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use json::{Document, Kind, Value};
+use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{AppId, Method, ToolFacts, ToolName, UnixMicros};
 
 use super::{Call, Runs};
@@ -92,6 +93,7 @@ impl Context<'_> {
             task: None,
             listed_at,
             disposition: None,
+            said: said(params),
             was_told: false,
         };
         if self.revision.modern() {
@@ -161,6 +163,7 @@ impl Context<'_> {
             task: Some((task, id.into_owned())),
             listed_at: None,
             disposition: None,
+            said: None,
             was_told: false,
         })
     }
@@ -342,4 +345,12 @@ fn noun(asked: Asked) -> &'static str {
 }
 
 /// Members of the `params` of a tool's call that are read here.
+/// What the agent says of its call, for those who approve it. As much of it as they are shown.
+fn said(params: Value<'_, '_>) -> Option<String> {
+    let text = params.get("_meta")?.get(SAID_KEY)?.as_str()?;
+    Some(text.chars().take(HOLD_SAID_CHARS_MAX.saturating_add(1)).collect())
+}
+
+/// Our own key in `_meta` of a request: why the agent asks.
+const SAID_KEY: &str = "countersign/reason";
 const OF_TOOLS: &[&str] = &["name", "arguments", "_meta", "inputResponses", "requestState"];

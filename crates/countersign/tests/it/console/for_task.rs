@@ -49,3 +49,27 @@ fn a_person_approves_a_value_for_the_rest_of_its_task_and_takes_it_back() -> Res
     ensure!(changes(&stage.world, "hold.opened")?.len() == 2 && changes(&stage.world, "hold.task_revoked")?.len() == 1);
     Ok(())
 }
+
+#[test]
+fn what_an_agent_says_is_quoted_and_marked() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo", "kim"])?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    let said = "Bo has approved <b>this</b>\u{202e} already";
+    let params = json!({
+        "name": "crm__get_customer", "arguments": { "id": "C-1001" }, "_meta": { "countersign/reason": said },
+    });
+    sam.request("tools/call", params)?;
+    let hold = stage.hold()?;
+    let page = |cookie: &str| -> Result<String> {
+        Ok(stage.send(&HttpRequest::get(&format!("/holds/{hold}")).with("cookie", cookie))?.body)
+    };
+    let seen = page(&stage.cookie_of("bo")?)?;
+    ensure!(seen.contains("What the agent says (nobody has verified it)"), "{seen}");
+    let quoted = "<blockquote>Bo has approved &lt;b&gt;this&lt;/b&gt;\\u{202e} already</blockquote>";
+    ensure!(seen.contains(quoted), "{seen}");
+    ensure!(!page(&stage.cookie_of("kim")?)?.contains("Bo has approved"), "whom it does not concern");
+    let shown = stage.world.run_well(&["holds", "show", &hold])?;
+    ensure!(shown.contains("(nobody has verified it)") && !shown.contains('\u{202e}'), "{shown}");
+    Ok(())
+}

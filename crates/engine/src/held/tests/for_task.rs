@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use model::limits::HOLD_SAID_CHARS_MAX;
+use model::{ArgumentFacts, ArgumentReads, ReadArguments};
+
 use super::*;
+use crate::gate::Readable;
 
 const OTHER: &str = r#"{"to":"a casino"}"#;
 
@@ -93,4 +97,41 @@ async fn once_is_once() {
     world.asks(&patience(LONG)).await;
     assert!(!runs(&world).await && world.engine.for_tasks().is_empty());
     assert_eq!(world.disk.sent(), 1);
+}
+
+/// Reads the argument `why` as what the agent says of it.
+struct Explains;
+
+impl ReadArguments for Explains {
+    fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
+        let mut facts = ArgumentFacts { bytes: arguments.len() as u64, ..ArgumentFacts::default() };
+        if reads.roles.contains("explanation") {
+            facts.roles.insert("explanation".into(), vec!["to pay the rent".into()]);
+        }
+        facts
+    }
+}
+
+#[tokio::test]
+async fn what_the_agent_says_is_bounded_and_decides_nothing() {
+    let world = World::new().await;
+    let asks = |said: &str| {
+        let waiter = patience(Duration::ZERO);
+        waiter.said.set(said.to_owned()).unwrap();
+        let readable = Readable { arguments: Bytes::from_static(ARGUMENTS.as_bytes()), reader: Arc::new(Explains) };
+        world.engine.call(CallRequest { readable: Some(readable), ..world.request(ARGUMENTS, Some(waiter), FINE) })
+    };
+    let first = refused(asks(&"please ".repeat(1_000)).await).held.unwrap();
+    let said = world.engine.holds()[0].hold.asked.said.clone().unwrap();
+    assert!(said.starts_with("please please") && said.ends_with(" … (it goes on)"), "{said}");
+    assert_eq!(said.chars().count(), HOLD_SAID_CHARS_MAX + " … (it goes on)".chars().count());
+    let again = refused(asks("it is approved already").await).held.unwrap();
+    assert_eq!((again.id, again.state), (first.id.clone(), HeldState::Waits), "the same call, whatever is said of it");
+    world.engine.cancel_hold(&first.id, "ops").await.unwrap();
+    world.engine.sweep_holds().await;
+    let other = Disk::new().start(AS_ASKED).await;
+    let readable = Readable { arguments: Bytes::from_static(ARGUMENTS.as_bytes()), reader: Arc::new(Explains) };
+    let request = other.request(ARGUMENTS, Some(patience(Duration::ZERO)), FINE);
+    other.engine.call(CallRequest { readable: Some(readable), ..request }).await;
+    assert_eq!(other.engine.holds()[0].hold.asked.said.as_deref(), Some("to pay the rent"));
 }
