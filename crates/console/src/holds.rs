@@ -9,7 +9,7 @@ use front::Body;
 use http::{HeaderValue, Response};
 use identity::people::SignedIn;
 use jiff::tz::TimeZone;
-use model::{Blame, CallId, Class, Fault, HumanId, Reason, Secret, UnixMicros};
+use model::{AgentId, AppId, Blame, CallId, Class, Fault, HumanId, Method, Reason, Secret, UnixMicros};
 
 use self::for_task::ForTaskView;
 use crate::account::form_field;
@@ -77,6 +77,8 @@ pub struct HoldView {
     pub id: String,
     /// The call that was held.
     pub call: CallId,
+    /// Who and what it is of, by id.
+    pub ids: HoldIds,
     /// Where it stands: `pending`, `approved`, `denied`, `expired`, …
     pub state: &'static str,
     /// What came of it, where it has ended: `approved-executed`, …
@@ -132,6 +134,19 @@ pub struct HoldStatus {
     pub opened: UnixMicros,
     /// Until when.
     pub expires: UnixMicros,
+}
+
+/// Who and what a call that waits is of, by id.
+#[derive(Debug, Clone)]
+pub struct HoldIds {
+    /// Who asks.
+    pub agent: AgentId,
+    /// For whom.
+    pub human: HumanId,
+    /// On which app.
+    pub app: AppId,
+    /// What kind of thing.
+    pub method: Method,
 }
 
 // === impl HoldView ===

@@ -10,12 +10,14 @@
 //! # Invariants
 //! * Nothing but the sign-in page, an invitation, the style and where a call stands (under an address that nobody can guess) is
 //!   shown to whoever is not signed in; an agent's token opens nothing here.
-//! * A GET changes nothing but when a session was used last. A POST comes from a page of the same session, or does nothing.
+//! * A GET changes nothing but when a session was used last. A POST comes from a page of the same session, or does nothing; one
+//!   to the JSON interface shows a person's token, and no cookie is looked at.
 //! * Text from outside stands in a page escaped: only [`html`] makes markup, and only out of our own literals.
 //! * A page loads nothing from elsewhere, runs no inline script, and cannot be framed.
 //! * Whoever is no reader sees what was done for them, by their agents and on their apps.
 
 mod account;
+mod arap;
 mod assets;
 mod contracts;
 mod cookie;
@@ -39,6 +41,6 @@ mod words;
 pub use contracts::{AuditView, ClauseView, ContractView, Contracts, LimitView};
 pub use emergency::{Emergencies, EmergencyAct, EmergencyView};
 pub use holds::for_task::ForTaskView;
-pub use holds::{Decision, HoldStatus, HoldView, Holds, HoldsFuture};
+pub use holds::{Decision, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture};
 pub use port::{Parts, Pulse, Readers};
 pub use wire::ConsoleWire;

@@ -21,7 +21,7 @@ use crate::page::{Visitor, fault, go_to};
 use crate::port::Parts;
 use crate::sight::Sight;
 use crate::sign_in::Form;
-use crate::{account, contracts, emergency, holds, live, sign_in, story, trail};
+use crate::{account, arap, contracts, emergency, holds, live, sign_in, story, trail};
 
 /// The pages, as a wire of a listener of their own.
 pub struct ConsoleWire {
@@ -44,6 +44,9 @@ impl ConsoleWire {
         let (head, body) = exchange.request.into_parts();
         if let Some(asset) = self.assets.serve(head.uri.path()) {
             return asset;
+        }
+        if head.uri.path().starts_with(arap::UNDER) {
+            return arap::answer(&self.parts, &head, body, peer(&head)).await;
         }
         if let Err(refused) = same_origin(&head.method, &head.headers) {
             return fault(&self.assets, None, &refused);

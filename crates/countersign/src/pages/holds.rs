@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use console::{Decision, ForTaskView, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
+use console::{Decision, ForTaskView, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
 use engine::{ForTask, HeldCall, HoldState, Waiting, WaitsFor};
 use identity::people::SignedIn;
 use model::{Blame, Directory as _, DirectorySnapshot, Fault, HoldId, HumanId};
@@ -119,6 +119,12 @@ impl Desk {
         Some(HoldView {
             id: hold.id.to_string(),
             call: asked.call.clone(),
+            ids: HoldIds {
+                agent: asked.agent.clone(),
+                human: asked.human.clone(),
+                app: asked.app.clone(),
+                method: asked.method,
+            },
             state: hold.state.as_str(),
             disposition,
             agent: agent.map_or_else(|| asked.agent.to_string(), |agent| agent.name.clone()),

@@ -1,5 +1,6 @@
 //! The pages: who is let in and what they see, and a real Chromium that walks through them.
 
+mod arap;
 pub(crate) mod browser;
 mod contracts;
 mod doors;

@@ -1,0 +1,244 @@
+//! Requests for approval as JSON, for programs of people: in the shape and words of AuthZEN's Access Request and Approval Profile
+//! (draft 1), which leaves the approver's side open.
+//!
+//! A person's own session is shown as a bearer token with each request. No cookie is looked at, so no page of somebody else can
+//! act in a person's name, and an agent's token is none of a person.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use front::{Body, full, read_body};
+use http::request::Parts as Head;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use hyper::body::Incoming;
+use identity::people::{Client, SignedIn};
+use model::limits::FORM_BYTES_MAX;
+use model::{Blame, Fault, Secret};
+use serde_json::{Value, json};
+use trace::rfc3339;
+
+use crate::holds::{Decision, HoldView, Holds};
+use crate::port::Parts;
+
+/// Where these requests go.
+pub(crate) const UNDER: &str = "/arap/v1/";
+
+/// Answers one.
+pub(crate) async fn answer(parts: &Arc<Parts>, head: &Head, body: Incoming, from: Option<IpAddr>) -> Response<Body> {
+    match answered(parts, head, body, from).await {
+        Ok((status, said)) => json_response(status, "application/json", &said),
+        Err(fault) => problem(&fault),
+    }
+}
+
+async fn answered(
+    parts: &Arc<Parts>,
+    head: &Head,
+    body: Incoming,
+    from: Option<IpAddr>,
+) -> Result<(StatusCode, Value), Fault> {
+    let path = head.uri.path().strip_prefix(UNDER).unwrap_or_default();
+    let words: Vec<&str> = path.split('/').collect();
+    if (&head.method, words.as_slice()) == (&Method::POST, &["session"]) {
+        return sign_in(parts, &sent(head, body).await?, from).await;
+    }
+    let (who, token) = person(parts, head).await?;
+    let nothing = || Fault::new(Blame::Caller, "caller.unknown_path", format!("there is nothing at `{UNDER}{path}`"));
+    let holds = parts.holds.as_deref().ok_or_else(nothing)?;
+    match (&head.method, words.as_slice()) {
+        (&Method::GET, ["requests"]) => {
+            let all: Vec<Value> = holds.inbox(who.human()).iter().map(|hold| request(hold, parts)).collect();
+            Ok((StatusCode::OK, json!({ "requests": all })))
+        }
+        (&Method::GET, ["requests", id]) => {
+            let hold = holds.one(who.human(), id).ok_or_else(|| no_such(id))?;
+            Ok((StatusCode::OK, json!({ "request": request(&hold, parts) })))
+        }
+        (&Method::POST, ["requests", id, "approve"]) => {
+            let sent = sent(head, body).await?;
+            let for_task = sent.get("for_task").and_then(Value::as_bool).unwrap_or_default();
+            decide(parts, holds, who, id, Decision::Approve { for_task }).await
+        }
+        (&Method::POST, ["requests", id, "deny"]) => {
+            let sent = sent(head, body).await?;
+            let reason = sent.get("reason").and_then(Value::as_str).map(str::to_owned);
+            decide(parts, holds, who, id, Decision::Deny { reason }).await
+        }
+        (&Method::DELETE, ["session"]) => {
+            parts.people.sign_out(token.expose(), Client::Terminal).await?;
+            Ok((StatusCode::OK, json!({})))
+        }
+        (&Method::GET | &Method::POST | &Method::DELETE, _) => Err(nothing()),
+        _ => Err(Fault::new(Blame::Caller, "caller.method", "requests for approval take GET and POST")),
+    }
+}
+
+/// Who is signed in with the token that the request shows, and the token. Error: nobody is.
+async fn person(parts: &Parts, head: &Head) -> Result<(SignedIn, Secret<String>), Fault> {
+    let nobody = || {
+        let said = "the request shows no session of a person as its bearer token, or one that has ended";
+        Fault::new(Blame::Caller, "people.signed_out", said).hint(format!("POST {UNDER}session opens one"))
+    };
+    let shown = head.headers.get(header::AUTHORIZATION).and_then(|shown| shown.to_str().ok());
+    let token = shown.and_then(|shown| shown.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+    let token = Secret::new(token.ok_or_else(nobody)?.1.trim().to_owned());
+    let who = parts.people.recognise(token.expose(), Client::Terminal).await.ok_or_else(nobody)?;
+    Ok((who, token))
+}
+
+async fn sign_in(parts: &Parts, sent: &Value, from: Option<IpAddr>) -> Result<(StatusCode, Value), Fault> {
+    let text = |name: &str| sent.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let opened = parts.people.sign_in(&text("name"), Secret::new(text("password")), Client::Terminal, from).await?;
+    let who = opened.signed_in.human();
+    Ok((StatusCode::CREATED, json!({ "token": opened.token.expose(), "token_type": "Bearer", "human": who })))
+}
+
+async fn decide(
+    parts: &Parts,
+    holds: &dyn Holds,
+    who: SignedIn,
+    id: &str,
+    decision: Decision,
+) -> Result<(StatusCode, Value), Fault> {
+    let human = who.human().clone();
+    let before = holds.one(&human, id).ok_or_else(|| no_such(id))?;
+    let denied = matches!(decision, Decision::Deny { .. });
+    holds.decide(who, id.to_owned(), decision).await?;
+    // What has run meanwhile is gone from the desk.
+    let said = match holds.one(&human, id) {
+        Some(now) => request(&now, parts),
+        None => {
+            let mut said = request(&before, parts);
+            if let Some(status) = said.get_mut("status") {
+                *status = if denied { "denied" } else { "approved" }.into();
+            }
+            said
+        }
+    };
+    Ok((StatusCode::OK, json!({ "request": said })))
+}
+
+/// One of them. Its status is one of ARAP's words.
+fn request(hold: &HoldView, parts: &Parts) -> Value {
+    let status = match (hold.state, hold.disposition) {
+        ("pending", _) if !hold.approvals.is_empty() => "partial",
+        ("pending", _) => "pending",
+        ("approved" | "claimed", _) | (_, Some("approved-executed")) => "approved",
+        ("denied", _) | (_, Some("denied-not-executed")) => "denied",
+        ("expired", _) => "expired",
+        ("cancelled", _) => "cancelled",
+        _ => "failed",
+    };
+    let reasons: Vec<Value> = hold
+        .reasons
+        .iter()
+        .map(|reason| {
+            json!({
+                "id": reason.rule, "sentence": reason.sentence, "approvers": reason.approvers, "approvals": reason.approvals,
+            })
+        })
+        .collect();
+    let given = hold.approvals.iter().map(|(who, at)| json!({ "by": who, "approved_at": rfc3339(*at) }));
+    let last = hold.approvals.last().filter(|_| status == "approved").map(|(_, at)| {
+        json!({
+            "mode": "reevaluate",
+            "approval": {
+                "id": hold.id, "approved_at": rfc3339(*at), "approved_until": rfc3339(hold.expires),
+            },
+        })
+    });
+    let arguments = hold.arguments.as_deref().map(|text| serde_json::from_str::<Value>(text).unwrap_or_default());
+    let (id, ids) = (&hold.id, &hold.ids);
+    let link = |more: &str| format!("{UNDER}requests/{id}{more}");
+    json!({
+        "id": id,
+        "status": status,
+        "created_at": rfc3339(hold.opened),
+        "expires_at": rfc3339(hold.expires),
+        "now": rfc3339(parts.clock.now()),
+        "subject": { "type": "identity", "id": ids.human, "properties": { "name": hold.human } },
+        "action": { "name": ids.method.as_str(), "properties": { "class": hold.class.as_str() } },
+        "resource": { "type": "tool", "id": format!("{}__{}", ids.app, hold.tool), "properties": { "app": hold.app } },
+        "client": { "actor": { "type": "agent", "id": ids.agent, "properties": { "name": hold.agent } } },
+        "context": {
+            "evaluation_id": hold.call,
+            "task": hold.task,
+            "arguments": arguments,
+            "arguments_withheld": hold.withheld,
+            "reasons": reasons,
+            "justification": hold.said,
+        },
+        "approvals": given.collect::<Vec<_>>(),
+        "approvals_needed": hold.needed,
+        "eligible": hold.eligible,
+        "may_decide": hold.may_decide.is_ok(),
+        "why_not": hold.may_decide.as_ref().err(),
+        "for_task": hold.for_task.as_ref().map(|values| values.iter().cloned().collect::<BTreeMap<_, _>>()),
+        "result": last,
+        "links": { "review": format!("/holds/{id}"), "self": link(""), "approve": link("/approve"), "deny": link("/deny") },
+    })
+}
+
+/// The JSON object that a request brings; an empty one where it brings nothing.
+async fn sent(head: &Head, body: Incoming) -> Result<Value, Fault> {
+    let bytes = read_body(body, FORM_BYTES_MAX).await?;
+    if bytes.is_empty() {
+        return Ok(json!({}));
+    }
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/json") {
+        return Err(Fault::new(Blame::Caller, "caller.content_type", "what is sent here is JSON"));
+    }
+    let sent: Option<Value> = serde_json::from_slice(&bytes).ok().filter(Value::is_object);
+    sent.ok_or_else(|| Fault::new(Blame::Caller, "caller.json", "what was sent is no JSON object"))
+}
+
+/// What went wrong, as RFC 9457 has it.
+fn problem(fault: &Fault) -> Response<Body> {
+    let status = match fault.code() {
+        "caller.unknown_hold" => StatusCode::NOT_FOUND,
+        code if code.starts_with("hold.") => match code {
+            "hold.requester"
+            | "hold.delegator"
+            | "hold.agents_owner"
+            | "hold.same_person"
+            | "hold.not_eligible"
+            | "hold.left"
+            | "hold.unknown_person" => StatusCode::FORBIDDEN,
+            _ => StatusCode::CONFLICT,
+        },
+        _ => front::status_of(fault),
+    };
+    let kind = match status {
+        StatusCode::UNAUTHORIZED => "unauthenticated",
+        StatusCode::FORBIDDEN => "not_eligible",
+        StatusCode::NOT_FOUND => "unknown_request",
+        StatusCode::CONFLICT => "conflict",
+        status if status.is_server_error() => "unavailable",
+        _ => "invalid_request",
+    };
+    let said = json!({
+        "type": format!("urn:openid:authzen:access-request:error:{kind}"),
+        "title": fault.to_string(),
+        "status": status.as_u16(),
+        "detail": fault.way_out(),
+        "code": fault.code(),
+    });
+    let mut response = json_response(status, "application/problem+json", &said);
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn json_response(status: StatusCode, kind: &'static str, said: &Value) -> Response<Body> {
+    let mut response = Response::new(full(said.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn no_such(id: &str) -> Fault {
+    Fault::new(Blame::Caller, "caller.unknown_hold", format!("nothing waits as `{id}`, or not for you"))
+}

@@ -1,0 +1,103 @@
+//! Requests for approval as JSON: whose session counts, and that nothing else does.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use testkit::HttpRequest;
+
+use super::stage::{PASSWORD, Seen, Stage};
+use crate::kit::{at, changes, text};
+
+fn post(path: &str, body: &Value) -> HttpRequest {
+    let mut request = HttpRequest::get(path).with("content-type", "application/json");
+    "POST".clone_into(&mut request.method);
+    request.body = body.to_string().into_bytes();
+    request
+}
+
+fn json_of(seen: &Seen) -> Result<Value> {
+    serde_json::from_str(&seen.body).with_context(|| format!("{}: {}", seen.status, seen.body))
+}
+
+#[test]
+fn a_program_of_a_person_lists_approves_and_denies_and_nobody_elses_does() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo", "sam", "kim"])?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    let mut asks = |id: &str| sam.call("crm__get_customer", json!({ "id": id }));
+    asks("C-1001")?;
+    let hold = stage.hold()?;
+    let path = |more: &str| format!("/arap/v1/requests{more}");
+    let session = |who: &str, password: &str| {
+        stage.send(&post("/arap/v1/session", &json!({ "name": who, "password": password })))
+    };
+    let bearer = |who: &str| -> Result<String> {
+        let opened = session(who, PASSWORD)?;
+        ensure!(opened.status == 201, "{}", opened.body);
+        Ok(format!("Bearer {}", at(&json_of(&opened)?, "/token")))
+    };
+    let wrong = session("bo", "wrong horse battery")?;
+    ensure!(wrong.status == 401 && wrong.header("content-type") == Some("application/problem+json"), "{}", wrong.body);
+
+    // No cookie and no agent's token is a person's session here.
+    let agents = format!("Bearer {}", stage.world.token("sam-helper", "sam", None)?);
+    let cookie = stage.cookie_of("bo")?;
+    for request in [
+        HttpRequest::get(&path("")),
+        HttpRequest::get(&path("")).with("authorization", &agents),
+        HttpRequest::get(&path("")).with("cookie", &cookie),
+        post(&path(&format!("/{hold}/approve")), &json!({})).with("cookie", &cookie),
+    ] {
+        let seen = stage.send(&request)?;
+        ensure!(
+            seen.status == 401 && seen.header("www-authenticate") == Some("Bearer"),
+            "{}: {}",
+            seen.status,
+            seen.body
+        );
+    }
+    let (bo, of_sam, kim) = (bearer("bo")?, bearer("sam")?, bearer("kim")?);
+    let get = |more: &str, who: &str| stage.send(&HttpRequest::get(&path(more)).with("authorization", who));
+    let say = |more: &str, who: &str, body: Value| stage.send(&post(&path(more), &body).with("authorization", who));
+
+    let listed = json_of(&get("", &bo)?)?;
+    let one = listed.pointer("/requests/0").context("no request")?;
+    ensure!(at(one, "/id") == hold && at(one, "/status") == "pending", "{listed}");
+    ensure!(at(one, "/subject/id") == "sam" && at(one, "/client/actor/id") == "sam-helper", "{listed}");
+    ensure!(at(one, "/resource/id") == "crm__get_customer" && at(one, "/action/name") == "tools/call", "{listed}");
+    ensure!(at(one, "/context/arguments/id") == "C-1001" && one.get("may_decide") == Some(&json!(true)), "{listed}");
+    let seen = json_of(&get(&format!("/{hold}"), &kim)?)?;
+    ensure!(
+        !seen.to_string().contains("C-1001") && seen.pointer("/request/may_decide") == Some(&json!(false)),
+        "{seen}"
+    );
+
+    let approve = format!("/{hold}/approve");
+    for (who, status) in [(&of_sam, 403), (&kim, 403)] {
+        let refused = say(&approve, who, json!({}))?;
+        ensure!(refused.status == status, "{}: {}", refused.status, refused.body);
+        ensure!(at(&json_of(&refused)?, "/type").ends_with(":not_eligible"), "{}", refused.body);
+    }
+    ensure!(say("/h_00000000000000000000000000/approve", &bo, json!({}))?.status == 404);
+    let form = stage.form(&path(&approve), &[]).with("authorization", &bo);
+    let mut form = form;
+    form.body = b"say=approve".to_vec();
+    ensure!(stage.send(&form)?.status == 415, "a form is none of these");
+    ensure!(changes(&stage.world, "hold.approved")?.is_empty());
+    let done = json_of(&say(&approve, &bo, json!({}))?)?;
+    ensure!(at(&done, "/request/status") == "approved", "{done}");
+    ensure!(at(&done, "/request/result/mode") == "reevaluate", "{done}");
+    ensure!(say(&approve, &bo, json!({}))?.status == 409, "twice");
+    ensure!(text(&asks("C-1001")?).contains("C-1001"));
+    let approved = changes(&stage.world, "hold.approved")?.pop().context("no approval")?;
+    ensure!(approved.by.as_deref() == Some("human:bo"), "{approved:?}");
+
+    asks("C-1002")?;
+    let hold = stage.hold()?;
+    let done = json_of(&say(&format!("/{hold}/deny"), &bo, json!({ "reason": "ask for less" }))?)?;
+    ensure!(at(&done, "/request/status") == "denied", "{done}");
+    ensure!(text(&asks("C-1002")?).contains("ask for less"));
+    let mut out = HttpRequest::get("/arap/v1/session").with("authorization", &bo);
+    "DELETE".clone_into(&mut out.method);
+    ensure!(stage.send(&out)?.status == 200 && get("", &bo)?.status == 401);
+    Ok(())
+}
