@@ -172,6 +172,7 @@ fn request(hold: &HoldView, parts: &Parts) -> Value {
         "approvals": given.collect::<Vec<_>>(),
         "approvals_needed": hold.needed,
         "eligible": hold.eligible,
+        "overloaded": hold.overloaded,
         "may_decide": hold.may_decide.is_ok(),
         "why_not": hold.may_decide.as_ref().err(),
         "for_task": hold.for_task.as_ref().map(|values| values.iter().cloned().collect::<BTreeMap<_, _>>()),

@@ -117,6 +117,8 @@ pub struct HoldView {
     pub facts: serde_json::Value,
     /// The names of those who may approve now.
     pub eligible: Vec<String>,
+    /// The names of those of them who are asked more often than is good.
+    pub overloaded: Vec<String>,
     /// Whether the person who looks may decide; why not.
     pub may_decide: Result<(), String>,
 }
@@ -402,7 +404,16 @@ fn approvals(hold: &HoldView, zone: &TimeZone) -> Html {
         [] => "Nobody can approve it as things stand.".to_owned(),
         names => format!("May approve: {}.", names.join(", ")),
     };
-    html!("<p>{} of {} approvals. {}</p><ul class=\"plain\">{}</ul>", hold.approvals.len(), hold.needed, may, given)
+    let overloaded = (!hold.overloaded.is_empty())
+        .then(|| html!("<p class=\"quiet\">Asked too often of late: {}.</p>", hold.overloaded.join(", ")));
+    html!(
+        "<p>{} of {} approvals. {}</p>{}<ul class=\"plain\">{}</ul>",
+        hold.approvals.len(),
+        hold.needed,
+        may,
+        overloaded,
+        given
+    )
 }
 
 async fn before(parts: &Arc<Parts>, visitor: &Visitor, hold: &HoldView) -> Option<Html> {

@@ -11,6 +11,7 @@ use model::{
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
 
+use crate::asking::Askings;
 use crate::emergencies::Emergencies;
 use crate::for_tasks::ForTasks;
 use crate::gate::Gate;
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) emergencies: Emergencies,
     pub(crate) for_tasks: ForTasks,
+    pub(crate) askings: Askings,
     /// Where everybody may see how a call stands that waits.
     pub(crate) status_pages: OnceLock<String>,
 }
@@ -75,7 +77,8 @@ impl Engine {
         let desk = Desk::new(&parts.hold_key)?;
         let (running, tally, status_pages) = (TaskTracker::new(), Tally::default(), OnceLock::new());
         let (emergencies, for_tasks) = (Emergencies::default(), ForTasks::default());
-        let shared = Shared { parts, gate, running, tally, desk, emergencies, for_tasks, status_pages };
+        let askings = Askings::default();
+        let shared = Shared { parts, gate, running, tally, desk, emergencies, for_tasks, askings, status_pages };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -227,25 +227,6 @@ impl Engine {
     }
 }
 
-impl Engine {
-    /// Lets others approve, too, where nobody has in the time that was set for it.
-    async fn escalate(&self, entry: &Arc<Entry>, hold: &Hold, now: UnixMicros) {
-        if hold.waits_for == WaitsFor::Fact || !matches!(hold.state, State::Pending) {
-            return;
-        }
-        let waited = u128::try_from(now.since(hold.opened_at)).unwrap_or_default();
-        let due = self.limits().hold_escalation.iter().filter(|step| waited >= step.after.as_micros());
-        let to: Vec<String> = due.flat_map(|step| &step.to).filter(|one| !hold.also.contains(one)).cloned().collect();
-        if to.is_empty() {
-            return;
-        }
-        // Somebody may have said something meanwhile.
-        if let Err(StepFault::Fault(fault)) = self.shared.step(entry, Event::Escalate { to }, "gateway").await {
-            tracing::warn!(?fault, hold = %hold.id, "a hold that nobody decides could not be given to others");
-        }
-    }
-}
-
 // === impl Shared ===
 
 impl Shared {
@@ -292,6 +273,12 @@ impl Shared {
             entry.void.store(true, Ordering::Release);
             self.desk.remove(&entry);
             return Err(NotOpened::Fault(fault));
+        }
+        let to = self.asked_at_once(&hold, &directory, now);
+        if !to.is_empty()
+            && let Err(StepFault::Fault(fault)) = self.step_in_turn(&entry, Event::Escalate { to }, "gateway").await
+        {
+            tracing::warn!(?fault, hold = %hold.id, "a hold could not be given to others at once");
         }
         drop(turn);
         Ok(attached)
@@ -409,7 +396,7 @@ impl Desk {
         })
     }
 
-    /// The call that an identical call belongs to.
+    /// The call that an identical one belongs to.
     pub(crate) fn first_call(&self, key: &Key) -> Option<CallId> {
         let entries = self.lock();
         let entry = entries.by_key.get(key).and_then(|id| entries.by_id.get(id))?;

@@ -13,6 +13,7 @@
 //! * Only this crate asks for permits.
 //! * A call that waits is on disk before whoever asked learns of it, and is taken up once.
 
+mod asking;
 mod budget;
 mod call;
 mod emergencies;

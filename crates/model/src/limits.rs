@@ -23,10 +23,21 @@ pub struct Limits {
     pub hold_wait_max: Duration,
     /// Who may approve, too, once a call has waited for so long: the earliest first.
     pub hold_escalation: Vec<Escalation>,
+    /// How often one person is asked before others are asked at once, as if the person did not answer; none: it does not count.
+    pub hold_per_approver: Option<Pace>,
     /// How long an approval for a task approves such calls; zero: nothing is approved for tasks.
     pub hold_for_task_max: Duration,
     /// Who may open an emergency, two of them together: `role:security`, `human:ana`. Nobody: there are no emergencies.
     pub emergency_approvers: Vec<String>,
+}
+
+/// So many within such a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How many.
+    pub most: usize,
+    /// Within how long.
+    pub within: Duration,
 }
 
 /// Who may approve, too, after some time.
@@ -50,6 +61,7 @@ impl Default for Limits {
             hold_time_max: Duration::from_secs(60 * 60),
             hold_wait_max: Duration::from_secs(50),
             hold_escalation: Vec::new(),
+            hold_per_approver: None,
             hold_for_task_max: Duration::from_secs(8 * 60 * 60),
             emergency_approvers: Vec::new(),
         }
@@ -195,6 +207,8 @@ pub const HOLD_ANSWER_BYTES_MAX: usize = 256 * 1024;
 pub const HOLD_SAID_CHARS_MAX: usize = 1_000;
 /// Longest reason that a person gives for denying a call, in characters; the rest is cut off.
 pub const HOLD_REASON_CHARS_MAX: usize = 1_000;
+/// How often one person may be said to be asked at most before it counts as too often.
+pub const HOLD_PACE_MAX: usize = 10_000;
 /// Approvals for tasks in force at once. Past it: a call is approved by itself only.
 pub const HOLDS_FOR_TASK_MAX: usize = 2_000;
 /// How long an emergency lasts at most, and how long one that was asked for waits for the second person.

@@ -121,6 +121,10 @@ fn show(hold: &Value) -> Vec<String> {
         say("approved", format!("by {}", approved.join(", ")));
     }
     say("may", if may.is_empty() { "nobody can approve it as things stand".to_owned() } else { may.join(", ") });
+    let overloaded = names("overloaded");
+    if !overloaded.is_empty() {
+        say("busy", format!("asked too often of late: {}", overloaded.join(", ")));
+    }
     say("state", format!("{}, {} left", text(hold, "/state"), left(hold)));
     say("hold", text(hold, "/hold"));
     say("call", text(hold, "/call"));

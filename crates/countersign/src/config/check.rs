@@ -254,8 +254,9 @@ impl Checker<'_> {
             ),
             catalog_age_max: Duration::from_secs(self.bound(raw.catalog_seconds_max, seconds(default.catalog_age_max))),
             calls_in_flight_max: self.bytes(raw.calls_in_flight_max, default.calls_in_flight_max),
-            hold_time_max: self.time(holds.expire_after.as_ref(), default.hold_time_max, HOLD_TIMES),
-            hold_wait_max: self.time(holds.wait.as_ref(), default.hold_wait_max, HOLD_WAITS),
+            hold_time_max: self.time(holds.expire_after.as_ref(), default.hold_time_max, holding::HOLD_TIMES),
+            hold_wait_max: self.time(holds.wait.as_ref(), default.hold_wait_max, holding::HOLD_WAITS),
+            hold_per_approver: self.pace(holds.per_approver.as_ref()),
             hold_escalation: self.escalation(&holds.escalate, directory),
             hold_for_task_max: self.time(holds.for_task.as_ref(), default.hold_for_task_max, holding::FOR_TASK_TIMES),
             emergency_approvers: self.emergency(holds.emergency.as_ref(), directory),
@@ -590,11 +591,6 @@ fn beside(data: &Path) -> PathBuf {
 
 /// The port `countersign serve` listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 4100;
-
-/// How long a call may wait for people.
-const HOLD_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 60 * 60));
-/// How long a client may be kept waiting meanwhile: most clients give up after a minute.
-const HOLD_WAITS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60 * 60));
 
 /// How long texts may be kept: less than a day is a mistake rather than a wish.
 const KEPT_TIMES: (Duration, Duration) =

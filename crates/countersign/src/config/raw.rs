@@ -135,6 +135,7 @@ pub(super) struct RawHolds {
     #[serde(default)]
     pub escalate: Vec<Spanned<RawEscalation>>,
     pub for_task: Option<Spanned<String>>,
+    pub per_approver: Option<Spanned<String>>,
     pub emergency: Option<RawEmergency>,
 }
 

@@ -146,6 +146,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
     let app = directory.apps.get(&asked.app).map(|app| app.name.clone());
     let arguments = waiting.arguments.as_deref().and_then(|bytes| serde_json::from_slice::<&RawValue>(bytes).ok());
     let eligible: Vec<Value> = engine::eligible(hold, &directory).iter().map(human).collect();
+    let overloaded: Vec<Value> = gateway.engine.overloaded(hold).iter().map(human).collect();
     let reasons = asked.reasons.iter().map(|reason| {
         json!({
             "rule": reason.rule,
@@ -180,6 +181,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "bundle": asked.bundle,
         "reasons": reasons.collect::<Vec<_>>(),
         "eligible": eligible,
+        "overloaded": overloaded,
         "also": hold.also,
         "approvals": approvals.collect::<Vec<_>>(),
         "opened_at": rfc3339(hold.opened_at),

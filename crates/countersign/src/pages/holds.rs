@@ -144,6 +144,7 @@ impl Desk {
             needed: asked.reasons.iter().map(|reason| usize::from(reason.approvals.max(1))).max().unwrap_or(1),
             facts: facts(asked, directory),
             eligible: engine::eligible(hold, directory).iter().map(person).collect(),
+            overloaded: self.gateway.engine.overloaded(hold).iter().map(person).collect(),
             may_decide,
         })
     }

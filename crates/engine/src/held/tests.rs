@@ -22,6 +22,7 @@ use crate::for_tasks::FOR_TASK_STATE;
 use crate::holds::HOLD_STATE;
 use crate::over::HOLD_OVER_STATE;
 
+mod asking;
 mod emergency;
 mod for_task;
 mod later;
@@ -184,6 +185,10 @@ impl Disk {
 
     /// A gateway starts on it.
     async fn start(&self, rules: Holds) -> World {
+        self.start_with(rules, |_| {}).await
+    }
+
+    async fn start_with(&self, rules: Holds, more: impl FnOnce(&mut Limits)) -> World {
         let log = Log {
             diary: Arc::clone(&self.diary),
             state: Arc::clone(&self.state),
@@ -192,17 +197,19 @@ impl Disk {
             broken: Arc::new(AtomicBool::new(false)),
             rows: 0,
         };
+        let mut limits = Limits {
+            hold_wait_max: LONG,
+            hold_escalation: later::steps(),
+            emergency_approvers: vec!["role:security".to_owned()],
+            ..Limits::default()
+        };
+        more(&mut limits);
         let parts = Parts {
             directory: Arc::clone(&self.people) as Arc<dyn Directory>,
             journal: Journal::start(Box::new(log)).unwrap(),
             credentials: Arc::new(Cleans),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            limits: Limits {
-                hold_wait_max: LONG,
-                hold_escalation: later::steps(),
-                emergency_approvers: vec!["role:security".to_owned()],
-                ..Limits::default()
-            },
+            limits,
             hold_key: Secret::new([7; 32]),
         };
         let engine = Engine::new(parts, Box::new(rules)).unwrap();

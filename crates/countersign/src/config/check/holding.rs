@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use model::limits::{Escalation, HOLD_ESCALATIONS_MAX};
+use model::limits::{Escalation, HOLD_ESCALATIONS_MAX, HOLD_PACE_MAX, Pace};
 use model::{DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
 
 use super::super::raw::{RawEmergency, RawEscalation};
-use super::{Checker, HOLD_TIMES};
+use super::Checker;
 
 impl Checker<'_> {
     /// Who may approve, too, after some time: each step later than the one before it.
@@ -37,6 +37,29 @@ impl Checker<'_> {
             steps.push(Escalation { after, to });
         }
         steps
+    }
+
+    /// How often one person is asked before others are: `60/hour`.
+    pub(super) fn pace(&mut self, written: Option<&Spanned<String>>) -> Option<Pace> {
+        let written = written?;
+        let of = |text: &str| {
+            let (number, unit) = text.split_once('/')?;
+            let seconds = match unit.trim() {
+                "minute" => 60,
+                "hour" => 60 * 60,
+                "day" => 24 * 60 * 60,
+                _ => return None,
+            };
+            let most = number.trim().parse().ok().filter(|most| (1..=HOLD_PACE_MAX).contains(most))?;
+            Some(Pace { most, within: Duration::from_secs(seconds) })
+        };
+        let pace = of(&written.value);
+        if pace.is_none() {
+            let said = format!("`{}` does not say how often", written.value);
+            let hint = format!("it takes 1 to {HOLD_PACE_MAX}, a slash, and `minute`, `hour` or `day`: `60/hour`");
+            self.problem(written, said, Some(hint));
+        }
+        pace
     }
 
     /// Who may open an emergency: people by themselves or by role, for it is of no app and of no requester.
@@ -75,3 +98,7 @@ impl Checker<'_> {
 
 /// How long an approval for a task lasts; zero: there are none.
 pub(super) const FOR_TASK_TIMES: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(24 * 60 * 60));
+/// How long a call may wait for people.
+pub(super) const HOLD_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 24 * 60 * 60));
+/// How long a client may be kept waiting meanwhile: most clients give up after a minute.
+pub(super) const HOLD_WAITS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60 * 60));
