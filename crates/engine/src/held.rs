@@ -71,11 +71,8 @@ pub(crate) fn beforehand(
     request: &CallRequest,
     gated: &mut Gated,
 ) -> Option<(Gated, Vec<Approved>)> {
-    // What was signed with others is lifted by nobody here.
-    if gated.decision.verdict() != Verdict::Hold || gated.facts.contract.is_some() {
-        return None;
-    }
-    if shared.emergencies.are_none() && shared.for_tasks.are_none() {
+    let held = gated.decision.verdict() == Verdict::Hold;
+    if !held || (shared.emergencies.are_none() && shared.for_tasks.are_none()) {
         return None;
     }
     let asked = asked(call, request, gated);

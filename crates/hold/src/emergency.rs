@@ -238,15 +238,14 @@ impl Emergency {
         let good = |signer: &Approval| {
             office.may_sign(&self.agent, &signer.by).is_ok() && separate(asked, &signer.by, office.directory).is_ok()
         };
-        let liftable =
-            |reason: &model::Reason| reason.clause.is_none() && reason.approvals <= EMERGENCY_LIFTS_APPROVALS_MAX;
         self.agent == asked.agent
             && self.app.as_ref().is_none_or(|app| *app == asked.app)
             && good(one)
             && good(other)
             && !office.directory.same_person(&one.by, &other.by)
             && !asked.reasons.is_empty()
-            && asked.reasons.iter().all(liftable)
+            && !asked.each_by_itself()
+            && asked.reasons.iter().all(|reason| reason.approvals <= EMERGENCY_LIFTS_APPROVALS_MAX)
     }
 }
 

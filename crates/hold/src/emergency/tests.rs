@@ -133,6 +133,7 @@ fn it_lifts_only_calls_of_its_agent_and_app_that_are_nobodys_own_and_that_two_co
         ("another agent", Asked { agent: AgentId::parse("other").unwrap(), ..call.clone() }),
         ("a rule that wants three people", House::asked(3)),
         ("a clause of a contract", of_contract),
+        ("a contract governs it", Asked { governed: true, ..call.clone() }),
         ("nothing that holds it", Asked { reasons: Vec::new(), ..call.clone() }),
         ("it is done for one who opened it", Asked { human: human("sam"), ..call.clone() }),
         ("or for that person by another account", Asked { human: human("cleo2"), ..call.clone() }),

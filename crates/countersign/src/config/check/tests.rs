@@ -480,6 +480,30 @@ fn what_nobody_decides_is_given_to_people_who_are_there() {
 }
 
 #[test]
+fn who_is_asked_how_often_for_how_long_and_in_an_emergency() {
+    let holds = |text: &str| format!("{WORLD}holds: {{{text}}}\n");
+    let limits = parse(&holds("per_approver: 60/hour, for_task: 2h, emergency: {approvers: [role:a, human:bo]}"));
+    let limits = limits.unwrap().limits;
+    let pace = limits.hold_per_approver.unwrap();
+    assert_eq!((pace.most, pace.within, limits.hold_for_task_max.as_secs()), (60, Duration::from_secs(3_600), 7_200));
+    assert_eq!(limits.emergency_approvers, ["role:a", "human:bo"]);
+    let without = parse(WORLD).unwrap().limits;
+    assert!(without.hold_per_approver.is_none() && without.emergency_approvers.is_empty());
+    assert_eq!(without.hold_for_task_max, Duration::from_secs(8 * 60 * 60));
+    for (wrong, said) in [
+        ("per_approver: often", "`often` does not say how often"),
+        ("per_approver: 0/hour", "`0/hour` does not say how often"),
+        ("per_approver: 5/week", "`5/week` does not say how often"),
+        ("for_task: 25h", "is not between"),
+        ("emergency: {approvers: [owner-of-app]}", "`owner-of-app` opens no emergency"),
+        ("emergency: {approvers: [human:nobody]}", "`human:nobody` names no approver"),
+    ] {
+        let refused = refused(&holds(wrong));
+        assert!(refused.contains(said), "{wrong}: {refused}");
+    }
+}
+
+#[test]
 fn people_are_told_where_they_can_be_and_no_secret_is_shown() {
     let notify = |text: &str| format!("{WORLD}console: {{url: 'https://c.example/'}}\nnotify:\n  one: {text}\n");
     for fine in [

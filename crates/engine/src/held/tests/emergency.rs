@@ -148,3 +148,32 @@ async fn what_is_approved_already_is_what_runs() {
     assert!(matches!(world.asks(&patience(LONG)).await, Closed::Answered { .. }));
     assert_eq!((world.disk.sent(), said(&world, "hold.claimed")), (1, 1), "by the approval, and not besides it");
 }
+
+#[tokio::test]
+async fn what_was_signed_with_others_is_asked_for_each_time() {
+    let world = world().await;
+    open(&world).await;
+    let governed = |waiter: Arc<Patience>| {
+        let contract = model::ContractFacts {
+            contract: "acme".parse().unwrap(),
+            vendor: "acme".parse().unwrap(),
+            standing: model::Standing::Active,
+            digest: None,
+            purpose: None,
+            tenant: model::Shown::Open,
+            entity: None,
+            operation: None,
+            state: BTreeMap::new(),
+            asks: Vec::new(),
+            sends: Vec::new(),
+            records: None,
+            spent: Vec::new(),
+        };
+        CallRequest { contract: Some(Arc::new(contract)), ..world.request(ARGUMENTS, Some(waiter), FINE) }
+    };
+    let held = refused(world.engine.call(governed(patience(Duration::ZERO))).await).held.unwrap();
+    assert_eq!(held.state, HeldState::Waits);
+    let fault = world.engine.approve_for_task(&held.id, &approver("bo")).await.unwrap_err();
+    assert_eq!(fault.code(), "hold.each_by_itself");
+    assert_eq!(world.disk.sent(), 0);
+}
