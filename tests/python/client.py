@@ -2,6 +2,7 @@
 
     client.py [--mode auto|legacy|2026-07-28] [--call TOOL [--arguments JSON]] --url URL [--token TOKEN]
     client.py [--mode …] [--call …] [--env NAME=VALUE]… --command PROGRAM ARGUMENT…
+    client.py [--mode …] --calls '[["TOOL", {"ARGUMENT": …}], …]' --url URL --token TOKEN
 
 With `--opens FOLDER` it opens addresses: it writes each to `FOLDER/url` and says that it did once there is a `FOLDER/go`.
 Exit code 0 if the protocol worked (a tool's own error is in `result.isError`), 1 if the SDK raised.
@@ -27,6 +28,7 @@ def parse():
     parser.add_argument("--token")
     parser.add_argument("--call")
     parser.add_argument("--arguments", type=json.loads, default={})
+    parser.add_argument("--calls", type=json.loads, default=[])
     parser.add_argument("--timeout", type=float, default=60.0)
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--opens", type=pathlib.Path)
@@ -61,7 +63,16 @@ async def talk(server, options):
         if options.call:
             result = await client.call_tool(options.call, options.arguments)
             said["result"] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        said["results"] = [await told(client, tool, arguments) for tool, arguments in options.calls]
         return said
+
+
+async def told(client, tool, arguments):
+    try:
+        result = await client.call_tool(tool, arguments)
+        return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+    except MCPError as error:
+        return {"error": {"code": error.error.code, "message": str(error)}}
 
 
 async def main(options):

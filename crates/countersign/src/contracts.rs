@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use contract::{Compiled, Governed, InForce, Shape, Shapes, Signatures};
-use http_proxy::ApiSpec;
-use model::{Blame, Digest, Fault, Rules, ToolName};
+use model::{AppId, Blame, Digest, Fault, Rules, ToolName};
+use openapi::Mapping;
 use policy::Bundle;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -17,10 +17,14 @@ pub struct Contracts {
 }
 
 impl Contracts {
-    /// The contracts and APIs of a configuration, with rows `(key, value)` of the kind of state [`CONTRACT_STATE`].
-    pub fn open(contracts: &[Arc<Compiled>], apis: &[ApiSpec], rows: Vec<(String, String)>) -> Result<Self, Fault> {
+    /// The contracts and mappings of a configuration, with rows `(key, value)` of the kind of state [`CONTRACT_STATE`].
+    pub fn open(
+        contracts: &[Arc<Compiled>],
+        mappings: &[(AppId, Arc<Mapping>)],
+        rows: Vec<(String, String)>,
+    ) -> Result<Self, Fault> {
         let in_force = in_force(contracts, &rows)?;
-        let shapes = ArcSwap::from_pointee(shapes(apis));
+        let shapes = ArcSwap::from_pointee(shapes(mappings));
         Ok(Self { in_force: ArcSwap::from_pointee(in_force), shapes, turn: Mutex::new(()) })
     }
 
@@ -44,9 +48,9 @@ impl Contracts {
         self.in_force.store(in_force);
     }
 
-    /// Other APIs, of whose answers contracts let something out.
-    pub fn take_apis(&self, apis: &[ApiSpec]) {
-        self.shapes.store(Arc::new(shapes(apis)));
+    /// Other mappings of apps, of whose answers contracts let something out.
+    pub fn take_mappings(&self, mappings: &[(AppId, Arc<Mapping>)]) {
+        self.shapes.store(Arc::new(shapes(mappings)));
     }
 
     /// These rules under the contracts.
@@ -80,12 +84,12 @@ pub fn in_force(contracts: &[Arc<Compiled>], rows: &[(String, String)]) -> Resul
     InForce::new(contracts.to_vec(), signatures).map_err(|errors| refused(&errors))
 }
 
-/// Where things stand in the answers of APIs, by their mappings.
-pub fn shapes(apis: &[ApiSpec]) -> Shapes {
-    let of_api = |api: &ApiSpec| {
-        let operations = api.mapping.operations.iter().filter_map(|(name, mapped)| {
+/// Where things stand in the answers of apps, by their mappings.
+pub fn shapes(mappings: &[(AppId, Arc<Mapping>)]) -> Shapes {
+    let of_app = |(app, mapping): &(AppId, Arc<Mapping>)| {
+        let named = mapping.operations.iter().chain(&mapping.tools).filter_map(|(name, mapped)| {
             let entity = mapped.entity.clone()?;
-            let known = api.mapping.entities.get(&entity);
+            let known = mapping.entities.get(&entity);
             let shape = Shape {
                 operation: Some(mapped.does),
                 rows: mapped.rows.clone().unwrap_or_else(|| "$".to_owned()),
@@ -97,9 +101,9 @@ pub fn shapes(apis: &[ApiSpec]) -> Shapes {
             };
             Some((ToolName::parse(name).ok()?, shape))
         });
-        (api.app.clone(), operations.collect())
+        (app.clone(), named.collect())
     };
-    apis.iter().map(of_api).collect()
+    mappings.iter().map(of_app).collect()
 }
 
 fn refused(errors: &[contract::ContractError]) -> Fault {

@@ -37,6 +37,7 @@ use crate::judge::as_promised;
 use crate::known::known;
 use crate::mapping;
 use crate::notary::{self, Latest, Places};
+use crate::offering::offered;
 use crate::pages::Pages;
 use crate::people;
 use crate::published::{Entries, LogWire};
@@ -140,8 +141,11 @@ impl Gateway {
             limits: config.limits.clone(),
             hold_key,
         };
-        let contracts =
-            Contracts::open(&config.contracts, &config.apis, reading()?.state(CONTRACT_STATE).map_err(Fault::from)?)?;
+        let contracts = Contracts::open(
+            &config.contracts,
+            &config.mappings,
+            reading()?.state(CONTRACT_STATE).map_err(Fault::from)?,
+        )?;
         let engine = Engine::new(parts, contracts.govern(&bundle))?;
         engine.restore_emergencies(reading()?.state(EMERGENCY_STATE).map_err(Fault::from)?);
         engine.restore_for_tasks(reading()?.state(FOR_TASK_STATE).map_err(Fault::from)?);
@@ -154,7 +158,8 @@ impl Gateway {
         let public_url = public_url(&config, listening);
         let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
         let tokens = Arc::new(Tokens::new(key, public_url.clone()));
-        let hub = Arc::new(Hub::new(engine.clone(), Arc::new(reviews), config.apps.clone()));
+        let apps = offered(&config, &engine).map_err(bad_mapping)?;
+        let hub = Arc::new(Hub::new(engine.clone(), Arc::new(reviews), apps));
         let vendor_keys = VendorKeys::from_rows(reading()?.state(VENDOR_KEY_STATE).map_err(Fault::from)?)?;
         let apis = Arc::new(Apis::new(&config.apis).map_err(bad_mapping)?);
         let gateway = Self {
@@ -326,15 +331,16 @@ impl Gateway {
         };
         // Each of them was tried when the configuration was read.
         let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
+        let apps = offered(&config, &self.engine).map_err(bad_mapping)?;
         self.engine.change(change).await?;
         self.apis.take(apis);
-        self.contracts.take_apis(&config.apis);
+        self.contracts.take_mappings(&config.mappings);
         self.contracts.take(contracts);
         self.engine.replace_rules(self.contracts.govern(&bundle));
         self.bundle.store(bundle);
         self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
         self.broker.replace(config.credentials.clone());
-        self.hub.replace(config.apps.clone()).await;
+        self.hub.replace(apps).await;
         for app in with_other_credentials(&before, &config) {
             self.hub.reconnect(&app).await;
         }
@@ -384,7 +390,9 @@ impl Gateway {
 
     fn access(&self) -> Arc<Access> {
         let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
-        Arc::new(Access::new(Arc::clone(&self.tokens), directory, Arc::clone(self.engine.clock()), &self.public_url))
+        let clock = Arc::clone(self.engine.clock());
+        let access = Access::new(Arc::clone(&self.tokens), directory, clock, &self.public_url);
+        Arc::new(access.with_vendors(self.vendor_access()))
     }
 
     fn front(&self, listener: &TcpListener) -> Result<Arc<Front>, Fault> {
@@ -429,9 +437,13 @@ impl Gateway {
     }
 
     fn door(&self) -> Arc<dyn Wire> {
-        let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
-        let access = VendorAccess::new(Arc::clone(&self.vendor_keys), directory, Arc::clone(self.engine.clock()));
+        let access = self.vendor_access();
         Arc::new(Door::new(Arc::clone(&self.apis), self.engine.clone(), access, &self.public_url))
+    }
+
+    fn vendor_access(&self) -> VendorAccess {
+        let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
+        VendorAccess::new(Arc::clone(&self.vendor_keys), directory, Arc::clone(self.engine.clock()))
     }
 
     fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {

@@ -27,6 +27,7 @@ mod judge;
 mod known;
 mod mapping;
 mod notary;
+mod offering;
 mod operations;
 mod outbound;
 mod packs;

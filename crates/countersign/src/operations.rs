@@ -436,6 +436,11 @@ async fn token(
         let hint = crate::config::nearest(agent.as_str(), directory.agents.keys().map(AgentId::as_str));
         return Err(Fault::new(Blame::Operator, "operator.no_agent", format!("there is no agent `{agent}`")).hint(hint));
     }
+    if gateway.config.load().vendors.iter().any(|vendor| vendor.as_str() == agent.as_str()) {
+        let said = format!("`{agent}` is a vendor's, which comes in with a key of its contract");
+        return Err(Fault::new(Blame::Operator, "operator.vendor", said)
+            .hint(format!("countersign vendors keys issue {agent} --contract CONTRACT")));
+    }
     let left = directory.humans.get(&human).is_some_and(|human| !human.active);
     let idle = directory.agents.get(&agent).is_some_and(|agent| !agent.active);
     let note = match (left, idle) {

@@ -21,6 +21,6 @@ pub use decide::{Decision, decide};
 pub use permit::{LinkPermit, Permit, PermitRefused};
 pub use port::{
     Answer, AnswerBody, AnswerKind, BodyFuture, Credentials, Left, OpenFuture, Opened, Outgoing, Placed, Scrub, Seen,
-    SendFault, Trail, Upstream, UpstreamFuture, unredactable,
+    SendFault, Trail, Upstream, UpstreamFuture, unredactable, unreleased,
 };
 pub use what_if::{Alters, Otherwise, TRIED_MAX, WhatIf, at_other_times, at_other_values, others, what_if};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
-use model::{AppId, Blame, Digest, Fault, Form, Secret};
+use model::{AppId, Blame, Digest, Fault, Form, Release, Released, Secret};
 
 use crate::{LinkPermit, Permit};
 
@@ -27,6 +27,21 @@ pub trait Upstream: Send + Sync {
     fn redact(&self, _answer: Answer, _paths: &str) -> Result<(Answer, usize), Fault> {
         Err(unredactable("this kind of answer has no fields"))
     }
+
+    /// What of a whole answer a contract lets out, and how much that was. Error: nothing of it may be shown.
+    fn release(&self, _answer: Answer, _release: &dyn Release) -> Result<(Answer, Released), Fault> {
+        Err(unreleased())
+    }
+}
+
+/// The fault of an answer of which no contract says what may be seen.
+pub fn unreleased() -> Fault {
+    Fault::new(
+        Blame::Rule,
+        "rule.no_release",
+        "the contract does not say what of this answer may be seen: none of it is",
+    )
+    .hint("name the operation's records in the app's mapping, and what of them is permitted in the contract")
 }
 
 /// The fault of an answer in which nothing can be hidden.

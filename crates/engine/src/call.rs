@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream};
+use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream, unreleased};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
     Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, ContractFacts, DirectorySnapshot, Durable, Facts,
-    Fault, HumanId, Method, Reason, RuleId, ToolFacts, UnixMicros, Verdict,
+    Fault, HumanId, Method, Reason, Release, Released, RuleId, ToolFacts, UnixMicros, Verdict,
 };
 use trace::{Approved, Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
+use crate::budget::Taken;
 use crate::engine::{Engine, Shared};
-use crate::flow::{Flow, Flowed, Taker};
+use crate::flow::{Flow, Flowed, Taker, used_up};
 use crate::gate::{Asked, Gated, Readable, digest_of};
 use crate::held::{self, Waiter};
 use crate::refusal::Refusal;
@@ -186,21 +187,23 @@ pub(crate) async fn carry_out(
     let by_rule = decision.runtime_max().filter(|(runtime, _)| *runtime < time_max);
     let time_max = by_rule.map_or(time_max, |(runtime, _)| runtime);
     // Where a contract's release is applied, what its clauses keep back is out already.
-    let by_release = request.taker.is_some() && release.is_some();
-    let redaction = if by_release { decision.redaction_beside_clauses() } else { decision.redaction() };
+    let redaction = if release.is_some() { decision.redaction_beside_clauses() } else { decision.redaction() };
     let redaction = redaction.filter(|paths| facts.contract.is_none() || !paths.is_empty());
     let trail = Trail::default();
     let outgoing = Outgoing {
         arguments: request.arguments.clone(),
         digest,
         time_max,
-        quiet: redaction.is_some(),
+        quiet: redaction.is_some() || facts.contract.is_some(),
         accepts_race: release.as_ref().is_some_and(|release| release.accepts_race()),
         trail: trail.clone(),
     };
     taken.keep();
     let sent = match &request.taker {
-        None => whole(request.upstream.as_ref(), permit, outgoing, &facts, redaction.as_deref()).await,
+        None => {
+            let whole = Whole { facts: &facts, release: release.as_deref(), taken: &mut taken };
+            whole.send(request.upstream.as_ref(), permit, outgoing, redaction.as_deref()).await
+        }
         Some(taker) => {
             let flow = Flow {
                 call: &call,
@@ -216,10 +219,8 @@ pub(crate) async fn carry_out(
             Box::pin(flow.carry(request.upstream.as_ref(), permit, outgoing, redaction.as_deref())).await
         }
     };
-    let Sent { answer, came, hidden, flowed } = sent;
-    let let_out = flowed.as_ref().map(|flowed| (flowed.rows, flowed.passed.bytes));
-    let (rows, bytes) = let_out.unwrap_or_default();
-    taken.settle(rows, bytes);
+    let Sent { answer, came, hidden, flowed, let_out } = sent;
+    taken.settle(let_out.0, let_out.1);
     let answer = answer.map_err(|fault| match by_rule {
         Some((_, rule)) if fault.fault.code() == TOO_SLOW => {
             SendFault { fault: past_runtime(&facts, time_max, rule), ..fault }
@@ -252,26 +253,60 @@ pub(crate) struct Sent {
     pub(crate) hidden: Option<u32>,
     /// What went past, where it was looked at while it came.
     pub(crate) flowed: Option<Flowed>,
+    /// How many records and bytes of it were let out under a contract.
+    pub(crate) let_out: (u64, u64),
 }
 
-/// Sends a call whose answer is wanted whole.
-async fn whole(
-    upstream: &dyn Upstream,
-    permit: Permit,
-    outgoing: Outgoing,
-    facts: &Facts,
-    redaction: Option<&str>,
-) -> Sent {
-    let time_max = outgoing.time_max;
-    let sent = upstream.send(permit, outgoing);
-    // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
-    let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
-        Ok(answer) => answer,
-        Err(_) => Err(SendFault::after(too_slow(&facts.app.name, time_max))),
-    };
-    let came = answer.as_ref().ok().cloned();
-    let (answer, hidden) = redacted(upstream, answer, redaction);
-    Sent { answer, came, hidden, flowed: None }
+/// A call whose answer is wanted whole.
+struct Whole<'a> {
+    facts: &'a Facts,
+    release: Option<&'a dyn Release>,
+    /// What it may take of records and bytes.
+    taken: &'a mut Taken,
+}
+
+impl Whole<'_> {
+    async fn send(self, upstream: &dyn Upstream, permit: Permit, outgoing: Outgoing, redaction: Option<&str>) -> Sent {
+        let time_max = outgoing.time_max;
+        let sent = upstream.send(permit, outgoing);
+        // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
+        let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SendFault::after(too_slow(&self.facts.app.name, time_max))),
+        };
+        let came = answer.as_ref().ok().cloned();
+        if self.facts.contract.is_none() {
+            let (answer, hidden) = redacted(upstream, answer, redaction);
+            return Sent { answer, came, hidden, flowed: None, let_out: (0, 0) };
+        }
+        let released = answer.and_then(|answer| self.release(upstream, answer).map_err(SendFault::after));
+        let (answer, by_contract) = match released {
+            Ok((answer, released)) => (Ok(answer), Some(released)),
+            Err(fault) => (Err(fault), None),
+        };
+        let (answer, by_rule) = redacted(upstream, answer, redaction);
+        let places = by_contract.map(|released| released.dropped + released.removed + u64::from(by_rule.unwrap_or(0)));
+        let bytes = answer.as_ref().map_or(0, |answer| answer.body.len() as u64);
+        Sent {
+            answer,
+            came,
+            hidden: places.map(|places| u32::try_from(places).unwrap_or(u32::MAX)),
+            flowed: None,
+            let_out: (by_contract.map_or(0, |released| released.rows), bytes),
+        }
+    }
+
+    /// What the contract lets out of it. Error: nothing of it may be seen.
+    fn release(self, upstream: &dyn Upstream, answer: Answer) -> Result<(Answer, Released), Fault> {
+        let (answer, released) = upstream.release(answer, self.release.ok_or_else(unreleased)?)?;
+        if self.taken.records_max().is_some_and(|most| released.rows > most) {
+            return Err(used_up("more records came than were asked for and are left to be let out"));
+        }
+        if !self.taken.lets_out(answer.body.len() as u64) {
+            return Err(used_up("no more bytes are left to be let out"));
+        }
+        Ok((answer, released))
+    }
 }
 
 /// Whether doing the same again is a retry.

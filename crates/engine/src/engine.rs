@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit};
 use model::{
-    Actor, AppId, Blame, Budget, CallId, Clock, Digest, Directory, DirectorySnapshot, Durable, Facts, Fault, HumanId,
-    Limits, Method, Rules, Secret, ToolFacts,
+    Actor, AppId, Blame, Budget, CallId, Clock, ContractFacts, Digest, Directory, DirectorySnapshot, Durable, Facts,
+    Fault, HumanId, Limits, Method, Rules, Secret, ToolFacts,
 };
 use tokio_util::task::TaskTracker;
 use trace::{Journal, StateWrite};
@@ -109,7 +109,12 @@ impl Engine {
 
     /// Whether this actor would be denied this whatever the arguments: then it is not listed.
     pub fn hides(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
-        self.shared.gate.hides(actor, app, method, tool)
+        self.shared.gate.hides(actor, app, method, tool, None)
+    }
+
+    /// The same under the contract of a vendor, as far as is known of the call before it is made.
+    pub fn hides_under(&self, actor: &Actor, app: &AppId, tool: ToolFacts, contract: &ContractFacts) -> bool {
+        self.shared.gate.hides(actor, app, Method::ToolsCall, tool, Some(contract))
     }
 
     /// Whether this actor may do this now. For what goes along with something that is decided and recorded by itself.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use decide::{Answer, AnswerBody, AnswerKind, Opened, Outgoing, Permit, Scrub, SendFault, Upstream};
+use decide::{Answer, AnswerBody, AnswerKind, Opened, Outgoing, Permit, Scrub, SendFault, Upstream, unreleased};
 use model::limits::{FLOW_BYTES_MAX, FLOW_PAUSE_MAX, FLOW_TIME_MAX, FLOW_WINDOW_BYTES};
 use model::{Blame, CallId, Digest, Facts, Fault, Filter, Release, Released};
 use trace::Came;
@@ -56,7 +56,7 @@ pub(crate) struct Flowed {
     /// Echoes of a secret taken out of it.
     pub(crate) scrubbed: u32,
     /// Records that were let out.
-    pub(crate) rows: u64,
+    rows: u64,
     /// Whether anything was passed on at all, be it an answer without a body.
     begun: bool,
 }
@@ -110,7 +110,7 @@ impl Flow<'_> {
         };
         let Opened { kind, form, mut body } = match opened {
             Ok(opened) => opened,
-            Err(fault) => return Sent { answer: Err(fault), came: None, hidden: None, flowed: None },
+            Err(fault) => return Sent { answer: Err(fault), came: None, hidden: None, flowed: None, let_out: (0, 0) },
         };
         let came = Some(Answer { kind, body: Bytes::new() });
         let filter = match (form, kind, &self.facts.contract) {
@@ -120,7 +120,10 @@ impl Flow<'_> {
         };
         let filter = match filter {
             Ok(filter) => filter,
-            Err(fault) => return Sent { answer: Err(SendFault::after(fault)), came, hidden: None, flowed: None },
+            Err(fault) => {
+                let answer = Err(SendFault::after(fault));
+                return Sent { answer, came, hidden: None, flowed: None, let_out: (0, 0) };
+            }
         };
         let (facts, taker) = (self.facts, self.taker);
         let mut way = self.way(filter);
@@ -152,7 +155,8 @@ impl Flow<'_> {
             (Some(by_contract), Some(by_rule)) => Some(by_contract.saturating_add(by_rule)),
             (one, other) => one.or(other),
         };
-        Sent { answer, came, hidden, flowed: Some(flowed) }
+        let let_out = (flowed.rows, flowed.passed.bytes);
+        Sent { answer, came, hidden, flowed: Some(flowed), let_out }
     }
 
     fn way<'w>(self, filter: Option<Box<dyn Filter>>) -> Way<'w>
@@ -340,21 +344,12 @@ impl Flowed {
     }
 }
 
-fn unreleased() -> Fault {
-    Fault::new(
-        Blame::Rule,
-        "rule.no_release",
-        "the contract does not say what of this answer may be seen: none of it is",
-    )
-    .hint("name the operation's records in the app's mapping, and what of them is permitted in the contract")
-}
-
 fn too_long() -> Fault {
     Fault::new(Blame::Upstream, "upstream.too_large", "its answer is longer than an answer may be")
         .hint("ask for less at a time")
 }
 
-fn used_up(said: &'static str) -> Fault {
+pub(crate) fn used_up(said: &'static str) -> Fault {
     Fault::new(Blame::Rule, "rule.limit", said).hint("ask for less, or later")
 }
 

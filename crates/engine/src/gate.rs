@@ -119,10 +119,22 @@ impl Gate {
     }
 
     /// See [`Engine::hides`](crate::Engine::hides).
-    pub(crate) fn hides(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
+    pub(crate) fn hides(
+        &self,
+        actor: &Actor,
+        app: &AppId,
+        method: Method,
+        tool: ToolFacts,
+        contract: Option<&ContractFacts>,
+    ) -> bool {
         let Ok(mut facts) = self.facts(actor, app, method, tool) else { return true };
         facts.arguments = ArgumentFacts::open();
-        let decision = decide(self.rules.load().as_ref().as_ref(), &facts);
+        let rules = self.rules.load();
+        facts.contract = contract.map(|contract| {
+            let (standing, digest) = rules.standing(&contract.contract, facts.now);
+            Arc::new(ContractFacts { standing, digest, ..contract.clone() })
+        });
+        let decision = decide(rules.as_ref().as_ref(), &facts);
         decision.recommended().map_or(decision.verdict(), |would| would.verdict) == Verdict::Deny
     }
 

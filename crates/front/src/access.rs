@@ -7,6 +7,7 @@ use identity::{Audiences, TokenError, Tokens};
 use model::{Actor, AppId, Clock, Directory};
 
 use crate::body::{Body, json_response};
+use crate::vendor::{KnownVendor, VendorAccess};
 
 /// Checks tokens and answers for them.
 pub struct Access {
@@ -16,6 +17,8 @@ pub struct Access {
     public_url: String,
     /// What a token is for that is good for every app.
     all: Arc<str>,
+    /// Who checks keys of vendors; none: no vendor comes in here.
+    vendors: Option<VendorAccess>,
 }
 
 /// A token that is good, and whether those it names may act right now.
@@ -25,6 +28,8 @@ pub struct Known {
     pub actor: Actor,
     /// Why not, where the person or the agent may not act: the call is refused and recorded, anything else gets 401.
     pub inactive: Option<String>,
+    /// The vendor under whose contract every call is, where it is a vendor's agent.
+    pub vendor: Option<Arc<KnownVendor>>,
 }
 
 impl Access {
@@ -32,17 +37,43 @@ impl Access {
     pub fn new(tokens: Arc<Tokens>, directory: Arc<dyn Directory>, clock: Arc<dyn Clock>, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let all = Arc::from(format!("{public_url}/mcp"));
-        Self { tokens, directory, clock, public_url, all }
+        Self { tokens, directory, clock, public_url, all, vendors: None }
+    }
+
+    /// Takes keys of vendors in place of tokens, too.
+    pub fn with_vendors(self, vendors: VendorAccess) -> Self {
+        Self { vendors: Some(vendors), ..self }
     }
 
     /// Who acts, on every request anew. Error: the 401 to send.
     pub fn authenticate(&self, headers: &HeaderMap, app: Option<&AppId>) -> Result<Known, Box<Response<Body>>> {
+        if let Some(vendors) = self.vendors.as_ref().filter(|vendors| vendors.is_meant(headers)) {
+            let vendor = vendors.authenticate(headers).map_err(|_| {
+                Box::new(self.unauthorized(app, Some("invalid_token"), "the key of a vendor is not good here"))
+            })?;
+            let actor = vendor.actor.clone();
+            return self.known(app, actor, Some(Arc::new(vendor)));
+        }
         let audiences = Audiences::new(Arc::clone(&self.all), app.cloned());
         let known = bearer(headers).and_then(|token| self.tokens.verify(token, &audiences, self.clock.as_ref()));
         let actor = known.map_err(|error| {
             let code = (error != TokenError::Missing).then(|| error.oauth_error());
             Box::new(self.unauthorized(app, code, &error.to_string()))
         })?;
+        if self.vendors.as_ref().is_some_and(|vendors| vendors.is_vendor(&actor.agent)) {
+            let said = "the agent is a vendor's, which comes in with a key of its contract";
+            return Err(Box::new(self.unauthorized(app, Some("invalid_token"), said)));
+        }
+        self.known(app, actor, None)
+    }
+
+    /// Whether those may act right now. Error: they are not there at all.
+    fn known(
+        &self,
+        app: Option<&AppId>,
+        actor: Actor,
+        vendor: Option<Arc<KnownVendor>>,
+    ) -> Result<Known, Box<Response<Body>>> {
         let directory = self.directory.snapshot();
         let inactive = match (directory.humans.get(&actor.human), directory.agents.get(&actor.agent)) {
             (None, _) => {
@@ -65,7 +96,7 @@ impl Access {
             (_, Some(agent)) if !agent.active => Some(format!("{} is suspended", agent.name)),
             _ => None,
         };
-        Ok(Known { actor, inactive })
+        Ok(Known { actor, inactive, vendor })
     }
 
     /// The 401 that says where to get a token and, where there was one, what is wrong with it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use identity::{KeyError, VendorKeys};
-use model::{Actor, AgentId, Clock, ContractId, Directory, TaskId, VendorId};
+use model::{Actor, AgentId, Clock, ContractFacts, ContractId, Directory, TaskId, VendorId};
 
 use crate::body::{Body, json_response};
 
@@ -34,6 +34,17 @@ impl VendorAccess {
         Self { keys, directory, clock }
     }
 
+    /// Whether what is presented as a bearer token is meant for this, whatever else is sent.
+    pub fn is_meant(&self, headers: &HeaderMap) -> bool {
+        let bearers = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+        bearers.filter_map(|text| text.split_once(' ')).any(|(_, key)| VendorKeys::are_like(key.trim()))
+    }
+
+    /// Whether an agent is a vendor's, which comes in with a key of its contract and with nothing else.
+    pub fn is_vendor(&self, agent: &AgentId) -> bool {
+        self.keys.has_vendor(agent.as_str())
+    }
+
     /// Who asks, on every request anew. Error: the 401 to send.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<KnownVendor, Box<Response<Body>>> {
         let presented = presented(headers).map_err(|error| Box::new(unauthorized(&error)))?;
@@ -55,6 +66,13 @@ impl VendorAccess {
             contract: key.contract.clone(),
             purpose: key.purpose.clone(),
         })
+    }
+}
+
+impl KnownVendor {
+    /// A call of it of which nothing else is known.
+    pub fn unknown_call(&self) -> ContractFacts {
+        ContractFacts::unknown(self.contract.clone(), self.vendor.clone(), self.purpose.clone())
     }
 }
 

@@ -87,6 +87,11 @@ impl Api {
         })
     }
 
+    /// The operation of this name.
+    pub(crate) fn operation(&self, name: &model::ToolName) -> Option<&Arc<Operation>> {
+        self.operations.iter().find(|operation| operation.name == *name)
+    }
+
     /// What a request asks for.
     pub(crate) fn asked(&self, method: &http::Method, target: &Target) -> Asked {
         let mut other = false;

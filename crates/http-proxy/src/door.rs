@@ -13,13 +13,14 @@ use http::{Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use model::{
-    AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, Shown, Standing, ToolFacts,
-    ToolName, ToolStatus,
+    AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, Shown, ToolFacts, ToolName,
+    ToolStatus,
 };
+use openapi::SaysOfItself;
 
 use crate::answer;
 use crate::api::{Api, Apis, Asked};
-use crate::ask::{Ask, SaysOfItself, shown_by};
+use crate::ask::Ask;
 use crate::operation::Operation;
 use crate::outbound::{Looks, Outbound, WIRE};
 use crate::passing::{Begun, passing};
@@ -263,17 +264,11 @@ impl Door {
         }
         let rows = api.mapping.operations.get(resolver.name.as_str()).and_then(|mapped| mapped.rows.clone());
         let record = std::mem::take(&mut *looks.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some(SaysOfItself { tenant, state }) = shown_by(&record, rows.as_deref(), known) else {
+        let Some(says) = SaysOfItself::read(&record, rows.as_deref(), known) else {
             let said = "the record that this would change does not say whose it is";
             return Err(refused(Some(&call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
         };
-        // What the request says counts as well: a record may be about to become another's.
-        let mut tenants = tenant;
-        if let Shown::Known(said) = &ask.facts.tenant {
-            tenants.extend(said.iter().filter(|tenant| !tenants.contains(tenant)).cloned().collect::<Vec<_>>());
-        }
-        ask.facts.tenant = Shown::Known(tenants);
-        ask.facts.state.extend(state.map(|(path, value)| (path, Shown::Known(value))));
+        says.into_facts(&mut ask.facts);
         let version = outbound.said.get().and_then(|said| said.version.clone());
         let Some(version) = version else { return Ok(Seen { call, races: true }) };
         match ask.arguments.headers.insert("if-match".to_owned(), version.clone()) {
@@ -293,21 +288,6 @@ impl Door {
             return answer::failed(None, &Fault::new(Blame::Bug, "bug.name", "a name of ours is none"), false);
         };
         let arguments = serde_json::json!({ "method": head.method.as_str(), "path": target.segments });
-        let facts = ContractFacts {
-            contract: who.contract.clone(),
-            vendor: who.vendor.clone(),
-            standing: Standing::Unknown,
-            digest: None,
-            purpose: who.purpose.clone(),
-            tenant: Shown::Open,
-            entity: None,
-            operation: None,
-            state: BTreeMap::new(),
-            asks: Vec::new(),
-            sends: Vec::new(),
-            records: None,
-            spent: Vec::new(),
-        };
         let request = CallRequest {
             actor: who.actor.clone(),
             app: api.app.clone(),
@@ -321,7 +301,7 @@ impl Door {
             kept: api.kept,
             upstream: Arc::new(Nowhere),
             waiter: None,
-            contract: Some(Arc::new(facts)),
+            contract: Some(Arc::new(who.unknown_call())),
             taker: None,
         };
         match self.engine.call(request).await {

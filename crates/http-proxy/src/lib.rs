@@ -5,7 +5,7 @@
 //!
 //! # In scope
 //! Requests at `/api/{app}/…` → operations of the app's mapping; what is known of them under a contract; requests to the
-//! app; answers while they come; writes that look at their record first.
+//! app; answers while they come; writes that look at their record first; the same operations as tools for agents.
 //!
 //! # Out of scope
 //! Who a vendor is (`identity`), whether it may (`engine`, `contract`), what of an answer is let out (`json`), reading API
@@ -23,6 +23,7 @@ mod arguments;
 mod ask;
 mod client;
 mod door;
+mod offered;
 mod operation;
 mod outbound;
 mod passing;
@@ -30,3 +31,4 @@ mod target;
 
 pub use api::{Api, ApiSpec, Apis, BadMapping};
 pub use door::Door;
+pub use offered::{Offered, OfferedAnswer};

@@ -8,7 +8,7 @@ use model::{Class, Form, Operation as Does, ToolName};
 
 use crate::api::BadMapping;
 use crate::target::encode;
-use openapi::{Entity, Mapped};
+use openapi::{Entity, Mapped, Stands};
 
 /// One operation.
 #[derive(Debug)]
@@ -38,27 +38,6 @@ pub(crate) struct Operation {
 enum Part {
     Literal(String),
     Parameter(String),
-}
-
-/// What a parameter stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stands {
-    /// The record.
-    Id,
-    /// Whose records.
-    Tenant,
-    /// How many records at most.
-    Page,
-    /// Fields that the answer shall have.
-    Selects,
-    /// Fields by which it is sorted.
-    Sorts,
-    /// A value that this field shall have.
-    Filters(Arc<str>),
-    /// More of the record.
-    Expands,
-    /// Nothing that anybody looks at.
-    Passes,
 }
 
 // === impl Operation ===

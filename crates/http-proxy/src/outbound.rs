@@ -54,6 +54,19 @@ struct Coming {
 
 impl Outbound {
     async fn go(&self, permit: Permit, call: Outgoing) -> Result<Opened, SendFault> {
+        let bug = || Fault::new(Blame::Bug, "bug.request", "the arguments of a call cannot be read back");
+        let arguments = Arguments::read(call.arguments.as_deref().unwrap_or_default());
+        let arguments = arguments.ok_or_else(|| SendFault::before(bug()))?;
+        self.go_with(permit, call, arguments).await
+    }
+
+    /// Sends what these arguments are, which are made of those that were decided on and of nothing else.
+    pub(crate) async fn go_with(
+        &self,
+        permit: Permit,
+        call: Outgoing,
+        arguments: Arguments,
+    ) -> Result<Opened, SendFault> {
         if call.digest != permit.binding().arguments || self.operation.name != permit.binding().tool {
             let said = "the arguments are not those that were decided on";
             return Err(SendFault::before(Fault::new(Blame::Bug, "bug.other_arguments", said)));
@@ -65,7 +78,7 @@ impl Outbound {
                 fault.hint("the app has to send a strong `ETag`, or the contract to accept the race"),
             ));
         }
-        let mut request = self.request(call.arguments.as_deref().unwrap_or_default()).map_err(SendFault::before)?;
+        let mut request = self.request(arguments).map_err(SendFault::before)?;
         if let Some(placed) = self.credentials.header(&permit).map_err(SendFault::before)? {
             let mut value = HeaderValue::from_bytes(placed.value.expose().as_bytes()).map_err(|_| {
                 let said = "the app's credential holds characters that no header may hold";
@@ -131,9 +144,8 @@ impl Outbound {
     }
 
     /// The request that these arguments are.
-    fn request(&self, arguments: &[u8]) -> Result<Request<Full<Bytes>>, Fault> {
+    fn request(&self, arguments: Arguments) -> Result<Request<Full<Bytes>>, Fault> {
         let bug = |said: &'static str| Fault::new(Blame::Bug, "bug.request", said);
-        let arguments = Arguments::read(arguments).ok_or_else(|| bug("the arguments of a call cannot be read back"))?;
         let mut address = self.api.base.to_string().trim_end_matches('/').to_owned();
         let path = self.operation.write_path(&arguments.path);
         address.push_str(&path.ok_or_else(|| bug("the arguments of a call lack a part of its path"))?);

@@ -52,7 +52,11 @@ impl Target {
 
 /// One segment, decoded.
 fn segment(raw: &str) -> Result<String, Fault> {
-    let text = decoded(raw, false)?;
+    plain_segment(decoded(raw, false)?)
+}
+
+/// A text that stands as a segment of a path. Error: two readers could take it for two things.
+pub(crate) fn plain_segment(text: String) -> Result<String, Fault> {
     let wrong = if text.is_empty() {
         Some("an empty segment")
     } else if text == "." || text == ".." {
@@ -79,7 +83,11 @@ fn parameter(raw: &str) -> Result<String, Fault> {
     if raw.contains(';') {
         return Err(refused("a parameter holds a bare semicolon"));
     }
-    let text = decoded(raw, true)?;
+    plain_parameter(decoded(raw, true)?)
+}
+
+/// A text that stands as the value of a parameter.
+pub(crate) fn plain_parameter(text: String) -> Result<String, Fault> {
     if text.chars().any(char::is_control) {
         return Err(refused("a parameter holds a control character"));
     }

@@ -3,7 +3,7 @@
 //! A key is 256 bits of chance, so its SHA-256 is kept and nothing slower: there is nothing to guess. Whoever reads what is
 //! kept cannot come in with it. What a key is for stands in its entry, and no header of a request has a say in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +83,8 @@ pub enum KeyError {
 #[derive(Debug, Default)]
 struct Kept {
     by_digest: HashMap<Digest, Arc<VendorKey>>,
+    /// Everybody to whom one was ever issued.
+    vendors: HashSet<VendorId>,
 }
 
 // === impl VendorKeys ===
@@ -98,14 +100,20 @@ impl VendorKeys {
                     .hint("restore the data directory from a backup")
                     .because(error)
             })?;
+            kept.vendors.insert(key.vendor.clone());
             kept.by_digest.insert(key.digest, Arc::new(key));
         }
         Ok(Self { current: ArcSwap::from_pointee(kept) })
     }
 
+    /// Whether a text is written as keys are, good or not.
+    pub fn are_like(presented: &str) -> bool {
+        presented.starts_with(PREFIX)
+    }
+
     /// Whose key this is, if it is good right now.
     pub fn recognise(&self, presented: &str, now: UnixMicros) -> Result<Arc<VendorKey>, KeyError> {
-        if presented.len() > KEY_BYTES_MAX || !presented.starts_with(PREFIX) {
+        if presented.len() > KEY_BYTES_MAX || !Self::are_like(presented) {
             return Err(KeyError::Unknown);
         }
         let key = self.current.load().by_digest.get(&digest_of(presented)).cloned().ok_or(KeyError::Unknown)?;
@@ -125,6 +133,11 @@ impl VendorKeys {
             (&one.vendor, one.issued_at.0, &one.id).cmp(&(&other.vendor, other.issued_at.0, &other.id))
         });
         keys
+    }
+
+    /// Whether a key was ever issued to somebody of this name.
+    pub fn has_vendor(&self, name: &str) -> bool {
+        self.current.load().vendors.contains(name)
     }
 
     /// The key of this id.
@@ -165,9 +178,10 @@ impl VendorKeys {
     pub fn put(&self, key: VendorKey) {
         let key = Arc::new(key);
         self.current.rcu(|kept| {
-            let mut by_digest = kept.by_digest.clone();
+            let (mut by_digest, mut vendors) = (kept.by_digest.clone(), kept.vendors.clone());
             by_digest.insert(key.digest, Arc::clone(&key));
-            Kept { by_digest }
+            vendors.insert(key.vendor.clone());
+            Kept { by_digest, vendors }
         });
     }
 }

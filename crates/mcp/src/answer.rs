@@ -272,7 +272,7 @@ const AUTHORIZATION_KEY: &str = "io.modelcontextprotocol/authorization";
 /// What came of a call that waited for people (SEP-2848).
 pub const DISPOSITION_KEY: &str = "io.modelcontextprotocol/tool-approval-disposition";
 /// Our own key in `_meta`.
-const DECISION_KEY: &str = "dev.countersign/decision";
+pub const DECISION_KEY: &str = "dev.countersign/decision";
 
 #[cfg(test)]
 mod tests;

@@ -16,17 +16,19 @@ use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
-use model::{AgentId, Blame, Fault, HumanId, ReadArguments, ToolName, UnixMicros};
+use model::{AgentId, Blame, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros};
 use profile::{Definition, DefinitionKind};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Others};
+use crate::foreign::ForeignAnswer;
 use crate::hub::{AppSpec, Target};
 use crate::kept::Said;
 use crate::listeners::Listeners;
 use crate::redaction;
+use crate::release;
 use crate::reviews::Reviews;
 use crate::upstream::{Client, Conversations, Ear, GOODBYE_TIME_MAX, Link, ListOf, Manner, Sending, Went};
 
@@ -79,6 +81,31 @@ pub(crate) struct Carried {
     pub(crate) pair: Pair,
     /// What is sent.
     pub(crate) sending: Sending,
+    /// Where an answer is kept as it came, where it is looked at here.
+    pub(crate) looks: Option<Arc<Looks>>,
+    /// The state in which the record was when it was looked at, as far as the app names states.
+    pub(crate) unchanged: Option<String>,
+    /// Whether it changes a record that may have changed since it was looked at.
+    pub(crate) races: bool,
+    /// What the mapping of the app says of its answer.
+    pub(crate) answers: release::Said,
+}
+
+/// A record that is looked at before it is changed.
+#[derive(Default)]
+pub(crate) struct Looks {
+    kept: std::sync::Mutex<(Bytes, Option<String>)>,
+}
+
+impl Looks {
+    /// The answer as it came, and what names the state of its record.
+    pub(crate) fn take(&self) -> (Bytes, Option<String>) {
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keep(&self, body: &Bytes, version: Option<String>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = (body.clone(), version);
+    }
 }
 
 /// Failed tries, so that a dead app costs its callers little.
@@ -112,7 +139,7 @@ impl AppLink {
 
     /// Whether the gateway's own link stands.
     pub(crate) fn is_linked(&self) -> bool {
-        self.own.link.load().as_ref().is_some_and(|link| link.alive())
+        matches!(self.spec.target, Target::Foreign(_)) || self.own.link.load().as_ref().is_some_and(|link| link.alive())
     }
 
     /// Who reads the arguments of a tool for rules.
@@ -199,6 +226,9 @@ impl AppLink {
     }
 
     async fn ask_list(&self, shelf: &Shelf, what: ListOf) -> Result<Vec<Bytes>, Fault> {
+        if let Target::Foreign(app) = &self.spec.target {
+            return Ok(if what == ListOf::Tools { app.tools() } else { Vec::new() });
+        }
         let link = match shelf.of.upgrade() {
             Some(link) => link,
             None => {
@@ -384,6 +414,10 @@ impl AppLink {
                 let permit = self.engine.permit_link(&self.spec.id, &child.program.display().to_string()).await?;
                 Link::to_child(child, manner, permit, credentials, limits, ear).await?
             }
+            Target::Foreign(_) => {
+                let said = "it has operations and nothing else: no resources, prompts or tasks";
+                return Err(Fault::new(Blame::Caller, "caller.not_offered", said));
+            }
         };
         if let Some(level) = level.filter(|_| !link.modern()) {
             link.set_level(level).await?;
@@ -430,6 +464,10 @@ impl Upstream for Carried {
     fn redact(&self, answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
         redaction::redact(answer, paths)
     }
+
+    fn release(&self, answer: Answer, release: &dyn Release) -> Result<(Answer, Released), Fault> {
+        release::release(answer, release, self.answers)
+    }
 }
 
 impl Carried {
@@ -448,6 +486,16 @@ impl Carried {
     }
 
     async fn send_and_keep(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
+        if self.races && !call.accepts_race {
+            let said = "the app gives the record no version, so it could be another's by the time it is changed";
+            let fault = Fault::new(Blame::Rule, "rule.race", said);
+            return Err(SendFault::before(fault.hint("the contract has to accept the race: `accept_race`")));
+        }
+        if let Target::Foreign(app) = &self.to.spec.target {
+            let ForeignAnswer { answer, version } = app.send(permit, call, self.unchanged.clone()).await?;
+            self.look(&answer, version);
+            return Ok(answer);
+        }
         let Sending { along, in_session, onward, level, .. } = &self.sending;
         let state = onward.as_ref().and_then(|onward| onward.state.as_deref());
         let (link, waits) = match state.and_then(|state| self.to.conversations.take(state)) {
@@ -461,7 +509,10 @@ impl Carried {
             ),
         };
         match link.call(permit, call, &self.sending, waits).await? {
-            Went::Answered(answer) => Ok(answer),
+            Went::Answered(answer) => {
+                self.look(&answer, None);
+                Ok(answer)
+            }
             Went::Asks(conversation) => {
                 // Somebody may answer at the very end of the time there is, and then the app is to hear it.
                 let wait = QUESTION_TIME_MAX + self.to.engine.limits().call_time_max;
@@ -469,6 +520,14 @@ impl Carried {
                 let until = UnixMicros(self.to.engine.clock().now().0.saturating_add(wait));
                 self.to.conversations.keep(conversation, link, &self.pair, until).await
             }
+        }
+    }
+}
+
+impl Carried {
+    fn look(&self, answer: &Answer, version: Option<String>) {
+        if let Some(looks) = &self.looks {
+            looks.keep(&answer.body, version);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Calls: a request that asks an app for something. It is understood in `understand`, decided in the engine, and worded in
 //! `answer`.
 
+mod contracted;
 mod understand;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,7 +14,9 @@ use front::Known;
 use http::{HeaderName, HeaderValue};
 use json::Value;
 use model::limits::ROUNDS_MAX;
-use model::{Actor, AppId, Blame, CallId, Fault, Method, ReadArguments, ToolFacts, ToolName, UnixMicros};
+use model::{
+    Actor, AppId, Blame, CallId, ContractFacts, Fault, Method, ReadArguments, ToolFacts, ToolName, UnixMicros,
+};
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Shape};
@@ -55,6 +58,18 @@ pub struct Call {
     said: Option<String>,
     /// Whether its client comes back to it, and was told that it waits.
     was_told: bool,
+    /// What is known of it under the contract of the vendor whose agent asks; none where it is nobody's.
+    contract: Option<Arc<ContractFacts>>,
+    /// The record that it changes, where it was looked at.
+    looked: Option<Looked>,
+}
+
+/// A record that was looked at before it is changed.
+struct Looked {
+    /// The call that looked at it.
+    call: CallId,
+    /// What names the state it was in, where the app says so.
+    version: Option<String>,
 }
 
 /// What a call goes on with that took a round or more before.
@@ -129,6 +144,8 @@ impl Call {
             disposition: None,
             said: None,
             was_told: false,
+            contract: None,
+            looked: None,
         })
     }
 
@@ -139,6 +156,9 @@ impl Call {
 
     /// Takes it through the engine, as often as its app asks the client of a session for something first.
     pub async fn run(mut self, runs: &Runs<'_>, along: Along) -> Said {
+        if let Some(closed) = Box::pin(self.look_first(runs, &along)).await {
+            return self.said(&closed);
+        }
         loop {
             let closed = self.round(runs, &along).await;
             if !matches!(closed, Closed::Answered { .. }) {
@@ -258,6 +278,9 @@ impl Call {
     }
 
     fn said(&self, closed: &Closed) -> Said {
+        if let Some(nothing) = self.nothing_there(closed) {
+            return Said::Response(envelope::result(&self.id, &nothing));
+        }
         let response = answer::of_call(&self.id, closed, &self.shape, self.disposition);
         match (closed, &self.task) {
             (Closed::Answered { answer, .. }, Some((task, id))) if answer.kind != AnswerKind::ProtocolError => {
@@ -299,7 +322,10 @@ impl Call {
         let pair = (actor.agent.clone(), actor.human.clone());
         let request = CallRequest {
             actor: actor.clone(),
-            cause: goes_on.map_or_else(|| self.made_by(), |goes_on| goes_on.cause.clone()),
+            cause: match &self.looked {
+                Some(looked) => Some(looked.call.clone()),
+                None => goes_on.map_or_else(|| self.made_by(), |goes_on| goes_on.cause.clone()),
+            },
             app: self.app.clone(),
             method: self.asked.method(),
             tool: self.tool.clone(),
@@ -308,9 +334,17 @@ impl Call {
             wire: along.client().revision().wire(),
             listed_at: self.listed_at,
             kept: self.link.spec.arguments,
-            upstream: Arc::new(Carried { to: Arc::clone(&self.link), pair: pair.clone(), sending }),
+            upstream: Arc::new(Carried {
+                to: Arc::clone(&self.link),
+                pair: pair.clone(),
+                sending,
+                looks: None,
+                unchanged: self.looked.as_ref().and_then(|looked| looked.version.clone()),
+                races: self.looked.as_ref().is_some_and(|looked| looked.version.is_none()),
+                answers: self.answers(),
+            }),
             waiter: None,
-            contract: None,
+            contract: contracted::facts(self.contract.as_ref(), runs.known),
             taker: None,
         };
         let Some(queue) = self.queue(runs, along, pair) else { return runs.engine.call(request).await };
@@ -354,7 +388,9 @@ impl Call {
     /// Whether a rule lets this pass between client and app now, beside the call that is decided by itself.
     fn permitted(&self, runs: &Runs<'_>, asked: Method) -> bool {
         let facts = ToolName::parse(asked.as_str()).map(|name| ToolFacts::of_method(asked, name));
-        facts.is_ok_and(|facts| runs.engine.permits(&runs.known.actor, &self.app, asked, facts))
+        // A vendor's agent is asked nothing.
+        runs.known.vendor.is_none()
+            && facts.is_ok_and(|facts| runs.engine.permits(&runs.known.actor, &self.app, asked, facts))
     }
 
     /// The level of log messages an app may be told where it is connected for this call.
@@ -480,7 +516,7 @@ impl Call {
                 kept: self.link.spec.arguments,
                 upstream,
                 waiter: None,
-                contract: None,
+                contract: contracted::facts(None, runs.known),
                 taker: None,
             };
             let engine = runs.engine.clone();

@@ -93,9 +93,13 @@ impl Part {
     }
 
     /// Who is at the near end. Error: what is wrong with what it says of itself.
-    fn client(&self, meta: Option<Value<'_, '_>>, body: &Bytes) -> Result<Client, RpcError> {
+    fn client(&self, meta: Option<Value<'_, '_>>, body: &Bytes, known: &Known) -> Result<Client, RpcError> {
         match self {
             Self::Of(session) => Ok(Client::Legacy(Arc::clone(session))),
+            // A vendor's agent is asked nothing, and told nothing but answers.
+            Self::Itself if known.vendor.is_some() => {
+                Ok(Client::Modern { abilities: Abilities::default(), level: None })
+            }
             Self::Itself => {
                 let abilities = Abilities::read(meta.and_then(|meta| meta.get(CAPABILITIES_KEY)), body)
                     .ok_or_else(|| RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG))?;
@@ -332,6 +336,7 @@ impl Shared {
             let error = RpcError::new(INVALID_PARAMS, CAPABILITIES_TOO_LONG);
             return rpc_error(StatusCode::OK, Some(request.id), &error);
         };
+        let abilities = if arrived.known.vendor.is_some() { Abilities::default() } else { abilities };
         let now = self.engine.clock().now();
         let opened =
             self.sessions.open(revision, abilities.kept(), &arrived.known.actor, arrived.endpoint.cloned(), now);
@@ -422,7 +427,7 @@ impl Shared {
         let Some(asked) = Call::asked(request) else { return context.answer(request).await };
         match context.understand(request, asked, arrived.body).await {
             Ok(call) => {
-                let meta = request.params.and_then(|params| params.get("_meta"));
+                let meta = passed_on(request, arrived.known);
                 let client = Client::Legacy(Arc::clone(session));
                 let (along, _) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
                 let Some(_in_flight) = session.begins(request.id, along.clone()) else {
@@ -483,6 +488,12 @@ fn level_of(level: Option<Value<'_, '_>>, at: &str) -> Result<String, RpcError> 
     let level = level.and_then(|level| level.as_str()).filter(|level| LEVELS.contains(&level.as_ref()));
     let wrong = || RpcError::new(INVALID_PARAMS, format!("`{at}` must be one of {}", LEVELS.join(", ")));
     level.map(std::borrow::Cow::into_owned).ok_or_else(wrong)
+}
+
+/// What a request says beside its arguments, as far as an app may hear it. Of a vendor's agent it hears what was decided on.
+fn passed_on<'d, 'a>(request: &Request<'d, 'a>, known: &Known) -> Option<Value<'d, 'a>> {
+    let params = request.params.filter(|_| known.vendor.is_none());
+    params.and_then(|params| params.get("_meta"))
 }
 
 /// Whether a request says itself which revision it is of (2026-07-28).

@@ -7,11 +7,13 @@ use arc_swap::ArcSwap;
 use engine::Engine;
 use http::Uri;
 use model::{AppId, ArgumentLevel, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus, UnixMicros};
+use openapi::Tools as Mapped;
 use profile::{Assessment, Definition, DefinitionKind, Finding, Profile, assess, assess_other, shadowing, standing};
 use tokio::task::JoinSet;
 
 use crate::app_link::{AppLink, Pair};
 use crate::catalog::{Catalog, Listed, Others};
+use crate::foreign::Foreign;
 use crate::kept::Said;
 use crate::listeners::Listeners;
 use crate::reviews::Reviews;
@@ -31,15 +33,19 @@ pub struct AppSpec {
     pub stateless: bool,
     /// How much of the arguments of its calls is kept.
     pub arguments: ArgumentLevel,
+    /// Which records its tools deal with; none: no contract permits any of them.
+    pub mapping: Option<Arc<Mapped>>,
 }
 
 /// How an app is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Target {
     /// Streamable HTTP at this address.
     Http(Uri),
     /// A child process over its standard streams.
     Child(ChildSpec),
+    /// In words of its own.
+    Foreign(Arc<dyn Foreign>),
 }
 
 /// One app of `countersign tools`.
@@ -100,6 +106,17 @@ type Tools = Arc<Said<Catalog>>;
 /// A list as an app said it.
 type List = Arc<Said<Others>>;
 
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Http(one), Self::Http(other)) => one == other,
+            (Self::Child(one), Self::Child(other)) => one == other,
+            (Self::Foreign(one), Self::Foreign(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 /// All apps. Cheap to share.
 pub struct Hub {
     engine: Engine,
@@ -126,6 +143,7 @@ impl Hub {
             let same = before.get(&spec.id).filter(|link| {
                 link.spec.target == spec.target
                     && link.spec.stateless == spec.stateless
+                    && link.spec.mapping == spec.mapping
                     && same_profile(&link.spec, &spec)
             });
             let link = same.cloned().unwrap_or_else(|| self.link(&spec));
@@ -414,7 +432,12 @@ impl Hub {
         arguments: Option<json::Value<'_, '_>>,
     ) -> Assessment {
         let pin = self.reviews.pin(app, DefinitionKind::Tool, &listed.definition.name);
-        assess(&listed.definition, link.spec.profile.as_deref(), pin.as_deref(), arguments)
+        let mut assessed = assess(&listed.definition, link.spec.profile.as_deref(), pin.as_deref(), arguments);
+        // Its definition is made of the mapping, which somebody wrote down and looked at.
+        if pin.is_none() && matches!(link.spec.target, Target::Foreign(_)) {
+            assessed.facts.status = ToolStatus::Pinned;
+        }
+        assessed
     }
 
     /// Asks every app again what it offers, now.

@@ -105,7 +105,16 @@ impl Context<'_> {
             let assessed = self.hub.assess(app, link, listed, None);
             let mut facts = assessed.facts;
             facts.class = assessed.lowest;
-            if self.engine.hides(&self.known.actor, app, Method::ToolsCall, facts) {
+            let hidden = match &self.known.vendor {
+                None => self.engine.hides(&self.known.actor, app, Method::ToolsCall, facts),
+                // Nothing but what its contract may permit.
+                Some(vendor) => {
+                    let mapped = link.spec.mapping.as_ref();
+                    let known = mapped.and_then(|mapped| mapped.listed(facts.name.as_str(), vendor.unknown_call()));
+                    known.is_none_or(|known| self.engine.hides_under(&self.known.actor, app, facts, &known))
+                }
+            };
+            if hidden {
                 continue;
             }
             let raw = if self.endpoint.is_some() { listed.definition.raw() } else { &listed.raw_joined };
@@ -129,6 +138,9 @@ impl Context<'_> {
         };
         // A template is listed to be read from, whatever may be completed in it.
         let method = if asked == Asked::Prompt { Method::PromptsGet } else { Method::ResourcesRead };
+        if self.known.vendor.is_some() {
+            return Said::Response(list.end(request.id));
+        }
         for (app, listed) in self.hub.lists(self.endpoint, what, &self.pair()).await {
             let Some(link) = self.hub.app(&app) else { continue };
             let resources = what == ListOf::Resources;

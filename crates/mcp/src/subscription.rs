@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use decide::AnswerKind;
 use engine::{CallRequest, Closed};
-use model::{Actor, Blame, CallId, Method, ToolFacts, ToolName};
+use front::Known;
+use model::{Actor, Blame, CallId, ContractFacts, Method, ToolFacts, ToolName};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::app_link::{AppLink, Pair, Subscribing, Want, Way};
@@ -26,6 +27,8 @@ struct Keeper {
     app: Arc<AppLink>,
     /// Who subscribed; somebody of the same pair may have begun to listen.
     actor: Actor,
+    /// The contract it is under, where a vendor's agent subscribed.
+    contract: Option<Arc<ContractFacts>>,
     pair: Pair,
     way: Way,
     uri: ToolName,
@@ -44,10 +47,11 @@ struct Taken {
 /// Subscribes this actor to a resource, which is told to the listener of its pair, if the decision runs and the app agrees.
 pub(crate) async fn subscribe(
     hub: &Arc<Hub>,
-    (listener, actor): (&Arc<Listener>, &Actor),
+    (listener, known): (&Arc<Listener>, &Known),
     (app, uri): (Arc<AppLink>, ToolName),
     way: Way,
 ) -> Closed {
+    let actor = &known.actor;
     let pair = (actor.agent.clone(), actor.human.clone());
     let want = app.want_of(&pair);
     let keeper = Keeper {
@@ -55,6 +59,7 @@ pub(crate) async fn subscribe(
         listener: Arc::downgrade(listener),
         app: Arc::clone(&app),
         actor: actor.clone(),
+        contract: known.vendor.as_ref().map(|vendor| Arc::new(vendor.unknown_call())),
         pair,
         way,
         uri,
@@ -99,7 +104,7 @@ impl Keeper {
             kept: self.app.spec.arguments,
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
             waiter: None,
-            contract: None,
+            contract: self.contract.clone(),
             taker: None,
         };
         let closed = self.hub.listeners().engine().call(request).await;

@@ -114,6 +114,29 @@ pub struct Clause {
     pub number: ClauseNumber,
 }
 
+// === impl ContractFacts ===
+
+impl ContractFacts {
+    /// A call of which nothing is known but whose it is, under which agreement and for what. No contract permits it.
+    pub fn unknown(contract: ContractId, vendor: VendorId, purpose: Option<Arc<str>>) -> Self {
+        Self {
+            contract,
+            vendor,
+            standing: Standing::Unknown,
+            digest: None,
+            purpose,
+            tenant: Shown::Open,
+            entity: None,
+            operation: None,
+            state: BTreeMap::new(),
+            asks: Vec::new(),
+            sends: Vec::new(),
+            records: None,
+            spent: Vec::new(),
+        }
+    }
+}
+
 // === impl Operation ===
 
 impl Operation {

@@ -2,7 +2,8 @@
 //!
 //! # In scope
 //! Reading OpenAPI 3.0 and 3.1, in YAML and JSON, with references that go round in circles; proposing a [`Mapping`] with
-//! questions about what the document does not say; reading the mapping that a person made of it.
+//! questions about what the document does not say; reading the mapping that a person made of it, of operations and of tools;
+//! what a call asks of records by that mapping.
 //!
 //! # Out of scope
 //! Speaking HTTP, deciding anything, references to other files and hosts: they are never followed, and named.
@@ -13,6 +14,7 @@
 //!   so it is let out of no answer until a person adds it.
 //! * What was proposed can be read as it is.
 
+mod asking;
 mod document;
 mod entity;
 mod mapping;
@@ -20,9 +22,12 @@ mod operation;
 mod propose;
 mod reader;
 mod schema;
+mod tools;
 mod words;
 mod writer;
 
+pub use asking::{Asking, SaysOfItself, Stands, refused};
 pub use document::{Document, DocumentError};
 pub use mapping::{Entity, Mapped, Mapping, MappingError};
 pub use propose::{Proposal, propose};
+pub use tools::{Argument, Place, Tool, Tools, text};

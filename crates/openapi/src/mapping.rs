@@ -18,6 +18,8 @@ pub struct Mapping {
     pub entities: BTreeMap<String, Entity>,
     /// Operations by name.
     pub operations: BTreeMap<String, Mapped>,
+    /// Tools by name, of an app that speaks MCP. Their parameters are names of arguments; method and path are empty.
+    pub tools: BTreeMap<String, Mapped>,
 }
 
 /// A kind of record.
@@ -115,6 +117,11 @@ impl fmt::Display for MappingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.said)
     }
+}
+
+/// The parameters of a path.
+pub(crate) fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub fn propose(document: &Document) -> Proposal {
             base: base.clone().unwrap_or_else(|| NO_BASE.to_owned()),
             entities: BTreeMap::new(),
             operations: BTreeMap::new(),
+            tools: BTreeMap::new(),
         },
         questions: BTreeMap::new(),
         left_out,

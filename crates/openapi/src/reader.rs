@@ -6,10 +6,10 @@ use json::{Release, ReleasePlan};
 use model::{Class, Operation, ToolName};
 use yaml_tree::{At, Entry, Kind, Node, did_you_mean, listed};
 
-use crate::mapping::{Entity, Mapped, Mapping, MappingError};
+use crate::mapping::{Entity, Mapped, Mapping, MappingError, names};
 
 pub(crate) fn read(file: &str, text: &str) -> Result<Mapping, Vec<MappingError>> {
-    let mut reader = Reader { file, errors: Vec::new() };
+    let mut reader = Reader { file, of_tool: false, errors: Vec::new() };
     let root = match yaml_tree::read(text) {
         Ok(root) => root,
         Err(wrong) => {
@@ -29,6 +29,8 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Mapping, Vec<MappingError>>
 
 struct Reader<'f> {
     file: &'f str,
+    /// Whether what is read is a tool, whose parameters are names of arguments.
+    of_tool: bool,
     errors: Vec<MappingError>,
 }
 
@@ -37,9 +39,14 @@ const PLACES: [&str; 3] = ["path.", "query.", "header."];
 
 impl Reader<'_> {
     fn mapping(&mut self, root: &Node) -> Mapping {
-        let mut mapping =
-            Mapping { api: 0, base: String::new(), entities: BTreeMap::new(), operations: BTreeMap::new() };
-        let keys = self.keys(root, &["api", "base", "entities", "operations"]);
+        let mut mapping = Mapping {
+            api: 0,
+            base: String::new(),
+            entities: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            tools: BTreeMap::new(),
+        };
+        let keys = self.keys(root, &["api", "base", "entities", "operations", "tools"]);
         for entry in keys {
             match entry.key.as_str() {
                 "api" => match self.number(&entry.value) {
@@ -72,8 +79,10 @@ impl Reader<'_> {
                 mapping.operations.insert(operation.key.clone(), mapped);
             }
         }
-        for key in ["api", "base", "operations"] {
-            if !keys.iter().any(|entry| entry.key == key) && matches!(root.kind, Kind::Map(_)) {
+        let has = |key: &str| keys.iter().find(|entry| entry.key == key);
+        let needed: &[&str] = if has("tools").is_some() { &["api"] } else { &["api", "base", "operations"] };
+        for key in needed {
+            if has(key).is_none() && matches!(root.kind, Kind::Map(_)) {
                 self.wrong(
                     root.at,
                     format!("`{key}` is missing"),
@@ -81,7 +90,27 @@ impl Reader<'_> {
                 );
             }
         }
+        if let Some(tools) = has("tools") {
+            if let Some(other) = has("operations").or(has("base")) {
+                let said = format!("`{}` is of an HTTP API, and `tools` of an app that speaks MCP", other.key);
+                self.wrong(other.at, said, "keep one of them");
+            }
+            self.tools(tools, &mut mapping);
+        }
         mapping
+    }
+
+    fn tools(&mut self, tools: &Entry, mapping: &mut Mapping) {
+        self.of_tool = true;
+        for tool in self.entries(&tools.value) {
+            if ToolName::of_list(&tool.key).is_err() {
+                let said = format!("`{}` cannot be the name of a tool", tool.key);
+                self.wrong(tool.at, said, "1 to 128 letters, digits, `_`, `-` and `.`");
+            }
+            let mapped = self.mapped(tool, &mapping.entities);
+            mapping.tools.insert(tool.key.clone(), mapped);
+        }
+        self.of_tool = false;
     }
 
     fn base(&mut self, node: &Node) -> String {
@@ -133,13 +162,18 @@ impl Reader<'_> {
             body: Vec::new(),
             form: None,
         };
-        let keys = self.keys(&operation.value, KEYS);
+        let known: Vec<&str> =
+            KEYS.iter().copied().filter(|key| !(self.of_tool && OF_REQUESTS.contains(key))).collect();
+        let keys = self.keys(&operation.value, &known);
         for entry in keys {
             self.part(&mut mapped, entry, entities);
         }
-        for key in ["method", "path", "class", "does"] {
-            if !keys.iter().any(|entry| entry.key == key) && matches!(operation.value.kind, Kind::Map(_)) {
-                self.wrong(operation.at, format!("`{key}` is missing"), "method, path, class and does say what it is");
+        let needed: &[&str] = if self.of_tool { &["does"] } else { &["method", "path", "class", "does"] };
+        for key in needed {
+            if !keys.iter().any(|entry| entry.key == *key) && matches!(operation.value.kind, Kind::Map(_)) {
+                let hint =
+                    if self.of_tool { "`does` says what it is" } else { "method, path, class and does say what it is" };
+                self.wrong(operation.at, format!("`{key}` is missing"), hint);
             }
         }
         self.parameters(&mapped, keys);
@@ -280,6 +314,13 @@ impl Reader<'_> {
     }
 
     fn parameter_named(&mut self, text: &str, at: At) -> bool {
+        if self.of_tool {
+            let fits = !text.is_empty() && !text.chars().any(char::is_control);
+            if !fits {
+                self.wrong(at, "this is no name of an argument", "as in `candidate_id`");
+            }
+            return fits;
+        }
         let name = PLACES.iter().find_map(|place| text.strip_prefix(place));
         let fits = name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
         if !fits {
@@ -366,11 +407,6 @@ impl Reader<'_> {
     }
 }
 
-/// The parameters of a path.
-fn names(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-}
-
 /// Two paths that differ in the names of their parameters alone are one.
 fn without_names(path: &str) -> String {
     let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
@@ -378,6 +414,8 @@ fn without_names(path: &str) -> String {
 }
 
 pub(crate) const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+/// What only a request has. What a tool can do at its worst says its profile, or a person.
+const OF_REQUESTS: [&str; 3] = ["method", "path", "class"];
 const KEYS: &[&str] = &[
     "method", "path", "class", "does", "entity", "id", "rows", "total", "cursor", "page", "page_max", "tenant",
     "selects", "sorts", "filters", "expands", "passes", "body", "form",

@@ -16,6 +16,7 @@ use model::limits::FILE_BYTES_MAX;
 use model::{
     Access, Agent, AgentId, App, AppId, DataClassification, DirectorySnapshot, Human, HumanId, Limits, Risk, VendorId,
 };
+use openapi::{Mapping, Tools};
 use policy::RuleFile;
 use profile::Profile;
 use serde_saphyr::Spanned;
@@ -83,6 +84,8 @@ pub struct Config {
     pub apps: Vec<AppSpec>,
     /// How apps are reached that are HTTP APIs.
     pub apis: Vec<ApiSpec>,
+    /// Which records apps deal with, as their mappings say.
+    pub mappings: Vec<(AppId, Arc<Mapping>)>,
     /// Third parties that have keys.
     pub vendors: Vec<VendorId>,
     /// Which app has which credential.
@@ -183,6 +186,7 @@ impl Checker<'_> {
         });
         let console = raw.console.as_ref().and_then(|console| self.console(console, &directory));
         let (mut apps, mut apis, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
+        let mut of_tools = Vec::new();
         for (id, app) in &raw.apps.0 {
             let Some(id) = self.id(id, AppId::parse) else { continue };
             let observe = app.observe.or(raw.observe).unwrap_or(false);
@@ -190,13 +194,19 @@ impl Checker<'_> {
             directory.apps.insert(id.clone(), Arc::new(entry));
             match &app.api {
                 Some(api) => apis.extend(self.api(&id, app, api)),
-                None => apps.extend(self.target(&id, app)),
+                None => {
+                    let mapping = app.tools.as_ref().and_then(|tools| self.tools(tools));
+                    of_tools.extend(mapping.clone().map(|mapping| (id.clone(), mapping)));
+                    apps.extend(self.target(&id, app, mapping.as_deref()));
+                }
             }
             credentials.extend(self.credentials(&id, app));
         }
         let mut rules = self.packs(raw.packs.as_deref().unwrap_or_default());
         rules.extend(self.rules(raw.rules.as_deref().unwrap_or_default()));
-        let contracts = self.contracts(raw.contracts.as_deref().unwrap_or_default(), &directory, &apis);
+        let mappings = apis.iter().map(|api: &ApiSpec| (api.app.clone(), Arc::clone(&api.mapping)));
+        let mappings: Vec<(AppId, Arc<Mapping>)> = mappings.chain(of_tools).collect();
+        let contracts = self.contracts(raw.contracts.as_deref().unwrap_or_default(), &directory, &mappings);
         let contract_notices = self.contract_notices(raw.contract_notices.as_deref());
         let data = self.path(raw.data.as_deref().unwrap_or("countersign-data"));
         let trace = raw.trace.unwrap_or_default();
@@ -226,6 +236,7 @@ impl Checker<'_> {
             directory,
             apps,
             apis,
+            mappings,
             vendors,
             credentials,
         })
@@ -362,7 +373,7 @@ impl Checker<'_> {
         }
     }
 
-    fn target(&mut self, id: &AppId, raw: &RawApp) -> Option<AppSpec> {
+    fn target(&mut self, id: &AppId, raw: &RawApp, mapping: Option<&Mapping>) -> Option<AppSpec> {
         let profile = raw.profile.as_ref().and_then(|written| self.profile(written));
         let target = match (&raw.command, &raw.url) {
             (Some(command), None) => Target::Child(self.child(id, raw, command)?),
@@ -396,6 +407,7 @@ impl Checker<'_> {
             profile,
             stateless: raw.stateless.unwrap_or(false),
             arguments: raw.trace.arguments,
+            mapping: mapping.map(|mapping| Arc::new(Tools::of(mapping))),
         })
     }
 

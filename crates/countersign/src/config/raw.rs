@@ -191,6 +191,7 @@ pub(super) struct RawVendor {
 pub(super) struct RawApp {
     pub name: Option<String>,
     pub api: Option<Spanned<String>>,
+    pub tools: Option<Spanned<String>>,
     pub command: Option<Spanned<Vec<String>>>,
     pub env: Option<BTreeMap<String, Spanned<String>>>,
     pub directory: Option<String>,

@@ -36,6 +36,7 @@ mod secrets;
 mod spec;
 mod streams;
 mod upstreams;
+mod vendor_agents;
 mod vendors;
 mod waits;
 mod walk;

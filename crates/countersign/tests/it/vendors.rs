@@ -13,11 +13,12 @@ use trace::{Entry, RecordKind};
 use crate::kit::{changes, intents, records, until, world};
 use crate::people::typed;
 
-const PASSWORD: &str = "correct horse battery";
-const SECRET: &str = "r3al-credential-of-the-ats";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const SECRET: &str = "r3al-credential-of-the-ats";
 const CONTRACT: &str = include_str!("../../../../examples/contracts/acme-screening.yaml");
 const DOCUMENT: &str = include_str!("../../../../examples/contracts/acme-screening.md");
-const MAPPING: &str = include_str!("../../../../examples/contracts/ats.api.yaml");
+pub(crate) const MAPPING: &str = include_str!("../../../../examples/contracts/ats.api.yaml");
+const TOOLS: &str = include_str!("../../../../examples/contracts/candidates.tools.yaml");
 const CASES: &str = include_str!("../../../../examples/contracts/acme-screening.cases.yaml");
 
 /// json-server with candidates of two clients. It ends with this.
@@ -52,26 +53,78 @@ impl Drop for Ats {
 /// One request of a case file, and what becomes of it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    clause: String,
-    asks: String,
+pub(crate) struct Case {
+    pub(crate) clause: String,
+    pub(crate) asks: String,
     #[serde(default)]
-    sends: String,
-    status: u16,
-    by: Option<String>,
+    pub(crate) sends: String,
+    pub(crate) status: u16,
+    pub(crate) by: Option<String>,
     #[serde(default)]
-    shows: Vec<String>,
+    pub(crate) term: Term,
     #[serde(default)]
-    never: Vec<String>,
+    pub(crate) shows: Vec<String>,
+    #[serde(default)]
+    pub(crate) never: Vec<String>,
+}
+
+/// When a case plays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Term {
+    /// Before the agreement begins.
+    Ahead,
+    /// While it runs.
+    #[default]
+    Runs,
+    /// After it is over.
+    Over,
+}
+
+impl Term {
+    pub(crate) const ALL: [Self; 3] = [Self::Runs, Self::Over, Self::Ahead];
+}
+
+impl Case {
+    /// Those of the example that play then.
+    pub(crate) fn all(term: Term) -> Result<Vec<Self>> {
+        let mut cases: Vec<Self> = serde_saphyr::from_str(CASES)?;
+        cases.retain(|case| case.term == term);
+        Ok(cases)
+    }
+
+    /// Whether a body shows what it must and nothing that it must not.
+    pub(crate) fn check_shown(&self, body: &str) -> Result<()> {
+        let Self { clause, asks, .. } = self;
+        let written = serde_json::from_str::<Value>(body).map(|body| body.to_string()).unwrap_or_default();
+        for text in &self.shows {
+            ensure!(written.contains(text), "{clause}: `{asks}` does not show {text}: {body}");
+        }
+        for text in self.never.iter().map(String::as_str).chain([SECRET, "\"salary\""]) {
+            ensure!(!body.contains(text), "{clause}: `{asks}` shows {text}: {body}");
+        }
+        Ok(())
+    }
 }
 
 /// The example, in a term that no clock leaves.
 pub(crate) fn contract() -> String {
-    let text =
-        CONTRACT.replace("dated: 2026-06-15", "dated: 2019-06-15").replace("from: 2026-07-01", "from: 2020-01-01");
-    text.replace("until: 2027-06-30", "until: 2099-06-30")
+    contract_in(Term::Runs)
 }
 
+/// The example, in a term that no clock leaves or reaches.
+pub(crate) fn contract_in(term: Term) -> String {
+    let (from, until) = match term {
+        Term::Ahead => ("2098-01-01", "2099-06-30"),
+        Term::Runs => ("2020-01-01", "2099-06-30"),
+        Term::Over => ("2020-01-01", "2021-06-30"),
+    };
+    let text = CONTRACT.replace("dated: 2026-06-15", "dated: 2019-06-15");
+    let text = text.replace("from: 2026-07-01", &format!("from: {from}"));
+    text.replace("until: 2027-06-30", &format!("until: {until}"))
+}
+
+/// The example with the API as its app.
 pub(crate) fn office(ats: &Ats, contract: &str) -> Result<World> {
     office_with(ats, contract, |world| world)
 }
@@ -82,12 +135,22 @@ pub(crate) fn office_with(ats: &Ats, contract: &str, more: impl FnOnce(WorldBuil
         "api": "apps/ats.api.yaml", "url": ats.url, "credential": "env:ATS_TOKEN", "risk": "high", "data": "restricted",
         "owners": ["ana", "bob"],
     });
+    office_of(app, contract, more)
+}
+
+/// The example with this as its app, and more in the configuration.
+pub(crate) fn office_of(
+    app: Value,
+    contract: &str,
+    more: impl FnOnce(WorldBuilder) -> WorldBuilder,
+) -> Result<World> {
     let builder = world()
         .set(&["apps", "ats"], app)
         .set(&["vendors", "acme-screening"], json!({"name": "Acme Screening", "responsible": "ana"}))
         .human("bob", json!({"name": "Bob", "role": "compliance"}))
         .set(&["contracts"], json!(["contracts/*.yaml"]))
         .file("apps/ats.api.yaml", MAPPING)
+        .file("apps/ats.tools.yaml", TOOLS)
         .file("contracts/acme-screening.yaml", contract)
         .file("contracts/acme-screening.md", DOCUMENT)
         .environment("ATS_TOKEN", SECRET);
@@ -147,7 +210,7 @@ pub(crate) fn status(world: &World, key: &str, asked: &str) -> Result<u16> {
     Ok(asks(world, key, asked, "")?.0)
 }
 
-fn last_outcome(world: &World, tool: &str) -> Result<Entry> {
+pub(crate) fn last_outcome(world: &World, tool: &str) -> Result<Entry> {
     let mut found = None;
     until("the call has its outcome", || {
         let mut intents = intents(world)?;
@@ -167,27 +230,9 @@ fn every_clause_holds_both_ways() -> Result<()> {
     // Nothing is admitted before two people signed it.
     ensure!(status(&world, &key, "GET /candidates/c_0")? == 403);
     sign(&world)?;
-    let cases: Vec<Case> = serde_saphyr::from_str(CASES)?;
+    let cases = Case::all(Term::Runs)?;
     ensure!(cases.len() > 20);
-    for Case { clause, asks: asked, sends, status, by, shows, never } in cases {
-        let (got, _, body) = asks(&world, &key, &asked, &sends)?;
-        ensure!(got == status, "{clause}: `{asked}` got {got} instead of {status}: {body}");
-        if let Some(by) = by {
-            let said: Value = serde_json::from_str(&body)?;
-            let decided = said.pointer("/reasons/0/clause").and_then(Value::as_str);
-            ensure!(
-                decided == Some(&*format!("acme-screening/{by}")),
-                "{clause}: `{asked}` was decided by {decided:?}: {body}"
-            );
-        }
-        let written = serde_json::from_str::<Value>(&body).map(|body| body.to_string()).unwrap_or_default();
-        for text in shows {
-            ensure!(written.contains(&text), "{clause}: `{asked}` does not show {text}: {body}");
-        }
-        for text in never.iter().map(String::as_str).chain([SECRET, "\"salary\""]) {
-            ensure!(!body.contains(text), "{clause}: `{asked}` shows {text}: {body}");
-        }
-    }
+    play(&world, &key, &cases)?;
     // 1.3: what the key is for decides, and no header does.
     let other = self::key(&world, "marketing")?;
     let (got, _, body) = asks(&world, &other, "GET /candidates/c_0", "")?;
@@ -199,6 +244,39 @@ fn every_clause_holds_both_ways() -> Result<()> {
     ensure!(leaf.get("clause").is_some(), "{leaf}");
     let all: String = records(&world)?.iter().map(|entry| format!("{}{:?}", entry.leaf, entry.body)).collect();
     ensure!(!all.contains(SECRET) && !all.contains(&key), "a secret is on record");
+    Ok(())
+}
+
+#[test]
+fn outside_of_its_term_it_admits_nothing() -> Result<()> {
+    let ats = Ats::start()?;
+    for term in [Term::Over, Term::Ahead] {
+        let world = office(&ats, &contract_in(term))?;
+        // Nobody signs what is over.
+        ensure!(sign(&world).is_ok() == (term == Term::Ahead));
+        let cases = Case::all(term)?;
+        ensure!(!cases.is_empty());
+        play(&world, &key(&world, "background-screening")?, &cases)?;
+    }
+    Ok(())
+}
+
+/// Each case gets the status it names, by the clause it names, and shows what it may.
+fn play(world: &World, key: &str, cases: &[Case]) -> Result<()> {
+    for case in cases {
+        let Case { clause, asks: asked, status, .. } = case;
+        let (got, _, body) = asks(world, key, asked, &case.sends)?;
+        ensure!(got == *status, "{clause}: `{asked}` got {got} instead of {status}: {body}");
+        if let Some(by) = &case.by {
+            let said: Value = serde_json::from_str(&body)?;
+            let decided = said.pointer("/reasons/0/clause").and_then(Value::as_str);
+            ensure!(
+                decided == Some(&*format!("acme-screening/{by}")),
+                "{clause}: `{asked}` was decided by {decided:?}: {body}"
+            );
+        }
+        case.check_shown(&body)?;
+    }
     Ok(())
 }
 

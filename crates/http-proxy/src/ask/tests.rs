@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
-use model::{Actor, AgentId, Class, ContractId, HumanId, TaskId, VendorId};
+use model::{Actor, AgentId, Class, ContractId, HumanId, Operation as Does, Scalar, Shown, TaskId, VendorId};
+use openapi::{Entity, Mapped, SaysOfItself};
 
 use super::*;
-use openapi::Mapped;
 
 fn who() -> KnownVendor {
     KnownVendor {
@@ -204,10 +206,11 @@ fn a_record_says_whose_it_is_and_how_it_stands() {
         state: Some("status".to_owned()),
         fields: Vec::new(),
     };
-    let shown = shown_by(br#"{"data":{"owner":{"client":17},"status":"active"}}"#, Some("$.data"), &entity).unwrap();
+    let shown =
+        SaysOfItself::read(br#"{"data":{"owner":{"client":17},"status":"active"}}"#, Some("$.data"), &entity).unwrap();
     assert_eq!(names(&shown.tenant), ["17"]);
     assert_eq!(shown.state, Some((Arc::from("status"), Scalar::Text(Arc::from("active")))));
     for record in [&b"{}"[..], br#"{"data":{"status":"active"}}"#, br#"{"data":{"owner":{"client":null}}}"#, b"no"] {
-        assert_eq!(shown_by(record, Some("$.data"), &entity), None);
+        assert_eq!(SaysOfItself::read(record, Some("$.data"), &entity), None);
     }
 }

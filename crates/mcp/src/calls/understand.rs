@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use json::{Document, Kind, Value};
 use model::limits::HOLD_SAID_CHARS_MAX;
-use model::{AppId, Method, ToolFacts, ToolName, UnixMicros};
+use model::{AppId, ContractFacts, Method, ToolFacts, ToolName, UnixMicros};
 
 use super::{Call, Runs};
 use crate::answer::Shape;
@@ -76,6 +76,7 @@ impl Context<'_> {
             task && !app_makes_tasks && self.engine.holds_any(&self.known.actor, &app, Method::ToolsCall, tool.clone());
         let wants_a_task = task && !own_task;
         let more = if own_task { members(params, &[OF_TOOLS, &["task"]].concat()) } else { more };
+        let contract = self.contract(&link, asked, &tool.name, arguments.as_ref(), &more)?;
         let mut call = Call {
             id,
             app,
@@ -95,6 +96,8 @@ impl Context<'_> {
             disposition: None,
             said: said(params),
             was_told: false,
+            contract,
+            looked: None,
         };
         if self.revision.modern() {
             call.come_back(params, body, &self.runs())?;
@@ -165,7 +168,35 @@ impl Context<'_> {
             disposition: None,
             said: None,
             was_told: false,
+            contract: None,
+            looked: None,
         })
+    }
+
+    /// What is known of a call under the contract of the vendor whose agent asks; none where it is nobody's. Error: it asks what
+    /// the mapping of the app does not name.
+    fn contract(
+        &self,
+        link: &AppLink,
+        asked: Asked,
+        tool: &ToolName,
+        arguments: Option<&Bytes>,
+        more: &[u8],
+    ) -> Result<Option<Arc<ContractFacts>>, RpcError> {
+        let Some(vendor) = &self.known.vendor else { return Ok(None) };
+        if !more.is_empty() {
+            return Err(RpcError::new(INVALID_PARAMS, "`params` has members that nobody here knows: leave them away"));
+        }
+        let unknown = vendor.unknown_call();
+        let known = match &link.spec.mapping {
+            Some(mapping) if asked == Asked::Tool => mapping.asks(tool.as_str(), arguments.map(|it| &**it), unknown),
+            _ => Ok(unknown),
+        };
+        let known = known.map_err(|fault| {
+            let hint = fault.way_out().map(|hint| format!(": {hint}")).unwrap_or_default();
+            RpcError::new(INVALID_PARAMS, format!("{fault}{hint}"))
+        })?;
+        Ok(Some(Arc::new(known)))
     }
 
     /// What runs calls of this request.

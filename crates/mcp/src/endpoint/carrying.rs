@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use json::Document;
 use model::{AppId, HoldId};
 
-use super::{Arrived, Part, Shared, id_in_use, rpc_error};
+use super::{Arrived, Part, Shared, id_in_use, passed_on, rpc_error};
 use crate::calls::{Call, Runs};
 use crate::envelope::{self, Request};
 use crate::methods::Said;
@@ -45,10 +45,11 @@ impl Shared {
         call: Call,
     ) -> Response<Body> {
         let meta = request.params.and_then(|params| params.get("_meta"));
-        let client = match part.client(meta, arrived.body) {
+        let client = match part.client(meta, arrived.body, arrived.known) {
             Ok(client) => client,
             Err(error) => return self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error)),
         };
+        let meta = passed_on(request, arrived.known);
         let (along, told) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
         let patience = self.patience(arrived, request, &call, along.client());
         let whom = For::of(arrived, part.revision(), request.id);

@@ -99,7 +99,7 @@ impl Shared {
             Err(error) => return wrong(&error),
         };
         let meta = request.params.and_then(|params| params.get("_meta"));
-        let client = match Part::Itself.client(meta, arrived.body) {
+        let client = match Part::Itself.client(meta, arrived.body, arrived.known) {
             Ok(client) => client,
             Err(error) => return wrong(&error),
         };
@@ -201,7 +201,7 @@ impl Shared {
                 format!("all clients together are subscribed to {SUBSCRIPTIONS_MAX} resources already: try later");
             return Err(RpcError::new(INTERNAL_ERROR, said));
         }
-        let by = (listener, &arrived.known.actor);
+        let by = (listener, arrived.known);
         Ok(subscribe(&self.hub, by, (link, name), way.clone()).await)
     }
 
@@ -210,7 +210,7 @@ impl Shared {
         let actor = &arrived.known.actor;
         let pair = (actor.agent.clone(), actor.human.clone());
         let links = self.hub.links(arrived.endpoint);
-        if arrived.known.inactive.is_some() || !session.abilities.has_roots() {
+        if arrived.known.inactive.is_some() || arrived.known.vendor.is_some() || !session.abilities.has_roots() {
             return;
         }
         // An app may be told what it could ask for.

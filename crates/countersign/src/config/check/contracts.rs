@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contract::{Compiled, ContractError, ContractFile, FieldPath, check_shapes};
-use http_proxy::ApiSpec;
 use model::limits::FILE_BYTES_MAX;
 use model::{AgentId, AppId, DirectorySnapshot, HumanId};
+use openapi::Mapping;
 use serde_saphyr::Spanned;
 
 use super::{Checker, read_guarded};
@@ -73,7 +73,7 @@ impl Checker<'_> {
         &mut self,
         written: &[Spanned<String>],
         directory: &DirectorySnapshot,
-        apis: &[ApiSpec],
+        mappings: &[(AppId, Arc<Mapping>)],
     ) -> Vec<Arc<Compiled>> {
         let mut contracts: Vec<Arc<Compiled>> = Vec::new();
         for pattern in written {
@@ -81,7 +81,7 @@ impl Checker<'_> {
                 match read_contract(&self.path(&name), &name) {
                     Ok(loaded) => {
                         self.known_in(pattern, &name, &loaded.contract, directory);
-                        self.mapped_in(pattern, &name, &loaded.contract, apis);
+                        self.mapped_in(pattern, &name, &loaded.contract, mappings);
                         contracts.push(loaded.contract);
                     }
                     Err(problems) => {
@@ -95,7 +95,7 @@ impl Checker<'_> {
         }
         match contract::InForce::new(contracts.clone(), []) {
             Ok(in_force) => {
-                for said in check_shapes(&in_force, &shapes(apis)) {
+                for said in check_shapes(&in_force, &shapes(mappings)) {
                     self.problems.push(Problem::of_file(self.file, said));
                 }
             }
@@ -109,13 +109,20 @@ impl Checker<'_> {
     }
 
     /// Whether it speaks of kinds of records and fields that its APIs have: what is misspelt would keep nothing back.
-    fn mapped_in(&mut self, written: &Spanned<String>, name: &str, contract: &Compiled, apis: &[ApiSpec]) {
+    fn mapped_in(
+        &mut self,
+        written: &Spanned<String>,
+        name: &str,
+        contract: &Compiled,
+        mappings: &[(AppId, Arc<Mapping>)],
+    ) {
         let agreement = contract.agreement();
-        let of_it: Vec<&ApiSpec> = apis.iter().filter(|api| agreement.apps.contains(&api.app)).collect();
+        let of_it: Vec<&Mapping> =
+            mappings.iter().filter(|(app, _)| agreement.apps.contains(app)).map(|(_, mapping)| &**mapping).collect();
         if of_it.len() < agreement.apps.len() {
             return;
         }
-        let entities = || of_it.iter().flat_map(|api| &api.mapping.entities);
+        let entities = || of_it.iter().flat_map(|mapping| &mapping.entities);
         for entity in agreement.entities() {
             if !entities().any(|(known, _)| *known == *entity) {
                 let hint = nearest(&entity, entities().map(|(known, _)| known.as_str()));

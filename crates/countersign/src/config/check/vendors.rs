@@ -48,6 +48,7 @@ impl Checker<'_> {
             ("command", raw.command.as_ref().map(|written| written.referenced)),
             ("credential_variable", raw.credential_variable.as_ref().map(|written| written.referenced)),
             ("profile", raw.profile.as_ref().map(|written| written.referenced)),
+            ("tools", raw.tools.as_ref().map(|written| written.referenced)),
         ];
         if let Some((key, _)) = not_for_it.into_iter().find(|(_, written)| written.is_some()) {
             let said = format!("app `{id}` has both `api:` and `{key}:`");
@@ -55,16 +56,12 @@ impl Checker<'_> {
             return None;
         }
         let name = &api.value;
-        let mapping = read_guarded(&self.path(name))
-            .map_err(|problem| (problem.said, problem.hint))
-            .and_then(|text| Mapping::read(name, &text).map_err(|errors| refused(&errors)));
-        let mapping = match mapping {
-            Ok(mapping) => Arc::new(mapping),
-            Err((said, hint)) => {
-                self.problem(api, format!("the mapping `{name}` is refused: {said}"), hint);
-                return None;
-            }
-        };
+        let mapping = self.mapping(api)?;
+        if !mapping.tools.is_empty() {
+            let said = format!("the mapping `{name}` is of an app that speaks MCP");
+            self.problem(api, said, Some("name it under `tools:`, beside `url:` or `command:`".to_owned()));
+            return None;
+        }
         let base = match &raw.url {
             Some(url) => self.url(url)?,
             None => {
@@ -89,6 +86,33 @@ impl Checker<'_> {
             return None;
         }
         Some(spec)
+    }
+}
+
+impl Checker<'_> {
+    /// Which records the tools of an app deal with.
+    pub(super) fn tools(&mut self, written: &Spanned<String>) -> Option<Arc<Mapping>> {
+        let mapping = self.mapping(written)?;
+        if mapping.tools.is_empty() {
+            let said = format!("the mapping `{}` names no tools", written.value);
+            self.problem(written, said, Some("an HTTP API has its mapping under `api:`".to_owned()));
+            return None;
+        }
+        Some(mapping)
+    }
+
+    fn mapping(&mut self, written: &Spanned<String>) -> Option<Arc<Mapping>> {
+        let name = &written.value;
+        let mapping = read_guarded(&self.path(name))
+            .map_err(|problem| (problem.said, problem.hint))
+            .and_then(|text| Mapping::read(name, &text).map_err(|errors| refused(&errors)));
+        match mapping {
+            Ok(mapping) => Some(Arc::new(mapping)),
+            Err((said, hint)) => {
+                self.problem(written, format!("the mapping `{name}` is refused: {said}"), hint);
+                None
+            }
+        }
     }
 }
 

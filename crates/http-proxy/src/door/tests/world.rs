@@ -288,6 +288,7 @@ fn mapping() -> Mapping {
         base: String::new(),
         entities: BTreeMap::from([("candidate".to_owned(), entity)]),
         operations: operations.map(|(name, mapped)| (name.to_owned(), mapped)).into(),
+        tools: BTreeMap::new(),
     }
 }
 

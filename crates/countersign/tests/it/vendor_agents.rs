@@ -1,0 +1,290 @@
+//! A vendor's agent over MCP, with an official client: the contract that governs the vendor's software governs it, whether its app is
+//! an API whose operations are tools or a server that speaks MCP itself.
+
+use anyhow::{Context, Result, ensure};
+use openapi::{Mapping, Place, Tool, Tools};
+use serde_json::{Map, Value, json};
+use testkit::{Peer, World, workspace_root};
+
+use crate::kit::{at, decision, intents, pin, records, text, until};
+use crate::people::typed;
+use crate::vendors::{
+    Ats, Case, MAPPING, PASSWORD, SECRET, Term, contract, contract_in, key, last_outcome, office, office_of, sign,
+};
+
+/// A tool and its arguments.
+type Call = (String, Value);
+
+/// What an agent calls for what a request asks. `plain`: names of arguments begin with a letter.
+fn call_of(case: &Case, plain: bool) -> Result<Call> {
+    let (method, target) = case.asks.split_once(' ').context("no method")?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mapping = Mapping::read("ats.api.yaml", MAPPING).map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+    let tools = Tools::of(&mapping);
+    let mut arguments = Map::new();
+    let found = mapping.operations.iter().find(|(_, mapped)| {
+        mapped.method == method && mapped.path.split('/').count() == path.split('/').count() && {
+            let mut parts = mapped.path.split('/').zip(path.split('/'));
+            parts.all(|(part, is)| part == is || part.starts_with('{'))
+        }
+    });
+    let Some((name, mapped)) = found else {
+        let last = path.split('/').nth(1).unwrap_or_default().trim_end_matches('s');
+        let named = if method == "PATCH" { format!("update_{last}") } else { "export_all".to_owned() };
+        let mut sends: Value = serde_json::from_str(&case.sends).unwrap_or_else(|_| json!({}));
+        if let (Some(id), Some(sends)) = (path.split('/').nth(2), sends.as_object_mut()) {
+            sends.insert("id".to_owned(), id.into());
+        }
+        return Ok((named, sends));
+    };
+    let tool = tools.get(name).context("no tool")?;
+    for (part, is) in mapped.path.split('/').zip(path.split('/')) {
+        if let Some(inner) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            arguments.insert(name_of(tool, Place::Path, inner)?, is.into());
+        }
+    }
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let argument = name_of(tool, Place::Query, &name)?;
+        let argument = if plain { argument.trim_start_matches('_').to_owned() } else { argument };
+        let value = value.parse::<u64>().map_or_else(|_| Value::from(value.into_owned()), Value::from);
+        arguments.insert(argument, value);
+    }
+    if let Ok(Value::Object(sends)) = serde_json::from_str(&case.sends) {
+        arguments.extend(sends);
+    }
+    Ok((name.clone(), arguments.into()))
+}
+
+fn name_of(tool: &Tool, place: Place, inner: &str) -> Result<String> {
+    let found = tool.arguments.iter().find(|argument| argument.place == place && argument.inner == inner);
+    Ok(found.context("no such argument")?.name.clone())
+}
+
+/// What an agent of the vendor is told: the tools it sees, and what each call came to.
+fn talk(world: &World, key: &str, mode: &str, calls: &[Call]) -> Result<(Vec<String>, Vec<Value>)> {
+    let calls = serde_json::to_string(calls)?;
+    let url = format!("{}/ats", world.mcp_url());
+    let said = Peer::Python.talk(&["--mode", mode, "--calls", &calls, "--url", &url, "--token", key])?;
+    let list = |name: &str| said.get(name).and_then(Value::as_array).cloned();
+    let results = list("results").with_context(|| format!("no results: {said}"))?;
+    let tools = list("tools").unwrap_or_default();
+    Ok((tools.iter().filter_map(Value::as_str).map(str::to_owned).collect(), results))
+}
+
+/// Each case comes to the same as over HTTP.
+fn play(world: &World, key: &str, mode: &str, cases: &[Case], plain: bool) -> Result<Vec<String>> {
+    let calls: Vec<Call> = cases.iter().map(|case| call_of(case, plain)).collect::<Result<_>>()?;
+    let (tools, results) = talk(world, key, mode, &calls)?;
+    ensure!(results.len() == cases.len());
+    for ((case, result), call) in cases.iter().zip(results).zip(calls) {
+        let Case { clause, asks, status, .. } = case;
+        let about = format!("{clause}: `{asks}` as {call:?} came to {result}");
+        match status {
+            200 => {
+                ensure!(result.get("isError").is_none_or(|is| is == false), "{about}");
+                let shown = result.get("structuredContent").map_or_else(|| text(&result).to_owned(), Value::to_string);
+                case.check_shown(&shown).with_context(|| about.clone())?;
+            }
+            // What is not there and what it may not see look alike.
+            404 => ensure!(text(&result).starts_with("Nothing of this may be seen"), "{about}"),
+            _ if result.get("error").is_some() => {}
+            status => {
+                let decided = decision(&result).with_context(|| about.clone())?;
+                let wanted = if *status == 202 { "hold" } else { "deny" };
+                ensure!(at(decided, "/decision") == wanted && at(decided, "/executed") != "unknown", "{about}");
+                if let Some(by) = &case.by {
+                    ensure!(at(decided, "/rules/0/id") == format!("contract:acme-screening/{by}"), "{about}");
+                }
+            }
+        }
+        for text in case.never.iter().map(String::as_str).chain([SECRET, "\"salary\"", "\\\"salary"]) {
+            ensure!(!result.to_string().contains(text), "{text}: {about}");
+        }
+    }
+    Ok(tools)
+}
+
+#[test]
+fn every_clause_holds_for_an_agent_to_which_an_api_is_tools() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract())?;
+    let key = key(&world, "background-screening")?;
+    let first = vec![("get_candidate".to_owned(), json!({"id": "c_0"}))];
+    let (_, before) = talk(&world, &key, "auto", &first)?;
+    ensure!(before.iter().all(|result| decision(result).is_ok()), "not signed: {before:?}");
+    sign(&world)?;
+    let cases = Case::all(Term::Runs)?;
+    for mode in ["auto", "legacy"] {
+        let tools = play(&world, &key, mode, &cases, false)?;
+        ensure!(tools == ["get_candidate", "get_order", "list_candidates", "update_order"], "{tools:?}");
+    }
+    let read = last_outcome(&world, "get_candidate")?;
+    let leaf: Value = serde_json::from_str(&read.leaf)?;
+    ensure!(leaf.get("clause").is_some(), "{leaf}");
+    let all: String = records(&world)?.iter().map(|entry| format!("{}{:?}", entry.leaf, entry.body)).collect();
+    ensure!(!all.contains(SECRET) && !all.contains(&key), "a secret is on record");
+    Ok(())
+}
+
+#[test]
+fn outside_of_its_term_no_agent_is_admitted() -> Result<()> {
+    let ats = Ats::start()?;
+    for term in Term::ALL.into_iter().skip(1) {
+        let world = office(&ats, &contract_in(term))?;
+        ensure!(sign(&world).is_ok() == (term == Term::Ahead));
+        let tools = play(&world, &key(&world, "background-screening")?, "auto", &Case::all(term)?, false)?;
+        ensure!(tools.is_empty(), "{tools:?}");
+    }
+    Ok(())
+}
+
+/// The example with a server on the official Python SDK as its app.
+fn office_over_mcp(contract: &str) -> Result<World> {
+    let root = workspace_root();
+    let command = [root.join("target/test-venv/bin/python"), root.join("tests/python/candidates.py")];
+    let app = json!({
+        "command": command, "tools": "apps/ats.tools.yaml", "risk": "high", "data": "restricted", "owners": ["ana", "bob"],
+    });
+    let world = office_of(app, contract, |world| world)?;
+    for (tool, class) in [
+        ("get_candidate", "read"),
+        ("list_candidates", "read"),
+        ("fetch_note", "read"),
+        ("export_all", "read"),
+        ("get_order", "read"),
+        ("get_invoice", "read"),
+        ("update_order", "write"),
+        ("update_candidate", "write"),
+        ("remove_order", "destructive"),
+    ] {
+        pin(&world, &format!("ats/{tool}"), class)?;
+    }
+    sign(&world)?;
+    Ok(world)
+}
+
+#[test]
+fn every_clause_holds_for_an_agent_of_a_server_that_speaks_mcp() -> Result<()> {
+    let world = office_over_mcp(&contract())?;
+    let key = key(&world, "background-screening")?;
+    let tools = play(&world, &key, "auto", &Case::all(Term::Runs)?, true)?;
+    ensure!(
+        !tools.iter().any(|tool| ["export_all", "remove_order", "get_invoice"].contains(&tool.as_str())),
+        "{tools:?}"
+    );
+    // Words say nothing of whose they are, and what no mapping names is of no kind.
+    let calls = [
+        ("fetch_note".to_owned(), json!({"id": "c_1"})),
+        ("export_all".to_owned(), json!({})),
+        ("get_candidate".to_owned(), json!({"id": "c_1", "fields": "salary"})),
+        ("list_candidates".to_owned(), json!({"limit": 60})),
+    ];
+    let (_, results) = talk(&world, &key, "auto", &calls)?;
+    let [note, all, unnamed, listed] = results.as_slice() else { anyhow::bail!("{results:?}") };
+    ensure!(text(note).starts_with("Nothing of this may be seen"), "{note}");
+    ensure!(at(decision(all)?, "/decision") == "deny", "{all}");
+    ensure!(unnamed.get("error").is_some(), "{unnamed}");
+    ensure!(!listed.to_string().contains("contoso") && listed.to_string().contains("northwind"), "{listed}");
+    let refused = intents(&world)?;
+    ensure!(refused.iter().any(|entry| entry.tool.as_deref() == Some("export_all")), "a refusal is on record");
+    Ok(())
+}
+
+// INVARIANT: nothing is written on a vendor's word: the record is looked at first, and it must not change in between.
+#[test]
+fn a_finding_waits_and_is_written_once() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract())?;
+    sign(&world)?;
+    write_once(&world)
+}
+
+#[test]
+fn a_server_without_versions_is_written_to_where_the_contract_accepts_it() -> Result<()> {
+    let accepting = contract().replace("hidden: replace}", "hidden: replace, accept_race: true}");
+    write_once(&office_over_mcp(&accepting)?)?;
+    let world = office_over_mcp(&contract())?;
+    let key = key(&world, "background-screening")?;
+    let said = approved_write(&world, &key)?;
+    ensure!(at(decision(&said)?, "/reason_code") == "rule.race", "{said}");
+    ensure!(text(&read_order(&world, &key)?).contains("open"));
+    Ok(())
+}
+
+fn write_once(world: &World) -> Result<()> {
+    let key = key(world, "background-screening")?;
+    let said = approved_write(world, &key)?;
+    ensure!(said.to_string().contains("done"), "{said}");
+    ensure!(text(&read_order(world, &key)?).contains("none"));
+    let written = last_outcome(world, "update_order")?.intent().context("no intent")?;
+    ensure!(written.approved && written.cause.is_some());
+    Ok(())
+}
+
+/// What comes of a finding that compliance approved.
+fn approved_write(world: &World, key: &str) -> Result<Value> {
+    let write = [("update_order".to_owned(), json!({"id": "o_2", "status": "done", "findings": "none"}))];
+    let one = |world: &World| Ok::<_, anyhow::Error>(talk(world, key, "auto", &write)?.1.pop().unwrap_or_default());
+    let said = one(world)?;
+    let hold = at(decision(&said)?, "/hold/id").to_owned();
+    ensure!(!hold.is_empty(), "{said}");
+    typed(world, &["login", "bob"], PASSWORD)?;
+    world.run_well(&["holds", "approve", &hold])?;
+    one(world)
+}
+
+fn read_order(world: &World, key: &str) -> Result<Value> {
+    let read = [("get_order".to_owned(), json!({"id": "o_2"}))];
+    Ok(talk(world, key, "auto", &read)?.1.pop().unwrap_or_default())
+}
+
+// INVARIANT: a vendor's agent acts under its contract or not at all.
+#[test]
+fn no_other_way_in_leads_around_the_contract() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract())?;
+    sign(&world)?;
+    let refused = world.run(&["token", "--agent", "acme-screening", "--human", "ana"])?;
+    ensure!(refused.code != 0, "a token for a vendor");
+    let key = key(&world, "background-screening")?;
+    let read = [("get_candidate".to_owned(), json!({"id": "c_0"}))];
+    ensure!(text(&talk(&world, &key, "auto", &read)?.1.pop().unwrap_or_default()).contains("c_0"));
+    for (ends, begins) in [
+        (["contract", "suspend", "acme-screening"], ["contract", "resume", "acme-screening"]),
+        (["stop", "ats", "--yes"], ["start", "ats", "--yes"]),
+    ] {
+        let (ends, begins) = if ends[0] == "stop" { (&ends[..2], &begins[..2]) } else { (&ends[..], &begins[..]) };
+        world.run_well(ends)?;
+        let said = talk(&world, &key, "auto", &read)?.1.pop().unwrap_or_default();
+        ensure!(at(decision(&said)?, "/decision") == "deny", "{said}");
+        world.run_well(begins)?;
+    }
+    let listed: Value = serde_json::from_str(&world.run_well(&["vendors", "keys", "--json"])?)?;
+    let id = listed.pointer("/keys/0/id").and_then(Value::as_str).context("no key")?.to_owned();
+    world.run_well(&["vendors", "keys", "revoke", &id])?;
+    ensure!(talk(&world, &key, "auto", &read).is_err(), "a key that was revoked");
+    Ok(())
+}
+
+// An agent of ours gets the API as tools under the rules of the organisation.
+#[test]
+fn an_agent_of_ours_uses_an_api_as_tools() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract())?;
+    let token = world.token("ana-desktop", "ana", None)?;
+    let calls = [("get_candidate".to_owned(), json!({"id": "c_1"})), ("remove_order".to_owned(), json!({"id": "o_1"}))];
+    let (tools, results) = talk(&world, &token, "auto", &calls)?;
+    ensure!(tools.contains(&"get_candidate".to_owned()) && !tools.contains(&"remove_order".to_owned()), "{tools:?}");
+    let [read, removed] = results.as_slice() else { anyhow::bail!("{results:?}") };
+    // The app is of high risk: its reads wait for its owner by the baseline.
+    ensure!(at(decision(read)?, "/decision") == "hold", "{read}");
+    ensure!(at(decision(removed)?, "/decision") == "deny", "{removed}");
+    let hold = at(decision(read)?, "/hold/id").to_owned();
+    typed(&world, &["login", "bob"], PASSWORD)?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let (_, results) = talk(&world, &token, "auto", &calls[..1])?;
+    let read = results.first().context("no result")?;
+    ensure!(read.pointer("/structuredContent/name") == Some(&json!("Candidate c_1")), "{read}");
+    ensure!(text(read).contains("medical_notes"), "{read}");
+    until("it is on record", || Ok(intents(&world)?.iter().any(|entry| entry.outcome_leaf.is_some())))
+}

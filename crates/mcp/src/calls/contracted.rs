@@ -1,0 +1,164 @@
+//! Calls of a vendor's agent: what they change is looked at first, and what it may not see and what is not there look alike.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use decide::AnswerKind;
+use engine::{CallRequest, Closed, Readable};
+use front::Known;
+use json::Document;
+use model::{Blame, ContractFacts, Fault, Form, Operation, Shown, ToolName};
+use openapi::{SaysOfItself, Tool};
+use serde_json::json;
+
+use super::{Call, Looked, Runs};
+use crate::answer::DECISION_KEY;
+use crate::app_link::{Carried, Looks};
+use crate::param;
+use crate::release::{OUTSIDE, Said, WENT_WRONG, data};
+use crate::upstream::{Along, Asked, Sending};
+
+fn said_of(tool: &Tool) -> Said {
+    Said { form: tool.form, one: tool.does == Operation::Read }
+}
+
+/// What is known of a call under a contract. A call of a vendor's agent of which nothing is known is of no kind, so that no
+/// contract permits it.
+pub(crate) fn facts(known: Option<&Arc<ContractFacts>>, by: &Known) -> Option<Arc<ContractFacts>> {
+    let vendor = by.vendor.as_ref()?;
+    Some(known.map_or_else(|| Arc::new(vendor.unknown_call()), Arc::clone))
+}
+
+impl Call {
+    fn mapped(&self) -> Option<&Tool> {
+        self.link.spec.mapping.as_ref()?.get(self.tool.name.as_str()).filter(|_| self.asked == Asked::Tool)
+    }
+
+    /// What the mapping says of its answer.
+    pub(super) fn answers(&self) -> Said {
+        self.mapped().map_or(Said { form: Form::Json, one: false }, said_of)
+    }
+
+    /// Looks at the record that is to be changed, in a call of its own, and takes what it says of itself among the facts. Gives how
+    /// the call ended, where it cannot be looked at or may not be.
+    pub(super) async fn look_first(&mut self, runs: &Runs<'_>, along: &Along) -> Option<Closed> {
+        let mut facts = ContractFacts::clone(self.contract.as_ref()?);
+        self.mapped().filter(|tool| tool.looks_first(&facts))?;
+        match Box::pin(self.look(runs, along, &mut facts)).await {
+            Ok(Some(looked)) => self.looked = Some(looked),
+            // The word of whoever asks is not enough.
+            Ok(None) => facts.tenant = Shown::Open,
+            Err(closed) => return Some(closed),
+        }
+        self.contract = Some(Arc::new(facts));
+        None
+    }
+
+    /// None: nothing tells whose record it is, and no tool looks it up.
+    async fn look(&self, runs: &Runs<'_>, along: &Along, facts: &mut ContractFacts) -> Result<Option<Looked>, Closed> {
+        let failed = |fault: Fault| Closed::Failed { call: None, fault, perhaps_executed: false };
+        let Some((name, tool, arguments)) = self.resolver() else { return Ok(None) };
+        let pair = (runs.known.actor.agent.clone(), runs.known.actor.human.clone());
+        let catalog = self.link.tools(Some(&pair)).await.map_err(failed)?;
+        let (Some(listed), Some(mapping)) = (catalog.what.tool(name.as_str()), &self.link.spec.mapping) else {
+            return Ok(None);
+        };
+        let unknown = runs.known.vendor.as_ref().map(|vendor| vendor.unknown_call());
+        let Some(unknown) = unknown else { return Ok(None) };
+        let asks = mapping.asks(name.as_str(), Some(&arguments), unknown).map_err(failed)?;
+        let document = Document::parse(&arguments).ok();
+        let value = document.as_ref().map(|document| document.root());
+        let looks = Arc::new(Looks::default());
+        let sending = Sending {
+            asked: Asked::Tool,
+            headers: param::headers(&listed.params, value),
+            along: along.clone(),
+            onward: None,
+            members: false,
+            named: None,
+            level: None,
+            in_session: false,
+        };
+        let request = CallRequest {
+            actor: runs.known.actor.clone(),
+            app: self.app.clone(),
+            method: Asked::Tool.method(),
+            tool: runs.hub.assess(&self.app, &self.link, listed, value).facts,
+            cause: None,
+            arguments: Some(arguments.clone()),
+            readable: Some(Readable { arguments: arguments.clone(), reader: self.link.reader(&name) }),
+            wire: along.client().revision().wire(),
+            listed_at: Some(catalog.at()),
+            kept: self.link.spec.arguments,
+            upstream: Arc::new(Carried {
+                to: Arc::clone(&self.link),
+                pair,
+                sending,
+                looks: Some(Arc::clone(&looks)),
+                unchanged: None,
+                races: false,
+                answers: said_of(tool),
+            }),
+            waiter: None,
+            contract: Some(Arc::new(asks)),
+            taker: None,
+        };
+        let call = match runs.engine.call(request).await {
+            Closed::Answered { call, answer } if answer.kind == AnswerKind::Result => call,
+            closed => return Err(closed),
+        };
+        let (body, version) = looks.take();
+        let entity = tool.entity.as_deref().and_then(|entity| mapping.entity(entity));
+        let says = data(&body)
+            .zip(entity)
+            .and_then(|(record, entity)| SaysOfItself::read(&record, tool.rows.as_deref(), entity));
+        let Some(says) = says else {
+            let said = "the record that this would change does not say whose it is";
+            let fault = Fault::new(Blame::Rule, OUTSIDE, said);
+            return Err(Closed::Failed { call: Some(call), fault, perhaps_executed: false });
+        };
+        says.into_facts(facts);
+        Ok(Some(Looked { call, version }))
+    }
+
+    /// The tool that reads the record that this call names, and the arguments that name it.
+    fn resolver(&self) -> Option<(ToolName, &Tool, Bytes)> {
+        let mapping = self.link.spec.mapping.as_ref()?;
+        let tool = self.mapped()?;
+        let (name, resolver) = mapping.resolver(tool.entity.as_deref()?)?;
+        let document = Document::parse(self.arguments.as_deref()?).ok()?;
+        let id = document.root().get(&tool.id()?.name)?;
+        // Nothing but one plain value names a record.
+        openapi::text(id)?;
+        let mut arguments = vec![b'{'];
+        json::write_string(&mut arguments, &resolver.id()?.name);
+        arguments.push(b':');
+        arguments.extend_from_slice(id.raw());
+        arguments.push(b'}');
+        Some((ToolName::of_list(name).ok()?, resolver, Bytes::from(arguments)))
+    }
+
+    /// The one answer where a record is not there, is not the contract's, or cannot be read. None: it is something else.
+    pub(super) fn nothing_there(&self, closed: &Closed) -> Option<Vec<u8>> {
+        let reads = self.mapped().is_some_and(|tool| tool.does.only_reads()) || self.looked.is_none();
+        self.contract.as_ref().filter(|_| reads && self.asked == Asked::Tool)?;
+        let call = match closed {
+            Closed::Answered { call, answer }
+                if matches!(answer.kind, AnswerKind::ToolError | AnswerKind::ProtocolError) =>
+            {
+                Some(call)
+            }
+            Closed::Failed { call, fault, .. } if fault.code() == OUTSIDE => call.as_ref(),
+            _ => return None,
+        };
+        let mut result = json!({
+            "content": [{ "type": "text", "text": WENT_WRONG }],
+            "isError": true,
+            "_meta": { DECISION_KEY: { "decision_id": call } },
+        });
+        if let (true, Some(result)) = (self.shape.modern, result.as_object_mut()) {
+            result.insert("resultType".to_owned(), "complete".into());
+        }
+        Some(result.to_string().into_bytes())
+    }
+}

@@ -1,0 +1,29 @@
+//! Apps that do not speak MCP and are offered to agents as if they did: their operations are tools.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use decide::{Answer, Outgoing, Permit, SendFault};
+
+/// An app that speaks something else. What it is made of never changes: a reload makes another one.
+pub trait Foreign: Send + Sync {
+    /// Its tools, each as `tools/list` has it.
+    fn tools(&self) -> Vec<Bytes>;
+
+    /// Sends one call of the tool that the permit names, and gives its answer as a result of MCP. `unchanged`: only where the
+    /// record is still in this state.
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing, unchanged: Option<String>) -> ForeignFuture<'a>;
+}
+
+/// What a foreign app answered.
+#[derive(Debug)]
+pub struct ForeignAnswer {
+    /// The answer, as a result of MCP.
+    pub answer: Answer,
+    /// What names the state of the record that was read, where the app says it.
+    pub version: Option<String>,
+}
+
+/// What [`Foreign::send`] gives back.
+pub type ForeignFuture<'a> = Pin<Box<dyn Future<Output = Result<ForeignAnswer, SendFault>> + Send + 'a>>;

@@ -1,0 +1,234 @@
+//! What a call asks of records, as far as rules look at it: whose, by which fields, how many, and what it sends.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use json::{Document, Kind, Value};
+use model::{Blame, ContractFacts, Fault, Operation, Scalar, Shown};
+
+use crate::mapping::Entity;
+
+/// What a parameter stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stands {
+    /// The record.
+    Id,
+    /// Whose records.
+    Tenant,
+    /// How many records at most.
+    Page,
+    /// Fields that the answer shall have.
+    Selects,
+    /// Fields by which it is sorted.
+    Sorts,
+    /// A value that this field shall have.
+    Filters(Arc<str>),
+    /// More of the record.
+    Expands,
+    /// Nothing that anybody looks at.
+    Passes,
+}
+
+/// What is found of a call, parameter by parameter.
+#[derive(Debug, Default)]
+pub struct Asking {
+    tenant: Option<Arc<str>>,
+    asks: BTreeSet<Arc<str>>,
+    sends: BTreeSet<Arc<str>>,
+    records: Option<u64>,
+}
+
+/// What a record says of itself, as far as a contract may ask.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SaysOfItself {
+    /// Whose it is.
+    pub tenant: Vec<Arc<str>>,
+    /// How it stands, by the field that says so.
+    pub state: Option<(Arc<str>, Scalar)>,
+}
+
+// === impl Asking ===
+
+impl Asking {
+    /// Takes a parameter. `page_max`: the largest page. Error: it does not mean what it stands for (blame `Caller`).
+    pub fn parameter(&mut self, name: &str, stands: &Stands, value: &str, page_max: Option<u64>) -> Result<(), Fault> {
+        match stands {
+            Stands::Passes | Stands::Id => {}
+            Stands::Tenant => self.whose(value)?,
+            Stands::Page => {
+                let digits = value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit());
+                let asked: u64 = value
+                    .parse()
+                    .ok()
+                    .filter(|_| digits)
+                    .ok_or_else(|| refused(format!("the parameter `{name}` is no number of records")))?;
+                let most = page_max.unwrap_or(u64::MAX);
+                if asked > most {
+                    let said = format!("`{name}` asks for {asked} records, and {most} is the most at a time");
+                    return Err(refused(said).hint("ask for less, and page by page"));
+                }
+                self.records = Some(asked);
+            }
+            Stands::Selects | Stands::Expands | Stands::Sorts => {
+                for one in value.split(',') {
+                    self.asks.insert(field(name, one, stands)?);
+                }
+            }
+            Stands::Filters(field) => drop(self.asks.insert(Arc::clone(field))),
+        }
+        Ok(())
+    }
+
+    /// Takes the fields that a value sends, which is `at` in the record.
+    pub fn sends(&mut self, value: Value<'_, '_>, at: &str) -> Result<(), Fault> {
+        leaves(value, at, &mut self.sends)
+    }
+
+    /// A field that is sent and is none of these.
+    pub fn sends_beside(&self, allowed: &[Arc<str>]) -> Option<&Arc<str>> {
+        let named = |path: &Arc<str>| {
+            allowed.iter().any(|allowed| match path.strip_prefix(&**allowed) {
+                Some(rest) => rest.is_empty() || rest.starts_with('.') || rest.starts_with('['),
+                None => false,
+            })
+        };
+        self.sends.iter().find(|path| !named(path))
+    }
+
+    /// Two words on whose records are asked for must be one.
+    pub fn whose(&mut self, value: &str) -> Result<(), Fault> {
+        match &self.tenant {
+            Some(known) if **known != *value => Err(refused("it asks for the records of two tenants at once")),
+            _ => {
+                self.tenant = Some(Arc::from(value));
+                Ok(())
+            }
+        }
+    }
+
+    /// How many records it asks for, where it says so.
+    pub fn records(&self) -> Option<u64> {
+        self.records
+    }
+
+    /// So many records are asked for.
+    pub fn bounded(&mut self, records: u64) {
+        self.records = Some(records);
+    }
+
+    /// What is known of the call by now.
+    pub fn facts(self, does: Operation, entity: Option<Arc<str>>, unknown: ContractFacts) -> ContractFacts {
+        let tenant = match (self.tenant, does) {
+            (Some(tenant), _) => Shown::Known(vec![tenant]),
+            // Of what is made, nothing else will say whose it is.
+            (None, Operation::Create) => Shown::Known(Vec::new()),
+            (None, _) => Shown::Open,
+        };
+        ContractFacts {
+            tenant,
+            entity,
+            operation: Some(does),
+            asks: self.asks.into_iter().collect(),
+            sends: self.sends.into_iter().collect(),
+            records: if does == Operation::List { self.records } else { Some(1) },
+            ..unknown
+        }
+    }
+}
+
+// === impl SaysOfItself ===
+
+impl SaysOfItself {
+    /// What a record that was looked up says of itself. None: not whose it is.
+    pub fn read(record: &[u8], rows: Option<&str>, entity: &Entity) -> Option<Self> {
+        let document = Document::parse(record).ok()?;
+        let mut value = document.root();
+        for name in rows.unwrap_or("$").strip_prefix('$')?.split('.').filter(|name| !name.is_empty()) {
+            value = value.get(name)?;
+        }
+        let at = |path: &str| path.split('.').try_fold(value, |value, name| value.get(name));
+        let tenant = match &entity.tenant {
+            Some(path) => vec![text_of(at(path)?)?],
+            None => Vec::new(),
+        };
+        let state = entity.state.as_deref().and_then(|path| Some((Arc::from(path), scalar_of(at(path)?)?)));
+        Some(Self { tenant, state })
+    }
+
+    /// Takes it among what is known of a call. What the call itself says counts as well: a record may be about to become
+    /// another's.
+    pub fn into_facts(self, facts: &mut ContractFacts) {
+        let mut tenants = self.tenant;
+        if let Shown::Known(said) = &facts.tenant {
+            tenants.extend(said.iter().filter(|tenant| !tenants.contains(tenant)).cloned().collect::<Vec<_>>());
+        }
+        facts.tenant = Shown::Known(tenants);
+        facts.state.extend(self.state.map(|(path, value)| (path, Shown::Known(value))));
+    }
+}
+
+fn text_of(value: Value<'_, '_>) -> Option<Arc<str>> {
+    match value.kind() {
+        Kind::String => value.as_str().map(|text| Arc::from(&*text)),
+        Kind::Number => std::str::from_utf8(value.raw()).ok().map(Arc::from),
+        _ => None,
+    }
+}
+
+fn scalar_of(value: Value<'_, '_>) -> Option<Scalar> {
+    match value.kind() {
+        Kind::String => value.as_str().map(|text| Scalar::Text(Arc::from(&*text))),
+        Kind::Bool => value.as_bool().map(Scalar::Bool),
+        Kind::Number => match value.as_i64() {
+            Some(whole) => Some(Scalar::Whole(whole)),
+            None => std::str::from_utf8(value.raw()).ok().map(|text| Scalar::Decimal(text.to_owned())),
+        },
+        Kind::Null | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// The dotted names of all values in which nothing else is. Recursion is bounded by the depth a document may have.
+fn leaves(value: Value<'_, '_>, at: &str, found: &mut BTreeSet<Arc<str>>) -> Result<(), Fault> {
+    match value.kind() {
+        Kind::Object if !value.is_empty() => {
+            for (key, member) in value.entries() {
+                if key.is_empty() || key.contains(['.', '[', ']']) || key.chars().any(char::is_control) {
+                    return Err(refused("the body has a field whose name is no plain name"));
+                }
+                let path = if at.is_empty() { key.to_string() } else { format!("{at}.{key}") };
+                leaves(member, &path, found)?;
+            }
+        }
+        Kind::Array if !value.is_empty() => {
+            let path = format!("{at}[]");
+            value.items().try_for_each(|item| leaves(item, &path, found))?;
+        }
+        _ if at.is_empty() => {}
+        _ => drop(found.insert(Arc::from(at))),
+    }
+    if found.len() > FIELDS_MAX {
+        return Err(refused("the body has too many fields"));
+    }
+    Ok(())
+}
+
+/// A field by its name, as a parameter may write it: `-salary`, `salary:desc`, `employment.salary`.
+fn field(parameter: &str, written: &str, stands: &Stands) -> Result<Arc<str>, Fault> {
+    let mut name = written.trim();
+    if *stands == Stands::Sorts {
+        name = name.trim_start_matches(['-', '+']);
+        name = [":asc", ":desc", " asc", " desc"].iter().find_map(|tail| name.strip_suffix(tail)).unwrap_or(name);
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte);
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(refused(format!("the parameter `{parameter}` does not hold plain names of fields")));
+    }
+    Ok(Arc::from(name))
+}
+
+/// The fault of a request that asks what its operation does not name.
+pub fn refused(said: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+    Fault::new(Blame::Caller, "caller.request", said)
+}
+
+const FIELDS_MAX: usize = 4_096;

@@ -1,0 +1,111 @@
+use model::{ContractId, VendorId};
+
+use super::*;
+
+const API: &str = r#"
+api: 1
+base: https://api.example.com/v1
+entities: {candidate: {id: id, tenant: client_id, state: status, fields: [id, client_id, status, name, compensation]}}
+operations:
+  get_candidate: {method: GET, path: "/candidates/{id}", class: read, does: read, entity: candidate, id: path.id, rows: "$"}
+  list_candidates: {method: GET, path: /candidates, class: read, does: list, entity: candidate, rows: "$.data[*]", page: query.limit, page_max: 100,
+                    tenant: query.client_id, sorts: [query.sort], filters: {query.status: status}, passes: [query.cursor, header.accept-language]}
+  update_candidate: {method: PATCH, path: "/candidates/{id}", class: write, does: update, entity: candidate, id: path.id, body: [id, name, employment.title]}
+"#;
+
+const TOOLS: &str = r#"
+api: 1
+entities: {candidate: {id: id, tenant: client, state: status, fields: [id, client, status, name]}}
+tools:
+  find: {does: list, entity: candidate, rows: "$.result[*]", page: top, page_max: 20, tenant: client, selects: [fields], filters: {status: status}}
+  about: {does: read, entity: candidate, id: who}
+  fetch: {does: read, entity: candidate, id: who, rows: "$"}
+  rename: {does: update, entity: candidate, id: who, body: [name]}
+"#;
+
+fn tools(text: &str) -> Tools {
+    Tools::of(&Mapping::read("x.yaml", text).unwrap())
+}
+
+fn unknown() -> ContractFacts {
+    ContractFacts::unknown(ContractId::parse("acme").unwrap(), VendorId::parse("acme").unwrap(), None)
+}
+
+fn asks(tools: &Tools, tool: &str, arguments: &str) -> Result<ContractFacts, String> {
+    tools.asks(tool, Some(arguments.as_bytes()), unknown()).map_err(|fault| fault.to_string())
+}
+
+fn texts_of(found: &[Arc<str>]) -> Vec<&str> {
+    found.iter().map(|text| &**text).collect()
+}
+
+#[test]
+fn an_operation_is_a_tool_with_plain_arguments() {
+    let tools = tools(API);
+    let names = |tool: &str| -> Vec<String> {
+        tools.get(tool).unwrap().arguments.iter().map(|argument| argument.name.clone()).collect()
+    };
+    assert_eq!(names("get_candidate"), ["id"]);
+    assert_eq!(names("list_candidates"), ["limit", "client_id", "sort", "cursor", "status", "accept-language"]);
+    assert_eq!(names("update_candidate"), ["id", "body.id", "name", "employment"], "one name for one place");
+    let definition = tools.get("list_candidates").unwrap().definition("list_candidates");
+    assert_eq!(definition.pointer("/inputSchema/properties/limit/maximum"), Some(&json!(100)));
+    assert_eq!(definition.pointer("/inputSchema/required"), None);
+    let definition = tools.get("update_candidate").unwrap().definition("update_candidate");
+    assert_eq!(definition.pointer("/inputSchema/required"), Some(&json!(["id"])));
+    assert!(definition.pointer("/inputSchema/properties/employment/properties/title").is_some());
+    assert_eq!(
+        definition.pointer("/description"),
+        Some(&json!("Changes a record `candidate` (PATCH /candidates/{id})."))
+    );
+}
+
+#[test]
+fn what_is_asked_is_known_alike_of_operations_and_tools() {
+    let facts =
+        asks(&tools(API), "list_candidates", r#"{"client_id":"northwind","sort":"-compensation","limit":5}"#).unwrap();
+    assert_eq!(facts.tenant, Shown::Known(vec![Arc::from("northwind")]));
+    assert_eq!((texts_of(&facts.asks), facts.records), (vec!["compensation"], Some(5)));
+    let facts =
+        asks(&tools(TOOLS), "find", r#"{"client":"northwind","fields":["name","salary"],"status":"active"}"#).unwrap();
+    assert_eq!((texts_of(&facts.asks), facts.records), (vec!["name", "salary", "status"], Some(20)));
+    assert_eq!((facts.entity.as_deref(), facts.operation), (Some("candidate"), Some(Operation::List)));
+    let facts = asks(&tools(TOOLS), "rename", r#"{"who":7,"name":{"first":"x"}}"#).unwrap();
+    assert_eq!(texts_of(&facts.sends), ["name.first"]);
+    assert!(tools(TOOLS).get("rename").unwrap().looks_first(&facts));
+    assert_eq!(tools(TOOLS).resolver("candidate").unwrap().0, "fetch");
+}
+
+#[test]
+fn a_tool_that_is_not_mapped_is_of_no_kind() {
+    let facts = asks(&tools(TOOLS), "export_all", r#"{"what":"ever"}"#).unwrap();
+    assert_eq!((facts.entity, facts.operation), (None, None));
+}
+
+#[test]
+fn what_no_mapping_names_is_refused() {
+    for (tool, arguments) in [
+        ("find", r#"{"sort":"name"}"#),
+        ("find", r#"{"top":21}"#),
+        ("find", r#"{"client":["northwind","contoso"]}"#),
+        ("find", r#"{"client":{"id":"northwind"}}"#),
+        ("find", r#"{"fields":"a b"}"#),
+        ("find", r#"{"client":"a","client":"b"}"#),
+        ("find", "[]"),
+        ("rename", r#"{"who":"c_1","status":"x"}"#),
+    ] {
+        assert!(asks(&tools(TOOLS), tool, arguments).is_err(), "{tool} {arguments}");
+    }
+    assert!(asks(&tools(API), "update_candidate", r#"{"id":"c_1","employment":{"salary":1}}"#).is_err());
+    assert!(asks(&tools(TOOLS), "find", r#"{"client":null}"#).is_ok(), "nothing is asked by nothing");
+}
+
+#[test]
+fn tools_and_operations_do_not_mix() {
+    let said = |text: &str| -> String {
+        Mapping::read("x.yaml", text).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let mixed = said("api: 1\nbase: https://a.b\ntools:\n  find: {does: list, class: read}\n");
+    assert!(mixed.contains("`base` is of an HTTP API") && mixed.contains("the key `class` is not known"), "{mixed}");
+    assert!(said("api: 1\ntools:\n  find: {rows: $}\n").contains("`does` is missing"));
+}
