@@ -1,9 +1,15 @@
-"""An applicant tracking system as an MCP server, on the official Python SDK, over stdio. It holds what `tests/node/records.mjs`
-holds, and answers with structure; `fetch_note` answers in plain words."""
+"""An applicant tracking system as an MCP server on the official Python SDK. It holds what `tests/node/records.mjs` holds, and answers
+with structure or with JSON as text; `fetch_note` answers in plain words. Prints its address, and ends with its standard input."""
 
 import json
+import logging
+import os
+import socket
+import sys
+import threading
 from typing import Any
 
+import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -110,4 +116,10 @@ def export_all() -> dict:
     return {"data": candidates}
 
 
-server.run("stdio")
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.CRITICAL)
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    app = server.streamable_http_app(stateless_http=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[listener])

@@ -27,6 +27,7 @@ use crate::session::{Session, Sessions};
 use crate::stream::Outliving;
 use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY};
 use crate::waiting::Patience;
+use carrying::passed_on;
 use held::HeldTasks;
 
 mod carrying;
@@ -488,12 +489,6 @@ fn level_of(level: Option<Value<'_, '_>>, at: &str) -> Result<String, RpcError> 
     let level = level.and_then(|level| level.as_str()).filter(|level| LEVELS.contains(&level.as_ref()));
     let wrong = || RpcError::new(INVALID_PARAMS, format!("`{at}` must be one of {}", LEVELS.join(", ")));
     level.map(std::borrow::Cow::into_owned).ok_or_else(wrong)
-}
-
-/// What a request says beside its arguments, as far as an app may hear it. Of a vendor's agent it hears what was decided on.
-fn passed_on<'d, 'a>(request: &Request<'d, 'a>, known: &Known) -> Option<Value<'d, 'a>> {
-    let params = request.params.filter(|_| known.vendor.is_none());
-    params.and_then(|params| params.get("_meta"))
 }
 
 /// Whether a request says itself which revision it is of (2026-07-28).

@@ -1,6 +1,9 @@
 //! A vendor's agent over MCP, with an official client: the contract that governs the vendor's software governs it, whether its app is
 //! an API whose operations are tools or a server that speaks MCP itself.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
 use anyhow::{Context, Result, ensure};
 use openapi::{Mapping, Place, Tool, Tools};
 use serde_json::{Map, Value, json};
@@ -138,12 +141,38 @@ fn outside_of_its_term_no_agent_is_admitted() -> Result<()> {
     Ok(())
 }
 
-/// The example with a server on the official Python SDK as its app.
-fn office_over_mcp(contract: &str) -> Result<World> {
-    let root = workspace_root();
-    let command = [root.join("target/test-venv/bin/python"), root.join("tests/python/candidates.py")];
+/// A server on the official Python SDK. It ends with this.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Result<Self> {
+        let root = workspace_root();
+        let mut process = Command::new(root.join("target/test-venv/bin/python"))
+            .arg(root.join("tests/python/candidates.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("python cannot be started\nhint: cargo xtask setup")?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
+        ensure!(line.starts_with("http://"), "it does not say where it listens\nhint: cargo xtask setup");
+        Ok(Self { process, url: line.trim().to_owned() })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended = self.process.kill().and_then(|()| self.process.wait());
+    }
+}
+
+/// The example with a server that speaks MCP as its app.
+fn office_over_mcp(server: &Server, contract: &str) -> Result<World> {
     let app = json!({
-        "command": command, "tools": "apps/ats.tools.yaml", "risk": "high", "data": "restricted", "owners": ["ana", "bob"],
+        "url": server.url, "tools": "apps/ats.tools.yaml", "risk": "high", "data": "restricted", "owners": ["ana", "bob"],
     });
     let world = office_of(app, contract, |world| world)?;
     for (tool, class) in [
@@ -165,7 +194,8 @@ fn office_over_mcp(contract: &str) -> Result<World> {
 
 #[test]
 fn every_clause_holds_for_an_agent_of_a_server_that_speaks_mcp() -> Result<()> {
-    let world = office_over_mcp(&contract())?;
+    let server = Server::start()?;
+    let world = office_over_mcp(&server, &contract())?;
     let key = key(&world, "background-screening")?;
     let tools = play(&world, &key, "auto", &Case::all(Term::Runs)?, true)?;
     ensure!(
@@ -202,8 +232,10 @@ fn a_finding_waits_and_is_written_once() -> Result<()> {
 #[test]
 fn a_server_without_versions_is_written_to_where_the_contract_accepts_it() -> Result<()> {
     let accepting = contract().replace("hidden: replace}", "hidden: replace, accept_race: true}");
-    write_once(&office_over_mcp(&accepting)?)?;
-    let world = office_over_mcp(&contract())?;
+    let server = Server::start()?;
+    write_once(&office_over_mcp(&server, &accepting)?)?;
+    let server = Server::start()?;
+    let world = office_over_mcp(&server, &contract())?;
     let key = key(&world, "background-screening")?;
     let said = approved_write(&world, &key)?;
     ensure!(at(decision(&said)?, "/reason_code") == "rule.race", "{said}");

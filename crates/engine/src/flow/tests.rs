@@ -93,8 +93,18 @@ impl AnswerBody for Coming {
 }
 
 impl Upstream for Says {
-    fn send<'a>(&'a self, _: Permit, _: Outgoing) -> UpstreamFuture<'a> {
-        unreachable!("answers of this wire are taken while they come")
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
+        let _spent = permit.spend();
+        assert!(call.quiet, "nothing is told before the answer to a call under a contract");
+        let answer = Answer { kind: self.kind, body: Bytes::from(self.pieces.concat()) };
+        Box::pin(async move { Ok(answer) })
+    }
+
+    fn release(&self, answer: Answer, release: &dyn Release) -> Result<(Answer, Released), Fault> {
+        let (mut filter, mut out) = (release.filter(Form::Json)?, Vec::new());
+        filter.push(&answer.body, &mut out)?;
+        let released = filter.finish(&mut out)?;
+        Ok((Answer { kind: answer.kind, body: Bytes::from(out) }, released))
     }
 
     fn open<'a>(&'a self, permit: Permit, _: Outgoing) -> OpenFuture<'a> {
@@ -170,6 +180,10 @@ fn limited(release: Option<Arc<dyn Release>>, budgets: Vec<BudgetOf>) -> World {
 
 impl World {
     async fn call(&self, class: Class, says: Says, taker: &Arc<Takes>) -> Closed {
+        self.asks(class, says, Some(Arc::clone(taker) as Arc<dyn Taker>)).await
+    }
+
+    async fn asks(&self, class: Class, says: Says, taker: Option<Arc<dyn Taker>>) -> Closed {
         let contract = ContractFacts {
             contract: ContractId::parse("c").unwrap(),
             vendor: VendorId::parse("v").unwrap(),
@@ -205,7 +219,7 @@ impl World {
             upstream: Arc::new(says),
             waiter: None,
             contract: Some(Arc::new(contract)),
-            taker: Some(Arc::clone(taker) as Arc<dyn Taker>),
+            taker,
         };
         self.engine.call(request).await
     }
@@ -224,6 +238,38 @@ fn says(pieces: &[&[u8]]) -> Says {
 
 fn governed() -> World {
     world(Some(Arc::new(NoX)))
+}
+
+// INVARIANT: an answer that is wanted whole goes through the same release, and without one none of it is shown.
+#[tokio::test]
+async fn a_whole_answer_shows_what_the_contract_lets_out() {
+    let world = governed();
+    let closed = world.asks(Class::Read, says(&[b"{\"a\":\"xx1\"}"]), None).await;
+    assert!(matches!(closed, Closed::Answered { ref answer, .. } if answer.body == "{\"a\":\"1\"}"), "{closed:?}");
+    let outcome = world.outcome();
+    assert_eq!(
+        (&outcome["answer_bytes"], &outcome["came_bytes"], &outcome["hidden"]),
+        (&9.into(), &11.into(), &2.into())
+    );
+    for (release, said, code) in
+        [(None, b"{}", "rule.no_release"), (Some(Arc::new(NoX) as Arc<dyn Release>), b"!!", "rule.outside")]
+    {
+        let world = super::tests::world(release);
+        let closed = world.asks(Class::Read, says(&[said]), None).await;
+        assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == code), "{closed:?}");
+        let outcome = world.outcome();
+        assert_eq!((&outcome["answer_bytes"], &outcome["code"]), (&0.into(), &code.into()));
+        assert_eq!(outcome["effect"], "executed");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_that_is_longer_than_what_is_left_is_not_shown() {
+    let bytes = BudgetOf::Bytes { most: 2_048, within: Duration::from_secs(60) };
+    let world = limited(Some(Arc::new(NoX)), vec![bytes]);
+    let long = vec![b'a'; 3_000];
+    let closed = world.asks(Class::Read, says(&[&long]), None).await;
+    assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "rule.limit"), "{closed:?}");
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use engine::{HoldState, Over};
 use front::{Body, Known};
 use http::{Response, StatusCode};
-use json::Document;
+use json::{Document, Value};
 use model::{AppId, HoldId};
 
-use super::{Arrived, Part, Shared, id_in_use, passed_on, rpc_error};
+use super::{Arrived, Part, Shared, id_in_use, rpc_error};
 use crate::calls::{Call, Runs};
 use crate::envelope::{self, Request};
 use crate::methods::Said;
@@ -185,4 +185,10 @@ pub(super) fn answered(id: &[u8], over: &Over) -> Bytes {
     kept.unwrap_or_else(|| {
         Bytes::from(envelope::result(id, super::held::forgotten(Some(&over.hold)).to_string().as_bytes()))
     })
+}
+
+/// What a request says beside its arguments, as far as an app may hear it. Of a vendor's agent it hears what was decided on.
+pub(super) fn passed_on<'d, 'a>(request: &Request<'d, 'a>, known: &Known) -> Option<Value<'d, 'a>> {
+    let params = request.params.filter(|_| known.vendor.is_none());
+    params.and_then(|params| params.get("_meta"))
 }

@@ -1,4 +1,5 @@
 use broker::Placement;
+use mcp::Target;
 
 use super::*;
 
