@@ -156,3 +156,6 @@ fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
 fn quotable(text: &str) -> String {
     text.chars().map(|c| if c == '"' || c == '\\' || !(' '..='~').contains(&c) { '\'' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,17 +175,8 @@ fn office_over_mcp(server: &Server, contract: &str) -> Result<World> {
         "url": server.url, "tools": "apps/ats.tools.yaml", "risk": "high", "data": "restricted", "owners": ["ana", "bob"],
     });
     let world = office_of(app, contract, |world| world)?;
-    for (tool, class) in [
-        ("get_candidate", "read"),
-        ("list_candidates", "read"),
-        ("fetch_note", "read"),
-        ("export_all", "read"),
-        ("get_order", "read"),
-        ("get_invoice", "read"),
-        ("update_order", "write"),
-        ("update_candidate", "write"),
-        ("remove_order", "destructive"),
-    ] {
+    pin(&world, "ats", "read")?;
+    for (tool, class) in [("update_order", "write"), ("update_candidate", "write"), ("remove_order", "destructive")] {
         pin(&world, &format!("ats/{tool}"), class)?;
     }
     sign(&world)?;
