@@ -178,8 +178,11 @@ fn http_options(words: &[&str]) -> Result<http::Options, String> {
     let mut options = http::Options::default();
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
+        let mut value = || rest.next().copied().ok_or_else(|| format!("`{word}` needs a value"));
         match *word {
-            "--json" => options.json = Some(PathBuf::from(rest.next().ok_or("`--json` needs a value")?)),
+            "--seconds" => options.seconds = positive(word, value()?)?,
+            "--rounds" => options.rounds = positive(word, value()?)? as usize,
+            "--json" => options.json = Some(PathBuf::from(value()?)),
             "--no-build" => options.no_build = true,
             unknown => return Err(format!("`{unknown}` is not an option of `bench http`")),
         }

@@ -24,6 +24,7 @@ pub(crate) struct Programs {
     pub(crate) pipe: PathBuf,
     pub(crate) holds: PathBuf,
     pub(crate) soak: PathBuf,
+    pub(crate) rows: PathBuf,
 }
 
 /// One link again, from what the first one read.
@@ -57,6 +58,7 @@ impl Programs {
             pipe: folder.join("testkit-pipe"),
             holds: folder.join("testkit-holds"),
             soak: folder.join("testkit-soak"),
+            rows: folder.join("testkit-rows"),
         }
     }
 }

@@ -117,7 +117,9 @@ cargo xtask test                 everything CI runs
        [--calls N] [--json FILE] [--no-build]
   bench decide                   one decision under 10, 1,000 and 10,000 rules, beside plain Cedar and Rego
        [--json FILE] [--no-build]  as above
-  bench http                     an answer of which only a part is shown, beside a tree of it, a parse and a copy
+  bench http                     an answer of which only a part is shown, beside a tree of it, a parse and a copy; and the
+                                 door of a gateway before it, beside a direct call and a byte pipe
+       [--seconds S] [--rounds N]  how long each way is measured, how often it has its turn (2, 5)
        [--json FILE] [--no-build]  as above
   screenshots                    pictures of the console's pages, into docs/images
   conformance                    the MCP conformance suite through the gateway, against what it finds without

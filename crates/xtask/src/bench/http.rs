@@ -1,5 +1,8 @@
 //! `bench http`: how fast an answer is let through that shows only part of itself, beside a tree of it, a pass of the parser
-//! and copying memory, in the same run; and how much memory 100 MB take that stream.
+//! and copying memory, in the same run; how much memory 100 MB take that stream; and what the door of a gateway costs that lets
+//! such answers through.
+
+mod door;
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +11,16 @@ use serde_json::Value;
 
 use super::statistics::shown;
 use super::{Measure, Target, print_targets, write_json};
+use crate::dist::{self, Programs};
 use crate::run::{capture, program, run};
 
 /// How to measure.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Options {
+    /// For how long each way through the door is measured in each round.
+    pub(crate) seconds: f64,
+    /// How often each has its turn.
+    pub(crate) rounds: usize,
     /// Where the list goes.
     pub(crate) json: Option<PathBuf>,
     /// Whether to measure what stands built.
@@ -43,16 +51,25 @@ pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
         run(&mut program("cargo", &arguments, root))?;
     }
     let binary = root.join("target/dist/examples/release").display().to_string();
+    let programs = if options.no_build { Programs::shipped()? } else { dist::ship(root)? };
     let said = Said::read(&capture(&mut program::<&str>(&binary, &[], root))?)?;
     ensure!(!said.lines.is_empty(), "nothing was measured");
     said.print();
     let mut measures: Vec<Measure> = said.lines.iter().map(Line::measure).collect();
-    let goals = said.goals();
-    print_targets(&goals);
-    measures.extend(goals);
+    measures.extend(said.goals());
+    measures.extend(door::measure(root, &programs, options)?);
+    print_targets(&measures);
     match &options.json {
         Some(file) => write_json(file, &measures),
         None => Ok(()),
+    }
+}
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seconds: 2.0, rounds: 5, json: None, no_build: false }
     }
 }
 

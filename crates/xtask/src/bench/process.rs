@@ -63,6 +63,12 @@ impl Server {
         field("VmRSS:").zip(field("VmHWM:")).context("`/proc/PID/status` is not as expected")
     }
 
+    /// Begins the most it ever held anew.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(&path, "5").with_context(|| format!("could not write {path}"))
+    }
+
     fn proc(&self, file: &str) -> Result<String> {
         let path = format!("/proc/{}/{file}", self.child.id());
         std::fs::read_to_string(&path).with_context(|| format!("could not read {path}"))

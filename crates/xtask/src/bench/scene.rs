@@ -81,7 +81,7 @@ pub(crate) fn configuration(url: &str) -> Value {
 
 /// A hundred rules that every call has to do with: a permit, and what an organisation forbids or holds by department, tool,
 /// seniority and class. None of them ends this load's calls.
-fn rules() -> String {
+pub(crate) fn rules() -> String {
     let mut rules = vec![
         "@id(\"bench-permit\") permit (principal == Agent::\"bench\", action, resource in App::\"bench\");".to_owned(),
     ];
@@ -105,5 +105,6 @@ fn rules() -> String {
     rules.join("\n")
 }
 
-const RULES_FILE: &str = "rules.cedar";
+/// Beside the configuration.
+pub(crate) const RULES_FILE: &str = "rules.cedar";
 const RULES: usize = 100;
