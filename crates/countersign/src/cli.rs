@@ -546,6 +546,10 @@ pub enum KeysAction {
         #[arg(long, value_parser = ::trace::duration)]
         ttl: Option<std::time::Duration>,
     },
+    /// Register a client certificate that the vendor has, for the door with TLS
+    AddCertificate(RegisterArgs),
+    /// Register the public half of a key with which the vendor signs for tokens (private_key_jwt)
+    AddPublicKey(RegisterArgs),
     /// Issue another key for the same, and let the old one end
     Rotate {
         /// The id of the old key
@@ -559,6 +563,24 @@ pub enum KeysAction {
         /// The id of the key
         key: String,
     },
+}
+
+/// What a vendor has already.
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    /// The vendor
+    pub vendor: model::VendorId,
+    /// The file: PEM; a public key may be a JWK
+    pub file: PathBuf,
+    /// The contract under which it acts
+    #[arg(long)]
+    pub contract: model::ContractId,
+    /// What it is for
+    #[arg(long)]
+    pub purpose: Option<String>,
+    /// How long it is good: `90d`; until it ends itself or is revoked if absent
+    #[arg(long, value_parser = ::trace::duration)]
+    pub ttl: Option<std::time::Duration>,
 }
 
 /// `vault`

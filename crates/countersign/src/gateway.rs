@@ -10,11 +10,13 @@ use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use contract::Governed;
 use engine::{Change, EMERGENCY_STATE, Engine, FOR_TASK_STATE, HOLD_OVER_STATE, HOLD_STATE, Parts, StateWrite};
 use export::Exports;
-use front::{Access, Front, Origins, VendorAccess, Wire, serve_tcp, serve_unix};
+use front::{Access, Front, Origins, Refusals, Wire, serve_tcp, serve_tls, serve_unix};
 use http::Uri;
-use http_proxy::{Apis, Door};
+use http_proxy::Apis;
 use identity::people::People;
-use identity::{LiveDirectory, SigningKey, Standing, Tokens, VENDOR_KEY_STATE, VendorKeys};
+use identity::{
+    LiveDirectory, SigningKey, Standing, Tokens, USED_ASSERTION_STATE, VENDOR_KEY_STATE, VendorKeys, VendorTokens,
+};
 use mcp::{Endpoint, Hub, PinKey, Reviews, SUBSCRIBED_STATE};
 use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, DirectorySnapshot, Fault, Secret, ToolName, UnixMicros};
@@ -42,6 +44,7 @@ use crate::pages::Pages;
 use crate::people;
 use crate::published::{Entries, LogWire};
 use crate::restored::Restored;
+use crate::vendor_door::{Listening, access as vendor_access, address as door_address, wires as vendor_wires};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 use crate::witness;
 
@@ -67,6 +70,10 @@ pub struct Gateway {
     pub vault: Arc<Vault>,
     /// Keys of vendors.
     pub vendor_keys: Arc<VendorKeys>,
+    /// Tokens of vendors.
+    pub vendor_tokens: Arc<VendorTokens>,
+    /// What vendors were refused before it was a call.
+    pub refusals: Arc<Refusals>,
     /// The apps that speak MCP.
     pub hub: Arc<Hub>,
     /// The apps that are HTTP APIs.
@@ -75,6 +82,8 @@ pub struct Gateway {
     pub public_url: String,
     /// The base of the pages for people, once they are there.
     pub console_url: OnceLock<String>,
+    /// The base of the addresses of the door with TLS, once it is open.
+    pub door_url: OnceLock<String>,
     /// Seals what clients carry for apps.
     state_key: Secret<[u8; 32]>,
     signing: Arc<Again>,
@@ -161,6 +170,11 @@ impl Gateway {
         let apps = offered(&config, &engine).map_err(bad_mapping)?;
         let hub = Arc::new(Hub::new(engine.clone(), Arc::new(reviews), apps));
         let vendor_keys = VendorKeys::from_rows(reading()?.state(VENDOR_KEY_STATE).map_err(Fault::from)?)?;
+        let vendor_keys = Arc::new(vendor_keys);
+        let addresses = [Some(public_url.clone()), config.door.as_ref().map(|door| door_address(door, door.listen))];
+        let addresses: Vec<&str> = addresses.iter().flatten().map(String::as_str).collect();
+        let used = reading()?.state(USED_ASSERTION_STATE).map_err(Fault::from)?;
+        let vendor_tokens = VendorTokens::new(Arc::clone(&tokens), Arc::clone(&vendor_keys), &addresses, used);
         let apis = Arc::new(Apis::new(&config.apis).map_err(bad_mapping)?);
         let gateway = Self {
             config: ArcSwap::from_pointee(config),
@@ -172,11 +186,14 @@ impl Gateway {
             tokens,
             broker,
             vault,
-            vendor_keys: Arc::new(vendor_keys),
+            vendor_keys,
+            vendor_tokens: Arc::new(vendor_tokens),
+            refusals: Arc::default(),
             hub,
             apis,
             public_url,
             console_url: OnceLock::new(),
+            door_url: OnceLock::new(),
             state_key,
             signing: Arc::new(signing),
             mapping: Arc::new(mapping),
@@ -206,6 +223,10 @@ impl Gateway {
             Some(console) => Some((Pages::bind(console).await?, console)),
             None => None,
         };
+        let door = match &config.door {
+            Some(door) => Some((Listening::bind(door).await?, door.tls.clone())),
+            None => None,
+        };
         self.record("gateway.start", serde_json::json!({ "listening": self.public_url })).await?;
         if let Some(restored) = Restored::left(self.data.path()) {
             tracing::warn!(?restored, "this trace was restored from a backup");
@@ -219,6 +240,11 @@ impl Gateway {
             let _once = self.console_url.set(pages.url);
             listeners.spawn(serve_tcp(pages.listener, front, stop.clone(), DRAIN_TIME_MAX));
         }
+        if let Some((door, tls)) = door {
+            let front = door.front(&self)?;
+            let _once = self.door_url.set(door.url);
+            listeners.spawn(serve_tls(door.listener, tls, front, stop.clone(), DRAIN_TIME_MAX));
+        }
         let front = self.front(&listener)?;
         listeners.spawn(serve_tcp(listener, front, stop.clone(), DRAIN_TIME_MAX));
         let uid = rustix::process::getuid().as_raw();
@@ -227,10 +253,11 @@ impl Gateway {
             listeners.spawn(serve_unix(socket, front, uid, stop.clone(), DRAIN_TIME_MAX));
         }
         announce();
-        let (engine, stopped) = (self.engine.clone(), stop.clone());
+        let (engine, refusals, stopped) = (self.engine.clone(), Arc::clone(&self.refusals), stop.clone());
         listeners.spawn(async move {
             while tokio::time::timeout(SWEEP_EVERY, stopped.cancelled()).await.is_err() {
                 engine.sweep_holds().await;
+                refusals.write(&engine, false).await;
             }
         });
         // Apps are connected ahead of the first caller; one that cannot be is tried again when it is asked for.
@@ -260,6 +287,7 @@ impl Gateway {
             );
         }
         self.hub.stop().await;
+        self.refusals.write(&self.engine, true).await;
         if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
             tracing::error!(?fault, "the end of the gateway could not be recorded");
         }
@@ -280,7 +308,7 @@ impl Gateway {
     /// Puts the configuration and rules in the file in force, or refuses them whole and leaves the old ones.
     pub async fn reload(&self, by: &str) -> Result<serde_json::Value, Fault> {
         let file = self.config.load().file.clone();
-        let config = Config::load(&file, &environment).map_err(bad_file)?;
+        let mut config = Config::load(&file, &environment).map_err(bad_file)?;
         let bundle = Arc::new(compile(&config)?);
         let before = self.config.load_full();
         let mut restart = Vec::new();
@@ -305,6 +333,10 @@ impl Gateway {
         }
         if config.console != before.console {
             restart.push("console");
+        }
+        let of_door = |config: &Config| config.door.as_ref().map(|door| (door.listen, door.url.clone()));
+        if of_door(&config) != of_door(&before) {
+            restart.push("door");
         }
         if config.exports != before.exports {
             restart.push("exports");
@@ -333,6 +365,10 @@ impl Gateway {
         let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
         let apps = offered(&config, &self.engine).map_err(bad_mapping)?;
         self.engine.change(change).await?;
+        if let (Some(now), Some(door)) = (&mut config.door, &before.door) {
+            door.tls.replace(&now.tls);
+            now.tls = door.tls.clone();
+        }
         self.apis.take(apis);
         self.contracts.take_mappings(&config.mappings);
         self.contracts.take(contracts);
@@ -392,7 +428,7 @@ impl Gateway {
         let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
         let clock = Arc::clone(self.engine.clock());
         let access = Access::new(Arc::clone(&self.tokens), directory, clock, &self.public_url);
-        Arc::new(access.with_vendors(self.vendor_access()))
+        Arc::new(access.with_vendors(vendor_access(self)))
     }
 
     fn front(&self, listener: &TcpListener) -> Result<Arc<Front>, Fault> {
@@ -407,7 +443,8 @@ impl Gateway {
         let access = self.access();
         let endpoint = self.endpoint(&access)?;
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, self.door(), Arc::new(OperatorsOnly)];
+        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
+        wires.extend(vendor_wires(self, &self.public_url));
         if config.publish {
             wires.push(self.log_wire(Entries::Withheld));
         }
@@ -434,16 +471,6 @@ impl Gateway {
             self.engine.keep_blocking(old.into_iter().map(gone).collect())?;
         }
         Ok(kept.into_iter().map(|(session, _)| session).collect())
-    }
-
-    fn door(&self) -> Arc<dyn Wire> {
-        let access = self.vendor_access();
-        Arc::new(Door::new(Arc::clone(&self.apis), self.engine.clone(), access, &self.public_url))
-    }
-
-    fn vendor_access(&self) -> VendorAccess {
-        let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
-        VendorAccess::new(Arc::clone(&self.vendor_keys), directory, Arc::clone(self.engine.clock()))
     }
 
     fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {
@@ -595,7 +622,7 @@ pub fn operator(code: &'static str, said: impl Into<std::borrow::Cow<'static, st
 
 /// Longer than a client goes on with a session of an earlier run.
 const SESSION_REMEMBERED_MAX: Duration = Duration::from_secs(2 * 24 * 60 * 60);
-/// How often is looked for what nobody approved in time.
+/// How often is looked for what nobody approved in time, and for requests that were refused.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a socket may take to answer `countersign` commands.
 pub const CONTROL_TIME_MAX: Duration = Duration::from_secs(60);

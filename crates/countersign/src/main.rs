@@ -40,6 +40,7 @@ mod restored;
 mod retaining;
 mod terminal;
 mod typed;
+mod vendor_door;
 mod wires;
 mod witness;
 mod words;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use broker::Vault;
 use engine::{Change, EmergencyWanted};
-use identity::{KeyRequest, StandingChange, TokenRequest};
+use identity::{Certificate, KeyRequest, PublicKey, Registered, StandingChange, TokenRequest};
 use mcp::AppRows;
 use model::{
     AgentId, AppId, Blame, Class, ContractId, Digest, Directory, EmergencyId, Fault, HumanId, Method, Secret, TaskId,
@@ -118,6 +118,22 @@ pub enum Operation {
     VendorKeys,
     /// A key for a vendor, under a contract.
     IssueVendorKey { vendor: VendorId, contract: ContractId, purpose: Option<String>, seconds: Option<u64> },
+    /// A client certificate of a vendor, in PEM.
+    RegisterVendorCertificate {
+        vendor: VendorId,
+        contract: ContractId,
+        purpose: Option<String>,
+        seconds: Option<u64>,
+        pem: String,
+    },
+    /// The public half of a key with which a vendor signs, in PEM or as a JWK.
+    RegisterVendorPublicKey {
+        vendor: VendorId,
+        contract: ContractId,
+        purpose: Option<String>,
+        seconds: Option<u64>,
+        text: String,
+    },
     /// Another key in the place of one, which stays good for so long.
     RotateVendorKey { key: String, seconds: u64 },
     /// A key is good no more.
@@ -198,6 +214,16 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
             let life = seconds.map(Duration::from_secs);
             let purpose = purpose.map(Arc::from);
             vendors::issue(gateway, KeyRequest { vendor, contract, purpose, life }, by).await
+        }
+        Operation::RegisterVendorCertificate { vendor, contract, purpose, seconds, pem } => {
+            let what = Registered::Certificate(Certificate::from_pem(&pem)?);
+            let (life, purpose) = (seconds.map(Duration::from_secs), purpose.map(Arc::from));
+            vendors::register(gateway, KeyRequest { vendor, contract, purpose, life }, what, by).await
+        }
+        Operation::RegisterVendorPublicKey { vendor, contract, purpose, seconds, text } => {
+            let what = Registered::PublicKey(PublicKey::read(&text)?);
+            let (life, purpose) = (seconds.map(Duration::from_secs), purpose.map(Arc::from));
+            vendors::register(gateway, KeyRequest { vendor, contract, purpose, life }, what, by).await
         }
         Operation::RotateVendorKey { key, seconds } => {
             vendors::rotate(gateway, &key, Duration::from_secs(seconds), by).await

@@ -48,7 +48,7 @@ impl Access {
     /// Who acts, on every request anew. Error: the 401 to send.
     pub fn authenticate(&self, headers: &HeaderMap, app: Option<&AppId>) -> Result<Known, Box<Response<Body>>> {
         if let Some(vendors) = self.vendors.as_ref().filter(|vendors| vendors.is_meant(headers)) {
-            let vendor = vendors.authenticate(headers).map_err(|_| {
+            let vendor = vendors.authenticate_key(headers).map_err(|_| {
                 Box::new(self.unauthorized(app, Some("invalid_token"), "the key of a vendor is not good here"))
             })?;
             let actor = vendor.actor.clone();

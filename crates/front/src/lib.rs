@@ -2,11 +2,13 @@
 //! fault to HTTP status.
 //!
 //! # In scope
-//! Accepting connections (TCP and Unix sockets), Host and Origin checks, bearer tokens (RFC 6750) and protected-resource
-//! metadata (RFC 9728), vendors' keys, bounded bodies, draining.
+//! Accepting connections (TCP, Unix sockets, and TLS for vendors), Host and Origin checks, bearer tokens (RFC 6750) and
+//! protected-resource metadata (RFC 9728), vendors' keys and client certificates, what is put on record of requests that were
+//! refused, bounded bodies, draining.
 //!
 //! # Out of scope
-//! What a request means (wires), whether it may happen (engine), certificates (put a TLS terminator in front).
+//! What a request means (wires), whether it may happen (engine), certificates for agents and people (put a TLS terminator in
+//! front).
 //!
 //! # Invariants
 //! * A request whose Host or Origin we do not expect reaches no wire.
@@ -16,14 +18,20 @@ mod access;
 mod body;
 mod listen;
 mod origin;
+mod refusals;
 mod status;
+mod tls;
 mod vendor;
+mod vendor_tokens;
 mod wire;
 
 pub use access::{Access, Known};
 pub use body::{Body, BrokenOff, Pieces, empty, full, json_response, read_body, text_response};
-pub use listen::{Front, serve_tcp, serve_unix};
+pub use listen::{Front, serve_tcp, serve_tls, serve_unix};
 pub use origin::Origins;
+pub use refusals::Refusals;
 pub use status::status_of;
+pub use tls::Tls;
 pub use vendor::{KnownVendor, VendorAccess};
-pub use wire::{Exchange, LongLived, Peer, Place, Wire, WireFuture};
+pub use vendor_tokens::VendorTokenEndpoint;
+pub use wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire, WireFuture};

@@ -1,4 +1,4 @@
-//! Listeners: one loop for TCP and Unix sockets.
+//! Listeners: one loop for TCP, one for Unix sockets; TCP with TLS where there is a certificate.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,18 +9,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use model::{AppId, Blame, Fault};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::body::{Body, holding, json_response};
 use crate::origin::Origins;
 use crate::status::status_of;
-use crate::wire::{Exchange, LongLived, Peer, Place, Wire};
+use crate::tls::Tls;
+use crate::wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire};
 
 /// Everything a listener needs to answer a request.
 pub struct Front {
@@ -82,7 +83,17 @@ impl Front {
 
 /// Serves TCP until `stop`, then lets open requests finish within `drain`.
 pub async fn serve_tcp(listener: TcpListener, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
+    serve(listener, None, front, stop, drain).await;
+}
+
+/// Serves TCP with TLS until `stop`, then lets open requests finish within `drain`.
+pub async fn serve_tls(listener: TcpListener, tls: Tls, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
+    serve(listener, Some(tls), front, stop, drain).await;
+}
+
+async fn serve(listener: TcpListener, tls: Option<Tls>, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
     let graceful = GracefulShutdown::new();
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -91,7 +102,21 @@ pub async fn serve_tcp(listener: TcpListener, front: Arc<Front>, stop: Cancellat
         match accepted {
             Ok((stream, peer)) => {
                 let _ = stream.set_nodelay(true);
-                serve_one(stream, &front, &graceful, Some(Peer(peer)));
+                let from = From { peer: Some(Peer(peer)), certificate: None };
+                let (front, watcher) = (Arc::clone(&front), graceful.watcher());
+                match &tls {
+                    None => in_its_own_task(connection(stream, front, watcher, from)),
+                    // Whoever does not go on with a handshake takes a place from nobody but others who begin one.
+                    Some(tls) => match Arc::clone(&handshakes).try_acquire_owned() {
+                        Ok(place) => {
+                            let (tls, stop) = (tls.clone(), stop.clone());
+                            in_its_own_task(after_handshake(stream, tls, (place, stop), front, watcher, from));
+                        }
+                        Err(_) => {
+                            tracing::warn!("too many connections are in the middle of their handshake: one was closed")
+                        }
+                    },
+                }
             }
             Err(error) => out_of_descriptors(&error).await,
         }
@@ -115,7 +140,10 @@ pub async fn serve_unix(
         };
         match accepted {
             Ok((stream, _)) => match stream.peer_cred() {
-                Ok(peer) if peer.uid() == allowed_uid => serve_one(stream, &front, &graceful, None),
+                Ok(peer) if peer.uid() == allowed_uid => {
+                    let from = From { peer: None, certificate: None };
+                    in_its_own_task(connection(stream, Arc::clone(&front), graceful.watcher(), from));
+                }
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "a process of another user was turned away from a socket"),
                 Err(error) => tracing::warn!(%error, "the peer of a socket could not be told"),
             },
@@ -125,16 +153,44 @@ pub async fn serve_unix(
     let _ = tokio::time::timeout(drain, graceful.shutdown()).await;
 }
 
-#[expect(clippy::disallowed_methods, reason = "one task for each connection; the graceful handle above waits for them")]
-fn serve_one<S>(stream: S, front: &Arc<Front>, graceful: &GracefulShutdown, peer: Option<Peer>)
+/// What is known of the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+struct From {
+    peer: Option<Peer>,
+    certificate: Option<PeerCertificate>,
+}
+
+async fn after_handshake(
+    stream: TcpStream,
+    tls: Tls,
+    (place, stop): (OwnedSemaphorePermit, CancellationToken),
+    front: Arc<Front>,
+    watcher: Watcher,
+    from: From,
+) {
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(HANDSHAKE_TIME_MAX, tls.accept(stream)) => accepted,
+        () = stop.cancelled() => return,
+    };
+    drop(place);
+    match accepted {
+        Ok(Ok((stream, certificate))) => connection(stream, front, watcher, From { certificate, ..from }).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+        Err(_) => tracing::debug!("a handshake took too long"),
+    }
+}
+
+async fn connection<S>(stream: S, front: Arc<Front>, watcher: Watcher, from: From)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let front = Arc::clone(front);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let front = Arc::clone(&front);
-        if let Some(peer) = peer {
+        if let Some(peer) = from.peer {
             request.extensions_mut().insert(peer);
+        }
+        if let Some(certificate) = from.certificate {
+            request.extensions_mut().insert(certificate);
         }
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
@@ -145,12 +201,17 @@ where
         .max_buf_size(HEADER_BYTES_MAX)
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service);
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = watched.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    });
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one task for each connection; the graceful handle of its listener waits for it"
+)]
+fn in_its_own_task(connection: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(connection);
 }
 
 fn refuse(fault: &Fault) -> Response<Body> {
@@ -165,6 +226,8 @@ async fn out_of_descriptors(error: &std::io::Error) {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
+const HANDSHAKES_MAX: usize = 256;
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 64 * 1024;

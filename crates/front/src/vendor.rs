@@ -1,18 +1,24 @@
-//! Which vendor asks: the key it presents says so, and under which contract and for what. No header has a say in that.
+//! Which vendor asks: the key or client certificate it presents says so, and under which contract and for what. No header has a
+//! say in that.
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use identity::{KeyError, VendorKeys};
-use model::{Actor, AgentId, Clock, ContractFacts, ContractId, Directory, TaskId, VendorId};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header};
+use identity::{KeyError, TokenError, VendorKey, VendorKeys, VendorTokens};
+use model::{Actor, AgentId, Clock, ContractFacts, ContractId, Directory, Fault, TaskId, VendorId};
 
 use crate::body::{Body, json_response};
+use crate::refusals::{Refusals, source};
+use crate::status::status_of;
+use crate::wire::PeerCertificate;
 
 /// Checks keys of vendors and answers for them.
 pub struct VendorAccess {
-    keys: Arc<VendorKeys>,
+    tokens: Arc<VendorTokens>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
+    refusals: Arc<Refusals>,
 }
 
 /// A vendor whose key is good.
@@ -29,9 +35,14 @@ pub struct KnownVendor {
 }
 
 impl VendorAccess {
-    /// Keys of the vendors of a directory: each is an agent there, whose owner answers for it.
-    pub fn new(keys: Arc<VendorKeys>, directory: Arc<dyn Directory>, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, directory, clock }
+    /// Keys and tokens of the vendors of a directory: each is an agent there, whose owner answers for it. Who is turned away is noted.
+    pub fn new(
+        tokens: Arc<VendorTokens>,
+        directory: Arc<dyn Directory>,
+        clock: Arc<dyn Clock>,
+        refusals: Arc<Refusals>,
+    ) -> Self {
+        Self { tokens, directory, clock, refusals }
     }
 
     /// Whether what is presented as a bearer token is meant for this, whatever else is sent.
@@ -42,23 +53,60 @@ impl VendorAccess {
 
     /// Whether an agent is a vendor's, which comes in with a key of its contract and with nothing else.
     pub fn is_vendor(&self, agent: &AgentId) -> bool {
-        self.keys.has_vendor(agent.as_str())
+        self.tokens.keys().has_vendor(agent.as_str())
     }
 
     /// Who asks, on every request anew. Error: the 401 to send.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<KnownVendor, Box<Response<Body>>> {
-        let presented = presented(headers).map_err(|error| Box::new(unauthorized(&error)))?;
-        let key = self.keys.recognise(presented, self.clock.now()).map_err(|error| {
-            tracing::info!(%error, "a vendor's key was refused");
+    pub fn authenticate(&self, head: &Parts) -> Result<KnownVendor, Box<Response<Body>>> {
+        self.checked(&head.headers, &head.extensions)
+    }
+
+    /// As [`Self::authenticate`], by what the headers say alone.
+    pub fn authenticate_key(&self, headers: &HeaderMap) -> Result<KnownVendor, Box<Response<Body>>> {
+        self.checked(headers, &Extensions::new())
+    }
+
+    /// A request of this vendor means nothing, or several things: it is noted, too.
+    pub fn not_understood(&self, who: &KnownVendor, fault: &Fault) {
+        let key = Arc::clone(&who.actor.token_id);
+        let source = format!("vendor:{}", who.vendor);
+        self.refusals.note(&source, status_of(fault).as_u16(), fault.code(), Some(key), self.clock.now());
+    }
+
+    fn checked(&self, headers: &HeaderMap, link: &Extensions) -> Result<KnownVendor, Box<Response<Body>>> {
+        self.recognise(headers, link).and_then(|key| self.known(&key)).map_err(|error| {
+            tracing::info!(%error, "a vendor's credential was refused");
+            let (code, key) = noted(&error);
+            self.refusals.note(&source(link), StatusCode::UNAUTHORIZED.as_u16(), code, key, self.clock.now());
             Box::new(unauthorized(&error))
-        })?;
-        let agent = AgentId::parse(key.vendor.as_str());
-        let task = TaskId::parse(key.contract.as_str());
-        let (Ok(agent), Ok(task)) = (agent, task) else { return Err(Box::new(unauthorized(&KeyError::Unknown))) };
+        })
+    }
+
+    fn recognise(&self, headers: &HeaderMap, link: &Extensions) -> Result<Arc<VendorKey>, KeyError> {
+        let now = self.clock.now();
+        let certificate = link.get::<PeerCertificate>();
+        let keys = self.tokens.keys();
+        let by_certificate = certificate.map(|PeerCertificate(digest)| keys.recognise_certificate(digest, now));
+        let by_header = presented(headers).and_then(|text| match text.contains('.') {
+            // No key has a dot, and every token has two.
+            true => self.tokens.recognise(text, now),
+            false => keys.recognise(text, now),
+        });
+        match (by_header, by_certificate) {
+            (Err(KeyError::Missing), Some(known)) => known,
+            // Two that say different things say nothing. One that is known to nobody says nothing either.
+            (Ok(key), Some(Ok(other))) if !same(&key, &other) => Err(KeyError::Malformed),
+            (by_header, _) => by_header,
+        }
+    }
+
+    fn known(&self, key: &VendorKey) -> Result<KnownVendor, KeyError> {
+        let (agent, task) = (AgentId::parse(key.vendor.as_str()), TaskId::parse(key.contract.as_str()));
+        let (Ok(agent), Ok(task)) = (agent, task) else { return Err(KeyError::Unknown) };
         let directory = self.directory.snapshot();
         let Some(human) = directory.agents.get(&agent).map(|agent| agent.owner.clone()) else {
             tracing::warn!(vendor = %key.vendor, "a key is good whose vendor is not in the configuration");
-            return Err(Box::new(unauthorized(&KeyError::Unknown)));
+            return Err(KeyError::Unknown);
         };
         Ok(KnownVendor {
             actor: Actor { agent, human, task, only_app: None, token_id: Arc::clone(&key.id) },
@@ -73,6 +121,22 @@ impl KnownVendor {
     /// A call of it of which nothing else is known.
     pub fn unknown_call(&self) -> ContractFacts {
         ContractFacts::unknown(self.contract.clone(), self.vendor.clone(), self.purpose.clone())
+    }
+}
+
+fn same(one: &VendorKey, other: &VendorKey) -> bool {
+    (&one.vendor, &one.contract, &one.purpose) == (&other.vendor, &other.contract, &other.purpose)
+}
+
+/// What the record says of a credential that was refused.
+fn noted(error: &KeyError) -> (&'static str, Option<Arc<str>>) {
+    match error {
+        KeyError::Missing => ("vendor.no_key", None),
+        KeyError::Malformed => ("vendor.not_one_key", None),
+        KeyError::Unknown => ("vendor.unknown_key", None),
+        KeyError::Revoked(key) => ("vendor.revoked_key", Some(Arc::clone(key))),
+        KeyError::Ended(key) => ("vendor.ended_key", Some(Arc::clone(key))),
+        KeyError::Token(_) => ("vendor.bad_token", None),
     }
 }
 
@@ -96,7 +160,11 @@ fn unauthorized(error: &KeyError) -> Response<Body> {
     // Whoever has no good key learns nothing of which keys there are.
     let said = match error {
         KeyError::Missing | KeyError::Malformed => error.to_string(),
-        KeyError::Unknown | KeyError::Revoked(_) | KeyError::Ended(_) => "the key is not good".to_owned(),
+        // A client asks for another token then.
+        KeyError::Token(TokenError::Expired) => "the token has expired".to_owned(),
+        KeyError::Unknown | KeyError::Revoked(_) | KeyError::Ended(_) | KeyError::Token(_) => {
+            "the key is not good".to_owned()
+        }
     };
     let body = serde_json::json!({
         "type": "about:blank",
@@ -108,7 +176,11 @@ fn unauthorized(error: &KeyError) -> Response<Body> {
     let mut response = json_response(StatusCode::UNAUTHORIZED, body.to_string());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    let challenge = match error {
+        KeyError::Token(_) => "Bearer error=\"invalid_token\"",
+        _ => "Bearer",
+    };
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
 }
 

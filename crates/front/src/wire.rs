@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::Response;
 use hyper::body::Incoming;
+use model::Digest;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::Body;
@@ -39,6 +40,11 @@ pub struct Place {
 /// Who is at the other end of a TCP connection, in the extensions of a request: a proxy, where one stands in between.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
+
+/// Which client certificate the other end of a TLS connection has, in the extensions of a request: it has proved to hold its private
+/// half, and nothing else of the certificate was looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerCertificate(pub Digest);
 
 /// Marks a response (in its extensions) that goes on for as long as its client likes: it is no request in flight.
 #[derive(Debug, Clone, Copy)]

@@ -82,7 +82,7 @@ impl Door {
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
         let (head, body) = exchange.request.into_parts();
-        let who = match self.access.authenticate(&head.headers) {
+        let who = match self.access.authenticate(&head) {
             Ok(who) => who,
             Err(response) => return *response,
         };
@@ -90,6 +90,7 @@ impl Door {
             Ok(response) => response,
             Err(fault) => {
                 tracing::info!(?fault, vendor = %who.vendor, "a vendor's request was not understood");
+                self.access.not_understood(&who, &fault);
                 answer::failed(None, &fault, false)
             }
         }

@@ -19,13 +19,18 @@
 //! * What happened to an account is on record before it is true.
 //! * Randomness (token ids, keys) comes from `aws_lc_rs::rand`; time from the `Clock` that is passed in.
 
+mod assertion;
 mod directory;
 pub mod people;
 mod signing;
 mod token;
 mod vendors;
 
+pub use assertion::{API, AssertionError, Granted, TOKEN_ENDPOINT, USED_ASSERTION_STATE, VendorTokens};
 pub use directory::{LiveDirectory, Standing, StandingChange};
 pub use signing::SigningKey;
 pub use token::{Audiences, TokenError, TokenRequest, Tokens};
-pub use vendors::{KeyError, KeyRequest, VENDOR_KEY_STATE, VendorKey, VendorKeys};
+pub use vendors::{
+    Certificate, KeyError, KeyRequest, Presented, PublicKey, Registered, VENDOR_KEY_STATE, VendorKey, VendorKeys,
+    certificate_digest,
+};

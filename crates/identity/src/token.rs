@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use model::limits::{TOKEN_BYTES_MAX, TOKEN_LIFE_MAX, TOKENS_REMEMBERED_MAX};
 use model::{Actor, AgentId, AppId, Blame, Clock, Fault, HumanId, TaskId};
 use quick_cache::sync::Cache;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -146,15 +147,25 @@ impl Tokens {
             jti: new_token_id()?,
             task: request.task.clone(),
         };
+        self.sign(&claims)
+    }
+
+    /// Signs claims. Error: they would make a token that is longer than any that is read.
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, Fault> {
         let header =
             Header { typ: Some(TYPE.to_owned()), kid: Some(self.key.id().to_owned()), ..Header::new(Algorithm::EdDSA) };
-        let token = jsonwebtoken::encode(&header, &claims, self.key.encoding())
+        let token = jsonwebtoken::encode(&header, claims, self.key.encoding())
             .map_err(|error| Fault::new(Blame::Bug, "token.sign", "the token could not be signed").because(error))?;
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Fault::new(Blame::Caller, "token.too_long", "the token would be longer than any that is read")
                 .hint("name a shorter audience"));
         }
         Ok(token)
+    }
+
+    /// Who issues these tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Who acts, as the token says, if it is good here and now. Whether that person and that agent are still there is
@@ -184,8 +195,11 @@ impl Tokens {
         json!({ "keys": [self.key.jwk()] })
     }
 
-    /// Everything about a token that time and place do not change.
-    fn open(&self, token: &str) -> Result<Verified, TokenError> {
+    /// Claims that are signed with the key in use, whatever they say.
+    pub(crate) fn claims<C: DeserializeOwned>(&self, token: &str) -> Result<C, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::TooLong);
+        }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
         if header.alg != Algorithm::EdDSA {
             return Err(TokenError::Algorithm);
@@ -197,13 +211,17 @@ impl Tokens {
         if header.kid.as_deref() != Some(self.key.id()) {
             return Err(TokenError::Key);
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, self.key.decoding(), &self.validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::InvalidSignature => TokenError::Signature,
-                ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
-                _ => TokenError::Malformed,
-            })?
-            .claims;
+        let opened = jsonwebtoken::decode::<C>(token, self.key.decoding(), &self.validation);
+        opened.map(|opened| opened.claims).map_err(|error| match error.kind() {
+            ErrorKind::InvalidSignature => TokenError::Signature,
+            ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
+            _ => TokenError::Malformed,
+        })
+    }
+
+    /// Everything about a token that time and place do not change.
+    fn open(&self, token: &str) -> Result<Verified, TokenError> {
+        let claims: Claims = self.claims(token)?;
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }
@@ -289,7 +307,7 @@ impl TokenError {
     }
 }
 
-fn new_token_id() -> Result<TaskId, Fault> {
+pub(crate) fn new_token_id() -> Result<TaskId, Fault> {
     let mut chance = [0u8; 16];
     aws_lc_rs::rand::fill(&mut chance)
         .map_err(|_| Fault::new(Blame::Operator, "token.random", "the machine has no randomness for a token's id"))?;
@@ -300,7 +318,7 @@ fn new_token_id() -> Result<TaskId, Fault> {
 /// RFC 9068.
 const TYPE: &str = "at+jwt";
 /// How far ahead the clock of another gateway may be.
-const CLOCK_SKEW_SECONDS_MAX: i64 = 30;
+pub(crate) const CLOCK_SKEW_SECONDS_MAX: i64 = 30;
 
 #[cfg(test)]
 mod tests;

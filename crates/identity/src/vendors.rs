@@ -1,9 +1,14 @@
-//! What vendors present: keys that were issued to them, each bound to a vendor, a contract and a purpose.
+//! What vendors present: keys that were issued to them, client certificates and signatures, each bound to a vendor, a contract and
+//! a purpose.
 //!
-//! A key is 256 bits of chance, so its SHA-256 is kept and nothing slower: there is nothing to guess. Whoever reads what is
-//! kept cannot come in with it. What a key is for stands in its entry, and no header of a request has a say in it.
+//! A key is 256 bits of chance, so its SHA-256 is kept and nothing slower: there is nothing to guess. Of a certificate the digest
+//! is kept, of what signs the public half. Whoever reads what is kept cannot come in with it. What a key is for stands in its
+//! entry, and no header of a request has a say in it.
 
-use std::collections::{HashMap, HashSet};
+mod certificate;
+mod public_key;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +19,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::limits::VENDOR_KEYS_MAX;
 use model::{Blame, ContractId, Digest, Fault, Secret, UnixMicros, VendorId};
 use serde::{Deserialize, Serialize};
+
+use crate::token::TokenError;
+
+pub use certificate::{Certificate, certificate_digest};
+pub use public_key::PublicKey;
 
 /// The keys of all vendors, as they are right now.
 #[derive(Debug, Default)]
@@ -33,7 +43,10 @@ pub struct VendorKey {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Arc<str>>,
-    /// SHA-256 of the whole text.
+    /// What is presented.
+    #[serde(default, skip_serializing_if = "Presented::is_text")]
+    pub presented: Presented,
+    /// SHA-256 of it: of the whole text, of the certificate in DER, of the public key's thumbprint.
     pub digest: Digest,
     /// Since when.
     pub issued_at: UnixMicros,
@@ -45,6 +58,28 @@ pub struct VendorKey {
     /// Since when it is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<UnixMicros>,
+}
+
+/// With what a vendor comes in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presented {
+    /// The text of a key that was issued here.
+    #[default]
+    Text,
+    /// A client certificate, whose private half the connection proves.
+    Certificate,
+    /// A statement signed with the private half of this key.
+    Signature(PublicKey),
+}
+
+/// What a vendor has already, and somebody registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// A client certificate.
+    Certificate(Certificate),
+    /// The public half of a key that signs.
+    PublicKey(PublicKey),
 }
 
 /// What a new key is for.
@@ -78,11 +113,16 @@ pub enum KeyError {
     /// It has ended.
     #[error("the key `{0}` has ended")]
     Ended(Arc<str>),
+    /// It is a token that is no good.
+    #[error(transparent)]
+    Token(TokenError),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Kept {
-    by_digest: HashMap<Digest, Arc<VendorKey>>,
+    by_id: BTreeMap<Arc<str>, Arc<VendorKey>>,
+    /// A certificate that was revoked may be registered again, for something else.
+    by_digest: HashMap<Digest, Vec<Arc<str>>>,
     /// Everybody to whom one was ever issued.
     vendors: HashSet<VendorId>,
 }
@@ -100,8 +140,7 @@ impl VendorKeys {
                     .hint("restore the data directory from a backup")
                     .because(error)
             })?;
-            kept.vendors.insert(key.vendor.clone());
-            kept.by_digest.insert(key.digest, Arc::new(key));
+            kept.put(Arc::new(key));
         }
         Ok(Self { current: ArcSwap::from_pointee(kept) })
     }
@@ -116,19 +155,23 @@ impl VendorKeys {
         if presented.len() > KEY_BYTES_MAX || !Self::are_like(presented) {
             return Err(KeyError::Unknown);
         }
-        let key = self.current.load().by_digest.get(&digest_of(presented)).cloned().ok_or(KeyError::Unknown)?;
-        if key.revoked_at.is_some() {
-            return Err(KeyError::Revoked(Arc::clone(&key.id)));
-        }
-        if key.ends_at.is_some_and(|end| now >= end) {
-            return Err(KeyError::Ended(Arc::clone(&key.id)));
-        }
-        Ok(key)
+        self.current.load().good(&digest_of(presented.as_bytes()), &Presented::Text, now)
+    }
+
+    /// Whose certificate this is, if it is good right now. That whoever presents it has its private half is the caller's to know.
+    pub fn recognise_certificate(&self, digest: &Digest, now: UnixMicros) -> Result<Arc<VendorKey>, KeyError> {
+        self.current.load().good(digest, &Presented::Certificate, now)
+    }
+
+    /// The key of this id, if it is good right now.
+    pub(crate) fn good_of_id(&self, id: &str, now: UnixMicros) -> Result<Arc<VendorKey>, KeyError> {
+        let key = self.current.load().by_id.get(id).cloned().ok_or(KeyError::Unknown)?;
+        key.standing(now).map(|()| key)
     }
 
     /// All keys, by vendor, the oldest first.
     pub fn list(&self) -> Vec<Arc<VendorKey>> {
-        let mut keys: Vec<_> = self.current.load().by_digest.values().cloned().collect();
+        let mut keys: Vec<_> = self.current.load().by_id.values().cloned().collect();
         keys.sort_by(|one, other| {
             (&one.vendor, one.issued_at.0, &one.id).cmp(&(&other.vendor, other.issued_at.0, &other.id))
         });
@@ -142,47 +185,118 @@ impl VendorKeys {
 
     /// The key of this id.
     pub fn of_id(&self, id: &str) -> Option<Arc<VendorKey>> {
-        self.current.load().by_digest.values().find(|key| &*key.id == id).cloned()
+        self.current.load().by_id.get(id).cloned()
     }
 
     /// Makes a key and its text, which nobody can make again. It is good once it was [put](Self::put). Error: there are too
     /// many, or there is no chance to be had.
     pub fn make(&self, request: KeyRequest, by: &str, now: UnixMicros) -> Result<(VendorKey, Secret<String>), Fault> {
-        if self.current.load().by_digest.len() >= VENDOR_KEYS_MAX {
-            let said = format!("there are {VENDOR_KEYS_MAX} keys already");
-            return Err(Fault::new(Blame::Operator, "operator.vendor_keys", said).hint("forget keys that were revoked"));
-        }
-        let mut chance = [0u8; 40];
-        aws_lc_rs::rand::fill(&mut chance)
-            .map_err(|_| Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))?;
-        let (name, secret) = chance.split_at(8);
-        let id: String =
-            name.iter().map(|byte| char::from(*ID_DIGITS.get(usize::from(byte % 32)).unwrap_or(&b'0'))).collect();
+        let mut secret = [0u8; 32];
+        fill(&mut secret)?;
+        let id = self.new_id()?;
         let text = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret));
-        let life = request.life.and_then(|life| i64::try_from(life.as_micros()).ok());
-        let key = VendorKey {
-            id: Arc::from(id),
-            vendor: request.vendor,
-            contract: request.contract,
-            purpose: request.purpose,
-            digest: digest_of(&text),
-            issued_at: now,
-            issued_by: by.to_owned(),
-            ends_at: life.map(|life| UnixMicros(now.0.saturating_add(life))),
-            revoked_at: None,
-        };
+        let key = new(request, id, (Presented::Text, digest_of(text.as_bytes())), by, now);
         Ok((key, Secret::new(text)))
+    }
+
+    /// An entry for what a vendor has already. It is good once it was [put](Self::put). Error: there are too many, it has ended or
+    /// not begun, or it is registered.
+    pub fn register(
+        &self,
+        request: KeyRequest,
+        what: Registered,
+        by: &str,
+        now: UnixMicros,
+    ) -> Result<VendorKey, Fault> {
+        let (presented, digest, ends_at) = match what {
+            Registered::Certificate(certificate) => {
+                let refused = |said: &'static str| Err(Fault::new(Blame::Caller, "caller.certificate", said));
+                if now < certificate.starts_at {
+                    return refused("the certificate is not valid yet");
+                }
+                if now >= certificate.ends_at {
+                    return refused("the certificate has ended");
+                }
+                (Presented::Certificate, certificate.digest, Some(certificate.ends_at))
+            }
+            Registered::PublicKey(key) => {
+                let digest = key.digest();
+                (Presented::Signature(key), digest, None)
+            }
+        };
+        // A connection says which certificate it has and nothing else, so that one must stand for one thing.
+        if presented == Presented::Certificate
+            && let Ok(known) = self.recognise_certificate(&digest, now)
+        {
+            let said = format!("the certificate is registered already, as `{}`", known.id);
+            return Err(Fault::new(Blame::Caller, "caller.certificate", said).hint("revoke that one first"));
+        }
+        let key = new(request, self.new_id()?, (presented, digest), by, now);
+        let ends_at = [key.ends_at, ends_at].into_iter().flatten().min();
+        Ok(VendorKey { ends_at, ..key })
     }
 
     /// Takes a key as it is from now on: the very next request sees it.
     pub fn put(&self, key: VendorKey) {
         let key = Arc::new(key);
         self.current.rcu(|kept| {
-            let (mut by_digest, mut vendors) = (kept.by_digest.clone(), kept.vendors.clone());
-            by_digest.insert(key.digest, Arc::clone(&key));
-            vendors.insert(key.vendor.clone());
-            Kept { by_digest, vendors }
+            let mut kept = Kept::clone(kept);
+            kept.put(Arc::clone(&key));
+            kept
         });
+    }
+
+    fn new_id(&self) -> Result<String, Fault> {
+        if self.current.load().by_id.len() >= VENDOR_KEYS_MAX {
+            let said = format!("there are {VENDOR_KEYS_MAX} keys already");
+            return Err(Fault::new(Blame::Operator, "operator.vendor_keys", said).hint("forget keys that were revoked"));
+        }
+        let mut name = [0u8; 8];
+        fill(&mut name)?;
+        Ok(name.iter().map(|byte| char::from(*ID_DIGITS.get(usize::from(byte % 32)).unwrap_or(&b'0'))).collect())
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn put(&mut self, key: Arc<VendorKey>) {
+        let same = self.by_digest.entry(key.digest).or_default();
+        if !same.contains(&key.id) {
+            same.push(Arc::clone(&key.id));
+        }
+        self.vendors.insert(key.vendor.clone());
+        self.by_id.insert(Arc::clone(&key.id), key);
+    }
+
+    /// The one that is good. Error: why the newest is not.
+    fn good(&self, digest: &Digest, presented: &Presented, now: UnixMicros) -> Result<Arc<VendorKey>, KeyError> {
+        let mut refused = KeyError::Unknown;
+        for id in self.by_digest.get(digest).into_iter().flatten() {
+            let Some(key) = self.by_id.get(id).filter(|key| key.presented == *presented) else { continue };
+            match key.standing(now) {
+                Ok(()) => return Ok(Arc::clone(key)),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+}
+
+// === impl Presented ===
+
+impl Presented {
+    fn is_text(&self) -> bool {
+        *self == Self::Text
+    }
+
+    /// For people: `key`, `certificate`, `public key`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Text => "key",
+            Self::Certificate => "certificate",
+            Self::Signature(_) => "public key",
+        }
     }
 }
 
@@ -197,13 +311,45 @@ impl VendorKey {
 
     /// Whether it is good at this moment.
     pub fn is_good(&self, now: UnixMicros) -> bool {
-        self.revoked_at.is_none() && self.ends_at.is_none_or(|end| now < end)
+        self.standing(now).is_ok()
+    }
+
+    fn standing(&self, now: UnixMicros) -> Result<(), KeyError> {
+        if self.revoked_at.is_some() {
+            return Err(KeyError::Revoked(Arc::clone(&self.id)));
+        }
+        match self.ends_at {
+            Some(end) if now >= end => Err(KeyError::Ended(Arc::clone(&self.id))),
+            _ => Ok(()),
+        }
     }
 }
 
-fn digest_of(text: &str) -> Digest {
+fn new(request: KeyRequest, id: String, what: (Presented, Digest), by: &str, now: UnixMicros) -> VendorKey {
+    let life = request.life.and_then(|life| i64::try_from(life.as_micros()).ok());
+    VendorKey {
+        id: Arc::from(id),
+        vendor: request.vendor,
+        contract: request.contract,
+        purpose: request.purpose,
+        presented: what.0,
+        digest: what.1,
+        issued_at: now,
+        issued_by: by.to_owned(),
+        ends_at: life.map(|life| UnixMicros(now.0.saturating_add(life))),
+        revoked_at: None,
+    }
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), Fault> {
+    aws_lc_rs::rand::fill(bytes)
+        .map_err(|_| Fault::new(Blame::Operator, "operator.no_randomness", "the system gives no random bytes"))
+}
+
+/// SHA-256.
+fn digest_of(bytes: &[u8]) -> Digest {
     let mut out = [0u8; 32];
-    for (to, from) in out.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
+    for (to, from) in out.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
         *to = *from;
     }
     Digest::new(out)

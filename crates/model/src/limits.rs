@@ -295,5 +295,19 @@ pub const FLOW_BYTES_MAX: u64 = 4 << 30;
 pub const FLOW_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long an app may pause in the middle of such an answer, and whoever takes it before they take more.
 pub const FLOW_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Sources of refused requests of vendors that are told apart at once.
+pub const REFUSED_SOURCES_MAX: usize = 256;
+/// How long nothing more is on record of refused requests after the first such record of a source, and after many.
+pub const REFUSED_WAIT_MIN: Duration = Duration::from_secs(1);
+/// See [`REFUSED_WAIT_MIN`].
+pub const REFUSED_WAIT_MAX: Duration = Duration::from_secs(60);
+/// The longest life of what a vendor signs to get a token.
+pub const ASSERTION_LIFE_MAX: Duration = Duration::from_secs(600);
+/// How many of those of one key that have not ended are remembered as used.
+pub const ASSERTIONS_REMEMBERED_MAX: usize = 600;
+/// How long a vendor's token lives.
+pub const VENDOR_TOKEN_LIFE: Duration = Duration::from_secs(600);
+/// Tokens of vendors whose signature is remembered as good.
+pub const VENDOR_TOKENS_REMEMBERED_MAX: usize = 1_000;
 /// Keys of all vendors, revoked ones included.
 pub const VENDOR_KEYS_MAX: usize = 10_000;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::channel;
@@ -19,6 +20,7 @@ pub struct WorldBuilder {
     config: Value,
     text: Option<String>,
     files: Vec<(String, String)>,
+    private: Vec<String>,
     environment: Vec<(String, String)>,
 }
 
@@ -46,6 +48,7 @@ struct Gateway {
     base_url: String,
     mcp_url: String,
     console_url: String,
+    door_url: String,
 }
 
 // === impl WorldBuilder ===
@@ -97,6 +100,12 @@ impl WorldBuilder {
         self
     }
 
+    /// A file beside the configuration that nobody else may read.
+    pub fn private_file(mut self, path: &str, text: &str) -> Self {
+        self.private.push(path.to_owned());
+        self.file(path, text)
+    }
+
     /// A file of rules, which the configuration names.
     pub fn rules(mut self, path: &str, text: &str) -> Self {
         let rules = self.config.get_mut("rules").map(Value::take);
@@ -128,6 +137,9 @@ impl WorldBuilder {
             let file = folder.path().join(path);
             std::fs::create_dir_all(file.parent().unwrap_or(folder.path())).context("could not make a folder")?;
             std::fs::write(&file, text).with_context(|| format!("could not write {}", file.display()))?;
+            if self.private.contains(path) {
+                std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).context("no permissions")?;
+            }
         }
         Ok(World { binary: self.binary, folder, environment: self.environment, gateway: None })
     }
@@ -154,8 +166,8 @@ impl World {
             // Whoever tests waiting says how long.
             "holds": {"wait": "0s"},
         });
-        let (files, environment) = (Vec::new(), Vec::new());
-        WorldBuilder { binary: binary.into(), config, text: None, files, environment }
+        let (files, private, environment) = (Vec::new(), Vec::new(), Vec::new());
+        WorldBuilder { binary: binary.into(), config, text: None, files, private, environment }
     }
 
     /// The folder: configuration, data, and `gateway.log`, which is the gateway's stderr.
@@ -181,6 +193,11 @@ impl World {
     /// The pages for people; empty while there are none.
     pub fn console_url(&self) -> &str {
         self.gateway.as_ref().map_or("", |gateway| &gateway.console_url)
+    }
+
+    /// The door with TLS for vendors; empty while there is none.
+    pub fn door_url(&self) -> &str {
+        self.gateway.as_ref().map_or("", |gateway| &gateway.door_url)
     }
 
     /// The process id of the gateway; 0 while it does not run.
@@ -290,8 +307,8 @@ impl World {
             let _reaped = child.wait();
             bail!("the gateway did not say where it listens, but `{}`\n{}", first.unwrap_or_default(), self.log());
         };
-        let console_url = text("console").unwrap_or_default();
-        self.gateway = Some(Gateway { child, base_url, mcp_url, console_url });
+        let (console_url, door_url) = (text("console").unwrap_or_default(), text("door").unwrap_or_default());
+        self.gateway = Some(Gateway { child, base_url, mcp_url, console_url, door_url });
         Ok(())
     }
 }

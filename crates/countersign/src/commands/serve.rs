@@ -121,12 +121,16 @@ fn announce(common: &Common, gateway: &Gateway) {
             "listening": gateway.public_url,
             "mcp": format!("{}/mcp", gateway.public_url),
             "console": gateway.console_url.get(),
+            "door": gateway.door_url.get(),
             "pid": std::process::id(),
         }));
     }
     say(format_args!("listening on {}/mcp", gateway.public_url));
     if let Some(url) = gateway.console_url.get() {
         say(format_args!("pages for people at {url}"));
+    }
+    if let Some(url) = gateway.door_url.get() {
+        say(format_args!("vendors, with certificates, at {url}/api"));
     }
     let rules = gateway.bundle.load().rules().len();
     let (people, agents, apps) =

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use model::Fault;
+use model::{Blame, ContractId, Fault, VendorId};
 use serde_json::Value;
 
 use super::trace::readable::plain;
 use crate::ask::ask;
-use crate::cli::{Common, KeysAction, VendorsAction, VendorsArgs};
+use crate::cli::{Common, KeysAction, RegisterArgs, VendorsAction, VendorsArgs};
 use crate::operations::Operation;
 use crate::terminal::{out, say};
 
@@ -22,6 +22,14 @@ pub async fn run(common: &Common, args: &VendorsArgs) -> Result<ExitCode, Fault>
             purpose: purpose.clone(),
             seconds: ttl.map(|ttl| ttl.as_secs()),
         },
+        Some(KeysAction::AddCertificate(args)) => {
+            let (vendor, contract, purpose, seconds, pem) = registered(args)?;
+            Operation::RegisterVendorCertificate { vendor, contract, purpose, seconds, pem }
+        }
+        Some(KeysAction::AddPublicKey(args)) => {
+            let (vendor, contract, purpose, seconds, text) = registered(args)?;
+            Operation::RegisterVendorPublicKey { vendor, contract, purpose, seconds, text }
+        }
         Some(KeysAction::Rotate { key, overlap }) => {
             Operation::RotateVendorKey { key: key.clone(), seconds: overlap.as_secs() }
         }
@@ -42,7 +50,33 @@ pub async fn run(common: &Common, args: &VendorsArgs) -> Result<ExitCode, Fault>
     Ok(ExitCode::SUCCESS)
 }
 
+type Read = (VendorId, ContractId, Option<String>, Option<u64>, String);
+
+fn registered(args: &RegisterArgs) -> Result<Read, Fault> {
+    let file = args.file.display();
+    let about = std::fs::metadata(&args.file);
+    let text = match about {
+        Ok(about) if about.len() > REGISTERED_BYTES_MAX => Err(std::io::Error::other("it is too long")),
+        Ok(_) => std::fs::read_to_string(&args.file),
+        Err(error) => Err(error),
+    };
+    let text = text.map_err(|error| {
+        Fault::new(Blame::Operator, "operator.file", format!("`{file}` cannot be read: {error}")).because(error)
+    })?;
+    let seconds = args.ttl.map(|ttl| ttl.as_secs());
+    Ok((args.vendor.clone(), args.contract.clone(), args.purpose.clone(), seconds, text))
+}
+
 fn told(said: &Value) {
+    if let Some(registered) = said.get("registered") {
+        out(format_args!("registered {}", line(registered)));
+        if registered.get("kind").and_then(Value::as_str) == Some("public key") {
+            let endpoint = said.get("token_endpoint").and_then(Value::as_str).unwrap_or_default();
+            let id = registered.get("id").and_then(Value::as_str).unwrap_or_default();
+            say(format_args!("the vendor's `client_id` is `{id}`; it gets tokens at {}", plain(endpoint)));
+        }
+        return;
+    }
     if let Some(revoked) = said.get("revoked") {
         out(format_args!("revoked {}", line(revoked)));
         return;
@@ -67,5 +101,8 @@ fn line(key: &Value) -> String {
     };
     let purpose = text("purpose");
     let purpose = if purpose.is_empty() { purpose } else { format!(" for {purpose}") };
-    format!("{}  {}  under {}{purpose}  {stands}", text("id"), text("vendor"), text("contract"))
+    let kind = text("kind");
+    format!("{}  {kind}  {}  under {}{purpose}  {stands}", text("id"), text("vendor"), text("contract"))
 }
+
+const REGISTERED_BYTES_MAX: u64 = 64 << 10;

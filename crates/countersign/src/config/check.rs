@@ -33,6 +33,7 @@ mod console;
 mod contracts;
 mod credential;
 mod database;
+mod door;
 mod exports;
 mod holding;
 mod vendors;
@@ -40,6 +41,7 @@ mod vendors;
 pub use self::console::ConsoleConfig;
 pub use self::contracts::read_contract;
 pub use self::database::Database;
+pub use self::door::DoorConfig;
 
 /// A configuration that is valid.
 #[derive(Clone)]
@@ -70,6 +72,8 @@ pub struct Config {
     pub connect: Option<ConnectAs>,
     /// The pages for people, where there are any.
     pub console: Option<ConsoleConfig>,
+    /// A listener with TLS for vendors, where there is one.
+    pub door: Option<DoorConfig>,
     /// The bounds.
     pub limits: Limits,
     /// The organisation's rules: the packs it chose, then its files, with their text.
@@ -185,6 +189,7 @@ impl Checker<'_> {
             Some(ConnectAs { human: HumanId::parse(&human).ok()?, agent: AgentId::parse(&agent).ok()? })
         });
         let console = raw.console.as_ref().and_then(|console| self.console(console, &directory));
+        let door = raw.door.as_ref().and_then(|door| self.door(door));
         let (mut apps, mut apis, mut credentials) = (Vec::new(), Vec::new(), Vec::new());
         let mut of_tools = Vec::new();
         for (id, app) in &raw.apps.0 {
@@ -229,6 +234,7 @@ impl Checker<'_> {
             exports: [self.exports(&raw.exports), self.channels(&raw.notify, console.as_ref())].concat(),
             connect,
             console,
+            door,
             limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default(), &directory),
             rules,
             contracts,

@@ -8,5 +8,5 @@ mod problem;
 mod raw;
 
 pub use check::DEFAULT_PORT;
-pub use check::{Config, ConsoleConfig, read_contract};
+pub use check::{Config, ConsoleConfig, DoorConfig, read_contract};
 pub use problem::{Problem, Problems, nearest};

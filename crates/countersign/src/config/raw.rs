@@ -23,6 +23,7 @@ pub(super) struct RawConfig {
     pub notify: Named<RawChannel>,
     pub connect: Option<RawConnect>,
     pub console: Option<RawConsole>,
+    pub door: Option<RawDoor>,
     pub limits: Option<RawLimits>,
     pub holds: Option<RawHolds>,
     pub packs: Option<Vec<Spanned<String>>>,
@@ -103,6 +104,16 @@ pub(super) struct RawConsole {
     pub listen: Option<Spanned<String>>,
     pub url: Option<Spanned<String>>,
     pub readers: Option<RawReaders>,
+}
+
+/// A listener with TLS for vendors.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDoor {
+    pub listen: Spanned<String>,
+    pub url: Option<Spanned<String>>,
+    pub certificate: Spanned<String>,
+    pub key: Spanned<String>,
 }
 
 /// Who sees everything there.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::Change;
-use identity::{KeyRequest, VENDOR_KEY_STATE, VendorKey};
+use identity::{KeyRequest, Presented, Registered, TOKEN_ENDPOINT, VENDOR_KEY_STATE, VendorKey};
 use model::{Blame, Fault, UnixMicros, VendorId};
 use serde_json::{Value, json};
 use trace::{StateWrite, rfc3339};
@@ -18,12 +18,7 @@ pub(super) fn list(gateway: &Gateway) -> Value {
 }
 
 pub(super) async fn issue(gateway: &Gateway, request: KeyRequest, by: &str) -> Result<Value, Fault> {
-    let config = gateway.config.load();
-    if !config.vendors.contains(&request.vendor) {
-        let hint = crate::config::nearest(request.vendor.as_str(), config.vendors.iter().map(VendorId::as_str));
-        let said = format!("there is no vendor `{}`", request.vendor);
-        return Err(Fault::new(Blame::Operator, "operator.no_vendor", said).hint(hint));
-    }
+    of_a_vendor(gateway, &request)?;
     let now = gateway.engine.clock().now();
     let (key, text) = gateway.vendor_keys.make(request, by, now)?;
     let record = put(gateway, "vendors.key_issued", vec![key.clone()], Value::Null, by).await?;
@@ -31,8 +26,38 @@ pub(super) async fn issue(gateway: &Gateway, request: KeyRequest, by: &str) -> R
     Ok(json!({ "issued": shown(&key, now), "key": text.expose(), "record": record }))
 }
 
+/// What a vendor has already.
+pub(super) async fn register(
+    gateway: &Gateway,
+    request: KeyRequest,
+    what: Registered,
+    by: &str,
+) -> Result<Value, Fault> {
+    of_a_vendor(gateway, &request)?;
+    let now = gateway.engine.clock().now();
+    let key = gateway.vendor_keys.register(request, what, by, now)?;
+    let record = put(gateway, "vendors.key_registered", vec![key.clone()], Value::Null, by).await?;
+    let endpoint = format!("{}{TOKEN_ENDPOINT}", gateway.public_url);
+    Ok(json!({ "registered": shown(&key, now), "token_endpoint": endpoint, "record": record }))
+}
+
+fn of_a_vendor(gateway: &Gateway, request: &KeyRequest) -> Result<(), Fault> {
+    let config = gateway.config.load();
+    if config.vendors.contains(&request.vendor) {
+        return Ok(());
+    }
+    let hint = crate::config::nearest(request.vendor.as_str(), config.vendors.iter().map(VendorId::as_str));
+    let said = format!("there is no vendor `{}`", request.vendor);
+    Err(Fault::new(Blame::Operator, "operator.no_vendor", said).hint(hint))
+}
+
 pub(super) async fn rotate(gateway: &Gateway, id: &str, overlap: Duration, by: &str) -> Result<Value, Fault> {
     let old = good(gateway, id)?;
+    if old.presented != Presented::Text {
+        let said = format!("`{id}` is a {}, which is not made here", old.presented.as_str());
+        let hint = "register the new one, and revoke the old one when the vendor uses it no more";
+        return Err(Fault::new(Blame::Operator, "operator.not_issued", said).hint(hint));
+    }
     let now = gateway.engine.clock().now();
     let life = old.ends_at.and_then(|end| u64::try_from(end.since(old.issued_at)).ok()).map(Duration::from_micros);
     let request =
@@ -67,6 +92,7 @@ async fn put(gateway: &Gateway, what: &str, keys: Vec<VendorKey>, more: Value, b
         human: None,
         detail: json!({
             "key": first.map(|key| &key.id),
+            "kind": first.map(|key| key.presented.as_str()),
             "contract": first.map(|key| &key.contract),
             "purpose": first.and_then(|key| key.purpose.as_deref()),
             "more": more,
@@ -92,6 +118,8 @@ fn good(gateway: &Gateway, id: &str) -> Result<VendorKey, Fault> {
 fn shown(key: &VendorKey, now: UnixMicros) -> Value {
     json!({
         "id": key.id,
+        "kind": key.presented.as_str(),
+        "digest": (key.presented != Presented::Text).then_some(key.digest),
         "vendor": key.vendor,
         "contract": key.contract,
         "purpose": key.purpose,

@@ -370,3 +370,122 @@ fn at_the_edge_of_a_limit_there_is_never_one_too_many() -> Result<()> {
     ensure!(ran == 40, "{ran}");
     Ok(())
 }
+
+const GATEWAY_PEM: &str = include_str!("../../../front/src/tls/gateway.pem");
+const GATEWAY_KEY: &str = include_str!("../../../front/src/tls/gateway.key");
+const VENDOR_PEM: &str = include_str!("../../../front/src/tls/vendor.pem");
+const VENDOR_KEY: &str = include_str!("../../../front/src/tls/vendor.key");
+const SIGNING_PEM: &str = include_str!("../../../identity/src/vendors/public_key/p256.pem");
+const SIGNING_KEY: &str = include_str!("../../../identity/src/assertion/p256.key");
+
+/// A door with TLS, and files of a vendor beside it.
+fn with_door(world: WorldBuilder) -> WorldBuilder {
+    let door = json!({"listen": "127.0.0.1:0", "certificate": "tls/gateway.pem", "key": "tls/gateway.key"});
+    world
+        .set(&["door"], door)
+        .file("tls/gateway.pem", GATEWAY_PEM)
+        .private_file("tls/gateway.key", GATEWAY_KEY)
+        .file("vendor/certificate.pem", VENDOR_PEM)
+        .private_file("vendor/certificate.key", VENDOR_KEY)
+        .file("vendor/signing.pem", SIGNING_PEM)
+        .private_file("vendor/signing.key", SIGNING_KEY)
+}
+
+/// What a program by others prints, line by line.
+fn printed(command: &mut Command) -> Result<Vec<String>> {
+    let done = command.output()?;
+    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Ok(String::from_utf8(done.stdout)?.lines().map(str::to_owned).collect())
+}
+
+/// Asks at the door with TLS, with the certificate or without.
+fn over_tls(world: &World, certificate: bool) -> Result<Vec<String>> {
+    let mut command = Command::new("python3");
+    let url = format!("{}/api/ats/candidates/c_0", world.door_url());
+    command.arg(workspace_root().join("tests/python/vendor.py")).arg(url).arg("tls/gateway.pem");
+    command.args(["vendor/certificate.pem", "vendor/certificate.key"].iter().filter(|_| certificate));
+    printed(command.current_dir(world.folder()))
+}
+
+// INVARIANT: a certificate lets in the vendor for whom it is registered, until it is revoked; a stranger's is on record.
+#[test]
+fn a_vendor_comes_in_with_its_certificate() -> Result<()> {
+    let ats = Ats::start()?;
+    let mut world = office_with(&ats, &contract(), with_door)?;
+    sign(&world)?;
+    ensure!(over_tls(&world, true)?.first().map(String::as_str) == Some("401"), "nobody registered it");
+    until("the refused request is on record", || {
+        let refused = changes(&world, "vendors.refused")?;
+        Ok(refused.iter().any(|change| change.subject.as_deref() == Some("address:127.0.0.1")))
+    })?;
+    let add = ["vendors", "keys", "add-certificate", "acme-screening", "vendor/certificate.pem"];
+    let bound = ["--contract", "acme-screening", "--purpose", "background-screening"];
+    let said = world.run_well(&[&add[..], &bound].concat())?;
+    let id = said.split_whitespace().nth(1).context("no id")?.to_owned();
+    ensure!(world.run(&[&add[..], &bound].concat())?.stderr.contains("registered already"));
+    let read = over_tls(&world, true)?;
+    ensure!(read.first().map(String::as_str) == Some("200") && read.concat().contains("Candidate c_0"), "{read:?}");
+    ensure!(over_tls(&world, false)?.first().map(String::as_str) == Some("401"));
+    ensure!(world.run(&["vendors", "keys", "rotate", &id])?.stderr.contains("is not made here"));
+    world.restart()?;
+    ensure!(over_tls(&world, true)?.first().map(String::as_str) == Some("200"), "a restart forgets none");
+    world.run_well(&["vendors", "keys", "revoke", &id])?;
+    ensure!(over_tls(&world, true)?.first().map(String::as_str) == Some("401"));
+    ensure!(changes(&world, "vendors.key_registered")?.len() == 1);
+    Ok(())
+}
+
+#[test]
+fn a_certificate_of_the_gateway_is_renewed_without_a_restart_and_a_wrong_one_refused() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), with_door)?;
+    let file = world.folder().join("tls/gateway.pem");
+    std::fs::write(&file, VENDOR_PEM)?;
+    let refused = world.run(&["reload"])?;
+    ensure!(refused.code == 2 && refused.stderr.contains("are not of each other"), "{refused:?}");
+    ensure!(over_tls_shows(&world, GATEWAY_PEM)?);
+    std::fs::write(&file, VENDOR_PEM)?;
+    std::fs::write(world.folder().join("tls/gateway.key"), VENDOR_KEY)?;
+    world.run_well(&["reload"])?;
+    ensure!(over_tls_shows(&world, VENDOR_PEM)?);
+    std::fs::write(&file, GATEWAY_PEM)?;
+    std::fs::write(world.folder().join("tls/gateway.key"), GATEWAY_KEY)?;
+    world.run_well(&["reload"])?;
+    ensure!(over_tls_shows(&world, GATEWAY_PEM)?, "and once more");
+    Ok(())
+}
+
+/// Whether this is the certificate that the gateway shows.
+fn over_tls_shows(world: &World, pem: &str) -> Result<bool> {
+    let python = "import ssl, sys; print(ssl.get_server_certificate(('127.0.0.1', int(sys.argv[1]))))";
+    let port = world.door_url().rsplit(':').next().context("no port")?;
+    let shown = printed(Command::new("python3").args(["-c", python]).arg(port))?.concat();
+    Ok(shown == pem.lines().collect::<String>())
+}
+
+#[test]
+fn a_vendor_that_signs_gets_a_token_that_ends_with_its_key() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), with_door)?;
+    sign(&world)?;
+    let add = ["vendors", "keys", "add-public-key", "acme-screening", "vendor/signing.pem"];
+    let bound = ["--contract", "acme-screening", "--purpose", "background-screening"];
+    let said = world.run_well(&[&add[..], &bound].concat())?;
+    let id = said.split_whitespace().nth(1).context("no id")?.to_owned();
+    let asks = || {
+        let mut command = Command::new("node");
+        command.arg(workspace_root().join("tests/node/vendor.mjs")).arg(world.base_url());
+        command.args(["/api/ats/candidates/c_0", &id, "vendor/signing.key", "ES256"]);
+        printed(command.current_dir(world.folder()))
+    };
+    let got = asks()?;
+    ensure!(got.get(..3) == Some(&["200", "401", "200"].map(str::to_owned)), "{got:?}");
+    ensure!(got.concat().contains("Candidate c_0"), "{got:?}");
+    let refused =
+        world.run(&["vendors", "keys", "add-public-key", "acme-screening", "vendor/signing.key", "--contract", "x"])?;
+    ensure!(refused.code == 2 && refused.stderr.contains("private half"), "{refused:?}");
+    world.run_well(&["vendors", "keys", "revoke", &id])?;
+    ensure!(asks()?.first().map(String::as_str) == Some("401"));
+    ensure!(changes(&world, "vendors.token_issued")?.len() == 1);
+    Ok(())
+}

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use identity::{KeyRequest, SigningKey, TokenRequest, VendorKey, VendorKeys};
+use identity::{KeyRequest, SigningKey, TokenRequest, VendorKey, VendorKeys, VendorTokens};
 use model::{Agent, AgentId, ContractId, DirectorySnapshot, Human, HumanId, UnixMicros, VendorId};
 
 use super::*;
+use crate::refusals::Refusals;
 
 struct Noon;
 
@@ -53,7 +54,9 @@ fn world(directory: &Arc<dyn Directory>) -> (Access, Arc<Tokens>, Arc<VendorKeys
     };
     let (key, text) = keys.make(request, "test", Noon.now()).unwrap();
     keys.put(key.clone());
-    let vendors = VendorAccess::new(Arc::clone(&keys), Arc::clone(directory), Arc::new(Noon));
+    let vendor_tokens = VendorTokens::new(Arc::clone(&tokens), Arc::clone(&keys), &["http://127.0.0.1:4100"], []);
+    let refusals = Arc::new(Refusals::default());
+    let vendors = VendorAccess::new(Arc::new(vendor_tokens), Arc::clone(directory), Arc::new(Noon), refusals);
     let clock = Arc::new(Noon);
     let access = Access::new(Arc::clone(&tokens), Arc::clone(directory), clock, "http://127.0.0.1:4100");
     (access.with_vendors(vendors), tokens, keys, key, text.expose().clone())

@@ -3,6 +3,7 @@ use model::{Approver, HumanId, SignedInBy};
 use super::*;
 
 mod parsers;
+mod signing;
 mod world;
 
 use world::{World, json};
@@ -340,4 +341,22 @@ async fn whoever_has_no_key_learns_nothing() {
     );
     assert_eq!(world.sends(other.into_bytes()).await.status, 404);
     assert!(world.heard().is_empty());
+}
+
+// INVARIANT: a flood of requests that are refused is a handful of records.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_turned_away_is_on_record_once_with_how_often() {
+    let world = World::new(candidates).await;
+    for _ in 0..20 {
+        let request = "GET /api/ats/candidates/c_1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        assert_eq!(world.sends(request.into()).await.status, 401);
+        assert_eq!(world.gets("/candidates/../x").await.status, 400);
+    }
+    assert!(world.leaves().await.is_empty(), "nothing is written for each");
+    world.refusals.write(&world.engine, true).await;
+    world.refusals.write(&world.engine, true).await;
+    let leaves = world.leaves().await;
+    assert_eq!(leaves.len(), 2, "{leaves:?}");
+    assert!(leaves.iter().all(|leaf| leaf["what"] == "vendors.refused"), "{leaves:?}");
+    assert!(!format!("{leaves:?}").contains("127.0.0.1"), "an address stands in the body");
 }

@@ -54,3 +54,64 @@ fn keys_survive_a_restart() {
     assert_eq!(again.of_id(&key.id).as_deref(), Some(&key));
     assert!(VendorKeys::from_rows([("k".to_owned(), "{}".to_owned())]).is_err());
 }
+
+fn certificate(of: u8) -> Certificate {
+    Certificate { digest: Digest::new([of; 32]), starts_at: NOW, ends_at: later(30) }
+}
+
+fn registered(keys: &VendorKeys, what: Registered) -> VendorKey {
+    let key = keys.register(request(), what, "os-user:ana", NOW).unwrap();
+    keys.put(key.clone());
+    key
+}
+
+#[test]
+fn a_certificate_is_good_no_longer_than_it_says_itself() {
+    let keys = VendorKeys::default();
+    let key = registered(&keys, Registered::Certificate(certificate(1)));
+    assert_eq!(key.ends_at, Some(later(30)), "not the 60 s that were asked for");
+    let digest = certificate(1).digest;
+    assert!(keys.recognise_certificate(&digest, later(29)).is_ok());
+    assert_eq!(keys.recognise_certificate(&digest, later(30)), Err(KeyError::Ended(Arc::clone(&key.id))));
+    assert_eq!(keys.recognise_certificate(&certificate(2).digest, NOW), Err(KeyError::Unknown));
+    for now in [UnixMicros(NOW.0 - 1), later(30)] {
+        assert!(keys.register(request(), Registered::Certificate(certificate(2)), "x", now).is_err());
+    }
+}
+
+#[test]
+fn a_certificate_stands_for_one_thing_at_a_time() {
+    let keys = VendorKeys::default();
+    let first = registered(&keys, Registered::Certificate(certificate(1)));
+    assert!(keys.register(request(), Registered::Certificate(certificate(1)), "x", NOW).is_err());
+    keys.put(VendorKey { revoked_at: Some(NOW), ..first.clone() });
+    assert_eq!(keys.recognise_certificate(&first.digest, NOW), Err(KeyError::Revoked(Arc::clone(&first.id))));
+    let second = registered(&keys, Registered::Certificate(certificate(1)));
+    assert_eq!(keys.recognise_certificate(&first.digest, NOW).unwrap().id, second.id);
+    let rows = keys.list().into_iter().map(|key| (key.id.to_string(), key.row().unwrap()));
+    let again = VendorKeys::from_rows(rows).unwrap();
+    assert_eq!(again.recognise_certificate(&first.digest, NOW).unwrap().id, second.id);
+    assert_eq!(again.list().len(), 2);
+}
+
+// INVARIANT: what is known of one kind lets nobody in as another: a digest or a public key are no secrets.
+#[test]
+fn what_is_kept_of_one_kind_is_worthless_as_another() {
+    let keys = VendorKeys::default();
+    let (key, text) = keys.make(request(), "os-user:ana", NOW).unwrap();
+    keys.put(key.clone());
+    let public = PublicKey::read(include_str!("public_key/ed25519.pem")).unwrap();
+    let signs = registered(&keys, Registered::PublicKey(public));
+    assert_eq!(keys.recognise_certificate(&key.digest, NOW), Err(KeyError::Unknown));
+    assert_eq!(keys.recognise_certificate(&signs.digest, NOW), Err(KeyError::Unknown));
+    assert!(keys.recognise(text.expose(), NOW).is_ok());
+    let again = VendorKeys::from_rows([(signs.id.to_string(), signs.row().unwrap())]).unwrap();
+    assert_eq!(again.of_id(&signs.id).as_deref(), Some(&signs));
+}
+
+#[test]
+fn a_row_of_before_is_a_key() {
+    let row = r#"{"id":"k1","vendor":"acme","contract":"acme","digest":"sha256:0101010101010101010101010101010101010101010101010101010101010101","issued_at":1,"issued_by":"x"}"#;
+    let keys = VendorKeys::from_rows([("k1".to_owned(), row.to_owned())]).unwrap();
+    assert_eq!(keys.of_id("k1").unwrap().presented, Presented::Text);
+}

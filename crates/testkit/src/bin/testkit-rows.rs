@@ -167,7 +167,7 @@ fn row(number: usize) -> String {
         row.push_str(&match field % 4 {
             0 => format!(r#","field_{field}":{}"#, number * 31 + field),
             1 => format!(r#","field_{field}":"a value of some words, number {number}""#),
-            2 => format!(r#","field_{field}":{}"#, number % 3 == 0),
+            2 => format!(r#","field_{field}":{}"#, number.is_multiple_of(3)),
             _ => format!(r#","field_{field}":"2026-11-22T08:{field:02}:00Z""#),
         });
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit, Permit, Placed, Scrub};
 use engine::{Engine, Parts};
-use front::{Front, VendorAccess, serve_tcp};
+use front::{Front, Refusals, VendorAccess, VendorTokenEndpoint, serve_tcp};
 use http::HeaderName;
-use identity::{KeyRequest, VendorKeys};
+use identity::{KeyRequest, SigningKey, Tokens, VendorKeys, VendorTokens};
 use model::{
     Access, Agent, AgentId, App, AppId, Budget, BudgetOf, BudgetPer, Clock, ContractId, DataClassification, Digest,
     DirectorySnapshot, Evaluation, Facts, Fault, Filter, Form, Hit, Human, HumanId, Layer, Limits, Operation, Release,
@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) engine: Engine,
     heard: Arc<Mutex<Vec<String>>>,
     leaves: Arc<Mutex<Vec<serde_json::Value>>>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) keys: Arc<VendorKeys>,
     _serving: JoinSet<()>,
 }
 
@@ -85,7 +87,10 @@ impl World {
         };
         let (key, text) = keys.make(request, "test", UnixMicros(NOON)).unwrap();
         keys.put(key);
-        let access = VendorAccess::new(keys, directory, Arc::new(Noon::default()));
+        let refusals = Arc::new(Refusals::default());
+        let tokens = tokens(&keys);
+        let access =
+            VendorAccess::new(Arc::clone(&tokens), directory, Arc::new(Noon::default()), Arc::clone(&refusals));
         let spec = ApiSpec {
             app: AppId::parse("ats").unwrap(),
             base: format!("http://{base}/v1").parse().unwrap(),
@@ -95,12 +100,13 @@ impl World {
         let apis = Arc::new(Apis::new(&[spec]).unwrap_or_else(|(_, error)| panic!("{error}")));
         let door = Door::new(apis, engine.clone(), access, "http://gateway.test");
         let in_flight = Arc::new(Semaphore::new(1_000));
-        let front = Front { access: None, origins: None, wires: vec![Arc::new(door)], in_flight };
+        let endpoint = VendorTokenEndpoint::new(tokens, engine.clone(), Arc::clone(&refusals), "http://gateway.test");
+        let front = Front { access: None, origins: None, wires: vec![Arc::new(door), Arc::new(endpoint)], in_flight };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
         serving.spawn(serve_tcp(listener, Arc::new(front), CancellationToken::new(), Duration::from_secs(1)));
-        Self { address, key: text.expose().clone(), engine, heard, leaves, _serving: serving }
+        Self { address, key: text.expose().clone(), engine, heard, leaves, refusals, keys, _serving: serving }
     }
 
     /// A request with the vendor's key.
@@ -443,6 +449,13 @@ impl Scrub for Secrets {
     }
 }
 
+fn tokens(keys: &Arc<VendorKeys>) -> Arc<VendorTokens> {
+    let folder = tempfile::tempdir().unwrap();
+    let signing = SigningKey::load_or_create(&folder.path().join("key")).unwrap();
+    let tokens = Arc::new(Tokens::new(signing, "http://gateway.test".to_owned()));
+    Arc::new(VendorTokens::new(tokens, Arc::clone(keys), &["http://gateway.test"], []))
+}
+
 /// Noon, and a microsecond later each time it is asked.
 #[derive(Default)]
 struct Noon(AtomicI64);
@@ -494,5 +507,5 @@ fn directory() -> DirectorySnapshot {
     }
 }
 
-const NOON: i64 = 1_790_000_000_000_000;
+pub(super) const NOON: i64 = 1_790_000_000_000_000;
 const LIMIT: &str = "5.1";
