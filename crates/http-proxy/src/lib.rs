@@ -22,6 +22,7 @@ mod api;
 mod arguments;
 mod ask;
 mod client;
+mod coding;
 mod door;
 mod offered;
 mod operation;

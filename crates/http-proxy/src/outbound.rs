@@ -16,6 +16,7 @@ use model::{Blame, Fault, Form};
 
 use crate::api::Api;
 use crate::arguments::Arguments;
+use crate::coding::{Coding, Unfolding};
 use crate::operation::Operation;
 use crate::target::encode;
 
@@ -47,6 +48,8 @@ pub(crate) struct Said {
 /// A body as it comes over the wire.
 struct Coming {
     body: Option<Incoming>,
+    /// Where it is compressed.
+    unfolding: Option<Unfolding>,
     looks: Option<Looks>,
 }
 
@@ -106,7 +109,8 @@ impl Outbound {
 
     /// What the head of an answer comes to. Error: nothing of it may be passed on.
     fn opened(&self, status: StatusCode, headers: &HeaderMap, body: Incoming) -> Result<Opened, Fault> {
-        let nothing = |kind| Opened { kind, form: None, body: Box::new(Coming { body: None, looks: None }) };
+        let nothing =
+            |kind| Opened { kind, form: None, body: Box::new(Coming { body: None, unfolding: None, looks: None }) };
         match status {
             StatusCode::NO_CONTENT => return Ok(nothing(AnswerKind::Result)),
             StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
@@ -125,10 +129,7 @@ impl Outbound {
             }
             _ => {}
         }
-        if headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding.as_bytes() != b"identity") {
-            let said = "its answer is compressed though nobody asked for that";
-            return Err(Fault::new(Blame::Upstream, "upstream.encoding", said));
-        }
+        let coding = Coding::of(headers)?;
         if hyper::body::Body::is_end_stream(&body) {
             return Ok(nothing(AnswerKind::Result));
         }
@@ -139,7 +140,8 @@ impl Outbound {
             return Err(Fault::new(Blame::Upstream, "upstream.content_type", said)
                 .hint("name the form in the app's mapping, where it is another"));
         }
-        let body = Coming { body: Some(body), looks: self.looks.clone() };
+        let unfolding = (coding == Coding::Gzip).then(Unfolding::new);
+        let body = Coming { body: Some(body), unfolding, looks: self.looks.clone() };
         Ok(Opened { kind: AnswerKind::Result, form: Some(self.operation.form), body: Box::new(body) })
     }
 
@@ -214,9 +216,20 @@ impl AnswerBody for Coming {
     fn next(&mut self) -> BodyFuture<'_> {
         Box::pin(async move {
             loop {
+                if let Some(plain) = self.unfolding.as_mut().map(Unfolding::take).transpose()?.flatten() {
+                    self.look_at(&plain)?;
+                    return Ok(Some(plain));
+                }
                 let Some(body) = &mut self.body else { return Ok(None) };
                 match body.frame().await {
-                    None => self.body = None,
+                    None => {
+                        self.body = None;
+                        let last = self.unfolding.take().map(|mut unfolding| unfolding.finish()).transpose()?.flatten();
+                        if let Some(plain) = last {
+                            self.look_at(&plain)?;
+                            return Ok(Some(plain));
+                        }
+                    }
                     Some(Err(error)) => {
                         self.body = None;
                         let said = "its answer broke off before the end";
@@ -224,10 +237,13 @@ impl AnswerBody for Coming {
                     }
                     // What stands behind a body in trailers is of no interest.
                     Some(Ok(frame)) => {
-                        if let Ok(data) = frame.into_data() {
-                            self.look_at(&data)?;
-                            return Ok(Some(data));
+                        let Ok(data) = frame.into_data() else { continue };
+                        if let Some(unfolding) = &mut self.unfolding {
+                            unfolding.push(data);
+                            continue;
                         }
+                        self.look_at(&data)?;
+                        return Ok(Some(data));
                     }
                 }
             }

@@ -295,6 +295,10 @@ pub const FLOW_BYTES_MAX: u64 = 4 << 30;
 pub const FLOW_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long an app may pause in the middle of such an answer, and whoever takes it before they take more.
 pub const FLOW_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How many times its length a compressed answer may unfold to.
+pub const UNFOLDED_TIMES_MAX: u64 = 200;
+/// To how much it may unfold however short it is.
+pub const UNFOLDED_FREE_BYTES: u64 = 8 << 20;
 /// Sources of refused requests of vendors that are told apart at once.
 pub const REFUSED_SOURCES_MAX: usize = 256;
 /// How long nothing more is on record of refused requests after the first such record of a source, and after many.

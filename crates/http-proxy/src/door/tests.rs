@@ -179,6 +179,7 @@ async fn an_answer_that_lies_is_not_passed_on() {
         match said {
             "html" => b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
             "gzip" => json("200 OK", "content-encoding: gzip\r\n", "{}"),
+            "br" => json("200 OK", "content-encoding: br\r\n", "{}"),
             "garbage" => json("200 OK", "", "{\"a\":"),
             "short" => b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{}".to_vec(),
             "redirect" => json("302 Found", "location: http://evil.test/\r\n", "{}"),
@@ -196,6 +197,7 @@ async fn an_answer_that_lies_is_not_passed_on() {
     for (said, status) in [
         ("html", 502),
         ("gzip", 502),
+        ("br", 502),
         ("garbage", 502),
         ("short", 502),
         ("redirect", 502),
@@ -359,4 +361,39 @@ async fn what_is_turned_away_is_on_record_once_with_how_often() {
     assert_eq!(leaves.len(), 2, "{leaves:?}");
     assert!(leaves.iter().all(|leaf| leaf["what"] == "vendors.refused"), "{leaves:?}");
     assert!(!format!("{leaves:?}").contains("127.0.0.1"), "an address stands in the body");
+}
+
+/// Compressed although nobody asked: a record, a record cut short, and much out of little.
+fn compressing(line: &str, _: &str) -> Vec<u8> {
+    use flate2::write::GzEncoder;
+    let plain = match line {
+        line if line.contains("q=bomb") => vec![b'z'; 64 << 20],
+        _ => br#"{"id":"c_17","client_id":"northwind","salary":9,"status":"active"}"#.to_vec(),
+    };
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &plain).unwrap();
+    let mut body = encoder.finish().unwrap();
+    if line.contains("q=cut") {
+        body.truncate(body.len() - 5);
+    }
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: keep-alive\r\ncontent-encoding: gzip\r\netag: \"v7\"\r\n";
+    [format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes(), body].concat()
+}
+
+// INVARIANT: what is hidden is hidden in the plain bytes, however they come, and a bomb goes no further than its bound.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_compressed_is_read_and_shown_plain() {
+    let world = World::new(compressing).await;
+    let read = world.gets("/candidates/c_17").await;
+    assert_eq!((read.status, read.body.as_str()), (200, r#"{"id":"c_17","client_id":"northwind","status":"active"}"#));
+    assert!(!read.head.contains("content-encoding"), "{}", read.head);
+    let json = "content-type: application/json\r\n";
+    assert_eq!(
+        world.asks("PATCH", "/candidates/c_17", json, "{\"name\":\"Ana\"}").await.status,
+        200,
+        "it is looked at plain"
+    );
+    assert_eq!(world.gets("/candidates?client_id=northwind&q=cut").await.status, 502);
+    let bomb = world.gets("/candidates?client_id=northwind&q=bomb").await;
+    assert!(!bomb.whole && bomb.body.len() < 32 << 20, "{} {}", bomb.status, bomb.body.len());
 }
