@@ -84,8 +84,8 @@ pub(crate) fn banner(all: &[EmergencyView]) -> Html {
                 false => ("asked", "are to need no approval, if another person countersigns that"),
             };
             html!(
-                "<aside class=\"alarm {}\" aria-label=\"Emergency\"><p><b>Emergency.</b> Calls of <b>{}</b> on <b>{}</b> {}. \
-                 {} left. <a href=\"/emergency\">Look at it</a></p></aside>",
+                "<div class=\"alarm {}\" role=\"status\"><p><b>Emergency.</b> Calls of <b>{}</b> on <b>{}</b> {}. \
+                 {} left. <a href=\"/emergency\">Look at it</a></p></div>",
                 kind,
                 one.agent,
                 app(one),

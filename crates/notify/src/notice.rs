@@ -58,8 +58,8 @@ pub fn notices(changes: impl Iterator<Item = ChangeView>, pages: &str) -> Vec<No
             }
             what if what.starts_with("emergency.") => {
                 let title = format!("Emergency: {}", text(&detail, "said"));
-                let lines = vec![text(&detail, "more")];
-                let (event, link) = (what.to_owned(), format!("{pages}/holds"));
+                let lines = Some(text(&detail, "more")).filter(|more| !more.is_empty()).into_iter().collect();
+                let (event, link) = (what.to_owned(), format!("{pages}/emergency"));
                 notices.push(Notice { event, title, lines, link, holds: Vec::new() });
             }
             _ => {}

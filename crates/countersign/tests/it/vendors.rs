@@ -139,11 +139,7 @@ pub(crate) fn office_with(ats: &Ats, contract: &str, more: impl FnOnce(WorldBuil
 }
 
 /// The example with this as its app, and more in the configuration.
-pub(crate) fn office_of(
-    app: Value,
-    contract: &str,
-    more: impl FnOnce(WorldBuilder) -> WorldBuilder,
-) -> Result<World> {
+pub(crate) fn office_of(app: Value, contract: &str, more: impl FnOnce(WorldBuilder) -> WorldBuilder) -> Result<World> {
     let builder = world()
         .set(&["apps", "ats"], app)
         .set(&["vendors", "acme-screening"], json!({"name": "Acme Screening", "responsible": "ana"}))

@@ -98,3 +98,15 @@ fn no_name_means_anything_in_a_chat() {
     let said = told(vec![opened("h_1", "<!channel> *bot*", "a\nb")])[0].to_slack().to_string();
     assert!(!said.contains("<!channel>") && !said.contains("*bot*") && !said.contains("a\\nb"), "{said}");
 }
+
+#[test]
+fn an_emergency_is_told_step_by_step() {
+    let detail = json!({ "said": "calls of bot on every app need no approval", "more": "Why: the shop is down." });
+    let all = told(vec![change("emergency.opened", detail)]);
+    assert_eq!((all.len(), all[0].event.as_str()), (1, "emergency.opened"));
+    assert_eq!(all[0].title, "Emergency: calls of bot on every app need no approval");
+    assert_eq!(
+        (all[0].lines[0].as_str(), all[0].link.as_str()),
+        ("Why: the shop is down.", "https://console.example/emergency")
+    );
+}

@@ -4,7 +4,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testkit::HttpRequest;
 
+use super::browser::Browser;
 use super::stage::{PASSWORD, Stage};
+use crate::people::typed;
 
 #[test]
 fn it_is_opened_on_a_page_with_passwords_and_every_page_says_so() -> Result<()> {
@@ -40,5 +42,37 @@ fn it_is_opened_on_a_page_with_passwords_and_every_page_says_so() -> Result<()> 
     }
     ensure!(send(&kim, &[("say", "close"), ("id", &id)])? == 303);
     ensure!(!page("/", &sam)?.body.contains("class=\"alarm"));
+    Ok(())
+}
+
+#[test]
+fn its_page_and_its_banner_hinder_nobody_and_fit_a_phone() -> Result<()> {
+    let stage = Stage::start_with(|world| {
+        world.set(&["holds", "emergency"], json!({ "approvers": ["human:bo", "human:kim"] }))
+    })?;
+    stage.with_accounts(&["bo", "kim"])?;
+    let at = |path: &str| format!("{}{path}", stage.world.console_url());
+    let mut browser = Browser::start()?;
+    browser.open(390, 844, "dark")?;
+    browser.go(&at("/emergency"))?;
+    browser.fill("Your id", "bo")?;
+    browser.fill("Password", PASSWORD)?;
+    browser.click("button", "Sign in")?;
+    browser.is_at("/emergency")?;
+    browser.is_in_order("the page where one is asked for")?;
+    browser.fill("Why; it goes on record", "the shop is down")?;
+    browser.fill("Your password, to say that it is you", PASSWORD)?;
+    browser.click("button", "Ask for an emergency")?;
+    browser.reads("the shop is down")?;
+    browser.is_in_order("one that is asked for")?;
+    typed(&stage.world, &["login", "kim"], PASSWORD)?;
+    let said: serde_json::Value = serde_json::from_str(&stage.world.run_well(&["holds", "emergency", "--json"])?)?;
+    let id = said.pointer("/emergencies/0/emergency").and_then(serde_json::Value::as_str).context("there is none")?;
+    stage.world.run_well(&["holds", "emergency", "countersign", id])?;
+    for path in ["/", "/holds", "/emergency"] {
+        browser.go(&at(path))?;
+        browser.reads("need no approval")?;
+        browser.is_in_order(path)?;
+    }
     Ok(())
 }
