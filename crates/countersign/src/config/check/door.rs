@@ -25,11 +25,15 @@ pub struct DoorConfig {
 
 impl Checker<'_> {
     pub(super) fn door(&mut self, raw: &RawDoor) -> Option<DoorConfig> {
-        let listen = self.parse(&raw.listen, "an address and a port, for example `0.0.0.0:4443`");
+        let listen: Option<SocketAddr> = self.parse(&raw.listen, "an address and a port, for example `0.0.0.0:4443`");
         let url = match &raw.url {
             None => None,
             Some(written) => Some(self.door_url(written)?),
         };
+        if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback() && raw.url.is_none()) {
+            let said = format!("`{listen}` is reached from elsewhere, and nothing says by which name");
+            self.problem(&raw.listen, said, Some("name its address with `url: https://…`".to_owned()));
+        }
         let file = self.path(&raw.certificate.value);
         let certificates = read_guarded(&file).map_err(|problem| {
             let said = format!("the certificate `{}` cannot be used: {}", raw.certificate.value, problem.said);

@@ -58,6 +58,43 @@ apps:
 }
 
 #[test]
+fn a_door_takes_a_certificate_and_a_key_that_nobody_else_reads() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let tls = Path::new(env!("CARGO_MANIFEST_DIR")).join("../front/src/tls");
+    for (file, mode) in [("gateway.pem", 0o644), ("gateway.key", 0o640), ("other.key", 0o600)] {
+        let copy = folder.path().join(file);
+        std::fs::copy(tls.join(file), &copy).unwrap();
+        std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let door = |listen: &str, key: &str, more: &str| {
+        let of = |file: &str| folder.path().join(file).display().to_string();
+        let text = format!(
+            "{WORLD}door: {{listen: '{listen}', certificate: '{}', key: '{}'{more}}}\n",
+            of("gateway.pem"),
+            of(key)
+        );
+        parse(&text)
+    };
+    let config = door("127.0.0.1:0", "gateway.key", "").unwrap();
+    assert!(config.door.is_some_and(|door| door.url.is_none()));
+    assert!(door("0.0.0.0:4443", "gateway.key", ", url: 'https://vendors.example.org'").is_ok());
+    for (listen, key, more, said) in [
+        ("0.0.0.0:4443", "gateway.key", "", "nothing says by which name"),
+        ("127.0.0.1:0", "gateway.key", ", url: 'http://x.example'", "is not an address of https"),
+        ("127.0.0.1:0", "gateway.key", ", url: 'https://x.example/api'", "is not an address of https"),
+        ("127.0.0.1:0", "other.key", "", "are not of each other"),
+        ("127.0.0.1:0", "gateway.pem", "", "is open to others (mode 644)"),
+        ("127.0.0.1:0", "none.key", "", "cannot be read"),
+        ("nowhere", "gateway.key", "", "an address and a port"),
+    ] {
+        let refused = door(listen, key, more).err().unwrap_or_default();
+        assert!(refused.contains(said), "{listen} {key} {more}: {refused}");
+        assert!(!refused.contains("PRIVATE"), "{refused}");
+    }
+}
+
+#[test]
 fn pages_are_there_where_they_are_wanted() {
     assert_eq!(parse(WORLD).unwrap().console, None);
     let console = |text: &str| parse(&format!("{WORLD}console: {text}\n")).unwrap().console.unwrap();
