@@ -355,7 +355,8 @@ fn quoted(word: &str) -> String {
 }
 
 /// Roles whose values are no names of things.
-const KINDS_WITH_OWN_READING: &[&str] = &["path", "url", "recipient", "command", "amount", "content", "explanation", "timeout"];
+const KINDS_WITH_OWN_READING: &[&str] =
+    &["path", "url", "recipient", "command", "amount", "content", "explanation", "timeout"];
 
 #[cfg(test)]
 mod tests;
