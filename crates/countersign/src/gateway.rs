@@ -1,5 +1,7 @@
 //! The wiring: the only place that names implementations.
 
+mod fronts;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -8,23 +10,21 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use contract::Governed;
-use engine::{Change, EMERGENCY_STATE, Engine, FOR_TASK_STATE, HOLD_OVER_STATE, HOLD_STATE, Parts, StateWrite};
+use engine::{Change, EMERGENCY_STATE, Engine, FOR_TASK_STATE, HOLD_OVER_STATE, HOLD_STATE, Parts};
 use export::Exports;
-use front::{Access, Front, Origins, Refusals, Wire, serve_tcp, serve_tls, serve_unix};
-use http::Uri;
+use front::{Refusals, serve_tcp, serve_tls, serve_unix};
 use http_proxy::Apis;
 use identity::people::People;
 use identity::{
     LiveDirectory, SigningKey, Standing, Tokens, USED_ASSERTION_STATE, VENDOR_KEY_STATE, VendorKeys, VendorTokens,
 };
-use mcp::{Endpoint, Hub, PinKey, Reviews, SUBSCRIBED_STATE};
+use mcp::{Hub, PinKey, Reviews};
 use model::limits::DRAIN_TIME_MAX;
 use model::{AppId, Blame, Clock, Directory, DirectorySnapshot, Fault, Secret, ToolName, UnixMicros};
 use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin};
 use store::{DataDir, Durability, Location};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::{Journal, LogReader, Notary};
@@ -42,10 +42,8 @@ use crate::notary::{self, Latest, Places};
 use crate::offering::offered;
 use crate::pages::Pages;
 use crate::people;
-use crate::published::{Entries, LogWire};
 use crate::restored::Restored;
-use crate::vendor_door::{Listening, access as vendor_access, address as door_address, wires as vendor_wires};
-use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
+use crate::vendor_door::{Listening, address as door_address};
 use crate::witness;
 
 /// Everything a running gateway is made of. Opened under the lock of its data directory.
@@ -423,77 +421,6 @@ impl Gateway {
         };
         self.engine.change(change).await.map(|_| ())
     }
-
-    fn access(&self) -> Arc<Access> {
-        let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
-        let clock = Arc::clone(self.engine.clock());
-        let access = Access::new(Arc::clone(&self.tokens), directory, clock, &self.public_url);
-        Arc::new(access.with_vendors(vendor_access(self)))
-    }
-
-    fn front(&self, listener: &TcpListener) -> Result<Arc<Front>, Fault> {
-        let config = self.config.load();
-        let local =
-            listener.local_addr().map_err(|error| operator("operator.listen", "the listener has no address", error))?;
-        let url: Uri = self
-            .public_url
-            .parse()
-            .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`public_url` is not an address"))?;
-        let origins = Origins::new(&url, local.port(), local.ip().is_loopback(), &config.allowed_origins);
-        let access = self.access();
-        let endpoint = self.endpoint(&access)?;
-        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
-        wires.extend(vendor_wires(self, &self.public_url));
-        if config.publish {
-            wires.push(self.log_wire(Entries::Withheld));
-        }
-        Ok(Arc::new(Front { access: Some(access), origins: Some(origins), wires, in_flight }))
-    }
-
-    fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
-        let subscribed = self.subscribed()?;
-        let (hub, engine, access) = (Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access));
-        Ok(Arc::new(Endpoint::new(hub, engine, access, &self.state_key, subscribed)?))
-    }
-
-    /// Sessions of before that had subscribed to something. Those that nobody could go on with any more are forgotten.
-    fn subscribed(&self) -> Result<Vec<String>, Fault> {
-        let rows = self.trace.reader().map_err(Fault::from)?.state(SUBSCRIBED_STATE).map_err(Fault::from)?;
-        let now = self.engine.clock().now();
-        let young = |at: &str| {
-            let at = at.parse().map_or(now, UnixMicros);
-            u128::from(now.since(at).unsigned_abs()) <= SESSION_REMEMBERED_MAX.as_micros()
-        };
-        let (kept, old): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, at)| young(at));
-        let gone = |(key, _)| StateWrite { kind: SUBSCRIBED_STATE.to_owned(), key, value: None };
-        if !old.is_empty() {
-            self.engine.keep_blocking(old.into_iter().map(gone).collect())?;
-        }
-        Ok(kept.into_iter().map(|(session, _)| session).collect())
-    }
-
-    fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {
-        let access = self.access();
-        let endpoint = self.endpoint(&access)?;
-        let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
-        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        let access = Some(access);
-        Ok(Arc::new(Front { access, origins: None, wires: vec![endpoint, mint, Arc::new(OperatorsOnly)], in_flight }))
-    }
-
-    fn control_front(self: &Arc<Self>) -> Arc<Front> {
-        let control: Arc<dyn Wire> = Arc::new(ControlWire::new(Arc::clone(self)));
-        let wires = vec![control, self.log_wire(Entries::Served)];
-        let access = Some(self.access());
-        Arc::new(Front { access, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) })
-    }
-
-    fn log_wire(&self, entries: Entries) -> Arc<dyn Wire> {
-        let trace = self.trace.clone();
-        let open = move || -> Result<Box<dyn LogReader>, Fault> { Ok(Box::new(trace.reader().map_err(Fault::from)?)) };
-        Arc::new(LogWire::new(Arc::clone(&self.latest), Box::new(open), entries))
-    }
 }
 
 /// Apps whose credentials are others now. A child would keep what it was started with.
@@ -620,8 +547,6 @@ pub fn operator(code: &'static str, said: impl Into<std::borrow::Cow<'static, st
     Fault::new(Blame::Operator, code, said).because(cause)
 }
 
-/// Longer than a client goes on with a session of an earlier run.
-const SESSION_REMEMBERED_MAX: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// How often is looked for what nobody approved in time, and for requests that were refused.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long a socket may take to answer `countersign` commands.

@@ -1,0 +1,94 @@
+//! What answers on each of the gateway's listeners and sockets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::StateWrite;
+use front::{Access, Front, Origins, Wire};
+use http::Uri;
+use mcp::{Endpoint, SUBSCRIBED_STATE};
+use model::{Blame, Directory, Fault, UnixMicros};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use trace::LogReader;
+
+use super::{Gateway, operator};
+use crate::published::{Entries, LogWire};
+use crate::vendor_door::{access as vendor_access, wires as vendor_wires};
+use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
+
+impl Gateway {
+    fn access(&self) -> Arc<Access> {
+        let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
+        let clock = Arc::clone(self.engine.clock());
+        let access = Access::new(Arc::clone(&self.tokens), directory, clock, &self.public_url);
+        Arc::new(access.with_vendors(vendor_access(self)))
+    }
+
+    pub(super) fn front(&self, listener: &TcpListener) -> Result<Arc<Front>, Fault> {
+        let config = self.config.load();
+        let local =
+            listener.local_addr().map_err(|error| operator("operator.listen", "the listener has no address", error))?;
+        let url: Uri = self
+            .public_url
+            .parse()
+            .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`public_url` is not an address"))?;
+        let origins = Origins::new(&url, local.port(), local.ip().is_loopback(), &config.allowed_origins);
+        let access = self.access();
+        let endpoint = self.endpoint(&access)?;
+        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
+        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
+        wires.extend(vendor_wires(self, &self.public_url));
+        if config.publish {
+            wires.push(self.log_wire(Entries::Withheld));
+        }
+        Ok(Arc::new(Front { access: Some(access), origins: Some(origins), wires, in_flight }))
+    }
+
+    fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
+        let subscribed = self.subscribed()?;
+        let (hub, engine, access) = (Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access));
+        Ok(Arc::new(Endpoint::new(hub, engine, access, &self.state_key, subscribed)?))
+    }
+
+    /// Sessions of before that had subscribed to something. Those that nobody could go on with any more are forgotten.
+    fn subscribed(&self) -> Result<Vec<String>, Fault> {
+        let rows = self.trace.reader().map_err(Fault::from)?.state(SUBSCRIBED_STATE).map_err(Fault::from)?;
+        let now = self.engine.clock().now();
+        let young = |at: &str| {
+            let at = at.parse().map_or(now, UnixMicros);
+            u128::from(now.since(at).unsigned_abs()) <= SESSION_REMEMBERED_MAX.as_micros()
+        };
+        let (kept, old): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, at)| young(at));
+        let gone = |(key, _)| StateWrite { kind: SUBSCRIBED_STATE.to_owned(), key, value: None };
+        if !old.is_empty() {
+            self.engine.keep_blocking(old.into_iter().map(gone).collect())?;
+        }
+        Ok(kept.into_iter().map(|(session, _)| session).collect())
+    }
+
+    pub(super) fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {
+        let access = self.access();
+        let endpoint = self.endpoint(&access)?;
+        let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
+        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
+        let access = Some(access);
+        Ok(Arc::new(Front { access, origins: None, wires: vec![endpoint, mint, Arc::new(OperatorsOnly)], in_flight }))
+    }
+
+    pub(super) fn control_front(self: &Arc<Self>) -> Arc<Front> {
+        let control: Arc<dyn Wire> = Arc::new(ControlWire::new(Arc::clone(self)));
+        let wires = vec![control, self.log_wire(Entries::Served)];
+        let access = Some(self.access());
+        Arc::new(Front { access, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) })
+    }
+
+    fn log_wire(&self, entries: Entries) -> Arc<dyn Wire> {
+        let trace = self.trace.clone();
+        let open = move || -> Result<Box<dyn LogReader>, Fault> { Ok(Box::new(trace.reader().map_err(Fault::from)?)) };
+        Arc::new(LogWire::new(Arc::clone(&self.latest), Box::new(open), entries))
+    }
+}
+
+/// Longer than a client goes on with a session of an earlier run.
+const SESSION_REMEMBERED_MAX: Duration = Duration::from_secs(2 * 24 * 60 * 60);
