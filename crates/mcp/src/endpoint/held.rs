@@ -268,5 +268,5 @@ pub(super) fn forgotten(hold: Option<&Hold>) -> Value {
     })
 }
 
-/// How long a client waits before it asks again, in milliseconds.
-const POLL_MS: u64 = 1_000;
+/// How long a client waits before it asks again, in milliseconds: people take longer, and a restart takes less.
+const POLL_MS: u64 = 4_000;
