@@ -14,6 +14,7 @@ use model::{AgentId, AppId, Blame, CallId, Class, Fault, HumanId, Method, Reason
 use self::for_task::ForTaskView;
 use crate::account::form_field;
 use crate::assets::Assets;
+use crate::edit::edits;
 use crate::html::{Html, html};
 use crate::page::{Place, Visitor, alone, capital, fault, go_to, notice, page};
 use crate::passkey;
@@ -389,7 +390,8 @@ fn arguments(hold: &HoldView) -> Html {
         (_, true) => html!("<p>The arguments are shown to those who may approve, and to the person it is for.</p>"),
         (None, _) => html!("<p>Without arguments.</p>"),
         (Some(raw), _) => {
-            html!("{}<details><summary>Byte for byte</summary><pre>{}</pre></details>", fields(raw), raw)
+            let whole = html!("<details><summary>Byte for byte</summary><pre>{}</pre></details>", raw);
+            html!("{}{}{}", edits(raw), fields(raw), whole)
         }
     }
 }

@@ -21,6 +21,7 @@ mod arap;
 mod assets;
 mod contracts;
 mod cookie;
+mod edit;
 mod emergency;
 mod guard;
 mod holds;
