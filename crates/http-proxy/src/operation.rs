@@ -97,21 +97,7 @@ impl Operation {
     }
 
     fn parameters(&mut self, mapped: &Mapped) -> Result<(), String> {
-        let one = |written: &Option<String>, stands: Stands| written.clone().map(|written| (written, stands));
-        let each = |written: &[String], stands: &Stands| -> Vec<(String, Stands)> {
-            written.iter().map(|written| (written.clone(), stands.clone())).collect()
-        };
-        let mut all: Vec<(String, Stands)> = Vec::new();
-        all.extend(one(&mapped.id, Stands::Id));
-        all.extend(one(&mapped.page, Stands::Page));
-        all.extend(one(&mapped.tenant, Stands::Tenant));
-        all.extend(each(&mapped.selects, &Stands::Selects));
-        all.extend(each(&mapped.sorts, &Stands::Sorts));
-        all.extend(each(&mapped.expands, &Stands::Expands));
-        all.extend(each(&mapped.passes, &Stands::Passes));
-        let filters = mapped.filters.iter();
-        all.extend(filters.map(|(written, field)| (written.clone(), Stands::Filters(Arc::from(field.as_str())))));
-        for (written, stands) in all {
+        for (written, stands) in mapped.parameters() {
             let unknown = || format!("`{written}` is not one of path.NAME, query.NAME, header.NAME and body.NAME");
             let (place, name) = written.split_once('.').ok_or_else(unknown)?;
             match (place, stands) {

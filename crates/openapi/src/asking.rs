@@ -6,7 +6,7 @@ use std::sync::Arc;
 use json::{Document, Kind, Value};
 use model::{Blame, ContractFacts, Fault, Operation, Scalar, Shown};
 
-use crate::mapping::Entity;
+use crate::mapping::{Entity, Mapped};
 
 /// What a parameter stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,29 @@ pub struct SaysOfItself {
     pub tenant: Vec<Arc<str>>,
     /// How it stands, by the field that says so.
     pub state: Option<(Arc<str>, Scalar)>,
+}
+
+// === impl Mapped ===
+
+impl Mapped {
+    /// Every parameter that it names, as it names it, with what it stands for.
+    pub fn parameters(&self) -> Vec<(String, Stands)> {
+        let one = |written: &Option<String>, stands: Stands| written.clone().map(|written| (written, stands));
+        let each = |written: &[String], stands: &Stands| -> Vec<(String, Stands)> {
+            written.iter().map(|written| (written.clone(), stands.clone())).collect()
+        };
+        let mut all: Vec<(String, Stands)> = Vec::new();
+        all.extend(one(&self.id, Stands::Id));
+        all.extend(one(&self.page, Stands::Page));
+        all.extend(one(&self.tenant, Stands::Tenant));
+        all.extend(each(&self.selects, &Stands::Selects));
+        all.extend(each(&self.sorts, &Stands::Sorts));
+        all.extend(each(&self.expands, &Stands::Expands));
+        all.extend(each(&self.passes, &Stands::Passes));
+        let filters = self.filters.iter();
+        all.extend(filters.map(|(written, field)| (written.clone(), Stands::Filters(Arc::from(field.as_str())))));
+        all
+    }
 }
 
 // === impl Asking ===

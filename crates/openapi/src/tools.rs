@@ -126,7 +126,7 @@ impl Tools {
 impl Tool {
     fn of_tool(mapped: &Mapped) -> Self {
         let mut tool = Self::blank(mapped, String::new());
-        for (written, stands) in parameters(mapped) {
+        for (written, stands) in mapped.parameters() {
             tool.stands(Place::Tool, &written, Some(stands));
         }
         tool.takes_fields(mapped);
@@ -138,7 +138,7 @@ impl Tool {
         for name in names(&mapped.path) {
             tool.stands(Place::Path, name, None);
         }
-        let mut parameters = parameters(mapped);
+        let mut parameters = mapped.parameters();
         parameters.sort_by_key(|(written, _)| place(written).map(|(place, _)| place));
         let (in_body, others): (Vec<_>, Vec<_>) =
             parameters.into_iter().partition(|(written, _)| written.starts_with("body."));
@@ -345,25 +345,6 @@ impl Place {
             Self::Tool => "argument",
         }
     }
-}
-
-/// Every parameter that a mapping names, as it names it, with what it stands for.
-fn parameters(mapped: &Mapped) -> Vec<(String, Stands)> {
-    let one = |written: &Option<String>, stands: Stands| written.clone().map(|written| (written, stands));
-    let each = |written: &[String], stands: &Stands| -> Vec<(String, Stands)> {
-        written.iter().map(|written| (written.clone(), stands.clone())).collect()
-    };
-    let mut all: Vec<(String, Stands)> = Vec::new();
-    all.extend(one(&mapped.id, Stands::Id));
-    all.extend(one(&mapped.page, Stands::Page));
-    all.extend(one(&mapped.tenant, Stands::Tenant));
-    all.extend(each(&mapped.selects, &Stands::Selects));
-    all.extend(each(&mapped.sorts, &Stands::Sorts));
-    all.extend(each(&mapped.expands, &Stands::Expands));
-    all.extend(each(&mapped.passes, &Stands::Passes));
-    let filters = mapped.filters.iter();
-    all.extend(filters.map(|(written, field)| (written.clone(), Stands::Filters(Arc::from(field.as_str())))));
-    all
 }
 
 /// `query.limit` taken apart.
