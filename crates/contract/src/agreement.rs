@@ -9,6 +9,7 @@ use model::{AppId, ClauseNumber, ContractId, Digest, HumanId, Operation, Scalar,
 use serde::Serialize;
 
 use crate::path::FieldPath;
+use crate::period::Period;
 
 /// An agreement with a vendor.
 #[derive(Debug, Clone, Serialize)]
@@ -28,7 +29,7 @@ pub struct Agreement {
     /// What the data may be used for; a credential is bound to one of them. Empty: nothing is said of it.
     pub purposes: BTreeSet<Arc<str>>,
     /// From when until when.
-    pub term: Term,
+    pub term: Period,
     /// What becomes of an answer that shows more than the contract lets out.
     pub answers: Answers,
     /// Every clause, in the order of the document.
@@ -74,23 +75,6 @@ pub struct Party {
     pub name: String,
     /// Who stands for what, as the document says it: `privacy contact` → `Jo Berg`. A person of the directory is named `human:ana`.
     pub people: BTreeMap<String, String>,
-}
-
-/// From when until when, both days included.
-#[derive(Debug, Clone, Serialize)]
-pub struct Term {
-    /// The first day.
-    pub from: Day,
-    /// The last day.
-    pub until: Day,
-    /// Where the days are counted: `UTC`, `Europe/Berlin`.
-    pub zone: String,
-    /// Its first moment.
-    #[serde(skip)]
-    pub begins: UnixMicros,
-    /// The first moment after it.
-    #[serde(skip)]
-    pub ends: UnixMicros,
 }
 
 /// A day of the calendar, `2027-06-30`.

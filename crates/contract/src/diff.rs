@@ -218,7 +218,7 @@ fn heads(old: &Compiled, new: &Compiled) -> Vec<String> {
     sets("the data of", &old.tenants, &new.tenants);
     sets("use for", &old.purposes, &new.purposes);
     if (old.term.from, old.term.until) != (new.term.from, new.term.until) {
-        let term = |term: &crate::agreement::Term| format!("{} until {}", term.from, term.until);
+        let term = |term: &crate::period::Period| format!("{} until {}", term.from, term.until);
         said.push(format!("runs from {}, before from {}", term(&new.term), term(&old.term)));
     }
     if old.answers != new.answers {

@@ -7,9 +7,10 @@ use model::{ClauseNumber, Digest};
 use yaml_tree::{At, Entry, Node};
 
 use crate::agreement::{
-    Agreement, Amendment, Answers, Day, Document, Hidden, Outside, Parties, Party, Provision, Span, Term, Totals,
+    Agreement, Amendment, Answers, Day, Document, Hidden, Outside, Parties, Party, Provision, Span, Totals,
 };
 use crate::error::ContractError;
+use crate::period::Period;
 use crate::reader::Reader;
 use crate::when::zone;
 
@@ -166,7 +167,7 @@ impl Reader {
         Some(Party { name: name?, people })
     }
 
-    fn term(&mut self, node: &Node, zone_name: &str) -> Option<Term> {
+    fn term(&mut self, node: &Node, zone_name: &str) -> Option<Period> {
         let (mut from, mut until) = (None, None);
         for Entry { key, value, .. } in self.map(node, &["from", "until", "zone"], &["from", "until"]) {
             match key.as_str() {
@@ -186,7 +187,7 @@ impl Reader {
             self.complain(from_at, "these days are past what a clock can say", None);
         }
         let (begins, ends) = moments?;
-        Some(Term { from, until, zone: zone_name.to_owned(), begins, ends })
+        Some(Period { from, until, zone: zone_name.to_owned(), begins, ends })
     }
 
     fn answers(&mut self, node: &Node) -> Answers {
