@@ -9,7 +9,8 @@ use model::limits::Pace;
 use model::{DirectorySnapshot, HumanId, UnixMicros};
 
 use crate::engine::{Engine, Shared};
-use crate::holds::{Entry, StepFault};
+use crate::entry::Entry;
+use crate::holds::StepFault;
 
 /// When people were asked, of late: since the gateway started.
 #[derive(Default)]

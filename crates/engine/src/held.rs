@@ -14,8 +14,9 @@ use trace::Approved;
 use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
 use crate::emergencies::gives_back;
 use crate::engine::Shared;
+use crate::entry::{Attached, Entry, Key};
 use crate::gate::Gated;
-use crate::holds::{Attached, Entry, Key, NotOpened, StepFault};
+use crate::holds::{NotOpened, StepFault};
 use crate::refusal::{Held, HeldState};
 
 /// Whoever waits for a call that is held.

@@ -4,27 +4,22 @@
 //! all; only then does anybody see it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use decide::Answer;
 use hold::{Asked, Disposition, Event, Hold, Refused, State, WaitsFor};
 use model::limits::{
     HOLD_ARGUMENTS_BYTES_MAX, HOLD_REASON_CHARS_MAX, HOLDS_BYTES_MAX, HOLDS_OPEN_MAX, HOLDS_PER_AGENT_MAX,
     HOLDS_RATE_MAX, HOLDS_RATE_OVER,
 };
-use model::{
-    AgentId, AppId, Approver, Blame, CallId, Digest, Fault, HoldId, HumanId, Method, Secret, TaskId, ToolName,
-    UnixMicros,
-};
+use model::{AgentId, Approver, Blame, CallId, Fault, HoldId, HumanId, Secret, UnixMicros};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trace::StateWrite;
 
 use crate::emergencies::gives_back;
 use crate::engine::{Change, Engine, Shared};
+use crate::entry::{Attached, Entry, Key};
 use crate::for_tasks;
 use crate::hold_words::{detail, refusal, what};
 use crate::over::{Over, Shelf};
@@ -59,36 +54,6 @@ struct Entries {
     opened: HashMap<AgentId, VecDeque<UnixMicros>>,
     bytes: usize,
 }
-
-/// What identical calls have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    agent: AgentId,
-    human: HumanId,
-    task: Option<TaskId>,
-    app: AppId,
-    method: Method,
-    tool: ToolName,
-    arguments: Digest,
-    waits_for: WaitsFor,
-}
-
-/// One hold.
-pub(crate) struct Entry {
-    key: Key,
-    pub(crate) arguments: Option<Bytes>,
-    /// One step at a time, with its record.
-    pub(crate) turn: tokio::sync::Mutex<()>,
-    hold: watch::Sender<Arc<Hold>>,
-    /// What came of it, for all who wait for it.
-    pub(crate) answer: OnceLock<(CallId, Answer)>,
-    attached: AtomicUsize,
-    /// It could not be written down, so it is none.
-    void: AtomicBool,
-}
-
-/// Somebody is kept waiting for it, as long as this lives.
-pub(crate) struct Attached(Arc<Entry>);
 
 /// Why a call does not begin to wait.
 pub(crate) enum NotOpened {
@@ -142,7 +107,7 @@ impl Engine {
     /// Every call that waits, or was decided and not yet told, the oldest first.
     pub fn holds(&self) -> Vec<Waiting> {
         let mut all: Vec<Waiting> =
-            self.shared.desk.lock().by_id.values().filter(|entry| !entry.is_void()).map(|entry| entry.view()).collect();
+            self.shared.desk.lock().by_id.values().filter(|entry| entry.is_kept()).map(|entry| entry.view()).collect();
         all.sort_by(|one, other| (one.hold.opened_at, &one.hold.id).cmp(&(other.hold.opened_at, &other.hold.id)));
         all
     }
@@ -242,8 +207,8 @@ impl Shared {
             let known = self.desk.find(&key);
             let Some(attached) = known else { break };
             // Whoever opened it may still be waiting for the disk.
-            drop(attached.0.turn.lock().await);
-            if !attached.0.is_void() {
+            drop(attached.entry().turn.lock().await);
+            if !attached.entry().is_void() {
                 return Ok(attached);
             }
         }
@@ -261,16 +226,17 @@ impl Shared {
             // Another one was quicker.
             Ok(Some(other)) => {
                 drop(turn);
-                drop(other.0.turn.lock().await);
+                drop(other.entry().turn.lock().await);
                 let said = || NotOpened::Unheld("an identical call could not be written down".to_owned());
-                return if other.0.is_void() { Err(said()) } else { Ok(other) };
+                return if other.entry().is_void() { Err(said()) } else { Ok(other) };
             }
             Err(why) => return Err(NotOpened::Unheld(why)),
         };
         let hold = entry.now();
         let by = format!("agent:{}", hold.asked.agent);
-        if let Err(fault) = self.write(&entry, &hold, "hold.opened", &by, true).await {
-            entry.void.store(true, Ordering::Release);
+        let written = self.write(&entry, &hold, "hold.opened", &by, true).await;
+        let _once = entry.kept.set(written.is_ok());
+        if let Err(fault) = written {
             self.desk.remove(&entry);
             return Err(NotOpened::Fault(fault));
         }
@@ -410,7 +376,7 @@ impl Desk {
     }
 
     fn get(&self, id: &HoldId) -> Result<Arc<Entry>, Fault> {
-        let found = self.lock().by_id.get(id).filter(|entry| !entry.is_void()).cloned();
+        let found = self.lock().by_id.get(id).filter(|entry| entry.is_kept()).cloned();
         found.ok_or_else(|| {
             Fault::new(Blame::Caller, "caller.unknown_hold", format!("nothing waits as `{id}`, or not any more"))
                 .hint("`countersign holds list` shows what waits; `countersign trace` what became of the rest")
@@ -440,6 +406,7 @@ impl Desk {
     fn take_in(&self, kept: Kept) -> Arc<Entry> {
         let arguments = kept.arguments.map(Bytes::from);
         let entry = Arc::new(Entry::new(Key::of(&kept.hold.asked, kept.hold.waits_for), kept.hold, arguments));
+        let _once = entry.kept.set(true);
         self.lock().put(&entry);
         entry
     }
@@ -511,81 +478,6 @@ impl Entries {
     }
 }
 
-// === impl Key, Entry, Attached ===
-
-impl Key {
-    /// Of what was asked.
-    pub(crate) fn of(asked: &Asked, waits_for: WaitsFor) -> Self {
-        Self {
-            agent: asked.agent.clone(),
-            human: asked.human.clone(),
-            task: asked.task_named.then(|| asked.task.clone()),
-            app: asked.app.clone(),
-            method: asked.method,
-            tool: asked.tool.clone(),
-            arguments: asked.arguments,
-            waits_for,
-        }
-    }
-}
-
-impl Entry {
-    fn new(key: Key, hold: Hold, arguments: Option<Bytes>) -> Self {
-        Self {
-            key,
-            arguments,
-            turn: tokio::sync::Mutex::new(()),
-            hold: watch::Sender::new(Arc::new(hold)),
-            answer: OnceLock::new(),
-            attached: AtomicUsize::new(0),
-            void: AtomicBool::new(false),
-        }
-    }
-
-    /// Where it stands.
-    pub(crate) fn now(&self) -> Arc<Hold> {
-        Arc::clone(&self.hold.borrow())
-    }
-
-    /// Every step from now on.
-    pub(crate) fn steps(&self) -> watch::Receiver<Arc<Hold>> {
-        self.hold.subscribe()
-    }
-
-    fn view(&self) -> Waiting {
-        Waiting { hold: self.now(), arguments: self.arguments.clone(), attached: self.attached() }
-    }
-
-    fn attached(&self) -> usize {
-        self.attached.load(Ordering::Acquire)
-    }
-
-    fn is_void(&self) -> bool {
-        self.void.load(Ordering::Acquire)
-    }
-
-    fn bytes(&self) -> usize {
-        ENTRY_BYTES.saturating_add(self.arguments.as_ref().map_or(0, Bytes::len))
-    }
-}
-
-impl Attached {
-    fn to(entry: &Arc<Entry>) -> Self {
-        entry.attached.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(entry))
-    }
-
-    pub(crate) fn entry(&self) -> &Arc<Entry> {
-        &self.0
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        self.0.attached.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 impl From<StepFault> for Fault {
     fn from(fault: StepFault) -> Self {
         match fault {
@@ -597,5 +489,3 @@ impl From<StepFault> for Fault {
 
 /// The kind of state under which holds are kept.
 pub const HOLD_STATE: &str = "hold";
-/// What a hold takes beside its arguments, about.
-const ENTRY_BYTES: usize = 4 * 1024;

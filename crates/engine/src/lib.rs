@@ -18,6 +18,7 @@ mod budget;
 mod call;
 mod emergencies;
 mod engine;
+mod entry;
 mod flow;
 mod for_tasks;
 mod gate;

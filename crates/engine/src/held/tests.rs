@@ -359,6 +359,25 @@ async fn it_waits_is_approved_and_runs_once_with_every_step_on_disk_before_the_n
     assert_eq!(intents[1]["cause"], intents[0]["call"], "the call that runs says which one was asked");
 }
 
+// INVARIANT: what people are shown is on disk, so that a gateway that dies takes no hold with it that somebody has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_shown_a_hold_that_is_not_on_disk_yet() {
+    let world = World::new().await;
+    let disk_is_busy = world.disk.state.lock().unwrap();
+    let asking = tokio::spawn({
+        let world = world.clone();
+        async move { world.asks_in_passing().await }
+    });
+    let desk = &world.engine.shared.desk;
+    let entry = std::iter::repeat_with(|| std::thread::sleep(Duration::from_millis(1)));
+    let entry = entry.take(10_000).find_map(|()| desk.all().pop()).expect("it is being written");
+    let id = entry.now().id.clone();
+    assert!(world.engine.holds().is_empty() && world.engine.hold(&id).is_err());
+    drop(disk_is_busy);
+    assert_eq!(asking.await.unwrap(), id);
+    assert_eq!(world.only_hold(), id);
+}
+
 #[tokio::test]
 async fn who_went_away_and_asks_the_same_again_goes_on_waiting() {
     let world = World::new().await;
