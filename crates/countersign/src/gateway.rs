@@ -239,7 +239,7 @@ impl Gateway {
             listeners.spawn(serve_tcp(pages.listener, front, stop.clone(), DRAIN_TIME_MAX));
         }
         if let Some((door, tls)) = door {
-            let front = door.front(&self)?;
+            let front = self.door_front(&door)?;
             let _once = self.door_url.set(door.url);
             listeners.spawn(serve_tls(door.listener, tls, front, stop.clone(), DRAIN_TIME_MAX));
         }

@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use front::{Front, Origins, VendorAccess, VendorTokenEndpoint, Wire};
+use front::{Origins, VendorAccess, VendorTokenEndpoint, Wire};
 use http::Uri;
 use http_proxy::Door;
 use model::{Blame, Directory, Fault};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use crate::config::DoorConfig;
 use crate::gateway::{Gateway, operator};
@@ -49,16 +48,13 @@ impl Listening {
         Ok(Self { listener, url, local })
     }
 
-    /// What answers there: nothing but what vendors ask for.
-    pub fn front(&self, gateway: &Gateway) -> Result<Arc<Front>, Fault> {
+    /// Under which names it is reached.
+    pub fn origins(&self) -> Result<Origins, Fault> {
         let url: Uri = self
             .url
             .parse()
             .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`door: url` is not an address"))?;
-        let origins = Origins::new(&url, self.local.port(), self.local.ip().is_loopback(), &[]);
-        let in_flight = Arc::new(Semaphore::new(gateway.engine.limits().calls_in_flight_max));
-        let wires = wires(gateway, &self.url).to_vec();
-        Ok(Arc::new(Front { access: None, origins: Some(origins), wires, in_flight }))
+        Ok(Origins::new(&url, self.local.port(), self.local.ip().is_loopback(), &[]))
     }
 }
 

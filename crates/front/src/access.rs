@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use identity::{Audiences, TokenError, Tokens};
+use http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header};
+use identity::{API, Audiences, KeyError, TokenError, Tokens};
 use model::{Actor, AppId, Clock, Directory};
 
 use crate::body::{Body, json_response};
-use crate::vendor::{KnownVendor, VendorAccess};
+use crate::vendor::{KnownVendor, VendorAccess, told};
 
 /// Checks tokens and answers for them.
 pub struct Access {
@@ -17,8 +17,10 @@ pub struct Access {
     public_url: String,
     /// What a token is for that is good for every app.
     all: Arc<str>,
-    /// Who checks keys of vendors; none: no vendor comes in here.
+    /// Who checks what vendors present; none: no vendor comes in here.
     vendors: Option<VendorAccess>,
+    /// Nobody but vendors comes in here.
+    only_vendors: bool,
 }
 
 /// A token that is good, and whether those it names may act right now.
@@ -37,34 +39,63 @@ impl Access {
     pub fn new(tokens: Arc<Tokens>, directory: Arc<dyn Directory>, clock: Arc<dyn Clock>, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let all = Arc::from(format!("{public_url}/mcp"));
-        Self { tokens, directory, clock, public_url, all, vendors: None }
+        Self { tokens, directory, clock, public_url, all, vendors: None, only_vendors: false }
     }
 
-    /// Takes keys of vendors in place of tokens, too.
+    /// Takes what vendors present in place of tokens, too.
     pub fn with_vendors(self, vendors: VendorAccess) -> Self {
         Self { vendors: Some(vendors), ..self }
     }
 
-    /// Who acts, on every request anew. Error: the 401 to send.
-    pub fn authenticate(&self, headers: &HeaderMap, app: Option<&AppId>) -> Result<Known, Box<Response<Body>>> {
-        if let Some(vendors) = self.vendors.as_ref().filter(|vendors| vendors.is_meant(headers)) {
-            let vendor = vendors.authenticate_key(headers).map_err(|_| {
-                Box::new(self.unauthorized(app, Some("invalid_token"), "the key of a vendor is not good here"))
-            })?;
-            let actor = vendor.actor.clone();
-            return self.known(app, actor, Some(Arc::new(vendor)));
+    /// Takes what vendors present, and nothing else.
+    pub fn only_vendors(self, vendors: VendorAccess) -> Self {
+        Self { vendors: Some(vendors), only_vendors: true, ..self }
+    }
+
+    /// Who acts, on every request anew; `link` are the request's extensions. Error: the 401 to send.
+    pub fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        link: &Extensions,
+        app: Option<&AppId>,
+    ) -> Result<Known, Box<Response<Body>>> {
+        if let Some(vendors) =
+            self.vendors.as_ref().filter(|vendors| self.only_vendors || vendors.is_key_meant(headers))
+        {
+            return self.vendor(vendors, headers, link, app);
         }
         let audiences = Audiences::new(Arc::clone(&self.all), app.cloned());
         let known = bearer(headers).and_then(|token| self.tokens.verify(token, &audiences, self.clock.as_ref()));
-        let actor = known.map_err(|error| {
-            let code = (error != TokenError::Missing).then(|| error.oauth_error());
-            Box::new(self.unauthorized(app, code, &error.to_string()))
-        })?;
+        let actor = match known {
+            Ok(actor) => actor,
+            Err(error) => match self.vendors.as_ref().filter(|vendors| vendors.is_token_meant(headers)) {
+                Some(vendors) => return self.vendor(vendors, headers, link, app),
+                None => {
+                    let code = (error != TokenError::Missing).then(|| error.oauth_error());
+                    return Err(Box::new(self.unauthorized(app, code, &error.to_string())));
+                }
+            },
+        };
         if self.vendors.as_ref().is_some_and(|vendors| vendors.is_vendor(&actor.agent)) {
-            let said = "the agent is a vendor's, which comes in with a key of its contract";
+            let said = "the agent is a vendor's, which comes in with what stands for its contract";
             return Err(Box::new(self.unauthorized(app, Some("invalid_token"), said)));
         }
         self.known(app, actor, None)
+    }
+
+    fn vendor(
+        &self,
+        vendors: &VendorAccess,
+        headers: &HeaderMap,
+        link: &Extensions,
+        app: Option<&AppId>,
+    ) -> Result<Known, Box<Response<Body>>> {
+        let vendor = vendors.authenticate_agent(headers, link, app).map_err(|error| {
+            let code = (error != KeyError::Missing).then_some("invalid_token");
+            Box::new(self.unauthorized(app, code, &told(&error)))
+        })?;
+        let actor = vendor.actor.clone();
+        self.known(app, actor, Some(Arc::new(vendor)))
     }
 
     /// Whether those may act right now. Error: they are not there at all.
@@ -105,7 +136,10 @@ impl Access {
         if let Some(error) = error {
             challenge.push_str(&format!(", error=\"{error}\", error_description=\"{}\"", quotable(said)));
         }
-        let hint = "get a token with `countersign token --agent AGENT --human PERSON`";
+        let hint = match self.only_vendors {
+            true => "come in with the client certificate, the key or a token of a contract",
+            false => "get a token with `countersign token --agent AGENT --human PERSON`",
+        };
         let body =
             serde_json::json!({ "error": error.unwrap_or("missing_token"), "error_description": said, "hint": hint });
         let mut response = json_response(StatusCode::UNAUTHORIZED, body.to_string());
@@ -117,12 +151,15 @@ impl Access {
 
     /// Protected-resource metadata for `/.well-known/oauth-protected-resource/mcp[/app]`.
     pub fn resource_metadata(&self, app: Option<&AppId>) -> Response<Body> {
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "resource": self.resource(app),
             "resource_name": "Countersign",
             "bearer_methods_supported": ["header"],
-            "resource_documentation": "tokens are issued by `countersign token`",
         });
+        // Agents get their tokens by hand, and vendors that sign who they are by themselves.
+        if self.vendors.as_ref().is_some_and(VendorAccess::gives_tokens) {
+            body["authorization_servers"] = serde_json::json!([format!("{}{API}", self.public_url)]);
+        }
         json_response(StatusCode::OK, body.to_string())
     }
 

@@ -1,12 +1,12 @@
-//! Which vendor asks: the key or client certificate it presents says so, and under which contract and for what. No header has a
-//! say in that.
+//! Which vendor asks: the key, token or client certificate it presents says so, and under which contract and for what. No header
+//! has a say in that.
 
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header};
-use identity::{KeyError, TokenError, VendorKey, VendorKeys, VendorTokens};
-use model::{Actor, AgentId, Clock, ContractFacts, ContractId, Directory, Fault, TaskId, VendorId};
+use identity::{KeyError, Presented, TokenError, VendorKey, VendorKeys, VendorTokens};
+use model::{Actor, AgentId, AppId, Clock, ContractFacts, ContractId, Directory, Fault, TaskId, UnixMicros, VendorId};
 
 use crate::body::{Body, json_response};
 use crate::refusals::{Refusals, source};
@@ -45,25 +45,43 @@ impl VendorAccess {
         Self { tokens, directory, clock, refusals }
     }
 
-    /// Whether what is presented as a bearer token is meant for this, whatever else is sent.
-    pub fn is_meant(&self, headers: &HeaderMap) -> bool {
+    /// Whether a vendor's key is presented as a bearer token, whatever else is sent.
+    pub(crate) fn is_key_meant(&self, headers: &HeaderMap) -> bool {
         let bearers = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
         bearers.filter_map(|text| text.split_once(' ')).any(|(_, key)| VendorKeys::are_like(key.trim()))
     }
 
-    /// Whether an agent is a vendor's, which comes in with a key of its contract and with nothing else.
+    /// Whether a token is presented that a vendor got here, good or not.
+    pub(crate) fn is_token_meant(&self, headers: &HeaderMap) -> bool {
+        presented(headers).is_ok_and(|token| self.tokens.is_a_vendors(token))
+    }
+
+    /// Whether some vendor gets tokens for what it signs.
+    pub(crate) fn gives_tokens(&self) -> bool {
+        self.tokens.keys().list().iter().any(|key| matches!(key.presented, Presented::Signature(_)))
+    }
+
+    /// Whether an agent is a vendor's, which comes in with what stands for its contract and with nothing else.
     pub fn is_vendor(&self, agent: &AgentId) -> bool {
         self.tokens.keys().has_vendor(agent.as_str())
     }
 
-    /// Who asks, on every request anew. Error: the 401 to send.
+    /// Who asks at the API, on every request anew. Error: the 401 to send.
     pub fn authenticate(&self, head: &Parts) -> Result<KnownVendor, Box<Response<Body>>> {
-        self.checked(&head.headers, &head.extensions)
+        let recognised =
+            self.recognise(&head.headers, &head.extensions, |token, now| self.tokens.recognise(token, now));
+        self.noted(&head.extensions, recognised).map_err(|error| Box::new(unauthorized(&error)))
     }
 
-    /// As [`Self::authenticate`], by what the headers say alone.
-    pub fn authenticate_key(&self, headers: &HeaderMap) -> Result<KnownVendor, Box<Response<Body>>> {
-        self.checked(headers, &Extensions::new())
+    /// Whose agent asks at this app's endpoint, or at that of all.
+    pub(crate) fn authenticate_agent(
+        &self,
+        headers: &HeaderMap,
+        link: &Extensions,
+        app: Option<&AppId>,
+    ) -> Result<KnownVendor, KeyError> {
+        let for_agents = |token: &str, now: UnixMicros| self.tokens.recognise_for_agents(token, app, now);
+        self.noted(link, self.recognise(headers, link, for_agents))
     }
 
     /// A request of this vendor means nothing, or several things: it is noted, too.
@@ -73,23 +91,28 @@ impl VendorAccess {
         self.refusals.note(&source, status_of(fault).as_u16(), fault.code(), Some(key), self.clock.now());
     }
 
-    fn checked(&self, headers: &HeaderMap, link: &Extensions) -> Result<KnownVendor, Box<Response<Body>>> {
-        self.recognise(headers, link).and_then(|key| self.known(&key)).map_err(|error| {
+    /// Whose the key is. What is refused is noted.
+    fn noted(&self, link: &Extensions, recognised: Result<Arc<VendorKey>, KeyError>) -> Result<KnownVendor, KeyError> {
+        recognised.and_then(|key| self.known(&key)).inspect_err(|error| {
             tracing::info!(%error, "a vendor's credential was refused");
-            let (code, key) = noted(&error);
+            let (code, key) = code_of(error);
             self.refusals.note(&source(link), StatusCode::UNAUTHORIZED.as_u16(), code, key, self.clock.now());
-            Box::new(unauthorized(&error))
         })
     }
 
-    fn recognise(&self, headers: &HeaderMap, link: &Extensions) -> Result<Arc<VendorKey>, KeyError> {
+    fn recognise(
+        &self,
+        headers: &HeaderMap,
+        link: &Extensions,
+        token: impl Fn(&str, UnixMicros) -> Result<Arc<VendorKey>, KeyError>,
+    ) -> Result<Arc<VendorKey>, KeyError> {
         let now = self.clock.now();
         let certificate = link.get::<PeerCertificate>();
         let keys = self.tokens.keys();
         let by_certificate = certificate.map(|PeerCertificate(digest)| keys.recognise_certificate(digest, now));
         let by_header = presented(headers).and_then(|text| match text.contains('.') {
             // No key has a dot, and every token has two.
-            true => self.tokens.recognise(text, now),
+            true => token(text, now),
             false => keys.recognise(text, now),
         });
         match (by_header, by_certificate) {
@@ -129,7 +152,7 @@ fn same(one: &VendorKey, other: &VendorKey) -> bool {
 }
 
 /// What the record says of a credential that was refused.
-fn noted(error: &KeyError) -> (&'static str, Option<Arc<str>>) {
+fn code_of(error: &KeyError) -> (&'static str, Option<Arc<str>>) {
     match error {
         KeyError::Missing => ("vendor.no_key", None),
         KeyError::Malformed => ("vendor.not_one_key", None),
@@ -156,16 +179,20 @@ fn presented(headers: &HeaderMap) -> Result<&str, KeyError> {
     }
 }
 
-fn unauthorized(error: &KeyError) -> Response<Body> {
-    // Whoever has no good key learns nothing of which keys there are.
-    let said = match error {
+/// Whoever has no good key learns nothing of which keys there are.
+pub(crate) fn told(error: &KeyError) -> String {
+    match error {
         KeyError::Missing | KeyError::Malformed => error.to_string(),
         // A client asks for another token then.
         KeyError::Token(TokenError::Expired) => "the token has expired".to_owned(),
         KeyError::Unknown | KeyError::Revoked(_) | KeyError::Ended(_) | KeyError::Token(_) => {
             "the key is not good".to_owned()
         }
-    };
+    }
+}
+
+fn unauthorized(error: &KeyError) -> Response<Body> {
+    let said = told(error);
     let body = serde_json::json!({
         "type": "about:blank",
         "title": "Unauthorized",

@@ -38,6 +38,7 @@ struct Form {
     assertion_type: Option<String>,
     assertion: Option<String>,
     client_id: Option<String>,
+    resource: Option<String>,
 }
 
 // === impl VendorTokenEndpoint ===
@@ -52,6 +53,13 @@ impl VendorTokenEndpoint {
         let (head, body) = exchange.request.into_parts();
         if head.uri.path() == METADATA {
             return json_response(StatusCode::OK, self.metadata());
+        }
+        if head.uri.path() == AUTHORIZATION_ENDPOINT {
+            let said = "nobody signs in here: an agent's token comes from `countersign token`, a vendor's from the token endpoint";
+            return answer(
+                StatusCode::BAD_REQUEST,
+                &json!({ "error": "unauthorized_client", "error_description": said }),
+            );
         }
         let body = match read_body(body, FORM_BYTES_MAX).await {
             Ok(body) => body,
@@ -98,7 +106,8 @@ impl VendorTokenEndpoint {
             return Err(Refused::request("a client shows who it is in one way, and here by its assertion"));
         }
         let clock = self.engine.clock();
-        let exchanged = self.tokens.exchange(assertion, form.client_id.as_deref(), clock.as_ref());
+        let (client, resource) = (form.client_id.as_deref(), form.resource.as_deref());
+        let exchanged = self.tokens.exchange(assertion, client, resource, clock.as_ref());
         let granted = exchanged.map_err(|fault| Refused::by(&fault))?.map_err(|error| Refused::assertion(&error))?;
         self.record(&granted).await.map_err(|fault| Refused::by(&fault))?;
         Ok(json!({ "access_token": granted.token, "token_type": "Bearer", "expires_in": granted.life_seconds }))
@@ -126,6 +135,8 @@ impl VendorTokenEndpoint {
     fn metadata(&self) -> String {
         let said = json!({
             "issuer": format!("{}{API}", self.url),
+            // Clients take metadata without it for none, though nobody is asked there (RFC 8414 wants it for other grants only).
+            "authorization_endpoint": format!("{}{AUTHORIZATION_ENDPOINT}", self.url),
             "token_endpoint": format!("{}{TOKEN_ENDPOINT}", self.url),
             "grant_types_supported": ["client_credentials"],
             "response_types_supported": [],
@@ -138,7 +149,7 @@ impl VendorTokenEndpoint {
 
 impl Wire for VendorTokenEndpoint {
     fn owns(&self, path: &str) -> bool {
-        path == TOKEN_ENDPOINT || path == METADATA
+        [TOKEN_ENDPOINT, METADATA, AUTHORIZATION_ENDPOINT].contains(&path)
     }
 
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
@@ -157,6 +168,7 @@ impl Form {
                 "client_assertion_type" => &mut form.assertion_type,
                 "client_assertion" => &mut form.assertion,
                 "client_id" => &mut form.client_id,
+                "resource" => &mut form.resource,
                 "client_secret" => {
                     return Err(Refused::request("a client shows who it is in one way, and here by its assertion"));
                 }
@@ -188,14 +200,14 @@ impl Refused {
     fn assertion(error: &AssertionError) -> Self {
         // Whoever has not shown to be a vendor learns nothing of which vendors there are.
         let said = if error.is_of_the_vendor() { error.to_string() } else { "the assertion is not good".to_owned() };
-        let code = match error {
-            AssertionError::Used => "vendor.used_assertion",
-            AssertionError::TooMany => "vendor.too_many_assertions",
-            _ => "vendor.bad_assertion",
+        let (status, error, code) = match error {
+            AssertionError::Used => (StatusCode::UNAUTHORIZED, "invalid_client", "vendor.used_assertion"),
+            AssertionError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "invalid_client", "vendor.too_many_assertions"),
+            // RFC 8707.
+            AssertionError::Target => (StatusCode::BAD_REQUEST, "invalid_target", "vendor.token_request"),
+            _ => (StatusCode::UNAUTHORIZED, "invalid_client", "vendor.bad_assertion"),
         };
-        let status =
-            if *error == AssertionError::TooMany { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNAUTHORIZED };
-        Self { status, error: "invalid_client", said, code }
+        Self { status, error, said, code }
     }
 }
 
@@ -205,6 +217,7 @@ fn answer(status: StatusCode, said: &serde_json::Value) -> Response<Body> {
     response
 }
 
+const AUTHORIZATION_ENDPOINT: &str = "/oauth2/authorize";
 const METADATA: &str = "/.well-known/oauth-authorization-server/api";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const FORM_BYTES_MAX: usize = 32 << 10;

@@ -1,8 +1,8 @@
 //! Tokens for vendors that sign who they are (`private_key_jwt`: RFC 7523, client credentials).
 //!
-//! A vendor signs a statement that lives some minutes and is good once, and gets a token of ours for it. The token names the
-//! entry of the public key and nothing else: vendor, contract and purpose are looked up there on every request, so that revoking
-//! the entry ends all tokens that were got with it.
+//! A vendor signs a statement that lives some minutes and is good once, and gets a token of ours for it, for the API or for its
+//! agents (`resource`: RFC 8707). The token names the entry of the public key: contract and purpose are looked up there on every
+//! request, so that revoking the entry ends all tokens that were got with it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,20 +13,21 @@ use jsonwebtoken::{Algorithm, Validation};
 use model::limits::{
     ASSERTION_LIFE_MAX, ASSERTIONS_REMEMBERED_MAX, TOKEN_BYTES_MAX, VENDOR_TOKEN_LIFE, VENDOR_TOKENS_REMEMBERED_MAX,
 };
-use model::{Clock, Digest, Fault, TaskId, UnixMicros};
+use model::{AppId, Clock, Digest, Fault, TaskId, UnixMicros, VendorId};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::token::{CLOCK_SKEW_SECONDS_MAX, TokenError, Tokens, new_token_id};
+use crate::token::{Audiences, CLOCK_SKEW_SECONDS_MAX, TokenError, Tokens, new_token_id};
 use crate::vendors::{KeyError, Presented, PublicKey, VendorKey, VendorKeys};
 
 /// Exchanges what vendors sign for tokens, and knows these again.
 pub struct VendorTokens {
     tokens: Arc<Tokens>,
     keys: Arc<VendorKeys>,
-    /// What an assertion may name as whom it is for.
-    places: Vec<String>,
-    audience: String,
+    /// The gateway's addresses.
+    addresses: Vec<String>,
+    /// What a token is for that is good at the API.
+    api: Audiences,
     /// By the SHA-256 of the exact bytes. Only what has a good signature gets in.
     verified: Cache<[u8; 32], Arc<Claims>>,
     used: Mutex<HashMap<Arc<str>, HashMap<Digest, i64>>>,
@@ -78,6 +79,9 @@ pub enum AssertionError {
     /// It was used before.
     #[error("it was used before")]
     Used,
+    /// The token is asked for another place than the gateway's.
+    #[error("`resource` is not one of this gateway: `…{API}`, `…{MCP}` or `…{MCP}/APP`")]
+    Target,
     /// So many were used that no more can be remembered.
     #[error("too many were used in a short time: use a token until it ends")]
     TooMany,
@@ -115,6 +119,8 @@ struct Claims {
     iss: String,
     sub: String,
     client_id: String,
+    /// No token of an agent says this, and every token of a vendor does.
+    vendor: VendorId,
     aud: String,
     iat: i64,
     exp: i64,
@@ -132,10 +138,8 @@ impl VendorTokens {
         addresses: &[&str],
         rows: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
-        let places = addresses.iter().map(|address| address.trim_end_matches('/'));
-        let places =
-            places.flat_map(|address| [format!("{address}{API}"), format!("{address}{TOKEN_ENDPOINT}")]).collect();
-        let audience = format!("{}{API}", tokens.issuer());
+        let addresses = addresses.iter().map(|address| address.trim_end_matches('/').to_owned()).collect();
+        let api = Audiences::new(format!("{}{API}", tokens.issuer()), None);
         let mut used: HashMap<Arc<str>, HashMap<Digest, i64>> = HashMap::new();
         for (id, value) in rows {
             let Some((ends, key)) = value.split_once(' ') else { continue };
@@ -144,7 +148,7 @@ impl VendorTokens {
             }
         }
         let verified = Cache::new(VENDOR_TOKENS_REMEMBERED_MAX);
-        Self { tokens, keys, places, audience, verified, used: Mutex::new(used) }
+        Self { tokens, keys, addresses, api, verified, used: Mutex::new(used) }
     }
 
     /// The keys of all vendors.
@@ -152,43 +156,62 @@ impl VendorTokens {
         &self.keys
     }
 
-    /// With whose key this token was got, if token and key are good right now.
+    /// With whose key this token for the API was got, if token and key are good right now.
     pub fn recognise(&self, token: &str, now: UnixMicros) -> Result<Arc<VendorKey>, KeyError> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(KeyError::Token(TokenError::TooLong));
+        self.recognised(token, &self.api, now)
+    }
+
+    /// With whose key this token for agents was got, if token and key are good right now at this app's endpoint, or at that of all.
+    pub fn recognise_for_agents(
+        &self,
+        token: &str,
+        app: Option<&AppId>,
+        now: UnixMicros,
+    ) -> Result<Arc<VendorKey>, KeyError> {
+        let audiences = Audiences::new(format!("{}{MCP}", self.tokens.issuer()), app.cloned());
+        self.recognised(token, &audiences, now)
+    }
+
+    /// Whether this is a token that some vendor got here, good or not.
+    pub fn is_a_vendors(&self, token: &str) -> bool {
+        self.opened_token(token).is_ok()
+    }
+
+    fn recognised(&self, token: &str, audiences: &Audiences, now: UnixMicros) -> Result<Arc<VendorKey>, KeyError> {
+        let claims = self.opened_token(token).map_err(KeyError::Token)?;
+        if claims.iss != self.tokens.issuer() {
+            return Err(KeyError::Token(TokenError::Issuer));
         }
-        let mut fingerprint = [0u8; 32];
-        fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        let claims = match self.verified.get(&fingerprint) {
-            Some(claims) => claims,
-            None => {
-                let claims: Claims = self.tokens.claims(token).map_err(KeyError::Token)?;
-                let claims = Arc::new(claims);
-                self.verified.insert(fingerprint, Arc::clone(&claims));
-                claims
-            }
-        };
-        let wrong = if claims.iss != self.tokens.issuer() {
-            Some(TokenError::Issuer)
-        } else if claims.aud != self.audience {
-            Some(TokenError::Audience)
-        } else if now.seconds() >= claims.exp {
-            Some(TokenError::Expired)
-        } else {
-            None
-        };
-        if let Some(wrong) = wrong {
-            return Err(KeyError::Token(wrong));
+        audiences.admit(&claims.aud).map_err(KeyError::Token)?;
+        if now.seconds() >= claims.exp {
+            return Err(KeyError::Token(TokenError::Expired));
         }
         let key = self.keys.good_of_id(&claims.sub, now)?;
         if matches!(key.presented, Presented::Signature(_)) { Ok(key) } else { Err(KeyError::Unknown) }
     }
 
-    /// Exchanges an assertion for a token. From here on it is used, whether or not the rows are kept.
+    /// What a token says that is signed here. Remembered, for looking at a signature takes longer than all the rest.
+    fn opened_token(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::TooLong);
+        }
+        let mut fingerprint = [0u8; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        if let Some(claims) = self.verified.get(&fingerprint) {
+            return Ok(claims);
+        }
+        let claims: Arc<Claims> = Arc::new(self.tokens.claims(token)?);
+        self.verified.insert(fingerprint, Arc::clone(&claims));
+        Ok(claims)
+    }
+
+    /// Exchanges an assertion for a token that is good at the resource, or at the API. From here on it is used, whether or not
+    /// the rows are kept.
     pub fn exchange(
         &self,
         assertion: &str,
         client_id: Option<&str>,
+        resource: Option<&str>,
         clock: &dyn Clock,
     ) -> Result<Result<Granted, AssertionError>, Fault> {
         let now = clock.now();
@@ -196,6 +219,7 @@ impl VendorTokens {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
+        let Some(aud) = self.audience(resource) else { return Ok(Err(AssertionError::Target)) };
         let rows = match self.used_now(&key, &said, now.seconds()) {
             Ok(rows) => rows,
             Err(error) => return Ok(Err(error)),
@@ -206,13 +230,36 @@ impl VendorTokens {
             iss: self.tokens.issuer().to_owned(),
             sub: key.id.to_string(),
             client_id: key.id.to_string(),
-            aud: self.audience.clone(),
+            vendor: key.vendor.clone(),
+            aud,
             iat: now.seconds(),
             exp: now.seconds().saturating_add(left),
             jti: new_token_id()?,
         };
         let token = self.tokens.sign(&claims)?;
         Ok(Ok(Granted { token, life_seconds: left, key, rows }))
+    }
+
+    /// What a token for this resource says whom it is for, under whichever of the gateway's addresses it was named.
+    fn audience(&self, resource: Option<&str>) -> Option<String> {
+        let below = match resource {
+            None => API,
+            Some(resource) => {
+                let below = self.addresses.iter().find_map(|address| resource.strip_prefix(address.as_str()))?;
+                let app = below.strip_prefix(MCP).and_then(|below| below.strip_prefix('/'));
+                if below != API && below != MCP && !app.is_some_and(|app| AppId::parse(app).is_ok()) {
+                    return None;
+                }
+                below
+            }
+        };
+        Some(format!("{}{below}", self.tokens.issuer()))
+    }
+
+    /// Whether an assertion may name this as whom it is for.
+    fn is_here(&self, aud: &str) -> bool {
+        let mut below = self.addresses.iter().filter_map(|address| aud.strip_prefix(address.as_str()));
+        below.any(|below| below == API || below == TOKEN_ENDPOINT)
     }
 
     /// What an assertion says, if all of it is true here and now.
@@ -251,7 +298,7 @@ impl VendorTokens {
                 _ => return Err(AssertionError::Audience),
             },
         };
-        if !self.places.contains(aud) {
+        if !self.is_here(aud) {
             return Err(AssertionError::Audience);
         }
         if said.jti.is_empty() || said.jti.len() > JTI_BYTES_MAX {
@@ -326,9 +373,14 @@ impl AssertionError {
     pub fn is_of_the_vendor(&self) -> bool {
         match self {
             Self::Malformed | Self::Key(_) | Self::Algorithm | Self::Signature => false,
-            Self::Issuer | Self::Audience | Self::Expired | Self::NotYet | Self::Life | Self::Used | Self::TooMany => {
-                true
-            }
+            Self::Issuer
+            | Self::Audience
+            | Self::Expired
+            | Self::NotYet
+            | Self::Life
+            | Self::Used
+            | Self::Target
+            | Self::TooMany => true,
         }
     }
 }
@@ -337,6 +389,8 @@ impl AssertionError {
 pub const USED_ASSERTION_STATE: &str = "used_assertion";
 /// Below the gateway's address: what vendors' tokens are for, and who issues them.
 pub const API: &str = "/api";
+/// Below the gateway's address: what tokens of agents are for.
+const MCP: &str = "/mcp";
 /// Below the gateway's address: where assertions are exchanged.
 pub const TOKEN_ENDPOINT: &str = "/oauth2/token";
 const JTI_BYTES_MAX: usize = 256;

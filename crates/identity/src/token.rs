@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use model::limits::{TOKEN_BYTES_MAX, TOKEN_LIFE_MAX, TOKENS_REMEMBERED_MAX};
 use model::{Actor, AgentId, AppId, Blame, Clock, Fault, HumanId, TaskId};
 use quick_cache::sync::Cache;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -99,6 +99,9 @@ struct Claims {
     jti: TaskId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     task: Option<TaskId>,
+    /// What only tokens of vendors say, which are none of agents (test `tokens_of_agents_and_of_vendors_are_not_taken_for_each_other`).
+    #[serde(default, skip_serializing)]
+    vendor: Option<IgnoredAny>,
 }
 
 /// What stays true of a token however late it is.
@@ -146,6 +149,7 @@ impl Tokens {
             nbf: None,
             jti: new_token_id()?,
             task: request.task.clone(),
+            vendor: None,
         };
         self.sign(&claims)
     }
@@ -222,6 +226,9 @@ impl Tokens {
     /// Everything about a token that time and place do not change.
     fn open(&self, token: &str) -> Result<Verified, TokenError> {
         let claims: Claims = self.claims(token)?;
+        if claims.vendor.is_some() {
+            return Err(TokenError::Malformed);
+        }
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }
@@ -272,7 +279,7 @@ impl Audiences {
     }
 
     /// The one app the token is for, if it names one.
-    fn admit(&self, audience: &str) -> Result<Option<AppId>, TokenError> {
+    pub(crate) fn admit(&self, audience: &str) -> Result<Option<AppId>, TokenError> {
         let below = audience.strip_prefix(self.resource.as_ref()).ok_or(TokenError::Audience)?;
         if below.is_empty() {
             return Ok(None);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::Engine;
 use front::{Access, Body, Exchange, Known, Place, Wire, WireFuture, empty, json_response, read_body, status_of};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
 use model::{AppId, Blame, Fault, Secret};
@@ -54,6 +54,8 @@ struct Shared {
 /// One request on its way through.
 struct Arrived<'a> {
     headers: &'a HeaderMap,
+    /// Where it came in.
+    link: &'a Extensions,
     body: &'a Bytes,
     known: &'a Known,
     endpoint: Option<&'a AppId>,
@@ -122,7 +124,7 @@ impl Shared {
             Ok(endpoint) => endpoint,
             Err(fault) => return refuse(&fault),
         };
-        let known = match self.access.authenticate(&parts.headers, endpoint.as_ref()) {
+        let known = match self.access.authenticate(&parts.headers, &parts.extensions, endpoint.as_ref()) {
             Ok(known) => known,
             Err(response) => return *response,
         };
@@ -135,9 +137,10 @@ impl Shared {
         match parts.method {
             Method::POST => {}
             Method::GET => {
-                let (headers, body) = (&parts.headers, &Bytes::new());
+                let (headers, link, body) = (&parts.headers, &parts.extensions, &Bytes::new());
                 let endpoint = endpoint.as_ref();
-                return Box::pin(self.get(&Arrived { headers, body, known: &known, endpoint, place: &place })).await;
+                return Box::pin(self.get(&Arrived { headers, link, body, known: &known, endpoint, place: &place }))
+                    .await;
             }
             Method::DELETE => return self.end_session(&parts.headers, &known, endpoint.as_ref()),
             _ => return not_allowed(),
@@ -152,8 +155,8 @@ impl Shared {
         let shared = Arc::clone(self);
         let in_session = !says_modern_version(&parts.headers);
         let answering = async move {
-            let (headers, endpoint) = (&parts.headers, endpoint.as_ref());
-            shared.message(&Arrived { headers, body: &body, known: &known, endpoint, place: &place }).await
+            let (headers, link, endpoint) = (&parts.headers, &parts.extensions, endpoint.as_ref());
+            shared.message(&Arrived { headers, link, body: &body, known: &known, endpoint, place: &place }).await
         };
         // A client with a session that goes away has not changed its mind, whatever it asked for.
         if in_session { Outliving::new(Box::pin(answering), &self.tasks, None).await } else { answering.await }

@@ -130,7 +130,7 @@ fn announce(common: &Common, gateway: &Gateway) {
         say(format_args!("pages for people at {url}"));
     }
     if let Some(url) = gateway.door_url.get() {
-        say(format_args!("vendors, with certificates, at {url}/api"));
+        say(format_args!("vendors, with certificates, at {url}/api, their agents at {url}/mcp"));
     }
     let rules = gateway.bundle.load().rules().len();
     let (people, agents, apps) =

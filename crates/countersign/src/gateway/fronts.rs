@@ -14,15 +14,26 @@ use trace::LogReader;
 
 use super::{Gateway, operator};
 use crate::published::{Entries, LogWire};
-use crate::vendor_door::{access as vendor_access, wires as vendor_wires};
+use crate::vendor_door::{Listening, access as vendor_access, wires as vendor_wires};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 
 impl Gateway {
     fn access(&self) -> Arc<Access> {
+        Arc::new(self.access_at(&self.public_url).with_vendors(vendor_access(self)))
+    }
+
+    fn access_at(&self, url: &str) -> Access {
         let directory = Arc::clone(&self.directory) as Arc<dyn Directory>;
-        let clock = Arc::clone(self.engine.clock());
-        let access = Access::new(Arc::clone(&self.tokens), directory, clock, &self.public_url);
-        Arc::new(access.with_vendors(vendor_access(self)))
+        Access::new(Arc::clone(&self.tokens), directory, Arc::clone(self.engine.clock()), url)
+    }
+
+    /// What answers on the listener with TLS: nothing but what vendors and their agents ask for.
+    pub(super) fn door_front(&self, door: &Listening) -> Result<Arc<Front>, Fault> {
+        let access = Arc::new(self.access_at(&door.url).only_vendors(vendor_access(self)));
+        let mut wires = vec![self.endpoint(&access)?];
+        wires.extend(vendor_wires(self, &door.url));
+        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
+        Ok(Arc::new(Front { access: Some(access), origins: Some(door.origins()?), wires, in_flight }))
     }
 
     pub(super) fn front(&self, listener: &TcpListener) -> Result<Arc<Front>, Fault> {

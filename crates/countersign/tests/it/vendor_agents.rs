@@ -12,7 +12,8 @@ use testkit::{Peer, World, workspace_root};
 use crate::kit::{at, decision, intents, pin, records, text, until};
 use crate::people::typed;
 use crate::vendors::{
-    Ats, Case, MAPPING, PASSWORD, SECRET, Term, contract, contract_in, key, last_outcome, office, office_of, sign,
+    Ats, Case, MAPPING, PASSWORD, SECRET, Term, contract, contract_in, key, last_outcome, office, office_of,
+    office_with, sign, with_door,
 };
 
 /// A tool and its arguments.
@@ -139,6 +140,71 @@ fn outside_of_its_term_no_agent_is_admitted() -> Result<()> {
         ensure!(tools.is_empty(), "{tools:?}");
     }
     Ok(())
+}
+
+/// Registers what a vendor shows in place of a key. The entry's id.
+fn registered(world: &World, what: &str, file: &str) -> Result<String> {
+    let add = ["vendors", "keys", what, "acme-screening", file, "--contract", "acme-screening"];
+    let said = world.run_well(&[&add[..], &["--purpose", "background-screening"]].concat())?;
+    said.split_whitespace().nth(1).map(str::to_owned).context("no id")
+}
+
+/// What the official Python SDK comes to as an agent without a key of ours.
+fn without_a_key(world: &World, arguments: &[&str]) -> Result<Value> {
+    let root = workspace_root();
+    let mut command = Command::new(root.join("target/test-venv/bin/python"));
+    command.arg(root.join("tests/python/vendor_agent.py")).args(arguments).current_dir(world.folder());
+    let done = command.output().context("python cannot be started\nhint: cargo xtask setup")?;
+    let errors = String::from_utf8_lossy(&done.stderr);
+    serde_json::from_slice(&done.stdout).with_context(|| format!("it says nothing: {errors}"))
+}
+
+/// It was shown what the contract lets out.
+fn reads(said: &Value) -> Result<()> {
+    let shown = said.to_string();
+    ensure!(shown.contains("Candidate c_0") && !shown.contains("salary"), "{said}");
+    Ok(())
+}
+
+/// It is not let in.
+fn is_stranger(said: &Value) -> Result<()> {
+    ensure!(said.get("error").is_some() && !said.to_string().contains("Candidate"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_signs_who_it_is_finds_out_by_itself_where_its_token_comes_from() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), with_door)?;
+    sign(&world)?;
+    let id = registered(&world, "add-public-key", "vendor/signing.pem")?;
+    let issuer = format!("{}/api", world.base_url());
+    for endpoint in [world.mcp_url().to_owned(), format!("{}/ats", world.mcp_url())] {
+        reads(&without_a_key(&world, &[&endpoint, "--signs", "vendor/signing.key", &id, "--issuer", &issuer])?)?;
+    }
+    let read = last_outcome(&world, "get_candidate")?;
+    ensure!(read.leaf.contains("\"clause\""), "under its contract: {}", read.leaf);
+    world.run_well(&["vendors", "keys", "revoke", &id])?;
+    is_stranger(&without_a_key(&world, &[world.mcp_url(), "--signs", "vendor/signing.key", &id, "--issuer", &issuer])?)
+}
+
+#[test]
+fn an_agent_with_a_certificate_comes_in_at_the_door_and_nobody_but_vendors_does() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), with_door)?;
+    sign(&world)?;
+    let url = format!("{}/mcp/ats", world.door_url());
+    let shows = ["--certificate", "vendor/certificate.pem", "vendor/certificate.key"];
+    let at_the_door = [url.as_str(), "--authority", "tls/gateway.pem"];
+    is_stranger(&without_a_key(&world, &[&at_the_door[..], &shows].concat())?)?;
+    let id = registered(&world, "add-certificate", "vendor/certificate.pem")?;
+    reads(&without_a_key(&world, &[&at_the_door[..], &shows].concat())?)?;
+    is_stranger(&without_a_key(&world, &at_the_door)?)?;
+    // An agent of ours has its own way in.
+    let token = world.token("ana-desktop", "ana", None)?;
+    is_stranger(&without_a_key(&world, &[&at_the_door[..], &["--token", &token]].concat())?)?;
+    world.run_well(&["vendors", "keys", "revoke", &id])?;
+    is_stranger(&without_a_key(&world, &[&at_the_door[..], &shows].concat())?)
 }
 
 /// A server on the official Python SDK. It ends with this.

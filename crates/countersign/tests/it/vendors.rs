@@ -375,7 +375,7 @@ const SIGNING_PEM: &str = include_str!("../../../identity/src/vendors/public_key
 const SIGNING_KEY: &str = include_str!("../../../identity/src/assertion/p256.key");
 
 /// A door with TLS, and files of a vendor beside it.
-fn with_door(world: WorldBuilder) -> WorldBuilder {
+pub(crate) fn with_door(world: WorldBuilder) -> WorldBuilder {
     let door = json!({"listen": "127.0.0.1:0", "certificate": "tls/gateway.pem", "key": "tls/gateway.key"});
     world
         .set(&["door"], door)

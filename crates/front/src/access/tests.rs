@@ -69,16 +69,16 @@ fn bearer(text: &str) -> HeaderMap {
 #[test]
 fn a_vendors_agent_comes_in_with_its_key_and_is_under_its_contract() {
     let (access, _, keys, key, text) = world(&directory(true));
-    let known = access.authenticate(&bearer(&text), None).unwrap();
+    let known = access.authenticate(&bearer(&text), &Extensions::new(), None).unwrap();
     let vendor = known.vendor.unwrap();
     assert_eq!((vendor.contract.as_str(), known.actor.agent.as_str()), ("acme-2026", "acme-screening"));
     assert_eq!(known.inactive, None);
-    assert!(access.authenticate(&bearer("csk_guessed"), None).is_err());
+    assert!(access.authenticate(&bearer("csk_guessed"), &Extensions::new(), None).is_err());
     keys.put(VendorKey { revoked_at: Some(Noon.now()), ..key });
-    let refused = access.authenticate(&bearer(&text), None).unwrap_err();
+    let refused = access.authenticate(&bearer(&text), &Extensions::new(), None).unwrap_err();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     let (gone, _, _, _, text) = world(&directory(false));
-    assert!(gone.authenticate(&bearer(&text), None).unwrap().inactive.is_some());
+    assert!(gone.authenticate(&bearer(&text), &Extensions::new(), None).unwrap().inactive.is_some());
 }
 
 // INVARIANT: no token leads around a contract.
@@ -93,7 +93,7 @@ fn a_token_for_a_vendors_agent_is_not_taken() {
             life: Duration::from_secs(60),
             task: None,
         };
-        access.authenticate(&bearer(&tokens.issue(&request, &Noon).unwrap()), None)
+        access.authenticate(&bearer(&tokens.issue(&request, &Noon).unwrap()), &Extensions::new(), None)
     };
     assert!(authenticate("desk").unwrap().vendor.is_none());
     assert_eq!(authenticate("acme-screening").unwrap_err().status(), StatusCode::UNAUTHORIZED);

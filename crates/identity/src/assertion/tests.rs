@@ -54,7 +54,14 @@ impl World {
     }
 
     fn exchange(&self, assertion: &str) -> Result<Granted, AssertionError> {
-        self.tokens.exchange(assertion, None, &self.clock).unwrap()
+        self.tokens.exchange(assertion, None, None, &self.clock).unwrap()
+    }
+
+    /// For a resource below the gateway's address.
+    fn granted(&self, jti: &str, resource: Option<&str>) -> Result<Granted, AssertionError> {
+        let resource = resource.map(|below| format!("{GATEWAY}{below}"));
+        let assertion = self.with("jti", json!(jti));
+        self.tokens.exchange(&assertion, None, resource.as_deref(), &self.clock).unwrap()
     }
 
     fn refused(&self, assertion: &str) -> AssertionError {
@@ -129,12 +136,12 @@ fn an_assertion_is_good_once() {
     assert_eq!(world.refused(&world.with("exp", json!(NOW + 301))), AssertionError::Used, "the id is what counts");
     let kept = rows.into_iter().map(|(key, value)| (key, value.unwrap()));
     let again = VendorTokens::new(Arc::clone(&world.tokens.tokens), Arc::clone(world.tokens.keys()), &[GATEWAY], kept);
-    assert_eq!(again.exchange(&assertion, None, &world.clock).unwrap().unwrap_err(), AssertionError::Used);
+    assert_eq!(again.exchange(&assertion, None, None, &world.clock).unwrap().unwrap_err(), AssertionError::Used);
     // It is forgotten when it has ended by itself, in the row as well.
     world.clock.0.store(NOW + 300, Ordering::Relaxed);
     let mut claims = world.claims();
     (claims["iat"], claims["exp"]) = (json!(NOW + 300), json!(NOW + 400));
-    let rows = again.exchange(&signed(&claims), None, &world.clock).unwrap().unwrap().rows;
+    let rows = again.exchange(&signed(&claims), None, None, &world.clock).unwrap().unwrap().rows;
     assert_eq!(rows.iter().filter(|(_, value)| value.is_none()).count(), 1);
 }
 
@@ -161,7 +168,7 @@ fn whom_it_is_for_when_and_by_whom_must_all_be_so() {
     ] {
         assert_eq!(world.refused(&world.with(name, value.clone())), expect, "{name} {value}");
     }
-    let other_client = world.tokens.exchange(&signed(&world.claims()), Some("other"), &world.clock).unwrap();
+    let other_client = world.tokens.exchange(&signed(&world.claims()), Some("other"), None, &world.clock).unwrap();
     assert_eq!(other_client.unwrap_err(), AssertionError::Issuer);
     for aud in [json!([format!("{GATEWAY}/api")]), json!(format!("{GATEWAY}/oauth2/token"))] {
         let mut claims = world.claims();
@@ -200,14 +207,42 @@ fn tokens_of_agents_and_of_vendors_are_not_taken_for_each_other() {
     };
     let agent = agents.issue(&request, &world.clock).unwrap();
     let now = world.clock.now();
-    assert_eq!(world.tokens.recognise(&agent, now), Err(KeyError::Token(TokenError::Audience)));
-    let vendor = world.exchange(&signed(&world.claims())).unwrap().token;
-    let audiences = crate::Audiences::new(format!("{GATEWAY}/mcp"), None);
-    assert_eq!(agents.verify(&vendor, &audiences, &world.clock).unwrap_err(), TokenError::Audience);
+    assert_eq!(world.tokens.recognise_for_agents(&agent, None, now), Err(KeyError::Token(TokenError::Malformed)));
+    assert!(!world.tokens.is_a_vendors(&agent));
+    let vendor = world.granted("one", Some("/mcp")).unwrap().token;
+    assert!(world.tokens.is_a_vendors(&vendor));
+    let audiences = Audiences::new(format!("{GATEWAY}/mcp"), None);
+    assert_eq!(agents.verify(&vendor, &audiences, &world.clock).unwrap_err(), TokenError::Malformed);
     let elsewhere = Arc::new(Tokens::new(SigningKey::generate(), GATEWAY.to_owned()));
     let elsewhere = VendorTokens::new(elsewhere, Arc::clone(world.tokens.keys()), &[GATEWAY], []);
-    assert_eq!(elsewhere.recognise(&vendor, now), Err(KeyError::Token(TokenError::Key)));
+    assert_eq!(elsewhere.recognise_for_agents(&vendor, None, now), Err(KeyError::Token(TokenError::Key)));
     let mut broken = vendor.clone();
     broken.replace_range(vendor.len() - 4.., "AAAA");
-    assert_eq!(world.tokens.recognise(&broken, now), Err(KeyError::Token(TokenError::Signature)));
+    assert_eq!(world.tokens.recognise_for_agents(&broken, None, now), Err(KeyError::Token(TokenError::Signature)));
+}
+
+#[test]
+fn a_token_is_good_only_at_the_resource_it_was_asked_for() {
+    let world = world();
+    let now = world.clock.now();
+    let (ats, crm) = (AppId::parse("ats").unwrap(), AppId::parse("crm").unwrap());
+    // Where a token for each is good: at the API, at the endpoint of all apps, at those of two.
+    for (number, (resource, good)) in [
+        (None, [true, false, false, false]),
+        (Some("/api"), [true, false, false, false]),
+        (Some("/mcp"), [false, true, true, true]),
+        (Some("/mcp/ats"), [false, false, true, false]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let token = world.granted(&number.to_string(), resource).unwrap().token;
+        let agents = |app: Option<&AppId>| world.tokens.recognise_for_agents(&token, app, now).is_ok();
+        let is = [world.tokens.recognise(&token, now).is_ok(), agents(None), agents(Some(&ats)), agents(Some(&crm))];
+        assert_eq!(is, good, "{resource:?}");
+    }
+    for wrong in ["", "/", "/console", "/mcp/", "/mcp/ats/more", "/mcps", "/api/ats", ".evil.test/mcp"] {
+        assert_eq!(world.granted("wrong", Some(wrong)).unwrap_err(), AssertionError::Target, "{wrong}");
+    }
+    assert!(world.granted("wrong", None).is_ok(), "none of that has used it up");
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use decide::AnswerKind;
 use engine::{Closed, StateWrite};
-use front::{Body, Known, LongLived};
-use http::{HeaderMap, Response, StatusCode, header};
+use front::{Body, Known, LongLived, PeerCertificate};
+use http::{Extensions, HeaderMap, Response, StatusCode, header};
 use json::{Kind, Value};
 use model::limits::{SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
 use model::{AppId, Blame, Fault, Method, ToolFacts, ToolName};
@@ -266,8 +266,12 @@ impl Shared {
         for token in tokens {
             headers.append(header::AUTHORIZATION, token);
         }
+        let mut link = Extensions::new();
+        if let Some(certificate) = arrived.link.get::<PeerCertificate>() {
+            link.insert(*certificate);
+        }
         Box::new(move || {
-            let known = shared.access.authenticate(&headers, endpoint.as_ref());
+            let known = shared.access.authenticate(&headers, &link, endpoint.as_ref());
             known.is_ok_and(|known: Known| known.inactive.is_none())
                 && !shared.is_stopped(endpoint.as_ref())
                 && !shared.hub.listeners().stopping()
