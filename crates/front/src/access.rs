@@ -158,7 +158,8 @@ impl Access {
         });
         // Agents get their tokens by hand, and vendors that sign who they are by themselves.
         if self.vendors.as_ref().is_some_and(VendorAccess::gives_tokens) {
-            body["authorization_servers"] = serde_json::json!([format!("{}{API}", self.public_url)]);
+            let servers = serde_json::json!([format!("{}{API}", self.public_url)]);
+            body.as_object_mut().and_then(|body| body.insert("authorization_servers".to_owned(), servers));
         }
         json_response(StatusCode::OK, body.to_string())
     }

@@ -247,7 +247,7 @@ impl VendorTokens {
             Some(resource) => {
                 let below = self.addresses.iter().find_map(|address| resource.strip_prefix(address.as_str()))?;
                 let app = below.strip_prefix(MCP).and_then(|below| below.strip_prefix('/'));
-                if below != API && below != MCP && !app.is_some_and(|app| AppId::parse(app).is_ok()) {
+                if below != API && below != MCP && app.is_none_or(|app| AppId::parse(app).is_err()) {
                     return None;
                 }
                 below

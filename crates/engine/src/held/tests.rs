@@ -11,6 +11,7 @@ use model::{
     SignedInBy, TaskId, ToolName, ToolStatus,
 };
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::Journal;
 
@@ -364,17 +365,16 @@ async fn it_waits_is_approved_and_runs_once_with_every_step_on_disk_before_the_n
 async fn nobody_is_shown_a_hold_that_is_not_on_disk_yet() {
     let world = World::new().await;
     let disk_is_busy = world.disk.state.lock().unwrap();
-    let asking = tokio::spawn({
-        let world = world.clone();
-        async move { world.asks_in_passing().await }
-    });
+    let mut asking = JoinSet::new();
+    let asks = world.clone();
+    asking.spawn(async move { asks.asks_in_passing().await });
     let desk = &world.engine.shared.desk;
     let entry = std::iter::repeat_with(|| std::thread::sleep(Duration::from_millis(1)));
     let entry = entry.take(10_000).find_map(|()| desk.all().pop()).expect("it is being written");
     let id = entry.now().id.clone();
     assert!(world.engine.holds().is_empty() && world.engine.hold(&id).is_err());
     drop(disk_is_busy);
-    assert_eq!(asking.await.unwrap(), id);
+    assert_eq!(asking.join_next().await.unwrap().unwrap(), id);
     assert_eq!(world.only_hold(), id);
 }
 
