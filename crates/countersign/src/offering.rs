@@ -27,6 +27,10 @@ impl Foreign for OfferedApi {
             Ok(ForeignAnswer { answer: answered.answer, version: answered.version })
         })
     }
+
+    fn rest(&self) {
+        self.0.rest();
+    }
 }
 
 /// Every app that agents reach. Error: a mapping cannot be meant.

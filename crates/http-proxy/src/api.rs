@@ -124,6 +124,11 @@ impl Apis {
         Ok(Self { by_app: ArcSwap::from_pointee(made(specs)?) })
     }
 
+    /// Lets go of connections to apps that nobody uses. Asked twice a minute.
+    pub fn rest(&self) {
+        self.by_app.load().values().for_each(|api| api.client.rest());
+    }
+
     /// Takes those of a reloaded configuration.
     pub fn take(&self, others: Self) {
         self.by_app.store(others.by_app.load_full());

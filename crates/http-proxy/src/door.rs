@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use decide::{AnswerKind, OpenFuture, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::{CallRequest, Closed, Disposition, Engine, Held, HoldState, Looked, Waiter, WaiterFuture, rfc3339};
-use front::{Body, Exchange, KnownVendor, VendorAccess, Wire, WireFuture, json_response, read_body};
+use front::{Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body};
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -22,7 +22,7 @@ use crate::answer;
 use crate::api::{Api, Apis, Asked};
 use crate::ask::Ask;
 use crate::operation::Operation;
-use crate::outbound::{Looks, Outbound, WIRE};
+use crate::outbound::{Looks, Outbound, wire_of};
 use crate::passing::{Begun, passing};
 use crate::target::Target;
 
@@ -34,9 +34,17 @@ pub struct Door {
     public_url: String,
 }
 
+/// A vendor that asks, and over what.
+struct Asker {
+    who: KnownVendor,
+    /// The place of its request among those in flight.
+    place: Place,
+    wire: &'static str,
+}
+
 /// One call of a vendor, ready to be decided.
 struct Ready<'a> {
-    who: &'a KnownVendor,
+    asker: &'a Asker,
     api: &'a Arc<Api>,
     operation: Arc<Operation>,
     arguments: Bytes,
@@ -81,57 +89,53 @@ impl Door {
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
-        let (head, body) = exchange.request.into_parts();
+        let Exchange { request, place } = exchange;
+        let (head, body) = request.into_parts();
         let who = match self.access.authenticate(&head) {
             Ok(who) => who,
             Err(response) => return *response,
         };
-        match self.understand(&who, &head, body).await {
+        let asker = Asker { who, place, wire: wire_of(head.version) };
+        match self.understand(&asker, &head, body).await {
             Ok(response) => response,
             Err(fault) => {
-                tracing::info!(?fault, vendor = %who.vendor, "a vendor's request was not understood");
-                self.access.not_understood(&who, &fault);
+                tracing::info!(?fault, vendor = %asker.who.vendor, "a vendor's request was not understood");
+                self.access.not_understood(&asker.who, &fault);
                 answer::failed(None, &fault, false)
             }
         }
     }
 
     /// Error: it means nothing, or several things.
-    async fn understand(&self, who: &KnownVendor, head: &Parts, body: Incoming) -> Result<Response<Body>, Fault> {
+    async fn understand(&self, asker: &Asker, head: &Parts, body: Incoming) -> Result<Response<Body>, Fault> {
         let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
         let (app, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
         let unknown = || Fault::new(Blame::Caller, "caller.unknown_path", "there is no such API here");
         let api = self.apis.of(app).ok_or_else(unknown)?;
         if let Some(hold) = rest.strip_prefix(HOLDS) {
-            return Ok(self.status_of_hold(who, &api.app, hold));
+            return Ok(self.status_of_hold(&asker.who, &api.app, hold));
         }
         if head.headers.contains_key(header::UPGRADE) {
-            return Err(Fault::new(Blame::Caller, "caller.request", "nothing but HTTP/1.1 is spoken here"));
+            return Err(Fault::new(Blame::Caller, "caller.request", "no other protocol is gone over to here"));
         }
         let target = Target::parse(rest, head.uri.query())?;
         let (operation, in_path) = match api.asked(&head.method, &target) {
             Asked::Operation(operation, in_path) => (operation, in_path),
             Asked::OtherMethod | Asked::Nothing => {
-                return Ok(self.nothing_known(who, &api, head, &target).await);
+                return Ok(self.nothing_known(asker, &api, head, &target).await);
             }
         };
         let body = read_body(body, self.engine.limits().body_bytes_max).await?;
-        let ask = Ask::read(&operation, in_path, target, &head.headers, body, who)?;
-        Ok(self.decided(who, &api, operation, ask).await)
+        let ask = Ask::read(&operation, in_path, target, &head.headers, body, &asker.who)?;
+        Ok(self.decided(asker, &api, operation, ask).await)
     }
 
     /// Takes what is understood to its response.
-    async fn decided(
-        &self,
-        who: &KnownVendor,
-        api: &Arc<Api>,
-        operation: Arc<Operation>,
-        mut ask: Ask,
-    ) -> Response<Body> {
+    async fn decided(&self, asker: &Asker, api: &Arc<Api>, operation: Arc<Operation>, mut ask: Ask) -> Response<Body> {
         let mut seen = None;
         // A list or a read shows itself whose it is. Of what is changed the vendor's word is not enough where the path names it.
         if !operation.does.only_reads() && (ask.facts.tenant == Shown::Open || operation.names_a_record()) {
-            match self.look(who, api, &operation, &mut ask).await {
+            match self.look(asker, api, &operation, &mut ask).await {
                 Ok(looked) => seen = Some(looked),
                 Err(response) => return *response,
             }
@@ -140,7 +144,7 @@ impl Door {
         let arguments = ask.arguments.write();
         let races = seen.as_ref().is_some_and(|seen| seen.races);
         let cause = seen.map(|seen| seen.call);
-        let ready = Ready { who, api, operation, arguments, facts: ask.facts, cause, races, looks: None };
+        let ready = Ready { asker, api, operation, arguments, facts: ask.facts, cause, races, looks: None };
         let (outbound, ended) = self.run(ready).await;
         self.response(api, &outbound, ended, form)
     }
@@ -169,7 +173,7 @@ impl Door {
 
     /// Carries one call until its answer begins or it is over.
     async fn run(&self, ready: Ready<'_>) -> (Arc<Outbound>, Ended) {
-        let Ready { who, api, operation, arguments, facts, cause, races, looks } = ready;
+        let Ready { asker, api, operation, arguments, facts, cause, races, looks } = ready;
         let tool = tool_facts(&operation);
         let outbound = Arc::new(Outbound {
             api: Arc::clone(api),
@@ -178,17 +182,18 @@ impl Door {
             said: OnceLock::new(),
             races,
             looks,
+            _place: Some(asker.place.clone()),
         });
         let (taker, mut begins, passed) = passing();
         let request = CallRequest {
-            actor: who.actor.clone(),
+            actor: asker.who.actor.clone(),
             app: api.app.clone(),
             method: Method::ToolsCall,
             tool: tool.clone(),
             cause,
             arguments: Some(arguments),
             readable: None,
-            wire: WIRE,
+            wire: asker.wire,
             listed_at: None,
             kept: api.kept,
             upstream: Arc::clone(&outbound) as Arc<dyn Upstream>,
@@ -213,7 +218,7 @@ impl Door {
     /// Error: the response, where it cannot be looked at or may not be.
     async fn look(
         &self,
-        who: &KnownVendor,
+        asker: &Asker,
         api: &Arc<Api>,
         operation: &Operation,
         ask: &mut Ask,
@@ -237,12 +242,12 @@ impl Door {
             Target::default(),
             &http::HeaderMap::new(),
             Bytes::new(),
-            who,
+            &asker.who,
         )
         .map_err(|fault| refused(None, fault))?;
         let looks = Looks::default();
         let ready = Ready {
-            who,
+            asker,
             api,
             operation: Arc::clone(resolver),
             arguments: looked.arguments.write(),
@@ -284,25 +289,25 @@ impl Door {
     }
 
     /// What the mapping does not name is a call, too: it is refused by the contract, and that is on record.
-    async fn nothing_known(&self, who: &KnownVendor, api: &Api, head: &Parts, target: &Target) -> Response<Body> {
+    async fn nothing_known(&self, asker: &Asker, api: &Api, head: &Parts, target: &Target) -> Response<Body> {
         let Ok(name) = ToolName::parse(UNKNOWN) else {
             return answer::failed(None, &Fault::new(Blame::Bug, "bug.name", "a name of ours is none"), false);
         };
         let arguments = serde_json::json!({ "method": head.method.as_str(), "path": target.segments });
         let request = CallRequest {
-            actor: who.actor.clone(),
+            actor: asker.who.actor.clone(),
             app: api.app.clone(),
             method: Method::ToolsCall,
             tool: ToolFacts::new(name, Class::Destructive, ClassSource::Unreviewed, ToolStatus::Unreviewed),
             cause: None,
             arguments: Some(Bytes::from(arguments.to_string())),
             readable: None,
-            wire: WIRE,
+            wire: asker.wire,
             listed_at: None,
             kept: api.kept,
             upstream: Arc::new(Nowhere),
             waiter: None,
-            contract: Some(Arc::new(who.unknown_call())),
+            contract: Some(Arc::new(asker.who.unknown_call())),
             taker: None,
         };
         match self.engine.call(request).await {

@@ -84,6 +84,7 @@ impl Offered {
             said: OnceLock::new(),
             races: false,
             looks: None,
+            _place: None,
         };
         let Opened { kind, form, mut body } = outbound.go_with(permit, call, arguments).await?;
         let said = outbound.said.get();
@@ -95,6 +96,11 @@ impl Offered {
         let body = result(form, &whole).map_err(SendFault::after)?;
         let version = said.and_then(|said| said.version.clone());
         Ok(OfferedAnswer { answer: Answer { kind: AnswerKind::Result, body }, version })
+    }
+
+    /// Lets go of connections to the app that nobody uses. Asked twice a minute.
+    pub fn rest(&self) {
+        self.api.client.rest();
     }
 
     async fn whole(&self, body: &mut dyn AnswerBody) -> Result<Vec<u8>, Fault> {

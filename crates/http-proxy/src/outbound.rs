@@ -8,9 +8,9 @@ use decide::{
     Answer, AnswerBody, AnswerKind, BodyFuture, Credentials, Left, OpenFuture, Opened, Outgoing, Permit, SendFault,
     Upstream, UpstreamFuture, unredactable,
 };
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use front::Place;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use http_client::{Body, Hears, Request, Response};
 use json::Mask;
 use model::{Blame, Fault, Form};
 
@@ -31,6 +31,9 @@ pub(crate) struct Outbound {
     pub(crate) races: bool,
     /// The answer as it comes, where it is looked at here; none where it is not.
     pub(crate) looks: Option<Looks>,
+    /// Its place among the requests in flight, which is taken until the call is over: a client that begins calls and goes away frees
+    /// none. None where somebody else holds it.
+    pub(crate) _place: Option<Place>,
 }
 
 /// A short answer, kept as it came.
@@ -45,9 +48,19 @@ pub(crate) struct Said {
     pub(crate) retry_after: Option<HeaderValue>,
 }
 
+/// What the headers of an answer say, before anybody made anything of it.
+#[derive(Debug, Default)]
+struct Told {
+    kind: Option<Vec<u8>>,
+    coding: Coding,
+    versions: usize,
+    version: Option<String>,
+    retry_after: Option<HeaderValue>,
+}
+
 /// A body as it comes over the wire.
 struct Coming {
-    body: Option<Incoming>,
+    body: Option<Body>,
     /// Where it is compressed.
     unfolding: Option<Unfolding>,
     looks: Option<Looks>,
@@ -81,38 +94,45 @@ impl Outbound {
                 fault.hint("the app has to send a strong `ETag`, or the contract to accept the race"),
             ));
         }
-        let mut request = self.request(arguments).map_err(SendFault::before)?;
-        if let Some(placed) = self.credentials.header(&permit).map_err(SendFault::before)? {
-            let mut value = HeaderValue::from_bytes(placed.value.expose().as_bytes()).map_err(|_| {
+        let placed = self.credentials.header(&permit).map_err(SendFault::before)?;
+        let credential = placed.as_ref().map(|placed| &placed.name);
+        let (mut request, body) = self.request(arguments, credential).map_err(SendFault::before)?;
+        if let Some(placed) = placed {
+            request.header(placed.name.as_str(), placed.value.expose().as_bytes()).map_err(|_| {
                 let said = "the app's credential holds characters that no header may hold";
                 SendFault::before(Fault::new(Blame::Operator, "operator.credential", said))
             })?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(placed.name, value);
             call.trail.note(|seen| seen.credential = Some(placed.source));
         }
+        let request = match body {
+            Some(body) => request.with_body(body),
+            None => request.without_body(),
+        };
         call.trail.note(|seen| seen.wire = Some(WIRE));
         let _spent = permit.spend();
-        let response = match tokio::time::timeout(call.time_max, self.api.client.send(request)).await {
+        let response = match tokio::time::timeout(call.time_max, self.api.client.send(&request)).await {
             Ok(response) => response?,
             Err(_) => return Err(SendFault::after(engine::too_slow(self.api.app.as_str(), call.time_max))),
         };
-        let (head, body) = response.into_parts();
-        call.trail.note(|seen| seen.http_status = Some(head.status.as_u16()));
-        let _first = self.said.set(Said {
-            status: head.status,
-            version: strong_version(&head.headers),
-            retry_after: head.headers.get(header::RETRY_AFTER).filter(|after| is_seconds(after)).cloned(),
+        let Response { head, body } = response;
+        let (status, mut told): (StatusCode, Told) = (head.status, head.said);
+        call.trail.note(|seen| {
+            seen.http_status = Some(status.as_u16());
+            seen.wire = Some(wire_of(head.version));
         });
-        self.opened(head.status, &head.headers, body).map_err(SendFault::after)
+        let _first =
+            self.said.set(Said { status, version: told.strong_version(), retry_after: told.retry_after.take() });
+        self.opened(status, &told, body).map_err(SendFault::after)
     }
 
     /// What the head of an answer comes to. Error: nothing of it may be passed on.
-    fn opened(&self, status: StatusCode, headers: &HeaderMap, body: Incoming) -> Result<Opened, Fault> {
-        let nothing =
-            |kind| Opened { kind, form: None, body: Box::new(Coming { body: None, unfolding: None, looks: None }) };
+    fn opened(&self, status: StatusCode, told: &Told, body: Body) -> Result<Opened, Fault> {
+        let nothing = |kind, body: Body| {
+            body.unwanted();
+            Ok(Opened { kind, form: None, body: Box::new(Coming { body: None, unfolding: None, looks: None }) })
+        };
         match status {
-            StatusCode::NO_CONTENT => return Ok(nothing(AnswerKind::Result)),
+            StatusCode::NO_CONTENT => return nothing(AnswerKind::Result, body),
             StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 let said = format!("it refused our credential ({})", status.as_u16());
                 return Err(Fault::new(Blame::Operator, "operator.credential_refused", said)
@@ -120,7 +140,7 @@ impl Outbound {
             }
             // Its words may hold anything of anybody: the status is told, and the connection let go.
             status if status.is_client_error() || status.is_server_error() => {
-                return Ok(nothing(AnswerKind::ProtocolError));
+                return nothing(AnswerKind::ProtocolError, body);
             }
             status if !matches!(status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED) => {
                 let said = format!("it answered {}, which is not passed on", status.as_u16());
@@ -129,48 +149,53 @@ impl Outbound {
             }
             _ => {}
         }
-        let coding = Coding::of(headers)?;
-        if hyper::body::Body::is_end_stream(&body) {
-            return Ok(nothing(AnswerKind::Result));
+        let unfolding = Unfolding::of(&told.coding)?;
+        if body.is_empty() {
+            return nothing(AnswerKind::Result, body);
         }
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if !is_form(kind, self.operation.form) {
+        if !is_form(told.kind.as_deref().unwrap_or_default(), self.operation.form) {
             let said =
                 format!("its answer is not of the form that its mapping names ({})", self.operation.form.as_str());
             return Err(Fault::new(Blame::Upstream, "upstream.content_type", said)
                 .hint("name the form in the app's mapping, where it is another"));
         }
-        let unfolding = (coding == Coding::Gzip).then(Unfolding::new);
         let body = Coming { body: Some(body), unfolding, looks: self.looks.clone() };
         Ok(Opened { kind: AnswerKind::Result, form: Some(self.operation.form), body: Box::new(body) })
     }
 
-    /// The request that these arguments are.
-    fn request(&self, arguments: Arguments) -> Result<Request<Full<Bytes>>, Fault> {
+    /// The request that these arguments are, and its body, which ends its head. A header of this name is left to the caller.
+    fn request(
+        &self,
+        arguments: Arguments,
+        credential: Option<&HeaderName>,
+    ) -> Result<(Request, Option<Bytes>), Fault> {
         let bug = |said: &'static str| Fault::new(Blame::Bug, "bug.request", said);
-        let mut address = self.api.base.to_string().trim_end_matches('/').to_owned();
-        let path = self.operation.write_path(&arguments.path);
-        address.push_str(&path.ok_or_else(|| bug("the arguments of a call lack a part of its path"))?);
+        let base = &self.api.base;
+        let mut path = base.path().trim_end_matches('/').to_owned();
+        let below = self.operation.write_path(&arguments.path);
+        path.push_str(&below.ok_or_else(|| bug("the arguments of a call lack a part of its path"))?);
         for (place, (name, value)) in arguments.query.iter().enumerate() {
-            address.push(if place == 0 { '?' } else { '&' });
-            encode(name, &mut address);
-            address.push('=');
-            encode(value, &mut address);
+            path.push(if place == 0 { '?' } else { '&' });
+            encode(name, &mut path);
+            path.push('=');
+            encode(value, &mut path);
         }
-        let mut request = Request::builder()
-            .method(self.operation.method.clone())
-            .uri(address)
-            .header(header::ACCEPT, media_type(self.operation.form))
-            .header(header::ACCEPT_ENCODING, "identity")
-            .header(header::USER_AGENT, "countersign");
-        for (name, value) in &arguments.headers {
-            request = request.header(name, value);
+        let mut request = Request::to(&self.operation.method, base, &path);
+        let own = [("accept", media_type(self.operation.form)), ("accept-encoding", "identity"), ("user-agent", AGENT)];
+        let kind = arguments.body.is_some().then_some(("content-type", "application/json"));
+        let asked = arguments.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in own.into_iter().chain(asked).chain(kind) {
+            // What the credential says nobody else says.
+            if credential.is_some_and(|credential| credential == name) {
+                continue;
+            }
+            request
+                .header(name, value.as_bytes())
+                .map_err(|error| bug("a request to an app could not be built").because(error))?;
         }
-        if arguments.body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        let made = request.body(Full::new(arguments.body.unwrap_or_default()));
-        made.map_err(|error| bug("a request to an app could not be built").because(error))
+        // Without a length, some take such a request for one whose body is still to come.
+        let sends = [Method::POST, Method::PUT, Method::PATCH].contains(&self.operation.method);
+        Ok((request, arguments.body.or_else(|| sends.then(Bytes::new))))
     }
 }
 
@@ -194,6 +219,35 @@ impl Upstream for Outbound {
         let mask = Mask::parse(paths).map_err(|error| unredactable("its paths cannot be read").because(error))?;
         let masked = mask.apply(&answer.body, HIDDEN).map_err(|error| unredactable("it is not JSON").because(error))?;
         Ok((Answer { kind: answer.kind, body: Bytes::from(masked.0) }, masked.1))
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    /// What names this state of a record, if it is one name and a strong one: a weak one does not hold for a write.
+    fn strong_version(&mut self) -> Option<String> {
+        let one = self.version.take().filter(|_| self.versions == 1)?;
+        (one.len() >= 2 && one.len() <= VERSION_BYTES_MAX && one.starts_with('"') && one.ends_with('"')).then_some(one)
+    }
+}
+
+impl Hears for Told {
+    fn hear(&mut self, name: &str, value: &[u8]) {
+        match name.len() {
+            4 if name.eq_ignore_ascii_case("etag") => {
+                self.versions += 1;
+                let visible = value.iter().all(|byte| (b' '..=b'~').contains(byte));
+                self.version = std::str::from_utf8(value).ok().filter(|_| visible).map(str::to_owned);
+            }
+            11 if name.eq_ignore_ascii_case("retry-after") && self.retry_after.is_none() => {
+                let seconds = (1..=6).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+                self.retry_after = HeaderValue::from_bytes(value).ok().filter(|_| seconds);
+            }
+            12 if name.eq_ignore_ascii_case("content-type") && self.kind.is_none() => self.kind = Some(value.to_vec()),
+            16 if name.eq_ignore_ascii_case("content-encoding") => self.coding.hear(value),
+            _ => {}
+        }
     }
 }
 
@@ -221,8 +275,8 @@ impl AnswerBody for Coming {
                     return Ok(Some(plain));
                 }
                 let Some(body) = &mut self.body else { return Ok(None) };
-                match body.frame().await {
-                    None => {
+                match body.next().await {
+                    Ok(None) => {
                         self.body = None;
                         let last = self.unfolding.take().map(|mut unfolding| unfolding.finish()).transpose()?.flatten();
                         if let Some(plain) = last {
@@ -230,14 +284,12 @@ impl AnswerBody for Coming {
                             return Ok(Some(plain));
                         }
                     }
-                    Some(Err(error)) => {
+                    Err(error) => {
                         self.body = None;
                         let said = "its answer broke off before the end";
                         return Err(Fault::new(Blame::Upstream, "upstream.broke_off", said).because(error));
                     }
-                    // What stands behind a body in trailers is of no interest.
-                    Some(Ok(frame)) => {
-                        let Ok(data) = frame.into_data() else { continue };
+                    Ok(Some(data)) => {
                         if let Some(unfolding) = &mut self.unfolding {
                             unfolding.push(data);
                             continue;
@@ -260,7 +312,8 @@ pub(crate) fn media_type(form: Form) -> &'static str {
     }
 }
 
-fn is_form(kind: &str, form: Form) -> bool {
+fn is_form(kind: &[u8], form: Form) -> bool {
+    let kind = std::str::from_utf8(kind).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match form {
         Form::Json => kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")),
@@ -269,22 +322,17 @@ fn is_form(kind: &str, form: Form) -> bool {
     }
 }
 
-/// What names this state of a record, if it is one name and a strong one: a weak one does not hold for a write.
-fn strong_version(headers: &HeaderMap) -> Option<String> {
-    let mut all = headers.get_all(header::ETAG).iter();
-    let one = all.next()?.to_str().ok().filter(|_| all.next().is_none())?;
-    (one.len() >= 2 && one.len() <= VERSION_BYTES_MAX && one.starts_with('"') && one.ends_with('"'))
-        .then(|| one.to_owned())
-}
-
-fn is_seconds(value: &HeaderValue) -> bool {
-    value.len() <= 6 && value.as_bytes().iter().all(u8::is_ascii_digit)
+/// What is spoken, as records have it.
+pub(crate) fn wire_of(version: Version) -> &'static str {
+    if version == Version::HTTP_2 { WIRE_2 } else { WIRE }
 }
 
 /// How much later somebody may ask again who was not told.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// The protocol spoken with apps, and with vendors.
+/// The protocols spoken with apps, and with vendors.
 pub(crate) const WIRE: &str = "http/1.1";
+const WIRE_2: &str = "http/2";
+const AGENT: &str = "countersign";
 const HIDDEN: &str = "[redacted]";
 const LOOKED_AT_BYTES_MAX: usize = 1 << 20;
 const VERSION_BYTES_MAX: usize = 256;

@@ -317,6 +317,9 @@ impl AppLink {
 
     /// Ends links that nobody has used for a while; the next call makes them again.
     pub(crate) async fn rest(&self) {
+        if let Target::Foreign(app) = &self.spec.target {
+            app.rest();
+        }
         let now = self.engine.clock().now();
         // A call that is still under way began less than its own bound ago.
         let idle_max = LINK_IDLE_MAX.max(QUESTION_TIME_MAX) + self.engine.limits().call_time_max;

@@ -14,6 +14,9 @@ pub trait Foreign: Send + Sync {
     /// Sends one call of the tool that the permit names, and gives its answer as a result of MCP. `unchanged`: only where the
     /// record is still in this state.
     fn send<'a>(&'a self, permit: Permit, call: Outgoing, unchanged: Option<String>) -> ForeignFuture<'a>;
+
+    /// Lets go of connections that nobody uses. Asked twice a minute.
+    fn rest(&self);
 }
 
 /// What a foreign app answered.

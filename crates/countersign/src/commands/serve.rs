@@ -199,11 +199,14 @@ fn obey_signals(gateway: Arc<Gateway>, stop: CancellationToken) -> Result<impl F
     })
 }
 
-/// Ends children and sessions that nobody has used for a while.
+/// Ends children, sessions and connections that nobody has used for a while.
 async fn let_links_rest(gateway: Arc<Gateway>, stop: CancellationToken) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(REST_EVERY) => gateway.hub.rest().await,
+            () = tokio::time::sleep(REST_EVERY) => {
+                gateway.apis.rest();
+                gateway.hub.rest().await;
+            }
             () = stop.cancelled() => return,
         }
     }

@@ -1,21 +1,18 @@
 //! Streamable HTTP to an upstream. Redirects are not followed: a credential never leaves for an address nobody named.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use decide::SendFault;
-use http::uri::Scheme;
 use http::{HeaderName, Method, StatusCode, Uri};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
+use http_client::{Body, Broke, Client, Connecting, Request, Unread, Unsendable, connector};
 use model::{Blame, Fault, Limits, Secret};
-use rustls::{ClientConfig, RootCertStore};
 
 use super::conversation::NO_CALL;
-use super::http1::{Body, Broke, Client, Connector, Kind, Request, Response, Unread, Unsendable};
 use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
+use super::said::{Kind, Response, settled};
 use super::sse::Events;
 use super::under_way::UnderWay;
 use super::{Ask, Ear, Ended, Handshake, Spoken, request};
@@ -40,7 +37,7 @@ pub(crate) struct Exchanged {
 
 impl HttpLink {
     pub(crate) fn new(url: Uri, limits: Limits, ear: Ear) -> Result<Self, Fault> {
-        let client = Client::new(connector(&url)?, url.clone());
+        let client = Client::new(connector(&url, Connecting::default())?, url.clone());
         let spoken = Spoken { next_id: 1.into(), limits };
         let under_way = UnderWay::of(&ear);
         Ok(Self { client, url, spoken, ear, under_way })
@@ -70,12 +67,12 @@ impl HttpLink {
     async fn carry(&self, id: u64, ask: &Ask<'_>, as_agreed: Option<&Handshake>) -> Result<Exchanged, SendFault> {
         let body = request(id, ask);
         let outgoing = self.outgoing(Some(ask), ask.header.as_ref(), body, as_agreed).map_err(SendFault::before)?;
-        let mut response = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke))?;
+        let mut response: Response = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke))?;
         let status = response.head.status;
         if let Some(trail) = ask.trail {
             trail.note(|seen| seen.http_status = Some(status.as_u16()));
         }
-        let session = response.head.session.take();
+        let session = response.head.said.session.take();
         if status == StatusCode::NOT_FOUND && as_agreed.is_some_and(|agreed| agreed.session.is_some()) {
             let fault = Fault::new(
                 Blame::Upstream,
@@ -96,7 +93,7 @@ impl HttpLink {
         as_agreed: &Handshake,
     ) -> Result<(), Fault> {
         let outgoing = self.outgoing(None, header, body, Some(as_agreed))?;
-        let status = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke).fault)?.settled().await;
+        let status = settled(self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke).fault)?).await;
         if status.is_success() {
             return Ok(());
         }
@@ -111,8 +108,7 @@ impl HttpLink {
         as_agreed: &Handshake,
     ) -> Result<(), Fault> {
         let outgoing = self.outgoing(None, header, body, Some(as_agreed))?;
-        let response = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke).fault)?;
-        response.settled().await;
+        settled(self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke).fault)?).await;
         Ok(())
     }
 
@@ -193,7 +189,7 @@ impl HttpLink {
             );
             return Err(fault.hint("set the app's `credential:`, or renew it"));
         }
-        match head.kind {
+        match head.said.kind {
             Kind::Json => {}
             Kind::Events => return Box::pin(self.read_stream(body, id, ask, as_agreed)).await,
             Kind::Other => {
@@ -314,6 +310,10 @@ impl HttpLink {
                 let cause = std::io::Error::other(chain(error.as_ref()));
                 SendFault::before(fault.hint("start the app, or correct its `url:`").because(cause).retryable())
             }
+            Broke::Refused(error) => {
+                let said = format!("{host} did not take the request, and nothing was executed");
+                SendFault::before(Fault::new(Blame::Upstream, "upstream.busy", said).because(error).retryable())
+            }
             Broke::Off(error) => {
                 let said = format!("{host} closed the connection before it answered");
                 SendFault::after(Fault::new(Blame::Upstream, "upstream.broke_off", said).because(error))
@@ -330,38 +330,6 @@ fn ended_early() -> Fault {
     Fault::new(Blame::Upstream, "upstream.broke_off", "its event stream ended without an answer")
 }
 
-/// What connects links to such addresses. The system's certificate authorities are read once, when the first link that needs
-/// them is made. Error: they cannot be read (blame `Operator`).
-pub(super) fn connector(url: &Uri) -> Result<Connector, Fault> {
-    static TRUSTING: OnceLock<ClientConfig> = OnceLock::new();
-    static PLAIN: OnceLock<ClientConfig> = OnceLock::new();
-    // One that never speaks TLS trusts nobody: the authorities take time and memory to read.
-    let config = match (url.scheme() == Some(&Scheme::HTTP), TRUSTING.get()) {
-        (true, _) => PLAIN.get_or_init(|| trusting(RootCertStore::empty())).clone(),
-        (false, Some(config)) => config.clone(),
-        (false, None) => {
-            let native = ClientConfig::builder().with_native_roots().map_err(|error| {
-                let said = "the system's certificate authorities could not be read";
-                Fault::new(Blame::Operator, "operator.no_roots", said)
-                    .hint("install the package `ca-certificates`")
-                    .because(error)
-            })?;
-            TRUSTING.get_or_init(|| native.with_no_client_auth()).clone()
-        }
-    };
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    // A stream on which nothing is said for hours must notice that the other side is gone.
-    connector.set_keepalive(Some(KEEP_ALIVE));
-    let connectors = HttpsConnectorBuilder::new().with_tls_config(config);
-    Ok(connectors.https_or_http().enable_http1().wrap_connector(connector))
-}
-
-fn trusting(roots: RootCertStore) -> ClientConfig {
-    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
-}
-
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -375,6 +343,5 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// When a stream that broke is taken up again, where the app does not say.
 const RETRY: Duration = Duration::from_secs(1);
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(10);

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, Method, StatusCode};
+use http_client::{Body, Request};
 use model::{Blame, Fault, Secret};
 use tokio::sync::mpsc;
 
 use super::http_link::HttpLink;
-use super::http1::{Body, Kind, Request, Response};
 use super::reply::{Heard, garbage, hear, too_large};
+use super::said::{Kind, Response};
 use super::sse::Events;
 use super::{Ask, Handshake, request};
 
@@ -223,7 +224,7 @@ fn broken(said: &'static str) -> Ended {
 
 fn checked(response: Response, in_session: bool) -> Result<Response, Ended> {
     match response.head.status {
-        StatusCode::OK if response.head.kind == Kind::Events => Ok(response),
+        StatusCode::OK if response.head.said.kind == Kind::Events => Ok(response),
         // A JSON answer to a listening request is an error of JSON-RPC; to a GET it is something else than MCP.
         StatusCode::OK => Err(Ended::NotOffered),
         StatusCode::NOT_FOUND if in_session => Err(Ended::SessionOver),

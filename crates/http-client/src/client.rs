@@ -1,12 +1,4 @@
-//! HTTP/1.1 to one address, as far as MCP uses it: a request goes out in one piece, its answer comes back in the task that
-//! waits for it.
-//!
-//! A client for everything puts a task and two channels between a call and its connection, and the headers into maps that
-//! nobody asks: for a call of a kilobyte that is as much work as deciding it. Here a connection belongs to one exchange at
-//! a time, and rests in a list between two.
-
-mod framing;
-mod head;
+//! Connections to one address, and one exchange on one of them.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,35 +8,48 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use front::Pieces;
-use http::{StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
+use http::Uri;
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::client::legacy::connect::Connection as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use tokio::net::TcpStream;
 use tower_service::Service as _;
 
-use framing::{Cut, Framing};
-pub(crate) use head::{Head, Kind, Request, Unsendable};
-
-/// What connects.
-pub(crate) type Connector = HttpsConnector<HttpConnector>;
+use crate::connect::Connector;
+use crate::framing::{Cut, Framing};
+use crate::head::{self, Head, Hears, Request};
+use crate::http2::{Many, Streamed, Unasked};
 
 /// Connections to one address.
-pub(crate) struct Client {
+pub struct Client {
     connector: Connector,
     url: Uri,
     idle: Arc<Idle>,
+    /// The one for all, where the other side speaks HTTP/2.
+    many: Mutex<Option<Many>>,
 }
 
 /// An answer: its head has come, its body comes as it is read.
-pub(crate) struct Response {
-    pub(crate) head: Head,
-    pub(crate) body: Body,
+pub struct Response<H> {
+    /// What is known of its head.
+    pub head: Head<H>,
+    /// Its body.
+    pub body: Body,
 }
 
-/// The body of an answer. Dropped before its end, it takes the connection with it: that says that nobody waits.
-pub(crate) struct Body {
+/// The body of an answer. Dropped before its end, it takes the connection with it, or the stream of HTTP/2: that says that nobody waits.
+pub struct Body {
+    coming: Coming,
+}
+
+enum Coming {
+    Alone(Alone),
+    Streamed(Streamed),
+}
+
+/// A body that has its connection for itself.
+struct Alone {
     connection: Option<Box<Connection>>,
     framing: Framing,
     /// Whether the connection is good for another exchange after this one.
@@ -54,16 +59,18 @@ pub(crate) struct Body {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Broke {
+pub enum Broke {
     /// There is no connection: nothing has left.
     Unreachable(Box<dyn std::error::Error + Send + Sync>),
+    /// The other side says that it has not looked at it (HTTP/2: REFUSED_STREAM, or GOAWAY before it): nothing was done.
+    Refused(io::Error),
     /// The connection is of no use any more: what was sent may have arrived.
     Off(io::Error),
 }
 
 /// Why a body is not read to its end.
 #[derive(Debug)]
-pub(crate) enum Unread {
+pub enum Unread {
     /// It is larger than it may be.
     TooLarge,
     /// It broke off.
@@ -80,6 +87,14 @@ struct Resting {
     connection: Box<Connection>,
     /// How often it was found resting.
     found: u8,
+}
+
+/// What was connected.
+enum Connected {
+    /// For one exchange at a time.
+    Alone(Box<Connection>),
+    /// For all.
+    Many(Many),
 }
 
 struct Connection {
@@ -99,12 +114,18 @@ enum Went {
 // === impl Client ===
 
 impl Client {
-    pub(crate) fn new(connector: Connector, url: Uri) -> Self {
-        Self { connector, url, idle: Arc::default() }
+    /// Connections are made when they are needed.
+    pub fn new(connector: Connector, url: Uri) -> Self {
+        Self { connector, url, idle: Arc::default(), many: Mutex::default() }
+    }
+
+    /// The address.
+    pub fn url(&self) -> &Uri {
+        &self.url
     }
 
     /// Sends one request and reads the head of its answer.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Response, Broke> {
+    pub async fn send<H: Hears>(&self, request: &Request) -> Result<Response<H>, Broke> {
         while let Some(mut connection) = self.idle.take() {
             if !poll_fn(|context| Poll::Ready(connection.quiet(context))).await {
                 continue;
@@ -116,8 +137,31 @@ impl Client {
                 Ok(went) => return self.answer(connection, &went).await,
             }
         }
+        if let Some(many) = self.many() {
+            match Box::pin(many.send(request, &self.url)).await {
+                Ok((head, streamed)) => {
+                    return Ok(Response { head, body: Body { coming: Coming::Streamed(streamed) } });
+                }
+                Err(Unasked::Broke(broke)) => return Err(broke),
+                Err(Unasked::Never(error)) => tracing::debug!(%error, "a connection was closed while it rested"),
+            }
+        }
         // Rare, and large: every call would carry the room for it.
-        let mut connection = Box::pin(self.connect()).await?;
+        Box::pin(self.send_anew(request)).await
+    }
+
+    async fn send_anew<H: Hears>(&self, request: &Request) -> Result<Response<H>, Broke> {
+        let mut connection = match self.connect().await? {
+            Connected::Alone(connection) => connection,
+            Connected::Many(many) => {
+                *self.many.lock().unwrap_or_else(PoisonError::into_inner) = Some(many.clone());
+                return match many.send(request, &self.url).await {
+                    Ok((head, streamed)) => Ok(Response { head, body: Body { coming: Coming::Streamed(streamed) } }),
+                    Err(Unasked::Broke(broke)) => Err(broke),
+                    Err(Unasked::Never(error)) => Err(Broke::Unreachable(error.into())),
+                };
+            }
+        };
         let went = connection.write(request).await.map_err(|(left, error)| match left {
             0 => Broke::Unreachable(error.into()),
             _ => Broke::Off(error),
@@ -126,44 +170,92 @@ impl Client {
     }
 
     /// Lets go of connections that were closed, or that nobody has used for a while. Asked twice a minute.
-    pub(crate) fn rest(&self) {
+    pub fn rest(&self) {
         let mut resting = self.idle.resting.lock().unwrap_or_else(PoisonError::into_inner);
         resting.retain_mut(|one| {
             one.found = one.found.saturating_add(1);
             one.found <= FOUND_MAX && one.connection.quiet(&mut Context::from_waker(Waker::noop()))
         });
+        drop(resting);
+        let mut many = self.many.lock().unwrap_or_else(PoisonError::into_inner);
+        many.take_if(|many| many.found() > FOUND_MAX);
     }
 
-    async fn connect(&self) -> Result<Box<Connection>, Broke> {
+    /// The connection for all, where there is one that takes another request.
+    fn many(&self) -> Option<Many> {
+        self.many.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|many| many.has_room()).cloned()
+    }
+
+    async fn connect(&self) -> Result<Connected, Broke> {
         let stream = self.connector.clone().call(self.url.clone()).await.map_err(Broke::Unreachable)?;
-        Ok(Box::new(Connection { stream: TokioIo::new(stream), buffer: BytesMut::new() }))
+        if stream.connected().is_negotiated_h2() {
+            return Many::over(stream).await.map(Connected::Many).map_err(|error| Broke::Unreachable(error.into()));
+        }
+        Ok(Connected::Alone(Box::new(Connection { stream: TokioIo::new(stream), buffer: BytesMut::new() })))
     }
 
-    async fn answer(&self, mut connection: Box<Connection>, went: &Went) -> Result<Response, Broke> {
+    async fn answer<H: Hears>(&self, mut connection: Box<Connection>, went: &Went) -> Result<Response<H>, Broke> {
         let read = connection.head().await.map_err(Broke::Off)?;
         let keeps = read.keeps && matches!(went, Went::Whole);
-        let body = Body { connection: Some(connection), framing: read.framing, keeps, idle: Arc::clone(&self.idle) };
-        Ok(Response { head: read.head, body })
-    }
-}
-
-// === impl Response ===
-
-impl Response {
-    /// Passes over a short body, so that the connection is good for another exchange.
-    pub(crate) async fn settled(self) -> StatusCode {
-        if self.head.kind != Kind::Events {
-            let _of_no_interest = self.body.whole(PASSED_OVER_BYTES_MAX).await;
-        }
-        self.head.status
+        let idle = Arc::clone(&self.idle);
+        let alone = Alone { connection: Some(connection), framing: read.framing, keeps, idle };
+        Ok(Response { head: read.head, body: Body { coming: Coming::Alone(alone) } })
     }
 }
 
 // === impl Body ===
 
 impl Body {
+    /// Whether it is known that nothing comes.
+    pub fn is_empty(&self) -> bool {
+        match &self.coming {
+            Coming::Alone(alone) => matches!(alone.framing, Framing::Over | Framing::Length(0)),
+            Coming::Streamed(streamed) => streamed.is_over(),
+        }
+    }
+
     /// What comes next; none at the end.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
+    pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        match &mut self.coming {
+            Coming::Alone(alone) => alone.next().await,
+            Coming::Streamed(streamed) => streamed.next().await,
+        }
+    }
+
+    /// All of it, where that is not more than `bytes_max`.
+    pub async fn whole(mut self, bytes_max: usize) -> Result<Bytes, Unread> {
+        if let Coming::Alone(alone) = &mut self.coming
+            && let Some(whole) = alone.at_once(bytes_max).await?
+        {
+            return Ok(whole);
+        }
+        let mut pieces = Pieces::default();
+        while let Some(piece) = self.next().await.map_err(Unread::Broke)? {
+            if pieces.bytes().saturating_add(piece.len()) > bytes_max {
+                return Err(Unread::TooLarge);
+            }
+            pieces.push(piece, 0);
+        }
+        Ok(pieces.whole())
+    }
+
+    /// Passes over a short body, so that the connection is good for another exchange.
+    pub async fn passed_over(self) {
+        let _of_no_interest = self.whole(PASSED_OVER_BYTES_MAX).await;
+    }
+
+    /// Nobody wants it. Where all of it has come already, the connection is good for another exchange; nothing is waited for.
+    pub fn unwanted(self) {
+        if let Coming::Alone(alone) = self.coming {
+            alone.unwanted();
+        }
+    }
+}
+
+// === impl Alone ===
+
+impl Alone {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             let Some(connection) = &mut self.connection else { return Ok(None) };
             match self.framing.cut(&mut connection.buffer)? {
@@ -181,23 +273,26 @@ impl Body {
         }
     }
 
-    /// All of it, where that is not more than `bytes_max`.
-    pub(crate) async fn whole(mut self, bytes_max: usize) -> Result<Bytes, Unread> {
-        if let (Framing::Length(length), Some(connection)) = (&self.framing, &mut self.connection) {
-            let length = usize::try_from(*length).ok().filter(|length| *length <= bytes_max).ok_or(Unread::TooLarge)?;
-            let whole = connection.exactly(length).await.map_err(Unread::Broke)?;
-            self.framing = Framing::Over;
-            self.give_back();
-            return Ok(whole);
-        }
-        let mut pieces = Pieces::default();
-        while let Some(piece) = self.next().await.map_err(Unread::Broke)? {
-            if pieces.bytes().saturating_add(piece.len()) > bytes_max {
-                return Err(Unread::TooLarge);
+    /// All of it, where its length is known.
+    async fn at_once(&mut self, bytes_max: usize) -> Result<Option<Bytes>, Unread> {
+        let (Framing::Length(length), Some(connection)) = (&self.framing, &mut self.connection) else {
+            return Ok(None);
+        };
+        let length = usize::try_from(*length).ok().filter(|length| *length <= bytes_max).ok_or(Unread::TooLarge)?;
+        let whole = connection.exactly(length).await.map_err(Unread::Broke)?;
+        self.framing = Framing::Over;
+        self.give_back();
+        Ok(Some(whole))
+    }
+
+    fn unwanted(mut self) {
+        while let Some(connection) = &mut self.connection {
+            match self.framing.cut(&mut connection.buffer) {
+                Ok(Cut::Data(_)) => {}
+                Ok(Cut::End) => self.give_back(),
+                Ok(Cut::More) | Err(_) => return,
             }
-            pieces.push(piece, 0);
         }
-        Ok(pieces.whole())
     }
 
     fn give_back(&mut self) {
@@ -261,9 +356,9 @@ impl Connection {
         .await
     }
 
-    async fn head(&mut self) -> io::Result<head::Read> {
+    async fn head<H: Hears>(&mut self) -> io::Result<head::Read<H>> {
         loop {
-            while let Some(read) = head::read(&self.buffer)? {
+            while let Some(read) = head::read::<H>(&self.buffer)? {
                 self.buffer.advance(read.bytes);
                 if !read.head.status.is_informational() {
                     return Ok(read);

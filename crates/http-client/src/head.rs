@@ -2,16 +2,15 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode, Uri, Version};
 use httparse::{Header, ParserConfig, Status};
 
-use super::framing::{Chunk, Framing};
+use crate::framing::{Chunk, Framing};
 
-/// A request, as it goes over the wire.
-pub(crate) struct Request {
+/// A request, as HTTP/1.1 has it on the wire. Over HTTP/2 the same goes out in another form.
+pub struct Request {
     /// The head, and a short body behind it.
     bytes: Vec<u8>,
     /// A long body.
@@ -21,45 +20,47 @@ pub(crate) struct Request {
 /// A header's value holds what no header may hold.
 #[derive(Debug, thiserror::Error)]
 #[error("a header would hold a control character")]
-pub(crate) struct Unsendable;
+pub struct Unsendable;
 
-/// What of an answer's head is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) status: StatusCode,
-    pub(crate) kind: Kind,
-    /// `Mcp-Session-Id`.
-    pub(crate) session: Option<Arc<str>>,
+/// What a caller wants to know of the headers of an answer, beside where its body ends.
+pub trait Hears: Default {
+    /// One header; it is asked of each, in their order. Names come in any case. `Connection`, `Content-Length` and
+    /// `Transfer-Encoding` are not among them.
+    fn hear(&mut self, name: &str, value: &[u8]);
 }
 
-/// What a body is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// `application/json`.
-    Json,
-    /// `text/event-stream`.
-    Events,
-    /// Anything else.
-    Other,
+/// The head of an answer, as far as anybody asks.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Head<H> {
+    /// Its status.
+    pub status: StatusCode,
+    /// What it came over.
+    pub version: Version,
+    /// What its headers say.
+    pub said: H,
 }
 
 /// A head that was read.
-pub(super) struct Read {
+pub(crate) struct Read<H> {
     /// How long it is.
-    pub(super) bytes: usize,
-    pub(super) head: Head,
-    pub(super) framing: Framing,
+    pub(crate) bytes: usize,
+    pub(crate) head: Head<H>,
+    pub(crate) framing: Framing,
     /// Whether the connection is good for another exchange.
-    pub(super) keeps: bool,
+    pub(crate) keeps: bool,
 }
 
 // === impl Request ===
 
 impl Request {
     /// The request line and the host.
-    pub(crate) fn new(method: &Method, url: &Uri) -> Self {
+    pub fn new(method: &Method, url: &Uri) -> Self {
+        Self::to(method, url, url.path_and_query().map_or("/", |path| path.as_str()))
+    }
+
+    /// As [`Request::new`], for another path and query of the same host. The caller has encoded it: it holds visible ASCII only.
+    pub fn to(method: &Method, url: &Uri, path: &str) -> Self {
         let mut bytes = Vec::with_capacity(HEAD_BYTES_EXPECTED);
-        let path = url.path_and_query().map_or("/", |path| path.as_str());
         for part in [method.as_str(), " ", path, " HTTP/1.1\r\nhost: ", url.host().unwrap_or_default()] {
             bytes.extend_from_slice(part.as_bytes());
         }
@@ -73,7 +74,7 @@ impl Request {
     }
 
     /// One more header. The name is one that headers may have.
-    pub(crate) fn header(&mut self, name: &str, value: &[u8]) -> Result<(), Unsendable> {
+    pub fn header(&mut self, name: &str, value: &[u8]) -> Result<(), Unsendable> {
         if value.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
             return Err(Unsendable);
         }
@@ -84,13 +85,13 @@ impl Request {
     }
 
     /// Ends the head; nothing follows.
-    pub(crate) fn without_body(mut self) -> Self {
+    pub fn without_body(mut self) -> Self {
         self.bytes.extend_from_slice(b"\r\n");
         self
     }
 
     /// Ends the head; this follows.
-    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+    pub fn with_body(mut self, body: Bytes) -> Self {
         let length = body.len().to_string();
         for part in ["content-length: ", length.as_str(), "\r\n\r\n"] {
             self.bytes.extend_from_slice(part.as_bytes());
@@ -103,8 +104,18 @@ impl Request {
         self
     }
 
+    /// The head as it goes over HTTP/1.1, and the body.
+    pub(crate) fn parts(&self) -> (&[u8], Bytes) {
+        if !self.body.is_empty() {
+            return (&self.bytes, self.body.clone());
+        }
+        let end = memchr::memmem::find(&self.bytes, b"\r\n\r\n").map_or(self.bytes.len(), |at| at + 4);
+        let (head, short) = self.bytes.split_at(end);
+        (head, Bytes::copy_from_slice(short))
+    }
+
     /// What is to be written when so much of it was; nothing when that was all.
-    pub(super) fn from(&self, written: usize) -> &[u8] {
+    pub(crate) fn from(&self, written: usize) -> &[u8] {
         match self.bytes.get(written..).filter(|rest| !rest.is_empty()) {
             Some(rest) => rest,
             None => self.body.get(written - self.bytes.len()..).unwrap_or_default(),
@@ -113,7 +124,7 @@ impl Request {
 }
 
 /// Reads the head of an answer. None: more of it is to come. Error: it is none, or too long.
-pub(super) fn read(bytes: &[u8]) -> io::Result<Option<Read>> {
+pub(crate) fn read<H: Hears>(bytes: &[u8]) -> io::Result<Option<Read<H>>> {
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -130,39 +141,34 @@ pub(super) fn read(bytes: &[u8]) -> io::Result<Option<Read>> {
         return Err(broken("the other side wants to speak another protocol"));
     }
     let newer = response.version == Some(1);
-    let mut said = Said { kind: Kind::Other, session: None, length: None, coded: None, closes: !newer };
+    let mut ends = Ends { length: None, coded: None, closes: !newer };
+    let mut said = H::default();
     for header in response.headers.iter() {
-        said.hear(header.name, header.value)?;
+        if !ends.hear(header.name, header.value)? {
+            said.hear(header.name, header.value);
+        }
     }
-    let (framing, keeps) = said.framing(status, newer)?;
-    let head = Head { status, kind: said.kind, session: said.session };
+    let (framing, keeps) = ends.framing(status, newer)?;
+    let version = if newer { Version::HTTP_11 } else { Version::HTTP_10 };
+    let head = Head { status, version, said };
     Ok(Some(Read { bytes: length, head, framing, keeps }))
 }
 
-/// What the headers of an answer say.
-struct Said {
-    kind: Kind,
-    session: Option<Arc<str>>,
+/// What the headers of an answer say of its end.
+struct Ends {
     length: Option<u64>,
     /// Whether the body is coded in a way that ends with chunks.
     coded: Option<bool>,
     closes: bool,
 }
 
-impl Said {
-    fn hear(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
+impl Ends {
+    /// Whether it is one of those.
+    fn hear(&mut self, name: &str, value: &[u8]) -> io::Result<bool> {
         // Nearly all headers are none of these, and the length of the name says so.
         match name.len() {
             10 if name.eq_ignore_ascii_case("connection") => {
                 self.closes |= value.split(|byte| *byte == b',').any(|word| is(word, b"close"));
-            }
-            12 if name.eq_ignore_ascii_case("content-type") && self.kind == Kind::Other => {
-                let value = value.trim_ascii_start();
-                if starts(value, b"application/json") {
-                    self.kind = Kind::Json;
-                } else if starts(value, b"text/event-stream") {
-                    self.kind = Kind::Events;
-                }
             }
             14 if name.eq_ignore_ascii_case("content-length") => {
                 let length = number(value).ok_or_else(|| broken("the length of an answer is no number"))?;
@@ -171,16 +177,12 @@ impl Said {
                 }
                 self.length = Some(length);
             }
-            14 if name.eq_ignore_ascii_case("mcp-session-id") && self.session.is_none() => {
-                let visible = value.iter().all(|byte| (b' '..=b'~').contains(byte));
-                self.session = std::str::from_utf8(value).ok().filter(|_| visible).map(Arc::from);
-            }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 self.coded = Some(value.rsplit(|byte| *byte == b',').next().is_some_and(|last| is(last, b"chunked")));
             }
-            _ => {}
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// How the body ends (RFC 9112, 6.3), and whether the connection goes on after it.
@@ -202,10 +204,6 @@ fn is(word: &[u8], name: &[u8]) -> bool {
     word.trim_ascii().eq_ignore_ascii_case(name)
 }
 
-fn starts(value: &[u8], name: &[u8]) -> bool {
-    value.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-}
-
 /// Digits and nothing else.
 fn number(value: &[u8]) -> Option<u64> {
     let digits = value.trim_ascii();
@@ -223,5 +221,5 @@ fn broken(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error
 const HEAD_BYTES_EXPECTED: usize = 1000;
 /// A body that is shorter is copied behind its head, and both go out at once.
 const SHORT_BYTES_MAX: usize = 16 << 10;
-const HEAD_BYTES_MAX: usize = 64 << 10;
-const HEADERS_MAX: usize = 100;
+pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+pub(crate) const HEADERS_MAX: usize = 100;

@@ -1,15 +1,29 @@
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::head::read;
 use super::*;
-use crate::upstream::http_link::connector;
+use crate::connect::{Connecting, connector};
+use crate::framing;
 
-fn parsed(head: &str) -> head::Read {
+/// What a caller hears who listens to everything.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct All(Vec<(String, Vec<u8>)>);
+
+impl Hears for All {
+    fn hear(&mut self, name: &str, value: &[u8]) {
+        self.0.push((name.to_owned(), value.to_vec()));
+    }
+}
+
+fn read(bytes: &[u8]) -> io::Result<Option<head::Read<All>>> {
+    head::read(bytes)
+}
+
+fn parsed(head: &str) -> head::Read<All> {
     for end in 0..head.len() {
         assert!(read(&head.as_bytes()[..end]).unwrap().is_none(), "{end} bytes of {head:?}");
     }
@@ -67,15 +81,11 @@ fn heads_say_how_the_body_ends() {
 }
 
 #[test]
-fn heads_say_what_the_body_is() {
-    let kind = |value: &str| parsed(&format!("HTTP/1.1 200 OK\r\ncontent-type:{value}\r\n\r\n")).head.kind;
-    assert_eq!(kind(" Application/JSON; charset=utf-8"), Kind::Json);
-    assert_eq!(kind("text/event-stream"), Kind::Events);
-    assert_eq!(kind(" text/html"), Kind::Other);
-    assert_eq!(kind(""), Kind::Other);
-    let session = |value: &str| parsed(&format!("HTTP/1.1 200 OK\r\nMcp-Session-Id: {value}\r\n\r\n")).head.session;
-    assert_eq!(session("s-1").as_deref(), Some("s-1"));
-    assert_eq!(session("sé"), None, "it could not be sent back");
+fn whoever_asks_hears_the_headers_that_are_none_of_ours() {
+    let head = parsed("HTTP/1.1 200 OK\r\nETag: \"7\"\r\nContent-Length: 3\r\nConnection: close\r\nx: \t a b\r\n\r\n");
+    let heard = [("ETag", "\"7\""), ("x", "a b")].map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    assert_eq!(head.head.said, All(heard.into()));
+    assert_eq!(head.head.version, http::Version::HTTP_11);
 }
 
 #[test]
@@ -160,7 +170,7 @@ impl Script {
             }
             connections
         });
-        (Client::new(connector(&url).unwrap(), url), playing)
+        (Client::new(connector(&url, Connecting::default()).unwrap(), url), playing)
     }
 }
 
@@ -173,7 +183,7 @@ fn answer(body: &str) -> String {
 }
 
 async fn ask(client: &Client, body: &'static str) -> Result<Bytes, Unread> {
-    client.send(&asking(client, body)).await.unwrap().body.whole(4 << 20).await
+    client.send::<All>(&asking(client, body)).await.unwrap().body.whole(4 << 20).await
 }
 
 #[tokio::test]
@@ -232,8 +242,8 @@ async fn an_answer_that_breaks_off_is_none() {
     let (client, _playing) = Script(scripts).play().await;
     assert!(matches!(ask(&client, "one").await, Err(Unread::Broke(_))));
     assert!(matches!(ask(&client, "two").await, Err(Unread::Broke(_))));
-    assert!(matches!(client.send(&asking(&client, "three")).await, Err(Broke::Off(_))));
-    assert!(matches!(client.send(&asking(&client, "four")).await, Err(Broke::Off(_))));
+    assert!(matches!(client.send::<All>(&asking(&client, "three")).await, Err(Broke::Off(_))));
+    assert!(matches!(client.send::<All>(&asking(&client, "four")).await, Err(Broke::Off(_))));
 }
 
 #[tokio::test]
@@ -241,7 +251,7 @@ async fn an_answer_that_is_too_large_is_not_read() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_owned();
     let (client, _playing) = Script(vec![vec![("one", answer("hello"))], vec![("two", chunked)]]).play().await;
     for body in ["one", "two"] {
-        let response = client.send(&asking(&client, body)).await.unwrap();
+        let response = client.send::<All>(&asking(&client, body)).await.unwrap();
         assert!(matches!(response.body.whole(4).await, Err(Unread::TooLarge)), "{body}");
     }
 }
@@ -251,7 +261,7 @@ async fn who_refuses_a_long_request_is_heard() {
     let refused = "HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nno!".to_owned();
     let (client, _playing) = Script(vec![vec![("content-length", refused), ("never", String::new())]]).play().await;
     let body = Bytes::from(vec![b'x'; 64 << 20]);
-    let response = client.send(&Request::new(&Method::POST, &client.url).with_body(body)).await.unwrap();
+    let response = client.send::<All>(&Request::new(&Method::POST, &client.url).with_body(body)).await.unwrap();
     assert_eq!(response.head.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(response.body.whole(10).await.unwrap(), "no!");
     assert_eq!(client.idle.resting.lock().unwrap().len(), 0);
@@ -262,19 +272,19 @@ async fn nobody_there_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    let client = Client::new(connector(&url).unwrap(), url);
-    assert!(matches!(client.send(&asking(&client, "")).await, Err(Broke::Unreachable(_))));
+    let client = Client::new(connector(&url, Connecting::default()).unwrap(), url);
+    assert!(matches!(client.send::<All>(&asking(&client, "")).await, Err(Broke::Unreachable(_))));
 }
 
 #[tokio::test]
 async fn whoever_stops_waiting_closes_the_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
-    let client = Client::new(connector(&url).unwrap(), url);
+    let client = Client::new(connector(&url, Connecting::default()).unwrap(), url);
     let asked = asking(&client, "long work");
     let (mut stream, _) = tokio::select! {
         accepted = listener.accept() => accepted.unwrap(),
-        _ = client.send(&asked) => unreachable!("nobody answers"),
+        _ = client.send::<All>(&asked) => unreachable!("nobody answers"),
     };
     let mut heard = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut heard)).await;

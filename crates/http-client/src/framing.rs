@@ -7,7 +7,7 @@ use httparse::Status;
 
 /// What is left of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// So many bytes.
     Length(u64),
     /// Chunks.
@@ -20,7 +20,7 @@ pub(super) enum Framing {
 
 /// Where in its chunks a body is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Chunk {
+pub(crate) enum Chunk {
     /// Before the size of one.
     Size,
     /// So many bytes before its end.
@@ -31,7 +31,7 @@ pub(super) enum Chunk {
 
 /// What was found in the bytes that have come.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// A piece of the body.
     Data(Bytes),
     /// The end.
@@ -42,7 +42,7 @@ pub(super) enum Cut {
 
 impl Framing {
     /// Takes what belongs to the body out of the buffer. Error: it is no body.
-    pub(super) fn cut(&mut self, buffer: &mut BytesMut) -> io::Result<Cut> {
+    pub(crate) fn cut(&mut self, buffer: &mut BytesMut) -> io::Result<Cut> {
         loop {
             match self {
                 Self::Over | Self::Length(0) => {
@@ -88,7 +88,7 @@ impl Framing {
     }
 
     /// How much is known to come.
-    pub(super) fn expects(&self) -> usize {
+    pub(crate) fn expects(&self) -> usize {
         match self {
             Self::Length(left) | Self::Chunked(Chunk::Data(left)) => usize::try_from(*left).unwrap_or(usize::MAX),
             _ => 0,
@@ -96,7 +96,7 @@ impl Framing {
     }
 
     /// Whether the end of the connection is the end of the body.
-    pub(super) fn ends_with_the_connection(&self) -> bool {
+    pub(crate) fn ends_with_the_connection(&self) -> bool {
         *self == Self::UntilClosed
     }
 }
