@@ -16,7 +16,7 @@ use crate::wire::Place;
 /// What every response carries.
 pub type Body = UnsyncBoxBody<Bytes, BrokenOff>;
 
-/// A body ends before its end: the connection is closed, so that nobody takes what came for all of it.
+/// A body ends before its end: the connection, or the stream of HTTP/2, is closed, so that nobody takes what came for all of it.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer broke off")]
 pub struct BrokenOff;
@@ -31,9 +31,10 @@ pub fn empty() -> Body {
     full(Bytes::new())
 }
 
-/// The body, holding a place among the requests in flight until its end: a stream is in flight for as long as it goes on.
+/// The body, holding a place among the requests in flight until its end: a stream is in flight for as long as it goes on. How long the
+/// other side takes to read what was handed to its connection does not count.
 pub fn holding(body: Body, place: Place) -> Body {
-    Holding { body, _place: place }.boxed_unsync()
+    Holding { body, place: Some(place) }.boxed_unsync()
 }
 
 /// Pieces of a body, put together. Most bodies come in one.
@@ -45,7 +46,7 @@ pub struct Pieces {
 
 struct Holding {
     body: Body,
-    _place: Place,
+    place: Option<Place>,
 }
 
 impl hyper::body::Body for Holding {
@@ -56,7 +57,11 @@ impl hyper::body::Body for Holding {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) || self.body.is_end_stream() {
+            self.place = None;
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,10 +1,13 @@
 //! Listeners: one loop for TCP, one for Unix sockets; TCP with TLS where there is a certificate.
+//!
+//! HTTP/2 is spoken where TLS is and the client asks for it (ALPN), and nowhere else: who speaks in the clear is on this machine, or
+//! a proxy, and a connection whose protocol is guessed from its first bytes is one more thing that two sides can read differently.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Request, Response, header};
+use http::{Extensions, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,8 +23,10 @@ use crate::access::Access;
 use crate::body::{Body, holding, json_response};
 use crate::origin::Origins;
 use crate::status::status_of;
-use crate::tls::Tls;
+use crate::tls::{Accepted, Tls};
 use crate::wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire};
+
+mod http2;
 
 /// Everything a listener needs to answer a request.
 pub struct Front {
@@ -160,6 +165,18 @@ struct From {
     certificate: Option<PeerCertificate>,
 }
 
+impl From {
+    /// Has a request know it.
+    fn say(&self, extensions: &mut Extensions) {
+        if let Some(peer) = self.peer {
+            extensions.insert(peer);
+        }
+        if let Some(certificate) = self.certificate {
+            extensions.insert(certificate);
+        }
+    }
+}
+
 async fn after_handshake(
     stream: TcpStream,
     tls: Tls,
@@ -174,7 +191,16 @@ async fn after_handshake(
     };
     drop(place);
     match accepted {
-        Ok(Ok((stream, certificate))) => connection(stream, front, watcher, From { certificate, ..from }).await,
+        Ok(Ok(Accepted { stream, certificate, http2 })) => {
+            let from = From { certificate, ..from };
+            if http2 {
+                // Until it has ended the listener waits for it.
+                let _counted = watcher;
+                http2::connection(stream, front, from, stop, http2::Pace::default()).await;
+            } else {
+                connection(stream, front, watcher, from).await;
+            }
+        }
         Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
         Err(_) => tracing::debug!("a handshake took too long"),
     }
@@ -186,12 +212,7 @@ where
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
         let front = Arc::clone(&front);
-        if let Some(peer) = from.peer {
-            request.extensions_mut().insert(peer);
-        }
-        if let Some(certificate) = from.certificate {
-            request.extensions_mut().insert(certificate);
-        }
+        from.say(request.extensions_mut());
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
     let connection = http1::Builder::new()

@@ -7,6 +7,7 @@ use model::{Blame, Fault};
 pub fn status_of(fault: &Fault) -> StatusCode {
     match fault.code() {
         "caller.too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "caller.too_many_headers" => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         "caller.too_slow" => StatusCode::REQUEST_TIMEOUT,
         "caller.content_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "caller.accept" => StatusCode::NOT_ACCEPTABLE,

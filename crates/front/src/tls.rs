@@ -27,6 +27,14 @@ pub struct Tls {
     config: Arc<ArcSwap<ServerConfig>>,
 }
 
+/// A connection on which both sides have said who they are.
+pub(crate) struct Accepted {
+    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) certificate: Option<PeerCertificate>,
+    /// Whether both agreed (ALPN) on HTTP/2.
+    pub(crate) http2: bool,
+}
+
 /// Takes any certificate whose private half the client holds.
 #[derive(Debug)]
 struct WhoeverHoldsTheKey {
@@ -56,7 +64,8 @@ impl Tls {
             .with_client_cert_verifier(Arc::new(WhoeverHoldsTheKey { algorithms }))
             .with_single_cert(chain, key)
             .map_err(|error| wrong("certificate and private key are not of each other").because(error))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // What the client offers of both, in this order.
+        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         Ok(Self { config: Arc::new(ArcSwap::from_pointee(config)) })
     }
 
@@ -66,15 +75,13 @@ impl Tls {
     }
 
     /// The connection once both sides have said who they are. The caller bounds the time.
-    pub(crate) async fn accept(
-        &self,
-        stream: TcpStream,
-    ) -> std::io::Result<(TlsStream<TcpStream>, Option<PeerCertificate>)> {
+    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<Accepted> {
         let stream = TlsAcceptor::from(self.config.load_full()).accept(stream).await?;
         let (_, session) = stream.get_ref();
         let own = session.peer_certificates().and_then(<[_]>::first);
         let certificate = own.map(|der| PeerCertificate(certificate_digest(der)));
-        Ok((stream, certificate))
+        let http2 = session.alpn_protocol() == Some(HTTP2);
+        Ok(Accepted { stream, certificate, http2 })
     }
 }
 
@@ -118,6 +125,8 @@ impl ClientCertVerifier for WhoeverHoldsTheKey {
         self.algorithms.supported_schemes()
     }
 }
+
+const HTTP2: &[u8] = b"h2";
 
 #[cfg(test)]
 mod tests;

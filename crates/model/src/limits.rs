@@ -295,6 +295,25 @@ pub const FLOW_BYTES_MAX: u64 = 4 << 30;
 pub const FLOW_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long an app may pause in the middle of such an answer, and whoever takes it before they take more.
 pub const FLOW_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Requests that are open on one connection of HTTP/2 at once. Past it: the stream is refused, and nothing of it is read.
+pub const HTTP2_STREAMS_MAX: u32 = 100;
+/// Requests of one connection of HTTP/2 that were given up before their answer was whole, beyond those that were answered. Past it: the
+/// connection is closed.
+pub const HTTP2_ABANDONED_MAX: usize = 100;
+/// Requests of one connection of HTTP/2 that were given up before anybody looked at them. Past it: the connection is closed.
+pub const HTTP2_RESETS_WAITING_MAX: usize = 20;
+/// Requests of one connection of HTTP/2 that broke its rules. Past it: the connection is closed.
+pub const HTTP2_FAULTS_MAX: usize = 100;
+/// Bytes that one request on HTTP/2 may send ahead of being read, and that wait in its answer for the other side.
+pub const HTTP2_STREAM_BYTES_MAX: u32 = 64 << 10;
+/// Bytes that all requests of one connection of HTTP/2 may send ahead of being read.
+pub const HTTP2_CONNECTION_BYTES_MAX: u32 = 1 << 20;
+/// How often a connection of HTTP/2 is asked whether the other side is there, and how long that may take.
+pub const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+/// How often a connection of HTTP/2 is looked at; one that is found idle, or an answer that nobody takes, so often in turn is let go.
+pub const HTTP2_LOOK_EVERY: Duration = Duration::from_secs(20);
+/// See [`HTTP2_LOOK_EVERY`].
+pub const HTTP2_LOOKS_MAX: u8 = 3;
 /// How many times its length a compressed answer may unfold to.
 pub const UNFOLDED_TIMES_MAX: u64 = 200;
 /// To how much it may unfold however short it is.
