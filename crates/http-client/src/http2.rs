@@ -196,3 +196,6 @@ const STREAMS_MAX: u32 = 100;
 const STREAM_BYTES_MAX: u32 = 128 << 10;
 /// How often the other side is asked whether it is there while it owes an answer, and how long that may take.
 const PING_EVERY: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests;

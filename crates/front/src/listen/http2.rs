@@ -56,6 +56,8 @@ struct State {
     busy: bool,
     answered: usize,
     abandoned: usize,
+    /// The connection is closed as soon as its task gets to it; nothing more is begun on it.
+    over: bool,
 }
 
 /// What a look at a connection comes to.
@@ -93,7 +95,7 @@ where
         let (front, mut open) = (Arc::clone(&front), opening.open());
         from.say(request.extensions_mut());
         async move {
-            let response = match plain(&request) {
+            let response = match open.streams.still_serves().and_then(|()| plain(&request)) {
                 Ok(()) => front.answer(request).await,
                 Err(fault) => refuse(&fault),
             };
@@ -206,7 +208,20 @@ impl Streams {
         state.open += 1;
         state.next += 1;
         state.busy = true;
+        // A stream that was reset makes room for another before anybody noticed: what was begun for it is still there.
+        if state.open > 2 * HTTP2_STREAMS_MAX as usize {
+            state.over = true;
+            self.given_up.notify_one();
+        }
         Open { streams: Arc::clone(self), id: state.next, answered: false }
+    }
+
+    /// Error: too many of its requests were given up. What came with them in one piece is refused before anything is done for it.
+    fn still_serves(&self) -> Result<(), Fault> {
+        if !self.state().over {
+            return Ok(());
+        }
+        Err(Fault::new(Blame::Caller, "caller.request", "too many requests of this connection were given up"))
     }
 
     fn look(&self) -> Found {
@@ -241,6 +256,7 @@ impl Drop for Open {
             state.abandoned = state.abandoned.saturating_add(1);
         }
         if state.abandoned > state.answered.saturating_add(HTTP2_ABANDONED_MAX) {
+            state.over = true;
             self.streams.given_up.notify_one();
         }
     }

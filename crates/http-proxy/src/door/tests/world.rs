@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit, Permit, Placed, Scrub};
 use engine::{Engine, Parts};
-use front::{Front, Refusals, VendorAccess, VendorTokenEndpoint, serve_tcp};
+use front::{Front, Refusals, Tls, VendorAccess, VendorTokenEndpoint, Wire, serve_tcp, serve_tls};
 use http::HeaderName;
 use identity::{KeyRequest, SigningKey, Tokens, VendorKeys, VendorTokens};
 use model::{
@@ -34,7 +34,8 @@ pub(super) struct World {
     leaves: Arc<Mutex<Vec<serde_json::Value>>>,
     pub(super) refusals: Arc<Refusals>,
     pub(super) keys: Arc<VendorKeys>,
-    _serving: JoinSet<()>,
+    serving: JoinSet<()>,
+    front: Arc<Front>,
 }
 
 /// What came back.
@@ -101,12 +102,13 @@ impl World {
         let door = Door::new(apis, engine.clone(), access, "http://gateway.test");
         let in_flight = Arc::new(Semaphore::new(1_000));
         let endpoint = VendorTokenEndpoint::new(tokens, engine.clone(), Arc::clone(&refusals), "http://gateway.test");
-        let front = Front { access: None, origins: None, wires: vec![Arc::new(door), Arc::new(endpoint)], in_flight };
+        let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(door), Arc::new(endpoint)];
+        let front = Arc::new(Front { access: None, origins: None, wires, in_flight });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
-        serving.spawn(serve_tcp(listener, Arc::new(front), CancellationToken::new(), Duration::from_secs(1)));
-        Self { address, key: text.expose().clone(), engine, heard, leaves, refusals, keys, _serving: serving }
+        serving.spawn(serve_tcp(listener, Arc::clone(&front), CancellationToken::new(), Duration::from_secs(1)));
+        Self { address, key: text.expose().clone(), engine, heard, leaves, refusals, keys, serving, front }
     }
 
     /// A request with the vendor's key.
@@ -136,6 +138,17 @@ impl World {
             heard
         });
         response(&heard.await.unwrap())
+    }
+
+    /// The same door with TLS.
+    pub(super) async fn secure(&mut self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (certificate, key) = ("../front/src/tls/gateway.pem", "../front/src/tls/gateway.key");
+        let tls = Tls::new(&std::fs::read(certificate).unwrap(), &std::fs::read(key).unwrap()).unwrap();
+        let (front, stop) = (Arc::clone(&self.front), CancellationToken::new());
+        self.serving.spawn(serve_tls(listener, tls, front, stop, Duration::from_secs(1)));
+        address
     }
 
     /// What the app heard: request lines and headers, and bodies.
