@@ -1,5 +1,5 @@
 // A vendor's client over HTTP/2 (Node's own, over nghttp2), one connection for all. Reads what to ask as JSON from its standard input:
-// `{url, ca, cert, key, requests: [{path, method, headers, body, give_up}], at_once}`, asks so many at once, and prints what came of each, in order:
+// `{url, ca, cert, key, requests: [{path, method, headers, body}], at_once}`, asks so many at once, and prints what came of each, in order:
 // `{status, headers, body, bytes}` or `{error}`, and whether the connection is still good: `{results, open}`.
 import fs from "node:fs";
 import http2 from "node:http2";
@@ -14,7 +14,7 @@ session.on("error", (error) => {
   if (alpn === null) process.exit(1);
 });
 
-const ask = ({ path, method = "GET", headers = {}, body, give_up = false }) =>
+const ask = ({ path, method = "GET", headers = {}, body }) =>
   new Promise((resolve) => {
     if (session.destroyed || session.closed) return resolve({ error: "closed" });
     const stream = session.request({ ":method": method, ":path": path, ...headers }, { endStream: body === undefined });
@@ -27,8 +27,6 @@ const ask = ({ path, method = "GET", headers = {}, body, give_up = false }) =>
     stream.on("error", (error) => (result.error = error.code));
     stream.on("close", () => resolve({ ...result, reset: stream.rstCode }));
     if (body !== undefined) stream.end(body);
-    // Once it has been sent.
-    if (give_up) setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), 1);
   });
 
 const results = [];
@@ -42,5 +40,3 @@ session.on("connect", async () => {
     results.push(...(await Promise.all(plan.requests.slice(begun, begun + plan.at_once).map(ask))));
   tell();
 });
-// Of a connection that is closed in the middle not every stream hears.
-process.once("beforeExit", tell);
