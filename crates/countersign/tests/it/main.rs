@@ -19,6 +19,7 @@ mod evidence;
 mod exports;
 mod for_tasks;
 mod holds;
+mod http2;
 mod isolation;
 mod joining;
 mod keeping;

@@ -388,7 +388,7 @@ pub(crate) fn with_door(world: WorldBuilder) -> WorldBuilder {
 }
 
 /// What a program by others prints, line by line.
-fn printed(command: &mut Command) -> Result<Vec<String>> {
+pub(crate) fn printed(command: &mut Command) -> Result<Vec<String>> {
     let done = command.output()?;
     ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     Ok(String::from_utf8(done.stdout)?.lines().map(str::to_owned).collect())
