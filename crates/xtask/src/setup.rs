@@ -115,6 +115,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "python3", arguments: &["-c", "import ensurepip, venv"], package: "python3-venv" },
     Tool { program: "go", arguments: &["version"], package: "golang-go" },
     Tool { program: "test", arguments: &["-d", GO_TRANSPARENCY_LOG], package: "golang-golang-x-mod-dev" },
+    Tool { program: "curl", arguments: &["--version"], package: "curl" },
     Tool { program: "chromium", arguments: &["--version"], package: "chromium" },
     // In which pages are pictured, the same everywhere.
     Tool { program: "test", arguments: &["-d", "/usr/share/fonts/opentype/inter"], package: "fonts-inter" },

@@ -94,7 +94,8 @@ fn a_record_goes_from_app_to_vendor_over_http_2() -> Result<()> {
     }
     // Where nobody asked for TLS, HTTP/2 is not spoken.
     let plain = format!("{}{record}", world.base_url());
-    let spoken = Command::new("curl").args(["--silent", "--http2-prior-knowledge", "--max-time", "20", &plain]).output()?;
+    let spoken =
+        Command::new("curl").args(["--silent", "--http2-prior-knowledge", "--max-time", "20", &plain]).output()?;
     ensure!(!spoken.status.success(), "{spoken:?}");
     let ran = records(&world)?.iter().filter(|entry| entry.kind == RecordKind::Intent).count();
     ensure!(ran == 7, "{ran}");

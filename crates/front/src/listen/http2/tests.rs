@@ -139,7 +139,7 @@ impl Peer {
     }
 
     /// Reads until the connection is closed; whether a GOAWAY was said before.
-    async fn is_closed(mut self) -> bool {
+    async fn closes(mut self) -> bool {
         let mut told = false;
         while let Some(got) = self.next().await {
             told |= got.kind == GOAWAY;
@@ -314,7 +314,7 @@ async fn headers_without_end_reach_nobody() {
     for _ in 0..20 {
         peer.sends(CONTINUATION, 0, 1, &block(&[("x", "1")])).await;
     }
-    assert!(peer.is_closed().await, "with a GOAWAY");
+    assert!(peer.closes().await, "with a GOAWAY");
 }
 
 #[tokio::test]
@@ -327,7 +327,7 @@ async fn a_connection_on_which_nothing_happens_is_let_go() {
     let stream = peer.gets("/x").await;
     assert_eq!(peer.ends(stream).await.unwrap(), "/x", "it has a request");
     peer.sends(RST_STREAM, 0, never, &CANCEL.to_be_bytes()).await;
-    assert!(peer.is_closed().await, "with a GOAWAY");
+    assert!(peer.closes().await, "with a GOAWAY");
 }
 
 // INVARIANT: who asks and does not read holds no place, and not the connection either.
@@ -339,7 +339,7 @@ async fn an_answer_that_nobody_takes_holds_nothing() {
         peer.gets("/x").await;
     }
     peer.has_in_flight(0).await;
-    peer.is_closed().await;
+    peer.closes().await;
 }
 
 #[tokio::test]
@@ -351,7 +351,7 @@ async fn a_gateway_that_stops_takes_no_more_and_ends_what_is_open() {
     peer.stop.cancel();
     assert_eq!(peer.next().await.unwrap().kind, GOAWAY);
     peer.sends(RST_STREAM, 0, never, &CANCEL.to_be_bytes()).await;
-    peer.is_closed().await;
+    peer.closes().await;
 }
 
 const IN_FLIGHT: usize = 1_000;
