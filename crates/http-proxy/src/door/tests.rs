@@ -281,6 +281,8 @@ async fn what_waits_for_a_person_is_accepted_and_runs_when_it_is_asked_for_again
     let again = world.asks("POST", "/candidates/c_17/close", "", "").await;
     assert_eq!(again.status, 202);
     assert_eq!(world.engine.holds().len(), 1);
+    // What waits is no request in flight.
+    world.has_in_flight(0).await;
     assert!(world.heard().iter().all(|heard| heard.starts_with("GET ")), "{:?}", world.heard());
     let bo = Approver::danger_signed_in(HumanId::parse("bo").unwrap(), SignedInBy::Password, Arc::from("s"));
     let hold = world.engine.holds()[0].hold.id.clone();
@@ -304,6 +306,28 @@ async fn two_hundred_at_the_edge_of_a_limit_are_never_one_too_many() {
     let count = |status| statuses.iter().filter(|one| **one == status).count();
     assert_eq!((count(200), count(429)), (37, 163), "{statuses:?}");
     assert_eq!(world.heard().len(), 37);
+}
+
+// INVARIANT: whoever begins calls and goes away frees no place for more of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_client_has_left_keeps_its_place_to_its_end() {
+    let world = World::new(|line, body| {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        candidates(line, body)
+    })
+    .await;
+    let request =
+        format!("GET /api/ats/candidates/c_1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", world.key);
+    let mut stream = std::net::TcpStream::connect(world.address).unwrap();
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    while world.heard().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    drop(stream);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(world.in_flight(), 1, "the app works on it");
+    world.has_in_flight(0).await;
+    assert_eq!(world.leaves().await.last().unwrap()["effect"], "executed");
 }
 
 /// 64 MiB of one letter, and in the middle of it the end of the connection where it breaks off.

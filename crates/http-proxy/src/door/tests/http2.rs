@@ -173,6 +173,7 @@ async fn a_flood_of_requests_that_are_given_up_leaves_the_gateway_answering() {
     assert_eq!(String::from_utf8_lossy(&flooded.stdout).trim(), "closed");
     let back = vendor(address, vec![asking(&key, "/candidates/c_17")], 1).await;
     assert_eq!(back.statuses(), [200]);
+    world.has_in_flight(0).await;
     let leaves = world.leaves().await;
     let of = |kind: &str| leaves.iter().filter(|leaf| leaf["kind"] == kind).count();
     assert_eq!(of("intent"), of("outcome"));

@@ -151,6 +151,22 @@ impl World {
         address
     }
 
+    /// How many requests are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        1_000 - self.front.in_flight.available_permits()
+    }
+
+    /// Until so many are.
+    pub(super) async fn has_in_flight(&self, count: usize) {
+        for _ in 0..1_000 {
+            if self.in_flight() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{} are in flight", self.in_flight());
+    }
+
     /// What the app heard: request lines and headers, and bodies.
     pub(super) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
