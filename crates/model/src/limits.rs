@@ -225,6 +225,16 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 pub const FILE_BYTES_MAX: u64 = 8 << 20;
 /// Largest OpenAPI document, in bytes.
 pub const OPENAPI_BYTES_MAX: u64 = 32 << 20;
+/// Largest document that a contract stands for, in bytes.
+pub const DOCUMENT_BYTES_MAX: u64 = 512 << 20;
+/// Bytes to which the parts of a Word document that are read may unfold, all together.
+pub const DOCX_BYTES_MAX: u64 = 64 << 20;
+/// Parts of a Word document.
+pub const DOCX_PARTS_MAX: usize = 8_192;
+/// Elements and attributes of one part of a Word document.
+pub const DOCX_NODES_MAX: usize = 1 << 20;
+/// Elements in elements of a part of a Word document.
+pub const DOCX_DEPTH_MAX: usize = 200;
 /// Largest secret, in bytes.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// Largest argument text kept in a record's body, in bytes; longer ones keep their digest only.

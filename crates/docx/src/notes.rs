@@ -1,0 +1,137 @@
+//! What a reader of the document sees and its text does not have, or the other way, gathered on the way and said in sentences.
+
+/// Gathered while the document is walked through.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) inserted: Passages,
+    pub(crate) deleted: Passages,
+    pub(crate) hidden: Passages,
+    pub(crate) footnotes: usize,
+    pub(crate) comments: usize,
+    pub(crate) pictures: usize,
+    pub(crate) embedded: usize,
+    pub(crate) to_fill_in: usize,
+    pub(crate) unknown_signs: usize,
+    pub(crate) unknown_numbers: usize,
+    pub(crate) open_fields: usize,
+}
+
+/// Passages of one sort: how many, and how the first ones begin.
+#[derive(Debug, Default)]
+pub(crate) struct Passages {
+    count: usize,
+    beginnings: Vec<String>,
+    /// The next words belong to the last one.
+    goes_on: bool,
+}
+
+// === impl Passages ===
+
+impl Passages {
+    /// Another passage begins with what is said next.
+    pub(crate) fn begin(&mut self) {
+        self.goes_on = false;
+    }
+
+    /// Something that has no words: a mark, a row.
+    pub(crate) fn count(&mut self) {
+        self.begin();
+        self.count += 1;
+    }
+
+    pub(crate) fn say(&mut self, words: &str) {
+        if words.trim().is_empty() {
+            return;
+        }
+        if !self.goes_on {
+            self.count += 1;
+            self.goes_on = true;
+            if self.beginnings.len() < SHOWN_MAX {
+                self.beginnings.push(String::new());
+            }
+        }
+        if self.count <= SHOWN_MAX
+            && let Some(last) = self.beginnings.last_mut()
+            && last.chars().count() < SHOWN_CHARS_MAX
+        {
+            last.push_str(words);
+        }
+    }
+
+    fn shown(&self) -> String {
+        let quoted = self.beginnings.iter().map(|words| {
+            let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            let short: String = words.chars().take(SHOWN_CHARS_MAX).collect();
+            let more = if short.len() < words.len() { "…" } else { "" };
+            format!("“{short}{more}”")
+        });
+        let mut shown: Vec<String> = quoted.collect();
+        if self.count > shown.len() {
+            shown.push(format!("{} more", self.count - shown.len()));
+        }
+        shown.join(", ")
+    }
+}
+
+// === impl Notes ===
+
+impl Notes {
+    /// Sentences, the weightiest first.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let changes = [("inserted", &self.inserted), ("deleted", &self.deleted)];
+        let changes: Vec<String> = changes
+            .iter()
+            .filter(|(_, passages)| passages.count > 0)
+            .map(|(what, passages)| format!("{what} {}", passages.shown()))
+            .collect();
+        if !changes.is_empty() {
+            out.push(format!(
+                "it has tracked changes, so it is not what anybody signed: {}; what was inserted counts here, what was deleted does not",
+                changes.join("; ")
+            ));
+        }
+        if self.hidden.count > 0 {
+            out.push(format!("it has hidden text, which is left out: {}", self.hidden.shown()));
+        }
+        let mut count = |count: usize, one: &str, many: &str| {
+            if count > 0 {
+                out.push(if count == 1 { one.to_owned() } else { many.replace('#', &count.to_string()) });
+            }
+        };
+        count(
+            self.embedded,
+            "a document is embedded in it, and left out",
+            "# documents are embedded in it, and left out",
+        );
+        count(self.footnotes, "a footnote is left out: read it", "# footnotes are left out: read them");
+        count(self.comments, "a comment is left out", "# comments are left out");
+        count(
+            self.pictures,
+            "a picture is left out: look whether it says something",
+            "# pictures are left out: look whether they say something",
+        );
+        count(self.to_fill_in, "a place to fill in is empty", "# places to fill in are empty");
+        count(
+            self.unknown_signs,
+            "a sign of a font of signs stands as `\u{fffd}`",
+            "# signs of fonts of signs stand as `\u{fffd}`",
+        );
+        count(
+            self.unknown_numbers,
+            "an automatic number is of a kind that is not known here, and written in digits",
+            "# automatic numbers are of a kind that is not known here, and written in digits",
+        );
+        count(
+            self.open_fields,
+            "a field never ends, and what follows its beginning may be left out",
+            "# fields never end, and what follows their beginning may be left out",
+        );
+        out
+    }
+}
+
+/// Passages of one sort that are quoted.
+const SHOWN_MAX: usize = 3;
+/// Of a passage.
+const SHOWN_CHARS_MAX: usize = 60;

@@ -1,0 +1,94 @@
+//! From the bytes of a file to its text.
+
+use std::collections::BTreeSet;
+
+use crate::archive::Archive;
+use crate::error::Unreadable;
+use crate::numbering::Numbering;
+use crate::styles::Styles;
+use crate::walk::Walk;
+use crate::xml::{Element, parse};
+
+/// What a document says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// One paragraph after another with an empty line between, a row of a table on one line with tabs. A paragraph with an
+    /// automatic number begins with it, indented by four spaces for each level above; a heading without a number with `# `.
+    pub text: String,
+    /// What stands in the paragraphs of the style `Title`.
+    pub title: Option<String>,
+    /// The bytes of `text` at which lines begin whose number is an automatic one.
+    pub numbered: BTreeSet<usize>,
+    /// What somebody must know of it: changes that are open, what is hidden, what was left out.
+    pub notes: Vec<String>,
+}
+
+/// Reads a `.docx` file.
+///
+/// Bounds: [`model::limits::DOCX_BYTES_MAX`] unfolded bytes, [`model::limits::DOCX_NODES_MAX`] elements and attributes and
+/// [`model::limits::DOCX_DEPTH_MAX`] levels of each part. Error: why it cannot be read; nothing of it is read in half.
+pub fn read(bytes: &[u8]) -> Result<Text, Unreadable> {
+    let mut archive = Archive::open(bytes)?;
+    let of_package = related(&mut archive, "_rels/.rels", "")?;
+    let mut mains = of_package.iter().filter(|part| part.kind == "officeDocument");
+    let main = match (mains.next(), mains.next()) {
+        (Some(main), None) => main,
+        (None, _) => return Err(Unreadable::Other("it names no main part")),
+        (Some(_), Some(_)) => return Err(Unreadable::Other("it names two main parts")),
+    };
+    let root = part(&mut archive, &main.name)?.ok_or(Unreadable::Other("its main part is missing"))?;
+    let body = root.child("body").filter(|_| root.is("document"));
+    let body = body.ok_or(Unreadable::Other("its main part is something else"))?;
+    let (folder, name) = main.name.rsplit_once('/').unwrap_or(("", &main.name));
+    let others = related(&mut archive, &format!("{folder}/_rels/{name}.rels"), folder)?;
+    let mut named = |kind: &str| match others.iter().find(|part| part.kind == kind) {
+        Some(other) => part(&mut archive, &other.name),
+        None => Ok(None),
+    };
+    let styles = named("styles")?.map(|root| Styles::read(&root)).unwrap_or_default();
+    let numbering = named("numbering")?.map(|root| Numbering::read(&root)).unwrap_or_default();
+    let mut walk = Walk::new(&styles, &numbering);
+    walk.blocks(body);
+    Ok(walk.finish())
+}
+
+/// A part that another one names.
+struct Related {
+    /// The last word of the relationship's type: `styles`.
+    kind: String,
+    name: String,
+}
+
+/// What a list of relationships names within the package (ECMA-376-2, 6.5). `folder`: that of the part whose list it is.
+fn related(archive: &mut Archive<'_>, list: &str, folder: &str) -> Result<Vec<Related>, Unreadable> {
+    let Some(root) = part(archive, list.trim_start_matches('/'))? else { return Ok(Vec::new()) };
+    let inside = root.children.iter().filter(|one| one.attribute("TargetMode") != Some("External"));
+    let named = inside.filter_map(|one| {
+        let kind = one.attribute("Type")?.rsplit('/').next()?.to_owned();
+        Some(Related { kind, name: resolved(folder, one.attribute("Target")?) })
+    });
+    Ok(named.collect())
+}
+
+fn part(archive: &mut Archive<'_>, name: &str) -> Result<Option<Element>, Unreadable> {
+    archive.text(name)?.map(|text| parse(name, &text)).transpose()
+}
+
+/// The name of a part as another part in this folder writes it.
+fn resolved(folder: &str, target: &str) -> String {
+    let (mut steps, rest): (Vec<&str>, &str) = match target.strip_prefix('/') {
+        Some(rest) => (Vec::new(), rest),
+        None => (folder.split('/').filter(|step| !step.is_empty()).collect(), target),
+    };
+    for step in rest.split('/') {
+        match step {
+            "" | "." => {}
+            ".." => drop(steps.pop()),
+            step => steps.push(step),
+        }
+    }
+    steps.join("/")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

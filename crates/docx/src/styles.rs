@@ -1,0 +1,115 @@
+//! What a style says of a paragraph or a run, through the styles it is based on.
+
+use std::collections::BTreeMap;
+
+use crate::xml::Element;
+
+/// The styles of a document, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Styles {
+    by_id: BTreeMap<String, Style>,
+    /// Of paragraphs that name none.
+    of_paragraphs: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Style {
+    based_on: Option<String>,
+    name: String,
+    list: Listed,
+    hidden: Option<bool>,
+    outlined: Option<bool>,
+}
+
+/// What is said of a paragraph's place in a list, as far as it is said there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed {
+    /// `w:numId`; `0` takes a paragraph out of every list.
+    pub(crate) num: Option<String>,
+    /// `w:ilvl`
+    pub(crate) level: Option<u8>,
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// Of `w:pPr`.
+    pub(crate) fn of(properties: Option<&Element>) -> Self {
+        let Some(list) = properties.and_then(|properties| properties.child("numPr")) else { return Self::default() };
+        Self {
+            num: list.value_of("numId").map(str::to_owned),
+            level: list.value_of("ilvl").and_then(|level| level.parse().ok()),
+        }
+    }
+}
+
+// === impl Styles ===
+
+impl Styles {
+    pub(crate) fn read(root: &Element) -> Self {
+        let mut styles = Self::default();
+        for written in root.all("style") {
+            let Some(id) = written.attribute("styleId") else { continue };
+            let properties = written.child("pPr");
+            let style = Style {
+                based_on: written.value_of("basedOn").map(str::to_owned),
+                name: written.value_of("name").unwrap_or_default().to_ascii_lowercase(),
+                list: Listed::of(properties),
+                hidden: written.child("rPr").and_then(|run| run.switch("vanish")),
+                outlined: properties.and_then(|properties| properties.value_of("outlineLvl")).map(|level| level != "9"),
+            };
+            let default = written.attribute("default").is_some_and(|on| matches!(on, "1" | "true" | "on"));
+            if default && written.attribute("type") == Some("paragraph") {
+                styles.of_paragraphs = Some(id.to_owned());
+            }
+            styles.by_id.insert(id.to_owned(), style);
+        }
+        styles
+    }
+
+    /// The style that a paragraph has, which may be the one of paragraphs that name none.
+    pub(crate) fn of_paragraph<'s>(&'s self, named: Option<&'s str>) -> Option<&'s str> {
+        named.filter(|named| self.by_id.contains_key(*named)).or(self.of_paragraphs.as_deref())
+    }
+
+    /// The list that a style puts paragraphs in, as it and those that it is based on say, and the styles among them down to
+    /// the one that names the list.
+    pub(crate) fn list(&self, style: &str) -> Option<(Listed, Vec<&str>)> {
+        let (mut level, mut styles) = (None, Vec::new());
+        for (id, style) in self.chain(style) {
+            styles.push(id);
+            level = level.or(style.list.level);
+            if let Some(num) = &style.list.num {
+                return Some((Listed { num: Some(num.clone()), level }, styles));
+            }
+        }
+        None
+    }
+
+    pub(crate) fn hides(&self, style: &str) -> bool {
+        self.chain(style).find_map(|(_, style)| style.hidden).unwrap_or_default()
+    }
+
+    /// Whether it is a heading.
+    pub(crate) fn is_heading(&self, style: &str) -> bool {
+        self.chain(style).any(|(_, style)| style.outlined == Some(true) || style.name.starts_with("heading "))
+    }
+
+    /// Whether it is the title of the document.
+    pub(crate) fn is_title(&self, style: &str) -> bool {
+        self.chain(style).any(|(_, style)| style.name == "title")
+    }
+
+    /// A style and what it is based on, from it upwards.
+    fn chain<'s>(&'s self, style: &str) -> impl Iterator<Item = (&'s str, &'s Style)> + use<'s> {
+        let next = |(_, style): &(&'s str, &'s Style)| self.entry(style.based_on.as_deref()?);
+        std::iter::successors(self.entry(style), next).take(CHAIN_MAX)
+    }
+
+    fn entry<'s>(&'s self, id: &str) -> Option<(&'s str, &'s Style)> {
+        self.by_id.get_key_value(id).map(|(id, style)| (id.as_str(), style))
+    }
+}
+
+/// Styles that one is based on, one on another: longer chains are circles.
+const CHAIN_MAX: usize = 64;

@@ -1,0 +1,428 @@
+//! Through the body of a document, paragraph by paragraph.
+
+use std::collections::BTreeSet;
+
+use crate::fields::{Fields, is_list_of_places};
+use crate::notes::Notes;
+use crate::numbering::{Counters, Label, Numbering};
+use crate::read::Text;
+use crate::styles::{Listed, Styles};
+use crate::xml::{Element, Space};
+
+/// A walk through a document, with what it has gathered.
+pub(crate) struct Walk<'d> {
+    styles: &'d Styles,
+    numbering: &'d Numbering,
+    counters: Counters,
+    fields: Fields,
+    notes: Notes,
+    lines: Vec<Line>,
+    /// Of a paragraph whose mark is deleted or hidden: it goes on with the next one.
+    before: Option<Line>,
+}
+
+/// A paragraph as it is read.
+#[derive(Debug, Default)]
+struct Line {
+    label: Option<Label>,
+    text: String,
+    heading: bool,
+    title: bool,
+}
+
+/// A paragraph that is being read, and the boxes of text that hang on it.
+#[derive(Default)]
+struct Paragraph<'e> {
+    line: Line,
+    boxes: Vec<&'e Element>,
+}
+
+/// What a run stands in.
+#[derive(Clone, Copy)]
+struct Within {
+    tracked: Option<Tracked>,
+    /// Word does not show it.
+    hidden: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tracked {
+    Inserted,
+    Deleted,
+}
+
+// === impl Walk ===
+
+impl<'d> Walk<'d> {
+    pub(crate) fn new(styles: &'d Styles, numbering: &'d Numbering) -> Self {
+        Self {
+            styles,
+            numbering,
+            counters: Counters::default(),
+            fields: Fields::default(),
+            notes: Notes::default(),
+            lines: Vec::new(),
+            before: None,
+        }
+    }
+
+    /// Paragraphs and tables in an element.
+    pub(crate) fn blocks(&mut self, parent: &Element) {
+        for block in parent.children.iter().filter(|block| block.space == Space::Word) {
+            match &*block.name {
+                "p" => self.paragraph(block),
+                "tbl" => self.table(block),
+                "sdt" if !is_contents(block) => {
+                    if let Some(content) = self.content_of(block) {
+                        self.blocks(content);
+                    }
+                }
+                "customXml" | "ins" | "moveTo" => self.blocks(block),
+                "altChunk" | "subDoc" => self.notes.embedded += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// The text, once everything was walked through.
+    pub(crate) fn finish(mut self) -> Text {
+        self.lines.extend(self.before.take());
+        self.notes.open_fields += self.fields.unended();
+        let (mut text, mut numbered, mut title) = (String::new(), BTreeSet::new(), Vec::new());
+        for line in &self.lines {
+            if line.title {
+                title.push(line.text.split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+            if line.label.as_ref().is_some_and(|label| label.counts) {
+                numbered.insert(text.len());
+            }
+            line.write(&mut text);
+        }
+        let title = (!title.is_empty()).then(|| title.join(" "));
+        Text { text, title, numbered, notes: self.notes.sentences() }
+    }
+
+    /// What a content control holds.
+    fn content_of<'e>(&mut self, control: &'e Element) -> Option<&'e Element> {
+        let waits = control.child("sdtPr").and_then(|properties| properties.switch("showingPlcHdr"));
+        self.notes.to_fill_in += usize::from(waits == Some(true));
+        control.child("sdtContent")
+    }
+
+    // --- tables
+
+    /// A row is a line with tabs, as long as only its last cell has several paragraphs; else each paragraph is a line.
+    fn table(&mut self, table: &Element) {
+        for row in inner(table, "tr") {
+            let tracked = |name: &str| row.child("trPr").is_some_and(|properties| properties.child(name).is_some());
+            if tracked("del") {
+                self.notes.deleted.count();
+                continue;
+            }
+            if tracked("ins") {
+                self.notes.inserted.count();
+            }
+            let mut cells: Vec<Vec<Line>> = inner(row, "tc").into_iter().map(|cell| self.cell(cell)).collect();
+            let last = cells.pop().unwrap_or_default();
+            if cells.iter().any(|lines| lines.len() > 1) {
+                self.lines.extend(cells.into_iter().flatten().chain(last));
+                continue;
+            }
+            let mut last = last.into_iter();
+            let firsts = cells.into_iter().map(|lines| lines.into_iter().next()).chain([last.next()]);
+            self.lines.extend(joined(firsts.map(Option::unwrap_or_default)));
+            self.lines.extend(last);
+        }
+    }
+
+    fn cell(&mut self, cell: &Element) -> Vec<Line> {
+        let outer = std::mem::take(&mut self.lines);
+        self.blocks(cell);
+        // No paragraph goes on in the next cell.
+        self.lines.extend(self.before.take());
+        std::mem::replace(&mut self.lines, outer)
+    }
+
+    // --- paragraphs
+
+    fn paragraph(&mut self, written: &Element) {
+        let properties = written.child("pPr");
+        let style = self.styles.of_paragraph(properties.and_then(|properties| properties.value_of("pStyle")));
+        let mut paragraph = Paragraph::default();
+        if let Some(style) = style {
+            paragraph.line.heading = self.styles.is_heading(style);
+            paragraph.line.title = self.styles.is_title(style);
+        }
+        let within = Within { tracked: None, hidden: style.is_some_and(|style| self.styles.hides(style)) };
+        self.inlines(written, &mut paragraph, within);
+        let mark = properties.and_then(|properties| properties.child("rPr"));
+        let (goes_on, deleted) = self.mark(mark);
+        let mut line = paragraph.line;
+        // Without its mark a paragraph is what follows it, and counts as that.
+        if !deleted && self.fields.show() {
+            line.label = self.label(&Listed::of(properties), style);
+        }
+        let mut line = match self.before.take() {
+            Some(before) => before.followed_by(line),
+            None => line,
+        };
+        if goes_on {
+            self.before = Some(line);
+        } else if !line.is_empty() {
+            line.text = line.text.trim_end().to_owned();
+            self.lines.push(line);
+        }
+        for text in paragraph.boxes {
+            self.blocks(text);
+        }
+    }
+
+    /// Whether a paragraph goes on with the next one, and whether that is because its mark was deleted.
+    fn mark(&mut self, mark: Option<&Element>) -> (bool, bool) {
+        let Some(mark) = mark else { return (false, false) };
+        let deleted = mark.child("del").is_some() || mark.child("moveFrom").is_some();
+        if deleted {
+            self.notes.deleted.count();
+        } else if mark.child("ins").is_some() || mark.child("moveTo").is_some() {
+            self.notes.inserted.count();
+        }
+        (deleted || mark.switch("vanish") == Some(true), deleted)
+    }
+
+    fn label(&mut self, said: &Listed, style: Option<&str>) -> Option<Label> {
+        let (num, level) = self.numbering.place(said, style, self.styles)?;
+        let label = self.numbering.label(&num, level, self.styles, &mut self.counters)?;
+        self.notes.unknown_numbers += usize::from(label.unknown);
+        Some(label)
+    }
+
+    // --- what stands in a paragraph
+
+    fn inlines<'e>(&mut self, parent: &'e Element, into: &mut Paragraph<'e>, within: Within) {
+        for one in &parent.children {
+            if one.space != Space::Word {
+                self.foreign(one, into, within);
+                continue;
+            }
+            match &*one.name {
+                "r" => self.run(one, into, within),
+                "hyperlink" | "smartTag" | "customXml" | "dir" | "bdo" => self.inlines(one, into, within),
+                "sdt" => {
+                    if let Some(content) = self.content_of(one) {
+                        self.inlines(content, into, within);
+                    }
+                }
+                "fldSimple" if !is_list_of_places(one.attribute("instr").unwrap_or_default()) => {
+                    self.inlines(one, into, within);
+                }
+                "ins" | "moveTo" => {
+                    self.notes.inserted.begin();
+                    // What somebody inserted and somebody else deleted is deleted.
+                    let tracked = within.tracked.or(Some(Tracked::Inserted));
+                    self.inlines(one, into, Within { tracked, ..within });
+                }
+                "del" | "moveFrom" => {
+                    self.notes.deleted.begin();
+                    self.inlines(one, into, Within { tracked: Some(Tracked::Deleted), ..within });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Formulas have texts of their own; of anything else only the boxes of text in it count.
+    fn foreign<'e>(&mut self, element: &'e Element, into: &mut Paragraph<'e>, within: Within) {
+        if element.is("txbxContent") {
+            match within {
+                Within { tracked: Some(Tracked::Deleted), .. } => self.notes.deleted.count(),
+                Within { hidden: true, .. } => self.notes.hidden.count(),
+                _ => into.boxes.push(element),
+            }
+            return;
+        }
+        if *element.name == *"t" {
+            self.say(&element.text, into, within);
+        }
+        if element.space == Space::Other && *element.name == *"blip" {
+            self.notes.pictures += 1;
+        }
+        for child in &element.children {
+            self.foreign(child, into, within);
+        }
+    }
+
+    fn run<'e>(&mut self, run: &'e Element, into: &mut Paragraph<'e>, within: Within) {
+        let properties = run.child("rPr");
+        let styled = properties.and_then(|properties| properties.value_of("rStyle"));
+        let by_style = styled.is_some_and(|style| self.styles.hides(style)) || within.hidden;
+        let hidden = properties.and_then(|properties| properties.switch("vanish")).unwrap_or(by_style);
+        let within = Within { hidden, ..within };
+        let deleted = within.tracked == Some(Tracked::Deleted);
+        for one in &run.children {
+            let mut say = |words: &str| self.say(words, into, within);
+            match &*one.name {
+                _ if one.space != Space::Word => self.foreign(one, into, within),
+                "t" => say(&shown(one)),
+                "delText" if deleted => say(&shown(one)),
+                "tab" | "ptab" => say("\t"),
+                "br" | "cr" => say("\n"),
+                "noBreakHyphen" => say("\u{2011}"),
+                "sym" => {
+                    let sign = sign(one);
+                    self.notes.unknown_signs += usize::from(sign == UNKNOWN_SIGN);
+                    self.say(sign.encode_utf8(&mut [0; 4]), into, within);
+                }
+                "fldChar" => self.fields.mark(one.attribute("fldCharType").unwrap_or_default()),
+                "instrText" => self.fields.instruct(&one.text),
+                "footnoteReference" | "endnoteReference" => self.notes.footnotes += 1,
+                "commentReference" => self.notes.comments += 1,
+                "drawing" | "pict" | "object" => self.foreign(one, into, within),
+                "ruby" => {
+                    if let Some(base) = one.child("rubyBase") {
+                        self.inlines(base, into, within);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn say(&mut self, words: &str, into: &mut Paragraph<'_>, within: Within) {
+        if !self.fields.show() {
+            return;
+        }
+        match within.tracked {
+            Some(Tracked::Deleted) => return self.notes.deleted.say(words),
+            Some(Tracked::Inserted) => self.notes.inserted.say(words),
+            None => {}
+        }
+        if within.hidden {
+            return self.notes.hidden.say(words);
+        }
+        if !words.trim().is_empty() {
+            self.notes.hidden.begin();
+        }
+        into.line.text.extend(words.chars().map(|letter| match letter {
+            '\t' | '\n' => letter,
+            letter if letter.is_control() => UNKNOWN_SIGN,
+            letter => letter,
+        }));
+    }
+}
+
+// === impl Line ===
+
+impl Line {
+    fn is_empty(&self) -> bool {
+        self.label.is_none() && self.text.trim().is_empty()
+    }
+
+    /// This one, and the one that its mark no longer parts from it.
+    fn followed_by(self, next: Self) -> Self {
+        let label = self.label.or(next.label);
+        let (heading, title) = (self.heading && next.heading, self.title && next.title);
+        Self { label, text: self.text + &next.text, heading, title }
+    }
+
+    /// Writes it with its number, and an empty line behind it.
+    fn write(&self, out: &mut String) {
+        let indent = "    ".repeat(self.label.as_ref().map_or(0, |label| usize::from(label.level)));
+        let text = self.text.trim();
+        out.push_str(&indent);
+        if let Some(label) = &self.label {
+            out.push_str(&label.text);
+            out.push(' ');
+        } else if (self.heading || self.title) && !is_numbered_by_hand(text) {
+            out.push_str("# ");
+        }
+        out.push_str(&text.replace('\n', &format!("\n{indent}")));
+        let kept = out.trim_end_matches(' ').len();
+        out.truncate(kept);
+        out.push_str("\n\n");
+    }
+}
+
+/// The first paragraphs of a row's cells as one line. None: all are empty.
+fn joined(cells: impl Iterator<Item = Line>) -> Option<Line> {
+    let mut row = Line::default();
+    for (place, cell) in cells.enumerate() {
+        if place == 0 {
+            row.label = cell.label;
+        } else {
+            row.text.push('\t');
+            row.text.extend(cell.label.iter().flat_map(|label| [label.text.as_str(), " "]));
+        }
+        row.text.push_str(cell.text.trim());
+    }
+    (!row.is_empty()).then_some(row)
+}
+
+/// Rows of a table or cells of a row, those in content controls too.
+fn inner<'e>(parent: &'e Element, name: &str) -> Vec<&'e Element> {
+    let mut found = Vec::new();
+    for child in parent.children.iter().filter(|child| child.space == Space::Word) {
+        match &*child.name {
+            _ if *child.name == *name => found.push(child),
+            "sdt" => found.extend(child.child("sdtContent").into_iter().flat_map(|content| inner(content, name))),
+            "customXml" | "ins" | "moveTo" => found.extend(inner(child, name)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a content control holds a table of contents, which says the headings a second time.
+fn is_contents(control: &Element) -> bool {
+    let part = control.child("sdtPr").and_then(|properties| properties.child("docPartObj"));
+    part.and_then(|part| part.value_of("docPartGallery")).is_some_and(|gallery| gallery == "Table of Contents")
+}
+
+/// A text as it is shown: space at its edges counts only where that is said, and a line break in the file is a space.
+fn shown(element: &Element) -> String {
+    let text = element.text.replace(['\n', '\r'], " ");
+    let kept = element.attribute("space") == Some("preserve");
+    if kept { text } else { text.trim_matches([' ', '\t']).to_owned() }
+}
+
+/// Whether a paragraph's own words begin with a number: `1.`, `(a)`, `§ 3`, `Section 4`.
+fn is_numbered_by_hand(text: &str) -> bool {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    let named = ["section", "clause", "article"].iter().any(|name| word.eq_ignore_ascii_case(name));
+    named || word.starts_with('§') || word.ends_with(['.', ')']) || word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// `w:sym`: a sign of a font of signs, by its place in the font.
+fn sign(element: &Element) -> char {
+    let place = element.attribute("char").and_then(|place| u32::from_str_radix(place, 16).ok()).unwrap_or_default();
+    let (font, private) = (element.attribute("font").unwrap_or_default(), (0xf000..=0xf0ff).contains(&place));
+    let known = SIGNS.iter().find(|(fonts, at, _)| font.starts_with(fonts) && *at == place & 0xff);
+    match known {
+        Some((_, _, sign)) => *sign,
+        None if private || SIGNS.iter().any(|(fonts, ..)| font.starts_with(fonts)) => UNKNOWN_SIGN,
+        None => char::from_u32(place).filter(|sign| !sign.is_control()).unwrap_or(UNKNOWN_SIGN),
+    }
+}
+
+/// Stands where nobody knows the sign.
+const UNKNOWN_SIGN: char = '\u{fffd}';
+/// Signs that stand in agreements: boxes to tick, bullets, a section.
+const SIGNS: &[(&str, u32, char)] = &[
+    ("Wingdings 2", 0x52, '☑'),
+    ("Wingdings 2", 0xa3, '☐'),
+    ("Wingdings", 0xfe, '☑'),
+    ("Wingdings", 0xfd, '☒'),
+    ("Wingdings", 0xa8, '☐'),
+    ("Wingdings", 0x6f, '☐'),
+    ("Wingdings", 0xfc, '✓'),
+    ("Wingdings", 0xfb, '✗'),
+    ("Wingdings", 0xa7, '▪'),
+    ("Wingdings", 0xe0, '→'),
+    ("Symbol", 0xb7, '•'),
+    ("Symbol", 0xb0, '°'),
+    ("Symbol", 0xa3, '≤'),
+    ("Symbol", 0xb3, '≥'),
+    ("Symbol", 0xae, '→'),
+];
+
+#[cfg(test)]
+mod tests;

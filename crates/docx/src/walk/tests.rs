@@ -1,0 +1,189 @@
+use crate::read::tests::document;
+use crate::{Text, read};
+
+const NUMBERS: &str = "<w:abstractNum w:abstractNumId=\"0\">\
+    <w:lvl w:ilvl=\"0\"><w:start w:val=\"1\"/><w:numFmt w:val=\"decimal\"/><w:pStyle w:val=\"Clause\"/><w:lvlText w:val=\"%1.\"/></w:lvl>\
+    <w:lvl w:ilvl=\"1\"><w:start w:val=\"1\"/><w:numFmt w:val=\"decimal\"/><w:pStyle w:val=\"Below\"/><w:lvlText w:val=\"%1.%2\"/></w:lvl>\
+    </w:abstractNum><w:num w:numId=\"1\"><w:abstractNumId w:val=\"0\"/></w:num>";
+const STYLES: &str = "<w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"Normal\"><w:name w:val=\"Normal\"/></w:style>\
+    <w:style w:type=\"paragraph\" w:styleId=\"T\"><w:name w:val=\"Title\"/></w:style>\
+    <w:style w:type=\"paragraph\" w:styleId=\"H\"><w:name w:val=\"heading 1\"/></w:style>\
+    <w:style w:type=\"paragraph\" w:styleId=\"Clause\"><w:basedOn w:val=\"H\"/><w:pPr><w:numPr><w:numId w:val=\"1\"/></w:numPr></w:pPr></w:style>\
+    <w:style w:type=\"paragraph\" w:styleId=\"Below\"><w:basedOn w:val=\"Clause\"/></w:style>\
+    <w:style w:type=\"character\" w:styleId=\"Secret\"><w:rPr><w:vanish/></w:rPr></w:style>";
+
+fn text_of(body: &str) -> Text {
+    read(&document(body, STYLES, NUMBERS)).unwrap()
+}
+
+/// Paragraphs as they stand in the text.
+fn check(body: &str, expect: &[&str]) {
+    let text = text_of(body).text;
+    let expect: String = expect.iter().map(|line| format!("{line}\n\n")).collect();
+    assert_eq!(text, expect);
+}
+
+/// What is said of a document with this body.
+fn notes(body: &str) -> Vec<String> {
+    text_of(body).notes
+}
+
+fn p(style: &str, inner: &str) -> String {
+    format!("<w:p><w:pPr><w:pStyle w:val=\"{style}\"/></w:pPr>{inner}</w:p>")
+}
+
+fn r(text: &str) -> String {
+    format!("<w:r><w:t xml:space=\"preserve\">{text}</w:t></w:r>")
+}
+
+#[test]
+fn numbers_of_styles_headings_and_the_title() {
+    let body = [
+        p("T", &r("Our Agreement")),
+        p("H", &r("Recitals")),
+        p("H", &r("1. By hand")),
+        p("Clause", &r("Scope")),
+        p("Below", &r("Acme may read.")),
+        p("None", &r("More.")),
+    ];
+    let text = text_of(&body.concat());
+    let expect = "# Our Agreement\n\n# Recitals\n\n1. By hand\n\n1. Scope\n\n    1.1 Acme may read.\n\nMore.\n\n";
+    assert_eq!(text.text, expect);
+    assert_eq!(text.title.as_deref(), Some("Our Agreement"));
+    let numbered: Vec<&str> =
+        text.numbered.iter().map(|at| text.text.get(*at..).unwrap().lines().next().unwrap()).collect();
+    assert_eq!(numbered, ["1. Scope", "    1.1 Acme may read."]);
+    assert!(text.notes.is_empty(), "{:?}", text.notes);
+}
+
+#[test]
+fn a_paragraph_may_leave_the_list_of_its_style_or_change_its_level() {
+    let own = |list: &str, text: &str| {
+        format!("<w:p><w:pPr><w:pStyle w:val=\"Clause\"/><w:numPr>{list}</w:numPr></w:pPr>{}</w:p>", r(text))
+    };
+    let body =
+        own("<w:numId w:val=\"0\"/>", "Not numbered.") + &own("", "First.") + &own("<w:ilvl w:val=\"1\"/>", "Below.");
+    check(&body, &["# Not numbered.", "1. First.", "    1.1 Below."]);
+}
+
+#[test]
+fn tabs_breaks_signs_and_space() {
+    let body = "<w:p><w:r><w:t>  a  </w:t><w:tab/><w:t>b&amp;c</w:t><w:br/><w:t>d</w:t><w:noBreakHyphen/><w:softHyphen/><w:t>e</w:t>\
+        <w:sym w:font=\"Wingdings\" w:char=\"F0FE\"/><w:sym w:font=\"Symbol\" w:char=\"F0B7\"/><w:sym w:font=\"Arial\" w:char=\"00A7\"/></w:r></w:p>";
+    check(body, &["a\tb&c\nd\u{2011}e☑•§"]);
+    let unknown = "<w:p><w:r><w:sym w:font=\"Webdings\" w:char=\"F041\"/><w:t>&#27;x</w:t></w:r></w:p>";
+    check(unknown, &["\u{fffd}\u{fffd}x"]);
+    assert_eq!(notes(unknown), ["a sign of a font of signs stands as `\u{fffd}`"]);
+}
+
+#[test]
+fn what_stands_inside_other_things() {
+    let inner = [
+        format!("<w:hyperlink>{}</w:hyperlink>", r("link ")),
+        format!("<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt>", r("name ")),
+        format!("<w:smartTag>{}</w:smartTag>", r("tag ")),
+        format!("<w:fldSimple w:instr=\" REF x \">{}</w:fldSimple>", r("3.2 ")),
+        "<m:oMath><m:r><m:t>x=1</m:t></m:r></m:oMath>".to_owned(),
+        format!(
+            "<w:r><w:pict><v:shape><v:textbox><w:txbxContent>{}</w:txbxContent></v:textbox></v:shape></w:pict></w:r>",
+            p("Normal", &r("boxed"))
+        ),
+        "<w:r><w:drawing><a:blip/></w:drawing><w:footnoteReference w:id=\"2\"/><w:commentReference w:id=\"1\"/></w:r>"
+            .to_owned(),
+    ];
+    let body = format!("<w:sdt><w:sdtContent><w:p>{}</w:p></w:sdtContent></w:sdt><w:altChunk/>", inner.concat());
+    check(&body, &["link name tag 3.2 x=1", "boxed"]);
+    assert_eq!(
+        notes(&body),
+        [
+            "a document is embedded in it, and left out",
+            "a footnote is left out: read it",
+            "a comment is left out",
+            "a picture is left out: look whether it says something",
+            "a place to fill in is empty",
+        ]
+    );
+}
+
+#[test]
+fn tables_row_by_row() {
+    let cell = |inner: &str| format!("<w:tc>{inner}</w:tc>");
+    let row = |cells: &[String]| format!("<w:tr>{}</w:tr>", cells.concat());
+    let (one, two) = (cell(&p("Normal", &r("a"))), cell(&(p("Normal", &r("b")) + &p("Normal", &r("c")))));
+    let number = cell(&p("Clause", ""));
+    let table = |rows: &[String]| format!("<w:tbl>{}</w:tbl>", rows.concat());
+    let gone = format!("<w:tr><w:trPr><w:del/></w:trPr>{one}</w:tr>");
+    let nested = cell(&table(&[row(&[one.clone(), one.clone()])]));
+    let body =
+        table(&[row(&[number, one.clone(), two.clone()]), row(&[two, one.clone()]), gone, row(&[one.clone(), nested])]);
+    check(&body, &["1. a\tb", "c", "b", "c", "a", "a\ta\ta"]);
+    assert!(notes(&body)[0].contains("it has tracked changes"));
+}
+
+#[test]
+fn tracked_changes_count_as_if_they_were_accepted_and_are_said() {
+    let body = format!(
+        "<w:p>{}<w:ins>{}</w:ins><w:del><w:r><w:delText>fifty</w:delText></w:r></w:del><w:moveFrom>{}</w:moveFrom>{}</w:p>",
+        r("At most "),
+        r("a hundred"),
+        r("here"),
+        r(" a day.")
+    );
+    check(&body, &["At most a hundred a day."]);
+    assert_eq!(
+        notes(&body),
+        [
+            "it has tracked changes, so it is not what anybody signed: inserted “a hundred”; deleted “fifty”, “here”; what was inserted counts here, what was deleted does not"
+        ]
+    );
+}
+
+#[test]
+fn a_paragraph_without_its_mark_goes_on_with_the_next() {
+    let marked = |mark: &str, style: &str, text: &str| {
+        format!("<w:p><w:pPr><w:pStyle w:val=\"{style}\"/><w:rPr><w:{mark}/></w:rPr></w:pPr>{}</w:p>", r(text))
+    };
+    check(
+        &(p("Clause", &r("First.")) + &marked("del", "Clause", "Second, ") + &p("Clause", &r("joined."))),
+        &["1. First.", "2. Second, joined."],
+    );
+    // A heading that runs into its paragraph.
+    check(&(marked("vanish", "Clause", "Term. ") + &p("Normal", &r("It ends."))), &["1. Term. It ends."]);
+    check(&marked("vanish", "Clause", "The last."), &["1. The last."]);
+}
+
+#[test]
+fn hidden_text_is_left_out_and_said() {
+    let hidden = |inner: &str, text: &str| format!("<w:r><w:rPr>{inner}</w:rPr><w:t>{text}</w:t></w:r>");
+    let body = format!(
+        "<w:p>{}{}{}{}</w:p>",
+        r("Seen "),
+        hidden("<w:vanish/>", "unseen"),
+        hidden("<w:rStyle w:val=\"Secret\"/>", "by style"),
+        hidden("<w:vanish w:val=\"0\"/>", "again")
+    );
+    check(&body, &["Seen again"]);
+    assert_eq!(notes(&body), ["it has hidden text, which is left out: “unseenby style”"]);
+}
+
+#[test]
+fn fields_show_what_they_came_to_and_contents_are_left_out() {
+    let mark = |kind: &str| format!("<w:r><w:fldChar w:fldCharType=\"{kind}\"/></w:r>");
+    let field = |instruction: &str, result: &str| {
+        format!(
+            "{}<w:r><w:instrText>{instruction}</w:instrText></w:r>{}{result}{}",
+            mark("begin"),
+            mark("separate"),
+            mark("end")
+        )
+    };
+    let contents = p("Normal", &field(" TOC \\o ", &(r("1. Scope 2") + &field("PAGEREF", &r("2")))));
+    let block = format!(
+        "<w:sdt><w:sdtPr><w:docPartObj><w:docPartGallery w:val=\"Table of Contents\"/></w:docPartObj></w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt>",
+        p("Normal", &r("1. Scope"))
+    );
+    check(&(contents + &block + &p("Normal", &(r("See ") + &field(" REF _1 ", &r("3.2")) + &r(".")))), &["See 3.2."]);
+    let open = p("Normal", &(r("a") + &mark("begin") + &r("b")));
+    check(&open, &["a"]);
+    assert!(notes(&open)[0].starts_with("a field never ends"));
+}

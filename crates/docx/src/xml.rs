@@ -1,0 +1,213 @@
+//! A part as a tree of what matters of it: elements with their namespace, attributes, and the texts that are shown.
+
+use model::limits::{DOCX_DEPTH_MAX, DOCX_NODES_MAX};
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::name::{Namespace, QName, ResolveResult};
+use quick_xml::{NsReader, XmlVersion};
+
+use crate::error::Unreadable;
+
+/// Whose word an element is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Space {
+    /// WordprocessingML, in either of its two namespaces.
+    Word,
+    /// Markup compatibility (ECMA-376-3): one content in several forms.
+    Compatibility,
+    /// Anything else.
+    Other,
+}
+
+/// An element. Its attributes are those of WordprocessingML and those without a namespace, by local name.
+#[derive(Debug)]
+pub(crate) struct Element {
+    pub(crate) space: Space,
+    pub(crate) name: Box<str>,
+    attributes: Vec<(Box<str>, Box<str>)>,
+    pub(crate) children: Vec<Element>,
+    /// What stands in it, for the few elements whose text is looked at.
+    pub(crate) text: String,
+}
+
+// === impl Element ===
+
+impl Element {
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.space == Space::Word && *self.name == *name
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
+    }
+
+    /// The first child of this name.
+    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.is(name))
+    }
+
+    pub(crate) fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Self> {
+        self.children.iter().filter(move |child| child.is(name))
+    }
+
+    /// `w:val` of a child.
+    pub(crate) fn value_of(&self, name: &str) -> Option<&str> {
+        self.child(name)?.attribute("val")
+    }
+
+    /// What a property that is on or off says; none: nothing.
+    pub(crate) fn switch(&self, name: &str) -> Option<bool> {
+        let said = self.child(name)?.attribute("val").unwrap_or("1");
+        Some(!matches!(said, "0" | "false" | "off"))
+    }
+}
+
+/// Reads a part. `part` is its name, for messages.
+pub(crate) fn parse(part: &str, text: &str) -> Result<Element, Unreadable> {
+    let mut tree = Tree { part, open: Vec::new(), root: None, nodes: 0 };
+    let mut reader = NsReader::from_str(text);
+    reader.config_mut().expand_empty_elements = true;
+    loop {
+        let event = reader.read_event().map_err(|error| Unreadable::part(part, format!("is no XML: {error}")))?;
+        match event {
+            Event::Start(start) => tree.begin(&reader, &start)?,
+            Event::End(_) => tree.end(),
+            Event::Text(text) => tree.say(&text.xml10_content()),
+            Event::CData(text) => tree.say(&text.xml10_content()),
+            Event::GeneralRef(reference) => tree.refer(&reference)?,
+            Event::DocType(_) => return Err(Unreadable::part(part, "has a document type, which Word never writes")),
+            Event::Eof => break,
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::Empty(_) => {}
+        }
+    }
+    if !tree.open.is_empty() {
+        return Err(Unreadable::part(part, "breaks off"));
+    }
+    tree.root.ok_or_else(|| Unreadable::part(part, "is empty"))
+}
+
+struct Tree<'p> {
+    part: &'p str,
+    open: Vec<Element>,
+    root: Option<Element>,
+    nodes: usize,
+}
+
+// === impl Tree ===
+
+impl Tree<'_> {
+    fn begin(&mut self, reader: &NsReader<&[u8]>, start: &BytesStart<'_>) -> Result<(), Unreadable> {
+        if self.open.len() >= DOCX_DEPTH_MAX {
+            return Err(Unreadable::TooLarge(format!("`{}` is nested more than {DOCX_DEPTH_MAX} deep", self.part)));
+        }
+        if self.root.is_some() {
+            return Err(Unreadable::part(self.part, "has two roots"));
+        }
+        let (space, name) = reader.resolver().resolve_element(start.name());
+        let space = space_of(&space);
+        let mut element = Element {
+            space,
+            name: name.as_ref().into(),
+            attributes: Vec::new(),
+            children: Vec::new(),
+            text: String::new(),
+        };
+        for attribute in start.attributes() {
+            let broken = |error: String| Unreadable::part(self.part, format!("is no XML: {error}"));
+            let attribute = attribute.map_err(|error| broken(error.to_string()))?;
+            let (space, name) = reader.resolver().resolve_attribute(attribute.key);
+            let of_word = matches!(space, ResolveResult::Unbound) || space_of(&space) == Space::Word;
+            if of_word || attribute.key == QName("xml:space") {
+                let value =
+                    attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| broken(error.to_string()))?;
+                element.attributes.push((name.as_ref().into(), value.as_ref().into()));
+            }
+        }
+        if element.space == Space::Compatibility && *element.name == *"Choice" {
+            let wanted = element.attribute("Requires").unwrap_or_default().to_owned();
+            let understood = wanted.split_whitespace().all(|prefix| is_understood(reader, prefix));
+            element.attributes.push((UNDERSTOOD.into(), if understood { "1" } else { "0" }.into()));
+        }
+        self.nodes += 1 + element.attributes.len();
+        if self.nodes > DOCX_NODES_MAX {
+            return Err(Unreadable::TooLarge(format!("`{}` has more than {DOCX_NODES_MAX} elements", self.part)));
+        }
+        self.open.push(element);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let Some(mut element) = self.open.pop() else { return };
+        let Some(parent) = self.open.last_mut() else {
+            self.root = Some(element);
+            return;
+        };
+        if element.space == Space::Compatibility && *element.name == *"AlternateContent" {
+            parent.children.append(&mut shown_form(element.children));
+        } else {
+            // Of children only those that are kept take memory.
+            element.children.shrink_to_fit();
+            parent.children.push(element);
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        if let Some(element) = self.open.last_mut().filter(|element| SPEAKING.contains(&&*element.name)) {
+            element.text.push_str(text);
+        }
+    }
+
+    fn refer(&mut self, reference: &BytesRef<'_>) -> Result<(), Unreadable> {
+        let character = reference.resolve_char_ref();
+        let character = character.map_err(|_| Unreadable::part(self.part, "names a character that there is not"))?;
+        match (character, resolve_predefined_entity(reference)) {
+            (Some(character), _) => self.say(character.encode_utf8(&mut [0; 4])),
+            (None, Some(text)) => self.say(text),
+            (None, None) => return Err(Unreadable::part(self.part, "has an entity of its own, which is not read")),
+        }
+        Ok(())
+    }
+}
+
+/// Of several forms of one content the first that Word understands, else what is there for all others.
+fn shown_form(forms: Vec<Element>) -> Vec<Element> {
+    let understood = |form: &Element| *form.name == *"Choice" && form.attribute(UNDERSTOOD) == Some("1");
+    let chosen = forms.iter().position(understood).or_else(|| forms.iter().position(|form| *form.name == *"Fallback"));
+    chosen.and_then(|chosen| forms.into_iter().nth(chosen)).map(|form| form.children).unwrap_or_default()
+}
+
+fn space_of(space: &ResolveResult<'_>) -> Space {
+    match space {
+        ResolveResult::Bound(Namespace(name)) if WORD.contains(&&**name) => Space::Word,
+        ResolveResult::Bound(Namespace(name)) if **name == *COMPATIBILITY => Space::Compatibility,
+        _ => Space::Other,
+    }
+}
+
+/// Whether Word knows a namespace that one form of a content asks for.
+fn is_understood(reader: &NsReader<&[u8]>, prefix: &str) -> bool {
+    let name = format!("{prefix}:x");
+    match reader.resolver().resolve_element(QName(&name)).0 {
+        ResolveResult::Bound(Namespace(name)) => KNOWN_TO_WORD.iter().any(|known| name.starts_with(known)),
+        _ => false,
+    }
+}
+
+const WORD: &[&str] = &[
+    "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+    "http://purl.oclc.org/ooxml/wordprocessingml/main",
+];
+const COMPATIBILITY: &str = "http://schemas.openxmlformats.org/markup-compatibility/2006";
+const KNOWN_TO_WORD: &[&str] = &[
+    "http://schemas.microsoft.com/office/",
+    "http://schemas.openxmlformats.org/",
+    "http://purl.oclc.org/ooxml/",
+    "urn:schemas-microsoft-com:",
+];
+/// An attribute that is ours: XML has no name with a space.
+const UNDERSTOOD: &str = "is understood";
+/// Elements whose text is looked at.
+const SPEAKING: &[&str] = &["t", "instrText", "delText"];
+
+#[cfg(test)]
+mod tests;

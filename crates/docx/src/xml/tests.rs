@@ -1,0 +1,59 @@
+use super::*;
+
+const HEAD: &str = "<w:document xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\" xmlns:mc=\"http://schemas.openxmlformats.org/markup-compatibility/2006\" xmlns:wps=\"http://schemas.microsoft.com/office/word/2010/wordprocessingShape\" xmlns:x=\"urn:other\">";
+
+fn read(inner: &str) -> Result<Element, Unreadable> {
+    parse("part", &format!("{HEAD}{inner}</w:document>"))
+}
+
+fn refused(text: &str) -> String {
+    parse("part", text).expect_err("it is read").to_string()
+}
+
+#[test]
+fn texts_and_attributes() {
+    let root =
+        read("<w:t xml:space=\"preserve\" w:val=\"a&amp;b\" x:val=\"no\"> a &lt;&#x42;<![CDATA[<c>]]> </w:t><x:t/>")
+            .unwrap();
+    let text = root.child("t").unwrap();
+    assert_eq!(text.text, " a <B<c> ");
+    assert_eq!((text.attribute("space"), text.attribute("val")), (Some("preserve"), Some("a&b")));
+    assert_eq!(root.children[1].space, Space::Other);
+    assert_eq!(read("<w:b w:val=\"0\"/><w:i/>").unwrap().switch("b"), Some(false));
+    assert_eq!(read("<w:b w:val=\"0\"/><w:i/>").unwrap().switch("i"), Some(true));
+}
+
+#[test]
+fn of_several_forms_one_counts() {
+    let forms = |wanted: &str| {
+        let text = format!(
+            "<mc:AlternateContent><mc:Choice Requires=\"{wanted}\"><w:a/></mc:Choice><mc:Fallback><w:b/><w:c/></mc:Fallback></mc:AlternateContent>"
+        );
+        read(&text).unwrap().children.iter().map(|child| child.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(forms("wps"), ["a"]);
+    assert_eq!(forms("x"), ["b", "c"]);
+    assert_eq!(forms("wps missing"), ["b", "c"]);
+}
+
+#[test]
+fn nothing_outside_is_read() {
+    let outside = "<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><a>&e;</a>";
+    assert!(refused(outside).contains("has a document type"));
+    assert!(refused("<t>&e;</t>").contains("an entity of its own"));
+    assert!(refused("<a b=\"&e;\"/>").contains("is no XML"));
+    assert!(refused("<t>&#0;</t>").contains("a character that there is not"));
+}
+
+#[test]
+fn bounds_and_broken_parts() {
+    let deep = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
+    assert!(parse("part", &deep(DOCX_DEPTH_MAX)).is_ok());
+    assert!(refused(&deep(DOCX_DEPTH_MAX + 1)).contains("nested more than 200 deep"));
+    let wide = format!("<a>{}</a>", "<b/>".repeat(DOCX_NODES_MAX));
+    assert!(refused(&wide).contains("has more than 1048576 elements"));
+    assert!(refused("<a><b></a>").contains("is no XML"));
+    assert!(refused("<a>").contains("breaks off"));
+    assert!(refused("<a/><a/>").contains("two roots"));
+    assert!(refused("plain").contains("is empty"));
+}
