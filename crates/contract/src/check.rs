@@ -41,15 +41,27 @@ pub(crate) fn check(agreement: &Agreement, reader: &mut Reader) {
     reader.notes = crate::reading::sorted(std::mem::take(&mut reader.notes));
 }
 
+/// A document as it lies beside its contract.
+#[derive(Debug, Clone)]
+pub struct DocumentFile {
+    /// All of it: its digest is that of these.
+    pub bytes: Vec<u8>,
+    /// What it says, where its bytes are not the text themselves. Quotations count in it then.
+    pub text: Option<String>,
+}
+
 /// Whether the documents are those that the contract names, and say what it quotes.
-pub(crate) fn documents(agreement: &Agreement, read: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Vec<ContractError> {
+pub(crate) fn documents(
+    agreement: &Agreement,
+    read: &dyn Fn(&str) -> Result<DocumentFile, String>,
+) -> Vec<ContractError> {
     let amended = agreement.amendments.iter().map(|amendment| (&amendment.document, &amendment.clauses));
     let all = std::iter::once((&agreement.document, &agreement.clauses)).chain(amended);
     let mut reader = Reader::new(&agreement.file);
     for (document, clauses) in all {
         let Some(file) = &document.file else { continue };
-        let bytes = match read(file) {
-            Ok(bytes) => bytes,
+        let DocumentFile { bytes, text: of_format } = match read(file) {
+            Ok(document) => document,
             Err(error) => {
                 let hint = "put the document beside the contract, or take `file` out".to_owned();
                 reader.complain_at((1, 1), format!("the document `{file}` is not there: {error}"), Some(hint));
@@ -63,11 +75,12 @@ pub(crate) fn documents(agreement: &Agreement, read: &dyn Fn(&str) -> Result<Vec
             reader.complain_at((1, 1), said, Some(hint));
             continue;
         }
+        let quoted = of_format.as_deref().map_or(bytes.as_slice(), str::as_bytes);
         for clause in clauses {
             let (Some(at), Some(text)) = (clause.at, &clause.text) else { continue };
             let end = at.offset.saturating_add(at.bytes);
             let range = usize::try_from(at.offset).ok().zip(usize::try_from(end).ok());
-            if range.and_then(|(start, end)| bytes.get(start..end)) != Some(text.as_bytes()) {
+            if range.and_then(|(start, end)| quoted.get(start..end)) != Some(text.as_bytes()) {
                 let said = format!("clause {} is not quoted as `{file}` has it there", clause.clause);
                 reader.complain_at(
                     clause.place,

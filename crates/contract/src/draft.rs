@@ -1,8 +1,10 @@
-//! A document in Markdown or plain text as numbered clauses with exact quotations, each with a proposal of how it is honoured.
+//! A document as numbered clauses with exact quotations, each with a proposal of how it is honoured.
 //!
 //! Numbers are those of the document: written out (`3.2 Acme …`), or by lists in lists (`3.` and in it `2.` and in that `a.`
 //! make `3`, `3.2` and `3.2(a)`). What is proposed goes by words that the clause uses, so that the same document always gives the
 //! same draft; what is doubtful is marked, and nothing of it is in force before people complete and sign it.
+
+use std::collections::BTreeSet;
 
 use model::{ClauseNumber, Digest};
 
@@ -10,16 +12,37 @@ use crate::agreement::Span;
 use crate::normal::sha256;
 
 mod cues;
+mod suggest;
 mod write;
 
 pub use cues::Proposal;
+pub use suggest::{Ask, Heard, Suggested, SuggestedKind, Suggestion};
 pub use write::in_yaml;
+
+/// The text of a document of another format.
+#[derive(Debug, Clone)]
+pub struct Extracted<'e> {
+    /// What it says.
+    pub text: &'e str,
+    /// SHA-256 of the file's bytes.
+    pub sha256: Digest,
+    /// Its title, where the format says it.
+    pub title: Option<&'e str>,
+    /// The bytes of `text` at which lines begin with a number that the format counts; none: it counts none.
+    pub numbered: Option<&'e BTreeSet<usize>>,
+    /// What somebody must know of it.
+    pub doubts: Vec<String>,
+    /// Whether the same file gives the same text again, so that quotations can be compared whenever the contract is read.
+    pub repeatable: bool,
+}
 
 /// A document, taken apart.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// SHA-256 of its bytes.
     pub sha256: Digest,
+    /// Whether the places of quotations can be looked up again.
+    pub repeatable: bool,
     /// What stands at its head, where it has one.
     pub title: Option<String>,
     /// Its clauses, in their order.
@@ -56,15 +79,29 @@ struct Begun {
     heading: bool,
 }
 
-/// Takes a document apart. Error: it has no numbered clause.
+/// Takes a document in Markdown or plain text apart. Error: it has no numbered clause.
 pub fn draft(document: &str) -> Result<Draft, String> {
-    let mut splitter = Splitter::default();
+    split(document, None).finish(document, sha256(document.as_bytes()))
+}
+
+/// Takes a document apart of which another format says more than its words. Error: it has no numbered clause.
+pub fn draft_extracted(document: Extracted<'_>) -> Result<Draft, String> {
+    let splitter = split(document.text, document.numbered);
+    let mut draft = splitter.finish(document.text, document.sha256)?;
+    draft.title = document.title.map(str::to_owned).or(draft.title);
+    draft.doubts = [document.doubts, draft.doubts].concat();
+    draft.repeatable = document.repeatable;
+    Ok(draft)
+}
+
+fn split(document: &str, numbered: Option<&BTreeSet<usize>>) -> Splitter {
+    let mut splitter = Splitter { counted: numbered.is_some(), ..Splitter::default() };
     let mut offset = 0;
     for line in document.split_inclusive('\n') {
-        splitter.line(line, offset);
+        splitter.line(line, offset, numbered.is_some_and(|lines| lines.contains(&offset)));
         offset += line.len();
     }
-    splitter.finish(document)
+    splitter
 }
 
 #[derive(Default)]
@@ -75,21 +112,30 @@ struct Splitter {
     /// Lines before the first clause that are no heading.
     before: usize,
     fenced: bool,
+    /// Its format counts paragraphs, and knows no blocks of code.
+    counted: bool,
+    /// Numbers that its format counts, in a way that is not understood here.
+    strange: Vec<String>,
 }
 
 impl Splitter {
-    fn line(&mut self, line: &str, offset: usize) {
+    /// `counted`: it begins with a number that the document's format counts.
+    fn line(&mut self, line: &str, offset: usize, counted: bool) {
         let text = line.trim_end();
         let bare = text.trim_start();
         let indent = text.len() - bare.len();
-        if bare.starts_with("```") {
+        if bare.starts_with("```") && !self.counted {
             self.fenced = !self.fenced;
         }
         if bare.is_empty() {
             return;
         }
         let (hashes, after) = heading_of(bare);
-        if let Some((label, length)) = marker(after).filter(|_| !self.fenced) {
+        let marker = marker(after, counted);
+        if counted && marker.is_none() {
+            self.strange.extend(after.split_whitespace().next().map(str::to_owned));
+        }
+        if let Some((label, length)) = marker.filter(|_| !self.fenced) {
             let start = offset + indent + (bare.len() - after.len()) + length;
             let number = self.number(label, if hashes > 0 { 0 } else { indent });
             self.begun.push(Begun { number, start, end: offset + text.len(), heading: hashes > 0 });
@@ -135,8 +181,9 @@ impl Splitter {
         number
     }
 
-    fn finish(self, document: &str) -> Result<Draft, String> {
-        let mut doubts = Vec::new();
+    fn finish(self, document: &str, sha256: Digest) -> Result<Draft, String> {
+        let strange = self.strange.iter().map(|label| format!("`{label}` is no number that a clause can have"));
+        let mut doubts: Vec<String> = strange.collect();
         if self.before > 0 {
             doubts.push(format!(
                 "{} lines before the first clause have no number: parties, recitals or a preamble",
@@ -168,7 +215,7 @@ impl Splitter {
         if clauses.is_empty() {
             return Err("this document has no numbered clause".to_owned());
         }
-        Ok(Draft { sha256: sha256(document.as_bytes()), title: self.title, clauses, doubts })
+        Ok(Draft { sha256, repeatable: true, title: self.title, clauses, doubts })
     }
 }
 
@@ -190,11 +237,12 @@ enum Label<'l> {
     Letter(&'l str),
 }
 
-/// The label at the start of a line, and how many bytes it takes with the space behind it.
-fn marker(line: &str) -> Option<(Label<'_>, usize)> {
+/// The label at the start of a line, and how many bytes it takes with the space behind it. Capital letters (`A.`, `IV.`) count
+/// only where the document's format counted them: a line of prose may begin with an initial.
+fn marker(line: &str, counted: bool) -> Option<(Label<'_>, usize)> {
     let bold = if line.starts_with("**") { 2 } else { 0 };
     let rest = line.get(bold..)?;
-    let section = ["§ ", "§", "Section ", "Clause ", "Article "].iter().find_map(|word| rest.strip_prefix(word));
+    let section = SECTIONS.iter().find_map(|word| rest.strip_prefix(word));
     let rest = section.unwrap_or(rest);
     let word = rest.split_whitespace().next()?;
     let behind = line.len() - rest.len() + word.len();
@@ -208,10 +256,14 @@ fn marker(line: &str) -> Option<(Label<'_>, usize)> {
     {
         Label::Ordinal(dotted.trim_end_matches(')'))
     } else {
-        let inner = bare.strip_prefix('(').map_or(bare, |inner| inner).strip_suffix(['.', ')'])?;
-        let letters = (1..=4).contains(&inner.len()) && inner.bytes().all(|byte| byte.is_ascii_lowercase());
-        let list = inner.len() == 1 || inner.bytes().all(|byte| b"ivx".contains(&byte));
-        (letters && list).then_some(Label::Letter(inner))?
+        let inner = bare.strip_prefix('(').map_or(bare, |inner| inner);
+        let inner = inner.strip_suffix(['.', ')']).or_else(|| Some(inner).filter(|_| counted))?;
+        let small = inner.bytes().all(|byte| byte.is_ascii_lowercase());
+        let letters = small || counted && inner.bytes().all(|byte| byte.is_ascii_uppercase());
+        let list = inner.len() == 1 || inner.bytes().all(|byte| b"ivx".contains(&byte.to_ascii_lowercase()));
+        let list = list || counted && inner.bytes().all(|byte| b"ivxlcdm".contains(&byte.to_ascii_lowercase()));
+        let few = (1..=if counted { 8 } else { 4 }).contains(&inner.len());
+        (few && letters && list).then_some(Label::Letter(inner))?
     };
     Some((label, behind + space))
 }
@@ -257,6 +309,9 @@ pub(crate) fn plain(text: &str) -> String {
     }
     out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// Words before a number that are part of it.
+const SECTIONS: &[&str] = &["§ ", "§", "Section ", "SECTION ", "Clause ", "CLAUSE ", "Article ", "ARTICLE "];
 
 #[cfg(test)]
 mod tests;

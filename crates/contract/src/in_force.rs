@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Budget, ClauseNumber, ContractId, Digest, RuleId, Standing, UnixMicros, VendorId};
 
 use crate::agreement::Agreement;
-use crate::check::check;
+use crate::check::{DocumentFile, check};
 use crate::compiled::{Phase, Volume, phases};
 use crate::error::ContractError;
 use crate::normal::{Forms, forms, sha256};
@@ -106,8 +106,8 @@ impl Compiled {
     }
 
     /// Looks whether the documents that it names are there as it names them, and say at each place what it quotes. `read` gives
-    /// the bytes of a file beside the contract's own.
-    pub fn check_documents(&self, read: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Vec<ContractError> {
+    /// a file beside the contract's own.
+    pub fn check_documents(&self, read: &dyn Fn(&str) -> Result<DocumentFile, String>) -> Vec<ContractError> {
         crate::check::documents(&self.agreement, read)
     }
 

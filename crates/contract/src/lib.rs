@@ -48,6 +48,7 @@ pub mod draft;
 mod explain;
 
 pub use agreement::Agreement;
+pub use check::DocumentFile;
 pub use compiled::{Volume, VolumeOf};
 pub use diff::{Cells, Change, Difference, difference};
 pub use error::ContractError;

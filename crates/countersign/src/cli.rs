@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use contract::{ContractAction, ContractArgs};
+pub use contract::{ContractAction, ContractArgs, DraftArgs};
 pub use rules::{CheckArgs, CheckFormat, ExplainArgs, MatrixArgs, ReplayArgs, TestArgs, TestFormat};
 pub use trace::{
     BackupArgs, EraseArgs, ExportArgs, ExportFormat, FollowArgs, KeysArgs, MapArgs, OwnsArgs, ProveArgs, QueryArgs,

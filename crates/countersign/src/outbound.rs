@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::HeaderValue;
 use http::{Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -16,6 +17,9 @@ use rustls::ClientConfig;
 pub struct Outbound {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: Uri,
+    authorization: Option<HeaderValue>,
+    time_max: Duration,
+    answer_bytes_max: usize,
 }
 
 /// What came back.
@@ -23,7 +27,7 @@ pub struct Outbound {
 pub struct Answered {
     /// The status.
     pub status: StatusCode,
-    /// The body, up to [`ANSWER_BYTES_MAX`].
+    /// The body, whole.
     pub body: Bytes,
 }
 
@@ -38,7 +42,17 @@ impl Outbound {
         })?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(config.with_no_client_auth());
         let client = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
-        Ok(Self { client, url })
+        Ok(Self { client, url, authorization: None, time_max: TIME_MAX, answer_bytes_max: ANSWER_BYTES_MAX })
+    }
+
+    /// The same with other bounds for one exchange.
+    pub fn within(self, time_max: Duration, answer_bytes_max: usize) -> Self {
+        Self { time_max, answer_bytes_max, ..self }
+    }
+
+    /// The same with this `Authorization` in each request.
+    pub fn authorized(self, authorization: HeaderValue) -> Self {
+        Self { authorization: Some(authorization), ..self }
     }
 
     /// Where it posts to.
@@ -46,23 +60,30 @@ impl Outbound {
         &self.url
     }
 
-    /// Sends a body and reads the answer, both within [`TIME_MAX`]. Error: there is none (blame `Upstream`).
+    /// Sends a body and reads the answer, both within its bounds: three seconds and 64 KiB unless [`Self::within`] says others.
+    /// Error: there is no whole answer (blame `Upstream`).
     pub async fn post(&self, kind: &'static str, body: impl Into<Bytes>) -> Result<Answered, Fault> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(self.url.clone())
-            .header(header::CONTENT_TYPE, kind)
+        let mut request =
+            Request::builder().method(Method::POST).uri(self.url.clone()).header(header::CONTENT_TYPE, kind);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization.clone());
+        }
+        let request = request
             .body(Full::new(body.into()))
             .map_err(|error| Fault::new(Blame::Bug, "bug.request", "a request could not be made").because(error))?;
         let exchange = async {
             let response =
                 self.client.request(request).await.map_err(|error| self.silent("cannot be reached", error))?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| self.silent("broke off its answer", error))?.to_bytes();
+            let body = Limited::new(response.into_body(), self.answer_bytes_max).collect().await;
+            let body = body.map_err(|error| {
+                let long = error.is::<LengthLimitError>();
+                self.silent(if long { "answers with more than is read" } else { "broke off its answer" }, error)
+            })?;
+            let body = body.to_bytes();
             Ok(Answered { status, body })
         };
-        match tokio::time::timeout(TIME_MAX, exchange).await {
+        match tokio::time::timeout(self.time_max, exchange).await {
             Ok(answered) => answered,
             Err(late) => Err(self.silent("did not answer in time", late)),
         }
@@ -73,7 +94,7 @@ impl Outbound {
     }
 }
 
-/// How long an exchange may take.
+/// How long an exchange may take unless it is said otherwise.
 const TIME_MAX: Duration = Duration::from_secs(3);
-/// How much of an answer is read.
+/// How much of an answer is read unless it is said otherwise.
 const ANSWER_BYTES_MAX: usize = 64 << 10;

@@ -235,6 +235,16 @@ pub const DOCX_PARTS_MAX: usize = 8_192;
 pub const DOCX_NODES_MAX: usize = 1 << 20;
 /// Elements in elements of a part of a Word document.
 pub const DOCX_DEPTH_MAX: usize = 200;
+/// Clauses of a draft that a language model is asked about at once.
+pub const SUGGESTION_ASK_CLAUSES_MAX: usize = 20;
+/// Bytes of clauses that a language model is asked about at once. A longer clause is not asked about, and that is said.
+pub const SUGGESTION_ASK_BYTES_MAX: usize = 16 << 10;
+/// How often a language model is asked about one draft; clauses past it are not asked about, and that is said.
+pub const SUGGESTION_ASKS_MAX: usize = 64;
+/// Bytes of one answer of a language model. Past it: the draft is written without it.
+pub const SUGGESTION_ANSWER_BYTES_MAX: usize = 1 << 20;
+/// Longest text of a language model that is written into a draft, in characters; the rest is cut off.
+pub const SUGGESTION_TEXT_CHARS_MAX: usize = 240;
 /// Largest secret, in bytes.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// Largest argument text kept in a record's body, in bytes; longer ones keep their digest only.

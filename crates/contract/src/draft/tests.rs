@@ -48,6 +48,46 @@ fn other_ways_to_number() {
 }
 
 #[test]
+fn numbers_that_the_format_counts() {
+    let document = "A. Not counted: an initial.\n\nI. Scope\n\n    A. Acme may read.\n\n    B. Acme may list.\n\nSECTION II. Fees\n\n```\n\nFirst. They are due.\n";
+    let counted: BTreeSet<usize> = document
+        .split_inclusive('\n')
+        .scan(0, |at, line| Some(std::mem::replace(at, *at + line.len())))
+        .filter(|at| {
+            let line = document.get(*at..).unwrap().lines().next().unwrap().trim_start();
+            !line.is_empty() && !line.starts_with("A. Not") && !line.starts_with("```")
+        })
+        .collect();
+    let extracted = |numbered| Extracted {
+        text: document,
+        sha256: sha256(b"the file"),
+        title: Some("Said by the format"),
+        numbered,
+        doubts: vec!["it has a footnote".to_owned()],
+        repeatable: numbered.is_some(),
+    };
+    let with = draft_extracted(extracted(Some(&counted))).unwrap();
+    let numbers: Vec<&str> = with.clauses.iter().map(|clause| clause.number.as_str()).collect();
+    assert_eq!(numbers, ["I(A)", "I(B)", "II"]);
+    assert_eq!((with.title.as_deref(), with.sha256), (Some("Said by the format"), sha256(b"the file")));
+    assert_eq!(
+        with.doubts,
+        [
+            "it has a footnote",
+            "`First.` is no number that a clause can have",
+            "1 lines before the first clause have no number: parties, recitals or a preamble"
+        ]
+    );
+    assert!(in_yaml(&with, "a.docx", None).contains("    at: {offset: "));
+    // What nobody counts may be an initial.
+    let without = draft_extracted(extracted(None));
+    assert!(without.is_err(), "{without:?}");
+    let text = "1. We agree that Acme may read this.\n";
+    let once = draft_extracted(Extracted { text, ..extracted(None) }).unwrap();
+    assert!(!in_yaml(&once, "a.pdf", None).contains("offset"), "nobody can look it up again");
+}
+
+#[test]
 fn what_is_proposed_goes_by_words() {
     let proposed: Vec<String> = draft(CASE)
         .unwrap()
@@ -63,7 +103,7 @@ fn what_is_proposed_goes_by_words() {
 
 #[test]
 fn a_draft_is_a_contract_but_for_its_questions() {
-    let yaml = in_yaml(&draft(CASE).unwrap(), "acme-screening.md");
+    let yaml = in_yaml(&draft(CASE).unwrap(), "acme-screening.md", None);
     assert!(yaml_tree::read(&yaml).is_ok(), "{yaml}");
     let file = crate::ContractFile { name: "draft.yaml".into(), text: yaml };
     // The parts that it cannot know are proposed in such a way that nothing overlaps by itself.

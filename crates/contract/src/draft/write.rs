@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::draft::{Clause, Draft};
+use crate::draft::suggest::unbroken;
+use crate::draft::{Clause, Draft, Suggested};
 
-/// The draft as YAML. `file`: the document's name, as the contract shall find it.
-pub fn in_yaml(draft: &Draft, file: &str) -> String {
+/// The draft as YAML. `file`: the document's name, as the contract shall find it. What a model suggested stands beside each clause
+/// as a comment, and changes no value.
+pub fn in_yaml(draft: &Draft, file: &str, suggested: Option<&Suggested>) -> String {
     let mut out = String::new();
     let title = draft.title.as_deref().unwrap_or("?");
     let numbers: Vec<String> = draft.clauses.iter().map(|clause| format!("\"{}\"", clause.number)).collect();
@@ -15,7 +17,7 @@ pub fn in_yaml(draft: &Draft, file: &str) -> String {
          # Each `# ?` asks something.\n"
     );
     for doubt in &draft.doubts {
-        let _ = writeln!(out, "# ? {doubt}");
+        let _ = writeln!(out, "# ? {}", unbroken(doubt));
     }
     let _ = write!(
         out,
@@ -30,23 +32,21 @@ pub fn in_yaml(draft: &Draft, file: &str) -> String {
         "parties:\n  ours: {name: \"?\"}  # ? and who stands for what\n  theirs: {name: \"?\"}  # ?\n  responsible: nobody  # ? the person of ours who answers for what the vendor does\napps: [app]  # ? the systems it is about\ntenants: [tenant]  # ? whose data it is about\nterm: {from: 1970-01-01, until: 1970-01-01}  # ? the first and the last day\nclauses:\n",
     );
     for clause in &draft.clauses {
-        write_clause(&mut out, clause);
+        write_clause(&mut out, clause, draft.repeatable);
+        if let Some(comment) = suggested.and_then(|suggested| suggested.comment(&clause.number)) {
+            let _ = writeln!(out, "    {comment}");
+        }
     }
     out
 }
 
-fn write_clause(out: &mut String, clause: &Clause) {
+fn write_clause(out: &mut String, clause: &Clause, repeatable: bool) {
     let proposal = &clause.proposal;
-    let _ = write!(
-        out,
-        "  - clause: \"{}\"\n    at: {{offset: {}, bytes: {}}}\n    text: {}\n",
-        clause.number,
-        clause.at.offset,
-        clause.at.bytes,
-        quoted(&clause.quotation),
-    );
+    let place = format!("    at: {{offset: {}, bytes: {}}}\n", clause.at.offset, clause.at.bytes);
+    let at = if repeatable { place } else { String::new() };
+    let _ = write!(out, "  - clause: \"{}\"\n{at}    text: {}\n", clause.number, quoted(&clause.quotation),);
     for doubt in &proposal.doubts {
-        let _ = writeln!(out, "    # ? {doubt}");
+        let _ = writeln!(out, "    # ? {}", unbroken(doubt));
     }
     let because = proposal.cue.map(|cue| format!("  # “{cue}”")).unwrap_or_default();
     let value = match (proposal.kind, proposal.head) {

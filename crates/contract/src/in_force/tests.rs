@@ -205,13 +205,14 @@ fn two_files_of_one_contract_are_refused() {
 #[test]
 fn a_document_is_the_one_that_is_named_and_says_what_is_quoted() {
     let document = include_str!("../../../../examples/contracts/acme-screening.md");
-    let said = |text: &str, read: &dyn Fn(&str) -> Result<Vec<u8>, String>| -> Vec<String> {
+    let said = |text: &str, read: &dyn Fn(&str) -> Result<DocumentFile, String>| -> Vec<String> {
         let contract = Compiled::load(&file(text)).unwrap().contract;
         contract.check_documents(read).iter().map(ToString::to_string).collect()
     };
-    let whole = |_: &str| Ok(document.as_bytes().to_vec());
+    let plain = |text: &str| DocumentFile { bytes: text.as_bytes().to_vec(), text: None };
+    let whole = |_: &str| Ok(plain(document));
     assert_eq!(said(CASE, &whole), Vec::<String>::new());
-    let altered = |_: &str| Ok(document.replace("600 requests", "6,000 requests").into_bytes());
+    let altered = |_: &str| Ok(plain(&document.replace("600 requests", "6,000 requests")));
     let told = said(CASE, &altered);
     assert!(
         told.len() == 1
@@ -230,4 +231,9 @@ fn a_document_is_the_one_that_is_named_and_says_what_is_quoted() {
     );
     let moved = CASE.replace("offset: 227,", "offset: 1000000000,");
     assert_eq!(said(&moved, &whole).len(), 1, "past the end of the document");
+    // The digest is that of the file; what is quoted stands in the text that was taken out of it.
+    let taken_out = |text: &str| DocumentFile { text: Some(text.to_owned()), ..plain(document) };
+    assert_eq!(said(CASE, &|_| Ok(taken_out(document))), Vec::<String>::new());
+    let told = said(CASE, &|_| Ok(taken_out(&document.replace("600 requests", "900 requests"))));
+    assert!(told.len() == 1 && told[0].ends_with("clause 5.1 is not quoted as `acme-screening.md` has it there"));
 }

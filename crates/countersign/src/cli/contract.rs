@@ -85,10 +85,8 @@ pub enum ContractAction {
         limit: usize,
     },
     /// Make a contract file of a document, to be completed
-    Draft {
-        /// The agreement: `.md` or `.txt`, `.pdf` where `pdftotext` is installed
-        document: PathBuf,
-    },
+    #[command(after_help = DRAFT)]
+    Draft(DraftArgs),
     /// Sign a contract as the person who is signed in; it takes two different people
     Sign {
         /// The contract
@@ -119,6 +117,32 @@ pub enum ContractAction {
         reason: Option<String>,
     },
 }
+
+/// `contract draft`
+#[derive(Debug, Args)]
+pub struct DraftArgs {
+    /// The agreement: `.docx`, `.md` or `.txt`, `.pdf` where `pdftotext` is installed
+    pub document: PathBuf,
+    /// Ask a language model for suggestions as well: where its chat completions are, `https://models.example.org/v1`
+    #[arg(long, value_name = "URL")]
+    pub model: Option<http::Uri>,
+    /// What the model is called there
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "model")]
+    pub model_name: String,
+    /// Where the key for it is kept: `env:NAME` or `file:PATH`
+    #[arg(long, value_name = "SOURCE", requires = "model")]
+    pub model_key: Option<broker::Source>,
+    /// How many seconds one answer may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600), requires = "model")]
+    pub model_timeout: u64,
+}
+
+const DRAFT: &str = "\
+The same document gives the same draft. With `--model` the text of the agreement leaves this machine; what comes back
+stands in the draft as comments, and changes no value of it.
+
+Exit codes: 0 done, 1 done but the model could not be asked about all of it, 2 the document is refused.
+";
 
 const EVIDENCE: &str = "\
 One HTML file that needs nothing else, for a screen and for paper; `--json` for programs. It reads the trace

@@ -1,8 +1,10 @@
 //! `contract`: agreements with vendors, from the document to the signature.
 
+mod draft;
 mod evidence;
 mod files;
 mod simulate;
+mod suggest;
 mod told;
 
 use std::process::ExitCode;
@@ -21,7 +23,7 @@ pub fn without_gateway(common: &Common, args: &ContractArgs) -> Option<Result<Ex
     match args.action.as_ref()? {
         ContractAction::Check { files } => Some(files::check(common, files)),
         ContractAction::Diff { old, new } => Some(files::diff(common, old, new)),
-        ContractAction::Draft { document } => Some(files::draft(common, document)),
+        ContractAction::Draft(args) if args.model.is_none() => Some(draft::run(common, args)),
         ContractAction::Evidence { contract, period, out, receipts } => {
             let places = evidence::Places { out: out.as_deref(), receipts: receipts.as_deref() };
             Some(evidence::run(common, contract, period, &places))
@@ -43,6 +45,12 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
         Some(ContractAction::Show { contract, normal: true }) => (show(contract)?, told::normal),
         Some(ContractAction::Register { contract }) => (show(contract)?, told::register),
         Some(ContractAction::Explain { contract }) => (show(contract)?, told::explained),
+        Some(ContractAction::Draft(args)) => {
+            return match &args.model {
+                Some(url) => draft::run_with_model(common, args, url).await,
+                None => draft::run(common, args),
+            };
+        }
         Some(ContractAction::Audit { contract }) => return audit(common, contract.clone()).await,
         Some(ContractAction::Sign { contract, digest }) => return sign(common, contract, *digest).await,
         Some(ContractAction::Suspend { contract, reason }) => {
@@ -58,7 +66,6 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
         Some(
             ContractAction::Check { .. }
             | ContractAction::Diff { .. }
-            | ContractAction::Draft { .. }
             | ContractAction::Evidence { .. }
             | ContractAction::Simulate { .. },
         ) => return Ok(ExitCode::SUCCESS),

@@ -1,10 +1,10 @@
 //! What can be said of contract files and documents without a gateway.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use contract::{Compiled, Coverage, Loaded, difference, draft, explain};
-use model::{Blame, Clock as _, Fault, Standing};
+use contract::{Compiled, Coverage, Loaded, difference, explain};
+use model::{Clock as _, Fault, Standing};
 use serde_json::{Value, json};
 
 use super::told;
@@ -110,58 +110,6 @@ pub(super) fn explained(common: &Common, file: &str) -> Result<ExitCode, Fault> 
         told::explained(&said).into_iter().for_each(out);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A contract file of a document, to be completed, on standard output.
-pub(super) fn draft(common: &Common, document: &Path) -> Result<ExitCode, Fault> {
-    let name = document.file_name().and_then(|name| name.to_str()).unwrap_or("document").to_owned();
-    let wrong = |said: String| Fault::new(Blame::Operator, "operator.document", said);
-    let ending = document.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
-    let (text, of_text) = match ending.as_str() {
-        "pdf" => (text_of_pdf(document)?, true),
-        "docx" => {
-            let said = format!("`{}` is a document of a word processor, which is not read yet", document.display());
-            return Err(wrong(said).hint("save it as text or Markdown, and draft that"));
-        }
-        _ => {
-            let text = std::fs::read_to_string(document);
-            (text.map_err(|error| wrong(format!("`{}` cannot be read: {error}", document.display())))?, false)
-        }
-    };
-    let drafted = draft::draft(&text).map_err(wrong)?;
-    if common.json {
-        let clauses = drafted.clauses.iter().map(|clause| {
-            json!({
-                "clause": clause.number, "at": clause.at, "text": clause.quotation, "proposed": clause.proposal.kind,
-                "cue": clause.proposal.cue, "doubts": clause.proposal.doubts,
-            })
-        });
-        let clauses: Vec<Value> = clauses.collect();
-        out(json!({ "title": drafted.title, "sha256": drafted.sha256, "doubts": drafted.doubts, "clauses": clauses }));
-    } else {
-        out(draft::in_yaml(&drafted, &name).trim_end());
-    }
-    let doubtful = drafted.clauses.iter().filter(|clause| !clause.proposal.doubts.is_empty()).count();
-    say(format_args!("{} clauses, {doubtful} of them doubtful; nothing of it is in force", drafted.clauses.len()));
-    if of_text {
-        say("digest and offsets are those of the text that `pdftotext` gave: put the document's own `sha256` in");
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The text of a PDF, by a program of its own that cannot reach anything of ours.
-fn text_of_pdf(document: &Path) -> Result<String, Fault> {
-    let wrong = |said: String| Fault::new(Blame::Operator, "operator.document", said);
-    let ran = Command::new("pdftotext").args(["-layout", "-enc", "UTF-8"]).arg(document).arg("-").output();
-    let ran = ran.map_err(|error| {
-        wrong("`pdftotext` cannot be started".to_owned())
-            .hint("install poppler-utils, or draft from text")
-            .because(error)
-    })?;
-    if !ran.status.success() {
-        return Err(wrong(format!("`pdftotext` could not read `{}`", document.display())));
-    }
-    String::from_utf8(ran.stdout).map_err(|error| wrong("what `pdftotext` gave is not text".to_owned()).because(error))
 }
 
 pub(super) fn load(file: &Path) -> Result<Loaded, Fault> {

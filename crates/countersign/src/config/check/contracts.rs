@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contract::{Compiled, ContractError, ContractFile, FieldPath, check_shapes};
-use model::limits::FILE_BYTES_MAX;
 use model::{AgentId, AppId, DirectorySnapshot, HumanId};
 use openapi::Mapping;
 use serde_saphyr::Spanned;
@@ -13,6 +12,7 @@ use super::{Checker, read_guarded};
 use crate::auditing::{DEFAULT_DAYS, misunderstood};
 use crate::config::problem::{Problem, nearest};
 use crate::contracts::shapes;
+use crate::documents;
 
 /// Reads and compiles a contract file, and looks whether its document is the one it names. Error: everything that is wrong.
 pub fn read_contract(path: &Path, name: &str) -> Result<contract::Loaded, Vec<Problem>> {
@@ -27,25 +27,13 @@ pub fn read_contract(path: &Path, name: &str) -> Result<contract::Loaded, Vec<Pr
     let file = ContractFile { name: name.to_owned(), text: text.clone() };
     let loaded = Compiled::load(&file).map_err(|errors| errors.iter().map(told).collect::<Vec<_>>())?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let problems = loaded.contract.check_documents(&|file| read_document(&folder.join(file)));
+    let problems = loaded.contract.check_documents(&|file| documents::read(&folder.join(file)));
     let mut problems: Vec<Problem> = problems.iter().map(told).collect();
     problems.extend(misunderstood(&loaded.contract).into_iter().map(|((line, column), said)| {
         let said = format!("nobody understands what is asked of the trace here: {said}");
         Problem::at(Path::new(name), &text, line.into(), column.into(), said)
     }));
     if problems.is_empty() { Ok(loaded) } else { Err(problems) }
-}
-
-/// The bytes of a document. Error: why not.
-fn read_document(path: &Path) -> Result<Vec<u8>, String> {
-    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => format!("it cannot be read: {error}"),
-    })?;
-    if about.len() > DOCUMENT_BYTES_MAX {
-        return Err(format!("it is larger than {DOCUMENT_BYTES_MAX} bytes"));
-    }
-    std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))
 }
 
 impl Checker<'_> {
@@ -199,9 +187,6 @@ impl Checker<'_> {
         names
     }
 }
-
-/// Largest document that a contract stands for.
-const DOCUMENT_BYTES_MAX: u64 = 64 * FILE_BYTES_MAX;
 
 /// As far ahead as people look.
 const NOTICE_DAYS_MAX: u32 = 730;
