@@ -37,7 +37,7 @@ pub(crate) fn judge(contracts: &InForce, facts: &Facts, asked: &ContractFacts) -
 
 fn run(contract: &Compiled, facts: &Facts, asked: &ContractFacts) -> Result<Vec<Ruling>, Ruling> {
     of_vendor(contract, asked)?;
-    in_force(contract, asked)?;
+    in_force(contract, facts, asked)?;
     let phase = contract.phase(facts.now).ok_or_else(|| out_of_term(contract, facts))?;
     let mut call = Call { contract, phase, facts, asked, passed: Vec::new() };
     call.bound()?;
@@ -59,12 +59,17 @@ fn of_vendor(contract: &Compiled, asked: &ContractFacts) -> Result<(), Ruling> {
 }
 
 /// Signed by two people as it is, and not suspended or ended.
-fn in_force(contract: &Compiled, asked: &ContractFacts) -> Result<(), Ruling> {
+fn in_force(contract: &Compiled, facts: &Facts, asked: &ContractFacts) -> Result<(), Ruling> {
     let name = &contract.agreement().document.name;
+    let over = facts.now >= contract.agreement().term.ends;
     let said = match asked.standing {
         Standing::Active if asked.digest == Some(contract.forms().digest) => return Ok(()),
         // The term has the last word on these, with its clause.
         Standing::NotYet | Standing::Expired if asked.digest == Some(contract.forms().digest) => return Ok(()),
+        // Nobody can sign it any more: that its term is over is what there is to know, with the clause that says so.
+        Standing::Active | Standing::NotYet | Standing::Expired | Standing::Changed | Standing::Unsigned if over => {
+            return Err(out_of_term(contract, facts));
+        }
         Standing::Active | Standing::NotYet | Standing::Expired | Standing::Changed => {
             format!("“{name}” is not what was signed any more")
         }

@@ -237,6 +237,28 @@ fn the_term_is_judged_to_the_microsecond_where_it_is_counted() {
 }
 
 #[test]
+fn what_is_over_is_refused_by_the_clause_of_its_term_also_where_nobody_can_sign_it_any_more() {
+    let contract = load(CASE);
+    let good = signed(&contract);
+    let act = Act { by: "os-user:ana".into(), at_us: 2, reason: None };
+    let said = |signatures: Vec<Signatures>, now: UnixMicros| {
+        let rules = Governed::new(Generous, Arc::new(InForce::new(vec![contract.clone()], signatures).unwrap()));
+        let decision = decide::decide(&rules, &facts(now, known(), &rules));
+        assert!(!decision.verdict().runs());
+        let reason = &decision.reasons()[0];
+        (reason.clause.as_ref().map(|clause| clause.number.to_string()), reason.sentence.clone())
+    };
+    let (over, ended) = (at("2027-07-01T00:00:00Z"), "“Background Screening Agreement” ended on 2027-06-30");
+    let changed = Signatures { digest: Digest::new([7; 32]), ..good.clone() };
+    for signatures in [vec![], vec![changed.clone()], vec![good.clone()]] {
+        assert_eq!(said(signatures, over), (Some("2.1".to_owned()), ended.to_owned()));
+    }
+    // What somebody did about it is still the first thing to know, and before its end it can be signed.
+    assert_eq!(said(vec![good.suspended(act).unwrap()], over).0, None);
+    assert!(said(vec![changed], noon()).1.contains("is not what was signed any more"));
+}
+
+#[test]
 fn what_only_the_data_shows_is_open_for_reads_and_defers_what_changes_something() {
     let rules = governed(CASE);
     let mut write = ContractFacts {

@@ -130,8 +130,9 @@ pub struct DraftArgs {
     #[arg(long, value_name = "NAME", default_value = "default", requires = "model")]
     pub model_name: String,
     /// Where the key for it is kept: `env:NAME` or `file:PATH`
+    // Not parsed as it is typed: a message of wrong usage repeats what was typed, and that might be the key.
     #[arg(long, value_name = "SOURCE", requires = "model")]
-    pub model_key: Option<broker::Source>,
+    pub model_key: Option<String>,
     /// How many seconds one answer may take
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600), requires = "model")]
     pub model_timeout: u64,

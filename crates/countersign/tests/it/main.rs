@@ -3,6 +3,7 @@
 
 mod aarm;
 mod actors;
+mod agreements;
 mod apps;
 mod audits;
 mod cli;
@@ -36,6 +37,7 @@ mod sdk;
 mod secrets;
 mod spec;
 mod streams;
+mod suggestions;
 mod upstreams;
 mod vendor_agents;
 mod vendors;

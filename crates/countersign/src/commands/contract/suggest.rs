@@ -203,8 +203,9 @@ fn address(base: &Uri) -> Result<(Uri, String), (String, &'static str)> {
 }
 
 /// The header that lets us in.
-fn bearer(source: &Source) -> Result<HeaderValue, Fault> {
-    let key = match source {
+fn bearer(source: &str) -> Result<HeaderValue, Fault> {
+    let source: Source = source.parse().map_err(wrong)?;
+    let key = match &source {
         Source::Env(name) => {
             environment(name).map(Secret::new).ok_or_else(|| wrong(format!("the variable `{name}` is not set")))?
         }
