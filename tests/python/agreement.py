@@ -42,8 +42,9 @@ def made(file):
     document.add_paragraph("Between Northwind Talent and Acme Screening.")
     numbered(document, 0, "Data", style="Heading 1")
     numbered(document, 1, "Acme may read and list candidates.")
-    body = numbered(document, 1, "Acme may not see these fields of a candidate:")
-    body.add_run("\tin no case").italic = True
+    body = numbered(document, 1, "Acme may ")
+    body.add_run("not").italic = True
+    body.add_run("\tsee these fields of a candidate:")
     numbered(document, 2, "compensation;")
     numbered(document, 2, "medical notes.")
     document.add_heading("Annex", level=2)

@@ -64,7 +64,7 @@ pub(crate) fn documents(
             Ok(document) => document,
             Err(error) => {
                 let hint = "put the document beside the contract, or take `file` out".to_owned();
-                reader.complain_at((1, 1), format!("the document `{file}` is not there: {error}"), Some(hint));
+                reader.complain_at((1, 1), format!("the document `{file}` cannot be used: {error}"), Some(hint));
                 continue;
             }
         };

@@ -144,6 +144,7 @@ const PRODUCTS: &[&str] = &[
     "tests/node/node_modules/@cedar-policy/cedar-wasm",
     "tests/node/node_modules/@modelcontextprotocol/client",
     "tests/node/node_modules/json-server",
+    "tests/node/node_modules/openai",
     "tests/conformance/node_modules/@modelcontextprotocol/conformance",
     "tests/browser/node_modules/playwright-core",
     "tests/openapi/node_modules/@octokit/openapi",

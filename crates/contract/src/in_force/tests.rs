@@ -222,7 +222,10 @@ fn a_document_is_the_one_that_is_named_and_says_what_is_quoted() {
         "{told:?}"
     );
     let told = said(CASE, &|_| Err("there is no such file".to_owned()));
-    assert_eq!(told, ["contracts/acme.yaml:1:1: the document `acme-screening.md` is not there: there is no such file"]);
+    assert_eq!(
+        told,
+        ["contracts/acme.yaml:1:1: the document `acme-screening.md` cannot be used: there is no such file"]
+    );
     let misquoted = CASE.replace("more than 600 requests in any hour", "more than 900 requests in any hour");
     let told = said(&misquoted, &whole);
     assert!(

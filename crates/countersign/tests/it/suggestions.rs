@@ -106,7 +106,8 @@ fn what_a_model_suggests_stands_beside_the_draft_and_changes_nothing_in_it() -> 
     let comment = "    limits: {requests: 1/hour}  # ?  # “no more than”\n    # proposed by double, not checked: limits, by “No more than 600 requests in any hour”; enforce: 600 requests an hour\n";
     ensure!(yaml.contains(comment), "{yaml}");
     let host = double.url.trim_start_matches("http://").trim_end_matches("/v1");
-    let (leaves, asking) = (told.find(&format!("of this agreement leaves for {host}, in 1 request")), told.find("asking 1 of 1"));
+    let (leaves, asking) =
+        (told.find(&format!("of this agreement leaves for {host}, in 1 request")), told.find("asking 1 of 1"));
     ensure!(leaves.zip(asking).is_some_and(|(leaves, asking)| leaves < asking), "{told}");
     let heard = double.heard();
     let (head, body) = heard.first().context("nothing was asked")?;
@@ -156,7 +157,11 @@ fn what_does_not_hold_together_is_dropped_and_said() -> Result<()> {
     let double = Double::saying(format!("Sure:\n```json\n{lies}\n```"))?;
     let (code, yaml, told) = draft(&world, &double.url, &[])?;
     ensure!(code == 0, "{told}");
-    for why in ["does not stand in clause 1.1: “Acme may read and delete candidates”", "not asked about a clause `7.7`", "unknown variant `allows`"] {
+    for why in [
+        "does not stand in clause 1.1: “Acme may read and delete candidates”",
+        "not asked about a clause `7.7`",
+        "unknown variant `allows`",
+    ] {
         ensure!(told.contains(why), "{why} is not in {told}");
     }
     // The agreement told the model to say so. It did, and that is a comment on one line.
@@ -182,7 +187,10 @@ fn a_draft_is_written_without_a_model_that_fails() -> Result<()> {
     check(&nobodys_url()?, &[], "cannot be reached")?;
     check(&Double::saying("x".repeat(2 << 20))?.url, &[], "answers with more than is read")?;
     let elsewhere = Double::saying(good().to_string())?;
-    let to = format!("HTTP/1.1 307 Go\r\nlocation: {}/chat/completions\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", elsewhere.url);
+    let to = format!(
+        "HTTP/1.1 307 Go\r\nlocation: {}/chat/completions\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        elsewhere.url
+    );
     check(&Double::start(move |_| Some(to.clone()))?.url, &[], "it sends us elsewhere (307), and nobody goes there")?;
     ensure!(elsewhere.heard().is_empty(), "somebody went there");
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0))?;
