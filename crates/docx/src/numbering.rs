@@ -213,7 +213,8 @@ fn filled(text: &str, counter: &dyn Fn(u8) -> Option<String>) -> String {
             None => out.push(sign),
         }
     }
-    out.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.chars().take(TEXT_CHARS_MAX).collect()
 }
 
 fn level_of(text: Option<&str>) -> Option<u8> {
@@ -224,7 +225,7 @@ fn level_of(text: Option<&str>) -> Option<u8> {
 const LEVEL_MAX: u8 = 8;
 /// Styles of numbering that name another one: longer chains are circles.
 const LINKS_MAX: usize = 8;
-/// Of a level's text that is written before each paragraph.
+/// Of what is written before each paragraph: a short level must not make a long text of many paragraphs.
 const TEXT_CHARS_MAX: usize = 64;
 
 #[cfg(test)]

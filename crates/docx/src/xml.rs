@@ -1,6 +1,6 @@
 //! A part as a tree of what matters of it: elements with their namespace, attributes, and the texts that are shown.
 
-use model::limits::{DOCX_DEPTH_MAX, DOCX_NODES_MAX};
+use model::limits::{DOCX_ATTRIBUTES_MAX, DOCX_DEPTH_MAX, DOCX_NODES_MAX};
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, QName, ResolveResult};
@@ -112,7 +112,12 @@ impl Tree<'_> {
             children: Vec::new(),
             text: String::new(),
         };
-        for attribute in start.attributes() {
+        for (place, attribute) in start.attributes().enumerate() {
+            // Each is compared with all before it.
+            if place >= DOCX_ATTRIBUTES_MAX {
+                let said = format!("an element of `{}` has more than {DOCX_ATTRIBUTES_MAX} attributes", self.part);
+                return Err(Unreadable::TooLarge(said));
+            }
             let broken = |error: String| Unreadable::part(self.part, format!("is no XML: {error}"));
             let attribute = attribute.map_err(|error| broken(error.to_string()))?;
             let (space, name) = reader.resolver().resolve_attribute(attribute.key);

@@ -233,6 +233,8 @@ pub const DOCX_BYTES_MAX: u64 = 64 << 20;
 pub const DOCX_PARTS_MAX: usize = 8_192;
 /// Elements and attributes of one part of a Word document.
 pub const DOCX_NODES_MAX: usize = 1 << 20;
+/// Attributes of one element of a Word document.
+pub const DOCX_ATTRIBUTES_MAX: usize = 256;
 /// Elements in elements of a part of a Word document.
 pub const DOCX_DEPTH_MAX: usize = 200;
 /// Clauses of a draft that a language model is asked about at once.

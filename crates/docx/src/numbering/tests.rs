@@ -83,6 +83,17 @@ fn a_pattern_may_be_that_of_a_style() {
 }
 
 #[test]
+fn a_label_is_short_however_its_level_is_written() {
+    let numbering = format!(
+        "<w:abstractNum w:abstractNumId=\"0\">{}</w:abstractNum>",
+        level(0, "lowerLetter", &"%1".repeat(60), "")
+    );
+    let anew = "<w:lvlOverride w:ilvl=\"0\"><w:startOverride w:val=\"4000000000\"/></w:lvlOverride>";
+    let label = labels(&(numbering + &list("1", "0", anew)), "", &[("1", 0)]).remove(0);
+    assert_eq!(label.len(), TEXT_CHARS_MAX);
+}
+
+#[test]
 fn bullets_unknown_kinds_and_lists_that_are_not_there() {
     let levels = [level(0, "bullet", "\u{f0b7}", ""), level(1, "hebrew1", "%2.", ""), level(2, "none", "", "")];
     let numbering =

@@ -187,3 +187,15 @@ fn fields_show_what_they_came_to_and_contents_are_left_out() {
     check(&open, &["a"]);
     assert!(notes(&open)[0].starts_with("a field never ends"));
 }
+
+#[test]
+fn tables_in_tables_to_the_bound_of_depth() {
+    // Three elements for each table; the document has two, and a run has three.
+    let tables = (model::limits::DOCX_DEPTH_MAX - 2 - 3) / 3;
+    let body = |tables: usize| {
+        let (open, close) = ("<w:tbl><w:tr><w:tc>".repeat(tables), "</w:tc></w:tr></w:tbl>".repeat(tables));
+        format!("{open}<w:p>{}</w:p>{close}", r("deep"))
+    };
+    check(&body(tables), &["deep"]);
+    assert!(read(&document(&body(tables + 1), STYLES, NUMBERS)).is_err());
+}

@@ -52,6 +52,10 @@ fn bounds_and_broken_parts() {
     assert!(refused(&deep(DOCX_DEPTH_MAX + 1)).contains("nested more than 200 deep"));
     let wide = format!("<a>{}</a>", "<b/>".repeat(DOCX_NODES_MAX));
     assert!(refused(&wide).contains("has more than 1048576 elements"));
+    let attributes = |count: usize| format!("<a {}/>", (0..count).map(|n| format!("x{n}=\"\" ")).collect::<String>());
+    assert!(parse("part", &attributes(DOCX_ATTRIBUTES_MAX)).is_ok());
+    // As many as fit into a part: this must not take longer than reading it.
+    assert!(refused(&attributes(1 << 18)).contains("more than 256 attributes"));
     assert!(refused("<a><b></a>").contains("is no XML"));
     assert!(refused("<a>").contains("breaks off"));
     assert!(refused("<a/><a/>").contains("two roots"));
