@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Budget, ClauseNumber, ContractId, Digest, RuleId, Standing, UnixMicros, VendorId};
+use model::{
+    Budget, ClauseNumber, ContractId, Digest, DirectorySnapshot, HumanId, RuleId, Standing, UnixMicros, VendorId,
+};
 
 use crate::agreement::Agreement;
 use crate::check::{DocumentFile, check};
@@ -13,7 +15,7 @@ use crate::normal::{Forms, forms, sha256};
 use crate::reader::Reader;
 use crate::reading::{ContractFile, read, sorted};
 use crate::register::{Row, rows};
-use crate::signature::Signatures;
+use crate::signature::{Signatures, of_the_vendor};
 
 /// A contract, read, checked and ready to answer.
 #[derive(Debug)]
@@ -86,6 +88,11 @@ impl Compiled {
     /// The third party.
     pub fn vendor(&self) -> &VendorId {
         &self.agreement.vendor
+    }
+
+    /// Whether a person stands on the vendor's side, as the document names people.
+    pub fn is_of_the_vendor(&self, human: &HumanId, directory: &DirectorySnapshot) -> bool {
+        of_the_vendor(&self.agreement, human, directory)
     }
 
     /// Every clause of its documents and how it is honoured.

@@ -3,6 +3,7 @@
 
 mod look;
 mod notices;
+mod word;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use contract::Compiled;
 use contract::agreement::Kind;
 use engine::{Change, StateWrite};
-use model::{Blame, ClauseNumber, ContractId, Fault, Standing, UnixMicros};
+use model::{Blame, ClauseNumber, ContractId, Fault, HumanId, Standing, UnixMicros};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use trace::{LogReader as _, rfc3339};
 
 pub use self::look::{Check, Found, misunderstood};
 pub use self::notices::{DEFAULT_DAYS, days_left};
+pub use self::word::{Word, take};
 use crate::gateway::Gateway;
 
 /// How far a clause was looked at.
@@ -45,6 +47,15 @@ enum Which {
     Due,
     /// All, until now.
     All,
+}
+
+/// Whose doing a record is.
+#[derive(Clone, Copy)]
+struct Who<'w> {
+    /// As the record names them.
+    by: &'w str,
+    /// The person, where it is one who signed in.
+    human: Option<&'w HumanId>,
 }
 
 /// Looks at what is due, and goes on doing so, until it is told to stop.
@@ -79,6 +90,11 @@ pub fn looked(rows: Vec<(String, String)>) -> BTreeMap<String, Looked> {
 /// Under what a clause stands in [`AUDIT_STATE`].
 pub fn key(contract: &ContractId, clause: &ClauseNumber) -> String {
     format!("{contract}/{clause}")
+}
+
+/// Under what stands how far people said that they looked at it.
+fn by_person(contract: &ContractId, clause: &ClauseNumber) -> String {
+    format!("{contract}/{clause}/person")
 }
 
 async fn audit(gateway: &Arc<Gateway>, only: Option<&ContractId>, which: Which, by: &str) -> Result<Value, Fault> {
@@ -143,7 +159,7 @@ async fn of_contract(
     };
     let mut told = on_a_thread(work).await?;
     for one in &mut told {
-        record(gateway, contract, one, by, now).await?;
+        record(gateway, contract, one, Who { by, human: None }, now).await?;
     }
     Ok(told)
 }
@@ -153,10 +169,12 @@ async fn record(
     gateway: &Gateway,
     contract: &Compiled,
     one: &mut Value,
-    by: &str,
+    who: Who<'_>,
     now: UnixMicros,
 ) -> Result<(), Fault> {
-    let clause = one.get("clause").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let clause = one.get("clause").and_then(Value::as_str).unwrap_or_default();
+    let clause = ClauseNumber::parse(clause)
+        .map_err(|error| Fault::new(Blame::Bug, "bug.audit", "what was looked at is no clause").because(error))?;
     let looked = Looked {
         until_us: one.get("until_us").and_then(Value::as_i64).unwrap_or(now.0),
         at_us: now.0,
@@ -169,17 +187,17 @@ async fn record(
     }
     let value = serde_json::to_string(&looked)
         .map_err(|error| Fault::new(Blame::Bug, "bug.audit", "what was found cannot be written").because(error))?;
+    // A reminder moves on what is due; only a person's word moves on what people have looked at.
+    let of_person = who.human.map(|_| by_person(contract.id(), &clause));
+    let keys = std::iter::once(key(contract.id(), &clause)).chain(of_person);
+    let row = |key: String| StateWrite { kind: AUDIT_STATE.to_owned(), key, value: Some(value.clone()) };
     let change = Change {
-        by: by.to_owned(),
+        by: who.by.to_owned(),
         what: AUDITED.to_owned(),
         subject: format!("contract:{}", contract.id()),
-        human: None,
+        human: who.human.cloned(),
         detail: one.clone(),
-        state: vec![StateWrite {
-            kind: AUDIT_STATE.to_owned(),
-            key: format!("{}/{clause}", contract.id()),
-            value: Some(value),
-        }],
+        state: keys.map(row).collect(),
     };
     let durable = gateway.engine.change(change).await?;
     if let Some(one) = one.as_object_mut() {

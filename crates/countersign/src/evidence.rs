@@ -168,6 +168,10 @@ pub struct Run {
     /// Whether it was kept; none where a person had to say.
     pub held: Option<bool>,
     pub against: u64,
+    /// The person whose word it is.
+    pub person: Option<String>,
+    /// What that person had to say of it.
+    pub note: Option<String>,
 }
 
 /// What receipts rest on.
@@ -328,6 +332,8 @@ fn run_of(entry: &Entry) -> Option<Run> {
         until: text("until"),
         held: detail.get("held").and_then(Value::as_bool),
         against: detail.get("against").and_then(Value::as_u64).unwrap_or_default(),
+        person: detail.get("person").and_then(Value::as_str).map(str::to_owned),
+        note: detail.get("note").and_then(Value::as_str).map(str::to_owned),
     })
 }
 

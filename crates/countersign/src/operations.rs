@@ -9,14 +9,15 @@ use engine::{Change, EmergencyWanted};
 use identity::{Certificate, KeyRequest, PublicKey, Registered, StandingChange, TokenRequest};
 use mcp::AppRows;
 use model::{
-    AgentId, AppId, Blame, Class, ContractId, Digest, Directory, EmergencyId, Fault, HumanId, Method, Secret, TaskId,
-    ToolName, ToolStatus, VendorId,
+    AgentId, AppId, Blame, Class, ClauseNumber, ContractId, Digest, Directory, EmergencyId, Fault, HumanId, Method,
+    Secret, TaskId, ToolName, ToolStatus, VendorId,
 };
 use profile::{DefinitionKind, Pin, spoken};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trace::StateWrite;
 
+use crate::auditing::Word;
 use crate::erasing;
 use crate::gateway::Gateway;
 use crate::retaining;
@@ -150,6 +151,8 @@ pub enum Operation {
     ResumeContract { contract: ContractId },
     /// What is checked afterwards of a contract, or of all, is checked now.
     AuditContracts { contract: Option<ContractId> },
+    /// Whoever is signed in with this session looked at a clause that people look at.
+    LookedAtClause { contract: ContractId, clause: ClauseNumber, kept: bool, note: Option<String>, session: String },
     /// A contract admits nothing any more.
     TerminateContract { contract: ContractId, reason: Option<String> },
 }
@@ -232,6 +235,9 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::Contracts => contracting::list(gateway),
         Operation::Contract { contract } => contracting::show(gateway, &contract),
         Operation::AuditContracts { contract } => contracting::audit(gateway, contract.as_ref(), by).await,
+        Operation::LookedAtClause { contract, clause, kept, note, session } => {
+            contracting::looked_at_by(gateway, &contract, Word { clause, kept, note }, &Secret::new(session)).await
+        }
         Operation::SignContract { contract, digest, session } => {
             contracting::sign(gateway, &contract, digest, &Secret::new(session)).await
         }

@@ -225,6 +225,8 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 pub const FILE_BYTES_MAX: u64 = 8 << 20;
 /// Largest OpenAPI document, in bytes.
 pub const OPENAPI_BYTES_MAX: u64 = 32 << 20;
+/// Longest note of a person who looked at a clause, in characters; the rest is cut off.
+pub const AUDIT_NOTE_CHARS_MAX: usize = 1_000;
 /// Largest document that a contract stands for, in bytes.
 pub const DOCUMENT_BYTES_MAX: u64 = 512 << 20;
 /// Bytes to which the parts of a Word document that are read may unfold, all together.

@@ -38,9 +38,14 @@ pub fn notices(changes: impl Iterator<Item = ChangeView>, pages: &str) -> Vec<No
             }
             "contract.audit" if detail.get("held") == Some(&Value::Bool(false)) => {
                 let title = format!("Clause {} of {} was not kept", text(&detail, "clause"), agreement(&detail));
+                let by_person = !text(&detail, "person").is_empty();
                 let against = detail.get("against").and_then(Value::as_u64).unwrap_or_default();
                 let calls = if against == 1 { "One call speaks" } else { "Calls speak" };
-                let lines = vec![format!("{calls} against it ({against}); asked was: {}.", text(&detail, "asked"))];
+                let lines = vec![if by_person {
+                    format!("A person looked at it: {}.", text(&detail, "look_at"))
+                } else {
+                    format!("{calls} against it ({against}); asked was: {}.", text(&detail, "asked"))
+                }];
                 notices.push(of_contract(&change.what, title, lines, &detail, pages));
             }
             "contract.audit" if !text(&detail, "look_at").is_empty() && detail.get("held").is_none() => {

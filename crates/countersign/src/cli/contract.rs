@@ -56,6 +56,15 @@ pub enum ContractAction {
     Audit {
         /// The contract; all of them if absent
         contract: Option<model::ContractId>,
+        /// Whoever is signed in has looked at this clause, which people look at, and it was kept
+        #[arg(long, value_name = "CLAUSE", requires = "contract")]
+        done: Option<model::ClauseNumber>,
+        /// It was not kept
+        #[arg(long, requires = "done")]
+        not_kept: bool,
+        /// What there is to say of it, for the record
+        #[arg(long, value_name = "TEXT", requires = "done")]
+        note: Option<String>,
     },
     /// Write what an auditor is given: how each clause was kept in a period, with receipts that verify
     #[command(after_help = EVIDENCE)]

@@ -9,7 +9,7 @@ mod told;
 
 use std::process::ExitCode;
 
-use model::{Blame, ContractId, Digest, Fault};
+use model::{Blame, ClauseNumber, ContractId, Digest, Fault};
 use serde_json::Value;
 
 use super::login::session;
@@ -51,7 +51,10 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
                 None => draft::run(common, args),
             };
         }
-        Some(ContractAction::Audit { contract }) => return audit(common, contract.clone()).await,
+        Some(ContractAction::Audit { contract: Some(contract), done: Some(clause), not_kept, note }) => {
+            return looked_at(common, contract, clause, !not_kept, note.clone()).await;
+        }
+        Some(ContractAction::Audit { contract, .. }) => return audit(common, contract.clone()).await,
         Some(ContractAction::Sign { contract, digest }) => return sign(common, contract, *digest).await,
         Some(ContractAction::Suspend { contract, reason }) => {
             (Operation::SuspendContract { contract: contract.clone(), reason: reason.clone() }, told::done)
@@ -90,6 +93,26 @@ async fn audit(common: &Common, contract: Option<ContractId>) -> Result<ExitCode
     let all = said.get("audited").and_then(Value::as_array).into_iter().flatten();
     let broken = all.filter_map(|one| one.get("held")).any(|held| held.as_bool() == Some(false));
     Ok(ExitCode::from(u8::from(broken)))
+}
+
+/// Says as the person who is signed in how a clause was kept. Exit code 1: it was not.
+async fn looked_at(
+    common: &Common,
+    contract: &ContractId,
+    clause: &ClauseNumber,
+    kept: bool,
+    note: Option<String>,
+) -> Result<ExitCode, Fault> {
+    let session = session(common)?.expose().clone();
+    let operation =
+        Operation::LookedAtClause { contract: contract.clone(), clause: clause.clone(), kept, note, session };
+    let said = ask(&common.config, operation).await?;
+    if common.json {
+        out(&said);
+    } else {
+        told::looked_at(&said).into_iter().for_each(out);
+    }
+    Ok(ExitCode::from(u8::from(!kept)))
 }
 
 /// Shows what would be signed; signs it where its digest was given.

@@ -211,10 +211,14 @@ fn afterwards(evidence: &Evidence, after: &Afterwards) -> Html {
         )
     });
     let run = |run: &Run| {
-        let said = match run.held {
-            None => "for a person to say".to_owned(),
-            Some(true) => "kept".to_owned(),
-            Some(false) => format!("not kept: {} requests", grouped(run.against)),
+        let said = match (run.held, &run.person) {
+            (None, _) => "for a person to say".to_owned(),
+            (Some(true), None) => "kept".to_owned(),
+            (Some(false), None) => format!("not kept: {} requests", grouped(run.against)),
+            (Some(kept), Some(person)) => {
+                let note = run.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+                format!("{}, says {person}{note}", if kept { "kept" } else { "not kept" })
+            }
         };
         html!(
             "<tr><td data-of=\"checked\">{}</td><td data-of=\"about\">{} to {}</td><td data-of=\"found\">{}</td>\
@@ -228,7 +232,7 @@ fn afterwards(evidence: &Evidence, after: &Afterwards) -> Html {
     };
     let runs = (!after.runs.is_empty()).then(|| {
         html!(
-            "<table><caption>When the gateway checked it in this period</caption><thead><tr><th scope=\"col\">Checked</th>\
+            "<table><caption>When it was checked in this period</caption><thead><tr><th scope=\"col\">Checked</th>\
              <th scope=\"col\">About</th><th scope=\"col\">Found</th><th scope=\"col\">Receipt</th></tr></thead><tbody>{}</tbody></table>",
             after.runs.iter().map(run).collect::<Html>()
         )

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use trace::{LogReader as _, StateWrite, rfc3339};
 
 use super::signing::signed_in;
-use crate::auditing::{self, AUDIT_STATE, Looked, key, looked};
+use crate::auditing::{self, AUDIT_STATE, Looked, Word, key, looked};
 use crate::contracts::CONTRACT_STATE;
 use crate::gateway::Gateway;
 
@@ -35,6 +35,18 @@ pub(super) async fn audit(gateway: &Arc<Gateway>, id: Option<&ContractId>, by: &
         known(&gateway.contracts.now(), id)?;
     }
     auditing::now(gateway, id, by).await
+}
+
+/// Whoever is signed in with this session says how a clause was kept that people look at.
+pub(super) async fn looked_at_by(
+    gateway: &Arc<Gateway>,
+    id: &ContractId,
+    word: Word,
+    session: &Secret<String>,
+) -> Result<Value, Fault> {
+    let who = signed_in(gateway, session).await?.approver();
+    let in_force = gateway.contracts.now();
+    auditing::take(gateway, known(&in_force, id)?, word, &who).await
 }
 
 fn looked_at(gateway: &Gateway) -> Result<BTreeMap<String, Looked>, Fault> {
@@ -178,8 +190,8 @@ async fn change(
     Ok(said)
 }
 
-fn known<'c>(in_force: &'c InForce, id: &ContractId) -> Result<&'c Compiled, Fault> {
-    in_force.get(id).map(AsRef::as_ref).ok_or_else(|| {
+fn known<'c>(in_force: &'c InForce, id: &ContractId) -> Result<&'c Arc<Compiled>, Fault> {
+    in_force.get(id).ok_or_else(|| {
         let hint = crate::config::nearest(id.as_str(), in_force.all().map(|contract| contract.id().as_str()));
         Fault::new(Blame::Caller, "caller.unknown_contract", format!("there is no contract `{id}`")).hint(hint)
     })

@@ -6,7 +6,7 @@ use testkit::World;
 
 use crate::kit::{changes, until};
 use crate::people::typed;
-use crate::vendors::{Ats, asks, contract, key, office, sign};
+use crate::vendors::{Ats, asks, contract, invited, key, office, office_with, sign};
 
 const ASKED: &str = "look_at: \"candidates that were read without an order that is open\"";
 
@@ -52,6 +52,8 @@ fn a_clause_is_checked_when_it_is_due_and_told_of_where_it_was_not_kept() -> Res
     let kept = world.run(&["contract", "audit"])?;
     ensure!(kept.code == 0 && kept.stdout.contains("kept, of 1 calls none speaks against it"), "{kept:?}");
     read(&world, &key, "c_2")?;
+    let word = world.run(&["contract", "audit", "acme-screening", "--done", "6.3"])?;
+    ensure!(word.code == 2 && word.stderr.contains("clause 6.3 is asked of the trace"), "{word:?}");
     let broken = world.run(&["contract", "audit", "acme-screening"])?;
     ensure!(broken.code == 1 && broken.stdout.contains("not kept, 1 of 1 calls"), "{broken:?}");
     let last = found(&world)?.pop().context("none")?;
@@ -119,5 +121,61 @@ fn the_end_of_a_term_is_told_once_for_each_of_its_days() -> Result<()> {
     typed(&world, &["login", "ana"], "correct horse battery")?;
     let doctor = world.run(&["doctor"])?;
     ensure!(doctor.stdout.contains("in force, and ends in "), "{doctor:?}");
+    Ok(())
+}
+
+#[test]
+fn a_person_says_that_a_clause_was_looked_at_and_the_reminder_is_done_with() -> Result<()> {
+    let ats = Ats::start()?;
+    let theirs = contract().replace("Jo Berg", "\"human:jo\"");
+    let mut world = office_with(&ats, &theirs, |world| world.human("jo", json!({"name": "Jo"})))?;
+    invited(&world, "jo")?;
+    let said = |world: &World, more: &[&str]| {
+        world.run(&[&["contract", "audit", "acme-screening", "--done", "6.3"], more].concat())
+    };
+    typed(&world, &["login", "ana"], "correct horse battery")?;
+    let early = said(&world, &[])?;
+    ensure!(early.code == 2 && early.stderr.contains("nobody has signed `acme-screening`"), "{early:?}");
+    sign(&world)?;
+    world.restart()?;
+    until("people are reminded", || Ok(!found(&world)?.is_empty()))?;
+    let status = || world.run_well(&["contract", "status"]);
+    ensure!(
+        status()?.contains("clause 6.3 waits for a person to look at it: candidates that were read"),
+        "{}",
+        status()?
+    );
+
+    typed(&world, &["login", "jo"], "correct horse battery")?;
+    let vendor = said(&world, &[])?;
+    ensure!(vendor.code == 2 && vendor.stderr.contains("jo is of the vendor's side"), "{vendor:?}");
+    typed(&world, &["login", "ana"], "correct horse battery")?;
+    let long = format!("Two orders{}", "!".repeat(2_000));
+    let done = said(&world, &["--note", &long])?;
+    ensure!(done.code == 0 && done.stdout.contains("acme-screening clause 6.3: kept from 2020-01-01"), "{done:?}");
+    ensure!(!status()?.contains("6.3"), "{}", status()?);
+    let all = changes(&world, "contract.audit")?;
+    let last = all.last().context("none")?;
+    let detail = last.detail.clone().context("no detail")?;
+    ensure!(detail.get("person") == Some(&json!("ana")) && detail.get("held") == Some(&json!(true)), "{detail:#}");
+    ensure!(detail.get("note").and_then(Value::as_str).is_some_and(|note| note.len() == 1_000), "{detail:#}");
+
+    // What was found wrong is told as any clause that was not kept; from the day before on, for the rest was looked at.
+    let broken = said(&world, &["--not-kept", "--note", "one without an order"])?;
+    ensure!(
+        broken.code == 1 && broken.stdout.contains("6.3: not kept from ") && !broken.stdout.contains("from 2020"),
+        "{broken:?}"
+    );
+    ensure!(status()?.contains("clause 6.3 was not kept: a person said so"), "{}", status()?);
+    let page = world.run_well(&["contract", "evidence", "acme-screening", "--period", "2020..2098"])?;
+    ensure!(page.contains("not kept, says ana: one without an order"), "{page}");
+
+    let other = world.run(&["contract", "audit", "acme-screening", "--done", "3.1"])?;
+    ensure!(other.code == 2 && other.stderr.contains("clause 3.1 is not one that is checked afterwards"), "{other:?}");
+    let none = world.run(&["contract", "audit", "acme-screening", "--done", "9.9"])?;
+    ensure!(none.code == 2 && none.stderr.contains("has no clause 9.9"), "{none:?}");
+    typed(&world, &["logout"], "")?;
+    let stranger = said(&world, &[])?;
+    ensure!(stranger.code == 2 && stranger.stdout.is_empty(), "{stranger:?}");
     Ok(())
 }

@@ -40,11 +40,22 @@ fn worries(contract: &Value) -> Vec<String> {
     for audit in contract.pointer("/audits").and_then(Value::as_array).into_iter().flatten() {
         let (clause, until) = (text(audit, "/clause"), text(audit, "/until"));
         let against = audit.pointer("/against").and_then(Value::as_u64).unwrap_or_default();
-        if audit.pointer("/held").and_then(Value::as_bool) == Some(false) {
-            let calls = counted(usize::try_from(against).unwrap_or(usize::MAX), "call");
+        let held = audit.pointer("/held").and_then(Value::as_bool);
+        if held == Some(false) {
+            let found = match against {
+                0 => "a person said so".to_owned(),
+                some => counted(usize::try_from(some).unwrap_or(usize::MAX), "call"),
+            };
             lines.push(
-                look.paint(Ink::Red, format!("  clause {clause} was not kept: {calls}, looked at until {until}")),
+                look.paint(Ink::Red, format!("  clause {clause} was not kept: {found}, looked at until {until}")),
             );
+        } else if held.is_none() && !until.is_empty() && !truth(audit, "/of_the_trace") {
+            let command = format!("countersign contract audit {} --done {clause}", text(contract, "/contract"));
+            let said = format!(
+                "  clause {clause} waits for a person to look at it: {}; `{command}` says it was done",
+                text(audit, "/look_at")
+            );
+            lines.push(look.paint(Ink::Yellow, said));
         }
     }
     lines
@@ -83,6 +94,14 @@ pub(super) fn audited(said: &Value) -> Vec<String> {
         }
     }
     lines
+}
+
+/// That a person has looked at a clause.
+pub(super) fn looked_at(said: &Value) -> Vec<String> {
+    let kept = if truth(said, "/held") { "kept" } else { "not kept" };
+    let (clause, since, until) = (text(said, "/clause"), text(said, "/since"), text(said, "/until"));
+    let of = text(said, "/contract");
+    vec![format!("{of} clause {clause}: {kept} from {since} until {until}, you say (record {})", text(said, "/record"))]
 }
 
 pub(super) fn contract(said: &Value) -> Vec<String> {
