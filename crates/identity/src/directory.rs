@@ -132,8 +132,8 @@ impl Standing {
         let agents = configured.agents.iter().map(|(id, agent)| (id.clone(), self.agent(agent, &humans))).collect();
         let apps = configured.apps.iter().map(|(id, app)| (id.clone(), self.app(app))).collect();
         let all_stopped = configured.all_stopped || self.all_stopped;
-        let persons = configured.persons.clone();
-        DirectorySnapshot { humans, agents, apps, persons, all_stopped, as_of: configured.as_of }
+        let (persons, known_elsewhere) = (configured.persons.clone(), configured.known_elsewhere.clone());
+        DirectorySnapshot { humans, agents, apps, persons, known_elsewhere, all_stopped, as_of: configured.as_of }
     }
 
     fn human(&self, configured: &Arc<Human>) -> Arc<Human> {

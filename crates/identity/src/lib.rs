@@ -3,15 +3,17 @@
 //! # In scope
 //! Our own access tokens (JWT, RFC 9068: issued here, verified here), the key that signs them, and the directory: what
 //! the configuration says of people, agents and apps, overlaid with what was changed since (offboarded, suspended,
-//! stopped); people who sign in: their accounts, passwords, passkeys and sessions; keys of vendors.
+//! stopped); people who sign in: their accounts, passwords, passkeys and sessions, and what the organisation's identity provider
+//! says of them; keys of vendors.
 //!
 //! # Out of scope
 //! Whether an actor may act: a token of a suspended agent is still a good token, and the caller asks the directory.
-//! Tokens of other issuers. Keeping the changes: they are rows of whoever stores them.
+//! Tokens of other issuers, but for one: the ID tokens of the identity provider. A network: requests to the provider are carried by
+//! whoever has one. Keeping the changes: they are rows of whoever stores them.
 //!
 //! # Invariants
 //! * Expiry, start and audience are looked at on every call, remembered token or not.
-//! * One algorithm (`EdDSA`) and one key; the token has no say in either.
+//! * Of our own tokens: one algorithm (`EdDSA`) and one key; the token has no say in either.
 //! * No error holds a token, or any part of one.
 //! * A change of standing is visible to the very next `snapshot`.
 //! * A [`people::SignedIn`] exists only for an open session of a person who is active right now.
@@ -22,6 +24,7 @@
 mod assertion;
 mod directory;
 pub mod people;
+pub mod provider;
 mod signing;
 mod token;
 mod vendors;

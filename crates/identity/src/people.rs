@@ -7,12 +7,14 @@
 
 mod account;
 mod attempt;
+mod errand;
 mod invitation;
 mod keys;
 mod known;
 mod ledger;
 mod passkey;
 mod password;
+mod provided;
 mod session;
 mod throttle;
 
@@ -22,6 +24,7 @@ pub use invitation::Invitation;
 pub use known::{Known, STATE_KINDS};
 pub use ledger::{Event, Ledger, LedgerFuture, Row};
 pub use passkey::{Answer, Site};
+pub use provided::{CameBack, SentAway};
 pub use session::{form_token, same_form_token};
 
 #[cfg(test)]

@@ -118,6 +118,8 @@ pub struct DirectorySnapshot {
     pub apps: HashMap<AppId, Arc<App>>,
     /// Who stands behind an account, where a person has more than one: all of them have the same word here.
     pub persons: HashMap<HumanId, Arc<str>>,
+    /// What the organisation's identity provider calls people, each as it writes it. No two share a name.
+    pub known_elsewhere: HashMap<Arc<str>, HumanId>,
     /// True while everything is stopped.
     pub all_stopped: bool,
     /// Since when it says this: when it was read, or last changed. None: nobody knows.

@@ -297,6 +297,22 @@ pub const CHALLENGES_USED_MAX: usize = 10_000;
 pub const PASSKEY_BYTES_MAX: usize = 2_048;
 /// Passkeys of one person.
 pub const PASSKEYS_PER_PERSON_MAX: usize = 16;
+/// How long a person may take at the identity provider.
+pub const PROVIDER_ERRAND_LIFE: Duration = Duration::from_secs(10 * 60);
+/// Longest answer of an identity provider that is read, in bytes.
+pub const PROVIDER_ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// How long an identity provider may take to answer.
+pub const PROVIDER_TIME_MAX: Duration = Duration::from_secs(10);
+/// Keys of an identity provider that are looked at; those after them are not.
+pub const PROVIDER_KEYS_MAX: usize = 64;
+/// How old what an identity provider says of itself may be before it is asked again. While it does not answer, the old is used.
+pub const PROVIDER_AGE_MAX: Duration = Duration::from_secs(60 * 60);
+/// How often an identity provider is asked anew, at most: for a key that is not known, and after it did not answer.
+pub const PROVIDER_ASKED_EVERY: Duration = Duration::from_secs(60);
+/// Longest place on our own pages that is kept while a person is at the identity provider: a browser keeps 4 KiB of a cookie.
+pub const PROVIDER_NEXT_BYTES_MAX: usize = 1024;
+/// How long a code for the command line is good.
+pub const LENT_CODE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// How long the code of an invitation is good.
 pub const INVITATION_LIFE: Duration = Duration::from_secs(60 * 60);
 /// Attempts to sign in that wait for their password to be hashed. Past it: refused, to be tried again.

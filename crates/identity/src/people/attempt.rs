@@ -3,18 +3,20 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::limits::{INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_TOKEN_BYTES_MAX, SIGN_INS_WAITING_MAX};
+use model::limits::{CHALLENGE_LIFE, INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_TOKEN_BYTES_MAX, SIGN_INS_WAITING_MAX};
 use model::{Blame, Clock, Directory, Fault, Human, HumanId, Secret, UnixMicros};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::account::{Account, AccountRow, How, SignedIn};
+use super::errand::Errands;
 use super::invitation::{Invitation, InvitationRow, new_code, plain};
 use super::known::{ACCOUNT, INVITATION, Known, SESSION, no_row, row};
 use super::ledger::{Event, Ledger, Row};
 use super::passkey::Challenges;
 use super::password::{PasswordHash, check};
+use super::provided::Proved;
 use super::session::{Session, TokenHash, new_token};
 use super::throttle::Throttle;
 
@@ -27,6 +29,8 @@ pub struct People {
     hashing: Arc<Semaphore>,
     waiting: Semaphore,
     pub(super) challenges: Challenges,
+    pub(super) errands: Errands,
+    pub(super) proved: Mutex<Proved>,
 }
 
 /// What [`People`] need.
@@ -68,7 +72,9 @@ impl People {
             by_address: Mutex::new(Throttle::new(FREE_PER_ADDRESS)),
             hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             waiting: Semaphore::new(SIGN_INS_WAITING_MAX),
-            challenges: Challenges::new()?,
+            challenges: Challenges::living(CHALLENGE_LIFE)?,
+            errands: Errands::new()?,
+            proved: Mutex::default(),
         })
     }
 
@@ -250,6 +256,8 @@ impl People {
         if account_too {
             known.accounts.remove(human);
         }
+        drop(known);
+        self.take_code_back(human);
     }
 
     /// Who it is, if the password is that person's. Counted, and on record where it is not.
@@ -267,16 +275,7 @@ impl People {
             return Ok(human);
         }
         // A name that nobody has may be a password in the wrong field: it is not kept.
-        let subject = human.as_ref().map_or_else(|| "unknown".to_owned(), |human| format!("human:{human}"));
-        let event = Event {
-            what: "people.sign_in_failed",
-            by: subject.clone(),
-            subject,
-            human,
-            detail: json!({ "how": How::Password, "from": address(from) }),
-            state: Vec::new(),
-        };
-        self.parts.ledger.record(event).await?;
+        self.sign_in_failed(How::Password, human, from).await?;
         Err(Fault::new(Blame::Caller, "people.refused", "the name or the password is not right")
             .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`"))
     }
@@ -332,6 +331,18 @@ impl People {
         hashed.await.unwrap_or_else(|error| {
             Err(Fault::new(Blame::Bug, "people.hash", "the password could not be hashed").because(error))
         })
+    }
+
+    pub(super) async fn sign_in_failed(
+        &self,
+        how: How,
+        human: Option<HumanId>,
+        from: Option<IpAddr>,
+    ) -> Result<(), Fault> {
+        let subject = human.as_ref().map_or_else(|| "unknown".to_owned(), |human| format!("human:{human}"));
+        let detail = json!({ "how": how, "from": address(from) });
+        let (what, by, state) = ("people.sign_in_failed", subject.clone(), Vec::new());
+        self.parts.ledger.record(Event { what, by, subject, human, detail, state }).await
     }
 
     pub(super) fn begin(&self, throttle: &Mutex<Throttle>, who: &str) -> Result<(), Fault> {
@@ -405,7 +416,7 @@ pub(super) fn address(from: Option<IpAddr>) -> String {
     }
 }
 
-fn micros(span: std::time::Duration) -> i64 {
+pub(super) fn micros(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::account::{How, SignedIn};
 use super::attempt::{Client, Opened, People, address};
 use super::known::{ACCOUNT, row};
-use super::ledger::Event;
 use super::passkey::{Answer, Site};
 
 impl People {
@@ -117,10 +116,7 @@ impl People {
         });
         let Some((human, count)) = proved else {
             let human = found.map(|(human, _)| human);
-            let subject = human.as_ref().map_or_else(|| "unknown".to_owned(), |human| format!("human:{human}"));
-            let detail = json!({ "how": How::Passkey, "from": address(from) });
-            let (what, by, state) = ("people.sign_in_failed", subject.clone(), Vec::new());
-            self.parts.ledger.record(Event { what, by, subject, human, detail, state }).await?;
+            self.sign_in_failed(How::Passkey, human, from).await?;
             return Err(Fault::new(Blame::Caller, "people.refused", "the passkey is not right here")
                 .hint("load the page again, or sign in with the password"));
         };

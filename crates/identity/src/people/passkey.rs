@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -13,7 +14,7 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::limits::{CHALLENGE_LIFE, CHALLENGES_USED_MAX, PASSKEY_BYTES_MAX};
+use model::limits::{CHALLENGES_USED_MAX, PASSKEY_BYTES_MAX};
 use model::{Blame, Fault, UnixMicros};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,7 @@ pub(super) struct Passkey {
 /// Makes challenges and knows them again, each once.
 pub(super) struct Challenges {
     key: hmac::Key,
+    life_us: i64,
     used: Mutex<VecDeque<([u8; NONCE_BYTES], UnixMicros)>>,
 }
 
@@ -76,10 +78,12 @@ struct DeviceData {
 // === impl Challenges ===
 
 impl Challenges {
-    pub(super) fn new() -> Result<Self, Fault> {
+    /// Challenges that are to be answered within this time.
+    pub(super) fn living(life: Duration) -> Result<Self, Fault> {
         let mut key = [0u8; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| no_randomness())?;
-        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), used: Mutex::default() })
+        let life_us = i64::try_from(life.as_micros()).unwrap_or(i64::MAX);
+        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), life_us, used: Mutex::default() })
     }
 
     /// A challenge for this purpose. Nothing is kept of it before it is answered.
@@ -90,19 +94,18 @@ impl Challenges {
         Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &at, &self.tag(&nonce, at, purpose)].concat()))
     }
 
-    /// Takes an answered challenge: ours, for this purpose, of late, and for the first time.
-    fn take(&self, challenge: &str, purpose: &str, now: UnixMicros) -> Option<()> {
+    /// Takes an answered challenge: ours, for this purpose, of late, and for the first time. When it was made.
+    pub(super) fn take(&self, challenge: &str, purpose: &str, now: UnixMicros) -> Option<UnixMicros> {
         let bytes = URL_SAFE_NO_PAD.decode(challenge).ok()?;
         let (nonce, rest) = bytes.split_first_chunk::<NONCE_BYTES>()?;
         let (at, tag) = rest.split_first_chunk::<8>()?;
         verify_slices_are_equal(tag, &self.tag(nonce, *at, purpose)).ok()?;
         let made = UnixMicros(i64::from_be_bytes(*at));
-        let life = i64::try_from(CHALLENGE_LIFE.as_micros()).unwrap_or(i64::MAX);
-        if now.since(made) >= life {
+        if now.since(made) >= self.life_us {
             return None;
         }
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        while used.front().is_some_and(|(_, made)| now.since(*made) >= life) {
+        while used.front().is_some_and(|(_, made)| now.since(*made) >= self.life_us) {
             used.pop_front();
         }
         // Full of answers of the last minutes: nobody can say any more whether one is new.
@@ -110,7 +113,7 @@ impl Challenges {
             return None;
         }
         used.push_back((*nonce, made));
-        Some(())
+        Some(made)
     }
 
     fn tag(&self, nonce: &[u8], at: [u8; 8], purpose: &str) -> Vec<u8> {

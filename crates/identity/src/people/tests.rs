@@ -12,20 +12,20 @@ use crate::{LiveDirectory, Standing, StandingChange};
 const PASSWORD: &str = "correct horse battery";
 
 /// People of a small house, with a clock that is turned by hand and a ledger that keeps what it is told.
-struct House {
-    people: People,
-    directory: Arc<LiveDirectory>,
-    clock: Arc<Turned>,
-    book: Arc<Book>,
+pub(super) struct House {
+    pub(super) people: People,
+    pub(super) directory: Arc<LiveDirectory>,
+    pub(super) clock: Arc<Turned>,
+    pub(super) book: Arc<Book>,
 }
 
-struct Turned(AtomicI64);
+pub(super) struct Turned(AtomicI64);
 
 #[derive(Default)]
-struct Book {
-    events: Mutex<Vec<Event>>,
+pub(super) struct Book {
+    pub(super) events: Mutex<Vec<Event>>,
     rows: Mutex<std::collections::BTreeMap<(&'static str, String), String>>,
-    fails: AtomicBool,
+    pub(super) fails: AtomicBool,
 }
 
 impl Clock for Turned {
@@ -35,7 +35,7 @@ impl Clock for Turned {
 }
 
 impl Turned {
-    fn on(&self, span: std::time::Duration) {
+    pub(super) fn on(&self, span: std::time::Duration) {
         self.0.fetch_add(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
     }
 }
@@ -72,7 +72,7 @@ impl Ledger for Book {
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut configured = DirectorySnapshot::default();
         for name in ["ana", "sam"] {
             let id = human(name);
@@ -85,6 +85,7 @@ impl House {
                 manager: None,
                 active: true,
             };
+            configured.known_elsewhere.insert(Arc::from(format!("u-{name}")), id.clone());
             configured.humans.insert(id, Arc::new(person));
         }
         let directory = Arc::new(LiveDirectory::new(configured, Standing::default()));
@@ -95,7 +96,7 @@ impl House {
     }
 
     /// The same house after a restart.
-    fn restarted(self) -> Self {
+    pub(super) fn restarted(self) -> Self {
         let mut known = Known::default();
         for ((kind, key), value) in self.book.rows.lock().unwrap().iter() {
             known.take(kind, key, value);
@@ -104,13 +105,13 @@ impl House {
         Self { people, ..self }
     }
 
-    async fn with_account(self, name: &str) -> Self {
+    pub(super) async fn with_account(self, name: &str) -> Self {
         let invitation = self.people.invite(&human(name), "os-user:root").await.unwrap();
         self.people.accept(invitation.code.expose(), secret(PASSWORD), Client::Page, from(9)).await.unwrap();
         self
     }
 
-    async fn sign_in(&self, name: &str) -> Opened {
+    pub(super) async fn sign_in(&self, name: &str) -> Opened {
         self.people.sign_in(name, secret(PASSWORD), Client::Page, from(1)).await.unwrap()
     }
 
@@ -118,7 +119,7 @@ impl House {
         self.people.recognise(opened.token.expose(), Client::Page).await.is_some()
     }
 
-    fn told(&self) -> Vec<&'static str> {
+    pub(super) fn told(&self) -> Vec<&'static str> {
         self.book.events.lock().unwrap().iter().map(|event| event.what).collect()
     }
 }
@@ -127,7 +128,7 @@ fn parts(directory: &Arc<LiveDirectory>, clock: &Arc<Turned>, book: &Arc<Book>) 
     Parts { directory: directory.clone(), clock: clock.clone(), ledger: book.clone() }
 }
 
-fn human(name: &str) -> HumanId {
+pub(super) fn human(name: &str) -> HumanId {
     HumanId::parse(name).unwrap()
 }
 
@@ -136,7 +137,7 @@ fn secret(text: &str) -> Secret<String> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as it is passed")]
-fn from(last: u8) -> Option<IpAddr> {
+pub(super) fn from(last: u8) -> Option<IpAddr> {
     Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)))
 }
 

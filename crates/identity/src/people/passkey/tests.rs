@@ -1,5 +1,6 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use model::limits::CHALLENGE_LIFE;
 use serde_json::json;
 
 use super::*;
@@ -70,7 +71,7 @@ fn added(challenges: &Challenges, public: &[u8]) -> Passkey {
 
 #[test]
 fn a_key_proves_its_person_once_for_each_question() {
-    let (challenges, (pair, public)) = (Challenges::new().unwrap(), p256());
+    let (challenges, (pair, public)) = (Challenges::living(CHALLENGE_LIFE).unwrap(), p256());
     let passkey = added(&challenges, &public);
     let challenge = challenges.make("hold", NOW).unwrap();
     let answer = Said::well("webauthn.get", &challenge).answer(|signed| sign(&pair, signed));
@@ -80,7 +81,7 @@ fn a_key_proves_its_person_once_for_each_question() {
 
 #[test]
 fn an_ed25519_key_does_too() {
-    let challenges = Challenges::new().unwrap();
+    let challenges = Challenges::living(CHALLENGE_LIFE).unwrap();
     let pair = Ed25519KeyPair::generate().unwrap();
     let passkey = added(&challenges, &[ED25519_HEAD, pair.public_key().as_ref()].concat());
     let challenge = challenges.make("hold", NOW).unwrap();
@@ -90,14 +91,14 @@ fn an_ed25519_key_does_too() {
 
 #[test]
 fn whatever_is_spoilt_proves_nothing() {
-    let (challenges, (pair, public)) = (Challenges::new().unwrap(), p256());
+    let (challenges, (pair, public)) = (Challenges::living(CHALLENGE_LIFE).unwrap(), p256());
     let passkey = added(&challenges, &public);
     let well = || Said::well("webauthn.get", &challenges.make("hold", NOW).unwrap());
     let spoilt = [
         ("another question", Said { challenge: challenges.make("other", NOW).unwrap(), ..well() }),
         (
             "somebody else's challenge",
-            Said { challenge: Challenges::new().unwrap().make("hold", NOW).unwrap(), ..well() },
+            Said { challenge: Challenges::living(CHALLENGE_LIFE).unwrap().make("hold", NOW).unwrap(), ..well() },
         ),
         ("no challenge", Said { challenge: String::new(), ..well() }),
         ("a new key", Said { kind: "webauthn.create", ..well() }),
@@ -131,7 +132,7 @@ fn whatever_is_spoilt_proves_nothing() {
 
 #[test]
 fn a_device_that_does_not_count_is_taken() {
-    let (challenges, (pair, public)) = (Challenges::new().unwrap(), p256());
+    let (challenges, (pair, public)) = (Challenges::living(CHALLENGE_LIFE).unwrap(), p256());
     let passkey = Passkey { count: 0, ..added(&challenges, &public) };
     let said = Said { count: 0, ..Said::well("webauthn.get", &challenges.make("hold", NOW).unwrap()) };
     let answer = said.answer(|signed| sign(&pair, signed));
@@ -140,7 +141,7 @@ fn a_device_that_does_not_count_is_taken() {
 
 #[test]
 fn only_keys_of_two_kinds_are_taken() {
-    let challenges = Challenges::new().unwrap();
+    let challenges = Challenges::living(CHALLENGE_LIFE).unwrap();
     for public in [Vec::new(), vec![4; 91], [P256_HEAD, &[2; 65]].concat(), [ED25519_HEAD, &[1; 31]].concat()] {
         let challenge = challenges.make("add", NOW).unwrap();
         let answer = Said::well("webauthn.create", &challenge).answer(|_| public.clone());

@@ -1,0 +1,90 @@
+//! What goes with a person to the identity provider and comes back: nothing is kept of it meanwhile.
+//!
+//! The browser carries a cookie that only this running gateway could have made. State, nonce and the verifier of PKCE are made of
+//! it with a key that is known here only, so that whoever comes back with another cookie, or none, comes back from somewhere else.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::limits::{PROVIDER_ERRAND_LIFE, PROVIDER_NEXT_BYTES_MAX};
+use model::{Blame, Fault, HumanId, Secret, UnixMicros};
+use serde::{Deserialize, Serialize};
+
+use super::passkey::Challenges;
+use crate::provider::{Asked, Sent};
+
+/// Makes errands and knows them again, each once.
+pub(super) struct Errands {
+    challenges: Challenges,
+    key: hmac::Key,
+}
+
+/// Why somebody is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Errand {
+    /// Where on our pages they go on.
+    pub(super) next: String,
+    /// Who is signed in already, and has to prove it anew; none where somebody signs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) proves: Option<InSession>,
+}
+
+/// A person in one session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct InSession {
+    pub(super) human: HumanId,
+    /// What records call it.
+    pub(super) session: String,
+}
+
+// === impl Errands ===
+
+impl Errands {
+    /// Error: the machine has no randomness.
+    pub(super) fn new() -> Result<Self, Fault> {
+        let mut key = [0u8; 32];
+        aws_lc_rs::rand::fill(&mut key)
+            .map_err(|_| Fault::new(Blame::Operator, "people.random", "the machine has no randomness for a sign-in"))?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        Ok(Self { challenges: Challenges::living(PROVIDER_ERRAND_LIFE)?, key })
+    }
+
+    /// The cookie for an errand, and what goes to the provider.
+    pub(super) fn begin(&self, errand: &Errand, now: UnixMicros) -> Result<(Secret<String>, Asked), Fault> {
+        let place = Some(&errand.next).filter(|next| next.len() <= PROVIDER_NEXT_BYTES_MAX);
+        let errand = Errand { next: place.map_or("/", |next| next).to_owned(), proves: errand.proves.clone() };
+        let written = serde_json::to_string(&errand)
+            .map_err(|error| Fault::new(Blame::Bug, "bug.errand", "a sign-in could not be written").because(error))?;
+        let cookie = format!("{}.{}", self.challenges.make(&written, now)?, URL_SAFE_NO_PAD.encode(&written));
+        let asked = self.asked(&cookie);
+        Ok((Secret::new(cookie), asked))
+    }
+
+    /// The errand of a cookie, if it is one of ours, is not over, comes back with its own state, and does so for the first time.
+    pub(super) fn end(&self, cookie: &str, state: &str, now: UnixMicros) -> Option<(Errand, Asked, UnixMicros)> {
+        let asked = self.asked(cookie);
+        verify_slices_are_equal(asked.state.as_bytes(), state.as_bytes()).ok()?;
+        let (challenge, written) = cookie.split_once('.')?;
+        let written = String::from_utf8(URL_SAFE_NO_PAD.decode(written).ok()?).ok()?;
+        let at = self.challenges.take(challenge, &written, now)?;
+        Some((serde_json::from_str(&written).ok()?, asked, at))
+    }
+
+    fn asked(&self, cookie: &str) -> Asked {
+        let of = |what: &str| {
+            let made = hmac::sign(&self.key, format!("{what}\n{cookie}").as_bytes());
+            URL_SAFE_NO_PAD.encode(made.as_ref())
+        };
+        Asked { state: of("state"), nonce: of("nonce"), verifier: Secret::new(of("verifier")) }
+    }
+}
+
+// === impl Errand ===
+
+impl Errand {
+    /// How the person was sent.
+    pub(super) fn sent(&self, at: UnixMicros) -> Sent {
+        Sent { at, anew: self.proves.is_some() }
+    }
+}
