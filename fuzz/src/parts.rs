@@ -141,6 +141,7 @@ pub fn directory() -> DirectorySnapshot {
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),
         persons: [].into(),
+        known_elsewhere: [].into(),
         all_stopped: false,
         as_of: None,
     }

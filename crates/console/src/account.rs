@@ -13,8 +13,9 @@ use crate::html::{Html, html};
 use crate::page::{Place, Visitor, go_to, notice, page};
 use crate::passkey;
 use crate::port::Parts;
+use crate::provider::way_to_prove;
 use crate::sign_in::Form;
-use crate::words::whole_moment;
+use crate::words::{whole_moment, with_what};
 
 pub(crate) fn show(parts: &Parts, assets: &Assets, visitor: &Visitor, wrong: Option<&Fault>) -> Response<Body> {
     let human = &visitor.human;
@@ -38,7 +39,7 @@ pub(crate) fn show(parts: &Parts, assets: &Assets, visitor: &Visitor, wrong: Opt
         "<div class=\"head\"><h1>{}</h1><p>{}</p></div>{}\
          <section class=\"card\"><h2>You</h2><dl class=\"facts\">{}{}{}{}</dl></section>\
          <section class=\"card\"><h2>This session</h2><dl class=\"facts\">{}{}{}{}</dl>\
-         <form method=\"post\" action=\"/sign-out\">{}<button>Sign out</button></form></section>{}",
+         <form method=\"post\" action=\"/sign-out\">{}<button>Sign out</button></form></section>{}{}",
         human.name,
         human.id,
         wrong.map(notice),
@@ -46,11 +47,12 @@ pub(crate) fn show(parts: &Parts, assets: &Assets, visitor: &Visitor, wrong: Opt
         line("Department", text(&human.department)),
         line("Manager", html!("{}", human.manager.as_ref().map_or("–", |manager| manager.as_str()))),
         line("Sees", html!("{}", sees)),
-        line("Signed in with a", html!("{}", visitor.signed_in.how().as_str())),
+        line("Signed in with", html!("{}", with_what(visitor.signed_in.how().as_str()))),
         line("Since", whole_moment(visitor.signed_in.since(), &parts.zone)),
         line("In records", html!("<code>{}</code>", visitor.signed_in.session())),
         password,
         form_field(visitor),
+        terminal(parts, visitor, None),
         passkeys
     );
     let mut response = page(assets, visitor, Place::Account, "Account", &main);
@@ -58,6 +60,48 @@ pub(crate) fn show(parts: &Parts, assets: &Assets, visitor: &Visitor, wrong: Opt
         *response.status_mut() = front::status_of(wrong);
     }
     response
+}
+
+/// The command line knows no identity provider: a code leads from here to there.
+fn terminal(parts: &Parts, visitor: &Visitor, code: Option<&Secret<String>>) -> Option<Html> {
+    let provider = parts.provider.as_ref()?;
+    let card = |content: Html| html!("<section class=\"card\"><h2>At a terminal</h2>{}</section>", content);
+    if let Some(code) = code {
+        return Some(card(html!(
+            "<p role=\"status\">Good once, and for five minutes:</p><pre>countersign login --from-page {}</pre>",
+            code.expose()
+        )));
+    }
+    let way = if parts.people.is_confirmed(&visitor.signed_in, PLACE) {
+        html!(
+            "<form method=\"post\" action=\"/account/terminal\">{}<button>Make a code for the command line</button></form>",
+            form_field(visitor)
+        )
+    } else {
+        way_to_prove(parts, PLACE)
+    };
+    Some(card(html!(
+        "<p>With {}, one signs in on pages. A code from here signs you in with the command line, too.</p>{}",
+        provider.name(),
+        way
+    )))
+}
+
+/// Lends a code for the command line to whoever has just proved again who they are: a session left open is not enough.
+pub(crate) fn lend_code(parts: &Parts, assets: &Assets, visitor: &Visitor) -> Response<Body> {
+    let lent = parts.people.confirm_with_provider(&visitor.signed_in, PLACE);
+    match lent.and_then(|who| parts.people.lend_code(&who)) {
+        Ok(code) => {
+            let main = html!(
+                "<div class=\"head\"><h1>{}</h1><p>{}</p></div>{}<p><a class=\"button\" href=\"/account\">Done</a></p>",
+                visitor.human.name,
+                visitor.human.id,
+                terminal(parts, visitor, Some(&code))
+            );
+            page(assets, visitor, Place::Account, "A code for the command line", &main)
+        }
+        Err(fault) => show(parts, assets, visitor, Some(&fault)),
+    }
 }
 
 /// Keys of this person, and how to add one.
@@ -126,3 +170,6 @@ pub(crate) async fn remove_passkey(
 pub(crate) fn form_field(visitor: &Visitor) -> Html {
     html!("<input type=\"hidden\" name=\"form\" value=\"{}\">", form_token(visitor.token.expose()))
 }
+
+/// The page of one's own.
+const PLACE: &str = "/account";

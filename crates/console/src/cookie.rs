@@ -1,22 +1,33 @@
-//! The session's cookie.
+//! Cookies: of a session, and of whoever is at the identity provider right now.
+
+use std::time::Duration;
 
 use http::{HeaderMap, header};
 use model::Secret;
-use model::limits::SESSION_LIFE_MAX;
+use model::limits::{PROVIDER_ERRAND_LIFE, SESSION_LIFE_MAX};
 
-/// The name of the cookie, and how it is set.
+/// The name of a cookie, and how it is set.
 #[derive(Debug, Clone)]
 pub(crate) struct Cookie {
     name: String,
     secure: bool,
+    same_site: &'static str,
+    life: Duration,
 }
 
 impl Cookie {
-    /// Browsers keep what `__Host-` begins to one host and https. Without https its name carries the port, for a browser
-    /// sends a host's cookies to all of its ports.
-    pub(crate) fn new(secure: bool, port: u16) -> Self {
+    /// The cookie of a session. Browsers keep what `__Host-` begins to one host and https. Without https its name carries the port,
+    /// for a browser sends a host's cookies to all of its ports.
+    pub(crate) fn of_session(secure: bool, port: u16) -> Self {
         let name = if secure { "__Host-countersign".to_owned() } else { format!("countersign-{port}") };
-        Self { name, secure }
+        Self { name, secure, same_site: "Strict", life: SESSION_LIFE_MAX }
+    }
+
+    /// The cookie of somebody who is at the identity provider: a page of another site sends them back, and a browser sends no
+    /// `Strict` cookie then. It opens nothing by itself.
+    pub(crate) fn of_errand(secure: bool, port: u16) -> Self {
+        let name = if secure { "__Host-countersign-oidc".to_owned() } else { format!("countersign-oidc-{port}") };
+        Self { name, secure, same_site: "Lax", life: PROVIDER_ERRAND_LIFE }
     }
 
     /// The token a request carries. Two are refused rather than guessed at.
@@ -30,18 +41,17 @@ impl Cookie {
 
     /// Sets it.
     pub(crate) fn set(&self, token: &Secret<String>) -> String {
-        let life = SESSION_LIFE_MAX.as_secs();
-        format!(
-            "{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{}",
-            self.name,
-            token.expose(),
-            self.only_https()
-        )
+        self.line(token.expose(), self.life.as_secs())
     }
 
     /// Takes it away.
     pub(crate) fn end(&self) -> String {
-        format!("{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0{}", self.name, self.only_https())
+        self.line("", 0)
+    }
+
+    fn line(&self, value: &str, seconds: u64) -> String {
+        let (name, same_site, secure) = (&self.name, self.same_site, self.only_https());
+        format!("{name}={value}; Path=/; HttpOnly; SameSite={same_site}; Max-Age={seconds}{secure}")
     }
 
     fn only_https(&self) -> &'static str {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use front::Body;
 use http::Response;
 use identity::people::SignedIn;
-use model::{Blame, Fault, HumanId, Secret};
+use model::{Blame, Fault, HumanId};
 
 use crate::account::form_field;
 use crate::assets::Assets;
@@ -15,6 +15,7 @@ use crate::html::{Html, html};
 use crate::page::{Place, Visitor, fault, go_to, notice, page};
 use crate::passkey;
 use crate::port::Parts;
+use crate::proof::{self, Proof};
 use crate::sign_in::Form;
 use crate::words::stretch;
 
@@ -188,28 +189,24 @@ fn signing(parts: &Parts, visitor: &Visitor, id: &str, say: &'static str, name: 
     )
 }
 
-/// The person's password or key, and the button.
+/// What proves that it is the person, and the button.
 fn signed_buttons(parts: &Parts, visitor: &Visitor, id: &str, say: &'static str, name: &'static str) -> Html {
     let accounts = parts.people.accounts();
     let has_one = accounts.iter().any(|account| account.human == visitor.human.id && !account.passkeys.is_empty());
     let keys = has_one.then(|| passkey::button(parts, &passkey::in_emergency(visitor, id, say), say, "With a passkey"));
+    let proof = Proof::asked(parts, visitor, PLACE, &format!("password-{say}"));
+    let button = html!("<div class=\"buttons\"><button name=\"say\" value=\"{}\">{}</button></div>", say, name);
     html!(
-        "<input type=\"hidden\" name=\"name\" autocomplete=\"username\" value=\"{}\">\
-         <div class=\"field\"><label for=\"password-{}\">Your password, to say that it is you</label>\
-         <input id=\"password-{}\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required></div>\
-         <div class=\"buttons\"><button name=\"say\" value=\"{}\">{}</button></div>{}\
-         <div class=\"buttons keys\">{}</div>",
-        visitor.human.id,
-        say,
-        say,
-        say,
-        name,
+        "{}{}{}<div class=\"buttons keys\">{}</div>{}",
+        proof.fields,
+        proof.buttons(button),
         passkey::fields(),
-        keys
+        keys,
+        proof.way
     )
 }
 
-/// What a form on that page sends: opening one takes the signed-in person's own password, just now; ending one does not.
+/// What a form on that page sends: opening one takes the signed-in person's own proof, just now; ending one does not.
 pub(crate) async fn act(
     parts: &Arc<Parts>,
     assets: &Assets,
@@ -229,19 +226,16 @@ pub(crate) async fn act(
             return fault(assets, Some(visitor), &none);
         }
     };
-    let who = match (&act, passkey::answer(form)) {
-        (EmergencyAct::Close { .. }, _) => Ok(visitor.signed_in.clone()),
-        (_, Some(answer)) => {
-            parts.people.confirm_with_passkey(&visitor.signed_in, &answer, &purpose, &parts.site, from).await
-        }
-        (_, None) => parts.people.confirm(&visitor.signed_in, Secret::new(form.take("password")), from).await,
+    let who = match &act {
+        EmergencyAct::Close { .. } => Ok(visitor.signed_in.clone()),
+        _ => proof::take(parts, visitor, from, form, (PLACE, &purpose)).await,
     };
     let done = match who {
         Ok(who) => emergencies.act(who, act).await,
         Err(wrong) => Err(wrong),
     };
     match done {
-        Ok(()) => go_to("/emergency"),
+        Ok(()) => go_to(PLACE),
         Err(wrong) => show(parts, assets, visitor, Some(&wrong)),
     }
 }
@@ -249,3 +243,6 @@ pub(crate) async fn act(
 fn app(one: &EmergencyView) -> &str {
     one.app.as_deref().unwrap_or("every app")
 }
+
+/// Where all of this is.
+const PLACE: &str = "/emergency";

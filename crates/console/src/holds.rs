@@ -9,7 +9,7 @@ use front::Body;
 use http::{HeaderValue, Response};
 use identity::people::SignedIn;
 use jiff::tz::TimeZone;
-use model::{AgentId, AppId, Blame, CallId, Class, Fault, HumanId, Method, Reason, Secret, UnixMicros};
+use model::{AgentId, AppId, Blame, CallId, Class, Fault, HumanId, Method, Reason, UnixMicros};
 
 use self::for_task::ForTaskView;
 use crate::account::form_field;
@@ -19,6 +19,7 @@ use crate::html::{Html, html};
 use crate::page::{Place, Visitor, alone, capital, fault, go_to, notice, page};
 use crate::passkey;
 use crate::port::Parts;
+use crate::proof::{self, Proof};
 use crate::reading;
 use crate::sign_in::Form;
 use crate::story::{fields, reason};
@@ -325,7 +326,7 @@ fn head(hold: &HoldView, zone: &TimeZone, now: UnixMicros) -> Html {
     )
 }
 
-/// Approve and deny, of equal weight; the password is asked for either.
+/// Approve and deny, of equal weight; either takes proof that it is the person, just now.
 fn decision(parts: &Parts, hold: &HoldView, visitor: &Visitor) -> Html {
     if !hold.is_pending() {
         return Html::default();
@@ -345,21 +346,23 @@ fn decision(parts: &Parts, hold: &HoldView, visitor: &Visitor) -> Html {
             with_passkey("deny", "Deny with a passkey")
         )
     });
-    html!(
-        "<form class=\"decide\" method=\"post\" action=\"/holds/{}\">{}\
-         <input type=\"hidden\" name=\"name\" autocomplete=\"username\" value=\"{}\">\
-         <div class=\"field\"><label for=\"password\">Your password, to say that it is you</label>\
-         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required></div>\
-         <div class=\"field\"><label for=\"reason\">Where you deny it: why, for the agent <small>(may be left out)</small></label>\
+    let proof = Proof::asked(parts, visitor, &place(&hold.id), "password");
+    let answer = html!(
+        "<div class=\"field\"><label for=\"reason\">Where you deny it: why, for the agent <small>(may be left out)</small></label>\
          <input id=\"reason\" name=\"reason\" maxlength=\"1000\" autocomplete=\"off\"></div>\
          <div class=\"buttons\"><button name=\"say\" value=\"approve\">Approve this call, once</button>\
-         <button name=\"say\" value=\"deny\">Deny this call</button></div>{}{}{}</form>",
+         <button name=\"say\" value=\"deny\">Deny this call</button></div>{}",
+        for_task(hold)
+    );
+    html!(
+        "<form class=\"decide\" method=\"post\" action=\"/holds/{}\">{}{}{}{}{}{}</form>",
         hold.id,
         form_field(visitor),
-        visitor.human.id,
-        for_task(hold),
+        proof.fields,
+        proof.buttons(answer),
         passkey::fields(),
-        keys
+        keys,
+        proof.way
     )
 }
 
@@ -426,7 +429,7 @@ async fn before(parts: &Arc<Parts>, visitor: &Visitor, hold: &HoldView) -> Optio
     })
 }
 
-/// What the form on that page sends: only the signed-in person's own password, just now, decides.
+/// What the form on that page sends: only the signed-in person's own proof, just now, decides.
 pub(crate) async fn decide(
     parts: &Arc<Parts>,
     assets: &Assets,
@@ -447,21 +450,20 @@ pub(crate) async fn decide(
             return fault(assets, Some(visitor), &neither);
         }
     };
-    let confirmed = match passkey::answer(form) {
-        Some(answer) => {
-            let purpose = passkey::deciding(visitor, id, &say);
-            parts.people.confirm_with_passkey(&visitor.signed_in, &answer, &purpose, &parts.site, from).await
-        }
-        None => parts.people.confirm(&visitor.signed_in, Secret::new(form.take("password")), from).await,
-    };
-    let decided = match confirmed {
+    let (place, purpose) = (place(id), passkey::deciding(visitor, id, &say));
+    let decided = match proof::take(parts, visitor, from, form, (&place, &purpose)).await {
         Ok(who) => holds.decide(who, id.to_owned(), decision).await,
         Err(wrong) => Err(wrong),
     };
     match decided {
-        Ok(()) => go_to(&format!("/holds/{id}")),
+        Ok(()) => go_to(&place),
         Err(wrong) => one(parts, assets, visitor, id, Some(&wrong)).await,
     }
+}
+
+/// The page of one of them.
+fn place(id: &str) -> String {
+    format!("/holds/{id}")
 }
 
 fn section(title: &'static str, content: &Html) -> Html {

@@ -4,13 +4,14 @@
 //! Signing in and out in a browser, the pages and their looks, who may see what, the stream of new records.
 //!
 //! # Out of scope
-//! Passwords, passkeys and sessions (`identity`), what records say (`trace`), deciding about a held call and opening an emergency (its
+//! Passwords, passkeys, sessions and the word of an identity provider (`identity`), what records say (`trace`), deciding about a held call and opening an emergency (its
 //! ports, [`Holds`] and [`Emergencies`]).
 //!
 //! # Invariants
 //! * Nothing but the sign-in page, an invitation, the style and where a call stands (under an address that nobody can guess) is
 //!   shown to whoever is not signed in; an agent's token opens nothing here.
-//! * A GET changes nothing but when a session was used last. A POST comes from a page of the same session, or does nothing; one
+//! * A GET changes nothing but when a session was used last, and the one with which the identity provider sends somebody back, in the
+//!   browser that was sent there. A POST comes from a page of the same session, or does nothing; one
 //!   to the JSON interface shows a person's token, and no cookie is looked at.
 //! * Text from outside stands in a page escaped: only [`html`] makes markup, and only out of our own literals.
 //! * A page loads nothing from elsewhere, runs no inline script, and cannot be framed.
@@ -30,6 +31,8 @@ mod live;
 mod page;
 mod passkey;
 mod port;
+mod proof;
+mod provider;
 mod reading;
 mod sight;
 mod sign_in;
@@ -44,4 +47,5 @@ pub use emergency::{Emergencies, EmergencyAct, EmergencyView};
 pub use holds::for_task::ForTaskView;
 pub use holds::{Decision, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture};
 pub use port::{Parts, Pulse, Readers};
+pub use provider::PROVIDER_BACK;
 pub use wire::ConsoleWire;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use identity::people::{People, Site};
+use identity::provider::Provider;
 use jiff::tz::TimeZone;
 use model::{Clock, Directory, Fault, Human, HumanId, Verdict};
 use tlog::Trust;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub contracts: Option<Arc<dyn Contracts>>,
     /// Who sees everything.
     pub readers: Readers,
+    /// The organisation's identity provider, where people sign in with it.
+    pub provider: Option<Arc<Provider>>,
     /// Where people's passkeys are good.
     pub site: Site,
     /// Whether browsers reach it over https: then the cookie is bound to that.

@@ -16,11 +16,12 @@ use crate::html::{Html, html};
 use crate::page::{alone, go_to, notice};
 use crate::passkey;
 use crate::port::Parts;
+use crate::provider;
 
 /// The page on which people sign in.
 pub(crate) fn show(parts: &Parts, assets: &Assets, next: &str, name: &str, fault: Option<&Fault>) -> Response<Body> {
     let main = html!(
-        "<h1>Sign in</h1>{}<form method=\"post\" action=\"/sign-in\">\
+        "<h1>Sign in</h1>{}{}<form method=\"post\" action=\"/sign-in\">\
          <input type=\"hidden\" name=\"next\" value=\"{}\">\
          <label for=\"name\">Your id</label>\
          <input id=\"name\" name=\"name\" value=\"{}\" autocomplete=\"username\" autocapitalize=\"off\" spellcheck=\"false\" required{}>\
@@ -30,6 +31,7 @@ pub(crate) fn show(parts: &Parts, assets: &Assets, next: &str, name: &str, fault
          <p class=\"small\">No account yet, or the password forgotten? The operator makes a link with \
          <code>countersign accounts invite</code>.</p>",
         fault.map(notice),
+        provider::way_in(parts, next),
         place_of_ours(next),
         name,
         focus(name.is_empty()),

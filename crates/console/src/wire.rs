@@ -19,6 +19,7 @@ use crate::guard::{from_another_site, harden, place_of_ours, same_origin};
 use crate::live::Watch;
 use crate::page::{Visitor, fault, go_to};
 use crate::port::Parts;
+use crate::provider::{self, PROVIDER_BACK};
 use crate::sight::Sight;
 use crate::sign_in::Form;
 use crate::{account, arap, contracts, emergency, holds, live, sign_in, story, trail};
@@ -28,6 +29,7 @@ pub struct ConsoleWire {
     parts: Arc<Parts>,
     assets: Assets,
     cookie: Cookie,
+    errand: Cookie,
     streams: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -35,9 +37,10 @@ pub struct ConsoleWire {
 impl ConsoleWire {
     /// Pages made of these parts. Streams end when `stop` says so.
     pub fn new(parts: Parts, stop: CancellationToken) -> Self {
-        let cookie = Cookie::new(parts.secure, parts.port);
+        let (cookie, errand) =
+            (Cookie::of_session(parts.secure, parts.port), Cookie::of_errand(parts.secure, parts.port));
         let streams = Arc::new(Semaphore::new(CONSOLE_STREAMS_MAX));
-        Self { parts: Arc::new(parts), assets: Assets::new(), cookie, streams, stop }
+        Self { parts: Arc::new(parts), assets: Assets::new(), cookie, errand, streams, stop }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
@@ -64,6 +67,11 @@ impl ConsoleWire {
         match path {
             "/welcome" => return sign_in::welcome(&self.parts, &self.assets, &asked.take("code"), None),
             "/sign-in" => return sign_in::show(&self.parts, &self.assets, &asked.take("next"), "", None),
+            PROVIDER_BACK => {
+                let cookies = (&self.errand, &self.cookie);
+                return provider::back(&self.parts, &self.assets, cookies, head, peer(head)).await;
+            }
+            provider::BEGIN => return self.to_provider(head, &mut asked).await,
             _ => {}
         }
         let words: Vec<&str> = path.split('/').skip(1).collect();
@@ -103,6 +111,23 @@ impl ConsoleWire {
         }
     }
 
+    /// The way to the identity provider, from a page of ours: nobody is sent there by another site.
+    async fn to_provider(&self, head: &Head, asked: &mut Form) -> Response<Body> {
+        let (parts, assets, next) = (&self.parts, &self.assets, asked.take("next"));
+        if from_another_site(&head.headers) {
+            return sign_in::show(parts, assets, &next, "", None);
+        }
+        let prove = !asked.take("prove").is_empty();
+        let visitor = if prove { self.visitor(head).await } else { None };
+        match (prove, visitor) {
+            (true, None) => self.stranger(head),
+            (_, visitor) => {
+                let who = visitor.as_ref().map(|visitor| &visitor.signed_in);
+                provider::begin(parts, assets, &self.errand, who, &next).await
+            }
+        }
+    }
+
     async fn post(&self, head: &Head, body: Incoming) -> Response<Body> {
         let (parts, assets) = (&self.parts, &self.assets);
         let path = head.uri.path();
@@ -126,6 +151,7 @@ impl ConsoleWire {
         let words: Vec<&str> = path.split('/').skip(1).collect();
         match words.as_slice() {
             ["account", "passkeys"] => account::add_passkey(parts, assets, &visitor, from, &mut form).await,
+            ["account", "terminal"] => account::lend_code(parts, assets, &visitor),
             ["account", "passkeys", "remove"] => account::remove_passkey(parts, assets, &visitor, &mut form).await,
             ["emergency"] => emergency::act(parts, assets, &visitor, from, &mut form).await,
             ["sign-out"] => self.sign_out(&visitor).await,

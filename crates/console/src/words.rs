@@ -151,5 +151,13 @@ pub(crate) fn approver(facts: &Value, written: &str) -> String {
     }
 }
 
+/// What somebody signed in with, as a sentence goes on: with …
+pub(crate) fn with_what(how: &str) -> String {
+    match how {
+        "oidc" => "the identity provider".to_owned(),
+        other => format!("a {other}"),
+    }
+}
+
 /// What stands where a person's data were erased.
 pub(crate) const ERASED: &str = "(erased)";

@@ -493,11 +493,14 @@ pub enum AccountsAction {
 #[derive(Debug, Args)]
 pub struct LoginArgs {
     /// The person
-    #[arg(required_unless_present = "code", conflicts_with = "code")]
+    #[arg(required_unless_present_any = ["code", "from_page"], conflicts_with_all = ["code", "from_page"])]
     pub human: Option<String>,
     /// Choose a password with the code of an invitation
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from_page")]
     pub code: Option<String>,
+    /// Sign in with the code that your account page makes, where you sign in with an identity provider
+    #[arg(long, value_name = "CODE")]
+    pub from_page: Option<String>,
     /// Read the password from standard input, without asking
     #[arg(long)]
     pub password_stdin: bool,

@@ -39,6 +39,7 @@ mod reading;
 mod report;
 mod restored;
 mod retaining;
+mod sign_on;
 mod terminal;
 mod typed;
 mod vendor_door;

@@ -86,6 +86,8 @@ pub enum Operation {
     SignIn { name: String, password: String },
     /// A person who was invited chooses a password, at a terminal.
     ChoosePassword { code: String, password: String },
+    /// A person signs in at a terminal with the code that a page lent them.
+    SignInWithCode { code: String },
     /// Who is signed in with this token.
     WhoAmI { session: String },
     /// The session of this token ends.
@@ -190,6 +192,7 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::ChoosePassword { code, password } => {
             signing::choose_password(gateway, &code, Secret::new(password)).await
         }
+        Operation::SignInWithCode { code } => signing::sign_in_with_code(gateway, &code).await,
         Operation::WhoAmI { session } => signing::who_am_i(gateway, &Secret::new(session)).await,
         Operation::SignOut { session } => signing::sign_out(gateway, &Secret::new(session)).await,
         Operation::Holds => Ok(holding::list(gateway)),

@@ -21,6 +21,7 @@ use self::holds::Desk;
 use crate::config::ConsoleConfig;
 use crate::gateway::{Gateway, files};
 use crate::notary::{origin_of, trust_of};
+use crate::sign_on;
 
 mod contracts;
 mod emergencies;
@@ -84,6 +85,7 @@ impl Pages {
             emergencies: Some(Arc::new(Alarms { gateway: Arc::clone(gateway) })),
             contracts: Some(Arc::new(Shelf { gateway: Arc::clone(gateway) })),
             readers: config.readers.clone(),
+            provider: config.oidc.as_ref().map(|oidc| sign_on::provider(gateway, oidc, &self.url)).transpose()?,
             site: site(&url, self.local.port()),
             secure,
             port: self.local.port(),

@@ -8,7 +8,7 @@ use super::step;
 use crate::html::{Html, html};
 use crate::page::capital;
 use crate::port::Parts;
-use crate::words::{ERASED, sign, whole_moment};
+use crate::words::{ERASED, sign, whole_moment, with_what};
 
 /// One step of it, as it is seen from this call: the one that was held, or the one that carries it out.
 pub(super) fn step_of(parts: &Parts, change: &ChangeView, seen_from: &CallId) -> Option<Html> {
@@ -22,7 +22,8 @@ pub(super) fn step_of(parts: &Parts, change: &ChangeView, seen_from: &CallId) ->
             step("hold", "Held", &said, sign(Verdict::Hold))
         }
         "hold.approved" => {
-            let how = last_approval(change).and_then(|last| Some(format!(", with a {}", last.get("how")?.as_str()?)));
+            let how = last_approval(change)
+                .and_then(|last| Some(format!(", with {}", with_what(last.get("how")?.as_str()?))));
             let said = html!("<p>By <b>{}</b>{}, {}</p>", by, how, at);
             step("allow", "Approved", &said, sign(Verdict::Allow))
         }

@@ -138,6 +138,7 @@ fn directory() -> DirectorySnapshot {
         agents: HashMap::from([(agent.id.clone(), Arc::new(agent))]),
         apps: HashMap::from([(app.id.clone(), Arc::new(app))]),
         persons: HashMap::new(),
+        known_elsewhere: HashMap::new(),
         all_stopped: false,
         as_of: None,
     }

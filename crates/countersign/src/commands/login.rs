@@ -19,13 +19,14 @@ use crate::typed::hidden;
 
 /// Signs a person in, and keeps the session where only the operating-system user can read it.
 pub async fn login(common: &Common, args: &LoginArgs) -> Result<ExitCode, Fault> {
-    let operation = match (&args.human, &args.code) {
-        (_, Some(code)) => Operation::ChoosePassword { code: code.clone(), password: chosen(args)? },
-        (Some(human), None) => {
+    let operation = match (&args.human, &args.code, &args.from_page) {
+        (_, _, Some(code)) => Operation::SignInWithCode { code: code.clone() },
+        (_, Some(code), _) => Operation::ChoosePassword { code: code.clone(), password: chosen(args)? },
+        (Some(human), ..) => {
             let said = format!("type the password of {human} (it is not shown), then Enter");
             Operation::SignIn { name: human.clone(), password: typed(&said)? }
         }
-        (None, None) => {
+        (None, ..) => {
             return Err(Fault::new(Blame::Caller, "people.who", "nobody is named")
                 .hint("`countersign login PERSON`, with the id that `countersign people` shows"));
         }
@@ -114,5 +115,9 @@ fn who(said: &Value) -> String {
     let text = |key: &str| plain(said.get(key).and_then(Value::as_str).unwrap_or_default());
     let role = text("role");
     let role = if role.is_empty() { role } else { format!(", {role}") };
-    format!("{} ({}{role}), with a {} since {}", text("name"), text("human"), text("how"), text("since"))
+    let how = match text("how").as_ref() {
+        "oidc" => "the identity provider".to_owned(),
+        other => format!("a {other}"),
+    };
+    format!("{} ({}{role}), with {how} since {}", text("name"), text("human"), text("since"))
 }

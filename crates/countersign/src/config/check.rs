@@ -36,12 +36,14 @@ mod database;
 mod door;
 mod exports;
 mod holding;
+mod oidc;
 mod vendors;
 
 pub use self::console::ConsoleConfig;
 pub use self::contracts::read_contract;
 pub use self::database::Database;
 pub use self::door::DoorConfig;
+pub use self::oidc::OidcConfig;
 
 /// A configuration that is valid.
 #[derive(Clone)]
@@ -181,6 +183,7 @@ impl Checker<'_> {
         let public_url = raw.public_url.as_ref().and_then(|written| self.url(written));
         let mut directory = DirectorySnapshot::default();
         self.people(&raw, &mut directory);
+        self.known_elsewhere(&raw, &mut directory);
         self.agents(&raw, &mut directory);
         let vendors = self.vendors(&raw, &mut directory);
         let connect = raw.connect.as_ref().and_then(|connect| {

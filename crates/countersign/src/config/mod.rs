@@ -4,9 +4,11 @@
 //! substituted in string leaves after parsing, never in the text.
 
 mod check;
+mod kept;
 mod problem;
 mod raw;
 
 pub use check::DEFAULT_PORT;
-pub use check::{Config, ConsoleConfig, DoorConfig, read_contract};
+pub use check::{Config, ConsoleConfig, DoorConfig, OidcConfig, read_contract};
+pub use kept::kept_secret;
 pub use problem::{Problem, Problems, nearest};

@@ -111,7 +111,8 @@ fn speaks_of_credentials(source: &str, line: u64) -> bool {
         if !above {
             continue;
         }
-        if text.to_ascii_lowercase().contains("cred") {
+        let text_small = text.to_ascii_lowercase();
+        if text_small.contains("cred") || text_small.contains("secret") {
             return true;
         }
         below = Some(text);

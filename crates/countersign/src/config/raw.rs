@@ -104,6 +104,18 @@ pub(super) struct RawConsole {
     pub listen: Option<Spanned<String>>,
     pub url: Option<Spanned<String>>,
     pub readers: Option<RawReaders>,
+    pub oidc: Option<RawOidc>,
+}
+
+/// The organisation's identity provider.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOidc {
+    pub name: Option<Spanned<String>>,
+    pub issuer: Spanned<String>,
+    pub client_id: Spanned<String>,
+    pub client_secret: Option<Spanned<String>>,
+    pub claim: Option<Spanned<String>>,
 }
 
 /// A listener with TLS for vendors.
@@ -174,6 +186,7 @@ pub(super) struct RawHuman {
     pub seniority: Option<String>,
     pub role: Option<String>,
     pub manager: Option<Spanned<String>>,
+    pub oidc: Option<Spanned<String>>,
     pub active: Option<bool>,
 }
 

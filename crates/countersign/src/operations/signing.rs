@@ -46,11 +46,24 @@ pub(super) async fn close(gateway: &Gateway, human: &HumanId, by: &str) -> Resul
 }
 
 pub(super) async fn sign_in(gateway: &Gateway, name: &str, password: Secret<String>) -> Result<Value, Fault> {
-    Ok(opened(gateway, &gateway.people.sign_in(name, password, Client::Terminal, None).await?))
+    let entered = gateway.people.sign_in(name, password, Client::Terminal, None).await;
+    let provided = gateway.config.load().console.as_ref().is_some_and(|console| console.oidc.is_some());
+    let entered = entered.map_err(|fault| match fault.code() {
+        "people.refused" if provided => fault.hint(
+            "who signs in with the identity provider has no password here: the account page of the console makes a code for \
+             `countersign login --from-page CODE`",
+        ),
+        _ => fault,
+    });
+    Ok(opened(gateway, &entered?))
 }
 
 pub(super) async fn choose_password(gateway: &Gateway, code: &str, password: Secret<String>) -> Result<Value, Fault> {
     Ok(opened(gateway, &gateway.people.accept(code, password, Client::Terminal, None).await?))
+}
+
+pub(super) async fn sign_in_with_code(gateway: &Gateway, code: &str) -> Result<Value, Fault> {
+    Ok(opened(gateway, &gateway.people.sign_in_with_code(code, None).await?))
 }
 
 pub(super) async fn who_am_i(gateway: &Gateway, session: &Secret<String>) -> Result<Value, Fault> {

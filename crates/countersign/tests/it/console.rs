@@ -6,5 +6,6 @@ mod contracts;
 mod doors;
 mod emergency;
 mod for_task;
+mod provider;
 mod stage;
 mod walk;

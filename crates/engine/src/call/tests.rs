@@ -282,6 +282,7 @@ pub(crate) fn directory() -> DirectorySnapshot {
     };
     DirectorySnapshot {
         persons: HashMap::new(),
+        known_elsewhere: HashMap::new(),
         humans: [(ana.clone(), human(&ana, "Ana Diaz")), (bo.clone(), human(&bo, "Bo Lind"))].into(),
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),

@@ -202,12 +202,17 @@ impl Provider {
         let error: Option<Refused> = serde_json::from_slice(answer.body()).ok();
         match error.as_ref().map(|refused| refused.error.as_str()) {
             Some("invalid_grant") => Err(refused("the code is not good, or not any more")),
-            Some("invalid_client" | "unauthorized_client") => {
+            Some(word @ ("invalid_client" | "unauthorized_client")) => {
                 let said = format!("{} does not take our client id and secret", self.settings.name);
                 Err(Fault::new(Blame::Operator, "people.provider", said)
-                    .hint("look at `client_id` and `client_secret` of `console: {oidc: …}`"))
+                    .hint("look at `client_id` and `client_secret` of `console: {oidc: …}`")
+                    .because(word.to_owned()))
             }
-            _ => Err(self.unusable("did not exchange the code")),
+            // What it says is for the log: it may hold anything.
+            said => {
+                let cause = format!("{} {:?}", answer.status(), said.unwrap_or_default());
+                Err(self.unusable("did not exchange the code").because(cause))
+            }
         }
     }
 
@@ -254,7 +259,7 @@ impl Provider {
         let url: Uri = url.parse().map_err(|error: http::uri::InvalidUri| self.silent().because(error))?;
         let answer = self.send(Request::get(url).header(header::ACCEPT, "application/json").body(Vec::new())).await?;
         if answer.status() != StatusCode::OK {
-            return Err(self.unusable("did not answer as a provider does"));
+            return Err(self.unusable("did not answer as a provider does").because(answer.status().to_string()));
         }
         Ok(answer.into_body())
     }
@@ -270,7 +275,7 @@ impl Provider {
 
     fn unusable(&self, what: &str) -> Fault {
         Fault::new(Blame::Upstream, "people.provider", format!("{} {what}", self.settings.name))
-            .hint("try again later, or tell the operator: `countersign doctor` and the gateway's log say more")
+            .hint("try again later, or tell the operator: the gateway's log says more")
     }
 
     /// What is wrong with the provider, with its name in it.

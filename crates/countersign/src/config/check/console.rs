@@ -8,6 +8,7 @@ use model::{DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
 
 use super::Checker;
+use super::oidc::OidcConfig;
 use crate::config::raw::{RawConsole, RawReaders};
 
 /// The pages for people.
@@ -19,6 +20,8 @@ pub struct ConsoleConfig {
     pub url: Option<Uri>,
     /// Who sees everything.
     pub readers: Readers,
+    /// The organisation's identity provider, where people sign in with it.
+    pub oidc: Option<OidcConfig>,
 }
 
 impl Checker<'_> {
@@ -29,6 +32,7 @@ impl Checker<'_> {
         };
         let url = raw.url.as_ref().and_then(|written| self.page_url(written));
         let readers = raw.readers.as_ref().map(|readers| self.readers(readers, directory)).unwrap_or_default();
+        let oidc = raw.oidc.as_ref().and_then(|oidc| self.oidc(oidc));
         let listen = listen?;
         if let Some(written) = raw.listen.as_ref().filter(|_| !listen.ip().is_loopback() && raw.url.is_none()) {
             let said =
@@ -36,7 +40,7 @@ impl Checker<'_> {
             let hint = "put a proxy with TLS in front and name its address with `url: https://…`";
             self.problem(written, said, Some(hint.to_owned()));
         }
-        Some(ConsoleConfig { listen, url, readers })
+        Some(ConsoleConfig { listen, url, readers, oidc })
     }
 
     /// An address without a path, with https unless it is of this machine.

@@ -23,7 +23,9 @@ pub(super) fn lines_with_secrets(raw: &RawConfig) -> BTreeSet<u64> {
         let headers = channel.headers.iter().flat_map(|headers| headers.values());
         [&channel.url].into_iter().chain(&channel.password).chain(headers)
     });
+    let of_provider = raw.console.iter().flat_map(|console| &console.oidc).flat_map(|oidc| &oidc.client_secret);
     written
+        .chain(of_provider)
         .filter(|written| written.value.parse::<Source>().is_err())
         .chain(headers)
         .chain(channels)

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use broker::Source;
-use model::{Blame, Fault, Secret};
-use private_file::Openness;
+use model::Fault;
 use serde_saphyr::Spanned;
 use store::{Address, Location};
 
 use super::super::raw::RawTrace;
 use super::{Checker, Config};
-use crate::clock::environment;
+use crate::config::kept::kept_secret;
 use crate::gateway::files;
 
 /// A database, and how its password is had.
@@ -28,7 +27,10 @@ impl Config {
         let Some(database) = &self.database else { return Ok(Location::File(self.data.join(files::TRACE))) };
         let address = database.address.clone();
         Ok(Location::Database(match &database.password {
-            Some(source) => address.with_password(&password(source)?),
+            Some(source) => address.with_password(&kept_secret(
+                source,
+                "`trace: password:` says where the password of the database is kept",
+            )?),
             None => address,
         }))
     }
@@ -76,28 +78,5 @@ pub(super) fn lines_with_secrets(raw: &RawTrace) -> impl Iterator<Item = u64> {
     written.flat_map(|written| [written.referenced.line(), written.defined.line()])
 }
 
-fn password(source: &Source) -> Result<Secret<String>, Fault> {
-    let missing = |said: String| {
-        Fault::new(Blame::Operator, "operator.password", said)
-            .hint("`trace: password:` says where the password of the database is kept")
-    };
-    match source {
-        Source::Env(name) => {
-            let value = environment(name);
-            value.map(Secret::new).ok_or_else(|| missing(format!("the environment has no `{name}`")))
-        }
-        Source::File(path) => {
-            let opened = private_file::open(path, Openness::Owner, PASSWORD_BYTES_MAX)?;
-            let (open, about) = opened.ok_or_else(|| missing(format!("there is no file `{}`", path.display())))?;
-            let content = private_file::content(path, open, &about)?;
-            let text = std::str::from_utf8(content.expose())
-                .map_err(|_| missing(format!("`{}` is not text", path.display())))?;
-            Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
-        }
-        Source::Vault(_) => Err(missing("the vault cannot hold the password of the database".to_owned())),
-    }
-}
-
 /// Which log of a database is meant where nothing is said.
 const LOG: &str = "main";
-const PASSWORD_BYTES_MAX: u64 = 4 << 10;

@@ -11,12 +11,12 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
-fn parse(text: &str) -> Result<Config, String> {
+pub(super) fn parse(text: &str) -> Result<Config, String> {
     Config::parse(Path::new("c.yaml"), text, &environment).map_err(|problems| problems.to_string())
 }
 
 /// What is said of a file that is wrong.
-fn refused(text: &str) -> String {
+pub(super) fn refused(text: &str) -> String {
     parse(text).err().unwrap_or_else(|| "nothing was wrong".to_owned())
 }
 
