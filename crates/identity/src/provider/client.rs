@@ -145,8 +145,9 @@ impl Provider {
     /// What the provider calls the person who came back. Error: nobody is shown to have come back from it.
     pub(crate) async fn who(&self, back: &Back, asked: &Asked, sent: Sent) -> Result<String, Fault> {
         let known = self.known(false).await?;
-        let other = back.issuer != self.settings.issuer;
-        if (known.metadata.names_itself && other) || (!back.issuer.is_empty() && other) {
+        // RFC 9207, section 2.4.
+        let named = known.metadata.names_itself || !back.issuer.is_empty();
+        if named && back.issuer != self.settings.issuer {
             return Err(refused("the answer comes from another provider than the one that was asked"));
         }
         if !back.error.is_empty() {

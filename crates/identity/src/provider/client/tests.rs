@@ -193,10 +193,10 @@ async fn a_new_key_of_the_provider_is_looked_for_once_a_minute() {
 
 #[tokio::test]
 async fn metadata_and_keys_that_are_none_are_the_providers_fault() {
-    for (metadata, keys) in [
-        (json!({ "issuer": "https://evil.example" }), json!({ "keys": [] })),
-        (Staged::new().says().metadata.clone(), json!("none")),
-    ] {
+    let good = Staged::new().says().metadata.clone();
+    for (metadata, keys) in
+        [(json!({ "issuer": "https://evil.example" }), json!({ "keys": [] })), (good, json!("none"))]
+    {
         let world = World::new(settings());
         {
             let mut says = world.staged.says();
