@@ -293,6 +293,31 @@ async fn one_request_more_than_may_be_open_is_refused() {
 }
 
 #[tokio::test]
+async fn who_breaks_the_rules_again_and_again_is_closed() {
+    let mut peer = Peer::new(&[]).await;
+    let malformed = with(&[("connection", "close")]);
+    for broken in 0..=HTTP2_FAULTS_MAX {
+        let stream = peer.asks(&malformed).await;
+        let code = if broken < HTTP2_FAULTS_MAX { PROTOCOL_ERROR } else { ENHANCE_YOUR_CALM };
+        assert_eq!(peer.ends(stream).await, Err(code), "{broken}");
+    }
+    peer.closes().await;
+}
+
+// INVARIANT: nobody makes the gateway keep more of a body than the windows, whoever reads it or does not.
+#[tokio::test]
+async fn a_body_is_sent_no_further_ahead_than_agreed() {
+    let mut peer = Peer::new(&[]).await;
+    peer.sends(HEADERS, END_HEADERS, 1, &block(&usual("/never"))).await;
+    let piece = vec![b'x'; 16 << 10];
+    peer.has_in_flight(1).await;
+    for _ in 0..2 * HTTP2_STREAM_BYTES_MAX as usize / piece.len() {
+        peer.sends(DATA, 0, 1, &piece).await;
+    }
+    assert_eq!(peer.ends(1).await, Err(FLOW_CONTROL_ERROR));
+}
+
+#[tokio::test]
 async fn headers_without_end_reach_nobody() {
     let large = "x".repeat(10_000);
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -367,5 +392,7 @@ const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const PROTOCOL_ERROR: u32 = 1;
 const INTERNAL_ERROR: u32 = 2;
+const FLOW_CONTROL_ERROR: u32 = 3;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
+const ENHANCE_YOUR_CALM: u32 = 11;
