@@ -13,7 +13,7 @@ use crate::html::{Html, html};
 use crate::page::{Place, Visitor, go_to, notice, page};
 use crate::passkey;
 use crate::port::Parts;
-use crate::provider::way_to_prove;
+use crate::provider::{knowing, way_to_prove};
 use crate::sign_in::Form;
 use crate::words::{whole_moment, with_what};
 
@@ -64,7 +64,7 @@ pub(crate) fn show(parts: &Parts, assets: &Assets, visitor: &Visitor, wrong: Opt
 
 /// The command line knows no identity provider: a code leads from here to there.
 fn terminal(parts: &Parts, visitor: &Visitor, code: Option<&Secret<String>>) -> Option<Html> {
-    let provider = parts.provider.as_ref()?;
+    let provider = knowing(parts, visitor)?;
     let card = |content: Html| html!("<section class=\"card\"><h2>At a terminal</h2>{}</section>", content);
     if let Some(code) = code {
         return Some(card(html!(
@@ -78,7 +78,7 @@ fn terminal(parts: &Parts, visitor: &Visitor, code: Option<&Secret<String>>) -> 
             form_field(visitor)
         )
     } else {
-        way_to_prove(parts, PLACE)
+        way_to_prove(provider, PLACE)
     };
     Some(card(html!(
         "<p>With {}, one signs in on pages. A code from here signs you in with the command line, too.</p>{}",

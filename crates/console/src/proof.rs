@@ -30,7 +30,8 @@ pub(crate) struct Proof {
 impl Proof {
     /// For a form on the page at `place`; `name` tells its field from those of other forms there.
     pub(crate) fn asked(parts: &Parts, visitor: &Visitor, place: &str, name: &str) -> Self {
-        if let Some(provider) = &parts.provider
+        let provider = provider::knowing(parts, visitor);
+        if let Some(provider) = provider
             && parts.people.is_confirmed(&visitor.signed_in, place)
         {
             let said = html!("<p role=\"status\">You have just proved to {} that it is you.</p>", provider.name());
@@ -38,8 +39,8 @@ impl Proof {
             return Self { fields, ready: true, way: Html::default() };
         }
         let has_password = parts.people.accounts().iter().any(|account| account.human == visitor.human.id);
-        let way = provider::way_to_prove(parts, place);
-        if !has_password && parts.provider.is_some() {
+        let way = provider.map(|provider| provider::way_to_prove(provider, place)).unwrap_or_default();
+        if !has_password && provider.is_some() {
             return Self { fields: Html::default(), ready: false, way };
         }
         let fields = html!(

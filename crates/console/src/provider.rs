@@ -10,14 +10,14 @@ use front::Body;
 use http::request::Parts as Head;
 use http::{HeaderValue, Response, header};
 use identity::people::SignedIn;
-use identity::provider::Back;
+use identity::provider::{Back, Provider};
 use model::{Fault, Secret};
 
 use crate::assets::Assets;
 use crate::cookie::Cookie;
 use crate::guard::place_of_ours;
 use crate::html::{Html, html};
-use crate::page::go_to;
+use crate::page::{Visitor, go_to};
 use crate::port::Parts;
 use crate::sign_in::{self, Form};
 
@@ -40,9 +40,15 @@ pub(crate) fn way_in(parts: &Parts, next: &str) -> Option<Html> {
     ))
 }
 
+/// The provider, where it has a name for this person.
+pub(crate) fn knowing<'a>(parts: &'a Parts, visitor: &Visitor) -> Option<&'a Provider> {
+    let directory = parts.directory.snapshot();
+    let known = directory.known_elsewhere.values().any(|human| *human == visitor.human.id);
+    parts.provider.as_deref().filter(|_| known)
+}
+
 /// The link with which one proves it anew, for the page at `place`.
-pub(crate) fn way_to_prove(parts: &Parts, place: &str) -> Html {
-    let Some(provider) = &parts.provider else { return Html::default() };
+pub(crate) fn way_to_prove(provider: &Provider, place: &str) -> Html {
     html!(
         "<p><a class=\"button\" href=\"{}?prove=1&amp;next={}\">Prove with {} that it is you</a></p>",
         BEGIN,

@@ -1,5 +1,8 @@
 //! The organisation's identity provider: where it is, what we are called there, and the way to it.
 
+use std::sync::Arc;
+
+use broker::Source;
 use bytes::Bytes;
 use console::PROVIDER_BACK;
 use http::Request;
@@ -7,9 +10,6 @@ use http_body_util::Full;
 use identity::provider::{Link, LinkFuture, Provider, Settings};
 use model::Fault;
 use model::limits::{PROVIDER_ANSWER_BYTES_MAX, PROVIDER_TIME_MAX};
-use std::sync::Arc;
-
-use broker::Source;
 
 use crate::config::{OidcConfig, kept_secret};
 use crate::gateway::Gateway;
