@@ -191,7 +191,8 @@ impl<'d> Walk<'d> {
 
     fn label(&mut self, said: &Listed, style: Option<&str>) -> Option<Label> {
         let (num, level) = self.numbering.place(said, style, self.styles)?;
-        let label = self.numbering.label(&num, level, self.styles, &mut self.counters)?;
+        let mut label = self.numbering.label(&num, level, self.styles, &mut self.counters)?;
+        label.text = harmless(&label.text);
         self.notes.unknown_numbers += usize::from(label.unknown);
         Some(label)
     }
@@ -291,6 +292,7 @@ impl<'d> Walk<'d> {
         if !self.fields.show() {
             return;
         }
+        let words = &harmless(words);
         match within.tracked {
             Some(Tracked::Deleted) => return self.notes.deleted.say(words),
             Some(Tracked::Inserted) => self.notes.inserted.say(words),
@@ -302,11 +304,7 @@ impl<'d> Walk<'d> {
         if !words.trim().is_empty() {
             self.notes.hidden.begin();
         }
-        into.line.text.extend(words.chars().map(|letter| match letter {
-            '\t' | '\n' => letter,
-            letter if letter.is_control() => UNKNOWN_SIGN,
-            letter => letter,
-        }));
+        into.line.text.push_str(words);
     }
 }
 
@@ -382,6 +380,12 @@ fn shown(element: &Element) -> String {
     let text = element.text.replace(['\n', '\r'], " ");
     let kept = element.attribute("space") == Some("preserve");
     if kept { text } else { text.trim_matches([' ', '\t']).to_owned() }
+}
+
+/// A text without what a terminal obeys.
+fn harmless(words: &str) -> String {
+    let obeyed = |letter: char| letter.is_control() && !matches!(letter, '\t' | '\n');
+    words.chars().map(|letter| if obeyed(letter) { UNKNOWN_SIGN } else { letter }).collect()
 }
 
 /// Whether a paragraph's own words begin with a number: `1.`, `(a)`, `§ 3`, `Section 4`.

@@ -210,7 +210,7 @@ fn print_outcomes(outcomes: &[Outcome], seconds: u64) {
     }
 }
 
-const TARGETS: &[&str] = &["json", "policy", "front", "upstream", "child", "decide", "tlog", "release"];
+const TARGETS: &[&str] = &["json", "policy", "front", "upstream", "child", "decide", "tlog", "release", "docx"];
 const SECONDS: u64 = 30;
 const FOLDER: &str = "target/fuzz";
 const BROKEN: &str = "broken";

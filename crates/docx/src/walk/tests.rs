@@ -71,6 +71,9 @@ fn tabs_breaks_signs_and_space() {
     let body = "<w:p><w:r><w:t>  a  </w:t><w:tab/><w:t>b&amp;c</w:t><w:br/><w:t>d</w:t><w:noBreakHyphen/><w:softHyphen/><w:t>e</w:t>\
         <w:sym w:font=\"Wingdings\" w:char=\"F0FE\"/><w:sym w:font=\"Symbol\" w:char=\"F0B7\"/><w:sym w:font=\"Arial\" w:char=\"00A7\"/></w:r></w:p>";
     check(body, &["a\tb&c\nd\u{2011}e☑•§"]);
+    let list = "<w:abstractNum w:abstractNumId=\"0\"><w:lvl w:ilvl=\"0\"><w:lvlText w:val=\"&#27;%1.\"/></w:lvl></w:abstractNum><w:num w:numId=\"1\"><w:abstractNumId w:val=\"0\"/></w:num>";
+    let numbered = format!("<w:p><w:pPr><w:numPr><w:numId w:val=\"1\"/></w:numPr></w:pPr>{}</w:p>", r("a"));
+    assert_eq!(read(&document(&numbered, "", list)).unwrap().text, "\u{fffd}0. a\n\n");
     let unknown = "<w:p><w:r><w:sym w:font=\"Webdings\" w:char=\"F041\"/><w:t>&#27;x</w:t></w:r></w:p>";
     check(unknown, &["\u{fffd}\u{fffd}x"]);
     assert_eq!(notes(unknown), ["a sign of a font of signs stands as `\u{fffd}`"]);
