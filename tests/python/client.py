@@ -4,7 +4,8 @@
     client.py [--mode …] [--call …] [--env NAME=VALUE]… --command PROGRAM ARGUMENT…
     client.py [--mode …] --calls '[["TOOL", {"ARGUMENT": …}], …]' --url URL --token TOKEN
 
-With `--opens FOLDER` it opens addresses: it writes each to `FOLDER/url` and says that it did once there is a `FOLDER/go`.
+In place of `--token`, what a vendor has itself: `--signs KEY.pem CLIENT_ID --issuer ISSUER` (private_key_jwt with ES256; where tokens come from is found
+out), or `--certificate CERTIFICATE KEY`. `--authority FILE` is whom it trusts over TLS. With `--opens FOLDER` it opens addresses: it writes each to `FOLDER/url` and says that it did once there is a `FOLDER/go`.
 Exit code 0 if the protocol worked (a tool's own error is in `result.isError`), 1 if the SDK raised.
 """
 
@@ -12,11 +13,13 @@ import argparse
 import asyncio
 import json
 import pathlib
+import ssl
 import sys
 
 import httpx2
 import mcp_types as types
 from mcp import Client, StdioServerParameters
+from mcp.client.auth.extensions.client_credentials import PrivateKeyJWTOAuthProvider, SignedJWTParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
@@ -26,6 +29,10 @@ def parse():
     parser.add_argument("--mode", default="auto")
     parser.add_argument("--url")
     parser.add_argument("--token")
+    parser.add_argument("--signs", nargs=2)
+    parser.add_argument("--issuer")
+    parser.add_argument("--certificate", nargs=2)
+    parser.add_argument("--authority")
     parser.add_argument("--call")
     parser.add_argument("--arguments", type=json.loads, default={})
     parser.add_argument("--calls", type=json.loads, default=[])
@@ -48,6 +55,45 @@ def opener(folder):
         return types.ElicitResult(action="accept")
 
     return opened
+
+
+class Memory:
+    """Keeps the tokens of one run."""
+
+    tokens = client = None
+
+    async def get_tokens(self):
+        return self.tokens
+
+    async def set_tokens(self, tokens):
+        self.tokens = tokens
+
+    async def get_client_info(self):
+        return self.client
+
+    async def set_client_info(self, client):
+        self.client = client
+
+
+def signing(options):
+    key, client = options.signs
+    signs = SignedJWTParameters(
+        issuer=client, subject=client, signing_key=pathlib.Path(key).read_text(), signing_algorithm="ES256"
+    )
+    return PrivateKeyJWTOAuthProvider(
+        server_url=options.url,
+        storage=Memory(),
+        client_id=client,
+        assertion_provider=signs.create_assertion_provider(),
+        issuer=options.issuer,
+    )
+
+
+def trusting(options):
+    context = ssl.create_default_context(cafile=options.authority)
+    if options.certificate:
+        context.load_cert_chain(*options.certificate)
+    return context
 
 
 async def talk(server, options):
@@ -82,7 +128,10 @@ async def main(options):
         return await talk(StdioServerParameters(command=program, args=arguments, env=env), options)
     headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
     timeout = httpx2.Timeout(30.0, read=options.timeout)
-    async with httpx2.AsyncClient(headers=headers, timeout=timeout, trust_env=False) as http:
+    more = {"auth": signing(options)} if options.signs else {}
+    if options.authority:
+        more["verify"] = trusting(options)
+    async with httpx2.AsyncClient(headers=headers, timeout=timeout, trust_env=False, **more) as http:
         return await talk(streamable_http_client(options.url, http_client=http), options)
 
 
