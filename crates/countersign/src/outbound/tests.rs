@@ -40,7 +40,7 @@ async fn an_answer_is_bounded_and_no_redirect_is_followed() {
     let (fits, _) = server(answer(&"x".repeat(1_000)));
     assert_eq!(get(&fits).await.unwrap().body().len(), 1_000);
     let (large, _) = server(answer(&"x".repeat(1_001)));
-    assert_eq!(get(&large).await.unwrap_err().to_string(), format!("`{large}` broke off its answer"));
+    assert_eq!(get(&large).await.unwrap_err().to_string(), format!("`{large}` answers with more than is read"));
     let (silent, _) = server(String::new());
     assert_eq!(get(&silent).await.unwrap_err().to_string(), format!("`{silent}` did not answer in time"));
 
