@@ -34,4 +34,4 @@ pub use status::status_of;
 pub use tls::Tls;
 pub use vendor::{KnownVendor, VendorAccess};
 pub use vendor_tokens::VendorTokenEndpoint;
-pub use wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire, WireFuture};
+pub use wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire, WireFuture, off_the_connection};

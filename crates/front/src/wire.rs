@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::Response;
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderValue, Response};
 use hyper::body::Incoming;
 use model::Digest;
 use tokio::sync::OwnedSemaphorePermit;
@@ -56,3 +57,22 @@ impl Place {
         Self { _taken: Arc::new(taken) }
     }
 }
+
+/// The same headers in memory of their own, for whoever keeps them while an answer is made. As they come they are parts of the connection's buffer, which could not be used again
+/// while a call goes on, and one that waits for people goes on for hours.
+pub fn off_the_connection(mut headers: HeaderMap) -> HeaderMap {
+    let bytes = headers.values().map(HeaderValue::len).sum();
+    let mut block = BytesMut::with_capacity(bytes);
+    headers.values().for_each(|value| block.extend_from_slice(value.as_bytes()));
+    let mut block = block.freeze();
+    for value in headers.values_mut() {
+        // What was a value is one.
+        if let Ok(same) = HeaderValue::from_maybe_shared(block.split_to(value.len())) {
+            *value = same;
+        }
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests;

@@ -217,7 +217,7 @@ impl Body {
     /// What comes next; none at the end.
     pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
         match &mut self.coming {
-            Coming::Alone(alone) => alone.next().await,
+            Coming::Alone(alone) => alone.next(PIECE_BYTES).await,
             Coming::Streamed(streamed) => streamed.next().await,
         }
     }
@@ -230,13 +230,21 @@ impl Body {
             return Ok(whole);
         }
         let mut pieces = Pieces::default();
-        while let Some(piece) = self.next().await.map_err(Unread::Broke)? {
+        while let Some(piece) = self.more().await.map_err(Unread::Broke)? {
             if pieces.bytes().saturating_add(piece.len()) > bytes_max {
                 return Err(Unread::TooLarge);
             }
             pieces.push(piece, 0);
         }
         Ok(pieces.whole())
+    }
+
+    /// What comes next, in pieces as large as whoever wants all of it can use.
+    async fn more(&mut self) -> io::Result<Option<Bytes>> {
+        match &mut self.coming {
+            Coming::Alone(alone) => alone.next(ROOM_BYTES_MAX).await,
+            Coming::Streamed(streamed) => streamed.next().await,
+        }
     }
 
     /// Passes over a short body, so that the connection is good for another exchange.
@@ -255,7 +263,7 @@ impl Body {
 // === impl Alone ===
 
 impl Alone {
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+    async fn next(&mut self, room: usize) -> io::Result<Option<Bytes>> {
         loop {
             let Some(connection) = &mut self.connection else { return Ok(None) };
             match self.framing.cut(&mut connection.buffer)? {
@@ -266,7 +274,7 @@ impl Alone {
                 }
                 Cut::More => {}
             }
-            if connection.fill(self.framing.expects()).await? == 0 {
+            if connection.fill(self.framing.expects().min(room)).await? == 0 {
                 self.connection = None;
                 return if self.framing.ends_with_the_connection() { Ok(None) } else { Err(early()) };
             }
@@ -417,6 +425,8 @@ const PASSED_OVER_BYTES_MAX: usize = 64 << 10;
 const READ_BYTES: usize = 8 << 10;
 const READ_BYTES_MIN: usize = 1 << 10;
 const ROOM_BYTES_MAX: usize = 1 << 20;
+/// A piece of a body that is passed on as it comes: several wait at a time for whoever reads slowly.
+const PIECE_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::Engine;
-use front::{Access, Body, Exchange, Known, Place, Wire, WireFuture, empty, json_response, read_body, status_of};
+use front::{
+    Access, Body, Exchange, Known, Place, Wire, WireFuture, empty, json_response, off_the_connection, read_body,
+    status_of,
+};
+use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
@@ -154,8 +158,10 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         let in_session = !says_modern_version(&parts.headers);
+        let Parts { headers, extensions, .. } = parts;
+        let headers = off_the_connection(headers);
         let answering = async move {
-            let (headers, link, endpoint) = (&parts.headers, &parts.extensions, endpoint.as_ref());
+            let (headers, link, endpoint) = (&headers, &extensions, endpoint.as_ref());
             shared.message(&Arrived { headers, link, body: &body, known: &known, endpoint, place: &place }).await
         };
         // A client with a session that goes away has not changed its mind, whatever it asked for.
