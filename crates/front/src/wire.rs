@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use hyper::body::Incoming;
 use model::Digest;
 use tokio::sync::OwnedSemaphorePermit;
@@ -58,20 +58,22 @@ impl Place {
     }
 }
 
-/// The same headers in memory of their own, for whoever keeps them while an answer is made. As they come they are parts of the connection's buffer, which could not be used again
-/// while a call goes on, and one that waits for people goes on for hours.
-pub fn off_the_connection(mut headers: HeaderMap) -> HeaderMap {
-    let bytes = headers.values().map(HeaderValue::len).sum();
+/// Those headers that are needed, in memory of their own, for whoever keeps them while an answer is made. As they come they are parts
+/// of the connection's buffer, which could not be used again while a call goes on, and one that waits for people goes on for hours.
+pub fn off_the_connection(headers: &HeaderMap, needed: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let kept = || headers.iter().filter(|(name, _)| needed(name));
+    let (count, bytes) = kept().fold((0, 0), |(count, bytes), (_, value)| (count + 1, bytes + value.len()));
     let mut block = BytesMut::with_capacity(bytes);
-    headers.values().for_each(|value| block.extend_from_slice(value.as_bytes()));
+    kept().for_each(|(_, value)| block.extend_from_slice(value.as_bytes()));
     let mut block = block.freeze();
-    for value in headers.values_mut() {
+    let mut all = HeaderMap::with_capacity(count);
+    for (name, value) in kept() {
         // What was a value is one.
         if let Ok(same) = HeaderValue::from_maybe_shared(block.split_to(value.len())) {
-            *value = same;
+            all.append(name.clone(), same);
         }
     }
-    headers
+    all
 }
 
 #[cfg(test)]

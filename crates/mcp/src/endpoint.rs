@@ -6,11 +6,11 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::Engine;
 use front::{
-    Access, Body, Exchange, Known, Place, Wire, WireFuture, empty, json_response, off_the_connection, read_body,
-    status_of,
+    Access, Body, Exchange, Known, PeerCertificate, Place, Wire, WireFuture, empty, json_response, off_the_connection,
+    read_body, status_of,
 };
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
 use model::{AppId, Blame, Fault, Secret};
@@ -58,8 +58,8 @@ struct Shared {
 /// One request on its way through.
 struct Arrived<'a> {
     headers: &'a HeaderMap,
-    /// Where it came in.
-    link: &'a Extensions,
+    /// Of the client, where the connection has one.
+    certificate: Option<PeerCertificate>,
     body: &'a Bytes,
     known: &'a Known,
     endpoint: Option<&'a AppId>,
@@ -141,10 +141,10 @@ impl Shared {
         match parts.method {
             Method::POST => {}
             Method::GET => {
-                let (headers, link, body) = (&parts.headers, &parts.extensions, &Bytes::new());
+                let (headers, certificate, body) = (&parts.headers, certificate_of(&parts), &Bytes::new());
                 let endpoint = endpoint.as_ref();
-                return Box::pin(self.get(&Arrived { headers, link, body, known: &known, endpoint, place: &place }))
-                    .await;
+                let arrived = Arrived { headers, certificate, body, known: &known, endpoint, place: &place };
+                return Box::pin(self.get(&arrived)).await;
             }
             Method::DELETE => return self.end_session(&parts.headers, &known, endpoint.as_ref()),
             _ => return not_allowed(),
@@ -158,11 +158,12 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         let in_session = !says_modern_version(&parts.headers);
-        let Parts { headers, extensions, .. } = parts;
-        let headers = off_the_connection(headers);
+        let (headers, certificate) = (off_the_connection(&parts.headers, is_looked_at), certificate_of(&parts));
+        drop(parts);
         let answering = async move {
-            let (headers, link, endpoint) = (&headers, &extensions, endpoint.as_ref());
-            shared.message(&Arrived { headers, link, body: &body, known: &known, endpoint, place: &place }).await
+            let (headers, endpoint) = (&headers, endpoint.as_ref());
+            let arrived = Arrived { headers, certificate, body: &body, known: &known, endpoint, place: &place };
+            shared.message(&arrived).await
         };
         // A client with a session that goes away has not changed its mind, whatever it asked for.
         if in_session { Outliving::new(Box::pin(answering), &self.tasks, None).await } else { answering.await }
@@ -506,6 +507,16 @@ fn says_modern(request: &Request<'_, '_>) -> bool {
 }
 
 /// Whether the headers of a request say that it is of 2026-07-28; one whose body says something else is refused.
+fn certificate_of(parts: &Parts) -> Option<PeerCertificate> {
+    parts.extensions.get().copied()
+}
+
+/// Whether a header means anything once a call has begun.
+fn is_looked_at(name: &HeaderName) -> bool {
+    let of_ours = name.as_str().starts_with("mcp-") || name == "last-event-id";
+    of_ours || [header::ACCEPT, header::AUTHORIZATION].contains(name)
+}
+
 fn says_modern_version(headers: &HeaderMap) -> bool {
     text(headers, "mcp-protocol-version") == Some(Revision::V20260728.as_str())
 }

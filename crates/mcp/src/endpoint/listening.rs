@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use decide::AnswerKind;
 use engine::{Closed, StateWrite};
-use front::{Body, Known, LongLived, PeerCertificate};
+use front::{Body, Known, LongLived};
 use http::{Extensions, HeaderMap, Response, StatusCode, header};
 use json::{Kind, Value};
 use model::limits::{SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
@@ -267,8 +267,8 @@ impl Shared {
             headers.append(header::AUTHORIZATION, token);
         }
         let mut link = Extensions::new();
-        if let Some(certificate) = arrived.link.get::<PeerCertificate>() {
-            link.insert(*certificate);
+        if let Some(certificate) = arrived.certificate {
+            link.insert(certificate);
         }
         Box::new(move || {
             let known = shared.access.authenticate(&headers, &link, endpoint.as_ref());
