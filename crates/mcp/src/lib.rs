@@ -26,6 +26,7 @@ mod foreign;
 mod hub;
 mod kept;
 mod listeners;
+mod mailbox;
 mod methods;
 mod name;
 mod param;

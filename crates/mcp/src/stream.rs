@@ -14,11 +14,11 @@ use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use model::Clock;
-use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
 
 use crate::events::{self, Opening, Reader, event_stream, write_event};
+use crate::mailbox;
 use crate::session::Session;
 use crate::tasks::HeldTask;
 use crate::upstream::Along;
@@ -53,7 +53,7 @@ pub struct Outliving {
 /// that goes away has changed its mind (2026-07-28).
 pub async fn respond(
     mut answering: Answering,
-    mut told: mpsc::Receiver<Bytes>,
+    mut told: mailbox::Receiver<Bytes>,
     along: Along,
     resumable: Option<Resumable>,
     tasks: &TaskTracker,
@@ -67,7 +67,7 @@ pub async fn respond(
         biased;
         response = &mut answering => {
             // What was said before the answer is not lost because the answer was quick.
-            let Ok(first) = told.try_recv() else { return response };
+            let Some(first) = told.try_recv() else { return response };
             answered = Some(response);
             Some(first)
         }
@@ -89,7 +89,7 @@ pub async fn respond(
 /// A stream for a response that its client comes back for.
 pub fn resume(
     answering: Answering,
-    told: mpsc::Receiver<Bytes>,
+    told: mailbox::Receiver<Bytes>,
     along: Along,
     resumable: Resumable,
     tasks: &TaskTracker,
@@ -100,7 +100,7 @@ pub fn resume(
 
 fn open(
     answering: Answering,
-    told: mpsc::Receiver<Bytes>,
+    told: mailbox::Receiver<Bytes>,
     along: Along,
     (stream, resumable): (Arc<events::Stream>, Resumable),
     tasks: &TaskTracker,
@@ -121,7 +121,7 @@ async fn slowly(along: &Along) {
 /// Takes a call to its end, whoever reads.
 async fn go_on(
     mut answering: Answering,
-    mut told: mpsc::Receiver<Bytes>,
+    mut told: mailbox::Receiver<Bytes>,
     along: Along,
     stream: Arc<events::Stream>,
     resumable: Resumable,
@@ -136,13 +136,13 @@ async fn go_on(
             () = along.waiting() => resumable.names(&stream, &along),
         }
     };
-    while let Ok(message) = told.try_recv() {
+    while let Some(message) = told.try_recv() {
         stream.say(message);
     }
     stream.end(whole(response), resumable.clock.now());
 }
 
-async fn respond_once(mut answering: Outliving, mut told: mpsc::Receiver<Bytes>) -> Response<Body> {
+async fn respond_once(mut answering: Outliving, mut told: mailbox::Receiver<Bytes>) -> Response<Body> {
     let along = answering.cancels.clone();
     let waiting = async {
         match &along {
@@ -153,7 +153,7 @@ async fn respond_once(mut answering: Outliving, mut told: mpsc::Receiver<Bytes>)
     let first = tokio::select! {
         biased;
         response = &mut answering => {
-            let Ok(first) = told.try_recv() else { return response };
+            let Some(first) = told.try_recv() else { return response };
             answering.answering = Some(Box::pin(std::future::ready(response)));
             Some(first)
         }
@@ -169,7 +169,7 @@ async fn respond_once(mut answering: Outliving, mut told: mpsc::Receiver<Bytes>)
 /// Events as they come, the answer last.
 struct Stream {
     first: Option<Bytes>,
-    told: mpsc::Receiver<Bytes>,
+    told: mailbox::Receiver<Bytes>,
     answering: Outliving,
     /// A connection that carries nothing is taken for dead by what stands between.
     signs: Interval,
@@ -242,7 +242,7 @@ impl hyper::body::Body for Stream {
         };
         // What was said before the answer stands before it.
         let mut out = BytesMut::new();
-        while let Ok(message) = self.told.try_recv() {
+        while let Some(message) = self.told.try_recv() {
             write_event(&mut out, None, &message);
         }
         if let Some(answer) = whole(response) {

@@ -4,7 +4,7 @@ use http::{StatusCode, header};
 use super::*;
 
 async fn responded(told_before: &[&'static str]) -> (bool, String) {
-    let (tell, told) = mpsc::channel(4);
+    let (tell, told) = mailbox::mailbox(4);
     for message in told_before {
         tell.try_send(Bytes::from_static(message.as_bytes())).unwrap();
     }
@@ -37,7 +37,7 @@ impl decide::Scrub for Clean {
 }
 
 /// A call of 2026-07-28 that ends when it is cancelled; what it holds comes back when it has ended.
-fn until_cancelled(held: &Arc<()>) -> (Outliving, mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>, TaskTracker) {
+fn until_cancelled(held: &Arc<()>) -> (Outliving, mailbox::Sender<Bytes>, mailbox::Receiver<Bytes>, TaskTracker) {
     let client = crate::upstream::Client::Modern { abilities: crate::client::Abilities::default(), level: None };
     let (along, _) = Along::of(None, client, Arc::new(Clean));
     let (cancelled, held, tasks) = (along.clone(), Arc::clone(held), TaskTracker::new());
@@ -47,7 +47,7 @@ fn until_cancelled(held: &Arc<()>) -> (Outliving, mpsc::Sender<Bytes>, mpsc::Rec
         drop(held);
         json_response(StatusCode::OK, Vec::new())
     });
-    let (tell, told) = mpsc::channel(1);
+    let (tell, told) = mailbox::mailbox(1);
     (Outliving::new(answering, &tasks, Some(along)), tell, told, tasks)
 }
 

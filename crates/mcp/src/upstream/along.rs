@@ -8,11 +8,12 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::Scrub;
 use json::{Document, Value};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::link::Manner;
 use crate::client::Abilities;
+use crate::mailbox::{self, mailbox};
 use crate::revision::Revision;
 use crate::session::Session;
 use crate::tasks::HeldTask;
@@ -39,7 +40,7 @@ pub enum Client {
 
 struct Shared {
     client: Client,
-    to_client: mpsc::Sender<Bytes>,
+    to_client: mailbox::Sender<Bytes>,
     /// The client's own token, exactly as it came, and the one that stands for it at the app.
     progress: Option<(Bytes, u64)>,
     /// Members of `_meta` that are passed on, each as it came.
@@ -121,8 +122,8 @@ impl Client {
 
 impl Along {
     /// The way along a call with this `_meta`. What the app says arrives at the receiver.
-    pub fn of(meta: Option<Value<'_, '_>>, client: Client, scrub: Arc<dyn Scrub>) -> (Self, mpsc::Receiver<Bytes>) {
-        let (to_client, told) = mpsc::channel(MESSAGES_WAITING_MAX);
+    pub fn of(meta: Option<Value<'_, '_>>, client: Client, scrub: Arc<dyn Scrub>) -> (Self, mailbox::Receiver<Bytes>) {
+        let (to_client, told) = mailbox(MESSAGES_WAITING_MAX);
         let token = meta.and_then(|meta| meta.get("progressToken"));
         let token = token.filter(|token| token.as_str().is_some() || token.as_i64().is_some());
         let progress =

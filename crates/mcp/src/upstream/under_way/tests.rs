@@ -1,9 +1,9 @@
 use decide::Scrub;
 use json::Document;
-use tokio::sync::mpsc;
 
 use super::*;
 use crate::client::Abilities;
+use crate::mailbox;
 use crate::upstream::Client;
 
 struct Clean;
@@ -14,7 +14,7 @@ impl Scrub for Clean {
     }
 }
 
-fn call() -> (Along, mpsc::Receiver<Bytes>) {
+fn call() -> (Along, mailbox::Receiver<Bytes>) {
     let meta = Document::parse(br#"{"progressToken":"own"}"#).unwrap();
     let client = Client::Modern { abilities: Abilities::default(), level: Some("debug".to_owned()) };
     Along::of(Some(meta.root()), client, Arc::new(Clean))
@@ -35,7 +35,7 @@ fn a_message_that_names_no_call_is_told_on_the_link_of_one_pair_only() {
         let (along, mut hears) = call();
         let _begun = under_way.begins(Asks::none(&along));
         under_way.tell(&Bytes::from_static(LOG.as_bytes()), "notifications/message");
-        assert_eq!(hears.try_recv().is_ok(), told, "one client has a call under way");
+        assert_eq!(hears.try_recv().is_some(), told, "one client has a call under way");
         under_way.tell(&progress(&along), "notifications/progress");
         let heard = hears.try_recv().unwrap();
         assert!(heard.windows(5).any(|part| part == b"\"own\""), "progress says which call it is about");
