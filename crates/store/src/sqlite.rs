@@ -371,7 +371,7 @@ pub(crate) const PAGES: &str = "PRAGMA page_size = 16384; PRAGMA auto_vacuum = I
 
 /// A deleted or replaced value is overwritten. The cache is counted in KiB, the WAL in pages.
 const SETTINGS: &str = "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864; \
-     PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; \
+     PRAGMA cache_size = -1000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; \
      PRAGMA trusted_schema = OFF;";
 
 const PUT_PLACE: &str = "INSERT OR REPLACE INTO meta(key, value) VALUES ('redo', ?1)";
