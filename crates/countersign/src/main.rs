@@ -54,7 +54,6 @@ use clap::Parser as _;
 use crate::cli::Cli;
 
 fn main() -> ExitCode {
-    resident::settle_allocator();
     let cli = match Cli::try_parse_from(std::env::args_os().map(cli::guarded)) {
         Ok(cli) => cli,
         Err(error) => {

@@ -5,12 +5,7 @@ use std::io;
 /// Gives back free memory, and every page of the program that can be read from its file again. What is used comes back at
 /// once; what only the start needed, a third of all that ever runs, does not. How many bytes of the program were mapped.
 pub fn leave_start_behind() -> io::Result<usize> {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        #[expect(unsafe_code, reason = "the allocator has no other door")]
-        // SAFETY: it takes a number, and gives back only what is free.
-        let _nothing_given = unsafe { libc::malloc_trim(0) } == 0;
-    }
+    crate::allocator::give_back();
     #[cfg(target_os = "linux")]
     return forget(&own(&std::fs::read_to_string("/proc/self/maps")?, leave_start_behind as *const () as usize));
     #[cfg(not(target_os = "linux"))]
@@ -22,13 +17,8 @@ pub fn leave_start_behind() -> io::Result<usize> {
 /// resident as a whole. How many bytes stand in large pages now; 0 too where the kernel cannot do it.
 pub fn in_large_pages() -> io::Result<usize> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        #[expect(unsafe_code, reason = "the allocator has no other door")]
-        // SAFETY: it reads counters.
-        let held = unsafe { libc::mallinfo2() };
-        if held.uordblks.saturating_add(held.hblkhd) >= MUCH {
-            return Ok(collapse(&heap(&std::fs::read_to_string("/proc/self/maps")?)));
-        }
+    if held(&std::fs::read_to_string("/proc/self/status")?) >= MUCH {
+        return Ok(collapse(&heap(&std::fs::read_to_string("/proc/self/maps")?)));
     }
     Ok(0)
 }
@@ -71,18 +61,29 @@ fn collapse(parts: &[Part]) -> usize {
     gathered.count() * LARGE_PAGE
 }
 
+/// From `/proc/PID/status`, how many bytes are resident that stand in no file.
+pub(crate) fn held(status: &str) -> usize {
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok());
+    kilobytes.map_or(0, |kilobytes| kilobytes << 10)
+}
+
 /// From `/proc/PID/maps`, the large pages that would lie whole in memory of no file that may be written to.
 fn heap(maps: &str) -> Vec<Part> {
     let parts = maps.lines().filter_map(|line| {
         let (place, rest) = line.split_once(' ')?;
         let part = Part::read(place)?;
         let mut words = rest.split_ascii_whitespace();
-        let is_memory =
-            words.next()? == "rw-p" && words.nth(2)? == "0" && words.next().is_none_or(|name| name == "[heap]");
+        let is_memory = words.next()? == "rw-p" && words.nth(2)? == "0" && words.next().is_none_or(is_heap);
         let (begin, end) = (part.begin.next_multiple_of(LARGE_PAGE), part.end / LARGE_PAGE * LARGE_PAGE);
         (is_memory && begin < end).then_some(Part { begin, end })
     });
     parts.collect()
+}
+
+/// What allocators call their memory, where they call it anything.
+fn is_heap(name: &str) -> bool {
+    name == "[heap]" || name.starts_with("[anon:")
 }
 
 /// From `/proc/PID/maps`, what is mapped of the file that holds `code` and never was written to: the code itself, and the

@@ -34,11 +34,22 @@ fn only_whole_pages_of_memory_are_gathered() {
 55d0a2300000-55d0a2910000 rw-p 00000000 00:00 0 [heap]
 7f0000000000-7f0000200000 rw-p 00000000 00:00 0 
 7f0000300000-7f0000500000 rw-p 00000000 00:00 0 
-7f0000600000-7f0000a00000 r--p 00000000 00:00 0 
+7f0000600000-7f0000800000 rw-p 00000000 00:00 0                  [anon:jemalloc_pg]
+7f0000800000-7f0000a00000 r--p 00000000 00:00 0 
 7f0000c00000-7f0001000000 rw-p 00000000 00:00 0 [stack]
 ";
-    let expected = [(0x55d0_a240_0000, 0x55d0_a280_0000), (0x7f00_0000_0000, 0x7f00_0020_0000)];
+    let expected = [
+        (0x55d0_a240_0000, 0x55d0_a280_0000),
+        (0x7f00_0000_0000, 0x7f00_0020_0000),
+        (0x7f00_0060_0000, 0x7f00_0080_0000),
+    ];
     assert_eq!(heap(maps), expected.map(|(begin, end)| Part { begin, end }));
+}
+
+#[test]
+fn what_is_held_is_read() {
+    assert_eq!(held("VmRSS:\t   20144 kB\nRssAnon:\t    1234 kB\nRssFile:\t 7 kB\n"), 1234 << 10);
+    assert_eq!((held("RssAnon: much"), held("")), (0, 0));
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
