@@ -1,7 +1,8 @@
 //! Texts and their numbers, looked up for every call.
 //!
-//! What a decision waits for is memory, one place after another. Here a short text is found in one: it stands in its bucket.
-//! A longer one stands beside those that were added before and after it.
+//! What a decision waits for is memory, one place after another. So of each bucket a mark stands in a row that is small
+//! enough to stay near: what is not here is seldom looked for further than there. A short text is found in one place beside
+//! it, its bucket. A longer one stands beside those that were added before and after it.
 //!
 //! The hash is fixed and quick. Only who writes the rules decides what is in here, and however callers choose what they
 //! ask for, they walk no further than those texts stand in a row.
@@ -9,7 +10,9 @@
 /// A table of texts, each with the number it was added with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Texts {
-    /// At least a quarter of them free; their number is a power of two, or none.
+    /// Of each bucket a part of the hash that did not choose it, or [`FREE`]. At least half of them are free, so that nobody
+    /// walks far; their number is a power of two, or none.
+    marks: Vec<u32>,
     buckets: Vec<Bucket>,
     count: usize,
     /// The long texts, one after the other.
@@ -20,10 +23,7 @@ pub(crate) struct Texts {
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
 struct Bucket {
-    /// The other half of the hash; the first one chose the bucket.
-    mark: u32,
     number: u32,
-    /// [`FREE`] in a bucket that holds nothing.
     length: u32,
     /// A short text itself, or four bytes that say where a long one stands.
     text: [u8; SHORT],
@@ -37,8 +37,11 @@ impl Texts {
         let hash = hash(text.as_bytes());
         let mut at = self.home(hash);
         loop {
-            let bucket = self.buckets.get(at).filter(|bucket| !bucket.is_free())?;
-            if bucket.mark == mark(hash) && self.text(bucket) == Some(text.as_bytes()) {
+            let met = *self.marks.get(at).filter(|met| **met != FREE)?;
+            if met == mark(hash)
+                && let Some(bucket) = self.buckets.get(at)
+                && self.text(bucket) == Some(text.as_bytes())
+            {
                 return Some(bucket.number);
             }
             at = self.next(at);
@@ -48,12 +51,12 @@ impl Texts {
     /// Adds a text that is not here yet. Neither texts nor their bytes are as many as 2^32: the rules that name them would
     /// not fit into memory.
     pub(crate) fn add(&mut self, text: &str, number: u32) {
-        if 4 * (self.count + 1) > 3 * self.buckets.len() {
+        if 2 * (self.count + 1) > self.buckets.len() {
             self.grow();
         }
         let text = text.as_bytes();
         let hash = hash(text);
-        let mut bucket = Bucket { mark: mark(hash), number, length: narrow(text.len()), text: [0; SHORT] };
+        let mut bucket = Bucket { number, length: narrow(text.len()), text: [0; SHORT] };
         let start = narrow(self.long.len()).to_le_bytes();
         let stands = if text.len() <= SHORT { text } else { &start };
         bucket.text.iter_mut().zip(stands).for_each(|(to, from)| *to = *from);
@@ -66,8 +69,9 @@ impl Texts {
 
     fn grow(&mut self) {
         let more = (2 * self.buckets.len()).max(BUCKETS_MIN);
-        let old = std::mem::replace(&mut self.buckets, vec![Bucket::FREE; more]);
-        for bucket in old.into_iter().filter(|bucket| !bucket.is_free()) {
+        let marks = std::mem::replace(&mut self.marks, vec![FREE; more]);
+        let old = std::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; more]);
+        for (_, bucket) in marks.into_iter().zip(old).filter(|(mark, _)| *mark != FREE) {
             if let Some(hash) = self.text(&bucket).map(hash) {
                 self.put(hash, bucket);
             }
@@ -76,18 +80,19 @@ impl Texts {
 
     fn put(&mut self, hash: u64, bucket: Bucket) {
         let mut at = self.home(hash);
-        while self.buckets.get(at).is_some_and(|taken| !taken.is_free()) {
+        while self.marks.get(at).is_some_and(|met| *met != FREE) {
             at = self.next(at);
         }
+        self.marks.get_mut(at).into_iter().for_each(|met| *met = mark(hash));
         self.buckets.get_mut(at).into_iter().for_each(|place| *place = bucket);
     }
 
     fn home(&self, hash: u64) -> usize {
-        usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & self.buckets.len().saturating_sub(1)
+        usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & self.marks.len().saturating_sub(1)
     }
 
     fn next(&self, at: usize) -> usize {
-        (at + 1) & self.buckets.len().saturating_sub(1)
+        (at + 1) & self.marks.len().saturating_sub(1)
     }
 
     fn text<'t>(&'t self, bucket: &'t Bucket) -> Option<&'t [u8]> {
@@ -103,19 +108,15 @@ impl Texts {
 // === impl Bucket ===
 
 impl Bucket {
-    const FREE: Self = Self { mark: 0, number: 0, length: FREE, text: [0; SHORT] };
-
-    fn is_free(&self) -> bool {
-        self.length == FREE
-    }
+    const EMPTY: Self = Self { number: 0, length: 0, text: [0; SHORT] };
 }
 
 fn narrow(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(FREE)
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn mark(hash: u64) -> u32 {
-    (hash >> 32) as u32
+    ((hash >> 32) as u32).max(FREE + 1)
 }
 
 fn hash(text: &[u8]) -> u64 {
@@ -133,9 +134,9 @@ fn mixed(value: u64) -> u64 {
 }
 
 /// A text of so many bytes stands in its bucket.
-const SHORT: usize = 20;
-/// The length in a bucket that holds nothing.
-const FREE: u32 = u32::MAX;
+const SHORT: usize = 24;
+/// The mark of a bucket that holds nothing.
+const FREE: u32 = 0;
 const BUCKETS_MIN: usize = 4;
 const DIGITS_OF_PI: u64 = 0x243f_6a88_85a3_08d3;
 const DIGITS_OF_THE_GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;

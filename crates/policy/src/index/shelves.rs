@@ -1,13 +1,15 @@
 //! Policies on shelves, found by what their pins say.
 //!
-//! Each policy stands under a few of its pins, those that set it apart most: the names of their slots make a group, the
-//! words the place in it. A question is looked up once in each group, so what it costs goes by how many kinds of rules
-//! there are, not by how many rules. Of what is found, the conditions are worked out; Cedar is asked where that cannot tell.
+//! Each policy stands under a few of its pins, those that set it apart most. The word of one of them leads to a place where
+//! all stand that name it, the words of the others to the shelf there. So what a question costs goes by how many kinds of
+//! rules there are, not by how many rules. Of what is found, the conditions are worked out; Cedar is asked where that cannot tell.
 //!
 //! Policies have numbers, in the order of their ids. What a question touches of each stands close together, in a few long
 //! rows: with many policies, waiting for memory would be most of what a decision costs.
 
 use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::mem::discriminant;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -110,7 +112,13 @@ impl<L: Lookup> Shelves<L> {
     pub(crate) fn tell(&self, question: &L::Question<'_>) -> Told {
         let mut found = self.places.found(question);
         let mut told = Told::default();
-        for number in self.concerning(&mut found) {
+        let concerning = self.concerning(&mut found);
+        // The conditions of each lie elsewhere. Where all are asked for before the first is worked out, memory brings them
+        // together and not one after the other.
+        for conditions in concerning.iter().filter_map(|number| self.conditions_of(*number)) {
+            black_box(conditions.first().map(discriminant));
+        }
+        for number in concerning {
             match self.conditions_of(number).and_then(|conditions| all_hold(conditions, &mut found)) {
                 Some(true) => told.satisfied.push(number),
                 Some(false) => {}
@@ -198,7 +206,8 @@ impl<L: Lookup> Shelves<L> {
         Some(Peg { slot, words: self.places.words(slot, words), errs, wide })
     }
 
-    /// The pins that a policy stands under: those with the most words between them and others, and each slot once.
+    /// The pins that a policy stands under: those with the most words between them and others, and each slot once. The slot
+    /// with the most words is the first.
     fn chosen<'p>(&self, pegs: &'p [Peg]) -> Vec<&'p Peg> {
         let mut chosen: Vec<&Peg> = Vec::new();
         for peg in pegs {
@@ -220,7 +229,8 @@ impl<L: Lookup> Shelves<L> {
         while chosen.iter().map(|peg| peg.words.len()).product::<usize>() > PLACES_MAX {
             chosen.pop();
         }
-        chosen.sort_by_key(|peg| peg.slot);
+        // What has the most words in all comes first: what stands there is the least.
+        chosen.sort_by_key(|peg| (std::cmp::Reverse(self.places.count(peg.slot)), peg.slot));
         chosen
     }
 }

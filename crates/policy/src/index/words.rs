@@ -2,6 +2,7 @@
 //! number. Each slot is looked up in a question once at most, when something first depends on it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::index::pins::{Language, Slot, Word};
 use crate::texts::Texts;
@@ -127,24 +128,44 @@ impl<L: Lookup> Places<L> {
 impl<L: Lookup> Found<'_, '_, L> {
     /// The numbers of the words that stand there. None: the question has no such value.
     pub(crate) fn of(&mut self, slot: u16) -> Option<&[u32]> {
+        let (start, end) = self.seen_of(slot)?;
+        self.numbers.get(start..end)
+    }
+
+    /// The places of the numbers of the words that stand there; none where the question has no such value.
+    pub(crate) fn places_of(&mut self, slot: u16) -> Range<usize> {
+        self.seen_of(slot).map_or(0..0, |(start, end)| start..end)
+    }
+
+    /// The number at one of these places.
+    pub(crate) fn number(&self, place: usize) -> Option<u32> {
+        self.numbers.get(place).copied()
+    }
+
+    fn seen_of(&mut self, slot: u16) -> Option<(usize, usize)> {
         let at = usize::from(slot);
-        let mut seen = *self.seen.get(at)?;
-        if matches!(seen, Seen::NotYet) {
-            let place = self.places.places.get(at)?;
-            let start = self.numbers.len();
-            let mut finding = Finding { words: &place.words, numbers: &mut self.numbers };
-            seen = if self.places.language.look(&place.way, self.question, &mut finding) {
-                // Numbers are of words, of which there are fewer than 2^32.
-                Seen::Between(u32::try_from(start).ok()?, u32::try_from(self.numbers.len()).ok()?)
-            } else {
-                Seen::Missing
-            };
-            *self.seen.get_mut(at)? = seen;
-        }
+        let seen = match *self.seen.get(at)? {
+            Seen::NotYet => self.look(at)?,
+            seen => seen,
+        };
         match seen {
-            Seen::Between(start, end) => self.numbers.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?),
+            Seen::Between(start, end) => Some((usize::try_from(start).ok()?, usize::try_from(end).ok()?)),
             Seen::NotYet | Seen::Missing => None,
         }
+    }
+
+    fn look(&mut self, at: usize) -> Option<Seen> {
+        let place = self.places.places.get(at)?;
+        let start = self.numbers.len();
+        let mut finding = Finding { words: &place.words, numbers: &mut self.numbers };
+        let seen = if self.places.language.look(&place.way, self.question, &mut finding) {
+            // Numbers are of words, of which there are fewer than 2^32.
+            Seen::Between(u32::try_from(start).ok()?, u32::try_from(self.numbers.len()).ok()?)
+        } else {
+            Seen::Missing
+        };
+        *self.seen.get_mut(at)? = seen;
+        Some(seen)
     }
 
     /// See [`Lookup::same`].
