@@ -1,6 +1,7 @@
 //! Between a request and its verdict: facts are gathered, arguments read, budgets taken from, and it is decided. All in
 //! memory, and nothing has an effect: what was taken from budgets goes back unless the call runs.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -189,6 +190,10 @@ impl Gate {
         let human = directory.humans.get(&actor.human).ok_or_else(|| unknown("the person", actor.human.as_str()))?;
         let agent = directory.agents.get(&actor.agent).ok_or_else(|| unknown("the agent", actor.agent.as_str()))?;
         let app = directory.apps.get(app).ok_or_else(|| unknown("the app", app.as_str()))?;
+        // They are looked at before they are held: to count who holds one waits until it is here, and everything after it
+        // waits too, but for what is only read memory brings several together.
+        let access = app.admits(human);
+        black_box((human.active, agent.active, app.stopped));
         Ok(Facts {
             now: self.clock.now(),
             method,
@@ -197,7 +202,7 @@ impl Gate {
             task: actor.task.clone(),
             app: Arc::clone(app),
             tool,
-            access: app.admits(human),
+            access,
             all_stopped: directory.all_stopped,
             arguments: ArgumentFacts::unread(),
             spent: Vec::new(),

@@ -5,6 +5,7 @@
 //! an app's own, that stands in a few long rows in the order of the apps, and what several apps need alike is there once.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -229,15 +230,26 @@ impl Asked {
         self.budgets.iter().filter_map(stretch).max()
     }
 
+    /// The first that is asked of each call.
     pub(crate) fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
-        self.of(app).reads.clone()
+        let of_app = self.of(app);
+        // What is looked at once the arguments are read is asked for now, so that memory brings it meanwhile.
+        black_box((
+            self.tests(of_app).first().map(|(_, test)| test.is.first()),
+            self.budgets_of(of_app).first().map(|budget| budget.per),
+        ));
+        of_app.reads.clone()
     }
 
     pub(crate) fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
         match facts.method {
-            Method::ToolsCall => slice(&self.budgets, &self.of(&facts.app.id).budgets).to_vec(),
+            Method::ToolsCall => self.budgets_of(self.of(&facts.app.id)).to_vec(),
             _ => Vec::new(),
         }
+    }
+
+    fn budgets_of(&self, of_app: &OfApp) -> &[Arc<Budget>] {
+        slice(&self.budgets, &of_app.budgets)
     }
 
     fn tests(&self, of_app: &OfApp) -> &[(Arc<str>, NamedTest)] {

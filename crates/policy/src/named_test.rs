@@ -236,6 +236,16 @@ impl NamedTest {
 // === impl Is ===
 
 impl Is {
+    /// A byte of the first text it compares with; none where that is no text.
+    pub(crate) fn first(&self) -> Option<u8> {
+        match self {
+            Self::Begins(texts) | Self::Ends(texts) | Self::Under(texts) | Self::At(texts) => {
+                texts.first()?.as_bytes().first().copied()
+            }
+            _ => None,
+        }
+    }
+
     /// The same of values that come in small letters.
     pub(crate) fn in_small_letters(&self) -> Self {
         let lower = |texts: &[String]| texts.iter().map(|text| text::lower(text)).collect();
