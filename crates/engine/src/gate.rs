@@ -156,12 +156,12 @@ impl Gate {
         self.rules.load().look_back().map(|stretch| stretch.min(BUDGET_LOOK_BACK_MAX))
     }
 
-    /// See [`Engine::remember`](crate::Engine::remember).
     /// How much of a contract's budget is taken right now.
     pub(crate) fn used_of_contract(&self, budget: &Budget, now: UnixMicros) -> u64 {
         self.counters.used_of_contract(budget, now)
     }
 
+    /// See [`Engine::remember`](crate::Engine::remember).
     pub(crate) fn remember(&self, facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
         let budgets = self.rules.load().budgets(facts);
         self.counters.remember(&budgets, facts, arguments, failed, bytes);
