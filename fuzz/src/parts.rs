@@ -70,7 +70,7 @@ impl Rules for Yes {
             source,
             "everything is permitted".to_owned(),
         );
-        let hits = if layer == Layer::Baseline { Vec::new() } else { vec![Hit { rule: Arc::new(rule) }] };
+        let hits = if layer == Layer::Baseline { Vec::new() } else { vec![Hit::from(rule)] };
         Evaluation { hits, faults: Vec::new() }
     }
 }

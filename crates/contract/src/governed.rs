@@ -59,7 +59,7 @@ impl<R: Rules> Rules for Governed<R> {
         if layer == Layer::Organisation
             && let Some(contract) = &facts.contract
         {
-            let own = judge(&self.contracts, facts, contract).into_iter().map(|rule| Hit { rule });
+            let own = judge(&self.contracts, facts, contract).into_iter().map(Hit::from);
             evaluation.hits.splice(0..0, own);
         }
         evaluation
@@ -73,10 +73,9 @@ impl<R: Rules> Rules for Governed<R> {
         self.rules.recommends_only(agent)
     }
 
-    fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
-        let mut budgets = self.rules.budgets(facts);
-        budgets.extend(facts.contract.iter().flat_map(|contract| self.requests(contract, facts.now)));
-        budgets
+    fn each_budget(&self, facts: &Facts, show: &mut dyn FnMut(&Budget)) {
+        self.rules.each_budget(facts, show);
+        facts.contract.iter().flat_map(|contract| self.requests(contract, facts.now)).for_each(show);
     }
 
     fn look_back(&self) -> Option<Duration> {
@@ -99,11 +98,11 @@ impl<R: Rules> Rules for Governed<R> {
 }
 
 impl<R> Governed<R> {
-    fn requests(&self, contract: &ContractFacts, now: UnixMicros) -> Vec<Arc<Budget>> {
+    fn requests(&self, contract: &ContractFacts, now: UnixMicros) -> impl Iterator<Item = &Budget> {
         let phase = self.contracts.get(&contract.contract).and_then(|compiled| compiled.phase(now));
-        let requests = phase.into_iter().flat_map(|phase| &phase.requests).map(|one| &one.budget);
-        let volumes = phase.into_iter().flat_map(|phase| &phase.volumes).map(|one| &one.budget);
-        requests.chain(volumes).cloned().collect()
+        let requests = phase.into_iter().flat_map(|phase| &phase.requests).map(|one| one.budget.as_ref());
+        let volumes = phase.into_iter().flat_map(|phase| &phase.volumes).map(|one| one.budget.as_ref());
+        requests.chain(volumes)
     }
 }
 

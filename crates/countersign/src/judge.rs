@@ -178,7 +178,7 @@ impl Judge {
         }
         let mut all = Vec::new();
         for layer in layers {
-            all.extend(layer.hits.into_iter().map(|hit| Match { rule: hit.rule, fault: None }));
+            all.extend(layer.hits.into_iter().map(|hit| Match { rule: Arc::clone(&hit.rule), fault: None }));
             all.extend(layer.faults.into_iter().map(|fault| {
                 let why = match fault.kind {
                     model::RuleFaultKind::MissingFact(what) => format!("it needs a fact that is missing: {what}"),

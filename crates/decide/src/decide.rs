@@ -2,12 +2,12 @@
 //! baseline; the strictest outcome wins.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use model::{
     Digest, Evaluation, Facts, Hit, Layer, Lifted, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome,
-    Rules, ToolStatus, Verdict,
+    RuleRef, Rules, ToolStatus, Verdict,
 };
 
 /// What was decided, why, and under which rules. Only [`decide`] makes one.
@@ -98,11 +98,11 @@ fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
     let organisation = rules.evaluate(Layer::Organisation, facts);
     let runtime = runtime(&organisation);
     let observes = |evaluation: &Evaluation| {
-        evaluation.hits.iter().any(|hit| hit.rule.observe) || evaluation.faults.iter().any(|fault| fault.rule.observe)
+        evaluation.hits.iter().any(|hit| hit.effect.observe) || evaluation.faults.iter().any(|fault| fault.rule.observe)
     };
     let enforced = observes(&organisation).then(|| {
         let mut enforced = organisation.clone();
-        enforced.hits.retain(|hit| !hit.rule.observe);
+        enforced.hits.retain(|hit| !hit.effect.observe);
         enforced.faults.retain(|fault| !fault.rule.observe);
         settle(rules, facts, enforced)
     });
@@ -132,8 +132,8 @@ fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
 
 /// The shortest time that a rule which is enforced leaves the app for its answer.
 fn runtime(evaluation: &Evaluation) -> Option<(Duration, RuleId)> {
-    let enforced = evaluation.hits.iter().map(|hit| &hit.rule).filter(|rule| !rule.observe);
-    enforced.filter_map(|rule| Some((rule.limits.runtime?, rule.id.clone()))).min()
+    let enforced = evaluation.hits.iter().filter(|hit| hit.effect.limits && !hit.effect.observe);
+    enforced.filter_map(|hit| Some((hit.rule.limits.runtime?, hit.rule.id.clone()))).min()
 }
 
 /// What these rules of the organisation come to, with the baseline where none of them permits.
@@ -210,7 +210,7 @@ struct Reasons {
 
 #[derive(Clone)]
 enum Said {
-    Rule(Arc<RuleInfo>),
+    Rule(RuleRef),
     Words(Box<Reason>),
 }
 
@@ -263,8 +263,8 @@ impl From<Reason> for Said {
 
 impl Found<'_> {
     fn take(&mut self, evaluation: Evaluation) {
-        for Hit { rule } in evaluation.hits {
-            let said = match rule.outcome {
+        for Hit { rule, effect } in evaluation.hits {
+            let said = match effect.outcome {
                 RuleOutcome::Limit => continue,
                 RuleOutcome::Permit => &mut self.permits,
                 RuleOutcome::Redact => &mut self.redacts,

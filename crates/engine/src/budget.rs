@@ -118,43 +118,36 @@ impl Counters {
         Self { shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(), hasher: RandomState::new() }
     }
 
-    /// Takes one of each budget, where there is one left.
-    pub(crate) fn take(&self, budgets: &[Arc<Budget>], facts: &Facts, arguments: Digest) -> Taken {
-        let mut taken = Taken::default();
-        for budget in budgets {
-            let key = key(budget, facts, arguments);
-            if key.counts == Counts::Failures {
-                taken.failing.push(Retried { key: key.clone() });
-            }
-            let records = facts.contract.as_ref().and_then(|contract| contract.records);
-            match self.take_one(&key, budget.of, records, facts.now) {
-                Ok(held) => taken.held.extend(held),
-                Err(()) => taken.spent.push(budget.rule.clone()),
-            }
+    /// Takes one of this budget, where there is one left.
+    pub(crate) fn take(&self, budget: &Budget, facts: &Facts, arguments: Digest, taken: &mut Taken) {
+        let key = key(budget, facts, arguments);
+        if key.counts == Counts::Failures {
+            taken.failing.push(Retried { key: key.clone() });
         }
-        taken.spent.sort();
-        taken
+        let records = facts.contract.as_ref().and_then(|contract| contract.records);
+        match self.take_one(&key, budget.of, records, facts.now) {
+            Ok(held) => taken.held.extend(held),
+            Err(()) => taken.spent.push(budget.rule.clone()),
+        }
     }
 
     /// Counts a call of the past. Of records those count that could have come; of bytes those that were let out.
-    pub(crate) fn remember(&self, budgets: &[Arc<Budget>], facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
-        for budget in budgets {
-            let key = key(budget, facts, arguments);
-            match budget.of {
-                // More than there is now to take was there to take then.
-                BudgetOf::Calls { within, .. } => {
-                    let all = BudgetOf::Calls { most: u32::MAX - 1, within };
-                    // What is held by nobody is given back by nobody.
-                    let _ = self.take_one(&key, all, None, facts.now);
-                }
-                BudgetOf::Records { .. } => {
-                    let records = facts.contract.as_ref().and_then(|contract| contract.records).unwrap_or_default();
-                    self.add(&key, u32::try_from(records).unwrap_or(u32::MAX), facts.now);
-                }
-                BudgetOf::Bytes { .. } => self.add(&key, kibibytes(bytes), facts.now),
-                BudgetOf::Retries { .. } => self.ended(&key, failed, facts.now),
-                BudgetOf::Concurrency { .. } => {}
+    pub(crate) fn remember(&self, budget: &Budget, facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
+        let key = key(budget, facts, arguments);
+        match budget.of {
+            // More than there is now to take was there to take then.
+            BudgetOf::Calls { within, .. } => {
+                let all = BudgetOf::Calls { most: u32::MAX - 1, within };
+                // What is held by nobody is given back by nobody.
+                let _ = self.take_one(&key, all, None, facts.now);
             }
+            BudgetOf::Records { .. } => {
+                let records = facts.contract.as_ref().and_then(|contract| contract.records).unwrap_or_default();
+                self.add(&key, u32::try_from(records).unwrap_or(u32::MAX), facts.now);
+            }
+            BudgetOf::Bytes { .. } => self.add(&key, kibibytes(bytes), facts.now),
+            BudgetOf::Retries { .. } => self.ended(&key, failed, facts.now),
+            BudgetOf::Concurrency { .. } => {}
         }
     }
 

@@ -80,11 +80,12 @@ impl Gate {
 
     /// As [`Gate::decide`], of what people approved.
     pub(crate) fn decide_approved(&self, asked: &Asked<'_>, approved: Vec<Lifted>) -> Result<Gated, Fault> {
-        let directory = self.directory();
-        let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, asked.tool.clone())?;
-        // One bundle says what is read and decides on it, whatever is loaded meanwhile.
+        // One bundle says what is read and decides on it, whatever is loaded meanwhile. It is asked first, so that what it
+        // knows of the app is on its way while the directory is looked into.
         let rules = self.rules.load();
         let reads = rules.reads(asked.app);
+        let directory = self.directory();
+        let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, asked.tool.clone())?;
         if let Some(Readable { arguments, reader }) = asked.readable
             && let Some(reads) = &reads
         {
@@ -95,10 +96,10 @@ impl Gate {
             Arc::new(ContractFacts { standing, digest, ..contract.clone() })
         });
         let arguments = digest_of(asked.arguments.unwrap_or_default());
-        let budgets = rules.budgets(&facts);
-        let mut taken =
-            if budgets.is_empty() { Taken::default() } else { self.counters.take(&budgets, &facts, arguments) };
+        let mut taken = Taken::default();
+        rules.each_budget(&facts, &mut |budget| self.counters.take(budget, &facts, arguments, &mut taken));
         facts.spent = std::mem::take(&mut taken.spent);
+        facts.spent.sort();
         facts.approved = approved;
         let decision = decide(rules.as_ref().as_ref(), &facts);
         let governed = facts.contract.is_some() && decision.verdict().runs();
@@ -163,8 +164,8 @@ impl Gate {
 
     /// See [`Engine::remember`](crate::Engine::remember).
     pub(crate) fn remember(&self, facts: &Facts, arguments: Digest, failed: bool, bytes: u64) {
-        let budgets = self.rules.load().budgets(facts);
-        self.counters.remember(&budgets, facts, arguments, failed, bytes);
+        let remember = &mut |budget: &Budget| self.counters.remember(budget, facts, arguments, failed, bytes);
+        self.rules.load().each_budget(facts, remember);
     }
 
     /// How a call ended that counts as failed if it failed.

@@ -47,7 +47,8 @@ pub use id::{
 pub use limits::Limits;
 pub use release::{Filter, Form, Release, Released};
 pub use rules::{
-    CallLimits, Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleSource, Rules,
+    CallLimits, Effect, Evaluation, Hit, Layer, RuleFault, RuleFaultKind, RuleInfo, RuleOutcome, RuleRef, RuleSource,
+    Rules,
 };
 pub use secret::Secret;
 pub use time::{Clock, UnixMicros};

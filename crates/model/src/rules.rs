@@ -1,5 +1,6 @@
 //! The port between a decision and the rules, whatever language they are written in.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +29,13 @@ pub trait Rules: Send + Sync {
     fn recommends_only(&self, _agent: &AgentId) -> bool {
         false
     }
-    /// What a call with these facts counts against. `spent` is not filled in yet.
-    fn budgets(&self, _facts: &Facts) -> Vec<Arc<Budget>> {
-        Vec::new()
+    /// Shows each budget that a call with these facts counts against. `spent` is not filled in yet.
+    fn each_budget(&self, _facts: &Facts, _show: &mut dyn FnMut(&Budget)) {}
+    /// All of them.
+    fn budgets(&self, facts: &Facts) -> Vec<Budget> {
+        let mut budgets = Vec::new();
+        self.each_budget(facts, &mut |budget| budgets.push(budget.clone()));
+        budgets
     }
     /// The longest stretch of time over which budgets count; none where nothing need be known of earlier calls.
     fn look_back(&self) -> Option<Duration> {
@@ -63,8 +68,8 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
         T::recommends_only(self, agent)
     }
 
-    fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
-        T::budgets(self, facts)
+    fn each_budget(&self, facts: &Facts, show: &mut dyn FnMut(&Budget)) {
+        T::each_budget(self, facts, show);
     }
 
     fn look_back(&self) -> Option<Duration> {
@@ -103,7 +108,28 @@ pub struct Evaluation {
 #[derive(Debug, Clone)]
 pub struct Hit {
     /// The rule.
-    pub rule: Arc<RuleInfo>,
+    pub rule: RuleRef,
+    /// What it does, so that nobody need wait for the rest of it.
+    pub effect: Effect,
+}
+
+/// What a decision looks at of every rule that matches. With many rules the rest of each lies elsewhere in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effect {
+    /// What it does.
+    pub outcome: RuleOutcome,
+    /// True: what it would have done is recorded, and not done.
+    pub observe: bool,
+    /// Whether it has [`limits`](RuleInfo::limits).
+    pub limits: bool,
+}
+
+/// A rule, held together with those it was loaded with: to hold one by itself would wait for the memory it lies in.
+#[derive(Debug, Clone)]
+pub struct RuleRef {
+    all: Arc<[Arc<RuleInfo>]>,
+    // INVARIANT: there is a rule at this place (`a_rule_that_is_not_there_cannot_be_held`).
+    at: usize,
 }
 
 /// One rule that could not be evaluated.
@@ -125,10 +151,7 @@ pub enum RuleFaultKind {
 }
 
 /// What a person needs to know of a rule.
-// What a decision looks at comes first, so that it is in one place beside the count of who holds the rule: with many rules
-// each further one is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(C)]
 pub struct RuleInfo {
     /// What it does when it matches.
     pub outcome: RuleOutcome,
@@ -165,7 +188,49 @@ pub struct CallLimits {
     pub runtime: Option<Duration>,
 }
 
+// === impl Hit, RuleRef, RuleInfo ===
+
+impl<R: Into<RuleRef>> From<R> for Hit {
+    fn from(rule: R) -> Self {
+        let rule = rule.into();
+        Self { effect: rule.effect(), rule }
+    }
+}
+
+impl RuleRef {
+    /// The rule at this place; none: there is no such place.
+    pub fn among(all: &Arc<[Arc<RuleInfo>]>, at: usize) -> Option<Self> {
+        (at < all.len()).then(|| Self { all: Arc::clone(all), at })
+    }
+}
+
+impl From<RuleInfo> for RuleRef {
+    fn from(rule: RuleInfo) -> Self {
+        Arc::new(rule).into()
+    }
+}
+
+impl From<Arc<RuleInfo>> for RuleRef {
+    fn from(rule: Arc<RuleInfo>) -> Self {
+        Self { all: Arc::new([rule]), at: 0 }
+    }
+}
+
+impl Deref for RuleRef {
+    type Target = Arc<RuleInfo>;
+
+    #[expect(clippy::indexing_slicing, reason = "nobody makes one of a place where there is no rule")]
+    fn deref(&self) -> &Arc<RuleInfo> {
+        &self.all[self.at]
+    }
+}
+
 impl RuleInfo {
+    /// What a decision looks at.
+    pub fn effect(&self) -> Effect {
+        Effect { outcome: self.outcome, observe: self.observe, limits: self.limits != CallLimits::default() }
+    }
+
     /// A rule that does this, with nothing else said of it than where it is written.
     pub fn new(id: RuleId, outcome: RuleOutcome, layer: Layer, source: RuleSource, sentence: String) -> Self {
         Self {
@@ -220,5 +285,20 @@ pub struct RuleSource {
 impl std::fmt::Display for RuleSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_is_not_there_cannot_be_held() {
+        let source = RuleSource { file: "a.cedar".into(), line: 1, column: 1, text: "permit".into() };
+        let id = RuleId::parse("a").unwrap();
+        let rule = RuleInfo::new(id, RuleOutcome::Permit, Layer::Organisation, source, "a rule".to_owned());
+        let all: Arc<[Arc<RuleInfo>]> = Arc::new([Arc::new(rule)]);
+        assert!(RuleRef::among(&all, 0).is_some_and(|held| Arc::ptr_eq(&held, &all[0])));
+        assert!(RuleRef::among(&all, 1).is_none());
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Asked {
     /// The tests of one app after the other, each in the order of their names.
     tests: Vec<(Arc<str>, NamedTest)>,
     /// The budgets of one app after the other.
-    budgets: Vec<Arc<Budget>>,
+    budgets: Vec<Budget>,
 }
 
 /// What rules need of a call to one app.
@@ -54,7 +54,7 @@ pub(crate) struct Asking {
 #[derive(Default)]
 struct AskingOfApp {
     tests: BTreeMap<Arc<str>, NamedTest>,
-    budgets: Vec<Arc<Budget>>,
+    budgets: Vec<Budget>,
     profiled: BTreeSet<ToolName>,
 }
 
@@ -80,7 +80,6 @@ impl Asking {
     pub(crate) fn add(&mut self, draft: &Draft, tests: Tests, budget: Option<Budget>) {
         let tests: Vec<(Arc<str>, NamedTest)> =
             tests.0.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
-        let budget = budget.map(Arc::new);
         let add = |of_app: &mut AskingOfApp| {
             of_app.tests.extend(tests.iter().cloned());
             of_app.budgets.extend(budget.clone());
@@ -220,7 +219,7 @@ impl Asked {
 
     /// The longest stretch of time in which calls are counted; none where nothing is counted over time.
     pub(crate) fn look_back(&self) -> Option<Duration> {
-        let stretch = |budget: &Arc<Budget>| match budget.of {
+        let stretch = |budget: &Budget| match budget.of {
             BudgetOf::Calls { within, .. } | BudgetOf::Records { within, .. } | BudgetOf::Bytes { within, .. } => {
                 Some(within)
             }
@@ -241,14 +240,14 @@ impl Asked {
         of_app.reads.clone()
     }
 
-    pub(crate) fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
+    pub(crate) fn budgets(&self, facts: &Facts) -> &[Budget] {
         match facts.method {
-            Method::ToolsCall => self.budgets_of(self.of(&facts.app.id)).to_vec(),
-            _ => Vec::new(),
+            Method::ToolsCall => self.budgets_of(self.of(&facts.app.id)),
+            _ => &[],
         }
     }
 
-    fn budgets_of(&self, of_app: &OfApp) -> &[Arc<Budget>] {
+    fn budgets_of(&self, of_app: &OfApp) -> &[Budget] {
         slice(&self.budgets, &of_app.budgets)
     }
 

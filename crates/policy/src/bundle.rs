@@ -142,8 +142,8 @@ impl Rules for Bundle {
         self.recommend_only.contains(agent)
     }
 
-    fn budgets(&self, facts: &Facts) -> Vec<Arc<Budget>> {
-        self.asked.budgets(facts)
+    fn each_budget(&self, facts: &Facts, show: &mut dyn FnMut(&Budget)) {
+        self.asked.budgets(facts).iter().for_each(show);
     }
 
     fn look_back(&self) -> Option<Duration> {
@@ -183,7 +183,7 @@ fn whatever(mut corners: impl Iterator<Item = Evaluation>) -> Evaluation {
     let mut all = corners.next().unwrap_or_default();
     for corner in corners {
         let has = |hits: &[Hit], hit: &Hit| hits.iter().any(|other| other.rule.id == hit.rule.id);
-        let is_permit = |hit: &Hit| hit.rule.outcome == RuleOutcome::Permit;
+        let is_permit = |hit: &Hit| hit.effect.outcome == RuleOutcome::Permit;
         all.hits.retain(|hit| is_permit(hit) || has(&corner.hits, hit));
         let more: Vec<Hit> = corner.hits.into_iter().filter(|hit| is_permit(hit) && !has(&all.hits, hit)).collect();
         all.hits.extend(more);

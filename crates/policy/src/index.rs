@@ -8,11 +8,10 @@ mod shelves;
 mod table;
 mod words;
 
-use std::hint::black_box;
 use std::sync::Arc;
 
 use cedar_policy::{AuthorizationError, Authorizer, EvaluationError, Policy};
-use model::{Evaluation, Facts, Hit, RuleFault, RuleFaultKind, RuleInfo};
+use model::{Effect, Evaluation, Facts, Hit, RuleFault, RuleFaultKind, RuleInfo, RuleRef};
 
 use crate::compile::Rule;
 use crate::index::calls::{Asked, Calls};
@@ -24,7 +23,9 @@ use crate::request::{Names, Passed, Question};
 pub(crate) struct Index {
     policies: Vec<(Arc<RuleInfo>, Policy)>,
     /// By the numbers of the shelves.
-    rules: Vec<Arc<RuleInfo>>,
+    rules: Arc<[Arc<RuleInfo>]>,
+    /// What a decision looks at of each, in a row that is short enough to stay near.
+    effects: Vec<Effect>,
     shelves: Shelves<Calls>,
     memory: Memory,
 }
@@ -35,8 +36,9 @@ impl Index {
         let mut in_order: Vec<Arc<RuleInfo>> = rules.clone().map(|rule| Arc::clone(&rule.info)).collect();
         in_order.sort_by(|one, other| one.id.cmp(&other.id));
         Self {
+            effects: in_order.iter().map(|rule| rule.effect()).collect(),
             policies: rules.clone().map(|rule| (Arc::clone(&rule.info), rule.policy.clone())).collect(),
-            rules: in_order,
+            rules: in_order.into(),
             shelves: Shelves::new(Calls, rules.map(|rule| &rule.policy)),
             memory: Memory::new(),
         }
@@ -59,12 +61,7 @@ impl Index {
             return Evaluation::default();
         }
         let told = self.shelves.tell(&Asked { facts, passed, names });
-        // To count who holds a rule waits until it is here, and everything after it waits too. So all are read first, for
-        // then memory brings them together.
-        for rule in told.satisfied.iter().filter_map(|number| self.at(*number)) {
-            black_box(rule.outcome);
-        }
-        let hits = told.satisfied.iter().filter_map(|number| self.rule(*number)).map(|rule| Hit { rule }).collect();
+        let hits = told.satisfied.iter().filter_map(|number| self.hit(*number)).collect();
         let told_here = Evaluation { hits, faults: Vec::new() };
         if told.unclear.is_empty() {
             return told_here;
@@ -88,16 +85,15 @@ impl Index {
     fn ask(&self, numbers: &[u32], authorizer: &Authorizer, question: &Question) -> Evaluation {
         let mut evaluation = Evaluation::default();
         for number in numbers {
-            let Some(rule) = self.rule(*number) else { continue };
             match self.shelves.ask(*number, authorizer, &question.request, &question.entities) {
-                Ok(Said::Satisfied) => evaluation.hits.push(Hit { rule }),
+                Ok(Said::Satisfied) => evaluation.hits.extend(self.hit(*number)),
                 Ok(Said::Not) => {}
                 Ok(Said::Error(error)) => {
                     let AuthorizationError::PolicyEvaluationError(error) = *error;
-                    evaluation.faults.push(RuleFault { rule, kind: fault(error.inner()) });
+                    evaluation.faults.extend(self.fault(*number, fault(error.inner())));
                 }
                 Err(error) => {
-                    evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::Broken(error.to_string()) });
+                    evaluation.faults.extend(self.fault(*number, RuleFaultKind::Broken(error.to_string())));
                 }
             }
         }
@@ -106,17 +102,19 @@ impl Index {
 
     /// No rule could be asked.
     fn all_broken(&self, numbers: &[u32], why: &str) -> Evaluation {
-        let broken = |rule: Arc<RuleInfo>| RuleFault { rule, kind: RuleFaultKind::Broken(why.to_owned()) };
-        let faults = numbers.iter().filter_map(|number| self.rule(*number)).map(broken).collect();
+        let broken = |number: &u32| self.fault(*number, RuleFaultKind::Broken(why.to_owned()));
+        let faults = numbers.iter().filter_map(broken).collect();
         Evaluation { hits: Vec::new(), faults }
     }
 
-    fn rule(&self, number: u32) -> Option<Arc<RuleInfo>> {
-        self.at(number).cloned()
+    fn hit(&self, number: u32) -> Option<Hit> {
+        let at = usize::try_from(number).ok()?;
+        Some(Hit { rule: RuleRef::among(&self.rules, at)?, effect: *self.effects.get(at)? })
     }
 
-    fn at(&self, number: u32) -> Option<&Arc<RuleInfo>> {
-        self.rules.get(usize::try_from(number).ok()?)
+    fn fault(&self, number: u32, kind: RuleFaultKind) -> Option<RuleFault> {
+        let rule = self.rules.get(usize::try_from(number).ok()?)?;
+        Some(RuleFault { rule: Arc::clone(rule), kind })
     }
 }
 

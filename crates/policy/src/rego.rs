@@ -76,7 +76,7 @@ impl Rego {
         engine.set_input(input.value.clone());
         for rule in self.rules.iter().filter(|rule| !(facts.arguments.open && rule.reads.any_argument())) {
             match rule.ask(&mut engine, &input) {
-                Ok(hits) => evaluation.hits.extend(hits.into_iter().map(|rule| Hit { rule: Arc::new(rule) })),
+                Ok(hits) => evaluation.hits.extend(hits.into_iter().map(Hit::from)),
                 Err(kind) => evaluation.faults.push(RuleFault { rule: Arc::clone(&rule.info), kind }),
             }
         }

@@ -102,7 +102,7 @@ impl Rules for Yes {
     fn evaluate(&self, layer: Layer, _: &Facts) -> Evaluation {
         let source = RuleSource { file: "f".into(), line: 1, column: 1, text: "t".into() };
         let rule = RuleInfo::new(RuleId::builtin("yes"), RuleOutcome::Permit, layer, source, "yes".to_owned());
-        Evaluation { hits: vec![Hit { rule: Arc::new(rule) }], faults: Vec::new() }
+        Evaluation { hits: vec![Hit::from(rule)], faults: Vec::new() }
     }
 }
 

@@ -25,7 +25,7 @@ impl Rules for Generous {
         let source = model::RuleSource { file: "r.cedar".into(), line: 1, column: 1, text: "permit".into() };
         let id = "generous".parse().unwrap();
         let rule = Arc::new(model::RuleInfo::new(id, RuleOutcome::Permit, layer, source, "everybody may".into()));
-        Evaluation { hits: vec![model::Hit { rule }], faults: Vec::new() }
+        Evaluation { hits: vec![model::Hit::from(rule)], faults: Vec::new() }
     }
 }
 

@@ -30,7 +30,7 @@ impl Rules for Few {
     fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
         let rule = |id: &RuleId, outcome| {
             let source = RuleSource { file: "f".into(), line: 1, column: 1, text: "t".into() };
-            Hit { rule: Arc::new(RuleInfo::new(id.clone(), outcome, layer, source, "as it says".to_owned())) }
+            Hit::from(RuleInfo::new(id.clone(), outcome, layer, source, "as it says".to_owned()))
         };
         let permit = rule(&RuleId::builtin("yes"), RuleOutcome::Permit);
         let spent = facts.spent.iter().map(|id| rule(id, RuleOutcome::Deny));
@@ -38,12 +38,10 @@ impl Rules for Few {
         Evaluation { hits, faults: Vec::new() }
     }
 
-    fn budgets(&self, _: &Facts) -> Vec<Arc<Budget>> {
-        let budget = |rule, of| Arc::new(Budget { rule: RuleId::builtin(rule), of, per: BudgetPer::Pair });
-        vec![
-            budget("calls", BudgetOf::Calls { most: 3, within: Duration::from_secs(3_600) }),
-            budget("retries", BudgetOf::Retries { most: 1 }),
-        ]
+    fn each_budget(&self, _: &Facts, show: &mut dyn FnMut(&Budget)) {
+        let mut budget = |rule, of| show(&Budget { rule: RuleId::builtin(rule), of, per: BudgetPer::Pair });
+        budget("calls", BudgetOf::Calls { most: 3, within: Duration::from_secs(3_600) });
+        budget("retries", BudgetOf::Retries { most: 1 });
     }
 
     fn look_back(&self) -> Option<Duration> {

@@ -38,7 +38,7 @@ impl Rules for Words {
             match what {
                 "missing" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::MissingFact("x".into()) }),
                 "broken" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::Broken("x".into()) }),
-                _ => evaluation.hits.push(Hit { rule }),
+                _ => evaluation.hits.push(Hit::from(rule)),
             }
         }
         evaluation

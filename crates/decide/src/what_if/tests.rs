@@ -21,7 +21,7 @@ impl Rules for One {
             let source = RuleSource { file: Arc::from("t"), line: 1, column: 1, text: Arc::from("") };
             let id = RuleId::parse(id).unwrap();
             let rule = RuleInfo::new(id, outcome, Layer::Organisation, source, String::new());
-            evaluation.hits.push(Hit { rule: Arc::new(rule) });
+            evaluation.hits.push(Hit::from(rule));
         };
         if layer == Layer::Organisation {
             hit("base", RuleOutcome::Permit);

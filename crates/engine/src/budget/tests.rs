@@ -54,11 +54,11 @@ fn facts() -> Facts {
     }
 }
 
-fn budget(of: BudgetOf, per: BudgetPer) -> Vec<Arc<Budget>> {
-    vec![Arc::new(Budget { rule: "b".parse().unwrap(), of, per })]
+fn budget(of: BudgetOf, per: BudgetPer) -> Vec<Budget> {
+    vec![Budget { rule: "b".parse().unwrap(), of, per }]
 }
 
-fn calls(most: u32, within: Duration) -> Vec<Arc<Budget>> {
+fn calls(most: u32, within: Duration) -> Vec<Budget> {
     budget(BudgetOf::Calls { most, within }, BudgetPer::Pair)
 }
 
@@ -66,9 +66,15 @@ fn same() -> Digest {
     Digest::new([1; 32])
 }
 
+fn take(counters: &Counters, budgets: &[Budget], facts: &Facts, arguments: Digest) -> Taken {
+    let mut taken = Taken::default();
+    budgets.iter().for_each(|budget| counters.take(budget, facts, arguments, &mut taken));
+    taken
+}
+
 /// Takes for a call that runs.
-fn runs(counters: &Counters, budgets: &[Arc<Budget>], facts: &Facts) -> bool {
-    let mut taken = counters.take(budgets, facts, same());
+fn runs(counters: &Counters, budgets: &[Budget], facts: &Facts) -> bool {
+    let mut taken = take(counters, budgets, facts, same());
     taken.keep();
     taken.spent.is_empty()
 }
@@ -87,7 +93,7 @@ fn two_hundred_at_once_take_no_more_than_there_is() {
         let all: Vec<Taken> = std::thread::scope(|scope| {
             let one = || {
                 start.wait();
-                let mut taken = counters.take(&budgets, &facts, same());
+                let mut taken = take(&counters, &budgets, &facts, same());
                 if taken.spent.is_empty() {
                     taken.keep();
                     ran.fetch_add(1, SeqCst);
@@ -114,7 +120,7 @@ fn while_some_are_given_back_never_more_run_at_once() {
         for _ in 0..16 {
             scope.spawn(|| {
                 for _ in 0..500 {
-                    let taken = counters.take(&budgets, &facts, same());
+                    let taken = take(&counters, &budgets, &facts, same());
                     if taken.spent.is_empty() {
                         most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
                         std::thread::yield_now();
@@ -132,7 +138,7 @@ fn while_some_are_given_back_never_more_run_at_once() {
 fn what_does_not_run_costs_nothing() {
     let (counters, budgets, facts) = (Counters::new(), calls(2, HOUR), facts());
     for _ in 0..10 {
-        assert!(counters.take(&budgets, &facts, same()).spent.is_empty());
+        assert!(take(&counters, &budgets, &facts, same()).spent.is_empty());
     }
     assert!(runs(&counters, &budgets, &facts) && runs(&counters, &budgets, &facts));
     assert!(!runs(&counters, &budgets, &facts));
@@ -205,7 +211,7 @@ fn who_shares_a_budget() {
 fn the_same_call_again_after_a_failure_is_a_retry() {
     let (counters, budgets, facts) = (Counters::new(), budget(BudgetOf::Retries { most: 2 }, BudgetPer::Pair), facts());
     let call = |facts: &Facts, arguments: Digest, failed: bool| {
-        let mut taken = counters.take(&budgets, facts, arguments);
+        let mut taken = take(&counters, &budgets, facts, arguments);
         let runs = taken.spent.is_empty();
         if runs {
             taken.keep();
@@ -229,13 +235,13 @@ fn what_was_counted_before_counts() {
     let budgets = calls(3, HOUR);
     for minutes in [90, 40, 20] {
         let then = Facts { now: UnixMicros(facts.now.0 - minutes * 60_000_000), ..facts.clone() };
-        counters.remember(&budgets, &then, same(), false, 0);
+        counters.remember(&budgets[0], &then, same(), false, 0);
     }
     assert!(runs(&counters, &budgets, &facts));
     assert!(!runs(&counters, &budgets, &facts));
     let retries = budget(BudgetOf::Retries { most: 1 }, BudgetPer::Pair);
-    counters.remember(&retries, &facts, same(), true, 0);
-    counters.remember(&retries, &facts, same(), true, 0);
+    counters.remember(&retries[0], &facts, same(), true, 0);
+    counters.remember(&retries[0], &facts, same(), true, 0);
     assert!(!runs(&counters, &retries, &facts));
 }
 
@@ -277,7 +283,7 @@ fn a_call_takes_as_many_records_as_can_come_and_gives_back_those_that_did_not() 
     let (counters, facts) = (Counters::new(), bringing(Some(40)));
     let budgets = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
     let take = || {
-        let mut taken = counters.take(&budgets, &facts, same());
+        let mut taken = take(&counters, &budgets, &facts, same());
         taken.keep();
         taken
     };
@@ -298,7 +304,7 @@ fn a_call_takes_as_many_records_as_can_come_and_gives_back_those_that_did_not() 
 fn what_does_not_run_takes_no_records() {
     let (counters, facts) = (Counters::new(), bringing(Some(100)));
     let budgets = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
-    assert!(counters.take(&budgets, &facts, same()).spent.is_empty());
+    assert!(take(&counters, &budgets, &facts, same()).spent.is_empty());
     assert!(runs(&counters, &budgets, &facts));
     assert!(!runs(&counters, &budgets, &bringing(Some(1))));
     assert!(runs(&counters, &budgets, &later(&facts, HOUR * 2)));
@@ -313,7 +319,7 @@ fn answers_that_come_at_once_let_out_no_more_bytes_than_there_are() {
     std::thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| {
-                let mut taken = counters.take(&budgets, &facts, same());
+                let mut taken = take(&counters, &budgets, &facts, same());
                 start.wait();
                 if !taken.spent.is_empty() {
                     return;
@@ -331,7 +337,7 @@ fn answers_that_come_at_once_let_out_no_more_bytes_than_there_are() {
     let all = let_out.load(SeqCst);
     assert!((15 << 20..=20 << 20).contains(&all), "{all}");
     // What was taken ahead and not let out is there again.
-    let mut rest = counters.take(&budgets, &facts, same());
+    let mut rest = take(&counters, &budgets, &facts, same());
     assert!(rest.spent.is_empty() && rest.lets_out(1024));
     rest.keep();
     assert!(!rest.lets_out(20 << 20));
@@ -343,8 +349,8 @@ fn records_and_bytes_of_before_count() {
     let records = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
     let bytes = budget(BudgetOf::Bytes { most: 4 << 20, within: HOUR }, BudgetPer::Pair);
     for _ in 0..2 {
-        counters.remember(&records, &facts, same(), false, 2 << 20);
-        counters.remember(&bytes, &facts, same(), false, 2 << 20);
+        counters.remember(&records[0], &facts, same(), false, 2 << 20);
+        counters.remember(&bytes[0], &facts, same(), false, 2 << 20);
     }
     assert!(!runs(&counters, &records, &facts) && runs(&counters, &records, &bringing(Some(20))));
     assert!(!runs(&counters, &bytes, &facts));
@@ -355,7 +361,7 @@ fn what_is_taken_of_a_contract_is_told_and_goes_back_with_time() {
     let (counters, facts) = (Counters::new(), bringing(Some(40)));
     let records = budget(BudgetOf::Records { most: 100, within: HOUR }, BudgetPer::Contract);
     let requests = budget(BudgetOf::Calls { most: 9, within: HOUR }, BudgetPer::Contract);
-    let used = |budgets: &[Arc<Budget>], now: UnixMicros| counters.used_of_contract(&budgets[0], now);
+    let used = |budgets: &[Budget], now: UnixMicros| counters.used_of_contract(&budgets[0], now);
     assert_eq!(used(&records, facts.now), 0);
     for _ in 0..2 {
         assert!(runs(&counters, &records, &facts) && runs(&counters, &requests, &facts));

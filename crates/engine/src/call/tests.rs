@@ -119,9 +119,7 @@ impl Rules for OneRule {
             let id = RuleId::builtin("r");
             let sentence = "as the test says".to_owned();
             let approvers = vec!["owner-of-app".to_owned()];
-            Hit {
-                rule: Arc::new(RuleInfo { approvers, ..RuleInfo::new(id, outcome, layer, source.clone(), sentence) }),
-            }
+            Hit::from(RuleInfo { approvers, ..RuleInfo::new(id, outcome, layer, source.clone(), sentence) })
         };
         let hits = match (layer, self.0) {
             (Layer::Baseline, _) => vec![],
@@ -439,9 +437,9 @@ impl Rules for Told {
         let source = RuleSource { file: Arc::from("t.cedar"), line: 3, column: 1, text: Arc::from("forbid") };
         let spent = |id: &RuleId| {
             let deny = RuleInfo::new(id.clone(), RuleOutcome::Deny, layer, source.clone(), "used up".to_owned());
-            Hit { rule: Arc::new(deny) }
+            Hit::from(deny)
         };
-        let hits = facts.spent.iter().map(spent).chain([Hit { rule: Arc::new(self.rule.clone()) }]).collect();
+        let hits = facts.spent.iter().map(spent).chain([Hit::from(self.rule.clone())]).collect();
         Evaluation { hits, faults: vec![] }
     }
 
@@ -449,8 +447,8 @@ impl Rules for Told {
         self.reads.clone()
     }
 
-    fn budgets(&self, _: &Facts) -> Vec<Arc<model::Budget>> {
-        self.budgets.clone()
+    fn each_budget(&self, _: &Facts, show: &mut dyn FnMut(&model::Budget)) {
+        self.budgets.iter().for_each(|budget| show(budget));
     }
 }
 

@@ -58,9 +58,9 @@ impl Rules for Governs {
         self.0.evaluate(layer, facts)
     }
 
-    fn budgets(&self, _: &Facts) -> Vec<Arc<Budget>> {
+    fn each_budget(&self, _: &Facts, show: &mut dyn FnMut(&Budget)) {
         let rule = || model::RuleId::parse("contract:c/5.1").unwrap();
-        self.2.iter().map(|of| Arc::new(Budget { rule: rule(), of: *of, per: BudgetPer::Contract })).collect()
+        self.2.iter().for_each(|of| show(&Budget { rule: rule(), of: *of, per: BudgetPer::Contract }));
     }
 
     fn standing(&self, _: &ContractId, _: model::UnixMicros) -> (Standing, Option<Digest>) {

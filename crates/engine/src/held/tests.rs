@@ -94,7 +94,7 @@ impl Rules for Holds {
             let source = RuleSource { file: "t.cedar".into(), line: 3, column: 1, text: text.into() };
             let approvers = vec!["owner-of-app".to_owned(), "role:security".to_owned()];
             let info = RuleInfo::new(RuleId::builtin(id), outcome, layer, source, format!("as {id} says"));
-            Hit { rule: Arc::new(RuleInfo { approvers, approvals: self.approvals, ..info }) }
+            Hit::from(RuleInfo { approvers, approvals: self.approvals, ..info })
         };
         let mut hits = Vec::new();
         if layer == Layer::Organisation {
@@ -697,7 +697,7 @@ impl Rules for Defers {
         evaluation.hits.truncate(1);
         let defers =
             evaluation.hits.iter().map(|hit| RuleInfo { outcome: RuleOutcome::Defer, ..RuleInfo::clone(&hit.rule) });
-        evaluation.hits = defers.map(|rule| Hit { rule: Arc::new(rule) }).collect();
+        evaluation.hits = defers.map(Hit::from).collect();
         evaluation
     }
 }

@@ -363,16 +363,14 @@ impl Rules for Contract {
             (closes, "6.1", RuleOutcome::Hold),
             (!facts.spent.is_empty(), LIMIT, RuleOutcome::Deny),
         ];
-        let hits = outcomes
-            .into_iter()
-            .filter(|(so, ..)| *so)
-            .map(|(_, number, outcome)| Hit { rule: Arc::new(rule(number, outcome)) });
+        let hits =
+            outcomes.into_iter().filter(|(so, ..)| *so).map(|(_, number, outcome)| Hit::from(rule(number, outcome)));
         Evaluation { hits: hits.collect(), faults: Vec::new() }
     }
 
-    fn budgets(&self, _: &Facts) -> Vec<Arc<Budget>> {
+    fn each_budget(&self, _: &Facts, show: &mut dyn FnMut(&Budget)) {
         let of = BudgetOf::Calls { most: self.calls_max, within: Duration::from_secs(3_600) };
-        vec![Arc::new(Budget { rule: rule(LIMIT, RuleOutcome::Deny).id, of, per: BudgetPer::Agent })]
+        show(&Budget { rule: rule(LIMIT, RuleOutcome::Deny).id, of, per: BudgetPer::Agent });
     }
 
     fn standing(&self, _: &ContractId, _: UnixMicros) -> (Standing, Option<Digest>) {
