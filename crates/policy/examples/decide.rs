@@ -38,15 +38,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // As a gateway does when its rules are loaded.
     resident::in_large_pages()?;
-    let (mut cold, mut warm) = (Rounds::of(&places), Rounds::of(&places));
+    let [mut switched, mut cold, mut warm] = [(); 3].map(|()| Rounds::of(&places));
     // In turns, so that whatever else the machine does meets all of them.
     for _ in 0..ROUNDS {
         for (at, place) in places.iter().enumerate() {
+            // The rules before have taken its place near the processor. A gateway has one set of rules, so that what it is
+            // like there comes after.
+            switched.take(at, &place.cold, |call| drop(black_box(call.decided(&place.gate))));
             cold.take(at, &place.cold, |call| drop(black_box(call.decided(&place.gate))));
             let again: Vec<_> = place.warm.iter().cycle().take(COLD_CALLS).collect();
             warm.take(at, &again, |call| drop(black_box(call.decided(&place.gate))));
         }
     }
+    switched.report("switched", &places);
     cold.report("cold", &places);
     warm.report("warm", &places);
     cold.report_growth(&places);
