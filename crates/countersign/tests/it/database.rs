@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use testkit::{PostgresServer, Upstream, UpstreamOptions, World};
 use trace::Effect;
 
+use crate::exports::{number, of_file, python};
 use crate::kit::{database, pin, records_in, until, world};
 
 fn json_of(world: &World, words: &[&str]) -> Result<Value> {
@@ -100,6 +101,45 @@ fn calls_under_way_are_marked_unknown_in_a_database() -> Result<()> {
     let all = records_in(&database(&store, "main", &world)?)?;
     let call = all.iter().find(|entry| entry.verdict.is_some()).context("no call")?;
     ensure!(call.outcome().map(|outcome| outcome.effect) == Some(Effect::Unknown), "{call:?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_exported_from_a_database_is_whole_and_verified_by_others() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let store = server.database("trace")?;
+    let upstream = Upstream::start(UpstreamOptions::default())?;
+    let mut world = world()
+        .set(&["trace", "store"], json!(store))
+        .set(&["exports"], json!({ "lake": { "kind": "jsonl", "file": "out/trace.jsonl" } }))
+        .app_url("remote", upstream.url(), None)
+        .start()?;
+    pin(&world, "remote", "read")?;
+    for text in ["before it is killed", "after it"] {
+        world.client("ana-desktop", "ana")?.call("remote__echo", json!({ "text": text }))?;
+        world.kill()?;
+        world.restart()?;
+    }
+    until("everything has arrived", || {
+        let said: Value = serde_json::from_str(&world.run(&["trace", "exports", "--json"])?.stdout)?;
+        Ok(said.pointer("/exports/0/lag") == Some(&json!(0)))
+    })?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let said = json_of(&world, &["trace", "export", "--out", "all.jsonl"])?;
+    let all = number(&said, "/records");
+    let mut arrived: Vec<u64> =
+        of_file(&world, "out/trace.jsonl")?.iter().map(|line| number(line, "/sequence")).collect();
+    arrived.sort_unstable();
+    arrived.dedup();
+    ensure!(arrived == (1..=all).collect::<Vec<u64>>(), "{arrived:?} of {all}");
+    let key = world.run_well(&["trace", "keys"])?;
+    let verified = json_of(&world, &["trace", "verify", "--export", "all.jsonl", "--key", key.trim()])?;
+    ensure!(number(&verified, "/signed/size") == all, "{verified}");
+    world.run_well(&["trace", "export", "--format", "parquet", "--out", "trace.parquet"])?;
+    let output = python("parquet_check.py").arg(world.folder().join("trace.parquet")).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = serde_json::from_slice(&output.stdout)?;
+    ensure!((number(&said, "/records"), number(&said, "/right")) == (all, all), "{said}");
     Ok(())
 }
 

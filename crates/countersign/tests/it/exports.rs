@@ -38,7 +38,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn python(script: &str) -> Command {
+pub(crate) fn python(script: &str) -> Command {
     let mut command = Command::new(root().join("target/test-venv/bin/python"));
     command.arg(root().join("tests/python").join(script));
     command
@@ -82,7 +82,7 @@ impl Drop for Receiver {
     }
 }
 
-fn number(of: &Value, pointer: &str) -> u64 {
+pub(crate) fn number(of: &Value, pointer: &str) -> u64 {
     let found = of.pointer(pointer);
     found.and_then(|found| found.as_u64().or_else(|| found.as_str()?.parse().ok())).unwrap_or_default()
 }
@@ -169,7 +169,7 @@ fn duckdb_reads_parquet_and_computes_the_leaf_hashes() -> Result<()> {
 /// What each sink got: the numbers of the records, in the order in which they came, and whether each is marked.
 type Got = Vec<(u64, bool)>;
 
-fn of_file(world: &World, name: &str) -> Result<Vec<Value>> {
+pub(crate) fn of_file(world: &World, name: &str) -> Result<Vec<Value>> {
     let text = std::fs::read_to_string(world.folder().join(name)).unwrap_or_default();
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
