@@ -16,7 +16,7 @@ mod jemalloc {
     #[expect(unsafe_code, reason = "it is how jemalloc is told before the first allocation")]
     // SAFETY: nothing else has this name, and it is what jemalloc wants there: a pointer to text that ends with a zero.
     #[unsafe(export_name = "malloc_conf")]
-    static SETTINGS: &[u8; 77] = b"narenas:1,dirty_decay_ms:50,tcache_nslots_small_max:32,tcache_nslots_large:4\0";
+    static SETTINGS: &[u8; 78] = b"narenas:1,dirty_decay_ms:200,tcache_nslots_small_max:32,tcache_nslots_large:4\0";
 
     /// Gives back to the kernel whatever is free.
     pub(crate) fn give_back() {
