@@ -360,7 +360,7 @@ impl Queue {
             waiting = self.arrived.wait_while(waiting, nothing_to_do).unwrap_or_else(PoisonError::into_inner);
             waiting.asleep = false;
         }
-        let wanted = (self.calls.load(Ordering::Relaxed) / GATHERED_PART).min(GATHERED_MAX);
+        let wanted = self.calls.load(Ordering::Relaxed).min(GATHERED_MAX);
         if waiting.pressing && waiting.jobs.len() < wanted {
             let time = pace.time_for(wanted - waiting.jobs.len());
             waiting.woken_by = Some(wanted);
@@ -529,9 +529,8 @@ fn settle(written: Option<Written>) -> Result<u64, TraceError> {
 
 /// How long a record that nobody waits for may lie before it is written by itself.
 const OUTCOME_DELAY_MAX: Duration = Duration::from_millis(5);
-/// A commit waits for half as many records as there are calls under way, of which each has two: a flush costs the same for
-/// one as for many.
-const GATHERED_PART: usize = 2;
+/// A commit waits for as many records as there are calls under way, of which each has two, up to these: a flush costs the
+/// same for one as for many.
 const GATHERED_MAX: usize = 64;
 const GATHERED_MIN: u32 = 4;
 const GATHERING_TIME_MAX: Duration = Duration::from_millis(2);
