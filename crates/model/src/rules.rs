@@ -1,5 +1,6 @@
 //! The port between a decision and the rules, whatever language they are written in.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,7 +126,7 @@ pub struct Effect {
 }
 
 /// A rule, held together with those it was loaded with: to hold one by itself would wait for the memory it lies in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RuleRef {
     all: Arc<[Arc<RuleInfo>]>,
     // INVARIANT: there is a rule at this place (`a_rule_that_is_not_there_cannot_be_held`).
@@ -225,6 +226,12 @@ impl Deref for RuleRef {
     }
 }
 
+impl fmt::Debug for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        RuleInfo::fmt(self, f)
+    }
+}
+
 impl RuleInfo {
     /// What a decision looks at.
     pub fn effect(&self) -> Effect {
@@ -282,8 +289,8 @@ pub struct RuleSource {
     pub text: Arc<str>,
 }
 
-impl std::fmt::Display for RuleSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
 }

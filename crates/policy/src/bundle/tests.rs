@@ -63,6 +63,7 @@ fn bundle(text: &str) -> Bundle {
 fn shown(evaluation: &Evaluation) -> String {
     let mut shown = String::new();
     for hit in &evaluation.hits {
+        assert_eq!(hit.effect, hit.rule.effect(), "what is said of {} beside it", hit.rule.id);
         writeln!(shown, "{:?} {}", hit.rule.outcome, hit.rule.id).unwrap();
     }
     for fault in &evaluation.faults {
