@@ -43,8 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..ROUNDS {
         for (at, place) in places.iter().enumerate() {
             // The rules before have taken its place near the processor. A gateway has one set of rules, so that what it is
-            // like there comes after.
-            switched.take(at, &place.cold, |call| drop(black_box(call.decided(&place.gate))));
+            // like there comes after, with other calls.
+            switched.take(at, &place.others, |call| drop(black_box(call.decided(&place.gate))));
             cold.take(at, &place.cold, |call| drop(black_box(call.decided(&place.gate))));
             let again: Vec<_> = place.warm.iter().cycle().take(COLD_CALLS).collect();
             warm.take(at, &again, |call| drop(black_box(call.decided(&place.gate))));
@@ -84,6 +84,8 @@ struct Place {
     gate: Gate,
     /// With facts that differ each time.
     cold: Vec<Call>,
+    /// As many others.
+    others: Vec<Call>,
     /// The same few things over and over, as agents do.
     warm: Vec<Call>,
 }
@@ -98,8 +100,9 @@ impl Place {
         let bundle = world.bundle(rules)?;
         println!("{{\"name\":\"compile\",\"rules\":{rules},\"seconds\":{:.3}}}", start.elapsed().as_secs_f64());
         let gate = world.gate(Box::new(bundle));
-        let (cold, warm) = (world.calls(COLD_CALLS)?, world.calls(WARM_CALLS)?);
-        Ok(Self { rules, world, gate, cold, warm })
+        let mut others = world.calls(2 * COLD_CALLS)?;
+        let (cold, warm) = (others.split_off(COLD_CALLS), world.calls(WARM_CALLS)?);
+        Ok(Self { rules, world, gate, cold, others, warm })
     }
 }
 
