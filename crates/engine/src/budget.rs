@@ -4,22 +4,22 @@
 //! edge. Calls of a stretch of time are counted in sixtieths of it: one that ran is given back between the whole stretch
 //! and a sixtieth more after it began, never sooner.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+mod counter;
+mod places;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use model::limits::BUDGET_COUNTERS_MAX;
 use model::{
     AgentId, AppId, Budget, BudgetOf, BudgetPer, Digest, Facts, HumanId, RuleId, TaskId, ToolName, UnixMicros,
 };
 
+use counter::{Counter, NotTaken};
+use places::Places;
+
 /// All counters.
 pub(crate) struct Counters {
-    shards: Vec<ArcSwap<HashMap<Key, Arc<Counter>>>>,
-    hasher: RandomState,
+    places: Places,
 }
 
 /// What one call has taken. What is not kept goes back when this is dropped.
@@ -91,31 +91,11 @@ struct Retried {
     key: Key,
 }
 
-struct Counter {
-    /// Taken now; [`RETIRED`] once nobody finds it any more.
-    total: AtomicU32,
-    /// When, in sixtieths of the stretch: the number of the sixtieth, and how many. Empty for all but calls.
-    parts: Vec<AtomicU64>,
-    part_us: i64,
-    swept: AtomicU32,
-    /// Times this call failed since it last succeeded.
-    failures: AtomicU32,
-    touched: AtomicI64,
-}
-
-/// Why nothing was taken.
-#[derive(Debug, PartialEq, Eq)]
-enum NotTaken {
-    Spent,
-    /// The counter was put away meanwhile; there is another one, or room for one.
-    Retired,
-}
-
 // === impl Counters ===
 
 impl Counters {
     pub(crate) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(), hasher: RandomState::new() }
+        Self { places: Places::new() }
     }
 
     /// Takes one of this budget, where there is one left.
@@ -155,9 +135,8 @@ impl Counters {
     pub(crate) fn used_of_contract(&self, budget: &Budget, now: UnixMicros) -> u64 {
         let counts = counts(budget.of);
         let key = Key { rule: budget.rule.clone(), counts, who: Who::All };
-        let Some(counter) = self.find(&key).filter(|_| budget.per == BudgetPer::Contract) else { return 0 };
-        counter.sweep(counter.epoch(now));
-        let taken = u64::from(counter.total.load(SeqCst));
+        let Some(counter) = self.places.find(&key).filter(|_| budget.per == BudgetPer::Contract) else { return 0 };
+        let taken = u64::from(counter.taken(now));
         if matches!(counts, Counts::Kibibytes(_)) { taken.saturating_mul(KIBIBYTE) } else { taken }
     }
 
@@ -169,21 +148,17 @@ impl Counters {
     }
 
     fn ended(&self, key: &Key, failed: bool, now: UnixMicros) {
-        let found = if failed { self.counter(key, now) } else { self.find(key) };
+        let found = if failed { self.places.find_or_make(key, now) } else { self.places.find(key) };
         if let Some(counter) = found {
-            counter.touched.store(now.0, SeqCst);
-            if failed {
-                let _ = counter.failures.fetch_update(SeqCst, SeqCst, |failures| failures.checked_add(1));
-            } else {
-                counter.failures.store(0, SeqCst);
-            }
+            counter.touch(now);
+            counter.ended(failed);
         }
     }
 
     /// Counts so many of the past, whatever there is to take now.
     fn add(&self, key: &Key, amount: u32, now: UnixMicros) {
-        if let Some(counter) = self.counter(key, now).filter(|_| amount > 0) {
-            counter.touched.store(now.0, SeqCst);
+        if let Some(counter) = self.places.find_or_make(key, now).filter(|_| amount > 0) {
+            counter.touch(now);
             let _ = counter.take_in_time(Some(amount), amount, u32::MAX - 1, now);
         }
     }
@@ -193,13 +168,13 @@ impl Counters {
         for _ in 0..TRIES {
             let counter = match of {
                 // A call that has not failed is no retry.
-                BudgetOf::Retries { .. } => match self.find(key) {
+                BudgetOf::Retries { .. } => match self.places.find(key) {
                     Some(counter) => counter,
                     None => return Ok(None),
                 },
-                _ => self.counter(key, now).ok_or(())?,
+                _ => self.places.find_or_make(key, now).ok_or(())?,
             };
-            counter.touched.store(now.0, SeqCst);
+            counter.touch(now);
             let taken = match of {
                 BudgetOf::Calls { most, .. } => {
                     counter.take_in_time(None, 1, most, now).map(|(epoch, _)| Unit::Call { epoch })
@@ -224,36 +199,6 @@ impl Counters {
             }
         }
         Err(())
-    }
-
-    fn shard(&self, key: &Key) -> Option<&ArcSwap<HashMap<Key, Arc<Counter>>>> {
-        let place = self.hasher.hash_one(key) % SHARDS as u64;
-        self.shards.get(usize::try_from(place).unwrap_or_default())
-    }
-
-    fn find(&self, key: &Key) -> Option<Arc<Counter>> {
-        self.shard(key)?.load().get(key).filter(|counter| !counter.retired()).cloned()
-    }
-
-    /// The counter, made where there is none. None: there is no room for one.
-    fn counter(&self, key: &Key, now: UnixMicros) -> Option<Arc<Counter>> {
-        if let Some(counter) = self.find(key) {
-            return Some(counter);
-        }
-        let made = Arc::new(Counter::new(key.counts));
-        self.shard(key)?.rcu(|counters| {
-            if counters.get(key).is_some_and(|counter| !counter.retired()) {
-                return Arc::clone(counters);
-            }
-            match with_room(counters, now) {
-                Some(mut counters) => {
-                    counters.insert(key.clone(), Arc::clone(&made));
-                    Arc::new(counters)
-                }
-                None => Arc::clone(counters),
-            }
-        });
-        self.find(key)
     }
 }
 
@@ -323,156 +268,6 @@ impl Drop for Taken {
     }
 }
 
-// === impl Counter ===
-
-impl Counter {
-    fn new(counts: Counts) -> Self {
-        let (parts, part_us) = match counts {
-            Counts::Calls(within) | Counts::Records(within) | Counts::Kibibytes(within) => {
-                let within = i64::try_from(within.as_micros()).unwrap_or(i64::MAX - PARTS);
-                (PARTS + 1, ((within + PARTS - 1) / PARTS).max(1))
-            }
-            Counts::Failures | Counts::UnderWay => (0, 1),
-        };
-        Self {
-            total: AtomicU32::new(0),
-            parts: (0..parts).map(|_| AtomicU64::new(0)).collect(),
-            part_us,
-            swept: AtomicU32::new(0),
-            failures: AtomicU32::new(0),
-            touched: AtomicI64::new(0),
-        }
-    }
-
-    /// As many as wanted, or as there are, but not fewer than `least` (none: all that is wanted); and the sixtieth in which they
-    /// are counted.
-    fn take_in_time(
-        &self,
-        least: Option<u32>,
-        wanted: u32,
-        most: u32,
-        now: UnixMicros,
-    ) -> Result<(u32, u32), NotTaken> {
-        let epoch = self.epoch(now);
-        self.sweep(epoch);
-        let taken = self.take_some(least.unwrap_or(wanted), wanted, most)?;
-        Ok((self.count_in(epoch, taken), taken))
-    }
-
-    /// Counts in a sixtieth what was taken, or in a later one, and says in which.
-    fn count_in(&self, epoch: u32, taken: u32) -> u32 {
-        let Some(part) = self.part(epoch) else { return epoch };
-        loop {
-            let was = part.load(SeqCst);
-            let (at, count) = halves(was);
-            // A clock that was set back, or a thread that is late: it counts with the later ones.
-            let later = count > 0 && age(epoch, at) <= 0;
-            let (next, gone) =
-                if later { (joined(at, count.saturating_add(taken)), 0) } else { (joined(epoch, taken), count) };
-            if part.compare_exchange(was, next, SeqCst, SeqCst).is_ok() {
-                self.give_back(gone);
-                return if later { at } else { epoch };
-            }
-        }
-    }
-
-    fn give_back_in_time(&self, epoch: u32, amount: u32) {
-        let Some(part) = self.part(epoch).filter(|_| amount > 0) else { return };
-        let given = part.fetch_update(SeqCst, SeqCst, |was| {
-            let (at, count) = halves(was);
-            (at == epoch).then(|| count.checked_sub(amount).map(|count| joined(at, count))).flatten()
-        });
-        if given.is_ok() {
-            self.give_back(amount);
-        }
-    }
-
-    /// Gives back what is older than the stretch.
-    fn sweep(&self, epoch: u32) {
-        if self.swept.load(SeqCst) == epoch {
-            return;
-        }
-        for part in &self.parts {
-            let was = part.load(SeqCst);
-            let (at, count) = halves(was);
-            let old = count > 0 && i64::from(age(epoch, at)) > PARTS;
-            if old && part.compare_exchange(was, joined(at, 0), SeqCst, SeqCst).is_ok() {
-                self.give_back(count);
-            }
-        }
-        self.swept.store(epoch, SeqCst);
-    }
-
-    /// After a failure every further one takes, and so does one that is under way.
-    fn take_retry(&self, most: u32) -> Result<(), NotTaken> {
-        match self.failures.load(SeqCst) {
-            RETIRED => Err(NotTaken::Retired),
-            0 => self.take_some(1, 1, u32::MAX - 1).map(drop),
-            failures => self.take_some(1, 1, most.saturating_add(1).saturating_sub(failures)).map(drop),
-        }
-    }
-
-    /// As many as wanted, or as there are, but not fewer than `least`.
-    fn take_some(&self, least: u32, wanted: u32, most: u32) -> Result<u32, NotTaken> {
-        let grant = |taken: u32| {
-            let left = most.min(RETIRED - 1).saturating_sub(taken);
-            (taken != RETIRED && left >= least).then(|| wanted.min(left))
-        };
-        match self.total.fetch_update(SeqCst, SeqCst, |taken| grant(taken).map(|granted| taken + granted)) {
-            Ok(before) => Ok(grant(before).unwrap_or_default()),
-            Err(RETIRED) => Err(NotTaken::Retired),
-            Err(_) => Err(NotTaken::Spent),
-        }
-    }
-
-    fn give_back(&self, count: u32) {
-        let less = |taken: u32| (taken != RETIRED).then(|| taken.saturating_sub(count));
-        let _ = self.total.fetch_update(SeqCst, SeqCst, less);
-    }
-
-    /// Puts it away if nothing is taken. From then on nothing can be.
-    fn retire(&self, now: UnixMicros) -> bool {
-        self.sweep(self.epoch(now));
-        self.failures.load(SeqCst) == 0 && self.put_away()
-    }
-
-    fn put_away(&self) -> bool {
-        self.total.compare_exchange(0, RETIRED, SeqCst, SeqCst).is_ok() || self.retired()
-    }
-
-    fn retired(&self) -> bool {
-        self.total.load(SeqCst) == RETIRED
-    }
-
-    fn epoch(&self, now: UnixMicros) -> u32 {
-        // Only differences of neighbours matter.
-        u32::try_from(now.0.div_euclid(self.part_us) & i64::from(u32::MAX)).unwrap_or_default()
-    }
-
-    fn part(&self, epoch: u32) -> Option<&AtomicU64> {
-        let parts = u32::try_from(self.parts.len()).ok().filter(|parts| *parts > 0)?;
-        self.parts.get(usize::try_from(epoch % parts).ok()?)
-    }
-}
-
-/// Puts counters away that count nothing, and where that is not enough the failures that are longest ago. None: all of
-/// them are needed.
-fn with_room(counters: &HashMap<Key, Arc<Counter>>, now: UnixMicros) -> Option<HashMap<Key, Arc<Counter>>> {
-    let idle = |counter: &Counter| counter.retire(now);
-    if counters.len() < BUDGET_COUNTERS_MAX / SHARDS {
-        return Some(counters.clone());
-    }
-    if counters.values().any(|counter| idle(counter)) {
-        let needed = counters.iter().filter(|(_, counter)| !idle(counter));
-        return Some(needed.map(|(key, counter)| (key.clone(), Arc::clone(counter))).collect());
-    }
-    let failures = counters.iter().filter(|(key, _)| key.counts == Counts::Failures);
-    let oldest = failures.min_by_key(|(_, counter)| counter.touched.load(SeqCst)).map(|(key, _)| key.clone())?;
-    let mut counters = counters.clone();
-    counters.remove(&oldest);
-    Some(counters)
-}
-
 fn key(budget: &Budget, facts: &Facts, arguments: Digest) -> Key {
     let (agent, app, task) = (facts.agent.id.clone(), facts.app.id.clone(), facts.task.clone());
     let who = match (budget.of, budget.per) {
@@ -502,25 +297,8 @@ fn kibibytes(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX)
 }
 
-fn halves(both: u64) -> (u32, u32) {
-    (u32::try_from(both >> 32).unwrap_or_default(), u32::try_from(both & u64::from(u32::MAX)).unwrap_or_default())
-}
-
-fn joined(epoch: u32, count: u32) -> u64 {
-    (u64::from(epoch) << 32) | u64::from(count)
-}
-
-/// How many sixtieths ago, with epochs that wrap around.
-fn age(now: u32, then: u32) -> i32 {
-    now.wrapping_sub(then).cast_signed()
-}
-
-/// A stretch of time is counted in so many parts.
-const PARTS: i64 = 60;
-const SHARDS: usize = 256;
 /// A counter that is put away while somebody takes from it is looked for again; no two are put away in a row.
 const TRIES: usize = 8;
-const RETIRED: u32 = u32::MAX;
 const KIBIBYTE: u64 = 1 << 10;
 /// Bytes of answers are taken so many kibibytes ahead of what passes.
 const KIBIBYTES_AHEAD: u32 = 1 << 10;

@@ -1,6 +1,7 @@
 use std::sync::Barrier;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use model::limits::BUDGET_COUNTERS_MAX;
 use model::{
     Access, Agent, App, ArgumentFacts, Class, ClassSource, DataClassification, Human, Method, Risk, ToolFacts,
     ToolStatus,
@@ -253,9 +254,37 @@ fn without_room_a_budget_counts_as_used_up_and_idle_counters_make_room() {
         let facts = Facts { task: format!("t{task}").parse().unwrap(), ..later(&start, by) };
         runs(&counters, &budgets, &facts)
     };
-    let taken = (0..BUDGET_COUNTERS_MAX * 5 / 4).filter(|task| in_task(*task, Duration::ZERO)).count();
-    assert!(taken > BUDGET_COUNTERS_MAX / 2 && taken <= BUDGET_COUNTERS_MAX, "{taken}");
-    assert!(in_task(BUDGET_COUNTERS_MAX * 3, HOUR * 2));
+    let many = BUDGET_COUNTERS_MAX * 5 / 4;
+    let taken = (0..many).filter(|task| in_task(*task, Duration::ZERO)).count();
+    assert_eq!(taken, BUDGET_COUNTERS_MAX);
+    // When the hour has passed, each that comes puts some away of those that count nothing.
+    let taken = (many..many * 2).filter(|task| in_task(*task, HOUR * 2)).count();
+    assert_eq!(taken, BUDGET_COUNTERS_MAX);
+}
+
+#[test]
+fn without_room_the_failures_of_longest_ago_give_way() {
+    let (counters, facts) = (Counters::new(), facts());
+    let retries = budget(BudgetOf::Retries { most: 0 }, BudgetPer::Pair);
+    let call = |number: usize| {
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&number.to_le_bytes());
+        Digest::new(digest)
+    };
+    let at = |number: usize| later(&facts, Duration::from_millis(number as u64));
+    let is_retry = |number: usize, at: &Facts| !take(&counters, &retries, at, call(number)).spent.is_empty();
+    let many = BUDGET_COUNTERS_MAX + 100;
+    for number in 0..many {
+        let facts = at(number);
+        let taken = take(&counters, &retries, &facts, call(number));
+        counters.close(&taken, true, facts.now);
+    }
+    let known: Vec<usize> = (0..many).filter(|number| is_retry(*number, &at(*number))).collect();
+    assert_eq!(known.len(), BUDGET_COUNTERS_MAX);
+    // All of the last ones, and of the others those that stood beside none of the new ones.
+    assert!((BUDGET_COUNTERS_MAX..many).all(|number| known.contains(&number)));
+    let forgotten = (0..many).filter(|number| !known.contains(number));
+    assert!(forgotten.max().is_some_and(|latest| latest < many / 2), "{known:?}");
 }
 
 /// Of a call under a contract that can bring back so many records.
