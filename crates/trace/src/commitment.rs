@@ -129,11 +129,7 @@ fn hmac_sha256(text: &mut Vec<u8>, key: &[u8; 32], message: &[u8]) -> [u8; 32] {
 }
 
 pub(crate) fn first_32(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    for (to, from) in out.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    out
+    bytes.first_chunk().copied().unwrap_or_default()
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -43,7 +43,7 @@ struct Arguments {
 
 fn main() -> Result<std::process::ExitCode> {
     let arguments = Arguments::parse();
-    let stage = Stage::set(&arguments.gateway)?;
+    let mut stage = Stage::set(&arguments.gateway)?;
     let gateway = stage.world.process_id();
     let warmup = Load::start(&stage)?;
     std::thread::sleep(Duration::from_secs(arguments.warmup));
@@ -61,8 +61,10 @@ fn main() -> Result<std::process::ExitCode> {
     if let Some(file) = &arguments.report {
         std::fs::write(file, &report).with_context(|| format!("could not write {}", file.display()))?;
     }
+    let ended = stage.world.terminate()?;
+    let well = well && ended == 0;
     if !well {
-        eprintln!("the gateway's log ends with:\n{}", stage.end_of_log());
+        eprintln!("the gateway ended with exit code {ended}; its log ends with:\n{}", stage.end_of_log());
     }
     Ok(if well { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::from(1) })
 }
