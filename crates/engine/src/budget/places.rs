@@ -120,3 +120,6 @@ fn find<'s>(shard: &'s Shard, hash: u64, key: &Key) -> Option<&'s Arc<Counter>> 
 const SHARDS: usize = 2_048;
 /// How many are looked through for one counter.
 const LOOKED_THROUGH: usize = 8;
+
+#[cfg(test)]
+mod tests;
