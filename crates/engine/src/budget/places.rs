@@ -97,11 +97,11 @@ impl Places {
 
     /// Puts those in a shard that are not put away, as `change` has them, in its place.
     fn change(&self, shard: &ArcSwap<Shard>, mut change: impl FnMut(&Shard, &mut Shard)) {
-        let (mut kept, mut stand) = (0, 0);
+        let mut stand = 0;
         let before = shard.rcu(|counters| {
             let mut next = Shard::with_capacity(counters.len() + 1);
             next.extend(counters.iter().filter(|(_, counter)| !counter.retired()).cloned());
-            kept = next.len();
+            let kept = next.len();
             change(counters, &mut next);
             stand = kept.min(next.len());
             Arc::new(next)
