@@ -156,7 +156,7 @@ pub(crate) async fn one(parts: &Arc<Parts>, assets: &Assets, visitor: &Visitor, 
         head(&contract),
         says(&contract),
         limits(&contract.limits),
-        audits(&contract.audits, &parts.zone),
+        audits(&contract, &parts.zone),
         html!("<section aria-labelledby=\"lately\"><h2 id=\"lately\">What it answered lately</h2>{}</section>", lately),
         signatures(&contract, &parts.zone),
         clauses(&contract)
@@ -260,7 +260,7 @@ fn limits(limits: &[LimitView]) -> Option<Html> {
     })
 }
 
-fn audits(audits: &[AuditView], zone: &TimeZone) -> Option<Html> {
+fn audits(contract: &ContractView, zone: &TimeZone) -> Option<Html> {
     let one = |audit: &AuditView| {
         let found = match (audit.until, audit.held) {
             (None, _) => html!("<span class=\"quiet\">Not looked at yet</span>"),
@@ -271,14 +271,25 @@ fn audits(audits: &[AuditView], zone: &TimeZone) -> Option<Html> {
             (Some(_), None) => html!("<b>For a person to look at</b>"),
         };
         let until = audit.until.map(|until| html!(", looked at until {}", whole_moment(until, zone)));
+        let waits = audit.until.is_some() && audit.held.is_none();
+        let say = waits.then(|| {
+            html!(
+                "<br>Whoever has looked says so: <code>countersign contract audit {} --done {}</code>, with <code>--not-kept</code> \
+                 where it was not kept",
+                contract.id,
+                audit.clause
+            )
+        });
         html!(
-            "<div><dt>Clause {}</dt><dd>{}{}<br><span class=\"quiet\">{}</span></dd></div>",
+            "<div><dt>Clause {}</dt><dd>{}{}<br><span class=\"quiet\">{}</span>{}</dd></div>",
             audit.clause,
             found,
             until,
-            capital(&audit.asks)
+            capital(&audit.asks),
+            say
         )
     };
+    let audits = &contract.audits;
     (!audits.is_empty()).then(|| {
         html!(
             "<section class=\"card\" aria-labelledby=\"audits\"><h2 id=\"audits\">Checked afterwards</h2><dl class=\"facts\">{}</dl></section>",

@@ -93,6 +93,7 @@ fn a_contract_is_seen_by_those_whom_it_concerns() -> Result<()> {
     browser.click("link", "Background Screening Agreement")?;
     browser.reads("It admits nothing until it is resumed")?;
     browser.reads("For a person to look at")?;
+    browser.reads("countersign contract audit acme-screening --done")?;
     browser.press(&["g", "c"])?;
     browser.is_at("/contracts")
 }
