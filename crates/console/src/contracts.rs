@@ -273,11 +273,11 @@ fn audits(contract: &ContractView, zone: &TimeZone) -> Option<Html> {
         let until = audit.until.map(|until| html!(", looked at until {}", whole_moment(until, zone)));
         let waits = audit.until.is_some() && audit.held.is_none();
         let say = waits.then(|| {
+            let command = format!("countersign contract audit {} --done {}", contract.id, audit.clause);
             html!(
-                "<br>Whoever has looked says so: <code>countersign contract audit {} --done {}</code>, with <code>--not-kept</code> \
-                 where it was not kept",
-                contract.id,
-                audit.clause
+                "<br>Whoever has looked says so where it was kept: <code>{}</code><br>or was not: <code>{} --not-kept</code>",
+                command,
+                command
             )
         });
         html!(
