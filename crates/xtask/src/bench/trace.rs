@@ -1,7 +1,10 @@
 //! `bench trace`: how fast records become durable, are verified and are found again, in SQLite and in PostgreSQL, and what they
 //! take of the disk.
 
+mod slow_disk;
+
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -9,6 +12,7 @@ use serde_json::Value;
 use super::statistics::shown;
 use super::{Measure, Target, print_targets, write_json};
 use crate::run::{program, run, run_line_by_line};
+use slow_disk::SlowDisk;
 
 /// How to measure.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,19 +56,26 @@ pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
     let (place, records) = (folder.display().to_string(), options.records.to_string());
     let mut measures = Vec::new();
     print_head();
-    let asked = vec![place.as_str(), "questions", &records];
-    let all = if options.questions_only {
-        vec![asked]
-    } else {
-        vec![vec![&place, "commits"], asked, vec![&place, "postgres", RECORDS_IN_POSTGRES]]
-    };
-    for words in all {
-        run_line_by_line(&mut program(&binary, &words, root), |line| {
-            let measure = measure_of(line)?;
+    let mut take = |program: &mut Command, named: &dyn Fn(String) -> String| {
+        run_line_by_line(program, |line| {
+            let mut measure = measure_of(line)?;
+            measure.name = named(measure.name);
             print_measure(&measure);
             measures.push(measure);
             Ok(())
-        })?;
+        })
+    };
+    let questions = [place.as_str(), "questions", &records];
+    if options.questions_only {
+        take(&mut program(&binary, &questions, root), &|name| name)?;
+    } else {
+        take(&mut program(&binary, &[&place, "commits"], root), &|name| name)?;
+        match SlowDisk::of(&folder, SLOW_WRITES) {
+            Ok(disk) => take(&mut disk.program(&binary, &[&place, "commits", "64"], root), &on_the_slow_disk)?,
+            Err(error) => eprintln!("trace: not measured on a slow disk: {error:#}"),
+        }
+        take(&mut program(&binary, &questions, root), &|name| name)?;
+        take(&mut program(&binary, &[&place, "postgres", RECORDS_IN_POSTGRES], root), &|name| name)?;
     }
     std::fs::remove_dir_all(&folder).with_context(|| format!("could not remove {}", folder.display()))?;
     ensure!(measures.len() > QUESTIONS_AT_LEAST, "only {} things were measured", measures.len());
@@ -75,6 +86,11 @@ pub(crate) fn bench(root: &Path, options: &Options) -> Result<()> {
         Some(file) => write_json(file, &measures),
         None => Ok(()),
     }
+}
+
+/// What a measure is called that was taken there.
+fn on_the_slow_disk(name: String) -> String {
+    name.replacen("trace.", &format!("trace.{ON_A_SLOW_DISK}"), 1)
 }
 
 fn measure_of(line: &str) -> Result<Measure> {
@@ -97,21 +113,17 @@ fn goals(measures: &[Measure]) -> Vec<Measure> {
     let goal = |name: &str, value: Option<f64>, unit: &'static str, target: Target| {
         value.map(|value| Measure::new(format!("trace.goal.{name}"), value, unit).with(target))
     };
-    [
-        goal("group_commit", of("trace.commits.64_callers.over_flushes_alone"), "×", Target::AtLeast(40.0)),
-        goal(
-            "group_commit_over_one_commit_a_record",
-            of("trace.commits.64_callers.over_one_commit_a_record"),
-            "×",
-            Target::AtLeast(40.0),
-        ),
+    let over = |place: &str, what: &str| of(&format!("trace.{place}commits.64_callers.over_{what}"));
+    let group_commit = |place: &str| {
+        [("group_commit", "flushes_alone"), ("group_commit_over_one_commit_a_record", "one_commit_a_record")]
+            .map(|(name, what)| goal(&format!("{place}{name}"), over(place, what), "×", Target::AtLeast(40.0)))
+    };
+    let others = [
         goal("to_a_root", of("trace.verify.to_a_root"), "leaf hashes/s", Target::AtLeast(1e6)),
         goal("ready_made_questions_p95", slowest, "ms", Target::AtMost(50.0)),
         goal("bytes", of("trace.bytes"), "bytes/call", Target::AtMost(1_800.0)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    group_commit("").into_iter().chain(group_commit(ON_A_SLOW_DISK)).chain(others).flatten().collect()
 }
 
 #[expect(clippy::print_stdout, reason = "the table is the data of this command")]
@@ -126,6 +138,9 @@ fn print_measure(measure: &Measure) {
 
 const UNITS: [&str; 12] =
     ["1/s", "bytes", "bytes/call", "calls", "leaf hashes/s", "ms", "records", "records/s", "×", "µs", "µs/call", "s"];
+const ON_A_SLOW_DISK: &str = "on_a_slow_disk.";
+/// Such a disk does some hundred commits a second, as many rented ones do.
+const SLOW_WRITES: u32 = 2_000;
 /// Each commit of it is a round trip to the server and back.
 const RECORDS_IN_POSTGRES: &str = "100000";
 const QUESTIONS_AT_LEAST: usize = 40;

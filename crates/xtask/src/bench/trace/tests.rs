@@ -23,3 +23,16 @@ fn what_is_no_measure_is_refused() {
         assert!(measure_of(line).is_err(), "{line}");
     }
 }
+
+#[test]
+fn what_a_slow_disk_does_has_a_goal_of_its_own() {
+    let said = measures(&[
+        r#"{"name":"trace.commits.64_callers.over_flushes_alone","value":41,"unit":"×"}"#,
+        r#"{"name":"trace.commits.64_callers.over_one_commit_a_record","value":80,"unit":"×"}"#,
+    ]);
+    let slow: Vec<_> =
+        said.into_iter().map(|measure| Measure { name: on_the_slow_disk(measure.name), ..measure }).collect();
+    let names: Vec<_> = goals(&slow).into_iter().map(|goal| goal.name).collect();
+    let expected = ["group_commit", "group_commit_over_one_commit_a_record"];
+    assert_eq!(names, expected.map(|name| format!("trace.goal.on_a_slow_disk.{name}")));
+}
