@@ -32,7 +32,7 @@ pub(crate) fn unescape(inner: &str, escaped: bool) -> Cow<'_, str> {
 }
 
 /// How many bytes from `at` on need no look: no quote, no backslash, no control character. Keys and words are shorter
-/// than four times eight bytes; of a long run first the end is found, then its lowest byte, each in wide steps.
+/// than four times eight bytes; of a long run, a piece at a time, first the end is found, then the lowest byte, each in wide steps.
 pub(crate) fn plain_run(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let mut run = 0;
@@ -43,12 +43,20 @@ pub(crate) fn plain_run(bytes: &[u8], at: usize) -> usize {
         }
         run += 8;
     }
-    let rest = rest.get(run..).unwrap_or_default();
-    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    let plain = rest.get(..end).unwrap_or_default();
-    let lowest = plain.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
-    let first_control = || plain.iter().position(|byte| *byte < 0x20);
-    run + if lowest < 0x20 { first_control().unwrap_or(end) } else { end }
+    // Not all at once: who asks again behind each control character would look through the whole rest each time.
+    for piece in rest.get(run..).unwrap_or_default().chunks(PIECE) {
+        let end = memchr::memchr2(b'"', b'\\', piece).unwrap_or(piece.len());
+        let plain = piece.get(..end).unwrap_or_default();
+        let lowest = plain.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
+        if lowest < 0x20 {
+            return run + plain.iter().position(|byte| *byte < 0x20).unwrap_or(end);
+        }
+        run += end;
+        if end < piece.len() {
+            break;
+        }
+    }
+    run
 }
 
 /// Checks the escape after a backslash; `rest` begins behind the backslash. Gives the bytes it takes.
@@ -110,6 +118,9 @@ const fn special_bytes(word: u64) -> u64 {
     let is_control = word.wrapping_sub(LOW * 0x20) & !word;
     (is_quote | is_backslash | is_control) & HIGH
 }
+
+/// Long enough for wide steps.
+const PIECE: usize = 256;
 
 #[cfg(test)]
 mod tests;

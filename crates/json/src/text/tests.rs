@@ -3,7 +3,7 @@ use super::{plain_run, unescape};
 #[test]
 fn a_plain_run_ends_at_the_first_special_byte_wherever_it_stands() {
     for special in (0..=0x1F).chain([b'"', b'\\']) {
-        for length in (0..40).chain([64, 65, 96, 130]) {
+        for length in (0..40).chain([64, 65, 130, 288, 300, 560]) {
             for place in 0..length {
                 let mut bytes = vec![0x20u8; length];
                 for (at, byte) in bytes.iter_mut().enumerate() {
