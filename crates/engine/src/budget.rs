@@ -148,10 +148,13 @@ impl Counters {
     }
 
     fn ended(&self, key: &Key, failed: bool, now: UnixMicros) {
-        let found = if failed { self.places.find_or_make(key, now) } else { self.places.find(key) };
-        if let Some(counter) = found {
+        for _ in 0..TRIES {
+            let found = if failed { self.places.find_or_make(key, now) } else { self.places.find(key) };
+            let Some(counter) = found else { return };
             counter.touch(now);
-            counter.ended(failed);
+            if counter.ended(failed).is_ok() {
+                return;
+            }
         }
     }
 
@@ -219,16 +222,16 @@ impl Taken {
         reserved.min()
     }
 
-    /// Whether so many bytes of the answer may have been let out by now.
-    pub(crate) fn lets_out(&mut self, bytes: u64) -> bool {
+    /// Whether so many bytes of the answer may have been let out by now. What is taken for it counts from now on, however long ago
+    /// the answer began.
+    pub(crate) fn lets_out(&mut self, bytes: u64, now: UnixMicros) -> bool {
         let needed = kibibytes(bytes);
         self.held.iter_mut().all(|Held { counter, unit }| match unit {
             Unit::Kibibytes { epoch, reserved, most } if needed > *reserved => {
                 let lacks = needed - *reserved;
-                match counter.take_some(lacks, lacks.max(KIBIBYTES_AHEAD), *most) {
-                    Ok(more) => {
-                        *epoch = counter.count_in(*epoch, more);
-                        *reserved += more;
+                match counter.take_in_time(Some(lacks), lacks.max(KIBIBYTES_AHEAD), *most, now) {
+                    Ok((at, more)) => {
+                        (*epoch, *reserved) = (at, *reserved + more);
                         true
                     }
                     Err(_) => false,
@@ -297,7 +300,7 @@ fn kibibytes(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX)
 }
 
-/// A counter that is put away while somebody takes from it is looked for again; no two are put away in a row.
+/// A counter that is put away while somebody takes from it is looked for again.
 const TRIES: usize = 8;
 const KIBIBYTE: u64 = 1 << 10;
 /// Bytes of answers are taken so many kibibytes ahead of what passes.

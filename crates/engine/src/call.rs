@@ -9,8 +9,8 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream, unreleased};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
-    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, ContractFacts, DirectorySnapshot, Durable, Facts,
-    Fault, HumanId, Method, Reason, Release, Released, RuleId, ToolFacts, UnixMicros, Verdict,
+    Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, Clock, ContractFacts, DirectorySnapshot, Durable,
+    Facts, Fault, HumanId, Method, Reason, Release, Released, RuleId, ToolFacts, UnixMicros, Verdict,
 };
 use trace::{Approved, Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
@@ -201,7 +201,8 @@ pub(crate) async fn carry_out(
     taken.keep();
     let sent = match &request.taker {
         None => {
-            let whole = Whole { facts: &facts, release: release.as_deref(), taken: &mut taken };
+            let clock = shared.parts.clock.as_ref();
+            let whole = Whole { facts: &facts, release: release.as_deref(), clock, taken: &mut taken };
             whole.send(request.upstream.as_ref(), permit, outgoing, redaction.as_deref()).await
         }
         Some(taker) => {
@@ -214,6 +215,7 @@ pub(crate) async fn carry_out(
                 taker: Some(taker.as_ref())
                     .filter(|_| facts.tool.class == Class::Read && redaction.is_none() && facts.approved.is_empty()),
                 bytes_max: shared.parts.limits.answer_bytes_max,
+                clock: shared.parts.clock.as_ref(),
                 taken: &mut taken,
             };
             Box::pin(flow.carry(request.upstream.as_ref(), permit, outgoing, redaction.as_deref())).await
@@ -261,6 +263,7 @@ pub(crate) struct Sent {
 struct Whole<'a> {
     facts: &'a Facts,
     release: Option<&'a dyn Release>,
+    clock: &'a dyn Clock,
     /// What it may take of records and bytes.
     taken: &'a mut Taken,
 }
@@ -302,7 +305,7 @@ impl Whole<'_> {
         if self.taken.records_max().is_some_and(|most| released.rows > most) {
             return Err(used_up("more records came than were asked for and are left to be let out"));
         }
-        if !self.taken.lets_out(answer.body.len() as u64) {
+        if !self.taken.lets_out(answer.body.len() as u64, self.clock.now()) {
             return Err(used_up("no more bytes are left to be let out"));
         }
         Ok((answer, released))

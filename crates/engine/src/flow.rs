@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use decide::{Answer, AnswerBody, AnswerKind, Opened, Outgoing, Permit, Scrub, SendFault, Upstream, unreleased};
 use model::limits::{FLOW_BYTES_MAX, FLOW_PAUSE_MAX, FLOW_TIME_MAX, FLOW_WINDOW_BYTES};
-use model::{Blame, CallId, Digest, Facts, Fault, Filter, Release, Released};
+use model::{Blame, CallId, Clock, Digest, Facts, Fault, Filter, Release, Released};
 use trace::Came;
 
 use crate::budget::Taken;
@@ -43,6 +43,7 @@ pub(crate) struct Flow<'a> {
     pub(crate) taker: Option<&'a dyn Taker>,
     /// How much of it is kept where it is wanted whole.
     pub(crate) bytes_max: usize,
+    pub(crate) clock: &'a dyn Clock,
     /// What it may take of records and bytes.
     pub(crate) taken: &'a mut Taken,
 }
@@ -87,6 +88,7 @@ struct Out<'a> {
     passed: Sum,
     whole: Vec<u8>,
     bytes_max: usize,
+    clock: &'a dyn Clock,
     taken: &'a mut Taken,
     /// Bytes that were let out, or will be.
     let_out: u64,
@@ -170,6 +172,7 @@ impl Flow<'_> {
             passed: Sum::new(),
             whole: Vec::new(),
             bytes_max: self.bytes_max,
+            clock: self.clock,
             taken: self.taken,
             let_out: 0,
         };
@@ -267,7 +270,11 @@ impl Out<'_> {
     /// Error: so many bytes are not left.
     fn lets_out(&mut self, bytes: usize) -> Result<(), Fault> {
         self.let_out += bytes as u64;
-        if self.taken.lets_out(self.let_out) { Ok(()) } else { Err(used_up("no more bytes are left to be let out")) }
+        if self.taken.lets_out(self.let_out, self.clock.now()) {
+            Ok(())
+        } else {
+            Err(used_up("no more bytes are left to be let out"))
+        }
     }
 
     async fn passes(&mut self, piece: Vec<u8>, pause: Duration) -> Result<(), Fault> {

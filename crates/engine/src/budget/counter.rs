@@ -12,7 +12,7 @@ pub(super) struct Counter {
     pub(super) key: Key,
     /// Taken now; [`RETIRED`] once nobody finds it any more.
     total: AtomicU32,
-    /// When, in sixtieths of the stretch: the number of the sixtieth, and how many. Empty for all but calls.
+    /// When, in sixtieths of the stretch: the number of the sixtieth, and how many. Empty where no stretch is counted.
     parts: Vec<AtomicU64>,
     part_us: i64,
     swept: AtomicU32,
@@ -68,12 +68,10 @@ impl Counter {
     }
 
     /// A call that it counts has ended.
-    pub(super) fn ended(&self, failed: bool) {
-        if failed {
-            let _ = self.failures.fetch_update(SeqCst, SeqCst, |failures| failures.checked_add(1));
-        } else {
-            self.failures.store(0, SeqCst);
-        }
+    pub(super) fn ended(&self, failed: bool) -> Result<(), NotTaken> {
+        let next =
+            |failures: u32| (failures != RETIRED).then(|| if failed { (failures + 1).min(RETIRED - 1) } else { 0 });
+        self.failures.fetch_update(SeqCst, SeqCst, next).map(drop).map_err(|_| NotTaken::Retired)
     }
 
     /// As many as wanted, or as there are, but not fewer than `least` (none: all that is wanted); and the sixtieth in which they
@@ -165,11 +163,15 @@ impl Counter {
     /// Puts it away if nothing is taken. From then on nothing can be.
     pub(super) fn retire(&self, now: UnixMicros) -> bool {
         self.sweep(self.epoch(now));
-        self.failures.load(SeqCst) == 0 && self.put_away()
-    }
-
-    fn put_away(&self) -> bool {
-        self.total.compare_exchange(0, RETIRED, SeqCst, SeqCst).is_ok() || self.retired()
+        // A failure that is counted meanwhile comes before or after, and is not lost.
+        if self.failures.compare_exchange(0, RETIRED, SeqCst, SeqCst).is_err() {
+            return self.retired();
+        }
+        let retired = self.total.compare_exchange(0, RETIRED, SeqCst, SeqCst).is_ok();
+        if !retired {
+            self.failures.store(0, SeqCst);
+        }
+        retired
     }
 
     pub(super) fn retired(&self) -> bool {

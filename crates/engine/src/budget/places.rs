@@ -45,20 +45,19 @@ impl Places {
             return Some(Arc::clone(counter));
         }
         if !self.take_room(now) {
-            return None;
+            // Somebody else may have made it meanwhile.
+            return find(&shard.load(), hash, key).cloned();
         }
         let made = Arc::new(Counter::new(key.clone()));
-        let mut added = false;
-        self.change(shard, |counters, next| {
-            added = find(counters, hash, key).is_none();
-            next.extend(added.then(|| (hash, Arc::clone(&made))));
+        let mut there = None;
+        let freed = change(shard, |counters, next| {
+            there = find(counters, hash, key).cloned();
+            if there.is_none() {
+                next.push((hash, Arc::clone(&made)));
+            }
         });
-        if added {
-            return Some(made);
-        }
-        // Somebody else made it meanwhile.
-        self.count.fetch_sub(1, SeqCst);
-        find(&shard.load(), hash, key).cloned()
+        self.count.fetch_sub(freed + usize::from(there.is_some()), SeqCst);
+        Some(there.unwrap_or(made))
     }
 
     fn shard(&self, hash: u64) -> Option<&ArcSwap<Shard>> {
@@ -66,49 +65,50 @@ impl Places {
     }
 
     /// Takes room for one counter. Where there is none, counters that count nothing are put away in some shards, others each time,
-    /// and where that is not enough the failure there that is longest ago. False: all of them are needed.
+    /// and where none of these does, the failure there that is longest ago. False: all of them are needed.
     fn take_room(&self, now: UnixMicros) -> bool {
         let one_more = |count: usize| (count < BUDGET_COUNTERS_MAX).then_some(count + 1);
-        let take = || self.count.fetch_update(SeqCst, SeqCst, one_more).is_ok();
+        if self.count.fetch_update(SeqCst, SeqCst, one_more).is_ok() {
+            return true;
+        }
         let mut oldest: Option<(&ArcSwap<Shard>, Arc<Counter>)> = None;
         for _ in 0..LOOKED_THROUGH {
-            if take() {
-                return true;
-            }
             let Some(shard) = self.shards.get(self.hand.fetch_add(1, SeqCst) % SHARDS) else { return false };
             let counters = shard.load();
-            if counters.iter().filter(|(_, counter)| counter.retire(now)).count() > 0 {
-                self.change(shard, |_, _| {});
-                continue;
+            // Every one that can be, not only the first.
+            let idle = counters.iter().filter(|(_, counter)| counter.retire(now)).count();
+            if idle > 0 && self.take_freed(change(shard, |_, _| {})) {
+                return true;
             }
-            let failures = counters.iter().map(|(_, counter)| counter);
-            let failures = failures.filter(|counter| counter.key.counts == Counts::Failures);
-            for counter in failures {
+            for (_, counter) in counters.iter().filter(|(_, counter)| counter.key.counts == Counts::Failures) {
                 if oldest.as_ref().is_none_or(|(_, oldest)| counter.touched() < oldest.touched()) {
                     oldest = Some((shard, Arc::clone(counter)));
                 }
             }
         }
-        if let Some((shard, oldest)) = oldest {
-            self.change(shard, |_, next| next.retain(|(_, counter)| !Arc::ptr_eq(counter, &oldest)));
-        }
-        take()
+        let Some((shard, oldest)) = oldest else { return false };
+        self.take_freed(change(shard, |_, next| next.retain(|(_, counter)| !Arc::ptr_eq(counter, &oldest))))
     }
 
-    /// Puts those in a shard that are not put away, as `change` has them, in its place.
-    fn change(&self, shard: &ArcSwap<Shard>, mut change: impl FnMut(&Shard, &mut Shard)) {
-        let mut stand = 0;
-        let before = shard.rcu(|counters| {
-            let mut next = Shard::with_capacity(counters.len() + 1);
-            next.extend(counters.iter().filter(|(_, counter)| !counter.retired()).cloned());
-            let kept = next.len();
-            change(counters, &mut next);
-            stand = kept.min(next.len());
-            Arc::new(next)
-        });
-        // One that is new took its room before.
-        self.count.fetch_sub(before.len() - stand, SeqCst);
+    /// Takes one of so many rooms that were freed, and gives back the others.
+    fn take_freed(&self, freed: usize) -> bool {
+        self.count.fetch_sub(freed.saturating_sub(1), SeqCst);
+        freed > 0
     }
+}
+
+/// Puts those in a shard that are not put away, as `change` has them, in its place. How many of those before are gone.
+fn change(shard: &ArcSwap<Shard>, mut change: impl FnMut(&Shard, &mut Shard)) -> usize {
+    let mut stand = 0;
+    let before = shard.rcu(|counters| {
+        let mut next = Shard::with_capacity(counters.len() + 1);
+        next.extend(counters.iter().filter(|(_, counter)| !counter.retired()).cloned());
+        let kept = next.len();
+        change(counters, &mut next);
+        stand = kept.min(next.len());
+        Arc::new(next)
+    });
+    before.len() - stand
 }
 
 fn find<'s>(shard: &'s Shard, hash: u64, key: &Key) -> Option<&'s Arc<Counter>> {
@@ -118,7 +118,7 @@ fn find<'s>(shard: &'s Shard, hash: u64, key: &Key) -> Option<&'s Arc<Counter>> 
 
 /// So many that a few counters stand in each.
 const SHARDS: usize = 2_048;
-/// How many are looked through for one counter.
+/// How many are looked through for one counter: where the rest counts nothing, those that come next find it.
 const LOOKED_THROUGH: usize = 8;
 
 #[cfg(test)]

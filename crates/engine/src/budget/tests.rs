@@ -355,7 +355,7 @@ fn answers_that_come_at_once_let_out_no_more_bytes_than_there_are() {
                 }
                 taken.keep();
                 let mut passed = 0;
-                while taken.lets_out(passed + 100_000) {
+                while taken.lets_out(passed + 100_000, facts.now) {
                     passed += 100_000;
                 }
                 taken.settle(1, passed);
@@ -367,9 +367,23 @@ fn answers_that_come_at_once_let_out_no_more_bytes_than_there_are() {
     assert!((15 << 20..=20 << 20).contains(&all), "{all}");
     // What was taken ahead and not let out is there again.
     let mut rest = take(&counters, &budgets, &facts, same());
-    assert!(rest.spent.is_empty() && rest.lets_out(1024));
+    assert!(rest.spent.is_empty() && rest.lets_out(1024, facts.now));
     rest.keep();
-    assert!(!rest.lets_out(20 << 20));
+    assert!(!rest.lets_out(20 << 20, facts.now));
+}
+
+#[test]
+fn what_a_long_answer_lets_out_counts_when_it_does() {
+    let (counters, start) = (Counters::new(), bringing(Some(1)));
+    let budgets = budget(BudgetOf::Bytes { most: 3 << 20, within: HOUR }, BudgetPer::Contract);
+    let (soon, then) = (later(&start, HOUR * 2), later(&start, HOUR * 2 + HOUR / 30));
+    let mut long = take(&counters, &budgets, &start, same());
+    long.keep();
+    assert!(long.lets_out(2 << 20, soon.now));
+    let mut other = take(&counters, &budgets, &then, same());
+    other.keep();
+    assert!(other.spent.is_empty() && other.lets_out(2 << 20, then.now));
+    assert!(!other.lets_out(3 << 20, then.now));
 }
 
 #[test]

@@ -41,4 +41,19 @@ fn what_is_put_away_leaves_its_room() {
     assert!(stand <= BUDGET_COUNTERS_MAX, "{stand}");
 }
 
+// INVARIANT: a failure is never lost, whoever puts its counter away meanwhile.
+#[test]
+fn a_counter_is_put_away_before_a_failure_or_not_at_all() {
+    let now = UnixMicros(0);
+    for _ in 0..2_000 {
+        let counter = Counter::new(key(0));
+        let (retired, ended) = std::thread::scope(|scope| {
+            let ended = scope.spawn(|| counter.ended(true).is_ok());
+            (counter.retire(now), ended.join().unwrap())
+        });
+        assert_ne!(ended, retired);
+        assert_eq!(counter.retired(), retired);
+    }
+}
+
 const KEYS: usize = 3_000;
