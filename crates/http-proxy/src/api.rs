@@ -1,11 +1,11 @@
 //! The HTTP APIs that are reached through the gateway.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::Uri;
-use model::{AppId, ArgumentLevel, Fault};
+use model::{AppId, ArgumentLevel, Blame, Fault};
 
 use crate::client::Client;
 use crate::operation::Operation;
@@ -53,7 +53,7 @@ pub struct BadMapping {
 /// What a request asks for.
 pub(crate) enum Asked {
     /// This, with these parameters in its path.
-    Operation(Arc<Operation>, std::collections::BTreeMap<String, String>),
+    Operation(Arc<Operation>, BTreeMap<String, String>),
     /// The path is known, but not with this method.
     OtherMethod,
     /// Nothing that is known.
@@ -105,6 +105,19 @@ impl Api {
         if other { Asked::OtherMethod } else { Asked::Nothing }
     }
 
+    /// That a request of this operation, with these parameters in its path, can be taken for no other one. Error: an app that looks
+    /// for `/users/export` before `/users/{id}` would do something else than what was decided on (blame `Caller`).
+    pub(crate) fn means_only(&self, operation: &Operation, in_path: &BTreeMap<String, String>) -> Result<(), Fault> {
+        let Some(segments) = operation.segments(in_path) else { return Ok(()) };
+        let other = self.operations.iter().find(|other| {
+            !other.same_path_as(operation) && other.literals() >= operation.literals() && other.could_be(&segments)
+        });
+        let Some(other) = other else { return Ok(()) };
+        let said = format!("with these parameters in its path it could be `{}` as well", other.name);
+        Err(Fault::new(Blame::Caller, "caller.other_operation", said)
+            .hint(format!("call `{}` if that is meant", other.name)))
+    }
+
     /// The operation that reads one record of this kind by what names it.
     pub(crate) fn resolver(&self, entity: &str) -> Option<&Arc<Operation>> {
         self.operations.iter().find(|operation| {
@@ -154,3 +167,6 @@ fn made(specs: &[ApiSpec]) -> Result<HashMap<AppId, Arc<Api>>, (AppId, BadMappin
     };
     specs.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;

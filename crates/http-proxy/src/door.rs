@@ -259,12 +259,16 @@ impl Door {
         let (outbound, ended) = self.run(ready).await;
         let (call, body) = match ended {
             Ended::Begun(begun, body) if outbound.said.get().is_some_and(|said| said.status.is_success()) => {
-                (begun.call, body)
+                (begun.call, Some(body))
             }
+            // Kept until it was whole, because a rule keeps something of it back.
+            Ended::Closed(Closed::Answered { call, answer }) if answer.kind == AnswerKind::Result => (call, None),
             ended => return Err(Box::new(self.response(api, &outbound, ended, resolver.form))),
         };
         // It is let out to nobody, but it must have passed the contract as a whole.
-        if body.collect().await.is_err() {
+        if let Some(body) = body
+            && body.collect().await.is_err()
+        {
             let said = "the record that this would change could not be looked at whole";
             return Err(refused(Some(&call), Fault::new(Blame::Upstream, "upstream.broke_off", said)));
         }

@@ -135,6 +135,24 @@ impl Operation {
         Some(parameters)
     }
 
+    /// Whether an app could take a path for this operation's, also one that does not tell capital letters from small ones.
+    pub(crate) fn could_be(&self, segments: &[&str]) -> bool {
+        let alike = |(part, segment): (&Part, &&str)| match part {
+            Part::Literal(text) => text.eq_ignore_ascii_case(segment),
+            Part::Parameter(_) => true,
+        };
+        self.path.len() == segments.len() && self.path.iter().zip(segments).all(alike)
+    }
+
+    /// Its path with these parameters, in segments.
+    pub(crate) fn segments<'s>(&'s self, parameters: &'s BTreeMap<String, String>) -> Option<Vec<&'s str>> {
+        let segment = |part: &'s Part| match part {
+            Part::Literal(text) => Some(text.as_str()),
+            Part::Parameter(name) => parameters.get(name).map(String::as_str),
+        };
+        self.path.iter().map(segment).collect()
+    }
+
     /// How many segments it names: of two that match, the one that names more is meant.
     pub(crate) fn literals(&self) -> usize {
         self.path.iter().filter(|part| matches!(part, Part::Literal(_))).count()
@@ -159,20 +177,24 @@ impl Operation {
         named.map(|(name, _)| name.as_str())
     }
 
-    /// Whether its path names something, and not only whose it is.
+    /// Whether it names something, and not only whose it is.
     pub(crate) fn names_a_record(&self) -> bool {
         self.in_path.values().any(|stands| !stands.contains(&Stands::Tenant))
+            || self.query.values().any(|stands| stands.contains(&Stands::Id))
     }
 
     /// Whether this and the other one answer to the same requests.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.method == other.method && self.same_path_as(other)
+    }
+
+    /// Whether this and the other one have the same paths.
+    pub(crate) fn same_path_as(&self, other: &Self) -> bool {
         let alike = |one: &Part, other: &Part| match (one, other) {
             (Part::Parameter(_), Part::Parameter(_)) => true,
             (one, other) => one == other,
         };
-        self.method == other.method
-            && self.path.len() == other.path.len()
-            && self.path.iter().zip(&other.path).all(|(one, other)| alike(one, other))
+        self.path.len() == other.path.len() && self.path.iter().zip(&other.path).all(|(one, other)| alike(one, other))
     }
 }
 

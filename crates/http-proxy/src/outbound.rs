@@ -87,6 +87,7 @@ impl Outbound {
             let said = "the arguments are not those that were decided on";
             return Err(SendFault::before(Fault::new(Blame::Bug, "bug.other_arguments", said)));
         }
+        self.api.means_only(&self.operation, &arguments.path).map_err(SendFault::before)?;
         if self.races && !call.accepts_race {
             let said = "the app gives the record no version, so it could be another's by the time it is changed";
             let fault = Fault::new(Blame::Rule, "rule.race", said);
