@@ -64,7 +64,7 @@ impl Scrubber {
         }
         let deeper = [
             (Escape::Json, escapes.checked_sub(1).map(|left| (left, percents))),
-            (Escape::Percent, percents.checked_sub(1).map(|left| (0, left))),
+            (Escape::Percent, percents.checked_sub(1).map(|left| (escapes, left))),
         ];
         for (escape, left) in deeper {
             let Some((escapes, percents)) = left else { continue };

@@ -210,7 +210,7 @@ pub(crate) async fn carry_out(
                 call: &call,
                 facts: &facts,
                 release: release.as_deref(),
-                scrub: shared.parts.credentials.scrubber(&request.app),
+                credentials: shared.parts.credentials.as_ref(),
                 // What is no read is on record before anybody hears of it; what waited may be wanted by several.
                 taker: Some(taker.as_ref())
                     .filter(|_| facts.tool.class == Class::Read && redaction.is_none() && facts.approved.is_empty()),

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use decide::{Answer, AnswerBody, AnswerKind, Opened, Outgoing, Permit, Scrub, SendFault, Upstream, unreleased};
+use decide::{
+    Answer, AnswerBody, AnswerKind, Credentials, Opened, Outgoing, Permit, Scrub, SendFault, Upstream, unreleased,
+};
 use model::limits::{FLOW_BYTES_MAX, FLOW_PAUSE_MAX, FLOW_TIME_MAX, FLOW_WINDOW_BYTES};
 use model::{Blame, CallId, Clock, Digest, Facts, Fault, Filter, Release, Released};
 use trace::Came;
@@ -38,7 +40,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) call: &'a CallId,
     pub(crate) facts: &'a Facts,
     pub(crate) release: Option<&'a dyn Release>,
-    pub(crate) scrub: Arc<dyn Scrub>,
+    /// Asked once the call was sent: by then they know the credential that went along.
+    pub(crate) credentials: &'a dyn Credentials,
     /// Who takes it while it comes; none: it is kept until it is whole.
     pub(crate) taker: Option<&'a dyn Taker>,
     /// How much of it is kept where it is wanted whole.
@@ -176,15 +179,8 @@ impl Flow<'_> {
             taken: self.taken,
             let_out: 0,
         };
-        Way {
-            filter,
-            reach: self.scrub.reach(),
-            scrub: self.scrub,
-            window: Vec::new(),
-            scrubbed: 0,
-            came: Sum::new(),
-            out,
-        }
+        let scrub = self.credentials.scrubber(&self.facts.app.id);
+        Way { filter, reach: scrub.reach(), scrub, window: Vec::new(), scrubbed: 0, came: Sum::new(), out }
     }
 }
 

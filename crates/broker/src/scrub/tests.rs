@@ -76,6 +76,8 @@ fn forms(value: &str) -> Vec<(&'static str, String)> {
     forms.push(("base64, plus escaped", encoded.replace('+', "\\u002b").replace('=', "\\u003d")));
     forms.push(("base64, percent", percent(&encoded, |byte| byte.is_ascii_alphanumeric(), true)));
     forms.push(("percent twice", percent(&percent(value, |_| false, true), |byte| byte != b'%', true)));
+    let slashes = json(value).replace('/', "\\/");
+    forms.push(("JSON in percent", percent(&slashes, |byte| byte.is_ascii_alphanumeric(), true)));
     forms.push(("percent in JSON", json(&percent(value, |_| false, false))));
     forms
 }

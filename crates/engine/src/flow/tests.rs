@@ -2,7 +2,8 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
-use decide::{BodyFuture, OpenFuture, UpstreamFuture};
+use decide::{BodyFuture, LinkPermit, OpenFuture, Placed, UpstreamFuture};
+use http::HeaderName;
 use model::{
     Actor, AgentId, AppId, Budget, BudgetOf, BudgetPer, Class, ClassSource, ContractFacts, ContractId, Digest,
     Evaluation, Form, HumanId, Layer, Limits, Method, Operation, RuleOutcome, Rules, Secret, Shown, Standing, TaskId,
@@ -78,6 +79,41 @@ struct Says {
     pieces: Vec<Vec<u8>>,
     breaks: bool,
     kind: AnswerKind,
+    /// Set once the request, and with it the credential, has gone out.
+    sent: Arc<AtomicBool>,
+}
+
+/// A secret that nobody knows before it was used.
+struct JustRotated(Arc<AtomicBool>);
+
+impl Credentials for JustRotated {
+    fn header(&self, permit: &Permit) -> Result<Option<Placed<HeaderName>>, Fault> {
+        Cleans.header(permit)
+    }
+
+    fn own_header(&self, permit: &LinkPermit) -> Result<Option<(HeaderName, Secret<String>)>, Fault> {
+        Cleans.own_header(permit)
+    }
+
+    fn environment(&self, permit: &LinkPermit) -> Result<Vec<Placed<String>>, Fault> {
+        Cleans.environment(permit)
+    }
+
+    fn named(&self, app: &AppId) -> Option<String> {
+        Cleans.named(app)
+    }
+
+    fn scrubber(&self, app: &AppId) -> Arc<dyn Scrub> {
+        if self.0.load(Ordering::SeqCst) { Cleans.scrubber(app) } else { Arc::new(Nothing) }
+    }
+}
+
+struct Nothing;
+
+impl Scrub for Nothing {
+    fn scrub(&self, _: &[u8]) -> Option<(Vec<u8>, usize)> {
+        None
+    }
 }
 
 struct Coming(VecDeque<Vec<u8>>, bool);
@@ -109,6 +145,7 @@ impl Upstream for Says {
 
     fn open<'a>(&'a self, permit: Permit, _: Outgoing) -> OpenFuture<'a> {
         let _spent = permit.spend();
+        self.sent.store(true, Ordering::SeqCst);
         let form = (self.kind == AnswerKind::Result).then_some(Form::Json);
         let body = Box::new(Coming(self.pieces.clone().into(), self.breaks));
         Box::pin(async move { Ok(Opened { kind: self.kind, form, body }) })
@@ -157,6 +194,10 @@ fn world(release: Option<Arc<dyn Release>>) -> World {
 }
 
 fn limited(release: Option<Arc<dyn Release>>, budgets: Vec<BudgetOf>) -> World {
+    keeping(Arc::new(Cleans), release, budgets)
+}
+
+fn keeping(credentials: Arc<dyn Credentials>, release: Option<Arc<dyn Release>>, budgets: Vec<BudgetOf>) -> World {
     let (diary, leaves) = (Diary::default(), Leaves::default());
     let log = Log {
         diary: Arc::clone(&diary),
@@ -169,7 +210,7 @@ fn limited(release: Option<Arc<dyn Release>>, budgets: Vec<BudgetOf>) -> World {
     let parts = Parts {
         directory: Arc::new(directory()),
         journal: Journal::start(Box::new(log)).unwrap(),
-        credentials: Arc::new(Cleans),
+        credentials,
         clock: Arc::new(Noon::default()),
         limits: Limits { answer_bytes_max: 100_000, ..Limits::default() },
         hold_key: Secret::new([7; 32]),
@@ -233,7 +274,8 @@ impl World {
 }
 
 fn says(pieces: &[&[u8]]) -> Says {
-    Says { pieces: pieces.iter().map(|piece| piece.to_vec()).collect(), breaks: false, kind: AnswerKind::Result }
+    let pieces = pieces.iter().map(|piece| piece.to_vec()).collect();
+    Says { pieces, breaks: false, kind: AnswerKind::Result, sent: Arc::default() }
 }
 
 fn governed() -> World {
@@ -425,4 +467,15 @@ async fn more_records_than_were_asked_for_are_not_let_out() {
     let closed = world.call(Class::Read, says(&[b"[1,2]"]), &taker).await;
     assert!(matches!(closed, Closed::Failed { ref fault, .. } if fault.code() == "rule.limit"), "{closed:?}");
     assert!(taker.bytes.lock().unwrap().is_empty());
+}
+
+// INVARIANT: no answer shows the credential that the call went out with, however new that is.
+#[tokio::test]
+async fn a_secret_that_came_along_just_now_is_taken_out() {
+    let sent = Arc::new(AtomicBool::new(false));
+    let world = keeping(Arc::new(JustRotated(Arc::clone(&sent))), Some(Arc::new(NoX)), Vec::new());
+    let taker = Arc::new(Takes::default());
+    let closed = world.call(Class::Read, Says { sent, ..says(&[b"it was s3cret"]) }, &taker).await;
+    assert!(matches!(closed, Closed::Answered { .. }), "{closed:?}");
+    assert_eq!(taker.bytes.lock().unwrap().as_slice(), b"it was [redacted]");
 }
