@@ -25,8 +25,10 @@ use crate::origin::Origins;
 use crate::status::status_of;
 use crate::tls::{Accepted, Tls};
 use crate::wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire};
+use unread::Unread;
 
 mod http2;
+mod unread;
 
 /// Everything a listener needs to answer a request.
 pub struct Front {
@@ -221,7 +223,7 @@ where
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Unread::new(stream, UNREAD_TIME_MAX)), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }
@@ -250,5 +252,7 @@ async fn out_of_descriptors(error: &std::io::Error) {
 const HANDSHAKES_MAX: usize = 256;
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
+/// As long as an answer of an app may pause.
+const UNREAD_TIME_MAX: Duration = model::limits::FLOW_PAUSE_MAX;
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 64 * 1024;
