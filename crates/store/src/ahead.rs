@@ -28,6 +28,8 @@ pub struct AheadLog {
     capacity: u64,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// The tables look where nothing can be written: nothing is confirmed any more.
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -112,7 +114,7 @@ impl AheadLog {
             .map_err(denied)?;
         let next = last.saturating_add(1);
         let path = path.to_owned();
-        Ok(Self { redo, sealer, next, path, durability, capacity, shared, thread: Some(thread) })
+        Ok(Self { redo, sealer, next, path, durability, capacity, shared, thread: Some(thread), ended: false })
     }
 
     /// Goes on in the other file as soon as the tables hold what stands in it.
@@ -120,6 +122,22 @@ impl AheadLog {
         let redo = &self.redo;
         self.shared.wait_until(|progress| redo.other_is_free(progress.absorbed))?;
         self.redo.turn().map_err(fault_of_io)
+    }
+
+    /// Goes on at the place that the tables name. Error: only the next start does.
+    fn begin_again(&mut self, place: Place) -> Result<(), StoreFault> {
+        self.ended = true;
+        self.redo = Redo::open(&self.path, place, self.durability, self.capacity).map_err(fault_of_io)?;
+        self.shared.begin_again(place);
+        self.ended = false;
+        Ok(())
+    }
+
+    fn not_ended(&self) -> Result<(), StoreFault> {
+        match self.ended {
+            true => Err(fault_of_kind(StoreFaultKind::Broken).with_hint("start the gateway again")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -154,6 +172,7 @@ impl LogStore for AheadLog {
         if rows.is_empty() && state.is_empty() {
             return Ok(first);
         }
+        self.not_ended()?;
         let bodies: Result<Vec<SealedBody>, StoreFault> = rows.iter().map(|row| self.sealer.seal(row)).collect();
         let bodies = bodies?;
         let rows: Vec<Columns<'_>> = rows.iter().zip(&bodies).map(|(row, body)| Columns::of(row, body)).collect();
@@ -172,8 +191,10 @@ impl LogStore for AheadLog {
     }
 
     /// INVARIANT: whatever happens on the way, no record comes under a key that is destroyed
-    /// (`a_key_that_may_be_destroyed_is_used_no_more`).
+    /// (`a_key_that_may_be_destroyed_is_used_no_more`), and none that is confirmed stands where nobody looks
+    /// (`an_erasure_that_cannot_be_finished_yet_loses_no_record`).
     fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
+        self.not_ended()?;
         let _still = self.shared.be_still();
         let settled = |progress: &Progress| progress.absorbed.number == progress.confirmed.number;
         self.shared.wait_until(|progress| settled(progress) && !progress.letting_go)?;
@@ -182,8 +203,8 @@ impl LogStore for AheadLog {
         let mut tables = SqliteLog::beside(&self.path, self.durability)?;
         let place = self.redo.place().of_next_opening();
         erase::destroy(&mut tables, subjects, Some(place))?;
-        self.redo = Redo::open(&self.path, place, self.durability, self.capacity).map_err(fault_of_io)?;
-        self.shared.begin_again(place);
+        self.begin_again(place)?;
+        erase::clear_wal(&tables)?;
         erase::done(&tables)
     }
 

@@ -12,7 +12,8 @@ use crate::error::{fault, fault_of_kind};
 use crate::redo::Place;
 use crate::sqlite::put_place;
 
-/// Destroys these keys for good. The redo log goes on at this place, and nothing before it is looked at again.
+/// Destroys these keys; copies of them are left until [`clear_wal`]. When it returns, the redo log goes on at this place: nothing
+/// before it is looked at again, whatever fails from here on.
 pub(crate) fn destroy(tables: &mut Connection, subjects: &[u32], place: Option<Place>) -> Result<(), StoreFault> {
     let mut change = || {
         let transaction = tables.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -28,8 +29,7 @@ pub(crate) fn destroy(tables: &mut Connection, subjects: &[u32], place: Option<P
         }
         transaction.commit()
     };
-    change().map_err(fault)?;
-    clear_wal(tables)
+    change().map_err(fault)
 }
 
 /// Finishes what was broken off: the record of an erasure is there, and the keys may be, too.
@@ -40,6 +40,7 @@ pub(crate) fn finish(tables: &mut Connection) -> Result<bool, StoreFault> {
     let subjects: Result<Vec<u32>, _> = left.split(',').filter(|number| !number.is_empty()).map(str::parse).collect();
     let subjects = subjects.map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))?;
     destroy(tables, &subjects, None)?;
+    clear_wal(tables)?;
     Ok(true)
 }
 

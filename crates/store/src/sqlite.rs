@@ -222,6 +222,7 @@ impl LogStore for SqliteLog {
     fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
         self.sealer = None;
         erase::destroy(&mut self.connection, subjects, None)?;
+        erase::clear_wal(&self.connection)?;
         erase::done(&self.connection)
     }
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use model::Verdict;
-use trace::{LogReader, Query, verify_leaf};
+use trace::{ERASING_KEY, LogReader, Query, SETTLED_KIND, verify_leaf};
 
 use super::*;
 use crate::conformance::{texts_are_let_go_and_the_rest_stays, trace_conformance};
@@ -216,6 +216,66 @@ fn what_was_refused_does_not_come_into_the_tables() {
     assert_eq!(world.sequences(), [1, 2]);
     assert_eq!(world.reader().by_id("2").unwrap()[0].call, crate::samples::call(3));
     assert!(world.reader().state("person").unwrap().is_empty());
+}
+
+#[test]
+fn an_erasure_that_cannot_be_finished_yet_loses_no_record() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow), change(2)], &[]).unwrap();
+    let subjects = world.reader().kept_of("ada").unwrap().unwrap().subjects;
+    let erasing = subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let erasing = StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value: Some(erasing) };
+    log.append(&[change(3)], &[erasing]).unwrap();
+    // Who reads for so long keeps the write-ahead log from being cut off.
+    let long = rusqlite::Connection::open(world.path()).unwrap();
+    long.execute_batch("BEGIN").unwrap();
+    long.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.locked");
+    let lock = held(&world);
+    for number in 4..=6 {
+        assert_eq!(log.append(&[change(number)], &[]).unwrap(), u64::from(number));
+    }
+    let copy = world.copied();
+    lock.execute_batch("ROLLBACK").unwrap();
+    log.shared.wait_until(|progress| progress.absorbed == progress.confirmed).unwrap();
+    drop((log, long));
+    for world in [world, copy] {
+        assert!(!world.reader().state(SETTLED_KIND).unwrap().is_empty(), "it is unfinished");
+        let mut log = world.open(CAPACITY_BYTES);
+        assert!(world.reader().state(SETTLED_KIND).unwrap().is_empty());
+        assert_eq!(log.append(&[change(7)], &[]).unwrap(), 7);
+        drop(log);
+        let all = world.reader().find(&Query { newest_first: false, ..Query::default() }).unwrap();
+        let found: Vec<_> = all.iter().map(|entry| (entry.sequence, entry.body.is_none())).collect();
+        assert_eq!(found, [(1, true), (2, false), (3, false), (4, false), (5, false), (6, false), (7, false)]);
+        assert!(all.iter().all(|entry| verify_leaf(entry).is_ok()));
+    }
+}
+
+#[test]
+fn nothing_is_confirmed_after_an_erasure_where_nobody_would_look() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
+    let subjects = world.reader().kept_of("ada").unwrap().unwrap().subjects;
+    // A directory in its place keeps the file from being opened.
+    let file = world.dir.path().join("trace.db-redo1");
+    std::fs::remove_file(&file).unwrap();
+    log.shared.wait_until(|progress| progress.absorbed == progress.confirmed).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.broken");
+    std::fs::remove_dir(&file).unwrap();
+    for _again in 0..2 {
+        assert_eq!(log.append(&[change(2)], &[]).unwrap_err().code(), "store.broken");
+        assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.broken");
+    }
+    drop(log);
+    let mut log = world.open(CAPACITY_BYTES);
+    assert_eq!(log.append(&[change(3)], &[]).unwrap(), 2);
+    drop(log);
+    assert_eq!(world.sequences(), [1, 2]);
+    assert_eq!(world.reader().by_id("2").unwrap()[0].call, crate::samples::call(3));
 }
 
 #[test]
