@@ -1,20 +1,40 @@
 //! Something an app said, kept for a while. One caller asks, the others wait for it; when the app cannot be asked again,
-//! what it said last still stands.
+//! what it said last still stands. That it could not be asked is kept as well: who waits meanwhile does not ask once more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use model::{Clock, Fault, UnixMicros};
+use model::{Blame, Clock, Fault, UnixMicros};
 use tokio::sync::Mutex;
 
 /// A value with its age.
 pub struct Kept<T> {
     said: ArcSwapOption<Said<T>>,
     before: ArcSwapOption<Said<T>>,
-    asking: Mutex<()>,
+    asking: Mutex<Option<Failed>>,
+    /// How often it could not be asked.
+    failures: AtomicU64,
     forgotten: AtomicU64,
+}
+
+/// A try to ask that failed.
+struct Failed {
+    at: UnixMicros,
+    /// For how long nobody asks again: as long as the try took.
+    pause: Duration,
+    /// How often everything had been forgotten when it began.
+    forgotten: u64,
+    said: (Blame, &'static str, String),
+    hint: Option<String>,
+    retryable: bool,
+}
+
+/// When somebody came who wants to know.
+struct Came {
+    failures: u64,
+    forgotten: u64,
 }
 
 /// What was said, and when.
@@ -27,7 +47,8 @@ pub struct Said<T> {
 impl<T> Default for Kept<T> {
     fn default() -> Self {
         let (said, before) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        Self { said, before, asking: Mutex::default(), forgotten: AtomicU64::new(0) }
+        let (failures, forgotten) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { said, before, asking: Mutex::default(), failures, forgotten }
     }
 }
 
@@ -69,13 +90,20 @@ impl<T> Kept<T> {
         age_max: Duration,
         ask: impl Future<Output = Result<T, Fault>>,
     ) -> Result<Arc<Said<T>>, Fault> {
-        let _one = self.asking.lock().await;
+        let came =
+            Came { failures: self.failures.load(Ordering::Acquire), forgotten: self.forgotten.load(Ordering::Acquire) };
+        let mut failed = self.asking.lock().await;
         if let Some(said) = self.fresh(clock, age_max) {
             return Ok(said);
         }
+        if let Some(failed) = failed.as_ref().filter(|failed| self.stands(failed, &came, clock)) {
+            return self.said.load_full().ok_or_else(|| failed.fault());
+        }
         let forgotten = self.forgotten.load(Ordering::Acquire);
+        let began = clock.now();
         match ask.await {
             Ok(what) => {
+                *failed = None;
                 let said = Arc::new(Said { at: clock.now(), what });
                 // What changed while it was asked for is not kept.
                 if self.forgotten.load(Ordering::Acquire) == forgotten {
@@ -85,14 +113,25 @@ impl<T> Kept<T> {
                 }
                 Ok(said)
             }
-            Err(fault) => match self.said.load_full() {
-                Some(last) => {
-                    tracing::warn!(?fault, "an app could not be asked again what it offers");
-                    Ok(last)
+            Err(fault) => {
+                *failed = Some(Failed::of(&fault, (began, clock.now()), forgotten));
+                self.failures.fetch_add(1, Ordering::AcqRel);
+                match self.said.load_full() {
+                    Some(last) => {
+                        tracing::warn!(?fault, "an app could not be asked again what it offers");
+                        Ok(last)
+                    }
+                    None => Err(fault),
                 }
-                None => Err(fault),
-            },
+            }
         }
+    }
+
+    /// Whether a failed try is the answer to who came then: it ended while they waited, or not long ago. After everything
+    /// was forgotten it is not.
+    fn stands(&self, failed: &Failed, came: &Came, clock: &dyn Clock) -> bool {
+        let waited = self.failures.load(Ordering::Acquire) > came.failures;
+        failed.forgotten >= came.forgotten && (waited || failed.rests(clock))
     }
 
     /// Lets `seen` be asked for again, unless it is younger than `age_min`.
@@ -116,6 +155,38 @@ impl<T> Kept<T> {
     }
 }
 
+impl Failed {
+    fn of(fault: &Fault, (began, ended): (UnixMicros, UnixMicros), forgotten: u64) -> Self {
+        Self {
+            at: ended,
+            pause: Duration::from_micros(ended.since(began).unsigned_abs()).min(PAUSE_MAX),
+            forgotten,
+            said: (fault.blame(), fault.code(), fault.to_string()),
+            hint: fault.way_out().map(str::to_owned),
+            retryable: fault.may_retry(),
+        }
+    }
+
+    fn rests(&self, clock: &dyn Clock) -> bool {
+        u128::from(clock.now().since(self.at).unsigned_abs()) < self.pause.as_micros()
+    }
+
+    fn fault(&self) -> Fault {
+        let (blame, code, said) = &self.said;
+        let fault = Fault::new(*blame, code, said.clone());
+        let fault = if self.retryable { fault.retryable() } else { fault };
+        match &self.hint {
+            Some(hint) => fault.hint(hint.clone()),
+            None => fault,
+        }
+    }
+}
+
 fn older<T>(said: &Said<T>, clock: &dyn Clock, age: Duration) -> bool {
     u128::from(clock.now().since(said.at).unsigned_abs()) > age.as_micros()
 }
+
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;
