@@ -151,6 +151,10 @@ impl Watch {
                 Ok(Heard::Tells(method)) => told.push((method, message)),
                 Ok(Heard::Reply(id, reply)) if Some(id) == self.id && reply.error => return Err(Ended::NotOffered),
                 Ok(Heard::Reply(id, _)) if Some(id) == self.id => return Err(broken("it ended its stream of changes")),
+                // From 2026-07-28 on an app asks nothing on such a stream, and nobody would take what it asks.
+                Ok(Heard::Asks { method, .. }) if self.id.is_some() => {
+                    tracing::debug!(method, "an app asked on a stream of changes, and nobody was asked");
+                }
                 Ok(Heard::Asks { id, method, params }) => self.questions.push(Question { id, method, params }),
                 Ok(Heard::Reply(..)) => {}
                 Err(fault) => return Err(Ended::Broken(fault)),
@@ -244,3 +248,6 @@ fn checked(response: Response, in_session: bool) -> Result<Response, Ended> {
 }
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+#[cfg(test)]
+mod tests;
