@@ -44,6 +44,10 @@ pub(crate) struct Redo {
     blocks: Blocks,
     /// How long a write and its flush take, as seen lately.
     flush_time: Duration,
+    /// Whether a frame that was refused may stand at this place.
+    refused: bool,
+    #[cfg(test)]
+    danger_flushes_fail: bool,
 }
 
 /// The reading end: frames from a place on, in pieces.
@@ -117,6 +121,9 @@ impl Redo {
             buffer: Vec::new(),
             blocks: Blocks::default(),
             flush_time: Duration::MAX,
+            refused: false,
+            #[cfg(test)]
+            danger_flushes_fail: false,
         })
     }
 
@@ -160,12 +167,11 @@ impl Redo {
     /// Writes what was prepared. Error: it may be there or not, and the next one takes its place.
     pub(crate) fn write(&mut self) -> io::Result<()> {
         let begun = stopwatch();
-        let file = self.file()?;
+        self.refused = true;
         let blocks = self.blocks.as_slice();
-        file.write_all_at(blocks, self.place.offset)?;
-        if self.durability == Durability::Full {
-            file.sync_data()?;
-        }
+        self.file()?.write_all_at(blocks, self.place.offset)?;
+        self.flush()?;
+        self.refused = false;
         let took = begun.elapsed();
         self.flush_time = if self.flush_time == Duration::MAX { took } else { (self.flush_time * 7 + took) / 8 };
         self.place.offset += blocks.len() as u64;
@@ -192,7 +198,11 @@ impl Redo {
     }
 
     /// Goes on in the other file, which must be free.
+    ///
+    /// INVARIANT: what is confirmed there is not hidden by what was refused here
+    /// (`what_was_refused_does_not_hide_what_is_confirmed_in_the_other_file`).
     pub(crate) fn turn(&mut self) -> io::Result<()> {
+        self.take_back()?;
         let place = self.place.turned();
         let length = self.files.get(place.file()).ok_or(io::ErrorKind::NotFound)?.metadata()?.len();
         // Filling it may have been broken off anywhere.
@@ -206,10 +216,31 @@ impl Redo {
         self.files.iter().try_for_each(|file| file.set_len(0))
     }
 
-    /// As after a flush that failed.
+    /// Whether flushes fail, behind writes that do not.
     #[cfg(test)]
-    pub(crate) fn danger_go_back(&mut self, place: Place) {
-        self.place = place;
+    pub(crate) fn danger_flushes_fail(&mut self, fail: bool) {
+        self.danger_flushes_fail = fail;
+    }
+
+    /// Makes sure that no frame stands at this place, which a reader looks at before the other file.
+    fn take_back(&mut self) -> io::Result<()> {
+        if self.refused {
+            self.file()?.write_all_at(Blocks::zeros(BLOCK_BYTES).as_slice(), self.place.offset)?;
+            self.flush()?;
+            self.refused = false;
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.danger_flushes_fail {
+            return Err(io::Error::other("as asked"));
+        }
+        match self.durability {
+            Durability::Full => self.file()?.sync_data(),
+            Durability::DangerOff => Ok(()),
+        }
     }
 
     fn file(&self) -> io::Result<&File> {

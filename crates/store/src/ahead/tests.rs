@@ -203,19 +203,49 @@ fn what_was_refused_does_not_come_into_the_tables() {
     let world = World::new();
     let mut log = world.open(CAPACITY_BYTES);
     log.append(&[change(1)], &[]).unwrap();
-    // A write whose flush has failed: it stands in the file, and nobody was told that it does.
-    let row = change(2);
-    let body = log.sealer.seal(&row).unwrap();
-    let columns = [Columns::of(&row, &body)];
-    assert!(log.redo.prepare(2, &columns, &[], &[put("ada", Some("refused"))]).unwrap());
-    let place = log.redo.place();
-    log.redo.write().unwrap();
-    log.redo.danger_go_back(place);
+    // It stands in the file, and nobody was told that it does.
+    log.redo.danger_flushes_fail(true);
+    assert_eq!(log.append(&[change(2)], &[put("ada", Some("refused"))]).unwrap_err().code(), "store.broken");
+    log.redo.danger_flushes_fail(false);
     assert_eq!(log.append(&[change(3)], &[]).unwrap(), 2);
     drop(log);
     assert_eq!(world.sequences(), [1, 2]);
     assert_eq!(world.reader().by_id("2").unwrap()[0].call, crate::samples::call(3));
     assert!(world.reader().state("person").unwrap().is_empty());
+}
+
+#[test]
+fn what_was_refused_does_not_hide_what_is_confirmed_in_the_other_file() {
+    let world = World::new();
+    let mut log = world.open(16 << 10);
+    let mut last = 0;
+    while log.redo.place().offset < 12 << 10 {
+        last = log.append(&[change(1)], &[]).unwrap();
+    }
+    let here = log.redo.place();
+    log.redo.danger_flushes_fail(true);
+    assert_eq!(log.append(&[change(2)], &[put("ada", Some("refused"))]).unwrap_err().code(), "store.broken");
+    // Too many for this file. As long as the refused one may stand there, none goes to the other.
+    let many: Vec<_> = (100..120).map(change).collect();
+    for _again in 0..2 {
+        assert_eq!(log.append(&many, &[]).unwrap_err().code(), "store.broken");
+        assert_eq!(log.redo.place(), here);
+    }
+    log.redo.danger_flushes_fail(false);
+    let lock = held(&world);
+    assert_eq!(log.append(&many, &[]).unwrap(), last + 1);
+    assert_eq!(log.append(&[change(3)], &[]).unwrap(), last + 21);
+    assert_eq!(log.redo.place().generation, here.generation + 1);
+    let copy = world.copied();
+    lock.execute_batch("ROLLBACK").unwrap();
+    drop(log);
+    for world in [world, copy] {
+        drop(world.open(16 << 10));
+        assert_eq!(world.sequences(), (1..=last + 21).collect::<Vec<_>>());
+        let at = |sequence: u64| world.reader().by_id(&sequence.to_string()).unwrap()[0].call.clone();
+        assert_eq!([at(last + 1), at(last + 21)], [100, 3].map(crate::samples::call));
+        assert!(world.reader().state("person").unwrap().is_empty());
+    }
 }
 
 #[test]
