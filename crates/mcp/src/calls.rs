@@ -2,6 +2,7 @@
 //! `answer`.
 
 mod contracted;
+mod turn;
 mod understand;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -19,6 +20,8 @@ use model::{
 };
 use tokio::task::JoinSet;
 
+use self::turn::Turn;
+pub use self::turn::nowhere_to_ask;
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Carried, Pair};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
@@ -177,19 +180,13 @@ impl Call {
             if let Some(held) = self.waits(&closed) {
                 return self.kept_waiting(runs, held, &closed);
             }
-            let (call, answer) = match closed {
-                Closed::Answered { call, answer } if self.asked == Asked::TaskGet => {
-                    return self.progress(runs, &along, call, answer).await;
+            let (call, answer) = match Turn::after(closed, self.asked, self.shape.modern) {
+                Turn::Progress(call, answer) => return self.progress(runs, &along, call, answer).await,
+                Turn::Addresses(call, answer, body) => {
+                    return self.addresses(runs, &along, call, answer, &body).await;
                 }
-                Closed::Answered { call, answer } if answer.kind == AnswerKind::Unfinished => (call, answer),
-                Closed::Answered { call, answer } if answer.kind == AnswerKind::ProtocolError => {
-                    match rounds::as_questions(&answer.body) {
-                        Some(body) if self.shape.modern => (call, Answer { kind: AnswerKind::ProtocolError, body }),
-                        Some(body) => return self.addresses(runs, &along, call, answer, &body).await,
-                        None => return self.said(&Closed::Answered { call, answer }),
-                    }
-                }
-                closed => return self.said(&closed),
+                Turn::Asks(call, answer) => (call, answer),
+                Turn::Over(closed) => return self.said(&closed),
             };
             match self.unfinished(runs, &along, call, &answer).await {
                 Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
@@ -556,9 +553,7 @@ impl Call {
     fn come_back(&mut self, params: Value<'_, '_>, body: &Bytes, runs: &Runs<'_>) -> Result<(), RpcError> {
         let wrong = |said: &str| RpcError::new(INVALID_PARAMS, said);
         let (responses, state) = (params.get("inputResponses"), params.get("requestState"));
-        if !matches!(self.asked, Asked::Tool | Asked::Prompt | Asked::Resource)
-            || (responses.is_none() && state.is_none())
-        {
+        if !self.asked.comes_back() || (responses.is_none() && state.is_none()) {
             return Ok(());
         }
         let mut given = match responses {

@@ -17,12 +17,14 @@ use model::{AppId, Blame, Fault, Method, ToolFacts, ToolName};
 use super::{Arrived, Part, SUBSCRIBED_STATE, Shared, not_allowed, refuse, rpc_error, text};
 use crate::answer::{self, Shape};
 use crate::app_link::{AppLink, Way};
+use crate::calls::nowhere_to_ask;
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Request, RpcError};
 use crate::events::{Gone, Kind as StreamKind, NAMED, Opening, Reader, Remembered, Stream};
 use crate::listeners::{Listener, Out, notification};
 use crate::methods::Said;
 use crate::name::split_uri;
 use crate::revision::Revision;
+use crate::rounds;
 use crate::session::{Session, Sessions};
 use crate::subscription::subscribe;
 use crate::upstream::{Changed, Client};
@@ -158,7 +160,7 @@ impl Shared {
             let listener = self.listener_of(session, arrived);
             let way = Way::of(&Client::Legacy(Arc::clone(session)));
             return Some(match Box::pin(self.subscribe(arrived, (&listener, &way), &uri)).await {
-                Ok(closed) => worded(request.id, &closed, arrived),
+                Ok(closed) => worded(request.id, closed, arrived.known.inactive.as_deref()),
                 Err(error) => Said::Error(error),
             });
         }
@@ -339,15 +341,20 @@ fn agreed(closed: &Closed) -> bool {
     matches!(closed, Closed::Answered { answer, .. } if answer.kind == AnswerKind::Result)
 }
 
-fn worded(id: &[u8], closed: &Closed, arrived: &Arrived<'_>) -> Said {
-    if let (Closed::Refused(_), Some(inactive)) = (closed, &arrived.known.inactive) {
-        return Said::Unauthorized(inactive.clone());
+fn worded(id: &[u8], closed: Closed, inactive: Option<&str>) -> Said {
+    if let (Closed::Refused(_), Some(inactive)) = (&closed, inactive) {
+        return Said::Unauthorized(inactive.to_owned());
     }
-    if agreed(closed) {
+    if agreed(&closed) {
         return Said::Response(envelope::result(id, b"{}"));
     }
+    let closed = match closed {
+        // Addresses are decided on in rounds, and a subscription has none.
+        Closed::Answered { call, answer } if rounds::as_questions(&answer.body).is_some() => nowhere_to_ask(call),
+        closed => closed,
+    };
     let shape = Shape { modern: false, output_schema: false, tool: false, resource: false, join: None };
-    Said::Response(answer::of_call(id, closed, &shape, None))
+    Said::Response(answer::of_call(id, &closed, &shape, None))
 }
 
 fn accepts_stream(headers: &HeaderMap) -> bool {
@@ -368,3 +375,6 @@ const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 /// Folders that change often are told of once in this time.
 const ROOTS_TOLD_AFTER: Duration = Duration::from_millis(200);
 const ROOTS_TIME_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

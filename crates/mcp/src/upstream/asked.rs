@@ -57,6 +57,11 @@ impl Asked {
         }
     }
 
+    /// Whether a client of 2026-07-28 may be asked something first, and comes back to it.
+    pub const fn comes_back(self) -> bool {
+        matches!(self, Self::Tool | Self::Resource | Self::Prompt)
+    }
+
     /// Whether it is about a task.
     pub const fn task(self) -> bool {
         matches!(self, Self::TaskGet | Self::TaskResult | Self::TaskUpdate | Self::TaskCancel)
