@@ -23,6 +23,11 @@ pub struct PostgresLog {
     backend: i32,
     /// The last record, as far as is known.
     last: i64,
+    /// The commits of the log, as far as is known, and whether one of ours may be among them that was not heard of.
+    commits: i64,
+    unheard: bool,
+    /// Somebody else has written to the log since: what this gateway remembers is older than the log.
+    superseded: bool,
     trouble: Option<Trouble>,
     /// What letting texts go waits for.
     looking: Option<Looking>,
@@ -45,6 +50,9 @@ impl PostgresLog {
             address: address.clone(),
             backend: session.backend,
             last: session.last,
+            commits: session.commits,
+            unheard: false,
+            superseded: false,
             session: Some(session),
             trouble: None,
             looking: None,
@@ -69,8 +77,12 @@ impl PostgresLog {
         }
     }
 
-    /// The session, opened again where it was lost. While the server does not answer it is asked ever less often.
+    /// The session, opened again where it was lost. While the server does not answer it is asked ever less often. Where somebody
+    /// else has written meanwhile, it is not opened any more.
     fn session(&mut self) -> Result<&mut Session, Failure> {
+        if self.superseded {
+            return Err(superseded().into());
+        }
         if self.session.as_ref().is_none_or(|session| session.link.client.is_closed()) {
             self.session = None;
             if let Some(trouble) = &self.trouble
@@ -81,6 +93,12 @@ impl PostgresLog {
             match Session::open(&self.address, Some(self.backend)) {
                 Ok(session) => {
                     self.trouble = None;
+                    let more = session.commits - self.commits;
+                    if more > i64::from(self.unheard) {
+                        self.superseded = true;
+                        return Err(superseded().into());
+                    }
+                    (self.commits, self.unheard) = (session.commits, false);
                     (self.backend, self.last) = (session.backend, session.last);
                     self.session = Some(session);
                 }
@@ -101,7 +119,7 @@ impl PostgresLog {
             let (opening, commits) = (session.opening, session.commits);
             let (step, failure) = match session.append(rows, state) {
                 Ok(first) => {
-                    self.last = session.last;
+                    (self.last, self.commits) = (session.last, session.commits);
                     return Ok(first);
                 }
                 Err(failed) => failed,
@@ -113,6 +131,7 @@ impl PostgresLog {
                 return Err(failure);
             }
             if step == Step::Commit {
+                self.unheard = true;
                 // INVARIANT: this cannot be answered before the lost session is over, for it held the lock
                 // (`a_link_may_be_cut_anywhere`).
                 let session = self.session()?;
@@ -154,6 +173,16 @@ impl LogStore for PostgresLog {
         self.session = self.session.take_if(|_| more.is_ok());
         Ok(more?)
     }
+}
+
+/// Another gateway took the log over, and decided by it: nothing that this one remembers, a call that waits for people among it, is to be
+/// trusted any more.
+fn superseded() -> StoreFault {
+    StoreFault::new(
+        StoreFaultKind::Broken,
+        "another gateway has written to this log since the link to the server was lost",
+    )
+    .with_hint("restart this gateway: it then waits for its turn, or reads the log anew")
 }
 
 const AGAIN_MIN: Duration = Duration::from_millis(100);

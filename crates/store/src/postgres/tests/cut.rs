@@ -229,3 +229,37 @@ fn come_back(log: &mut PostgresLog, number: &mut u16, expected: &mut Vec<String>
     }
     panic!("it does not come back");
 }
+
+// INVARIANT: who lost the log to somebody else never writes to it again out of an old memory.
+#[test]
+fn who_was_taken_over_writes_no_more() {
+    let server = PostgresServer::start().unwrap();
+    let direct = address(&server, "over");
+    let proxy = Proxy::start(server.socket_file());
+    let through = format!("postgres://gateway@127.0.0.1:{}/over", proxy.port);
+    let mut old = PostgresLog::open(&named(&server, &through, "main")).unwrap();
+    old.append(&[change(1)], &[]).unwrap();
+    proxy.arm(Plan { cut: Some(Cut::Request(0)), down: true, ..Plan::default() });
+    assert!(old.append(&[change(2)], &[]).is_err());
+    let mut new = (0..1_000)
+        .find_map(|_| PostgresLog::open(&direct).inspect_err(|_| thread::sleep(Duration::from_millis(10))).ok())
+        .unwrap();
+    assert_eq!(new.append(&[change(3)], &[]).unwrap(), 2);
+    drop(new);
+    proxy.up();
+    let mut tries = 0;
+    let fault = loop {
+        let fault = old.append(&[change(4)], &[]).unwrap_err();
+        tries += 1;
+        if fault.to_string().contains("another gateway") || tries == 1_000 {
+            break fault;
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert!(fault.to_string().contains("another gateway has written"), "{fault}");
+    assert!(old.append(&[change(4)], &[]).is_err());
+    drop(old);
+    let reader = PostgresReader::open(&direct).unwrap();
+    assert_eq!(whole(&reader).len(), 2);
+    assert_eq!(PostgresLog::open(&direct).unwrap().append(&[change(4)], &[]).unwrap(), 3);
+}
