@@ -196,9 +196,10 @@ impl LogStore for AheadLog {
     fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
         self.not_ended()?;
         let _still = self.shared.be_still();
+        // The mark is on disk: whatever fails from here on, what comes next is not sealed with what the next start destroys.
+        subjects.iter().for_each(|number| self.sealer.forget(*number));
         let settled = |progress: &Progress| progress.absorbed.number == progress.confirmed.number;
         self.shared.wait_until(|progress| settled(progress) && !progress.letting_go)?;
-        subjects.iter().for_each(|number| self.sealer.forget(*number));
         // The thread has nothing to do until something is confirmed, which is this thread's to say.
         let mut tables = SqliteLog::beside(&self.path, self.durability)?;
         let place = self.redo.place().of_next_opening();

@@ -42,6 +42,8 @@ struct Queue {
     lost_outcomes: Arc<AtomicU64>,
     /// Calls under way, as the last caller knew it.
     calls: AtomicUsize,
+    /// Subjects of erasures that did not come to their end. Looked at under the lock of the log only.
+    unfinished: Mutex<Vec<u32>>,
 }
 
 struct Waiting {
@@ -109,6 +111,7 @@ impl Journal {
             room: Semaphore::new(RECORDS_WAITING_MAX),
             lost_outcomes: Arc::default(),
             calls: AtomicUsize::new(0),
+            unfinished: Mutex::default(),
         });
         let theirs = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
@@ -195,18 +198,24 @@ impl Journal {
     /// Blocks the thread.
     pub fn erase_blocking(&self, mut change: Change, subjects: &[u32]) -> Result<Durable, TraceError> {
         let row = Row::of_change(&change)?;
-        let numbers: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        let mut log = self.queue().log.lock().map_err(|_| TraceError::Closed)?;
+        let log = log.as_mut().ok_or(TraceError::Closed)?;
+        // There is one mark: what was not finished before is finished with this, or by the next start.
+        let mut unfinished = self.queue().unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = subjects.iter().filter(|number| !unfinished.contains(number));
+        let all: Vec<u32> = unfinished.iter().chain(new).copied().collect();
+        let numbers: Vec<String> = all.iter().map(ToString::to_string).collect();
         change.state.push(StateWrite {
             kind: SETTLED_KIND.to_owned(),
             key: ERASING_KEY.to_owned(),
             value: Some(numbers.join(",")),
         });
-        let mut log = self.queue().log.lock().map_err(|_| TraceError::Closed)?;
-        let log = log.as_mut().ok_or(TraceError::Closed)?;
         // From here on the next start finishes what does not come to its end.
         let sequence =
             log.append(&[row], &change.state).map_err(|fault| TraceError::NotRecorded { fault: fault.into() })?;
-        log.erase(subjects).map_err(TraceError::NotErased)?;
+        unfinished.clone_from(&all);
+        log.erase(&all).map_err(TraceError::NotErased)?;
+        unfinished.clear();
         Ok(Durable::danger_confirmed_by_disk(change.id, sequence))
     }
 

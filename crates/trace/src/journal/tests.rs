@@ -334,3 +334,33 @@ fn a_commit_waits_for_more_only_where_they_come_in_time() {
     slow.took(1);
     assert_eq!(slow.each, Duration::from_micros(530), "one that comes after a minute says little");
 }
+
+/// Finds no room for its first erasure.
+struct Erases {
+    memory: Memory,
+    asked: Sender<Vec<u32>>,
+    fails: bool,
+}
+
+impl LogStore for Erases {
+    fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
+        self.memory.append(rows, state)
+    }
+
+    fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
+        self.asked.send(subjects.to_vec()).unwrap();
+        if std::mem::take(&mut self.fails) { Err(full()) } else { Ok(()) }
+    }
+}
+
+// INVARIANT: an erasure that is on record comes to its end, whatever else is erased meanwhile.
+#[test]
+fn an_erasure_that_failed_is_finished_with_the_next() {
+    let (asked, erased) = channel();
+    let log = Erases { memory: Memory::default(), asked, fails: true };
+    let journal = Journal::start(Box::new(log)).unwrap();
+    assert!(matches!(journal.erase_blocking(change(1), &[7, 8]), Err(TraceError::NotErased(_))));
+    journal.erase_blocking(change(2), &[8, 9]).unwrap();
+    journal.erase_blocking(change(3), &[10]).unwrap();
+    assert_eq!(erased.try_iter().collect::<Vec<_>>(), [vec![7, 8], vec![7, 8, 9], vec![10]]);
+}
