@@ -29,7 +29,7 @@ use crate::revision::Revision;
 use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
 use crate::stream::Outliving;
-use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY};
+use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY, Latest};
 use crate::waiting::Patience;
 use carrying::passed_on;
 use held::HeldTasks;
@@ -256,7 +256,7 @@ impl Shared {
             if !link.keeps_a_level(&pair, &client) {
                 continue;
             }
-            let scrub = self.engine.credentials().scrubber(&app);
+            let scrub = Latest::of(self.engine.credentials(), &app);
             let call = match Call::level(app, link, &level) {
                 Ok(call) => call,
                 Err(error) => return Said::Error(error),
@@ -440,7 +440,7 @@ impl Shared {
             Ok(call) => {
                 let meta = passed_on(request, arrived.known);
                 let client = Client::Legacy(Arc::clone(session));
-                let (along, _) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
+                let (along, _) = Along::of(meta, client, Latest::of(self.engine.credentials(), call.app()));
                 let Some(_in_flight) = session.begins(request.id, along.clone()) else {
                     return Said::Error(id_in_use());
                 };

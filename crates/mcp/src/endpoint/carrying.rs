@@ -18,7 +18,7 @@ use crate::revision::Revision;
 use crate::session::Session;
 use crate::stream::{self, Answering, Resumable};
 use crate::tasks::{HeldResponse, HeldTask};
-use crate::upstream::{Along, Client};
+use crate::upstream::{Along, Client, Latest};
 use crate::waiting::Patience;
 
 /// Whom an answer is for, and how.
@@ -50,7 +50,7 @@ impl Shared {
             Err(error) => return self.worded(arrived.endpoint, part.revision(), request.id, Said::Error(error)),
         };
         let meta = passed_on(request, arrived.known);
-        let (along, told) = Along::of(meta, client, self.engine.credentials().scrubber(call.app()));
+        let (along, told) = Along::of(meta, client, Latest::of(self.engine.credentials(), call.app()));
         let patience = self.patience(arrived, request, &call, along.client());
         let whom = For::of(arrived, part.revision(), request.id);
         let (resumable, in_flight) = match part {
@@ -79,14 +79,14 @@ impl Shared {
         if let Some(over) = self.engine.hold_over(&held.hold) {
             let answer = answered(&whom.id, &over);
             let answering: Answering = Box::pin(async move { super::json_response(StatusCode::OK, answer.to_vec()) });
-            let scrub = self.engine.credentials().scrubber(&over.hold.asked.app);
+            let scrub = Latest::of(self.engine.credentials(), &over.hold.asked.app);
             let (along, told) = Along::of(None, client, scrub);
             let resumable = self.resumable(Arc::clone(session), &whom);
             return Some(stream::resume(answering, told, along, resumable, &self.tasks));
         }
         let waiting = self.engine.hold(&held.hold).ok().filter(|_| held.plain)?;
         let call = self.made_again(arrived, &waiting, &whom.id, whom.revision).await.ok()?;
-        let (along, told) = Along::of(None, client, self.engine.credentials().scrubber(call.app()));
+        let (along, told) = Along::of(None, client, Latest::of(self.engine.credentials(), call.app()));
         let in_flight = session.begins(&whom.id, along.clone())?;
         along.held(held);
         let resumable = self.resumable(Arc::clone(session), &whom);

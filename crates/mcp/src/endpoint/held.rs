@@ -23,7 +23,7 @@ use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Message, Request, Rp
 use crate::methods::{Context, Said, Waits};
 use crate::revision::Revision;
 use crate::tasks::HeldTask;
-use crate::upstream::{Along, Asked, Client};
+use crate::upstream::{Along, Asked, Client, Latest};
 use crate::waiting::Patience;
 
 mod legacy;
@@ -141,7 +141,7 @@ impl Shared {
         }
         let (shared, known) = (Arc::clone(self), known.clone());
         let client = Client::Modern { abilities: Abilities::default(), level: None };
-        let (along, _nobody_reads) = Along::of(None, client, self.engine.credentials().scrubber(call.app()));
+        let (along, _nobody_reads) = Along::of(None, client, Latest::of(self.engine.credentials(), call.app()));
         self.tasks.spawn(async move {
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
             let runs = Runs { engine, seals, known, hub, patience: Patience::of_task() };

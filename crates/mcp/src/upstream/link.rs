@@ -214,8 +214,8 @@ impl Link {
         for _ in 0..LIST_PAGES_MAX {
             let header = self.own_header()?;
             let ask = Ask::own(what.method(), self.page(cursor.as_deref()), header);
-            let scrub = self.credentials.scrubber(self.permit.app());
-            let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?.cleaned(scrub.as_ref());
+            let reply = self.exchange(ask).await.map_err(|sent| sent.fault)?;
+            let reply = reply.cleaned(self.credentials.scrubber(self.permit.app()).as_ref());
             if let Some((code, message)) = reply.rpc_error() {
                 // An app without them has none to offer.
                 if code == crate::envelope::METHOD_NOT_FOUND {

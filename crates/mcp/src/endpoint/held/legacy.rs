@@ -21,7 +21,7 @@ use crate::revision::Revision;
 use crate::session::Session;
 use crate::stream;
 use crate::tasks::HeldTask;
-use crate::upstream::{Along, Asked, Client};
+use crate::upstream::{Along, Asked, Client, Latest};
 
 /// A call that was to be a task and did not wait.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ impl Shared {
             let error = RpcError::new(INVALID_PARAMS, "nothing is remembered of this task");
             return rpc_error(StatusCode::OK, Some(request.id), &error);
         };
-        let (along, told) = Along::of(None, client, self.engine.credentials().scrubber(&app));
+        let (along, told) = Along::of(None, client, Latest::of(self.engine.credentials(), &app));
         let Some(in_flight) = session.begins(request.id, along.clone()) else {
             return rpc_error(StatusCode::BAD_REQUEST, Some(request.id), &id_in_use());
         };
