@@ -13,16 +13,37 @@ operations:
   file: {method: GET, path: "/files/{name}", class: read, does: read}
 "#;
 
-// INVARIANT: what an app is asked is the operation that was decided on.
-#[test]
-fn parameters_of_a_path_never_make_another_operation() {
+fn api(mapping: &str) -> Api {
     let spec = ApiSpec {
         app: "api".parse().unwrap(),
         base: Uri::from_static("https://api.example.com/v1"),
-        mapping: Arc::new(Mapping::read("x.yaml", API).unwrap()),
+        mapping: Arc::new(Mapping::read("x.yaml", mapping).unwrap()),
         arguments: ArgumentLevel::None,
     };
-    let api = Api::new(&spec).unwrap();
+    Api::new(&spec).unwrap()
+}
+
+#[test]
+fn a_record_is_named_in_the_path_or_in_the_query() {
+    let api = api(r#"
+api: 1
+base: https://api.example.com/v1
+entities: {candidate: {id: id, tenant: client_id, fields: [id, client_id, name]}}
+operations:
+  in_path: {method: DELETE, path: "/candidates/{id}", class: destructive, does: delete, entity: candidate, id: path.id}
+  in_query: {method: DELETE, path: "/candidates", class: destructive, does: delete, entity: candidate, id: query.id, tenant: query.client_id}
+  make: {method: POST, path: "/clients/{client}/candidates", class: write, does: create, entity: candidate, tenant: path.client, body: [name]}
+"#);
+    for (name, expected) in [("in_path", true), ("in_query", true), ("make", false)] {
+        let operation = api.operation(&name.parse().unwrap()).unwrap();
+        assert_eq!(operation.names_a_record(), expected, "{name}");
+    }
+}
+
+// INVARIANT: what an app is asked is the operation that was decided on.
+#[test]
+fn parameters_of_a_path_never_make_another_operation() {
+    let api = api(API);
     let may = |operation: &str, name: &str, value: &str| {
         let operation = api.operation(&operation.parse().unwrap()).unwrap();
         api.means_only(operation, &BTreeMap::from([(name.to_owned(), value.to_owned())])).is_ok()
