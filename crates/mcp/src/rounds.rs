@@ -154,22 +154,21 @@ pub fn answers(body: &[u8]) -> Option<Method> {
 }
 
 /// What a call is decided on that says more than its arguments: these, the client's answers, and members of `params` that
-/// nobody here knows, in one object. It begins with a space, as no argument object that a client sends does: so what people
-/// approved as arguments is never the same as these, which say something else to the app.
+/// nobody here knows, in one object.
 pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given], more: &[u8]) -> Bytes {
-    let mut out = BEGINNING.to_vec();
+    let mut out = vec![b'{'];
     if let Some(arguments) = arguments {
         out.extend_from_slice(b"\"arguments\":");
         out.extend_from_slice(arguments);
     }
     if !more.is_empty() {
-        if out.len() > BEGINNING.len() {
+        if out.len() > 1 {
             out.push(b',');
         }
         out.extend_from_slice(more);
     }
     if !given.is_empty() {
-        if out.len() > BEGINNING.len() {
+        if out.len() > 1 {
             out.push(b',');
         }
         out.extend_from_slice(b"\"inputResponses\":{");
@@ -381,9 +380,6 @@ impl Upstream for Put {
 
 /// Addresses must be opened first (2025-11-25).
 const URL_FIRST: i64 = -32042;
-
-/// Of members of `params`.
-const BEGINNING: &[u8] = b" {";
 
 #[cfg(test)]
 mod tests;

@@ -94,8 +94,7 @@ impl Asked {
                 out.extend_from_slice(arguments);
             }
             _ => {
-                let object = arguments.trim_ascii_start();
-                let members = object.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default();
+                let members = arguments.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default();
                 if !members.trim_ascii().is_empty() {
                     if !before.is_empty() {
                         out.push(b',');
