@@ -16,6 +16,12 @@ pub trait Upstream: Send + Sync {
     /// Sends one call. Error: blame `Upstream` (dead, slow, garbage) or `Operator` (its credential is missing).
     fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a>;
 
+    /// Whether the arguments are written beside the name of what is asked, as members of the request, and not as its arguments:
+    /// then the same bytes say something else, and whoever approves the one has not approved the other.
+    fn is_spread(&self) -> bool {
+        false
+    }
+
     /// Sends one call and gives its answer as it comes. Error: as of `send`.
     fn open<'a>(&'a self, _permit: Permit, _call: Outgoing) -> OpenFuture<'a> {
         let fault = Fault::new(Blame::Bug, "bug.no_stream", "this wire does not pass answers on while they come");

@@ -21,6 +21,7 @@ pub(crate) struct Key {
     method: Method,
     tool: ToolName,
     arguments: Digest,
+    spread: bool,
     waits_for: WaitsFor,
 }
 
@@ -54,6 +55,7 @@ impl Key {
             method: asked.method,
             tool: asked.tool.clone(),
             arguments: asked.arguments,
+            spread: asked.spread,
             waits_for,
         }
     }

@@ -359,7 +359,7 @@ fn again(shared: &Shared, request: &mut CallRequest, looked: Looked, hold: &Hold
     (request.tool, request.listed_at) = (looked.tool, looked.listed_at);
     let lifted: Vec<Lifted> = hold.asked.reasons.iter().filter(|_| by_people).map(Lifted::from).collect();
     let gated = shared.gate.decide_approved(&asked_of(request), lifted).map_err(|fault| refused(fault.to_string()))?;
-    if gated.arguments != hold.asked.arguments {
+    if (gated.arguments, request.upstream.is_spread()) != (hold.asked.arguments, hold.asked.spread) {
         return Err(refused("its arguments are others than those that were approved".to_owned()));
     }
     if gated.decision.verdict().runs() {
@@ -411,6 +411,7 @@ fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
         definition: facts.tool.definition,
         class: facts.tool.class,
         arguments: gated.arguments,
+        spread: request.upstream.is_spread(),
         bundle: decision.bundle(),
         reasons: decision.reasons().to_vec(),
         looked_at: (!facts.arguments.is_unread()).then(|| ArgumentFacts::clone(&facts.arguments)),

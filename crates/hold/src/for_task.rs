@@ -76,7 +76,7 @@ impl Asked {
     fn has_value_of(&self, other: &Self) -> bool {
         match (self.value(), other.value()) {
             (Some(seen), Some(now)) => seen.roles == now.roles && seen.values == now.values,
-            (None, None) => self.arguments == other.arguments,
+            (None, None) => (self.arguments, self.spread) == (other.arguments, other.spread),
             (Some(_), None) | (None, Some(_)) => false,
         }
     }

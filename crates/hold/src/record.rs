@@ -59,6 +59,9 @@ pub struct Asked {
     pub class: Class,
     /// SHA-256 of the arguments as they will leave.
     pub arguments: Digest,
+    /// Whether they leave beside the name, as members of the request, and not as its arguments.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spread: bool,
     /// The rules that held it, all of them.
     pub bundle: Digest,
     /// Why it is held: each rule, and who may lift it.

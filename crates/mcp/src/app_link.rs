@@ -464,6 +464,10 @@ impl Upstream for Carried {
         Box::pin(self.carry(permit, call))
     }
 
+    fn is_spread(&self) -> bool {
+        self.sending.members
+    }
+
     fn redact(&self, answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
         redaction::redact(answer, paths)
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use decide::AnswerKind;
+use decide::{AnswerKind, Outgoing, Permit, Upstream, UpstreamFuture};
 use model::{
     Actor, AgentId, AppId, Approver, ArgumentLevel, Class, ClassSource, Clock, Digest, Directory, DirectorySnapshot,
     Evaluation, Hit, Human, HumanId, Layer, Limits, Method, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret,
@@ -521,6 +521,34 @@ async fn an_approval_is_worth_nothing_once_what_it_was_given_for_has_changed() {
         assert_eq!(world.disk.sent(), 0, "{said}");
         assert!(world.disk.holds().is_empty(), "{said}");
     }
+}
+
+/// An app to which the arguments are said beside the name of the tool.
+struct Beside(Arc<dyn Upstream>);
+
+impl Upstream for Beside {
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
+        self.0.send(permit, call)
+    }
+
+    fn is_spread(&self) -> bool {
+        true
+    }
+}
+
+// INVARIANT: what was approved is what leaves.
+#[tokio::test]
+async fn the_same_bytes_beside_the_name_are_another_call() {
+    let world = World::new().await;
+    let id = world.asks_in_passing().await;
+    world.approve(&id, "bo").await.unwrap();
+    let request = world.request(ARGUMENTS, Some(patience(Duration::ZERO)), FINE);
+    let upstream = Arc::new(Beside(Arc::clone(&request.upstream)));
+    let held = refused(world.engine.call(CallRequest { upstream, ..request }).await).held.unwrap();
+    assert!(held.id != id && held.state == HeldState::Waits, "{held:?}");
+    assert_eq!(world.disk.sent(), 0);
+    let closed = world.asks(&patience(LONG)).await;
+    assert!(matches!(closed, Closed::Answered { .. }), "what was approved runs: {closed:?}");
 }
 
 #[tokio::test]

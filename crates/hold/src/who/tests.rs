@@ -87,6 +87,7 @@ impl Office {
             arguments: Digest::new([3; 32]),
             bundle: Digest::new([4; 32]),
             reasons: vec![reason(&["owner-of-app"], approvals)],
+            spread: false,
             looked_at: None,
             governed: false,
             said: None,
