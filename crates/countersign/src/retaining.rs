@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::Change;
 use model::{Blame, CallId, Fault, UnixMicros};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trace::{Due, Retention, rfc3339};
 
@@ -44,16 +45,19 @@ pub async fn let_go(gateway: &Arc<Gateway>, keep: Duration, by: &str) -> Result<
 /// Goes on with what was broken off, and lets texts go once a day where the configuration says how long they are kept.
 pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
     let work = async {
-        if let Err(fault) = see_it_through(&gateway, Duration::MAX).await {
-            tell(&fault);
-        }
         loop {
+            let next_day = Instant::now() + LOOK_EVERY;
             if let Some(keep) = gateway.config.load().keep_bodies
                 && let Err(fault) = let_go(&gateway, keep, "gateway").await
             {
                 tell(&fault);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            while Instant::now() < next_day {
+                if let Err(fault) = see_it_through(&gateway, Duration::MAX).await {
+                    tell(&fault);
+                }
+                tokio::time::sleep(GO_ON_EVERY).await;
+            }
         }
     };
     tokio::select! {
@@ -63,7 +67,7 @@ pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
 }
 
 fn tell(fault: &Fault) {
-    tracing::warn!(%fault, hint = fault.way_out(), "texts that are kept no longer are still there; it is tried again in a day");
+    tracing::warn!(%fault, hint = fault.way_out(), "texts that are kept no longer, or what an erasure left, are still there; it is tried again");
 }
 
 /// What may go, and from before when. Budgets read what they look back on, and what waits for people stays whole.
@@ -122,3 +126,5 @@ static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const WAITED_MAX: Duration = Duration::from_secs(20);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What somebody was in the way of: whoever reads the trace for a backup, say.
+const GO_ON_EVERY: Duration = Duration::from_secs(10 * 60);

@@ -21,7 +21,7 @@ pub trait LogStore: Send {
     /// Destroys the keys of these subjects ([`Kept::subjects`]), and whatever copy of them or of their names the store holds
     /// beside the leaves. To be called when the record of it is on disk, together with the state [`ERASING_KEY`]: what is
     /// broken off, the next opening finishes. Later records about the same person come under another key.
-    /// Error: it may be done or not, and the next opening finishes it.
+    /// Error: it may be done or not, and the next opening finishes it, or [`LogStore::let_go`] once nobody is in its way.
     fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
         let _unknown = subjects;
         Err(StoreFault::new(StoreFaultKind::Broken, "this store cannot erase"))

@@ -7,7 +7,7 @@ use trace::{ERASING_KEY, SETTLED_KIND};
 
 use super::error::{Failure, unreadable};
 use super::link::{Link, Param};
-use super::session::TIME_MAX;
+use super::session::{SETTINGS, TIME_MAX};
 use crate::keys::kept_or_made_in;
 use crate::seal::{Sealer, SubjectKey};
 
@@ -29,30 +29,38 @@ pub(super) fn sealer(link: &Link, log: i32, folder: &Path) -> Result<Sealer, Fai
     Ok(Sealer::new(wrapping, &keys, last)?)
 }
 
-/// Destroys these keys for good. What was replaced is not left lying in the tables; what the server keeps in its own
-/// log of writes and its backups is the server's.
-pub(super) fn destroy(link: &Link, log: i32, subjects: &[u32]) -> Result<(), Failure> {
+/// Takes these keys, and what is sealed under them, out of the tables. What was replaced lies there still, until [`clear`].
+pub(super) fn forget(link: &Link, log: i32, subjects: &[u32]) -> Result<(), Failure> {
     let numbers: Vec<i64> = subjects.iter().copied().map(i64::from).collect();
     for sql in [FORGET, EMPTY] {
         let values: [Param<'_>; 2] = [(&log, Type::INT4), (&numbers, Type::INT8_ARRAY)];
         link.wait(TIME_MAX, link.client.execute_typed(sql, &values))?;
     }
+    Ok(())
+}
+
+/// Clears away what [`forget`] replaced, and says that nothing of it is left; what the server keeps in its own log of writes and
+/// its backups is the server's. Error: somebody reads the tables at length, a backup for one, and it is to be tried again. Whoever
+/// writes waits meanwhile, so this does not wait long.
+pub(super) fn clear(link: &Link, log: i32) -> Result<(), Failure> {
+    let say = |sql: &str| link.wait(TIME_MAX, link.client.batch_execute(sql));
+    say("SET lock_timeout = '2s'")?;
     // Each by itself, for it stands in no transaction.
-    for sql in ["VACUUM FULL subject_key", "VACUUM FULL state", "VACUUM sealed"] {
-        link.wait(TIME_MAX, link.client.batch_execute(sql))?;
-    }
+    let cleared = ["VACUUM FULL subject_key", "VACUUM FULL state", "VACUUM sealed"].into_iter().try_for_each(say);
+    let settings = say(SETTINGS);
+    cleared.and(settings)?;
     let values: [Param<'_>; 3] = [(&log, Type::INT4), (&SETTLED_KIND, Type::TEXT), (&ERASING_KEY, Type::TEXT)];
     link.wait(TIME_MAX, link.client.execute_typed(DONE, &values)).map(drop)
 }
 
-/// Finishes what was broken off: the record of an erasure is there, and the keys may be, too.
-pub(super) fn finish(link: &Link, log: i32) -> Result<(), Failure> {
+/// The keys of an erasure that did not come to its end: the record of it is there, and the keys may be, too.
+pub(super) fn unfinished(link: &Link, log: i32) -> Result<Option<Vec<u32>>, Failure> {
     let values: [Param<'_>; 3] = [(&log, Type::INT4), (&SETTLED_KIND, Type::TEXT), (&ERASING_KEY, Type::TEXT)];
     let rows = link.wait(TIME_MAX, link.client.query_typed(ERASING, &values))?;
-    let Some(row) = rows.first() else { return Ok(()) };
+    let Some(row) = rows.first() else { return Ok(None) };
     let left: String = row.try_get(0).map_err(unreadable)?;
     let subjects: Result<Vec<u32>, _> = left.split(',').filter(|number| !number.is_empty()).map(str::parse).collect();
-    destroy(link, log, &subjects.map_err(unreadable)?)
+    Ok(Some(subjects.map_err(unreadable)?))
 }
 
 const KEYS: &str = "SELECT number, subject, wrapped FROM subject_key WHERE log = $1 ORDER BY number";

@@ -8,7 +8,6 @@ use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 use super::address::Address;
 use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
-use super::keys;
 use super::link::{Link, stopwatch};
 use super::retain::Looking;
 use super::session::{SETTINGS, Session, TIME_MAX, holder, program};
@@ -46,7 +45,7 @@ impl PostgresLog {
     pub fn open(address: &Address) -> Result<Self, StoreError> {
         let session = Session::open(address, None)
             .map_err(|failure| StoreError::Server { address: address.to_string(), fault: failure.fault })?;
-        Ok(Self {
+        let mut log = Self {
             address: address.clone(),
             backend: session.backend,
             last: session.last,
@@ -56,7 +55,10 @@ impl PostgresLog {
             session: Some(session),
             trouble: None,
             looking: None,
-        })
+        };
+        // Where somebody reads just now, it is tried again with what is let go.
+        let _later = log.clear();
+        Ok(log)
     }
 
     /// Who writes to this log now; none: nobody does, or it is not there yet. Error: the server cannot be reached, or asked.
@@ -112,6 +114,13 @@ impl PostgresLog {
         self.session.as_mut().ok_or_else(|| fault_of_kind(StoreFaultKind::Broken).into())
     }
 
+    /// Clears away what an erasure left, if there is anything.
+    fn clear(&mut self) -> Result<(), Failure> {
+        let cleared = self.session()?.clear();
+        self.session = self.session.take_if(|_| !cleared.as_ref().is_err_and(|failure| failure.lost));
+        cleared
+    }
+
     fn write(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<i64, Failure> {
         let mut again = true;
         loop {
@@ -156,13 +165,13 @@ impl LogStore for PostgresLog {
         u64::try_from(first).map_err(unreadable)
     }
 
-    /// INVARIANT: whatever happens on the way, no record comes under a key that is destroyed: the next session finishes, and
-    /// knows the keys that are left (`what_is_about_a_person_goes_and_the_rest_stays`).
+    /// INVARIANT: whatever happens on the way, no record comes under a key that is destroyed: where the server is not heard, the
+    /// next session begins with it (`what_is_about_a_person_goes_and_the_rest_stays`, `an_erasure_while_a_backup_reads_stops_nobody`).
     fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
-        let session = self.session()?;
-        let done = keys::destroy(&session.link, session.log, subjects);
-        self.session = None;
-        Ok(done?)
+        let forgotten = self.session()?.forget(subjects);
+        self.session = self.session.take_if(|_| forgotten.is_ok());
+        forgotten?;
+        Ok(self.clear()?)
     }
 
     fn let_go(&mut self) -> Result<bool, StoreFault> {
@@ -171,7 +180,11 @@ impl LogStore for PostgresLog {
         self.looking = looking;
         // A transaction may be left in the middle.
         self.session = self.session.take_if(|_| more.is_ok());
-        Ok(more?)
+        let more = more?;
+        if !more {
+            self.clear()?;
+        }
+        Ok(more)
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Session {
     pub(super) tree: Frontier,
     pub(super) known: Known,
     pub(super) sealer: Sealer,
+    /// Keys were destroyed, and what they have left in the tables may lie there still.
+    unclear: bool,
     /// The server's process.
     pub(super) backend: i32,
 }
@@ -64,10 +66,32 @@ impl Session {
             return Err(tree::other_than_its_tree(tree.size(), records.cast_unsigned()).into());
         }
         let known = Known::behind(number(1)?, number(2)?, number(3)?);
-        keys::finish(&link, log)?;
+        let unfinished = keys::unfinished(&link, log)?;
+        if let Some(subjects) = &unfinished {
+            keys::forget(&link, log, subjects)?;
+        }
         let sealer = keys::sealer(&link, log, address.keys())?;
         let statements = Statements::prepare(&link)?;
-        Ok(Self { link, statements, log, opening, last, commits, tree, known, sealer, backend })
+        let unclear = unfinished.is_some();
+        Ok(Self { link, statements, log, opening, last, commits, tree, known, sealer, unclear, backend })
+    }
+
+    /// Destroys these keys. Error: the session is of no use any more.
+    pub(super) fn forget(&mut self, subjects: &[u32]) -> Result<(), Failure> {
+        keys::forget(&self.link, self.log, subjects)?;
+        subjects.iter().for_each(|number| self.sealer.forget(*number));
+        self.known.forget_sealed();
+        self.unclear = true;
+        Ok(())
+    }
+
+    /// Clears away what keys that were destroyed have left in the tables, if there is anything. Error: it can be tried again.
+    pub(super) fn clear(&mut self) -> Result<(), Failure> {
+        if self.unclear {
+            keys::clear(&self.link, self.log)?;
+            self.unclear = false;
+        }
+        Ok(())
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use trace::{ERASED, ERASING_KEY, SETTLED_KIND, StateWrite, UseOf};
+use trace::{ERASED, ERASING_KEY, SETTLED_KIND, StateWrite, StoreFaultKind, UseOf};
 
+use super::super::link::Link;
+use super::super::session::TIME_MAX;
 use super::*;
 
 const PERSON: &str = "canary-ada@example.com";
@@ -92,6 +94,43 @@ fn an_erasure_that_was_broken_off_is_finished_by_the_next_start() {
     assert!(!stands_in(&server, PERSON).is_empty());
     drop(PostgresLog::open(&address).unwrap());
     nothing_is_left(&server, &reader);
+}
+
+#[test]
+fn an_erasure_while_a_backup_reads_stops_nobody() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "read");
+    let (mut log, reader, subjects) = filled(&address);
+    log.append(&[change(6)], &[put(PERSON, None), erasing(&subjects)]).unwrap();
+    let backup = reads_at_length(&address);
+    assert_eq!(log.erase(&subjects).unwrap_err().kind(), StoreFaultKind::Locked);
+    assert_eq!(reader.kept_of(PERSON).unwrap(), None, "the key is gone");
+    log.append(&[intent(7, "bot", PERSON, "crm/read", Verdict::Allow)], &[]).unwrap();
+    let again = reader.kept_of(PERSON).unwrap().unwrap();
+    assert!(!again.subjects.contains(&subjects[0]), "what comes is under another key");
+    log.append(&[change(8)], &[erasing(&again.subjects)]).unwrap();
+    assert_eq!(log.erase(&again.subjects).unwrap_err().kind(), StoreFaultKind::Locked);
+
+    // A link that is lost, and a gateway that starts, while the backup still reads.
+    server.sql("read", "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
+    log.append(&[intent(9, "bot", "bob", "crm/read", Verdict::Allow)], &[]).unwrap();
+    drop(log);
+    let mut log = PostgresLog::open(&address).unwrap();
+    log.append(&[intent(10, "bot", "bob", "crm/read", Verdict::Allow)], &[]).unwrap();
+    assert_eq!(log.let_go().unwrap_err().kind(), StoreFaultKind::Locked);
+    drop(backup);
+    assert!(!log.let_go().unwrap());
+    assert_eq!(stands_in(&server, PERSON), Vec::<String>::new());
+    assert!(reader.state(SETTLED_KIND).unwrap().is_empty(), "nothing is left to finish");
+}
+
+/// As `pg_dump` does: a transaction that has read every table. It ends with the value.
+fn reads_at_length(address: &Address) -> Link {
+    let link = Link::open(address.config("a backup")).unwrap();
+    let read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT FROM countersign.subject_key; \
+                SELECT FROM countersign.state; SELECT FROM countersign.sealed";
+    link.wait(TIME_MAX, link.client.batch_execute(read)).unwrap();
+    link
 }
 
 #[test]
