@@ -1,6 +1,8 @@
 //! The incoming half: `/mcp` and `/mcp/{app}` over streamable HTTP, for clients of four revisions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
@@ -13,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
-use model::{AppId, Blame, Fault, Secret};
+use model::{AppId, Blame, Fault, Secret, UnixMicros};
 use tokio_util::task::TaskTracker;
 
 use crate::calls::{Call, Runs};
@@ -51,6 +53,8 @@ struct Shared {
     seals: Seals,
     /// Calls that wait as tasks.
     held: HeldTasks,
+    /// When what nobody came back for was forgotten last, in microseconds since 1970.
+    rested: AtomicI64,
     /// Calls whose client may be away.
     tasks: TaskTracker,
 }
@@ -86,8 +90,8 @@ impl Endpoint {
     ) -> Result<Self, Fault> {
         let sessions = Sessions::new(key, subscribed.into_iter().collect())?;
         let (seals, tasks) = (Seals::new(key)?, TaskTracker::new());
-        let held = HeldTasks::new();
-        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, held, tasks }) })
+        let (held, rested) = (HeldTasks::new(), AtomicI64::new(engine.clock().now().0));
+        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, held, rested, tasks }) })
     }
 }
 
@@ -121,7 +125,21 @@ impl Part {
 }
 
 impl Shared {
+    /// Forgets now and then what nobody came back for. Whoever asks for something does not wait for it.
+    fn rest_at_times(self: &Arc<Self>) {
+        let (now, last) = (self.engine.clock().now(), self.rested.load(Ordering::Relaxed));
+        let due = u128::from(now.since(UnixMicros(last)).unsigned_abs()) >= REST_EVERY.as_micros();
+        if due && self.rested.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let shared = Arc::clone(self);
+            self.tasks.spawn(async move {
+                shared.sessions.rest(now);
+                shared.held.rest(now);
+            });
+        }
+    }
+
     async fn respond(self: &Arc<Self>, exchange: Exchange) -> Response<Body> {
+        self.rest_at_times();
         let Exchange { request, place } = exchange;
         let (parts, body) = request.into_parts();
         let endpoint = match endpoint_of(parts.uri.path()) {
@@ -493,6 +511,9 @@ impl Wire for Endpoint {
         Box::pin(self.shared.respond(exchange))
     }
 }
+
+/// How often what nobody came back for is forgotten, at most.
+const REST_EVERY: Duration = Duration::from_secs(30);
 
 /// A level of log messages. Error: it is none.
 fn level_of(level: Option<Value<'_, '_>>, at: &str) -> Result<String, RpcError> {

@@ -78,8 +78,12 @@ pub struct InFlight {
 }
 
 impl Session {
-    /// Whether nobody has used it for so long that it has ended.
+    /// Whether nobody has used it for so long that it has ended. A call that is under way uses it: one may wait for a person for
+    /// long.
     pub fn idle(&self, now: UnixMicros) -> bool {
+        if !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return false;
+        }
         let idle = now.since(UnixMicros(self.used.load(Ordering::Relaxed)));
         u128::from(idle.unsigned_abs()) > SESSION_IDLE_MAX.as_micros()
     }
@@ -297,6 +301,20 @@ impl Sessions {
             self.over.insert(id.to_owned(), ());
         }
         self.open.remove(id).map(|(_, open)| open)
+    }
+
+    /// Ends the sessions that nobody has used for too long, and forgets what nobody came back for in time.
+    pub fn rest(&self, now: UnixMicros) {
+        let open: Vec<(String, Arc<Open>)> = self.open.iter().collect();
+        for (id, open) in open {
+            let (idle, streams) = (open.0.idle(now), Arc::clone(&open.0.streams));
+            drop(open);
+            if idle {
+                self.close(&id, now);
+            } else {
+                streams.rest(now);
+            }
+        }
     }
 
     /// Ends a session.

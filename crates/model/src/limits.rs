@@ -146,6 +146,12 @@ pub const STREAM_BYTES_MAX: usize = 1 << 20;
 pub const STREAM_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Bytes of events remembered in the whole gateway. Past it: what nobody is reading is not remembered.
 pub const EVENT_BYTES_MAX: usize = 64 << 20;
+/// Calls that were to be tasks and did not wait, whose responses are remembered; of more the oldest go.
+pub const FINISHED_TASKS_MAX: usize = 1_000;
+/// Bytes of those responses together.
+pub const FINISHED_TASKS_BYTES_MAX: usize = 32 << 20;
+/// How long such a response waits for whoever made the call.
+pub const FINISHED_TASK_AGE_MAX: Duration = Duration::from_secs(60 * 60);
 /// Longest life of a token.
 pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest token that is read, in bytes.

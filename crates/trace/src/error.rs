@@ -115,9 +115,9 @@ impl TraceError {
         match self {
             Self::NotRecorded { fault } => fault.hint(),
             Self::NotRead(fault) => fault.hint(),
-            Self::NotErased(_) | Self::NotLetGo(_) => {
-                Some("let what reads the whole trace (a backup) come to its end, then restart the gateway: it finishes it")
-            }
+            Self::NotErased(_) | Self::NotLetGo(_) => Some(
+                "let what reads the whole trace (a backup) come to its end, then restart the gateway: it finishes it",
+            ),
             Self::Closed => Some("the gateway is stopping; try again once it has started"),
             Self::Full => Some("the disk is slower than the calls; see `countersign doctor`"),
             Self::Malformed { .. } | Self::NoRandomness | Self::NoThread(_) => None,

@@ -12,7 +12,6 @@ use engine::{Disposition, Hold, HoldState, Waiting, rfc3339};
 use front::Known;
 use json::Document;
 use model::{HoldId, UnixMicros};
-use quick_cache::sync::Cache;
 use serde_json::{Map, Value, json};
 
 use super::{Arrived, Part, Shared};
@@ -25,7 +24,9 @@ use crate::revision::Revision;
 use crate::tasks::HeldTask;
 use crate::upstream::{Along, Asked, Client, Latest};
 use crate::waiting::Patience;
+use finished::Finished;
 
+mod finished;
 mod legacy;
 
 /// Calls that wait as tasks.
@@ -33,12 +34,17 @@ pub(super) struct HeldTasks {
     /// Those that somebody carries already.
     carried: Mutex<HashSet<HoldId>>,
     /// Responses to calls that were to be tasks and did not wait (2025-11-25), by the ids of their tasks.
-    done: Cache<String, legacy::Done>,
+    done: Finished,
 }
 
 impl HeldTasks {
     pub(super) fn new() -> Self {
-        Self { carried: Mutex::default(), done: Cache::new(legacy::DONE_MAX) }
+        Self { carried: Mutex::default(), done: Finished::default() }
+    }
+
+    /// Forgets what nobody came back for in time.
+    pub(super) fn rest(&self, now: UnixMicros) {
+        self.done.rest(now);
     }
 
     /// Whether nobody else carries it.

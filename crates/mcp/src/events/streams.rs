@@ -37,6 +37,7 @@ impl Streams {
     pub fn respond(&self, now: UnixMicros) -> Arc<Stream> {
         let mut open = self.open();
         open.forget_old(now);
+        open.make_room();
         let stream = open.stream(Kind::Response, &self.remembered);
         open.responses.push_back(Arc::clone(&stream));
         stream
@@ -86,6 +87,11 @@ impl Streams {
         found.map(|stream| (Arc::clone(stream), place)).ok_or(Gone)
     }
 
+    /// Forgets what nobody came back for in time.
+    pub fn rest(&self, now: UnixMicros) {
+        self.open().forget_old(now);
+    }
+
     /// Ends what a client listens on. Responses end with their answers.
     pub fn end(&self, now: UnixMicros) {
         let standing = std::mem::take(&mut self.open().standing);
@@ -117,6 +123,10 @@ impl Open {
     fn forget_old(&mut self, now: UnixMicros) {
         let old = |ended: UnixMicros| u128::from(now.since(ended).unsigned_abs()) > STREAM_AGE_MAX.as_micros();
         self.responses.retain(|stream| !stream.state().ended.is_some_and(old));
+    }
+
+    /// For one more response.
+    fn make_room(&mut self) {
         while self.responses.len() >= STREAMS_PER_SESSION_MAX {
             let ended = self.responses.iter().position(|stream| stream.state().ended.is_some());
             self.responses.remove(ended.unwrap_or(0));

@@ -3,6 +3,7 @@ use std::task::{Context, Waker};
 
 use decide::Scrub;
 use model::TaskId;
+use model::limits::STREAM_AGE_MAX;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;
@@ -67,10 +68,11 @@ fn two_requests_of_one_id_are_never_under_way() {
 #[test]
 fn a_session_that_ends_ends_what_is_open_in_it() {
     let late = UnixMicros(NOW.0 + i64::try_from(SESSION_IDLE_MAX.as_micros()).unwrap() + 1);
+    const NOBODY: &str = "nobody used it";
     type End = fn(&Sessions, &str, UnixMicros);
     let ways: [(&str, End); 3] = [
         ("its client ends it", |sessions, id, _| sessions.close(id, NOW)),
-        ("nobody used it", |sessions, id, late| assert!(sessions.find(id, &ana(), None, late).is_none())),
+        (NOBODY, |sessions, id, late| assert!(sessions.find(id, &ana(), None, late).is_none())),
         ("others took its place", |sessions, _, _| open_many(sessions)),
     ];
     for (what, end) in ways {
@@ -80,13 +82,14 @@ fn a_session_that_ends_ends_what_is_open_in_it() {
         // One that was found is kept longer than those that never were.
         let session = Arc::clone(&sessions.open.peek(&id).unwrap().0);
         let call = along(&session);
-        let _under_way = session.begins(b"1", call.clone());
+        // One that is under way uses the session.
+        let under_way = session.begins(b"1", call.clone()).filter(|_| what != NOBODY);
         let mut question = session.question(Method::Elicit, None);
         assert_eq!((is_cancelled(&call), question.answer.try_recv().unwrap_err()), (false, TryRecvError::Empty));
         end(&sessions, &id, late);
         assert_eq!(
             (is_cancelled(&call), question.answer.try_recv().unwrap_err()),
-            (true, TryRecvError::Closed),
+            (under_way.is_some(), TryRecvError::Closed),
             "{what}"
         );
         let after = along(&session);
@@ -95,6 +98,28 @@ fn a_session_that_ends_ends_what_is_open_in_it() {
         let mut question = session.question(Method::Elicit, None);
         assert_eq!(question.answer.try_recv().unwrap_err(), TryRecvError::Closed, "{what}");
     }
+}
+
+#[test]
+fn what_nobody_comes_back_for_goes_though_its_session_is_not_used_again() {
+    let after = |time: std::time::Duration| UnixMicros(NOW.0 + i64::try_from(time.as_micros()).unwrap() + 1);
+    let sessions = sessions();
+    let session = sessions.find(&open(&sessions), &ana(), None, NOW).unwrap();
+    let stream = session.streams.respond(NOW);
+    stream.end(Some(Bytes::from_static(b"answer")), NOW);
+    let gone = Arc::downgrade(&stream);
+    drop(stream);
+    sessions.rest(NOW);
+    assert!(gone.upgrade().is_some() && session.streams.resume("r1-0", NOW).is_ok());
+    let under_way = session.begins(b"1", along(&session)).unwrap();
+    for time in [STREAM_AGE_MAX, SESSION_IDLE_MAX] {
+        sessions.rest(after(time));
+        assert!(gone.upgrade().is_none());
+        assert_eq!(sessions.open.len(), 1, "it is used, or a call of it is under way");
+    }
+    drop(under_way);
+    sessions.rest(after(SESSION_IDLE_MAX));
+    assert_eq!(sessions.open.len(), 0);
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl ChildLink {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
         lock(&self.shared.waiting).insert(id, tell);
-        let _begun = ask.call().map(|asks| self.shared.under_way.begins(asks));
+        let _begun = ask.call().map(|asks| self.shared.under_way.begins(id, asks));
         let _forget = Forget { shared: &self.shared, id };
         if !self.alive() {
             return Err(SendFault::before(self.shared.gone()));
@@ -257,6 +257,7 @@ fn heard(shared: &Shared, message: &Bytes) -> Option<Vec<u8>> {
     match hear(message) {
         Ok(Heard::Reply(id, _)) if shared.subscriptions.end(id, message) => {}
         Ok(Heard::Reply(id, reply)) => {
+            shared.under_way.answered(id);
             if let Some(waiter) = lock(&shared.waiting).remove(&id) {
                 let _ = waiter.send(Ok(reply));
             } else {

@@ -49,7 +49,7 @@ impl HttpLink {
         let Some(along) = ask.along else { return self.carry(id, &ask, as_agreed).await };
         // What an app with a session says need not come on the stream of the call it is about.
         let in_session = as_agreed.is_some_and(|agreed| !agreed.revision.modern());
-        let _begun = ask.call().filter(|_| in_session).map(|asks| self.under_way.begins(asks));
+        let _begun = ask.call().filter(|_| in_session).map(|asks| self.under_way.begins(id, asks));
         tokio::select! {
             biased;
             () = along.cancelled() => {
@@ -60,7 +60,12 @@ impl HttpLink {
                 }
                 Err(SendFault::after(cancelled()))
             }
-            exchanged = self.carry(id, &ask, as_agreed) => exchanged,
+            exchanged = self.carry(id, &ask, as_agreed) => {
+                if exchanged.is_ok() {
+                    self.under_way.answered(id);
+                }
+                exchanged
+            }
         }
     }
 

@@ -1,38 +1,54 @@
 //! The calls of one link that are under way: whom something is about that an app says apart from its answers.
+//!
+//! An app may say something about a call that nobody waits for any more, because it was cancelled: for a while it is reckoned with.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::conversation::{Asks, NO_CALL};
-use super::{Along, Ear};
+use super::{Along, Client, Ear};
 
 /// Calls under way, oldest first.
 pub(crate) struct UnderWay {
-    calls: Mutex<BTreeMap<u64, Asks>>,
-    next: AtomicU64,
+    calls: Mutex<Calls>,
     shared: bool,
+}
+
+#[derive(Default)]
+struct Calls {
+    /// By the ids of their requests on this link.
+    by_id: BTreeMap<u64, Asks>,
+    /// Those that ended without an answer lately: when, and whose they were.
+    unanswered: VecDeque<(Instant, u64, Client)>,
 }
 
 /// A call until it is dropped.
 pub(crate) struct Begun {
     of: Arc<UnderWay>,
-    number: u64,
+    id: u64,
 }
 
 impl UnderWay {
     /// No call yet, on the link that hears with this ear.
     pub(crate) fn of(ear: &Ear) -> Arc<Self> {
-        Arc::new(Self { calls: Mutex::default(), next: AtomicU64::new(0), shared: ear.is_shared() })
+        Arc::new(Self { calls: Mutex::default(), shared: ear.is_shared() })
     }
 
-    /// Notes a call, until what is given is dropped.
-    pub(crate) fn begins(self: &Arc<Self>, asks: Asks) -> Begun {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(number, asks);
-        Begun { of: Arc::clone(self), number }
+    /// Notes a call by the id of its request, until what is given is dropped.
+    pub(crate) fn begins(self: &Arc<Self>, id: u64, asks: Asks) -> Begun {
+        self.lock().by_id.insert(id, asks);
+        Begun { of: Arc::clone(self), id }
+    }
+
+    /// The app has answered this request, and has nothing more to say about it.
+    pub(crate) fn answered(&self, id: u64) {
+        let mut calls = self.lock();
+        calls.by_id.remove(&id);
+        calls.unanswered.retain(|(_, unanswered, _)| *unanswered != id);
     }
 
     /// Takes a question that does not say which call it is about. Where calls of several clients are under way, nobody is
@@ -46,7 +62,7 @@ impl UnderWay {
         let about = match method {
             "notifications/progress" => {
                 let calls = self.lock();
-                calls.values().map(|asks| &asks.along).find(|along| along.is_progress(message)).cloned()
+                calls.by_id.values().map(|asks| &asks.along).find(|along| along.is_progress(message)).cloned()
             }
             _ => self.only_client().ok().map(|asks| asks.along),
         };
@@ -56,27 +72,35 @@ impl UnderWay {
         }
     }
 
-    /// The oldest call, if all are of one client. On a link that pairs share, what is said may be about a call of another
+    /// The oldest call, if all are of one client, and those that ended without an answer lately. On a link that pairs share, what is said may be about a call of another
     /// pair that is over, or about all of them.
     fn only_client(&self) -> Result<Asks, &'static str> {
         if self.shared {
             return Err("several clients share this link, and it does not say whose call it is about");
         }
-        let calls = self.lock();
-        let (oldest, others) = {
-            let mut calls = calls.values();
-            (calls.next().ok_or(NO_CALL)?, calls)
-        };
-        for other in others {
-            if !oldest.along.client().same(other.along.client()) {
+        let mut calls = self.lock();
+        calls.forget_old(Instant::now());
+        let mut under_way = calls.by_id.values();
+        let oldest = under_way.next().ok_or(NO_CALL)?;
+        let unanswered = calls.unanswered.iter().map(|(_, _, client)| client);
+        for other in under_way.map(|asks| asks.along.client()).chain(unanswered) {
+            if !oldest.along.client().same(other) {
                 return Err("calls of several clients are under way, and it does not say which one it is about");
             }
         }
         Ok(oldest.clone())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Asks>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    fn forget_old(&mut self, now: Instant) {
+        while self.unanswered.front().is_some_and(|(at, ..)| now.duration_since(*at) > UNANSWERED_AGE_MAX) {
+            self.unanswered.pop_front();
+        }
     }
 }
 
@@ -89,9 +113,19 @@ impl Asks {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.of.lock().remove(&self.number);
+        let mut calls = self.of.lock();
+        let Some(asks) = calls.by_id.remove(&self.id) else { return };
+        calls.forget_old(Instant::now());
+        if calls.unanswered.len() >= UNANSWERED_MAX {
+            calls.unanswered.pop_front();
+        }
+        calls.unanswered.push_back((Instant::now(), self.id, asks.along.client().clone()));
     }
 }
+
+/// How long an app may still say something about a call that nobody waits for any more.
+const UNANSWERED_AGE_MAX: Duration = Duration::from_secs(30);
+const UNANSWERED_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,10 @@ use engine::rfc3339;
 use front::{Body, Known};
 use http::{Response, StatusCode};
 use json::Document;
-use model::UnixMicros;
+use model::limits::FINISHED_TASK_AGE_MAX;
 use serde_json::{Map, Value};
 
+use super::finished::Done;
 use super::{POLL_MS, Shared};
 use crate::endpoint::carrying::For;
 use crate::endpoint::{Arrived, Part, id_in_use, rpc_error};
@@ -23,13 +24,6 @@ use crate::stream;
 use crate::tasks::HeldTask;
 use crate::upstream::{Along, Asked, Client, Latest};
 
-/// A call that was to be a task and did not wait.
-#[derive(Clone)]
-pub(in crate::endpoint) struct Done {
-    at: UnixMicros,
-    response: Bytes,
-}
-
 impl Shared {
     /// The handle of a call that was to be a task and has ended: its client asks for a task and gets one.
     pub(in crate::endpoint) fn as_done_task(&self, id: &[u8], response: Vec<u8>, known: &Known) -> Said {
@@ -39,7 +33,7 @@ impl Shared {
         let done = Done { at: self.engine.clock().now(), response: Bytes::from(response) };
         let mut described = self::done(&task, &done);
         described.insert("status".to_owned(), "working".into());
-        self.held.done.insert(task, done);
+        self.held.done.keep(task, done);
         let result = Map::from_iter([("task".to_owned(), Value::Object(described))]);
         Said::Response(envelope::result(id, Value::Object(result).to_string().as_bytes()))
     }
@@ -58,18 +52,20 @@ impl Shared {
             Some(Said::Response(envelope::result(request.id, Value::Object(result).to_string().as_bytes())))
         };
         let ended = || Some(Said::Error(RpcError::new(INVALID_PARAMS, "this task has ended, and cannot be cancelled")));
-        if self.seals.is_done_id(actor, &task) {
-            return match (self.held.done.get(task.as_ref()), asked) {
+        let is_done = self.seals.is_done_id(actor, &task);
+        let held = self.seals.hold(actor, &task).filter(|_| !is_done);
+        if let Some(inactive) = arrived.known.inactive.as_ref().filter(|_| is_done || held.is_some()) {
+            return Some(Said::Unauthorized(inactive.clone()));
+        }
+        if is_done {
+            return match (self.held.done.of(&task, self.engine.clock().now()), asked) {
                 (None, _) => Some(Said::Error(RpcError::new(INVALID_PARAMS, "nothing is remembered of this task"))),
                 (Some(done), Asked::TaskResult) => Some(Said::Response(related(&done.response, request.id, &task))),
                 (Some(_), Asked::TaskCancel) => ended(),
                 (Some(done), _) => told(self::done(&task, &done)),
             };
         }
-        let held = self.seals.hold(actor, &task)?;
-        if let Some(inactive) = &arrived.known.inactive {
-            return Some(Said::Unauthorized(inactive.clone()));
-        }
+        let held = held?;
         if asked == Asked::TaskCancel {
             let by = format!("agent:{}", actor.agent);
             let Ok(cancelled) = self.engine.cancel_hold(&held.hold, &by).await else { return ended() };
@@ -170,6 +166,7 @@ fn done(id: &str, done: &Done) -> Map<String, Value> {
     described.extend([
         ("createdAt".to_owned(), at.clone()),
         ("lastUpdatedAt".to_owned(), at),
+        ("ttlMs".to_owned(), u64::try_from(FINISHED_TASK_AGE_MAX.as_millis()).unwrap_or(u64::MAX).into()),
         ("pollIntervalMs".to_owned(), POLL_MS.into()),
     ]);
     task(described)
@@ -204,8 +201,6 @@ fn related(response: &[u8], id: &[u8], task: &str) -> Vec<u8> {
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Calls that were to be tasks and did not wait, whose responses are remembered.
-pub(super) const DONE_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

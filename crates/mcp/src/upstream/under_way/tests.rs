@@ -33,7 +33,7 @@ fn a_message_that_names_no_call_is_told_on_the_link_of_one_pair_only() {
     for (ear, told) in [(Ear::new(|_| {}), true), (Ear::new(|_| {}).shared(), false)] {
         let under_way = UnderWay::of(&ear);
         let (along, mut hears) = call();
-        let _begun = under_way.begins(Asks::none(&along));
+        let _begun = under_way.begins(1, Asks::none(&along));
         under_way.tell(&Bytes::from_static(LOG.as_bytes()), "notifications/message");
         assert_eq!(hears.try_recv().is_some(), told, "one client has a call under way");
         under_way.tell(&progress(&along), "notifications/progress");
@@ -42,4 +42,26 @@ fn a_message_that_names_no_call_is_told_on_the_link_of_one_pair_only() {
         let refused = under_way.take(Bytes::from_static(b"1"), "roots/list", None).unwrap_err();
         assert_eq!(refused.contains("share"), !told, "{refused}");
     }
+}
+
+#[test]
+fn a_call_that_was_cancelled_is_reckoned_with_until_it_is_answered_or_long_over() {
+    let under_way = UnderWay::of(&Ear::new(|_| {}));
+    let why_not = || under_way.take(Bytes::from_static(b"1"), "roots/list", None).err().unwrap_or_default();
+    let ((first, _), (second, _)) = (call(), call());
+    let cancelled = under_way.begins(1, Asks::none(&first));
+    let _under_way = under_way.begins(2, Asks::none(&second));
+    assert!(why_not().contains("several clients"), "{}", why_not());
+    drop(cancelled);
+    assert!(why_not().contains("several clients"), "it may still be about the first one: {}", why_not());
+    under_way.answered(1);
+    assert!(!why_not().contains("several clients"), "{}", why_not());
+    drop(under_way.begins(3, Asks::none(&first)));
+    assert!(why_not().contains("several clients"));
+    under_way.lock().forget_old(Instant::now() + UNANSWERED_AGE_MAX + Duration::from_secs(1));
+    assert!(!why_not().contains("several clients"), "{}", why_not());
+    for id in 10..10 + 2 * UNANSWERED_MAX as u64 {
+        drop(under_way.begins(id, Asks::none(&first)));
+    }
+    assert_eq!(under_way.lock().unanswered.len(), UNANSWERED_MAX);
 }
