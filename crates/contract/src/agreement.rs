@@ -397,6 +397,18 @@ impl Agreement {
     }
 }
 
+// === impl Party ===
+
+impl Party {
+    /// Those of its people who are of the directory, as it names them.
+    pub fn humans(&self) -> impl Iterator<Item = HumanId> {
+        self.people.values().filter_map(|person| HumanId::parse(person.strip_prefix(Self::HUMAN)?).ok())
+    }
+
+    /// What stands before the id of a person of the directory.
+    pub(crate) const HUMAN: &str = "human:";
+}
+
 // === impl Provision ===
 
 impl Provision {

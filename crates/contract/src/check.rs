@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{AppId, ClauseNumber};
 
-use crate::agreement::{Agreement, Document, Kind, Limits, Permits, Provision};
+use crate::agreement::{Agreement, Document, Head, Kind, Limits, Permits, Provision};
 use crate::error::ContractError;
 use crate::normal::sha256;
 use crate::path::FieldPath;
@@ -23,6 +23,7 @@ pub(crate) fn check(agreement: &Agreement, reader: &mut Reader) {
     dates(agreement, reader);
     superseding(agreement, reader);
     apps(agreement, reader);
+    purposes(agreement, reader);
     for turn in agreement.turns() {
         let clauses = agreement.in_effect(turn);
         overlap::check(&clauses, reader);
@@ -198,6 +199,21 @@ fn apps(agreement: &Agreement, reader: &mut Reader) {
                     format!("clause {} permits something in `{app}`, which the contract is not about", clause.clause);
                 reader.complain_at(clause.place, said, hint.or_else(|| Some("list it under `apps`".to_owned())));
             }
+        }
+    }
+}
+
+/// A clause that says what the data is for has the head to say it: without it, nothing would be compared.
+fn purposes(agreement: &Agreement, reader: &mut Reader) {
+    if !agreement.purposes.is_empty() {
+        return;
+    }
+    for (clause, _) in agreement.provisions() {
+        if matches!(&clause.kind, Kind::Limits(limits) if limits.head.contains(&Head::Purposes)) {
+            let hint = "name them beside `tenants`: `purposes: [background-screening]`".to_owned();
+            let said =
+                format!("clause {} limits what data is used for, and the contract names no purpose", clause.clause);
+            reader.complain_at(clause.place, said, Some(hint));
         }
     }
 }

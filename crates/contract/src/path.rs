@@ -24,6 +24,11 @@ impl FieldPath {
         &self.text
     }
 
+    /// Whether both speak of the same field, however lists are marked.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.names == other.names
+    }
+
     /// Whether it is the other one, or the other one lies below it.
     pub fn covers(&self, other: &Self) -> bool {
         other.names.starts_with(&self.names)

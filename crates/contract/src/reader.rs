@@ -72,6 +72,14 @@ impl Reader {
         }
     }
 
+    /// As [`Self::named`], and at least one.
+    pub(crate) fn some_named<'n>(&mut self, node: &'n Node) -> &'n [Entry] {
+        if matches!(&node.kind, Kind::Map(entries) if entries.is_empty()) {
+            self.complain(node.at, "nothing is named here", Some("name at least one, or take the key out"));
+        }
+        self.named(node)
+    }
+
     pub(crate) fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
         match &node.kind {
             Kind::List(members) => members,

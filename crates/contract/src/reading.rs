@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{ClauseNumber, Digest};
+use model::{ClauseNumber, Digest, HumanId};
 use yaml_tree::{At, Entry, Node};
 
 use crate::agreement::{
@@ -89,7 +89,7 @@ impl Reader {
         };
         let named = inside(root, "term").and_then(|term| inside(&term, "zone"));
         match named.map(|node| node.kind) {
-            Some(yaml_tree::Kind::Text(name)) => name,
+            Some(yaml_tree::Kind::Text(name) | yaml_tree::Kind::Number(name)) => name,
             _ => "UTC".to_owned(),
         }
     }
@@ -157,14 +157,33 @@ impl Reader {
                 "name" => name = self.word(value).map(str::to_owned),
                 _ => {
                     for entry in self.named(value) {
-                        if let Some(person) = self.word(&entry.value) {
-                            people.insert(entry.key.clone(), person.to_owned());
+                        if let Some(person) = self.person(&entry.value) {
+                            people.insert(entry.key.clone(), person);
                         }
                     }
                 }
             }
         }
         Some(Party { name: name?, people })
+    }
+
+    /// A name, or `human:` with an id. What is neither would be taken for a name, and that person for one of nobody's side.
+    fn person(&mut self, node: &Node) -> Option<String> {
+        let word = self.word(node)?;
+        let bare = word.trim().to_lowercase();
+        if bare.split(':').next().is_some_and(|first| first.trim_end() == "human") && bare.contains(':') {
+            let id = word.strip_prefix(Party::HUMAN).map(HumanId::parse);
+            if !matches!(id, Some(Ok(_))) {
+                let said = format!("`{word}` names nobody of the directory");
+                self.complain(
+                    node.at,
+                    said,
+                    Some("it takes an id as in `human:ana`, or a name as the document has it"),
+                );
+                return None;
+            }
+        }
+        Some(word.to_owned())
     }
 
     fn term(&mut self, node: &Node, zone_name: &str) -> Option<Period> {

@@ -181,8 +181,7 @@ impl Signatures {
 
 /// Whether a person stands on the vendor's side of the agreement.
 pub(crate) fn of_the_vendor(agreement: &Agreement, human: &HumanId, directory: &DirectorySnapshot) -> bool {
-    let theirs = agreement.parties.theirs.people.values().filter_map(|person| person.strip_prefix("human:"));
-    theirs.filter_map(|id| HumanId::parse(id).ok()).any(|other| directory.same_person(&other, human))
+    agreement.parties.theirs.humans().any(|other| directory.same_person(&other, human))
 }
 
 /// How many different people have to sign.

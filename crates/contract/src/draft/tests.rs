@@ -105,6 +105,10 @@ fn what_is_proposed_goes_by_words() {
 fn a_draft_is_a_contract_but_for_its_questions() {
     let yaml = in_yaml(&draft(CASE).unwrap(), "acme-screening.md", None);
     assert!(yaml_tree::read(&yaml).is_ok(), "{yaml}");
+    // A clause says that there are purposes, so the head asks for them; another document's says nothing of them.
+    assert!(yaml.contains("\npurposes: [purpose]  # ? "), "{yaml}");
+    let other = in_yaml(&draft("1. We agree that Acme may read this.\n").unwrap(), "a.md", None);
+    assert!(!other.contains("purposes:"), "{other}");
     let file = crate::ContractFile { name: "draft.yaml".into(), text: yaml };
     // The parts that it cannot know are proposed in such a way that nothing overlaps by itself.
     let errors = crate::Compiled::load(&file).unwrap_err();

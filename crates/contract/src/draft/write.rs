@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::agreement::Head;
 use crate::draft::suggest::unbroken;
 use crate::draft::{Clause, Draft, Suggested};
 
@@ -29,8 +30,12 @@ pub fn in_yaml(draft: &Draft, file: &str, suggested: Option<&Suggested>) -> Stri
         numbers.join(", "),
     );
     out.push_str(
-        "parties:\n  ours: {name: \"?\"}  # ? and who stands for what\n  theirs: {name: \"?\"}  # ?\n  responsible: nobody  # ? the person of ours who answers for what the vendor does\napps: [app]  # ? the systems it is about\ntenants: [tenant]  # ? whose data it is about\nterm: {from: 1970-01-01, until: 1970-01-01}  # ? the first and the last day\nclauses:\n",
+        "parties:\n  ours: {name: \"?\"}  # ? and who stands for what\n  theirs: {name: \"?\"}  # ?\n  responsible: nobody  # ? the person of ours who answers for what the vendor does\napps: [app]  # ? the systems it is about\ntenants: [tenant]  # ? whose data it is about\n",
     );
+    if draft.clauses.iter().any(|clause| clause.proposal.head == Some(Head::Purposes)) {
+        out.push_str("purposes: [purpose]  # ? what the data may be used for\n");
+    }
+    out.push_str("term: {from: 1970-01-01, until: 1970-01-01}  # ? the first and the last day\nclauses:\n");
     for clause in &draft.clauses {
         write_clause(&mut out, clause, draft.repeatable);
         if let Some(comment) = suggested.and_then(|suggested| suggested.comment(&clause.number)) {

@@ -88,6 +88,10 @@ impl Reader {
                 Some("name `fields`, `entities` or what is done in `do`"),
             );
         }
+        if excludes.entities.contains("all") {
+            let hint = "name each of them in `entities`; what no clause permits is refused without this";
+            self.complain(node.at, "a contract keeps kinds of records back by name", Some(hint));
+        }
         Some(excludes)
     }
 
@@ -127,10 +131,14 @@ impl Reader {
     /// `{candidate: {status: [active]}}`
     fn conditions(&mut self, node: &Node) -> BTreeMap<Arc<str>, BTreeMap<FieldPath, BTreeSet<Scalar>>> {
         let mut conditions: BTreeMap<Arc<str>, BTreeMap<FieldPath, BTreeSet<Scalar>>> = BTreeMap::new();
-        for of in self.named(node) {
-            let mut fields = BTreeMap::new();
-            for field in self.named(&of.value) {
+        for of in self.some_named(node) {
+            let mut fields: BTreeMap<FieldPath, BTreeSet<Scalar>> = BTreeMap::new();
+            for field in self.some_named(&of.value) {
                 let Some(path) = self.parsed::<FieldPath>(field.at, &field.key) else { continue };
+                if fields.keys().any(|known| known.is_same_as(&path)) {
+                    let hint = "list all its values under one of them";
+                    self.complain(field.at, format!("the field `{path}` stands here twice"), Some(hint));
+                }
                 fields.insert(path, self.scalars(&field.value));
             }
             conditions.insert(Arc::from(of.key.as_str()), fields);
@@ -222,6 +230,10 @@ impl Reader {
                 self.complain(node.at, said, Some("it takes `role:…`, `human:…` or `owner-of-app`"));
             }
         }
+        if entities.contains("all") {
+            let hint = "leave `entities` out: then every kind of record waits";
+            self.complain(node.at, "`all` is no kind of record that waits", Some(hint));
+        }
         Some(Before { entities, operations, approvers, approvals })
     }
 
@@ -234,7 +246,7 @@ impl Reader {
     /// `{candidate: [name, employment.title]}`
     fn fields(&mut self, node: &Node) -> Fields {
         let mut fields = Fields::new();
-        for of in self.named(node) {
+        for of in self.some_named(node) {
             let words = self.words(&of.value);
             let paths = words.into_iter().filter_map(|(at, word)| self.parsed::<FieldPath>(at, word)).collect();
             fields.insert(Arc::from(of.key.as_str()), paths);
