@@ -244,13 +244,10 @@ impl VendorTokens {
     fn audience(&self, resource: Option<&str>) -> Option<String> {
         let below = match resource {
             None => API,
+            // One address of ours may begin as another one does: `https://gw.example` and `https://gw.example:4443`.
             Some(resource) => {
-                let below = self.addresses.iter().find_map(|address| resource.strip_prefix(address.as_str()))?;
-                let app = below.strip_prefix(MCP).and_then(|below| below.strip_prefix('/'));
-                if below != API && below != MCP && app.is_none_or(|app| AppId::parse(app).is_err()) {
-                    return None;
-                }
-                below
+                let mut below = self.addresses.iter().filter_map(|address| resource.strip_prefix(address.as_str()));
+                below.find(|below| is_resource(below))?
             }
         };
         Some(format!("{}{below}", self.tokens.issuer()))
@@ -345,6 +342,12 @@ impl VendorTokens {
         rows.push((id.to_string(), Some(format!("{} {}", said.exp, key.id))));
         Ok(rows)
     }
+}
+
+/// Whether there is something at this path that a token can be for: the API, all apps, or one of them.
+fn is_resource(below: &str) -> bool {
+    let app = below.strip_prefix(MCP).and_then(|below| below.strip_prefix('/'));
+    below == API || below == MCP || app.is_some_and(|app| AppId::parse(app).is_ok())
 }
 
 fn verified(assertion: &str, algorithm: Algorithm, public: &PublicKey) -> Result<Assertion, AssertionError> {

@@ -246,3 +246,24 @@ fn a_token_is_good_only_at_the_resource_it_was_asked_for() {
     }
     assert!(world.granted("wrong", None).is_ok(), "none of that has used it up");
 }
+
+#[test]
+fn a_resource_is_known_under_an_address_that_begins_as_another_one_does() {
+    let door = "https://gateway.test:4443";
+    for addresses in [[GATEWAY, door], [door, GATEWAY]] {
+        let world = world();
+        let (tokens, keys) = (Arc::clone(&world.tokens.tokens), Arc::clone(&world.tokens.keys));
+        let tokens = VendorTokens::new(tokens, keys, &addresses, []);
+        for (jti, resource, good) in [
+            ("one", format!("{door}/mcp"), true),
+            ("two", format!("{door}/mcp/crm"), true),
+            ("three", format!("{GATEWAY}/api"), true),
+            ("four", format!("{GATEWAY}:444/mcp"), false),
+            ("five", format!("{door}/mcpx"), false),
+        ] {
+            let assertion = world.with("jti", json!(jti));
+            let granted = tokens.exchange(&assertion, None, Some(&resource), &world.clock).unwrap();
+            assert_eq!(granted.map(drop), if good { Ok(()) } else { Err(AssertionError::Target) }, "{resource}");
+        }
+    }
+}
