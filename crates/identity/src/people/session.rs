@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{How, SignedIn};
 use super::attempt::Client;
+use crate::token::CLOCK_SKEW_SECONDS_MAX;
 
 /// What stands for a token: nobody gets the token back from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,10 +61,13 @@ impl TokenHash {
 // === impl Session ===
 
 impl Session {
-    /// Whether it is over by itself.
+    /// Whether it is over by itself. One that was opened in a time that has not come was so while the clock was wrong: it would live
+    /// for longer than any.
     pub(super) fn is_over(&self, now: UnixMicros) -> bool {
         let micros = |bound: std::time::Duration| i64::try_from(bound.as_micros()).unwrap_or(i64::MAX);
-        now.since(self.seen) >= micros(SIGNED_IN_IDLE_MAX) || now.since(self.since) >= micros(SESSION_LIFE_MAX)
+        self.since.seconds() > now.seconds().saturating_add(CLOCK_SKEW_SECONDS_MAX)
+            || now.since(self.seen) >= micros(SIGNED_IN_IDLE_MAX)
+            || now.since(self.since) >= micros(SESSION_LIFE_MAX)
     }
 
     pub(super) fn signed_in(&self, hash: TokenHash) -> SignedIn {

@@ -38,6 +38,10 @@ impl Turned {
     pub(super) fn on(&self, span: std::time::Duration) {
         self.0.fetch_add(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
     }
+
+    fn back(&self, span: std::time::Duration) {
+        self.0.fetch_sub(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
+    }
 }
 
 impl Book {
@@ -246,6 +250,19 @@ async fn a_session_ends_when_nobody_uses_it_and_after_half_a_day() {
     assert!(!house.is_in(&idle).await);
     house.clock.on(step);
     assert!(!house.is_in(&used).await, "used or not, it ends");
+}
+
+#[tokio::test]
+async fn a_session_of_a_time_that_has_not_come_is_over() {
+    let house = House::new().with_account("ana").await;
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    house.clock.on(day);
+    let ahead = house.sign_in("ana").await;
+    assert!(house.is_in(&ahead).await);
+    house.clock.back(std::time::Duration::from_secs(2));
+    assert!(house.is_in(&ahead).await, "clocks are set by moments all the time");
+    house.clock.back(day);
+    assert!(!house.is_in(&ahead).await);
 }
 
 #[tokio::test]

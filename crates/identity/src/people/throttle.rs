@@ -43,8 +43,10 @@ impl Throttle {
     }
 
     /// How many seconds are still to be waited, as an error.
-    pub(super) fn wait(&self, who: &str, now: UnixMicros) -> Result<(), u64> {
-        let Some(tried) = self.tried.get(who) else { return Ok(()) };
+    fn wait(&mut self, who: &str, now: UnixMicros) -> Result<(), u64> {
+        let Some(tried) = self.tried.get_mut(who) else { return Ok(()) };
+        // The clock was put back: the wait counts from now, and not from a time that has not come.
+        tried.last = tried.last.min(now);
         let over = tried.attempts.saturating_sub(self.free);
         if over == 0 {
             return Ok(());

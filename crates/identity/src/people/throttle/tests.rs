@@ -51,3 +51,14 @@ fn what_is_remembered_is_bounded() {
     }
     assert_eq!(throttle.tried.len(), THROTTLED_MAX);
 }
+
+#[test]
+fn a_clock_that_is_put_back_makes_nobody_wait_longer() {
+    let mut throttle = Throttle::new(1);
+    for _attempt in 0..2 {
+        throttle.begin("ana", at(10_000)).unwrap();
+    }
+    let earlier = 10_000 - 7_200;
+    assert_eq!(throttle.begin("ana", at(earlier)), Err(1));
+    throttle.begin("ana", at(earlier + 1)).unwrap();
+}
