@@ -227,12 +227,10 @@ impl<'c> Call<'c> {
         path.map_err(|_| refusal(self.contract, format!("this names {}, which is no field", shortened(text))))
     }
 
-    /// Asking by what is kept back tells what it is; so does asking by what it stands in.
+    /// Asking by what is kept back tells what it is; so does asking by what it stands in. A name by itself is kept back at any
+    /// depth of an answer, so nothing is asked by it at any depth either.
     fn not_hidden(&self, entity: &str, path: &FieldPath, how: &str) -> Result<(), Ruling> {
-        let hidden = self
-            .phase
-            .hidden_of(entity)
-            .find(|hidden| hidden.path.covers_in_any_case(path) || path.covers_in_any_case(&hidden.path));
+        let hidden = self.phase.hidden_of(entity).find(|hidden| hidden.path.is_told_by(path));
         match hidden {
             None => Ok(()),
             Some(hidden) => {
@@ -248,9 +246,7 @@ impl<'c> Call<'c> {
     }
 
     fn limits(&mut self, operation: Operation) -> Result<(), Ruling> {
-        if let Some((most, ruled)) = &self.phase.at_once
-            && operation == Operation::List
-        {
+        if let Some((most, ruled)) = &self.phase.at_once {
             match self.asked.records {
                 Some(records) if records <= *most => {}
                 Some(records) => {
@@ -258,6 +254,8 @@ impl<'c> Call<'c> {
                         format!("{} records are asked for, and {} may be at once", grouped(records), grouped(*most));
                     return Err(ruled.refusing(said));
                 }
+                // Whatever else is done, its answer is counted.
+                None if operation != Operation::List => {}
                 None => {
                     let said = format!(
                         "nobody knows how many records this brings back, and {} may be at once",
@@ -266,7 +264,9 @@ impl<'c> Call<'c> {
                     return Err(ruled.refusing(said));
                 }
             }
-            self.passed.push(Arc::clone(&ruled.passed));
+            if operation == Operation::List {
+                self.passed.push(Arc::clone(&ruled.passed));
+            }
         }
         for requests in &self.phase.requests {
             if self.facts.spent.contains(&requests.budget.rule) {

@@ -37,7 +37,21 @@ impl FieldPath {
     /// As [`Self::covers`], whatever the case of the letters: an app may take `Salary` for `salary`.
     pub fn covers_in_any_case(&self, other: &Self) -> bool {
         self.names.len() <= other.names.len()
-            && self.names.iter().zip(&other.names).all(|(one, other)| one.to_lowercase() == other.to_lowercase())
+            && self.names.iter().zip(&other.names).all(|(one, other)| same(one, other))
+    }
+
+    /// The name, where it is one and nothing else: kept back, it is so at any depth.
+    pub fn single_name(&self) -> Option<&str> {
+        match self.names.as_slice() {
+            [name] => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether asking by the other one tells something of this one, which is kept back: by what it is, stands in or holds.
+    pub fn is_told_by(&self, asked: &Self) -> bool {
+        let deep = self.single_name().is_some_and(|name| asked.names.iter().any(|other| same(name, other)));
+        deep || self.covers_in_any_case(asked) || asked.covers_in_any_case(self)
     }
 }
 
@@ -78,6 +92,10 @@ impl Serialize for FieldPath {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&self.text)
     }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// Longest path of a field.

@@ -166,7 +166,7 @@ pub(crate) fn plan(contract: &Compiled, phase: &Phase, app: &AppId, shape: &Shap
         let cursors = shape.cursors.iter().map(|path| Total { path: path.clone(), tell: Tell::AsIs });
         plan.totals = totals.chain(cursors).collect();
     }
-    plan.records_max = phase.at_once.as_ref().filter(|_| operation == Operation::List).map(|(most, _)| *most);
+    plan.records_max = phase.at_once.as_ref().map(|(most, _)| *most);
     Some(plan)
 }
 
@@ -184,7 +184,7 @@ fn removals(
             Hidden::Replace => How::Replace(format!("[redacted: §{number}]")),
         };
         let path = hidden.path.to_string();
-        let deep = (hidden.path.names().count() == 1).then(|| format!("..{path}"));
+        let deep = hidden.path.single_name().map(|_| format!("..{path}"));
         let paths = std::iter::once(path).chain(deep);
         let clause = clause(Some(&hidden.said));
         paths.map(move |path| Removal { path, how: how.clone(), clause: Arc::clone(&clause) })

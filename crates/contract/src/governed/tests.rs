@@ -284,11 +284,44 @@ fn asking_by_what_is_kept_back_is_refused() {
         let shown = said(&rules, &facts(noon(), ContractFacts { asks: vec![field.into()], ..known() }, &rules));
         assert!(shown.starts_with("deny\n  3."), "{field}: {shown}");
     }
+    // An answer shows it at no depth, so nothing is asked by it or sent at any depth. A path keeps back what stands there.
+    for field in ["offer.compensation", "candidate.compensation.base", "offers[].Compensation", "a.b.COMPENSATION.c"] {
+        for (asks, sends) in [(vec![field.into()], vec![]), (vec![], vec![field.into()])] {
+            let shown = said(&rules, &facts(noon(), ContractFacts { asks, sends, ..known() }, &rules));
+            assert!(shown.starts_with("deny\n  3.2 "), "{field}: {shown}");
+        }
+    }
+    let base = governed(&CASE.replace("[compensation]", "[compensation.base]"));
+    let asks = |field: &str| ContractFacts { asks: vec![field.into()], ..known() };
+    for (field, verdict) in [("compensation.Base", "deny"), ("compensation", "deny"), ("offer.compensation", "redact")]
+    {
+        assert!(said(&base, &facts(noon(), asks(field), &base)).starts_with(verdict), "{field}");
+    }
     refused(
         &rules,
         ContractFacts { asks: vec!["not a field".into()], ..known() },
         "-    this names `not a field`, which is no field",
     );
+}
+
+#[test]
+fn no_request_asks_for_more_records_than_may_be_at_once() {
+    let rules = governed(&CASE.replace("do: [read, list]", "do: [read, list, act]"));
+    let cases = [
+        (Operation::List, Some(100), "redact"),
+        (Operation::List, Some(101), "deny"),
+        (Operation::List, None, "deny"),
+        (Operation::Read, Some(101), "deny"),
+        (Operation::Read, None, "redact"),
+        (Operation::Act, Some(101), "deny"),
+    ];
+    for (operation, records, verdict) in cases {
+        let state = BTreeMap::from([("status".into(), Shown::Known(Scalar::Text("active".into())))]);
+        let tenant = Shown::Known(vec!["northwind".into()]);
+        let asked = ContractFacts { operation: Some(operation), records, tenant, state, ..known() };
+        let shown = said(&rules, &facts(noon(), asked, &rules));
+        assert!(shown.starts_with(verdict), "{operation} {records:?}: {shown}");
+    }
 }
 
 #[test]

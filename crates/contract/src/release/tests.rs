@@ -100,6 +100,8 @@ fn what_the_contract_says_of_answers_is_done() {
     ]);
     let two = json!({"data": [candidate(1, "northwind", "active"), candidate(2, "northwind", "active")]});
     assert!(shown(&few, &list, &two).is_err());
+    // Whatever it is called, an answer of several records is one.
+    assert!(shown(&few, &shape(Operation::Read, "$.data[*]"), &two).is_err());
     let seen = shown(&few, &shape(Operation::Read, "$"), &candidate(1, "northwind", "active")).unwrap();
     assert_eq!(seen.get("name"), None, "only what the clause lists");
     assert!(shown(&few, &shape(Operation::Delete, "$"), &json!({})).is_err(), "no clause permits it");
