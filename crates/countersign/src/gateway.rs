@@ -305,6 +305,8 @@ impl Gateway {
 
     /// Puts the configuration and rules in the file in force, or refuses them whole and leaves the old ones.
     pub async fn reload(&self, by: &str) -> Result<serde_json::Value, Fault> {
+        // Whoever reads the files later puts them in force later.
+        let _turn = self.contracts.turn().await;
         let file = self.config.load().file.clone();
         let mut config = Config::load(&file, &environment).map_err(bad_file)?;
         let bundle = Arc::new(compile(&config)?);
@@ -339,7 +341,6 @@ impl Gateway {
         if config.exports != before.exports {
             restart.push("exports");
         }
-        let _turn = self.contracts.turn().await;
         let contracts = Arc::new(self.contracts.replaced(&config.contracts)?);
         let digest = model::Rules::digest(&Governed::new(Arc::clone(&bundle), Arc::clone(&contracts)));
         let said = serde_json::json!({

@@ -280,6 +280,7 @@ fn agents(gateway: &Gateway) -> Value {
 
 /// Who may act: on disk with its record first, then in force for the very next call.
 async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Value, Fault> {
+    let _one_after_the_other = TURN.lock().await;
     change.check(&gateway.directory.snapshot())?;
     let (kind, key, value) = change.state_key();
     let (what, subject) = (change.what(), change.subject());
@@ -551,3 +552,6 @@ fn known_app(gateway: &Gateway, app: Option<&AppId>) -> Result<(), Fault> {
     let hint = crate::config::nearest(app.as_str(), directory.apps.keys().map(AppId::as_str));
     Err(Fault::new(Blame::Operator, "operator.no_app", format!("there is no app `{app}`")).hint(hint))
 }
+
+/// What is on record last is in force last.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

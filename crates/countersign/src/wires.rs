@@ -130,6 +130,10 @@ impl Wire for ControlWire {
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
         Box::pin(self.respond(exchange))
     }
+
+    fn outlives_clients(&self) -> bool {
+        true
+    }
 }
 
 impl Wire for ConnectWire {

@@ -64,14 +64,17 @@ impl Front {
                     .hint("the MCP endpoints are `/mcp` and `/mcp/{app}`"),
             );
         };
-        let Ok(taken) = Arc::clone(&self.in_flight).try_acquire_owned() else {
+        let places = wire.places(path).unwrap_or(&self.in_flight);
+        let Ok(taken) = Arc::clone(places).try_acquire_owned() else {
             let fault = Fault::new(Blame::Operator, "gateway.busy", "too many requests are in flight").retryable();
             let mut response = refuse(&fault);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
         let place = Place::new(taken);
-        let response = wire.answer(Exchange { request, place: place.clone() }).await;
+        let exchange = Exchange { request, place: place.clone() };
+        let response =
+            if wire.outlives_clients() { to_the_end(wire, exchange).await } else { wire.answer(exchange).await };
         if response.extensions().get::<LongLived>().is_some() {
             return response;
         }
@@ -237,6 +240,25 @@ fn in_its_own_task(connection: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(connection);
 }
 
+/// An answer that is made whoever goes away meanwhile.
+///
+/// INVARIANT: dropping this does not break off what the wire does (`what_a_wire_has_begun_it_ends_though_its_client_goes_away`).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a short one for a request that changes something; a stop leaves what is on record"
+)]
+async fn to_the_end(wire: &Arc<dyn Wire>, exchange: Exchange) -> Response<Body> {
+    let (wire, place) = (Arc::clone(wire), exchange.place.clone());
+    let answering = tokio::spawn(async move {
+        let _kept = place;
+        wire.answer(exchange).await
+    });
+    answering.await.unwrap_or_else(|_| {
+        let said = "the answer broke off; whether something was changed, the trace says";
+        refuse(&Fault::new(Blame::Bug, "bug.answer", said))
+    })
+}
+
 fn refuse(fault: &Fault) -> Response<Body> {
     let body =
         serde_json::json!({ "error": fault.code(), "error_description": fault.to_string(), "hint": fault.way_out() });
@@ -256,3 +278,6 @@ const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 const UNREAD_TIME_MAX: Duration = model::limits::FLOW_PAUSE_MAX;
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,9 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use identity::{API, AssertionError, Granted, TOKEN_ENDPOINT, USED_ASSERTION_STATE, VendorTokens};
 use model::Fault;
+use model::limits::STRANGERS_IN_FLIGHT_MAX;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::body::{Body, json_response, read_body};
 use crate::refusals::{Refusals, source};
@@ -21,6 +23,8 @@ pub struct VendorTokenEndpoint {
     refusals: Arc<Refusals>,
     /// The base of the addresses that clients use.
     url: String,
+    /// Nobody has shown anything when a request comes.
+    places: Arc<Semaphore>,
 }
 
 /// An error of RFC 6749.
@@ -46,7 +50,8 @@ struct Form {
 impl VendorTokenEndpoint {
     /// Tokens for vendors at the gateway with this address.
     pub fn new(tokens: Arc<VendorTokens>, engine: Engine, refusals: Arc<Refusals>, url: &str) -> Self {
-        Self { tokens, engine, refusals, url: url.trim_end_matches('/').to_owned() }
+        let places = Arc::new(Semaphore::new(STRANGERS_IN_FLIGHT_MAX));
+        Self { tokens, engine, refusals, url: url.trim_end_matches('/').to_owned(), places }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
@@ -154,6 +159,14 @@ impl Wire for VendorTokenEndpoint {
 
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
         Box::pin(self.respond(exchange))
+    }
+
+    fn outlives_clients(&self) -> bool {
+        true
+    }
+
+    fn places(&self, _: &str) -> Option<&Arc<Semaphore>> {
+        Some(&self.places)
     }
 }
 

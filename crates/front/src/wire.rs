@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use hyper::body::Incoming;
 use model::Digest;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
 
@@ -19,6 +19,19 @@ pub trait Wire: Send + Sync {
     fn owns(&self, path: &str) -> bool;
     /// Answers one request. Faults are answers, too.
     fn answer(&self, exchange: Exchange) -> WireFuture<'_>;
+
+    /// Whether it answers to the end though the client goes away meanwhile. A change is on record before it is in force: broken off in
+    /// between, it would be on record only.
+    fn outlives_clients(&self) -> bool {
+        false
+    }
+
+    /// Places for requests to this path, where somebody who has shown nothing yet may send a body: who sends it slowly takes none of
+    /// the listener's.
+    fn places(&self, path: &str) -> Option<&Arc<Semaphore>> {
+        let _all_of_the_listener = path;
+        None
+    }
 }
 
 /// What a wire gives back.

@@ -146,6 +146,8 @@ pub const STREAM_BYTES_MAX: usize = 1 << 20;
 pub const STREAM_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Bytes of events remembered in the whole gateway. Past it: what nobody is reading is not remembered.
 pub const EVENT_BYTES_MAX: usize = 64 << 20;
+/// Requests in flight of those who have shown nothing yet and may send a body: for a token, or to sign in.
+pub const STRANGERS_IN_FLIGHT_MAX: usize = 64;
 /// Calls that were to be tasks and did not wait, whose responses are remembered; of more the oldest go.
 pub const FINISHED_TASKS_MAX: usize = 1_000;
 /// Bytes of those responses together.

@@ -52,6 +52,7 @@ fn of_a_vendor(gateway: &Gateway, request: &KeyRequest) -> Result<(), Fault> {
 }
 
 pub(super) async fn rotate(gateway: &Gateway, id: &str, overlap: Duration, by: &str) -> Result<Value, Fault> {
+    let _one_after_the_other = TURN.lock().await;
     let old = good(gateway, id)?;
     if old.presented != Presented::Text {
         let said = format!("`{id}` is a {}, which is not made here", old.presented.as_str());
@@ -72,6 +73,7 @@ pub(super) async fn rotate(gateway: &Gateway, id: &str, overlap: Duration, by: &
 }
 
 pub(super) async fn revoke(gateway: &Gateway, id: &str, by: &str) -> Result<Value, Fault> {
+    let _one_after_the_other = TURN.lock().await;
     let now = gateway.engine.clock().now();
     let key = VendorKey { revoked_at: Some(now), ..good(gateway, id)? };
     let record = put(gateway, "vendors.key_revoked", vec![key.clone()], Value::Null, by).await?;
@@ -130,3 +132,6 @@ fn shown(key: &VendorKey, now: UnixMicros) -> Value {
         "good": key.is_good(now),
     })
 }
+
+/// What becomes of a key is found out and put in force by one at a time: nobody gives back what another has taken away meanwhile.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -1,5 +1,8 @@
 //! The trace in a database of a server.
 
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{PostgresServer, Upstream, UpstreamOptions, World};
@@ -201,4 +204,33 @@ fn the_logs_of_a_database_are_mapped_and_one_that_went_back_is_named() -> Result
     until("the round names it", || Ok(one.run(&["trace", "map"])?.stdout.contains("went back in round")))?;
     ensure!(one.log().contains("logs of this database are not what they were"), "{}", one.log());
     Ok(())
+}
+
+/// INVARIANT 5 holds whoever goes away: what is on record is in force.
+#[test]
+fn a_change_is_in_force_though_whoever_asked_for_it_went_away() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let store = server.database("away")?;
+    let upstream = Upstream::start(UpstreamOptions::default())?;
+    let world = world().set(&["trace", "store"], json!(store)).app_url("remote", upstream.url(), None).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    client.call("remote__echo", json!({"text": "before"}))?;
+    std::thread::scope(|scope| {
+        // No record is written meanwhile.
+        let slow = scope.spawn(|| {
+            server.sql("away", "BEGIN; LOCK TABLE countersign.log IN EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT")
+        });
+        let locked = "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'countersign.log'::regclass";
+        until("the log is locked", || Ok(server.sql("away", locked)?.contains('1')))?;
+        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'countersign.log'::regclass";
+        let asked = r#"{"do":"suspend","agent":"ana-desktop"}"#;
+        let mut socket = UnixStream::connect(world.folder().join("data/control.sock"))?;
+        let length = asked.len();
+        write!(socket, "POST /control HTTP/1.1\r\nhost: countersign\r\ncontent-length: {length}\r\n\r\n{asked}")?;
+        until("the record waits", || Ok(server.sql("away", waits)?.contains('1')))?;
+        drop(socket);
+        slow.join().map_err(|_| anyhow::anyhow!("the server's tool broke"))??;
+        until("the agent is refused", || Ok(client.call("remote__echo", json!({"text": "after"})).is_err()))
+    })
 }

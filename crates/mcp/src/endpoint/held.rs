@@ -99,9 +99,11 @@ impl Shared {
         let result = match asked {
             Asked::TaskGet => self.progress(arrived, &held, &task).await,
             Asked::TaskCancel => {
-                let by = format!("agent:{}", arrived.known.actor.agent);
-                // What is over, or runs, is not stopped by it.
-                let _cooperative = self.engine.cancel_hold(&held.hold, &by).await;
+                let (engine, by) = (self.engine.clone(), format!("agent:{}", arrived.known.actor.agent));
+                let hold = held.hold.clone();
+                // What is over, or runs, is not stopped by it. Whoever goes away meanwhile breaks nothing off: on record is in force.
+                let cooperative = self.tasks.spawn(async move { engine.cancel_hold(&hold, &by).await.map(drop) });
+                let _told = cooperative.await;
                 Map::new()
             }
             _ => {
