@@ -147,12 +147,25 @@ impl Engine {
         Ok(entry.view())
     }
 
-    /// Ends what waits for this person, before what is kept of them is erased.
+    /// Ends what waits for this person, before what is kept of them is erased. Error: a call that people approved for them runs right
+    /// now, and what comes of it would be kept.
     pub async fn cancel_holds_of(&self, human: &HumanId, by: &str) -> Result<usize, Fault> {
         let all = self.shared.desk.all();
         let theirs: Vec<_> = all.into_iter().filter(|entry| entry.key.human == *human).collect();
+        let runs = |entry: &Arc<Entry>| matches!(entry.now().state, State::Claimed { .. });
+        let runs_now = || {
+            let said = "a call that people approved for this person runs right now";
+            Fault::new(Blame::Caller, "caller.runs_now", said)
+                .hint("try again once it has ended: `countersign holds list` shows it until then")
+                .retryable()
+        };
+        if theirs.iter().any(runs) {
+            return Err(runs_now());
+        }
         for entry in &theirs {
             match self.shared.step(entry, Event::Cancel { by: by.to_owned() }, by).await {
+                // It was taken up this moment.
+                Err(StepFault::Refused(_)) if runs(entry) => return Err(runs_now()),
                 Ok(_) | Err(StepFault::Refused(_)) => self.shared.told(entry).await?,
                 Err(StepFault::Fault(fault)) => return Err(fault),
             }

@@ -646,6 +646,33 @@ async fn a_person_who_is_erased_leaves_nothing_waiting() {
     assert!(world.disk.holds().is_empty() && world.engine.holds().is_empty());
 }
 
+#[tokio::test]
+async fn a_person_is_not_erased_while_a_call_runs_that_was_approved_for_them() {
+    let world = World::new().await;
+    let hold = world.asks_in_passing().await;
+    let waiter = patience(LONG);
+    let (reached, release) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let app = FakeApp {
+        diary: Arc::clone(&world.disk.diary),
+        does: Does::Hangs,
+        reached: Arc::clone(&reached),
+        release: Arc::clone(&release),
+    };
+    let request = CallRequest { upstream: Arc::new(app), ..world.request(ARGUMENTS, Some(Arc::clone(&waiter)), FINE) };
+    let person = async {
+        waiter.begun.notified().await;
+        world.approve(&hold, "bo").await.unwrap();
+        reached.notified().await;
+        let refused = world.engine.cancel_holds_of(&human("ana"), "os-user:root").await.unwrap_err();
+        assert_eq!(refused.code(), "caller.runs_now");
+        release.notify_one();
+    };
+    let (closed, ()) = tokio::join!(world.engine.call(request), person);
+    drop(closed);
+    world.engine.cancel_holds_of(&human("ana"), "os-user:root").await.unwrap();
+    assert!(world.disk.holds().is_empty() && world.disk.rows(HOLD_OVER_STATE).is_empty());
+}
+
 /// The disk dies after each number of commits; a gateway that starts anew goes on from what is there.
 #[tokio::test]
 async fn killed_at_every_step_it_never_runs_twice_and_never_unapproved() {
