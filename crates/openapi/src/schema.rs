@@ -27,6 +27,13 @@ struct Walk<'d> {
     steps: usize,
 }
 
+/// What was looked at to answer whether objects are meant.
+#[derive(Default)]
+struct Seen<'d> {
+    references: BTreeSet<&'d str>,
+    steps: usize,
+}
+
 /// Lays a schema out.
 pub(crate) fn fields(document: &Document, schema: &Value) -> Fields {
     let mut walk = Walk { document, fields: Fields::default(), known: BTreeSet::new(), within: Vec::new(), steps: 0 };
@@ -36,16 +43,22 @@ pub(crate) fn fields(document: &Document, schema: &Value) -> Fields {
 
 /// Whether objects are meant, or one of several kinds of them.
 pub(crate) fn is_object(document: &Document, schema: &Value) -> bool {
-    is_object_within(document, schema, 0)
+    is_object_within(document, schema, 0, &mut Seen::default())
 }
 
-fn is_object_within(document: &Document, schema: &Value, depth: usize) -> bool {
-    let Some(schema) = document.resolve(schema).map(|resolved| resolved.value) else { return false };
-    let any_of = PARTS.iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+/// Each reference is followed once and so many parts are looked at, so that no circle is gone around.
+fn is_object_within<'d>(document: &'d Document, schema: &'d Value, depth: usize, seen: &mut Seen<'d>) -> bool {
+    seen.steps += 1;
+    let Some(resolved) = document.resolve(schema).filter(|_| seen.steps <= PARTS_MAX) else { return false };
+    if resolved.reference.is_some_and(|reference| !seen.references.insert(reference)) {
+        return false;
+    }
+    let schema = resolved.value;
+    let mut any_of = PARTS.iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
     schema.get("properties").is_some()
         || schema.get("additionalProperties").is_some_and(Value::is_object)
         || has_type(schema, "object")
-        || (depth < DEPTH_MAX && any_of.into_iter().any(|part| is_object_within(document, part, depth + 1)))
+        || (depth < DEPTH_MAX && any_of.any(|part| is_object_within(document, part, depth + 1, seen)))
 }
 
 /// The schema of the items, where a list is meant.
@@ -146,6 +159,8 @@ const FIELDS_MAX: usize = 1_000;
 const OPEN_MAX: usize = 50;
 /// Most parts of schemas that one entity is made of.
 const STEPS_MAX: usize = 20_000;
+/// Most parts that are looked at to see whether objects are meant.
+const PARTS_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

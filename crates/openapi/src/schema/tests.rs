@@ -72,3 +72,20 @@ fn a_schema_without_end_ends() {
     let found = laid_out(json!({"A": deep}));
     assert_eq!((found.names.len(), found.open.len()), (0, 1));
 }
+
+#[test]
+fn a_circle_of_many_parts_ends_and_hides_no_object() {
+    let all = |number: usize| json!({"$ref": format!("#/components/schemas/K{}", number % 40)});
+    let circle: Vec<serde_json::Value> = (0..40).map(all).collect();
+    let mut schemas = json!({
+        "A": {"properties": {"all": {"type": "array", "items": {"anyOf": circle}}, "own": {"type": "array", "items": {"$ref": "#/components/schemas/Own"}}}},
+        "Own": {"anyOf": [{"$ref": "#/components/schemas/Own"}, {"$ref": "#/components/schemas/Own"}, {"properties": {"id": {"type": "string"}}}]},
+    });
+    for number in 0..40 {
+        schemas[format!("K{number}")] = json!({"anyOf": circle});
+    }
+    let document = json!({"openapi": "3.1.0", "components": {"schemas": schemas}}).to_string();
+    let document = Document::read(document.as_bytes()).unwrap();
+    let of = |name: &str| is_object(&document, &json!({"$ref": format!("#/components/schemas/{name}")}));
+    assert_eq!([of("K0"), of("Own"), of("A")], [false, true, true]);
+}
