@@ -38,7 +38,8 @@ impl Ask {
 
     fn of(operation: &Operation, arguments: Arguments, unknown: ContractFacts) -> Result<Self, Fault> {
         let (arguments, asking) = asking(operation, arguments)?;
-        Ok(Self { arguments, facts: asking.facts(operation.does, operation.entity.clone(), unknown) })
+        let (does, entity) = (operation.does, operation.entity.clone());
+        Ok(Self { arguments, facts: asking.facts(does, entity, operation.names_a_record(), unknown) })
     }
 }
 
@@ -84,11 +85,7 @@ fn in_body(operation: &Operation, body: &[u8], asking: &mut Asking) -> Result<()
         return Err(refused(format!("`{}` takes no field `{other}`", operation.name))
             .hint("leave it away, or have the app's mapping name it"));
     }
-    if let Some(tenant) = operation.tenant_in_body.as_deref().and_then(|field| root.get(field)) {
-        let tenant = tenant.as_str().ok_or_else(|| refused("the body does not say in a text whose record it is"))?;
-        asking.whose(&tenant)?;
-    }
-    Ok(())
+    operation.whose_in_body.iter().try_for_each(|tenant| asking.becomes(root, "", tenant))
 }
 
 /// The body, where the operation takes one.

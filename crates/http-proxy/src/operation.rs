@@ -25,8 +25,8 @@ pub(crate) struct Operation {
     pub(crate) in_path: BTreeMap<String, Vec<Stands>>,
     /// Headers that are passed on, in lower case.
     pub(crate) headers: Vec<String>,
-    /// The field of the body that says whose record it is.
-    pub(crate) tenant_in_body: Option<String>,
+    /// Fields of the body that say whose record it is or becomes.
+    pub(crate) whose_in_body: Vec<String>,
     /// Fields that the body may have.
     pub(crate) body: Vec<Arc<str>>,
     pub(crate) page_max: Option<u64>,
@@ -77,7 +77,7 @@ impl Operation {
             query: BTreeMap::new(),
             in_path: BTreeMap::new(),
             headers: Vec::new(),
-            tenant_in_body: None,
+            whose_in_body: mapped.whose_in_body(entities),
             body: mapped.body.iter().map(|field| Arc::from(field.as_str())).collect(),
             page_max: mapped.page_max,
             form,
@@ -110,9 +110,8 @@ impl Operation {
                     self.headers.push(name.to_ascii_lowercase());
                 }
                 ("header", _) => return Err(format!("`{written}` cannot be passed on: {} can", PASSABLE.join(", "))),
-                ("body", Stands::Tenant) => self.tenant_in_body = Some(name.to_owned()),
-                // The record that is made names itself; nothing is looked up by it.
-                ("body", Stands::Id) => {}
+                // The record that is made names itself; nothing is looked up by it. Whose it is stands in `whose_in_body`.
+                ("body", Stands::Id | Stands::Tenant) => {}
                 _ => return Err(unknown()),
             }
         }

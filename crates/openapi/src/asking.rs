@@ -1,6 +1,6 @@
 //! What a call asks of records, as far as rules look at it: whose, by which fields, how many, and what it sends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use json::{Document, Kind, Value};
@@ -33,6 +33,8 @@ pub enum Stands {
 #[derive(Debug, Default)]
 pub struct Asking {
     tenant: Option<Arc<str>>,
+    /// Whose record it becomes.
+    becomes: Option<Arc<str>>,
     asks: BTreeSet<Arc<str>>,
     sends: BTreeSet<Arc<str>>,
     records: Option<u64>,
@@ -67,6 +69,20 @@ impl Mapped {
         let filters = self.filters.iter();
         all.extend(filters.map(|(written, field)| (written.clone(), Stands::Filters(Arc::from(field.as_str())))));
         all
+    }
+
+    /// The kind of record that it deals with.
+    pub(crate) fn of_entity<'e>(&self, entities: &'e BTreeMap<String, Entity>) -> Option<&'e Entity> {
+        entities.get(self.entity.as_deref()?)
+    }
+
+    /// Where in a body it may say whose record it is or becomes: what `tenant` names of it, and the field of the record that says
+    /// so, whether or not it is named.
+    pub fn whose_in_body(&self, entities: &BTreeMap<String, Entity>) -> Vec<String> {
+        let named = self.tenant.as_deref().and_then(|tenant| tenant.strip_prefix("body."));
+        let of_record = self.of_entity(entities).and_then(|entity| entity.tenant.as_deref());
+        let all: BTreeSet<&str> = named.into_iter().chain(of_record).collect();
+        all.into_iter().map(str::to_owned).collect()
     }
 }
 
@@ -119,7 +135,7 @@ impl Asking {
     }
 
     /// Two words on whose records are asked for must be one.
-    pub fn whose(&mut self, value: &str) -> Result<(), Fault> {
+    fn whose(&mut self, value: &str) -> Result<(), Fault> {
         match &self.tenant {
             Some(known) if **known != *value => Err(refused("it asks for the records of two tenants at once")),
             _ => {
@@ -127,6 +143,28 @@ impl Asking {
                 Ok(())
             }
         }
+    }
+
+    /// Takes whose record it becomes, where what is sent says so: `value`, which is `at` in the record, may be or hold its field
+    /// `tenant`. Asked once all else is taken. Error: it does not say so in one plain value, or says two things (blame `Caller`).
+    pub fn becomes(&mut self, value: Value<'_, '_>, at: &str, tenant: &str) -> Result<(), Fault> {
+        let names = |path: &str| -> Vec<String> {
+            let path = path.strip_prefix("$.").unwrap_or(path);
+            let names = path.split(['.', '[', ']']).map(|name| name.trim_matches('\'').to_lowercase());
+            names.filter(|name| !name.is_empty()).collect()
+        };
+        let (tenant, at) = (names(tenant), names(at));
+        let Some(below) = tenant.strip_prefix(at.as_slice()) else { return Ok(()) };
+        let mut found = BTreeSet::new();
+        said_at(value, below, &mut found)?;
+        for whose in found {
+            let others = [&self.tenant, &self.becomes];
+            if others.into_iter().flatten().any(|other| *other != whose) {
+                return Err(refused("it says of two tenants whose record it is"));
+            }
+            self.becomes = Some(whose);
+        }
+        Ok(())
     }
 
     /// How many records it asks for, where it says so.
@@ -139,9 +177,17 @@ impl Asking {
         self.records = Some(records);
     }
 
-    /// What is known of the call by now.
-    pub fn facts(self, does: Operation, entity: Option<Arc<str>>, unknown: ContractFacts) -> ContractFacts {
-        let tenant = match (self.tenant, does) {
+    /// What is known of the call by now. `looked_at`: the record is looked at before anything of it is changed.
+    pub fn facts(
+        self,
+        does: Operation,
+        entity: Option<Arc<str>>,
+        looked_at: bool,
+        unknown: ContractFacts,
+    ) -> ContractFacts {
+        // Whose a record becomes says nothing of whose it is: where nobody looks, that stays open.
+        let by_word = does.only_reads() || does == Operation::Create || looked_at;
+        let tenant = match (self.tenant.or(self.becomes.filter(|_| by_word)), does) {
             (Some(tenant), _) => Shown::Known(vec![tenant]),
             // Of what is made, nothing else will say whose it is.
             (None, Operation::Create) => Shown::Known(Vec::new()),
@@ -153,7 +199,7 @@ impl Asking {
             operation: Some(does),
             asks: self.asks.into_iter().collect(),
             sends: self.sends.into_iter().collect(),
-            records: if does == Operation::List { self.records } else { Some(1) },
+            records: if does == Operation::List { self.records } else { self.records.or(Some(1)) },
             ..unknown
         }
     }
@@ -208,6 +254,20 @@ fn scalar_of(value: Value<'_, '_>) -> Option<Scalar> {
         },
         Kind::Null | Kind::Array | Kind::Object => None,
     }
+}
+
+/// What stands at these names, written small, in whatever case of its letters: an app may take `Client_Id` for `client_id`.
+fn said_at(value: Value<'_, '_>, names: &[String], found: &mut BTreeSet<Arc<str>>) -> Result<(), Fault> {
+    let unsaid = || refused("it does not say in a text whose record it is");
+    let Some((name, below)) = names.split_first() else {
+        found.insert(text_of(value).ok_or_else(unsaid)?);
+        return Ok(());
+    };
+    if value.kind() != Kind::Object {
+        return Err(unsaid());
+    }
+    let meant = value.entries().filter(|(key, _)| name == "*" || key.to_lowercase() == *name);
+    meant.into_iter().try_for_each(|(_, member)| said_at(member, below, found))
 }
 
 /// The dotted names of all values in which nothing else is. Recursion is bounded by the depth a document may have.

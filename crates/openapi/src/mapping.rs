@@ -48,7 +48,7 @@ pub struct Mapped {
     pub does: Operation,
     /// With which kind of record; none: with none that the mapping knows, so no contract permits it.
     pub entity: Option<String>,
-    /// The parameter that names the record: `path.id`.
+    /// The parameter that names the record: `path.id`. Of a record that is made, a field that is sent: `body.id`.
     pub id: Option<String>,
     /// Where the records stand in the answer: `$`, `$.data[*]`.
     pub rows: Option<String>,
@@ -60,7 +60,8 @@ pub struct Mapped {
     pub page: Option<String>,
     /// The largest page.
     pub page_max: Option<u64>,
-    /// The parameter that names whose records are asked for.
+    /// The parameter that names whose records are asked for: `query.client_id`; or the field that says it of a record that is sent:
+    /// `body.client_id`.
     pub tenant: Option<String>,
     /// Parameters that select fields.
     pub selects: Vec<String>,

@@ -204,7 +204,7 @@ impl Reader<'_> {
                 }
                 mapped.entity = Some(name);
             }
-            "id" => mapped.id = self.parameter(value),
+            "id" => mapped.id = self.parameter_or_field(value),
             "rows" => mapped.rows = self.rows(value),
             "total" => mapped.total = self.of_answer(value),
             "cursor" => mapped.cursor = self.of_answer(value),
@@ -215,7 +215,7 @@ impl Reader<'_> {
                     self.wrong(value.at, "the largest page is a whole number from 1", "as in `page_max: 100`");
                 }
             }
-            "tenant" => mapped.tenant = self.parameter(value),
+            "tenant" => mapped.tenant = self.parameter_or_field(value),
             "selects" => mapped.selects = self.list(value, Self::parameter),
             "sorts" => mapped.sorts = self.list(value, Self::parameter),
             "expands" => mapped.expands = self.list(value, Self::parameter),
@@ -250,6 +250,20 @@ impl Reader<'_> {
                     let hint = did_you_mean(name, in_path.iter().copied());
                     self.wrong_with(of(key).unwrap_or_default(), format!("`{{{name}}}` is not in the path"), hint);
                 }
+            }
+        }
+        let sent = |parameter: &Option<String>| parameter.as_deref()?.strip_prefix("body.").map(str::to_owned);
+        for (key, field) in [("id", sent(&mapped.id)), ("tenant", sent(&mapped.tenant))] {
+            let Some(field) = field.filter(|_| !self.of_tool) else { continue };
+            let at = of(key).unwrap_or_default();
+            if !mapped.body.iter().any(|sent| field.strip_prefix(sent.as_str()).is_some_and(begins_below)) {
+                let hint = did_you_mean(&field, mapped.body.iter().map(String::as_str))
+                    .unwrap_or_else(|| "list it there".to_owned());
+                self.wrong(at, format!("`{field}` is not among the fields of `body`"), hint);
+            }
+            if key == "id" && mapped.does != Operation::Create {
+                let hint = "name what is looked up by in the path: `id: path.id`";
+                self.wrong(at, "only a record that is made is named by its body", hint);
             }
         }
         if let (Some(at), true) = (of("page_max"), mapped.page.is_none()) {
@@ -301,16 +315,29 @@ impl Reader<'_> {
 
     fn field(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node);
-        if let Err(error) = Release::compile(&ReleasePlan::only("$", [text.as_str()])) {
-            self.wrong(node.at, error.to_string(), "as in `employment.salary` or `jobs[].title`");
-            return None;
+        self.field_named(&text, node.at).then_some(text)
+    }
+
+    fn field_named(&mut self, text: &str, at: At) -> bool {
+        let plan = Release::compile(&ReleasePlan::only("$", [text]));
+        if let Err(error) = &plan {
+            self.wrong(at, error.to_string(), "as in `employment.salary` or `jobs[].title`");
         }
-        Some(text)
+        plan.is_ok()
     }
 
     fn parameter(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node);
         self.parameter_named(&text, node.at).then_some(text)
+    }
+
+    /// A parameter, or a field of what is sent.
+    fn parameter_or_field(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node);
+        match text.strip_prefix("body.").filter(|_| !self.of_tool) {
+            Some(field) => self.field_named(field, node.at).then_some(text),
+            None => self.parameter_named(&text, node.at).then_some(text),
+        }
     }
 
     fn parameter_named(&mut self, text: &str, at: At) -> bool {
@@ -405,6 +432,11 @@ impl Reader<'_> {
         let (line, column) = (at.line.max(1), at.column.max(1));
         self.errors.push(MappingError { file: self.file.to_owned(), line, column, said, hint });
     }
+}
+
+/// What is left of a field behind one that it is or stands in.
+fn begins_below(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with(['.', '['])
 }
 
 /// Two paths that differ in the names of their parameters alone are one.

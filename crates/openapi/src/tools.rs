@@ -38,6 +38,8 @@ pub struct Tool {
     /// Its arguments.
     pub arguments: Vec<Argument>,
     fields: Vec<Arc<str>>,
+    /// Where in what is sent it may say whose record it becomes.
+    whose: Vec<String>,
     said: String,
 }
 
@@ -74,8 +76,10 @@ pub enum Place {
 impl Tools {
     /// The tools that a mapping names: those of an app that speaks MCP, and operations of one that does not.
     pub fn of(mapping: &Mapping) -> Self {
-        let operations = mapping.operations.iter().map(|(name, mapped)| (name.clone(), Tool::of_operation(mapped)));
-        let tools = mapping.tools.iter().map(|(name, mapped)| (name.clone(), Tool::of_tool(mapped)));
+        let entities = &mapping.entities;
+        let operations =
+            mapping.operations.iter().map(|(name, mapped)| (name.clone(), Tool::of_operation(mapped, entities)));
+        let tools = mapping.tools.iter().map(|(name, mapped)| (name.clone(), Tool::of_tool(mapped, entities)));
         Self { by_name: operations.chain(tools).collect(), entities: mapping.entities.clone() }
     }
 
@@ -124,8 +128,9 @@ impl Tools {
 // === impl Tool ===
 
 impl Tool {
-    fn of_tool(mapped: &Mapped) -> Self {
+    fn of_tool(mapped: &Mapped, entities: &BTreeMap<String, Entity>) -> Self {
         let mut tool = Self::blank(mapped, String::new());
+        tool.whose = mapped.of_entity(entities).and_then(|entity| entity.tenant.clone()).into_iter().collect();
         for (written, stands) in mapped.parameters() {
             tool.stands(Place::Tool, &written, Some(stands));
         }
@@ -133,30 +138,20 @@ impl Tool {
         tool
     }
 
-    fn of_operation(mapped: &Mapped) -> Self {
+    fn of_operation(mapped: &Mapped, entities: &BTreeMap<String, Entity>) -> Self {
         let mut tool = Self::blank(mapped, format!("{} {}", mapped.method, mapped.path));
+        tool.whose = mapped.whose_in_body(entities);
         for name in names(&mapped.path) {
             tool.stands(Place::Path, name, None);
         }
         let mut parameters = mapped.parameters();
         parameters.sort_by_key(|(written, _)| place(written).map(|(place, _)| place));
-        let (in_body, others): (Vec<_>, Vec<_>) =
-            parameters.into_iter().partition(|(written, _)| written.starts_with("body."));
-        for (written, stands) in others {
+        for (written, stands) in parameters {
             if let Some((place, inner)) = place(&written) {
                 tool.stands(place, inner, Some(stands));
             }
         }
         tool.takes_fields(mapped);
-        for (written, stands) in in_body {
-            let field = tool
-                .arguments
-                .iter_mut()
-                .find(|one| one.place == Place::Field && Some(one.inner.as_str()) == written.strip_prefix("body."));
-            if let Some(field) = field {
-                field.stands.push(stands);
-            }
-        }
         tool
     }
 
@@ -175,6 +170,7 @@ impl Tool {
             page_max: mapped.page_max,
             arguments: Vec::new(),
             fields: mapped.body.iter().map(|field| Arc::from(field.as_str())).collect(),
+            whose: Vec::new(),
             said,
         }
     }
@@ -214,9 +210,12 @@ impl Tool {
     /// Whether the record has to be looked at before this is done: nothing says whose it is, or the caller's word is not enough
     /// for it.
     pub fn looks_first(&self, facts: &ContractFacts) -> bool {
+        !self.does.only_reads() && (facts.tenant == Shown::Open || self.names_a_record())
+    }
+
+    fn names_a_record(&self) -> bool {
         let of_record = |one: &Argument| one.place == Place::Path && !one.stands.contains(&Stands::Tenant);
-        let names_a_record = self.id().is_some() || self.arguments.iter().any(of_record);
-        !self.does.only_reads() && (facts.tenant == Shown::Open || names_a_record)
+        self.id().is_some() || self.arguments.iter().any(of_record)
     }
 
     fn asks(&self, tool: &str, arguments: &[u8], unknown: ContractFacts) -> Result<ContractFacts, Fault> {
@@ -234,10 +233,6 @@ impl Tool {
             })?;
             if argument.place == Place::Field {
                 asking.sends(value, &argument.inner)?;
-                if argument.stands.contains(&Stands::Tenant) {
-                    let whose = value.as_str();
-                    asking.whose(&whose.ok_or_else(|| refused("it does not say in a text whose record it is"))?)?;
-                }
                 continue;
             }
             if value.kind() == Kind::Null {
@@ -253,10 +248,16 @@ impl Tool {
             return Err(refused(format!("`{tool}` takes no field `{}`", shown(other)))
                 .hint("leave it away, or have the app's mapping name it"));
         }
+        for (name, value) in root.entries() {
+            let field = self.argument(&name).filter(|argument| argument.place == Place::Field);
+            for whose in field.iter().flat_map(|_| &self.whose) {
+                asking.becomes(value, field.map_or("", |field| &field.inner), whose)?;
+            }
+        }
         if let (None, Some(most)) = (asking.records(), self.page_max) {
             asking.bounded(most);
         }
-        Ok(asking.facts(self.does, self.entity.clone(), unknown))
+        Ok(asking.facts(self.does, self.entity.clone(), self.names_a_record(), unknown))
     }
 
     /// How it is listed for agents.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use model::{Actor, AgentId, Class, ContractId, HumanId, Operation as Does, Scalar, Shown, TaskId, VendorId};
-use openapi::{Entity, Mapped, SaysOfItself};
+use openapi::{Entity, Mapped, Mapping, SaysOfItself};
 
 use super::*;
 
@@ -196,6 +196,44 @@ fn whose_record_is_made_must_be_said() {
     let without = asked(&create(Some("body.client_id")), "", &JSON, r#"{"name":"x"}"#).unwrap();
     assert_eq!(without.facts.tenant, Shown::Known(Vec::new()));
     assert!(asked(&create(Some("body.client_id")), "", &JSON, r#"{"client_id":["northwind"]}"#).is_err());
+}
+
+/// The operation `one` of a mapping that is read.
+fn read(written: &str) -> Operation {
+    let text = format!(
+        "api: 1\nbase: https://a.b\nentities: {{candidate: {{id: id, tenant: owner.client, fields: [id, name]}}}}\noperations:\n  one: {{entity: candidate, class: write, {written}}}\n"
+    );
+    let mapping = Mapping::read("x.yaml", &text).unwrap_or_else(|errors| panic!("{errors:?}"));
+    Operation::compile("one", &mapping.operations["one"], &mapping.entities).unwrap()
+}
+
+#[test]
+fn a_field_that_is_sent_says_whose_the_record_becomes() {
+    let update = "method: PATCH, path: \"/candidates/{id}\", does: update, id: path.id, body: [name, owner]";
+    let by_word = "method: POST, path: /candidates/merge, does: act, body: [id, owner]";
+    let search = "method: POST, path: /candidates/search, does: list, body: [owner, name]";
+    let create =
+        "method: POST, path: /candidates, does: create, id: body.id, tenant: body.owner.client, body: [id, owner]";
+    let known = |tenant: &str| Some(Shown::Known(vec![Arc::from(tenant)]));
+    let cases = [
+        (update, r#"{"name":"Ana"}"#, Some(Shown::Open)),
+        (update, r#"{"owner":{"client":"contoso"}}"#, known("contoso")),
+        (update, r#"{"owner":{"CLIENT":"contoso"}}"#, known("contoso")),
+        (update, r#"{"owner":{"name":"x"}}"#, Some(Shown::Open)),
+        (update, r#"{"owner":{"client":["contoso"]}}"#, None),
+        (update, r#"{"owner":{"client":"northwind","Client":"contoso"}}"#, None),
+        (update, r#"{"owner":[{"client":"contoso"}]}"#, None),
+        (update, r#"{"owner":null}"#, None),
+        // Nobody looks whose it is now: what the vendor says of it counts for nothing.
+        (by_word, r#"{"id":"x_1","owner":{"client":"northwind"}}"#, Some(Shown::Open)),
+        (search, r#"{"owner":{"client":"contoso"}}"#, known("contoso")),
+        (create, r#"{"id":"c_1","owner":{"client":"northwind"}}"#, known("northwind")),
+        (create, r#"{"id":"c_1"}"#, Some(Shown::Known(Vec::new()))),
+    ];
+    for (written, body, tenant) in cases {
+        let asked = asked(&read(written), "", &JSON, body).ok();
+        assert_eq!(asked.map(|ask| ask.facts.tenant), tenant, "{written} {body}");
+    }
 }
 
 #[test]

@@ -48,6 +48,39 @@ operations:
 }
 
 #[test]
+fn whose_record_is_sent_stands_in_its_body() {
+    let said = |written: &str| {
+        let text = format!(
+            "api: 1\nbase: https://a.b\nentities: {{candidate: {{id: id, tenant: client_id}}}}\noperations:\n  one: {{path: /a, entity: candidate, class: write, {written}}}\n"
+        );
+        let errors = Mapping::read("x.yaml", &text).err().unwrap_or_default();
+        let told = errors.iter().map(|error| format!("{}; {}", error.said, error.hint.as_deref().unwrap_or_default()));
+        told.collect::<Vec<_>>().join("\n")
+    };
+    let cases = [
+        ("method: POST, does: create, id: body.id, tenant: body.client_id, body: [id, client_id]", ""),
+        ("method: POST, does: create, tenant: body.owner.client, body: [owner]", ""),
+        ("method: POST, does: act, tenant: body.client_id, body: [client_id, name]", ""),
+        (
+            "method: POST, does: create, tenant: body.client, body: [client_id]",
+            "`client` is not among the fields of `body`; did you mean `client_id`?",
+        ),
+        (
+            "method: POST, does: update, id: body.id, body: [id]",
+            "only a record that is made is named by its body; name what is looked up by in the path: `id: path.id`",
+        ),
+        (
+            "method: POST, does: list, passes: [body.limit], body: [limit]",
+            "`body.limit` is no parameter; as in `path.id`, `query.limit` or `header.accept-language`",
+        ),
+    ];
+    for (written, wanted) in cases {
+        assert_eq!(said(written), wanted, "{written}");
+    }
+    assert!(!said("method: POST, does: create, tenant: \"body.a..b\", body: [a]").is_empty());
+}
+
+#[test]
 fn what_is_no_yaml_says_where() {
     let said = |text: &str| Mapping::read("x.yaml", text).unwrap_err()[0].to_string();
     assert_eq!(said("api: 1\napi: 1\n"), "x.yaml:2:1: the key `api` occurs twice");

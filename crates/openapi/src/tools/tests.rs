@@ -109,3 +109,59 @@ fn tools_and_operations_do_not_mix() {
     assert!(mixed.contains("`base` is of an HTTP API") && mixed.contains("the key `class` is not known"), "{mixed}");
     assert!(said("api: 1\ntools:\n  find: {rows: $}\n").contains("`does` is missing"));
 }
+
+#[test]
+fn a_field_that_is_sent_says_whose_the_record_becomes() {
+    let api = |body: &str, more: &str| {
+        let text = API.replace("body: [id, name, employment.title]", &format!("body: [{body}]{more}"));
+        assert_ne!(text, API);
+        tools(&text)
+    };
+    let known = |tenant: &str| Shown::Known(vec![Arc::from(tenant)]);
+    let plain = api("name, client_id", "");
+    let named = api("name, client_id", ", tenant: body.client_id");
+    for tools in [&plain, &named] {
+        let tool = tools.get("update_candidate").unwrap();
+        for (sent, tenant) in [
+            (r#""name":"x""#, Shown::Open),
+            (r#""client_id":"northwind""#, known("northwind")),
+            (r#""client_id":"contoso""#, known("contoso")),
+            (r#""client_id":17"#, known("17")),
+        ] {
+            let facts = asks(tools, "update_candidate", &format!(r#"{{"id":"c_1",{sent}}}"#)).unwrap();
+            assert_eq!(facts.tenant, tenant, "{sent}");
+            // What the record says of itself is taken along.
+            assert!(tool.looks_first(&facts), "{sent}");
+        }
+        for sent in [r#""client_id":null"#, r#""client_id":["northwind"]"#, r#""client_id":{"id":"northwind"}"#] {
+            assert!(asks(tools, "update_candidate", &format!(r#"{{"id":"c_1",{sent}}}"#)).is_err(), "{sent}");
+        }
+    }
+    // It may stand in something, and somebody may write it in other letters.
+    let nested = API.replace("tenant: client_id, state", "tenant: owner.client, state");
+    let nested = tools(&nested.replace("body: [id, name, employment.title]", "body: [owner]"));
+    let whose = |sent: &str| asks(&nested, "update_candidate", &format!(r#"{{"id":"c_1","owner":{sent}}}"#));
+    assert_eq!(whose(r#"{"Client":"contoso"}"#).unwrap().tenant, known("contoso"));
+    assert_eq!(whose(r#"{"name":"x"}"#).unwrap().tenant, Shown::Open);
+    for sent in [r#"{"client":"northwind","CLIENT":"contoso"}"#, r#""contoso""#, "null", r#"[{"client":"contoso"}]"#] {
+        assert!(whose(sent).is_err(), "{sent}");
+    }
+    // What nobody looks up is not the vendor's to say.
+    let word = tools(&TOOLS.replace("id: who, body: [name]", "passes: [who], body: [name, client]"));
+    let facts = asks(&word, "rename", r#"{"who":7,"client":"northwind"}"#).unwrap();
+    assert_eq!(facts.tenant, Shown::Open);
+    assert!(word.get("rename").unwrap().looks_first(&facts));
+    let looked_up = tools(&TOOLS.replace("id: who, body: [name]", "id: who, body: [name, client]"));
+    let facts = asks(&looked_up, "rename", r#"{"who":7,"client":"contoso"}"#).unwrap();
+    assert_eq!(facts.tenant, known("contoso"));
+}
+
+#[test]
+fn what_is_asked_for_at_once_is_known_of_whatever_is_done() {
+    let acts = API
+        .replace("does: list", "does: act")
+        .replace("method: GET, path: /candidates,", "method: POST, path: /candidates,");
+    assert_eq!(asks(&tools(&acts), "list_candidates", r#"{"limit":50}"#).unwrap().records, Some(50));
+    assert_eq!(asks(&tools(&acts), "list_candidates", "{}").unwrap().records, Some(100));
+    assert_eq!(asks(&tools(API), "get_candidate", r#"{"id":"c_1"}"#).unwrap().records, Some(1));
+}

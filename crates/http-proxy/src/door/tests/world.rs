@@ -1,6 +1,5 @@
 //! A door with a vendor before it and an app behind it.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,7 +23,7 @@ use trace::{Journal, LogStore, Row, StateWrite, StoreFault};
 
 use super::super::Door;
 use crate::api::{ApiSpec, Apis};
-use openapi::{Entity, Mapped, Mapping};
+use openapi::Mapping;
 
 pub(super) struct World {
     pub(super) address: SocketAddr,
@@ -268,64 +267,24 @@ pub(super) fn json(status: &str, more: &str, body: &str) -> Vec<u8> {
 }
 
 fn mapping() -> Mapping {
-    let operation = |method: &str, path: &str, does: Operation| Mapped {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        class: if does.only_reads() { model::Class::Read } else { model::Class::Write },
-        does,
-        entity: Some("candidate".to_owned()),
-        id: path.contains("{id}").then(|| "path.id".to_owned()),
-        rows: Some("$".to_owned()),
-        total: None,
-        cursor: None,
-        page: None,
-        page_max: None,
-        tenant: None,
-        selects: Vec::new(),
-        sorts: Vec::new(),
-        filters: BTreeMap::new(),
-        expands: Vec::new(),
-        passes: Vec::new(),
-        body: Vec::new(),
-        form: None,
-    };
-    let get = operation("GET", "/candidates/{id}", Operation::Read);
-    let list = Mapped {
-        page: Some("query.limit".to_owned()),
-        page_max: Some(100),
-        tenant: Some("query.client_id".to_owned()),
-        selects: vec!["query.fields".to_owned()],
-        sorts: vec!["query.sort".to_owned()],
-        passes: vec!["query.q".to_owned()],
-        ..operation("GET", "/candidates", Operation::List)
-    };
-    let body = vec!["name".to_owned(), "client_id".to_owned()];
-    let tenant = Some("body.client_id".to_owned());
-    let update = Mapped { body, tenant, ..operation("PATCH", "/candidates/{id}", Operation::Update) };
-    let remove = operation("DELETE", "/candidates/{id}", Operation::Delete);
-    let close = operation("POST", "/candidates/{id}/close", Operation::Act);
-    let note = Mapped {
-        body: vec!["client_id".to_owned()],
-        tenant: Some("body.client_id".to_owned()),
-        id: None,
-        ..operation("POST", "/candidates/{id}/notes", Operation::Create)
-    };
-    let operations =
-        [("note", note), ("get", get), ("list", list), ("update", update), ("remove", remove), ("close", close)];
-    let entity = Entity {
-        id: Some("id".to_owned()),
-        tenant: Some("client_id".to_owned()),
-        state: Some("status".to_owned()),
-        fields: Vec::new(),
-    };
-    Mapping {
-        api: 1,
-        base: String::new(),
-        entities: BTreeMap::from([("candidate".to_owned(), entity)]),
-        operations: operations.map(|(name, mapped)| (name.to_owned(), mapped)).into(),
-        tools: BTreeMap::new(),
-    }
+    Mapping::read("ats.api.yaml", MAPPING).unwrap()
 }
+
+/// Nothing of `update` says that the field `client_id` makes a record another's, but that the records' own does.
+const MAPPING: &str = r#"
+api: 1
+base: https://ats.example.com/v1
+entities: {candidate: {id: id, tenant: client_id, state: status}}
+operations:
+  get: {method: GET, path: "/candidates/{id}", class: read, does: read, entity: candidate, id: path.id, rows: $}
+  list: {method: GET, path: /candidates, class: read, does: list, entity: candidate, rows: $, page: query.limit, page_max: 100,
+         tenant: query.client_id, selects: [query.fields], sorts: [query.sort], passes: [query.q]}
+  update: {method: PATCH, path: "/candidates/{id}", class: write, does: update, entity: candidate, id: path.id, rows: $, body: [name, client_id]}
+  remove: {method: DELETE, path: "/candidates/{id}", class: write, does: delete, entity: candidate, id: path.id, rows: $}
+  close: {method: POST, path: "/candidates/{id}/close", class: write, does: act, entity: candidate, id: path.id, rows: $}
+  note: {method: POST, path: "/candidates/{id}/notes", class: write, does: create, entity: candidate, rows: $, tenant: body.client_id,
+         body: [client_id]}
+"#;
 
 /// The agreement of all tests here: candidates of northwind, all but their salary; who is closed waits for a person.
 struct Contract {
