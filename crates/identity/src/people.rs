@@ -8,6 +8,7 @@
 mod account;
 mod attempt;
 mod errand;
+mod hashing;
 mod invitation;
 mod keys;
 mod known;

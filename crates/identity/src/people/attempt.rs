@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::account::{Account, AccountRow, How, SignedIn};
 use super::errand::Errands;
+use super::hashing::Hashing;
 use super::invitation::{Invitation, InvitationRow, new_code, plain};
 use super::known::{ACCOUNT, INVITATION, Known, SESSION, no_row, row};
 use super::ledger::{Event, Ledger, Row};
@@ -18,18 +19,21 @@ use super::passkey::Challenges;
 use super::password::{PasswordHash, check};
 use super::provided::Proved;
 use super::session::{Session, TokenHash, new_token};
-use super::throttle::Throttle;
+use super::throttle::Throttles;
 
 /// Accounts and sessions of people.
 pub struct People {
     pub(super) parts: Parts,
     known: Mutex<Known>,
-    by_account: Mutex<Throttle>,
-    pub(super) by_address: Mutex<Throttle>,
-    hashing: Arc<Semaphore>,
-    waiting: Semaphore,
+    pub(super) throttles: Throttles,
+    /// Of whoever shows a name and a password and nothing else.
+    pub(super) strangers: Hashing,
+    /// Of whoever is signed in, or was invited.
+    pub(super) expected: Hashing,
     pub(super) challenges: Challenges,
     pub(super) errands: Errands,
+    /// Places for people of whom the provider is asked right now.
+    pub(super) at_provider: Semaphore,
     pub(super) proved: Mutex<Proved>,
 }
 
@@ -68,12 +72,12 @@ impl People {
         Ok(Self {
             parts,
             known: Mutex::new(known),
-            by_account: Mutex::new(Throttle::new(FREE_PER_ACCOUNT)),
-            by_address: Mutex::new(Throttle::new(FREE_PER_ADDRESS)),
-            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
-            waiting: Semaphore::new(SIGN_INS_WAITING_MAX),
+            throttles: Throttles::default(),
+            strangers: Hashing::new(),
+            expected: Hashing::new(),
             challenges: Challenges::living(CHALLENGE_LIFE)?,
             errands: Errands::new()?,
+            at_provider: Semaphore::new(SIGN_INS_WAITING_MAX),
             proved: Mutex::default(),
         })
     }
@@ -109,10 +113,9 @@ impl People {
         client: Client,
         from: Option<IpAddr>,
     ) -> Result<Opened, Fault> {
-        self.begin(&self.by_address, &address(from))?;
         let human = self.invited(code).ok_or_else(bad_code)?;
         check(&password)?;
-        let hash = self.hash(move || PasswordHash::of(&password)).await?;
+        let hash = self.expected.run(move || PasswordHash::of(&password)).await?;
         let now = self.now();
         // Taken before anything is written: of two that come at once, one finds nothing.
         let taken = {
@@ -136,11 +139,14 @@ impl People {
             known.accounts.insert(human.id.clone(), account);
             known.sessions.retain(|_, session| session.human != human.id);
         }
-        self.succeeded(&human.id, from);
+        self.throttles.signed_in(&human.id);
         self.open(&human.id, How::Password, client, from).await
     }
 
     /// Opens a session for whoever knows the password. Error: the same whether there is such a person or not.
+    ///
+    /// Attempts count for the name that was typed and not for the address they come from: beyond this machine that is the proxy's,
+    /// whoever asks (the listener speaks no TLS), and one stranger would keep everybody out.
     pub async fn sign_in(
         &self,
         name: &str,
@@ -148,20 +154,25 @@ impl People {
         client: Client,
         from: Option<IpAddr>,
     ) -> Result<Opened, Fault> {
-        let human = self.prove(name, password, from).await?;
-        self.succeeded(&human, from);
+        let human = HumanId::parse(name).ok().and_then(|id| self.active(&id)).map(|human| human.id.clone());
+        self.throttles.sign_in(human.as_ref(), name, self.now())?;
+        let human = self.prove(&self.strangers, human, password, from).await?;
+        self.throttles.signed_in(&human);
         self.open(&human, How::Password, client, from).await
     }
 
-    /// That the person who is signed in knows the password: asked again before what matters.
+    /// That the person who is signed in knows the password: asked again before what matters. Counted by itself, so that nobody who
+    /// guesses in a person's name keeps that person from deciding.
     pub async fn confirm(
         &self,
         signed_in: &SignedIn,
         password: Secret<String>,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Fault> {
-        let human = self.prove(signed_in.human.as_str(), password, from).await?;
-        self.succeeded(&human, from);
+        let human = self.active(&signed_in.human).map(|human| human.id.clone());
+        self.throttles.confirm(&signed_in.human, self.now())?;
+        let human = self.prove(&self.expected, human, password, from).await?;
+        self.throttles.confirmed(&human);
         Ok(SignedIn { how: How::Password, ..signed_in.clone() })
     }
 
@@ -260,17 +271,18 @@ impl People {
         self.take_code_back(human);
     }
 
-    /// Who it is, if the password is that person's. Counted, and on record where it is not.
-    async fn prove(&self, name: &str, password: Secret<String>, from: Option<IpAddr>) -> Result<HumanId, Fault> {
-        self.begin(&self.by_address, &address(from))?;
-        let human = HumanId::parse(name).ok().and_then(|id| self.active(&id)).map(|human| human.id.clone());
-        if let Some(human) = &human {
-            self.begin(&self.by_account, human.as_str())?;
-        }
+    /// Who it is, if the password is that person's. On record where it is not.
+    async fn prove(
+        &self,
+        hashing: &Hashing,
+        human: Option<HumanId>,
+        password: Secret<String>,
+        from: Option<IpAddr>,
+    ) -> Result<HumanId, Fault> {
         let kept = human.as_ref().and_then(|human| Some(self.known().accounts.get(human)?.password.clone()));
         let hash = kept.and_then(|phc| PasswordHash::from_phc(&phc)).unwrap_or(PasswordHash::of_nobody());
         let long = password.expose().len() > model::limits::PASSWORD_BYTES_MAX;
-        let fits = !long && self.hash(move || hash.fits(&password)).await?;
+        let fits = !long && hashing.run(move || hash.fits(&password)).await?;
         if let Some(human) = human.clone().filter(|_| fits) {
             return Ok(human);
         }
@@ -315,24 +327,8 @@ impl People {
         (session.client == client && !session.is_over(self.now())).then_some((hash, session))
     }
 
-    /// Work that takes a processor and memory for a while: little of it at once, and not in the threads that carry calls.
-    async fn hash<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let busy = || Fault::new(Blame::Operator, "people.busy", "too many people sign in at once").retryable();
-        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
-        let turn = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| busy())?;
-        let hashed = tokio::task::spawn_blocking(move || {
-            // Held by the work itself: it goes on when nobody waits for it any more.
-            let _turn = turn;
-            work()
-        });
-        hashed.await.unwrap_or_else(|error| {
-            Err(Fault::new(Blame::Bug, "people.hash", "the password could not be hashed").because(error))
-        })
-    }
-
+    /// Puts a failure on record: each with a password in a person's name, of which there are only so many. What strangers can send
+    /// as often as they like is written down ever more seldom, so that nobody fills the trace.
     pub(super) async fn sign_in_failed(
         &self,
         how: How,
@@ -340,23 +336,14 @@ impl People {
         from: Option<IpAddr>,
     ) -> Result<(), Fault> {
         let subject = human.as_ref().map_or_else(|| "unknown".to_owned(), |human| format!("human:{human}"));
+        let bounded = how == How::Password && human.is_some();
+        let of = human.as_ref().map_or_else(|| address(from), |_| subject.clone());
+        if !bounded && !self.throttles.is_noted(&of, self.now()) {
+            return Ok(());
+        }
         let detail = json!({ "how": how, "from": address(from) });
         let (what, by, state) = ("people.sign_in_failed", subject.clone(), Vec::new());
         self.parts.ledger.record(Event { what, by, subject, human, detail, state }).await
-    }
-
-    pub(super) fn begin(&self, throttle: &Mutex<Throttle>, who: &str) -> Result<(), Fault> {
-        let mut throttle = throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        throttle.begin(who, self.now()).map_err(|seconds| {
-            Fault::new(Blame::Caller, "people.too_many", "too many attempts to sign in")
-                .hint(format!("try again in {seconds} s"))
-                .retryable()
-        })
-    }
-
-    pub(super) fn succeeded(&self, human: &HumanId, from: Option<IpAddr>) {
-        self.by_account.lock().unwrap_or_else(PoisonError::into_inner).forget(human.as_str());
-        self.by_address.lock().unwrap_or_else(PoisonError::into_inner).take_back(&address(from));
     }
 
     pub(super) async fn record(
@@ -403,7 +390,7 @@ fn bad_code() -> Fault {
         .hint("each is good once and for an hour: ask the operator for another")
 }
 
-/// Where somebody comes from, for counting and for records.
+/// Where somebody comes from, for records. A proxy's address stands for whoever comes through it.
 pub(super) fn address(from: Option<IpAddr>) -> String {
     match from {
         // Whoever has one address of such a network has all of them.
@@ -419,10 +406,3 @@ pub(super) fn address(from: Option<IpAddr>) -> String {
 pub(super) fn micros(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
-
-/// Attempts in one person's name before they have to wait.
-const FREE_PER_ACCOUNT: u32 = 5;
-/// Attempts from one address before they have to wait: behind one address may be a whole office.
-const FREE_PER_ADDRESS: u32 = 20;
-/// Passwords that are hashed at once: each takes 19 MiB.
-const HASHING_MAX: usize = 2;

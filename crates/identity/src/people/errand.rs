@@ -61,14 +61,19 @@ impl Errands {
         Ok((Secret::new(cookie), asked))
     }
 
-    /// The errand of a cookie, if it is one of ours, is not over, comes back with its own state, and does so for the first time.
-    pub(super) fn end(&self, cookie: &str, state: &str, now: UnixMicros) -> Option<(Errand, Asked, UnixMicros)> {
+    /// The errand of a cookie, if it is one of ours, is not over, comes back with its own state, and has not ended yet.
+    pub(super) fn of(&self, cookie: &str, state: &str, now: UnixMicros) -> Option<(Errand, Asked, UnixMicros)> {
         let asked = self.asked(cookie);
         verify_slices_are_equal(asked.state.as_bytes(), state.as_bytes()).ok()?;
-        let (challenge, written) = cookie.split_once('.')?;
-        let written = String::from_utf8(URL_SAFE_NO_PAD.decode(written).ok()?).ok()?;
-        let at = self.challenges.take(challenge, &written, now)?;
+        let (challenge, written) = split(cookie)?;
+        let at = self.challenges.look(challenge, &written, now)?;
         Some((serde_json::from_str(&written).ok()?, asked, at))
+    }
+
+    /// Ends the errand of a cookie; none where it has ended. Once the provider has spoken: what never went there is not remembered.
+    pub(super) fn end(&self, cookie: &str, now: UnixMicros) -> Option<()> {
+        let (challenge, written) = split(cookie)?;
+        self.challenges.take(challenge, &written, now).map(drop)
     }
 
     fn asked(&self, cookie: &str) -> Asked {
@@ -87,4 +92,9 @@ impl Errand {
     pub(super) fn sent(&self, at: UnixMicros) -> Sent {
         Sent { at, anew: self.proves.is_some() }
     }
+}
+
+fn split(cookie: &str) -> Option<(&str, String)> {
+    let (challenge, written) = cookie.split_once('.')?;
+    Some((challenge, String::from_utf8(URL_SAFE_NO_PAD.decode(written).ok()?).ok()?))
 }

@@ -7,7 +7,7 @@ use model::{Blame, Fault, HumanId};
 use serde_json::json;
 
 use super::account::{How, SignedIn};
-use super::attempt::{Client, Opened, People, address};
+use super::attempt::{Client, Opened, People};
 use super::known::{ACCOUNT, row};
 use super::passkey::{Answer, Site};
 
@@ -89,7 +89,9 @@ impl People {
         site: &Site,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Fault> {
-        self.prove_with_passkey(Some(signed_in.human()), answer, purpose, site, from).await?;
+        self.throttles.confirm(signed_in.human(), self.now())?;
+        let human = self.prove_with_passkey(Some(signed_in.human()), answer, purpose, site, from).await?;
+        self.throttles.confirmed(&human);
         Ok(SignedIn { how: How::Passkey, ..signed_in.clone() })
     }
 
@@ -101,7 +103,6 @@ impl People {
         site: &Site,
         from: Option<IpAddr>,
     ) -> Result<HumanId, Fault> {
-        self.begin(&self.by_address, &address(from))?;
         let found = {
             let known = self.known();
             let mut keys =
@@ -130,7 +131,6 @@ impl People {
         };
         // Where the count cannot be kept, the answer does not count either: a copy of the key would go unnoticed.
         self.parts.ledger.keep(kept.into_iter().collect()).await?;
-        self.succeeded(&human, from);
         Ok(human)
     }
 }

@@ -94,26 +94,36 @@ impl Challenges {
         Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &at, &self.tag(&nonce, at, purpose)].concat()))
     }
 
-    /// Takes an answered challenge: ours, for this purpose, of late, and for the first time. When it was made.
+    /// When a challenge was made, if it is ours, for this purpose, of late, and not used. It can be answered still.
+    pub(super) fn look(&self, challenge: &str, purpose: &str, now: UnixMicros) -> Option<UnixMicros> {
+        let (nonce, made) = self.ours(challenge, purpose, now)?;
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.iter().all(|(other, _)| *other != nonce).then_some(made)
+    }
+
+    /// Takes an answered challenge: ours, for this purpose, of late, and for the first time. When it was made. To be taken last, once
+    /// the answer is known to be right: what strangers answer is not remembered.
     pub(super) fn take(&self, challenge: &str, purpose: &str, now: UnixMicros) -> Option<UnixMicros> {
-        let bytes = URL_SAFE_NO_PAD.decode(challenge).ok()?;
-        let (nonce, rest) = bytes.split_first_chunk::<NONCE_BYTES>()?;
-        let (at, tag) = rest.split_first_chunk::<8>()?;
-        verify_slices_are_equal(tag, &self.tag(nonce, *at, purpose)).ok()?;
-        let made = UnixMicros(i64::from_be_bytes(*at));
-        if now.since(made) >= self.life_us {
-            return None;
-        }
+        let (nonce, made) = self.ours(challenge, purpose, now)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         while used.front().is_some_and(|(_, made)| now.since(*made) >= self.life_us) {
             used.pop_front();
         }
         // Full of answers of the last minutes: nobody can say any more whether one is new.
-        if used.len() >= CHALLENGES_USED_MAX || used.iter().any(|(other, _)| other == nonce) {
+        if used.len() >= CHALLENGES_USED_MAX || used.iter().any(|(other, _)| *other == nonce) {
             return None;
         }
-        used.push_back((*nonce, made));
+        used.push_back((nonce, made));
         Some(made)
+    }
+
+    fn ours(&self, challenge: &str, purpose: &str, now: UnixMicros) -> Option<([u8; NONCE_BYTES], UnixMicros)> {
+        let bytes = URL_SAFE_NO_PAD.decode(challenge).ok()?;
+        let (nonce, rest) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+        let (at, tag) = rest.split_first_chunk::<8>()?;
+        verify_slices_are_equal(tag, &self.tag(nonce, *at, purpose)).ok()?;
+        let made = UnixMicros(i64::from_be_bytes(*at));
+        (now.since(made) < self.life_us).then_some((*nonce, made))
     }
 
     fn tag(&self, nonce: &[u8], at: [u8; 8], purpose: &str) -> Vec<u8> {
@@ -130,12 +140,13 @@ impl Challenges {
         now: UnixMicros,
     ) -> Result<Passkey, Fault> {
         let added = || {
-            self.asked(answer, "webauthn.create", purpose, site, now)?;
+            let (_, challenge) = self.asked(answer, "webauthn.create", purpose, site, now)?;
             let device = DeviceData::read(answer, site)?;
             let public = URL_SAFE_NO_PAD.decode(&answer.proof).ok()?;
             // One that cannot be read would never fit.
             Key::of(&public)?;
             let id = Some(answer.id.clone()).filter(|id| !id.is_empty() && id.len() <= PASSKEY_BYTES_MAX)?;
+            self.take(&challenge, purpose, now)?;
             Some(Passkey { id, name: name.to_owned(), public: answer.proof.clone(), count: device.count, since: now })
         };
         added().ok_or_else(refused)
@@ -150,7 +161,7 @@ impl Challenges {
         site: &Site,
         now: UnixMicros,
     ) -> Option<u32> {
-        let client = self.asked(answer, "webauthn.get", purpose, site, now)?;
+        let (client, challenge) = self.asked(answer, "webauthn.get", purpose, site, now)?;
         let device = DeviceData::read(answer, site)?;
         let public = URL_SAFE_NO_PAD.decode(&passkey.public).ok()?;
         let signature = URL_SAFE_NO_PAD.decode(&answer.proof).ok()?;
@@ -158,18 +169,29 @@ impl Challenges {
         Key::of(&public)?.verify(&signed, &signature)?;
         // A count that does not grow is a copy of the key; a device that does not count says zero for ever.
         let grows = device.count > passkey.count || (device.count == 0 && passkey.count == 0);
-        grows.then_some(device.count)
+        if !grows {
+            return None;
+        }
+        self.take(&challenge, purpose, now)?;
+        Some(device.count)
     }
 
-    /// The bytes of what the browser was asked, if that is what we ask.
-    fn asked(&self, answer: &Answer, kind: &str, purpose: &str, site: &Site, now: UnixMicros) -> Option<Vec<u8>> {
+    /// The bytes of what the browser was asked, and the challenge in them, if that is what we ask.
+    fn asked(
+        &self,
+        answer: &Answer,
+        kind: &str,
+        purpose: &str,
+        site: &Site,
+        now: UnixMicros,
+    ) -> Option<(Vec<u8>, String)> {
         let bytes = URL_SAFE_NO_PAD.decode(&answer.client_data).ok()?;
         let client: ClientData = serde_json::from_slice(&bytes).ok()?;
         if client.r#type != kind || client.cross_origin || !site.origins.contains(&client.origin) {
             return None;
         }
-        self.take(&client.challenge, purpose, now)?;
-        Some(bytes)
+        self.look(&client.challenge, purpose, now)?;
+        Some((bytes, client.challenge))
     }
 }
 

@@ -10,11 +10,11 @@ use model::limits::{CHALLENGE_LIFE, LENT_CODE_LIFE};
 use model::{Blame, Fault, HumanId, Secret, UnixMicros};
 
 use super::account::{How, SignedIn};
-use super::attempt::{Client, Opened, People, address, micros};
+use super::attempt::{Client, Opened, People, micros};
 use super::errand::{Errand, InSession};
 use super::invitation::{new_code, plain};
 use super::session::TokenHash;
-use crate::provider::{Back, Provider};
+use crate::provider::{Asked, Back, Provider};
 
 /// With what a browser is sent to the provider.
 pub struct SentAway {
@@ -66,7 +66,8 @@ impl People {
         Ok(SentAway { cookie, url })
     }
 
-    /// Takes whoever comes back from the provider. Counted, and on record where it is nobody we know.
+    /// Takes whoever comes back from the provider. On record where it is nobody we know; whoever does not come with an errand of
+    /// this gateway leaves no mark at all, for any page can make any browser ask for this address.
     pub async fn come_back(
         &self,
         provider: &Provider,
@@ -74,8 +75,19 @@ impl People {
         back: &Back,
         from: Option<IpAddr>,
     ) -> Result<CameBack, Fault> {
-        self.begin(&self.by_address, &address(from))?;
-        let (human, errand) = match self.came_back(provider, cookie, back).await {
+        // INVARIANT: before anything is counted, asked or written (test `whoever_comes_without_an_errand_leaves_no_mark`).
+        let now = self.now();
+        let sent = cookie.and_then(|cookie| Some((cookie, self.errands.of(cookie, &back.state, now)?)));
+        let (cookie, sent) = sent.ok_or_else(not_from_here)?;
+        let _place = self
+            .at_provider
+            .try_acquire()
+            .map_err(|_| Fault::new(Blame::Operator, "people.busy", "too many people sign in at once").retryable())?;
+        let came = async {
+            let came = self.came_back(provider, sent, back).await?;
+            self.errands.end(cookie, now).map(|()| came).ok_or_else(|| (not_from_here(), None))
+        };
+        let (human, errand) = match came.await {
             Ok(came) => came,
             // Nobody failed to prove anything where the provider did not answer.
             Err((fault, _)) if fault.blame() != Blame::Caller => return Err(fault),
@@ -84,7 +96,6 @@ impl People {
                 return Err(fault);
             }
         };
-        self.succeeded(&human, from);
         let Some(proves) = errand.proves else {
             let opened = self.open(&human, How::Oidc, Client::Page, from).await?;
             return Ok(CameBack { opened: Some(opened), next: errand.next });
@@ -101,15 +112,9 @@ impl People {
     async fn came_back(
         &self,
         provider: &Provider,
-        cookie: Option<&str>,
+        (errand, asked, at): (Errand, Asked, UnixMicros),
         back: &Back,
     ) -> Result<(HumanId, Errand), (Fault, Option<HumanId>)> {
-        let ended = cookie.and_then(|cookie| self.errands.end(cookie, &back.state, self.now()));
-        let Some((errand, asked, at)) = ended else {
-            let said = "this sign-in did not begin in this browser, was used already, or took too long";
-            let hint = "begin again on the page where you sign in";
-            return Err((Fault::new(Blame::Caller, "people.refused", said).hint(hint), None));
-        };
         let name = provider.who(back, &asked, errand.sent(at)).await.map_err(|fault| (fault, None))?;
         let directory = self.parts.directory.snapshot();
         let Some(human) = directory.known_elsewhere.get(name.as_str()) else {
@@ -162,7 +167,6 @@ impl People {
 
     /// Opens a session at a terminal for whoever has the code that a page lent them.
     pub async fn sign_in_with_code(&self, code: &str, from: Option<IpAddr>) -> Result<Opened, Fault> {
-        self.begin(&self.by_address, &address(from))?;
         let (now, given) = (self.now(), TokenHash::of(&plain(code)));
         let taken = {
             let mut proved = self.proved();
@@ -175,7 +179,6 @@ impl People {
             return Err(Fault::new(Blame::Caller, "people.code", "this code is not good, or not any more")
                 .hint("the account page makes another one: each is good once, and for five minutes"));
         };
-        self.succeeded(&human, from);
         self.open(&human, lent.how, Client::Terminal, from).await
     }
 
@@ -195,6 +198,11 @@ impl Confirmed {
     fn is_for(&self, signed_in: &SignedIn, place: &str, now: UnixMicros) -> bool {
         self.human == signed_in.human && self.place == place && !is_over(self.at, CHALLENGE_LIFE, now)
     }
+}
+
+fn not_from_here() -> Fault {
+    let said = "this sign-in did not begin in this browser, was used already, or took too long";
+    Fault::new(Blame::Caller, "people.refused", said).hint("begin again on the page where you sign in")
 }
 
 fn is_over(at: UnixMicros, life: std::time::Duration, now: UnixMicros) -> bool {

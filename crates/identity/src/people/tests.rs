@@ -224,15 +224,70 @@ async fn guessing_in_somebodys_name_has_to_wait() {
 }
 
 #[tokio::test]
-async fn guessing_from_one_address_has_to_wait() {
+async fn a_name_that_nobody_has_waits_as_others_do() {
     let house = House::new().with_account("ana").await;
-    let mut codes = Vec::new();
+    let mut said = Vec::new();
+    for name in ["ana", "nobody", "a password in the wrong field"] {
+        let mut codes = Vec::new();
+        for last in 1..=8 {
+            let refused = house.people.sign_in(name, secret("correct horse batterz"), Client::Page, from(last)).await;
+            codes.push(code_of(refused));
+        }
+        said.push(codes);
+    }
+    assert_eq!(said[0].iter().filter(|code| **code == "people.too_many").count(), 2);
+    said.dedup();
+    assert_eq!(said.len(), 1, "{said:?}");
+}
+
+// Behind a proxy all people have one address, and so has everybody who wishes them ill.
+#[tokio::test]
+async fn a_stranger_keeps_nobody_out_and_does_not_fill_the_trace() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
     for name in 0..30 {
         let refused = house.people.sign_in(&format!("nobody{name}"), secret(PASSWORD), Client::Page, from(1)).await;
-        codes.push(code_of(refused));
+        assert_eq!(code_of(refused), "people.refused");
     }
-    assert_eq!(codes.iter().filter(|code| **code == "people.refused").count(), 21);
-    house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(2)).await.unwrap();
+    house.people.confirm(&opened.signed_in, secret(PASSWORD), from(1)).await.unwrap();
+    house.sign_in("ana").await;
+    let noted = house.told().iter().filter(|what| **what == "people.sign_in_failed").count();
+    assert_eq!(noted, 21, "the rest is written down ever more seldom");
+}
+
+#[tokio::test]
+async fn nobody_who_guesses_in_a_persons_name_keeps_that_person_from_deciding() {
+    let house = House::new().with_account("ana").await;
+    let ana = house.sign_in("ana").await.signed_in;
+    for _guess in 0..10 {
+        let _refused = house.people.sign_in("ana", secret("correct horse batterz"), Client::Page, from(1)).await;
+    }
+    let confirm = async |password: &str| house.people.confirm(&ana, secret(password), from(1)).await.map(drop);
+    confirm(PASSWORD).await.unwrap();
+    // Whoever found the session open cannot guess for ever either.
+    let mut codes = Vec::new();
+    for _guess in 0..8 {
+        codes.push(confirm("correct horse batterz").await.unwrap_err().code());
+    }
+    assert_eq!(codes.iter().filter(|code| **code == "people.too_many").count(), 2, "{codes:?}");
+}
+
+#[tokio::test]
+async fn however_many_strangers_wait_a_person_who_is_signed_in_is_heard() {
+    let house = House::new().with_account("ana").await;
+    let ana = house.sign_in("ana").await.signed_in;
+    let _stopped = house.people.strangers.stopped().await;
+    let mut waiting = tokio::task::JoinSet::new();
+    let people = Arc::new(house.people);
+    for name in 0..=model::limits::SIGN_INS_WAITING_MAX {
+        let people = Arc::clone(&people);
+        waiting.spawn(async move {
+            people.sign_in(&format!("nobody{name}"), secret(PASSWORD), Client::Page, from(1)).await.map(drop)
+        });
+    }
+    let first = waiting.join_next().await.unwrap().unwrap();
+    assert_eq!(first.unwrap_err().code(), "people.busy");
+    people.confirm(&ana, secret(PASSWORD), from(1)).await.unwrap();
 }
 
 #[tokio::test]

@@ -137,6 +137,19 @@ fn a_device_that_does_not_count_is_taken() {
     let said = Said { count: 0, ..Said::well("webauthn.get", &challenges.make("hold", NOW).unwrap()) };
     let answer = said.answer(|signed| sign(&pair, signed));
     assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), Some(0));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), None, "replayed");
+}
+
+#[test]
+fn an_answer_that_is_not_right_uses_up_no_question() {
+    let (challenges, (pair, public)) = (Challenges::living(CHALLENGE_LIFE).unwrap(), p256());
+    let passkey = added(&challenges, &public);
+    let said = Said::well("webauthn.get", &challenges.make("hold", NOW).unwrap());
+    let (stranger, _) = p256();
+    let forged = said.answer(|signed| sign(&stranger, signed));
+    assert_eq!(challenges.proved(&passkey, &forged, "hold", &site(), NOW), None);
+    let answer = said.answer(|signed| sign(&pair, signed));
+    assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), Some(7));
 }
 
 #[test]
