@@ -291,6 +291,27 @@ fn a_task_of_2025_11_25_is_gone_on_with_over_restarts() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_task_is_asked_about_only_where_its_app_is() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| world.app_url("mail", upstream.url(), None))?;
+    let revision = "2025-11-25";
+    let mut whole = client(&world, revision)?;
+    let made = whole.request(
+        "tools/call",
+        json!({"name": "remote__echo", "arguments": {"text": "hello"}, "task": {"ttl": 60_000}}),
+    )?;
+    let id = json!({"taskId": at(&made, "/task/taskId")});
+    for (app, knows) in [("remote", true), ("mail", false)] {
+        let token = world.token("ana-desktop", "ana", Some(app))?;
+        let mut at_app = McpClient::legacy(&format!("{}/{app}", world.mcp_url()), revision)?.with_token(token);
+        at_app.initialize()?;
+        ensure!(at_app.request("tasks/get", id.clone()).is_ok() == knows, "asked about at {app}");
+        ensure!(at_app.request("tasks/cancel", id.clone()).is_ok() == knows, "cancelled at {app}");
+    }
+    Ok(())
+}
+
 /// A gateway of the same log at the same address, with a copy of the first one's keys, that waits for its turn.
 struct StandBy {
     world: World,

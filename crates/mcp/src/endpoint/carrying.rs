@@ -73,6 +73,9 @@ impl Shared {
         name: &str,
     ) -> Option<Response<Body>> {
         let HeldResponse { held, id } = self.seals.response(&arrived.known.actor, name)?;
+        if !self.is_here(arrived, &held.hold) {
+            return None;
+        }
         let whom =
             For { known: arrived.known.clone(), endpoint: arrived.endpoint.cloned(), revision: session.revision, id };
         let client = Client::Legacy(Arc::clone(session));

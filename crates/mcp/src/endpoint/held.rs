@@ -92,7 +92,7 @@ impl Shared {
             return Box::pin(self.about_legacy_task(arrived, session.revision, request, asked)).await;
         }
         let task = request.params?.get("taskId")?.as_str()?;
-        let held = self.seals.hold(&arrived.known.actor, &task)?;
+        let held = self.held_here(arrived, &task)?;
         if let Some(inactive) = &arrived.known.inactive {
             return Some(Said::Unauthorized(inactive.clone()));
         }
@@ -115,6 +115,19 @@ impl Shared {
         let mut whole = Map::from_iter([("resultType".to_owned(), Value::from("complete"))]);
         whole.extend(result);
         Some(Said::Response(envelope::result(request.id, Value::Object(whole).to_string().as_bytes())))
+    }
+
+    /// The call that waits as this task, where it is one of whoever asks and of the app at whose endpoint they ask.
+    fn held_here(&self, arrived: &Arrived<'_>, task: &str) -> Option<HeldTask> {
+        self.seals.hold(&arrived.known.actor, task).filter(|held| self.is_here(arrived, &held.hold))
+    }
+
+    /// Whether it waits, or waited, for an app that this endpoint leads to. A token for one app is worth nothing for another's calls.
+    pub(super) fn is_here(&self, arrived: &Arrived<'_>, hold: &HoldId) -> bool {
+        let Some(endpoint) = arrived.endpoint else { return true };
+        let asked = self.engine.hold(hold).ok().map(|waiting| waiting.hold);
+        let asked = asked.or_else(|| self.engine.hold_over(hold).map(|over| over.hold));
+        asked.is_none_or(|hold| hold.asked.app == *endpoint)
     }
 
     pub(super) async fn progress(

@@ -53,7 +53,7 @@ impl Shared {
         };
         let ended = || Some(Said::Error(RpcError::new(INVALID_PARAMS, "this task has ended, and cannot be cancelled")));
         let is_done = self.seals.is_done_id(actor, &task);
-        let held = self.seals.hold(actor, &task).filter(|_| !is_done);
+        let held = self.held_here(arrived, &task).filter(|_| !is_done);
         if let Some(inactive) = arrived.known.inactive.as_ref().filter(|_| is_done || held.is_some()) {
             return Some(Said::Unauthorized(inactive.clone()));
         }
@@ -90,7 +90,7 @@ impl Shared {
         let Part::Of(session) = part else { return None };
         let of_ours = request.method == "tasks/result" && session.revision == Revision::V20251125;
         let task = request.params?.get("taskId").filter(|_| of_ours)?.as_str()?.into_owned();
-        let held = self.seals.hold(&arrived.known.actor, &task)?;
+        let held = self.held_here(arrived, &task)?;
         if arrived.known.inactive.is_some() {
             return None;
         }
