@@ -1,23 +1,27 @@
-//! What a version of a contract newly permits or forbids, cell by cell: app × kind of record × what is done × state × field.
+//! What a version of a contract newly permits or forbids, cell by cell: app × kind of record × what is done × state × field; and
+//! that in each stretch between amendments of either version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use model::{AppId, Operation, Scalar};
+use model::{AppId, Operation, Scalar, UnixMicros};
 use serde::Serialize;
 
-use crate::compiled::{Phase, VolumeOf};
+use crate::agreement::Day;
+use crate::compiled::{Held, Permitted, Phase, VolumeOf};
 use crate::in_force::Compiled;
 use crate::path::FieldPath;
+use crate::period::Period;
+use crate::when::zone;
 use crate::words::{grouped, joined, joined_texts, rate_words, value_text};
 
-/// What is different between two versions of a contract, each as it is after its last amendment.
+/// What is different between two versions of a contract, from the first day of the new one to its last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Cells that changed, those with the same answer put together.
     pub cells: Vec<Cells>,
-    /// What changed of tenants, purposes, term, limits and what waits for people, in words.
+    /// What changed of tenants, purposes, term, limits, what may be sent and what waits for people, in words.
     pub others: Vec<String>,
 }
 
@@ -48,6 +52,9 @@ pub struct Cells {
     pub state: Option<String>,
     /// Which fields; empty: all of them, those that nobody named included.
     pub fields: Vec<String>,
+    /// In which days, in words; none: in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
 /// One state of a record: a value for each field that a condition of either version looks at; none: any other value.
@@ -55,24 +62,103 @@ type State = BTreeMap<FieldPath, Option<Scalar>>;
 
 /// What is different in the new version.
 pub fn difference(old: &Compiled, new: &Compiled) -> Difference {
-    let mut difference = Difference { cells: Vec::new(), others: heads(old, new) };
-    let (Some(before), Some(after)) = (old.phases().last(), new.phases().last()) else { return difference };
-    difference.others.extend(limits(before, after));
-    let apps = old.agreement().apps.union(&new.agreement().apps);
-    let entities = entities(before).chain(entities(after)).collect::<BTreeSet<_>>();
-    for app in apps {
-        for entity in &entities {
-            let (fields, states) = (fields(entity, before, after), states(entity, before, after));
-            for operation in Operation::ALL {
-                let side = |contract: &Compiled, phase| {
-                    View { contract, phase }.shown(app, entity, operation, &states, &fields)
-                };
-                let (was, is) = (side(old, before), side(new, after));
-                difference.cells.extend(compare(app, entity, operation, &states, &fields, &was, &is));
+    let stretches = stretches(old, new);
+    let found: Vec<(Vec<Cells>, Vec<String>)> =
+        stretches.iter().map(|(from, _)| difference_at(old, new, *from)).collect();
+    let (cells, others): (Vec<Vec<Cells>>, Vec<Vec<String>>) = found.into_iter().unzip();
+    let told = |places: &[usize]| days(new, &stretches, places);
+    let cells = merged(cells).into_iter().map(|(cells, places)| Cells { when: told(&places), ..cells });
+    let others = merged(others).into_iter().map(|(said, places)| match told(&places) {
+        Some(when) => format!("{said}, {when}"),
+        None => said,
+    });
+    Difference { cells: cells.collect(), others: heads(old, new).into_iter().chain(others).collect() }
+}
+
+/// The stretches of the new version's term in which neither version turns, each with the first moment after it.
+fn stretches(old: &Compiled, new: &Compiled) -> Vec<(UnixMicros, UnixMicros)> {
+    let term = &new.agreement().term;
+    let turns: BTreeSet<UnixMicros> = old.agreement().turns().into_iter().chain(new.agreement().turns()).collect();
+    let turns = turns.into_iter().filter(|turn| (term.begins..term.ends).contains(turn));
+    let turns: Vec<UnixMicros> = turns.collect();
+    let ends = turns.iter().skip(1).copied().chain([term.ends]);
+    turns.iter().copied().zip(ends).collect()
+}
+
+/// Each thing that was found once, with the stretches in which it was.
+fn merged<T: PartialEq>(found: Vec<Vec<T>>) -> Vec<(T, Vec<usize>)> {
+    let mut merged: Vec<(T, Vec<usize>)> = Vec::new();
+    for (place, found) in found.into_iter().enumerate() {
+        for one in found {
+            match merged.iter_mut().find(|(known, _)| *known == one) {
+                Some((_, places)) => places.push(place),
+                None => merged.push((one, vec![place])),
             }
         }
     }
-    difference
+    merged
+}
+
+/// The days of some stretches, in words. None: these are all.
+fn days(new: &Compiled, stretches: &[(UnixMicros, UnixMicros)], places: &[usize]) -> Option<String> {
+    if places.len() == stretches.len() {
+        return None;
+    }
+    let zone = zone(&new.agreement().term.zone).ok()?;
+    let day = |at: UnixMicros| Day::of(at, &zone).map(|day| day.to_string()).unwrap_or_default();
+    let mut spans: Vec<(UnixMicros, UnixMicros)> = Vec::new();
+    for (from, ends) in places.iter().filter_map(|place| stretches.get(*place)) {
+        match spans.last_mut().filter(|(_, before)| before == from) {
+            Some((_, before)) => *before = *ends,
+            None => spans.push((*from, *ends)),
+        }
+    }
+    let span = |(from, ends): &(UnixMicros, UnixMicros)| {
+        format!("from {} until {}", day(*from), day(UnixMicros(ends.0.saturating_sub(1))))
+    };
+    Some(spans.iter().map(span).collect::<Vec<_>>().join(" and "))
+}
+
+/// What is different at a moment, or at the nearest one at which either version holds.
+fn difference_at(old: &Compiled, new: &Compiled, at: UnixMicros) -> (Vec<Cells>, Vec<String>) {
+    let (Some(before), Some(after)) = (old.nearest_phase(at), new.nearest_phase(at)) else {
+        return (Vec::new(), Vec::new());
+    };
+    let (mut cells, mut others) = (Vec::new(), limits(before, after));
+    let apps = old.agreement().apps.union(&new.agreement().apps);
+    let entities = entities(before).chain(entities(after)).collect::<BTreeSet<_>>();
+    let (before, after) = (View { contract: old, phase: before }, View { contract: new, phase: after });
+    for app in apps {
+        for entity in &entities {
+            let (fields, states) =
+                (fields(entity, before.phase, after.phase), states(entity, before.phase, after.phase));
+            for operation in Operation::ALL {
+                let (was, is) =
+                    [&before, &after].map(|view| view.shown(app, entity, operation, &states, &fields)).into();
+                cells.extend(compare(app, entity, operation, &states, &fields, &was, &is));
+                let (was, is) = [&before, &after].map(|view| view.sent(app, entity, operation)).into();
+                others.extend(sending(app, entity, operation, &was, &is));
+            }
+        }
+    }
+    (cells, others)
+}
+
+/// What may newly be sent, or no more.
+fn sending(
+    app: &AppId,
+    entity: &str,
+    operation: Operation,
+    was: &BTreeSet<String>,
+    is: &BTreeSet<String>,
+) -> Vec<String> {
+    let told = |sign: &str, fields: BTreeSet<&String>| {
+        let fields: Vec<&str> = fields.into_iter().map(String::as_str).collect();
+        let all = fields.join(", ");
+        (!all.is_empty()).then(|| format!("{sign} to {operation} `{entity}` in {app}, sending {all}"))
+    };
+    let both = [told("permits", is.difference(was).collect()), told("forbids", was.difference(is).collect())];
+    both.into_iter().flatten().collect()
 }
 
 /// One version of a contract.
@@ -93,17 +179,13 @@ impl View<'_> {
         fields: &[FieldPath],
     ) -> Vec<Option<Vec<bool>>> {
         let phase = self.phase;
-        let refused = !self.contract.agreement().apps.contains(app)
-            || phase.hidden_entities.contains_key(entity)
-            || phase.hidden_operations.contains_key(&operation);
-        let permitted = phase.permitting(app, entity, operation).filter(|_| !refused);
-        let Some(permitted) = permitted else { return vec![None; states.len()] };
+        let Some(permitted) = self.permitting(app, entity, operation) else { return vec![None; states.len()] };
         let listed = permitted.clause.fields.get(entity);
         let mut shown: Vec<bool> = fields
             .iter()
             .map(|field| {
                 let in_list = listed.is_none_or(|listed| listed.iter().any(|one| one.covers(field)));
-                in_list && !phase.hidden_of(entity).any(|hidden| hidden.path.covers(field))
+                in_list && !phase.hidden_of(entity).any(|hidden| hidden.path.keeps_back(field))
             })
             .collect();
         shown.push(listed.is_none());
@@ -114,6 +196,20 @@ impl View<'_> {
             })
         };
         states.iter().map(|state| fits(state).then(|| shown.clone())).collect()
+    }
+
+    /// Which fields may be sent, those of them left out that are kept back.
+    fn sent(&self, app: &AppId, entity: &Arc<str>, operation: Operation) -> BTreeSet<String> {
+        let sends = self.permitting(app, entity, operation).and_then(|permitted| permitted.clause.sends.get(entity));
+        let kept_back = |field: &FieldPath| self.phase.hidden_of(entity).any(|hidden| hidden.path.is_told_by(field));
+        sends.into_iter().flatten().filter(|field| !kept_back(field)).map(ToString::to_string).collect()
+    }
+
+    fn permitting(&self, app: &AppId, entity: &Arc<str>, operation: Operation) -> Option<&Permitted> {
+        let refused = !self.contract.agreement().apps.contains(app)
+            || self.phase.hidden_entities.contains_key(entity)
+            || self.phase.hidden_operations.contains_key(&operation);
+        self.phase.permitting(app, entity, operation).filter(|_| !refused)
     }
 }
 
@@ -149,6 +245,7 @@ fn compare(
         state: (of.len() < states.len())
             .then(|| of.iter().map(|state| state_words(state)).collect::<Vec<_>>().join("; or ")),
         fields: if gained.len() > fields.len() { Vec::new() } else { gained.iter().map(name).collect() },
+        when: None,
     });
     cells.collect()
 }
@@ -217,9 +314,17 @@ fn heads(old: &Compiled, new: &Compiled) -> Vec<String> {
     };
     sets("the data of", &old.tenants, &new.tenants);
     sets("use for", &old.purposes, &new.purposes);
-    if (old.term.from, old.term.until) != (new.term.from, new.term.until) {
-        let term = |term: &crate::period::Period| format!("{} until {}", term.from, term.until);
+    if old.term != new.term {
+        let zones = old.term.zone != new.term.zone;
+        let term = |term: &Period| {
+            let zone = if zones { format!(" ({})", term.zone) } else { String::new() };
+            format!("{} until {}{zone}", term.from, term.until)
+        };
         said.push(format!("runs from {}, before from {}", term(&new.term), term(&old.term)));
+    }
+    if old.parties.responsible != new.parties.responsible {
+        let (is, was) = (&new.parties.responsible, &old.parties.responsible);
+        said.push(format!("acts under {is}, before under {was}"));
     }
     if old.answers != new.answers {
         said.push("treats answers that show more than it lets out in another way".to_owned());
@@ -244,13 +349,24 @@ fn all_limits(phase: &Phase) -> BTreeSet<String> {
         rate_words(what, crate::agreement::Rate { most: one.most, seconds: one.within.as_secs() })
     }));
     all.extend(phase.at_once.iter().map(|(most, _)| format!("At most {} records at once", grouped(*most))));
-    all.extend(phase.holds.iter().map(|held| {
-        let operations: Vec<&str> = held.operations.iter().map(|operation| operation.as_str()).collect();
-        let what =
-            if operations.is_empty() { "anything".to_owned() } else { format!("to {}", joined(&operations, "or")) };
-        format!("{what} waits for {}", held.said.rule.approvers.join(", "))
-    }));
+    all.extend(phase.holds.iter().map(waits));
     all
+}
+
+fn waits(held: &Held) -> String {
+    let operations: Vec<&str> = held.operations.iter().map(|operation| operation.as_str()).collect();
+    let what = if operations.is_empty() { "anything".to_owned() } else { format!("to {}", joined(&operations, "or")) };
+    let entities: Vec<String> = held.entities.iter().map(|entity| format!("`{entity}`")).collect();
+    let with = match (entities.is_empty(), operations.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => format!(" with {}", joined(&entities, "or")),
+        (false, false) => format!(" {}", joined(&entities, "or")),
+    };
+    let people = match held.said.rule.approvals {
+        0 | 1 => String::new(),
+        several => format!("{several} of "),
+    };
+    format!("{what}{with} waits for {people}{}", held.said.rule.approvers.join(", "))
 }
 
 impl fmt::Display for Cells {
@@ -263,8 +379,11 @@ impl fmt::Display for Cells {
         if !self.fields.is_empty() {
             write!(f, ": {}", self.fields.join(", "))?;
         }
-        match &self.state {
-            Some(state) => write!(f, ", where {state}"),
+        if let Some(state) = &self.state {
+            write!(f, ", where {state}")?;
+        }
+        match &self.when {
+            Some(when) => write!(f, ", {when}"),
             None => Ok(()),
         }
     }

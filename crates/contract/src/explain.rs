@@ -11,16 +11,30 @@ use crate::register::Coverage;
 use crate::when::zone;
 use crate::words::{grouped, joined, joined_texts, rate_words, values};
 
-/// What the vendor may do at a moment, one sentence a line.
+/// What the vendor may do at a moment, and what amendments will change of it, one sentence a line.
 pub fn explain(contract: &Compiled, standing: Standing, now: UnixMicros) -> Vec<String> {
-    let agreement = contract.agreement();
-    let (party, term) = (&agreement.parties.theirs.name, &agreement.term);
+    let term = &contract.agreement().term;
+    let may = if standing == Standing::Active { "may" } else { "could" };
     let mut lines = vec![stands(contract, standing, now)];
     let Some(phase) = contract.nearest_phase(now) else { return lines };
+    let mut before = holds(contract, phase, may);
+    lines.extend(before.iter().cloned());
+    lines.push(format!("It runs from {} until {} ({}).", term.from, term.until, term.zone));
+    for later in contract.phases().iter().filter(|later| later.from > phase.from) {
+        let after = holds(contract, later, may);
+        changes(contract, later, (&before, &after), &mut lines);
+        before = after;
+    }
+    lines.push(ended(&Coverage::of(&contract.register()).to_string()));
+    lines
+}
+
+/// What holds in a phase.
+fn holds(contract: &Compiled, phase: &Phase, may: &str) -> Vec<String> {
+    let (agreement, mut lines) = (contract.agreement(), Vec::new());
     if phase.permits.is_empty() {
-        lines.push(format!("{party} may do nothing under it."));
+        lines.push(format!("{} may do nothing under it.", agreement.parties.theirs.name));
     } else {
-        let may = if standing == Standing::Active { "may" } else { "could" };
         permits(contract, phase, may, &mut lines);
         lines.push(format!("This is about the data of {} only.", joined_texts(&agreement.tenants)));
         if !agreement.purposes.is_empty() {
@@ -34,9 +48,21 @@ pub fn explain(contract: &Compiled, standing: Standing, now: UnixMicros) -> Vec<
         let who = held.said.rule.approvers.join(", ");
         lines.push(format!("{} Who may say so: {who}.", ended(&held.said.rule.sentence)));
     }
-    lines.push(format!("It runs from {} until {} ({}).", term.from, term.until, term.zone));
-    lines.push(ended(&Coverage::of(&contract.register()).to_string()));
     lines
+}
+
+/// What an amendment that is to come changes, so that nobody signs it unseen.
+fn changes(contract: &Compiled, later: &Phase, (before, after): (&[String], &[String]), lines: &mut Vec<String>) {
+    let zone = zone(&contract.agreement().term.zone).ok();
+    let day = zone.and_then(|zone| crate::agreement::Day::of(later.from, &zone));
+    let gone =
+        before.iter().filter(|line| !after.contains(line)).map(|line| format!("  No more: {}", line.trim_start()));
+    let new = after.iter().filter(|line| !before.contains(line)).map(|line| format!("  {}", line.trim_start()));
+    let all: Vec<String> = new.chain(gone).collect();
+    if let (Some(day), false) = (day, all.is_empty()) {
+        lines.push(format!("From {day} on:"));
+        lines.extend(all);
+    }
 }
 
 fn stands(contract: &Compiled, standing: Standing, now: UnixMicros) -> String {

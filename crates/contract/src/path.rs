@@ -48,6 +48,11 @@ impl FieldPath {
         }
     }
 
+    /// Whether the other one is not shown where this is kept back.
+    pub fn keeps_back(&self, other: &Self) -> bool {
+        self.covers(other) || self.single_name().is_some_and(|name| other.names.iter().any(|one| one == name))
+    }
+
     /// Whether asking by the other one tells something of this one, which is kept back: by what it is, stands in or holds.
     pub fn is_told_by(&self, asked: &Self) -> bool {
         let deep = self.single_name().is_some_and(|name| asked.names.iter().any(|other| same(name, other)));
