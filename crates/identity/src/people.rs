@@ -20,7 +20,7 @@ mod session;
 mod throttle;
 
 pub use account::{Account, How, SignedIn};
-pub use attempt::{Client, Opened, Parts, People};
+pub use attempt::{Alone, Client, Opened, Parts, People};
 pub use invitation::Invitation;
 pub use known::{Known, STATE_KINDS};
 pub use ledger::{Event, Ledger, LedgerFuture, Row};

@@ -6,6 +6,7 @@ use model::{Approver, HumanId, SignedInBy, UnixMicros};
 use serde::{Deserialize, Serialize};
 
 use super::passkey::Passkey;
+use super::session::TokenHash;
 
 /// How a person proved to be who they say they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct SignedIn {
     pub(super) human: HumanId,
     pub(super) how: How,
     pub(super) session: Arc<str>,
+    /// The session itself, as it is kept. It opens nothing.
+    pub(super) key: TokenHash,
     pub(super) since: UnixMicros,
 }
 

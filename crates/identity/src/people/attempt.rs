@@ -17,7 +17,7 @@ use super::known::{ACCOUNT, INVITATION, Known, SESSION, no_row, row};
 use super::ledger::{Event, Ledger, Row};
 use super::passkey::Challenges;
 use super::password::{PasswordHash, check};
-use super::provided::Proved;
+use super::provided::Provided;
 use super::session::{Session, TokenHash, new_token};
 use super::throttle::Throttles;
 
@@ -25,6 +25,7 @@ use super::throttle::Throttles;
 pub struct People {
     pub(super) parts: Parts,
     known: Mutex<Known>,
+    changing: tokio::sync::Mutex<()>,
     pub(super) throttles: Throttles,
     /// Of whoever shows a name and a password and nothing else.
     pub(super) strangers: Hashing,
@@ -34,7 +35,7 @@ pub struct People {
     pub(super) errands: Errands,
     /// Places for people of whom the provider is asked right now.
     pub(super) at_provider: Semaphore,
-    pub(super) proved: Mutex<Proved>,
+    pub(super) provided: Mutex<Provided>,
 }
 
 /// What [`People`] need.
@@ -47,6 +48,11 @@ pub struct Parts {
     pub ledger: Arc<dyn Ledger>,
 }
 
+/// Whoever has it changes accounts and sessions, and nobody else does meanwhile.
+pub struct Alone<'a> {
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
 /// With what somebody comes. A token that one kind of client was given is no good in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -55,6 +61,12 @@ pub enum Client {
     Page,
     /// A command, with a file.
     Terminal,
+}
+
+/// Whose password it is, and the hash that it fitted.
+struct Proved {
+    human: HumanId,
+    phc: String,
 }
 
 /// A session that was just opened.
@@ -72,18 +84,26 @@ impl People {
         Ok(Self {
             parts,
             known: Mutex::new(known),
+            changing: tokio::sync::Mutex::default(),
             throttles: Throttles::default(),
             strangers: Hashing::new(),
             expected: Hashing::new(),
             challenges: Challenges::living(CHALLENGE_LIFE)?,
             errands: Errands::new()?,
             at_provider: Semaphore::new(SIGN_INS_WAITING_MAX),
-            proved: Mutex::default(),
+            provided: Mutex::default(),
         })
+    }
+
+    /// Waits until nobody changes accounts and sessions. What is looked at while it is held is so still when what follows from it is on
+    /// record and true: whatever takes time (hashing, a person, the provider) comes before, and is looked at again.
+    pub async fn alone(&self) -> Alone<'_> {
+        Alone { _turn: self.changing.lock().await }
     }
 
     /// Lets a person of the directory choose a password; where there is an account, another one. `by` is who invites.
     pub async fn invite(&self, human: &HumanId, by: &str) -> Result<Invitation, Fault> {
+        let _alone = self.alone().await;
         self.active(human).ok_or_else(|| self.nobody(human))?;
         let code = new_code()?;
         let expires = UnixMicros(self.now().0.saturating_add(micros(INVITATION_LIFE)));
@@ -116,6 +136,7 @@ impl People {
         let human = self.invited(code).ok_or_else(bad_code)?;
         check(&password)?;
         let hash = self.expected.run(move || PasswordHash::of(&password)).await?;
+        let alone = self.alone().await;
         let now = self.now();
         // Taken before anything is written: of two that come at once, one finds nothing.
         let taken = {
@@ -139,8 +160,9 @@ impl People {
             known.accounts.insert(human.id.clone(), account);
             known.sessions.retain(|_, session| session.human != human.id);
         }
+        self.take_code_back(&human.id);
         self.throttles.signed_in(&human.id);
-        self.open(&human.id, How::Password, client, from).await
+        self.open(&alone, &human.id, How::Password, client, from).await
     }
 
     /// Opens a session for whoever knows the password. Error: the same whether there is such a person or not.
@@ -156,9 +178,14 @@ impl People {
     ) -> Result<Opened, Fault> {
         let human = HumanId::parse(name).ok().and_then(|id| self.active(&id)).map(|human| human.id.clone());
         self.throttles.sign_in(human.as_ref(), name, self.now())?;
-        let human = self.prove(&self.strangers, human, password, from).await?;
-        self.throttles.signed_in(&human);
-        self.open(&human, How::Password, client, from).await
+        let proved = self.prove(&self.strangers, human, password, from).await?;
+        let alone = self.alone().await;
+        if !self.is_so_still(&proved) {
+            drop(alone);
+            return Err(self.refused(Some(proved.human), from).await);
+        }
+        self.throttles.signed_in(&proved.human);
+        self.open(&alone, &proved.human, How::Password, client, from).await
     }
 
     /// That the person who is signed in knows the password: asked again before what matters. Counted by itself, so that nobody who
@@ -171,8 +198,14 @@ impl People {
     ) -> Result<SignedIn, Fault> {
         let human = self.active(&signed_in.human).map(|human| human.id.clone());
         self.throttles.confirm(&signed_in.human, self.now())?;
-        let human = self.prove(&self.expected, human, password, from).await?;
-        self.throttles.confirmed(&human);
+        let proved = self.prove(&self.expected, human, password, from).await?;
+        let alone = self.alone().await;
+        if !self.is_so_still(&proved) {
+            drop(alone);
+            return Err(self.refused(Some(proved.human), from).await);
+        }
+        self.still_signed_in(signed_in)?;
+        self.throttles.confirmed(&proved.human);
         Ok(SignedIn { how: How::Password, ..signed_in.clone() })
     }
 
@@ -180,15 +213,18 @@ impl People {
     pub async fn recognise(&self, token: &str, client: Client) -> Option<SignedIn> {
         let (hash, session) = self.find(token, client)?;
         let now = self.now();
-        let kept = {
+        let keeps = {
             let mut known = self.known();
             let open = known.sessions.get_mut(&hash)?;
             let before = open.seen;
             open.seen = now;
-            (now.since(before) >= micros(SEEN_KEPT_EVERY)).then(|| row(SESSION, hash.to_key(), open))
+            now.since(before) >= micros(SEEN_KEPT_EVERY)
         };
-        // Where it cannot be kept, a restart ends the session a little earlier.
-        if let Some(kept) = kept {
+        if keeps {
+            let _alone = self.alone().await;
+            // Gone meanwhile, it must not come back with a restart.
+            let kept = row(SESSION, hash.to_key(), self.known().sessions.get(&hash)?);
+            // Where it cannot be kept, a restart ends the session a little earlier.
             let _later = self.parts.ledger.keep(vec![kept]).await;
         }
         Some(session.signed_in(hash))
@@ -201,6 +237,7 @@ impl People {
 
     /// Ends the session of this token.
     pub async fn sign_out(&self, token: &str, client: Client) -> Result<(), Fault> {
+        let _alone = self.alone().await;
         let Some((hash, session)) = self.find(token, client) else { return Ok(()) };
         let by = format!("human:{}", session.human);
         let state = vec![no_row(SESSION, hash.to_key())];
@@ -234,6 +271,7 @@ impl People {
 
     /// Ends an account with all its sessions. `by` is who does.
     pub async fn close(&self, human: &HumanId, by: &str) -> Result<(), Fault> {
+        let _alone = self.alone().await;
         let rows = self.rows_of(human, true);
         if rows.is_empty() {
             let said = format!("`{human}` has no account");
@@ -246,7 +284,7 @@ impl People {
     }
 
     /// What is kept of a person's sessions, as rows that delete it; with the account itself, where that is to go, too. To be
-    /// written with the record of why, and followed by [`People::forget`].
+    /// written with the record of why, and followed by [`People::forget`], all of it [`alone`](People::alone).
     pub fn rows_of(&self, human: &HumanId, account_too: bool) -> Vec<Row> {
         let known = self.known();
         let mut rows: Vec<Row> = known.sessions_of(human).iter().map(|hash| no_row(SESSION, hash.to_key())).collect();
@@ -271,34 +309,61 @@ impl People {
         self.take_code_back(human);
     }
 
-    /// Who it is, if the password is that person's. On record where it is not.
+    /// Who it is, if the password is that person's, and with which hash it fitted. On record where it is not.
     async fn prove(
         &self,
         hashing: &Hashing,
         human: Option<HumanId>,
         password: Secret<String>,
         from: Option<IpAddr>,
-    ) -> Result<HumanId, Fault> {
+    ) -> Result<Proved, Fault> {
         let kept = human.as_ref().and_then(|human| Some(self.known().accounts.get(human)?.password.clone()));
-        let hash = kept.and_then(|phc| PasswordHash::from_phc(&phc)).unwrap_or(PasswordHash::of_nobody());
+        let hash = kept.as_deref().and_then(PasswordHash::from_phc).unwrap_or(PasswordHash::of_nobody());
         let long = password.expose().len() > model::limits::PASSWORD_BYTES_MAX;
         let fits = !long && hashing.run(move || hash.fits(&password)).await?;
-        if let Some(human) = human.clone().filter(|_| fits) {
-            return Ok(human);
+        match (human, kept) {
+            (Some(human), Some(phc)) if fits => Ok(Proved { human, phc }),
+            (human, _) => Err(self.refused(human, from).await),
         }
-        // A name that nobody has may be a password in the wrong field: it is not kept.
-        self.sign_in_failed(How::Password, human, from).await?;
-        Err(Fault::new(Blame::Caller, "people.refused", "the name or the password is not right")
-            .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`"))
     }
 
+    /// Whether the password that was proved is that person's still: hashing takes a while, and another may have been chosen.
+    fn is_so_still(&self, proved: &Proved) -> bool {
+        self.known().accounts.get(&proved.human).is_some_and(|account| account.password == proved.phc)
+    }
+
+    /// Error: the session has ended meanwhile.
+    pub(super) fn still_signed_in(&self, signed_in: &SignedIn) -> Result<(), Fault> {
+        let now = self.now();
+        let open = self.known().sessions.get(&signed_in.key).is_some_and(|session| !session.is_over(now));
+        if open && self.active(&signed_in.human).is_some() {
+            return Ok(());
+        }
+        Err(Fault::new(Blame::Caller, "people.signed_out", "this session has ended").hint("sign in again"))
+    }
+
+    /// What whoever has not proved it is told, once that is on record.
+    async fn refused(&self, human: Option<HumanId>, from: Option<IpAddr>) -> Fault {
+        // A name that nobody has may be a password in the wrong field: it is not kept.
+        match self.sign_in_failed(How::Password, human, from).await {
+            Ok(()) => Fault::new(Blame::Caller, "people.refused", "the name or the password is not right")
+                .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`"),
+            Err(fault) => fault,
+        }
+    }
+
+    /// Opens a session for somebody who has just proved who they are, which is so still.
     pub(super) async fn open(
         &self,
+        _: &Alone<'_>,
         human: &HumanId,
         how: How,
         client: Client,
         from: Option<IpAddr>,
     ) -> Result<Opened, Fault> {
+        if self.active(human).is_none() {
+            return Err(Fault::new(Blame::Caller, "people.refused", format!("`{human}` has left")));
+        }
         let token = new_token()?;
         let hash = TokenHash::of(token.expose());
         let now = self.now();

@@ -7,7 +7,7 @@ use model::{Blame, Fault, HumanId};
 use serde_json::json;
 
 use super::account::{How, SignedIn};
-use super::attempt::{Client, Opened, People};
+use super::attempt::{Alone, Client, Opened, People};
 use super::known::{ACCOUNT, row};
 use super::passkey::{Answer, Site};
 
@@ -29,6 +29,8 @@ impl People {
         let human = signed_in.human();
         let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
         let passkey = self.challenges.added(answer, purpose, site, &name, self.now())?;
+        let _alone = self.alone().await;
+        self.still_signed_in(signed_in)?;
         let (kept, taken) = {
             let known = self.known();
             let taken = known.accounts.values().flat_map(|account| &account.passkeys).any(|key| key.id == passkey.id);
@@ -53,6 +55,8 @@ impl People {
     /// Forgets a key of the person who is signed in.
     pub async fn remove_passkey(&self, signed_in: &SignedIn, id: &str) -> Result<(), Fault> {
         let human = signed_in.human();
+        let _alone = self.alone().await;
+        self.still_signed_in(signed_in)?;
         let kept = self.known().accounts.get(human).cloned();
         let Some(mut account) = kept.filter(|account| account.passkeys.iter().any(|key| key.id == id)) else {
             return Err(Fault::new(Blame::Caller, "people.passkey", "there is no such passkey"));
@@ -76,8 +80,8 @@ impl People {
         client: Client,
         from: Option<IpAddr>,
     ) -> Result<Opened, Fault> {
-        let human = self.prove_with_passkey(None, answer, purpose, site, from).await?;
-        self.open(&human, How::Passkey, client, from).await
+        let (alone, human) = self.prove_with_passkey(None, answer, purpose, site, from).await?;
+        self.open(&alone, &human, How::Passkey, client, from).await
     }
 
     /// That the person who is signed in holds the key: asked before what matters.
@@ -90,11 +94,13 @@ impl People {
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Fault> {
         self.throttles.confirm(signed_in.human(), self.now())?;
-        let human = self.prove_with_passkey(Some(signed_in.human()), answer, purpose, site, from).await?;
+        let (_alone, human) = self.prove_with_passkey(Some(signed_in.human()), answer, purpose, site, from).await?;
+        self.still_signed_in(signed_in)?;
         self.throttles.confirmed(&human);
         Ok(SignedIn { how: How::Passkey, ..signed_in.clone() })
     }
 
+    /// Who it is, and nobody changes accounts before something follows from that.
     async fn prove_with_passkey(
         &self,
         wanted: Option<&HumanId>,
@@ -102,7 +108,8 @@ impl People {
         purpose: &str,
         site: &Site,
         from: Option<IpAddr>,
-    ) -> Result<HumanId, Fault> {
+    ) -> Result<(Alone<'_>, HumanId), Fault> {
+        let alone = self.alone().await;
         let found = {
             let known = self.known();
             let mut keys =
@@ -116,6 +123,7 @@ impl People {
             Some((human.clone(), count))
         });
         let Some((human, count)) = proved else {
+            drop(alone);
             let human = found.map(|(human, _)| human);
             self.sign_in_failed(How::Passkey, human, from).await?;
             return Err(Fault::new(Blame::Caller, "people.refused", "the passkey is not right here")
@@ -131,7 +139,7 @@ impl People {
         };
         // Where the count cannot be kept, the answer does not count either: a copy of the key would go unnoticed.
         self.parts.ledger.keep(kept.into_iter().collect()).await?;
-        Ok(human)
+        Ok((alone, human))
     }
 }
 

@@ -34,7 +34,7 @@ pub struct CameBack {
 
 /// What was proved at the provider and not used yet, and codes for the command line. Nothing of it outlives the gateway.
 #[derive(Default)]
-pub(super) struct Proved {
+pub(super) struct Provided {
     /// By the name of the session.
     sessions: HashMap<Arc<str>, Confirmed>,
     /// One of each person.
@@ -97,14 +97,14 @@ impl People {
             }
         };
         let Some(proves) = errand.proves else {
-            let opened = self.open(&human, How::Oidc, Client::Page, from).await?;
+            let opened = self.open(&self.alone().await, &human, How::Oidc, Client::Page, from).await?;
             return Ok(CameBack { opened: Some(opened), next: errand.next });
         };
         let now = self.now();
-        let mut proved = self.proved();
-        proved.sessions.retain(|_, confirmed| !is_over(confirmed.at, CHALLENGE_LIFE, now));
+        let mut provided = self.provided();
+        provided.sessions.retain(|_, confirmed| !is_over(confirmed.at, CHALLENGE_LIFE, now));
         let confirmed = Confirmed { human, place: errand.next.clone(), at: now };
-        proved.sessions.insert(Arc::from(proves.session), confirmed);
+        provided.sessions.insert(Arc::from(proves.session), confirmed);
         Ok(CameBack { opened: None, next: errand.next })
     }
 
@@ -138,13 +138,17 @@ impl People {
     /// Whether the person who is signed in proved it anew for this place, and has not used that.
     pub fn is_confirmed(&self, signed_in: &SignedIn, place: &str) -> bool {
         let now = self.now();
-        self.proved().sessions.get(&signed_in.session).is_some_and(|confirmed| confirmed.is_for(signed_in, place, now))
+        self.provided()
+            .sessions
+            .get(&signed_in.session)
+            .is_some_and(|confirmed| confirmed.is_for(signed_in, place, now))
     }
 
     /// That the person who is signed in proved it anew, for this place, at the provider. It counts once.
     pub fn confirm_with_provider(&self, signed_in: &SignedIn, place: &str) -> Result<SignedIn, Fault> {
+        self.still_signed_in(signed_in)?;
         let now = self.now();
-        let taken = self.proved().sessions.remove(&signed_in.session);
+        let taken = self.provided().sessions.remove(&signed_in.session);
         if taken.is_some_and(|confirmed| confirmed.is_for(signed_in, place, now)) {
             return Ok(SignedIn { how: How::Oidc, ..signed_in.clone() });
         }
@@ -161,34 +165,39 @@ impl People {
     pub fn lend_code(&self, signed_in: &SignedIn) -> Result<Secret<String>, Fault> {
         let code = new_code()?;
         let lent = Lent { hash: TokenHash::of(&plain(code.expose())), how: signed_in.how, at: self.now() };
-        self.proved().lent.insert(signed_in.human.clone(), lent);
+        let mut provided = self.provided();
+        // Looked at before codes can be taken back: one that is lent later is lent to nobody.
+        self.still_signed_in(signed_in)?;
+        provided.lent.insert(signed_in.human.clone(), lent);
         Ok(code)
     }
 
     /// Opens a session at a terminal for whoever has the code that a page lent them.
     pub async fn sign_in_with_code(&self, code: &str, from: Option<IpAddr>) -> Result<Opened, Fault> {
+        let alone = self.alone().await;
         let (now, given) = (self.now(), TokenHash::of(&plain(code)));
         let taken = {
-            let mut proved = self.proved();
-            proved.lent.retain(|_, lent| !is_over(lent.at, LENT_CODE_LIFE, now));
-            let whose = proved.lent.iter().find(|(_, lent)| lent.hash.is(given)).map(|(human, _)| human.clone());
-            whose.and_then(|human| proved.lent.remove_entry(&human))
+            let mut provided = self.provided();
+            provided.lent.retain(|_, lent| !is_over(lent.at, LENT_CODE_LIFE, now));
+            let whose = provided.lent.iter().find(|(_, lent)| lent.hash.is(given)).map(|(human, _)| human.clone());
+            whose.and_then(|human| provided.lent.remove_entry(&human))
         };
         let Some((human, lent)) = taken.filter(|(human, _)| self.active(human).is_some()) else {
+            drop(alone);
             self.sign_in_failed(How::Oidc, None, from).await?;
             return Err(Fault::new(Blame::Caller, "people.code", "this code is not good, or not any more")
                 .hint("the account page makes another one: each is good once, and for five minutes"));
         };
-        self.open(&human, lent.how, Client::Terminal, from).await
+        self.open(&alone, &human, lent.how, Client::Terminal, from).await
     }
 
     /// A code that was lent to this person is good no more.
     pub(super) fn take_code_back(&self, human: &HumanId) {
-        self.proved().lent.remove(human);
+        self.provided().lent.remove(human);
     }
 
-    fn proved(&self) -> MutexGuard<'_, Proved> {
-        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
+    fn provided(&self) -> MutexGuard<'_, Provided> {
+        self.provided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

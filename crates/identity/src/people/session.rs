@@ -71,7 +71,7 @@ impl Session {
     }
 
     pub(super) fn signed_in(&self, hash: TokenHash) -> SignedIn {
-        SignedIn { human: self.human.clone(), how: self.how, session: hash.name(), since: self.since }
+        SignedIn { human: self.human.clone(), how: self.how, session: hash.name(), key: hash, since: self.since }
     }
 }
 

@@ -1,5 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use model::limits::{INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_LIFE_MAX, SESSIONS_PER_PERSON_MAX, SIGNED_IN_IDLE_MAX};
@@ -10,6 +10,7 @@ use super::*;
 use crate::{LiveDirectory, Standing, StandingChange};
 
 const PASSWORD: &str = "correct horse battery";
+const OTHER: &str = "another horse battery";
 
 /// People of a small house, with a clock that is turned by hand and a ledger that keeps what it is told.
 pub(super) struct House {
@@ -26,6 +27,10 @@ pub(super) struct Book {
     pub(super) events: Mutex<Vec<Event>>,
     rows: Mutex<std::collections::BTreeMap<(&'static str, String), String>>,
     pub(super) fails: AtomicBool,
+    /// Whoever holds it lets nobody write.
+    gate: tokio::sync::Mutex<()>,
+    /// How many wait to write.
+    waiting: AtomicUsize,
 }
 
 impl Clock for Turned {
@@ -45,6 +50,13 @@ impl Turned {
 }
 
 impl Book {
+    async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let turn = self.gate.lock().await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        turn
+    }
+
     fn write(&self, rows: Vec<Row>) -> Result<(), Fault> {
         if self.fails.load(Ordering::Relaxed) {
             return Err(Fault::new(Blame::Operator, "trace.not_recorded", "the disk is full"));
@@ -62,16 +74,19 @@ impl Book {
 
 impl Ledger for Book {
     fn record(&self, event: Event) -> LedgerFuture<'_> {
-        let written = self.write(event.state.clone());
-        if written.is_ok() {
+        Box::pin(async {
+            let _turn = self.turn().await;
+            self.write(event.state.clone())?;
             self.events.lock().unwrap().push(event);
-        }
-        Box::pin(async { written })
+            Ok(())
+        })
     }
 
     fn keep(&self, rows: Vec<Row>) -> LedgerFuture<'_> {
-        let written = self.write(rows);
-        Box::pin(async { written })
+        Box::pin(async {
+            let _turn = self.turn().await;
+            self.write(rows)
+        })
     }
 }
 
@@ -121,6 +136,30 @@ impl House {
 
     async fn is_in(&self, opened: &Opened) -> bool {
         self.people.recognise(opened.token.expose(), Client::Page).await.is_some()
+    }
+
+    /// Chooses another password while something is under way, and says when it waits to be written: then `meanwhile` has a few moments,
+    /// and the ledger writes again.
+    async fn chosen_beside<T>(&self, code: &str, meanwhile: impl std::future::Future<Output = T>) -> (Opened, T) {
+        let gate = self.book.gate.lock().await;
+        let chosen = self.people.accept(code, secret(OTHER), Client::Page, from(1));
+        let meanwhile = async {
+            while self.book.waiting.load(Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+            meanwhile.await
+        };
+        let opens = async {
+            for _moment in 0..20 {
+                while self.book.waiting.load(Ordering::Relaxed) == 0 {
+                    tokio::task::yield_now().await;
+                }
+                tokio::task::yield_now().await;
+            }
+            drop(gate);
+        };
+        let (chosen, done, ()) = tokio::join!(chosen, meanwhile, opens);
+        (chosen.unwrap(), done)
     }
 
     pub(super) fn told(&self) -> Vec<&'static str> {
@@ -374,6 +413,105 @@ async fn another_password_ends_every_session() {
     assert!(house.told().contains(&"accounts.reset"));
     let house = house.restarted();
     assert!(!house.is_in(&ana).await && house.is_in(&fresh).await);
+}
+
+/// Begins something, and leaves it where it waits.
+macro_rules! begun {
+    ($name:ident = $future:expr) => {
+        let mut $name = Box::pin($future);
+        std::future::poll_fn(|context| {
+            assert!($name.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    };
+}
+
+#[tokio::test]
+async fn a_password_that_was_replaced_while_it_was_looked_at_opens_nothing() {
+    let house = House::new().with_account("ana").await;
+    let kept_open = house.sign_in("ana").await;
+    let stopped = (house.people.strangers.stopped().await, house.people.expected.stopped().await);
+    begun!(sign_in = house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)));
+    begun!(confirm = house.people.confirm(&kept_open.signed_in, secret(PASSWORD), from(1)));
+    let reset = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    begun!(accept = house.people.accept(reset.code.expose(), secret(OTHER), Client::Page, from(1)));
+    drop(stopped);
+    let fresh = accept.await.unwrap();
+    assert_eq!(code_of(sign_in.await), "people.refused");
+    assert_eq!(confirm.await.err().unwrap().code(), "people.refused", "nor does it approve anything");
+    assert!(house.is_in(&fresh).await && !house.is_in(&kept_open).await);
+    assert_eq!(house.people.accounts()[0].sessions, 1);
+    let house = house.restarted();
+    assert_eq!(house.people.accounts()[0].sessions, 1);
+    assert_eq!(code_of(house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)).await), "people.refused");
+    house.people.sign_in("ana", secret(OTHER), Client::Page, from(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_that_was_closed_while_its_password_was_looked_at_opens_nothing() {
+    let house = House::new().with_account("ana").await;
+    let stopped = house.people.strangers.stopped().await;
+    begun!(sign_in = house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)));
+    house.people.close(&human("ana"), "os-user:root").await.unwrap();
+    drop(stopped);
+    assert_eq!(code_of(sign_in.await), "people.refused");
+    assert!(house.book.rows.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_left_while_their_password_was_looked_at_is_not_let_in() {
+    let house = House::new().with_account("ana").await;
+    let stopped = house.people.strangers.stopped().await;
+    begun!(sign_in = house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)));
+    house.directory.apply(&StandingChange::Offboard(human("ana")), house.clock.now());
+    drop(stopped);
+    assert_eq!(code_of(sign_in.await), "people.refused");
+}
+
+// What is written of an account is the whole of it, with the password: a copy of before must not come after it.
+#[tokio::test]
+async fn nothing_brings_the_password_before_back() {
+    for what in ["a passkey signs in", "a passkey is added", "a passkey is removed", "a page is used"] {
+        let house = House::new().with_account("ana").await;
+        let ana = house.sign_in("ana").await;
+        let (pair, public) = p256();
+        let add = async || {
+            let asked = house.people.challenge("add").unwrap();
+            let answer = Said::well("webauthn.create", &asked).answer(|_| public.clone());
+            house.people.add_passkey(&ana.signed_in, &answer, "add", &site(), "laptop").await
+        };
+        if what != "a passkey is added" {
+            add().await.unwrap();
+        }
+        let reset = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+        house.clock.on(SEEN_KEPT_EVERY);
+        let beside = async {
+            match what {
+                "a passkey signs in" => {
+                    let asked = house.people.challenge("sign-in").unwrap();
+                    let said = Said { count: 8, ..Said::well("webauthn.get", &asked) };
+                    let answer = said.answer(|signed| sign(&pair, signed));
+                    let opened =
+                        house.people.sign_in_with_passkey(&answer, "sign-in", &site(), Client::Page, from(1)).await;
+                    assert_eq!(code_of(opened), "people.refused");
+                }
+                "a passkey is added" => assert_eq!(add().await.unwrap_err().code(), "people.signed_out"),
+                "a passkey is removed" => {
+                    let removed = house.people.remove_passkey(&ana.signed_in, "a2V5").await;
+                    assert_eq!(removed.unwrap_err().code(), "people.signed_out");
+                }
+                _ => assert!(!house.is_in(&ana).await),
+            }
+        };
+        let (fresh, ()) = house.chosen_beside(reset.code.expose(), beside).await;
+        let house = house.restarted();
+        assert!(house.is_in(&fresh).await && !house.is_in(&ana).await, "{what}");
+        assert!(house.people.accounts()[0].passkeys.is_empty(), "{what}");
+        let before = house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)).await;
+        assert_eq!(code_of(before), "people.refused", "{what}");
+        house.people.sign_in("ana", secret(OTHER), Client::Page, from(1)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -261,9 +261,15 @@ async fn a_code_leads_from_the_page_to_the_terminal_once() {
     assert!(people.sign_in_with_code(late.expose(), None).await.is_err());
     let (first, second) = (people.lend_code(&opened.signed_in).unwrap(), people.lend_code(&opened.signed_in).unwrap());
     assert!(people.sign_in_with_code(first.expose(), None).await.is_err(), "another took its place");
-    // Whoever leaves takes it along.
-    people.forget(&human("ana"), false);
+    // Another password takes it along, and so does whoever leaves.
+    let invitation = people.invite(&human("ana"), "os-user:root").await.unwrap();
+    let password = Secret::new("correct horse battery".to_owned());
+    let fresh = people.accept(invitation.code.expose(), password, Client::Page, from(3)).await.unwrap();
     assert!(people.sign_in_with_code(second.expose(), None).await.is_err());
+    assert_eq!(people.lend_code(&opened.signed_in).map(drop).unwrap_err().code(), "people.signed_out");
+    let third = people.lend_code(&fresh.signed_in).unwrap();
+    people.forget(&human("ana"), false);
+    assert!(people.sign_in_with_code(third.expose(), None).await.is_err());
 }
 
 #[tokio::test]
