@@ -348,6 +348,16 @@ impl Agreement {
         held.into_iter().filter(|clause| !superseded.contains(&clause.clause)).collect()
     }
 
+    /// The first moment that a clause holds, and the first after it: it begins with the term or with its amendment, and ends with
+    /// the term or where another one supersedes it. None: there is no such clause.
+    pub fn stretch_of(&self, number: &ClauseNumber) -> Option<(UnixMicros, UnixMicros)> {
+        let (_, amendment) = self.provisions().find(|(clause, _)| clause.clause == *number)?;
+        let begins = amendment.map_or(self.term.begins, |amendment| amendment.begins);
+        let supersedes = |amendment: &&Amendment| amendment.clauses.iter().any(|one| one.supersedes.contains(number));
+        let superseded = self.amendments.iter().find(supersedes).map(|amendment| amendment.begins);
+        Some((begins, superseded.map_or(self.term.ends, |moment| moment.min(self.term.ends))))
+    }
+
     /// The kinds of records that its clauses name.
     pub fn entities(&self) -> BTreeSet<Arc<str>> {
         let mut entities = BTreeSet::new();

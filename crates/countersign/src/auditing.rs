@@ -123,16 +123,15 @@ async fn of_contract(
     let work = move || -> Result<Vec<Value>, Fault> {
         let reader = trace.reader().map_err(Fault::from)?;
         let looked = looked(reader.state(AUDIT_STATE).map_err(Fault::from)?);
-        let term = &own.agreement().term;
         let mut told = Vec::new();
         for (provision, _) in own.agreement().provisions() {
             let Kind::PostHoc(asks) = &provision.kind else { continue };
             let before = looked.get(&key(own.id(), &provision.clause));
-            let since = before.map_or(term.begins, |before| UnixMicros(before.until_us));
-            let until = now.min(term.ends);
+            let Some((since, until)) = not_looked_at(&own, &provision.clause, before, now) else { continue };
             let days = i64::try_from(asks.every_days).unwrap_or(i64::MAX);
-            let due = now.0.saturating_sub(since.0) >= days.saturating_mul(DAY_US) || now >= term.ends;
-            if until <= since || (which == Which::Due && !due) {
+            // A clause that holds no more is looked at once more, up to its end.
+            let due = now.0.saturating_sub(since.0) >= days.saturating_mul(DAY_US) || until < now;
+            if which == Which::Due && !due {
                 continue;
             }
             let mut one = json!({
@@ -162,6 +161,18 @@ async fn of_contract(
         record(gateway, contract, one, Who { by, human: None }, now).await?;
     }
     Ok(told)
+}
+
+/// From when until when nobody has looked at a clause, of the time in which it holds. None: of all of that, somebody has.
+fn not_looked_at(
+    contract: &Compiled,
+    clause: &ClauseNumber,
+    before: Option<&Looked>,
+    now: UnixMicros,
+) -> Option<(UnixMicros, UnixMicros)> {
+    let (begins, ends) = contract.agreement().stretch_of(clause)?;
+    let since = before.map_or(begins, |before| begins.max(UnixMicros(before.until_us)));
+    Some((since, now.min(ends))).filter(|(since, until)| since < until)
 }
 
 /// Writes what was found, and how far was looked, in one.
@@ -224,4 +235,4 @@ const DAY_US: i64 = 86_400_000_000;
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -150,7 +150,7 @@ pub struct Afterwards {
     /// What a person looks at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub look_at: Option<String>,
-    /// What the trace answers of this period, asked anew for this page.
+    /// What the trace answers of this period, as far as the clause holds in it, asked anew for this page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
     /// When the gateway asked, and what it found then.
@@ -349,13 +349,20 @@ fn afterwards(
     let Some(provision) = provisions.find(|provision| provision.clause == *clause) else { return Ok(None) };
     let Kind::PostHoc(asks) = &provision.kind else { return Ok(None) };
     let check = Check::of(contract, provision).ok().flatten();
-    let found = check.as_ref().map(|check| check.look(log, period.begins, period.ends)).transpose();
+    let found = check.as_ref().zip(held_in(contract, clause, period));
+    let found = found.map(|(check, (since, until))| check.look(log, since, until)).transpose();
     Ok(Some(Afterwards {
         asked: check.as_ref().map(Check::in_words),
         look_at: asks.look_at.clone(),
         found: found.map_err(Fault::from)?,
         runs: runs.iter().filter(|run| run.clause == clause.as_str()).cloned().collect(),
     }))
+}
+
+/// The stretch of a period in which a clause holds. None: it does not hold then.
+fn held_in(contract: &Compiled, clause: &ClauseNumber, period: &Period) -> Option<(UnixMicros, UnixMicros)> {
+    let (begins, ends) = contract.agreement().stretch_of(clause)?;
+    Some((begins.max(period.begins), ends.min(period.ends))).filter(|(since, until)| since < until)
 }
 
 fn done_of(entry: &Entry) -> Option<Done> {

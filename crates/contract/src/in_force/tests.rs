@@ -156,6 +156,12 @@ fn an_amendment_holds_from_its_day() {
     assert_eq!(most("2026-09-30T23:59:59.999999Z"), Some(600));
     assert_eq!(most("2026-10-01T00:00:00Z"), Some(900));
     assert_eq!(most("2027-07-01T00:00:00Z"), None);
+    let stretch = |clause: &str| contract.agreement().stretch_of(&clause.parse().unwrap());
+    let (begins, amended, ends) = ("2026-07-01T00:00:00Z", "2026-10-01T00:00:00Z", "2027-07-01T00:00:00Z");
+    assert_eq!(stretch("3"), Some((at(begins), at(ends))));
+    assert_eq!(stretch("4"), Some((at(begins), at(amended))));
+    assert_eq!(stretch("A1"), Some((at(amended), at(ends))));
+    assert_eq!(stretch("9"), None);
     let superseded: Vec<(String, String)> = contract
         .register()
         .into_iter()

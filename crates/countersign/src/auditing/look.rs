@@ -13,6 +13,8 @@ pub struct Check<'c> {
     contract: &'c Compiled,
     asks: &'c PostHoc,
     query: Query,
+    /// The first moment that the clause holds.
+    begins: UnixMicros,
 }
 
 /// What was found.
@@ -49,14 +51,16 @@ impl<'c> Check<'c> {
         if let Some(term) = strange {
             return Err(format!("`{term}` is no question about calls, and this is asked of the vendor's calls only"));
         }
-        Ok(Some(Self { contract, asks, query }))
+        let agreement = contract.agreement();
+        let begins = agreement.stretch_of(&provision.clause).map_or(agreement.term.begins, |(begins, _)| begins);
+        Ok(Some(Self { contract, asks, query, begins }))
     }
 
     /// What speaks against it from one moment until another, the first included.
     pub fn look(&self, log: &dyn LogReader, since: UnixMicros, until: UnixMicros) -> Result<Found, StoreFault> {
         let stretch = self.asks.at_most.map(|rate| i64::try_from(rate.seconds).unwrap_or(i64::MAX) * 1_000_000);
-        // How full a stretch is at the beginning is known from what came before.
-        let from = UnixMicros(since.0.saturating_sub(stretch.unwrap_or_default()));
+        // How full a stretch is at the beginning is known from what came before, as far as the clause held then.
+        let from = UnixMicros(since.0.saturating_sub(stretch.unwrap_or_default())).max(self.begins).min(since);
         let span = Span { since: Some(from), until: Some(UnixMicros(until.0 - 1)), after: None };
         let mut found = Found::default();
         let mut calls: Vec<(i64, Example)> = Vec::new();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use contract::Compiled;
 use contract::agreement::{Kind, PostHoc};
 use model::limits::AUDIT_NOTE_CHARS_MAX;
-use model::{Approver, Blame, ClauseNumber, Directory as _, Fault, Standing, UnixMicros};
+use model::{Approver, Blame, ClauseNumber, Directory as _, Fault, Standing};
 use serde_json::{Value, json};
 use trace::{LogReader as _, rfc3339};
 
-use super::{AUDIT_STATE, TURN, Who, by_person, looked, on_a_thread, record};
+use super::{AUDIT_STATE, TURN, Who, by_person, looked, not_looked_at, on_a_thread, record};
 use crate::gateway::Gateway;
 
 /// What a person found.
@@ -46,11 +46,10 @@ pub async fn take(
         let rows = trace.reader().map_err(Fault::from)?.state(AUDIT_STATE).map_err(Fault::from)?;
         Ok(looked(rows).remove(&key))
     });
-    let since = before.await?.map_or(agreement.term.begins, |before| UnixMicros(before.until_us));
-    let until = now.min(agreement.term.ends);
-    if until <= since {
+    let before = before.await?;
+    let Some((since, until)) = not_looked_at(contract, &word.clause, before.as_ref(), now) else {
         return Err(refused(format!("clause {} was looked at until then already", word.clause)));
-    }
+    };
     let note = word.note.map(|note| note.chars().take(AUDIT_NOTE_CHARS_MAX).collect::<String>());
     let mut one = json!({
         "contract": id, "clause": word.clause, "since": rfc3339(since), "until": rfc3339(until), "until_us": until.0,

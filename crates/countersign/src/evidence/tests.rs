@@ -1,4 +1,6 @@
 use super::tally::busiest;
+use super::*;
+use crate::auditing::tests::amended;
 
 /// As slowly as it is meant: every stretch that ends with a use.
 fn slow(used: &[(i64, u64)], micros: i64) -> Option<u64> {
@@ -35,5 +37,23 @@ fn stretches_agree_with_counting_slowly() {
         for micros in [1, 7, 60, 1_000] {
             assert_eq!(busiest(&used, micros).map(|(most, ..)| most), slow(&used, micros), "{used:?} in {micros}");
         }
+    }
+}
+
+#[test]
+fn a_clause_is_asked_about_for_the_time_in_which_it_holds() {
+    let contract = amended();
+    let period = |text: &str| Period::parse(text, "UTC").unwrap();
+    let cases = [
+        ("2", "2026-08", Some("2026-08")),
+        ("2", "2026", Some("2026-07-01..2026-09-30")),
+        ("2", "2026-11", None),
+        ("A1", "2026-08", None),
+        ("A1", "2026", Some("2026-10-01..2026-12-31")),
+        ("A1", "2027", Some("2027-01-01..2027-06-30")),
+    ];
+    for (clause, of, wanted) in cases {
+        let wanted = wanted.map(|text| (period(text).begins, period(text).ends));
+        assert_eq!(held_in(&contract, &clause.parse().unwrap(), &period(of)), wanted, "{clause} {of}");
     }
 }
