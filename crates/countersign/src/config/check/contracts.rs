@@ -96,7 +96,8 @@ impl Checker<'_> {
         contracts
     }
 
-    /// Whether it speaks of kinds of records and fields that its APIs have: what is misspelt would keep nothing back.
+    /// Whether it speaks of kinds of records and fields that its APIs have: what is misspelt would keep nothing back. An app that is
+    /// not mapped has no kinds of records, so the others answer for all of it.
     fn mapped_in(
         &mut self,
         written: &Spanned<String>,
@@ -107,7 +108,7 @@ impl Checker<'_> {
         let agreement = contract.agreement();
         let of_it: Vec<&Mapping> =
             mappings.iter().filter(|(app, _)| agreement.apps.contains(app)).map(|(_, mapping)| &**mapping).collect();
-        if of_it.len() < agreement.apps.len() {
+        if of_it.is_empty() {
             return;
         }
         let entities = || of_it.iter().flat_map(|mapping| &mapping.entities);
@@ -143,6 +144,12 @@ impl Checker<'_> {
                 format!("the contract `{name}` names the person `{responsible}`, who is not there"),
                 Some(hint),
             );
+        }
+        let people = [&agreement.parties.ours, &agreement.parties.theirs].into_iter().flat_map(|party| party.humans());
+        for human in people.filter(|human| !directory.humans.contains_key(human)) {
+            let hint = nearest(human.as_str(), directory.humans.keys().map(HumanId::as_str));
+            let said = format!("the contract `{name}` names `human:{human}`, who is not there");
+            self.problem(written, said, Some(hint));
         }
         let vendor = AgentId::parse(agreement.vendor.as_str()).ok().and_then(|vendor| directory.agents.get(&vendor));
         if let Some(vendor) = vendor.filter(|vendor| vendor.owner != *responsible) {

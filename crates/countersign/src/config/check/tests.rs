@@ -575,3 +575,60 @@ fn people_are_told_where_they_can_be_and_no_secret_is_shown() {
     let refused = refused(&format!("{WORLD}notify: {{one: {{kind: slack, url: 'https://h.example'}}}}\n"));
     assert!(refused.contains("add `console:"), "{refused}");
 }
+
+/// What is said of a contract about `ats`, which is mapped, and `crm`, which is not.
+fn said_of_contract(changes: &[(&str, &str)], mapped: bool) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = folder.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write(
+        "ats.api.yaml",
+        "api: 1\nentities: {candidate: {id: id, tenant: client_id, fields: [id, client_id, name, salary]}}\ntools:\n  find: {does: list, entity: candidate}\n",
+    );
+    let contract = "contract: acme
+vendor: acme
+document: {name: A, sha256: \"0000000000000000000000000000000000000000000000000000000000000000\", dated: 2026-06-01, clauses: [\"1\", \"2\"]}
+parties: {ours: {name: O, people: {dpo: \"human:ana\"}}, theirs: {name: T, people: {dpo: \"human:jo\"}}, responsible: ana}
+apps: [ats, crm]
+tenants: [northwind]
+term: {from: 2026-07-01, until: 2027-06-30}
+clauses:
+  - {clause: \"1\", says: may list, permits: {do: [list], entities: [candidate]}}
+  - {clause: \"2\", says: no salary, excludes: {fields: {candidate: [salary]}}}
+";
+    let mut text = contract.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    write("acme.yaml", &text);
+    let mapping = if mapped { ", tools: ats.api.yaml" } else { "" };
+    let text = format!(
+        "people: {{ana: {{}}, jo: {{}}}}\ncontracts: [acme.yaml]\napps:\n  ats: {{url: 'https://a.example/mcp'{mapping}}}\n  crm: {{url: 'https://c.example/mcp'}}\n"
+    );
+    let found = Config::parse(&folder.path().join("c.yaml"), &text, &environment);
+    found.err().map(|problems| problems.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_contract_names_fields_and_people_that_there_are() {
+    assert_eq!(said_of_contract(&[], true), "");
+    let cases: [(&[(&str, &str)], bool, &str); 6] = [
+        // One app that is not mapped says nothing of the others' fields.
+        (&[("[salary]", "[salry]")], true, "speaks of the field `salry`, which `candidate` does not have"),
+        (&[("candidate", "candidat")], true, "speaks of `candidat`, which no mapping of its apps has"),
+        (&[("[salary]", "[salry]")], false, ""),
+        // Whoever is misspelt is of nobody's side.
+        (&[("human:jo", "human:jo-b")], true, "names `human:jo-b`, who is not there"),
+        (&[("human:ana", "human:anna")], true, "names `human:anna`, who is not there"),
+        (&[("human:jo", "Jo Berg")], true, ""),
+    ];
+    for (changes, mapped, wanted) in cases {
+        let said = said_of_contract(changes, mapped);
+        assert!(said.contains(wanted) && said.is_empty() == wanted.is_empty(), "{changes:?}: {said}");
+    }
+}
