@@ -282,28 +282,31 @@ fn agents(gateway: &Gateway) -> Value {
 async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Value, Fault> {
     let _one_after_the_other = TURN.lock().await;
     change.check(&gateway.directory.snapshot())?;
-    let (kind, key, value) = change.state_key();
     let (what, subject) = (change.what(), change.subject());
-    // Whoever comes back signs in again.
-    let leaver = match &change {
-        StandingChange::Offboard(human) => Some(human),
-        _ => None,
+    // Nobody signs in between the look at who is signed in and their end. A switch waits for nobody.
+    let _alone = match change.human() {
+        Some(_) => Some(gateway.people.alone().await),
+        None => None,
     };
-    let ended_sessions = |human| crate::people::state(gateway.people.rows_of(human, false));
+    let accounts = change.human().map_or_else(Vec::new, |human| gateway.directory.accounts_of(human));
+    // Whoever comes back signs in again.
+    let leavers = if matches!(change, StandingChange::Offboard(_)) { accounts.as_slice() } else { &[] };
+    let rows = gateway.directory.rows(&change).into_iter().map(|(kind, key, value)| StateWrite { kind, key, value });
+    let ended_sessions = leavers.iter().flat_map(|human| crate::people::state(gateway.people.rows_of(human, false)));
+    // Other accounts of the same person, to whom it happens as well.
+    let also = accounts.get(1..).filter(|others| !others.is_empty());
     let record = Change {
         by: by.to_owned(),
         what: what.to_owned(),
         subject: subject.clone(),
         human: change.human().cloned(),
-        detail: Value::Null,
-        state: [vec![StateWrite { kind, key, value }], leaver.map_or_else(Vec::new, ended_sessions)].concat(),
+        detail: also.map_or(Value::Null, |others| json!({ "also": others })),
+        state: rows.chain(ended_sessions).collect(),
     };
     let durable = gateway.engine.change(record).await?;
     gateway.directory.apply(&change, gateway.engine.clock().now());
-    if let Some(leaver) = leaver {
-        gateway.people.forget(leaver, false);
-    }
-    Ok(json!({ "done": what, "subject": subject, "record": durable.call().as_str() }))
+    leavers.iter().for_each(|human| gateway.people.forget(human, false));
+    Ok(json!({ "done": what, "subject": subject, "also": also, "record": durable.call().as_str() }))
 }
 
 async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool) -> Result<Value, Fault> {

@@ -1,9 +1,9 @@
 //! The directory as it is right now: what the configuration says, overlaid with what was changed since.
 //!
-//! Ana leaves: `apply(&StandingChange::Offboard(ana), now)`, and the next `snapshot` shows her inactive, together with every
-//! agent she answers for. A reload of the configuration does not bring her back.
+//! Ana leaves: `apply(&StandingChange::Offboard(ana), now)`, and the next `snapshot` shows her inactive, under every account
+//! she has, together with every agent she answers for. A reload of the configuration does not bring her back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -28,9 +28,9 @@ pub struct Standing {
 /// One change of who may act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StandingChange {
-    /// The person has left.
+    /// The person who has this account has left, whatever other accounts are theirs.
     Offboard(HumanId),
-    /// The person is back.
+    /// The person is back, with all of them.
     Restore(HumanId),
     /// The agent may not act for now.
     Suspend(AgentId),
@@ -47,6 +47,14 @@ pub enum StandingChange {
 struct Sources {
     configured: DirectorySnapshot,
     standing: Standing,
+}
+
+/// Whoever has left, under any of their accounts: whom [`DirectorySnapshot::same_person`] says so of, looked up rather than
+/// compared one with another.
+struct Gone<'a> {
+    ids: HashSet<String>,
+    words: HashSet<&'a Arc<str>>,
+    configured: &'a DirectorySnapshot,
 }
 
 // === impl LiveDirectory ===
@@ -68,9 +76,23 @@ impl LiveDirectory {
     /// Makes a change, now: the next `snapshot` shows it.
     pub fn apply(&self, change: &StandingChange, now: UnixMicros) {
         let mut sources = self.sources();
-        sources.standing.apply(change);
+        let accounts = change.human().map_or_else(Vec::new, |human| sources.accounts_of(human));
+        sources.standing.apply(change, accounts);
         sources.configured.as_of = Some(now);
         self.show(&sources);
+    }
+
+    /// All accounts of the person whose account this is; this one first.
+    pub fn accounts_of(&self, human: &HumanId) -> Vec<HumanId> {
+        self.sources().accounts_of(human)
+    }
+
+    /// The rows that keep a change: kind, key, and the value; none where the row is to be removed. Whoever leaves does so with
+    /// every account, each by itself: taking one out of the configuration later brings no other back.
+    pub fn rows(&self, change: &StandingChange) -> Vec<(String, String, Option<String>)> {
+        let Some(human) = change.human() else { return vec![change.state_key()] };
+        let all = self.accounts_of(human);
+        all.into_iter().map(|account| change.of_account(account).state_key()).collect()
     }
 
     /// What was changed since the configuration was written.
@@ -94,6 +116,17 @@ impl Directory for LiveDirectory {
     }
 }
 
+// === impl Sources ===
+
+impl Sources {
+    fn accounts_of(&self, human: &HumanId) -> Vec<HumanId> {
+        let known = self.configured.humans.keys().chain(&self.standing.offboarded);
+        let others: BTreeSet<&HumanId> =
+            known.filter(|other| *other != human && self.configured.same_person(other, human)).collect();
+        std::iter::once(human).chain(others).cloned().collect()
+    }
+}
+
 // === impl Standing ===
 
 impl Standing {
@@ -113,10 +146,11 @@ impl Standing {
         standing
     }
 
-    fn apply(&mut self, change: &StandingChange) {
+    /// `accounts` are those of the person it is about, if it is about one.
+    fn apply(&mut self, change: &StandingChange, accounts: Vec<HumanId>) {
         match change {
-            StandingChange::Offboard(human) => drop(self.offboarded.insert(human.clone())),
-            StandingChange::Restore(human) => drop(self.offboarded.remove(human)),
+            StandingChange::Offboard(_) => self.offboarded.extend(accounts),
+            StandingChange::Restore(_) => self.offboarded.retain(|human| !accounts.contains(human)),
             StandingChange::Suspend(agent) => drop(self.suspended.insert(agent.clone())),
             StandingChange::Resume(agent) => drop(self.suspended.remove(agent)),
             StandingChange::Stop(Some(app)) => drop(self.stopped.insert(app.clone())),
@@ -127,21 +161,14 @@ impl Standing {
     }
 
     fn overlay(&self, configured: &DirectorySnapshot) -> DirectorySnapshot {
+        let gone = Gone::of(&self.offboarded, configured);
         let humans: HashMap<_, _> =
-            configured.humans.iter().map(|(id, human)| (id.clone(), self.human(human))).collect();
+            configured.humans.iter().map(|(id, human)| (id.clone(), gone.overlay(human))).collect();
         let agents = configured.agents.iter().map(|(id, agent)| (id.clone(), self.agent(agent, &humans))).collect();
         let apps = configured.apps.iter().map(|(id, app)| (id.clone(), self.app(app))).collect();
         let all_stopped = configured.all_stopped || self.all_stopped;
         let (persons, known_elsewhere) = (configured.persons.clone(), configured.known_elsewhere.clone());
         DirectorySnapshot { humans, agents, apps, persons, known_elsewhere, all_stopped, as_of: configured.as_of }
-    }
-
-    fn human(&self, configured: &Arc<Human>) -> Arc<Human> {
-        let active = configured.active && !self.offboarded.contains(&configured.id);
-        if active == configured.active {
-            return Arc::clone(configured);
-        }
-        Arc::new(Human { active, ..Human::clone(configured) })
     }
 
     /// An agent acts only while the person who answers for it is there.
@@ -160,6 +187,26 @@ impl Standing {
             return Arc::clone(configured);
         }
         Arc::new(App { stopped, ..App::clone(configured) })
+    }
+}
+
+// === impl Gone ===
+
+impl<'a> Gone<'a> {
+    fn of(offboarded: &BTreeSet<HumanId>, configured: &'a DirectorySnapshot) -> Self {
+        let ids = offboarded.iter().map(|id| id.as_str().to_ascii_lowercase()).collect();
+        let words = offboarded.iter().filter_map(|id| configured.persons.get(id)).collect();
+        Self { ids, words, configured }
+    }
+
+    fn overlay(&self, human: &Arc<Human>) -> Arc<Human> {
+        let id = &human.id;
+        let left = self.ids.contains(&id.as_str().to_ascii_lowercase())
+            || self.configured.persons.get(id).is_some_and(|word| self.words.contains(word));
+        if !(left && human.active) {
+            return Arc::clone(human);
+        }
+        Arc::new(Human { active: false, ..Human::clone(human) })
     }
 }
 
@@ -212,7 +259,17 @@ impl StandingChange {
         }
     }
 
-    /// The row that keeps the change: kind, key, and the value; none where the row is to be removed.
+    /// The same for another account.
+    fn of_account(&self, account: HumanId) -> Self {
+        match self {
+            Self::Offboard(_) => Self::Offboard(account),
+            Self::Restore(_) => Self::Restore(account),
+            other => other.clone(),
+        }
+    }
+
+    /// The row that keeps the change for what it names: kind, key, and the value; none where the row is to be removed. All rows of a
+    /// change are told by [`LiveDirectory::rows`].
     pub fn state_key(&self) -> (String, String, Option<String>) {
         let value = match self {
             Self::Offboard(_) => Some("offboarded"),

@@ -78,6 +78,17 @@ fn still(snapshot: &DirectorySnapshot) -> String {
     all.join(" ")
 }
 
+/// Writes rows as a store does.
+fn keep(kept: &mut HashMap<String, String>, rows: Vec<(String, String, Option<String>)>) {
+    for (kind, key, value) in rows {
+        assert_eq!(kind, "standing");
+        match value {
+            Some(value) => drop(kept.insert(key, value)),
+            None => drop(kept.remove(&key)),
+        }
+    }
+}
+
 #[test]
 fn what_each_change_does() {
     use StandingChange::{Offboard, Restore, Resume, Start, Stop, Suspend};
@@ -104,13 +115,10 @@ fn what_each_change_does() {
         let live = LiveDirectory::new(configured(), Standing::default());
         let mut rows: HashMap<String, String> = HashMap::new();
         for change in &changes {
+            let kept = live.rows(change);
             live.apply(change, NOW);
-            let (kind, key, value) = change.state_key();
-            assert_eq!((kind.as_str(), &key), ("standing", &change.subject()));
-            match value {
-                Some(value) => drop(rows.insert(key, value)),
-                None => drop(rows.remove(&key)),
-            }
+            assert_eq!(kept.iter().map(|(_, key, _)| key).collect::<Vec<_>>(), [&change.subject()]);
+            keep(&mut rows, kept);
         }
         assert_eq!(still(&live.snapshot()), expected, "{changes:?}");
         live.replace(configured());
@@ -119,6 +127,60 @@ fn what_each_change_does() {
         assert_eq!(kept, live.standing(), "{changes:?}");
         assert_eq!(still(&LiveDirectory::new(configured(), kept).snapshot()), expected, "after a restart: {changes:?}");
     }
+}
+
+/// Ana has three accounts, for one of which `second` is answered; `Ben` is written like `ben`.
+fn of_one_person() -> DirectorySnapshot {
+    let mut snapshot = configured();
+    for id in ["ana2", "ana3", "Ben"] {
+        let one = Human { id: human(id), ..Human::clone(snapshot.humans.get("ana").unwrap()) };
+        snapshot.humans.insert(human(id), Arc::new(one));
+    }
+    let second = Agent { id: agent("second"), owner: human("ana2"), ..Agent::clone(&snapshot.agents["desk"]) };
+    snapshot.agents.insert(agent("second"), Arc::new(second));
+    for id in ["ana", "ana2", "ana3"] {
+        snapshot.persons.insert(human(id), Arc::from("Ana Lima"));
+    }
+    snapshot.persons.insert(human("old"), Arc::from("Old Lima"));
+    snapshot
+}
+
+#[test]
+fn whoever_leaves_does_so_with_every_account() {
+    use StandingChange::{Offboard, Restore};
+    let table: Vec<(Vec<StandingChange>, &str)> = vec![
+        (vec![Offboard(human("ana"))], "ana ana2 ana3 desk old orphan relic second"),
+        (vec![Offboard(human("ana3"))], "ana ana2 ana3 desk old orphan relic second"),
+        (vec![Offboard(human("ana")), Restore(human("ana2"))], "old orphan relic"),
+        (vec![Offboard(human("ana2")), Offboard(human("ana")), Restore(human("ana"))], "old orphan relic"),
+        (vec![Offboard(human("ben"))], "Ben ben bot old orphan relic"),
+        (vec![Offboard(human("ben")), Restore(human("Ben"))], "old orphan relic"),
+        (vec![Offboard(human("old"))], "old orphan relic"),
+    ];
+    for (changes, expected) in table {
+        let live = LiveDirectory::new(of_one_person(), Standing::default());
+        let mut rows = HashMap::new();
+        for change in &changes {
+            keep(&mut rows, live.rows(change));
+            live.apply(change, NOW);
+        }
+        assert_eq!(still(&live.snapshot()), expected, "{changes:?}");
+        let kept = Standing::from_rows(rows);
+        assert_eq!(kept, live.standing(), "{changes:?}");
+        assert_eq!(still(&LiveDirectory::new(of_one_person(), kept).snapshot()), expected, "restarted: {changes:?}");
+    }
+    // Rows of before name one account, and an account may come later.
+    let before = Standing::from_rows([("human:ana".to_owned(), "offboarded".to_owned())]);
+    let live = LiveDirectory::new(of_one_person(), before);
+    assert_eq!(still(&live.snapshot()), "ana ana2 ana3 desk old orphan relic second");
+    // One that is taken out of the configuration takes no other along.
+    live.apply(&Offboard(human("ana")), NOW);
+    let mut without = of_one_person();
+    without.humans.remove("ana");
+    without.persons.remove("ana");
+    live.replace(without);
+    assert_eq!(still(&live.snapshot()), "ana2 ana3 desk old orphan relic second");
+    assert_eq!(live.accounts_of(&human("ana3")), [human("ana3"), human("ana2")]);
 }
 
 #[test]
