@@ -25,7 +25,7 @@ impl FieldPath {
     }
 
     /// Whether both speak of the same field, however lists are marked.
-    pub fn is_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self.names == other.names
     }
 
@@ -41,7 +41,7 @@ impl FieldPath {
     }
 
     /// The name, where it is one and nothing else: kept back, it is so at any depth.
-    pub fn single_name(&self) -> Option<&str> {
+    pub(crate) fn single_name(&self) -> Option<&str> {
         match self.names.as_slice() {
             [name] => Some(name),
             _ => None,
@@ -49,12 +49,12 @@ impl FieldPath {
     }
 
     /// Whether the other one is not shown where this is kept back.
-    pub fn keeps_back(&self, other: &Self) -> bool {
+    pub(crate) fn keeps_back(&self, other: &Self) -> bool {
         self.covers(other) || self.single_name().is_some_and(|name| other.names.iter().any(|one| one == name))
     }
 
     /// Whether asking by the other one tells something of this one, which is kept back: by what it is, stands in or holds.
-    pub fn is_told_by(&self, asked: &Self) -> bool {
+    pub(crate) fn is_told_by(&self, asked: &Self) -> bool {
         let deep = self.single_name().is_some_and(|name| asked.names.iter().any(|other| same(name, other)));
         deep || self.covers_in_any_case(asked) || asked.covers_in_any_case(self)
     }
