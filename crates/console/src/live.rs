@@ -12,7 +12,7 @@ use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use identity::people::{Client, People};
-use model::{Fault, Secret, Verdict};
+use model::{Fault, HumanId, Secret, Verdict};
 use tokio_util::sync::CancellationToken;
 use trace::{Entry, LogReader, Query, RecordKind};
 
@@ -106,7 +106,8 @@ fn grouped(number: u64) -> String {
 /// What a stream needs to go on by itself.
 pub(crate) struct Watch {
     pub(crate) parts: Arc<Parts>,
-    pub(crate) sight: Sight,
+    /// Whose page it is. What they see is asked of the directory each time.
+    pub(crate) human: HumanId,
     pub(crate) token: Secret<String>,
     pub(crate) stop: CancellationToken,
     /// The place among the streams.
@@ -172,16 +173,17 @@ impl Watching {
             (self, said) = looked.await.ok()?;
             self.quiet += 1;
             match said {
-                Ok(text) if !text.is_empty() => {
+                Ok(None) => return None,
+                Ok(Some(text)) if !text.is_empty() => {
                     self.quiet = 0;
                     return Some((self, Bytes::from(text)));
                 }
                 // A proxy that hears nothing for long hangs up.
-                Ok(_) if self.quiet >= QUIET_LOOKS_MAX => {
+                Ok(Some(_)) if self.quiet >= QUIET_LOOKS_MAX => {
                     self.quiet = 0;
                     return Some((self, Bytes::from_static(b": still here\n\n")));
                 }
-                Ok(_) => {}
+                Ok(Some(_)) => {}
                 Err(fault) => {
                     tracing::debug!(?fault, "a page is not told of new records any more");
                     return None;
@@ -190,13 +192,19 @@ impl Watching {
         }
     }
 
-    fn look(&mut self) -> Result<String, Fault> {
-        let Watch { parts, sight, after, .. } = &mut self.watch;
+    /// What is new of what this person may see right now; none where they are not there any more.
+    fn look(&mut self) -> Result<Option<String>, Fault> {
+        let Watch { parts, human, after, .. } = &mut self.watch;
         if self.reader.last_sequence().map_err(Fault::from)? <= *after {
-            return Ok(String::new());
+            return Ok(Some(String::new()));
         }
         let query = Query { after_sequence: Some(*after), newest_first: false, limit: NEWS_MAX, ..Query::default() };
         let news = reading::find(self.reader.as_ref(), &query)?;
+        // INVARIANT: asked after the records, so that whatever changed before a call is known (test
+        // `a_page_that_is_open_shows_no_more_than_the_person_may_see`).
+        let directory = parts.directory.snapshot();
+        let Some(human) = directory.humans.get(human).filter(|human| human.active) else { return Ok(None) };
+        let sight = Sight::of(human, &directory, &parts.readers);
         let now = parts.clock.now();
         let mut text = String::new();
         for entry in &news {
@@ -210,7 +218,7 @@ impl Watching {
                 event(&mut text, *after, &row(&entry, now, &parts.zone));
             }
         }
-        Ok(text)
+        Ok(Some(text))
     }
 }
 

@@ -181,7 +181,7 @@ impl ConsoleWire {
         let last = head.headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
         live::stream(Watch {
             parts: Arc::clone(&self.parts),
-            sight: visitor.sight,
+            human: visitor.human.id.clone(),
             token: visitor.token,
             stop: self.stop.clone(),
             _place: place,

@@ -206,6 +206,43 @@ fn a_page_that_is_open_ends_with_its_session() -> Result<()> {
 }
 
 #[test]
+fn a_page_that_is_open_shows_no_more_than_the_person_may_see() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    let cookie = stage.cookie_of("kim")?;
+    let address = stage.world.console_url().strip_prefix("http://").context("an address")?.parse()?;
+    let request = HttpRequest::get("/live?after=0").with("cookie", &cookie);
+    let mut stream = testkit::exchange(address, &request, std::time::Duration::from_secs(10))?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    let _refused_or_not = sam.call("repo__read_document", serde_json::json!({ "path": "docs/pricing.md" }))?;
+    let first = stream.next_event()?.context("nothing was told")?;
+    ensure!(first.contains("Documents"), "{first}");
+    // Kim is no auditor any more, and answers for an agent.
+    let mut config: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(stage.world.config())?)?;
+    let put = |config: &mut serde_json::Value, at: &str, name: &str, value: serde_json::Value| {
+        let place = config.pointer_mut(at).and_then(serde_json::Value::as_object_mut).context("no such place")?;
+        place.insert(name.to_owned(), value);
+        anyhow::Ok(())
+    };
+    put(&mut config, "/people/kim", "role", "clerk".into())?;
+    put(&mut config, "/agents", "kim-helper", serde_json::json!({ "owner": "kim" }))?;
+    std::fs::write(stage.world.config(), config.to_string())?;
+    stage.world.run_well(&["reload"])?;
+    let letter = serde_json::json!({ "to": "board@meridian.example", "subject": "Q3 figures", "body": "Attached." });
+    let _refused_or_not = sam.call("mail__send_message", letter)?;
+    let mut kim = stage.world.client("kim-helper", "kim")?;
+    let _refused_or_not = kim.call("crm__get_customer", serde_json::json!({ "id": "C-1001" }))?;
+    // What concerns Kim is told, and the call before it, which does not, is not.
+    loop {
+        let told = stream.next_event()?.context("the page ended")?;
+        ensure!(!told.contains("Mail"), "{told}");
+        if told.contains("Customers") {
+            return Ok(());
+        }
+    }
+}
+
+#[test]
 fn guessing_at_the_door_is_slow_and_on_record() -> Result<()> {
     let stage = Stage::start()?;
     stage.with_accounts(&["kim"])?;
