@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use model::Verdict;
+use serde_json::{Value, json};
 use testkit::World;
 use trace::LogReader as _;
 
-use crate::kit::{changes, until, world};
+use crate::kit::{changes, last_intent, pin, rpc, until, upstream, world};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -56,6 +57,44 @@ fn whoever_leaves_is_signed_out_and_a_restart_signs_nobody_out() -> Result<()> {
     ensure!(world.run(&["whoami"])?.code == 1, "whoever comes back signs in again");
     typed(&world, &["login", "ana"], PASSWORD)?;
     world.run_well(&["accounts", "close", "ana"])?;
+    ensure!(world.run(&["whoami"])?.code == 1);
+    Ok(())
+}
+
+#[test]
+fn whoever_leaves_does_so_with_every_account_they_have() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = world()
+        .app_url("remote", upstream.url(), None)
+        .set(&["apps", "remote", "access"], json!({ "people": ["ana", "ana2"] }))
+        .human("ana", json!({ "name": "Ana Lima", "person": "Ana Lima" }))
+        .human("ana2", json!({ "name": "Ana Lima (admin)", "person": "Ana Lima" }))
+        .agent("second", "ana2")
+        .start()?;
+    pin(&world, "remote", "read")?;
+    let code = world.run_well(&["accounts", "invite", "ana2"])?;
+    typed(&world, &["login", "--password-stdin", "--code", code.trim()], PASSWORD)?;
+    let mut second = world.client("second", "ana2")?;
+    second.call_text("remote__echo", json!({ "text": "before" }))?;
+
+    let said: Value = serde_json::from_str(&world.run_well(&["people", "offboard", "ana", "--json"])?)?;
+    ensure!(said.get("also") == Some(&json!(["ana2"])), "{said}");
+    let refused = rpc(second.call("remote__echo", json!({ "text": "after" })))?;
+    ensure!(refused.status == 401, "{refused:?}");
+    ensure!(last_intent(&world)?.verdict == Some(Verdict::Deny), "refused and recorded");
+    ensure!(world.run(&["whoami"])?.code == 1, "the other account's session has ended");
+    world.restart()?;
+    ensure!(world.run(&["whoami"])?.code == 1);
+    let recorded = changes(&world, "people.offboard")?.pop().context("no record")?;
+    ensure!(recorded.detail == Some(json!({ "also": ["ana2"] })), "{recorded:?}");
+
+    // Whichever account is named, the person is back with all, and signs in again.
+    world.run_well(&["people", "restore", "ana2"])?;
+    let mut second = world.client("second", "ana2")?;
+    second.call_text("remote__echo", json!({ "text": "again" }))?;
+    let people: Value = serde_json::from_str(&world.run_well(&["people", "--json"])?)?;
+    let left = people.get("people").and_then(Value::as_array).context("no people")?;
+    ensure!(left.iter().all(|human| human.get("active") == Some(&true.into())), "{people}");
     ensure!(world.run(&["whoami"])?.code == 1);
     Ok(())
 }
