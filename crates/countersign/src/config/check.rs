@@ -189,6 +189,12 @@ impl Checker<'_> {
         let connect = raw.connect.as_ref().and_then(|connect| {
             let human = self.known(&connect.human, directory.humans.keys().map(HumanId::as_str), "person")?;
             let agent = self.known(&connect.agent, directory.agents.keys().map(AgentId::as_str), "agent")?;
+            // A token from there would act outside the vendor's contract.
+            if vendors.iter().any(|vendor| vendor.as_str() == agent) {
+                let said = format!("`{agent}` is a vendor, which comes in with a key of its contract");
+                self.problem(&connect.agent, said, Some("name one of `agents:`".to_owned()));
+                return None;
+            }
             Some(ConnectAs { human: HumanId::parse(&human).ok()?, agent: AgentId::parse(&agent).ok()? })
         });
         let console = raw.console.as_ref().and_then(|console| self.console(console, &directory));

@@ -182,6 +182,19 @@ fn a_person_nobody_knows_is_refused_with_the_nearest_one() {
 }
 
 #[test]
+fn nobody_connects_as_a_vendor() {
+    insta::assert_snapshot!(refused(&format!("{WORLD}
+vendors: {{acme: {{responsible: ana}}}}
+connect: {{human: ana, agent: acme}}
+")), @"
+    c.yaml:6:30: `acme` is a vendor, which comes in with a key of its contract
+      | connect: {human: ana, agent: acme}
+      |                              ^
+      hint: name one of `agents:`
+    ");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     insta::assert_snapshot!(refused(&format!("{WORLD}
 listen: nowhere
