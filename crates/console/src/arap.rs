@@ -23,6 +23,8 @@ use crate::port::Parts;
 
 /// Where these requests go.
 pub(crate) const UNDER: &str = "/arap/v1/";
+/// Where somebody signs in.
+pub(crate) const SESSION: &str = "/arap/v1/session";
 
 /// Answers one.
 pub(crate) async fn answer(parts: &Arc<Parts>, head: &Head, body: Incoming, from: Option<IpAddr>) -> Response<Body> {

@@ -8,7 +8,7 @@ use http::request::Parts as Head;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 use identity::people::{Client, same_form_token};
-use model::limits::{CONSOLE_STREAMS_MAX, FORM_BYTES_MAX};
+use model::limits::{CONSOLE_STREAMS_MAX, FORM_BYTES_MAX, STRANGERS_IN_FLIGHT_MAX};
 use model::{Blame, Fault};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,8 @@ pub struct ConsoleWire {
     cookie: Cookie,
     errand: Cookie,
     streams: Arc<Semaphore>,
+    /// Of those who sign in.
+    strangers: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -40,7 +42,8 @@ impl ConsoleWire {
         let (cookie, errand) =
             (Cookie::of_session(parts.secure, parts.port), Cookie::of_errand(parts.secure, parts.port));
         let streams = Arc::new(Semaphore::new(CONSOLE_STREAMS_MAX));
-        Self { parts: Arc::new(parts), assets: Assets::new(), cookie, errand, streams, stop }
+        let strangers = Arc::new(Semaphore::new(STRANGERS_IN_FLIGHT_MAX));
+        Self { parts: Arc::new(parts), assets: Assets::new(), cookie, errand, streams, strangers, stop }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
@@ -131,17 +134,21 @@ impl ConsoleWire {
     async fn post(&self, head: &Head, body: Incoming) -> Response<Body> {
         let (parts, assets) = (&self.parts, &self.assets);
         let path = head.uri.path();
+        let visitor = if is_way_in(path) { None } else { self.visitor(head).await };
+        if visitor.is_none() && !is_way_in(path) {
+            return self.stranger(head);
+        }
         let mut form = match form(head, body).await {
             Ok(form) => form,
-            Err(error) => return fault(assets, None, &error),
+            Err(error) => return fault(assets, visitor.as_ref(), &error),
         };
         let from = peer(head);
-        match path {
-            "/sign-in" => return sign_in::accept(parts, assets, &self.cookie, from, &mut form).await,
-            "/welcome" => return sign_in::choose(parts, assets, &self.cookie, from, &mut form).await,
-            _ => {}
-        }
-        let Some(visitor) = self.visitor(head).await else { return self.stranger(head) };
+        let Some(visitor) = visitor else {
+            return match path {
+                "/sign-in" => sign_in::accept(parts, assets, &self.cookie, from, &mut form).await,
+                _ => sign_in::choose(parts, assets, &self.cookie, from, &mut form).await,
+            };
+        };
         // INVARIANT: before anything is done (test `a_form_of_another_session_does_nothing`).
         if !same_form_token(visitor.token.expose(), &form.take("form")) {
             let said = "the form is not of a page of this session";
@@ -230,6 +237,19 @@ impl Wire for ConsoleWire {
             response
         })
     }
+
+    fn outlives_clients(&self) -> bool {
+        true
+    }
+
+    fn places(&self, path: &str) -> Option<&Arc<Semaphore>> {
+        (is_way_in(path) || path == arap::SESSION).then_some(&self.strangers)
+    }
+}
+
+/// Whether a form of whoever has shown nothing yet goes there.
+fn is_way_in(path: &str) -> bool {
+    matches!(path, "/sign-in" | "/welcome")
 }
 
 async fn form(head: &Head, body: Incoming) -> Result<Form, Fault> {

@@ -1,6 +1,10 @@
 //! Who gets in, and by which way nobody does.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use anyhow::{Context, Result, ensure};
+use model::limits::CONSOLE_IN_FLIGHT_MAX;
 use testkit::HttpRequest;
 
 use super::stage::{PASSWORD, Stage};
@@ -275,5 +279,32 @@ fn a_link_on_another_site_leads_in_all_the_same() -> Result<()> {
         "{:?}",
         seen.headers
     );
+    Ok(())
+}
+
+#[test]
+fn whoever_sends_slowly_keeps_nobody_out() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    let cookie = stage.cookie_of("kim")?;
+    let url = stage.world.console_url().to_owned();
+    let address = url.trim_start_matches("http://");
+    let begin = |path: &str| -> Result<TcpStream> {
+        let mut stream = TcpStream::connect(address)?;
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\norigin: {url}\r\nsec-fetch-site: same-origin\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: 10\r\n\r\n"
+        )?;
+        Ok(stream)
+    };
+    let places = CONSOLE_IN_FLIGHT_MAX + 10;
+    let _nowhere: Vec<TcpStream> = (0..places).map(|_| begin("/emergency")).collect::<Result<_>>()?;
+    let _way_in: Vec<TcpStream> = (0..places).map(|_| begin("/sign-in")).collect::<Result<_>>()?;
+    until("those who knock find no place", || Ok(stage.send(&HttpRequest::get("/sign-in"))?.status == 503))?;
+    for path in ["/", "/holds", "/account"] {
+        let seen = stage.send(&HttpRequest::get(path).with("cookie", &cookie))?;
+        ensure!(seen.status == 200, "{path}: {}", seen.status);
+    }
     Ok(())
 }
