@@ -221,7 +221,8 @@ fn a_change_is_in_force_though_whoever_asked_for_it_went_away() -> Result<()> {
         let slow = scope.spawn(|| {
             server.sql("away", "BEGIN; LOCK TABLE countersign.log IN EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT")
         });
-        let locked = "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'countersign.log'::regclass";
+        let locked =
+            "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'countersign.log'::regclass";
         until("the log is locked", || Ok(server.sql("away", locked)?.contains('1')))?;
         let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'countersign.log'::regclass";
         let asked = r#"{"do":"suspend","agent":"ana-desktop"}"#;
