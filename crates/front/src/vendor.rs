@@ -63,7 +63,7 @@ impl VendorAccess {
 
     /// Whether an agent is a vendor's, which comes in with what stands for its contract and with nothing else.
     pub fn is_vendor(&self, agent: &AgentId) -> bool {
-        self.tokens.keys().has_vendor(agent.as_str())
+        self.directory.snapshot().vendors.contains(agent) || self.tokens.keys().has_vendor(agent.as_str())
     }
 
     /// Who asks at the API, on every request anew. Error: the 401 to send.

@@ -168,7 +168,9 @@ impl Standing {
         let apps = configured.apps.iter().map(|(id, app)| (id.clone(), self.app(app))).collect();
         let all_stopped = configured.all_stopped || self.all_stopped;
         let (persons, known_elsewhere) = (configured.persons.clone(), configured.known_elsewhere.clone());
-        DirectorySnapshot { humans, agents, apps, persons, known_elsewhere, all_stopped, as_of: configured.as_of }
+        let vendors = configured.vendors.clone();
+        let as_of = configured.as_of;
+        DirectorySnapshot { humans, agents, vendors, apps, persons, known_elsewhere, all_stopped, as_of }
     }
 
     /// An agent acts only while the person who answers for it is there.

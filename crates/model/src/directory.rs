@@ -1,6 +1,6 @@
 //! Who there is: people, agents, apps, and whether each may act at all right now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,8 @@ pub struct DirectorySnapshot {
     pub humans: HashMap<HumanId, Arc<Human>>,
     /// Agents by id.
     pub agents: HashMap<AgentId, Arc<Agent>>,
+    /// Those of the agents that are vendors': each comes in with what stands for its contract, and with nothing else.
+    pub vendors: HashSet<AgentId>,
     /// Apps by id.
     pub apps: HashMap<AppId, Arc<App>>,
     /// Who stands behind an account, where a person has more than one: all of them have the same word here.

@@ -57,7 +57,16 @@ async fn change(common: &Common, operation: Operation) -> Result<ExitCode, Fault
         return Ok(ExitCode::SUCCESS);
     }
     let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
+    let also: Vec<&str> =
+        said.get("also").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     out(format_args!("{} (record {})", done(text("done"), text("subject")), text("record")));
+    if !also.is_empty() {
+        out(format_args!(
+            "so it is with {}, who {} the same person",
+            also.join(", "),
+            if also.len() == 1 { "is" } else { "are" }
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -32,8 +32,9 @@ fn directory(owner_is_there: bool) -> Arc<dyn Directory> {
         recommend_only: false,
         active: true,
     };
-    let agents = ["desk", "acme-screening"].map(agent);
+    let agents = ["desk", "acme-screening", "keyless"].map(agent);
     Arc::new(DirectorySnapshot {
+        vendors: ["keyless"].map(|id| AgentId::parse(id).unwrap()).into(),
         agents: agents.into_iter().map(|agent| (agent.id.clone(), Arc::new(agent))).collect(),
         humans: [(ana.id.clone(), Arc::new(ana))].into(),
         ..DirectorySnapshot::default()
@@ -96,5 +97,8 @@ fn a_token_for_a_vendors_agent_is_not_taken() {
         access.authenticate(&bearer(&tokens.issue(&request, &Noon).unwrap()), &Extensions::new(), None)
     };
     assert!(authenticate("desk").unwrap().vendor.is_none());
-    assert_eq!(authenticate("acme-screening").unwrap_err().status(), StatusCode::UNAUTHORIZED);
+    // One has a key; the other has become a vendor and has none yet.
+    for vendor in ["acme-screening", "keyless"] {
+        assert_eq!(authenticate(vendor).unwrap_err().status(), StatusCode::UNAUTHORIZED, "{vendor}");
+    }
 }

@@ -33,6 +33,7 @@ impl Checker<'_> {
                 recommend_only: false,
                 active: vendor.active.unwrap_or(true),
             };
+            directory.vendors.insert(agent.clone());
             if directory.agents.insert(agent, Arc::new(entry)).is_some() {
                 let said = format!("`{id}` is both an agent and a vendor");
                 self.problem(written, said, Some("give one of them another name".to_owned()));
