@@ -15,8 +15,10 @@ use crate::proof::{Proof, Stretch};
 /// What was looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Checked {
-    /// Records whose leaf hash and commitments are right.
+    /// Records whose leaf hash and commitments are right. That finds accidents: whoever changes a record can compute both anew.
     pub records: u64,
+    /// Records among them that stand in a tree that was signed: these are what was written.
+    pub signed_records: u64,
     /// Records among them whose text was erased before they were exported: they were checked as far as they go.
     pub erased: u64,
     /// The first record.
@@ -27,7 +29,7 @@ pub struct Checked {
     pub origin: Option<String>,
     /// The tree that was signed, where the export proves that its records stand in it.
     pub signed: Option<Tree>,
-    /// Records at the end that were not signed yet when the export was made.
+    /// Records for which nothing that was signed vouches: those behind the end of the proof, all of them where there is none.
     pub unsigned: u64,
     /// The first thing that is wrong.
     pub wrong: Option<Wrong>,
@@ -88,12 +90,13 @@ pub fn check(
     if let Some(stretch) = stretch {
         match stretch.end() {
             Ok(signed) => {
-                checked.unsigned = checked.last.unwrap_or_default().saturating_sub(signed.to);
+                checked.signed_records = signed.to.saturating_sub(signed.from) + 1;
                 (checked.origin, checked.signed) = (Some(signed.origin), Some(signed.tree));
             }
             Err(what) => checked.wrong = Some(Wrong { line: checked.records + 2, what }),
         }
     }
+    checked.unsigned = checked.records.saturating_sub(checked.signed_records);
     Ok(checked)
 }
 

@@ -11,6 +11,8 @@ use tlog::{
 };
 use trace::{LogReader, StoreFault, StoreFaultKind, checkpoints};
 
+use crate::limits::{SIGNED_LOOK_EVERY, SIGNED_LOOKS_MAX};
+
 /// The proof, as it stands in the first line of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +53,7 @@ pub(crate) struct Stretch {
 impl Proof {
     /// For the records from `from` to `to`. None: nothing that was signed covers the first of them yet.
     pub(crate) fn of(reader: &dyn LogReader, origin: &str, from: u64, to: u64) -> Result<Option<Self>, StoreFault> {
-        let Some(checkpoint) = checkpoints(reader)?.pop() else { return Ok(None) };
+        let Some(checkpoint) = newest(reader, to)? else { return Ok(None) };
         let signed = checkpoint.danger_unverified().tree();
         let (before, to) = (from.saturating_sub(1), to.min(signed.size));
         if from == 0 || to <= before {
@@ -80,6 +82,21 @@ impl Proof {
     }
 }
 
+/// The newest checkpoint. A gateway that runs signs what it writes a moment later: that moment is waited for, so that an export of
+/// it is proved up to its end. None: nobody has signed this log, and nobody is waited for.
+fn newest(reader: &dyn LogReader, to: u64) -> Result<Option<SignedCheckpoint>, StoreFault> {
+    let to = to.min(reader.last_sequence()?);
+    let mut checkpoint = checkpoints(reader)?.pop();
+    for _ in 0..SIGNED_LOOKS_MAX {
+        if checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.danger_unverified().tree().size >= to) {
+            break;
+        }
+        std::thread::sleep(SIGNED_LOOK_EVERY);
+        checkpoint = checkpoints(reader)?.pop();
+    }
+    Ok(checkpoint)
+}
+
 // === impl Stretch ===
 
 impl Stretch {
@@ -106,6 +123,14 @@ impl Stretch {
 
     /// The next record. Error: up to here it is not what was signed.
     pub(crate) fn record(&mut self, leaf_hash: &Digest) -> Result<(), String> {
+        // A proof goes as far as its records or as far as the signature. One that ends before was made to end there.
+        if self.tree.size() >= self.proof.to && self.tree.size() < self.signed.size {
+            return Err(format!(
+                "record {} was signed, and the proof ends at record {}",
+                self.tree.size() + 1,
+                self.proof.to
+            ));
+        }
         let leaf = Hash::new(*leaf_hash.as_bytes());
         self.tree.append(&[leaf], |_, _| {}).map_err(|error| error.to_string())?;
         if self.tree.size() != self.proof.to {
@@ -124,13 +149,14 @@ impl Stretch {
         let found = self.found.ok_or_else(|| {
             format!("it ends at record {}, and it should go on to record {}", self.tree.size(), self.proof.to)
         })?;
-        Ok(Signed { origin: self.proof.origin, to: self.proof.to, tree: found })
+        Ok(Signed { origin: self.proof.origin, from: self.proof.from, to: self.proof.to, tree: found })
     }
 }
 
 /// What is proved.
 pub(crate) struct Signed {
     pub(crate) origin: String,
+    pub(crate) from: u64,
     pub(crate) to: u64,
     pub(crate) tree: Tree,
 }

@@ -119,7 +119,7 @@ fn an_export_is_verified_by_somebody_else() -> Result<()> {
     let (code, found) = check(&text, &key)?;
     assert_eq!((code, number(&found, "/signed/size")), (Some(0), number(&said, "/records")), "{found}");
     let lines: Vec<&str> = text.lines().collect();
-    for left_out in [1, lines.len() / 2, lines.len() - 1] {
+    for left_out in [0, 1, lines.len() / 2, lines.len() - 1] {
         let kept: Vec<&str> =
             lines.iter().enumerate().filter(|(place, _)| *place != left_out).map(|(_, line)| *line).collect();
         let (code, found) = check(&(kept.join("\n") + "\n"), &key)?;
@@ -136,14 +136,24 @@ fn an_export_is_verified_by_somebody_else() -> Result<()> {
     let shown: Value = serde_json::from_str(world.run_well(&["trace", "query", "verdict:deny", "--json"])?.trim())?;
     assert_eq!((line.get("body"), line.get("leaf_hash")), (shown.get("body"), shown.get("leaf_hash")));
     let (code, found) = check(&selected, &key)?;
-    assert_eq!((code, found.get("signed")), (Some(0), Some(&Value::Null)), "{found}");
+    assert_eq!((code, found.get("signed")), (Some(1), Some(&Value::Null)), "no key vouches for it: {found}");
+    assert_eq!((found.get("right"), found.get("wrong")), (Some(&json!(false)), Some(&Value::Null)), "{found}");
+    std::fs::write(world.folder().join("selected.jsonl"), &selected)?;
+    let said = world.run_well(&["trace", "verify", "--export", "selected.jsonl"])?;
+    ensure!(said.contains("nothing signed vouches") && !said.contains("what was written"), "{said}");
 
     world.restart()?;
     world.run_well(&["trace", "erase", "--subject", "ana", "--yes"])?;
-    let text = world.run_well(&["trace", "export"])?;
-    ensure!(!text.contains("\"ana\""), "{text}");
-    let (code, found) = check(&text, &key)?;
+    let later = world.run_well(&["trace", "export"])?;
+    ensure!(!later.contains("\"ana\""), "{later}");
+    let (code, found) = check(&later, &key)?;
     ensure!(code == Some(0) && number(&found, "/erased") >= 8 && number(&found, "/signed/size") > 0, "{found}");
+    // Behind what is signed anybody can put what they like.
+    let behind: Vec<&str> = later.lines().skip(lines.len()).collect();
+    let (code, found) = check(&format!("{text}{}\n", behind.join("\n")), &key)?;
+    assert_eq!((code, found.get("right"), found.get("wrong")), (Some(1), Some(&json!(false)), Some(&Value::Null)));
+    let proved = (number(&found, "/signed_records"), number(&found, "/unsigned"));
+    assert_eq!(proved, (lines.len() as u64 - 1, behind.len() as u64), "{found}");
     Ok(())
 }
 

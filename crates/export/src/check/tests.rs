@@ -30,12 +30,17 @@ fn any_stretch_is_proved() {
     for (from, to) in [(1, size), (1, 1), (2, 2), (7, 33), (size, size), (16, 32), (1, 32), (33, size)] {
         let said = checked(&log, &exported(&log, from, to));
         assert_eq!(said.wrong, None, "{from} to {to}");
-        assert_eq!(said.records, to - from + 1);
+        assert_eq!((said.records, said.signed_records), (to - from + 1, to - from + 1));
         assert_eq!((said.signed.map(|tree| tree.size), said.unsigned), (Some(size), 0), "{from} to {to}");
     }
     log.add_calls(40..42);
     let said = checked(&log, &exported(&log, 5, size + 3));
     assert_eq!((said.wrong, said.unsigned, said.signed.map(|tree| tree.size)), (None, 3, Some(size)));
+    assert_eq!(
+        (said.records, said.signed_records),
+        (size - 1, size - 4),
+        "what is behind the signature is not what was signed"
+    );
 }
 
 #[test]
@@ -87,6 +92,32 @@ fn a_leaf_that_was_made_again_does_not_stand_in_the_signed_tree() {
     assert_eq!((wrong.line, wrong.what.as_str()), (21, "the records 1 to 20 are not the ones that were signed"));
 }
 
+/// The proof of the log, and records 1 to 20 of it; from the twelfth on, those of a log that somebody else made.
+fn forged(log: &Log, proof: &str) -> String {
+    let other = Log::with_calls(0..30);
+    let (text, others) = (exported(log, 1, 20), exported(&other, 1, 20));
+    let honest = text.lines().skip(1).take(11);
+    let lines: Vec<&str> = std::iter::once(proof).chain(honest).chain(others.lines().skip(11)).collect();
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_proof_that_ends_before_the_records_covers_for_none_behind_it() {
+    let log = signed_log();
+    let shorter = Proof::of(&log.reader(), crate::samples::ORIGIN, 1, 11).unwrap().unwrap();
+    let wrong = checked(&log, &forged(&log, &serde_json::to_string(&shorter).unwrap())).wrong.unwrap();
+    assert_eq!((wrong.line, wrong.what.as_str()), (13, "record 12 was signed, and the proof ends at record 11"));
+}
+
+#[test]
+fn without_its_proof_nothing_vouches_for_a_record() {
+    let log = signed_log();
+    let forged = forged(&log, "");
+    let said = checked(&log, forged.trim_start());
+    assert_eq!((said.wrong, said.records), (None, 20), "a record can be made anew, and adds up");
+    assert_eq!((said.signed, said.signed_records, said.unsigned), (None, 0, 20));
+}
+
 #[test]
 fn a_proof_of_somebody_else_is_none() {
     let log = signed_log();
@@ -105,11 +136,12 @@ fn a_proof_of_somebody_else_is_none() {
 }
 
 #[test]
-fn without_a_proof_each_record_is_checked_by_itself() {
+fn without_a_proof_accidents_are_found_and_nothing_is_signed() {
     let log = Log::with_calls(0..30);
     let text = exported(&log, 1, 20);
     let said = checked(&log, &text);
     assert_eq!((said.records, said.wrong.clone(), said.signed), (20, None, None));
+    assert_eq!((said.signed_records, said.unsigned), (0, 20));
     let changed = text.replacen("\"human\":\"ada\"", "\"human\":\"eve\"", 1);
     assert_eq!(checked(&log, &changed).wrong.map(|wrong| wrong.line), Some(1));
     let cut = text.trim_end();

@@ -143,7 +143,14 @@ fn of_export(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCode
         (Ok(checked), _) => checked,
     };
     report_export(common, file, &checked);
-    Ok(if checked.wrong.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // Whoever names a key asks for its word on every record.
+    let right = if args.key.is_empty() { checked.wrong.is_none() } else { is_signed(&checked) };
+    Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether every record is what was signed.
+fn is_signed(checked: &Checked) -> bool {
+    checked.wrong.is_none() && checked.signed.is_some() && checked.unsigned == 0
 }
 
 fn report_export(common: &Common, file: &Path, checked: &Checked) {
@@ -151,8 +158,9 @@ fn report_export(common: &Common, file: &Path, checked: &Checked) {
     if common.json {
         out(serde_json::json!({
             "origin": checked.origin,
-            "right": checked.wrong.is_none(),
+            "right": is_signed(checked),
             "records": checked.records,
+            "signed_records": checked.signed_records,
             "first": checked.first,
             "last": checked.last,
             "erased": checked.erased,
@@ -166,16 +174,23 @@ fn report_export(common: &Common, file: &Path, checked: &Checked) {
         out(format_args!("{}:{}: {}", file.display(), wrong.line, wrong.what));
         return;
     }
-    out(format_args!("{} records are what was written", checked.records));
-    match (&checked.origin, checked.signed, checked.first, checked.last) {
-        (Some(origin), Some(tree), Some(first), Some(last)) => {
-            let last = last.saturating_sub(checked.unsigned);
+    match (&checked.origin, checked.signed, checked.first) {
+        (Some(origin), Some(tree), Some(first)) => {
+            let last = first.saturating_add(checked.signed_records).saturating_sub(1);
+            out(format_args!("{} records are what was written", checked.signed_records));
             out(format_args!("records {first} to {last} are all that {origin} has signed there, root {}", tree.root));
+            if checked.unsigned > 0 {
+                out(format_args!("nothing signed vouches for the {} behind them", checked.unsigned));
+                say(format_args!("hint: export them again once they are signed, or only `--to {last}`"));
+            }
         }
-        _ => out("it is a selection: each record is right in itself, and nothing says what was left out"),
-    }
-    if checked.unsigned > 0 {
-        out(format_args!("{} at the end were not signed yet", checked.unsigned));
+        _ => {
+            out(format_args!("nothing signed vouches for these {} records", checked.records));
+            out(
+                "each adds up in itself, which whoever made the file could make it do, and nothing says what was left out",
+            );
+            say("hint: an export of all records between two of them, without a question, proves what it holds");
+        }
     }
 }
 
