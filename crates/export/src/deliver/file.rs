@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::cef::cef;
@@ -46,8 +46,8 @@ impl Rolling {
             text.push('\n');
         }
         let mut file = match self.open.take() {
-            // Somebody may have moved it away.
-            Some(file) if self.path.exists() => file,
+            // Somebody may have moved it away, and made a new one in its place.
+            Some(file) if stands_at(&file, &self.path)? => file,
             _ => whole_lines(&self.path)?,
         };
         if file.metadata()?.len() >= self.bytes_max {
@@ -74,6 +74,16 @@ impl Rolling {
         }
         folder_of(&self.path).map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
+}
+
+/// Whether this is the file that stands there now.
+fn stands_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    let here = match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        here => here?,
+    };
+    let open = file.metadata()?;
+    Ok((open.dev(), open.ino()) == (here.dev(), here.ino()))
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {

@@ -49,3 +49,15 @@ fn whoever_moves_the_file_away_gets_a_new_one() {
     file.append(&log.items(), &about()).unwrap();
     assert_eq!(lines(&path).len(), 2);
 }
+
+#[test]
+fn whoever_moves_the_file_away_and_makes_a_new_one_gets_the_rest_there() {
+    let log = Log::with_calls(0..1);
+    let (path, elsewhere) = (log.folder.path().join("trace.jsonl"), log.folder.path().join("elsewhere"));
+    let mut file = Rolling::new(path.clone(), TextFormat::Jsonl, u64::MAX, 2);
+    file.append(&log.items(), &about()).unwrap();
+    fs::rename(&path, &elsewhere).unwrap();
+    File::create(&path).unwrap();
+    file.append(&log.items(), &about()).unwrap();
+    assert_eq!((lines(&path).len(), lines(&elsewhere).len()), (2, 2));
+}
