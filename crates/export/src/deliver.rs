@@ -4,6 +4,9 @@ mod file;
 mod http;
 mod stream;
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use model::UnixMicros;
 use notify::Teller;
 
@@ -15,13 +18,24 @@ use crate::otlp;
 use crate::sink::{Target, Transport};
 use crate::syslog::{counted, message};
 
-/// A sink that is open. Errors are sentences: what was said, or what happened.
+/// A sink that is open.
 pub(crate) enum Delivery {
     File(Rolling),
     Otlp { traces: Box<Collector>, metrics: Option<Box<Collector>> },
     Ocsf(Box<Collector>),
     Syslog { address: String, transport: Transport },
     People(Box<Teller>),
+}
+
+/// What was given was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Untaken {
+    /// What was said, or what happened: a sentence.
+    pub(crate) said: String,
+    /// When the receiver wants to be asked again.
+    pub(crate) again_after: Option<Duration>,
+    /// Whether it was more than the receiver takes at a time.
+    pub(crate) too_large: bool,
 }
 
 impl Delivery {
@@ -41,23 +55,26 @@ impl Delivery {
         })
     }
 
-    /// Gives these records away. What was taken although something was the matter with it is told as a sentence.
+    /// Gives these records away; people get one message at a time, and what they were `told` they are not told again. What was
+    /// taken although something was the matter with it is told as a sentence.
     pub(crate) async fn deliver(
         &mut self,
         items: &[Item],
         about: &About,
         now: UnixMicros,
-    ) -> Result<Option<String>, String> {
+        told: &mut BTreeSet<u64>,
+    ) -> Result<Option<String>, Untaken> {
         match self {
-            Self::People(teller) => teller.tell(items.iter().map(|item| &item.entry), now).await.map(|()| None),
-            Self::File(file) => file.append(items, about).map(|()| None),
+            Self::People(teller) => tell(teller, items, now, told).await,
+            Self::File(file) => Ok(file.append(items, about).map(|()| None)?),
             Self::Otlp { traces, metrics } => {
                 let mut rejected = None;
                 if let Some(body) = otlp::spans(items, about) {
-                    rejected = otlp::rejected(&traces.post(body).await?);
+                    rejected = otlp::rejected(&traces.post(body).await?).map(|said| remark(traces, &said));
                 }
                 if let (Some(metrics), Some(body)) = (metrics, otlp::metrics(items, about)) {
-                    rejected = otlp::rejected(&metrics.post(body).await?).or(rejected);
+                    let here = otlp::rejected(&metrics.post(body).await?).map(|said| remark(metrics, &said));
+                    rejected = here.or(rejected);
                 }
                 Ok(rejected)
             }
@@ -67,18 +84,52 @@ impl Delivery {
             }
             Self::Syslog { address, transport: Transport::Tcp } => {
                 let messages: String = items.iter().map(|item| counted(&message(item, about))).collect();
-                stream::send(address, messages.as_bytes()).await.map(|()| None)
+                Ok(stream::send(address, messages.as_bytes()).await.map(|()| None)?)
             }
             Self::Syslog { address, transport: Transport::Udp } => {
                 let messages = items.iter().map(|item| message(item, about));
-                stream::send_datagrams(address, messages).await.map(|()| None)
+                Ok(stream::send_datagrams(address, messages).await.map(|()| None)?)
             }
         }
     }
 }
 
+impl From<String> for Untaken {
+    fn from(said: String) -> Self {
+        Self { said, again_after: None, too_large: false }
+    }
+}
+
+/// Tells people the next message. What is worth none counts as told.
+async fn tell(
+    teller: &Teller,
+    items: &[Item],
+    now: UnixMicros,
+    told: &mut BTreeSet<u64>,
+) -> Result<Option<String>, Untaken> {
+    let untold = || items.iter().map(|item| &item.entry).filter(|entry| !told.contains(&entry.sequence));
+    let notices = teller.notices(untold());
+    let silent: Vec<u64> = untold()
+        .map(|entry| entry.sequence)
+        .filter(|sequence| !notices.iter().any(|notice| notice.records.contains(sequence)))
+        .collect();
+    told.extend(silent);
+    let Some(notice) = notices.into_iter().next() else { return Ok(None) };
+    let taken = teller.tell(&notice, now).await;
+    let remark = taken.map_err(|untold| Untaken { again_after: untold.again_after, ..Untaken::from(untold.said) })?;
+    told.extend(notice.records);
+    Ok(remark)
+}
+
+/// What a collector says of what it rejects, where it may be quoted.
+fn remark(collector: &Collector, said: &str) -> String {
+    collector.quote(said).unwrap_or_else(|| "some were rejected".to_owned())
+}
+
 /// An address with more behind its path.
 fn below(url: &::http::Uri, path: &str) -> Result<::http::Uri, String> {
     let base = url.to_string();
-    format!("{}{path}", base.trim_end_matches('/')).parse().map_err(|_| format!("`{base}` takes no path behind it"))
+    let longer = format!("{}{path}", base.trim_end_matches('/'));
+    // A token may stand in it.
+    longer.parse().map_err(|_| "the address takes no path behind it".to_owned())
 }

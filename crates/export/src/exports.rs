@@ -1,5 +1,6 @@
 //! The sinks at work: a thread each, which reads from the store what its sink does not have yet.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,12 +9,13 @@ use std::time::Duration;
 use model::{Blame, Clock, Fault};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use trace::{Entry, LogReader, Query};
+use trace::{Entry, LogReader, Query, StoreFault};
 
-use crate::deliver::Delivery;
+use crate::deliver::{Delivery, Untaken};
 use crate::item::{About, Calls, Item};
 use crate::limits::{
-    DELIVERY_TIME_MAX, LAST_WORD_TIME_MAX, LOOK_EVERY, PAGE_RECORDS, PLACE_KEPT_EACH_US, REST_MAX, REST_MIN,
+    AGAIN_AFTER_MAX, DELIVERY_TIME_MAX, LAST_WORD_TIME_MAX, LOOK_EVERY, PAGE_RECORDS, PLACE_KEPT_EACH_US, REST_MAX,
+    REST_MIN,
 };
 use crate::place::Place;
 use crate::sink::{SinkSpec, Target};
@@ -36,6 +38,12 @@ struct Worker {
     file: PathBuf,
     /// When the place was last written, and what of it.
     kept: (i64, Place),
+    /// Whether the log was looked at, and the place is one of it.
+    placed: bool,
+    /// Records behind the place of which people were told already.
+    told: BTreeSet<u64>,
+    /// How many records are read at a time.
+    page: usize,
     /// How long to wait after the next failure.
     rest: Duration,
 }
@@ -69,6 +77,9 @@ impl Exports {
                 kept: (0, place.clone()),
                 place,
                 file,
+                placed: false,
+                told: BTreeSet::new(),
+                page: PAGE_RECORDS,
                 rest: REST_MIN,
                 spec,
             };
@@ -123,15 +134,12 @@ impl Drop for Exports {
 impl Worker {
     /// Delivers until told to stop, and then what is left unless the sink fails.
     async fn work(&mut self, stop: &CancellationToken) {
-        if let Err(what) = self.find_place() {
-            self.failed(what);
-        }
         loop {
             let stopping = stop.is_cancelled();
             let wait = match self.step().await {
                 Ok(true) => continue,
                 Ok(false) => LOOK_EVERY,
-                Err(what) => self.failed(what),
+                Err(untaken) => self.failed(untaken),
             };
             self.keep_place();
             if stopping {
@@ -144,67 +152,102 @@ impl Worker {
         }
     }
 
-    /// A log that was restored from a copy may have other records where this sink had come to. It gets all of them.
-    fn find_place(&mut self) -> Result<(), String> {
+    /// A log that was restored from a copy may have other records where this sink had come to. It gets all of them, unless it is
+    /// people: they are told what happens from now on.
+    fn find_place(&mut self) -> Result<(), StoreFault> {
+        let people = matches!(self.spec.target, Target::People(_));
         let begins = self.place.sequence == 0 && self.place.leaf_hash.is_none();
-        if begins && matches!(self.spec.target, Target::People(_)) {
-            self.place.sequence = self.reader.last_sequence().map_err(|fault| fault.to_string())?;
+        if begins && !people {
             return Ok(());
         }
-        let Some(expected) = self.place.leaf_hash.clone() else { return Ok(()) };
+        if !begins {
+            let here = self.leaf_hash(self.place.sequence)?;
+            if here.is_some() && (here == self.place.leaf_hash || self.place.leaf_hash.is_none()) {
+                return Ok(());
+            }
+            let begins =
+                if people { "people are told what comes from now on" } else { "it begins at the first record" };
+            tracing::warn!(export = %self.spec.name, sequence = self.place.sequence,
+                "the log is not the one that was exported; {begins}");
+        }
+        let sequence = if people { self.reader.last_sequence()? } else { 0 };
+        let leaf_hash = self.leaf_hash(sequence)?;
+        (self.place.sequence, self.place.leaf_hash) = (sequence, leaf_hash);
+        Ok(())
+    }
+
+    /// That of this record; none where there is no such record.
+    fn leaf_hash(&self, sequence: u64) -> Result<Option<String>, StoreFault> {
+        let Some(before) = sequence.checked_sub(1) else { return Ok(None) };
         let here = Query {
-            after_sequence: Some(self.place.sequence.saturating_sub(1)),
-            before_sequence: self.place.sequence.checked_add(1),
+            after_sequence: Some(before),
+            before_sequence: sequence.checked_add(1),
             limit: 1,
             newest_first: false,
             ..Query::default()
         };
-        let found = self.reader.find(&here).map_err(|fault| fault.to_string())?;
-        if found.first().is_some_and(|entry| entry.leaf_hash.to_string() == expected) {
-            return Ok(());
-        }
-        tracing::warn!(export = %self.spec.name, sequence = self.place.sequence,
-            "the log is not the one that was exported; the export begins at its first record again");
-        (self.place.sequence, self.place.leaf_hash) = (0, None);
-        Ok(())
+        Ok(self.reader.find(&here)?.first().map(|entry| entry.leaf_hash.to_string()))
     }
 
     /// Delivers one page; false where there was nothing to deliver.
-    async fn step(&mut self) -> Result<bool, String> {
+    async fn step(&mut self) -> Result<bool, Untaken> {
+        let said = |fault: StoreFault| format!("the trace could not be read: {fault}");
+        if !self.placed {
+            self.find_place().map_err(said)?;
+            self.placed = true;
+        }
         let query = Query {
             after_sequence: Some(self.place.sequence),
-            limit: PAGE_RECORDS,
+            limit: self.page,
             newest_first: false,
             ..Query::default()
         };
-        let said = |fault: trace::StoreFault| format!("the trace could not be read: {fault}");
-        if self.reader.last_sequence().map_err(said)? == self.place.sequence {
-            return Ok(false);
-        }
-        let entries: Vec<Entry> = self.reader.find(&query).map_err(said)?;
-        let Some(last) = entries.last().map(|last| (last.sequence, last.leaf_hash.to_string())) else {
+        let nothing = self.reader.last_sequence().map_err(said)? == self.place.sequence;
+        let entries: Vec<Entry> = if nothing { Vec::new() } else { self.reader.find(&query).map_err(said)? };
+        let places: Vec<(u64, String)> =
+            entries.iter().map(|entry| (entry.sequence, entry.leaf_hash.to_string())).collect();
+        let Some((last, leaf_hash)) = places.last().cloned() else {
+            self.page = PAGE_RECORDS;
             return Ok(false);
         };
         let mut items = self.calls.items(self.reader.as_ref(), entries).map_err(said)?;
         items.retain(|item| self.spec.wants(item));
-        if !items.is_empty() {
-            self.deliver(&items).await?;
+        match self.deliver(&items).await {
+            Err(untaken) if untaken.too_large && items.len() > 1 => {
+                self.page = (places.len() / 2).max(1);
+                return Ok(true);
+            }
+            Err(untaken) => return Err(untaken),
+            Ok(()) => self.rest = REST_MIN,
         }
-        self.place.took(last.0, last.1, self.clock.now());
-        self.rest = REST_MIN;
-        if self.clock.now().0.saturating_sub(self.kept.0) >= PLACE_KEPT_EACH_US {
-            self.keep_place();
+        if matches!(self.spec.target, Target::People(_))
+            && let Some(untold) = items.iter().map(|item| item.entry.sequence).find(|one| !self.told.contains(one))
+        {
+            // One message after the other: what breaks off here begins again with the next.
+            if let Some((sequence, leaf_hash)) = places.iter().rfind(|(sequence, _)| *sequence < untold) {
+                self.place.moved(*sequence, leaf_hash.clone(), self.clock.now());
+                self.told.retain(|one| one > sequence);
+            }
+            self.keep_place_now_and_then();
+            return Ok(true);
         }
+        self.told.clear();
+        self.place.took(last, leaf_hash, self.clock.now());
+        self.keep_place_now_and_then();
         Ok(true)
     }
 
-    async fn deliver(&mut self, items: &[Item]) -> Result<(), String> {
+    async fn deliver(&mut self, items: &[Item]) -> Result<(), Untaken> {
+        if items.is_empty() {
+            return Ok(());
+        }
         let mut delivery = match self.delivery.take() {
             Some(delivery) => delivery,
             None => Delivery::open(&self.spec.target)?,
         };
-        let delivered = timeout(DELIVERY_TIME_MAX, delivery.deliver(items, &self.about, self.clock.now())).await;
-        let remark = delivered.map_err(|_| format!("it took longer than {} s", DELIVERY_TIME_MAX.as_secs()))??;
+        let delivered = delivery.deliver(items, &self.about, self.clock.now(), &mut self.told);
+        let too_long = |_| format!("it took longer than {} s", DELIVERY_TIME_MAX.as_secs());
+        let remark = timeout(DELIVERY_TIME_MAX, delivered).await.map_err(too_long)??;
         self.delivery = Some(delivery);
         if let Some(remark) = remark {
             tracing::warn!(export = %self.spec.name, remark, "a collector did not take everything");
@@ -214,14 +257,21 @@ impl Worker {
     }
 
     /// How long to wait now.
-    fn failed(&mut self, what: String) -> Duration {
+    fn failed(&mut self, untaken: Untaken) -> Duration {
         if !self.place.failing {
+            let what = &untaken.said;
             tracing::warn!(export = %self.spec.name, what, "an export does not get on; it is tried again and again");
         }
-        self.place.failed(what, self.clock.now());
-        let wait = self.rest;
-        self.rest = (wait * 2).min(REST_MAX);
+        self.place.failed(untaken.said, self.clock.now());
+        let wait = self.rest.max(untaken.again_after.unwrap_or_default().min(AGAIN_AFTER_MAX));
+        self.rest = (self.rest * 2).min(REST_MAX);
         wait
+    }
+
+    fn keep_place_now_and_then(&mut self) {
+        if self.clock.now().0.saturating_sub(self.kept.0) >= PLACE_KEPT_EACH_US {
+            self.keep_place();
+        }
     }
 
     fn keep_place(&mut self) {

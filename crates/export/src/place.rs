@@ -51,11 +51,17 @@ impl Place {
         Draft::new(file)?.replace(&text)
     }
 
+    /// It took all that it was given.
     pub(crate) fn took(&mut self, sequence: u64, leaf_hash: String, now: UnixMicros) {
+        self.moved(sequence, leaf_hash, now);
+        self.failing = false;
+    }
+
+    /// It took what stands before the next record.
+    pub(crate) fn moved(&mut self, sequence: u64, leaf_hash: String, now: UnixMicros) {
         self.sequence = sequence;
         self.leaf_hash = Some(leaf_hash);
         self.delivered_at_us = Some(now.0);
-        self.failing = false;
     }
 
     pub(crate) fn failed(&mut self, what: String, now: UnixMicros) {

@@ -1,13 +1,14 @@
 //! Where messages go.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 use model::{Blame, Fault, UnixMicros};
 use trace::Entry;
 
 use crate::mail;
-use crate::notice::notices;
+use crate::notice::{Notice, notices};
 use crate::post::Hook;
 
 /// Somewhere to tell people.
@@ -70,6 +71,15 @@ pub enum Teller {
     Mail(Mailbox, String),
 }
 
+/// A message that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untold {
+    /// What happened, as a sentence.
+    pub said: String,
+    /// When whoever did not take it wants to be asked again.
+    pub again_after: Option<Duration>,
+}
+
 impl<T> fmt::Debug for Hidden<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
@@ -106,24 +116,27 @@ impl Teller {
         })
     }
 
-    /// Tells what is worth a message in these records. Error: a sentence; some of it may have been told all the same.
-    pub async fn tell<'e>(&self, entries: impl Iterator<Item = &'e Entry>, now: UnixMicros) -> Result<(), String> {
-        let changes = entries.filter_map(Entry::change);
+    /// What is worth a message in these records.
+    pub fn notices<'e>(&self, entries: impl Iterator<Item = &'e Entry>) -> Vec<Notice> {
+        let (Self::Hook { pages, .. } | Self::Mail(_, pages)) = self;
+        notices(entries.filter_map(|entry| Some((entry.sequence, entry.change()?))), pages)
+    }
+
+    /// Tells one. Whom it did not reach although others got it is told as a sentence.
+    pub async fn tell(&self, notice: &Notice, now: UnixMicros) -> Result<Option<String>, Untold> {
         match self {
-            Self::Hook { hook, slack, pages } => {
-                for notice in notices(changes, pages) {
-                    let body = if *slack { notice.to_slack() } else { notice.to_json() };
-                    hook.post(body.to_string()).await?;
-                }
+            Self::Hook { hook, slack, .. } => {
+                let body = if *slack { notice.to_slack() } else { notice.to_json() };
+                hook.post(body.to_string()).await.map(|()| None)
             }
-            Self::Mail(mailbox, pages) => {
-                let all = notices(changes, pages);
-                if !all.is_empty() {
-                    mail::send(mailbox, &all, now).await?;
-                }
-            }
+            Self::Mail(mailbox, _) => Ok(mail::send(mailbox, std::slice::from_ref(notice), now).await?),
         }
-        Ok(())
+    }
+}
+
+impl From<String> for Untold {
+    fn from(said: String) -> Self {
+        Self { said, again_after: None }
     }
 }
 
@@ -147,9 +160,11 @@ impl Mailbox {
             return Err(wrong("nobody gets it".to_owned()));
         }
         if !matches!(self.server.scheme_str(), Some("smtp" | "smtps")) || self.server.host().is_none() {
-            let said =
-                format!("`{}` is no server for mail: it takes `smtp://HOST:PORT` or `smtps://HOST:PORT`", self.server);
-            return Err(wrong(said));
+            // A name and a password may stand in it.
+            let (scheme, host) = (self.server.scheme_str().unwrap_or_default(), self.server.host().unwrap_or_default());
+            return Err(wrong(format!(
+                "`{scheme}://{host}` is no server for mail: it takes `smtp://HOST:PORT` or `smtps://HOST:PORT`"
+            )));
         }
         let (plain, here) = (self.server.scheme_str() == Some("smtp"), self.server.host().is_some_and(is_here));
         if plain && self.login.is_some() && !here {

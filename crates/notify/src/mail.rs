@@ -13,8 +13,8 @@ use crate::channel::{Mailbox, plain};
 use crate::notice::Notice;
 use crate::post::connector;
 
-/// Sends a message for each notice, over one connection.
-pub(crate) async fn send(mailbox: &Mailbox, notices: &[Notice], now: UnixMicros) -> Result<(), String> {
+/// Sends a message for each notice, over one connection. Who did not get them although others did is told as a sentence.
+pub(crate) async fn send(mailbox: &Mailbox, notices: &[Notice], now: UnixMicros) -> Result<Option<String>, String> {
     let secure = mailbox.server.scheme_str() == Some("smtps");
     let (host, port) = (mailbox.server.host().unwrap_or_default(), mailbox.server.port_u16());
     let port = port.unwrap_or(if secure { 465 } else { 25 });
@@ -27,44 +27,72 @@ pub(crate) async fn send(mailbox: &Mailbox, notices: &[Notice], now: UnixMicros)
     if let Some(login) = &mailbox.login {
         let (name, password) = &login.0;
         let secret = STANDARD.encode(format!("\0{name}\0{password}"));
-        // What the server answers here is its own: nothing of ours stands in it.
-        talk.say(&format!("AUTH PLAIN {secret}"), 2).await?;
+        // A server that does not know the command repeats it, with the password in it.
+        talk.say(&format!("AUTH PLAIN {secret}"), 2).await.map_err(Unheard::without_its_words)?;
     }
+    let mut refused = Vec::new();
     for notice in notices {
         talk.say(&format!("MAIL FROM:<{}>", plain(&mailbox.from)?), 2).await?;
-        for to in &mailbox.to {
-            talk.say(&format!("RCPT TO:<{}>", plain(to)?), 2).await?;
-        }
+        refused = talk.recipients(mailbox).await?;
         talk.say("DATA", 3).await?;
         talk.say(&message(mailbox, notice, now), 2).await?;
     }
     // It was taken: how the server says goodbye changes nothing.
     let _goodbye = talk.say("QUIT", 2).await;
-    Ok(())
+    Ok((!refused.is_empty()).then(|| refused.join("; ")))
 }
 
 struct Talk<S> {
     stream: BufReader<S>,
 }
 
+/// Why there is no answer of the wanted kind.
+enum Unheard {
+    /// The server answered something else.
+    Said(String),
+    /// It did not answer.
+    Broke(String),
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+    /// Names who gets the next message. Those who are refused are given as sentences; an error where nobody is left.
+    async fn recipients(&mut self, mailbox: &Mailbox) -> Result<Vec<String>, String> {
+        let (mut refused, mut last) = (Vec::new(), None);
+        for to in &mailbox.to {
+            match self.say(&format!("RCPT TO:<{}>", plain(to)?), 2).await {
+                Ok(()) => {}
+                Err(Unheard::Said(said)) => {
+                    refused.push(format!("`{to}` gets no mail: the server said: {said}"));
+                    last = Some(Unheard::Said(said));
+                }
+                Err(broke) => return Err(broke.into()),
+            }
+        }
+        match last {
+            Some(last) if refused.len() == mailbox.to.len() => Err(last.into()),
+            _ => Ok(refused),
+        }
+    }
+
     /// Says a line, or a message up to its end, and reads an answer that begins with this digit.
-    async fn say(&mut self, what: &str, wanted: u8) -> Result<(), String> {
-        let wrong = |error: std::io::Error| format!("the server broke off: {error}");
+    async fn say(&mut self, what: &str, wanted: u8) -> Result<(), Unheard> {
+        let wrong = |error: std::io::Error| Unheard::Broke(format!("the server broke off: {error}"));
         self.stream.write_all(what.as_bytes()).await.map_err(wrong)?;
         self.stream.write_all(b"\r\n").await.map_err(wrong)?;
         self.stream.flush().await.map_err(wrong)?;
         self.answered(wanted).await
     }
 
-    async fn answered(&mut self, wanted: u8) -> Result<(), String> {
+    async fn answered(&mut self, wanted: u8) -> Result<(), Unheard> {
         for _line in 0..LINES_MAX {
             let mut line = Vec::new();
             let mut bounded = tokio::io::AsyncReadExt::take(&mut self.stream, LINE_BYTES_MAX);
-            let read =
-                bounded.read_until(b'\n', &mut line).await.map_err(|error| format!("the server broke off: {error}"))?;
+            let read = bounded
+                .read_until(b'\n', &mut line)
+                .await
+                .map_err(|error| Unheard::Broke(format!("the server broke off: {error}")))?;
             if read == 0 {
-                return Err("the server broke off".to_owned());
+                return Err(Unheard::Broke("the server broke off".to_owned()));
             }
             if line.get(3) == Some(&b'-') {
                 continue;
@@ -72,10 +100,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             if line.first() == Some(&(b'0' + wanted)) {
                 return Ok(());
             }
-            let said: String = String::from_utf8_lossy(&line).chars().filter(|c| !c.is_control()).take(200).collect();
-            return Err(format!("the server said: {said}"));
+            let said = String::from_utf8_lossy(&line).chars().filter(|c| !c.is_control()).take(200).collect();
+            return Err(Unheard::Said(said));
         }
-        Err("the server does not stop talking".to_owned())
+        Err(Unheard::Broke("the server does not stop talking".to_owned()))
+    }
+}
+
+impl Unheard {
+    /// The code of the answer, and nothing else of it.
+    fn without_its_words(self) -> Self {
+        match self {
+            Self::Said(said) => Self::Said(said.chars().take(3).filter(char::is_ascii_digit).collect()),
+            broke @ Self::Broke(_) => broke,
+        }
+    }
+}
+
+impl From<Unheard> for String {
+    fn from(unheard: Unheard) -> Self {
+        match unheard {
+            Unheard::Said(said) => format!("the server said: {said}"),
+            Unheard::Broke(broke) => broke,
+        }
     }
 }
 

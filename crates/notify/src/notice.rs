@@ -18,60 +18,75 @@ pub struct Notice {
     pub link: String,
     /// The holds it is about.
     pub holds: Vec<String>,
+    /// The numbers of the records that it tells of.
+    pub records: Vec<u64>,
 }
 
-/// What is worth a message in these changes. `pages` is the address of the console.
-pub fn notices(changes: impl Iterator<Item = ChangeView>, pages: &str) -> Vec<Notice> {
+/// What is worth a message in these changes, each with the number of its record, in their order. `pages` is the address of the
+/// console.
+pub fn notices(changes: impl Iterator<Item = (u64, ChangeView)>, pages: &str) -> Vec<Notice> {
     let mut notices = Vec::new();
-    let mut opened: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
-    for change in changes {
+    let mut opened: BTreeMap<(String, String), Vec<(u64, Value)>> = BTreeMap::new();
+    for (record, change) in changes {
         // Of a person who was erased nothing is told any more.
         let Some(detail) = change.detail else { continue };
-        match change.what.as_str() {
-            "hold.opened" if text(&detail, "waits_for") != "fact" => {
-                opened.entry((text(&detail, "agent"), text(&detail, "app"))).or_default().push(detail);
+        if change.what == "hold.opened" {
+            if text(&detail, "waits_for") != "fact" {
+                opened.entry((text(&detail, "agent"), text(&detail, "app"))).or_default().push((record, detail));
             }
-            "hold.escalated" => {
-                let title = format!("Still waits for approval: {}", call(&detail));
-                let lines = vec![format!("Now also: {}.", list(&detail, "to")), until(&detail)];
-                notices.push(one(&change.what, title, lines, &detail, pages));
-            }
-            "contract.audit" if detail.get("held") == Some(&Value::Bool(false)) => {
-                let title = format!("Clause {} of {} was not kept", text(&detail, "clause"), agreement(&detail));
-                let by_person = !text(&detail, "person").is_empty();
-                let against = detail.get("against").and_then(Value::as_u64).unwrap_or_default();
-                let calls = if against == 1 { "One call speaks" } else { "Calls speak" };
-                let lines = vec![if by_person {
-                    format!("A person looked at it: {}.", text(&detail, "look_at"))
-                } else {
-                    format!("{calls} against it ({against}); asked was: {}.", text(&detail, "asked"))
-                }];
-                notices.push(of_contract(&change.what, title, lines, &detail, pages));
-            }
-            "contract.audit" if !text(&detail, "look_at").is_empty() && detail.get("held").is_none() => {
-                let title = format!("Clause {} of {} is to be looked at", text(&detail, "clause"), agreement(&detail));
-                let lines = vec![format!("A person looks at: {}.", text(&detail, "look_at"))];
-                notices.push(of_contract(&change.what, title, lines, &detail, pages));
-            }
-            "contract.notice" => {
-                let days = detail.get("days_left").and_then(Value::as_i64).unwrap_or_default();
-                let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
-                let title = format!("{} ends in {days}", agreement(&detail));
-                let (until, who) = (text(&detail, "until"), text(&detail, "responsible"));
-                let lines = vec![format!("It admits nothing after {until}. {who} answers for it.")];
-                notices.push(of_contract(&change.what, title, lines, &detail, pages));
-            }
-            what if what.starts_with("emergency.") => {
-                let title = format!("Emergency: {}", text(&detail, "said"));
-                let lines = Some(text(&detail, "more")).filter(|more| !more.is_empty()).into_iter().collect();
-                let (event, link) = (what.to_owned(), format!("{pages}/emergency"));
-                notices.push(Notice { event, title, lines, link, holds: Vec::new() });
-            }
-            _ => {}
+        } else if let Some(notice) = of_change(&change.what, &detail, pages) {
+            notices.push(Notice { records: vec![record], ..notice });
         }
     }
-    notices.extend(opened.into_values().map(|holds| of_opened(&holds, pages)));
+    notices.extend(opened.into_values().map(|opened| {
+        let (records, holds): (Vec<u64>, Vec<Value>) = opened.into_iter().unzip();
+        Notice { records, ..of_opened(&holds, pages) }
+    }));
+    notices.sort_by_key(|notice| notice.records.first().copied());
     notices
+}
+
+/// What one change is worth.
+fn of_change(what: &str, detail: &Value, pages: &str) -> Option<Notice> {
+    match what {
+        "hold.escalated" => {
+            let title = format!("Still waits for approval: {}", call(detail));
+            let lines = vec![format!("Now also: {}.", list(detail, "to")), until(detail)];
+            Some(one(what, title, lines, detail, pages))
+        }
+        "contract.audit" if detail.get("held") == Some(&Value::Bool(false)) => {
+            let title = format!("Clause {} of {} was not kept", text(detail, "clause"), agreement(detail));
+            let by_person = !text(detail, "person").is_empty();
+            let against = detail.get("against").and_then(Value::as_u64).unwrap_or_default();
+            let calls = if against == 1 { "One call speaks" } else { "Calls speak" };
+            let lines = vec![if by_person {
+                format!("A person looked at it: {}.", text(detail, "look_at"))
+            } else {
+                format!("{calls} against it ({against}); asked was: {}.", text(detail, "asked"))
+            }];
+            Some(of_contract(what, title, lines, detail, pages))
+        }
+        "contract.audit" if !text(detail, "look_at").is_empty() && detail.get("held").is_none() => {
+            let title = format!("Clause {} of {} is to be looked at", text(detail, "clause"), agreement(detail));
+            let lines = vec![format!("A person looks at: {}.", text(detail, "look_at"))];
+            Some(of_contract(what, title, lines, detail, pages))
+        }
+        "contract.notice" => {
+            let days = detail.get("days_left").and_then(Value::as_i64).unwrap_or_default();
+            let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
+            let title = format!("{} ends in {days}", agreement(detail));
+            let (until, who) = (text(detail, "until"), text(detail, "responsible"));
+            let lines = vec![format!("It admits nothing after {until}. {who} answers for it.")];
+            Some(of_contract(what, title, lines, detail, pages))
+        }
+        _ if what.starts_with("emergency.") => {
+            let title = format!("Emergency: {}", text(detail, "said"));
+            let lines = Some(text(detail, "more")).filter(|more| !more.is_empty()).into_iter().collect();
+            let link = format!("{pages}/emergency");
+            Some(Notice { event: what.to_owned(), title, lines, link, holds: Vec::new(), records: Vec::new() })
+        }
+        _ => None,
+    }
 }
 
 fn of_opened(holds: &[Value], pages: &str) -> Notice {
@@ -89,6 +104,7 @@ fn of_opened(holds: &[Value], pages: &str) -> Notice {
         lines: vec![format!("Tools: {}.", tools.join(", "))],
         link: format!("{pages}/holds"),
         holds: holds.iter().map(|hold| text(hold, "hold")).collect(),
+        records: Vec::new(),
     }
 }
 
@@ -96,12 +112,12 @@ fn one(event: &str, title: String, lines: Vec<String>, detail: &Value, pages: &s
     let hold = text(detail, "hold");
     let link = format!("{pages}/holds/{hold}");
     let lines = lines.into_iter().filter(|line| !line.is_empty()).collect();
-    Notice { event: event.to_owned(), title, lines, link, holds: vec![hold] }
+    Notice { event: event.to_owned(), title, lines, link, holds: vec![hold], records: Vec::new() }
 }
 
 fn of_contract(event: &str, title: String, lines: Vec<String>, detail: &Value, pages: &str) -> Notice {
     let link = format!("{pages}/contracts/{}", text(detail, "contract"));
-    Notice { event: event.to_owned(), title, lines, link, holds: Vec::new() }
+    Notice { event: event.to_owned(), title, lines, link, holds: Vec::new(), records: Vec::new() }
 }
 
 /// `“Screening Agreement” with Acme`.
@@ -132,7 +148,7 @@ fn text(detail: &Value, key: &str) -> String {
 impl Notice {
     fn none(pages: &str) -> Self {
         let (event, title, lines, holds) = (String::new(), String::new(), Vec::new(), Vec::new());
-        Self { event, title, lines, link: pages.to_owned(), holds }
+        Self { event, title, lines, link: pages.to_owned(), holds, records: Vec::new() }
     }
 
     /// For programs.

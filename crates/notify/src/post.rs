@@ -1,5 +1,7 @@
 //! Messages over HTTP.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -7,6 +9,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+
+use crate::channel::Untold;
 
 /// One address that takes messages. Redirects are not followed.
 pub struct Hook {
@@ -24,23 +28,27 @@ impl Hook {
         Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), url: url.clone(), headers })
     }
 
-    /// Hands one over.
-    pub(crate) async fn post(&self, body: String) -> Result<(), String> {
+    /// Hands one over. The address is a secret, and so may headers be: what is said of a failure quotes neither the address nor what
+    /// came back, in which a server may repeat them.
+    pub(crate) async fn post(&self, body: String) -> Result<(), Untold> {
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = self.headers.clone();
-        // The address may be a secret: what is said of it names no part of it.
         let answer = self.client.request(request).await.map_err(|_| "it cannot be reached".to_owned())?;
-        let status = answer.status();
+        let (status, again_after) = (answer.status(), again_after(answer.headers()));
         if status.is_success() {
             return Ok(());
         }
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        let said: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(200).collect();
-        Err(format!("it answered {status}: {said}"))
+        // Read to its end, the connection is good for another message.
+        let _of_no_interest = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        Err(Untold { said: format!("it answered {status}"), again_after })
     }
+}
+
+/// What `Retry-After` says, where it says it in seconds.
+pub fn again_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Connections, with the machine's certificate authorities. Error: they cannot be read.
@@ -54,3 +62,6 @@ pub(crate) fn connector() -> Result<HttpsConnector<HttpConnector>, String> {
 }
 
 const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,12 @@
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use notify::{Channel, Hidden, To};
+use serde_json::Value;
 
 use super::*;
-use crate::samples::{Log, about, noon};
+use crate::samples::{Log, about, change, noon};
 use crate::sink::{Target, TextFormat, Transport};
 
 fn started(log: &Log, target: Target, only: Option<Query>) -> Exports {
@@ -123,4 +127,216 @@ fn a_collector_that_refuses_is_quoted() {
     assert!((0..1_000).any(look), "{:?}", place(&log));
     drop(listener);
     exports.close();
+}
+
+/// Escalated holds of these numbers.
+fn escalate(log: &mut Log, numbers: std::ops::Range<u16>) {
+    let row = |number: u16| {
+        let detail =
+            serde_json::json!({ "hold": format!("h_{number}"), "agent": "bot", "app": "mail", "tool": "send" });
+        trace::Row::of_change(&trace::Change { what: "hold.escalated".to_owned(), detail, ..change(number) }).unwrap()
+    };
+    log.add(&numbers.map(row).collect::<Vec<_>>());
+}
+
+/// A receiver over HTTP that says of each body how it is answered.
+fn receiver(mut answer: impl FnMut(&Value) -> &'static str + Send + 'static) -> http::Uri {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let body = body_of(&stream);
+            let said = format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", answer(&body));
+            (&stream).write_all(said.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+fn body_of(stream: &TcpStream) -> Value {
+    let mut heard = Vec::new();
+    loop {
+        let mut piece = [0; 65_536];
+        let read = { stream }.read(&mut piece).unwrap();
+        heard.extend_from_slice(&piece[..read]);
+        let text = String::from_utf8_lossy(&heard);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        if body.len() == length.parse::<usize>().unwrap() {
+            return serde_json::from_str(body).unwrap();
+        }
+    }
+}
+
+fn people(url: http::Uri) -> Target {
+    let to = To::Webhook { url: Hidden(url), headers: Hidden(http::HeaderMap::new()) };
+    Target::People(Channel { to, pages: "https://console.example".to_owned() })
+}
+
+/// A sink came so far before.
+fn put_place(log: &Log, sequence: u64, leaf_hash: &str) {
+    let folder = log.folder.path().join("exports");
+    std::fs::create_dir_all(&folder).unwrap();
+    let place = Place { sequence, leaf_hash: Some(leaf_hash.to_owned()), ..Place::default() };
+    place.keep(&Place::file(&folder, "out")).unwrap();
+}
+
+fn until(log: &Log, fits: impl Fn(&Place) -> bool) {
+    let look = |_| {
+        std::thread::sleep(Duration::from_millis(10));
+        fits(&place(log))
+    };
+    assert!((0..2_000).any(look), "{:?}", place(log));
+}
+
+type Heard = Arc<Mutex<Vec<String>>>;
+
+fn heard_hold(heard: &Heard, body: &Value) {
+    heard.lock().unwrap().push(body["holds"][0].as_str().unwrap().to_owned());
+}
+
+#[test]
+fn people_whose_chat_takes_three_messages_at_a_time_get_each_once() {
+    let mut log = Log::with_calls(0..1);
+    let begin = log.last();
+    put_place(&log, begin.sequence, &begin.leaf_hash.to_string());
+    escalate(&mut log, 10..20);
+    let heard = Heard::default();
+    let (mut taken, told) = (0, Arc::clone(&heard));
+    let url = receiver(move |body| {
+        taken += 1;
+        if taken % 4 == 0 {
+            return "429 Too Many Requests";
+        }
+        heard_hold(&told, body);
+        "200 OK"
+    });
+    let exports = started(&log, people(url), None);
+    until(&log, |place| place.sequence == begin.sequence + 10);
+    exports.close();
+    let expected: Vec<String> = (10..20).map(|number| format!("h_{number}")).collect();
+    assert_eq!(*heard.lock().unwrap(), expected);
+    assert_eq!((place(&log).failing, place(&log).failures), (false, 3));
+}
+
+#[test]
+fn people_are_told_nothing_old_of_a_log_that_was_restored() {
+    let mut log = Log::with_calls(0..1);
+    escalate(&mut log, 10..13);
+    put_place(&log, 100, "another");
+    let heard = Heard::default();
+    let told = Arc::clone(&heard);
+    let url = receiver(move |body| {
+        heard_hold(&told, body);
+        "200 OK"
+    });
+    let exports = started(&log, people(url), None);
+    let last = log.last().sequence;
+    until(&log, |place| place.sequence == last && place.leaf_hash.is_some());
+    escalate(&mut log, 13..14);
+    until(&log, |place| place.sequence == last + 1);
+    exports.close();
+    assert_eq!(*heard.lock().unwrap(), ["h_13"]);
+}
+
+/// A reader that cannot answer its first question.
+struct Late {
+    reader: store::SqliteReader,
+    asked: AtomicBool,
+}
+
+impl LogReader for Late {
+    fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
+        if !self.asked.swap(true, Ordering::Relaxed) {
+            return Err(StoreFault::new(trace::StoreFaultKind::Locked, "not yet"));
+        }
+        self.reader.find(query)
+    }
+    fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
+        self.reader.by_id(id)
+    }
+    fn uses(&self, of: trace::UseOf<'_>) -> Result<Vec<trace::Use>, StoreFault> {
+        self.reader.uses(of)
+    }
+    fn counted(&self, query: &Query) -> Result<Vec<trace::Use>, StoreFault> {
+        self.reader.counted(query)
+    }
+    fn unfinished(&self) -> Result<Vec<model::CallId>, StoreFault> {
+        self.reader.unfinished()
+    }
+    fn last_sequence(&self) -> Result<u64, StoreFault> {
+        self.reader.last_sequence()
+    }
+    fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
+        self.reader.state(kind)
+    }
+    fn tree(&self) -> Result<tlog::Frontier, StoreFault> {
+        self.reader.tree()
+    }
+    fn tile(&self, tile: tlog::Tile) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.reader.tile(tile)
+    }
+}
+
+#[test]
+fn a_place_that_could_not_be_looked_for_is_looked_for_again() {
+    let log = Log::with_calls(0..3);
+    put_place(&log, 2, "another");
+    let spec = SinkSpec { name: "out".to_owned(), target: to_file(&log), only: None };
+    let open = || {
+        let late = Late { reader: log.reader(), asked: AtomicBool::new(false) };
+        Ok(Box::new(late) as Box<dyn LogReader>)
+    };
+    let exports = Exports::start(vec![spec], open, &log.folder.path().join("exports"), &about(), &noon()).unwrap();
+    until(&log, |place| place.sequence == 5);
+    exports.close();
+    assert_eq!(sequences(&log), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_collector_gets_as_little_at_a_time_as_it_takes() {
+    let log = Log::with_calls(0..360);
+    let heard: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let told = Arc::clone(&heard);
+    let url = receiver(move |body| {
+        if body.to_string().len() > 100_000 {
+            return "413 Payload Too Large";
+        }
+        let number = |event: &Value| event["metadata"]["uid"].as_str().unwrap().rsplit('/').next().unwrap().parse();
+        told.lock().unwrap().extend(body.as_array().unwrap().iter().map(|event| number(event).unwrap_or(0)));
+        "200 OK"
+    });
+    let exports = started(&log, Target::Ocsf { url, headers: crate::sink::Headers::default() }, None);
+    until(&log, |place| place.sequence == 600);
+    exports.close();
+    assert_eq!(*heard.lock().unwrap(), (1..=600).collect::<Vec<u64>>());
+    assert_eq!((place(&log).failing, place(&log).failures), (false, 0));
+}
+
+#[test]
+fn whoever_asks_for_time_gets_it_within_bounds() {
+    let log = Log::with_calls(0..1);
+    let mut worker = Worker {
+        spec: SinkSpec { name: "out".to_owned(), target: to_file(&log), only: None },
+        reader: Box::new(log.reader()),
+        about: about(),
+        clock: noon(),
+        delivery: None,
+        calls: Calls::default(),
+        place: Place::default(),
+        file: log.folder.path().join("out.cursor"),
+        kept: (0, Place::default()),
+        placed: false,
+        told: BTreeSet::new(),
+        page: PAGE_RECORDS,
+        rest: REST_MIN,
+    };
+    let mut waits = |seconds: Option<u64>| {
+        let again_after = seconds.map(Duration::from_secs);
+        worker.failed(Untaken { again_after, ..Untaken::from("busy".to_owned()) })
+    };
+    assert_eq!(waits(None), REST_MIN);
+    assert_eq!(waits(Some(7)), Duration::from_secs(7));
+    assert_eq!(waits(Some(86_400)), AGAIN_AFTER_MAX);
+    assert_eq!(waits(Some(0)), REST_MIN * 8);
 }

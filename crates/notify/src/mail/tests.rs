@@ -7,7 +7,7 @@ use crate::channel::Hidden;
 
 const NOON: UnixMicros = UnixMicros(1_763_726_400_000_000);
 
-/// A server that says yes to everything, but for what begins so. What it was told.
+/// A server that says yes to everything, but for what begins so; that it repeats. What it was told.
 fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -17,6 +17,7 @@ fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
         (&stream).write_all(b"220 here\r\n").unwrap();
         let mut in_message = false;
         for line in BufReader::new(&stream).lines().map_while(Result::ok) {
+            let refusal = format!("550 5.5.1 not here: \"{line}\"\r\n");
             let answer = match line.as_str() {
                 "." => {
                     in_message = false;
@@ -28,7 +29,7 @@ fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
                     "354 go on\r\n"
                 }
                 "QUIT" => "221 bye\r\n",
-                other if !refuses.is_empty() && other.starts_with(refuses) => "550 not here\r\n",
+                other if !refuses.is_empty() && other.starts_with(refuses) => refusal.as_str(),
                 other if other.starts_with("EHLO") => "250-here\r\n250 AUTH PLAIN\r\n",
                 _ => "250 fine\r\n",
             };
@@ -56,6 +57,7 @@ fn notice(title: &str) -> Notice {
         lines: vec!["Held by x.".to_owned()],
         link: "https://console.example/holds/h_1".to_owned(),
         holds: vec!["h_1".to_owned()],
+        records: vec![1],
     }
 }
 
@@ -80,9 +82,33 @@ async fn who_is_refused_is_told_what_the_server_said() {
     for refuses in ["EHLO", "MAIL", "RCPT"] {
         let (url, heard) = server(refuses);
         let said = send(&mailbox(url), &[notice("one")], NOON).await.unwrap_err();
-        assert_eq!(said, "the server said: 550 not here");
+        assert!(said.starts_with(&format!("the server said: 550 5.5.1 not here: \"{refuses}")), "{said}");
         heard.join().unwrap();
     }
+}
+
+#[tokio::test]
+async fn who_is_refused_keeps_no_message_from_the_others() {
+    let (url, heard) = server("RCPT TO:<bo@");
+    let remark = send(&mailbox(url), &[notice("one")], NOON).await.unwrap().unwrap();
+    assert!(remark.contains("`bo@example.com` gets no mail: the server said: 550"), "{remark}");
+    let heard = heard.join().unwrap();
+    assert!(heard.contains(&"DATA".to_owned()) && heard.contains(&".".to_owned()), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_password_is_not_quoted() {
+    let (url, heard) = server("AUTH");
+    let mailbox = Mailbox { login: Some(Hidden(("bot".to_owned(), "secret".to_owned()))), ..mailbox(url) };
+    let said = send(&mailbox, &[notice("one")], NOON).await.unwrap_err();
+    assert_eq!(said, "the server said: 550");
+    heard.join().unwrap();
+}
+
+#[test]
+fn a_server_of_another_kind_is_named_without_its_password() {
+    let said = mailbox("http://bot:s3cret@relay.example/".parse().unwrap()).checked().unwrap_err().to_string();
+    assert!(said.contains("`http://relay.example`") && !said.contains("s3cret") && !said.contains("bot"), "{said}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn opened(hold: &str, agent: &str, tool: &str) -> ChangeView {
 }
 
 fn told(changes: Vec<ChangeView>) -> Vec<Notice> {
-    notices(changes.into_iter(), "https://console.example")
+    notices((1..).zip(changes), "https://console.example")
 }
 
 #[test]
@@ -51,6 +51,7 @@ fn calls_of_one_agent_at_once_are_one_message() {
     assert_eq!((all[0].holds.len(), all[0].link.as_str()), (3, "https://console.example/holds"));
     assert_eq!(all[0].lines, ["Tools: delete, send."]);
     assert_eq!(all[1].holds, ["h_3"]);
+    assert_eq!((all[0].records.as_slice(), all[1].records.as_slice()), ([1, 2, 4].as_slice(), [3].as_slice()));
 }
 
 #[test]
