@@ -112,7 +112,7 @@ impl Broker {
             Placement::Header { prefix, .. } => Secret::new(format!("{prefix}{}", value.expose())),
             Placement::Variable(_) => Secret::new(value.expose().clone()),
         };
-        fits(&credential.placement, &placed).map_err(|fault| of_app(credential, fault))?;
+        fits(&credential.placement, &value, &placed).map_err(|fault| of_app(credential, fault))?;
         self.remember(credential, value);
         Ok(placed)
     }
@@ -240,10 +240,16 @@ fn from_file(path: &Path) -> Result<Secret<String>, Fault> {
     Ok(Secret::new(text.to_owned()))
 }
 
-/// Whether it can go where it is to go.
-fn fits(placement: &Placement, placed: &Secret<String>) -> Result<(), Fault> {
+/// Whether the value can go where it is to go.
+fn fits(placement: &Placement, value: &Secret<String>, placed: &Secret<String>) -> Result<(), Fault> {
     let unusable = |said: String| Err(Fault::new(Blame::Operator, "credential.unusable", said));
+    let bare = |text: &str| text.trim_matches([' ', '\t']).len() == text.len();
     match placement {
+        // A server takes them off, and what it then repeats would not be known for the credential.
+        Placement::Header { name, .. } if !bare(value.expose()) => unusable(format!(
+            "it begins or ends with a blank, which the header `{name}` does not keep"
+        ))
+        .map_err(|fault| fault.hint("take the blank away where the value is kept; one between a scheme and the value belongs into `prefix:`")),
         Placement::Header { name, .. } if HeaderValue::from_bytes(placed.expose().as_bytes()).is_err() => {
             unusable(format!("it has line breaks or other characters that the header `{name}` cannot hold"))
         }

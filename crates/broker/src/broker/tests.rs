@@ -273,6 +273,21 @@ fn what_cannot_be_used_and_why() {
 }
 
 #[test]
+fn a_header_credential_that_a_server_would_trim_is_refused() {
+    for (value, fits) in [("tok_abc ", false), ("\ttok_abc", false), (" ", false), ("tok abc", true)] {
+        let world = world(&[("crm", "env:TOKEN", bearer()), ("mail", "env:TOKEN", variable("TOKEN"))]);
+        world.put("TOKEN", value);
+        let found = world.broker.check();
+        assert_eq!(found.is_empty(), fits, "`{value}`: {found:?}");
+        if let Some((app, fault)) = found.first() {
+            assert_eq!((app.as_str(), fault.code()), ("crm", "credential.unusable"));
+            assert!(fault.way_out().unwrap().contains("blank") && !format!("{fault}").contains("tok_abc"), "{fault}");
+        }
+        assert_eq!(world.header("crm").is_ok(), fits, "`{value}`");
+    }
+}
+
+#[test]
 fn values_handed_out_stay_known() {
     let world = world(&[("crm", "vault:crm", bearer())]);
     world.set("crm", "first-value");
