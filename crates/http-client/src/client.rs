@@ -103,6 +103,10 @@ struct Connection {
     buffer: BytesMut,
 }
 
+/// Hears nothing of a head.
+#[derive(Default)]
+struct Nothing;
+
 /// How a request left.
 enum Went {
     /// All of it.
@@ -350,18 +354,30 @@ impl Connection {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err((written, io::ErrorKind::WriteZero.into()))),
                     Poll::Ready(Ok(more)) => written += more,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err((written, error))),
-                    Poll::Pending => break,
+                    // Who refuses a long request may say so before it has come whole, and read no more of it.
+                    Poll::Pending => match std::task::ready!(self.poll_answered(context)) {
+                        Ok(true) => return Poll::Ready(Ok(Went::Answered)),
+                        Ok(false) => {}
+                        Err(error) => return Poll::Ready(Err((written, error))),
+                    },
                 }
-            }
-            // Who refuses a long request may say so before it has come whole, and read no more of it.
-            match self.poll_fill(context, 0) {
-                Poll::Ready(Ok(0)) => Poll::Ready(Err((written, early()))),
-                Poll::Ready(Ok(_)) => Poll::Ready(Ok(Went::Answered)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err((written, error))),
-                Poll::Pending => Poll::Pending,
             }
         })
         .await
+    }
+
+    /// Whether what has come is an answer. An interim one (`100 Continue`) is none, and is passed over.
+    fn poll_answered(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if std::task::ready!(self.poll_fill(context, 0))? == 0 {
+            return Poll::Ready(Err(early()));
+        }
+        while let Some(read) = head::read::<Nothing>(&self.buffer)? {
+            if !read.head.status.is_informational() {
+                return Poll::Ready(Ok(true));
+            }
+            self.buffer.advance(read.bytes);
+        }
+        Poll::Ready(Ok(false))
     }
 
     async fn head<H: Hears>(&mut self) -> io::Result<head::Read<H>> {
@@ -410,6 +426,10 @@ impl Connection {
         }
         pin!(self.stream.read_buf(&mut self.buffer)).poll(context)
     }
+}
+
+impl Hears for Nothing {
+    fn hear(&mut self, _name: &str, _value: &[u8]) {}
 }
 
 fn early() -> io::Error {

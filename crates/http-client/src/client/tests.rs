@@ -268,6 +268,39 @@ async fn who_refuses_a_long_request_is_heard() {
 }
 
 #[tokio::test]
+async fn an_interim_answer_does_not_stop_a_long_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Uri = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
+    let client = Client::new(connector(&url, Connecting::default()).unwrap(), url);
+    let mut playing = JoinSet::new();
+    playing.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut left, mut heard) = (usize::MAX, Vec::new());
+        stream.read_exact(&mut [0; 1024]).await.unwrap();
+        // In pieces, as it may come.
+        for piece in ["HTTP/1.1 100 Cont", "inue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"] {
+            stream.write_all(piece.as_bytes()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let all = "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:\r\ncontent-length: 67108864\r\n\r\n".len() + 5 + (64 << 20);
+        while left > 0 {
+            heard.clear();
+            let read = stream.read_buf(&mut heard).await.unwrap();
+            assert!(read > 0, "{left} bytes are missing");
+            left = left.min(all - 1024) - read;
+        }
+        stream.write_all(answer("all of it").as_bytes()).await.unwrap();
+        stream
+    });
+    let request = Request::new(&Method::POST, &client.url).with_body(Bytes::from(vec![b'x'; 64 << 20]));
+    let response = tokio::time::timeout(Duration::from_secs(20), client.send::<All>(&request)).await;
+    let response = response.expect("both wait").unwrap();
+    assert_eq!(response.head.status, StatusCode::OK);
+    assert_eq!(response.body.whole(10).await.unwrap(), "all of it");
+    assert_eq!(client.idle.resting.lock().unwrap().len(), 1, "all of it has left: the connection is good for more");
+}
+
+#[tokio::test]
 async fn nobody_there_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
