@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use decide::{Placed, Scrub, SendFault};
 use model::limits::{CHILD_LINE_BYTES_MAX, CHILD_STDERR_KEPT_BYTES_MAX};
 use model::{Blame, Fault, Limits};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::oneshot;
@@ -47,7 +48,6 @@ pub(crate) struct ChildLink {
     stdin: Pipe,
     shared: Arc<Shared>,
     next_id: AtomicU64,
-    group: Option<rustix::process::Pid>,
     _readers: JoinSet<()>,
 }
 
@@ -60,6 +60,8 @@ struct Shared {
     ear: Ear,
     subscriptions: Subscriptions,
     ended: AtomicBool,
+    /// The child's group, until the child is reaped: from then on the number may be another's.
+    group: Mutex<Option<Pid>>,
 }
 
 impl ChildLink {
@@ -86,7 +88,7 @@ impl ChildLink {
                 .hint("correct the app's `command:`")
                 .because(error)
         })?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        let group = Mutex::new(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(Fault::new(Blame::Bug, "bug.child_streams", "a child started without its streams"));
@@ -94,7 +96,7 @@ impl ChildLink {
         let (waiting, said, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let under_way = UnderWay::of(&ear);
         let (subscriptions, overs) = Subscriptions::new();
-        let shared = Arc::new(Shared { waiting, under_way, said, scrub, ear, subscriptions, ended });
+        let shared = Arc::new(Shared { waiting, under_way, said, scrub, ear, subscriptions, ended, group });
         let mut readers = JoinSet::new();
         let stdin = Pipe::new(stdin);
         let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);
@@ -102,7 +104,7 @@ impl ChildLink {
         readers.spawn(listen(stdout, child, stdin.clone(), Arc::clone(&shared), line_bytes_max, silent));
         readers.spawn(tell_what_is_over(stdin.clone(), overs));
         readers.spawn(overhear(stderr, Arc::clone(&shared), said_all));
-        Ok(Self { stdin, shared, next_id: AtomicU64::new(1), group, _readers: readers })
+        Ok(Self { stdin, shared, next_id: AtomicU64::new(1), _readers: readers })
     }
 
     /// Whether it still runs.
@@ -161,8 +163,7 @@ impl ChildLink {
 
     /// Asks the child's whole group to end, and after `grace` ends it.
     pub(crate) async fn stop(&self, grace: Duration) {
-        let Some(group) = self.group.filter(|_| self.alive()) else { return };
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+        self.shared.signal(Signal::TERM);
         let steps = 20;
         for _ in 0..steps {
             if !self.alive() {
@@ -170,19 +171,24 @@ impl ChildLink {
             }
             tokio::time::sleep(grace / steps).await;
         }
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        self.shared.signal(Signal::KILL);
     }
 }
 
 impl Drop for ChildLink {
     fn drop(&mut self) {
-        if let Some(group) = self.group.filter(|_| self.alive()) {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        self.shared.signal(Signal::KILL);
     }
 }
 
 impl Shared {
+    /// Tells the child's whole group.
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = *lock(&self.group) {
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    }
+
     /// The child has ended. The last words on its stderr are for logs and operators only, and without its credential.
     fn gone(&self) -> Fault {
         let last: Vec<u8> = lock(&self.said).iter().copied().collect();
@@ -217,6 +223,17 @@ impl Drop for Forget<'_> {
     }
 }
 
+/// Ends what is left of a child's group. INVARIANT: it goes before the child does, and so before its number can be another's
+/// (`no_process_of_a_child_outlives_it`).
+struct Rest<'s>(&'s Shared);
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.0.signal(Signal::KILL);
+        *lock(&self.0.group) = None;
+    }
+}
+
 /// Reads the child's messages until it ends. Owns the child, so that it is reaped.
 async fn listen(
     mut stdout: ChildStdout,
@@ -226,6 +243,7 @@ async fn listen(
     line_bytes_max: usize,
     silent: oneshot::Receiver<()>,
 ) {
+    let rest = Rest(&shared);
     let mut buffer = BytesMut::with_capacity(16 * 1024);
     loop {
         match line(&mut stdout, &mut buffer, line_bytes_max).await {
@@ -235,18 +253,30 @@ async fn listen(
                     let _ = tokio::time::timeout(Duration::from_secs(1), stdin.write(&answer)).await;
                 }
             }
-            Ok(None) => break,
+            Ok(None) => {
+                let _ = tokio::time::timeout(END_TIME_MAX, left(&shared)).await;
+                break;
+            }
             Err(fault) => {
                 tracing::warn!(%fault, "a child is ended");
-                let _ = child.start_kill();
                 break;
             }
         }
     }
-    let ended = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
+    drop(rest);
+    let ended = tokio::time::timeout(END_TIME_MAX, child.wait()).await;
     let _ = tokio::time::timeout(LAST_WORDS_TIME_MAX, silent).await;
     tracing::info!(status = ?ended.ok().and_then(Result::ok), "a child has ended");
     shared.all_gone();
+}
+
+/// Waits until the child has ended by itself, and leaves it to be reaped.
+async fn left(shared: &Shared) {
+    let Some(child) = *lock(&shared.group) else { return };
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    while matches!(rustix::process::waitid(WaitId::Pid(child), ended), Ok(None)) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Takes one message of the child; gives what to answer it, if it asked.
@@ -324,5 +354,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long a child may take to end once it says nothing more, or is killed.
+const END_TIME_MAX: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long a child's stderr is still read after its end; a grandchild may keep it open.
 const LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;
