@@ -432,9 +432,11 @@ impl Checker<'_> {
             .ok()
             .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some());
         if url.as_ref().is_none_or(|url| url.authority().is_some_and(|authority| authority.as_str().contains('@'))) {
+            // As it stands in the file: the value of a variable may be a password, and so may what stands before the host.
+            let shown = without_user(&written.value);
             self.problem(
                 written,
-                format!("`{text}` is not an address: it takes `http://host:port/path`, without a user in it"),
+                format!("`{shown}` is not an address: it takes `http://host:port/path`, without a user in it"),
                 None,
             );
             return None;
@@ -515,6 +517,13 @@ impl Checker<'_> {
 }
 
 /// Beside the data directory, so that whoever puts an old one back does not put this back with it.
+/// An address without what may stand before its host.
+fn without_user(url: &str) -> String {
+    let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
+    let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    format!("{scheme}…@{host}")
+}
+
 fn beside(data: &Path) -> PathBuf {
     let mut name = data.file_name().unwrap_or_default().to_owned();
     name.push(".checkpoint");

@@ -152,6 +152,16 @@ fn a_key_that_occurs_twice_is_refused() {
 }
 
 #[test]
+fn what_stands_in_a_variable_of_an_address_is_not_shown() {
+    for address in ["https://bot:${HOST}@crm/mcp", "https://${HOST}@crm/mcp", "bot:${HOST}@crm", "ftp://crm/${HOST}"] {
+        let said = refused(&format!("{WORLD}apps:\n  crm: {{url: '{address}'}}\n"));
+        let told = said.lines().next().unwrap();
+        assert!(told.contains("is not an address") && !said.contains(&environment("HOST").unwrap()), "{said}");
+        assert!(!told.contains("bot"), "{said}");
+    }
+}
+
+#[test]
 fn a_wrong_type_is_refused_where_it_stands() {
     insta::assert_snapshot!(refused("limits: {call_seconds_max: 0}\n"), @r#"
     c.yaml:1:28: a bound must be at least 1
@@ -231,7 +241,7 @@ rules: [no/such.cedar]
       |   missing: {command: [no-such-program-here]}
       |                      ^
       hint: install it, or give its full path
-    c.yaml:12:15: `http://ana@x/mcp` is not an address: it takes `http://host:port/path`, without a user in it
+    c.yaml:12:15: `http://…@x/mcp` is not an address: it takes `http://host:port/path`, without a user in it
       |   user: {url: 'http://ana@x/mcp'}
       |               ^
     c.yaml:13:16: the environment has no `NOPE`
