@@ -6,7 +6,6 @@ use std::time::Duration;
 use engine::Change;
 use model::{Blame, CallId, Fault, UnixMicros};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trace::{Due, Retention, rfc3339};
 
@@ -46,13 +45,12 @@ pub async fn let_go(gateway: &Arc<Gateway>, keep: Duration, by: &str) -> Result<
 pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
     let work = async {
         loop {
-            let next_day = Instant::now() + LOOK_EVERY;
             if let Some(keep) = gateway.config.load().keep_bodies
                 && let Err(fault) = let_go(&gateway, keep, "gateway").await
             {
                 tell(&fault);
             }
-            while Instant::now() < next_day {
+            for _look in 0..LOOKS_A_DAY {
                 if let Err(fault) = see_it_through(&gateway, Duration::MAX).await {
                     tell(&fault);
                 }
@@ -125,6 +123,6 @@ static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// Somebody waits at a terminal.
 const WAITED_MAX: Duration = Duration::from_secs(20);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
-const LOOK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What somebody was in the way of: whoever reads the trace for a backup, say.
 const GO_ON_EVERY: Duration = Duration::from_secs(10 * 60);
+const LOOKS_A_DAY: u32 = 24 * 6;

@@ -135,10 +135,7 @@ fn directory() -> DirectorySnapshot {
         humans: HashMap::from([(ana, Arc::new(human))]),
         agents: HashMap::from([(agent.id.clone(), Arc::new(agent))]),
         apps: HashMap::from([(app.id.clone(), Arc::new(app))]),
-        persons: HashMap::new(),
-        known_elsewhere: HashMap::new(),
-        all_stopped: false,
-        as_of: None,
+        ..DirectorySnapshot::default()
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
@@ -279,13 +279,10 @@ pub(crate) fn directory() -> DirectorySnapshot {
         observe: false,
     };
     DirectorySnapshot {
-        persons: HashMap::new(),
-        known_elsewhere: HashMap::new(),
         humans: [(ana.clone(), human(&ana, "Ana Diaz")), (bo.clone(), human(&bo, "Bo Lind"))].into(),
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),
-        all_stopped: false,
-        as_of: None,
+        ..DirectorySnapshot::default()
     }
 }
 

@@ -4,10 +4,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::conversation::{Asks, NO_CALL};
 use super::{Along, Client, Ear};
@@ -79,7 +78,7 @@ impl UnderWay {
             return Err("several clients share this link, and it does not say whose call it is about");
         }
         let mut calls = self.lock();
-        calls.forget_old(Instant::now());
+        calls.forget_old(stopwatch());
         let mut under_way = calls.by_id.values();
         let oldest = under_way.next().ok_or(NO_CALL)?;
         let unanswered = calls.unanswered.iter().map(|(_, _, client)| client);
@@ -115,12 +114,20 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let mut calls = self.of.lock();
         let Some(asks) = calls.by_id.remove(&self.id) else { return };
-        calls.forget_old(Instant::now());
+        calls.forget_old(stopwatch());
         if calls.unanswered.len() >= UNANSWERED_MAX {
             calls.unanswered.pop_front();
         }
-        calls.unanswered.push_back((Instant::now(), self.id, asks.along.client().clone()));
+        calls.unanswered.push_back((stopwatch(), self.id, asks.along.client().clone()));
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long ago a call was given up decides whether another is asked, in doubt nobody"
+)]
+fn stopwatch() -> Instant {
+    Instant::now()
 }
 
 /// How long an app may still say something about a call that nobody waits for any more.
