@@ -57,7 +57,7 @@ pub use journal::Journal;
 pub use language::QuestionError;
 pub use log::{ERASED, ERASING_KEY, Kept, LogReader, LogStore, SETTLED_KEY, SETTLED_KIND, Use, UseOf, mark_unknown};
 pub use map::{Head, MapError, Round, SignedRound, map_origin};
-pub use moment::{duration, moment};
+pub use moment::{duration, last_moment, moment};
 pub use notary::{
     CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoint_over, checkpoints,
     consistency_since, cosigned, receipt_of, receipt_under,

@@ -36,7 +36,7 @@ pub fn moment(text: &str, now: UnixMicros) -> Result<UnixMicros, String> {
 }
 
 /// The last moment of what is meant: of a date the end of the day.
-pub(crate) fn last_moment(text: &str, now: UnixMicros) -> Result<UnixMicros, String> {
+pub fn last_moment(text: &str, now: UnixMicros) -> Result<UnixMicros, String> {
     match day(text) {
         Some(first) => Ok(UnixMicros(first.0.saturating_add(DAY_MICROS - 1))),
         None => moment(text, now),

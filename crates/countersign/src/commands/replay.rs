@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use model::{Blame, Clock as _, Fault, UnixMicros};
+use model::{Blame, Clock as _, Fault};
 use policy::RuleFile;
 use serde_json::{Value, json};
-use trace::{LogReader as _, Query, RecordKind, moment};
+use trace::{LogReader as _, Query, RecordKind, last_moment, moment};
 
 use super::trace::{readable::plain, trace_of};
 use crate::cli::{Common, ReplayArgs};
@@ -22,7 +22,8 @@ use crate::words::counted;
 pub fn run(common: &Common, args: &ReplayArgs) -> Result<ExitCode, Fault> {
     let judge = judge(common, &args.rules)?;
     let now = SystemClock.now();
-    let (since, until) = (at(args.since.as_deref(), now)?, at(args.until.as_deref(), now)?);
+    let since = args.since.as_deref().map(|text| moment(text, now)).transpose().map_err(no_moment)?;
+    let until = args.until.as_deref().map(|text| last_moment(text, now)).transpose().map_err(no_moment)?;
     let trace = trace_of(common)?;
     let mut replay = Replay::default();
     if let Some(reader) = trace.reader_if_there()? {
@@ -63,9 +64,8 @@ fn read(file: &Path) -> Result<RuleFile, Fault> {
     Ok(RuleFile { name: file.display().to_string(), text })
 }
 
-fn at(text: Option<&str>, now: UnixMicros) -> Result<Option<UnixMicros>, Fault> {
-    let parse = |text| moment(text, now).map_err(|said| Fault::new(Blame::Operator, "operator.moment", said));
-    text.map(parse).transpose()
+fn no_moment(said: String) -> Fault {
+    Fault::new(Blame::Operator, "operator.moment", said)
 }
 
 fn told(look: Look, replay: &Replay, limit: usize) -> String {

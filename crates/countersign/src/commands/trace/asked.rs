@@ -1,7 +1,7 @@
 //! What is asked of the log, from flags and in the language.
 
 use model::{Blame, Fault, UnixMicros};
-use trace::{Entry, Field, LogReader, Query, QuestionError, RecordKind, Term, moment};
+use trace::{Entry, Field, LogReader, Query, QuestionError, RecordKind, Term, last_moment, moment};
 
 use crate::cli::{TraceArgs, WindowArgs};
 use crate::config::nearest;
@@ -29,13 +29,8 @@ pub(crate) fn refused(error: &QuestionError, blame: Blame) -> Fault {
 
 /// Which part of the log is meant.
 pub(super) fn window(args: &WindowArgs, now: UnixMicros) -> Result<trace::ready::Window, Fault> {
-    let at = |text: &Option<String>| text.as_deref().map(|text| parse_moment(text, now)).transpose();
-    Ok(trace::ready::Window {
-        since: at(&args.since)?,
-        until: at(&args.until)?,
-        before_sequence: args.cursor,
-        limit: args.limit,
-    })
+    let (since, until) = bounds(args.since.as_deref(), args.until.as_deref(), now)?;
+    Ok(trace::ready::Window { since, until, before_sequence: args.cursor, limit: args.limit })
 }
 
 /// What is asked of the log: calls, and changes where they are wanted.
@@ -48,8 +43,8 @@ pub(super) struct Questions {
 
 impl Questions {
     pub(super) fn of(args: &TraceArgs, now: UnixMicros) -> Result<Self, Fault> {
-        let at = |text: &Option<String>| text.as_deref().map(|text| parse_moment(text, now)).transpose();
-        let mut calls = Query { since: at(&args.since)?, until: at(&args.until)?, ..Query::default() };
+        let (since, until) = bounds(args.since.as_deref(), args.until.as_deref(), now)?;
+        let mut calls = Query { since, until, ..Query::default() };
         let named = [
             (Field::Agent, &args.agent),
             (Field::Human, &args.human),
@@ -134,11 +129,19 @@ impl Questions {
     }
 }
 
-fn parse_moment(text: &str, now: UnixMicros) -> Result<UnixMicros, Fault> {
-    moment(text, now).map_err(|said| {
+/// From when to when: a date is the whole day, at either end.
+fn bounds(
+    since: Option<&str>,
+    until: Option<&str>,
+    now: UnixMicros,
+) -> Result<(Option<UnixMicros>, Option<UnixMicros>), Fault> {
+    let no_moment = |said: String| {
         Fault::new(Blame::Operator, "operator.moment", said)
             .hint("`--since 2h` is the last two hours; a date and time needs its zone, as in `2026-11-21T10:00:00Z`")
-    })
+    };
+    let since = since.map(|text| moment(text, now)).transpose().map_err(no_moment)?;
+    let until = until.map(|text| last_moment(text, now)).transpose().map_err(no_moment)?;
+    Ok((since, until))
 }
 
 const PAGE: usize = 1_000;
