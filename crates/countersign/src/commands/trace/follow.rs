@@ -55,8 +55,10 @@ impl Follower {
             still.push(open);
         }
         still.extend(running.iter().map(|entry| Open::new(entry, now, false)));
-        // What has been open longest has most likely been left open by a gateway that ended.
-        still.drain(..still.len().saturating_sub(OPEN_MAX));
+        // What has been open longest has most likely been left open by a gateway that ended. It is shown before it is forgotten.
+        for open in still.drain(..still.len().saturating_sub(OPEN_MAX)).filter(|open| !open.shown) {
+            ready.extend(open.read(reader)?);
+        }
         self.open = still;
         ready.retain(|entry| questions.want(entry));
         ready.sort_by_key(|entry| entry.sequence);
