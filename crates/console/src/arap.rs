@@ -16,7 +16,7 @@ use identity::people::{Client, SignedIn};
 use model::limits::FORM_BYTES_MAX;
 use model::{Blame, Fault, Secret};
 use serde_json::{Value, json};
-use trace::rfc3339;
+use trace::{rfc3339, value_or_text};
 
 use crate::holds::{Decision, HoldView, Holds};
 use crate::port::Parts;
@@ -150,7 +150,7 @@ fn request(hold: &HoldView, parts: &Parts) -> Value {
             },
         })
     });
-    let arguments = hold.arguments.as_deref().map(|text| serde_json::from_str::<Value>(text).unwrap_or_default());
+    let arguments = hold.arguments.as_deref().map(value_or_text);
     let (id, ids) = (&hold.id, &hold.ids);
     let link = |more: &str| format!("{UNDER}requests/{id}{more}");
     json!({
@@ -167,6 +167,7 @@ fn request(hold: &HoldView, parts: &Parts) -> Value {
             "evaluation_id": hold.call,
             "task": hold.task,
             "arguments": arguments,
+            "arguments_text": hold.arguments,
             "arguments_withheld": hold.withheld,
             "reasons": reasons,
             "justification": hold.said,

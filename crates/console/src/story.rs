@@ -7,7 +7,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use model::{ArgumentLevel, Blame, Fault, Reason};
 use serde_json::Value;
 use tlog::Hash;
-use trace::{ChangeView, Effect, Entry, IntentView, OutcomeStatus, OutcomeView, RecordKind, receipt_of, verify_leaf};
+use trace::{
+    ChangeView, Effect, Entry, IntentView, OutcomeStatus, OutcomeView, RecordKind, Spelled, members, receipt_of,
+    verify_leaf,
+};
 
 use crate::assets::Assets;
 use crate::html::{Html, html};
@@ -237,18 +240,14 @@ fn arguments(intent: &IntentView) -> Html {
     }
 }
 
-/// The members of a JSON object, one a line; anything else as it stands.
+/// The members of a JSON object, one a line, with the digits that are written; anything else as it stands.
 pub(crate) fn fields(raw: &str) -> Html {
-    let Ok(Value::Object(members)) = serde_json::from_str::<Value>(raw) else {
-        return html!("<pre>{}</pre>", raw);
-    };
-    let one = |value: &Value| match value {
-        Value::String(text) if text.contains('\n') => html!("<pre>{}</pre>", text),
-        Value::String(text) => html!("<span class=\"value\">{}</span>", text),
-        Value::Object(_) | Value::Array(_) => {
-            html!("<pre>{}</pre>", serde_json::to_string_pretty(value).unwrap_or_default())
-        }
-        other => html!("<code>{}</code>", other.to_string()),
+    let Some(members) = members(raw) else { return html!("<pre>{}</pre>", raw) };
+    let one = |value: &Spelled| match value {
+        Spelled::Text(text) if text.contains('\n') => html!("<pre>{}</pre>", text),
+        Spelled::Text(text) => html!("<span class=\"value\">{}</span>", text),
+        Spelled::Nested(text) => html!("<pre>{}</pre>", text),
+        Spelled::Plain(text) => html!("<code>{}</code>", text),
     };
     let rows: Html =
         members.iter().map(|(name, value)| html!("<div><dt>{}</dt><dd>{}</dd></div>", name, one(value))).collect();

@@ -1,6 +1,7 @@
 //! A record as it is read back, and what a table or an explanation needs of it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use model::{
     ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Clause, Digest, Method, Observed, Reason, RuleId,
@@ -318,7 +319,7 @@ impl Entry {
         out.insert("leaf".into(), value_or_text(&self.leaf));
         out.insert("leaf_hash".into(), self.leaf_hash.to_string().into());
         if let Some(shown) = self.shown() {
-            let mut body = value_or_text(&shown.text);
+            let mut body = members_or_text(&shown.text);
             people_see(&mut body);
             out.insert("body".into(), body);
         }
@@ -401,7 +402,15 @@ pub fn rfc3339(at: UnixMicros) -> String {
     }
 }
 
-/// JSON that only a lenient reader takes (a number past every double) is shown as text rather than not at all.
+/// JSON that only a lenient reader takes (a number past every double) is shown as text rather than not at all: member by member, so
+/// that one of them changes nothing of the others.
+fn members_or_text(json: &str) -> Value {
+    match serde_json::from_str::<BTreeMap<String, &RawValue>>(json) {
+        Ok(members) => members.into_iter().map(|(name, raw)| (name, value_or_text(raw.get()))).collect(),
+        Err(_) => value_or_text(json),
+    }
+}
+
 fn value_or_text(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| Value::String(json.to_owned()))
 }

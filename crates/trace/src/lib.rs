@@ -43,6 +43,7 @@ mod row;
 mod samples;
 mod scratch;
 mod shown;
+mod spelling;
 mod text;
 mod verify;
 
@@ -69,4 +70,5 @@ pub use record::{
 pub use retain::{Due, PARTITION_RECORDS, RETAIN_TO_KEY, RETAINED_TO_KEY, Retention, SWEEP_KEY};
 pub use row::{Concern, Row};
 pub use shown::Shown;
+pub use spelling::{Spelled, members, value_or_text};
 pub use verify::{VerifyError, verify_leaf};

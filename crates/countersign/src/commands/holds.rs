@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use model::Fault;
 use serde_json::Value;
+use trace::{Spelled, members};
 
 pub(super) use self::emergency::sentence as sentence_of_emergency;
 use super::login::session;
@@ -93,14 +94,8 @@ fn show(hold: &Value) -> Vec<String> {
         let source = if source.is_empty() { text(reason, "/rule") } else { source };
         say("because", format!("{} ({source})", text(reason, "/sentence")));
     }
-    match hold.get("arguments").filter(|arguments| !arguments.is_null()) {
-        Some(Value::Object(arguments)) => {
-            for (key, value) in arguments {
-                let value = value.as_str().map_or_else(|| value.to_string(), |text| format!("\"{text}\""));
-                say("with", format!("{} = {}", plain(key), plain(&value)));
-            }
-        }
-        Some(other) => say("with", plain(&other.to_string())),
+    match hold.get("arguments_text").and_then(Value::as_str) {
+        Some(arguments) => written(arguments).iter().for_each(|line| say("with", plain(line))),
         None => say("with", "no arguments".to_owned()),
     }
     if let Some(said) = hold.get("said").and_then(Value::as_str) {
@@ -129,6 +124,17 @@ fn show(hold: &Value) -> Vec<String> {
     say("hold", text(hold, "/hold"));
     say("call", text(hold, "/call"));
     lines
+}
+
+/// The arguments as they are sent, a member a line; what is nested takes more.
+fn written(arguments: &str) -> Vec<String> {
+    let Some(members) = members(arguments) else { return vec![arguments.to_owned()] };
+    let line = |(name, value): (String, Spelled)| match value {
+        Spelled::Text(text) => vec![format!("{name} = \"{text}\"")],
+        Spelled::Plain(text) => vec![format!("{name} = {text}")],
+        Spelled::Nested(text) => format!("{} = {text}", plain(&name)).lines().map(str::to_owned).collect(),
+    };
+    members.into_iter().flat_map(line).collect()
 }
 
 /// What was done to a hold, in words.

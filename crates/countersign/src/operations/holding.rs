@@ -3,9 +3,8 @@
 use engine::{ForTask, HeldCall, Waiting};
 use model::limits::CALL_TAIL_CHARS_MIN;
 use model::{Blame, Directory as _, Fault, HoldId, Scalar, Secret};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use trace::rfc3339;
+use trace::{rfc3339, value_or_text};
 
 use super::emergencies;
 use super::signing::signed_in;
@@ -144,7 +143,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
     };
     let agent = directory.agents.get(&asked.agent).map(|agent| agent.name.clone());
     let app = directory.apps.get(&asked.app).map(|app| app.name.clone());
-    let arguments = waiting.arguments.as_deref().and_then(|bytes| serde_json::from_slice::<&RawValue>(bytes).ok());
+    let arguments = waiting.arguments.as_deref().map(String::from_utf8_lossy);
     let eligible: Vec<Value> = engine::eligible(hold, &directory).iter().map(human).collect();
     let overloaded: Vec<Value> = gateway.engine.overloaded(hold).iter().map(human).collect();
     let reasons = asked.reasons.iter().map(|reason| {
@@ -172,7 +171,8 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "method": asked.method,
         "tool": asked.tool,
         "class": asked.class,
-        "arguments": arguments,
+        "arguments": arguments.as_deref().map(value_or_text),
+        "arguments_text": arguments,
         "arguments_digest": asked.arguments,
         "said": asked.said,
         "value": values(asked),

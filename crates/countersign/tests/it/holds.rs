@@ -88,6 +88,31 @@ fn refused(world: &World, words: &[&str], why: &str) -> Result<()> {
 }
 
 #[test]
+fn an_approver_sees_every_digit_and_no_number_takes_the_holds_down() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("0s")))?;
+    let client = client(&world, "2026-07-28")?;
+    let arguments = r#"{"text":"x","n":1e999,"deep":{"whole":[1000000000000000000001]},"price":1.10}"#;
+    let call = client.message("tools/call", &json!({ "name": "remote__echo", "arguments": "HERE" }));
+    let mut request = client.http_request(&call);
+    request.body = String::from_utf8(request.body)?.replace("\"HERE\"", arguments).into_bytes();
+    client.send_http(&request)?.text()?;
+
+    let listed = holds(&world)?;
+    let hold = listed.first().context("nothing waits")?;
+    ensure!(at(hold, "/arguments_text") == arguments && at(hold, "/arguments") == arguments, "{hold}");
+    let id = at(hold, "/hold");
+    let shown = world.run_well(&["holds", "show", id])?;
+    for part in ["text = \"x\"", "n = 1e999", "        1000000000000000000001\n", "price = 1.10"] {
+        ensure!(shown.contains(part), "`{part}` is not in {shown}");
+    }
+    let said: Value = serde_json::from_str(&world.run_well(&["holds", "approve", id, "--json"])?)?;
+    ensure!(at(&said, "/arguments_text") == arguments && at(&said, "/done") == "hold.approved", "{said}");
+    world.run_well(&["holds", "cancel", id])?;
+    Ok(())
+}
+
+#[test]
 fn the_real_result_comes_once_another_person_has_approved() -> Result<()> {
     for revision in ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"] {
         let upstream = upstream()?;

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::commitment::sha256;
 use crate::row::Row;
 use crate::samples::{change, entry, intent, outcome};
 
@@ -21,6 +22,17 @@ fn an_intent_reads_back() {
     assert_eq!(view.arguments.unwrap().get().as_bytes(), written.arguments.unwrap().as_ref());
     assert_eq!((view.bundle, view.definition), (written.bundle, written.definition));
     assert_eq!((view.class, view.class_source, view.verdict), (written.class, written.class_source, written.verdict));
+}
+
+#[test]
+fn a_number_that_programs_cannot_read_hides_nothing_else_of_a_record() {
+    let mut intent = intent(1);
+    let arguments = r#"{"n":1e999,"whole":1000000000000000000001}"#;
+    intent.arguments = Some(arguments.as_bytes().into());
+    intent.arguments_digest = sha256(arguments.as_bytes());
+    let shown = entry(&Row::of_intent(&intent).unwrap(), 1).to_json();
+    assert_eq!(shown.pointer("/body/arguments"), Some(&json!(arguments)), "{shown}");
+    assert!(shown.pointer("/body/facts").is_some_and(Value::is_object), "the rest stays what it is");
 }
 
 #[test]

@@ -101,3 +101,30 @@ fn a_program_of_a_person_lists_approves_and_denies_and_nobody_elses_does() -> Re
     ensure!(stage.send(&out)?.status == 200 && get("", &bo)?.status == 401);
     Ok(())
 }
+
+#[test]
+fn a_program_of_a_person_sees_the_digits_that_are_sent() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo"])?;
+    let sam = stage.world.client("sam-helper", "sam")?;
+    let arguments = r#"{"id":"C-1001","deep":{"n":1e999},"whole":1000000000000000000001}"#;
+    let call = sam.message("tools/call", &json!({ "name": "crm__get_customer", "arguments": "HERE" }));
+    let mut request = sam.http_request(&call);
+    request.body = String::from_utf8(request.body)?.replace("\"HERE\"", arguments).into_bytes();
+    sam.send_http(&request)?.text()?;
+    let hold = stage.hold()?;
+
+    let opened = stage.send(&post("/arap/v1/session", &json!({ "name": "bo", "password": PASSWORD })))?;
+    let bearer = format!("Bearer {}", at(&json_of(&opened)?, "/token"));
+    for (path, one) in [(String::new(), "/requests/0"), (format!("/{hold}"), "/request")] {
+        let seen = HttpRequest::get(&format!("/arap/v1/requests{path}")).with("authorization", &bearer);
+        let seen = json_of(&stage.send(&seen)?)?;
+        let context = seen.pointer(&format!("{one}/context")).context("no request")?;
+        ensure!(at(context, "/arguments") == arguments && at(context, "/arguments_text") == arguments, "{seen}");
+    }
+    let page = stage.send(&HttpRequest::get(&format!("/holds/{hold}")).with("cookie", &stage.cookie_of("bo")?))?;
+    for part in ["<code>1000000000000000000001</code>", "&quot;n&quot;: 1e999"] {
+        ensure!(page.body.contains(part), "`{part}` is not in {}", page.body);
+    }
+    Ok(())
+}
