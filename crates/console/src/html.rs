@@ -121,10 +121,9 @@ macro_rules! shown_as_text {
 }
 shown_as_text!(u16, u32, u64, usize, i64, model::HumanId, model::CallId, model::Digest);
 
-/// What moves or turns text without being seen: a reader must see that it is there. Line ends and tabs are plain.
+/// What is not seen where it stands: a reader must see that it is there. Line ends and tabs are plain.
 fn hides(c: char) -> bool {
-    let obeyed = c.is_control() && !matches!(c, '\n' | '\t');
-    obeyed || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    model::is_hidden(c) && !matches!(c, '\n' | '\t')
 }
 
 #[cfg(test)]

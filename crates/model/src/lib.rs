@@ -22,6 +22,7 @@ pub mod directory;
 pub mod durable;
 pub mod facts;
 pub mod fault;
+pub mod hidden;
 pub mod id;
 pub mod limits;
 pub mod release;
@@ -40,6 +41,7 @@ pub use directory::{Access, Agent, App, DataClassification, Directory, Directory
 pub use durable::Durable;
 pub use facts::{Actor, Binding, Facts, Lifted, Method, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
+pub use hidden::is_hidden;
 pub use id::{
     AgentId, AppId, CallId, ClauseNumber, ContractId, EmergencyId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName,
     VendorId, crockford_bits,

@@ -87,16 +87,9 @@ pub(crate) fn spell_out_hidden(out: &mut String, text: &str) {
     }
 }
 
-/// Characters that are not seen where they stand, or that move others: controls, white space other than the space, joiners,
-/// marks of direction, fillers, variation selectors, tags, private use.
+/// In a definition no white space but the space stands where it is not spelled out.
 fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || (letter.is_whitespace() && letter != ' ')
-        || matches!(letter,
-            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
-            | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
-            | '\u{E000}'..='\u{F8FF}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{10FFFF}')
+    model::is_hidden(letter) || (letter.is_whitespace() && letter != ' ')
 }
 
 #[cfg(test)]

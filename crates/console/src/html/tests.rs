@@ -19,4 +19,8 @@ fn markup_goes_into_markup_as_it_is() {
 fn nothing_hides_in_a_text() {
     let text = "pay\u{202e}me\u{200b}\u{7}\u{1b}[31m\u{feff}\nline";
     assert_eq!(html!("{}", text).as_str(), "pay\\u{202e}me\\u{200b}\\u{7}\\u{1b}[31m\\u{feff}\nline");
+    for unseen in "\u{ad}\u{34f}\u{115f}\u{3164}\u{fe0f}\u{206a}\u{206f}\u{2028}\u{e0041}\u{e0100}".chars() {
+        let spelt = format!("\\u{{{:x}}}", u32::from(unseen));
+        assert_eq!(html!("{}", unseen.to_string()).as_str(), spelt);
+    }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use model::{Fault, UnixMicros};
+use model::{Fault, UnixMicros, is_hidden};
 use serde_json::Value;
 use trace::{Entry, IntentView, LogReader, OutcomeView, Retention};
 
@@ -56,15 +56,12 @@ pub(in crate::commands) fn facts_of(intent: &IntentView) -> Value {
     intent.facts.as_ref().and_then(|facts| serde_json::from_str(facts.get()).ok()).unwrap_or(Value::Null)
 }
 
-/// Text without what a terminal obeys: control characters and those that turn the direction of writing.
+/// Text with what a terminal obeys and what nobody sees spelled out.
 pub(in crate::commands) fn plain(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(obeyed) {
+    if !text.contains(is_hidden) {
         return text.to_owned();
     }
-    text.chars().map(|c| if obeyed(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
+    text.chars().map(|c| if is_hidden(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
 }
 
 /// A moment as the clock on the wall shows it; the bare number where a calendar ends.

@@ -103,6 +103,9 @@ fn whoever_follows_sees_a_call_with_its_outcome_or_after_a_moment_without() {
 fn nothing_in_a_record_moves_the_cursor() {
     assert_eq!(plain("Ana Silva — søster"), "Ana Silva — søster");
     assert_eq!(plain("a\u{1b}[2J\u{202e}b\nc"), "a\\u{1b}[2J\\u{202e}b\\u{a}c");
+    for unseen in "\u{200b}\u{200d}\u{2060}\u{feff}\u{ad}\u{34f}\u{115f}\u{3164}\u{fe0f}\u{206a}\u{e0041}".chars() {
+        assert_eq!(plain(&format!("a{unseen}b")), format!("a\\u{{{:x}}}b", u32::from(unseen)));
+    }
 }
 
 #[test]
