@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use model::UnixMicros;
+use serde::Deserialize;
 use tlog::{
     CheckpointError, Frontier, Hash, Inclusion, Leaf, SignedCheckpoint, TILE_WIDTH, Tile, TileKind, Tree, Trust,
 };
@@ -27,6 +29,8 @@ pub struct Audit {
     pub let_go: u64,
     /// Records that no checkpoint covers yet.
     pub unsigned: u64,
+    /// How much time lies between the first of those and the last, in microseconds, as they say themselves.
+    pub unsigned_us: i64,
     /// Checkpoints whose signature was checked and that fit.
     pub checkpoints: usize,
     /// The largest of them.
@@ -63,8 +67,16 @@ struct Walk<'r> {
     /// What is left to compare with, by size.
     signed: BTreeMap<u64, Hash>,
     audit: Audit,
+    /// When the first and the last record were made that no checkpoint covers so far.
+    behind: Option<(UnixMicros, UnixMicros)>,
     /// The tile of leaf hashes that was read last.
     tile: (u64, Vec<Hash>),
+}
+
+/// What a leaf of any kind says of its time.
+#[derive(Deserialize)]
+struct Made {
+    at_us: i64,
 }
 
 /// Checks the whole log. `progress` hears how many records were looked at, now and then. Error: the log cannot be read.
@@ -127,6 +139,9 @@ pub fn audit_leaves(reader: &dyn LogReader, known: &Known, mut progress: impl Fn
                 break 'log;
             }
             walk.audit.records += 1;
+            if let Ok(made) = serde_json::from_slice::<Made>(&leaf) {
+                walk.made_at(UnixMicros(made.at_us));
+            }
             if tree.append(&[hash], |_, _| {}).is_err() {
                 break 'log;
             }
@@ -192,6 +207,7 @@ pub fn audit_range(reader: &dyn LogReader, known: &Known, range: RangeInclusive<
             break;
         }
     }
+    walk.audit.bad = walk.audit.bad.take().or_else(|| walk.nobody_signed());
     Ok(walk.audit)
 }
 
@@ -200,8 +216,16 @@ pub fn audit_range(reader: &dyn LogReader, known: &Known, range: RangeInclusive<
 impl<'r> Walk<'r> {
     /// Looks at the checkpoints. The inner error: one of them is wrong.
     fn begin(reader: &'r dyn LogReader, known: &Known) -> Result<Result<Self, Audit>, StoreFault> {
-        let mut audit =
-            Audit { records: 0, erased: 0, let_go: 0, unsigned: 0, checkpoints: 0, signed: None, bad: None };
+        let mut audit = Audit {
+            records: 0,
+            erased: 0,
+            let_go: 0,
+            unsigned: 0,
+            unsigned_us: 0,
+            checkpoints: 0,
+            signed: None,
+            bad: None,
+        };
         let mut signed = BTreeMap::new();
         for checkpoint in checkpoints(reader)?.iter().chain(&known.elsewhere) {
             let tree = checkpoint.danger_unverified().tree();
@@ -219,7 +243,19 @@ impl<'r> Walk<'r> {
         }
         let said = reader.tree()?.tree();
         let retention = Retention::of(reader)?;
-        Ok(Ok(Self { reader, said, retention, signed, audit, tile: (u64::MAX, Vec::new()) }))
+        Ok(Ok(Self { reader, said, retention, signed, audit, behind: None, tile: (u64::MAX, Vec::new()) }))
+    }
+
+    /// Records of this time come now.
+    fn made_at(&mut self, at: UnixMicros) {
+        let first = self.behind.map_or(at, |(first, _)| first);
+        self.behind = Some((first, at));
+    }
+
+    /// What is wrong with records of which there is no checkpoint at all: whoever can write them can write any.
+    fn nobody_signed(&self) -> Option<Finding> {
+        let what = "nobody has signed it, nor any other: there is no checkpoint".to_owned();
+        (self.audit.records > 0 && self.audit.checkpoints == 0).then_some(Finding { sequence: 1, what })
     }
 
     /// One record, which should have this index.
@@ -236,6 +272,7 @@ impl<'r> Walk<'r> {
             return Ok(finding("it is another record than the one that was written here"));
         }
         self.audit.records += 1;
+        self.made_at(entry.at);
         let let_go = self.retention.is_some_and(|retention| retention.has_let_go(entry));
         self.audit.let_go += u64::from(let_go);
         self.audit.erased += u64::from(entry.body.is_none() && !let_go);
@@ -255,12 +292,14 @@ impl<'r> Walk<'r> {
         }
         self.audit.checkpoints += 1;
         self.audit.signed = Some(Tree { size, root });
+        self.behind = None;
         None
     }
 
     fn end(mut self, tree: Tree) -> Audit {
         let signed = self.audit.signed.map_or(0, |signed| signed.size);
         self.audit.unsigned = tree.size - signed;
+        self.audit.unsigned_us = self.behind.map_or(0, |(first, last)| last.since(first));
         if self.audit.bad.is_some() {
             return self.audit;
         }
@@ -269,6 +308,7 @@ impl<'r> Walk<'r> {
             let what = format!("it is missing, with all behind it: there were {longest} records");
             self.audit.bad = Some(Finding { sequence: tree.size + 1, what });
         }
+        self.audit.bad = self.audit.bad.take().or_else(|| self.nobody_signed());
         self.audit
     }
 

@@ -170,6 +170,18 @@ fn a_person_is_erased_from_a_database() -> Result<()> {
     Ok(())
 }
 
+/// The key of whichever of these gateways signed the last round.
+fn world_signer(worlds: &[&World], found: &Value) -> Result<String> {
+    for world in worlds {
+        let key = world.run_well(&["trace", "keys"])?.trim().to_owned();
+        let said = json_of(world, &["trace", "map", "--key", &key])?;
+        if said.pointer("/signed_by").is_some_and(Value::is_string) {
+            return Ok(key);
+        }
+    }
+    anyhow::bail!("nobody signed {found}")
+}
+
 #[test]
 fn the_logs_of_a_database_are_mapped_and_one_that_went_back_is_named() -> Result<()> {
     let server = PostgresServer::start()?;
@@ -192,6 +204,20 @@ fn the_logs_of_a_database_are_mapped_and_one_that_went_back_is_named() -> Result
         [&one, &other].map(|world| json_of(world, &["trace", "map"]).map(|said| said.pointer("/signed_by").cloned()));
     let known = signers.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().filter(Value::is_string).count();
     ensure!(known == 1, "{known} of them know the signer: {} {}", key(&one)?, key(&other)?);
+
+    // Somebody without a key writes a round of their own, with a signature that is none.
+    let signed = world_signer(&[&one, &other], &found)?;
+    let said = one.run(&["trace", "map", "--key", &signed])?;
+    ensure!(said.code == 0, "{said:?}");
+    let forged = "regexp_replace(note, '(— \\S+ \\S{8})\\S{8}', '\\1AAAAAAAA')";
+    server.sql(
+        "mapped",
+        &format!(
+            "ALTER TABLE countersign.map_round DISABLE TRIGGER USER; UPDATE countersign.map_round SET note = {forged}"
+        ),
+    )?;
+    let said = one.run(&["trace", "map", "--key", &signed])?;
+    ensure!(said.code == 1 && said.stdout.contains("signed by nobody whose key was named"), "{said:?}");
 
     // Somebody puts a log back: its records are fewer, and its own checkpoints go along.
     server.sql("mapped", "DELETE FROM countersign.log WHERE name = 'other'")?;

@@ -76,6 +76,10 @@ fn a_witness_cosigns_what_grows_and_receipts_carry_its_word() -> Result<()> {
     assert_eq!(at(&serde_json::from_str(&said)?, "/cosigned/0/witness"), name, "{said}");
     let other = format!("other{}", witness.key);
     assert_ne!(world.run(&["trace", "verify", "call.receipt", "--witness", &other])?.code, 0);
+    let (_other_world, stranger, _other_app) = with_witness()?;
+    let silent = world.run(&["trace", "verify", "--witness", &stranger.key])?;
+    ensure!(silent.code == 1 && silent.stdout.contains("has cosigned no checkpoint of it"), "{silent:?}");
+    world.run_well(&["trace", "verify", "--witness", &witness.key])?;
     ensure!(world.terminate()? == 0, "{}", world.log());
     let said: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
     assert_eq!(said.pointer("/cosigned/0/size"), said.pointer("/signed/size"), "the last word is cosigned: {said}");

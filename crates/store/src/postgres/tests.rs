@@ -214,7 +214,8 @@ fn many_may_open_a_new_database_at_once() {
 }
 
 /// What is done to the tables, and the record that is named. Records 301 and 302 are an intent and its outcome.
-const TAMPERED: [(&str, u64); 8] = [
+const TAMPERED: [(&str, u64); 9] = [
+    ("DELETE FROM state WHERE kind = 'checkpoint'", 1),
     ("UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
     ("UPDATE record SET body_values = decode(repeat('00', length(body_values)), 'hex') WHERE sequence = 301", 301),
     ("UPDATE record SET leaf_hash = decode(repeat('00', 32), 'hex') WHERE sequence = 301", 301),

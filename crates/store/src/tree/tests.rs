@@ -1,7 +1,9 @@
 use model::{UnixMicros, Verdict};
 use rusqlite::Connection;
 use tlog::{Algorithm, SignedCheckpoint, SigningKey, Trust};
-use trace::{Audit, Known, LogReader, LogStore, Notary, RollbackError, audit, audit_range, check_since, checkpoints};
+use trace::{
+    Audit, Known, LogReader, LogStore, Notary, Query, RollbackError, audit, audit_range, check_since, checkpoints,
+};
 
 use crate::samples::{change, intent, outcome};
 use crate::{Durability, SqliteLog, SqliteReader};
@@ -82,7 +84,8 @@ fn what_nobody_has_signed_yet_is_counted() {
 }
 
 /// What is done to the tables, and the record that is named. Records 301 and 302 are an intent and its outcome.
-const TAMPERED: [(&str, &str, u64); 12] = [
+const TAMPERED: [(&str, &str, u64); 13] = [
+    ("nobody has signed anything", "DELETE FROM state WHERE kind = 'checkpoint'", 1),
     ("a leaf is changed", "UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
     ("a body is changed", "UPDATE record SET body_values = zeroblob(length(body_values)) WHERE sequence = 301", 301),
     (
@@ -136,6 +139,31 @@ fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
             assert_eq!(part.bad.map(|bad| bad.sequence), Some(sequence), "{what}");
         }
     }
+}
+
+#[test]
+fn a_long_end_that_nobody_signed_is_told_with_the_time_it_took() {
+    let signed = Signed::new();
+    assert_eq!(signed.audit().unsigned_us, 0);
+    signed
+        .tables()
+        .execute_batch("DELETE FROM state WHERE kind = 'checkpoint' AND CAST(key AS INTEGER) > 100")
+        .unwrap();
+    let reader = SqliteReader::open(&signed.path()).unwrap();
+    let leaves = trace::audit_leaves(&reader, &signed.known, |_| {}).unwrap();
+    for audit in [signed.audit(), leaves] {
+        assert_eq!((audit.bad, audit.unsigned, audit.checkpoints), (None, RECORDS - 100, 1));
+        let first_and_last = reader.find(&Query { limit: 1, ..Query::default() }).unwrap();
+        let first = Query { after_sequence: Some(100), limit: 1, newest_first: false, ..Query::default() };
+        let took = first_and_last[0].at.since(reader.find(&first).unwrap()[0].at);
+        assert_eq!(audit.unsigned_us, took);
+    }
+    let part =
+        audit_range(&reader, &Known { trust: signed.known.trust.clone(), elsewhere: Vec::new() }, 1..=5).unwrap();
+    assert_eq!(part.bad, None);
+    signed.tables().execute_batch("DELETE FROM state WHERE kind = 'checkpoint'").unwrap();
+    let part = audit_range(&SqliteReader::open(&signed.path()).unwrap(), &signed.known, 1..=5).unwrap();
+    assert_eq!(part.bad.map(|bad| bad.sequence), Some(1));
 }
 
 #[test]

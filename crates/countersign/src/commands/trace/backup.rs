@@ -4,11 +4,12 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use model::{Blame, Clock as _, Fault};
 use private_file::{Draft, unreadable, unwritable};
 use serde::{Deserialize, Serialize};
-use store::{Copied, Location, Unit};
+use store::{Copied, Location, Reader, Unit};
 use tlog::{SignedCheckpoint, Trust};
 use trace::{Audit, Known, LogReader as _, audit, rfc3339};
 
@@ -43,10 +44,11 @@ struct Manifest {
 /// Copies the trace, and what it takes to go on where that is asked for.
 pub fn backup(common: &Common, args: &BackupArgs) -> Result<ExitCode, Fault> {
     let trace = trace_of(common)?;
-    if trace.reader_if_there()?.is_none() {
+    let Some(reader) = trace.reader_if_there()? else {
         return Err(Fault::new(Blame::Operator, "store.missing", "there is no trace to back up yet")
             .hint("start the gateway once: `countersign serve`"));
-    }
+    };
+    wait_for_checkpoint(&reader)?;
     refuse_filled(&args.to)?;
     let folder = args.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Made under another name, so that what has the name is whole.
@@ -74,6 +76,18 @@ pub fn backup(common: &Common, args: &BackupArgs) -> Result<ExitCode, Fault> {
 }
 
 fn told_of_backup(common: &Common, args: &BackupArgs, manifest: &Manifest) {
+/// A backup of which nothing is signed could not be restored. A gateway that has just begun its trace signs within half a second.
+fn wait_for_checkpoint(reader: &Reader) -> Result<(), Fault> {
+    for _ in 0..LOOKS {
+        if !trace::checkpoints(reader).map_err(Fault::from)?.is_empty() {
+            return Ok(());
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    Err(Fault::new(Blame::Operator, "trace.unsigned", "nobody has signed this trace: a copy of it would prove nothing")
+        .hint("start the gateway once: it signs what is there"))
+}
+
     let bytes = fs::metadata(args.to.join(files::TRACE)).map_or(0, |about| about.len());
     if common.json {
         out(serde_json::json!({
@@ -278,6 +292,19 @@ fn told_of_restore(
     let missing = seen.map(|seen| seen - manifest.records);
     if common.json {
         out(serde_json::json!({
+    refuse_unsigned(&audited)?;
+    Ok(audited)
+}
+
+/// The last records may not be signed yet when a backup is made; what goes on for longer was written by somebody else.
+pub(super) fn refuse_unsigned(audited: &Audit) -> Result<(), Fault> {
+    if audited.unsigned_us > UNSIGNED_TIME_MAX_US {
+        let (first, seconds) = (audited.records - audited.unsigned + 1, audited.unsigned_us / 1_000_000);
+        let said =
+            format!("nobody has signed record {first} and those behind it, which were made in {seconds} seconds");
+        return Err(not_right(format!("{said}; a gateway signs several times a second")));
+    }
+    Ok(())
             "restored": data.display().to_string(),
             "records": audit.records,
             "made_at": manifest.made_at,
@@ -289,12 +316,19 @@ fn told_of_restore(
         }));
     } else {
         let (records, at) = (audit.records, &manifest.made_at);
-        out(format_args!("{}: {records} records as they were at {at}, all of them what was signed", data.display()));
+        let signed = match (audit.unsigned, audit.signed) {
+            (0, _) | (_, None) => "all of them what was signed".to_owned(),
+            (unsigned, Some(tree)) => {
+                format!("{} of them what was signed; the last {unsigned} were not signed yet", tree.size)
+            }
+        };
+        out(format_args!("{}: {records} records as they were at {at}, {signed}", data.display()));
     }
     if manifest.secrets.is_empty() {
         say(format_args!(
             "the backup holds no key: put the files of `trace-keys` (at least `bodies.key`) into `{}` before you start the \
              gateway; until then the trace can be checked, and no text of it can be read",
+            "unsigned": audit.unsigned,
             data.join(files::TRACE_KEYS).display()
         ));
     }
@@ -376,3 +410,7 @@ const CHECKPOINT: &str = "checkpoint";
 const KEYS: &str = "public.keys";
 const VERSION: u32 = 1;
 const SECRET_BYTES_MAX: u64 = 64 << 20;
+const LOOKS: u32 = 30;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Most time between the first and the last record that no checkpoint of a backup covers: a gateway signs each half second.
+const UNSIGNED_TIME_MAX_US: i64 = 60_000_000;

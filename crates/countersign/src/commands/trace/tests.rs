@@ -346,6 +346,51 @@ fn a_question_that_is_wrong_gets_the_nearest_word() {
 }
 
 #[test]
+fn an_end_that_nobody_signed_for_long_is_not_restored() {
+    let audit = |unsigned, unsigned_us| {
+        let (erased, let_go, checkpoints, signed, bad) = (0, 0, 1, None, None);
+        trace::Audit { records: 900, erased, let_go, unsigned, unsigned_us, checkpoints, signed, bad }
+    };
+    for (unsigned, took_us) in [(0, 0), (1, 0), (800, 500_000), (20, 60_000_000)] {
+        assert!(backup::refuse_unsigned(&audit(unsigned, took_us)).is_ok(), "{unsigned} {took_us}");
+    }
+    let refused = backup::refuse_unsigned(&audit(800, 90_000_000)).unwrap_err();
+    insta::assert_snapshot!(refused, @"the backup is not what was backed up: nobody has signed record 101 and those behind it, which were made in 90 seconds; a gateway signs several times a second");
+}
+
+#[test]
+fn a_day_ends_at_its_end_wherever_it_is_written() {
+    let day = "2026-11-20";
+    let said = asked::question(&[format!("since:{day}"), format!("until:{day}")], NOW).unwrap();
+    let words = || Some(day.to_owned());
+    let flags = Questions::of(&TraceArgs { since: words(), until: words(), ..all() }, NOW).unwrap();
+    let window = crate::cli::WindowArgs { since: words(), until: words(), ..crate::cli::WindowArgs::default() };
+    let window = asked::window(&window, NOW).unwrap();
+    for bounds in [(flags.calls().since, flags.calls().until), (window.since, window.until)] {
+        assert_eq!(bounds, (said.since, said.until));
+    }
+    assert_eq!(trace::rfc3339(said.until.unwrap()), "2026-11-20T23:59:59.999999Z");
+}
+
+#[test]
+fn no_call_is_forgotten_before_it_was_shown() {
+    let mut log = Log::told();
+    let questions = Questions::of(&all(), NOW).unwrap();
+    let upto = log.reader.last_sequence().unwrap();
+    let mut follower = Follower::new(&[], upto);
+    let mut shown = std::collections::BTreeSet::new();
+    for start in [100_u128, 700] {
+        let open = |number| Intent { call: CallId::from_bits(number), ..intent(8, Verdict::Allow) };
+        log.append(&(start..start + 600).map(|number| Row::of_intent(&open(number))).collect::<Vec<_>>());
+        let fresh = follower.look(&log.reader, &questions, NOW).unwrap();
+        shown.extend(fresh.into_iter().map(|entry| entry.sequence));
+    }
+    let late = follower.look(&log.reader, &questions, UnixMicros(NOW.0 + 2_000_000)).unwrap();
+    shown.extend(late.into_iter().map(|entry| entry.sequence));
+    assert_eq!(shown.len(), 1_200);
+}
+
+#[test]
 fn whoever_follows_what_failed_sees_it_once_it_has() {
     let mut log = Log::told();
     let questions = Questions::just(asked::question(&["status:answered".to_owned()], NOW).unwrap());

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use export::{CheckError, Checked};
 use model::{Blame, Fault, UnixMicros};
 use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust, VerifierKey};
-use trace::{Audit, Known, LogReader, StoreFaultKind, audit, audit_leaves, audit_range};
+use trace::{Audit, Finding, Known, LogReader, StoreFaultKind, audit, audit_leaves, audit_range};
 
 use super::super::witness::known_keys;
 use super::embedded::{Embedded, is_page, receipts};
@@ -61,9 +61,18 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
         progress(None);
         audited
     };
-    let audited = audited.map_err(Fault::from)?;
+    let mut audited = audited.map_err(Fault::from)?;
+    audited.bad = audited.bad.take().or_else(|| silent(args, &known.trust, &cosigned));
     report(common, &origin, &audited, &cosigned);
     Ok(if audited.bad.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is wrong where a witness that was named on the command line has cosigned nothing.
+fn silent(args: &VerifyArgs, trust: &Trust, cosigned: &[(Cosignature, SignedCheckpoint)]) -> Option<Finding> {
+    let cosigns = |key: &&VerifierKey| cosigned.iter().any(|(cosignature, _)| cosignature.witness == *key.name());
+    let named = trust.witnesses.iter().filter(|_| !args.witness.is_empty());
+    let silent = named.filter(|key| !cosigns(key)).map(VerifierKey::name).next()?;
+    Some(Finding { sequence: 1, what: format!("the witness `{silent}` has cosigned no checkpoint of it") })
 }
 
 /// What each witness has cosigned last.
