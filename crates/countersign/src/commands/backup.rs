@@ -167,12 +167,12 @@ impl SavedFile {
 
 /// Where the backup is.
 pub fn backup_file(data: &Path) -> PathBuf {
-    data.join("backup.sealed")
+    data.join(BACKUP)
 }
 
 /// Where the backup is after `leave`.
 pub fn used_backup_file(data: &Path) -> PathBuf {
-    data.join("backup.used.sealed")
+    data.join(USED_BACKUP)
 }
 
 fn digest(bytes: &[u8]) -> Digest {
@@ -185,6 +185,11 @@ fn decoded(text: &str) -> Result<Vec<u8>, Fault> {
         .decode(text)
         .map_err(|error| Fault::new(Blame::Operator, "operator.backup", "the backup is damaged").because(error))
 }
+
+/// Its name in a data directory.
+pub const BACKUP: &str = "backup.sealed";
+/// Its name after `leave`.
+pub const USED_BACKUP: &str = "backup.used.sealed";
 
 const VERSION: u32 = 1;
 const PURPOSE: &str = "init-backup";

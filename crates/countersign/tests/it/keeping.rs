@@ -1,6 +1,7 @@
 //! What is kept, for how long, and what is known of it elsewhere: backups and the way back, retention, the map of logs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -113,7 +114,8 @@ fn a_backup_that_was_changed_is_not_restored() -> Result<()> {
     let mut world = world_with(&app)?;
     count(&world, "hello")?;
     ensure!(world.terminate()? == 0, "{}", world.log());
-    let changes: [(&str, &str, &str); 4] = [
+    let changes: [(&str, &str, &str); 5] = [
+        ("the checkpoints", "DELETE FROM state WHERE kind = 'checkpoint'", "nobody has signed it"),
         (
             "a record",
             "UPDATE record SET verdict = (SELECT id FROM name WHERE text = 'deny') WHERE verdict IS NOT NULL",
@@ -127,12 +129,55 @@ fn a_backup_that_was_changed_is_not_restored() -> Result<()> {
         let _gone = fs::remove_dir_all(world.folder().join("backup"));
         world.run_well(&["trace", "backup", "backup", "--with-keys"])?;
         change(&world.folder().join("backup/trace.db"), sql)?;
+        if what == "the checkpoints" {
+            fs::remove_file(world.folder().join("backup/checkpoint"))?;
+        }
         let refused = world.run(&["trace", "restore", "backup", "--into", "elsewhere"])?;
         ensure!(refused.code == 2 && refused.stderr.contains(expected), "{what}: {refused:?}");
         ensure!(!world.folder().join("elsewhere").exists(), "{what}: half a trace is left");
     }
+    // Whoever has no key can still write records and count them: a key that is named has signed none of them.
+    let key = world.run_well(&["trace", "keys"])?;
+    world.run_well(&["trace", "backup", "keyless"])?;
+    change(&world.folder().join("keyless/trace.db"), "DELETE FROM state WHERE kind = 'checkpoint'")?;
+    fs::remove_file(world.folder().join("keyless/checkpoint"))?;
+    let refused = world.run(&["trace", "restore", "keyless", "--into", "elsewhere", "--key", key.trim()])?;
+    ensure!(refused.code == 2 && refused.stderr.contains("nobody has signed it"), "{refused:?}");
+    ensure!(!world.folder().join("elsewhere").exists(), "half a trace is left");
+    change(&world.folder().join("data/trace.db"), "DELETE FROM state WHERE kind = 'checkpoint'")?;
+    fs::remove_file(world.folder().join("data.checkpoint"))?;
+    let said = world.run(&["trace", "verify", "--key", key.trim()])?;
+    ensure!(said.code == 1 && said.stdout.contains("nobody has signed it"), "{said:?}");
+
     let nothing = world.run(&["trace", "restore", "data", "--into", "elsewhere"])?;
     ensure!(nothing.stderr.contains("is no backup"), "{nothing:?}");
+    Ok(())
+}
+
+#[test]
+fn a_backup_is_not_put_beside_the_checkpoint_of_another_log() -> Result<()> {
+    let app = upstream()?;
+    let mut world = world_with(&app)?;
+    count(&world, "hello")?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let sealed = world.folder().join("data/backup.sealed");
+    fs::write(&sealed, "what the clients had")?;
+    fs::set_permissions(&sealed, fs::Permissions::from_mode(0o600))?;
+    let said = json_of(&world, &["trace", "backup", "backup", "--with-keys"])?;
+    ensure!(said.get("with_keys") == Some(&json!(true)), "{said}");
+    let mut other = world_with(&app)?;
+    count(&other, "another")?;
+    ensure!(other.terminate()? == 0, "{}", other.log());
+
+    fs::remove_dir_all(world.folder().join("data"))?;
+    let copy = world.folder().join("data.checkpoint");
+    fs::copy(other.folder().join("data.checkpoint"), &copy)?;
+    let refused = world.run(&["trace", "restore", "backup"])?;
+    ensure!(refused.code == 2 && refused.stderr.contains("is not the newest checkpoint"), "{refused:?}");
+    ensure!(!world.folder().join("data").exists(), "it was filled all the same");
+    fs::remove_file(&copy)?;
+    world.run_well(&["trace", "restore", "backup"])?;
+    ensure!(fs::read_to_string(world.folder().join("data/backup.sealed"))? == "what the clients had");
     Ok(())
 }
 

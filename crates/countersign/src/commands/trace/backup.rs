@@ -13,6 +13,7 @@ use store::{Copied, Location, Reader, Unit};
 use tlog::{SignedCheckpoint, Trust};
 use trace::{Audit, Known, LogReader as _, audit, rfc3339};
 
+use super::super::backup::{BACKUP, USED_BACKUP};
 use super::super::witness::known_keys;
 use super::trace_of;
 use crate::cli::{BackupArgs, Common, RestoreArgs};
@@ -75,7 +76,6 @@ pub fn backup(common: &Common, args: &BackupArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn told_of_backup(common: &Common, args: &BackupArgs, manifest: &Manifest) {
 /// A backup of which nothing is signed could not be restored. A gateway that has just begun its trace signs within half a second.
 fn wait_for_checkpoint(reader: &Reader) -> Result<(), Fault> {
     for _ in 0..LOOKS {
@@ -88,6 +88,7 @@ fn wait_for_checkpoint(reader: &Reader) -> Result<(), Fault> {
         .hint("start the gateway once: it signs what is there"))
 }
 
+fn told_of_backup(common: &Common, args: &BackupArgs, manifest: &Manifest) {
     let bytes = fs::metadata(args.to.join(files::TRACE)).map_or(0, |about| about.len());
     if common.json {
         out(serde_json::json!({
@@ -144,7 +145,7 @@ fn take_secrets(data: &Path, draft: &Path) -> Result<Vec<String>, Fault> {
     let listed = fs::read_dir(data.join(files::TRACE_KEYS)).into_iter().flatten().flatten();
     let of_trace = listed.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
     let of_trace = of_trace.filter_map(|entry| Some(format!("{}/{}", files::TRACE_KEYS, entry.file_name().to_str()?)));
-    let others = [files::TOKEN_KEY, files::VAULT, files::VAULT_KEY].map(str::to_owned);
+    let others = [files::TOKEN_KEY, files::VAULT, files::VAULT_KEY, BACKUP, USED_BACKUP].map(str::to_owned);
     for name in of_trace.chain(others) {
         let from = data.join(&name);
         if from.exists() {
@@ -170,9 +171,10 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
     refuse_filled(&data)?;
     let there = data.exists();
     make_folder(&data)?;
-    let done = restored(&manifest, args, &data, &location);
-    let audit = match done {
-        Ok(audit) => audit,
+    let copy = config.filter(|config| same(&config.data, &data)).map(|config| config.checkpoint_copy);
+    let done = placed(&manifest, args, &data, &location, copy.as_deref());
+    let (audit, seen) = match done {
+        Ok(done) => done,
         Err(fault) => {
             // Nothing was there before, so nothing is lost; half a trace must not be taken for one.
             let emptied = fs::read_dir(&data).into_iter().flatten().flatten();
@@ -186,20 +188,31 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
             return Err(fault);
         }
     };
+    told_of_restore(common, &manifest, &data, &audit, (seen, copy.as_deref()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts everything in place, and says how many records the copy of the newest checkpoint has seen, where those are more.
+fn placed(
+    manifest: &Manifest,
+    args: &RestoreArgs,
+    data: &Path,
+    location: &Location,
+    copy: Option<&Path>,
+) -> Result<(Audit, Option<u64>), Fault> {
+    take_keys(manifest, args, data)?;
+    // Whatever can be in the way is looked at before anything is filled: a server is not emptied again.
     let trust = trust_of(&data.join(files::TRACE_KEYS), manifest.origin.as_deref().unwrap_or_default())?;
-    let copy = config.filter(|config| same(&config.data, &data)).map(|config| config.checkpoint_copy);
-    let seen = copy.as_deref().map(|copy| kept_elsewhere(copy, &trust)).transpose()?.flatten();
+    let seen = copy.map(|copy| kept_elsewhere(copy, &trust)).transpose()?.flatten();
     let seen = seen.map(|seen| seen.danger_unverified().tree().size).filter(|size| *size > manifest.records);
-    let now = SystemClock.now();
     let restored = Restored {
         made_at: manifest.made_at.clone(),
         records: manifest.records,
-        restored_at: rfc3339(now),
+        restored_at: rfc3339(SystemClock.now()),
         seen_elsewhere: seen,
     };
-    restored.leave(&data)?;
-    told_of_restore(common, &manifest, &data, &audit, (seen, copy.as_deref()));
-    Ok(ExitCode::SUCCESS)
+    restored.leave(data)?;
+    Ok((restored_checked(manifest, args, data, location)?, seen))
 }
 
 /// Whether two ways lead to one folder.
@@ -207,8 +220,8 @@ fn same(one: &Path, other: &Path) -> bool {
     one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
 }
 
-fn restored(manifest: &Manifest, args: &RestoreArgs, data: &Path, location: &Location) -> Result<Audit, Fault> {
-    take_keys(manifest, args, data)?;
+/// Fills the place, and looks at all of it.
+fn restored_checked(manifest: &Manifest, args: &RestoreArgs, data: &Path, location: &Location) -> Result<Audit, Fault> {
     let backup = args.backup.join(files::TRACE);
     if let Location::File(_) = location {
         fill(location, &backup)?;
@@ -276,22 +289,9 @@ fn checked(manifest: &Manifest, args: &RestoreArgs, data: &Path, location: &Loca
     let audited = if readable { audit(&reader, &known, shown) } else { trace::audit_leaves(&reader, &known, shown) };
     progress(None);
     let audited = audited.map_err(Fault::from)?;
-    match &audited.bad {
-        Some(bad) => Err(not_right(format!("record {}: {}", bad.sequence, bad.what))),
-        None => Ok(audited),
+    if let Some(bad) = &audited.bad {
+        return Err(not_right(format!("record {}: {}", bad.sequence, bad.what)));
     }
-}
-
-fn told_of_restore(
-    common: &Common,
-    manifest: &Manifest,
-    data: &Path,
-    audit: &Audit,
-    (seen, copy): (Option<u64>, Option<&Path>),
-) {
-    let missing = seen.map(|seen| seen - manifest.records);
-    if common.json {
-        out(serde_json::json!({
     refuse_unsigned(&audited)?;
     Ok(audited)
 }
@@ -305,11 +305,24 @@ pub(super) fn refuse_unsigned(audited: &Audit) -> Result<(), Fault> {
         return Err(not_right(format!("{said}; a gateway signs several times a second")));
     }
     Ok(())
+}
+
+fn told_of_restore(
+    common: &Common,
+    manifest: &Manifest,
+    data: &Path,
+    audit: &Audit,
+    (seen, copy): (Option<u64>, Option<&Path>),
+) {
+    let missing = seen.map(|seen| seen - manifest.records);
+    if common.json {
+        out(serde_json::json!({
             "restored": data.display().to_string(),
             "records": audit.records,
             "made_at": manifest.made_at,
             "origin": manifest.origin,
             "checkpoints": audit.checkpoints,
+            "unsigned": audit.unsigned,
             "with_keys": !manifest.secrets.is_empty(),
             "seen_elsewhere": seen,
             "missing": missing,
@@ -328,7 +341,6 @@ pub(super) fn refuse_unsigned(audited: &Audit) -> Result<(), Fault> {
         say(format_args!(
             "the backup holds no key: put the files of `trace-keys` (at least `bodies.key`) into `{}` before you start the \
              gateway; until then the trace can be checked, and no text of it can be read",
-            "unsigned": audit.unsigned,
             data.join(files::TRACE_KEYS).display()
         ));
     }
