@@ -65,6 +65,9 @@ fn two_people_let_calls_run_and_each_of_those_says_so() -> Result<()> {
     for what in ["emergency.asked", "emergency.opened", "emergency.closed"] {
         ensure!(changes(&world, what)?.len() == 1, "{what}");
     }
+    world.run_well(&["trace", "erase", "--subject", "ana", "--yes"])?;
+    let word = world.run_well(&["trace", "who-approved", run.call.as_str()])?;
+    ensure!(word.contains("by people; who is (erased)"), "{word}");
     Ok(())
 }
 

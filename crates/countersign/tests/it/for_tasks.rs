@@ -63,6 +63,36 @@ fn the_same_value_in_the_same_task_is_not_asked_for_again_and_another_one_is() -
 }
 
 #[test]
+fn that_people_approved_is_known_when_who_it_was_is_not_any_more() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| {
+        world.set(&["holds", "wait"], json!("0s")).rules("rules/letters.yaml", TO_BANKS)
+    })?;
+    let hold = at(decision(&writes(&world, "t1", "my-bank", "one")?)?, "/hold/id").to_owned();
+    world.run_well(&["holds", "approve", "--for-task", &hold])?;
+    ensure!(text(&writes(&world, "t1", "my-bank", "one")?) == "one");
+    ensure!(text(&writes(&world, "t1", "my-bank", "two")?) == "two");
+    let [approved, for_task] = [1, 0].map(|from_last| -> Result<String> {
+        let mut run: Vec<_> =
+            intents(&world)?.into_iter().filter(|entry| entry.verdict.is_some_and(|v| v.runs())).collect();
+        run.reverse();
+        Ok(run.get(from_last).context("no call")?.call.as_str().to_owned())
+    });
+    let (approved, for_task) = (approved?, for_task?);
+    let word = |call: &str, word: &str| -> Result<()> {
+        let said = world.run_well(&["trace", "who-approved", call])?;
+        let json: Value = serde_json::from_str(&world.run_well(&["trace", "who-approved", call, "--json"])?)?;
+        ensure!(said.contains(word) && json.get("approved") == Some(&json!(true)), "{said} {json}");
+        Ok(())
+    };
+    word(&for_task, "by human:ben")?;
+    crate::retaining::let_go(&world)?;
+    word(&for_task, "by people; who is (let go)")?;
+    world.run_well(&["trace", "erase", "--subject", "ana", "--yes"])?;
+    word(&approved, "by people; who is")
+}
+
+#[test]
 fn where_nothing_is_approved_for_tasks_each_call_is_approved_by_itself() -> Result<()> {
     let upstream = upstream()?;
     let world = office_with(&upstream, |world| {

@@ -31,7 +31,7 @@ fn found(world: &World) -> Result<Value> {
     Ok(serde_json::from_str(line.lines().next().context("nothing was found")?)?)
 }
 
-fn let_go(world: &World) -> Result<Value> {
+pub(crate) fn let_go(world: &World) -> Result<Value> {
     let mut said = Value::Null;
     until("the call is old enough", || {
         said = serde_json::from_str(&world.run_well(&["trace", "retain", "--bodies", "1s", "--yes", "--json"])?)?;

@@ -95,6 +95,7 @@ struct Asking {
     reader: Reader,
     kept: KeptFrom,
     window: trace::ready::Window,
+            "approved": intent.approved,
     look: Look,
     zone: TimeZone,
     json: bool,
@@ -334,3 +335,4 @@ const LINES_MAX: usize = 40;
 
 #[cfg(test)]
 mod tests;
+        true if intent.approved => say("approved", format!("by people; who is {ERASED}")),

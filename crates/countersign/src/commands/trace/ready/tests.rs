@@ -37,6 +37,15 @@ fn a_call_says_on_whose_word_it_ran() {
 }
 
 #[test]
+fn a_call_that_people_approved_says_so_when_who_it_was_is_gone() {
+    let log = Log::told();
+    let told = who_approved(&log.reader, "2").unwrap().unwrap();
+    let intent = IntentView { approved: true, ..told.call.intent().unwrap() };
+    let lines = approval_lines(PIPE, &TimeZone::UTC, &told, &intent);
+    assert_eq!(lines.get(1).map(String::as_str), Some("approved   by people; who is (erased)"));
+}
+
+#[test]
 fn somebody_nobody_knows_is_told_so() {
     let log = Log::told();
     let known = Known { directory: Default::default() };
