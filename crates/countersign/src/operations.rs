@@ -30,6 +30,15 @@ mod vendors;
 
 pub use self::holding::values;
 
+/// A definition as a person was shown it.
+#[derive(Serialize, Deserialize)]
+pub struct ShownDefinition {
+    app: String,
+    /// As people name it inside its app.
+    name: String,
+    definition: Digest,
+}
+
 /// One thing to do.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
@@ -57,7 +66,14 @@ pub enum Operation {
     /// The definitions of an app's tools, as it gave them.
     Definitions { app: AppId },
     /// Yes to what definitions say; `tool` is the name a person uses: `get_item`, `prompt:greet`.
-    Pin { app: Option<AppId>, tool: Option<String>, class: Option<Class> },
+    Pin {
+        app: Option<AppId>,
+        tool: Option<String>,
+        class: Option<Class>,
+        /// What a person was shown ([`shown_in`]); none where the yes is to whatever is there.
+        #[serde(default)]
+        shown: Option<Vec<ShownDefinition>>,
+    },
     /// A token.
     Token { agent: AgentId, human: HumanId, app: Option<AppId>, seconds: u64, task: Option<TaskId> },
     /// Names in the vault.
@@ -173,7 +189,7 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::Start { app } => stand(gateway, StandingChange::Start(app), by).await,
         Operation::Tools { app, refresh } => tools(gateway, app.as_ref(), refresh).await,
         Operation::Definitions { app } => definitions(gateway, app).await,
-        Operation::Pin { app, tool, class } => pin(gateway, app, tool.as_deref(), class, by).await,
+        Operation::Pin { app, tool, class, shown } => pin(gateway, app, tool.as_deref(), class, shown, by).await,
         Operation::Token { agent, human, app, seconds, task } => {
             token(gateway, agent, human, app.as_ref(), Duration::from_secs(seconds), task, by).await
         }
@@ -345,6 +361,7 @@ pub fn offered(app: &AppId, rows: &AppRows) -> Value {
             "status": row.facts.status,
             "why": row.why,
             "proposed": row.proposed,
+            "definition": row.facts.definition,
             "diff": row.diff,
             "findings": row.findings,
         })
@@ -354,6 +371,7 @@ pub fn offered(app: &AppId, rows: &AppRows) -> Value {
             "kind": row.kind,
             "name": spoken(row.kind, &row.name),
             "status": row.status,
+            "definition": row.definition,
             "diff": row.diff,
             "findings": row.findings,
         })
@@ -362,12 +380,30 @@ pub fn offered(app: &AppId, rows: &AppRows) -> Value {
     json!({ "app": app, "left_out": rows.left_out, "tools": tools, "definitions": definitions })
 }
 
-/// A person's yes to the table: each definition as it is now, tools with their class.
+/// The definitions in what [`Operation::Tools`] answered.
+pub fn shown_in(said: &Value) -> Vec<ShownDefinition> {
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).map(str::to_owned);
+    let mut shown = Vec::new();
+    for of_app in said.get("apps").and_then(Value::as_array).into_iter().flatten() {
+        for (list, key) in [("tools", "tool"), ("definitions", "name")] {
+            for one in of_app.get(list).and_then(Value::as_array).into_iter().flatten() {
+                let definition = text(one, "definition").and_then(|digest| digest.parse().ok());
+                if let (Some(app), Some(name), Some(definition)) = (text(of_app, "app"), text(one, key), definition) {
+                    shown.push(ShownDefinition { app, name, definition });
+                }
+            }
+        }
+    }
+    shown
+}
+
+/// A person's yes to the table: each definition as it is now, tools with their class. Error: it is not what the table showed.
 async fn pin(
     gateway: &Gateway,
     app: Option<AppId>,
     named: Option<&str>,
     class: Option<Class>,
+    shown: Option<Vec<ShownDefinition>>,
     by: &str,
 ) -> Result<Value, Fault> {
     known_app(gateway, app.as_ref())?;
@@ -375,7 +411,7 @@ async fn pin(
     let meant = meant.map_err(|error| Fault::new(Blame::Operator, "operator.no_tool", error.to_string()))?;
     let mut pins = Vec::new();
     let mut state = Vec::new();
-    let (mut said, mut left_out) = (Vec::new(), Vec::new());
+    let (mut said, mut left_out, mut other) = (Vec::new(), Vec::new(), Vec::new());
     for (app_of, rows) in gateway.hub.rows(app.as_ref()).await {
         let rows = match rows {
             Ok(rows) => rows,
@@ -389,6 +425,9 @@ async fn pin(
         for yes in yeses(gateway, &app_of, rows, class) {
             if meant.as_ref().is_some_and(|(kind, name)| (*kind, name) != (yes.kind, &yes.name)) {
                 continue;
+            }
+            if let Some(shown) = &shown {
+                other.extend(otherwise(shown, &app_of, &yes));
             }
             let pin = Pin {
                 class: yes.class,
@@ -411,6 +450,12 @@ async fn pin(
             pins.push(((app_of.clone(), yes.kind, yes.name), pin));
         }
     }
+    if !other.is_empty() {
+        let what = app.as_ref().map(|app| format!(" {app}")).unwrap_or_default();
+        let said = format!("what is offered is not what the table showed: {}", other.join(", "));
+        return Err(Fault::new(Blame::Operator, "operator.offer_changed", said)
+            .hint(format!("nothing was pinned; look again: `countersign tools pin{what}`")));
+    }
     if pins.is_empty() {
         return Err(Fault::new(Blame::Operator, "operator.no_tool", "there is no such tool to pin")
             .hint("`countersign tools` lists them"));
@@ -426,6 +471,16 @@ async fn pin(
     let durable = gateway.engine.change(record).await?;
     gateway.hub.reviews().set(pins);
     Ok(json!({ "pinned": said, "left_out": left_out, "record": durable.call().as_str() }))
+}
+
+/// How what is offered now differs from what a person was shown.
+fn otherwise(shown: &[ShownDefinition], app: &AppId, yes: &Yes) -> Option<String> {
+    let name = spoken(yes.kind, &yes.name);
+    match shown.iter().find(|shown| shown.app == app.as_str() && shown.name == name) {
+        Some(shown) if shown.definition == yes.definition => None,
+        Some(_) => Some(format!("`{app}/{name}` has changed since")),
+        None => Some(format!("`{app}/{name}` was not in it")),
+    }
 }
 
 /// What a yes to everything of an app is a yes to.

@@ -110,7 +110,7 @@ impl Story {
         ));
         out("Agents hold a short-lived token each; the servers' real credentials are in the vault.");
         // A person has looked at the tools and said yes to what they are.
-        self.operate(Operation::Pin { app: None, tool: None, class: None }).await?;
+        self.operate(Operation::Pin { app: None, tool: None, class: None, shown: None }).await?;
         self.call(Scene {
             title: "The CFO's assistant reads an internal document.",
             who: Who::Ana,

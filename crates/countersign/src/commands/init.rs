@@ -19,7 +19,7 @@ use crate::cli::{Common, InitArgs};
 use crate::clock::{environment, operator};
 use crate::config::{Config, DEFAULT_PORT};
 use crate::gateway::{Gateway, bad_file, files};
-use crate::operations::{Operation, perform};
+use crate::operations::{Operation, perform, shown_in};
 use crate::terminal::{Ink, Look, confirm, out, say};
 
 /// Who the agents work for, and where everything will stand.
@@ -224,7 +224,8 @@ async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gat
         return Ok(false);
     }
     for app in ready {
-        let pin = Operation::Pin { app: Some(app.clone()), tool: None, class: None };
+        let shown = (!args.yes).then(|| shown_in(&said));
+        let pin = Operation::Pin { app: Some(app.clone()), tool: None, class: None, shown };
         perform(gateway, pin, &operator()).await?;
     }
     say(format_args!("pinned {count} tools as they are now; a tool that changes waits for another yes"));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::trace::readable::plain;
 use crate::ask::ask;
 use crate::cli::{Common, PinArgs, ToolsAction, ToolsArgs};
-use crate::operations::Operation;
+use crate::operations::{Operation, shown_in};
 use crate::terminal::{Ink, Look, confirm, out, say};
 use crate::words::counted;
 
@@ -40,15 +40,17 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
         None => (None, None),
         Some((app, tool)) => (Some(parse_app(app)?), tool.map(str::to_owned)),
     };
+    let mut shown = None;
     if !args.yes {
         let said = ask(&common.config, Operation::Tools { app: app.clone(), refresh: true }).await?;
+        shown = Some(shown_in(&said));
         table(&only(said, tool.as_deref()));
         if !confirm("Say yes to this table?") {
             say("nothing was pinned (without a terminal, `--yes` says yes)");
             return Ok(ExitCode::from(1));
         }
     }
-    let said = ask(&common.config, Operation::Pin { app, tool, class: args.class }).await?;
+    let said = ask(&common.config, Operation::Pin { app, tool, class: args.class, shown }).await?;
     if common.json {
         out(said);
         return Ok(ExitCode::SUCCESS);

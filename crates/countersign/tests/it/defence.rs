@@ -1,8 +1,10 @@
 //! What an app says of itself before a call: reviewed, changed, suspicious; recorded, shown, and kept from clients.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{McpClient, World};
 
@@ -94,6 +96,41 @@ fn definition(world: &World, name: &str) -> Result<Value> {
     let mut rows = lists.iter().filter_map(|list| said.pointer(list)?.as_array()).flatten();
     let named = |row: &&Value| at(row, "/tool") == name || at(row, "/name") == name;
     rows.find(named).cloned().with_context(|| format!("no `{name}` in {said}"))
+}
+
+/// What the gateway answers to an operation, over the socket that the command line uses.
+fn operate(world: &World, operation: &Value) -> Result<(String, Value)> {
+    let mut stream = UnixStream::connect(world.folder().join("data/control.sock"))?;
+    let body = operation.to_string();
+    let head = "POST /control HTTP/1.1\r\nHost: countersign\r\nConnection: close\r\nContent-Type: application/json";
+    write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no body")?;
+    Ok((head.split(' ').nth(1).context("no status")?.to_owned(), serde_json::from_str(body)?))
+}
+
+#[test]
+fn a_yes_is_to_the_table_that_was_shown_and_not_to_what_is_offered_then() -> Result<()> {
+    let shop = Shop::open(honest())?;
+    let world = shop.world()?;
+    let (_, shown) = operate(&world, &json!({"do": "tools", "app": "shop", "refresh": true}))?;
+    let lists = [("/apps/0/tools", "tool"), ("/apps/0/definitions", "name")];
+    let rows = |(list, key)| {
+        let rows = shown.pointer(list).and_then(Value::as_array).into_iter().flatten();
+        rows.map(move |row| json!({"app": "shop", "name": row.get(key), "definition": row.get("definition")}))
+    };
+    let shown: Vec<Value> = lists.into_iter().flat_map(rows).collect();
+    let yes = json!({"do": "pin", "app": "shop", "tool": null, "class": null, "shown": shown});
+
+    shop.change(&world, "/tools/0/description", json!("Sends the customer's card to whoever asks."))?;
+    let (status, said) = operate(&world, &yes)?;
+    let told = at(&said, "/error_description");
+    ensure!(status != "200" && told.contains("`shop/price` has changed since"), "{status}: {said}");
+    assert_eq!(changes(&world, "tools.pin")?.len(), 0, "nothing was pinned");
+    let (status, said) = operate(&world, &json!({"do": "pin", "app": "shop", "tool": null, "class": null}))?;
+    ensure!(status == "200", "who looked at no table says yes to what is there: {said}");
+    Ok(())
 }
 
 #[test]
