@@ -553,6 +553,9 @@ pub(crate) fn texts_are_let_go_and_the_rest_stays<W: LogStore, R: LogReader>((mu
     assert_eq!((rest.from, rest.to), (2_048, 3_004));
     log.append(&[change(3_004)], &[rest.state(at(9_000))]).unwrap();
     let_all_go(log, reader);
+    let eve = reader.kept_of("eve").unwrap().expect("no text is left, and the name still is");
+    assert_eq!((eve.records, eve.sequences, eve.subjects.len()), (0, (0, 0), 1));
+    assert_eq!(reader.kept_of("nobody").unwrap(), None);
     log.append(&[asked(3_005, "bob")], &[]).unwrap();
     let kept = reader.find(&Query { limit: 2, ..Query::default() }.of_kind(RecordKind::Intent)).unwrap();
     assert_eq!(

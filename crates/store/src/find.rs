@@ -10,7 +10,7 @@ use crate::blocks::{Blocks, What};
 use crate::error::fault;
 use crate::frame::{About, short_sum};
 use crate::known::{ORDINARY, facet};
-use crate::questions::{JOINS, OF_CALL, Questions, SELECT, entry, prepare};
+use crate::questions::{JOINS, NUMBERS_OF, OF_CALL, Questions, SELECT, entry, prepare};
 use crate::records::{BLOCK_BITS, SPAN_BITS, halves, kind_number, met_as, seen_as};
 use crate::seal::subject;
 
@@ -396,7 +396,6 @@ pub(crate) fn sql_of(connection: &Connection, query: &Query) -> String {
     search.whole_sql(SELECT, JOINS)
 }
 
-const NUMBERS_OF: &str = "SELECT number FROM subject_key WHERE subject = ?1";
 const NAME_OF: &str = "SELECT id FROM name WHERE text = ?1";
 const ENDS: &str = "SELECT (SELECT min(sequence) FROM record), (SELECT max(sequence) FROM record)";
 const FIRST_SPAN: &str = "SELECT min(+block) FROM span INDEXED BY span_last WHERE last_at >= ?1";

@@ -144,9 +144,11 @@ impl Questions<'_> {
     pub(crate) fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         let mut all: Option<Kept> = None;
         for part in self.parts() {
-            let mut statement = prepare(part, KEPT)?;
+            let (mut statement, mut named) = (prepare(part, KEPT)?, prepare(part, NUMBERS_OF)?);
             let found = statement.query_map([subject(Some(human))], kept_at).map_err(fault)?;
-            for kept in found {
+            // Whoever has no text any more still has a name, and counts under it.
+            let named = named.query_map([subject(Some(human))], |row| row.get(0).map(Kept::named)).map_err(fault)?;
+            for kept in found.chain(named) {
                 let kept = kept.map_err(fault)?;
                 all = Some(match all {
                     Some(all) => all.and(kept),
@@ -400,6 +402,9 @@ const USES: &str = "SELECT (SELECT text FROM name WHERE id = u.agent), \
 
 const KEPT: &str = "SELECT b.key, count(*), min(r.sequence), max(r.sequence), min(r.at), max(r.at) FROM record r \
      JOIN sealed b ON b.id = r.body WHERE b.key IN (SELECT number FROM subject_key WHERE subject = ?1) GROUP BY b.key";
+
+/// The numbers that stand for a person.
+pub(crate) const NUMBERS_OF: &str = "SELECT number FROM subject_key WHERE subject = ?1";
 
 pub(crate) const CALLS_NAMED_MAX: usize = 4;
 pub(crate) const CALL_DIGITS: usize = 26;

@@ -108,7 +108,7 @@ pub struct Kept {
     pub subjects: Vec<u32>,
     /// How many records are about that person.
     pub records: u64,
-    /// The first of them and the last.
+    /// The first of them and the last; zeros where there is none.
     pub sequences: (u64, u64),
     /// When the earliest was made and when the latest.
     pub times: (UnixMicros, UnixMicros),
@@ -144,12 +144,23 @@ impl Use {
 }
 
 impl Kept {
+    /// A person of whom no text is kept, and who is still named in what was counted.
+    pub fn named(subject: u32) -> Self {
+        Self { subjects: vec![subject], records: 0, sequences: (0, 0), times: (UnixMicros(0), UnixMicros(0)) }
+    }
+
     /// Both together.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         let new = other.subjects.into_iter().filter(|number| !self.subjects.contains(number));
         let new: Vec<u32> = new.collect();
         self.subjects.extend(new);
+        // Where there is no record there is no place either.
+        match (self.records, other.records) {
+            (_, 0) => return self,
+            (0, _) => return Self { subjects: self.subjects, ..other },
+            _ => {}
+        }
         self.records += other.records;
         self.sequences = (self.sequences.0.min(other.sequences.0), self.sequences.1.max(other.sequences.1));
         self.times = (self.times.0.min(other.times.0), self.times.1.max(other.times.1));

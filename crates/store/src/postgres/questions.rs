@@ -97,7 +97,10 @@ impl Tables {
         let numbers = self.numbers_of(&[human])?;
         let rows = self.rows(KEPT, &[(&numbers, Type::INT8_ARRAY)])?;
         let kept: Vec<Kept> = rows.iter().map(kept_at).collect::<Result<_, _>>()?;
-        Ok(kept.into_iter().reduce(Kept::and))
+        // Whoever has no text any more still has a name, and counts under it.
+        let named = numbers.iter().map(|number| u32::try_from(*number).map(Kept::named).map_err(unreadable));
+        let named: Vec<Kept> = named.collect::<Result<_, _>>()?;
+        Ok(kept.into_iter().chain(named).reduce(Kept::and))
     }
 
     /// The numbers that stand for these people.

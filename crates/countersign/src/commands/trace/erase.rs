@@ -17,15 +17,18 @@ pub async fn run(common: &Common, args: &EraseArgs) -> Result<ExitCode, Fault> {
     let human = args.subject.clone();
     let kept = ask(&common.config, Operation::Kept { human: human.clone() }).await?;
     if !common.json {
-        out(format_args!(
-            "{} records about {} lose their text: #{} of {} to #{} of {}",
-            number(&kept, "/records"),
-            plain(human.as_str()),
-            number(&kept, "/first/sequence"),
-            text(&kept, "/first/time"),
-            number(&kept, "/last/sequence"),
-            text(&kept, "/last/time"),
-        ));
+        let about = plain(human.as_str());
+        match number(&kept, "/records") {
+            0 => out(format_args!("no record about {about} has a text any more; the name that is left goes")),
+            records => out(format_args!(
+                "{records} records about {} lose their text: #{} of {} to #{} of {}",
+                about,
+                number(&kept, "/first/sequence"),
+                text(&kept, "/first/time"),
+                number(&kept, "/last/sequence"),
+                text(&kept, "/last/time"),
+            )),
+        }
         for note in kept.pointer("/notes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             out(format_args!("note: {}", plain(note)));
         }
