@@ -57,6 +57,11 @@ impl Query {
             });
         }
         let mut reader = Reader { text, rest: text, now };
+        // No record says it, and not every store can be asked for it.
+        if let Some(start) = text.find('\0') {
+            let piece = Piece { text: "\0", start };
+            return Err(reader.wrong(piece, "the question holds the character U+0000".to_owned()));
+        }
         let mut query = Self::default();
         let mut terms = 0;
         while reader.skip_space() {

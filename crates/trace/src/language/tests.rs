@@ -137,6 +137,7 @@ fn questions_have_bounds() {
     let values = ["a"; QUESTION_TERMS_MAX].join(",");
     assert!(Query::parse(&format!("app:{values}"), NOW).is_ok());
     assert!(wrong(&format!("app:{values},a")).starts_with("there are more than 32 alternatives"));
+    assert!(wrong("agent:a app:c\0rm").starts_with("the question holds the character U+0000"));
     assert!(wrong(&"x".repeat(QUESTION_BYTES_MAX + 1)).starts_with("the question is longer than 4096 bytes"));
 }
 
