@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
-use model::{Clock as _, Fault, UnixMicros};
+use model::{Blame, Clock as _, Fault, UnixMicros};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use store::{Location, Reader};
 use trace::{Entry, LogReader, Query};
@@ -100,7 +100,7 @@ fn query(common: &Common, args: &QueryArgs) -> Result<ExitCode, Fault> {
         say(format_args!("none of the {records} records fits `{query}`"));
     }
     let kept = KeptFrom::of(&reader)?;
-    printer(common, args.wide, kept).print(&found, SystemClock.now());
+    printer(common, args.wide, kept).print(&found, SystemClock.now())?;
     kept.told_of(&found).into_iter().for_each(say);
     if let Some(next) = next {
         say(format_args!("there may be older ones: --cursor {next}"));
@@ -137,12 +137,12 @@ fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCod
     if entries.is_empty() && !shown.follow {
         say(nothing_found(upto, questions));
     }
-    let mut reads_on = printer.print(&entries, SystemClock.now());
+    let mut reads_on = printer.print(&entries, SystemClock.now())?;
     kept.told_of(&entries).into_iter().for_each(say);
     let mut follower = Follower::new(&entries, upto);
     while shown.follow && reads_on {
         let fresh = follower.look(&reader, questions, SystemClock.now())?;
-        reads_on = printer.print(&fresh, SystemClock.now()) && (!fresh.is_empty() || wait());
+        reads_on = printer.print(&fresh, SystemClock.now())? && (!fresh.is_empty() || wait());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -196,8 +196,8 @@ enum Printer {
 }
 
 impl Printer {
-    /// Writes records; false when nobody reads any more.
-    fn print(&mut self, entries: &[Entry], now: UnixMicros) -> bool {
+    /// Writes records; false when nobody reads any more. Error: they cannot be written.
+    fn print(&mut self, entries: &[Entry], now: UnixMicros) -> Result<bool, Fault> {
         let lines: Vec<String> = match self {
             Self::Table(table, kept) => {
                 let lines = table.lines(entries, now).into_iter();
@@ -206,7 +206,15 @@ impl Printer {
             Self::Json => entries.iter().map(|entry| entry.to_json().to_string()).collect(),
         };
         let mut stdout = std::io::stdout().lock();
-        lines.iter().all(|line| writeln!(stdout, "{line}").is_ok()) && stdout.flush().is_ok()
+        let written = lines.iter().try_for_each(|line| writeln!(stdout, "{line}")).and_then(|()| stdout.flush());
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => {
+                let said = "the records could not be written where they were to go";
+                Err(Fault::new(Blame::Operator, "operator.output", format!("{said}: {error}")))
+            }
+        }
     }
 }
 
