@@ -18,8 +18,8 @@ use crate::terminal::{out, progress, say};
 /// Writes it. A file is there whole or not at all.
 pub fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode, Fault> {
     let Some(reader) = trace_of(common)?.reader_if_there()? else {
-        say(super::NOTHING_YET);
-        return Ok(ExitCode::SUCCESS);
+        return Err(Fault::new(Blame::Operator, "store.missing", "there is no trace to export yet")
+            .hint("start the gateway once: `countersign serve`"));
     };
     let wanted = wanted(args, reader.last_sequence().map_err(Fault::from)?)?;
     let about = about(&reader)?;

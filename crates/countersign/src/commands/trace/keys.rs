@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use model::Fault;
+use model::{Blame, Fault};
 use tlog::Signer as _;
 
 use super::trace_of;
@@ -16,6 +16,14 @@ pub fn run(common: &Common, args: &KeysArgs) -> Result<ExitCode, Fault> {
     let origin = trace.reader_if_there()?.map(|reader| origin_of(&reader)).transpose()?.flatten();
     let folder = trace.keys;
     let Some(origin) = origin else {
+        if args.new || args.retire.is_some() {
+            return Err(Fault::new(
+                Blame::Operator,
+                "trace.unsigned",
+                "there is no signed trace whose keys could change",
+            )
+            .hint("start the gateway once: `countersign serve` makes the first key"));
+        }
         say("nothing has been recorded and signed yet: `countersign serve` makes the first key when it starts");
         return Ok(ExitCode::SUCCESS);
     };
