@@ -13,6 +13,7 @@ use crate::error::StoreFault;
 use crate::log::{LogReader, Use, UseOf};
 use crate::question::{Field, Query};
 use crate::record::RecordKind;
+use crate::retain::Retention;
 
 /// Which part of the log is asked, and how many records are shown.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,8 +46,10 @@ pub struct Summary {
     pub lines: Vec<Line>,
     /// All calls of all lines.
     pub calls: u64,
-    /// False: only the latest calls were counted, and there are more.
+    /// False: only the latest calls were counted, and there are more; or some say no more for whom they were.
     pub complete: bool,
+    /// A person was asked for, and calls from before then name nobody any more: their texts were let go.
+    pub unnamed_before: Option<UnixMicros>,
 }
 
 /// How often somebody used something.
@@ -81,8 +84,10 @@ pub struct AccessEnded {
     pub ended: Option<Entry>,
     /// What was asked for since.
     pub since: Report,
-    /// Calls that ran all the same, the last first. There is none unless something is wrong.
+    /// The latest calls that ran all the same, the last first, as many as are shown.
     pub ran: Vec<Entry>,
+    /// All of them, counted. There is none unless something is wrong.
+    pub ran_counted: Summary,
 }
 
 /// On whose word a call ran, or did not.
@@ -142,10 +147,14 @@ pub fn access_ended(log: &dyn LogReader, whose: Whose<'_>, window: &Window) -> R
     let ended = subjects.iter().filter_map(|subject| still_ended(&changes, subject)).min_by_key(|end| end.sequence);
     let after = ended.map_or(u64::MAX, |end| end.sequence);
     let after = Query { after_sequence: Some(after), ..query };
-    let ran = Query { limit: window.limit, ..after.clone() }
-        .of_kind(RecordKind::Intent)
-        .with_any(Field::Verdict, RUNS.map(Verdict::as_str));
-    Ok(AccessEnded { ended: ended.cloned(), ran: log.find(&ran)?, since: report(log, after, window, None)?, changes })
+    let ran = after.clone().of_kind(RecordKind::Intent).with_any(Field::Verdict, RUNS.map(Verdict::as_str));
+    Ok(AccessEnded {
+        ended: ended.cloned(),
+        ran: log.find(&Query { limit: window.limit, ..ran.clone() })?,
+        ran_counted: counted(log, ran)?,
+        since: report(log, after, window, None)?,
+        changes,
+    })
 }
 
 /// On whose word did this call run, or not run? None: there is no such call.
@@ -193,12 +202,32 @@ fn report(log: &dyn LogReader, query: Query, window: &Window, uses: Option<UseOf
     let whole = window.since.is_none() && window.until.is_none();
     let summary = match uses {
         Some(of) if whole => Summary::of_uses(log.uses(of)?),
-        _ => Summary::of_latest(log.counted(&Query { limit: TRACE_CALLS_COUNTED_MAX, ..query })?),
+        _ => counted(log, query)?,
     };
     let latest = log.find(&page)?;
     let full = latest.len() == window.limit;
     let next = latest.last().map(|last| last.sequence).filter(|_| full);
     Ok(Report { summary, latest, next })
+}
+
+/// The latest calls, counted, and whether those are all.
+fn counted(log: &dyn LogReader, query: Query) -> Result<Summary, StoreFault> {
+    let unnamed_before = unnamed_before(log, &query)?;
+    let summary = Summary::of_latest(log.counted(&Query { limit: TRACE_CALLS_COUNTED_MAX, ..query })?);
+    Ok(Summary { complete: summary.complete && unnamed_before.is_none(), unnamed_before, ..summary })
+}
+
+/// Before when calls that are asked for by their person name nobody any more, where the question reaches that far back.
+fn unnamed_before(log: &dyn LogReader, query: &Query) -> Result<Option<UnixMicros>, StoreFault> {
+    if !query.terms.iter().any(|term| term.field == Field::Human) {
+        return Ok(None);
+    }
+    let retention = Retention::of(log)?;
+    let reached = retention.filter(|retention| {
+        query.after_sequence.unwrap_or(0).saturating_add(1) < retention.done_to
+            && query.since.is_none_or(|since| since < retention.before)
+    });
+    Ok(reached.map(|retention| retention.before))
 }
 
 /// The change that ended this subject's access, unless a later one gave it back.
@@ -288,7 +317,7 @@ impl Summary {
             sum.refused += line.refused;
             (sum.first, sum.last) = (sum.first.min(line.first), sum.last.max(line.last));
         }
-        let mut summary = Self { complete: self.complete, ..Self::default() };
+        let mut summary = Self { complete: self.complete, unnamed_before: self.unnamed_before, ..Self::default() };
         summary.take(lines);
         summary
     }

@@ -393,3 +393,52 @@ fn the_demo_tells_its_story_and_leaves_nothing() -> Result<()> {
 fn exists(folder: &Path, name: &str) -> bool {
     folder.join(name).exists()
 }
+
+#[test]
+fn a_full_disk_is_no_success() -> Result<()> {
+    let app = upstream()?;
+    let world = world_with(&app)?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    for words in [&["trace"][..], &["trace", "query", "agent:ana-desktop"], &["trace", "follow"], &["trace", "--json"]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+        let ended = world.command(words).stdout(full).output()?;
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains("could not be written"), "{words:?}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_asked_for_and_not_done_is_no_success() -> Result<()> {
+    let world = world().prepare()?;
+    for words in [
+        &["trace", "keys", "--new"][..],
+        &["trace", "keys", "--retire", "1"],
+        &["trace", "export", "--out", "all.jsonl"],
+    ] {
+        let said = world.run(words)?;
+        assert_eq!(said.code, 2, "{words:?}: {said:?}");
+    }
+    assert!(!world.folder().join("all.jsonl").exists());
+    Ok(())
+}
+
+#[test]
+fn access_that_the_configuration_ended_has_ended() -> Result<()> {
+    let app = upstream()?;
+    let mut world = world_with(&app)?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    let asked = |world: &World| world.run_well(&["trace", "access-ended", "ana"]);
+    assert!(asked(&world)?.contains("the access of ana has not ended"));
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
+    config["people"]["ana"]["active"] = json!(false);
+    std::fs::write(world.config(), config.to_string())?;
+    let said = asked(&world)?;
+    assert!(said.contains("the access of ana is ended by the configuration"), "{said}");
+    let said: Value = serde_json::from_str(&world.run_well(&["trace", "access-ended", "ana", "--json"])?)?;
+    assert_eq!(said.get("ended_by_configuration"), Some(&json!(true)), "{said}");
+    Ok(())
+}

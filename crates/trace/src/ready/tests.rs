@@ -2,8 +2,9 @@ use model::{AgentId, CallId, Class, Digest, HumanId};
 use serde_json::json;
 
 use super::*;
-use crate::log::LogStore as _;
-use crate::record::{Change, Intent};
+use crate::log::{LogStore as _, SETTLED_KIND};
+use crate::record::{Change, Intent, StateWrite};
+use crate::retain::{RETAIN_TO_KEY, RETAINED_TO_KEY};
 use crate::row::Row;
 use crate::samples::{Memory, change, intent, outcome};
 
@@ -131,4 +132,43 @@ fn a_call_ran_on_the_word_of_whoever_pinned_its_tool() {
     assert_eq!(of(intent(8).call).unwrap().pin, None, "its class is not from a pin");
     assert!(of(intent(99).call).is_none());
     assert!(of(change(1).id).is_none());
+}
+
+#[test]
+fn calls_that_ran_after_the_end_are_counted_and_not_only_those_that_are_shown() {
+    let mut log = Told::new().change(1, "people.offboard", "human:ada");
+    for number in 2..32 {
+        log = log.call(number, "bot", "ada", Verdict::Allow);
+    }
+    for limit in [0, 1, 10] {
+        let told = access_ended(&log.0, Whose::Human("ada"), &Window { limit, ..PAGE }).unwrap();
+        assert_eq!((told.ran.len(), told.ran_counted.calls, told.ran_counted.complete), (limit, 30, true));
+    }
+}
+
+#[test]
+fn a_question_about_a_person_says_that_it_reaches_back_to_where_nobody_is_named() {
+    let mut log = Told::new();
+    for number in 1..6 {
+        log = log.call(number, "bot", "ada", Verdict::Allow);
+    }
+    let settled = |key: &str, value: String| StateWrite {
+        kind: SETTLED_KIND.to_owned(),
+        key: key.to_owned(),
+        value: Some(value),
+    };
+    let (before, to) = (intent(3).at, format!("3 {}", intent(3).at.0));
+    log.0.append(&[], &[settled(RETAIN_TO_KEY, to), settled(RETAINED_TO_KEY, "3".to_owned())]).unwrap();
+    let asked = |since, until| {
+        let window = Window { since, until, ..PAGE };
+        let summary = on_behalf_of(&log.0, "ada", &window).unwrap().summary;
+        (summary.complete, summary.clone().without(&[Field::Human]).unnamed_before, summary.unnamed_before)
+    };
+    for (since, until) in [(Some(intent(1).at), None), (None, Some(intent(4).at))] {
+        assert_eq!(asked(since, until), (false, Some(before), Some(before)), "{since:?} {until:?}");
+    }
+    assert_eq!(asked(Some(before), None), (true, None, None));
+    assert_eq!(asked(None, None), (true, None, None), "what was counted when it was made stays");
+    let of_agent = touched(&log.0, "bot", &Window { since: Some(intent(1).at), ..PAGE }).unwrap();
+    assert!(of_agent.summary.complete, "agents stay named");
 }

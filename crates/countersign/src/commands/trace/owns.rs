@@ -22,6 +22,8 @@ use crate::words::counted;
 pub(super) struct Known {
     /// Empty where the configuration cannot be read.
     pub(super) directory: Arc<DirectorySnapshot>,
+    /// Whether it could be read.
+    pub(super) configured: bool,
 }
 
 /// Everything that is known of an agent and of who answers for it.
@@ -43,7 +45,7 @@ pub(super) fn run(common: &Common, args: &OwnsArgs) -> Result<ExitCode, Fault> {
     let reader = trace.reader_if_there()?;
     let known = match &reader {
         Some(reader) => known(common, reader)?,
-        None => Known { directory: directory(common, Standing::default()) },
+        None => directory(common, Standing::default()),
     };
     let owned = owned(reader.as_ref().map(|reader| reader as &dyn LogReader), &known, &args.agent)?;
     if common.json {
@@ -57,13 +59,14 @@ pub(super) fn run(common: &Common, args: &OwnsArgs) -> Result<ExitCode, Fault> {
 /// What the directory says now, with what was changed since it was written.
 pub(super) fn known(common: &Common, log: &dyn LogReader) -> Result<Known, Fault> {
     let standing = Standing::from_rows(log.state("standing").map_err(Fault::from)?);
-    Ok(Known { directory: directory(common, standing) })
+    Ok(directory(common, standing))
 }
 
 /// `trace_of` has told already where a configuration is not in order.
-fn directory(common: &Common, standing: Standing) -> Arc<DirectorySnapshot> {
-    let configured = Config::load(&common.config, &environment).map(|config| config.directory).unwrap_or_default();
-    LiveDirectory::new(configured, standing).snapshot()
+fn directory(common: &Common, standing: Standing) -> Known {
+    let loaded = Config::load(&common.config, &environment).map(|config| config.directory);
+    let configured = loaded.is_ok();
+    Known { directory: LiveDirectory::new(loaded.unwrap_or_default(), standing).snapshot(), configured }
 }
 
 fn owned(log: Option<&dyn LogReader>, known: &Known, id: &str) -> Result<Owned, Fault> {

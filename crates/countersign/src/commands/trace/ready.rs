@@ -46,19 +46,38 @@ pub(super) fn access_ended(common: &Common, who: &str, args: &WindowArgs) -> Res
     let known = known(common, &asking.reader)?;
     let whose = whose(&asking.reader, &known, who)?;
     let told = trace::ready::access_ended(&asking.reader, whose, &asking.window).map_err(Fault::from)?;
-    let code = if told.ran.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    let code = if told.ran_counted.calls == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    let configured = told.ended.is_none() && ended_by_configuration(&known, whose);
     if common.json {
         out(json!({
             "who": who,
             "ended": told.ended.as_ref().map(Entry::to_json),
+            "ended_by_configuration": configured,
             "changes": records(&told.changes),
             "ran": records(&told.ran),
+            "ran_calls": told.ran_counted.calls,
             "since": told.ended.is_some().then(|| report_json(&told.since)),
         }));
         return Ok(code);
     }
-    asking.tell_access(who, &told);
+    asking.tell_access(who, &told, configured);
     Ok(code)
+}
+
+/// Whether the directory lets nobody act in this name, or does not know it any more, while no change on record says so.
+fn ended_by_configuration(known: &Known, whose: Whose<'_>) -> bool {
+    let directory = &known.directory;
+    let gone = |human: &str| {
+        HumanId::parse(human).ok().and_then(|id| directory.humans.get(&id)).is_none_or(|human| !human.active)
+    };
+    known.configured
+        && match whose {
+            Whose::Human(human) => gone(human),
+            Whose::Agent(agent, owner) => {
+                let agent = AgentId::parse(agent).ok().and_then(|id| directory.agents.get(&id));
+                agent.is_none_or(|agent| !agent.active) || owner.is_some_and(gone)
+            }
+        }
 }
 
 /// On whose word did this call run?
@@ -76,6 +95,7 @@ pub(super) fn who_approved(common: &Common, args: &WhoApprovedArgs) -> Result<Ex
     if common.json {
         out(json!({
             "call": told.call.to_json(),
+            "approved": intent.approved,
             "approvals": records(&told.approvals),
             "rules": told.rules.as_ref().map(Entry::to_json),
             "pin": told.pin.as_ref().map(|(pin, class)| json!({ "class": class, "record": pin.to_json() })),
@@ -95,7 +115,6 @@ struct Asking {
     reader: Reader,
     kept: KeptFrom,
     window: trace::ready::Window,
-            "approved": intent.approved,
     look: Look,
     zone: TimeZone,
     json: bool,
@@ -125,7 +144,8 @@ impl Asking {
         if report.summary.calls == 0 {
             let records = self.reader.last_sequence().map_err(Fault::from)?;
             let what: Vec<&str> = asked.iter().map(|(key, _)| *key).collect();
-            say(format_args!("none of the {records} records is of this {}", what.join(" ")));
+            say(format_args!("none of the {records} records{} is of this {}", self.in_words(), what.join(" ")));
+            report.summary.unnamed_before.map(unnamed).into_iter().for_each(say);
             return Ok(ExitCode::SUCCESS);
         }
         let next = report.next;
@@ -137,6 +157,13 @@ impl Asking {
             say(format_args!("there may be older ones: --cursor {next}"));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Which part of the log was asked: ` since … until …`.
+    fn in_words(&self) -> String {
+        let bound = |name: &str, at: Option<UnixMicros>| at.map(|at| format!(" {name} {}", rfc3339(at)));
+        let bounds = [bound("since", self.window.since), bound("until", self.window.until)];
+        bounds.into_iter().flatten().collect()
     }
 
     /// Calls and changes, as `trace` shows them.
@@ -153,9 +180,15 @@ impl Asking {
         self.kept.told_of(&oldest_first).into_iter().for_each(say);
     }
 
-    fn tell_access(&self, who: &str, told: &AccessEnded) {
+    fn tell_access(&self, who: &str, told: &AccessEnded, configured: bool) {
         let who = plain(who);
         let Some(ended) = &told.ended else {
+            if configured {
+                out(format_args!(
+                    "the access of {who} is ended by the configuration; the trace does not say since when"
+                ));
+                return self.latest(&told.changes);
+            }
             out(format_args!("the access of {who} has not ended"));
             return self.latest(&told.changes);
         };
@@ -163,12 +196,14 @@ impl Asking {
         let refused: u64 = told.since.summary.lines.iter().map(|line| line.refused + line.waited).sum();
         let more = if told.since.summary.complete { "" } else { " or more" };
         out(format_args!("since then {refused}{more} calls were stopped"));
-        if told.ran.is_empty() {
+        told.ran_counted.unnamed_before.map(unnamed).into_iter().for_each(out);
+        if told.ran_counted.calls == 0 {
             out(self.look.paint(Ink::Green, "none ran"));
             return self.latest(&told.since.latest);
         }
-        let ran = counted(told.ran.len(), "call");
-        out(self.look.paint(Ink::Red, format_args!("{ran} ran all the same")));
+        let more = if told.ran_counted.complete { "" } else { " or more" };
+        let ran = counted(usize::try_from(told.ran_counted.calls).unwrap_or(usize::MAX), "call");
+        out(self.look.paint(Ink::Red, format_args!("{ran}{more} ran all the same")));
         self.latest(&told.ran);
     }
 }
@@ -217,6 +252,7 @@ fn report_json(report: &Report) -> Value {
     json!({
         "calls": report.summary.calls,
         "complete": report.summary.complete,
+        "unnamed_before": report.summary.unnamed_before.map(rfc3339),
         "used": lines.collect::<Vec<_>>(),
         "latest": records(&report.latest),
         "next": report.next,
@@ -258,11 +294,21 @@ fn summary_lines(look: Look, zone: &TimeZone, summary: Summary) -> Vec<String> {
     if left_out > 0 {
         lines.push(format!("and {left_out} more (`--json` has all)"));
     }
-    lines.push(match summary.complete {
-        true => counted(usize::try_from(summary.calls).unwrap_or(usize::MAX), "call"),
-        false => format!("the latest {} calls; there are more (`--until` reaches them)", summary.calls),
+    let calls = counted(usize::try_from(summary.calls).unwrap_or(usize::MAX), "call");
+    lines.push(match (summary.complete, summary.unnamed_before) {
+        (true, _) => calls,
+        (false, None) => format!("the latest {calls}; there are more (`--until` reaches them)"),
+        (false, Some(before)) => format!("{calls}; {}", unnamed(before)),
     });
     lines
+}
+
+/// Why a question about a person does not find everything.
+fn unnamed(before: UnixMicros) -> String {
+    format!(
+        "calls from before {} name nobody any more, for their texts were let go: they are not counted",
+        rfc3339(before)
+    )
 }
 
 /// Who did it, as far as it is not what was asked for.
@@ -297,6 +343,7 @@ fn approval_lines(look: Look, zone: &TimeZone, told: &WhoApproved, intent: &Inte
         |what: &str, said: String| lines.push(format!("{} {said}", look.paint(Ink::Dim, format_args!("{what:<10}"))));
     match told.approvals.is_empty() {
         true if intent.verdict == model::Verdict::Hold => say("approved", "by nobody so far".to_owned()),
+        true if intent.approved => say("approved", format!("by people; who is {ERASED}")),
         true => say("approved", "by nobody: no rule asked for an approval of this call".to_owned()),
         false => told.approvals.iter().for_each(|said| {
             let change = said.change().map(|change| change.what).unwrap_or_default();
@@ -335,4 +382,3 @@ const LINES_MAX: usize = 40;
 
 #[cfg(test)]
 mod tests;
-        true if intent.approved => say("approved", format!("by people; who is {ERASED}")),

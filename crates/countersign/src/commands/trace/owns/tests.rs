@@ -6,7 +6,7 @@ const PIPE: Look = Look { colour: false, signs: true, width: None };
 #[test]
 fn an_agent_that_is_gone_is_known_from_its_last_call() {
     let log = Log::told();
-    let known = Known { directory: Arc::default() };
+    let known = Known { directory: Arc::default(), configured: false };
     let owned = owned(Some(&log.reader), &known, "invoice-bot").unwrap();
     insta::assert_snapshot!(lines(PIPE, &TimeZone::UTC, &owned).join("\n"), @"
     invoice-bot (Invoice bot): not in the directory any more
@@ -20,7 +20,7 @@ fn an_agent_that_is_gone_is_known_from_its_last_call() {
 
 #[test]
 fn an_agent_nobody_knows_is_told_so() {
-    let known = Known { directory: Arc::default() };
+    let known = Known { directory: Arc::default(), configured: false };
     let fault = owned(None, &known, "nobody").map(drop).unwrap_err();
     assert_eq!(fault.to_string(), "neither the directory nor the trace knows an agent `nobody`");
 }

@@ -48,7 +48,7 @@ fn a_call_that_people_approved_says_so_when_who_it_was_is_gone() {
 #[test]
 fn somebody_nobody_knows_is_told_so() {
     let log = Log::told();
-    let known = Known { directory: Default::default() };
+    let known = Known { directory: Default::default(), configured: false };
     let fault = whose(&log.reader, &known, "carl").unwrap_err();
     assert_eq!(fault.to_string(), "neither the directory nor the trace knows a person or an agent `carl`");
     assert!(matches!(whose(&log.reader, &known, "ana@example.org"), Ok(Whose::Human(_))));
