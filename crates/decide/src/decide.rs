@@ -109,13 +109,15 @@ fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
     let (verdict, reasons) = settle(rules, facts, organisation);
     // What was signed with others is not tried out on them.
     let observes = facts.app.observe && facts.contract.is_none();
-    if observes && verdict != Verdict::Allow && facts.tool.status != ToolStatus::Unknown {
+    let refuses = [Some(verdict), enforced.as_ref().map(|(enforced, _)| *enforced)];
+    let refuses = refuses.into_iter().flatten().any(|verdict| verdict != Verdict::Allow);
+    if observes && refuses && facts.tool.status != ToolStatus::Unknown {
         let said = format!("nothing is enforced on {}, it is only observed", facts.app.name);
         let here = builtin("guard:observe", said, None);
         return Decision {
             verdict: Verdict::Allow,
             reasons: here.into(),
-            observed: Some(Observed { verdict, reasons: reasons.in_words().to_vec() }),
+            observed: (verdict != Verdict::Allow).then(|| Observed { verdict, reasons: reasons.in_words().to_vec() }),
             runtime: None,
             bundle,
         };

@@ -232,6 +232,14 @@ fn a_contract_is_enforced_where_rules_are_observed() {
 }
 
 #[test]
+fn an_app_that_is_observed_is_not_enforced_for_want_of_a_permit_that_is_observed() {
+    use Verdict::{Allow, Hold};
+    check_observed(&["org:~permit"], true, Allow, "guard:observe", None);
+    check_observed(&["org:~permit", "base:deny"], true, Allow, "guard:observe", None);
+    check_observed(&["org:~permit", "org:hold"], true, Allow, "guard:observe", Some((Hold, "org:hold")));
+}
+
+#[test]
 fn guards_are_enforced_where_rules_are_observed() {
     type Break = fn(&mut Facts);
     let cases: [Break; 5] = [
