@@ -20,7 +20,8 @@ pub(crate) use split::{Simple, quoted, split};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Commands {
     /// Each command in words that are quoted where they must be: the program without its folder, places normalised. What
-    /// a wrapper (`sudo`, `sh -c`) runs stands here beside the wrapper.
+    /// a wrapper (`sudo`, `sh -c`) runs stands here beside the wrapper, and what runs with variables or files of its own
+    /// beside all of it: `env X=1 ls` for `X=1 ls`, `<> /x ls` for `ls > /x`. So a rule that permits `ls` permits neither.
     pub(crate) commands: Vec<String>,
     /// Places they name.
     pub(crate) paths: Vec<String>,
@@ -88,8 +89,13 @@ impl Commands {
     fn line_at(&mut self, line: &str, depth: usize) {
         let commands = split(line).filter(|commands| !commands.is_empty() && depth <= COMMAND_DEPTH_MAX);
         let Some(commands) = commands else { return self.nothing_clear() };
-        for Simple { words, assigned, files } in &commands {
-            for value in assigned {
+        for simple in &commands {
+            let Simple { words, assigned, files } = simple;
+            // What is thrown away harms nobody.
+            if !assigned.is_empty() || files.iter().any(|file| file != "/dev/null") {
+                self.commands.push(whole(simple));
+            }
+            for (_, value) in assigned.iter().filter_map(|assigned| assigned.split_once('=')) {
                 self.place(value);
             }
             for file in files {
@@ -215,6 +221,15 @@ fn canonical(words: &[String]) -> String {
         });
     }
     quoted(&out)
+}
+
+/// All of a command that has variables or files of its own. It begins with no program: `<>` is what a shell takes for both
+/// directions, and `env` sets variables. A line may set one for all that follows, as in `PATH=/x; ls`.
+fn whole(Simple { words, assigned, files }: &Simple) -> String {
+    let redirected = files.iter().map(|file| format!("<> {}", quoted(&[file])));
+    let assigned = (!assigned.is_empty()).then(|| format!("env {}", quoted(assigned)));
+    let command = (!words.is_empty()).then(|| canonical(words));
+    redirected.chain(assigned).chain(command).collect::<Vec<_>>().join(" ")
 }
 
 fn base_name(program: &str) -> &str {

@@ -10,7 +10,7 @@ use model::limits::{COMMAND_BYTES_MAX, COMMAND_WORDS_MAX};
 pub(crate) struct Simple {
     /// Program and arguments.
     pub(crate) words: Vec<String>,
-    /// The values of `NAME=value` before the program.
+    /// Each `NAME=value` before the program.
     pub(crate) assigned: Vec<String>,
     /// The files it is redirected to or from.
     pub(crate) files: Vec<String>,
@@ -212,7 +212,7 @@ impl Splitter<'_> {
             }
             Some(_) => self.command.files.push(word.text),
             None if self.command.words.is_empty() => match assigned(&word) {
-                Assigned::Value(value) => self.command.assigned.push(value),
+                Assigned::Surely => self.command.assigned.push(word.text),
                 Assigned::Unclear => return None,
                 Assigned::Not if is_reserved(&word.text) => return None,
                 Assigned::Not => self.command.words.push(word.text),
@@ -245,21 +245,21 @@ impl Splitter<'_> {
 }
 
 enum Assigned {
-    Value(String),
+    Surely,
     Not,
     /// The name is quoted, so that shells differ in what it is.
     Unclear,
 }
 
 fn assigned(word: &Word) -> Assigned {
-    let Some((name, value)) = word.text.split_once('=') else { return Assigned::Not };
+    let Some((name, _)) = word.text.split_once('=') else { return Assigned::Not };
     let name = name.strip_suffix('+').unwrap_or(name);
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     match word.quoted_from {
         _ if !is_name => Assigned::Not,
         Some(at) if at <= name.len() => Assigned::Unclear,
-        _ => Assigned::Value(value.to_owned()),
+        _ => Assigned::Surely,
     }
 }
 
