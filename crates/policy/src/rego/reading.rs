@@ -11,7 +11,7 @@ use regorus::{Engine, PolicyLengthConfig};
 
 use super::functions::{BUILT_IN, has_effects, is_built_in};
 use super::input::FACTS;
-use super::walk::{Found, Path, Walk, head_of, imports, name_of, place, written_out};
+use super::walk::{Found, Path, Walk, head_of, imports, locals, name_of, place, written_out};
 use super::{bounded, metadata, said};
 use crate::compile::Compiler;
 use crate::error::{Complaint, PolicyError};
@@ -360,6 +360,14 @@ impl Reader<'_> {
     fn certain_part(&mut self, file: usize, module: &Module, rule: &Rule, package: &[String]) -> Option<Place> {
         let Rule::Spec { bodies, .. } = rule else { return None };
         let [body] = bodies.as_slice() else { return None };
+        // By itself, a condition that reads a variable of this name would read the rule.
+        let shadowed = |name: String| {
+            let path: Path = package.iter().cloned().chain([name]).collect();
+            self.named.iter().any(|named| named.path.starts_with(&path))
+        };
+        if body.query.stmts.iter().flat_map(locals).any(shadowed) {
+            return None;
+        }
         let imports = imports(module);
         let source = self.files.get(file)?.text.as_str();
         let rule_end = end_of(module, rule, source);

@@ -186,6 +186,12 @@ fn a_missing_fact_defers_only_where_it_matters() {
     let asks = r#"deny contains "who are you" if "human.seniority" in input.unknown
         deny contains "x" if { not "human.seniority" in input.unknown; input.human.seniority == "contractor" }"#;
     check(asks, &read(), "Deny a#1: who are you");
+    // A variable with the name of a rule is not the rule.
+    for bound in ["contractor := input.human.seniority", "[contractor, _] := [input.human.seniority, 1]"] {
+        let text =
+            format!("contractor := \"never\"\ndeny contains \"x\" if {{\n {bound}\n contractor == \"contractor\"\n}}");
+        assert!(!said(&rego(&text), &read()).is_empty(), "{text}");
+    }
     // What a variable of a doubtful condition binds is doubtful, too.
     let bound = r#"deny contains "x" if {
         input.app.id == "other"

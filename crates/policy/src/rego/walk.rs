@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::unstable::{Expr, Literal, LiteralStmt, Module, Query, Rule, RuleHead, Span};
+use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Module, Query, Rule, RuleHead, Span};
 
 /// A name with its parts, as far as they are written out: `input.human`, of `input.human[x]`.
 pub(super) type Path = Vec<String>;
@@ -197,6 +197,32 @@ impl<'m> Walk<'m> {
             ("input" | "data", None) => path,
             _ => std::iter::once("data".to_owned()).chain(self.package.iter().cloned()).chain(path).collect(),
         }
+    }
+}
+
+/// The names that a condition may bind by itself.
+pub(super) fn locals(statement: &LiteralStmt) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    match &statement.literal {
+        Literal::SomeVars { vars, .. } => found.extend(vars.iter().map(|name| name.text().to_owned())),
+        Literal::SomeIn { key, value, .. } => key.iter().chain([value]).for_each(|part| variables(part, &mut found)),
+        Literal::Every { key, value, .. } => found.extend(key.iter().chain([value]).map(|name| name.text().to_owned())),
+        Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => {
+            if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, .. } = &**expr {
+                variables(lhs, &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// The variables of a pattern.
+fn variables(pattern: &Expr, found: &mut BTreeSet<String>) {
+    match pattern {
+        Expr::Var { span, .. } => drop(found.insert(span.text().to_owned())),
+        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().for_each(|item| variables(item, found)),
+        Expr::Object { fields, .. } => fields.iter().for_each(|(_, _, value)| variables(value, found)),
+        _ => {}
     }
 }
 
