@@ -8,7 +8,9 @@ use std::time::Duration;
 use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::limits::HOLD_SAID_CHARS_MAX;
-use model::{ArgumentFacts, ArgumentReads, CallId, Facts, HoldId, Lifted, ToolFacts, UnixMicros, Verdict};
+use model::{
+    ArgumentFacts, ArgumentReads, CallId, Facts, HoldId, Lifted, ReadArguments, ToolFacts, UnixMicros, Verdict,
+};
 use trace::Approved;
 
 use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
@@ -27,6 +29,11 @@ pub trait Waiter: Send + Sync {
     fn gone(&self) -> WaiterFuture<'_, ()>;
     /// What the tool is by now. None: it is there no more, or cannot be asked.
     fn look_again(&self) -> WaiterFuture<'_, Option<Looked>>;
+    /// Who reads its arguments by now, for another profile may say what they are. None: who did before. Asked once it was looked
+    /// again.
+    fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
+        None
+    }
     /// What came of it, before the call is closed.
     fn ended(&self, disposition: Disposition);
     /// What the agent says of the call, beside its arguments. None: nothing. Asked once.
@@ -233,7 +240,12 @@ async fn take_up(
     let decided = match looked {
         None if waits_for_a_fact => return None,
         None => Err(refused(format!("`{}` is not offered any more", hold.asked.tool))),
-        Some(looked) => again(shared, request, looked, &hold),
+        Some(looked) => {
+            if let (Some(readable), Some(reader)) = (&mut request.readable, waiter.reader()) {
+                readable.reader = reader;
+            }
+            again(shared, request, looked, &hold)
+        }
     };
     request.cause = Some(hold.asked.call.clone());
     let approvals = approvals(&hold);

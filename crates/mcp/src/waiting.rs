@@ -11,7 +11,7 @@ use engine::{Disposition, Held, Looked, Waiter, WaiterFuture, WaitsFor};
 use front::Place;
 use http::{HeaderMap, header};
 use json::Document;
-use model::{HoldId, Method, ToolName};
+use model::{HoldId, Method, ReadArguments, ToolName};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app_link::{AppLink, Pair};
@@ -114,16 +114,23 @@ impl Queue {
         let _first = self.question.set(question);
     }
 
+    /// The app as it is configured now: another profile reads and ranks the same tool in another way. None: it is there no
+    /// more, or at another place than the one the call would go to.
+    fn link(&self) -> Option<Arc<AppLink>> {
+        self.hub.app(&self.link.spec.id).filter(|link| link.spec.target == self.link.spec.target)
+    }
+
     async fn look(&self) -> Option<Looked> {
+        let link = self.link()?;
         if self.asked != Asked::Tool {
-            let tool = self.hub.facts_of(&self.link, self.asked, self.name.clone(), &self.pair).await;
-            return Some(Looked { tool, listed_at: Hub::listed_at(&self.link, self.asked, &self.pair) });
+            let tool = self.hub.facts_of(&link, self.asked, self.name.clone(), &self.pair).await;
+            return Some(Looked { tool, listed_at: Hub::listed_at(&link, self.asked, &self.pair) });
         }
-        let catalog = self.link.tools(Some(&self.pair)).await.ok()?;
+        let catalog = link.tools(Some(&self.pair)).await.ok()?;
         let listed = catalog.what.tool(self.name.as_str())?;
         let document = self.arguments.as_deref().map(Document::parse).transpose().ok()?;
         let arguments = document.as_ref().map(Document::root);
-        let tool = self.hub.assess(&self.link.spec.id, &self.link, listed, arguments).facts;
+        let tool = self.hub.assess(&link.spec.id, &link, listed, arguments).facts;
         Some(Looked { tool, listed_at: Some(catalog.at()) })
     }
 }
@@ -161,6 +168,10 @@ impl Waiter for Queue {
 
     fn look_again(&self) -> WaiterFuture<'_, Option<Looked>> {
         Box::pin(self.look())
+    }
+
+    fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
+        self.link().filter(|_| self.asked == Asked::Tool).map(|link| link.reader(&self.name))
     }
 
     fn ended(&self, disposition: Disposition) {

@@ -234,6 +234,27 @@ fn what_changed_since_the_approval_is_refused() -> Result<()> {
 }
 
 #[test]
+fn a_profile_that_came_meanwhile_reads_what_was_approved() -> Result<()> {
+    let profile = "profile: own\nabout: ours\ntools:\n  echo: {class: external, why: it runs, verb: run, arguments: {text: command}}\n";
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| {
+        world.file("own.yaml", profile).file("own-rules.yaml", "policies: {remote: {deny_commands: [rm -rf /]}}\n")
+    })?;
+    let call = calls(client(&world, "2026-07-28")?, "sudo rm -rf /");
+    let hold = waiting(&world)?;
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
+    config["apps"]["remote"]["profile"] = json!("./own.yaml");
+    config["rules"] = json!(["own-rules.yaml"]);
+    std::fs::write(world.config(), config.to_string())?;
+    world.run_well(&["reload"])?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let refused = ended(call)?;
+    ensure!(text(&refused).contains("`rm -rf /` is denied"), "{refused}");
+    ensure!(upstream.call_count() == 0, "it ran");
+    Ok(())
+}
+
+#[test]
 fn nobody_said_anything_in_time() -> Result<()> {
     let upstream = upstream()?;
     let world = office_with(&upstream, |world| world.set(&["holds", "expire_after"], json!("1s")))?;

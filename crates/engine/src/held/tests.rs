@@ -114,6 +114,7 @@ struct Patience {
     /// What happens between the approval and its execution.
     meanwhile: Mutex<Option<Meanwhile>>,
     said: OnceLock<String>,
+    reader: OnceLock<Arc<dyn ReadArguments>>,
 }
 
 type Meanwhile = Box<dyn FnOnce(&Patience) + Send>;
@@ -140,6 +141,10 @@ impl Waiter for Patience {
         Box::pin(async { tool.map(|tool| Looked { tool, listed_at: None }) })
     }
 
+    fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
+        self.reader.get().cloned()
+    }
+
     fn ended(&self, disposition: Disposition) {
         self.ended.set(disposition).unwrap();
     }
@@ -151,8 +156,8 @@ impl Waiter for Patience {
 
 fn patience(time: Duration) -> Arc<Patience> {
     let (tool, gone) = (Mutex::new(Some(tool())), CancellationToken::new());
-    let (ended, said) = (OnceLock::new(), OnceLock::new());
-    Arc::new(Patience { tool, begun: Notify::new(), gone, ended, time, meanwhile: Mutex::default(), said })
+    let (ended, said, reader) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+    Arc::new(Patience { tool, begun: Notify::new(), gone, ended, time, meanwhile: Mutex::default(), said, reader })
 }
 
 /// Until the test is over.
@@ -521,6 +526,53 @@ async fn an_approval_is_worth_nothing_once_what_it_was_given_for_has_changed() {
         assert_eq!(world.disk.sent(), 0, "{said}");
         assert!(world.disk.holds().is_empty(), "{said}");
     }
+}
+
+/// Denies what names a command.
+struct NoCommands;
+
+impl Rules for NoCommands {
+    fn digest(&self) -> Digest {
+        Digest::new([7; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        let and = facts.arguments.roles.contains_key("command").then_some(RuleOutcome::Deny);
+        Holds { and, ..AS_ASKED }.evaluate(layer, facts)
+    }
+
+    fn reads(&self, _: &AppId) -> Option<Arc<ArgumentReads>> {
+        Some(Arc::new(ArgumentReads { roles: ["command".into()].into(), ..ArgumentReads::default() }))
+    }
+}
+
+/// Reads all arguments as this role.
+struct Reads(Option<&'static str>);
+
+impl ReadArguments for Reads {
+    fn read(&self, _: &[u8], _: &ArgumentReads) -> ArgumentFacts {
+        let roles = self.0.iter().map(|role| (Arc::from(*role), vec![Arc::from("rm -rf /")])).collect();
+        ArgumentFacts { roles, ..ArgumentFacts::default() }
+    }
+}
+
+#[tokio::test]
+async fn what_is_approved_is_read_again_as_the_app_is_described_by_then() {
+    let world = World::new().await;
+    let id = world.asks_in_passing().await;
+    world.approve(&id, "bo").await.unwrap();
+    let waiter = patience(LONG);
+    let then = world.clone();
+    *waiter.meanwhile.lock().unwrap() = Some(Box::new(move |waiter| {
+        then.engine.replace_rules(Box::new(NoCommands));
+        assert!(waiter.reader.set(Arc::new(Reads(Some("command")))).is_ok());
+    }));
+    let arguments = Bytes::from_static(ARGUMENTS.as_bytes());
+    let readable = Some(crate::gate::Readable { arguments, reader: Arc::new(Reads(None)) });
+    let request = CallRequest { readable, ..world.request(ARGUMENTS, Some(Arc::clone(&waiter)), FINE) };
+    let (state, why) = why(world.engine.call(request).await);
+    assert_eq!((state, &*why), (HeldState::Ended(Disposition::DeniedNotExecuted), "as more says"));
+    assert_eq!(world.disk.sent(), 0);
 }
 
 /// An app to which the arguments are said beside the name of the tool.
