@@ -90,6 +90,10 @@ fn read(tool: Option<&ProfiledTool>, arguments: &[u8], reads: &ArgumentReads) ->
 
 impl Gathering<'_> {
     fn document(&mut self, tool: Option<&ProfiledTool>, root: Value<'_, '_>) {
+        // Rules that know the tool by a profile may ask while this reader still knows of none.
+        if tool.is_none() {
+            self.facts.unclear.extend(self.reads.roles.iter().cloned());
+        }
         for (argument, role) in tool.into_iter().flat_map(ProfiledTool::roles) {
             self.role(tool, role, argument, root);
         }

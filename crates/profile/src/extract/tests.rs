@@ -48,6 +48,13 @@ fn read_with(profile: &Profile, tool: &str, arguments: &[u8], reads: &ArgumentRe
 }
 
 #[test]
+fn of_a_tool_without_a_profile_every_role_is_unclear() {
+    let reads = ArgumentReads { roles: ["command".into()].into(), values: ["cmd".into()].into() };
+    let read = unprofiled().read(br#"{"cmd": "rm -rf /"}"#, &reads);
+    assert_eq!((read.roles.len(), read.values.len(), read.unclear), (0, 1, reads.roles));
+}
+
+#[test]
 fn every_case_is_read_as_it_says() {
     let (profile, cases) = cases();
     for Case { tool, reads, arguments, roles, values, unclear } in cases {
