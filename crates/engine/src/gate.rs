@@ -86,10 +86,15 @@ impl Gate {
         let reads = rules.reads(asked.app);
         let directory = self.directory();
         let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, asked.tool.clone())?;
-        if let Some(Readable { arguments, reader }) = asked.readable
-            && let Some(reads) = &reads
-        {
-            facts.arguments = Arc::new(reader.read(arguments, reads));
+        if let Some(reads) = &reads {
+            facts.arguments = match (asked.readable, asked.arguments) {
+                (Some(Readable { arguments, reader }), _) => Arc::new(reader.read(arguments, reads)),
+                // Nobody can say what they are, but how long they are.
+                (None, Some(arguments)) => {
+                    Arc::new(ArgumentFacts { bytes: arguments.len() as u64, ..ArgumentFacts::default() })
+                }
+                (None, None) => facts.arguments,
+            };
         }
         facts.contract = asked.contract.map(|contract| {
             let (standing, digest) = rules.standing(&contract.contract, facts.now);

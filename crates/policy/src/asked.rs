@@ -4,17 +4,17 @@
 //! With many apps, what a decision waits for is memory that only calls to this one app ever touch. So little is left to be
 //! an app's own, that stands in a few long rows in the order of the apps, and what several apps need alike is there once.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::limits::BUDGET_LOOK_BACK_MAX;
-use model::{AppId, ArgumentReads, Budget, BudgetOf, Facts, Method, ToolName};
+use model::{AppId, ArgumentReads, Budget, BudgetOf, Facts, Method};
 
 use crate::known::{Known, KnownApp};
-use crate::named_test::{Holds, NamedTest, On};
+use crate::named_test::{Described, Holds, NamedTest, On};
 use crate::request::Passed;
 use crate::texts::Texts;
 use crate::yaml::{Draft, Tests};
@@ -38,8 +38,7 @@ struct OfApp {
     tests: Range<u32>,
     budgets: Range<u32>,
     reads: Option<Arc<ArgumentReads>>,
-    /// Tools whose arguments a profile describes.
-    profiled: Arc<HashSet<ToolName>>,
+    described: Arc<Described>,
 }
 
 /// What rules need of calls, while rules are read.
@@ -47,6 +46,8 @@ struct OfApp {
 pub(crate) struct Asking {
     everywhere: AskingOfApp,
     by_app: BTreeMap<AppId, AskingOfApp>,
+    /// Every test there is, by its name.
+    names: BTreeMap<Arc<str>, NamedTest>,
     /// What rules in other languages look at, of every app.
     also: ArgumentReads,
 }
@@ -55,7 +56,9 @@ pub(crate) struct Asking {
 struct AskingOfApp {
     tests: BTreeMap<Arc<str>, NamedTest>,
     budgets: Vec<Budget>,
-    profiled: BTreeSet<ToolName>,
+    described: Described,
+    /// Whether a rule looks at how long the arguments are.
+    measured: bool,
 }
 
 /// What apps have in common, once each.
@@ -63,24 +66,36 @@ struct AskingOfApp {
 struct Common {
     names: BTreeSet<Arc<str>>,
     reads: BTreeMap<[BTreeSet<Arc<str>>; 2], Arc<ArgumentReads>>,
-    profiled: BTreeMap<BTreeSet<ToolName>, Arc<HashSet<ToolName>>>,
+    described: BTreeSet<Arc<Described>>,
 }
 
 // === impl Asking ===
 
 impl Asking {
     pub(crate) fn new(known: &Known) -> Self {
-        let of_app =
-            |app: &KnownApp| AskingOfApp { profiled: app.tools.keys().cloned().collect(), ..Default::default() };
+        let of_app = |app: &KnownApp| AskingOfApp { described: described(app), ..Default::default() };
         let by_app = known.apps.iter().map(|(id, app)| (id.clone(), of_app(app))).collect();
         Self { by_app, ..Self::default() }
     }
 
-    /// Adds what a rule needs.
-    pub(crate) fn add(&mut self, draft: &Draft, tests: Tests, budget: Option<Budget>) {
+    /// Adds what a rule needs. `measures`: it looks at how long the arguments are. Error: the name of a test, where another rule
+    /// asks something else by it.
+    pub(crate) fn add(
+        &mut self,
+        draft: &Draft,
+        tests: Tests,
+        budget: Option<Budget>,
+        measures: bool,
+    ) -> Result<(), Arc<str>> {
         let tests: Vec<(Arc<str>, NamedTest)> =
             tests.0.into_iter().map(|(name, test)| (Arc::from(name), test)).collect();
+        for (name, test) in &tests {
+            if self.names.entry(Arc::clone(name)).or_insert_with(|| test.clone()) != test {
+                return Err(Arc::clone(name));
+            }
+        }
         let add = |of_app: &mut AskingOfApp| {
+            of_app.measured |= measures;
             of_app.tests.extend(tests.iter().cloned());
             of_app.budgets.extend(budget.clone());
         };
@@ -90,8 +105,23 @@ impl Asking {
                     self.by_app.get_mut(app).into_iter().for_each(add);
                 }
             }
-            None => std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut()).for_each(add),
+            None => self.everywhere_and_by_app().for_each(add),
         }
+        Ok(())
+    }
+
+    /// Rules that are not in these files look at how long the arguments are, of whatever app.
+    pub(crate) fn measure(&mut self) {
+        self.everywhere_and_by_app().for_each(|of_app| of_app.measured = true);
+    }
+
+    /// The names of all tests.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(AsRef::as_ref)
+    }
+
+    fn everywhere_and_by_app(&mut self) -> impl Iterator<Item = &mut AskingOfApp> {
+        std::iter::once(&mut self.everywhere).chain(self.by_app.values_mut())
     }
 
     /// Adds what rules in another language look at.
@@ -102,15 +132,15 @@ impl Asking {
 
     /// Works out once which arguments the tests look at.
     pub(crate) fn finish(self) -> Asked {
-        let Self { everywhere, by_app, also } = self;
+        let Self { everywhere, by_app, also, names: _ } = self;
         let (mut tests, mut budgets, mut common) = (Vec::new(), Vec::new(), Common::default());
         let mut finish = |of_app: AskingOfApp| {
             let of_app_tests = common.tests(of_app.tests);
             OfApp {
-                reads: common.reads(&also, &of_app_tests),
+                reads: common.reads(&also, &of_app_tests, of_app.measured),
                 tests: added(&mut tests, of_app_tests),
                 budgets: added(&mut budgets, of_app.budgets),
-                profiled: common.profiled(of_app.profiled),
+                described: common.described(of_app.described),
             }
         };
         let everywhere = finish(everywhere);
@@ -146,7 +176,13 @@ impl Common {
         tests.collect()
     }
 
-    fn reads(&mut self, also: &ArgumentReads, tests: &[(Arc<str>, NamedTest)]) -> Option<Arc<ArgumentReads>> {
+    /// Of arguments of which only the length counts, nothing is read.
+    fn reads(
+        &mut self,
+        also: &ArgumentReads,
+        tests: &[(Arc<str>, NamedTest)],
+        measured: bool,
+    ) -> Option<Arc<ArgumentReads>> {
         let mut reads = also.clone();
         for (_, test) in tests {
             match &test.on {
@@ -155,14 +191,20 @@ impl Common {
                 On::Time => {}
             }
         }
-        let any = reads != ArgumentReads::default();
+        let any = measured || reads != ArgumentReads::default();
         let key = [reads.roles.clone(), reads.values.clone()];
         any.then(|| Arc::clone(self.reads.entry(key).or_insert_with(|| Arc::new(reads))))
     }
 
-    fn profiled(&mut self, tools: BTreeSet<ToolName>) -> Arc<HashSet<ToolName>> {
-        let names = tools.iter().cloned().collect();
-        Arc::clone(self.profiled.entry(tools).or_insert_with(|| Arc::new(names)))
+    fn described(&mut self, described: Described) -> Arc<Described> {
+        match self.described.get(&described) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let shared = Arc::new(described);
+                self.described.insert(Arc::clone(&shared));
+                shared
+            }
+        }
     }
 }
 
@@ -171,7 +213,7 @@ impl Common {
 impl Asked {
     /// Whether somebody described the arguments of the tool that is called.
     pub(crate) fn describes(&self, facts: &Facts) -> bool {
-        self.of(&facts.app.id).profiled.contains(&facts.tool.name)
+        self.of(&facts.app.id).described.tools.contains(&facts.tool.name)
     }
 
     /// The tests that hold of a call.
@@ -179,7 +221,7 @@ impl Asked {
         let of_app = self.of(&facts.app.id);
         let mut passed = Passed::default();
         for (name, test) in self.tests(of_app) {
-            let Holds { every, some } = test.ask(facts, &of_app.profiled);
+            let Holds { every, some } = test.ask(facts, &of_app.described);
             if every {
                 passed.every.push(Arc::clone(name));
             }
@@ -201,7 +243,7 @@ impl Asked {
             let mut passed = Passed::default();
             for (name, test) in self.tests(of_app) {
                 let holds = match test.on {
-                    On::Time => test.ask(facts, &of_app.profiled),
+                    On::Time => test.ask(facts, &of_app.described),
                     On::Role(_) | On::Argument(_) => Holds { every, some },
                 };
                 passed.every.extend(holds.every.then(|| Arc::clone(name)));
@@ -258,6 +300,15 @@ impl Asked {
     fn of(&self, app: &AppId) -> &OfApp {
         let number = self.apps.get(app.as_str()).and_then(|number| usize::try_from(number).ok());
         number.and_then(|number| self.of_apps.get(number)).unwrap_or(&self.everywhere)
+    }
+}
+
+fn described(app: &KnownApp) -> Described {
+    let roles = app.tools.values().flat_map(|tool| &tool.roles);
+    let joins = roles.filter_map(|(role, form)| Some((role, form.join.as_deref().filter(|join| *join != "/")?)));
+    Described {
+        tools: app.tools.keys().cloned().collect(),
+        joins: joins.map(|(role, join)| (Arc::from(role.as_str()), Arc::from(join))).collect(),
     }
 }
 

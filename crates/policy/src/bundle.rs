@@ -216,14 +216,26 @@ impl Platform {
         let Reading { drafts, examples, notes, errors, recommend_only, .. } = yaml::read(known, files.iter().copied());
         compiler.refuse(errors);
         let mut asked = Asking::new(known);
+        if compiler.reads(ARGUMENT_BYTES) {
+            asked.measure();
+        }
         let mut compiled = Vec::new();
         for draft in &drafts {
             let mut tests = Tests::default();
             let text = draft.cedar(&drafts, &mut tests);
             let Written { file, at, text: written } = draft.written.clone();
-            compiler.written(RuleSource { file, line: at.line, column: at.column, text: written }, &text);
+            let place = (at.line, at.column);
+            compiler.written(
+                RuleSource { file: Arc::clone(&file), line: at.line, column: at.column, text: written },
+                &text,
+            );
             let budget = draft.budget.zip(RuleId::parse(&draft.id).ok());
-            asked.add(draft, tests, budget.map(|((of, per), rule)| Budget { rule, of, per }));
+            let budget = budget.map(|((of, per), rule)| Budget { rule, of, per });
+            if let Err(name) = asked.add(draft, tests, budget, text.contains(ARGUMENT_BYTES)) {
+                let said = format!("`{name}` is what another rule asks in another way");
+                let hint = Some("write one of them with other words".to_owned());
+                compiler.refuse(vec![PolicyError::new(&file, place, said, hint)]);
+            }
             compiled.push(text);
         }
         if !drafts.is_empty() {
@@ -236,6 +248,8 @@ impl Platform {
             asked.also(rego.reads());
             compiled.push(rego::LANGUAGE.to_owned());
         }
+        let budgets = drafts.iter().filter(|draft| draft.budget.is_some()).map(|draft| draft.id.as_str());
+        compiler.names(&asked.names().collect(), &budgets.collect());
         Self { asked: asked.finish(), recommend_only, notes, examples, compiled }
     }
 }
@@ -276,6 +290,9 @@ fn bytes(hashed: Context) -> [u8; 32] {
     }
     bytes
 }
+
+/// The fact that says how long arguments are.
+const ARGUMENT_BYTES: &str = "argument_bytes";
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::place;
+
 /// A command as a rule writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandPattern {
@@ -21,22 +23,62 @@ struct Parsed {
     words: Vec<String>,
 }
 
+/// Whether a command is one of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matches {
+    /// It is, as it is written.
+    Surely,
+    /// It may be: it cannot be split into words, or a flag is cut short, as in `--recurs`.
+    Perhaps,
+    /// It is not.
+    No,
+}
+
 impl CommandPattern {
     /// None: it names no program, or a quotation does not end.
     pub(crate) fn parse(written: &str) -> Option<Self> {
-        let parsed = Parsed::of(&split(written)?)?;
-        Some(Self { written: split(written)?.join(" "), parsed })
+        let words = split(written)?;
+        let parsed = Parsed::of(&words)?;
+        Some(Self { written: quoted(&words), parsed })
     }
 
-    /// None: the command cannot be split into words.
-    pub(crate) fn matches(&self, command: &str) -> Option<bool> {
-        let Parsed { program, flags, words } = Parsed::of(&split(command)?)?;
+    pub(crate) fn matches(&self, command: &str) -> Matches {
+        let Some(Parsed { program, flags, words }) = split(command).and_then(|words| Parsed::of(&words)) else {
+            return Matches::Perhaps;
+        };
         let mut ours = self.parsed.words.iter().peekable();
         for word in &words {
             ours.next_if(|wanted| *wanted == word);
         }
-        Some(program == self.parsed.program && self.parsed.flags.is_subset(&flags) && ours.peek().is_none())
+        if program != self.parsed.program || ours.peek().is_some() {
+            return Matches::No;
+        }
+        let mut missing = self.parsed.flags.difference(&flags).peekable();
+        if missing.peek().is_none() {
+            Matches::Surely
+        } else if missing.all(|wanted| flags.iter().any(|flag| is_cut_short(flag, wanted))) {
+            Matches::Perhaps
+        } else {
+            Matches::No
+        }
     }
+
+    /// The command as the facts of a call write it.
+    pub(crate) fn as_facts(written: &str) -> Option<String> {
+        let mut words = split(written)?;
+        let (program, rest) = words.split_first_mut()?;
+        *program = program.rsplit('/').next().filter(|program| !program.is_empty())?.to_owned();
+        for word in rest {
+            *word = place::normal(word).unwrap_or_else(|| std::mem::take(word));
+        }
+        Some(quoted(&words))
+    }
+}
+
+/// Whether a program could take `flag` for `wanted`: GNU's take any beginning of a long flag that fits only one.
+fn is_cut_short(flag: &str, wanted: &str) -> bool {
+    let long = SHORT.iter().find(|(_, short)| *short == wanted).map_or(wanted, |(long, _)| long);
+    flag.starts_with("--") && long.starts_with(flag)
 }
 
 impl fmt::Display for CommandPattern {
@@ -81,6 +123,20 @@ fn normal(word: &str) -> String {
     let parts: Vec<&str> = word.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let start = if word.starts_with('/') { "/" } else { "" };
     format!("{start}{}", parts.join("/"))
+}
+
+/// The words as one line that is split into the same words again.
+fn quoted(words: &[String]) -> String {
+    let plain = |word: &str| {
+        !word.is_empty()
+            && !word.starts_with('=')
+            && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "_@%+=:,./-".contains(letter))
+    };
+    let quoted = |word: &String| match plain(word) {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// Splits as a shell does with words that hold nothing to be expanded.

@@ -1,6 +1,6 @@
 //! From the text of a rule to a checked rule.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::{
@@ -10,7 +10,9 @@ use miette::Diagnostic;
 use model::{Layer, RuleId, RuleInfo, RuleSource, limits::FILE_BYTES_MAX};
 
 use crate::error::{Complaint, PolicyError};
+use crate::lint::Mention;
 use crate::source::{RuleFile, position, split};
+use crate::tree::Reads;
 use crate::vocabulary::{ACTIONS, TYPES, attribute_hint, did_you_mean, listed, schema, schema_with_everything_known};
 use crate::{annotations, lint};
 
@@ -26,7 +28,16 @@ pub(crate) struct Compiler {
     unguarded: Validator,
     seen: HashMap<RuleId, RuleSource>,
     rules: Vec<Rule>,
+    /// The tests and budgets that rules in Cedar ask for by name.
+    asked_for: Vec<AskedFor>,
     errors: Vec<PolicyError>,
+}
+
+/// A test or a budget that a rule asks for by name, and where.
+struct AskedFor {
+    file: Arc<str>,
+    place: (u32, u32),
+    mention: Mention,
 }
 
 /// The shipped rules, asked where no rule of the organisation permits.
@@ -42,6 +53,7 @@ impl Compiler {
             unguarded: Validator::new(parse_schema(&schema_with_everything_known())?),
             seen: HashMap::new(),
             rules: Vec::new(),
+            asked_for: Vec::new(),
             errors: Vec::new(),
         })
     }
@@ -62,6 +74,10 @@ impl Compiler {
             let derived = format!("{}#{}", file.stem(), place + 1);
             let mut complaints = Vec::new();
             let rule = self.rule(layer, (source, text), &derived, &mut complaints);
+            for mention in rule.iter().flat_map(|rule| lint::mentions(&rule.policy, text)) {
+                let place = position(&file.text, range.start + mention.at);
+                self.asked_for.push(AskedFor { file: Arc::clone(&name), place, mention });
+            }
             self.rules.extend(rule);
             self.complain(file, &name, range.start, complaints);
         }
@@ -95,6 +111,32 @@ impl Compiler {
             None => {
                 self.seen.insert(id.clone(), source.clone());
                 Ok(id)
+            }
+        }
+    }
+
+    /// Whether a rule that was taken in so far reads an attribute of this name.
+    pub(crate) fn reads(&self, name: &str) -> bool {
+        let mut reads = Reads::default();
+        self.rules.iter().for_each(|rule| reads.add(&rule.policy));
+        reads.has(name)
+    }
+
+    /// Refuses rules that ask for a test or a budget which does not exist, so that the question is never true.
+    pub(crate) fn names(&mut self, tests: &BTreeSet<&str>, budgets: &BTreeSet<&str>) {
+        for AskedFor { file, place, mention: Mention { set, word, .. } } in std::mem::take(&mut self.asked_for) {
+            let (known, what, hint) = match set.as_str() {
+                "spent" => (budgets, "budget", "a budget is named as its rule is, as in `mail.max_calls`"),
+                _ => (
+                    tests,
+                    "test",
+                    "rules in YAML make the tests; `countersign policy export --cedar FOLDER` writes them with their names",
+                ),
+            };
+            if !known.contains(word.as_str()) {
+                let near = did_you_mean(&word, known.iter().copied()).unwrap_or_else(|| hint.to_owned());
+                let said = format!("no rule has a {what} `{word}`, so `context.{set}` never holds it");
+                self.errors.push(PolicyError::new(&file, place, said, Some(near)));
             }
         }
     }

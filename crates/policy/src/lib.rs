@@ -39,6 +39,7 @@ mod texts;
 
 mod command;
 mod glob;
+mod place;
 mod window;
 
 mod known;

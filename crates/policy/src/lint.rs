@@ -9,6 +9,40 @@ use crate::error::Complaint;
 use crate::tree;
 use crate::vocabulary::{attribute_hint, did_you_mean, is_attribute, listed, values_of};
 
+/// A test or a budget by its name.
+pub(crate) struct Mention {
+    /// The set of the context that is asked: `every`, `some` or `spent`.
+    pub(crate) set: String,
+    pub(crate) word: String,
+    pub(crate) at: usize,
+}
+
+/// The tests and budgets that a rule asks for by name.
+pub(crate) fn mentions(policy: &Policy, text: &str) -> Vec<Mention> {
+    let mut found = Vec::new();
+    let walked = tree::each(policy, &mut |expression| {
+        let Expr::BinaryOp { op, left, right } = expression else { return };
+        let Expr::GetAttr { attr, .. } = left.as_ref() else { return };
+        let asks = matches!(op, BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny);
+        if !asks || !matches!(attr.as_str(), "every" | "some" | "spent") {
+            return;
+        }
+        let members = if let Expr::Set(members) = right.as_ref() {
+            members.iter().map(AsRef::as_ref).collect()
+        } else {
+            vec![right.as_ref()]
+        };
+        for member in members {
+            if let Expr::Literal(Literal::String(word)) = member {
+                let at = last_place(&format!("\"{word}\""), text);
+                found.push(Mention { set: attr.to_string(), word: word.to_string(), at });
+            }
+        }
+    });
+    // What cannot be read is told by `lint`.
+    walked.map_or_else(|_| Vec::new(), |()| found)
+}
+
 /// Looks at one rule whose text is `text`.
 pub(crate) fn lint(policy: &Policy, text: &str, complaints: &mut Vec<Complaint>) {
     for literal in policy.entity_literals() {

@@ -7,13 +7,13 @@
 //! Where something is in doubt, the two sets fall apart in the direction that restricts: a value that could not be read
 //! passes no test in `every` and each test in `some`. Rules that permit ask `every`, rules that restrict ask `some`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use model::{ArgumentFacts, Facts, Method, Scalar, ToolName};
 
-use crate::command::CommandPattern;
+use crate::command::{CommandPattern, Matches};
 use crate::glob::Glob;
 use crate::window::Window;
 
@@ -80,6 +80,15 @@ pub(crate) struct Range {
     pub(crate) at_least: Option<f64>,
     pub(crate) below: Option<f64>,
     pub(crate) at_most: Option<f64>,
+}
+
+/// What profiles say of an app.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Described {
+    /// The tools whose arguments they describe.
+    pub(crate) tools: BTreeSet<ToolName>,
+    /// What joins the parts of a role's values, where that is no slash.
+    pub(crate) joins: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// Whether a test holds.
@@ -151,8 +160,8 @@ impl NamedTest {
         }
     }
 
-    /// Works it out. `profiled`: the tools whose arguments somebody described; of any other nothing can be told by role.
-    pub(crate) fn ask(&self, facts: &Facts, profiled: &HashSet<ToolName>) -> Holds {
+    /// Works it out. Of a tool whose arguments nobody described nothing can be told by role.
+    pub(crate) fn ask(&self, facts: &Facts, described: &Described) -> Holds {
         let arguments = &facts.arguments;
         match &self.on {
             On::Time => {
@@ -161,14 +170,17 @@ impl NamedTest {
             }
             On::Role(role) => {
                 let values = arguments.roles.get(role).map(Vec::as_slice).unwrap_or_default();
-                let unknown = facts.method == Method::ToolsCall && !profiled.contains(&facts.tool.name);
+                let unknown = facts.method == Method::ToolsCall && !described.tools.contains(&facts.tool.name);
                 let unclear = unknown || arguments.unclear.contains(role);
-                self.over(values.iter().map(|value| self.text(value)), unclear)
+                let joins = ["/", described.joins.get(role).map_or("/", AsRef::as_ref)];
+                // Other roles are no names of things.
+                let parted = if KINDS_WITH_OWN_READING.contains(&role.as_ref()) { &[] } else { joins.as_slice() };
+                self.over(values.iter().map(|value| self.passes(None, value, parted)), unclear)
             }
             On::Argument(name) => {
                 let values = arguments.values.get(name).map(Vec::as_slice).unwrap_or_default();
                 let unclear = arguments.unclear.contains(&ArgumentFacts::unclear_argument(name));
-                self.over(values.iter().map(|value| self.scalar(value)), unclear)
+                self.over(values.iter().map(|value| self.passes(Some(value), &words_of(value), &[])), unclear)
             }
         }
     }
@@ -185,21 +197,14 @@ impl NamedTest {
         Holds { every: every && !unclear, some: some || unclear }
     }
 
-    fn text(&self, value: &str) -> Passes {
-        self.scalar_or_text(None, value)
-    }
-
-    fn scalar(&self, value: &Scalar) -> Passes {
-        self.scalar_or_text(Some(value), &words_of(value))
-    }
-
-    fn scalar_or_text(&self, scalar: Option<&Scalar>, value: &str) -> Passes {
+    fn passes(&self, scalar: Option<&Scalar>, value: &str, parted: &[&str]) -> Passes {
         let exactly = |holds: bool| Passes { surely: holds, perhaps: holds };
+        let doubtful = Passes { surely: false, perhaps: true };
         match &self.is {
             Is::Given | Is::Readable => exactly(true),
             Is::OneOf(wanted) => Passes {
                 surely: wanted.iter().any(|wanted| text::is_surely(wanted, scalar, value)),
-                perhaps: wanted.iter().any(|wanted| text::is_perhaps(wanted, value, self.is_resource())),
+                perhaps: wanted.iter().any(|wanted| text::is_perhaps(wanted, value, parted)),
             },
             Is::Begins(starts) => Passes {
                 surely: starts.iter().any(|start| value.starts_with(start.as_str())),
@@ -209,27 +214,35 @@ impl NamedTest {
                 surely: ends.iter().any(|end| value.ends_with(end.as_str())),
                 perhaps: ends.iter().any(|end| text::lower(value).ends_with(&text::lower(end))),
             },
-            Is::Under(folders) => exactly(folders.iter().any(|folder| text::is_under(value, folder))),
-            Is::At(domains) => exactly(text::domain(value).is_some_and(|domain| text::is_at(&domain, domains))),
+            Is::Under(folders) => folders.iter().fold(exactly(false), |all, folder| {
+                let under = text::is_under(value, folder);
+                Passes { surely: all.surely || under == Some(true), perhaps: all.perhaps || under != Some(false) }
+            }),
+            // Its values are hosts.
+            Is::At(domains) if matches!(&self.on, On::Role(role) if role.as_ref() == "url") => {
+                exactly(text::is_at(value, domains))
+            }
+            Is::At(domains) => match text::domains(value) {
+                Some(named) => Passes {
+                    surely: named.iter().all(|domain| text::is_at(domain, domains)),
+                    perhaps: named.iter().any(|domain| text::is_at(domain, domains)),
+                },
+                None => doubtful,
+            },
             Is::Number(range) => match value.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() => exactly(range.holds(number)),
-                _ => Passes { surely: false, perhaps: true },
+                _ => doubtful,
             },
             Is::LongerThan(length) => exactly(value.chars().count() as u64 > *length),
-            Is::Command(patterns) => {
-                let said = patterns.iter().map(|pattern| pattern.matches(value));
-                said.fold(exactly(false), |all, one| match one {
-                    Some(holds) => Passes { surely: all.surely || holds, perhaps: all.perhaps || holds },
-                    None => Passes { surely: all.surely, perhaps: true },
-                })
-            }
+            Is::Command(patterns) => patterns.iter().fold(exactly(false), |all, pattern| {
+                let matches = pattern.matches(value);
+                Passes {
+                    surely: all.surely || matches == Matches::Surely,
+                    perhaps: all.perhaps || matches != Matches::No,
+                }
+            }),
             Is::In(_) => exactly(false),
         }
-    }
-
-    /// Whether it is about a role that names things of the app, as `acme/production-infra`.
-    fn is_resource(&self) -> bool {
-        matches!(&self.on, On::Role(role) if !KINDS_WITH_OWN_READING.contains(&role.as_ref()))
     }
 }
 
@@ -314,7 +327,7 @@ impl fmt::Display for Is {
             Self::Number(range) => range.fmt(f),
             Self::LongerThan(length) => write!(f, "longer than {length} characters"),
             Self::Command(patterns) => {
-                write!(f, "is {}", listed(patterns.iter().map(|pattern| quoted(&pattern.to_string()))))
+                write!(f, "runs {}", listed(patterns.iter().map(|pattern| quoted(&pattern.to_string()))))
             }
             Self::In(window) => write!(f, "{window}"),
         }

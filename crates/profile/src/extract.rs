@@ -78,7 +78,8 @@ fn is_resource(tool: &ProfiledTool, argument: &str) -> bool {
 fn read(tool: Option<&ProfiledTool>, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
     let facts = ArgumentFacts { bytes: arguments.len() as u64, ..ArgumentFacts::default() };
     let mut gathering = Gathering { reads, facts, bytes_left: ARGUMENT_FACTS_BYTES_MAX };
-    if arguments.is_empty() {
+    // Where no rule looks at more than their length, they are not read.
+    if arguments.is_empty() || *reads == ArgumentReads::default() {
         return gathering.facts;
     }
     match Document::parse(arguments) {

@@ -373,7 +373,7 @@ fn what_is_remembered_is_what_would_be_said_anew() {
         "context.human.department == \"support\"",
         "context.task == \"t-2\"",
         "context.now > datetime(\"2026-11-22T00:00:00Z\")",
-        "context.spent.contains(\"busy\") || context.argument_bytes > 98",
+        "context.spent == [\"busy\"] || context.argument_bytes > 98",
         "resource.status == \"unreviewed\" || !principal.active || resource.name == \"other\"",
     ];
     for condition in conditions {

@@ -6,6 +6,10 @@ fn role(role: &str, is: Is) -> NamedTest {
     NamedTest::of_role(role, is)
 }
 
+fn command(line: &str) -> CommandPattern {
+    CommandPattern::parse(line).unwrap()
+}
+
 fn texts(words: &[&str]) -> Is {
     Is::OneOf(words.iter().map(|word| Wanted::Exactly(Scalar::Text(Arc::from(*word)))).collect())
 }
@@ -45,6 +49,13 @@ fn two_questions_never_have_one_name() {
         texts(&["a\nb"]),
         Is::Given,
         texts(&["given"]),
+        texts(&["git push"]),
+        texts(&["runs git push"]),
+        Is::Command(vec![command("git push")]),
+        Is::Command(vec![command("git commit -m 'a b'")]),
+        Is::Command(vec![command("git commit -m a b")]),
+        Is::Command(vec![command("a"), command("b")]),
+        Is::Command(vec![command("a, b")]),
     ];
     let names: BTreeSet<String> = different.iter().map(|is| role("x", is.clone()).name()).collect();
     assert_eq!(names.len(), different.len(), "{names:#?}");
@@ -55,15 +66,19 @@ fn two_questions_never_have_one_name() {
 #[test]
 fn paths_lie_under_folders() {
     for (path, folder, under) in [
-        ("/workspace", "/workspace", true),
-        ("/workspace/a", "/workspace", true),
-        ("/workspaces", "/workspace", false),
-        ("/workspace/../etc", "/workspace", false),
-        ("/a/../workspace//./b", "/workspace", true),
-        ("workspace/a", "/workspace", false),
-        ("/../../workspace", "/workspace", true),
-        ("/anything", "/", true),
-        ("", "/", false),
+        ("/workspace", "/workspace", Some(true)),
+        ("/workspace/a", "/workspace", Some(true)),
+        ("/workspaces", "/workspace", Some(false)),
+        ("/workspace/../etc", "/workspace", Some(false)),
+        ("/a/../workspace//./b", "/workspace", Some(true)),
+        ("/../../workspace", "/workspace", Some(true)),
+        ("/anything", "/", Some(true)),
+        ("workspace/a", "/workspace", None),
+        ("../../workspace", "/workspace", None),
+        ("~root/../workspace", "/workspace", None),
+        ("/workspace/$X", "/workspace", None),
+        ("/workspace\\..", "/workspace", None),
+        ("", "/", None),
     ] {
         assert_eq!(text::is_under(path, folder), under, "{path}");
     }
@@ -71,21 +86,37 @@ fn paths_lie_under_folders() {
 
 #[test]
 fn domains_of_addresses() {
-    for (address, domain) in [
+    for (address, domains) in [
         ("ana@example.com", Some("example.com")),
         ("Ana <ana@Example.com>", Some("example.com")),
-        ("a@b@evil.org", Some("evil.org")),
-        ("https://example.com@evil.org/x", Some("evil.org")),
-        ("https://evil.org\\@example.com", Some("evil.org")),
+        ("eve@evil.org, Ana <ana@example.com>; bob@example.org,", Some("evil.org example.com example.org")),
+        ("\"x://example.com/\" <eve@evil.org>", Some("evil.org")),
+        ("\"ana@example.com, b\" <eve@evil.org>", Some("evil.org")),
         ("https://evil.org:443?x=@example.com", Some("evil.org")),
         ("https://evil.org./", Some("evil.org")),
+        ("HTTPS://EVIL.org#@example.com", Some("evil.org")),
+        ("http://[::ffff:127.0.0.1]/", Some("127.0.0.1")),
+        ("http://[::1]:80/", Some("[::1]")),
         ("evil.org", Some("evil.org")),
-        ("localhost", None),
+        ("localhost", Some("localhost")),
+        ("#general", Some("")),
+        ("@ana", Some("")),
+        ("", Some("")),
+        ("a@b@evil.org", None),
+        ("ana@example.com <eve@evil.org>", None),
+        ("https://example.com@evil.org/x", None),
+        ("https://evil.org\\@example.com", None),
+        ("https://evil.org, https://example.com", None),
+        ("//evil.org", None),
+        ("https:/evil.org", None),
+        ("evil.org/x", None),
+        ("mailto:eve@evil.org", None),
         ("two words.org", None),
-        ("#general", None),
-        ("", None),
+        ("http://2130706433/", None),
+        ("\"ana", None),
     ] {
-        assert_eq!(text::domain(address).as_deref(), domain, "{address}");
+        let found = text::domains(address).map(|domains| domains.join(" "));
+        assert_eq!(found.as_deref(), domains, "{address}");
     }
 }
 

@@ -1,9 +1,12 @@
 //! Comparing one text with what a rule writes.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use model::Scalar;
 
 use super::Wanted;
 use crate::glob::Glob;
+use crate::place;
 
 /// For rules that permit: the whole value as written, kind included.
 pub(super) fn is_surely(wanted: &Wanted, scalar: Option<&Scalar>, value: &str) -> bool {
@@ -14,49 +17,116 @@ pub(super) fn is_surely(wanted: &Wanted, scalar: Option<&Scalar>, value: &str) -
     }
 }
 
-/// For rules that restrict: in any case of letters, whatever the kind. `resource`: the last part of a name counts as well,
-/// so that `production-infra` is everybody's.
-pub(super) fn is_perhaps(wanted: &Wanted, value: &str, resource: bool) -> bool {
+/// For rules that restrict: in any case of letters, whatever the kind. `parted`: the last part of a name counts as well, so
+/// that `production-infra` is everybody's; it stands behind one of these.
+pub(super) fn is_perhaps(wanted: &Wanted, value: &str, parted: &[&str]) -> bool {
     let value = lower(value);
     let same = |value: &str| match wanted {
         Wanted::Exactly(wanted) => lower(&super::words_of(wanted)) == value,
         Wanted::Like(glob) => Glob::new(&lower(glob.as_str())).matches(value),
     };
-    same(&value) || (resource && last_part(&value).is_some_and(same))
+    same(&value) || parted.iter().filter_map(|join| value.rsplit_once(join)).any(|(_, last)| same(last))
 }
 
 pub(super) fn lower(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// Whether an absolute path is a folder or lies in it, after `.`, `..` and doubled slashes are gone.
-pub(super) fn is_under(path: &str, folder: &str) -> bool {
-    let (Some(path), Some(folder)) = (parts(path), parts(folder)) else { return false };
-    path.starts_with(&folder)
+/// Whether a path is a folder or lies in it, after `.`, `..` and doubled slashes are gone. None: nobody can tell where it leads.
+pub(super) fn is_under(path: &str, folder: &str) -> Option<bool> {
+    let (path, folder) = (place::parts(path)?, place::parts(folder)?);
+    Some(path.starts_with(&folder))
 }
 
-/// The domain of a mail address, a URL or a host, in small letters.
-pub(super) fn domain(value: &str) -> Option<String> {
-    let value = value.trim();
-    let domain = match value.split_once("://") {
-        Some((_, rest)) => {
-            let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-            let host = host.rsplit('@').next().unwrap_or_default();
-            if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() }
-        }
-        None => match value.trim_end_matches('>').rsplit_once('@') {
-            Some((_, domain)) => domain,
-            None if is_host(value) => value,
-            None => return None,
-        },
+/// The domains of a URL, or of a list of mail addresses and hosts, in small letters; that of `#general` is empty. None: one of
+/// them cannot be read for certain.
+pub(super) fn domains(value: &str) -> Option<Vec<String>> {
+    if value.contains(char::is_control) {
+        return None;
+    }
+    match value.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => url_host(rest).map(|host| vec![host]),
+        _ => addresses(value)?.iter().map(|address| domain(address)).collect(),
+    }
+}
+
+fn is_scheme(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphabetic())
+        && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "+.-".contains(letter))
+}
+
+/// The host of a URL, of what stands behind its `://`.
+fn url_host(rest: &str) -> Option<String> {
+    let authority = rest.split(['/', '?', '#']).next()?;
+    // Programs differ in which of two they go to.
+    if rest.contains(|letter: char| letter.is_whitespace() || letter == '\\') || authority.contains('@') {
+        return None;
+    }
+    if let Some((six, _port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let six = six.parse::<Ipv6Addr>().ok()?;
+        return Some(six.to_ipv4_mapped().map_or_else(|| format!("[{six}]"), |four| four.to_string()));
+    }
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+    port.parse::<u16>().ok().and_then(|_| host_name(host))
+}
+
+/// The addresses of a list, without the names of people. None: one of them is no address, or may hold another.
+fn addresses(list: &str) -> Option<Vec<String>> {
+    let address = |one: &str| match (one.split_once('<'), one.strip_suffix('>')) {
+        (Some((name, _)), Some(whole)) if !name.contains('@') => whole.get(name.len() + 1..).map(str::to_owned),
+        (None, None) => Some(one.to_owned()),
+        _ => None,
     };
-    let domain = domain.trim().trim_end_matches('.').to_lowercase();
-    (!domain.is_empty()).then_some(domain)
+    parted(list)?.iter().map(|one| address(one.trim())).collect()
 }
 
-/// Whether this can be a host by itself, with a dot in it.
-fn is_host(value: &str) -> bool {
-    value.contains('.') && value.chars().all(|letter| letter.is_alphanumeric() || "-.".contains(letter))
+/// Cut at `,` and `;` outside quotes; quoted names are left out. None: a quotation does not end.
+fn parted(list: &str) -> Option<Vec<String>> {
+    let (mut parts, mut part, mut letters) = (Vec::new(), String::new(), list.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if part.trim().is_empty() => loop {
+                match letters.next()? {
+                    '\\' => drop(letters.next()?),
+                    '"' => break,
+                    _ => {}
+                }
+            },
+            ',' | ';' => parts.push(std::mem::take(&mut part)),
+            letter => part.push(letter),
+        }
+    }
+    // A comma may stand at the end.
+    if !part.trim().is_empty() || parts.is_empty() {
+        parts.push(part);
+    }
+    Some(parts)
+}
+
+/// The domain of one address or host. What an app calls its people and channels, `@ana` and `#general`, is at none.
+fn domain(address: &str) -> Option<String> {
+    let odd = |letter: char| letter.is_whitespace() || "<>()[]\\/;:\"'".contains(letter);
+    if address.contains(odd) {
+        return None;
+    }
+    match address.rsplit_once('@') {
+        Some(("", _)) => Some(String::new()),
+        Some((local, domain)) => host_name(domain).filter(|_| !local.contains('@')),
+        None if address.is_empty() || address.starts_with('#') => Some(String::new()),
+        None => host_name(address),
+    }
+}
+
+fn host_name(host: &str) -> Option<String> {
+    let host = host.strip_suffix('.').unwrap_or(host).to_lowercase();
+    let label = |label: &str| {
+        !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || "-_".contains(letter))
+    };
+    // `2130706433`, `0x7f.1` and `127.1` are numbers to some.
+    let last = host.rsplit('.').next()?;
+    let numeric = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+    let plain = !numeric || host.parse::<Ipv4Addr>().is_ok_and(|four| four.to_string() == host);
+    (host.split('.').all(label) && plain).then_some(host)
 }
 
 /// Whether a domain is one of these; `*.example.com` stands for all below `example.com`.
@@ -74,20 +144,4 @@ fn same_scalar(one: &Scalar, other: &Scalar) -> bool {
         (Scalar::Text(text), Scalar::Whole(_) | Scalar::Decimal(_)) => super::words_of(other) == text.as_ref(),
         _ => one == other,
     }
-}
-
-fn last_part(value: &str) -> Option<&str> {
-    value.rsplit_once('/').map(|(_, last)| last)
-}
-
-fn parts(path: &str) -> Option<Vec<&str>> {
-    let mut parts = Vec::new();
-    for part in path.strip_prefix('/')?.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    Some(parts)
 }

@@ -13,7 +13,7 @@ use super::when::About;
 use crate::annotations::{APPROVALS_MAX, APPROVERS, RUNTIME_SECONDS_MAX, names_approver};
 use crate::glob::Glob;
 use crate::known::Apps;
-use crate::named_test::{Is, NamedTest, Wanted};
+use crate::named_test::{Is, NamedTest, On, Wanted};
 use crate::vocabulary::did_you_mean;
 
 /// A block and what its words can be.
@@ -320,13 +320,18 @@ impl Reader<'_> {
     /// `200/hour`, `3`, or `{most: 200, within: hour, per: human}`.
     fn budget_value(&mut self, entry: &Entry) -> Option<(BudgetOf, BudgetPer)> {
         let (mut most, mut within, mut per) = (None, None, BudgetPer::default());
-        let calls = entry.key == "max_calls";
+        let (entry_key, calls) = (entry.key.as_str(), entry.key == "max_calls");
         match &entry.value.kind {
             Kind::Map(entries) => {
                 for entry in entries {
                     match entry.key.as_str() {
                         "most" => most = self.whole(&entry.value, 1, u64::from(u32::MAX)),
                         "within" if calls => within = self.choice(&entry.value, "stretch of time", UNITS),
+                        "per" if entry_key == "max_retries" => {
+                            let hint = "leave it out; `max_calls` can count for a person, an agent, a task or an app";
+                            let said = "retries are counted for one agent, in one task, of the same call";
+                            self.complain(entry.at, said, Some(hint.to_owned()));
+                        }
                         "per" => per = self.choice(&entry.value, "sharer", PER)?,
                         _ => self.unknown_key(entry, if calls { BUDGET_KEYS } else { &["most", "per"] }),
                     }
@@ -367,9 +372,11 @@ impl Reader<'_> {
             } else if word.contains('*') && Glob::looks_like_a_regular_expression(word) {
                 self.regular_expression(at, word);
             } else if word.contains('*') {
+                self.part_of(&On::Role(Arc::from(role)), at, word, "like");
                 wanted.push(Wanted::Like(Glob::new(word)));
             } else {
-                wanted.push(Wanted::Exactly(model::Scalar::Text(word.into())));
+                let word = self.as_facts(&On::Role(Arc::from(role)), at, word);
+                wanted.extend(word.map(|word| Wanted::Exactly(model::Scalar::Text(word.into()))));
             }
         }
         let condition = Condition::test(NamedTest::of_role(role, Is::OneOf(wanted.clone())));

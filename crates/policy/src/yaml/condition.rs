@@ -1,7 +1,5 @@
 //! When a rule applies, before it is Cedar.
 
-use std::collections::BTreeMap;
-
 use crate::named_test::NamedTest;
 
 /// When a rule applies.
@@ -10,6 +8,11 @@ pub(crate) enum Condition {
     Always,
     /// Cedar, in brackets where it needs them.
     Fact(String),
+    /// Cedar about a fact that may be unknown. `known` is the question whether it is. What is unknown may be anything.
+    IfKnown {
+        known: String,
+        fact: String,
+    },
     /// Of the values there are. `or_none`: of no values it is true, where a rule that permits asks.
     Test {
         test: NamedTest,
@@ -29,9 +32,9 @@ pub(crate) enum Towards {
     Restrict,
 }
 
-/// The tests that conditions name, by their names.
+/// The tests that conditions name, with their names.
 #[derive(Debug, Default)]
-pub(crate) struct Tests(pub(crate) BTreeMap<String, NamedTest>);
+pub(crate) struct Tests(pub(crate) Vec<(String, NamedTest)>);
 
 // === impl Condition ===
 
@@ -67,7 +70,7 @@ impl Condition {
     /// Shows every test, and which way it is asked.
     pub(crate) fn each_test(&self, towards: Towards, look: &mut dyn FnMut(&NamedTest, Towards)) {
         match self {
-            Self::Always | Self::Fact(_) => {}
+            Self::Always | Self::Fact(_) | Self::IfKnown { .. } => {}
             Self::Test { test, .. } => look(test, towards),
             Self::Not(inner) => inner.each_test(towards.turned(), look),
             Self::All(members) | Self::Any(members) => {
@@ -83,6 +86,10 @@ impl Condition {
         match self {
             Self::Always => "true".to_owned(),
             Self::Fact(fact) => fact.clone(),
+            Self::IfKnown { known, fact } => match towards {
+                Towards::Permit => format!("({known} && {fact})"),
+                Towards::Restrict => format!("(!({known}) || {fact})"),
+            },
             Self::Test { test, or_none } => match towards {
                 Towards::Restrict => named("some", test, tests),
                 Towards::Permit if *or_none => named("every", test, tests),
@@ -158,6 +165,6 @@ fn joined(operator: &str, mut parts: Vec<String>, nothing: &str) -> String {
 fn named(set: &str, test: &NamedTest, tests: &mut Tests) -> String {
     let name = test.name();
     let cedar = format!("context.{set}.contains({})", quoted(&name));
-    tests.0.insert(name, test.clone());
+    tests.0.push((name, test.clone()));
     cedar
 }

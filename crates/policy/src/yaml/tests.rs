@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{Bundle, Example, Known, KnownApp, KnownRole, KnownTool, RuleFile};
 
 mod design;
+mod gated;
 mod language;
 mod laws;
 mod schema;
@@ -34,7 +35,8 @@ const TOOLS: &[Described] = &[
     Described { roles: &["repo"], ..tool("github", "merge_pull_request", Class::Destructive, "merge") },
     Described { roles: &["repo", "path"], ..tool("github", "get_file_contents", Class::Read, "file_read") },
     Described { roles: &["repo", "path"], ..tool("github", "delete_file", Class::Destructive, "file_delete") },
-    Described { roles: &["command"], ..tool("shell", "run", Class::Destructive, "run") },
+    Described { roles: &["command", "path"], ..tool("shell", "run", Class::Destructive, "run") },
+    Described { roles: &["url"], ..tool("web", "fetch", Class::Read, "fetch") },
     Described { roles: &["account"], ..tool("aws", "describe_instances", Class::Read, "instances_list") },
     Described { roles: &["account"], ..tool("aws", "stop_instances", Class::Destructive, "instances_stop") },
     Described {
@@ -43,8 +45,8 @@ const TOOLS: &[Described] = &[
         ..tool("aws", "run_instances", Class::Write, "instances_start")
     },
     Described { cost: None, ..tool("aws", "get_cost_report", Class::Read, "costs_read") },
-    Described { roles: &["recipient", "amount"], ..tool("mail", "send", Class::External, "send") },
-    Described { roles: &["recipient", "amount"], ..tool("mail", "search", Class::Read, "search") },
+    Described { roles: &["recipient", "amount", "command"], ..tool("mail", "send", Class::External, "send") },
+    Described { roles: &["recipient", "amount", "command"], ..tool("mail", "search", Class::Read, "search") },
 ];
 
 fn known() -> Known {

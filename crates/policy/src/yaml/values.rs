@@ -8,16 +8,18 @@ use super::condition::Condition;
 use super::document::{At, Entry, Kind, Node};
 use super::reader::Reader;
 use crate::command::CommandPattern;
+use crate::glob::Glob;
 use crate::named_test::{Is, NamedTest, On, Range, Wanted};
+use crate::place;
 
 impl Reader<'_> {
     /// A value, a list of values, or questions by key that must all hold.
     pub(super) fn values(&mut self, on: &On, node: &Node) -> Option<Condition> {
         let Kind::Map(entries) = &node.kind else {
-            let wanted = self.wanted(node);
+            let wanted = self.wanted(on, node);
             return (!wanted.is_empty()).then(|| Condition::test(NamedTest { on: on.clone(), is: Is::OneOf(wanted) }));
         };
-        let mut all = Vec::new();
+        let (mut all, before) = (Vec::new(), self.complaints());
         let mut range = Range::default();
         for entry in entries {
             let is = match entry.key.as_str() {
@@ -34,7 +36,7 @@ impl Reader<'_> {
                     self.bound(entry, &mut range);
                     continue;
                 }
-                _ => self.question(entry),
+                _ => self.question(on, entry),
             };
             all.extend(is.map(|is| Condition::test(NamedTest { on: on.clone(), is })));
         }
@@ -44,21 +46,23 @@ impl Reader<'_> {
             }
             all.push(Condition::test(NamedTest { on: on.clone(), is: Is::Number(range) }));
         }
-        if all.is_empty() {
-            return None;
-        }
-        Some(Condition::All(all))
+        self.says_something(node, &all, before);
+        (!all.is_empty()).then_some(Condition::All(all))
     }
 
-    fn question(&mut self, entry: &Entry) -> Option<Is> {
+    fn question(&mut self, on: &On, entry: &Entry) -> Option<Is> {
         let value = &entry.value;
-        let texts =
-            |reader: &mut Self| -> Vec<String> { reader.plain_words(value).into_iter().map(str::to_owned).collect() };
+        let texts = |reader: &mut Self| -> Vec<String> {
+            let words = reader.plain_words(value);
+            reader.parts_of(on, entry, words.iter().copied());
+            words.into_iter().map(str::to_owned).collect()
+        };
         let some = |texts: Vec<String>| (!texts.is_empty()).then_some(texts);
         match entry.key.as_str() {
-            "is" | "one_of" => Some(self.wanted(value)).filter(|wanted| !wanted.is_empty()).map(Is::OneOf),
+            "is" | "one_of" => Some(self.wanted(on, value)).filter(|wanted| !wanted.is_empty()).map(Is::OneOf),
             "like" => {
                 let globs = self.globs(value);
+                self.parts_of(on, entry, globs.iter().map(Glob::as_str));
                 (!globs.is_empty()).then(|| Is::OneOf(globs.into_iter().map(Wanted::Like).collect()))
             }
             "begins" => some(texts(self)).map(Is::Begins),
@@ -66,6 +70,13 @@ impl Reader<'_> {
             "under" => some(self.folders(value)).map(Is::Under),
             "domain" => some(self.domains(value)).map(Is::At),
             "longer_than" => self.whole(value, 0, 1 << 40).map(Is::LongerThan),
+            "command" if *on != On::Role(Arc::from(COMMAND)) => {
+                let said = "only the role `command` is read as a shell reads it: a second command or a variable would be missed";
+                let hint = "give the argument the role `command` in a profile, and write `roles: {command: {command: …}}`; \
+                            `like` compares a text as it stands";
+                self.complain(entry.at, said, Some(hint.to_owned()));
+                None
+            }
             "command" => {
                 let patterns = self.commands(value);
                 (!patterns.is_empty()).then_some(Is::Command(patterns))
@@ -83,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// Values that are compared as they stand, each of its kind.
-    fn wanted(&mut self, node: &Node) -> Vec<Wanted> {
+    fn wanted(&mut self, on: &On, node: &Node) -> Vec<Wanted> {
         let members = match &node.kind {
             Kind::List(members) => {
                 if members.is_empty() {
@@ -93,16 +104,85 @@ impl Reader<'_> {
             }
             _ => std::slice::from_ref(node),
         };
-        members.iter().filter_map(|member| self.scalar(member)).map(Wanted::Exactly).collect()
+        let mut wanted = Vec::new();
+        for member in members {
+            let scalar = match self.scalar(member) {
+                Some(Scalar::Text(word)) => {
+                    self.as_facts(on, member.at, &word).map(|word| Scalar::Text(Arc::from(word)))
+                }
+                other => other,
+            };
+            wanted.extend(scalar.map(Wanted::Exactly));
+        }
+        wanted
+    }
+
+    /// A value of a role as the facts of a call write it. None: no value looks like that, and it is told.
+    pub(super) fn as_facts(&mut self, on: &On, at: At, word: &str) -> Option<String> {
+        let On::Role(role) = on else { return Some(word.to_owned()) };
+        let never = self.reading.errors.len();
+        match role.as_ref() {
+            PATH => match place::normal(word) {
+                Some(path) => return Some(path),
+                None => self.not_absolute(at, word),
+            },
+            COMMAND if word.contains(NOT_PLAIN) => self.not_plain(at, word),
+            COMMAND => match CommandPattern::as_facts(word) {
+                Some(command) => return Some(command),
+                None => self.not_plain(at, word),
+            },
+            "amount" | "timeout" => {
+                return Some(
+                    number(word).map_or_else(|| word.to_owned(), |number| Wanted::Exactly(number).to_string()),
+                );
+            }
+            _ => self.part_of(on, at, word, ""),
+        }
+        let word = if role.as_ref() == URL { word.strip_suffix('.').unwrap_or(word) } else { word };
+        (self.complaints() == never).then(|| word.to_owned())
+    }
+
+    /// Refuses a part of a value that no value of the role has.
+    pub(super) fn part_of(&mut self, on: &On, at: At, word: &str, question: &str) {
+        let On::Role(role) = on else { return };
+        let begins = matches!(question, "begins" | "like") && !word.starts_with('*');
+        match role.as_ref() {
+            URL if word.contains(|letter: char| letter.is_whitespace() || "/@?#\\".contains(letter)) => {
+                let said = format!("`{word}` is no host, and of an address only the host is compared");
+                self.complain(at, said, Some("write the host, as in `example.com`".to_owned()));
+            }
+            RECIPIENT if word.contains(|letter: char| letter.is_whitespace() || "<>()[]\\,;:\"'".contains(letter)) => {
+                let said = format!("`{word}` is no address by itself, and recipients are compared without names");
+                self.complain(at, said, Some("write the address alone, as in `ana@example.com`".to_owned()));
+            }
+            PATH if begins && (!word.starts_with('/') || word.contains("//")) => self.not_absolute(at, word),
+            COMMAND if begins && word.starts_with('/') => {
+                let said = format!("`{word}` is compared with the program without its folder, so this can never match");
+                self.complain(at, said, Some("leave the folder out: `rm`, not `/bin/rm`".to_owned()));
+            }
+            _ => {}
+        }
+    }
+
+    fn parts_of<'w>(&mut self, on: &On, entry: &Entry, words: impl Iterator<Item = &'w str>) {
+        words.for_each(|word| self.part_of(on, entry.value.at, word, &entry.key));
+    }
+
+    fn not_absolute(&mut self, at: At, word: &str) {
+        let hint = "name a place from the root, as in `/workspace`".to_owned();
+        self.complain(at, format!("`{word}` is not an absolute path"), Some(hint));
     }
 
     fn scalar(&mut self, node: &Node) -> Option<Scalar> {
         match &node.kind {
             Kind::Bool(truth) => Some(Scalar::Bool(*truth)),
-            Kind::Number(spelling) => Some(match spelling.parse() {
-                Ok(whole) => Scalar::Whole(whole),
-                Err(_) => Scalar::Decimal(spelling.clone()),
-            }),
+            Kind::Number(spelling) => {
+                let number = number(spelling);
+                if number.is_none() {
+                    self.expected(node, "a number as JSON writes it, as in `-12.5`");
+                }
+                number
+            }
             Kind::Text(_) => self.plain_words(node).first().map(|word| Scalar::Text(Arc::from(*word))),
             _ => {
                 self.expected(node, "a text, a number, `true` or `false`");
@@ -150,7 +230,7 @@ impl Reader<'_> {
             let like_a_domain = !name.is_empty()
                 && name
                     .split('.')
-                    .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'));
+                    .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || "-_".contains(c)));
             if !like_a_domain {
                 let hint = "write `example.com`, or `*.example.com` for all below it".to_owned();
                 self.complain(at, format!("`{word}` is no domain"), Some(hint));
@@ -165,7 +245,7 @@ impl Reader<'_> {
         let mut patterns = Vec::new();
         for (at, word) in self.words(node) {
             match CommandPattern::parse(word) {
-                Some(_) if word.contains(['*', '|', ';', '&', '$', '`', '<', '>']) => self.not_plain(at, word),
+                Some(_) if word.contains(NOT_PLAIN) => self.not_plain(at, word),
                 Some(pattern) => patterns.push(pattern),
                 None => self.not_plain(at, word),
             }
@@ -178,6 +258,43 @@ impl Reader<'_> {
         self.complain(at, format!("`{word}` is not one plain command"), Some(hint));
     }
 }
+
+/// A number as the facts write it: without exponent, and without zeros that say nothing. None: none that JSON has, or too long.
+fn number(spelling: &str) -> Option<Scalar> {
+    let (sign, rest) = spelling.strip_prefix('-').map_or(("", spelling), |rest| ("-", rest));
+    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|exponent| exponent.abs() <= 64)?),
+        None => (rest, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let digits = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let point = i32::try_from(whole.len()).ok()? + exponent;
+    let before = "0".repeat(usize::try_from(-point).unwrap_or_default());
+    let mut all = format!("{before}{whole}{fraction}");
+    let point = usize::try_from(point).unwrap_or_default();
+    while all.len() < point {
+        all.push('0');
+    }
+    let (whole, fraction) = all.split_at_checked(point)?;
+    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    let sign = if whole.is_empty() && fraction.is_empty() { "" } else { sign };
+    let whole = if whole.is_empty() { "0" } else { whole };
+    if fraction.is_empty() {
+        let text = format!("{sign}{whole}");
+        return Some(text.parse().map_or(Scalar::Decimal(text), Scalar::Whole));
+    }
+    Some(Scalar::Decimal(format!("{sign}{whole}.{fraction}")))
+}
+
+const PATH: &str = "path";
+const URL: &str = "url";
+const RECIPIENT: &str = "recipient";
+const COMMAND: &str = "command";
+/// What a shell would do something about.
+const NOT_PLAIN: [char; 8] = ['*', '|', ';', '&', '$', '`', '<', '>'];
 
 pub(crate) const VALUE_KEYS: &[&str] = &[
     "is",

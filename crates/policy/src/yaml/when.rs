@@ -25,7 +25,9 @@ pub(super) struct About<'a> {
 impl About<'_> {
     /// With words in small letters where values come in small letters.
     pub(super) fn folded(&self, condition: Condition) -> Condition {
-        let folds = |role: &str| role == "recipient" || self.roles.get(role).is_some_and(|known| known.ignore_case);
+        let folds = |role: &str| {
+            matches!(role, "recipient" | "url") || self.roles.get(role).is_some_and(|known| known.ignore_case)
+        };
         condition.with_tests(&|test| match &test.on {
             On::Role(role) if folds(role) => NamedTest { on: test.on.clone(), is: test.is.in_small_letters() },
             _ => test.clone(),
@@ -74,7 +76,10 @@ impl Reader<'_> {
                 "access" => self.truth(&entry.value).map(|truth| flag("context.access", truth)),
                 "not" => Some(self.conditions(&entry.value, about).not()),
                 "any" => {
-                    let any = self.list(&entry.value).iter().map(|one| self.conditions(one, about)).collect();
+                    let before = self.complaints();
+                    let any: Vec<Condition> =
+                        self.list(&entry.value).iter().map(|one| self.conditions(one, about)).collect();
+                    self.says_something(&entry.value, &any, before);
                     Some(Condition::Any(any))
                 }
                 _ => {
@@ -84,10 +89,15 @@ impl Reader<'_> {
             };
             all.extend(condition);
         }
-        if all.is_empty() && self.complaints() == before {
+        self.says_something(node, &all, before);
+        Condition::All(all)
+    }
+
+    /// Refuses what is true of everything because nothing stands in it.
+    pub(super) fn says_something(&mut self, node: &Node, all: &[Condition], complaints_before: usize) {
+        if all.is_empty() && self.complaints() == complaints_before {
             self.complain(node.at, "this says nothing", Some("name a condition, or take the key out".to_owned()));
         }
-        Condition::All(all)
     }
 
     fn human(&mut self, node: &Node) -> Option<Condition> {
@@ -142,13 +152,11 @@ impl Reader<'_> {
         self.attributes(node, TOOL_KEYS, |reader, entry| match entry.key.as_str() {
             "class" => reader.one_of(&entry.value, "class", "context.class", &Class::ALL.map(Class::as_str)),
             "cost" => {
-                let costs = reader.one_of(
-                    &entry.value,
-                    "cost class",
-                    "resource.cost",
-                    &CostClass::ALL.map(CostClass::as_str),
-                )?;
-                Some(Condition::All(vec![Condition::Fact("resource has cost".to_owned()), costs]))
+                let choices = CostClass::ALL.map(CostClass::as_str);
+                match reader.one_of(&entry.value, "cost class", "resource.cost", &choices)? {
+                    Condition::Fact(fact) => Some(Condition::IfKnown { known: "resource has cost".to_owned(), fact }),
+                    other => Some(other),
+                }
             }
             "status" => reader.one_of(&entry.value, "status", "resource.status", &STATUS.map(ToolStatus::as_str)),
             "label" => reader.labels(&entry.value, about),
@@ -171,7 +179,7 @@ impl Reader<'_> {
 
     fn roles(&mut self, node: &Node, about: &About<'_>) -> Option<Condition> {
         let known: Vec<&str> = about.roles.keys().copied().collect();
-        let mut all = Vec::new();
+        let (mut all, before) = (Vec::new(), self.complaints());
         for entry in self.map(node) {
             if entry.key == "not" {
                 all.extend(self.roles(&entry.value, about).map(Condition::not));
@@ -185,11 +193,12 @@ impl Reader<'_> {
             let condition = self.values(&On::Role(Arc::from(entry.key.as_str())), &entry.value);
             all.extend(condition.map(|condition| about.folded(condition)));
         }
+        self.says_something(node, &all, before);
         Some(Condition::All(all))
     }
 
     fn arguments(&mut self, node: &Node) -> Option<Condition> {
-        let mut all = Vec::new();
+        let (mut all, before) = (Vec::new(), self.complaints());
         for entry in self.map(node) {
             if entry.key == "not" {
                 all.extend(self.arguments(&entry.value).map(Condition::not));
@@ -197,6 +206,7 @@ impl Reader<'_> {
             }
             all.extend(self.values(&On::Argument(Arc::from(entry.key.as_str())), &entry.value));
         }
+        self.says_something(node, &all, before);
         Some(Condition::All(all))
     }
 
@@ -250,7 +260,7 @@ impl Reader<'_> {
         keys: &[&str],
         mut read: impl FnMut(&mut Self, &Entry) -> Option<Condition>,
     ) -> Option<Condition> {
-        let mut all = Vec::new();
+        let (mut all, before) = (Vec::new(), self.complaints());
         for entry in self.map(node) {
             if keys.contains(&entry.key.as_str()) {
                 all.extend(read(self, entry));
@@ -258,16 +268,14 @@ impl Reader<'_> {
                 self.unknown_key(entry, keys);
             }
         }
-        if all.is_empty() {
-            return None;
-        }
-        Some(Condition::All(all))
+        self.says_something(node, &all, before);
+        (!all.is_empty()).then_some(Condition::All(all))
     }
 
     /// An attribute that is a text: a word, a list of words, or `{like: "prod-*"}`.
     fn text(&mut self, node: &Node, path: &str) -> Option<Condition> {
         if let super::document::Kind::Map(entries) = &node.kind {
-            let mut all = Vec::new();
+            let (mut all, before) = (Vec::new(), self.complaints());
             for entry in entries {
                 if entry.key != "like" {
                     self.unknown_key(entry, &["like"]);
@@ -277,6 +285,7 @@ impl Reader<'_> {
                 let any = globs.iter().map(|glob| Condition::Fact(format!("{path} like {}", like(glob))));
                 all.push(Condition::Any(any.collect()));
             }
+            self.says_something(node, &all, before);
             return Some(Condition::All(all));
         }
         let words = self.plain_words(node);

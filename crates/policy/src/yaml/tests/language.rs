@@ -51,6 +51,8 @@ fn people_agents_apps_tools() {
     held("{app: {category: crm}}", "defer");
     held("{tool: {class: read}}", "hold");
     held("{tool: {cost: [medium, high]}}", "allow");
+    held("{tool: {cost: low}}", "hold");
+    held("{tool: {not: {cost: low}}}", "allow");
     held("{tool: {label: customer-data}}", "hold");
     held("{tool: {not: {label: customer-data}}}", "allow");
     held("{access: false}", "hold");
@@ -95,6 +97,26 @@ fn arguments_of_rules_that_restrict() {
     denied("{account: 007}", "{account: '007'}", "deny");
     denied("{account: 007}", "{account: 7}", "allow");
     denied("{url: {domain: evil.org}}", "{url: 'https://ana@EVIL.org:8080/x?y'}", "deny");
+    for address in [
+        "eve@evil.org, ana@example.com",
+        "ana@example.com; Eve <eve@evil.org>,",
+        r#"\"x://example.com/\" <eve@evil.org>"#,
+        r#"\"ana@example.com\" <eve@evil.org>"#,
+        "//evil.org",
+        "https:/evil.org",
+        "evil.org/x",
+        "ana@example.com <eve@evil.org>",
+        "EVIL.org.",
+    ] {
+        denied("{to: {domain: evil.org}}", &format!("{{to: '{}'}}", address.replace('\\', "")), "deny");
+    }
+    for address in ["ana@example.com, bob@example.org", "#general", "@eve", "ana", "https://example.com/evil.org"] {
+        denied("{to: {domain: evil.org}}", &format!("{{to: '{address}'}}"), "allow");
+    }
+    for path in ["/etc/passwd", "../../etc/passwd", "~root/../etc/x", "$HOME/x", "/x/$Y", "etc"] {
+        denied("{file: {under: /etc}}", &format!("{{file: '{path}'}}"), "deny");
+    }
+    denied("{file: {under: /etc}}", "{file: /workspace/etc}", "allow");
 }
 
 #[test]
@@ -109,6 +131,20 @@ fn arguments_of_rules_that_permit() {
     allowed("{arguments: {to: {domain: [example.com]}}}", "{to: ana@example.com}", "allow");
     allowed("{arguments: {to: {domain: [example.com]}}}", "{to: [ana@example.com, x@evil.org]}", "hold");
     allowed("{arguments: {to: {domain: [example.com]}}}", "{}", "hold");
+    for (address, expect) in [
+        ("ana@example.com, Bob <bob@example.com>", "allow"),
+        ("eve@evil.org, ana@example.com", "hold"),
+        ("ana@example.com, eve@evil.org", "hold"),
+        ("https://example.com/x", "allow"),
+        ("https://ana@example.com/x", "hold"),
+        ("example.com/x", "hold"),
+        ("#general", "hold"),
+    ] {
+        allowed("{arguments: {to: {domain: [example.com]}}}", &format!("{{to: '{address}'}}"), expect);
+    }
+    allowed("{arguments: {file: {under: /w}}}", "{file: /w/a}", "allow");
+    allowed("{arguments: {file: {under: /w}}}", "{file: /w/$X}", "hold");
+    allowed("{arguments: {file: {not: {under: /etc}}}}", "{file: ../etc/x}", "hold");
     allowed("{roles: {amount: {at_most: 100}}}", "{amount: 99}", "allow");
     allowed("{roles: {amount: {at_most: 100}}}", "{amount: lots}", "hold");
     allowed("{roles: {amount: {at_most: 100}}}", "{amount: [1, 101]}", "hold");
@@ -117,6 +153,44 @@ fn arguments_of_rules_that_permit() {
     allowed("{roles: {recipient: {not: [ana@example.com]}}}", "{recipient: [bob@x.org, ANA@example.com]}", "hold");
     allowed("{size: {below: 10}}", "{}", "allow");
     allowed("{size: {below: 10}}", "{body: long enough}", "hold");
+}
+
+#[test]
+fn a_cost_that_nobody_knows_may_be_any() {
+    let aws = |rule: &str, tool: &str, expect: &str| {
+        check(&format!(
+            "policies: {{aws: {{rules: [{rule}]}}}}\n\
+             examples: [{{as: helper/ana, tool: aws/{tool}, arguments: {{}}, expect: {expect}}}]"
+        ));
+    };
+    let held = "{id: all, allow: all}, {id: r, hold: all, when: {tool: {cost: high}}}";
+    aws(held, "get_cost_report", "hold");
+    aws(held, "unheard_of", "hold");
+    aws(held, "run_instances", "hold");
+    aws(held, "describe_instances", "allow");
+    let cheap = "{id: d, deny: all, when: {human: {id: eve}}}, {id: r, allow: all, when: {tool: {not: {cost: high}}}}";
+    aws(cheap, "describe_instances", "allow");
+    aws(cheap, "unheard_of", "deny");
+}
+
+#[test]
+fn one_name_for_two_tests_is_refused() {
+    let mut known = known();
+    let tools = &mut known.apps.get_mut("mail").unwrap().tools;
+    // No profile has such a role.
+    tools.values_mut().for_each(|tool| drop(tool.roles.insert("argument to".to_owned(), KnownRole::default())));
+    let text = "policies: {mail: {rules: [{id: a, deny: all, when: {roles: {argument to: x}}},\n  {id: b, deny: all, when: {arguments: {to: x}}}]}}";
+    let errors = Bundle::compile_for(&known, &[file("policy.yaml", text)]).unwrap_err();
+    insta::assert_snapshot!(told(&errors));
+}
+
+#[test]
+fn a_command_and_a_text_of_the_same_words_are_two_questions() {
+    rule(
+        "shell",
+        "{id: r, deny: run, when: {any: [{roles: {command: {command: git push}}}, {roles: {command: {is: git push}}}]}}",
+        &[("run", "{command: git -C /x push}", "deny"), ("run", "{command: git pull}", "allow")],
+    );
 }
 
 #[test]

@@ -24,6 +24,11 @@ const CONDITIONS: &[&str] = &[
     "when: {human: {department: finance}}",
     "when: {human: {seniority: executive}}",
     "when: {arguments: {draft: true}}",
+    "when: {arguments: {draft: {under: /w}}}",
+    "unless: {arguments: {draft: {like: 'a*'}}}",
+    "when: {size: {above: 60}}",
+    "when: {roles: {command: {command: git push}}}",
+    "unless: {roles: {command: {is: git push}}}",
     "when: {time: {hours: '09:00-17:00'}}",
 ];
 
@@ -55,11 +60,12 @@ fn calls() -> Vec<Facts> {
         json!({"recipient": "ana@example.com", "amount": 5}),
         json!({"recipient": ["ana@example.com", "eve@evil.org"], "amount": "lots"}),
         json!({"recipient": "EVE@EXAMPLE.COM", "amount": 50, "draft": true}),
+        json!({"recipient": "ana@example.com", "draft": "/w/a", "command": "git push"}),
     ];
     let mut calls: Vec<Facts> = arguments.iter().map(|arguments| facts("mail", "send", arguments)).collect();
     let mut unclear = facts("mail", "send", &json!({}));
     unclear.arguments = Arc::new(ArgumentFacts {
-        unclear: ["recipient", "amount", "argument draft"].map(Arc::from).into(),
+        unclear: ["recipient", "amount", "command", "argument draft"].map(Arc::from).into(),
         ..ArgumentFacts::default()
     });
     calls.push(unclear);
@@ -121,7 +127,7 @@ proptest! {
             let clear = facts("mail", "send", &arguments);
             let mut doubtful = clear.clone();
             let mut read = clear.arguments.as_ref().clone();
-            read.unclear = ["recipient", "amount", "argument draft"].map(Arc::from).into();
+            read.unclear = ["recipient", "amount", "command", "argument draft"].map(Arc::from).into();
             doubtful.arguments = Arc::new(read);
             let (clear, doubtful) = (hits(&bundle, &clear), hits(&bundle, &doubtful));
             // A rule that permits applies less, a rule that restricts applies more.

@@ -134,6 +134,62 @@ policies:
 }
 
 #[test]
+fn what_says_nothing_is_true_of_everything() {
+    insta::assert_snapshot!(wrong(
+        r#"
+policies:
+  mail:
+    rules:
+      - {id: a, allow: all, when: {arguments: {amount: {}}}}
+      - {id: b, allow: all, when: {arguments: {}}}
+      - {id: c, allow: all, when: {human: {department: {}}}}
+      - {id: d, allow: all, when: {human: {}}}
+      - {id: e, allow: all, when: {roles: {}}}
+      - {id: f, allow: all, when: {roles: {amount: {not: {}}}}}
+      - {id: g, allow: all, when: {size: {}}}
+      - {id: h, allow: all, when: {tool: {not: {}}}}
+      - {id: i, deny: all, unless: {not: {any: []}}}
+"#
+    ));
+}
+
+#[test]
+fn questions_that_no_value_answers() {
+    insta::assert_snapshot!(wrong(
+        r#"
+policies:
+  shell:
+    max_retries: {most: 3, per: human}
+    require_human_review_for_paths: [etc/]
+    rules:
+      - {id: a, allow: [run], when: {arguments: {cmd: {command: git status}}}}
+      - {id: b, deny: all, when: {roles: {command: {begins: /bin/rm}}}}
+      - {id: c, deny: all, when: {roles: {command: "rm x; ls"}}}
+      - {id: d, deny: all, when: {roles: {path: {begins: etc}}}}
+      - {id: e, deny: all, when: {arguments: {n: .5}}}
+  mail:
+    rules:
+      - {id: f, deny: all, when: {roles: {recipient: "Ana <ana@example.com>"}}}
+      - {id: g, deny: all, when: {roles: {recipient: {ends: "@example.com>"}}}}
+  web:
+    rules:
+      - {id: h, deny: all, when: {roles: {url: {begins: "https://evil."}}}}
+      - {id: i, deny: all, when: {roles: {url: "https://evil.org/"}}}
+"#
+    ));
+}
+
+#[test]
+fn cedar_that_asks_for_what_no_rule_makes() {
+    let cedar = "permit (principal, action, resource);\n\n\
+        @says(\"s\")\nforbid (principal, action, resource) when { context.some.contains(\"path under /etc\") };\n\
+        @says(\"s\")\nforbid (principal, action, resource) when { context.spent.contains(\"shell.max_call\") };\n\
+        @says(\"s\")\nforbid (principal, action, resource) when { context.every.containsAny([\"path under /w\", \"x\"]) };\n";
+    let yaml = "policies: {shell: {writable_paths: [/w], max_calls: 3/hour}}";
+    insta::assert_snapshot!(wrong_all(&[file("own.cedar", cedar), file("policy.yaml", yaml)]));
+}
+
+#[test]
 fn no_regular_expressions() {
     insta::assert_snapshot!(wrong(
         r#"
