@@ -131,7 +131,7 @@ fn stopwatch() -> Instant {
 }
 
 /// How long an app may still say something about a call that nobody waits for any more.
-const UNANSWERED_AGE_MAX: Duration = Duration::from_secs(30);
+const UNANSWERED_AGE_MAX: Duration = Duration::from_secs(1);
 const UNANSWERED_MAX: usize = 64;
 
 #[cfg(test)]
