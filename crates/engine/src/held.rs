@@ -9,7 +9,7 @@ use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{
-    ArgumentFacts, ArgumentReads, CallId, Facts, HoldId, Lifted, ReadArguments, ToolFacts, UnixMicros, Verdict,
+    ArgumentFacts, ArgumentReads, CallId, Facts, Fault, HoldId, Lifted, ReadArguments, ToolFacts, UnixMicros, Verdict,
 };
 use trace::Approved;
 
@@ -27,8 +27,8 @@ pub trait Waiter: Send + Sync {
     fn waits(&self, held: &Held);
     /// Ends when nobody waits any more.
     fn gone(&self) -> WaiterFuture<'_, ()>;
-    /// What the tool is by now. None: it is there no more, or cannot be asked.
-    fn look_again(&self) -> WaiterFuture<'_, Option<Looked>>;
+    /// What the tool is by now. None: it is there no more. Error: its app cannot be asked right now.
+    fn look_again(&self) -> WaiterFuture<'_, Result<Option<Looked>, Fault>>;
     /// Who reads its arguments by now, for another profile may say what they are. None: who did before. Asked once it was looked
     /// again.
     fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
@@ -55,6 +55,16 @@ pub struct Looked {
     pub tool: ToolFacts,
     /// When its app said so.
     pub listed_at: Option<UnixMicros>,
+}
+
+/// What came of taking a call up.
+enum Taken {
+    /// It has ended.
+    Closed(Box<Closed>),
+    /// Somebody else was quicker, or what it waits for is not there yet.
+    NotNow,
+    /// Its app cannot be asked right now what the tool is.
+    NobodyKnows,
 }
 
 /// How waiting ended.
@@ -117,8 +127,16 @@ pub(crate) async fn wait(
         match waited(&shared, entry, waiter.as_ref(), enough.as_mut()).await {
             Waited::Approved | Waited::Look => {
                 let taken = take_up(&shared, entry, &mut request, waiter.as_ref(), &told);
-                if let Some(closed) = Box::pin(taken).await {
-                    return closed;
+                match Box::pin(taken).await {
+                    Taken::Closed(closed) => return *closed,
+                    Taken::NotNow => {}
+                    // An app that is started anew takes a while, and what people approved is worth as much then.
+                    Taken::NobodyKnows => tokio::select! {
+                        () = tokio::time::sleep(LOOK_EVERY) => {}
+                        () = shared.desk.closing.cancelled() => return told.of(&shared, &entry.now()),
+                        () = waiter.gone() => return told.of(&shared, &entry.now()),
+                        () = enough.as_mut() => return told.of(&shared, &entry.now()),
+                    },
                 }
             }
             Waited::Shared(hold) => return shared_end(&shared, entry, &hold, waiter.as_ref(), &told),
@@ -212,21 +230,35 @@ async fn waited(
     }
 }
 
-/// Decides again on what is true now, and, where it runs, takes it up and carries it out. None: somebody else was quicker.
+/// Looks at the tool again, and takes the call up where it can.
 async fn take_up(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
     request: &mut CallRequest,
     waiter: &dyn Waiter,
     told: &Told,
+) -> Taken {
+    let looked = match tokio::time::timeout(LOOK_TIME_MAX, waiter.look_again()).await {
+        Ok(Ok(looked)) => looked,
+        Ok(Err(fault)) => {
+            tracing::debug!(?fault, "what was approved waits for its app");
+            return Taken::NobodyKnows;
+        }
+        Err(_) => return Taken::NobodyKnows,
+    };
+    let closed = decided_again(shared, entry, request, looked, (waiter, told)).await;
+    closed.map_or(Taken::NotNow, |closed| Taken::Closed(Box::new(closed)))
+}
+
+/// Decides again on what is true now, and, where it runs, takes it up and carries it out. None: somebody else was quicker.
+async fn decided_again(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    request: &mut CallRequest,
+    looked: Option<Looked>,
+    (waiter, told): (&dyn Waiter, &Told),
 ) -> Option<Closed> {
     let waits_for_a_fact = entry.now().waits_for == WaitsFor::Fact;
-    let looked = match tokio::time::timeout(LOOK_TIME_MAX, waiter.look_again()).await {
-        Ok(looked) => looked,
-        // Nobody has approved anything that could be lost.
-        Err(_) if waits_for_a_fact => return None,
-        Err(_) => None,
-    };
     let turn = entry.turn.lock().await;
     let hold = entry.now();
     if !matches!(hold.state, State::Approved { .. }) && !looks(&hold) {
@@ -287,7 +319,7 @@ async fn take_up(
     if let Closed::Answered { call, answer } = &closed {
         let _first = entry.answer.set((call.clone(), answer.clone()));
     }
-    if let Err(fault) = shared.step(entry, Event::End { disposition }, "gateway").await.map_err(model::Fault::from) {
+    if let Err(fault) = shared.step(entry, Event::End { disposition }, "gateway").await.map_err(Fault::from) {
         tracing::error!(?fault, hold = %hold.id, "the end of a hold could not be recorded; the next start calls it unknown");
     }
     waiter.ended(disposition);
@@ -399,7 +431,9 @@ fn shared_end(shared: &Shared, entry: &Entry, hold: &Hold, waiter: &dyn Waiter, 
 fn disposition(closed: &Closed) -> Disposition {
     match closed {
         Closed::Answered { answer, .. } => match answer.kind {
-            AnswerKind::Result | AnswerKind::Unfinished => Disposition::ApprovedExecuted,
+            AnswerKind::Result => Disposition::ApprovedExecuted,
+            // It asks for something first: whether it has acted nobody knows.
+            AnswerKind::Unfinished => Disposition::OutcomeUnknown,
             AnswerKind::ToolError | AnswerKind::ProtocolError => Disposition::ExecutionError,
         },
         Closed::Failed { perhaps_executed: true, .. } => Disposition::OutcomeUnknown,

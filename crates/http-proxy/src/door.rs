@@ -369,8 +369,8 @@ impl Waiter for AsksAgain {
         Box::pin(std::future::pending())
     }
 
-    fn look_again(&self) -> WaiterFuture<'_, Option<Looked>> {
-        Box::pin(std::future::ready(Some(Looked { tool: self.tool.clone(), listed_at: None })))
+    fn look_again(&self) -> WaiterFuture<'_, Result<Option<Looked>, Fault>> {
+        Box::pin(std::future::ready(Ok(Some(Looked { tool: self.tool.clone(), listed_at: None }))))
     }
 
     fn ended(&self, _: Disposition) {}

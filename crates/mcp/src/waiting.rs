@@ -11,7 +11,7 @@ use engine::{Disposition, Held, Looked, Waiter, WaiterFuture, WaitsFor};
 use front::Place;
 use http::{HeaderMap, header};
 use json::Document;
-use model::{HoldId, Method, ReadArguments, ToolName};
+use model::{Fault, HoldId, Method, ReadArguments, ToolName};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app_link::{AppLink, Pair};
@@ -120,18 +120,18 @@ impl Queue {
         self.hub.app(&self.link.spec.id).filter(|link| link.spec.target == self.link.spec.target)
     }
 
-    async fn look(&self) -> Option<Looked> {
-        let link = self.link()?;
+    async fn look(&self) -> Result<Option<Looked>, Fault> {
+        let Some(link) = self.link() else { return Ok(None) };
         if self.asked != Asked::Tool {
             let tool = self.hub.facts_of(&link, self.asked, self.name.clone(), &self.pair).await;
-            return Some(Looked { tool, listed_at: Hub::listed_at(&link, self.asked, &self.pair) });
+            return Ok(Some(Looked { tool, listed_at: Hub::listed_at(&link, self.asked, &self.pair) }));
         }
-        let catalog = link.tools(Some(&self.pair)).await.ok()?;
-        let listed = catalog.what.tool(self.name.as_str())?;
-        let document = self.arguments.as_deref().map(Document::parse).transpose().ok()?;
+        let catalog = link.tools(Some(&self.pair)).await?;
+        let Some(listed) = catalog.what.tool(self.name.as_str()) else { return Ok(None) };
+        let Ok(document) = self.arguments.as_deref().map(Document::parse).transpose() else { return Ok(None) };
         let arguments = document.as_ref().map(Document::root);
         let tool = self.hub.assess(&link.spec.id, &link, listed, arguments).facts;
-        Some(Looked { tool, listed_at: Some(catalog.at()) })
+        Ok(Some(Looked { tool, listed_at: Some(catalog.at()) }))
     }
 }
 
@@ -166,7 +166,7 @@ impl Waiter for Queue {
         })
     }
 
-    fn look_again(&self) -> WaiterFuture<'_, Option<Looked>> {
+    fn look_again(&self) -> WaiterFuture<'_, Result<Option<Looked>, Fault>> {
         Box::pin(self.look())
     }
 

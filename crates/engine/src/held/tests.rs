@@ -115,6 +115,8 @@ struct Patience {
     meanwhile: Mutex<Option<Meanwhile>>,
     said: OnceLock<String>,
     reader: OnceLock<Arc<dyn ReadArguments>>,
+    /// How many looks find its app away.
+    away: AtomicI64,
 }
 
 type Meanwhile = Box<dyn FnOnce(&Patience) + Send>;
@@ -132,13 +134,17 @@ impl Waiter for Patience {
         Box::pin(self.gone.cancelled())
     }
 
-    fn look_again(&self) -> WaiterFuture<'_, Option<Looked>> {
+    fn look_again(&self) -> WaiterFuture<'_, Result<Option<Looked>, Fault>> {
+        if self.away.fetch_sub(1, Ordering::SeqCst) > 0 {
+            let away = Fault::new(model::Blame::Upstream, "upstream.away", "it is started anew");
+            return Box::pin(async { Err(away) });
+        }
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some(meanwhile) = meanwhile {
             meanwhile(self);
         }
         let tool = self.tool.lock().unwrap().clone();
-        Box::pin(async { tool.map(|tool| Looked { tool, listed_at: None }) })
+        Box::pin(async { Ok(tool.map(|tool| Looked { tool, listed_at: None })) })
     }
 
     fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
@@ -157,7 +163,8 @@ impl Waiter for Patience {
 fn patience(time: Duration) -> Arc<Patience> {
     let (tool, gone) = (Mutex::new(Some(tool())), CancellationToken::new());
     let (ended, said, reader) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-    Arc::new(Patience { tool, begun: Notify::new(), gone, ended, time, meanwhile: Mutex::default(), said, reader })
+    let (begun, meanwhile, away) = (Notify::new(), Mutex::default(), AtomicI64::new(0));
+    Arc::new(Patience { tool, begun, gone, ended, time, meanwhile, said, reader, away })
 }
 
 /// Until the test is over.
@@ -474,6 +481,33 @@ async fn what_is_too_old_is_neither_approved_nor_run() {
     world.engine.sweep_holds().await;
     assert!(world.engine.holds().is_empty(), "nobody asks any more");
     assert_eq!(world.disk.sent(), 0);
+}
+
+#[tokio::test]
+async fn an_app_that_is_away_for_a_moment_costs_no_approval() {
+    let world = World::new().await;
+    let id = world.asks_in_passing().await;
+    world.approve(&id, "bo").await.unwrap();
+    // Whoever does not wait is told where it stands.
+    let passing = patience(Duration::ZERO);
+    passing.away.store(100, Ordering::SeqCst);
+    assert_eq!(refused(world.asks(&passing).await).held.unwrap().state, HeldState::Approved);
+    let waiter = patience(LONG);
+    waiter.away.store(2, Ordering::SeqCst);
+    assert!(matches!(world.asks(&waiter).await, Closed::Answered { .. }));
+    assert_eq!((waiter.ended.get(), world.disk.sent()), (Some(&Disposition::ApprovedExecuted), 1));
+}
+
+#[tokio::test]
+async fn of_a_call_that_asks_for_more_first_nobody_says_that_it_has_run() {
+    let world = World::new().await;
+    let id = world.asks_in_passing().await;
+    world.approve(&id, "bo").await.unwrap();
+    let waiter = patience(LONG);
+    let does = Does::Answers(r#"{"resultType":"input_required"}"#, AnswerKind::Unfinished);
+    let asks = world.engine.call(world.request(ARGUMENTS, Some(Arc::clone(&waiter)), does));
+    assert!(matches!(asks.await, Closed::Answered { .. }));
+    assert_eq!(waiter.ended.get(), Some(&Disposition::OutcomeUnknown));
 }
 
 /// What can change between an approval and its execution, and what is said then.
