@@ -640,7 +640,8 @@ clauses:
 #[test]
 fn a_contract_names_fields_and_people_that_there_are() {
     assert_eq!(said_of_contract(&[], true), "");
-    let cases: [(&[(&str, &str)], bool, &str); 6] = [
+    type Changes = &'static [(&'static str, &'static str)];
+    let cases: [(Changes, bool, &str); 6] = [
         // One app that is not mapped says nothing of the others' fields.
         (&[("[salary]", "[salry]")], true, "speaks of the field `salry`, which `candidate` does not have"),
         (&[("candidate", "candidat")], true, "speaks of `candidat`, which no mapping of its apps has"),
