@@ -13,6 +13,7 @@
 //! # Invariants
 //! * A request whose Host or Origin we do not expect reaches no wire.
 //! * A token is never logged, echoed or passed on.
+//! * What changes something is answered to its end, whoever goes away: it is on record before it is in force.
 
 mod access;
 mod body;
