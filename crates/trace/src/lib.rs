@@ -47,7 +47,7 @@ mod spelling;
 mod text;
 mod verify;
 
-pub use audit::{Audit, Finding, Known, audit, audit_leaves, audit_range};
+pub use audit::{Audit, Finding, Known, UNSIGNED_TIME_MAX_US, audit, audit_leaves, audit_range};
 pub use commitment::leaf_hash;
 pub use entry::{ChangeView, Entry, IntentView, OutcomeView, person_in_change, rfc3339};
 pub use error::{StoreFault, StoreFaultKind, TraceError};

@@ -77,7 +77,7 @@ fn leaf_hashes() -> Result<(), Failure> {
 fn verification(reader: &dyn LogReader, prefix: &str) -> Result<(), Failure> {
     let begun = now();
     let trust = Trust { origin: "bench".to_owned(), log: Vec::new(), witnesses: Vec::new() };
-    let audited = audit(reader, &Known { trust, elsewhere: Vec::new() }, |_| ())?;
+    let audited = audit(reader, &Known { trust, named: true, elsewhere: Vec::new() }, |_| ())?;
     if let Some(bad) = audited.bad {
         return Err(format!("record {}: {}", bad.sequence, bad.what).into());
     }

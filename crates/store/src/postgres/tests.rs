@@ -246,7 +246,7 @@ fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
         notary.kept(&checkpoint, model::UnixMicros(i64::from(start) * 100_000_000));
     }
     drop((log, reader));
-    let known = Known { trust: notary.trust(), elsewhere: Vec::new() };
+    let known = Known { trust: notary.trust(), named: true, elsewhere: Vec::new() };
     let audited = audit(&PostgresReader::open(&address).unwrap(), &known, |_| {}).unwrap();
     assert_eq!((audited.bad, audited.records, audited.unsigned), (None, 400, 0));
     for (number, (edit, sequence)) in TAMPERED.into_iter().enumerate() {

@@ -34,7 +34,7 @@ impl Signed {
                 sign(&mut log, &mut notary, i64::try_from(number).unwrap() * 100_000_000);
             }
         }
-        let known = Known { trust: notary.trust(), elsewhere: Vec::new() };
+        let known = Known { trust: notary.trust(), named: true, elsewhere: Vec::new() };
         Self { folder, known }
     }
 
@@ -159,7 +159,8 @@ fn a_long_end_that_nobody_signed_is_told_with_the_time_it_took() {
         assert_eq!(audit.unsigned_us, took);
     }
     let part =
-        audit_range(&reader, &Known { trust: signed.known.trust.clone(), elsewhere: Vec::new() }, 1..=5).unwrap();
+        audit_range(&reader, &Known { trust: signed.known.trust.clone(), named: true, elsewhere: Vec::new() }, 1..=5)
+            .unwrap();
     assert_eq!(part.bad, None);
     signed.tables().execute_batch("DELETE FROM state WHERE kind = 'checkpoint'").unwrap();
     let part = audit_range(&SqliteReader::open(&signed.path()).unwrap(), &signed.known, 1..=5).unwrap();
@@ -202,7 +203,7 @@ fn a_checkpoint_of_a_key_that_is_not_trusted_is_named() {
     let signed = Signed::new();
     let strange = SigningKey::from_seed(ORIGIN.parse().unwrap(), Algorithm::Ed25519, &[8; 32]).unwrap();
     let trust: Trust = Notary::new(ORIGIN.to_owned(), vec![strange]).trust();
-    let known = Known { trust, elsewhere: Vec::new() };
+    let known = Known { trust, named: true, elsewhere: Vec::new() };
     let audit = audit(&SqliteReader::open(&signed.path()).unwrap(), &known, |_| {}).unwrap();
     assert!(audit.bad.unwrap().what.contains("not signed by a key that is trusted"));
 }

@@ -284,7 +284,7 @@ fn checked(manifest: &Manifest, args: &RestoreArgs, data: &Path, location: &Loca
         }
     };
     let readable = manifest.secrets.iter().any(|name| name.ends_with("/bodies.key"));
-    let known = Known { trust, elsewhere: newest.into_iter().collect() };
+    let known = Known { trust, named: true, elsewhere: newest.into_iter().collect() };
     let shown = |records: u64| progress(Some(&format!("{records} of {} records checked", manifest.records)));
     let audited = if readable { audit(&reader, &known, shown) } else { trace::audit_leaves(&reader, &known, shown) };
     progress(None);
@@ -298,7 +298,7 @@ fn checked(manifest: &Manifest, args: &RestoreArgs, data: &Path, location: &Loca
 
 /// The last records may not be signed yet when a backup is made; what goes on for longer was written by somebody else.
 pub(super) fn refuse_unsigned(audited: &Audit) -> Result<(), Fault> {
-    if audited.unsigned_us > UNSIGNED_TIME_MAX_US {
+    if audited.unsigned_us > trace::UNSIGNED_TIME_MAX_US {
         let (first, seconds) = (audited.records - audited.unsigned + 1, audited.unsigned_us / 1_000_000);
         let said =
             format!("nobody has signed record {first} and those behind it, which were made in {seconds} seconds");
@@ -424,5 +424,3 @@ const VERSION: u32 = 1;
 const SECRET_BYTES_MAX: u64 = 64 << 20;
 const LOOKS: u32 = 30;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
-/// Most time between the first and the last record that no checkpoint of a backup covers: a gateway signs each half second.
-const UNSIGNED_TIME_MAX_US: i64 = 60_000_000;

@@ -40,7 +40,7 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
     let copy = config.as_ref().map(|config| kept_elsewhere(&config.checkpoint_copy, &trust)).transpose()?;
     let cosigned = seen_by_witnesses(&reader, &trust)?;
     let elsewhere = copy.flatten().into_iter().chain(cosigned.iter().map(|(_, checkpoint)| checkpoint.clone()));
-    let known = Known { elsewhere: elsewhere.collect(), trust };
+    let known = Known { named: !args.key.is_empty(), elsewhere: elsewhere.collect(), trust };
     let last = reader.last_sequence().map_err(Fault::from)?;
     let audited = if args.from.is_some() || args.to.is_some() {
         let (from, to) = (args.from.unwrap_or(1).max(1), args.to.unwrap_or(last));
