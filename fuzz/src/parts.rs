@@ -140,10 +140,7 @@ pub fn directory() -> DirectorySnapshot {
         humans: [(ana.clone(), Arc::new(human))].into(),
         agents: [(agent.id.clone(), Arc::new(agent))].into(),
         apps: [(app.id.clone(), Arc::new(app))].into(),
-        persons: [].into(),
-        known_elsewhere: [].into(),
-        all_stopped: false,
-        as_of: None,
+        ..DirectorySnapshot::default()
     }
 }
 

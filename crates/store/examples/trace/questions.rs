@@ -5,9 +5,9 @@ use std::path::Path;
 use model::UnixMicros;
 use rusqlite::Connection;
 use store::{AheadLog, Durability, SqliteReader};
-use tlog::{Frontier, Hash, Trust};
+use tlog::{Algorithm, Frontier, Hash, SigningKey};
 use trace::ready::{Whose, Window, access_ended, on_behalf_of, rule_fired, touched, who_approved};
-use trace::{Known, LogReader, LogStore, Query, Row, audit};
+use trace::{Known, LogReader, LogStore, Notary, Query, Row, audit};
 
 use crate::sample::{APPS, CALL_MICROS, DAY_MICROS, agent, call, change, human, rule, task};
 use crate::stopwatch::{millis, now, part_of};
@@ -73,11 +73,14 @@ fn leaf_hashes() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The whole check of `trace verify`.
+/// The whole check of `trace verify`, of a log that is signed as it stands.
 fn verification(reader: &dyn LogReader, prefix: &str) -> Result<(), Failure> {
+    let key = SigningKey::from_seed(ORIGIN.parse()?, Algorithm::Ed25519, &[7; 32])?;
+    let notary = Notary::new(ORIGIN.to_owned(), vec![key]);
+    let signed = notary.sign(reader.tree()?.tree())?.map(|(checkpoint, _)| checkpoint);
+    let known = Known { trust: notary.trust(), named: true, elsewhere: signed.into_iter().collect() };
     let begun = now();
-    let trust = Trust { origin: "bench".to_owned(), log: Vec::new(), witnesses: Vec::new() };
-    let audited = audit(reader, &Known { trust, named: true, elsewhere: Vec::new() }, |_| ())?;
+    let audited = audit(reader, &known, |_| ())?;
     if let Some(bad) = audited.bad {
         return Err(format!("record {}: {}", bad.sequence, bad.what).into());
     }
@@ -177,3 +180,6 @@ fn fill(log: &mut dyn LogStore, calls: u64) -> Result<(), Failure> {
 
 const BATCH: u64 = 250;
 const LEAVES: u64 = 1_000_000;
+
+/// What a signed log calls itself here.
+const ORIGIN: &str = "bench.example/trace";
