@@ -30,6 +30,7 @@ pub mod rules;
 pub mod secret;
 pub mod time;
 pub mod verdict;
+pub mod written;
 
 pub use approver::{Approver, SignedInBy};
 pub use arguments::{ArgumentFacts, ArgumentLevel, ArgumentReads, ReadArguments, Scalar};

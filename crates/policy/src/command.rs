@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::place;
+use model::written;
 
 /// A command as a rule writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl CommandPattern {
         let (program, rest) = words.split_first_mut()?;
         *program = program.rsplit('/').next().filter(|program| !program.is_empty())?.to_owned();
         for word in rest {
-            *word = place::normal(word).unwrap_or_else(|| std::mem::take(word));
+            *word = written::place(word).unwrap_or_else(|| std::mem::take(word));
         }
         Some(quoted(&words))
     }

@@ -39,7 +39,6 @@ mod texts;
 
 mod command;
 mod glob;
-mod place;
 mod window;
 
 mod known;

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use model::limits::COMMAND_DEPTH_MAX;
+use model::written;
 
 use crate::value;
 
@@ -143,7 +144,7 @@ impl Commands {
     }
 
     fn file(&mut self, file: &str) {
-        match value::path(file) {
+        match written::place(file) {
             Some(path) => self.paths.push(path),
             None => self.paths_unclear = true,
         }
@@ -214,7 +215,7 @@ impl Wrapper {
 fn canonical(words: &[String]) -> String {
     let mut out: Vec<Cow<'_, str>> = Vec::with_capacity(words.len());
     for (at, word) in words.iter().enumerate() {
-        out.push(match value::path(word) {
+        out.push(match written::place(word) {
             _ if at == 0 => Cow::Borrowed(base_name(word)),
             Some(path) => Cow::Owned(path),
             None => Cow::Borrowed(word),

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use json::{Document, Kind, Value};
 use model::limits::{ARGUMENT_FACTS_BYTES_MAX, ARGUMENT_VALUE_BYTES_MAX, ARGUMENT_VALUES_MAX};
-use model::{ArgumentFacts, ArgumentReads, ReadArguments, Scalar};
+use model::{ArgumentFacts, ArgumentReads, ReadArguments, Scalar, written};
 
 use crate::command::{self, Commands};
 use crate::profile::ProfiledTool;
@@ -23,11 +23,11 @@ pub fn unprofiled() -> Arc<dyn ReadArguments> {
 /// A value of a rule as the facts write it, so that both can be compared. None: no value of this role looks like that.
 pub fn normal(form: &RoleForm, text: &str) -> Option<String> {
     match form.kind {
-        RoleKind::Path => value::path(text),
+        RoleKind::Path => written::place(text),
         RoleKind::Url => value::host_name(text),
         RoleKind::Recipient => value::recipient(text),
         RoleKind::Command => command::normal(text),
-        RoleKind::Amount | RoleKind::Timeout => value::number(text).map(|number| value::spelled(&number)),
+        RoleKind::Amount | RoleKind::Timeout => written::number(text).map(|number| value::spelled(&number)),
         RoleKind::Content => Some(text.to_owned()),
         RoleKind::Name => value::name(text, form.ignore_case),
     }
@@ -353,7 +353,7 @@ fn scalars<'d, 'a>(value: Value<'d, 'a>, leaves: &mut Vec<Value<'d, 'a>>) -> boo
 fn scalar(leaf: Value<'_, '_>) -> Option<Scalar> {
     match leaf.kind() {
         Kind::Bool => leaf.as_bool().map(Scalar::Bool),
-        Kind::Number => std::str::from_utf8(leaf.raw()).ok().and_then(value::number),
+        Kind::Number => std::str::from_utf8(leaf.raw()).ok().and_then(written::number),
         Kind::String => leaf.as_str().map(|text| Scalar::Text(Arc::from(text))),
         _ => None,
     }
@@ -362,11 +362,11 @@ fn scalar(leaf: Value<'_, '_>) -> Option<Scalar> {
 fn normalised(kind: RoleKind, leaf: Value<'_, '_>, ignore_case: bool) -> Option<Vec<String>> {
     let scalar = scalar(leaf)?;
     let one = match (kind, &scalar) {
-        (RoleKind::Path, Scalar::Text(text)) => value::path(text),
+        (RoleKind::Path, Scalar::Text(text)) => written::place(text),
         (RoleKind::Url, Scalar::Text(text)) => value::host(text),
         (RoleKind::Recipient, Scalar::Text(text)) => return value::recipients(text),
         (RoleKind::Amount | RoleKind::Timeout, Scalar::Text(text)) => {
-            value::number(text).map(|number| value::spelled(&number))
+            written::number(text).map(|number| value::spelled(&number))
         }
         (RoleKind::Amount | RoleKind::Timeout, Scalar::Whole(_) | Scalar::Decimal(_)) => Some(value::spelled(&scalar)),
         (RoleKind::Content, scalar) => Some(value::spelled(scalar)),

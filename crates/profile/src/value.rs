@@ -3,23 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use model::Scalar;
-
-/// An absolute place without `.`, `..`, `//` and a slash at its end. Links are not followed: nobody asks the file system.
-pub(crate) fn path(text: &str) -> Option<String> {
-    let odd = |c: char| c.is_control() || matches!(c, '\\' | '$' | '`');
-    if !text.starts_with('/') || text.contains(odd) {
-        return None;
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for part in text.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    Some(format!("/{}", parts.join("/")))
-}
+use model::written::list_parts;
 
 /// The host of an address, in lower case.
 pub(crate) fn host(url: &str) -> Option<String> {
@@ -77,7 +61,7 @@ pub(crate) fn recipients(text: &str) -> Option<Vec<String>> {
         return None;
     }
     let mut found = Vec::new();
-    for one in parted(text)? {
+    for one in list_parts(text)? {
         let one = one.trim();
         let address = match (one.split_once('<'), one.ends_with('>')) {
             (Some((name, address)), true) if !name.contains('@') => address.strip_suffix('>')?,
@@ -106,38 +90,6 @@ pub(crate) fn recipient(text: &str) -> Option<String> {
     }
 }
 
-/// A number as JSON writes it, exactly.
-pub(crate) fn number(text: &str) -> Option<Scalar> {
-    let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| e.abs() <= 64)?),
-        None => (rest, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    let digits = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
-        return None;
-    }
-    let mut all = format!("{whole}{fraction}");
-    let point = i32::try_from(whole.len()).ok()? + exponent;
-    let before = usize::try_from(point.max(0)).ok()?;
-    if point < 0 {
-        all.insert_str(0, &"0".repeat(usize::try_from(-point).ok()?));
-    }
-    while all.len() < before {
-        all.push('0');
-    }
-    let (whole, fraction) = all.split_at_checked(before)?;
-    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
-    let sign = if negative && !(whole.is_empty() && fraction.is_empty()) { "-" } else { "" };
-    let whole = if whole.is_empty() { "0" } else { whole };
-    if fraction.is_empty() {
-        let text = format!("{sign}{whole}");
-        return Some(text.parse().map_or(Scalar::Decimal(text), Scalar::Whole));
-    }
-    Some(Scalar::Decimal(format!("{sign}{whole}.{fraction}")))
-}
-
 /// A number in digits.
 pub(crate) fn spelled(number: &Scalar) -> String {
     match number {
@@ -160,29 +112,6 @@ pub(crate) fn name(text: &str, ignore_case: bool) -> Option<String> {
 pub(crate) fn part(text: &str, join: &str) -> bool {
     let odd = |c: char| c.is_control() || c.is_whitespace() || "/\\%?#".contains(c);
     !text.is_empty() && !text.contains(odd) && !text.contains(join) && text != "." && text != ".."
-}
-
-/// Cut at `,` and `;` outside quotes; quoted names are left out. None: a quote has no end.
-fn parted(text: &str) -> Option<Vec<String>> {
-    let (mut parts, mut part, mut rest) = (Vec::new(), String::new(), text.chars());
-    while let Some(c) = rest.next() {
-        match c {
-            '"' if part.trim().is_empty() => loop {
-                match rest.next()? {
-                    '\\' => drop(rest.next()?),
-                    '"' => break,
-                    _ => {}
-                }
-            },
-            ',' | ';' => parts.push(std::mem::take(&mut part)),
-            c => part.push(c),
-        }
-    }
-    // A comma may stand at the end.
-    if !part.trim().is_empty() || parts.is_empty() {
-        parts.push(part);
-    }
-    Some(parts)
 }
 
 #[cfg(test)]

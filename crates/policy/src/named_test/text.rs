@@ -2,11 +2,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use model::Scalar;
+use model::{Scalar, written};
 
 use super::Wanted;
 use crate::glob::Glob;
-use crate::place;
 
 /// For rules that permit: the whole value as written, kind included.
 pub(super) fn is_surely(wanted: &Wanted, scalar: Option<&Scalar>, value: &str) -> bool {
@@ -34,7 +33,7 @@ pub(super) fn lower(text: &str) -> String {
 
 /// Whether a path is a folder or lies in it, after `.`, `..` and doubled slashes are gone. None: nobody can tell where it leads.
 pub(super) fn is_under(path: &str, folder: &str) -> Option<bool> {
-    let (path, folder) = (place::parts(path)?, place::parts(folder)?);
+    let (path, folder) = (written::place_parts(path)?, written::place_parts(folder)?);
     Some(path.starts_with(&folder))
 }
 
@@ -77,30 +76,7 @@ fn addresses(list: &str) -> Option<Vec<String>> {
         (None, None) => Some(one.to_owned()),
         _ => None,
     };
-    parted(list)?.iter().map(|one| address(one.trim())).collect()
-}
-
-/// Cut at `,` and `;` outside quotes; quoted names are left out. None: a quotation does not end.
-fn parted(list: &str) -> Option<Vec<String>> {
-    let (mut parts, mut part, mut letters) = (Vec::new(), String::new(), list.chars());
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if part.trim().is_empty() => loop {
-                match letters.next()? {
-                    '\\' => drop(letters.next()?),
-                    '"' => break,
-                    _ => {}
-                }
-            },
-            ',' | ';' => parts.push(std::mem::take(&mut part)),
-            letter => part.push(letter),
-        }
-    }
-    // A comma may stand at the end.
-    if !part.trim().is_empty() || parts.is_empty() {
-        parts.push(part);
-    }
-    Some(parts)
+    written::list_parts(list)?.iter().map(|one| address(one.trim())).collect()
 }
 
 /// The domain of one address or host. What an app calls its people and channels, `@ana` and `#general`, is at none.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::Scalar;
+use model::{Scalar, written};
 
 use super::condition::Condition;
 use super::document::{At, Entry, Kind, Node};
@@ -10,7 +10,6 @@ use super::reader::Reader;
 use crate::command::CommandPattern;
 use crate::glob::Glob;
 use crate::named_test::{Is, NamedTest, On, Range, Wanted};
-use crate::place;
 
 impl Reader<'_> {
     /// A value, a list of values, or questions by key that must all hold.
@@ -122,7 +121,7 @@ impl Reader<'_> {
         let On::Role(role) = on else { return Some(word.to_owned()) };
         let never = self.reading.errors.len();
         match role.as_ref() {
-            PATH => match place::normal(word) {
+            PATH => match written::place(word) {
                 Some(path) => return Some(path),
                 None => self.not_absolute(at, word),
             },
@@ -133,7 +132,7 @@ impl Reader<'_> {
             },
             "amount" | "timeout" => {
                 return Some(
-                    number(word).map_or_else(|| word.to_owned(), |number| Wanted::Exactly(number).to_string()),
+                    written::number(word).map_or_else(|| word.to_owned(), |number| Wanted::Exactly(number).to_string()),
                 );
             }
             _ => self.part_of(on, at, word, ""),
@@ -177,7 +176,7 @@ impl Reader<'_> {
         match &node.kind {
             Kind::Bool(truth) => Some(Scalar::Bool(*truth)),
             Kind::Number(spelling) => {
-                let number = number(spelling);
+                let number = written::number(spelling);
                 if number.is_none() {
                     self.expected(node, "a number as JSON writes it, as in `-12.5`");
                 }
@@ -257,36 +256,6 @@ impl Reader<'_> {
         let hint = "write one program with its words, as in `rm -rf /`; flags match in any order".to_owned();
         self.complain(at, format!("`{word}` is not one plain command"), Some(hint));
     }
-}
-
-/// A number as the facts write it: without exponent, and without zeros that say nothing. None: none that JSON has, or too long.
-fn number(spelling: &str) -> Option<Scalar> {
-    let (sign, rest) = spelling.strip_prefix('-').map_or(("", spelling), |rest| ("-", rest));
-    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|exponent| exponent.abs() <= 64)?),
-        None => (rest, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    let digits = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
-        return None;
-    }
-    let point = i32::try_from(whole.len()).ok()? + exponent;
-    let before = "0".repeat(usize::try_from(-point).unwrap_or_default());
-    let mut all = format!("{before}{whole}{fraction}");
-    let point = usize::try_from(point).unwrap_or_default();
-    while all.len() < point {
-        all.push('0');
-    }
-    let (whole, fraction) = all.split_at_checked(point)?;
-    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
-    let sign = if whole.is_empty() && fraction.is_empty() { "" } else { sign };
-    let whole = if whole.is_empty() { "0" } else { whole };
-    if fraction.is_empty() {
-        let text = format!("{sign}{whole}");
-        return Some(text.parse().map_or(Scalar::Decimal(text), Scalar::Whole));
-    }
-    Some(Scalar::Decimal(format!("{sign}{whole}.{fraction}")))
 }
 
 const PATH: &str = "path";

@@ -1,3 +1,4 @@
+use model::written::{number, place as path};
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,82 @@
+//! How places, numbers and lists are written wherever they are compared: what reads a call and what reads a rule ask here, so that
+//! both write the same alike.
+
+use crate::arguments::Scalar;
+
+/// An absolute place without `.`, `..`, `//` and a slash at its end. Links are not followed: nobody asks the file system. None:
+/// where it leads depends on where and how it is read.
+pub fn place(text: &str) -> Option<String> {
+    place_parts(text).map(|parts| format!("/{}", parts.join("/")))
+}
+
+/// The parts of such a place.
+pub fn place_parts(text: &str) -> Option<Vec<&str>> {
+    if text.contains(|letter: char| letter.is_control() || matches!(letter, '\\' | '$' | '`')) {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for part in text.strip_prefix('/')?.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    Some(parts)
+}
+
+/// A number as JSON writes it, exactly, without exponent and without zeros that say nothing. None: JSON has no such number, or it has more
+/// than 64 digits.
+pub fn number(text: &str) -> Option<Scalar> {
+    let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| e.abs() <= 64)?),
+        None => (rest, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let digits = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
+        return None;
+    }
+    let mut all = format!("{whole}{fraction}");
+    let point = i32::try_from(whole.len()).ok()? + exponent;
+    let before = usize::try_from(point.max(0)).ok()?;
+    if point < 0 {
+        all.insert_str(0, &"0".repeat(usize::try_from(-point).ok()?));
+    }
+    while all.len() < before {
+        all.push('0');
+    }
+    let (whole, fraction) = all.split_at_checked(before)?;
+    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    let sign = if negative && !(whole.is_empty() && fraction.is_empty()) { "-" } else { "" };
+    let whole = if whole.is_empty() { "0" } else { whole };
+    if fraction.is_empty() {
+        let text = format!("{sign}{whole}");
+        return Some(text.parse().map_or(Scalar::Decimal(text), Scalar::Whole));
+    }
+    Some(Scalar::Decimal(format!("{sign}{whole}.{fraction}")))
+}
+
+/// A list cut at `,` and `;` outside quotes; quoted names are left out. None: a quote has no end.
+pub fn list_parts(text: &str) -> Option<Vec<String>> {
+    let (mut parts, mut part, mut rest) = (Vec::new(), String::new(), text.chars());
+    while let Some(c) = rest.next() {
+        match c {
+            '"' if part.trim().is_empty() => loop {
+                match rest.next()? {
+                    '\\' => drop(rest.next()?),
+                    '"' => break,
+                    _ => {}
+                }
+            },
+            ',' | ';' => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+    }
+    // A comma may stand at the end.
+    if !part.trim().is_empty() || parts.is_empty() {
+        parts.push(part);
+    }
+    Some(parts)
+}
