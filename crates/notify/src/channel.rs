@@ -129,7 +129,7 @@ impl Teller {
                 let body = if *slack { notice.to_slack() } else { notice.to_json() };
                 hook.post(body.to_string()).await.map(|()| None)
             }
-            Self::Mail(mailbox, _) => Ok(mail::send(mailbox, std::slice::from_ref(notice), now).await?),
+            Self::Mail(mailbox, _) => Ok(mail::send(mailbox, notice, now).await?),
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::channel::{Mailbox, plain};
 use crate::notice::Notice;
 use crate::post::connector;
 
-/// Sends a message for each notice, over one connection. Who did not get them although others did is told as a sentence.
-pub(crate) async fn send(mailbox: &Mailbox, notices: &[Notice], now: UnixMicros) -> Result<Option<String>, String> {
+/// Sends a notice as a message, over a connection of its own. Who did not get it although others did is told as a sentence.
+pub(crate) async fn send(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) -> Result<Option<String>, String> {
     let secure = mailbox.server.scheme_str() == Some("smtps");
     let (host, port) = (mailbox.server.host().unwrap_or_default(), mailbox.server.port_u16());
     let port = port.unwrap_or(if secure { 465 } else { 25 });
@@ -30,13 +30,10 @@ pub(crate) async fn send(mailbox: &Mailbox, notices: &[Notice], now: UnixMicros)
         // A server that does not know the command repeats it, with the password in it.
         talk.say(&format!("AUTH PLAIN {secret}"), 2).await.map_err(Unheard::without_its_words)?;
     }
-    let mut refused = Vec::new();
-    for notice in notices {
-        talk.say(&format!("MAIL FROM:<{}>", plain(&mailbox.from)?), 2).await?;
-        refused = talk.recipients(mailbox).await?;
-        talk.say("DATA", 3).await?;
-        talk.say(&message(mailbox, notice, now), 2).await?;
-    }
+    talk.say(&format!("MAIL FROM:<{}>", plain(&mailbox.from)?), 2).await?;
+    let refused = talk.recipients(mailbox).await?;
+    talk.say("DATA", 3).await?;
+    talk.say(&message(mailbox, notice, now), 2).await?;
     // It was taken: how the server says goodbye changes nothing.
     let _goodbye = talk.say("QUIT", 2).await;
     Ok((!refused.is_empty()).then(|| refused.join("; ")))
@@ -55,7 +52,7 @@ enum Unheard {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
-    /// Names who gets the next message. Those who are refused are given as sentences; an error where nobody is left.
+    /// Names who gets the message. Those who are refused are given as sentences; an error where nobody is left.
     async fn recipients(&mut self, mailbox: &Mailbox) -> Result<Vec<String>, String> {
         let (mut refused, mut last) = (Vec::new(), None);
         for to in &mailbox.to {
