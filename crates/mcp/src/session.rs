@@ -81,11 +81,9 @@ impl Session {
     /// Whether nobody has used it for so long that it has ended. A call that is under way uses it: one may wait for a person for
     /// long.
     pub fn idle(&self, now: UnixMicros) -> bool {
-        if !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            return false;
-        }
-        let idle = now.since(UnixMicros(self.used.load(Ordering::Relaxed)));
-        u128::from(idle.unsigned_abs()) > SESSION_IDLE_MAX.as_micros()
+        let unused = now.since(UnixMicros(self.used.load(Ordering::Relaxed)));
+        u128::from(unused.unsigned_abs()) > SESSION_IDLE_MAX.as_micros()
+            && self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Somebody listens: it is in use.
