@@ -296,14 +296,14 @@ fn agents(gateway: &Gateway) -> Value {
 
 /// Who may act: on disk with its record first, then in force for the very next call.
 async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Value, Fault> {
-    let _one_after_the_other = TURN.lock().await;
-    change.check(&gateway.directory.snapshot())?;
-    let (what, subject) = (change.what(), change.subject());
-    // Nobody signs in between the look at who is signed in and their end. A switch waits for nobody.
+    // Nobody signs in between the look at who is signed in and their end. A switch waits for nobody who does.
     let _alone = match change.human() {
         Some(_) => Some(gateway.people.alone().await),
         None => None,
     };
+    let _one_after_the_other = TURN.lock().await;
+    change.check(&gateway.directory.snapshot())?;
+    let (what, subject) = (change.what(), change.subject());
     let accounts = change.human().map_or_else(Vec::new, |human| gateway.directory.accounts_of(human));
     // Whoever comes back signs in again.
     let leavers = if matches!(change, StandingChange::Offboard(_)) { accounts.as_slice() } else { &[] };
