@@ -50,6 +50,7 @@ fn a_backup_of_a_running_gateway_goes_on_and_says_what_is_missing() -> Result<()
     fs::rename(world.folder().join("data"), world.folder().join("lost"))?;
     let said = json_of(&world, &["trace", "restore", "backup"])?;
     assert_eq!(number(&said, "/records"), backed_up, "{said}");
+    assert_eq!(said.get("unsigned"), Some(&json!(0)), "a gateway that runs signs what is copied: {said}");
     let missing = number(&said, "/missing");
     ensure!(missing > 0 && number(&said, "/seen_elsewhere") == backed_up + missing, "{said}");
 
