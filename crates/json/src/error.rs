@@ -59,6 +59,11 @@ pub enum Problem {
     /// Two keys of one object that mean the same text.
     #[error("the key `{0}` occurs twice")]
     DuplicateKey(String),
+    /// A key that `serde_json` takes for a mark of its own: to it the object would be another value.
+    #[error(
+        "a key begins with `$serde_json::private::`, which some readers of JSON take for something else than a key"
+    )]
+    ReservedKey,
     /// More bytes than spans can count.
     #[error("the document is longer than 4 GiB")]
     TooLong,
@@ -117,5 +122,7 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
+/// How keys begin that some reader does not take for keys: see `Problem::ReservedKey`.
+pub(crate) const RESERVED_KEYS: &str = "$serde_json::private::";
 /// Characters of a key shown in an error.
 const KEY_SHOWN_CHARS_MAX: usize = 64;

@@ -9,8 +9,8 @@
 //! Mapping JSON to types, numbers beyond their bytes (except in JCS), lenient dialects.
 //!
 //! # Invariants
-//! * What is accepted is valid UTF-8, at most `JSON_DEPTH_MAX` deep, and no object has two keys that mean the same text
-//!   or more than `JSON_KEYS_MAX` of them: every other reader sees the same document.
+//! * What is accepted is valid UTF-8, at most `JSON_DEPTH_MAX` deep, and no object has two keys that mean the same text,
+//!   more than `JSON_KEYS_MAX` of them or one that `serde_json` takes for a mark: every other reader sees the same document.
 //! * A document has at most `JSON_NODES_MAX` values and keys, which bounds the memory that reading it takes.
 //! * Nothing here recurses without a bound; no input stops the process.
 //! * Outside the spans that are edited, not a byte changes.

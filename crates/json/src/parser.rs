@@ -3,7 +3,7 @@
 use model::limits::{JSON_DEPTH_MAX, JSON_KEYS_MAX, JSON_NODES_MAX};
 
 use crate::document::{Kind, Node};
-use crate::error::{JsonError, Problem};
+use crate::error::{JsonError, Problem, RESERVED_KEYS};
 use crate::text::{check_escape, plain_run, unescape};
 
 /// Checks the bytes and lays out their tape.
@@ -160,6 +160,7 @@ impl Parser<'_> {
         }
         self.keys.push(index(self.nodes.len()));
         self.string()?;
+        self.refuse_reserved()?;
         self.skip_space();
         if self.peek() != Some(b':') {
             return Err(self.unexpected("`:`"));
@@ -245,6 +246,16 @@ impl Parser<'_> {
         node.end = index(self.at);
         node.next = index(self.nodes.len() + 1);
         self.nodes.push(node);
+    }
+
+    /// The key just read. Nearly all begin with a letter.
+    fn refuse_reserved(&self) -> Result<(), Stop> {
+        let Some(key) = self.nodes.last() else { return Ok(()) };
+        let is_reserved = match self.bytes.get(key.start as usize + 1) {
+            Some(b'$' | b'\\') => unescape(self.inner(*key), key.escaped).starts_with(RESERVED_KEYS),
+            _ => false,
+        };
+        if is_reserved { Err(Stop { offset: key.start as usize, problem: Problem::ReservedKey }) } else { Ok(()) }
     }
 
     /// Few keys are compared each with each; many are sorted, which needs no hashing and bounds the work.

@@ -53,6 +53,24 @@ fn good_documents_are_accepted() {
 }
 
 #[test]
+fn no_reader_takes_an_object_for_something_else() {
+    let refused = |column: usize| {
+        format!(
+            "line 1, column {column}: a key begins with `$serde_json::private::`, which some readers of JSON take for \
+             something else than a key"
+        )
+    };
+    let with_text = br#"{"$serde_json::private::RawValue":"{\"amount\":1}"}"#;
+    // Read as a value it would be another one.
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(with_text).unwrap(), serde_json::json!({"amount": 1}));
+    check(with_text, &refused(2));
+    check(br#"{"a":{"\u0024serde_json::private::RawValue":"1"}}"#, &refused(7));
+    check(br#"{"a":1,"$serde_json::private::Number":"1"}"#, &refused(8));
+    check(br#"{"$serde_json":1,"$":2,"\\":3,"x$serde_json::private::RawValue":4}"#, "ok");
+    check(br#"["$serde_json::private::RawValue"]"#, "ok");
+}
+
+#[test]
 fn bad_documents_are_refused_where_they_break() {
     check(b"", "line 1, column 1: the document ends where a value belongs");
     check(b"  \n ", "line 2, column 2: the document ends where a value belongs");
