@@ -45,5 +45,6 @@ pub use item::{About, Calls, Decision, Item};
 pub use jsonl::json_line;
 pub use ocsf::event;
 pub use place::Place;
+pub use proof::signed_up_to;
 pub use sink::{Headers, SinkSpec, Target, TextFormat, Transport};
 pub use whole::{ExportError, Exported, Format, Wanted, export};

@@ -31,4 +31,4 @@ pub(crate) const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(2);
 /// How often an export looks whether its last record is signed.
 pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How many times it looks: a gateway that runs signs twice a second.
-pub(crate) const SIGNED_LOOKS_MAX: u32 = 15;
+pub(crate) const SIGNED_LOOKS_MAX: u32 = 30;

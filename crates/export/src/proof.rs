@@ -53,7 +53,7 @@ pub(crate) struct Stretch {
 impl Proof {
     /// For the records from `from` to `to`. None: nothing that was signed covers the first of them yet.
     pub(crate) fn of(reader: &dyn LogReader, origin: &str, from: u64, to: u64) -> Result<Option<Self>, StoreFault> {
-        let Some(checkpoint) = newest(reader, to)? else { return Ok(None) };
+        let Some(checkpoint) = signed_up_to(reader, to)? else { return Ok(None) };
         let signed = checkpoint.danger_unverified().tree();
         let (before, to) = (from.saturating_sub(1), to.min(signed.size));
         if from == 0 || to <= before {
@@ -82,13 +82,14 @@ impl Proof {
     }
 }
 
-/// The newest checkpoint. A gateway that runs signs what it writes a moment later: that moment is waited for, so that an export of
-/// it is proved up to its end. None: nobody has signed this log, and nobody is waited for.
-fn newest(reader: &dyn LogReader, to: u64) -> Result<Option<SignedCheckpoint>, StoreFault> {
+/// The newest checkpoint once it covers the record `to`, or whatever it covers. A gateway that runs signs what it writes a moment later: that
+/// moment is waited for, so that what is copied of it is proved up to its end. None: nobody has signed this log.
+pub fn signed_up_to(reader: &dyn LogReader, to: u64) -> Result<Option<SignedCheckpoint>, StoreFault> {
     let to = to.min(reader.last_sequence()?);
+    let covers = |checkpoint: &SignedCheckpoint| checkpoint.danger_unverified().tree().size >= to;
     let mut checkpoint = checkpoints(reader)?.pop();
     for _ in 0..SIGNED_LOOKS_MAX {
-        if checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.danger_unverified().tree().size >= to) {
+        if checkpoint.as_ref().is_some_and(covers) {
             break;
         }
         std::thread::sleep(SIGNED_LOOK_EVERY);

@@ -4,8 +4,8 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
+use export::signed_up_to;
 use model::{Blame, Clock as _, Fault};
 use private_file::{Draft, unreadable, unwritable};
 use serde::{Deserialize, Serialize};
@@ -76,19 +76,10 @@ pub fn backup(common: &Common, args: &BackupArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits until what is there now is signed, which a gateway that runs does within half a second. Where none runs, the last records stay unsigned, and a backup
-/// of which nothing is signed could not be restored.
+/// Waits until what is there now is signed, where a gateway runs. A backup of which nothing is signed could not be restored.
 fn wait_for_checkpoint(reader: &Reader) -> Result<(), Fault> {
-    let there = reader.tree().map_err(Fault::from)?.tree().size;
-    let mut signed = None;
-    for _ in 0..LOOKS {
-        signed = trace::checkpoints(reader).map_err(Fault::from)?.pop();
-        if signed.as_ref().is_some_and(|newest| newest.danger_unverified().tree().size >= there) {
-            return Ok(());
-        }
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
-    if signed.is_some() {
+    let there = reader.last_sequence().map_err(Fault::from)?;
+    if signed_up_to(reader, there).map_err(Fault::from)?.is_some() {
         return Ok(());
     }
     Err(Fault::new(Blame::Operator, "trace.unsigned", "nobody has signed this trace: a copy of it would prove nothing")
@@ -429,5 +420,3 @@ const CHECKPOINT: &str = "checkpoint";
 const KEYS: &str = "public.keys";
 const VERSION: u32 = 1;
 const SECRET_BYTES_MAX: u64 = 64 << 20;
-const LOOKS: u32 = 30;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
