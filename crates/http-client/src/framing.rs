@@ -54,6 +54,10 @@ impl Framing {
                     let mut all = u64::MAX;
                     return Ok(piece(buffer, &mut all));
                 }
+                // The parser takes a line without a digit for a size of 0, which would be the end of the body.
+                Self::Chunked(Chunk::Size) if buffer.first().is_some_and(|first| !first.is_ascii_hexdigit()) => {
+                    return Err(broken("the size of a chunk is no size"));
+                }
                 Self::Chunked(Chunk::Size) => match httparse::parse_chunk_size(buffer) {
                     Ok(Status::Complete((bytes, size))) => {
                         buffer.advance(bytes);

@@ -123,6 +123,9 @@ fn bodies_end_where_they_say() {
     check_body(chunked, "5\r\nhello\r\n0\r\nexpires: never\r\na: b\r\n\r\n|", Ok("hello"));
     check_body(chunked, "A\r\nhellohello\r\n", Err("more"));
     check_body(chunked, "5\r\nhello!\r\n0\r\n\r\n", Err("a chunk is longer than it says"));
+    check_body(chunked, "5\r\nhello\r\n\r\n5\r\nworld\r\n0\r\n\r\n", Err("the size of a chunk is no size"));
+    check_body(chunked, "\r\n\r\n", Err("the size of a chunk is no size"));
+    check_body(chunked, ";a=b\r\n\r\n", Err("the size of a chunk is no size"));
     check_body(chunked, "x\r\nhello\r\n", Err("the size of a chunk is no size"));
     check_body(chunked, "-5\r\nhello\r\n", Err("the size of a chunk is no size"));
     check_body(chunked, "11112222333344445\r\nhello\r\n", Err("the size of a chunk is no size"));
