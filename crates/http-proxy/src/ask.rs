@@ -39,7 +39,7 @@ impl Ask {
     fn of(operation: &Operation, arguments: Arguments, unknown: ContractFacts) -> Result<Self, Fault> {
         let (arguments, asking) = asking(operation, arguments)?;
         let (does, entity) = (operation.does, operation.entity.clone());
-        Ok(Self { arguments, facts: asking.facts(does, entity, operation.names_a_record(), unknown) })
+        Ok(Self { arguments, facts: asking.facts(does, entity, operation.word_counts(), unknown) })
     }
 }
 

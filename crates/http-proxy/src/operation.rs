@@ -27,6 +27,7 @@ pub(crate) struct Operation {
     pub(crate) headers: Vec<String>,
     /// Fields of the body that say whose record it is or becomes.
     pub(crate) whose_in_body: Vec<String>,
+    only_whose: bool,
     /// Fields that the body may have.
     pub(crate) body: Vec<Arc<str>>,
     pub(crate) page_max: Option<u64>,
@@ -78,6 +79,7 @@ impl Operation {
             in_path: BTreeMap::new(),
             headers: Vec::new(),
             whose_in_body: mapped.whose_in_body(entities),
+            only_whose: mapped.names_only_whose(),
             body: mapped.body.iter().map(|field| Arc::from(field.as_str())).collect(),
             page_max: mapped.page_max,
             form,
@@ -180,6 +182,11 @@ impl Operation {
     pub(crate) fn names_a_record(&self) -> bool {
         self.in_path.values().any(|stands| !stands.contains(&Stands::Tenant))
             || self.query.values().any(|stands| stands.contains(&Stands::Id))
+    }
+
+    /// Whether it may say itself whose record it changes: the record is looked at before, or is named by whose it is alone.
+    pub(crate) fn word_counts(&self) -> bool {
+        self.names_a_record() || self.only_whose
     }
 
     /// Whether this and the other one answer to the same requests.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use json::{Document, Kind, Value};
 use model::{Blame, ContractFacts, Fault, Operation, Scalar, Shown};
 
-use crate::mapping::{Entity, Mapped};
+use crate::mapping::{Entity, Mapped, names};
 
 /// What a parameter stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,26 @@ impl Mapped {
         let filters = self.filters.iter();
         all.extend(filters.map(|(written, field)| (written.clone(), Stands::Filters(Arc::from(field.as_str())))));
         all
+    }
+
+    /// Whether nothing of a request can name a record but whose it is: `POST /clients/{client_id}/reminders`. Whose it is may be
+    /// the record itself, whose fields are sent then.
+    pub fn names_only_whose(&self) -> bool {
+        let tenant = self.tenant.as_deref();
+        let of_tenant = |name: &str| tenant.and_then(|tenant| tenant.strip_prefix("path.")) == Some(name);
+        let is_itself = tenant.is_some() && self.id.as_deref() == tenant;
+        // Headers that are passed on name nothing; a tool has none.
+        let in_header = |passed: &String| !self.path.is_empty() && passed.starts_with("header.");
+        let names_more =
+            !self.passes.iter().all(in_header) || !self.filters.is_empty() || !names(&self.path).all(of_tenant);
+        !names_more && (is_itself || (self.id.is_none() && self.body.is_empty()))
+    }
+
+    /// Whether whose record is changed is the caller's word alone: it says whose, and names the record by something that nobody
+    /// looks up.
+    pub(crate) fn takes_a_word_for_whose(&self) -> bool {
+        let changes = !self.does.only_reads() && self.does != Operation::Create;
+        changes && self.tenant.is_some() && self.id.is_none() && !self.names_only_whose()
     }
 
     /// The kind of record that it deals with.
@@ -177,17 +197,17 @@ impl Asking {
         self.records = Some(records);
     }
 
-    /// What is known of the call by now. `looked_at`: the record is looked at before anything of it is changed.
+    /// What is known of the call by now. `word_counts`: of what is changed it may say itself whose it is, because the record is
+    /// looked at before, or because whose it is names it ([`Mapped::names_only_whose`]).
     pub fn facts(
         self,
         does: Operation,
         entity: Option<Arc<str>>,
-        looked_at: bool,
+        word_counts: bool,
         unknown: ContractFacts,
     ) -> ContractFacts {
-        // Whose a record becomes says nothing of whose it is: where nobody looks, that stays open.
-        let by_word = does.only_reads() || does == Operation::Create || looked_at;
-        let tenant = match (self.tenant.or(self.becomes.filter(|_| by_word)), does) {
+        let word_counts = does.only_reads() || does == Operation::Create || word_counts;
+        let tenant = match (self.tenant.or(self.becomes).filter(|_| word_counts), does) {
             (Some(tenant), _) => Shown::Known(vec![tenant]),
             // Of what is made, nothing else will say whose it is.
             (None, Operation::Create) => Shown::Known(Vec::new()),

@@ -229,6 +229,10 @@ impl Proposal {
         for parameter in operation.parameters.iter().filter(|parameter| parameter.place == "query") {
             self.in_query(mapped, parameter, &entity, place);
         }
+        if mapped.takes_a_word_for_whose() {
+            mapped.passes.extend(mapped.tenant.take());
+            self.ask(place, "what names the record that this changes? (`id`)");
+        }
         if let (Some(at), None) = (&mapped.page, mapped.page_max) {
             let question = format!("how many records does `{at}` give at most? say it in `page_max`");
             self.ask(place, question);

@@ -252,9 +252,12 @@ impl Reader<'_> {
                 }
             }
         }
-        let sent = |parameter: &Option<String>| parameter.as_deref()?.strip_prefix("body.").map(str::to_owned);
+        let of_tool = self.of_tool;
+        let sent = |parameter: &Option<String>| {
+            parameter.as_deref()?.strip_prefix("body.").filter(|_| !of_tool).map(str::to_owned)
+        };
         for (key, field) in [("id", sent(&mapped.id)), ("tenant", sent(&mapped.tenant))] {
-            let Some(field) = field.filter(|_| !self.of_tool) else { continue };
+            let Some(field) = field else { continue };
             let at = of(key).unwrap_or_default();
             if !mapped.body.iter().any(|sent| field.strip_prefix(sent.as_str()).is_some_and(begins_below)) {
                 let hint = did_you_mean(&field, mapped.body.iter().map(String::as_str))
@@ -265,6 +268,17 @@ impl Reader<'_> {
                 let hint = "name what is looked up by in the path: `id: path.id`";
                 self.wrong(at, "only a record that is made is named by its body", hint);
             }
+        }
+        // A field that is sent says whose the record becomes, and is taken for no more.
+        if let (Some(at), None, true) = (of("tenant"), sent(&mapped.tenant), mapped.takes_a_word_for_whose()) {
+            let hint = match (&mapped.tenant, self.of_tool) {
+                (_, true) => "name the argument that names the record: `id: …`".to_owned(),
+                (Some(tenant), false) if tenant.starts_with("path.") => {
+                    format!("name the record: `id: path.…`; `id: {tenant}` where the path names that alone")
+                }
+                (_, false) => "name the record: `id: path.…`".to_owned(),
+            };
+            self.wrong(at, "whose record is changed would be the caller's word alone", hint);
         }
         if let (Some(at), true) = (of("page_max"), mapped.page.is_none()) {
             self.wrong(at, "`page_max` bounds nothing", "name the parameter it bounds: `page: query.limit`");

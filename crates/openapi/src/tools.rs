@@ -40,6 +40,7 @@ pub struct Tool {
     fields: Vec<Arc<str>>,
     /// Where in what is sent it may say whose record it becomes.
     whose: Vec<String>,
+    only_whose: bool,
     said: String,
 }
 
@@ -171,6 +172,7 @@ impl Tool {
             arguments: Vec::new(),
             fields: mapped.body.iter().map(|field| Arc::from(field.as_str())).collect(),
             whose: Vec::new(),
+            only_whose: mapped.names_only_whose(),
             said,
         }
     }
@@ -257,7 +259,8 @@ impl Tool {
         if let (None, Some(most)) = (asking.records(), self.page_max) {
             asking.bounded(most);
         }
-        Ok(asking.facts(self.does, self.entity.clone(), self.names_a_record(), unknown))
+        let word_counts = self.names_a_record() || self.only_whose;
+        Ok(asking.facts(self.does, self.entity.clone(), word_counts, unknown))
     }
 
     /// How it is listed for agents.

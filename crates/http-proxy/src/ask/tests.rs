@@ -237,6 +237,21 @@ fn a_field_that_is_sent_says_whose_the_record_becomes() {
 }
 
 #[test]
+fn whose_a_changed_record_is_is_no_word_of_the_vendor() {
+    let close = |passes: &[&str]| {
+        compiled(&Mapped {
+            tenant: Some("query.client_id".to_owned()),
+            passes: passes.iter().map(|&one| one.to_owned()).collect(),
+            ..mapped(Does::Act, "POST", "/orders/close")
+        })
+    };
+    let open = asked(&close(&["query.order"]), "client_id=northwind&order=one_of_contoso", &[], "").unwrap();
+    assert_eq!(open.facts.tenant, Shown::Open);
+    let alone = asked(&close(&["header.prefer"]), "client_id=northwind", &[], "").unwrap();
+    assert_eq!(alone.facts.tenant, Shown::Known(vec![Arc::from("northwind")]), "nothing else is named");
+}
+
+#[test]
 fn a_record_says_whose_it_is_and_how_it_stands() {
     let entity = Entity {
         id: None,

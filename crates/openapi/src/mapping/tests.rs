@@ -81,6 +81,41 @@ fn whose_record_is_sent_stands_in_its_body() {
 }
 
 #[test]
+fn whose_record_is_changed_is_no_word_of_the_caller() {
+    let said = |written: &str| {
+        let text = format!("api: 1\nbase: https://a.b\noperations:\n  one: {{class: write, {written}}}\n");
+        let errors = Mapping::read("x.yaml", &text).err().unwrap_or_default();
+        let told = errors.iter().map(|error| format!("{}; {}", error.said, error.hint.as_deref().unwrap_or_default()));
+        told.collect::<Vec<_>>().join("\n")
+    };
+    for fits in [
+        "method: POST, path: \"/clients/{client}/reminders\", does: act, tenant: path.client, passes: [header.prefer]",
+        "method: PATCH, path: \"/clients/{client}\", does: update, id: path.client, tenant: path.client, body: [name]",
+        "method: PATCH, path: \"/clients/{client}/orders/{id}\", does: update, id: path.id, tenant: path.client, body: [name]",
+        "method: DELETE, path: /orders, does: delete, id: query.id, tenant: query.client_id",
+        "method: POST, path: \"/clients/{client}/orders\", does: create, tenant: path.client, passes: [query.parent], body: [name]",
+        "method: GET, path: /orders, does: list, tenant: query.client_id, passes: [query.page]",
+    ] {
+        assert_eq!(said(fits), "", "{fits}");
+    }
+    for refused in [
+        "method: POST, path: /orders/close, does: act, tenant: query.client_id, passes: [query.order]",
+        "method: POST, path: /orders/close, does: act, tenant: query.client_id, filters: {query.order: id}",
+        "method: DELETE, path: \"/orders/{order}\", does: delete, tenant: query.client_id",
+        "method: PATCH, path: \"/clients/{client}\", does: update, tenant: path.client, body: [order]",
+    ] {
+        let told = said(refused);
+        assert!(
+            told.starts_with("whose record is changed would be the caller's word alone; name the record"),
+            "{told}"
+        );
+    }
+    let tool = "api: 1\ntools:\n  close: {does: act, tenant: client_id, passes: [order]}\n";
+    let errors = Mapping::read("x.yaml", tool).unwrap_err();
+    assert_eq!(errors[0].to_string(), "x.yaml:3:30: whose record is changed would be the caller's word alone");
+}
+
+#[test]
 fn what_is_no_yaml_says_where() {
     let said = |text: &str| Mapping::read("x.yaml", text).unwrap_err()[0].to_string();
     assert_eq!(said("api: 1\napi: 1\n"), "x.yaml:2:1: the key `api` occurs twice");

@@ -157,9 +157,39 @@ fn a_field_that_is_sent_says_whose_the_record_becomes() {
 }
 
 #[test]
+fn whose_a_changed_record_is_is_no_word_of_the_caller() {
+    // The reader refuses such a mapping; nothing takes the word, however it came.
+    let mut mapping = Mapping::read("x.yaml", TOOLS).unwrap();
+    let rename = mapping.tools.get_mut("rename").unwrap();
+    (rename.id, rename.tenant, rename.body) = (None, Some("client".to_owned()), Vec::new());
+    let known = Shown::Known(vec![Arc::from("northwind")]);
+    let alone = Tools::of(&mapping);
+    let facts = asks(&alone, "rename", r#"{"client":"northwind"}"#).unwrap();
+    assert_eq!(facts.tenant, known, "nothing else is named");
+    assert!(!alone.get("rename").unwrap().looks_first(&facts));
+    for more in ["passes", "header", "filters", "body"] {
+        let mut mapping = mapping.clone();
+        let rename = mapping.tools.get_mut("rename").unwrap();
+        match more {
+            "filters" => drop(rename.filters.insert("who".to_owned(), "id".to_owned())),
+            "body" => rename.body.push("who".to_owned()),
+            "header" => rename.passes.push("header.who".to_owned()),
+            _ => rename.passes.push("who".to_owned()),
+        }
+        let tools = Tools::of(&mapping);
+        let argument = if more == "header" { "header.who" } else { "who" };
+        let sent = format!(r#"{{"client":"northwind","{argument}":"one_of_contoso"}}"#);
+        let facts = asks(&tools, "rename", &sent).unwrap();
+        assert_eq!(facts.tenant, Shown::Open, "{more}");
+        assert!(tools.get("rename").unwrap().looks_first(&facts), "{more}");
+    }
+}
+
+#[test]
 fn what_is_asked_for_at_once_is_known_of_whatever_is_done() {
     let acts = API
         .replace("does: list", "does: act")
+        .replace("tenant: query.client_id, ", "")
         .replace("method: GET, path: /candidates,", "method: POST, path: /candidates,");
     assert_eq!(asks(&tools(&acts), "list_candidates", r#"{"limit":50}"#).unwrap().records, Some(50));
     assert_eq!(asks(&tools(&acts), "list_candidates", "{}").unwrap().records, Some(100));
