@@ -78,7 +78,7 @@ impl<'d> Walk<'d> {
                     }
                 }
                 "customXml" | "ins" | "moveTo" => self.blocks(block),
-                "altChunk" | "subDoc" => self.notes.embedded += 1,
+                name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
                 _ => {}
             }
         }
@@ -226,6 +226,8 @@ impl<'d> Walk<'d> {
                     self.notes.deleted.begin();
                     self.inlines(one, into, Within { tracked: Some(Tracked::Deleted), ..within });
                 }
+                name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
+                name if PICTURES.contains(&name) => self.notes.pictures += 1,
                 _ => {}
             }
         }
@@ -244,8 +246,10 @@ impl<'d> Walk<'d> {
         if *element.name == *"t" {
             self.say(&element.text, into, within);
         }
-        if element.space == Space::Other && *element.name == *"blip" {
-            self.notes.pictures += 1;
+        match &*element.name {
+            name if PICTURES.contains(&name) => self.notes.pictures += 1,
+            name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
+            _ => {}
         }
         for child in &element.children {
             self.foreign(child, into, within);
@@ -283,6 +287,8 @@ impl<'d> Walk<'d> {
                         self.inlines(base, into, within);
                     }
                 }
+                name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
+                name if PICTURES.contains(&name) => self.notes.pictures += 1,
                 _ => {}
             }
         }
@@ -407,6 +413,10 @@ fn sign(element: &Element) -> char {
     }
 }
 
+/// What shows something that is no text here: pictures, charts, diagrams, ink, words drawn as a shape.
+const PICTURES: &[&str] = &["blip", "imagedata", "chart", "relIds", "contentPart", "textpath"];
+/// What holds a document of its own.
+const EMBEDDED: &[&str] = &["OLEObject", "objectEmbed", "objectLink", "control", "subDoc", "altChunk"];
 /// Stands where nobody knows the sign.
 const UNKNOWN_SIGN: char = '\u{fffd}';
 /// Signs that stand in agreements: boxes to tick, bullets, a section.

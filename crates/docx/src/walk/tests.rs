@@ -12,6 +12,8 @@ const STYLES: &str = "<w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"
     <w:style w:type=\"paragraph\" w:styleId=\"Below\"><w:basedOn w:val=\"Clause\"/></w:style>\
     <w:style w:type=\"character\" w:styleId=\"Secret\"><w:rPr><w:vanish/></w:rPr></w:style>";
 
+const PICTURE: &str = "a picture is left out: look whether it says something";
+
 fn text_of(body: &str) -> Text {
     read(&document(body, STYLES, NUMBERS)).unwrap()
 }
@@ -106,6 +108,31 @@ fn what_stands_inside_other_things() {
             "a place to fill in is empty",
         ]
     );
+}
+
+#[test]
+fn what_shows_something_that_is_no_text_is_said() {
+    let object =
+        "<w:r><w:object><v:shape><v:imagedata/></v:shape><x:OLEObject ProgID=\"Excel.Sheet.12\"/></w:object></w:r>";
+    let embedded =
+        ["<w:subDoc/>", "<w:r><w:altChunk/></w:r>", "<w:r><w:object><w:objectEmbed/></w:object></w:r>", object];
+    for inner in embedded {
+        let notes = notes(&format!("<w:p>{}{inner}</w:p>", r("a")));
+        assert!(notes.contains(&"a document is embedded in it, and left out".to_owned()), "{inner}: {notes:?}");
+    }
+    let pictures = [
+        "<w:r><w:pict><v:shape><v:imagedata/></v:shape></w:pict></w:r>",
+        "<w:r><w:pict><v:shape><v:textpath string=\"Void\"/></v:shape></w:pict></w:r>",
+        "<w:r><w:drawing><a:graphic><a:graphicData><x:chart/></a:graphicData></a:graphic></w:drawing></w:r>",
+        "<w:r><w:drawing><a:graphic><a:graphicData><x:relIds/></a:graphicData></a:graphic></w:drawing></w:r>",
+        "<w:r><w:drawing><x:contentPart/></w:drawing></w:r>",
+        "<w:contentPart/>",
+        object,
+    ];
+    for inner in pictures {
+        let notes = notes(&format!("<w:p>{}{inner}</w:p>", r("a")));
+        assert!(notes.contains(&PICTURE.to_owned()), "{inner}: {notes:?}");
+    }
 }
 
 #[test]
