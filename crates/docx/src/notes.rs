@@ -6,6 +6,7 @@ pub(crate) struct Notes {
     pub(crate) inserted: Passages,
     pub(crate) deleted: Passages,
     pub(crate) hidden: Passages,
+    pub(crate) other_forms: Passages,
     pub(crate) footnotes: usize,
     pub(crate) comments: usize,
     pub(crate) pictures: usize,
@@ -58,6 +59,16 @@ impl Passages {
         }
     }
 
+    /// A whole passage, which may have no words.
+    pub(crate) fn whole(&mut self, words: &str) {
+        self.begin();
+        if words.trim().is_empty() {
+            self.count();
+        } else {
+            self.say(words);
+        }
+    }
+
     fn shown(&self) -> String {
         let quoted = self.beginnings.iter().map(|words| {
             let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -93,6 +104,12 @@ impl Notes {
         }
         if self.hidden.count > 0 {
             out.push(format!("it has hidden text, which is left out: {}", self.hidden.shown()));
+        }
+        if self.other_forms.count > 0 {
+            out.push(format!(
+                "it says something else in programs that know less than Word: {}; what Word shows counts",
+                self.other_forms.shown()
+            ));
         }
         let mut count = |count: usize, one: &str, many: &str| {
             if count > 0 {

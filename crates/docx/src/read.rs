@@ -7,7 +7,7 @@ use crate::error::Unreadable;
 use crate::numbering::Numbering;
 use crate::styles::Styles;
 use crate::walk::Walk;
-use crate::xml::{Element, parse};
+use crate::xml::{Part, parse};
 
 /// What a document says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,8 @@ pub fn read(bytes: &[u8]) -> Result<Text, Unreadable> {
         (None, _) => return Err(Unreadable::Other("it names no main part")),
         (Some(_), Some(_)) => return Err(Unreadable::Other("it names two main parts")),
     };
-    let root = part(&mut archive, &main.name)?.ok_or(Unreadable::Other("its main part is missing"))?;
+    let Part { root, other_forms } =
+        part(&mut archive, &main.name)?.ok_or(Unreadable::Other("its main part is missing"))?;
     let body = root.child("body").filter(|_| root.is("document"));
     let body = body.ok_or(Unreadable::Other("its main part is something else"))?;
     let (folder, name) = main.name.rsplit_once('/').unwrap_or(("", &main.name));
@@ -45,9 +46,9 @@ pub fn read(bytes: &[u8]) -> Result<Text, Unreadable> {
         Some(other) => part(&mut archive, &other.name),
         None => Ok(None),
     };
-    let styles = named("styles")?.map(|root| Styles::read(&root)).unwrap_or_default();
-    let numbering = named("numbering")?.map(|root| Numbering::read(&root)).unwrap_or_default();
-    let mut walk = Walk::new(&styles, &numbering);
+    let styles = named("styles")?.map(|styles| Styles::read(&styles.root)).unwrap_or_default();
+    let numbering = named("numbering")?.map(|numbering| Numbering::read(&numbering.root)).unwrap_or_default();
+    let mut walk = Walk::new(&styles, &numbering, &other_forms);
     walk.blocks(body);
     Ok(walk.finish())
 }
@@ -61,7 +62,7 @@ struct Related {
 
 /// What a list of relationships names within the package (ECMA-376-2, 6.5). `folder`: that of the part whose list it is.
 fn related(archive: &mut Archive<'_>, list: &str, folder: &str) -> Result<Vec<Related>, Unreadable> {
-    let Some(root) = part(archive, list.trim_start_matches('/'))? else { return Ok(Vec::new()) };
+    let Some(Part { root, .. }) = part(archive, list.trim_start_matches('/'))? else { return Ok(Vec::new()) };
     let inside = root.children.iter().filter(|one| one.attribute("TargetMode") != Some("External"));
     let named = inside.filter_map(|one| {
         let kind = one.attribute("Type")?.rsplit('/').next()?.to_owned();
@@ -70,7 +71,7 @@ fn related(archive: &mut Archive<'_>, list: &str, folder: &str) -> Result<Vec<Re
     Ok(named.collect())
 }
 
-fn part(archive: &mut Archive<'_>, name: &str) -> Result<Option<Element>, Unreadable> {
+fn part(archive: &mut Archive<'_>, name: &str) -> Result<Option<Part>, Unreadable> {
     archive.text(name)?.map(|text| parse(name, &text)).transpose()
 }
 

@@ -54,13 +54,18 @@ enum Tracked {
 // === impl Walk ===
 
 impl<'d> Walk<'d> {
-    pub(crate) fn new(styles: &'d Styles, numbering: &'d Numbering) -> Self {
+    /// `other_forms`: how contents begin that say something else where Word shows another form of them.
+    pub(crate) fn new(styles: &'d Styles, numbering: &'d Numbering, other_forms: &[String]) -> Self {
+        let mut notes = Notes::default();
+        for words in other_forms {
+            notes.other_forms.whole(&harmless(words));
+        }
         Self {
             styles,
             numbering,
             counters: Counters::default(),
             fields: Fields::default(),
-            notes: Notes::default(),
+            notes,
             lines: Vec::new(),
             before: None,
         }

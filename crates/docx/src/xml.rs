@@ -62,9 +62,17 @@ impl Element {
     }
 }
 
+/// A part that is read.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) root: Element,
+    /// How other forms of a content begin, each of which says something else than the form that counts.
+    pub(crate) other_forms: Vec<String>,
+}
+
 /// Reads a part. `part` is its name, for messages.
-pub(crate) fn parse(part: &str, text: &str) -> Result<Element, Unreadable> {
-    let mut tree = Tree { part, open: Vec::new(), root: None, nodes: 0 };
+pub(crate) fn parse(part: &str, text: &str) -> Result<Part, Unreadable> {
+    let mut tree = Tree { part, open: Vec::new(), root: None, nodes: 0, other_forms: Vec::new() };
     let mut reader = NsReader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     loop {
@@ -83,7 +91,8 @@ pub(crate) fn parse(part: &str, text: &str) -> Result<Element, Unreadable> {
     if !tree.open.is_empty() {
         return Err(Unreadable::part(part, "breaks off"));
     }
-    tree.root.ok_or_else(|| Unreadable::part(part, "is empty"))
+    let root = tree.root.ok_or_else(|| Unreadable::part(part, "is empty"))?;
+    Ok(Part { root, other_forms: tree.other_forms })
 }
 
 struct Tree<'p> {
@@ -91,6 +100,7 @@ struct Tree<'p> {
     open: Vec<Element>,
     root: Option<Element>,
     nodes: usize,
+    other_forms: Vec<String>,
 }
 
 // === impl Tree ===
@@ -148,7 +158,9 @@ impl Tree<'_> {
             return;
         };
         if element.space == Space::Compatibility && *element.name == *"AlternateContent" {
-            parent.children.append(&mut shown_form(element.children));
+            let (shown, others) = forms(element.children);
+            self.other_forms.extend(others.iter().filter_map(|other| differs(other, &shown)));
+            parent.children.extend(shown);
         } else {
             // Of children only those that are kept take memory.
             element.children.shrink_to_fit();
@@ -174,11 +186,36 @@ impl Tree<'_> {
     }
 }
 
-/// Of several forms of one content the first that Word understands, else what is there for all others.
-fn shown_form(forms: Vec<Element>) -> Vec<Element> {
+/// Of several forms of one content the first that Word understands, else what is there for all others; and the rest.
+fn forms(mut forms: Vec<Element>) -> (Vec<Element>, Vec<Element>) {
     let understood = |form: &Element| *form.name == *"Choice" && form.attribute(UNDERSTOOD) == Some("1");
     let chosen = forms.iter().position(understood).or_else(|| forms.iter().position(|form| *form.name == *"Fallback"));
-    chosen.and_then(|chosen| forms.into_iter().nth(chosen)).map(|form| form.children).unwrap_or_default()
+    let shown = chosen.map(|chosen| forms.remove(chosen).children).unwrap_or_default();
+    (shown, forms)
+}
+
+/// How a form begins that says something else than the one that is shown. What is very long counts as something else: each form
+/// may hold others, and all of them are compared.
+fn differs(other: &Element, shown: &[Element]) -> Option<String> {
+    let (mut words, mut of_shown) = (String::new(), String::new());
+    let cut = !gather(std::slice::from_ref(other), &mut words);
+    let cut = !gather(shown, &mut of_shown) || cut;
+    let letters = |words: &str| words.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
+    (cut || letters(&words) != letters(&of_shown)).then(|| words.chars().take(BEGINNING_CHARS_MAX).collect())
+}
+
+/// What elements say, one behind the other. False: it is more than is compared.
+fn gather(elements: &[Element], words: &mut String) -> bool {
+    elements.iter().all(|element| {
+        if *element.name == *"t" {
+            let left = COMPARED_BYTES_MAX - words.len();
+            words.push_str(element.text.get(..element.text.floor_char_boundary(left)).unwrap_or_default());
+            if element.text.len() > left {
+                return false;
+            }
+        }
+        gather(&element.children, words)
+    })
 }
 
 fn space_of(space: &ResolveResult<'_>) -> Space {
@@ -193,7 +230,7 @@ fn space_of(space: &ResolveResult<'_>) -> Space {
 fn is_understood(reader: &NsReader<&[u8]>, prefix: &str) -> bool {
     let name = format!("{prefix}:x");
     match reader.resolver().resolve_element(QName(&name)).0 {
-        ResolveResult::Bound(Namespace(name)) => KNOWN_TO_WORD.iter().any(|known| name.starts_with(known)),
+        ResolveResult::Bound(Namespace(name)) => KNOWN_TO_WORD.contains(&name),
         _ => false,
     }
 }
@@ -203,14 +240,62 @@ const WORD: &[&str] = &[
     "http://purl.oclc.org/ooxml/wordprocessingml/main",
 ];
 const COMPATIBILITY: &str = "http://schemas.openxmlformats.org/markup-compatibility/2006";
+/// Namespaces that Word of today understands, each by its whole name: one that nobody ever made makes Word show another form.
 const KNOWN_TO_WORD: &[&str] = &[
-    "http://schemas.microsoft.com/office/",
-    "http://schemas.openxmlformats.org/",
-    "http://purl.oclc.org/ooxml/",
-    "urn:schemas-microsoft-com:",
+    "http://schemas.microsoft.com/office/drawing/2010/main",
+    "http://schemas.microsoft.com/office/drawing/2010/picture",
+    "http://schemas.microsoft.com/office/drawing/2014/chartex",
+    "http://schemas.microsoft.com/office/drawing/2015/9/8/chartex",
+    "http://schemas.microsoft.com/office/drawing/2015/10/21/chartex",
+    "http://schemas.microsoft.com/office/drawing/2016/5/9/chartex",
+    "http://schemas.microsoft.com/office/drawing/2016/5/10/chartex",
+    "http://schemas.microsoft.com/office/drawing/2016/5/11/chartex",
+    "http://schemas.microsoft.com/office/drawing/2016/5/12/chartex",
+    "http://schemas.microsoft.com/office/drawing/2016/5/13/chartex",
+    "http://schemas.microsoft.com/office/drawing/2016/5/14/chartex",
+    "http://schemas.microsoft.com/office/drawing/2016/ink",
+    "http://schemas.microsoft.com/office/drawing/2017/model3d",
+    "http://schemas.microsoft.com/office/word/2006/wordml",
+    "http://schemas.microsoft.com/office/word/2010/wordml",
+    "http://schemas.microsoft.com/office/word/2010/wordprocessingCanvas",
+    "http://schemas.microsoft.com/office/word/2010/wordprocessingDrawing",
+    "http://schemas.microsoft.com/office/word/2010/wordprocessingGroup",
+    "http://schemas.microsoft.com/office/word/2010/wordprocessingInk",
+    "http://schemas.microsoft.com/office/word/2010/wordprocessingShape",
+    "http://schemas.microsoft.com/office/word/2012/wordml",
+    "http://schemas.microsoft.com/office/word/2012/wordprocessingDrawing",
+    "http://schemas.microsoft.com/office/word/2015/wordml/symex",
+    "http://schemas.microsoft.com/office/word/2016/wordml/cid",
+    "http://schemas.microsoft.com/office/word/2018/wordml",
+    "http://schemas.microsoft.com/office/word/2018/wordml/cex",
+    "http://schemas.openxmlformats.org/drawingml/2006/chart",
+    "http://schemas.openxmlformats.org/drawingml/2006/diagram",
+    "http://schemas.openxmlformats.org/drawingml/2006/lockedCanvas",
+    "http://schemas.openxmlformats.org/drawingml/2006/main",
+    "http://schemas.openxmlformats.org/drawingml/2006/picture",
+    "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing",
+    "http://schemas.openxmlformats.org/officeDocument/2006/math",
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+    "http://purl.oclc.org/ooxml/drawingml/chart",
+    "http://purl.oclc.org/ooxml/drawingml/diagram",
+    "http://purl.oclc.org/ooxml/drawingml/lockedCanvas",
+    "http://purl.oclc.org/ooxml/drawingml/main",
+    "http://purl.oclc.org/ooxml/drawingml/picture",
+    "http://purl.oclc.org/ooxml/drawingml/wordprocessingDrawing",
+    "http://purl.oclc.org/ooxml/officeDocument/math",
+    "http://purl.oclc.org/ooxml/officeDocument/relationships",
+    "http://purl.oclc.org/ooxml/wordprocessingml/main",
+    "urn:schemas-microsoft-com:office:office",
+    "urn:schemas-microsoft-com:office:word",
+    "urn:schemas-microsoft-com:vml",
 ];
 /// An attribute that is ours: XML has no name with a space.
 const UNDERSTOOD: &str = "is understood";
+/// Of what two forms say.
+const COMPARED_BYTES_MAX: usize = 64 << 10;
+/// Of a form that says something else; what is quoted of it is shorter.
+const BEGINNING_CHARS_MAX: usize = 100;
 /// Elements whose text is looked at.
 const SPEAKING: &[&str] = &["t", "instrText", "delText"];
 

@@ -5,9 +5,9 @@ const SPACE: &str = "xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingm
 
 /// What Word writes before paragraphs of these lists and levels.
 fn labels(numbering: &str, styles: &str, paragraphs: &[(&str, u8)]) -> Vec<String> {
-    let styles = Styles::read(&parse("styles", &format!("<w:styles {SPACE}>{styles}</w:styles>")).unwrap());
-    let numbering =
-        Numbering::read(&parse("numbering", &format!("<w:numbering {SPACE}>{numbering}</w:numbering>")).unwrap());
+    let styles = Styles::read(&parse("styles", &format!("<w:styles {SPACE}>{styles}</w:styles>")).unwrap().root);
+    let numbering = format!("<w:numbering {SPACE}>{numbering}</w:numbering>");
+    let numbering = Numbering::read(&parse("numbering", &numbering).unwrap().root);
     let mut counters = Counters::default();
     let label = |(num, level): &(&str, u8)| numbering.label(num, *level, &styles, &mut counters);
     paragraphs.iter().map(label).map(|label| label.map(|label| label.text).unwrap_or_default()).collect()

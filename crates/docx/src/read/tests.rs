@@ -62,7 +62,7 @@ pub(crate) fn document(body: &str, styles: &str, numbering: &str) -> Vec<u8> {
             all.concat()
         )
     };
-    let spaces = "xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\" xmlns:x=\"urn:other\" xmlns:v=\"urn:schemas-microsoft-com:vml\" xmlns:m=\"http://schemas.openxmlformats.org/officeDocument/2006/math\" xmlns:a=\"http://schemas.openxmlformats.org/drawingml/2006/main\"";
+    let spaces = "xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\" xmlns:x=\"urn:other\" xmlns:mc=\"http://schemas.openxmlformats.org/markup-compatibility/2006\" xmlns:wps=\"http://schemas.microsoft.com/office/word/2010/wordprocessingShape\" xmlns:v=\"urn:schemas-microsoft-com:vml\" xmlns:m=\"http://schemas.openxmlformats.org/officeDocument/2006/math\" xmlns:a=\"http://schemas.openxmlformats.org/drawingml/2006/main\"";
     let part = |root: &str, inner: &str| format!("<?xml version=\"1.0\"?><w:{root} {spaces}>{inner}</w:{root}>");
     pack(&[
         ("_rels/.rels", &list(&[relationship("officeDocument", "word/document.xml")])),

@@ -136,6 +136,22 @@ fn what_shows_something_that_is_no_text_is_said() {
 }
 
 #[test]
+fn a_form_that_says_something_else_is_said() {
+    let box_of = |text: &str| format!("<w:txbxContent>{}</w:txbxContent>", p("Normal", &r(text)));
+    let body = |fallback: &str| {
+        format!(
+            "<w:p><w:r><mc:AlternateContent><mc:Choice Requires=\"wps\"><w:drawing>{}</w:drawing></mc:Choice><mc:Fallback><w:pict>{}</w:pict></mc:Fallback></mc:AlternateContent></w:r></w:p>",
+            box_of("Acme may read."),
+            box_of(fallback)
+        )
+    };
+    check(&body("Acme may write."), &["Acme may read."]);
+    assert!(notes(&body("Acme may read.")).is_empty());
+    let said = "it says something else in programs that know less than Word: “Acme may write.”; what Word shows counts";
+    assert_eq!(notes(&body("Acme may write.")), [said]);
+}
+
+#[test]
 fn tables_row_by_row() {
     let cell = |inner: &str| format!("<w:tc>{inner}</w:tc>");
     let row = |cells: &[String]| format!("<w:tr>{}</w:tr>", cells.concat());

@@ -1,9 +1,9 @@
 use super::*;
 
-const HEAD: &str = "<w:document xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\" xmlns:mc=\"http://schemas.openxmlformats.org/markup-compatibility/2006\" xmlns:wps=\"http://schemas.microsoft.com/office/word/2010/wordprocessingShape\" xmlns:x=\"urn:other\">";
+const HEAD: &str = "<w:document xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\" xmlns:mc=\"http://schemas.openxmlformats.org/markup-compatibility/2006\" xmlns:wps=\"http://schemas.microsoft.com/office/word/2010/wordprocessingShape\" xmlns:x=\"urn:other\" xmlns:made=\"http://schemas.microsoft.com/office/none/2099\">";
 
 fn read(inner: &str) -> Result<Element, Unreadable> {
-    parse("part", &format!("{HEAD}{inner}</w:document>"))
+    parse("part", &format!("{HEAD}{inner}</w:document>")).map(|part| part.root)
 }
 
 fn refused(text: &str) -> String {
@@ -34,6 +34,25 @@ fn of_several_forms_one_counts() {
     assert_eq!(forms("wps"), ["a"]);
     assert_eq!(forms("x"), ["b", "c"]);
     assert_eq!(forms("wps missing"), ["b", "c"]);
+    // Below an authority, and nobody has ever made it.
+    assert_eq!(forms("made"), ["b", "c"]);
+    assert_eq!(forms("wps made"), ["b", "c"]);
+}
+
+#[test]
+fn forms_that_say_different_things_are_told() {
+    let others = |choice: &str, fallback: &str| {
+        let inner = format!(
+            "<mc:AlternateContent><mc:Choice Requires=\"wps\">{choice}</mc:Choice><mc:Fallback>{fallback}</mc:Fallback></mc:AlternateContent>"
+        );
+        parse("part", &format!("{HEAD}{inner}</w:document>")).unwrap().other_forms
+    };
+    assert!(others("<w:r><w:t>a </w:t><w:t>b</w:t></w:r>", "<w:t>ab</w:t>").is_empty());
+    assert_eq!(others("<w:t>all data</w:t>", "<w:t>no data</w:t>"), ["no data"]);
+    assert_eq!(others("<w:t>all data</w:t>", ""), [""]);
+    assert_eq!(others("", "<w:t>all data</w:t>"), ["all data"]);
+    let long = format!("<w:t>{}</w:t>", "a".repeat(COMPARED_BYTES_MAX + 1));
+    assert_eq!(others(&long, &long), ["a".repeat(BEGINNING_CHARS_MAX)], "nobody has compared it to its end");
 }
 
 #[test]
