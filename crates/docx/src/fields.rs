@@ -9,9 +9,18 @@ pub(crate) struct Fields {
 
 #[derive(Debug, Default)]
 struct Field {
+    /// How its instruction begins, without space before it.
     instruction: String,
-    /// Its result has begun.
-    results: bool,
+    /// What it comes to, once that has begun.
+    result: Option<Shows>,
+}
+
+/// What the result of a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Text,
+    /// What stands elsewhere in the document.
+    Places,
 }
 
 // === impl Fields ===
@@ -23,7 +32,8 @@ impl Fields {
             "begin" if self.open.len() < FIELDS_MAX => self.open.push(Field::default()),
             "separate" => {
                 if let Some(field) = self.open.last_mut() {
-                    field.results = true;
+                    let places = is_list_of_places(&field.instruction);
+                    field.result = Some(if places { Shows::Places } else { Shows::Text });
                 }
             }
             "end" => {
@@ -35,14 +45,15 @@ impl Fields {
 
     /// `w:instrText`
     pub(crate) fn instruct(&mut self, words: &str) {
-        if let Some(field) = self.open.last_mut().filter(|field| field.instruction.len() < INSTRUCTION_BYTES_MAX) {
-            field.instruction.push_str(words);
-        }
+        let Some(field) = self.open.last_mut() else { return };
+        let words = if field.instruction.is_empty() { words.trim_start() } else { words };
+        let left = INSTRUCTION_BYTES_MAX - field.instruction.len();
+        field.instruction.push_str(words.get(..words.floor_char_boundary(left)).unwrap_or_default());
     }
 
     /// Whether text here is shown, and is the document's own: a table of contents says the headings a second time.
     pub(crate) fn show(&self) -> bool {
-        self.open.iter().all(|field| field.results && !is_list_of_places(&field.instruction))
+        self.open.iter().all(|field| field.result == Some(Shows::Text))
     }
 
     /// How many never ended.

@@ -21,9 +21,20 @@ pub(crate) struct Notes {
 #[derive(Debug, Default)]
 pub(crate) struct Passages {
     count: usize,
-    beginnings: Vec<String>,
+    beginnings: Vec<Beginning>,
     /// The next words belong to the last one.
     goes_on: bool,
+}
+
+/// How a passage begins, with single spaces.
+#[derive(Debug, Default)]
+struct Beginning {
+    words: String,
+    chars: usize,
+    /// A space stands before what comes next.
+    parted: bool,
+    /// There is more of it than is kept.
+    more: bool,
 }
 
 // === impl Passages ===
@@ -48,14 +59,13 @@ impl Passages {
             self.count += 1;
             self.goes_on = true;
             if self.beginnings.len() < SHOWN_MAX {
-                self.beginnings.push(String::new());
+                self.beginnings.push(Beginning::default());
             }
         }
         if self.count <= SHOWN_MAX
             && let Some(last) = self.beginnings.last_mut()
-            && last.chars().count() < SHOWN_CHARS_MAX
         {
-            last.push_str(words);
+            last.say(words);
         }
     }
 
@@ -70,17 +80,42 @@ impl Passages {
     }
 
     fn shown(&self) -> String {
-        let quoted = self.beginnings.iter().map(|words| {
-            let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-            let short: String = words.chars().take(SHOWN_CHARS_MAX).collect();
-            let more = if short.len() < words.len() { "…" } else { "" };
-            format!("“{short}{more}”")
+        let quoted = self.beginnings.iter().map(|Beginning { words, more, .. }| {
+            let more = if *more { "…" } else { "" };
+            format!("“{words}{more}”")
         });
         let mut shown: Vec<String> = quoted.collect();
         if self.count > shown.len() {
             shown.push(format!("{} more", self.count - shown.len()));
         }
         shown.join(", ")
+    }
+}
+
+// === impl Beginning ===
+
+impl Beginning {
+    /// Takes what still fits. Each letter is looked at once, and none once it is full.
+    fn say(&mut self, words: &str) {
+        for letter in words.chars() {
+            if self.more {
+                return;
+            }
+            if letter.is_whitespace() {
+                self.parted = self.chars > 0;
+                continue;
+            }
+            if self.chars + usize::from(self.parted) >= SHOWN_CHARS_MAX {
+                self.more = true;
+                return;
+            }
+            if std::mem::take(&mut self.parted) {
+                self.words.push(' ');
+                self.chars += 1;
+            }
+            self.words.push(letter);
+            self.chars += 1;
+        }
     }
 }
 

@@ -7,14 +7,18 @@ use crate::xml::Element;
 /// The styles of a document, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Styles {
-    by_id: BTreeMap<String, Style>,
+    by_id: BTreeMap<String, usize>,
+    /// In their order.
+    all: Vec<Style>,
     /// Of paragraphs that name none.
     of_paragraphs: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct Style {
-    based_on: Option<String>,
+    id: String,
+    /// Where it stands among all.
+    based_on: Option<usize>,
     name: String,
     list: Listed,
     hidden: Option<bool>,
@@ -48,11 +52,13 @@ impl Listed {
 impl Styles {
     pub(crate) fn read(root: &Element) -> Self {
         let mut styles = Self::default();
+        let mut bases = Vec::new();
         for written in root.all("style") {
             let Some(id) = written.attribute("styleId") else { continue };
             let properties = written.child("pPr");
             let style = Style {
-                based_on: written.value_of("basedOn").map(str::to_owned),
+                id: id.to_owned(),
+                based_on: None,
                 name: written.value_of("name").unwrap_or_default().to_ascii_lowercase(),
                 list: Listed::of(properties),
                 hidden: written.child("rPr").and_then(|run| run.switch("vanish")),
@@ -62,7 +68,13 @@ impl Styles {
             if default && written.attribute("type") == Some("paragraph") {
                 styles.of_paragraphs = Some(id.to_owned());
             }
-            styles.by_id.insert(id.to_owned(), style);
+            styles.by_id.insert(id.to_owned(), styles.all.len());
+            styles.all.push(style);
+            bases.push(written.value_of("basedOn"));
+        }
+        // Once for each style, and not for each paragraph of one.
+        for (style, base) in styles.all.iter_mut().zip(bases) {
+            style.based_on = base.and_then(|base| styles.by_id.get(base).copied());
         }
         styles
     }
@@ -102,12 +114,9 @@ impl Styles {
 
     /// A style and what it is based on, from it upwards.
     fn chain<'s>(&'s self, style: &str) -> impl Iterator<Item = (&'s str, &'s Style)> + use<'s> {
-        let next = |(_, style): &(&'s str, &'s Style)| self.entry(style.based_on.as_deref()?);
-        std::iter::successors(self.entry(style), next).take(CHAIN_MAX)
-    }
-
-    fn entry<'s>(&'s self, id: &str) -> Option<(&'s str, &'s Style)> {
-        self.by_id.get_key_value(id).map(|(id, style)| (id.as_str(), style))
+        let first = self.by_id.get(style).and_then(|place| self.all.get(*place));
+        let styles = std::iter::successors(first, |style| self.all.get(style.based_on?));
+        styles.take(CHAIN_MAX).map(|style| (style.id.as_str(), style))
     }
 }
 

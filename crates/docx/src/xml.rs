@@ -135,6 +135,12 @@ impl Tree<'_> {
             if of_word || attribute.key == QName("xml:space") {
                 let value =
                     attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| broken(error.to_string()))?;
+                let names =
+                    IDS.contains(&name.as_ref()) || (name.as_ref() == "val" && OF_IDS.contains(&&*element.name));
+                if names && value.len() > ID_BYTES_MAX {
+                    let said = format!("`{}` names something in more than {ID_BYTES_MAX} bytes", self.part);
+                    return Err(Unreadable::TooLarge(said));
+                }
                 element.attributes.push((name.as_ref().into(), value.as_ref().into()));
             }
         }
@@ -292,6 +298,12 @@ const KNOWN_TO_WORD: &[&str] = &[
 ];
 /// An attribute that is ours: XML has no name with a space.
 const UNDERSTOOD: &str = "is understood";
+/// What names a style or a list is looked up for each paragraph. Word's own names have at most 253 signs.
+const ID_BYTES_MAX: usize = 1 << 10;
+/// Attributes that name something.
+const IDS: &[&str] = &["styleId", "numId", "abstractNumId"];
+/// Elements whose value names something.
+const OF_IDS: &[&str] = &["pStyle", "rStyle", "tblStyle", "basedOn", "numId", "abstractNumId", "numStyleLink"];
 /// Of what two forms say.
 const COMPARED_BYTES_MAX: usize = 64 << 10;
 /// Of a form that says something else; what is quoted of it is shorter.

@@ -151,6 +151,33 @@ fn a_form_that_says_something_else_is_said() {
     assert_eq!(notes(&body("Acme may write.")), [said]);
 }
 
+/// Each of these takes minutes where what was kept before is looked at again with every run.
+#[test]
+fn much_that_is_not_shown_takes_no_longer_than_reading_it() {
+    let blanks = " ".repeat(1 << 20);
+    let field = format!(
+        "<w:r><w:fldChar w:fldCharType=\"begin\"/><w:instrText>{blanks}</w:instrText><w:fldChar w:fldCharType=\"separate\"/>{}<w:fldChar w:fldCharType=\"end\"/></w:r>",
+        "<w:t>a</w:t>".repeat(30_000)
+    );
+    let text = text_of(&p("Normal", &field)).text;
+    assert_eq!(text.len(), 30_000 + 2);
+    let hidden = |words: &str| format!("<w:r><w:rPr><w:vanish/></w:rPr><w:t>{words}</w:t></w:r>");
+    let body = hidden(&format!("b{blanks}")) + &hidden("c").repeat(30_000);
+    let said = format!("it has hidden text, which is left out: “b {}…”", "c".repeat(58));
+    assert_eq!(notes(&p("Normal", &body.replace("<w:t>b", "<w:t xml:space=\"preserve\">b"))), [said]);
+}
+
+#[test]
+fn names_of_styles_and_lists_are_short() {
+    let (longest, long) = ("s".repeat(1_024), "s".repeat(1_025));
+    assert!(text_of(&p(&longest, &r("a"))).text.starts_with('a'));
+    for body in [p(&long, &r("a")), format!("<w:p><w:pPr><w:numPr><w:numId w:val=\"{long}\"/></w:numPr></w:pPr></w:p>")]
+    {
+        let error = read(&document(&body, STYLES, NUMBERS)).unwrap_err().to_string();
+        assert_eq!(error, "it is too large: `word/document.xml` names something in more than 1024 bytes");
+    }
+}
+
 #[test]
 fn tables_row_by_row() {
     let cell = |inner: &str| format!("<w:tc>{inner}</w:tc>");
