@@ -30,24 +30,24 @@ pub struct Text {
 pub fn read(bytes: &[u8]) -> Result<Text, Unreadable> {
     let mut archive = Archive::open(bytes)?;
     let of_package = related(&mut archive, "_rels/.rels", "")?;
-    let mut mains = of_package.iter().filter(|part| part.kind == "officeDocument");
-    let main = match (mains.next(), mains.next()) {
-        (Some(main), None) => main,
-        (None, _) => return Err(Unreadable::Other("it names no main part")),
-        (Some(_), Some(_)) => return Err(Unreadable::Other("it names two main parts")),
-    };
+    let main = only(&of_package, "officeDocument", "it names two main parts")?;
+    let main = main.ok_or(Unreadable::Other("it names no main part"))?;
     let Part { root, other_forms } =
         part(&mut archive, &main.name)?.ok_or(Unreadable::Other("its main part is missing"))?;
     let body = root.child("body").filter(|_| root.is("document"));
     let body = body.ok_or(Unreadable::Other("its main part is something else"))?;
     let (folder, name) = main.name.rsplit_once('/').unwrap_or(("", &main.name));
     let others = related(&mut archive, &format!("{folder}/_rels/{name}.rels"), folder)?;
-    let mut named = |kind: &str| match others.iter().find(|part| part.kind == kind) {
+    let mut named = |kind: &str, twice| match only(&others, kind, twice)? {
         Some(other) => part(&mut archive, &other.name),
         None => Ok(None),
     };
-    let styles = named("styles")?.map(|styles| Styles::read(&styles.root)).unwrap_or_default();
-    let numbering = named("numbering")?.map(|numbering| Numbering::read(&numbering.root)).unwrap_or_default();
+    let styles = named("styles", "it names two parts for its styles")?
+        .map(|styles| Styles::read(&styles.root))
+        .unwrap_or_default();
+    let numbering = named("numbering", "it names two parts for its numbers")?
+        .map(|numbering| Numbering::read(&numbering.root))
+        .unwrap_or_default();
     let mut walk = Walk::new(&styles, &numbering, &other_forms);
     walk.blocks(body);
     Ok(walk.finish())
@@ -55,9 +55,18 @@ pub fn read(bytes: &[u8]) -> Result<Text, Unreadable> {
 
 /// A part that another one names.
 struct Related {
-    /// The last word of the relationship's type: `styles`.
+    /// The last word of the relationship's type, which is one of Word's: `styles`.
     kind: String,
     name: String,
+}
+
+/// The part of this kind. Error: there are several, and programs would disagree about which one counts.
+fn only<'r>(related: &'r [Related], kind: &str, twice: &'static str) -> Result<Option<&'r Related>, Unreadable> {
+    let mut all = related.iter().filter(|part| part.kind == kind);
+    match (all.next(), all.next()) {
+        (found, None) => Ok(found),
+        (_, Some(_)) => Err(Unreadable::Other(twice)),
+    }
 }
 
 /// What a list of relationships names within the package (ECMA-376-2, 6.5). `folder`: that of the part whose list it is.
@@ -65,7 +74,8 @@ fn related(archive: &mut Archive<'_>, list: &str, folder: &str) -> Result<Vec<Re
     let Some(Part { root, .. }) = part(archive, list.trim_start_matches('/'))? else { return Ok(Vec::new()) };
     let inside = root.children.iter().filter(|one| one.attribute("TargetMode") != Some("External"));
     let named = inside.filter_map(|one| {
-        let kind = one.attribute("Type")?.rsplit('/').next()?.to_owned();
+        let kind = one.attribute("Type")?;
+        let kind = RELATIONS.iter().find_map(|relations| kind.strip_prefix(relations))?.to_owned();
         Some(Related { kind, name: resolved(folder, one.attribute("Target")?) })
     });
     Ok(named.collect())
@@ -90,6 +100,12 @@ fn resolved(folder: &str, target: &str) -> String {
     }
     steps.join("/")
 }
+
+/// Where the types of Word's relationships begin, in either form of the standard.
+const RELATIONS: [&str; 2] = [
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships/",
+    "http://purl.oclc.org/ooxml/officeDocument/relationships/",
+];
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -40,7 +40,7 @@ fn package(parts: &[u8]) -> Vec<u8> {
         [head.as_bytes(), inside, format!("{close}</w:{root}>").as_bytes()].concat()
     };
     let (document, styles, numbering) = (part("document", "body"), part("styles", ""), part("numbering", ""));
-    let rel = |kind: &str, target: &str| format!("<Relationship Type=\"x/{kind}\" Target=\"{target}\"/>");
+    let rel = |kind: &str, target: &str| format!("<Relationship Type=\"{RELATIONS}/{kind}\" Target=\"{target}\"/>");
     let rels = |all: String| format!("<Relationships>{all}</Relationships>").into_bytes();
     archive(&[
         ("_rels/.rels", rels(rel("officeDocument", "d"))),
@@ -70,5 +70,6 @@ fn archive(parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
     [out, directory, end].concat()
 }
 
+const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 const WORD: &str = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
 const COMPATIBILITY: &str = "http://schemas.openxmlformats.org/markup-compatibility/2006";

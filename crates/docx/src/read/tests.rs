@@ -84,13 +84,51 @@ fn refused(bytes: &[u8]) -> String {
 fn other_things_in_an_archive() {
     assert_eq!(refused(&pack(&[("a", "b")])), "it is no document of Word: it names no main part");
     let rels = |inner: &str| format!("<Relationships>{inner}</Relationships>");
-    let main = |target: &str| format!("<Relationship Type=\"x/officeDocument\" Target=\"{target}\"/>");
+    let kind = |kind: &str| format!("{}{kind}", RELATIONS[0]);
+    let main = |target: &str| format!("<Relationship Type=\"{}\" Target=\"{target}\"/>", kind("officeDocument"));
     assert!(refused(&pack(&[("_rels/.rels", &rels(&main("a")))])).contains("its main part is missing"));
     let sheet = pack(&[("_rels/.rels", &rels(&main("a"))), ("a", "<workbook/>")]);
     assert!(refused(&sheet).contains("its main part is something else"));
     assert!(refused(&pack(&[("_rels/.rels", &rels(&(main("a") + &main("b"))))])).contains("two main parts"));
-    let outside = "<Relationship Type=\"x/officeDocument\" TargetMode=\"External\" Target=\"https://a.example/\"/>";
-    assert!(refused(&pack(&[("_rels/.rels", &rels(outside))])).contains("names no main part"));
+    let outside = format!(
+        "<Relationship Type=\"{}\" TargetMode=\"External\" Target=\"https://a.example/\"/>",
+        kind("officeDocument")
+    );
+    assert!(refused(&pack(&[("_rels/.rels", &rels(&outside))])).contains("names no main part"));
+}
+
+#[test]
+fn parts_are_those_of_the_relationships_that_word_follows() {
+    let space = "xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"";
+    let numbers = |text: &str| {
+        format!(
+            "<w:numbering {space}><w:abstractNum w:abstractNumId=\"0\"><w:lvl w:ilvl=\"0\"><w:start w:val=\"1\"/><w:lvlText w:val=\"{text}\"/></w:lvl></w:abstractNum><w:num w:numId=\"1\"><w:abstractNumId w:val=\"0\"/></w:num></w:numbering>"
+        )
+    };
+    let body = format!(
+        "<w:document {space}><w:body><w:p><w:pPr><w:numPr><w:numId w:val=\"1\"/></w:numPr></w:pPr><w:r><w:t>a</w:t></w:r></w:p></w:body></w:document>"
+    );
+    let document = |of_package: &str, of_main: &[(&str, &str)]| {
+        let named: String = of_main
+            .iter()
+            .map(|(kind, target)| format!("<Relationship Type=\"{kind}\" Target=\"{target}\"/>"))
+            .collect();
+        pack(&[
+            ("_rels/.rels", &format!("<r><Relationship Type=\"{of_package}\" Target=\"w/d.xml\"/></r>")),
+            ("w/d.xml", &body),
+            ("w/_rels/d.xml.rels", &format!("<r>{named}</r>")),
+            ("w/false.xml", &numbers("%1 of others")),
+            ("w/true.xml", &numbers("%1.")),
+        ])
+    };
+    for relations in RELATIONS {
+        let (main, numbering) = (format!("{relations}officeDocument"), format!("{relations}numbering"));
+        let named = [("urn:other/numbering", "false.xml"), (numbering.as_str(), "true.xml")];
+        assert_eq!(read(&document(&main, &named)).unwrap().text, "1. a\n\n");
+        let twice = [(numbering.as_str(), "false.xml"), (numbering.as_str(), "true.xml")];
+        assert!(refused(&document(&main, &twice)).ends_with("it names two parts for its numbers"));
+    }
+    assert!(refused(&document("urn:other/officeDocument", &[])).ends_with("it names no main part"));
 }
 
 #[test]
