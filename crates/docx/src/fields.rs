@@ -15,12 +15,15 @@ struct Field {
     result: Option<Shows>,
 }
 
-/// What the result of a field is.
+/// What text at some place is to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shows {
-    Text,
-    /// What stands elsewhere in the document.
+pub(crate) enum Shows {
+    /// It is not shown.
+    Nothing,
+    /// It lists what stands elsewhere in the document.
     Places,
+    /// It is the document's own.
+    Text,
 }
 
 // === impl Fields ===
@@ -51,9 +54,12 @@ impl Fields {
         field.instruction.push_str(words.get(..words.floor_char_boundary(left)).unwrap_or_default());
     }
 
-    /// Whether text here is shown, and is the document's own: a table of contents says the headings a second time.
-    pub(crate) fn show(&self) -> bool {
-        self.open.iter().all(|field| field.result == Some(Shows::Text))
+    /// What text is here.
+    pub(crate) fn show(&self) -> Shows {
+        let of = |field: &Field| field.result.unwrap_or(Shows::Nothing);
+        let all = || self.open.iter().map(of);
+        let is = |shows: Shows| all().any(|one| one == shows);
+        [Shows::Nothing, Shows::Places].into_iter().find(|shows| is(*shows)).unwrap_or(Shows::Text)
     }
 
     /// How many never ended.

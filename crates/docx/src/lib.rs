@@ -22,6 +22,7 @@ mod formats;
 mod numbering;
 mod styles;
 
+mod contents;
 mod fields;
 mod notes;
 mod walk;

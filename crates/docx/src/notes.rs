@@ -7,6 +7,8 @@ pub(crate) struct Notes {
     pub(crate) deleted: Passages,
     pub(crate) hidden: Passages,
     pub(crate) other_forms: Passages,
+    /// Of lists of places, what stands nowhere else.
+    pub(crate) contents: Passages,
     pub(crate) footnotes: usize,
     pub(crate) comments: usize,
     pub(crate) pictures: usize,
@@ -144,6 +146,12 @@ impl Notes {
             out.push(format!(
                 "it says something else in programs that know less than Word: {}; what Word shows counts",
                 self.other_forms.shown()
+            ));
+        }
+        if self.contents.count > 0 {
+            out.push(format!(
+                "it has a table of contents, which is left out, and says there what stands nowhere else: {}",
+                self.contents.shown()
             ));
         }
         let mut count = |count: usize, one: &str, many: &str| {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::fields::{Fields, is_list_of_places};
+use crate::contents::Contents;
+use crate::fields::{Fields, Shows, is_list_of_places};
 use crate::notes::Notes;
 use crate::numbering::{Counters, Label, Numbering};
 use crate::read::Text;
@@ -15,6 +16,9 @@ pub(crate) struct Walk<'d> {
     numbering: &'d Numbering,
     counters: Counters,
     fields: Fields,
+    contents: Contents,
+    /// Lists of places that it is in, beside fields.
+    within_contents: usize,
     notes: Notes,
     lines: Vec<Line>,
     /// Of a paragraph whose mark is deleted or hidden: it goes on with the next one.
@@ -34,6 +38,10 @@ struct Line {
 #[derive(Default)]
 struct Paragraph<'e> {
     line: Line,
+    /// What it says within a list of places.
+    listed: String,
+    /// A picture or the like is seen in it.
+    drawn: bool,
     boxes: Vec<&'e Element>,
 }
 
@@ -65,6 +73,8 @@ impl<'d> Walk<'d> {
             numbering,
             counters: Counters::default(),
             fields: Fields::default(),
+            contents: Contents::default(),
+            within_contents: 0,
             notes,
             lines: Vec::new(),
             before: None,
@@ -77,9 +87,11 @@ impl<'d> Walk<'d> {
             match &*block.name {
                 "p" => self.paragraph(block),
                 "tbl" => self.table(block),
-                "sdt" if !is_contents(block) => {
+                "sdt" => {
                     if let Some(content) = self.content_of(block) {
+                        self.within_contents += usize::from(is_contents(block));
                         self.blocks(content);
+                        self.within_contents -= usize::from(is_contents(block));
                     }
                 }
                 "customXml" | "ins" | "moveTo" => self.blocks(block),
@@ -102,6 +114,10 @@ impl<'d> Walk<'d> {
                 numbered.insert(text.len());
             }
             line.write(&mut text);
+        }
+        let own = self.lines.iter().map(|line| [line.label.as_ref().map_or("", |label| &*label.text), &line.text]);
+        for line in self.contents.beside(own) {
+            self.notes.contents.whole(line);
         }
         let title = (!title.is_empty()).then(|| title.join(" "));
         Text { text, title, numbered, notes: self.notes.sentences() }
@@ -161,12 +177,24 @@ impl<'d> Walk<'d> {
         let within = Within { tracked: None, hidden: style.is_some_and(|style| self.styles.hides(style)) };
         self.inlines(written, &mut paragraph, within);
         let mark = properties.and_then(|properties| properties.child("rPr"));
-        let (goes_on, deleted) = self.mark(mark);
-        let mut line = paragraph.line;
-        // Without its mark a paragraph is what follows it, and counts as that.
-        if !deleted && self.fields.show() {
-            line.label = self.label(&Listed::of(properties), style);
+        let (goes_on, deleted) = self.mark(mark, within.hidden);
+        let Paragraph { mut line, listed, drawn, boxes } = paragraph;
+        self.contents.take(&listed);
+        // A paragraph of which neither words nor the mark are seen is not there, and does not count.
+        if !(goes_on && !drawn && boxes.is_empty() && line.text.trim().is_empty()) {
+            // Without its mark a paragraph is what follows it, and counts as that.
+            if !deleted && self.show() == Shows::Text {
+                line.label = self.label(&Listed::of(properties), style);
+            }
+            self.ends(line, goes_on);
         }
+        for text in boxes {
+            self.blocks(text);
+        }
+    }
+
+    /// A paragraph is read, and goes on with the next one or ends here.
+    fn ends(&mut self, line: Line, goes_on: bool) {
         let mut line = match self.before.take() {
             Some(before) => before.followed_by(line),
             None => line,
@@ -177,21 +205,18 @@ impl<'d> Walk<'d> {
             line.text = line.text.trim_end().to_owned();
             self.lines.push(line);
         }
-        for text in paragraph.boxes {
-            self.blocks(text);
-        }
     }
 
-    /// Whether a paragraph goes on with the next one, and whether that is because its mark was deleted.
-    fn mark(&mut self, mark: Option<&Element>) -> (bool, bool) {
-        let Some(mark) = mark else { return (false, false) };
+    /// Whether a paragraph goes on with the next one, and whether that is because its mark was deleted. `hidden`: its style hides it.
+    fn mark(&mut self, mark: Option<&Element>, hidden: bool) -> (bool, bool) {
+        let Some(mark) = mark else { return (hidden, false) };
         let deleted = mark.child("del").is_some() || mark.child("moveFrom").is_some();
         if deleted {
             self.notes.deleted.count();
         } else if mark.child("ins").is_some() || mark.child("moveTo").is_some() {
             self.notes.inserted.count();
         }
-        (deleted || mark.switch("vanish") == Some(true), deleted)
+        (deleted || mark.switch("vanish").unwrap_or(hidden), deleted)
     }
 
     fn label(&mut self, said: &Listed, style: Option<&str>) -> Option<Label> {
@@ -218,8 +243,11 @@ impl<'d> Walk<'d> {
                         self.inlines(content, into, within);
                     }
                 }
-                "fldSimple" if !is_list_of_places(one.attribute("instr").unwrap_or_default()) => {
+                "fldSimple" => {
+                    let places = is_list_of_places(one.attribute("instr").unwrap_or_default());
+                    self.within_contents += usize::from(places);
                     self.inlines(one, into, within);
+                    self.within_contents -= usize::from(places);
                 }
                 "ins" | "moveTo" => {
                     self.notes.inserted.begin();
@@ -231,9 +259,7 @@ impl<'d> Walk<'d> {
                     self.notes.deleted.begin();
                     self.inlines(one, into, Within { tracked: Some(Tracked::Deleted), ..within });
                 }
-                name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
-                name if PICTURES.contains(&name) => self.notes.pictures += 1,
-                _ => {}
+                _ => self.draw(one, into, within),
             }
         }
     }
@@ -251,11 +277,7 @@ impl<'d> Walk<'d> {
         if *element.name == *"t" {
             self.say(&element.text, into, within);
         }
-        match &*element.name {
-            name if PICTURES.contains(&name) => self.notes.pictures += 1,
-            name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
-            _ => {}
-        }
+        self.draw(element, into, within);
         for child in &element.children {
             self.foreign(child, into, within);
         }
@@ -292,18 +314,36 @@ impl<'d> Walk<'d> {
                         self.inlines(base, into, within);
                     }
                 }
-                name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
-                name if PICTURES.contains(&name) => self.notes.pictures += 1,
-                _ => {}
+                _ => self.draw(one, into, within),
             }
         }
     }
 
-    fn say(&mut self, words: &str, into: &mut Paragraph<'_>, within: Within) {
-        if !self.fields.show() {
-            return;
+    /// Counts what shows something that is no text.
+    fn draw(&mut self, element: &Element, into: &mut Paragraph<'_>, within: Within) {
+        let (picture, embedded) = (PICTURES.contains(&&*element.name), EMBEDDED.contains(&&*element.name));
+        self.notes.pictures += usize::from(picture);
+        self.notes.embedded += usize::from(embedded);
+        let seen = !within.hidden && within.tracked != Some(Tracked::Deleted);
+        into.drawn |= seen && (picture || embedded);
+    }
+
+    /// What text is here.
+    fn show(&self) -> Shows {
+        match self.fields.show() {
+            Shows::Text if self.within_contents > 0 => Shows::Places,
+            shows => shows,
         }
+    }
+
+    fn say(&mut self, words: &str, into: &mut Paragraph<'_>, within: Within) {
         let words = &harmless(words);
+        match self.show() {
+            Shows::Nothing => return,
+            Shows::Places if within.hidden || within.tracked == Some(Tracked::Deleted) => return,
+            Shows::Places => return into.listed.push_str(words),
+            Shows::Text => {}
+        }
         match within.tracked {
             Some(Tracked::Deleted) => return self.notes.deleted.say(words),
             Some(Tracked::Inserted) => self.notes.inserted.say(words),

@@ -10,6 +10,7 @@ const STYLES: &str = "<w:style w:type=\"paragraph\" w:default=\"1\" w:styleId=\"
     <w:style w:type=\"paragraph\" w:styleId=\"H\"><w:name w:val=\"heading 1\"/></w:style>\
     <w:style w:type=\"paragraph\" w:styleId=\"Clause\"><w:basedOn w:val=\"H\"/><w:pPr><w:numPr><w:numId w:val=\"1\"/></w:numPr></w:pPr></w:style>\
     <w:style w:type=\"paragraph\" w:styleId=\"Below\"><w:basedOn w:val=\"Clause\"/></w:style>\
+    <w:style w:type=\"paragraph\" w:styleId=\"Unseen\"><w:basedOn w:val=\"Clause\"/><w:pPr><w:numPr><w:ilvl w:val=\"0\"/><w:numId w:val=\"1\"/></w:numPr></w:pPr><w:rPr><w:vanish/></w:rPr></w:style>\
     <w:style w:type=\"character\" w:styleId=\"Secret\"><w:rPr><w:vanish/></w:rPr></w:style>";
 
 const PICTURE: &str = "a picture is left out: look whether it says something";
@@ -259,6 +260,70 @@ fn fields_show_what_they_came_to_and_contents_are_left_out() {
     let open = p("Normal", &(r("a") + &mark("begin") + &r("b")));
     check(&open, &["a"]);
     assert!(notes(&open)[0].starts_with("a field never ends"));
+}
+
+#[test]
+fn what_only_a_table_of_contents_says_is_said() {
+    let mark = |kind: &str| format!("<w:r><w:fldChar w:fldCharType=\"{kind}\"/></w:r>");
+    let instruction = |text: &str| format!("<w:r><w:instrText>{text}</w:instrText></w:r>");
+    let control = |lines: &[&str]| {
+        let lines: String = lines.iter().map(|line| p("Normal", &r(line))).collect();
+        format!(
+            "<w:sdt><w:sdtPr><w:docPartObj><w:docPartGallery w:val=\"Table of Contents\"/></w:docPartObj></w:sdtPr><w:sdtContent>{lines}</w:sdtContent></w:sdt>"
+        )
+    };
+    let field = |lines: &[&str]| {
+        let (first, last) = (mark("begin") + &instruction(" TOC \\o ") + &mark("separate"), mark("end"));
+        let lines: String = lines.iter().map(|line| p("Normal", &r(line))).collect();
+        p("Normal", &first) + &lines + &p("Normal", &last)
+    };
+    let simple = |lines: &[&str]| {
+        let lines =
+            lines.iter().map(|line| p("Normal", &format!("<w:fldSimple w:instr=\"TOA\">{}</w:fldSimple>", r(line))));
+        lines.collect::<String>()
+    };
+    let text = p("Clause", &r("Scope")) + &p("H", &r("Annex 1")) + &p("Below", &r("Acme may read."));
+    let shown = ["1. Scope", "# Annex 1", "    1.1 Acme may read."];
+    for form in 0..3 {
+        let contents = |lines: &[&str]| match form {
+            0 => control(lines),
+            1 => field(lines),
+            _ => simple(lines),
+        };
+        let repeats = contents(&["Table of Contents", "1. Scope\t2", "Scope iv", "Annex 1 12"]) + &text;
+        check(&repeats, &shown);
+        assert!(notes(&repeats).is_empty(), "{:?}", notes(&repeats));
+        let more = contents(&["1. Scope 2", "9. Acme may keep all data forever."]) + &text;
+        check(&more, &shown);
+        let said = "it has a table of contents, which is left out, and says there what stands nowhere else: “9. Acme may keep all data forever.”";
+        assert_eq!(notes(&more), [said]);
+    }
+}
+
+#[test]
+fn a_paragraph_that_nobody_sees_does_not_count() {
+    let hidden = |style: &str, run: &str, mark: &str| {
+        format!(
+            "<w:p><w:pPr><w:pStyle w:val=\"{style}\"/><w:rPr>{mark}</w:rPr></w:pPr><w:r><w:rPr>{run}</w:rPr><w:t>B</w:t></w:r></w:p>"
+        )
+    };
+    let vanish = "<w:vanish/>";
+    for (unseen, label) in [
+        (hidden("Clause", vanish, vanish), ""),
+        (hidden("Unseen", "", ""), ""),
+        (hidden("Unseen", "", vanish), ""),
+        // Its mark is seen, and so is its number.
+        (hidden("Clause", vanish, ""), "2."),
+        (hidden("Unseen", "", "<w:vanish w:val=\"0\"/>"), "2."),
+    ] {
+        let body = p("Clause", &r("A")) + &unseen + &p("Clause", &r("C")) + &p("H", &r("D"));
+        let seen: &[&str] = if label.is_empty() { &["1. A", "2. C", "# D"] } else { &["1. A", "2.", "3. C", "# D"] };
+        check(&body, seen);
+        assert_eq!(notes(&body), ["it has hidden text, which is left out: “B”"]);
+    }
+    // What is drawn in it is seen, and counts with what follows.
+    let drawn = "<w:p><w:pPr><w:pStyle w:val=\"Clause\"/><w:rPr><w:vanish/></w:rPr></w:pPr><w:r><w:drawing><a:blip/></w:drawing></w:r></w:p>";
+    check(&(p("Clause", &r("A")) + drawn + &p("Normal", &r("B"))), &["1. A", "2. B"]);
 }
 
 #[test]
