@@ -169,7 +169,8 @@ impl<'r> Reader<'r> {
         if truth(entry, "disabled") == Some(true) || truth(entry, "enabled") == Some(false) {
             return Err("it is switched off".to_owned());
         }
-        if let Some(key) = NOT_CARRIED.iter().find(|key| entry.get(key).is_some()) {
+        // It may be a restriction, such as a list of tools that are not to be used.
+        if let Some((key, _)) = entry.entries().find(|(key, _)| !CARRIED.contains(&key.as_ref())) {
             return Err(format!("its `{key}` means something to the client that the gateway cannot do for it"));
         }
         match (entry.get("command"), entry.get("url").or_else(|| entry.get("serverUrl"))) {
@@ -389,7 +390,32 @@ fn truth(entry: Value<'_, '_>, key: &str) -> Option<bool> {
     entry.get(key).and_then(|value| value.as_bool())
 }
 
-const NOT_CARRIED: [&str; 6] = ["envFile", "oauth", "auth", "headersHelper", "authProviderType", "sandboxEnabled"];
+/// Keys of an entry whose meaning is kept, or that mean nothing to a server. `autoApprove`, `alwaysAllow` and `trust` only spare
+/// questions.
+const CARRIED: [&str; 22] = [
+    "type",
+    "transport",
+    "command",
+    "args",
+    "env",
+    "cwd",
+    "url",
+    "serverUrl",
+    "headers",
+    "disabled",
+    "enabled",
+    "name",
+    "title",
+    "description",
+    "version",
+    "gallery",
+    "icon",
+    "note",
+    "timeout",
+    "autoApprove",
+    "alwaysAllow",
+    "trust",
+];
 const PASSED_ON: [&str; 6] = ["HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "USER"];
 
 #[cfg(test)]

@@ -101,6 +101,15 @@ fn programs() {
         r#"{"command":"sh","envFile":".env"}"#,
         "no: its `envFile` means something to the client that the gateway cannot do for it",
     );
+    for key in ["disabledTools", "includeTools", "excludeTools", "tools", "sandboxEnabled", "inputs"] {
+        let said = format!("no: its `{key}` means something to the client that the gateway cannot do for it");
+        check(Cursor, &format!(r#"{{"command":"sh","{key}":["drop_all"]}}"#), &said);
+    }
+    check(
+        Cursor,
+        r#"{"command":"sh","description":"A shell","timeout":60,"autoApprove":["x"]}"#,
+        "/bin/sh in /work/crm",
+    );
     check(ClaudeDesktop, "[]", "no: it is not written as an object");
     check(ClaudeDesktop, "{}", "no: it has neither `command` nor `url`");
 }
