@@ -10,7 +10,7 @@ use model::{Blame, Digest, Fault};
 use serde::{Deserialize, Serialize};
 
 use super::clients::Client;
-use super::clients::{ClientFile, Plan, blank, connects_to, entries, place_of};
+use super::clients::{ClientFile, Plan, blank, entries, leads_to, place_of};
 
 /// Everything `leave` needs.
 #[derive(Serialize, Deserialize)]
@@ -98,8 +98,8 @@ impl Backup {
 }
 
 impl SavedFile {
-    /// What leaving would do to the file as it is now. Error: it cannot be read.
-    pub fn restoration(&self) -> Result<Restoration, Fault> {
+    /// What leaving would do to the file as it is now. `config`: the configuration that our entries name. Error: it cannot be read.
+    pub fn restoration(&self, config: &Path) -> Result<Restoration, Fault> {
         let now = match std::fs::read(&self.path) {
             Ok(now) => now,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -117,11 +117,11 @@ impl SavedFile {
         if digest(&now) == self.after {
             return Ok(Restoration::Whole { before: now, after: original });
         }
-        self.edited(now)
+        self.edited(now, config)
     }
 
     /// Each entry of ours goes, and what stood in its place comes back; every other byte stays.
-    fn edited(&self, now: Vec<u8>) -> Result<Restoration, Fault> {
+    fn edited(&self, now: Vec<u8>, config: &Path) -> Result<Restoration, Fault> {
         let strict = blank(&now);
         let document = match Document::parse(&strict) {
             Ok(document) => document,
@@ -129,8 +129,9 @@ impl SavedFile {
         };
         let (mut edits, mut left) = (Vec::new(), Vec::new());
         for entry in &self.entries {
-            let same_place = place_of(&document, &entry.place).filter(|value| connects_to(*value).is_some());
-            let moved = || self.elsewhere(&document, &entry.app, &edits);
+            let ours = |value: json::Value<'_, '_>| leads_to(value, &entry.app, config);
+            let same_place = place_of(&document, &entry.place).filter(|value| ours(*value));
+            let moved = || self.elsewhere(&document, &ours, &edits);
             match same_place.or_else(moved) {
                 Some(value) => edits.push((value.span(), decoded(&entry.content)?)),
                 None => left.push(entry.place.join(".")),
@@ -148,7 +149,7 @@ impl SavedFile {
     fn elsewhere<'d, 'a>(
         &self,
         document: &'d Document<'a>,
-        app: &str,
+        ours: &dyn Fn(json::Value<'_, '_>) -> bool,
         taken: &[(std::ops::Range<usize>, Vec<u8>)],
     ) -> Option<json::Value<'d, 'a>> {
         let client = [Client::ClaudeDesktop, Client::ClaudeCode, Client::VsCode, Client::Cursor]
@@ -159,7 +160,7 @@ impl SavedFile {
         let known = |place: &[String]| self.entries.iter().any(|entry| entry.place == place);
         entries(document, &file)
             .into_iter()
-            .filter(|entry| !known(&entry.place) && connects_to(entry.value).as_deref() == Some(app))
+            .filter(|entry| !known(&entry.place) && ours(entry.value))
             .map(|entry| entry.value)
             .find(|value| !taken.iter().any(|(span, _)| *span == value.span()))
     }

@@ -11,10 +11,11 @@ use model::{AgentId, AppId, Blame, Fault, HumanId};
 use serde_json::{Value, json};
 
 use super::backup::{Backup, backup_file};
-use super::clients::{Client, Gatewayed, Plan, Surroundings, Written, configuration, find};
+use super::clients::{Client, Gatewayed, Left, Plan, Surroundings, Written, configuration, find, secrets_in};
 use super::files::Changes;
 use super::place::{DATA, Place};
 use super::shown;
+use super::trace::readable::plain;
 use crate::cli::{Common, InitArgs};
 use crate::clock::{environment, operator};
 use crate::config::{Config, DEFAULT_PORT};
@@ -112,8 +113,8 @@ fn planned(around: &Surroundings<'_>, args: &InitArgs, place: &Place) -> Result<
         .map_err(|error| crate::gateway::operator("operator.program", "our own program cannot be found", error))?;
     let plan = Plan::of(&found, around, &Gatewayed { program, config: place.config.clone() })?;
     if plan.apps.is_empty() {
-        show_left(&plan);
-        let looked: Vec<String> = found.iter().map(|file| format!("`{}`", file.path.display())).collect();
+        left_alone(&plan).into_iter().for_each(out);
+        let looked: Vec<String> = found.iter().map(|file| plain(&format!("`{}`", file.path.display()))).collect();
         let said = format!("there is no server to move in {}", looked.join(", "));
         return Err(Fault::new(Blame::Operator, "operator.no_server", said)
             .hint("add servers to a client first, or name another file with `--client FILE`"));
@@ -233,34 +234,41 @@ async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gat
 }
 
 fn show(plan: &Plan, settled: &Settled) {
-    let look = Look::stdout();
-    let secrets: Vec<&str> = plan.secrets().map(|moved| moved.secret.expose().as_str()).collect();
+    told(plan, settled, Look::stdout()).into_iter().for_each(out);
+}
+
+/// What would change, in lines. Files of a project are somebody else's, and are shown before a person says yes to them.
+fn told(plan: &Plan, settled: &Settled, look: Look) -> Vec<String> {
+    let mut lines = Vec::new();
+    let moved: Vec<&str> = plan.secrets().map(|moved| moved.secret.expose().as_str()).collect();
     for file in &plan.files {
-        let title = format!("{}: {}", file.client.title(), file.path.display());
-        out(look.paint(Ink::Bold, title));
-        for line in shown::diff(look, &file.before, &file.after, &secrets) {
-            out(line);
-        }
-        out("");
+        let title = plain(&format!("{}: {}", file.client.title(), file.path.display()));
+        lines.push(look.paint(Ink::Bold, title));
+        let others = secrets_in(&file.before);
+        let covered: Vec<&str> = moved.iter().copied().chain(others.iter().map(String::as_str)).collect();
+        lines.extend(shown::diff(look, &file.before, &file.after, &covered));
+        lines.push(String::new());
     }
-    out(format_args!("{} would hold:", settled.place.config.display()));
+    lines.push(format!("{} would hold:", plain(&settled.place.config.display().to_string())));
     for app in &plan.apps {
         let about = match plan.secrets().filter(|moved| *moved.app == app.id).count() {
             0 => String::new(),
             1 => "its secret moves into the vault".to_owned(),
             count => format!("its {count} secrets move into the vault"),
         };
-        out(format_args!("  app {:<32} {about}", app.id).to_string().trim_end());
+        lines.push(format!("  app {:<32} {about}", app.id).trim_end().to_owned());
     }
-    out(format_args!("  agent {} for {}, listening on port {}", settled.agent, settled.human, settled.port));
-    show_left(plan);
+    lines.push(format!("  agent {} for {}, listening on port {}", settled.agent, settled.human, settled.port));
+    lines.extend(left_alone(plan));
+    lines
 }
 
-fn show_left(plan: &Plan) {
-    for left in &plan.left {
+fn left_alone(plan: &Plan) -> Vec<String> {
+    let line = |left: &Left| {
         let server = left.server.as_ref().map(|server| format!(" `{server}`")).unwrap_or_default();
-        out(format_args!("left alone:{server} in {}: {}", left.file.display(), left.why));
-    }
+        plain(&format!("left alone:{server} in {}: {}", left.file.display(), left.why))
+    };
+    plan.left.iter().map(line).collect()
 }
 
 fn json_of(plan: &Plan, settled: &Settled) -> Value {

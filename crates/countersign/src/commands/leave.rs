@@ -1,5 +1,6 @@
 //! `leave`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 
 use broker::VaultKey;
@@ -8,10 +9,12 @@ use serde_json::json;
 use store::DataDir;
 
 use super::backup::{Backup, Restoration, SavedFile, backup_file, used_backup_file};
+use super::clients::secrets_in;
 use super::files::{Changes, private_folder};
 use super::init::agreed;
 use super::place::Place;
 use super::shown;
+use super::trace::readable::plain;
 use crate::cli::{Common, LeaveArgs};
 use crate::gateway::files;
 use crate::terminal::{Ink, Look, out, say};
@@ -23,7 +26,7 @@ pub async fn run(common: &Common, args: &LeaveArgs) -> Result<ExitCode, Fault> {
         say("the clients have their own configurations already");
         return Ok(ExitCode::SUCCESS);
     };
-    let plan = plan(&backup)?;
+    let plan = plan(&backup, &place)?;
     if !common.json {
         show(&backup, &plan);
     }
@@ -78,8 +81,8 @@ pub(super) fn open(place: &Place) -> Result<Option<Backup>, Fault> {
     Backup::unsealed(&VaultKey::load_or_create(&key)?, &sealed).map(Some)
 }
 
-pub(super) fn plan(backup: &Backup) -> Result<Vec<(&SavedFile, Restoration)>, Fault> {
-    backup.files.iter().map(|file| Ok((file, file.restoration()?))).collect()
+pub(super) fn plan<'b>(backup: &'b Backup, place: &Place) -> Result<Vec<(&'b SavedFile, Restoration)>, Fault> {
+    backup.files.iter().map(|file| Ok((file, file.restoration(&place.config)?))).collect()
 }
 
 /// Puts everything back, or nothing. False: a file is stuck, and the backup stays for it.
@@ -89,7 +92,7 @@ pub(super) fn restore(place: &Place, plan: &[(&SavedFile, Restoration)]) -> Resu
         let done = match what {
             Restoration::Nothing | Restoration::Stuck(_) => Ok(()),
             Restoration::Whole { before, after } | Restoration::Edited { before, after, .. } => {
-                changes.replace(&file.path, before, after, file.mode)
+                changes.replace(&file.path, before, after, mode_of(file))
             }
             Restoration::Gone { after } => {
                 let _ = file.path.parent().map(private_folder);
@@ -112,19 +115,27 @@ pub(super) fn restore(place: &Place, plan: &[(&SavedFile, Restoration)]) -> Resu
     Ok(true)
 }
 
+/// What comes back may hold a secret: nobody reads it who could not read the file before, or cannot now.
+fn mode_of(file: &SavedFile) -> u32 {
+    let now = std::fs::metadata(&file.path).map_or(file.mode, |about| about.permissions().mode());
+    now & file.mode
+}
+
 fn show(backup: &Backup, plan: &[(&SavedFile, Restoration)]) {
     let look = Look::stdout();
-    let covered: Vec<&str> = backup.secrets.iter().map(String::as_str).collect();
     for (file, what) in plan {
-        out(format_args!("{}: {}", look.paint(Ink::Bold, file.path.display()), what.sentence()));
+        let path = plain(&file.path.display().to_string());
+        out(format_args!("{}: {}", look.paint(Ink::Bold, path), plain(&what.sentence())));
         if let Restoration::Whole { before, after } | Restoration::Edited { before, after, .. } = what {
+            let others = [secrets_in(before), secrets_in(after)].concat();
+            let covered: Vec<&str> = backup.secrets.iter().chain(&others).map(String::as_str).collect();
             for line in shown::diff(look, before, after, &covered) {
                 out(line);
             }
         }
         if let Restoration::Edited { left, .. } = what {
             for entry in left {
-                out(format_args!("  `{entry}` is not ours any more and stays as it is"));
+                out(format_args!("  `{}` is not ours any more and stays as it is", plain(entry)));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
+use super::trace::readable::plain;
 use crate::terminal::{Ink, Look};
 
 /// The lines that change, with three around them. Every text in `covered` is hidden.
@@ -14,8 +15,9 @@ pub fn diff(look: Look, before: &[u8], after: &[u8], covered: &[&str]) -> Vec<St
             lines.push(look.paint(Ink::Dim, "  …"));
         }
         for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
-            let text: String =
-                change.value().trim_end().chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect();
+            // What a client wrote is somebody else's: nothing in it moves the cursor or turns a line around.
+            let parts: Vec<String> = change.value().trim_end().split('\t').map(plain).collect();
+            let text = parts.join("\t");
             lines.push(match change.tag() {
                 ChangeTag::Delete => look.paint(Ink::Red, format_args!("- {text}")),
                 ChangeTag::Insert => look.paint(Ink::Green, format_args!("+ {text}")),

@@ -11,6 +11,7 @@
 //! * Nothing here writes, and nothing here reads the environment: both are passed in.
 //! * A server that cannot be moved whole is left alone, with a reason.
 
+mod covered;
 mod entry;
 mod jsonc;
 mod known;
@@ -18,8 +19,9 @@ mod plan;
 mod secrets;
 mod written;
 
+pub use covered::secrets_in;
 pub use entry::{entries, place_of};
 pub use jsonc::blank;
 pub use known::{Client, ClientFile, Surroundings, find};
-pub use plan::{Gatewayed, Plan, connects_to};
+pub use plan::{Gatewayed, Left, Plan, leads_to};
 pub use written::{Written, configuration};

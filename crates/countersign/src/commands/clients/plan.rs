@@ -207,11 +207,23 @@ fn is_ours(entry: Value<'_, '_>, program: &Path) -> Option<String> {
 }
 
 /// The app that an entry of this form leads to, whatever the program is called: people rename programs.
-pub fn connects_to(entry: Value<'_, '_>) -> Option<String> {
+fn connects_to(entry: Value<'_, '_>) -> Option<String> {
     let mut arguments = entry.get("args")?.items();
     let connects = arguments.next()?.as_str()? == "connect";
     let app = arguments.next()?.as_str()?;
     connects.then(|| app.into_owned())
+}
+
+/// Whether an entry leads to this app by this configuration.
+pub fn leads_to(entry: Value<'_, '_>, app: &str, config: &Path) -> bool {
+    let arguments: Vec<String> =
+        entry.get("args").iter().flat_map(Value::items).filter_map(|one| Some(one.as_str()?.into_owned())).collect();
+    let named = arguments.iter().enumerate().find_map(|(place, argument)| match argument.strip_prefix("--config") {
+        Some("") => arguments.get(place + 1).map(String::as_str),
+        Some(rest) => rest.strip_prefix('='),
+        None => None,
+    });
+    connects_to(entry).as_deref() == Some(app) && named.is_some_and(|named| Path::new(named) == config)
 }
 
 /// Our entry, laid out like the one it replaces.

@@ -33,27 +33,55 @@ pub fn known_form(value: &str) -> bool {
         || password_in_address(token)
 }
 
-/// Which argument of a command line looks like a secret, by its flag or position.
+/// An argument of a command line that looks like a secret.
+pub struct SecretArgument<'a> {
+    /// Which argument, from 0.
+    pub place: usize,
+    /// How people name it.
+    pub label: String,
+    /// The secret itself.
+    pub secret: &'a str,
+}
+
+/// Which argument of a command line looks like a secret, by its flag, its name or its position.
 pub fn secret_argument(arguments: &[String]) -> Option<String> {
-    let mut before: Option<&str> = None;
-    for (place, argument) in arguments.iter().enumerate() {
-        let flag = argument.strip_prefix('-').map(|rest| rest.trim_start_matches('-'));
-        if let Some((name, value)) = flag.and_then(|flag| flag.split_once('=')) {
-            if looks_by_flag(name, value) {
-                return Some(format!("-{}{name}", if argument.starts_with("--") { "-" } else { "" }));
-            }
-        } else if let (Some(name), None) = (before, flag)
+    secret_arguments(arguments).next().map(|found| found.label)
+}
+
+/// All arguments of a command line that look like secrets.
+pub fn secret_arguments(arguments: &[String]) -> impl Iterator<Item = SecretArgument<'_>> {
+    let flag_before = |place: usize| {
+        let before = arguments.get(place.checked_sub(1)?)?;
+        before.strip_prefix('-').filter(|rest| !rest.contains('=')).map(|_| before.as_str())
+    };
+    let secret = move |(place, argument): (usize, &'_ String)| -> Option<(String, usize)> {
+        let numbered = || format!("argument {}", place + 1);
+        let flagged = argument.starts_with('-');
+        if let Some((name, value)) = assigned(argument) {
+            let label = if flagged && argument.split('=').count() == 2 { name.to_owned() } else { numbered() };
+            return Some((label, argument.len() - value.len()));
+        }
+        if let Some(name) = flag_before(place).filter(|_| !flagged)
             && looks_by_flag(name.trim_start_matches('-'), argument)
         {
-            return Some(name.to_owned());
+            return Some((name.to_owned(), 0));
         }
         let header = argument.split_once(':').filter(|(name, _)| secret_name(name) && !name.contains('/'));
-        if known_form(argument) || header.is_some_and(|(_, value)| !plain(value.trim())) {
-            return Some(format!("argument {}", place + 1));
-        }
-        before = flag.filter(|flag| !flag.contains('=')).map(|_| argument.as_str());
-    }
-    None
+        (known_form(argument) || header.is_some_and(|(_, value)| !plain(value.trim()))).then(|| (numbered(), 0))
+    };
+    arguments.iter().enumerate().filter_map(move |(place, argument)| {
+        let (label, begins) = secret((place, argument))?;
+        Some(SecretArgument { place, label, secret: argument.get(begins..)? })
+    })
+}
+
+/// `--token=…`, `GITHUB_TOKEN=…`, `--env=GITHUB_TOKEN=…`: the name, with its hyphens, and what looks like a secret.
+fn assigned(argument: &str) -> Option<(&str, &str)> {
+    let (name, value) = argument.split_once('=')?;
+    // What is assigned may be an assignment itself.
+    let inner = assigned(value);
+    let own = || looks_secret(name.trim_start_matches('-'), value).then_some((name, value));
+    inner.or_else(own)
 }
 
 /// Which parameter of an address looks like a secret.

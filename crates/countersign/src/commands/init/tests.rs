@@ -14,6 +14,7 @@ use super::super::place::Place;
 use super::{Settled, move_in};
 use crate::config::Config;
 use crate::gateway::files;
+use crate::terminal::Look;
 
 /// A home and a project with the configurations of clients.
 pub(crate) struct Home {
@@ -58,15 +59,24 @@ impl Home {
         Plan::of(&found, &around, &ours).unwrap()
     }
 
-    /// Everything of `init` that writes.
-    pub(crate) async fn move_in(&self) -> Result<Plan, model::Fault> {
-        let plan = self.plan();
-        let settled = Settled {
+    fn settled(&self) -> Settled {
+        Settled {
             place: self.place(),
             human: HumanId::parse("ana").unwrap(),
             agent: AgentId::parse("ana-agents").unwrap(),
             port: 0,
-        };
+        }
+    }
+
+    /// What people are shown before they say yes.
+    fn told(&self) -> String {
+        super::told(&self.plan(), &self.settled(), Look { colour: false, signs: true, width: None }).join("\n")
+    }
+
+    /// Everything of `init` that writes.
+    pub(crate) async fn move_in(&self) -> Result<Plan, model::Fault> {
+        let plan = self.plan();
+        let settled = self.settled();
         let gateway = move_in(&plan, &settled).await?;
         gateway.hub.stop().await;
         gateway.engine.close();
@@ -76,7 +86,7 @@ impl Home {
     /// Everything of `leave` that writes; whether all could be put back.
     pub(crate) fn leave(&self) -> bool {
         let backup = leave::open(&self.place()).unwrap().unwrap();
-        let plan = leave::plan(&backup).unwrap();
+        let plan = leave::plan(&backup, &self.place()).unwrap();
         leave::restore(&self.place(), &plan).unwrap()
     }
 
@@ -239,4 +249,43 @@ async fn a_server_with_several_secrets_moves_whole_and_comes_back() {
     drop(vault);
     assert!(home.leave());
     home.check_untouched();
+}
+
+#[test]
+fn nothing_of_a_projects_files_moves_the_cursor_or_hides() {
+    let server = |rest: &str| format!("\"a\\u001b[2Jb\u{202e}c\": {rest}");
+    let text = format!(
+        "{{\n  \"mcpServers\": {{\n    {},\n    \"x\u{1b}]0;\u{200b}\": {{ \"url\": \"http://x/mcp\", \"\u{202e}only\": 1 }}\n  }}\n}}\n",
+        server("{ \"command\": \"sh\", \"args\": [\"\u{202e}\u{2066}\"] }")
+    );
+    for text in [text.clone(), text.replace("\"sh\"", "\"no\u{202e}such\"")] {
+        // Control characters are written as escapes in JSON; others stand there as they are.
+        let text = text.replace('\u{1b}', "\\u001b");
+        let home = Home::new(&[(".mcp.json", &text), CURSOR]);
+        let told = home.told();
+        let hidden = |letter: char| model::is_hidden(letter) && letter != '\n';
+        assert!(!told.contains(hidden), "{told:?}");
+        assert!(told.contains("\\u{202e}") && told.contains("left alone: `x\\u{1b}]0;\\u{200b}`"), "{told}");
+    }
+}
+
+#[test]
+fn secrets_of_what_is_left_alone_are_covered_too() {
+    let secrets = ["ghp_0123456789abcdefghij", "hunter2-of-docker", "hunter2-switched-off", "hunter2-of-a-flag"];
+    let server = r#""crm": { "command": "sh" }"#;
+    let left = [
+        r#""docker": { "command": "sh", "args": ["run", "-e", "A_TOKEN=hunter2-of-docker", "--env=B_TOKEN=ghp_0123456789abcdefghij"] }"#,
+        r#""off": { "disabled": true, "command": "sh", "env": { "OFF_TOKEN": "hunter2-switched-off" } }"#,
+        r#""flag": { "command": "sh", "args": ["--api-key", "hunter2-of-a-flag"] }"#,
+    ];
+    for part in [",\n", ", "] {
+        let text = format!("{{ \"mcpServers\": {{ {server}{part}{} }} }}", left.join(part));
+        let home = Home::new(&[(".mcp.json", &text)]);
+        let told = home.told();
+        assert_eq!(home.plan().left.len(), 3, "{told}");
+        assert!(told.contains("A_TOKEN=•") && told.contains("\"OFF_TOKEN\": \"•"), "{told}");
+        for secret in secrets {
+            assert!(!told.contains(secret), "{told}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::super::backup::{Restoration, backup_file};
 use super::super::init::tests::Home;
@@ -48,9 +49,37 @@ async fn an_entry_that_is_no_longer_ours_stays() {
     let path = home.path(CURSOR.0);
     fs::write(&path, "{\"mcpServers\":{\"crm\":{\"command\":\"other\"}}}").unwrap();
     let backup = open(&home.place()).unwrap().unwrap();
-    assert_eq!(plan(&backup).unwrap().first().unwrap().1, Restoration::Nothing);
+    assert_eq!(plan(&backup, &home.place()).unwrap().first().unwrap().1, Restoration::Nothing);
     assert!(home.leave());
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"mcpServers\":{\"crm\":{\"command\":\"other\"}}}");
+}
+
+#[tokio::test]
+async fn an_entry_of_another_app_or_gateway_stays() {
+    let other_app = |text: &str| text.replace("\"connect\", \"crm\"", "\"connect\", \"wiki\"");
+    let other_gateway = |text: &str| text.replace("/countersign.yaml\"", "/other.yaml\"");
+    let other_program = |text: &str| text.replace("\"--config\"", "\"--verbose\"");
+    let edits: [&dyn Fn(&str) -> String; 3] = [&other_app, &other_gateway, &other_program];
+    for edit in edits {
+        let after = edited(|text| {
+            let (before, mail) = text.split_once("\"mail\"").unwrap();
+            format!("{}\"mail\"{mail}", edit(before))
+        })
+        .await;
+        assert!(after.contains("\"connect\"") && !after.contains("hunter2"), "{after}");
+        assert!(after.contains("\"mail\": { \"command\": \"sh\" }"), "{after}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_closed_to_others_stays_closed() {
+    let home = Home::new(&[CURSOR]);
+    home.move_in().await.unwrap();
+    let path = home.path(CURSOR.0);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+    assert!(home.leave());
+    let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "neither what was closed since nor what was before is open");
 }
 
 #[tokio::test]

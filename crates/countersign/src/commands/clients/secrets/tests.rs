@@ -52,11 +52,24 @@ fn command_lines_and_addresses() {
         "mcp-remote https://x --header Authorization:abc",
         "postgresql://ana:hunter2@db/main",
         "ghp_0123456789abcdef0123456789abcdef0123",
+        "run -i --rm -e GITHUB_TOKEN=ghp_0123456789abcdef0123 ghcr.io/x",
+        "run --env=GITHUB_TOKEN=hunter2 ghcr.io/x",
+        "run --env API_KEY=hunter2",
+        "run -eAPI_KEY=hunter2",
+        "API_KEY=hunter2 sh",
+        "mcp-remote https://x/mcp?token=abc",
+        "--session=0123456789abcdef0123456789abcdef",
     ] {
         assert!(secret_argument(&words(line)).is_some(), "{line}");
     }
-    for line in ["-y @modelcontextprotocol/server-filesystem /home/ana", "--key-file /etc/key", "--max-tokens 100", ""]
-    {
+    for line in [
+        "-y @modelcontextprotocol/server-filesystem /home/ana",
+        "--key-file /etc/key",
+        "--max-tokens 100",
+        "",
+        "run -e REGION=eu -e KEY_FILE=/etc/key image",
+        "--mount=type=bind,src=/a,dst=/b",
+    ] {
         assert_eq!(secret_argument(&words(line)), None, "{line}");
     }
     assert!(secret_in_address("https://x/mcp?api_key=abc").is_some());
