@@ -11,7 +11,7 @@ use model::{AgentId, AppId, Blame, Fault, HumanId};
 use serde_json::{Value, json};
 
 use super::backup::{Backup, backup_file};
-use super::clients::{Client, Gatewayed, Left, Plan, Surroundings, Written, configuration, find, secrets_in};
+use super::clients::{Client, Gatewayed, Left, Moved, Plan, Surroundings, Written, configuration, find, secrets_in};
 use super::files::Changes;
 use super::place::{DATA, Place};
 use super::shown;
@@ -186,11 +186,10 @@ async fn replace(
     changes: &mut Changes,
     stored: &mut Vec<String>,
 ) -> Result<(), Fault> {
-    for moved in plan.secrets() {
+    for moved in unstored(plan, gateway)? {
         let (name, value) = (moved.name.to_owned(), moved.secret.expose().clone());
-        let fresh = !gateway.vault.list()?.iter().any(|entry| entry.name == name);
         perform(gateway, Operation::VaultSet { name: name.clone(), value }, &operator()).await?;
-        stored.extend(fresh.then_some(name));
+        stored.push(name);
     }
     let key = VaultKey::load_or_create(&settled.place.data.join(files::VAULT_KEY))?;
     changes.create(&backup_file(&settled.place.data), &Backup::of(plan).sealed(&key)?, 0o600)?;
@@ -198,6 +197,25 @@ async fn replace(
         changes.replace(&file.path, &file.before, &file.after, file.mode)?;
     }
     Ok(())
+}
+
+/// The secrets that the vault does not hold yet. Error: it holds another one by the name of one of them, which nobody asked to
+/// replace.
+fn unstored<'p>(plan: &'p Plan, gateway: &Gateway) -> Result<Vec<Moved<'p>>, Fault> {
+    let names: Vec<String> = gateway.vault.list()?.into_iter().map(|entry| entry.name).collect();
+    let mut unstored = Vec::new();
+    for moved in plan.secrets() {
+        if !names.iter().any(|name| name == moved.name) {
+            unstored.push(moved);
+        } else if gateway.vault.get(moved.name)?.expose() != moved.secret.expose() {
+            let said = format!("the vault holds another secret called `{}`, and it is not replaced", moved.name);
+            return Err(Fault::new(Blame::Operator, "operator.vault_name", said).hint(format!(
+                "rename the server in the client's file, or take the other one away: `countersign vault rm {}`",
+                moved.name
+            )));
+        }
+    }
+    Ok(unstored)
 }
 
 /// What the servers offer, and a person's yes to it. False: not everything was pinned.

@@ -289,3 +289,25 @@ fn secrets_of_what_is_left_alone_are_covered_too() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_secret_in_the_vault_is_not_replaced() {
+    let home = Home::new(&[CURSOR]);
+    let place = home.place();
+    fs::create_dir_all(&place.data).unwrap();
+    let vault = || {
+        let key = VaultKey::load_or_create(&place.data.join(files::VAULT_KEY)).unwrap();
+        Vault::open(&place.data.join(files::VAULT), key).unwrap()
+    };
+    vault().set("crm", model::Secret::new("old".to_owned())).unwrap();
+    let fault = home.move_in().await.map(|_| ()).unwrap_err();
+    assert_eq!(fault.code(), "operator.vault_name");
+    assert_eq!(vault().get("crm").unwrap().expose(), "old");
+    home.check_untouched();
+    assert!(!place.config.exists() && !backup_file(&place.data).exists());
+    // The same one may stay.
+    vault().set("crm", model::Secret::new("ghp_0123456789abcdefghij".to_owned())).unwrap();
+    home.move_in().await.unwrap();
+    assert!(home.leave());
+    home.check_untouched();
+}
