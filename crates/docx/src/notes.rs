@@ -6,6 +6,7 @@ pub(crate) struct Notes {
     pub(crate) inserted: Passages,
     pub(crate) deleted: Passages,
     pub(crate) hidden: Passages,
+    pub(crate) struck: Passages,
     pub(crate) other_forms: Passages,
     /// Of lists of places, what stands nowhere else.
     pub(crate) contents: Passages,
@@ -14,6 +15,7 @@ pub(crate) struct Notes {
     pub(crate) pictures: usize,
     pub(crate) embedded: usize,
     pub(crate) to_fill_in: usize,
+    pub(crate) bound: usize,
     pub(crate) unknown_signs: usize,
     pub(crate) unknown_numbers: usize,
     pub(crate) open_fields: usize,
@@ -142,6 +144,9 @@ impl Notes {
         if self.hidden.count > 0 {
             out.push(format!("it has hidden text, which is left out: {}", self.hidden.shown()));
         }
+        if self.struck.count > 0 {
+            out.push(format!("it has text that is struck out, and counts here: {}", self.struck.shown()));
+        }
         if self.other_forms.count > 0 {
             out.push(format!(
                 "it says something else in programs that know less than Word: {}; what Word shows counts",
@@ -172,6 +177,11 @@ impl Notes {
             "# pictures are left out: look whether they say something",
         );
         count(self.to_fill_in, "a place to fill in is empty", "# places to fill in are empty");
+        count(
+            self.bound,
+            "a place is filled from data that is not read: Word may show something else there",
+            "# places are filled from data that is not read: Word may show something else there",
+        );
         count(
             self.unknown_signs,
             "a sign of a font of signs stands as `\u{fffd}`",

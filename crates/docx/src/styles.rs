@@ -12,6 +12,17 @@ pub(crate) struct Styles {
     all: Vec<Style>,
     /// Of paragraphs that name none.
     of_paragraphs: Option<String>,
+    /// Of all text.
+    of_all: Looks,
+}
+
+/// How text looks, as far as that matters here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Looks {
+    /// Word does not show it.
+    pub(crate) hidden: bool,
+    /// It is shown, and struck out.
+    pub(crate) struck: bool,
 }
 
 #[derive(Debug, Default)]
@@ -22,6 +33,7 @@ struct Style {
     name: String,
     list: Listed,
     hidden: Option<bool>,
+    struck: Option<bool>,
     outlined: Option<bool>,
 }
 
@@ -32,6 +44,30 @@ pub(crate) struct Listed {
     pub(crate) num: Option<String>,
     /// `w:ilvl`
     pub(crate) level: Option<u8>,
+}
+
+// === impl Looks ===
+
+impl Looks {
+    /// As this and the other one say it. Whoever hides it hides it.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { hidden: self.hidden || other.hidden, struck: self.struck || other.struck }
+    }
+
+    /// As properties of its own say it, where they do.
+    pub(crate) fn with(self, properties: Option<&Element>) -> Self {
+        let Some(properties) = properties else { return self };
+        Self {
+            hidden: properties.switch("vanish").unwrap_or(self.hidden),
+            struck: struck(properties).unwrap_or(self.struck),
+        }
+    }
+}
+
+/// Whether it is struck out, with one line or two.
+fn struck(properties: &Element) -> Option<bool> {
+    let (once, twice) = (properties.switch("strike"), properties.switch("dstrike"));
+    if once == Some(true) { once } else { twice.or(once) }
 }
 
 // === impl Listed ===
@@ -51,17 +87,20 @@ impl Listed {
 
 impl Styles {
     pub(crate) fn read(root: &Element) -> Self {
-        let mut styles = Self::default();
+        let all = root.child("docDefaults").and_then(|defaults| defaults.child("rPrDefault"));
+        let of_all = Looks::default().with(all.and_then(|defaults| defaults.child("rPr")));
+        let mut styles = Self { of_all, ..Self::default() };
         let mut bases = Vec::new();
         for written in root.all("style") {
             let Some(id) = written.attribute("styleId") else { continue };
-            let properties = written.child("pPr");
+            let (properties, of_runs) = (written.child("pPr"), written.child("rPr"));
             let style = Style {
                 id: id.to_owned(),
                 based_on: None,
                 name: written.value_of("name").unwrap_or_default().to_ascii_lowercase(),
                 list: Listed::of(properties),
-                hidden: written.child("rPr").and_then(|run| run.switch("vanish")),
+                hidden: of_runs.and_then(|run| run.switch("vanish")),
+                struck: of_runs.and_then(struck),
                 outlined: properties.and_then(|properties| properties.value_of("outlineLvl")).map(|level| level != "9"),
             };
             let default = written.attribute("default").is_some_and(|on| matches!(on, "1" | "true" | "on"));
@@ -98,8 +137,12 @@ impl Styles {
         None
     }
 
-    pub(crate) fn hides(&self, style: &str) -> bool {
-        self.chain(style).find_map(|(_, style)| style.hidden).unwrap_or_default()
+    /// How text of this style looks, where it says nothing itself.
+    pub(crate) fn looks(&self, style: Option<&str>) -> Looks {
+        let chain = || style.into_iter().flat_map(|style| self.chain(style));
+        let hidden = chain().find_map(|(_, style)| style.hidden).unwrap_or_default();
+        let struck = chain().find_map(|(_, style)| style.struck).unwrap_or_default();
+        self.of_all.and(Looks { hidden, struck })
     }
 
     /// Whether it is a heading.

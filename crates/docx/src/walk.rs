@@ -7,7 +7,7 @@ use crate::fields::{Fields, Shows, is_list_of_places};
 use crate::notes::Notes;
 use crate::numbering::{Counters, Label, Numbering};
 use crate::read::Text;
-use crate::styles::{Listed, Styles};
+use crate::styles::{Listed, Looks, Styles};
 use crate::xml::{Element, Space};
 
 /// A walk through a document, with what it has gathered.
@@ -20,6 +20,8 @@ pub(crate) struct Walk<'d> {
     /// Lists of places that it is in, beside fields.
     within_contents: usize,
     notes: Notes,
+    /// How text looks in the table that it is in.
+    of_table: Looks,
     lines: Vec<Line>,
     /// Of a paragraph whose mark is deleted or hidden: it goes on with the next one.
     before: Option<Line>,
@@ -49,8 +51,7 @@ struct Paragraph<'e> {
 #[derive(Clone, Copy)]
 struct Within {
     tracked: Option<Tracked>,
-    /// Word does not show it.
-    hidden: bool,
+    looks: Looks,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,6 +77,7 @@ impl<'d> Walk<'d> {
             contents: Contents::default(),
             within_contents: 0,
             notes,
+            of_table: Looks::default(),
             lines: Vec::new(),
             before: None,
         }
@@ -83,8 +85,10 @@ impl<'d> Walk<'d> {
 
     /// Paragraphs and tables in an element.
     pub(crate) fn blocks(&mut self, parent: &Element) {
-        for block in parent.children.iter().filter(|block| block.space == Space::Word) {
+        for block in &parent.children {
             match &*block.name {
+                _ if block.space == Space::Math => self.formula(block),
+                _ if block.space != Space::Word => {}
                 "p" => self.paragraph(block),
                 "tbl" => self.table(block),
                 "sdt" => {
@@ -95,6 +99,7 @@ impl<'d> Walk<'d> {
                     }
                 }
                 "customXml" | "ins" | "moveTo" => self.blocks(block),
+                "del" | "moveFrom" => self.notes.deleted.count(),
                 name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
                 _ => {}
             }
@@ -125,8 +130,11 @@ impl<'d> Walk<'d> {
 
     /// What a content control holds.
     fn content_of<'e>(&mut self, control: &'e Element) -> Option<&'e Element> {
-        let waits = control.child("sdtPr").and_then(|properties| properties.switch("showingPlcHdr"));
+        let properties = control.child("sdtPr");
+        let waits = properties.and_then(|properties| properties.switch("showingPlcHdr"));
         self.notes.to_fill_in += usize::from(waits == Some(true));
+        let bound = properties.is_some_and(|all| all.children.iter().any(|one| *one.name == *"dataBinding"));
+        self.notes.bound += usize::from(bound);
         control.child("sdtContent")
     }
 
@@ -134,6 +142,13 @@ impl<'d> Walk<'d> {
 
     /// A row is a line with tabs, as long as only its last cell has several paragraphs; else each paragraph is a line.
     fn table(&mut self, table: &Element) {
+        let style = table.child("tblPr").and_then(|properties| properties.value_of("tblStyle"));
+        let outer = std::mem::replace(&mut self.of_table, self.styles.looks(style));
+        self.rows(table);
+        self.of_table = outer;
+    }
+
+    fn rows(&mut self, table: &Element) {
         for row in inner(table, "tr") {
             let tracked = |name: &str| row.child("trPr").is_some_and(|properties| properties.child(name).is_some());
             if tracked("del") {
@@ -174,10 +189,10 @@ impl<'d> Walk<'d> {
             paragraph.line.heading = self.styles.is_heading(style);
             paragraph.line.title = self.styles.is_title(style);
         }
-        let within = Within { tracked: None, hidden: style.is_some_and(|style| self.styles.hides(style)) };
+        let within = Within { tracked: None, looks: self.styles.looks(style).and(self.of_table) };
         self.inlines(written, &mut paragraph, within);
         let mark = properties.and_then(|properties| properties.child("rPr"));
-        let (goes_on, deleted) = self.mark(mark, within.hidden);
+        let (goes_on, deleted) = self.mark(mark, within.looks.hidden);
         let Paragraph { mut line, listed, drawn, boxes } = paragraph;
         self.contents.take(&listed);
         // A paragraph of which neither words nor the mark are seen is not there, and does not count.
@@ -191,6 +206,18 @@ impl<'d> Walk<'d> {
         for text in boxes {
             self.blocks(text);
         }
+    }
+
+    /// A formula that stands among the paragraphs.
+    fn formula(&mut self, formula: &Element) {
+        let mut paragraph = Paragraph::default();
+        self.foreign(
+            formula,
+            &mut paragraph,
+            Within { tracked: None, looks: self.styles.looks(None).and(self.of_table) },
+        );
+        self.contents.take(&paragraph.listed);
+        self.ends(paragraph.line, false);
     }
 
     /// A paragraph is read, and goes on with the next one or ends here.
@@ -231,64 +258,72 @@ impl<'d> Walk<'d> {
 
     fn inlines<'e>(&mut self, parent: &'e Element, into: &mut Paragraph<'e>, within: Within) {
         for one in &parent.children {
-            if one.space != Space::Word {
-                self.foreign(one, into, within);
-                continue;
+            self.inline(one, into, within);
+        }
+    }
+
+    fn inline<'e>(&mut self, one: &'e Element, into: &mut Paragraph<'e>, within: Within) {
+        match &*one.name {
+            _ if one.space != Space::Word => self.foreign(one, into, within),
+            "r" => self.run(one, into, within),
+            "hyperlink" | "smartTag" | "customXml" | "dir" | "bdo" => self.inlines(one, into, within),
+            "sdt" => {
+                if let Some(content) = self.content_of(one) {
+                    self.inlines(content, into, within);
+                }
             }
-            match &*one.name {
-                "r" => self.run(one, into, within),
-                "hyperlink" | "smartTag" | "customXml" | "dir" | "bdo" => self.inlines(one, into, within),
-                "sdt" => {
-                    if let Some(content) = self.content_of(one) {
-                        self.inlines(content, into, within);
-                    }
-                }
-                "fldSimple" => {
-                    let places = is_list_of_places(one.attribute("instr").unwrap_or_default());
-                    self.within_contents += usize::from(places);
-                    self.inlines(one, into, within);
-                    self.within_contents -= usize::from(places);
-                }
-                "ins" | "moveTo" => {
-                    self.notes.inserted.begin();
-                    // What somebody inserted and somebody else deleted is deleted.
-                    let tracked = within.tracked.or(Some(Tracked::Inserted));
-                    self.inlines(one, into, Within { tracked, ..within });
-                }
-                "del" | "moveFrom" => {
-                    self.notes.deleted.begin();
-                    self.inlines(one, into, Within { tracked: Some(Tracked::Deleted), ..within });
-                }
-                _ => self.draw(one, into, within),
+            "fldSimple" => {
+                let places = is_list_of_places(one.attribute("instr").unwrap_or_default());
+                self.within_contents += usize::from(places);
+                self.inlines(one, into, within);
+                self.within_contents -= usize::from(places);
+            }
+            "ins" | "moveTo" => {
+                self.notes.inserted.begin();
+                // What somebody inserted and somebody else deleted is deleted.
+                let tracked = within.tracked.or(Some(Tracked::Inserted));
+                self.inlines(one, into, Within { tracked, ..within });
+            }
+            "del" | "moveFrom" => {
+                self.notes.deleted.begin();
+                self.inlines(one, into, Within { tracked: Some(Tracked::Deleted), ..within });
+            }
+            _ => self.draw(one, into, within),
+        }
+    }
+
+    /// Formulas have texts of their own and runs of Word, and drawings have texts; of anything else only the boxes of text in it count.
+    fn foreign<'e>(&mut self, element: &'e Element, into: &mut Paragraph<'e>, within: Within) {
+        match (element.space, &*element.name) {
+            (Space::Word, "txbxContent") => return self.text_box(element, into, within),
+            (Space::Math, "r") => return self.run(element, into, within),
+            (Space::Math | Space::Drawing, _) if element.speaks() => self.say(&element.text, into, within),
+            _ => {}
+        }
+        self.draw(element, into, within);
+        for child in &element.children {
+            match (element.space, child.space) {
+                (Space::Math, Space::Word) => self.inline(child, into, within),
+                _ => self.foreign(child, into, within),
             }
         }
     }
 
-    /// Formulas have texts of their own; of anything else only the boxes of text in it count.
-    fn foreign<'e>(&mut self, element: &'e Element, into: &mut Paragraph<'e>, within: Within) {
-        if element.is("txbxContent") {
-            match within {
-                Within { tracked: Some(Tracked::Deleted), .. } => self.notes.deleted.count(),
-                Within { hidden: true, .. } => self.notes.hidden.count(),
-                _ => into.boxes.push(element),
-            }
-            return;
+    fn text_box<'e>(&mut self, element: &'e Element, into: &mut Paragraph<'e>, within: Within) {
+        match within.tracked {
+            Some(Tracked::Deleted) => return self.notes.deleted.count(),
+            _ if within.looks.hidden => return self.notes.hidden.count(),
+            Some(Tracked::Inserted) => self.notes.inserted.count(),
+            None => {}
         }
-        if *element.name == *"t" {
-            self.say(&element.text, into, within);
-        }
-        self.draw(element, into, within);
-        for child in &element.children {
-            self.foreign(child, into, within);
-        }
+        into.boxes.push(element);
     }
 
     fn run<'e>(&mut self, run: &'e Element, into: &mut Paragraph<'e>, within: Within) {
         let properties = run.child("rPr");
         let styled = properties.and_then(|properties| properties.value_of("rStyle"));
-        let by_style = styled.is_some_and(|style| self.styles.hides(style)) || within.hidden;
-        let hidden = properties.and_then(|properties| properties.switch("vanish")).unwrap_or(by_style);
-        let within = Within { hidden, ..within };
+        let by_style = styled.map_or(within.looks, |style| self.styles.looks(Some(style)).and(within.looks));
+        let within = Within { looks: by_style.with(properties), ..within };
         let deleted = within.tracked == Some(Tracked::Deleted);
         for one in &run.children {
             let mut say = |words: &str| self.say(words, into, within);
@@ -324,7 +359,7 @@ impl<'d> Walk<'d> {
         let (picture, embedded) = (PICTURES.contains(&&*element.name), EMBEDDED.contains(&&*element.name));
         self.notes.pictures += usize::from(picture);
         self.notes.embedded += usize::from(embedded);
-        let seen = !within.hidden && within.tracked != Some(Tracked::Deleted);
+        let seen = !within.looks.hidden && within.tracked != Some(Tracked::Deleted);
         into.drawn |= seen && (picture || embedded);
     }
 
@@ -340,7 +375,7 @@ impl<'d> Walk<'d> {
         let words = &harmless(words);
         match self.show() {
             Shows::Nothing => return,
-            Shows::Places if within.hidden || within.tracked == Some(Tracked::Deleted) => return,
+            Shows::Places if within.looks.hidden || within.tracked == Some(Tracked::Deleted) => return,
             Shows::Places => return into.listed.push_str(words),
             Shows::Text => {}
         }
@@ -349,11 +384,17 @@ impl<'d> Walk<'d> {
             Some(Tracked::Inserted) => self.notes.inserted.say(words),
             None => {}
         }
-        if within.hidden {
+        if within.looks.hidden {
             return self.notes.hidden.say(words);
+        }
+        if within.looks.struck {
+            self.notes.struck.say(words);
         }
         if !words.trim().is_empty() {
             self.notes.hidden.begin();
+            if !within.looks.struck {
+                self.notes.struck.begin();
+            }
         }
         into.line.text.push_str(words);
     }

@@ -15,6 +15,10 @@ pub(crate) enum Space {
     Word,
     /// Markup compatibility (ECMA-376-3): one content in several forms.
     Compatibility,
+    /// Formulas.
+    Math,
+    /// Shapes and what is drawn.
+    Drawing,
     /// Anything else.
     Other,
 }
@@ -35,6 +39,11 @@ pub(crate) struct Element {
 impl Element {
     pub(crate) fn is(&self, name: &str) -> bool {
         self.space == Space::Word && *self.name == *name
+    }
+
+    /// Whether its text is shown where it stands: Word shows no text of a namespace that it does not know.
+    pub(crate) fn speaks(&self) -> bool {
+        *self.name == *"t" && matches!(self.space, Space::Word | Space::Math | Space::Drawing)
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
@@ -213,7 +222,7 @@ fn differs(other: &Element, shown: &[Element]) -> Option<String> {
 /// What elements say, one behind the other. False: it is more than is compared.
 fn gather(elements: &[Element], words: &mut String) -> bool {
     elements.iter().all(|element| {
-        if *element.name == *"t" {
+        if element.speaks() {
             let left = COMPARED_BYTES_MAX - words.len();
             words.push_str(element.text.get(..element.text.floor_char_boundary(left)).unwrap_or_default());
             if element.text.len() > left {
@@ -227,6 +236,8 @@ fn gather(elements: &[Element], words: &mut String) -> bool {
 fn space_of(space: &ResolveResult<'_>) -> Space {
     match space {
         ResolveResult::Bound(Namespace(name)) if WORD.contains(&&**name) => Space::Word,
+        ResolveResult::Bound(Namespace(name)) if MATH.contains(&&**name) => Space::Math,
+        ResolveResult::Bound(Namespace(name)) if DRAWING.contains(&&**name) => Space::Drawing,
         ResolveResult::Bound(Namespace(name)) if **name == *COMPATIBILITY => Space::Compatibility,
         _ => Space::Other,
     }
@@ -245,6 +256,10 @@ const WORD: &[&str] = &[
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "http://purl.oclc.org/ooxml/wordprocessingml/main",
 ];
+const MATH: &[&str] =
+    &["http://schemas.openxmlformats.org/officeDocument/2006/math", "http://purl.oclc.org/ooxml/officeDocument/math"];
+const DRAWING: &[&str] =
+    &["http://schemas.openxmlformats.org/drawingml/2006/main", "http://purl.oclc.org/ooxml/drawingml/main"];
 const COMPATIBILITY: &str = "http://schemas.openxmlformats.org/markup-compatibility/2006";
 /// Namespaces that Word of today understands, each by its whole name: one that nobody ever made makes Word show another form.
 const KNOWN_TO_WORD: &[&str] = &[

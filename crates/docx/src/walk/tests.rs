@@ -241,6 +241,67 @@ fn hidden_text_is_left_out_and_said() {
 }
 
 #[test]
+fn what_all_text_or_a_table_hides_is_hidden() {
+    let read = |body: &str, styles: &str| read(&document(body, &(styles.to_owned() + STYLES), NUMBERS)).unwrap();
+    let defaults = "<w:docDefaults><w:rPrDefault><w:rPr><w:vanish/></w:rPr></w:rPrDefault></w:docDefaults>";
+    let shown = "<w:r><w:rPr><w:vanish w:val=\"0\"/></w:rPr><w:t>seen</w:t></w:r>";
+    let text = read(&(p("Normal", &r("unseen")) + &p("Normal", shown)), defaults);
+    assert_eq!((text.text.as_str(), text.notes.len()), ("seen\n\n", 1));
+    let style = "<w:style w:type=\"table\" w:styleId=\"Dark\"><w:rPr><w:vanish/></w:rPr></w:style>";
+    let table = format!(
+        "<w:tbl><w:tblPr><w:tblStyle w:val=\"Dark\"/></w:tblPr><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>",
+        p("Normal", &(r("unseen") + shown))
+    );
+    let text = read(&(table + &p("Normal", &r("after"))), style);
+    assert_eq!(text.text, "seen\n\nafter\n\n");
+    assert_eq!(text.notes, ["it has hidden text, which is left out: “unseen”"]);
+}
+
+#[test]
+fn formulas_and_shapes_are_tracked_and_hidden_as_runs_are() {
+    let of_math = |properties: &str, text: &str| format!("<m:r><w:rPr>{properties}</w:rPr><m:t>{text}</m:t></m:r>");
+    let formula = [
+        of_math("", "a"),
+        format!("<w:del>{}</w:del>", of_math("", "b")),
+        format!("<w:ins>{}</w:ins>", of_math("", "c")),
+        of_math("<w:vanish/>", "d"),
+        "<x:t>e</x:t><x:u><w:r><w:t>f</w:t></w:r></x:u>".to_owned(),
+    ];
+    let body = format!("<w:p><m:oMath>{}</m:oMath></w:p>", formula.concat());
+    check(&body, &["ac"]);
+    assert_eq!(
+        notes(&body),
+        [
+            "it has tracked changes, so it is not what anybody signed: inserted “c”; deleted “b”; what was inserted counts here, what was deleted does not",
+            "it has hidden text, which is left out: “d”",
+        ]
+    );
+    check("<m:oMathPara><m:oMath><m:r><m:t>x=1</m:t></m:r></m:oMath></m:oMathPara>", &["x=1"]);
+    let shape = format!(
+        "<w:p><w:ins><w:r><w:drawing><w:txbxContent>{}</w:txbxContent></w:drawing></w:r></w:ins></w:p>",
+        p("Normal", &r("boxed"))
+    );
+    check(&shape, &["boxed"]);
+    assert!(notes(&shape)[0].contains("inserted 1 more"), "{:?}", notes(&shape));
+}
+
+#[test]
+fn what_is_struck_out_or_filled_from_elsewhere_is_said() {
+    let struck = |inner: &str| format!("<w:r><w:rPr>{inner}</w:rPr><w:t>x</w:t></w:r>");
+    for inner in ["<w:strike/>", "<w:dstrike/>", "<w:strike w:val=\"0\"/><w:dstrike/>"] {
+        let body = format!("<w:p>{}{}</w:p>", r("a "), struck(inner));
+        check(&body, &["a x"]);
+        assert_eq!(notes(&body), ["it has text that is struck out, and counts here: “x”"], "{inner}");
+    }
+    assert!(notes(&format!("<w:p>{}</w:p>", struck("<w:strike w:val=\"0\"/>"))).is_empty());
+    for bound in ["<w:dataBinding w:xpath=\"/a\"/>", "<x:dataBinding/>"] {
+        let body =
+            format!("<w:p><w:sdt><w:sdtPr>{bound}</w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt></w:p>", r("a"));
+        assert_eq!(notes(&body), ["a place is filled from data that is not read: Word may show something else there"]);
+    }
+}
+
+#[test]
 fn fields_show_what_they_came_to_and_contents_are_left_out() {
     let mark = |kind: &str| format!("<w:r><w:fldChar w:fldCharType=\"{kind}\"/></w:r>");
     let field = |instruction: &str, result: &str| {
