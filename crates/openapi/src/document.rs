@@ -110,6 +110,8 @@ fn from_yaml(bytes: &[u8]) -> Result<Value, DocumentError> {
             max_total_replayed_events: YAML_ALIASED_MAX,
             max_replay_stack_depth: 16,
         },
+        // Nobody reads them, and only so many in a row are kept.
+        emit_comments: false,
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();

@@ -84,6 +84,8 @@ pub fn read(text: &str) -> Result<Node, Unreadable> {
             max_total_replayed_events: ALIASED_MAX,
             max_replay_stack_depth: 8,
         },
+        // Nobody reads them, and only so many in a row are kept.
+        emit_comments: false,
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,

@@ -16,6 +16,7 @@ fn both_versions_are_read_in_both_forms() {
     ] {
         Document::read(text.as_bytes()).unwrap();
     }
+    Document::read(format!("openapi: 3.0.3\npaths:\n{}  /a: {{}}\n", "  # a\n".repeat(500)).as_bytes()).unwrap();
     let document =
         Document::read(b"openapi: 3.0.0\npaths: {/a: {get: {responses: {200: {description: x}}}}}\n").unwrap();
     assert_eq!(document.root().pointer("/paths/~1a/get/responses/200/description"), Some(&json!("x")));

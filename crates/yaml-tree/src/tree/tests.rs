@@ -40,3 +40,11 @@ fn aliases_stand_where_they_are_used() {
     let b = &entries(&root)[1];
     assert_eq!((b.value.at.line, matches!(&b.value.kind, Kind::List(members) if members.len() == 2)), (2, true));
 }
+
+#[test]
+fn any_number_of_comments_stands_anywhere() {
+    let comments = "  # a\n".repeat(500);
+    let root = tree(&format!("{comments}one:\n{comments}  two: [1]\n{comments}three: [\n{comments}  4]\n{comments}"));
+    let keys: Vec<&str> = entries(&root).iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(keys, ["one", "three"]);
+}
