@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::document::Document;
-use crate::schema::{is_object, items};
+use crate::schema::{Objects, items};
 use crate::words::{CURSOR, ROWS, TOTAL, is_one_of, singular, snake, step};
 
 /// Where the records of an answer stand.
@@ -47,12 +47,10 @@ pub(crate) fn answer<'d>(document: &'d Document, operation: &'d Value, path: &st
     if let Some(record) = items(document, outer.value) {
         return Some(plain(record, "$[*]", true));
     }
-    let properties = properties(document, outer.value);
+    let (properties, objects) = (properties(document, outer.value), Objects::new(document));
     let lists: Vec<(&str, &Value)> = properties
         .iter()
-        .filter_map(|(name, property)| {
-            Some((*name, items(document, property).filter(|items| is_object(document, items))?))
-        })
+        .filter_map(|(name, property)| Some((*name, items(document, property).filter(|items| objects.is(items))?)))
         .collect();
     let plural = path.rsplit('/').find(|part| !part.starts_with('{')).unwrap_or_default();
     let best = lists
@@ -64,14 +62,13 @@ pub(crate) fn answer<'d>(document: &'d Document, operation: &'d Value, path: &st
         let mut answer = plain(record, &format!("$.{}[*]", step(name)), true);
         answer.unsure = lists.len() > 1;
         let scalar = |words: &[&str]| {
-            let found =
-                properties.iter().find(|(name, property)| is_one_of(name, words) && !is_object(document, property));
+            let found = properties.iter().find(|(name, property)| is_one_of(name, words) && !objects.is(property));
             found.map(|(name, _)| format!("$.{}", step(name)))
         };
         (answer.total, answer.cursor) = (scalar(TOTAL), scalar(CURSOR));
         return Some(answer);
     }
-    let wrapped = properties.iter().find(|(name, property)| *name == "data" && is_object(document, property));
+    let wrapped = properties.iter().find(|(name, property)| *name == "data" && objects.is(property));
     if let Some((name, record)) = wrapped {
         return Some(plain(record, &format!("$.{}", step(name)), false));
     }

@@ -1,5 +1,6 @@
 //! A schema laid out as the fields that it has, by dotted name.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -20,11 +21,18 @@ pub(crate) struct Fields {
 
 struct Walk<'d> {
     document: &'d Document,
+    objects: Objects<'d>,
     fields: Fields,
     known: BTreeSet<String>,
     /// References that are being laid out.
     within: Vec<&'d str>,
     steps: usize,
+}
+
+/// Tells objects from what is none, for one entity: so many parts are looked at for all its questions together.
+pub(crate) struct Objects<'d> {
+    document: &'d Document,
+    left: Cell<usize>,
 }
 
 /// What was looked at to answer whether objects are meant.
@@ -36,35 +44,48 @@ struct Seen<'d> {
 
 /// Lays a schema out.
 pub(crate) fn fields(document: &Document, schema: &Value) -> Fields {
-    let mut walk = Walk { document, fields: Fields::default(), known: BTreeSet::new(), within: Vec::new(), steps: 0 };
+    let (objects, fields) = (Objects::new(document), Fields::default());
+    let mut walk = Walk { document, objects, fields, known: BTreeSet::new(), within: Vec::new(), steps: 0 };
     walk.schema(schema, "", 0);
+    // What was not looked at to its end may be laid out as something else.
+    walk.fields.cut |= walk.objects.left.get() == 0;
     walk.fields
-}
-
-/// Whether objects are meant, or one of several kinds of them.
-pub(crate) fn is_object(document: &Document, schema: &Value) -> bool {
-    is_object_within(document, schema, 0, &mut Seen::default())
-}
-
-/// Each reference is followed once and so many parts are looked at, so that no circle is gone around.
-fn is_object_within<'d>(document: &'d Document, schema: &'d Value, depth: usize, seen: &mut Seen<'d>) -> bool {
-    seen.steps += 1;
-    let Some(resolved) = document.resolve(schema).filter(|_| seen.steps <= PARTS_MAX) else { return false };
-    if resolved.reference.is_some_and(|reference| !seen.references.insert(reference)) {
-        return false;
-    }
-    let schema = resolved.value;
-    let mut any_of = PARTS.iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
-    schema.get("properties").is_some()
-        || schema.get("additionalProperties").is_some_and(Value::is_object)
-        || has_type(schema, "object")
-        || (depth < DEPTH_MAX && any_of.any(|part| is_object_within(document, part, depth + 1, seen)))
 }
 
 /// The schema of the items, where a list is meant.
 pub(crate) fn items<'d>(document: &'d Document, schema: &'d Value) -> Option<&'d Value> {
     let schema = document.resolve(schema)?.value;
     if schema.get("properties").is_some() { None } else { schema.get("items").filter(|items| items.is_object()) }
+}
+
+// === impl Objects ===
+
+impl<'d> Objects<'d> {
+    pub(crate) fn new(document: &'d Document) -> Self {
+        Self { document, left: Cell::new(OBJECTS_STEPS_MAX) }
+    }
+
+    /// Whether objects are meant, or one of several kinds of them.
+    pub(crate) fn is(&self, schema: &'d Value) -> bool {
+        self.within(schema, 0, &mut Seen::default())
+    }
+
+    /// Each reference is followed once and so many parts are looked at, so that no circle is gone around.
+    fn within(&self, schema: &'d Value, depth: usize, seen: &mut Seen<'d>) -> bool {
+        let Some(left) = self.left.get().checked_sub(1) else { return false };
+        self.left.set(left);
+        seen.steps += 1;
+        let Some(resolved) = self.document.resolve(schema).filter(|_| seen.steps <= PARTS_MAX) else { return false };
+        if resolved.reference.is_some_and(|reference| !seen.references.insert(reference)) {
+            return false;
+        }
+        let schema = resolved.value;
+        let mut any_of = PARTS.iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+        schema.get("properties").is_some()
+            || schema.get("additionalProperties").is_some_and(Value::is_object)
+            || has_type(schema, "object")
+            || (depth < DEPTH_MAX && any_of.any(|part| self.within(part, depth + 1, seen)))
+    }
 }
 
 // === impl Walk ===
@@ -117,8 +138,7 @@ impl<'d> Walk<'d> {
             _ => {}
         }
         if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
-            let below =
-                if is_object(self.document, items) && !path.is_empty() { format!("{path}[]") } else { path.to_owned() };
+            let below = if self.objects.is(items) && !path.is_empty() { format!("{path}[]") } else { path.to_owned() };
             return self.schema(items, &below, depth + 1);
         }
         if !any {
@@ -161,6 +181,8 @@ const OPEN_MAX: usize = 50;
 const STEPS_MAX: usize = 20_000;
 /// Most parts that are looked at to see whether objects are meant.
 const PARTS_MAX: usize = 1_000;
+/// Most parts that are looked at for that, for one entity or one answer.
+const OBJECTS_STEPS_MAX: usize = 20_000;
 
 #[cfg(test)]
 mod tests;

@@ -133,6 +133,26 @@ fn a_large_document_of_circles_ends() {
     Mapping::read("proposed", &proposal.to_yaml()).unwrap();
 }
 
+/// Each operation shows the same lists, each of one of a thousand things.
+#[test]
+fn many_lists_of_many_things_end() {
+    let things: Vec<Value> = (0..1_000).map(|number| serde_json::json!({"const": number})).collect();
+    let lists: serde_json::Map<String, Value> = (0..2_000)
+        .map(|number| {
+            (format!("l{number}"), serde_json::json!({"type": "array", "items": {"$ref": "#/components/schemas/K"}}))
+        })
+        .collect();
+    let answer = serde_json::json!({"content": {"application/json": {"schema": {"$ref": "#/components/schemas/L"}}}});
+    let paths: serde_json::Map<String, Value> = (0..20)
+        .map(|number| (format!("/k{number}/{{id}}"), serde_json::json!({"get": {"responses": {"200": answer}}})))
+        .collect();
+    let schemas = serde_json::json!({"K": {"anyOf": things}, "L": {"type": "object", "properties": lists}});
+    let document = serde_json::json!({"openapi": "3.0.0", "paths": paths, "components": {"schemas": schemas}});
+    let proposal = proposed(&document.to_string());
+    assert_eq!(proposal.mapping.operations.len(), 20);
+    Mapping::read("proposed", &proposal.to_yaml()).unwrap();
+}
+
 proptest! {
     /// Whatever the words of a document, what is proposed can be read as it is.
     #[test]

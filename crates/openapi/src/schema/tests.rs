@@ -86,6 +86,22 @@ fn a_circle_of_many_parts_ends_and_hides_no_object() {
     }
     let document = json!({"openapi": "3.1.0", "components": {"schemas": schemas}}).to_string();
     let document = Document::read(document.as_bytes()).unwrap();
-    let of = |name: &str| is_object(&document, &json!({"$ref": format!("#/components/schemas/{name}")}));
+    let of = |name: &str| {
+        let schema = json!({"$ref": format!("#/components/schemas/{name}")});
+        Objects::new(&document).is(&schema)
+    };
     assert_eq!([of("K0"), of("Own"), of("A")], [false, true, true]);
+}
+
+#[test]
+fn so_much_is_looked_at_for_all_questions_together() {
+    let document = Document::read(b"openapi: 3.0.0").unwrap();
+    let many = json!({"anyOf": vec![json!({"type": "string"}); PARTS_MAX]});
+    let object = json!({"properties": {}});
+    let objects = Objects::new(&document);
+    assert!(objects.is(&object) && !objects.is(&many));
+    for _ in 0..OBJECTS_STEPS_MAX / PARTS_MAX {
+        objects.is(&many);
+    }
+    assert_eq!((objects.left.get(), objects.is(&object)), (0, false));
 }
