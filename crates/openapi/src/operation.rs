@@ -47,6 +47,9 @@ pub(crate) fn operations(document: &Document) -> (Vec<Found<'_>>, Vec<String>) {
             odd.push(path.clone());
             continue;
         }
+        if item.get("head").is_some() {
+            odd.push(format!("HEAD {path}"));
+        }
         for method in METHODS {
             if let Some(operation) = item.get(method.to_ascii_lowercase()) {
                 found.push(one(document, path, method, item, operation));
@@ -93,8 +96,8 @@ fn meaning(method: &str, path: &str, listed: bool) -> (Operation, Class, Option<
     let last = path.rsplit('/').next().unwrap_or_default();
     let verb = path.split('/').rev().find(|part| !part.is_empty()).unwrap_or_default();
     match method {
-        "GET" | "HEAD" if listed => (Operation::List, Class::Read, None),
-        "GET" | "HEAD" => (Operation::Read, Class::Read, None),
+        "GET" if listed => (Operation::List, Class::Read, None),
+        "GET" => (Operation::Read, Class::Read, None),
         "POST" if is_one_of(verb, SEARCH) => (Operation::List, Class::Read, Some("a POST that seems to search")),
         "POST" if last.starts_with('{') => (Operation::Act, Class::Destructive, Some("what does this POST do?")),
         "POST" if acts(verb) => (Operation::Act, Class::External, Some("whom does this reach?")),
@@ -124,6 +127,7 @@ fn is_plain(path: &str) -> bool {
     names.dedup();
     names.len() == all
         && path.starts_with('/')
+        && (path.len() == 1 || !path.ends_with('/'))
         && !path.contains(odd)
         && !path.contains("//")
         && path.split('/').all(fits)

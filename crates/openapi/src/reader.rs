@@ -298,8 +298,13 @@ impl Reader<'_> {
             part != "." && part != ".." && (braces == 0 || whole)
         };
         let odd = |letter: char| !letter.is_ascii_graphic() || matches!(letter, '?' | '#' | '\\' | '%' | ';');
-        let fits =
-            text.starts_with('/') && !text.contains(odd) && !text.contains("//") && text.split('/').all(parts_fit);
+        // What vendors ask has no slash at its end, and neither has what leaves.
+        let ends = text.len() > 1 && text.ends_with('/');
+        let fits = text.starts_with('/')
+            && !ends
+            && !text.contains(odd)
+            && !text.contains("//")
+            && text.split('/').all(parts_fit);
         let all: Vec<&str> = names(&text).collect();
         let once = all.iter().collect::<BTreeSet<_>>().len() == all.len();
         if !fits || !once {
@@ -459,7 +464,7 @@ fn without_names(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-pub(crate) const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+pub(crate) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// What only a request has. What a tool can do at its worst says its profile, or a person.
 const OF_REQUESTS: [&str; 3] = ["method", "path", "class"];
 const KEYS: &[&str] = &[
