@@ -1,6 +1,8 @@
 //! How places, numbers and lists are written wherever they are compared: what reads a call and what reads a rule ask here, so that
 //! both write the same alike.
 
+use std::str::Chars;
+
 use crate::arguments::Scalar;
 
 /// An absolute place without `.`, `..`, `//` and a slash at its end. Links are not followed: nobody asks the file system. None:
@@ -58,25 +60,46 @@ pub fn number(text: &str) -> Option<Scalar> {
     Some(Scalar::Decimal(format!("{sign}{whole}.{fraction}")))
 }
 
-/// A list cut at `,` and `;` outside quotes; quoted names are left out. None: a quote has no end.
+/// A list cut at `,` and `;` outside quotes; quoted names are left out. None: a quote has no end, or what is quoted may be an
+/// address and no name, as in `"ana"@example.com`: nothing in `<` and `>` stands behind it.
 pub fn list_parts(text: &str) -> Option<Vec<String>> {
-    let (mut parts, mut part, mut rest) = (Vec::new(), String::new(), text.chars());
-    while let Some(c) = rest.next() {
-        match c {
-            '"' if part.trim().is_empty() => loop {
-                match rest.next()? {
-                    '\\' => drop(rest.next()?),
-                    '"' => break,
-                    _ => {}
-                }
-            },
-            ',' | ';' => parts.push(std::mem::take(&mut part)),
-            c => part.push(c),
+    let (mut parts, mut rest) = (Vec::new(), text.chars());
+    loop {
+        let (part, more) = list_part(&mut rest)?;
+        // A comma may stand at the end.
+        if more || !part.trim().is_empty() || parts.is_empty() {
+            parts.push(part);
+        }
+        if !more {
+            return Some(parts);
         }
     }
-    // A comma may stand at the end.
-    if !part.trim().is_empty() || parts.is_empty() {
-        parts.push(part);
+}
+
+/// The next part of a list, and whether another one follows.
+fn list_part(rest: &mut Chars<'_>) -> Option<(String, bool)> {
+    let (mut part, mut named) = (String::new(), false);
+    let more = loop {
+        match rest.next() {
+            Some('"') if part.trim().is_empty() => {
+                pass_quoted(rest)?;
+                named = true;
+            }
+            Some(',' | ';') => break true,
+            Some(letter) => part.push(letter),
+            None => break false,
+        }
+    };
+    (!named || part.contains('<')).then_some((part, more))
+}
+
+/// Goes on behind the end of a quotation. None: it has none.
+fn pass_quoted(rest: &mut Chars<'_>) -> Option<()> {
+    loop {
+        match rest.next()? {
+            '\\' => drop(rest.next()?),
+            '"' => return Some(()),
+            _ => {}
+        }
     }
-    Some(parts)
 }

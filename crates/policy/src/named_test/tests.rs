@@ -114,6 +114,10 @@ fn domains_of_addresses() {
         ("two words.org", None),
         ("http://2130706433/", None),
         ("\"ana", None),
+        ("\"eve\"@evil.org", None),
+        ("ana@example.com, \"eve\"@evil.org", None),
+        ("\"Eve Smith\" <eve@evil.org>", Some("evil.org")),
+        ("\"ana\" eve@evil.org", None),
     ] {
         let found = text::domains(address).map(|domains| domains.join(" "));
         assert_eq!(found.as_deref(), domains, "{address}");

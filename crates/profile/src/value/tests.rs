@@ -104,6 +104,8 @@ fn recipients_of_every_form() {
             ("a b@x.example", None),
             ("<a@x.example", None),
             ("\"a", None),
+            ("\"ana\"@example.com", None),
+            ("\"ana\"", None),
             ("list: a@x.example;", None),
             ("a@exämple.com", None),
         ],

@@ -136,6 +136,20 @@ fn hosts_of_addresses_are_told_apart_by_their_domain() {
 }
 
 #[test]
+fn an_address_in_quotes_is_in_doubt_and_a_name_in_quotes_is_none() {
+    for condition in [
+        "{roles: {recipient: {domain: evil.org}}}",
+        "{roles: {recipient: eve@evil.org}}",
+        "{arguments: {to: {domain: evil.org}}}",
+    ] {
+        denied(condition, "send", r#"{"to": "\"eve\"@evil.org"}"#, true);
+        denied(condition, "send", r#"{"to": ["ana@x.example", "\"eve\"@evil.org"]}"#, true);
+        denied(condition, "send", r#"{"to": "\"Eve Smith\" <eve@evil.org>"}"#, true);
+        denied(condition, "send", r#"{"to": "\"eve@evil.org\" <ana@x.example>"}"#, false);
+    }
+}
+
+#[test]
 fn values_of_rules_are_written_as_facts_are() {
     for (condition, arguments) in [
         ("{arguments: {n: 12.50}}", r#"{"n": 12.5}"#),
