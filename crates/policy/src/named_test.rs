@@ -69,6 +69,8 @@ pub(crate) enum Is {
 pub(crate) enum Wanted {
     /// Exactly this.
     Exactly(Scalar),
+    /// This number, or the text it is written as: `1.10` is the number 1.1 and the text `1.10`.
+    Spelled(Scalar, Arc<str>),
     /// Anything like this.
     Like(Glob),
 }
@@ -107,6 +109,11 @@ struct Passes {
 // === impl Wanted ===
 
 impl Wanted {
+    /// A number as a rule spells it.
+    pub(crate) fn number(number: Scalar, spelling: &str) -> Self {
+        if words_of(&number) == spelling { Self::Exactly(number) } else { Self::Spelled(number, Arc::from(spelling)) }
+    }
+
     /// The value without the marks around it.
     fn plain(&self) -> String {
         match self {
@@ -114,6 +121,7 @@ impl Wanted {
             Self::Exactly(Scalar::Whole(value)) => value.to_string(),
             Self::Exactly(Scalar::Decimal(value)) => value.clone(),
             Self::Exactly(Scalar::Text(value)) => value.to_string(),
+            Self::Spelled(_, spelling) => spelling.to_string(),
             Self::Like(glob) => glob.as_str().to_owned(),
         }
     }
@@ -275,6 +283,7 @@ impl Wanted {
     fn in_small_letters(&self) -> Self {
         match self {
             Self::Exactly(Scalar::Text(text)) => Self::Exactly(Scalar::Text(Arc::from(text::lower(text)))),
+            Self::Spelled(number, spelling) => Self::Spelled(number.clone(), Arc::from(text::lower(spelling))),
             Self::Like(glob) => Self::Like(Glob::new(&text::lower(glob.as_str()))),
             other => other.clone(),
         }
@@ -317,6 +326,7 @@ impl fmt::Display for Is {
                         (Wanted::Exactly(Scalar::Text(text)), _) => quoted(text),
                         (Wanted::Exactly(Scalar::Bool(truth)), _) => format!("the truth value {truth}"),
                         (Wanted::Exactly(number), _) => format!("the number {}", words_of(number)),
+                        (Wanted::Spelled(_, spelling), _) => format!("the number {spelling}"),
                     }))
                 )
             }
@@ -338,6 +348,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exactly(value) => f.write_str(&words_of(value)),
+            Self::Spelled(_, spelling) => f.write_str(spelling),
             Self::Like(glob) => f.write_str(glob.as_str()),
         }
     }

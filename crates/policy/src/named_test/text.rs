@@ -12,6 +12,8 @@ pub(super) fn is_surely(wanted: &Wanted, scalar: Option<&Scalar>, value: &str) -
     match (wanted, scalar) {
         (Wanted::Exactly(wanted), Some(scalar)) => same_scalar(wanted, scalar),
         (Wanted::Exactly(wanted), None) => super::words_of(wanted) == value,
+        (Wanted::Spelled(_, spelling), Some(Scalar::Text(_)) | None) => spelling.as_ref() == value,
+        (Wanted::Spelled(wanted, _), Some(scalar)) => wanted == scalar,
         (Wanted::Like(glob), _) => glob.matches(value),
     }
 }
@@ -22,6 +24,7 @@ pub(super) fn is_perhaps(wanted: &Wanted, value: &str, parted: &[&str]) -> bool 
     let value = lower(value);
     let same = |value: &str| match wanted {
         Wanted::Exactly(wanted) => lower(&super::words_of(wanted)) == value,
+        Wanted::Spelled(wanted, spelling) => super::words_of(wanted) == value || lower(spelling) == value,
         Wanted::Like(glob) => Glob::new(&lower(glob.as_str())).matches(value),
     };
     same(&value) || parted.iter().filter_map(|join| value.rsplit_once(join)).any(|(_, last)| same(last))

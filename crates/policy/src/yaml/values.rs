@@ -105,13 +105,13 @@ impl Reader<'_> {
         };
         let mut wanted = Vec::new();
         for member in members {
-            let scalar = match self.scalar(member) {
-                Some(Scalar::Text(word)) => {
-                    self.as_facts(on, member.at, &word).map(|word| Scalar::Text(Arc::from(word)))
+            wanted.extend(match (self.scalar(member), &member.kind) {
+                (Some(Scalar::Text(word)), _) => {
+                    self.as_facts(on, member.at, &word).map(|word| Wanted::Exactly(Scalar::Text(Arc::from(word))))
                 }
-                other => other,
-            };
-            wanted.extend(scalar.map(Wanted::Exactly));
+                (Some(number), Kind::Number(spelling)) if !is_of_numbers(on) => Some(Wanted::number(number, spelling)),
+                (other, _) => other.map(Wanted::Exactly),
+            });
         }
         wanted
     }
@@ -130,7 +130,7 @@ impl Reader<'_> {
                 Some(command) => return Some(command),
                 None => self.not_plain(at, word),
             },
-            "amount" | "timeout" => {
+            _ if is_of_numbers(on) => {
                 return Some(
                     written::number(word).map_or_else(|| word.to_owned(), |number| Wanted::Exactly(number).to_string()),
                 );
@@ -256,6 +256,11 @@ impl Reader<'_> {
         let hint = "write one program with its words, as in `rm -rf /`; flags match in any order".to_owned();
         self.complain(at, format!("`{word}` is not one plain command"), Some(hint));
     }
+}
+
+/// Whether its values are numbers, which facts write in one way.
+fn is_of_numbers(on: &On) -> bool {
+    matches!(on, On::Role(role) if matches!(role.as_ref(), "amount" | "timeout"))
 }
 
 const PATH: &str = "path";

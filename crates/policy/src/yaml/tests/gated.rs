@@ -11,7 +11,11 @@ const PROFILE: &str = r#"
 profile: real
 tools:
   send: { class: external, verb: send, arguments: { to: recipient, url: url, command: command, amount: amount, path: path } }
-  build: { class: write, verb: build, roles: { project: { from: [owner, project], join: ":" } } }
+  build:
+    class: write
+    verb: build
+    arguments: { tag: tag }
+    roles: { project: { from: [owner, project], join: ":" } }
 "#;
 
 struct Here(Arc<DirectorySnapshot>);
@@ -168,6 +172,26 @@ fn values_of_rules_are_written_as_facts_are() {
     ] {
         denied(condition, "send", arguments, true);
         permitted(condition, "send", arguments, true);
+    }
+}
+
+#[test]
+fn a_number_of_a_rule_is_the_text_it_is_written_as_too() {
+    for (condition, arguments, restricts, permits) in [
+        ("{arguments: {n: 12.50}}", r#"{"n": "12.50"}"#, true, true),
+        ("{arguments: {n: 12.50}}", r#"{"n": 12.50}"#, true, true),
+        ("{arguments: {n: [1.10, 2.0]}}", r#"{"n": "2.0"}"#, true, true),
+        ("{arguments: {n: {is: 1E3}}}", r#"{"n": "1e3"}"#, true, false),
+        ("{roles: {tag: 1.10}}", r#"{"tag": "1.10"}"#, true, true),
+        // What came as a number may have been spelt in either way.
+        ("{roles: {tag: 1.10}}", r#"{"tag": 1.10}"#, true, false),
+        ("{roles: {tag: 1.10}}", r#"{"tag": "1.1"}"#, true, false),
+        ("{arguments: {n: 1.10}}", r#"{"n": "1.1"}"#, true, false),
+        ("{arguments: {n: 1.10}}", r#"{"n": "1.100"}"#, false, false),
+        ("{arguments: {n: 7}}", r#"{"n": "7"}"#, true, true),
+    ] {
+        denied(condition, "build", arguments, restricts);
+        permitted(condition, "build", arguments, permits);
     }
 }
 
