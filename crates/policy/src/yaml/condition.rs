@@ -8,9 +8,11 @@ pub(crate) enum Condition {
     Always,
     /// Cedar, in brackets where it needs them.
     Fact(String),
-    /// Cedar about a fact that may be unknown. `known` is the question whether it is. What is unknown may be anything.
+    /// Cedar about a fact that may be unknown. `known` is the question whether it is, `there` whether what is asked for has such
+    /// a fact at all. What is there and unknown may be anything.
     IfKnown {
-        known: String,
+        known: &'static str,
+        there: &'static str,
         fact: String,
     },
     /// Of the values there are. `or_none`: of no values it is true, where a rule that permits asks.
@@ -86,9 +88,9 @@ impl Condition {
         match self {
             Self::Always => "true".to_owned(),
             Self::Fact(fact) => fact.clone(),
-            Self::IfKnown { known, fact } => match towards {
+            Self::IfKnown { known, there, fact } => match towards {
                 Towards::Permit => format!("({known} && {fact})"),
-                Towards::Restrict => format!("(!({known}) || {fact})"),
+                Towards::Restrict => format!("(if {known} then {fact} else {there})"),
             },
             Self::Test { test, or_none } => match towards {
                 Towards::Restrict => named("some", test, tests),

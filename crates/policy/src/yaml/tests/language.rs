@@ -177,6 +177,22 @@ fn a_cost_that_nobody_knows_may_be_any() {
 }
 
 #[test]
+fn what_is_no_call_of_a_tool_has_no_cost() {
+    let everything = "policies: {'*': {rules: [{id: r, hold: all, when: {tool: {cost: high}}}]}}";
+    let tools = "policies: {aws: {rules: [{id: r, deny: [run_instances, 'class:read'], when: {tool: {cost: high}}}]}}";
+    for (text, call) in [(everything, "unheard_of"), (tools, "get_cost_report")] {
+        let bundle = compiled(text);
+        let hits = |facts: &Facts| bundle.evaluate(Layer::Organisation, facts).hits.len();
+        let tool = facts("aws", call, &Value::Null);
+        assert_eq!(hits(&tool), 1, "{call}");
+        for method in [Method::ResourcesRead, Method::PromptsGet, Method::Sample, Method::TaskGet, Method::SetLevel] {
+            let other = ToolFacts::of_method(method, ToolName::parse("aws://costs").unwrap());
+            assert_eq!(hits(&Facts { method, tool: other, ..tool.clone() }), 0, "{method:?}");
+        }
+    }
+}
+
+#[test]
 fn one_name_for_two_tests_is_refused() {
     let mut known = known();
     let tools = &mut known.apps.get_mut("mail").unwrap().tools;
