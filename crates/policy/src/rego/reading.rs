@@ -360,15 +360,16 @@ impl Reader<'_> {
     fn certain_part(&mut self, file: usize, module: &Module, rule: &Rule, package: &[String]) -> Option<Place> {
         let Rule::Spec { bodies, .. } = rule else { return None };
         let [body] = bodies.as_slice() else { return None };
-        // By itself, a condition that reads a variable of this name would read the rule.
+        let imports = imports(module);
+        // By itself, a condition that reads a variable of this name would read the rule, or what is imported.
         let shadowed = |name: String| {
+            let imported = imports.contains_key(&name);
             let path: Path = package.iter().cloned().chain([name]).collect();
-            self.named.iter().any(|named| named.path.starts_with(&path))
+            imported || self.named.iter().any(|named| named.path.starts_with(&path))
         };
         if body.query.stmts.iter().flat_map(locals).any(shadowed) {
             return None;
         }
-        let imports = imports(module);
         let source = self.files.get(file)?.text.as_str();
         let rule_end = end_of(module, rule, source);
         let starts: Vec<usize> = body.query.stmts.iter().map(|of| start_of(of.span.start, source)).collect();

@@ -192,6 +192,13 @@ fn a_missing_fact_defers_only_where_it_matters() {
             format!("contractor := \"never\"\ndeny contains \"x\" if {{\n {bound}\n contractor == \"contractor\"\n}}");
         assert!(!said(&rego(&text), &read()).is_empty(), "{text}");
     }
+    // Nor is it what is imported by that name.
+    for import in ["input.app.id as who", "data.a.who"] {
+        let text = format!(
+            "import {import}\ndeny contains \"x\" if {{\n who := input.human.seniority\n who == \"contractor\"\n}}"
+        );
+        assert!(!said(&rego(&text), &read()).is_empty(), "{text}");
+    }
     // What a variable of a doubtful condition binds is doubtful, too.
     let bound = r#"deny contains "x" if {
         input.app.id == "other"
