@@ -304,12 +304,16 @@ impl Asked {
 }
 
 fn described(app: &KnownApp) -> Described {
+    let shared = |(role, join): (&str, &str)| (Arc::from(role), Arc::from(join));
+    Described { tools: app.tools.keys().cloned().collect(), joins: joins(app).into_iter().map(shared).collect() }
+}
+
+/// What joins the parts of a role's values, where that is no slash.
+pub(crate) fn joins(app: &KnownApp) -> BTreeMap<&str, &str> {
     let roles = app.tools.values().flat_map(|tool| &tool.roles);
-    let joins = roles.filter_map(|(role, form)| Some((role, form.join.as_deref().filter(|join| *join != "/")?)));
-    Described {
-        tools: app.tools.keys().cloned().collect(),
-        joins: joins.map(|(role, join)| (Arc::from(role.as_str()), Arc::from(join))).collect(),
-    }
+    let joins =
+        roles.filter_map(|(role, form)| Some((role.as_str(), form.join.as_deref().filter(|join| *join != "/")?)));
+    joins.collect()
 }
 
 /// Where these stand once they are added to a row.

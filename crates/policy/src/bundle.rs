@@ -12,7 +12,7 @@ use model::{
     RuleSource, Rules, ToolName,
 };
 
-use crate::asked::{Asked, Asking};
+use crate::asked::{Asked, Asking, joins};
 use crate::compile::{Compiler, Rule, baseline};
 use crate::error::PolicyError;
 use crate::export;
@@ -238,10 +238,12 @@ impl Platform {
             }
             compiled.push(text);
         }
-        if !drafts.is_empty() {
+        if !drafts.is_empty() || rego.is_some() {
             for (id, app) in &known.apps {
                 let tools: Vec<&str> = app.tools.keys().map(ToolName::as_str).collect();
                 compiled.push(format!("{id}: {}", tools.join(" ")));
+                let joins = joins(app).into_iter().map(|(role, join)| format!("{id} joins {role:?} by {join:?}"));
+                compiled.extend(joins);
             }
         }
         if let Some(rego) = rego {

@@ -368,6 +368,24 @@ fn a_tool_is_listed_if_some_arguments_would_do() {
 }
 
 #[test]
+fn what_profiles_say_of_values_is_in_the_digest() {
+    let yaml = file("a.yaml", "policies: {github: {require_human_review_for_repos: [infra]}}");
+    let rego = file("a.rego", "package countersign\ndeny contains \"x\" if input.arguments.to == \"x\"");
+    let mut other_join = known();
+    let tools = &mut other_join.apps.get_mut("github").unwrap().tools;
+    for role in tools.values_mut().filter_map(|tool| tool.roles.get_mut("repo")) {
+        role.join = Some(":".to_owned());
+    }
+    let mut other_tools = known();
+    other_tools.apps.get_mut("github").unwrap().tools.clear();
+    for (other, rules) in [(other_join, yaml), (other_tools, rego)] {
+        let digest = |known: &Known| Bundle::compile_for(known, std::slice::from_ref(&rules)).unwrap().digest();
+        assert_ne!(digest(&known()), digest(&other), "{}", rules.name);
+        assert_eq!(digest(&known()), digest(&known()), "{}", rules.name);
+    }
+}
+
+#[test]
 fn only_what_rules_of_the_app_read_is_read() {
     let bundle = compiled(
         "policies: {mail: {rules: [{id: a, deny: send, when: {arguments: {options.force: true}, roles: {recipient: {given: true}}}}]}}",
