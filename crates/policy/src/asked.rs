@@ -110,6 +110,17 @@ impl Asking {
         Ok(())
     }
 
+    /// A rule that is not in these files asks for a test of theirs, of calls to this app; none: to all.
+    pub(crate) fn also_test(&mut self, name: &str, app: Option<&AppId>) {
+        let Some((name, test)) = self.names.get_key_value(name) else { return };
+        let (name, test) = (Arc::clone(name), test.clone());
+        let add = |of_app: &mut AskingOfApp| drop(of_app.tests.insert(Arc::clone(&name), test.clone()));
+        match app {
+            Some(app) => add(self.by_app.get_mut(app).unwrap_or(&mut self.everywhere)),
+            None => self.everywhere_and_by_app().for_each(add),
+        }
+    }
+
     /// Rules that are not in these files look at how long the arguments are, of whatever app.
     pub(crate) fn measure(&mut self) {
         self.everywhere_and_by_app().for_each(|of_app| of_app.measured = true);

@@ -13,7 +13,7 @@ use model::{
 };
 
 use crate::asked::{Asked, Asking, joins};
-use crate::compile::{Compiler, Rule, baseline};
+use crate::compile::{Compiler, Made, Rule, Wants, baseline};
 use crate::error::PolicyError;
 use crate::export;
 use crate::index::Index;
@@ -250,8 +250,10 @@ impl Platform {
             asked.also(rego.reads());
             compiled.push(rego::LANGUAGE.to_owned());
         }
-        let budgets = drafts.iter().filter(|draft| draft.budget.is_some()).map(|draft| draft.id.as_str());
-        compiler.names(&asked.names().collect(), &budgets.collect());
+        let budgets = drafts.iter().filter(|draft| draft.budget.is_some());
+        let budgets = budgets.map(|draft| (draft.id.as_str(), draft.apps.as_deref())).collect();
+        let wanted = compiler.names(&Made { tests: asked.names().collect(), budgets });
+        wanted.iter().for_each(|Wants { test, app }| asked.also_test(test, app.as_ref()));
         Self { asked: asked.finish(), recommend_only, notes, examples, compiled }
     }
 }

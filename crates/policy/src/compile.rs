@@ -1,13 +1,13 @@
 //! From the text of a rule to a checked rule.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::{
     Policy, PolicyId, PolicySet, Schema, Template, ValidationError, ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
-use model::{Layer, RuleId, RuleInfo, RuleSource, limits::FILE_BYTES_MAX};
+use model::{AppId, Layer, RuleId, RuleInfo, RuleSource, limits::FILE_BYTES_MAX};
 
 use crate::error::{Complaint, PolicyError};
 use crate::lint::Mention;
@@ -37,7 +37,23 @@ pub(crate) struct Compiler {
 struct AskedFor {
     file: Arc<str>,
     place: (u32, u32),
+    /// The app that the rule is about; none: all.
+    app: Option<AppId>,
     mention: Mention,
+}
+
+/// What rules in YAML make by name.
+pub(crate) struct Made<'a> {
+    pub(crate) tests: BTreeSet<&'a str>,
+    /// Budgets, and the apps on which they are counted; none: all.
+    pub(crate) budgets: BTreeMap<&'a str, Option<&'a [AppId]>>,
+}
+
+/// A test that a rule in Cedar asks for.
+pub(crate) struct Wants {
+    pub(crate) test: String,
+    /// Of calls to this app; none: to all.
+    pub(crate) app: Option<AppId>,
 }
 
 /// The shipped rules, asked where no rule of the organisation permits.
@@ -76,7 +92,8 @@ impl Compiler {
             let rule = self.rule(layer, (source, text), &derived, &mut complaints);
             for mention in rule.iter().flat_map(|rule| lint::mentions(&rule.policy, text)) {
                 let place = position(&file.text, range.start + mention.at);
-                self.asked_for.push(AskedFor { file: Arc::clone(&name), place, mention });
+                let app = rule.as_ref().and_then(|rule| lint::app_of_head(&rule.policy));
+                self.asked_for.push(AskedFor { file: Arc::clone(&name), place, app, mention });
             }
             self.rules.extend(rule);
             self.complain(file, &name, range.start, complaints);
@@ -122,23 +139,23 @@ impl Compiler {
         reads.has(name)
     }
 
-    /// Refuses rules that ask for a test or a budget which does not exist, so that the question is never true.
-    pub(crate) fn names(&mut self, tests: &BTreeSet<&str>, budgets: &BTreeSet<&str>) {
-        for AskedFor { file, place, mention: Mention { set, word, .. } } in std::mem::take(&mut self.asked_for) {
-            let (known, what, hint) = match set.as_str() {
-                "spent" => (budgets, "budget", "a budget is named as its rule is, as in `mail.max_calls`"),
-                _ => (
-                    tests,
-                    "test",
-                    "rules in YAML make the tests; `countersign policy export --cedar FOLDER` writes them with their names",
-                ),
+    /// Refuses rules that ask for a test or a budget which does not exist, or is not counted on their apps, so that the question
+    /// is never true. What is left are the tests that they ask for.
+    pub(crate) fn names(&mut self, made: &Made<'_>) -> Vec<Wants> {
+        let mut wants = Vec::new();
+        for AskedFor { file, place, app, mention: Mention { set, word, .. } } in std::mem::take(&mut self.asked_for) {
+            let wrong = match (set.as_str(), made.budgets.get(word.as_str())) {
+                ("spent", Some(apps)) => not_counted_there(&word, *apps, app.as_ref()),
+                ("spent", None) => Some(unmade(&set, "budget", &word, made.budgets.keys().copied())),
+                _ if made.tests.contains(word.as_str()) => {
+                    wants.push(Wants { test: word, app });
+                    None
+                }
+                _ => Some(unmade(&set, "test", &word, made.tests.iter().copied())),
             };
-            if !known.contains(word.as_str()) {
-                let near = did_you_mean(&word, known.iter().copied()).unwrap_or_else(|| hint.to_owned());
-                let said = format!("no rule has a {what} `{word}`, so `context.{set}` never holds it");
-                self.errors.push(PolicyError::new(&file, place, said, Some(near)));
-            }
+            self.errors.extend(wrong.map(|(said, hint)| PolicyError::new(&file, place, said, Some(hint))));
         }
+        wants
     }
 
     /// What somebody else found wrong.
@@ -231,6 +248,31 @@ impl Compiler {
             self.errors.push(PolicyError::new(name, position(&file.text, start + at), said, hint));
         }
     }
+}
+
+/// What is wrong with a question for what no rule makes, and a way out.
+fn unmade<'a>(set: &str, what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> (String, String) {
+    let hint = match what {
+        "budget" => "a budget is named as its rule is, as in `mail.max_calls`",
+        _ => "rules in YAML make the tests; `countersign policy export --cedar FOLDER` writes them with their names",
+    };
+    let near = did_you_mean(word, known).unwrap_or_else(|| hint.to_owned());
+    (format!("no rule has a {what} `{word}`, so `context.{set}` never holds it"), near)
+}
+
+/// What is wrong where a rule is about more than the apps on which a budget is counted.
+fn not_counted_there(budget: &str, apps: Option<&[AppId]>, of: Option<&AppId>) -> Option<(String, String)> {
+    let apps = apps.filter(|apps| of.is_none_or(|of| !apps.contains(of)))?;
+    let names: Vec<String> = apps.iter().map(|app| format!("`{app}`")).collect();
+    let elsewhere = of.map_or_else(|| "elsewhere".to_owned(), |of| format!("on `{of}`"));
+    let first = apps.first().map_or("", AppId::as_str);
+    Some((
+        format!(
+            "the budget `{budget}` is counted on {} only, so `context.spent` never holds it {elsewhere}",
+            names.join(", ")
+        ),
+        format!("write a rule for each of its apps, as in `resource in App::\"{first}\"`"),
+    ))
 }
 
 fn parse_schema(text: &str) -> Result<Schema, PolicyError> {

@@ -1,8 +1,8 @@
 //! Mistakes that Cedar's validator lets through: words no attribute ever has, ids that no app can have, questions about
 //! people of whom only the identity is known.
 
-use cedar_policy::Policy;
 use cedar_policy::pst::{BinaryOp, Expr, Literal};
+use cedar_policy::{Policy, ResourceConstraint};
 use model::{AgentId, AppId, HumanId, IdError, ToolName};
 
 use crate::error::Complaint;
@@ -21,26 +21,35 @@ pub(crate) struct Mention {
 pub(crate) fn mentions(policy: &Policy, text: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let walked = tree::each(policy, &mut |expression| {
-        let Expr::BinaryOp { op, left, right } = expression else { return };
-        let Expr::GetAttr { attr, .. } = left.as_ref() else { return };
-        let asks = matches!(op, BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny);
-        if !asks || !matches!(attr.as_str(), "every" | "some" | "spent") {
+        let Expr::BinaryOp { op: BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny, left, right } =
+            expression
+        else {
             return;
-        }
-        let members = if let Expr::Set(members) = right.as_ref() {
-            members.iter().map(AsRef::as_ref).collect()
-        } else {
-            vec![right.as_ref()]
         };
-        for member in members {
-            if let Expr::Literal(Literal::String(word)) = member {
+        for (asked, words) in [(left, right), (right, left)] {
+            let Expr::GetAttr { attr, .. } = asked.as_ref() else { continue };
+            if !matches!(attr.as_str(), "every" | "some" | "spent") {
+                continue;
+            }
+            for word in texts(words) {
                 let at = last_place(&format!("\"{word}\""), text);
-                found.push(Mention { set: attr.to_string(), word: word.to_string(), at });
+                found.push(Mention { set: attr.to_string(), word: word.to_owned(), at });
             }
         }
     });
     // What cannot be read is told by `lint`.
     walked.map_or_else(|_| Vec::new(), |()| found)
+}
+
+/// The app whose tools and other things a rule is about, as its head says; none: any.
+pub(crate) fn app_of_head(policy: &Policy) -> Option<AppId> {
+    let uid = match policy.resource_constraint() {
+        ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) => uid,
+        ResourceConstraint::Any | ResourceConstraint::Is(_) => return None,
+    };
+    let id = uid.id().unescaped();
+    let app = if uid.type_name().basename() == "App" { Some(id) } else { app_of_tool(id).map(|(app, _)| app) };
+    app.and_then(|app| AppId::parse(app).ok())
 }
 
 /// Looks at one rule whose text is `text`.
@@ -58,6 +67,18 @@ pub(crate) fn lint(policy: &Policy, text: &str, complaints: &mut Vec<Complaint>)
 /// Splits the id of what is asked for: the app's id, a slash, its name.
 pub(crate) fn app_of_tool(id: &str) -> Option<(&str, &str)> {
     id.split_once('/')
+}
+
+/// A text, or those of a set that is written out.
+fn texts(expression: &Expr) -> Vec<&str> {
+    let text = |expression| match expression {
+        &Expr::Literal(Literal::String(ref word)) => Some(word.as_str()),
+        _ => None,
+    };
+    match expression {
+        Expr::Set(members) => members.iter().filter_map(|member| text(member.as_ref())).collect(),
+        one => text(one).into_iter().collect(),
+    }
 }
 
 fn look(expression: &Expr, text: &str, complaints: &mut Vec<Complaint>) {

@@ -204,6 +204,28 @@ fn one_name_for_two_tests_is_refused() {
 }
 
 #[test]
+fn a_test_that_cedar_asks_for_is_worked_out_on_its_apps() {
+    let yaml = "policies: {github: {rules: [{id: all, deny: all, when: {roles: {path: {under: /etc}}}}]}}\nexamples:\n";
+    let examples = |expect: &str| {
+        format!(
+            "- {{as: helper/ana, tool: shell/run, arguments: {{command: ls, path: /etc/x}}, expect: {expect}}}\n\
+             - {{as: helper/ana, tool: shell/run, arguments: {{command: ls, path: /w/x}}, expect: allow}}\n"
+        )
+    };
+    let some = "context.some.contains(\"path under /etc\")";
+    for (cedar, expect) in [
+        (format!("@says(\"s\") forbid (principal, action, resource in App::\"shell\") when {{ {some} }};"), "deny"),
+        (format!("@says(\"s\") forbid (principal, action, resource == Tool::\"shell/run\") when {{ {some} }};"), "deny"),
+        (format!("@says(\"s\") forbid (principal, action, resource) when {{ {some} }};"), "deny"),
+        ("@says(\"s\") forbid (principal, action, resource) when { [\"path under /etc\"].containsAny(context.some) };".to_owned(), "deny"),
+        (format!("@says(\"s\") forbid (principal, action, resource in App::\"mail\") when {{ {some} }};"), "allow"),
+    ] {
+        let cedar = format!("permit (principal, action, resource in App::\"shell\");\n{cedar}");
+        check_all(&[file("own.cedar", &cedar), file("policy.yaml", &format!("{yaml}{}", examples(expect)))]);
+    }
+}
+
+#[test]
 fn a_command_and_a_text_of_the_same_words_are_two_questions() {
     rule(
         "shell",

@@ -184,7 +184,12 @@ fn cedar_that_asks_for_what_no_rule_makes() {
     let cedar = "permit (principal, action, resource);\n\n\
         @says(\"s\")\nforbid (principal, action, resource) when { context.some.contains(\"path under /etc\") };\n\
         @says(\"s\")\nforbid (principal, action, resource) when { context.spent.contains(\"shell.max_call\") };\n\
-        @says(\"s\")\nforbid (principal, action, resource) when { context.every.containsAny([\"path under /w\", \"x\"]) };\n";
+        @says(\"s\")\nforbid (principal, action, resource) when { context.every.containsAny([\"path under /w\", \"x\"]) };\n\
+        @says(\"s\")\nforbid (principal, action, resource) when { [\"y\"].containsAny(context.some) };\n\
+        @says(\"s\")\nforbid (principal, action, resource) when { context.spent.contains(\"shell.max_calls\") };\n\
+        @says(\"s\")\nforbid (principal, action, resource in App::\"mail\") when { context.spent.contains(\"shell.max_calls\") };\n\
+        @says(\"s\")\nforbid (principal, action, resource in App::\"shell\") when { context.spent.contains(\"shell.max_calls\") };\n\
+        @says(\"s\")\nforbid (principal, action, resource == Tool::\"shell/run\") when { context.spent.contains(\"shell.max_calls\") };\n";
     let yaml = "policies: {shell: {writable_paths: [/w], max_calls: 3/hour}}";
     insta::assert_snapshot!(wrong_all(&[file("own.cedar", cedar), file("policy.yaml", yaml)]));
 }
