@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value,
 };
-use model::{Agent, App, CostClass, Facts, Human, HumanId, Method, RuleId, ToolFacts, UnixMicros};
+use model::{Agent, App, ArgumentFacts, CostClass, Facts, Human, HumanId, Method, RuleId, ToolFacts, UnixMicros};
 
 use crate::error::PolicyError;
 use crate::tree::Reads;
@@ -151,7 +151,7 @@ impl Names {
         attributes.texts("every", passed.every.iter().map(AsRef::as_ref));
         attributes.texts("some", passed.some.iter().map(AsRef::as_ref));
         attributes.texts("spent", facts.spent.iter().map(RuleId::as_str));
-        attributes.add("argument_bytes", || Value::new_long(whole_bytes(facts.arguments.bytes)));
+        attributes.add_known("argument_bytes", || known_bytes(&facts.arguments).map(Value::new_long));
         attributes.pairs
     }
 
@@ -250,9 +250,9 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// A length as Cedar counts.
-pub(crate) fn whole_bytes(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
+/// How long arguments are, as Cedar counts; none where nothing is asked yet and they could be of any length.
+pub(crate) fn known_bytes(arguments: &ArgumentFacts) -> Option<i64> {
+    (!arguments.open).then(|| i64::try_from(arguments.bytes).unwrap_or(i64::MAX))
 }
 
 /// The milliseconds since 1970 that Cedar knows this time by; none where it cannot read it.

@@ -7,7 +7,7 @@ use model::{CostClass, Facts, Human, HumanId, RuleId};
 
 use crate::index::pins::{Language, Path, Root, Slot};
 use crate::index::words::{Finding, Lookup};
-use crate::request::{Names, Passed, known_millis, whole_bytes};
+use crate::request::{Names, Passed, known_bytes, known_millis};
 
 /// The language of calls: that of the schema, against which every rule was checked.
 pub(crate) struct Calls;
@@ -175,7 +175,7 @@ impl<'a> Asked<'a> {
             Fact::AppOwners => Value::People(&app.owners),
             Fact::AppRisk => Value::Text(app.risk.as_str()),
             Fact::AppStopped => Value::Truth(app.stopped),
-            Fact::ArgumentBytes => Value::Whole(whole_bytes(facts.arguments.bytes)),
+            Fact::ArgumentBytes => Value::Whole(known_bytes(&facts.arguments)?),
             Fact::Class => Value::Text(tool.class.as_str()),
             Fact::ClassSource => Value::Text(tool.class_source.as_str()),
             Fact::Cost => Value::Text(tool.cost.map(CostClass::as_str)?),

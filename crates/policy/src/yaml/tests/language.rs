@@ -390,6 +390,23 @@ fn a_tool_is_listed_if_some_arguments_would_do() {
 }
 
 #[test]
+fn a_tool_is_listed_whatever_the_size_that_rules_ask_for() {
+    let all = "{id: all, allow: all}";
+    for (rules, verdict) in [
+        (format!("{all}, {{id: r, deny: all, when: {{size: {{below: 100}}}}}}"), Verdict::Defer),
+        (format!("{all}, {{id: r, deny: all, when: {{size: {{above: 100}}}}}}"), Verdict::Defer),
+        ("{id: d, deny: [search]}, {id: r, allow: all, when: {size: {above: 100}}}".to_owned(), Verdict::Defer),
+        ("{id: d, deny: all}, {id: r, allow: all, when: {size: {above: 100}}}".to_owned(), Verdict::Deny),
+        (format!("{all}, {{id: r, deny: [search], when: {{size: {{below: 100}}}}}}"), Verdict::Allow),
+    ] {
+        let mut listed = facts("mail", "send", &Value::Null);
+        listed.arguments = ArgumentFacts::open();
+        let bundle = compiled(&format!("policies: {{mail: {{rules: [{rules}]}}}}"));
+        assert_eq!(decide::decide(&bundle, &listed).verdict(), verdict, "{rules}");
+    }
+}
+
+#[test]
 fn what_profiles_say_of_values_is_in_the_digest() {
     let yaml = file("a.yaml", "policies: {github: {require_human_review_for_repos: [infra]}}");
     let rego = file("a.rego", "package countersign\ndeny contains \"x\" if input.arguments.to == \"x\"");
