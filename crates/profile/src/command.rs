@@ -22,7 +22,7 @@ pub(crate) use split::{Simple, quoted, split};
 pub(crate) struct Commands {
     /// Each command in words that are quoted where they must be: the program without its folder, places normalised. What
     /// a wrapper (`sudo`, `sh -c`) runs stands here beside the wrapper, and what runs with variables or files of its own
-    /// beside all of it: `env X=1 ls` for `X=1 ls`, `<> /x ls` for `ls > /x`. So a rule that permits `ls` permits neither.
+    /// beside all of it: `<env> X=1 ls` for `X=1 ls`, `<> /x ls` for `ls > /x`. So a rule that permits `ls` permits neither.
     pub(crate) commands: Vec<String>,
     /// Places they name.
     pub(crate) paths: Vec<String>,
@@ -224,11 +224,11 @@ fn canonical(words: &[String]) -> String {
     quoted(&out)
 }
 
-/// All of a command that has variables or files of its own. It begins with no program: `<>` is what a shell takes for both
-/// directions, and `env` sets variables. A line may set one for all that follows, as in `PATH=/x; ls`.
+/// All of a command that has variables or files of its own. It begins with what is no program: `<>` is what a shell takes for both
+/// directions, `<env>` stands for variables. A line may set one for all that follows, as in `PATH=/x; ls`.
 fn whole(Simple { words, assigned, files }: &Simple) -> String {
     let redirected = files.iter().map(|file| format!("<> {}", quoted(&[file])));
-    let assigned = (!assigned.is_empty()).then(|| format!("env {}", quoted(assigned)));
+    let assigned = (!assigned.is_empty()).then(|| format!("<env> {}", quoted(assigned)));
     let command = (!words.is_empty()).then(|| canonical(words));
     redirected.chain(assigned).chain(command).collect::<Vec<_>>().join(" ")
 }

@@ -121,6 +121,11 @@ fn a_permit_by_command_is_for_the_bare_command() {
         permitted("{roles: {command: {command: git fetch}}}", "send", &arguments, expect);
     }
     denied("{roles: {command: {command: git fetch}}}", "send", r#"{"command": "X=1 git fetch"}"#, true);
+    // What sets a variable for a command is no program.
+    for (line, expect) in [("env", true), ("env X=1 make", true), ("X=1 make", false), ("X=1; make", false)] {
+        let arguments = serde_json::json!({ "command": line }).to_string();
+        denied("{roles: {command: {command: env}}}", "send", &arguments, expect);
+    }
 }
 
 #[test]
