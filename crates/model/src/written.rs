@@ -1,6 +1,7 @@
-//! How places, numbers and lists are written wherever they are compared: what reads a call and what reads a rule ask here, so that
+//! How places, numbers, hosts and lists are written wherever they are compared: what reads a call and what reads a rule ask here, so that
 //! both write the same alike.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::Chars;
 
 use crate::arguments::Scalar;
@@ -58,6 +59,32 @@ pub fn number(text: &str) -> Option<Scalar> {
         return Some(text.parse().map_or(Scalar::Decimal(text), Scalar::Whole));
     }
     Some(Scalar::Decimal(format!("{sign}{whole}.{fraction}")))
+}
+
+/// A host by its name or number, in lower case. None: programs may differ in where it is, as of what is not ASCII, which some fold
+/// and some do not.
+pub fn host_name(host: &str) -> Option<String> {
+    if let Some(six) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return six.parse::<Ipv6Addr>().ok().map(|six| match six.to_ipv4_mapped() {
+            Some(four) => four.to_string(),
+            None => format!("[{six}]"),
+        });
+    }
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    if host.len() > 253 || !host.split('.').all(label) {
+        return None;
+    }
+    // `2130706433`, `0x7f.1` and `127.1` are numbers to some.
+    let last = host.rsplit('.').next()?;
+    let numeric = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+    if numeric && host.parse::<Ipv4Addr>().ok()?.to_string() != host {
+        return None;
+    }
+    Some(host)
 }
 
 /// A list cut at `,` and `;` outside quotes; quoted names are left out. None: a quote has no end, or what is quoted may be an

@@ -24,7 +24,7 @@ pub fn unprofiled() -> Arc<dyn ReadArguments> {
 pub fn normal(form: &RoleForm, text: &str) -> Option<String> {
     match form.kind {
         RoleKind::Path => written::place(text),
-        RoleKind::Url => value::host_name(text),
+        RoleKind::Url => written::host_name(text),
         RoleKind::Recipient => value::recipient(text),
         RoleKind::Command => command::normal(text),
         RoleKind::Amount | RoleKind::Timeout => written::number(text).map(|number| value::spelled(&number)),

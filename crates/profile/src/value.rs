@@ -1,9 +1,7 @@
 //! One value, normalised by the kind of its role. None: it cannot be read as such.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use model::Scalar;
-use model::written::list_parts;
+use model::written::{host_name, list_parts};
 
 /// The host of an address, in lower case.
 pub(crate) fn host(url: &str) -> Option<String> {
@@ -27,31 +25,6 @@ pub(crate) fn host(url: &str) -> Option<String> {
     };
     let port_is_right = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
     host_name(&host).filter(|_| port_is_right)
-}
-
-/// A host by its name or number, in lower case.
-pub(crate) fn host_name(host: &str) -> Option<String> {
-    if let Some(six) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return six.parse::<Ipv6Addr>().ok().map(|six| match six.to_ipv4_mapped() {
-            Some(four) => four.to_string(),
-            None => format!("[{six}]"),
-        });
-    }
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    };
-    if host.len() > 253 || !host.split('.').all(label) {
-        return None;
-    }
-    // `2130706433`, `0x7f.1` and `127.1` are numbers to some.
-    let last = host.rsplit('.').next()?;
-    let numeric = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
-    if numeric && host.parse::<Ipv4Addr>().ok()?.to_string() != host {
-        return None;
-    }
-    Some(host)
 }
 
 /// The recipients of a list: `Ana <ana@example.com>, #general`. Addresses without names, in lower case. None where any of

@@ -1,7 +1,5 @@
 //! Comparing one text with what a rule writes.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use model::{Scalar, written};
 
 use super::Wanted;
@@ -65,11 +63,10 @@ fn url_host(rest: &str) -> Option<String> {
         return None;
     }
     if let Some((six, _port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        let six = six.parse::<Ipv6Addr>().ok()?;
-        return Some(six.to_ipv4_mapped().map_or_else(|| format!("[{six}]"), |four| four.to_string()));
+        return written::host_name(&format!("[{six}]"));
     }
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
-    port.parse::<u16>().ok().and_then(|_| host_name(host))
+    port.parse::<u16>().ok().and_then(|_| written::host_name(host))
 }
 
 /// The addresses of a list, without the names of people. None: one of them is no address, or may hold another.
@@ -90,22 +87,10 @@ fn domain(address: &str) -> Option<String> {
     }
     match address.rsplit_once('@') {
         Some(("", _)) => Some(String::new()),
-        Some((local, domain)) => host_name(domain).filter(|_| !local.contains('@')),
+        Some((local, domain)) => written::host_name(domain).filter(|_| !local.contains('@')),
         None if address.is_empty() || address.starts_with('#') => Some(String::new()),
-        None => host_name(address),
+        None => written::host_name(address),
     }
-}
-
-fn host_name(host: &str) -> Option<String> {
-    let host = host.strip_suffix('.').unwrap_or(host).to_lowercase();
-    let label = |label: &str| {
-        !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || "-_".contains(letter))
-    };
-    // `2130706433`, `0x7f.1` and `127.1` are numbers to some.
-    let last = host.rsplit('.').next()?;
-    let numeric = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
-    let plain = !numeric || host.parse::<Ipv4Addr>().is_ok_and(|four| four.to_string() == host);
-    (host.split('.').all(label) && plain).then_some(host)
 }
 
 /// Whether a domain is one of these; `*.example.com` stands for all below `example.com`.

@@ -138,6 +138,7 @@ fn hosts_of_addresses_are_told_apart_by_their_domain() {
         ("127.0.0.1", "http://127.0.0.1/", true),
         ("evil.org", "https://example.com/evil.org", false),
         ("evil.org", "https://x@evil.org/", true),
+        ("evil.org", "https://ｅvil.org/", true),
     ] {
         let arguments = serde_json::json!({ "url": url }).to_string();
         denied(&format!("{{roles: {{url: {{domain: {domain}}}}}}}"), "send", &arguments, expect);

@@ -108,6 +108,8 @@ fn arguments_of_rules_that_restrict() {
         "evil.org/x",
         "ana@example.com <eve@evil.org>",
         "EVIL.org.",
+        "https://ｅvil.org/",
+        "eve@ｅvil.org",
     ] {
         denied("{to: {domain: evil.org}}", &format!("{{to: '{}'}}", address.replace('\\', "")), "deny");
     }
@@ -141,6 +143,7 @@ fn arguments_of_rules_that_permit() {
         ("https://example.com/x", "allow"),
         ("https://ana@example.com/x", "hold"),
         ("example.com/x", "hold"),
+        ("https://ｅxample.com/x", "hold"),
         ("#general", "hold"),
     ] {
         allowed("{arguments: {to: {domain: [example.com]}}}", &format!("{{to: '{address}'}}"), expect);
