@@ -35,9 +35,9 @@ pub(crate) enum Matches {
 }
 
 impl CommandPattern {
-    /// None: it names no program, or a quotation does not end.
+    /// None: it names no program, sets a variable before it, or a quotation does not end.
     pub(crate) fn parse(written: &str) -> Option<Self> {
-        let words = split(written)?;
+        let words = split(written).filter(|words| !sets_a_variable(words))?;
         let parsed = Parsed::of(&words)?;
         Some(Self { written: quoted(&words), parsed })
     }
@@ -65,7 +65,7 @@ impl CommandPattern {
 
     /// The command as the facts of a call write it.
     pub(crate) fn as_facts(written: &str) -> Option<String> {
-        let mut words = split(written)?;
+        let mut words = split(written).filter(|words| !sets_a_variable(words))?;
         let (program, rest) = words.split_first_mut()?;
         *program = program.rsplit('/').next().filter(|program| !program.is_empty())?.to_owned();
         for word in rest {
@@ -73,6 +73,19 @@ impl CommandPattern {
         }
         Some(quoted(&words))
     }
+}
+
+/// Whether a variable stands before the program, as in `X=1 git push`.
+pub(crate) fn begins_with_a_variable(written: &str) -> bool {
+    split(written).is_some_and(|words| sets_a_variable(&words))
+}
+
+fn sets_a_variable(words: &[String]) -> bool {
+    let name = words.first().and_then(|first| first.split_once('=')).map(|(name, _)| name);
+    name.is_some_and(|name| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    })
 }
 
 /// Whether a program could take `flag` for `wanted`: GNU's take any beginning of a long flag that fits only one.

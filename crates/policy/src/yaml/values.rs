@@ -7,7 +7,7 @@ use model::{Scalar, written};
 use super::condition::Condition;
 use super::document::{At, Entry, Kind, Node};
 use super::reader::Reader;
-use crate::command::CommandPattern;
+use crate::command::{CommandPattern, begins_with_a_variable};
 use crate::glob::Glob;
 use crate::named_test::{Is, NamedTest, On, Range, Wanted};
 
@@ -146,7 +146,9 @@ impl Reader<'_> {
         let On::Role(role) = on else { return };
         let begins = matches!(question, "begins" | "like") && !word.starts_with('*');
         match role.as_ref() {
-            URL if word.contains(|letter: char| letter.is_whitespace() || "/@?#\\".contains(letter)) => {
+            URL if word.contains(|letter: char| letter.is_whitespace() || "/@?#\\".contains(letter))
+                || names_a_port(word, question) =>
+            {
                 let said = format!("`{word}` is no host, and of an address only the host is compared");
                 self.complain(at, said, Some("write the host, as in `example.com`".to_owned()));
             }
@@ -154,7 +156,14 @@ impl Reader<'_> {
                 let said = format!("`{word}` is no address by itself, and recipients are compared without names");
                 self.complain(at, said, Some("write the address alone, as in `ana@example.com`".to_owned()));
             }
-            PATH if begins && (!word.starts_with('/') || word.contains("//")) => self.not_absolute(at, word),
+            PATH if begins && !word.starts_with('/') => self.not_absolute(at, word),
+            PATH if is_no_part_of_a_place(word, question) => {
+                let said = format!("`{word}` never stands there in a path, so this can never match");
+                let hint = "paths are compared without `.`, `..`, doubled slashes and a slash at their end; `under` asks for \
+                            a folder and all in it";
+                self.complain(at, said, Some(hint.to_owned()));
+            }
+            COMMAND if begins && begins_with_a_variable(word) => self.not_plain(at, word),
             COMMAND if begins && word.starts_with('/') => {
                 let said = format!("`{word}` is compared with the program without its folder, so this can never match");
                 self.complain(at, said, Some("leave the folder out: `rm`, not `/bin/rm`".to_owned()));
@@ -226,11 +235,10 @@ impl Reader<'_> {
         let mut domains = Vec::new();
         for (at, word) in self.words(node) {
             let name = word.strip_prefix("*.").unwrap_or(word);
-            let like_a_domain = !name.is_empty()
-                && name
-                    .split('.')
-                    .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || "-_".contains(c)));
-            if !like_a_domain {
+            if !name.is_ascii() {
+                let hint = "write it as programs ask for it, as in `xn--bcher-kva.example`".to_owned();
+                self.complain(at, format!("`{word}` is no domain in plain letters"), Some(hint));
+            } else if written::host_name(name).is_none_or(|host| name.ends_with('.') || host.starts_with('[')) {
                 let hint = "write `example.com`, or `*.example.com` for all below it".to_owned();
                 self.complain(at, format!("`{word}` is no domain"), Some(hint));
             }
@@ -253,9 +261,26 @@ impl Reader<'_> {
     }
 
     fn not_plain(&mut self, at: At, word: &str) {
-        let hint = "write one program with its words, as in `rm -rf /`; flags match in any order".to_owned();
-        self.complain(at, format!("`{word}` is not one plain command"), Some(hint));
+        let hint = match begins_with_a_variable(word) {
+            true => "leave the variable out: a command is compared without what is set for it",
+            false => "write one program with its words, as in `rm -rf /`; flags match in any order",
+        };
+        self.complain(at, format!("`{word}` is not one plain command"), Some(hint.to_owned()));
     }
+}
+
+/// Whether a part of a host says a port, which no host has. In an address of IPv6, colons stand in brackets.
+fn names_a_port(word: &str, question: &str) -> bool {
+    let inside = question == "like" && word.starts_with('*') && word.ends_with('*');
+    word.contains(':') && !inside && !word.contains(['[', ']'])
+}
+
+/// Whether no place has this part, as facts write places.
+fn is_no_part_of_a_place(word: &str, question: &str) -> bool {
+    let to_the_end = matches!(question, "like" | "ends");
+    let ends_odd =
+        (word.ends_with('/') && (word != "/" || question == "ends")) || word.ends_with("/.") || word.ends_with("/..");
+    ["//", "/./", "/../"].iter().any(|odd| word.contains(odd)) || (to_the_end && ends_odd)
 }
 
 /// Whether its values are numbers, which facts write in one way.

@@ -180,6 +180,53 @@ policies:
 }
 
 #[test]
+fn values_that_no_call_has() {
+    insta::assert_snapshot!(wrong(
+        r#"
+policies:
+  shell:
+    deny_commands: ["X=1 git push"]
+    rules:
+      - {id: a, deny: all, when: {roles: {command: {command: "X=1 Y=2 git push"}}}}
+      - {id: b, deny: all, when: {roles: {command: "X=1 git push"}}}
+      - {id: c, deny: all, when: {roles: {command: {begins: "X=1 git"}}}}
+      - {id: d, deny: all, when: {roles: {path: {ends: "/"}}}}
+      - {id: e, deny: all, when: {roles: {path: {like: "/etc/"}}}}
+      - {id: f, deny: all, when: {roles: {path: {like: "*/../x"}}}}
+      - {id: g, deny: all, when: {roles: {path: {begins: "/a/../b"}}}}
+      - {id: h, deny: all, when: {roles: {path: {ends: "/.."}}}}
+  web:
+    rules:
+      - {id: i, deny: all, when: {roles: {url: "evil.org:8443"}}}
+      - {id: j, deny: all, when: {roles: {url: {like: "*:8443"}}}}
+      - {id: k, deny: all, when: {roles: {url: {domain: "bücher.example"}}}}
+      - {id: l, deny: all, when: {arguments: {u: {domain: ["a..b", "evil.org.", "127.1"]}}}}
+"#
+    ));
+}
+
+#[test]
+fn values_that_calls_have_are_not_refused() {
+    compiled(
+        r#"
+policies:
+  shell:
+    deny_commands: ["make X=1", "./x=1"]
+    rules:
+      - {id: a, deny: all, when: {roles: {path: {begins: ["/etc/", "/etc/..data"]}}}}
+      - {id: b, deny: all, when: {roles: {path: {like: ["/etc/*", "/*/..x", "/"]}}}}
+      - {id: c, deny: all, when: {roles: {path: {ends: ["/passwd", "..", ".d"]}}}}
+      - {id: d, deny: all, when: {roles: {command: {like: "* X=1*"}}}}
+  web:
+    rules:
+      - {id: e, deny: all, when: {roles: {url: ["[::1]", "127.0.0.1", evil.org]}}}
+      - {id: f, deny: all, when: {roles: {url: {like: ["[fe80:*", "*:1]", "*::*"]}}}}
+      - {id: g, deny: all, when: {roles: {url: {domain: ["*.evil.org", localhost, a_b.org, xn--bcher-kva.example, 127.0.0.1]}}}}
+"#,
+    );
+}
+
+#[test]
 fn cedar_that_asks_for_what_no_rule_makes() {
     let cedar = "permit (principal, action, resource);\n\n\
         @says(\"s\")\nforbid (principal, action, resource) when { context.some.contains(\"path under /etc\") };\n\
