@@ -30,6 +30,8 @@ pub(crate) struct Asked {
     tests: Vec<(Arc<str>, NamedTest)>,
     /// The budgets of one app after the other.
     budgets: Vec<Budget>,
+    /// The apps of which a rule looks at how long the arguments are. No call asks this.
+    measured: BTreeSet<AppId>,
 }
 
 /// What rules need of a call to one app.
@@ -154,6 +156,7 @@ impl Asking {
                 described: common.described(of_app.described),
             }
         };
+        let measured = by_app.iter().filter(|(_, of_app)| of_app.measured).map(|(id, _)| id.clone()).collect();
         let everywhere = finish(everywhere);
         let mut apps = Texts::default();
         let mut of_apps = Vec::with_capacity(by_app.len());
@@ -161,7 +164,7 @@ impl Asking {
             apps.add(id.as_str(), number);
             of_apps.push(finish(of_app));
         }
-        Asked { everywhere, apps, of_apps, tests, budgets }
+        Asked { everywhere, apps, of_apps, tests, budgets, measured }
     }
 }
 
@@ -263,6 +266,11 @@ impl Asked {
             passed
         };
         vec![corner(true, true), corner(true, false), corner(false, true), corner(false, false)]
+    }
+
+    /// Whether a rule looks at how long the arguments of calls to this app are.
+    pub(crate) fn measures(&self, app: &AppId) -> bool {
+        self.measured.contains(app)
     }
 
     /// The values that tests for this app look for in arguments.

@@ -106,6 +106,11 @@ impl Bundle {
         words
     }
 
+    /// Whether a rule looks at how long the arguments of calls to this app are, whatever stands in them.
+    pub fn measures(&self, app: &AppId) -> bool {
+        self.asked.measures(app)
+    }
+
     /// The rules of one layer as plain Cedar, valid under [`schema`]. What is written in Rego is no Cedar: it is named in a
     /// comment only.
     pub fn cedar(&self, layer: Layer) -> String {

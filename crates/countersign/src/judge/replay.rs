@@ -133,7 +133,13 @@ pub fn recorded_facts(judge: &Judge, intent: &IntentView) -> Result<Facts, &'sta
             // As they were read then.
             (Some(wanted), Some(read)) if read.covers(wanted) => {}
             (Some(_), _) => return Err(NOT_KEPT),
-            (None, _) => facts.arguments = ArgumentFacts::unread(),
+            // Whatever was looked at then, how long they were was seen.
+            (None, Some(_)) => {
+                let bytes = facts.arguments.bytes;
+                facts.arguments = Arc::new(ArgumentFacts { bytes, ..ArgumentFacts::default() });
+            }
+            (None, None) if judge.bundle.measures(&facts.app.id) => return Err(NOT_KEPT),
+            (None, None) => facts.arguments = ArgumentFacts::unread(),
         }
         return Ok(enforced(facts));
     }

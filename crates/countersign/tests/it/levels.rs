@@ -1,6 +1,7 @@
 //! How much of a call's arguments the trace keeps and shows, as each app has it.
 
 use anyhow::{Context, Result, ensure};
+use model::Verdict;
 use serde_json::{Value, json};
 use testkit::World;
 
@@ -81,5 +82,40 @@ fn replay_judges_by_what_was_read_and_says_where_nothing_was() -> Result<()> {
     let why = said.pointer("/unjudged/0/why").and_then(Value::as_str).context("all was judged")?;
     assert!(why.contains("arguments: full"), "{said}");
     assert_eq!(said.pointer("/unjudged/0/count"), Some(&json!(1)));
+    Ok(())
+}
+
+#[test]
+fn replay_judges_by_the_size_that_was_seen_and_says_where_none_was() -> Result<()> {
+    let above = |bytes: u64| {
+        format!(
+            "policies:\n  remote:\n    rules:\n      - {{id: short, deny: all, when: {{size: {{above: {bytes}}}}}, says: keep it short}}\n"
+        )
+    };
+    let replayed = |world: &World, rules: Option<&str>| -> Result<Value> {
+        let mut words = vec!["replay", "--json"];
+        if let Some(rules) = rules {
+            std::fs::write(world.folder().join("other.yaml"), rules)?;
+            words.extend(["--rules", "other.yaml"]);
+        }
+        Ok(serde_json::from_str(&world.run(&words)?.stdout)?)
+    };
+    let world = at(None, Some(&above(65_536)))?;
+    world.client("ana-desktop", "ana")?.call("remote__echo", json!({ "text": "x".repeat(100_000) }))?;
+    ensure!(last_intent(&world)?.verdict == Some(Verdict::Deny), "it was not too long");
+    let said = replayed(&world, None)?;
+    assert_eq!((said.pointer("/judged"), said.pointer("/changed")), (Some(&json!(2)), Some(&json!([]))), "{said}");
+    let said = replayed(&world, Some(&above(200_000)))?;
+    assert_eq!(said.pointer("/changed"), Some(&json!([{"was": "deny", "would": "allow", "count": 1}])), "{said}");
+    let said = replayed(&world, Some(&above(9)))?;
+    assert_eq!(said.pointer("/changed"), Some(&json!([{"was": "allow", "would": "deny", "count": 1}])), "{said}");
+
+    let world = at(None, None)?;
+    let said = replayed(&world, Some(&above(9)))?;
+    assert_eq!(
+        (said.pointer("/judged"), said.pointer("/unjudged/0/count")),
+        (Some(&json!(0)), Some(&json!(1))),
+        "{said}"
+    );
     Ok(())
 }

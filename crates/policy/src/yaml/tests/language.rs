@@ -410,6 +410,21 @@ fn a_tool_is_listed_whatever_the_size_that_rules_ask_for() {
 }
 
 #[test]
+fn it_is_known_of_which_apps_the_size_is_asked() {
+    let measured = |files: &[RuleFile]| {
+        let bundle = compiled_all(files);
+        ["mail", "aws"].map(|app| bundle.measures(&AppId::parse(app).unwrap()))
+    };
+    let asks = "policies: {mail: {rules: [{id: a, deny: all, when: {size: {above: 9}}}]}}";
+    assert_eq!(measured(&[file("a.yaml", asks)]), [true, false]);
+    assert_eq!(measured(&[file("a.yaml", &asks.replace("mail", "'*'"))]), [true, true]);
+    assert_eq!(measured(&[file("a.yaml", &asks.replace("size: {above: 9}", "arguments: {to: x}"))]), [false, false]);
+    let cedar =
+        "@says(\"s\") forbid (principal, action, resource in App::\"mail\") when { context.argument_bytes > 9 };";
+    assert_eq!(measured(&[file("a.cedar", cedar)]), [true, true], "whatever app it is about");
+}
+
+#[test]
 fn what_profiles_say_of_values_is_in_the_digest() {
     let yaml = file("a.yaml", "policies: {github: {require_human_review_for_repos: [infra]}}");
     let rego = file("a.rego", "package countersign\ndeny contains \"x\" if input.arguments.to == \"x\"");
