@@ -10,6 +10,14 @@ use trace::{Kept, LogReader as _, StateWrite, rfc3339};
 
 use crate::gateway::Gateway;
 
+/// What else goes of a person whom the configuration does not name.
+struct Goes {
+    account: bool,
+    /// That they have left: whoever stands in the configuration under another account, or another spelling, must not come back by
+    /// being forgotten.
+    standing: bool,
+}
+
 /// How much is kept of a person, and what would stay all the same.
 pub async fn kept(gateway: &Arc<Gateway>, human: HumanId) -> Result<Value, Fault> {
     let found = found(gateway, &human).await?;
@@ -25,14 +33,11 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     }
     // Whatever waits for that person holds its arguments.
     gateway.engine.cancel_holds_of(&human, by).await?;
-    let restored = StandingChange::Restore(human.clone());
-    let gone = !gateway.directory.snapshot().humans.contains_key(&human);
-    let (kind, key, value) = restored.state_key();
-    // Whoever still stands in the directory and has left must not come back by being forgotten.
-    let mut state = if gone { vec![StateWrite { kind, key, value }] } else { Vec::new() };
-    if gone {
-        state.extend(crate::people::state(gateway.people.rows_of(&human, true)));
-    }
+    // Neither the configuration nor anybody's standing, account or session changes until it is done.
+    let _as_configured = gateway.contracts.turn().await;
+    let _alone = gateway.people.alone().await;
+    let _one_after_the_other = gateway.standing.lock().await;
+    let goes = Goes::of(gateway, &human);
     let numbers: Vec<String> = found.subjects.iter().map(ToString::to_string).collect();
     let change = Change {
         by: by.to_owned(),
@@ -45,14 +50,15 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
             "last": found.sequences.1,
             "reason": reason,
         }),
-        state,
+        state: goes.state(gateway, &human),
     };
     let (engine, subjects) = (gateway.engine.clone(), found.subjects.clone());
-    let durable = on_a_thread(move || engine.erase_blocking(change, &subjects)).await?;
-    if gone {
-        gateway.directory.apply(&restored, gateway.engine.clock().now());
-        gateway.people.forget(&human, true);
+    let erased = on_a_thread(move || engine.erase_blocking(change, &subjects)).await;
+    // What could not be destroyed yet is on record all the same, and the rows went with that.
+    if erased.as_ref().map_or_else(|fault| fault.code() == "trace.not_erased", |_| true) {
+        goes.forget(gateway, &human);
     }
+    let durable = erased?;
     let mut told = told(&found, notes(gateway, &human));
     if let Some(told) = told.as_object_mut() {
         told.insert("done".to_owned(), "trace.erase".into());
@@ -61,11 +67,36 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     Ok(told)
 }
 
+impl Goes {
+    fn of(gateway: &Gateway, human: &HumanId) -> Self {
+        let account = !gateway.directory.snapshot().humans.contains_key(human);
+        Self { account, standing: account && !gateway.directory.knows(human) }
+    }
+
+    /// As rows that delete it.
+    fn state(&self, gateway: &Gateway, human: &HumanId) -> Vec<StateWrite> {
+        let (kind, key, value) = StandingChange::Restore(human.clone()).state_key();
+        let standing = self.standing.then_some(StateWrite { kind, key, value });
+        let account = if self.account { gateway.people.rows_of(human, true) } else { Vec::new() };
+        standing.into_iter().chain(crate::people::state(account)).collect()
+    }
+
+    /// Once those rows are gone.
+    fn forget(&self, gateway: &Gateway, human: &HumanId) {
+        if self.standing {
+            gateway.directory.forget(human);
+        }
+        if self.account {
+            gateway.people.forget(human, true);
+        }
+    }
+}
+
 /// What is kept. Error: nothing is.
 async fn found(gateway: &Gateway, human: &HumanId) -> Result<Kept, Fault> {
     let (trace, wanted) = (gateway.trace().clone(), human.clone());
     let (kind, key, _) = StandingChange::Offboard(human.clone()).state_key();
-    let gone = !gateway.directory.snapshot().humans.contains_key(human);
+    let gone = !gateway.directory.knows(human);
     let found = on_a_thread(move || {
         let reader = trace.reader().map_err(Fault::from)?;
         let kept = reader.kept_of(wanted.as_str()).map_err(Fault::from)?;
@@ -101,6 +132,10 @@ fn notes(gateway: &Gateway, human: &HumanId) -> Vec<String> {
         if !known.active {
             notes.push(format!("that `{human}` has left stays known until then, so that nobody acts in that name"));
         }
+    } else if gateway.directory.knows(human) {
+        notes.push(format!(
+            "another account of `{human}`, or another spelling, stands in the configuration: whether they have left stays known"
+        ));
     }
     let config = gateway.config.load();
     if !config.exports.is_empty() {

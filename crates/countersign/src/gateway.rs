@@ -58,6 +58,8 @@ pub struct Gateway {
     pub engine: Engine,
     /// People, agents, apps, and who may act.
     pub directory: Arc<LiveDirectory>,
+    /// Held by whoever changes who may act: what is on record last is in force last. Taken after [`People::alone`].
+    pub standing: tokio::sync::Mutex<()>,
     /// Who signs in.
     pub people: Arc<People>,
     /// Tokens.
@@ -180,6 +182,7 @@ impl Gateway {
             contracts,
             engine,
             directory,
+            standing: tokio::sync::Mutex::default(),
             people,
             tokens,
             broker,

@@ -301,7 +301,7 @@ async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Va
         Some(_) => Some(gateway.people.alone().await),
         None => None,
     };
-    let _one_after_the_other = TURN.lock().await;
+    let _one_after_the_other = gateway.standing.lock().await;
     change.check(&gateway.directory.snapshot())?;
     let (what, subject) = (change.what(), change.subject());
     let accounts = change.human().map_or_else(Vec::new, |human| gateway.directory.accounts_of(human));
@@ -610,6 +610,3 @@ fn known_app(gateway: &Gateway, app: Option<&AppId>) -> Result<(), Fault> {
     let hint = crate::config::nearest(app.as_str(), directory.apps.keys().map(AppId::as_str));
     Err(Fault::new(Blame::Operator, "operator.no_app", format!("there is no app `{app}`")).hint(hint))
 }
-
-/// What is on record last is in force last.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

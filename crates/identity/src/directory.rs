@@ -3,7 +3,7 @@
 //! Ana leaves: `apply(&StandingChange::Offboard(ana), now)`, and the next `snapshot` shows her inactive, under every account
 //! she has, together with every agent she answers for. A reload of the configuration does not bring her back.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -19,7 +19,8 @@ pub struct LiveDirectory {
 /// What was changed since the configuration was written. It survives reloads and, kept as rows, restarts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    offboarded: BTreeSet<HumanId>,
+    /// With the word for the person, where the configuration said one: it may stand under another id later.
+    offboarded: BTreeMap<HumanId, Option<Arc<str>>>,
     suspended: BTreeSet<AgentId>,
     stopped: BTreeSet<AppId>,
     all_stopped: bool,
@@ -53,7 +54,7 @@ struct Sources {
 /// compared one with another.
 struct Gone<'a> {
     ids: HashSet<String>,
-    words: HashSet<&'a Arc<str>>,
+    words: HashSet<&'a str>,
     configured: &'a DirectorySnapshot,
 }
 
@@ -77,9 +78,24 @@ impl LiveDirectory {
     pub fn apply(&self, change: &StandingChange, now: UnixMicros) {
         let mut sources = self.sources();
         let accounts = change.human().map_or_else(Vec::new, |human| sources.accounts_of(human));
+        let accounts = accounts.into_iter().map(|account| (account.clone(), sources.word_of(&account))).collect();
         sources.standing.apply(change, accounts);
         sources.configured.as_of = Some(now);
         self.show(&sources);
+    }
+
+    /// That this account has left is known no more. No other account is, and nobody comes back by it: only where the configuration
+    /// [knows](LiveDirectory::knows) none of the person's.
+    pub fn forget(&self, account: &HumanId) {
+        let mut sources = self.sources();
+        sources.standing.offboarded.remove(account);
+        self.show(&sources);
+    }
+
+    /// Whether any account of the person whose account this is stands in the configuration.
+    pub fn knows(&self, human: &HumanId) -> bool {
+        let sources = self.sources();
+        sources.configured.humans.keys().any(|other| sources.same_person(other, human))
     }
 
     /// All accounts of the person whose account this is; this one first.
@@ -91,8 +107,13 @@ impl LiveDirectory {
     /// every account, each by itself: taking one out of the configuration later brings no other back.
     pub fn rows(&self, change: &StandingChange) -> Vec<(String, String, Option<String>)> {
         let Some(human) = change.human() else { return vec![change.state_key()] };
-        let all = self.accounts_of(human);
-        all.into_iter().map(|account| change.of_account(account).state_key()).collect()
+        let sources = self.sources();
+        let row = |account: HumanId| {
+            let word = sources.word_of(&account);
+            let (kind, key, value) = change.of_account(account).state_key();
+            (kind, key, value.map(|value| with_word(value, word.as_deref())))
+        };
+        sources.accounts_of(human).into_iter().map(row).collect()
     }
 
     /// What was changed since the configuration was written.
@@ -120,10 +141,26 @@ impl Directory for LiveDirectory {
 
 impl Sources {
     fn accounts_of(&self, human: &HumanId) -> Vec<HumanId> {
-        let known = self.configured.humans.keys().chain(&self.standing.offboarded);
+        let known = self.configured.humans.keys().chain(self.standing.offboarded.keys());
         let others: BTreeSet<&HumanId> =
-            known.filter(|other| *other != human && self.configured.same_person(other, human)).collect();
+            known.filter(|other| *other != human && self.same_person(other, human)).collect();
         std::iter::once(human).chain(others).cloned().collect()
+    }
+
+    /// As [`DirectorySnapshot::same_person`], and by what was said of an account when it left.
+    fn same_person(&self, one: &HumanId, other: &HumanId) -> bool {
+        self.configured.same_person(one, other)
+            || self.words(one).any(|word| self.words(other).any(|of_other| of_other == word))
+    }
+
+    fn words(&self, account: &HumanId) -> impl Iterator<Item = &Arc<str>> {
+        let kept = self.standing.offboarded.get(account).and_then(Option::as_ref);
+        self.configured.persons.get(account).into_iter().chain(kept)
+    }
+
+    /// Whose account it is, if anybody has said so.
+    fn word_of(&self, account: &HumanId) -> Option<Arc<str>> {
+        self.words(account).next().cloned()
     }
 }
 
@@ -134,10 +171,13 @@ impl Standing {
     /// no token can name it either) has no effect.
     pub fn from_rows(rows: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut standing = Self::default();
-        for (key, _) in rows {
+        for (key, value) in rows {
             match key.split_once(':') {
                 None if key == KEY_ALL => standing.all_stopped = true,
-                Some(("human", id)) => standing.offboarded.extend(HumanId::parse(id)),
+                Some(("human", id)) => {
+                    let word = value.split_once(WORD).map(|(_, word)| Arc::from(word));
+                    standing.offboarded.extend(HumanId::parse(id).map(|human| (human, word)));
+                }
                 Some(("agent", id)) => standing.suspended.extend(AgentId::parse(id)),
                 Some(("app", id)) => standing.stopped.extend(AppId::parse(id)),
                 _ => {}
@@ -146,11 +186,11 @@ impl Standing {
         standing
     }
 
-    /// `accounts` are those of the person it is about, if it is about one.
-    fn apply(&mut self, change: &StandingChange, accounts: Vec<HumanId>) {
+    /// `accounts` are those of the person it is about, if it is about one, each with the word for the person.
+    fn apply(&mut self, change: &StandingChange, accounts: BTreeMap<HumanId, Option<Arc<str>>>) {
         match change {
             StandingChange::Offboard(_) => self.offboarded.extend(accounts),
-            StandingChange::Restore(_) => self.offboarded.retain(|human| !accounts.contains(human)),
+            StandingChange::Restore(_) => self.offboarded.retain(|human, _| !accounts.contains_key(human)),
             StandingChange::Suspend(agent) => drop(self.suspended.insert(agent.clone())),
             StandingChange::Resume(agent) => drop(self.suspended.remove(agent)),
             StandingChange::Stop(Some(app)) => drop(self.stopped.insert(app.clone())),
@@ -195,16 +235,17 @@ impl Standing {
 // === impl Gone ===
 
 impl<'a> Gone<'a> {
-    fn of(offboarded: &BTreeSet<HumanId>, configured: &'a DirectorySnapshot) -> Self {
-        let ids = offboarded.iter().map(|id| id.as_str().to_ascii_lowercase()).collect();
-        let words = offboarded.iter().filter_map(|id| configured.persons.get(id)).collect();
+    fn of(offboarded: &'a BTreeMap<HumanId, Option<Arc<str>>>, configured: &'a DirectorySnapshot) -> Self {
+        let ids = offboarded.keys().map(|id| id.as_str().to_ascii_lowercase()).collect();
+        let said = offboarded.keys().filter_map(|id| configured.persons.get(id));
+        let words = said.chain(offboarded.values().flatten()).map(AsRef::as_ref).collect();
         Self { ids, words, configured }
     }
 
     fn overlay(&self, human: &Arc<Human>) -> Arc<Human> {
         let id = &human.id;
         let left = self.ids.contains(&id.as_str().to_ascii_lowercase())
-            || self.configured.persons.get(id).is_some_and(|word| self.words.contains(word));
+            || self.configured.persons.get(id).is_some_and(|word| self.words.contains(word.as_ref()));
         if !(left && human.active) {
             return Arc::clone(human);
         }
@@ -270,7 +311,7 @@ impl StandingChange {
         }
     }
 
-    /// The row that keeps the change for what it names: kind, key, and the value; none where the row is to be removed. All rows of a
+    /// The row that keeps the change for what it names, without the word for a person: kind, key, and the value; none where the row is to be removed. All rows of a
     /// change are told by [`LiveDirectory::rows`].
     pub fn state_key(&self) -> (String, String, Option<String>) {
         let value = match self {
@@ -281,6 +322,11 @@ impl StandingChange {
         };
         (KIND.to_owned(), self.subject(), value.map(str::to_owned))
     }
+}
+
+/// The value of a row with the word for the person, where there is one.
+fn with_word(value: String, word: Option<&str>) -> String {
+    word.map_or_else(|| value.clone(), |word| format!("{value}{WORD}{word}"))
 }
 
 fn known<'a>(
@@ -305,6 +351,8 @@ fn known<'a>(
 
 const KIND: &str = "standing";
 const KEY_ALL: &str = "all";
+/// What stands before the word for a person in the value of a row. A gateway of before reads the key only.
+const WORD: &str = " person:";
 /// Past so many edits a name is another name, not a slip.
 const NEAR_EDITS_MAX: usize = 3;
 

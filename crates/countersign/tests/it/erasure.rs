@@ -138,12 +138,64 @@ fn whoever_has_left_and_is_erased_is_not_forgotten_while_the_configuration_knows
     assert_ne!(found(&world, &[PERSON])?, Vec::<String>::new(), "the standing stays");
     assert_eq!(found(&world, &[NAME, VALUE])?, Vec::<String>::new());
 
-    let mut parsed: Value = serde_json::from_slice(&fs::read(world.config())?)?;
-    parsed.get_mut("people").and_then(Value::as_object_mut).context("no people")?.remove(PERSON);
-    fs::write(world.config(), parsed.to_string())?;
-    world.run_well(&["reload"])?;
+    with_people(&world, |people| drop(people.remove(PERSON)))?;
     world.run_well(&["trace", "erase", "--subject", PERSON, "--yes"])?;
     assert_eq!(found(&world, &[PERSON])?, Vec::<String>::new());
     assert!(records(&world)?.len() > 8);
+    Ok(())
+}
+
+/// Changes who stands in the configuration, and puts that in force.
+fn with_people(world: &World, change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> Result<()> {
+    let mut parsed: Value = serde_json::from_slice(&fs::read(world.config())?)?;
+    change(parsed.get_mut("people").and_then(Value::as_object_mut).context("no people")?);
+    fs::write(world.config(), parsed.to_string())?;
+    world.run_well(&["reload"]).map(drop)
+}
+
+/// Whether this person may act.
+fn is_active(world: &World, id: &str) -> Result<bool> {
+    let said: Value = serde_json::from_str(&world.run_well(&["people", "--json"])?)?;
+    let people = said.get("people").and_then(Value::as_array).context("no people")?;
+    let one = people.iter().find(|one| one.get("id") == Some(&json!(id))).context("nobody of that id")?;
+    one.get("active").and_then(Value::as_bool).context("no word on it")
+}
+
+#[test]
+fn whoever_has_left_and_is_erased_does_not_come_back_under_another_spelling() -> Result<()> {
+    const SPELT: &str = "Canary-Cy";
+    let app = upstream()?;
+    let mut world = with_calls(&app)?;
+    world.run_well(&["people", "offboard", PERSON])?;
+    with_people(&world, |people| {
+        let person = people.remove(PERSON).unwrap_or_default();
+        people.insert(SPELT.to_owned(), person);
+    })?;
+    assert!(!is_active(&world, SPELT)?, "before");
+    let said = world.run_well(&["trace", "erase", "--subject", PERSON, "--yes"])?;
+    assert!(said.contains("another spelling"), "{said}");
+    assert!(!is_active(&world, SPELT)?, "after");
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    world.restart()?;
+    assert!(!is_active(&world, SPELT)?, "after a restart");
+    Ok(())
+}
+
+#[test]
+fn erasing_one_spelling_of_two_brings_the_other_not_back() -> Result<()> {
+    const SPELT: &str = "Canary-Cy";
+    let app = upstream()?;
+    let mut world = with_calls(&app)?;
+    with_people(&world, |people| {
+        let person = people.get(PERSON).cloned().unwrap_or_default();
+        people.insert(SPELT.to_owned(), person);
+    })?;
+    world.run_well(&["people", "offboard", PERSON])?;
+    with_people(&world, |people| drop(people.remove(PERSON)))?;
+    world.run_well(&["trace", "erase", "--subject", PERSON, "--yes"])?;
+    assert!(!is_active(&world, SPELT)?, "after");
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    world.restart()?;
+    assert!(!is_active(&world, SPELT)?, "after a restart");
     Ok(())
 }

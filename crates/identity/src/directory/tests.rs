@@ -180,7 +180,60 @@ fn whoever_leaves_does_so_with_every_account() {
     without.persons.remove("ana");
     live.replace(without);
     assert_eq!(still(&live.snapshot()), "ana2 ana3 desk old orphan relic second");
-    assert_eq!(live.accounts_of(&human("ana3")), [human("ana3"), human("ana2")]);
+    // It is known to be hers still: whoever restores one restores all.
+    assert_eq!(live.accounts_of(&human("ana3")), [human("ana3"), human("ana"), human("ana2")]);
+    live.apply(&Restore(human("ana3")), NOW);
+    assert_eq!(live.standing(), Standing::default());
+}
+
+#[test]
+fn whoever_has_left_does_not_come_back_under_another_id() {
+    use StandingChange::{Offboard, Restore};
+    let alone = |id: &str, word: Option<&str>| {
+        let mut snapshot = configured();
+        let human_ = Human { id: human(id), ..Human::clone(&snapshot.humans["ana"]) };
+        snapshot.humans.remove("ana");
+        snapshot.humans.insert(human(id), Arc::new(human_));
+        snapshot.persons.extend(word.map(|word| (human(id), Arc::from(word))));
+        snapshot
+    };
+    let live = LiveDirectory::new(alone("ana", Some("Ana Lima")), Standing::default());
+    let mut rows = HashMap::new();
+    keep(&mut rows, live.rows(&Offboard(human("ana"))));
+    live.apply(&Offboard(human("ana")), NOW);
+    let kept = Standing::from_rows(rows.clone());
+    assert_eq!(kept, live.standing());
+    for (id, word, left) in [
+        ("ana-b", Some("Ana Lima"), true),
+        ("ANA", None, true),
+        ("ana", None, true),
+        ("ana-b", None, false),
+        ("ana-b", Some("Ana Lopez"), false),
+    ] {
+        for live in [&live, &LiveDirectory::new(DirectorySnapshot::default(), kept.clone())] {
+            live.replace(alone(id, word));
+            assert_eq!(!live.snapshot().humans[id].active, left, "{id} {word:?}");
+            assert_eq!(live.knows(&human("ana")), left, "{id} {word:?}");
+        }
+    }
+    // And is restored by it.
+    live.replace(alone("ana-b", Some("Ana Lima")));
+    keep(&mut rows, live.rows(&Restore(human("ana-b"))));
+    live.apply(&Restore(human("ana-b")), NOW);
+    assert!(live.snapshot().humans["ana-b"].active && rows.is_empty(), "{rows:?}");
+    assert_eq!(live.standing(), Standing::default());
+}
+
+#[test]
+fn what_is_forgotten_of_one_account_brings_no_other_back() {
+    let live = LiveDirectory::new(of_one_person(), Standing::default());
+    live.apply(&StandingChange::Offboard(human("ben")), NOW);
+    let mut without = of_one_person();
+    without.humans.remove("ben");
+    live.replace(without);
+    assert!(live.knows(&human("ben")) && live.knows(&human("BEN")) && !live.knows(&human("zoe")));
+    live.forget(&human("ben"));
+    assert!(!live.snapshot().humans["Ben"].active, "it left by itself");
 }
 
 #[test]
