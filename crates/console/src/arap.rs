@@ -8,18 +8,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use front::{Body, full, read_body};
+use front::{Body, full, is_known};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use hyper::body::Incoming;
 use identity::people::{Client, SignedIn};
-use model::limits::FORM_BYTES_MAX;
 use model::{Blame, Fault, Secret};
 use serde_json::{Value, json};
 use trace::{rfc3339, value_or_text};
 
 use crate::holds::{Decision, HoldView, Holds};
 use crate::port::Parts;
+use crate::sent::Sent;
 
 /// Where these requests go.
 pub(crate) const UNDER: &str = "/arap/v1/";
@@ -27,7 +26,7 @@ pub(crate) const UNDER: &str = "/arap/v1/";
 pub(crate) const SESSION: &str = "/arap/v1/session";
 
 /// Answers one.
-pub(crate) async fn answer(parts: &Arc<Parts>, head: &Head, body: Incoming, from: Option<IpAddr>) -> Response<Body> {
+pub(crate) async fn answer(parts: &Arc<Parts>, head: &Head, body: Sent, from: Option<IpAddr>) -> Response<Body> {
     match answered(parts, head, body, from).await {
         Ok((status, said)) => json_response(status, "application/json", &said),
         Err(fault) => problem(&fault),
@@ -37,7 +36,7 @@ pub(crate) async fn answer(parts: &Arc<Parts>, head: &Head, body: Incoming, from
 async fn answered(
     parts: &Arc<Parts>,
     head: &Head,
-    body: Incoming,
+    body: Sent,
     from: Option<IpAddr>,
 ) -> Result<(StatusCode, Value), Fault> {
     let path = head.uri.path().strip_prefix(UNDER).unwrap_or_default();
@@ -78,15 +77,17 @@ async fn answered(
 
 /// Who is signed in with the token that the request shows, and the token. Error: nobody is.
 async fn person(parts: &Parts, head: &Head) -> Result<(SignedIn, Secret<String>), Fault> {
-    let nobody = || {
-        let said = "the request shows no session of a person as its bearer token, or one that has ended";
-        Fault::new(Blame::Caller, "people.signed_out", said).hint(format!("POST {UNDER}session opens one"))
-    };
     let shown = head.headers.get(header::AUTHORIZATION).and_then(|shown| shown.to_str().ok());
     let token = shown.and_then(|shown| shown.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
     let token = Secret::new(token.ok_or_else(nobody)?.1.trim().to_owned());
     let who = parts.people.recognise(token.expose(), Client::Terminal).await.ok_or_else(nobody)?;
+    is_known(&head.extensions);
     Ok((who, token))
+}
+
+fn nobody() -> Fault {
+    let said = "the request shows no session of a person as its bearer token, or one that has ended";
+    Fault::new(Blame::Caller, "people.signed_out", said).hint(format!("POST {UNDER}session opens one"))
 }
 
 async fn sign_in(parts: &Parts, sent: &Value, from: Option<IpAddr>) -> Result<(StatusCode, Value), Fault> {
@@ -185,8 +186,8 @@ fn request(hold: &HoldView, parts: &Parts) -> Value {
 }
 
 /// The JSON object that a request brings; an empty one where it brings nothing.
-async fn sent(head: &Head, body: Incoming) -> Result<Value, Fault> {
-    let bytes = read_body(body, FORM_BYTES_MAX).await?;
+async fn sent(head: &Head, body: Sent) -> Result<Value, Fault> {
+    let bytes = body.read().await?;
     if bytes.is_empty() {
         return Ok(json!({}));
     }

@@ -34,6 +34,7 @@ mod port;
 mod proof;
 mod provider;
 mod reading;
+mod sent;
 mod sight;
 mod sign_in;
 mod story;

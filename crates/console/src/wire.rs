@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use front::{Body, Exchange, Peer, Wire, WireFuture, read_body};
+use front::{Body, Exchange, Peer, Strangers, Wire, WireFuture, is_known};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use hyper::body::Incoming;
 use identity::people::{Client, same_form_token};
-use model::limits::{CONSOLE_STREAMS_MAX, FORM_BYTES_MAX, STRANGERS_IN_FLIGHT_MAX};
+use model::limits::{CONSOLE_STREAMS_MAX, STRANGERS_IN_FLIGHT_MAX};
 use model::{Blame, Fault};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use crate::live::Watch;
 use crate::page::{Visitor, fault, go_to};
 use crate::port::Parts;
 use crate::provider::{self, PROVIDER_BACK};
+use crate::sent::Sent;
 use crate::sight::Sight;
 use crate::sign_in::Form;
 use crate::{account, arap, contracts, emergency, holds, live, sign_in, story, trail};
@@ -32,7 +32,7 @@ pub struct ConsoleWire {
     errand: Cookie,
     streams: Arc<Semaphore>,
     /// Of those who sign in.
-    strangers: Arc<Semaphore>,
+    strangers: Arc<Strangers>,
     stop: CancellationToken,
 }
 
@@ -42,12 +42,14 @@ impl ConsoleWire {
         let (cookie, errand) =
             (Cookie::of_session(parts.secure, parts.port), Cookie::of_errand(parts.secure, parts.port));
         let streams = Arc::new(Semaphore::new(CONSOLE_STREAMS_MAX));
-        let strangers = Arc::new(Semaphore::new(STRANGERS_IN_FLIGHT_MAX));
+        let strangers = Arc::new(Strangers::new(STRANGERS_IN_FLIGHT_MAX));
         Self { parts: Arc::new(parts), assets: Assets::new(), cookie, errand, streams, strangers, stop }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
-        let (head, body) = exchange.request.into_parts();
+        let Exchange { request, place } = exchange;
+        let (head, body) = request.into_parts();
+        let body = Sent::new(body, place);
         if let Some(asset) = self.assets.serve(head.uri.path()) {
             return asset;
         }
@@ -131,7 +133,7 @@ impl ConsoleWire {
         }
     }
 
-    async fn post(&self, head: &Head, body: Incoming) -> Response<Body> {
+    async fn post(&self, head: &Head, body: Sent) -> Response<Body> {
         let (parts, assets) = (&self.parts, &self.assets);
         let path = head.uri.path();
         let visitor = if is_way_in(path) { None } else { self.visitor(head).await };
@@ -203,6 +205,7 @@ impl ConsoleWire {
         let signed_in = self.parts.people.recognise(token.expose(), Client::Page).await?;
         let directory = self.parts.directory.snapshot();
         let human = Arc::clone(directory.humans.get(signed_in.human())?);
+        is_known(&head.extensions);
         let sight = Sight::of(&human, &directory, &self.parts.readers);
         let waiting = self.parts.holds.as_ref().map_or(0, |holds| holds.waiting(&human.id));
         let emergencies = self.parts.emergencies.as_ref().map_or_else(Vec::new, |all| all.all(&human.id));
@@ -242,8 +245,8 @@ impl Wire for ConsoleWire {
         true
     }
 
-    fn places(&self, path: &str) -> Option<&Arc<Semaphore>> {
-        (is_way_in(path) || path == arap::SESSION).then_some(&self.strangers)
+    fn places(&self, method: &Method, path: &str) -> Option<&Arc<Strangers>> {
+        (method == Method::POST && (is_way_in(path) || path == arap::SESSION)).then_some(&self.strangers)
     }
 }
 
@@ -252,12 +255,12 @@ fn is_way_in(path: &str) -> bool {
     matches!(path, "/sign-in" | "/welcome")
 }
 
-async fn form(head: &Head, body: Incoming) -> Result<Form, Fault> {
+async fn form(head: &Head, body: Sent) -> Result<Form, Fault> {
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(Fault::new(Blame::Caller, "caller.content_type", "a page sends a form"));
     }
-    Ok(Form::parse(&read_body(body, FORM_BYTES_MAX).await?))
+    Ok(Form::parse(&body.read().await?))
 }
 
 fn peer(head: &Head) -> Option<IpAddr> {

@@ -12,7 +12,7 @@ use broker::{AppCredential, Broker, Placement, Source, Vault, VaultKey};
 use contract::Governed;
 use engine::{Change, EMERGENCY_STATE, Engine, FOR_TASK_STATE, HOLD_OVER_STATE, HOLD_STATE, Parts};
 use export::Exports;
-use front::{Refusals, serve_tcp, serve_tls, serve_unix};
+use front::{Port, Refusals, serve_tcp, serve_tls, serve_unix};
 use http_proxy::Apis;
 use identity::people::People;
 use identity::{
@@ -34,6 +34,7 @@ use crate::budgets::count_from;
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::contracts::{CONTRACT_STATE, Contracts};
+use crate::descriptors::connections_for_each;
 use crate::exports;
 use crate::judge::as_promised;
 use crate::known::known;
@@ -234,20 +235,23 @@ impl Gateway {
             self.record("trace.restored", serde_json::json!(restored)).await?;
             Restored::told(self.data.path())?;
         }
+        let ports = 1 + usize::from(pages.is_some()) + usize::from(door.is_some());
+        let connections_max = connections_for_each(ports, self.engine.limits().calls_in_flight_max);
+        let port = |listener| Port { listener, connections_max };
         let mut listeners = JoinSet::new();
         if let Some((pages, console)) = pages {
             let front = pages.front(&self, console, &stop)?;
             self.engine.set_status_pages(&pages.url);
             let _once = self.console_url.set(pages.url);
-            listeners.spawn(serve_tcp(pages.listener, front, stop.clone(), DRAIN_TIME_MAX));
+            listeners.spawn(serve_tcp(port(pages.listener), front, stop.clone(), DRAIN_TIME_MAX));
         }
         if let Some((door, tls)) = door {
             let front = self.door_front(&door)?;
             let _once = self.door_url.set(door.url);
-            listeners.spawn(serve_tls(door.listener, tls, front, stop.clone(), DRAIN_TIME_MAX));
+            listeners.spawn(serve_tls(port(door.listener), tls, front, stop.clone(), DRAIN_TIME_MAX));
         }
         let front = self.front(&listener)?;
-        listeners.spawn(serve_tcp(listener, front, stop.clone(), DRAIN_TIME_MAX));
+        listeners.spawn(serve_tcp(port(listener), front, stop.clone(), DRAIN_TIME_MAX));
         let uid = rustix::process::getuid().as_raw();
         for (name, front) in [(files::CONTROL, self.control_front()), (files::CONNECT, self.connect_front()?)] {
             let socket = bind_socket(&self.data.path_of(name))?;

@@ -19,6 +19,7 @@ mod clock;
 mod commands;
 mod config;
 mod contracts;
+mod descriptors;
 mod documents;
 mod erasing;
 mod evidence;

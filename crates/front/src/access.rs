@@ -7,6 +7,7 @@ use identity::{API, Audiences, KeyError, TokenError, Tokens};
 use model::{Actor, AppId, Clock, Directory};
 
 use crate::body::{Body, json_response};
+use crate::guests::is_known;
 use crate::vendor::{KnownVendor, VendorAccess, told};
 
 /// Checks tokens and answers for them.
@@ -54,6 +55,19 @@ impl Access {
 
     /// Who acts, on every request anew; `link` are the request's extensions. Error: the 401 to send.
     pub fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        link: &Extensions,
+        app: Option<&AppId>,
+    ) -> Result<Known, Box<Response<Body>>> {
+        let known = self.recognise(headers, link, app)?;
+        if known.inactive.is_none() {
+            is_known(link);
+        }
+        Ok(known)
+    }
+
+    fn recognise(
         &self,
         headers: &HeaderMap,
         link: &Extensions,

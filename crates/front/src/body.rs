@@ -95,7 +95,11 @@ fn typed(status: StatusCode, kind: HeaderValue, bytes: impl Into<Bytes>) -> Resp
 /// too slow `caller.too_slow` (408).
 pub async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
     let read = tokio::time::timeout(BODY_TIME_MAX, collect(body, bytes_max));
-    read.await.unwrap_or_else(|_| Err(Fault::new(Blame::Caller, "caller.too_slow", "the body did not arrive in time")))
+    read.await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+pub(crate) fn too_slow() -> Fault {
+    Fault::new(Blame::Caller, "caller.too_slow", "the body did not arrive in time")
 }
 
 async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {

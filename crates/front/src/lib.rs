@@ -17,10 +17,12 @@
 
 mod access;
 mod body;
+mod guests;
 mod listen;
 mod origin;
 mod refusals;
 mod status;
+mod strangers;
 mod tls;
 mod vendor;
 mod vendor_tokens;
@@ -28,10 +30,12 @@ mod wire;
 
 pub use access::{Access, Known};
 pub use body::{Body, BrokenOff, Pieces, empty, full, json_response, read_body, text_response};
-pub use listen::{Front, serve_tcp, serve_tls, serve_unix};
+pub use guests::is_known;
+pub use listen::{Front, Port, serve_tcp, serve_tls, serve_unix};
 pub use origin::Origins;
 pub use refusals::Refusals;
 pub use status::status_of;
+pub use strangers::Strangers;
 pub use tls::Tls;
 pub use vendor::{KnownVendor, VendorAccess};
 pub use vendor_tokens::VendorTokenEndpoint;

@@ -17,10 +17,13 @@ use model::{AppId, Blame, Fault};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::body::{Body, holding, json_response};
+use crate::guests::{Guest, Guests, Seat};
 use crate::origin::Origins;
 use crate::status::status_of;
 use crate::tls::{Accepted, Tls};
@@ -64,14 +67,16 @@ impl Front {
                     .hint("the MCP endpoints are `/mcp` and `/mcp/{app}`"),
             );
         };
-        let places = wire.places(path).unwrap_or(&self.in_flight);
-        let Ok(taken) = Arc::clone(places).try_acquire_owned() else {
+        let place = match wire.places(request.method(), path) {
+            Some(strangers) => Place::of(strangers),
+            None => Arc::clone(&self.in_flight).try_acquire_owned().ok().map(Place::new),
+        };
+        let Some(place) = place else {
             let fault = Fault::new(Blame::Operator, "gateway.busy", "too many requests are in flight").retryable();
             let mut response = refuse(&fault);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
-        let place = Place::new(taken);
         let exchange = Exchange { request, place: place.clone() };
         let response =
             if wire.outlives_clients() { to_the_end(wire, exchange).await } else { wire.answer(exchange).await };
@@ -91,19 +96,30 @@ impl Front {
     }
 }
 
+/// An open address.
+pub struct Port {
+    /// Where clients come in.
+    pub listener: TcpListener,
+    /// How many connections are kept at once; a part of them of those who have shown nothing yet.
+    pub connections_max: usize,
+}
+
 /// Serves TCP until `stop`, then lets open requests finish within `drain`.
-pub async fn serve_tcp(listener: TcpListener, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
-    serve(listener, None, front, stop, drain).await;
+pub async fn serve_tcp(port: Port, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
+    serve(port, None, front, stop, drain).await;
 }
 
 /// Serves TCP with TLS until `stop`, then lets open requests finish within `drain`.
-pub async fn serve_tls(listener: TcpListener, tls: Tls, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
-    serve(listener, Some(tls), front, stop, drain).await;
+pub async fn serve_tls(port: Port, tls: Tls, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
+    serve(port, Some(tls), front, stop, drain).await;
 }
 
-async fn serve(listener: TcpListener, tls: Option<Tls>, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
+async fn serve(port: Port, tls: Option<Tls>, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
+    let Port { listener, connections_max } = port;
     let graceful = GracefulShutdown::new();
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let guests = Guests::new(connections_max);
+    let mut said = Seldom::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -111,24 +127,32 @@ async fn serve(listener: TcpListener, tls: Option<Tls>, front: Arc<Front>, stop:
         };
         match accepted {
             Ok((stream, peer)) => {
+                let Some(seat) = guests.take() else {
+                    if said.is_time().await {
+                        tracing::warn!(connections_max, "too many connections are open: one was closed");
+                    }
+                    continue;
+                };
                 let _ = stream.set_nodelay(true);
-                let from = From { peer: Some(Peer(peer)), certificate: None };
+                let from = From { peer: Some(Peer(peer)), certificate: None, guest: Some(seat.guest()) };
                 let (front, watcher) = (Arc::clone(&front), graceful.watcher());
                 match &tls {
-                    None => in_its_own_task(connection(stream, front, watcher, from)),
+                    None => seated(seat, &guests, connection(stream, front, watcher, from)),
                     // Whoever does not go on with a handshake takes a place from nobody but others who begin one.
                     Some(tls) => match Arc::clone(&handshakes).try_acquire_owned() {
                         Ok(place) => {
                             let (tls, stop) = (tls.clone(), stop.clone());
-                            in_its_own_task(after_handshake(stream, tls, (place, stop), front, watcher, from));
+                            let shaken = after_handshake(stream, tls, (place, stop), front, watcher, from);
+                            seated(seat, &guests, shaken);
                         }
-                        Err(_) => {
+                        Err(_) if said.is_time().await => {
                             tracing::warn!("too many connections are in the middle of their handshake: one was closed")
                         }
+                        Err(_) => {}
                     },
                 }
             }
-            Err(error) => out_of_descriptors(&error).await,
+            Err(error) => out_of_descriptors(&error, &mut said).await,
         }
     }
     let _ = tokio::time::timeout(drain, graceful.shutdown()).await;
@@ -143,6 +167,7 @@ pub async fn serve_unix(
     drain: Duration,
 ) {
     let graceful = GracefulShutdown::new();
+    let mut said = Seldom::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -151,23 +176,43 @@ pub async fn serve_unix(
         match accepted {
             Ok((stream, _)) => match stream.peer_cred() {
                 Ok(peer) if peer.uid() == allowed_uid => {
-                    let from = From { peer: None, certificate: None };
-                    in_its_own_task(connection(stream, Arc::clone(&front), graceful.watcher(), from));
+                    let from = From { peer: None, certificate: None, guest: None };
+                    drop(in_its_own_task(connection(stream, Arc::clone(&front), graceful.watcher(), from)));
                 }
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "a process of another user was turned away from a socket"),
                 Err(error) => tracing::warn!(%error, "the peer of a socket could not be told"),
             },
-            Err(error) => out_of_descriptors(&error).await,
+            Err(error) => out_of_descriptors(&error, &mut said).await,
         }
     }
     let _ = tokio::time::timeout(drain, graceful.shutdown()).await;
 }
 
 /// What is known of the other end of a connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 struct From {
     peer: Option<Peer>,
     certificate: Option<PeerCertificate>,
+    guest: Option<Guest>,
+}
+
+/// What is said once in a second, however often it happens.
+struct Seldom(Interval);
+
+impl Seldom {
+    fn new() -> Self {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self(ticks)
+    }
+
+    async fn is_time(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            _ = self.0.tick() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
 }
 
 impl From {
@@ -178,6 +223,9 @@ impl From {
         }
         if let Some(certificate) = self.certificate {
             extensions.insert(certificate);
+        }
+        if let Some(guest) = &self.guest {
+            extensions.insert(guest.clone());
         }
     }
 }
@@ -236,8 +284,18 @@ where
     clippy::disallowed_methods,
     reason = "one task for each connection; the graceful handle of its listener waits for it"
 )]
-fn in_its_own_task(connection: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(connection);
+fn in_its_own_task(connection: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+    tokio::spawn(connection).abort_handle()
+}
+
+/// A connection that has its place to its end, and ends where others get that.
+fn seated(seat: Seat, guests: &Guests, connection: impl Future<Output = ()> + Send + 'static) {
+    let id = seat.id();
+    let end = in_its_own_task(async move {
+        let _seat = seat;
+        connection.await;
+    });
+    guests.ends(id, end);
 }
 
 /// An answer that is made whoever goes away meanwhile.
@@ -266,8 +324,10 @@ fn refuse(fault: &Fault) -> Response<Body> {
 }
 
 /// Accepting fails for a while when the process has no descriptors left; a short pause keeps the loop from spinning.
-async fn out_of_descriptors(error: &std::io::Error) {
-    tracing::error!(%error, "a connection could not be accepted");
+async fn out_of_descriptors(error: &std::io::Error, said: &mut Seldom) {
+    if said.is_time().await {
+        tracing::error!(%error, "a connection could not be accepted");
+    }
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 

@@ -9,6 +9,7 @@ use identity::{KeyError, Presented, TokenError, VendorKey, VendorKeys, VendorTok
 use model::{Actor, AgentId, AppId, Clock, ContractFacts, ContractId, Directory, Fault, TaskId, UnixMicros, VendorId};
 
 use crate::body::{Body, json_response};
+use crate::guests::is_known;
 use crate::refusals::{Refusals, source};
 use crate::status::status_of;
 use crate::wire::PeerCertificate;
@@ -70,7 +71,9 @@ impl VendorAccess {
     pub fn authenticate(&self, head: &Parts) -> Result<KnownVendor, Box<Response<Body>>> {
         let recognised =
             self.recognise(&head.headers, &head.extensions, |token, now| self.tokens.recognise(token, now));
-        self.noted(&head.extensions, recognised).map_err(|error| Box::new(unauthorized(&error)))
+        let known = self.noted(&head.extensions, recognised).map_err(|error| Box::new(unauthorized(&error)))?;
+        is_known(&head.extensions);
+        Ok(known)
     }
 
     /// Whose agent asks at this app's endpoint, or at that of all.

@@ -9,11 +9,11 @@ use identity::{API, AssertionError, Granted, TOKEN_ENDPOINT, USED_ASSERTION_STAT
 use model::Fault;
 use model::limits::STRANGERS_IN_FLIGHT_MAX;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
-use crate::body::{Body, json_response, read_body};
+use crate::body::{Body, json_response};
 use crate::refusals::{Refusals, source};
 use crate::status::status_of;
+use crate::strangers::Strangers;
 use crate::wire::{Exchange, Wire, WireFuture};
 
 /// The token endpoint, and its metadata.
@@ -24,7 +24,7 @@ pub struct VendorTokenEndpoint {
     /// The base of the addresses that clients use.
     url: String,
     /// Nobody has shown anything when a request comes.
-    places: Arc<Semaphore>,
+    places: Arc<Strangers>,
 }
 
 /// An error of RFC 6749.
@@ -50,12 +50,13 @@ struct Form {
 impl VendorTokenEndpoint {
     /// Tokens for vendors at the gateway with this address.
     pub fn new(tokens: Arc<VendorTokens>, engine: Engine, refusals: Arc<Refusals>, url: &str) -> Self {
-        let places = Arc::new(Semaphore::new(STRANGERS_IN_FLIGHT_MAX));
+        let places = Arc::new(Strangers::new(STRANGERS_IN_FLIGHT_MAX));
         Self { tokens, engine, refusals, url: url.trim_end_matches('/').to_owned(), places }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
-        let (head, body) = exchange.request.into_parts();
+        let Exchange { request, place } = exchange;
+        let (head, body) = request.into_parts();
         if head.uri.path() == METADATA {
             return json_response(StatusCode::OK, self.metadata());
         }
@@ -66,7 +67,11 @@ impl VendorTokenEndpoint {
                 &json!({ "error": "unauthorized_client", "error_description": said }),
             );
         }
-        let body = match read_body(body, FORM_BYTES_MAX).await {
+        if head.method != Method::POST {
+            let said = Refused::request("a token is asked for with POST");
+            return self.refuse(&head, Refused { status: StatusCode::METHOD_NOT_ALLOWED, ..said });
+        }
+        let body = match place.read(body, FORM_BYTES_MAX).await {
             Ok(body) => body,
             Err(fault) => return self.refuse(&head, Refused::by(&fault)),
         };
@@ -87,12 +92,6 @@ impl VendorTokenEndpoint {
     }
 
     async fn grant(&self, head: &Parts, body: &[u8]) -> Result<serde_json::Value, Refused> {
-        if head.method != Method::POST {
-            return Err(Refused {
-                status: StatusCode::METHOD_NOT_ALLOWED,
-                ..Refused::request("a token is asked for with POST")
-            });
-        }
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
         {
@@ -165,8 +164,9 @@ impl Wire for VendorTokenEndpoint {
         true
     }
 
-    fn places(&self, _: &str) -> Option<&Arc<Semaphore>> {
-        Some(&self.places)
+    fn places(&self, method: &Method, path: &str) -> Option<&Arc<Strangers>> {
+        // Whatever else is asked here is answered before any of its body is read.
+        (method == Method::POST && path == TOKEN_ENDPOINT).then_some(&self.places)
     }
 }
 

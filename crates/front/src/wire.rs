@@ -3,15 +3,16 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::BytesMut;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use hyper::body::Incoming;
-use model::Digest;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use model::{Digest, Fault};
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::body::Body;
+use crate::body::{Body, read_body, too_slow};
+use crate::strangers::Strangers;
 
 /// One protocol's incoming half.
 pub trait Wire: Send + Sync {
@@ -26,10 +27,10 @@ pub trait Wire: Send + Sync {
         false
     }
 
-    /// Places for requests to this path, where somebody who has shown nothing yet may send a body: who sends it slowly takes none of
-    /// the listener's.
-    fn places(&self, path: &str) -> Option<&Arc<Semaphore>> {
-        let _all_of_the_listener = path;
+    /// Places for requests in which somebody who has shown nothing yet may send a body: who sends it slowly takes none of the
+    /// listener's. Such a body is read with [`Place::read`].
+    fn places(&self, method: &Method, path: &str) -> Option<&Arc<Strangers>> {
+        let _all_of_the_listener = (method, path);
         None
     }
 }
@@ -48,7 +49,14 @@ pub struct Exchange {
 /// A place among the requests in flight, free again when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Place {
-    _taken: Arc<OwnedSemaphorePermit>,
+    taken: Arc<Taken>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    /// None while a stranger's body is read, and where the place was given to somebody else meanwhile.
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    of: Option<Arc<Strangers>>,
 }
 
 /// Who is at the other end of a TCP connection, in the extensions of a request: a proxy, where one stands in between.
@@ -67,7 +75,27 @@ pub struct LongLived;
 impl Place {
     /// Shares a place that was taken.
     pub fn new(taken: OwnedSemaphorePermit) -> Self {
-        Self { _taken: Arc::new(taken) }
+        Self { taken: Arc::new(Taken { permit: Mutex::new(Some(taken)), of: None }) }
+    }
+
+    /// One of those for strangers.
+    pub(crate) fn of(strangers: &Arc<Strangers>) -> Option<Self> {
+        let permit = Mutex::new(Some(strangers.take()?));
+        Some(Self { taken: Arc::new(Taken { permit, of: Some(Arc::clone(strangers)) }) })
+    }
+
+    /// Reads the body of the request that has this place, as [`read_body`] does. Error: also `caller.too_slow` (408), where the place
+    /// is one of strangers and somebody else had to have it.
+    pub async fn read(&self, body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+        let Some(strangers) = &self.taken.of else { return read_body(body, bytes_max).await };
+        let permit = self.permit().take().ok_or_else(too_slow)?;
+        let (read, permit) = strangers.read(permit, body, bytes_max).await?;
+        *self.permit() = Some(permit);
+        Ok(read)
+    }
+
+    fn permit(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.taken.permit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

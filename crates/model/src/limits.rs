@@ -146,7 +146,13 @@ pub const STREAM_BYTES_MAX: usize = 1 << 20;
 pub const STREAM_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Bytes of events remembered in the whole gateway. Past it: what nobody is reading is not remembered.
 pub const EVENT_BYTES_MAX: usize = 64 << 20;
-/// Requests in flight of those who have shown nothing yet and may send a body: for a token, or to sign in.
+/// Connections of one TCP listener, as far as there are descriptors for them; a quarter of them of those who have shown nothing yet.
+/// Past it: of those, the oldest is closed, and where there is none, the new one.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// Descriptors that connections over TCP leave for files, sockets and apps, beside two for each call in flight.
+pub const DESCRIPTORS_KEPT: usize = 1_024;
+/// Requests in flight of those who have shown nothing yet and send a body: for a token, or to sign in. Past it: of the bodies that
+/// are still on their way the oldest is refused (408), and where there is none, the new one (503).
 pub const STRANGERS_IN_FLIGHT_MAX: usize = 64;
 /// Calls that were to be tasks and did not wait, whose responses are remembered; of more the oldest go.
 pub const FINISHED_TASKS_MAX: usize = 1_000;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use model::{Blame, Fault};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use store::Location;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,6 +17,7 @@ use crate::auditing;
 use crate::cli::{Common, ServeArgs};
 use crate::clock::environment;
 use crate::config::Config;
+use crate::descriptors;
 use crate::gateway::{self, Gateway, bad_file, compile};
 use crate::operations::Operation;
 use crate::retaining;
@@ -42,7 +42,7 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
             Err(fault) => return Err(fault),
         }
     };
-    have_descriptors();
+    descriptors::have();
     let stop = CancellationToken::new();
     let mut background = JoinSet::new();
     background.spawn(obey_signals(Arc::clone(&gateway), stop.clone())?);
@@ -55,17 +55,6 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     background.shutdown().await;
     say("stopped: every call that was sent has its outcome, and the trace is closed");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Raises how many files and connections this process may have open, as far as it may itself: a shell gives a thousand, and each call
-/// in flight takes two.
-fn have_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(DESCRIPTORS_WANTED, |most| most.min(DESCRIPTORS_WANTED));
-    if limit.current.is_some_and(|now| now < wanted) {
-        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
-        tracing::debug!(?limit, wanted, ?raised, "how many descriptors there may be");
-    }
 }
 
 /// Ends when nobody writes to the log. Nothing listens and no key is made meanwhile, so that whoever asks for a gateway does not
@@ -264,5 +253,4 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How often a stand-by looks whether it is its turn.
 const STAND_BY_EVERY: Duration = Duration::from_secs(1);
 /// How often idle links are looked for.
-const DESCRIPTORS_WANTED: u64 = 65_536;
 const REST_EVERY: Duration = Duration::from_secs(30);

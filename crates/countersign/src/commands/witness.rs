@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
-use front::{Front, Wire, serve_tcp};
+use front::{Front, Port, Wire, serve_tcp};
 use model::limits::DRAIN_TIME_MAX;
 use model::{Blame, Fault, Secret};
 use private_file::{Draft, Openness};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::serve::{asked_to_stop, listen};
 use crate::cli::{Common, WitnessArgs};
 use crate::clock::SystemClock;
+use crate::descriptors::{self, connections_for_each};
 use crate::gateway::operator;
 use crate::terminal::{out, say};
 use crate::witness::{Desk, DeskWire};
@@ -46,6 +47,8 @@ pub async fn run(common: &Common, args: &WitnessArgs) -> Result<ExitCode, Fault>
     }
     let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(DeskWire(desk))];
     let front = Arc::new(Front { access: None, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) });
+    descriptors::have();
+    let port = Port { listener, connections_max: connections_for_each(1, 0) };
     let stop = CancellationToken::new();
     let (stopped, ()) = tokio::join!(
         async {
@@ -53,7 +56,7 @@ pub async fn run(common: &Common, args: &WitnessArgs) -> Result<ExitCode, Fault>
             stop.cancel();
             asked
         },
-        serve_tcp(listener, front, stop.clone(), DRAIN_TIME_MAX)
+        serve_tcp(port, front, stop.clone(), DRAIN_TIME_MAX)
     );
     stopped.map(|()| ExitCode::SUCCESS)
 }

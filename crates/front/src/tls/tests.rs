@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::body::full;
-use crate::listen::{Front, serve_tls};
+use crate::listen::{Front, Port, serve_tls};
 use crate::wire::{Exchange, Wire, WireFuture};
 
 const GATEWAY: (&[u8], &[u8]) = (include_bytes!("gateway.pem"), include_bytes!("gateway.key"));
@@ -44,7 +44,8 @@ async fn gateway() -> (std::net::SocketAddr, tokio::task::JoinSet<()>, Cancellat
     let stop = CancellationToken::new();
     let tls = Tls::new(GATEWAY.0, GATEWAY.1).unwrap();
     let mut serving = tokio::task::JoinSet::new();
-    serving.spawn(serve_tls(listener, tls, Arc::new(front), stop.clone(), Duration::from_secs(5)));
+    let port = Port { listener, connections_max: 64 };
+    serving.spawn(serve_tls(port, tls, Arc::new(front), stop.clone(), Duration::from_secs(5)));
     (address, serving, stop)
 }
 

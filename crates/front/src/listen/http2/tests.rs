@@ -72,7 +72,7 @@ impl Peer {
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
         let front =
             Arc::new(Front { access: None, origins: None, wires: vec![Arc::new(Paths)], in_flight: in_flight.clone() });
-        let (from, stop) = (From { peer: None, certificate: None }, CancellationToken::new());
+        let (from, stop) = (From { peer: None, certificate: None, guest: None }, CancellationToken::new());
         let mut serving = JoinSet::new();
         serving.spawn(connection(ours, front, from, stop.clone(), Pace(pace)));
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
