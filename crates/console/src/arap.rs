@@ -57,12 +57,12 @@ async fn answered(
             Ok((StatusCode::OK, json!({ "request": request(&hold, parts) })))
         }
         (&Method::POST, ["requests", id, "approve"]) => {
-            let sent = sent(head, body).await?;
+            let sent = sent_by(parts, &token, head, body).await?;
             let for_task = sent.get("for_task").and_then(Value::as_bool).unwrap_or_default();
             decide(parts, holds, who, id, Decision::Approve { for_task }).await
         }
         (&Method::POST, ["requests", id, "deny"]) => {
-            let sent = sent(head, body).await?;
+            let sent = sent_by(parts, &token, head, body).await?;
             let reason = sent.get("reason").and_then(Value::as_str).map(str::to_owned);
             decide(parts, holds, who, id, Decision::Deny { reason }).await
         }
@@ -83,6 +83,13 @@ async fn person(parts: &Parts, head: &Head) -> Result<(SignedIn, Secret<String>)
     let who = parts.people.recognise(token.expose(), Client::Terminal).await.ok_or_else(nobody)?;
     is_known(&head.extensions);
     Ok((who, token))
+}
+
+/// What whoever has this token sends. INVARIANT: it may be a while on its way, and counts only in a session that is open then
+/// (test `what_is_sent_to_its_end_after_the_session_has_ended_does_nothing`).
+async fn sent_by(parts: &Parts, token: &Secret<String>, head: &Head, body: Sent) -> Result<Value, Fault> {
+    let sent = sent(head, body).await?;
+    if parts.people.is_open(token.expose(), Client::Terminal) { Ok(sent) } else { Err(nobody()) }
 }
 
 fn nobody() -> Fault {

@@ -144,6 +144,11 @@ impl ConsoleWire {
             Ok(form) => form,
             Err(error) => return fault(assets, visitor.as_ref(), &error),
         };
+        // INVARIANT: a form may be a while on its way, and counts only in a session that is open then
+        // (test `what_is_sent_to_its_end_after_the_session_has_ended_does_nothing`).
+        if visitor.as_ref().is_some_and(|visitor| !parts.people.is_open(visitor.token.expose(), Client::Page)) {
+            return self.stranger(head);
+        }
         let from = peer(head);
         let Some(visitor) = visitor else {
             return match path {

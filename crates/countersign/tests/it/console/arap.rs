@@ -1,5 +1,8 @@
 //! Requests for approval as JSON: whose session counts, and that nothing else does.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::HttpRequest;
@@ -99,6 +102,47 @@ fn a_program_of_a_person_lists_approves_and_denies_and_nobody_elses_does() -> Re
     let mut out = HttpRequest::get("/arap/v1/session").with("authorization", &bo);
     "DELETE".clone_into(&mut out.method);
     ensure!(stage.send(&out)?.status == 200 && get("", &bo)?.status == 401);
+    Ok(())
+}
+
+#[test]
+fn what_is_sent_to_its_end_after_the_session_has_ended_does_nothing() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo"])?;
+    stage.world.client("sam-helper", "sam")?.call("crm__get_customer", json!({ "id": "C-1001" }))?;
+    let hold = stage.hold()?;
+    let opened = stage.send(&post("/arap/v1/session", &json!({ "name": "bo", "password": PASSWORD })))?;
+    let bearer = format!("authorization: Bearer {}", at(&json_of(&opened)?, "/token"));
+    let url = stage.world.console_url().to_owned();
+    let address = url.trim_start_matches("http://");
+    let begin = |path: &str, kind: &str, who: &str| -> Result<TcpStream> {
+        let mut stream = TcpStream::connect(address)?;
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\norigin: {url}\r\nsec-fetch-site: same-origin\r\n{who}\r\n\
+             content-type: {kind}\r\ncontent-length: 2\r\n\r\n"
+        )?;
+        Ok(stream)
+    };
+    let cookie = format!("cookie: {}", stage.cookie_of("bo")?);
+    let (approve, deny) = (format!("/arap/v1/requests/{hold}/approve"), format!("/arap/v1/requests/{hold}/deny"));
+    let begun = [
+        (begin(&approve, "application/json", &bearer)?, "401"),
+        (begin(&deny, "application/json", &bearer)?, "401"),
+        (begin(&format!("/holds/{hold}"), "application/x-www-form-urlencoded", &cookie)?, "303"),
+    ];
+    // Whoever they are has been looked at: what comes next on the same listener is answered after that.
+    ensure!(stage.send(&HttpRequest::get("/account").with("cookie", &stage.cookie_of("bo")?))?.status == 200);
+    stage.world.run_well(&["accounts", "close", "bo"])?;
+    for (mut stream, status) in begun {
+        stream.write_all(b"{}")?;
+        let mut said = [0; 12];
+        stream.read_exact(&mut said)?;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        ensure!(said == format!("HTTP/1.1 {status}"), "{said}");
+    }
+    ensure!(stage.hold()? == hold, "it waits");
+    ensure!(changes(&stage.world, "hold.approved")?.is_empty() && changes(&stage.world, "hold.denied")?.is_empty());
     Ok(())
 }
 
