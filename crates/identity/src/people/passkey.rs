@@ -18,6 +18,8 @@ use model::limits::{CHALLENGES_USED_MAX, PASSKEY_BYTES_MAX};
 use model::{Blame, Fault, UnixMicros};
 use serde::{Deserialize, Serialize};
 
+use super::session::is_ahead;
+
 /// Where passkeys are good: one host and its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
@@ -106,9 +108,7 @@ impl Challenges {
     pub(super) fn take(&self, challenge: &str, purpose: &str, now: UnixMicros) -> Option<UnixMicros> {
         let (nonce, made) = self.ours(challenge, purpose, now)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        while used.front().is_some_and(|(_, made)| now.since(*made) >= self.life_us) {
-            used.pop_front();
-        }
+        used.retain(|(_, made)| now.since(*made) < self.life_us);
         // Full of answers of the last minutes: nobody can say any more whether one is new.
         if used.len() >= CHALLENGES_USED_MAX || used.iter().any(|(other, _)| *other == nonce) {
             return None;
@@ -123,7 +123,8 @@ impl Challenges {
         let (at, tag) = rest.split_first_chunk::<8>()?;
         verify_slices_are_equal(tag, &self.tag(nonce, *at, purpose)).ok()?;
         let made = UnixMicros(i64::from_be_bytes(*at));
-        (now.since(made) < self.life_us).then_some((*nonce, made))
+        let is_of_late = now.since(made) < self.life_us && !is_ahead(made, now);
+        is_of_late.then_some((*nonce, made))
     }
 
     fn tag(&self, nonce: &[u8], at: [u8; 8], purpose: &str) -> Vec<u8> {

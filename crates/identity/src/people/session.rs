@@ -65,7 +65,7 @@ impl Session {
     /// for longer than any.
     pub(super) fn is_over(&self, now: UnixMicros) -> bool {
         let micros = |bound: std::time::Duration| i64::try_from(bound.as_micros()).unwrap_or(i64::MAX);
-        self.since.seconds() > now.seconds().saturating_add(CLOCK_SKEW_SECONDS_MAX)
+        is_ahead(self.since, now)
             || now.since(self.seen) >= micros(SIGNED_IN_IDLE_MAX)
             || now.since(self.since) >= micros(SESSION_LIFE_MAX)
     }
@@ -73,6 +73,11 @@ impl Session {
     pub(super) fn signed_in(&self, hash: TokenHash) -> SignedIn {
         SignedIn { human: self.human.clone(), how: self.how, session: hash.name(), key: hash, since: self.since }
     }
+}
+
+/// Whether it is of a time that has not come, and so of a clock that was wrong: it would be good for longer than anything.
+pub(super) fn is_ahead(at: UnixMicros, now: UnixMicros) -> bool {
+    at.seconds() > now.seconds().saturating_add(CLOCK_SKEW_SECONDS_MAX)
 }
 
 /// 256 bits nobody can guess.

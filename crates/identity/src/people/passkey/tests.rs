@@ -162,3 +162,26 @@ fn only_keys_of_two_kinds_are_taken() {
         assert_eq!(refused.unwrap_err().code(), "people.passkey");
     }
 }
+
+#[test]
+fn a_challenge_of_a_time_that_has_not_come_is_none() {
+    let challenges = Challenges::living(CHALLENGE_LIFE).unwrap();
+    let on = |seconds: i64| UnixMicros(NOW.0 + seconds * 1_000_000);
+    let day = 24 * 60 * 60;
+    let (used, left) = (challenges.make("hold", on(day)).unwrap(), challenges.make("hold", on(day)).unwrap());
+    assert!(challenges.take(&used, "hold", on(day)).is_some());
+    // The clock is put right.
+    assert!(challenges.look(&left, "hold", NOW).is_none() && challenges.take(&left, "hold", NOW).is_none());
+    let close = challenges.make("hold", on(30)).unwrap();
+    assert!(challenges.look(&close, "hold", NOW).is_some(), "clocks differ a little");
+    // Nor does what was used keep the rest from being forgotten.
+    for now in 0..4 {
+        let of_now = challenges.make("hold", on(now)).unwrap();
+        assert!(challenges.take(&of_now, "hold", on(now)).is_some());
+    }
+    let later = on(i64::try_from(CHALLENGE_LIFE.as_secs()).unwrap() + 10);
+    let of_later = challenges.make("hold", later).unwrap();
+    assert!(challenges.take(&of_later, "hold", later).is_some());
+    assert_eq!(challenges.used.lock().unwrap().len(), 2);
+    assert!(challenges.take(&used, "hold", on(day)).is_none(), "not twice, when its time comes");
+}
