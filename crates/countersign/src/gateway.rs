@@ -292,6 +292,8 @@ impl Gateway {
             );
         }
         self.hub.stop().await;
+        // A disk that does not answer keeps nothing from stopping.
+        let _told = tokio::time::timeout(DRAIN_TIME_MAX, self.people.settle()).await;
         self.refusals.write(&self.engine, true).await;
         if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
             tracing::error!(?fault, "the end of the gateway could not be recorded");

@@ -35,6 +35,7 @@ fn an_invited_person_signs_in_at_a_terminal() -> Result<()> {
     {
         ensure!(changes(&world, what)?.len() == count, "{what}");
     }
+    until("the failure is on record", || Ok(!changes(&world, "people.sign_in_failed")?.is_empty()))?;
     let failed = changes(&world, "people.sign_in_failed")?;
     ensure!(failed.len() == 1 && failed.iter().all(|change| change.subject.as_deref() == Some("human:ana")));
     nothing_of(PASSWORD, &world)

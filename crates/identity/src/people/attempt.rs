@@ -3,15 +3,18 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::limits::{CHALLENGE_LIFE, INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_TOKEN_BYTES_MAX, SIGN_INS_WAITING_MAX};
+use model::limits::{
+    CHALLENGE_LIFE, INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_TOKEN_BYTES_MAX, SIGN_INS_WAITING_MAX,
+};
 use model::{Blame, Clock, Directory, Fault, Human, HumanId, Secret, UnixMicros};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::account::{Account, AccountRow, How, SignedIn};
 use super::errand::Errands;
-use super::hashing::Hashing;
+use super::hashing::{Hashing, Queued};
 use super::invitation::{Invitation, InvitationRow, new_code, plain};
 use super::known::{ACCOUNT, INVITATION, Known, SESSION, no_row, row};
 use super::ledger::{Event, Ledger, Row};
@@ -35,6 +38,8 @@ pub struct People {
     pub(super) errands: Errands,
     /// Places for people of whom the provider is asked right now.
     pub(super) at_provider: Semaphore,
+    /// What is written down while nobody waits for it.
+    writing: Mutex<JoinSet<()>>,
     pub(super) provided: Mutex<Provided>,
 }
 
@@ -91,6 +96,7 @@ impl People {
             challenges: Challenges::living(CHALLENGE_LIFE)?,
             errands: Errands::new()?,
             at_provider: Semaphore::new(SIGN_INS_WAITING_MAX),
+            writing: Mutex::default(),
             provided: Mutex::default(),
         })
     }
@@ -135,7 +141,8 @@ impl People {
     ) -> Result<Opened, Fault> {
         let human = self.invited(code).ok_or_else(bad_code)?;
         check(&password)?;
-        let hash = self.expected.run(move || PasswordHash::of(&password)).await?;
+        let queued = self.expected.queue()?;
+        let hash = self.expected.run(&queued, move || PasswordHash::of(&password)).await?;
         let alone = self.alone().await;
         let now = self.now();
         // Taken before anything is written: of two that come at once, one finds nothing.
@@ -176,14 +183,19 @@ impl People {
         client: Client,
         from: Option<IpAddr>,
     ) -> Result<Opened, Fault> {
+        // INVARIANT: whoever is told to try again has not tried (test `whoever_finds_no_place_has_not_tried`).
+        let queued = self.strangers.queue()?;
         let human = HumanId::parse(name).ok().and_then(|id| self.active(&id)).map(|human| human.id.clone());
         self.throttles.sign_in(human.as_ref(), name, self.now())?;
-        let proved = self.prove(&self.strangers, human, password, from).await?;
+        let Some(proved) = self.prove(&self.strangers, &queued, human.clone(), password).await? else {
+            return Err(self.refused_at_once(human, from, queued));
+        };
         let alone = self.alone().await;
         if !self.is_so_still(&proved) {
             drop(alone);
-            return Err(self.refused(Some(proved.human), from).await);
+            return Err(self.refused_at_once(human, from, queued));
         }
+        drop(queued);
         self.throttles.signed_in(&proved.human);
         self.open(&alone, &proved.human, How::Password, client, from).await
     }
@@ -196,13 +208,17 @@ impl People {
         password: Secret<String>,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Fault> {
+        let queued = self.expected.queue()?;
         let human = self.active(&signed_in.human).map(|human| human.id.clone());
         self.throttles.confirm(&signed_in.human, self.now())?;
-        let proved = self.prove(&self.expected, human, password, from).await?;
+        let Some(proved) = self.prove(&self.expected, &queued, human.clone(), password).await? else {
+            return Err(self.refused(human, from).await);
+        };
+        drop(queued);
         let alone = self.alone().await;
         if !self.is_so_still(&proved) {
             drop(alone);
-            return Err(self.refused(Some(proved.human), from).await);
+            return Err(self.refused(human, from).await);
         }
         self.still_signed_in(signed_in)?;
         self.throttles.confirmed(&proved.human);
@@ -309,22 +325,19 @@ impl People {
         self.take_code_back(human);
     }
 
-    /// Who it is, if the password is that person's, and with which hash it fitted. On record where it is not.
+    /// Who it is, if the password is that person's, and with which hash it fitted.
     async fn prove(
         &self,
         hashing: &Hashing,
+        queued: &Queued,
         human: Option<HumanId>,
         password: Secret<String>,
-        from: Option<IpAddr>,
-    ) -> Result<Proved, Fault> {
+    ) -> Result<Option<Proved>, Fault> {
         let kept = human.as_ref().and_then(|human| Some(self.known().accounts.get(human)?.password.clone()));
         let hash = kept.as_deref().and_then(PasswordHash::from_phc).unwrap_or(PasswordHash::of_nobody());
         let long = password.expose().len() > model::limits::PASSWORD_BYTES_MAX;
-        let fits = !long && hashing.run(move || hash.fits(&password)).await?;
-        match (human, kept) {
-            (Some(human), Some(phc)) if fits => Ok(Proved { human, phc }),
-            (human, _) => Err(self.refused(human, from).await),
-        }
+        let fits = !long && hashing.run(queued, move || hash.fits(&password)).await?;
+        Ok(human.zip(kept).filter(|_| fits).map(|(human, phc)| Proved { human, phc }))
     }
 
     /// Whether the password that was proved is that person's still: hashing takes a while, and another may have been chosen.
@@ -344,12 +357,37 @@ impl People {
 
     /// What whoever has not proved it is told, once that is on record.
     async fn refused(&self, human: Option<HumanId>, from: Option<IpAddr>) -> Fault {
-        // A name that nobody has may be a password in the wrong field: it is not kept.
-        match self.sign_in_failed(How::Password, human, from).await {
-            Ok(()) => Fault::new(Blame::Caller, "people.refused", "the name or the password is not right")
-                .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`"),
-            Err(fault) => fault,
+        self.sign_in_failed(How::Password, human, from).await.err().unwrap_or_else(not_right)
+    }
+
+    /// What whoever has not proved it is told at once: what is written of names that somebody has is more than of others, and neither
+    /// how long that takes nor whether it can be done may tell which those are. Nothing is let through by a refusal.
+    ///
+    /// INVARIANT: the place in the queue is kept until it is written, so that only so much waits for the disk (test
+    /// `no_answer_tells_whether_a_failure_is_written_down`).
+    fn refused_at_once(&self, human: Option<HumanId>, from: Option<IpAddr>, queued: Queued) -> Fault {
+        if let Some(event) = self.failure(How::Password, human, from) {
+            let ledger = Arc::clone(&self.parts.ledger);
+            let mut writing = self.writing();
+            while writing.try_join_next().is_some() {}
+            writing.spawn(async move {
+                let _queued = queued;
+                if let Err(fault) = ledger.record(event).await {
+                    tracing::error!(?fault, "a failed attempt to sign in could not be recorded");
+                }
+            });
         }
+        not_right()
+    }
+
+    /// Waits until what nobody waits for is written.
+    pub async fn settle(&self) {
+        let writing = std::mem::take(&mut *self.writing());
+        writing.join_all().await;
+    }
+
+    fn writing(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a session for somebody who has just proved who they are, which is so still.
@@ -392,23 +430,32 @@ impl People {
         (session.client == client && !session.is_over(self.now())).then_some((hash, session))
     }
 
-    /// Puts a failure on record: each with a password in a person's name, of which there are only so many. What strangers can send
-    /// as often as they like is written down ever more seldom, so that nobody fills the trace.
+    /// Puts a failure on record.
     pub(super) async fn sign_in_failed(
         &self,
         how: How,
         human: Option<HumanId>,
         from: Option<IpAddr>,
     ) -> Result<(), Fault> {
+        match self.failure(how, human, from) {
+            Some(event) => self.parts.ledger.record(event).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What is written down of a failure: each with a password in a person's name, of which there are only so many. What strangers can
+    /// send as often as they like is written down ever more seldom, so that nobody fills the trace. A name that nobody has may be a
+    /// password in the wrong field: it is not kept.
+    fn failure(&self, how: How, human: Option<HumanId>, from: Option<IpAddr>) -> Option<Event> {
         let subject = human.as_ref().map_or_else(|| "unknown".to_owned(), |human| format!("human:{human}"));
         let bounded = how == How::Password && human.is_some();
         let of = human.as_ref().map_or_else(|| address(from), |_| subject.clone());
         if !bounded && !self.throttles.is_noted(&of, self.now()) {
-            return Ok(());
+            return None;
         }
         let detail = json!({ "how": how, "from": address(from) });
         let (what, by, state) = ("people.sign_in_failed", subject.clone(), Vec::new());
-        self.parts.ledger.record(Event { what, by, subject, human, detail, state }).await
+        Some(Event { what, by, subject, human, detail, state })
     }
 
     pub(super) async fn record(
@@ -448,6 +495,11 @@ impl People {
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn not_right() -> Fault {
+    Fault::new(Blame::Caller, "people.refused", "the name or the password is not right")
+        .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`")
 }
 
 fn bad_code() -> Fault {

@@ -7,28 +7,38 @@ use std::sync::Arc;
 
 use model::limits::SIGN_INS_WAITING_MAX;
 use model::{Blame, Fault};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// One queue for passwords that are hashed.
 pub(super) struct Hashing {
     turns: Arc<Semaphore>,
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
+}
+
+/// A place in the queue. Whoever has none is turned away before anything is counted.
+pub(super) struct Queued {
+    _place: OwnedSemaphorePermit,
 }
 
 // === impl Hashing ===
 
 impl Hashing {
     pub(super) fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(AT_ONCE_MAX)), waiting: Semaphore::new(SIGN_INS_WAITING_MAX) }
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE_MAX)), waiting: Arc::new(Semaphore::new(SIGN_INS_WAITING_MAX)) }
     }
 
-    /// Does it in its turn, and not in the threads that carry calls. Error: too many wait already.
+    /// A place to wait for a turn in. Error: too many wait already.
+    pub(super) fn queue(&self) -> Result<Queued, Fault> {
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        Ok(Queued { _place: place })
+    }
+
+    /// Does it in its turn, and not in the threads that carry calls.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        _: &Queued,
         work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let busy = || Fault::new(Blame::Operator, "people.busy", "too many people sign in at once").retryable();
-        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| busy())?;
         let hashed = tokio::task::spawn_blocking(move || {
             // Held by the work itself: it goes on when nobody waits for it any more.
@@ -46,6 +56,10 @@ impl Hashing {
         let all = u32::try_from(AT_ONCE_MAX).unwrap();
         Arc::clone(&self.turns).acquire_many_owned(all).await.unwrap()
     }
+}
+
+pub(super) fn busy() -> Fault {
+    Fault::new(Blame::Operator, "people.busy", "too many people sign in at once").retryable()
 }
 
 /// Passwords that are hashed at once: each takes 19 MiB.

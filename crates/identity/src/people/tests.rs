@@ -44,7 +44,7 @@ impl Turned {
         self.0.fetch_add(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
-    fn back(&self, span: std::time::Duration) {
+    pub(super) fn back(&self, span: std::time::Duration) {
         self.0.fetch_sub(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
     }
 }
@@ -238,6 +238,7 @@ async fn a_wrong_name_and_a_wrong_password_are_refused_alike() {
     }
     said.dedup();
     assert_eq!(said.len(), 1, "{said:?}");
+    house.people.settle().await;
     let events = house.book.events.lock().unwrap();
     let failed: Vec<&str> = events
         .iter()
@@ -279,6 +280,72 @@ async fn a_name_that_nobody_has_waits_as_others_do() {
     assert_eq!(said.len(), 1, "{said:?}");
 }
 
+#[tokio::test]
+async fn no_answer_tells_whether_a_failure_is_written_down() {
+    let house = House::new().with_account("ana").await;
+    for name in 0..30 {
+        let refused = house.people.sign_in(&format!("nobody{name}"), secret(PASSWORD), Client::Page, from(1)).await;
+        assert_eq!(code_of(refused), "people.refused");
+    }
+    house.people.settle().await;
+    let before = house.told().len();
+    let guess = async |name: &str| {
+        let guess = house.people.sign_in(name, secret("correct horse batterz"), Client::Page, from(1));
+        code_of(tokio::time::timeout(std::time::Duration::from_secs(20), guess).await.expect("an answer"))
+    };
+    // A disk that is slow, and one that is full.
+    let gate = house.book.gate.lock().await;
+    for name in ["ana", "sam", "nobody"] {
+        assert_eq!(guess(name).await, "people.refused", "{name}");
+    }
+    assert_eq!(house.told().len(), before);
+    drop(gate);
+    house.people.settle().await;
+    assert_eq!(house.told().len(), before + 2, "of names that somebody has");
+    house.book.fails.store(true, Ordering::Relaxed);
+    for name in ["ana", "sam", "nobody"] {
+        assert_eq!(guess(name).await, "people.refused", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_failures_wait_for_the_disk() {
+    let house = House::new().with_account("ana").await;
+    let opened = house.sign_in("ana").await;
+    let gate = house.book.gate.lock().await;
+    let places: Vec<_> = (1..model::limits::SIGN_INS_WAITING_MAX).map(|_| house.people.strangers.queue()).collect();
+    let guess =
+        async || code_of(house.people.sign_in("ana", secret("correct horse batterz"), Client::Page, from(1)).await);
+    assert_eq!([guess().await, guess().await], ["people.refused", "people.busy"]);
+    drop((gate, places));
+    house.people.settle().await;
+    assert_eq!(guess().await, "people.refused");
+    assert!(house.is_in(&opened).await);
+}
+
+#[tokio::test]
+async fn whoever_finds_no_place_has_not_tried() {
+    let house = House::new().with_account("ana").await;
+    let ana = house.sign_in("ana").await.signed_in;
+    let all = |hashing: &super::hashing::Hashing| -> Vec<_> {
+        (0..model::limits::SIGN_INS_WAITING_MAX).map(|_| hashing.queue()).collect()
+    };
+    let places = (all(&house.people.strangers), all(&house.people.expected));
+    for _attempt in 0..40 {
+        for name in ["ana", "nobody"] {
+            let busy = house.people.sign_in(name, secret(PASSWORD), Client::Page, from(1)).await;
+            assert_eq!(code_of(busy), "people.busy");
+        }
+        let busy = house.people.confirm(&ana, secret(PASSWORD), from(1)).await;
+        assert_eq!(busy.err().unwrap().code(), "people.busy");
+    }
+    drop(places);
+    let nobodys = house.people.sign_in("nobody", secret(PASSWORD), Client::Page, from(1)).await;
+    assert_eq!(code_of(nobodys), "people.refused");
+    house.people.confirm(&ana, secret(PASSWORD), from(1)).await.unwrap();
+    house.sign_in("ana").await;
+}
+
 // Behind a proxy all people have one address, and so has everybody who wishes them ill.
 #[tokio::test]
 async fn a_stranger_keeps_nobody_out_and_does_not_fill_the_trace() {
@@ -290,6 +357,7 @@ async fn a_stranger_keeps_nobody_out_and_does_not_fill_the_trace() {
     }
     house.people.confirm(&opened.signed_in, secret(PASSWORD), from(1)).await.unwrap();
     house.sign_in("ana").await;
+    house.people.settle().await;
     let noted = house.told().iter().filter(|what| **what == "people.sign_in_failed").count();
     assert_eq!(noted, 21, "the rest is written down ever more seldom");
 }
