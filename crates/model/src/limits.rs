@@ -313,6 +313,12 @@ pub const PASSKEY_BYTES_MAX: usize = 2_048;
 pub const PASSKEYS_PER_PERSON_MAX: usize = 16;
 /// How long a person may take at the identity provider.
 pub const PROVIDER_ERRAND_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How often one errand may come back from the identity provider before it has to be begun anew.
+pub const ERRAND_TRIES_MAX: u8 = 2;
+/// Errands of which is remembered how often they came back; past it the oldest are forgotten.
+pub const ERRANDS_TRIED_MAX: usize = 1_024;
+/// Errands that come back once more at the same time: the other places of [`SIGN_INS_WAITING_MAX`] are for those on their first try.
+pub const ERRANDS_AGAIN_MAX: usize = 8;
 /// Longest answer of an identity provider that is read, in bytes.
 pub const PROVIDER_ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// How long an identity provider may take to answer.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::limits::{
-    CHALLENGE_LIFE, INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_TOKEN_BYTES_MAX, SIGN_INS_WAITING_MAX,
+    CHALLENGE_LIFE, ERRANDS_AGAIN_MAX, INVITATION_LIFE, SEEN_KEPT_EVERY, SESSION_TOKEN_BYTES_MAX, SIGN_INS_WAITING_MAX,
 };
 use model::{Blame, Clock, Directory, Fault, Human, HumanId, Secret, UnixMicros};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct People {
     pub(super) errands: Errands,
     /// Places for people of whom the provider is asked right now.
     pub(super) at_provider: Semaphore,
+    /// As many of them as whoever comes back once more may take.
+    pub(super) again_at_provider: Semaphore,
     /// What is written down while nobody waits for it.
     writing: Mutex<JoinSet<()>>,
     pub(super) provided: Mutex<Provided>,
@@ -96,6 +98,7 @@ impl People {
             challenges: Challenges::living(CHALLENGE_LIFE)?,
             errands: Errands::new()?,
             at_provider: Semaphore::new(SIGN_INS_WAITING_MAX),
+            again_at_provider: Semaphore::new(ERRANDS_AGAIN_MAX),
             writing: Mutex::default(),
             provided: Mutex::default(),
         })

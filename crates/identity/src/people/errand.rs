@@ -3,21 +3,35 @@
 //! The browser carries a cookie that only this running gateway could have made. State, nonce and the verifier of PKCE are made of
 //! it with a key that is known here only, so that whoever comes back with another cookie, or none, comes back from somewhere else.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::limits::{PROVIDER_ERRAND_LIFE, PROVIDER_NEXT_BYTES_MAX};
+use model::limits::{ERRAND_TRIES_MAX, ERRANDS_TRIED_MAX, PROVIDER_ERRAND_LIFE, PROVIDER_NEXT_BYTES_MAX};
 use model::{Blame, Fault, HumanId, Secret, UnixMicros};
 use serde::{Deserialize, Serialize};
 
 use super::passkey::Challenges;
+use super::session::TokenHash;
 use crate::provider::{Asked, Sent};
 
 /// Makes errands and knows them again, each once.
 pub(super) struct Errands {
     challenges: Challenges,
     key: hmac::Key,
+    /// Those that came back, the latest last, with how often.
+    tried: Mutex<VecDeque<(TokenHash, u8)>>,
+}
+
+/// How often an errand has come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Try {
+    First,
+    Again,
+    TooMany,
 }
 
 /// Why somebody is sent.
@@ -47,7 +61,7 @@ impl Errands {
         aws_lc_rs::rand::fill(&mut key)
             .map_err(|_| Fault::new(Blame::Operator, "people.random", "the machine has no randomness for a sign-in"))?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
-        Ok(Self { challenges: Challenges::living(PROVIDER_ERRAND_LIFE)?, key })
+        Ok(Self { challenges: Challenges::living(PROVIDER_ERRAND_LIFE)?, key, tried: Mutex::default() })
     }
 
     /// The cookie for an errand, and what goes to the provider.
@@ -68,6 +82,22 @@ impl Errands {
         let (challenge, written) = split(cookie)?;
         let at = self.challenges.look(challenge, &written, now)?;
         Some((serde_json::from_str(&written).ok()?, asked, at))
+    }
+
+    /// Counts that an errand of ours comes back: each time, the provider is asked with our own secret. A silent provider is asked once
+    /// more, and then the person begins again.
+    pub(super) fn try_once_more(&self, cookie: &str) -> Try {
+        let hash = TokenHash::of(cookie);
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, times)) = tried.iter_mut().find(|(other, _)| *other == hash) {
+            *times = times.saturating_add(1);
+            return if *times > ERRAND_TRIES_MAX { Try::TooMany } else { Try::Again };
+        }
+        if tried.len() >= ERRANDS_TRIED_MAX {
+            tried.pop_front();
+        }
+        tried.push_back((hash, 1));
+        Try::First
     }
 
     /// Ends the errand of a cookie; none where it has ended. Once the provider has spoken: what never went there is not remembered.

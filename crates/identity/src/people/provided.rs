@@ -11,9 +11,10 @@ use model::{Blame, Fault, HumanId, Secret, UnixMicros};
 
 use super::account::{How, SignedIn};
 use super::attempt::{Client, Opened, People, micros};
-use super::errand::{Errand, InSession};
+use super::errand::{Errand, InSession, Try};
+use super::hashing::busy;
 use super::invitation::{new_code, plain};
-use super::session::TokenHash;
+use super::session::{TokenHash, is_ahead};
 use crate::provider::{Asked, Back, Provider};
 
 /// With what a browser is sent to the provider.
@@ -79,10 +80,12 @@ impl People {
         let now = self.now();
         let sent = cookie.and_then(|cookie| Some((cookie, self.errands.of(cookie, &back.state, now)?)));
         let (cookie, sent) = sent.ok_or_else(not_from_here)?;
-        let _place = self
-            .at_provider
-            .try_acquire()
-            .map_err(|_| Fault::new(Blame::Operator, "people.busy", "too many people sign in at once").retryable())?;
+        let _place = self.at_provider.try_acquire().map_err(|_| busy())?;
+        let _again = match self.errands.try_once_more(cookie) {
+            Try::First => None,
+            Try::Again => Some(self.again_at_provider.try_acquire().map_err(|_| busy())?),
+            Try::TooMany => return Err(not_from_here()),
+        };
         let came = async {
             let came = self.came_back(provider, sent, back).await?;
             self.errands.end(cookie, now).map(|()| came).ok_or_else(|| (not_from_here(), None))
@@ -215,7 +218,7 @@ fn not_from_here() -> Fault {
 }
 
 fn is_over(at: UnixMicros, life: std::time::Duration, now: UnixMicros) -> bool {
-    now.since(at) >= micros(life)
+    now.since(at) >= micros(life) || is_ahead(at, now)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use jsonwebtoken::Algorithm;
-use model::limits::PROVIDER_ERRAND_LIFE;
+use model::limits::{ERRANDS_AGAIN_MAX, PROVIDER_ERRAND_LIFE};
 use serde_json::{Value, json};
 
 use super::super::tests::{House, from, human};
@@ -170,6 +170,53 @@ async fn a_silent_provider_is_nobodys_failure() {
     street.says(&away, &json!({}));
     street.house.clock.on(std::time::Duration::from_secs(60));
     assert!(street.came(&away).await.is_ok(), "the same errand ends well once it speaks");
+}
+
+#[tokio::test]
+async fn an_errand_comes_back_so_often_and_no_more() {
+    let street = Street::new();
+    let away = street.sent(None, "/").await;
+    street.says(&away, &json!({ "nonce": "another" }));
+    for _time in 0..2 {
+        assert!(street.came(&away).await.is_err());
+    }
+    assert_eq!(street.staged.asked_for("/token"), 2);
+    street.says(&away, &json!({}));
+    for _time in 0..3 {
+        assert_eq!(street.came(&away).await.map(drop).unwrap_err().code(), "people.refused");
+    }
+    assert_eq!(street.staged.asked_for("/token"), 2, "the provider is not asked again");
+    // Nor do those who come back once more take every place.
+    let (again, first) = (street.sent(None, "/").await, street.sent(None, "/").await);
+    street.says(&again, &json!({ "nonce": "another" }));
+    assert!(street.came(&again).await.is_err());
+    let places: Vec<_> =
+        (0..ERRANDS_AGAIN_MAX).map(|_| street.house.people.again_at_provider.try_acquire().unwrap()).collect();
+    street.says(&again, &json!({}));
+    assert_eq!(street.came(&again).await.map(drop).unwrap_err().code(), "people.busy");
+    drop(places);
+    street.says(&first, &json!({}));
+    assert!(street.came(&first).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_was_proved_or_lent_in_a_time_that_has_not_come_is_over() {
+    let street = Street::new();
+    let ahead = std::time::Duration::from_secs(20 * 60);
+    let who = street.signed_in().await.signed_in;
+    street.house.clock.on(ahead);
+    let code = street.house.people.lend_code(&who).unwrap();
+    let away = street.sent(Some(&who), "/account").await;
+    street.says(&away, &json!({}));
+    street.came(&away).await.unwrap();
+    assert!(street.house.people.is_confirmed(&who, "/account"));
+    street.house.clock.back(ahead);
+    assert!(!street.house.people.is_confirmed(&who, "/account"));
+    assert!(street.house.people.confirm_with_provider(&who, "/account").is_err());
+    assert_eq!(
+        street.house.people.sign_in_with_code(code.expose(), from(1)).await.err().unwrap().code(),
+        "people.code"
+    );
 }
 
 // Any page can make the browser of anybody ask for this address, as often as it likes.
