@@ -1,10 +1,18 @@
-//! Cookies: of a session, and of whoever is at the identity provider right now.
+//! Cookies: of a session, of whoever is at the identity provider right now, and of a browser in which somebody has signed in.
 
 use std::time::Duration;
 
 use http::{HeaderMap, header};
 use model::Secret;
-use model::limits::{PROVIDER_ERRAND_LIFE, SESSION_LIFE_MAX};
+use model::limits::{BROWSER_KNOWN_LIFE, PROVIDER_ERRAND_LIFE, SESSION_LIFE_MAX};
+
+/// All there are.
+#[derive(Debug, Clone)]
+pub(crate) struct Cookies {
+    pub(crate) session: Cookie,
+    pub(crate) errand: Cookie,
+    pub(crate) browser: Cookie,
+}
 
 /// The name of a cookie, and how it is set.
 #[derive(Debug, Clone)]
@@ -13,6 +21,13 @@ pub(crate) struct Cookie {
     secure: bool,
     same_site: &'static str,
     life: Duration,
+}
+
+impl Cookies {
+    pub(crate) fn new(secure: bool, port: u16) -> Self {
+        let (session, errand) = (Cookie::of_session(secure, port), Cookie::of_errand(secure, port));
+        Self { session, errand, browser: Cookie::of_browser(secure, port) }
+    }
 }
 
 impl Cookie {
@@ -28,6 +43,12 @@ impl Cookie {
     pub(crate) fn of_errand(secure: bool, port: u16) -> Self {
         let name = if secure { "__Host-countersign-oidc".to_owned() } else { format!("countersign-oidc-{port}") };
         Self { name, secure, same_site: "Lax", life: PROVIDER_ERRAND_LIFE }
+    }
+
+    /// The cookie of a browser in which somebody has signed in. It opens nothing.
+    pub(crate) fn of_browser(secure: bool, port: u16) -> Self {
+        let name = if secure { "__Host-countersign-known".to_owned() } else { format!("countersign-known-{port}") };
+        Self { name, secure, same_site: "Strict", life: BROWSER_KNOWN_LIFE }
     }
 
     /// The token a request carries. Two are refused rather than guessed at.

@@ -14,7 +14,7 @@ use identity::provider::{Back, Provider};
 use model::{Fault, Secret};
 
 use crate::assets::Assets;
-use crate::cookie::Cookie;
+use crate::cookie::{Cookie, Cookies};
 use crate::guard::place_of_ours;
 use crate::html::{Html, html};
 use crate::page::{Visitor, go_to};
@@ -81,7 +81,7 @@ pub(crate) async fn begin(
 pub(crate) async fn back(
     parts: &Parts,
     assets: &Assets,
-    (errand, session): (&Cookie, &Cookie),
+    cookies: &Cookies,
     head: &Head,
     from: Option<IpAddr>,
 ) -> Response<Body> {
@@ -93,14 +93,14 @@ pub(crate) async fn back(
         issuer: said.take("iss"),
         error: said.take("error"),
     };
-    let cookie = errand.token(&head.headers);
+    let cookie = cookies.errand.token(&head.headers);
     let cookie = cookie.as_ref().map(Secret::expose).map(String::as_str);
     let response = match parts.people.come_back(provider, cookie, &back, from).await {
         // Not a redirect: the browser counts the whole way as one from another site, and would show no session there.
         Ok(came) => {
             let response = sign_in::come_in(assets, place_of_ours(&came.next));
             match &came.opened {
-                Some(opened) => with_cookie(response, &session.set(&opened.token)),
+                Some(opened) => with_cookie(response, &cookies.session.set(&opened.token)),
                 None => response,
             }
         }
@@ -109,7 +109,7 @@ pub(crate) async fn back(
             sign_in::show(parts, assets, "/", "", Some(&fault))
         }
     };
-    with_cookie(response, &errand.end())
+    with_cookie(response, &cookies.errand.end())
 }
 
 /// What is wrong with the provider stands in the log, once for each time that it was asked; the page says less.

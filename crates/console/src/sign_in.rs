@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use front::Body;
+use http::request::Parts as Head;
 use http::{HeaderValue, Response, StatusCode, header};
 use identity::people::{Client, Opened};
 use model::limits::PASSWORD_CHARS_MIN;
 use model::{Fault, Secret};
 
 use crate::assets::Assets;
-use crate::cookie::Cookie;
+use crate::cookie::Cookies;
 use crate::guard::place_of_ours;
 use crate::html::{Html, html};
 use crate::page::{alone, go_to, notice};
@@ -46,7 +47,7 @@ pub(crate) fn show(parts: &Parts, assets: &Assets, next: &str, name: &str, fault
 pub(crate) async fn accept(
     parts: &Arc<Parts>,
     assets: &Assets,
-    cookie: &Cookie,
+    (cookies, head): (&Cookies, &Head),
     from: Option<IpAddr>,
     form: &mut Form,
 ) -> Response<Body> {
@@ -57,10 +58,13 @@ pub(crate) async fn accept(
             let (purpose, site) = (passkey::SIGN_IN, &parts.site);
             parts.people.sign_in_with_passkey(&answer, purpose, site, Client::Page, from).await
         }
-        None => parts.people.sign_in(name.trim(), password, Client::Page, from).await,
+        None => match cookies.browser.token(&head.headers) {
+            Some(mark) => parts.people.sign_in_again(name.trim(), mark.expose(), password, from).await,
+            None => parts.people.sign_in(name.trim(), password, Client::Page, from).await,
+        },
     };
     match opened {
-        Ok(opened) => signed_in(cookie, &opened, place_of_ours(&next)),
+        Ok(opened) => signed_in(parts, cookies, &opened, place_of_ours(&next)),
         Err(fault) => show(parts, assets, &next, &name, Some(&fault)),
     }
 }
@@ -115,7 +119,7 @@ pub(crate) fn welcome(parts: &Parts, assets: &Assets, code: &str, fault: Option<
 pub(crate) async fn choose(
     parts: &Arc<Parts>,
     assets: &Assets,
-    cookie: &Cookie,
+    cookies: &Cookies,
     from: Option<IpAddr>,
     form: &mut Form,
 ) -> Response<Body> {
@@ -126,7 +130,7 @@ pub(crate) async fn choose(
         return welcome(parts, assets, &code, Some(&fault));
     }
     match parts.people.accept(&code, password, Client::Page, from).await {
-        Ok(opened) => signed_in(cookie, &opened, "/"),
+        Ok(opened) => signed_in(parts, cookies, &opened, "/"),
         Err(fault) => welcome(parts, assets, &code, Some(&fault)),
     }
 }
@@ -158,10 +162,13 @@ impl Form {
     }
 }
 
-fn signed_in(cookie: &Cookie, opened: &Opened, next: &str) -> Response<Body> {
+fn signed_in(parts: &Parts, cookies: &Cookies, opened: &Opened, next: &str) -> Response<Body> {
     let mut response = go_to(next);
-    if let Ok(set) = HeaderValue::from_str(&cookie.set(&opened.token)) {
-        response.headers_mut().insert(header::SET_COOKIE, set);
+    let mark = parts.people.mark(&opened.signed_in);
+    for line in [cookies.session.set(&opened.token), cookies.browser.set(&mark)] {
+        if let Ok(set) = HeaderValue::from_str(&line) {
+            response.headers_mut().append(header::SET_COOKIE, set);
+        }
     }
     response
 }

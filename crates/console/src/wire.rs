@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Assets;
-use crate::cookie::Cookie;
+use crate::cookie::Cookies;
 use crate::guard::{from_another_site, harden, place_of_ours, same_origin};
 use crate::live::Watch;
 use crate::page::{Visitor, fault, go_to};
@@ -28,8 +28,7 @@ use crate::{account, arap, contracts, emergency, holds, live, sign_in, story, tr
 pub struct ConsoleWire {
     parts: Arc<Parts>,
     assets: Assets,
-    cookie: Cookie,
-    errand: Cookie,
+    cookies: Cookies,
     streams: Arc<Semaphore>,
     /// Of those who sign in.
     strangers: Arc<Strangers>,
@@ -39,11 +38,10 @@ pub struct ConsoleWire {
 impl ConsoleWire {
     /// Pages made of these parts. Streams end when `stop` says so.
     pub fn new(parts: Parts, stop: CancellationToken) -> Self {
-        let (cookie, errand) =
-            (Cookie::of_session(parts.secure, parts.port), Cookie::of_errand(parts.secure, parts.port));
+        let cookies = Cookies::new(parts.secure, parts.port);
         let streams = Arc::new(Semaphore::new(CONSOLE_STREAMS_MAX));
         let strangers = Arc::new(Strangers::new(STRANGERS_IN_FLIGHT_MAX));
-        Self { parts: Arc::new(parts), assets: Assets::new(), cookie, errand, streams, strangers, stop }
+        Self { parts: Arc::new(parts), assets: Assets::new(), cookies, streams, strangers, stop }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
@@ -73,8 +71,7 @@ impl ConsoleWire {
             "/welcome" => return sign_in::welcome(&self.parts, &self.assets, &asked.take("code"), None),
             "/sign-in" => return sign_in::show(&self.parts, &self.assets, &asked.take("next"), "", None),
             PROVIDER_BACK => {
-                let cookies = (&self.errand, &self.cookie);
-                return provider::back(&self.parts, &self.assets, cookies, head, peer(head)).await;
+                return provider::back(&self.parts, &self.assets, &self.cookies, head, peer(head)).await;
             }
             provider::BEGIN => return self.to_provider(head, &mut asked).await,
             _ => {}
@@ -128,7 +125,7 @@ impl ConsoleWire {
             (true, None) => self.stranger(head),
             (_, visitor) => {
                 let who = visitor.as_ref().map(|visitor| &visitor.signed_in);
-                provider::begin(parts, assets, &self.errand, who, &next).await
+                provider::begin(parts, assets, &self.cookies.errand, who, &next).await
             }
         }
     }
@@ -152,8 +149,8 @@ impl ConsoleWire {
         let from = peer(head);
         let Some(visitor) = visitor else {
             return match path {
-                "/sign-in" => sign_in::accept(parts, assets, &self.cookie, from, &mut form).await,
-                _ => sign_in::choose(parts, assets, &self.cookie, from, &mut form).await,
+                "/sign-in" => sign_in::accept(parts, assets, (&self.cookies, head), from, &mut form).await,
+                _ => sign_in::choose(parts, assets, &self.cookies, from, &mut form).await,
             };
         };
         // INVARIANT: before anything is done (test `a_form_of_another_session_does_nothing`).
@@ -180,7 +177,7 @@ impl ConsoleWire {
             return fault(&self.assets, Some(visitor), &error);
         }
         let mut response = go_to("/sign-in");
-        if let Ok(end) = HeaderValue::from_str(&self.cookie.end()) {
+        if let Ok(end) = HeaderValue::from_str(&self.cookies.session.end()) {
             response.headers_mut().insert(header::SET_COOKIE, end);
         }
         response
@@ -205,7 +202,7 @@ impl ConsoleWire {
 
     /// Who is signed in, as the directory is right now.
     async fn visitor(&self, head: &Head) -> Option<Visitor> {
-        let token = self.cookie.token(&head.headers)?;
+        let token = self.cookies.session.token(&head.headers)?;
         // What a page does by itself keeps nobody signed in.
         let signed_in = self.parts.people.recognise(token.expose(), Client::Page).await?;
         let directory = self.parts.directory.snapshot();

@@ -135,6 +135,7 @@ impl Gateway {
         let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
         let state_key = vault_key.derive("mcp.state")?;
         let hold_key = vault_key.derive("holds")?;
+        let browser_key = vault_key.derive("people.browsers")?;
         let vault = Arc::new(Vault::open(&data.path_of(files::VAULT), vault_key)?);
         let broker = Arc::new(Broker::new(config.credentials.clone(), Arc::clone(&vault), Arc::new(environment)));
         let origin = notary::origin_of(&reading()?)?.unwrap_or_default();
@@ -164,7 +165,7 @@ impl Gateway {
         tracing::debug!(waiting, "calls of before wait for people");
         let counted = count_from(&reading()?, &engine).map_err(Fault::from)?;
         tracing::debug!(counted, "calls of before count against budgets");
-        let people = people::people(&engine, Arc::clone(&directory) as Arc<dyn Directory>, &reading()?)?;
+        let people = people::people(&engine, Arc::clone(&directory) as Arc<dyn Directory>, browser_key, &reading()?)?;
         let public_url = public_url(&config, listening);
         let key = SigningKey::load_or_create(&data.path_of(files::TOKEN_KEY))?;
         let tokens = Arc::new(Tokens::new(key, public_url.clone()));

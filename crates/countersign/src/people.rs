@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use engine::{Change, Engine};
 use identity::people::{Event, Known, Ledger, LedgerFuture, Parts, People, Row, STATE_KINDS};
-use model::{Blame, Directory, Fault};
+use model::{Blame, Directory, Fault, Secret};
 use trace::{LogReader, StateWrite};
 
 /// People with the accounts and sessions that the trace's state holds.
-pub fn people(engine: &Engine, directory: Arc<dyn Directory>, reader: &dyn LogReader) -> Result<Arc<People>, Fault> {
+pub fn people(
+    engine: &Engine,
+    directory: Arc<dyn Directory>,
+    browsers: Secret<[u8; 32]>,
+    reader: &dyn LogReader,
+) -> Result<Arc<People>, Fault> {
     let mut known = Known::default();
     for kind in STATE_KINDS {
         for (key, value) in reader.state(kind).map_err(Fault::from)? {
@@ -17,7 +22,7 @@ pub fn people(engine: &Engine, directory: Arc<dyn Directory>, reader: &dyn LogRe
     }
     let ledger = Arc::new(InTrace { engine: engine.clone() });
     let clock = Arc::clone(engine.clock());
-    Ok(Arc::new(People::new(Parts { directory, clock, ledger }, known)?))
+    Ok(Arc::new(People::new(Parts { directory, clock, ledger, browsers }, known)?))
 }
 
 /// Rows of people as the trace takes them.

@@ -7,6 +7,7 @@
 
 mod account;
 mod attempt;
+mod browser;
 mod errand;
 mod hashing;
 mod invitation;

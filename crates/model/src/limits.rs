@@ -297,6 +297,8 @@ pub const SESSION_TOKEN_BYTES_MAX: usize = 128;
 pub const SIGNED_IN_IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long a person stays signed in at most.
 pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long a browser shows in which somebody has signed in that it is one of theirs.
+pub const BROWSER_KNOWN_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 /// How often it is written down that a session is in use.
 pub const SEEN_KEPT_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Sessions of one person; the one used least ends for a new one.

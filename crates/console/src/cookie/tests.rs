@@ -35,7 +35,10 @@ fn whoever_comes_back_from_a_provider_shows_another_one_for_some_minutes() {
     let set = plain.set(&Secret::new("x".to_owned()));
     assert_eq!(set, "countersign-oidc-4120=x; Path=/; HttpOnly; SameSite=Lax; Max-Age=600");
     assert!(secure.end().starts_with("__Host-countersign-oidc=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure"));
+    let known = Cookie::of_browser(true, 4120).set(&Secret::new("x".to_owned()));
+    assert_eq!(known, "__Host-countersign-known=x; Path=/; HttpOnly; SameSite=Strict; Max-Age=15552000; Secure");
     // Neither is taken for the other.
     assert_eq!(token(&Cookie::of_session(false, 4120), &["countersign-oidc-4120=x"]), None);
     assert_eq!(token(&plain, &["countersign-4120=x"]), None);
+    assert_eq!(token(&Cookie::of_session(false, 4120), &["countersign-known-4120=x"]), None);
 }

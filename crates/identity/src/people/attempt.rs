@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::account::{Account, AccountRow, How, SignedIn};
+use super::browser::Browsers;
 use super::errand::Errands;
 use super::hashing::{Hashing, Queued};
 use super::invitation::{Invitation, InvitationRow, new_code, plain};
@@ -30,6 +31,7 @@ pub struct People {
     known: Mutex<Known>,
     changing: tokio::sync::Mutex<()>,
     pub(super) throttles: Throttles,
+    pub(super) browsers: Browsers,
     /// Of whoever shows a name and a password and nothing else.
     pub(super) strangers: Hashing,
     /// Of whoever is signed in, or was invited.
@@ -53,6 +55,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where everything is put on record first.
     pub ledger: Arc<dyn Ledger>,
+    /// Under which browsers are known again in which somebody has signed in. The same after a restart.
+    pub browsers: Secret<[u8; 32]>,
 }
 
 /// Whoever has it changes accounts and sessions, and nobody else does meanwhile.
@@ -88,11 +92,13 @@ impl People {
     /// People as they were known when the gateway stopped.
     /// Error: the machine has no randomness.
     pub fn new(parts: Parts, known: Known) -> Result<Self, Fault> {
+        let browsers = Browsers::new(&parts.browsers);
         Ok(Self {
             parts,
             known: Mutex::new(known),
             changing: tokio::sync::Mutex::default(),
             throttles: Throttles::default(),
+            browsers,
             strangers: Hashing::new(),
             expected: Hashing::new(),
             challenges: Challenges::living(CHALLENGE_LIFE)?,
@@ -186,10 +192,41 @@ impl People {
         client: Client,
         from: Option<IpAddr>,
     ) -> Result<Opened, Fault> {
+        self.sign_in_as((name, None), password, client, from).await
+    }
+
+    /// As [`People::sign_in`], in a browser that shows this [mark](People::mark): where it is that person's, nobody else's attempts
+    /// count.
+    pub async fn sign_in_again(
+        &self,
+        name: &str,
+        mark: &str,
+        password: Secret<String>,
+        from: Option<IpAddr>,
+    ) -> Result<Opened, Fault> {
+        self.sign_in_as((name, Some(mark)), password, Client::Page, from).await
+    }
+
+    /// What a browser keeps in which this person has just signed in. It lets nobody in.
+    pub fn mark(&self, signed_in: &SignedIn) -> Secret<String> {
+        self.browsers.mark(&signed_in.human)
+    }
+
+    async fn sign_in_as(
+        &self,
+        (name, mark): (&str, Option<&str>),
+        password: Secret<String>,
+        client: Client,
+        from: Option<IpAddr>,
+    ) -> Result<Opened, Fault> {
         // INVARIANT: whoever is told to try again has not tried (test `whoever_finds_no_place_has_not_tried`).
         let queued = self.strangers.queue()?;
         let human = HumanId::parse(name).ok().and_then(|id| self.active(&id)).map(|human| human.id.clone());
-        self.throttles.sign_in(human.as_ref(), name, self.now())?;
+        let marked = human.as_ref().zip(mark).is_some_and(|(human, mark)| self.browsers.is_of(human, mark));
+        match (&human, marked) {
+            (Some(human), true) => self.throttles.sign_in_again(human, self.now())?,
+            _ => self.throttles.sign_in(human.as_ref(), name, self.now())?,
+        }
         let Some(proved) = self.prove(&self.strangers, &queued, human.clone(), password).await? else {
             return Err(self.refused_at_once(human, from, queued));
         };

@@ -168,7 +168,7 @@ impl House {
 }
 
 fn parts(directory: &Arc<LiveDirectory>, clock: &Arc<Turned>, book: &Arc<Book>) -> Parts {
-    Parts { directory: directory.clone(), clock: clock.clone(), ledger: book.clone() }
+    Parts { directory: directory.clone(), clock: clock.clone(), ledger: book.clone(), browsers: Secret::new([7; 32]) }
 }
 
 pub(super) fn human(name: &str) -> HumanId {
@@ -261,6 +261,34 @@ async fn guessing_in_somebodys_name_has_to_wait() {
     house.clock.on(std::time::Duration::from_secs(5));
     house.sign_in("ana").await;
     assert_eq!(code_of(guess(from(9)).await), "people.refused", "and begins anew");
+}
+
+#[tokio::test]
+async fn whoever_guesses_in_a_persons_name_keeps_no_browser_of_that_person_out() {
+    let house = House::new().with_account("ana").await;
+    let mark = house.people.mark(&house.sign_in("ana").await.signed_in);
+    let house = house.restarted();
+    let again = async |name: &str, mark: &str, password: &str| {
+        let opened = house.people.sign_in_again(name, mark, secret(password), from(2)).await;
+        opened.map(drop).map_err(|fault| fault.code())
+    };
+    for _guess in 0..6 {
+        let guess = house.people.sign_in("ana", secret("correct horse batterz"), Client::Page, from(1)).await;
+        assert_eq!(code_of(guess), "people.refused");
+    }
+    // Nobody else's mark, and no made-up one, is hers; nor is hers another's.
+    let sams = house.people.browsers.mark(&human("sam"));
+    for other in [sams.expose().as_str(), "", "x"] {
+        assert_eq!(again("ana", other, PASSWORD).await, Err("people.too_many"), "{other}");
+    }
+    assert_eq!(again("ana", mark.expose(), "correct horse batterz").await, Err("people.refused"));
+    assert_eq!(again("ana", mark.expose(), PASSWORD).await, Ok(()));
+    // It opens nothing, and whoever has it guesses no faster than others.
+    let mut codes = Vec::new();
+    for _guess in 0..8 {
+        codes.push(again("ana", mark.expose(), "correct horse batterz").await.unwrap_err());
+    }
+    assert_eq!(codes.iter().filter(|code| **code == "people.too_many").count(), 2, "{codes:?}");
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ use super::session::TokenHash;
 pub(super) struct Throttles {
     /// Attempts to sign in, in a person's name.
     names: Mutex<Throttle>,
+    /// Attempts in a person's name, in a browser in which that person has signed in before.
+    browsers: Mutex<Throttle>,
     /// Attempts in names that nobody has: they wait as others do, so that nothing tells which names there are. Kept as hashes, for
     /// such a name may be a password in the wrong field.
     nobodys_names: Mutex<Throttle>,
@@ -42,7 +44,7 @@ struct Tried {
 impl Default for Throttles {
     fn default() -> Self {
         let of = |free| Mutex::new(Throttle::new(free));
-        Self { names: of(FREE), nobodys_names: of(FREE), proofs: of(FREE), notes: of(NOTED) }
+        Self { names: of(FREE), browsers: of(FREE), nobodys_names: of(FREE), proofs: of(FREE), notes: of(NOTED) }
     }
 }
 
@@ -56,9 +58,15 @@ impl Throttles {
         begun.map_err(too_many)
     }
 
+    /// Counts an attempt to sign in as this person, in a browser in which they have before. Error: it has to wait.
+    pub(super) fn sign_in_again(&self, human: &HumanId, now: UnixMicros) -> Result<(), Fault> {
+        lock(&self.browsers).begin(human.as_str(), now).map_err(too_many)
+    }
+
     /// The person has signed in with the password, or has chosen another: attempts before do not count any more.
     pub(super) fn signed_in(&self, human: &HumanId) {
         lock(&self.names).forget(human.as_str());
+        lock(&self.browsers).forget(human.as_str());
     }
 
     /// Counts a proof that is asked of whoever is signed in. Error: it has to wait.

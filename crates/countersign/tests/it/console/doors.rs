@@ -268,6 +268,27 @@ fn guessing_at_the_door_is_slow_and_on_record() -> Result<()> {
 }
 
 #[test]
+fn whoever_guesses_keeps_no_browser_out_in_which_the_person_has_signed_in() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["kim"])?;
+    let sign_in = |password: &str| stage.form("/sign-in", &[("name", "kim"), ("password", password)]);
+    let seen = stage.send(&sign_in(PASSWORD))?;
+    let set = |line: &&(String, String)| line.0 == "set-cookie" && line.1.starts_with("countersign-known-");
+    let (_, mark) = seen.headers.iter().find(set).context("no mark")?;
+    ensure!(mark.contains("HttpOnly") && mark.contains("SameSite=Strict"), "{mark}");
+    let mark = mark.split(';').next().unwrap_or_default();
+    until("everybody else waits", || {
+        let guessed = stage.send(&sign_in("wrong horse battery"))?.status;
+        Ok(guessed == 429 && stage.send(&sign_in(PASSWORD))?.status == 429)
+    })?;
+    let seen = stage.send(&sign_in(PASSWORD).with("cookie", mark))?;
+    ensure!(seen.status == 303, "{} {}", seen.status, seen.body);
+    // The mark itself opens nothing.
+    ensure!(stage.send(&HttpRequest::get("/account").with("cookie", mark))?.status == 303);
+    Ok(())
+}
+
+#[test]
 fn a_link_on_another_site_leads_in_all_the_same() -> Result<()> {
     let stage = Stage::start()?;
     let followed = HttpRequest::get("/trace?q=verdict%3Adeny")
