@@ -289,8 +289,8 @@ fn hints(root: json::Value<'_, '_>) -> Result<Hints, DefinitionError> {
     })
 }
 
-/// Our own reading of the schema: serde_json's would give a meaning to one magic key, and so see another schema than the
-/// one that is shown and forwarded. Recursion is bounded by the depth a document may have.
+/// The schema as a tree. serde_json's own reading refuses all of it for a number that fits no double, which is nothing here.
+/// Recursion is bounded by the depth a document may have.
 fn tree(value: json::Value<'_, '_>) -> Value {
     match value.kind() {
         Kind::Null => Value::Null,

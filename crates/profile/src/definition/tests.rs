@@ -94,11 +94,10 @@ fn any_other_change_changes_the_digest() {
 }
 
 #[test]
-fn the_schema_is_read_as_it_is_shown() {
+fn a_schema_that_readers_take_for_another_is_refused() {
     let raw = r#"{"name":"get_item","inputSchema":{"$serde_json::private::RawValue":"{}","properties":{"sql":{}}}}"#;
-    let definition = parse(raw);
-    assert_eq!(definition.input_schema["$serde_json::private::RawValue"], "{}");
-    assert_eq!(classify(&definition).class, Class::Destructive);
+    let refused = ToolDefinition::parse(raw.as_bytes()).unwrap_err();
+    assert!(matches!(refused, DefinitionError::Json(_)), "{refused}");
 }
 
 proptest! {
