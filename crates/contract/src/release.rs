@@ -101,6 +101,10 @@ impl model::Release for Let {
         model::Release::filter(&self.release, form)
     }
 
+    fn records_max(&self) -> Option<u64> {
+        model::Release::records_max(&self.release)
+    }
+
     fn accepts_race(&self) -> bool {
         self.accepts_race
     }

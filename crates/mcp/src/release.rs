@@ -124,7 +124,12 @@ impl Letting<'_> {
         self.released.rows += rows;
         self.released.dropped += dropped;
         self.released.removed += removed;
-        Ok(out)
+        match self.release.records_max() {
+            Some(most) if self.released.rows > most => {
+                Err(Fault::new(Blame::Rule, "rule.limit", format!("there are more than {most} records")))
+            }
+            _ => Ok(out),
+        }
     }
 
     fn tool_error(&mut self, root: Value<'_, '_>) -> Vec<u8> {

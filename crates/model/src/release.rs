@@ -13,6 +13,12 @@ pub trait Release: Send + Sync + Debug {
     /// A filter for one answer of this form. Error: nothing of this form is let out (blame `Rule`).
     fn filter(&self, form: Form) -> Result<Box<dyn Filter>, Fault>;
 
+    /// How many records may come at once. An answer that comes in several parts has a filter for each, and all of them together
+    /// show no more.
+    fn records_max(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether the contract names it as acceptable that a record changes between being looked at and being written.
     fn accepts_race(&self) -> bool {
         false

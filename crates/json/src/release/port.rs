@@ -10,6 +10,10 @@ impl model::Release for Release {
     fn filter(&self, form: Form) -> Result<Box<dyn model::Filter>, Fault> {
         Ok(Box::new(Filter::new(self, form)))
     }
+
+    fn records_max(&self) -> Option<u64> {
+        Some(self.0.records_max).filter(|most| *most < u64::MAX)
+    }
 }
 
 // === impl Filter ===

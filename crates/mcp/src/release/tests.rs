@@ -103,6 +103,22 @@ fn what_is_no_json_is_withheld() {
 }
 
 #[test]
+fn records_at_once_are_those_of_all_texts_together() {
+    let texts = |count: usize| {
+        let text = json!({"type": "text", "text": ours("c_1").to_string()});
+        Bytes::from(json!({"content": vec![text; count]}).to_string())
+    };
+    let mut plan = ReleasePlan::only("$", ["id"]);
+    plan.records_max = Some(2);
+    let contract = Compiled::compile(&plan).unwrap();
+    for (count, expect) in [(2, None), (3, Some("rule.limit"))] {
+        let answer = Answer { kind: AnswerKind::Result, body: texts(count) };
+        let let_out = release(answer, &contract, Said { form: Form::Json, one: false });
+        assert_eq!(let_out.err().map(|fault| fault.code()), expect, "{count} texts");
+    }
+}
+
+#[test]
 fn an_app_does_not_say_in_words_what_may_not_be_seen() {
     let body = json!({"isError": true, "content": [{"type": "text", "text": "no SECRET"}], "structuredContent": {"e": "SECRET"}});
     let (shown, _) = let_out(AnswerKind::ToolError, &body, "$").unwrap();
