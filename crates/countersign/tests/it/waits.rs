@@ -312,6 +312,31 @@ fn a_task_is_asked_about_only_where_its_app_is() -> Result<()> {
     Ok(())
 }
 
+/// What ended before its client learnt of it is kept under an id that nothing but the gateway's memory leads from.
+#[test]
+fn a_task_that_is_over_is_told_only_where_its_app_is() -> Result<()> {
+    let rule = "policies: {remote: {rules: [{id: quiet, deny: all, when: {arguments: {text: loud}}}]}}\n";
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| world.app_url("mail", upstream.url(), None).rules("quiet.yaml", rule))?;
+    let revision = "2025-11-25";
+    let mut whole = client(&world, revision)?;
+    let made = whole.request(
+        "tools/call",
+        json!({"name": "remote__echo", "arguments": {"text": "loud"}, "task": {"ttl": 60_000}}),
+    )?;
+    let id = json!({"taskId": at(&made, "/task/taskId")});
+    let of_whole = whole.request("tasks/result", id.clone())?;
+    ensure!(of_whole.to_string().contains("quiet"), "{of_whole}");
+    for (app, knows) in [("remote", true), ("mail", false)] {
+        let token = world.token("ana-desktop", "ana", Some(app))?;
+        let mut at_app = McpClient::legacy(&format!("{}/{app}", world.mcp_url()), revision)?.with_token(token);
+        at_app.initialize()?;
+        ensure!(at_app.request("tasks/get", id.clone()).is_ok() == knows, "asked about at {app}");
+        ensure!(at_app.request("tasks/result", id.clone()).is_ok() == knows, "told at {app}");
+    }
+    Ok(())
+}
+
 /// A gateway of the same log at the same address, with a copy of the first one's keys, that waits for its turn.
 struct StandBy {
     world: World,

@@ -133,13 +133,14 @@ impl Shared {
         in_flight: Option<crate::session::InFlight>,
     ) -> Answering {
         let (shared, along, streams) = (Arc::clone(self), along.clone(), patience.streams);
-        let own_task = call.is_own_task();
+        let own_task = call.is_own_task().then(|| call.app().clone());
         Box::pin(async move {
             let For { known, endpoint, revision, id } = whom;
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
             let said = call.run(&Runs { engine, seals, known, hub, patience }, along.clone()).await;
             drop(in_flight);
-            if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain && !own_task) {
+            if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain && own_task.is_none())
+            {
                 if streams {
                     shared.lets_go(&held.hold, &along).await;
                 }
@@ -147,7 +148,10 @@ impl Shared {
             }
             let said = match said {
                 Said::Waits(waits, _) => shared.as_task(&id, *waits, known, revision.modern()),
-                Said::Response(response) if own_task => shared.as_done_task(&id, response, known),
+                Said::Response(response) => match own_task {
+                    Some(app) => shared.as_done_task(app, &id, response, known),
+                    None => Said::Response(response),
+                },
                 said => said,
             };
             shared.worded(endpoint.as_ref(), revision, &id, said)

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use model::UnixMicros;
 use model::limits::{FINISHED_TASK_AGE_MAX, FINISHED_TASKS_BYTES_MAX, FINISHED_TASKS_MAX};
+use model::{AppId, UnixMicros};
 
 /// Responses by the ids of their tasks, bounded in number, bytes and age: of too much the oldest goes.
 #[derive(Default)]
@@ -24,6 +24,8 @@ struct Kept {
 /// What came of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Done {
+    /// The app that was called.
+    pub(super) app: AppId,
     pub(super) at: UnixMicros,
     pub(super) response: Bytes,
 }
@@ -80,7 +82,7 @@ mod tests {
     const NOW: UnixMicros = UnixMicros(1_763_726_400_000_000);
 
     fn done(bytes: usize, at: UnixMicros) -> Done {
-        Done { at, response: Bytes::from(vec![b'x'; bytes]) }
+        Done { app: AppId::parse("crm").unwrap(), at, response: Bytes::from(vec![b'x'; bytes]) }
     }
 
     #[test]

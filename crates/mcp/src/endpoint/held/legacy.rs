@@ -9,6 +9,7 @@ use engine::rfc3339;
 use front::{Body, Known};
 use http::{Response, StatusCode};
 use json::Document;
+use model::AppId;
 use model::limits::FINISHED_TASK_AGE_MAX;
 use serde_json::{Map, Value};
 
@@ -26,11 +27,11 @@ use crate::upstream::{Along, Asked, Client, Latest};
 
 impl Shared {
     /// The handle of a call that was to be a task and has ended: its client asks for a task and gets one.
-    pub(in crate::endpoint) fn as_done_task(&self, id: &[u8], response: Vec<u8>, known: &Known) -> Said {
+    pub(in crate::endpoint) fn as_done_task(&self, app: AppId, id: &[u8], response: Vec<u8>, known: &Known) -> Said {
         let Some(task) = self.seals.done_id(&known.actor) else {
             return Said::Error(RpcError::new(INTERNAL_ERROR, "the system gives no random bytes"));
         };
-        let done = Done { at: self.engine.clock().now(), response: Bytes::from(response) };
+        let done = Done { app, at: self.engine.clock().now(), response: Bytes::from(response) };
         let mut described = self::done(&task, &done);
         described.insert("status".to_owned(), "working".into());
         self.held.done.keep(task, done);
@@ -58,7 +59,9 @@ impl Shared {
             return Some(Said::Unauthorized(inactive.clone()));
         }
         if is_done {
-            return match (self.held.done.of(&task, self.engine.clock().now()), asked) {
+            let done = self.held.done.of(&task, self.engine.clock().now());
+            let here = |done: &Done| arrived.endpoint.is_none_or(|app| *app == done.app);
+            return match (done.filter(here), asked) {
                 (None, _) => Some(Said::Error(RpcError::new(INVALID_PARAMS, "nothing is remembered of this task"))),
                 (Some(done), Asked::TaskResult) => Some(Said::Response(related(&done.response, request.id, &task))),
                 (Some(_), Asked::TaskCancel) => ended(),
