@@ -24,7 +24,8 @@ pub struct Listening {
 /// The wires for vendors who know the gateway by this address.
 pub fn wires(gateway: &Gateway, url: &str) -> [Arc<dyn Wire>; 2] {
     let (engine, tokens, refusals) = (&gateway.engine, &gateway.vendor_tokens, &gateway.refusals);
-    let door = Door::new(Arc::clone(&gateway.apis), engine.clone(), access(gateway), url);
+    let by_name = profile::unprofiled();
+    let door = Door::new(Arc::clone(&gateway.apis), engine.clone(), access(gateway), by_name, url);
     let endpoint = VendorTokenEndpoint::new(Arc::clone(tokens), engine.clone(), Arc::clone(refusals), url);
     [Arc::new(door), Arc::new(endpoint)]
 }

@@ -90,9 +90,7 @@ impl Gate {
             facts.arguments = match (asked.readable, asked.arguments) {
                 (Some(Readable { arguments, reader }), _) => Arc::new(reader.read(arguments, reads)),
                 // Nobody can say what they are, but how long they are.
-                (None, Some(arguments)) => {
-                    Arc::new(ArgumentFacts { bytes: arguments.len() as u64, ..ArgumentFacts::default() })
-                }
+                (None, Some(arguments)) => Arc::new(unread(asked.method, arguments, reads)),
                 (None, None) => facts.arguments,
             };
         }
@@ -224,6 +222,15 @@ impl Gated {
     /// What was decided.
     pub fn decision(&self) -> &Decision {
         &self.decision
+    }
+}
+
+/// What is not given by name but to a tool has no arguments that a rule could be about.
+fn unread(method: Method, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
+    let bytes = arguments.len() as u64;
+    match method {
+        Method::ToolsCall => ArgumentFacts::all_unclear(bytes, reads),
+        _ => ArgumentFacts { bytes, ..ArgumentFacts::default() },
     }
 }
 

@@ -10,7 +10,7 @@ use model::{AppId, ArgumentLevel, Blame, Fault};
 use crate::client::Client;
 use crate::operation::Operation;
 use crate::target::Target;
-use openapi::Mapping;
+use openapi::{Mapping, Tools};
 
 /// An API as the configuration names it.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Api {
     pub(crate) app: AppId,
     pub(crate) base: Uri,
     pub(crate) mapping: Arc<Mapping>,
+    /// Its operations as tools.
+    pub(crate) tools: Arc<Tools>,
     pub(crate) kept: ArgumentLevel,
     operations: Vec<Arc<Operation>>,
     pub(crate) client: Client,
@@ -81,6 +83,7 @@ impl Api {
             app: spec.app.clone(),
             base: spec.base.clone(),
             mapping: Arc::clone(&spec.mapping),
+            tools: Arc::new(Tools::of(&spec.mapping)),
             kept: spec.arguments,
             operations,
             client: Client::new(&spec.base).map_err(unreachable)?,

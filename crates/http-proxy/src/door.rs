@@ -6,21 +6,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{AnswerKind, OpenFuture, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
-use engine::{CallRequest, Closed, Disposition, Engine, Held, HoldState, Looked, Waiter, WaiterFuture, rfc3339};
+use engine::{
+    CallRequest, Closed, Disposition, Engine, Held, HoldState, Looked, Readable, Waiter, WaiterFuture, rfc3339,
+};
 use front::{Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body};
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use model::{
-    AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, Shown, ToolFacts, ToolName,
-    ToolStatus,
+    AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, ReadArguments, Shown, ToolFacts,
+    ToolName, ToolStatus,
 };
 use openapi::SaysOfItself;
 
 use crate::answer;
 use crate::api::{Api, Apis, Asked};
 use crate::ask::Ask;
+use crate::by_tool::ByTool;
 use crate::operation::Operation;
 use crate::outbound::{Looks, Outbound, wire_of};
 use crate::passing::{Begun, passing};
@@ -31,6 +34,8 @@ pub struct Door {
     apis: Arc<Apis>,
     engine: Engine,
     access: VendorAccess,
+    /// Reads arguments by their names.
+    by_name: Arc<dyn ReadArguments>,
     public_url: String,
 }
 
@@ -83,9 +88,16 @@ struct Nowhere;
 // === impl Door ===
 
 impl Door {
-    /// The door to these APIs. `public_url` is the base of every address clients use.
-    pub fn new(apis: Arc<Apis>, engine: Engine, access: VendorAccess, public_url: &str) -> Self {
-        Self { apis, engine, access, public_url: public_url.trim_end_matches('/').to_owned() }
+    /// The door to these APIs. `by_name` reads arguments of which nothing but their names is known. `public_url` is the base of every
+    /// address clients use.
+    pub fn new(
+        apis: Arc<Apis>,
+        engine: Engine,
+        access: VendorAccess,
+        by_name: Arc<dyn ReadArguments>,
+        public_url: &str,
+    ) -> Self {
+        Self { apis, engine, access, by_name, public_url: public_url.trim_end_matches('/').to_owned() }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
@@ -175,6 +187,8 @@ impl Door {
     async fn run(&self, ready: Ready<'_>) -> (Arc<Outbound>, Ended) {
         let Ready { asker, api, operation, arguments, facts, cause, races, looks } = ready;
         let tool = tool_facts(&operation);
+        let reader =
+            ByTool { api: Arc::clone(api), operation: operation.name.clone(), by_name: Arc::clone(&self.by_name) };
         let outbound = Arc::new(Outbound {
             api: Arc::clone(api),
             operation,
@@ -191,8 +205,8 @@ impl Door {
             method: Method::ToolsCall,
             tool: tool.clone(),
             cause,
-            arguments: Some(arguments),
-            readable: None,
+            arguments: Some(arguments.clone()),
+            readable: Some(Readable { arguments, reader: Arc::new(reader) }),
             wire: asker.wire,
             listed_at: None,
             kept: api.kept,

@@ -21,6 +21,7 @@ mod answer;
 mod api;
 mod arguments;
 mod ask;
+mod by_tool;
 mod client;
 mod coding;
 mod door;

@@ -20,7 +20,6 @@ use crate::target::{plain_parameter, plain_segment};
 /// An API, as tools.
 pub struct Offered {
     api: Arc<Api>,
-    tools: Arc<Tools>,
     credentials: Arc<dyn Credentials>,
     answer_bytes_max: usize,
 }
@@ -39,23 +38,22 @@ pub struct OfferedAnswer {
 impl Offered {
     /// The API of a configuration. Answers that are longer than this are not taken. Error: the mapping cannot be meant.
     pub fn new(spec: &ApiSpec, credentials: Arc<dyn Credentials>, answer_bytes_max: usize) -> Result<Self, BadMapping> {
-        let (api, tools) = (Arc::new(Api::new(spec)?), Arc::new(Tools::of(&spec.mapping)));
-        Ok(Self { api, tools, credentials, answer_bytes_max })
+        Ok(Self { api: Arc::new(Api::new(spec)?), credentials, answer_bytes_max })
     }
 
     /// What its tools do with records.
     pub fn tools(&self) -> &Arc<Tools> {
-        &self.tools
+        &self.api.tools
     }
 
     /// Its tools with what each can do at its worst.
     pub fn classes(&self) -> impl Iterator<Item = (&str, Class)> {
-        self.tools.iter().map(|(name, tool)| (name, tool.class))
+        self.api.tools.iter().map(|(name, tool)| (name, tool.class))
     }
 
     /// Its tools, each as `tools/list` of MCP has it.
     pub fn definitions(&self) -> Vec<Bytes> {
-        self.tools.iter().map(|(name, tool)| Bytes::from(tool.definition(name).to_string())).collect()
+        self.api.tools.iter().map(|(name, tool)| Bytes::from(tool.definition(name).to_string())).collect()
     }
 
     /// Sends one call of the tool that the permit names. `unchanged`: only where the record is still in this state.
@@ -67,7 +65,7 @@ impl Offered {
     ) -> Result<OfferedAnswer, SendFault> {
         let name = permit.binding().tool.clone();
         let unknown = || SendFault::before(refused(format!("there is no operation `{name}`")));
-        let tool = self.tools.get(name.as_str()).ok_or_else(unknown)?;
+        let tool = self.api.tools.get(name.as_str()).ok_or_else(unknown)?;
         let operation = Arc::clone(self.api.operation(&name).ok_or_else(unknown)?);
         let arguments = arguments(tool, call.arguments.as_deref().unwrap_or(b"{}")).map_err(SendFault::before)?;
         let (mut arguments, _) = asking(&operation, arguments).map_err(SendFault::before)?;

@@ -108,6 +108,12 @@ impl ArgumentFacts {
         Arc::clone(&UNREAD)
     }
 
+    /// Of arguments so long that nobody can read: whatever rules look at of them is in doubt.
+    pub fn all_unclear(bytes: u64, reads: &ArgumentReads) -> Self {
+        let values = reads.values.iter().map(|name| Self::unclear_argument(name));
+        Self { bytes, unclear: reads.roles.iter().cloned().chain(values).collect(), ..Self::default() }
+    }
+
     /// Of what is listed, and not asked yet.
     pub fn open() -> Arc<Self> {
         Arc::clone(&OPEN)

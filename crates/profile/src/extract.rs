@@ -118,8 +118,7 @@ impl Gathering<'_> {
 
     /// What is no JSON object has no arguments anybody could be sure of.
     fn unreadable(&mut self) {
-        self.facts.unclear.extend(self.reads.roles.iter().cloned());
-        self.facts.unclear.extend(self.reads.values.iter().map(|name| ArgumentFacts::unclear_argument(name)));
+        self.facts = ArgumentFacts::all_unclear(self.facts.bytes, self.reads);
     }
 
     fn looked_at(&self, role: &Role) -> bool {

@@ -180,6 +180,31 @@ pub(crate) fn key(world: &World, purpose: &str) -> Result<String> {
     Ok(world.run_well(&words)?.trim().to_owned())
 }
 
+/// What an organisation's own rule says of an argument holds for a vendor's software as for its agents.
+#[test]
+fn a_rule_by_an_argument_is_about_software_too() -> Result<()> {
+    let rules = "policies: {ats: {rules: [{id: not-her, deny: all, when: {arguments: {id: c_1}}}, \
+        {id: not-down, deny: all, when: {arguments: {_order: [desc, down]}}}]}}\n";
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), |world| world.rules("own.yaml", rules))?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    let list = "GET /candidates?client_id=northwind&_limit=10";
+    for (asked, by) in [
+        ("GET /candidates/c_0", None),
+        ("GET /candidates/c_1", Some("not-her")),
+        (list, None),
+        (&format!("{list}&_sort=name&_order=asc"), None),
+        (&format!("{list}&_sort=name&_order=desc"), Some("not-down")),
+    ] {
+        let (status, _, body) = asks(&world, &key, asked, "")?;
+        ensure!((status == 403) == by.is_some(), "{asked}: {status} {body}");
+        ensure!(by.is_none_or(|by| body.contains(by)), "{asked}: {body}");
+        ensure!(by.is_some() || status == 200, "{asked}: {status} {body}");
+    }
+    Ok(())
+}
+
 /// Headers by name.
 pub(crate) type Headers = Vec<(String, String)>;
 

@@ -544,6 +544,25 @@ async fn arguments_are_read_where_a_rule_looks_at_them_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn what_nobody_reads_of_a_tools_arguments_is_in_doubt() {
+    let world = World::new(RuleOutcome::Permit);
+    let reads = model::ArgumentReads { roles: ["repo".into()].into(), values: ["q".into()].into() };
+    for (method, expect) in [
+        (Method::ToolsCall, [Arc::from("argument q"), Arc::from("repo")].into()),
+        (Method::Sample, std::collections::BTreeSet::new()),
+    ] {
+        let rules = Told { reads: Some(Arc::new(reads.clone())), ..told() };
+        let seen = Arc::clone(&rules.seen);
+        world.engine.replace_rules(Box::new(rules));
+        let arguments = Some(Bytes::from_static(b"{\"q\":1}"));
+        let request = CallRequest { method, arguments, readable: None, ..world.request(Class::Read, FINE) };
+        let _ = world.engine.call(request).await;
+        let seen = seen.lock().unwrap();
+        assert_eq!((seen[0].bytes, &seen[0].unclear), (7, &expect), "{method:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_agent_that_only_recommends_is_told_what_would_have_been() {
     for (outcome, would, said) in [
         (RuleOutcome::Permit, Verdict::Allow, "It would have been allowed."),

@@ -267,6 +267,15 @@ async fn a_write_looks_at_its_record_first_and_is_good_for_that_state_of_it_only
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rule_by_an_argument_is_about_a_vendors_software_too() {
+    let world = World::new(candidates).await;
+    let json = "content-type: application/json\r\n";
+    let refused = world.asks("PATCH", "/candidates/c_17", json, "{\"name\":\"Mallory\"}").await;
+    assert_eq!((refused.status, refused.body.contains("7.1")), (403, true), "{refused:?}");
+    assert!(world.heard().iter().all(|heard| heard.starts_with("GET ")), "{:?}", world.heard());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_a_person_is_accepted_and_runs_when_it_is_asked_for_again() {
     let world = World::new(candidates).await;
     let response = world.asks("POST", "/candidates/c_17/close", "", "").await;

@@ -12,9 +12,10 @@ use front::{Front, Refusals, Tls, VendorAccess, VendorTokenEndpoint, Wire, serve
 use http::HeaderName;
 use identity::{KeyRequest, SigningKey, Tokens, VendorKeys, VendorTokens};
 use model::{
-    Access, Agent, AgentId, App, AppId, Budget, BudgetOf, BudgetPer, Clock, ContractId, DataClassification, Digest,
-    DirectorySnapshot, Evaluation, Facts, Fault, Filter, Form, Hit, Human, HumanId, Layer, Limits, Operation, Release,
-    Released, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret, Shown, Standing, UnixMicros, VendorId,
+    Access, Agent, AgentId, App, AppId, ArgumentFacts, ArgumentReads, Budget, BudgetOf, BudgetPer, Clock, ContractId,
+    DataClassification, Digest, DirectorySnapshot, Evaluation, Facts, Fault, Filter, Form, Hit, Human, HumanId, Layer,
+    Limits, Operation, ReadArguments, Release, Released, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules,
+    Scalar, Secret, Shown, Standing, UnixMicros, VendorId,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -98,7 +99,7 @@ impl World {
             arguments: model::ArgumentLevel::Full,
         };
         let apis = Arc::new(Apis::new(&[spec]).unwrap_or_else(|(_, error)| panic!("{error}")));
-        let door = Door::new(apis, engine.clone(), access, "http://gateway.test");
+        let door = Door::new(apis, engine.clone(), access, Arc::new(ByName), "http://gateway.test");
         let in_flight = Arc::new(Semaphore::new(1_000));
         let endpoint = VendorTokenEndpoint::new(tokens, engine.clone(), Arc::clone(&refusals), "http://gateway.test");
         let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(door), Arc::new(endpoint)];
@@ -297,6 +298,18 @@ struct WithoutSalary;
 /// Waits for the whole document.
 struct WholeFilter(Vec<u8>);
 
+/// Reads texts at the top.
+struct ByName;
+
+impl ReadArguments for ByName {
+    fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
+        let given: serde_json::Value = serde_json::from_slice(arguments).unwrap();
+        let text = |name: &Arc<str>| given.get(&**name)?.as_str().map(|text| vec![Scalar::Text(text.into())]);
+        let values = reads.values.iter().filter_map(|name| Some((Arc::clone(name), text(name)?))).collect();
+        ArgumentFacts { values, ..ArgumentFacts::default() }
+    }
+}
+
 impl Rules for Contract {
     fn digest(&self) -> Digest {
         Digest::new([1; 32])
@@ -313,6 +326,8 @@ impl Rules for Contract {
             Shown::Known(tenants) => !tenants.is_empty() && tenants.iter().all(|tenant| **tenant == *"northwind"),
         };
         let asks_salary = contract.asks.iter().any(|asked| asked.contains("salary"));
+        let mallory = Scalar::Text("Mallory".into());
+        let names_mallory = facts.arguments.values.get("name").is_some_and(|names| names.contains(&mallory));
         let closes = contract.operation == Some(Operation::Act);
         let outcomes = [
             (contract.entity.is_some(), "3.1", RuleOutcome::Permit),
@@ -320,11 +335,16 @@ impl Rules for Contract {
             (!northwind, "2.2", RuleOutcome::Deny),
             (asks_salary, "3.2", RuleOutcome::Deny),
             (closes, "6.1", RuleOutcome::Hold),
+            (names_mallory, "7.1", RuleOutcome::Deny),
             (!facts.spent.is_empty(), LIMIT, RuleOutcome::Deny),
         ];
         let hits =
             outcomes.into_iter().filter(|(so, ..)| *so).map(|(_, number, outcome)| Hit::from(rule(number, outcome)));
         Evaluation { hits: hits.collect(), faults: Vec::new() }
+    }
+
+    fn reads(&self, _: &AppId) -> Option<Arc<ArgumentReads>> {
+        Some(Arc::new(ArgumentReads { values: ["name".into()].into(), ..ArgumentReads::default() }))
     }
 
     fn each_budget(&self, _: &Facts, show: &mut dyn FnMut(&Budget)) {
