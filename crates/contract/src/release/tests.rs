@@ -51,6 +51,16 @@ fn candidate(id: u32, client: &str, status: &str) -> Value {
 }
 
 #[test]
+fn a_release_says_how_many_records_may_come_at_once() {
+    for (changes, most) in [(&[("records_at_once: 100", "records_at_once: 7")][..], 7), (&[], 100)] {
+        let ready = Ready::new(&contract(changes), &"ats".parse().unwrap(), &shape(Operation::List, "$.data[*]"));
+        let says: Vec<_> =
+            ready.phases.iter().flatten().map(|release| model::Release::records_max(release.as_ref())).collect();
+        assert!(!says.is_empty() && says.iter().all(|says| *says == Some(most)), "{says:?}");
+    }
+}
+
+#[test]
 fn the_case_lets_out_what_its_clauses_say() {
     let contract = contract(&[]);
     let one = shape(Operation::Read, "$");
