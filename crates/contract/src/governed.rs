@@ -69,6 +69,10 @@ impl<R: Rules> Rules for Governed<R> {
         self.rules.reads(app)
     }
 
+    fn described_by(&self, app: &AppId) -> Option<Digest> {
+        self.rules.described_by(app)
+    }
+
     fn recommends_only(&self, agent: &AgentId) -> bool {
         self.rules.recommends_only(agent)
     }

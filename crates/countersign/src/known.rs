@@ -20,7 +20,7 @@ fn app(config: &Config, id: &AppId) -> KnownApp {
     let spec = config.apps.iter().find(|spec| spec.id == *id);
     let Some(profile) = spec.and_then(|spec| spec.profile.as_deref()) else { return KnownApp::default() };
     let tools = profile.tools().map(|(name, described)| (name.clone(), tool(profile, described))).collect();
-    KnownApp { profile: Some(profile.name().to_owned()), tools }
+    KnownApp { profile: Some(profile.name().to_owned()), described_by: Some(profile.digest()), tools }
 }
 
 fn tool(profile: &Profile, described: &ProfiledTool) -> KnownTool {

@@ -148,13 +148,22 @@ fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdic
         found.take(rules.evaluate(Layer::Baseline, facts));
     }
     if unknown {
-        found.defers.push(Said::from(builtin(
-            "guard:tool-unknown",
-            format!("`{}` could not be asked what it offers, so nobody knows what this tool does", facts.app.id),
-            Some("try again when the app is reachable".to_owned()),
-        )));
+        found.defers.push(Said::from(unknown_tool(facts)));
     }
     found.settle()
+}
+
+/// Why nobody knows what a tool is.
+fn unknown_tool(facts: &Facts) -> Reason {
+    let (sentence, again) = match &facts.tool.finding {
+        Some(why) => (format!("nobody knows what `{}` does: {why}", facts.tool.name), "try again in a moment"),
+        None => {
+            let app = &facts.app.id;
+            let said = format!("`{app}` could not be asked what it offers, so nobody knows what this tool does");
+            (said, "try again when the app is reachable")
+        }
+    };
+    builtin("guard:tool-unknown", sentence, Some(again.to_owned()))
 }
 
 /// What yields to nothing.

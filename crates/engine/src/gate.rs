@@ -2,7 +2,7 @@
 //! memory, and nothing has an effect: what was taken from budgets goes back unless the call runs.
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -11,7 +11,8 @@ use decide::{Decision, decide};
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
     Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Budget, Clock, ContractFacts, Digest, Directory,
-    DirectorySnapshot, Facts, Fault, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, UnixMicros, Verdict,
+    DirectorySnapshot, Facts, Fault, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, ToolStatus, UnixMicros,
+    Verdict,
 };
 
 use crate::budget::{Counters, Taken};
@@ -44,7 +45,7 @@ pub struct Asked<'a> {
 
 /// Arguments that rules may look at.
 pub struct Readable {
-    /// The argument object of what is asked, without what a round adds.
+    /// The argument object of what is asked, without what a round adds; empty where there is none.
     pub arguments: Bytes,
     /// Who reads them, once it is known what the rules look at.
     pub reader: Arc<dyn ReadArguments>,
@@ -85,13 +86,16 @@ impl Gate {
         let rules = self.rules.load();
         let reads = rules.reads(asked.app);
         let directory = self.directory();
-        let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, asked.tool.clone())?;
+        let tool = known_to(rules.as_ref().as_ref(), asked);
+        let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, tool)?;
         if let Some(reads) = &reads {
             facts.arguments = match (asked.readable, asked.arguments) {
-                (Some(Readable { arguments, reader }), _) => Arc::new(reader.read(arguments, reads)),
+                (Some(Readable { arguments, reader }), _) if !arguments.is_empty() => {
+                    Arc::new(reader.read(arguments, reads))
+                }
                 // Nobody can say what they are, but how long they are.
                 (None, Some(arguments)) => Arc::new(unread(asked.method, arguments, reads)),
-                (None, None) => facts.arguments,
+                _ => facts.arguments,
             };
         }
         facts.contract = asked.contract.map(|contract| {
@@ -225,6 +229,18 @@ impl Gated {
     }
 }
 
+/// The tool as these rules know it. While a gateway takes up another configuration, rules and whoever reads the arguments may go by
+/// different descriptions of the app: what the tool does, and what its arguments stand for, nobody knows then.
+fn known_to(rules: &dyn Rules, asked: &Asked<'_>) -> ToolFacts {
+    let of_tool = asked.readable.filter(|_| asked.method == Method::ToolsCall);
+    let same = of_tool.is_none_or(|readable| readable.reader.described_by() == rules.described_by(asked.app));
+    if same || asked.tool.status == ToolStatus::Quarantined {
+        return asked.tool.clone();
+    }
+    let why = Some(Arc::clone(&OTHERWISE_DESCRIBED));
+    ToolFacts { status: ToolStatus::Unknown, finding: why, ..asked.tool.clone() }
+}
+
 /// What is not given by name but to a tool has no arguments that a rule could be about.
 fn unread(method: Method, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
     let bytes = arguments.len() as u64;
@@ -233,6 +249,9 @@ fn unread(method: Method, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFa
         _ => ArgumentFacts { bytes, ..ArgumentFacts::default() },
     }
 }
+
+static OTHERWISE_DESCRIBED: LazyLock<Arc<str>> =
+    LazyLock::new(|| Arc::from("its profile is not the one that the rules in force know it by"));
 
 pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);

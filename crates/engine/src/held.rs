@@ -9,7 +9,8 @@ use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{
-    ArgumentFacts, ArgumentReads, CallId, Facts, Fault, HoldId, Lifted, ReadArguments, ToolFacts, UnixMicros, Verdict,
+    ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Facts, Fault, HoldId, Lifted, ReadArguments, ToolFacts,
+    ToolStatus, UnixMicros, Verdict,
 };
 use trace::Approved;
 
@@ -32,6 +33,10 @@ pub trait Waiter: Send + Sync {
     /// Who reads its arguments by now, for another profile may say what they are. None: who did before. Asked once it was looked
     /// again.
     fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
+        None
+    }
+    /// How much of its arguments the record keeps by now. None: as much as before. Asked once it was looked again.
+    fn kept(&self) -> Option<ArgumentLevel> {
         None
     }
     /// What came of it, before the call is closed.
@@ -63,8 +68,21 @@ enum Taken {
     Closed(Box<Closed>),
     /// Somebody else was quicker, or what it waits for is not there yet.
     NotNow,
-    /// Its app cannot be asked right now what the tool is.
+    /// Its app cannot be asked right now what the tool is, or the rules know the app by another description than it has.
     NobodyKnows,
+}
+
+/// None: somebody else was quicker, or it has ended meanwhile.
+impl From<Option<Closed>> for Taken {
+    fn from(closed: Option<Closed>) -> Self {
+        closed.map_or(Self::NotNow, |closed| Self::Closed(Box::new(closed)))
+    }
+}
+
+impl From<Closed> for Taken {
+    fn from(closed: Closed) -> Self {
+        Self::Closed(Box::new(closed))
+    }
 }
 
 /// How waiting ended.
@@ -246,36 +264,36 @@ async fn take_up(
         }
         Err(_) => return Taken::NobodyKnows,
     };
-    let closed = decided_again(shared, entry, request, looked, (waiter, told)).await;
-    closed.map_or(Taken::NotNow, |closed| Taken::Closed(Box::new(closed)))
+    decided_again(shared, entry, request, looked, (waiter, told)).await
 }
 
-/// Decides again on what is true now, and, where it runs, takes it up and carries it out. None: somebody else was quicker.
+/// Decides again on what is true now, and, where it runs, takes it up and carries it out.
 async fn decided_again(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
     request: &mut CallRequest,
     looked: Option<Looked>,
     (waiter, told): (&dyn Waiter, &Told),
-) -> Option<Closed> {
+) -> Taken {
     let waits_for_a_fact = entry.now().waits_for == WaitsFor::Fact;
     let turn = entry.turn.lock().await;
     let hold = entry.now();
     if !matches!(hold.state, State::Approved { .. }) && !looks(&hold) {
-        return None;
+        return Taken::NotNow;
     }
     let call = match shared.new_call() {
         Ok(call) => call,
-        Err(fault) => return Some(not_executed(None, fault)),
+        Err(fault) => return not_executed(None, fault).into(),
     };
     let refused = |why: String| Refused { why, gated: None };
     let decided = match looked {
-        None if waits_for_a_fact => return None,
+        None if waits_for_a_fact => return Taken::NotNow,
         None => Err(refused(format!("`{}` is not offered any more", hold.asked.tool))),
         Some(looked) => {
             if let (Some(readable), Some(reader)) = (&mut request.readable, waiter.reader()) {
                 readable.reader = reader;
             }
+            request.kept = waiter.kept().unwrap_or(request.kept);
             again(shared, request, looked, &hold)
         }
     };
@@ -283,9 +301,11 @@ async fn decided_again(
     let approvals = approvals(&hold);
     let gated = match decided {
         Ok(gated) => gated,
-        Err(refused) if waits_for_a_fact && refused.verdict() == Some(Verdict::Defer) => return None,
+        Err(refused) if waits_for_a_fact && refused.verdict() == Some(Verdict::Defer) => return Taken::NotNow,
+        // What people approved is worth as much in a moment.
+        Err(refused) if refused.nobody_knows() => return Taken::NobodyKnows,
         Err(refused) => {
-            return turned_down(shared, entry, call, request, refused, (waiter, told)).await;
+            return turned_down(shared, entry, call, request, refused, (waiter, told)).await.into();
         }
     };
     let now = shared.parts.directory.snapshot();
@@ -297,12 +317,12 @@ async fn decided_again(
             if !matches!(why, hold::Refused::Expired) {
                 let event = Event::Refuse { why: why.to_string() };
                 if let Err(StepFault::Fault(fault)) = shared.step_in_turn(entry, event, "gateway").await {
-                    return Some(not_executed(Some(call), fault));
+                    return not_executed(Some(call), fault).into();
                 }
             }
-            return None;
+            return Taken::NotNow;
         }
-        Err(StepFault::Fault(fault)) => return Some(not_executed(Some(call), fault)),
+        Err(StepFault::Fault(fault)) => return not_executed(Some(call), fault).into(),
     }
     let durable = match record(shared, &call, request, &gated, approvals).await {
         Ok(durable) => durable,
@@ -310,7 +330,7 @@ async fn decided_again(
             // Nothing has left. Where this cannot be written either, the next start says that nobody knows.
             let event = Event::End { disposition: Disposition::ExecutionError };
             let _noted = shared.step_in_turn(entry, event, "gateway").await;
-            return Some(not_executed(Some(call), fault));
+            return not_executed(Some(call), fault).into();
         }
     };
     drop(turn);
@@ -323,7 +343,7 @@ async fn decided_again(
         tracing::error!(?fault, hold = %hold.id, "the end of a hold could not be recorded; the next start calls it unknown");
     }
     waiter.ended(disposition);
-    Some(closed)
+    closed.into()
 }
 
 /// What people approved does not run: that is on record, and ends the hold. None: it has ended meanwhile.
@@ -381,6 +401,12 @@ struct Refused {
 impl Refused {
     fn verdict(&self) -> Option<Verdict> {
         self.gated.as_ref().map(|gated| gated.decision.verdict())
+    }
+
+    /// Whether nothing keeps it from running but that nobody knows right now what it is.
+    fn nobody_knows(&self) -> bool {
+        let unknown = self.gated.as_ref().is_some_and(|gated| gated.facts.tool.status == ToolStatus::Unknown);
+        unknown && self.verdict() == Some(Verdict::Defer)
     }
 }
 

@@ -144,8 +144,10 @@ impl AppLink {
 
     /// Who reads the arguments of a tool for rules.
     pub(crate) fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments> {
-        match self.spec.profile.as_ref().and_then(|profile| profile.tool(tool.as_str())) {
-            Some(tool) => Arc::clone(tool) as Arc<dyn ReadArguments>,
+        match &self.spec.profile {
+            // Of operations, rules know names of arguments only, as of an app without a profile.
+            Some(_) if matches!(self.spec.target, Target::Foreign(_)) => profile::unprofiled(),
+            Some(profile) => profile.reader(tool.as_str()),
             None => profile::unprofiled(),
         }
     }

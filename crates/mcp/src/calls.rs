@@ -16,7 +16,8 @@ use http::{HeaderName, HeaderValue};
 use json::Value;
 use model::limits::ROUNDS_MAX;
 use model::{
-    Actor, AppId, Blame, CallId, ContractFacts, Fault, Method, ReadArguments, ToolFacts, ToolName, UnixMicros,
+    Actor, AppId, ArgumentLevel, Blame, CallId, ContractFacts, Fault, Method, ReadArguments, ToolFacts, ToolName,
+    UnixMicros,
 };
 use tokio::task::JoinSet;
 
@@ -330,7 +331,7 @@ impl Call {
             readable: self.readable(),
             wire: along.client().revision().wire(),
             listed_at: self.listed_at,
-            kept: self.link.spec.arguments,
+            kept: self.kept(runs),
             upstream: Arc::new(Carried {
                 to: Arc::clone(&self.link),
                 pair: pair.clone(),
@@ -378,8 +379,13 @@ impl Call {
     }
 
     fn readable(&self) -> Option<Readable> {
-        let (arguments, reader) = (self.arguments.clone()?, self.reader.clone()?);
-        Some(Readable { arguments, reader })
+        let arguments = self.arguments.clone().unwrap_or_default();
+        self.reader.clone().map(|reader| Readable { arguments, reader })
+    }
+
+    /// How much of arguments the record keeps by now: a call of many rounds may have begun under another configuration.
+    fn kept(&self, runs: &Runs<'_>) -> ArgumentLevel {
+        runs.hub.app(&self.app).map_or(self.link.spec.arguments, |link| link.spec.arguments)
     }
 
     /// Whether a rule lets this pass between client and app now, beside the call that is decided by itself.
@@ -510,7 +516,7 @@ impl Call {
                 readable: None,
                 wire: along.client().revision().wire(),
                 listed_at: None,
-                kept: self.link.spec.arguments,
+                kept: self.kept(runs),
                 upstream,
                 waiter: None,
                 contract: contracted::facts(None, runs.known),

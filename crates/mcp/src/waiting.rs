@@ -11,7 +11,7 @@ use engine::{Disposition, Held, Looked, Waiter, WaiterFuture, WaitsFor};
 use front::Place;
 use http::{HeaderMap, header};
 use json::Document;
-use model::{Fault, HoldId, Method, ReadArguments, ToolName};
+use model::{ArgumentLevel, Fault, HoldId, Method, ReadArguments, ToolName};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app_link::{AppLink, Pair};
@@ -172,6 +172,10 @@ impl Waiter for Queue {
 
     fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
         self.link().filter(|_| self.asked == Asked::Tool).map(|link| link.reader(&self.name))
+    }
+
+    fn kept(&self) -> Option<ArgumentLevel> {
+        self.link().map(|link| link.spec.arguments)
     }
 
     fn ended(&self, disposition: Disposition) {

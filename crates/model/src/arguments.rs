@@ -8,6 +8,8 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 /// What rules may look at of a call's arguments: only what some rule for the app reads stands here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ArgumentFacts {
@@ -75,6 +77,12 @@ pub enum ArgumentLevel {
 pub trait ReadArguments: Send + Sync {
     /// What these rules look at. Total: what cannot be read is unclear. `arguments` is the argument object as it came.
     fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts;
+
+    /// The description of the app by which they are read; none where there is none. Rules that know the app by another one look for
+    /// what this does not read.
+    fn described_by(&self) -> Option<Digest> {
+        None
+    }
 
     /// The arguments as [`ArgumentLevel::Redacted`] shows them, as JSON. None: they cannot be read.
     fn redacted(&self, arguments: &[u8]) -> Option<String> {

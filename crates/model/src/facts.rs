@@ -95,7 +95,8 @@ pub struct ToolFacts {
     pub status: ToolStatus,
     /// Digest of the definition the server gives now; none when the server gave none.
     pub definition: Option<Digest>,
-    /// What was found in that definition, where it is the reason for its quarantine. Words of ours: an agent reads them.
+    /// Why its status is what it is, where there is more to say: what was found in a definition in quarantine, or why nobody knows
+    /// what it is. Words of ours: an agent reads them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<Arc<str>>,
 }

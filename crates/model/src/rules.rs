@@ -26,6 +26,10 @@ pub trait Rules: Send + Sync {
     fn reads(&self, _app: &AppId) -> Option<Arc<ArgumentReads>> {
         None
     }
+    /// The description by which the rules know this app; none where there is none.
+    fn described_by(&self, _app: &AppId) -> Option<Digest> {
+        None
+    }
     /// Whether nothing that this agent asks for is to run: it is told what would have happened.
     fn recommends_only(&self, _agent: &AgentId) -> bool {
         false
@@ -63,6 +67,10 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn reads(&self, app: &AppId) -> Option<Arc<ArgumentReads>> {
         T::reads(self, app)
+    }
+
+    fn described_by(&self, app: &AppId) -> Option<Digest> {
+        T::described_by(self, app)
     }
 
     fn recommends_only(&self, agent: &AgentId) -> bool {

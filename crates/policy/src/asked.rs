@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::limits::BUDGET_LOOK_BACK_MAX;
-use model::{AppId, ArgumentReads, Budget, BudgetOf, Facts, Method};
+use model::{AppId, ArgumentReads, Budget, BudgetOf, Digest, Facts, Method};
 
 use crate::known::{Known, KnownApp};
 use crate::named_test::{Described, Holds, NamedTest, On};
@@ -230,6 +230,11 @@ impl Asked {
         self.of(&facts.app.id).described.tools.contains(&facts.tool.name)
     }
 
+    /// The description by which the rules know this app.
+    pub(crate) fn described_by(&self, app: &AppId) -> Option<Digest> {
+        self.of(app).described.by
+    }
+
     /// The tests that hold of a call.
     pub(crate) fn passed(&self, facts: &Facts) -> Passed {
         let of_app = self.of(&facts.app.id);
@@ -324,7 +329,11 @@ impl Asked {
 
 fn described(app: &KnownApp) -> Described {
     let shared = |(role, join): (&str, &str)| (Arc::from(role), Arc::from(join));
-    Described { tools: app.tools.keys().cloned().collect(), joins: joins(app).into_iter().map(shared).collect() }
+    Described {
+        by: app.described_by,
+        tools: app.tools.keys().cloned().collect(),
+        joins: joins(app).into_iter().map(shared).collect(),
+    }
 }
 
 /// What joins the parts of a role's values, where that is no slash.

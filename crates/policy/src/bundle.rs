@@ -143,6 +143,10 @@ impl Rules for Bundle {
         self.asked.reads(app)
     }
 
+    fn described_by(&self, app: &AppId) -> Option<Digest> {
+        self.asked.described_by(app)
+    }
+
     fn recommends_only(&self, agent: &AgentId) -> bool {
         self.recommend_only.contains(agent)
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AgentId, AppId, Class, CostClass, HumanId, ToolName};
+use model::{AgentId, AppId, Class, CostClass, Digest, HumanId, ToolName};
 
 /// What rules may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Known {
 pub struct KnownApp {
     /// The name of its profile, if it has one.
     pub profile: Option<String>,
+    /// The digest of its profile.
+    pub described_by: Option<Digest>,
     /// The tools that the profile knows.
     pub tools: BTreeMap<ToolName, KnownTool>,
 }

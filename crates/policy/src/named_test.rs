@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use model::{ArgumentFacts, Facts, Method, Scalar, ToolName};
+use model::{ArgumentFacts, Digest, Facts, Method, Scalar, ToolName};
 
 use crate::command::{CommandPattern, Matches};
 use crate::glob::Glob;
@@ -87,6 +87,8 @@ pub(crate) struct Range {
 /// What profiles say of an app.
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Described {
+    /// The digest of what they say.
+    pub(crate) by: Option<Digest>,
     /// The tools whose arguments they describe.
     pub(crate) tools: BTreeSet<ToolName>,
     /// What joins the parts of a role's values, where that is no slash.

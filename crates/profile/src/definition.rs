@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::classify::{Hints, Parts, Proposal, propose};
+use crate::digest::digest_of;
 use crate::scan::{Finding, scan};
 
 /// What a definition defines.
@@ -247,15 +248,6 @@ fn canonical_of(root: json::Value<'_, '_>) -> Result<Vec<u8>, JsonError> {
     }
     kept.push(b'}');
     json::canonical(&kept)
-}
-
-fn digest_of(bytes: &[u8]) -> Digest {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let mut digest = [0; 32];
-    for (place, byte) in digest.iter_mut().zip(hash.as_ref()) {
-        *place = *byte;
-    }
-    Digest::new(digest)
 }
 
 fn text(root: json::Value<'_, '_>, member: &'static str) -> Result<Option<String>, DefinitionError> {

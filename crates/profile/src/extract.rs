@@ -8,14 +8,14 @@ use std::sync::{Arc, LazyLock};
 
 use json::{Document, Kind, Value};
 use model::limits::{ARGUMENT_FACTS_BYTES_MAX, ARGUMENT_VALUE_BYTES_MAX, ARGUMENT_VALUES_MAX};
-use model::{ArgumentFacts, ArgumentReads, ReadArguments, Scalar, written};
+use model::{ArgumentFacts, ArgumentReads, Digest, ReadArguments, Scalar, written};
 
 use crate::command::{self, Commands};
-use crate::profile::ProfiledTool;
+use crate::profile::{Profile, ProfiledTool};
 use crate::role::{Composed, Role, RoleForm, RoleKind};
 use crate::value;
 
-/// Reads the arguments of a tool that no profile speaks of: by name only.
+/// Reads arguments by name only: those of an app without a profile, and of what is no tool.
 pub fn unprofiled() -> Arc<dyn ReadArguments> {
     Arc::<Unprofiled>::clone(&UNPROFILED)
 }
@@ -33,7 +33,12 @@ pub fn normal(form: &RoleForm, text: &str) -> Option<String> {
     }
 }
 
-struct Unprofiled;
+/// Reads the arguments of a tool that no profile speaks of.
+#[derive(Default)]
+struct Unprofiled {
+    /// The profile of its app.
+    by: Option<Digest>,
+}
 
 /// The facts of one call while they are gathered.
 struct Gathering<'r> {
@@ -42,9 +47,23 @@ struct Gathering<'r> {
     bytes_left: usize,
 }
 
+impl Profile {
+    /// Who reads the arguments of a tool for rules.
+    pub fn reader(&self, tool: &str) -> Arc<dyn ReadArguments> {
+        match self.tool(tool) {
+            Some(tool) => Arc::clone(tool) as Arc<dyn ReadArguments>,
+            None => Arc::new(Unprofiled { by: Some(self.digest()) }),
+        }
+    }
+}
+
 impl ReadArguments for ProfiledTool {
     fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
         read(Some(self), arguments, reads)
+    }
+
+    fn described_by(&self) -> Option<Digest> {
+        Some(self.by())
     }
 
     fn redacted(&self, arguments: &[u8]) -> Option<String> {
@@ -55,6 +74,10 @@ impl ReadArguments for ProfiledTool {
 impl ReadArguments for Unprofiled {
     fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
         read(None, arguments, reads)
+    }
+
+    fn described_by(&self) -> Option<Digest> {
+        self.by
     }
 
     fn redacted(&self, arguments: &[u8]) -> Option<String> {
@@ -91,10 +114,6 @@ fn read(tool: Option<&ProfiledTool>, arguments: &[u8], reads: &ArgumentReads) ->
 
 impl Gathering<'_> {
     fn document(&mut self, tool: Option<&ProfiledTool>, root: Value<'_, '_>) {
-        // Rules that know the tool by a profile may ask while this reader still knows of none.
-        if tool.is_none() {
-            self.facts.unclear.extend(self.reads.roles.iter().cloned());
-        }
         for (argument, role) in tool.into_iter().flat_map(ProfiledTool::roles) {
             self.role(tool, role, argument, root);
         }
@@ -375,7 +394,7 @@ fn normalised(kind: RoleKind, leaf: Value<'_, '_>, ignore_case: bool) -> Option<
     one.map(|one| vec![one])
 }
 
-static UNPROFILED: LazyLock<Arc<Unprofiled>> = LazyLock::new(|| Arc::new(Unprofiled));
+static UNPROFILED: LazyLock<Arc<Unprofiled>> = LazyLock::new(Arc::default);
 
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,7 @@ mod words;
 pub mod role;
 
 mod command;
+mod digest;
 mod value;
 
 pub use assess::{Assessment, assess, assess_other, standing, unknown_tool};

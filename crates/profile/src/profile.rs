@@ -22,9 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use model::limits::ARGUMENT_DEPTH_MAX;
-use model::{Class, CostClass, ToolName};
+use model::{Class, CostClass, Digest, ToolName};
 use serde::Deserialize;
 
+use crate::digest::digest_of;
 use crate::role::{Composed, RawRole, Role, RoleForm, RoleKind};
 
 mod when;
@@ -35,12 +36,15 @@ use when::{RawWhen, When};
 #[derive(Debug, Clone)]
 pub struct Profile {
     name: Arc<str>,
+    digest: Digest,
     tools: BTreeMap<ToolName, Arc<ProfiledTool>>,
 }
 
 /// What a profile says of one tool.
 #[derive(Debug, Clone)]
 pub struct ProfiledTool {
+    /// The profile that says it.
+    by: Digest,
     class: Class,
     why: Arc<str>,
     verb: Option<Arc<str>>,
@@ -126,20 +130,26 @@ impl Profile {
             let said = format!("`{}` is not a profile's name: it takes 1 to 64 characters of a-z 0-9 -", raw.profile);
             return Err(wrong("profile".to_owned(), said));
         }
+        let digest = digest_of(yaml.as_bytes());
         let shared = checked_roles(&raw.roles).map_err(|said| wrong("roles".to_owned(), said))?;
         let mut tools = BTreeMap::new();
         for (tool, raw) in raw.tools {
             let path = format!("tools.{tool}");
             let name = ToolName::of_list(&tool).map_err(|error| wrong(path.clone(), error.to_string()))?;
-            let profiled = ProfiledTool::check(raw, &shared).map_err(|said| wrong(path, said))?;
+            let profiled = ProfiledTool::check(raw, &shared, digest).map_err(|said| wrong(path, said))?;
             tools.insert(name, Arc::new(profiled));
         }
-        Ok(Self { name: Arc::from(raw.profile), tools })
+        Ok(Self { name: Arc::from(raw.profile), digest, tools })
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Digest of the file it was read from.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// What it says of a tool.
@@ -172,6 +182,11 @@ impl Profile {
 // === impl ProfiledTool ===
 
 impl ProfiledTool {
+    /// Digest of the profile that says it.
+    pub(crate) fn by(&self) -> Digest {
+        self.by
+    }
+
     /// The class for arguments that no `when` speaks of.
     pub fn class(&self) -> Class {
         self.class
@@ -255,7 +270,7 @@ impl ProfiledTool {
         self.when.iter().filter_map(|when| when.cost).fold(self.cost, |most, cost| most.map(|most| most.max(cost)))
     }
 
-    fn check(raw: RawTool, shared: &BTreeMap<Role, CheckedRole>) -> Result<Self, String> {
+    fn check(raw: RawTool, shared: &BTreeMap<Role, CheckedRole>, by: Digest) -> Result<Self, String> {
         if let Some(verb) = raw.verb.as_ref().filter(|verb| !is_verb(verb)) {
             return Err(format!("`{verb}` is not a verb: it takes a word of a-z, 0-9 and _, such as `pr_open`"));
         }
@@ -289,6 +304,7 @@ impl ProfiledTool {
         let why: Arc<str> = raw.why.map_or_else(|| Arc::from("the profile says so"), Arc::from);
         let when = raw.when.into_iter().map(|when| When::check(when, &why)).collect::<Result<_, _>>()?;
         Ok(Self {
+            by,
             class: raw.class,
             why,
             verb: raw.verb.map(Arc::from),

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    Access, Agent, App, ArgumentFacts, Class, ClassSource, ContractFacts, DataClassification, Digest, Evaluation,
-    Facts, Human, HumanId, Layer, Method, Operation, Risk, RuleOutcome, Rules, Scalar, Shown, SignedInBy, Standing,
-    TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
+    Access, Agent, App, AppId, ArgumentFacts, Class, ClassSource, ContractFacts, DataClassification, Digest,
+    Evaluation, Facts, Human, HumanId, Layer, Method, Operation, Risk, RuleOutcome, Rules, Scalar, Shown, SignedInBy,
+    Standing, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros,
 };
 use proptest::prelude::*;
 
@@ -27,6 +27,15 @@ impl Rules for Generous {
         let rule = Arc::new(model::RuleInfo::new(id, RuleOutcome::Permit, layer, source, "everybody may".into()));
         Evaluation { hits: vec![model::Hit::from(rule)], faults: Vec::new() }
     }
+
+    fn described_by(&self, _: &AppId) -> Option<Digest> {
+        Some(Digest::new([2; 32]))
+    }
+}
+
+#[test]
+fn an_app_is_known_by_the_description_of_the_rules() {
+    assert_eq!(governed(CASE).described_by(&"ats".parse().unwrap()), Some(Digest::new([2; 32])));
 }
 
 fn load(text: &str) -> Arc<Compiled> {

@@ -201,7 +201,8 @@ fn profile() -> Result<Profile, Box<dyn Error>> {
 }
 
 fn known_app() -> Result<KnownApp, Box<dyn Error>> {
-    let mut app = KnownApp { profile: Some("bench".to_owned()), ..KnownApp::default() };
+    let described_by = Some(profile()?.digest());
+    let mut app = KnownApp { profile: Some("bench".to_owned()), described_by, ..KnownApp::default() };
     for tool in 0..TOOLS {
         let roles = [("path".to_owned(), KnownRole::default())].into();
         let known = KnownTool { class: Class::External, verb: None, roles, cost: None, labels: Default::default() };

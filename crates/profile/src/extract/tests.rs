@@ -47,11 +47,19 @@ fn read_with(profile: &Profile, tool: &str, arguments: &[u8], reads: &ArgumentRe
     }
 }
 
+// INVARIANT: whoever reads arguments says by which description, so that rules that know the app by another one are not asked.
 #[test]
-fn of_a_tool_without_a_profile_every_role_is_unclear() {
-    let reads = ArgumentReads { roles: ["command".into()].into(), values: ["cmd".into()].into() };
-    let read = unprofiled().read(br#"{"cmd": "rm -rf /"}"#, &reads);
-    assert_eq!((read.roles.len(), read.values.len(), read.unclear), (0, 1, reads.roles));
+fn every_reader_says_by_which_profile_it_reads() {
+    let profile =
+        |class: &str| Profile::parse("a.yaml", &format!("profile: a\ntools: {{t: {{class: {class}}}}}")).unwrap();
+    let (one, other) = (profile("read"), profile("destructive"));
+    assert_eq!(one.digest(), profile("read").digest());
+    assert_ne!(one.digest(), other.digest());
+    for tool in ["t", "nobody-knows"] {
+        assert_eq!(one.reader(tool).described_by(), Some(one.digest()), "{tool}");
+        assert_eq!(other.reader(tool).described_by(), Some(other.digest()), "{tool}");
+    }
+    assert_eq!(unprofiled().described_by(), None);
 }
 
 #[test]

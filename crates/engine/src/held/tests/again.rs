@@ -124,6 +124,57 @@ async fn what_is_approved_is_read_again_as_the_app_is_described_by_then() {
     assert_eq!(world.disk.sent(), 0);
 }
 
+/// Rules that know the app by this description.
+struct KnowsBy(Digest);
+
+impl Rules for KnowsBy {
+    fn digest(&self) -> Digest {
+        Digest::new([7; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        AS_ASKED.evaluate(layer, facts)
+    }
+
+    fn described_by(&self, _: &AppId) -> Option<Digest> {
+        Some(self.0)
+    }
+}
+
+/// Reads by no description the first time it is asked, and then by this one.
+struct Follows(Digest, std::sync::atomic::AtomicBool);
+
+impl ReadArguments for Follows {
+    fn read(&self, _: &[u8], _: &ArgumentReads) -> ArgumentFacts {
+        ArgumentFacts::default()
+    }
+
+    fn described_by(&self) -> Option<Digest> {
+        self.1.swap(true, Ordering::SeqCst).then_some(self.0)
+    }
+}
+
+#[tokio::test]
+async fn what_is_approved_waits_until_rules_and_reader_know_the_app_alike() {
+    let world = World::new().await;
+    world.approved().await;
+    let waiter = patience(LONG);
+    let then = world.clone();
+    *waiter.meanwhile.lock().unwrap() = Some(Box::new(move |waiter| {
+        let by = Digest::new([5; 32]);
+        then.engine.replace_rules(Box::new(KnowsBy(by)));
+        assert!(waiter.reader.set(Arc::new(Follows(by, false.into()))).is_ok());
+    }));
+    let arguments = Bytes::from_static(ARGUMENTS.as_bytes());
+    let readable = Some(crate::gate::Readable { arguments, reader: Arc::new(Reads(None)) });
+    let request = CallRequest { readable, ..world.request(ARGUMENTS, Some(Arc::clone(&waiter)), FINE) };
+    let closed = world.engine.call(request).await;
+    assert!(matches!(closed, Closed::Answered { .. }), "{closed:?}");
+    let follows = waiter.reader.get().unwrap();
+    assert!(follows.described_by().is_some(), "it was asked before");
+    assert_eq!((waiter.ended.get(), world.disk.sent()), (Some(&Disposition::ApprovedExecuted), 1));
+}
+
 /// An app to which the arguments are said beside the name of the tool.
 struct Beside(Arc<dyn Upstream>);
 

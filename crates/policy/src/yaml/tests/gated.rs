@@ -42,7 +42,8 @@ fn profile() -> Profile {
 fn known() -> Known {
     let profile = profile();
     let forms = profile.roles();
-    let mut app = KnownApp { profile: Some("real".to_owned()), ..KnownApp::default() };
+    let name = Some("real".to_owned());
+    let mut app = KnownApp { profile: name, described_by: Some(profile.digest()), ..KnownApp::default() };
     for (name, tool) in profile.tools() {
         let form = |form: &RoleForm| KnownRole {
             join: form.join.as_deref().map(str::to_owned),
@@ -58,6 +59,17 @@ fn known() -> Known {
 
 /// What becomes of a call under one rule of this app, beside one that permits everything if `rule` does not.
 fn verdict(rule: &str, tool: &str, arguments: &str) -> Verdict {
+    verdict_of(Method::ToolsCall, Some(profile().reader(tool)), rule, tool, arguments)
+}
+
+/// The same, of what is asked in this way and read by this reader.
+fn verdict_of(
+    method: Method,
+    reader: Option<Arc<dyn ReadArguments>>,
+    rule: &str,
+    tool: &str,
+    arguments: &str,
+) -> Verdict {
     let all = if rule.contains("allow:") { "" } else { "{id: all, allow: all}, " };
     let text = format!("policies: {{mail: {{rules: [{all}{rule}]}}}}");
     let files = [file("policy.yaml", &text)];
@@ -71,14 +83,18 @@ fn verdict(rule: &str, tool: &str, arguments: &str) -> Verdict {
         ..DirectorySnapshot::default()
     };
     let gate = Gate::new(Arc::new(Here(Arc::new(directory))), Arc::new(Noon), Box::new(bundle));
-    let reader = Arc::clone(profile().tool(tool).unwrap()) as Arc<dyn ReadArguments>;
+    let tool = match method {
+        Method::ToolsCall => facts.tool.clone(),
+        _ => model::ToolFacts::of_method(method, facts.tool.name.clone()),
+    };
+    let bytes = Bytes::copy_from_slice(arguments.as_bytes());
     let gated = gate.decide(&Asked {
         actor: &Actor { agent, human, task: TaskId::parse("t").unwrap(), only_app: None, token_id: Arc::from("j") },
         app: &app,
-        method: Method::ToolsCall,
-        tool: &facts.tool,
-        arguments: Some(arguments.as_bytes()),
-        readable: Some(&Readable { arguments: Bytes::copy_from_slice(arguments.as_bytes()), reader }),
+        method,
+        tool: &tool,
+        arguments: (!arguments.is_empty()).then_some(arguments.as_bytes()),
+        readable: reader.map(|reader| Readable { arguments: bytes, reader }).as_ref(),
         contract: None,
     });
     gated.unwrap().decision().verdict()
@@ -94,6 +110,40 @@ fn permitted(condition: &str, tool: &str, arguments: &str, expect: bool) {
     let rule = format!("{{id: r, allow: all, when: {condition}}}");
     let found = verdict(&rule, tool, arguments) == Verdict::Allow;
     assert_eq!(found, expect, "allow {condition}: {arguments}");
+}
+
+// INVARIANT: rules decide on nothing that was read by another description of the app than theirs.
+#[test]
+fn rules_and_readers_by_other_descriptions_of_an_app_defer() {
+    let rule = "{id: r, deny: all, when: {roles: {command: {command: rm}}}}";
+    let arguments = r#"{"command": "rm -rf /"}"#;
+    let other = Profile::parse("real.yaml", "profile: real\ntools: {send: {class: read}}").unwrap();
+    let of = |reader, rule, arguments| verdict_of(Method::ToolsCall, Some(reader), rule, "send", arguments);
+    assert_eq!(of(profile().reader("send"), rule, arguments), Verdict::Deny);
+    for reader in [
+        |other: &Profile| other.reader("send"),
+        |other: &Profile| other.reader("x"),
+        |_: &Profile| profile::unprofiled(),
+    ] {
+        assert_eq!(of(reader(&other), rule, arguments), Verdict::Defer);
+        assert_eq!(of(reader(&other), "{id: r, allow: all}", arguments), Verdict::Defer, "its class is another, too");
+        assert_eq!(of(reader(&other), "{id: r, allow: all}", ""), Verdict::Defer, "without arguments, too");
+    }
+}
+
+#[test]
+fn a_prompt_has_no_roles() {
+    let rule = "{id: r, deny: all, when: {roles: {amount: {above: 10000}}}}";
+    let asked = verdict_of(Method::PromptsGet, Some(profile::unprofiled()), rule, "greet", r#"{"x": 1}"#);
+    assert_eq!(asked, Verdict::Allow);
+}
+
+#[test]
+fn what_nobody_reads_is_in_doubt() {
+    let of = |rule| verdict_of(Method::ToolsCall, None, rule, "send", r#"{"x": "open"}"#);
+    assert_eq!(of("{id: r, deny: all, when: {arguments: {x: closed}}}"), Verdict::Deny);
+    assert_eq!(of("{id: r, deny: all, when: {roles: {amount: {above: 10000}}}}"), Verdict::Deny);
+    assert_ne!(of("{id: r, allow: all, when: {arguments: {x: open}}}"), Verdict::Allow);
 }
 
 #[test]
