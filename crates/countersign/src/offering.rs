@@ -1,5 +1,6 @@
 //! The apps that agents reach over MCP: those that speak it, and HTTP APIs, whose operations are their tools.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +18,11 @@ use crate::config::Config;
 struct OfferedApi(Offered);
 
 impl Foreign for OfferedApi {
+    fn is_as(&self, other: &dyn Foreign) -> bool {
+        let other: &dyn Any = other;
+        other.downcast_ref::<Self>().is_some_and(|other| self.0.is_as(&other.0))
+    }
+
     fn tools(&self) -> Vec<Bytes> {
         self.0.definitions()
     }

@@ -90,6 +90,11 @@ impl Api {
         })
     }
 
+    /// Whether a request of the other one goes to the same place as one of this, and asks the same there.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        (&self.app, &self.base, &self.mapping) == (&other.app, &other.base, &other.mapping)
+    }
+
     /// The operation of this name.
     pub(crate) fn operation(&self, name: &model::ToolName) -> Option<&Arc<Operation>> {
         self.operations.iter().find(|operation| operation.name == *name)

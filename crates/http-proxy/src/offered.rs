@@ -41,6 +41,11 @@ impl Offered {
         Ok(Self { api: Arc::new(Api::new(spec)?), credentials, answer_bytes_max })
     }
 
+    /// Whether a call of the other one goes to the same place as one of this, and asks the same there.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.api.is_as(&other.api) && self.answer_bytes_max == other.answer_bytes_max
+    }
+
     /// What its tools do with records.
     pub fn tools(&self) -> &Arc<Tools> {
         &self.api.tools

@@ -1,5 +1,6 @@
 //! Apps that do not speak MCP and are offered to agents as if they did: their operations are tools.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -7,7 +8,10 @@ use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault};
 
 /// An app that speaks something else. What it is made of never changes: a reload makes another one.
-pub trait Foreign: Send + Sync {
+pub trait Foreign: Any + Send + Sync {
+    /// Whether a call of the other one goes to the same place as one of this, and asks the same there.
+    fn is_as(&self, other: &dyn Foreign) -> bool;
+
     /// Its tools, each as `tools/list` has it.
     fn tools(&self) -> Vec<Bytes>;
 

@@ -111,7 +111,7 @@ impl PartialEq for Target {
         match (self, other) {
             (Self::Http(one), Self::Http(other)) => one == other,
             (Self::Child(one), Self::Child(other)) => one == other,
-            (Self::Foreign(one), Self::Foreign(other)) => Arc::ptr_eq(one, other),
+            (Self::Foreign(one), Self::Foreign(other)) => one.is_as(other.as_ref()),
             _ => false,
         }
     }

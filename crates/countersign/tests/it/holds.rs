@@ -9,6 +9,7 @@ use testkit::{McpClient, Peer, Upstream, World, WorldBuilder};
 
 use crate::kit::{at, changes, decision, intents, pin, records, text, until, upstream, world};
 use crate::people::typed;
+use crate::vendors::{self, Ats, contract};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -251,6 +252,22 @@ fn a_profile_that_came_meanwhile_reads_what_was_approved() -> Result<()> {
     let refused = ended(call)?;
     ensure!(text(&refused).contains("`rm -rf /` is denied"), "{refused}");
     ensure!(upstream.call_count() == 0, "it ran");
+    Ok(())
+}
+
+// INVARIANT: a reload that leaves an app as it was keeps what waits for people, whatever the app speaks.
+#[test]
+fn a_reload_keeps_what_waits_at_an_api() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = vendors::office_with(&ats, &contract(), |world| world.set(&["holds", "wait"], json!("60s")))?;
+    let mut client = client(&world, "2026-07-28")?;
+    let call = std::thread::spawn(move || client.call("ats__get_candidate", json!({"id": "c_0"})));
+    let hold = waiting(&world)?;
+    world.run_well(&["reload"])?;
+    sign_in(&world, "bob")?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let answer = ended(call)?;
+    ensure!(text(&answer).contains("\"c_0\""), "{answer}");
     Ok(())
 }
 

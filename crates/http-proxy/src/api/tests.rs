@@ -14,13 +14,26 @@ operations:
 "#;
 
 fn api(mapping: &str) -> Api {
+    api_at("https://api.example.com/v1", mapping)
+}
+
+fn api_at(base: &'static str, mapping: &str) -> Api {
     let spec = ApiSpec {
         app: "api".parse().unwrap(),
-        base: Uri::from_static("https://api.example.com/v1"),
+        base: Uri::from_static(base),
         mapping: Arc::new(Mapping::read("x.yaml", mapping).unwrap()),
         arguments: ArgumentLevel::None,
     };
     Api::new(&spec).unwrap()
+}
+
+#[test]
+fn an_api_is_another_at_another_place_and_by_another_mapping() {
+    let (one, base) = (api(API), "https://api.example.com/v1");
+    assert!(one.is_as(&api_at(base, API)));
+    assert!(!one.is_as(&api_at("https://api.example.com/v2", API)));
+    assert!(!one.is_as(&api(&API.replace("/users/{id}/posts", "/users/{id}/notes"))));
+    assert!(!one.is_as(&api(&API.replace("class: external", "class: read"))));
 }
 
 #[test]
