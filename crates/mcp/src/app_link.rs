@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
-use model::{AgentId, Blame, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros};
+use model::{AgentId, ArgumentLevel, Blame, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros};
 use profile::{Definition, DefinitionKind};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -42,6 +42,8 @@ use shelf::Shelf;
 /// One app.
 pub(crate) struct AppLink {
     pub(crate) spec: AppSpec,
+    /// How much of the arguments of its calls is kept by now.
+    kept: ArcSwap<ArgumentLevel>,
     engine: Engine,
     reviews: Arc<Reviews>,
     own: Slot,
@@ -120,6 +122,7 @@ impl AppLink {
     pub(crate) fn new(spec: AppSpec, shared: (Engine, Arc<Reviews>, Arc<Listeners>)) -> Arc<Self> {
         let (engine, reviews, listeners) = shared;
         Arc::new_cyclic(|me| Self {
+            kept: ArcSwap::from_pointee(spec.arguments),
             spec,
             engine,
             reviews,
@@ -140,6 +143,16 @@ impl AppLink {
     /// Whether the gateway's own link stands.
     pub(crate) fn is_linked(&self) -> bool {
         matches!(self.spec.target, Target::Foreign(_)) || self.own.link.load().as_ref().is_some_and(|link| link.alive())
+    }
+
+    /// How much of the arguments of its calls is kept by now.
+    pub(crate) fn kept(&self) -> ArgumentLevel {
+        **self.kept.load()
+    }
+
+    /// From now on so much of the arguments of its calls is kept.
+    pub(crate) fn keep(&self, arguments: ArgumentLevel) {
+        self.kept.store(Arc::new(arguments));
     }
 
     /// Who reads the arguments of a tool for rules.

@@ -16,8 +16,7 @@ use http::{HeaderName, HeaderValue};
 use json::Value;
 use model::limits::ROUNDS_MAX;
 use model::{
-    Actor, AppId, ArgumentLevel, Blame, CallId, ContractFacts, Fault, Method, ReadArguments, ToolFacts, ToolName,
-    UnixMicros,
+    Actor, AppId, Blame, CallId, ContractFacts, Fault, Method, ReadArguments, ToolFacts, ToolName, UnixMicros,
 };
 use tokio::task::JoinSet;
 
@@ -331,7 +330,7 @@ impl Call {
             readable: self.readable(),
             wire: along.client().revision().wire(),
             listed_at: self.listed_at,
-            kept: self.kept(runs),
+            kept: self.link.kept(),
             upstream: Arc::new(Carried {
                 to: Arc::clone(&self.link),
                 pair: pair.clone(),
@@ -381,11 +380,6 @@ impl Call {
     fn readable(&self) -> Option<Readable> {
         let arguments = self.arguments.clone().unwrap_or_default();
         self.reader.clone().map(|reader| Readable { arguments, reader })
-    }
-
-    /// How much of arguments the record keeps by now: a call of many rounds may have begun under another configuration.
-    fn kept(&self, runs: &Runs<'_>) -> ArgumentLevel {
-        runs.hub.app(&self.app).map_or(self.link.spec.arguments, |link| link.spec.arguments)
     }
 
     /// Whether a rule lets this pass between client and app now, beside the call that is decided by itself.
@@ -516,7 +510,7 @@ impl Call {
                 readable: None,
                 wire: along.client().revision().wire(),
                 listed_at: None,
-                kept: self.kept(runs),
+                kept: self.link.kept(),
                 upstream,
                 waiter: None,
                 contract: contracted::facts(None, runs.known),

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault};
 
-/// An app that speaks something else. What it is made of never changes: a reload makes another one.
+/// An app that speaks something else. What it is made of never changes: a reload makes another one, which may be as it was.
 pub trait Foreign: Any + Send + Sync {
     /// Whether a call of the other one goes to the same place as one of this, and asks the same there.
     fn is_as(&self, other: &dyn Foreign) -> bool;

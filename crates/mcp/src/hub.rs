@@ -140,7 +140,10 @@ impl Hub {
         let before = self.apps.load_full();
         let mut after = BTreeMap::new();
         for spec in specs {
-            let same = before.get(&spec.id).filter(|link| {
+            let known = before.get(&spec.id);
+            // Whether it stays or goes: calls are still under way on it.
+            known.iter().for_each(|link| link.keep(spec.arguments));
+            let same = known.filter(|link| {
                 link.spec.target == spec.target
                     && link.spec.stateless == spec.stateless
                     && link.spec.mapping == spec.mapping
@@ -486,7 +489,8 @@ const fn kind_of(asked: Asked) -> Option<(DefinitionKind, ListOf)> {
 }
 
 fn same_profile(one: &AppSpec, other: &AppSpec) -> bool {
-    one.profile.as_ref().map(|profile| profile.name()) == other.profile.as_ref().map(|profile| profile.name())
+    let of = |spec: &AppSpec| spec.profile.as_ref().map(|profile| profile.digest());
+    of(one) == of(other)
 }
 
 /// While more templates than these wait for a review, every address of the app does.

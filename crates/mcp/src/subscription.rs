@@ -101,7 +101,7 @@ impl Keeper {
             readable: None,
             wire: self.way.revision.wire(),
             listed_at: Hub::listed_at(&self.app, Asked::Resource, &self.pair),
-            kept: self.app.spec.arguments,
+            kept: self.app.kept(),
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,
             waiter: None,
             contract: self.contract.clone(),

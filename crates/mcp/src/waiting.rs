@@ -175,7 +175,7 @@ impl Waiter for Queue {
     }
 
     fn kept(&self) -> Option<ArgumentLevel> {
-        self.link().map(|link| link.spec.arguments)
+        self.link().map(|link| link.kept())
     }
 
     fn ended(&self, disposition: Disposition) {

@@ -243,11 +243,10 @@ fn a_profile_that_came_meanwhile_reads_what_was_approved() -> Result<()> {
     })?;
     let call = calls(client(&world, "2026-07-28")?, "sudo rm -rf /");
     let hold = waiting(&world)?;
-    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
-    config["apps"]["remote"]["profile"] = json!("./own.yaml");
-    config["rules"] = json!(["own-rules.yaml"]);
-    std::fs::write(world.config(), config.to_string())?;
-    world.run_well(&["reload"])?;
+    reloaded(&world, |config| {
+        config["apps"]["remote"]["profile"] = json!("./own.yaml");
+        config["rules"] = json!(["own-rules.yaml"]);
+    })?;
     world.run_well(&["holds", "approve", &hold])?;
     let refused = ended(call)?;
     ensure!(text(&refused).contains("`rm -rf /` is denied"), "{refused}");
@@ -268,6 +267,40 @@ fn a_reload_keeps_what_waits_at_an_api() -> Result<()> {
     world.run_well(&["holds", "approve", &hold])?;
     let answer = ended(call)?;
     ensure!(text(&answer).contains("\"c_0\""), "{answer}");
+    Ok(())
+}
+
+/// A file with this changed, in force.
+fn reloaded(world: &World, change: impl FnOnce(&mut Value)) -> Result<()> {
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
+    change(&mut config);
+    std::fs::write(world.config(), config.to_string())?;
+    world.run_well(&["reload"]).map(drop)
+}
+
+// INVARIANT: a profile is what its file says, not what it is called.
+#[test]
+fn a_profile_of_the_same_name_is_read_anew() -> Result<()> {
+    let profile = |echo: &str| format!("profile: own\nabout: ours\ntools:\n  echo: {{why: it runs, {echo}}}\n");
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| {
+        world
+            .set(&["apps", "remote", "profile"], json!("./own.yaml"))
+            .set(&["apps", "remote", "risk"], json!("low"))
+            .file("own.yaml", &profile("class: read"))
+            .file("own-rules.yaml", "policies: {remote: {deny_commands: [rm -rf /]}}\n")
+    })?;
+    let ask = |said: &str| client(&world, "2026-07-28")?.call("remote__echo", json!({"text": said}));
+    ensure!(text(&ask("rm -rf /")?) == "rm -rf /", "it only reads");
+    std::fs::write(world.folder().join("own.yaml"), profile("class: destructive"))?;
+    reloaded(&world, |_| ())?;
+    let refused = ask("rm -rf /")?;
+    ensure!(text(&refused).contains("destructive actions are refused") && upstream.call_count() == 1, "{refused}");
+    std::fs::write(world.folder().join("own.yaml"), profile("class: read, verb: run, arguments: {text: command}"))?;
+    reloaded(&world, |config| config["rules"] = json!(["own-rules.yaml"]))?;
+    let refused = ask("sudo rm -rf /")?;
+    ensure!(text(&refused).contains("`rm -rf /` is denied") && upstream.call_count() == 1, "{refused}");
+    ensure!(text(&ask("ls")?) == "ls");
     Ok(())
 }
 

@@ -64,6 +64,25 @@ fn each_level_shows_what_it_says() -> Result<()> {
 }
 
 #[test]
+fn another_level_is_in_force_from_the_reload_on() -> Result<()> {
+    let app = upstream()?;
+    let full = &["apps", "remote", "trace", "arguments"];
+    let world = world().app_url("remote", app.url(), None).set(full, json!("full")).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    client.call("remote__echo", json!({ "text": SAID, "tag": "t" }))?;
+    ensure!(shown(&world)?.0.contains(SAID));
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
+    config["apps"]["remote"]["trace"]["arguments"] = json!("none");
+    std::fs::write(world.config(), config.to_string())?;
+    world.run_well(&["reload"])?;
+    client.call("remote__echo", json!({ "text": SAID, "tag": "t" }))?;
+    let (why, ..) = shown(&world)?;
+    ensure!(why.contains("with arguments that are not shown") && !why.contains(SAID), "{why}");
+    Ok(())
+}
+
+#[test]
 fn replay_judges_by_what_was_read_and_says_where_nothing_was() -> Result<()> {
     let rule = |argument: &str| {
         format!(

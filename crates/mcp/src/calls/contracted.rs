@@ -89,7 +89,7 @@ impl Call {
             readable: Some(Readable { arguments: arguments.clone(), reader: self.link.reader(&name) }),
             wire: along.client().revision().wire(),
             listed_at: Some(catalog.at()),
-            kept: self.link.spec.arguments,
+            kept: self.link.kept(),
             upstream: Arc::new(Carried {
                 to: Arc::clone(&self.link),
                 pair,
