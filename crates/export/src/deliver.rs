@@ -34,8 +34,19 @@ pub(crate) struct Untaken {
     pub(crate) said: String,
     /// When the receiver wants to be asked again.
     pub(crate) again_after: Option<Duration>,
-    /// Whether it was more than the receiver takes at a time.
-    pub(crate) too_large: bool,
+    /// Of what kind that is.
+    pub(crate) why: Why,
+}
+
+/// Why something was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Nothing is taken just now.
+    NotNow,
+    /// It was more than the receiver takes at a time.
+    TooLarge,
+    /// It would not be taken another time: the message that tells of these records.
+    Refused(Vec<u64>),
 }
 
 impl Delivery {
@@ -96,7 +107,7 @@ impl Delivery {
 
 impl From<String> for Untaken {
     fn from(said: String) -> Self {
-        Self { said, again_after: None, too_large: false }
+        Self { said, again_after: None, why: Why::NotNow }
     }
 }
 
@@ -115,10 +126,16 @@ async fn tell(
         .collect();
     told.extend(silent);
     let Some(notice) = notices.into_iter().next() else { return Ok(None) };
-    let taken = teller.tell(&notice, now).await;
-    let remark = taken.map_err(|untold| Untaken { again_after: untold.again_after, ..Untaken::from(untold.said) })?;
-    told.extend(notice.records);
-    Ok(remark)
+    match teller.tell(&notice, now).await {
+        Ok(remark) => {
+            told.extend(notice.records);
+            Ok(remark)
+        }
+        Err(untold) => {
+            let why = if untold.refused { Why::Refused(notice.records) } else { Why::NotNow };
+            Err(Untaken { said: untold.said, again_after: untold.again_after, why })
+        }
+    }
 }
 
 /// What a collector says of what it rejects, where it may be quoted.

@@ -1,6 +1,6 @@
 //! The sinks at work: a thread each, which reads from the store what its sink does not have yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -11,11 +11,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use trace::{Entry, LogReader, Query, StoreFault};
 
-use crate::deliver::{Delivery, Untaken};
+use crate::deliver::{Delivery, Untaken, Why};
 use crate::item::{About, Calls, Item};
 use crate::limits::{
-    AGAIN_AFTER_MAX, DELIVERY_TIME_MAX, LAST_WORD_TIME_MAX, LOOK_EVERY, PAGE_RECORDS, PLACE_KEPT_EACH_US, REST_MAX,
-    REST_MIN,
+    AGAIN_AFTER_MAX, DELIVERY_TIME_MAX, LAST_WORD_TIME_MAX, LOOK_EVERY, PAGE_RECORDS, PLACE_KEPT_EACH_US, REFUSALS_MAX,
+    REST_MAX, REST_MIN,
 };
 use crate::place::Place;
 use crate::sink::{SinkSpec, Target};
@@ -42,6 +42,8 @@ struct Worker {
     placed: bool,
     /// Records behind the place of which people were told already.
     told: BTreeSet<u64>,
+    /// How often a message was refused that tells of a record behind the place.
+    refused: BTreeMap<u64, u32>,
     /// How many records are read at a time.
     page: usize,
     /// How long to wait after the next failure.
@@ -79,6 +81,7 @@ impl Exports {
                 file,
                 placed: false,
                 told: BTreeSet::new(),
+                refused: BTreeMap::new(),
                 page: PAGE_RECORDS,
                 rest: REST_MIN,
                 spec,
@@ -213,10 +216,11 @@ impl Worker {
         let mut items = self.calls.items(self.reader.as_ref(), entries).map_err(said)?;
         items.retain(|item| self.spec.wants(item));
         match self.deliver(&items).await {
-            Err(untaken) if untaken.too_large && items.len() > 1 => {
+            Err(untaken) if untaken.why == Why::TooLarge && items.len() > 1 => {
                 self.page = (places.len() / 2).max(1);
                 return Ok(true);
             }
+            Err(untaken) if self.gives_up(&untaken) => {}
             Err(untaken) => return Err(untaken),
             Ok(()) => self.rest = REST_MIN,
         }
@@ -227,11 +231,13 @@ impl Worker {
             if let Some((sequence, leaf_hash)) = places.iter().rfind(|(sequence, _)| *sequence < untold) {
                 self.place.moved(*sequence, leaf_hash.clone(), self.clock.now());
                 self.told.retain(|one| one > sequence);
+                self.refused.retain(|one, _| one > sequence);
             }
             self.keep_place_now_and_then();
             return Ok(true);
         }
         self.told.clear();
+        self.refused.clear();
         self.place.took(last, leaf_hash, self.clock.now());
         self.keep_place_now_and_then();
         Ok(true)
@@ -254,6 +260,31 @@ impl Worker {
             self.place.failed(remark, self.clock.now());
         }
         Ok(())
+    }
+
+    /// Whether a message is passed over now: what is refused time and again would keep everybody from hearing of anything else.
+    ///
+    /// INVARIANT: a record is passed over only after messages that tell of it were refused so often, however many others came to
+    /// stand in them (`a_message_that_is_refused_keeps_nobody_from_hearing_the_others`).
+    fn gives_up(&mut self, untaken: &Untaken) -> bool {
+        let Why::Refused(records) = &untaken.why else { return false };
+        let mut given_up = Vec::new();
+        for record in records {
+            let times = self.refused.entry(*record).or_default();
+            *times = times.saturating_add(1);
+            if *times >= REFUSALS_MAX {
+                given_up.push(*record);
+            }
+        }
+        if given_up.is_empty() {
+            return false;
+        }
+        let (what, records) = (&untaken.said, &given_up);
+        tracing::warn!(export = %self.spec.name, what, ?records,
+            "nobody is told of these records: the message is refused every time");
+        self.place.failed(format!("a message was passed over: {what}"), self.clock.now());
+        self.told.extend(given_up);
+        true
     }
 
     /// How long to wait now.

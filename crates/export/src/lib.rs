@@ -12,6 +12,8 @@
 //! * Nothing waits here for a call, and no call waits for a sink: each has a thread of its own that reads from the store.
 //! * A sink gets every record at least once, in the order of the log: its place moves on only after it took what stands
 //!   before (`a_record_is_delivered_at_least_once_and_in_order`).
+//! * People hear of everything behind a message that their chat or mailbox refuses every time: it is passed over, aloud
+//!   (`a_message_that_is_refused_keeps_nobody_from_hearing_the_others`).
 //! * Memory is bounded however far a sink is behind: it is read by pages.
 //! * What rules mark as `security_relevant` carries the mark in every format (`every_format_carries_the_mark`).
 

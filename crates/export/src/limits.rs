@@ -24,6 +24,8 @@ pub(crate) const REST_MIN: Duration = Duration::from_millis(250);
 pub(crate) const REST_MAX: Duration = Duration::from_secs(30);
 /// The longest that a receiver is left alone because it asks for it.
 pub(crate) const AGAIN_AFTER_MAX: Duration = Duration::from_mins(5);
+/// How often people's chat or mailbox may refuse a message before it is passed over.
+pub(crate) const REFUSALS_MAX: u32 = 5;
 /// How often the place of a sink is written while it catches up.
 pub(crate) const PLACE_KEPT_EACH_US: i64 = 1_000_000;
 /// How long a gateway that stops waits for its sinks.

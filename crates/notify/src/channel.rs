@@ -78,6 +78,8 @@ pub struct Untold {
     pub said: String,
     /// When whoever did not take it wants to be asked again.
     pub again_after: Option<Duration>,
+    /// Whether it is this message that was not taken, and would not be another time. Otherwise nothing is taken just now.
+    pub refused: bool,
 }
 
 impl<T> fmt::Debug for Hidden<T> {
@@ -129,14 +131,14 @@ impl Teller {
                 let body = if *slack { notice.to_slack() } else { notice.to_json() };
                 hook.post(body.to_string()).await.map(|()| None)
             }
-            Self::Mail(mailbox, _) => Ok(mail::send(mailbox, notice, now).await?),
+            Self::Mail(mailbox, _) => mail::send(mailbox, notice, now).await,
         }
     }
 }
 
 impl From<String> for Untold {
     fn from(said: String) -> Self {
-        Self { said, again_after: None }
+        Self { said, again_after: None, refused: false }
     }
 }
 

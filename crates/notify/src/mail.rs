@@ -9,12 +9,12 @@ use model::UnixMicros;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tower_service::Service as _;
 
-use crate::channel::{Mailbox, plain};
+use crate::channel::{Mailbox, Untold, plain};
 use crate::notice::Notice;
 use crate::post::connector;
 
 /// Sends a notice as a message, over a connection of its own. Who did not get it although others did is told as a sentence.
-pub(crate) async fn send(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) -> Result<Option<String>, String> {
+pub(crate) async fn send(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) -> Result<Option<String>, Untold> {
     let secure = mailbox.server.scheme_str() == Some("smtps");
     let (host, port) = (mailbox.server.host().unwrap_or_default(), mailbox.server.port_u16());
     let port = port.unwrap_or(if secure { 465 } else { 25 });
@@ -33,7 +33,7 @@ pub(crate) async fn send(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) ->
     talk.say(&format!("MAIL FROM:<{}>", plain(&mailbox.from)?), 2).await?;
     let refused = talk.recipients(mailbox).await?;
     talk.say("DATA", 3).await?;
-    talk.say(&message(mailbox, notice, now), 2).await?;
+    talk.say(&message(mailbox, notice, now), 2).await.map_err(Unheard::of_a_message)?;
     // It was taken: how the server says goodbye changes nothing.
     let _goodbye = talk.say("QUIT", 2).await;
     Ok((!refused.is_empty()).then(|| refused.join("; ")))
@@ -111,6 +111,18 @@ impl Unheard {
             Self::Said(said) => Self::Said(said.chars().take(3).filter(char::is_ascii_digit).collect()),
             broke @ Self::Broke(_) => broke,
         }
+    }
+
+    /// What is said behind a message is said of it; a five means that it always will be.
+    fn of_a_message(self) -> Untold {
+        let refused = matches!(&self, Self::Said(said) if said.starts_with('5'));
+        Untold { refused, ..Untold::from(String::from(self)) }
+    }
+}
+
+impl From<Unheard> for Untold {
+    fn from(unheard: Unheard) -> Self {
+        String::from(unheard).into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is told: of records of holds, those that somebody should look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use trace::ChangeView;
@@ -95,13 +95,11 @@ fn of_opened(holds: &[Value], pages: &str) -> Notice {
         let lines = vec![format!("Held by {}.", list(first, "rules")), until(first)];
         return one("hold.opened", format!("Waits for approval: {}", call(first)), lines, first, pages);
     }
-    let mut tools: Vec<String> = holds.iter().map(|hold| text(hold, "tool")).collect();
-    tools.sort();
-    tools.dedup();
+    let tools: BTreeSet<String> = holds.iter().map(|hold| text(hold, "tool")).collect();
     Notice {
         event: "hold.opened".to_owned(),
         title: format!("{} calls of {} wait for approval in {}", holds.len(), text(first, "agent"), text(first, "app")),
-        lines: vec![format!("Tools: {}.", tools.join(", "))],
+        lines: vec![format!("Tools: {}.", some(tools.into_iter()))],
         link: format!("{pages}/holds"),
         holds: holds.iter().map(|hold| text(hold, "hold")).collect(),
         records: Vec::new(),
@@ -136,12 +134,31 @@ fn until(detail: &Value) -> String {
 
 fn list(detail: &Value, key: &str) -> String {
     let words = detail.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    words.collect::<Vec<_>>().join(", ")
+    some(words.map(plain))
 }
 
-/// Names come from configurations and apps: no line of a message ends inside one.
+/// As many as fit into a line, one at least, and how many more there are: whoever chooses the names makes no message too long to
+/// be taken.
+fn some(words: impl Iterator<Item = String>) -> String {
+    let (mut line, mut more) = (String::new(), 0);
+    for word in words {
+        if line.is_empty() {
+            line = word;
+        } else if more == 0 && line.chars().count() + word.chars().count() <= LIST_CHARS_MAX {
+            line = format!("{line}, {word}");
+        } else {
+            more += 1;
+        }
+    }
+    if more == 0 { line } else { format!("{line}, and {more} more") }
+}
+
 fn text(detail: &Value, key: &str) -> String {
-    let text = detail.get(key).and_then(Value::as_str).unwrap_or_default();
+    plain(detail.get(key).and_then(Value::as_str).unwrap_or_default())
+}
+
+/// Names come from configurations, apps and agents: no line of a message ends inside one.
+fn plain(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(TEXT_CHARS_MAX).collect()
 }
 
@@ -162,7 +179,7 @@ impl Notice {
         })
     }
 
-    /// As Slack, and those who understand its messages, take it.
+    /// As Slack, and those who understand its messages, take it: what is longer it refuses, however often it is sent.
     pub fn to_slack(&self) -> Value {
         let title = escaped(&self.title);
         let mut said = format!("*{title}*");
@@ -170,6 +187,7 @@ impl Notice {
             said.push('\n');
             said.push_str(&escaped(line));
         }
+        let said = cut(&said, SLACK_TEXT_MAX);
         json!({
             "text": title,
             "blocks": [
@@ -207,7 +225,28 @@ fn escaped(text: &str) -> String {
     out
 }
 
+/// As much of an escaped text as this, counted in the narrowest way (UTF-16); no sign is cut in two.
+fn cut(escaped: &str, most: usize) -> &str {
+    let mut length = 0;
+    let mut fits = |char: char| {
+        length += char.len_utf16();
+        length <= most
+    };
+    let whole = escaped.char_indices().map(|(at, char)| (at, fits(char))).find(|(_, fits)| !fits);
+    let Some((end, _)) = whole else { return escaped };
+    let begin = escaped.get(..end).unwrap_or_default();
+    match begin.rfind('&') {
+        Some(entity) if !begin.get(entity..).unwrap_or_default().contains(';') => {
+            begin.get(..entity).unwrap_or_default()
+        }
+        _ => begin,
+    }
+}
+
 const TEXT_CHARS_MAX: usize = 200;
+const LIST_CHARS_MAX: usize = 500;
+/// What Slack takes as the text of a section.
+const SLACK_TEXT_MAX: usize = 3_000;
 
 #[cfg(test)]
 mod tests;

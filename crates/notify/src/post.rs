@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -42,8 +42,13 @@ impl Hook {
         }
         // Read to its end, the connection is good for another message.
         let _of_no_interest = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        Err(Untold { said: format!("it answered {status}"), again_after })
+        Err(Untold { said: format!("it answered {status}"), again_after, refused: is_of_the_message(status) })
     }
+}
+
+/// Whether this is said of what was sent, and not of who sends it or of when.
+fn is_of_the_message(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// What `Retry-After` says, where it says it in seconds.

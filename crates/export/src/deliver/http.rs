@@ -8,7 +8,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use super::Untaken;
+use super::{Untaken, Why};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::sink::Headers;
 
@@ -52,7 +52,8 @@ impl Collector {
             Some(said) if !said.is_empty() => format!("it answered {status}: {said}"),
             _ => format!("it answered {status}"),
         };
-        Err(Untaken { said, again_after, too_large: status == StatusCode::PAYLOAD_TOO_LARGE })
+        let why = if status == StatusCode::PAYLOAD_TOO_LARGE { Why::TooLarge } else { Why::NotNow };
+        Err(Untaken { said, again_after, why })
     }
 
     /// What the server says, in a line. None: it repeats something that is not to be said.

@@ -220,6 +220,32 @@ fn people_whose_chat_takes_three_messages_at_a_time_get_each_once() {
 }
 
 #[test]
+fn a_message_that_is_refused_keeps_nobody_from_hearing_the_others() {
+    let mut log = Log::with_calls(0..1);
+    let begin = log.last();
+    put_place(&log, begin.sequence, &begin.leaf_hash.to_string());
+    escalate(&mut log, 10..15);
+    let (heard, refused) = (Heard::default(), Heard::default());
+    let (told, no) = (Arc::clone(&heard), Arc::clone(&refused));
+    let url = receiver(move |body| {
+        if body["holds"][0] == "h_12" {
+            heard_hold(&no, body);
+            return "400 Bad Request";
+        }
+        heard_hold(&told, body);
+        "200 OK"
+    });
+    let exports = started(&log, people(url), None);
+    until(&log, |place| place.sequence == begin.sequence + 5);
+    exports.close();
+    assert_eq!(*heard.lock().unwrap(), ["h_10", "h_11", "h_13", "h_14"]);
+    assert_eq!(*refused.lock().unwrap(), ["h_12"; REFUSALS_MAX as usize], "not given up at the first refusal");
+    let place = place(&log);
+    assert_eq!((place.failing, place.failures), (false, u64::from(REFUSALS_MAX)), "{place:?}");
+    assert_eq!(place.last_error.unwrap(), "a message was passed over: it answered 400 Bad Request");
+}
+
+#[test]
 fn people_are_told_nothing_old_of_a_log_that_was_restored() {
     let mut log = Log::with_calls(0..1);
     escalate(&mut log, 10..13);
@@ -328,6 +354,7 @@ fn whoever_asks_for_time_gets_it_within_bounds() {
         kept: (0, Place::default()),
         placed: false,
         told: BTreeSet::new(),
+        refused: BTreeMap::new(),
         page: PAGE_RECORDS,
         rest: REST_MIN,
     };

@@ -21,10 +21,10 @@ fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
             let answer = match line.as_str() {
                 "." => {
                     in_message = false;
-                    "250 taken\r\n"
+                    if refuses == "." { "554 5.6.0 not this\r\n" } else { "250 taken\r\n" }
                 }
                 _ if in_message => "",
-                "DATA" => {
+                "DATA" if refuses != "DATA" => {
                     in_message = true;
                     "354 go on\r\n"
                 }
@@ -81,8 +81,17 @@ async fn everybody_gets_the_message() {
 async fn who_is_refused_is_told_what_the_server_said() {
     for refuses in ["EHLO", "MAIL", "RCPT"] {
         let (url, heard) = server(refuses);
-        let said = send(&mailbox(url), &notice("one"), NOON).await.unwrap_err();
+        let said = send(&mailbox(url), &notice("one"), NOON).await.unwrap_err().said;
         assert!(said.starts_with(&format!("the server said: 550 5.5.1 not here: \"{refuses}")), "{said}");
+        heard.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_is_told_from_a_server_that_does_not_want_any() {
+    for (refuses, refused) in [(".", true), ("RCPT", false), ("DATA", false)] {
+        let (url, heard) = server(refuses);
+        assert_eq!(send(&mailbox(url), &notice("one"), NOON).await.unwrap_err().refused, refused, "{refuses}");
         heard.join().unwrap();
     }
 }
@@ -100,7 +109,7 @@ async fn who_is_refused_keeps_no_message_from_the_others() {
 async fn a_server_that_repeats_the_password_is_not_quoted() {
     let (url, heard) = server("AUTH");
     let mailbox = Mailbox { login: Some(Hidden(("bot".to_owned(), "secret".to_owned()))), ..mailbox(url) };
-    let said = send(&mailbox, &notice("one"), NOON).await.unwrap_err();
+    let said = send(&mailbox, &notice("one"), NOON).await.unwrap_err().said;
     assert_eq!(said, "the server said: 550");
     heard.join().unwrap();
 }

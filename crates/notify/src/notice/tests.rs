@@ -55,6 +55,32 @@ fn calls_of_one_agent_at_once_are_one_message() {
 }
 
 #[test]
+fn no_names_make_a_message_too_long_for_a_chat() {
+    let said = |notice: &Notice| {
+        let slack = notice.to_slack();
+        let text = slack["blocks"][0]["text"]["text"].as_str().unwrap().to_owned();
+        assert!(text.encode_utf16().count() <= 3_000 && slack["text"].as_str().unwrap().len() <= 3_000, "{text}");
+        text
+    };
+    for sign in ["a", "_", "&", "𝄞"] {
+        let tool = |number: u16| format!("{number:03}{}", sign.repeat(197));
+        let all = told((0..100).map(|number| opened(&format!("h_{number}"), "bot", &tool(number))).collect());
+        let [notice] = all.as_slice() else { panic!("{all:?}") };
+        assert!(notice.lines[0].ends_with(", and 98 more."), "{notice:?}");
+        assert_eq!(notice.holds.len(), 100);
+        let text = said(notice);
+        assert!(text.contains("Tools: 000"), "{text}");
+        let ends = text.rsplit_once('&').is_none_or(|(_, end)| end.contains(';'));
+        assert!(ends, "no sign is cut in two: {text}");
+    }
+    let many: Vec<String> = (0..500).map(|number| format!("role:r{number}")).collect();
+    let detail = json!({ "hold": "h_1", "agent": "&".repeat(200), "app": "&".repeat(200), "tool": "t", "to": many });
+    let all = told(vec![change("hold.escalated", detail)]);
+    assert!(all[0].lines[0].starts_with("Now also: role:r0, role:r1, ") && all[0].lines[0].ends_with(" more."));
+    said(&all[0]);
+}
+
+#[test]
 fn what_becomes_of_contracts_is_told() {
     let about = |more: Value| {
         let mut detail = json!({ "contract": "acme", "clause": "6.2", "name": "Screening", "party": "Acme" });

@@ -19,5 +19,5 @@ async fn a_server_that_repeats_the_address_is_not_quoted() {
     let untold = Hook::new(&url, &headers).unwrap().post("{}".to_owned()).await.unwrap_err();
     server.join().unwrap();
     let again_after = Some(Duration::from_secs(7));
-    assert_eq!(untold, Untold { said: "it answered 404 Not Found".to_owned(), again_after });
+    assert_eq!(untold, Untold { said: "it answered 404 Not Found".to_owned(), again_after, refused: false });
 }
