@@ -2,9 +2,9 @@
 
 mod file;
 mod http;
+mod people;
 mod stream;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::UnixMicros;
@@ -12,6 +12,7 @@ use notify::Teller;
 
 use self::file::Rolling;
 use self::http::{Collector, JSON, PROTOBUF};
+pub(crate) use self::people::People;
 use crate::item::{About, Item};
 use crate::ocsf::event;
 use crate::otlp;
@@ -45,6 +46,8 @@ pub(crate) enum Why {
     NotNow,
     /// It was more than the receiver takes at a time.
     TooLarge,
+    /// It took longer than anything may.
+    TooSlow,
     /// It would not be taken another time: the message that tells of these records.
     Refused(Vec<u64>),
 }
@@ -66,17 +69,17 @@ impl Delivery {
         })
     }
 
-    /// Gives these records away; people get one message at a time, and what they were `told` they are not told again. What was
+    /// Gives these records away; people get one message at a time, and what they were told they are not told again. What was
     /// taken although something was the matter with it is told as a sentence.
     pub(crate) async fn deliver(
         &mut self,
         items: &[Item],
         about: &About,
         now: UnixMicros,
-        told: &mut BTreeSet<u64>,
+        people: &mut People,
     ) -> Result<Option<String>, Untaken> {
         match self {
-            Self::People(teller) => tell(teller, items, now, told).await,
+            Self::People(teller) => people.tell(teller, items, now).await,
             Self::File(file) => Ok(file.append(items, about).map(|()| None)?),
             Self::Otlp { traces, metrics } => {
                 let mut rejected = None;
@@ -103,38 +106,19 @@ impl Delivery {
             }
         }
     }
+
+    /// Tries people again whom a message did not reach with the others. Whom it will never reach is told as a sentence.
+    pub(crate) async fn deliver_late(&mut self, people: &mut People, now: UnixMicros) -> Option<String> {
+        match self {
+            Self::People(teller) => people.tell_late(teller, now).await,
+            _ => None,
+        }
+    }
 }
 
 impl From<String> for Untaken {
     fn from(said: String) -> Self {
         Self { said, again_after: None, why: Why::NotNow }
-    }
-}
-
-/// Tells people the next message. What is worth none counts as told.
-async fn tell(
-    teller: &Teller,
-    items: &[Item],
-    now: UnixMicros,
-    told: &mut BTreeSet<u64>,
-) -> Result<Option<String>, Untaken> {
-    let untold = || items.iter().map(|item| &item.entry).filter(|entry| !told.contains(&entry.sequence));
-    let notices = teller.notices(untold());
-    let silent: Vec<u64> = untold()
-        .map(|entry| entry.sequence)
-        .filter(|sequence| !notices.iter().any(|notice| notice.records.contains(sequence)))
-        .collect();
-    told.extend(silent);
-    let Some(notice) = notices.into_iter().next() else { return Ok(None) };
-    match teller.tell(&notice, now).await {
-        Ok(remark) => {
-            told.extend(notice.records);
-            Ok(remark)
-        }
-        Err(untold) => {
-            let why = if untold.refused { Why::Refused(notice.records) } else { Why::NotNow };
-            Err(Untaken { said: untold.said, again_after: untold.again_after, why })
-        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The sinks at work: a thread each, which reads from the store what its sink does not have yet.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -9,12 +8,12 @@ use std::time::Duration;
 use model::{Blame, Clock, Fault};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use trace::{Entry, LogReader, Query, StoreFault};
+use trace::{Entry, LogReader, Query, RecordKind, StoreFault};
 
-use crate::deliver::{Delivery, Untaken, Why};
-use crate::item::{About, Calls, Item};
+use crate::deliver::{Delivery, People, Untaken, Why};
+use crate::item::{About, Calls, Item, bytes_of};
 use crate::limits::{
-    AGAIN_AFTER_MAX, DELIVERY_TIME_MAX, LAST_WORD_TIME_MAX, LOOK_EVERY, PAGE_RECORDS, PLACE_KEPT_EACH_US, REFUSALS_MAX,
+    AGAIN_AFTER_MAX, LAST_WORD_TIME_MAX, LOOK_EVERY, PAGE_BYTES_MAX, PAGE_RECORDS, PIECE_RECORDS, PLACE_KEPT_EACH_US,
     REST_MAX, REST_MIN,
 };
 use crate::place::Place;
@@ -40,10 +39,8 @@ struct Worker {
     kept: (i64, Place),
     /// Whether the log was looked at, and the place is one of it.
     placed: bool,
-    /// Records behind the place of which people were told already.
-    told: BTreeSet<u64>,
-    /// How often a message was refused that tells of a record behind the place.
-    refused: BTreeMap<u64, u32>,
+    /// What people were told behind the place.
+    people: People,
     /// How many records are read at a time.
     page: usize,
     /// How long to wait after the next failure.
@@ -80,8 +77,7 @@ impl Exports {
                 place,
                 file,
                 placed: false,
-                told: BTreeSet::new(),
-                refused: BTreeMap::new(),
+                people: People::default(),
                 page: PAGE_RECORDS,
                 rest: REST_MIN,
                 spec,
@@ -139,6 +135,7 @@ impl Worker {
     async fn work(&mut self, stop: &CancellationToken) {
         loop {
             let stopping = stop.is_cancelled();
+            self.tell_late().await;
             let wait = match self.step().await {
                 Ok(true) => continue,
                 Ok(false) => LOOK_EVERY,
@@ -199,21 +196,15 @@ impl Worker {
             self.find_place().map_err(said)?;
             self.placed = true;
         }
-        let query = Query {
-            after_sequence: Some(self.place.sequence),
-            limit: self.page,
-            newest_first: false,
-            ..Query::default()
-        };
         let nothing = self.reader.last_sequence().map_err(said)? == self.place.sequence;
-        let entries: Vec<Entry> = if nothing { Vec::new() } else { self.reader.find(&query).map_err(said)? };
+        let entries = if nothing { Vec::new() } else { self.next_page().map_err(said)? };
         let places: Vec<(u64, String)> =
             entries.iter().map(|entry| (entry.sequence, entry.leaf_hash.to_string())).collect();
         let Some((last, leaf_hash)) = places.last().cloned() else {
             self.page = PAGE_RECORDS;
             return Ok(false);
         };
-        let mut items = self.calls.items(self.reader.as_ref(), entries).map_err(said)?;
+        let mut items = self.items(entries).map_err(said)?;
         items.retain(|item| self.spec.wants(item));
         match self.deliver(&items).await {
             Err(untaken) if untaken.why == Why::TooLarge && items.len() > 1 => {
@@ -221,26 +212,81 @@ impl Worker {
                 return Ok(true);
             }
             Err(untaken) if self.gives_up(&untaken) => {}
-            Err(untaken) => return Err(untaken),
-            Ok(()) => self.rest = REST_MIN,
+            Err(untaken) => {
+                if untaken.why == Why::TooSlow {
+                    self.page = (places.len() / 2).max(1);
+                }
+                return Err(untaken);
+            }
+            Ok(()) => {
+                self.rest = REST_MIN;
+                self.page = (self.page + self.page / 4 + 1).min(PAGE_RECORDS);
+            }
         }
         if matches!(self.spec.target, Target::People(_))
-            && let Some(untold) = items.iter().map(|item| item.entry.sequence).find(|one| !self.told.contains(one))
+            && let Some(untold) = self.people.first_untold(&items)
         {
             // One message after the other: what breaks off here begins again with the next.
             if let Some((sequence, leaf_hash)) = places.iter().rfind(|(sequence, _)| *sequence < untold) {
                 self.place.moved(*sequence, leaf_hash.clone(), self.clock.now());
-                self.told.retain(|one| one > sequence);
-                self.refused.retain(|one, _| one > sequence);
+                self.people.moved_to(*sequence);
             }
             self.keep_place_now_and_then();
             return Ok(true);
         }
-        self.told.clear();
-        self.refused.clear();
+        self.people.moved_to(last);
         self.place.took(last, leaf_hash, self.clock.now());
         self.keep_place_now_and_then();
         Ok(true)
+    }
+
+    /// What stands behind the place, as much as is held in memory at a time: one record at least.
+    fn next_page(&self) -> Result<Vec<Entry>, StoreFault> {
+        let (mut page, mut bytes) = (Vec::<Entry>::new(), 0_usize);
+        loop {
+            let query = Query {
+                after_sequence: Some(page.last().map_or(self.place.sequence, |entry| entry.sequence)),
+                limit: self.page.saturating_sub(page.len()).min(PIECE_RECORDS),
+                newest_first: false,
+                ..Query::default()
+            };
+            let piece = self.reader.find(&query)?;
+            let ends = piece.len() < query.limit;
+            for entry in piece {
+                bytes = bytes.saturating_add(bytes_of(&entry));
+                if bytes > PAGE_BYTES_MAX && !page.is_empty() {
+                    return Ok(page);
+                }
+                page.push(entry);
+            }
+            if ends || page.len() >= self.page {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// These records with their decisions. People are told of changes, which have none.
+    fn items(&mut self, mut entries: Vec<Entry>) -> Result<Vec<Item>, StoreFault> {
+        if matches!(self.spec.target, Target::People(_)) {
+            entries.retain(|entry| entry.kind == RecordKind::Change);
+        }
+        self.calls.items(self.reader.as_ref(), entries)
+    }
+
+    /// Tries people again whom a message did not reach with the others.
+    async fn tell_late(&mut self) {
+        let now = self.clock.now();
+        if !self.people.is_late(now) {
+            return;
+        }
+        let Ok(mut delivery) = self.delivery.take().map_or_else(|| Delivery::open(&self.spec.target), Ok) else {
+            return;
+        };
+        if let Some(remark) = delivery.deliver_late(&mut self.people, now).await {
+            tracing::warn!(export = %self.spec.name, remark, "not everybody gets a message");
+            self.place.failed(remark, now);
+        }
+        self.delivery = Some(delivery);
     }
 
     async fn deliver(&mut self, items: &[Item]) -> Result<(), Untaken> {
@@ -251,9 +297,11 @@ impl Worker {
             Some(delivery) => delivery,
             None => Delivery::open(&self.spec.target)?,
         };
-        let delivered = delivery.deliver(items, &self.about, self.clock.now(), &mut self.told);
-        let too_long = |_| format!("it took longer than {} s", DELIVERY_TIME_MAX.as_secs());
-        let remark = timeout(DELIVERY_TIME_MAX, delivered).await.map_err(too_long)??;
+        let delivered = delivery.deliver(items, &self.about, self.clock.now(), &mut self.people);
+        let time = self.spec.target.time_max();
+        let too_slow =
+            |_| Untaken { why: Why::TooSlow, ..Untaken::from(format!("it took longer than {} s", time.as_secs())) };
+        let remark = timeout(time, delivered).await.map_err(too_slow)??;
         self.delivery = Some(delivery);
         if let Some(remark) = remark {
             tracing::warn!(export = %self.spec.name, remark, "a collector did not take everything");
@@ -262,28 +310,17 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether a message is passed over now: what is refused time and again would keep everybody from hearing of anything else.
-    ///
-    /// INVARIANT: a record is passed over only after messages that tell of it were refused so often, however many others came to
-    /// stand in them (`a_message_that_is_refused_keeps_nobody_from_hearing_the_others`).
+    /// Whether a message is passed over now, because it is refused every time.
     fn gives_up(&mut self, untaken: &Untaken) -> bool {
         let Why::Refused(records) = &untaken.why else { return false };
-        let mut given_up = Vec::new();
-        for record in records {
-            let times = self.refused.entry(*record).or_default();
-            *times = times.saturating_add(1);
-            if *times >= REFUSALS_MAX {
-                given_up.push(*record);
-            }
-        }
+        let given_up = self.people.refused(records);
         if given_up.is_empty() {
             return false;
         }
-        let (what, records) = (&untaken.said, &given_up);
-        tracing::warn!(export = %self.spec.name, what, ?records,
+        let what = &untaken.said;
+        tracing::warn!(export = %self.spec.name, what, records = ?given_up,
             "nobody is told of these records: the message is refused every time");
         self.place.failed(format!("a message was passed over: {what}"), self.clock.now());
-        self.told.extend(given_up);
         true
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::CallId;
 use trace::{Entry, IntentView, LogReader, RecordKind, StoreFault};
 
-use crate::limits::CALLS_KEPT_MAX;
+use crate::limits::{CALLS_BYTES_MAX, CALLS_KEPT_MAX};
 
 /// Whose log it is, for formats that say so.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Decision {
 pub struct Calls {
     known: HashMap<CallId, Arc<Decision>>,
     order: VecDeque<CallId>,
+    /// What those in `known` take up.
+    bytes: usize,
 }
 
 // === impl Item ===
@@ -88,7 +90,7 @@ impl Calls {
                 }
                 decision
             }
-            RecordKind::Outcome => match self.known.remove(&entry.call) {
+            RecordKind::Outcome => match self.forget(&entry.call) {
                 Some(decision) => Some(decision),
                 None => {
                     let of_call = reader.by_id(entry.call.as_str())?;
@@ -100,12 +102,29 @@ impl Calls {
     }
 
     fn keep(&mut self, call: &CallId, decision: Arc<Decision>) {
+        self.forget(call);
+        self.bytes = self.bytes.saturating_add(bytes_of(&decision.entry));
         self.known.insert(call.clone(), decision);
         self.order.push_back(call.clone());
-        while self.order.len() > CALLS_KEPT_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
+        while self.order.len() > CALLS_KEPT_MAX || self.bytes > CALLS_BYTES_MAX {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.forget(&oldest);
         }
     }
+
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn forget(&mut self, call: &CallId) -> Option<Arc<Decision>> {
+        let decision = self.known.remove(call)?;
+        self.bytes = self.bytes.saturating_sub(bytes_of(&decision.entry));
+        Some(decision)
+    }
+}
+
+/// What a record takes up, nearly.
+pub(crate) fn bytes_of(entry: &Entry) -> usize {
+    entry.leaf.len() + entry.body.as_ref().map_or(0, String::len)
 }

@@ -14,7 +14,8 @@
 //!   before (`a_record_is_delivered_at_least_once_and_in_order`).
 //! * People hear of everything behind a message that their chat or mailbox refuses every time: it is passed over, aloud
 //!   (`a_message_that_is_refused_keeps_nobody_from_hearing_the_others`).
-//! * Memory is bounded however far a sink is behind: it is read by pages.
+//! * Memory is bounded however far a sink is behind: it is read by pages, which are bounded in records and in bytes
+//!   (`little_is_held_in_memory_however_long_records_are`).
 //! * What rules mark as `security_relevant` carries the mark in every format (`every_format_carries_the_mark`).
 
 mod item;

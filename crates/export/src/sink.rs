@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::{HeaderMap, Uri};
-use notify::Channel;
+use notify::{Channel, To};
 use trace::{Entry, Query, RecordKind};
 
 use crate::item::Item;
+use crate::limits::{DELIVERY_TIME_MAX, MAIL_TIME_MAX};
 
 /// A sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +107,14 @@ impl SinkSpec {
 // === impl Target ===
 
 impl Target {
+    /// How long it may take for what it is given at a time.
+    pub(crate) fn time_max(&self) -> Duration {
+        match self {
+            Self::People(Channel { to: To::Mail(_), .. }) => MAIL_TIME_MAX,
+            _ => DELIVERY_TIME_MAX,
+        }
+    }
+
     /// What it is, in a word.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -71,6 +71,15 @@ pub enum Teller {
     Mail(Mailbox, String),
 }
 
+/// A message that was taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Whom it did not reach although others got it, as a sentence.
+    pub remark: Option<String>,
+    /// Who of them is to be tried again.
+    pub later: Vec<String>,
+}
+
 /// A message that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Untold {
@@ -124,14 +133,22 @@ impl Teller {
         notices(entries.filter_map(|entry| Some((entry.sequence, entry.change()?))), pages)
     }
 
-    /// Tells one. Whom it did not reach although others got it is told as a sentence.
-    pub async fn tell(&self, notice: &Notice, now: UnixMicros) -> Result<Option<String>, Untold> {
+    /// Tells one.
+    pub async fn tell(&self, notice: &Notice, now: UnixMicros) -> Result<Told, Untold> {
         match self {
             Self::Hook { hook, slack, .. } => {
                 let body = if *slack { notice.to_slack() } else { notice.to_json() };
-                hook.post(body.to_string()).await.map(|()| None)
+                hook.post(body.to_string()).await.map(|()| Told::default())
             }
             Self::Mail(mailbox, _) => mail::send(mailbox, notice, now).await,
+        }
+    }
+
+    /// Tells one to those alone whom it did not reach with the others.
+    pub async fn tell_later(&self, notice: &Notice, to: &[String], now: UnixMicros) -> Result<Told, Untold> {
+        match self {
+            Self::Hook { .. } => self.tell(notice, now).await,
+            Self::Mail(mailbox, _) => mail::send(&Mailbox { to: to.to_vec(), ..mailbox.clone() }, notice, now).await,
         }
     }
 }

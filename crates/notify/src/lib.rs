@@ -18,6 +18,6 @@ mod mail;
 mod notice;
 mod post;
 
-pub use channel::{Channel, Hidden, Mailbox, Teller, To, Untold};
+pub use channel::{Channel, Hidden, Mailbox, Teller, To, Told, Untold};
 pub use notice::{Notice, notices};
 pub use post::again_after;

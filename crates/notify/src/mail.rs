@@ -1,5 +1,7 @@
 //! Mail: a server is told who, for whom, and what (RFC 5321), in plain text (RFC 5322).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
@@ -7,14 +9,26 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use model::UnixMicros;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use tower_service::Service as _;
 
-use crate::channel::{Mailbox, Untold, plain};
+use crate::channel::{Mailbox, Told, Untold, plain};
 use crate::notice::Notice;
 use crate::post::connector;
 
-/// Sends a notice as a message, over a connection of its own. Who did not get it although others did is told as a sentence.
-pub(crate) async fn send(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) -> Result<Option<String>, Untold> {
+/// Sends a notice as a message, over a connection of its own, to everybody whom the server lets have it.
+pub(crate) async fn send(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) -> Result<Told, Untold> {
+    let (mut talk, told) = timeout(TALK_TIME_MAX, prepared(mailbox)).await.map_err(late(TALK_TIME_MAX))??;
+    let said = timeout(TAKEN_TIME_MAX, talk.say(&message(mailbox, notice, now), 2)).await;
+    said.map_err(late(TAKEN_TIME_MAX))?.map_err(Unheard::of_a_message)?;
+    // It was taken: how the server says goodbye changes nothing, nor does whether it does.
+    let _goodbye = timeout(GOODBYE_TIME_MAX, talk.say("QUIT", 2)).await;
+    Ok(told)
+}
+
+/// A connection on which the server waits for the message, and whom it will not reach.
+async fn prepared(mailbox: &Mailbox) -> Result<(Talk<impl AsyncRead + AsyncWrite + Unpin + use<>>, Told), Untold> {
     let secure = mailbox.server.scheme_str() == Some("smtps");
     let (host, port) = (mailbox.server.host().unwrap_or_default(), mailbox.server.port_u16());
     let port = port.unwrap_or(if secure { 465 } else { 25 });
@@ -31,12 +45,14 @@ pub(crate) async fn send(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) ->
         talk.say(&format!("AUTH PLAIN {secret}"), 2).await.map_err(Unheard::without_its_words)?;
     }
     talk.say(&format!("MAIL FROM:<{}>", plain(&mailbox.from)?), 2).await?;
-    let refused = talk.recipients(mailbox).await?;
+    let told = talk.recipients(mailbox).await?;
     talk.say("DATA", 3).await?;
-    talk.say(&message(mailbox, notice, now), 2).await.map_err(Unheard::of_a_message)?;
-    // It was taken: how the server says goodbye changes nothing.
-    let _goodbye = talk.say("QUIT", 2).await;
-    Ok((!refused.is_empty()).then(|| refused.join("; ")))
+    Ok((talk, told))
+}
+
+/// It did not answer in this time.
+fn late(time: Duration) -> impl FnOnce(Elapsed) -> Untold {
+    move |_| Untold::from(format!("the server did not answer within {} s", time.as_secs()))
 }
 
 struct Talk<S> {
@@ -52,14 +68,18 @@ enum Unheard {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
-    /// Names who gets the message. Those who are refused are given as sentences; an error where nobody is left.
-    async fn recipients(&mut self, mailbox: &Mailbox) -> Result<Vec<String>, String> {
-        let (mut refused, mut last) = (Vec::new(), None);
+    /// Names who gets the message. Those who do not are given back; an error where nobody is left. A four says that it may be another
+    /// time: so do servers that let a sender whom they do not know come twice.
+    async fn recipients(&mut self, mailbox: &Mailbox) -> Result<Told, String> {
+        let (mut refused, mut later, mut last) = (Vec::new(), Vec::new(), None);
         for to in &mailbox.to {
             match self.say(&format!("RCPT TO:<{}>", plain(to)?), 2).await {
                 Ok(()) => {}
                 Err(Unheard::Said(said)) => {
-                    refused.push(format!("`{to}` gets no mail: the server said: {said}"));
+                    let not_yet = said.starts_with('4');
+                    let yet = if not_yet { " yet" } else { "" };
+                    refused.push(format!("`{to}` gets no mail{yet}: the server said: {said}"));
+                    later.extend(not_yet.then(|| to.clone()));
                     last = Some(Unheard::Said(said));
                 }
                 Err(broke) => return Err(broke.into()),
@@ -67,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         }
         match last {
             Some(last) if refused.len() == mailbox.to.len() => Err(last.into()),
-            _ => Ok(refused),
+            _ => Ok(Told { remark: (!refused.is_empty()).then(|| refused.join("; ")), later }),
         }
     }
 
@@ -153,6 +173,12 @@ fn message(mailbox: &Mailbox, notice: &Notice, now: UnixMicros) -> String {
     )
 }
 
+/// How long it may take until the server wants the message.
+const TALK_TIME_MAX: Duration = Duration::from_mins(2);
+/// How long a server may look at a message before it says that it takes it: what it took is not to be sent again (RFC 5321,
+/// section 4.5.3.2.6).
+const TAKEN_TIME_MAX: Duration = Duration::from_mins(10);
+const GOODBYE_TIME_MAX: Duration = Duration::from_secs(1);
 const LINES_MAX: usize = 64;
 const LINE_BYTES_MAX: u64 = 4 * 1024;
 /// Encoded, a subject fits into one line.

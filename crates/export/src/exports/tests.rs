@@ -6,7 +6,8 @@ use notify::{Channel, Hidden, To};
 use serde_json::Value;
 
 use super::*;
-use crate::samples::{Log, about, change, noon};
+use crate::limits::{CALLS_BYTES_MAX, REFUSALS_MAX};
+use crate::samples::{Log, about, change, intent, noon, outcome};
 use crate::sink::{Target, TextFormat, Transport};
 
 fn started(log: &Log, target: Target, only: Option<Query>) -> Exports {
@@ -339,25 +340,157 @@ fn a_collector_gets_as_little_at_a_time_as_it_takes() {
     assert_eq!((place(&log).failing, place(&log).failures), (false, 0));
 }
 
-#[test]
-fn whoever_asks_for_time_gets_it_within_bounds() {
-    let log = Log::with_calls(0..1);
-    let mut worker = Worker {
-        spec: SinkSpec { name: "out".to_owned(), target: to_file(&log), only: None },
+fn worker(log: &Log, target: Target, clock: Arc<dyn Clock>) -> Worker {
+    Worker {
+        spec: SinkSpec { name: "out".to_owned(), target, only: None },
         reader: Box::new(log.reader()),
         about: about(),
-        clock: noon(),
+        clock,
         delivery: None,
         calls: Calls::default(),
         place: Place::default(),
         file: log.folder.path().join("out.cursor"),
         kept: (0, Place::default()),
         placed: false,
-        told: BTreeSet::new(),
-        refused: BTreeMap::new(),
+        people: People::default(),
         page: PAGE_RECORDS,
         rest: REST_MIN,
-    };
+    }
+}
+
+#[tokio::test]
+async fn little_is_held_in_memory_however_long_records_are() {
+    let mut log = Log::new();
+    let arguments = bytes::Bytes::from(format!("{{\"text\":\"{}\"}}", "x".repeat(60 << 10)));
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &arguments);
+    let arguments_digest = model::Digest::new(digest.as_ref().try_into().unwrap());
+    for number in 0..200 {
+        let arguments = Some(arguments.clone());
+        let intent = trace::Intent { arguments, arguments_digest, ..intent(number, model::Verdict::Allow, false) };
+        log.add(&[trace::Row::of_intent(&intent).unwrap()]);
+    }
+    log.add(&(0..200).map(|number| trace::Row::of_outcome(&outcome(number)).unwrap()).collect::<Vec<_>>());
+    let mut worker = worker(&log, to_file(&log), noon());
+    let mut steps = 0;
+    loop {
+        let page = worker.next_page().unwrap();
+        let bytes: usize = page.iter().map(bytes_of).sum();
+        assert!(bytes <= PAGE_BYTES_MAX, "{bytes} bytes in {} records", page.len());
+        assert!(worker.calls.bytes() <= CALLS_BYTES_MAX, "{}", worker.calls.bytes());
+        if !worker.step().await.unwrap() {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps >= 3, "{steps}");
+    assert_eq!(sequences(&log), (1..=400).collect::<Vec<_>>());
+}
+
+/// A clock that is set by hand.
+#[derive(Default)]
+struct ByHand(std::sync::atomic::AtomicI64);
+
+impl Clock for ByHand {
+    fn now(&self) -> model::UnixMicros {
+        model::UnixMicros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A mail server that puts somebody off so many times, and never says goodbye: for whom each message was.
+fn mail_server(puts_off: &'static str, mut times: u32) -> (http::Uri, Heard) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let heard = Heard::default();
+    let taken = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            (&stream).write_all(b"220 here\r\n").unwrap();
+            let (mut whom, mut in_message) = (Vec::new(), false);
+            for line in std::io::BufRead::lines(std::io::BufReader::new(&stream)).map_while(Result::ok) {
+                let answer = match line.as_str() {
+                    "." => {
+                        in_message = false;
+                        taken.lock().unwrap().push(whom.join(" "));
+                        "250 taken\r\n"
+                    }
+                    _ if in_message => continue,
+                    "DATA" => {
+                        in_message = true;
+                        "354 go on\r\n"
+                    }
+                    "QUIT" => continue,
+                    to if to.starts_with("RCPT") => {
+                        let name = to.trim_start_matches("RCPT TO:<").split('@').next().unwrap().to_owned();
+                        if name == puts_off && times > 0 {
+                            times -= 1;
+                            "451 4.7.1 come again\r\n"
+                        } else {
+                            whom.push(name);
+                            "250 fine\r\n"
+                        }
+                    }
+                    _ => "250 fine\r\n",
+                };
+                (&stream).write_all(answer.as_bytes()).unwrap();
+            }
+        }
+    });
+    (url, heard)
+}
+
+fn mail(server: http::Uri) -> Target {
+    let to = ["bo@example.com", "cleo@example.com"].map(str::to_owned).to_vec();
+    let mailbox = notify::Mailbox { server, login: None, from: "gw@example.com".to_owned(), to };
+    Target::People(Channel { to: To::Mail(mailbox), pages: "https://console.example".to_owned() })
+}
+
+#[tokio::test]
+async fn whoever_is_put_off_gets_the_message_later_and_nobody_else_gets_it_again() {
+    let mut log = Log::with_calls(0..1);
+    escalate(&mut log, 10..12);
+    let (url, heard) = mail_server("bo", 3);
+    let clock = Arc::new(ByHand::default());
+    let mut worker = worker(&log, mail(url), Arc::clone(&clock) as Arc<dyn Clock>);
+    worker.placed = true;
+    while worker.step().await.unwrap() {}
+    worker.tell_late().await;
+    assert_eq!(*heard.lock().unwrap(), ["cleo", "cleo"], "not at once");
+    assert_eq!((worker.place.sequence, worker.place.failing), (log.last().sequence, false));
+    // The first of both is put off once more.
+    for (minutes, expected) in [(1, vec![]), (1, vec!["bo"]), (3, vec!["bo"]), (60, vec![])] {
+        clock.0.fetch_add(minutes * 60_000_000, Ordering::Relaxed);
+        let before = heard.lock().unwrap().len();
+        worker.tell_late().await;
+        assert_eq!(heard.lock().unwrap()[before..], expected, "after {minutes} minutes more");
+    }
+    assert!(!worker.people.is_late(clock.now()));
+}
+
+#[test]
+fn mail_that_was_taken_without_a_goodbye_is_sent_once() {
+    let mut log = Log::with_calls(0..1);
+    let begin = log.last();
+    put_place(&log, begin.sequence, &begin.leaf_hash.to_string());
+    escalate(&mut log, 10..12);
+    let (url, heard) = mail_server("nobody", 0);
+    let exports = started(&log, mail(url), None);
+    until(&log, |place| place.sequence == begin.sequence + 2);
+    exports.close();
+    assert_eq!(*heard.lock().unwrap(), ["bo cleo", "bo cleo"]);
+    assert_eq!(place(&log).failures, 0);
+}
+
+#[test]
+fn a_mail_server_has_minutes_to_look_at_a_message() {
+    let log = Log::new();
+    assert!(mail("smtp://h".parse().unwrap()).time_max() > Duration::from_mins(12));
+    assert_eq!(to_file(&log).time_max(), crate::limits::DELIVERY_TIME_MAX);
+}
+
+#[test]
+fn whoever_asks_for_time_gets_it_within_bounds() {
+    let log = Log::with_calls(0..1);
+    let mut worker = worker(&log, to_file(&log), noon());
     let mut waits = |seconds: Option<u64>| {
         let again_after = seconds.map(Duration::from_secs);
         worker.failed(Untaken { again_after, ..Untaken::from("busy".to_owned()) })

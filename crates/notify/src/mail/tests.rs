@@ -9,6 +9,10 @@ const NOON: UnixMicros = UnixMicros(1_763_726_400_000_000);
 
 /// A server that says yes to everything, but for what begins so; that it repeats. What it was told.
 fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
+    server_that_says(refuses, "550")
+}
+
+fn server_that_says(refuses: &'static str, code: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap()).parse().unwrap();
     let heard = std::thread::spawn(move || {
@@ -17,7 +21,7 @@ fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
         (&stream).write_all(b"220 here\r\n").unwrap();
         let mut in_message = false;
         for line in BufReader::new(&stream).lines().map_while(Result::ok) {
-            let refusal = format!("550 5.5.1 not here: \"{line}\"\r\n");
+            let refusal = format!("{code} 5.5.1 not here: \"{line}\"\r\n");
             let answer = match line.as_str() {
                 "." => {
                     in_message = false;
@@ -28,6 +32,7 @@ fn server(refuses: &'static str) -> (Uri, JoinHandle<Vec<String>>) {
                     in_message = true;
                     "354 go on\r\n"
                 }
+                "QUIT" if refuses == "QUIT" => continue,
                 "QUIT" => "221 bye\r\n",
                 other if !refuses.is_empty() && other.starts_with(refuses) => refusal.as_str(),
                 other if other.starts_with("EHLO") => "250-here\r\n250 AUTH PLAIN\r\n",
@@ -99,10 +104,32 @@ async fn a_message_that_is_refused_is_told_from_a_server_that_does_not_want_any(
 #[tokio::test]
 async fn who_is_refused_keeps_no_message_from_the_others() {
     let (url, heard) = server("RCPT TO:<bo@");
-    let remark = send(&mailbox(url), &notice("one"), NOON).await.unwrap().unwrap();
+    let told = send(&mailbox(url), &notice("one"), NOON).await.unwrap();
+    let remark = told.remark.unwrap();
     assert!(remark.contains("`bo@example.com` gets no mail: the server said: 550"), "{remark}");
+    assert_eq!(told.later, [] as [&str; 0]);
     let heard = heard.join().unwrap();
     assert!(heard.contains(&"DATA".to_owned()) && heard.contains(&".".to_owned()), "{heard:?}");
+}
+
+#[tokio::test]
+async fn who_is_to_come_again_is_told_from_who_is_refused() {
+    let (url, heard) = server_that_says("RCPT TO:<bo@", "451");
+    let told = send(&mailbox(url), &notice("one"), NOON).await.unwrap();
+    assert_eq!(told.later, ["bo@example.com"]);
+    assert!(told.remark.unwrap().contains("`bo@example.com` gets no mail yet: the server said: 451"));
+    heard.join().unwrap();
+    let (url, heard) = server_that_says("RCPT", "451");
+    assert!(!send(&mailbox(url), &notice("one"), NOON).await.unwrap_err().refused);
+    heard.join().unwrap();
+}
+
+#[tokio::test]
+async fn whoever_takes_a_message_and_says_no_goodbye_has_taken_it() {
+    let (url, heard) = server("QUIT");
+    let told = timeout(Duration::from_secs(20), send(&mailbox(url), &notice("one"), NOON)).await;
+    assert_eq!(told.unwrap(), Ok(Told::default()));
+    heard.join().unwrap();
 }
 
 #[tokio::test]
