@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 
-use crate::erase;
+use crate::erase::{self, Left};
 use crate::error::{StoreError, fault_of_io, fault_of_kind};
 use crate::frame::Columns;
 use crate::redo::{CAPACITY_BYTES, Frames, Place, Redo};
@@ -56,6 +56,17 @@ struct Progress {
     letting_go: bool,
     /// Whether it is to leave that for now.
     still: bool,
+    /// What an erasure left.
+    copies: Option<Copies>,
+}
+
+/// Copies of keys that are destroyed, in the write-ahead log: somebody reads what was there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Copies {
+    /// The mark of their erasure.
+    mark: String,
+    /// Whether the thread is to try now whether they can be cleared away.
+    now: bool,
 }
 
 /// What the thread does next.
@@ -64,6 +75,8 @@ enum Next {
     Absorb(Place, u64),
     /// There is time for something else.
     Else,
+    /// Perhaps nobody reads any more what the erasure with this mark left.
+    Clear(String),
     /// It is closed, and all is done.
     End,
 }
@@ -93,7 +106,7 @@ impl AheadLog {
         };
         let (place, last, sealer, left) = begin(&mut tables).map_err(|fault| StoreError::database(path, fault))?;
         let redo = Redo::open(path, place, durability, capacity).map_err(denied)?;
-        if left {
+        if left == Left::Mark {
             tables.erased().map_err(|fault| StoreError::database(path, fault))?;
         }
         let progress = Progress {
@@ -105,6 +118,7 @@ impl AheadLog {
             pressing: false,
             letting_go: false,
             still: false,
+            copies: if let Left::Copies(mark) = &left { Some(Copies { mark: mark.clone(), now: false }) } else { None },
         };
         let shared = Arc::new(Shared { progress: Mutex::new(progress), wanted: Condvar::new(), moved: Condvar::new() });
         let (theirs, database) = (Arc::clone(&shared), path.to_owned());
@@ -205,8 +219,18 @@ impl LogStore for AheadLog {
         let place = self.redo.place().of_next_opening();
         erase::destroy(&mut tables, subjects, Some(place))?;
         self.begin_again(place)?;
+        self.shared.lock().copies = Some(Copies { mark: erase::mark(subjects), now: false });
         erase::clear_wal(&tables)?;
-        erase::done(&tables)
+        erase::done(&tables)?;
+        self.shared.cleared();
+        Ok(())
+    }
+
+    /// The thread takes the steps. What an erasure left it tries to clear away when it is asked to, for whoever reads at length
+    /// keeps it waiting each time.
+    fn let_go(&mut self) -> Result<bool, StoreFault> {
+        self.shared.clear_copies();
+        Ok(false)
     }
 
     fn is_quick(&self) -> bool {
@@ -258,6 +282,13 @@ impl Shared {
         }
         let in_time = |progress: &Progress| progress.waiting_bytes == 0 || !had_its_turn && !progress.pressing;
         while progress.open && (something_else || progress.waiting_bytes == 0) {
+            let in_the_way = progress.still || !in_time(&progress);
+            if let Some(copies) = progress.copies.as_mut().filter(|copies| copies.now && !in_the_way) {
+                copies.now = false;
+                let mark = copies.mark.clone();
+                progress.letting_go = true;
+                return Next::Clear(mark);
+            }
             if something_else && !progress.still && in_time(&progress) {
                 progress.letting_go = true;
                 return Next::Else;
@@ -279,6 +310,17 @@ impl Shared {
             true => Next::Absorb(progress.confirmed, progress.waiting_bytes),
             false => Next::End,
         }
+    }
+
+    fn clear_copies(&self) {
+        if let Some(copies) = &mut self.lock().copies {
+            copies.now = true;
+            self.wanted.notify_one();
+        }
+    }
+
+    fn cleared(&self) {
+        self.lock().copies = None;
     }
 
     fn be_still(self: &Arc<Self>) -> Still {
@@ -342,6 +384,11 @@ fn follow(mut tables: SqliteLog, database: &Path, shared: &Shared) {
             }
             // What failed is tried again behind the next records; how far it has come is there to see.
             Next::Else => something_else = tables.let_go().unwrap_or(false),
+            Next::Clear(mark) => {
+                if tables.clear_copies(&mark).is_ok() {
+                    shared.cleared();
+                }
+            }
             Next::End => return,
         }
     }

@@ -32,16 +32,27 @@ pub(crate) fn destroy(tables: &mut Connection, subjects: &[u32], place: Option<P
     change().map_err(fault)
 }
 
-/// Finishes what was broken off: the record of an erasure is there, and the keys may be, too.
-pub(crate) fn finish(tables: &mut Connection) -> Result<bool, StoreFault> {
+/// What became of an erasure that was broken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// There was none.
+    Nothing,
+    /// It is finished, but for saying so.
+    Mark,
+    /// The keys are destroyed. Copies of them are left as long as somebody reads what was there before, and this mark with them.
+    Copies(String),
+}
+
+/// Finishes what was broken off: the record of an erasure is there, and the keys may be, too. Whoever reads for long, a backup for
+/// one, keeps nobody from going on.
+pub(crate) fn finish(tables: &mut Connection) -> Result<Left, StoreFault> {
     let left: Option<String> =
         tables.query_row(ERASING, [SETTLED_KIND, ERASING_KEY], |row| row.get(0)).optional().map_err(fault)?;
-    let Some(left) = left else { return Ok(false) };
+    let Some(left) = left else { return Ok(Left::Nothing) };
     let subjects: Result<Vec<u32>, _> = left.split(',').filter(|number| !number.is_empty()).map(str::parse).collect();
     let subjects = subjects.map_err(|error| fault_of_kind(StoreFaultKind::Corrupt).because(error))?;
     destroy(tables, &subjects, None)?;
-    clear_wal(tables)?;
-    Ok(true)
+    Ok(if is_cleared(tables)? { Left::Mark } else { Left::Copies(left) })
 }
 
 /// Says that nothing of it is left.
@@ -50,10 +61,28 @@ pub(crate) fn done(tables: &Connection) -> Result<(), StoreFault> {
     done.map(drop).map_err(fault)
 }
 
-/// Writes everything back, and cuts the write-ahead log off.
+/// Clears away the copies that an erasure with this mark left, whose keys are destroyed. Error: somebody reads what was there
+/// before.
+///
+/// INVARIANT: the mark of another erasure stays, for its keys may be there (`what_an_erasure_left_goes_without_another_ones_mark`).
+pub(crate) fn clear_copies(tables: &Connection, mark: &str) -> Result<(), StoreFault> {
+    clear_wal(tables)?;
+    tables.execute(DONE, [SETTLED_KIND, ERASING_KEY, mark]).map(drop).map_err(fault)
+}
+
+/// The mark of an erasure of these subjects.
+pub(crate) fn mark(subjects: &[u32]) -> String {
+    subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Writes everything back, and cuts the write-ahead log off. Error: somebody reads what was there before.
 pub(crate) fn clear_wal(tables: &Connection) -> Result<(), StoreFault> {
+    if is_cleared(tables)? { Ok(()) } else { Err(fault_of_kind(StoreFaultKind::Locked)) }
+}
+
+fn is_cleared(tables: &Connection) -> Result<bool, StoreFault> {
     let busy: i64 = tables.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(fault)?;
-    if busy == 0 { Ok(()) } else { Err(fault_of_kind(StoreFaultKind::Locked)) }
+    Ok(busy == 0)
 }
 
 fn write_anew(tables: &Connection, table: &str, columns: usize) -> rusqlite::Result<()> {
@@ -67,6 +96,7 @@ fn write_anew(tables: &Connection, table: &str, columns: usize) -> rusqlite::Res
 }
 
 const FORGET: &str = "UPDATE subject_key SET subject = NULL, wrapped = NULL WHERE number = ?1";
+const DONE: &str = "DELETE FROM state WHERE kind = ?1 AND key = ?2 AND value = ?3";
 const ERASING: &str = "SELECT value FROM state WHERE kind = ?1 AND key = ?2";
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tlog::{Frontier, Hash, Tile};
 use trace::{Entry, Kept, LogReader, LogStore, Query, Row, StateWrite, StoreFault, StoreFaultKind, Use, UseOf};
 
-use crate::erase;
+use crate::erase::{self, Left};
 use crate::error::{StoreError, fault, fault_of_io, fault_of_kind};
 use crate::forward;
 use crate::frame::{Columns, Frame, KeyColumns, StateColumns};
@@ -112,9 +112,14 @@ impl SqliteLog {
         connect(path, durability)
     }
 
-    /// Finishes an erasure that was broken off. Returns whether there was one.
-    pub(crate) fn finish_erasing(&mut self) -> Result<bool, StoreFault> {
+    /// Finishes an erasure that was broken off, as far as that goes now.
+    pub(crate) fn finish_erasing(&mut self) -> Result<Left, StoreFault> {
         erase::finish(&mut self.connection)
+    }
+
+    /// Clears away what an erasure with this mark left. Error: somebody reads what was there before.
+    pub(crate) fn clear_copies(&self, mark: &str) -> Result<(), StoreFault> {
+        erase::clear_copies(&self.connection, mark)
     }
 
     /// Says that nothing is left to finish.

@@ -269,9 +269,16 @@ fn an_erasure_that_cannot_be_finished_yet_loses_no_record() {
     let copy = world.copied();
     lock.execute_batch("ROLLBACK").unwrap();
     log.shared.wait_until(|progress| progress.absorbed == progress.confirmed).unwrap();
-    drop((log, long));
-    for world in [world, copy] {
-        assert!(!world.reader().state(SETTLED_KIND).unwrap().is_empty(), "it is unfinished");
+    drop(log);
+    // A gateway that starts meanwhile goes on, and ends it once nobody reads any more.
+    let mut log = world.open(CAPACITY_BYTES);
+    assert!(!log.let_go().unwrap());
+    assert!(!world.reader().state(SETTLED_KIND).unwrap().is_empty(), "it is unfinished");
+    drop(long);
+    finished(&world, &mut log);
+    drop(log);
+    for (world, unfinished) in [(world, false), (copy, true)] {
+        assert_eq!(!world.reader().state(SETTLED_KIND).unwrap().is_empty(), unfinished);
         let mut log = world.open(CAPACITY_BYTES);
         assert!(world.reader().state(SETTLED_KIND).unwrap().is_empty());
         assert_eq!(log.append(&[change(7)], &[]).unwrap(), 7);
@@ -281,6 +288,51 @@ fn an_erasure_that_cannot_be_finished_yet_loses_no_record() {
         assert_eq!(found, [(1, true), (2, false), (3, false), (4, false), (5, false), (6, false), (7, false)]);
         assert!(all.iter().all(|entry| verify_leaf(entry).is_ok()));
     }
+}
+
+/// Asks until what an erasure left is gone.
+fn finished(world: &World, log: &mut AheadLog) {
+    let look = |_| {
+        log.let_go().unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+        world.reader().state(SETTLED_KIND).unwrap().is_empty()
+    };
+    assert!((0..2_000).any(look), "{:?}", world.reader().state(SETTLED_KIND));
+}
+
+fn mark(subjects: &[u32]) -> StateWrite {
+    let value = Some(erase::mark(subjects));
+    StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value }
+}
+
+#[test]
+fn what_an_erasure_left_goes_without_a_restart() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
+    let subjects = world.reader().kept_of("ada").unwrap().unwrap().subjects;
+    log.append(&[change(2)], &[mark(&subjects)]).unwrap();
+    let long = rusqlite::Connection::open(world.path()).unwrap();
+    long.execute_batch("BEGIN").unwrap();
+    long.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.locked");
+    drop(long);
+    finished(&world, &mut log);
+    assert_eq!(log.append(&[change(3)], &[]).unwrap(), 3);
+}
+
+#[test]
+fn what_an_erasure_left_goes_without_another_ones_mark() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
+    log.append(&[change(2)], &[mark(&[7, 8])]).unwrap();
+    log.shared.wait_until(|progress| progress.absorbed == progress.confirmed).unwrap();
+    let tables = SqliteLog::beside(&world.path(), Durability::Full).unwrap();
+    erase::clear_copies(&tables, &erase::mark(&[7])).unwrap();
+    assert_eq!(world.reader().state(SETTLED_KIND).unwrap(), [(ERASING_KEY.to_owned(), "7,8".to_owned())]);
+    erase::clear_copies(&tables, &erase::mark(&[7, 8])).unwrap();
+    assert!(world.reader().state(SETTLED_KIND).unwrap().is_empty());
 }
 
 #[test]
