@@ -175,7 +175,8 @@ pub enum Operation {
     TerminateContract { contract: ContractId, reason: Option<String> },
 }
 
-/// Does it. `by` is who, for the record. Error: nothing was changed.
+/// Does it. `by` is who, for the record. Error: nothing was changed. What a disk neither takes nor lets be taken back may be there
+/// after a crash.
 pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> Result<Value, Fault> {
     match operation {
         Operation::Status => Ok(status(gateway)),

@@ -164,13 +164,18 @@ impl Redo {
         }
     }
 
-    /// Writes what was prepared. Error: it may be there or not, and the next one takes its place.
+    /// Writes what was prepared. Error: it is taken back as far as the disk lets that happen, and the next one takes its place.
+    ///
+    /// INVARIANT: what was refused does not become true because the gateway ends (`what_was_refused_is_not_there_after_a_crash`).
     pub(crate) fn write(&mut self) -> io::Result<()> {
         let begun = stopwatch();
         self.refused = true;
         let blocks = self.blocks.as_slice();
-        self.file()?.write_all_at(blocks, self.place.offset)?;
-        self.flush()?;
+        let written = self.file().and_then(|file| file.write_all_at(blocks, self.place.offset));
+        if let Err(error) = written.and_then(|()| self.flush()) {
+            let _as_far_as_it_goes = self.take_back();
+            return Err(error);
+        }
         self.refused = false;
         let took = begun.elapsed();
         self.flush_time = if self.flush_time == Duration::MAX { took } else { (self.flush_time * 7 + took) / 8 };

@@ -215,6 +215,20 @@ fn what_was_refused_does_not_come_into_the_tables() {
 }
 
 #[test]
+fn what_was_refused_is_not_there_after_a_crash() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[change(1)], &[]).unwrap();
+    log.redo.danger_flushes_fail(true);
+    assert_eq!(log.append(&[change(2)], &[put("ada", Some("refused"))]).unwrap_err().code(), "store.broken");
+    let copy = world.copied();
+    assert_eq!(world.reader().last_sequence().unwrap(), 1, "nobody sees it");
+    drop(copy.open(CAPACITY_BYTES));
+    assert_eq!(copy.sequences(), [1]);
+    assert!(copy.reader().state("person").unwrap().is_empty());
+}
+
+#[test]
 fn what_was_refused_does_not_hide_what_is_confirmed_in_the_other_file() {
     let world = World::new();
     let mut log = world.open(16 << 10);
