@@ -1,13 +1,15 @@
 //! The keys of subjects in the tables, and destroying them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tokio_postgres::types::Type;
 use trace::{ERASING_KEY, SETTLED_KIND};
 
+use super::address::Address;
 use super::error::{Failure, unreadable};
 use super::link::{Link, Param};
-use super::session::{SETTINGS, TIME_MAX};
+use super::session::{PATH, SETTINGS, TIME_MAX, program};
 use crate::keys::kept_or_made_in;
 use crate::seal::{Sealer, SubjectKey};
 
@@ -40,17 +42,42 @@ pub(super) fn forget(link: &Link, log: i32, subjects: &[u32]) -> Result<(), Fail
 }
 
 /// Clears away what [`forget`] replaced, and says that nothing of it is left; what the server keeps in its own log of writes and
-/// its backups is the server's. Error: somebody reads the tables at length, a backup for one, and it is to be tried again. Whoever
-/// writes waits meanwhile, so this does not wait long.
-pub(super) fn clear(link: &Link, log: i32) -> Result<(), Failure> {
+/// its backups is the server's. Error: somebody reads the tables at length, a backup for one, or it takes long, and it is to be tried
+/// again. Whoever writes waits meanwhile, so this does not wait long.
+pub(super) fn clear(link: &Link, log: i32, mark: &str) -> Result<(), Failure> {
     let say = |sql: &str| link.wait(TIME_MAX, link.client.batch_execute(sql));
     say("SET lock_timeout = '2s'")?;
     // Each by itself, for it stands in no transaction.
-    let cleared = ["VACUUM FULL subject_key", "VACUUM FULL state", "VACUUM sealed"].into_iter().try_for_each(say);
+    let cleared = SMALL.into_iter().chain([LARGE]).try_for_each(say);
     let settings = say(SETTINGS);
     cleared.and(settings)?;
-    let values: [Param<'_>; 3] = [(&log, Type::INT4), (&SETTLED_KIND, Type::TEXT), (&ERASING_KEY, Type::TEXT)];
+    done(link, log, mark)
+}
+
+/// As [`clear`], on a link of its own, with all the time that it takes: nobody waits for it but whoever writes what stands in the small
+/// tables, for a moment.
+pub(super) fn clear_beside(address: &Address, log: i32, mark: &str) -> Result<(), Failure> {
+    let link = Link::open(address.config(&format!("{} (clears)", program())))?;
+    let say = |time, sql: &str| link.wait(time, link.client.batch_execute(sql));
+    say(TIME_MAX, SETTINGS)?;
+    say(TIME_MAX, PATH)?;
+    say(TIME_MAX, "SET lock_timeout = '2s'")?;
+    SMALL.into_iter().try_for_each(|sql| say(TIME_MAX, sql))?;
+    say(TIME_MAX, "SET statement_timeout = 0")?;
+    say(CLEAR_TIME_MAX, LARGE)?;
+    done(&link, log, mark)
+}
+
+/// Says that nothing is left of the erasure with this mark. That of another stays.
+fn done(link: &Link, log: i32, mark: &str) -> Result<(), Failure> {
+    let values: [Param<'_>; 4] =
+        [(&log, Type::INT4), (&SETTLED_KIND, Type::TEXT), (&ERASING_KEY, Type::TEXT), (&mark, Type::TEXT)];
     link.wait(TIME_MAX, link.client.execute_typed(DONE, &values)).map(drop)
+}
+
+/// The mark of an erasure of these subjects.
+pub(super) fn mark(subjects: &[u32]) -> String {
+    subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The keys of an erasure that did not come to its end: the record of it is there, and the keys may be, too.
@@ -67,4 +94,9 @@ const KEYS: &str = "SELECT number, subject, wrapped FROM subject_key WHERE log =
 const FORGET: &str = "UPDATE subject_key SET subject = NULL, wrapped = NULL WHERE log = $1 AND number = ANY($2)";
 const EMPTY: &str = "UPDATE sealed SET text = '' WHERE log = $1 AND key = ANY($2)";
 const ERASING: &str = "SELECT value FROM state WHERE log = $1 AND kind = $2 AND key = $3";
-const DONE: &str = "DELETE FROM state WHERE log = $1 AND kind = $2 AND key = $3";
+const DONE: &str = "DELETE FROM state WHERE log = $1 AND kind = $2 AND key = $3 AND value = $4";
+/// They are written anew, and locked meanwhile.
+const SMALL: [&str; 2] = ["VACUUM FULL subject_key", "VACUUM FULL state"];
+/// It is cleaned up while others read and write it.
+const LARGE: &str = "VACUUM sealed";
+const CLEAR_TIME_MAX: Duration = Duration::from_secs(3_600);

@@ -10,7 +10,7 @@ use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
 use super::link::{Link, stopwatch};
 use super::retain::Looking;
-use super::session::{SETTINGS, Session, TIME_MAX, holder, program};
+use super::session::{Clearing, SETTINGS, Session, TIME_MAX, holder, program};
 use crate::error::StoreError;
 
 /// Writes a log. While the server cannot be reached, appending is refused; once it can be again, it goes on.
@@ -30,6 +30,8 @@ pub struct PostgresLog {
     trouble: Option<Trouble>,
     /// What letting texts go waits for.
     looking: Option<Looking>,
+    /// Clears away what an erasure left.
+    clearing: Option<Clearing>,
 }
 
 /// The server could not be reached.
@@ -55,6 +57,7 @@ impl PostgresLog {
             session: Some(session),
             trouble: None,
             looking: None,
+            clearing: None,
         };
         // Where somebody reads just now, it is tried again with what is let go.
         let _later = log.clear();
@@ -182,7 +185,10 @@ impl LogStore for PostgresLog {
         self.session = self.session.take_if(|_| more.is_ok());
         let more = more?;
         if !more {
-            self.clear()?;
+            let mut clearing = self.clearing.take();
+            let begun = self.session()?.clear_beside(&address, &mut clearing);
+            self.clearing = clearing;
+            begun?;
         }
         Ok(more)
     }

@@ -1,5 +1,6 @@
 //! What a gateway holds while it writes its log: a link, the lock on the log, and where the log stands.
 
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tlog::Frontier;
@@ -33,11 +34,14 @@ pub(super) struct Session {
     pub(super) tree: Frontier,
     pub(super) known: Known,
     pub(super) sealer: Sealer,
-    /// Keys were destroyed, and what they have left in the tables may lie there still.
-    unclear: bool,
+    /// Keys were destroyed, and what they have left in the tables may lie there still: the mark of that.
+    unclear: Option<String>,
     /// The server's process.
     pub(super) backend: i32,
 }
+
+/// Clears away what an erasure with this mark left, on a link of its own.
+pub(super) type Clearing = (String, JoinHandle<Result<(), Failure>>);
 
 impl Session {
     /// Opens a log for writing, made and brought to this version as needed. `before` is the server's process of a session
@@ -72,7 +76,7 @@ impl Session {
         }
         let sealer = keys::sealer(&link, log, address.keys())?;
         let statements = Statements::prepare(&link)?;
-        let unclear = unfinished.is_some();
+        let unclear = unfinished.as_deref().map(keys::mark);
         Ok(Self { link, statements, log, opening, last, commits, tree, known, sealer, unclear, backend })
     }
 
@@ -81,15 +85,33 @@ impl Session {
         keys::forget(&self.link, self.log, subjects)?;
         subjects.iter().for_each(|number| self.sealer.forget(*number));
         self.known.forget_sealed();
-        self.unclear = true;
+        self.unclear = Some(keys::mark(subjects));
         Ok(())
     }
 
     /// Clears away what keys that were destroyed have left in the tables, if there is anything. Error: it can be tried again.
     pub(super) fn clear(&mut self) -> Result<(), Failure> {
-        if self.unclear {
-            keys::clear(&self.link, self.log)?;
-            self.unclear = false;
+        if let Some(mark) = &self.unclear {
+            keys::clear(&self.link, self.log, mark)?;
+            self.unclear = None;
+        }
+        Ok(())
+    }
+
+    /// As [`Session::clear`], while records are written, by a thread of its own, of which there is one at a time. What it cannot do
+    /// now it does when this is called another time.
+    pub(super) fn clear_beside(&mut self, address: &Address, clearing: &mut Option<Clearing>) -> Result<(), Failure> {
+        if let Some((mark, cleared)) = clearing.take_if(|(_, clearing)| clearing.is_finished())
+            && matches!(cleared.join(), Ok(Ok(())))
+        {
+            self.unclear = self.unclear.take_if(|unclear| *unclear != mark);
+        }
+        if let (Some(mark), None) = (&self.unclear, &clearing) {
+            let (address, log, theirs) = (address.clone(), self.log, mark.clone());
+            let clear = move || keys::clear_beside(&address, log, &theirs);
+            let thread = std::thread::Builder::new().name("trace-clear".to_owned()).spawn(clear);
+            let thread = thread.map_err(|error| fault_of_kind(StoreFaultKind::Broken).because(error))?;
+            *clearing = Some((mark.clone(), thread));
         }
         Ok(())
     }

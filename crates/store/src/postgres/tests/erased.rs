@@ -1,10 +1,12 @@
 //! What is kept of a person goes from the tables of a server.
 
 use std::path::Path;
+use std::time::Duration;
 
 use trace::{ERASED, ERASING_KEY, SETTLED_KIND, StateWrite, StoreFaultKind, UseOf};
 
-use super::super::link::Link;
+use super::super::keys;
+use super::super::link::{Link, stopwatch};
 use super::super::session::TIME_MAX;
 use super::*;
 
@@ -117,11 +119,50 @@ fn an_erasure_while_a_backup_reads_stops_nobody() {
     drop(log);
     let mut log = PostgresLog::open(&address).unwrap();
     log.append(&[intent(10, "bot", "bob", "crm/read", Verdict::Allow)], &[]).unwrap();
-    assert_eq!(log.let_go().unwrap_err().kind(), StoreFaultKind::Locked);
+    assert!(!log.let_go().unwrap(), "what an erasure left is none of what is let go");
     drop(backup);
-    assert!(!log.let_go().unwrap());
+    finished(&mut log, &reader);
     assert_eq!(stands_in(&server, PERSON), Vec::<String>::new());
     assert!(reader.state(SETTLED_KIND).unwrap().is_empty(), "nothing is left to finish");
+    log.append(&[change(11)], &[erasing(&[70, 80])]).unwrap();
+    assert!(!log.let_go().unwrap());
+    let number = server.sql("read", "SELECT id FROM countersign.log").unwrap().trim().parse().unwrap();
+    keys::clear_beside(&address, number, "70").unwrap();
+    assert_eq!(reader.state(SETTLED_KIND).unwrap().len(), 1, "the mark of another erasure stays");
+    keys::clear_beside(&address, number, "70,80").unwrap();
+    assert!(reader.state(SETTLED_KIND).unwrap().is_empty());
+}
+
+/// Asks until what an erasure left is gone.
+fn finished(log: &mut PostgresLog, reader: &PostgresReader) {
+    let look = |_| {
+        assert!(!log.let_go().unwrap());
+        std::thread::sleep(Duration::from_millis(10));
+        reader.state(SETTLED_KIND).unwrap().is_empty()
+    };
+    assert!((0..2_000).any(look), "{:?}", reader.state(SETTLED_KIND));
+}
+
+/// What clears the tables is cancelled on the link of the records; beside it, it has its time.
+#[test]
+fn clearing_that_takes_long_stops_no_records_and_comes_to_its_end() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "slow");
+    let (mut log, reader, subjects) = filled(&address);
+    log.append(&[change(6)], &[put(PERSON, None), erasing(&subjects)]).unwrap();
+    // Somebody keeps the large table from being cleaned up for a while.
+    let other = Link::open(address.config("another")).unwrap();
+    let say = |sql: &str| other.wait(TIME_MAX, other.client.batch_execute(sql)).unwrap();
+    say("BEGIN; LOCK TABLE countersign.sealed IN SHARE UPDATE EXCLUSIVE MODE");
+    assert_eq!(log.erase(&subjects).unwrap_err().kind(), StoreFaultKind::Locked);
+    let begun = stopwatch();
+    assert!(!log.let_go().unwrap());
+    log.append(&[change(7)], &[]).unwrap();
+    assert!(!log.let_go().unwrap());
+    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}: nobody waits for the lock", begun.elapsed());
+    say("ROLLBACK");
+    finished(&mut log, &reader);
+    assert_eq!(stands_in(&server, PERSON), Vec::<String>::new());
 }
 
 /// As `pg_dump` does: a transaction that has read every table. It ends with the value.
