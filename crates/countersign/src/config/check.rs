@@ -24,7 +24,7 @@ use tlog::{Algorithm, VerifierKey};
 use crate::packs::Pack;
 use crate::witness::Witness;
 
-use super::problem::{Problem, Problems, nearest};
+use super::problem::{Problem, Problems, names_a_user, nearest};
 use super::raw::{RawApp, RawConfig, RawHolds, RawLimits, RawTrace, RawWitness};
 
 mod apps;
@@ -124,6 +124,7 @@ impl Config {
         let base = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let mut covered = credential::lines_with_secrets(&raw);
         covered.extend(raw.trace.iter().flat_map(database::lines_with_secrets));
+        covered.extend((1..).zip(source.lines()).filter(|(_, line)| names_a_user(line)).map(|(number, _)| number));
         let mut checker = Checker { file, source, base, environment, covered, problems: Vec::new() };
         let config = checker.config(raw);
         match config {
@@ -432,13 +433,11 @@ impl Checker<'_> {
             .ok()
             .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some());
         if url.as_ref().is_none_or(|url| url.authority().is_some_and(|authority| authority.as_str().contains('@'))) {
-            // As it stands in the file: the value of a variable may be a password, and so may what stands before the host.
-            let shown = without_user(&written.value);
-            self.problem(
-                written,
-                format!("`{shown}` is not an address: it takes `http://host:port/path`, without a user in it"),
-                None,
+            let said = format!(
+                "`{}` is not an address: it takes `http://host:port/path`, without a user in it",
+                shown(written)
             );
+            self.problem(written, said, None);
             return None;
         }
         url
@@ -516,14 +515,15 @@ impl Checker<'_> {
     }
 }
 
-/// Beside the data directory, so that whoever puts an old one back does not put this back with it.
-/// An address without what may stand before its host.
-fn without_user(url: &str) -> String {
-    let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
+/// An address as it stands in the file, for the value of a variable may be a secret, without what may stand before its host.
+fn shown(written: &Spanned<String>) -> String {
+    let url = &written.value;
+    let Some((before, host)) = url.rsplit_once('@') else { return url.clone() };
     let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
     format!("{scheme}…@{host}")
 }
 
+/// Beside the data directory, so that whoever puts an old one back does not put this back with it.
 fn beside(data: &Path) -> PathBuf {
     let mut name = data.file_name().unwrap_or_default().to_owned();
     name.push(".checkpoint");

@@ -48,7 +48,8 @@ impl Problem {
         use serde_saphyr::Error;
         let error = error.without_snippet();
         let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-        let covered = speaks_of_credentials(source, line);
+        let here = usize::try_from(line).ok().and_then(|line| source.lines().nth(line.checked_sub(1)?));
+        let covered = speaks_of_credentials(source, line) || here.is_some_and(names_a_user);
         let place = |said: String| {
             let problem = Self::at(file, source, line, column, said);
             if covered { Self { text: None, ..problem } } else { problem }
@@ -96,6 +97,15 @@ fn in_words(said: &str) -> String {
         other => other,
     }
     .to_owned()
+}
+
+/// Whether an address stands in a line with something before its host: a password, perhaps.
+pub(super) fn names_a_user(line: &str) -> bool {
+    let mut addresses = line.split("://").skip(1);
+    addresses.any(|rest| {
+        let ends = |char: char| char.is_whitespace() || matches!(char, '/' | '?' | '#' | '"' | '\'' | ',');
+        rest.split(ends).next().is_some_and(|authority| authority.contains('@'))
+    })
 }
 
 /// Whether a line, or one that it stands below, is about credentials: there the secret itself may stand by mistake.

@@ -7,8 +7,8 @@ use http::Uri;
 use model::{DirectorySnapshot, HumanId};
 use serde_saphyr::Spanned;
 
-use super::Checker;
 use super::oidc::OidcConfig;
+use super::{Checker, shown};
 use crate::config::raw::{RawConsole, RawReaders};
 
 /// The pages for people.
@@ -49,12 +49,12 @@ impl Checker<'_> {
         let host = url.host().unwrap_or_default();
         let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
         if url.scheme_str() != Some("https") && !local {
-            let said = format!("`{url}` is not https, and passwords would cross the network in the clear");
+            let said = format!("`{}` is not https, and passwords would cross the network in the clear", shown(written));
             self.problem(written, said, Some("`url: https://…`, with a proxy with TLS in front".to_owned()));
             return None;
         }
         if !matches!(url.path(), "" | "/") || url.query().is_some() {
-            let said = format!("`{url}` has a path, and the pages begin at the root of a host");
+            let said = format!("`{}` has a path, and the pages begin at the root of a host", shown(written));
             self.problem(written, said, Some("give the console a host name of its own".to_owned()));
             return None;
         }

@@ -9,7 +9,7 @@ use model::Secret;
 use model::limits::FILE_BYTES_MAX;
 use serde_saphyr::Spanned;
 
-use super::{Checker, read_guarded};
+use super::{Checker, read_guarded, shown};
 use crate::config::raw::RawDoor;
 
 /// A listener with TLS for vendors.
@@ -73,7 +73,7 @@ impl Checker<'_> {
     fn door_url(&mut self, written: &Spanned<String>) -> Option<Uri> {
         let url = self.url(written)?;
         if url.scheme_str() != Some("https") || !matches!(url.path(), "" | "/") || url.query().is_some() {
-            let said = format!("`{url}` is not an address of https without a path");
+            let said = format!("`{}` is not an address of https without a path", shown(written));
             self.problem(written, said, Some("vendors reach `…/api/APP/…` below it".to_owned()));
             return None;
         }

@@ -9,7 +9,7 @@ use trace::Query;
 
 use super::super::problem::nearest;
 use super::super::raw::{Named, RawExport};
-use super::Checker;
+use super::{Checker, shown};
 
 impl Checker<'_> {
     pub(super) fn exports(&mut self, raw: &Named<RawExport>) -> Vec<SinkSpec> {
@@ -120,7 +120,8 @@ impl Checker<'_> {
             Some(("tcp", address)) => Some(Target::Syslog { address: address.to_owned(), transport: Transport::Tcp }),
             Some(("udp", address)) => Some(Target::Syslog { address: address.to_owned(), transport: Transport::Udp }),
             _ => {
-                let said = format!("`{text}` is no address: it takes `tcp://HOST:PORT` or `udp://HOST:PORT`");
+                let said =
+                    format!("`{}` is no address: it takes `tcp://HOST:PORT` or `udp://HOST:PORT`", shown(written));
                 self.problem(written, said, None);
                 None
             }

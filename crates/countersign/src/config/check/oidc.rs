@@ -7,7 +7,7 @@ use http::Uri;
 use identity::provider::{Claim, is_protected};
 use model::{DirectorySnapshot, HumanId};
 
-use super::Checker;
+use super::{Checker, shown};
 use crate::config::problem::nearest;
 use crate::config::raw::{RawConfig, RawOidc};
 
@@ -36,7 +36,7 @@ impl Checker<'_> {
         if protected.is_none() {
             let said = format!(
                 "`{}` is no issuer: it takes `https://host/path`, exactly as it calls itself",
-                raw.issuer.value
+                shown(&raw.issuer)
             );
             let hint = "it stands as `issuer` in what the provider answers under `/.well-known/openid-configuration`";
             self.problem(&raw.issuer, said, Some(hint.to_owned()));

@@ -159,6 +159,51 @@ fn what_stands_in_a_variable_of_an_address_is_not_shown() {
         assert!(told.contains("is not an address") && !said.contains(&environment("HOST").unwrap()), "{said}");
         assert!(!told.contains("bot"), "{said}");
     }
+    let elsewhere = [
+        ("exports: {out: {kind: syslog, address: 'tcp://siem/?key=${HOST}/'}}", "is no address"),
+        ("console: {url: 'http://other.example/?key=${HOST}'}", "is not https"),
+        ("console: {url: 'https://other.example/?key=${HOST}'}", "has a path"),
+        ("door: {listen: '127.0.0.1:0', url: 'https://h/?key=${HOST}', certificate: a, key: b}", "without a path"),
+        ("console: {oidc: {name: A, issuer: 'https://h/?key=${HOST}', client_id: a}}", "is no issuer"),
+    ];
+    for (text, told) in elsewhere {
+        let said = refused(&format!("{WORLD}{text}\n"));
+        assert!(said.contains(told) && !said.contains(&environment("HOST").unwrap()), "{said}");
+        assert!(said.contains("?key=${HOST}"), "what stands in the file is shown: {said}");
+    }
+    let said = with_a_mapping("https://api.example/?key=${HOST}");
+    assert!(said.contains("has a query") && !said.contains(&environment("HOST").unwrap()), "{said}");
+    assert_eq!(with_a_mapping("https://api.example"), "");
+}
+
+#[test]
+fn a_line_with_a_password_in_an_address_is_not_shown() {
+    for line in [
+        "apps: {crm: {url: 'https://bot:s3cret@crm/mcp'}}",
+        "apps: {crm: {url: 'https://bot:s3cret@crm/mcp', risk: hihg}}",
+        "apps: {crm: {url: 'https://bot:s3cret@crm/mcp', riks: high}}",
+        "apps: {crm: {url: https://bot:s3cret@crm/mcp}}",
+        "console: {url: 'http://bot:s3cret@pages.example'}",
+        "exports: {out: {kind: syslog, address: 'tcp://bot:s3cret@siem'}}",
+        "door: {listen: '127.0.0.1:0', url: 'https://bot:s3cret@h', certificate: a, key: b}",
+    ] {
+        let said = refused(&format!("{WORLD}{line}\n"));
+        assert!(said.starts_with("c.yaml:4:") && !said.contains("s3cret") && !said.contains("bot:"), "{said}");
+    }
+    let said = refused(&format!("{WORLD}apps: {{crm: {{url: 'https://crm/@ana/mcp', risk: hihg}}}}\n"));
+    assert!(said.contains("https://crm/@ana/mcp"), "what names nobody is shown: {said}");
+}
+
+/// What is said of an app that is an HTTP API at this address.
+fn with_a_mapping(url: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let mapping = folder.path().join("crm.api.yaml");
+    std::fs::write(&mapping, "api: 1\nbase: https://api.example\nentities: {}\noperations: {}\n").unwrap();
+    std::fs::set_permissions(&mapping, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = format!("{WORLD}apps: {{crm: {{api: crm.api.yaml, url: '{url}'}}}}\n");
+    let found = Config::parse(&folder.path().join("c.yaml"), &text, &environment);
+    found.err().map(|problems| problems.to_string()).unwrap_or_default()
 }
 
 #[test]
@@ -242,8 +287,6 @@ rules: [no/such.cedar]
       |                      ^
       hint: install it, or give its full path
     c.yaml:12:15: `http://…@x/mcp` is not an address: it takes `http://host:port/path`, without a user in it
-      |   user: {url: 'http://ana@x/mcp'}
-      |               ^
     c.yaml:13:16: the environment has no `NOPE`
       |   unset: {url: 'http://${NOPE}/mcp'}
       |                ^

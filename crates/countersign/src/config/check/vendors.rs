@@ -9,7 +9,7 @@ use openapi::{Mapping, MappingError};
 use serde_saphyr::Spanned;
 
 use super::super::raw::{RawApp, RawConfig};
-use super::{Checker, read_guarded};
+use super::{Checker, read_guarded, shown};
 
 impl Checker<'_> {
     /// A vendor's integration is an agent of the person who answers for it here: whoever offboards that person, or suspends
@@ -78,7 +78,8 @@ impl Checker<'_> {
             }
         };
         if base.query().is_some() {
-            self.problem(api, format!("the address `{base}` has a query"), Some("leave it away".to_owned()));
+            let address = raw.url.as_ref().map_or_else(|| mapping.base.clone(), shown);
+            self.problem(api, format!("the address `{address}` has a query"), Some("leave it away".to_owned()));
             return None;
         }
         let spec = ApiSpec { app: id.clone(), base, mapping, arguments: raw.trace.arguments };
