@@ -94,8 +94,10 @@ fn show(hold: &Value) -> Vec<String> {
         let source = if source.is_empty() { text(reason, "/rule") } else { source };
         say("because", format!("{} ({source})", text(reason, "/sentence")));
     }
-    match hold.get("arguments_text").and_then(Value::as_str) {
-        Some(arguments) => written(arguments).iter().for_each(|line| say("with", plain(line))),
+    // A gateway of an older version sends no text, and its arguments all the same: nobody is told that there are none.
+    let older = || hold.get("arguments").filter(|arguments| !arguments.is_null()).map(Value::to_string);
+    match hold.get("arguments_text").and_then(Value::as_str).map(str::to_owned).or_else(older) {
+        Some(arguments) => written(&arguments).iter().for_each(|line| say("with", plain(line))),
         None => say("with", "no arguments".to_owned()),
     }
     if let Some(said) = hold.get("said").and_then(Value::as_str) {
@@ -203,3 +205,6 @@ pub(super) fn left(hold: &Value) -> String {
 }
 
 const TAIL_CHARS: usize = 6;
+
+#[cfg(test)]
+mod tests;
