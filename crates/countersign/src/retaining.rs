@@ -7,7 +7,7 @@ use engine::Change;
 use model::{Blame, CallId, Fault, UnixMicros};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use trace::{Due, Retention, rfc3339};
+use trace::{Due, ERASING_KEY, LogReader as _, Retention, SETTLED_KIND, rfc3339};
 
 use crate::gateway::Gateway;
 
@@ -22,7 +22,7 @@ pub async fn let_go(gateway: &Arc<Gateway>, keep: Duration, by: &str) -> Result<
     let _one_after_the_other = TURN.lock().await;
     let (due, before) = found(gateway, keep).await?;
     let mut said = told(due.as_ref(), before);
-    let Some(due) = due else { return Ok(said) };
+    let Some(due) = due.filter(|due| due.records() > 0) else { return Ok(said) };
     let change = Change {
         by: by.to_owned(),
         what: "trace.retain".to_owned(),
@@ -50,10 +50,18 @@ pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
             {
                 tell(&fault);
             }
+            let mut was_left = false;
             for _look in 0..LOOKS_A_DAY {
                 if let Err(fault) = see_it_through(&gateway, Duration::MAX).await {
                     tell(&fault);
                 }
+                let left = is_left_of_an_erasure(&gateway).await.unwrap_or(was_left);
+                if left && was_left {
+                    tracing::warn!(
+                        "what an erasure left beside its keys is still there: somebody reads the trace at length"
+                    );
+                }
+                was_left = left;
                 tokio::time::sleep(GO_ON_EVERY).await;
             }
         }
@@ -65,7 +73,17 @@ pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
 }
 
 fn tell(fault: &Fault) {
-    tracing::warn!(%fault, hint = fault.way_out(), "texts that are kept no longer, or what an erasure left, are still there; it is tried again");
+    tracing::warn!(%fault, hint = fault.way_out(), "texts that are kept no longer are still there; it is tried again");
+}
+
+/// Whether an erasure has not come to its end: its keys are gone, and copies of them may not be.
+async fn is_left_of_an_erasure(gateway: &Arc<Gateway>) -> Result<bool, Fault> {
+    let trace = gateway.trace().clone();
+    let state = on_a_thread(move || {
+        let reader = trace.reader().map_err(Fault::from)?;
+        reader.state(SETTLED_KIND).map_err(Fault::from)
+    });
+    Ok(state.await?.iter().any(|(key, _)| key == ERASING_KEY))
 }
 
 /// What may go, and from before when. Budgets read what they look back on, and what waits for people stays whole.
@@ -100,10 +118,13 @@ async fn see_it_through(gateway: &Arc<Gateway>, most: Duration) -> Result<bool, 
 }
 
 fn told(due: Option<&Due>, before: UnixMicros) -> Value {
-    let Some(due) = due else { return json!({ "before": rfc3339(before), "records": 0 }) };
+    let held_back = due.is_some_and(|due| due.held_back);
+    let Some(due) = due.filter(|due| due.records() > 0) else {
+        return json!({ "before": rfc3339(before), "records": 0, "held_back": held_back });
+    };
     json!({
         "before": rfc3339(before),
-        "records": due.to - due.from,
+        "records": due.records(),
         "first": { "sequence": due.from, "time": rfc3339(due.times.0) },
         "last": { "sequence": due.to - 1, "time": rfc3339(due.times.1) },
         "held_back": due.held_back,

@@ -514,6 +514,9 @@ pub(crate) fn texts_are_let_go_and_the_rest_stays<W: LogStore, R: LogReader>((mu
     assert_eq!(Due::of(reader, at(900), &[]).unwrap(), None, "the first partition is not old as a whole");
     let open = Due::of(reader, at(2_100), &[call(1_100)]).unwrap().unwrap();
     assert_eq!((open.to, open.held_back), (1_024, true), "a call that waits needs what it was decided on");
+    let none = Due::of(reader, at(2_100), &[call(1_100), call(4)]).unwrap().unwrap();
+    assert_eq!((none.records(), none.held_back), (0, true), "one that waits in the first partition keeps all of them");
+    assert_eq!(Due::of(reader, at(900), &[call(4)]).unwrap(), None, "nothing is held back that would not go");
     let due = Due::of(reader, at(2_100), &[]).unwrap().unwrap();
     assert_eq!((due.from, due.to, due.times, due.held_back), (1, 2_048, (at(1), at(2_047)), false));
     let everything = Due::of(reader, at(9_000), &[]).unwrap().unwrap();

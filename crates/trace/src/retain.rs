@@ -60,7 +60,7 @@ impl Retention {
 
 impl Due {
     /// Which texts from before this time may go: whole partitions, except those from which on the text of one of these calls is
-    /// needed. None: there is none.
+    /// needed. None: there is none. Where there would be some if nobody needed them, it is said that they are held back.
     pub fn of(reader: &dyn LogReader, before: UnixMicros, needed: &[CallId]) -> Result<Option<Self>, StoreFault> {
         let oldest_first = Query { limit: 1, newest_first: false, ..Query::default() };
         let first_kept = reader.find(&Query { since: Some(before), ..oldest_first.clone() })?;
@@ -73,13 +73,19 @@ impl Due {
         }
         let from = Retention::of(reader)?.map_or(1, |retention| retention.to);
         if to <= from {
-            return Ok(None);
+            let held_back = Self { from, to: from, times: (before, before), held_back: true };
+            return Ok((from < all).then_some(held_back));
         }
         let at = |sequence: u64| {
             let one = Query { after_sequence: Some(sequence.saturating_sub(1)), ..oldest_first.clone() };
             Ok::<_, StoreFault>(reader.find(&one)?.first().map_or(before, |entry| entry.at))
         };
         Ok(Some(Self { from, to, times: (at(from)?, at(to.saturating_sub(1))?), held_back: to < all }))
+    }
+
+    /// How many records they are; zero where all of them are held back.
+    pub fn records(&self) -> u64 {
+        self.to.saturating_sub(self.from)
     }
 
     /// What is true once it is on record.

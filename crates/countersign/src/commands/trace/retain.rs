@@ -58,7 +58,12 @@ fn show(common: &Common, due: &Value) {
         out(due);
         return;
     }
+    let held_back = due.pointer("/held_back").and_then(Value::as_bool).unwrap_or_default();
     match number(due, "/records") {
+        0 if held_back => out(format_args!(
+            "nothing can go: a call that waits for people stands among the oldest records from before {}",
+            text(due, "/before")
+        )),
         0 => out(format_args!("no whole partition of 1,024 records is older than {}", text(due, "/before"))),
         records => {
             out(format_args!(
@@ -73,7 +78,7 @@ fn show(common: &Common, due: &Value) {
             );
         }
     }
-    if due.pointer("/held_back").and_then(Value::as_bool).unwrap_or_default() {
+    if held_back {
         out("older ones stay as long as a call among them waits for people");
     }
 }
