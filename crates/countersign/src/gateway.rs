@@ -25,6 +25,7 @@ use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin};
 use store::{DataDir, Durability, Location};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::{Journal, LogReader, Notary};
@@ -87,6 +88,8 @@ pub struct Gateway {
     pub door_url: OnceLock<String>,
     /// Seals what clients carry for apps.
     state_key: Secret<[u8; 32]>,
+    /// Held while files are read and put in force.
+    reloading: Mutex<()>,
     signing: Arc<Again>,
     mapping: Arc<Again>,
     asking: Arc<Again>,
@@ -198,6 +201,7 @@ impl Gateway {
             console_url: OnceLock::new(),
             door_url: OnceLock::new(),
             state_key,
+            reloading: Mutex::new(()),
             signing: Arc::new(signing),
             mapping: Arc::new(mapping),
             asking: Arc::new(asking),
@@ -316,7 +320,7 @@ impl Gateway {
     /// Puts the configuration and rules in the file in force, or refuses them whole and leaves the old ones.
     pub async fn reload(&self, by: &str) -> Result<serde_json::Value, Fault> {
         // Whoever reads the files later puts them in force later.
-        let _turn = self.contracts.turn().await;
+        let _one_after_the_other = self.reloading.lock().await;
         let file = self.config.load().file.clone();
         let mut config = Config::load(&file, &environment).map_err(bad_file)?;
         let bundle = Arc::new(compile(&config)?);
@@ -351,6 +355,11 @@ impl Gateway {
         if config.exports != before.exports {
             restart.push("exports");
         }
+        // Each of them was tried when the configuration was read.
+        let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
+        let apps = offered(&config, &self.engine).map_err(bad_mapping)?;
+        // Whoever suspends or ends a contract waits for neither the files nor the apps (`a_reload_keeps_nobody_from_suspending_a_contract`).
+        let turn = self.contracts.turn().await;
         let contracts = Arc::new(self.contracts.replaced(&config.contracts)?);
         let digest = model::Rules::digest(&Governed::new(Arc::clone(&bundle), Arc::clone(&contracts)));
         let said = serde_json::json!({
@@ -370,9 +379,6 @@ impl Gateway {
             detail: said.clone(),
             state: Vec::new(),
         };
-        // Each of them was tried when the configuration was read.
-        let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
-        let apps = offered(&config, &self.engine).map_err(bad_mapping)?;
         self.engine.change(change).await?;
         if let (Some(now), Some(door)) = (&mut config.door, &before.door) {
             door.tls.replace(&now.tls);
@@ -383,6 +389,7 @@ impl Gateway {
         self.contracts.take(contracts);
         self.engine.replace_rules(self.contracts.govern(&bundle));
         self.bundle.store(bundle);
+        drop(turn);
         self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
         self.broker.replace(config.credentials.clone());
         self.hub.replace(apps).await;

@@ -1,10 +1,13 @@
 //! Contracts with vendors: checked, signed by two people, in force, suspended, changed and ended.
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::{Upstream, World};
+use testkit::{Upstream, World, WorldBuilder};
 
-use crate::kit::{changes, upstream, world};
+use crate::kit::{changes, child, children_of, until, upstream, world};
 use crate::people::typed;
 
 const PASSWORD: &str = "correct horse battery";
@@ -17,15 +20,22 @@ fn contract() -> String {
     text.replace("until: 2027-06-30", "until: 2099-06-30")
 }
 
-fn office(upstream: &Upstream) -> Result<World> {
-    let world = world()
+fn world_of_the_office(upstream: &Upstream) -> WorldBuilder {
+    world()
         .app_url("ats", upstream.url(), None)
         .human("bob", json!({"name": "Bob"}))
         .human("jo", json!({"name": "Jo"}))
         .set(&["contracts"], json!(["contracts/*.yaml"]))
         .file("contracts/acme-screening.yaml", &contract().replace("Jo Berg", "\"human:jo\""))
         .file("contracts/acme-screening.md", DOCUMENT)
-        .start()?;
+}
+
+fn office(upstream: &Upstream) -> Result<World> {
+    opened(world_of_the_office(upstream))
+}
+
+fn opened(office: WorldBuilder) -> Result<World> {
+    let world = office.start()?;
     for who in ["ana", "bob", "jo"] {
         let code = world.run_well(&["accounts", "invite", who])?;
         typed(&world, &["login", "--password-stdin", "--code", code.trim()], PASSWORD)?;
@@ -131,6 +141,37 @@ fn what_is_suspended_changed_or_ended_admits_nothing() -> Result<()> {
     for what in ["contract.suspend", "contract.resume", "contract.terminate"] {
         ensure!(changes(&world, what)?.len() == 1, "{what}");
     }
+    Ok(())
+}
+
+/// Children that do not end when they are asked to cost a reload two seconds each.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test measures how long an operator waits")]
+fn a_reload_keeps_nobody_from_suspending_a_contract() -> Result<()> {
+    let upstream = upstream()?;
+    let stubborn = format!("trap '' TERM; exec {}", child(&[])?.join(" "));
+    let stubborn = ["sh".to_owned(), "-c".to_owned(), stubborn];
+    let apps = ["one", "two", "three", "four"];
+    let office = apps.iter().fold(world_of_the_office(&upstream), |office, app| office.app_command(app, &stubborn));
+    let world = opened(office)?;
+    for who in ["ana", "bob"] {
+        sign(&world, who)?;
+    }
+    until("all children run", || Ok(children_of(world.process_id())?.len() == apps.len()))?;
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
+    for app in apps {
+        config.pointer_mut("/apps").and_then(Value::as_object_mut).and_then(|table| table.remove(app)).context(app)?;
+    }
+    std::fs::write(world.config(), config.to_string())?;
+    let mut reload = world.command(&["reload"]).stdout(Stdio::null()).spawn()?;
+    until("it is under way", || Ok(!changes(&world, "config.reload")?.is_empty()))?;
+    let begun = Instant::now();
+    let suspended = world.run_well(&["contract", "suspend", "acme-screening", "--reason", "a leak"]);
+    let took = begun.elapsed();
+    ensure!(reload.wait()?.success(), "{}", world.log());
+    suspended?;
+    ensure!(took < Duration::from_secs(4), "it waited for a reload: {took:?}");
+    ensure!(standing(&world)? == "suspended", "a reload takes nothing back");
     Ok(())
 }
 
