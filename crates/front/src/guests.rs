@@ -4,6 +4,7 @@
 //! no place from those who are known, there are only so many of them at once: another one closes that which has waited longest.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Extensions;
@@ -30,21 +31,35 @@ pub(crate) struct Seat {
     id: u64,
 }
 
-/// On which connection a request came, in its extensions.
+/// On which connection a request came, in its extensions as long as nobody is known there.
 #[derive(Clone)]
-pub(crate) struct Guest {
+pub(crate) struct Guest(Arc<Newcomer>);
+
+struct Newcomer {
     guests: Arc<Guests>,
     id: u64,
+    is_known: AtomicBool,
 }
 
 /// Says of the connection on which a request came (these are its extensions) that somebody has shown there who they are: it is not
 /// closed for others.
 pub fn is_known(link: &Extensions) {
-    if let Some(Guest { guests, id }) = link.get() {
-        let mut state = guests.state();
-        if state.strangers.remove(id).is_some() {
-            state.known.insert(*id);
+    if let Some(Guest(newcomer)) = link.get()
+        && !newcomer.is_known.swap(true, Ordering::Relaxed)
+    {
+        let mut state = newcomer.guests.state();
+        if state.strangers.remove(&newcomer.id).is_some() {
+            state.known.insert(newcomer.id);
         }
+    }
+}
+
+// === impl Guest ===
+
+impl Guest {
+    /// Whether nobody has shown yet who they are.
+    pub(crate) fn is_stranger(&self) -> bool {
+        !self.0.is_known.load(Ordering::Relaxed)
     }
 }
 
@@ -91,7 +106,8 @@ impl Seat {
     }
 
     pub(crate) fn guest(&self) -> Guest {
-        Guest { guests: Arc::clone(&self.guests), id: self.id }
+        let guests = Arc::clone(&self.guests);
+        Guest(Arc::new(Newcomer { guests, id: self.id, is_known: AtomicBool::new(false) }))
     }
 }
 

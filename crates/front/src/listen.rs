@@ -224,7 +224,7 @@ impl From {
         if let Some(certificate) = self.certificate {
             extensions.insert(certificate);
         }
-        if let Some(guest) = &self.guest {
+        if let Some(guest) = self.guest.as_ref().filter(|guest| guest.is_stranger()) {
             extensions.insert(guest.clone());
         }
     }
