@@ -238,12 +238,11 @@ impl Reader<'_> {
             self.complain(entry.value.at, "nothing is above `high`, so this rule can never match", Some(hint));
             return;
         }
-        let cheap = CostClass::ALL.into_iter().filter(|cost| *cost <= most).map(CostClass::as_str);
+        let dear = CostClass::ALL.into_iter().filter(|cost| *cost > most).map(CostClass::as_str);
         let says =
             format!("on {}, what costs more than {most}, or nobody knows how much, waits for a human", block.called());
         let mut draft = self.draft(block, entry, Does::Hold, says);
-        let cheap = Condition::Fact(format!("(resource has cost && {}.contains(resource.cost))", set(cheap)));
-        draft.when = cheap.not();
+        draft.when = Condition::of_cost(format!("{}.contains(resource.cost)", set(dear)));
         self.reading.drafts.push(draft);
     }
 

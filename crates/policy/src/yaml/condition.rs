@@ -45,6 +45,12 @@ impl Condition {
         Self::Test { test, or_none: false }
     }
 
+    /// Of what a call of a tool costs. What else is asked for (resources, tasks, the level of log messages) is judged by its method,
+    /// and costs nothing.
+    pub(crate) fn of_cost(fact: String) -> Self {
+        Self::IfKnown { known: "resource has cost", there: "resource.class_source != \"method\"", fact }
+    }
+
     pub(crate) fn not(self) -> Self {
         Self::Not(Box::new(self))
     }

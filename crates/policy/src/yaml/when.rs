@@ -154,9 +154,7 @@ impl Reader<'_> {
             "cost" => {
                 let choices = CostClass::ALL.map(CostClass::as_str);
                 match reader.one_of(&entry.value, "cost class", "resource.cost", &choices)? {
-                    Condition::Fact(fact) => {
-                        Some(Condition::IfKnown { known: "resource has cost", there: IS_A_CALL_OF_A_TOOL, fact })
-                    }
+                    Condition::Fact(fact) => Some(Condition::of_cost(fact)),
                     other => Some(other),
                 }
             }
@@ -398,8 +396,6 @@ pub(crate) const APP_KEYS: &[&str] = &["risk", "data", "category", "owner", "not
 pub(crate) const TOOL_KEYS: &[&str] = &["class", "cost", "status", "label", "not"];
 pub(crate) const SIZE_KEYS: &[&str] = &["above", "at_least", "below", "at_most"];
 pub(crate) const TIME_KEYS: &[&str] = &["days", "hours", "zone", "from", "until"];
-/// What else is asked for (resources, tasks, the level of log messages) is judged by its method, and costs nothing.
-const IS_A_CALL_OF_A_TOOL: &str = "resource.class_source != \"method\"";
 const DATA: [DataClassification; 4] = [
     DataClassification::Public,
     DataClassification::Internal,

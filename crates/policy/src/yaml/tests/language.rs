@@ -183,7 +183,8 @@ fn a_cost_that_nobody_knows_may_be_any() {
 fn what_is_no_call_of_a_tool_has_no_cost() {
     let everything = "policies: {'*': {rules: [{id: r, hold: all, when: {tool: {cost: high}}}]}}";
     let tools = "policies: {aws: {rules: [{id: r, deny: [run_instances, 'class:read'], when: {tool: {cost: high}}}]}}";
-    for (text, call) in [(everything, "unheard_of"), (tools, "get_cost_report")] {
+    let above = "policies: {aws: {require_approval_above_cost_class: low, rules: []}}";
+    for (text, call) in [(everything, "unheard_of"), (tools, "get_cost_report"), (above, "unheard_of")] {
         let bundle = compiled(text);
         let hits = |facts: &Facts| bundle.evaluate(Layer::Organisation, facts).hits.len();
         let tool = facts("aws", call, &Value::Null);
