@@ -69,7 +69,10 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
         (ToolName::parse("look").expect("a name"), tool(Class::Read, "look", &["account"])),
     ]);
     let app = |name: &str| {
-        (AppId::parse(name).expect("an id"), KnownApp { profile: Some("any".to_owned()), described_by: None, tools: tools.clone() })
+        (
+            AppId::parse(name).expect("an id"),
+            KnownApp { profile: Some("any".to_owned()), described_by: None, tools: tools.clone() },
+        )
     };
     Known {
         apps: BTreeMap::from(["github", "shell", "aws", "a"].map(app)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit, Permit, Placed, Scrub};
 use engine::{Engine, Parts};
-use front::{Front, Refusals, Tls, VendorAccess, VendorTokenEndpoint, Wire, serve_tcp, serve_tls};
+use front::{Front, Port, Refusals, Tls, VendorAccess, VendorTokenEndpoint, Wire, serve_tcp, serve_tls};
 use http::HeaderName;
 use identity::{KeyRequest, SigningKey, Tokens, VendorKeys, VendorTokens};
 use model::{
@@ -107,7 +107,7 @@ impl World {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
-        serving.spawn(serve_tcp(listener, Arc::clone(&front), CancellationToken::new(), Duration::from_secs(1)));
+        serving.spawn(serve_tcp(port(listener), Arc::clone(&front), CancellationToken::new(), Duration::from_secs(1)));
         Self { address, key: text.expose().clone(), engine, heard, leaves, refusals, keys, serving, front }
     }
 
@@ -147,7 +147,7 @@ impl World {
         let (certificate, key) = ("../front/src/tls/gateway.pem", "../front/src/tls/gateway.key");
         let tls = Tls::new(&std::fs::read(certificate).unwrap(), &std::fs::read(key).unwrap()).unwrap();
         let (front, stop) = (Arc::clone(&self.front), CancellationToken::new());
-        self.serving.spawn(serve_tls(listener, tls, front, stop, Duration::from_secs(1)));
+        self.serving.spawn(serve_tls(port(listener), tls, front, stop, Duration::from_secs(1)));
         address
     }
 
@@ -511,6 +511,10 @@ fn directory() -> DirectorySnapshot {
         apps: [(app.id.clone(), Arc::new(app))].into(),
         ..DirectorySnapshot::default()
     }
+}
+
+fn port(listener: tokio::net::TcpListener) -> Port {
+    Port { listener, connections_max: 1_000 }
 }
 
 pub(super) const NOON: i64 = 1_790_000_000_000_000;
