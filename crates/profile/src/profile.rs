@@ -124,7 +124,7 @@ impl Profile {
 
     /// Reads a profile. `file` is what errors call it. Error: not YAML, an unknown key, or a tool that cannot be.
     pub fn parse(file: &str, yaml: &str) -> Result<Self, ProfileError> {
-        let raw: RawProfile = serde_saphyr::from_str(yaml).map_err(|error| yaml_error(file, &error))?;
+        let raw: RawProfile = yaml_tree::typed(yaml).map_err(|error| yaml_error(file, &error))?;
         let wrong = |path: String, said: String| ProfileError::Meaning { file: file.to_owned(), path, said };
         if !is_profile_name(&raw.profile) {
             let said = format!("`{}` is not a profile's name: it takes 1 to 64 characters of a-z 0-9 -", raw.profile);

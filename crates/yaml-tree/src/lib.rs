@@ -13,5 +13,5 @@ mod tree;
 
 mod words;
 
-pub use tree::{At, Entry, Kind, Node, Unreadable, read, text_of};
+pub use tree::{At, Entry, Kind, Node, Unreadable, read, text_of, typed};
 pub use words::{did_you_mean, listed};

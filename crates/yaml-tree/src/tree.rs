@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Location, Spanned};
 
@@ -71,6 +71,11 @@ pub struct Unreadable {
     pub hint: Option<String>,
 }
 
+/// Reads a text of which the reader knows the form. Error: it is not YAML, or not of that form.
+pub fn typed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_saphyr::from_str_with_options(text, serde_saphyr::options! { emit_comments: EMIT_COMMENTS })
+}
+
 /// Reads the text of a file. Error: it is not YAML, has a key twice, or is past a bound.
 pub fn read(text: &str) -> Result<Node, Unreadable> {
     let options = serde_saphyr::options! {
@@ -84,8 +89,7 @@ pub fn read(text: &str) -> Result<Node, Unreadable> {
             max_total_replayed_events: ALIASED_MAX,
             max_replay_stack_depth: 8,
         },
-        // Nobody reads them, and only so many in a row are kept.
-        emit_comments: false,
+        emit_comments: EMIT_COMMENTS,
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
@@ -315,6 +319,8 @@ const DEPTH_MAX: usize = 24;
 const NODES_MAX: usize = 200_000;
 /// Most values that aliases unfold to.
 const ALIASED_MAX: usize = 10_000;
+/// Nobody reads them, and only so many in a row would be kept.
+const EMIT_COMMENTS: bool = false;
 
 #[cfg(test)]
 mod tests;

@@ -25,13 +25,13 @@ impl Place {
     pub fn of(config: &Path, here: &Path) -> Self {
         let config = plain(&here.join(config));
         let text = std::fs::read_to_string(&config).unwrap_or_default();
-        let said = match serde_saphyr::from_str::<OnlyData>(&text) {
+        let said = match yaml_tree::typed::<OnlyData>(&text) {
             Ok(only) => only.data,
             // Somebody is in the middle of editing: the line alone may still be read.
             Err(_) => text
                 .lines()
                 .filter(|line| line.starts_with("data:"))
-                .find_map(|line| serde_saphyr::from_str::<OnlyData>(line).ok()?.data),
+                .find_map(|line| yaml_tree::typed::<OnlyData>(line).ok()?.data),
         };
         let data = config.parent().unwrap_or(here).join(said.as_deref().unwrap_or(DATA));
         Self { config, data }

@@ -73,7 +73,7 @@ struct RawCase {
 
 /// Reads a file of cases. `now` is when they happen where they do not say. Error: everything that is wrong with it.
 pub fn read(file: &Path, text: &str, now: UnixMicros) -> Result<Vec<Case>, Vec<Problem>> {
-    let raw: RawFile = serde_saphyr::from_str(text).map_err(|error| vec![Problem::from_yaml(file, text, &error)])?;
+    let raw: RawFile = yaml_tree::typed(text).map_err(|error| vec![Problem::from_yaml(file, text, &error)])?;
     let mut problems = Vec::new();
     let mut cases = Vec::new();
     for raw in raw.cases {

@@ -26,6 +26,13 @@ agents: {bot: {owner: ana}}
 ";
 
 #[test]
+fn what_was_put_out_of_force_by_comments_stands_anywhere() {
+    let comments = "  # old: {command: [sh]}\n".repeat(500);
+    let config = parse(&format!("{WORLD}apps:\n{comments}  files: {{command: [sh]}}\n{comments}")).unwrap();
+    assert_eq!(config.apps.len(), 1);
+}
+
+#[test]
 fn a_whole_file_becomes_a_world() {
     let config = parse(&format!(
         "{WORLD}
