@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -19,30 +20,44 @@ use crate::config::Config;
 use crate::gateway::{CONTROL_TIME_MAX, Gateway, bad_file, files};
 use crate::operations::{Operation, perform};
 
-/// Does an operation, in the running gateway if there is one.
+/// Does an operation, in the running gateway if there is one. A gateway that starts or stops, and a command like this one, hold the
+/// directory while no socket is open: they are waited for.
 pub async fn ask(file: &Path, operation: Operation) -> Result<Value, Fault> {
-    let config = match Config::load(file, &environment) {
-        Ok(config) => config,
-        // What is wrong may be this shell alone, whose variables and programs are not the gateway's; and a kill switch
-        // must work while somebody is in the middle of editing.
-        Err(problems) => match held_data(file) {
-            Some(data) => return over_socket(&data.join(files::CONTROL), &operation).await,
-            None => return Err(bad_file(problems)),
-        },
-    };
-    let socket = config.data.join(files::CONTROL);
-    // A gateway that starts or stops holds its directory a little longer than its socket is open.
-    for _ in 0..LOOKS {
-        if DataDir::holder(&config.data).is_none() || UnixStream::connect(&socket).await.is_ok() {
-            break;
+    let began = Instant::now();
+    loop {
+        let config = match Config::load(file, &environment) {
+            Ok(config) => config,
+            // What is wrong may be this shell alone, whose variables and programs are not the gateway's; and a kill switch
+            // must work while somebody is in the middle of editing.
+            Err(problems) => match held_data(file) {
+                Some(data) => return over_socket(&data.join(files::CONTROL), &operation).await,
+                None => return Err(bad_file(problems)),
+            },
+        };
+        let socket = config.data.join(files::CONTROL);
+        let held = DataDir::holder(&config.data).is_some();
+        if UnixStream::connect(&socket).await.is_ok() || (held && began.elapsed() >= HELD_MAX) {
+            return over_socket(&socket, &operation).await;
+        }
+        if !held {
+            let listen = config.listen;
+            match Gateway::open(config, listen).await {
+                Ok(gateway) => return by_itself(gateway, operation).await,
+                Err(fault) if is_held_for_a_moment(&fault, began) => {}
+                Err(fault) => return Err(fault),
+            }
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
-    if DataDir::holder(&config.data).is_some() {
-        return over_socket(&socket, &operation).await;
-    }
-    let listen = config.listen;
-    let gateway = Arc::new(Gateway::open(config, listen).await?);
+}
+
+/// Whether a gateway could not be opened because another command, or one that starts or stops, has its data directory.
+pub fn is_held_for_a_moment(fault: &Fault, since: Instant) -> bool {
+    fault.code() == "store.held" && since.elapsed() < HELD_MAX
+}
+
+async fn by_itself(gateway: Gateway, operation: Operation) -> Result<Value, Fault> {
+    let gateway = Arc::new(gateway);
     let done = perform(&gateway, operation, &operator()).await;
     gateway.hub.stop().await;
     gateway.engine.close();
@@ -110,5 +125,7 @@ pub async fn post(socket: &Path, path: &str, body: Bytes, token: Option<&str>) -
     Ok((status, body))
 }
 
-const LOOKS: u32 = 100;
-const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long a data directory may be held without a socket before whoever asks is told.
+const HELD_MAX: Duration = Duration::from_secs(5);
+/// Between two looks at a directory that is held.
+pub const BETWEEN_LOOKS: Duration = Duration::from_millis(50);

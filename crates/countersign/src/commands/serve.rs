@@ -1,24 +1,24 @@
 //! `serve` and `reload`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use model::{Blame, Fault};
-use store::Location;
-use tokio::net::TcpListener;
+use store::{DataDir, Location};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::ask::ask;
+use crate::ask::{BETWEEN_LOOKS, ask, is_held_for_a_moment};
 use crate::auditing;
 use crate::cli::{Common, ServeArgs};
 use crate::clock::environment;
 use crate::config::Config;
 use crate::descriptors;
-use crate::gateway::{self, Gateway, bad_file, compile};
+use crate::gateway::{self, Gateway, bad_file, compile, files};
 use crate::operations::Operation;
 use crate::retaining;
 use crate::terminal::{Ink, Look, out, say};
@@ -26,10 +26,18 @@ use crate::words::{counted, who};
 
 /// Runs the gateway until it is told to stop.
 pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
+    let began = Instant::now();
     let (listener, gateway) = loop {
         let config = Config::load(&common.config, &environment).map_err(bad_file)?;
         if args.standby {
             wait_for_turn(common, config.trace()?).await?;
+        }
+        let data = config.data.clone();
+        if let Some(process) = runs(&data).await {
+            let said = format!("the gateway of `{}` runs already: process {process}", data.display());
+            return Err(Fault::new(Blame::Operator, "store.held", said).hint(
+                "`countersign reload` puts changed files in force there; another gateway needs another data directory",
+            ));
         }
         let listener = listen(args.listen.unwrap_or(config.listen)).await?;
         let address = listener
@@ -39,6 +47,7 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
             Ok(gateway) => break (listener, Arc::new(gateway)),
             // Another stand-by was quicker.
             Err(fault) if args.standby && fault.code() == "store.locked" => {}
+            Err(fault) if is_held_for_a_moment(&fault, began) => tokio::time::sleep(BETWEEN_LOOKS).await,
             Err(fault) => return Err(fault),
         }
     };
@@ -55,6 +64,12 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     background.shutdown().await;
     say("stopped: every call that was sent has its outcome, and the trace is closed");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The gateway that answers on the socket of a data directory.
+async fn runs(data: &Path) -> Option<u32> {
+    let process = DataDir::holder(data)?;
+    UnixStream::connect(data.join(files::CONTROL)).await.is_ok().then_some(process)
 }
 
 /// Ends when nobody writes to the log. Nothing listens and no key is made meanwhile, so that whoever asks for a gateway does not
