@@ -60,6 +60,23 @@ pub fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     settle(path)
 }
 
+/// Writes what somebody asked for into the file that they named, which is there whole or not at all. A pipe, a device or a link that
+/// stands there stays what it is, and is written to.
+pub fn result_into<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, Fault>) -> Result<T, Fault> {
+    let unwritable = |error| unwritable(path, error);
+    if fs::symlink_metadata(path).is_ok_and(|about| !about.is_file()) {
+        let mut there = OpenOptions::new().write(true).truncate(true).open(path).map_err(unwritable)?;
+        return write(&mut there);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
+    let written = write(draft.as_file_mut())?;
+    draft.as_file().sync_all().map_err(unwritable)?;
+    draft.persist(path).map_err(|error| unwritable(error.error))?;
+    settle(path).map_err(unwritable)?;
+    Ok(written)
+}
+
 /// Makes a folder for this user only, with those above it.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)

@@ -143,6 +143,18 @@ fn the_page_needs_nothing_else_and_hinders_nobody() -> Result<()> {
 }
 
 #[test]
+fn the_page_of_a_quiet_month_says_that_nothing_is_in_it() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = busy(&ats)?;
+    let quiet = world.run(&["contract", "evidence", CONTRACT, "--period", "2020-01", "--out", "quiet.html"])?;
+    ensure!(quiet.code == 0 && !quiet.stderr.contains("trace verify"), "{quiet:?}");
+    let checked = world.run(&["trace", "verify", "quiet.html"])?;
+    ensure!(checked.code == 2 && checked.stderr.contains("proves nothing"), "{checked:?}");
+    ensure!(!checked.stderr.contains("another gateway"), "nobody is accused: {checked:?}");
+    Ok(())
+}
+
+#[test]
 fn a_new_version_is_played_over_what_was_asked() -> Result<()> {
     let ats = Ats::start()?;
     let world = busy(&ats)?;

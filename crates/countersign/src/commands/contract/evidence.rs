@@ -12,6 +12,7 @@ use trace::LogReader as _;
 
 use crate::cli::Common;
 use crate::clock::{SystemClock, environment};
+use crate::commands::files::result_into;
 use crate::commands::trace::trace_of;
 use crate::config::{Config, nearest};
 use crate::contracts::{CONTRACT_STATE, in_force};
@@ -77,24 +78,22 @@ fn write(common: &Common, evidence: &Evidence, places: &Places<'_>) -> Result<()
     match places.out {
         None => out(text.trim_end()),
         Some(file) => {
-            whole(file, &text)?;
+            result_into(file, |to| {
+                to.write_all(text.as_bytes()).map_err(|error| private_file::unwritable(file, error))
+            })?;
             let requests = counted(usize::try_from(evidence.calls).unwrap_or(usize::MAX), "request");
             let receipts = counted(evidence.receipts.len(), "receipt");
             let file = file.display();
-            say(format_args!("{file}: {requests}, {receipts}; `countersign trace verify {file}` checks them"));
+            match evidence.receipts.is_empty() {
+                true => say(format_args!("{file}: {requests}; no receipt is in it that could be checked")),
+                false => {
+                    say(format_args!("{file}: {requests}, {receipts}; `countersign trace verify {file}` checks them"))
+                }
+            }
         }
     }
     if evidence.checkpoint.is_none() {
         say("nobody has signed the trace yet, so nothing in it can be checked: start the gateway once");
     }
     Ok(())
-}
-
-/// A file that is there whole or not at all.
-fn whole(file: &Path, text: &str) -> Result<(), Fault> {
-    let unwritable = |error| private_file::unwritable(file, error);
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
-    draft.write_all(text.as_bytes()).and_then(|()| draft.as_file().sync_all()).map_err(unwritable)?;
-    draft.persist(file).map(drop).map_err(|error| unwritable(error.error))
 }

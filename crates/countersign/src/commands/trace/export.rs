@@ -12,6 +12,7 @@ use trace::{LogReader, Query};
 use super::{asked, trace_of};
 use crate::cli::{Common, ExportArgs, ExportFormat, WindowArgs};
 use crate::clock::SystemClock;
+use crate::commands::files::result_into;
 use crate::exports::about;
 use crate::terminal::{out, progress, say};
 
@@ -25,7 +26,8 @@ pub fn run(common: &Common, args: &ExportArgs) -> Result<ExitCode, Fault> {
     let about = about(&reader)?;
     match &args.out {
         Some(to) => {
-            let exported = into_file(&reader, &about, &wanted, to)?;
+            let into = |file: &mut File| written(&reader, &about, &wanted, BufWriter::new(file)).map_err(Fault::from);
+            let exported = result_into(to, into)?;
             report(common, args, to, &exported);
         }
         None => into_stdout(&reader, &about, &wanted)?,
@@ -53,17 +55,6 @@ fn wanted(args: &ExportArgs, last: u64) -> Result<Wanted, Fault> {
         ExportFormat::Cef => Format::Cef,
     };
     Ok(Wanted { format, query: Query { newest_first: false, ..query }, from, to })
-}
-
-fn into_file(reader: &dyn LogReader, about: &About, wanted: &Wanted, to: &Path) -> Result<Exported, Fault> {
-    let unwritable = |error| private_file::unwritable(to, error);
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
-    let exported = written(reader, about, wanted, BufWriter::new(draft.as_file_mut())).map_err(Fault::from)?;
-    draft.as_file().sync_all().map_err(unwritable)?;
-    draft.persist(to).map_err(|error| unwritable(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
-    Ok(exported)
 }
 
 fn into_stdout(reader: &dyn LogReader, about: &About, wanted: &Wanted) -> Result<(), Fault> {

@@ -115,7 +115,7 @@ fn report(common: &Common, origin: &str, audit: &Audit, cosigned: &[(Cosignature
     }
     match &audit.bad {
         Some(bad) => out(format!("record {}: {}", bad.sequence, bad.what)),
-        None => out(format!("{} records are what was written", audit.records)),
+        None => out(format!("{} what was written", are(audit.records))),
     }
     if let Some(tree) = audit.signed {
         out(format!("signed up to record {} by {origin}, root {}", tree.size, tree.root));
@@ -186,7 +186,7 @@ fn report_export(common: &Common, file: &Path, checked: &Checked) {
     match (&checked.origin, checked.signed, checked.first) {
         (Some(origin), Some(tree), Some(first)) => {
             let last = first.saturating_add(checked.signed_records).saturating_sub(1);
-            out(format_args!("{} records are what was written", checked.signed_records));
+            out(format_args!("{} what was written", are(checked.signed_records)));
             out(format_args!("records {first} to {last} are all that {origin} has signed there, root {}", tree.root));
             if checked.unsigned > 0 {
                 out(format_args!("nothing signed vouches for the {} behind them", checked.unsigned));
@@ -271,7 +271,12 @@ fn of_page(common: &Common, args: &VerifyArgs, file: &Path, text: &str) -> Resul
         }
         signed = Some((origin, right.size));
     }
-    let Some((origin, size)) = signed else { return Err(wrong("there is no receipt in it".to_owned())) };
+    let Some((origin, size)) = signed else {
+        let said = format!("`{}` proves nothing: there is no receipt in it", file.display());
+        return Err(Fault::new(Blame::Caller, "trace.receipt", said).hint(
+            "a page of a time without requests has none; one that tells of requests was changed: ask for it again",
+        ));
+    };
     if common.json {
         let sequences: Vec<u64> = embedded.iter().map(|one| one.sequence).collect();
         out(serde_json::json!({ "right": true, "origin": origin, "size": size, "records": sequences }));
@@ -283,6 +288,11 @@ fn of_page(common: &Common, args: &VerifyArgs, file: &Path, text: &str) -> Resul
         say("they prove the records; what the page says of them in words and figures is its maker's");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `1 record is`, `2 records are`.
+fn are(records: u64) -> String {
+    if records == 1 { "1 record is".to_owned() } else { format!("{records} records are") }
 }
 
 /// What a receipt proves.
