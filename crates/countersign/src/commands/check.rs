@@ -202,8 +202,31 @@ fn notes(config: &Config, file: &Path, beside: &dyn Fn(&str) -> String) -> Vec<F
             hint: Some("add `owners:`".to_owned()),
         })
         .collect();
+    notes.extend(alone(config, file));
     notes.extend(unknown_names(config, beside));
     notes
+}
+
+/// One person alone: nobody approves what agents do for that very person.
+fn alone(config: &Config, file: &Path) -> Option<Finding> {
+    let directory = &config.directory;
+    let mut people = directory.humans.values();
+    let (Some(person), None, false) = (people.next(), people.next(), directory.apps.is_empty()) else { return None };
+    Some(Finding {
+        kind: Kind::Unowned,
+        file: file.display().to_string(),
+        path: shown(file),
+        line: 0,
+        column: 0,
+        said: format!(
+            "`{}` is the only person, and nobody approves what agents do for themselves: what would wait for a person is \
+             refused",
+            person.id
+        ),
+        hint: Some(
+            "name another under `people:` and under `owners:`, or set `risk: low` where reads may run".to_owned(),
+        ),
+    })
 }
 
 /// Names in rules that the configuration does not have: such a rule is right, and never fires.

@@ -22,6 +22,7 @@ use crate::config::{Config, DEFAULT_PORT};
 use crate::gateway::{Gateway, bad_file, files};
 use crate::operations::{Operation, perform, shown_in};
 use crate::terminal::{Ink, Look, confirm, out, say};
+use crate::words::counted;
 
 /// Who the agents work for, and where everything will stand.
 struct Settled {
@@ -60,8 +61,8 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<ExitCode, Fault> {
     }
     let gateway = move_in(&plan, &settled).await?;
     say(format_args!(
-        "done: {} apps stand behind the gateway ({}); `countersign leave` undoes it",
-        plan.apps.len(),
+        "done: {} behind the gateway ({}); `countersign leave` undoes it",
+        counted(plan.apps.len(), "app"),
         settled.place.config.display()
     ));
     let pinned = review(common, args, &plan, &gateway).await;
@@ -70,6 +71,12 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<ExitCode, Fault> {
     if common.json {
         out(json_of(&plan, &settled));
     }
+    say(format_args!(
+        "`{}` owns all of it alone, and nobody approves what agents do for themselves: what would wait for a person is refused \
+         (reading, too: the apps have `risk: high`). Name a second owner in {}, or `risk: low` where agents may read",
+        settled.human,
+        settled.place.config.display()
+    ));
     say("restart your clients: each starts the gateway when it needs it, or run `countersign serve`");
     Ok(if pinned? { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -223,7 +230,7 @@ async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gat
     say("starting the servers once, to see what they offer …");
     let said = perform(gateway, Operation::Tools { app: None, refresh: false }, &operator()).await?;
     if !common.json {
-        super::tools::table(&said);
+        super::tools::table(&said, None);
     }
     let offers = |app: &AppId| {
         let of_app = |entry: &&Value| entry.get("app").and_then(Value::as_str) == Some(app.as_str());

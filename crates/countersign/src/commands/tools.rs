@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use model::{AppId, Blame, Fault};
+use model::{AppId, Blame, Class, Fault};
 use serde_json::Value;
 
 use super::trace::readable::plain;
@@ -26,7 +26,7 @@ pub async fn run(common: &Common, args: &ToolsArgs) -> Result<ExitCode, Fault> {
     if common.json {
         out(said);
     } else {
-        table(&said);
+        table(&said, None);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,7 +44,7 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
     if !args.yes {
         let said = ask(&common.config, Operation::Tools { app: app.clone(), refresh: true }).await?;
         shown = Some(shown_in(&said));
-        table(&only(said, tool.as_deref()));
+        table(&only(said, tool.as_deref()), args.class);
         if !confirm("Say yes to this table?") {
             say("nothing was pinned (without a terminal, `--yes` says yes)");
             return Ok(ExitCode::from(1));
@@ -91,8 +91,8 @@ fn only(mut said: Value, named: Option<&str>) -> Value {
     said
 }
 
-/// Tool → class → why.
-pub(super) fn table(said: &Value) {
+/// Tool → class → why, and the class that a yes gives it: `named`, or what it says of itself.
+pub(super) fn table(said: &Value, named: Option<Class>) {
     let look = Look::stdout();
     for app in said.get("apps").and_then(Value::as_array).into_iter().flatten() {
         let name = text(app, "app");
@@ -105,7 +105,7 @@ pub(super) fn table(said: &Value) {
         }
         out(look.paint(Ink::Bold, name));
         for tool in app.get("tools").and_then(Value::as_array).into_iter().flatten() {
-            row(look, tool);
+            row(look, tool, named);
         }
         for definition in app.get("definitions").and_then(Value::as_array).into_iter().flatten() {
             other_row(look, definition);
@@ -116,7 +116,7 @@ pub(super) fn table(said: &Value) {
     }
 }
 
-fn row(look: Look, tool: &Value) {
+fn row(look: Look, tool: &Value, named: Option<Class>) {
     let class = text(tool, "class");
     let ink = match class {
         "read" => Ink::Green,
@@ -128,8 +128,15 @@ fn row(look: Look, tool: &Value) {
         ("quarantined", _) => look.paint(Ink::Red, format_args!("{:<12}", "quarantined")),
         (_, source) => look.paint(Ink::Dim, format_args!("{source:<12}")),
     };
+    let by_a_yes = match (named, text(tool, "source")) {
+        (Some(named), "unreviewed" | "pin") => named.as_str(),
+        // Until somebody says yes it counts as more than it says of itself.
+        (None, "unreviewed") => text(tool, "proposed"),
+        _ => class,
+    };
+    let becomes = if by_a_yes == class { String::new() } else { format!("; a yes makes it `{by_a_yes}`") };
     out(format_args!(
-        "  {:<32} {} {status} {}",
+        "  {:<32} {} {status} {}{becomes}",
         text(tool, "tool"),
         look.paint(ink, format_args!("{class:<12}")),
         text(tool, "why")

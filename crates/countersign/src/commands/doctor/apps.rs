@@ -13,9 +13,16 @@ use crate::cli::Common;
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::operations::{Operation, offered};
+use crate::words::counted;
 
 /// Asks the running gateway, or starts every app once.
 pub(super) async fn look(common: &Common, config: Config, runs: bool) -> Vec<Check> {
+    if config.apps.is_empty() && !config.apis.is_empty() {
+        return vec![Check::good(
+            "apps",
+            format!("{} with an HTTP API, asked when called", counted(config.apis.len(), "app")),
+        )];
+    }
     if config.apps.is_empty() {
         let mend = "`countersign init` finds those of your clients";
         return vec![Check::doubtful("apps", "none is configured", mend)];
