@@ -134,7 +134,8 @@ fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCod
         Start::Newest(limit) => (questions.newest(&reader, upto, limit)?, upto),
         Start::Behind(place) => (Vec::new(), place),
     };
-    if entries.is_empty() && !shown.follow {
+    let asked_for_some = !matches!(shown.start, Start::Newest(0));
+    if entries.is_empty() && !shown.follow && asked_for_some {
         say(nothing_found(upto, questions));
     }
     let mut reads_on = printer.print(&entries, SystemClock.now())?;
@@ -156,14 +157,15 @@ fn printer(common: &Common, wide: bool, kept: KeptFrom) -> Printer {
     }
 }
 
-/// Where the trace is. A configuration that is not in order is told and does not keep anyone from reading.
+/// Where the trace is. A configuration that is not in order is told and does not keep anyone from reading; one that is not there
+/// may be a slip of the pen, and whose trace is meant is anybody's guess.
 pub(super) fn trace_of(common: &Common) -> Result<Trace, Fault> {
     let problems = match Config::load(&common.config, &environment) {
         Ok(config) => return Ok(Trace { location: config.trace()?, keys: config.data.join(files::TRACE_KEYS) }),
         Err(problems) => problems,
     };
     let file = Place::of(&common.config, &Place::here()).data.join(files::TRACE);
-    if !file.exists() {
+    if !file.exists() || !common.config.exists() {
         return Err(bad_file(problems));
     }
     say(format_args!("the configuration is not in order (`countersign check` says more); this is {}", file.display()));

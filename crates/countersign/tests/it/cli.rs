@@ -442,3 +442,78 @@ fn access_that_the_configuration_ended_has_ended() -> Result<()> {
     assert_eq!(said.get("ended_by_configuration"), Some(&json!(true)), "{said}");
     Ok(())
 }
+
+#[test]
+fn commands_and_a_gateway_that_start_together_wait_for_each_other() -> Result<()> {
+    let world = world().prepare()?;
+    let token = ["token", "--agent", "ana-desktop", "--human", "ana"];
+    for _ in 0..6 {
+        let mut before = world.command(&["people"]).stdout(Stdio::null()).spawn()?;
+        let mut gateway = world.command(&["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn()?;
+        let asked = world.run(&token)?;
+        before.wait()?;
+        let ended = gateway.try_wait()?;
+        gateway.kill()?;
+        let said = String::from_utf8_lossy(&gateway.wait_with_output()?.stderr).into_owned();
+        ensure!(ended.is_none(), "the gateway gave up: {said}");
+        ensure!(asked.code == 0 && asked.stdout.split('.').count() == 3, "{asked:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_table_says_what_a_yes_makes_of_a_tool() -> Result<()> {
+    let app = upstream()?;
+    let world = world().app_url("shop", &app.url(), None).start()?;
+    let shown = world.run_well(&["tools", "shop"])?;
+    let class_of = |said: &str, tool: &str| -> Result<String> {
+        let line = said.lines().find(|line| line.trim_start().starts_with(&format!("{tool} ")));
+        Ok(line.with_context(|| format!("no {tool} in {said}"))?.to_owned())
+    };
+    let before = class_of(&shown, "count")?;
+    ensure!(before.contains(" external ") && before.contains("; a yes makes it `read`"), "{before}");
+    let asked = world.run(&["tools", "pin", "shop/count", "--class", "write"])?;
+    ensure!(class_of(&asked.stdout, "count")?.contains("; a yes makes it `write`"), "{asked:?}");
+    world.run_well(&["tools", "pin", "shop", "--yes"])?;
+    let after = class_of(&world.run_well(&["tools", "shop"])?, "count")?;
+    ensure!(after.contains(" read ") && !after.contains("a yes makes it"), "{after}");
+    Ok(())
+}
+
+#[test]
+fn what_stands_where_an_export_goes_stays_what_it_is() -> Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let app = upstream()?;
+    let world = world_with(&app)?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    let pipe = world.folder().join("pipe");
+    ensure!(Command::new("mkfifo").arg(&pipe).status()?.success());
+    let reads = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe)
+    });
+    world.run_well(&["trace", "export", "--out", "pipe"])?;
+    let read = reads.join().map_err(|_| anyhow::anyhow!("the reader broke"))??;
+    ensure!(read.contains("\"count\"") && std::fs::symlink_metadata(&pipe)?.file_type().is_fifo(), "{read}");
+    std::os::unix::fs::symlink("there.jsonl", world.folder().join("link"))?;
+    std::fs::write(world.folder().join("there.jsonl"), "before")?;
+    world.run_well(&["trace", "export", "--out", "link"])?;
+    let there = std::fs::read_to_string(world.folder().join("there.jsonl"))?;
+    ensure!(there.starts_with('{') && std::fs::symlink_metadata(world.folder().join("link"))?.is_symlink());
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_is_not_there_speaks_for_no_trace() -> Result<()> {
+    let app = upstream()?;
+    let world = world_with(&app)?;
+    world.client("ana-desktop", "ana")?.call("remote__count", json!({}))?;
+    std::fs::rename(world.config(), world.folder().join("elsewhere.yaml"))?;
+    for words in [&["trace"][..], &["trace", "verify"], &["trace", "backup", "copy"], &["trace", "export"]] {
+        let said = world.run(words)?;
+        ensure!(said.code == 2 && said.stderr.contains("there is no such file"), "{words:?}: {said:?}");
+    }
+    ensure!(!world.folder().join("copy").exists());
+    Ok(())
+}
