@@ -124,6 +124,9 @@ pub enum ContractAction {
         /// Why
         #[arg(long)]
         reason: Option<String>,
+        /// Without asking
+        #[arg(long, short)]
+        yes: bool,
     },
 }
 

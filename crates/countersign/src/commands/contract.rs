@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use model::{Blame, ClauseNumber, ContractId, Digest, Fault};
 use serde_json::Value;
 
+use super::init::agreed;
 use super::login::session;
 use crate::ask::ask;
 use crate::cli::{Common, ContractAction, ContractArgs};
@@ -62,7 +63,11 @@ pub async fn run(common: &Common, args: &ContractArgs) -> Result<ExitCode, Fault
         Some(ContractAction::Resume { contract }) => {
             (Operation::ResumeContract { contract: contract.clone() }, told::done)
         }
-        Some(ContractAction::Terminate { contract, reason }) => {
+        Some(ContractAction::Terminate { contract, reason, yes }) => {
+            if !agreed(*yes, &format!("End `{contract}` for good? It cannot begin again."))? {
+                say("nothing was changed");
+                return Ok(ExitCode::from(1));
+            }
             (Operation::TerminateContract { contract: contract.clone(), reason: reason.clone() }, told::done)
         }
         // Those were answered without a gateway.

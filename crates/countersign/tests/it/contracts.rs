@@ -134,7 +134,9 @@ fn what_is_suspended_changed_or_ended_admits_nothing() -> Result<()> {
     );
     std::fs::write(&document, DOCUMENT)?;
 
-    world.run_well(&["contract", "terminate", "acme-screening"])?;
+    let unasked = world.run(&["contract", "terminate", "acme-screening"])?;
+    ensure!(unasked.code == 2 && unasked.stderr.contains("--yes") && standing(&world)? == "active", "{unasked:?}");
+    world.run_well(&["contract", "terminate", "acme-screening", "--yes"])?;
     ensure!(standing(&world)? == "terminated");
     ensure!(world.run(&["contract", "resume", "acme-screening"])?.code == 2);
     ensure!(sign(&world, "jo")?.contains("of the vendor's side") && sign(&world, "ana")?.contains("begins no more"));

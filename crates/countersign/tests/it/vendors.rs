@@ -365,7 +365,7 @@ fn whatever_ends_it_stops_the_very_next_call() -> Result<()> {
     for what in ["vendors.key_issued", "vendors.key_rotated", "vendors.key_revoked"] {
         ensure!(changes(&world, what)?.len() == 1, "{what}");
     }
-    world.run_well(&["contract", "terminate", "acme-screening"])?;
+    world.run_well(&["contract", "terminate", "acme-screening", "--yes"])?;
     ensure!(admits(&world, &second)? == 403);
     let kept = std::fs::read(world.folder().join("data/trace.db"))?;
     for secret in [&first, &second] {
