@@ -154,10 +154,25 @@ impl Access {
             true => "come in with the client certificate, the key or a token of a contract",
             false => "get a token with `countersign token --agent AGENT --human PERSON`",
         };
+        Self::challenged(&challenge, error, said, hint)
+    }
+
+    /// The 401 for an actor who is known and does nothing any more, which another token does not change.
+    pub fn inactive(&self, app: Option<&AppId>, said: &str) -> Response<Body> {
+        let challenge = format!(
+            "Bearer resource_metadata=\"{}\", error=\"invalid_token\", error_description=\"{}\"",
+            self.metadata_url(app),
+            quotable(said)
+        );
+        let hint = "no token changes that: an operator has to (`countersign agents`, `countersign people`)";
+        Self::challenged(&challenge, Some("invalid_token"), said, hint)
+    }
+
+    fn challenged(challenge: &str, error: Option<&str>, said: &str, hint: &str) -> Response<Body> {
         let body =
             serde_json::json!({ "error": error.unwrap_or("missing_token"), "error_description": said, "hint": hint });
         let mut response = json_response(StatusCode::UNAUTHORIZED, body.to_string());
-        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        if let Ok(challenge) = HeaderValue::from_str(challenge) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response

@@ -38,7 +38,7 @@ impl Origins {
         if !known {
             let said = format!("the host `{}` is not one of this gateway", host.unwrap_or_default());
             return Err(Fault::new(Blame::Caller, "caller.host", said)
-                .hint("use the address that `countersign serve` prints, or set `public_url`"));
+                .hint("use the address that `countersign serve` prints, or name this one: `public_url`, for the console `console: {url: …}`"));
         }
         for origin in headers.get_all(header::ORIGIN) {
             let allowed =

@@ -354,7 +354,7 @@ impl Shared {
 
     fn open_session(&self, arrived: &Arrived<'_>, request: &Request<'_, '_>) -> Response<Body> {
         if let Some(inactive) = &arrived.known.inactive {
-            return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), inactive);
+            return self.access.inactive(arrived.endpoint, inactive);
         }
         let (revision, result) = match initialize(request.params) {
             Ok(agreed) => agreed,
@@ -428,7 +428,7 @@ impl Shared {
                     }
                     Said::Error(error) => answers.push(error.response(Some(request.id))),
                     Said::Unauthorized(said) => {
-                        return self.access.unauthorized(arrived.endpoint, Some("invalid_token"), &said);
+                        return self.access.inactive(arrived.endpoint, &said);
                     }
                 },
             }
@@ -488,7 +488,7 @@ impl Shared {
             Said::Response(response) | Said::Waits(_, response) => json_response(StatusCode::OK, response),
             Said::Passed(code, response) => json_response(status_of_code(code, revision), response),
             Said::Error(error) => rpc_error(status_of_code(error.code, revision), Some(id), &error),
-            Said::Unauthorized(said) => self.access.unauthorized(endpoint, Some("invalid_token"), &said),
+            Said::Unauthorized(said) => self.access.inactive(endpoint, &said),
         }
     }
 }

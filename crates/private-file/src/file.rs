@@ -165,13 +165,21 @@ fn folder(path: &Path) -> &Path {
 
 /// It cannot be read.
 pub fn unreadable(path: &Path, cause: io::Error) -> Fault {
-    Fault::new(Blame::Operator, "file.unreadable", format!("`{}` cannot be read: {}", path.display(), cause.kind()))
-        .because(cause)
+    let why = in_words(&cause, "there is no such file");
+    Fault::new(Blame::Operator, "file.unreadable", format!("`{}` cannot be read: {why}", path.display())).because(cause)
+}
+
+fn in_words(cause: &io::Error, missing: &str) -> String {
+    match cause.kind() {
+        io::ErrorKind::NotFound => missing.to_owned(),
+        kind => kind.to_string(),
+    }
 }
 
 /// It cannot be made or written.
 pub fn unwritable(path: &Path, cause: io::Error) -> Fault {
-    Fault::new(Blame::Operator, "file.unwritable", format!("`{}` cannot be written: {}", path.display(), cause.kind()))
+    let why = in_words(&cause, "there is no such folder");
+    Fault::new(Blame::Operator, "file.unwritable", format!("`{}` cannot be written: {why}", path.display()))
         .hint("its folder must exist and be writable")
         .because(cause)
 }

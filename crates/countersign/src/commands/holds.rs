@@ -144,7 +144,11 @@ pub(super) fn sentence(done: &str, hold: &Value) -> String {
     let (id, state) = (text(hold, "/hold"), text(hold, "/state"));
     if let Some(made) = hold.get("for_task").filter(|made| made.is_object()) {
         return match done {
-            "hold.task_revoked" => format!("taken back, such calls are held again: {}", of_task(made)),
+            "hold.task_revoked" => format!(
+                "taken back, such calls are held again: {}; what was approved by itself stays so (`countersign holds`, \
+                 `countersign holds cancel ID`)",
+                such_calls(made)
+            ),
             _ => format!("{id} is approved, and so are such calls of its task: {}", of_task(made)),
         };
     }
@@ -162,15 +166,18 @@ pub(super) fn sentence(done: &str, hold: &Value) -> String {
 
 /// What is approved for a task, in words.
 fn of_task(made: &Value) -> String {
+    format!("{}, for {} more", such_calls(made), left(made))
+}
+
+fn such_calls(made: &Value) -> String {
     format!(
-        "{} for {} in {}, {}/{} with {}, for {} more",
+        "{} for {} in {}, {}/{} with {}",
         name(made, "agent"),
         name(made, "human"),
         text(made, "/task"),
         text(made, "/app/id"),
         text(made, "/tool"),
         with(made),
-        left(made),
     )
 }
 

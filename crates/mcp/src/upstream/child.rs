@@ -195,7 +195,7 @@ impl Shared {
         let last = self.scrub.scrub(&last).map_or(last, |(clean, _)| clean);
         let last = String::from_utf8_lossy(&last).into_owned();
         Fault::new(Blame::Upstream, "upstream.child_ended", "its process has ended")
-            .hint("`countersign doctor` starts it and shows what it says")
+            .hint("its last words stand in the gateway's log; `countersign doctor`, while no gateway runs, starts it and shows them")
             .because(std::io::Error::other(format!("its last words: {}", last.trim())))
             .retryable()
     }
