@@ -186,7 +186,7 @@ pub(in crate::commands) fn reason_lines(look: Look, reason: &Reason, facts: &ser
     let mut lines =
         vec![look.paint(Ink::Bold, plain(&reason.sentence)), format!("  {} ({place})", plain(reason.rule.as_str()))];
     for line in reason.text.as_deref().unwrap_or_default().lines() {
-        lines.push(look.paint(Ink::Dim, format_args!("  | {}", plain(line))));
+        lines.push(look.paint(Ink::Dim, format_args!("  | {}", plain(&line.replace('\t', "    ")))));
     }
     if !reason.approvers.is_empty() {
         let approvers: Vec<String> = reason.approvers.iter().map(|one| approver(facts, one)).collect();
