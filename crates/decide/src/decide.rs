@@ -2,12 +2,12 @@
 //! baseline; the strictest outcome wins.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use model::{
-    Digest, Evaluation, Facts, Hit, Layer, Lifted, Observed, Reason, RuleFaultKind, RuleId, RuleInfo, RuleOutcome,
-    RuleRef, Rules, ToolStatus, Verdict,
+    Digest, Effect, Evaluation, Facts, Hit, Layer, Lifted, Method, Observed, OfCall, Reason, RuleFaultKind, RuleId,
+    RuleInfo, RuleOutcome, RuleRef, Rules, ToolStatus, Verdict,
 };
 
 /// What was decided, why, and under which rules. Only [`decide`] makes one.
@@ -95,7 +95,10 @@ pub fn decide(rules: &dyn Rules, facts: &Facts) -> Decision {
 }
 
 fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
-    let organisation = rules.evaluate(Layer::Organisation, facts);
+    let mut organisation = rules.evaluate(Layer::Organisation, facts);
+    if let Some(of_call) = &facts.tool.of_call {
+        hide_as_at_once(rules, facts, of_call, &mut organisation);
+    }
     let runtime = runtime(&organisation);
     let observes = |evaluation: &Evaluation| {
         evaluation.hits.iter().any(|hit| hit.effect.observe) || evaluation.faults.iter().any(|fault| fault.rule.observe)
@@ -132,6 +135,35 @@ fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
     }
 }
 
+/// Adds the rules that would hide something of the answer if it came at once. Nothing else of them counts here: to look how far
+/// a call is takes no approval that the call itself has had.
+fn hide_as_at_once(rules: &dyn Rules, facts: &Facts, of_call: &OfCall, said: &mut Evaluation) {
+    let Some(tool) = &of_call.tool else { return };
+    let (method, arguments) = (Method::ToolsCall, of_call.arguments());
+    let at_once = Facts { method, arguments, tool: tool.clone(), ..facts.clone() };
+    let at_once = rules.evaluate(Layer::Organisation, &at_once);
+    for Hit { rule, effect } in at_once.hits {
+        let known = said.hits.iter().any(|hit| hit.rule.id == rule.id);
+        if effect.outcome == RuleOutcome::Redact && !known {
+            said.hits.push(Hit { rule, effect: Effect { limits: false, ..effect } });
+        }
+    }
+    for fault in at_once.faults {
+        let known = said.faults.iter().any(|other| other.rule.id == fault.rule.id);
+        if fault.rule.outcome == RuleOutcome::Redact && !known {
+            said.faults.push(fault);
+        }
+    }
+    said.hits.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+    said.faults.sort_by(|one, other| one.rule.id.cmp(&other.rule.id));
+}
+
+/// Why something is hidden that rules hid when the call was made.
+fn hidden_at_first(paths: &Arc<str>) -> Reason {
+    let said = "what was hidden of the answer when the call was made is hidden of it whenever it is asked for";
+    Reason { redact: Some(paths.to_string()), ..builtin("guard:hidden-at-first", said.to_owned(), None) }
+}
+
 /// The shortest time that a rule which is enforced leaves the app for its answer.
 fn runtime(evaluation: &Evaluation) -> Option<(Duration, RuleId)> {
     let enforced = evaluation.hits.iter().filter(|hit| hit.effect.limits && !hit.effect.observe);
@@ -149,6 +181,9 @@ fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdic
     }
     if unknown {
         found.defers.push(Said::from(unknown_tool(facts)));
+    }
+    if let Some(paths) = facts.tool.of_call.as_ref().and_then(|of_call| of_call.hides.as_ref()) {
+        found.redacts.push(Said::from(hidden_at_first(paths)));
     }
     found.settle()
 }

@@ -63,6 +63,8 @@ pub enum Closed {
         call: CallId,
         /// Its answer, cleaned of secrets.
         answer: Answer,
+        /// What rules hide of an answer that is yet to come, where this one is unfinished: paths of RFC 9535, separated by commas.
+        hides: Option<Arc<str>>,
     },
     /// The decision stopped it. Nothing was executed.
     Refused(Refusal),
@@ -241,7 +243,7 @@ pub(crate) async fn carry_out(
         hidden,
         flowed,
     };
-    let closed = close(shared, ended, &request.app, answer).await;
+    let closed = close(shared, ended, &request.app, answer, redaction.as_deref()).await;
     shared.gate.close(&taken, failed(&closed), shared.parts.clock.now());
     closed
 }
@@ -352,7 +354,13 @@ struct Ended {
 }
 
 /// Cleans the answer, writes the outcome, and gives the call back.
-async fn close(shared: &Shared, ended: Ended, app: &AppId, answer: Result<Answer, SendFault>) -> Closed {
+async fn close(
+    shared: &Shared,
+    ended: Ended,
+    app: &AppId,
+    answer: Result<Answer, SendFault>,
+    redaction: Option<&str>,
+) -> Closed {
     let (mut answer, fault) = match answer {
         Ok(answer) => (Some(answer), None),
         Err(fault) => (None, Some(fault)),
@@ -378,7 +386,10 @@ async fn close(shared: &Shared, ended: Ended, app: &AppId, answer: Result<Answer
         tracing::error!(call = %call, %error, "the outcome of a call could not be recorded; the next start marks it unknown");
     }
     match (answer, fault) {
-        (Some(answer), _) => Closed::Answered { call, answer },
+        (Some(answer), _) => {
+            let hides = redaction.filter(|_| answer.kind == AnswerKind::Unfinished).map(Arc::from);
+            Closed::Answered { call, answer, hides }
+        }
         (None, Some(SendFault { fault, left })) => {
             Closed::Failed { call: Some(call), fault, perhaps_executed: left == Left::Perhaps }
         }

@@ -32,8 +32,8 @@ pub(crate) struct Entry {
     /// One step at a time, with its record.
     pub(crate) turn: tokio::sync::Mutex<()>,
     pub(crate) hold: watch::Sender<Arc<Hold>>,
-    /// What came of it, for all who wait for it.
-    pub(crate) answer: OnceLock<(CallId, Answer)>,
+    /// What came of it, for all who wait for it, and what is hidden of an answer that is yet to come.
+    pub(crate) answer: OnceLock<(CallId, Answer, Option<Arc<str>>)>,
     attached: AtomicUsize,
     /// Whether it could be written down; else it is none. Nobody is shown it before that is known.
     pub(crate) kept: OnceLock<bool>,

@@ -336,8 +336,8 @@ async fn decided_again(
     drop(turn);
     let closed = carry_out(shared, call, request, gated, durable).await;
     let disposition = disposition(&closed);
-    if let Closed::Answered { call, answer } = &closed {
-        let _first = entry.answer.set((call.clone(), answer.clone()));
+    if let Closed::Answered { call, answer, hides } = &closed {
+        let _first = entry.answer.set((call.clone(), answer.clone(), hides.clone()));
     }
     if let Err(fault) = shared.step(entry, Event::End { disposition }, "gateway").await.map_err(Fault::from) {
         tracing::error!(?fault, hold = %hold.id, "the end of a hold could not be recorded; the next start calls it unknown");
@@ -449,7 +449,9 @@ fn shared_end(shared: &Shared, entry: &Entry, hold: &Hold, waiter: &dyn Waiter, 
         waiter.ended(disposition);
     }
     match entry.answer.get() {
-        Some((call, answer)) => Closed::Answered { call: call.clone(), answer: answer.clone() },
+        Some((call, answer, hides)) => {
+            Closed::Answered { call: call.clone(), answer: answer.clone(), hides: hides.clone() }
+        }
         None => told.of(shared, hold),
     }
 }

@@ -168,7 +168,7 @@ impl Door {
                 answer::failed_there(&begun.call, said)
             }
             Ended::Begun(begun, body) => answer::answered(&begun.call, said, form, body.boxed_unsync(), begun.whole),
-            Ended::Closed(Closed::Answered { call, answer }) if answer.kind == AnswerKind::Result => {
+            Ended::Closed(Closed::Answered { call, answer, .. }) if answer.kind == AnswerKind::Result => {
                 answer::whole(&call, said, form, answer.body)
             }
             Ended::Closed(Closed::Answered { call, .. }) => answer::failed_there(&call, said),
@@ -276,7 +276,7 @@ impl Door {
                 (begun.call, Some(body))
             }
             // Kept until it was whole, because a rule keeps something of it back.
-            Ended::Closed(Closed::Answered { call, answer }) if answer.kind == AnswerKind::Result => (call, None),
+            Ended::Closed(Closed::Answered { call, answer, .. }) if answer.kind == AnswerKind::Result => (call, None),
             ended => return Err(Box::new(self.response(api, &outbound, ended, resolver.form))),
         };
         // It is let out to nobody, but it must have passed the contract as a whole.

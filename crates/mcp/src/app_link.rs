@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use decide::{Answer, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
+use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
 use model::{AgentId, ArgumentLevel, Blame, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros};
@@ -30,7 +30,7 @@ use crate::listeners::Listeners;
 use crate::redaction;
 use crate::release;
 use crate::reviews::Reviews;
-use crate::upstream::{Client, Conversations, Ear, GOODBYE_TIME_MAX, Link, ListOf, Manner, Sending, Went};
+use crate::upstream::{Asked, Client, Conversations, Ear, GOODBYE_TIME_MAX, Link, ListOf, Manner, Sending, Went};
 
 mod news;
 mod shelf;
@@ -484,7 +484,10 @@ impl Upstream for Carried {
     }
 
     fn redact(&self, answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
-        redaction::redact(answer, paths)
+        match (self.sending.asked, self.sending.along.client()) {
+            (Asked::TaskGet, Client::Modern { .. }) => redaction::redact_task(answer, paths),
+            _ => redaction::redact(answer, paths),
+        }
     }
 
     fn release(&self, answer: Answer, release: &dyn Release) -> Result<(Answer, Released), Fault> {
@@ -531,7 +534,11 @@ impl Carried {
             ),
         };
         match link.call(permit, call, &self.sending, waits).await? {
-            Went::Answered(answer) => {
+            Went::Answered(mut answer) => {
+                // The state of a task is all there is to say of it, whatever it calls itself.
+                if self.sending.asked == Asked::TaskGet && answer.kind == AnswerKind::Unfinished {
+                    answer.kind = AnswerKind::Result;
+                }
                 self.look(&answer, None);
                 Ok(answer)
             }

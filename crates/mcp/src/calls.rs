@@ -27,6 +27,7 @@ use crate::app_link::{AppLink, Carried, Pair};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
 use crate::hub::Hub;
 use crate::methods::{Said, Waits};
+use crate::redaction;
 use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
 use crate::tasks::{self, HeldTask, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
@@ -180,14 +181,17 @@ impl Call {
             if let Some(held) = self.waits(&closed) {
                 return self.kept_waiting(runs, held, &closed);
             }
-            let (call, answer) = match Turn::after(closed, self.asked, self.shape.modern) {
+            let (call, answer, hides) = match Turn::after(closed, self.asked, self.shape.modern) {
                 Turn::Progress(call, answer) => return self.progress(runs, &along, call, answer).await,
                 Turn::Addresses(call, answer, body) => {
                     return self.addresses(runs, &along, call, answer, &body).await;
                 }
-                Turn::Asks(call, answer) => (call, answer),
+                Turn::Asks(call, answer, hides) => (call, answer, hides),
                 Turn::Over(closed) => return self.said(&closed),
             };
+            if let Some(own) = tasks::made(&answer.body) {
+                return self.made_a_task(runs, &along, &call, (own, hides), answer);
+            }
             match self.unfinished(runs, &along, call, &answer).await {
                 Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
                 Ok(None) => {}
@@ -269,7 +273,7 @@ impl Call {
             Err(fault) => Err(Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true }),
         };
         match shown {
-            Ok(()) => self.said(&Closed::Answered { call, answer }),
+            Ok(()) => self.said(&Closed::Answered { call, answer, hides: None }),
             Err(closed) => self.said(&closed),
         }
     }
@@ -400,15 +404,32 @@ impl Call {
         self.task.as_ref().map(|(task, _)| task.cause.clone())
     }
 
-    /// The result of a call that the app finishes later. Error: nobody has said that it may.
-    fn task_made(
+    /// What a client is told of a call that the app finishes later, under this id of its own.
+    fn made_a_task(
         &self,
         runs: &Runs<'_>,
         along: &Along,
-        cause: CallId,
-        own: String,
-        body: &[u8],
-    ) -> Result<Vec<u8>, Fault> {
+        call: &CallId,
+        (id, hides): (String, Option<Arc<str>>),
+        answer: Answer,
+    ) -> Said {
+        let task = Task {
+            app: self.app.clone(),
+            tool: self.tool.name.clone(),
+            id,
+            cause: call.clone(),
+            class: self.tool.class,
+            argument_bytes: self.arguments.as_ref().map_or(0, |arguments| arguments.len() as u64),
+            hides,
+        };
+        match self.task_made(runs, along, &task, answer) {
+            Ok(result) => Said::Response(envelope::result(&self.id, &result)),
+            Err(fault) => self.said(&Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true }),
+        }
+    }
+
+    /// The result of a call that the app finishes later. Error: nobody has said that it may, or it may not be shown.
+    fn task_made(&self, runs: &Runs<'_>, along: &Along, task: &Task, answer: Answer) -> Result<Vec<u8>, Fault> {
         let may = match along.client() {
             Client::Modern { abilities, .. } => abilities.knows_tasks(),
             Client::Legacy(_) => self.wants_a_task,
@@ -417,10 +438,13 @@ impl Call {
             let said = "it made a task of the call, which this client does not know";
             return Err(Fault::new(Blame::Upstream, "upstream.result_type", said));
         }
-        let task = Task { app: self.app.clone(), tool: self.tool.name.clone(), id: own, cause };
-        let id = runs.seals.task_id(&runs.known.actor, &task);
+        let id = runs.seals.task_id(&runs.known.actor, task);
         let id = id.ok_or_else(|| Fault::new(Blame::Bug, "bug.seal", "the id of a task could not be sealed"))?;
-        Ok(tasks::renamed(body, &task.id, &id))
+        let body = match &task.hides {
+            Some(paths) => redaction::redact(answer, paths)?.0.body,
+            None => answer.body,
+        };
+        Ok(tasks::renamed(&body, &task.id, &id))
     }
 
     /// How far a task is. What it asks for comes before the client as any question does.
@@ -440,7 +464,7 @@ impl Call {
                 return self.said(&closed);
             }
         }
-        self.said(&Closed::Answered { call, answer })
+        self.said(&Closed::Answered { call, answer, hides: None })
     }
 
     /// Brings before the client what the app asks. Gives the result of a client without a session, which comes back with
@@ -453,9 +477,6 @@ impl Call {
         answer: &Answer,
     ) -> Result<Option<Vec<u8>>, Closed> {
         let failed = |fault| Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true };
-        if let Some(own) = tasks::made(&answer.body) {
-            return self.task_made(runs, along, call.clone(), own, &answer.body).map(Some).map_err(failed);
-        }
         let wanted = Wanted::read(&answer.body, along.client()).map_err(failed)?;
         // Who is refused until somebody has opened an address begins again.
         let again = answer.kind == AnswerKind::ProtocolError;

@@ -11,13 +11,22 @@ use model::Fault;
 
 /// The answer without what the paths hide, and how many places that were. Error: it is no JSON object (blame `Rule`).
 pub fn redact(answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
+    without(answer, paths, false)
+}
+
+/// The same of a task's state. What the task asks of its client stays, for each question is decided by itself.
+pub fn redact_task(answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
+    without(answer, paths, true)
+}
+
+fn without(answer: Answer, paths: &str, asks: bool) -> Result<(Answer, usize), Fault> {
     let mask = Mask::parse(paths).map_err(|error| unredactable("its paths cannot be read").because(error))?;
     let document = Document::parse(&answer.body).map_err(|error| unredactable("it is not JSON").because(error))?;
     let root = document.root();
     if root.kind() != Kind::Object {
         return Err(unredactable("it is not an object"));
     }
-    let mut hiding = Hiding { mask, places: 0 };
+    let mut hiding = Hiding { mask, places: 0, asks };
     let body = match answer.kind {
         AnswerKind::ProtocolError => hiding.error(root),
         AnswerKind::Result | AnswerKind::ToolError | AnswerKind::Unfinished => hiding.result(root),
@@ -28,12 +37,15 @@ pub fn redact(answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
 struct Hiding {
     mask: Mask,
     places: usize,
+    /// Whether what comes next may ask something.
+    asks: bool,
 }
 
 impl Hiding {
     /// A result of any method; also a task, which may hold the result it came to.
     fn result(&mut self, result: Value<'_, '_>) -> Vec<u8> {
         let mut out = Written::object();
+        let asks = std::mem::take(&mut self.asks);
         for (key, value) in result.entries() {
             match (key.as_ref(), value.kind()) {
                 (known, _) if KEPT.contains(&known) => out.member(&key, value.raw()),
@@ -44,6 +56,7 @@ impl Hiding {
                 ("task" | "result", Kind::Object) => out.member(&key, &self.result(value)),
                 ("error", Kind::Object) => out.member(&key, &self.error(value)),
                 ("_meta", Kind::Object) => out.member(&key, &self.meta(value)),
+                ("inputRequests", Kind::Object) if asks => out.member(&key, value.raw()),
                 _ => self.places += 1,
             }
         }

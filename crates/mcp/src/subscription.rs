@@ -109,7 +109,7 @@ impl Keeper {
         };
         let closed = self.hub.listeners().engine().call(request).await;
         let call = match &closed {
-            Closed::Answered { call, answer } if answer.kind == AnswerKind::Result => Some(call.clone()),
+            Closed::Answered { call, answer, .. } if answer.kind == AnswerKind::Result => Some(call.clone()),
             _ => return (closed, None),
         };
         let opened = subscribing.opened.lock().unwrap_or_else(PoisonError::into_inner).take();

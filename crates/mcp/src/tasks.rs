@@ -3,12 +3,14 @@
 //! The client never sees an app's own id: the one it gets names the app, the tool and the call, and is good for the same
 //! agent and human only. Nothing has to be kept for that, and it survives a restart.
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{Aad, NONCE_LEN, Nonce};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use json::Document;
-use model::{Actor, AppId, CallId, HoldId, ToolName};
+use model::{Actor, AppId, CallId, Class, HoldId, ToolName};
 
 use crate::rounds::Seals;
 
@@ -23,7 +25,16 @@ pub struct Task {
     pub id: String,
     /// The call that made it.
     pub cause: CallId,
+    /// The class that the call had.
+    pub class: Class,
+    /// Bytes of its arguments.
+    pub argument_bytes: u64,
+    /// What rules hide of its answer, whenever that is asked for: paths of RFC 9535, separated by commas.
+    pub hides: Option<Arc<str>>,
 }
+
+/// Paths of RFC 9535 that hide everything.
+pub const EVERYTHING: &str = "$..*";
 
 /// The extension of 2026-07-28.
 pub const EXTENSION: &str = "io.modelcontextprotocol/tasks";
@@ -85,11 +96,16 @@ impl HeldTask {
 impl Seals {
     /// The client's id of a task: always the same for the same task of the same people.
     pub fn task_id(&self, actor: &Actor, task: &Task) -> Option<String> {
+        // Paths that are too long for an id hide more than they say.
+        let hides = task.hides.as_deref().map(|paths| if paths.len() > PATHS_BYTES_MAX { EVERYTHING } else { paths });
         let text = serde_json::json!({
             "app": task.app.as_str(),
             "tool": task.tool.as_str(),
             "id": task.id,
             "cause": task.cause.as_str(),
+            "class": task.class.as_str(),
+            "bytes": task.argument_bytes,
+            "hides": hides,
         });
         self.sealed(&about(actor), &text)
     }
@@ -103,6 +119,9 @@ impl Seals {
             tool: ToolName::parse(text("tool")?).ok()?,
             id: text("id")?.to_owned(),
             cause: CallId::parse(text("cause")?).ok()?,
+            class: Class::ALL.into_iter().find(|class| text("class") == Some(class.as_str()))?,
+            argument_bytes: plain.get("bytes")?.as_u64()?,
+            hides: plain.get("hides")?.as_str().map(Arc::from),
         })
     }
 
@@ -174,6 +193,8 @@ fn about(actor: &Actor) -> Vec<u8> {
     format!("task\0{}\0{agent}\0{human}", agent.len()).into_bytes()
 }
 
+/// An id goes along in a header.
+const PATHS_BYTES_MAX: usize = 2 << 10;
 /// The id of a longer request is none to come back with.
 const REQUEST_ID_BYTES_MAX: usize = 256;
 /// Where a result or notification says which task it belongs to.

@@ -23,8 +23,9 @@ pub struct ArgumentFacts {
     /// Bytes of the arguments as they came.
     #[serde(default)]
     pub bytes: u64,
-    /// True where nothing is asked yet, but whether to list a tool: the arguments could be anything. What a rule tests of
-    /// them then neither keeps a permit from matching nor makes a refusal match.
+    /// True where nothing is asked yet, but whether to list a tool, or where only the answer to a call is asked for: the arguments
+    /// could be anything. What a rule tests of them then neither keeps a permit from matching nor makes a refusal match. Of how many
+    /// bytes they are is known where there are any.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
     /// Where something was there that could not be read: a role (a command that is not plain words, a path with `~` or

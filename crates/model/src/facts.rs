@@ -99,6 +99,24 @@ pub struct ToolFacts {
     /// what it is. Words of ours: an agent reads them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<Arc<str>>,
+    /// The call of the tool that this is about, where its answer is asked for by itself: a task is a call that takes longer. None
+    /// for a call, and for what is about no tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_call: Option<Arc<OfCall>>,
+}
+
+/// A call whose answer is asked for by itself. What would have been hidden of it at once is hidden of it later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfCall {
+    /// The tool as it is known now, with the class that the call had; none where nobody knows it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolFacts>,
+    /// Bytes of the arguments that the call had.
+    #[serde(default)]
+    pub argument_bytes: u64,
+    /// What rules hid of its answer when it was made: paths of RFC 9535, separated by commas. None: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hides: Option<Arc<str>>,
 }
 
 /// Whether a tool's definition is the one a person saw.
@@ -280,7 +298,16 @@ impl ToolFacts {
             status,
             definition: None,
             finding: None,
+            of_call: None,
         }
+    }
+}
+
+impl OfCall {
+    /// What is asked for by itself of a call, as a call: whatever its arguments were, but for their length.
+    pub fn arguments(&self) -> Arc<ArgumentFacts> {
+        // Where there were none their length is known all the same.
+        Arc::new(ArgumentFacts { open: true, bytes: self.argument_bytes.max(1), ..ArgumentFacts::default() })
     }
 }
 

@@ -40,7 +40,7 @@ pub use contract::{Clause, ContractFacts, Operation, Shown, Standing};
 pub use digest::{Digest, hex};
 pub use directory::{Access, Agent, App, DataClassification, Directory, DirectorySnapshot, Human, Risk};
 pub use durable::Durable;
-pub use facts::{Actor, Binding, Facts, Lifted, Method, ToolFacts, ToolStatus};
+pub use facts::{Actor, Binding, Facts, Lifted, Method, OfCall, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
 pub use hidden::is_hidden;
 pub use id::{

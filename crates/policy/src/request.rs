@@ -252,7 +252,7 @@ impl<'a> Attributes<'a> {
 
 /// How long arguments are, as Cedar counts; none where nothing is asked yet and they could be of any length.
 pub(crate) fn known_bytes(arguments: &ArgumentFacts) -> Option<i64> {
-    (!arguments.open).then(|| i64::try_from(arguments.bytes).unwrap_or(i64::MAX))
+    (!arguments.open || arguments.bytes > 0).then(|| i64::try_from(arguments.bytes).unwrap_or(i64::MAX))
 }
 
 /// The milliseconds since 1970 that Cedar knows this time by; none where it cannot read it.

@@ -38,6 +38,7 @@ mod secrets;
 mod spec;
 mod streams;
 mod suggestions;
+mod tasks;
 mod upstreams;
 mod vendor_agents;
 mod vendors;

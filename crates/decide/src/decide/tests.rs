@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use model::{
     Access, Agent, AgentId, App, AppId, ArgumentFacts, Binding, CallId, Class, ClassSource, DataClassification,
-    Durable, Hit, Human, HumanId, Method, Risk, RuleFault, RuleSource, TaskId, ToolFacts, ToolName, UnixMicros,
+    Durable, Hit, Human, HumanId, Method, OfCall, Risk, RuleFault, RuleSource, TaskId, ToolFacts, ToolName, UnixMicros,
 };
 
 use super::*;
@@ -167,6 +167,40 @@ fn a_tool_nobody_could_ask_about_is_deferred() {
 }
 
 /// What is decided, and what would be if everything were enforced.
+/// Rules of tools: one that hides something where `class`, one that holds, one that reads what nobody knows.
+struct OfTools(&'static str);
+
+impl Rules for OfTools {
+    fn digest(&self) -> Digest {
+        Digest::new([7; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        let is_call = facts.tool.verb.is_some();
+        assert!(!is_call || facts.method == Method::ToolsCall && facts.arguments.open && facts.arguments.bytes == 3);
+        let words = if is_call { vec!["org:permit", "org:hold", "org:deny", self.0] } else { vec!["org:permit"] };
+        Words(words).evaluate(layer, facts)
+    }
+}
+
+#[test]
+fn a_look_at_a_task_shows_no_more_than_the_call_and_needs_no_more() {
+    let looks = |rules: &'static str, known: bool, hides: Option<&str>| {
+        let facts = facts();
+        let tool = ToolFacts { verb: Some(Arc::from("find")), ..facts.tool.clone() };
+        let of_call = OfCall { tool: known.then_some(tool), argument_bytes: 3, hides: hides.map(Arc::from) };
+        let look = ToolFacts { of_call: Some(Arc::new(of_call)), ..facts.tool.clone() };
+        let decision = decide(&OfTools(rules), &Facts { method: Method::TaskGet, tool: look, ..facts });
+        (decision.verdict(), decision.reasons()[0].rule.to_string(), decision.redaction())
+    };
+    let allowed = (Verdict::Allow, "org:permit".to_owned(), None);
+    assert_eq!(looks("org:permit", true, None), allowed, "what holds or denies the call is asked of the call");
+    assert_eq!(looks("org:redact", false, None), allowed);
+    assert_eq!(looks("org:redact", true, None), (Verdict::Redact, "org:redact".to_owned(), Some(String::new())));
+    let before = (Verdict::Redact, "guard:hidden-at-first".to_owned(), Some("$..iban".to_owned()));
+    assert_eq!(looks("org:permit", true, Some("$..iban")), before);
+}
+
 fn check_observed(rules: &[&'static str], observe: bool, verdict: Verdict, rule: &str, would: Option<(Verdict, &str)>) {
     let mut facts = facts();
     Arc::make_mut(&mut facts.app).observe = observe;

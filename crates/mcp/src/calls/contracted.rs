@@ -104,7 +104,7 @@ impl Call {
             taker: None,
         };
         let call = match runs.engine.call(request).await {
-            Closed::Answered { call, answer } if answer.kind == AnswerKind::Result => call,
+            Closed::Answered { call, answer, .. } if answer.kind == AnswerKind::Result => call,
             closed => return Err(closed),
         };
         let (body, version) = looks.take();
@@ -143,7 +143,7 @@ impl Call {
         let reads = self.mapped().is_some_and(|tool| tool.does.only_reads()) || self.looked.is_none();
         self.contract.as_ref().filter(|_| reads && self.asked == Asked::Tool)?;
         let call = match closed {
-            Closed::Answered { call, answer }
+            Closed::Answered { call, answer, .. }
                 if matches!(answer.kind, AnswerKind::ToolError | AnswerKind::ProtocolError) =>
             {
                 Some(call)

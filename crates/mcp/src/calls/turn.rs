@@ -1,5 +1,7 @@
 //! What comes next when a round of a call is over.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::Closed;
@@ -13,8 +15,8 @@ use crate::upstream::Asked;
 pub(super) enum Turn {
     /// It says how far a task is.
     Progress(CallId, Answer),
-    /// The app wants something of the client before it answers.
-    Asks(CallId, Answer),
+    /// The app wants something of the client before it answers, or has made a task of it; and what rules hide of the answer then.
+    Asks(CallId, Answer, Option<Arc<str>>),
     /// An error that says which addresses must be opened first, and the same as questions.
     Addresses(CallId, Answer, Bytes),
     /// Nothing: the call has ended so.
@@ -24,19 +26,19 @@ pub(super) enum Turn {
 impl Turn {
     /// What comes next, for a client of 2026-07-28 or an older one.
     pub(super) fn after(closed: Closed, asked: Asked, modern: bool) -> Self {
-        let Closed::Answered { call, answer } = closed else { return Self::Over(closed) };
+        let Closed::Answered { call, answer, hides } = closed else { return Self::Over(closed) };
         match answer.kind {
             AnswerKind::ProtocolError => match rounds::as_questions(&answer.body) {
                 Some(body) if modern && asked.comes_back() => {
-                    Self::Asks(call, Answer { kind: AnswerKind::ProtocolError, body })
+                    Self::Asks(call, Answer { kind: AnswerKind::ProtocolError, body }, hides)
                 }
                 Some(_) if modern => Self::Over(nowhere_to_ask(call)),
                 Some(body) => Self::Addresses(call, answer, body),
-                None => Self::Over(Closed::Answered { call, answer }),
+                None => Self::Over(Closed::Answered { call, answer, hides }),
             },
             _ if asked == Asked::TaskGet => Self::Progress(call, answer),
-            AnswerKind::Unfinished => Self::Asks(call, answer),
-            _ => Self::Over(Closed::Answered { call, answer }),
+            AnswerKind::Unfinished => Self::Asks(call, answer, hides),
+            _ => Self::Over(Closed::Answered { call, answer, hides }),
         }
     }
 }

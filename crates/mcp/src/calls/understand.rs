@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use json::{Document, Kind, Value};
 use model::limits::HOLD_SAID_CHARS_MAX;
-use model::{AppId, ContractFacts, Method, ToolFacts, ToolName, UnixMicros};
+use model::{AppId, ContractFacts, Method, OfCall, ToolFacts, ToolName, ToolStatus, UnixMicros};
 
 use super::{Call, Runs};
 use crate::answer::Shape;
@@ -20,6 +20,7 @@ use crate::methods::Context;
 use crate::name::{split, split_uri};
 use crate::param;
 use crate::revision::Revision;
+use crate::tasks::{EVERYTHING, Task};
 use crate::upstream::Asked;
 use crate::waiting::Patience;
 
@@ -31,7 +32,7 @@ impl Context<'_> {
             return Err(RpcError::new(INVALID_PARAMS, format!("`{method}` needs `params`")));
         };
         if asked.task() {
-            return self.understand_task(request, asked, params);
+            return Box::pin(self.understand_task(request, asked, params)).await;
         }
         let name = named(params, asked)?;
         let arguments = match asked {
@@ -106,7 +107,7 @@ impl Context<'_> {
     }
 
     /// Understands what is asked of a task. Error: it is unknown, or this revision does not ask that.
-    fn understand_task(
+    async fn understand_task(
         &self,
         request: &Request<'_, '_>,
         asked: Asked,
@@ -129,6 +130,7 @@ impl Context<'_> {
         let unknown = || RpcError::new(INVALID_PARAMS, "unknown task");
         let task = task.ok_or_else(unknown)?;
         let link = self.hub.app(&task.app).ok_or_else(unknown)?;
+        let (tool, listed_at) = self.task_facts(asked, &task, &link).await;
         let mut arguments = b"{\"taskId\":".to_vec();
         json::write_string(&mut arguments, &task.id);
         let mut more = members(params, &["taskId", "_meta", "inputResponses"]);
@@ -152,7 +154,7 @@ impl Context<'_> {
         Ok(Call {
             id: request.id.to_vec(),
             app: task.app.clone(),
-            tool: ToolFacts::of_method(method, task.tool.clone()),
+            tool,
             link,
             asked,
             arguments: Some(Bytes::from(arguments)),
@@ -164,13 +166,46 @@ impl Context<'_> {
             wants_a_task: false,
             own_task: false,
             task: Some((task, id.into_owned())),
-            listed_at: None,
+            listed_at,
             disposition: None,
             said: None,
             was_told: false,
             contract: None,
             looked: None,
         })
+    }
+
+    /// What is known of a task: by its method, for to look at it is no call of its tool, and what the answer to the call must not
+    /// show. When the app said what it offers, as far as it has.
+    async fn task_facts(&self, asked: Asked, task: &Task, link: &Arc<AppLink>) -> (ToolFacts, Option<UnixMicros>) {
+        let mut facts = ToolFacts::of_method(asked.method(), task.tool.clone());
+        let mut of_call = OfCall { tool: None, argument_bytes: task.argument_bytes, hides: task.hides.clone() };
+        let mut listed_at = None;
+        match self.tool_of_task(task, link).await {
+            Some((tool, at)) => {
+                of_call.tool = Some(ToolFacts { class: task.class, ..tool });
+                listed_at = Some(at);
+            }
+            // What has come of it is not shown until it is known what its tool is.
+            None if matches!(asked, Asked::TaskGet | Asked::TaskResult) => facts.status = ToolStatus::Unknown,
+            None => of_call.hides = Some(Arc::from(EVERYTHING)),
+        }
+        facts.of_call = Some(Arc::new(of_call));
+        (facts, listed_at)
+    }
+
+    /// The tool of a task as its app lists it now, and since when it does.
+    async fn tool_of_task(&self, task: &Task, link: &Arc<AppLink>) -> Option<(ToolFacts, UnixMicros)> {
+        let pair = self.pair();
+        let known = |said: &SaidBy<Catalog>| {
+            let listed = said.what.tool(task.tool.as_str())?;
+            Some((self.hub.assess(&task.app, link, listed, None).facts, said.at()))
+        };
+        let catalog = link.tools(Some(&pair)).await.ok()?;
+        match known(&catalog) {
+            Some(found) => Some(found),
+            None => known(&*link.tools_after(&catalog, Some(&pair)).await.ok()?),
+        }
     }
 
     /// What is known of a call under the contract of the vendor whose agent asks; none where it is nobody's. Error: it asks what

@@ -350,7 +350,7 @@ fn worded(id: &[u8], closed: Closed, inactive: Option<&str>) -> Said {
     }
     let closed = match closed {
         // Addresses are decided on in rounds, and a subscription has none.
-        Closed::Answered { call, answer } if rounds::as_questions(&answer.body).is_some() => nowhere_to_ask(call),
+        Closed::Answered { call, answer, .. } if rounds::as_questions(&answer.body).is_some() => nowhere_to_ask(call),
         closed => closed,
     };
     let shape = Shape { modern: false, output_schema: false, tool: false, resource: false, join: None };

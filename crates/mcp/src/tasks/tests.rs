@@ -14,7 +14,9 @@ fn actor(agent: &str, human: &str) -> Actor {
 
 fn task(id: &str) -> Task {
     let (app, tool) = (AppId::parse("crm").unwrap(), ToolName::parse("report").unwrap());
-    Task { app, tool, id: id.to_owned(), cause: CallId::new(1, [1; 10]) }
+    let hides = Some(Arc::from("$..email"));
+    let cause = CallId::new(1, [1; 10]);
+    Task { app, tool, id: id.to_owned(), cause, class: Class::External, argument_bytes: 7, hides }
 }
 
 #[test]
@@ -32,6 +34,15 @@ fn a_task_is_found_again_by_its_own_people_only() {
     assert_eq!(seals.task(&ada, "x"), None);
     let again = Seals::new(&Secret::new([7; 32])).unwrap();
     assert_eq!(again.task(&ada, &id), Some(task("x")), "after a restart, too");
+}
+
+#[test]
+fn more_paths_than_an_id_holds_hide_everything() {
+    let seals = Seals::new(&Secret::new([7; 32])).unwrap();
+    let ada = actor("bot", "ada@example.com");
+    let long = Task { hides: Some(Arc::from("$..a, ".repeat(1_000))), ..task("x") };
+    let id = seals.task_id(&ada, &long).unwrap();
+    assert_eq!(seals.task(&ada, &id).unwrap().hides.as_deref(), Some(EVERYTHING));
 }
 
 #[test]

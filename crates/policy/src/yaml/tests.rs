@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use model::{
     Access, Agent, AgentId, App, AppId, ArgumentFacts, Class, ClassSource, CostClass, DataClassification, Facts, Human,
-    HumanId, Layer, Method, Risk, Rules, Scalar, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros, Verdict,
+    HumanId, Layer, Method, OfCall, Risk, Rules, Scalar, TaskId, ToolFacts, ToolName, ToolStatus, UnixMicros, Verdict,
 };
 use serde_json::Value;
 

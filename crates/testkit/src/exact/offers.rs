@@ -171,7 +171,12 @@ const TOOLS: &[Tool] = &[
     tool("change_prompts", "Adds a prompt", "{}", Revision::March2025),
     tool("change_resources", "Adds a resource", "{}", Revision::March2025),
     tool("touch", "Changes a resource", r#"{"uri": {"type": "string"}}"#, Revision::March2025),
-    tool("work", "Works for a while", r#"{"ms": {"type": "integer"}}"#, Revision::March2025),
+    tool(
+        "work",
+        "Works for a while",
+        r#"{"ms": {"type": "integer"}, "text": {"type": "string"}}"#,
+        Revision::March2025,
+    ),
     tool("work_fails", "Works and fails", "{}", Revision::November2025),
     tool("work_asks", "Works and asks for a name", "{}", Revision::November2025),
     tool("work_only", "Works, as a task only", "{}", Revision::November2025),

@@ -67,7 +67,7 @@ pub(super) async fn run(turn: &mut Turn) -> Result<Value, Ending> {
         "slow" | "work" | "work_only" => {
             let time = turn.argument("ms").and_then(Value::as_u64).unwrap_or(50);
             tokio::time::sleep(Duration::from_millis(time)).await;
-            Ok(text("done"))
+            Ok(text(turn.argument("text").and_then(Value::as_str).unwrap_or("done")))
         }
         "change_tools" => Ok(text(&format!("added-{}", turn.server.add(Kind::Tools)))),
         "change_prompts" => Ok(text(&format!("added-{}", turn.server.add(Kind::Prompts)))),

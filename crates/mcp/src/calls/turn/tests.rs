@@ -1,7 +1,8 @@
 use super::*;
 
 fn answered(kind: AnswerKind, body: &'static str) -> Closed {
-    Closed::Answered { call: CallId::from_bits(1), answer: Answer { kind, body: Bytes::from_static(body.as_bytes()) } }
+    let answer = Answer { kind, body: Bytes::from_static(body.as_bytes()) };
+    Closed::Answered { call: CallId::from_bits(1), answer, hides: None }
 }
 
 #[test]
@@ -20,7 +21,7 @@ fn an_address_to_open_first_passes_nobody_undecided() {
     ];
     for (asked, comes_back) in all {
         match Turn::after(answered(AnswerKind::ProtocolError, URL_FIRST), asked, true) {
-            Turn::Asks(_, answer) => {
+            Turn::Asks(_, answer, _) => {
                 assert!(comes_back, "{asked:?}");
                 assert_eq!(answer.kind, AnswerKind::ProtocolError);
                 assert!(answer.body.starts_with(b"{\"resultType\":\"input_required\""));

@@ -5,7 +5,7 @@ use super::*;
 
 fn said(kind: AnswerKind, body: &'static str) -> String {
     let answer = Answer { kind, body: Bytes::from_static(body.as_bytes()) };
-    match worded(b"7", Closed::Answered { call: CallId::from_bits(1), answer }, None) {
+    match worded(b"7", Closed::Answered { call: CallId::from_bits(1), answer, hides: None }, None) {
         Said::Response(response) => String::from_utf8(response.to_vec()).unwrap(),
         _ => panic!("no response"),
     }

@@ -197,6 +197,23 @@ fn what_is_no_call_of_a_tool_has_no_cost() {
 }
 
 #[test]
+fn of_a_call_whose_answer_is_asked_for_only_the_length_is_known() {
+    let bundle = compiled(
+        "policies: {mail: {rules: [{id: long, redact: all, when: {size: {above: 100}}, fields: [$.a]}, \
+         {id: there, redact: all, when: {arguments: {to: x}}, fields: [$.b]}]}}",
+    );
+    let found = |argument_bytes: u64| {
+        let of_call = OfCall { tool: None, argument_bytes, hides: None };
+        let call = Facts { arguments: of_call.arguments(), ..facts("mail", "send", &Value::Null) };
+        let found = bundle.evaluate(Layer::Organisation, &call);
+        assert!(found.faults.is_empty(), "{:?}", found.faults);
+        found.hits.iter().map(|hit| hit.rule.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(101), ["long"]);
+    assert_eq!(found(0), Vec::<String>::new());
+}
+
+#[test]
 fn one_name_for_two_tests_is_refused() {
     let mut known = known();
     let tools = &mut known.apps.get_mut("mail").unwrap().tools;
