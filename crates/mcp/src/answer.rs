@@ -132,14 +132,16 @@ impl Told {
     }
 }
 
-/// The result with the app's name before every address in it; none where there is no address.
+/// The result, or the task that holds one, with the app's name before every address in it; none where there is no address.
 fn join_addresses(body: &[u8], app: &AppId) -> Option<Vec<u8>> {
     memchr::memmem::find(body, b"\"uri\"")?;
     let document = Document::parse(body).ok()?;
     let root = document.root();
     let mut found = Vec::new();
-    for key in ["contents", "content", "messages"] {
-        for item in root.get(key).into_iter().flat_map(|list| list.items()) {
+    for (result, key) in
+        [Some(root), root.get("result")].into_iter().flatten().flat_map(|result| PARTS.map(|key| (result, key)))
+    {
+        for item in result.get(key).into_iter().flat_map(|list| list.items()) {
             let block = item.get("content").filter(|_| key == "messages").unwrap_or(item);
             found.extend(block.get("uri"));
             found.extend(block.get("resource").and_then(|resource| resource.get("uri")));
@@ -264,6 +266,8 @@ fn tool_error(told: Told, shape: &Shape) -> Vec<u8> {
     result.to_string().into_bytes()
 }
 
+/// Members of a result that may link to resources.
+const PARTS: [&str; 3] = ["contents", "content", "messages"];
 /// A result that is no longer is taken apart as quickly as it is searched.
 const SHORT_BYTES_MAX: usize = 8 << 10;
 /// The code of a refusal that is no tool's result. Our own, outside the ranges of JSON-RPC and MCP.

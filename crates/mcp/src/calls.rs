@@ -160,6 +160,9 @@ impl Call {
 
     /// Takes it through the engine, as often as its app asks the client of a session for something first.
     pub async fn run(mut self, runs: &Runs<'_>, along: Along) -> Said {
+        if let Some((task, id)) = &self.task {
+            along.about_task(&task.id, id);
+        }
         if let Some(closed) = Box::pin(self.look_first(runs, &along)).await {
             return self.said(&closed);
         }
@@ -514,7 +517,8 @@ impl Call {
                 Client::Modern { .. } => (wish, Arc::new(Shown)),
                 Client::Legacy(session) => {
                     let (session, along, method) = (Arc::clone(session), along.clone(), wish.method);
-                    (rounds::for_session(wish), Arc::new(Put { session, along, method }))
+                    let task = self.task.as_ref().map(|(task, id)| (task.id.as_str(), id.as_str()));
+                    (rounds::for_session(wish, task), Arc::new(Put { session, along, method }))
                 }
             };
             let name = ToolName::parse(wish.method.as_str()).map_err(|error| {

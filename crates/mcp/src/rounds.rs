@@ -20,6 +20,7 @@ use quick_cache::sync::Cache;
 
 use crate::client::question;
 use crate::session::Session;
+use crate::tasks;
 use crate::upstream::{Along, Client, Given, garbage};
 
 /// What an app wants before it answers.
@@ -76,8 +77,10 @@ impl Wanted {
     }
 }
 
-/// The question as a client with a session knows it: one to open an address has an id there.
-pub fn for_session(wish: Wish) -> Wish {
+/// The question as a client with a session knows it: one to open an address has an id there, and a task (the app's id of it, and
+/// the client's) its own.
+pub fn for_session(wish: Wish, task: Option<(&str, &str)>) -> Wish {
+    let wish = Wish { params: wish.params.map(|params| tasks::of_question(&params, task)), ..wish };
     let Some(params) = wish.params.as_ref().filter(|_| wish.method == Method::Elicit) else { return wish };
     let Ok(document) = Document::parse(params) else { return wish };
     let (mode, id) = (document.root().get("mode"), document.root().get("elicitationId"));

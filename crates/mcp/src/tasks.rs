@@ -9,9 +9,11 @@ use aws_lc_rs::aead::{Aad, NONCE_LEN, Nonce};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use json::Document;
+use bytes::Bytes;
+use json::{Document, Value};
 use model::{Actor, AppId, CallId, Class, HoldId, ToolName};
 
+use crate::answer::without;
 use crate::rounds::Seals;
 
 /// A task of an app.
@@ -66,6 +68,39 @@ pub fn renamed(body: &[u8], own: &str, sealed: &str) -> Vec<u8> {
     spans.sort_by_key(|span| span.start);
     let edits: Vec<_> = spans.into_iter().map(|span| (span, quoted.as_slice())).collect();
     json::splice(body, &edits)
+}
+
+/// The params of a question to a client with the client's id of the task they say they belong to. Of a task that is not this one
+/// nothing is said: the client knows no id of the app's own.
+pub fn of_question(params: &Bytes, task: Option<(&str, &str)>) -> Bytes {
+    let related = || related(params, Document::parse(params).ok()?.root(), task);
+    if may_relate(params) { related().unwrap_or_else(|| params.clone()) } else { params.clone() }
+}
+
+/// The same of a notification.
+pub fn of_notification(message: &Bytes, task: Option<(&str, &str)>) -> Bytes {
+    let related = || related(message, Document::parse(message).ok()?.root().get("params")?, task);
+    if may_relate(message) { related().unwrap_or_else(|| message.clone()) } else { message.clone() }
+}
+
+/// None: it says nothing of a task.
+fn related(text: &[u8], params: Value<'_, '_>, task: Option<(&str, &str)>) -> Option<Bytes> {
+    let meta = params.get("_meta")?;
+    let id = meta.get(RELATED_KEY)?.get("taskId");
+    let (span, instead) = match (id, task) {
+        (Some(id), Some((own, sealed))) if id.as_str().as_deref() == Some(own) => {
+            let mut quoted = Vec::new();
+            json::write_string(&mut quoted, sealed);
+            (id.span(), quoted)
+        }
+        _ => (meta.span(), without(meta, RELATED_KEY)),
+    };
+    Some(Bytes::from(json::splice(text, &[(span, instead.as_slice())])))
+}
+
+/// False: nothing in this JSON says which task it belongs to, in whatever spelling.
+fn may_relate(text: &[u8]) -> bool {
+    [RELATED_KEY, "\\u"].into_iter().any(|part| memchr::memmem::find(text, part.as_bytes()).is_some())
 }
 
 /// A call that waits for people, as its client knows it.

@@ -37,6 +37,21 @@ fn what_is_hidden_of_a_call_is_hidden_of_its_task() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_link_in_what_came_of_a_task_leads_back() -> Result<()> {
+    for revision in [Revision::November2025, Revision::July2026] {
+        let server = ExactUpstream::start(ExactOptions { revision, record: None })?;
+        let world = world().app_url("exact", server.url(), None);
+        let world = world.rules("all.cedar", "@id(\"all\") permit (principal, action, resource);\n").start()?;
+        let client = client(&world, revision, true)?;
+        let came = came_of(&client, "exact__work", &json!({"ms": 1, "link": "note://one"}))?;
+        let link = ["/content/0/uri", "/result/content/0/uri"].map(|pointer| at(&came, pointer)).concat();
+        ensure!(link == "exact+note://one", "{came}");
+        client.request("resources/read", json!({ "uri": link }))?;
+    }
+    Ok(())
+}
+
 /// What a task came to, wherever that is told.
 fn came_of(client: &Participant, tool: &str, arguments: &Value) -> Result<Value> {
     let mut params = json!({"name": tool, "arguments": arguments});

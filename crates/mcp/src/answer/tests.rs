@@ -24,6 +24,19 @@ fn what_an_older_server_reads_may_not_be_kept() {
 }
 
 #[test]
+fn links_lead_back_in_a_result_and_in_the_result_of_a_task() {
+    let app = AppId::parse("leg").unwrap();
+    let link = r#"{"content":[{"type":"resource_link","uri":"note://one","name":"n"}]}"#;
+    let joined = link.replace("note://one", "leg+note://one");
+    let told = |body: &str| String::from_utf8(join_addresses(body.as_bytes(), &app).unwrap()).unwrap();
+    assert_eq!(told(link), joined);
+    assert_eq!(
+        told(&format!(r#"{{"status":"completed","result":{link}}}"#)),
+        format!(r#"{{"status":"completed","result":{joined}}}"#)
+    );
+}
+
+#[test]
 fn an_older_client_gets_no_structure_it_does_not_know() {
     let known = |body: &str| without_unknown_structure(body.as_bytes()).map(|known| String::from_utf8(known).unwrap());
     assert_eq!(

@@ -149,8 +149,13 @@ impl Context<'_> {
             arguments.extend_from_slice(&more);
         }
         arguments.push(b'}');
-        let shape =
-            Shape { modern: self.revision.modern(), output_schema: false, tool: false, resource: false, join: None };
+        let shape = Shape {
+            modern: self.revision.modern(),
+            output_schema: false,
+            tool: false,
+            resource: false,
+            join: self.endpoint.is_none().then(|| task.app.clone()),
+        };
         Ok(Call {
             id: request.id.to_vec(),
             app: task.app.clone(),

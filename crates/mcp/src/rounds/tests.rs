@@ -109,7 +109,7 @@ fn a_question_to_open_an_address_gets_an_id_for_a_session() {
         method: Method::Elicit,
         params: Some(Bytes::copy_from_slice(params.as_bytes())),
     };
-    let said = |params: &str| for_session(wish(params)).params.unwrap();
+    let said = |params: &str| for_session(wish(params), None).params.unwrap();
     assert_eq!(said(r#"{"mode":"url","url":"u"}"#), r#"{"elicitationId":"k","mode":"url","url":"u"}"#);
     for same in [r#"{"mode":"url","elicitationId":"x"}"#, r#"{"mode":"form"}"#, "{}"] {
         assert_eq!(said(same), same);

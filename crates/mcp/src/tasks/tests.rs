@@ -62,6 +62,23 @@ fn only_the_id_of_a_result_changes() {
 }
 
 #[test]
+fn a_client_sees_no_id_of_the_apps_own() {
+    let related = |id: &str| format!(r#"{{"io.modelcontextprotocol/related-task":{{"taskId":"{id}"}},"x":1}}"#);
+    let params = |meta: &str| format!(r#"{{"message":"m","_meta":{meta}}}"#);
+    let asked = |meta: &str, task: Option<(&str, &str)>| {
+        String::from_utf8(of_question(&Bytes::from(params(meta)), task).to_vec()).unwrap()
+    };
+    assert_eq!(asked(&related("own"), Some(("own", "S"))), params(&related("S")));
+    assert_eq!(asked(&related("other"), Some(("own", "S"))), params(r#"{"x":1}"#));
+    assert_eq!(asked(&related("own").replace("model", r"\u006dodel"), None), params(r#"{"x":1}"#));
+    assert_eq!(asked(r#"{"x":1}"#, None), params(r#"{"x":1}"#));
+    let told = |meta: &str| format!(r#"{{"method":"notifications/message","params":{}}}"#, params(meta));
+    let passed = of_notification(&Bytes::from(told(&related("own"))), Some(("own", "S")));
+    assert_eq!(passed, told(&related("S")));
+    assert_eq!(of_notification(&Bytes::from(told(&related("own"))), None), told(r#"{"x":1}"#));
+}
+
+#[test]
 fn both_forms_say_that_a_task_was_made() {
     assert_eq!(made(br#"{"resultType":"task","taskId":"a"}"#).as_deref(), Some("a"));
     assert_eq!(made(br#"{"task":{"taskId":"b"}}"#).as_deref(), Some("b"));

@@ -16,7 +16,7 @@ use crate::client::Abilities;
 use crate::mailbox::{self, mailbox};
 use crate::revision::Revision;
 use crate::session::Session;
-use crate::tasks::HeldTask;
+use crate::tasks::{self, HeldTask};
 
 /// The way along one call. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +49,8 @@ struct Shared {
     /// Whether a rule hides fields of the answer, which might stand in what is said before it as well.
     hushed: AtomicBool,
     cancelled: CancellationToken,
+    /// The task it is about: the app's id of it, and the client's.
+    task: OnceLock<(String, String)>,
     /// The request that goes on with this call; from then on what is said belongs to it.
     next: ArcSwapOption<Shared>,
     streaming: Notify,
@@ -142,6 +144,7 @@ impl Along {
             scrub,
             hushed,
             cancelled,
+            task: OnceLock::new(),
             next,
             streaming,
             pausing,
@@ -190,6 +193,11 @@ impl Along {
     /// From now on nothing is passed on of what the app says along the way.
     pub fn hush(&self) {
         self.shared.hushed.store(true, Ordering::Release);
+    }
+
+    /// It is about a task: the app's id of it, and the client's.
+    pub fn about_task(&self, own: &str, known_as: &str) {
+        let _first = self.shared.task.set((own.to_owned(), known_as.to_owned()));
     }
 
     /// The client has changed its mind.
@@ -292,6 +300,8 @@ impl Along {
                 return;
             }
         };
+        let task = self.shared.task.get().map(|(own, known_as)| (own.as_str(), known_as.as_str()));
+        let message = tasks::of_notification(&message, task);
         let message = self.shared.scrub.scrub(&message).map_or(message, |(clean, _)| Bytes::from(clean));
         let next = self.shared.next.load();
         if next.as_ref().unwrap_or(&self.shared).to_client.try_send(message).is_err() {

@@ -174,7 +174,7 @@ const TOOLS: &[Tool] = &[
     tool(
         "work",
         "Works for a while",
-        r#"{"ms": {"type": "integer"}, "text": {"type": "string"}}"#,
+        r#"{"ms": {"type": "integer"}, "text": {"type": "string"}, "link": {"type": "string"}}"#,
         Revision::March2025,
     ),
     tool("work_fails", "Works and fails", "{}", Revision::November2025),

@@ -67,7 +67,10 @@ pub(super) async fn run(turn: &mut Turn) -> Result<Value, Ending> {
         "slow" | "work" | "work_only" => {
             let time = turn.argument("ms").and_then(Value::as_u64).unwrap_or(50);
             tokio::time::sleep(Duration::from_millis(time)).await;
-            Ok(text(turn.argument("text").and_then(Value::as_str).unwrap_or("done")))
+            match turn.argument("link") {
+                Some(uri) => Ok(json!({"content": [{"type": "resource_link", "uri": uri, "name": "a note"}]})),
+                None => Ok(text(turn.argument("text").and_then(Value::as_str).unwrap_or("done"))),
+            }
         }
         "change_tools" => Ok(text(&format!("added-{}", turn.server.add(Kind::Tools)))),
         "change_prompts" => Ok(text(&format!("added-{}", turn.server.add(Kind::Prompts)))),

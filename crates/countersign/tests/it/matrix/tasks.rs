@@ -64,7 +64,11 @@ pub(super) fn asks(cell: &Cell<'_>) -> Result<()> {
         client.request("tasks/update", json!({"taskId": task, "inputResponses": answers}))?;
     }
     same("text", &json!(text(&outcome(client, &task)?)), &json!("accept Ada"))?;
-    ensure(client.asked().len() == 1, "it was not asked once", &client.asked())
+    let asked = client.asked();
+    ensure(asked.len() == 1, "it was not asked once", &asked)?;
+    let related = "/0/params/_meta/io.modelcontextprotocol~1related-task/taskId";
+    let related = at(&json!(asked), related).to_owned();
+    ensure(client.revision().modern() || related == task, "it is asked for another task", &asked)
 }
 
 pub(super) fn list(cell: &Cell<'_>) -> Result<()> {
