@@ -265,7 +265,9 @@ impl Shared {
             Ok(level) => level,
             Err(error) => return Said::Error(error),
         };
-        session.set_level(level.clone());
+        session.set_level(level);
+        // Another session of theirs may share a link, and want more: this one is passed only what it wants.
+        let Some(level) = session.least_level() else { return Said::Response(envelope::result(request.id, b"{}")) };
         let client = Client::Legacy(Arc::clone(session));
         let pair = (arrived.known.actor.agent.clone(), arrived.known.actor.human.clone());
         let (engine, seals, known, hub) = (&self.engine, &self.seals, arrived.known, &self.hub);

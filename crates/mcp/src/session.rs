@@ -5,7 +5,7 @@ mod ticket;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
@@ -16,11 +16,12 @@ use model::{Actor, AgentId, AppId, Fault, HumanId, Method, Secret, UnixMicros};
 use quick_cache::sync::Cache;
 use tokio::sync::oneshot;
 
+use crate::app_link::Pair;
 use crate::client::Abilities;
 use crate::events::{Remembered, Streams};
 use crate::listeners::Listener;
 use crate::revision::Revision;
-use crate::upstream::Along;
+use crate::upstream::{Along, LEVELS};
 use ticket::{Ticket, Tickets};
 
 /// All legacy sessions of this gateway, in memory. Their ids say enough to go on with them after a restart; but whoever
@@ -29,6 +30,7 @@ pub struct Sessions {
     open: Cache<String, Arc<Open>>,
     remembered: Remembered,
     tickets: Tickets,
+    levels: Arc<Levels>,
     /// Those of before that have ended here.
     over: Cache<String, ()>,
     /// Those of before that had subscribed to something ([`Sessions::mark`]).
@@ -38,6 +40,13 @@ pub struct Sessions {
 /// A session that is open. It ends when this is dropped, whoever still holds it: its client has ended it, has been idle, or
 /// made place for others.
 struct Open(Arc<Session>);
+
+/// From which levels on the clients of each pair want log messages: an app is told once for all of them.
+#[derive(Default)]
+struct Levels(Mutex<HashMap<Pair, Vec<Weak<Level>>>>);
+
+/// From which level on one client wants log messages, if it said.
+type Level = Mutex<Option<String>>;
 
 /// One legacy session.
 pub struct Session {
@@ -55,7 +64,8 @@ pub struct Session {
     in_flight: Mutex<HashMap<Vec<u8>, Along>>,
     /// What the client said it can do.
     pub abilities: Abilities,
-    level: Mutex<Option<String>>,
+    level: Arc<Level>,
+    levels: Arc<Levels>,
     questions: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     next_question: AtomicU64,
     /// Whether apps are about to be told that the client works on other folders.
@@ -134,6 +144,12 @@ impl Session {
     /// The client wants log messages from this level on.
     pub fn set_level(&self, level: String) {
         *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
+        self.levels.take_in((self.agent.clone(), self.human.clone()), &self.level);
+    }
+
+    /// From which level on some client of the same agent and person wants log messages, if any said: their sessions may share a link.
+    pub fn least_level(&self) -> Option<String> {
+        self.levels.least(&(self.agent.clone(), self.human.clone()))
     }
 
     /// A question to the client, under an id of its own.
@@ -159,6 +175,28 @@ impl Session {
         let id = std::str::from_utf8(id).ok().and_then(|id| id.parse::<u64>().ok());
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         id.and_then(|id| questions.remove(&id)).is_some_and(|tell| tell.send(answer).is_ok())
+    }
+}
+
+impl Levels {
+    /// Looks at this one, too, as long as its session is there.
+    fn take_in(&self, pair: Pair, level: &Arc<Level>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, levels| {
+            levels.retain(|level| level.strong_count() > 0);
+            !levels.is_empty()
+        });
+        let levels = all.entry(pair).or_default();
+        if !levels.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(level))) {
+            levels.push(Arc::downgrade(level));
+        }
+    }
+
+    fn least(&self, pair: &Pair) -> Option<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let levels = all.get(pair)?.iter().filter_map(Weak::upgrade);
+        let said = levels.filter_map(|level| level.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        said.min_by_key(|level| LEVELS.iter().position(|one| one == level))
     }
 }
 
@@ -205,7 +243,8 @@ impl Sessions {
     /// something. Error: the system gives no random bytes.
     pub fn new(key: &Secret<[u8; 32]>, subscribed: HashSet<String>) -> Result<Self, Fault> {
         let (open, over) = (Cache::new(SESSIONS_MAX), Cache::new(SESSIONS_MAX));
-        Ok(Self { open, remembered: Remembered::default(), tickets: Tickets::new(key)?, over, subscribed })
+        let (remembered, levels) = (Remembered::default(), Arc::default());
+        Ok(Self { open, remembered, tickets: Tickets::new(key)?, levels, over, subscribed })
     }
 
     /// Opens a session for this actor at this endpoint and gives its id, which nobody can guess. None when the system gives
@@ -285,7 +324,8 @@ impl Sessions {
             ended: AtomicBool::new(false),
             in_flight: Mutex::default(),
             abilities,
-            level: Mutex::default(),
+            level: Arc::default(),
+            levels: Arc::clone(&self.levels),
             questions: Mutex::default(),
             next_question: AtomicU64::new(first.saturating_add(1)),
             roots_pending: AtomicBool::new(false),

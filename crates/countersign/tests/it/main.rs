@@ -26,6 +26,7 @@ mod joining;
 mod keeping;
 mod kit;
 mod levels;
+mod logs;
 mod matrix;
 mod offers;
 mod people;

@@ -193,7 +193,7 @@ impl Way {
     /// That of this client.
     pub(crate) fn of(client: &Client) -> Self {
         let manner = client.manner();
-        let level = manner.level.clone().or_else(|| client.session_level());
+        let level = client.level();
         Self { manner, level, revision: client.revision() }
     }
 }

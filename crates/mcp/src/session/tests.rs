@@ -162,3 +162,26 @@ fn a_session_is_not_gone_on_with_where_something_would_be_lost_or_is_too_old() {
     let id = before.open(Revision::V20250618, abilities, &ana(), None, NOW).unwrap();
     assert!(id.len() == 32 && sessions().find(&id, &ana(), None, NOW).is_none());
 }
+
+#[test]
+fn each_client_of_a_pair_is_told_from_its_own_level_on_and_the_app_the_least_of_them() {
+    let sessions = sessions();
+    let find = |id: &str| sessions.find(id, &ana(), None, NOW).unwrap();
+    let (careful, curious) = (open(&sessions), open(&sessions));
+    assert_eq!(find(&careful).least_level(), None);
+    find(&careful).set_level("error".to_owned());
+    find(&curious).set_level("debug".to_owned());
+    find(&careful).set_level("emergency".to_owned());
+    let told = |id: &str| {
+        let (along, mut told) = Along::of(None, Client::Legacy(find(id)), Arc::new(Clean));
+        assert_eq!(along.client().level().as_deref(), Some("debug"));
+        for level in ["debug", "emergency"] {
+            let message = format!(r#"{{"method":"notifications/message","params":{{"level":"{level}","data":1}}}}"#);
+            along.tell(&Bytes::from(message), "notifications/message");
+        }
+        std::iter::from_fn(|| told.try_recv()).count()
+    };
+    assert_eq!((told(&careful), told(&curious)), (1, 2));
+    sessions.close(&curious, NOW);
+    assert_eq!(find(&careful).least_level().as_deref(), Some("emergency"));
+}

@@ -100,11 +100,12 @@ impl Client {
         matches!(self, Self::Modern { abilities, .. } if abilities.knows_tasks())
     }
 
-    /// From which level on it wants log messages.
+    /// From which level on an app that keeps to a level is told to send log messages: clients of one agent and person may share its
+    /// link.
     pub fn level(&self) -> Option<String> {
         match self {
             Self::Modern { level, .. } => level.clone(),
-            Self::Legacy(session) => session.level(),
+            Self::Legacy(session) => session.least_level(),
         }
     }
 
@@ -309,10 +310,17 @@ impl Along {
         }
     }
 
-    /// Whether the client wants to see a log message: one of 2026-07-28 says so with each request.
+    /// Whether the client wants to see a log message: one of 2026-07-28 says so with each request, one with a session for all of it,
+    /// and where it says nothing, the app chooses.
     fn wants(&self, message: &[u8]) -> bool {
-        let Client::Modern { level, .. } = self.client() else { return true };
-        let Some(least) = level.as_ref().and_then(|level| place(level)) else { return false };
+        let least = match self.client() {
+            Client::Modern { level, .. } => level.clone(),
+            Client::Legacy(session) => match session.level() {
+                Some(level) => Some(level),
+                None => return true,
+            },
+        };
+        let Some(least) = least.and_then(|level| place(&level)) else { return false };
         let document = Document::parse(message).ok();
         let said = document.as_ref().and_then(|document| document.root().get("params")?.get("level")?.as_str());
         said.and_then(|said| place(&said)).is_none_or(|said| said >= least)
