@@ -158,22 +158,39 @@ fn join_addresses(body: &[u8], app: &AppId) -> Option<Vec<u8>> {
     Some(json::splice(body, &edits))
 }
 
-/// The result with what 2026-07-28 wants in it and a legacy upstream does not send. Every other byte stays.
+/// The result with what 2026-07-28 wants in it and a legacy upstream does not send. Every other byte stays, but how long a resource
+/// may be kept: its reading was decided for one person and at one moment, so that no cache may give it to anybody else, and its
+/// client not for longer than it may keep a list.
 fn complete(body: &[u8], resource: bool) -> Cow<'_, [u8]> {
     // A long result is not taken apart again for a key that is nowhere in it.
     let has = |key: &str| (body.len() <= SHORT_BYTES_MAX || mentions(body, key)) && json::has_member(body, key);
-    let (said, kept) = (has("resultType"), resource && has("ttlMs"));
-    let Some(rest) = body.strip_prefix(b"{").filter(|_| !said) else { return Cow::Borrowed(body) };
+    let hinted = if resource && (has("ttlMs") || has("cacheScope")) { without_hints(body) } else { None };
+    let (body, kept) = match hinted {
+        Some((body, kept_ms)) => (Cow::Owned(body), kept_ms),
+        None => (Cow::Borrowed(body), 0),
+    };
+    let hints = resource.then(|| format!("\"ttlMs\":{kept},\"cacheScope\":\"private\""));
+    let typed = (!has("resultType")).then(|| "\"resultType\":\"complete\"".to_owned());
+    let members: Vec<String> = typed.into_iter().chain(hints).collect();
+    let Some(rest) = body.strip_prefix(b"{").filter(|_| !members.is_empty()) else { return body };
     let mut out = Vec::with_capacity(body.len() + 64);
-    out.extend_from_slice(b"{\"resultType\":\"complete\"");
-    if resource && !kept {
-        out.extend_from_slice(b",\"ttlMs\":0,\"cacheScope\":\"private\"");
-    }
+    out.push(b'{');
+    out.extend_from_slice(members.join(",").as_bytes());
     if rest.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'}') {
         out.push(b',');
     }
     out.extend_from_slice(rest);
     Cow::Owned(out)
+}
+
+/// A result without what it says of being kept, and for how many milliseconds it may be.
+fn without_hints(body: &[u8]) -> Option<(Vec<u8>, u64)> {
+    let document = Document::parse(body).ok()?;
+    let kept_ms = document.root().get("ttlMs").and_then(|kept_ms| kept_ms.as_i64());
+    let kept_ms = kept_ms.and_then(|kept_ms| u64::try_from(kept_ms).ok()).unwrap_or(0).min(KEPT_MS_MAX);
+    let scoped = without(document.root(), "ttlMs");
+    let document = Document::parse(&scoped).ok()?;
+    Some((without(document.root(), "cacheScope"), kept_ms))
 }
 
 /// False: nowhere in this JSON is a key of this name, in whatever spelling.
@@ -270,6 +287,8 @@ fn tool_error(told: Told, shape: &Shape) -> Vec<u8> {
 const PARTS: [&str; 3] = ["contents", "content", "messages"];
 /// A result that is no longer is taken apart as quickly as it is searched.
 const SHORT_BYTES_MAX: usize = 8 << 10;
+/// How long a client may keep what it was shown: a list, or a resource.
+pub const KEPT_MS_MAX: u64 = 5_000;
 /// The code of a refusal that is no tool's result. Our own, outside the ranges of JSON-RPC and MCP.
 const NOT_EXECUTED: i64 = -31_000;
 const AUTHORIZATION_KEY: &str = "io.modelcontextprotocol/authorization";

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use json::{Document, Value};
 use model::{AppId, Method};
 
-use crate::answer::without;
+use crate::answer::{KEPT_MS_MAX, without};
 use crate::app_link::{AppLink, Pair};
 use crate::calls::Call;
 use crate::catalog::Catalog;
@@ -229,7 +229,7 @@ fn discover() -> String {
         "supportedVersions": Revision::ALL.map(Revision::as_str),
         "capabilities": capabilities(Revision::V20260728),
         "instructions": INSTRUCTIONS,
-        "ttlMs": LIST_TTL_MS,
+        "ttlMs": KEPT_MS_MAX,
         "cacheScope": "private",
         "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "countersign", "title": "Countersign", "version": env!("CARGO_PKG_VERSION") } },
     })
@@ -256,5 +256,5 @@ fn capabilities(revision: Revision) -> serde_json::Value {
 }
 
 const INSTRUCTIONS: &str = "Every call is decided before it runs. A refused call says that nothing was executed, by which rule, and what to do instead: do not repeat it unchanged.";
-const LIST_TTL_MS: u64 = 5_000;
+/// How long is [`KEPT_MS_MAX`].
 const LIST_HINTS: &str = r#""resultType":"complete","ttlMs":5000,"cacheScope":"private","#;

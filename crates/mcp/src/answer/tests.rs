@@ -13,14 +13,25 @@ fn a_legacy_result_gets_its_type_and_keeps_every_other_byte() {
 }
 
 #[test]
-fn what_an_older_server_reads_may_not_be_kept() {
+fn a_resource_is_kept_by_nobody_but_its_client_and_not_for_long() {
     let read = |body: &str| String::from_utf8(complete(body.as_bytes(), true).into_owned()).unwrap();
     assert_eq!(
         read(r#"{"contents":[]}"#),
         r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[]}"#
     );
-    let says = r#"{"resultType":"complete","ttlMs":9,"cacheScope":"public","contents":[]}"#;
-    assert_eq!(read(says), says);
+    let says =
+        |kept: &str, scope: &str| read(&format!(r#"{{"resultType":"complete",{kept}"x": 1e2,{scope}"contents":[]}}"#));
+    let told = |kept: u64| {
+        format!(r#"{{"ttlMs":{kept},"cacheScope":"private","resultType":"complete","x":1e2,"contents":[]}}"#)
+    };
+    assert_eq!(says(r#""ttlMs":9,"#, r#""cacheScope":"public","#), told(9));
+    assert_eq!(says(r#""ttlMs":3600000,"#, r#""cacheScope":"private","#), told(5_000));
+    assert_eq!(says(r#""ttlMs":-1,"#, ""), told(0));
+    assert_eq!(says("", r#""c\u0061cheScope":"public","#), told(0));
+    let nothing_said = r#"{"ttlMs":0,"cacheScope":"private","resultType":"complete","contents":[]}"#;
+    assert_eq!(read(r#"{"resultType":"complete","contents":[]}"#), nothing_said);
+    let of_a_tool = r#"{"resultType":"complete","ttlMs":3600000,"cacheScope":"public","content":[]}"#;
+    check(of_a_tool, of_a_tool);
 }
 
 #[test]
