@@ -26,7 +26,7 @@ use crate::envelope::{
 };
 use crate::hub::Hub;
 use crate::methods::{Context, Said, initialize};
-use crate::param::decoded;
+use crate::param::{decoded, said_once};
 use crate::revision::Revision;
 use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
@@ -241,6 +241,11 @@ impl Shared {
 
     /// A notification: a legacy client's change of mind, or of its folders.
     fn notice(&self, arrived: &Arrived<'_>, method: &str, params: Option<Value<'_, '_>>) -> Response<Body> {
+        if text(arrived.headers, "mcp-session-id").is_some()
+            && let Err(response) = self.session(arrived)
+        {
+            return *response;
+        }
         if method == "notifications/cancelled"
             && let Some(id) = params.and_then(|params| params.get("requestId"))
             && let Ok(session) = self.session(arrived)
@@ -559,7 +564,8 @@ fn endpoint_of(path: &str) -> Result<Option<AppId>, Fault> {
 
 /// `Mcp-Method` and `Mcp-Name` must say what the body says (2026-07-28).
 fn check_headers(headers: &HeaderMap, request: &Request<'_, '_>) -> Result<(), RpcError> {
-    let method = text(headers, "mcp-method");
+    said_once(headers, "mcp-protocol-version")?;
+    let method = plain(said_once(headers, "mcp-method")?);
     if method != Some(request.method.as_ref()) {
         return Err(mismatch("Mcp-Method", method, &request.method));
     }
@@ -570,7 +576,7 @@ fn check_headers(headers: &HeaderMap, request: &Request<'_, '_>) -> Result<(), R
         _ => return Ok(()),
     };
     let in_body = request.params.and_then(|params| params.get(key)).and_then(|name| name.as_str()).unwrap_or_default();
-    let in_header = text(headers, "mcp-name").map(decoded);
+    let in_header = plain(said_once(headers, "mcp-name")?).map(decoded);
     if in_header.as_deref() != Some(in_body.as_ref()) {
         return Err(mismatch("Mcp-Name", in_header.as_deref(), &in_body));
     }
@@ -605,7 +611,11 @@ fn check_types(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    plain(headers.get(name))
+}
+
+fn plain(value: Option<&HeaderValue>) -> Option<&str> {
+    value.and_then(|value| value.to_str().ok())
 }
 
 fn rpc_error(status: StatusCode, id: Option<&[u8]>, error: &RpcError) -> Response<Body> {

@@ -49,7 +49,7 @@ pub fn headers(params: &[Param], arguments: Option<Value<'_, '_>>) -> Vec<(Heade
 pub fn check(params: &[Param], headers: &HeaderMap, arguments: Option<Value<'_, '_>>) -> Result<(), RpcError> {
     for param in params {
         let in_body = find(arguments, &param.path).and_then(text);
-        let in_header = headers.get(&param.header).map(|value| value.to_str().map(decoded));
+        let in_header = said_once(headers, param.header.as_str())?.map(|value| value.to_str().map(decoded));
         let same = match (&in_body, &in_header) {
             (None, None) => true,
             (Some(body), Some(Ok(header))) => body == header,
@@ -62,6 +62,16 @@ pub fn check(params: &[Param], headers: &HeaderMap, arguments: Option<Value<'_, 
         }
     }
     Ok(())
+}
+
+/// What a header says. Error: it says two things, and whoever stands between may have read the other one (−32020).
+pub fn said_once<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue>, RpcError> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.all(|other| Some(other) == first) {
+        return Ok(first);
+    }
+    Err(RpcError::new(HEADER_MISMATCH, format!("the header `{name}` says two things")))
 }
 
 /// A header value; text that is not plain ASCII travels as `=?base64?…?=`.

@@ -105,6 +105,9 @@ fn a_batch_is_split_and_answered_together() -> Result<()> {
     assert_eq!(status, 400);
     let only_notifications = json!([{"jsonrpc": "2.0", "method": "notifications/progress"}]);
     assert_eq!(client.send(&only_notifications)?.status, 202);
+    let mut stray = client.http_request(&json!({"jsonrpc": "2.0", "method": "notifications/progress"}));
+    stray.headers.retain(|(name, _)| name != "mcp-session-id");
+    assert_eq!(send(&client, &stray.with("mcp-session-id", "no-such-session"))?.0, 404);
     let newer = world.legacy_client("ana-desktop", "ana", "2025-06-18")?;
     let (status, said) = send(&newer, &newer.http_request(&json!([call(1, "c")])))?;
     assert_eq!((status, said.pointer("/error/code")), (400, Some(&json!(-32600))), "{said}");
@@ -123,6 +126,8 @@ fn a_modern_request_says_everything_or_is_refused() -> Result<()> {
         request.headers.retain(|(name, _)| name != header);
         check(&client, &request, 400, -32020).with_context(|| format!("{header} is missing"))?;
         check(&client, &request.with(header, "other"), 400, -32020).with_context(|| format!("{header} differs"))?;
+        let twice = client.http_request(&call).with(header, "other");
+        check(&client, &twice, 400, -32020).with_context(|| format!("{header} says two things"))?;
     }
     let mut request = client.http_request(&call);
     request.headers.retain(|(name, _)| name != "mcp-name");

@@ -49,6 +49,19 @@ fn a_header_that_says_something_else_is_refused() {
 }
 
 #[test]
+fn a_header_that_says_two_things_says_nothing() {
+    let headers = |values: &[&'static str]| -> HeaderMap {
+        values.iter().map(|value| (HeaderName::from_static("mcp-method"), HeaderValue::from_static(value))).collect()
+    };
+    let said = |values: &[&'static str]| said_once(&headers(values), "mcp-method").map(|said| said.cloned());
+    assert_eq!(said(&[]), Ok(None));
+    assert_eq!(said(&["ping", "ping"]), Ok(Some(HeaderValue::from_static("ping"))));
+    for two in [["ping", "tools/call"], ["tools/call", "ping"]] {
+        assert_eq!(said(&two).unwrap_err().code, HEADER_MISMATCH);
+    }
+}
+
+#[test]
 fn wrong_declarations_are_refused() {
     let of = |property: serde_json::Value| json!({ "type": "object", "properties": { "a": property } });
     for wrong in [
