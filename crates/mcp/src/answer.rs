@@ -17,6 +17,8 @@ use crate::name::joined_uri;
 pub struct Shape {
     /// Whether results carry `resultType` (2026-07-28).
     pub modern: bool,
+    /// Whether it knows links to resources as content (2025-06-18).
+    pub links: bool,
     /// Whether the tool declares an `outputSchema`; then the structure of a refusal goes into `_meta`.
     pub output_schema: bool,
     /// Whether it is a tool that was called; of anything else a refusal is a JSON-RPC error, for its result has no place
@@ -88,6 +90,8 @@ fn of_answer(id: &[u8], answer: &Answer, shape: &Shape) -> Vec<u8> {
     if shape.modern {
         return envelope::result(id, &complete(body, shape.resource));
     }
+    let in_words = if shape.links { None } else { links_in_words(body) };
+    let body = in_words.as_deref().unwrap_or(body);
     match shape.tool.then(|| without_unknown_structure(body)).flatten() {
         Some(known) => envelope::result(id, &known),
         None => envelope::result(id, body),
@@ -100,6 +104,29 @@ fn without_unknown_structure(body: &[u8]) -> Option<Vec<u8>> {
     let document = Document::parse(body).ok()?;
     document.root().get("structuredContent").filter(|structure| structure.kind() != Kind::Object)?;
     Some(without(document.root(), "structuredContent"))
+}
+
+/// The result with each link to a resource as a text, for a client that would take the whole of it for broken. None: it has none.
+fn links_in_words(body: &[u8]) -> Option<Vec<u8>> {
+    if !mentions(body, LINK) {
+        return None;
+    }
+    let document = Document::parse(body).ok()?;
+    let mut edits = Vec::new();
+    for key in ["content", "messages"] {
+        for item in document.root().get(key).into_iter().flat_map(|list| list.items()) {
+            let block = item.get("content").filter(|_| key == "messages").unwrap_or(item);
+            let text = |key: &str| block.get(key).and_then(|value| value.as_str()).unwrap_or_default();
+            if text("type") == LINK {
+                let mut words = b"{\"type\":\"text\",\"text\":".to_vec();
+                json::write_string(&mut words, &format!("{}: {}", text("name"), text("uri")));
+                words.push(b'}');
+                edits.push((block.span(), words));
+            }
+        }
+    }
+    let edits: Vec<_> = edits.iter().map(|(span, words)| (span.clone(), words.as_slice())).collect();
+    (!edits.is_empty()).then(|| json::splice(body, &edits))
 }
 
 /// An object without one of its members. Every other member stays as it is.
@@ -283,6 +310,7 @@ fn tool_error(told: Told, shape: &Shape) -> Vec<u8> {
     result.to_string().into_bytes()
 }
 
+const LINK: &str = "resource_link";
 /// Members of a result that may link to resources.
 const PARTS: [&str; 3] = ["contents", "content", "messages"];
 /// A result that is no longer is taken apart as quickly as it is searched.

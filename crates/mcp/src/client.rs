@@ -12,6 +12,7 @@ pub struct Abilities {
     /// What an app is told: the members as the client sent them, but for those that end at the gateway.
     declared: Bytes,
     samples: bool,
+    samples_with_tools: bool,
     fills_forms: bool,
     opens_urls: bool,
     has_roots: bool,
@@ -32,6 +33,7 @@ impl Abilities {
         Some(Self {
             declared: declared(capabilities, body),
             samples: capabilities.get("sampling").is_some(),
+            samples_with_tools: capabilities.get("sampling").is_some_and(|sampling| sampling.get("tools").is_some()),
             fills_forms: only_form || elicits.and_then(|elicits| elicits.get("form")).is_some(),
             opens_urls: elicits.and_then(|elicits| elicits.get("url")).is_some(),
             has_roots: capabilities.get("roots").is_some(),
@@ -76,7 +78,10 @@ impl Abilities {
     /// Whether this client answers such a question.
     pub fn answers(&self, method: Method, params: Option<Value<'_, '_>>) -> bool {
         match method {
-            Method::Sample => self.samples,
+            Method::Sample => {
+                let tools = params.is_some_and(|params| params.get("tools").is_some());
+                self.samples && (self.samples_with_tools || !tools)
+            }
             Method::Roots => self.has_roots,
             Method::Elicit => {
                 let mode = params.and_then(|params| params.get("mode")).and_then(|mode| mode.as_str());
@@ -94,8 +99,22 @@ impl Abilities {
 impl Default for Abilities {
     fn default() -> Self {
         let declared = Bytes::from_static(b"{}");
-        Self { declared, samples: false, fills_forms: false, opens_urls: false, has_roots: false }
+        Self {
+            declared,
+            samples: false,
+            samples_with_tools: false,
+            fills_forms: false,
+            opens_urls: false,
+            has_roots: false,
+        }
     }
+}
+
+/// Whether a form asks for several of a list at once, which is known from 2025-11-25 on.
+pub fn chooses_several(params: Option<Value<'_, '_>>) -> bool {
+    let fields = params.and_then(|params| params.get("requestedSchema")?.get("properties"));
+    let mut fields = fields.into_iter().flat_map(|fields| fields.entries());
+    fields.any(|(_, field)| field.get("type").and_then(|kind| kind.as_str()).as_deref() == Some("array"))
 }
 
 /// The question a server asks with this method, if it is one.

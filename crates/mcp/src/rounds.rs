@@ -61,7 +61,7 @@ impl Wanted {
         for (key, wish) in root.get("inputRequests").into_iter().flat_map(|requests| requests.entries()) {
             let method = wish.get("method").and_then(|method| method.as_str()).unwrap_or_default();
             let params = wish.get("params");
-            let asked = question(&method).filter(|asked| client.abilities().answers(*asked, params));
+            let asked = question(&method).filter(|asked| client.answers(*asked, params));
             let method = asked.ok_or_else(|| {
                 let method: String = method.chars().take(64).collect();
                 let said = format!("it asks for `{method}`, which this client does not offer");

@@ -48,6 +48,18 @@ fn links_lead_back_in_a_result_and_in_the_result_of_a_task() {
 }
 
 #[test]
+fn a_link_is_words_where_no_link_is_known() {
+    let words = |body: &str| links_in_words(body.as_bytes()).map(|words| String::from_utf8(words).unwrap());
+    let link = r#"{"type":"resource_link","uri":"leg+note://one","name":"a \"note\""}"#;
+    let text = r#"{"type":"text","text":"a \"note\": leg+note://one"}"#;
+    let result = |one: &str| format!(r#"{{"content":[{{"type":"text","text":"resource_link"}},{one}],"x":1e2}}"#);
+    assert_eq!(words(&result(link)), Some(result(text)));
+    let prompt = |one: &str| format!(r#"{{"messages":[{{"role":"user","content":{one}}}]}}"#);
+    assert_eq!(words(&prompt(&link.replace("_link", r"\u005flink"))), Some(prompt(text)));
+    assert_eq!(words(r#"{"content":[{"type":"text","text":"resource_link"}]}"#), None);
+}
+
+#[test]
 fn an_older_client_gets_no_structure_it_does_not_know() {
     let known = |body: &str| without_unknown_structure(body.as_bytes()).map(|known| String::from_utf8(known).unwrap());
     assert_eq!(

@@ -50,6 +50,7 @@ impl Context<'_> {
         let link = self.hub.app(&app).ok_or_else(unknown)?;
         let mut shape = Shape {
             modern: self.revision.modern(),
+            links: self.revision > Revision::V20250326,
             output_schema: false,
             tool: asked == Asked::Tool,
             resource: asked == Asked::Resource,
@@ -151,6 +152,7 @@ impl Context<'_> {
         arguments.push(b'}');
         let shape = Shape {
             modern: self.revision.modern(),
+            links: self.revision > Revision::V20250326,
             output_schema: false,
             tool: false,
             resource: false,

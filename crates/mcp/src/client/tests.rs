@@ -24,6 +24,14 @@ fn an_empty_elicitation_means_forms() {
 }
 
 #[test]
+fn a_model_is_asked_to_use_tools_where_its_client_says_it_can() {
+    let with_tools = r#"{"messages":[],"tools":[]}"#;
+    assert!(!answers(&of(r#"{"sampling":{}}"#), Method::Sample, with_tools));
+    assert!(answers(&of(r#"{"sampling":{}}"#), Method::Sample, r#"{"messages":[]}"#));
+    assert!(answers(&of(r#"{"sampling":{"tools":{}}}"#), Method::Sample, with_tools));
+}
+
+#[test]
 fn nothing_is_assumed_of_a_client_that_says_nothing() {
     assert!(!Abilities::read(None, &Bytes::new()).unwrap().any());
     assert!(!of(r#"{"extensions":{"com.example/x":{}}}"#).any());

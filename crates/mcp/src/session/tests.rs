@@ -185,3 +185,27 @@ fn each_client_of_a_pair_is_told_from_its_own_level_on_and_the_app_the_least_of_
     sessions.close(&curious, NOW);
     assert_eq!(find(&careful).least_level().as_deref(), Some("emergency"));
 }
+
+#[test]
+fn a_client_hears_what_its_revision_has_words_for() {
+    let sessions = sessions();
+    let client = |revision: Revision| {
+        let declared = Bytes::from_static(br#"{"elicitation":{"form":{},"url":{}}}"#);
+        let abilities = Abilities::read(Some(Document::parse(&declared).unwrap().root()), &declared).unwrap();
+        let id = sessions.open(revision, abilities, &ana(), None, NOW).unwrap();
+        Client::Legacy(sessions.find(&id, &ana(), None, NOW).unwrap())
+    };
+    let form = |field: &str| format!(r#"{{"message":"m","requestedSchema":{{"properties":{{"a":{field}}}}}}}"#);
+    for (revision, several, completion) in [(Revision::V20250618, false, 0), (Revision::V20251125, true, 1)] {
+        let client = client(revision);
+        let answers =
+            |params: &str| client.answers(Method::Elicit, Some(Document::parse(params.as_bytes()).unwrap().root()));
+        assert_eq!(answers(&form(r#"{"type":"array","items":{"enum":["x"]}}"#)), several, "{revision:?}");
+        assert!(answers(&form(r#"{"type":"string"}"#)));
+        let (along, mut told) = Along::of(None, client.clone(), Arc::new(Clean));
+        let complete =
+            Bytes::from_static(br#"{"method":"notifications/elicitation/complete","params":{"elicitationId":"e"}}"#);
+        along.tell(&complete, "notifications/elicitation/complete");
+        assert_eq!(std::iter::from_fn(|| told.try_recv()).count(), completion, "{revision:?}");
+    }
+}

@@ -8,11 +8,12 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::Scrub;
 use json::{Document, Value};
+use model::Method;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::link::Manner;
-use crate::client::Abilities;
+use crate::client::{Abilities, chooses_several};
 use crate::mailbox::{self, mailbox};
 use crate::revision::Revision;
 use crate::session::Session;
@@ -72,6 +73,12 @@ impl Client {
         }
     }
 
+    /// Whether it answers such a question, in the words of its revision.
+    pub fn answers(&self, method: Method, params: Option<Value<'_, '_>>) -> bool {
+        let unknown = self.revision() < Revision::V20251125 && method == Method::Elicit && chooses_several(params);
+        !unknown && self.abilities().answers(method, params)
+    }
+
     /// What it speaks.
     pub fn revision(&self) -> Revision {
         match self {
@@ -93,6 +100,11 @@ impl Client {
             }
             Self::Legacy(_) => Manner::default(),
         }
+    }
+
+    /// Whether it is told that somebody has done what an address was opened for: 2025-11-25 has words for that.
+    pub fn knows_of_completion(&self) -> bool {
+        self.revision() == Revision::V20251125 && self.abilities().opens_urls()
     }
 
     /// Whether a call of it may become a task that it did not ask for (2026-07-28).
@@ -296,6 +308,8 @@ impl Along {
                 None => return,
             },
             "notifications/message" if self.wants(notification) => notification.clone(),
+            // What was asked of this client has been done where it was sent to.
+            "notifications/elicitation/complete" if self.client().knows_of_completion() => notification.clone(),
             other => {
                 tracing::debug!(method = other, "a notification of an app is not about a call");
                 return;

@@ -64,7 +64,7 @@ impl Asks {
     pub(crate) fn take(&self, id: Bytes, method: &str, params: Option<Bytes>) -> Result<(), &'static str> {
         let method = client::question(method).ok_or(NOT_OFFERED)?;
         let document = params.as_ref().and_then(|params| Document::parse(params).ok());
-        if !self.along.client().abilities().answers(method, document.as_ref().map(Document::root)) {
+        if !self.along.client().answers(method, document.as_ref().map(Document::root)) {
             return Err("the client whose call this is does not offer it");
         }
         let question = Question { id, method, params };
