@@ -489,6 +489,13 @@ impl Call {
             let said = format!("it asked {ROUNDS_MAX} times and has not answered");
             return Err(failed(Fault::new(Blame::Upstream, "upstream.asks_too_often", said)));
         }
+        if wanted.wishes.is_empty() && matches!(along.client(), Client::Legacy(_)) {
+            // It wants nothing but to be asked again: another client would take its time, too.
+            tokio::select! {
+                () = tokio::time::sleep(pause_before(rounds)) => {}
+                () = along.cancelled() => {}
+            }
+        }
         let keys = wanted.wishes.iter().map(|wish| wish.key.clone()).collect();
         let given = self.put(runs, along, &call, wanted.wishes, false).await?;
         if let Client::Legacy(_) = along.client() {
@@ -589,6 +596,9 @@ impl Call {
         let Some(state) = state else {
             // What the app would ask, answered before it asks: good where it may ask that.
             given.retain(|one| rounds::answers(&one.body).is_some_and(|asked| self.permitted(runs, asked)));
+            if given.is_empty() {
+                return Ok(());
+            }
             self.goes_on = Some(GoesOn { onward: Some(Onward { state: None, given }), cause: None, rounds: 0 });
             return Ok(());
         };
@@ -609,11 +619,18 @@ impl Call {
     }
 }
 
+/// How long an app is left alone that wants only to be asked again: longer each time.
+fn pause_before(round: u32) -> Duration {
+    PAUSE.saturating_mul(2u32.saturating_pow(round.saturating_sub(1))).min(PAUSE_MAX)
+}
+
 /// Whether a task says that it waits for something.
 fn asks(body: &[u8]) -> bool {
     json::Document::parse(body).is_ok_and(|document| document.root().get("inputRequests").is_some())
 }
 
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Shorter than this nobody is kept waiting to be told to ask again.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 const STATE_REFUSED: &str = "`params.requestState` is not one this gateway gave for this very call, or it was used before, or is too old: call again without it and without `inputResponses`";

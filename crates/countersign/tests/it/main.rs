@@ -33,6 +33,7 @@ mod people;
 mod proof;
 mod questions;
 mod retaining;
+mod rounds;
 mod rules;
 mod sdk;
 mod secrets;

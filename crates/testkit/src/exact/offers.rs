@@ -163,7 +163,7 @@ const TOOLS: &[Tool] = &[
     tool("ask_roots", "Asks for the client's folders", "{}", Revision::March2025),
     tool("ask_twice", "Asks for two names, one after the other", "{}", Revision::June2025),
     tool("ask_all", "Asks for three things at once", "{}", Revision::June2025),
-    tool("come_again", "Answers the second time", "{}", Revision::July2026),
+    tool("come_again", "Answers the second time", r#"{"always": {"type": "boolean"}}"#, Revision::July2026),
     tool("log", "Writes log messages", "{}", Revision::March2025),
     tool("progress", "Reports progress", "{}", Revision::March2025),
     tool("slow", "Takes its time", r#"{"ms": {"type": "integer"}}"#, Revision::March2025),

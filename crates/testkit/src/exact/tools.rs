@@ -108,7 +108,7 @@ async fn asks(turn: &mut Turn, name: &str) -> Result<Value, Ending> {
             let all = [("who", NAME), ("word", Question::Model), ("folders", Question::Roots)];
             turn.ask_all(&all).await?.join(", ")
         }
-        "come_again" if turn.params.get("requestState").is_none() => {
+        "come_again" if turn.params.get("requestState").is_none() || turn.argument("always").is_some() => {
             return Err(Ending::NeedsInput(Box::default()));
         }
         "come_again" => {
