@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -23,7 +23,7 @@ use crate::operations::{Operation, perform};
 /// Does an operation, in the running gateway if there is one. A gateway that starts or stops, and a command like this one, hold the
 /// directory while no socket is open: they are waited for.
 pub async fn ask(file: &Path, operation: Operation) -> Result<Value, Fault> {
-    let began = Instant::now();
+    let mut looks = 0;
     loop {
         let config = match Config::load(file, &environment) {
             Ok(config) => config,
@@ -36,24 +36,25 @@ pub async fn ask(file: &Path, operation: Operation) -> Result<Value, Fault> {
         };
         let socket = config.data.join(files::CONTROL);
         let held = DataDir::holder(&config.data).is_some();
-        if UnixStream::connect(&socket).await.is_ok() || (held && began.elapsed() >= HELD_MAX) {
+        if UnixStream::connect(&socket).await.is_ok() || (held && looks >= LOOKS_MAX) {
             return over_socket(&socket, &operation).await;
         }
         if !held {
             let listen = config.listen;
             match Gateway::open(config, listen).await {
                 Ok(gateway) => return by_itself(gateway, operation).await,
-                Err(fault) if is_held_for_a_moment(&fault, began) => {}
+                Err(fault) if is_held_for_a_moment(&fault, looks) => {}
                 Err(fault) => return Err(fault),
             }
         }
+        looks += 1;
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }
 
 /// Whether a gateway could not be opened because another command, or one that starts or stops, has its data directory.
-pub fn is_held_for_a_moment(fault: &Fault, since: Instant) -> bool {
-    fault.code() == "store.held" && since.elapsed() < HELD_MAX
+pub fn is_held_for_a_moment(fault: &Fault, looks: u32) -> bool {
+    fault.code() == "store.held" && looks < LOOKS_MAX
 }
 
 async fn by_itself(gateway: Gateway, operation: Operation) -> Result<Value, Fault> {
@@ -125,7 +126,7 @@ pub async fn post(socket: &Path, path: &str, body: Bytes, token: Option<&str>) -
     Ok((status, body))
 }
 
-/// How long a data directory may be held without a socket before whoever asks is told.
-const HELD_MAX: Duration = Duration::from_secs(5);
+/// How often a data directory that is held without a socket is looked at before whoever asks is told: for five seconds.
+const LOOKS_MAX: u32 = 100;
 /// Between two looks at a directory that is held.
 pub const BETWEEN_LOOKS: Duration = Duration::from_millis(50);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use model::{Blame, Fault};
 use store::{DataDir, Location};
@@ -26,7 +26,7 @@ use crate::words::{counted, who};
 
 /// Runs the gateway until it is told to stop.
 pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
-    let began = Instant::now();
+    let mut looks = 0;
     let (listener, gateway) = loop {
         let config = Config::load(&common.config, &environment).map_err(bad_file)?;
         if args.standby {
@@ -47,7 +47,10 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
             Ok(gateway) => break (listener, Arc::new(gateway)),
             // Another stand-by was quicker.
             Err(fault) if args.standby && fault.code() == "store.locked" => {}
-            Err(fault) if is_held_for_a_moment(&fault, began) => tokio::time::sleep(BETWEEN_LOOKS).await,
+            Err(fault) if is_held_for_a_moment(&fault, looks) => {
+                looks += 1;
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
             Err(fault) => return Err(fault),
         }
     };

@@ -464,7 +464,7 @@ fn commands_and_a_gateway_that_start_together_wait_for_each_other() -> Result<()
 #[test]
 fn the_table_says_what_a_yes_makes_of_a_tool() -> Result<()> {
     let app = upstream()?;
-    let world = world().app_url("shop", &app.url(), None).start()?;
+    let world = world().app_url("shop", app.url(), None).start()?;
     let shown = world.run_well(&["tools", "shop"])?;
     let class_of = |said: &str, tool: &str| -> Result<String> {
         let line = said.lines().find(|line| line.trim_start().starts_with(&format!("{tool} ")));
