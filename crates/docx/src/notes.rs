@@ -8,6 +8,8 @@ pub(crate) struct Notes {
     pub(crate) hidden: Passages,
     pub(crate) struck: Passages,
     pub(crate) other_forms: Passages,
+    /// In markup that is not known here.
+    pub(crate) unknown_markup: Passages,
     /// Of lists of places, what stands nowhere else.
     pub(crate) contents: Passages,
     pub(crate) footnotes: usize,
@@ -151,6 +153,12 @@ impl Notes {
             out.push(format!(
                 "it says something else in programs that know less than Word: {}; what Word shows counts",
                 self.other_forms.shown()
+            ));
+        }
+        if self.unknown_markup.count > 0 {
+            out.push(format!(
+                "it has text in markup that is not known here, which is left out, and which Word may show: {}",
+                self.unknown_markup.shown()
             ));
         }
         if self.contents.count > 0 {

@@ -88,7 +88,7 @@ impl<'d> Walk<'d> {
         for block in &parent.children {
             match &*block.name {
                 _ if block.space == Space::Math => self.formula(block),
-                _ if block.space != Space::Word => {}
+                _ if block.space != Space::Word => self.leave_out(block),
                 "p" => self.paragraph(block),
                 "tbl" => self.table(block),
                 "sdt" => {
@@ -101,8 +101,24 @@ impl<'d> Walk<'d> {
                 "customXml" | "ins" | "moveTo" => self.blocks(block),
                 "del" | "moveFrom" => self.notes.deleted.count(),
                 name if EMBEDDED.contains(&name) => self.notes.embedded += 1,
-                _ => {}
+                _ => self.leave_out(block),
             }
+        }
+    }
+
+    /// Of markup that is not known here, what would be shown elsewhere is said: a document may have its content read as if it stood
+    /// beside it (`mc:ProcessContent`, ECMA-376-3, 9.3).
+    fn leave_out(&mut self, element: &Element) {
+        self.notes.unknown_markup.begin();
+        self.say_left_out(element);
+    }
+
+    fn say_left_out(&mut self, element: &Element) {
+        if element.speaks() {
+            self.notes.unknown_markup.say(&harmless(&element.text));
+        }
+        for child in &element.children {
+            self.say_left_out(child);
         }
     }
 
@@ -149,7 +165,7 @@ impl<'d> Walk<'d> {
     }
 
     fn rows(&mut self, table: &Element) {
-        for row in inner(table, "tr") {
+        for row in self.inner(table, "tr") {
             let tracked = |name: &str| row.child("trPr").is_some_and(|properties| properties.child(name).is_some());
             if tracked("del") {
                 self.notes.deleted.count();
@@ -158,7 +174,7 @@ impl<'d> Walk<'d> {
             if tracked("ins") {
                 self.notes.inserted.count();
             }
-            let mut cells: Vec<Vec<Line>> = inner(row, "tc").into_iter().map(|cell| self.cell(cell)).collect();
+            let mut cells: Vec<Vec<Line>> = self.inner(row, "tc").into_iter().map(|cell| self.cell(cell)).collect();
             let last = cells.pop().unwrap_or_default();
             if cells.iter().any(|lines| lines.len() > 1) {
                 self.lines.extend(cells.into_iter().flatten().chain(last));
@@ -177,6 +193,23 @@ impl<'d> Walk<'d> {
         // No paragraph goes on in the next cell.
         self.lines.extend(self.before.take());
         std::mem::replace(&mut self.lines, outer)
+    }
+
+    /// Rows of a table or cells of a row, those in content controls too.
+    fn inner<'e>(&mut self, parent: &'e Element, name: &str) -> Vec<&'e Element> {
+        let mut found = Vec::new();
+        for child in &parent.children {
+            match &*child.name {
+                _ if child.space != Space::Word => self.leave_out(child),
+                _ if *child.name == *name => found.push(child),
+                "sdt" => {
+                    found.extend(child.child("sdtContent").into_iter().flat_map(|content| self.inner(content, name)))
+                }
+                "customXml" | "ins" | "moveTo" => found.extend(self.inner(child, name)),
+                _ => self.leave_out(child),
+            }
+        }
+        found
     }
 
     // --- paragraphs
@@ -288,16 +321,21 @@ impl<'d> Walk<'d> {
                 self.notes.deleted.begin();
                 self.inlines(one, into, Within { tracked: Some(Tracked::Deleted), ..within });
             }
-            _ => self.draw(one, into, within),
+            _ => {
+                self.draw(one, into, within);
+                self.leave_out(one);
+            }
         }
     }
 
-    /// Formulas have texts of their own and runs of Word, and drawings have texts; of anything else only the boxes of text in it count.
+    /// Formulas have texts of their own and runs of Word, and drawings have texts; of anything else only the boxes of text in it count,
+    /// and what Word's runs in it say is left out.
     fn foreign<'e>(&mut self, element: &'e Element, into: &mut Paragraph<'e>, within: Within) {
         match (element.space, &*element.name) {
             (Space::Word, "txbxContent") => return self.text_box(element, into, within),
             (Space::Math, "r") => return self.run(element, into, within),
             (Space::Math | Space::Drawing, _) if element.speaks() => self.say(&element.text, into, within),
+            (Space::Word, _) if element.speaks() => self.leave_out(element),
             _ => {}
         }
         self.draw(element, into, within);
@@ -445,20 +483,6 @@ fn joined(cells: impl Iterator<Item = Line>) -> Option<Line> {
         row.text.push_str(cell.text.trim());
     }
     (!row.is_empty()).then_some(row)
-}
-
-/// Rows of a table or cells of a row, those in content controls too.
-fn inner<'e>(parent: &'e Element, name: &str) -> Vec<&'e Element> {
-    let mut found = Vec::new();
-    for child in parent.children.iter().filter(|child| child.space == Space::Word) {
-        match &*child.name {
-            _ if *child.name == *name => found.push(child),
-            "sdt" => found.extend(child.child("sdtContent").into_iter().flat_map(|content| inner(content, name))),
-            "customXml" | "ins" | "moveTo" => found.extend(inner(child, name)),
-            _ => {}
-        }
-    }
-    found
 }
 
 /// Whether a content control holds a table of contents, which says the headings a second time.

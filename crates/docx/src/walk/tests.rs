@@ -152,6 +152,39 @@ fn a_form_that_says_something_else_is_said() {
     assert_eq!(notes(&body("Acme may write.")), [said]);
 }
 
+#[test]
+fn what_stands_in_unknown_markup_is_said() {
+    let said = |words: &str| {
+        format!("it has text in markup that is not known here, which is left out, and which Word may show: {words}")
+    };
+    let clause = p("Normal", &r("2. The vendor may read everything."));
+    let row = format!("<w:tr><w:tc>{}</w:tc></w:tr>", p("Normal", &r("cell")));
+    let (before, after) =
+        (p("Normal", &r("1. a")), p("Normal", &format!("{}<x:c>{}</x:c>", r("3. ok"), r(" not at all"))));
+    for (body, shown, words) in [
+        (format!("{before}<x:c>{clause}</x:c>"), "1. a", "“2. The vendor may read everything.”"),
+        (
+            format!("{before}<x:c><x:d>{clause}</x:d><w:tbl>{row}</w:tbl></x:c>"),
+            "1. a",
+            "“2. The vendor may read everything.cell”",
+        ),
+        (format!("{before}<w:unheard>{clause}</w:unheard>"), "1. a", "“2. The vendor may read everything.”"),
+        (after.clone(), "3. ok", "“not at all”"),
+        (after.replace("x:c>", "w:unheard>"), "3. ok", "“not at all”"),
+        (p("Normal", &format!("{}<w:r><x:c><w:t>not</w:t></x:c></w:r>", r("3. ok"))), "3. ok", "“not”"),
+        (format!("{before}<w:tbl><x:c>{row}</x:c></w:tbl>"), "1. a", "“cell”"),
+        (
+            format!("{before}<w:tbl><w:tr><x:c><w:tc>{clause}</w:tc></x:c></w:tr></w:tbl>"),
+            "1. a",
+            "“2. The vendor may read everything.”",
+        ),
+    ] {
+        check(&body, &[shown]);
+        assert_eq!(notes(&body), [said(words)], "{body}");
+    }
+    assert!(notes(&format!("<x:c><x:t>a</x:t></x:c>{before}")).is_empty(), "its own words Word never shows");
+}
+
 /// Each of these takes minutes where what was kept before is looked at again with every run.
 #[test]
 fn much_that_is_not_shown_takes_no_longer_than_reading_it() {
@@ -274,6 +307,7 @@ fn formulas_and_shapes_are_tracked_and_hidden_as_runs_are() {
         [
             "it has tracked changes, so it is not what anybody signed: inserted “c”; deleted “b”; what was inserted counts here, what was deleted does not",
             "it has hidden text, which is left out: “d”",
+            "it has text in markup that is not known here, which is left out, and which Word may show: “f”",
         ]
     );
     check("<m:oMathPara><m:oMath><m:r><m:t>x=1</m:t></m:r></m:oMath></m:oMathPara>", &["x=1"]);
