@@ -226,16 +226,22 @@ impl<'d> Walk<'d> {
         self.inlines(written, &mut paragraph, within);
         let mark = properties.and_then(|properties| properties.child("rPr"));
         let (goes_on, deleted) = self.mark(mark, within.looks.hidden);
-        let Paragraph { mut line, listed, drawn, boxes } = paragraph;
-        self.contents.take(&listed);
+        let Paragraph { mut line, mut listed, drawn, boxes } = paragraph;
         // A paragraph of which neither words nor the mark are seen is not there, and does not count.
-        if !(goes_on && !drawn && boxes.is_empty() && line.text.trim().is_empty()) {
+        let wordless = line.text.trim().is_empty() && listed.trim().is_empty();
+        if !(goes_on && !drawn && boxes.is_empty() && wordless) {
+            let shows = self.show();
             // Without its mark a paragraph is what follows it, and counts as that.
-            if !deleted && self.show() == Shows::Text {
-                line.label = self.label(&Listed::of(properties), style);
+            let counts = !deleted && shows != Shows::Nothing;
+            let label = if counts { self.label(&Listed::of(properties), style) } else { None };
+            match label {
+                // What is numbered there counts as any other.
+                Some(label) if shows == Shows::Places => listed = format!("{} {listed}", label.text),
+                label => line.label = label,
             }
             self.ends(line, goes_on);
         }
+        self.contents.take(&listed);
         for text in boxes {
             self.blocks(text);
         }

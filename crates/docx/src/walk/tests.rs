@@ -396,6 +396,19 @@ fn what_only_a_table_of_contents_says_is_said() {
 }
 
 #[test]
+fn what_is_numbered_in_a_table_of_contents_counts() {
+    let control = format!(
+        "<w:sdt><w:sdtPr><w:docPartObj><w:docPartGallery w:val=\"Table of Contents\"/></w:docPartObj></w:sdtPr><w:sdtContent>{}{}</w:sdtContent></w:sdt>",
+        p("Clause", &r("Contents")),
+        p("Normal", &r("2. Fees\t1"))
+    );
+    let body = control + &p("Clause", &r("Fees")) + &p("Clause", &r("Liability"));
+    check(&body, &["2. Fees", "3. Liability"]);
+    let said = "it has a table of contents, which is left out, and says there what stands nowhere else: “1. Contents”";
+    assert_eq!(notes(&body), [said]);
+}
+
+#[test]
 fn a_paragraph_that_nobody_sees_does_not_count() {
     let hidden = |style: &str, run: &str, mark: &str| {
         format!(
