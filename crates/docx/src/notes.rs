@@ -16,6 +16,8 @@ pub(crate) struct Notes {
     pub(crate) comments: usize,
     pub(crate) pictures: usize,
     pub(crate) embedded: usize,
+    /// Tables of which the style hides or strikes out rows, columns or cells.
+    pub(crate) partly_hidden: usize,
     pub(crate) to_fill_in: usize,
     pub(crate) bound: usize,
     pub(crate) unknown_signs: usize,
@@ -183,6 +185,11 @@ impl Notes {
             self.pictures,
             "a picture is left out: look whether it says something",
             "# pictures are left out: look whether they say something",
+        );
+        count(
+            self.partly_hidden,
+            "a table's style hides or strikes out some of its cells, which count here: look which ones",
+            "# tables have a style that hides or strikes out some of their cells, which count here: look which ones",
         );
         count(self.to_fill_in, "a place to fill in is empty", "# places to fill in are empty");
         count(

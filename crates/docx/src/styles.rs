@@ -12,6 +12,8 @@ pub(crate) struct Styles {
     all: Vec<Style>,
     /// Of paragraphs that name none.
     of_paragraphs: Option<String>,
+    /// Of tables that name none.
+    of_tables: Option<String>,
     /// Of all text.
     of_all: Looks,
 }
@@ -35,6 +37,8 @@ struct Style {
     hidden: Option<bool>,
     struck: Option<bool>,
     outlined: Option<bool>,
+    /// Whether it hides or strikes out some rows, columns or cells of a table.
+    hides_parts: bool,
 }
 
 /// What is said of a paragraph's place in a list, as far as it is said there.
@@ -102,10 +106,16 @@ impl Styles {
                 hidden: of_runs.and_then(|run| run.switch("vanish")),
                 struck: of_runs.and_then(struck),
                 outlined: properties.and_then(|properties| properties.value_of("outlineLvl")).map(|level| level != "9"),
+                hides_parts: written.all("tblStylePr").any(|part| {
+                    let looks = Looks::default().with(part.child("rPr"));
+                    looks.hidden || looks.struck
+                }),
             };
             let default = written.attribute("default").is_some_and(|on| matches!(on, "1" | "true" | "on"));
-            if default && written.attribute("type") == Some("paragraph") {
-                styles.of_paragraphs = Some(id.to_owned());
+            match written.attribute("type").filter(|_| default) {
+                Some("paragraph") => styles.of_paragraphs = Some(id.to_owned()),
+                Some("table") => styles.of_tables = Some(id.to_owned()),
+                _ => {}
             }
             styles.by_id.insert(id.to_owned(), styles.all.len());
             styles.all.push(style);
@@ -121,6 +131,16 @@ impl Styles {
     /// The style that a paragraph has, which may be the one of paragraphs that name none.
     pub(crate) fn of_paragraph<'s>(&'s self, named: Option<&'s str>) -> Option<&'s str> {
         named.filter(|named| self.by_id.contains_key(*named)).or(self.of_paragraphs.as_deref())
+    }
+
+    /// The style that a table has, which may be the one of tables that name none.
+    pub(crate) fn of_table<'s>(&'s self, named: Option<&'s str>) -> Option<&'s str> {
+        named.filter(|named| self.by_id.contains_key(*named)).or(self.of_tables.as_deref())
+    }
+
+    /// Whether a table's style hides or strikes out some of its rows, columns or cells; which ones, the table says.
+    pub(crate) fn hides_parts(&self, style: &str) -> bool {
+        self.chain(style).any(|(_, style)| style.hides_parts)
     }
 
     /// The list that a style puts paragraphs in, as it and those that it is based on say, and the styles among them down to

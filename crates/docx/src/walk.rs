@@ -158,7 +158,9 @@ impl<'d> Walk<'d> {
 
     /// A row is a line with tabs, as long as only its last cell has several paragraphs; else each paragraph is a line.
     fn table(&mut self, table: &Element) {
-        let style = table.child("tblPr").and_then(|properties| properties.value_of("tblStyle"));
+        let named = table.child("tblPr").and_then(|properties| properties.value_of("tblStyle"));
+        let style = self.styles.of_table(named);
+        self.notes.partly_hidden += usize::from(style.is_some_and(|style| self.styles.hides_parts(style)));
         let outer = std::mem::replace(&mut self.of_table, self.styles.looks(style));
         self.rows(table);
         self.of_table = outer;
@@ -203,7 +205,9 @@ impl<'d> Walk<'d> {
                 _ if child.space != Space::Word => self.leave_out(child),
                 _ if *child.name == *name => found.push(child),
                 "sdt" => {
-                    found.extend(child.child("sdtContent").into_iter().flat_map(|content| self.inner(content, name)))
+                    if let Some(content) = self.content_of(child) {
+                        found.extend(self.inner(content, name));
+                    }
                 }
                 "customXml" | "ins" | "moveTo" => found.extend(self.inner(child, name)),
                 _ => self.leave_out(child),

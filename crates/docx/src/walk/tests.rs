@@ -291,6 +291,49 @@ fn what_all_text_or_a_table_hides_is_hidden() {
 }
 
 #[test]
+fn a_table_has_its_default_style_and_what_a_style_says_of_some_cells_is_said() {
+    let read = |body: &str, styles: &str| read(&document(body, &(styles.to_owned() + STYLES), NUMBERS)).unwrap();
+    let table = |style: &str| {
+        format!("<w:tbl><w:tblPr>{style}</w:tblPr><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>", p("Normal", &r("row")))
+    };
+    let default = "<w:style w:type=\"table\" w:default=\"1\" w:styleId=\"Dark\"><w:rPr><w:vanish/></w:rPr></w:style>";
+    let text = read(&(table("") + &p("Normal", &r("after"))), default);
+    assert_eq!(text.text, "after\n\n");
+    assert_eq!(text.notes, ["it has hidden text, which is left out: “row”"]);
+    for (hides, says) in [("<w:vanish/>", true), ("<w:strike/>", true), ("<w:dstrike/>", true), ("<w:b/>", false)] {
+        let parts = format!("<w:tblStylePr w:type=\"firstRow\"><w:rPr>{hides}</w:rPr></w:tblStylePr>");
+        let styles = format!(
+            "<w:style w:type=\"table\" w:styleId=\"Base\">{parts}</w:style><w:style w:type=\"table\" w:styleId=\"Grid\"><w:basedOn w:val=\"Base\"/></w:style>"
+        );
+        let text = read(&table("<w:tblStyle w:val=\"Grid\"/>"), &styles);
+        let said = "a table's style hides or strikes out some of its cells, which count here: look which ones";
+        assert_eq!((text.text.as_str(), text.notes == [said]), ("row\n\n", says), "{hides}: {:?}", text.notes);
+    }
+}
+
+#[test]
+fn content_controls_around_rows_and_cells_are_looked_at() {
+    let control = |properties: &str, inner: &str| {
+        format!("<w:sdt><w:sdtPr>{properties}</w:sdtPr><w:sdtContent>{inner}</w:sdtContent></w:sdt>")
+    };
+    let cell = format!("<w:tc>{}</w:tc>", p("Normal", &r("5 %")));
+    let row = format!("<w:tr>{cell}</w:tr>");
+    for (properties, said) in [
+        (
+            "<w:dataBinding w:xpath=\"/a\"/>",
+            "a place is filled from data that is not read: Word may show something else there",
+        ),
+        ("<w:showingPlcHdr/>", "a place to fill in is empty"),
+    ] {
+        for rows in [control(properties, &row), format!("<w:tr>{}</w:tr>", control(properties, &cell))] {
+            let body = format!("<w:tbl>{rows}</w:tbl>");
+            check(&body, &["5 %"]);
+            assert_eq!(notes(&body), [said], "{body}");
+        }
+    }
+}
+
+#[test]
 fn formulas_and_shapes_are_tracked_and_hidden_as_runs_are() {
     let of_math = |properties: &str, text: &str| format!("<m:r><w:rPr>{properties}</w:rPr><m:t>{text}</m:t></m:r>");
     let formula = [
