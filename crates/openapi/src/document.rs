@@ -9,6 +9,8 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct Document {
     root: Value,
+    /// References that are too long to be followed.
+    long_references: usize,
 }
 
 /// Why a file is no document that can be imported. Blame: whoever chose it.
@@ -48,19 +50,25 @@ impl Document {
             let found = if root.get("swagger").is_some() { "Swagger 2.0" } else { "no OpenAPI 3.0 or 3.1" };
             return Err(DocumentError::new(format!("the document is {found}"), "convert it to OpenAPI 3 first"));
         }
-        Ok(Self { root })
+        let long_references = long_references(&root);
+        Ok(Self { root, long_references })
     }
 
     pub(crate) fn root(&self) -> &Value {
         &self.root
     }
 
-    /// Follows references within the document, a bounded number of them. None: it leads out of it, nowhere or in a circle.
+    pub(crate) fn long_references(&self) -> usize {
+        self.long_references
+    }
+
+    /// Follows references within the document, a bounded number of them. None: it leads out of it, nowhere or in a circle, or one
+    /// of them is too long: each is decoded as often as somebody comes by it.
     pub(crate) fn resolve<'d>(&'d self, value: &'d Value) -> Option<Resolved<'d>> {
         let mut resolved = Resolved { value, reference: None };
         for _ in 0..REFERENCES_MAX {
             let Some(reference) = resolved.value.get("$ref").and_then(Value::as_str) else { return Some(resolved) };
-            let pointer = reference.strip_prefix('#')?;
+            let pointer = reference.strip_prefix('#').filter(|_| reference.len() <= REFERENCE_BYTES_MAX)?;
             resolved = Resolved { value: self.root.pointer(&percent_decoded(pointer))?, reference: Some(reference) };
         }
         None
@@ -80,6 +88,18 @@ impl fmt::Display for DocumentError {
 }
 
 impl std::error::Error for DocumentError {}
+
+/// Recursion is bounded by the depth that a document may have.
+fn long_references(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => {
+            let own = members.get("$ref").and_then(Value::as_str).is_some_and(|own| own.len() > REFERENCE_BYTES_MAX);
+            usize::from(own) + members.values().map(long_references).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(long_references).sum(),
+        _ => 0,
+    }
+}
 
 fn from_json(bytes: &[u8]) -> Result<Value, DocumentError> {
     // Our own reader first: it refuses keys that occur twice, and knows where.
@@ -148,6 +168,8 @@ fn percent_decoded(pointer: &str) -> String {
 
 /// References one behind the other.
 const REFERENCES_MAX: usize = 32;
+/// Of one reference.
+pub(crate) const REFERENCE_BYTES_MAX: usize = 1 << 10;
 const YAML_DEPTH_MAX: usize = 64;
 const YAML_NODES_MAX: usize = 2_000_000;
 const YAML_ALIASED_MAX: usize = 200_000;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::document::Document;
 use crate::schema::{Objects, items};
-use crate::words::{CURSOR, ROWS, TOTAL, is_one_of, singular, snake, step};
+use crate::words::{CURSOR, PATH_BYTES_MAX, ROWS, TOTAL, is_one_of, singular, snake, step};
 
 /// Where the records of an answer stand.
 #[derive(Debug, Clone)]
@@ -114,12 +114,13 @@ fn form_of(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// The properties of an object, those of its parts among them.
+/// The properties of an object, those of its parts among them. None with a name that is too long for a field.
 fn properties<'d>(document: &'d Document, schema: &'d Value) -> Vec<(&'d str, &'d Value)> {
     let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
     let parts = parts.filter_map(|part| document.resolve(part)).map(|resolved| resolved.value);
     let all = std::iter::once(schema).chain(parts).filter_map(|schema| schema.get("properties")?.as_object()).flatten();
-    all.map(|(name, property)| (name.as_str(), property)).collect()
+    let short = all.filter(|(name, _)| name.len() <= PATH_BYTES_MAX);
+    short.map(|(name, property)| (name.as_str(), property)).collect()
 }
 
 /// `CandidateResponseDto` → `candidate`.

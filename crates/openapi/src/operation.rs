@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::entity::{Answer, answer, request};
 use crate::reader::METHODS;
-use crate::words::{SEARCH, is_one_of, snake};
+use crate::words::{PATH_BYTES_MAX, SEARCH, is_one_of, snake};
 
 /// An operation as the document has it.
 #[derive(Debug)]
@@ -75,7 +75,8 @@ fn one<'d>(document: &'d Document, path: &'d str, method: &str, item: &'d Value,
     for parameter in [operation, item].into_iter().filter_map(|holder| holder.get("parameters")?.as_array()).flatten() {
         let Some(parameter) = document.resolve(parameter).map(|resolved| resolved.value) else { continue };
         let text = |key: &str| parameter.get(key).and_then(Value::as_str);
-        let (Some(name), Some(place)) = (text("name"), text("in")) else { continue };
+        let name = text("name").filter(|name| name.len() <= PATH_BYTES_MAX);
+        let (Some(name), Some(place)) = (name, text("in")) else { continue };
         let maximum =
             parameter.get("schema").and_then(|schema| document.resolve(schema)?.value.get("maximum")?.as_u64());
         // What the operation says of a parameter goes before what its path says.

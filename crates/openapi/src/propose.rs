@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Operation;
+use model::limits::FILE_BYTES_MAX;
 use serde_json::Value;
 
-use crate::document::Document;
+use crate::document::{Document, REFERENCE_BYTES_MAX};
 use crate::mapping::{Entity, Mapped, Mapping};
 use crate::operation::{Found, Parameter, operations};
-use crate::schema::fields;
+use crate::schema::{Fields, fields};
 use crate::words::{EXPAND, ID, PAGE, PAGE_SIZE, SELECT, SORT, STATE, TENANT, is_one_of};
 use crate::writer;
 
@@ -25,7 +26,11 @@ pub struct Proposal {
 
 /// Proposes a mapping. Total: what is not understood is left out, and said.
 pub fn propose(document: &Document) -> Proposal {
-    let (found, left_out) = operations(document);
+    let (found, mut left_out) = operations(document);
+    if document.long_references() > 0 {
+        let count = document.long_references();
+        left_out.push(format!("what references of more than {REFERENCE_BYTES_MAX} bytes lead to ({count})"));
+    }
     let base = base(document);
     let mut proposal = Proposal {
         mapping: Mapping {
@@ -41,8 +46,9 @@ pub fn propose(document: &Document) -> Proposal {
     if base.is_none() {
         proposal.ask("base", "the document does not say where the app is");
     }
+    let mut room = Room { bytes: FILE_BYTES_MAX };
     for operation in &found {
-        proposal.entity(document, operation);
+        proposal.entity(document, operation, &mut room);
     }
     for name in proposal.mapping.entities.keys().cloned().collect::<Vec<_>>() {
         proposal.fields_that_matter(&name);
@@ -52,12 +58,18 @@ pub fn propose(document: &Document) -> Proposal {
     for operation in &found {
         let parts = operation.path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
         if places.insert((operation.method.clone(), parts.collect::<Vec<_>>().join("/"))) {
-            proposal.operation(document, operation, &kinds);
+            proposal.operation(document, operation, &kinds, &mut room);
         } else {
             proposal.left_out.push(format!("{} {}", operation.method, operation.path));
         }
     }
     proposal
+}
+
+/// How many bytes of names of fields may still be written. Many operations may have the same fields, and a mapping that is larger
+/// than a file may be is of no use.
+struct Room {
+    bytes: u64,
 }
 
 // === impl Proposal ===
@@ -80,9 +92,9 @@ impl Proposal {
     }
 
     /// Adds the kind of record of an operation, or what this operation shows of it beyond what others do.
-    fn entity(&mut self, document: &Document, operation: &Found<'_>) {
+    fn entity(&mut self, document: &Document, operation: &Found<'_>, room: &mut Room) {
         let Some(answer) = &operation.answer else { return };
-        let laid_out = fields(document, answer.record);
+        let laid_out = room.fields(document, answer.record);
         if laid_out.names.is_empty() {
             return;
         }
@@ -90,14 +102,16 @@ impl Proposal {
         let entity = self.mapping.entities.entry(answer.entity.clone()).or_default();
         let known: BTreeSet<String> = entity.fields.iter().cloned().collect();
         let new = laid_out.names.into_iter().filter(|name| !known.contains(name));
-        entity.fields.extend(new.take(FIELDS_MAX.saturating_sub(known.len())));
+        let new: Vec<String> = new.take(FIELDS_MAX.saturating_sub(known.len())).collect();
+        let (new, left) = room.take(new);
+        entity.fields.extend(new);
         for open in laid_out.open {
             let question = format!("`{open}` is left out: the document does not lay out what stands in it");
             if !self.questions.get(&place).is_some_and(|asked| asked.contains(&question)) {
                 self.ask(&place, question);
             }
         }
-        if laid_out.cut {
+        if laid_out.cut || left {
             self.ask(&place, "there are more fields than are laid out here");
         }
     }
@@ -145,7 +159,13 @@ impl Proposal {
             .collect()
     }
 
-    fn operation(&mut self, document: &Document, operation: &Found<'_>, kinds: &BTreeMap<&str, String>) {
+    fn operation(
+        &mut self,
+        document: &Document,
+        operation: &Found<'_>,
+        kinds: &BTreeMap<&str, String>,
+        room: &mut Room,
+    ) {
         let mut name = operation.name.clone();
         let mut number = 1;
         while self.mapping.operations.contains_key(&name) {
@@ -196,8 +216,12 @@ impl Proposal {
             self.ask(&place, "there are several lists in the answer: are these the records?");
         }
         if let Some(request) = operation.request {
-            let sent = fields(document, request);
-            mapped.body = sent.names;
+            let sent = room.fields(document, request);
+            let (names, left) = room.take(sent.names);
+            mapped.body = names;
+            if sent.cut || left {
+                self.ask(&place, "the body has more fields than are laid out here");
+            }
             for open in sent.open {
                 self.ask(
                     &place,
@@ -268,6 +292,33 @@ impl Proposal {
     }
 }
 
+// === impl Room ===
+
+impl Room {
+    /// Lays a schema out, while there is room for fields.
+    fn fields(&self, document: &Document, schema: &Value) -> Fields {
+        if self.bytes > 0 { fields(document, schema) } else { Fields { cut: true, ..Fields::default() } }
+    }
+
+    /// The names that there is room for, and whether some were left.
+    fn take(&mut self, names: Vec<String>) -> (Vec<String>, bool) {
+        let count = names.len();
+        let fits = |name: &String| match self.bytes.checked_sub(name.len() as u64) {
+            Some(left) => {
+                self.bytes = left;
+                true
+            }
+            None => {
+                self.bytes = 0;
+                false
+            }
+        };
+        let kept: Vec<String> = names.into_iter().take_while(fits).collect();
+        let left = kept.len() < count;
+        (kept, left)
+    }
+}
+
 /// The parameter that a part of a path is.
 fn inner(part: Option<&str>) -> Option<&str> {
     part?.strip_prefix('{')?.strip_suffix('}')
@@ -279,6 +330,10 @@ fn base(document: &Document) -> Option<String> {
     let mut url = server.get("url")?.as_str()?.to_owned();
     for (name, variable) in server.get("variables").and_then(Value::as_object).into_iter().flatten() {
         let value = variable.get("default").and_then(Value::as_str).unwrap_or_default();
+        // The value of one variable may name others, each more than once.
+        if url.len() > BASE_BYTES_MAX || value.len() > BASE_BYTES_MAX {
+            return None;
+        }
         url = url.replace(&format!("{{{name}}}"), value);
     }
     let host = url.strip_prefix("https://").or(url.strip_prefix("http://"))?;
@@ -287,6 +342,8 @@ fn base(document: &Document) -> Option<String> {
     (!host.starts_with('/') && !host.is_empty() && !url.contains(odd)).then(|| url.trim_end_matches('/').to_owned())
 }
 
+/// Of an app's address, and of each value in it.
+const BASE_BYTES_MAX: usize = 1 << 10;
 const NO_BASE: &str = "https://app.invalid";
 /// Most fields of one entity, over all operations that show some.
 const FIELDS_MAX: usize = 2_000;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::document::Document;
-use crate::words::step;
+use crate::words::{PATH_BYTES_MAX, step};
 
 /// The fields of a schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) struct Fields {
     pub(crate) names: Vec<String>,
     /// Those in which something stands that the schema does not lay out: anything, a circle, or too deep.
     pub(crate) open: Vec<String>,
-    /// Whether there are more.
+    /// Whether there are more: too many, or with names that are too long.
     pub(crate) cut: bool,
 }
 
@@ -121,11 +121,14 @@ impl<'d> Walk<'d> {
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
             any = true;
             for (name, property) in properties {
-                if property.get("writeOnly").and_then(Value::as_bool) != Some(true) {
-                    let step = step(name);
-                    let below = if path.is_empty() { step } else { format!("{path}.{step}") };
-                    self.schema(property, &below, depth + 1);
+                if property.get("writeOnly").and_then(Value::as_bool) == Some(true) {
+                    continue;
                 }
+                let Some(below) = below(path, name) else {
+                    self.fields.cut = true;
+                    continue;
+                };
+                self.schema(property, &below, depth + 1);
             }
         }
         match schema.get("additionalProperties") {
@@ -159,6 +162,13 @@ impl<'d> Walk<'d> {
             self.fields.open.push(path.to_owned());
         }
     }
+}
+
+/// What leads to a field of this name. None: it is too long, for it is written once for each field that stands below.
+fn below(path: &str, name: &str) -> Option<String> {
+    let step = (name.len() <= PATH_BYTES_MAX).then(|| step(name))?;
+    let below = if path.is_empty() { step } else { format!("{path}.{step}") };
+    (below.len() <= PATH_BYTES_MAX).then_some(below)
 }
 
 /// In 3.1 a type may be several.

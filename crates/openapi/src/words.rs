@@ -97,5 +97,7 @@ pub(crate) const SELECT: &[&str] =
     &["fields", "select", "columns", "properties", "attributes", "fieldmask", "excludefields"];
 pub(crate) const EXPAND: &[&str] = &["expand", "include", "includes", "embed", "with", "populate"];
 pub(crate) const SEARCH: &[&str] = &["search", "query", "lookup", "filter", "find"];
+/// What leads to a field, and the name of a parameter, in bytes: either may be written many times.
+pub(crate) const PATH_BYTES_MAX: usize = 512;
 /// Longest name that is made, in bytes.
 const NAME_BYTES_MAX: usize = 120;

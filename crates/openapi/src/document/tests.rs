@@ -58,3 +58,15 @@ fn references_stay_in_the_document_and_end() {
         assert_eq!(resolved(nothing), None, "{nothing}");
     }
 }
+
+#[test]
+fn a_long_reference_leads_nowhere_however_it_is_reached() {
+    for (bytes, leads) in [(1_024, true), (1_025, false)] {
+        let long = "a".repeat(bytes - "#/".len());
+        let text =
+            json!({"openapi": "3.1.0", long.clone(): {"type": "string"}, "short": {"$ref": format!("#/{long}")}});
+        let document = Document::read(text.to_string().as_bytes()).unwrap();
+        assert_eq!(document.resolve(&json!({"$ref": "#/short"})).is_some(), leads, "{bytes}");
+        assert_eq!(document.long_references(), usize::from(!leads), "{bytes}");
+    }
+}

@@ -133,6 +133,54 @@ fn a_large_document_of_circles_ends() {
     Mapping::read("proposed", &proposal.to_yaml()).unwrap();
 }
 
+/// A small document must not make a large mapping.
+#[test]
+fn names_that_many_operations_share_are_bounded() {
+    let long = "a".repeat(100_000);
+    let text = serde_json::json!({"type": "string"});
+    let fields: serde_json::Map<String, Value> =
+        (0..900).map(|number| (format!("{number:0>400}"), text.clone())).collect();
+    let below = serde_json::json!({"properties": (0..900).map(|number| (format!("f{number}"), text.clone())).collect::<serde_json::Map<_, _>>()});
+    let answer = serde_json::json!({"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}});
+    let operation = serde_json::json!({
+        "parameters": [{"$ref": "#/components/parameters/P"}],
+        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}},
+        "responses": {"200": answer},
+    });
+    let paths: serde_json::Map<String, Value> =
+        (0..200).map(|number| (format!("/p{number}"), serde_json::json!({"post": operation}))).collect();
+    let document = serde_json::json!({
+        "openapi": "3.0.0", "paths": paths,
+        "servers": [{"url": "https://{a}.example/", "variables": {"a": {"default": "{b}{b}".repeat(300)}, "b": {"default": "c".repeat(100)}}}],
+        "components": {
+            "schemas": {"A": {"properties": {"id": text, long.clone(): below}}, "Body": {"properties": fields}},
+            "parameters": {"P": {"name": long, "in": "query"}},
+        },
+    });
+    let proposal = proposed(&document.to_string());
+    let written = proposal.to_yaml();
+    assert_eq!(proposal.mapping.operations.len(), 200);
+    assert!(written.len() < 10 << 20, "{}", written.len());
+    assert_eq!(proposal.mapping.entities["a"].fields, ["id"]);
+    assert!(written.contains("there are more fields than are laid out here"), "what is left is said");
+    assert!(written.contains("the body has more fields than are laid out here"), "what is left is said");
+    assert_eq!(proposal.mapping.base, NO_BASE);
+    Mapping::read("proposed", &written).unwrap();
+}
+
+#[test]
+fn what_stands_behind_long_references_is_left_out_and_said() {
+    let long = "a".repeat(2_000);
+    let document = serde_json::json!({
+        "openapi": "3.0.0",
+        "paths": {"/as": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/B"}}}}}}}},
+        "components": {"schemas": {"B": {"$ref": format!("#/components/schemas/{long}")}, long: {"properties": {"id": {"type": "string"}}}}},
+    });
+    let proposal = proposed(&document.to_string());
+    assert!(proposal.mapping.entities.is_empty());
+    assert_eq!(proposal.left_out, ["what references of more than 1024 bytes lead to (1)"]);
+}
+
 /// Each operation shows the same lists, each of one of a thousand things.
 #[test]
 fn many_lists_of_many_things_end() {

@@ -40,6 +40,19 @@ fn parts_are_put_together() {
 }
 
 #[test]
+fn what_leads_to_a_field_is_short() {
+    let text = json!({"type": "string"});
+    for (bytes, named) in [(509, true), (510, false)] {
+        let long = "a".repeat(bytes);
+        let found =
+            laid_out(json!({"A": {"properties": {"id": text, long.clone(): {"properties": {"b": text, "cc": text}}}}}));
+        assert_eq!(found.names.contains(&format!("{long}.cc")), named, "{bytes}");
+        assert_eq!(found.cut, !named, "{bytes}");
+        assert!(found.names.contains(&"id".to_owned()) && found.names.iter().all(|name| name.len() <= 512));
+    }
+}
+
+#[test]
 fn what_is_not_laid_out_is_not_named() {
     let schema = json!({
         "A": {"properties": {"id": {"type": "string"}, "manager": {"$ref": "#/components/schemas/A"}, "any": {}, "free": {"type": "object"},
