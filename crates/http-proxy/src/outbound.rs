@@ -175,6 +175,10 @@ impl Outbound {
         let mut path = base.path().trim_end_matches('/').to_owned();
         let below = self.operation.write_path(&arguments.path);
         path.push_str(&below.ok_or_else(|| bug("the arguments of a call lack a part of its path"))?);
+        // A request line names a path, of the root of a host, too.
+        if path.is_empty() {
+            path.push('/');
+        }
         for (place, (name, value)) in arguments.query.iter().enumerate() {
             path.push(if place == 0 { '?' } else { '&' });
             encode(name, &mut path);

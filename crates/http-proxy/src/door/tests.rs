@@ -45,6 +45,23 @@ async fn a_vendor_reads_a_record_without_what_is_excluded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_a_path_at_the_root_of_a_host() {
+    let world = World::below("", candidates).await;
+    for (asked, line) in [
+        ("/?client_id=northwind", "GET /?client_id=northwind HTTP/1.1\r\n"),
+        ("/", "GET / HTTP/1.1\r\n"),
+        ("/candidates/c_17", "GET /candidates/c_17 HTTP/1.1\r\n"),
+    ] {
+        let response = world.gets(asked).await;
+        assert_eq!(response.status, 200, "{asked}: {response:?}");
+        assert!(world.heard().pop().unwrap().starts_with(line), "{:?}", world.heard());
+    }
+    let below = World::below("/v1", candidates).await;
+    assert_eq!(below.gets("/?client_id=northwind").await.status, 200);
+    assert!(below.heard()[0].starts_with("GET /v1?client_id=northwind HTTP/1.1\r\n"), "{:?}", below.heard());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_tenants_record_under_an_allowed_id_is_not_there() {
     let world = World::new(|line, body| {
         if line.contains("c_404") {

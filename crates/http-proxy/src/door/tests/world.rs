@@ -58,16 +58,23 @@ impl World {
 
     pub(super) async fn with(answers: Answers, calls_max: u32) -> Self {
         let heard = Arc::default();
-        let base = app(answers, Arc::clone(&heard));
-        Self::made(base, calls_max, heard).await
+        let base = format!("http://{}/v1", app(answers, Arc::clone(&heard)));
+        Self::made((&base, ""), calls_max, heard).await
+    }
+
+    /// With an app below this path of its host, that has an operation at its root.
+    pub(super) async fn below(path: &str, answers: Answers) -> Self {
+        let heard = Arc::default();
+        let base = format!("http://{}{path}", app(answers, Arc::clone(&heard)));
+        Self::made((&base, ROOT), u32::MAX - 1, heard).await
     }
 
     /// With an app by others.
     pub(super) async fn before(app: SocketAddr) -> Self {
-        Self::made(app, u32::MAX - 1, Arc::default()).await
+        Self::made((&format!("http://{app}/v1"), ""), u32::MAX - 1, Arc::default()).await
     }
 
-    async fn made(base: SocketAddr, calls_max: u32, heard: Arc<Mutex<Vec<String>>>) -> Self {
+    async fn made((base, more): (&str, &str), calls_max: u32, heard: Arc<Mutex<Vec<String>>>) -> Self {
         let leaves = Arc::default();
         let directory = Arc::new(directory());
         let parts = Parts {
@@ -94,8 +101,8 @@ impl World {
             VendorAccess::new(Arc::clone(&tokens), directory, Arc::new(Noon::default()), Arc::clone(&refusals));
         let spec = ApiSpec {
             app: AppId::parse("ats").unwrap(),
-            base: format!("http://{base}/v1").parse().unwrap(),
-            mapping: Arc::new(mapping()),
+            base: base.parse().unwrap(),
+            mapping: Arc::new(mapping(more)),
             arguments: model::ArgumentLevel::Full,
         };
         let apis = Arc::new(Apis::new(&[spec]).unwrap_or_else(|(_, error)| panic!("{error}")));
@@ -267,8 +274,8 @@ pub(super) fn json(status: &str, more: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn mapping() -> Mapping {
-    Mapping::read("ats.api.yaml", MAPPING).unwrap()
+fn mapping(more: &str) -> Mapping {
+    Mapping::read("ats.api.yaml", &format!("{MAPPING}{more}")).unwrap()
 }
 
 /// Nothing of `update` says that the field `client_id` makes a record another's, but that the records' own does.
@@ -286,6 +293,10 @@ operations:
   note: {method: POST, path: "/candidates/{id}/notes", class: write, does: create, entity: candidate, rows: $, tenant: body.client_id,
          body: [client_id]}
 "#;
+
+/// An operation at the root of the app.
+const ROOT: &str =
+    "  all: {method: GET, path: /, class: read, does: list, entity: candidate, rows: $, tenant: query.client_id}\n";
 
 /// The agreement of all tests here: candidates of northwind, all but their salary; who is closed waits for a person.
 struct Contract {
