@@ -60,8 +60,7 @@ pub fn is_held_for_a_moment(fault: &Fault, looks: u32) -> bool {
 async fn by_itself(gateway: Gateway, operation: Operation) -> Result<Value, Fault> {
     let gateway = Arc::new(gateway);
     let done = perform(&gateway, operation, &operator()).await;
-    gateway.hub.stop().await;
-    gateway.engine.close();
+    gateway.finish().await;
     done
 }
 

@@ -289,20 +289,36 @@ impl Gateway {
         Ok(())
     }
 
-    /// Waits for the outcomes of what was sent, ends the children, and closes the trace.
+    /// Waits for the outcomes of what was sent, ends the children, records that the gateway ends, and closes the trace.
     pub async fn close(&self) {
-        if tokio::time::timeout(DRAIN_TIME_MAX, self.engine.settle()).await.is_err() {
-            tracing::warn!(
-                "calls were still under way when the time to stop was over; the next start marks them unknown"
-            );
-        }
-        self.hub.stop().await;
+        self.end_work().await;
         // A disk that does not answer keeps nothing from stopping.
         let _told = tokio::time::timeout(DRAIN_TIME_MAX, self.people.settle()).await;
         self.refusals.write(&self.engine, true).await;
         if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
             tracing::error!(?fault, "the end of the gateway could not be recorded");
         }
+        self.end_trace().await;
+    }
+
+    /// Closes what a command opened for itself, without anybody being served: what it recorded is signed.
+    pub async fn finish(&self) {
+        self.end_work().await;
+        self.end_trace().await;
+    }
+
+    /// Waits for the outcomes of what was sent, and ends the children.
+    async fn end_work(&self) {
+        if tokio::time::timeout(DRAIN_TIME_MAX, self.engine.settle()).await.is_err() {
+            tracing::warn!(
+                "calls were still under way when the time to stop was over; the next start marks them unknown"
+            );
+        }
+        self.hub.stop().await;
+    }
+
+    /// Signs the end of the trace and hands it to those who get it, and only then closes it.
+    async fn end_trace(&self) {
         let (signing, mapping, asking) =
             (Arc::clone(&self.signing), Arc::clone(&self.mapping), Arc::clone(&self.asking));
         let exports = Arc::clone(&self.exports);

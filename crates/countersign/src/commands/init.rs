@@ -66,8 +66,7 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<ExitCode, Fault> {
         settled.place.config.display()
     ));
     let pinned = review(common, args, &plan, &gateway).await;
-    gateway.hub.stop().await;
-    gateway.engine.close();
+    gateway.finish().await;
     if common.json {
         out(json_of(&plan, &settled));
     }
@@ -178,8 +177,7 @@ async fn moving(plan: &Plan, settled: &Settled, changes: &mut Changes) -> Result
         for name in stored {
             let _ = perform(&gateway, Operation::VaultRemove { name }, &operator()).await;
         }
-        gateway.hub.stop().await;
-        gateway.engine.close();
+        gateway.finish().await;
         return Err(fault);
     }
     Ok(gateway)

@@ -314,6 +314,24 @@ fn a_client_joins_works_and_leaves() -> Result<()> {
 }
 
 #[test]
+fn what_commands_record_without_a_gateway_is_signed() -> Result<()> {
+    let server = program("testkit-upstream")?.display().to_string();
+    let kit = json!({"command": server, "args": ["--stdio"]});
+    let desk = Desk::new(&json!({"mcpServers": {"kit": kit}}).to_string())?;
+    for words in [&["init", "--yes"][..], &["doctor"], &["agents", "suspend", "ana-cursor"]] {
+        let (code, said, told) = desk.run(words)?;
+        assert_eq!(code, 0, "{words:?}: {said}{told}");
+        assert!(!told.contains("ERROR"), "{words:?}: {told}");
+        let (_, keys, _) = desk.run(&["trace", "keys"])?;
+        let (code, said, told) = desk.run(&["trace", "verify", "--json", "--key", keys.trim()])?;
+        assert_eq!(code, 0, "{words:?}: {said}{told}");
+        let said: Value = serde_json::from_str(&said)?;
+        assert_eq!(said.pointer("/unsigned"), Some(&json!(0)), "{words:?}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
 fn doctor_says_what_is_wrong_and_how_to_mend_it() -> Result<()> {
     let world =
         world().app_command("dead", &["sh".to_owned(), "-c".to_owned(), "echo last words >&2; exit 3".to_owned()]);

@@ -39,8 +39,7 @@ pub(super) async fn look(common: &Common, config: Config, runs: bool) -> Vec<Che
             Ok(gateway) => {
                 let gateway = Arc::new(gateway);
                 let rows = gateway.hub.rows(None).await;
-                gateway.hub.stop().await;
-                gateway.engine.close();
+                gateway.finish().await;
                 rows
             }
         }

@@ -78,8 +78,7 @@ impl Home {
         let plan = self.plan();
         let settled = self.settled();
         let gateway = move_in(&plan, &settled).await?;
-        gateway.hub.stop().await;
-        gateway.engine.close();
+        gateway.finish().await;
         Ok(plan)
     }
 
