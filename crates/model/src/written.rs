@@ -87,6 +87,21 @@ pub fn host_name(host: &str) -> Option<String> {
     Some(host)
 }
 
+/// Whether everybody who reads an address (`https://host:port/path`) finds the same host and port in it. No user stands before the
+/// host, and what stands behind it after a `:` is a port: many take another one where they cannot read it. Behind a port there is no
+/// `@`, for what stands before it may be meant as a password with a `/` in it; in a path it is written `%40`.
+pub fn is_of_one_host(address: &str) -> bool {
+    let Some((_, rest)) = address.split_once("://") else { return false };
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let end_of_six = authority.find(']').map_or(0, |end| end + 1);
+    let (six, rest) = authority.split_at(end_of_six);
+    let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));
+    let is_port =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    let has_host = six.is_empty() != name.is_empty();
+    has_host && !authority.contains('@') && port.is_none_or(|port| is_port(port) && !behind.contains('@'))
+}
+
 /// A list cut at `,` and `;` outside quotes; quoted names are left out. None: a quote has no end, or what is quoted may be an
 /// address and no name, as in `"ana"@example.com`: nothing in `<` and `>` stands behind it.
 pub fn list_parts(text: &str) -> Option<Vec<String>> {
@@ -130,3 +145,6 @@ fn pass_quoted(rest: &mut Chars<'_>) -> Option<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use http::Uri;
 use http_proxy::ApiSpec;
 use mcp::AppSpec;
 use model::limits::FILE_BYTES_MAX;
+use model::written::is_of_one_host;
 use model::{
     Access, Agent, AgentId, App, AppId, DataClassification, DirectorySnapshot, Human, HumanId, Limits, Risk, VendorId,
 };
@@ -427,16 +428,16 @@ impl Checker<'_> {
 
     fn url(&mut self, written: &Spanned<String>) -> Option<Uri> {
         let text = self.substitute(&written.value, written)?;
-        let url = text
-            .parse::<Uri>()
-            .ok()
-            .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some());
-        if url.as_ref().is_none_or(|url| url.authority().is_some_and(|authority| authority.as_str().contains('@'))) {
+        let parsed = text.parse::<Uri>().ok();
+        let behind = |url: &Uri| text.contains('@') && url.authority().is_some_and(|host| !host.as_str().contains('@'));
+        let hint = parsed.as_ref().is_some_and(behind).then(|| "an `@` behind a port is written `%40`".to_owned());
+        let url = parsed.filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && is_of_one_host(&text));
+        if url.is_none() {
             let said = format!(
                 "`{}` is not an address: it takes `http://host:port/path`, without a user in it",
                 shown(written)
             );
-            self.problem(written, said, None);
+            self.problem(written, said, hint);
             return None;
         }
         url

@@ -1,6 +1,7 @@
 //! What a provider says of itself (OpenID Connect Discovery 1.0).
 
 use http::Uri;
+use model::written::is_of_one_host;
 use model::{Blame, Fault};
 use serde::Deserialize;
 
@@ -62,7 +63,7 @@ impl Metadata {
 
 /// Whether what is sent there is read by nobody on the way: https, or this machine.
 pub fn is_protected(url: &Uri) -> bool {
-    let plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    let plain = is_of_one_host(&url.to_string());
     let here = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
     plain && (url.scheme_str() == Some("https") || (url.scheme_str() == Some("http") && here))
 }

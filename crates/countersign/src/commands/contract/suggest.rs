@@ -12,6 +12,7 @@ use contract::draft::{Ask, Draft, Suggested};
 use http::header::HeaderValue;
 use http::{StatusCode, Uri};
 use model::limits::{SECRET_BYTES_MAX, SUGGESTION_ANSWER_BYTES_MAX};
+use model::written::is_of_one_host;
 use model::{Blame, Fault, Secret};
 use private_file::Openness;
 use serde::Deserialize;
@@ -181,6 +182,10 @@ fn address(base: &Uri) -> Result<(Uri, String), (String, &'static str)> {
             "an address with a name or password in it is not taken".to_owned(),
             "name the key with `--model-key`",
         ));
+    }
+    // Of what cannot be told apart from a password nothing is shown.
+    if !is_of_one_host(&base.to_string()) {
+        return Err(("the address has a port that there is not, or an `@` behind its port".to_owned(), FORM));
     }
     if base.query().is_some() {
         return Err((format!("`{base}` has a query"), FORM));

@@ -3,6 +3,7 @@
 use export::{SinkSpec, Target};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use model::limits::EXPORTS_MAX;
+use model::written::is_of_one_host;
 use notify::{Channel, Hidden, Mailbox, To};
 use serde_saphyr::Spanned;
 
@@ -60,7 +61,7 @@ impl Checker<'_> {
     /// An address that may be a secret itself: nothing of it is shown.
     fn secret_url(&mut self, written: &Spanned<String>) -> Option<Uri> {
         let text = self.substitute(&written.value, written)?;
-        let fits = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some();
+        let fits = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && is_of_one_host(&text);
         let url = text.parse::<Uri>().ok().filter(fits);
         if url.is_none() {
             self.problem(written, "this is not an address: it takes `https://host/path`".to_owned(), None);
@@ -69,8 +70,8 @@ impl Checker<'_> {
     }
 
     fn mailbox(&mut self, raw: &RawChannel) -> Option<Mailbox> {
-        let server: Option<Uri> = self.substitute(&raw.url.value, &raw.url)?.parse().ok();
-        let Some(server) = server else {
+        let text = self.substitute(&raw.url.value, &raw.url)?;
+        let Some(server) = text.parse::<Uri>().ok().filter(|_| is_of_one_host(&text)) else {
             self.problem(&raw.url, "it takes `smtp://HOST:PORT` or `smtps://HOST:PORT`".to_owned(), None);
             return None;
         };

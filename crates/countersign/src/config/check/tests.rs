@@ -184,6 +184,37 @@ fn what_stands_in_a_variable_of_an_address_is_not_shown() {
 }
 
 #[test]
+fn an_address_is_of_one_host_and_one_port() {
+    let addresses = [
+        "http://127.0.0.1:99999/mcp",
+        "http://127.0.0.1:80a/mcp",
+        "http://127.0.0.1:/mcp",
+        "https://bob:hunt/er2x@crm.example/mcp",
+    ];
+    for address in addresses {
+        let app = format!("apps: {{crm: {{url: '{address}'}}}}");
+        let chat = format!("console: {{}}\nnotify: {{chat: {{kind: slack, url: '{address}'}}}}");
+        let mail = address.replace("http", "smtp");
+        let mail = format!(
+            "console: {{}}\nnotify: {{mail: {{kind: mail, url: '{mail}', from: a@b.example, to: [c@d.example]}}}}"
+        );
+        for (written, said) in
+            [(app, "is not an address"), (chat, "this is not an address"), (mail, "it takes `smtp://HOST")]
+        {
+            let refused = refused(&format!("{WORLD}{written}\n"));
+            assert!(refused.contains(said) && !refused.contains("er2x"), "{written}: {refused}");
+        }
+        assert!(with_a_mapping(address).contains("is not an address"), "{address}");
+        let console = format!("console: {{oidc: {{issuer: '{address}', client_id: x}}}}");
+        assert!(refused(&format!("{WORLD}{console}\n")).contains("is no issuer"), "{address}");
+    }
+    let of_a_scope = parse(&format!("{WORLD}apps: {{crm: {{url: 'https://crm.example/@acme/mcp'}}}}\n"));
+    assert!(of_a_scope.is_ok());
+    let behind_a_port = refused(&format!("{WORLD}apps: {{crm: {{url: 'https://crm.example:8443/@acme/mcp'}}}}\n"));
+    assert!(behind_a_port.contains("is written `%40`"), "{behind_a_port}");
+}
+
+#[test]
 fn a_line_with_a_password_in_an_address_is_not_shown() {
     for line in [
         "apps: {crm: {url: 'https://bot:s3cret@crm/mcp'}}",

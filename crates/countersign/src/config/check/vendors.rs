@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Uri;
 use http_proxy::{Api, ApiSpec};
+use model::written::is_of_one_host;
 use model::{Agent, AgentId, AppId, DirectorySnapshot, HumanId, VendorId};
 use openapi::{Mapping, MappingError};
 use serde_saphyr::Spanned;
@@ -68,8 +69,7 @@ impl Checker<'_> {
             None => {
                 let base = mapping.base.parse::<Uri>().ok();
                 let base = base.filter(|base| matches!(base.scheme_str(), Some("http" | "https")));
-                let Some(base) = base.filter(|base| base.authority().is_some_and(|host| !host.as_str().contains('@')))
-                else {
+                let Some(base) = base.filter(|_| is_of_one_host(&mapping.base)) else {
                     let said = format!("the mapping `{name}` has no `base:` that is an address");
                     self.problem(api, said, Some("give the app a `url:`".to_owned()));
                     return None;

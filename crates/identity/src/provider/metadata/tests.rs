@@ -67,9 +67,15 @@ fn https_is_protected_and_so_is_this_machine() {
     for url in ["https://idp.example", "http://localhost:1/a", "http://127.0.0.1", "http://[::1]:80/"] {
         assert!(protected(url), "{url}");
     }
-    for url in
-        ["http://idp.example", "http://127.0.0.1.evil.example", "http://a@localhost", "localhost", "ws://localhost"]
-    {
+    for url in [
+        "http://idp.example",
+        "http://127.0.0.1.evil.example",
+        "http://a@localhost",
+        "localhost",
+        "ws://localhost",
+        "https://idp.example:99999",
+        "https://idp.example:/keys",
+    ] {
         assert!(!protected(url), "{url}");
     }
 }

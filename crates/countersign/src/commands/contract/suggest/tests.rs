@@ -11,6 +11,9 @@ fn only_addresses_that_nobody_reads_along() {
     assert_eq!(refused("http://a.example/v1"), "the agreement would go to `a.example` for everybody to read");
     assert!(refused("http://localhost.a.example/v1").contains("for everybody"));
     assert!(refused("https://name:pass@a.example/v1").contains("a name or password"));
+    for port in ["https://a.example:99999/v1", "https://a.example:/v1", "https://bob:hunt/er2x@a.example/v1"] {
+        assert!(refused(port).contains("a port that there is not"), "{port}");
+    }
     assert!(refused("https://a.example/v1?key=k").contains("has a query"));
     assert!(refused("/v1").contains("names no host"));
     assert!(refused("ftp://a.example/v1").contains("no address of a model"));
