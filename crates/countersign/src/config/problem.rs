@@ -99,13 +99,12 @@ fn in_words(said: &str) -> String {
     .to_owned()
 }
 
-/// Whether an address stands in a line with something before its host: a password, perhaps.
+/// Whether an address stands in a line with something before its host: a password, perhaps, of which any character may be a part.
+/// Of `https://host/@name/path` nothing is one.
 pub(super) fn names_a_user(line: &str) -> bool {
-    let mut addresses = line.split("://").skip(1);
-    addresses.any(|rest| {
-        let ends = |char: char| char.is_whitespace() || matches!(char, '/' | '?' | '#' | '"' | '\'' | ',');
-        rest.split(ends).next().is_some_and(|authority| authority.contains('@'))
-    })
+    let Some((_, rest)) = line.split_once("://") else { return false };
+    let colon = rest.find(':').unwrap_or(rest.len());
+    rest.match_indices('@').any(|(at, _)| colon < at || !rest.get(..at).is_some_and(|before| before.ends_with('/')))
 }
 
 /// Whether a line, or one that it stands below, is about credentials: there the secret itself may stand by mistake.
