@@ -10,7 +10,7 @@ use model::{Blame, Digest, Fault};
 use serde::{Deserialize, Serialize};
 
 use super::clients::Client;
-use super::clients::{ClientFile, Plan, blank, entries, leads_to, place_of};
+use super::clients::{ClientFile, Leads, Plan, blank, entries, leads, place_of};
 
 /// Everything `leave` needs.
 #[derive(Serialize, Deserialize)]
@@ -46,12 +46,13 @@ struct SavedEntry {
 /// What leaving does to one file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Restoration {
-    /// It is as it was before `init`.
+    /// It is as it was before `init`, or nothing in it is ours any more.
     Nothing,
     /// It is as `init` left it: every byte is put back.
     Whole { before: Vec<u8>, after: Vec<u8> },
-    /// It was edited since: our entries are taken out, the rest stays.
-    Edited { before: Vec<u8>, after: Vec<u8>, left: Vec<String> },
+    /// It was edited since: our entries are taken out, the rest stays. `left`: entries that are not ours any more. `astray`: those of
+    /// which nobody can tell, so that the backup is still needed.
+    Edited { before: Vec<u8>, after: Vec<u8>, left: Vec<String>, astray: Vec<String> },
     /// It is gone: it is made again.
     Gone { after: Vec<u8> },
     /// It cannot be read any more.
@@ -127,14 +128,17 @@ impl SavedFile {
             Ok(document) => document,
             Err(error) => return Ok(Restoration::Stuck(error.to_string())),
         };
-        let (mut edits, mut left) = (Vec::new(), Vec::new());
+        let (mut edits, mut left, mut astray) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &self.entries {
-            let ours = |value: json::Value<'_, '_>| leads_to(value, &entry.app, config);
-            let same_place = place_of(&document, &entry.place).filter(|value| ours(*value));
-            let moved = || self.elsewhere(&document, &ours, &edits);
-            match same_place.or_else(moved) {
-                Some(value) => edits.push((value.span(), decoded(&entry.content)?)),
-                None => left.push(entry.place.join(".")),
+            let found = |wanted: Leads| {
+                let is = |value: json::Value<'_, '_>| leads(value, &entry.app, config) == wanted;
+                let same_place = place_of(&document, &entry.place).filter(|value| is(*value));
+                same_place.or_else(|| self.elsewhere(&document, &is, &edits))
+            };
+            match (found(Leads::Here), found(Leads::Astray)) {
+                (Some(value), _) => edits.push((value.span(), decoded(&entry.content)?)),
+                (None, Some(_)) => astray.push(entry.place.join(".")),
+                (None, None) => left.push(entry.place.join(".")),
             }
         }
         edits.sort_by_key(|(span, _)| span.start);
@@ -142,7 +146,8 @@ impl SavedFile {
         let after = json::splice(&now, &edits);
         drop(document);
         drop(strict);
-        if after == now { Ok(Restoration::Nothing) } else { Ok(Restoration::Edited { before: now, after, left }) }
+        let nothing = after == now && astray.is_empty();
+        Ok(if nothing { Restoration::Nothing } else { Restoration::Edited { before: now, after, left, astray } })
     }
 
     /// An entry of ours under another name, where somebody renamed it.

@@ -1,6 +1,7 @@
 //! `leave`.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use broker::VaultKey;
@@ -28,7 +29,7 @@ pub async fn run(common: &Common, args: &LeaveArgs) -> Result<ExitCode, Fault> {
     };
     let plan = plan(&backup, &place)?;
     if !common.json {
-        show(&backup, &plan);
+        show(&backup, &plan, &place.config);
     }
     if plan.iter().any(|(_, what)| what.changes()) && !agreed(args.yes, "Put this back?")? {
         say("nothing was changed");
@@ -85,14 +86,18 @@ pub(super) fn plan<'b>(backup: &'b Backup, place: &Place) -> Result<Vec<(&'b Sav
     backup.files.iter().map(|file| Ok((file, file.restoration(&place.config)?))).collect()
 }
 
-/// Puts everything back, or nothing. False: a file is stuck, and the backup stays for it.
+/// Puts everything back, or nothing. False: something is stuck or astray, and the backup stays for it.
 pub(super) fn restore(place: &Place, plan: &[(&SavedFile, Restoration)]) -> Result<bool, Fault> {
     let mut changes = Changes::default();
     for (file, what) in plan {
         let done = match what {
             Restoration::Nothing | Restoration::Stuck(_) => Ok(()),
             Restoration::Whole { before, after } | Restoration::Edited { before, after, .. } => {
-                changes.replace(&file.path, before, after, mode_of(file))
+                if what.changes() {
+                    changes.replace(&file.path, before, after, mode_of(file))
+                } else {
+                    Ok(())
+                }
             }
             Restoration::Gone { after } => {
                 let _ = file.path.parent().map(private_folder);
@@ -106,7 +111,7 @@ pub(super) fn restore(place: &Place, plan: &[(&SavedFile, Restoration)]) -> Resu
             return Err(fault);
         }
     }
-    if plan.iter().any(|(_, what)| matches!(what, Restoration::Stuck(_))) {
+    if !plan.iter().all(|(_, what)| what.is_whole()) {
         return Ok(false);
     }
     let (from, to) = (backup_file(&place.data), used_backup_file(&place.data));
@@ -121,7 +126,7 @@ fn mode_of(file: &SavedFile) -> u32 {
     now & file.mode
 }
 
-fn show(backup: &Backup, plan: &[(&SavedFile, Restoration)]) {
+fn show(backup: &Backup, plan: &[(&SavedFile, Restoration)], config: &Path) {
     let look = Look::stdout();
     for (file, what) in plan {
         let path = plain(&file.path.display().to_string());
@@ -133,9 +138,17 @@ fn show(backup: &Backup, plan: &[(&SavedFile, Restoration)]) {
                 out(line);
             }
         }
-        if let Restoration::Edited { left, .. } = what {
+        if let Restoration::Edited { left, astray, .. } = what {
             for entry in left {
                 out(format_args!("  `{}` is not ours any more and stays as it is", plain(entry)));
+            }
+            for entry in astray {
+                out(format_args!(
+                    "  `{}` starts `countersign connect` by a configuration that is not there, and stays as it is: name `{}` \
+                     in it, or take it out",
+                    plain(entry),
+                    plain(&config.display().to_string())
+                ));
             }
         }
     }
@@ -143,13 +156,27 @@ fn show(backup: &Backup, plan: &[(&SavedFile, Restoration)]) {
 
 impl Restoration {
     pub(super) fn changes(&self) -> bool {
-        matches!(self, Self::Whole { .. } | Self::Edited { .. } | Self::Gone { .. })
+        match self {
+            Self::Nothing | Self::Stuck(_) => false,
+            Self::Edited { before, after, .. } => before != after,
+            Self::Whole { .. } | Self::Gone { .. } => true,
+        }
+    }
+
+    /// Whether nothing of ours stays in it.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Stuck(_) => false,
+            Self::Edited { astray, .. } => astray.is_empty(),
+            Self::Nothing | Self::Whole { .. } | Self::Gone { .. } => true,
+        }
     }
 
     fn word(&self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::Whole { .. } => "whole",
+            Self::Edited { .. } if !self.changes() => "stuck",
             Self::Edited { .. } => "edited",
             Self::Gone { .. } => "made",
             Self::Stuck(_) => "stuck",
@@ -160,6 +187,7 @@ impl Restoration {
         match self {
             Self::Nothing => "nothing of ours is in it".to_owned(),
             Self::Whole { .. } => "as it was before `init`, byte for byte".to_owned(),
+            Self::Edited { .. } if !self.changes() => "edited since `init`: nothing is taken out".to_owned(),
             Self::Edited { .. } => "edited since `init`: only our entries are taken out".to_owned(),
             Self::Gone { .. } => "it is gone, and is made again as it was before `init`".to_owned(),
             Self::Stuck(why) => format!("it cannot be read: {why}"),

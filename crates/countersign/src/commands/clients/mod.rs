@@ -23,5 +23,5 @@ pub use covered::secrets_in;
 pub use entry::{entries, place_of};
 pub use jsonc::blank;
 pub use known::{Client, ClientFile, Surroundings, find};
-pub use plan::{Gatewayed, Left, Moved, Plan, leads_to};
+pub use plan::{Gatewayed, Leads, Left, Moved, Plan, leads};
 pub use written::{Written, configuration};

@@ -1,6 +1,6 @@
 //! What moving servers behind the gateway would change, before anything is changed.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use json::{Document, Value};
 use model::{AppId, Blame, Fault, Secret};
@@ -85,6 +85,17 @@ pub struct Left {
     pub server: Option<String>,
     /// Why.
     pub why: String,
+}
+
+/// Where an entry leads that may be ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leads {
+    /// It is ours: to this app, by this configuration.
+    Here,
+    /// To an app of this name by a configuration that it does not name, or that is not there: it may be ours.
+    Astray,
+    /// To something else.
+    Elsewhere,
 }
 
 impl Plan {
@@ -214,8 +225,11 @@ fn connects_to(entry: Value<'_, '_>) -> Option<String> {
     connects.then(|| app.into_owned())
 }
 
-/// Whether an entry leads to this app by this configuration.
-pub fn leads_to(entry: Value<'_, '_>, app: &str, config: &Path) -> bool {
+/// Where an entry leads, seen from this app and this configuration.
+pub fn leads(entry: Value<'_, '_>, app: &str, config: &Path) -> Leads {
+    if connects_to(entry).as_deref() != Some(app) {
+        return Leads::Elsewhere;
+    }
     let arguments: Vec<String> =
         entry.get("args").iter().flat_map(Value::items).filter_map(|one| Some(one.as_str()?.into_owned())).collect();
     let named = arguments.iter().enumerate().find_map(|(place, argument)| match argument.strip_prefix("--config") {
@@ -223,7 +237,26 @@ pub fn leads_to(entry: Value<'_, '_>, app: &str, config: &Path) -> bool {
         Some(rest) => rest.strip_prefix('='),
         None => None,
     });
-    connects_to(entry).as_deref() == Some(app) && named.is_some_and(|named| Path::new(named) == config)
+    // A client starts it in a folder that nobody here knows.
+    match named.map(Path::new).filter(|named| named.is_absolute()) {
+        Some(named) if whole(named) == whole(config) => Leads::Here,
+        Some(named) if named.exists() => Leads::Elsewhere,
+        _ => Leads::Astray,
+    }
+}
+
+/// A path with its links followed; of what is not there, without `.` and `..`.
+fn whole(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| {
+        path.components().fold(PathBuf::new(), |mut whole, component| {
+            match component {
+                Component::ParentDir => drop(whole.pop()),
+                Component::CurDir => {}
+                other => whole.push(other),
+            }
+            whole
+        })
+    })
 }
 
 /// Our entry, laid out like the one it replaces.

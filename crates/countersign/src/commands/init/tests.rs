@@ -84,9 +84,14 @@ impl Home {
 
     /// Everything of `leave` that writes; whether all could be put back.
     pub(crate) fn leave(&self) -> bool {
-        let backup = leave::open(&self.place()).unwrap().unwrap();
-        let plan = leave::plan(&backup, &self.place()).unwrap();
-        leave::restore(&self.place(), &plan).unwrap()
+        self.leave_by(&self.place())
+    }
+
+    /// The same, by a configuration that is named in another way.
+    pub(crate) fn leave_by(&self, place: &Place) -> bool {
+        let backup = leave::open(place).unwrap().unwrap();
+        let plan = leave::plan(&backup, place).unwrap();
+        leave::restore(place, &plan).unwrap()
     }
 
     /// Every file is, byte for byte and mode for mode, as it was in the beginning.

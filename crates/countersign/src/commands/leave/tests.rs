@@ -1,8 +1,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use super::super::backup::{Restoration, backup_file};
 use super::super::init::tests::Home;
+use super::super::place::Place;
 use super::{open, plan};
 
 const CURSOR: (&str, &str) = (
@@ -12,15 +14,23 @@ const CURSOR: (&str, &str) = (
 
 /// Moves in, edits the file, leaves; the file then.
 async fn edited(edit: impl Fn(&str) -> String) -> String {
-    let home = Home::new(&[CURSOR]);
+    let (after, whole) = edited_to(edit).await;
+    assert!(whole, "{after}");
+    after
+}
+
+/// The same, with whether everything of ours is gone. Another configuration stands beside ours.
+async fn edited_to(edit: impl Fn(&str) -> String) -> (String, bool) {
+    let home = Home::new(&[CURSOR, ("other.yaml", "")]);
     home.move_in().await.unwrap();
     let path = home.path(CURSOR.0);
     let moved = fs::read_to_string(&path).unwrap();
     let changed = edit(&moved);
     assert_ne!(moved, changed);
     fs::write(&path, changed).unwrap();
-    assert!(home.leave());
-    fs::read_to_string(&path).unwrap()
+    let whole = home.leave();
+    assert_eq!(backup_file(&home.place().data).exists(), !whole, "the backup stays for what is left of ours");
+    (fs::read_to_string(&path).unwrap(), whole)
 }
 
 #[tokio::test]
@@ -58,17 +68,55 @@ async fn an_entry_that_is_no_longer_ours_stays() {
 async fn an_entry_of_another_app_or_gateway_stays() {
     let other_app = |text: &str| text.replace("\"connect\", \"crm\"", "\"connect\", \"wiki\"");
     let other_gateway = |text: &str| text.replace("/countersign.yaml\"", "/other.yaml\"");
-    let other_program = |text: &str| text.replace("\"--config\"", "\"--verbose\"");
-    let edits: [&dyn Fn(&str) -> String; 3] = [&other_app, &other_gateway, &other_program];
-    for edit in edits {
-        let after = edited(|text| {
+    // Whose they are cannot be told: no configuration is named, or none that is there.
+    let no_gateway = |text: &str| text.replace("\"--config\"", "\"--verbose\"");
+    let lost_gateway = |text: &str| text.replace("/countersign.yaml\"", "/lost.yaml\"");
+    let edits: [(&dyn Fn(&str) -> String, bool); 4] =
+        [(&other_app, true), (&other_gateway, true), (&no_gateway, false), (&lost_gateway, false)];
+    for (edit, all_gone) in edits {
+        let (after, whole) = edited_to(|text| {
             let (before, mail) = text.split_once("\"mail\"").unwrap();
             format!("{}\"mail\"{mail}", edit(before))
         })
         .await;
+        assert_eq!(whole, all_gone, "{after}");
         assert!(after.contains("\"connect\"") && !after.contains("hunter2"), "{after}");
         assert!(after.contains("\"mail\": { \"command\": \"sh\" }"), "{after}");
     }
+}
+
+#[tokio::test]
+async fn the_configuration_may_be_named_in_any_way() {
+    for (name, folder) in [("../countersign.yaml", "sub"), ("linked.yaml", "")] {
+        let home = Home::new(&[CURSOR]);
+        home.move_in().await.unwrap();
+        fs::create_dir(home.path("sub")).unwrap();
+        std::os::unix::fs::symlink(home.path("countersign.yaml"), home.path("linked.yaml")).unwrap();
+        let path = home.path(CURSOR.0);
+        fs::write(&path, format!("{}\n", fs::read_to_string(&path).unwrap())).unwrap();
+        assert!(home.leave_by(&Place::of(Path::new(name), &home.path(folder))), "{name}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", CURSOR.1), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_backup_stays_where_a_project_was_moved() {
+    let home = Home::new(&[CURSOR]);
+    home.move_in().await.unwrap();
+    let path = home.path(CURSOR.0);
+    let edited = format!("{}\n", fs::read_to_string(&path).unwrap());
+    fs::write(&path, &edited).unwrap();
+    let elsewhere = home.path("").with_file_name("elsewhere");
+    fs::rename(home.path(""), &elsewhere).unwrap();
+    let moved = Place::of(Path::new("countersign.yaml"), &elsewhere);
+    assert!(!home.leave_by(&moved));
+    assert_eq!(fs::read_to_string(&path).unwrap(), edited, "whose the entry is cannot be told");
+    assert!(backup_file(&moved.data).exists());
+    // Its path corrected, it is ours.
+    let ours = |path: &Path| path.display().to_string();
+    fs::write(&path, edited.replace(&ours(&home.place().config), &ours(&moved.config))).unwrap();
+    assert!(home.leave_by(&moved));
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", CURSOR.1));
 }
 
 #[tokio::test]
