@@ -214,8 +214,10 @@ fn unstored<'p>(plan: &'p Plan, gateway: &Gateway) -> Result<Vec<Moved<'p>>, Fau
             unstored.push(moved);
         } else if gateway.vault.get(moved.name)?.expose() != moved.secret.expose() {
             let said = format!("the vault holds another secret called `{}`, and it is not replaced", moved.name);
+            // The configuration that is being made does not stay.
             return Err(Fault::new(Blame::Operator, "operator.vault_name", said).hint(format!(
-                "rename the server in the client's file, or take the other one away: `countersign vault rm {}`",
+                "rename the server in the client's file, or take the other one away with the configuration that it was kept for: \
+                 `countersign vault rm {} --config FILE`",
                 moved.name
             )));
         }

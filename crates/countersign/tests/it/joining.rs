@@ -314,6 +314,31 @@ fn a_client_joins_works_and_leaves() -> Result<()> {
 }
 
 #[test]
+fn a_secret_of_an_earlier_init_is_taken_away_as_the_hint_says() -> Result<()> {
+    let server = program("testkit-upstream")?.display().to_string();
+    let client = |token: &str| {
+        let kit = json!({"command": server, "args": ["--stdio"], "env": {"KIT_TOKEN": token}});
+        json!({"mcpServers": {"kit": kit}}).to_string()
+    };
+    let desk = Desk::new(&client("ghp_0123456789abcdefghijklmnop"))?;
+    for words in [["init", "--yes"], ["leave", "--yes"]] {
+        let (code, said, told) = desk.run(&words)?;
+        assert_eq!(code, 0, "{said}{told}");
+    }
+    std::fs::rename(desk.folder.path().join("countersign.yaml"), desk.folder.path().join("old.yaml"))?;
+    std::fs::write(desk.folder.path().join("home/.cursor/mcp.json"), client("ghp_another0123456789abcdefghij"))?;
+    let (code, _, told) = desk.run(&["init", "--yes"])?;
+    assert!(code == 2 && told.contains("the vault holds another secret"), "{told}");
+    let hint = told.split('`').find_map(|part| part.strip_prefix("countersign ")).context("no command in the hint")?;
+    let words: Vec<&str> = hint.split_whitespace().map(|word| if word == "FILE" { "old.yaml" } else { word }).collect();
+    let (code, said, told) = desk.run(&words)?;
+    assert_eq!(code, 0, "{words:?}: {said}{told}");
+    let (code, said, told) = desk.run(&["init", "--yes"])?;
+    assert_eq!(code, 0, "{said}{told}");
+    Ok(())
+}
+
+#[test]
 fn what_commands_record_without_a_gateway_is_signed() -> Result<()> {
     let server = program("testkit-upstream")?.display().to_string();
     let kit = json!({"command": server, "args": ["--stdio"]});
