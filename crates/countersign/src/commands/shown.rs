@@ -1,5 +1,11 @@
 //! Changes as people see them: line by line, secrets covered.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
+use aho_corasick::Anchored;
+use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::nfa::noncontiguous::NFA;
 use similar::{ChangeTag, TextDiff};
 
 use super::trace::readable::plain;
@@ -28,21 +34,66 @@ pub fn diff(look: Look, before: &[u8], after: &[u8], covered: &[&str]) -> Vec<St
     lines
 }
 
+/// Hides every text in `covered`, in one pass however many there are. Of texts that overlap the whole is hidden.
 fn cover(bytes: &[u8], covered: &[&str]) -> String {
-    let mut text = String::from_utf8_lossy(bytes).into_owned();
-    let mut covered: Vec<&str> = covered.iter().copied().filter(|secret| !secret.is_empty()).collect();
-    // One secret may be a part of another: the rest of the longer would stay.
-    covered.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    for secret in covered {
-        // As it stands in JSON, where some characters are escaped.
-        let written = serde_json::Value::from(secret).to_string();
-        text = if secret.chars().count() < SHORT {
-            text.replace(&written, &format!("\"{COVER}\""))
-        } else {
-            text.replace(written.trim_matches('"'), COVER).replace(secret, COVER)
-        };
+    let text = String::from_utf8_lossy(bytes);
+    let mut patterns: Vec<Pattern> = covered.iter().filter(|secret| !secret.is_empty()).flat_map(patterns_of).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    let Ok(hidden) = places_of(&text, &patterns) else { return COVER.to_owned() };
+    let (mut out, mut shown) = (String::with_capacity(text.len()), 0);
+    for place in hidden {
+        out.push_str(text.get(shown..place.start).unwrap_or_default());
+        out.push_str(COVER);
+        shown = place.end;
     }
-    text
+    out.push_str(text.get(shown..).unwrap_or_default());
+    out
+}
+
+/// What is looked for, and how many bytes at either end of it stay.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Pattern {
+    text: String,
+    stays: usize,
+}
+
+/// A secret as it is, and as it stands in JSON, where some characters are escaped.
+fn patterns_of(secret: &&str) -> Vec<Pattern> {
+    let written = serde_json::Value::from(*secret).to_string();
+    if secret.chars().count() < SHORT {
+        return vec![Pattern { text: written, stays: 1 }];
+    }
+    let inner = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&written).to_owned();
+    vec![Pattern { text: inner, stays: 0 }, Pattern { text: (*secret).to_owned(), stays: 0 }]
+}
+
+/// Where the patterns stand in a text, one place behind the other. Error: there are too many of them.
+fn places_of(text: &str, patterns: &[Pattern]) -> Result<Vec<Range<usize>>, aho_corasick::BuildError> {
+    let automaton = NFA::new(patterns.iter().map(|pattern| &pattern.text))?;
+    let mut places: Vec<Range<usize>> = Vec::new();
+    // How far what ends in a state goes back, and how many bytes before its end.
+    let mut reaches: HashMap<StateID, (usize, usize)> = HashMap::new();
+    let Ok(mut state) = automaton.start_state(Anchored::No) else { return Ok(places) };
+    for (end, byte) in (1..).zip(text.bytes()) {
+        state = automaton.next_state(Anchored::No, state, byte);
+        if !automaton.is_match(state) {
+            continue;
+        }
+        let (back, stays) = *reaches.entry(state).or_insert_with(|| {
+            let ending = (0..automaton.match_len(state)).map(|number| automaton.match_pattern(state, number));
+            let ending = ending.filter_map(|pattern| patterns.get(pattern.as_usize()));
+            ending.fold((0, usize::MAX), |(back, stays), pattern| {
+                (back.max(pattern.text.len() - pattern.stays), stays.min(pattern.stays))
+            })
+        });
+        let mut place = end - back..end - stays;
+        while let Some(before) = places.pop_if(|before| before.end > place.start) {
+            place.start = place.start.min(before.start);
+        }
+        places.push(place);
+    }
+    Ok(places)
 }
 
 const COVER: &str = "••••••";

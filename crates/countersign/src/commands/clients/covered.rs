@@ -27,14 +27,15 @@ fn within(value: Value<'_, '_>, name: &str, found: &mut Vec<String>) {
     match value.kind() {
         Kind::Object => value.entries().for_each(|(key, member)| within(member, &key, found)),
         Kind::Array => {
-            let words: Vec<String> = value.items().map(|item| item.as_str().unwrap_or_default().into_owned()).collect();
+            let items: Vec<Value<'_, '_>> = value.items().collect();
+            let words: Vec<String> = items.iter().map(|item| item.as_str().unwrap_or_default().into_owned()).collect();
             for (place, secret) in secret_arguments(&words).map(|found| (found.place, found.secret)) {
                 found.push(secret.to_owned());
-                if let Some(item) = value.items().nth(place) {
-                    found.extend(written(item).filter(|_| words.get(place).is_some_and(|word| word == secret)));
+                if let Some(item) = items.get(place) {
+                    found.extend(written(*item).filter(|_| words.get(place).is_some_and(|word| word == secret)));
                 }
             }
-            value.items().for_each(|item| within(item, name, found));
+            items.into_iter().for_each(|item| within(item, name, found));
         }
         Kind::String => {
             let text = value.as_str().unwrap_or_default();

@@ -127,8 +127,13 @@ impl Plan {
             Fault::new(Blame::Operator, "operator.client_file", said).because(error)
         };
         let path = std::fs::canonicalize(&file.path).map_err(unreadable)?;
-        let before = std::fs::read(&path).map_err(unreadable)?;
-        let mode = std::fs::metadata(&path).map_err(unreadable)?.mode() & 0o7777;
+        let about = std::fs::metadata(&path).map_err(unreadable)?;
+        if about.len() > CLIENT_FILE_BYTES_MAX {
+            let why = format!("it has more than {} MiB", CLIENT_FILE_BYTES_MAX >> 20);
+            self.left.push(Left { file: path, server: None, why });
+            return Ok(());
+        }
+        let (before, mode) = (std::fs::read(&path).map_err(unreadable)?, about.mode() & 0o7777);
         let strict = blank(&before);
         let document = match Document::parse(&strict) {
             Ok(document) => document,
@@ -298,6 +303,9 @@ fn numbered(base: &str, number: u32) -> String {
     let kept: String = base.chars().take(super::written::APP_ID_CHARS_MAX - tail.len()).collect();
     format!("{}{tail}", kept.trim_end_matches('-'))
 }
+
+/// A file of a client.
+const CLIENT_FILE_BYTES_MAX: u64 = 32 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -77,11 +77,22 @@ pub fn secret_arguments(arguments: &[String]) -> impl Iterator<Item = SecretArgu
 
 /// `--token=…`, `GITHUB_TOKEN=…`, `--env=GITHUB_TOKEN=…`: the name, with its hyphens, and what looks like a secret.
 fn assigned(argument: &str) -> Option<(&str, &str)> {
-    let (name, value) = argument.split_once('=')?;
-    // What is assigned may be an assignment itself.
-    let inner = assigned(value);
-    let own = || looks_secret(name.trim_start_matches('-'), value).then_some((name, value));
-    inner.or_else(own)
+    // What is assigned may be an assignment itself: the innermost is looked at first.
+    let body = argument.trim_end_matches('=');
+    let behind = (body.len() < argument.len()).then_some(body.len());
+    let signs = behind.into_iter().chain(body.rmatch_indices('=').map(|(sign, _)| sign));
+    for (number, sign) in signs.enumerate() {
+        // Nobody writes so many: whatever stands behind them is covered.
+        if number >= ASSIGNMENTS_MAX {
+            return argument.split_once('=');
+        }
+        let (before, value) = (argument.get(..sign)?, argument.get(sign + 1..)?);
+        let name = before.rsplit_once('=').map_or(before, |(_, name)| name);
+        if looks_secret(name.trim_start_matches('-'), value) {
+            return Some((name, value));
+        }
+    }
+    None
 }
 
 /// Which parameter of an address looks like a secret.
@@ -144,6 +155,8 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// Assignments in one argument that are told apart.
+const ASSIGNMENTS_MAX: usize = 64;
 const SECRET_WORDS: [&str; 17] = [
     "TOKEN",
     "TOKENS",

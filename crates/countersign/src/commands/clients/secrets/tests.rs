@@ -72,6 +72,17 @@ fn command_lines_and_addresses() {
     ] {
         assert_eq!(secret_argument(&words(line)), None, "{line}");
     }
+    let found = |argument: &str| {
+        let words = [argument.to_owned()];
+        let found = super::secret_arguments(&words).next().map(|found| found.secret.to_owned());
+        found.unwrap_or_default()
+    };
+    assert_eq!(found("--env=API_KEY=aHVudGVyMg=="), "aHVudGVyMg==");
+    assert_eq!(found("--db=Server=a;Password=hunter2;Port=1;User=b"), "hunter2;Port=1;User=b");
+    assert_eq!(found("TOKEN===="), "===");
+    // However many there are, as deep as a stack is, they are looked at.
+    assert_eq!(found(&"=".repeat(300_000)), "");
+    assert_eq!(found(&format!("TOKEN=a{}", "=b".repeat(300_000))).len(), 600_001);
     assert!(secret_in_address("https://x/mcp?api_key=abc").is_some());
     assert!(secret_in_address("https://a:b@x/mcp").is_some());
     assert_eq!(secret_in_address("https://x/mcp?project=abc"), None);
