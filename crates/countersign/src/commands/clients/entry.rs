@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use http::Uri;
 use json::{Document, Kind, Value};
 use model::Secret;
+use model::written::is_of_one_host;
 
 use super::known::{Client, ClientFile, Surroundings};
 use super::secrets::{looks_secret, secret_argument, secret_in_address, secret_name};
@@ -232,6 +234,10 @@ impl<'r> Reader<'r> {
         }
         if let Some(place) = secret_in_address(&url) {
             return Err(format!("its address seems to hold a secret ({place}): a credential can go into a header"));
+        }
+        let taken = url.parse::<Uri>().is_ok_and(|url| matches!(url.scheme_str(), Some("http" | "https")));
+        if !taken || !is_of_one_host(&url) {
+            return Err("its address is none that the gateway takes".to_owned());
         }
         let mut secrets = Vec::new();
         for (name, value) in entry.get("headers").iter().flat_map(Value::entries) {

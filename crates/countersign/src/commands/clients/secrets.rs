@@ -121,11 +121,17 @@ fn plain(value: &str) -> bool {
 }
 
 fn password_in_address(value: &str) -> bool {
-    value
-        .split_once("://")
-        .and_then(|(_, rest)| rest.split(['/', '?', '#']).next())
-        .and_then(|authority| authority.rsplit_once('@'))
-        .is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
+    let Some((_, rest)) = value.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((user, _)) => user.split_once(':').is_some_and(|(_, password)| !password.is_empty()),
+        // A password may have a slash in it. What is no port begins one.
+        None => {
+            let behind_six = authority.rsplit(']').next().unwrap_or_default();
+            let port = behind_six.split_once(':').map_or("", |(_, port)| port);
+            rest.contains('@') && !port.bytes().all(|byte| byte.is_ascii_digit())
+        }
+    }
 }
 
 /// Long, without breaks, letters and digits mixed: nobody chose it. Ids with hyphens in fixed places are no secret.

@@ -120,6 +120,21 @@ fn addresses() {
     check(Cursor, r#"{"url":"https://x/mcp"}"#, "https://x/mcp");
     check(ClaudeCode, r#"{"type":"http","url":"https://${REGION}.x/mcp"}"#, "https://eu.x/mcp");
     check(Cursor, r#"{"url":"https://x/mcp","headers":{"Accept":"*/*"}}"#, "https://x/mcp");
+    for address in [
+        "http://127.0.0.1:99999/mcp",
+        "http://x:/mcp",
+        "ftp://x/mcp",
+        "https://ana@x/mcp",
+        "x/mcp",
+        "https://x:80/@ana/mcp",
+    ] {
+        check(Cursor, &format!(r#"{{"url":"{address}"}}"#), "no: its address is none that the gateway takes");
+    }
+    check(
+        Cursor,
+        r#"{"url":"https://bob:hunt/er2x@crm.example/mcp"}"#,
+        "no: its address seems to hold a secret (the user in its address): a credential can go into a header",
+    );
     check(
         Cursor,
         r#"{"type":"sse","url":"https://x/mcp"}"#,
