@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use aho_corasick::Anchored;
 use aho_corasick::automaton::{Automaton as _, StateID};
@@ -14,7 +15,7 @@ use crate::terminal::{Ink, Look};
 /// The lines that change, with three around them. Every text in `covered` is hidden.
 pub fn diff(look: Look, before: &[u8], after: &[u8], covered: &[&str]) -> Vec<String> {
     let (before, after) = (cover(before, covered), cover(after, covered));
-    let diff = TextDiff::from_lines(&before, &after);
+    let diff = TextDiff::configure().timeout(DIFF_TIME_MAX).diff_lines(&before, &after);
     let mut lines = Vec::new();
     for (number, group) in diff.grouped_ops(3).iter().enumerate() {
         if number > 0 {
@@ -96,6 +97,8 @@ fn places_of(text: &str, patterns: &[Pattern]) -> Result<Vec<Range<usize>>, aho_
     Ok(places)
 }
 
+/// For the shortest way from one text to the other; behind it, lines are shown as changed that are not.
+const DIFF_TIME_MAX: Duration = Duration::from_secs(1);
 const COVER: &str = "••••••";
 /// Shorter than this, a secret would cover half of every word.
 const SHORT: usize = 4;
