@@ -12,6 +12,8 @@ const CURSOR: (&str, &str) = (
     "{\n  \"mcpServers\": {\n    \"crm\": {\n      \"command\": \"sh\",\n      \"env\": { \"CRM_TOKEN\": \"hunter2\" }\n    },\n    \"mail\": { \"command\": \"sh\" }\n  }\n}\n",
 );
 
+type Edit<'e> = &'e dyn Fn(&str) -> String;
+
 /// Moves in, edits the file, leaves; the file then.
 async fn edited(edit: impl Fn(&str) -> String) -> String {
     let (after, whole) = edited_to(edit).await;
@@ -71,7 +73,7 @@ async fn an_entry_of_another_app_or_gateway_stays() {
     // Whose they are cannot be told: no configuration is named, or none that is there.
     let no_gateway = |text: &str| text.replace("\"--config\"", "\"--verbose\"");
     let lost_gateway = |text: &str| text.replace("/countersign.yaml\"", "/lost.yaml\"");
-    let edits: [(&dyn Fn(&str) -> String, bool); 4] =
+    let edits: [(Edit<'_>, bool); 4] =
         [(&other_app, true), (&other_gateway, true), (&no_gateway, false), (&lost_gateway, false)];
     for (edit, all_gone) in edits {
         let (after, whole) = edited_to(|text| {
