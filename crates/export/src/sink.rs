@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 use notify::{Channel, To};
-use trace::{Entry, Query, RecordKind};
+use trace::{Query, RecordKind};
 
 use crate::item::Item;
 use crate::limits::{DELIVERY_TIME_MAX, MAIL_TIME_MAX};
@@ -18,7 +18,8 @@ pub struct SinkSpec {
     pub name: String,
     /// Where records go.
     pub target: Target,
-    /// Which records; none: all of them. An outcome goes where its decision goes.
+    /// Which records; none: all of them. An outcome goes where its decision goes, unless something is asked of
+    /// outcomes or of the kind of record.
     pub only: Option<Query>,
 }
 
@@ -99,8 +100,11 @@ impl SinkSpec {
     /// Whether this record goes there.
     pub(crate) fn wants(&self, item: &Item) -> bool {
         let Some(only) = &self.only else { return true };
-        let of_call = |decision: &Entry| item.entry.kind == RecordKind::Outcome && only.fits(decision);
-        only.fits(&item.entry) || item.decision.as_ref().is_some_and(|decision| of_call(&decision.entry))
+        if item.entry.kind != RecordKind::Outcome {
+            return only.fits(&item.entry);
+        }
+        // Of an outcome whose decision nobody can read, nobody can say that it is not the one that is kept from this sink.
+        item.decision.as_ref().is_some_and(|decision| only.fits_outcome(&item.entry, &decision.entry))
     }
 }
 

@@ -90,6 +90,8 @@ pub enum Field {
 /// What one record says, read as far as somebody asks.
 struct Said<'e> {
     entry: &'e Entry,
+    kind: RecordKind,
+    outcome_leaf: Option<&'e str>,
     own: OnceCell<Vec<(Field, String)>>,
     outcome: OnceCell<Vec<(Field, String)>>,
     body: OnceCell<BodySaid<'e>>,
@@ -155,12 +157,25 @@ impl Query {
 
     /// Whether this record is asked for.
     pub fn fits(&self, entry: &Entry) -> bool {
-        let said = Said::of(entry);
+        self.is_within(entry) && self.holds_of(&Said::of(entry))
+    }
+
+    /// Whether this outcome is asked for: whose call it was, and what was decided of it, the decision says that it belongs to; what
+    /// came of it, and that it is an outcome, it says itself.
+    pub fn fits_outcome(&self, outcome: &Entry, decision: &Entry) -> bool {
+        let said = Said { kind: outcome.kind, outcome_leaf: Some(&outcome.leaf), ..Said::of(decision) };
+        self.is_within(outcome) && self.holds_of(&said)
+    }
+
+    fn is_within(&self, entry: &Entry) -> bool {
         self.since.is_none_or(|since| entry.at >= since)
             && self.until.is_none_or(|until| entry.at <= until)
             && self.after_sequence.is_none_or(|after| entry.sequence > after)
             && self.before_sequence.is_none_or(|before| entry.sequence < before)
-            && self.terms.iter().all(|term| term.fits(&said))
+    }
+
+    fn holds_of(&self, said: &Said<'_>) -> bool {
+        self.terms.iter().all(|term| term.fits(said))
     }
 }
 
@@ -282,13 +297,18 @@ impl Field {
 
 impl<'e> Said<'e> {
     fn of(entry: &'e Entry) -> Self {
-        Self { entry, own: OnceCell::new(), outcome: OnceCell::new(), body: OnceCell::new() }
+        let outcome_leaf = match entry.kind {
+            RecordKind::Outcome => Some(entry.leaf.as_str()),
+            _ => entry.outcome_leaf.as_deref(),
+        };
+        let kind = entry.kind;
+        Self { entry, kind, outcome_leaf, own: OnceCell::new(), outcome: OnceCell::new(), body: OnceCell::new() }
     }
 
     fn says(&self, field: Field, value: &str) -> bool {
         let entry = self.entry;
         match field {
-            Field::Kind => entry.kind.as_str() == value,
+            Field::Kind => self.kind.as_str() == value,
             Field::Verdict => entry.verdict.is_some_and(|verdict| verdict.as_str() == value),
             Field::Class => entry.class.is_some_and(|class| class.as_str() == value),
             Field::Agent => entry.agent.as_deref() == Some(value),
@@ -307,13 +327,7 @@ impl<'e> Said<'e> {
     }
 
     fn outcome(&self) -> &[(Field, String)] {
-        self.outcome.get_or_init(|| {
-            let leaf = match self.entry.kind {
-                RecordKind::Outcome => Some(&self.entry.leaf),
-                _ => self.entry.outcome_leaf.as_ref(),
-            };
-            leaf.map(|leaf| facets_of(leaf)).unwrap_or_default()
-        })
+        self.outcome.get_or_init(|| self.outcome_leaf.map(facets_of).unwrap_or_default())
     }
 
     fn body(&self) -> &BodySaid<'e> {

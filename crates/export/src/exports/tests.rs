@@ -64,6 +64,29 @@ fn a_question_chooses_and_outcomes_go_with_their_decisions() {
     assert_eq!(place(&log).sequence, 5, "what it does not want is behind it, too");
 }
 
+#[test]
+fn what_a_question_excludes_is_excluded_with_its_outcome() {
+    use trace::Field::{App, Human, Kind, Status, Tool, Verdict};
+    let all = Query::default;
+    let questions = [
+        (all().without(Verdict, "allow"), vec![5, 6]),
+        (all().without(Verdict, "deny"), vec![1, 2, 3, 4, 6]),
+        (all().without(App, "crm"), vec![6]),
+        (all().without(Human, "ada"), vec![6]),
+        (all().without(Tool, "customers.find").without(Kind, "change"), vec![]),
+        (all().without(Status, "answered"), vec![3, 4, 5, 6]),
+        (all().with(Kind, "outcome").with(App, "crm"), vec![2, 4]),
+        (all().without(Kind, "outcome"), vec![1, 3, 5, 6]),
+    ];
+    for (only, expected) in questions {
+        let mut log = Log::with_calls(0..3);
+        log.add(&[trace::Row::of_change(&change(9)).unwrap()]);
+        let said = only.to_string();
+        started(&log, to_file(&log), Some(only)).close();
+        assert_eq!(sequences(&log), expected, "{said}");
+    }
+}
+
 /// A receiver that breaks off the first two connections, and reads the third.
 #[test]
 fn a_record_is_delivered_at_least_once_and_in_order() {
