@@ -173,6 +173,7 @@ impl Line<'_> {
             leaf: self.leaf,
             leaf_hash: self.leaf_hash,
             body,
+            lost_key: None,
             outcome_leaf: None,
         })
     }

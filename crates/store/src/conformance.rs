@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use model::{CallId, UnixMicros, Verdict};
+use tlog::{Algorithm, SigningKey};
 use trace::{
-    Due, Entry, Field, LogReader, LogStore, Query, RecordKind, Retention, StoreFaultKind, Use, UseOf, mark_unknown,
-    verify_leaf,
+    Due, ERASING_KEY, Entry, Field, Known, LogReader, LogStore, Notary, Query, RecordKind, Retention, SETTLED_KIND,
+    StateWrite, StoreFaultKind, Use, UseOf, audit, audit_range, mark_unknown, verify_leaf,
 };
 
-use crate::samples::{asked_in, at, call, change, change_about, change_of, ended, intent, observed, outcome, put};
+use crate::samples::{
+    asked_in, at, call, change, change_about, change_of, ended, intent, observed, outcome, put, retained,
+};
 
 /// Runs the whole suite. `open` gives a new, empty store each time, and a reader of it.
 pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W, R)) {
@@ -587,6 +590,46 @@ fn state_goes_with_the_records<W: LogStore, R: LogReader>(log: &mut W, reader: &
     log.append(&[change(2)], &[put("ada", None), put("nobody", None)]).unwrap();
     assert_eq!(reader.state("person").unwrap(), pairs(&[("bob", "2")]));
     assert_eq!(reader.state("app").unwrap(), []);
+}
+
+/// What went lawfully is right, and how it went is known.
+pub(crate) fn a_text_may_be_missing_where_a_record_says_so<W: LogStore, R: LogReader>((mut log, reader): (W, R)) {
+    let (log, reader) = (&mut log, &reader);
+    let asked = |number, human| intent(number, "bot", human, "crm/read", Verdict::Allow);
+    let left = change_about(3, "people.offboard", "human:ada", Some("ada"));
+    log.append(&[asked(1, "ada"), asked(2, "bob"), left, asked(4, "ada"), asked(5, "bob")], &[]).unwrap();
+    let numbers = reader.kept_of("ada").unwrap().unwrap().subjects;
+    let said = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let erasing = StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value: Some(said.clone()) };
+    log.append(&[change_about(6, "trace.erase", &format!("subject:{said}"), None)], &[erasing]).unwrap();
+    log.erase(&numbers).unwrap();
+    check_missing(log, reader, (3, 0));
+    let due = Due::of(reader, at(9_000), &[]).unwrap().unwrap();
+    assert_eq!(due.to, 7);
+    log.append(&[retained(7, due.to - 1), asked(8, "ada")], &[due.state(at(9_000))]).unwrap();
+    let_all_go(log, reader);
+    check_missing(log, reader, (1, 4));
+}
+
+/// Of how many records the text was erased, and of how many it was let go, with nothing wrong.
+fn check_missing<W: LogStore, R: LogReader>(log: &mut W, reader: &R, expected: (u64, u64)) {
+    let key = SigningKey::from_seed("log.example".parse().unwrap(), Algorithm::Ed25519, &[7; 32]).unwrap();
+    let mut notary = Notary::new("log.example".to_owned(), vec![key]);
+    // What is written is in the tree a moment later.
+    log.append(&[], &[put("eve", Some("1"))]).unwrap();
+    let grown = || reader.tree().unwrap().size() == reader.last_sequence().unwrap();
+    assert!((0..2_000).any(|_| grown() || {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        false
+    }));
+    let (checkpoint, state) = notary.sign(reader.tree().unwrap().tree()).unwrap().unwrap();
+    log.append(&[], &state).unwrap();
+    notary.kept(&checkpoint, at(0));
+    let known = Known { trust: notary.trust(), named: true, elsewhere: Vec::new() };
+    let all = audit(reader, &known, |_| {}).unwrap();
+    assert_eq!((all.bad, all.erased, all.let_go), (None, expected.0, expected.1));
+    let some = audit_range(reader, &known, 1..=5).unwrap();
+    assert_eq!((some.bad, some.erased + some.let_go), (None, expected.0 + expected.1));
 }
 
 fn an_empty_store_answers<W: LogStore, R: LogReader>(_: &mut W, reader: &R) {

@@ -251,28 +251,29 @@ fn plan_of(connection: &Connection, sql: &str) -> String {
 
 pub(crate) fn entry(row: &Row<'_>, opener: Option<&Opener>) -> Result<Entry, StoreFault> {
     let bare = bare_entry(row).map_err(fault)?;
-    Ok(Entry { body: body_of(row, &bare, opener)?, ..bare })
+    body_of(row, bare, opener)
 }
 
-/// The text of the body; none once it is erased. Error: it does not open, or the key is not at hand.
-fn body_of(row: &Row<'_>, bare: &Entry, opener: Option<&Opener>) -> Result<Option<String>, StoreFault> {
+/// This record with its body; without one where that is erased. Error: it does not open, or the key is not at hand.
+fn body_of(row: &Row<'_>, bare: Entry, opener: Option<&Opener>) -> Result<Entry, StoreFault> {
     let damaged = || fault_of_kind(StoreFaultKind::Corrupt);
     let bytes = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_blob_or_null()?);
     if row.get_ref(BODY).map_err(fault)? == ValueRef::Null {
-        return Ok(None);
+        return Ok(bare);
     }
     let number: Option<u32> = row.get(BODY_KEY).map_err(fault)?;
     let (subject, wrapped): (Option<String>, Option<Vec<u8>>) =
         (row.get(BODY_KEY + 1).map_err(fault)?, row.get(BODY_KEY + 2).map_err(fault)?);
     let key = match (number, subject, wrapped) {
         (Some(number), Some(subject), Some(wrapped)) => SubjectKey { number, subject, wrapped },
-        (Some(_), None, None) => return Ok(None),
+        (Some(_), None, None) => return Ok(Entry { lost_key: number, ..bare }),
         _ => return Err(damaged()),
     };
     let (template, values) = (bytes(14).map_err(fault)?, bytes(15).map_err(fault)?);
     let sealed = template.zip(values).ok_or_else(damaged)?;
     let (template, values) = opener.ok_or_else(keys::missing)?.open(&key, sealed, bare.leaf_hash.as_bytes())?;
-    text_of(&template, &values, &bare.call, bare.at).map(Some).ok_or_else(damaged)
+    let body = text_of(&template, &values, &bare.call, bare.at).ok_or_else(damaged)?;
+    Ok(Entry { body: Some(body), ..bare })
 }
 
 /// An entry without its body.
@@ -294,6 +295,7 @@ fn bare_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         leaf: whole(11)?,
         leaf_hash: Digest::new(row.get(13)?),
         body: None,
+        lost_key: None,
         outcome_leaf: outcome_at.map(|at| text_at(row, 16, &call, UnixMicros(at))).transpose()?,
         call,
         at,

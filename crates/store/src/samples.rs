@@ -155,6 +155,13 @@ pub(crate) fn change_about(number: u16, what: &str, subject: &str, human: Option
     Row::of_change(&change).unwrap()
 }
 
+/// The change that says that texts up to this record are let go.
+pub(crate) fn retained(number: u16, last: u64) -> Row {
+    let detail = serde_json::json!({ "last": { "sequence": last } });
+    let change = Change { at: at(number), what: "trace.retain".to_owned(), detail, ..bare_change(&call(number)) };
+    Row::of_change(&change).unwrap()
+}
+
 pub(crate) fn change_of(id: &CallId) -> Row {
     Row::of_change(&bare_change(id)).unwrap()
 }

@@ -12,10 +12,10 @@ use tlog::{
 
 use crate::entry::Entry;
 use crate::error::{StoreFault, StoreFaultKind};
+use crate::gone::{Gone, Went, records_of_it};
 use crate::log::LogReader;
-use crate::notary::{checkpoints, tiles};
+use crate::notary::{Tiles, checkpoints, tiles};
 use crate::question::Query;
-use crate::retain::Retention;
 use crate::verify::verify_leaf;
 
 /// What was looked at, and the first thing that is wrong.
@@ -64,8 +64,10 @@ struct Walk<'r> {
     reader: &'r dyn LogReader,
     /// The tree that the log says it has.
     said: Tree,
-    /// What it says of texts that are kept no more.
-    retention: Option<Retention>,
+    /// What its records say of texts that are missing.
+    gone: Gone,
+    /// What each record is to stand in, where not all of them are looked at.
+    proved: Option<(Tree, Tiles<'r>)>,
     /// Whether a signature is wanted.
     named: bool,
     /// What is left to compare with, by size.
@@ -178,7 +180,7 @@ pub fn audit_range(reader: &dyn LogReader, known: &Known, range: RangeInclusive<
     let signed = walk.signed.last_key_value().map(|(size, root)| Tree { size: *size, root: *root });
     walk.audit.signed = signed;
     walk.audit.checkpoints = usize::from(signed.is_some());
-    let mut hashes = tiles(reader, signed.map_or(0, |signed| signed.size));
+    walk.proved = signed.map(|tree| (tree, tiles(reader, tree.size)));
     let mut next = range.start().saturating_sub(1);
     'range: while next < *range.end() {
         let missing = || Finding { sequence: next + 1, what: MISSING.to_owned() };
@@ -191,15 +193,7 @@ pub fn audit_range(reader: &dyn LogReader, known: &Known, range: RangeInclusive<
             }
         };
         for entry in entries.iter().take_while(|entry| entry.sequence <= *range.end()) {
-            let mut bad = walk.record(entry, next)?;
-            if let Some(tree) = signed.filter(|tree| next < tree.size && bad.is_none()) {
-                let leaf = Leaf { index: next, hash: Hash::new(*entry.leaf_hash.as_bytes()) };
-                let proof = Inclusion { index: next, size: tree.size }.prove(&mut hashes);
-                if !proof.is_ok_and(|proof| proof.check(leaf, tree).is_ok()) {
-                    let what = format!("it does not stand in the tree of {} records that was signed", tree.size);
-                    bad = Some(Finding { sequence: entry.sequence, what });
-                }
-            }
+            let bad = walk.record(entry, next)?;
             if bad.is_some() {
                 walk.audit.bad = bad;
                 break 'range;
@@ -247,11 +241,11 @@ impl<'r> Walk<'r> {
             }
         }
         let said = reader.tree()?.tree();
-        let retention = Retention::of(reader)?;
         Ok(Ok(Self {
             reader,
             said,
-            retention,
+            gone: Gone::default(),
+            proved: None,
             named: known.named,
             signed,
             audit,
@@ -285,15 +279,55 @@ impl<'r> Walk<'r> {
         if let Err(error) = verify_leaf(entry) {
             return Ok(finding(error.what()));
         }
-        if index < self.said.size && self.leaf(index)? != Some(Hash::new(*entry.leaf_hash.as_bytes())) {
-            return Ok(finding("it is another record than the one that was written here"));
+        if let Some(bad) = self.out_of_place(entry, index)? {
+            return Ok(Some(bad));
+        }
+        if entry.body.is_none() {
+            match self.how_it_went(entry)? {
+                Some(Went::Erased) => self.audit.erased += 1,
+                Some(Went::LetGo) => self.audit.let_go += 1,
+                None => return Ok(finding(TAKEN_OUT)),
+            }
         }
         self.audit.records += 1;
         self.made_at(entry.at);
-        let let_go = self.retention.is_some_and(|retention| retention.has_let_go(entry));
-        self.audit.let_go += u64::from(let_go);
-        self.audit.erased += u64::from(entry.body.is_none() && !let_go);
         Ok(None)
+    }
+
+    /// What is wrong with the place of a record that should have this index.
+    fn out_of_place(&mut self, entry: &Entry, index: u64) -> Result<Option<Finding>, StoreFault> {
+        let hash = Hash::new(*entry.leaf_hash.as_bytes());
+        let finding = |what: String| Some(Finding { sequence: index + 1, what });
+        if index < self.said.size && self.leaf(index)? != Some(hash) {
+            return Ok(finding("it is another record than the one that was written here".to_owned()));
+        }
+        if let Some((tree, hashes)) = self.proved.as_mut().filter(|(tree, _)| index < tree.size) {
+            let proof = Inclusion { index, size: tree.size }.prove(hashes);
+            if !proof.is_ok_and(|proof| proof.check(Leaf { index, hash }, *tree).is_ok()) {
+                return Ok(finding(format!("it does not stand in the tree of {} records that was signed", tree.size)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How the text of this record went, as a record says. One may have come meanwhile.
+    fn how_it_went(&mut self, entry: &Entry) -> Result<Option<Went>, StoreFault> {
+        if let Some(went) = self.gone.how(entry) {
+            return Ok(Some(went));
+        }
+        let records = match records_of_it(self.reader) {
+            Err(fault) if fault.kind() == StoreFaultKind::Corrupt => return Ok(None),
+            records => records?,
+        };
+        let mut gone = Gone::default();
+        for record in &records {
+            let as_written = verify_leaf(record).is_ok();
+            if as_written && self.out_of_place(record, record.sequence.saturating_sub(1))?.is_none() {
+                gone.add(record);
+            }
+        }
+        self.gone = gone;
+        Ok(self.gone.how(entry))
     }
 
     /// The tree over the records so far, where a checkpoint says what it should be.
@@ -374,6 +408,7 @@ fn wrong(error: &CheckpointError, size: u64) -> String {
     }
 }
 
+const TAKEN_OUT: &str = "its text is missing, and no record says that it was erased or let go";
 const MISSING: &str = "it is missing";
 const PAGE: usize = 1_000;
 

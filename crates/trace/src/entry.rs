@@ -43,6 +43,8 @@ pub struct Entry {
     pub leaf_hash: Digest,
     /// JSON: the plain text and the salt; none once erased.
     pub body: Option<String>,
+    /// The number of the key that its body stood under, where that is destroyed: the record of the erasure names it.
+    pub lost_key: Option<u32>,
     /// Of an intent: the leaf of the first outcome of its call, where there is one.
     pub outcome_leaf: Option<String>,
 }

@@ -27,6 +27,7 @@ mod error;
 mod facets;
 mod facts;
 mod form;
+mod gone;
 mod journal;
 mod language;
 mod leaf;

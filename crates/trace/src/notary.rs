@@ -218,15 +218,16 @@ fn size_of(checkpoint: &SignedCheckpoint) -> u64 {
 }
 
 /// The tree of a log, read from its tiles.
-pub(crate) fn tiles(
-    reader: &dyn LogReader,
-    size: u64,
-) -> TiledTree<impl FnMut(Tile) -> Result<Vec<u8>, StoreFault> + '_> {
-    TiledTree::new(size, move |tile: Tile| {
+pub(crate) fn tiles(reader: &dyn LogReader, size: u64) -> Tiles<'_> {
+    let read = move |tile: Tile| {
         let missing = || StoreFault::new(StoreFaultKind::Corrupt, format!("`{tile}` of the log is missing"));
         reader.tile(tile)?.ok_or_else(missing)
-    })
+    };
+    TiledTree::new(size, Box::new(read))
 }
+
+/// The tree of a log, which remembers what it has read.
+pub(crate) type Tiles<'r> = TiledTree<Box<dyn FnMut(Tile) -> Result<Vec<u8>, StoreFault> + 'r>>;
 
 pub(crate) fn as_fault(error: TiledError<StoreFault>) -> StoreFault {
     match error {

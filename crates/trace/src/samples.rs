@@ -130,6 +130,7 @@ pub(crate) fn entry(row: &Row, sequence: u64) -> Entry {
         leaf: row.leaf_text().unwrap(),
         leaf_hash: row.leaf_hash,
         body: row.body_text(),
+        lost_key: None,
         outcome_leaf: None,
     }
 }

@@ -4,7 +4,9 @@ use model::Verdict;
 use trace::{ERASING_KEY, LogReader, Query, SETTLED_KIND, verify_leaf};
 
 use super::*;
-use crate::conformance::{texts_are_let_go_and_the_rest_stays, trace_conformance};
+use crate::conformance::{
+    a_text_may_be_missing_where_a_record_says_so, texts_are_let_go_and_the_rest_stays, trace_conformance,
+};
 use crate::reader::SqliteReader;
 use crate::samples::{change, intent, outcome, put};
 
@@ -19,6 +21,10 @@ struct InDir {
 impl LogStore for InDir {
     fn append(&mut self, rows: &[Row], state: &[StateWrite]) -> Result<u64, StoreFault> {
         self.log.append(rows, state)
+    }
+
+    fn erase(&mut self, subjects: &[u32]) -> Result<(), StoreFault> {
+        self.log.erase(subjects)
     }
 }
 
@@ -82,6 +88,11 @@ fn it_conforms() {
 #[test]
 fn texts_are_let_go() {
     texts_are_let_go_and_the_rest_stays(both());
+}
+
+#[test]
+fn a_text_may_be_missing() {
+    a_text_may_be_missing_where_a_record_says_so(both());
 }
 
 fn both() -> (InDir, SqliteReader) {

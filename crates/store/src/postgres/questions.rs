@@ -113,14 +113,14 @@ impl Tables {
     /// A record. Error: it does not open, or the key is not at hand.
     pub(super) fn entry(&self, row: &Row) -> Result<Entry, StoreFault> {
         let bare = bare_entry(row)?;
-        Ok(Entry { body: self.body_of(row, &bare)?, ..bare })
+        self.body_of(row, bare)
     }
 
-    /// The text of the body; none once it is erased.
-    fn body_of(&self, row: &Row, bare: &Entry) -> Result<Option<String>, StoreFault> {
+    /// This record with its body; without one where that is erased.
+    fn body_of(&self, row: &Row, bare: Entry) -> Result<Entry, StoreFault> {
         let damaged = || unreadable("the body does not belong to its record");
         if at::<Option<i64>>(row, BODY)?.is_none() {
-            return Ok(None);
+            return Ok(bare);
         }
         let key: (Option<i64>, Option<String>, Option<Vec<u8>>) =
             (at(row, BODY_KEY)?, at(row, BODY_KEY + 1)?, at(row, BODY_KEY + 2)?);
@@ -128,14 +128,18 @@ impl Tables {
             (Some(number), Some(subject), Some(wrapped)) => {
                 SubjectKey { number: u32::try_from(number).map_err(unreadable)?, subject, wrapped }
             }
-            (Some(_), None, None) => return Ok(None),
+            (Some(number), None, None) => {
+                let lost_key = Some(u32::try_from(number).map_err(unreadable)?);
+                return Ok(Entry { lost_key, ..bare });
+            }
             _ => return Err(damaged()),
         };
         let (template, values): (Option<&[u8]>, Option<&[u8]>) = (at(row, 14)?, at(row, 15)?);
         let sealed = template.zip(values).ok_or_else(damaged)?;
         let opener = self.opener.as_ref().ok_or_else(missing)?;
         let (template, values) = opener.open(&key, sealed, bare.leaf_hash.as_bytes())?;
-        text_of(&template, &values, &bare.call, bare.at).map(Some).ok_or_else(damaged)
+        let body = text_of(&template, &values, &bare.call, bare.at).ok_or_else(damaged)?;
+        Ok(Entry { body: Some(body), ..bare })
     }
 
     /// The numbers of those names that this log knows.
@@ -211,6 +215,7 @@ fn bare_entry(row: &Row) -> Result<Entry, StoreFault> {
         leaf: whole(11, time)?,
         leaf_hash: Digest::new(hash.try_into().map_err(unreadable)?),
         body: None,
+        lost_key: None,
         outcome_leaf: outcome_at.map(|at| whole(16, UnixMicros(at))).transpose()?,
         call: call.clone(),
         at: time,

@@ -8,7 +8,10 @@ use tlog::{Algorithm, SigningKey};
 use trace::{Field, Known, LogReader, LogStore, Notary, Query, Round, StoreFault, StoreFaultKind, audit, verify_leaf};
 
 use super::*;
-use crate::conformance::{a_filled_log_is_whole, texts_are_let_go_and_the_rest_stays, trace_conformance};
+use crate::conformance::{
+    a_filled_log_is_whole, a_text_may_be_missing_where_a_record_says_so, texts_are_let_go_and_the_rest_stays,
+    trace_conformance,
+};
 use crate::samples::{asked_in, call, change, change_of, ended, intent, outcome, put};
 
 mod cut;
@@ -47,6 +50,12 @@ fn texts_are_let_go() {
         (SELECT 1 FROM countersign.record r WHERE r.body = s.id)",
     );
     assert_eq!(left.unwrap().trim(), "0", "no part of a text is left that belongs to no record");
+}
+
+#[test]
+fn a_text_may_be_missing() {
+    let server = PostgresServer::start().unwrap();
+    a_text_may_be_missing_where_a_record_says_so(both(&address(&server, "missing")));
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn what_nobody_has_signed_yet_is_counted() {
 }
 
 /// What is done to the tables, and the record that is named. Records 301 and 302 are an intent and its outcome.
-const TAMPERED: [(&str, &str, u64); 13] = [
+const TAMPERED: [(&str, &str, u64); 16] = [
     ("nobody has signed anything", "DELETE FROM state WHERE kind = 'checkpoint'", 1),
     ("a leaf is changed", "UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
     ("a body is changed", "UPDATE record SET body_values = zeroblob(length(body_values)) WHERE sequence = 301", 301),
@@ -123,6 +123,22 @@ const TAMPERED: [(&str, &str, u64); 13] = [
         101,
     ),
     ("a checkpoint is changed", "UPDATE state SET value = replace(value, '400', '401') WHERE kind = 'checkpoint'", 401),
+    (
+        "a text is taken out",
+        "UPDATE record SET body = NULL, human = NULL, task = NULL, body_values = NULL WHERE sequence = 301",
+        301,
+    ),
+    (
+        "texts are taken out as if they were let go",
+        "UPDATE record SET body = NULL, human = NULL, task = NULL, body_values = NULL WHERE sequence IN (301, 302);
+         INSERT INTO state(kind, key, value) VALUES ('trace', 'retain_to', '1024 0'), ('trace', 'retained_to', '1024')",
+        301,
+    ),
+    (
+        "a key is destroyed as if somebody were erased",
+        "UPDATE subject_key SET subject = NULL, wrapped = NULL; UPDATE sealed SET text = x''",
+        1,
+    ),
     ("a tile is changed", "UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE number = 1", 257),
 ];
 

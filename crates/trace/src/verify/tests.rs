@@ -140,6 +140,7 @@ fn stored(text: &str) -> Vec<Entry> {
             leaf: text_of(&value["leaf"]).unwrap(),
             leaf_hash: serde_json::from_value(value["leaf_hash"].clone()).unwrap(),
             body: text_of(&value["body"]),
+            lost_key: None,
             outcome_leaf: None,
         }
     };
