@@ -38,33 +38,48 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     let _alone = gateway.people.alone().await;
     let _one_after_the_other = gateway.standing.lock().await;
     let goes = Goes::of(gateway, &human);
-    let numbers: Vec<String> = found.subjects.iter().map(ToString::to_string).collect();
-    let change = Change {
-        by: by.to_owned(),
-        what: "trace.erase".to_owned(),
-        subject: format!("subject:{}", numbers.join(",")),
-        human: None,
-        detail: json!({
-            "records": found.records,
-            "first": found.sequences.0,
-            "last": found.sequences.1,
-            "reason": reason,
-        }),
-        state: goes.state(gateway, &human),
-    };
-    let (engine, subjects) = (gateway.engine.clone(), found.subjects.clone());
-    let erased = on_a_thread(move || engine.erase_blocking(change, &subjects)).await;
+    let (engine, trace, wanted) = (gateway.engine.clone(), gateway.trace().clone(), human.clone());
+    let (state, by) = (goes.state(gateway, &human), by.to_owned());
+    let erased = on_a_thread(move || {
+        let (reader, mut kept) = (trace.reader().map_err(Fault::from)?, found);
+        let durable = engine.erase_blocking(|| {
+            // What was written since is about that person, too: that what waited is cancelled, for one.
+            kept = reader.kept_of(wanted.as_str()).map_err(Fault::from)?.unwrap_or(NOTHING);
+            let change = Change { by, state, ..change_of(&kept, reason.as_deref()) };
+            Ok((change, kept.subjects.clone()))
+        });
+        durable.map(|durable| (durable, kept))
+    })
+    .await;
     // What could not be destroyed yet is on record all the same, and the rows went with that.
     if erased.as_ref().map_or_else(|fault| fault.code() == "trace.not_erased", |_| true) {
         goes.forget(gateway, &human);
     }
-    let durable = erased?;
-    let mut told = told(&found, notes(gateway, &human));
+    let (durable, kept) = erased?;
+    let mut told = told(&kept, notes(gateway, &human));
     if let Some(told) = told.as_object_mut() {
         told.insert("done".to_owned(), "trace.erase".into());
         told.insert("record".to_owned(), durable.call().as_str().into());
     }
     Ok(told)
+}
+
+/// What is written of it, by nobody yet.
+fn change_of(kept: &Kept, reason: Option<&str>) -> Change {
+    let numbers: Vec<String> = kept.subjects.iter().map(ToString::to_string).collect();
+    Change {
+        by: String::new(),
+        what: "trace.erase".to_owned(),
+        subject: format!("subject:{}", numbers.join(",")),
+        human: None,
+        detail: json!({
+            "records": kept.records,
+            "first": kept.sequences.0,
+            "last": kept.sequences.1,
+            "reason": reason,
+        }),
+        state: Vec::new(),
+    }
 }
 
 impl Goes {

@@ -153,10 +153,11 @@ impl Engine {
         self.shared.parts.journal.state_blocking(state).map_err(Fault::from)
     }
 
-    /// Records that what is kept of these subjects is erased, and destroys it ([`trace::Kept`]). Blocks the thread.
-    pub fn erase_blocking(&self, change: Change, subjects: &[u32]) -> Result<Durable, Fault> {
-        let record = self.shared.as_record(change)?;
-        self.shared.parts.journal.erase_blocking(record, subjects).map_err(Fault::from)
+    /// Records that what is kept of some subjects is erased, and destroys it ([`trace::Kept`]). `what` says which, and what is written
+    /// of it; nothing else is written from then on. Blocks the thread.
+    pub fn erase_blocking(&self, what: impl FnOnce() -> Result<(Change, Vec<u32>), Fault>) -> Result<Durable, Fault> {
+        let as_record = |(change, subjects)| Ok((self.shared.as_record(change)?, subjects));
+        self.shared.parts.journal.erase_blocking(|| what().and_then(as_record))
     }
 
     /// Lets texts go as far as the trace says ([`trace::Retention`]). Blocks the thread until that is done, as far as it is not the

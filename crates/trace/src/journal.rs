@@ -194,12 +194,16 @@ impl Journal {
         self.write_blocking(None, state).map(drop)
     }
 
-    /// Writes that what is kept of these subjects ([`crate::Kept`]) is erased, and destroys it. No record is written meanwhile.
-    /// Blocks the thread.
-    pub fn erase_blocking(&self, mut change: Change, subjects: &[u32]) -> Result<Durable, TraceError> {
-        let row = Row::of_change(&change)?;
+    /// Writes that what is kept of some subjects ([`crate::Kept`]) is erased, and destroys it. No record is written from when `what` is
+    /// asked which subjects, and what to write of it: whatever it counts in the log is all that goes. Blocks the thread.
+    pub fn erase_blocking<E: From<TraceError>>(
+        &self,
+        what: impl FnOnce() -> Result<(Change, Vec<u32>), E>,
+    ) -> Result<Durable, E> {
         let mut log = self.queue().log.lock().map_err(|_| TraceError::Closed)?;
         let log = log.as_mut().ok_or(TraceError::Closed)?;
+        let (mut change, subjects) = what()?;
+        let row = Row::of_change(&change)?;
         // There is one mark: what was not finished before is finished with this, or by the next start.
         let mut unfinished = self.queue().unfinished.lock().unwrap_or_else(PoisonError::into_inner);
         let new = subjects.iter().filter(|number| !unfinished.contains(number));

@@ -355,6 +355,10 @@ fn nothing_that_waits_is_on_disk_in_plain_text() -> Result<()> {
     }
     world.run_well(&["trace", "erase", "--subject", "ana", "--yes"])?;
     ensure!(holds(&world)?.is_empty(), "what waits for a person goes with what is kept of that person");
+    let verified: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
+    let record = changes(&world, "trace.erase")?.pop().context("no record of it")?;
+    let counted = record.detail.as_ref().and_then(|detail| detail.get("records"));
+    ensure!(counted.is_some() && counted == verified.get("erased"), "{counted:?}, and {verified}");
     ensure!(!records(&world)?.is_empty());
     Ok(())
 }

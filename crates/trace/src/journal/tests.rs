@@ -359,8 +359,9 @@ fn an_erasure_that_failed_is_finished_with_the_next() {
     let (asked, erased) = channel();
     let log = Erases { memory: Memory::default(), asked, fails: true };
     let journal = Journal::start(Box::new(log)).unwrap();
-    assert!(matches!(journal.erase_blocking(change(1), &[7, 8]), Err(TraceError::NotErased(_))));
-    journal.erase_blocking(change(2), &[8, 9]).unwrap();
-    journal.erase_blocking(change(3), &[10]).unwrap();
+    let erase = |number, subjects: &[u32]| journal.erase_blocking(|| Ok((change(number), subjects.to_vec())));
+    assert!(matches!(erase(1, &[7, 8]), Err(TraceError::NotErased(_))));
+    erase(2, &[8, 9]).unwrap();
+    erase(3, &[10]).unwrap();
     assert_eq!(erased.try_iter().collect::<Vec<_>>(), [vec![7, 8], vec![7, 8, 9], vec![10]]);
 }
