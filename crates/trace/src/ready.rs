@@ -139,11 +139,7 @@ pub fn access_ended(log: &dyn LogReader, whose: Whose<'_>, window: &Window) -> R
             (Query::default().with(Field::Agent, agent), subjects)
         }
     };
-    let changes = Query { limit: CHANGES_MAX, ..Query::default() }
-        .of_kind(RecordKind::Change)
-        .with_any(Field::What, ENDS.into_iter().chain(BEGINS))
-        .with_any(Field::Subject, subjects.iter());
-    let changes = log.find(&changes)?;
+    let changes = changes_of(log, &subjects)?;
     let ended = subjects.iter().filter_map(|subject| still_ended(&changes, subject)).min_by_key(|end| end.sequence);
     let after = ended.map_or(u64::MAX, |end| end.sequence);
     let after = Query { after_sequence: Some(after), ..query };
@@ -230,9 +226,39 @@ fn unnamed_before(log: &dyn LogReader, query: &Query) -> Result<Option<UnixMicro
     Ok(reached.map(|retention| retention.before))
 }
 
+/// What ended the access of these subjects or gave it back, the last first.
+fn changes_of(log: &dyn LogReader, subjects: &[String]) -> Result<Vec<Entry>, StoreFault> {
+    let of_kind = Query { limit: CHANGES_MAX, ..Query::default() }.of_kind(RecordKind::Change);
+    let named = of_kind.clone().with_any(Field::What, ENDS.into_iter().chain(BEGINS));
+    let named = log.find(&named.with_any(Field::Subject, subjects))?;
+    let mut all: BTreeMap<u64, Entry> = named.into_iter().map(|entry| (entry.sequence, entry)).collect();
+    // Whoever has several accounts is named by one of them, and the others stand beside it.
+    let mut before_sequence = None;
+    for _ in 0..PAGES_MAX {
+        let page = Query { before_sequence, ..of_kind.clone() }.with_any(Field::What, OF_PEOPLE);
+        let page = log.find(&page)?;
+        let full = page.len() == CHANGES_MAX;
+        before_sequence = page.last().map(|last| last.sequence);
+        let theirs = page.into_iter().filter(|entry| subjects.iter().any(|subject| concerns(entry, subject)));
+        all.extend(theirs.map(|entry| (entry.sequence, entry)));
+        if !full {
+            break;
+        }
+    }
+    Ok(all.into_values().rev().collect())
+}
+
+/// Whether a change is about this subject, or about a person of whom this is another account.
+fn concerns(entry: &Entry, subject: &str) -> bool {
+    let Some(change) = entry.change() else { return false };
+    let others = said(&change, "also").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_other = |human: &str| others.iter().any(|other| other.as_str() == Some(human));
+    change.subject.as_deref() == Some(subject) || subject.strip_prefix("human:").is_some_and(is_other)
+}
+
 /// The change that ended this subject's access, unless a later one gave it back.
 fn still_ended<'e>(changes: &'e [Entry], subject: &str) -> Option<&'e Entry> {
-    let of_subject = |entry: &&Entry| entry.change().is_some_and(|change| change.subject.as_deref() == Some(subject));
+    let of_subject = |entry: &&Entry| concerns(entry, subject);
     let last = changes.iter().find(of_subject)?;
     // Somebody may be offboarded twice: the first time is when it ended.
     let ends = |entry: &&Entry| entry.change().is_some_and(|change| ENDS.contains(&change.what.as_str()));
@@ -366,6 +392,8 @@ fn line_of(
 const RUNS: [Verdict; 2] = [Verdict::Allow, Verdict::Redact];
 const ENDS: [&str; 2] = ["people.offboard", "agents.suspend"];
 const BEGINS: [&str; 2] = ["people.restore", "agents.resume"];
+/// Those of both that happen to people.
+const OF_PEOPLE: [&str; 2] = ["people.offboard", "people.restore"];
 const RULES_IN_FORCE: [&str; 2] = ["config.reload", "gateway.start"];
 /// What can come of a call that waits for people.
 const SAID_OF_HOLDS: [&str; 6] =

@@ -88,6 +88,12 @@ fn whoever_leaves_does_so_with_every_account_they_have() -> Result<()> {
     ensure!(world.run(&["whoami"])?.code == 1);
     let recorded = changes(&world, "people.offboard")?.pop().context("no record")?;
     ensure!(recorded.detail == Some(json!({ "also": ["ana2"] })), "{recorded:?}");
+    for who in ["ana2", "second"] {
+        let told: Value = serde_json::from_str(&world.run_well(&["trace", "access-ended", who, "--json"])?)?;
+        ensure!(told.pointer("/ended/call") == Some(&json!(recorded.id.as_str())), "{told}");
+    }
+    let owned: Value = serde_json::from_str(&world.run_well(&["trace", "owns", "second", "--json"])?)?;
+    ensure!(owned.pointer("/ended/call") == Some(&json!(recorded.id.as_str())), "{owned}");
 
     // Whichever account is named, the person is back with all, and signs in again.
     world.run_well(&["people", "restore", "ana2"])?;

@@ -103,6 +103,29 @@ fn the_end_of_access_is_the_first_that_was_not_taken_back() {
 }
 
 #[test]
+fn whoever_has_several_accounts_is_found_under_each() {
+    let both = |number, what: &str| {
+        let detail = json!({ "also": ["ada2", "ada3"] });
+        let change = Change { what: what.to_owned(), subject: "human:ada".to_owned(), detail, ..change(number) };
+        Row::of_change(&change).unwrap()
+    };
+    let log = Told::new()
+        .append(both(1, "people.offboard"))
+        .append(both(2, "people.restore"))
+        .append(both(3, "people.offboard"))
+        .call(4, "bot", "ada2", Verdict::Allow)
+        .change(5, "people.offboard", "human:bob");
+    let ended = |whose| {
+        let told = access_ended(&log.0, whose, &PAGE).unwrap();
+        (told.ended.map(|end| end.sequence), sequences(&told.changes), told.ran_counted.calls)
+    };
+    assert_eq!(ended(Whose::Human("ada")), (Some(3), vec![3, 2, 1], 0));
+    assert_eq!(ended(Whose::Human("ada2")), (Some(3), vec![3, 2, 1], 1));
+    assert_eq!(ended(Whose::Agent("bot", Some("ada3"))), (Some(3), vec![3, 2, 1], 1));
+    assert_eq!(ended(Whose::Human("ada4")), (None, vec![], 0));
+}
+
+#[test]
 fn a_call_ran_on_the_word_of_whoever_pinned_its_tool() {
     let pin = |number, class: &str, definition: u8| {
         let definition = Digest::new([definition; 32]);
