@@ -199,6 +199,16 @@ impl SignedCheckpoint {
         Ok(cosignatures)
     }
 
+    /// Takes in who signed another copy of this checkpoint. False: it is another checkpoint, or there are too many.
+    pub fn take_signatures_of(&mut self, other: &Self) -> bool {
+        let mut more = self.note.clone();
+        if other.note.text() != more.text() || more.add(other.note.signatures().iter().cloned()).is_err() {
+            return false;
+        }
+        self.note = more;
+        true
+    }
+
     fn cosignatures(&self, witnesses: &[VerifierKey]) -> Result<Vec<Cosignature>, CheckpointError> {
         if let Some(key) = witnesses.iter().find(|key| key.algorithm() != Algorithm::Cosignature) {
             return Err(NoteError::Kind(key.name().clone()).into());

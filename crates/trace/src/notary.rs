@@ -183,12 +183,18 @@ pub fn receipt_of(reader: &dyn LogReader, entry: &Entry) -> Result<Option<Receip
     }
 }
 
-/// The newest checkpoint over so many records that witnesses have cosigned, or else the newest one, whatever it covers.
+/// The newest checkpoint over so many records that witnesses have cosigned, with the word of each that has cosigned it, or else the
+/// newest one, whatever it covers.
 pub fn checkpoint_over(reader: &dyn LogReader, records: u64) -> Result<Option<SignedCheckpoint>, StoreFault> {
     let seen = cosigned(reader)?.into_iter().map(|(_, checkpoint)| checkpoint);
     let mut covering = seen.filter(|checkpoint| size_of(checkpoint) >= records).collect::<Vec<_>>();
     covering.sort_by_key(size_of);
-    Ok(covering.pop().or(checkpoints(reader)?.pop()))
+    let Some(mut newest) = covering.pop() else { return Ok(checkpoints(reader)?.pop()) };
+    for other in &covering {
+        // Another one, which a witness that is behind has cosigned, adds nothing.
+        let _added = newest.take_signatures_of(other);
+    }
+    Ok(Some(newest))
 }
 
 /// The proof that this record stands in the tree of this checkpoint of the log, with its leaf beside it. None: it does not cover it.

@@ -1,5 +1,6 @@
 //! What a gateway asks of its witnesses: to cosign each checkpoint it has signed, and, when it starts, how much they have seen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
@@ -107,32 +108,43 @@ fn seen_by(reader: &dyn LogReader, witnesses: &[Witness]) -> Result<Vec<u64>, Fa
 
 impl Worker {
     fn round(&mut self) {
-        let Some(checkpoint) = self.latest.load_full() else { return };
+        let latest = self.latest.load_full();
+        let Some(checkpoint) = &latest else { return };
         let size = checkpoint.danger_unverified().tree().size;
+        let (mut answered, mut writes) = (Vec::new(), Vec::new());
+        let mut shown = SignedCheckpoint::clone(checkpoint);
         for link in self.links.iter_mut().filter(|link| link.seen < size) {
             if link.left_out > 0 {
                 link.left_out -= 1;
                 continue;
             }
-            let said = self.runtime.block_on(link.ask_twice(&checkpoint, self.reader.as_ref()));
+            let said = self.runtime.block_on(link.ask_twice(checkpoint, self.reader.as_ref()));
             let wrong = match said {
                 Ok(Said::Cosigned(cosigned)) => {
-                    let write = StateWrite {
-                        kind: COSIGNED_KIND.to_owned(),
-                        key: link.witness.key.to_string(),
-                        value: Some(cosigned.to_string()),
-                    };
-                    self.journal.state_blocking(vec![write]).map_err(Fault::from).err()
+                    writes.push(link.cosigned_state(&cosigned));
+                    let _shown = shown.take_signatures_of(&cosigned);
+                    answered.push(link);
+                    continue;
                 }
-                Ok(Said::Knows(seen)) => Some(link.has_more(seen, &checkpoint)),
-                Ok(Said::Other(why)) => Some(link.has_other(&why)),
-                Err(fault) => Some(fault),
+                Ok(Said::Knows(seen)) => link.has_more(seen, checkpoint),
+                Ok(Said::Other(why)) => link.has_other(&why),
+                Err(fault) => fault,
             };
-            match wrong {
-                None => (link.seen, link.pause) = (size, 0),
-                Some(fault) => link.rest(&fault),
+            link.rest(&wrong);
+        }
+        if answered.is_empty() {
+            return;
+        }
+        // All at once, so that no receipt in between bears the word of one and not of the others.
+        let kept = self.journal.state_blocking(writes).map_err(Fault::from);
+        for link in answered {
+            match &kept {
+                Ok(()) => (link.seen, link.pause) = (size, 0),
+                Err(fault) => link.rest(fault),
             }
         }
+        // A newer one that was signed meanwhile stays.
+        self.latest.compare_and_swap(&latest, Some(Arc::new(shown)));
     }
 }
 
@@ -189,6 +201,12 @@ impl Link {
         let said = format!("`{}` answered without a signature by the key it is known by", self.outbound.url());
         Err(Fault::new(Blame::Upstream, "witness.no_signature", said)
             .hint("put the key that `countersign witness` printed into `trace: witnesses:`"))
+    }
+
+    /// What is kept of that.
+    fn cosigned_state(&self, cosigned: &SignedCheckpoint) -> StateWrite {
+        let key = self.witness.key.to_string();
+        StateWrite { kind: COSIGNED_KIND.to_owned(), key, value: Some(cosigned.to_string()) }
     }
 
     fn strange(&self, status: StatusCode, text: &str) -> Fault {

@@ -20,8 +20,12 @@ struct Witness {
 
 impl Witness {
     fn start(world: &World) -> Result<Self> {
+        Self::start_in(world, "witness")
+    }
+
+    fn start_in(world: &World, folder: &str) -> Result<Self> {
         fs::write(world.folder().join("log.keys"), world.run_well(&["trace", "keys"])?)?;
-        let words = ["witness", "--log", "log.keys", "--listen", "127.0.0.1:0", "--data", "witness", "--json"];
+        let words = ["witness", "--log", "log.keys", "--listen", "127.0.0.1:0", "--data", folder, "--json"];
         let mut child = world.command(&words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut said = String::new();
         BufReader::new(child.stdout.take().context("no stdout")?).read_line(&mut said)?;
@@ -83,6 +87,30 @@ fn a_witness_cosigns_what_grows_and_receipts_carry_its_word() -> Result<()> {
     ensure!(world.terminate()? == 0, "{}", world.log());
     let said: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
     assert_eq!(said.pointer("/cosigned/0/size"), said.pointer("/signed/size"), "the last word is cosigned: {said}");
+    Ok(())
+}
+
+#[test]
+fn a_receipt_and_the_published_checkpoint_bear_the_word_of_every_witness() -> Result<()> {
+    let (mut world, one, _app) = with_witness()?;
+    let other = Witness::start_in(&world, "other-witness")?;
+    let witnesses: Vec<Value> = [&one, &other].map(|it| json!({ "url": it.url, "key": it.key })).to_vec();
+    configure(&world, json!({ "publish": true, "witnesses": witnesses }))?;
+    world.restart()?;
+    let call = at(&world.trace()?.pop().context("no call")?, "/call").to_owned();
+    let names = [&one, &other].map(|it| it.key.split('+').next().unwrap_or_default().to_owned());
+    let address = format!("{}/log/checkpoint", world.base_url());
+    until("the newest checkpoint bears both", || {
+        let shown = Command::new("curl").args(["--silent", &address]).output()?;
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        Ok(names.iter().all(|name| shown.contains(name)))
+    })?;
+    world.run_well(&["trace", "prove", &call, "--out", "call.receipt"])?;
+    for keys in [vec![&one.key], vec![&other.key], vec![&one.key, &other.key]] {
+        let mut words = vec!["trace", "verify", "call.receipt"];
+        words.extend(keys.iter().flat_map(|key| ["--witness", key]));
+        world.run_well(&words)?;
+    }
     Ok(())
 }
 

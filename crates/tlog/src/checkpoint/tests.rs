@@ -130,3 +130,20 @@ fn of_a_witnesss_answer_only_known_cosignatures_are_kept() {
         assert!(other.add_cosignatures(wrong, &witnesses).is_err(), "{wrong:?}");
     }
 }
+
+#[test]
+fn copies_of_one_checkpoint_are_put_together_and_others_are_not() {
+    let (mut signed, trust) = cosigned();
+    let second = key("second", Algorithm::Cosignature, 3);
+    let mut copy = Checkpoint::new("log", tree(7)).unwrap().sign(&key("log", Algorithm::Ed25519, 1)).unwrap();
+    copy.cosign(&second, 6).unwrap();
+    assert!(signed.take_signatures_of(&copy));
+    let trust = Trust { witnesses: [trust.witnesses, vec![second.verifier_key().clone()]].concat(), ..trust };
+    let seen = signed.verify(&trust).unwrap().1;
+    assert_eq!(seen.iter().map(|one| one.witness.as_str()).collect::<Vec<_>>(), ["witness", "second"]);
+    let before = signed.clone();
+    let mut other = Checkpoint::new("log", tree(8)).unwrap().sign(&key("log", Algorithm::Ed25519, 1)).unwrap();
+    other.cosign(&second, 7).unwrap();
+    assert!(!signed.take_signatures_of(&other));
+    assert_eq!(signed, before);
+}

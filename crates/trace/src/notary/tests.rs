@@ -2,6 +2,8 @@ use model::UnixMicros;
 use tlog::{Algorithm, Hash, SigningKey, Tree};
 
 use super::*;
+use crate::log::LogStore as _;
+use crate::samples::Memory;
 
 fn notary() -> Notary {
     let key = SigningKey::from_seed("gateway.example/trace".parse().unwrap(), Algorithm::Ed25519, &[7; 32]).unwrap();
@@ -47,4 +49,32 @@ fn one_checkpoint_a_minute_stays() {
     }
     let sizes: Vec<u64> = there.keys().map(|key| key.parse().unwrap()).collect();
     assert_eq!(sizes, [1, 7, 13, 19, 25, 30]);
+}
+
+#[test]
+fn a_receipt_bears_the_word_of_every_witness_of_its_checkpoint() {
+    let mut log = Memory::default();
+    let witness = |number: u8| {
+        let name = format!("witness.example/{number}").parse().unwrap();
+        SigningKey::from_seed(name, Algorithm::Cosignature, &[number; 32]).unwrap()
+    };
+    let seen = |number: u8, size: u64| {
+        let mut checkpoint = notary().sign(tree(size)).unwrap().unwrap().0;
+        checkpoint.cosign(&witness(number), 1_800_000_000).unwrap();
+        let key = witness(number).verifier_key().to_string();
+        StateWrite { kind: COSIGNED_KIND.to_owned(), key, value: Some(checkpoint.to_string()) }
+    };
+    log.append(&[], &[seen(1, 9), seen(2, 7), seen(3, 9)]).unwrap();
+    let names = |records: u64| {
+        let witnesses = (1..=3).map(|number| witness(number).verifier_key().clone()).collect();
+        let checkpoint = checkpoint_over(&log, records).unwrap().unwrap();
+        let trust = Trust { witnesses, ..notary().trust() };
+        let cosigned = checkpoint.verify(&trust).unwrap().1;
+        let mut names: Vec<String> = cosigned.iter().map(|one| one.witness.to_string()).collect();
+        names.sort();
+        (size_of(&checkpoint), names)
+    };
+    let both = vec!["witness.example/1".to_owned(), "witness.example/3".to_owned()];
+    assert_eq!(names(8), (9, both.clone()));
+    assert_eq!(names(3), (9, both));
 }
