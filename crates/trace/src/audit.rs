@@ -64,6 +64,8 @@ struct Walk<'r> {
     reader: &'r dyn LogReader,
     /// The tree that the log says it has.
     said: Tree,
+    /// The last record that there was when the checkpoints were read: a log that grows meanwhile is signed as it does.
+    last: u64,
     /// What its records say of texts that are missing.
     gone: Gone,
     /// What each record is to stand in, where not all of them are looked at.
@@ -93,7 +95,7 @@ pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64
     };
     let mut tree = Frontier::new();
     let mut right = 0;
-    'log: loop {
+    'log: while tree.size() < walk.last {
         let entries = match page(reader, tree.size())? {
             Ok(entries) if entries.is_empty() => break,
             Ok(entries) => entries,
@@ -104,6 +106,9 @@ pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64
         };
         for entry in &entries {
             let index = tree.size();
+            if index >= walk.last {
+                break 'log;
+            }
             if let Some(bad) = walk.record(entry, index)? {
                 walk.audit.bad = Some(bad);
                 break 'log;
@@ -240,10 +245,11 @@ impl<'r> Walk<'r> {
                 return Ok(Err(audit));
             }
         }
-        let said = reader.tree()?.tree();
+        let (said, last) = (reader.tree()?.tree(), reader.last_sequence()?);
         Ok(Ok(Self {
             reader,
             said,
+            last,
             gone: Gone::default(),
             proved: None,
             named: known.named,
@@ -290,7 +296,9 @@ impl<'r> Walk<'r> {
             }
         }
         self.audit.records += 1;
-        self.made_at(entry.at);
+        if self.proved.as_ref().is_none_or(|(tree, _)| index >= tree.size) {
+            self.made_at(entry.at);
+        }
         Ok(None)
     }
 

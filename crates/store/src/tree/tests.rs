@@ -178,9 +178,21 @@ fn a_long_end_that_nobody_signed_is_told_with_the_time_it_took() {
         audit_range(&reader, &Known { trust: signed.known.trust.clone(), named: true, elsewhere: Vec::new() }, 1..=5)
             .unwrap();
     assert_eq!(part.bad, None);
+    let part = audit_range(&reader, &signed.known, 50..=300).unwrap();
+    let took = time_between(&reader, 101, 300);
+    assert_eq!((part.bad, part.unsigned, part.unsigned_us), (None, 200, took), "what is signed is no part of it");
     signed.tables().execute_batch("DELETE FROM state WHERE kind = 'checkpoint'").unwrap();
     let part = audit_range(&SqliteReader::open(&signed.path()).unwrap(), &signed.known, 1..=5).unwrap();
     assert_eq!(part.bad.map(|bad| bad.sequence), Some(1));
+}
+
+/// How much later the second record was made than the first.
+fn time_between(reader: &SqliteReader, first: u64, last: u64) -> i64 {
+    let at = |sequence| {
+        let one = Query { after_sequence: Some(sequence - 1), limit: 1, newest_first: false, ..Query::default() };
+        reader.find(&one).unwrap()[0].at
+    };
+    at(last).since(at(first))
 }
 
 #[test]

@@ -359,6 +359,32 @@ fn an_end_that_nobody_signed_for_long_is_not_restored() {
 }
 
 #[test]
+fn an_end_that_nobody_signed_is_right_for_a_minute_and_where_nobody_asks_for_more() {
+    let root = tlog::Hash::of_leaf(b"x");
+    let audit = |unsigned, unsigned_us| trace::Audit {
+        records: 900,
+        erased: 0,
+        let_go: 0,
+        unsigned,
+        unsigned_us,
+        checkpoints: 1,
+        signed: Some(tlog::Tree { size: 100, root }),
+        bad: None,
+    };
+    let found = |unsigned, took_us, from, to_the_last| {
+        verify::unsigned(&audit(unsigned, took_us), from, to_the_last).map(|bad| (bad.sequence, bad.what))
+    };
+    for (unsigned, took_us) in [(0, 0), (1, 0), (800, 60_000_000)] {
+        assert_eq!(found(unsigned, took_us, 1, false), None, "{unsigned} {took_us}");
+    }
+    let (sequence, what) = found(800, 291_000_000, 1, false).unwrap();
+    assert_eq!(sequence, 101);
+    assert!(what.contains("in 291 seconds"), "{what}");
+    assert_eq!(found(1, 0, 300, true), Some((300, "no checkpoint covers it".to_owned())));
+    assert_eq!(found(0, 0, 50, true), None);
+}
+
+#[test]
 fn a_day_ends_at_its_end_wherever_it_is_written() {
     let day = "2026-11-20";
     let said = asked::question(&[format!("since:{day}"), format!("until:{day}")], NOW).unwrap();

@@ -1,12 +1,14 @@
 //! `trace verify`: whether the trace, or a receipt of it, is what was signed.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use export::{CheckError, Checked};
 use model::{Blame, Fault, UnixMicros};
 use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust, VerifierKey};
-use trace::{Audit, Finding, Known, LogReader, StoreFaultKind, audit, audit_leaves, audit_range};
+use trace::{Audit, Finding, Known, LogReader, StoreFaultKind, UNSIGNED_TIME_MAX_US, audit, audit_leaves, audit_range};
 
 use super::super::witness::known_keys;
 use super::embedded::{Embedded, is_page, receipts};
@@ -42,29 +44,68 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
     let elsewhere = copy.flatten().into_iter().chain(cosigned.iter().map(|(_, checkpoint)| checkpoint.clone()));
     let known = Known { named: !args.key.is_empty(), elsewhere: elsewhere.collect(), trust };
     let last = reader.last_sequence().map_err(Fault::from)?;
-    let audited = if args.from.is_some() || args.to.is_some() {
-        let (from, to) = (args.from.unwrap_or(1).max(1), args.to.unwrap_or(last));
-        if from > to || to > last {
-            let said = format!("there are records 1 to {last}, and {from} to {to} was asked for");
-            return Err(Fault::new(Blame::Caller, "caller.range", said));
-        }
-        audit_range(&reader, &known, from..=to)
-    } else {
-        let shown = |records| progress(Some(&format!("{records} of {last} records")));
-        let audited = match audit(&reader, &known, shown) {
-            Err(fault) if fault.kind() == StoreFaultKind::Missing => {
-                say(format_args!("{fault}: what the leaves say is checked, and no text against them"));
-                audit_leaves(&reader, &known, shown)
-            }
-            audited => audited,
-        };
-        progress(None);
-        audited
-    };
-    let mut audited = audited.map_err(Fault::from)?;
-    audited.bad = audited.bad.take().or_else(|| silent(args, &known.trust, &cosigned));
+    let range = (args.from.is_some() || args.to.is_some())
+        .then(|| args.from.unwrap_or(1).max(1)..=args.to.unwrap_or(last))
+        .map(|range| if range.is_empty() || *range.end() > last { Err(no_range(&range, last)) } else { Ok(range) })
+        .transpose()?;
+    let look = || looked_at(&reader, &known, range.clone(), last);
+    // Whoever names a key and an end asks for its word on every record up to there.
+    let to_the_last = known.named && args.to.is_some();
+    let from = range.as_ref().map_or(1, |range| *range.start());
+    let mut audited = look()?;
+    if audited.bad.is_none() && unsigned(&audited, from, to_the_last).is_some() {
+        // A gateway that started this moment signs what the last one left.
+        std::thread::sleep(SIGNED_SOON);
+        audited = look()?;
+    }
+    let found = audited.bad.take().or_else(|| unsigned(&audited, from, to_the_last));
+    audited.bad = found.or_else(|| silent(args, &known.trust, &cosigned));
     report(common, &origin, &audited, &cosigned);
     Ok(if audited.bad.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn no_range(range: &RangeInclusive<u64>, last: u64) -> Fault {
+    let (from, to) = (range.start(), range.end());
+    let said = format!("there are records 1 to {last}, and {from} to {to} was asked for");
+    Fault::new(Blame::Caller, "caller.range", said)
+}
+
+/// What is found in these records, or in all.
+fn looked_at(
+    reader: &dyn LogReader,
+    known: &Known,
+    range: Option<RangeInclusive<u64>>,
+    last: u64,
+) -> Result<Audit, Fault> {
+    if let Some(range) = range {
+        return audit_range(reader, known, range).map_err(Fault::from);
+    }
+    let shown = |records| progress(Some(&format!("{records} of {last} records")));
+    let audited = match audit(reader, known, shown) {
+        Err(fault) if fault.kind() == StoreFaultKind::Missing => {
+            say(format_args!("{fault}: what the leaves say is checked, and no text against them"));
+            audit_leaves(reader, known, shown)
+        }
+        audited => audited,
+    };
+    progress(None);
+    audited.map_err(Fault::from)
+}
+
+/// What is wrong with an end that nobody has signed: it took longer than a gateway lets pass, or all of it is to be signed.
+pub(super) fn unsigned(audit: &Audit, from: u64, to_the_last: bool) -> Option<Finding> {
+    let sequence = audit.signed.map_or(0, |tree| tree.size).saturating_add(1).max(from);
+    let what = if audit.unsigned_us > UNSIGNED_TIME_MAX_US {
+        let seconds = audit.unsigned_us / 1_000_000;
+        format!(
+            "nobody has signed it and those behind it, which were made in {seconds} seconds; a gateway signs several times a second"
+        )
+    } else if to_the_last && audit.unsigned > 0 {
+        "no checkpoint covers it".to_owned()
+    } else {
+        return None;
+    };
+    Some(Finding { sequence, what })
 }
 
 /// What is wrong where a witness that was named on the command line has cosigned nothing.
@@ -343,3 +384,6 @@ fn trust(args: &VerifyArgs, origin: &str, folder: &Path) -> Result<Trust, Fault>
     let (log, witnesses) = (known_keys(&args.key)?, known_keys(&args.witness)?);
     Ok(Trust { origin: origin.to_owned(), log, witnesses })
 }
+
+/// A gateway signs each half second.
+const SIGNED_SOON: Duration = Duration::from_millis(1_500);
