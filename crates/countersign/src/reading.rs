@@ -72,7 +72,9 @@ impl Asked {
 
     fn answer(&self, trace: &Location) -> Result<Value, Fault> {
         let reader = trace.bounded_reader(TRACE_STEPS_MAX, TRACE_TIME_MAX).map_err(Fault::from)?;
-        let found = reader.find(&self.query).map_err(|fault| match fault.kind() {
+        // One more says whether there is another page.
+        let one_more = Query { limit: self.query.limit.saturating_add(1), ..self.query.clone() };
+        let mut found = reader.find(&one_more).map_err(|fault| match fault.kind() {
             trace::StoreFaultKind::Question => {
                 let said = Fault::new(Blame::Caller, "caller.question", fault.to_string());
                 match fault.hint() {
@@ -82,7 +84,9 @@ impl Asked {
             }
             _ => Fault::from(fault),
         })?;
-        let next = found.last().map(|last| last.sequence.to_string()).filter(|_| found.len() == self.query.limit);
+        let goes_on = found.len() > self.query.limit;
+        found.truncate(self.query.limit);
+        let next = found.last().map(|last| last.sequence.to_string()).filter(|_| goes_on);
         let records: Vec<Value> = found.iter().map(Entry::to_json).collect();
         Ok(json!({ "records": records, "next": next }))
     }

@@ -50,6 +50,8 @@ fn pages_and_metrics_are_for_the_operators_socket_only() -> Result<()> {
     let second = page(&format!("q=app:remote+verdict:allow&limit=2&cursor={next}"))?;
     ensure!(second.get("records").and_then(Value::as_array).map(Vec::len) == Some(1), "{second}");
     ensure!(second.get("next") == Some(&Value::Null), "{second}");
+    let whole = page("q=app:remote+verdict:allow&limit=3")?;
+    ensure!(whole.get("next") == Some(&Value::Null), "a last page that is full is the last: {whole}");
     let (status, body) = over(&world, "control.sock", "/v1/trace?q=verdit:deny", "")?;
     ensure!(status == 400 && body.contains("did you mean `verdict`?"), "{status}: {body}");
 

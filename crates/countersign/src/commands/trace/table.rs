@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use model::{Observed, UnixMicros, Verdict};
-use trace::{Entry, IntentView};
+use trace::{Entry, IntentView, RecordKind};
 
 use super::readable::{Names, facts_of, local, plain, took, trouble};
 use crate::terminal::{Ink, Look};
@@ -40,6 +40,7 @@ struct Row {
 enum Sign {
     Verdict(Verdict),
     Change,
+    Ended,
 }
 
 impl Table {
@@ -71,12 +72,21 @@ impl Table {
             why: String::new(),
             took: String::new(),
         };
-        match (entry.intent(), entry.change()) {
-            (Some(intent), _) => self.call(row, entry, &intent),
-            (_, Some(change)) => Row {
+        let outcome = entry.outcome().filter(|_| entry.kind == RecordKind::Outcome);
+        match (entry.intent(), entry.change(), outcome) {
+            (Some(intent), ..) => self.call(row, entry, &intent),
+            (_, Some(change), _) => Row {
                 who: change.by.as_deref().map(plain).unwrap_or_default(),
                 what: plain(&change.what),
                 why: change.subject.as_deref().map(plain).unwrap_or_default(),
+                ..row
+            },
+            (.., Some(outcome)) => Row {
+                sign: Sign::Ended,
+                what: plain(entry.call.as_str()),
+                trouble: trouble(&outcome),
+                why: outcome.status.as_str().to_owned(),
+                took: took(outcome.took_us),
                 ..row
             },
             _ => Row { trouble: Some("this record cannot be read".to_owned()), ..row },
@@ -201,6 +211,7 @@ impl Line {
         let shown = match sign {
             Sign::Verdict(verdict) => self.look.verdict(*verdict),
             Sign::Change => format!("{} change", if self.look.signs { "•" } else { "*" }),
+            Sign::Ended => format!("{} ended ", if self.look.signs { "•" } else { "*" }),
         };
         self.put(&shown, SIGN_CHARS, None);
         self.gap();

@@ -417,6 +417,18 @@ fn no_call_is_forgotten_before_it_was_shown() {
 }
 
 #[test]
+fn an_outcome_by_itself_is_told() {
+    let mut log = Log::told();
+    log.append(&[Row::of_intent(&intent(20, Verdict::Allow)), Row::of_outcome(&answered(20))]);
+    let questions = Questions::just(asked::question(&["kind:outcome".to_owned()], NOW).unwrap());
+    let upto = log.reader.last_sequence().unwrap();
+    let newest = questions.newest(&log.reader, upto, 1).unwrap();
+    let line = Table::new(PIPE, TimeZone::UTC).lines(&newest, NOW).remove(0);
+    assert!(line.starts_with("#10  10:00") && line.contains("• ended ") && line.contains("answered"), "{line}");
+    assert!(line.contains(call(20).as_str()) && line.ends_with("ms"), "{line}");
+}
+
+#[test]
 fn whoever_follows_what_failed_sees_it_once_it_has() {
     let mut log = Log::told();
     let questions = Questions::just(asked::question(&["status:answered".to_owned()], NOW).unwrap());
