@@ -140,7 +140,10 @@ fn list(common: &Common, questions: &Questions, shown: &Shown) -> Result<ExitCod
     }
     let mut reads_on = printer.print(&entries, SystemClock.now())?;
     kept.told_of(&entries).into_iter().for_each(say);
-    let mut follower = Follower::new(&entries, upto);
+    let mut follower = match shown.start {
+        Start::Newest(_) => Follower::new(&entries, upto),
+        Start::Behind(place) => Follower::behind(&reader, questions, place)?,
+    };
     while shown.follow && reads_on {
         let fresh = follower.look(&reader, questions, SystemClock.now())?;
         reads_on = printer.print(&fresh, SystemClock.now())? && (!fresh.is_empty() || wait());

@@ -81,6 +81,11 @@ impl Questions {
         &self.calls
     }
 
+    /// Whether a record is met at all.
+    pub(super) fn met(&self, entry: &Entry) -> bool {
+        self.each().any(|query| query.fits(entry))
+    }
+
     /// Whether a record that was met is wanted as it is now.
     pub(super) fn want(&self, entry: &Entry) -> bool {
         self.ended.as_ref().is_none_or(|ended| ended.fits(entry))

@@ -1,7 +1,9 @@
 //! Going on as records arrive: a call is shown once it has its outcome, or after a moment without one.
 
+use std::collections::BTreeSet;
+
 use model::{CallId, Fault, UnixMicros};
-use trace::{Entry, LogReader};
+use trace::{Entry, LogReader, Query, RecordKind};
 
 use super::asked::Questions;
 
@@ -24,6 +26,19 @@ impl Follower {
     pub(super) fn new(shown: &[Entry], upto: u64) -> Self {
         let open = shown.iter().filter(|entry| runs(entry)).map(|entry| Open::new(entry, entry.at, true)).collect();
         Self { upto, open }
+    }
+
+    /// Goes on behind a place where somebody left off. Calls that were under way there are shown, too: whoever left off may have seen a
+    /// later one that ended before them.
+    pub(super) fn behind(reader: &dyn LogReader, questions: &Questions, place: u64) -> Result<Self, Fault> {
+        let mut open = Vec::new();
+        for call in under_way_at(reader, place)? {
+            let entries = reader.by_id(call.as_str()).map_err(Fault::from)?;
+            let theirs = |entry: &&Entry| entry.sequence <= place && questions.met(entry) && is_call(entry);
+            open.extend(entries.iter().filter(theirs).map(|entry| Open::new(entry, entry.at, false)));
+        }
+        open.sort_by_key(|open| open.sequence);
+        Ok(Self { upto: place, open })
     }
 
     /// What is to be shown now. A call that was shown without its outcome comes again with it.
@@ -77,10 +92,41 @@ impl Open {
     }
 }
 
+/// Calls of which nothing came up to this place, and others that were made later.
+fn under_way_at(reader: &dyn LogReader, place: u64) -> Result<BTreeSet<CallId>, Fault> {
+    let oldest_first = Query { newest_first: false, ..Query::default() };
+    let Some(before) = place.checked_sub(1) else { return Ok(BTreeSet::new()) };
+    let there = Query { after_sequence: Some(before), limit: 1, ..oldest_first.clone() };
+    let Some(there) = reader.find(&there).map_err(Fault::from)?.pop() else { return Ok(BTreeSet::new()) };
+    let mut calls: BTreeSet<CallId> = reader.unfinished().map_err(Fault::from)?.into_iter().collect();
+    let mut after = place;
+    loop {
+        let page = Query { after_sequence: Some(after), limit: PAGE, ..oldest_first.clone() };
+        let page = reader.find(&page.of_kind(RecordKind::Outcome)).map_err(Fault::from)?;
+        let (full, last) = (page.len() == PAGE, page.last().map_or(after, |entry| entry.sequence));
+        // An id says when it was made: most calls that ended behind the place were made there, too.
+        let made_before =
+            |call: &CallId| call.bits() >> 80 <= u128::from(there.at.millis().saturating_add(SLACK_MILLIS));
+        calls.extend(page.into_iter().map(|entry| entry.call).filter(made_before));
+        if !full {
+            return Ok(calls);
+        }
+        after = last;
+    }
+}
+
 /// Whether it is a call that may still be under way.
 fn runs(entry: &Entry) -> bool {
-    entry.verdict.is_some_and(|verdict| verdict.runs()) && entry.outcome_leaf.is_none()
+    is_call(entry) && entry.outcome_leaf.is_none()
+}
+
+/// Whether it is a call that was let through.
+fn is_call(entry: &Entry) -> bool {
+    entry.verdict.is_some_and(|verdict| verdict.runs())
 }
 
 const SHOWN_AFTER_MICROS: i64 = 1_000_000;
 const OPEN_MAX: usize = 1_000;
+const PAGE: usize = 1_000;
+/// Clocks are set, and records are not written in the order of their times to the millisecond.
+const SLACK_MILLIS: u64 = 60_000;

@@ -417,6 +417,25 @@ fn no_call_is_forgotten_before_it_was_shown() {
 }
 
 #[test]
+fn whoever_goes_on_behind_a_record_gets_the_calls_that_were_under_way_there() {
+    let mut log = Log::told();
+    let questions = Questions::just(asked::question(&[], NOW).unwrap());
+    log.append(&[Row::of_intent(&intent(20, Verdict::Allow)), Row::of_intent(&intent(21, Verdict::Allow))]);
+    log.append(&[Row::of_outcome(&answered(21))]);
+    // The second was shown, and whoever reads stops. Then the first ends, after one that was made later.
+    log.append(&[Row::of_intent(&intent(22, Verdict::Allow)), Row::of_outcome(&answered(22))]);
+    log.append(&[Row::of_outcome(&answered(20))]);
+    let look = |place| -> Vec<u64> {
+        let mut follower = Follower::behind(&log.reader, &questions, place).unwrap();
+        let entries = follower.look(&log.reader, &questions, UnixMicros(NOW.0 + 2_000_000)).unwrap();
+        entries.iter().map(|entry| entry.sequence).collect()
+    };
+    assert_eq!(look(11), [8, 9, 12], "what never ended comes as well");
+    assert_eq!(look(14), [8]);
+    assert_eq!(look(0), [2, 4, 5, 6, 9, 10, 12]);
+}
+
+#[test]
 fn an_outcome_by_itself_is_told() {
     let mut log = Log::told();
     log.append(&[Row::of_intent(&intent(20, Verdict::Allow)), Row::of_outcome(&answered(20))]);
