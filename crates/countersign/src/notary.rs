@@ -47,14 +47,19 @@ pub fn origin_of(reader: &dyn LogReader) -> Result<Option<String>, Fault> {
     Ok(found.map(|(_, origin)| origin))
 }
 
-/// The name of a log, given to it when there is none.
+/// The name of a log, given to it when there is none: that of the key that the environment holds, else a random one.
 fn named(log: &mut dyn LogStore, reader: &dyn LogReader) -> Result<String, Fault> {
     if let Some(origin) = origin_of(reader)? {
         return Ok(origin);
     }
-    let mut random = [0; 8];
-    rand::fill(&mut random).map_err(|_| no_randomness())?;
-    let origin = format!("countersign.local/{:016x}", u64::from_be_bytes(random));
+    let origin = match key_of_environment()? {
+        Some(key) => key.verifier_key().name().to_string(),
+        None => {
+            let mut random = [0; 8];
+            rand::fill(&mut random).map_err(|_| no_randomness())?;
+            format!("countersign.local/{:016x}", u64::from_be_bytes(random))
+        }
+    };
     let write = StateWrite { kind: KIND.to_owned(), key: ORIGIN.to_owned(), value: Some(origin.clone()) };
     log.append(&[], &[write]).map_err(Fault::from)?;
     Ok(origin)
@@ -62,21 +67,38 @@ fn named(log: &mut dyn LogStore, reader: &dyn LogReader) -> Result<String, Fault
 
 /// The keys of a log: that of the environment, else those of the folder, made where there is none.
 pub fn keys_of(folder: &Path, origin: &str) -> Result<Vec<SigningKey>, Fault> {
-    if let Some(text) = environment(KEY_VARIABLE) {
-        let text = Secret::new(text);
-        return match SigningKey::from_private_text(text.expose().trim()) {
-            Ok(key) => Ok(vec![key]),
-            Err(error) => {
-                Err(Fault::new(Blame::Operator, "trace.key", format!("`{KEY_VARIABLE}` holds no key: {error}"))
-                    .hint("it takes the text that `countersign trace keys --new` writes into a file of its folder"))
-            }
-        };
+    if let Some(key) = key_of_environment()? {
+        return Ok(vec![key]);
     }
     let mut files = key_files(folder)?;
     if files.is_empty() {
         files.push(make_key(folder, origin)?);
     }
     files.iter().map(|file| read_key(file)).collect()
+}
+
+/// The key of the environment, where it holds one.
+fn key_of_environment() -> Result<Option<SigningKey>, Fault> {
+    let Some(text) = environment(KEY_VARIABLE).map(Secret::new) else { return Ok(None) };
+    SigningKey::from_private_text(text.expose().trim()).map(Some).map_err(|error| {
+        Fault::new(Blame::Operator, "trace.key", format!("`{KEY_VARIABLE}` holds no key: {error}"))
+            .hint("it takes the text that `countersign trace keys --new` writes into a file of its folder")
+    })
+}
+
+/// A log is signed by keys of its name: whoever follows it knows it by the two together. One that a key of another name has signed so far
+/// goes on.
+fn refuse_other_name(origin: &str, own: Option<&SignedCheckpoint>) -> Result<(), Fault> {
+    let Some(key) = key_of_environment()? else { return Ok(()) };
+    let key = key.verifier_key().clone();
+    let name = key.name().to_string();
+    let so_far = Trust { origin: origin.to_owned(), log: vec![key], witnesses: Vec::new() };
+    if name == origin || own.is_some_and(|checkpoint| checkpoint.verify(&so_far).is_ok()) {
+        return Ok(());
+    }
+    let said = format!("`{KEY_VARIABLE}` holds a key of `{name}`, and this trace is `{origin}`");
+    Err(Fault::new(Blame::Operator, "trace.key", said)
+        .hint("give it the key of this trace, or take the variable away: then the keys of its folder sign"))
 }
 
 /// Makes one more key, which signs from the next start on beside those that are there.
@@ -211,14 +233,16 @@ pub fn open(
     now: UnixMicros,
 ) -> Result<(Notary, Latest), Fault> {
     let origin = named(log, reader)?;
-    let mut notary = Notary::new(origin.clone(), keys_of(&places.keys, &origin)?);
     let own = checkpoints(reader).map_err(Fault::from)?.pop();
+    refuse_other_name(&origin, own.as_ref())?;
     let elsewhere = kept_elsewhere(&places.copy, &trust_of(&places.keys, &origin)?)?;
     let size = |checkpoint: &SignedCheckpoint| checkpoint.danger_unverified().tree().size;
     for checkpoint in own.iter().chain(&elsewhere) {
         let tree = checkpoint.danger_unverified().tree();
         check_since(reader, tree).map_err(|error| rolled_back(&error, &places.copy))?;
     }
+    // Where something is in the way, no key is made.
+    let mut notary = Notary::new(origin.clone(), keys_of(&places.keys, &origin)?);
     let last = own.into_iter().chain(elsewhere).max_by_key(size);
     if let Some(last) = &last {
         notary.resume(last, now);

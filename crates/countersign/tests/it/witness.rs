@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::World;
 
-use crate::kit::{at, until, upstream, world_with};
+use crate::kit::{at, until, upstream, world, world_with};
 
 /// `countersign witness`, killed when dropped.
 struct Witness {
@@ -111,6 +111,37 @@ fn a_receipt_and_the_published_checkpoint_bear_the_word_of_every_witness() -> Re
         words.extend(keys.iter().flat_map(|key| ["--witness", key]));
         world.run_well(&words)?;
     }
+    Ok(())
+}
+
+#[test]
+fn a_log_whose_key_the_environment_holds_has_the_name_of_that_key() -> Result<()> {
+    let app = upstream()?;
+    let key =
+        |folder: &World| -> Result<String> { Ok(fs::read_to_string(folder.folder().join("data/trace-keys/1.key"))?) };
+    let (first, second) = (world_with(&app)?, world_with(&app)?);
+    let with =
+        |text: &str| world().app_url("remote", app.url(), None).environment("COUNTERSIGN_TRACE_KEY", text.trim());
+    let mut world = with(&key(&first)?).start()?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    ensure!(!world.folder().join("data/trace-keys/1.key").exists(), "another key was made");
+    let keys = world.run_well(&["trace", "keys"])?;
+    let verified: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
+    ensure!(keys.starts_with(&format!("{}+", at(&verified, "/origin"))), "{keys}: {verified}");
+    let witness = Witness::start(&world)?;
+    configure(&world, json!({ "witnesses": [{ "url": witness.url, "key": witness.key }] }))?;
+    world.restart()?;
+    until("it is cosigned", || {
+        let said: Value = serde_json::from_str(&world.run_well(&["trace", "verify", "--json"])?)?;
+        Ok(said.pointer("/cosigned/0/size").is_some())
+    })?;
+    // A log that has a name is not signed by keys of another one, and none is made for it.
+    let other = with(&key(&second)?).prepare()?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    fs::rename(world.folder().join("data"), other.folder().join("data"))?;
+    let refused = other.run(&["serve"])?;
+    ensure!(refused.code != 0 && refused.stderr.contains("holds a key of"), "{refused:?}");
+    ensure!(refused.stderr.contains(at(&verified, "/origin")), "both are said: {refused:?}");
     Ok(())
 }
 
