@@ -8,7 +8,7 @@ mod metrics;
 mod wire;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use model::{CallId, UnixMicros, Verdict};
+use model::{CallId, Method, UnixMicros, Verdict};
 use prost::Message as _;
 use trace::{ChangeView, Entry, IntentView, OutcomeStatus, OutcomeView, RecordKind};
 
@@ -70,13 +70,21 @@ fn of_call(decision: &Decision, ended: Option<(&Entry, &OutcomeView)>) -> Span {
     Span {
         trace_id: trace_id(&view.call),
         span_id: span_id(&view.call),
-        name: format!("{} {}", view.method.as_str(), view.tool),
+        name: name_of(view),
         kind: KIND_SERVER,
         start_time_unix_nano: nanos(view.at),
         end_time_unix_nano: nanos(end),
         attributes: attributes.done(),
         links: view.cause.iter().map(|cause| Link { trace_id: trace_id(cause), span_id: span_id(cause) }).collect(),
         status,
+    }
+}
+
+/// The method, and what is used by its name. Addresses of resources, of which there may be as many as there are calls, stand beside it.
+fn name_of(view: &IntentView) -> String {
+    match view.method {
+        Method::ToolsCall | Method::PromptsGet => format!("{} {}", view.method.as_str(), view.tool),
+        _ => view.method.as_str().to_owned(),
     }
 }
 

@@ -45,6 +45,9 @@ impl Attributes {
             self.text("gen_ai.operation.name", "execute_tool");
             self.text("gen_ai.tool.name", &view.tool);
         }
+        if matches!(view.method, model::Method::ResourcesRead | model::Method::Subscribe) {
+            self.text("mcp.resource.uri", &view.tool);
+        }
         self.text("gen_ai.agent.id", &view.agent);
         self.text("gen_ai.agent.name", &view.agent);
         self.text("countersign.call", view.call.as_str());

@@ -1,6 +1,6 @@
 use super::wire::{MetricsRequest, any_value::Value};
 use super::*;
-use crate::samples::{Log, about, change};
+use crate::samples::{Log, about, change, intent, outcome};
 
 fn of(items: &[Item]) -> Vec<Span> {
     let mut request = TraceRequest::decode(spans(items, &about()).unwrap().as_slice()).unwrap();
@@ -38,6 +38,21 @@ fn a_call_is_one_span_from_its_decision_to_its_outcome() {
     assert_eq!(said(ran, "countersign.security_relevant"), Some(&Value::Truth(false)));
     assert_eq!(refused.status.as_ref().unwrap().code, STATUS_ERROR);
     assert_eq!(ran.links.len(), 1, "the call that caused it");
+}
+
+#[test]
+fn addresses_of_resources_are_no_names_of_spans() {
+    let mut log = Log::new();
+    let uri = "files://remote/7/report.txt";
+    let read = trace::Intent {
+        method: Method::ResourcesRead,
+        tool: model::ToolName::parse(uri).unwrap(),
+        ..intent(1, Verdict::Allow, false)
+    };
+    log.add(&[trace::Row::of_intent(&read).unwrap(), trace::Row::of_outcome(&outcome(1)).unwrap()]);
+    let spans = of(&log.items());
+    assert_eq!(spans[0].name, "resources/read");
+    assert_eq!(said(&spans[0], "mcp.resource.uri"), Some(&text(uri)));
 }
 
 #[test]
