@@ -407,8 +407,7 @@ impl Gateway {
         self.bundle.store(bundle);
         drop(turn);
         self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
-        self.broker.replace(config.credentials.clone());
-        self.hub.replace(apps).await;
+        self.hub.replace(apps, || self.broker.replace(config.credentials.clone())).await;
         for app in with_other_credentials(&before, &config) {
             self.hub.reconnect(&app).await;
         }

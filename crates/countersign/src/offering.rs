@@ -34,6 +34,10 @@ impl Foreign for OfferedApi {
         })
     }
 
+    fn leave(&self) {
+        self.0.leave();
+    }
+
     fn rest(&self) {
         self.0.rest();
     }

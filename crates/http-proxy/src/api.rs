@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use http::Uri;
@@ -36,6 +37,7 @@ pub struct Api {
     pub(crate) kept: ArgumentLevel,
     operations: Vec<Arc<Operation>>,
     pub(crate) client: Client,
+    left: AtomicBool,
 }
 
 /// All APIs, by app. Replaced whole.
@@ -87,12 +89,27 @@ impl Api {
             kept: spec.arguments,
             operations,
             client: Client::new(&spec.base).map_err(unreachable)?,
+            left: AtomicBool::new(false),
         })
     }
 
     /// Whether a request of the other one goes to the same place as one of this, and asks the same there.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
         (&self.app, &self.base, &self.mapping) == (&other.app, &other.base, &other.mapping)
+    }
+
+    /// Nothing goes there from now on: it is not in the configuration any more, or another one is in its place.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Ordering::SeqCst);
+    }
+
+    /// That requests still go there. Error: the configuration has another one in its place (blame `Operator`).
+    pub(crate) fn stands(&self) -> Result<(), Fault> {
+        if !self.left.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let said = "the app is configured in another way by now than when this was asked";
+        Err(Fault::new(Blame::Operator, "operator.app_replaced", said).hint("ask again").retryable())
     }
 
     /// The operation of this name.
@@ -150,9 +167,11 @@ impl Apis {
         self.by_app.load().values().for_each(|api| api.client.rest());
     }
 
-    /// Takes those of a reloaded configuration.
+    /// Takes those of a reloaded configuration, before the broker takes the credentials that belong to them.
     pub fn take(&self, others: Self) {
-        self.by_app.store(others.by_app.load_full());
+        let before = self.by_app.swap(others.by_app.load_full());
+        let stays = |api: &Api| self.of(api.app.as_str()).is_some_and(|now| now.is_as(api));
+        before.values().filter(|api| !stays(api)).for_each(|api| api.leave());
     }
 
     pub(crate) fn of(&self, app: &str) -> Option<Arc<Api>> {

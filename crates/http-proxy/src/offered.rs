@@ -101,6 +101,11 @@ impl Offered {
         Ok(OfferedAnswer { answer: Answer { kind: AnswerKind::Result, body }, version })
     }
 
+    /// Sends nothing from now on.
+    pub fn leave(&self) {
+        self.api.leave();
+    }
+
     /// Lets go of connections to the app that nobody uses. Asked twice a minute.
     pub fn rest(&self) {
         self.api.client.rest();

@@ -96,6 +96,9 @@ impl Outbound {
             ));
         }
         let placed = self.credentials.header(&permit).map_err(SendFault::before)?;
+        // INVARIANT: it is looked at behind the credential: an API goes before those credentials come that are not for it
+        // (`after_a_reload_nothing_goes_where_an_app_was`).
+        self.api.stands().map_err(SendFault::before)?;
         let credential = placed.as_ref().map(|placed| &placed.name);
         let (mut request, body) = self.request(arguments, credential).map_err(SendFault::before)?;
         if let Some(placed) = placed {

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Others};
 use crate::foreign::ForeignAnswer;
-use crate::hub::{AppSpec, Target};
+use crate::hub::{AppSpec, Hub, Target};
 use crate::kept::Said;
 use crate::listeners::Listeners;
 use crate::redaction;
@@ -32,9 +32,11 @@ use crate::release;
 use crate::reviews::Reviews;
 use crate::upstream::{Asked, Client, Conversations, Ear, GOODBYE_TIME_MAX, Link, ListOf, Manner, Sending, Went};
 
+mod in_force;
 mod news;
 mod shelf;
 
+use in_force::{InForce, moved};
 use news::Places;
 pub(crate) use news::{Subscribing, Want, Way};
 use shelf::Shelf;
@@ -77,8 +79,10 @@ struct Slot {
 
 /// The outgoing half of one call: spends its permit on the link of its app.
 pub(crate) struct Carried {
-    /// The app.
+    /// The app as it was when the call was understood.
     pub(crate) to: Arc<AppLink>,
+    /// The apps as they are now.
+    pub(crate) hub: Arc<Hub>,
     /// Who acts.
     pub(crate) pair: Pair,
     /// What is sent.
@@ -381,6 +385,9 @@ impl AppLink {
         if let Some(link) = slot.link.load_full().filter(|link| link.alive()) {
             return Ok(link);
         }
+        if self.gone.is_cancelled() {
+            return Err(moved());
+        }
         let now = self.engine.clock().now();
         if let (Some(not_before), Some((blame, code, said, hint))) = (tries.not_before, &tries.said)
             && now < not_before
@@ -401,6 +408,11 @@ impl AppLink {
                 let link = Arc::new(link);
                 let _first = made.set(Arc::downgrade(&link));
                 slot.link.store(Some(Arc::clone(&link)));
+                // It may have gone meanwhile, and stopped what it had by then.
+                if self.gone.is_cancelled() {
+                    slot.stop().await;
+                    return Err(moved());
+                }
                 self.attend(&link, ear, slot.pair.clone());
                 if link.always_heard() {
                     link.heard().await;
@@ -421,7 +433,8 @@ impl AppLink {
     }
 
     async fn connect(&self, manner: Manner, level: Option<&str>, ear: Ear) -> Result<Link, Fault> {
-        let credentials = Arc::clone(self.engine.credentials());
+        let (all, gone) = (Arc::clone(self.engine.credentials()), self.gone.clone());
+        let credentials = Arc::new(InForce { all, gone });
         let limits = self.engine.limits().clone();
         let link = match &self.spec.target {
             Target::Http(url) => {
@@ -516,18 +529,18 @@ impl Carried {
             let fault = Fault::new(Blame::Rule, "rule.race", said);
             return Err(SendFault::before(fault.hint("the contract has to accept the race: `accept_race`")));
         }
-        if let Target::Foreign(app) = &self.to.spec.target {
+        let to = self.as_configured()?;
+        if let Target::Foreign(app) = &to.spec.target {
             let ForeignAnswer { answer, version } = app.send(permit, call, self.unchanged.clone()).await?;
             self.look(&answer, version);
             return Ok(answer);
         }
         let Sending { along, in_session, onward, level, .. } = &self.sending;
         let state = onward.as_ref().and_then(|onward| onward.state.as_deref());
-        let (link, waits) = match state.and_then(|state| self.to.conversations.take(state)) {
+        let (link, waits) = match state.and_then(|state| to.conversations.take(state)) {
             Some((waits, link)) => (link, Some(waits)),
             None => (
-                self.to
-                    .link_of(&self.pair, along.client(), *in_session, level.as_deref())
+                to.link_of(&self.pair, along.client(), *in_session, level.as_deref())
                     .await
                     .map_err(SendFault::before)?,
                 None,
@@ -544,16 +557,23 @@ impl Carried {
             }
             Went::Asks(conversation) => {
                 // Somebody may answer at the very end of the time there is, and then the app is to hear it.
-                let wait = QUESTION_TIME_MAX + self.to.engine.limits().call_time_max;
+                let wait = QUESTION_TIME_MAX + to.engine.limits().call_time_max;
                 let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-                let until = UnixMicros(self.to.engine.clock().now().0.saturating_add(wait));
-                self.to.conversations.keep(conversation, link, &self.pair, until).await
+                let until = UnixMicros(to.engine.clock().now().0.saturating_add(wait));
+                to.conversations.keep(conversation, link, &self.pair, until).await
             }
         }
     }
 }
 
 impl Carried {
+    /// The app as it is configured now. Error: a call would go somewhere else than it was decided to go, or mean something else.
+    fn as_configured(&self) -> Result<Arc<AppLink>, SendFault> {
+        let now = self.hub.app(&self.to.spec.id);
+        let same = now.filter(|now| Arc::ptr_eq(now, &self.to) || now.spec.means(&self.to.spec));
+        same.ok_or_else(|| SendFault::before(moved()))
+    }
+
     fn look(&self, answer: &Answer, version: Option<String>) {
         if let Some(looks) = &self.looks {
             looks.keep(&answer.body, version);

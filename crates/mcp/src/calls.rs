@@ -172,7 +172,7 @@ impl Call {
             if !matches!(closed, Closed::Answered { .. }) {
                 // A round that was not taken leaves the app waiting for what nobody will bring.
                 let onward = self.goes_on.as_ref().and_then(|goes_on| goes_on.onward.as_ref());
-                self.give_up(onward.and_then(|onward| onward.state.as_deref())).await;
+                self.give_up(runs, onward.and_then(|onward| onward.state.as_deref())).await;
             }
             if let (Closed::Refused(_), Some(inactive)) = (&closed, &runs.known.inactive) {
                 return Said::Unauthorized(inactive.clone());
@@ -200,7 +200,7 @@ impl Call {
                 Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
                 Ok(None) => {}
                 Err(closed) => {
-                    self.give_up(rounds::state_of(&answer.body).as_deref()).await;
+                    self.give_up(runs, rounds::state_of(&answer.body).as_deref()).await;
                     return self.said(&closed);
                 }
             }
@@ -341,6 +341,7 @@ impl Call {
             kept: self.link.kept(),
             upstream: Arc::new(Carried {
                 to: Arc::clone(&self.link),
+                hub: Arc::clone(runs.hub),
                 pair: pair.clone(),
                 sending,
                 looks: None,
@@ -571,9 +572,10 @@ impl Call {
     }
 
     /// Nobody will come back to what the app waits for.
-    async fn give_up(&self, state: Option<&str>) {
-        if let Some(state) = state {
-            self.link.give_up(state).await;
+    async fn give_up(&self, runs: &Runs<'_>, state: Option<&str>) {
+        // What waited at an app that is replaced has ended with it.
+        if let (Some(state), Some(link)) = (state, runs.hub.app(&self.app)) {
+            link.give_up(state).await;
         }
     }
 

@@ -19,6 +19,9 @@ pub trait Foreign: Any + Send + Sync {
     /// record is still in this state.
     fn send<'a>(&'a self, permit: Permit, call: Outgoing, unchanged: Option<String>) -> ForeignFuture<'a>;
 
+    /// Sends nothing from now on: it is not in the configuration any more, or another one is in its place.
+    fn leave(&self);
+
     /// Lets go of connections that nobody uses. Asked twice a minute.
     fn rest(&self);
 }

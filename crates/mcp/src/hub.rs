@@ -106,6 +106,13 @@ type Tools = Arc<Said<Catalog>>;
 /// A list as an app said it.
 type List = Arc<Said<Others>>;
 
+impl AppSpec {
+    /// Whether a call of the other one goes to the same place as one of this, and is about the same there.
+    pub(crate) fn means(&self, other: &Self) -> bool {
+        self.target == other.target && self.mapping == other.mapping
+    }
+}
+
 impl PartialEq for Target {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -135,8 +142,9 @@ impl Hub {
         Self { engine, reviews, apps: ArcSwap::from_pointee(apps), listeners }
     }
 
-    /// Puts other apps in force. An app that stays as it was keeps its link; one that goes is stopped.
-    pub async fn replace(&self, specs: Vec<AppSpec>) {
+    /// Puts other apps in force, and then their credentials. An app that stays as it was keeps its links; one that goes is stopped,
+    /// and hears of no credential of those.
+    pub async fn replace(&self, specs: Vec<AppSpec>, credentials: impl FnOnce()) {
         let before = self.apps.load_full();
         let mut after = BTreeMap::new();
         for spec in specs {
@@ -144,10 +152,7 @@ impl Hub {
             // Whether it stays or goes: calls are still under way on it.
             known.iter().for_each(|link| link.keep(spec.arguments));
             let same = known.filter(|link| {
-                link.spec.target == spec.target
-                    && link.spec.stateless == spec.stateless
-                    && link.spec.mapping == spec.mapping
-                    && same_profile(&link.spec, &spec)
+                link.spec.means(&spec) && link.spec.stateless == spec.stateless && same_profile(&link.spec, &spec)
             });
             let link = same.cloned().unwrap_or_else(|| self.link(&spec));
             after.insert(spec.id, link);
@@ -155,9 +160,11 @@ impl Hub {
         let gone: Vec<_> =
             before.iter().filter(|(id, link)| !after.get(*id).is_some_and(|kept| Arc::ptr_eq(kept, link))).collect();
         self.apps.store(Arc::new(after));
+        gone.iter().for_each(|(_, link)| link.leave());
+        credentials();
         self.listeners.replace(&self.all_links());
         for (_, link) in gone {
-            link.retire().await;
+            link.stop().await;
         }
     }
 

@@ -115,9 +115,10 @@ impl Queue {
     }
 
     /// The app as it is configured now: another profile reads and ranks the same tool in another way. None: it is there no
-    /// more, or at another place than the one the call would go to.
+    /// more, or at another place than the one the call would go to, or its mapping says of the call something else than what is
+    /// known of it under a contract.
     fn link(&self) -> Option<Arc<AppLink>> {
-        self.hub.app(&self.link.spec.id).filter(|link| link.spec.target == self.link.spec.target)
+        self.hub.app(&self.link.spec.id).filter(|link| link.spec.means(&self.link.spec))
     }
 
     async fn look(&self) -> Result<Option<Looked>, Fault> {

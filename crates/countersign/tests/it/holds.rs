@@ -271,11 +271,16 @@ fn a_reload_keeps_what_waits_at_an_api() -> Result<()> {
 }
 
 /// A file with this changed, in force.
-fn reloaded(world: &World, change: impl FnOnce(&mut Value)) -> Result<()> {
+pub(crate) fn reloaded(world: &World, change: impl FnOnce(&mut Value)) -> Result<()> {
+    changed(world, change)?;
+    world.run_well(&["reload"]).map(drop)
+}
+
+/// A file with this changed.
+pub(crate) fn changed(world: &World, change: impl FnOnce(&mut Value)) -> Result<()> {
     let mut config: Value = serde_json::from_str(&std::fs::read_to_string(world.config())?)?;
     change(&mut config);
-    std::fs::write(world.config(), config.to_string())?;
-    world.run_well(&["reload"]).map(drop)
+    Ok(std::fs::write(world.config(), config.to_string())?)
 }
 
 // INVARIANT: a profile is what its file says, not what it is called.

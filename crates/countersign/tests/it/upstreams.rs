@@ -5,11 +5,12 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::{McpClient, Misbehaviour, Upstream, UpstreamOptions, World};
+use testkit::{HttpResponse, McpClient, Misbehaviour, Upstream, UpstreamOptions, World};
 
+use crate::holds::reloaded;
 use crate::kit::{
-    Handmade, at, child, children_of, decision, last_intent, lives, nobodys_url, ok, pin, text, until, upstream, world,
-    world_with,
+    Handmade, at, child, children_of, decision, last_intent, lives, nobodys_url, ok, pin, text, until,
+    upstream, world, world_with,
 };
 
 #[test]
@@ -336,6 +337,77 @@ fn an_app_that_is_taken_out_of_the_configuration_is_ended() -> Result<()> {
     ensure!(before.iter().filter(|process| lives(**process)).collect::<Vec<_>>() == left.iter().collect::<Vec<_>>());
     pin(&world, "kept", "read")?;
     assert_eq!(world.client("ana-desktop", "ana")?.call_text("kept__count", json!({}))?, "1");
+    Ok(())
+}
+
+/// A server that asks who it is before it answers, and keeps the heads it hears.
+fn asks_first(heard: &Arc<Mutex<Vec<String>>>) -> Result<Handmade> {
+    let keeps = Arc::clone(heard);
+    let answer = Handmade::start(move |heard| {
+        keeps.lock().unwrap_or_else(PoisonError::into_inner).push(heard.head.clone());
+        let form = json!({"mode": "form", "message": "Who?", "requestedSchema": {"type": "object", "properties": {}}});
+        let result = match at(&heard.body, "/method") {
+            "server/discover" => json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}),
+            "tools/list" => json!({"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}),
+            "tools/call" => json!({
+                "resultType": "input_required", "requestState": "x",
+                "inputRequests": {"who": {"method": "elicitation/create", "params": form}},
+            }),
+            _ => json!({}),
+        };
+        Some(ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string()))
+    })?;
+    Ok(answer)
+}
+
+/// The next message of a stream.
+fn message(stream: &mut HttpResponse) -> Result<Value> {
+    loop {
+        let event = stream.next_event()?.context("the stream ended")?;
+        if !event.is_empty() {
+            return Ok(serde_json::from_str(&event)?);
+        }
+    }
+}
+
+// INVARIANT: what the configuration names for one address goes to no other.
+#[test]
+fn after_a_reload_nothing_goes_where_an_app_was() -> Result<()> {
+    let heard = Arc::default();
+    let (before, after) = (asks_first(&heard)?, upstream()?);
+    let all = "@id(\"all\") permit (principal, action, resource);\n";
+    let keys = [("OLD_KEY", "old-secret-0123456789"), ("NEW_KEY", "new-secret-0123456789")];
+    let world = world().app_url("remote", &before.url, Some("env:OLD_KEY")).rules("rules/all.cedar", all);
+    let world = keys.into_iter().fold(world, |world, (name, key)| world.environment(name, key)).start()?;
+    pin(&world, "remote", "read")?;
+    let client =
+        McpClient::legacy(world.mcp_url(), "2025-06-18")?.with_token(world.token("ana-desktop", "ana", None)?);
+    let mut client = client.with_capabilities(json!({"elicitation": {}}));
+    client.initialize()?;
+    let call = client.message("tools/call", &json!({"name": "remote__echo", "arguments": {}}));
+    let mut stream = client.send(&call)?;
+    let question = message(&mut stream)?;
+    assert_eq!(at(&question, "/method"), "elicitation/create");
+    reloaded(&world, |config| {
+        config["apps"]["remote"]["url"] = json!(after.url());
+        config["apps"]["remote"]["credential"] = json!("env:NEW_KEY");
+    })?;
+    let told = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+    ensure!(
+        told.iter().any(|head| head.contains("old-secret")) && !told.iter().any(|head| head.contains("new-secret"))
+    );
+    let answer = json!({
+        "jsonrpc": "2.0", "id": question.get("id"), "result": {"action": "accept", "content": {}},
+    });
+    assert_eq!(client.send(&answer)?.status, 202);
+    let refused = message(&mut stream)?;
+    let refused = refused.get("result").with_context(|| refused.to_string())?;
+    ensure!(at(decision(refused)?, "/reason_code") == "operator.app_replaced", "{refused}");
+    ensure!(decision(refused)?.get("executed") == Some(&json!(false)), "{refused}");
+    let told = heard.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    ensure!(told.is_empty() && after.call_count() == 0, "{told:?}");
+    pin(&world, "remote", "read")?;
+    assert_eq!(client.call_text("remote__echo", json!({"text": "x"}))?, "x");
     Ok(())
 }
 

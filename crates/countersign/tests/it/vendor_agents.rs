@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use openapi::{Mapping, Place, Tool, Tools};
 use serde_json::{Map, Value, json};
-use testkit::{Peer, World, workspace_root};
+use testkit::{McpClient, Peer, World, WorldBuilder, workspace_root};
 
+use crate::holds::waiting;
 use crate::kit::{at, decision, intents, pin, records, text, until};
 use crate::people::typed;
 use crate::vendors::{
@@ -240,10 +241,18 @@ impl Drop for Server {
 
 /// The example with a server that speaks MCP as its app.
 fn office_over_mcp(server: &Server, contract: &str) -> Result<World> {
+    office_over_mcp_with(server, contract, |world| world)
+}
+
+fn office_over_mcp_with(
+    server: &Server,
+    contract: &str,
+    more: impl FnOnce(WorldBuilder) -> WorldBuilder,
+) -> Result<World> {
     let app = json!({
         "url": server.url, "tools": "apps/ats.tools.yaml", "risk": "high", "data": "restricted", "owners": ["ana", "bob"],
     });
-    let world = office_of(app, contract, |world| world)?;
+    let world = office_of(app, contract, more)?;
     pin(&world, "ats", "read")?;
     for (tool, class) in [("update_order", "write"), ("update_candidate", "write"), ("remove_order", "destructive")] {
         pin(&world, &format!("ats/{tool}"), class)?;
@@ -310,6 +319,31 @@ fn write_once(world: &World) -> Result<()> {
     ensure!(text(&read_order(world, &key)?).contains("none"));
     let written = last_outcome(world, "update_order")?.intent().context("no intent")?;
     ensure!(written.approved && written.cause.is_some());
+    Ok(())
+}
+
+// INVARIANT: an approval is of a call as the mapping understood it.
+#[test]
+fn a_mapping_that_is_corrected_while_a_call_waits_takes_its_approval() -> Result<()> {
+    let accepting = contract().replace("hidden: replace}", "hidden: replace, accept_race: true}");
+    let server = Server::start()?;
+    let world = office_over_mcp_with(&server, &accepting, |world| world.set(&["holds", "wait"], json!("60s")))?;
+    let key = key(&world, "background-screening")?;
+    let mut client = McpClient::modern(&format!("{}/ats", world.mcp_url()))?.with_token(key.clone());
+    let write = json!({"id": "o_2", "status": "done", "findings": "none"});
+    let call = std::thread::spawn(move || client.call("update_order", write));
+    let hold = waiting(&world)?;
+    let file = world.folder().join("apps/ats.tools.yaml");
+    let mapping = std::fs::read_to_string(&file)?;
+    let corrected = mapping.replace("body: [status, findings, candidate_id]", "body: [status, candidate_id]");
+    ensure!(corrected != mapping);
+    std::fs::write(&file, corrected)?;
+    world.run_well(&["reload"])?;
+    typed(&world, &["login", "bob"], PASSWORD)?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let said = call.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
+    ensure!(decision(&said)?.get("executed") == Some(&json!(false)), "{said}");
+    ensure!(text(&read_order(&world, &key)?).contains("open"));
     Ok(())
 }
 

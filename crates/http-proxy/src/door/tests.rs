@@ -7,7 +7,7 @@ mod parsers;
 mod signing;
 mod world;
 
-use world::{World, json};
+use world::{MAPPING, World, json};
 
 /// Candidates of two clients, by what their ids begin with.
 fn candidates(line: &str, _: &str) -> Vec<u8> {
@@ -318,6 +318,36 @@ async fn what_waits_for_a_person_is_accepted_and_runs_when_it_is_asked_for_again
     assert_eq!(done.status, 200, "{done:?}");
     assert_eq!(world.heard().iter().filter(|heard| heard.starts_with("POST ")).count(), 1);
     assert_eq!(world.gets("/-/holds/h_00000000000000000000000000").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_reload_nothing_goes_where_an_app_was() {
+    let before = Arc::new(World::new(slowly).await);
+    let after = World::new(candidates).await;
+    let json = "content-type: application/json\r\n";
+    let asking = Arc::clone(&before);
+    let changed =
+        tokio::spawn(async move { asking.asks("PATCH", "/candidates/c_17", json, "{\"name\":\"Eve\"}").await });
+    while before.heard().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // It is looked at meanwhile.
+    before.reload(Some(&after.base), MAPPING);
+    let changed = changed.await.unwrap();
+    assert!(!(200..300).contains(&changed.status), "{changed:?}");
+    assert!(changed.body.contains("operator.app_replaced"), "{changed:?}");
+    assert!(before.heard().iter().all(|heard| heard.starts_with("GET ")), "{:?}", before.heard());
+    let again = before.asks("PATCH", "/candidates/c_17", json, "{\"name\":\"Eve\"}").await;
+    assert_eq!((again.status, after.heard().len()), (200, 2), "{again:?}");
+    // What stays as it was goes on where it is.
+    before.reload(Some(&after.base), MAPPING);
+    assert_eq!(before.gets("/candidates/c_17").await.status, 200);
+}
+
+/// As [`candidates`], after a moment.
+fn slowly(line: &str, body: &str) -> Vec<u8> {
+    std::thread::sleep(Duration::from_millis(300));
+    candidates(line, body)
 }
 
 #[tokio::test(flavor = "multi_thread")]

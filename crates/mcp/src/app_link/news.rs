@@ -13,6 +13,7 @@ use model::Fault;
 use tokio::sync::watch;
 
 use super::{AppLink, Pair, Slot};
+use crate::hub::Target;
 use crate::redaction;
 use crate::revision::Revision;
 use crate::upstream::{Client, Ear, Link, Manner, News, Wanted, Watch, unwanted};
@@ -125,10 +126,12 @@ impl AppLink {
         }
     }
 
-    /// The app is not in the configuration any more.
-    pub(crate) async fn retire(&self) {
+    /// The app is not in the configuration any more, or is another one there: from now on it hears of no credential.
+    pub(crate) fn leave(&self) {
         self.gone.cancel();
-        self.stop().await;
+        if let Target::Foreign(app) = &self.spec.target {
+            app.leave();
+        }
     }
 
     /// Ends when the app is not in the configuration any more.

@@ -92,6 +92,7 @@ impl Call {
             kept: self.link.kept(),
             upstream: Arc::new(Carried {
                 to: Arc::clone(&self.link),
+                hub: Arc::clone(runs.hub),
                 pair,
                 sending,
                 looks: Some(Arc::clone(&looks)),

@@ -34,6 +34,8 @@ pub(super) struct World {
     leaves: Arc<Mutex<Vec<serde_json::Value>>>,
     pub(super) refusals: Arc<Refusals>,
     pub(super) keys: Arc<VendorKeys>,
+    apis: Arc<Apis>,
+    pub(super) base: String,
     serving: JoinSet<()>,
     front: Arc<Front>,
 }
@@ -99,14 +101,8 @@ impl World {
         let tokens = tokens(&keys);
         let access =
             VendorAccess::new(Arc::clone(&tokens), directory, Arc::new(Noon::default()), Arc::clone(&refusals));
-        let spec = ApiSpec {
-            app: AppId::parse("ats").unwrap(),
-            base: base.parse().unwrap(),
-            mapping: Arc::new(mapping(more)),
-            arguments: model::ArgumentLevel::Full,
-        };
-        let apis = Arc::new(Apis::new(&[spec]).unwrap_or_else(|(_, error)| panic!("{error}")));
-        let door = Door::new(apis, engine.clone(), access, Arc::new(ByName), "http://gateway.test");
+        let apis = Arc::new(apis(base, &format!("{MAPPING}{more}")));
+        let door = Door::new(Arc::clone(&apis), engine.clone(), access, Arc::new(ByName), "http://gateway.test");
         let in_flight = Arc::new(Semaphore::new(1_000));
         let endpoint = VendorTokenEndpoint::new(tokens, engine.clone(), Arc::clone(&refusals), "http://gateway.test");
         let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(door), Arc::new(endpoint)];
@@ -115,7 +111,24 @@ impl World {
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
         serving.spawn(serve_tcp(port(listener), Arc::clone(&front), CancellationToken::new(), Duration::from_secs(1)));
-        Self { address, key: text.expose().clone(), engine, heard, leaves, refusals, keys, serving, front }
+        Self {
+            address,
+            key: text.expose().clone(),
+            engine,
+            heard,
+            leaves,
+            refusals,
+            keys,
+            apis,
+            base: base.to_owned(),
+            serving,
+            front,
+        }
+    }
+
+    /// Has the same app at this base or with this mapping, as a reload does.
+    pub(super) fn reload(&self, base: Option<&str>, mapping: &str) {
+        self.apis.take(apis(base.unwrap_or(&self.base), mapping));
     }
 
     /// A request with the vendor's key.
@@ -274,12 +287,19 @@ pub(super) fn json(status: &str, more: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn mapping(more: &str) -> Mapping {
-    Mapping::read("ats.api.yaml", &format!("{MAPPING}{more}")).unwrap()
+/// The app at this address.
+fn apis(base: &str, mapping: &str) -> Apis {
+    let spec = ApiSpec {
+        app: AppId::parse("ats").unwrap(),
+        base: base.parse().unwrap(),
+        mapping: Arc::new(Mapping::read("ats.api.yaml", mapping).unwrap()),
+        arguments: model::ArgumentLevel::Full,
+    };
+    Apis::new(&[spec]).unwrap_or_else(|(_, error)| panic!("{error}"))
 }
 
 /// Nothing of `update` says that the field `client_id` makes a record another's, but that the records' own does.
-const MAPPING: &str = r#"
+pub(super) const MAPPING: &str = r#"
 api: 1
 base: https://ats.example.com/v1
 entities: {candidate: {id: id, tenant: client_id, state: status}}
