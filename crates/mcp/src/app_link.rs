@@ -17,7 +17,7 @@ use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, Upstream
 use engine::Engine;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
 use model::{AgentId, ArgumentLevel, Blame, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros};
-use profile::{Definition, DefinitionKind};
+use profile::{Definition, DefinitionKind, Profile};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,8 @@ use shelf::Shelf;
 /// One app.
 pub(crate) struct AppLink {
     pub(crate) spec: AppSpec,
+    /// Who reads and ranks its tools by now.
+    profile: ArcSwapOption<Profile>,
     /// How much of the arguments of its calls is kept by now.
     kept: ArcSwap<ArgumentLevel>,
     engine: Engine,
@@ -123,9 +125,11 @@ struct Tries {
 }
 
 impl AppLink {
-    pub(crate) fn new(spec: AppSpec, shared: (Engine, Arc<Reviews>, Arc<Listeners>)) -> Arc<Self> {
+    pub(crate) fn new(mut spec: AppSpec, shared: (Engine, Arc<Reviews>, Arc<Listeners>)) -> Arc<Self> {
         let (engine, reviews, listeners) = shared;
+        let profile = ArcSwapOption::new(spec.profile.take());
         Arc::new_cyclic(|me| Self {
+            profile,
             kept: ArcSwap::from_pointee(spec.arguments),
             spec,
             engine,
@@ -159,9 +163,19 @@ impl AppLink {
         self.kept.store(Arc::new(arguments));
     }
 
+    /// From now on this profile reads and ranks its tools. Neither its links nor what is under way on them is touched.
+    pub(crate) fn describe(&self, profile: Option<Arc<Profile>>) {
+        self.profile.store(profile);
+    }
+
+    /// Who ranks its tools by now.
+    pub(crate) fn profile(&self) -> Option<Arc<Profile>> {
+        self.profile.load_full()
+    }
+
     /// Who reads the arguments of a tool for rules.
     pub(crate) fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments> {
-        match &self.spec.profile {
+        match self.profile.load().as_ref() {
             // Of operations, rules know names of arguments only, as of an app without a profile.
             Some(_) if matches!(self.spec.target, Target::Foreign(_)) => profile::unprofiled(),
             Some(profile) => profile.reader(tool.as_str()),

@@ -142,8 +142,8 @@ impl Hub {
         Self { engine, reviews, apps: ArcSwap::from_pointee(apps), listeners }
     }
 
-    /// Puts other apps in force, and then their credentials. An app that stays as it was keeps its links; one that goes is stopped,
-    /// and hears of no credential of those.
+    /// Puts other apps in force, and then their credentials. An app that stays as it was keeps its links, whatever is said of its
+    /// tools by now; one that goes is stopped, and hears of no credential of those.
     pub async fn replace(&self, specs: Vec<AppSpec>, credentials: impl FnOnce()) {
         let before = self.apps.load_full();
         let mut after = BTreeMap::new();
@@ -151,9 +151,10 @@ impl Hub {
             let known = before.get(&spec.id);
             // Whether it stays or goes: calls are still under way on it.
             known.iter().for_each(|link| link.keep(spec.arguments));
-            let same = known.filter(|link| {
-                link.spec.means(&spec) && link.spec.stateless == spec.stateless && same_profile(&link.spec, &spec)
-            });
+            let same = known.filter(|link| link.spec.means(&spec) && link.spec.stateless == spec.stateless);
+            if let Some(same) = same {
+                same.describe(spec.profile.clone());
+            }
             let link = same.cloned().unwrap_or_else(|| self.link(&spec));
             after.insert(spec.id, link);
         }
@@ -442,7 +443,7 @@ impl Hub {
         arguments: Option<json::Value<'_, '_>>,
     ) -> Assessment {
         let pin = self.reviews.pin(app, DefinitionKind::Tool, &listed.definition.name);
-        let mut assessed = assess(&listed.definition, link.spec.profile.as_deref(), pin.as_deref(), arguments);
+        let mut assessed = assess(&listed.definition, link.profile().as_deref(), pin.as_deref(), arguments);
         // Its definition is made of the mapping, which somebody wrote down and looked at.
         if pin.is_none() && matches!(link.spec.target, Target::Foreign(_)) {
             assessed.facts.status = ToolStatus::Pinned;
@@ -493,11 +494,6 @@ const fn kind_of(asked: Asked) -> Option<(DefinitionKind, ListOf)> {
         // A tool has a profile and arguments, and is assessed with them; the others are defined nowhere.
         _ => None,
     }
-}
-
-fn same_profile(one: &AppSpec, other: &AppSpec) -> bool {
-    let of = |spec: &AppSpec| spec.profile.as_ref().map(|profile| profile.digest());
-    of(one) == of(other)
 }
 
 /// While more templates than these wait for a review, every address of the app does.

@@ -9,7 +9,7 @@ use testkit::{HttpResponse, McpClient, Misbehaviour, Upstream, UpstreamOptions, 
 
 use crate::holds::reloaded;
 use crate::kit::{
-    Handmade, at, child, children_of, decision, last_intent, lives, nobodys_url, ok, pin, text, until,
+    Handmade, at, child, children_of, decision, intents, last_intent, lives, nobodys_url, ok, pin, text, until,
     upstream, world, world_with,
 };
 
@@ -408,6 +408,35 @@ fn after_a_reload_nothing_goes_where_an_app_was() -> Result<()> {
     ensure!(told.is_empty() && after.call_count() == 0, "{told:?}");
     pin(&world, "remote", "read")?;
     assert_eq!(client.call_text("remote__echo", json!({"text": "x"}))?, "x");
+    Ok(())
+}
+
+#[test]
+fn a_profile_is_read_anew_while_calls_of_its_app_go_on() -> Result<()> {
+    let profile = |class: &str| {
+        let tools = ["slow", "echo"].map(|tool| format!("  {tool}: {{why: it is so, class: {class}}}\n")).concat();
+        format!("profile: own\nabout: ours\ntools:\n{tools}")
+    };
+    let world = world().app_command("child", &child(&[])?).set(&["apps", "child", "profile"], json!("./own.yaml"));
+    let world = world.set(&["apps", "child", "risk"], json!("low")).file("own.yaml", &profile("read")).start()?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let token = world.token("ana-desktop", "ana", None)?;
+    assert_eq!(client.call_text("child__echo", json!({"text": "x"}))?, "x");
+    let mut slow = McpClient::modern(world.mcp_url())?.with_token(token);
+    let call = thread::spawn(move || slow.call_text("child__slow", json!({"ms": 3_000})));
+    until("it is under way", || {
+        Ok(intents(&world)?.last().is_some_and(|entry| entry.tool.as_deref() == Some("slow")))
+    })?;
+    let children = children_of(world.process_id())?;
+    for text in [format!("# of ours\n{}", profile("read")), profile("destructive")] {
+        std::fs::write(world.folder().join("own.yaml"), text)?;
+        reloaded(&world, |_| ())?;
+    }
+    let refused = client.call("child__echo", json!({"text": "x"}))?;
+    ensure!(text(&refused).contains("destructive actions are refused"), "{refused}");
+    let answer = call.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
+    assert_eq!(answer, "waited 3000 ms");
+    assert_eq!(children_of(world.process_id())?, children, "nothing is started a second time");
     Ok(())
 }
 
