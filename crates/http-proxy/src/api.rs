@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use http::Uri;
-use model::{AppId, ArgumentLevel, Blame, Fault};
+use model::{AppId, ArgumentLevel, Blame, Digest, Fault, ToolName};
 
 use crate::client::Client;
 use crate::operation::Operation;
@@ -36,6 +36,8 @@ pub struct Api {
     pub(crate) tools: Arc<Tools>,
     pub(crate) kept: ArgumentLevel,
     operations: Vec<Arc<Operation>>,
+    /// What is asked of which app with each of them, as one digest.
+    definitions: HashMap<ToolName, Digest>,
     pub(crate) client: Client,
     left: AtomicBool,
 }
@@ -78,6 +80,12 @@ impl Api {
             }
             operations.push(Arc::new(operation));
         }
+        let tools = Tools::of(&spec.mapping);
+        let definitions = tools.iter().filter_map(|(name, tool)| {
+            let said = serde_json::json!([spec.base.to_string(), tool.definition(name)]);
+            Some((ToolName::of_list(name).ok()?, digest_of(said.to_string().as_bytes())))
+        });
+        let definitions = definitions.collect();
         // The one that names more segments is meant.
         operations.sort_by_key(|operation| std::cmp::Reverse(operation.literals()));
         let unreachable = |fault: Fault| BadMapping { operation: "base".to_owned(), said: fault.to_string() };
@@ -85,9 +93,10 @@ impl Api {
             app: spec.app.clone(),
             base: spec.base.clone(),
             mapping: Arc::clone(&spec.mapping),
-            tools: Arc::new(Tools::of(&spec.mapping)),
+            tools: Arc::new(tools),
             kept: spec.arguments,
             operations,
+            definitions,
             client: Client::new(&spec.base).map_err(unreachable)?,
             left: AtomicBool::new(false),
         })
@@ -113,8 +122,13 @@ impl Api {
     }
 
     /// The operation of this name.
-    pub(crate) fn operation(&self, name: &model::ToolName) -> Option<&Arc<Operation>> {
+    pub(crate) fn operation(&self, name: &ToolName) -> Option<&Arc<Operation>> {
         self.operations.iter().find(|operation| operation.name == *name)
+    }
+
+    /// What the operation of this name is: an approval is of this one, and of no other that comes to be called so.
+    pub(crate) fn definition(&self, name: &ToolName) -> Option<Digest> {
+        self.definitions.get(name).copied()
     }
 
     /// What a request asks for.
@@ -193,6 +207,15 @@ fn made(specs: &[ApiSpec]) -> Result<HashMap<AppId, Arc<Api>>, (AppId, BadMappin
         Err(error) => Err((spec.app.clone(), error)),
     };
     specs.iter().map(of).collect()
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let mut digest = [0; 32];
+    for (place, byte) in digest.iter_mut().zip(hash.as_ref()) {
+        *place = *byte;
+    }
+    Digest::new(digest)
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ impl Door {
     /// Carries one call until its answer begins or it is over.
     async fn run(&self, ready: Ready<'_>) -> (Arc<Outbound>, Ended) {
         let Ready { asker, api, operation, arguments, facts, cause, races, looks } = ready;
-        let tool = tool_facts(&operation);
+        let tool = tool_facts(api, &operation);
         let reader =
             ByTool { api: Arc::clone(api), operation: operation.name.clone(), by_name: Arc::clone(&self.by_name) };
         let outbound = Arc::new(Outbound {
@@ -411,8 +411,10 @@ fn nowhere() -> Fault {
 }
 
 /// Somebody wrote the mapping down and looked at it: its word counts.
-fn tool_facts(operation: &Operation) -> ToolFacts {
-    ToolFacts::new(operation.name.clone(), operation.class, ClassSource::Profile, ToolStatus::Pinned)
+fn tool_facts(api: &Api, operation: &Operation) -> ToolFacts {
+    let definition = api.definition(&operation.name);
+    let facts = ToolFacts::new(operation.name.clone(), operation.class, ClassSource::Profile, ToolStatus::Pinned);
+    ToolFacts { definition, ..facts }
 }
 
 const PREFIX: &str = "/api/";

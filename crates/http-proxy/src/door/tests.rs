@@ -320,6 +320,28 @@ async fn what_waits_for_a_person_is_accepted_and_runs_when_it_is_asked_for_again
     assert_eq!(world.gets("/-/holds/h_00000000000000000000000000").await.status, 404);
 }
 
+// INVARIANT: an approval is of what the operation did when it was given.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_does_something_else_by_now_is_asked_for_anew() {
+    let other_path = MAPPING.replace("/candidates/{id}/close", "/candidates/{id}/purge");
+    let other_method = MAPPING.replace("close: {method: POST", "close: {method: PUT");
+    for (method, path, now) in [("POST", "purge", other_path), ("PUT", "close", other_method)] {
+        let world = World::new(candidates).await;
+        assert_eq!(world.asks("POST", "/candidates/c_17/close", "", "").await.status, 202);
+        let bo = Approver::danger_signed_in(HumanId::parse("bo").unwrap(), SignedInBy::Password, Arc::from("s"));
+        let hold = world.engine.holds()[0].hold.id.clone();
+        world.engine.approve(&hold, &bo).await.unwrap();
+        world.reload(None, &now);
+        let path = format!("/candidates/c_17/{path}");
+        let refused = world.asks(method, &path, "", "").await;
+        assert_eq!(refused.status, 403, "{refused:?}");
+        assert!(refused.body.contains("changed after it was asked for"), "{refused:?}");
+        let anew = world.asks(method, &path, "", "").await;
+        assert_eq!(anew.status, 202, "{anew:?}");
+        assert!(world.heard().iter().all(|heard| heard.starts_with("GET ")), "{:?}", world.heard());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_reload_nothing_goes_where_an_app_was() {
     let before = Arc::new(World::new(slowly).await);
