@@ -28,9 +28,12 @@ use crate::words::{counted, who};
 pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     let mut looks = 0;
     let (listener, gateway) = loop {
-        let config = Config::load(&common.config, &environment).map_err(bad_file)?;
+        let read = || Config::load(&common.config, &environment).map_err(bad_file);
+        let mut config = read()?;
         if args.standby {
             wait_for_turn(common, config.trace()?).await?;
+            // That may have taken days, and others have been put in force meanwhile.
+            config = read()?;
         }
         let data = config.data.clone();
         if let Some(process) = runs(&data).await {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{HttpRequest, McpClient, Peer, PostgresServer, Upstream, World, WorldBuilder, exchange};
 
-use crate::holds::{client, holds, office_of, office_with, waiting};
+use crate::holds::{changed, client, holds, office_of, office_with, waiting};
 use crate::kit::{Handmade, at, nobodys_url, ok, text, until, upstream};
 
 /// As [`office_with`], at addresses that stay the same over a restart.
@@ -410,6 +410,37 @@ fn a_call_that_waits_moves_to_the_gateway_that_takes_over_its_log() -> Result<()
     // Whoever had the log stays out of it, and says by whom it is held.
     let late = world.run(&["serve", "--listen", "127.0.0.1:0"])?;
     ensure!(late.code != 0 && late.stderr.contains("the log `main` is in use by `countersign"), "{late:?}");
+    Ok(())
+}
+
+// INVARIANT: whoever takes over goes by what its files say then, not by what they said when it began to wait.
+#[test]
+fn a_stand_by_reads_its_files_when_it_takes_over() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let upstream = upstream()?;
+    let store = server.database("reads")?;
+    let of_log = |world: WorldBuilder| world.set(&["trace", "store"], json!(store));
+    let mut world = office_with(&upstream, of_log)?;
+    let address = free_address()?;
+    let stands_by = || StandBy::of(&world, || of_log(office_of(&upstream)).set(&["listen"], json!(address)));
+    let (good, mut bad) = (stands_by()?, stands_by()?);
+    std::fs::write(bad.world.config(), "people: [")?;
+    std::fs::write(good.world.folder().join("late.cedar"), "@id(\"late\") forbid (principal, action, resource);\n")?;
+    changed(&good.world, |config| {
+        config.pointer_mut("/people").and_then(Value::as_object_mut).map(|people| people.remove("dan"));
+        config["rules"] = json!(["late.cedar"]);
+    })?;
+    world.kill()?;
+    until("the other one took over", || Ok(good.world.log().contains("listening on")))?;
+    let log = good.world.log();
+    ensure!(log.contains("3 people"), "{log}");
+    let token = good.world.token("ana-desktop", "ana", None)?;
+    let mut client = McpClient::modern(&format!("http://{address}/mcp"))?.with_token(token);
+    let refused = client.call("remote__echo", json!({"text": "hello"}))?;
+    ensure!(text(&refused).contains("late") && upstream.call_count() == 0, "{refused}");
+    until("who cannot read its files does not take over", || Ok(bad.process.try_wait()?.is_some()))?;
+    let log = bad.world.log();
+    ensure!(log.contains("countersign.yaml") && !log.contains("listening on"), "{log}");
     Ok(())
 }
 
