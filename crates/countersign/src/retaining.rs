@@ -58,7 +58,8 @@ pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
                 let left = is_left_of_an_erasure(&gateway).await.unwrap_or(was_left);
                 if left && was_left {
                     tracing::warn!(
-                        "what an erasure left beside its keys is still there: somebody reads the trace at length"
+                        "an erasure has not come to its end: somebody reads the trace at length, or keeps others from writing \
+                         to it"
                     );
                 }
                 was_left = left;
@@ -76,7 +77,7 @@ fn tell(fault: &Fault) {
     tracing::warn!(%fault, hint = fault.way_out(), "texts that are kept no longer are still there; it is tried again");
 }
 
-/// Whether an erasure has not come to its end: its keys are gone, and copies of them may not be.
+/// Whether an erasure has not come to its end: its keys, or copies of them, may still be there.
 async fn is_left_of_an_erasure(gateway: &Arc<Gateway>) -> Result<bool, Fault> {
     let trace = gateway.trace().clone();
     let state = on_a_thread(move || {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 
 use crate::erase::{self, Left};
@@ -30,6 +31,8 @@ pub struct AheadLog {
     thread: Option<JoinHandle<()>>,
     /// The tables look where nothing can be written: nothing is confirmed any more.
     ended: bool,
+    /// Whose keys are to be destroyed and are not: their erasure is on record.
+    unfinished: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -128,7 +131,18 @@ impl AheadLog {
             .map_err(denied)?;
         let next = last.saturating_add(1);
         let path = path.to_owned();
-        Ok(Self { redo, sealer, next, path, durability, capacity, shared, thread: Some(thread), ended: false })
+        Ok(Self {
+            redo,
+            sealer,
+            next,
+            path,
+            durability,
+            capacity,
+            shared,
+            thread: Some(thread),
+            ended: false,
+            unfinished: Vec::new(),
+        })
     }
 
     /// Goes on in the other file as soon as the tables hold what stands in it.
@@ -145,6 +159,20 @@ impl AheadLog {
         self.shared.begin_again(place);
         self.ended = false;
         Ok(())
+    }
+
+    /// Destroys the keys of an erasure that is on record. Copies of them are left.
+    fn destroy(&mut self) -> Result<Connection, StoreFault> {
+        let settled = |progress: &Progress| progress.absorbed.number == progress.confirmed.number;
+        self.shared.wait_until(|progress| settled(progress) && !progress.letting_go)?;
+        // The thread has nothing to do until something is confirmed, which is this thread's to say.
+        let mut tables = SqliteLog::beside(&self.path, self.durability)?;
+        let place = self.redo.place().of_next_opening();
+        erase::destroy(&mut tables, &self.unfinished, Some(place))?;
+        self.begin_again(place)?;
+        let mark = erase::mark(&std::mem::take(&mut self.unfinished));
+        self.shared.lock().copies = Some(Copies { mark, now: false });
+        Ok(tables)
     }
 
     fn not_ended(&self) -> Result<(), StoreFault> {
@@ -212,23 +240,22 @@ impl LogStore for AheadLog {
         let _still = self.shared.be_still();
         // The mark is on disk: whatever fails from here on, what comes next is not sealed with what the next start destroys.
         subjects.iter().for_each(|number| self.sealer.forget(*number));
-        let settled = |progress: &Progress| progress.absorbed.number == progress.confirmed.number;
-        self.shared.wait_until(|progress| settled(progress) && !progress.letting_go)?;
-        // The thread has nothing to do until something is confirmed, which is this thread's to say.
-        let mut tables = SqliteLog::beside(&self.path, self.durability)?;
-        let place = self.redo.place().of_next_opening();
-        erase::destroy(&mut tables, subjects, Some(place))?;
-        self.begin_again(place)?;
-        self.shared.lock().copies = Some(Copies { mark: erase::mark(subjects), now: false });
+        self.unfinished = subjects.to_vec();
+        let tables = self.destroy()?;
         erase::clear_wal(&tables)?;
         erase::done(&tables)?;
         self.shared.cleared();
         Ok(())
     }
 
-    /// The thread takes the steps. What an erasure left it tries to clear away when it is asked to, for whoever reads at length
-    /// keeps it waiting each time.
+    /// The thread takes the steps. An erasure that could not be begun is; what one left the thread tries to clear away when it is
+    /// asked to, for whoever reads at length is there each time.
     fn let_go(&mut self) -> Result<bool, StoreFault> {
+        if !self.unfinished.is_empty() {
+            self.not_ended()?;
+            let _still = self.shared.be_still();
+            self.destroy()?;
+        }
         self.shared.clear_copies();
         Ok(false)
     }

@@ -116,8 +116,8 @@ impl TraceError {
             Self::NotRecorded { fault } => fault.hint(),
             Self::NotRead(fault) => fault.hint(),
             Self::NotErased(_) | Self::NotLetGo(_) => Some(
-                "let what reads the whole trace (a backup) come to its end: the gateway tries again every ten minutes, and when it \
-                 starts",
+                "let what reads the whole trace (a backup) or keeps others from writing to it come to its end: the gateway tries \
+                 again every ten minutes, and when it starts",
             ),
             Self::Closed => Some("the gateway is stopping; try again once it has started"),
             Self::Full => Some("the disk is slower than the calls; see `countersign doctor`"),

@@ -346,6 +346,32 @@ fn what_an_erasure_left_goes_without_a_restart() {
     assert_eq!(log.append(&[change(3)], &[]).unwrap(), 3);
 }
 
+// INVARIANT: what is on record as erased goes without a restart, however it was kept from it.
+#[test]
+fn an_erasure_that_could_not_begin_is_tried_again() {
+    let world = World::new();
+    let mut log = world.open(CAPACITY_BYTES);
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
+    log.shared.wait_until(|progress| progress.absorbed == progress.confirmed).unwrap();
+    let subjects = world.reader().kept_of("ada").unwrap().unwrap().subjects;
+    log.append(&[change(2)], &[mark(&subjects)]).unwrap();
+    let lock = held(&world);
+    assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.locked");
+    let theirs = erase::mark(&subjects);
+    let keys = format!("SELECT count(*) FROM subject_key WHERE wrapped IS NOT NULL AND number IN ({theirs})");
+    let left = || lock.query_row(&keys, [], |row| row.get::<_, isize>(0)).unwrap().cast_unsigned();
+    assert_eq!(left(), subjects.len());
+    lock.execute_batch("ROLLBACK").unwrap();
+    log.append(&[change(3)], &[]).unwrap();
+    finished(&world, &mut log);
+    assert_eq!(left(), 0);
+    assert!(world.reader().kept_of("ada").unwrap().is_none());
+    assert_eq!(log.append(&[change(4)], &[]).unwrap(), 4);
+    drop(log);
+    drop(world.open(CAPACITY_BYTES));
+    assert_eq!(world.sequences(), [1, 2, 3, 4]);
+}
+
 #[test]
 fn what_an_erasure_left_goes_without_another_ones_mark() {
     let world = World::new();
