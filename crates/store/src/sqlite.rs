@@ -117,9 +117,13 @@ impl SqliteLog {
         erase::finish(&mut self.connection)
     }
 
-    /// Clears away what an erasure with this mark left. Error: somebody reads what was there before.
+    /// Clears away what an erasure with this mark left, if that goes at once: whoever waits for these tables waits for records.
+    /// Error: somebody reads what was there before.
     pub(crate) fn clear_copies(&self, mark: &str) -> Result<(), StoreFault> {
-        erase::clear_copies(&self.connection, mark)
+        self.connection.busy_timeout(Duration::ZERO).map_err(fault)?;
+        let cleared = erase::clear_copies(&self.connection, mark);
+        self.connection.busy_timeout(BUSY_TIME_MAX).map_err(fault)?;
+        cleared
     }
 
     /// Says that nothing is left to finish.

@@ -373,6 +373,38 @@ fn an_erasure_that_could_not_begin_is_tried_again() {
 }
 
 #[test]
+fn whoever_reads_at_length_keeps_no_record_waiting() {
+    let world = World::new();
+    let mut log = world.open(16 << 10);
+    log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
+    log.shared.wait_until(|progress| progress.absorbed == progress.confirmed).unwrap();
+    let subjects = world.reader().kept_of("ada").unwrap().unwrap().subjects;
+    log.append(&[change(2)], &[mark(&subjects)]).unwrap();
+    let long = rusqlite::Connection::open(world.path()).unwrap();
+    long.execute_batch("BEGIN").unwrap();
+    long.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.locked");
+    let (done, written) = std::sync::mpsc::channel();
+    let writes = std::thread::spawn(move || {
+        log.let_go().unwrap();
+        // The thread takes it up before anything else comes.
+        while log.shared.lock().copies.as_ref().is_some_and(|copies| copies.now) {
+            std::thread::yield_now();
+        }
+        // More than both files hold, so that the tables have to follow.
+        for number in 3..=200 {
+            assert_eq!(log.append(&[change(number)], &[]).unwrap(), u64::from(number));
+        }
+        done.send(()).unwrap();
+        log
+    });
+    let in_time = written.recv_timeout(Duration::from_secs(3));
+    drop(long);
+    drop(writes.join().unwrap());
+    assert!(in_time.is_ok(), "records waited for who reads");
+}
+
+#[test]
 fn what_an_erasure_left_goes_without_another_ones_mark() {
     let world = World::new();
     let mut log = world.open(CAPACITY_BYTES);
