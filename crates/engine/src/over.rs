@@ -78,7 +78,10 @@ impl Engine {
         let Some(over) = self.hold_over(id).filter(|_| answer.len() <= HOLD_ANSWER_BYTES_MAX) else { return Ok(()) };
         let over = Over { answer: Some(answer), ..over };
         self.keep(vec![over.row(&desk.seal)?]).await?;
-        desk.shelf.put(over);
+        if !desk.shelf.replace(over) {
+            // Whoever forgot it meanwhile may have done so before this was written.
+            self.forget_over(|_| false).await?;
+        }
         Ok(())
     }
 
@@ -144,17 +147,20 @@ impl Shelf {
 
     /// Puts it there, in place of what was there of the same call.
     pub(crate) fn put(&self, over: Over) {
+        self.places().put(over);
+    }
+
+    /// Puts it in the place of what is there of the same call. False: nothing is, and what was written of it is to go.
+    fn replace(&self, over: Over) -> bool {
         let mut places = self.places();
         let id = over.hold.id.clone();
-        places.bytes = places.bytes.saturating_add(over.bytes());
-        match places.by_id.insert(id.clone(), over) {
-            Some(before) => places.bytes = places.bytes.saturating_sub(before.bytes()),
-            None => places.order.push_back(id),
+        let there = places.by_id.contains_key(&id);
+        if there {
+            places.put(over);
+        } else {
+            places.stale.push(id);
         }
-        while places.by_id.len() > HOLDS_OVER_MAX || places.bytes > HOLDS_OVER_BYTES_MAX {
-            let Some(oldest) = places.order.pop_front() else { return };
-            places.remove(&oldest);
-        }
+        there
     }
 
     /// Forgets these. Gives what stands on disk and is to go.
@@ -175,6 +181,19 @@ impl Shelf {
 }
 
 impl Places {
+    fn put(&mut self, over: Over) {
+        let id = over.hold.id.clone();
+        self.bytes = self.bytes.saturating_add(over.bytes());
+        match self.by_id.insert(id.clone(), over) {
+            Some(before) => self.bytes = self.bytes.saturating_sub(before.bytes()),
+            None => self.order.push_back(id),
+        }
+        while self.by_id.len() > HOLDS_OVER_MAX || self.bytes > HOLDS_OVER_BYTES_MAX {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.remove(&oldest);
+        }
+    }
+
     fn remove(&mut self, id: &HoldId) {
         let Some(over) = self.by_id.remove(id) else { return };
         self.bytes = self.bytes.saturating_sub(over.bytes());

@@ -75,6 +75,28 @@ async fn what_came_of_a_call_is_kept_sealed_over_a_restart_and_not_for_ever() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_while_it_is_forgotten_is_not_kept() {
+    let world = World::new().await;
+    for _race in 0..20 {
+        let id = world.asks_in_passing().await;
+        world.engine.deny(&id, &approver("bo"), None).await.unwrap();
+        world.asks(&patience(LONG)).await;
+        let mut keeps = std::pin::pin!(world.engine.keep_answer(&id, Bytes::from_static(b"{}")));
+        let at_once = tokio::select! {
+            biased;
+            kept = &mut keeps => Some(kept),
+            () = std::future::ready(()) => None,
+        };
+        world.engine.cancel_holds_of(&human("ana"), "ops").await.unwrap();
+        match at_once {
+            Some(kept) => kept.unwrap(),
+            None => keeps.await.unwrap(),
+        }
+        assert!(world.engine.hold_over(&id).is_none() && world.disk.rows(HOLD_OVER_STATE).is_empty());
+    }
+}
+
+#[tokio::test]
 async fn what_is_kept_of_a_person_goes_with_the_person() {
     let world = World::new().await;
     let id = world.asks_in_passing().await;
