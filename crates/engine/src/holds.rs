@@ -470,6 +470,8 @@ impl Entries {
         }
         let over = i64::try_from(HOLDS_RATE_OVER.as_micros()).unwrap_or(i64::MAX);
         self.opened.retain(|_, times| {
+            // What lies so far ahead was counted while the clock was: nobody knows when.
+            times.iter_mut().filter(|at| at.since(now) > over).for_each(|at| *at = now);
             while times.front().is_some_and(|at| now.since(*at) > over) {
                 times.pop_front();
             }

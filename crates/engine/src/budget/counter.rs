@@ -117,7 +117,8 @@ impl Counter {
         }
     }
 
-    /// Gives back what is older than the stretch.
+    /// Gives back what is older than the stretch. What lies further ahead than one, because the clock was ahead, counts as taken now:
+    /// nobody knows when that was.
     fn sweep(&self, epoch: u32) {
         if self.swept.load(SeqCst) == epoch {
             return;
@@ -125,9 +126,14 @@ impl Counter {
         for part in &self.parts {
             let was = part.load(SeqCst);
             let (at, count) = halves(was);
-            let old = count > 0 && i64::from(age(epoch, at)) > PARTS;
-            if old && part.compare_exchange(was, joined(at, 0), SeqCst, SeqCst).is_ok() {
+            let age = i64::from(age(epoch, at));
+            if count == 0 || age.abs() <= PARTS || part.compare_exchange(was, joined(at, 0), SeqCst, SeqCst).is_err() {
+                continue;
+            }
+            if age > 0 {
                 self.give_back(count);
+            } else {
+                self.count_in(epoch, count);
             }
         }
         self.swept.store(epoch, SeqCst);

@@ -160,6 +160,18 @@ fn calls_come_back_once_the_stretch_has_passed_and_not_before() {
 }
 
 #[test]
+fn what_was_counted_while_the_clock_was_ahead_counts_from_when_it_is_put_right() {
+    let (counters, budgets, start) = (Counters::new(), calls(2, HOUR), facts());
+    let at = |by: Duration| runs(&counters, &budgets, &later(&start, by));
+    let year = HOUR * 24 * 365;
+    assert!(at(year) && at(year) && !at(year));
+    assert!(!at(Duration::ZERO), "nobody knows how long ago that was");
+    assert!(!at(HOUR));
+    assert!(at(HOUR + HOUR / 30) && at(HOUR + HOUR / 30));
+    assert!(!at(HOUR + HOUR / 30));
+}
+
+#[test]
 fn any_times_never_let_more_through_in_a_stretch() {
     let mut seed = 7u64;
     let mut next = |below: u64| {
