@@ -25,8 +25,10 @@ pub struct PostgresLog {
     /// The commits of the log, as far as is known, and whether one of ours may be among them that was not heard of.
     commits: i64,
     unheard: bool,
-    /// Somebody else has written to the log since: what this gateway remembers is older than the log.
-    superseded: bool,
+    /// Whether that one changed state, and whoever wrote it was told that it is not written.
+    denied: bool,
+    /// Why what this gateway remembers is older than the log, where it is.
+    superseded: Option<&'static str>,
     trouble: Option<Trouble>,
     /// What letting texts go waits for.
     looking: Option<Looking>,
@@ -53,7 +55,8 @@ impl PostgresLog {
             last: session.last,
             commits: session.commits,
             unheard: false,
-            superseded: false,
+            denied: false,
+            superseded: None,
             session: Some(session),
             trouble: None,
             looking: None,
@@ -85,8 +88,8 @@ impl PostgresLog {
     /// The session, opened again where it was lost. While the server does not answer it is asked ever less often. Where somebody
     /// else has written meanwhile, it is not opened any more.
     fn session(&mut self) -> Result<&mut Session, Failure> {
-        if self.superseded {
-            return Err(superseded().into());
+        if let Some(why) = self.superseded {
+            return Err(superseded(why).into());
         }
         if self.session.as_ref().is_none_or(|session| session.link.client.is_closed()) {
             self.session = None;
@@ -99,11 +102,17 @@ impl PostgresLog {
                 Ok(session) => {
                     self.trouble = None;
                     let more = session.commits - self.commits;
-                    if more > i64::from(self.unheard) {
-                        self.superseded = true;
-                        return Err(superseded().into());
+                    // INVARIANT: nobody goes on by a memory that the log has left behind
+                    // (`who_was_taken_over_writes_no_more`, `a_link_may_be_cut_anywhere`).
+                    let why = match more > i64::from(self.unheard) {
+                        true => Some(BY_OTHERS),
+                        false => Some(UNHEARD).filter(|_| more > 0 && self.denied),
+                    };
+                    self.superseded = why;
+                    if let Some(why) = why {
+                        return Err(superseded(why).into());
                     }
-                    (self.commits, self.unheard) = (session.commits, false);
+                    (self.commits, self.unheard, self.denied) = (session.commits, false, false);
                     (self.backend, self.last) = (session.backend, session.last);
                     self.session = Some(session);
                 }
@@ -146,7 +155,13 @@ impl PostgresLog {
                 self.unheard = true;
                 // INVARIANT: this cannot be answered before the lost session is over, for it held the lock
                 // (`a_link_may_be_cut_anywhere`).
-                let session = self.session()?;
+                let session = match self.session() {
+                    Ok(_) => self.session()?,
+                    Err(failure) => {
+                        self.denied = !state.is_empty();
+                        return Err(failure);
+                    }
+                };
                 match (session.opening - opening, session.commits - commits) {
                     (1, 1) => return Ok(first),
                     (_, 0) => {}
@@ -194,16 +209,16 @@ impl LogStore for PostgresLog {
     }
 }
 
-/// Another gateway took the log over, and decided by it: nothing that this one remembers, a call that waits for people among it, is to be
-/// trusted any more.
-fn superseded() -> StoreFault {
-    StoreFault::new(
-        StoreFaultKind::Broken,
-        "another gateway has written to this log since the link to the server was lost",
-    )
-    .with_hint("restart this gateway: it then waits for its turn, or reads the log anew")
+/// The log says something else than this gateway remembers: nothing of that, a call that waits for people among it, is to be trusted any
+/// more.
+fn superseded(why: &'static str) -> StoreFault {
+    StoreFault::new(StoreFaultKind::Broken, why)
+        .with_hint("restart this gateway: it then waits for its turn, or reads the log anew")
 }
 
+/// It took the log over, and decided by it.
+const BY_OTHERS: &str = "another gateway has written to this log since the link to the server was lost";
+const UNHEARD: &str = "a change that was told as not recorded was, before the link to the server was lost: it counts from the next start on";
 const AGAIN_MIN: Duration = Duration::from_millis(100);
 const AGAIN_MAX: Duration = Duration::from_secs(3);
 const IF_THERE: &str = "SELECT id FROM countersign.log WHERE name = $1";
