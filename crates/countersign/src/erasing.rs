@@ -38,6 +38,8 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     let _alone = gateway.people.alone().await;
     let _one_after_the_other = gateway.standing.lock().await;
     let goes = Goes::of(gateway, &human);
+    // What they asked for while others were waited for holds its arguments, too.
+    gateway.engine.cancel_holds_of(&human, by).await?;
     let (engine, trace, wanted) = (gateway.engine.clone(), gateway.trace().clone(), human.clone());
     let (state, by) = (goes.state(gateway, &human), by.to_owned());
     let erased = on_a_thread(move || {
