@@ -95,21 +95,22 @@ pub(crate) async fn back(
     };
     let cookie = cookies.errand.token(&head.headers);
     let cookie = cookie.as_ref().map(Secret::expose).map(String::as_str);
-    let response = match parts.people.come_back(provider, cookie, &back, from).await {
+    match parts.people.come_back(provider, cookie, &back, from).await {
         // Not a redirect: the browser counts the whole way as one from another site, and would show no session there.
         Ok(came) => {
             let response = sign_in::come_in(assets, place_of_ours(&came.next));
+            let response = with_cookie(response, &cookies.errand.end());
             match &came.opened {
                 Some(opened) => with_cookie(response, &cookies.session.set(&opened.token)),
                 None => response,
             }
         }
+        // The errand stays: it may come back once more, and any page can make any browser ask for this address meanwhile.
         Err(fault) => {
             tell_operator(&fault);
             sign_in::show(parts, assets, "/", "", Some(&fault))
         }
-    };
-    with_cookie(response, &cookies.errand.end())
+    }
 }
 
 /// What is wrong with the provider stands in the log, once for each time that it was asked; the page says less.
@@ -129,3 +130,6 @@ fn with_cookie(mut response: Response<Body>, line: &str) -> Response<Body> {
 fn encoded(place: &str) -> String {
     form_urlencoded::byte_serialize(place.as_bytes()).collect()
 }
+
+#[cfg(test)]
+mod tests;
