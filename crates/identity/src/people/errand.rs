@@ -27,10 +27,12 @@ pub(super) struct Errands {
 }
 
 /// How often an errand has come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Try {
+pub(super) enum Try<P> {
     First,
-    Again,
+    /// With the place that it took.
+    Again(P),
+    /// It found no place, and has not come back.
+    Busy,
     TooMany,
 }
 
@@ -85,13 +87,17 @@ impl Errands {
     }
 
     /// Counts that an errand of ours comes back: each time, the provider is asked with our own secret. A silent provider is asked once
-    /// more, and then the person begins again.
-    pub(super) fn try_once_more(&self, cookie: &str) -> Try {
+    /// more, where `place` gives one, and then the person begins again.
+    pub(super) fn try_once_more<P>(&self, cookie: &str, place: impl FnOnce() -> Option<P>) -> Try<P> {
         let hash = TokenHash::of(cookie);
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, times)) = tried.iter_mut().find(|(other, _)| *other == hash) {
+            if *times >= ERRAND_TRIES_MAX {
+                return Try::TooMany;
+            }
+            let Some(place) = place() else { return Try::Busy };
             *times = times.saturating_add(1);
-            return if *times > ERRAND_TRIES_MAX { Try::TooMany } else { Try::Again };
+            return Try::Again(place);
         }
         if tried.len() >= ERRANDS_TRIED_MAX {
             tried.pop_front();

@@ -58,8 +58,9 @@ struct Lent {
 
 impl People {
     /// Sends somebody to the provider: to sign in, or where `who` is signed in, to prove it anew for the place `next`. Nothing is kept.
-    /// Error: it cannot be reached (blame `Upstream`).
+    /// Error: it cannot be reached (blame `Upstream`), or too many others wait for it.
     pub async fn send_away(&self, provider: &Provider, who: Option<&SignedIn>, next: &str) -> Result<SentAway, Fault> {
+        let _place = self.at_provider.try_acquire().map_err(|_| busy())?;
         let proves = who.map(|who| InSession { human: who.human.clone(), session: who.session.to_string() });
         let errand = Errand { next: next.to_owned(), proves };
         let (cookie, asked) = self.errands.begin(&errand, self.now())?;
@@ -81,9 +82,11 @@ impl People {
         let sent = cookie.and_then(|cookie| Some((cookie, self.errands.of(cookie, &back.state, now)?)));
         let (cookie, sent) = sent.ok_or_else(not_from_here)?;
         let _place = self.at_provider.try_acquire().map_err(|_| busy())?;
-        let _again = match self.errands.try_once_more(cookie) {
+        // INVARIANT: whoever is told to try again has not tried (test `an_errand_comes_back_so_often_and_no_more`).
+        let _again = match self.errands.try_once_more(cookie, || self.again_at_provider.try_acquire().ok()) {
             Try::First => None,
-            Try::Again => Some(self.again_at_provider.try_acquire().map_err(|_| busy())?),
+            Try::Again(place) => Some(place),
+            Try::Busy => return Err(busy()),
             Try::TooMany => return Err(not_from_here()),
         };
         let came = async {

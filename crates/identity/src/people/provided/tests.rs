@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use jsonwebtoken::Algorithm;
-use model::limits::{ERRANDS_AGAIN_MAX, PROVIDER_ERRAND_LIFE};
+use model::limits::{ERRANDS_AGAIN_MAX, PROVIDER_ERRAND_LIFE, SIGN_INS_WAITING_MAX};
 use serde_json::{Value, json};
 
 use super::super::tests::{House, from, human};
@@ -195,8 +195,20 @@ async fn an_errand_comes_back_so_often_and_no_more() {
     street.says(&again, &json!({}));
     assert_eq!(street.came(&again).await.map(drop).unwrap_err().code(), "people.busy");
     drop(places);
+    assert!(street.came(&again).await.is_ok(), "whoever is told to try again has not tried");
     street.says(&first, &json!({}));
     assert!(street.came(&first).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_the_provider_to_be_sent_there() {
+    let street = Street::new();
+    let places: Vec<_> =
+        (0..SIGN_INS_WAITING_MAX).map(|_| street.house.people.at_provider.try_acquire().unwrap()).collect();
+    let refused = street.house.people.send_away(&street.provider, None, "/").await.map(drop).unwrap_err();
+    assert_eq!((refused.code(), street.staged.says().asked.len()), ("people.busy", 0));
+    drop(places);
+    street.sent(None, "/").await;
 }
 
 #[tokio::test]
