@@ -80,7 +80,7 @@ pub(crate) struct Sent {
     pub(crate) anew: bool,
 }
 
-/// What is known of the provider, and when it was asked last.
+/// What is known of the provider, and when it was asked last: when that ended, where it did.
 #[derive(Default)]
 struct Memory {
     known: Option<Arc<Known>>,
@@ -220,11 +220,13 @@ impl Provider {
     /// What is known of the provider; it is asked where that is too old, or where `anew` something is missing. While it does not
     /// answer, what was known is good.
     async fn known(&self, anew: bool) -> Result<Arc<Known>, Fault> {
+        // One asks and the others wait, so that a provider that is down is not asked by everybody.
+        let mut memory = self.known.lock().await;
+        // INVARIANT: the time after the wait, and below the time at which it was silent: those who waited do not ask one after the other
+        // (test `a_provider_that_hangs_is_asked_once_for_all_who_wait`).
         let now = self.clock.now();
         let old =
             |span: std::time::Duration, at: UnixMicros| u128::from(now.since(at).unsigned_abs()) >= span.as_micros();
-        // One asks and the others wait, so that a provider that is down is not asked by everybody.
-        let mut memory = self.known.lock().await;
         let fresh = memory.known.clone().filter(|known| !anew && !old(PROVIDER_AGE_MAX, known.at));
         if let Some(known) = fresh {
             return Ok(known);
@@ -236,7 +238,9 @@ impl Provider {
             _ => {}
         }
         memory.asked = Some(now);
-        match (self.ask(now).await, memory.known.clone()) {
+        let answer = self.ask(now).await;
+        memory.asked = Some(self.clock.now());
+        match (answer, memory.known.clone()) {
             (Ok(known), _) => {
                 let known = Arc::new(known);
                 memory.known = Some(Arc::clone(&known));

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
+use model::limits::PROVIDER_TIME_MAX;
 use serde_json::{Value, json};
 
 use super::super::staged::{CLIENT, ISSUER, P256, PAGES, Staged, jwk, settings, signed};
@@ -175,6 +176,49 @@ async fn it_is_asked_now_and_then_and_its_old_word_is_good_while_it_is_down() {
     assert_eq!(world.staged.asked_for("configuration"), 3);
     // A code is exchanged there and then.
     assert_eq!(world.who(back()).await.unwrap_err().to_string(), "Acme SSO cannot be reached");
+}
+
+/// A provider that says nothing until it is let go, and then that it cannot.
+struct Hangs {
+    asked: std::sync::atomic::AtomicUsize,
+    let_go: tokio::sync::Semaphore,
+}
+
+impl Link for Hangs {
+    fn send(&self, _request: Request<Vec<u8>>) -> super::super::LinkFuture<'_> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async {
+            self.let_go.acquire().await.unwrap().forget();
+            Err(Fault::new(Blame::Upstream, "upstream.silent", "nobody answers"))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_asked_once_for_all_who_wait() {
+    let clock = Arc::new(Turned::default());
+    let link = Arc::new(Hangs { asked: 0.into(), let_go: tokio::sync::Semaphore::new(0) });
+    let provider = Arc::new(Provider::new(settings(), link.clone(), clock.clone()));
+    let mut waiting = tokio::task::JoinSet::new();
+    // Some come while it is asked already, and it takes its time.
+    for _moment in 0..10 {
+        for _person in 0..3 {
+            let provider = provider.clone();
+            waiting.spawn(async move { provider.address_for(&asked(), false).await.is_err() });
+        }
+        for _turn in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        clock.on(PROVIDER_TIME_MAX / 10);
+    }
+    link.let_go.add_permits(1);
+    let all = tokio::time::timeout(Duration::from_secs(20), waiting.join_all()).await.expect("all end when that does");
+    assert!(all.into_iter().all(|refused| refused));
+    assert_eq!(link.asked.load(Ordering::Relaxed), 1);
+    clock.on(AFTER_SILENCE);
+    link.let_go.add_permits(1);
+    assert!(provider.address_for(&asked(), false).await.is_err());
+    assert_eq!(link.asked.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
