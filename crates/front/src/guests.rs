@@ -72,6 +72,11 @@ impl Guests {
         Arc::new(Self { most, strangers_most, state: Mutex::default() })
     }
 
+    /// So many at once, all of them strangers.
+    pub(crate) fn of_strangers(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, strangers_most: most, state: Mutex::default() })
+    }
+
     /// A place for one more; the stranger who has waited longest makes room where there is none. None: everybody is known.
     pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
         let mut state = self.state();

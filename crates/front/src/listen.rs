@@ -16,7 +16,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use model::{AppId, Blame, Fault};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -117,8 +117,7 @@ pub async fn serve_tls(port: Port, tls: Tls, front: Arc<Front>, stop: Cancellati
 async fn serve(port: Port, tls: Option<Tls>, front: Arc<Front>, stop: CancellationToken, drain: Duration) {
     let Port { listener, connections_max } = port;
     let graceful = GracefulShutdown::new();
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    let guests = Guests::new(connections_max);
+    let (guests, shaking) = (Guests::new(connections_max), Guests::of_strangers(HANDSHAKES_MAX));
     let mut said = Seldom::new();
     loop {
         let accepted = tokio::select! {
@@ -137,19 +136,14 @@ async fn serve(port: Port, tls: Option<Tls>, front: Arc<Front>, stop: Cancellati
                 let from = From { peer: Some(Peer(peer)), certificate: None, guest: Some(seat.guest()) };
                 let (front, watcher) = (Arc::clone(&front), graceful.watcher());
                 match &tls {
-                    None => seated(seat, &guests, connection(stream, front, watcher, from)),
-                    // Whoever does not go on with a handshake takes a place from nobody but others who begin one.
-                    Some(tls) => match Arc::clone(&handshakes).try_acquire_owned() {
-                        Ok(place) => {
-                            let (tls, stop) = (tls.clone(), stop.clone());
-                            let shaken = after_handshake(stream, tls, (place, stop), front, watcher, from);
-                            seated(seat, &guests, shaken);
-                        }
-                        Err(_) if said.is_time().await => {
-                            tracing::warn!("too many connections are in the middle of their handshake: one was closed")
-                        }
-                        Err(_) => {}
-                    },
+                    None => drop(seated(seat, &guests, connection(stream, front, watcher, from))),
+                    // Of those who do not go on with a handshake, the next one who begins closes the oldest.
+                    Some(tls) => {
+                        let Some(place) = shaking.take() else { continue };
+                        let (id, tls, stop) = (place.id(), tls.clone(), stop.clone());
+                        let shaken = after_handshake(stream, tls, (place, stop), front, watcher, from);
+                        shaking.ends(id, seated(seat, &guests, shaken));
+                    }
                 }
             }
             Err(error) => out_of_descriptors(&error, &mut said).await,
@@ -233,7 +227,7 @@ impl From {
 async fn after_handshake(
     stream: TcpStream,
     tls: Tls,
-    (place, stop): (OwnedSemaphorePermit, CancellationToken),
+    (place, stop): (Seat, CancellationToken),
     front: Arc<Front>,
     watcher: Watcher,
     from: From,
@@ -288,14 +282,15 @@ fn in_its_own_task(connection: impl Future<Output = ()> + Send + 'static) -> Abo
     tokio::spawn(connection).abort_handle()
 }
 
-/// A connection that has its place to its end, and ends where others get that.
-fn seated(seat: Seat, guests: &Guests, connection: impl Future<Output = ()> + Send + 'static) {
+/// A connection that has its place to its end, and ends where others get that. What ends it.
+fn seated(seat: Seat, guests: &Guests, connection: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
     let id = seat.id();
     let end = in_its_own_task(async move {
         let _seat = seat;
         connection.await;
     });
-    guests.ends(id, end);
+    guests.ends(id, end.clone());
+    end
 }
 
 /// An answer that is made whoever goes away meanwhile.
@@ -331,7 +326,8 @@ async fn out_of_descriptors(error: &std::io::Error, said: &mut Seldom) {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
-const HANDSHAKES_MAX: usize = 256;
+/// Connections that are in the middle of their handshake.
+pub(crate) const HANDSHAKES_MAX: usize = 256;
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 /// As long as an answer of an app may pause.

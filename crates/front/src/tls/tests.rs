@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::body::full;
-use crate::listen::{Front, Port, serve_tls};
+use crate::listen::{Front, HANDSHAKES_MAX, Port, serve_tls};
 use crate::wire::{Exchange, Wire, WireFuture};
 
 const GATEWAY: (&[u8], &[u8]) = (include_bytes!("gateway.pem"), include_bytes!("gateway.key"));
@@ -37,6 +37,11 @@ impl Wire for Tells {
 }
 
 async fn gateway() -> (std::net::SocketAddr, tokio::task::JoinSet<()>, CancellationToken) {
+    gateway_of(64).await
+}
+
+/// With so many places for connections.
+async fn gateway_of(connections_max: usize) -> (std::net::SocketAddr, tokio::task::JoinSet<()>, CancellationToken) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let in_flight = Arc::new(Semaphore::new(10));
@@ -44,7 +49,7 @@ async fn gateway() -> (std::net::SocketAddr, tokio::task::JoinSet<()>, Cancellat
     let stop = CancellationToken::new();
     let tls = Tls::new(GATEWAY.0, GATEWAY.1).unwrap();
     let mut serving = tokio::task::JoinSet::new();
-    let port = Port { listener, connections_max: 64 };
+    let port = Port { listener, connections_max };
     serving.spawn(serve_tls(port, tls, Arc::new(front), stop.clone(), Duration::from_secs(5)));
     (address, serving, stop)
 }
@@ -121,6 +126,22 @@ async fn whoever_does_not_go_on_with_a_handshake_keeps_nobody_from_stopping() {
     stop.cancel();
     let ended = tokio::time::timeout(Duration::from_secs(4), serving.join_next()).await;
     assert!(ended.is_ok(), "it waits for a client that says nothing");
+}
+
+#[tokio::test]
+async fn whoever_does_not_go_on_with_a_handshake_keeps_nobody_from_beginning_one() {
+    let (address, _serving, _) = gateway_of(8 * HANDSHAKES_MAX).await;
+    let mut silent = Vec::new();
+    for _ in 0..HANDSHAKES_MAX + 10 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert_eq!(told(address, &TLS13, None).await.unwrap(), "none");
+    let mut closed = Vec::new();
+    for (number, one) in silent.iter_mut().enumerate() {
+        let ended = tokio::time::timeout(Duration::from_millis(5), one.read(&mut [0])).await;
+        closed.extend(ended.is_ok().then_some(number));
+    }
+    assert_eq!(closed, (0..=10).collect::<Vec<_>>(), "the oldest are closed");
 }
 
 #[test]
