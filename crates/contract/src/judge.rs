@@ -1,5 +1,6 @@
 //! What a contract says of a call. The checks have an order, and the first that fails answers: in force, term, tenant, kind of
-//! record and what is done with it, state of the record, fields, limits.
+//! record and what is done with it, state of the record, fields, limits. What only the data shows and has to be known first defers,
+//! where nothing else refuses.
 
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ struct Call<'c> {
     asked: &'c ContractFacts,
     /// What the checks that it passed say, in their order.
     passed: Vec<Ruling>,
+    /// What has to be known first, where nothing refuses it anyway.
+    open: Option<Ruling>,
 }
 
 /// The clauses that answer a call: one that refuses it, or those that hold it, or those under which it runs.
@@ -39,13 +42,16 @@ fn run(contract: &Compiled, facts: &Facts, asked: &ContractFacts) -> Result<Vec<
     of_vendor(contract, asked)?;
     in_force(contract, facts, asked)?;
     let phase = contract.phase(facts.now).ok_or_else(|| out_of_term(contract, facts))?;
-    let mut call = Call { contract, phase, facts, asked, passed: Vec::new() };
+    let mut call = Call { contract, phase, facts, asked, passed: Vec::new(), open: None };
     call.bound()?;
     call.tenant()?;
     let (permitted, entity, operation) = call.operation()?;
     call.state(entity, operation)?;
     call.fields(permitted, entity)?;
     call.limits(operation)?;
+    // INVARIANT: what nothing that the data could show would permit is refused before anybody asks for it (test
+    // `what_no_clause_permits_is_refused_before_the_data_is_looked_at`).
+    call.open.take().map_or(Ok(()), Err)?;
     Ok(call.settled(permitted, entity, operation))
 }
 
@@ -135,19 +141,25 @@ impl<'c> Call<'c> {
                     return Err(self.by_head(Head::Tenants, said));
                 }
             }
-            Shown::Open => self.open("whose data this is", Head::Tenants)?,
+            Shown::Open if self.only_reads() => {}
+            Shown::Open => {
+                let said = "nobody knows whose data this is, and this changes something".to_owned();
+                self.waits_for(self.by_head(Head::Tenants, said));
+            }
         }
         self.passed.extend(self.phase.heads.get(&Head::Tenants).map(|ruled| Arc::clone(&ruled.passed)));
         Ok(())
     }
 
     /// What only the data shows is judged on the answer to what only reads. Anything else has to be known before.
-    fn open(&self, what: &str, head: Head) -> Result<(), Ruling> {
-        if self.asked.operation.is_none_or(Operation::only_reads) {
-            return Ok(());
-        }
-        let refusal = self.by_head(head, format!("nobody knows {what}, and this changes something"));
-        Err(Arc::new(RuleInfo { outcome: RuleOutcome::Defer, ..RuleInfo::clone(&refusal) }))
+    fn only_reads(&self) -> bool {
+        self.asked.operation.is_none_or(Operation::only_reads)
+    }
+
+    /// This has to be known before it can be permitted.
+    fn waits_for(&mut self, refusal: Ruling) {
+        let defers = RuleInfo { outcome: RuleOutcome::Defer, ..RuleInfo::clone(&refusal) };
+        self.open.get_or_insert_with(|| Arc::new(defers));
     }
 
     fn operation(&mut self) -> Result<(&'c Permitted, &'c str, Operation), Ruling> {
@@ -185,8 +197,7 @@ impl<'c> Call<'c> {
                 Shown::Open if operation.only_reads() => {}
                 Shown::Open => {
                     let said = format!("nobody knows its `{path}`, which must be {wanted} before it is changed");
-                    let refusal = condition.said.refusing(said);
-                    return Err(Arc::new(RuleInfo { outcome: RuleOutcome::Defer, ..RuleInfo::clone(&refusal) }));
+                    self.waits_for(condition.said.refusing(said));
                 }
             }
             self.passed.push(Arc::clone(&condition.said.passed));

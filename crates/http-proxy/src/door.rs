@@ -65,8 +65,15 @@ struct Ready<'a> {
 struct Seen {
     /// The call that looked at it.
     call: CallId,
-    /// Whether nothing keeps it as it was.
-    races: bool,
+    /// Which version of it was there; none where it says none, and nothing keeps it as it was.
+    version: Option<String>,
+}
+
+/// A record that could not be looked at, or may not be.
+struct Unseen {
+    /// The call that tried to, where there is one.
+    call: Option<CallId>,
+    response: Response<Body>,
 }
 
 /// How a call ended, as far as its vendor's response goes.
@@ -147,18 +154,47 @@ impl Door {
         let mut seen = None;
         // A list or a read shows itself whose it is. Of what is changed the vendor's word is not enough where the path names it.
         if !operation.does.only_reads() && (ask.facts.tenant == Shown::Open || operation.names_a_record()) {
+            if self.is_refused_anyway(asker, api, &operation, &ask) {
+                return turned_away(self.wanted(asker, api, &operation, &ask, None).await);
+            }
             match self.look(asker, api, &operation, &mut ask).await {
                 Ok(looked) => seen = Some(looked),
-                Err(response) => return *response,
+                Err(Unseen { call, response }) => {
+                    return match self.wanted(asker, api, &operation, &ask, call).await {
+                        Closed::Refused(_) => response,
+                        closed => turned_away(closed),
+                    };
+                }
             }
+        }
+        if let Some(refused) = seen.as_ref().and_then(|seen| good_for_this_state(&mut ask, seen)) {
+            return refused;
         }
         let form = operation.form;
         let arguments = ask.arguments.write();
-        let races = seen.as_ref().is_some_and(|seen| seen.races);
+        let races = seen.as_ref().is_some_and(|seen| seen.version.is_none());
         let cause = seen.map(|seen| seen.call);
         let ready = Ready { asker, api, operation, arguments, facts: ask.facts, cause, races, looks: None };
         let (outbound, ended) = self.run(ready).await;
         self.response(api, &outbound, ended, form)
+    }
+
+    /// Whether this change is refused whatever its record says of itself: then nobody asks the app for it.
+    fn is_refused_anyway(&self, asker: &Asker, api: &Api, operation: &Operation, ask: &Ask) -> bool {
+        self.engine.hides_under(&asker.who.actor, &api.app, tool_facts(api, operation), &unseen(ask))
+    }
+
+    /// Puts on record that a change was wanted of which nobody knows whose data it is about: it is decided as such, and never leaves.
+    async fn wanted(
+        &self,
+        asker: &Asker,
+        api: &Arc<Api>,
+        operation: &Operation,
+        ask: &Ask,
+        cause: Option<CallId>,
+    ) -> Closed {
+        let request = self.request(asker, api, operation, (ask.arguments.write(), unseen(ask)));
+        self.engine.call(CallRequest { cause, ..request }).await
     }
 
     fn response(&self, api: &Api, outbound: &Outbound, ended: Ended, form: model::Form) -> Response<Body> {
@@ -186,9 +222,7 @@ impl Door {
     /// Carries one call until its answer begins or it is over.
     async fn run(&self, ready: Ready<'_>) -> (Arc<Outbound>, Ended) {
         let Ready { asker, api, operation, arguments, facts, cause, races, looks } = ready;
-        let tool = tool_facts(api, &operation);
-        let reader =
-            ByTool { api: Arc::clone(api), operation: operation.name.clone(), by_name: Arc::clone(&self.by_name) };
+        let request = self.request(asker, api, &operation, (arguments, facts));
         let outbound = Arc::new(Outbound {
             api: Arc::clone(api),
             operation,
@@ -200,20 +234,11 @@ impl Door {
         });
         let (taker, mut begins, passed) = passing();
         let request = CallRequest {
-            actor: asker.who.actor.clone(),
-            app: api.app.clone(),
-            method: Method::ToolsCall,
-            tool: tool.clone(),
             cause,
-            arguments: Some(arguments.clone()),
-            readable: Some(Readable { arguments, reader: Arc::new(reader) }),
-            wire: asker.wire,
-            listed_at: None,
-            kept: api.kept,
             upstream: Arc::clone(&outbound) as Arc<dyn Upstream>,
-            waiter: Some(Arc::new(AsksAgain { tool })),
-            contract: Some(Arc::new(facts)),
+            waiter: Some(Arc::new(AsksAgain { tool: request.tool.clone() })),
             taker: Some(Arc::new(taker)),
+            ..request
         };
         let mut call = Box::pin(self.engine.call(request));
         let closed = tokio::select! {
@@ -228,16 +253,40 @@ impl Door {
         }
     }
 
-    /// Looks at the record that is to be changed, in a call of its own, and takes what it says of itself among the facts.
-    /// Error: the response, where it cannot be looked at or may not be.
-    async fn look(
+    /// A call of this operation that goes nowhere, and waits for nobody.
+    fn request(
         &self,
         asker: &Asker,
         api: &Arc<Api>,
         operation: &Operation,
-        ask: &mut Ask,
-    ) -> Result<Seen, Box<Response<Body>>> {
-        let refused = |call: Option<&CallId>, fault: Fault| Box::new(answer::failed(call, &fault, false));
+        (arguments, facts): (Bytes, ContractFacts),
+    ) -> CallRequest {
+        let by_name = Arc::clone(&self.by_name);
+        let reader = ByTool { api: Arc::clone(api), operation: operation.name.clone(), by_name };
+        CallRequest {
+            actor: asker.who.actor.clone(),
+            app: api.app.clone(),
+            method: Method::ToolsCall,
+            tool: tool_facts(api, operation),
+            cause: None,
+            arguments: Some(arguments.clone()),
+            readable: Some(Readable { arguments, reader: Arc::new(reader) }),
+            wire: asker.wire,
+            listed_at: None,
+            kept: api.kept,
+            upstream: Arc::new(Nowhere),
+            waiter: None,
+            contract: Some(Arc::new(facts)),
+            taker: None,
+        }
+    }
+
+    /// Looks at the record that is to be changed, in a call of its own, and takes what it says of itself among the facts.
+    async fn look(&self, asker: &Asker, api: &Arc<Api>, operation: &Operation, ask: &mut Ask) -> Result<Seen, Unseen> {
+        let refused = |call: Option<CallId>, fault: Fault| {
+            let response = answer::failed(call.as_ref(), &fault, false);
+            Unseen { call, response }
+        };
         let entity = operation.entity.as_deref().unwrap_or_default();
         let found = api.resolver(entity).zip(operation.id_in_path());
         let named = found.and_then(|(resolver, name)| Some((resolver, ask.arguments.path.get(name)?)));
@@ -277,33 +326,26 @@ impl Door {
             }
             // Kept until it was whole, because a rule keeps something of it back.
             Ended::Closed(Closed::Answered { call, answer, .. }) if answer.kind == AnswerKind::Result => (call, None),
-            ended => return Err(Box::new(self.response(api, &outbound, ended, resolver.form))),
+            ended => {
+                let call = ended.call().cloned();
+                return Err(Unseen { call, response: self.response(api, &outbound, ended, resolver.form) });
+            }
         };
         // It is let out to nobody, but it must have passed the contract as a whole.
         if let Some(body) = body
             && body.collect().await.is_err()
         {
             let said = "the record that this would change could not be looked at whole";
-            return Err(refused(Some(&call), Fault::new(Blame::Upstream, "upstream.broke_off", said)));
+            return Err(refused(Some(call), Fault::new(Blame::Upstream, "upstream.broke_off", said)));
         }
         let rows = api.mapping.operations.get(resolver.name.as_str()).and_then(|mapped| mapped.rows.clone());
         let record = std::mem::take(&mut *looks.lock().unwrap_or_else(PoisonError::into_inner));
         let Some(says) = SaysOfItself::read(&record, rows.as_deref(), known) else {
             let said = "the record that this would change does not say whose it is";
-            return Err(refused(Some(&call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
+            return Err(refused(Some(call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
         };
         says.into_facts(&mut ask.facts);
-        let version = outbound.said.get().and_then(|said| said.version.clone());
-        let Some(version) = version else { return Ok(Seen { call, races: true }) };
-        match ask.arguments.headers.insert("if-match".to_owned(), version.clone()) {
-            Some(other) if other != version => {
-                let said = "the record is not in the state that `if-match` names";
-                let more = serde_json::json!({ "call": call });
-                let status = StatusCode::PRECONDITION_FAILED;
-                Err(Box::new(answer::problem(status, "Precondition Failed", said, "upstream.status", &more)))
-            }
-            _ => Ok(Seen { call, races: false }),
-        }
+        Ok(Seen { call, version: outbound.said.get().and_then(|said| said.version.clone()) })
     }
 
     /// What the mapping does not name is a call, too: it is refused by the contract, and that is on record.
@@ -328,11 +370,7 @@ impl Door {
             contract: Some(Arc::new(asker.who.unknown_call())),
             taker: None,
         };
-        match self.engine.call(request).await {
-            Closed::Refused(refusal) => answer::refused(&refusal, |_| String::new()),
-            Closed::Failed { call, fault, .. } => answer::failed(call.as_ref(), &fault, false),
-            Closed::Answered { call, .. } => answer::failed(Some(&call), &nowhere(), false),
-        }
+        turned_away(self.engine.call(request).await)
     }
 
     /// Where a call stands that waits for people. Others' calls are not there.
@@ -363,6 +401,19 @@ impl Door {
             "expires_at": rfc3339(waiting.hold.expires_at),
         });
         json_response(StatusCode::OK, said.to_string())
+    }
+}
+
+// === impl Ended ===
+
+impl Ended {
+    fn call(&self) -> Option<&CallId> {
+        match self {
+            Self::Begun(begun, _) => Some(&begun.call),
+            Self::Closed(Closed::Answered { call, .. }) => Some(call),
+            Self::Closed(Closed::Refused(refusal)) => Some(&refusal.call),
+            Self::Closed(Closed::Failed { call, .. }) => call.as_ref(),
+        }
     }
 }
 
@@ -408,6 +459,30 @@ impl Upstream for Nowhere {
 
 fn nowhere() -> Fault {
     Fault::new(Blame::Caller, "caller.unknown_path", "there is no such operation, or not with this method")
+}
+
+/// What a call is answered that goes nowhere.
+fn turned_away(closed: Closed) -> Response<Body> {
+    match closed {
+        Closed::Refused(refusal) => answer::refused(&refusal, |_| String::new()),
+        Closed::Failed { call, fault, .. } => answer::failed(call.as_ref(), &fault, false),
+        Closed::Answered { call, .. } => answer::failed(Some(&call), &nowhere(), false),
+    }
+}
+
+/// What is known of a change while nobody has looked at its record: the vendor's word for whose it is does not count.
+fn unseen(ask: &Ask) -> ContractFacts {
+    ContractFacts { tenant: Shown::Open, ..ask.facts.clone() }
+}
+
+/// Has the change be good for that state of its record only which was looked at. The response, where it was asked for another one.
+fn good_for_this_state(ask: &mut Ask, seen: &Seen) -> Option<Response<Body>> {
+    let version = seen.version.as_ref()?;
+    let before = ask.arguments.headers.insert("if-match".to_owned(), version.clone());
+    before.filter(|other| other != version)?;
+    let said = "the record is not in the state that `if-match` names";
+    let (status, more) = (StatusCode::PRECONDITION_FAILED, serde_json::json!({ "call": seen.call }));
+    Some(answer::problem(status, "Precondition Failed", said, "upstream.status", &more))
 }
 
 /// Somebody wrote the mapping down and looked at it: its word counts.

@@ -287,6 +287,18 @@ fn what_only_the_data_shows_is_open_for_reads_and_defers_what_changes_something(
 }
 
 #[test]
+fn what_no_clause_permits_is_refused_before_the_data_is_looked_at() {
+    let rules = governed(CASE);
+    let removes = ContractFacts { operation: Some(Operation::Delete), ..known() };
+    let order = ContractFacts { entity: Some("screening_order".into()), ..removes.clone() };
+    let more = ContractFacts { operation: Some(Operation::Update), sends: vec!["priority".into()], ..order.clone() };
+    for known in [removes, order, more] {
+        let decision = decide::decide(&rules, &facts(noon(), known.clone(), &rules));
+        assert_eq!(decision.verdict().as_str(), "deny", "{known:?}");
+    }
+}
+
+#[test]
 fn asking_by_what_is_kept_back_is_refused() {
     let rules = governed(CASE);
     for field in ["compensation", "compensation.base", "COMPENSATION", "$.compensation[*].base", "medical_notes"] {

@@ -284,6 +284,46 @@ async fn a_write_looks_at_its_record_first_and_is_good_for_that_state_of_it_only
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_nothing_permits_is_refused_on_record_and_the_app_is_not_asked() {
+    let world = World::new(candidates).await;
+    let refused = world.asks("DELETE", "/candidates/c_17/holds", "", "").await;
+    assert_eq!((refused.status, refused.body.contains("3.8")), (403, true), "{refused:?}");
+    assert!(world.heard().is_empty(), "{:?}", world.heard());
+    let leaves = world.leaves().await;
+    let said: Vec<_> = leaves.iter().map(|leaf| (&leaf["kind"], &leaf["tool"], &leaf["verdict"])).collect();
+    assert_eq!(said, [(&"intent".into(), &"release".into(), &"deny".into())]);
+}
+
+// INVARIANT: what a vendor wanted to change is on record, also where its record could not be looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_record_cannot_be_looked_at_is_on_record() {
+    let world =
+        World::new(
+            |line, body| {
+                if line.contains("c_404") { json("404 Not Found", "", "{}") } else { candidates(line, body) }
+            },
+        )
+        .await;
+    for path in ["/candidates/c_404", "/candidates/x_1"] {
+        let before = world.leaves().await.len();
+        let gone = world.asks("DELETE", path, "", "").await;
+        assert_eq!(gone.status, 404, "{gone:?}");
+        let leaves = world.leaves().await.split_off(before);
+        let intents: Vec<_> = leaves.iter().filter(|leaf| leaf["kind"] == "intent").collect();
+        assert_eq!(intents.len(), 2, "{leaves:?}");
+        assert_eq!((&intents[1]["tool"], &intents[1]["verdict"]), (&"remove".into(), &"defer".into()));
+        assert_eq!(intents[1]["cause"], intents[0]["call"]);
+    }
+    // Nor where nothing looks it up.
+    let before = world.leaves().await.len();
+    let under = world.asks("POST", "/candidates/c_17/notes", "", "").await;
+    assert_eq!((under.status, under.body.contains("rule.unresolved")), (403, true), "{under:?}");
+    let leaves = world.leaves().await.split_off(before);
+    assert_eq!((leaves.len(), &leaves[0]["tool"], &leaves[0]["verdict"]), (1, &"note".into(), &"defer".into()));
+    assert!(world.heard().iter().all(|heard| heard.starts_with("GET ")), "{:?}", world.heard());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rule_by_an_argument_is_about_a_vendors_software_too() {
     let world = World::new(candidates).await;
     let json = "content-type: application/json\r\n";

@@ -310,6 +310,7 @@ operations:
   update: {method: PATCH, path: "/candidates/{id}", class: write, does: update, entity: candidate, id: path.id, rows: $, body: [name, client_id]}
   remove: {method: DELETE, path: "/candidates/{id}", class: write, does: delete, entity: candidate, id: path.id, rows: $}
   close: {method: POST, path: "/candidates/{id}/close", class: write, does: act, entity: candidate, id: path.id, rows: $}
+  release: {method: DELETE, path: "/candidates/{id}/holds", class: write, does: delete, entity: candidate, id: path.id, rows: $}
   note: {method: POST, path: "/candidates/{id}/notes", class: write, does: create, entity: candidate, rows: $, tenant: body.client_id,
          body: [client_id]}
 "#;
@@ -360,9 +361,14 @@ impl Rules for Contract {
         let mallory = Scalar::Text("Mallory".into());
         let names_mallory = facts.arguments.values.get("name").is_some_and(|names| names.contains(&mallory));
         let closes = contract.operation == Some(Operation::Act);
+        // As in life: what is changed has to be known before, and what is never permitted is refused whatever is known.
+        let changes = contract.operation.is_some_and(|operation| !operation.only_reads());
+        let releases = facts.tool.name.as_str() == "release";
         let outcomes = [
             (contract.entity.is_some(), "3.1", RuleOutcome::Permit),
             (contract.entity.is_none(), "3.9", RuleOutcome::Deny),
+            (releases, "3.8", RuleOutcome::Deny),
+            (contract.tenant == Shown::Open && changes, "2.2", RuleOutcome::Defer),
             (!northwind, "2.2", RuleOutcome::Deny),
             (asks_salary, "3.2", RuleOutcome::Deny),
             (closes, "6.1", RuleOutcome::Hold),
