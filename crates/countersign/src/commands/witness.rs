@@ -45,7 +45,7 @@ pub async fn run(common: &Common, args: &WitnessArgs) -> Result<ExitCode, Fault>
         say("gateways ask it with these lines in their configuration:");
         out(format_args!("trace:\n  witnesses:\n    - url: http://{address}\n      key: {}", desk.verifier_key()));
     }
-    let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(DeskWire(desk))];
+    let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(DeskWire::new(desk))];
     let front = Arc::new(Front { access: None, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) });
     descriptors::have();
     let port = Port { listener, connections_max: connections_for_each(1, 0) };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use front::{Body, Exchange, Wire, WireFuture, read_body, text_response};
+use front::{Body, Exchange, Strangers, Wire, WireFuture, text_response};
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use model::limits::STRANGERS_IN_FLIGHT_MAX;
 use model::{Blame, Clock, Fault};
 use private_file::Draft;
 use tlog::{AddCheckpoint, Hash, Refusal, SignedCheckpoint, Signer as _, SigningKey, Tree, Trust, VerifierKey};
@@ -35,8 +36,11 @@ enum Refused {
     NotKept(Fault),
 }
 
-/// `POST /add-checkpoint`.
-pub struct DeskWire(pub Arc<Desk>);
+/// `POST /add-checkpoint`. Nobody who posts there has shown anything yet.
+pub struct DeskWire {
+    desk: Arc<Desk>,
+    strangers: Arc<Strangers>,
+}
 
 // === impl Desk ===
 
@@ -121,6 +125,13 @@ fn name_of(origin: &str) -> String {
 
 // === impl DeskWire ===
 
+impl DeskWire {
+    /// The wire of this desk.
+    pub fn new(desk: Arc<Desk>) -> Self {
+        Self { desk, strangers: Arc::new(Strangers::new(STRANGERS_IN_FLIGHT_MAX)) }
+    }
+}
+
 impl Wire for DeskWire {
     fn owns(&self, path: &str) -> bool {
         path == ADD_CHECKPOINT
@@ -131,18 +142,23 @@ impl Wire for DeskWire {
             if exchange.request.method() != Method::POST {
                 return text_response(StatusCode::METHOD_NOT_ALLOWED, "a checkpoint is posted\n");
             }
-            let body = match read_body(exchange.request.into_body(), REQUEST_BYTES_MAX).await {
+            let Exchange { request, place } = exchange;
+            let body = match place.read(request.into_body(), REQUEST_BYTES_MAX).await {
                 Ok(body) => body,
                 Err(fault) => return text_response(front::status_of(&fault), format!("{fault}\n")),
             };
             let Ok(text) = String::from_utf8(body.to_vec()) else {
                 return text_response(StatusCode::BAD_REQUEST, "a request is text in UTF-8\n");
             };
-            let desk = Arc::clone(&self.0);
+            let desk = Arc::clone(&self.desk);
             // A file is flushed for each.
             let done = tokio::task::spawn_blocking(move || desk.cosign(&text)).await;
             answer_of(done.unwrap_or_else(|error| Err(Refused::Unreadable(error.to_string()))))
         })
+    }
+
+    fn places(&self, method: &Method, _: &str) -> Option<&Arc<Strangers>> {
+        (*method == Method::POST).then_some(&self.strangers)
     }
 }
 
