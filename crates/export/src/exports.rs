@@ -198,13 +198,14 @@ impl Worker {
         }
         let nothing = self.reader.last_sequence().map_err(said)? == self.place.sequence;
         let entries = if nothing { Vec::new() } else { self.next_page().map_err(said)? };
-        let places: Vec<(u64, String)> =
+        let mut places: Vec<(u64, String)> =
             entries.iter().map(|entry| (entry.sequence, entry.leaf_hash.to_string())).collect();
+        let (mut items, taken) = self.items(entries).map_err(said)?;
+        places.truncate(taken);
         let Some((last, leaf_hash)) = places.last().cloned() else {
             self.page = PAGE_RECORDS;
             return Ok(false);
         };
-        let mut items = self.items(entries).map_err(said)?;
         items.retain(|item| self.spec.wants(item));
         match self.deliver(&items).await {
             Err(untaken) if untaken.why == Why::TooLarge && items.len() > 1 => {
@@ -265,12 +266,23 @@ impl Worker {
         }
     }
 
-    /// These records with their decisions. People are told of changes, which have none.
-    fn items(&mut self, mut entries: Vec<Entry>) -> Result<Vec<Item>, StoreFault> {
-        if matches!(self.spec.target, Target::People(_)) {
-            entries.retain(|entry| entry.kind == RecordKind::Change);
+    /// The first of these records with their decisions, which count as they do: one record at least; and how many those are. People are
+    /// told of changes, which have none.
+    fn items(&mut self, entries: Vec<Entry>) -> Result<(Vec<Item>, usize), StoreFault> {
+        let people = matches!(self.spec.target, Target::People(_));
+        let (mut items, mut bytes, all) = (Vec::<Item>::new(), 0_usize, entries.len());
+        for (place, entry) in entries.into_iter().enumerate() {
+            if people && entry.kind != RecordKind::Change {
+                continue;
+            }
+            let item = self.calls.item(self.reader.as_ref(), entry)?;
+            bytes = bytes.saturating_add(item.bytes());
+            if bytes > PAGE_BYTES_MAX && !items.is_empty() {
+                return Ok((items, place));
+            }
+            items.push(item);
         }
-        self.calls.items(self.reader.as_ref(), entries)
+        Ok((items, all))
     }
 
     /// Tries people again whom a message did not reach with the others.

@@ -54,6 +54,11 @@ impl Item {
         self.decision.as_ref().is_some_and(|decision| decision.security_relevant)
     }
 
+    /// What it takes up with its decision, nearly.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_of(&self.entry).saturating_add(self.decision.as_ref().map_or(0, |decision| bytes_of(&decision.entry)))
+    }
+
     /// What was decided, where it belongs to a call.
     pub fn view(&self) -> Option<&IntentView> {
         self.decision.as_ref().map(|decision| &decision.view)
@@ -80,7 +85,8 @@ impl Calls {
         entries.into_iter().map(|entry| self.item(reader, entry)).collect()
     }
 
-    fn item(&mut self, reader: &dyn LogReader, entry: Entry) -> Result<Item, StoreFault> {
+    /// Puts one record together with its decision.
+    pub(crate) fn item(&mut self, reader: &dyn LogReader, entry: Entry) -> Result<Item, StoreFault> {
         let decision = match entry.kind {
             RecordKind::Change => None,
             RecordKind::Intent => {

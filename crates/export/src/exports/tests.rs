@@ -400,6 +400,10 @@ async fn little_is_held_in_memory_however_long_records_are() {
         let bytes: usize = page.iter().map(bytes_of).sum();
         assert!(bytes <= PAGE_BYTES_MAX, "{bytes} bytes in {} records", page.len());
         assert!(worker.calls.bytes() <= CALLS_BYTES_MAX, "{}", worker.calls.bytes());
+        let (items, taken) = worker.items(page).unwrap();
+        let decisions = items.iter().filter_map(|item| Some(bytes_of(&item.decision.as_ref()?.entry)));
+        let held = items.iter().map(|item| bytes_of(&item.entry)).chain(decisions).sum::<usize>();
+        assert!(held <= PAGE_BYTES_MAX && taken == items.len(), "{held} bytes in {taken} records");
         if !worker.step().await.unwrap() {
             break;
         }
