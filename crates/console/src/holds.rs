@@ -22,7 +22,7 @@ use crate::port::Parts;
 use crate::proof::{self, Proof};
 use crate::reading;
 use crate::sign_in::Form;
-use crate::story::{fields, reason};
+use crate::story::{fields, is_empty, reason};
 use crate::table::table;
 use crate::words::{stretch, whole_moment};
 
@@ -113,6 +113,8 @@ pub struct HoldView {
     pub expires: UnixMicros,
     /// Who has approved, and when.
     pub approvals: Vec<(String, UnixMicros)>,
+    /// Who has said no; none where nobody has.
+    pub denied: Option<DeniedView>,
     /// How many have to.
     pub needed: usize,
     /// Owners of the app and manager of the person, in the form of a call's facts: by whom `owner-of-app` is told.
@@ -123,6 +125,17 @@ pub struct HoldView {
     pub overloaded: Vec<String>,
     /// Whether the person who looks may decide; why not.
     pub may_decide: Result<(), String>,
+}
+
+/// A person's no, as a page shows it.
+#[derive(Debug, Clone)]
+pub struct DeniedView {
+    /// The name of who said it.
+    pub by: String,
+    /// When.
+    pub at: UnixMicros,
+    /// Why, in their words.
+    pub reason: Option<String>,
 }
 
 /// How a call stands that waits, or waited, for whoever has the address of its page: nothing of what it is.
@@ -290,7 +303,7 @@ pub(crate) async fn one(
         section("With", &arguments(&hold)),
         section("Why it is held", &why),
         said,
-        section("Who says yes", &approvals(&hold, &parts.zone)),
+        section(if hold.denied.is_some() { "Who said no" } else { "Who says yes" }, &approvals(&hold, &parts.zone)),
         decision(parts, &hold, visitor),
         before
     );
@@ -392,6 +405,7 @@ fn arguments(hold: &HoldView) -> Html {
     match (&hold.arguments, hold.withheld) {
         (_, true) => html!("<p>The arguments are shown to those who may approve, and to the person it is for.</p>"),
         (None, _) => html!("<p>Without arguments.</p>"),
+        (Some(raw), _) if is_empty(raw) => html!("<p>Without arguments.</p>"),
         (Some(raw), _) => {
             let whole = html!("<details><summary>Byte for byte</summary><pre>{}</pre></details>", raw);
             html!("{}{}{}", edits(raw), fields(raw), whole)
@@ -405,14 +419,19 @@ fn approvals(hold: &HoldView, zone: &TimeZone) -> Html {
         .iter()
         .map(|(who, at)| html!("<li><b>{}</b> approved, {}</li>", who, whole_moment(*at, zone)))
         .collect();
-    let may = match hold.eligible.as_slice() {
+    let denied = hold.denied.as_ref().map(|no| {
+        let reason = no.reason.as_ref().map(|reason| html!("<blockquote>{}</blockquote>", reason));
+        html!("<p><b>{}</b> denied it, {}. Nothing was executed.</p>{}", no.by, whole_moment(no.at, zone), reason)
+    });
+    let may = hold.is_pending().then(|| match hold.eligible.as_slice() {
         [] => "Nobody can approve it as things stand.".to_owned(),
         names => format!("May approve: {}.", names.join(", ")),
-    };
-    let overloaded = (!hold.overloaded.is_empty())
+    });
+    let overloaded = (hold.is_pending() && !hold.overloaded.is_empty())
         .then(|| html!("<p class=\"quiet\">Asked too often of late: {}.</p>", hold.overloaded.join(", ")));
     html!(
-        "<p>{} of {} approvals. {}</p>{}<ul class=\"plain\">{}</ul>",
+        "{}<p>{} of {} approvals. {}</p>{}<ul class=\"plain\">{}</ul>",
+        denied,
         hold.approvals.len(),
         hold.needed,
         may,
@@ -423,7 +442,10 @@ fn approvals(hold: &HoldView, zone: &TimeZone) -> Html {
 
 async fn before(parts: &Arc<Parts>, visitor: &Visitor, hold: &HoldView) -> Option<Html> {
     let (sight, task, at) = (visitor.sight.clone(), hold.task.clone(), hold.opened);
-    let before = reading::ask(parts, move |reader| reading::before_in_task(reader, &task, at, &sight)).await.ok()?;
+    let mut before =
+        reading::ask(parts, move |reader| reading::before_in_task(reader, &task, at, &sight)).await.ok()?;
+    // It was decided a moment before it began to wait.
+    before.retain(|entry| entry.call != hold.call);
     (!before.is_empty()).then(|| {
         html!("<section><h2>What this task did before</h2>{}</section>", table(&before, parts.clock.now(), &parts.zone))
     })

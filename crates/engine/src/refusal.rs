@@ -107,7 +107,10 @@ impl Refusal {
         } else if self.verdict == Verdict::Hold && self.waits() && !self.approvers.is_empty() {
             text.push_str(&format!(" Who may approve: {}.", self.approvers.join(", ")));
         }
-        if let Some(instead) = self.reasons.iter().find_map(|reason| reason.instead.as_deref()) {
+        // What a rule says to do instead is from before a person said no: it may say to wait for one.
+        let denied = self.held.as_ref().is_some_and(|held| held.state == HeldState::Denied);
+        let instead = self.reasons.iter().find_map(|reason| reason.instead.as_deref());
+        if let Some(instead) = instead.filter(|_| !denied) {
             text.push_str(&format!(" Instead: {instead}."));
         }
         match self.held.as_ref().filter(|_| self.may_go_on()) {

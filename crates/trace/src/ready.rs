@@ -170,12 +170,13 @@ pub fn who_approved(log: &dyn LogReader, id: &str) -> Result<Option<WhoApproved>
         let class = class_pinned(&pin.change()?, &intent)?;
         Some((pin, class))
     });
-    let approvals = said_of_holds(log, &call, &intent)?;
+    let approvals = said_by_people(log, &call)?;
     Ok(Some(WhoApproved { call, approvals, rules, pin }))
 }
 
-/// What people said to this call, where it waited for them, or to the one that caused it.
-fn said_of_holds(log: &dyn LogReader, call: &Entry, intent: &IntentView) -> Result<Vec<Entry>, StoreFault> {
+/// What people said to this call, where it waited for them, or to the one that caused it; nothing where it is no call.
+pub fn said_by_people(log: &dyn LogReader, call: &Entry) -> Result<Vec<Entry>, StoreFault> {
+    let Some(intent) = call.intent() else { return Ok(Vec::new()) };
     let waited = intent.verdict == Verdict::Hold || !intent.approvals.is_empty();
     if !waited && intent.cause.is_none() {
         return Ok(Vec::new());

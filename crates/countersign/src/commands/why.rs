@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 use model::{Blame, Fault};
 use serde_json::{Value, json};
-use trace::{Entry, LogReader, verify_leaf};
+use trace::{ChangeView, Entry, LogReader, RecordKind, verify_leaf};
 
 use self::story::Story;
 use super::trace::readable::KeptFrom;
@@ -24,7 +24,9 @@ pub fn run(common: &Common, args: &WhyArgs) -> Result<ExitCode, Fault> {
     if common.json {
         out(everything(&entries));
     } else {
-        let (kept, told) = (KeptFrom::of(&reader)?, Story::new(Look::stdout(), TimeZone::system()).tell(&entries));
+        let said = said(&reader, &entries)?;
+        let (kept, told) =
+            (KeptFrom::of(&reader)?, Story::new(Look::stdout(), TimeZone::system()).tell(&entries, &said));
         out(entries.first().map_or(String::new(), |entry| kept.in_words(entry, told)));
         kept.told_of(&entries).into_iter().for_each(say);
     }
@@ -41,6 +43,13 @@ fn find(reader: &dyn LogReader, id: &str) -> Result<Vec<Entry>, Fault> {
             .hint("`countersign trace --changes` lists them; the number at the start of a line is enough"));
     }
     Ok(entries)
+}
+
+/// What people said to a call that waited for them.
+fn said(reader: &dyn LogReader, entries: &[Entry]) -> Result<Vec<ChangeView>, Fault> {
+    let Some(call) = entries.iter().find(|entry| entry.kind == RecordKind::Intent) else { return Ok(Vec::new()) };
+    let said = trace::ready::said_by_people(reader, call).map_err(Fault::from)?;
+    Ok(said.iter().filter_map(Entry::change).collect())
 }
 
 /// The records as they stand, each with whether it is what was written.

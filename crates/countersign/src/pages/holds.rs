@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use console::{Decision, ForTaskView, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
+use console::{Decision, DeniedView, ForTaskView, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
 use engine::{ForTask, HeldCall, HoldState, Waiting, WaitsFor};
 use identity::people::SignedIn;
 use model::{Blame, Directory as _, DirectorySnapshot, Fault, HoldId, HumanId};
@@ -141,6 +141,12 @@ impl Desk {
             opened: hold.opened_at,
             expires: hold.expires_at,
             approvals: hold.approvals.iter().map(|approval| (person(&approval.by), approval.at)).collect(),
+            denied: match &hold.state {
+                HoldState::Denied { by, reason, at } => {
+                    Some(DeniedView { by: person(by), at: *at, reason: reason.clone() })
+                }
+                _ => None,
+            },
             needed: asked.reasons.iter().map(|reason| usize::from(reason.approvals.max(1))).max().unwrap_or(1),
             facts: facts(asked, directory),
             eligible: engine::eligible(hold, directory).iter().map(person).collect(),

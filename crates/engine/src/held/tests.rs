@@ -95,7 +95,8 @@ impl Rules for Holds {
             let source = RuleSource { file: "t.cedar".into(), line: 3, column: 1, text: text.into() };
             let approvers = vec!["owner-of-app".to_owned(), "role:security".to_owned()];
             let info = RuleInfo::new(RuleId::builtin(id), outcome, layer, source, format!("as {id} says"));
-            Hit::from(RuleInfo { approvers, approvals: self.approvals, ..info })
+            let instead = Some("wait for an owner to approve".to_owned());
+            Hit::from(RuleInfo { approvers, approvals: self.approvals, instead, ..info })
         };
         let mut hits = Vec::new();
         if layer == Layer::Organisation {
@@ -506,6 +507,7 @@ async fn a_no_reaches_the_agent_with_its_reason_once() {
     let refusal = refused(closed);
     assert!(refusal.sentence().starts_with("Denied by a person, nothing was executed"), "{}", refusal.sentence());
     assert!(refusal.sentence().contains("not to this bank") && !refusal.requestable());
+    assert!(!refusal.sentence().contains("Instead:"), "nobody waits for a yes after a no: {}", refusal.sentence());
     assert!(world.disk.holds().is_empty(), "whoever was there knows");
     // Nobody is there.
     let id = world.asks_in_passing().await;

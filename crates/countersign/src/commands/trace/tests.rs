@@ -159,6 +159,21 @@ impl Log {
         log
     }
 
+    /// Bo said the last word about the call of this record, which waited.
+    pub(in crate::commands) fn denied(&mut self, record: &str, what: &str, detail: serde_json::Value) {
+        let waited = self.reader.by_id(record).unwrap().remove(0).call;
+        let said = Change {
+            id: call(30),
+            at: NOW,
+            by: "human:bo@example.org".to_owned(),
+            what: what.to_owned(),
+            subject: format!("hold:{}", model::HoldId::of(&waited)),
+            detail,
+            ..change()
+        };
+        self.append(&[Row::of_change(&said)]);
+    }
+
     fn append(&mut self, rows: &[Result<Row, trace::TraceError>]) {
         let rows: Vec<Row> = rows.iter().map(|row| row.as_ref().unwrap().clone()).collect();
         self.log.append(&rows, &[]).unwrap();

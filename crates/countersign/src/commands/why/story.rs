@@ -1,4 +1,4 @@
-//! The story of a call, top to bottom: asked, facts, decided, sent, observed, recorded.
+//! The story of a call, top to bottom: asked, facts, decided, what people said, sent, observed, recorded.
 
 use jiff::tz::TimeZone;
 use model::{ArgumentLevel, Reason, Verdict};
@@ -20,13 +20,13 @@ impl Story {
         Self { look, zone, text: String::new() }
     }
 
-    /// The story of these records, which are all of one call or change.
-    pub(super) fn tell(mut self, entries: &[Entry]) -> String {
+    /// The story of these records, which are all of one call or change, and of what people said to that.
+    pub(super) fn tell(mut self, entries: &[Entry], said: &[ChangeView]) -> String {
         let outcomes: Vec<OutcomeView> =
             entries.iter().filter(|entry| entry.kind == RecordKind::Outcome).filter_map(Entry::outcome).collect();
         for entry in entries.iter().filter(|entry| entry.kind != RecordKind::Outcome) {
             match (entry.intent(), entry.change()) {
-                (Some(intent), _) => self.call(&intent, &outcomes),
+                (Some(intent), _) => self.call(&intent, &outcomes, said),
                 (_, Some(change)) => self.change(&change),
                 _ => self.section("record", vec![format!("#{} cannot be read", entry.sequence)]),
             }
@@ -35,7 +35,7 @@ impl Story {
         self.text.trim_end().to_owned()
     }
 
-    fn call(&mut self, intent: &IntentView, outcomes: &[OutcomeView]) {
+    fn call(&mut self, intent: &IntentView, outcomes: &[OutcomeView], said: &[ChangeView]) {
         let facts = facts_of(intent);
         let names = Names::of(intent, &facts);
         let tool = format!("{}/{}", names.app, plain(&intent.tool));
@@ -43,7 +43,9 @@ impl Story {
         let against = outcomes.iter().any(|outcome| outcome.agrees_with(intent.verdict) == Some(false));
         let headline = match against {
             true => self.look.paint(Ink::Red, "what happened is not what the verdict permits"),
-            false => headline(intent.verdict, first).to_owned(),
+            false => {
+                ended_by_people(intent.verdict, said).unwrap_or_else(|| headline(intent.verdict, first)).to_owned()
+            }
         };
         self.text.push_str(&format!("{} {tool}: {headline}\n", self.look.verdict(intent.verdict)));
         self.asked(intent, &names, &tool);
@@ -55,6 +57,7 @@ impl Story {
             self.section("facts", lines);
         }
         self.decided(intent, &facts);
+        self.people(said);
         self.section("sent", vec![sent(intent.verdict, first, &names.app)]);
         if intent.verdict.runs() || !outcomes.is_empty() {
             self.outcomes(outcomes);
@@ -109,6 +112,21 @@ impl Story {
                 vec![format!("it would be {} if everything were enforced; this is only observed", observed.verdict)];
             lines.extend(observed.reasons.iter().flat_map(|reason| self.reason(reason, facts)));
             self.section("observed", lines);
+        }
+    }
+
+    /// What people said while it waited for them.
+    fn people(&mut self, said: &[ChangeView]) {
+        let mut lines = Vec::new();
+        for change in said {
+            let step = plain(change.what.strip_prefix("hold.").unwrap_or(&change.what)).replace('.', " ");
+            let by = change.by.as_deref().map_or_else(|| ERASED.to_owned(), plain);
+            lines.push(format!("{step} by {by}, {}", local(change.at, &self.zone, "%Y-%m-%d %H:%M:%S %Z")));
+            let why = change.detail.as_ref().and_then(|detail| detail.get("reason")?.as_str());
+            lines.extend(why.map(|why| format!("  why: {}", plain(why))));
+        }
+        if !lines.is_empty() {
+            self.section("people", lines);
         }
     }
 
@@ -243,6 +261,16 @@ fn exchange(outcome: &OutcomeView) -> Option<String> {
         None => None,
     });
     (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// What came of a call that waited, where people or nobody said the last word.
+fn ended_by_people(verdict: Verdict, said: &[ChangeView]) -> Option<&'static str> {
+    match said.last().filter(|_| verdict == Verdict::Hold)?.what.as_str() {
+        "hold.denied" => Some("denied by a person, nothing was executed"),
+        "hold.expired" => Some("not approved in time, nothing was executed"),
+        "hold.cancelled" => Some("taken back before it was carried out, nothing was executed"),
+        _ => None,
+    }
 }
 
 fn headline(verdict: Verdict, outcome: Option<&OutcomeView>) -> &'static str {

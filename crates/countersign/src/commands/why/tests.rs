@@ -4,7 +4,12 @@ use crate::commands::trace::tests::Log;
 const PIPE: Look = Look { colour: false, signs: true, width: None };
 
 fn story(id: &str) -> String {
-    Story::new(PIPE, TimeZone::UTC).tell(&find(&Log::told().reader, id).unwrap())
+    story_of(&Log::told(), id)
+}
+
+fn story_of(log: &Log, id: &str) -> String {
+    let entries = find(&log.reader, id).unwrap();
+    Story::new(PIPE, TimeZone::UTC).tell(&entries, &said(&log.reader, &entries).unwrap())
 }
 
 #[test]
@@ -92,6 +97,21 @@ fn a_held_call_says_who_may_approve() {
 }
 
 #[test]
+fn a_call_that_somebody_denied_says_who_and_why() {
+    let mut log = Log::told();
+    log.denied("5", "hold.denied", json!({ "reason": "not to this\u{1b} bank" }));
+    let told = story_of(&log, "#5");
+    assert!(told.starts_with("⏸ hold   CRM/send_message: denied by a person, nothing was executed"), "{told}");
+    let people = told.split("people   ").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    assert_eq!(
+        people,
+        "denied by human:bo@example.org, 2026-11-21 10:00:03 UTC\n           why: not to this\\u{1b} bank"
+    );
+    // Nor is a word about one call said of another.
+    assert!(!story_of(&log, "2").contains("people   "));
+}
+
+#[test]
 fn a_failed_call_says_what_left() {
     let told = story("6");
     assert!(told.contains("allowed, but nothing was executed"), "{told}");
@@ -159,7 +179,7 @@ fn a_record_that_was_edited_is_pointed_out() {
     let log = Log::told();
     let mut entries = find(&log.reader, "4").unwrap();
     entries[0].agent = Some("somebody-else".to_owned());
-    let told = Story::new(PIPE, TimeZone::UTC).tell(&entries);
+    let told = Story::new(PIPE, TimeZone::UTC).tell(&entries, &[]);
     assert!(told.contains("record 4 is not what was written"), "{told}");
     assert_eq!(everything(&entries)["records"][0]["verified"], false);
 }

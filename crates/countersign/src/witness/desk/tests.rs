@@ -1,12 +1,19 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use front::{Front, Port, Wire, serve_tcp};
+use model::limits::STRANGERS_IN_FLIGHT_MAX;
 use model::{Clock, UnixMicros};
 use tlog::{
     AddCheckpoint, Algorithm, Checkpoint, ConsistencyProof, Frontier, Hash, SignedCheckpoint, Signer as _, SigningKey,
     Tree, Trust,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::{Desk, Refused};
+use super::{ADD_CHECKPOINT, Desk, DeskWire, Refused};
 
 const LOG: &str = "gateway.example/trace";
 
@@ -118,4 +125,37 @@ fn a_witness_that_cannot_read_what_it_saw_does_not_start() {
     let logs = vec![log_key().verifier_key().clone()];
     let refused = Desk::open(folder.path(), key("w.example", Algorithm::Cosignature, 2), logs, Arc::new(Noon));
     assert!(refused.err().is_some_and(|fault| fault.code() == "witness.state"));
+}
+
+// INVARIANT: bodies that never come keep nobody from a cosignature.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_slowly_keeps_no_gateway_from_a_cosignature() {
+    const TOO_MANY: usize = 2;
+    let folder = tempfile::tempdir().unwrap();
+    let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(DeskWire::new(Arc::new(desk(folder.path()))))];
+    let front = Arc::new(Front { access: None, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let port = Port { listener, connections_max: 1_024 };
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(serve_tcp(port, front, CancellationToken::new(), Duration::from_secs(1)));
+    let posts = async |body: &str, length: usize| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST {ADD_CHECKPOINT} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let status = async |stream: &mut TcpStream| {
+        let mut said = [0; 12];
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut said)).await;
+        read.expect("an answer").unwrap();
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    let mut slow = Vec::new();
+    for _ in 0..STRANGERS_IN_FLIGHT_MAX + TOO_MANY {
+        slow.push(posts("", 9).await);
+    }
+    let asked = request(0, Vec::new(), tree(1, false), &log_key());
+    let mut gateway = posts(&asked, asked.len()).await;
+    assert_eq!(status(&mut gateway).await, "HTTP/1.1 200");
 }
