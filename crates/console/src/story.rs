@@ -215,6 +215,7 @@ fn arguments(intent: &IntentView) -> Html {
     let shown = intent.arguments.as_ref().or(intent.redacted.as_ref()).map(|raw| raw.get());
     let digest = intent.arguments_digest.as_ref();
     match (shown, digest) {
+        (Some(raw), _) if is_empty(raw) => html!("<p>Without arguments.</p>"),
         (Some(raw), _) => {
             let only = intent.arguments.is_none().then(|| {
                 html!("<p class=\"small\">Of these arguments only their shape is kept, as the app's level says.</p>")
@@ -238,6 +239,11 @@ fn arguments(intent: &IntentView) -> Html {
         (None, Some(_)) if intent.kept == ArgumentLevel::None => html!("<p>With arguments that are not shown.</p>"),
         (None, Some(_)) => html!("<p>Without arguments.</p>"),
     }
+}
+
+/// Whether these arguments are none.
+pub(crate) fn is_empty(raw: &str) -> bool {
+    members(raw).is_some_and(|members| members.is_empty())
 }
 
 /// The members of a JSON object, one a line, with the digits that are written; anything else as it stands.

@@ -395,8 +395,9 @@ impl People {
         Err(Fault::new(Blame::Caller, "people.signed_out", "this session has ended").hint("sign in again"))
     }
 
-    /// What whoever has not proved it is told, once that is on record.
+    /// What whoever is signed in and has not proved it is told, once that is on record. No name was asked for.
     async fn refused(&self, human: Option<HumanId>, from: Option<IpAddr>) -> Fault {
+        let not_right = || Fault::new(Blame::Caller, "people.refused", "the password is not right").hint(NO_PASSWORD);
         self.sign_in_failed(How::Password, human, from).await.err().unwrap_or_else(not_right)
     }
 
@@ -538,8 +539,7 @@ impl People {
 }
 
 fn not_right() -> Fault {
-    Fault::new(Blame::Caller, "people.refused", "the name or the password is not right")
-        .hint("who has no password, or forgot it, asks the operator for `countersign accounts invite`")
+    Fault::new(Blame::Caller, "people.refused", "the name or the password is not right").hint(NO_PASSWORD)
 }
 
 fn bad_code() -> Fault {
@@ -563,3 +563,5 @@ pub(super) fn address(from: Option<IpAddr>) -> String {
 pub(super) fn micros(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
+
+const NO_PASSWORD: &str = "who has no password, or forgot it, asks the operator for `countersign accounts invite`";

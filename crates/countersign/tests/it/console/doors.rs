@@ -158,6 +158,35 @@ fn only_the_right_person_with_the_password_decides() -> Result<()> {
 }
 
 #[test]
+fn a_no_stands_on_its_page_with_who_said_it_and_why() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo"])?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    sam.call("crm__get_customer", serde_json::json!({ "id": "C-1001" }))?;
+    let (hold, bo) = (stage.hold()?, stage.cookie_of("bo")?);
+    let one = || -> Result<String> {
+        Ok(stage.send(&HttpRequest::get(&format!("/holds/{hold}")).with("cookie", &bo))?.body)
+    };
+    let page = one()?;
+    ensure!(page.contains("May approve: Bo Lind."), "{page}");
+    ensure!(!page.contains("What this task did before"), "it did nothing before: {page}");
+    let form = identity::people::form_token(bo.split_once('=').map_or("", |(_, token)| token));
+    let no = |password: &str| {
+        let fields = [("say", "deny"), ("reason", "ask for less"), ("password", password), ("form", form.as_str())];
+        stage.send(&stage.form(&format!("/holds/{hold}"), &fields).with("cookie", &bo))
+    };
+    let wrong = no("wrong horse battery")?;
+    ensure!(wrong.status == 401 && wrong.body.contains("The password is not right."), "{}", wrong.body);
+    ensure!(no(PASSWORD)?.status == 303);
+    let page = one()?;
+    ensure!(page.contains("<b>Bo Lind</b> denied it") && page.contains("ask for less"), "{page}");
+    ensure!(!page.contains("May approve"), "{page}");
+    let told = stage.world.run_well(&["why", &hold.replacen("h_", "c_", 1)])?;
+    ensure!(told.contains("denied by human:bo") && told.contains("why: ask for less"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn everybody_sees_what_concerns_them() -> Result<()> {
     let stage = Stage::start()?;
     stage.a_morning()?;

@@ -90,7 +90,7 @@ fn a_second_person_approves_a_call_and_sees_what_happened() -> Result<()> {
     browser.is_in_order("a hold to decide")?;
     browser.fill(OWN_PASSWORD, "wrong horse battery")?;
     browser.click("button", "Approve this call, once")?;
-    browser.reads("The name or the password is not right.")?;
+    browser.reads("The password is not right.")?;
     ensure!(stage.hold()? == hold, "it still waits");
     browser.act("noise", json!({}))?;
     // With keys alone.
