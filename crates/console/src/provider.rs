@@ -101,7 +101,7 @@ pub(crate) async fn back(
             let response = sign_in::come_in(assets, place_of_ours(&came.next));
             let response = with_cookie(response, &cookies.errand.end());
             match &came.opened {
-                Some(opened) => with_cookie(response, &cookies.session.set(&opened.token)),
+                Some(opened) => sign_in::remembered(parts, cookies, opened, response),
                 None => response,
             }
         }

@@ -163,9 +163,18 @@ impl Form {
 }
 
 fn signed_in(parts: &Parts, cookies: &Cookies, opened: &Opened, next: &str) -> Response<Body> {
-    let mut response = go_to(next);
-    let mark = parts.people.mark(&opened.signed_in);
-    for line in [cookies.session.set(&opened.token), cookies.browser.set(&mark)] {
+    remembered(parts, cookies, opened, go_to(next))
+}
+
+/// With the cookies of whoever has just signed in: of the session, and of a browser in which they have.
+pub(crate) fn remembered(
+    parts: &Parts,
+    cookies: &Cookies,
+    opened: &Opened,
+    mut response: Response<Body>,
+) -> Response<Body> {
+    let mark = parts.people.mark(&opened.signed_in).map(|mark| cookies.browser.set(&mark));
+    for line in std::iter::once(cookies.session.set(&opened.token)).chain(mark) {
         if let Ok(set) = HeaderValue::from_str(&line) {
             response.headers_mut().append(header::SET_COOKIE, set);
         }

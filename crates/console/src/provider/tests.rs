@@ -201,6 +201,24 @@ async fn whoever_finds_the_provider_silent_loads_the_page_again_and_is_in() {
 }
 
 #[tokio::test]
+async fn whoever_came_from_the_provider_is_known_in_that_browser_where_others_could_guess_a_password() {
+    let street = Street::new();
+    let mark = async || {
+        let away = street.away().await;
+        street.provider.says().nonce.clone_from(&away.nonce);
+        let (_, lines) = street.came(&away.cookie, &away.answer).await;
+        begun(&lines, "countersign-known-4120=").map(str::to_owned)
+    };
+    assert_eq!(mark().await, None, "who has no password needs none");
+    let people = &street.parts.people;
+    let ana = HumanId::parse("ana").unwrap();
+    let code = people.invite(&ana, "os-user:root").await.unwrap().code;
+    let password = Secret::new("correct horse battery".to_owned());
+    people.accept(code.expose(), password, identity::people::Client::Page, None).await.unwrap();
+    assert!(mark().await.is_some_and(|line| line.contains("SameSite=Strict")));
+}
+
+#[tokio::test]
 async fn no_page_ends_the_errand_of_somebody_who_is_at_the_provider() {
     let street = Street::new();
     let (mine, other) = (street.away().await, street.away().await);

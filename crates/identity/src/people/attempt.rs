@@ -177,7 +177,7 @@ impl People {
             known.sessions.retain(|_, session| session.human != human.id);
         }
         self.take_code_back(&human.id);
-        self.throttles.signed_in(&human.id);
+        self.throttles.signed_in(&human.id, None);
         self.open(&alone, &human.id, How::Password, client, from).await
     }
 
@@ -207,9 +207,14 @@ impl People {
         self.sign_in_as((name, Some(mark)), password, Client::Page, from).await
     }
 
-    /// What a browser keeps in which this person has just signed in. It lets nobody in.
-    pub fn mark(&self, signed_in: &SignedIn) -> Secret<String> {
-        self.browsers.mark(&signed_in.human)
+    /// What a browser keeps in which this person has just signed in; none of somebody who has no password that others could guess. It
+    /// lets nobody in.
+    pub fn mark(&self, signed_in: &SignedIn) -> Option<Secret<String>> {
+        self.browsers.mark(&signed_in.human, self.password_since(&signed_in.human)?).ok()
+    }
+
+    fn password_since(&self, human: &HumanId) -> Option<UnixMicros> {
+        Some(self.known().accounts.get(human)?.since)
     }
 
     async fn sign_in_as(
@@ -222,10 +227,11 @@ impl People {
         // INVARIANT: whoever is told to try again has not tried (test `whoever_finds_no_place_has_not_tried`).
         let queued = self.strangers.queue()?;
         let human = HumanId::parse(name).ok().and_then(|id| self.active(&id)).map(|human| human.id.clone());
-        let marked = human.as_ref().zip(mark).is_some_and(|(human, mark)| self.browsers.is_of(human, mark));
-        match (&human, marked) {
-            (Some(human), true) => self.throttles.sign_in_again(human, self.now())?,
-            _ => self.throttles.sign_in(human.as_ref(), name, self.now())?,
+        let marked = human.as_ref().zip(mark);
+        let browser = marked.and_then(|(human, mark)| self.browsers.of(human, self.password_since(human)?, mark));
+        match browser {
+            Some(browser) => self.throttles.sign_in_again(browser, self.now())?,
+            None => self.throttles.sign_in(human.as_ref(), name, self.now())?,
         }
         let Some(proved) = self.prove(&self.strangers, &queued, human.clone(), password).await? else {
             return Err(self.refused_at_once(human, from, queued));
@@ -236,7 +242,7 @@ impl People {
             return Err(self.refused_at_once(human, from, queued));
         }
         drop(queued);
-        self.throttles.signed_in(&proved.human);
+        self.throttles.signed_in(&proved.human, browser);
         self.open(&alone, &proved.human, How::Password, client, from).await
     }
 

@@ -1,13 +1,15 @@
 //! Browsers in which somebody has signed in before.
 //!
 //! Whoever guesses in a person's name makes everybody wait who comes with that name and nothing else. The person's own browser comes
-//! with a mark that only this gateway can have made, and its attempts are counted apart. The mark lets nobody in.
+//! with a mark that only this gateway can have made, and its attempts are counted apart from those of all others, the person's other
+//! browsers among them. The mark lets nobody in, and ends with the password that was chosen when it was made.
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{HumanId, Secret};
+use model::{Fault, HumanId, Secret, UnixMicros};
+
+use super::session::new_token;
 
 /// Makes marks and knows them again.
 pub(super) struct Browsers {
@@ -21,13 +23,23 @@ impl Browsers {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key.expose()) }
     }
 
-    /// What a browser shows from now on in which this person has signed in.
-    pub(super) fn mark(&self, human: &HumanId) -> Secret<String> {
-        let made = hmac::sign(&self.key, format!("browser\n{human}").as_bytes());
-        Secret::new(URL_SAFE_NO_PAD.encode(made.as_ref()))
+    /// What a browser shows from now on in which this person has signed in, whose password was chosen then. Error: the machine has no
+    /// randomness.
+    pub(super) fn mark(&self, human: &HumanId, since: UnixMicros) -> Result<Secret<String>, Fault> {
+        let name = new_token()?;
+        let made = hmac::sign(&self.key, signed(human, since, name.expose()).as_bytes());
+        Ok(Secret::new(format!("{}.{}", name.expose(), URL_SAFE_NO_PAD.encode(made.as_ref()))))
     }
 
-    pub(super) fn is_of(&self, human: &HumanId, mark: &str) -> bool {
-        verify_slices_are_equal(self.mark(human).expose().as_bytes(), mark.as_bytes()).is_ok()
+    /// Which of the person's browsers shows this mark; none where it is none of theirs.
+    pub(super) fn of<'m>(&self, human: &HumanId, since: UnixMicros, mark: &'m str) -> Option<&'m str> {
+        let (name, made) = mark.split_once('.')?;
+        let made = URL_SAFE_NO_PAD.decode(made).ok()?;
+        hmac::verify(&self.key, signed(human, since, name).as_bytes(), &made).ok()?;
+        Some(name)
     }
+}
+
+fn signed(human: &HumanId, since: UnixMicros, name: &str) -> String {
+    format!("browser\n{human}\n{}\n{name}", since.0)
 }

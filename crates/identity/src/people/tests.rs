@@ -265,8 +265,8 @@ async fn guessing_in_somebodys_name_has_to_wait() {
 
 #[tokio::test]
 async fn whoever_guesses_in_a_persons_name_keeps_no_browser_of_that_person_out() {
-    let house = House::new().with_account("ana").await;
-    let mark = house.people.mark(&house.sign_in("ana").await.signed_in);
+    let house = House::new().with_account("ana").await.with_account("sam").await;
+    let mark = house.people.mark(&house.sign_in("ana").await.signed_in).unwrap();
     let house = house.restarted();
     let again = async |name: &str, mark: &str, password: &str| {
         let opened = house.people.sign_in_again(name, mark, secret(password), from(2)).await;
@@ -277,7 +277,7 @@ async fn whoever_guesses_in_a_persons_name_keeps_no_browser_of_that_person_out()
         assert_eq!(code_of(guess), "people.refused");
     }
     // Nobody else's mark, and no made-up one, is hers; nor is hers another's.
-    let sams = house.people.browsers.mark(&human("sam"));
+    let sams = house.people.mark(&house.sign_in("sam").await.signed_in).unwrap();
     for other in [sams.expose().as_str(), "", "x"] {
         assert_eq!(again("ana", other, PASSWORD).await, Err("people.too_many"), "{other}");
     }
@@ -289,6 +289,34 @@ async fn whoever_guesses_in_a_persons_name_keeps_no_browser_of_that_person_out()
         codes.push(again("ana", mark.expose(), "correct horse batterz").await.unwrap_err());
     }
     assert_eq!(codes.iter().filter(|code| **code == "people.too_many").count(), 2, "{codes:?}");
+}
+
+#[tokio::test]
+async fn whoever_has_one_mark_keeps_no_other_browser_out_and_another_password_ends_it() {
+    let house = House::new().with_account("ana").await;
+    let mark = async || house.people.mark(&house.sign_in("ana").await.signed_in).unwrap();
+    let (stolen, own) = (mark().await, mark().await);
+    let again = async |mark: &Secret<String>, password: &str| {
+        let opened = house.people.sign_in_again("ana", mark.expose(), secret(password), from(2)).await;
+        opened.map(drop).map_err(|fault| fault.code())
+    };
+    for _guess in 0..6 {
+        assert_eq!(again(&stolen, "correct horse batterz").await, Err("people.refused"));
+    }
+    assert_eq!(again(&stolen, PASSWORD).await, Err("people.too_many"));
+    assert_eq!(again(&own, PASSWORD).await, Ok(()));
+    // A word of hers does not let whoever guesses begin anew.
+    assert_eq!(again(&stolen, PASSWORD).await, Err("people.too_many"));
+    let reset = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
+    house.clock.on(std::time::Duration::from_secs(1));
+    house.people.accept(reset.code.expose(), secret(OTHER), Client::Page, from(1)).await.unwrap();
+    for _guess in 0..6 {
+        let guess = house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)).await;
+        assert_eq!(code_of(guess), "people.refused");
+    }
+    assert_eq!(again(&own, OTHER).await, Err("people.too_many"), "a mark from before is none");
+    house.people.close(&human("ana"), "os-user:root").await.unwrap();
+    assert_eq!(house.people.browsers.of(&human("ana"), UnixMicros(0), own.expose()), None);
 }
 
 #[tokio::test]

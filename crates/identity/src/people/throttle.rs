@@ -15,7 +15,7 @@ use super::session::TokenHash;
 pub(super) struct Throttles {
     /// Attempts to sign in, in a person's name.
     names: Mutex<Throttle>,
-    /// Attempts in a person's name, in a browser in which that person has signed in before.
+    /// Attempts in a person's name, by the browser in which that person has signed in before.
     browsers: Mutex<Throttle>,
     /// Attempts in names that nobody has: they wait as others do, so that nothing tells which names there are. Kept as hashes, for
     /// such a name may be a password in the wrong field.
@@ -58,15 +58,18 @@ impl Throttles {
         begun.map_err(too_many)
     }
 
-    /// Counts an attempt to sign in as this person, in a browser in which they have before. Error: it has to wait.
-    pub(super) fn sign_in_again(&self, human: &HumanId, now: UnixMicros) -> Result<(), Fault> {
-        lock(&self.browsers).begin(human.as_str(), now).map_err(too_many)
+    /// Counts an attempt to sign in, in this browser in which the person has before. Error: it has to wait.
+    pub(super) fn sign_in_again(&self, browser: &str, now: UnixMicros) -> Result<(), Fault> {
+        lock(&self.browsers).begin(browser, now).map_err(too_many)
     }
 
-    /// The person has signed in with the password, or has chosen another: attempts before do not count any more.
-    pub(super) fn signed_in(&self, human: &HumanId) {
+    /// The person has signed in with the password, in this browser of theirs where it is one, or has chosen another: attempts before
+    /// do not count any more.
+    pub(super) fn signed_in(&self, human: &HumanId, browser: Option<&str>) {
         lock(&self.names).forget(human.as_str());
-        lock(&self.browsers).forget(human.as_str());
+        if let Some(browser) = browser {
+            lock(&self.browsers).forget(browser);
+        }
     }
 
     /// Counts a proof that is asked of whoever is signed in. Error: it has to wait.
