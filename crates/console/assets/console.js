@@ -113,8 +113,24 @@ async function passkey(button) {
   form.submit();
 }
 
+// Keys belong to one host: on another the page says where it is.
+function elsewhere(button) {
+  const place = button.closest(".keys");
+  if (!place || place.querySelector("a")) return;
+  const there = new URL(location.href);
+  there.hostname = button.dataset.host;
+  const link = Object.assign(document.createElement("a"), { href: there.href, textContent: "this page there" });
+  const said = Object.assign(document.createElement("p"), { className: "small" });
+  said.append(`Passkeys are good at ${there.host} only: `, link);
+  place.append(said);
+}
+
 for (const button of document.querySelectorAll("button[data-passkey]")) {
-  if (!window.PublicKeyCredential || location.hostname !== button.dataset.host) continue;
+  if (!window.PublicKeyCredential) continue;
+  if (location.hostname !== button.dataset.host) {
+    elsewhere(button);
+    continue;
+  }
   button.hidden = false;
   button.addEventListener("click", () => passkey(button));
 }

@@ -54,6 +54,8 @@ pub struct Coverage {
     pub checked_afterwards: usize,
     /// Looked after by a person.
     pub needs_human: usize,
+    /// Of these, those that ask nothing of anybody.
+    pub asks_nothing: usize,
 }
 
 pub(crate) fn rows(agreement: &Agreement) -> Vec<Row> {
@@ -85,11 +87,13 @@ fn row(agreement: &Agreement, clause: &Provision, amendment: Option<&Amendment>)
 impl Coverage {
     /// Of these clauses, those that are superseded left out.
     pub fn of(rows: &[Row]) -> Self {
-        let count = |way| rows.iter().filter(|row| row.superseded_by.is_none() && row.honoured == way).count();
+        let current = || rows.iter().filter(|row| row.superseded_by.is_none());
+        let count = |way| current().filter(|row| row.honoured == way).count();
         Self {
             enforced: count(Honoured::Enforced),
             checked_afterwards: count(Honoured::CheckedAfterwards),
             needs_human: count(Honoured::NeedsHuman),
+            asks_nothing: current().filter(|row| row.who.as_deref() == Some(NOBODY)).count(),
         }
     }
 }
@@ -106,11 +110,19 @@ impl fmt::Display for Honoured {
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { enforced, checked_afterwards, needs_human } = self;
-        let all = enforced + checked_afterwards + needs_human;
+        let Self { enforced, checked_afterwards, needs_human, asks_nothing } = self;
+        let (all, person) = (enforced + checked_afterwards + needs_human, needs_human.saturating_sub(*asks_nothing));
         write!(
             f,
-            "{all} clauses: {enforced} enforced at each request, {checked_afterwards} checked afterwards, {needs_human} looked after by a person"
-        )
+            "{all} clauses: {enforced} enforced at each request, {checked_afterwards} checked afterwards, {person} looked after by a person"
+        )?;
+        match asks_nothing {
+            0 => Ok(()),
+            1 => write!(f, ", 1 asks nothing of anybody"),
+            some => write!(f, ", {some} ask nothing of anybody"),
+        }
     }
 }
+
+/// Who looks after a clause that asks nothing of anybody.
+pub const NOBODY: &str = "nobody";

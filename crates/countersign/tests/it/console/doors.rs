@@ -164,9 +164,8 @@ fn a_no_stands_on_its_page_with_who_said_it_and_why() -> Result<()> {
     let mut sam = stage.world.client("sam-helper", "sam")?;
     sam.call("crm__get_customer", serde_json::json!({ "id": "C-1001" }))?;
     let (hold, bo) = (stage.hold()?, stage.cookie_of("bo")?);
-    let one = || -> Result<String> {
-        Ok(stage.send(&HttpRequest::get(&format!("/holds/{hold}")).with("cookie", &bo))?.body)
-    };
+    let one =
+        || -> Result<String> { Ok(stage.send(&HttpRequest::get(&format!("/holds/{hold}")).with("cookie", &bo))?.body) };
     let page = one()?;
     ensure!(page.contains("May approve: Bo Lind."), "{page}");
     ensure!(!page.contains("What this task did before"), "it did nothing before: {page}");
