@@ -74,7 +74,8 @@ impl Gateway {
         let engine = house.engine.clone();
         let id = AppId::parse(parts::APP).expect("a name");
         let arguments = ArgumentLevel::Redacted;
-        let spec = AppSpec { id, target, profile: None, stateless: false, arguments, mapping: None };
+        let (profile, mapping, calls_in_flight_max) = (None, None, None);
+        let spec = AppSpec { id, target, profile, stateless: false, arguments, calls_in_flight_max, mapping };
         let hub = Arc::new(Hub::new(engine.clone(), Arc::new(Reviews::default()), vec![spec]));
         let access = Arc::clone(&house.access);
         let endpoint = Endpoint::new(Arc::clone(&hub), engine, Arc::clone(&access), &Secret::new([7; 32]), []);

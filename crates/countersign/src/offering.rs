@@ -53,6 +53,7 @@ pub fn offered(config: &Config, engine: &Engine) -> Result<Vec<AppSpec>, (AppId,
             profile: Some(Arc::new(profile_of(&offered, api)?)),
             stateless: true,
             arguments: api.arguments,
+            calls_in_flight_max: None,
             mapping: Some(Arc::clone(offered.tools())),
             target: Target::Foreign(Arc::new(OfferedApi(offered))),
         })

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::{Catalog, Others};
 use crate::foreign::ForeignAnswer;
 use crate::hub::{AppSpec, Hub, Target};
-use crate::kept::Said;
+use crate::kept::{Kept, Said};
 use crate::listeners::Listeners;
 use crate::redaction;
 use crate::release;
@@ -34,11 +34,13 @@ use crate::upstream::{Asked, Client, Conversations, Ear, GOODBYE_TIME_MAX, Link,
 
 mod in_force;
 mod news;
+mod room;
 mod shelf;
 
 use in_force::{InForce, moved};
 use news::Places;
 pub(crate) use news::{Subscribing, Want, Way};
+use room::{Room, share_of};
 use shelf::Shelf;
 
 /// One app.
@@ -61,6 +63,10 @@ pub(crate) struct AppLink {
     /// What it told of itself when its own link was made last.
     instructions: ArcSwapOption<Definition>,
     places: Places,
+    /// For calls that are under way. One that waits for people, or for what the app has asked, has none.
+    room: Room,
+    /// For who waits until the app has said what it offers.
+    asking: Room,
     listeners: Arc<Listeners>,
     gone: CancellationToken,
     me: Weak<Self>,
@@ -128,8 +134,11 @@ impl AppLink {
     pub(crate) fn new(mut spec: AppSpec, shared: (Engine, Arc<Reviews>, Arc<Listeners>)) -> Arc<Self> {
         let (engine, reviews, listeners) = shared;
         let profile = ArcSwapOption::new(spec.profile.take());
+        let share = share_of(engine.limits().calls_in_flight_max);
         Arc::new_cyclic(|me| Self {
             profile,
+            room: Room::of(spec.calls_in_flight_max.unwrap_or(share)),
+            asking: Room::of(share),
             kept: ArcSwap::from_pointee(spec.arguments),
             spec,
             engine,
@@ -173,6 +182,11 @@ impl AppLink {
         self.profile.load_full()
     }
 
+    /// From now on so many of its calls may be under way at once; none: its share.
+    pub(crate) fn admit(&self, calls_in_flight_max: Option<usize>) {
+        self.room.resize(calls_in_flight_max.unwrap_or_else(|| share_of(self.engine.limits().calls_in_flight_max)));
+    }
+
     /// Who reads the arguments of a tool for rules.
     pub(crate) fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments> {
         match self.profile.load().as_ref() {
@@ -201,7 +215,7 @@ impl AppLink {
             self.look(DefinitionKind::Tool, catalog.tools.iter().map(|tool| tool.definition.said())).await;
             Ok(catalog)
         };
-        shelf.tools.get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
+        self.kept_or_asked(&shelf.tools, pair, ask).await
     }
 
     /// The tools, asked again unless `seen` is very young: a name that is not in them may be new.
@@ -226,7 +240,26 @@ impl AppLink {
             }
             Ok(others)
         };
-        shelf.kept(what).get(self.engine.clock().as_ref(), self.engine.limits().catalog_age_max, ask).await
+        self.kept_or_asked(shelf.kept(what), pair, ask).await
+    }
+
+    /// What was said not too long ago, or is said now. Where calls of too many wait for that already, what was said last
+    /// stands.
+    async fn kept_or_asked<T>(
+        &self,
+        kept: &Kept<T>,
+        pair: Option<&Pair>,
+        ask: impl AsyncFnOnce() -> Result<T, Fault>,
+    ) -> Result<Arc<Said<T>>, Fault> {
+        let (clock, age_max) = (self.engine.clock().as_ref(), self.engine.limits().catalog_age_max);
+        if let Some(fresh) = kept.fresh(clock, age_max) {
+            return Ok(fresh);
+        }
+        // What the gateway asks for itself holds up nobody.
+        let waits = pair.map(|_| self.asking.take());
+        if matches!(waits, Some(None)) {
+            return kept.unforgotten().ok_or_else(|| self.busy());
+        }
     }
 
     /// What it listed last, without asking: whatever a client knows of the app has come through here.
@@ -544,14 +577,20 @@ impl Carried {
             return Err(SendFault::before(fault.hint("the contract has to accept the race: `accept_race`")));
         }
         let to = self.as_configured()?;
+        let Sending { along, in_session, onward, level, .. } = &self.sending;
+        let state = onward.as_ref().and_then(|onward| onward.state.as_deref());
+        let waits = state.and_then(|state| to.conversations.take(state));
+        let _place = match &waits {
+            // What its client has answered is not thrown away; how many there are of these is bounded.
+            Some(_) => to.room.take_in_any_case(),
+            None => to.room.take().ok_or_else(|| SendFault::before(to.busy()))?,
+        };
         if let Target::Foreign(app) = &to.spec.target {
             let ForeignAnswer { answer, version } = app.send(permit, call, self.unchanged.clone()).await?;
             self.look(&answer, version);
             return Ok(answer);
         }
-        let Sending { along, in_session, onward, level, .. } = &self.sending;
-        let state = onward.as_ref().and_then(|onward| onward.state.as_deref());
-        let (link, waits) = match state.and_then(|state| to.conversations.take(state)) {
+        let (link, waits) = match waits {
             Some((waits, link)) => (link, Some(waits)),
             None => (
                 to.link_of(&self.pair, along.client(), *in_session, level.as_deref())

@@ -33,6 +33,8 @@ pub struct AppSpec {
     pub stateless: bool,
     /// How much of the arguments of its calls is kept.
     pub arguments: ArgumentLevel,
+    /// How many of its calls may be under way at once; none: a quarter of all that may be in the gateway.
+    pub calls_in_flight_max: Option<usize>,
     /// Which records its tools deal with; none: no contract permits any of them.
     pub mapping: Option<Arc<Mapped>>,
 }
@@ -150,7 +152,10 @@ impl Hub {
         for spec in specs {
             let known = before.get(&spec.id);
             // Whether it stays or goes: calls are still under way on it.
-            known.iter().for_each(|link| link.keep(spec.arguments));
+            known.iter().for_each(|link| {
+                link.keep(spec.arguments);
+                link.admit(spec.calls_in_flight_max);
+            });
             let same = known.filter(|link| link.spec.means(&spec) && link.spec.stateless == spec.stateless);
             if let Some(same) = same {
                 same.describe(spec.profile.clone());

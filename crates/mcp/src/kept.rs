@@ -70,6 +70,11 @@ impl<T> Kept<T> {
         self.said.load_full().or_else(|| self.before.load_full())
     }
 
+    /// What was said, however long ago, unless it was forgotten.
+    pub fn unforgotten(&self) -> Option<Arc<Said<T>>> {
+        self.said.load_full()
+    }
+
     /// What was said not too long ago, or is said now. Error: it cannot be asked and has never said anything.
     pub async fn get(
         &self,

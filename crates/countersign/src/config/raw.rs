@@ -227,6 +227,7 @@ pub(super) struct RawApp {
     pub credentials: Option<Spanned<Vec<RawCredential>>>,
     pub profile: Option<Spanned<String>>,
     pub stateless: Option<bool>,
+    pub calls_in_flight_max: Option<Spanned<u64>>,
     pub risk: Option<Risk>,
     pub data: Option<DataClassification>,
     pub category: Option<String>,

@@ -5,7 +5,10 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::{HttpResponse, McpClient, Misbehaviour, Upstream, UpstreamOptions, World};
+use testkit::{
+    ExactOptions, ExactUpstream, HttpResponse, McpClient, Misbehaviour, Participant, Revision, Upstream, UpstreamOptions,
+    World,
+};
 
 use crate::holds::reloaded;
 use crate::kit::{
@@ -35,6 +38,60 @@ fn an_app_that_takes_too_long() -> Result<()> {
     check_failed(&world, &failed, &json!("unknown"), "upstream.timeout", "did not answer within 1 s")?;
     assert!(text(&failed).contains("look before you try again"), "{failed}");
     assert_eq!(client.call_text("remote__echo", json!({"text": "x"}))?, "x");
+    Ok(())
+}
+
+/// Of eight places in the gateway an app has two, or as many as its operator says.
+#[test]
+fn an_app_that_does_not_answer_leaves_room_for_the_others() -> Result<()> {
+    for (said, places) in [(None, 2), (Some(1), 1), (Some(3), 3)] {
+        let (hung, other) = (upstream()?, upstream()?);
+        let mut world = world().app_url("hung", hung.url(), None).app_url("other", other.url(), None);
+        world = world.set(&["limits", "calls_in_flight_max"], json!(8));
+        if let Some(said) = said {
+            world = world.set(&["apps", "hung", "calls_in_flight_max"], json!(said));
+        }
+        let world = world.start()?;
+        pin(&world, "hung", "read")?;
+        pin(&world, "other", "read")?;
+        let mut client = world.client("ana-desktop", "ana")?;
+        let slow = || {
+            let mut client = client.clone();
+            thread::spawn(move || client.call_text("hung__slow", json!({"ms": 4_000})))
+        };
+        let waiting: Vec<_> = (0..places).map(|_| slow()).collect();
+        until("they are there", || Ok(hung.call_count() == places))?;
+        let turned_away = client.call("hung__echo", json!({"text": "x"}))?;
+        check_failed(&world, &turned_away, &json!(false), "upstream.busy", "call again in a moment")?;
+        assert_eq!(client.call_text("other__echo", json!({"text": "x"}))?, "x");
+        for one in waiting {
+            assert_eq!(one.join().map_err(|_| anyhow::anyhow!("a client broke"))??, "waited 4000 ms");
+        }
+        assert_eq!((hung.call_count(), client.call_text("hung__echo", json!({"text": "x"}))?.as_str()), (places, "x"));
+    }
+    Ok(())
+}
+
+/// An app that asks keeps its call open until its client has answered, and others get their answers meanwhile.
+#[test]
+fn what_waits_for_the_client_takes_no_place_of_its_app() -> Result<()> {
+    let options = ExactOptions { revision: Revision::June2025, record: None };
+    let server = ExactUpstream::start(options)?;
+    let world = world().rules("rules/all.cedar", "@id(\"all\") permit (principal, action, resource);\n");
+    let world = world.app_url("exact", server.url(), None).set(&["apps", "exact", "calls_in_flight_max"], json!(1));
+    let world = world.set(&["apps", "exact", "access"], json!({"people": ["ana"]})).start()?;
+    let client = Participant::http(&format!("{}/exact", world.mcp_url()), Revision::July2026)?;
+    let client = client.with_token(&world.token("ana-desktop", "ana", None)?);
+    let client = client
+        .declaring(json!({"elicitation": {"form": {}}}))
+        .answering("elicitation/create", |_| json!({"action": "accept", "content": {"name": "Ada"}}));
+    client.start()?;
+    let params = json!({"name": "ask_user", "arguments": {}});
+    let asked = client.request("tools/call", params.clone())?;
+    assert_eq!(at(&asked, "/resultType"), "input_required", "{asked}");
+    assert_eq!(client.call_text("echo", json!({"text": "x"}))?, "x");
+    let said = client.request("tools/call", client.next_round(&params, &asked)?)?;
+    assert_eq!(text(&said), "accept Ada", "{said}");
     Ok(())
 }
 

@@ -240,6 +240,7 @@ impl Upstream for Subscribing {
 
 impl Subscribing {
     async fn subscribe(&self, permit: Permit, call: Outgoing) -> Result<Answer, SendFault> {
+        let _place = self.to.room.take().ok_or_else(|| SendFault::before(self.to.busy()))?;
         let link = self.to.link_for(&self.pair, &self.way).await.map_err(SendFault::before)?;
         let (answer, watch) = link.subscribe(permit, &call).await?;
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some((link, watch));

@@ -48,6 +48,7 @@ impl Checker<'_> {
             profile,
             stateless: raw.stateless.unwrap_or(false),
             arguments: raw.trace.arguments,
+            calls_in_flight_max: raw.calls_in_flight_max.clone().map(|written| self.bytes(Some(written), 1)),
             mapping: mapping.map(|mapping| Arc::new(Tools::of(mapping))),
         })
     }

@@ -255,6 +255,11 @@ fn a_wrong_type_is_refused_where_it_stands() {
       | limits: {call_seconds_max: 0}
       |                            ^
     "#);
+    insta::assert_snapshot!(refused("apps:\n  crm: {url: 'http://x/', calls_in_flight_max: 0}\n"), @r#"
+    c.yaml:2:46: a bound must be at least 1
+      |   crm: {url: 'http://x/', calls_in_flight_max: 0}
+      |                                                ^
+    "#);
     insta::assert_snapshot!(refused("limits:\n  body_bytes_max: many\n"), @r#"
     c.yaml:2:19: expected a number, zero or more
       |   body_bytes_max: many

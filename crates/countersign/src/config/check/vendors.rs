@@ -57,6 +57,11 @@ impl Checker<'_> {
             self.problem(api, said, Some(format!("leave `{key}:` away: its mapping says what it is")));
             return None;
         }
+        if let Some(written) = &raw.calls_in_flight_max {
+            let hint = "leave it away: calls of agents have a quarter of `limits: {calls_in_flight_max}` there";
+            self.problem(written, format!("app `{id}` has `api:`"), Some(hint.to_owned()));
+            return None;
+        }
         let name = &api.value;
         let mapping = self.mapping(api)?;
         if !mapping.tools.is_empty() {
