@@ -298,7 +298,7 @@ impl AppLink {
         let link = match shelf.of.upgrade() {
             Some(link) => link,
             None => {
-                let own = self.up(&self.own, &Manner::default(), None).await?;
+                let own = self.up_own().await?;
                 self.note_instructions(&own).await;
                 own
             }
@@ -322,13 +322,12 @@ impl AppLink {
 
     /// The link of this pair that is made in this manner.
     async fn link_in(&self, pair: &Pair, manner: &Manner, level: Option<&str>) -> Result<Arc<Link>, Fault> {
-        let plain = Manner::default();
         if self.spec.stateless {
-            return self.up(&self.own, &plain, None).await;
+            return self.up_own().await;
         }
         // An app that knows both ways asks a client with a session only in the old way.
         if matches!(self.spec.target, Target::Http(_)) && !manner.handshake_first {
-            let own = self.up(&self.own, &plain, None).await?;
+            let own = self.up_own().await?;
             if own.keeps_nothing() {
                 return Ok(own);
             }
@@ -415,6 +414,13 @@ impl AppLink {
         if idle(&self.own) {
             self.own.stop().await;
         }
+    }
+
+    /// The gateway's own link.
+    async fn up_own(&self) -> Result<Arc<Link>, Fault> {
+        // Where it carries the calls of all, nobody can be asked anything, and the app is told so.
+        let manner = if self.spec.stateless { Manner::default() } else { Manner::of_the_gateway() };
+        self.up(&self.own, &manner, None).await
     }
 
     /// The link of this place, made anew if there is none. A try that just failed is not repeated at once.

@@ -40,6 +40,12 @@ impl Abilities {
         })
     }
 
+    /// What the gateway says it can do where it asks what an app offers: all that it can bring before clients, so that an
+    /// app shows all it has. It answers nothing itself.
+    pub fn of_the_gateway() -> Self {
+        Self { declared: Bytes::from_static(OWN_CAPABILITIES), ..Self::default() }
+    }
+
     /// Whether this client knows tasks as 2026-07-28 has them.
     pub fn knows_tasks(&self) -> bool {
         let document = Document::parse(&self.declared).ok();
@@ -140,6 +146,8 @@ fn declared(capabilities: Value<'_, '_>, body: &Bytes) -> Bytes {
     Bytes::from(out)
 }
 
+/// What clients can do as far as the gateway brings it before them.
+pub const OWN_CAPABILITIES: &[u8] = br#"{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{}}"#;
 /// Longest capabilities object.
 const CAPABILITIES_BYTES_MAX: usize = 16 * 1024;
 

@@ -10,6 +10,7 @@ mod cell;
 mod changes;
 mod features;
 mod not_yet;
+mod offered;
 mod questions;
 mod records;
 mod stage;

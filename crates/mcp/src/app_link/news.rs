@@ -146,7 +146,7 @@ async fn keep_up(app: Weak<AppLink>, place: &Place) {
     loop {
         let keeping = async {
             while let Some(strong) = app.upgrade() {
-                let up = strong.up(&strong.own, &Manner::default(), None).await;
+                let up = strong.up_own().await;
                 drop(strong);
                 match up {
                     // Used again before it would rest.

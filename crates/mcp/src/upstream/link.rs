@@ -18,7 +18,7 @@ use super::conversation::{Asks, Conversation, Onward};
 use super::http_link::HttpLink;
 use super::reply::{Reply, cancelled, garbage};
 use super::{Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
-use crate::client::Abilities;
+use crate::client::{Abilities, OWN_CAPABILITIES};
 use crate::envelope::UNSUPPORTED_VERSION;
 use crate::revision::Revision;
 
@@ -74,6 +74,13 @@ impl Default for Manner {
     fn default() -> Self {
         let (revision, abilities) = (Revision::NEWEST_LEGACY, Abilities::default());
         Self { revision, handshake_first: false, abilities, level: None }
+    }
+}
+
+impl Manner {
+    /// For a link over which is asked what an app offers, and no call goes to one with a session.
+    pub fn of_the_gateway() -> Self {
+        Self { abilities: Abilities::of_the_gateway(), ..Self::default() }
     }
 }
 
@@ -583,9 +590,6 @@ const MODERN_META: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     r#""},"io.modelcontextprotocol/clientCapabilities":"#
 );
-/// What the gateway says it can do where it asks what an app offers: all that it can bring before clients, so that an app
-/// shows all it has. An app can ask nothing during such a request.
-const OWN_CAPABILITIES: &[u8] = br#"{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{}}"#;
 /// How often an app is asked in the modern way that refuses it and then says it speaks it.
 const DISCOVERIES_MAX: u32 = 2;
 const PROBE_TIME_MAX: Duration = Duration::from_secs(4);

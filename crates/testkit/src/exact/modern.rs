@@ -17,7 +17,7 @@ pub(super) async fn serve(turn: &mut Turn) -> Result<Value, Ending> {
             "capabilities": offers::capabilities(turn.revision()),
             "instructions": "A server for tests.",
         }),
-        "tools/list" => offers::page("tools", offers::tools(&turn.server), &turn.params)?,
+        "tools/list" => offers::page("tools", offers::tools(&turn.server, &turn.capabilities()), &turn.params)?,
         "tools/call" => tools::call(turn).await?,
         "resources/list" => offers::page("resources", offers::resources(&turn.server), &turn.params)?,
         "resources/templates/list" => offers::page("resourceTemplates", offers::templates(), &turn.params)?,

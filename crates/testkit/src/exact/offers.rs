@@ -6,10 +6,13 @@ use super::answers::{Ending, INVALID_PARAMS, Refusal, at};
 use super::server::{ExactServer, Kind};
 use crate::Revision;
 
-/// All tools of this revision, in the order in which they are listed.
-pub(super) fn tools(server: &ExactServer) -> Vec<Value> {
+/// All tools of this revision for a client that can do this, in the order in which they are listed.
+pub(super) fn tools(server: &ExactServer, capabilities: &Value) -> Vec<Value> {
     let revision = server.revision();
-    let known = TOOLS.iter().filter(|tool| revision >= tool.since).map(|tool| tool.described(revision));
+    let offered = |tool: &&Tool| {
+        revision >= tool.since && (tool.name != "with_model" || capabilities.get("sampling").is_some_and(Value::is_object))
+    };
+    let known = TOOLS.iter().filter(offered).map(|tool| tool.described(revision));
     let added = 1..=server.added(Kind::Tools);
     known.chain(added.map(|number| described(&format!("added-{number}"), "Was added", json!({})))).collect()
 }
@@ -159,6 +162,7 @@ const TOOLS: &[Tool] = &[
     tool("ask_bare", "Asks for a name and gives no state along", "{}", Revision::June2025),
     tool("ask_url", "Asks to visit a page", "{}", Revision::November2025),
     tool("ask_url_first", "Cannot begin before a page was visited", "{}", Revision::November2025),
+    tool("with_model", "Is offered to clients with a model only", "{}", Revision::March2025),
     tool("ask_model", "Asks the client's model", "{}", Revision::March2025),
     tool("ask_roots", "Asks for the client's folders", "{}", Revision::March2025),
     tool("ask_twice", "Asks for two names, one after the other", "{}", Revision::June2025),

@@ -14,7 +14,7 @@ use crate::Revision;
 /// A call: its result, or the task that will have one.
 pub(super) async fn call(turn: &mut Turn) -> Result<Value, Ending> {
     let name = at(&turn.params, "/name").to_owned();
-    let tools = offers::tools(&turn.server);
+    let tools = offers::tools(&turn.server, &turn.capabilities());
     let Some(tool) = tools.iter().find(|tool| at(tool, "/name") == name) else {
         return Err(Refusal::new(INVALID_PARAMS, format!("unknown tool `{name}`")).into());
     };

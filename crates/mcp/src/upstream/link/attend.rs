@@ -10,7 +10,8 @@ use http::HeaderName;
 use model::{Blame, Fault, Secret};
 use tokio::sync::watch;
 
-use super::{Link, OWN_CAPABILITIES, Transport, write_meta};
+use super::{Link, Transport, write_meta};
+use crate::client::OWN_CAPABILITIES;
 use crate::envelope::INVALID_PARAMS;
 use crate::upstream::reply::to_question;
 use crate::upstream::watch::Question;
