@@ -57,6 +57,8 @@ struct Shared {
     rested: AtomicI64,
     /// Calls whose client may be away.
     tasks: TaskTracker,
+    /// Whether arguments have to stand in headers, too, where a tool says so (2026-07-28).
+    params_in_headers: bool,
 }
 
 /// One request on its way through.
@@ -91,7 +93,17 @@ impl Endpoint {
         let sessions = Sessions::new(key, subscribed.into_iter().collect())?;
         let (seals, tasks) = (Seals::new(key)?, TaskTracker::new());
         let (held, rested) = (HeldTasks::new(), AtomicI64::new(engine.clock().now().0));
-        Ok(Self { shared: Arc::new(Shared { hub, engine, access, sessions, seals, held, rested, tasks }) })
+        let params_in_headers = true;
+        let shared = Shared { hub, engine, access, sessions, seals, held, rested, tasks, params_in_headers };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// For clients over standard streams, which know no headers: only arguments say what arguments are.
+    pub fn for_standard_streams(mut self) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.params_in_headers = false;
+        }
+        self
     }
 }
 
@@ -486,7 +498,7 @@ impl Shared {
             known: arrived.known,
             endpoint: arrived.endpoint,
             revision,
-            headers: revision.modern().then_some(arrived.headers),
+            headers: Some(arrived.headers).filter(|_| revision.modern() && self.params_in_headers),
         }
     }
 

@@ -57,9 +57,13 @@ impl Gateway {
     }
 
     fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
+        Ok(Arc::new(self.mcp(access)?))
+    }
+
+    fn mcp(&self, access: &Arc<Access>) -> Result<Endpoint, Fault> {
         let subscribed = self.subscribed()?;
         let (hub, engine, access) = (Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access));
-        Ok(Arc::new(Endpoint::new(hub, engine, access, &self.state_key, subscribed)?))
+        Endpoint::new(hub, engine, access, &self.state_key, subscribed)
     }
 
     /// Sessions of before that had subscribed to something. Those that nobody could go on with any more are forgotten.
@@ -80,7 +84,7 @@ impl Gateway {
 
     pub(super) fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {
         let access = self.access();
-        let endpoint = self.endpoint(&access)?;
+        let endpoint: Arc<dyn Wire> = Arc::new(self.mcp(&access)?.for_standard_streams());
         let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
         let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
         let access = Some(access);

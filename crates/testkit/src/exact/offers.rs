@@ -10,7 +10,8 @@ use crate::Revision;
 pub(super) fn tools(server: &ExactServer, capabilities: &Value) -> Vec<Value> {
     let revision = server.revision();
     let offered = |tool: &&Tool| {
-        revision >= tool.since && (tool.name != "with_model" || capabilities.get("sampling").is_some_and(Value::is_object))
+        revision >= tool.since
+            && (tool.name != "with_model" || capabilities.get("sampling").is_some_and(Value::is_object))
     };
     let known = TOOLS.iter().filter(offered).map(|tool| tool.described(revision));
     let added = 1..=server.added(Kind::Tools);
@@ -163,6 +164,7 @@ const TOOLS: &[Tool] = &[
     tool("ask_url", "Asks to visit a page", "{}", Revision::November2025),
     tool("ask_url_first", "Cannot begin before a page was visited", "{}", Revision::November2025),
     tool("with_model", "Is offered to clients with a model only", "{}", Revision::March2025),
+    tool("routed", "Says the region back", REGION, Revision::March2025),
     tool("ask_model", "Asks the client's model", "{}", Revision::March2025),
     tool("ask_roots", "Asks for the client's folders", "{}", Revision::March2025),
     tool("ask_twice", "Asks for two names, one after the other", "{}", Revision::June2025),
@@ -185,5 +187,7 @@ const TOOLS: &[Tool] = &[
     tool("work_asks", "Works and asks for a name", "{}", Revision::November2025),
     tool("work_only", "Works, as a task only", "{}", Revision::November2025),
 ];
+/// An argument that travels in a header, too (2026-07-28).
+const REGION: &str = r#"{"region": {"type": "string", "x-mcp-header": "Region"}}"#;
 const NOTES: &[&str] = &["one", "two", "three", "four", "five", "six", "asks"];
 const PAGE: usize = 5;

@@ -155,8 +155,13 @@ pub(super) fn repeated(headers: &HeaderMap, message: &Value) -> Result<(), Refus
     }
     let params = message.get("params").unwrap_or(&Value::Null);
     let version = params.get("_meta").and_then(|meta| meta.get(VERSION_KEY)).and_then(Value::as_str);
-    let wanted =
-        [("mcp-protocol-version", version), ("mcp-method", Some(method)), ("mcp-name", modern::named(method, params))];
+    let region = params.get("arguments").and_then(|arguments| arguments.get("region")).and_then(Value::as_str);
+    let wanted = [
+        ("mcp-protocol-version", version),
+        ("mcp-method", Some(method)),
+        ("mcp-name", modern::named(method, params)),
+        ("mcp-param-region", region.filter(|_| modern::named(method, params) == Some("routed"))),
+    ];
     for (name, wanted) in wanted {
         let said = headers.get(name).and_then(|value| value.to_str().ok()).map(crate::upstream::decoded);
         if wanted.is_some() && said.as_deref() != wanted {

@@ -77,6 +77,10 @@ impl HttpWire {
             if let Some(name) = name {
                 request = request.with("mcp-name", name);
             }
+            // The one argument of the tests' server that travels in a header, too.
+            if let Some(region) = text("/params/arguments/region") {
+                request = request.with("mcp-param-region", region);
+            }
         }
         self.signed(request)
     }

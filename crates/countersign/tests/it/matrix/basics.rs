@@ -81,6 +81,12 @@ pub(super) fn tools_broken(cell: &Cell<'_>) -> Result<()> {
     same("data", &error.data, &json!({"part": "spring"}))
 }
 
+/// An argument that travels in a header, too, where there are headers.
+pub(super) fn tools_header(cell: &Cell<'_>) -> Result<()> {
+    let said = cell.client()?.call_text("routed", json!({"region": "eu-1"}))?;
+    same("text", &json!(said), &json!("eu-1"))
+}
+
 pub(super) fn tools_unknown(cell: &Cell<'_>) -> Result<()> {
     let error = error_of(cell.client()?.call("no_such_tool", json!({})))?;
     ensure(error.code == -32602, "another code", &error)

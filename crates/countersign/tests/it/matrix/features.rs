@@ -137,6 +137,7 @@ pub(super) const FEATURES: &[Feature] = &[
     feature("tools.structured_any", modern_servers, basics::tools_structured_any),
     feature("tools.fail", everywhere, basics::tools_fail),
     feature("tools.broken", everywhere, basics::tools_broken),
+    feature("tools.header", everywhere, basics::tools_header),
     feature("tools.unknown", everywhere, basics::tools_unknown),
     feature("methods.unknown", everywhere, basics::methods_unknown),
     feature("resources.list", everywhere, basics::resources_list),
