@@ -40,6 +40,7 @@ pub struct ExactOptions {
 /// A server on a port of its own, in threads of this process. It stops when dropped.
 pub struct ExactUpstream {
     url: String,
+    listener: std::net::TcpListener,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -51,19 +52,31 @@ impl ExactUpstream {
     pub fn start(options: ExactOptions) -> Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
         listener.set_nonblocking(true).context("could not prepare the listener")?;
+        Self::on(listener, options)
+    }
+
+    /// Another server at the same address; of what was said to this one it knows nothing.
+    pub fn replaced(self, options: ExactOptions) -> Result<Self> {
+        let listener = self.listener.try_clone().context("the listener cannot be kept")?;
+        drop(self);
+        Self::on(listener, options)
+    }
+
+    fn on(listener: std::net::TcpListener, options: ExactOptions) -> Result<Self> {
         let url = format!("http://{}/mcp", listener.local_addr().context("the listener has no address")?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
         let (stop, stopped) = oneshot::channel();
+        let served = listener.try_clone().context("the listener cannot be shared")?;
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
-                let Ok(listener) = TcpListener::from_std(listener) else { return };
+                let Ok(listener) = TcpListener::from_std(served) else { return };
                 tokio::select! {
                     () = http::serve(listener, Arc::new(ExactServer::new(options))) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Ok(Self { url, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { url, listener, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The MCP endpoint.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testkit::{Era, HttpRequest, McpClient, Upstream, UpstreamOptions, World};
+use testkit::{
+    Era, ExactOptions, ExactUpstream, HttpRequest, McpClient, Participant, Revision, Upstream, UpstreamOptions, World,
+};
 
 use crate::kit::{
     Handmade, at, child, intents, last_intent, ok, pin, rpc, send, text, until, upstream, world, world_with,
@@ -499,4 +501,40 @@ fn check(client: &McpClient, request: &HttpRequest, status: u16, code: i64) -> R
 fn base64(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// Another release of an app stands at its address, and speaks another revision than the one before: from the second call on
+/// it is spoken to in that one.
+#[test]
+fn an_app_whose_next_release_speaks_another_revision_is_agreed_with_anew() -> Result<()> {
+    let options = |revision| ExactOptions { revision, record: None };
+    let mut server = ExactUpstream::start(options(Revision::July2026))?;
+    let url = server.url().to_owned();
+    let world = world().rules("rules/all.cedar", "@id(\"all\") permit (principal, action, resource);\n");
+    let world =
+        world.app_url("exact", &url, None).set(&["apps", "exact", "access"], json!({"people": ["ana"]})).start()?;
+    let client = |revision| -> Result<Participant> {
+        let client = Participant::http(&format!("{}/exact", world.mcp_url()), revision)?;
+        let client = client.with_token(&world.token("ana-desktop", "ana", None)?);
+        client.start()?;
+        Ok(client)
+    };
+    let clients = [client(Revision::June2025)?, client(Revision::July2026)?];
+    let both_ways =
+        Revision::ALL.into_iter().flat_map(|one| Revision::ALL.into_iter().flat_map(move |other| [one, other]));
+    let mut before = Revision::July2026;
+    for after in both_ways {
+        server = server.replaced(options(after))?;
+        for client in &clients {
+            let first = client.call_text("echo", json!({"text": "x"}));
+            if let Err(error) = &first {
+                assert!(!format!("{error:#}").contains("-32022"), "{before} to {after}: {error:#}");
+            }
+            let second = client.call_text("echo", json!({"text": "x"}));
+            let said = second.with_context(|| format!("{} before {after} after {before}", client.revision()))?;
+            assert_eq!(said, "x");
+        }
+        before = after;
+    }
+    Ok(())
 }

@@ -19,7 +19,7 @@ use super::http_link::HttpLink;
 use super::reply::{Reply, cancelled, garbage};
 use super::{Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
 use crate::client::{Abilities, OWN_CAPABILITIES};
-use crate::envelope::UNSUPPORTED_VERSION;
+use crate::envelope::{HEADER_MISMATCH, INVALID_PARAMS, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
 use crate::revision::Revision;
 
 mod attend;
@@ -350,8 +350,12 @@ impl Link {
             self.is_stale();
         }
         let reply = reply?;
-        if let (Some((code, _)), Some(trail)) = (reply.rpc_error(), trail) {
+        let code = reply.rpc_error().map(|(code, _)| code);
+        if let (Some(code), Some(trail)) = (code, trail) {
             trail.note(|seen| seen.rpc_code = Some(code));
+        }
+        if code == Some(UNSUPPORTED_VERSION) && self.modern() {
+            return Err(SendFault::before(speaks_something_else()));
         }
         reply.into_answer().map_err(SendFault::after)
     }
@@ -410,14 +414,34 @@ impl Link {
     async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, SendFault> {
         match &self.transport {
             Transport::Http(http) => {
-                let exchanged = http.exchange(ask, Some(&self.agreed)).await?;
-                // Some servers say 400 where they mean that the session has ended: the next call opens a new one.
-                if exchanged.status == StatusCode::BAD_REQUEST && self.agreed.session.is_some() {
+                let trail = ask.trail;
+                let exchanged = http.exchange(ask, Some(&self.agreed)).await;
+                let (status, code) = match &exchanged {
+                    Ok(exchanged) => (Some(exchanged.status), exchanged.reply.rpc_error().map(|(code, _)| code)),
+                    Err(_) => {
+                        let seen = trail.and_then(|trail| trail.seen().http_status);
+                        (seen.and_then(|status| StatusCode::from_u16(status).ok()), None)
+                    }
+                };
+                if self.is_of_before(status, code) {
                     self.is_stale();
                 }
-                Ok(exchanged.reply)
+                Ok(exchanged?.reply)
             }
             Transport::Child(child) => child.exchange(&ask).await,
+        }
+    }
+
+    /// Whether an app answers like one that does not know what was agreed: its session has ended, or another release of it
+    /// stands there that speaks something else. The next call agrees anew.
+    fn is_of_before(&self, status: Option<StatusCode>, code: Option<i64>) -> bool {
+        let refused = status == Some(StatusCode::BAD_REQUEST);
+        match code {
+            Some(UNSUPPORTED_VERSION) => true,
+            Some(HEADER_MISMATCH | MISSING_CAPABILITY | INVALID_PARAMS) if self.modern() => false,
+            Some(HEADER_MISMATCH | MISSING_CAPABILITY) => refused,
+            // Some servers say 400 where they mean that the session has ended.
+            _ => refused && (self.modern() || self.agreed.session.is_some()),
         }
     }
 
@@ -513,6 +537,12 @@ fn named_instead(reply: &Reply) -> bool {
     supported.is_some_and(|supported| {
         supported.items().any(|version| version.as_str().as_deref() == Some(Revision::V20260728.as_str()))
     })
+}
+
+/// An app that spoke 2026-07-28 when the link was made does so no more.
+fn speaks_something_else() -> Fault {
+    let said = "it speaks another revision than before, and nothing was executed";
+    Fault::new(Blame::Upstream, "upstream.revision", said).hint("call again: the revision is agreed anew").retryable()
 }
 
 fn offers_modern(reply: &Reply) -> bool {
