@@ -260,6 +260,7 @@ impl AppLink {
         if matches!(waits, Some(None)) {
             return kept.unforgotten().ok_or_else(|| self.busy());
         }
+        kept.get(clock, age_max, ask).await
     }
 
     /// What it listed last, without asking: whatever a client knows of the app has come through here.
@@ -342,6 +343,11 @@ impl AppLink {
         let slot = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let link = slot.and_then(|slot| slot.link.load_full());
         link.is_some_and(|link| link.alive() && !link.modern())
+    }
+
+    /// When the app wants no answer any more to a question of the call that waits under this state.
+    pub(crate) fn over(&self, state: Option<&str>, key: &str) -> Option<CancellationToken> {
+        self.conversations.over(state?, key)
     }
 
     /// Ends a call that waits for something nobody will bring.
@@ -619,7 +625,8 @@ impl Carried {
                 let wait = QUESTION_TIME_MAX + to.engine.limits().call_time_max;
                 let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
                 let until = UnixMicros(to.engine.clock().now().0.saturating_add(wait));
-                to.conversations.keep(conversation, link, &self.pair, until).await
+                let kept = (link, to.listeners.tasks());
+                to.conversations.keep(conversation, kept, &self.pair, until).await
             }
         }
     }

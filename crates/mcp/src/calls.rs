@@ -28,7 +28,7 @@ use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
 use crate::hub::Hub;
 use crate::methods::{Said, Waits};
 use crate::redaction;
-use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, Wanted, Wish};
+use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, TAKEN_BACK, Wanted, Wish};
 use crate::tasks::{self, HeldTask, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
 use crate::waiting::{Patience, Queue, status_question};
@@ -482,7 +482,10 @@ impl Call {
         answer: &Answer,
     ) -> Result<Option<Vec<u8>>, Closed> {
         let failed = |fault| Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true };
-        let wanted = Wanted::read(&answer.body, along.client()).map_err(failed)?;
+        let mut wanted = Wanted::read(&answer.body, along.client()).map_err(failed)?;
+        for wish in &mut wanted.wishes {
+            wish.over = self.link.over(wanted.state.as_deref(), &wish.key);
+        }
         // Who is refused until somebody has opened an address begins again.
         let again = answer.kind == AnswerKind::ProtocolError;
         let rounds = self.goes_on.as_ref().map_or(0, |goes_on| goes_on.rounds).saturating_add(1);
@@ -527,7 +530,8 @@ impl Call {
                 Client::Legacy(session) => {
                     let (session, along, method) = (Arc::clone(session), along.clone(), wish.method);
                     let task = self.task.as_ref().map(|(task, id)| (task.id.as_str(), id.as_str()));
-                    (rounds::for_session(wish, task), Arc::new(Put { session, along, method }))
+                    let over = wish.over.clone();
+                    (rounds::for_session(wish, task), Arc::new(Put { session, along, method, over }))
                 }
             };
             let name = ToolName::parse(wish.method.as_str()).map_err(|error| {
@@ -562,6 +566,8 @@ impl Call {
                     let error = answer.kind == AnswerKind::ProtocolError;
                     given.push(Given { key, error, body: answer.body });
                 }
+                // The call goes on without it.
+                Closed::Failed { fault, .. } if fault.code() == TAKEN_BACK => {}
                 Closed::Failed { call, fault, .. } => {
                     return Err(Closed::Failed { call, fault, perhaps_executed: true });
                 }

@@ -17,6 +17,7 @@ use json::{Document, Kind, Value};
 use model::limits::{QUESTION_TIME_MAX, QUESTIONS_OPEN_MAX, ROUNDS_OPEN_MAX};
 use model::{Actor, AppId, Blame, CallId, Fault, Method, Secret, UnixMicros};
 use quick_cache::sync::Cache;
+use tokio_util::sync::CancellationToken;
 
 use crate::client::question;
 use crate::session::Session;
@@ -39,6 +40,8 @@ pub struct Wish {
     pub method: Method,
     /// The params object, exactly as it came.
     pub params: Option<Bytes>,
+    /// Ends when the app wants no answer any more, where it can say so.
+    pub over: Option<CancellationToken>,
 }
 
 impl Wanted {
@@ -68,7 +71,7 @@ impl Wanted {
                 Fault::new(Blame::Upstream, "upstream.asks_too_much", said)
             })?;
             let params = params.map(|params| body.slice(params.span()));
-            wishes.push(Wish { key: key.into_owned(), method, params });
+            wishes.push(Wish { key: key.into_owned(), method, params, over: None });
         }
         if wishes.is_empty() && state.is_none() {
             return Err(garbage("it wants input and says neither which nor what to come back with"));
@@ -355,6 +358,8 @@ pub struct Put {
     pub along: Along,
     /// What is asked.
     pub method: Method,
+    /// Ends when the app wants no answer any more.
+    pub over: Option<CancellationToken>,
 }
 
 impl Upstream for Put {
@@ -370,17 +375,31 @@ impl Upstream for Put {
             if !self.along.put(question.message()).await {
                 return Err(gone());
             }
-            tokio::select! {
+            let over = async {
+                match &self.over {
+                    Some(over) => over.cancelled().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let ended = tokio::select! {
                 answer = question.answered() => return answer.ok_or_else(gone),
-                () = self.along.cancelled() => {}
-                () = tokio::time::sleep(call.time_max) => {}
-            }
+                () = over => taken_back(),
+                () = self.along.cancelled() => gone(),
+                () = tokio::time::sleep(call.time_max) => gone(),
+            };
             self.along.put(question.taken_back()).await;
-            Err(gone())
+            Err(ended)
         })
     }
 }
 
+fn taken_back() -> SendFault {
+    let said = "the app wants no answer any more: it took its question back, or has answered the call";
+    SendFault::after(Fault::new(Blame::Upstream, TAKEN_BACK, said))
+}
+
+/// How a question ends that the app took back.
+pub const TAKEN_BACK: &str = "upstream.taken_back";
 /// Addresses must be opened first (2025-11-25).
 const URL_FIRST: i64 = -32042;
 

@@ -82,6 +82,11 @@ impl Participant {
         self
     }
 
+    /// Leaves the questions of a legacy server unanswered, or answers them again.
+    pub fn be_silent(&self, silent: bool) {
+        self.inner.be_silent(silent);
+    }
+
     /// Waits so long for an answer, and a third of it for what it should hear, instead of half a minute.
     pub fn be_patient_for(&self, time: Duration) {
         self.inner.be_patient_for(time);

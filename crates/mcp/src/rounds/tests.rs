@@ -108,6 +108,7 @@ fn a_question_to_open_an_address_gets_an_id_for_a_session() {
         key: "k".to_owned(),
         method: Method::Elicit,
         params: Some(Bytes::copy_from_slice(params.as_bytes())),
+        over: None,
     };
     let said = |params: &str| for_session(wish(params), None).params.unwrap();
     assert_eq!(said(r#"{"mode":"url","url":"u"}"#), r#"{"elicitationId":"k","mode":"url","url":"u"}"#);

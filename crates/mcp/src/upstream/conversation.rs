@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, SendFault, Trail};
@@ -14,7 +15,9 @@ use json::Document;
 use model::limits::{CONVERSATIONS_PER_APP_MAX, CONVERSATIONS_PER_PAIR_MAX};
 use model::{Blame, Fault, Method, UnixMicros};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use super::{Along, Link, garbage};
 use crate::app_link::Pair;
@@ -29,6 +32,16 @@ pub struct Question {
     pub method: Method,
     /// The params object, exactly as it came; none where there is none.
     pub params: Option<Bytes>,
+    /// Ends when the app wants no answer any more: it was given, the app took the question back, or the call is over.
+    pub over: CancellationToken,
+}
+
+/// The questions of one call that wait for answers.
+#[derive(Default)]
+pub(crate) struct Open {
+    ids: Mutex<Vec<(Bytes, CancellationToken)>>,
+    /// The call is over, and so are all of them.
+    call: CancellationToken,
 }
 
 /// What a client gives to go on with a call.
@@ -57,6 +70,7 @@ pub(crate) struct Asks {
     pub(crate) along: Along,
     /// None where nothing may be asked.
     pub(crate) to: Option<mpsc::Sender<Question>>,
+    pub(crate) open: Arc<Open>,
 }
 
 impl Asks {
@@ -67,9 +81,41 @@ impl Asks {
         if !self.along.client().answers(method, document.as_ref().map(Document::root)) {
             return Err("the client whose call this is does not offer it");
         }
-        let question = Question { id, method, params };
         let to = self.to.as_ref().ok_or("nothing may be asked during this call")?;
-        to.try_send(question).map_err(|_| "too many questions are open for this call, or nobody waits for it")
+        let question = Question { over: self.open.opens(&id), id, method, params };
+        to.try_send(question).map_err(|unsent| {
+            unsent.into_inner().over.cancel();
+            "too many questions are open for this call, or nobody waits for it"
+        })
+    }
+
+    /// The app takes a question back, if this notification says so and it is one of this call.
+    pub(crate) fn take_back(&self, notification: &[u8]) -> bool {
+        let document = Document::parse(notification).ok();
+        let id = document.as_ref().and_then(|document| document.root().get("params")?.get("requestId"));
+        id.is_some_and(|id| self.open.close(id.raw()))
+    }
+}
+
+impl Open {
+    fn opens(&self, id: &Bytes) -> CancellationToken {
+        let over = self.call.child_token();
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.retain(|(_, over)| !over.is_cancelled());
+        ids.push((id.clone(), over.clone()));
+        over
+    }
+
+    /// Nobody waits for the answer to this question any more. Says whether it was open.
+    fn close(&self, id: &[u8]) -> bool {
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = ids.iter().find(|(open, over)| open == id && !over.is_cancelled());
+        open.map(|(_, over)| over.cancel()).is_some()
+    }
+
+    /// Once what is given is dropped, the call is over.
+    pub(crate) fn until(&self) -> DropGuard {
+        self.call.clone().drop_guard()
     }
 }
 
@@ -82,7 +128,12 @@ pub(crate) struct Conversation {
     pub(crate) trail: Trail,
     open: Vec<(String, Question)>,
     asked: u32,
+    /// Whether it goes on by itself.
+    driven: bool,
 }
+
+/// An exchange in a task of its own, which ends with this.
+struct Driven(JoinHandle<Result<Answer, SendFault>>);
 
 /// A call that a server keeps open.
 pub(crate) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, SendFault>> + Send>>;
@@ -103,17 +154,19 @@ struct Waiting {
 
 impl Conversation {
     pub(crate) fn new(exchange: Exchange, asks: mpsc::Receiver<Question>, along: Along, trail: Trail) -> Self {
-        Self { exchange, asks, along, trail, open: Vec::new(), asked: 0 }
+        Self { exchange, asks, along, trail, open: Vec::new(), asked: 0, driven: false }
     }
 
-    /// The responses to send, for those questions that are answered. What nobody asked is passed over.
-    pub(crate) fn responses(&mut self, given: &[Given]) -> Vec<Vec<u8>> {
+    /// The responses to send, for those questions that are answered. What nobody asked, or wants answered any more, is passed
+    /// over.
+    pub(crate) fn responses(&mut self, given: &[Given]) -> Vec<(Vec<u8>, CancellationToken)> {
         let mut responses = Vec::new();
+        self.open.retain(|(_, question)| !question.over.is_cancelled());
         for one in given {
             let Some(at) = self.open.iter().position(|(key, _)| *key == one.key) else { continue };
             let (_, question) = self.open.swap_remove(at);
             let write = if one.error { envelope::error } else { envelope::result };
-            responses.push(write(&question.id, &one.body));
+            responses.push((write(&question.id, &one.body), question.over));
         }
         responses
     }
@@ -121,7 +174,7 @@ impl Conversation {
     /// Waits until the server answers or asks. None: it has asked, and waits.
     pub(crate) async fn advance(&mut self, along: &Along) -> Option<Result<Answer, SendFault>> {
         self.along.goes_on_in(along);
-        if self.open.is_empty() {
+        while self.open.is_empty() {
             tokio::select! {
                 biased;
                 answer = &mut self.exchange => return Some(answer),
@@ -131,11 +184,23 @@ impl Conversation {
                     return Some((&mut self.exchange).await);
                 }
             }
+            while let Ok(question) = self.asks.try_recv() {
+                self.opens(question);
+            }
+            self.open.retain(|(_, question)| !question.over.is_cancelled());
         }
         while let Ok(question) = self.asks.try_recv() {
             self.opens(question);
         }
         None
+    }
+
+    /// Has the call go on while its client is asked: the app may take its question back, and answer.
+    fn drive(&mut self, tasks: &TaskTracker) {
+        if !std::mem::replace(&mut self.driven, true) {
+            let exchange = std::mem::replace(&mut self.exchange, Box::pin(std::future::pending()));
+            self.exchange = Box::pin(Driven(tasks.spawn(exchange)));
+        }
     }
 
     fn opens(&mut self, question: Question) {
@@ -172,12 +237,30 @@ impl Conversation {
     }
 }
 
+impl Future for Driven {
+    type Output = Result<Answer, SendFault>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|ended| {
+            let broken = |_| SendFault::after(Fault::new(Blame::Bug, "bug.exchange", "a call that went on broke off"));
+            ended.map_err(broken)?
+        })
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Conversations {
-    /// Keeps a call until its client has answered. Error: this pair, or the app, has too many of them.
+    /// Keeps a call until its client has answered, and has it go on meanwhile in one of these tasks. Error: this pair, or the
+    /// app, has too many of them.
     pub(crate) async fn keep(
         &self,
-        conversation: Conversation,
-        link: Arc<Link>,
+        mut conversation: Conversation,
+        (link, tasks): (Arc<Link>, &TaskTracker),
         pair: &Pair,
         until: UnixMicros,
     ) -> Result<Answer, SendFault> {
@@ -194,6 +277,7 @@ impl Conversations {
                 let said = "too many calls of this app wait for answers to its questions already";
                 Some(Fault::new(Blame::Caller, "caller.too_many_open", said).hint("answer some of them first"))
             } else {
+                conversation.drive(tasks);
                 waiting.insert(state, Waiting { pair: pair.clone(), until, link, conversation });
                 return Ok(answer);
             }
@@ -205,6 +289,13 @@ impl Conversations {
     /// The call that waits under this state, and its link.
     pub(crate) fn take(&self, state: &str) -> Option<(Conversation, Arc<Link>)> {
         self.lock().remove(state).map(|waiting| (waiting.conversation, waiting.link))
+    }
+
+    /// When the app wants no answer any more to the question of this key, in the call that waits under this state.
+    pub(crate) fn over(&self, state: &str, key: &str) -> Option<CancellationToken> {
+        let waiting = self.lock();
+        let open = &waiting.get(state)?.conversation.open;
+        open.iter().find(|(open, _)| open == key).map(|(_, question)| question.over.clone())
     }
 
     /// Ends those whose clients have not come back by now, or all.
@@ -224,5 +315,7 @@ impl Conversations {
 
 /// Why a server that asks something else is refused.
 pub(crate) const NOT_OFFERED: &str = "not offered by this gateway";
+/// The notification with which a server takes a question back.
+pub(crate) const TAKES_BACK: &str = "notifications/cancelled";
 /// Why a server that asks at the wrong time is refused.
 pub(crate) const NO_CALL: &str = "no call of a client that could be asked is under way";

@@ -10,8 +10,8 @@ use http::{HeaderName, Method, StatusCode, Uri};
 use http_client::{Body, Broke, Client, Connecting, Request, Unread, Unsendable, connector};
 use model::{Blame, Fault, Limits, Secret};
 
-use super::conversation::NO_CALL;
-use super::reply::{Heard, Reply, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
+use super::conversation::{NO_CALL, TAKES_BACK};
+use super::reply::{Heard, Reply, apart, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
 use super::said::{Kind, Response, settled};
 use super::sse::Events;
 use super::under_way::UnderWay;
@@ -308,6 +308,11 @@ impl HttpLink {
     }
 
     pub(super) fn no_answer(&self, broke: Broke) -> SendFault {
+            Heard::Tells(method) if method == TAKES_BACK => {
+                let taken = ask.asks.is_some_and(|asks| asks.take_back(message));
+                tracing::debug!(taken, "an app takes a question back");
+                Ok(None)
+            }
         let host = self.url.authority().map(ToString::to_string).unwrap_or_default();
         match broke {
             Broke::Unreachable(error) => {

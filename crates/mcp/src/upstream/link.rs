@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::along::LOG_LEVEL_KEY;
 use super::child::ChildLink;
-use super::conversation::{Asks, Conversation, Onward};
+use super::conversation::{Asks, Conversation, Onward, Open};
 use super::http_link::HttpLink;
 use super::reply::{Reply, cancelled, garbage};
 use super::{Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
@@ -370,7 +370,8 @@ impl Link {
     ) -> Conversation {
         let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
         let along = sending.along.clone();
-        let (asks, trail) = (Asks { along: along.clone(), to: Some(to) }, call.trail.clone());
+        let open = Arc::new(Open::default());
+        let (asks, trail) = (Asks { along: along.clone(), to: Some(to), open }, call.trail.clone());
         let link = Arc::clone(self);
         let (tool, about) = (
             spent.tool.clone(),
@@ -384,6 +385,7 @@ impl Link {
             },
         );
         let exchange = Box::pin(async move {
+            let _over = asks.open.until();
             let mut ask = link.in_words(tool.as_str(), &call, &about, header)?;
             ask.asks = Some(&asks);
             link.answer(ask).await
@@ -398,7 +400,7 @@ impl Link {
         onward: &Onward,
         header: Option<&(HeaderName, Secret<String>)>,
     ) -> Result<Conversation, SendFault> {
-        for response in conversation.responses(&onward.given) {
+        for (response, over) in conversation.responses(&onward.given) {
             let sent = match &self.transport {
                 Transport::Http(http) => http.respond(Bytes::from(response), header, &self.agreed).await,
                 Transport::Child(child) => child.notify(&response).await,
@@ -407,6 +409,7 @@ impl Link {
                 conversation.end().await;
                 return Err(SendFault::after(fault));
             }
+            over.cancel();
         }
         Ok(conversation)
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::conversation::{Asks, NO_CALL};
+use super::conversation::{Asks, NO_CALL, TAKES_BACK};
 use super::{Along, Client, Ear};
 
 /// Calls under way, oldest first.
@@ -63,12 +63,19 @@ impl UnderWay {
                 let calls = self.lock();
                 calls.by_id.values().map(|asks| &asks.along).find(|along| along.is_progress(message)).cloned()
             }
+            TAKES_BACK => return self.take_back(message),
             _ => self.only_client().ok().map(|asks| asks.along),
         };
         match about {
             Some(along) => along.tell(message, method),
             None => tracing::debug!(method, "a notification of an app is about no call"),
         }
+    }
+
+    /// Takes back what a call has asked. The notification names the question, whichever call it is of.
+    fn take_back(&self, notification: &Bytes) {
+        let taken = self.lock().by_id.values().any(|asks| asks.take_back(notification));
+        tracing::debug!(taken, "an app takes a question back");
     }
 
     /// The oldest call, if all are of one client, and those that ended without an answer lately. On a link that pairs share, what is said may be about a call of another
@@ -106,7 +113,7 @@ impl Calls {
 impl Asks {
     /// For a call during which nothing may be asked.
     pub(crate) fn none(along: &Along) -> Self {
-        Self { along: along.clone(), to: None }
+        Self { along: along.clone(), to: None, open: Arc::default() }
     }
 }
 

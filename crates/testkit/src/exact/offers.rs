@@ -9,9 +9,12 @@ use crate::Revision;
 /// All tools of this revision for a client that can do this, in the order in which they are listed.
 pub(super) fn tools(server: &ExactServer, capabilities: &Value) -> Vec<Value> {
     let revision = server.revision();
-    let offered = |tool: &&Tool| {
-        revision >= tool.since
-            && (tool.name != "with_model" || capabilities.get("sampling").is_some_and(Value::is_object))
+    let offered = |tool: &&Tool| match tool.name {
+        "with_model" => capabilities.get("sampling").is_some_and(Value::is_object),
+        // From 2026-07-28 on nobody has words to take a question back.
+        "ask_in_vain" => !revision.modern(),
+        "in_a_batch" => revision == Revision::March2025,
+        _ => revision >= tool.since,
     };
     let known = TOOLS.iter().filter(offered).map(|tool| tool.described(revision));
     let added = 1..=server.added(Kind::Tools);
@@ -166,6 +169,8 @@ const TOOLS: &[Tool] = &[
     tool("with_model", "Is offered to clients with a model only", "{}", Revision::March2025),
     tool("routed", "Says the region back", REGION, Revision::March2025),
     tool("ask_model", "Asks the client's model", "{}", Revision::March2025),
+    tool("in_a_batch", "Answers in one batch with a log message", "{}", Revision::March2025),
+    tool("ask_in_vain", "Asks the client's model, takes that back and answers", "{}", Revision::March2025),
     tool("ask_roots", "Asks for the client's folders", "{}", Revision::March2025),
     tool("ask_twice", "Asks for two names, one after the other", "{}", Revision::June2025),
     tool("ask_all", "Asks for three things at once", "{}", Revision::June2025),

@@ -99,6 +99,8 @@ async fn asks(turn: &mut Turn, name: &str) -> Result<Value, Ending> {
         }
         "ask_url_first" => turn.ask("visit", Question::Page).await?,
         "ask_model" => turn.ask("word", Question::Model).await?,
+        "in_a_batch" => "together".to_owned(),
+        "ask_in_vain" => turn.ask_in_vain(Question::Model).await,
         "ask_roots" => turn.ask("folders", Question::Roots).await?,
         "ask_twice" => {
             let first = turn.ask("first", NAME).await?;

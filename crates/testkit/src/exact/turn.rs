@@ -1,6 +1,7 @@
 //! One request while it is under way: what it may say before its answer, what it may ask, how it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::UnboundedSender;
@@ -234,6 +235,22 @@ impl Turn {
         let waiting = asking.map(|(id, waiting)| {
             if let Some(request) = request.as_object_mut() {
                 request.insert("jsonrpc".to_owned(), json!("2.0"));
+    /// Asks a legacy client something, and then does without an answer.
+    pub(super) async fn ask_in_vain(&self, question: Question) -> String {
+        let Some(session) = &self.session else { return String::new() };
+        let (id, _) = session.asking();
+        let mut request = question.request(self.revision());
+        if let Some(request) = request.as_object_mut() {
+            request.insert("jsonrpc".to_owned(), json!("2.0"));
+            request.insert("id".to_owned(), json!(id));
+        }
+        let _gone = self.out.send(request);
+        tokio::time::sleep(IN_VAIN).await;
+        self.tell("notifications/cancelled", &json!({"requestId": id, "reason": "it is known by now"}));
+        self.server.note("taken back", &json!(id));
+        "never mind".to_owned()
+    }
+
                 request.insert("id".to_owned(), json!(id));
             }
             let _gone = self.out.send(request);
@@ -266,3 +283,6 @@ async fn until_set(cancelled: Option<watch::Receiver<bool>>) {
     }
     std::future::pending().await
 }
+
+/// How long a question stands that is taken back.
+const IN_VAIN: Duration = Duration::from_millis(700);

@@ -39,6 +39,8 @@ struct State {
     heard: Vec<Value>,
     asked: Vec<Value>,
     violations: Vec<String>,
+    /// Whether questions are left unanswered.
+    silent: bool,
 }
 
 // === impl Inner ===
@@ -70,6 +72,10 @@ impl Inner {
 
     pub(super) fn capabilities(&self) -> Value {
         Value::Object(self.state().capabilities.clone())
+    }
+
+    pub(super) fn be_silent(&self, silent: bool) {
+        self.state().silent = silent;
     }
 
     pub(super) fn answer_with(&self, method: &str, answer: Answering) {
@@ -133,6 +139,10 @@ impl Inner {
         };
         if self.revision.modern() {
             self.violation(format!("a request of the server: {message}"));
+            return None;
+        }
+        if self.state().silent {
+            self.state().asked.push(message);
             return None;
         }
         Some(match message.get("method").and_then(Value::as_str) {

@@ -59,6 +59,10 @@ fn modern_clients(client: Revision, _: Revision) -> Expected {
     if client.modern() { Works } else { NotInRevision }
 }
 
+fn legacy_servers(_: Revision, server: Revision) -> Expected {
+    if server.modern() { NotInRevision } else { Works }
+}
+
 fn modern_servers(_: Revision, server: Revision) -> Expected {
     if server.modern() { Works } else { NotInRevision }
 }
@@ -176,6 +180,7 @@ pub(super) const FEATURES: &[Feature] = &[
     feature("questions.of_a_prompt", forms, questions::of_a_prompt),
     feature("questions.of_a_resource", forms, questions::of_a_resource),
     feature("questions.undeclared", everywhere, questions::undeclared),
+    feature("questions.withdrawn", legacy_servers, questions::withdrawn),
     feature("state.tampered", states, questions::state_tampered),
     feature("state.replayed", states, questions::state_replayed),
     feature("state.of_other_arguments", states, questions::state_of_other_arguments),

@@ -1,5 +1,7 @@
 //! What a server asks of its client: as requests before 2026-07-28, as results of type `input_required` since.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
@@ -77,6 +79,32 @@ pub(super) fn of_a_prompt(cell: &Cell<'_>) -> Result<()> {
 pub(super) fn of_a_resource(cell: &Cell<'_>) -> Result<()> {
     let said = cell.client()?.complete("resources/read", json!({"uri": "note://asks"}))?;
     same("text", &json!(at(&said, "/contents/0/text")), &json!("accept Ada"))
+}
+
+/// A server that takes its question back and answers all the same is heard, whether or not anybody has answered it.
+pub(super) fn withdrawn(cell: &Cell<'_>) -> Result<()> {
+    let (client, params) = (cell.client()?, json!({"name": "ask_in_vain", "arguments": {}}));
+    let said = if client.revision().modern() {
+        let asked = client.request("tools/call", params.clone())?;
+        ensure(asked.get("inputRequests").is_some(), "it is not asked", &asked)?;
+        cell.until("the server takes its question back", || {
+            Ok(cell.upstream_heard()?.iter().any(|line| at(line, "/noted") == "taken back"))
+        })?;
+        // What was written down is heard a moment later.
+        std::thread::sleep(Duration::from_millis(300));
+        client.request("tools/call", client.next_round(&params, &asked)?)?
+    } else {
+        client.be_silent(true);
+        let said = client.request("tools/call", params);
+        client.be_silent(false);
+        let question = client.asked().first().and_then(|one| one.get("id")).cloned().context("it was not asked")?;
+        let heard = client.hear("notifications/cancelled")?;
+        same("what is taken back", heard.pointer("/params/requestId").unwrap_or(&Value::Null), &question)?;
+        said?
+    };
+    same("text", &json!(at(&said, "/content/0/text")), &json!("never mind"))?;
+    let unexpected: Vec<Value> = cell.upstream_heard()?;
+    ensure(!unexpected.iter().any(|line| at(line, "/noted") == "unexpected answer"), "it is answered", &unexpected)
 }
 
 /// A client is not asked for what it has not declared. Its call ends with an error that says so.
