@@ -471,6 +471,9 @@ impl Shared {
         if let Some(said) = self.subscription(arrived, session, request).await {
             return said;
         }
+        if request.method == "logging/setLevel" {
+            return Box::pin(self.set_level(arrived, session, request)).await;
+        }
         let context = self.context(arrived, session.revision);
         let Some(asked) = Call::asked(request) else { return context.answer(request).await };
         match context.understand(request, asked, arrived.body).await {

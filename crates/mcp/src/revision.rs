@@ -49,6 +49,11 @@ impl Revision {
         matches!(self, Self::V20251125)
     }
 
+    /// Whether several messages may come as one.
+    pub const fn has_batches(self) -> bool {
+        matches!(self, Self::V20250326)
+    }
+
     /// Whether it is stateless, without `initialize`.
     pub const fn modern(self) -> bool {
         matches!(self, Self::V20260728)

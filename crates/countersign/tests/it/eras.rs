@@ -92,11 +92,13 @@ fn a_batch_is_split_and_answered_together() -> Result<()> {
         {"jsonrpc": "2.0", "id": "two", "method": "no/such"},
         {"jsonrpc": "2.0", "id": 3, "method": "initialize", "params": {}},
         call(4, "b"),
+        {"jsonrpc": "2.0", "id": 5, "method": "logging/setLevel", "params": {"level": "info"}},
     ]);
     let (status, answers) = send(&client, &client.http_request(&batch))?;
     assert_eq!(status, 200, "{answers}");
     let by_id = |id: Value| answers.as_array().into_iter().flatten().find(|answer| answer.get("id") == Some(&id));
-    assert_eq!(answers.as_array().map(Vec::len), Some(4), "{answers}");
+    assert_eq!(answers.as_array().map(Vec::len), Some(5), "{answers}");
+    assert_eq!(by_id(json!(5)).and_then(|answer| answer.get("result")), Some(&json!({})));
     assert_eq!(by_id(json!(1)).map(|answer| at(answer, "/result/content/0/text")), Some("a"));
     assert_eq!(by_id(json!(4)).map(|answer| at(answer, "/result/content/0/text")), Some("b"));
     assert_eq!(by_id(json!("two")).and_then(|answer| answer.pointer("/error/code")), Some(&json!(-32601)));
@@ -114,6 +116,26 @@ fn a_batch_is_split_and_answered_together() -> Result<()> {
     let (status, said) = send(&newer, &newer.http_request(&json!([call(1, "c")])))?;
     assert_eq!((status, said.pointer("/error/code")), (400, Some(&json!(-32600))), "{said}");
     assert_eq!(upstream.tags(), ["a", "b"]);
+    Ok(())
+}
+
+#[test]
+fn an_app_may_answer_in_a_batch() -> Result<()> {
+    let server = ExactUpstream::start(ExactOptions { revision: Revision::March2025, record: None })?;
+    let world = world()
+        .rules("rules/all.cedar", "@id(\"all\") permit (principal, action, resource);\n")
+        .app_url("http", server.url(), None)
+        .app_command("child", &child(&["--revision", "2025-03-26"])?)
+        .set(&["apps", "http", "access"], json!({"people": ["ana"]}))
+        .set(&["apps", "child", "access"], json!({"people": ["ana"]}))
+        .start()?;
+    for app in ["http", "child"] {
+        let client = Participant::http(&format!("{}/{app}", world.mcp_url()), Revision::June2025)?;
+        let client = client.with_token(&world.token("ana-desktop", "ana", None)?);
+        client.start()?;
+        assert_eq!(client.call_text("in_a_batch", json!({}))?, "together", "{app}");
+        client.hear("notifications/message")?;
+    }
     Ok(())
 }
 

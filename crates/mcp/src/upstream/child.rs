@@ -20,9 +20,10 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::reply::{Heard, Reply, cancelled, cancelled_notice, hear, to_question, too_large};
+use super::reply::{Heard, Reply, apart, cancelled, cancelled_notice, hear, to_question, too_large};
 use super::under_way::UnderWay;
 use super::{Ask, Ear, GOODBYE_TIME_MAX, request};
+use crate::revision::Revision;
 
 mod listen;
 mod pipe;
@@ -60,6 +61,8 @@ struct Shared {
     ear: Ear,
     subscriptions: Subscriptions,
     ended: AtomicBool,
+    /// Whether several messages may come as one, in the revision that was agreed on.
+    batches: AtomicBool,
     /// The child's group, until the child is reaped: from then on the number may be another's.
     group: Mutex<Option<Pid>>,
 }
@@ -96,7 +99,17 @@ impl ChildLink {
         let (waiting, said, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let under_way = UnderWay::of(&ear);
         let (subscriptions, overs) = Subscriptions::new();
-        let shared = Arc::new(Shared { waiting, under_way, said, scrub, ear, subscriptions, ended, group });
+        let shared = Arc::new(Shared {
+            waiting,
+            under_way,
+            said,
+            scrub,
+            ear,
+            subscriptions,
+            ended,
+            batches: false.into(),
+            group,
+        });
         let mut readers = JoinSet::new();
         let stdin = Pipe::new(stdin);
         let line_bytes_max = limits.answer_bytes_max.min(CHILD_LINE_BYTES_MAX);
@@ -110,6 +123,11 @@ impl ChildLink {
     /// Whether it still runs.
     pub(crate) fn alive(&self) -> bool {
         !self.shared.ended.load(Ordering::Acquire)
+    }
+
+    /// The child and the gateway have agreed to speak this.
+    pub(crate) fn speaks(&self, revision: Revision) {
+        self.shared.batches.store(revision.has_batches(), Ordering::Release);
     }
 
     /// Sends one request and waits for its answer. After a fault `before`, nothing has left.
@@ -248,7 +266,7 @@ async fn listen(
     loop {
         match line(&mut stdout, &mut buffer, line_bytes_max).await {
             Ok(Some(line)) => {
-                if let Some(answer) = heard(&shared, &line) {
+                for answer in heard_all(&shared, &line) {
                     // One that reads nothing until it is read must not wait for itself.
                     let _ = tokio::time::timeout(Duration::from_secs(1), stdin.write(&answer)).await;
                 }
@@ -276,6 +294,19 @@ async fn left(shared: &Shared) {
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     while matches!(rustix::process::waitid(WaitId::Pid(child), ended), Ok(None)) {
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Takes a line of the child: a message, or a batch of them where there are batches.
+fn heard_all(shared: &Shared, line: &Bytes) -> Vec<Vec<u8>> {
+    let batches = shared.batches.load(Ordering::Acquire);
+    match batches.then(|| apart(line)).transpose() {
+        Ok(Some(Some(several))) => several.iter().filter_map(|one| heard(shared, one)).collect(),
+        Ok(_) => heard(shared, line).into_iter().collect(),
+        Err(fault) => {
+            tracing::warn!(%fault, "a line of a child was not a message");
+            Vec::new()
+        }
     }
 }
 

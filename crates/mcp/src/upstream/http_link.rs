@@ -276,8 +276,26 @@ impl HttpLink {
         }
     }
 
-    /// One message of the stream; the reply, when it is ours.
+    /// A message, or a batch of them where there are batches; the reply, when it is ours.
     async fn heard(
+        &self,
+        message: &Bytes,
+        id: u64,
+        ask: &Ask<'_>,
+        as_agreed: Option<&Handshake>,
+    ) -> Result<Option<Reply>, Fault> {
+        let batches = as_agreed.is_some_and(|agreed| agreed.revision.has_batches());
+        let Some(several) = batches.then(|| apart(message)).transpose()?.flatten() else {
+            return self.heard_one(message, id, ask, as_agreed).await;
+        };
+        let mut reply = None;
+        for one in &several {
+            reply = self.heard_one(one, id, ask, as_agreed).await?.or(reply);
+        }
+        Ok(reply)
+    }
+
+    async fn heard_one(
         &self,
         message: &Bytes,
         id: u64,
@@ -290,6 +308,11 @@ impl HttpLink {
         match hear(message)? {
             Heard::Reply(number, reply) if number == id || (number == 0 && reply.error) => Ok(Some(reply)),
             Heard::Reply(..) => Err(garbage("it answered another request than the one that was sent")),
+            Heard::Tells(method) if method == TAKES_BACK => {
+                let taken = ask.asks.is_some_and(|asks| asks.take_back(message));
+                tracing::debug!(taken, "an app takes a question back");
+                Ok(None)
+            }
             Heard::Tells(method) => {
                 if let (false, Some(along)) = (self.ear.hear(&method, message), ask.along) {
                     along.tell(message, &method);
@@ -308,11 +331,6 @@ impl HttpLink {
     }
 
     pub(super) fn no_answer(&self, broke: Broke) -> SendFault {
-            Heard::Tells(method) if method == TAKES_BACK => {
-                let taken = ask.asks.is_some_and(|asks| asks.take_back(message));
-                tracing::debug!(taken, "an app takes a question back");
-                Ok(None)
-            }
         let host = self.url.authority().map(ToString::to_string).unwrap_or_default();
         match broke {
             Broke::Unreachable(error) => {

@@ -604,6 +604,7 @@ async fn initialize_http(
 async fn initialize_child(child: &ChildLink, manner: &Manner, scrub: &dyn Scrub) -> Result<Handshake, Fault> {
     let reply = child.exchange(&initialize(manner, None)).await.map_err(|sent| sent.fault)?.cleaned(scrub);
     let agreed = Handshake { revision: chosen(&reply)?, session: None, instructions: instructions(&reply) };
+    child.speaks(agreed.revision);
     child.notify(INITIALIZED).await?;
     Ok(agreed)
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Scrub};
 use json::{Document, Kind, Value};
+use model::limits::BATCH_ENTRIES_MAX;
 use model::{Blame, Fault};
 
 use crate::envelope::{self, METHOD_NOT_FOUND, RpcError};
@@ -42,6 +43,20 @@ pub struct Says {
     result_type: Option<String>,
     failed: bool,
     task: bool,
+}
+
+/// The messages of a batch, each as it came; none where it is a message by itself. Error: it is longer than it may be.
+pub fn apart(message: &Bytes) -> Result<Option<Vec<Bytes>>, Fault> {
+    if message.trim_ascii_start().first() != Some(&b'[') {
+        return Ok(None);
+    }
+    let document =
+        Document::parse(message).map_err(|error| garbage("it sent something that is not JSON").because(error))?;
+    let root = document.root();
+    if root.is_empty() || root.len() > BATCH_ENTRIES_MAX {
+        return Err(garbage(format!("it sent a batch that has not 1 to {BATCH_ENTRIES_MAX} messages")));
+    }
+    Ok(Some(root.items().map(|one| message.slice(one.span())).collect()))
 }
 
 /// Reads one message. Error: it is not what the protocol allows (blame `Upstream`).

@@ -9,7 +9,7 @@ use model::{Blame, Fault, Secret};
 use tokio::sync::mpsc;
 
 use super::http_link::HttpLink;
-use super::reply::{Heard, garbage, hear, too_large};
+use super::reply::{Heard, apart, garbage, hear, too_large};
 use super::said::{Kind, Response};
 use super::sse::Events;
 use super::{Ask, Handshake, request};
@@ -19,6 +19,8 @@ pub struct Watch {
     source: Source,
     /// The id of the request it answers, where it answers one.
     id: Option<u64>,
+    /// Whether several messages may come as one.
+    batches: bool,
     questions: Vec<Question>,
 }
 
@@ -96,7 +98,8 @@ impl HttpLink {
         last_id: Option<&str>,
     ) -> Result<Watch, Ended> {
         let response = self.open(agreed, credential, last_id).await?;
-        Ok(Watch::new(response, None, self.spoken.limits.answer_bytes_max))
+        let watch = Watch::new(response, None, self.spoken.limits.answer_bytes_max);
+        Ok(Watch { batches: agreed.revision.has_batches(), ..watch })
     }
 
     /// What the app tells in answer to a `subscriptions/listen` (2026-07-28). It has said that it listens.
@@ -115,13 +118,14 @@ impl Watch {
         Self {
             source: Source::Http { body: response.body, events: Events::default(), bytes_max },
             id,
+            batches: false,
             questions: Vec::new(),
         }
     }
 
     /// What a child tells in answer to the request of this id.
     pub(super) fn of_child(overheard: Overheard, id: u64) -> Self {
-        Self { source: Source::Child(overheard), id: Some(id), questions: Vec::new() }
+        Self { source: Source::Child(overheard), id: Some(id), batches: false, questions: Vec::new() }
     }
 
     /// Where it can be taken up again.
@@ -143,7 +147,14 @@ impl Watch {
     /// The next notifications: method and message. Error: why there will be no more.
     pub async fn next(&mut self) -> Result<Vec<(String, Bytes)>, Ended> {
         let mut told = Vec::new();
+        let mut messages = Vec::new();
         for message in self.messages().await? {
+            match self.batches.then(|| apart(&message)).transpose().map_err(Ended::Broken)?.flatten() {
+                Some(several) => messages.extend(several),
+                None => messages.push(message),
+            }
+        }
+        for message in messages {
             if message.is_empty() {
                 continue;
             }

@@ -110,6 +110,12 @@ impl Turn {
             }
         };
         unfinished.about = None;
+        let message = match at(&self.params, "/name") {
+            "in_a_batch" => {
+                json!([notification("notifications/message", &json!({"level": "error", "data": 1})), message])
+            }
+            _ => message,
+        };
         let _gone = self.out.send(message);
     }
 
@@ -229,12 +235,6 @@ impl Turn {
         Ok(answers)
     }
 
-    /// Sends one request of the server. The future is its result.
-    pub(super) fn send_request(&self, mut request: Value) -> impl Future<Output = Result<Value, Ending>> + use<> {
-        let asking = self.session.as_ref().map(|session| session.asking());
-        let waiting = asking.map(|(id, waiting)| {
-            if let Some(request) = request.as_object_mut() {
-                request.insert("jsonrpc".to_owned(), json!("2.0"));
     /// Asks a legacy client something, and then does without an answer.
     pub(super) async fn ask_in_vain(&self, question: Question) -> String {
         let Some(session) = &self.session else { return String::new() };
@@ -251,6 +251,12 @@ impl Turn {
         "never mind".to_owned()
     }
 
+    /// Sends one request of the server. The future is its result.
+    pub(super) fn send_request(&self, mut request: Value) -> impl Future<Output = Result<Value, Ending>> + use<> {
+        let asking = self.session.as_ref().map(|session| session.asking());
+        let waiting = asking.map(|(id, waiting)| {
+            if let Some(request) = request.as_object_mut() {
+                request.insert("jsonrpc".to_owned(), json!("2.0"));
                 request.insert("id".to_owned(), json!(id));
             }
             let _gone = self.out.send(request);

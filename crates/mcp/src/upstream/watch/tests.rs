@@ -8,7 +8,12 @@ fn stream(id: Option<u64>, asks: usize, says: &str) -> Watch {
         tell.try_send(Bytes::from(asked)).unwrap();
     }
     tell.try_send(Bytes::copy_from_slice(says.as_bytes())).unwrap();
-    Watch { source: Source::Child(Overheard { told, _until: Box::new(tell) }), id, questions: Vec::new() }
+    Watch {
+        source: Source::Child(Overheard { told, _until: Box::new(tell) }),
+        id,
+        batches: false,
+        questions: Vec::new(),
+    }
 }
 
 #[tokio::test]
@@ -38,4 +43,18 @@ async fn what_an_app_asks_on_the_stream_of_a_session_is_taken() {
     let [Question { id, method, params }] = questions.as_slice() else { panic!("{}", questions.len()) };
     assert_eq!((id.as_ref(), method.as_str(), params.as_deref()), (&b"0"[..], "roots/list", Some(&b"{}"[..])));
     assert!(watch.questions().is_empty());
+}
+
+#[tokio::test]
+async fn several_messages_come_as_one_where_there_are_batches() {
+    let batch =
+        r#"[{"jsonrpc":"2.0","id":0,"method":"roots/list"},{"jsonrpc":"2.0","method":"notifications/message"}]"#;
+    let mut watch = Watch { batches: true, ..stream(None, 0, batch) };
+    let told = watch.next().await.unwrap();
+    assert_eq!(told.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>(), ["notifications/message"]);
+    assert_eq!(watch.questions().len(), 1);
+    for (batches, refused) in [(false, batch), (true, "[]"), (true, "[[]]")] {
+        let mut watch = Watch { batches, ..stream(None, 0, refused) };
+        assert!(matches!(watch.next().await, Err(Ended::Broken(_))), "{refused}");
+    }
 }
