@@ -322,6 +322,7 @@ impl Call {
             members,
             named: self.task.as_ref().map(|(task, _)| task.id.clone()),
             level: self.level_for(runs, along),
+            folders: along.client().abilities().has_roots() && self.permitted(runs, Method::Roots),
             in_session: !self.shape.modern && (self.asked.task() || self.wants_a_task),
         };
         let pair = (actor.agent.clone(), actor.human.clone());

@@ -68,8 +68,6 @@ pub struct Session {
     levels: Arc<Levels>,
     questions: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     next_question: AtomicU64,
-    /// Whether apps are about to be told that the client works on other folders.
-    pub roots_pending: AtomicBool,
     subscribed: AtomicBool,
 }
 
@@ -328,7 +326,6 @@ impl Sessions {
             levels: Arc::clone(&self.levels),
             questions: Mutex::default(),
             next_question: AtomicU64::new(first.saturating_add(1)),
-            roots_pending: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
         };
         Arc::new(Open(Arc::new(session)))

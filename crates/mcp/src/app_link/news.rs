@@ -117,12 +117,12 @@ impl AppLink {
         self.link_in(pair, &way.manner, way.level.as_deref()).await
     }
 
-    /// Tells the app of this pair and client, if it is connected, that the client works on other folders now.
-    pub(crate) async fn roots_changed(&self, pair: &Pair, client: &Client) {
+    /// The client works on other folders now: the app of this pair and client, if it is connected, is told with the next call.
+    pub(crate) fn roots_changed(&self, pair: &Pair, client: &Client) {
         let key = (pair.clone(), client.manner());
         let slot = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(link) = slot.and_then(|slot| slot.link.load_full()).filter(|link| link.alive()) {
-            link.roots_changed().await;
+        if let Some(link) = slot.and_then(|slot| slot.link.load_full()) {
+            link.roots_changed();
         }
     }
 

@@ -77,6 +77,7 @@ impl Call {
             members: false,
             named: None,
             level: None,
+            folders: false,
             in_session: false,
         };
         let request = CallRequest {

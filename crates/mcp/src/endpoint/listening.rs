@@ -2,8 +2,6 @@
 //! `resources/unsubscribe`. And clients that come back for the rest of a response.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use decide::AnswerKind;
@@ -207,7 +205,7 @@ impl Shared {
         Ok(subscribe(&self.hub, by, (link, name), way.clone()).await)
     }
 
-    /// A client works on other folders now: apps that were told it has some are told so.
+    /// A client works on other folders now: apps that were told it has some are told so, each with the client's next call.
     pub(super) fn pass_on_roots_changed(&self, arrived: &Arrived<'_>, session: Arc<Session>) {
         let actor = &arrived.known.actor;
         let pair = (actor.agent.clone(), actor.human.clone());
@@ -220,18 +218,10 @@ impl Shared {
             let facts = ToolName::parse(Method::Roots.as_str()).map(|name| ToolFacts::of_method(Method::Roots, name));
             facts.is_ok_and(|facts| self.engine.permits(actor, app, Method::Roots, facts))
         };
-        let links: Vec<_> = links.into_iter().filter(|(app, _)| may(app)).collect();
-        if session.roots_pending.swap(true, Ordering::AcqRel) {
-            return;
+        let client = Client::Legacy(session);
+        for (_, link) in links.into_iter().filter(|(app, _)| may(app)) {
+            link.roots_changed(&pair, &client);
         }
-        self.tasks.spawn(async move {
-            tokio::time::sleep(ROOTS_TOLD_AFTER).await;
-            session.roots_pending.store(false, Ordering::Release);
-            let client = Client::Legacy(session);
-            for (_, link) in links {
-                let _late = tokio::time::timeout(ROOTS_TIME_MAX, link.roots_changed(&pair, &client)).await;
-            }
-        });
     }
 
     fn listener_of(&self, session: &Arc<Session>, arrived: &Arrived<'_>) -> Arc<Listener> {
@@ -371,10 +361,6 @@ fn long_lived(mut response: Response<Body>) -> Response<Body> {
 }
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-
-/// Folders that change often are told of once in this time.
-const ROOTS_TOLD_AFTER: Duration = Duration::from_millis(200);
-const ROOTS_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

@@ -125,6 +125,16 @@ impl ChildLink {
         !self.shared.ended.load(Ordering::Acquire)
     }
 
+    /// Its calls.
+    pub(crate) fn under_way(&self) -> &Arc<UnderWay> {
+        &self.shared.under_way
+    }
+
+    /// An id that no request has had.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The child and the gateway have agreed to speak this.
     pub(crate) fn speaks(&self, revision: Revision) {
         self.shared.batches.store(revision.has_batches(), Ordering::Release);
@@ -132,7 +142,7 @@ impl ChildLink {
 
     /// Sends one request and waits for its answer. After a fault `before`, nothing has left.
     pub(crate) async fn exchange(&self, ask: &Ask<'_>) -> Result<Reply, SendFault> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = self.next_id();
         let (tell, told) = oneshot::channel();
         lock(&self.shared.waiting).insert(id, tell);
         let _begun = ask.call().map(|asks| self.shared.under_way.begins(id, asks));

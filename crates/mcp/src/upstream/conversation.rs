@@ -14,7 +14,7 @@ use decide::{Answer, AnswerKind, SendFault, Trail};
 use json::Document;
 use model::limits::{CONVERSATIONS_PER_APP_MAX, CONVERSATIONS_PER_PAIR_MAX};
 use model::{Blame, Fault, Method, UnixMicros};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -42,6 +42,9 @@ pub(crate) struct Open {
     ids: Mutex<Vec<(Bytes, CancellationToken)>>,
     /// The call is over, and so are all of them.
     call: CancellationToken,
+    asked: Notify,
+    /// Whether its client is asked, and it is decided again before the call goes on.
+    away: watch::Sender<bool>,
 }
 
 /// What a client gives to go on with a call.
@@ -91,9 +94,7 @@ impl Asks {
 
     /// The app takes a question back, if this notification says so and it is one of this call.
     pub(crate) fn take_back(&self, notification: &[u8]) -> bool {
-        let document = Document::parse(notification).ok();
-        let id = document.as_ref().and_then(|document| document.root().get("params")?.get("requestId"));
-        id.is_some_and(|id| self.open.close(id.raw()))
+        self.open.close(notification)
     }
 }
 
@@ -103,13 +104,33 @@ impl Open {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         ids.retain(|(_, over)| !over.is_cancelled());
         ids.push((id.clone(), over.clone()));
+        self.asked.notify_one();
         over
     }
 
-    /// Nobody waits for the answer to this question any more. Says whether it was open.
-    fn close(&self, id: &[u8]) -> bool {
+    /// Ends with the next question.
+    pub(crate) async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
+    /// Ends once none is open, and the call may go on.
+    pub(crate) async fn settled(&self) {
+        let mut away = self.away.subscribe();
+        loop {
+            let open = {
+                let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+                ids.iter().find(|(_, over)| !over.is_cancelled()).map(|(_, over)| over.clone())
+            };
+            let Some(open) = open else { break };
+            open.cancelled().await;
+        }
+        let _gone = away.wait_for(|away| !*away).await;
+    }
+
+    /// The app takes back what this notification names. Says whether it was open.
+    fn close(&self, notification: &[u8]) -> bool {
         let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = ids.iter().find(|(open, over)| open == id && !over.is_cancelled());
+        let open = ids.iter().find(|(id, over)| !over.is_cancelled() && is_taken_back(id, notification));
         open.map(|(_, over)| over.cancel()).is_some()
     }
 
@@ -128,6 +149,7 @@ pub(crate) struct Conversation {
     pub(crate) trail: Trail,
     open: Vec<(String, Question)>,
     asked: u32,
+    questions: Arc<Open>,
     /// Whether it goes on by itself.
     driven: bool,
 }
@@ -153,8 +175,13 @@ struct Waiting {
 }
 
 impl Conversation {
-    pub(crate) fn new(exchange: Exchange, asks: mpsc::Receiver<Question>, along: Along, trail: Trail) -> Self {
-        Self { exchange, asks, along, trail, open: Vec::new(), asked: 0, driven: false }
+    pub(crate) fn new(
+        (exchange, questions): (Exchange, Arc<Open>),
+        asks: mpsc::Receiver<Question>,
+        along: Along,
+        trail: Trail,
+    ) -> Self {
+        Self { exchange, asks, along, trail, open: Vec::new(), asked: 0, questions, driven: false }
     }
 
     /// The responses to send, for those questions that are answered. What nobody asked, or wants answered any more, is passed
@@ -174,6 +201,7 @@ impl Conversation {
     /// Waits until the server answers or asks. None: it has asked, and waits.
     pub(crate) async fn advance(&mut self, along: &Along) -> Option<Result<Answer, SendFault>> {
         self.along.goes_on_in(along);
+        self.questions.away.send_replace(false);
         while self.open.is_empty() {
             tokio::select! {
                 biased;
@@ -192,6 +220,7 @@ impl Conversation {
         while let Ok(question) = self.asks.try_recv() {
             self.opens(question);
         }
+        self.questions.away.send_replace(true);
         None
     }
 
@@ -315,6 +344,13 @@ impl Conversations {
 
 /// Why a server that asks something else is refused.
 pub(crate) const NOT_OFFERED: &str = "not offered by this gateway";
+/// Whether a notification takes back the question of this id.
+pub(crate) fn is_taken_back(id: &[u8], notification: &[u8]) -> bool {
+    let document = Document::parse(notification).ok();
+    let named = document.as_ref().and_then(|document| document.root().get("params")?.get("requestId"));
+    named.is_some_and(|named| named.raw() == id)
+}
+
 /// The notification with which a server takes a question back.
 pub(crate) const TAKES_BACK: &str = "notifications/cancelled";
 /// Why a server that asks at the wrong time is refused.

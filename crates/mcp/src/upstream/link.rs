@@ -24,8 +24,10 @@ use crate::revision::Revision;
 
 mod attend;
 mod credential;
+mod folders;
 
 pub use attend::{Wanted, unwanted};
+use folders::Folders;
 
 /// A link that is up. It holds the permit under which it was made.
 pub struct Link {
@@ -36,6 +38,7 @@ pub struct Link {
     heard: watch::Sender<bool>,
     told_a_level: AtomicBool,
     stale: AtomicBool,
+    folders: Folders,
     ear: Ear,
     permit: LinkPermit,
     credentials: Arc<dyn Credentials>,
@@ -95,6 +98,9 @@ impl Link {
         ear: Ear,
     ) -> Result<Self, Fault> {
         let http = HttpLink::new(url, limits, ear.clone())?;
+        if manner.abilities.has_roots() {
+            http.under_way.keep_folders();
+        }
         let agreed = if manner.handshake_first {
             match initialize_http(&http, &manner, credentials.as_ref(), &permit).await {
                 Ok(agreed) => agreed,
@@ -122,6 +128,9 @@ impl Link {
         let secrets = credentials.environment(&permit)?;
         let scrub = credentials.scrubber(permit.app());
         let child = ChildLink::start(spec, &secrets, Arc::clone(&scrub), &limits, ear.clone())?;
+        if manner.abilities.has_roots() {
+            child.under_way().keep_folders();
+        }
         let has = credential::kept_at(&secrets);
         drop(secrets);
         let agreed = if manner.handshake_first {
@@ -148,7 +157,8 @@ impl Link {
     ) -> Self {
         let stale = AtomicBool::new(false);
         let (heard, told_a_level) = (watch::Sender::new(false), AtomicBool::new(false));
-        Self { transport, agreed, manner, heard, told_a_level, stale, ear, permit, credentials, has: None }
+        let folders = Folders::default();
+        Self { transport, agreed, manner, heard, told_a_level, stale, folders, ear, permit, credentials, has: None }
     }
 
     /// The revision spoken with the app.
@@ -371,7 +381,8 @@ impl Link {
         let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
         let along = sending.along.clone();
         let open = Arc::new(Open::default());
-        let (asks, trail) = (Asks { along: along.clone(), to: Some(to), open }, call.trail.clone());
+        let (questions, trail) = (Arc::clone(&open), call.trail.clone());
+        let asks = Asks { along: along.clone(), to: Some(to), open };
         let link = Arc::clone(self);
         let (tool, about) = (
             spent.tool.clone(),
@@ -386,11 +397,12 @@ impl Link {
         );
         let exchange = Box::pin(async move {
             let _over = asks.open.until();
+            link.folders_first(&asks, about.asked, about.folders).await?;
             let mut ask = link.in_words(tool.as_str(), &call, &about, header)?;
             ask.asks = Some(&asks);
             link.answer(ask).await
         });
-        Conversation::new(exchange, asked, along, trail)
+        Conversation::new((exchange, questions), asked, along, trail)
     }
 
     /// Gives the app what it asked for. Error: it could not be given, and the app is told that nobody waits.

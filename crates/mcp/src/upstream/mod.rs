@@ -86,6 +86,8 @@ pub struct Sending {
     pub named: Option<String>,
     /// From which level on log messages are wanted, where an app is told once, and may be.
     pub level: Option<String>,
+    /// Whether the app may ask first on which folders the client works.
+    pub folders: bool,
     /// Whether the app knows it only in a session (2025-11-25): tasks that the client asks for.
     pub in_session: bool,
 }

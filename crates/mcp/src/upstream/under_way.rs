@@ -3,18 +3,28 @@
 //! An app may say something about a call that nobody waits for any more, because it was cancelled: for a while it is reckoned with.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use model::Method;
 
-use super::conversation::{Asks, NO_CALL, TAKES_BACK};
+use super::conversation::{Asks, NO_CALL, TAKES_BACK, is_taken_back};
 use super::{Along, Client, Ear};
 
 /// Calls under way, oldest first.
 pub(crate) struct UnderWay {
     calls: Mutex<Calls>,
     shared: bool,
+    /// Whether a question about folders waits for the next call.
+    keeps_folders: AtomicBool,
+}
+
+/// A question about folders that came while no call was under way: the id and the params, exactly as they came.
+pub(crate) struct Early {
+    pub(crate) id: Bytes,
+    pub(crate) params: Option<Bytes>,
 }
 
 #[derive(Default)]
@@ -23,6 +33,11 @@ struct Calls {
     by_id: BTreeMap<u64, Asks>,
     /// Those that ended without an answer lately: when, and whose they were.
     unanswered: VecDeque<(Instant, u64, Client)>,
+    early: Vec<Early>,
+    /// The call before which the app is told of folders: what it asks about these is about that one.
+    folders: Option<u64>,
+    /// Whether it could not be asked for folders since then.
+    refused: bool,
 }
 
 /// A call until it is dropped.
@@ -34,7 +49,8 @@ pub(crate) struct Begun {
 impl UnderWay {
     /// No call yet, on the link that hears with this ear.
     pub(crate) fn of(ear: &Ear) -> Arc<Self> {
-        Arc::new(Self { calls: Mutex::default(), shared: ear.is_shared() })
+        let keeps_folders = AtomicBool::new(false);
+        Arc::new(Self { calls: Mutex::default(), shared: ear.is_shared(), keeps_folders })
     }
 
     /// Notes a call by the id of its request, until what is given is dropped.
@@ -53,7 +69,56 @@ impl UnderWay {
     /// Takes a question that does not say which call it is about. Where calls of several clients are under way, nobody is
     /// asked. Error: why not.
     pub(crate) fn take(&self, id: Bytes, method: &str, params: Option<Bytes>) -> Result<(), &'static str> {
-        self.only_client()?.take(id, method, params)
+        if method != Method::Roots.as_str() {
+            return self.only_client()?.take(id, method, params);
+        }
+        let taken = match self.only_client() {
+            Ok(oldest) => self.with_folders().unwrap_or(oldest).take(id, method, params),
+            Err(NO_CALL) => self.keep(Early { id, params }),
+            Err(why_not) => Err(why_not),
+        };
+        self.lock().refused |= taken.is_err();
+        taken
+    }
+
+    /// Notes a call before which the app is told of folders.
+    pub(crate) fn begins_with_folders(self: &Arc<Self>, id: u64, asks: Asks) -> Begun {
+        let begun = self.begins(id, asks);
+        let mut calls = self.lock();
+        (calls.folders, calls.refused) = (Some(id), false);
+        begun
+    }
+
+    /// The app has heard of the folders. Says whether it could ask for them, if it did.
+    pub(crate) fn ends_with_folders(&self, begun: Begun) -> bool {
+        self.answered(begun.id);
+        let mut calls = self.lock();
+        calls.folders = None;
+        !calls.refused
+    }
+
+    fn with_folders(&self) -> Option<Asks> {
+        let calls = self.lock();
+        calls.folders.and_then(|id| calls.by_id.get(&id)).cloned()
+    }
+
+    /// From now on a question about folders that comes while no call is under way waits for the next one.
+    pub(crate) fn keep_folders(&self) {
+        self.keeps_folders.store(true, Ordering::Release);
+    }
+
+    /// The questions about folders that wait.
+    pub(crate) fn early(&self) -> Vec<Early> {
+        std::mem::take(&mut self.lock().early)
+    }
+
+    fn keep(&self, question: Early) -> Result<(), &'static str> {
+        let mut calls = self.lock();
+        if !self.keeps_folders.load(Ordering::Acquire) || calls.early.len() >= EARLY_MAX {
+            return Err(NO_CALL);
+        }
+        calls.early.push(question);
+        Ok(())
     }
 
     /// Passes a notification on to the call it is about. Progress says which; a log message is for the one client.
@@ -74,7 +139,10 @@ impl UnderWay {
 
     /// Takes back what a call has asked. The notification names the question, whichever call it is of.
     fn take_back(&self, notification: &Bytes) {
-        let taken = self.lock().by_id.values().any(|asks| asks.take_back(notification));
+        let mut calls = self.lock();
+        let taken = calls.by_id.values().any(|asks| asks.take_back(notification));
+        calls.early.retain(|early| !is_taken_back(&early.id, notification));
+        drop(calls);
         tracing::debug!(taken, "an app takes a question back");
     }
 
@@ -140,6 +208,7 @@ fn stopwatch() -> Instant {
 /// How long an app may still say something about a call that nobody waits for any more.
 const UNANSWERED_AGE_MAX: Duration = Duration::from_secs(1);
 const UNANSWERED_MAX: usize = 64;
+const EARLY_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests;

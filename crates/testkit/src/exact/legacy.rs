@@ -33,7 +33,13 @@ pub(super) fn initialize(server: &ExactServer, session: &Session, params: &Value
 /// A notification of a client.
 pub(super) fn notified(server: &ExactServer, session: &Session, message: &Value) {
     match at(message, "/method") {
-        "notifications/initialized" => session.set_ready(),
+        "notifications/initialized" => {
+            session.set_ready();
+            if session.capabilities().pointer("/roots/dev.example~1at_once").is_some() {
+                session.ask_for_folders();
+            }
+        }
+        "notifications/roots/list_changed" => session.ask_for_folders(),
         "notifications/cancelled" => {
             let known = message.get("params").is_some_and(|params| session.cancel(params));
             if !known {

@@ -12,7 +12,7 @@ pub(super) fn tools(server: &ExactServer, capabilities: &Value) -> Vec<Value> {
     let offered = |tool: &&Tool| match tool.name {
         "with_model" => capabilities.get("sampling").is_some_and(Value::is_object),
         // From 2026-07-28 on nobody has words to take a question back.
-        "ask_in_vain" => !revision.modern(),
+        "ask_in_vain" | "folders" => !revision.modern(),
         "in_a_batch" => revision == Revision::March2025,
         _ => revision >= tool.since,
     };
@@ -169,6 +169,7 @@ const TOOLS: &[Tool] = &[
     tool("with_model", "Is offered to clients with a model only", "{}", Revision::March2025),
     tool("routed", "Says the region back", REGION, Revision::March2025),
     tool("ask_model", "Asks the client's model", "{}", Revision::March2025),
+    tool("folders", "Says on which folder its client works", "{}", Revision::March2025),
     tool("in_a_batch", "Answers in one batch with a log message", "{}", Revision::March2025),
     tool("ask_in_vain", "Asks the client's model, takes that back and answers", "{}", Revision::March2025),
     tool("ask_roots", "Asks for the client's folders", "{}", Revision::March2025),

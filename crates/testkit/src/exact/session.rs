@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{oneshot, watch};
 
+use super::answers::at;
+
 /// One session.
 pub(super) struct Session {
     id: String,
@@ -24,6 +26,9 @@ struct State {
     waiting: BTreeMap<String, oneshot::Sender<Value>>,
     running: BTreeMap<String, watch::Sender<bool>>,
     asked: u64,
+    /// The question about folders that is open, and what was answered last.
+    asked_for_folders: Option<String>,
+    folders: String,
 }
 
 // === impl Session ===
@@ -94,10 +99,27 @@ impl Session {
         (id, receiver)
     }
 
+    /// Asks on which folders the client works, apart from any request.
+    pub(super) fn ask_for_folders(&self) {
+        let (id, _) = self.asking();
+        self.state().asked_for_folders = Some(id.clone());
+        self.tell(&json!({"jsonrpc": "2.0", "id": id, "method": "roots/list", "params": {}}));
+    }
+
+    /// On which folder the client works, as far as it was said.
+    pub(super) fn folders(&self) -> String {
+        self.state().folders.clone()
+    }
+
     /// Whether somebody has waited for this answer.
     pub(super) fn answered(&self, response: &Value) -> bool {
         let id = response.get("id").and_then(Value::as_str).unwrap_or_default();
-        let waiting = self.state().waiting.remove(id);
+        let mut state = self.state();
+        if state.asked_for_folders.take_if(|asked| asked == id).is_some() {
+            state.folders = at(response, "/result/roots/0/uri").to_owned();
+            return true;
+        }
+        let waiting = state.waiting.remove(id);
         waiting.is_some_and(|waiting| waiting.send(response.clone()).is_ok())
     }
 

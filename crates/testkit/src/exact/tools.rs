@@ -50,6 +50,7 @@ pub(super) async fn run(turn: &mut Turn) -> Result<Value, Ending> {
     let name = at(&turn.params, "/name").to_owned();
     match name.as_str() {
         "echo" => Ok(text(turn.argument("text").and_then(Value::as_str).unwrap_or_default())),
+        "folders" => Ok(text(&turn.session.as_ref().map(|session| session.folders()).unwrap_or_default())),
         "routed" => Ok(text(turn.argument("region").and_then(Value::as_str).unwrap_or_default())),
         "add" => Ok(sum(turn)),
         "any" => Ok(json!({"content": [{"type": "text", "text": "[1,2]"}], "structuredContent": [1, 2]})),

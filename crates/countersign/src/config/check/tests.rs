@@ -256,7 +256,7 @@ fn a_wrong_type_is_refused_where_it_stands() {
       |                            ^
     "#);
     insta::assert_snapshot!(refused("apps:\n  crm: {url: 'http://x/', calls_in_flight_max: 0}\n"), @r#"
-    c.yaml:2:46: a bound must be at least 1
+    c.yaml:2:48: a bound must be at least 1
       |   crm: {url: 'http://x/', calls_in_flight_max: 0}
       |                                                ^
     "#);

@@ -130,11 +130,7 @@ impl Link {
         }
         for Question { id, method, params } in questions {
             if let Err(why_not) = http.under_way.take(id.clone(), &method, params) {
-                let refused = Bytes::from(to_question(&id, &method, why_not));
-                let sent = match self.own_header() {
-                    Ok(header) => http.notify(refused, header.as_ref(), &self.agreed).await,
-                    Err(fault) => Err(fault),
-                };
+                let sent = self.say(to_question(&id, &method, why_not)).await;
                 tracing::debug!(method, why_not, ?sent, "an app asked, and nobody could be asked");
             }
         }
@@ -211,21 +207,6 @@ impl Link {
         tracing::debug!(ok = told.is_ok(), "a subscription at an app is over");
     }
 
-    /// The client of this link works on other folders now. An app of 2026-07-28 asks each time.
-    pub(crate) async fn roots_changed(&self) {
-        if self.agreed.revision.modern() {
-            return;
-        }
-        let told = match &self.transport {
-            Transport::Http(http) => match self.own_header() {
-                Ok(header) => http.notify(Bytes::from_static(ROOTS_CHANGED), header.as_ref(), &self.agreed).await,
-                Err(fault) => Err(fault),
-            },
-            Transport::Child(child) => child.notify(ROOTS_CHANGED).await,
-        };
-        tracing::debug!(?told, "an app is told that its client works on other folders");
-    }
-
     /// Ends when the link is there no more.
     pub(crate) async fn lost(&self) {
         self.ear.lost().await;
@@ -263,7 +244,6 @@ pub async fn unwanted(by: &mut watch::Receiver<usize>) {
     }
 }
 
-const ROOTS_CHANGED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#;
 const NOT_TOLD: &str = "the app does not tell of changes of this resource";
 /// How long a first call waits until its app can say something apart from the answer.
 const HEARD_TIME_MAX: Duration = Duration::from_secs(2);

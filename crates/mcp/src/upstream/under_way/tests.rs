@@ -65,3 +65,32 @@ fn a_call_that_was_cancelled_is_reckoned_with_until_it_is_answered_or_long_over(
     }
     assert_eq!(under_way.lock().unanswered.len(), UNANSWERED_MAX);
 }
+
+#[test]
+fn what_is_asked_about_folders_waits_for_the_next_call() {
+    let under_way = UnderWay::of(&Ear::new(|_| {}));
+    let ask = |id: &'static str, method| under_way.take(Bytes::from_static(id.as_bytes()), method, None);
+    assert_eq!(ask("0", "roots/list"), Err(NO_CALL), "its client has none");
+    under_way.keep_folders();
+    for id in ["1", "2", "3", "4"] {
+        assert_eq!(ask(id, "roots/list"), Ok(()));
+    }
+    assert_eq!(ask("5", "roots/list"), Err(NO_CALL), "there are enough of them");
+    assert_eq!(ask("6", "sampling/createMessage"), Err(NO_CALL));
+    let taken_back = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#;
+    under_way.tell(&Bytes::from_static(taken_back.as_bytes()), TAKES_BACK);
+    let ids: Vec<Bytes> = under_way.early().into_iter().map(|early| early.id).collect();
+    assert_eq!(ids, ["1", "3", "4"]);
+    assert!(under_way.early().is_empty());
+}
+
+#[test]
+fn what_could_not_be_asked_before_a_call_is_known() {
+    let under_way = UnderWay::of(&Ear::new(|_| {}));
+    let ((mine, _), (other, _)) = (call(), call());
+    assert!(under_way.ends_with_folders(under_way.begins_with_folders(1, Asks::none(&mine))), "nothing was asked");
+    let _of_another = under_way.begins(2, Asks::none(&other));
+    let begun = under_way.begins_with_folders(3, Asks::none(&mine));
+    assert!(under_way.take(Bytes::from_static(b"1"), "roots/list", None).is_err(), "whose folders?");
+    assert!(!under_way.ends_with_folders(begun));
+}
