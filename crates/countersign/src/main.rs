@@ -82,6 +82,7 @@ fn log_to_stderr(verbose: u8) {
     let filter = clock::environment("COUNTERSIGN_LOG").unwrap_or_else(|| format!("{level},rmcp=error,hyper=warn"));
     let look = terminal::Look::stderr();
     tracing_subscriber::fmt()
+        .fmt_fields(terminal::log_fields())
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(look.colour)

@@ -1,10 +1,14 @@
 //! Rules of the terminal: data to standard output, the rest to standard error; colour only helps and only on a terminal;
 //! the sign and the word carry the meaning.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::io::{IsTerminal as _, Write as _};
 
-use model::{Fault, Verdict};
+use model::{Fault, Verdict, spelled_out};
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::clock::environment;
 
@@ -128,6 +132,19 @@ pub fn complain(fault: &Fault) {
     if let Some(hint) = fault.way_out() {
         say(format_args!("{} {hint}", look.paint(Ink::Cyan, "hint:")));
     }
+}
+
+/// How a line of the log shows what it is about: whatever that quotes, it moves no cursor and begins no line.
+pub fn log_fields() -> impl for<'w> FormatFields<'w> + 'static {
+    let field = |writer: &mut Writer<'_>, field: &Field, value: &dyn Debug| {
+        let value = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", spelled_out(&value)),
+            name if writer.has_ansi_escapes() => write!(writer, "\x1b[2m{name}=\x1b[0m{}", spelled_out(&value)),
+            name => write!(writer, "{name}={}", spelled_out(&value)),
+        }
+    };
+    debug_fn(field).delimited(" ")
 }
 
 /// Asks yes or no on the terminal. Without one, the answer is no.

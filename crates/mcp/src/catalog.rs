@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use json::Document;
 use model::limits::{PROMPTS_PER_APP_MAX, RESOURCES_PER_APP_MAX, TEMPLATES_PER_APP_MAX, TOOLS_PER_APP_MAX};
-use model::{AppId, ToolName};
+use model::{AppId, ToolName, spelled_out};
 use profile::{Definition, DefinitionKind, ToolDefinition};
 
 use crate::name::joined;
@@ -86,9 +86,7 @@ impl Catalog {
                 Err(error) => catalog.left_out.push(format!("a tool that cannot be read: {error}")),
             }
         }
-        for left_out in &catalog.left_out {
-            tracing::warn!(%app, left_out, "an app offers something that is not listed");
-        }
+        say_left_out(app, &mut catalog.left_out);
         catalog
     }
 
@@ -131,9 +129,7 @@ impl Others {
                 Err(said) => others.left_out.push(format!("one of its {} that cannot be read: {said}", what.noun())),
             }
         }
-        for left_out in &others.left_out {
-            tracing::warn!(%app, left_out, "an app offers something that is not listed");
-        }
+        say_left_out(app, &mut others.left_out);
         others
     }
 
@@ -145,6 +141,14 @@ impl Others {
     /// Every definition.
     pub fn definitions(&self) -> impl Iterator<Item = &Definition> {
         self.items.iter().filter_map(|one| one.definition.as_ref())
+    }
+}
+
+/// People read it beside what they say yes to, and it quotes the app: nothing in it is hidden, and each stays one line.
+fn say_left_out(app: &AppId, all: &mut [String]) {
+    for left_out in all {
+        *left_out = spelled_out(left_out).into_owned();
+        tracing::warn!(%app, left_out, "an app offers something that is not listed");
     }
 }
 

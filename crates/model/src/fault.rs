@@ -1,11 +1,14 @@
 //! What went wrong, by whom to blame.
 //!
 //! A fault has two halves: the sentence that may be shown, and the cause that may only be logged. `Display` prints the
-//! first; nothing prints the second by accident.
+//! first; nothing prints the second by accident. Both may quote what an app, an agent or a file says: whatever is hidden in
+//! that is spelled out, so that no fault moves the cursor of the terminal that shows it.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+
+use crate::hidden::{lines_spelled_out, spelled_out};
 
 /// Who has to do something about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +38,12 @@ pub struct Fault {
 impl Fault {
     /// A fault with its blame, stable code and the sentence that may be shown (lower case, no full stop).
     pub fn new(blame: Blame, code: &'static str, said: impl Into<Cow<'static, str>>) -> Self {
-        Self { blame, code, said: said.into(), hint: None, retryable: false, cause: None }
+        Self { blame, code, said: nothing_hidden(said.into()), hint: None, retryable: false, cause: None }
     }
 
     /// The way out.
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(nothing_hidden(hint.into()));
         self
     }
 
@@ -98,9 +101,9 @@ impl fmt::Display for Fault {
 
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} {}] {}", self.blame.as_str(), self.code, self.said)?;
+        write!(f, "[{} {}] {}", self.blame.as_str(), self.code, spelled_out(&self.said))?;
         if let Some(cause) = &self.cause {
-            write!(f, ": {cause}")?;
+            write!(f, ": {}", spelled_out(&cause.to_string()))?;
         }
         Ok(())
     }
@@ -111,3 +114,14 @@ impl Error for Fault {
         self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }
+
+/// What is written here hides nothing; what was put together may quote anything.
+fn nothing_hidden(text: Cow<'static, str>) -> Cow<'static, str> {
+    match text {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(text) => Cow::Owned(lines_spelled_out(&text).into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

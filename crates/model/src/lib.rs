@@ -42,7 +42,7 @@ pub use directory::{Access, Agent, App, DataClassification, Directory, Directory
 pub use durable::Durable;
 pub use facts::{Actor, Binding, Facts, Lifted, Method, OfCall, ToolFacts, ToolStatus};
 pub use fault::{Blame, Fault};
-pub use hidden::is_hidden;
+pub use hidden::{is_hidden, lines_spelled_out, spelled_out};
 pub use id::{
     AgentId, AppId, CallId, ClauseNumber, ContractId, EmergencyId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName,
     VendorId, crockford_bits,

@@ -9,6 +9,7 @@ use openapi::{Document, Proposal, propose};
 use serde_json::json;
 
 use super::files::Changes;
+use super::trace::readable::plain;
 use crate::cli::{AppsAction, AppsArgs, Common};
 use crate::terminal::{out, say};
 use crate::words::counted;
@@ -88,12 +89,12 @@ fn summary(proposal: &Proposal, written: Option<(&AppId, &str)>) {
     say(format_args!("{operations} on {entities} of records; {questions}, marked `# ?`"));
     let mut shown = 0;
     for (place, asked) in proposal.questions.iter().filter(|(place, _)| place.ends_with(".tenant")).take(SHOWN_MAX) {
-        say(format_args!("  {place}: {}", asked.join("; ")));
+        say(format_args!("  {}", plain(&format!("{place}: {}", asked.join("; ")))));
         shown += 1;
     }
     if !proposal.left_out.is_empty() {
         let left_out = counted(proposal.left_out.len(), "path");
-        let first: Vec<&str> = proposal.left_out.iter().map(String::as_str).take(SHOWN_MAX).collect();
+        let first: Vec<String> = proposal.left_out.iter().map(|path| plain(path)).take(SHOWN_MAX).collect();
         say(format_args!("  {left_out} not understood, and left out: {}", first.join(", ")));
     }
     let others = proposal.questions.len().saturating_sub(shown);

@@ -17,6 +17,7 @@ use trace::LogReader as _;
 use self::machine::Account;
 use super::holds;
 use super::place::Place;
+use super::trace::readable::plain;
 use crate::ask::ask;
 use crate::auditing::{AUDIT_STATE, Looked, days_left, key, looked};
 use crate::cli::Common;
@@ -298,12 +299,12 @@ fn print(common: &Common, checks: &[Check]) {
     let look = Look::stdout();
     let widest = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or_default();
     for check in checks {
-        let mut lines = check.said.lines();
-        out(format_args!("{} {:<widest$}  {}", check.state.sign(look), check.what, lines.next().unwrap_or_default()));
+        let (what, mut lines) = (plain(&check.what), check.said.lines().map(plain));
+        out(format_args!("{} {what:<widest$}  {}", check.state.sign(look), lines.next().unwrap_or_default()));
         for line in lines {
             out(format_args!("  {:<widest$}  {line}", ""));
         }
-        if let Some(mend) = &check.mend {
+        if let Some(mend) = check.mend.as_deref().map(plain) {
             out(format_args!("  {:<widest$}  {} {mend}", "", look.paint(Ink::Cyan, "mend:")));
         }
     }

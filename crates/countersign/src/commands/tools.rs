@@ -57,7 +57,7 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
     }
     let record = said.get("record").and_then(Value::as_str).unwrap_or_default();
     for app in said.get("left_out").and_then(Value::as_array).into_iter().flatten() {
-        say(format_args!("left out: {}: {}", text(app, "app"), text(app, "error")));
+        say(format_args!("left out: {}: {}", text(app, "app"), plain(text(app, "error"))));
     }
     out(format_args!("pinned {} as they are now (record {record})", kinds(&said)));
     Ok(ExitCode::SUCCESS)
@@ -91,15 +91,16 @@ fn only(mut said: Value, named: Option<&str>) -> Value {
     said
 }
 
-/// Tool → class → why, and the class that a yes gives it: `named`, or what it says of itself.
+/// Tool → class → why, and the class that a yes gives it: `named`, or what it says of itself. Whoever reads it may say yes to it,
+/// so that nothing an app says moves the cursor or begins a row.
 pub(super) fn table(said: &Value, named: Option<Class>) {
     let look = Look::stdout();
     for app in said.get("apps").and_then(Value::as_array).into_iter().flatten() {
         let name = text(app, "app");
         if let Some(error) = app.get("error").and_then(Value::as_str) {
-            out(format_args!("{}  {}", look.paint(Ink::Bold, name), look.paint(Ink::Red, error)));
+            out(format_args!("{}  {}", look.paint(Ink::Bold, name), look.paint(Ink::Red, plain(error))));
             if let Some(hint) = app.get("hint").and_then(Value::as_str) {
-                out(format_args!("  hint: {hint}"));
+                out(format_args!("  hint: {}", plain(hint)));
             }
             continue;
         }
@@ -111,7 +112,7 @@ pub(super) fn table(said: &Value, named: Option<Class>) {
             other_row(look, definition);
         }
         for left_out in app.get("left_out").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            out(look.paint(Ink::Yellow, format_args!("  left out: {left_out}")));
+            out(look.paint(Ink::Yellow, format_args!("  left out: {}", plain(left_out))));
         }
     }
 }
@@ -134,12 +135,12 @@ fn row(look: Look, tool: &Value, named: Option<Class>) {
         (None, "unreviewed") => text(tool, "proposed"),
         _ => class,
     };
-    let becomes = if by_a_yes == class { String::new() } else { format!("; a yes makes it `{by_a_yes}`") };
+    let becomes = if by_a_yes == class { String::new() } else { format!("; a yes makes it `{}`", plain(by_a_yes)) };
     out(format_args!(
         "  {:<32} {} {status} {}{becomes}",
-        text(tool, "tool"),
+        plain(text(tool, "tool")),
         look.paint(ink, format_args!("{class:<12}")),
-        text(tool, "why")
+        plain(text(tool, "why"))
     ));
     below(look, tool);
 }
@@ -171,7 +172,7 @@ fn below(look: Look, definition: &Value) {
             Some('-') => Ink::Red,
             _ => Ink::Dim,
         };
-        out(format_args!("      {}", look.paint(ink, line)));
+        out(format_args!("      {}", look.paint(ink, plain(line))));
     }
 }
 

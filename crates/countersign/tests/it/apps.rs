@@ -41,3 +41,17 @@ fn a_proposal_can_be_put_in_force_as_it_is() -> Result<()> {
     ensure!(broken.code == 2 && broken.stderr.contains("broken.json:1:26: the key `a` occurs twice"), "{broken:?}");
     Ok(())
 }
+
+#[test]
+fn no_path_of_a_document_moves_the_cursor_of_who_imports_it() -> Result<()> {
+    let document = r#"{"openapi":"3.0.0","paths":{"/a\u001b[2A\u001b[J\u202e\nforged":{"get":{}}}}"#;
+    let world = world().file("openapi.json", document).prepare()?;
+    let printed = world.run(&["apps", "import", "openapi.json"])?;
+    let (shown, asked) = (&printed.stdout, &printed.stderr);
+    for text in [shown, asked] {
+        ensure!(!text.contains(|letter| letter != '\n' && model::is_hidden(letter)), "{text:?}");
+        ensure!(!text.lines().any(|line| line.starts_with("forged")), "{text}");
+    }
+    ensure!(printed.code == 0 && asked.contains(r"left out: /a\u{1b}[2A\u{1b}[J\u{202e}\u{a}forged"), "{asked}");
+    Ok(())
+}

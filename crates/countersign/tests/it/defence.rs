@@ -333,3 +333,64 @@ fn a_reference_in_a_schema_is_never_fetched() -> Result<()> {
     assert_eq!(*touched.lock().unwrap_or_else(PoisonError::into_inner), 0);
     Ok(())
 }
+
+/// Goes up and clears, hides what follows, turns it around, and begins a line of its own.
+const HOSTILE: &str = "\u{1b}[8A\r\u{1b}[J\u{9b}2K\u{1b}[8m\u{202e}\u{200b}\nforged";
+
+/// What a terminal shows: nothing in it but our own line ends is hidden, and none of its lines is forged.
+fn plain(what: &str, shown: &str) -> Result<()> {
+    let hidden: Vec<char> = shown.chars().filter(|letter| *letter != '\n' && model::is_hidden(*letter)).collect();
+    ensure!(hidden.is_empty(), "{what}: {hidden:?} in {shown:?}");
+    ensure!(!shown.lines().any(|line| line.trim_start().starts_with("forged")), "{what}: {shown}");
+    Ok(())
+}
+
+// INVARIANT: whoever says yes to a table sees all of it, whatever an app says.
+#[test]
+fn nothing_an_app_says_moves_the_cursor_of_who_reviews_it() -> Result<()> {
+    let shop = Shop::open(json!({
+        "tools": [
+            {"name": "get_y", "description": POISON, "inputSchema": {"type": "object"}},
+            {"name": HOSTILE, "inputSchema": {"type": "object"}},
+        ],
+        "prompts": [{"name": HOSTILE}],
+        "resourceTemplates": [{"uriTemplate": HOSTILE}],
+    }))?;
+    let error = |code: i64, message: &str| json!({"code": code, "message": message});
+    // One agrees on no revision, one refuses the handshake, one ends with last words.
+    let answering = |answer: Value| {
+        Handmade::start(move |heard| {
+            let id = heard.body.get("id");
+            let said = match (at(&heard.body, "/method"), answer.get("protocolVersion")) {
+                ("initialize", Some(_)) => json!({"jsonrpc": "2.0", "id": id, "result": answer}),
+                ("initialize", None) => json!({"jsonrpc": "2.0", "id": id, "error": answer}),
+                _ => json!({"jsonrpc": "2.0", "id": id, "error": error(-32601, "no such method")}),
+            };
+            Some(ok(&said.to_string()))
+        })
+    };
+    let odd = answering(json!({"protocolVersion": HOSTILE, "capabilities": {}}))?;
+    let rude = answering(error(-32603, HOSTILE))?;
+    let last_words: String = HOSTILE.bytes().map(|byte| format!("\\{byte:03o}")).collect();
+    let dead = ["sh".to_owned(), "-c".to_owned(), format!("printf '{last_words}' >&2; exit 3")];
+    let world = world().app_url("shop", &shop.server.url, None).app_url("odd", &odd.url, None);
+    let mut world = world.app_url("rude", &rude.url, None).app_command("dead", &dead).prepare()?;
+    for running in [false, true] {
+        if running {
+            world.restart()?;
+        }
+        for words in [&["tools"][..], &["tools", "pin", "shop"], &["tools", "classify", "shop"], &["doctor"]] {
+            let finished = world.run(words)?;
+            plain(&format!("{words:?}"), &finished.stdout)?;
+            plain(&format!("{words:?}"), &finished.stderr)?;
+            let all = finished.stdout + &finished.stderr;
+            ensure!(all.contains("\\u{1b}[8A"), "{words:?} (running: {running}) shows it spelled out: {all}");
+        }
+    }
+    let shown = world.run_well(&["tools", "--refresh"])?;
+    ensure!(shown.contains("quarantine reads-secrets") && shown.matches("left out: ").count() == 3, "{shown}");
+    ensure!(shown.contains("it speaks revision `\\u{1b}"), "{shown}");
+    plain("the log", &world.log())?;
+    ensure!(world.log().contains("its last words: \\u{1b}[8A"), "{}", world.log());
+    Ok(())
+}

@@ -9,7 +9,7 @@ use decide::{Answer, Credentials, LinkPermit, Outgoing, Permit, Scrub, SendFault
 use http::{HeaderName, StatusCode, Uri};
 use json::{Document, Kind};
 use model::limits::{INSTRUCTIONS_BYTES_MAX, LIST_BYTES_MAX, LIST_PAGES_MAX, QUESTIONS_OPEN_MAX};
-use model::{Binding, Blame, Fault, Limits, Secret};
+use model::{Binding, Blame, Fault, Limits, Secret, spelled_out};
 use tokio::sync::{mpsc, watch};
 
 use super::along::LOG_LEVEL_KEY;
@@ -593,7 +593,8 @@ fn chosen(reply: &Reply) -> Result<Revision, Fault> {
     let document = Document::parse(&reply.body).map_err(|error| garbage("its handshake is not JSON").because(error))?;
     let version = document.root().get("protocolVersion").and_then(|version| version.as_str()).unwrap_or_default();
     Revision::parse(&version).filter(|revision| !revision.modern()).ok_or_else(|| {
-        let said = format!("it speaks revision `{}`, which we do not", version.chars().take(32).collect::<String>());
+        let version: String = version.chars().take(32).collect();
+        let said = format!("it speaks revision `{}`, which we do not", spelled_out(&version));
         Fault::new(Blame::Upstream, "upstream.revision", said)
     })
 }

@@ -136,15 +136,12 @@ pub(super) fn offers(app: &str, statuses: impl Iterator<Item = String>) -> Check
     }
 }
 
-/// What went wrong with what the program said last: this is the operator's own terminal.
+/// What went wrong with what the program said last: this is the operator's own terminal. Its lines are marked as what it
+/// said, so that none passes for a row of ours.
 fn with_cause(fault: &Fault) -> String {
-    match fault.source().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        Some(cause) => format!(
-            "{fault}\n{}",
-            cause.chars().map(|c| if c == '\n' || !c.is_control() { c } else { '?' }).collect::<String>()
-        ),
-        None => fault.to_string(),
-    }
+    let cause = fault.source().map(ToString::to_string).unwrap_or_default();
+    let quoted = cause.lines().map(|line| format!("\n| {}", plain(line)));
+    std::iter::once(fault.to_string()).chain(quoted).collect()
 }
 
 /// The usual hint leads here.

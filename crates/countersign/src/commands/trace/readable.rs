@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use model::{Fault, UnixMicros, is_hidden};
+use model::{Fault, UnixMicros, spelled_out};
 use serde_json::Value;
 use trace::{Entry, IntentView, LogReader, OutcomeView, Retention};
 
@@ -58,10 +58,7 @@ pub(in crate::commands) fn facts_of(intent: &IntentView) -> Value {
 
 /// Text with what a terminal obeys and what nobody sees spelled out.
 pub(in crate::commands) fn plain(text: &str) -> String {
-    if !text.contains(is_hidden) {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if is_hidden(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
+    spelled_out(text).into_owned()
 }
 
 /// A moment as the clock on the wall shows it; the bare number where a calendar ends.
