@@ -275,7 +275,7 @@ impl Whole<'_> {
         let time_max = outgoing.time_max;
         let sent = upstream.send(permit, outgoing);
         // Whoever sends ends in time by itself, and says goodbye; this is for one that does not.
-        let answer = match tokio::time::timeout(time_max + GRACE, sent).await {
+        let answer = match tokio::time::timeout(time_max.saturating_add(GRACE), sent).await {
             Ok(answer) => answer,
             Err(_) => Err(SendFault::after(too_slow(&self.facts.app.name, time_max))),
         };

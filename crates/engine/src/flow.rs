@@ -109,7 +109,7 @@ impl Flow<'_> {
         redaction: Option<&str>,
     ) -> Sent {
         let time_max = outgoing.time_max;
-        let opened = match tokio::time::timeout(time_max + GRACE, upstream.open(permit, outgoing)).await {
+        let opened = match tokio::time::timeout(time_max.saturating_add(GRACE), upstream.open(permit, outgoing)).await {
             Ok(opened) => opened,
             Err(_) => Err(SendFault::after(too_slow(&self.facts.app.name, time_max))),
         };

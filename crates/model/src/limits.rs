@@ -68,6 +68,13 @@ impl Default for Limits {
     }
 }
 
+/// To how many bytes an operator may set a bound of [`Limits`] on a body or an answer: each may stand in memory whole.
+pub const SET_BYTES_MAX: u64 = 1 << 30;
+/// To what time an operator may set a bound of [`Limits`] on a call, on connecting, and on how old a list of tools is: what a rule
+/// may give a call, too.
+pub const SET_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// To how many an operator may set [`Limits::calls_in_flight_max`]: a process has no more descriptors.
+pub const SET_CALLS_IN_FLIGHT_MAX: u64 = 1 << 20;
 /// Deepest nesting of JSON that is read.
 pub const JSON_DEPTH_MAX: usize = 128;
 /// Most keys in one JSON object that is read.
@@ -275,6 +282,8 @@ pub const EXPORTS_MAX: usize = 16;
 pub const EXPORT_FILE_BYTES_MAX: u64 = 100 << 20;
 /// Full files of an export that are kept, unless the configuration says otherwise.
 pub const EXPORT_FILES_KEPT_MAX: u32 = 10;
+/// To how many full files the configuration may set that: each is looked for when the next one begins.
+pub const EXPORT_FILES_SET_MAX: u32 = 10_000;
 /// Longest question to the trace, in bytes.
 pub const QUESTION_BYTES_MAX: usize = 4 * 1024;
 /// Most terms in a question to the trace, and most alternatives in one of them.

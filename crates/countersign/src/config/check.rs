@@ -12,7 +12,7 @@ use export::SinkSpec;
 use http::Uri;
 use http_proxy::ApiSpec;
 use mcp::AppSpec;
-use model::limits::FILE_BYTES_MAX;
+use model::limits::{FILE_BYTES_MAX, SET_BYTES_MAX, SET_CALLS_IN_FLIGHT_MAX, SET_TIME_MAX};
 use model::written::is_of_one_host;
 use model::{
     Access, Agent, AgentId, App, AppId, DataClassification, DirectorySnapshot, Human, HumanId, Limits, Risk, VendorId,
@@ -271,16 +271,17 @@ impl Checker<'_> {
 
     fn limits(&mut self, raw: RawLimits, holds: &RawHolds, directory: &DirectorySnapshot) -> Limits {
         let default = Limits::default();
-        let seconds = |default: Duration| default.as_secs();
         Limits {
-            body_bytes_max: self.bytes(raw.body_bytes_max, default.body_bytes_max),
-            answer_bytes_max: self.bytes(raw.answer_bytes_max, default.answer_bytes_max),
-            call_time_max: Duration::from_secs(self.bound(raw.call_seconds_max, seconds(default.call_time_max))),
-            connect_time_max: Duration::from_secs(
-                self.bound(raw.connect_seconds_max, seconds(default.connect_time_max)),
+            body_bytes_max: self.count(raw.body_bytes_max, default.body_bytes_max, SET_BYTES_MAX),
+            answer_bytes_max: self.count(raw.answer_bytes_max, default.answer_bytes_max, SET_BYTES_MAX),
+            call_time_max: self.seconds(raw.call_seconds_max, default.call_time_max),
+            connect_time_max: self.seconds(raw.connect_seconds_max, default.connect_time_max),
+            catalog_age_max: self.seconds(raw.catalog_seconds_max, default.catalog_age_max),
+            calls_in_flight_max: self.count(
+                raw.calls_in_flight_max,
+                default.calls_in_flight_max,
+                SET_CALLS_IN_FLIGHT_MAX,
             ),
-            catalog_age_max: Duration::from_secs(self.bound(raw.catalog_seconds_max, seconds(default.catalog_age_max))),
-            calls_in_flight_max: self.bytes(raw.calls_in_flight_max, default.calls_in_flight_max),
             hold_time_max: self.time(holds.expire_after.as_ref(), default.hold_time_max, holding::HOLD_TIMES),
             hold_wait_max: self.time(holds.wait.as_ref(), default.hold_wait_max, holding::HOLD_WAITS),
             hold_per_approver: self.pace(holds.per_approver.as_ref()),
@@ -308,15 +309,21 @@ impl Checker<'_> {
         }
     }
 
-    fn bytes(&mut self, written: Option<Spanned<u64>>, default: usize) -> usize {
-        written.map_or(default, |written| usize::try_from(self.bound(Some(written), 1)).unwrap_or(usize::MAX))
+    fn count(&mut self, written: Option<Spanned<u64>>, default: usize, most: u64) -> usize {
+        let bound = written.and_then(|written| usize::try_from(self.bound(&written, most)).ok());
+        bound.unwrap_or(default)
     }
 
-    /// A bound as written: with zero nothing would ever pass.
-    fn bound(&mut self, written: Option<Spanned<u64>>, default: u64) -> u64 {
-        let Some(written) = written else { return default };
-        if written.value == 0 {
-            self.problem(&written, "a bound must be at least 1".to_owned(), None);
+    fn seconds(&mut self, written: Option<Spanned<u64>>, default: Duration) -> Duration {
+        written.map_or(default, |written| Duration::from_secs(self.bound(&written, SET_TIME_MAX.as_secs())))
+    }
+
+    /// A bound as written: with zero nothing would ever pass, and past `most` nothing would be bounded.
+    fn bound(&mut self, written: &Spanned<u64>, most: u64) -> u64 {
+        match written.value {
+            0 => self.problem(written, "a bound must be at least 1".to_owned(), None),
+            value if value > most => self.problem(written, format!("this bound can be {most} at most"), None),
+            _ => {}
         }
         written.value
     }

@@ -3,7 +3,7 @@
 use export::{Headers, SinkSpec, Target, TextFormat, Transport};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::UnixMicros;
-use model::limits::{EXPORT_FILE_BYTES_MAX, EXPORT_FILES_KEPT_MAX, EXPORTS_MAX};
+use model::limits::{EXPORT_FILE_BYTES_MAX, EXPORT_FILES_KEPT_MAX, EXPORT_FILES_SET_MAX, EXPORTS_MAX};
 use serde_saphyr::Spanned;
 use trace::Query;
 
@@ -105,8 +105,12 @@ impl Checker<'_> {
     fn file_target(&mut self, raw: &RawExport, format: TextFormat) -> Option<Target> {
         let written = self.there(raw, raw.file.as_ref(), "file: PATH")?;
         let path = self.substitute(&written.value, written)?;
-        let bytes_max = self.bound(raw.bytes_max.clone(), EXPORT_FILE_BYTES_MAX);
+        // A file that never ends is for its reader to decide; it is bounded by the disk.
+        let bytes_max = raw.bytes_max.as_ref().map_or(EXPORT_FILE_BYTES_MAX, |written| self.bound(written, u64::MAX));
         let kept = raw.kept.as_ref().map_or(EXPORT_FILES_KEPT_MAX, |kept| kept.value);
+        if let Some(written) = raw.kept.as_ref().filter(|_| kept > EXPORT_FILES_SET_MAX) {
+            self.problem(written, format!("this bound can be {EXPORT_FILES_SET_MAX} at most"), None);
+        }
         Some(Target::File { path: self.path(&path), format, bytes_max, kept })
     }
 

@@ -274,6 +274,31 @@ fn a_wrong_type_is_refused_where_it_stands() {
 }
 
 #[test]
+fn a_bound_that_bounds_nothing_is_refused_where_it_stands() {
+    let keys = ["body_bytes_max", "answer_bytes_max", "call_seconds_max", "connect_seconds_max", "catalog_seconds_max"];
+    for key in keys.into_iter().chain(["calls_in_flight_max"]) {
+        for value in [u64::MAX, u64::MAX / 2, 1 << 40] {
+            let said = refused(&format!("limits: {{{key}: {value}}}\n"));
+            assert!(said.contains("c.yaml:1:") && said.contains("this bound can be "), "{key}: {said}");
+        }
+    }
+    insta::assert_snapshot!(refused("limits: {call_seconds_max: 86401}\n"), @r#"
+    c.yaml:1:28: this bound can be 86400 at most
+      | limits: {call_seconds_max: 86401}
+      |                            ^
+    "#);
+    let file = |kept: u32| format!("exports: {{a: {{kind: jsonl, file: a.jsonl, kept: {kept}}}}}\n");
+    assert!(refused(&file(u32::MAX)).contains("this bound can be 10000 at most"), "{}", refused(&file(u32::MAX)));
+}
+
+#[test]
+fn the_largest_bounds_pass() {
+    let most = "{body_bytes_max: 1073741824, call_seconds_max: 86400, calls_in_flight_max: 1048576}";
+    let config = parse(&format!("{WORLD}limits: {most}\n")).unwrap();
+    assert_eq!((config.limits.call_time_max.as_secs(), config.limits.calls_in_flight_max), (86_400, 1 << 20));
+}
+
+#[test]
 fn a_person_nobody_knows_is_refused_with_the_nearest_one() {
     insta::assert_snapshot!(refused("people: {anastasia: {}}\nagents:\n  bot: {owner: anastasai}\n"), @r#"
     c.yaml:3:16: there is no person `anastasai`
