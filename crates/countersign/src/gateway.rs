@@ -243,7 +243,7 @@ impl Gateway {
         let ports = 1 + usize::from(pages.is_some()) + usize::from(door.is_some());
         let connections_max = connections_for_each(ports, self.engine.limits().calls_in_flight_max);
         let port = |listener| Port { listener, connections_max };
-        let mut listeners = JoinSet::new();
+        let (mut listeners, mcp) = (JoinSet::new(), self.mcp()?);
         if let Some((pages, console)) = pages {
             let front = pages.front(&self, console, &stop)?;
             self.engine.set_status_pages(&pages.url);
@@ -251,14 +251,14 @@ impl Gateway {
             listeners.spawn(serve_tcp(port(pages.listener), front, stop.clone(), DRAIN_TIME_MAX));
         }
         if let Some((door, tls)) = door {
-            let front = self.door_front(&door)?;
+            let front = self.door_front(&door, &mcp)?;
             let _once = self.door_url.set(door.url);
             listeners.spawn(serve_tls(port(door.listener), tls, front, stop.clone(), DRAIN_TIME_MAX));
         }
-        let front = self.front(&listener)?;
+        let front = self.front(&listener, &mcp)?;
         listeners.spawn(serve_tcp(port(listener), front, stop.clone(), DRAIN_TIME_MAX));
         let uid = rustix::process::getuid().as_raw();
-        for (name, front) in [(files::CONTROL, self.control_front()), (files::CONNECT, self.connect_front()?)] {
+        for (name, front) in [(files::CONTROL, self.control_front()), (files::CONNECT, self.connect_front(&mcp))] {
             let socket = bind_socket(&self.data.path_of(name))?;
             listeners.spawn(serve_unix(socket, front, uid, stop.clone(), DRAIN_TIME_MAX));
         }

@@ -45,16 +45,18 @@ pub struct Endpoint {
     shared: Arc<Shared>,
 }
 
+/// What is the gateway's, whichever listener a client comes by, and who may come by this one.
+#[derive(Clone)]
 struct Shared {
     hub: Arc<Hub>,
     engine: Engine,
     access: Arc<Access>,
-    sessions: Sessions,
-    seals: Seals,
+    sessions: Arc<Sessions>,
+    seals: Arc<Seals>,
     /// Calls that wait as tasks.
-    held: HeldTasks,
+    held: Arc<HeldTasks>,
     /// When what nobody came back for was forgotten last, in microseconds since 1970.
-    rested: AtomicI64,
+    rested: Arc<AtomicI64>,
     /// Calls whose client may be away.
     tasks: TaskTracker,
     /// Whether arguments have to stand in headers, too, where a tool says so (2026-07-28).
@@ -90,20 +92,23 @@ impl Endpoint {
         key: &Secret<[u8; 32]>,
         subscribed: impl IntoIterator<Item = String>,
     ) -> Result<Self, Fault> {
-        let sessions = Sessions::new(key, subscribed.into_iter().collect())?;
-        let (seals, tasks) = (Seals::new(key)?, TaskTracker::new());
-        let (held, rested) = (HeldTasks::new(), AtomicI64::new(engine.clock().now().0));
+        let sessions = Arc::new(Sessions::new(key, subscribed.into_iter().collect())?);
+        let (seals, tasks) = (Arc::new(Seals::new(key)?), TaskTracker::new());
+        let (held, rested) = (Arc::new(HeldTasks::new()), Arc::new(AtomicI64::new(engine.clock().now().0)));
         let params_in_headers = true;
         let shared = Shared { hub, engine, access, sessions, seals, held, rested, tasks, params_in_headers };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// For clients over standard streams, which know no headers: only arguments say what arguments are.
-    pub fn for_standard_streams(mut self) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.params_in_headers = false;
-        }
-        self
+    pub fn for_standard_streams(&self) -> Self {
+        Self { shared: Arc::new(Shared { params_in_headers: false, ..Shared::clone(&self.shared) }) }
+    }
+
+    /// The same wire at another listener, whose access is its own: a session that has ended at one has ended at all, and what is
+    /// remembered is bounded for all together.
+    pub fn also_for(&self, access: Arc<Access>) -> Self {
+        Self { shared: Arc::new(Shared { access, ..Shared::clone(&self.shared) }) }
     }
 }
 

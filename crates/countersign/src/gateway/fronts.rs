@@ -17,6 +17,18 @@ use crate::published::{Entries, LogWire};
 use crate::vendor_door::{Listening, access as vendor_access, wires as vendor_wires};
 use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 
+/// What clients find at every listener for them: the same sessions, and together no more calls in flight than the gateway takes.
+pub(super) struct Mcp {
+    endpoint: Endpoint,
+    in_flight: Arc<Semaphore>,
+}
+
+impl Mcp {
+    fn wire(&self, access: &Arc<Access>) -> Arc<dyn Wire> {
+        Arc::new(self.endpoint.also_for(Arc::clone(access)))
+    }
+}
+
 impl Gateway {
     fn access(&self) -> Arc<Access> {
         Arc::new(self.access_at(&self.public_url).with_vendors(vendor_access(self)))
@@ -28,15 +40,15 @@ impl Gateway {
     }
 
     /// What answers on the listener with TLS: nothing but what vendors and their agents ask for.
-    pub(super) fn door_front(&self, door: &Listening) -> Result<Arc<Front>, Fault> {
+    pub(super) fn door_front(&self, door: &Listening, mcp: &Mcp) -> Result<Arc<Front>, Fault> {
         let access = Arc::new(self.access_at(&door.url).only_vendors(vendor_access(self)));
-        let mut wires = vec![self.endpoint(&access)?];
+        let mut wires = vec![mcp.wire(&access)];
         wires.extend(vendor_wires(self, &door.url));
-        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
+        let in_flight = Arc::clone(&mcp.in_flight);
         Ok(Arc::new(Front { access: Some(access), origins: Some(door.origins()?), wires, in_flight }))
     }
 
-    pub(super) fn front(&self, listener: &TcpListener) -> Result<Arc<Front>, Fault> {
+    pub(super) fn front(&self, listener: &TcpListener, mcp: &Mcp) -> Result<Arc<Front>, Fault> {
         let config = self.config.load();
         let local =
             listener.local_addr().map_err(|error| operator("operator.listen", "the listener has no address", error))?;
@@ -46,9 +58,8 @@ impl Gateway {
             .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`public_url` is not an address"))?;
         let origins = Origins::new(&url, local.port(), local.ip().is_loopback(), &config.allowed_origins);
         let access = self.access();
-        let endpoint = self.endpoint(&access)?;
-        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        let mut wires: Vec<Arc<dyn Wire>> = vec![endpoint, Arc::new(OperatorsOnly)];
+        let in_flight = Arc::clone(&mcp.in_flight);
+        let mut wires: Vec<Arc<dyn Wire>> = vec![mcp.wire(&access), Arc::new(OperatorsOnly)];
         wires.extend(vendor_wires(self, &self.public_url));
         if config.publish {
             wires.push(self.log_wire(Entries::Withheld));
@@ -56,14 +67,13 @@ impl Gateway {
         Ok(Arc::new(Front { access: Some(access), origins: Some(origins), wires, in_flight }))
     }
 
-    fn endpoint(&self, access: &Arc<Access>) -> Result<Arc<dyn Wire>, Fault> {
-        Ok(Arc::new(self.mcp(access)?))
-    }
-
-    fn mcp(&self, access: &Arc<Access>) -> Result<Endpoint, Fault> {
+    /// What the listeners share.
+    pub(super) fn mcp(&self) -> Result<Mcp, Fault> {
         let subscribed = self.subscribed()?;
-        let (hub, engine, access) = (Arc::clone(&self.hub), self.engine.clone(), Arc::clone(access));
-        Endpoint::new(hub, engine, access, &self.state_key, subscribed)
+        let (hub, engine) = (Arc::clone(&self.hub), self.engine.clone());
+        let in_flight = Arc::new(Semaphore::new(engine.limits().calls_in_flight_max));
+        let endpoint = Endpoint::new(hub, engine, self.access(), &self.state_key, subscribed)?;
+        Ok(Mcp { endpoint, in_flight })
     }
 
     /// Sessions of before that had subscribed to something. Those that nobody could go on with any more are forgotten.
@@ -82,13 +92,13 @@ impl Gateway {
         Ok(kept.into_iter().map(|(session, _)| session).collect())
     }
 
-    pub(super) fn connect_front(self: &Arc<Self>) -> Result<Arc<Front>, Fault> {
+    pub(super) fn connect_front(self: &Arc<Self>, mcp: &Mcp) -> Arc<Front> {
         let access = self.access();
-        let endpoint: Arc<dyn Wire> = Arc::new(self.mcp(&access)?.for_standard_streams());
+        let endpoint: Arc<dyn Wire> = Arc::new(mcp.endpoint.also_for(Arc::clone(&access)).for_standard_streams());
         let mint: Arc<dyn Wire> = Arc::new(ConnectWire::new(Arc::clone(self)));
-        let in_flight = Arc::new(Semaphore::new(self.engine.limits().calls_in_flight_max));
-        let access = Some(access);
-        Ok(Arc::new(Front { access, origins: None, wires: vec![endpoint, mint, Arc::new(OperatorsOnly)], in_flight }))
+        let wires = vec![endpoint, mint, Arc::new(OperatorsOnly)];
+        let in_flight = Arc::clone(&mcp.in_flight);
+        Arc::new(Front { access: Some(access), origins: None, wires, in_flight })
     }
 
     pub(super) fn control_front(self: &Arc<Self>) -> Arc<Front> {

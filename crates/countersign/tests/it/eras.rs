@@ -1,5 +1,7 @@
 //! Every revision before, every revision behind, and what is refused with which status and code.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -305,6 +307,62 @@ fn calls_past_the_bound_are_turned_away_and_come_back() -> Result<()> {
     let answer = waiting.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
     assert_eq!(text(&answer), "waited 1000 ms");
     until("there is room again", || Ok(second.send(&second.message("tools/list", &json!({})))?.status == 200))
+}
+
+/// The status of this request over the socket of `countersign connect`.
+fn over_the_socket(world: &World, request: &HttpRequest) -> Result<u16> {
+    let mut stream = UnixStream::connect(world.folder().join("data/connect.sock"))?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nhost: countersign\r\nconnection: close\r\n", request.method, request.path);
+    for (name, value) in &request.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let head = format!("{head}content-length: {}\r\n\r\n", request.body.len());
+    stream.write_all(&[head.as_bytes(), &request.body].concat()).with_context(|| head.clone())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    answer.split(' ').nth(1).context("no status")?.parse().context("no status")
+}
+
+#[test]
+fn calls_at_all_listeners_together_are_bounded() -> Result<()> {
+    let upstream = upstream()?;
+    let world =
+        world().app_url("remote", upstream.url(), None).set(&["limits", "calls_in_flight_max"], json!(1)).start()?;
+    pin(&world, "remote", "read")?;
+    let mut first = world.client("ana-desktop", "ana")?;
+    let list = first.http_request(&first.message("tools/list", &json!({})));
+    assert_eq!(over_the_socket(&world, &list)?, 200);
+    let waiting = std::thread::spawn(move || first.call("remote__slow", json!({"ms": 2_000})));
+    until("the first call has arrived", || Ok(upstream.call_count() == 1))?;
+    assert_eq!(over_the_socket(&world, &list)?, 503, "the one place is taken, at whichever listener");
+    waiting.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
+    until("there is room again", || Ok(over_the_socket(&world, &list)? == 200))
+}
+
+#[test]
+fn a_session_that_was_ended_is_ended_at_every_listener() -> Result<()> {
+    let upstream = upstream()?;
+    let mut world = world_with(&upstream)?;
+    let client = world.legacy_client("ana-desktop", "ana", "2025-11-25")?;
+    let ping = client.http_request(&client.message("ping", &json!({})));
+    assert_eq!((client.send_http(&ping)?.status, over_the_socket(&world, &ping)?), (200, 200), "it is one session");
+    let end = HttpRequest { method: "DELETE".to_owned(), body: Vec::new(), ..ping.clone() };
+    assert_eq!(over_the_socket(&world, &end)?, 204);
+    assert_eq!((client.send_http(&ping)?.status, over_the_socket(&world, &ping)?), (404, 404));
+
+    let before = world.legacy_client("ana-desktop", "ana", "2025-11-25")?.session().context("no session")?.to_owned();
+    world.restart()?;
+    let client = world.legacy_client("ana-desktop", "ana", "2025-11-25")?;
+    let mut ping = client.http_request(&client.message("ping", &json!({})));
+    ping.headers.retain(|(name, _)| name != "mcp-session-id");
+    let ping = ping.with("mcp-session-id", &before);
+    assert_eq!(over_the_socket(&world, &ping)?, 200, "one of before goes on");
+    let end = HttpRequest { method: "DELETE".to_owned(), body: Vec::new(), ..ping.clone() };
+    assert_eq!(over_the_socket(&world, &end)?, 204);
+    assert_eq!((client.send_http(&ping)?.status, over_the_socket(&world, &ping)?), (404, 404));
+    Ok(())
 }
 
 #[test]
