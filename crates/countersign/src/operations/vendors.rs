@@ -8,6 +8,7 @@ use model::{Blame, Fault, UnixMicros, VendorId};
 use serde_json::{Value, json};
 use trace::{StateWrite, rfc3339};
 
+use crate::config::nearest;
 use crate::gateway::Gateway;
 
 /// All keys, without what would let anybody in.
@@ -18,7 +19,7 @@ pub(super) fn list(gateway: &Gateway) -> Value {
 }
 
 pub(super) async fn issue(gateway: &Gateway, request: KeyRequest, by: &str) -> Result<Value, Fault> {
-    of_a_vendor(gateway, &request)?;
+    bound_to_something(gateway, &request)?;
     let now = gateway.engine.clock().now();
     let (key, text) = gateway.vendor_keys.make(request, by, now)?;
     let record = put(gateway, "vendors.key_issued", vec![key.clone()], Value::Null, by).await?;
@@ -33,7 +34,7 @@ pub(super) async fn register(
     what: Registered,
     by: &str,
 ) -> Result<Value, Fault> {
-    of_a_vendor(gateway, &request)?;
+    bound_to_something(gateway, &request)?;
     let now = gateway.engine.clock().now();
     let key = gateway.vendor_keys.register(request, what, by, now)?;
     let record = put(gateway, "vendors.key_registered", vec![key.clone()], Value::Null, by).await?;
@@ -41,14 +42,34 @@ pub(super) async fn register(
     Ok(json!({ "registered": shown(&key, now), "token_endpoint": endpoint, "record": record }))
 }
 
-fn of_a_vendor(gateway: &Gateway, request: &KeyRequest) -> Result<(), Fault> {
+/// Error: there is no such vendor, it has no such contract, or that is about something else. Such a key would get nothing.
+fn bound_to_something(gateway: &Gateway, request: &KeyRequest) -> Result<(), Fault> {
+    let wrong = |code, said: String| Fault::new(Blame::Operator, code, said);
+    let KeyRequest { vendor, contract: id, purpose, .. } = request;
     let config = gateway.config.load();
-    if config.vendors.contains(&request.vendor) {
-        return Ok(());
+    if !config.vendors.contains(vendor) {
+        let hint = nearest(vendor.as_str(), config.vendors.iter().map(VendorId::as_str));
+        return Err(wrong("operator.no_vendor", format!("there is no vendor `{vendor}`")).hint(hint));
     }
-    let hint = crate::config::nearest(request.vendor.as_str(), config.vendors.iter().map(VendorId::as_str));
-    let said = format!("there is no vendor `{}`", request.vendor);
-    Err(Fault::new(Blame::Operator, "operator.no_vendor", said).hint(hint))
+    let in_force = gateway.contracts.now();
+    let Some(contract) = in_force.get(id) else {
+        let theirs = in_force.all().filter(|contract| contract.vendor() == vendor);
+        let hint = nearest(id.as_str(), theirs.map(|contract| contract.id().as_str()));
+        return Err(wrong("operator.no_contract", format!("there is no contract `{id}`")).hint(hint));
+    };
+    if contract.vendor() != vendor {
+        let said = format!("the contract `{id}` is with `{}`, not with `{vendor}`", contract.vendor());
+        return Err(wrong("operator.no_contract", said));
+    }
+    let purposes = &contract.agreement().purposes;
+    let said = match purpose {
+        Some(purpose) if purposes.is_empty() || purposes.contains(purpose) => return Ok(()),
+        None if purposes.is_empty() => return Ok(()),
+        Some(purpose) => format!("the contract `{id}` is not about the purpose `{purpose}`"),
+        None => format!("the contract `{id}` lets data be used for its purposes only, and this key would have none"),
+    };
+    let hint = nearest(purpose.as_deref().unwrap_or_default(), purposes.iter().map(AsRef::as_ref));
+    Err(wrong("operator.no_purpose", said).hint(hint))
 }
 
 pub(super) async fn rotate(gateway: &Gateway, id: &str, overlap: Duration, by: &str) -> Result<Value, Fault> {

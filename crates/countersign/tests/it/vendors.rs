@@ -246,7 +246,11 @@ pub(crate) fn last_outcome(world: &World, tool: &str) -> Result<Entry> {
 #[test]
 fn every_clause_holds_both_ways() -> Result<()> {
     let ats = Ats::start()?;
-    let world = office(&ats, &contract())?;
+    let wider = contract().replace("purposes: [background-screening]", "purposes: [background-screening, marketing]");
+    let world = office(&ats, &wider)?;
+    let other = self::key(&world, "marketing")?;
+    std::fs::write(world.folder().join("contracts/acme-screening.yaml"), contract())?;
+    world.run_well(&["reload"])?;
     let key = key(&world, "background-screening")?;
     // Nothing is admitted before two people signed it.
     ensure!(status(&world, &key, "GET /candidates/c_0")? == 403);
@@ -254,8 +258,7 @@ fn every_clause_holds_both_ways() -> Result<()> {
     let cases = Case::all(Term::Runs)?;
     ensure!(cases.len() > 20);
     play(&world, &key, &cases)?;
-    // 1.3: what the key is for decides, and no header does.
-    let other = self::key(&world, "marketing")?;
+    // 1.3: what the key is for decides, and no header does; the contract is not about this one's purpose any more.
     let (got, _, body) = asks(&world, &other, "GET /candidates/c_0", "")?;
     ensure!(got == 403 && body.contains("acme-screening/1.3"), "{got} {body}");
 
@@ -426,6 +429,32 @@ fn over_tls(world: &World, certificate: bool) -> Result<Vec<String>> {
     command.arg(workspace_root().join("tests/python/vendor.py")).arg(url).arg("tls/gateway.pem");
     command.args(["vendor/certificate.pem", "vendor/certificate.key"].iter().filter(|_| certificate));
     printed(command.current_dir(world.folder()))
+}
+
+#[test]
+fn a_key_is_for_a_contract_of_its_vendor_and_one_of_its_purposes() -> Result<()> {
+    let ats = Ats::start()?;
+    let other = json!({"name": "Other", "responsible": "ana"});
+    let world = office_with(&ats, &contract(), |world| {
+        world.set(&["vendors", "other"], other).file("vendor/certificate.pem", VENDOR_PEM)
+    })?;
+    let (acme, purpose) = ("acme-screening", "background-screening");
+    for (vendor, bound, said, hint) in [
+        (acme, &["acme-screning", "--purpose", purpose][..], "no contract `acme-screning`", "mean `acme-screening`?"),
+        ("other", &[acme, "--purpose", purpose], "is with `acme-screening`, not with `other`", ""),
+        (acme, &[acme, "--purpose", "background-screning"], "`background-screning`", "mean `background-screening`?"),
+        (acme, &[acme], "this key would have none", "there is background-screening"),
+    ] {
+        for how in [&["issue", vendor][..], &["add-certificate", vendor, "vendor/certificate.pem"]] {
+            let refused = world.run(&[&["vendors", "keys"], how, &["--contract"], bound].concat())?;
+            let told = &refused.stderr;
+            ensure!(refused.code == 2 && told.contains(said) && told.contains(hint), "{how:?} {bound:?}: {refused:?}");
+        }
+    }
+    for what in ["vendors.key_issued", "vendors.key_registered"] {
+        ensure!(changes(&world, what)?.is_empty(), "{what}: what is refused leaves no key");
+    }
+    self::key(&world, purpose).map(drop)
 }
 
 // INVARIANT: a certificate lets in the vendor for whom it is registered, until it is revoked; a stranger's is on record.
