@@ -2,6 +2,7 @@
 //!
 //! Each check is a function from the tree to findings. A *fault* fails the run; a *note* is for a person to weigh.
 
+mod attacks;
 mod calls;
 mod edges;
 mod generated;
@@ -60,6 +61,7 @@ fn inspect(options: &Options) -> Result<Report> {
     calls::check(&tree, &mut report);
     generated::check(&tree, options, &mut report)?;
     words::check(&tree, &mut report);
+    attacks::check(&tree, &mut report);
     supply::check(&tree, &mut report)?;
     Ok(report)
 }

@@ -74,6 +74,22 @@ fn a_missing_table_is_a_fault() {
 }
 
 #[test]
+fn a_test_that_answers_an_attack_is_there() {
+    let tree = plant();
+    append(
+        tree.path(),
+        "crates/model/src/lib.rs",
+        "#[cfg(test)]\nmod tests {\n    fn what_is_bad_is_refused() {}\n}\n",
+    );
+    append(tree.path(), "SECURITY.md", "| **Bad** | `env_clear` | `model::Bad`, `what_is_bad_is_refused` (x.rs) |\n");
+    assert_eq!(faults(&tree), "");
+    append(tree.path(), "SECURITY.md", "| **Worse** | refused | `what_is_bad_is_refused`, `what_is_worse_is` |\n");
+    assert_eq!(faults(&tree), "[attacks] SECURITY.md:4: there is no test `what_is_worse_is`\n");
+    fs::remove_file(tree.path().join("SECURITY.md")).unwrap();
+    assert_eq!(faults(&tree), "[attacks] SECURITY.md: could not be read\n");
+}
+
+#[test]
 fn edges_for_tests_are_noted_only() {
     let tree = plant();
     append(tree.path(), "crates/profile/Cargo.toml", "[dev-dependencies]\nbroker = { path = \"../broker\" }\n");
@@ -259,6 +275,7 @@ fn plant() -> TempDir {
         library(root, &format!("crates/{name}"), name, if uses == "model" { "model" } else { "" });
     }
     fs::write(root.join("ARCHITECTURE.md"), table).unwrap();
+    fs::write(root.join("SECURITY.md"), "| attack | answer | held by |\n|---|---|---|\n").unwrap();
     tree
 }
 
