@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use identity::{API, AssertionError, Granted, TOKEN_ENDPOINT, USED_ASSERTION_STATE, VendorTokens};
 use model::Fault;
-use model::limits::STRANGERS_IN_FLIGHT_MAX;
+use model::limits::{FORM_BYTES_MAX, STRANGERS_IN_FLIGHT_MAX};
 use serde_json::json;
 
 use crate::body::{Body, json_response};
@@ -233,7 +233,6 @@ fn answer(status: StatusCode, said: &serde_json::Value) -> Response<Body> {
 const AUTHORIZATION_ENDPOINT: &str = "/oauth2/authorize";
 const METADATA: &str = "/.well-known/oauth-authorization-server/api";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-const FORM_BYTES_MAX: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests;

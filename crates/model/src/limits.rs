@@ -1,8 +1,9 @@
-//! Every bound, by name. Reaching one is a clear, tested error.
+//! Bounds that an operator, a document or more than one crate knows, by name; one of a single crate is a constant there, with its
+//! unit in its name. Reaching one is a clear, tested error.
 
 use std::time::Duration;
 
-/// Bounds that an operator may change; all others are the constants below.
+/// Bounds that an operator may change; all others are constants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Largest request body, in bytes. Past it: 413.
@@ -348,7 +349,7 @@ pub const LENT_CODE_LIFE: Duration = Duration::from_secs(5 * 60);
 pub const INVITATION_LIFE: Duration = Duration::from_secs(60 * 60);
 /// Attempts to sign in that wait for their password to be hashed. Past it: refused, to be tried again.
 pub const SIGN_INS_WAITING_MAX: usize = 32;
-/// People and addresses whose attempts to sign in are remembered; past it the oldest are forgotten.
+/// People whose attempts to sign in are counted, and names that nobody has, each kind for itself; past it the oldest are forgotten.
 pub const THROTTLED_MAX: usize = 10_000;
 /// Pages of the console that are open and told of new records at a time. Past it: 503.
 pub const CONSOLE_STREAMS_MAX: usize = 256;
@@ -356,7 +357,7 @@ pub const CONSOLE_STREAMS_MAX: usize = 256;
 pub const CONSOLE_IN_FLIGHT_MAX: usize = 128;
 /// Records on one page of the console.
 pub const CONSOLE_PAGE: usize = 50;
-/// Largest form that is read, in bytes.
+/// Largest form that is read, of a person or of a vendor that asks for a token, in bytes.
 pub const FORM_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of an answer that are looked at before they are passed on while it comes: a shorter one is passed on whole or not at all.
 pub const FLOW_WINDOW_BYTES: usize = 32 << 10;
