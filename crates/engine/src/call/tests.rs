@@ -188,13 +188,18 @@ impl World {
     }
 
     fn with(outcome: RuleOutcome, directory: DirectorySnapshot) -> Self {
+        Self::within(Duration::from_millis(50), outcome, directory)
+    }
+
+    /// Where calls may take so long.
+    fn within(call_time_max: Duration, outcome: RuleOutcome, directory: DirectorySnapshot) -> Self {
         let diary = Diary::default();
         let broken = Arc::new(AtomicBool::new(false));
         let leaves = Leaves::default();
         let (state, left) = (State::default(), Arc::new(AtomicI64::new(i64::MAX)));
         let (of_diary, of_leaves, of_broken) = (Arc::clone(&diary), Arc::clone(&leaves), Arc::clone(&broken));
         let log = Log { diary: of_diary, state, left, leaves: of_leaves, broken: of_broken, rows: 0 };
-        let limits = Limits { call_time_max: Duration::from_millis(50), ..Limits::default() };
+        let limits = Limits { call_time_max, ..Limits::default() };
         let parts = Parts {
             directory: Arc::new(directory),
             journal: Journal::start(Box::new(log)).unwrap(),
@@ -381,6 +386,13 @@ async fn an_outcome_claims_only_what_was_seen() {
         world.engine.call(world.request(Class::Write, does)).await;
         assert_eq!(world.diary(), ["intent", "sent look", expect]);
     }
+}
+
+#[tokio::test]
+async fn a_call_that_may_take_for_ever_is_made() {
+    let world = World::within(Duration::MAX, RuleOutcome::Permit, directory());
+    let closed = world.engine.call(world.request(Class::Read, FINE)).await;
+    assert!(matches!(closed, Closed::Answered { .. }), "{closed:?}");
 }
 
 #[tokio::test]
