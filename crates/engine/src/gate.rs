@@ -1,6 +1,7 @@
 //! Between a request and its verdict: facts are gathered, arguments read, budgets taken from, and it is decided. All in
 //! memory, and nothing has an effect: what was taken from budgets goes back unless the call runs.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -86,12 +87,14 @@ impl Gate {
         let rules = self.rules.load();
         let reads = rules.reads(asked.app);
         let directory = self.directory();
-        let tool = known_to(rules.as_ref().as_ref(), asked);
+        let alike = described_alike(rules.as_ref().as_ref(), asked);
+        let tool = if alike { asked.tool.clone() } else { unknown_for_now(asked.tool) };
         let mut facts = self.facts_in(&directory, asked.actor, asked.app, asked.method, tool)?;
         if let Some(reads) = &reads {
             facts.arguments = match (asked.readable, asked.arguments) {
                 (Some(Readable { arguments, reader }), _) if !arguments.is_empty() => {
-                    Arc::new(reader.read(arguments, reads))
+                    let read = reader.read(arguments, reads);
+                    Arc::new(if alike { read } else { by_name(read, reads) })
                 }
                 // Nobody can say what they are, but how long they are.
                 (None, Some(arguments)) => Arc::new(unread(asked.method, arguments, reads)),
@@ -229,16 +232,24 @@ impl Gated {
     }
 }
 
-/// The tool as these rules know it. While a gateway takes up another configuration, rules and whoever reads the arguments may go by
-/// different descriptions of the app: what the tool does, and what its arguments stand for, nobody knows then.
-fn known_to(rules: &dyn Rules, asked: &Asked<'_>) -> ToolFacts {
+/// Whether rules and whoever reads the arguments go by one description of the app. While a gateway takes up another configuration
+/// they may not: what the tool does, and what its arguments stand for, nobody knows then.
+fn described_alike(rules: &dyn Rules, asked: &Asked<'_>) -> bool {
     let of_tool = asked.readable.filter(|_| asked.method == Method::ToolsCall);
-    let same = of_tool.is_none_or(|readable| readable.reader.described_by() == rules.described_by(asked.app));
-    if same || asked.tool.status == ToolStatus::Quarantined {
-        return asked.tool.clone();
+    of_tool.is_none_or(|readable| readable.reader.described_by() == rules.described_by(asked.app))
+}
+
+fn unknown_for_now(tool: &ToolFacts) -> ToolFacts {
+    if tool.status == ToolStatus::Quarantined {
+        return tool.clone();
     }
-    let why = Some(Arc::clone(&OTHERWISE_DESCRIBED));
-    ToolFacts { status: ToolStatus::Unknown, finding: why, ..asked.tool.clone() }
+    ToolFacts { status: ToolStatus::Unknown, finding: Some(Arc::clone(&OTHERWISE_DESCRIBED)), ..tool.clone() }
+}
+
+/// Without what another description says or doubts of roles: the call waits for the right one, and is not refused for a wrong one.
+fn by_name(read: ArgumentFacts, reads: &ArgumentReads) -> ArgumentFacts {
+    let unclear = read.unclear.into_iter().filter(|what| !reads.roles.contains(what)).collect();
+    ArgumentFacts { roles: BTreeMap::new(), unclear, ..read }
 }
 
 /// What is not given by name but to a tool has no arguments that a rule could be about.

@@ -15,9 +15,14 @@ use crate::profile::{Profile, ProfiledTool};
 use crate::role::{Composed, Role, RoleForm, RoleKind};
 use crate::value;
 
-/// Reads arguments by name only: those of an app without a profile, and of what is no tool.
+/// Reads the arguments of the tools of an app without a profile: by name only, and what they stand for nobody knows.
 pub fn unprofiled() -> Arc<dyn ReadArguments> {
     Arc::<Unprofiled>::clone(&UNPROFILED)
+}
+
+/// Reads the arguments of what is no tool, and has no roles: by name only.
+pub fn of_no_tool() -> Arc<dyn ReadArguments> {
+    Arc::<Unprofiled>::clone(&OF_NO_TOOL)
 }
 
 /// A value of a rule as the facts write it, so that both can be compared. None: no value of this role looks like that.
@@ -33,11 +38,12 @@ pub fn normal(form: &RoleForm, text: &str) -> Option<String> {
     }
 }
 
-/// Reads the arguments of a tool that no profile speaks of.
-#[derive(Default)]
+/// Reads the arguments of what no profile speaks of.
 struct Unprofiled {
     /// The profile of its app.
     by: Option<Digest>,
+    /// Whether it is a tool, so that any of its arguments may have any role.
+    of_tool: bool,
 }
 
 /// The facts of one call while they are gathered.
@@ -52,7 +58,7 @@ impl Profile {
     pub fn reader(&self, tool: &str) -> Arc<dyn ReadArguments> {
         match self.tool(tool) {
             Some(tool) => Arc::clone(tool) as Arc<dyn ReadArguments>,
-            None => Arc::new(Unprofiled { by: Some(self.digest()) }),
+            None => Arc::new(Unprofiled { by: Some(self.digest()), of_tool: true }),
         }
     }
 }
@@ -73,7 +79,11 @@ impl ReadArguments for ProfiledTool {
 
 impl ReadArguments for Unprofiled {
     fn read(&self, arguments: &[u8], reads: &ArgumentReads) -> ArgumentFacts {
-        read(None, arguments, reads)
+        let mut facts = read(None, arguments, reads);
+        if self.of_tool && !arguments.is_empty() {
+            facts.unclear.extend(reads.roles.iter().cloned());
+        }
+        facts
     }
 
     fn described_by(&self) -> Option<Digest> {
@@ -394,7 +404,8 @@ fn normalised(kind: RoleKind, leaf: Value<'_, '_>, ignore_case: bool) -> Option<
     one.map(|one| vec![one])
 }
 
-static UNPROFILED: LazyLock<Arc<Unprofiled>> = LazyLock::new(Arc::default);
+static UNPROFILED: LazyLock<Arc<Unprofiled>> = LazyLock::new(|| Arc::new(Unprofiled { by: None, of_tool: true }));
+static OF_NO_TOOL: LazyLock<Arc<Unprofiled>> = LazyLock::new(|| Arc::new(Unprofiled { by: None, of_tool: false }));
 
 #[cfg(test)]
 mod tests;

@@ -42,7 +42,7 @@ pub use assess::{Assessment, assess, assess_other, standing, unknown_tool};
 pub use classify::{Hints, Proposal};
 pub use compare::diff;
 pub use definition::{Definition, DefinitionError, DefinitionKind, ToolDefinition, classify, meant, spoken};
-pub use extract::{normal, unprofiled};
+pub use extract::{normal, of_no_tool, unprofiled};
 pub use pin::Pin;
 pub use profile::{Profile, ProfileError, ProfiledTool};
 pub use role::{Role, RoleForm, RoleKind};

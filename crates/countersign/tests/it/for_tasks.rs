@@ -15,6 +15,16 @@ policies:
       - {id: to-banks, hold: [echo], when: {arguments: {to: {like: "*bank*"}}}, says: letters to banks are looked at}
 "#;
 
+/// The app has no profile: who receives something, nobody can tell.
+const TO_OTHERS: &str = r#"
+policies:
+  remote:
+    rules:
+      - {id: letters, allow: all}
+      - {id: outside, hold: all, unless: {roles: {recipient: {domain: ours.example}}}}
+      - {id: no-secret, deny: all, when: {arguments: {text: secret}}}
+"#;
+
 fn writes(world: &World, task: &str, to: &str, said: &str) -> Result<Value> {
     let token = world.run_well(&["token", "--agent", "ana-desktop", "--human", "ana", "--task", task])?;
     let mut client = McpClient::modern(world.mcp_url())?.with_token(token.trim());
@@ -59,6 +69,24 @@ fn the_same_value_in_the_same_task_is_not_asked_for_again_and_another_one_is() -
     ensure!(said.contains("such calls are held again"), "{said}");
     ensure!(at(decision(&writes(&world, "t1", "my-bank", "four")?)?, "/hold/state") == "pending");
     ensure!(upstream.call_count() == 3 && changes(&world, "hold.task_revoked")?.len() == 1);
+    Ok(())
+}
+
+#[test]
+fn what_holds_a_tool_without_a_profile_is_approved_with_its_arguments_alone() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| {
+        world.set(&["holds", "wait"], json!("0s")).rules("rules/letters.yaml", TO_OTHERS)
+    })?;
+    let hold = at(decision(&writes(&world, "t1", "lisa@partner.example", "hello")?)?, "/hold/id").to_owned();
+    let shown = world.run_well(&["holds", "show", &hold])?;
+    ensure!(!shown.contains("text = hello"), "{shown}");
+    world.run_well(&["holds", "approve", "--for-task", &hold])?;
+    ensure!(text(&writes(&world, "t1", "lisa@partner.example", "hello")?) == "hello");
+    let other = writes(&world, "t1", "eve@elsewhere.example", "hello")?;
+    ensure!(at(decision(&other)?, "/hold/state") == "pending", "{other}");
+    ensure!(text(&writes(&world, "t1", "lisa@partner.example", "hello")?) == "hello", "as often as it is asked for");
+    ensure!(upstream.call_count() == 2);
     Ok(())
 }
 

@@ -57,7 +57,7 @@ impl Context<'_> {
             join: self.endpoint.is_none().then(|| app.clone()),
         };
         let mut headers = Vec::new();
-        let mut reader = (asked == Asked::Prompt).then(profile::unprofiled);
+        let mut reader = (asked == Asked::Prompt).then(profile::of_no_tool);
         let mut app_makes_tasks = true;
         let (tool, listed_at) = if asked == Asked::Tool {
             let known = self.tool(&app, &link, in_app, &name, params).await?;

@@ -62,6 +62,19 @@ fn every_reader_says_by_which_profile_it_reads() {
     assert_eq!(unprofiled().described_by(), None);
 }
 
+// INVARIANT: of a tool that nobody described, no role is said to be absent: what people approve of it is these arguments alone.
+#[test]
+fn of_a_tool_without_a_profile_every_role_is_unclear() {
+    let profile = Profile::parse("a.yaml", "profile: a\ntools: {t: {class: read}}").unwrap();
+    let reads = ArgumentReads { roles: ["command".into()].into(), values: ["cmd".into()].into() };
+    for reader in [unprofiled(), profile.reader("nobody-knows")] {
+        let read = reader.read(br#"{"cmd": "rm -rf /"}"#, &reads);
+        assert_eq!((read.roles.len(), read.values.len(), read.unclear), (0, 1, reads.roles.clone()));
+    }
+    let read = of_no_tool().read(br#"{"cmd": "rm -rf /"}"#, &reads);
+    assert_eq!((read.values.len(), read.unclear.len()), (1, 0), "a prompt has no roles");
+}
+
 #[test]
 fn every_case_is_read_as_it_says() {
     let (profile, cases) = cases();

@@ -134,7 +134,7 @@ fn rules_and_readers_by_other_descriptions_of_an_app_defer() {
 #[test]
 fn a_prompt_has_no_roles() {
     let rule = "{id: r, deny: all, when: {roles: {amount: {above: 10000}}}}";
-    let asked = verdict_of(Method::PromptsGet, Some(profile::unprofiled()), rule, "greet", r#"{"x": 1}"#);
+    let asked = verdict_of(Method::PromptsGet, Some(profile::of_no_tool()), rule, "greet", r#"{"x": 1}"#);
     assert_eq!(asked, Verdict::Allow);
 }
 
