@@ -58,8 +58,9 @@ fn is_scheme(word: &str) -> bool {
 /// The host of a URL, of what stands behind its `://`.
 fn url_host(rest: &str) -> Option<String> {
     let authority = rest.split(['/', '?', '#']).next()?;
-    // Programs differ in which of two they go to.
-    if rest.contains(|letter: char| letter.is_whitespace() || letter == '\\') || authority.contains('@') {
+    // Programs differ in which of two they go to, and to some it is an address of mail, or a list.
+    let odd = |letter: char| letter.is_whitespace() || "\\@<>\"".contains(letter);
+    if rest.contains(odd) || rest.split([',', ';']).skip(1).any(may_be_an_address) {
         return None;
     }
     if let Some((six, _port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -67,6 +68,12 @@ fn url_host(rest: &str) -> Option<String> {
     }
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
     port.parse::<u16>().ok().and_then(|_| written::host_name(host))
+}
+
+/// Whether what stands behind a comma in a URL may be another URL or host, and not a part of it as in `?at=52.5,13.4`.
+fn may_be_an_address(part: &str) -> bool {
+    let host = part.split(['/', ':', '?', '#', '&']).next().unwrap_or_default();
+    part.contains("//") || (host.contains('.') && written::number(host).is_none())
 }
 
 /// The addresses of a list, without the names of people. None: one of them is no address, or may hold another.

@@ -110,6 +110,11 @@ fn arguments_of_rules_that_restrict() {
         "EVIL.org.",
         "https://ｅvil.org/",
         "eve@ｅvil.org",
+        "x://ok.org#<e@evil.org>",
+        "x://ok.org/,e@evil.org",
+        "https://ok.org/;e@evil.org",
+        "https://ok.org/@evil.org",
+        "https://ok.org/,https://evil.org/",
     ] {
         denied("{to: {domain: evil.org}}", &format!("{{to: '{}'}}", address.replace('\\', "")), "deny");
     }
@@ -145,6 +150,12 @@ fn arguments_of_rules_that_permit() {
         ("example.com/x", "hold"),
         ("https://ｅxample.com/x", "hold"),
         ("#general", "hold"),
+        ("https://example.com/x?at=52.5,13.4", "allow"),
+        ("x://example.com#<e@evil.org>", "hold"),
+        ("x://example.com/,e@evil.org", "hold"),
+        ("https://example.com/;e@evil.org", "hold"),
+        ("https://example.com/@evil.org", "hold"),
+        ("https://example.com/,https://evil.org/", "hold"),
     ] {
         allowed("{arguments: {to: {domain: [example.com]}}}", &format!("{{to: '{address}'}}"), expect);
     }
