@@ -8,7 +8,7 @@ use decide::{Outgoing, Permit};
 use engine::Engine;
 use http_proxy::{ApiSpec, BadMapping, Offered};
 use mcp::{AppSpec, Foreign, ForeignAnswer, ForeignFuture, Target};
-use model::AppId;
+use model::{AppId, ReadArguments, ToolName};
 use profile::Profile;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +25,10 @@ impl Foreign for OfferedApi {
 
     fn tools(&self) -> Vec<Bytes> {
         self.0.definitions()
+    }
+
+    fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments> {
+        self.0.reader(tool, profile::unprofiled())
     }
 
     fn send<'a>(&'a self, permit: Permit, call: Outgoing, unchanged: Option<String>) -> ForeignFuture<'a> {

@@ -23,7 +23,7 @@ use openapi::SaysOfItself;
 use crate::answer;
 use crate::api::{Api, Apis, Asked};
 use crate::ask::Ask;
-use crate::by_tool::ByTool;
+use crate::by_tool::reads_requests;
 use crate::operation::Operation;
 use crate::outbound::{Looks, Outbound, wire_of};
 use crate::passing::{Begun, passing};
@@ -261,8 +261,7 @@ impl Door {
         operation: &Operation,
         (arguments, facts): (Bytes, ContractFacts),
     ) -> CallRequest {
-        let by_name = Arc::clone(&self.by_name);
-        let reader = ByTool { api: Arc::clone(api), operation: operation.name.clone(), by_name };
+        let reader = reads_requests(&api.tools, &operation.name, Arc::clone(&self.by_name));
         CallRequest {
             actor: asker.who.actor.clone(),
             app: api.app.clone(),
@@ -270,7 +269,7 @@ impl Door {
             tool: tool_facts(api, operation),
             cause: None,
             arguments: Some(arguments.clone()),
-            readable: Some(Readable { arguments, reader: Arc::new(reader) }),
+            readable: Some(Readable { arguments, reader }),
             wire: asker.wire,
             listed_at: None,
             kept: api.kept,

@@ -32,5 +32,6 @@ mod passing;
 mod target;
 
 pub use api::{Api, ApiSpec, Apis, BadMapping};
+pub use by_tool::{reads_requests, reads_tools};
 pub use door::Door;
 pub use offered::{Offered, OfferedAnswer};

@@ -8,12 +8,13 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use decide::{Answer, AnswerBody, AnswerKind, Credentials, Opened, Outgoing, Permit, SendFault};
 use json::{Document, Kind, write_string};
-use model::{Blame, Class, Fault, Form};
-use openapi::{Place, Tool, Tools, refused, text};
+use model::{Blame, Class, Fault, Form, ReadArguments, ToolName};
+use openapi::{Place, Tool, Tools, refused};
 
 use crate::api::{Api, ApiSpec, BadMapping};
 use crate::arguments::Arguments;
 use crate::ask::asking;
+use crate::by_tool::{as_it_leaves, reads_tools};
 use crate::outbound::Outbound;
 use crate::target::{plain_parameter, plain_segment};
 
@@ -59,6 +60,11 @@ impl Offered {
     /// Its tools, each as `tools/list` of MCP has it.
     pub fn definitions(&self) -> Vec<Bytes> {
         self.api.tools.iter().map(|(name, tool)| Bytes::from(tool.definition(name).to_string())).collect()
+    }
+
+    /// Who reads the arguments of a tool for rules, with whoever reads arguments by their names.
+    pub fn reader(&self, tool: &ToolName, by_name: Arc<dyn ReadArguments>) -> Arc<dyn ReadArguments> {
+        reads_tools(&self.api.tools, tool, by_name)
     }
 
     /// Sends one call of the tool that the permit names. `unchanged`: only where the record is still in this state.
@@ -148,11 +154,8 @@ fn arguments(tool: &Tool, given: &[u8]) -> Result<Arguments, Fault> {
             continue;
         }
         let inner = argument.inner.clone();
-        let written = text(value).or_else(|| {
-            let all: Option<Vec<String>> = value.items().map(text).collect();
-            all.filter(|_| value.kind() == Kind::Array).map(|all| all.join(","))
-        });
-        let written = written.ok_or_else(|| refused(format!("the argument `{}` is no plain value", argument.name)))?;
+        let written = as_it_leaves(value)
+            .ok_or_else(|| refused(format!("the argument `{}` is no plain value", argument.name)))?;
         let before = match argument.place {
             Place::Path => arguments.path.insert(inner, plain_segment(written)?),
             Place::Query => arguments.query.insert(inner, plain_parameter(written)?),

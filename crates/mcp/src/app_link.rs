@@ -189,11 +189,10 @@ impl AppLink {
 
     /// Who reads the arguments of a tool for rules.
     pub(crate) fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments> {
-        match self.profile.load().as_ref() {
-            // Of operations, rules know names of arguments only, as of an app without a profile.
-            Some(_) if matches!(self.spec.target, Target::Foreign(_)) => profile::unprofiled(),
-            Some(profile) => profile.reader(tool.as_str()),
-            None => profile::unprofiled(),
+        match (&self.spec.target, self.profile.load().as_ref()) {
+            (Target::Foreign(app), _) => app.reader(tool),
+            (_, Some(profile)) => profile.reader(tool.as_str()),
+            (_, None) => profile::unprofiled(),
         }
     }
 

@@ -3,9 +3,11 @@
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use decide::{Answer, Outgoing, Permit, SendFault};
+use model::{ReadArguments, ToolName};
 
 /// An app that speaks something else. What it is made of never changes: a reload makes another one, which may be as it was.
 pub trait Foreign: Any + Send + Sync {
@@ -14,6 +16,9 @@ pub trait Foreign: Any + Send + Sync {
 
     /// Its tools, each as `tools/list` has it.
     fn tools(&self) -> Vec<Bytes>;
+
+    /// Who reads the arguments of a tool for rules. Of operations, rules know names of arguments only, as of an app without a profile.
+    fn reader(&self, tool: &ToolName) -> Arc<dyn ReadArguments>;
 
     /// Sends one call of the tool that the permit names, and gives its answer as a result of MCP. `unchanged`: only where the
     /// record is still in this state.

@@ -183,27 +183,44 @@ pub(crate) fn key(world: &World, purpose: &str) -> Result<String> {
 /// What an organisation's own rule says of an argument holds for a vendor's software as for its agents.
 #[test]
 fn a_rule_by_an_argument_is_about_software_too() -> Result<()> {
-    let rules = "policies: {ats: {rules: [{id: not-her, deny: all, when: {arguments: {id: c_1}}}, \
-        {id: not-down, deny: all, when: {arguments: {_order: [desc, down]}}}]}}\n";
     let ats = Ats::start()?;
-    let world = office_with(&ats, &contract(), |world| world.rules("own.yaml", rules))?;
+    let world = office_with(&ats, &contract(), |world| world.rules("own.yaml", BY_ARGUMENTS))?;
     sign(&world)?;
     let key = key(&world, "background-screening")?;
-    let list = "GET /candidates?client_id=northwind&_limit=10";
     for (asked, by) in [
         ("GET /candidates/c_0", None),
         ("GET /candidates/c_1", Some("not-her")),
-        (list, None),
-        (&format!("{list}&_sort=name&_order=asc"), None),
-        (&format!("{list}&_sort=name&_order=desc"), Some("not-down")),
+        (LIST, None),
+        (&format!("{LIST}&_sort=name&_order=asc"), None),
+        (&format!("{LIST}&_sort=name&_order=desc"), Some("not-down")),
+        (&format!("{LIST}&_sort=name,id&_order=asc,desc"), Some("not-down")),
     ] {
         let (status, _, body) = asks(&world, &key, asked, "")?;
         ensure!((status == 403) == by.is_some(), "{asked}: {status} {body}");
         ensure!(by.is_none_or(|by| body.contains(by)), "{asked}: {body}");
         ensure!(by.is_some() || status == 200, "{asked}: {status} {body}");
     }
+    let mut agent = world.client("ana-desktop", "ana")?;
+    for (order, denied) in [
+        (json!("asc"), false),
+        (json!(["asc", "asc"]), false),
+        (json!("desc"), true),
+        (json!("asc,desc"), true),
+        (json!(["asc", "desc"]), true),
+        (json!(["asc,desc"]), true),
+    ] {
+        let mut list = json!({"client_id": "northwind", "_limit": 10, "_sort": "name,id"});
+        list.as_object_mut().context("no object")?.insert("_order".to_owned(), order.clone());
+        let said = agent.call("ats__list_candidates", list)?.to_string();
+        ensure!(said.contains("not-down") == denied, "{order}: {said}");
+    }
     Ok(())
 }
+
+/// Rules of the organisation's own, beside any contract.
+const BY_ARGUMENTS: &str = "policies: {ats: {rules: [{id: not-her, deny: all, when: {arguments: {id: c_1}}}, \
+    {id: not-down, deny: all, when: {arguments: {_order: [desc, down]}}}]}}\n";
+const LIST: &str = "GET /candidates?client_id=northwind&_limit=10";
 
 /// Headers by name.
 pub(crate) type Headers = Vec<(String, String)>;

@@ -1,10 +1,8 @@
 use std::sync::Mutex;
 
-use model::ArgumentLevel;
 use openapi::Mapping;
 
 use super::*;
-use crate::api::ApiSpec;
 
 const API: &str = r#"
 api: 1
@@ -31,19 +29,16 @@ fn reads() -> ArgumentReads {
 
 /// What a reader by names is given for these arguments, and what comes of it.
 fn read(operation: &str, arguments: &str, reads: &ArgumentReads) -> (Vec<String>, ArgumentFacts) {
-    let spec = ApiSpec {
-        app: "api".parse().unwrap(),
-        base: http::Uri::from_static("https://api.example.com/v1"),
-        mapping: Arc::new(Mapping::read("x.yaml", API).unwrap()),
-        arguments: ArgumentLevel::None,
-    };
+    read_by(reads_requests, operation, arguments, reads)
+}
+
+type Reader = fn(&Arc<Tools>, &ToolName, Arc<dyn ReadArguments>) -> Arc<dyn ReadArguments>;
+
+fn read_by(reader: Reader, name: &str, arguments: &str, reads: &ArgumentReads) -> (Vec<String>, ArgumentFacts) {
+    let tools = Arc::new(Tools::of(&Mapping::read("x.yaml", API).unwrap()));
     let by_name = Arc::new(Keeps::default());
-    let by_tool = ByTool {
-        api: Arc::new(Api::new(&spec).unwrap()),
-        operation: operation.parse().unwrap(),
-        by_name: Arc::clone(&by_name) as Arc<dyn ReadArguments>,
-    };
-    let facts = by_tool.read(arguments.as_bytes(), reads);
+    let reader = reader(&tools, &name.parse().unwrap(), Arc::clone(&by_name) as Arc<dyn ReadArguments>);
+    let facts = reader.read(arguments.as_bytes(), reads);
     let given = by_name.0.lock().unwrap().clone();
     (given, facts)
 }
@@ -83,4 +78,27 @@ fn what_nobody_can_read_is_in_doubt() {
 fn where_no_rule_looks_nothing_is_read() {
     let (given, facts) = read("change", r#"{"query":{"status":"open"}}"#, &ArgumentReads::default());
     assert_eq!((given.len(), facts.bytes, facts.unclear.len()), (0, 27, 0));
+}
+
+// INVARIANT: a rule by an argument's name says the same of a request and of the call of a tool that leaves as this request.
+#[test]
+fn a_call_of_a_tool_counts_as_the_request_that_is_made_of_it() {
+    for (of_tool, of_request) in [
+        (r#"{"fields":"name"}"#, r#"{"query":{"fields":"name"}}"#),
+        (r#"{"fields":"name,salary"}"#, r#"{"query":{"fields":"name,salary"}}"#),
+        (r#"{"fields":["name","salary"]}"#, r#"{"query":{"fields":"name,salary"}}"#),
+        (r#"{"fields":["id","name, salary"]}"#, r#"{"query":{"fields":"id,name, salary"}}"#),
+        (r#"{"fields":[1,true]}"#, r#"{"query":{"fields":"1,true"}}"#),
+        (r#"{"id":"a,b","Prefer":"x,y"}"#, r#"{"path":{"id":"a,b"},"headers":{"prefer":"x,y"}}"#),
+        (r#"{"body.status":"a,b","note":{"text":"a,b"}}"#, r#"{"body":{"status":"a,b","note":{"text":"a,b"}}}"#),
+    ] {
+        let (given, facts) = read_by(reads_tools, "change", of_tool, &reads());
+        assert_eq!(given, read("change", of_request, &reads()).0, "{of_tool}");
+        assert_eq!(facts.bytes, of_tool.len() as u64);
+    }
+    for as_given in [r#"{"fields":["name"],"status":7}"#, r#"{"fields":[["a","b"]],"other":"a,b"}"#, r#"["a,b"]"#, "{"]
+    {
+        assert_eq!(read_by(reads_tools, "change", as_given, &reads()).0, [as_given]);
+    }
+    assert_eq!(read_by(reads_tools, "other", r#"{"fields":"a,b"}"#, &reads()).0, [r#"{"fields":"a,b"}"#]);
 }
