@@ -20,6 +20,7 @@ use model::{
     Fault, HumanId, Layer, Method, ReadArguments, RuleId, RuleInfo, RuleOutcome, Rules as _, TaskId, ToolFacts,
     ToolName, ToolStatus, UnixMicros,
 };
+use openapi::Tools;
 use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin, ToolDefinition, assess};
 use trace::LogReader as _;
@@ -38,6 +39,8 @@ pub struct Judge {
     /// People, agents and apps.
     pub directory: DirectorySnapshot,
     pins: HashMap<(AppId, ToolName), Pin>,
+    /// The operations of APIs, as tools.
+    operations: HashMap<AppId, Arc<Tools>>,
 }
 
 /// One question: may this be done.
@@ -97,7 +100,8 @@ impl Judge {
     /// From what was read already.
     pub fn new(config: Config, bundle: Bundle) -> Self {
         let directory = config.directory.clone();
-        Self { config, bundle, directory, pins: HashMap::new() }
+        let operations = config.apis.iter().map(|api| (api.app.clone(), Arc::new(Tools::of(&api.mapping)))).collect();
+        Self { config, bundle, directory, pins: HashMap::new(), operations }
     }
 
     /// The facts of a question, as the gateway would gather them. Error: it names somebody or something that is not there.
@@ -132,13 +136,30 @@ impl Judge {
         })
     }
 
-    /// What the rules look at of these arguments.
+    /// What the rules look at of these arguments of a tool.
     pub fn read_arguments(&self, app: &AppId, tool: &ToolName, arguments: Option<&[u8]>) -> Arc<ArgumentFacts> {
         let (Some(arguments), Some(reads)) = (arguments, self.bundle.reads(app)) else {
             return ArgumentFacts::unread();
         };
-        let profiled = self.profile(app).and_then(|profile| profile.tool(tool.as_str()));
-        let reader = profiled.map_or_else(profile::unprofiled, |tool| Arc::clone(tool) as Arc<dyn ReadArguments>);
+        Arc::new(self.reader(app, tool).read(arguments, &reads))
+    }
+
+    /// What the rules look at of recorded arguments, which came over this wire, read as the gate reads what is asked so.
+    pub fn read_recorded(&self, facts: &Facts, wire: Option<&str>, arguments: Option<&[u8]>) -> Arc<ArgumentFacts> {
+        let (app, tool) = (&facts.app.id, &facts.tool.name);
+        let (Some(arguments), Some(reads)) = (arguments, self.bundle.reads(app)) else {
+            return ArgumentFacts::unread();
+        };
+        let requested = wire.is_some_and(|wire| !wire.starts_with("mcp/"));
+        let reader = match (facts.method, self.operations.get(app)) {
+            (Method::ToolsCall, Some(tools)) if requested => {
+                http_proxy::reads_requests(tools, tool, profile::unprofiled())
+            }
+            (Method::ToolsCall, _) => self.reader(app, tool),
+            (Method::PromptsGet, _) => profile::of_no_tool(),
+            // What is not given by name has no arguments that a rule could be about.
+            _ => return Arc::new(ArgumentFacts { bytes: arguments.len() as u64, ..ArgumentFacts::default() }),
+        };
         Arc::new(reader.read(arguments, &reads))
     }
 
@@ -251,6 +272,14 @@ impl Judge {
             false => nearest(question.tool.as_str(), tools.iter().map(ToolName::as_str)),
         };
         Fault::new(Blame::Operator, "operator.no_tool", said).hint(hint)
+    }
+
+    fn reader(&self, app: &AppId, tool: &ToolName) -> Arc<dyn ReadArguments> {
+        match (self.operations.get(app), self.profile(app)) {
+            (Some(tools), _) => http_proxy::reads_tools(tools, tool, profile::unprofiled()),
+            (None, Some(profile)) => profile.reader(tool.as_str()),
+            (None, None) => profile::unprofiled(),
+        }
     }
 
     fn profile(&self, app: &AppId) -> Option<&profile::Profile> {

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use contract::Governed;
 use model::{Blame, Clock as _, Fault};
 use policy::RuleFile;
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ use super::trace::{readable::plain, trace_of};
 use crate::cli::{Common, ReplayArgs};
 use crate::clock::{SystemClock, environment};
 use crate::config::Config;
+use crate::contracts::in_force;
 use crate::gateway::{bad_file, compile};
 use crate::judge::Judge;
 use crate::judge::replay::{Changes, Of, Replay};
@@ -21,6 +24,9 @@ use crate::words::counted;
 /// Replays. Exit code 1: something would be decided in another way.
 pub fn run(common: &Common, args: &ReplayArgs) -> Result<ExitCode, Fault> {
     let judge = judge(common, &args.rules)?;
+    // Whether they were signed then, each record says.
+    let contracts = in_force(&judge.config.contracts, &[])?;
+    let rules = Governed::new(Arc::new(compile(&judge.config)?), Arc::new(contracts));
     let now = SystemClock.now();
     let since = args.since.as_deref().map(|text| moment(text, now)).transpose().map_err(no_moment)?;
     let until = args.until.as_deref().map(|text| last_moment(text, now)).transpose().map_err(no_moment)?;
@@ -32,7 +38,7 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<ExitCode, Fault> {
             let query =
                 Query { since, until, after_sequence: after, limit: PAGE, newest_first: false, ..Query::default() };
             let page = reader.find(&query.of_kind(RecordKind::Intent)).map_err(Fault::from)?;
-            page.iter().for_each(|entry| replay.take(&judge, entry));
+            page.iter().for_each(|entry| replay.take(&judge, &rules, entry));
             after = page.last().map(|entry| entry.sequence);
             if page.len() < PAGE {
                 break;

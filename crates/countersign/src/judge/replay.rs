@@ -1,12 +1,15 @@
 //! Recorded calls through other rules: what would have been decided, as far as the records can tell.
 //!
-//! The facts are those of the record (who people were then, what was known of the tool); the arguments are read anew, for
-//! other rules may look at others of them. What was used up of budgets is as it was recorded.
+//! The facts are those of the record (who people were then, what was known of the tool, whether a contract was in force); the
+//! arguments are read anew, for other rules may look at others of them. What was used up of budgets is as it was recorded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{App, ArgumentFacts, ArgumentLevel, Facts, Verdict};
+use contract::{Governed, InForce};
+use decide::decide;
+use model::{App, ArgumentFacts, ArgumentLevel, ContractFacts, Facts, Verdict};
+use policy::Bundle;
 use trace::{Entry, IntentView};
 
 use super::Judge;
@@ -65,8 +68,8 @@ pub struct Changed {
 }
 
 impl Replay {
-    /// Judges one record of a decision.
-    pub fn take(&mut self, judge: &Judge, entry: &Entry) {
+    /// Judges one record of a decision under these rules, which are those of the judge, and contracts.
+    pub fn take(&mut self, judge: &Judge, rules: &Governed<Arc<Bundle>>, entry: &Entry) {
         let Some(intent) = entry.intent() else {
             return self.pass(UNREADABLE);
         };
@@ -74,9 +77,12 @@ impl Replay {
             Ok(facts) => facts,
             Err(why) => return self.pass(why),
         };
+        if facts.contract.as_ref().is_some_and(|asked| !stands_as_then(rules.contracts(), asked)) {
+            return self.pass(OTHER_CONTRACT);
+        }
         // Both as if everything were enforced: what an observed app or rule would have done is the question.
         let was = intent.observed.as_ref().map_or(intent.verdict, |observed| observed.verdict);
-        let decision = judge.decide(&facts);
+        let decision = decide(rules, &facts);
         let (would, reasons) = match decision.observed() {
             Some(observed) => (observed.verdict, observed.reasons.as_slice()),
             None => (decision.verdict(), decision.reasons()),
@@ -149,8 +155,14 @@ pub fn recorded_facts(judge: &Judge, intent: &IntentView) -> Result<Facts, &'sta
         (None, true) if judge.reads(&facts) => return Err(TOO_LONG),
         (None, true) => None,
     };
-    facts.arguments = judge.read_arguments(&facts.app.id, &facts.tool.name, arguments);
+    facts.arguments = judge.read_recorded(&facts, intent.wire.as_deref(), arguments);
     Ok(enforced(facts))
+}
+
+/// Whether the contract that governed a call is here, as it was signed then.
+fn stands_as_then(contracts: &InForce, asked: &ContractFacts) -> bool {
+    let here = contracts.get(&asked.contract).map(|contract| contract.forms().digest);
+    here.is_some_and(|here| asked.digest.is_none_or(|then| then == here))
 }
 
 /// As if nothing were only observed.
@@ -166,5 +178,7 @@ const UNREADABLE: &str = "the record cannot be read";
 const NOT_KEPT: &str =
     "rules look at arguments that were not kept: `trace: {arguments: full}` of the app keeps those to come";
 const TOO_LONG: &str = "rules look at arguments that were too long to keep";
+const OTHER_CONTRACT: &str =
+    "its contract is not here, or not as it was: `contract simulate` judges by another version";
 /// So many calls are listed one by one.
 const CALLS_MAX: usize = 10_000;

@@ -217,6 +217,38 @@ fn a_rule_by_an_argument_is_about_software_too() -> Result<()> {
     Ok(())
 }
 
+// INVARIANT: what is only looked at again comes to the same: by the rules, and by the contract.
+#[test]
+fn what_vendors_and_agents_asked_comes_to_the_same_when_it_is_replayed() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), |world| {
+        world.rules("own.yaml", BY_ARGUMENTS).set(&["apps", "ats", "trace"], json!({"arguments": "full"}))
+    })?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    for (asked, is) in [
+        ("GET /candidates/c_0", 200),
+        ("GET /candidates/c_1", 403),
+        (LIST, 200),
+        (&format!("{LIST}&_sort=name,id&_order=asc,desc"), 403),
+    ] {
+        let (status, _, body) = asks(&world, &key, asked, "")?;
+        ensure!(status == is, "{asked}: {status} {body}");
+    }
+    let mut agent = world.client("ana-desktop", "ana")?;
+    for order in [json!("asc"), json!(["asc", "desc"])] {
+        agent.call("ats__list_candidates", json!({"client_id": "northwind", "_limit": 10, "_order": order}))?;
+    }
+    let file = world.folder().join("contracts/acme-screening.yaml").display().to_string();
+    for words in [&["replay", "--json"][..], &["contract", "simulate", &file, "--json"]] {
+        let done = world.run(words)?;
+        let said: Value = serde_json::from_str(&done.stdout).with_context(|| format!("{done:?}"))?;
+        ensure!(done.code == 0 && said.get("unjudged") == Some(&json!([])), "{words:?}: {said}");
+        ensure!(said.get("judged").and_then(Value::as_u64) >= Some(4), "{words:?}: {said}");
+    }
+    Ok(())
+}
+
 /// Rules of the organisation's own, beside any contract.
 const BY_ARGUMENTS: &str = "policies: {ats: {rules: [{id: not-her, deny: all, when: {arguments: {id: c_1}}}, \
     {id: not-down, deny: all, when: {arguments: {_order: [desc, down]}}}]}}\n";
