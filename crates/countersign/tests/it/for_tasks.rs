@@ -15,7 +15,7 @@ policies:
       - {id: to-banks, hold: [echo], when: {arguments: {to: {like: "*bank*"}}}, says: letters to banks are looked at}
 "#;
 
-/// The app has no profile: who receives something, nobody can tell.
+/// The profile of the app knows another tool: who receives what this one sends, nobody can tell.
 const TO_OTHERS: &str = r#"
 policies:
   remote:
@@ -76,7 +76,10 @@ fn the_same_value_in_the_same_task_is_not_asked_for_again_and_another_one_is() -
 fn what_holds_a_tool_without_a_profile_is_approved_with_its_arguments_alone() -> Result<()> {
     let upstream = upstream()?;
     let world = office_with(&upstream, |world| {
-        world.set(&["holds", "wait"], json!("0s")).rules("rules/letters.yaml", TO_OTHERS)
+        let letters =
+            "profile: own\nabout: ours\ntools:\n  send: {class: external, why: it sends, arguments: {to: recipient}}\n";
+        let world = world.set(&["holds", "wait"], json!("0s")).rules("rules/letters.yaml", TO_OTHERS);
+        world.file("own.yaml", letters).set(&["apps", "remote", "profile"], json!("./own.yaml"))
     })?;
     let hold = at(decision(&writes(&world, "t1", "lisa@partner.example", "hello")?)?, "/hold/id").to_owned();
     let shown = world.run_well(&["holds", "show", &hold])?;
