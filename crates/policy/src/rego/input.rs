@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{ArgumentFacts, CostClass, Facts, HumanId, Method, RuleId, Scalar, UnixMicros};
+use model::{ArgumentFacts, ClassSource, CostClass, Facts, HumanId, Method, RuleId, Scalar, UnixMicros};
 use regorus::Value;
 
 use crate::request::date_and_time;
@@ -78,7 +78,11 @@ impl Input {
         used.text("class", tool.class.as_str());
         used.text("class_source", tool.class_source.as_str());
         used.known("verb", tool.verb.as_deref(), &mut unknown);
-        used.known("cost", tool.cost.map(CostClass::as_str), &mut unknown);
+        match tool.cost {
+            // What is no call of a tool has no cost that anybody could know.
+            None if tool.class_source == ClassSource::Method => {}
+            cost => used.known("cost", cost.map(CostClass::as_str), &mut unknown),
+        }
         used.add("labels", texts(tool.labels.iter().map(AsRef::as_ref)));
         used.text("status", tool.status.as_str());
         if let Some(roles) = undescribed.filter(|_| *method == Method::ToolsCall) {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use decide::decide;
-use model::{ArgumentFacts, Class, Facts, Layer, Risk, Rules as _, Scalar, Verdict};
+use model::{ArgumentFacts, Class, Facts, Layer, Method, Risk, Rules as _, Scalar, ToolFacts, Verdict};
 
 use super::input::FACTS;
 use crate::bundle::tests::{facts, file};
@@ -215,6 +215,18 @@ fn a_missing_fact_defers_only_where_it_matters() {
         &unclear,
         "MissingFact(\"the argument `to` of this call cannot be read\") a#1",
     );
+}
+
+#[test]
+fn what_is_no_call_of_a_tool_has_no_cost() {
+    let rule = r#"deny contains "x" if input.tool.cost == "high""#;
+    let call = read();
+    let tool = ToolFacts { cost: None, ..call.tool.clone() };
+    check(rule, &Facts { tool, ..call.clone() }, "MissingFact(\"tool `find_contact` has no cost\") a#1");
+    for method in [Method::ResourcesRead, Method::PromptsGet, Method::TaskGet] {
+        let tool = ToolFacts::of_method(method, call.tool.name.clone());
+        check(rule, &Facts { method, tool, ..call.clone() }, "");
+    }
 }
 
 #[test]
