@@ -13,7 +13,7 @@ use model::{
 };
 
 use crate::asked::{Asked, Asking, joins};
-use crate::compile::{Compiler, Made, Rule, Wants, baseline};
+use crate::compile::{Compiler, Made, Named, Rule, Wants, baseline};
 use crate::error::PolicyError;
 use crate::export;
 use crate::index::Index;
@@ -222,7 +222,8 @@ struct Platform {
 
 impl Platform {
     fn compile(known: &Known, files: &[&RuleFile], rego: Option<&Rego>, compiler: &mut Compiler) -> Self {
-        let Reading { drafts, examples, notes, errors, recommend_only, .. } = yaml::read(known, files.iter().copied());
+        let Reading { drafts, examples, mut notes, errors, recommend_only, .. } =
+            yaml::read(known, files.iter().copied());
         compiler.refuse(errors);
         let mut asked = Asking::new(known);
         if compiler.reads(ARGUMENT_BYTES) {
@@ -261,8 +262,9 @@ impl Platform {
         }
         let budgets = drafts.iter().filter(|draft| draft.budget.is_some());
         let budgets = budgets.map(|draft| (draft.id.as_str(), draft.apps.as_deref())).collect();
-        let wanted = compiler.names(&Made { tests: asked.names().collect(), budgets });
-        wanted.iter().for_each(|Wants { test, app }| asked.also_test(test, app.as_ref()));
+        let Named { wants, notes: of_budgets } = compiler.names(&Made { tests: asked.names().collect(), budgets });
+        wants.iter().for_each(|Wants { test, app }| asked.also_test(test, app.as_ref()));
+        notes.extend(of_budgets);
         Self { asked: asked.finish(), recommend_only, notes, examples, compiled }
     }
 }

@@ -49,6 +49,15 @@ pub(crate) struct Made<'a> {
     pub(crate) budgets: BTreeMap<&'a str, Option<&'a [AppId]>>,
 }
 
+/// What rules in Cedar ask for by name.
+#[derive(Default)]
+pub(crate) struct Named {
+    /// The tests.
+    pub(crate) wants: Vec<Wants>,
+    /// What is worth a look about budgets.
+    pub(crate) notes: Vec<PolicyError>,
+}
+
 /// A test that a rule in Cedar asks for.
 pub(crate) struct Wants {
     pub(crate) test: String,
@@ -139,23 +148,25 @@ impl Compiler {
         reads.has(name)
     }
 
-    /// Refuses rules that ask for a test or a budget which does not exist, or is not counted on their apps, so that the question
-    /// is never true. What is left are the tests that they ask for.
-    pub(crate) fn names(&mut self, made: &Made<'_>) -> Vec<Wants> {
-        let mut wants = Vec::new();
+    /// Refuses rules that ask for a test or a budget which does not exist, or is not counted on their app, so that the question
+    /// is never true. A rule about any app may say in its conditions which it means: of that there is a note.
+    pub(crate) fn names(&mut self, made: &Made<'_>) -> Named {
+        let mut named = Named::default();
         for AskedFor { file, place, app, mention: Mention { set, word, .. } } in std::mem::take(&mut self.asked_for) {
             let wrong = match (set.as_str(), made.budgets.get(word.as_str())) {
                 ("spent", Some(apps)) => not_counted_there(&word, *apps, app.as_ref()),
                 ("spent", None) => Some(unmade(&set, "budget", &word, made.budgets.keys().copied())),
                 _ if made.tests.contains(word.as_str()) => {
-                    wants.push(Wants { test: word, app });
-                    None
+                    named.wants.push(Wants { test: word, app });
+                    continue;
                 }
                 _ => Some(unmade(&set, "test", &word, made.tests.iter().copied())),
             };
-            self.errors.extend(wrong.map(|(said, hint)| PolicyError::new(&file, place, said, Some(hint))));
+            let open = app.is_none() && made.budgets.contains_key(word.as_str());
+            let told = if open && set == "spent" { &mut named.notes } else { &mut self.errors };
+            told.extend(wrong.map(|(said, hint)| PolicyError::new(&file, place, said, Some(hint))));
         }
-        wants
+        named
     }
 
     /// What somebody else found wrong.
