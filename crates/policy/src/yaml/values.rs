@@ -278,13 +278,14 @@ fn names_a_port(word: &str, question: &str) -> bool {
 /// Whether no place has this part, as facts write places.
 fn is_no_part_of_a_place(word: &str, question: &str) -> bool {
     let to_the_end = matches!(question, "like" | "ends");
-    let ends_odd =
-        (word.ends_with('/') && (word != "/" || question == "ends")) || word.ends_with("/.") || word.ends_with("/..");
+    // The root is a place, too.
+    let root = word == "/" || (question == "like" && word.trim_start_matches('*') == "/");
+    let ends_odd = (word.ends_with('/') && !root) || word.ends_with("/.") || word.ends_with("/..");
     ["//", "/./", "/../"].iter().any(|odd| word.contains(odd)) || (to_the_end && ends_odd)
 }
 
 /// Whether its values are numbers, which facts write in one way.
-fn is_of_numbers(on: &On) -> bool {
+pub(super) fn is_of_numbers(on: &On) -> bool {
     matches!(on, On::Role(role) if matches!(role.as_ref(), "amount" | "timeout"))
 }
 

@@ -190,7 +190,7 @@ policies:
       - {id: a, deny: all, when: {roles: {command: {command: "X=1 Y=2 git push"}}}}
       - {id: b, deny: all, when: {roles: {command: "X=1 git push"}}}
       - {id: c, deny: all, when: {roles: {command: {begins: "X=1 git"}}}}
-      - {id: d, deny: all, when: {roles: {path: {ends: "/"}}}}
+      - {id: d, deny: all, when: {roles: {path: {ends: "x/"}}}}
       - {id: e, deny: all, when: {roles: {path: {like: "/etc/"}}}}
       - {id: f, deny: all, when: {roles: {path: {like: "*/../x"}}}}
       - {id: g, deny: all, when: {roles: {path: {begins: "/a/../b"}}}}
@@ -214,8 +214,8 @@ policies:
     deny_commands: ["make X=1", "./x=1"]
     rules:
       - {id: a, deny: all, when: {roles: {path: {begins: ["/etc/", "/etc/..data"]}}}}
-      - {id: b, deny: all, when: {roles: {path: {like: ["/etc/*", "/*/..x", "/"]}}}}
-      - {id: c, deny: all, when: {roles: {path: {ends: ["/passwd", "..", ".d"]}}}}
+      - {id: b, deny: all, when: {roles: {path: {like: ["/etc/*", "/*/..x", "/", "*/"]}}}}
+      - {id: c, deny: all, when: {roles: {path: {ends: ["/passwd", "..", ".d", "/"]}}}}
       - {id: d, deny: all, when: {roles: {command: {like: "* X=1*"}}}}
   web:
     rules:
@@ -239,6 +239,20 @@ fn cedar_that_asks_for_what_no_rule_makes() {
         @says(\"s\")\nforbid (principal, action, resource == Tool::\"shell/run\") when { context.spent.contains(\"shell.max_calls\") };\n";
     let yaml = "policies: {shell: {writable_paths: [/w], max_calls: 3/hour}}";
     insta::assert_snapshot!(wrong_all(&[file("own.cedar", cedar), file("policy.yaml", yaml)]));
+}
+
+#[test]
+fn cedar_may_say_in_its_conditions_where_a_budget_is_counted() {
+    let cedar = "permit (principal, action, resource);\n\
+        @says(\"s\")\nforbid (principal, action == Action::\"call\", resource)\n\
+        when { resource.app == App::\"shell\" && context.spent.contains(\"shell.max_calls\") };\n\
+        @says(\"s\")\nforbid (principal, action, resource)\n\
+        when { resource in App::\"shell\" && context.spent.contains(\"shell.max_calls\") };\n";
+    let yaml = "policies: {shell: {max_calls: 3/hour}}";
+    let files = [file("own.cedar", cedar), file("policy.yaml", yaml)];
+    let bundle = Bundle::compile_for(&known(), &files).unwrap_or_else(|errors| panic!("{}", told(&errors)));
+    let notes = bundle.notes().iter().filter(|note| note.to_string().contains("is counted on `shell` only"));
+    assert_eq!(notes.count(), 2);
 }
 
 #[test]
