@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AppId, BudgetOf, BudgetPer, CostClass};
+use model::{AppId, BudgetOf, BudgetPer, CostClass, Scalar, written};
 
 use super::condition::{Condition, Towards, set};
 use super::document::{Entry, Kind, Node};
 use super::draft::{Does, Draft, Marks};
 use super::reader::{Place, Reader, Said};
+use super::values::is_of_numbers;
 use super::when::About;
 use crate::annotations::{APPROVALS_MAX, APPROVERS, RUNTIME_SECONDS_MAX, names_approver};
 use crate::glob::Glob;
@@ -360,26 +361,46 @@ impl Reader<'_> {
 
     /// The question whether a role names one of these.
     fn names(&mut self, block: &Block<'_>, role: &str, node: &Node) -> Option<Condition> {
-        let mut wanted = Vec::new();
-        for (at, word) in self.words(node) {
-            if word.chars().all(|letter| letter == '*') {
-                self.complain(
-                    at,
-                    format!("`{word}` is every {role}"),
-                    Some("name them, or write a rule under `rules:`".to_owned()),
-                );
-            } else if word.contains('*') && Glob::looks_like_a_regular_expression(word) {
-                self.regular_expression(at, word);
-            } else if word.contains('*') {
-                self.part_of(&On::Role(Arc::from(role)), at, word, "like");
-                wanted.push(Wanted::Like(Glob::new(word)));
-            } else {
-                let word = self.as_facts(&On::Role(Arc::from(role)), at, word);
-                wanted.extend(word.map(|word| Wanted::Exactly(model::Scalar::Text(word.into()))));
+        let members = match &node.kind {
+            Kind::List(members) => {
+                if members.is_empty() {
+                    self.words(node);
+                }
+                members.as_slice()
             }
+            _ => std::slice::from_ref(node),
+        };
+        let mut wanted = Vec::new();
+        for member in members {
+            wanted.extend(self.named(&On::Role(Arc::from(role)), role, member));
         }
         let condition = Condition::test(NamedTest::of_role(role, Is::OneOf(wanted.clone())));
         (!wanted.is_empty()).then(|| block.about().folded(condition))
+    }
+
+    fn named(&mut self, on: &On, role: &str, member: &Node) -> Option<Wanted> {
+        let (at, word) = (member.at, self.word(member)?);
+        if word.chars().all(|letter| letter == '*') {
+            let hint = "name them, or write a rule under `rules:`".to_owned();
+            self.complain(at, format!("`{word}` is every {role}"), Some(hint));
+            None
+        } else if word.contains('*') && Glob::looks_like_a_regular_expression(word) {
+            self.regular_expression(at, word);
+            None
+        } else if word.contains('*') {
+            self.part_of(on, at, word, "like");
+            Some(Wanted::Like(Glob::new(word)))
+        } else {
+            let number = match &member.kind {
+                Kind::Number(spelling) if !is_of_numbers(on) => written::number(spelling),
+                _ => None,
+            };
+            let word = self.as_facts(on, at, word)?;
+            Some(match number {
+                Some(number) => Wanted::number(number, &word),
+                None => Wanted::Exactly(Scalar::Text(word.into())),
+            })
+        }
     }
 
     fn has_role(&mut self, block: &Block<'_>, entry: &Entry, roles: &[&str]) -> bool {

@@ -72,8 +72,19 @@ fn verdict_of(
 ) -> Verdict {
     let all = if rule.contains("allow:") { "" } else { "{id: all, allow: all}, " };
     let text = format!("policies: {{mail: {{rules: [{all}{rule}]}}}}");
-    let files = [file("policy.yaml", &text)];
-    let bundle = Bundle::compile_for(&known(), &files).unwrap_or_else(|errors| panic!("{rule}: {}", told(&errors)));
+    verdict_under(&text, method, reader, tool, arguments)
+}
+
+/// The same, under the rules of this file.
+fn verdict_under(
+    text: &str,
+    method: Method,
+    reader: Option<Arc<dyn ReadArguments>>,
+    tool: &str,
+    arguments: &str,
+) -> Verdict {
+    let files = [file("policy.yaml", text)];
+    let bundle = Bundle::compile_for(&known(), &files).unwrap_or_else(|errors| panic!("{text}: {}", told(&errors)));
     let facts = facts("mail", tool, &Value::Null);
     let (human, agent, app) = (facts.human.id.clone(), facts.agent.id.clone(), facts.app.id.clone());
     let directory = DirectorySnapshot {
@@ -248,6 +259,24 @@ fn a_number_of_a_rule_is_the_text_it_is_written_as_too() {
     ] {
         denied(condition, "build", arguments, restricts);
         permitted(condition, "build", arguments, permits);
+    }
+    // The same, where a key names them.
+    for (tags, arguments, held) in [
+        ("[1.10]", r#"{"tag": "1.10"}"#, true),
+        ("[1.10]", r#"{"tag": 1.10}"#, true),
+        ("1.10", r#"{"tag": "1.1"}"#, true),
+        ("[1.10]", r#"{"tag": "1.100"}"#, false),
+        ("['1.10']", r#"{"tag": 1.10}"#, false),
+        ("[7, v*]", r#"{"tag": 7}"#, true),
+    ] {
+        let expect = if held { Verdict::Hold } else { Verdict::Allow };
+        let text =
+            format!("policies: {{mail: {{require_human_review_for_tags: {tags}, rules: [{{id: all, allow: all}}]}}}}");
+        assert_eq!(
+            verdict_under(&text, Method::ToolsCall, Some(profile().reader("build")), "build", arguments),
+            expect,
+            "{tags} {arguments}"
+        );
     }
 }
 
