@@ -46,6 +46,7 @@ fn directory() -> DirectorySnapshot {
 
 fn call(agent: &str, human: &str, app: &str) -> Entry {
     Entry {
+        lost_key: None,
         sequence: 1,
         kind: RecordKind::Intent,
         call: CallId::from_bits(1),

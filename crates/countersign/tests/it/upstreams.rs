@@ -6,8 +6,8 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{
-    ExactOptions, ExactUpstream, HttpResponse, McpClient, Misbehaviour, Participant, Revision, Upstream, UpstreamOptions,
-    World,
+    ExactOptions, ExactUpstream, HttpResponse, McpClient, Misbehaviour, Participant, Revision, Upstream,
+    UpstreamOptions, World,
 };
 
 use crate::holds::reloaded;

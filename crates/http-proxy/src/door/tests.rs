@@ -384,18 +384,18 @@ async fn an_operation_that_does_something_else_by_now_is_asked_for_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_reload_nothing_goes_where_an_app_was() {
-    let before = Arc::new(World::new(slowly).await);
+    let before = World::new(slowly).await;
     let after = World::new(candidates).await;
     let json = "content-type: application/json\r\n";
-    let asking = Arc::clone(&before);
-    let changed =
-        tokio::spawn(async move { asking.asks("PATCH", "/candidates/c_17", json, "{\"name\":\"Eve\"}").await });
-    while before.heard().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    // It is looked at meanwhile.
-    before.reload(Some(&after.base), MAPPING);
-    let changed = changed.await.unwrap();
+    let moved_meanwhile = async {
+        while before.heard().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // It is looked at meanwhile.
+        before.reload(Some(&after.base), MAPPING);
+    };
+    let asked = before.asks("PATCH", "/candidates/c_17", json, "{\"name\":\"Eve\"}");
+    let (changed, ()) = tokio::join!(asked, moved_meanwhile);
     assert!(!(200..300).contains(&changed.status), "{changed:?}");
     assert!(changed.body.contains("operator.app_replaced"), "{changed:?}");
     assert!(before.heard().iter().all(|heard| heard.starts_with("GET ")), "{:?}", before.heard());

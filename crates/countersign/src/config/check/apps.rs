@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mcp::{AppSpec, ChildSpec, Target};
 use model::AppId;
+use model::limits::SET_CALLS_IN_FLIGHT_MAX;
 use openapi::{Mapping, Tools};
 use profile::Profile;
 use serde_saphyr::Spanned;
@@ -48,7 +49,10 @@ impl Checker<'_> {
             profile,
             stateless: raw.stateless.unwrap_or(false),
             arguments: raw.trace.arguments,
-            calls_in_flight_max: raw.calls_in_flight_max.clone().map(|written| self.bytes(Some(written), 1)),
+            calls_in_flight_max: raw
+                .calls_in_flight_max
+                .clone()
+                .map(|written| self.count(Some(written), 1, SET_CALLS_IN_FLIGHT_MAX)),
             mapping: mapping.map(|mapping| Arc::new(Tools::of(mapping))),
         })
     }
