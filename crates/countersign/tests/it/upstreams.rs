@@ -508,3 +508,28 @@ fn what_a_tool_says_of_itself_is_passed_on() -> Result<()> {
     assert_eq!((outcome.effect.as_str(), outcome.status.as_str()), ("executed", "tool_error"));
     Ok(())
 }
+
+#[test]
+fn a_child_that_begins_slowly_and_knows_no_handshake_is_agreed_with() -> Result<()> {
+    let command = ["sh", "-c", BEGINS_SLOWLY].map(str::to_owned);
+    let world = world().app_command("slow", &command).set(&["apps", "slow", "env"], json!({"PATH": "/usr/bin:/bin"}));
+    let world = world.start()?;
+    let tools = world.run_well(&["tools", "slow"])?;
+    ensure!(tools.contains("look_up"), "{tools}");
+    Ok(())
+}
+
+/// Speaks 2026-07-28 alone, and says nothing for as long as a look at it may take.
+const BEGINS_SLOWLY: &str = r#"
+sleep 5
+while IFS= read -r line; do
+  id=$(printf '%s' "$line" | sed -n 's/.*"id":\([^,}]*\).*/\1/p')
+  case "$line" in
+    *'"initialize"'*) said='"error":{"code":-32022,"message":"no such revision","data":{"supported":["2026-07-28"]}}' ;;
+    *'"server/discover"'*) said='"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"serverInfo":{"name":"slow","version":"1"}}' ;;
+    *'"tools/list"'*) said='"result":{"resultType":"complete","ttlMs":0,"cacheScope":"private","tools":[{"name":"look_up","inputSchema":{"type":"object"}}]}' ;;
+    *) continue ;;
+  esac
+  printf '{"jsonrpc":"2.0","id":%s,%s}\n' "$id" "$said"
+done
+"#;

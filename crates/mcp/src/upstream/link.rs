@@ -141,7 +141,13 @@ impl Link {
         } else {
             match discover_child(&child, scrub.as_ref()).await {
                 Some(agreed) => agreed,
-                None => initialize_child(&child, &manner, scrub.as_ref()).await?,
+                None => match initialize_child(&child, &manner, scrub.as_ref()).await {
+                    // It was still beginning when it was asked, and knows no handshake.
+                    Err(refused) if refused.code() == REFUSED => {
+                        discover_child(&child, scrub.as_ref()).await.ok_or(refused)?
+                    }
+                    agreed => agreed?,
+                },
             }
         };
         Ok(Self { has, ..Self::new(Transport::Child(child), agreed, manner, ear, permit, credentials) })
@@ -588,7 +594,7 @@ fn initialize(manner: &Manner, header: Option<(HeaderName, Secret<String>)>) -> 
 fn chosen(reply: &Reply) -> Result<Revision, Fault> {
     if let Some((code, message)) = reply.rpc_error() {
         let said = format!("it refused the handshake ({code})");
-        return Err(Fault::new(Blame::Upstream, "upstream.handshake", said).because(std::io::Error::other(message)));
+        return Err(Fault::new(Blame::Upstream, REFUSED, said).because(std::io::Error::other(message)));
     }
     let document = Document::parse(&reply.body).map_err(|error| garbage("its handshake is not JSON").because(error))?;
     let version = document.root().get("protocolVersion").and_then(|version| version.as_str()).unwrap_or_default();
@@ -639,5 +645,7 @@ const MODERN_META: &str = concat!(
 );
 /// How often an app is asked in the modern way that refuses it and then says it speaks it.
 const DISCOVERIES_MAX: u32 = 2;
+/// The code of a handshake that the app refused.
+const REFUSED: &str = "upstream.handshake";
 const PROBE_TIME_MAX: Duration = Duration::from_secs(4);
 const CHILD_GRACE: Duration = Duration::from_secs(2);
