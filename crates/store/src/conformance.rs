@@ -35,6 +35,7 @@ pub(crate) fn trace_conformance<W: LogStore, R: LogReader>(open: impl Fn() -> (W
     for case in cases {
         let (mut log, reader) = open();
         case(&mut log, &reader);
+        assert_eq!(reader.lost(&mut |_| {}).unwrap(), None, "questions find all that was written");
     }
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn a_filled_log_is_whole<W: LogStore, R: LogReader>(log: &mut W, read
         tree.append(&[tlog::Hash::new(*entry.leaf_hash.as_bytes())], |_, _| {}).unwrap();
     }
     assert_eq!(reader.tree().unwrap().tree(), tree.tree());
+    assert_eq!(reader.lost(&mut |_| {}).unwrap(), None);
     for (text, expected) in [
         ("agent:bot", &[1, 5, 6, 7][..]),
         ("code:c.d kind:intent", &[5]),
@@ -628,6 +630,7 @@ fn check_missing<W: LogStore, R: LogReader>(log: &mut W, reader: &R, expected: (
     let known = Known { trust: notary.trust(), named: true, elsewhere: Vec::new() };
     let all = audit(reader, &known, |_| {}).unwrap();
     assert_eq!((all.bad, all.erased, all.let_go), (None, expected.0, expected.1));
+    assert_eq!(reader.lost(&mut |_| {}).unwrap(), None);
     let some = audit_range(reader, &known, 1..=5).unwrap();
     assert_eq!((some.bad, some.erased + some.let_go), (None, expected.0 + expected.1));
 }

@@ -135,6 +135,18 @@ fn bounds(tables: &Connection, query: &Query) -> rusqlite::Result<Option<(i64, i
     Ok((first <= last).then_some((first, last)))
 }
 
+/// The names that changes are met under which may concern one of these.
+pub(crate) fn concerned(tables: &Connection, subjects: &[String]) -> rusqlite::Result<Vec<i64>> {
+    let mut all = vec![About::Sealed];
+    let mut statement = tables.prepare_cached(NUMBERS_OF)?;
+    for subject in subjects {
+        all.push(About::Thing(short_sum(subject)));
+        let people = statement.query_map([subject], |row| row.get(0).map(About::Person))?;
+        all.extend(people.collect::<Result<Vec<About>, _>>()?);
+    }
+    Ok(all.into_iter().map(met_as).collect())
+}
+
 fn span(tables: &Connection, sql: &str, at: i64) -> rusqlite::Result<Option<i64>> {
     tables.prepare_cached(sql)?.query_row([at], |row| row.get(0))
 }
@@ -297,14 +309,8 @@ impl<'q, 'c> Search<'q, 'c> {
 
     /// Changes that may concern one of these.
     fn concern(&mut self, term: &Term) -> rusqlite::Result<()> {
-        let mut all = vec![About::Sealed];
-        let mut statement = self.tables.prepare_cached(NUMBERS_OF)?;
-        for value in &term.values {
-            all.push(About::Thing(short_sum(value)));
-            let people = statement.query_map([value], |row| row.get(0).map(About::Person))?;
-            all.extend(people.collect::<Result<Vec<About>, _>>()?);
-        }
-        self.blocks.with_any(all.into_iter().map(|about| What::Name(met_as(about))));
+        let names = concerned(self.tables, &term.values)?;
+        self.blocks.with_any(names.into_iter().map(What::Name));
         Ok(())
     }
 

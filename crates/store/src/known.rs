@@ -170,7 +170,8 @@ const INSERT_TEMPLATE: &str = "INSERT INTO template(sum, text) VALUES (?1, ?2)";
 const SEALED_OF: &str = "SELECT id FROM sealed WHERE sum = ?1 AND text = ?2";
 const INSERT_SEALED: &str = "INSERT INTO sealed(sum, key, text) VALUES (?1, ?2, ?3)";
 
-const FACETS_OF: &str = "SELECT f.name, n.text FROM facet f CROSS JOIN name n ON n.id = f.name WHERE f.template = ?1";
+pub(crate) const FACETS_OF: &str =
+    "SELECT f.name, n.text FROM facet f CROSS JOIN name n ON n.id = f.name WHERE f.template = ?1";
 
 /// What nearly every record says: an index that leads to all of them leads nowhere.
 pub(crate) const ORDINARY: [&str; 3] = ["observed:no", "effect:executed", "status:answered"];

@@ -13,6 +13,7 @@
 //!   the WAL (`synchronous=FULL`); a server has flushed its own WAL (`fsync` and `synchronous_commit` are on).
 //! * No body is on disk in plain text, and once the key of a subject is destroyed, none of its bodies can be read again.
 //! * What the tables do not hold yet is found by every question all the same.
+//! * Every record is found by a question for what it says, and [`trace::LogReader::lost`] tells where one is not.
 //! * One process at a time holds a data directory, and one session a log of a server; anyone may read it meanwhile.
 //! * A file of a newer version is refused, not guessed at.
 //! * Every store passes the same suite (`conformance`).
@@ -34,6 +35,7 @@ mod generations;
 mod keys;
 mod known;
 mod location;
+mod lost;
 mod postgres;
 mod questions;
 mod reader;

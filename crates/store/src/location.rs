@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::CallId;
 use tlog::{Frontier, Tile};
-use trace::{Entry, Kept, LogReader, LogStore, Query, StoreFault, Use, UseOf};
+use trace::{Entry, Finding, Kept, LogReader, LogStore, Query, StoreFault, Use, UseOf};
 
 use crate::ahead::AheadLog;
 use crate::error::StoreError;
@@ -109,6 +109,10 @@ impl LogReader for Reader {
 
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         self.0.kept_of(human)
+    }
+
+    fn lost(&self, progress: &mut dyn FnMut(u64)) -> Result<Option<Finding>, StoreFault> {
+        self.0.lost(progress)
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

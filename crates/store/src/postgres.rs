@@ -13,6 +13,7 @@ mod keys;
 mod known;
 mod link;
 mod log;
+mod lost;
 mod map;
 mod questions;
 mod reader;

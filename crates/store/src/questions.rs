@@ -325,7 +325,7 @@ fn kept_at(row: &Row<'_>) -> rusqlite::Result<Kept> {
 }
 
 /// A text from its template in this column and its values in the next.
-fn text_at(row: &Row<'_>, column: usize, call: &CallId, at: UnixMicros) -> rusqlite::Result<String> {
+pub(crate) fn text_at(row: &Row<'_>, column: usize, call: &CallId, at: UnixMicros) -> rusqlite::Result<String> {
     let template = row.get_ref(column)?.as_str()?;
     let values = row.get_ref(column + 1)?.as_blob()?;
     text_of(template, values, call, at).ok_or_else(|| unreadable(column + 1, Type::Blob, "not of its template"))

@@ -12,10 +12,11 @@ use std::time::Duration;
 use model::CallId;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tlog::{Frontier, Tile};
-use trace::{Entry, Kept, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
+use trace::{Entry, Finding, Kept, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
 
 use crate::error::{StoreError, fault, fault_of_kind};
 use crate::keys;
+use crate::lost::Search;
 use crate::questions::Questions;
 use crate::schema;
 use crate::seal::Opener;
@@ -88,6 +89,16 @@ impl LogReader for SqliteReader {
 
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         self.ask(|questions| questions.kept_of(human))
+    }
+
+    fn lost(&self, progress: &mut dyn FnMut(u64)) -> Result<Option<Finding>, StoreFault> {
+        let mut search = Search::new();
+        loop {
+            if let Some(found) = self.ask(|questions| search.step(&questions))? {
+                return Ok(found);
+            }
+            progress(search.place());
+        }
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

@@ -260,7 +260,7 @@ impl Met {
 }
 
 /// Which block of its span a record stands in.
-fn block_bit(sequence: i64) -> u32 {
+pub(crate) fn block_bit(sequence: i64) -> u32 {
     1 << ((sequence >> BLOCK_BITS) & BLOCK_IN_SPAN)
 }
 
@@ -371,9 +371,9 @@ const INSERT_OTHER: &str = "INSERT INTO record(sequence, kind, call_high, call_l
 const OR_BLOCKS: &str = "ON CONFLICT(name, span) DO UPDATE SET blocks = blocks | excluded.blocks";
 const PUT_SPAN: &str = "INSERT INTO span(block, first_at, last_at) VALUES (?1, ?2, ?3) ON CONFLICT(block) DO UPDATE SET \
      first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";
-const TASKS_OF: &str = "SELECT blocks FROM task WHERE span = ?1";
+pub(crate) const TASKS_OF: &str = "SELECT blocks FROM task WHERE span = ?1";
 const PUT_TASKS: &str = "INSERT OR REPLACE INTO task(span, blocks) VALUES (?1, ?2)";
-const INTENT_OF: &str = "SELECT sequence FROM record WHERE call_high = ?1 AND call_low = ?2 AND intent IS NULL \
+pub(crate) const INTENT_OF: &str = "SELECT sequence FROM record WHERE call_high = ?1 AND call_low = ?2 AND intent IS NULL \
      AND kind = 1 ORDER BY sequence LIMIT 1";
 const PUT_USED: &str = "INSERT INTO used(agent, human, app, tool, verdict, calls, first_at, last_at) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(agent, human, app, tool, verdict) DO UPDATE SET \

@@ -4,6 +4,7 @@ use model::limits::RECORDS_PER_COMMIT_MAX;
 use model::{CallId, UnixMicros, Verdict};
 use tlog::{Frontier, Tile};
 
+use crate::audit::Finding;
 use crate::entry::Entry;
 use crate::error::{StoreFault, StoreFaultKind, TraceError};
 use crate::question::Query;
@@ -59,6 +60,14 @@ pub trait LogReader: Send {
     /// What is kept of a person that can be erased; none where nothing is.
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         let _nobody = human;
+        Ok(None)
+    }
+
+    /// The first record that stands there as it was written and that questions do not find, because what leads to it was changed. No
+    /// proof covers that. `progress` hears up to which record it looked, now and then. A store without anything that leads to records
+    /// has none.
+    fn lost(&self, progress: &mut dyn FnMut(u64)) -> Result<Option<Finding>, StoreFault> {
+        let _nothing_leads = progress;
         Ok(None)
     }
 

@@ -104,6 +104,14 @@ impl Tables {
         Ok((first <= last).then_some((first, last)))
     }
 
+    /// The names that changes are met under which may concern one of these.
+    pub(super) fn concerned(&self, subjects: &[String]) -> Result<Vec<i64>, Failure> {
+        let people: Vec<&str> = subjects.iter().filter_map(|subject| subject.strip_prefix(HUMAN)).collect();
+        let people = self.numbers_of(&people)?.into_iter().filter_map(|number| u32::try_from(number).ok());
+        let things = subjects.iter().map(|subject| About::Thing(short_sum(subject)));
+        Ok(things.chain(people.map(About::Person)).chain([About::Sealed]).map(met_as).collect())
+    }
+
     fn number(&self, sql: &str, values: &[super::link::Param<'_>]) -> Result<Option<i64>, Failure> {
         let rows = self.rows(sql, values)?;
         Ok(rows.first().map(|row| at::<Option<i64>>(row, 0)).transpose()?.flatten())
@@ -336,11 +344,8 @@ impl<'q, 't> Search<'q, 't> {
 
     /// Changes that may concern one of these.
     fn concern(&mut self, term: &Term) -> Result<(), Failure> {
-        let people: Vec<&str> = term.values.iter().filter_map(|value| value.strip_prefix(HUMAN)).collect();
-        let people = self.tables.numbers_of(&people)?.into_iter().filter_map(|number| u32::try_from(number).ok());
-        let things = term.values.iter().map(|value| About::Thing(short_sum(value)));
-        let all = things.chain(people.map(About::Person)).chain([About::Sealed]);
-        self.blocks.with_any(all.map(|about| What::Name(met_as(about))));
+        let names = self.tables.concerned(&term.values)?;
+        self.blocks.with_any(names.into_iter().map(What::Name));
         Ok(())
     }
 

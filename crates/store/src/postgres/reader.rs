@@ -7,7 +7,7 @@ use model::CallId;
 use tlog::{Frontier, Tile};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use trace::{Entry, Kept, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
+use trace::{Entry, Finding, Kept, LogReader, Query, StoreFault, StoreFaultKind, Use, UseOf};
 
 use super::address::Address;
 use super::error::{Failure, fault_of_kind, unreadable};
@@ -16,6 +16,7 @@ use super::schema;
 use super::session::{NUMBER_OF, PATH, TIME_MAX, program};
 use crate::error::StoreError;
 use crate::keys::kept_in;
+use crate::lost::Search;
 use crate::seal::Opener;
 
 /// Answers questions about a log, whoever writes it.
@@ -88,6 +89,16 @@ impl LogReader for PostgresReader {
 
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
         self.ask(|tables| tables.kept_of(human))
+    }
+
+    fn lost(&self, progress: &mut dyn FnMut(u64)) -> Result<Option<Finding>, StoreFault> {
+        let search = RefCell::new(Search::new());
+        loop {
+            if let Some(found) = self.ask(|tables| search.borrow_mut().step(tables))? {
+                return Ok(found);
+            }
+            progress(search.borrow().place());
+        }
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

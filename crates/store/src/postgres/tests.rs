@@ -12,6 +12,7 @@ use crate::conformance::{
     a_filled_log_is_whole, a_text_may_be_missing_where_a_record_says_so, texts_are_let_go_and_the_rest_stays,
     trace_conformance,
 };
+use crate::lost::tests as lost;
 use crate::samples::{asked_in, call, change, change_of, ended, intent, outcome, put};
 
 mod cut;
@@ -269,6 +270,45 @@ fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
         if edit.starts_with("DELETE FROM record WHERE sequence > 300") && !edit.contains("tile") {
             assert_eq!(PostgresLog::open(&address).unwrap_err().code(), "store.corrupt");
         }
+    }
+}
+
+/// What is done to the tables, and the record that is named: as `lost/tests.rs` says of each.
+const HIDDEN: [(&str, u64); 14] = [
+    ("DELETE FROM seen WHERE name = ?n:bot AND block = 42", 1_345),
+    ("DELETE FROM seen WHERE name = ?n:eve AND block >= 32 AND block < 64", 1_029),
+    ("DELETE FROM seen WHERE name = ?n:rule:no-more", 1_501),
+    ("DELETE FROM seen WHERE name = ?n:deny", 1_501),
+    ("DELETE FROM seen WHERE name = -15 - (SELECT human FROM record WHERE sequence = 1)", 1),
+    ("DELETE FROM seen WHERE name = -3 AND block >= 64", 2_500),
+    ("DELETE FROM seen WHERE name < -1099511627776", 700),
+    ("DELETE FROM seen WHERE name = ?n:code:a.b AND block >= 32 AND block < 64", 1_199),
+    ("DELETE FROM facet WHERE name = ?n:rule:no-more", 1_501),
+    ("DELETE FROM seen WHERE name >= 1099511627776 AND block >= 64", 2_049),
+    ("UPDATE span SET last_at = last_at - 1000000 WHERE block = 1", 1_048),
+    ("UPDATE record SET outcome = NULL WHERE sequence = 1201", 1_202),
+    ("UPDATE used SET calls = calls + 1 WHERE verdict = ?n:deny", 1_501),
+    ("UPDATE name SET sum = sum + 1 WHERE text = 'deny'", 1_501),
+];
+
+#[test]
+fn what_no_question_finds_any_more_is_named() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "whole");
+    let (mut log, reader) = both(&address);
+    for first in (1..=2_600).step_by(200) {
+        log.append(&lost::rows(first, first + 199), &[]).unwrap();
+    }
+    assert_eq!(reader.lost(&mut |_| {}).unwrap(), None);
+    drop((log, reader));
+    for (number, (edit, sequence)) in HIDDEN.into_iter().enumerate() {
+        let copy = format!("hidden{number}");
+        server.sql("postgres", &format!("CREATE DATABASE {copy} TEMPLATE whole")).unwrap();
+        let changed =
+            server.sql(&copy, &format!("SET search_path = countersign; {}", lost::with_numbers(edit))).unwrap();
+        let url = format!("postgres:///{copy}?host={}&user=gateway", server.socket().display());
+        let found = PostgresReader::open(&named(&server, &url, "main")).unwrap().lost(&mut |_| {}).unwrap();
+        assert_eq!(found.as_ref().map(|found| found.sequence), Some(sequence), "{edit}: {changed} {found:?}");
     }
 }
 

@@ -86,6 +86,10 @@ fn looked_at(
             say(format_args!("{fault}: what the leaves say is checked, and no text against them"));
             audit_leaves(reader, known, shown)
         }
+        Ok(audit) if audit.bad.is_none() => {
+            let asked = |records| progress(Some(&format!("{records} of {last} records are looked for")));
+            reader.lost(&mut { asked }).map(|bad| Audit { bad, ..audit })
+        }
         audited => audited,
     };
     progress(None);
