@@ -10,7 +10,7 @@ use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFau
 use model::limits::QUESTION_TIME_MAX;
 use model::{
     Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, Clock, ContractFacts, DirectorySnapshot, Durable,
-    Facts, Fault, HumanId, Method, Reason, Release, Released, RuleId, ToolFacts, UnixMicros, Verdict,
+    Facts, Fault, HumanId, Method, Reason, Release, Released, RuleId, ToolFacts, TraceParent, UnixMicros, Verdict,
 };
 use trace::{Approved, Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
@@ -40,6 +40,8 @@ pub struct CallRequest {
     pub readable: Option<Readable>,
     /// The protocol and revision in which it is asked: `mcp/2025-11-25`.
     pub wire: &'static str,
+    /// The client's span that it is part of, where the client says so.
+    pub trace_parent: Option<TraceParent>,
     /// When the app said what it offers, by which the tool is known; none where it could not be asked.
     pub listed_at: Option<UnixMicros>,
     /// How much of the arguments the record keeps.
@@ -464,6 +466,7 @@ fn intent<'d>(call: &CallId, request: &CallRequest, gated: &'d Gated) -> Result<
             scope: request.actor.only_app.clone().map(|app| vec![app]),
         }],
         wire: Cow::Borrowed(request.wire),
+        trace_parent: request.trace_parent,
         app: facts.app.id.clone(),
         tool: facts.tool.name.clone(),
         class: facts.tool.class,

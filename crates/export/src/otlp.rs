@@ -67,15 +67,19 @@ fn of_call(decision: &Decision, ended: Option<(&Entry, &OutcomeView)>) -> Span {
     }
     let end = outcome.map_or(view.at, |outcome| outcome.at.max(view.at));
     let status = failure.map(|_| Status { message: view_message(view, outcome), code: STATUS_ERROR });
+    // Rounds of a call and what an app asks meanwhile are of the trace of that call.
+    let of_trace = |call: &CallId| view.trace_parent.map_or_else(|| trace_id(call), |parent| parent.trace().to_vec());
     Span {
-        trace_id: trace_id(&view.call),
+        trace_id: of_trace(&view.call),
         span_id: span_id(&view.call),
+        parent_span_id: view.trace_parent.map(|parent| parent.span().to_vec()).unwrap_or_default(),
+        flags: view.trace_parent.map_or(0, |parent| u32::from(parent.flags()) | PARENT_IS_REMOTE),
         name: name_of(view),
         kind: KIND_SERVER,
         start_time_unix_nano: nanos(view.at),
         end_time_unix_nano: nanos(end),
         attributes: attributes.done(),
-        links: view.cause.iter().map(|cause| Link { trace_id: trace_id(cause), span_id: span_id(cause) }).collect(),
+        links: view.cause.iter().map(|cause| Link { trace_id: of_trace(cause), span_id: span_id(cause) }).collect(),
         status,
     }
 }
@@ -94,6 +98,8 @@ fn of_change(entry: &Entry, change: &ChangeView) -> Span {
     Span {
         trace_id: trace_id(&change.id),
         span_id: span_id(&change.id),
+        parent_span_id: Vec::new(),
+        flags: 0,
         name: format!("countersign.change {}", change.what),
         kind: KIND_INTERNAL,
         start_time_unix_nano: nanos(change.at),
@@ -153,6 +159,8 @@ fn nanos(at: UnixMicros) -> u64 {
 
 const KIND_INTERNAL: i32 = 1;
 const KIND_SERVER: i32 = 2;
+/// What is known of the parent (`SpanFlags` of OTLP): it is of another process.
+const PARENT_IS_REMOTE: u32 = 0x100 | 0x200;
 const STATUS_ERROR: i32 = 2;
 
 #[cfg(test)]

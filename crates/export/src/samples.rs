@@ -131,6 +131,7 @@ pub(crate) fn intent(number: u16, verdict: Verdict, marked: bool) -> Intent<'sta
         approvals: Vec::new(),
         delegation_chain: Vec::new(),
         wire: "mcp/2025-11-25".into(),
+        trace_parent: None,
         app: AppId::parse("crm").unwrap(),
         tool: ToolName::parse("customers.find").unwrap(),
         class: Class::Read,

@@ -39,4 +39,6 @@ pub use strangers::Strangers;
 pub use tls::Tls;
 pub use vendor::{KnownVendor, VendorAccess};
 pub use vendor_tokens::VendorTokenEndpoint;
-pub use wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire, WireFuture, off_the_connection};
+pub use wire::{
+    Exchange, LongLived, Peer, PeerCertificate, Place, TRACE_PARENT, Wire, WireFuture, off_the_connection, trace_parent,
+};

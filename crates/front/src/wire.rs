@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use hyper::body::Incoming;
-use model::{Digest, Fault};
+use model::{Digest, Fault, TraceParent};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::{Body, read_body, too_slow};
@@ -98,6 +98,17 @@ impl Place {
         self.taken.permit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The client's span that a request is part of, as its `traceparent` says. None: it says nothing, several things, or nothing that the
+/// standard has one take for such.
+pub fn trace_parent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut all = headers.get_all(TRACE_PARENT).iter();
+    let (one, None) = (all.next()?, all.next()) else { return None };
+    TraceParent::parse(one.to_str().ok()?)
+}
+
+/// The header of [`trace_parent`].
+pub const TRACE_PARENT: &str = "traceparent";
 
 /// Those headers that are needed, in memory of their own, for whoever keeps them while an answer is made. As they come they are parts
 /// of the connection's buffer, which could not be used again while a call goes on, and one that waits for people goes on for hours.

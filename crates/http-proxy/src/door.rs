@@ -9,14 +9,16 @@ use decide::{AnswerKind, OpenFuture, Outgoing, Permit, SendFault, Upstream, Upst
 use engine::{
     CallRequest, Closed, Disposition, Engine, Held, HoldState, Looked, Readable, Waiter, WaiterFuture, rfc3339,
 };
-use front::{Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body};
+use front::{
+    Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body, trace_parent,
+};
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use model::{
     AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, ReadArguments, Shown, ToolFacts,
-    ToolName, ToolStatus,
+    ToolName, ToolStatus, TraceParent,
 };
 use openapi::SaysOfItself;
 
@@ -45,6 +47,7 @@ struct Asker {
     /// The place of its request among those in flight.
     place: Place,
     wire: &'static str,
+    trace_parent: Option<TraceParent>,
 }
 
 /// One call of a vendor, ready to be decided.
@@ -114,7 +117,7 @@ impl Door {
             Ok(who) => who,
             Err(response) => return *response,
         };
-        let asker = Asker { who, place, wire: wire_of(head.version) };
+        let asker = Asker { who, place, wire: wire_of(head.version), trace_parent: trace_parent(&head.headers) };
         match self.understand(&asker, &head, body).await {
             Ok(response) => response,
             Err(fault) => {
@@ -271,6 +274,7 @@ impl Door {
             arguments: Some(arguments.clone()),
             readable: Some(Readable { arguments, reader }),
             wire: asker.wire,
+            trace_parent: asker.trace_parent,
             listed_at: None,
             kept: api.kept,
             upstream: Arc::new(Nowhere),
@@ -362,6 +366,7 @@ impl Door {
             arguments: Some(Bytes::from(arguments.to_string())),
             readable: None,
             wire: asker.wire,
+            trace_parent: asker.trace_parent,
             listed_at: None,
             kept: api.kept,
             upstream: Arc::new(Nowhere),

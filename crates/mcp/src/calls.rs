@@ -338,6 +338,7 @@ impl Call {
             arguments,
             readable: self.readable(),
             wire: along.client().revision().wire(),
+            trace_parent: along.trace_parent(),
             listed_at: self.listed_at,
             kept: self.link.kept(),
             upstream: Arc::new(Carried {
@@ -548,6 +549,7 @@ impl Call {
                 arguments: wish.params,
                 readable: None,
                 wire: along.client().revision().wire(),
+                trace_parent: along.trace_parent(),
                 listed_at: None,
                 kept: self.link.kept(),
                 upstream,

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use decide::{Answer, AnswerKind};
 use engine::Engine;
 use front::{
-    Access, Body, Exchange, Known, PeerCertificate, Place, Wire, WireFuture, empty, json_response, off_the_connection,
-    read_body, status_of,
+    Access, Body, Exchange, Known, PeerCertificate, Place, TRACE_PARENT, Wire, WireFuture, empty, json_response,
+    off_the_connection, read_body, status_of, trace_parent,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -486,6 +486,7 @@ impl Shared {
                 let meta = passed_on(request, arrived.known);
                 let client = Client::Legacy(Arc::clone(session));
                 let (along, _) = Along::of(meta, client, Latest::of(self.engine.credentials(), call.app()));
+                let along = along.in_trace(trace_parent(arrived.headers));
                 let Some(_in_flight) = session.begins(request.id, along.clone()) else {
                     return Said::Error(id_in_use());
                 };
@@ -562,7 +563,7 @@ fn certificate_of(parts: &Parts) -> Option<PeerCertificate> {
 /// Whether a header means anything once a call has begun.
 fn is_looked_at(name: &HeaderName) -> bool {
     let of_ours = name.as_str().starts_with("mcp-") || name == "last-event-id";
-    of_ours || [header::ACCEPT, header::AUTHORIZATION].contains(name)
+    of_ours || [header::ACCEPT, header::AUTHORIZATION].contains(name) || name.as_str() == TRACE_PARENT
 }
 
 fn says_modern_version(headers: &HeaderMap) -> bool {

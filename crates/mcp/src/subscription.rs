@@ -100,6 +100,7 @@ impl Keeper {
             arguments: None,
             readable: None,
             wire: self.way.revision.wire(),
+            trace_parent: None,
             listed_at: Hub::listed_at(&self.app, Asked::Resource, &self.pair),
             kept: self.app.kept(),
             upstream: Arc::clone(&subscribing) as Arc<dyn decide::Upstream>,

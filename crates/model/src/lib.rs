@@ -29,6 +29,7 @@ pub mod release;
 pub mod rules;
 pub mod secret;
 pub mod time;
+mod trace_parent;
 pub mod verdict;
 pub mod written;
 
@@ -55,4 +56,5 @@ pub use rules::{
 };
 pub use secret::Secret;
 pub use time::{Clock, UnixMicros};
+pub use trace_parent::TraceParent;
 pub use verdict::{Observed, Reason, Verdict};

@@ -78,6 +78,7 @@ fn asked(number: u16, agent: &str, human: &str, tool: &str, verdict: Verdict) ->
             scope: None,
         }],
         wire: "mcp/2025-11-25".into(),
+        trace_parent: None,
         app: AppId::parse(app).unwrap(),
         tool: ToolName::parse(tool).unwrap(),
         class: Class::Read,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use model::{
     ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Clause, Digest, Method, Observed, Reason, RuleId,
-    UnixMicros, Verdict,
+    TraceParent, UnixMicros, Verdict,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -74,6 +74,8 @@ pub struct IntentView {
     pub delegation_chain: Vec<Delegation>,
     /// The protocol and revision in which it was asked.
     pub wire: Option<String>,
+    /// The client's span that it is part of, where the client said so.
+    pub trace_parent: Option<TraceParent>,
     /// The app.
     pub app: String,
     /// The tool.
@@ -210,6 +212,7 @@ impl Entry {
                 .and_then(|body| serde_json::from_str(body.delegation_chain?).ok())
                 .unwrap_or_default(),
             wire: leaf.wire.map(Cow::into_owned),
+            trace_parent: leaf.traceparent,
             app: leaf.app.to_string(),
             tool: leaf.tool.to_string(),
             class: leaf.class,

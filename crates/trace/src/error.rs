@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::{Blame, Fault};
+use tlog::limits::ENTRY_BYTES_MAX;
 
 /// Why a record is not in the log.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,12 @@ pub enum TraceError {
     Malformed {
         /// What is wrong, in words.
         what: &'static str,
+    },
+    /// It does not fit into a tile of the log: so many rules decided it that their names alone fill one. Blame: rule.
+    #[error("what is hashed of the record takes {bytes} bytes, and {ENTRY_BYTES_MAX} is the most")]
+    TooLong {
+        /// How many bytes.
+        bytes: usize,
     },
     /// The system gives no random bytes. Blame: operator.
     #[error("the system gives no random bytes")]
@@ -87,6 +94,7 @@ impl TraceError {
             Self::Closed => "trace.closed",
             Self::Full => "trace.full",
             Self::Malformed { .. } => "trace.malformed",
+            Self::TooLong { .. } => "trace.too_long",
             Self::NoRandomness => "trace.no_randomness",
             Self::NoThread(_) => "trace.no_thread",
             Self::NotErased(_) => "trace.not_erased",
@@ -106,6 +114,7 @@ impl TraceError {
             | Self::NotErased(_)
             | Self::NotLetGo(_) => Blame::Operator,
             Self::Malformed { .. } => Blame::Bug,
+            Self::TooLong { .. } => Blame::Rule,
             Self::NotRead(fault) => fault.blame(),
         }
     }
@@ -121,6 +130,9 @@ impl TraceError {
             ),
             Self::Closed => Some("the gateway is stopping; try again once it has started"),
             Self::Full => Some("the disk is slower than the calls; see `countersign doctor`"),
+            Self::TooLong { .. } => {
+                Some("a thousand rules or so decide one call together: write fewer that say the same")
+            }
             Self::Malformed { .. } | Self::NoRandomness | Self::NoThread(_) => None,
         }
     }
@@ -128,7 +140,11 @@ impl TraceError {
     fn retryable(&self) -> bool {
         match self {
             Self::NotRecorded { .. } | Self::Closed | Self::Full | Self::NoRandomness | Self::NoThread(_) => true,
-            Self::Malformed { .. } | Self::NotErased(_) | Self::NotLetGo(_) | Self::NotRead(_) => false,
+            Self::Malformed { .. }
+            | Self::TooLong { .. }
+            | Self::NotErased(_)
+            | Self::NotLetGo(_)
+            | Self::NotRead(_) => false,
         }
     }
 }
@@ -148,7 +164,11 @@ impl From<TraceError> for Fault {
                 fault.because(cause)
             }
             TraceError::NoThread(cause) => fault.because(cause),
-            TraceError::Closed | TraceError::Full | TraceError::Malformed { .. } | TraceError::NoRandomness => fault,
+            TraceError::Closed
+            | TraceError::Full
+            | TraceError::Malformed { .. }
+            | TraceError::TooLong { .. }
+            | TraceError::NoRandomness => fault,
         }
     }
 }

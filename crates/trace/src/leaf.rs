@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use model::{
-    AgentId, AppId, CallId, Class, ClassSource, Clause, Digest, Method, RuleId, ToolName, UnixMicros, Verdict,
+    AgentId, AppId, CallId, Class, ClassSource, Clause, Digest, Method, RuleId, ToolName, TraceParent, UnixMicros,
+    Verdict,
 };
 use serde::Deserialize;
 
@@ -54,6 +55,9 @@ pub(crate) struct IntentLeaf {
     pub(crate) task: Commitment,
     pub(crate) token: Commitment,
     pub(crate) tool: ToolName,
+    // There where the client said of which span it is part.
+    #[serde(default)]
+    pub(crate) traceparent: Option<TraceParent>,
     pub(crate) v: u64,
     pub(crate) verdict: Verdict,
     #[serde(default)]
@@ -157,6 +161,9 @@ impl IntentLeaf {
             to.own_text("tool", self.tool.as_str());
         } else {
             to.text("tool", self.tool.as_str());
+        }
+        if let Some(parent) = &self.traceparent {
+            to.own_text("traceparent", &parent.to_string());
         }
         to.raw("v", VERSION_TEXT);
         to.text("verdict", self.verdict.as_str());

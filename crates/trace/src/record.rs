@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{
     AgentId, AppId, ArgumentLevel, ArgumentReads, CallId, Class, ClassSource, Digest, EmergencyId, HoldId, HumanId,
-    Method, Observed, Reason, SignedInBy, TaskId, ToolName, UnixMicros, Verdict,
+    Method, Observed, Reason, SignedInBy, TaskId, ToolName, TraceParent, UnixMicros, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub struct Intent<'d> {
     pub delegation_chain: Vec<Delegation>,
     /// The protocol and revision in which it was asked: `mcp/2025-11-25`.
     pub wire: Cow<'static, str>,
+    /// The client's span that it is part of, where the client says so.
+    pub trace_parent: Option<TraceParent>,
     /// The app it goes to.
     pub app: AppId,
     /// The tool it uses.

@@ -6,6 +6,7 @@ use model::limits::ARGUMENTS_KEPT_BYTES_MAX;
 use model::{AgentId, AppId, ArgumentLevel, CallId, Class, Digest, HumanId, TaskId, ToolName, UnixMicros, Verdict};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tlog::limits::ENTRY_BYTES_MAX;
 
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
 use crate::commitment::{Salt, sha256};
@@ -126,6 +127,7 @@ impl Row {
             task: commitments.task,
             token: commitments.token,
             tool: intent.tool.clone(),
+            traceparent: intent.trace_parent,
             v: VERSION,
             verdict: intent.verdict,
             wire: Some(intent.wire.clone()),
@@ -230,6 +232,10 @@ impl Row {
         let mut text = Scratch::new();
         text.push(0);
         leaf.write(&mut text, call, at).ok_or_else(malformed)?;
+        let bytes = text.len() - 1;
+        if bytes > ENTRY_BYTES_MAX {
+            return Err(TraceError::TooLong { bytes });
+        }
         let leaf_hash = sha256(&text);
         Ok(Self {
             kind,

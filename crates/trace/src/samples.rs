@@ -40,6 +40,7 @@ pub(crate) fn intent(number: u16) -> Intent<'static> {
             scope: Some(vec![AppId::parse("crm").unwrap()]),
         }],
         wire: "mcp/2025-11-25".into(),
+        trace_parent: None,
         app: AppId::parse("crm").unwrap(),
         tool: ToolName::parse("customers.export").unwrap(),
         class: Class::Read,

@@ -171,6 +171,7 @@ async fn runs(engine: &Engine, arguments: &'static str, kind: AnswerKind) -> boo
         arguments: Some(Bytes::from_static(arguments.as_bytes())),
         readable: None,
         wire: "mcp/2025-11-25",
+        trace_parent: None,
         listed_at: None,
         kept: model::ArgumentLevel::Redacted,
         upstream: Arc::new(Answers(kind)),

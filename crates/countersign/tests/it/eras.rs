@@ -193,6 +193,41 @@ fn a_modern_request_says_everything_or_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// What a client says of its own span stands in the record: in `_meta`, or else in the header that HTTP libraries send.
+#[test]
+fn what_a_call_is_part_of_is_on_record() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let (one, other) = (
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+    );
+    for revision in ["2025-06-18", "2026-07-28"] {
+        let client = match revision {
+            "2026-07-28" => world.client("ana-desktop", "ana")?,
+            _ => world.legacy_client("ana-desktop", "ana", revision)?,
+        };
+        let said_of = |meta: Option<&str>, header: Option<&str>| -> Result<Option<String>> {
+            let mut params = json!({"name": "remote__echo", "arguments": {"text": "x"}});
+            if let Some(meta) = meta {
+                params["_meta"] = json!({"traceparent": meta});
+            }
+            let mut request = client.http_request(&client.message("tools/call", &params));
+            if let Some(header) = header {
+                request = request.with("traceparent", header);
+            }
+            assert_eq!(send(&client, &request)?.0, 200);
+            Ok(last_intent(&world)?.intent().context("no intent")?.trace_parent.map(|parent| parent.to_string()))
+        };
+        assert_eq!(said_of(None, None)?, None, "{revision}");
+        assert_eq!(said_of(Some(one), None)?.as_deref(), Some(one), "{revision}");
+        assert_eq!(said_of(None, Some(other))?.as_deref(), Some(other), "{revision}");
+        assert_eq!(said_of(Some(one), Some(other))?.as_deref(), Some(one), "{revision}");
+        assert_eq!(said_of(Some("of mine"), None)?, None, "{revision}");
+    }
+    Ok(())
+}
+
 #[test]
 fn sessions_belong_to_one_actor_at_one_endpoint() -> Result<()> {
     let upstream = upstream()?;

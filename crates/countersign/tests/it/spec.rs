@@ -77,7 +77,9 @@ fn every_record_fits_the_schema() -> Result<()> {
     assert_eq!(denied.pointer("/0/outcome"), None, "nothing ran, so nothing came of it: {denied}");
     last("remote__fail", json!({}))?;
     last("remote__slow", json!({"ms": 1}))?;
-    world.legacy_client("ana-desktop", "ana", "2025-06-18")?.call("remote__count", json!({}))?;
+    let part_of = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let traced = json!({"name": "remote__count", "arguments": {}, "_meta": {"traceparent": part_of}});
+    world.legacy_client("ana-desktop", "ana", "2025-06-18")?.request("tools/call", traced)?;
     let deferred = world.client("carl-desktop", "carl")?.call("remote__count", json!({}))?;
     assert!(text(&deferred).contains("department"), "{deferred}");
     world.run_well(&["people", "offboard", "ben"])?;
@@ -94,6 +96,7 @@ fn every_record_fits_the_schema() -> Result<()> {
         words
     };
     assert_eq!(of("intent", "verdict"), ["allow", "defer", "deny", "hold", "redact"]);
+    assert_eq!(of("intent", "traceparent"), ["", part_of]);
     assert_eq!(of("outcome", "status"), ["answered", "failed", "protocol_error", "tool_error"]);
     assert!(of("change", "what").len() > 4, "{:?}", of("change", "what"));
     conform(&records)?;

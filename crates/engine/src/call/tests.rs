@@ -234,6 +234,7 @@ impl World {
             arguments: Some(Bytes::from_static(br#"{"q":"acme"}"#)),
             readable: None,
             wire: "mcp/2025-11-25",
+            trace_parent: None,
             listed_at: None,
             kept: model::ArgumentLevel::Full,
             upstream: Arc::new(upstream),

@@ -242,6 +242,7 @@ impl World {
         };
         let request = CallRequest {
             cause: None,
+            trace_parent: None,
             actor: Actor {
                 agent: AgentId::parse("bot").unwrap(),
                 human: HumanId::parse("ana").unwrap(),

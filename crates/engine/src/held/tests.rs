@@ -293,6 +293,7 @@ impl World {
             arguments: Some(Bytes::from_static(arguments.as_bytes())),
             readable: None,
             wire: "mcp/2025-11-25",
+            trace_parent: None,
             listed_at: None,
             kept: ArgumentLevel::Digest,
             upstream: Arc::new(app),

@@ -40,6 +40,22 @@ fn a_call_is_one_span_from_its_decision_to_its_outcome() {
     assert_eq!(ran.links.len(), 1, "the call that caused it");
 }
 
+/// Whoever traces an agent finds what was decided about its calls under the spans in which it made them.
+#[test]
+fn a_call_is_part_of_the_trace_in_which_it_was_made() {
+    let parent = model::TraceParent::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+    let mut log = Log::new();
+    let traced = trace::Intent { trace_parent: Some(parent), ..intent(1, Verdict::Allow, false) };
+    log.add(&[trace::Row::of_intent(&traced).unwrap(), trace::Row::of_outcome(&outcome(1)).unwrap()]);
+    let span = of(&log.items()).remove(0);
+    assert_eq!((span.trace_id.as_slice(), span.parent_span_id.as_slice()), (&parent.trace()[..], &parent.span()[..]));
+    assert_eq!((span.flags, span.span_id.len()), (0x301, 8));
+    assert_ne!(span.span_id, span.parent_span_id);
+    assert_eq!(span.links[0].trace_id, span.trace_id, "the call that caused it is of the same trace");
+    let alone = of(&Log::with_calls(1..2).items()).remove(0);
+    assert_eq!((alone.parent_span_id.len(), alone.flags), (0, 0));
+}
+
 #[test]
 fn addresses_of_resources_are_no_names_of_spans() {
     let mut log = Log::new();

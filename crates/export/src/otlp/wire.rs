@@ -45,6 +45,8 @@ pub(crate) struct Span {
     pub(crate) trace_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) span_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) parent_span_id: Vec<u8>,
     #[prost(string, tag = "5")]
     pub(crate) name: String,
     #[prost(int32, tag = "6")]
@@ -59,6 +61,8 @@ pub(crate) struct Span {
     pub(crate) links: Vec<Link>,
     #[prost(message, optional, tag = "15")]
     pub(crate) status: Option<Status>,
+    #[prost(fixed32, tag = "16")]
+    pub(crate) flags: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]

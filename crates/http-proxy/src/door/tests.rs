@@ -45,6 +45,20 @@ async fn a_vendor_reads_a_record_without_what_is_excluded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_is_part_of_is_on_record() {
+    let world = World::new(candidates).await;
+    let said = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
+    for (headers, kept) in [(said.to_owned(), true), (String::new(), false), (said.repeat(2), false)] {
+        let before = world.leaves().await.len();
+        assert_eq!(world.asks("DELETE", "/candidates/c_17", &headers, "").await.status, 200);
+        let leaves = world.leaves().await.split_off(before);
+        let intents: Vec<_> = leaves.iter().filter(|leaf| leaf["kind"] == "intent").collect();
+        assert_eq!(intents.len(), 2, "a look and the change: {leaves:?}");
+        assert!(intents.iter().all(|leaf| leaf.get("traceparent").is_some() == kept), "{headers:?} {leaves:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_names_a_path_at_the_root_of_a_host() {
     let world = World::below("", candidates).await;
     for (asked, line) in [

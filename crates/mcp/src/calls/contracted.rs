@@ -89,6 +89,7 @@ impl Call {
             arguments: Some(arguments.clone()),
             readable: Some(Readable { arguments: arguments.clone(), reader: self.link.reader(&name) }),
             wire: along.client().revision().wire(),
+            trace_parent: along.trace_parent(),
             listed_at: Some(catalog.at()),
             kept: self.link.kept(),
             upstream: Arc::new(Carried {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::{HoldState, Over};
-use front::{Body, Known};
+use front::{Body, Known, trace_parent};
 use http::{Response, StatusCode};
 use json::{Document, Value};
 use model::{AppId, HoldId};
@@ -51,6 +51,7 @@ impl Shared {
         };
         let meta = passed_on(request, arrived.known);
         let (along, told) = Along::of(meta, client, Latest::of(self.engine.credentials(), call.app()));
+        let along = along.in_trace(trace_parent(arrived.headers));
         let patience = self.patience(arrived, request, &call, along.client());
         let whom = For::of(arrived, part.revision(), request.id);
         let (resumable, in_flight) = match part {

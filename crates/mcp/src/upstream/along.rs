@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use decide::Scrub;
 use json::{Document, Value};
-use model::Method;
+use model::{Method, TraceParent};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,8 @@ struct Shared {
     progress: Option<(Bytes, u64)>,
     /// Members of `_meta` that are passed on, each as it came.
     meta: Vec<u8>,
+    /// The client's span that it is part of.
+    trace_parent: OnceLock<TraceParent>,
     scrub: Arc<dyn Scrub>,
     /// Whether a rule hides fields of the answer, which might stand in what is said before it as well.
     hushed: AtomicBool,
@@ -143,6 +145,8 @@ impl Along {
         let token = token.filter(|token| token.as_str().is_some() || token.as_i64().is_some());
         let progress =
             token.map(|token| (Bytes::copy_from_slice(token.raw()), NEXT_TOKEN.fetch_add(1, Ordering::Relaxed)));
+        let said = meta.and_then(|meta| meta.get("traceparent")?.as_str());
+        let trace_parent = said.and_then(|text| TraceParent::parse(&text)).map_or_else(OnceLock::new, OnceLock::from);
         let meta = passed_on(meta);
         let cancelled = CancellationToken::new();
         let next = ArcSwapOption::empty();
@@ -154,6 +158,7 @@ impl Along {
             to_client,
             progress,
             meta,
+            trace_parent,
             scrub,
             hushed,
             cancelled,
@@ -191,6 +196,19 @@ impl Along {
             meta.extend_from_slice(format!("\"progressToken\":{token}").as_bytes());
         }
         meta
+    }
+
+    /// The client's span that it is part of.
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.shared.trace_parent.get().copied()
+    }
+
+    /// With what the headers of the request say of that span, where its `_meta` says nothing.
+    pub fn in_trace(self, said: Option<TraceParent>) -> Self {
+        if let Some(said) = said {
+            self.shared.trace_parent.get_or_init(|| said);
+        }
+        self
     }
 
     /// Ends when the client has changed its mind.

@@ -85,6 +85,11 @@ fn verification(reader: &dyn LogReader, prefix: &str) -> Result<(), Failure> {
         return Err(format!("record {}: {}", bad.sequence, bad.what).into());
     }
     say(format!("{prefix}.verify.records"), audited.records as f64 / begun.elapsed().as_secs_f64(), "records/s");
+    let begun = now();
+    if let Some(lost) = reader.lost(&mut |_| ())? {
+        return Err(format!("record {}: {}", lost.sequence, lost.what).into());
+    }
+    say(format!("{prefix}.verify.indices"), audited.records as f64 / begun.elapsed().as_secs_f64(), "records/s");
     Ok(())
 }
 

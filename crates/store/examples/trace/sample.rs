@@ -172,6 +172,7 @@ pub fn call(number: u64) -> Result<(Intent<'static>, Option<Outcome>), Failure> 
             scope: None,
         }],
         wire: "mcp/2025-11-25".into(),
+        trace_parent: None,
         app: app.id.clone(),
         tool,
         class: Class::Read,

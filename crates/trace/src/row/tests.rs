@@ -121,6 +121,23 @@ fn a_record_that_contradicts_itself_is_refused() {
     );
 }
 
+// INVARIANT: every leaf fits into a tile of entries (C2SP tlog-tiles: 16 bits of length), or the call does not run.
+#[test]
+fn a_leaf_that_fits_into_no_tile_is_refused() {
+    let decided_by = |rules: usize| {
+        let mut one = intent(1);
+        let reason = one.reasons[0].clone();
+        let rule = |number: usize| RuleId::parse(&format!("{number:0>120}")).unwrap();
+        *one.reasons.to_mut() = (0..rules).map(|number| Reason { rule: rule(number), ..reason.clone() }).collect();
+        Row::of_intent(&one)
+    };
+    let row = decided_by(520).unwrap();
+    assert!(row.leaf_text().unwrap().len() <= tlog::limits::ENTRY_BYTES_MAX);
+    let refused = decided_by(550).unwrap_err();
+    assert!(matches!(refused, TraceError::TooLong { .. }), "{refused:?}");
+    assert_eq!((refused.blame(), refused.code()), (model::Blame::Rule, "trace.too_long"));
+}
+
 #[test]
 fn numbers_past_what_json_keeps_are_held_at_the_edge() {
     let mut wide = outcome(1);
@@ -167,6 +184,8 @@ fn any_intent() -> impl Strategy<Value = Intent<'static>> {
             out.definition = if bare { None } else { out.definition };
             (out.directory_age_us, out.catalog_age_us) = if bare { (None, None) } else { (Some(at), Some(at)) };
             out.decide_us = at;
+            let parent = format!("00-{:032x}-{:016x}-01", u128::from(at.unsigned_abs()) + 1, at.unsigned_abs() | 1);
+            out.trace_parent = (!bare).then(|| parent.parse().unwrap());
             out.delegation_chain.truncate(usize::from(!bare));
             let reason = |(rule, sentence): (String, String)| Reason {
                 rule: RuleId::parse(&rule).unwrap(),

@@ -256,6 +256,7 @@ fn intent(number: u8, verdict: Verdict) -> Intent<'static> {
             scope: None,
         }],
         wire: "mcp/2025-11-25".into(),
+        trace_parent: None,
         app: AppId::parse("crm").unwrap(),
         tool: ToolName::parse("find_contact").unwrap(),
         class: Class::Read,
