@@ -7,7 +7,7 @@ use std::time::Duration;
 use broker::Vault;
 use engine::{Change, EmergencyWanted};
 use identity::{Certificate, KeyRequest, PublicKey, Registered, StandingChange, TokenRequest};
-use mcp::AppRows;
+use mcp::{AppRows, ToolRow};
 use model::{
     AgentId, AppId, Blame, Class, ClauseNumber, ContractId, Digest, Directory, EmergencyId, Fault, HumanId, Method,
     Secret, TaskId, ToolName, ToolStatus, VendorId,
@@ -61,8 +61,13 @@ pub enum Operation {
     Stop { app: Option<AppId> },
     /// An app, or everything, runs again.
     Start { app: Option<AppId> },
-    /// Tools with their classes.
-    Tools { app: Option<AppId>, refresh: bool },
+    /// Tools with their classes, and the one that a yes gives them: `class`, where a person names one.
+    Tools {
+        app: Option<AppId>,
+        refresh: bool,
+        #[serde(default)]
+        class: Option<Class>,
+    },
     /// The definitions of an app's tools, as it gave them.
     Definitions { app: AppId },
     /// Yes to what definitions say; `tool` is the name a person uses: `get_item`, `prompt:greet`.
@@ -188,7 +193,7 @@ pub async fn perform(gateway: &Arc<Gateway>, operation: Operation, by: &str) -> 
         Operation::Resume { agent } => stand(gateway, StandingChange::Resume(agent), by).await,
         Operation::Stop { app } => stand(gateway, StandingChange::Stop(app), by).await,
         Operation::Start { app } => stand(gateway, StandingChange::Start(app), by).await,
-        Operation::Tools { app, refresh } => tools(gateway, app.as_ref(), refresh).await,
+        Operation::Tools { app, refresh, class } => tools(gateway, app.as_ref(), refresh, class).await,
         Operation::Definitions { app } => definitions(gateway, app).await,
         Operation::Pin { app, tool, class, shown } => pin(gateway, app, tool.as_deref(), class, shown, by).await,
         Operation::Token { agent, human, app, seconds, task } => {
@@ -326,7 +331,7 @@ async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Va
     Ok(json!({ "done": what, "subject": subject, "also": also, "record": durable.call().as_str() }))
 }
 
-async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool) -> Result<Value, Fault> {
+async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool, class: Option<Class>) -> Result<Value, Fault> {
     known_app(gateway, app)?;
     if refresh {
         gateway.hub.refresh(app).await;
@@ -337,7 +342,7 @@ async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool) -> Result<
         .await
         .into_iter()
         .map(|(app, rows)| match rows {
-            Ok(rows) => offered(&app, &rows),
+            Ok(rows) => offered(&app, &rows, class),
             Err(fault) => json!({ "app": app, "error": fault.to_string(), "hint": fault.way_out() }),
         })
         .collect();
@@ -352,8 +357,8 @@ async fn definitions(gateway: &Gateway, app: AppId) -> Result<Value, Fault> {
     Ok(json!({ "app": app, "definitions": tools, "left_out": rows.left_out }))
 }
 
-/// What an app offers and says, for people and programs.
-pub fn offered(app: &AppId, rows: &AppRows) -> Value {
+/// What an app offers and says, for people and programs. `class`: what a person who says yes to it names.
+pub fn offered(app: &AppId, rows: &AppRows, class: Option<Class>) -> Value {
     let tools = rows.tools.iter().map(|row| {
         json!({
             "tool": row.tool,
@@ -362,6 +367,7 @@ pub fn offered(app: &AppId, rows: &AppRows) -> Value {
             "status": row.facts.status,
             "why": row.why,
             "proposed": row.proposed,
+            "by_a_yes": row.profiled.unwrap_or(pinned_class(row, class)),
             "definition": row.facts.definition,
             "diff": row.diff,
             "findings": row.findings,
@@ -423,7 +429,7 @@ async fn pin(
                 continue;
             }
         };
-        for yes in yeses(gateway, &app_of, rows, class) {
+        for yes in yeses(rows, class) {
             if meant.as_ref().is_some_and(|(kind, name)| (*kind, name) != (yes.kind, &yes.name)) {
                 continue;
             }
@@ -493,13 +499,11 @@ struct Yes {
     canonical: String,
 }
 
-fn yeses(gateway: &Gateway, app: &AppId, rows: AppRows, class: Option<Class>) -> Vec<Yes> {
+fn yeses(rows: AppRows, class: Option<Class>) -> Vec<Yes> {
     let mut yeses = Vec::new();
     for row in rows.tools {
         let Some(definition) = row.facts.definition else { continue };
-        let before = gateway.hub.reviews().pin(app, DefinitionKind::Tool, &row.tool);
-        let kept = before.filter(|_| row.facts.status == ToolStatus::Pinned).map(|pin| pin.class);
-        let class = class.or(kept).unwrap_or(row.proposed);
+        let class = pinned_class(&row, class);
         yeses.push(Yes { kind: DefinitionKind::Tool, name: row.tool, class, definition, canonical: row.canonical });
     }
     for row in rows.definitions {
@@ -508,6 +512,17 @@ fn yeses(gateway: &Gateway, app: &AppId, rows: AppRows, class: Option<Class>) ->
         yeses.push(Yes { kind: row.kind, name: row.name, class, definition, canonical: row.canonical });
     }
     yeses
+}
+
+/// The class with which a yes pins a tool: the one that is named, or what a person said before. What changed since then counts as no
+/// less than it says of itself now.
+fn pinned_class(row: &ToolRow, named: Option<Class>) -> Class {
+    let kept = match row.reviewed {
+        Some(reviewed) if row.facts.status == ToolStatus::Pinned => reviewed,
+        Some(reviewed) => reviewed.max(row.proposed),
+        None => row.proposed,
+    };
+    named.unwrap_or(kept)
 }
 
 async fn token(

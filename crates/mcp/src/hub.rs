@@ -74,6 +74,10 @@ pub struct ToolRow {
     pub why: String,
     /// What the classifier proposes.
     pub proposed: Class,
+    /// What a person said, of this definition or of one before it.
+    pub reviewed: Option<Class>,
+    /// The worst that the app's profile says, where it knows the tool.
+    pub profiled: Option<Class>,
     /// The definition now, canonical JSON.
     pub canonical: String,
     /// The definition as reviewed, where it differs: what changed, line by line.
@@ -324,8 +328,12 @@ impl Hub {
     fn row(&self, app: &AppId, link: &AppLink, listed: &Listed, shadows: Vec<Finding>) -> ToolRow {
         let assessed = self.assess(app, link, listed, None);
         let said = self.definition_row(app, listed.definition.said());
+        let profile = link.profile();
+        let profiled = profile.as_ref().and_then(|profile| profile.tool(said.name.as_str()));
         ToolRow {
             app: app.clone(),
+            reviewed: self.reviews.pin(app, DefinitionKind::Tool, &said.name).map(|pin| pin.class),
+            profiled: profiled.map(|known| known.highest()),
             tool: said.name,
             why: assessed.why.to_string(),
             proposed: assessed.proposal.class,

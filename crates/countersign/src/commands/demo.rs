@@ -150,7 +150,7 @@ impl Story {
         })
         .await?;
         self.apps.change_definition_overnight();
-        self.operate(Operation::Tools { app: None, refresh: true }).await?;
+        self.operate(Operation::Tools { app: None, refresh: true, class: None }).await?;
         self.call(Scene {
             title: "Overnight, the document server changes what one of its tools says it does.",
             who: Who::Ana,
@@ -230,7 +230,7 @@ impl Story {
 
     /// What `countersign tools` shows of the changed definition.
     async fn show_change(&self) -> Result<(), Fault> {
-        let said = self.operate(Operation::Tools { app: None, refresh: false }).await?;
+        let said = self.operate(Operation::Tools { app: None, refresh: false, class: None }).await?;
         out(self.look.paint(Ink::Dim, "  countersign tools repo"));
         let apps = said.get("apps").and_then(Value::as_array).into_iter().flatten();
         let tools = apps.flat_map(|app| app.get("tools").and_then(Value::as_array).into_iter().flatten());

@@ -228,9 +228,9 @@ fn unstored<'p>(plan: &'p Plan, gateway: &Gateway) -> Result<Vec<Moved<'p>>, Fau
 /// What the servers offer, and a person's yes to it. False: not everything was pinned.
 async fn review(common: &Common, args: &InitArgs, plan: &Plan, gateway: &Arc<Gateway>) -> Result<bool, Fault> {
     say("starting the servers once, to see what they offer …");
-    let said = perform(gateway, Operation::Tools { app: None, refresh: false }, &operator()).await?;
+    let said = perform(gateway, Operation::Tools { app: None, refresh: false, class: None }, &operator()).await?;
     if !common.json {
-        super::tools::table(&said, None);
+        super::tools::table(&said);
     }
     let offers = |app: &AppId| {
         let of_app = |entry: &&Value| entry.get("app").and_then(Value::as_str) == Some(app.as_str());

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use model::{AppId, Blame, Class, Fault};
+use model::{AppId, Blame, Fault};
 use serde_json::Value;
 
 use super::trace::readable::plain;
@@ -22,11 +22,11 @@ pub async fn run(common: &Common, args: &ToolsArgs) -> Result<ExitCode, Fault> {
         None => {}
     }
     let app = args.app.as_deref().map(parse_app).transpose()?;
-    let said = ask(&common.config, Operation::Tools { app, refresh: args.refresh }).await?;
+    let said = ask(&common.config, Operation::Tools { app, refresh: args.refresh, class: None }).await?;
     if common.json {
         out(said);
     } else {
-        table(&said, None);
+        table(&said);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -42,9 +42,9 @@ async fn pin(common: &Common, args: &PinArgs) -> Result<ExitCode, Fault> {
     };
     let mut shown = None;
     if !args.yes {
-        let said = ask(&common.config, Operation::Tools { app: app.clone(), refresh: true }).await?;
+        let said = ask(&common.config, Operation::Tools { app: app.clone(), refresh: true, class: args.class }).await?;
         shown = Some(shown_in(&said));
-        table(&only(said, tool.as_deref()), args.class);
+        table(&only(said, tool.as_deref()));
         if !confirm("Say yes to this table?") {
             say("nothing was pinned (without a terminal, `--yes` says yes)");
             return Ok(ExitCode::from(1));
@@ -91,9 +91,9 @@ fn only(mut said: Value, named: Option<&str>) -> Value {
     said
 }
 
-/// Tool → class → why, and the class that a yes gives it: `named`, or what it says of itself. Whoever reads it may say yes to it,
-/// so that nothing an app says moves the cursor or begins a row.
-pub(super) fn table(said: &Value, named: Option<Class>) {
+/// Tool → class → why, and the class that a yes gives it. Whoever reads it may say yes to it, so that nothing an app says moves the
+/// cursor or begins a row.
+pub(super) fn table(said: &Value) {
     let look = Look::stdout();
     for app in said.get("apps").and_then(Value::as_array).into_iter().flatten() {
         let name = text(app, "app");
@@ -106,7 +106,7 @@ pub(super) fn table(said: &Value, named: Option<Class>) {
         }
         out(look.paint(Ink::Bold, name));
         for tool in app.get("tools").and_then(Value::as_array).into_iter().flatten() {
-            row(look, tool, named);
+            row(look, tool);
         }
         for definition in app.get("definitions").and_then(Value::as_array).into_iter().flatten() {
             other_row(look, definition);
@@ -117,7 +117,7 @@ pub(super) fn table(said: &Value, named: Option<Class>) {
     }
 }
 
-fn row(look: Look, tool: &Value, named: Option<Class>) {
+fn row(look: Look, tool: &Value) {
     let class = text(tool, "class");
     let ink = match class {
         "read" => Ink::Green,
@@ -129,12 +129,7 @@ fn row(look: Look, tool: &Value, named: Option<Class>) {
         ("quarantined", _) => look.paint(Ink::Red, format_args!("{:<12}", "quarantined")),
         (_, source) => look.paint(Ink::Dim, format_args!("{source:<12}")),
     };
-    let by_a_yes = match (named, text(tool, "source")) {
-        (Some(named), "unreviewed" | "pin") => named.as_str(),
-        // Until somebody says yes it counts as more than it says of itself.
-        (None, "unreviewed") => text(tool, "proposed"),
-        _ => class,
-    };
+    let by_a_yes = text(tool, "by_a_yes");
     let becomes = if by_a_yes == class { String::new() } else { format!("; a yes makes it `{}`", plain(by_a_yes)) };
     out(format_args!(
         "  {:<32} {} {status} {}{becomes}",

@@ -256,6 +256,42 @@ fn every_change_is_recorded_whether_anybody_reviewed_it_or_not() -> Result<()> {
 }
 
 #[test]
+fn a_yes_to_a_changed_tool_lowers_no_class_that_the_table_does_not_name() -> Result<()> {
+    let tool = |name: &str| json!({"name": name, "description": "As it was.", "inputSchema": {"type": "object"}});
+    let shop = Shop::open(json!({"tools": [tool("get_report"), tool("get_price")]}))?;
+    let profile = "profile: own\ntools:\n  get_price: {class: write, why: it counts who asks}\n";
+    let world = world().app_url("shop", &shop.server.url, None).file("own.yaml", profile);
+    let world = world.set(&["apps", "shop", "profile"], json!("./own.yaml")).start()?;
+    pin(&world, "shop", "destructive")?;
+    for place in [0, 1] {
+        shop.change(&world, &format!("/tools/{place}/description"), json!("As it is."))?;
+    }
+    let row = |words: &[&str], tool: &str| -> Result<String> {
+        let said = world.run(&[&["tools"], words].concat())?.stdout;
+        let row = said.lines().find(|line| line.trim_start().starts_with(&format!("{tool} ")));
+        row.map(str::to_owned).with_context(|| format!("no {tool} in {said}"))
+    };
+    // What a person said of it holds until a person says something else.
+    let changed = row(&["pin", "shop"], "get_report")?;
+    ensure!(changed.contains(" destructive ") && changed.contains(" quarantined "), "{changed}");
+    ensure!(!changed.contains("a yes makes it"), "{changed}");
+    let named = row(&["pin", "shop", "--class", "write"], "get_report")?;
+    ensure!(named.contains("; a yes makes it `write`"), "{named}");
+    // A profile goes before what anybody says.
+    for words in [&["pin", "shop"][..], &["pin", "shop", "--class", "external"]] {
+        let known = row(words, "get_price")?;
+        ensure!(known.contains(" destructive ") && known.contains("; a yes makes it `write`"), "{words:?}: {known}");
+    }
+    world.run_well(&["tools", "pin", "shop", "--yes"])?;
+    for (tool, class) in [("get_report", " destructive "), ("get_price", " write ")] {
+        let reviewed = row(&[], tool)?;
+        ensure!(reviewed.contains(class) && !reviewed.contains("quarantined"), "{reviewed}");
+        ensure!(!reviewed.contains("a yes makes it"), "{reviewed}");
+    }
+    Ok(())
+}
+
+#[test]
 fn changed_instructions_are_shown() -> Result<()> {
     let shop = Shop::open(honest())?;
     let mut world = shop.world()?;

@@ -28,7 +28,7 @@ pub(super) async fn look(common: &Common, config: Config, runs: bool) -> Vec<Che
         return vec![Check::doubtful("apps", "none is configured", mend)];
     }
     let rows = if runs {
-        match ask(&common.config, Operation::Tools { app: None, refresh: true }).await {
+        match ask(&common.config, Operation::Tools { app: None, refresh: true, class: None }).await {
             Ok(said) => return of_gateway(&said),
             Err(fault) => return vec![Check::of_fault("apps", &fault)],
         }
@@ -47,7 +47,7 @@ pub(super) async fn look(common: &Common, config: Config, runs: bool) -> Vec<Che
     let mut checks = Vec::new();
     for (app, rows) in rows {
         match rows {
-            Ok(rows) => checks.extend(of_app(app.as_str(), &offered(&app, &rows))),
+            Ok(rows) => checks.extend(of_app(app.as_str(), &offered(&app, &rows, None))),
             Err(fault) => {
                 checks
                     .push(Check { said: with_cause(&fault), ..Check::of_fault(format!("app {app}"), &mended(fault)) });
