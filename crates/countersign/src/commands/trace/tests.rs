@@ -159,8 +159,8 @@ impl Log {
         log
     }
 
-    /// Bo said the last word about the call of this record, which waited.
-    pub(in crate::commands) fn denied(&mut self, record: &str, what: &str, detail: serde_json::Value) {
+    /// What Bo said to the call of this record, which waited.
+    pub(in crate::commands) fn said_of(&mut self, record: &str, what: &str, detail: serde_json::Value) {
         let waited = self.reader.by_id(record).unwrap().remove(0).call;
         let said = Change {
             id: call(30),

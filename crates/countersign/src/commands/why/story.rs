@@ -265,8 +265,13 @@ fn exchange(outcome: &OutcomeView) -> Option<String> {
 
 /// What came of a call that waited, where people or nobody said the last word.
 fn ended_by_people(verdict: Verdict, said: &[ChangeView]) -> Option<&'static str> {
+    let enough = |change: &ChangeView| {
+        let state = change.detail.as_ref().and_then(|detail| detail.get("state")?.as_str());
+        change.what == "hold.approved" && state == Some("approved")
+    };
     match said.last().filter(|_| verdict == Verdict::Hold)?.what.as_str() {
         "hold.denied" => Some("denied by a person, nothing was executed"),
+        "hold.expired" if said.iter().any(enough) => Some("approved, and not taken up in time, nothing was executed"),
         "hold.expired" => Some("not approved in time, nothing was executed"),
         "hold.cancelled" => Some("taken back before it was carried out, nothing was executed"),
         _ => None,

@@ -99,7 +99,7 @@ fn a_held_call_says_who_may_approve() {
 #[test]
 fn a_call_that_somebody_denied_says_who_and_why() {
     let mut log = Log::told();
-    log.denied("5", "hold.denied", json!({ "reason": "not to this\u{1b} bank" }));
+    log.said_of("5", "hold.denied", json!({ "reason": "not to this\u{1b} bank" }));
     let told = story_of(&log, "#5");
     assert!(told.starts_with("⏸ hold   CRM/send_message: denied by a person, nothing was executed"), "{told}");
     let people = told.split("people   ").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
@@ -109,6 +109,22 @@ fn a_call_that_somebody_denied_says_who_and_why() {
     );
     // Nor is a word about one call said of another.
     assert!(!story_of(&log, "2").contains("people   "));
+}
+
+#[test]
+fn a_call_whose_time_was_over_says_whom_it_waited_for() {
+    // Of two people who have to approve it, one alone is not enough.
+    for (said, wanted) in [
+        (&[][..], "not approved in time, nothing was executed"),
+        (&["pending"], "not approved in time, nothing was executed"),
+        (&["pending", "approved"], "approved, and not taken up in time, nothing was executed"),
+    ] {
+        let mut log = Log::told();
+        said.iter().for_each(|state| log.said_of("5", "hold.approved", json!({ "state": state })));
+        log.said_of("5", "hold.expired", json!({ "state": "expired" }));
+        let told = story_of(&log, "#5");
+        assert!(told.starts_with(&format!("⏸ hold   CRM/send_message: {wanted}\n")), "{told}");
+    }
 }
 
 #[test]
