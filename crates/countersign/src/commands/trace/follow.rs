@@ -1,9 +1,7 @@
 //! Going on as records arrive: a call is shown once it has its outcome, or after a moment without one.
 
-use std::collections::BTreeSet;
-
 use model::{CallId, Fault, UnixMicros};
-use trace::{Entry, LogReader, Query, RecordKind};
+use trace::{Entry, Field, LogReader, Query, RecordKind};
 
 use super::asked::Questions;
 
@@ -11,6 +9,16 @@ use super::asked::Questions;
 pub(super) struct Follower {
     upto: u64,
     open: Vec<Open>,
+    left_off: Option<LeftOff>,
+}
+
+/// A place where somebody left off, while calls that were under way there may be found to have ended.
+struct LeftOff {
+    place: u64,
+    /// Calls that stand before the place were made before this, in milliseconds.
+    made_before: u64,
+    /// Where the log ended when we went on: of what ended behind that it is known already that it was under way.
+    end: u64,
 }
 
 /// A call without an outcome.
@@ -25,20 +33,26 @@ impl Follower {
     /// Goes on behind what was shown.
     pub(super) fn new(shown: &[Entry], upto: u64) -> Self {
         let open = shown.iter().filter(|entry| runs(entry)).map(|entry| Open::new(entry, entry.at, true)).collect();
-        Self { upto, open }
+        Self { upto, open, left_off: None }
     }
 
     /// Goes on behind a place where somebody left off. Calls that were under way there are shown, too: whoever left off may have seen a
     /// later one that ended before them.
     pub(super) fn behind(reader: &dyn LogReader, questions: &Questions, place: u64) -> Result<Self, Fault> {
-        let mut open = Vec::new();
-        for call in under_way_at(reader, place)? {
-            let entries = reader.by_id(call.as_str()).map_err(Fault::from)?;
-            let theirs = |entry: &&Entry| entry.sequence <= place && questions.met(entry) && is_call(entry);
-            open.extend(entries.iter().filter(theirs).map(|entry| Open::new(entry, entry.at, false)));
+        let mut follower = Self { upto: place, open: Vec::new(), left_off: None };
+        let Some(before) = place.checked_sub(1) else { return Ok(follower) };
+        let there = Query { after_sequence: Some(before), limit: 1, newest_first: false, ..Query::default() };
+        let Some(there) = reader.find(&there).map_err(Fault::from)?.pop() else { return Ok(follower) };
+        // In this order: what ends between the two is found both ways, and in the other one it would be found neither way.
+        let unfinished = reader.unfinished().map_err(Fault::from)?;
+        let end = reader.last_sequence().map_err(Fault::from)?;
+        for calls in unfinished.chunks(PAGE) {
+            let calls = begun_before(reader, questions, place, calls)?;
+            follower.open.extend(calls.iter().map(|entry| Open::new(entry, entry.at, false)));
         }
-        open.sort_by_key(|open| open.sequence);
-        Ok(Self { upto: place, open })
+        follower.open.sort_by_key(|open| open.sequence);
+        follower.left_off = Some(LeftOff { place, made_before: there.at.millis().saturating_add(SLACK_MILLIS), end });
+        Ok(follower)
     }
 
     /// What is to be shown now. A call that was shown without its outcome comes again with it.
@@ -52,6 +66,12 @@ impl Follower {
         let (fresh, upto) = questions.after(reader, before)?;
         self.upto = upto;
         let (running, mut ready): (Vec<_>, Vec<_>) = fresh.into_iter().partition(runs);
+        if let Some(left_off) = &self.left_off {
+            let ended = left_off.ended_between(reader, questions, before, upto)?;
+            let is_open = |entry: &Entry| self.open.iter().any(|open| open.sequence == entry.sequence);
+            ready.extend(ended.into_iter().filter(|entry| !is_open(entry)));
+        }
+        self.left_off.take_if(|left_off| left_off.end <= upto);
         let mut still = Vec::new();
         for mut open in self.open.drain(..) {
             let late = !open.shown && now.since(open.seen) >= SHOWN_AFTER_MICROS;
@@ -81,6 +101,33 @@ impl Follower {
     }
 }
 
+impl LeftOff {
+    /// Calls that were under way at the place and ended behind the one record and not behind the other.
+    fn ended_between(
+        &self,
+        reader: &dyn LogReader,
+        questions: &Questions,
+        mut after: u64,
+        upto: u64,
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut ended = Vec::new();
+        loop {
+            let page = Query { after_sequence: Some(after), limit: PAGE, newest_first: false, ..Query::default() };
+            let page = Query { before_sequence: Some(upto.saturating_add(1)), ..page };
+            let page = reader.find(&page.of_kind(RecordKind::Outcome)).map_err(Fault::from)?;
+            let (full, last) = (page.len() == PAGE, page.last().map_or(after, |entry| entry.sequence));
+            // An id says when it was made: most calls that ended behind the place were made there, too.
+            let made_before = |call: &CallId| call.bits() >> 80 <= u128::from(self.made_before);
+            let calls: Vec<CallId> = page.into_iter().map(|entry| entry.call).filter(made_before).collect();
+            ended.extend(begun_before(reader, questions, self.place, &calls)?);
+            if !full {
+                return Ok(ended);
+            }
+            after = last;
+        }
+    }
+}
+
 impl Open {
     fn new(entry: &Entry, seen: UnixMicros, shown: bool) -> Self {
         Self { call: entry.call.clone(), sequence: entry.sequence, seen, shown }
@@ -92,27 +139,21 @@ impl Open {
     }
 }
 
-/// Calls of which nothing came up to this place, and others that were made later.
-fn under_way_at(reader: &dyn LogReader, place: u64) -> Result<BTreeSet<CallId>, Fault> {
-    let oldest_first = Query { newest_first: false, ..Query::default() };
-    let Some(before) = place.checked_sub(1) else { return Ok(BTreeSet::new()) };
-    let there = Query { after_sequence: Some(before), limit: 1, ..oldest_first.clone() };
-    let Some(there) = reader.find(&there).map_err(Fault::from)?.pop() else { return Ok(BTreeSet::new()) };
-    let mut calls: BTreeSet<CallId> = reader.unfinished().map_err(Fault::from)?.into_iter().collect();
-    let mut after = place;
-    loop {
-        let page = Query { after_sequence: Some(after), limit: PAGE, ..oldest_first.clone() };
-        let page = reader.find(&page.of_kind(RecordKind::Outcome)).map_err(Fault::from)?;
-        let (full, last) = (page.len() == PAGE, page.last().map_or(after, |entry| entry.sequence));
-        // An id says when it was made: most calls that ended behind the place were made there, too.
-        let made_before =
-            |call: &CallId| call.bits() >> 80 <= u128::from(there.at.millis().saturating_add(SLACK_MILLIS));
-        calls.extend(page.into_iter().map(|entry| entry.call).filter(made_before));
-        if !full {
-            return Ok(calls);
-        }
-        after = last;
+/// Those of these calls that stand at a place or before it and are asked for.
+fn begun_before(
+    reader: &dyn LogReader,
+    questions: &Questions,
+    place: u64,
+    calls: &[CallId],
+) -> Result<Vec<Entry>, Fault> {
+    if calls.is_empty() {
+        return Ok(Vec::new());
     }
+    let query = Query { before_sequence: Some(place.saturating_add(1)), limit: calls.len(), ..Query::default() };
+    let query = query.of_kind(RecordKind::Intent).with_any(Field::Call, calls.iter().map(CallId::as_str));
+    let mut entries = reader.find(&query).map_err(Fault::from)?;
+    entries.retain(|entry| questions.met(entry) && is_call(entry));
+    Ok(entries)
 }
 
 /// Whether it is a call that may still be under way.

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use model::{
 use serde_json::json;
 use store::{Durability, SqliteLog, SqliteReader};
 use tempfile::TempDir;
-use trace::{Change, Delegation, Effect, Intent, LogStore as _, Outcome, OutcomeStatus, Row};
+use tlog::{Frontier, Tile};
+use trace::{Change, Delegation, Effect, Intent, LogStore as _, Outcome, OutcomeStatus, Row, StoreFault, Use, UseOf};
 
 use super::readable::plain;
 use super::*;
@@ -449,6 +451,89 @@ fn whoever_goes_on_behind_a_record_gets_the_calls_that_were_under_way_there() {
     assert_eq!(look(11), [8, 9, 12], "what never ended comes as well");
     assert_eq!(look(14), [8]);
     assert_eq!(look(0), [2, 4, 5, 6, 9, 10, 12]);
+}
+
+#[test]
+fn whoever_goes_on_behind_a_record_of_a_busy_gateway_goes_on_at_once() {
+    let mut log = Log::told();
+    let questions = Questions::just(asked::question(&[], NOW).unwrap());
+    log.append(&[Row::of_intent(&intent(20, Verdict::Allow))]);
+    let place = log.reader.last_sequence().unwrap();
+    let made = 1_000_u128..4_000;
+    log.append(
+        &made
+            .clone()
+            .flat_map(|number| {
+                let call = CallId::from_bits(number);
+                let outcome = Outcome { call: call.clone(), ..answered(8) };
+                [Row::of_intent(&Intent { call, ..intent(8, Verdict::Allow) }), Row::of_outcome(&outcome)]
+            })
+            .collect::<Vec<_>>(),
+    );
+    log.append(&[Row::of_outcome(&answered(20)), Row::of_outcome(&answered(8))]);
+    let reader = Counting { reader: log.reader, read: Cell::default(), asked_for: Cell::default() };
+    let mut follower = Follower::behind(&reader, &questions, place).unwrap();
+    assert_eq!(reader.read.take(), 1, "the record itself, however much stands behind it");
+    let mut look = || -> Vec<u64> {
+        let entries = follower.look(&reader, &questions, UnixMicros(NOW.0 + 2_000_000)).unwrap();
+        entries.iter().map(|entry| entry.sequence).collect()
+    };
+    assert_eq!(look(), (0..1_000).map(|number| place + 1 + 2 * number).collect::<Vec<_>>());
+    assert!(reader.read.take() < 2_500, "no more than what is shown, with its outcomes");
+    let rest: Vec<u64> = std::iter::repeat_with(look).take(4).flatten().collect();
+    assert_eq!(rest.len(), 2_002);
+    assert!([8, place].iter().all(|under_way| rest.contains(under_way)), "{rest:?}");
+    assert_eq!(reader.asked_for.get(), 0, "no call is asked for by itself");
+}
+
+/// A reader that counts what is read.
+struct Counting {
+    reader: SqliteReader,
+    /// Records that were found.
+    read: Cell<usize>,
+    /// Calls that were asked for, one by one.
+    asked_for: Cell<usize>,
+}
+
+impl LogReader for Counting {
+    fn find(&self, query: &Query) -> Result<Vec<Entry>, StoreFault> {
+        let found = self.reader.find(query)?;
+        self.read.set(self.read.get() + found.len());
+        Ok(found)
+    }
+
+    fn by_id(&self, id: &str) -> Result<Vec<Entry>, StoreFault> {
+        self.asked_for.set(self.asked_for.get() + 1);
+        self.reader.by_id(id)
+    }
+
+    fn uses(&self, of: UseOf<'_>) -> Result<Vec<Use>, StoreFault> {
+        self.reader.uses(of)
+    }
+
+    fn counted(&self, query: &Query) -> Result<Vec<Use>, StoreFault> {
+        self.reader.counted(query)
+    }
+
+    fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
+        self.reader.unfinished()
+    }
+
+    fn last_sequence(&self) -> Result<u64, StoreFault> {
+        self.reader.last_sequence()
+    }
+
+    fn state(&self, kind: &str) -> Result<Vec<(String, String)>, StoreFault> {
+        self.reader.state(kind)
+    }
+
+    fn tree(&self) -> Result<Frontier, StoreFault> {
+        self.reader.tree()
+    }
+
+    fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.reader.tile(tile)
+    }
 }
 
 #[test]
