@@ -10,7 +10,7 @@ use model::{Blame, Digest, Fault};
 use serde::{Deserialize, Serialize};
 
 use super::clients::Client;
-use super::clients::{ClientFile, Leads, Plan, blank, entries, leads, place_of};
+use super::clients::{ClientFile, Gatewayed, Leads, Plan, blank, entries, leads, place_of};
 
 /// Everything `leave` needs.
 #[derive(Serialize, Deserialize)]
@@ -51,8 +51,8 @@ pub enum Restoration {
     /// It is as `init` left it: every byte is put back.
     Whole { before: Vec<u8>, after: Vec<u8> },
     /// It was edited since: our entries are taken out, the rest stays. `left`: entries that are not ours any more. `astray`: those of
-    /// which nobody can tell, so that the backup is still needed.
-    Edited { before: Vec<u8>, after: Vec<u8>, left: Vec<String>, astray: Vec<String> },
+    /// which nobody can tell, with where they lead, so that the backup is still needed.
+    Edited { before: Vec<u8>, after: Vec<u8>, left: Vec<String>, astray: Vec<(String, Leads)> },
     /// It is gone: it is made again.
     Gone { after: Vec<u8> },
     /// It cannot be read any more.
@@ -99,8 +99,8 @@ impl Backup {
 }
 
 impl SavedFile {
-    /// What leaving would do to the file as it is now. `config`: the configuration that our entries name. Error: it cannot be read.
-    pub fn restoration(&self, config: &Path) -> Result<Restoration, Fault> {
+    /// What leaving would do to the file as it is now. `ours`: how our entries start. Error: it cannot be read.
+    pub fn restoration(&self, ours: &Gatewayed) -> Result<Restoration, Fault> {
         let now = match std::fs::read(&self.path) {
             Ok(now) => now,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -118,11 +118,11 @@ impl SavedFile {
         if digest(&now) == self.after {
             return Ok(Restoration::Whole { before: now, after: original });
         }
-        self.edited(now, config)
+        self.edited(now, ours)
     }
 
     /// Each entry of ours goes, and what stood in its place comes back; every other byte stays.
-    fn edited(&self, now: Vec<u8>, config: &Path) -> Result<Restoration, Fault> {
+    fn edited(&self, now: Vec<u8>, ours: &Gatewayed) -> Result<Restoration, Fault> {
         let strict = blank(&now);
         let document = match Document::parse(&strict) {
             Ok(document) => document,
@@ -131,14 +131,15 @@ impl SavedFile {
         let (mut edits, mut left, mut astray) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &self.entries {
             let found = |wanted: Leads| {
-                let is = |value: json::Value<'_, '_>| leads(value, &entry.app, config) == wanted;
+                let is = |value: json::Value<'_, '_>| leads(value, &entry.app, ours) == wanted;
                 let same_place = place_of(&document, &entry.place).filter(|value| is(*value));
-                same_place.or_else(|| self.elsewhere(&document, &is, &edits))
+                let value = same_place.or_else(|| self.elsewhere(&document, &is, &edits))?;
+                Some((wanted, value))
             };
-            match (found(Leads::Here), found(Leads::Astray)) {
-                (Some(value), _) => edits.push((value.span(), decoded(&entry.content)?)),
-                (None, Some(_)) => astray.push(entry.place.join(".")),
-                (None, None) => left.push(entry.place.join(".")),
+            match [Leads::Here, Leads::Missing, Leads::Unnamed].into_iter().find_map(found) {
+                Some((Leads::Here, value)) => edits.push((value.span(), decoded(&entry.content)?)),
+                Some((leads, _)) => astray.push((entry.place.join("."), leads)),
+                None => left.push(entry.place.join(".")),
             }
         }
         edits.sort_by_key(|(span, _)| span.start);

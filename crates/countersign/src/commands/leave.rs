@@ -10,7 +10,7 @@ use serde_json::json;
 use store::DataDir;
 
 use super::backup::{Backup, Restoration, SavedFile, backup_file, used_backup_file};
-use super::clients::secrets_in;
+use super::clients::{Gatewayed, Leads, secrets_in};
 use super::files::{Changes, private_folder};
 use super::init::agreed;
 use super::place::Place;
@@ -83,7 +83,10 @@ pub(super) fn open(place: &Place) -> Result<Option<Backup>, Fault> {
 }
 
 pub(super) fn plan<'b>(backup: &'b Backup, place: &Place) -> Result<Vec<(&'b SavedFile, Restoration)>, Fault> {
-    backup.files.iter().map(|file| Ok((file, file.restoration(&place.config)?))).collect()
+    // Where it cannot be found out which program this is, what an entry starts is known by its name alone.
+    let program = std::env::current_exe().unwrap_or_default();
+    let ours = Gatewayed { program, config: place.config.clone() };
+    backup.files.iter().map(|file| Ok((file, file.restoration(&ours)?))).collect()
 }
 
 /// Puts everything back, or nothing. False: something is stuck or astray, and the backup stays for it.
@@ -138,20 +141,25 @@ fn show(backup: &Backup, plan: &[(&SavedFile, Restoration)], config: &Path) {
                 out(line);
             }
         }
-        if let Restoration::Edited { left, astray, .. } = what {
-            for entry in left {
-                out(format_args!("  `{}` is not ours any more and stays as it is", plain(entry)));
-            }
-            for entry in astray {
-                out(format_args!(
-                    "  `{}` starts `countersign connect` by a configuration that is not there, and stays as it is: name `{}` \
-                     in it, or take it out",
-                    plain(entry),
-                    plain(&config.display().to_string())
-                ));
-            }
-        }
+        staying(what, config).into_iter().for_each(out);
     }
+}
+
+/// Which entries stay as they are, and why.
+fn staying(what: &Restoration, config: &Path) -> Vec<String> {
+    let Restoration::Edited { left, astray, .. } = what else { return Vec::new() };
+    let left = left.iter().map(|entry| format!("  `{}` is not ours any more and stays as it is", plain(entry)));
+    let astray = astray.iter().map(|(entry, leads)| {
+        let by = match leads {
+            Leads::Missing => "by a configuration that is not there",
+            _ => "and names no configuration by its whole path",
+        };
+        let (entry, config) = (plain(entry), plain(&config.display().to_string()));
+        format!(
+            "  `{entry}` starts `countersign connect` {by}, and stays as it is: name `{config}` in it, or take it out"
+        )
+    });
+    left.chain(astray).collect()
 }
 
 impl Restoration {

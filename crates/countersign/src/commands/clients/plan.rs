@@ -92,8 +92,10 @@ pub struct Left {
 pub enum Leads {
     /// It is ours: to this app, by this configuration.
     Here,
-    /// To an app of this name by a configuration that it does not name, or that is not there: it may be ours.
-    Astray,
+    /// To an app of this name, and it names no configuration by its whole path: it may be ours.
+    Unnamed,
+    /// To an app of this name, by a configuration that is not there: it may be ours.
+    Missing,
     /// To something else.
     Elsewhere,
 }
@@ -146,7 +148,7 @@ impl Plan {
         let (mut edits, mut replaced) = (Vec::new(), Vec::new());
         for entry in entries(&document, file) {
             let name = entry.place.last().cloned().unwrap_or_default();
-            if is_ours(entry.value, &ours.program).is_some() {
+            if starts(entry.value, &ours.program) && connects_to(entry.value).is_some() {
                 let why = "it is behind a gateway already".to_owned();
                 self.left.push(Left { file: path.clone(), server: Some(name), why });
                 continue;
@@ -214,12 +216,12 @@ fn name_secrets(apps: &mut [PlannedApp]) {
     }
 }
 
-/// The app that an entry of ours leads to; nothing for any other entry.
-fn is_ours(entry: Value<'_, '_>, program: &Path) -> Option<String> {
-    let command = entry.get("command")?.as_str()?;
+/// Whether an entry starts this program, or one that is called like it.
+fn starts(entry: Value<'_, '_>, program: &Path) -> bool {
+    let Some(command) = entry.get("command").and_then(|command| command.as_str()) else { return false };
     let command = Path::new(command.as_ref());
     let named = command.file_name().unwrap_or_default().to_string_lossy().starts_with("countersign");
-    if named || command == program { connects_to(entry) } else { None }
+    named || command == program
 }
 
 /// The app that an entry of this form leads to, whatever the program is called: people rename programs.
@@ -230,8 +232,8 @@ fn connects_to(entry: Value<'_, '_>) -> Option<String> {
     connects.then(|| app.into_owned())
 }
 
-/// Where an entry leads, seen from this app and this configuration.
-pub fn leads(entry: Value<'_, '_>, app: &str, config: &Path) -> Leads {
+/// Where an entry leads, seen from this app of ours.
+pub fn leads(entry: Value<'_, '_>, app: &str, ours: &Gatewayed) -> Leads {
     if connects_to(entry).as_deref() != Some(app) {
         return Leads::Elsewhere;
     }
@@ -244,9 +246,11 @@ pub fn leads(entry: Value<'_, '_>, app: &str, config: &Path) -> Leads {
     });
     // A client starts it in a folder that nobody here knows.
     match named.map(Path::new).filter(|named| named.is_absolute()) {
-        Some(named) if whole(named) == whole(config) => Leads::Here,
+        Some(named) if whole(named) == whole(&ours.config) => Leads::Here,
         Some(named) if named.exists() => Leads::Elsewhere,
-        _ => Leads::Astray,
+        _ if !starts(entry, &ours.program) => Leads::Elsewhere,
+        Some(_) => Leads::Missing,
+        None => Leads::Unnamed,
     }
 }
 

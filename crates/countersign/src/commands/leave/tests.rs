@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::backup::{Restoration, backup_file};
 use super::super::init::tests::Home;
 use super::super::place::Place;
-use super::{open, plan};
+use super::{open, plan, staying};
 
 const CURSOR: (&str, &str) = (
     "~/.cursor/mcp.json",
@@ -84,6 +84,41 @@ async fn an_entry_of_another_app_or_gateway_stays() {
         assert_eq!(whole, all_gone, "{after}");
         assert!(after.contains("\"connect\"") && !after.contains("hunter2"), "{after}");
         assert!(after.contains("\"mail\": { \"command\": \"sh\" }"), "{after}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_can_tell_says_what_is_missing_in_it() {
+    let relative = |text: &str| text.replace("\"--config\", \"", "\"--config\", \"../..");
+    let without = |text: &str| text.replace("\"--config\"", "\"--verbose\"");
+    let lost = |text: &str| text.replace("/countersign.yaml\"", "/lost.yaml\"");
+    let unnamed = Some("and names no configuration by its whole path, and stays as it is");
+    let not_there = Some("by a configuration that is not there, and stays as it is");
+    let other = |edit: Edit<'_>, text: &str| edit(text).replace("/opt/countersign\"", "/opt/other\"");
+    let (other_without, other_lost) = (|text: &str| other(&without, text), |text: &str| other(&lost, text));
+    let edits: [(Edit<'_>, Option<&str>); 5] = [
+        (&relative, unnamed),
+        (&without, unnamed),
+        (&lost, not_there),
+        // Another program may take the same words.
+        (&other_without, None),
+        (&other_lost, None),
+    ];
+    for (edit, said) in edits {
+        let home = Home::new(&[CURSOR]);
+        home.move_in().await.unwrap();
+        let path = home.path(CURSOR.0);
+        let moved = fs::read_to_string(&path).unwrap();
+        let (before, mail) = moved.split_once("\"mail\"").unwrap();
+        fs::write(&path, format!("{}\"mail\"{mail}", edit(before))).unwrap();
+        let (backup, place) = (open(&home.place()).unwrap().unwrap(), home.place());
+        let lines: Vec<String> =
+            plan(&backup, &place).unwrap().iter().flat_map(|(_, what)| staying(what, &place.config)).collect();
+        let here = format!("name `{}` in it, or take it out", place.config.display());
+        let astray: Vec<bool> =
+            lines.iter().map(|line| said.is_some_and(|said| line.contains(said) && line.ends_with(&here))).collect();
+        assert_eq!(astray.contains(&true), said.is_some(), "{lines:?}");
+        assert_eq!(home.leave(), said.is_none(), "{lines:?}");
     }
 }
 
