@@ -60,14 +60,19 @@ pub fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     settle(path)
 }
 
-/// Writes what somebody asked for into the file that they named, which is there whole or not at all. A pipe, a device or a link that
-/// stands there stays what it is, and is written to.
+/// Writes what somebody asked for into the file that they named, which is there whole or not at all, wherever links lead to it. A pipe
+/// or a device that stands there stays what it is, and is written to.
 pub fn result_into<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, Fault>) -> Result<T, Fault> {
     let unwritable = |error| unwritable(path, error);
-    if fs::symlink_metadata(path).is_ok_and(|about| !about.is_file()) {
-        let mut there = OpenOptions::new().write(true).truncate(true).open(path).map_err(unwritable)?;
+    if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        let mut there = OpenOptions::new().write(true).open(path).map_err(unwritable)?;
         return write(&mut there);
     }
+    let there = match fs::symlink_metadata(path) {
+        Ok(_) => fs::canonicalize(path).map_err(unwritable)?,
+        Err(_) => path.to_owned(),
+    };
+    let path = there.as_path();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
     let written = write(draft.as_file_mut())?;
