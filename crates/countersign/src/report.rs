@@ -44,10 +44,13 @@ pub enum Kind {
     UnknownName,
     /// Holds of an app have nobody to approve them.
     Unowned,
+    /// There is one person, and nobody else who could approve anything.
+    OnePerson,
 }
 
 /// All kinds, in the order reports list them.
-pub const KINDS: [Kind; 5] = [Kind::Configuration, Kind::Rule, Kind::RuleNote, Kind::UnknownName, Kind::Unowned];
+pub const KINDS: [Kind; 6] =
+    [Kind::Configuration, Kind::Rule, Kind::RuleNote, Kind::UnknownName, Kind::Unowned, Kind::OnePerson];
 
 impl Kind {
     /// The stable word for it.
@@ -58,6 +61,7 @@ impl Kind {
             Self::RuleNote => "rule-note",
             Self::UnknownName => "unknown-name",
             Self::Unowned => "app-without-owner",
+            Self::OnePerson => "one-person",
         }
     }
 
@@ -69,6 +73,7 @@ impl Kind {
             Self::RuleNote => "Something in a rule file is right, and may not do what was meant.",
             Self::UnknownName => "A rule names something that the configuration does not have, so it never fits.",
             Self::Unowned => "An app has no owners, so nobody can approve its holds.",
+            Self::OnePerson => "There is only one person, so what would wait for another one is refused.",
         }
     }
 
@@ -76,8 +81,13 @@ impl Kind {
     pub const fn level(self) -> Level {
         match self {
             Self::Configuration | Self::Rule => Level::Error,
-            Self::RuleNote | Self::UnknownName | Self::Unowned => Level::Note,
+            Self::RuleNote | Self::UnknownName | Self::Unowned | Self::OnePerson => Level::Note,
         }
+    }
+
+    /// Whether it counts where notes count: not what is as it was meant where people work alone.
+    pub const fn counts(self) -> bool {
+        !matches!(self, Self::OnePerson)
     }
 }
 

@@ -69,7 +69,7 @@ impl Checked {
         if self.loaded.is_err() {
             return ExitCode::from(2);
         }
-        ExitCode::from(u8::from(strict && !self.findings.is_empty()))
+        ExitCode::from(u8::from(strict && self.findings.iter().any(|found| found.kind.counts())))
     }
 
     fn to_json(&self) -> Value {
@@ -213,7 +213,7 @@ fn alone(config: &Config, file: &Path) -> Option<Finding> {
     let mut people = directory.humans.values();
     let (Some(person), None, false) = (people.next(), people.next(), directory.apps.is_empty()) else { return None };
     Some(Finding {
-        kind: Kind::Unowned,
+        kind: Kind::OnePerson,
         file: file.display().to_string(),
         path: shown(file),
         line: 0,

@@ -52,6 +52,28 @@ fn check_speaks_sarif_and_junit() -> Result<()> {
 }
 
 #[test]
+fn whoever_works_alone_is_told_and_checks_strictly_all_the_same() -> Result<()> {
+    let alone = |owners: Value| {
+        let app = json!({ "url": "http://127.0.0.1:9/mcp", "risk": "low", "owners": owners });
+        let config = json!({
+            "people": { "ana": { "name": "Ana Silva" } },
+            "agents": { "ana-desktop": { "name": "Ana's desktop", "owner": "ana" } },
+            "apps": { "files": app },
+        });
+        world().config_text(&config.to_string()).prepare()
+    };
+    let world = alone(json!(["ana"]))?;
+    let done = world.run(&["check", "--strict"])?;
+    ensure!(done.code == 0 && done.stderr.contains("note: `ana` is the only person"), "{done:?}");
+    let said = json_of(&world, &["check"])?;
+    ensure!(at(&said, "/findings/0/kind") == "one-person" && at(&said, "/findings/0/level") == "note", "{said}");
+    let sarif: Value = serde_json::from_str(&world.run_well(&["check", "--format", "sarif"])?)?;
+    ensure!(at(&sarif, "/runs/0/results/0/ruleId") == "one-person", "{sarif}");
+    ensure!(alone(json!([]))?.run(&["check", "--strict"])?.code == 1, "an app that nobody owns counts");
+    Ok(())
+}
+
+#[test]
 fn explain_says_what_the_gateway_does() -> Result<()> {
     let upstream = upstream()?;
     let world = of(&upstream).rules("rules/a.cedar", NOT_BEN).start()?;
