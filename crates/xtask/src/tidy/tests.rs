@@ -79,14 +79,28 @@ fn a_test_that_answers_an_attack_is_there() {
     append(
         tree.path(),
         "crates/model/src/lib.rs",
-        "#[cfg(test)]\nmod tests {\n    fn what_is_bad_is_refused() {}\n}\n",
+        "pub fn what_is_worse_is() {}\n#[cfg(test)]\nmod tests {\n    #[tokio::test(flavor = \"x\")]\n    #[expect(lint)]\n    \
+         async fn what_is_bad_is_refused() {}\n    fn what_is_helpful_for_tests() {}\n}\n",
     );
     append(tree.path(), "SECURITY.md", "| **Bad** | `env_clear` | `model::Bad`, `what_is_bad_is_refused` (x.rs) |\n");
     assert_eq!(faults(&tree), "");
     append(tree.path(), "SECURITY.md", "| **Worse** | refused | `what_is_bad_is_refused`, `what_is_worse_is` |\n");
     assert_eq!(faults(&tree), "[attacks] SECURITY.md:4: there is no test `what_is_worse_is`\n");
     fs::remove_file(tree.path().join("SECURITY.md")).unwrap();
-    assert_eq!(faults(&tree), "[attacks] SECURITY.md: could not be read\n");
+    assert_eq!(faults(&tree), "[attacks] SECURITY.md: names no test\n");
+}
+
+#[test]
+fn a_test_that_holds_what_never_happens_is_there() {
+    let tree = plant();
+    append(tree.path(), "crates/model/src/lib.rs", "#[cfg(test)]\nmod tests {\n    fn it_lost_its_mark() {}\n}\n");
+    let holds = |name: &str| format!("{NEVER}\n1. **No call.** `Permit::issue` makes none (`{name}`).\n");
+    replace(tree.path(), "ARCHITECTURE.md", NEVER, &holds("it_lost_its_mark"));
+    assert_eq!(faults(&tree), "[attacks] ARCHITECTURE.md:2: there is no test `it_lost_its_mark`\n");
+    replace(tree.path(), "crates/model/src/lib.rs", "    fn it_lost", "    #[test]\n    fn it_lost");
+    assert_eq!(faults(&tree), "");
+    replace(tree.path(), "ARCHITECTURE.md", NEVER, "## What may happen");
+    assert_eq!(faults(&tree), "[attacks] ARCHITECTURE.md: names no test\n");
 }
 
 #[test]
@@ -264,7 +278,7 @@ fn plant() -> TempDir {
     )
     .unwrap();
     fs::copy(crate::run::workspace_root().join("deny.toml"), root.join("deny.toml")).unwrap();
-    let mut table = String::from("# Map\n\n| crate | promise | may use |\n|---|---|---|\n");
+    let mut table = format!("{NEVER}\n\n# Map\n\n| crate | promise | may use |\n|---|---|---|\n");
     for (name, promise, uses) in [
         ("model", "words", "–"),
         ("profile", "what a tool is", "model"),
@@ -278,6 +292,8 @@ fn plant() -> TempDir {
     fs::write(root.join("SECURITY.md"), "| attack | answer | held by |\n|---|---|---|\n").unwrap();
     tree
 }
+
+const NEVER: &str = "## What never happens";
 
 fn library(root: &Path, folder: &str, name: &str, uses: &str) {
     fs::create_dir_all(root.join(folder).join("src")).unwrap();
