@@ -25,6 +25,7 @@ use tlog::{Algorithm, VerifierKey};
 use crate::packs::Pack;
 use crate::witness::Witness;
 
+use super::form::read;
 use super::problem::{Problem, Problems, names_a_user, nearest};
 use super::raw::{RawApp, RawConfig, RawHolds, RawLimits, RawTrace, RawWitness};
 
@@ -120,7 +121,7 @@ impl Config {
 
     /// Checks the text of a file.
     pub fn parse(file: &Path, source: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
-        let raw: RawConfig = yaml_tree::typed(source).map_err(|error| Problem::from_yaml(file, source, &error))?;
+        let raw: RawConfig = read(file, source)?;
         let base = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let mut covered = credential::lines_with_secrets(&raw);
         covered.extend(raw.trace.iter().flat_map(database::lines_with_secrets));

@@ -4,11 +4,13 @@
 //! substituted in string leaves after parsing, never in the text.
 
 mod check;
+mod form;
 mod kept;
 mod problem;
 mod raw;
 
 pub use check::DEFAULT_PORT;
 pub use check::{Config, ConsoleConfig, DoorConfig, OidcConfig, read_contract};
+pub use form::read;
 pub use kept::kept_secret;
 pub use problem::{Problem, Problems, nearest};

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{Judge, Question, WEDNESDAY, actor, moment, target};
-use crate::config::{Problem, nearest};
+use crate::config::{self, Problem, nearest};
 
 /// One case.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ struct RawCase {
 
 /// Reads a file of cases. `now` is when they happen where they do not say. Error: everything that is wrong with it.
 pub fn read(file: &Path, text: &str, now: UnixMicros) -> Result<Vec<Case>, Vec<Problem>> {
-    let raw: RawFile = yaml_tree::typed(text).map_err(|error| vec![Problem::from_yaml(file, text, &error)])?;
+    let raw: RawFile = config::read(file, text).map_err(|problems| problems.0)?;
     let mut problems = Vec::new();
     let mut cases = Vec::new();
     for raw in raw.cases {

@@ -146,6 +146,20 @@ fn an_unknown_key_names_the_nearest_right_one() {
       |         ^
       hint: did you mean `name`?
     "#);
+    insta::assert_snapshot!(refused("people:\n  ana: {nmae: Ana}\n  bo: {name: Bo, rol: cfo}\nlisetn: x\n"), @r#"
+    c.yaml:2:9: unknown key `nmae`
+      |   ana: {nmae: Ana}
+      |         ^
+      hint: did you mean `name`?
+    c.yaml:3:18: unknown key `rol`
+      |   bo: {name: Bo, rol: cfo}
+      |                  ^
+      hint: did you mean `role`?
+    c.yaml:4:1: unknown key `lisetn`
+      | lisetn: x
+      | ^
+      hint: did you mean `listen`?
+    "#);
 }
 
 #[test]
