@@ -25,6 +25,8 @@ use crate::terminal::{Ink, Look, out};
 
 /// Plays the story; with `--serve`, leaves everything running afterwards.
 pub async fn run(common: &Common, args: &DemoArgs) -> Result<ExitCode, Fault> {
+    // Whoever ends it at any moment leaves nothing behind either.
+    let mut asked = Box::pin(serve::asked_to_stop()?);
     let home = tempfile::Builder::new().prefix("countersign-demo-").tempdir().map_err(|error| {
         Fault::new(Blame::Operator, "operator.temp", "no temporary directory could be made").because(error)
     })?;
@@ -44,24 +46,19 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<ExitCode, Fault> {
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(Arc::clone(&gateway).serve(listener, stop.clone()));
-    let story = Story::start(Arc::clone(&gateway), apps).await?;
-    let sessions = story.play().await?;
-    story.play_vendor(&ats, &sessions).await?;
     let common = Common { config: home.path().join("countersign.yaml"), ..common.clone() };
-    story.show_trace(&common)?;
-    if args.serve {
-        story.invite(&common.config)?;
-        serve::asked_to_stop().await?;
-    } else {
-        out("");
-        out("Nothing was left behind. To try it with your own client: `countersign demo --serve`.");
-        out("To put your own MCP servers behind it:                   `countersign init`.");
+    let told = tokio::select! {
+        told = Story::tell(&common, args, Arc::clone(&gateway), apps, &ats) => told,
+        () = &mut asked => Err(Fault::new(Blame::Operator, "operator.stopped", "the story was not told to its end")),
+    };
+    if told.is_ok() && args.serve {
+        asked.await;
     }
     stop.cancel();
     while let Some(done) = serving.join_next().await {
         done.map_err(|error| Fault::new(Blame::Bug, "bug.gateway", "the gateway broke").because(error))??;
     }
-    story.apps.stop().await;
+    told?.apps.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,6 +88,28 @@ struct Scene {
 }
 
 impl Story {
+    /// All of it.
+    async fn tell(
+        common: &Common,
+        args: &DemoArgs,
+        gateway: Arc<Gateway>,
+        apps: Apps,
+        ats: &Ats,
+    ) -> Result<Self, Fault> {
+        let story = Self::start(gateway, apps).await?;
+        let sessions = story.play().await?;
+        story.play_vendor(ats, &sessions).await?;
+        story.show_trace(common)?;
+        if args.serve {
+            story.invite(&common.config)?;
+        } else {
+            out("");
+            out("Nothing was left behind. To try it with your own client: `countersign demo --serve`.");
+            out("To put your own MCP servers behind it:                   `countersign init`.");
+        }
+        Ok(story)
+    }
+
     async fn start(gateway: Arc<Gateway>, apps: Apps) -> Result<Self, Fault> {
         let url = format!("{}/mcp", gateway.public_url);
         let (ana, sam) = (token(&gateway, ANA)?, token(&gateway, SAM)?);

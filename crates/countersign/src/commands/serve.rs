@@ -184,15 +184,15 @@ fn in_force(said: &serde_json::Value) -> String {
     text
 }
 
-/// Waits for TERM or INT.
-pub async fn asked_to_stop() -> Result<(), Fault> {
-    let mut terminate = on(SignalKind::terminate())?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+/// Waits for TERM or INT. From here on neither ends the process by itself.
+pub fn asked_to_stop() -> Result<impl Future<Output = ()>, Fault> {
+    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn on(kind: SignalKind) -> Result<Signal, Fault> {

@@ -50,15 +50,13 @@ pub async fn run(common: &Common, args: &WitnessArgs) -> Result<ExitCode, Fault>
     descriptors::have();
     let port = Port { listener, connections_max: connections_for_each(1, 0) };
     let stop = CancellationToken::new();
-    let (stopped, ()) = tokio::join!(
-        async {
-            let asked = asked_to_stop().await;
-            stop.cancel();
-            asked
-        },
-        serve_tcp(port, front, stop.clone(), DRAIN_TIME_MAX)
-    );
-    stopped.map(|()| ExitCode::SUCCESS)
+    let asked = asked_to_stop()?;
+    let stopping = async {
+        asked.await;
+        stop.cancel();
+    };
+    tokio::join!(stopping, serve_tcp(port, front, stop.clone(), DRAIN_TIME_MAX));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Keys as they are typed: each one itself, or a file with one a line.

@@ -390,6 +390,31 @@ fn the_demo_tells_its_story_and_leaves_nothing() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_demo_that_is_ended_by_hand_leaves_nothing() -> Result<()> {
+    let world = world().prepare()?;
+    let temporary = world.folder().join("tmp");
+    std::fs::create_dir(&temporary)?;
+    let written = |name: &str| -> Result<bool> {
+        let mut homes = std::fs::read_dir(&temporary)?.filter_map(Result::ok);
+        Ok(homes.any(|home| home.path().join(name).exists()))
+    };
+    // Before the gateway is there, and while the story is told.
+    for file in ["countersign.yaml", "data/trace.db"] {
+        let mut command = world.command(&["demo", "--port", "0"]);
+        let command = command.env("TMPDIR", &temporary).stdin(Stdio::null());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        until("the demo has begun", || written(file))?;
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)?;
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.code() == Some(2) && said.contains("the story was not told to its end"), "{said}");
+        let left: Vec<_> = std::fs::read_dir(&temporary)?.collect();
+        ensure!(left.is_empty(), "{left:?}");
+    }
+    Ok(())
+}
+
 fn exists(folder: &Path, name: &str) -> bool {
     folder.join(name).exists()
 }
