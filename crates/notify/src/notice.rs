@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::spelled_out;
 use serde_json::{Value, json};
 use trace::ChangeView;
 
@@ -157,9 +158,9 @@ fn text(detail: &Value, key: &str) -> String {
     plain(detail.get(key).and_then(Value::as_str).unwrap_or_default())
 }
 
-/// Names come from configurations, apps and agents: no line of a message ends inside one.
+/// Names come from configurations, apps and agents: no line of a message ends inside one, and none turns the rest around.
 fn plain(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).take(TEXT_CHARS_MAX).collect()
+    spelled_out(text).chars().take(TEXT_CHARS_MAX).collect()
 }
 
 impl Notice {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::Operation;
 use model::limits::FILE_BYTES_MAX;
+use model::{Operation, spelled_out};
 use serde_json::Value;
 
 use crate::document::{Document, REFERENCE_BYTES_MAX};
@@ -86,9 +86,12 @@ impl Proposal {
     }
 
     fn ask(&mut self, place: &str, question: impl Into<String>) {
-        // It becomes a comment, and a comment ends with its line, whatever the document named there.
-        let ends_line = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-        self.questions.entry(place.to_owned()).or_default().push(question.into().replace(ends_line, " "));
+        // It becomes a comment, and a comment ends with its line and reads from left to right, whatever the document named there.
+        let question = spelled_out(&question.into()).into_owned();
+        let asked = self.questions.entry(place.to_owned()).or_default();
+        if !asked.contains(&question) {
+            asked.push(question);
+        }
     }
 
     /// Adds the kind of record of an operation, or what this operation shows of it beyond what others do.
@@ -106,10 +109,7 @@ impl Proposal {
         let (new, left) = room.take(new);
         entity.fields.extend(new);
         for open in laid_out.open {
-            let question = format!("`{open}` is left out: the document does not lay out what stands in it");
-            if !self.questions.get(&place).is_some_and(|asked| asked.contains(&question)) {
-                self.ask(&place, question);
-            }
+            self.ask(&place, format!("`{open}` is left out: the document does not lay out what stands in it"));
         }
         if laid_out.cut || left {
             self.ask(&place, "there are more fields than are laid out here");

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use model::{is_hidden, spelled_out};
+
 use crate::mapping::{Entity, Mapped};
 use crate::propose::Proposal;
 
@@ -22,7 +24,7 @@ pub(crate) fn write(proposal: &Proposal) -> String {
         write_operation(&mut out, name, mapped);
     }
     for path in &proposal.left_out {
-        let _ = writeln!(out, "# ? not understood, and left out: {}", path.escape_debug());
+        let _ = writeln!(out, "# ? not understood, and left out: {}", spelled_out(path));
     }
     out
 }
@@ -111,7 +113,7 @@ fn mark(questions: &[String]) -> String {
     if questions.is_empty() { String::new() } else { format!("  # ? {}", questions.join("; ")) }
 }
 
-/// A word as it is, anything else as a JSON string, which is YAML.
+/// A word as it is, anything else as a JSON string, which is YAML; in it what a reader would not see is written by its number.
 fn quoted(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-' | '/');
     let word = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
@@ -122,7 +124,15 @@ fn quoted(text: &str) -> String {
     }
     let mut quoted = Vec::new();
     json::write_string(&mut quoted, text);
-    String::from_utf8(quoted).unwrap_or_default()
+    let mut seen = String::with_capacity(quoted.len());
+    for letter in String::from_utf8(quoted).unwrap_or_default().chars() {
+        match u32::from(letter) {
+            number if is_hidden(letter) && number > 0xffff => seen.push_str(&format!("\\U{number:08x}")),
+            number if is_hidden(letter) => seen.push_str(&format!("\\u{number:04x}")),
+            _ => seen.push(letter),
+        }
+    }
+    seen
 }
 
 const HEAD: &str = "# Proposed by `countersign apps import`. A field or parameter that is not named here gets nowhere; what is marked `# ?`

@@ -127,6 +127,15 @@ fn no_name_means_anything_in_a_chat() {
 }
 
 #[test]
+fn no_name_ends_a_line_or_turns_one_around() {
+    let detail =
+        json!({ "hold": "h_1", "agent": "bot\u{202e}", "app": "a\nb", "tool": "t\u{200b}", "to": ["role:\u{2066}x"] });
+    let all = told(vec![change("hold.escalated", detail)]);
+    assert_eq!(all[0].title, "Still waits for approval: bot\\u{202e} asks to use t\\u{200b} of a\\u{a}b");
+    assert_eq!(all[0].lines, ["Now also: role:\\u{2066}x."]);
+}
+
+#[test]
 fn an_emergency_is_told_step_by_step() {
     let detail = json!({ "said": "calls of bot on every app need no approval", "more": "Why: the shop is down." });
     let all = told(vec![change("emergency.opened", detail)]);

@@ -202,9 +202,9 @@ fn many_lists_of_many_things_end() {
 }
 
 proptest! {
-    /// Whatever the words of a document, what is proposed can be read as it is.
+    /// Whatever the words of a document, what is proposed can be read as it is, and a person sees all of it.
     #[test]
-    fn what_is_proposed_can_be_read(words in prop::collection::vec("[ -~é\\n\u{85}\u{2028}]{0,12}", 12)) {
+    fn what_is_proposed_can_be_read(words in prop::collection::vec("[ -~é\\n\u{85}\u{2028}\u{202e}\u{e0041}]{0,12}", 12)) {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = <[String; 12]>::try_from(words).unwrap();
         let schema = serde_json::json!({"type": "object", "properties": {a.clone(): {"type": "string"}, b: {"type": "array", "items": {"properties": {c: {"type": "number"}}}}, d.clone(): {}}});
         let document = serde_json::json!({"openapi": "3.0.0", "servers": [{"url": format!("https://{e}")}], "paths": {
@@ -215,6 +215,7 @@ proptest! {
         }, "components": {"schemas": {i: schema}}});
         let proposal = proposed(&document.to_string());
         let read = Mapping::read("proposed", &proposal.to_yaml());
+        prop_assert!(!proposal.to_yaml().contains(|letter| letter != '\n' && model::is_hidden(letter)));
         prop_assert_eq!(read.map_err(|errors| format!("{errors:?}\n{}", proposal.to_yaml())), Ok(proposal.mapping));
     }
 }
