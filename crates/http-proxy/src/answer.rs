@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use model::{CallId, Fault, Form, Verdict};
 use serde_json::{Value, json};
 
-use crate::outbound::{RETRY_AFTER, Said, media_type};
+use crate::outbound::{OTHER_STATE, RETRY_AFTER, Said, media_type};
 
 /// What an app answered, as far as it may be seen.
 pub(crate) fn answered(
@@ -104,6 +104,7 @@ pub(crate) fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: boo
         };
     }
     let status = match fault.code() {
+        OTHER_STATE => StatusCode::PRECONDITION_FAILED,
         "rule.limit" => StatusCode::TOO_MANY_REQUESTS,
         code if code.starts_with("rule.") => StatusCode::FORBIDDEN,
         "operator.credential_refused" => StatusCode::BAD_GATEWAY,

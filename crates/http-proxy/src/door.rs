@@ -27,7 +27,7 @@ use crate::api::{Api, Apis, Asked};
 use crate::ask::Ask;
 use crate::by_tool::reads_requests;
 use crate::operation::Operation;
-use crate::outbound::{Looks, Outbound, wire_of};
+use crate::outbound::{Looks, Outbound, State, wire_of};
 use crate::passing::{Begun, passing};
 use crate::target::Target;
 
@@ -58,8 +58,7 @@ struct Ready<'a> {
     arguments: Bytes,
     facts: ContractFacts,
     cause: Option<CallId>,
-    /// Whether it changes a record that may have changed since it was looked at.
-    races: bool,
+    state: State,
     /// Where the answer is kept as it comes, where it is looked at here.
     looks: Option<Looks>,
 }
@@ -170,14 +169,11 @@ impl Door {
                 }
             }
         }
-        if let Some(refused) = seen.as_ref().and_then(|seen| good_for_this_state(&mut ask, seen)) {
-            return refused;
-        }
+        let state = seen.as_ref().map_or(State::Seen, |seen| good_for_this_state(&mut ask, seen));
         let form = operation.form;
         let arguments = ask.arguments.write();
-        let races = seen.as_ref().is_some_and(|seen| seen.version.is_none());
         let cause = seen.map(|seen| seen.call);
-        let ready = Ready { asker, api, operation, arguments, facts: ask.facts, cause, races, looks: None };
+        let ready = Ready { asker, api, operation, arguments, facts: ask.facts, cause, state, looks: None };
         let (outbound, ended) = self.run(ready).await;
         self.response(api, &outbound, ended, form)
     }
@@ -224,14 +220,14 @@ impl Door {
 
     /// Carries one call until its answer begins or it is over.
     async fn run(&self, ready: Ready<'_>) -> (Arc<Outbound>, Ended) {
-        let Ready { asker, api, operation, arguments, facts, cause, races, looks } = ready;
+        let Ready { asker, api, operation, arguments, facts, cause, state, looks } = ready;
         let request = self.request(asker, api, &operation, (arguments, facts));
         let outbound = Arc::new(Outbound {
             api: Arc::clone(api),
             operation,
             credentials: Arc::clone(self.engine.credentials()),
             said: OnceLock::new(),
-            races,
+            state,
             looks,
             _place: Some(asker.place.clone()),
         });
@@ -319,7 +315,7 @@ impl Door {
             arguments: looked.arguments.write(),
             facts: looked.facts,
             cause: None,
-            races: false,
+            state: State::Seen,
             looks: Some(Arc::clone(&looks)),
         };
         let (outbound, ended) = self.run(ready).await;
@@ -479,14 +475,11 @@ fn unseen(ask: &Ask) -> ContractFacts {
     ContractFacts { tenant: Shown::Open, ..ask.facts.clone() }
 }
 
-/// Has the change be good for that state of its record only which was looked at. The response, where it was asked for another one.
-fn good_for_this_state(ask: &mut Ask, seen: &Seen) -> Option<Response<Body>> {
-    let version = seen.version.as_ref()?;
-    let before = ask.arguments.headers.insert("if-match".to_owned(), version.clone());
-    before.filter(|other| other != version)?;
-    let said = "the record is not in the state that `if-match` names";
-    let (status, more) = (StatusCode::PRECONDITION_FAILED, serde_json::json!({ "call": seen.call }));
-    Some(answer::problem(status, "Precondition Failed", said, "upstream.status", &more))
+/// Has the change be good for that state of its record only which was looked at, unless it asks for another one itself.
+fn good_for_this_state(ask: &mut Ask, seen: &Seen) -> State {
+    let Some(version) = &seen.version else { return State::Unversioned };
+    let asked_for = ask.arguments.headers.entry("if-match".to_owned()).or_insert_with(|| version.clone());
+    if asked_for == version { State::Seen } else { State::Other }
 }
 
 /// Somebody wrote the mapping down and looked at it: its word counts.

@@ -15,7 +15,7 @@ use crate::api::{Api, ApiSpec, BadMapping};
 use crate::arguments::Arguments;
 use crate::ask::asking;
 use crate::by_tool::{as_it_leaves, reads_tools};
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, State, other_state};
 use crate::target::{plain_parameter, plain_segment};
 
 /// An API, as tools.
@@ -83,7 +83,7 @@ impl Offered {
         if let Some(unchanged) = unchanged {
             let before = arguments.headers.insert("if-match".to_owned(), unchanged.clone());
             if before.is_some_and(|before| before != unchanged) {
-                return Err(SendFault::before(refused("the record is not in the state that `if-match` names")));
+                return Err(SendFault::before(other_state()));
             }
         }
         let outbound = Outbound {
@@ -91,7 +91,7 @@ impl Offered {
             operation,
             credentials: Arc::clone(&self.credentials),
             said: OnceLock::new(),
-            races: false,
+            state: State::Seen,
             looks: None,
             _place: None,
         };

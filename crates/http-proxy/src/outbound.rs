@@ -27,8 +27,8 @@ pub(crate) struct Outbound {
     pub(crate) credentials: Arc<dyn Credentials>,
     /// What the app's answer says in its head, once there is one.
     pub(crate) said: OnceLock<Said>,
-    /// Whether it changes a record that may have changed since it was looked at: the app gives it no version.
-    pub(crate) races: bool,
+    /// Which state of its record it would change.
+    pub(crate) state: State,
     /// The answer as it comes, where it is looked at here; none where it is not.
     pub(crate) looks: Option<Looks>,
     /// Its place among the requests in flight, which is taken until the call is over: a client that begins calls and goes away frees
@@ -38,6 +38,17 @@ pub(crate) struct Outbound {
 
 /// A short answer, kept as it came.
 pub(crate) type Looks = Arc<Mutex<Vec<u8>>>;
+
+/// Which state of a record a change is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// That which was looked at; or nothing had to be looked at.
+    Seen,
+    /// Any: the app gives the record no version, so it may have changed since it was looked at.
+    Unversioned,
+    /// Another one than that which was looked at.
+    Other,
+}
 
 /// What of the head of an answer is of use here.
 #[derive(Debug, Clone)]
@@ -88,7 +99,10 @@ impl Outbound {
             return Err(SendFault::before(Fault::new(Blame::Bug, "bug.other_arguments", said)));
         }
         self.api.means_only(&self.operation, &arguments.path).map_err(SendFault::before)?;
-        if self.races && !call.accepts_race {
+        if self.state == State::Other {
+            return Err(SendFault::before(other_state()));
+        }
+        if self.state == State::Unversioned && !call.accepts_race {
             let said = "the app gives the record no version, so it could be another's by the time it is changed";
             let fault = Fault::new(Blame::Rule, "rule.race", said);
             return Err(SendFault::before(
@@ -311,6 +325,12 @@ impl AnswerBody for Coming {
     }
 }
 
+/// A change names another state of its record than that which was looked at.
+pub(crate) fn other_state() -> Fault {
+    let said = "the record is not in the state that `if-match` names";
+    Fault::new(Blame::Caller, OTHER_STATE, said).hint("read the record again, or leave `if-match` away")
+}
+
 /// How an answer of this form is named.
 pub(crate) fn media_type(form: Form) -> &'static str {
     match form {
@@ -340,6 +360,8 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The protocols spoken with apps, and with vendors.
 pub(crate) const WIRE: &str = "http/1.1";
 const WIRE_2: &str = "http/2";
+/// The code of a change that is about another state of its record.
+pub(crate) const OTHER_STATE: &str = "caller.other_state";
 const AGENT: &str = "countersign";
 const HIDDEN: &str = "[redacted]";
 const LOOKED_AT_BYTES_MAX: usize = 1 << 20;

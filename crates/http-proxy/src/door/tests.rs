@@ -338,6 +338,37 @@ async fn a_change_whose_record_cannot_be_looked_at_is_on_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_another_state_of_its_record_is_decided_and_on_record_and_never_leaves() {
+    let world = World::new(candidates).await;
+    world.reload(
+        None,
+        &MAPPING.replace("body: [name, client_id]}", "body: [name, client_id], passes: [header.if-match]}"),
+    );
+    for (state, body, status, verdict) in [
+        ("v6", "{\"name\":\"Ana\"}", 412, "allow"),
+        ("v6", "{\"client_id\":\"contoso\"}", 403, "deny"),
+        ("v7", "{\"name\":\"Ana\"}", 200, "allow"),
+    ] {
+        let before = world.leaves().await.len();
+        let head = format!("content-type: application/json\r\nif-match: \"{state}\"\r\n");
+        let response = world.asks("PATCH", "/candidates/c_17", &head, body).await;
+        assert_eq!(response.status, status, "{state} {body}: {response:?}");
+        let leaves = world.leaves().await.split_off(before);
+        let intents: Vec<_> = leaves.iter().filter(|leaf| leaf["kind"] == "intent").collect();
+        assert_eq!(intents.len(), 2, "{leaves:?}");
+        assert_eq!((&intents[1]["tool"], &intents[1]["verdict"]), (&"update".into(), &verdict.into()));
+        assert_eq!(intents[1]["cause"], intents[0]["call"]);
+        if status == 412 {
+            assert!(response.body.contains("caller.other_state"), "{}", response.body);
+            let last = leaves.last().unwrap();
+            assert_eq!((&last["call"], &last["effect"]), (&intents[1]["call"], &"not_executed".into()), "{last}");
+        }
+    }
+    let writes: Vec<_> = world.heard().into_iter().filter(|heard| !heard.starts_with("GET")).collect();
+    assert!(writes.len() == 1 && writes[0].contains("if-match: \"v7\"\r\n"), "{writes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rule_by_an_argument_is_about_a_vendors_software_too() {
     let world = World::new(candidates).await;
     let json = "content-type: application/json\r\n";
