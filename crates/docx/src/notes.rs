@@ -16,7 +16,7 @@ pub(crate) struct Notes {
     pub(crate) comments: usize,
     pub(crate) pictures: usize,
     pub(crate) embedded: usize,
-    /// Tables of which the style hides or strikes out rows, columns or cells.
+    /// Tables of which the style hides, shows or strikes out rows, columns or cells.
     pub(crate) partly_hidden: usize,
     pub(crate) to_fill_in: usize,
     pub(crate) bound: usize,
@@ -188,8 +188,8 @@ impl Notes {
         );
         count(
             self.partly_hidden,
-            "a table's style hides or strikes out some of its cells, which count here: look which ones",
-            "# tables have a style that hides or strikes out some of their cells, which count here: look which ones",
+            "a table's style hides, shows or strikes out some of its cells, and here all count alike: look which ones",
+            "# tables have a style that hides, shows or strikes out some of their cells, and here all count alike: look which ones",
         );
         count(self.to_fill_in, "a place to fill in is empty", "# places to fill in are empty");
         count(

@@ -37,7 +37,7 @@ struct Style {
     hidden: Option<bool>,
     struck: Option<bool>,
     outlined: Option<bool>,
-    /// Whether it hides or strikes out some rows, columns or cells of a table.
+    /// Whether it hides, shows or strikes out some rows, columns or cells of a table otherwise than the rest.
     hides_parts: bool,
 }
 
@@ -107,8 +107,8 @@ impl Styles {
                 struck: of_runs.and_then(struck),
                 outlined: properties.and_then(|properties| properties.value_of("outlineLvl")).map(|level| level != "9"),
                 hides_parts: written.all("tblStylePr").any(|part| {
-                    let looks = Looks::default().with(part.child("rPr"));
-                    looks.hidden || looks.struck
+                    let said = part.child("rPr").map(|run| (run.switch("vanish"), struck(run)));
+                    said.is_some_and(|said| said != (None, None))
                 }),
             };
             let default = written.attribute("default").is_some_and(|on| matches!(on, "1" | "true" | "on"));
@@ -138,7 +138,7 @@ impl Styles {
         named.filter(|named| self.by_id.contains_key(*named)).or(self.of_tables.as_deref())
     }
 
-    /// Whether a table's style hides or strikes out some of its rows, columns or cells; which ones, the table says.
+    /// Whether a table's style hides, shows or strikes out some of its rows, columns or cells; which ones, the table says.
     pub(crate) fn hides_parts(&self, style: &str) -> bool {
         self.chain(style).any(|(_, style)| style.hides_parts)
     }

@@ -300,15 +300,29 @@ fn a_table_has_its_default_style_and_what_a_style_says_of_some_cells_is_said() {
     let text = read(&(table("") + &p("Normal", &r("after"))), default);
     assert_eq!(text.text, "after\n\n");
     assert_eq!(text.notes, ["it has hidden text, which is left out: “row”"]);
-    for (hides, says) in [("<w:vanish/>", true), ("<w:strike/>", true), ("<w:dstrike/>", true), ("<w:b/>", false)] {
+    for (hides, says) in [
+        ("<w:vanish/>", true),
+        ("<w:vanish w:val=\"0\"/>", true),
+        ("<w:strike/>", true),
+        ("<w:strike w:val=\"0\"/>", true),
+        ("<w:dstrike/>", true),
+        ("<w:b/>", false),
+    ] {
         let parts = format!("<w:tblStylePr w:type=\"firstRow\"><w:rPr>{hides}</w:rPr></w:tblStylePr>");
         let styles = format!(
             "<w:style w:type=\"table\" w:styleId=\"Base\">{parts}</w:style><w:style w:type=\"table\" w:styleId=\"Grid\"><w:basedOn w:val=\"Base\"/></w:style>"
         );
         let text = read(&table("<w:tblStyle w:val=\"Grid\"/>"), &styles);
-        let said = "a table's style hides or strikes out some of its cells, which count here: look which ones";
+        let said =
+            "a table's style hides, shows or strikes out some of its cells, and here all count alike: look which ones";
         assert_eq!((text.text.as_str(), text.notes == [said]), ("row\n\n", says), "{hides}: {:?}", text.notes);
     }
+    // Word shows the first row of a table that it hides else.
+    let shows = "<w:tblStylePr w:type=\"firstRow\"><w:rPr><w:vanish w:val=\"0\"/></w:rPr></w:tblStylePr></w:style>";
+    let text = read(&table(""), &default.replace("</w:style>", shows));
+    assert_eq!(text.text, "");
+    assert_eq!(text.notes.len(), 2, "{:?}", text.notes);
+    assert!(text.notes[1].starts_with("a table's style hides, shows or strikes out"), "{:?}", text.notes);
 }
 
 #[test]
