@@ -345,7 +345,11 @@ impl<'d> Walk<'d> {
             (Space::Word, "txbxContent") => return self.text_box(element, into, within),
             (Space::Math, "r") => return self.run(element, into, within),
             (Space::Math | Space::Drawing, _) if element.speaks() => self.say(&element.text, into, within),
-            (Space::Word, _) if element.speaks() => self.leave_out(element),
+            // What it holds comes below.
+            (Space::Word, _) if element.speaks() => {
+                self.notes.unknown_markup.begin();
+                self.notes.unknown_markup.say(&harmless(&element.text));
+            }
             _ => {}
         }
         self.draw(element, into, within);

@@ -185,6 +185,13 @@ fn what_stands_in_unknown_markup_is_said() {
     assert!(notes(&format!("<x:c><x:t>a</x:t></x:c>{before}")).is_empty(), "its own words Word never shows");
 }
 
+#[test]
+fn texts_in_one_another_are_said_once_each() {
+    let nested = (0..150).fold(String::new(), |inner, _| format!("<w:t>a{inner}</w:t>"));
+    let said = "it has text in markup that is not known here, which is left out, and which Word may show: “a”, “a”, “a”, 147 more";
+    assert_eq!(notes(&p("Normal", &format!("{}<x:c>{nested}</x:c>", r("ok")))), [said]);
+}
+
 /// Each of these takes minutes where what was kept before is looked at again with every run.
 #[test]
 fn much_that_is_not_shown_takes_no_longer_than_reading_it() {
