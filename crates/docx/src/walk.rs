@@ -113,6 +113,12 @@ impl<'d> Walk<'d> {
         self.say_left_out(element);
     }
 
+    /// As [`Self::leave_out`], of what an element holds that holds nothing as Word writes it.
+    fn leave_out_below(&mut self, element: &Element) {
+        self.notes.unknown_markup.begin();
+        element.children.iter().for_each(|child| self.say_left_out(child));
+    }
+
     fn say_left_out(&mut self, element: &Element) {
         if element.speaks() {
             self.notes.unknown_markup.say(&harmless(&element.text));
@@ -151,7 +157,20 @@ impl<'d> Walk<'d> {
         self.notes.to_fill_in += usize::from(waits == Some(true));
         let bound = properties.is_some_and(|all| all.children.iter().any(|one| *one.name == *"dataBinding"));
         self.notes.bound += usize::from(bound);
-        control.child("sdtContent")
+        self.one_of(control, "sdtContent", &["sdtPr", "sdtEndPr"])
+    }
+
+    /// The one child of this name. What stands beside it is left out, but for the ones that show nothing.
+    fn one_of<'e>(&mut self, parent: &'e Element, name: &str, beside: &[&str]) -> Option<&'e Element> {
+        let mut found = None;
+        for child in &parent.children {
+            match found {
+                None if child.is(name) => found = Some(child),
+                _ if beside.iter().any(|beside| child.is(beside)) => {}
+                _ => self.leave_out(child),
+            }
+        }
+        found
     }
 
     // --- tables
@@ -380,7 +399,10 @@ impl<'d> Walk<'d> {
         for one in &run.children {
             let mut say = |words: &str| self.say(words, into, within);
             match &*one.name {
-                _ if one.space != Space::Word => self.foreign(one, into, within),
+                _ if one.space != Space::Word => {
+                    self.foreign(one, into, within);
+                    continue;
+                }
                 "t" => say(&shown(one)),
                 "delText" if deleted => say(&shown(one)),
                 "tab" | "ptab" => say("\t"),
@@ -395,14 +417,19 @@ impl<'d> Walk<'d> {
                 "instrText" => self.fields.instruct(&one.text),
                 "footnoteReference" | "endnoteReference" => self.notes.footnotes += 1,
                 "commentReference" => self.notes.comments += 1,
-                "drawing" | "pict" | "object" => self.foreign(one, into, within),
+                "drawing" | "pict" | "object" => {
+                    self.foreign(one, into, within);
+                    continue;
+                }
                 "ruby" => {
-                    if let Some(base) = one.child("rubyBase") {
+                    if let Some(base) = self.one_of(one, "rubyBase", &["rubyPr"]) {
                         self.inlines(base, into, within);
                     }
+                    continue;
                 }
                 _ => self.draw(one, into, within),
             }
+            self.leave_out_below(one);
         }
     }
 

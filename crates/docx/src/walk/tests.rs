@@ -172,6 +172,9 @@ fn what_stands_in_unknown_markup_is_said() {
         (after.clone(), "3. ok", "“not at all”"),
         (after.replace("x:c>", "w:unheard>"), "3. ok", "“not at all”"),
         (p("Normal", &format!("{}<w:r><x:c><w:t>not</w:t></x:c></w:r>", r("3. ok"))), "3. ok", "“not”"),
+        (p("Normal", &format!("{}<w:r><w:unheard><w:t>not</w:t></w:unheard></w:r>", r("3. ok"))), "3. ok", "“not”"),
+        (p("Normal", "<w:r><w:t>3. ok<x:c><w:t>not</w:t></x:c></w:t></w:r>"), "3. ok", "“not”"),
+        (p("Normal", &format!("{}<w:r><w:tab><x:c><w:t>not</w:t></x:c></w:tab></w:r>", r("3. ok"))), "3. ok", "“not”"),
         (format!("{before}<w:tbl><x:c>{row}</x:c></w:tbl>"), "1. a", "“cell”"),
         (
             format!("{before}<w:tbl><w:tr><x:c><w:tc>{clause}</w:tc></x:c></w:tr></w:tbl>"),
@@ -183,6 +186,32 @@ fn what_stands_in_unknown_markup_is_said() {
         assert_eq!(notes(&body), [said(words)], "{body}");
     }
     assert!(notes(&format!("<x:c><x:t>a</x:t></x:c>{before}")).is_empty(), "its own words Word never shows");
+}
+
+#[test]
+fn what_stands_beside_the_content_of_a_control_or_the_base_of_a_ruby_is_said() {
+    let said = |words: &str| {
+        format!("it has text in markup that is not known here, which is left out, and which Word may show: {words}")
+    };
+    let (shown, other) = (p("Normal", &r("1. a")), p("Normal", &r("2. b")));
+    let content = |inner: &str| format!("<w:sdtContent>{inner}</w:sdtContent>");
+    let control = |inner: &str| format!("<w:sdt><w:sdtPr><w:id w:val=\"1\"/></w:sdtPr><w:sdtEndPr/>{inner}</w:sdt>");
+    let ruby = |inner: &str| p("Normal", &format!("<w:r><w:ruby><w:rubyPr/>{inner}</w:ruby></w:r>"));
+    let base = format!("<w:rubyBase>{}</w:rubyBase>", r("1. a"));
+    let cell = |text: &str| format!("<w:tc>{}</w:tc>", p("Normal", &r(text)));
+    for body in [
+        control(&(content(&shown) + &format!("<x:c>{}</x:c>", content(&other)))),
+        control(&(content(&shown) + &content(&other))),
+        control(&format!("<w:unheard>{other}</w:unheard>{}", content(&shown))),
+        shown.clone() + &control(&format!("<x:c>{}</x:c>", content(&other))),
+        p("Normal", &control(&(content(&r("1. a")) + &content(&r("2. b"))))),
+        format!("<w:tbl><w:tr>{}</w:tr></w:tbl>", control(&(content(&cell("1. a")) + &content(&cell("2. b"))))),
+        ruby(&format!("<w:rt>{}</w:rt>{base}", r("2. b"))),
+        ruby(&format!("{base}<x:c><w:rubyBase>{}</w:rubyBase></x:c>", r("2. b"))),
+    ] {
+        check(&body, &["1. a"]);
+        assert_eq!(notes(&body), [said("“2. b”")], "{body}");
+    }
 }
 
 #[test]
