@@ -478,3 +478,6 @@ impl Serialize for Day {
         to.collect_str(self)
     }
 }
+
+/// Who looks after a clause that asks nothing of anybody.
+pub(crate) const NOBODY: &str = "nobody";

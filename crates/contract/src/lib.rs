@@ -59,6 +59,6 @@ pub use normal::{Forms, NORMAL_FORM, sha256};
 pub use path::FieldPath;
 pub use period::Period;
 pub use reading::ContractFile;
-pub use register::{Coverage, Honoured, NOBODY, Row};
+pub use register::{Coverage, Honoured, Row};
 pub use release::{Shape, Shapes, check_shapes};
 pub use signature::{Act, Refused, SIGNATURES_NEEDED, Signature, Signatures};

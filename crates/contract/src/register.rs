@@ -5,7 +5,7 @@ use std::fmt;
 use model::{ClauseNumber, Digest};
 use serde::Serialize;
 
-use crate::agreement::{Agreement, Amendment, Kind, Provision, Span};
+use crate::agreement::{Agreement, Amendment, Kind, NOBODY, Provision, Span};
 
 /// One clause in the register.
 #[derive(Debug, Clone, Serialize)]
@@ -43,6 +43,8 @@ pub enum Honoured {
     CheckedAfterwards,
     /// A person looks after it.
     NeedsHuman,
+    /// It asks nothing of anybody, like a definition.
+    AsksNothing,
 }
 
 /// How many clauses are honoured in which way.
@@ -54,7 +56,7 @@ pub struct Coverage {
     pub checked_afterwards: usize,
     /// Looked after by a person.
     pub needs_human: usize,
-    /// Of these, those that ask nothing of anybody.
+    /// Those that ask nothing of anybody.
     pub asks_nothing: usize,
 }
 
@@ -69,6 +71,7 @@ fn row(agreement: &Agreement, clause: &Provision, amendment: Option<&Amendment>)
     let (honoured, who) = match &clause.kind {
         Kind::Permits(_) | Kind::Excludes(_) | Kind::Limits(_) => (Honoured::Enforced, None),
         Kind::PostHoc(_) => (Honoured::CheckedAfterwards, None),
+        Kind::NeedsHuman(needs) if needs.who == NOBODY => (Honoured::AsksNothing, None),
         Kind::NeedsHuman(needs) => (Honoured::NeedsHuman, Some(needs.who.clone())),
     };
     Row {
@@ -93,7 +96,7 @@ impl Coverage {
             enforced: count(Honoured::Enforced),
             checked_afterwards: count(Honoured::CheckedAfterwards),
             needs_human: count(Honoured::NeedsHuman),
-            asks_nothing: current().filter(|row| row.who.as_deref() == Some(NOBODY)).count(),
+            asks_nothing: count(Honoured::AsksNothing),
         }
     }
 }
@@ -104,6 +107,7 @@ impl fmt::Display for Honoured {
             Self::Enforced => "enforced",
             Self::CheckedAfterwards => "checked afterwards",
             Self::NeedsHuman => "needs a human",
+            Self::AsksNothing => "asks nothing",
         })
     }
 }
@@ -111,10 +115,10 @@ impl fmt::Display for Honoured {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { enforced, checked_afterwards, needs_human, asks_nothing } = self;
-        let (all, person) = (enforced + checked_afterwards + needs_human, needs_human.saturating_sub(*asks_nothing));
+        let all = enforced + checked_afterwards + needs_human + asks_nothing;
         write!(
             f,
-            "{all} clauses: {enforced} enforced at each request, {checked_afterwards} checked afterwards, {person} looked after by a person"
+            "{all} clauses: {enforced} enforced at each request, {checked_afterwards} checked afterwards, {needs_human} looked after by a person"
         )?;
         match asks_nothing {
             0 => Ok(()),
@@ -123,6 +127,3 @@ impl fmt::Display for Coverage {
         }
     }
 }
-
-/// Who looks after a clause that asks nothing of anybody.
-pub const NOBODY: &str = "nobody";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Operation, Scalar};
 use yaml_tree::{Entry, Kind as NodeKind, Node};
 
-use crate::agreement::{Before, Excludes, Head, Hours, Kind, Limits, NeedsHuman, Permits, PostHoc, Rate};
+use crate::agreement::{Before, Excludes, Head, Hours, Kind, Limits, NOBODY, NeedsHuman, Permits, PostHoc, Rate};
 use crate::path::FieldPath;
 use crate::reader::Reader;
 
@@ -207,7 +207,12 @@ impl Reader {
                 _ => before = self.before(value),
             }
         }
-        Some(NeedsHuman { who: who?, before })
+        let who = who?;
+        if who == NOBODY && before.is_some() {
+            let hint = "name in `who` the role or department that looks after it";
+            self.complain(node.at, "`nobody` looks after it, and requests wait for a person by it", Some(hint));
+        }
+        Some(NeedsHuman { who, before })
     }
 
     fn before(&mut self, node: &Node) -> Option<Before> {

@@ -166,6 +166,7 @@ fn clause(evidence: &Evidence, clause: &ClauseEvidence) -> Html {
         Honoured::NeedsHuman => {
             ("person", format!("looked after by a person: {}", row.who.as_deref().unwrap_or("nobody named")))
         }
+        Honoured::AsksNothing => ("nothing", "asks nothing of anybody".to_owned()),
     };
     let text = clause.text.as_ref().map(|text| html!("<blockquote>{}</blockquote>", text));
     let says = (clause.text.as_deref() != Some(row.says.as_str())).then(|| html!("<p>{}</p>", row.says));

@@ -208,6 +208,7 @@ fn in_short(gateway: &Gateway, in_force: &InForce, contract: &Compiled) -> Value
     });
     let signatures: Vec<Value> = signatures.collect();
     let missing = SIGNATURES_NEEDED.saturating_sub(signatures.len());
+    let coverage = Coverage::of(&contract.register());
     json!({
         "contract": contract.id(),
         "vendor": contract.vendor(),
@@ -225,7 +226,8 @@ fn in_short(gateway: &Gateway, in_force: &InForce, contract: &Compiled) -> Value
         "suspended": signed.and_then(|signed| signed.suspended.as_ref()),
         "terminated": signed.and_then(|signed| signed.terminated.as_ref()),
         "days_left": auditing::days_left(contract, gateway.engine.clock().now()),
-        "coverage": Coverage::of(&contract.register()),
+        "coverage": coverage,
+        "coverage_in_words": coverage.to_string(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use console::{AuditView, ClauseView, ContractView, Contracts, LimitView};
 use contract::agreement::{Kind, PostHoc, Provision};
-use contract::{Compiled, Coverage, Honoured, InForce, NOBODY, Row, SIGNATURES_NEEDED, explain};
+use contract::{Compiled, Coverage, Honoured, InForce, Row, SIGNATURES_NEEDED, explain};
 use model::{BudgetOf, Directory as _, Fault, SignedInBy, UnixMicros};
 use trace::LogReader;
 
@@ -92,7 +92,6 @@ fn clause(row: &Row) -> ClauseView {
         number: row.clause.to_string(),
         kind: row.kind,
         honoured: match (row.honoured, &row.who) {
-            (Honoured::NeedsHuman, Some(who)) if who == NOBODY => "asks nothing".to_owned(),
             (Honoured::NeedsHuman, Some(who)) => format!("a person: {who}"),
             (honoured, _) => honoured.to_string(),
         },

@@ -199,6 +199,8 @@ fn files_and_documents_are_told_of_without_a_gateway() -> Result<()> {
     ensure!(told.contains("is not signed by two people: it admits nothing."), "{told}");
     let register = world.run_well(&["contract", "register", &path("old.yaml")])?;
     ensure!(register.lines().count() == 22 && register.contains("person: compliance"), "{register}");
+    let of_nobody = "8 looked after by a person, 2 ask nothing of anybody";
+    ensure!(register.contains(of_nobody) && !register.contains("person: nobody"), "{register}");
     let drafted = world.run_well(&["contract", "draft", &path("old.md")])?;
     ensure!(drafted.contains("file: \"old.md\"") && drafted.contains("- clause: \"3.2\""), "{drafted}");
     Ok(())

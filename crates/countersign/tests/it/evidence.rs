@@ -106,6 +106,7 @@ fn every_clause_is_counted_and_every_receipt_verifies() -> Result<()> {
 
     // Whoever changes a receipt, or passes one off as another's, is found out.
     let text = std::fs::read_to_string(&page)?;
+    ensure!(text.contains("asks nothing of anybody</span>") && !text.contains("a person: nobody"), "of clause 1.1");
     let first = receipts.first().and_then(Value::as_u64).context("no receipt")?;
     for tampered in [
         text.replacen("<pre class=\"receipt\">c2sp", "<pre class=\"receipt\">c3sp", 1),

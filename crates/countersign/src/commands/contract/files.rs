@@ -120,6 +120,7 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Fault> {
 /// A contract file as the gateway would tell of it, unsigned.
 fn of_file(contract: &Compiled) -> Value {
     let (agreement, now) = (contract.agreement(), SystemClock.now());
+    let coverage = Coverage::of(&contract.register());
     json!({
         "contract": contract.id(),
         "vendor": contract.vendor(),
@@ -132,7 +133,8 @@ fn of_file(contract: &Compiled) -> Value {
         "until": agreement.term.until,
         "document": agreement.document.sha256,
         "digest": contract.forms().digest,
-        "coverage": Coverage::of(&contract.register()),
+        "coverage": coverage,
+        "coverage_in_words": coverage.to_string(),
         "register": contract.register(),
         "explained": explain(contract, Standing::Unsigned, now),
         "normal": contract.forms().normal,

@@ -22,7 +22,7 @@ pub(super) fn status(said: &Value) -> Vec<String> {
             look.paint(ink, standing),
             text(contract, "/party"),
             text(contract, "/until"),
-            coverage(contract),
+            text(contract, "/coverage_in_words"),
         )
     };
     contracts.iter().flat_map(|contract| std::iter::once(row(contract)).chain(worries(contract))).collect()
@@ -118,7 +118,7 @@ pub(super) fn contract(said: &Value) -> Vec<String> {
         let (by, how, at) = (text(signature, "/by"), text(signature, "/how"), text(signature, "/at"));
         say("signed", format!("by {by}, with a {how}, {at}"));
     }
-    say("clauses", coverage(said));
+    say("clauses", text(said, "/coverage_in_words"));
     lines
 }
 
@@ -134,7 +134,7 @@ pub(super) fn normal(said: &Value) -> Vec<String> {
 pub(super) fn register(said: &Value) -> Vec<String> {
     let rows: Vec<&Value> = said.pointer("/register").and_then(Value::as_array).into_iter().flatten().collect();
     let mut lines: Vec<String> = rows.iter().map(|row| row_of(row)).collect();
-    lines.push(coverage(said));
+    lines.push(text(said, "/coverage_in_words"));
     lines
 }
 
@@ -142,6 +142,7 @@ fn row_of(row: &Value) -> String {
     let honoured = match text(row, "/honoured").as_str() {
         "enforced" => "enforced".to_owned(),
         "checked_afterwards" => "checked afterwards".to_owned(),
+        "asks_nothing" => "asks nothing".to_owned(),
         _ => format!("person: {}", text(row, "/who")),
     };
     let superseded = text(row, "/superseded_by");
@@ -212,15 +213,6 @@ fn standing(said: &Value) -> String {
 fn reason(said: &Value, pointer: &str) -> String {
     let reason = text(said, pointer);
     if reason.is_empty() { reason } else { format!(": {reason}") }
-}
-
-fn coverage(said: &Value) -> String {
-    let count = |way: &str| said.pointer(&format!("/coverage/{way}")).and_then(Value::as_u64).unwrap_or_default();
-    let (enforced, after, human) = (count("enforced"), count("checked_afterwards"), count("needs_human"));
-    format!(
-        "{} clauses: {enforced} enforced, {after} checked afterwards, {human} need a human",
-        enforced + after + human
-    )
 }
 
 pub(super) fn pretty(json: &str) -> String {
