@@ -60,7 +60,7 @@ impl Pages {
             .url
             .parse()
             .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`console: url` is not an address"))?;
-        let origins = Origins::new(&url, self.local.port(), self.local.ip().is_loopback(), &[]);
+        let origins = Origins::new("console: {url: …}", &url, self.local, None);
         let secure = url.scheme_str() == Some("https");
         let (trace, of_trust, of_pulse) = (gateway.trace().clone(), Arc::clone(gateway), Arc::clone(gateway));
         let parts = Parts {

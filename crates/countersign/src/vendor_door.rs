@@ -55,7 +55,7 @@ impl Listening {
             .url
             .parse()
             .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`door: url` is not an address"))?;
-        Ok(Origins::new(&url, self.local.port(), self.local.ip().is_loopback(), &[]))
+        Ok(Origins::new("door: {url: …}", &url, self.local, None))
     }
 }
 

@@ -56,7 +56,7 @@ impl Gateway {
             .public_url
             .parse()
             .map_err(|_| Fault::new(Blame::Operator, "operator.url", "`public_url` is not an address"))?;
-        let origins = Origins::new(&url, local.port(), local.ip().is_loopback(), &config.allowed_origins);
+        let origins = Origins::new("public_url", &url, local, Some(&config.allowed_origins));
         let access = self.access();
         let in_flight = Arc::clone(&mcp.in_flight);
         let mut wires: Vec<Arc<dyn Wire>> = vec![mcp.wire(&access), Arc::new(OperatorsOnly)];

@@ -235,7 +235,7 @@ impl Shared {
     /// Whoever may not act may not listen, and where everything is stopped nobody does.
     fn may_not_listen(&self, arrived: &Arrived<'_>) -> Option<Response<Body>> {
         if let Some(inactive) = &arrived.known.inactive {
-            return Some(self.access.unauthorized(arrived.endpoint, Some("invalid_token"), inactive));
+            return Some(self.access.inactive(arrived.endpoint, inactive));
         }
         if self.is_stopped(arrived.endpoint) {
             let fault = Fault::new(Blame::Operator, "gateway.stopped", "it is stopped, and nothing is told");
