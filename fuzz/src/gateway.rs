@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Engine;
-use front::{Access, Front, LongLived, Wire};
+use front::{Access, Front, LongLived, Places, Wire};
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderName, HeaderValue, Uri};
 use http_body_util::{BodyExt, Full};
@@ -18,7 +18,6 @@ use model::{AgentId, AppId, ArgumentLevel, HumanId, Secret};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::parts::{self, Noon};
@@ -81,7 +80,7 @@ impl Gateway {
         let endpoint = Endpoint::new(Arc::clone(&hub), engine, Arc::clone(&access), &Secret::new([7; 32]), []);
         let wire: Arc<dyn Wire> = Arc::new(endpoint.expect("a key of the right length"));
         let front =
-            Front { access: Some(access), origins: None, wires: vec![wire], in_flight: Arc::new(Semaphore::new(64)) };
+            Front { access: Some(access), origins: None, wires: vec![wire], in_flight: Arc::new(Places::new(64)) };
         Self { front: Arc::new(front), hub, token: house.token.clone() }
     }
 

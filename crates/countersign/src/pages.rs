@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use console::{ConsoleWire, Parts, Pulse};
-use front::{Front, Origins};
+use front::{Front, Origins, Places};
 use http::Uri;
 use identity::people::Site;
 use jiff::tz::TimeZone;
 use model::limits::{CONSOLE_IN_FLIGHT_MAX, TRACE_STEPS_MAX, TRACE_TIME_MAX};
 use model::{Blame, Directory, Fault};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use trace::LogReader;
 
@@ -91,7 +90,7 @@ impl Pages {
             port: self.local.port(),
         };
         let wire = Arc::new(ConsoleWire::new(parts, stop.clone()));
-        let in_flight = Arc::new(Semaphore::new(CONSOLE_IN_FLIGHT_MAX));
+        let in_flight = Arc::new(Places::new(CONSOLE_IN_FLIGHT_MAX));
         Ok(Arc::new(Front { access: None, origins: Some(origins), wires: vec![wire], in_flight }))
     }
 }

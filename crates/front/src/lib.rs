@@ -20,6 +20,7 @@ mod body;
 mod guests;
 mod listen;
 mod origin;
+mod places;
 mod refusals;
 mod status;
 mod strangers;
@@ -33,6 +34,7 @@ pub use body::{Body, BrokenOff, Pieces, empty, full, json_response, read_body, t
 pub use guests::is_known;
 pub use listen::{Front, Port, serve_tcp, serve_tls, serve_unix};
 pub use origin::Origins;
+pub use places::{Places, share_of};
 pub use refusals::Refusals;
 pub use status::status_of;
 pub use strangers::Strangers;

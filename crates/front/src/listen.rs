@@ -16,7 +16,6 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use model::{AppId, Blame, Fault};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,7 @@ use crate::access::Access;
 use crate::body::{Body, holding, json_response};
 use crate::guests::{Guest, Guests, Seat};
 use crate::origin::Origins;
+use crate::places::Places;
 use crate::status::status_of;
 use crate::tls::{Accepted, Tls};
 use crate::wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire};
@@ -42,7 +42,7 @@ pub struct Front {
     /// The wires, asked in order.
     pub wires: Vec<Arc<dyn Wire>>,
     /// How many requests may be in flight at once.
-    pub in_flight: Arc<Semaphore>,
+    pub in_flight: Arc<Places>,
 }
 
 impl Front {
@@ -69,7 +69,7 @@ impl Front {
         };
         let place = match wire.places(request.method(), path) {
             Some(strangers) => Place::of(strangers),
-            None => Arc::clone(&self.in_flight).try_acquire_owned().ok().map(Place::new),
+            None => Place::take(&self.in_flight),
         };
         let Some(place) = place else {
             let fault = Fault::new(Blame::Operator, "gateway.busy", "too many requests are in flight").retryable();

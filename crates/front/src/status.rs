@@ -16,8 +16,10 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         "caller.host" => StatusCode::MISDIRECTED_REQUEST,
         "caller.origin" | "caller.operators_only" => StatusCode::FORBIDDEN,
         "people.refused" | "people.signed_out" => StatusCode::UNAUTHORIZED,
-        "people.too_many" => StatusCode::TOO_MANY_REQUESTS,
-        "people.busy" | "gateway.busy" | "gateway.stopping" | "gateway.stopped" => StatusCode::SERVICE_UNAVAILABLE,
+        "people.too_many" | "caller.too_many" => StatusCode::TOO_MANY_REQUESTS,
+        "people.busy" | "gateway.busy" | "upstream.busy" | "gateway.stopping" | "gateway.stopped" => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         "upstream.timeout" => StatusCode::GATEWAY_TIMEOUT,
         _ => match fault.blame() {
             Blame::Caller => StatusCode::BAD_REQUEST,

@@ -3,15 +3,16 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use hyper::body::Incoming;
-use model::{Digest, Fault, TraceParent};
+use model::{Digest, Fault, TraceParent, VendorId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::{Body, read_body, too_slow};
+use crate::places::Places;
 use crate::strangers::Strangers;
 
 /// One protocol's incoming half.
@@ -56,7 +57,16 @@ pub struct Place {
 struct Taken {
     /// None while a stranger's body is read, and where the place was given to somebody else meanwhile.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
-    of: Option<Arc<Strangers>>,
+    of: Of,
+    /// One of a vendor's share, where the request is a vendor's.
+    share: OnceLock<OwnedSemaphorePermit>,
+}
+
+/// Whose places these are.
+#[derive(Debug)]
+enum Of {
+    All(Arc<Places>),
+    Strangers(Arc<Strangers>),
 }
 
 /// Who is at the other end of a TCP connection, in the extensions of a request: a proxy, where one stands in between.
@@ -73,21 +83,36 @@ pub struct PeerCertificate(pub Digest);
 pub struct LongLived;
 
 impl Place {
-    /// Shares a place that was taken.
-    pub fn new(taken: OwnedSemaphorePermit) -> Self {
-        Self { taken: Arc::new(Taken { permit: Mutex::new(Some(taken)), of: None }) }
+    /// One of all.
+    pub(crate) fn take(places: &Arc<Places>) -> Option<Self> {
+        Some(Self::new(places.take()?, Of::All(Arc::clone(places))))
     }
 
     /// One of those for strangers.
     pub(crate) fn of(strangers: &Arc<Strangers>) -> Option<Self> {
-        let permit = Mutex::new(Some(strangers.take()?));
-        Some(Self { taken: Arc::new(Taken { permit, of: Some(Arc::clone(strangers)) }) })
+        Some(Self::new(strangers.take()?, Of::Strangers(Arc::clone(strangers))))
+    }
+
+    fn new(permit: OwnedSemaphorePermit, of: Of) -> Self {
+        Self { taken: Arc::new(Taken { permit: Mutex::new(Some(permit)), of, share: OnceLock::new() }) }
+    }
+
+    /// The request is this vendor's, and counts among its share to its end. Said as soon as that is known, and before its body is read.
+    /// Error: the vendor has as many in flight as it may (blame `Caller`).
+    pub fn of_vendor(&self, vendor: &VendorId) -> Result<(), Fault> {
+        if let Of::All(places) = &self.taken.of
+            && self.taken.share.get().is_none()
+        {
+            // A second one goes back at once.
+            let _first = self.taken.share.set(places.take_share(vendor)?);
+        }
+        Ok(())
     }
 
     /// Reads the body of the request that has this place, as [`read_body`] does. Error: also `caller.too_slow` (408), where the place
     /// is one of strangers and somebody else had to have it.
     pub async fn read(&self, body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
-        let Some(strangers) = &self.taken.of else { return read_body(body, bytes_max).await };
+        let Of::Strangers(strangers) = &self.taken.of else { return read_body(body, bytes_max).await };
         let permit = self.permit().take().ok_or_else(too_slow)?;
         let (read, permit) = strangers.read(permit, body, bytes_max).await?;
         *self.permit() = Some(permit);

@@ -112,7 +112,10 @@ pub(crate) fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: boo
     };
     let more = json!({ "call": call, "hint": fault.way_out(), "perhaps_executed": perhaps_executed });
     let title = status.canonical_reason().unwrap_or("Error");
-    let response = problem(status, title, &fault.to_string(), fault.code(), &more);
+    let mut response = problem(status, title, &fault.to_string(), fault.code(), &more);
+    if ["caller.too_many", "upstream.busy"].contains(&fault.code()) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     match call {
         Some(call) => marked(response, call),
         None => response,

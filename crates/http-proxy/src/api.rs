@@ -1,12 +1,13 @@
 //! The HTTP APIs that are reached through the gateway.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use http::Uri;
 use model::{AppId, ArgumentLevel, Blame, Digest, Fault, ToolName};
+use tokio::sync::Semaphore;
 
 use crate::client::Client;
 use crate::operation::Operation;
@@ -45,6 +46,8 @@ pub struct Api {
 /// All APIs, by app. Replaced whole.
 pub struct Apis {
     by_app: ArcSwap<HashMap<AppId, Arc<Api>>>,
+    /// What is free of how many calls to each app may wait for its answers; a reload leaves it as it is.
+    rooms: Mutex<HashMap<AppId, Arc<Semaphore>>>,
 }
 
 /// What of a mapping cannot be meant. Blame: whoever wrote it.
@@ -173,7 +176,7 @@ impl Api {
 impl Apis {
     /// The APIs of a configuration. Error: a mapping cannot be meant; the app it is of stands beside it.
     pub fn new(specs: &[ApiSpec]) -> Result<Self, (AppId, BadMapping)> {
-        Ok(Self { by_app: ArcSwap::from_pointee(made(specs)?) })
+        Ok(Self { by_app: ArcSwap::from_pointee(made(specs)?), rooms: Mutex::default() })
     }
 
     /// Lets go of connections to apps that nobody uses. Asked twice a minute.
@@ -186,6 +189,12 @@ impl Apis {
         let before = self.by_app.swap(others.by_app.load_full());
         let stays = |api: &Api| self.of(api.app.as_str()).is_some_and(|now| now.is_as(api));
         before.values().filter(|api| !stays(api)).for_each(|api| api.leave());
+    }
+
+    /// The room for calls to this app, which has so many places.
+    pub(crate) fn room(&self, app: &AppId, places: usize) -> Arc<Semaphore> {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(rooms.entry(app.clone()).or_insert_with(|| Arc::new(Semaphore::new(places))))
     }
 
     pub(crate) fn of(&self, app: &str) -> Option<Arc<Api>> {

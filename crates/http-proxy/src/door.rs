@@ -10,7 +10,8 @@ use engine::{
     CallRequest, Closed, Disposition, Engine, Held, HoldState, Looked, Readable, Waiter, WaiterFuture, rfc3339,
 };
 use front::{
-    Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body, trace_parent,
+    Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body, share_of,
+    trace_parent,
 };
 use http::request::Parts;
 use http::{Response, StatusCode, header};
@@ -117,7 +118,11 @@ impl Door {
             Err(response) => return *response,
         };
         let asker = Asker { who, place, wire: wire_of(head.version), trace_parent: trace_parent(&head.headers) };
-        match self.understand(&asker, &head, body).await {
+        let understood = match asker.place.of_vendor(&asker.who.vendor) {
+            Ok(()) => self.understand(&asker, &head, body).await,
+            Err(fault) => Err(fault),
+        };
+        match understood {
             Ok(response) => response,
             Err(fault) => {
                 tracing::info!(?fault, vendor = %asker.who.vendor, "a vendor's request was not understood");
@@ -229,6 +234,7 @@ impl Door {
             said: OnceLock::new(),
             state,
             looks,
+            room: Some(self.apis.room(&api.app, share_of(self.engine.limits().calls_in_flight_max))),
             _place: Some(asker.place.clone()),
         });
         let (taker, mut begins, passed) = passing();

@@ -93,6 +93,7 @@ impl Offered {
             said: OnceLock::new(),
             state: State::Seen,
             looks: None,
+            room: None,
             _place: None,
         };
         let Opened { kind, form, mut body } = outbound.go_with(permit, call, arguments).await?;

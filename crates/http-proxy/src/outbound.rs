@@ -13,6 +13,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_client::{Body, Hears, Request, Response};
 use json::Mask;
 use model::{Blame, Fault, Form};
+use tokio::sync::Semaphore;
 
 use crate::api::Api;
 use crate::arguments::Arguments;
@@ -31,6 +32,8 @@ pub(crate) struct Outbound {
     pub(crate) state: State,
     /// The answer as it comes, where it is looked at here; none where it is not.
     pub(crate) looks: Option<Looks>,
+    /// Where it takes a place until the app begins to answer; none where somebody else bounds how many calls wait for it.
+    pub(crate) room: Option<Arc<Semaphore>>,
     /// Its place among the requests in flight, which is taken until the call is over: a client that begins calls and goes away frees
     /// none. None where somebody else holds it.
     pub(crate) _place: Option<Place>,
@@ -109,6 +112,8 @@ impl Outbound {
                 fault.hint("the app has to send a strong `ETag`, or the contract to accept the race"),
             ));
         }
+        let _place =
+            self.room.as_ref().map(|room| room.try_acquire()).transpose().map_err(|_| SendFault::before(busy()))?;
         let placed = self.credentials.header(&permit).map_err(SendFault::before)?;
         // INVARIANT: it is looked at behind the credential: an API goes before those credentials come that are not for it
         // (`after_a_reload_nothing_goes_where_an_app_was`).
@@ -323,6 +328,12 @@ impl AnswerBody for Coming {
             }
         })
     }
+}
+
+/// Why another call is turned away.
+fn busy() -> Fault {
+    let said = "so many calls to it are under way that no other is begun, and nothing was executed";
+    Fault::new(Blame::Upstream, "upstream.busy", said).hint("ask again in a moment").retryable()
 }
 
 /// A change names another state of its record than that which was looked at.

@@ -15,6 +15,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
+use front::share_of;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
 use model::{AgentId, ArgumentLevel, Blame, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros};
 use profile::{Definition, DefinitionKind, Profile};
@@ -40,7 +41,7 @@ mod shelf;
 use in_force::{InForce, moved};
 use news::Places;
 pub(crate) use news::{Subscribing, Want, Way};
-use room::{Room, share_of};
+use room::Room;
 use shelf::Shelf;
 
 /// One app.

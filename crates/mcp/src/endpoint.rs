@@ -167,6 +167,11 @@ impl Shared {
             Ok(known) => known,
             Err(response) => return *response,
         };
+        if let Some(vendor) = &known.vendor
+            && let Err(fault) = place.of_vendor(&vendor.vendor)
+        {
+            return refuse(&fault);
+        }
         if let Some(app) = endpoint.as_ref().filter(|app| !self.hub.has(app)) {
             let said = format!("there is no app `{app}`");
             return refuse(

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
-use front::{Front, Port, Wire, serve_tcp};
+use front::{Front, Places, Port, Wire, serve_tcp};
 use model::limits::DRAIN_TIME_MAX;
 use model::{Blame, Fault, Secret};
 use private_file::{Draft, Openness};
 use tlog::{Algorithm, KeyName, SEED_BYTES, Signer as _, SigningKey, VerifierKey};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::serve::{asked_to_stop, listen};
@@ -46,7 +45,7 @@ pub async fn run(common: &Common, args: &WitnessArgs) -> Result<ExitCode, Fault>
         out(format_args!("trace:\n  witnesses:\n    - url: http://{address}\n      key: {}", desk.verifier_key()));
     }
     let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(DeskWire::new(desk))];
-    let front = Arc::new(Front { access: None, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) });
+    let front = Arc::new(Front { access: None, origins: None, wires, in_flight: Arc::new(Places::new(64)) });
     descriptors::have();
     let port = Port { listener, connections_max: connections_for_each(1, 0) };
     let stop = CancellationToken::new();

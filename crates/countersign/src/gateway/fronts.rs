@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::StateWrite;
-use front::{Access, Front, Origins, Wire};
+use front::{Access, Front, Origins, Places, Wire};
 use http::Uri;
 use mcp::{Endpoint, SUBSCRIBED_STATE};
 use model::{Blame, Directory, Fault, UnixMicros};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use trace::LogReader;
 
 use super::{Gateway, operator};
@@ -20,7 +19,7 @@ use crate::wires::{ConnectWire, ControlWire, OperatorsOnly};
 /// What clients find at every listener for them: the same sessions, and together no more calls in flight than the gateway takes.
 pub(super) struct Mcp {
     endpoint: Endpoint,
-    in_flight: Arc<Semaphore>,
+    in_flight: Arc<Places>,
 }
 
 impl Mcp {
@@ -71,7 +70,7 @@ impl Gateway {
     pub(super) fn mcp(&self) -> Result<Mcp, Fault> {
         let subscribed = self.subscribed()?;
         let (hub, engine) = (Arc::clone(&self.hub), self.engine.clone());
-        let in_flight = Arc::new(Semaphore::new(engine.limits().calls_in_flight_max));
+        let in_flight = Arc::new(Places::new(engine.limits().calls_in_flight_max));
         let endpoint = Endpoint::new(hub, engine, self.access(), &self.state_key, subscribed)?;
         Ok(Mcp { endpoint, in_flight })
     }
@@ -105,7 +104,7 @@ impl Gateway {
         let control: Arc<dyn Wire> = Arc::new(ControlWire::new(Arc::clone(self)));
         let wires = vec![control, self.log_wire(Entries::Served)];
         let access = Some(self.access());
-        Arc::new(Front { access, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) })
+        Arc::new(Front { access, origins: None, wires, in_flight: Arc::new(Places::new(64)) })
     }
 
     fn log_wire(&self, entries: Entries) -> Arc<dyn Wire> {

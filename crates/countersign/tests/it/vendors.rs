@@ -1,13 +1,14 @@
 //! A vendor before the door: its key, its contract, and a server by others behind it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use testkit::{HttpRequest, World, WorldBuilder, workspace_root};
+use testkit::{HttpRequest, McpClient, World, WorldBuilder, workspace_root};
 use trace::{Entry, RecordKind};
 
 use crate::kit::{changes, intents, records, until, world};
@@ -378,6 +379,42 @@ fn a_finding_waits_for_compliance_and_is_written_once() -> Result<()> {
     ensure!(asks(&world, &key, "GET /orders/o_2", "")?.2.contains("\"none\""));
     let written = last_outcome(&world, "update_order")?.intent().context("no intent")?;
     ensure!(written.approved && written.cause.is_some());
+    Ok(())
+}
+
+// INVARIANT: a vendor has a share of the requests in flight, by its software and its agents together.
+#[test]
+fn a_vendor_leaves_room_for_agents_by_whatever_way_it_comes() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), |world| world.set(&["limits", "calls_in_flight_max"], json!(4)))?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    let of_agent = format!("{}/ats", world.mcp_url());
+    let agents = || -> Result<u16> {
+        let vendors = McpClient::modern(&of_agent)?.with_token(&key);
+        let list = vendors.message("tools/list", &json!({}));
+        Ok(vendors.send(&list)?.status)
+    };
+    let house = world.client("ana-desktop", "ana")?;
+    for path in ["/api/ats/orders/o_1", "/mcp/ats"] {
+        until("there is room", || Ok(status(&world, &key, "GET /candidates/c_0")? == 200 && agents()? == 200))?;
+        let (address, method) =
+            (world.base_url().trim_start_matches("http://"), if path.starts_with("/api") { "PATCH" } else { "POST" });
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\naccept: application/json, text/event-stream\r\n\
+             content-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+        );
+        // Bodies that never come to their end. One may still find the place of the request before it taken.
+        let mut slow = Vec::new();
+        until("its share is taken", || {
+            let mut one = TcpStream::connect(address)?;
+            one.write_all(head.as_bytes())?;
+            slow.push(one);
+            Ok(status(&world, &key, "GET /candidates/c_0")? == 429 && agents()? == 429)
+        })?;
+        let list = house.message("tools/list", &json!({}));
+        ensure!(house.send(&list)?.status == 200, "{path}: agents of the house have theirs");
+    }
     Ok(())
 }
 

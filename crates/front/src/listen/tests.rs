@@ -77,7 +77,7 @@ impl Wire for Knows {
 }
 
 /// The other side of a connection to this wire.
-fn connected(wire: &Arc<dyn Wire>, in_flight: &Arc<Semaphore>, listener: &GracefulShutdown) -> DuplexStream {
+fn connected(wire: &Arc<dyn Wire>, in_flight: &Arc<Places>, listener: &GracefulShutdown) -> DuplexStream {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let front = Front { access: None, origins: None, wires: vec![Arc::clone(wire)], in_flight: Arc::clone(in_flight) };
     let from = From { peer: None, certificate: None, guest: None };
@@ -93,14 +93,14 @@ async fn status(client: &mut DuplexStream) -> String {
 
 #[tokio::test]
 async fn what_a_wire_has_begun_it_ends_though_its_client_goes_away() {
-    let (changes, in_flight) = (Arc::new(Changes::default()), Arc::new(Semaphore::new(1)));
+    let (changes, in_flight) = (Arc::new(Changes::default()), Arc::new(Places::new(1)));
     let listener = GracefulShutdown::new();
     let mut client = connected(&(Arc::clone(&changes) as Arc<dyn Wire>), &in_flight, &listener);
     client.write_all(b"POST /control HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n").await.unwrap();
     changes.begun.notified().await;
     drop(client);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(in_flight.available_permits(), 0, "it keeps its place");
+    assert_eq!(in_flight.free(), 0, "it keeps its place");
     changes.go_on.notify_one();
     tokio::time::timeout(Duration::from_secs(5), changes.changed.notified()).await.expect("changed");
 }
@@ -108,7 +108,7 @@ async fn what_a_wire_has_begun_it_ends_though_its_client_goes_away() {
 #[tokio::test]
 async fn strangers_who_send_slowly_take_no_place_of_the_listener_and_keep_none_from_others() {
     const PLACES: usize = 4;
-    let (strangers, in_flight) = (Arc::new(Strangers::new(PLACES)), Arc::new(Semaphore::new(1)));
+    let (strangers, in_flight) = (Arc::new(Strangers::new(PLACES)), Arc::new(Places::new(1)));
     let wire: Arc<dyn Wire> = Arc::new(Reads(Arc::clone(&strangers)));
     let listener = GracefulShutdown::new();
     let mut slow = Vec::new();
@@ -141,7 +141,7 @@ async fn strangers_who_send_slowly_take_no_place_of_the_listener_and_keep_none_f
 async fn listening(connections_max: usize) -> (std::net::SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let in_flight = Arc::new(Semaphore::new(64));
+    let in_flight = Arc::new(Places::new(64));
     let front = Arc::new(Front { access: None, origins: None, wires: vec![Arc::new(Knows)], in_flight });
     let port = Port { listener, connections_max };
     drop(in_its_own_task(serve_tcp(port, front, stop.clone(), Duration::from_secs(1))));

@@ -6,13 +6,13 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::body::full;
 use crate::listen::{Front, HANDSHAKES_MAX, Port, serve_tls};
+use crate::places::Places;
 use crate::wire::{Exchange, Wire, WireFuture};
 
 const GATEWAY: (&[u8], &[u8]) = (include_bytes!("gateway.pem"), include_bytes!("gateway.key"));
@@ -44,7 +44,7 @@ async fn gateway() -> (std::net::SocketAddr, tokio::task::JoinSet<()>, Cancellat
 async fn gateway_of(connections_max: usize) -> (std::net::SocketAddr, tokio::task::JoinSet<()>, CancellationToken) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let in_flight = Arc::new(Semaphore::new(10));
+    let in_flight = Arc::new(Places::new(10));
     let front = Front { access: None, origins: None, wires: vec![Arc::new(Tells)], in_flight };
     let stop = CancellationToken::new();
     let tls = Tls::new(GATEWAY.0, GATEWAY.1).unwrap();

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use model::{Approver, HumanId, SignedInBy};
 
 use super::*;
@@ -494,6 +496,66 @@ async fn a_call_whose_client_has_left_keeps_its_place_to_its_end() {
 }
 
 /// 64 MiB of one letter, and in the middle of it the end of the connection where it breaks off.
+// INVARIANT: one vendor that sends slowly leaves three quarters of the places to others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_sends_slowly_leaves_room_for_others() {
+    let world = World::narrow(candidates, 8, 4_096).await;
+    let head = format!(
+        "PATCH /api/ats/candidates/c_17 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 14\r\n\r\n",
+        world.key
+    );
+    let slow = [(); 2].map(|()| {
+        let mut stream = std::net::TcpStream::connect(world.address).unwrap();
+        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        stream
+    });
+    world.has_in_flight(2).await;
+    let refused = world.gets("/candidates/c_17").await;
+    assert_eq!((refused.status, refused.body.contains("caller.too_many")), (429, true), "{refused:?}");
+    assert!(refused.head.contains("retry-after: "), "{}", refused.head);
+    world.has_in_flight(2).await;
+    assert!(world.heard().is_empty(), "{:?}", world.heard());
+    drop(slow);
+    world.has_in_flight(0).await;
+    assert_eq!(world.gets("/candidates/c_17").await.status, 200);
+}
+
+/// Whether the app of the next test answers by now.
+static ANSWERS: AtomicBool = AtomicBool::new(false);
+
+// INVARIANT: an app that does not answer leaves three quarters of the calls in flight to others.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_does_not_answer_takes_no_more_calls_than_its_share() {
+    let in_time = |line: &str, body: &str| {
+        while !ANSWERS.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        candidates(line, body)
+    };
+    let world = Arc::new(World::narrow(in_time, 1_000, 8).await);
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let world = Arc::clone(&world);
+        waiting.spawn(async move { world.gets("/candidates/c_17").await.status });
+    }
+    while world.heard().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Over a reload, too.
+    for mapping in [MAPPING.to_owned(), MAPPING.replace("page_max: 100", "page_max: 99")] {
+        world.reload(None, &mapping);
+        let refused = world.gets("/candidates/c_17").await;
+        assert_eq!((refused.status, refused.body.contains("upstream.busy")), (503, true), "{refused:?}");
+    }
+    assert_eq!(world.heard().len(), 2);
+    ANSWERS.store(true, Ordering::SeqCst);
+    assert_eq!(waiting.join_all().await, [200, 200]);
+    assert_eq!(world.gets("/candidates/c_17").await.status, 200, "there is room again");
+    let leaves = world.leaves().await;
+    let not_executed = leaves.iter().filter(|leaf| leaf["effect"] == "not_executed").count();
+    assert_eq!(not_executed, 2, "{leaves:?}");
+}
+
 fn long(line: &str, _: &str) -> Vec<u8> {
     let bytes = 64 << 20;
     let said = if line.contains("q=breaks") { bytes + 1 } else { bytes };

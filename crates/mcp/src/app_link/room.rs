@@ -57,11 +57,5 @@ impl AppLink {
     }
 }
 
-/// How many calls to one app may be under way at once, where so many may be in the whole gateway and its operator says nothing
-/// else: a quarter, so that four apps that do not answer are needed before anybody else is turned away.
-pub(super) fn share_of(all: usize) -> usize {
-    all.div_ceil(4)
-}
-
 #[cfg(test)]
 mod tests;

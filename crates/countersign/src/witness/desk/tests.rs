@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use front::{Front, Port, Wire, serve_tcp};
+use front::{Front, Places, Port, Wire, serve_tcp};
 use model::limits::STRANGERS_IN_FLIGHT_MAX;
 use model::{Clock, UnixMicros};
 use tlog::{
@@ -10,7 +10,6 @@ use tlog::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{ADD_CHECKPOINT, Desk, DeskWire, Refused};
@@ -133,7 +132,7 @@ async fn whoever_sends_slowly_keeps_no_gateway_from_a_cosignature() {
     const TOO_MANY: usize = 2;
     let folder = tempfile::tempdir().unwrap();
     let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(DeskWire::new(Arc::new(desk(folder.path()))))];
-    let front = Arc::new(Front { access: None, origins: None, wires, in_flight: Arc::new(Semaphore::new(64)) });
+    let front = Arc::new(Front { access: None, origins: None, wires, in_flight: Arc::new(Places::new(64)) });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let port = Port { listener, connections_max: 1_024 };

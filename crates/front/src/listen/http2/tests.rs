@@ -2,11 +2,11 @@
 
 use http::{Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::*;
 use crate::body::text_response;
+use crate::places::Places;
 use crate::wire::{Exchange, Wire, WireFuture};
 
 /// `/never` is not answered, `/breaks` breaks off, everything else is answered with its path.
@@ -48,7 +48,7 @@ impl hyper::body::Body for BreaksOff {
 /// The other side.
 struct Peer {
     stream: DuplexStream,
-    in_flight: Arc<Semaphore>,
+    in_flight: Arc<Places>,
     stop: CancellationToken,
     next: u32,
     serving: JoinSet<()>,
@@ -69,7 +69,7 @@ impl Peer {
 
     async fn looked_at(settings: &[u8], pace: Duration) -> Self {
         let (ours, mut stream) = tokio::io::duplex(1 << 20);
-        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
+        let in_flight = Arc::new(Places::new(IN_FLIGHT));
         let front =
             Arc::new(Front { access: None, origins: None, wires: vec![Arc::new(Paths)], in_flight: in_flight.clone() });
         let (from, stop) = (From { peer: None, certificate: None, guest: None }, CancellationToken::new());
@@ -151,7 +151,7 @@ impl Peer {
     /// Until so many are in flight.
     async fn has_in_flight(&self, count: usize) {
         let so = async {
-            while IN_FLIGHT - self.in_flight.available_permits() != count {
+            while IN_FLIGHT - self.in_flight.free() != count {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use decide::{Credentials, LinkPermit, Permit, Placed, Scrub};
 use engine::{Engine, Parts};
-use front::{Front, Port, Refusals, Tls, VendorAccess, VendorTokenEndpoint, Wire, serve_tcp, serve_tls};
+use front::{Front, Places, Port, Refusals, Tls, VendorAccess, VendorTokenEndpoint, Wire, serve_tcp, serve_tls};
 use http::HeaderName;
 use identity::{KeyRequest, SigningKey, Tokens, VendorKeys, VendorTokens};
 use model::{
@@ -17,7 +17,6 @@ use model::{
     Limits, Operation, ReadArguments, Release, Released, Risk, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules,
     Scalar, Secret, Shown, Standing, UnixMicros, VendorId,
 };
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::{Journal, LogStore, Row, StateWrite, StoreFault};
@@ -38,6 +37,7 @@ pub(super) struct World {
     pub(super) base: String,
     serving: JoinSet<()>,
     front: Arc<Front>,
+    in_flight_max: usize,
 }
 
 /// What came back.
@@ -61,22 +61,33 @@ impl World {
     pub(super) async fn with(answers: Answers, calls_max: u32) -> Self {
         let heard = Arc::default();
         let base = format!("http://{}/v1", app(answers, Arc::clone(&heard)));
-        Self::made((&base, ""), calls_max, heard).await
+        Self::made((&base, ""), (calls_max, IN_FLIGHT, 4_096), heard).await
+    }
+
+    /// With so many requests in flight at most, and so many calls, a quarter of which are those of one vendor and to one app.
+    pub(super) async fn narrow(answers: Answers, in_flight: usize, calls_in_flight_max: usize) -> Self {
+        let heard = Arc::default();
+        let base = format!("http://{}/v1", app(answers, Arc::clone(&heard)));
+        Self::made((&base, ""), (u32::MAX - 1, in_flight, calls_in_flight_max), heard).await
     }
 
     /// With an app below this path of its host, that has an operation at its root.
     pub(super) async fn below(path: &str, answers: Answers) -> Self {
         let heard = Arc::default();
         let base = format!("http://{}{path}", app(answers, Arc::clone(&heard)));
-        Self::made((&base, ROOT), u32::MAX - 1, heard).await
+        Self::made((&base, ROOT), (u32::MAX - 1, IN_FLIGHT, 4_096), heard).await
     }
 
     /// With an app by others.
     pub(super) async fn before(app: SocketAddr) -> Self {
-        Self::made((&format!("http://{app}/v1"), ""), u32::MAX - 1, Arc::default()).await
+        Self::made((&format!("http://{app}/v1"), ""), (u32::MAX - 1, IN_FLIGHT, 4_096), Arc::default()).await
     }
 
-    async fn made((base, more): (&str, &str), calls_max: u32, heard: Arc<Mutex<Vec<String>>>) -> Self {
+    async fn made(
+        (base, more): (&str, &str),
+        (calls_max, in_flight, calls_in_flight_max): (u32, usize, usize),
+        heard: Arc<Mutex<Vec<String>>>,
+    ) -> Self {
         let leaves = Arc::default();
         let directory = Arc::new(directory());
         let parts = Parts {
@@ -84,7 +95,12 @@ impl World {
             journal: Journal::start(Box::new(Log { leaves: Arc::clone(&leaves), rows: 0 })).unwrap(),
             credentials: Arc::new(Secrets),
             clock: Arc::new(Noon::default()),
-            limits: Limits { call_time_max: Duration::from_secs(5), body_bytes_max: 64 << 10, ..Limits::default() },
+            limits: Limits {
+                call_time_max: Duration::from_secs(5),
+                body_bytes_max: 64 << 10,
+                calls_in_flight_max,
+                ..Limits::default()
+            },
             hold_key: Secret::new([7; 32]),
         };
         let engine = Engine::new(parts, Box::new(Contract { calls_max })).unwrap();
@@ -103,10 +119,10 @@ impl World {
             VendorAccess::new(Arc::clone(&tokens), directory, Arc::new(Noon::default()), Arc::clone(&refusals));
         let apis = Arc::new(apis(base, &format!("{MAPPING}{more}")));
         let door = Door::new(Arc::clone(&apis), engine.clone(), access, Arc::new(ByName), "http://gateway.test");
-        let in_flight = Arc::new(Semaphore::new(1_000));
+        let places = Arc::new(Places::new(in_flight));
         let endpoint = VendorTokenEndpoint::new(tokens, engine.clone(), Arc::clone(&refusals), "http://gateway.test");
         let wires: Vec<Arc<dyn Wire>> = vec![Arc::new(door), Arc::new(endpoint)];
-        let front = Arc::new(Front { access: None, origins: None, wires, in_flight });
+        let front = Arc::new(Front { access: None, origins: None, wires, in_flight: places });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
@@ -123,6 +139,7 @@ impl World {
             base: base.to_owned(),
             serving,
             front,
+            in_flight_max: in_flight,
         }
     }
 
@@ -173,7 +190,7 @@ impl World {
 
     /// How many requests are in flight.
     pub(super) fn in_flight(&self) -> usize {
-        1_000 - self.front.in_flight.available_permits()
+        self.in_flight_max - self.front.in_flight.free()
     }
 
     /// Until so many are.
@@ -556,3 +573,4 @@ fn port(listener: tokio::net::TcpListener) -> Port {
 
 pub(super) const NOON: i64 = 1_790_000_000_000_000;
 const LIMIT: &str = "5.1";
+const IN_FLIGHT: usize = 1_000;

@@ -30,11 +30,3 @@ fn fewer_places_take_none_away() {
     drop(both.1);
     assert!(room.take().is_some());
 }
-
-#[test]
-fn one_app_never_has_all_places_where_there_are_two() {
-    for all in 2..10_000 {
-        assert!((1..all).contains(&share_of(all)), "{all}");
-    }
-    assert_eq!((share_of(1), share_of(16), share_of(4_096)), (1, 4, 1_024));
-}
