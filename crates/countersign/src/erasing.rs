@@ -18,14 +18,22 @@ struct Goes {
     standing: bool,
 }
 
+/// What was found of a person.
+struct Found {
+    kept: Kept,
+    /// The last record that was looked at.
+    last: u64,
+}
+
 /// How much is kept of a person, and what would stay all the same.
 pub async fn kept(gateway: &Arc<Gateway>, human: HumanId) -> Result<Value, Fault> {
     let found = found(gateway, &human).await?;
-    Ok(told(&found, notes(gateway, &human)))
+    Ok(told(&found.kept, notes(gateway, &human)))
 }
 
 /// Destroys it. On record first, by numbers that stand for nobody any more.
 pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String>, by: &str) -> Result<Value, Fault> {
+    let _one_after_the_other = TURN.lock().await;
     let found = found(gateway, &human).await?;
     if reason.as_deref().is_some_and(|reason| reason.contains(human.as_str())) {
         let said = format!("the reason names `{human}`, and it is kept");
@@ -36,17 +44,19 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     // Neither the configuration nor anybody's standing, account or session changes until it is done.
     let _as_configured = gateway.contracts.turn().await;
     let _alone = gateway.people.alone().await;
-    let _one_after_the_other = gateway.standing.lock().await;
+    let _standing = gateway.standing.lock().await;
     let goes = Goes::of(gateway, &human);
     // What they asked for while others were waited for holds its arguments, too.
     gateway.engine.cancel_holds_of(&human, by).await?;
     let (engine, trace, wanted) = (gateway.engine.clone(), gateway.trace().clone(), human.clone());
     let (state, by) = (goes.state(gateway, &human), by.to_owned());
     let erased = on_a_thread(move || {
-        let (reader, mut kept) = (trace.reader().map_err(Fault::from)?, found);
+        let (reader, mut kept) = (trace.reader().map_err(Fault::from)?, found.kept);
         let durable = engine.erase_blocking(|| {
-            // What was written since is about that person, too: that what waited is cancelled, for one.
-            kept = reader.kept_of(wanted.as_str()).map_err(Fault::from)?.unwrap_or(NOTHING);
+            // What was written since is about that person, too: that what waited is cancelled, for one. Only that is looked through
+            // while every call waits.
+            let since = reader.kept_among(wanted.as_str(), found.last.saturating_add(1)..=u64::MAX).map_err(Fault::from)?;
+            kept = kept.clone().and(since.unwrap_or(NOTHING));
             let change = Change { by, state, ..change_of(&kept, reason.as_deref()) };
             Ok((change, kept.subjects.clone()))
         });
@@ -110,16 +120,17 @@ impl Goes {
 }
 
 /// What is kept. Error: nothing is.
-async fn found(gateway: &Gateway, human: &HumanId) -> Result<Kept, Fault> {
+async fn found(gateway: &Gateway, human: &HumanId) -> Result<Found, Fault> {
     let (trace, wanted) = (gateway.trace().clone(), human.clone());
     let (kind, key, _) = StandingChange::Offboard(human.clone()).state_key();
     let gone = !gateway.directory.knows(human);
     let found = on_a_thread(move || {
         let reader = trace.reader().map_err(Fault::from)?;
-        let kept = reader.kept_of(wanted.as_str()).map_err(Fault::from)?;
+        let last = reader.last_sequence().map_err(Fault::from)?;
+        let kept = reader.kept_among(wanted.as_str(), 1..=last).map_err(Fault::from)?;
         let left = gone && reader.state(&kind).map_err(Fault::from)?.iter().any(|(of, _)| *of == key);
         // Only that somebody has left may be kept of who was erased before.
-        Ok(kept.or_else(|| left.then_some(NOTHING)))
+        Ok(kept.or_else(|| left.then_some(NOTHING)).map(|kept| Found { kept, last }))
     });
     found.await?.ok_or_else(|| {
         Fault::new(Blame::Caller, "trace.nobody", format!("the trace holds nothing about `{human}`")).hint(
@@ -179,5 +190,7 @@ async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> 
     })
 }
 
+/// What is counted of a person is what goes: one erasure at a time.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const NOTHING: Kept =
     Kept { subjects: Vec::new(), records: 0, sequences: (0, 0), times: (UnixMicros(0), UnixMicros(0)) };

@@ -600,7 +600,13 @@ pub(crate) fn a_text_may_be_missing_where_a_record_says_so<W: LogStore, R: LogRe
     let asked = |number, human| intent(number, "bot", human, "crm/read", Verdict::Allow);
     let left = change_about(3, "people.offboard", "human:ada", Some("ada"));
     log.append(&[asked(1, "ada"), asked(2, "bob"), left, asked(4, "ada"), asked(5, "bob")], &[]).unwrap();
-    let numbers = reader.kept_of("ada").unwrap().unwrap().subjects;
+    let kept = reader.kept_of("ada").unwrap().unwrap();
+    let (earlier, later) = (reader.kept_among("ada", 1..=3).unwrap(), reader.kept_among("ada", 4..=9).unwrap());
+    assert_eq!((earlier.clone().map(|kept| kept.records), later.clone().map(|kept| kept.records)), (Some(2), Some(1)));
+    assert_eq!(earlier.unwrap().and(later.unwrap()), kept);
+    let none = reader.kept_among("ada", 5..=u64::MAX).unwrap().expect("the name stands there");
+    assert_eq!((none.records, &none.subjects), (0, &kept.subjects));
+    let numbers = kept.subjects.clone();
     let said = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let erasing = StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value: Some(said.clone()) };
     log.append(&[change_about(6, "trace.erase", &format!("subject:{said}"), None)], &[erasing]).unwrap();

@@ -1,6 +1,7 @@
 //! Where a trace is kept, whichever engine keeps it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,8 +108,8 @@ impl LogReader for Reader {
         self.0.counted(query)
     }
 
-    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
-        self.0.kept_of(human)
+    fn kept_among(&self, human: &str, records: RangeInclusive<u64>) -> Result<Option<Kept>, StoreFault> {
+        self.0.kept_among(human, records)
     }
 
     fn lost(&self, progress: &mut dyn FnMut(u64)) -> Result<Option<Finding>, StoreFault> {

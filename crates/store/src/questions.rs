@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::TryFromIntError;
+use std::ops::RangeInclusive;
 
 use model::limits::CALL_TAIL_CHARS_MIN;
 use model::{CallId, Digest, UnixMicros, crockford_bits};
 use rusqlite::types::{Type, ValueRef};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use trace::{
     ERASED, Entry, Kept, Query, RecordKind, SETTLED_KEY, SETTLED_KIND, StoreFault, StoreFaultKind, Use, UseOf, text_of,
 };
@@ -140,12 +141,13 @@ impl Questions<'_> {
         Ok(all.into_values().collect())
     }
 
-    /// What is kept of a person.
-    pub(crate) fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
+    /// What is kept of a person among these records.
+    pub(crate) fn kept_among(&self, human: &str, records: &RangeInclusive<u64>) -> Result<Option<Kept>, StoreFault> {
         let mut all: Option<Kept> = None;
+        let [first, last] = [records.start(), records.end()].map(|place| i64::try_from(*place).unwrap_or(i64::MAX));
         for part in self.parts() {
             let (mut statement, mut named) = (prepare(part, KEPT)?, prepare(part, NUMBERS_OF)?);
-            let found = statement.query_map([subject(Some(human))], kept_at).map_err(fault)?;
+            let found = statement.query_map(params![subject(Some(human)), first, last], kept_at).map_err(fault)?;
             // Whoever has no text any more still has a name, and counts under it.
             let named = named.query_map([subject(Some(human))], |row| row.get(0).map(Kept::named)).map_err(fault)?;
             for kept in found.chain(named) {
@@ -239,6 +241,12 @@ pub(crate) fn plan(connection: &Connection, query: &Query) -> String {
 pub(crate) fn plans_of_calls(connection: &Connection) -> [String; 3] {
     let of_call = format!("{SELECT} FROM record r {JOINS} WHERE {OF_CALL} ORDER BY r.sequence");
     [&of_call, UNFINISHED, OUTCOME_OF].map(|sql| plan_of(connection, sql))
+}
+
+/// How SQLite would count what is kept of a person.
+#[cfg(test)]
+pub(crate) fn plan_of_kept(connection: &Connection) -> String {
+    plan_of(connection, KEPT)
 }
 
 #[cfg(test)]
@@ -403,7 +411,8 @@ const USES: &str = "SELECT (SELECT text FROM name WHERE id = u.agent), \
      (SELECT text FROM name WHERE id = u.verdict), u.calls, u.first_at, u.last_at FROM used u";
 
 const KEPT: &str = "SELECT b.key, count(*), min(r.sequence), max(r.sequence), min(r.at), max(r.at) FROM record r \
-     JOIN sealed b ON b.id = r.body WHERE b.key IN (SELECT number FROM subject_key WHERE subject = ?1) GROUP BY b.key";
+     JOIN sealed b ON b.id = r.body WHERE b.key IN (SELECT number FROM subject_key WHERE subject = ?1) \
+     AND r.sequence BETWEEN ?2 AND ?3 GROUP BY b.key";
 
 /// The numbers that stand for a person.
 pub(crate) const NUMBERS_OF: &str = "SELECT number FROM subject_key WHERE subject = ?1";

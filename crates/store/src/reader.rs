@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 use std::os::raw::c_int;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -87,8 +88,8 @@ impl LogReader for SqliteReader {
         self.ask(|questions| questions.counted(query))
     }
 
-    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
-        self.ask(|questions| questions.kept_of(human))
+    fn kept_among(&self, human: &str, records: RangeInclusive<u64>) -> Result<Option<Kept>, StoreFault> {
+        self.ask(|questions| questions.kept_among(human, &records))
     }
 
     fn lost(&self, progress: &mut dyn FnMut(u64)) -> Result<Option<Finding>, StoreFault> {

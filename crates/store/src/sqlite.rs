@@ -1,6 +1,7 @@
 //! The log in SQLite: one writer, WAL, one transaction and one flush a commit.
 
 use std::fs::OpenOptions;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -257,8 +258,8 @@ impl LogReader for SqliteLog {
         self.questions().counted(query)
     }
 
-    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
-        self.questions().kept_of(human)
+    fn kept_among(&self, human: &str, records: RangeInclusive<u64>) -> Result<Option<Kept>, StoreFault> {
+        self.questions().kept_among(human, &records)
     }
 
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {

@@ -1,5 +1,7 @@
 //! The ports to a store: one writes, one answers questions.
 
+use std::ops::RangeInclusive;
+
 use model::limits::RECORDS_PER_COMMIT_MAX;
 use model::{CallId, UnixMicros, Verdict};
 use tlog::{Frontier, Tile};
@@ -59,7 +61,12 @@ pub trait LogReader: Send {
 
     /// What is kept of a person that can be erased; none where nothing is.
     fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
-        let _nobody = human;
+        self.kept_among(human, 0..=u64::MAX)
+    }
+
+    /// What is kept of a person among these records, which are all that it reads. None: nothing stands for that person anywhere.
+    fn kept_among(&self, human: &str, records: RangeInclusive<u64>) -> Result<Option<Kept>, StoreFault> {
+        let _nobody = (human, records);
         Ok(None)
     }
 

@@ -1,6 +1,7 @@
 //! What [`trace::LogReader`] asks, in SQL.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use model::limits::CALL_TAIL_CHARS_MIN;
 use model::{CallId, Digest, UnixMicros, crockford_bits};
@@ -92,10 +93,11 @@ impl Tables {
         Ok(tile.encode_entries(&leaves).map(Some).map_err(unreadable)?)
     }
 
-    /// What is kept of a person.
-    pub(super) fn kept_of(&self, human: &str) -> Result<Option<Kept>, Failure> {
+    /// What is kept of a person among these records.
+    pub(super) fn kept_among(&self, human: &str, records: &RangeInclusive<u64>) -> Result<Option<Kept>, Failure> {
         let numbers = self.numbers_of(&[human])?;
-        let rows = self.rows(KEPT, &[(&numbers, Type::INT8_ARRAY)])?;
+        let [first, last] = [records.start(), records.end()].map(|place| i64::try_from(*place).unwrap_or(i64::MAX));
+        let rows = self.rows(KEPT, &[(&numbers, Type::INT8_ARRAY), (&first, Type::INT8), (&last, Type::INT8)])?;
         let kept: Vec<Kept> = rows.iter().map(kept_at).collect::<Result<_, _>>()?;
         // Whoever has no text any more still has a name, and counts under it.
         let named = numbers.iter().map(|number| u32::try_from(*number).map(Kept::named).map_err(unreadable));
@@ -317,7 +319,8 @@ const WITH_TAIL: &str = "SELECT DISTINCT call_high, call_low FROM record WHERE l
 
 const NUMBERS_OF: &str = "SELECT number FROM subject_key WHERE log = $1 AND subject = ANY($2)";
 const KEPT: &str = "SELECT b.key, count(*), min(r.sequence), max(r.sequence), min(r.at), max(r.at) FROM record r \
-     JOIN sealed b ON b.log = r.log AND b.id = r.body WHERE r.log = $1 AND b.key = ANY($2) GROUP BY b.key";
+     JOIN sealed b ON b.log = r.log AND b.id = r.body WHERE r.log = $1 AND b.key = ANY($2) \
+     AND r.sequence BETWEEN $3 AND $4 GROUP BY b.key";
 const USES: &str = "SELECT (SELECT text FROM name n WHERE n.log = u.log AND n.id = u.agent), \
      (SELECT substr(k.subject, 7) FROM subject_key k WHERE k.log = u.log AND k.number = u.human), \
      (SELECT text FROM name n WHERE n.log = u.log AND n.id = u.app), \

@@ -1,6 +1,7 @@
 //! Reading a log beside the gateway that writes it.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use model::CallId;
@@ -87,8 +88,8 @@ impl LogReader for PostgresReader {
         self.ask(|tables| tables.counted(query))
     }
 
-    fn kept_of(&self, human: &str) -> Result<Option<Kept>, StoreFault> {
-        self.ask(|tables| tables.kept_of(human))
+    fn kept_among(&self, human: &str, records: RangeInclusive<u64>) -> Result<Option<Kept>, StoreFault> {
+        self.ask(|tables| tables.kept_among(human, &records))
     }
 
     fn lost(&self, progress: &mut dyn FnMut(u64)) -> Result<Option<Finding>, StoreFault> {

@@ -316,6 +316,14 @@ fn views_are_readable() {
 }
 
 #[test]
+fn what_is_kept_of_a_person_is_counted_in_those_records_alone() {
+    let (_dir, log) = fresh();
+    let plan = crate::questions::plan_of_kept(&log.connection);
+    let by_place = "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
+    assert!(plan.contains(by_place) && !plan.contains("SCAN"), "{plan}");
+}
+
+#[test]
 fn a_call_is_found_by_an_index() {
     let (_dir, log) = fresh();
     let of_call = "INDEX record_call (call_high=? AND call_low=?)";
