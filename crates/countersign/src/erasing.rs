@@ -55,9 +55,10 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
         let durable = engine.erase_blocking(|| {
             // What was written since is about that person, too: that what waited is cancelled, for one. Only that is looked through
             // while every call waits.
-            let since = reader.kept_among(wanted.as_str(), found.last.saturating_add(1)..=u64::MAX).map_err(Fault::from)?;
+            let last = reader.last_sequence().map_err(Fault::from)?;
+            let since = reader.kept_among(wanted.as_str(), found.last.saturating_add(1)..=last).map_err(Fault::from)?;
             kept = kept.clone().and(since.unwrap_or(NOTHING));
-            let change = Change { by, state, ..change_of(&kept, reason.as_deref()) };
+            let change = Change { by, state, ..change_of(&kept, last, reason.as_deref()) };
             Ok((change, kept.subjects.clone()))
         });
         durable.map(|durable| (durable, kept))
@@ -76,8 +77,8 @@ pub async fn erase(gateway: &Arc<Gateway>, human: HumanId, reason: Option<String
     Ok(told)
 }
 
-/// What is written of it, by nobody yet.
-fn change_of(kept: &Kept, reason: Option<&str>) -> Change {
+/// What is written of it, by nobody yet: all there is up to this record.
+fn change_of(kept: &Kept, counted_to: u64, reason: Option<&str>) -> Change {
     let numbers: Vec<String> = kept.subjects.iter().map(ToString::to_string).collect();
     Change {
         by: String::new(),
@@ -88,6 +89,7 @@ fn change_of(kept: &Kept, reason: Option<&str>) -> Change {
             "records": kept.records,
             "first": kept.sequences.0,
             "last": kept.sequences.1,
+            "counted_to": counted_to,
             "reason": reason,
         }),
         state: Vec::new(),

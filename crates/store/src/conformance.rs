@@ -10,7 +10,7 @@ use trace::{
 };
 
 use crate::samples::{
-    asked_in, at, call, change, change_about, change_of, ended, intent, observed, outcome, put, retained,
+    asked_in, at, call, change, change_about, change_of, ended, erased, intent, observed, outcome, put, retained,
 };
 
 /// Runs the whole suite. `open` gives a new, empty store each time, and a reader of it.
@@ -608,8 +608,8 @@ pub(crate) fn a_text_may_be_missing_where_a_record_says_so<W: LogStore, R: LogRe
     assert_eq!((none.records, &none.subjects), (0, &kept.subjects));
     let numbers = kept.subjects.clone();
     let said = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let erasing = StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value: Some(said.clone()) };
-    log.append(&[change_about(6, "trace.erase", &format!("subject:{said}"), None)], &[erasing]).unwrap();
+    let erasing = StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value: Some(said) };
+    log.append(&[erased(6, &kept, 5)], &[erasing]).unwrap();
     log.erase(&numbers).unwrap();
     check_missing(log, reader, (3, 0));
     let due = Due::of(reader, at(9_000), &[]).unwrap().unwrap();

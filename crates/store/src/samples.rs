@@ -5,7 +5,7 @@ use model::{
     AgentId, AppId, CallId, Class, ClassSource, Digest, HumanId, Method, Observed, Reason, RuleId, TaskId, ToolName,
     UnixMicros, Verdict,
 };
-use trace::{Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, Row, StateWrite};
+use trace::{Change, Delegation, Effect, Intent, Kept, Outcome, OutcomeStatus, Row, StateWrite};
 
 /// Microseconds of the first record; record `n` comes `n` milliseconds later.
 pub(crate) const START: i64 = 1_763_726_400_000_000;
@@ -154,6 +154,15 @@ pub(crate) fn change_about(number: u16, what: &str, subject: &str, human: Option
         ..bare_change(&call(number))
     };
     Row::of_change(&change).unwrap()
+}
+
+/// The change that says that these texts are erased, counted up to the record before it.
+pub(crate) fn erased(number: u16, kept: &Kept, counted_to: u64) -> Row {
+    let numbers: Vec<String> = kept.subjects.iter().map(ToString::to_string).collect();
+    let (first, last) = kept.sequences;
+    let detail = serde_json::json!({ "records": kept.records, "first": first, "last": last, "counted_to": counted_to });
+    let (what, subject) = ("trace.erase".to_owned(), format!("subject:{}", numbers.join(",")));
+    Row::of_change(&Change { at: at(number), what, subject, detail, ..bare_change(&call(number)) }).unwrap()
 }
 
 /// The change that says that texts up to this record are let go.

@@ -290,7 +290,14 @@ impl<'r> Walk<'r> {
         }
         if entry.body.is_none() {
             match self.how_it_went(entry)? {
-                Some(Went::Erased) => self.audit.erased += 1,
+                Some(Went::Erased) => {
+                    if let Some(erasure) = self.gone.too_many(entry) {
+                        return Ok(finding(&format!(
+                            "its text is missing, and record {erasure} says that fewer were erased"
+                        )));
+                    }
+                    self.audit.erased += 1;
+                }
                 Some(Went::LetGo) => self.audit.let_go += 1,
                 None => return Ok(finding(TAKEN_OUT)),
             }
@@ -327,14 +334,12 @@ impl<'r> Walk<'r> {
             Err(fault) if fault.kind() == StoreFaultKind::Corrupt => return Ok(None),
             records => records?,
         };
-        let mut gone = Gone::default();
         for record in &records {
             let as_written = verify_leaf(record).is_ok();
             if as_written && self.out_of_place(record, record.sequence.saturating_sub(1))?.is_none() {
-                gone.add(record);
+                self.gone.add(record);
             }
         }
-        self.gone = gone;
         Ok(self.gone.how(entry))
     }
 

@@ -105,6 +105,9 @@ fn a_person_is_erased_from_a_running_gateway() -> Result<()> {
     assert_eq!(said.pointer("/record"), Some(&json!(record.id.as_str())));
     assert_eq!(record.detail.as_ref().and_then(|detail| detail.get("reason")), Some(&json!("request 17")));
     assert!(!record.subject.context("no subject")?.contains(PERSON));
+    let counted = record.detail.as_ref().and_then(|detail| detail.get("counted_to")).and_then(Value::as_u64);
+    let place = records(&world)?.into_iter().find(|entry| entry.call == record.id).map(|entry| entry.sequence);
+    ensure!(place.is_some() && counted.map(|counted| counted + 1) == place, "{counted:?} {place:?}");
     world.run_well(&["trace", "verify", "before.receipt"])?;
 
     // Others are as they were, and whoever comes back is somebody new.

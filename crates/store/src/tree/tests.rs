@@ -1,11 +1,14 @@
+use std::ops::RangeInclusive;
+
 use model::{UnixMicros, Verdict};
 use rusqlite::Connection;
 use tlog::{Algorithm, SignedCheckpoint, SigningKey, Trust};
 use trace::{
-    Audit, Known, LogReader, LogStore, Notary, Query, RollbackError, audit, audit_range, check_since, checkpoints,
+    Audit, Kept, Known, LogReader, LogStore, Notary, Query, RollbackError, Row, audit, audit_range, check_since,
+    checkpoints,
 };
 
-use crate::samples::{change, intent, outcome};
+use crate::samples::{change, change_about, erased, intent, outcome};
 use crate::{Durability, SqliteLog, SqliteReader};
 
 const RECORDS: u64 = 620;
@@ -36,6 +39,24 @@ impl Signed {
         }
         let known = Known { trust: notary.trust(), named: true, elsewhere: Vec::new() };
         Self { folder, known }
+    }
+
+    /// With 621 to 630 behind them: calls for cy, but for 625 and 630, the erasure of cy in 629, and a checkpoint.
+    fn with_an_erasure(said: fn(u16, &Kept) -> Row) -> Self {
+        let signed = Self::new();
+        let mut log = SqliteLog::open(&signed.path(), Durability::DangerOff).unwrap();
+        let asked = |number, human| intent(number, "bot", human, "crm/read", Verdict::Allow);
+        for number in 621..629 {
+            log.append(&[asked(number, if number == 625 { "bob" } else { "cy" })], &[]).unwrap();
+        }
+        let kept = log.kept_of("cy").unwrap().unwrap();
+        log.append(&[said(629, &kept)], &[]).unwrap();
+        log.erase(&kept.subjects).unwrap();
+        log.append(&[asked(630, "bob")], &[]).unwrap();
+        let mut notary = notary();
+        notary.resume(&signed.last(), UnixMicros(0));
+        sign(&mut log, &mut notary, 0);
+        signed
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -155,6 +176,46 @@ fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
             assert_eq!(part.bad.map(|bad| bad.sequence), Some(sequence), "{what}");
         }
     }
+}
+
+/// Puts the text of a record under the key of cy.
+fn as_if_of_cy(sequence: u64) -> String {
+    format!(
+        "UPDATE record SET body = (SELECT body FROM record WHERE sequence = 621), human = NULL, task = NULL, body_values = NULL \
+         WHERE sequence = {sequence}"
+    )
+}
+
+#[test]
+fn an_erasure_explains_no_text_but_those_that_it_took() {
+    let counted = |number, kept: &Kept| erased(number, kept, 628);
+    let audited = |said: fn(u16, &Kept) -> Row, sql: &str, range: Option<RangeInclusive<u64>>| {
+        let signed = Signed::with_an_erasure(said);
+        signed.tables().execute_batch(sql).unwrap();
+        let reader = SqliteReader::open(&signed.path()).unwrap();
+        let audit = match range {
+            Some(range) => audit_range(&reader, &signed.known, range).unwrap(),
+            None => signed.audit(),
+        };
+        (audit.bad.map(|bad| bad.sequence), audit.erased)
+    };
+    assert_eq!(audited(counted, "", None), (None, 7));
+    assert_eq!(audited(counted, "", Some(623..=630)), (None, 5));
+    for sequence in [301, 620, 630] {
+        let (before, range) = (if sequence == 630 { 7 } else { 0 }, Some(sequence..=630));
+        assert_eq!(audited(counted, &as_if_of_cy(sequence), None), (Some(sequence), before));
+        assert_eq!(audited(counted, &as_if_of_cy(sequence), range), (Some(sequence), 0));
+    }
+    // Among those of cy it cannot be told which one is too many, but that one is.
+    assert_eq!(audited(counted, &as_if_of_cy(625), None), (Some(628), 7));
+
+    // What an older version counted may be too few, and nothing behind its record went with it either.
+    let older = |number, kept: &Kept| {
+        let numbers: Vec<String> = kept.subjects.iter().map(ToString::to_string).collect();
+        change_about(number, "trace.erase", &format!("subject:{}", numbers.join(",")), None)
+    };
+    assert_eq!(audited(older, "", None), (None, 7));
+    assert_eq!(audited(older, &as_if_of_cy(630), None), (Some(630), 7));
 }
 
 #[test]
