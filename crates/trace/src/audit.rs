@@ -29,7 +29,7 @@ pub struct Audit {
     pub let_go: u64,
     /// Records that no checkpoint covers yet.
     pub unsigned: u64,
-    /// How much time lies between the first of those and the last, in microseconds, as they say themselves.
+    /// How much time lies between the earliest of those and the latest, in microseconds, as they say themselves.
     pub unsigned_us: i64,
     /// Checkpoints whose signature was checked and that fit.
     pub checkpoints: usize,
@@ -75,7 +75,7 @@ struct Walk<'r> {
     /// What is left to compare with, by size.
     signed: BTreeMap<u64, Hash>,
     audit: Audit,
-    /// When the first and the last record were made that no checkpoint covers so far.
+    /// When the earliest and the latest record were made that no checkpoint covers so far.
     behind: Option<(UnixMicros, UnixMicros)>,
     /// The tile of leaf hashes that was read last.
     tile: (u64, Vec<Hash>),
@@ -262,8 +262,7 @@ impl<'r> Walk<'r> {
 
     /// Records of this time come now.
     fn made_at(&mut self, at: UnixMicros) {
-        let first = self.behind.map_or(at, |(first, _)| first);
-        self.behind = Some((first, at));
+        self.behind = Some(self.behind.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
     }
 
     /// What is wrong with records of which there is no checkpoint at all: whoever can write them can write any. A log that has just
@@ -425,6 +424,6 @@ const TAKEN_OUT: &str = "its text is missing, and no record says that it was era
 const MISSING: &str = "it is missing";
 const PAGE: usize = 1_000;
 
-/// Most time, in microseconds, between the first and the last record that no checkpoint covers where nothing is wrong: a gateway signs
+/// Most time, in microseconds, between the earliest and the latest record that no checkpoint covers where nothing is wrong: a gateway signs
 /// each half second.
 pub const UNSIGNED_TIME_MAX_US: i64 = 60_000_000;
