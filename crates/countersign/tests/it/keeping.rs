@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{PostgresServer, World};
 
-use crate::kit::{at, changes, intents, pin, records, upstream, world, world_with};
+use crate::kit::{at, changes, intents, pin, records, until, upstream, world, world_with};
 
 fn json_of(world: &World, words: &[&str]) -> Result<Value> {
     let said = world.run_well(&[words, &["--json"]].concat())?;
@@ -153,6 +153,28 @@ fn a_backup_that_was_changed_is_not_restored() -> Result<()> {
     let nothing = world.run(&["trace", "restore", "data", "--into", "elsewhere"])?;
     ensure!(nothing.stderr.contains("is no backup"), "{nothing:?}");
     Ok(())
+}
+
+#[test]
+fn an_end_that_nobody_signed_is_told_with_what_to_do() -> Result<()> {
+    let app = upstream()?;
+    let mut world = world_with(&app)?;
+    until("it is signed", || Ok(json_of(&world, &["trace", "verify"])?.get("unsigned") == Some(&json!(0))))?;
+    count(&world, "hello")?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let said = json_of(&world, &["trace", "verify"])?;
+    let (key, last) = (world.run_well(&["trace", "keys"])?, said.get("records").context("no records")?.to_string());
+    let all_but_the_first =
+        "DELETE FROM state WHERE kind = 'checkpoint' AND key > (SELECT min(key) FROM state WHERE kind = 'checkpoint')";
+    change(&world.folder().join("data/trace.db"), all_but_the_first)?;
+    fs::remove_file(world.folder().join("data.checkpoint"))?;
+    let verify = ["trace", "verify", "--key", key.trim(), "--to", &last];
+    let found = world.run(&verify)?;
+    ensure!(found.code == 1 && found.stdout.contains("no checkpoint covers it"), "{found:?}");
+    ensure!(found.stderr.contains("hint: a gateway that runs signs within a second"), "{found:?}");
+    world.restart()?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    world.run_well(&verify).map(drop)
 }
 
 #[test]

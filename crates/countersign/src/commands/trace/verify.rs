@@ -58,9 +58,13 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
         std::thread::sleep(SIGNED_SOON);
         audited = look()?;
     }
-    let found = audited.bad.take().or_else(|| unsigned(&audited, from, to_the_last));
-    audited.bad = found.or_else(|| silent(args, &known.trust, &cosigned));
+    let unsigned = unsigned(&audited, from, to_the_last);
+    let hint = unsigned.as_ref().filter(|_| audited.bad.is_none()).map(|_| UNSIGNED_HINT);
+    audited.bad = audited.bad.take().or(unsigned).or_else(|| silent(args, &known.trust, &cosigned));
     report(common, &origin, &audited, &cosigned);
+    if let Some(hint) = hint {
+        say(format_args!("hint: {hint}"));
+    }
     Ok(if audited.bad.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -389,5 +393,9 @@ fn trust(args: &VerifyArgs, origin: &str, folder: &Path) -> Result<Trust, Fault>
     Ok(Trust { origin: origin.to_owned(), log, witnesses })
 }
 
+/// What to do about an end that nobody has signed.
+const UNSIGNED_HINT: &str = "a gateway that runs signs within a second. Where commands wrote these records while none ran, as those of older \
+     versions did, start it once: it signs what is there. Else somebody took checkpoints away, or wrote these records: keep a copy of the \
+     trace as evidence first";
 /// A gateway signs each half second.
 const SIGNED_SOON: Duration = Duration::from_millis(1_500);
