@@ -19,8 +19,9 @@ pub struct Checked {
     pub records: u64,
     /// Records among them that stand in a tree that was signed: these are what was written.
     pub signed_records: u64,
-    /// Records among them whose text was erased before they were exported: they were checked as far as they go.
-    pub erased: u64,
+    /// Records among them without their text, which were checked as far as they go. It was erased or let go before they were exported, or
+    /// somebody took it out of the file: nothing in there tells which.
+    pub without_text: u64,
     /// The first record.
     pub first: Option<u64>,
     /// The last record.
@@ -123,7 +124,7 @@ fn record(line: &[u8], stretch: &mut Option<Stretch>, checked: &mut Checked) -> 
         stretch.record(&entry.leaf_hash)?;
     }
     checked.records += 1;
-    checked.erased += u64::from(entry.body.is_none());
+    checked.without_text += u64::from(entry.body.is_none());
     checked.first = checked.first.or(Some(entry.sequence));
     checked.last = Some(entry.sequence);
     Ok(())

@@ -221,7 +221,7 @@ fn report_export(common: &Common, file: &Path, checked: &Checked) {
             "signed_records": checked.signed_records,
             "first": checked.first,
             "last": checked.last,
-            "erased": checked.erased,
+            "without_text": checked.without_text,
             "unsigned": checked.unsigned,
             "signed": signed,
             "wrong": checked.wrong.as_ref().map(|wrong| serde_json::json!({ "line": wrong.line, "what": wrong.what })),
@@ -249,6 +249,15 @@ fn report_export(common: &Common, file: &Path, checked: &Checked) {
             );
             say("hint: an export of all records between two of them, without a question, proves what it holds");
         }
+    }
+    if checked.without_text > 0 {
+        out(format_args!(
+            "{} of the records are without their text, and nothing in the file says why",
+            checked.without_text
+        ));
+        say(
+            "hint: whether it was erased or let go, and not taken out of the file, says `countersign trace verify` where the trace is",
+        );
     }
 }
 
