@@ -507,6 +507,7 @@ fn open_trace(
 ) -> Result<(Journal, Reviews, Standing, (Notary, Latest)), Fault> {
     let mut log = trace.writer(durability()).map_err(Fault::from)?;
     let reader = trace.reader().map_err(Fault::from)?;
+    notary::refuse_name_of_another(trace, &reader)?;
     let notary = notary::open(log.as_mut(), &reader, places, clock.now())?;
     let unknown = trace::mark_unknown(log.as_mut(), &reader, clock.now()).map_err(Fault::from)?;
     if unknown > 0 {

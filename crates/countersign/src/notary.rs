@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use aws_lc_rs::rand;
 use model::{Blame, CallId, Clock, Fault, Secret, UnixMicros};
 use private_file::{Draft, Openness};
-use store::Reader;
+use store::{Location, LogMap, Reader};
 use tlog::{Algorithm, KeyName, SEED_BYTES, SignedCheckpoint, Signer, SigningKey, Trust, VerifierKey};
 use trace::{Change, Journal, LogReader, LogStore, Notary, RollbackError, StateWrite, check_since, checkpoints};
 
@@ -63,6 +63,19 @@ fn named(log: &mut dyn LogStore, reader: &dyn LogReader) -> Result<String, Fault
     let write = StateWrite { kind: KIND.to_owned(), key: ORIGIN.to_owned(), value: Some(origin.clone()) };
     log.append(&[], &[write]).map_err(Fault::from)?;
     Ok(origin)
+}
+
+/// A new log would get the name of the environment's key. Where another one in the same database has that, the two would say different
+/// things in one name.
+pub fn refuse_name_of_another(trace: &Location, reader: &dyn LogReader) -> Result<(), Fault> {
+    let (Location::Database(address), None) = (trace, origin_of(reader)?) else { return Ok(()) };
+    let Some(key) = key_of_environment()? else { return Ok(()) };
+    let (name, own) = (key.verifier_key().name().to_string(), address.log());
+    let heads = LogMap::of(address, "").standing().map_err(Fault::from)?.heads;
+    let Some(other) = heads.into_iter().find(|head| head.origin == name && head.log != own) else { return Ok(()) };
+    let said = format!("`{KEY_VARIABLE}` holds the key of the log `{}`, and `{own}` is to be another one", other.log);
+    Err(Fault::new(Blame::Operator, "trace.key", said)
+        .hint("each gateway needs a key of its own: take the variable away, and the first start makes one (`countersign trace keys`)"))
 }
 
 /// The keys of a log: that of the environment, else those of the folder, made where there is none.

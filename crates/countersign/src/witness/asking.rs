@@ -248,7 +248,8 @@ impl Link {
     }
 }
 
-const RESTORE: &str = "restore the newest backup (`countersign trace restore`). To go on with what is there, take the witness out of \
+const RESTORE: &str = "restore the newest backup (`countersign trace restore`). Where another gateway signs with the same key, nothing is \
+     lost, and each needs a key and a trace of its own. To go on with what is there, take the witness out of \
      `trace: witnesses:`, and keep what it has seen as evidence";
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 const ROUNDS_LEFT_OUT_MAX: u32 = 60;

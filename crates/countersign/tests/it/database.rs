@@ -64,6 +64,30 @@ fn a_trace_in_a_database_answers_and_proves_as_one_in_a_file() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_new_log_gets_no_name_that_another_one_in_its_database_has() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let store = server.database("trace")?;
+    let somebody = world().start()?;
+    let key = std::fs::read_to_string(somebody.folder().join("data/trace-keys/1.key"))?;
+    let with = |log: &str| {
+        let world = world().set(&["trace", "store"], json!(store)).set(&["trace", "log"], json!(log));
+        world.environment("COUNTERSIGN_TRACE_KEY", key.trim())
+    };
+    let mut one = with("one").start()?;
+    ensure!(one.terminate()? == 0, "{}", one.log());
+    for _again in 0..2 {
+        let refused = with("two").prepare()?.run(&["serve"])?;
+        ensure!(refused.code != 0 && refused.stderr.contains("holds the key of the log `one`"), "{refused:?}");
+        ensure!(refused.stderr.contains("each gateway needs a key of its own"), "{refused:?}");
+    }
+    one.restart()?;
+    ensure!(one.terminate()? == 0, "{}", one.log());
+    let mut two = world().set(&["trace", "store"], json!(store)).set(&["trace", "log"], json!("two")).start()?;
+    ensure!(two.terminate()? == 0, "{}", two.log());
+    Ok(())
+}
+
 fn other_gateway(store: &str, log: &str) -> Result<World> {
     world().set(&["trace", "store"], json!(store)).set(&["trace", "log"], json!(log)).prepare()
 }
