@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
-use trace::{LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
+use trace::{CHECKPOINT_KIND, COSIGNED_KIND, LogStore, Row, StateWrite, StoreFault, StoreFaultKind};
 
 use super::address::Address;
 use super::append::Step;
@@ -25,7 +25,7 @@ pub struct PostgresLog {
     /// The commits of the log, as far as is known, and whether one of ours may be among them that was not heard of.
     commits: i64,
     unheard: bool,
-    /// Whether that one changed state, and whoever wrote it was told that it is not written.
+    /// Whether that one changed state that somebody remembers, and whoever wrote it was told that it is not written.
     denied: bool,
     /// Why what this gateway remembers is older than the log, where it is.
     superseded: Option<&'static str>,
@@ -158,7 +158,7 @@ impl PostgresLog {
                 let session = match self.session() {
                     Ok(_) => self.session()?,
                     Err(failure) => {
-                        self.denied = !state.is_empty();
+                        self.denied = state.iter().any(is_remembered);
                         return Err(failure);
                     }
                 };
@@ -207,6 +207,11 @@ impl LogStore for PostgresLog {
         }
         Ok(more)
     }
+}
+
+/// Whether a gateway goes by what it remembers of this. What is signed of the log is signed anew, whatever it says.
+fn is_remembered(write: &StateWrite) -> bool {
+    ![CHECKPOINT_KIND, COSIGNED_KIND].contains(&write.kind.as_str())
 }
 
 /// The log says something else than this gateway remembers: nothing of that, a call that waits for people among it, is to be trusted any
