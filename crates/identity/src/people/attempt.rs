@@ -210,7 +210,7 @@ impl People {
     /// What a browser keeps in which this person has just signed in; none of somebody who has no password that others could guess. It
     /// lets nobody in.
     pub fn mark(&self, signed_in: &SignedIn) -> Option<Secret<String>> {
-        self.browsers.mark(&signed_in.human, self.password_since(&signed_in.human)?).ok()
+        self.browsers.mark(&signed_in.human, self.password_since(&signed_in.human)?, signed_in.how).ok()
     }
 
     fn password_since(&self, human: &HumanId) -> Option<UnixMicros> {

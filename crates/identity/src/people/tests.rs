@@ -309,14 +309,36 @@ async fn whoever_has_one_mark_keeps_no_other_browser_out_and_another_password_en
     assert_eq!(again(&stolen, PASSWORD).await, Err("people.too_many"));
     let reset = house.people.invite(&human("ana"), "os-user:root").await.unwrap();
     house.clock.on(std::time::Duration::from_secs(1));
-    house.people.accept(reset.code.expose(), secret(OTHER), Client::Page, from(1)).await.unwrap();
+    let chosen = house.people.accept(reset.code.expose(), secret(OTHER), Client::Page, from(1)).await.unwrap();
+    let new = house.people.mark(&chosen.signed_in).unwrap();
     for _guess in 0..6 {
         let guess = house.people.sign_in("ana", secret(PASSWORD), Client::Page, from(1)).await;
         assert_eq!(code_of(guess), "people.refused");
     }
     assert_eq!(again(&own, OTHER).await, Err("people.too_many"), "a mark from before is none");
+    assert_eq!(again(&new, PASSWORD).await, Err("people.refused"));
     house.people.close(&human("ana"), "os-user:root").await.unwrap();
-    assert_eq!(house.people.browsers.of(&human("ana"), UnixMicros(0), own.expose()), None);
+    assert_eq!(again(&new, OTHER).await, Err("people.too_many"), "nor is one of an account that is closed");
+}
+
+#[tokio::test]
+async fn whoever_signs_in_without_the_password_guesses_it_no_faster() {
+    let house = House::new().with_account("ana").await;
+    let own = house.people.mark(&house.sign_in("ana").await.signed_in).unwrap();
+    let signed_in = house.sign_in("ana").await.signed_in;
+    let again = async |mark: &Secret<String>, password: &str| {
+        let opened = house.people.sign_in_again("ana", mark.expose(), secret(password), from(2)).await;
+        opened.map(drop).map_err(|fault| fault.code())
+    };
+    let mut codes = Vec::new();
+    for how in [How::Oidc, How::Passkey, How::Oidc, How::Passkey] {
+        let new = house.people.mark(&SignedIn { how, ..signed_in.clone() }).unwrap();
+        for _guess in 0..2 {
+            codes.push(again(&new, "correct horse batterz").await.unwrap_err());
+        }
+    }
+    assert_eq!(codes.iter().filter(|code| **code == "people.too_many").count(), 2, "{codes:?}");
+    assert_eq!(again(&own, PASSWORD).await, Ok(()), "a browser of whoever knew the password has its own count");
 }
 
 #[tokio::test]
