@@ -117,8 +117,9 @@ async function passkey(button) {
 function elsewhere(button) {
   const place = button.closest(".keys");
   if (!place || place.querySelector("a")) return;
-  const there = new URL(location.href);
-  there.hostname = button.dataset.host;
+  const there = new URL(button.dataset.origin);
+  const { pathname, search, hash } = location;
+  Object.assign(there, { pathname, search, hash });
   const link = Object.assign(document.createElement("a"), { href: there.href, textContent: "this page there" });
   const said = Object.assign(document.createElement("p"), { className: "small" });
   said.append(`Passkeys are good at ${there.host} only: `, link);

@@ -40,8 +40,10 @@ pub(crate) fn fields() -> Html {
 pub(crate) fn button(parts: &Parts, purpose: &str, say: &'static str, name: &'static str) -> Html {
     let Ok(challenge) = parts.people.challenge(purpose) else { return Html::default() };
     html!(
-        "<button type=\"button\" data-passkey=\"get\" data-host=\"{}\" data-challenge=\"{}\" data-say=\"{}\" hidden>{}</button>",
+        "<button type=\"button\" data-passkey=\"get\" data-host=\"{}\" data-origin=\"{}\" data-challenge=\"{}\" data-say=\"{}\" \
+         hidden>{}</button>",
         parts.site.host,
+        origin(parts),
         challenge,
         say,
         name
@@ -53,14 +55,20 @@ pub(crate) fn button_to_add(parts: &Parts, visitor: &Visitor) -> Html {
     let Ok(challenge) = parts.people.challenge(&adding(visitor)) else { return Html::default() };
     let id = visitor.human.id.as_str();
     html!(
-        "<button type=\"button\" data-passkey=\"create\" data-host=\"{}\" data-challenge=\"{}\" data-user=\"{}\" \
+        "<button type=\"button\" data-passkey=\"create\" data-host=\"{}\" data-origin=\"{}\" data-challenge=\"{}\" data-user=\"{}\" \
          data-user-id=\"{}\" data-user-name=\"{}\" hidden>Add a passkey of this device</button>",
         parts.site.host,
+        origin(parts),
         challenge,
         id,
         URL_SAFE_NO_PAD.encode(digest(&SHA256, id.as_bytes()).as_ref()),
         visitor.human.name
     )
+}
+
+/// Where the pages are that may ask for a key.
+fn origin(parts: &Parts) -> &str {
+    parts.site.origins.first().map_or("", String::as_str)
 }
 
 /// The answer in a form; none where the form came without one.

@@ -160,6 +160,20 @@ fn a_passkey_signs_in_and_approves() -> Result<()> {
 }
 
 #[test]
+fn where_passkeys_are_not_good_the_page_leads_to_where_they_are() -> Result<()> {
+    let listen = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.to_string();
+    let url = "https://countersign.example";
+    let _stage = Stage::start_with(|world| world.set(&["console"], json!({ "listen": listen, "url": url })))?;
+    let mut browser = Browser::start()?;
+    browser.open(DESKTOP.0, DESKTOP.1, "light")?;
+    browser.go(&format!("http://{listen}/sign-in?next=%2Fholds"))?;
+    browser.reads("Passkeys are good at countersign.example only")?;
+    let link = browser.act("evaluate", json!({ "code": "document.querySelector('.keys a').href" }))?;
+    ensure!(link == json!(format!("{url}/sign-in?next=%2Fholds")), "{link}");
+    Ok(())
+}
+
+#[test]
 fn everything_can_be_reached_with_keys_alone() -> Result<()> {
     let stage = Stage::start()?;
     stage.a_morning()?;
