@@ -74,7 +74,7 @@ pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
 }
 
 fn tell(fault: &Fault) {
-    tracing::warn!(%fault, hint = fault.way_out(), "texts that are kept no longer are still there; it is tried again");
+    tracing::warn!(%fault, hint = fault.way_out(), "what was to be erased or let go is still there; it is tried again");
 }
 
 /// Whether an erasure has not come to its end: its keys, or copies of them, may still be there.
