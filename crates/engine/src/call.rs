@@ -81,6 +81,17 @@ pub enum Closed {
     },
 }
 
+impl Closed {
+    /// The call, where it got that far.
+    pub fn call(&self) -> Option<&CallId> {
+        match self {
+            Self::Answered { call, .. } => Some(call),
+            Self::Refused(refusal) => Some(&refusal.call),
+            Self::Failed { call, .. } => call.as_ref(),
+        }
+    }
+}
+
 impl Engine {
     /// Takes one call from request to closed record. Once the intent is written the rest happens even if the caller
     /// goes away: dropping this future does not lose the outcome.
