@@ -327,20 +327,11 @@ impl Call {
         };
         let pair = (actor.agent.clone(), actor.human.clone());
         let request = CallRequest {
-            actor: actor.clone(),
             cause: match &self.looked {
                 Some(looked) => Some(looked.call.clone()),
                 None => goes_on.map_or_else(|| self.made_by(), |goes_on| goes_on.cause.clone()),
             },
-            app: self.app.clone(),
-            method: self.asked.method(),
-            tool: self.tool.clone(),
             arguments,
-            readable: self.readable(),
-            wire: along.client().revision().wire(),
-            trace_parent: along.trace_parent(),
-            listed_at: self.listed_at,
-            kept: self.link.kept(),
             upstream: Arc::new(Carried {
                 to: Arc::clone(&self.link),
                 hub: Arc::clone(runs.hub),
@@ -351,15 +342,34 @@ impl Call {
                 races: self.looked.as_ref().is_some_and(|looked| looked.version.is_none()),
                 answers: self.answers(),
             }),
-            waiter: None,
-            contract: contracted::facts(self.contract.as_ref(), runs.known),
-            taker: None,
+            ..self.request(runs, along)
         };
         let Some(queue) = self.queue(runs, along, pair) else { return runs.engine.call(request).await };
         let waiter = Some(Arc::clone(&queue) as Arc<dyn Waiter>);
         let closed = runs.engine.call(CallRequest { waiter, ..request }).await;
         self.disposition = queue.disposition.get().copied();
         closed
+    }
+
+    /// It as it came, going nowhere and waiting for nobody.
+    fn request(&self, runs: &Runs<'_>, along: &Along) -> CallRequest {
+        CallRequest {
+            actor: runs.known.actor.clone(),
+            app: self.app.clone(),
+            method: self.asked.method(),
+            tool: self.tool.clone(),
+            cause: None,
+            arguments: self.arguments.clone(),
+            readable: self.readable(),
+            wire: along.client().revision().wire(),
+            trace_parent: along.trace_parent(),
+            listed_at: self.listed_at,
+            kept: self.link.kept(),
+            upstream: Arc::new(contracted::Nowhere),
+            waiter: None,
+            contract: contracted::facts(self.contract.as_ref(), runs.known),
+            taker: None,
+        }
     }
 
     /// How it waits where people have to approve first. None: it is nothing that a client asks for again.

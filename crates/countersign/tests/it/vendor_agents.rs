@@ -289,6 +289,47 @@ fn every_clause_holds_for_an_agent_of_a_server_that_speaks_mcp() -> Result<()> {
     Ok(())
 }
 
+/// A decision on record: its tool, what was decided, and whether the call before it caused it.
+type Decided = (String, &'static str, bool);
+
+/// What an agent of the vendor is told of this call, and what was decided for it.
+fn wanted(world: &World, key: &str, call: &str, arguments: Value) -> Result<(Value, Vec<Decided>)> {
+    let before = intents(world)?.len();
+    let said = talk(world, key, "auto", &[(call.to_owned(), arguments)])?.1.pop().unwrap_or_default();
+    let (mut found, mut last) = (Vec::new(), None);
+    for intent in intents(world)?.iter().skip(before).filter_map(trace::Entry::intent) {
+        let caused = last.is_some() && intent.cause == last;
+        found.push((intent.tool.clone(), intent.verdict.as_str(), caused));
+        last = Some(intent.call);
+    }
+    Ok((said, found))
+}
+
+// INVARIANT: what a vendor's agent wanted to change is on record, and nothing is asked of the app where nothing could permit it.
+#[test]
+fn a_change_that_an_agent_wanted_is_on_record_whatever_its_record_says() -> Result<()> {
+    let (ats, server) = (Ats::start()?, Server::start()?);
+    let over_http = office(&ats, &contract())?;
+    sign(&over_http)?;
+    for world in [over_http, office_over_mcp(&server, &contract())?] {
+        let key = key(&world, "background-screening")?;
+        // No clause permits it, of whatever record.
+        for id in ["o_1", "o_404", "x_1"] {
+            let (said, found) = wanted(&world, &key, "remove_order", json!({ "id": id }))?;
+            ensure!(at(decision(&said)?, "/decision") == "deny", "{id}: {said}");
+            ensure!(found == [("remove_order".to_owned(), "deny", false)], "{id}: {found:?}");
+        }
+        // One that is not there, and one that is another's.
+        for id in ["o_404", "x_1"] {
+            let (said, found) = wanted(&world, &key, "update_order", json!({"id": id, "status": "done"}))?;
+            ensure!(text(&said).starts_with("Nothing of this may be seen"), "{id}: {said}");
+            let [(looked, _, _), change] = found.as_slice() else { anyhow::bail!("{id}: {found:?}") };
+            ensure!(looked == "get_order" && *change == ("update_order".to_owned(), "defer", true), "{id}: {found:?}");
+        }
+    }
+    Ok(())
+}
+
 // INVARIANT: nothing is written on a vendor's word: the record is looked at first, and it must not change in between.
 #[test]
 fn a_finding_waits_and_is_written_once() -> Result<()> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use decide::AnswerKind;
+use decide::{AnswerKind, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::{CallRequest, Closed, Readable};
 use front::Known;
 use json::Document;
-use model::{Blame, ContractFacts, Fault, Form, Operation, Shown, ToolName};
+use model::{Blame, CallId, ContractFacts, Fault, Form, Operation, Shown, ToolName};
 use openapi::{SaysOfItself, Tool};
 use serde_json::json;
 
@@ -17,6 +17,18 @@ use crate::app_link::{Carried, Looks};
 use crate::param;
 use crate::release::{OUTSIDE, Said, WENT_WRONG, data};
 use crate::upstream::{Along, Asked, Sending};
+
+/// Where a change goes whose record was not looked at. Nothing ever leaves.
+pub(super) struct Nowhere;
+
+impl Upstream for Nowhere {
+    fn send<'a>(&'a self, permit: Permit, _: Outgoing) -> UpstreamFuture<'a> {
+        drop(permit);
+        let said = "the record that this would change was not looked at";
+        let fault = Fault::new(Blame::Rule, OUTSIDE, said);
+        Box::pin(std::future::ready(Err(SendFault::before(fault))))
+    }
+}
 
 fn said_of(tool: &Tool) -> Said {
     Said { form: tool.form, one: tool.does == Operation::Read }
@@ -39,19 +51,37 @@ impl Call {
         self.mapped().map_or(Said { form: Form::Json, one: false }, said_of)
     }
 
-    /// Looks at the record that is to be changed, in a call of its own, and takes what it says of itself among the facts. Gives how
-    /// the call ended, where it cannot be looked at or may not be.
+    /// Looks at the record that is to be changed, in a call of its own, and takes what it says of itself among the facts. What is
+    /// refused whatever it says is not looked at. Gives how the call ended, where it cannot be looked at or may not be.
     pub(super) async fn look_first(&mut self, runs: &Runs<'_>, along: &Along) -> Option<Closed> {
         let mut facts = ContractFacts::clone(self.contract.as_ref()?);
         self.mapped().filter(|tool| tool.looks_first(&facts))?;
-        match Box::pin(self.look(runs, along, &mut facts)).await {
-            Ok(Some(looked)) => self.looked = Some(looked),
-            // The word of whoever asks is not enough.
-            Ok(None) => facts.tenant = Shown::Open,
-            Err(closed) => return Some(closed),
+        // The word of whoever asks is not enough.
+        let unseen = ContractFacts { tenant: Shown::Open, ..facts.clone() };
+        let refused = runs.engine.hides_under(&runs.known.actor, &self.app, self.tool.clone(), &unseen);
+        self.contract = Some(Arc::new(unseen));
+        if refused {
+            return None;
         }
-        self.contract = Some(Arc::new(facts));
-        None
+        match Box::pin(self.look(runs, along, &mut facts)).await {
+            Ok(Some(looked)) => {
+                self.looked = Some(looked);
+                self.contract = Some(Arc::new(facts));
+                None
+            }
+            Ok(None) => None,
+            // INVARIANT: what an agent wanted to change is on record, also where the record could not be looked at (test
+            // `a_change_that_an_agent_wanted_is_on_record_whatever_its_record_says`).
+            Err(closed) => match self.wanted(runs, along, closed.call().cloned()).await {
+                Closed::Refused(_) => Some(closed),
+                unrecorded => Some(unrecorded),
+            },
+        }
+    }
+
+    /// Puts on record that a change was wanted of which nobody knows whose data it is about: it is decided as such, and never leaves.
+    async fn wanted(&self, runs: &Runs<'_>, along: &Along, cause: Option<CallId>) -> Closed {
+        runs.engine.call(CallRequest { cause, ..self.request(runs, along) }).await
     }
 
     /// None: nothing tells whose record it is, and no tool looks it up.
