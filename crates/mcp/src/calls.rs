@@ -196,7 +196,7 @@ impl Call {
             if let Some(own) = tasks::made(&answer.body) {
                 return self.made_a_task(runs, &along, &call, (own, hides), answer);
             }
-            match self.unfinished(runs, &along, call, &answer).await {
+            match self.unfinished(runs, &along, call, (&answer, hides.as_deref())).await {
                 Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
                 Ok(None) => {}
                 Err(closed) => {
@@ -485,13 +485,14 @@ impl Call {
     }
 
     /// Brings before the client what the app asks. Gives the result of a client without a session, which comes back with
-    /// the answers; none once a client with one has answered. Error: how the call ends instead.
+    /// the answers, and sees what is asked alone where rules hide something of its answer; none once a client with one has answered.
+    /// Error: how the call ends instead.
     async fn unfinished(
         &mut self,
         runs: &Runs<'_>,
         along: &Along,
         call: CallId,
-        answer: &Answer,
+        (answer, hides): (&Answer, Option<&str>),
     ) -> Result<Option<Vec<u8>>, Closed> {
         let failed = |fault| Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: true };
         let mut wanted = Wanted::read(&answer.body, along.client()).map_err(failed)?;
@@ -513,6 +514,7 @@ impl Call {
             }
         }
         let keys = wanted.wishes.iter().map(|wish| wish.key.clone()).collect();
+        let shown = hides.map_or_else(|| answer.body.clone(), |_| rounds::only_questions(&wanted.wishes));
         let given = self.put(runs, along, &call, wanted.wishes, false).await?;
         if let Client::Legacy(_) = along.client() {
             let onward = Onward { state: wanted.state, given };
@@ -522,7 +524,7 @@ impl Call {
         let sealed = Sealed { state: wanted.state, cause: call.clone(), rounds, again, keys };
         let now = runs.engine.clock().now();
         let text = runs.seals.seal(&self.bound(&runs.known.actor), &sealed, now).map_err(failed)?;
-        Ok(Some(rounds::with_state(&answer.body, &text)))
+        Ok(Some(rounds::with_state(&shown, &text)))
     }
 
     /// Each question is a call of its own. Gives what a client with a session answered; the other sees them in the result.

@@ -115,6 +115,24 @@ pub fn as_questions(error: &[u8]) -> Option<Bytes> {
     Some(Bytes::from(out))
 }
 
+/// A result that is not finished, with what it asks and nothing else.
+pub fn only_questions(wishes: &[Wish]) -> Bytes {
+    let mut out = b"{\"resultType\":\"input_required\"".to_vec();
+    for (at, wish) in wishes.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b"," } else { b",\"inputRequests\":{" });
+        json::write_string(&mut out, &wish.key);
+        out.extend_from_slice(b":{\"method\":");
+        json::write_string(&mut out, wish.method.as_str());
+        if let Some(params) = &wish.params {
+            out.extend_from_slice(b",\"params\":");
+            out.extend_from_slice(params);
+        }
+        out.push(b'}');
+    }
+    out.extend_from_slice(if wishes.is_empty() { b"}" } else { b"}}" });
+    Bytes::from(out)
+}
+
 /// What an app wants back, whatever else is wrong with its result.
 pub fn state_of(body: &[u8]) -> Option<String> {
     let document = Document::parse(body).ok()?;

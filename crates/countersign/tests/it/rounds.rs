@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{ExactOptions, ExactUpstream, Participant, Revision, World};
 
-use crate::kit::{at, text, until, world};
+use crate::kit::{Handmade, at, ok, pin, text, until, world};
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test measures how long an app is left alone")]
@@ -51,6 +51,40 @@ fn a_link_is_words_for_a_client_that_knows_none() -> Result<()> {
         let whole = said.pointer("/content/0").context("no content")?.to_string();
         ensure!(whole.contains("exact+note://one"), "{said}");
     }
+    Ok(())
+}
+
+// INVARIANT: of an answer of which a rule hides something its questions are shown and nothing else, until it is whole.
+#[test]
+fn what_is_hidden_of_an_answer_is_hidden_beside_its_questions() -> Result<()> {
+    let server = Handmade::with_echo(|heard| {
+        let form = json!({"mode": "form", "message": "Who?", "requestedSchema": {"type": "object", "properties": {}}});
+        let asks = json!({"who": {"method": "elicitation/create", "params": form, "iban": "DE02"}});
+        let mut result = json!({
+            "structuredContent": {"iban": "DE02", "name": "Ada"},
+            "content": [{"type": "text", "text": r#"{"iban":"DE02","name":"Ada"}"#}],
+            "_meta": {"dev.example/so-far": "DE02"},
+            "iban": "DE02",
+        });
+        if heard.body.pointer("/params/requestState").is_none() {
+            result["resultType"] = json!("input_required");
+            result["inputRequests"] = asks;
+            result["requestState"] = json!("x");
+        }
+        Some(ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string()))
+    })?;
+    let rules = r#"@id("all") permit (principal, action, resource);
+@id("no-iban") @redact("$..iban") forbid (principal, action == Action::"call", resource);"#;
+    let world = world().app_url("exact", &server.url, None).rules("house.cedar", rules).start()?;
+    pin(&world, "exact", "read")?;
+    let client = client(&world, Revision::July2026)?.declaring(json!({"elicitation": {}}));
+    let client = client.answering("elicitation/create", |_| json!({"action": "accept", "content": {}}));
+    let call = json!({"name": "exact__echo", "arguments": {}});
+    let asked = client.request("tools/call", call.clone())?;
+    ensure!(at(&asked, "/inputRequests/who/params/message") == "Who?", "{asked}");
+    ensure!(!asked.to_string().contains("DE02") && !asked.to_string().contains("Ada"), "{asked}");
+    let whole = client.request("tools/call", client.next_round(&call, &asked)?)?;
+    ensure!(!whole.to_string().contains("DE02") && text(&whole).contains("Ada"), "{whole}");
     Ok(())
 }
 

@@ -124,3 +124,19 @@ fn the_form_of_an_answer_says_what_it_answers() {
     assert_eq!(answers(br#"{"roots":[]}"#), Some(Method::Roots));
     assert_eq!(answers(br#"{"else":1}"#), None);
 }
+
+#[test]
+fn what_is_asked_is_written_with_nothing_beside_it() {
+    let wish = |key: &str, params: Option<&'static str>| Wish {
+        key: key.to_owned(),
+        method: Method::Elicit,
+        params: params.map(|params| Bytes::from_static(params.as_bytes())),
+        over: None,
+    };
+    let check = |wishes: &[Wish], expect: &str| assert_eq!(only_questions(wishes), expect);
+    check(&[], r#"{"resultType":"input_required"}"#);
+    check(
+        &[wish("a \"b\"", Some(r#"{"x": 1e2}"#)), wish("c", None)],
+        r#"{"resultType":"input_required","inputRequests":{"a \"b\"":{"method":"elicitation/create","params":{"x": 1e2}},"c":{"method":"elicitation/create"}}}"#,
+    );
+}
