@@ -104,13 +104,10 @@ impl Refusal {
         }
         if let Some(why) = &self.unheld {
             text.push_str(&format!(" It does not wait: {why}."));
-        } else if self.verdict == Verdict::Hold && self.waits() && !self.approvers.is_empty() {
-            text.push_str(&format!(" Who may approve: {}.", self.approvers.join(", ")));
+        } else if !self.may_approve().is_empty() {
+            text.push_str(&format!(" Who may approve: {}.", self.may_approve().join(", ")));
         }
-        // What a rule says to do instead is from before a person said no: it may say to wait for one.
-        let denied = self.held.as_ref().is_some_and(|held| held.state == HeldState::Denied);
-        let instead = self.reasons.iter().find_map(|reason| reason.instead.as_deref());
-        if let Some(instead) = instead.filter(|_| !denied) {
+        if let Some(instead) = self.instead() {
             text.push_str(&format!(" Instead: {instead}."));
         }
         match self.held.as_ref().filter(|_| self.may_go_on()) {
@@ -126,6 +123,17 @@ impl Refusal {
         }
         text.push_str(&format!(" Decision: {}.", self.call));
         text
+    }
+
+    /// What to do instead. What a rule says of that is from before a person said no: it may say to wait for one.
+    pub fn instead(&self) -> Option<&str> {
+        let denied = self.held.as_ref().is_some_and(|held| held.state == HeldState::Denied);
+        self.reasons.iter().find_map(|reason| reason.instead.as_deref()).filter(|_| !denied)
+    }
+
+    /// The people who may approve it, where a yes could help now.
+    pub fn may_approve(&self) -> &[String] {
+        if self.requestable() { &self.approvers } else { &[] }
     }
 
     /// The stable word for programs: the first reason's rule.

@@ -238,8 +238,8 @@ fn refused(refusal: &Refusal) -> Told {
             "source": reason.source,
         })).collect::<Vec<_>>(),
         "requestable": refusal.requestable(),
-        "approvers": refusal.approvers,
-        "instead": refusal.reasons.iter().find_map(|reason| reason.instead.clone()),
+        "approvers": refusal.may_approve(),
+        "instead": refusal.instead(),
         "retry": match (refusal.requestable(), refusal.may_go_on()) {
             (true, _) => "after_approval",
             (false, true) => "later",

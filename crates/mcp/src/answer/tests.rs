@@ -1,3 +1,6 @@
+use engine::{Held, WaitsFor};
+use model::{HoldId, Reason, RuleId, UnixMicros, Verdict};
+
 use super::*;
 
 fn check(body: &str, expect: &str) {
@@ -68,4 +71,54 @@ fn an_older_client_gets_no_structure_it_does_not_know() {
     );
     assert_eq!(known(r#"{"content":[],"structuredContent":{"a":[1]}}"#), None);
     assert_eq!(known(r#"{"content":["structuredContent"]}"#), None);
+}
+
+/// A call that waits for an owner's yes, as its client is told.
+fn told_of_held(state: HeldState) -> Value {
+    let held = Held {
+        id: HoldId::of(&CallId::new(1, [1; 10])),
+        state,
+        why: None,
+        waits_for: WaitsFor::People,
+        expires_at: UnixMicros(1),
+    };
+    let reason = Reason {
+        rule: RuleId::parse("r").unwrap(),
+        sentence: "it waits".into(),
+        source: None,
+        text: None,
+        instead: Some("wait for an owner to approve".into()),
+        redact: None,
+        approvers: vec!["owner-of-app".into()],
+        approvals: 1,
+        security_relevant: false,
+        clause: None,
+    };
+    let refusal = Refusal {
+        call: CallId::new(1, [1; 10]),
+        verdict: Verdict::Hold,
+        recommended: None,
+        app: "CRM".into(),
+        tool: "crm__pay".into(),
+        reasons: vec![reason],
+        approvers: vec!["Bo Lind".into()],
+        held: Some(held),
+        unheld: None,
+        spent: false,
+    };
+    let told = refused(&refusal);
+    let said = |words: &str, fits: bool| assert_eq!(told.text.contains(words), fits, "{state:?}: {}", told.text);
+    said("Instead:", !told.decision["instead"].is_null());
+    said("Who may approve:", told.decision["approvers"] != json!([]));
+    told.decision
+}
+
+#[test]
+fn after_a_persons_no_programs_are_not_told_to_wait_for_a_yes_either() {
+    let waits = told_of_held(HeldState::Waits);
+    assert_eq!((&waits["instead"], &waits["approvers"]), (&json!("wait for an owner to approve"), &json!(["Bo Lind"])));
+    let denied = told_of_held(HeldState::Denied);
+    assert_eq!((&denied["instead"], &denied["approvers"]), (&Value::Null, &json!([])));
+    let expired = told_of_held(HeldState::Expired);
+    assert_eq!(expired["approvers"], json!([]));
 }
