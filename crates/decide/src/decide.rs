@@ -191,7 +191,13 @@ fn settle(rules: &dyn Rules, facts: &Facts, organisation: Evaluation) -> (Verdic
 /// Why nobody knows what a tool is.
 fn unknown_tool(facts: &Facts) -> Reason {
     let (sentence, again) = match &facts.tool.finding {
-        Some(why) => (format!("nobody knows what `{}` does: {why}", facts.tool.name), "try again in a moment"),
+        Some(why) => {
+            let again = match facts.tool.of_call {
+                Some(_) => "look in the app for what came of it, or try again when it is offered again",
+                None => "try again in a moment",
+            };
+            (format!("nobody knows what `{}` does: {why}", facts.tool.name), again)
+        }
         None => {
             let app = &facts.app.id;
             let said = format!("`{app}` could not be asked what it offers, so nobody knows what this tool does");

@@ -1,10 +1,13 @@
 //! Tasks: what comes of a call later is governed as what comes of it at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{ExactOptions, ExactUpstream, Participant, Revision, World};
 
-use crate::kit::{at, intents, text, until, world};
+use crate::kit::{Handmade, at, intents, ok, pin, text, until, world};
 
 #[test]
 fn what_is_hidden_of_a_call_is_hidden_of_its_task() -> Result<()> {
@@ -50,6 +53,52 @@ fn a_link_in_what_came_of_a_task_leads_back() -> Result<()> {
         client.request("resources/read", json!({ "uri": link }))?;
     }
     Ok(())
+}
+
+#[test]
+fn a_task_whose_tool_is_not_listed_any_more_is_not_called_unreachable() -> Result<()> {
+    let gone = Arc::new(AtomicBool::new(false));
+    let is_gone = Arc::clone(&gone);
+    let server = Handmade::start(move |heard| {
+        let task =
+            |status: &str| json!({"taskId": "t-1", "status": status, "ttl": null, "createdAt": "2026-07-28T00:00:00Z"});
+        let tool = json!({"name": "echo", "inputSchema": {"type": "object"}});
+        let result = match at(&heard.body, "/method") {
+            "server/discover" => json!({
+                "supportedVersions": ["2026-07-28"],
+                "capabilities": {"tools": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}},
+            }),
+            "tools/list" if is_gone.load(Ordering::SeqCst) => json!({"tools": []}),
+            "tools/list" => json!({ "tools": [tool] }),
+            "tools/call" => with(task("working"), "resultType", &json!("task")),
+            "tasks/get" => with(task("completed"), "result", &json!({"content": []})),
+            _ => json!({}),
+        };
+        Some(ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string()))
+    })?;
+    let world = world().app_url("crm", &server.url, None);
+    let world = world.rules("all.cedar", "@id(\"all\") permit (principal, action, resource);\n").start()?;
+    pin(&world, "crm", "read")?;
+    let client = client(&world, Revision::July2026, true)?;
+    let made = client.request("tools/call", json!({"name": "crm__echo", "arguments": {}}))?;
+    let task = at(&made, "/taskId").to_owned();
+    let looks = || client.request("tasks/get", json!({ "taskId": task }));
+    ensure!(at(&looks()?, "/status") == "completed");
+    gone.store(true, Ordering::SeqCst);
+    world.run_well(&["tools", "--refresh"])?;
+    let said = looks().err().context("nobody knows what it is")?.to_string();
+    ensure!(said.contains("`crm` does not offer it any more") && !said.contains("could not be asked"), "{said}");
+    ensure!(said.contains("look in the app for what came of it"), "{said}");
+    gone.store(false, Ordering::SeqCst);
+    world.run_well(&["tools", "--refresh"])?;
+    ensure!(at(&looks()?, "/status") == "completed");
+    Ok(())
+}
+
+fn with(object: Value, key: &str, value: &Value) -> Value {
+    let mut members = object.as_object().cloned().unwrap_or_default();
+    members.insert(key.to_owned(), value.clone());
+    members.into()
 }
 
 /// What a task came to, wherever that is told.

@@ -166,6 +166,24 @@ fn a_tool_nobody_could_ask_about_is_deferred() {
     }
 }
 
+#[test]
+fn whoever_looks_at_a_task_of_which_nobody_knows_the_tool_is_told_where_to_look() {
+    let mut facts = facts();
+    facts.tool.status = ToolStatus::Unknown;
+    facts.tool.finding = Some(Arc::from("`crm` does not offer it any more"));
+    let ways_out = [None, Some(Arc::new(OfCall { tool: None, argument_bytes: 0, hides: None }))].map(|of_call| {
+        facts.tool.of_call = of_call;
+        let decision = decide(&Words(vec!["org:permit"]), &facts);
+        let reason = decision.reasons().first().unwrap();
+        assert!(reason.sentence.ends_with("`crm` does not offer it any more"), "{}", reason.sentence);
+        reason.instead.clone().unwrap()
+    });
+    assert_eq!(
+        ways_out,
+        ["try again in a moment", "look in the app for what came of it, or try again when it is offered again"]
+    );
+}
+
 /// What is decided, and what would be if everything were enforced.
 /// Rules of tools: one that hides something where `class`, one that holds, one that reads what nobody knows.
 struct OfTools(&'static str);

@@ -188,31 +188,24 @@ impl Context<'_> {
         let mut facts = ToolFacts::of_method(asked.method(), task.tool.clone());
         let mut of_call = OfCall { tool: None, argument_bytes: task.argument_bytes, hides: task.hides.clone() };
         let mut listed_at = None;
-        match self.tool_of_task(task, link).await {
-            Some((tool, at)) => {
-                of_call.tool = Some(ToolFacts { class: task.class, ..tool });
-                listed_at = Some(at);
-            }
+        // Its tool as the app lists it. A list that lacks it is not asked for again by each look at the task.
+        if let Ok(catalog) = link.tools(Some(&self.pair())).await {
+            let listed = catalog.what.tool(task.tool.as_str());
+            let known = listed.map(|listed| self.hub.assess(&task.app, link, listed, None).facts);
+            of_call.tool = known.map(|tool| ToolFacts { class: task.class, ..tool });
+            listed_at = Some(catalog.at());
+        }
+        match (&of_call.tool, listed_at) {
+            (Some(_), _) => {}
             // What has come of it is not shown until it is known what its tool is.
-            None if matches!(asked, Asked::TaskGet | Asked::TaskResult) => facts.status = ToolStatus::Unknown,
-            None => of_call.hides = Some(Arc::from(EVERYTHING)),
+            (None, listed) if matches!(asked, Asked::TaskGet | Asked::TaskResult) => {
+                facts.status = ToolStatus::Unknown;
+                facts.finding = listed.map(|_| Arc::from(format!("`{}` does not offer it any more", task.app)));
+            }
+            (None, _) => of_call.hides = Some(Arc::from(EVERYTHING)),
         }
         facts.of_call = Some(Arc::new(of_call));
         (facts, listed_at)
-    }
-
-    /// The tool of a task as its app lists it now, and since when it does.
-    async fn tool_of_task(&self, task: &Task, link: &Arc<AppLink>) -> Option<(ToolFacts, UnixMicros)> {
-        let pair = self.pair();
-        let known = |said: &SaidBy<Catalog>| {
-            let listed = said.what.tool(task.tool.as_str())?;
-            Some((self.hub.assess(&task.app, link, listed, None).facts, said.at()))
-        };
-        let catalog = link.tools(Some(&pair)).await.ok()?;
-        match known(&catalog) {
-            Some(found) => Some(found),
-            None => known(&*link.tools_after(&catalog, Some(&pair)).await.ok()?),
-        }
     }
 
     /// What is known of a call under the contract of the vendor whose agent asks; none where it is nobody's. Error: it asks what

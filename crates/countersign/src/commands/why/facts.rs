@@ -57,7 +57,8 @@ fn tool(facts: &Value) -> String {
         ("pinned", _) => ", its definition is the one that was reviewed".to_owned(),
         ("quarantined", Some(found)) => format!(", its definition looks like a known attack: {found}"),
         ("quarantined", None) => ", its definition changed after the review".to_owned(),
-        ("unknown", _) => ", the app could not be asked what it offers".to_owned(),
+        ("unknown", Some(why)) => format!(", nobody knew what it does: {why}"),
+        ("unknown", None) => ", the app could not be asked what it offers".to_owned(),
         _ => String::new(),
     };
     format!("tool    {}: {class} ({by}{status})", word(facts, "tool", "name"))
