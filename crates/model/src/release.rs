@@ -6,6 +6,8 @@
 
 use std::fmt::Debug;
 
+use serde::Serialize;
+
 use crate::fault::Fault;
 
 /// What is let out of the answers to one call.
@@ -51,7 +53,8 @@ pub struct Released {
 }
 
 /// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// One JSON document.
     Json,

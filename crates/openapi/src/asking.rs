@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use json::{Document, Kind, Value};
 use model::{Blame, ContractFacts, Fault, Operation, Scalar, Shown};
+use serde::Serialize;
 
 use crate::mapping::{Entity, Mapped, names};
 
 /// What a parameter stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Stands {
     /// The record.
     Id,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use model::{Class, Operation};
+use serde::Serialize;
 
 use crate::reader;
 
@@ -23,7 +24,7 @@ pub struct Mapping {
 }
 
 /// A kind of record.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Entity {
     /// The field that names a record.
     pub id: Option<String>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use json::{Document, Kind, Value};
 use model::{Class, ContractFacts, Fault, Form, Operation, Shown};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::asking::{Asking, Stands, refused};
@@ -21,7 +22,7 @@ pub struct Tools {
 }
 
 /// One tool.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Tool {
     /// What it can do at its worst.
     pub class: Class,
@@ -45,7 +46,7 @@ pub struct Tool {
 }
 
 /// One argument of a tool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Argument {
     /// Its name.
     pub name: String,
@@ -58,7 +59,7 @@ pub struct Argument {
 }
 
 /// Where an argument of a tool goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Place {
     /// Into the path of a request.
     Path,
@@ -108,6 +109,15 @@ impl Tools {
         };
         let found = || self.iter().filter(|(_, tool)| reads(tool));
         found().find(|(_, tool)| tool.rows.is_some()).or_else(|| found().next())
+    }
+
+    /// All that a call of this tool goes by, to be compared: the tool, its kind of record, and the tool that looks such a record up
+    /// before it is changed. Of one that is not mapped there is nothing.
+    pub fn goes_by(&self, name: &str) -> serde_json::Value {
+        let tool = self.get(name);
+        let entity = tool.and_then(|tool| tool.entity.as_deref());
+        let resolver = tool.filter(|tool| !tool.does.only_reads()).and_then(|_| self.resolver(entity?));
+        json!([tool, entity.and_then(|entity| self.entity(entity)), resolver])
     }
 
     /// What is known of any call of this tool, whatever its arguments. None: it is not mapped.

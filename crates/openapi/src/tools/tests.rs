@@ -195,3 +195,24 @@ fn what_is_asked_for_at_once_is_known_of_whatever_is_done() {
     assert_eq!(asks(&tools(&acts), "list_candidates", "{}").unwrap().records, Some(100));
     assert_eq!(asks(&tools(API), "get_candidate", r#"{"id":"c_1"}"#).unwrap().records, Some(1));
 }
+
+#[test]
+fn a_tool_goes_by_what_is_said_of_it_and_by_nothing_else() {
+    let goes_by = |text: &str, tool: &str| tools(text).goes_by(tool);
+    let changed = |from: &str, to: &str, tool: &str| {
+        assert!(TOOLS.contains(from), "{from}");
+        goes_by(&TOOLS.replace(from, to), tool) != goes_by(TOOLS, tool)
+    };
+    let more = "rename: {does: update, entity: candidate, id: who, body: [name]}\n  drop: {does: delete, entity: candidate, id: who}";
+    for tool in ["find", "about", "fetch", "rename"] {
+        assert!(!changed("rename: {does: update, entity: candidate, id: who, body: [name]}", more, tool), "{tool}");
+        assert!(changed("tenant: client,", "tenant: name,", tool), "{tool}: its kind of record");
+    }
+    assert!(changed("body: [name]", "body: [name, status]", "rename"));
+    assert!(!changed("body: [name]", "body: [name, status]", "find"));
+    let looked_up = "fetch: {does: read, entity: candidate, id: who";
+    assert!(changed(looked_up, "fetch: {does: read, entity: candidate, id: other", "rename"), "what looks it up first");
+    assert!(!changed(looked_up, "fetch: {does: read, entity: candidate, id: other", "about"));
+    assert!(changed("page_max: 20", "page_max: 30", "find"));
+    assert_ne!(goes_by(TOOLS, "find"), goes_by(TOOLS, "unheard"));
+}
