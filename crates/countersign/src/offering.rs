@@ -23,6 +23,10 @@ impl Foreign for OfferedApi {
         other.downcast_ref::<Self>().is_some_and(|other| self.0.is_as(&other.0))
     }
 
+    fn address(&self) -> String {
+        self.0.address()
+    }
+
     fn tools(&self) -> Vec<Bytes> {
         self.0.definitions()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
-use model::{AppId, Blame, Digest, Fault, Form, Release, Released, Secret};
+use model::{AppId, Blame, Digest, Fault, Form, Release, Released, Secret, ToolName};
 
 use crate::{LinkPermit, Permit};
 
@@ -20,6 +20,12 @@ pub trait Upstream: Send + Sync {
     /// then the same bytes say something else, and whoever approves the one has not approved the other.
     fn is_spread(&self) -> bool {
         false
+    }
+
+    /// Where a call of this goes and what it is about there, as the app is configured: an approval is of this, and of nothing that is
+    /// configured in its place. None: its definition says that.
+    fn meaning(&self, _tool: &ToolName) -> Option<Digest> {
+        None
     }
 
     /// Sends one call and gives its answer as it comes. Error: as of `send`.

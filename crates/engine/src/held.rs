@@ -9,8 +9,8 @@ use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{
-    ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Facts, Fault, HoldId, Lifted, ReadArguments, ToolFacts,
-    ToolStatus, UnixMicros, Verdict,
+    ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Digest, Facts, Fault, HoldId, Lifted, ReadArguments,
+    ToolFacts, ToolStatus, UnixMicros, Verdict,
 };
 use trace::Approved;
 
@@ -60,6 +60,8 @@ pub struct Looked {
     pub tool: ToolFacts,
     /// When its app said so.
     pub listed_at: Option<UnixMicros>,
+    /// Where a call of it goes and what it is about there, as the app is configured ([`decide::Upstream::meaning`]).
+    pub meaning: Option<Digest>,
 }
 
 /// What came of taking a call up.
@@ -288,6 +290,8 @@ async fn decided_again(
     let refused = |why: String| Refused { why, gated: None };
     let decided = match looked {
         None if waits_for_a_fact => return Taken::NotNow,
+        // Its facts are of what it meant when it was asked.
+        Some(looked) if waits_for_a_fact && looked.meaning != meaning(request) => return Taken::NotNow,
         None => Err(refused(format!("`{}` is not offered any more", hold.asked.tool))),
         Some(looked) => {
             if let (Some(readable), Some(reader)) = (&mut request.readable, waiter.reader()) {
@@ -422,6 +426,10 @@ fn again(shared: &Shared, request: &mut CallRequest, looked: Looked, hold: &Hold
     if by_people && looked.tool.definition != hold.asked.definition {
         return Err(refused(format!("the definition of `{}` changed after it was asked for", hold.asked.tool)));
     }
+    if by_people && [looked.meaning, meaning(request)].iter().any(|now| *now != hold.asked.meaning) {
+        let Asked { app, tool, .. } = &hold.asked;
+        return Err(refused(format!("`{app}` is configured in another way by now than when `{tool}` was asked for")));
+    }
     if by_people && looked.tool.class > hold.asked.class {
         let said = format!("`{}` counts as {} by now, which nobody approved", hold.asked.tool, looked.tool.class);
         return Err(refused(said));
@@ -469,6 +477,10 @@ fn disposition(closed: &Closed) -> Disposition {
     }
 }
 
+fn meaning(request: &CallRequest) -> Option<Digest> {
+    request.upstream.meaning(&request.tool.name)
+}
+
 /// Exactly what is asked, for people to approve.
 fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
     let Gated { facts, decision, .. } = gated;
@@ -483,6 +495,7 @@ fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
         method: facts.method,
         tool: facts.tool.name.clone(),
         definition: facts.tool.definition,
+        meaning: meaning(request),
         class: facts.tool.class,
         arguments: gated.arguments,
         spread: request.upstream.is_spread(),

@@ -47,6 +47,7 @@ impl ForTask {
             && (&seen.task, seen.task_named) == (&asked.task, asked.task_named)
             && seen.app == asked.app
             && (seen.method, &seen.tool, seen.definition) == (asked.method, &asked.tool, asked.definition)
+            && seen.meaning == asked.meaning
             && asked.class <= seen.class;
         same && now < self.until
             && !asked.each_by_itself()

@@ -55,6 +55,9 @@ pub struct Asked {
     pub tool: ToolName,
     /// The definition of that tool.
     pub definition: Option<Digest>,
+    /// Where it goes and what it is about there, as its app was configured; none where its definition says that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<Digest>,
     /// What it does at its worst, with these arguments.
     pub class: Class,
     /// SHA-256 of the arguments as they will leave.

@@ -441,7 +441,7 @@ impl Waiter for AsksAgain {
     }
 
     fn look_again(&self) -> WaiterFuture<'_, Result<Option<Looked>, Fault>> {
-        Box::pin(std::future::ready(Ok(Some(Looked { tool: self.tool.clone(), listed_at: None }))))
+        Box::pin(std::future::ready(Ok(Some(Looked { tool: self.tool.clone(), listed_at: None, meaning: None }))))
     }
 
     fn ended(&self, _: Disposition) {}

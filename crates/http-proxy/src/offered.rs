@@ -47,6 +47,11 @@ impl Offered {
         self.api.is_as(&other.api) && self.answer_bytes_max == other.answer_bytes_max
     }
 
+    /// Where it is.
+    pub fn address(&self) -> String {
+        self.api.base.to_string()
+    }
+
     /// What its tools do with records.
     pub fn tools(&self) -> &Arc<Tools> {
         &self.api.tools

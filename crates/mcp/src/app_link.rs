@@ -17,7 +17,9 @@ use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, Upstream
 use engine::Engine;
 use front::share_of;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
-use model::{AgentId, ArgumentLevel, Blame, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros};
+use model::{
+    AgentId, ArgumentLevel, Blame, Digest, Fault, HumanId, ReadArguments, Release, Released, ToolName, UnixMicros,
+};
 use profile::{Definition, DefinitionKind, Profile};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -555,6 +557,10 @@ impl Upstream for Carried {
         self.sending.members
     }
 
+    fn meaning(&self, tool: &ToolName) -> Option<Digest> {
+        Some(self.to.spec.meaning(self.sending.asked, tool))
+    }
+
     fn redact(&self, answer: Answer, paths: &str) -> Result<(Answer, usize), Fault> {
         match (self.sending.asked, self.sending.along.client()) {
             (Asked::TaskGet, Client::Modern { .. }) => redaction::redact_task(answer, paths),
@@ -588,7 +594,7 @@ impl Carried {
             let fault = Fault::new(Blame::Rule, "rule.race", said);
             return Err(SendFault::before(fault.hint("the contract has to accept the race: `accept_race`")));
         }
-        let to = self.as_configured()?;
+        let to = self.as_configured(&permit.binding().tool)?;
         let Sending { along, in_session, onward, level, .. } = &self.sending;
         let state = onward.as_ref().and_then(|onward| onward.state.as_deref());
         let waits = state.and_then(|state| to.conversations.take(state));
@@ -634,9 +640,10 @@ impl Carried {
 
 impl Carried {
     /// The app as it is configured now. Error: a call would go somewhere else than it was decided to go, or mean something else.
-    fn as_configured(&self) -> Result<Arc<AppLink>, SendFault> {
+    fn as_configured(&self, tool: &ToolName) -> Result<Arc<AppLink>, SendFault> {
         let now = self.hub.app(&self.to.spec.id);
-        let same = now.filter(|now| Arc::ptr_eq(now, &self.to) || now.spec.means(&self.to.spec));
+        let meaning = |link: &AppLink| link.spec.meaning(self.sending.asked, tool);
+        let same = now.filter(|now| Arc::ptr_eq(now, &self.to) || meaning(now) == meaning(&self.to));
         same.ok_or_else(|| SendFault::before(moved()))
     }
 

@@ -14,6 +14,9 @@ pub trait Foreign: Any + Send + Sync {
     /// Whether a call of the other one goes to the same place as one of this, and asks the same there.
     fn is_as(&self, other: &dyn Foreign) -> bool;
 
+    /// Where it is.
+    fn address(&self) -> String;
+
     /// Its tools, each as `tools/list` has it.
     fn tools(&self) -> Vec<Bytes>;
 

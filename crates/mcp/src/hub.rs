@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
 use engine::Engine;
 use http::Uri;
 use model::{AppId, ArgumentLevel, Class, Digest, Fault, Method, ToolFacts, ToolName, ToolStatus, UnixMicros};
 use openapi::Tools as Mapped;
 use profile::{Assessment, Definition, DefinitionKind, Finding, Profile, assess, assess_other, shadowing, standing};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::app_link::{AppLink, Pair};
@@ -113,9 +115,30 @@ type Tools = Arc<Said<Catalog>>;
 type List = Arc<Said<Others>>;
 
 impl AppSpec {
-    /// Whether a call of the other one goes to the same place as one of this, and is about the same there.
-    pub(crate) fn means(&self, other: &Self) -> bool {
+    /// Whether calls of the other one go to the same place as those of this, and are about the same there, all of them.
+    fn means(&self, other: &Self) -> bool {
         self.target == other.target && self.mapping == other.mapping
+    }
+
+    /// Where such a call goes and what it is about there, in a digest: what the configuration says of anything else is not in it.
+    pub(crate) fn meaning(&self, asked: Asked, name: &ToolName) -> Digest {
+        let mapping = self.mapping.as_ref().filter(|_| asked == Asked::Tool);
+        let said = json!([self.target.written(), mapping.map(|mapping| mapping.goes_by(name.as_str()))]);
+        digest_of(said.to_string().as_bytes())
+    }
+}
+
+impl Target {
+    /// All of the place.
+    fn written(&self) -> serde_json::Value {
+        match self {
+            Self::Http(url) => json!(["http", url.to_string()]),
+            Self::Child(ChildSpec { program, arguments, environment, directory }) => {
+                let directory = directory.as_ref().map(|directory| directory.display().to_string());
+                json!(["child", program.display().to_string(), arguments, environment, directory])
+            }
+            Self::Foreign(app) => json!(["foreign", app.address()]),
+        }
     }
 }
 
@@ -507,6 +530,15 @@ const fn kind_of(asked: Asked) -> Option<(DefinitionKind, ListOf)> {
         // A tool has a profile and arguments, and is assessed with them; the others are defined nowhere.
         _ => None,
     }
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    let hash = digest(&SHA256, bytes);
+    let mut named = [0; 32];
+    for (place, byte) in named.iter_mut().zip(hash.as_ref()) {
+        *place = *byte;
+    }
+    Digest::new(named)
 }
 
 /// While more templates than these wait for a review, every address of the app does.

@@ -114,25 +114,24 @@ impl Queue {
         let _first = self.question.set(question);
     }
 
-    /// The app as it is configured now: another profile reads and ranks the same tool in another way. None: it is there no
-    /// more, or at another place than the one the call would go to, or its mapping says of the call something else than what is
-    /// known of it under a contract.
+    /// The app as it is configured now: another profile reads and ranks the same tool in another way. None: it is there no more.
     fn link(&self) -> Option<Arc<AppLink>> {
-        self.hub.app(&self.link.spec.id).filter(|link| link.spec.means(&self.link.spec))
+        self.hub.app(&self.link.spec.id)
     }
 
     async fn look(&self) -> Result<Option<Looked>, Fault> {
         let Some(link) = self.link() else { return Ok(None) };
+        let meaning = Some(link.spec.meaning(self.asked, &self.name));
         if self.asked != Asked::Tool {
             let tool = self.hub.facts_of(&link, self.asked, self.name.clone(), &self.pair).await;
-            return Ok(Some(Looked { tool, listed_at: Hub::listed_at(&link, self.asked, &self.pair) }));
+            return Ok(Some(Looked { tool, listed_at: Hub::listed_at(&link, self.asked, &self.pair), meaning }));
         }
         let catalog = link.tools(Some(&self.pair)).await?;
         let Some(listed) = catalog.what.tool(self.name.as_str()) else { return Ok(None) };
         let Ok(document) = self.arguments.as_deref().map(Document::parse).transpose() else { return Ok(None) };
         let arguments = document.as_ref().map(Document::root);
         let tool = self.hub.assess(&link.spec.id, &link, listed, arguments).facts;
-        Ok(Some(Looked { tool, listed_at: Some(catalog.at()) }))
+        Ok(Some(Looked { tool, listed_at: Some(catalog.at()), meaning }))
     }
 }
 

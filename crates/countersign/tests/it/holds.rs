@@ -283,6 +283,26 @@ pub(crate) fn changed(world: &World, change: impl FnOnce(&mut Value)) -> Result<
     Ok(std::fs::write(world.config(), config.to_string())?)
 }
 
+// INVARIANT: an approval is of a call to where the app was when people saw it.
+#[test]
+fn an_approval_does_not_follow_an_app_to_another_address() -> Result<()> {
+    let (before, after) = (upstream()?, upstream()?);
+    let world = office_with(&before, |world| world.set(&["holds", "wait"], json!("0s")))?;
+    let mut client = client(&world, "2026-07-28")?;
+    let mut asks = || client.call("remote__echo", json!({"text": "x"}));
+    let hold = at(decision(&asks()?)?, "/hold/id").to_owned();
+    reloaded(&world, |config| config["apps"]["remote"]["url"] = json!(after.url()))?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let said = asks()?;
+    ensure!(text(&said).contains("`remote` is configured in another way by now"), "{said}");
+    ensure!(before.call_count() + after.call_count() == 0, "it ran");
+    let anew = at(decision(&asks()?)?, "/hold/id").to_owned();
+    ensure!(!anew.is_empty() && anew != hold, "it is asked for anew");
+    world.run_well(&["holds", "approve", &anew])?;
+    ensure!(text(&asks()?) == "x" && after.call_count() == 1);
+    Ok(())
+}
+
 // INVARIANT: a profile is what its file says, not what it is called.
 #[test]
 fn a_profile_of_the_same_name_is_read_anew() -> Result<()> {

@@ -9,7 +9,7 @@ use openapi::{Mapping, Place, Tool, Tools};
 use serde_json::{Map, Value, json};
 use testkit::{McpClient, Peer, World, WorldBuilder, workspace_root};
 
-use crate::holds::waiting;
+use crate::holds::{reloaded, waiting};
 use crate::kit::{at, decision, intents, pin, records, text, until};
 use crate::people::typed;
 use crate::vendors::{
@@ -384,7 +384,52 @@ fn a_mapping_that_is_corrected_while_a_call_waits_takes_its_approval() -> Result
     world.run_well(&["holds", "approve", &hold])?;
     let said = call.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
     ensure!(decision(&said)?.get("executed") == Some(&json!(false)), "{said}");
+    ensure!(text(&said).contains("configured in another way by now than when `update_order` was asked for"), "{said}");
     ensure!(text(&read_order(&world, &key)?).contains("open"));
+    Ok(())
+}
+
+/// An agent of ours that asks for a candidate, for which people are asked first.
+fn asks_ours(world: &World) -> Result<impl FnMut() -> Result<Value> + Send + use<>> {
+    let token = world.token("ana-desktop", "ana", None)?;
+    let mut client = McpClient::modern(&format!("{}/ats", world.mcp_url()))?.with_token(token);
+    Ok(move || client.call("get_candidate", json!({"id": "c_1"})))
+}
+
+#[test]
+fn what_else_is_changed_in_a_mapping_leaves_a_call_that_waits_its_approval() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office_with(&ats, &contract(), |world| world.set(&["holds", "wait"], json!("60s")))?;
+    let call = std::thread::spawn(asks_ours(&world)?);
+    let hold = waiting(&world)?;
+    let file = world.folder().join("apps/ats.api.yaml");
+    let more = "  get_client: {method: GET, path: \"/clients/{id}\", class: read, does: read, id: path.id}\n";
+    std::fs::write(&file, std::fs::read_to_string(&file)? + more)?;
+    world.run_well(&["reload"])?;
+    typed(&world, &["login", "bob"], PASSWORD)?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let said = call.join().map_err(|_| anyhow::anyhow!("the client broke"))??;
+    ensure!(said.pointer("/structuredContent/name") == Some(&json!("Candidate c_1")), "{said}");
+    Ok(())
+}
+
+// INVARIANT: an approval is of a call to where the app was when people saw it.
+#[test]
+fn an_approval_does_not_follow_an_api_to_another_address() -> Result<()> {
+    let (before, after) = (Ats::start()?, Ats::start()?);
+    let world = office_with(&before, &contract(), |world| world.set(&["holds", "wait"], json!("0s")))?;
+    let mut asks = asks_ours(&world)?;
+    let hold = at(decision(&asks()?)?, "/hold/id").to_owned();
+    reloaded(&world, |config| config["apps"]["ats"]["url"] = json!(after.url()))?;
+    typed(&world, &["login", "bob"], PASSWORD)?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let said = asks()?;
+    ensure!(text(&said).contains("`ats` is configured in another way by now"), "{said}");
+    ensure!(decision(&said)?.get("executed") == Some(&json!(false)), "{said}");
+    let anew = at(decision(&asks()?)?, "/hold/id").to_owned();
+    ensure!(!anew.is_empty() && anew != hold, "it is asked for anew");
+    world.run_well(&["holds", "approve", &anew])?;
+    ensure!(asks()?.pointer("/structuredContent/name") == Some(&json!("Candidate c_1")));
     Ok(())
 }
 

@@ -45,6 +45,13 @@ impl Ats {
     }
 }
 
+impl Ats {
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
 impl Drop for Ats {
     fn drop(&mut self) {
         let _ended = self.process.kill().and_then(|()| self.process.wait());

@@ -117,6 +117,8 @@ struct Patience {
     meanwhile: Mutex<Option<Meanwhile>>,
     said: OnceLock<String>,
     reader: OnceLock<Arc<dyn ReadArguments>>,
+    /// What the call means as its app is configured by then.
+    meaning: Mutex<Option<Digest>>,
     /// How many looks find its app away.
     away: AtomicI64,
 }
@@ -146,7 +148,8 @@ impl Waiter for Patience {
             meanwhile(self);
         }
         let tool = self.tool.lock().unwrap().clone();
-        Box::pin(async { Ok(tool.map(|tool| Looked { tool, listed_at: None })) })
+        let meaning = *self.meaning.lock().unwrap();
+        Box::pin(async move { Ok(tool.map(|tool| Looked { tool, listed_at: None, meaning })) })
     }
 
     fn reader(&self) -> Option<Arc<dyn ReadArguments>> {
@@ -166,7 +169,7 @@ fn patience(time: Duration) -> Arc<Patience> {
     let (tool, gone) = (Mutex::new(Some(tool())), CancellationToken::new());
     let (ended, said, reader) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
     let (begun, meanwhile, away) = (Notify::new(), Mutex::default(), AtomicI64::new(0));
-    Arc::new(Patience { tool, begun, gone, ended, time, meanwhile, said, reader, away })
+    Arc::new(Patience { tool, begun, gone, ended, time, meanwhile, said, reader, meaning: Mutex::default(), away })
 }
 
 /// Until the test is over.

@@ -86,6 +86,7 @@ fn it_is_of_one_task_one_tool_one_pair_and_of_the_rules_that_people_saw() {
         with(|asked| asked.app = AppId::parse("mail").unwrap()),
         with(|asked| asked.tool = ToolName::parse("delete").unwrap()),
         with(|asked| asked.definition = Some(Digest::new([9; 32]))),
+        with(|asked| asked.meaning = Some(Digest::new([9; 32]))),
         with(|asked| asked.class = model::Class::Destructive),
         with(|asked| asked.governed = true),
         with(|asked| asked.reasons.clear()),

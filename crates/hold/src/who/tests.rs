@@ -83,6 +83,7 @@ impl Office {
             method: Method::ToolsCall,
             tool: ToolName::parse("export").unwrap(),
             definition: None,
+            meaning: None,
             class: Class::External,
             arguments: Digest::new([3; 32]),
             bundle: Digest::new([4; 32]),

@@ -31,7 +31,7 @@ async fn of_a_call_that_asks_for_more_first_nobody_says_that_it_has_run() {
 #[tokio::test]
 async fn an_approval_is_worth_nothing_once_what_it_was_given_for_has_changed() {
     type Change = fn(&World, &Patience);
-    let table: [(&str, Change); 9] = [
+    let table: [(&str, Change); 10] = [
         ("the approval by `bo` does not count any more: `bo` has left", |world, _| world.disk.leaves_the_house("bo")),
         ("the approval by `bo` does not count any more: no rule that holds it lets `bo` approve", |world, _| {
             world.disk.change(|people| {
@@ -61,6 +61,9 @@ async fn an_approval_is_worth_nothing_once_what_it_was_given_for_has_changed() {
         ("the definition of `look` changed after it was asked for", |_, waiter| {
             let changed = ToolFacts { definition: Some(Digest::new([9; 32])), ..tool() };
             *waiter.tool.lock().unwrap() = Some(changed);
+        }),
+        ("`crm` is configured in another way by now than when `look` was asked for", |_, waiter| {
+            *waiter.meaning.lock().unwrap() = Some(Digest::new([9; 32]));
         }),
         ("`look` is not offered any more", |_, waiter| *waiter.tool.lock().unwrap() = None),
     ];
@@ -200,6 +203,48 @@ async fn the_same_bytes_beside_the_name_are_another_call() {
     assert_eq!(world.disk.sent(), 0);
     let closed = world.asks(&patience(LONG)).await;
     assert!(matches!(closed, Closed::Answered { .. }), "what was approved runs: {closed:?}");
+}
+
+/// An app as it is configured: calls of it mean this.
+struct Means(Digest, Arc<dyn Upstream>);
+
+impl Upstream for Means {
+    fn send<'a>(&'a self, permit: Permit, call: Outgoing) -> UpstreamFuture<'a> {
+        self.1.send(permit, call)
+    }
+
+    fn meaning(&self, _: &ToolName) -> Option<Digest> {
+        Some(self.0)
+    }
+}
+
+impl World {
+    async fn asks_of(&self, meaning: Digest, time: Duration) -> Closed {
+        let waiter = patience(time);
+        *waiter.meaning.lock().unwrap() = Some(meaning);
+        let request = self.request(ARGUMENTS, Some(waiter), FINE);
+        let upstream = Arc::new(Means(meaning, Arc::clone(&request.upstream)));
+        self.engine.call(CallRequest { upstream, ..request }).await
+    }
+}
+
+// INVARIANT: an approval is of a call to where it went when people saw it, also where whoever asked comes back later.
+#[tokio::test]
+async fn an_approval_follows_no_app_to_where_it_is_by_now() {
+    let world = World::new().await;
+    let [before, after] = [1, 2].map(|byte| Digest::new([byte; 32]));
+    let held = refused(world.asks_of(before, Duration::ZERO).await).held.unwrap();
+    world.engine.approve(&held.id, &approver("bo")).await.unwrap();
+    let (state, why) = why(world.asks_of(after, LONG).await);
+    let said = "`crm` is configured in another way by now than when `look` was asked for";
+    assert_eq!((state, &*why), (HeldState::Ended(Disposition::DeniedNotExecuted), said));
+    assert_eq!(world.disk.sent(), 0);
+    let anew = refused(world.asks_of(after, Duration::ZERO).await).held.unwrap();
+    assert!(anew.id != held.id && anew.state == HeldState::Waits, "{anew:?}");
+    world.engine.approve(&anew.id, &approver("bo")).await.unwrap();
+    let closed = world.asks_of(after, LONG).await;
+    assert!(matches!(closed, Closed::Answered { .. }), "{closed:?}");
+    assert_eq!(world.disk.sent(), 1);
 }
 
 #[tokio::test]
