@@ -400,14 +400,18 @@ impl Gateway {
             door.tls.replace(&now.tls);
             now.tls = door.tls.clone();
         }
-        self.apis.take(apis);
+        self.apis.leave_for(&apis);
         self.contracts.take_mappings(&config.mappings);
         self.contracts.take(contracts);
         self.engine.replace_rules(self.contracts.govern(&bundle));
         self.bundle.store(bundle);
         drop(turn);
         self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
-        self.hub.replace(apps, || self.broker.replace(config.credentials.clone())).await;
+        let credentials = || {
+            self.broker.replace(config.credentials.clone());
+            self.apis.take(apis);
+        };
+        self.hub.replace(apps, credentials).await;
         for app in with_other_credentials(&before, &config) {
             self.hub.reconnect(&app).await;
         }

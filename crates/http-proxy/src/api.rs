@@ -184,11 +184,15 @@ impl Apis {
         self.by_app.load().values().for_each(|api| api.client.rest());
     }
 
-    /// Takes those of a reloaded configuration, before the broker takes the credentials that belong to them.
+    /// From now on nothing goes to those that are not among these: before the broker takes the credentials that belong to them.
+    pub fn leave_for(&self, others: &Self) {
+        let stays = |api: &Api| others.of(api.app.as_str()).is_some_and(|next| next.is_as(api));
+        self.by_app.load().values().filter(|api| !stays(api)).for_each(|api| api.leave());
+    }
+
+    /// Takes those of a reloaded configuration, once the broker has the credentials that belong to them.
     pub fn take(&self, others: Self) {
-        let before = self.by_app.swap(others.by_app.load_full());
-        let stays = |api: &Api| self.of(api.app.as_str()).is_some_and(|now| now.is_as(api));
-        before.values().filter(|api| !stays(api)).for_each(|api| api.leave());
+        self.by_app.store(others.by_app.load_full());
     }
 
     /// The room for calls to this app, which has so many places.

@@ -171,8 +171,8 @@ impl Hub {
         Self { engine, reviews, apps: ArcSwap::from_pointee(apps), listeners }
     }
 
-    /// Puts other apps in force, and then their credentials. An app that stays as it was keeps its links, whatever is said of its
-    /// tools by now; one that goes is stopped, and hears of no credential of those.
+    /// Puts other apps in force, and their credentials right before. An app that stays as it was keeps its links, whatever is said of
+    /// its tools by now; one that goes is stopped, and hears of no credential of those.
     pub async fn replace(&self, specs: Vec<AppSpec>, credentials: impl FnOnce()) {
         let before = self.apps.load_full();
         let mut after = BTreeMap::new();
@@ -192,9 +192,10 @@ impl Hub {
         }
         let gone: Vec<_> =
             before.iter().filter(|(id, link)| !after.get(*id).is_some_and(|kept| Arc::ptr_eq(kept, link))).collect();
-        self.apps.store(Arc::new(after));
+        // In this order no credential goes to another address than it is for, neither one of before nor one of now.
         gone.iter().for_each(|(_, link)| link.leave());
         credentials();
+        self.apps.store(Arc::new(after));
         self.listeners.replace(&self.all_links());
         for (_, link) in gone {
             link.stop().await;

@@ -36,6 +36,29 @@ fn an_api_is_another_at_another_place_and_by_another_mapping() {
     assert!(!one.is_as(&api(&API.replace("class: external", "class: read"))));
 }
 
+// INVARIANT: while credentials are replaced, an app that changes is neither where it was nor where it will be.
+#[test]
+fn nothing_goes_to_an_app_that_changes_until_it_is_taken() {
+    let at = |base: &'static str, same: &'static str| {
+        let spec = |app: &str, base| ApiSpec {
+            app: app.parse().unwrap(),
+            base: Uri::from_static(base),
+            mapping: Arc::new(Mapping::read("x.yaml", API).unwrap()),
+            arguments: ArgumentLevel::None,
+        };
+        Apis::new(&[spec("moves", base), spec("stays", same)]).unwrap()
+    };
+    let same = "https://stays.example.com";
+    let (now, next) = (at("https://one.example.com", same), at("https://two.example.com", same));
+    now.leave_for(&next);
+    let moves = now.of("moves").unwrap();
+    assert_eq!((moves.base.host(), moves.stands().is_err()), (Some("one.example.com"), true));
+    assert!(now.of("stays").unwrap().stands().is_ok());
+    now.take(next);
+    let moves = now.of("moves").unwrap();
+    assert_eq!((moves.base.host(), moves.stands().is_ok()), (Some("two.example.com"), true));
+}
+
 #[test]
 fn a_record_is_named_in_the_path_or_in_the_query() {
     let api = api(r#"

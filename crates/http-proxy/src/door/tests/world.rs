@@ -145,7 +145,9 @@ impl World {
 
     /// Has the same app at this base or with this mapping, as a reload does.
     pub(super) fn reload(&self, base: Option<&str>, mapping: &str) {
-        self.apis.take(apis(base.unwrap_or(&self.base), mapping));
+        let others = apis(base.unwrap_or(&self.base), mapping);
+        self.apis.leave_for(&others);
+        self.apis.take(others);
     }
 
     /// A request with the vendor's key.
