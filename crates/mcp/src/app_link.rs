@@ -298,20 +298,33 @@ impl AppLink {
         if let Target::Foreign(app) = &self.spec.target {
             return Ok(if what == ListOf::Tools { app.tools() } else { Vec::new() });
         }
-        let link = match shelf.of.upgrade() {
-            Some(link) => link,
-            None => {
-                let own = self.up_own().await?;
-                self.note_instructions(&own).await;
-                own
-            }
-        };
+        let link = self.link_of(shelf).await?;
+        let listed = self.list_over(&link, what).await;
+        // An app says only when it is asked that it has forgotten its session.
+        if listed.is_err() && !link.alive() && matches!(self.spec.target, Target::Http(_)) {
+            let anew = self.link_of(shelf).await?;
+            return self.list_over(&anew, what).await;
+        }
+        listed
+    }
+
+    /// The link over which is asked what stands on this shelf.
+    async fn link_of(&self, shelf: &Shelf) -> Result<Arc<Link>, Fault> {
+        if let Some(link) = shelf.of.upgrade().filter(|link| link.alive()) {
+            return Ok(link);
+        }
+        let own = self.up_own().await?;
+        self.note_instructions(&own).await;
+        Ok(own)
+    }
+
+    async fn list_over(&self, link: &Link, what: ListOf) -> Result<Vec<Bytes>, Fault> {
         let listing = tokio::time::timeout(self.engine.limits().connect_time_max, link.list(what));
         listing.await.map_err(|_| self.too_slow())?
     }
 
     /// The link that carries calls of this pair from such a client.
-    async fn link_of(
+    async fn link_of_calls(
         &self,
         pair: &Pair,
         client: &Client,
@@ -611,7 +624,7 @@ impl Carried {
         let (link, waits) = match waits {
             Some((waits, link)) => (link, Some(waits)),
             None => (
-                to.link_of(&self.pair, along.client(), *in_session, level.as_deref())
+                to.link_of_calls(&self.pair, along.client(), *in_session, level.as_deref())
                     .await
                     .map_err(SendFault::before)?,
                 None,

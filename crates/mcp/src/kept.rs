@@ -2,7 +2,7 @@
 //! what it said last still stands. That it could not be asked is kept as well: who waits meanwhile does not ask once more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -40,6 +40,8 @@ struct Came {
 /// What was said, and when.
 pub struct Said<T> {
     at: UnixMicros,
+    /// Whether it is asked for again, however young it is.
+    outdated: AtomicBool,
     /// What.
     pub what: T,
 }
@@ -62,7 +64,7 @@ impl<T> Said<T> {
 impl<T> Kept<T> {
     /// What was said, if that is not longer ago than `age_max`.
     pub fn fresh(&self, clock: &dyn Clock, age_max: Duration) -> Option<Arc<Said<T>>> {
-        self.said.load_full().filter(|said| !older(said, clock, age_max))
+        self.said.load_full().filter(|said| !said.outdated.load(Ordering::Acquire) && !older(said, clock, age_max))
     }
 
     /// What was said last, however long ago, forgotten or not.
@@ -109,7 +111,7 @@ impl<T> Kept<T> {
         match ask.await {
             Ok(what) => {
                 *failed = None;
-                let said = Arc::new(Said { at: clock.now(), what });
+                let said = Arc::new(Said { at: clock.now(), outdated: AtomicBool::new(false), what });
                 // What changed while it was asked for is not kept.
                 if self.forgotten.load(Ordering::Acquire) == forgotten {
                     self.said.store(Some(Arc::clone(&said)));
@@ -139,13 +141,11 @@ impl<T> Kept<T> {
         failed.forgotten >= came.forgotten && (waited || failed.rests(clock))
     }
 
-    /// Lets `seen` be asked for again, unless it is younger than `age_min`.
-    pub fn outdate(&self, seen: &Arc<Said<T>>, clock: &dyn Clock, age_min: Duration) {
-        if older(seen, clock, age_min)
-            && let Some(same) = self.said.load_full().filter(|now| Arc::ptr_eq(now, seen))
-        {
-            self.before.store(Some(Arc::clone(&same)));
-            self.said.compare_and_swap(&same, None);
+    /// Lets `seen` be asked for again, unless it is younger than `age_min`. Where it cannot be, it still stands: nothing says that
+    /// it is not so any more.
+    pub fn outdate(&self, seen: &Said<T>, clock: &dyn Clock, age_min: Duration) {
+        if older(seen, clock, age_min) {
+            seen.outdated.store(true, Ordering::Release);
         }
     }
 

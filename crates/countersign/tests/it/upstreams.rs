@@ -1,5 +1,6 @@
 //! Apps that are dead, slow, broken or loud: what is said, what is recorded, and that the others go on.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -322,6 +323,55 @@ fn a_session_that_the_app_forgot_is_opened_anew() -> Result<()> {
         Ok(result.get("isError") != Some(&json!(true)))
     })?;
     drop(again);
+    Ok(())
+}
+
+/// A server with sessions that answers GET with 405, and 404 to a session of before it was last started. What it offers is named
+/// after how often that was.
+fn forgetful(starts: &Arc<AtomicUsize>) -> Result<Handmade> {
+    let starts = Arc::clone(starts);
+    Handmade::start(move |heard| {
+        let empty = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let (start, method) = (starts.load(Ordering::SeqCst), at(&heard.body, "/method"));
+        let session = format!("mcp-session-id: of-start-{start}\r\n");
+        let result = match method {
+            _ if heard.head.starts_with("GET") => return Some(empty("405 Method Not Allowed")),
+            "server/discover" => return Some(empty("400 Bad Request")),
+            "initialize" => json!({
+                "protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "x", "version": "1"},
+            }),
+            _ if !heard.head.to_lowercase().contains(&session) => return Some(empty("404 Not Found")),
+            method if method.starts_with("notifications/") => return Some(empty("202 Accepted")),
+            "tools/list" => json!({"tools": [
+                {"name": "echo", "inputSchema": {"type": "object"}},
+                {"name": format!("tool-of-start-{start}"), "inputSchema": {"type": "object"}},
+            ]}),
+            "tools/call" => json!({"content": [{"type": "text", "text": "done"}]}),
+            _ => json!({}),
+        };
+        let said = ok(&json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "result": result}).to_string());
+        Some(said.replacen("\r\n", &format!("\r\n{session}"), 1))
+    })
+}
+
+#[test]
+fn a_list_is_asked_for_in_a_new_session_where_the_app_forgot_its_own() -> Result<()> {
+    let starts = Arc::new(AtomicUsize::new(1));
+    let server = forgetful(&starts)?;
+    let world =
+        world().app_url("remote", &server.url, None).set(&["limits", "catalog_seconds_max"], json!(1)).start()?;
+    pin(&world, "remote", "read")?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    assert_eq!(client.call_text("remote__echo", json!({}))?, "done");
+    for start in 2..4 {
+        starts.store(start, Ordering::SeqCst);
+        let now = format!("remote__tool-of-start-{start}");
+        // Calls go over a link of their own, which finds it out by itself.
+        let _forgotten = client.call("remote__echo", json!({}));
+        until("what it offers now is seen", || Ok(client.tool_names()?.contains(&now)))?;
+        let _unknown = client.call("remote__nothing", json!({}));
+        assert_eq!(client.call_text("remote__echo", json!({}))?, "done");
+    }
     Ok(())
 }
 

@@ -105,6 +105,20 @@ async fn what_it_said_last_stands_for_all_who_wait() {
 }
 
 #[tokio::test]
+async fn what_somebody_took_for_old_stands_while_it_cannot_be_asked_again() {
+    let app = Silent::default();
+    assert_eq!(app.answers(1).await.unwrap(), 1);
+    let seen = app.kept.unforgotten().unwrap();
+    app.kept.outdate(&seen, &app.clock, Duration::from_secs(2));
+    assert_eq!(app.answers(2).await.unwrap(), 1, "it is very young");
+    app.clock.turn(Duration::from_secs(3));
+    app.kept.outdate(&seen, &app.clock, Duration::from_secs(2));
+    assert_eq!((app.list().await.unwrap().what, app.asked()), (1, 1));
+    app.clock.turn(TIME_MAX);
+    assert_eq!(app.answers(3).await.unwrap(), 3);
+}
+
+#[tokio::test]
 async fn a_failure_that_took_no_time_costs_the_next_nothing() {
     let app = Silent::default();
     let fault = app.kept.get(&app.clock, AGE_MAX, async || Err(Fault::new(Blame::Upstream, "upstream.no", "no"))).await;

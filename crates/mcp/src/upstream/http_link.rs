@@ -74,9 +74,7 @@ impl HttpLink {
         let outgoing = self.outgoing(Some(ask), ask.header.as_ref(), body, as_agreed).map_err(SendFault::before)?;
         let mut response: Response = self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke))?;
         let status = response.head.status;
-        if let Some(trail) = ask.trail {
-            trail.note(|seen| seen.http_status = Some(status.as_u16()));
-        }
+        ask.trail.note(|seen| seen.http_status = Some(status.as_u16()));
         let session = response.head.said.session.take();
         if status == StatusCode::NOT_FOUND && as_agreed.is_some_and(|agreed| agreed.session.is_some()) {
             let fault = Fault::new(

@@ -353,21 +353,15 @@ impl Link {
         }
         params.push(b'}');
         let name = named.as_deref().or_else(|| asked.names_itself().then_some(name));
-        let (method, along, trail) = (asked.method().as_str(), Some(along), Some(&call.trail));
+        let (method, along, trail) = (asked.method().as_str(), Some(along), call.trail.clone());
         Ok(Ask { method, name, params, headers, along, asks: None, header, trail })
     }
 
     async fn answer(&self, ask: Ask<'_>) -> Result<Answer, SendFault> {
-        let trail = ask.trail;
-        let reply = self.exchange(ask).await;
-        if let Err(sent) = &reply
-            && sent.fault.code() == "upstream.session_ended"
-        {
-            self.is_stale();
-        }
-        let reply = reply?;
+        let trail = ask.trail.clone();
+        let reply = self.exchange(ask).await?;
         let code = reply.rpc_error().map(|(code, _)| code);
-        if let (Some(code), Some(trail)) = (code, trail) {
+        if let Some(code) = code {
             trail.note(|seen| seen.rpc_code = Some(code));
         }
         if code == Some(UNSUPPORTED_VERSION) && self.modern() {
@@ -435,16 +429,11 @@ impl Link {
     async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, SendFault> {
         match &self.transport {
             Transport::Http(http) => {
-                let trail = ask.trail;
+                let trail = ask.trail.clone();
                 let exchanged = http.exchange(ask, Some(&self.agreed)).await;
-                let (status, code) = match &exchanged {
-                    Ok(exchanged) => (Some(exchanged.status), exchanged.reply.rpc_error().map(|(code, _)| code)),
-                    Err(_) => {
-                        let seen = trail.and_then(|trail| trail.seen().http_status);
-                        (seen.and_then(|status| StatusCode::from_u16(status).ok()), None)
-                    }
-                };
-                if self.is_of_before(status, code) {
+                let code = exchanged.as_ref().ok().and_then(|one| one.reply.rpc_error()).map(|(code, _)| code);
+                // INVARIANT: whoever asked, a call or the gateway itself (`a_list_is_asked_for_in_a_new_session_where_the_app_forgot_its_own`).
+                if self.is_of_before(trail.seen().http_status, code) {
                     self.is_stale();
                 }
                 Ok(exchanged?.reply)
@@ -455,9 +444,10 @@ impl Link {
 
     /// Whether an app answers like one that does not know what was agreed: its session has ended, or another release of it
     /// stands there that speaks something else. The next call agrees anew.
-    fn is_of_before(&self, status: Option<StatusCode>, code: Option<i64>) -> bool {
-        let refused = status == Some(StatusCode::BAD_REQUEST);
+    fn is_of_before(&self, status: Option<u16>, code: Option<i64>) -> bool {
+        let refused = status == Some(StatusCode::BAD_REQUEST.as_u16());
         match code {
+            _ if status == Some(StatusCode::NOT_FOUND.as_u16()) && self.agreed.session.is_some() => true,
             Some(UNSUPPORTED_VERSION) => true,
             Some(HEADER_MISMATCH | MISSING_CAPABILITY | INVALID_PARAMS) if self.modern() => false,
             Some(HEADER_MISMATCH | MISSING_CAPABILITY) => refused,

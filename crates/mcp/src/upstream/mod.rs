@@ -54,14 +54,15 @@ pub(crate) struct Ask<'a> {
     pub asks: Option<&'a Asks>,
     /// The credential to put on it, for HTTP.
     pub header: Option<(HeaderName, Secret<String>)>,
-    /// Where it is noted how a call went.
-    pub trail: Option<&'a Trail>,
+    /// Where it is noted how it went.
+    pub trail: Trail,
 }
 
 impl<'a> Ask<'a> {
     /// What the gateway asks in its own name.
     fn own(method: &'a str, params: Vec<u8>, header: Option<(HeaderName, Secret<String>)>) -> Self {
-        Self { method, name: None, params, headers: &[], along: None, asks: None, header, trail: None }
+        let trail = Trail::default();
+        Self { method, name: None, params, headers: &[], along: None, asks: None, header, trail }
     }
 
     /// The call it belongs to, if it does.

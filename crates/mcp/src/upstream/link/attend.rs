@@ -180,7 +180,7 @@ impl Link {
         let header = self.put_on(&permit, &call.trail)?;
         let uri = permit.spend().tool;
         if !self.agreed.revision.modern() {
-            let ask = Ask { trail: Some(&call.trail), ..plain("resources/subscribe", uri.as_str(), header) };
+            let ask = Ask { trail: call.trail.clone(), ..plain("resources/subscribe", uri.as_str(), header) };
             return Ok((self.answer(ask).await?, None));
         }
         let mut filter = b"\"resourceSubscriptions\":[".to_vec();
