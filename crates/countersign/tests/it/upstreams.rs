@@ -408,6 +408,31 @@ fn check_failed(world: &World, failed: &Value, executed: &Value, code: &str, sai
 }
 
 #[test]
+fn another_revision_counts_as_not_executed_only_where_the_request_was_refused() -> Result<()> {
+    let cases = [
+        ("400 Bad Request", false, json!(false), "call again: the revision is agreed anew"),
+        ("200 OK", false, json!("unknown"), "look up what it did"),
+        ("200 OK", true, json!("unknown"), "look up what it did"),
+    ];
+    for (status, streams, executed, said) in cases {
+        let server = Handmade::with_echo(move |heard| {
+            let error = json!({"code": -32022, "message": "no such revision", "data": {"supported": ["2025-06-18"]}});
+            let error = json!({"jsonrpc": "2.0", "id": heard.body.get("id"), "error": error}).to_string();
+            if streams {
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+                return Some(format!("{head}data: {error}\n\n"));
+            }
+            Some(ok(&error).replacen("200 OK", status, 1))
+        })?;
+        let world = world().app_url("remote", &server.url, None).start()?;
+        pin(&world, "remote", "write")?;
+        let failed = world.client("ana-desktop", "ana")?.call("remote__echo", json!({}))?;
+        check_failed(&world, &failed, &executed, "upstream.revision", said).with_context(|| status)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_call_is_sent_once_whatever_becomes_of_the_connection() -> Result<()> {
     let received: Arc<Mutex<Vec<String>>> = Arc::default();
     let noted = Arc::clone(&received);

@@ -365,7 +365,10 @@ impl Link {
             trail.note(|seen| seen.rpc_code = Some(code));
         }
         if code == Some(UNSUPPORTED_VERSION) && self.modern() {
-            return Err(SendFault::before(speaks_something_else()));
+            // The revision has a request refused so before anything is looked at. Said in another way it may be of whatever stands
+            // behind the app.
+            let refused = trail.seen().http_status == Some(StatusCode::BAD_REQUEST.as_u16());
+            return Err(speaks_something_else(refused));
         }
         reply.into_answer().map_err(SendFault::after)
     }
@@ -551,9 +554,15 @@ fn named_instead(reply: &Reply) -> bool {
 }
 
 /// An app that spoke 2026-07-28 when the link was made does so no more.
-fn speaks_something_else() -> Fault {
-    let said = "it speaks another revision than before, and nothing was executed";
-    Fault::new(Blame::Upstream, "upstream.revision", said).hint("call again: the revision is agreed anew").retryable()
+fn speaks_something_else(refused: bool) -> SendFault {
+    let fault = |said: &'static str| Fault::new(Blame::Upstream, "upstream.revision", said);
+    if refused {
+        let fault = fault("it speaks another revision than before, and nothing was executed");
+        return SendFault::before(fault.hint("call again: the revision is agreed anew").retryable());
+    }
+    let fault =
+        fault("it says that it speaks another revision than before; whether anything was executed is not known");
+    SendFault::after(fault.hint("look up what it did before you try again"))
 }
 
 fn offers_modern(reply: &Reply) -> bool {
