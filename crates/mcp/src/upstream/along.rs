@@ -306,12 +306,9 @@ impl Along {
         self.shared.next.load_full().unwrap_or_else(|| Arc::clone(&self.shared))
     }
 
-    /// Whether a notification is progress of this call.
-    pub fn is_progress(&self, notification: &[u8]) -> bool {
-        let Some((_, token)) = &self.shared.progress else { return false };
-        let Ok(document) = Document::parse(notification) else { return false };
-        let said = document.root().get("params").and_then(|params| params.get("progressToken"));
-        said.and_then(|said| said.as_i64()).is_some_and(|said| u64::try_from(said) == Ok(*token))
+    /// Whether progress under this token is of this call.
+    pub fn is_progress(&self, token: u64) -> bool {
+        self.shared.progress.as_ref().is_some_and(|(_, own)| *own == token)
     }
 
     /// Passes a notification of the app on: progress under the client's own token, log messages as they are. Anything
@@ -364,13 +361,26 @@ impl Along {
     }
 
     fn under_own_token(&self, notification: &Bytes) -> Option<Bytes> {
-        self.shared.progress.as_ref().filter(|_| self.is_progress(notification))?;
+        self.shared.progress.as_ref()?;
+        let document = Document::parse(notification).ok()?;
+        let token = document.root().get("params")?.get("progressToken")?;
+        if !number(token).is_some_and(|token| self.is_progress(token)) {
+            return None;
+        }
         let next = self.shared.next.load();
         let (own, _) = next.as_ref().unwrap_or(&self.shared).progress.as_ref()?;
-        let document = Document::parse(notification).ok()?;
-        let span = document.root().get("params")?.get("progressToken")?.span();
-        Some(Bytes::from(json::splice(notification, &[(span, own)])))
+        Some(Bytes::from(json::splice(notification, &[(token.span(), own)])))
     }
+}
+
+/// The token under which a notification tells of progress.
+pub fn progress_token(notification: &[u8]) -> Option<u64> {
+    let document = Document::parse(notification).ok()?;
+    number(document.root().get("params")?.get("progressToken")?)
+}
+
+fn number(token: Value<'_, '_>) -> Option<u64> {
+    u64::try_from(token.as_i64()?).ok()
 }
 
 /// Members of a client's `_meta` that are for the app: all but those of the protocol between client and gateway.

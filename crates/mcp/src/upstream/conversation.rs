@@ -92,9 +92,9 @@ impl Asks {
         })
     }
 
-    /// The app takes a question back, if this notification says so and it is one of this call.
-    pub(crate) fn take_back(&self, notification: &[u8]) -> bool {
-        self.open.close(notification)
+    /// The app takes the question of this id back, if it is one of this call.
+    pub(crate) fn take_back(&self, id: &[u8]) -> bool {
+        self.open.close(id)
     }
 }
 
@@ -127,10 +127,10 @@ impl Open {
         let _gone = away.wait_for(|away| !*away).await;
     }
 
-    /// The app takes back what this notification names. Says whether it was open.
-    fn close(&self, notification: &[u8]) -> bool {
+    /// The app takes this question back. Says whether it was open.
+    fn close(&self, question: &[u8]) -> bool {
         let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = ids.iter().find(|(id, over)| !over.is_cancelled() && is_taken_back(id, notification));
+        let open = ids.iter().find(|(id, over)| !over.is_cancelled() && id == question);
         open.map(|(_, over)| over.cancel()).is_some()
     }
 
@@ -344,11 +344,12 @@ impl Conversations {
 
 /// Why a server that asks something else is refused.
 pub(crate) const NOT_OFFERED: &str = "not offered by this gateway";
-/// Whether a notification takes back the question of this id.
-pub(crate) fn is_taken_back(id: &[u8], notification: &[u8]) -> bool {
-    let document = Document::parse(notification).ok();
-    let named = document.as_ref().and_then(|document| document.root().get("params")?.get("requestId"));
-    named.is_some_and(|named| named.raw() == id)
+/// The id of the question that a notification takes back, exactly as it came. It may be long: it is read once, whatever it is
+/// compared with.
+pub(crate) fn taken_back(notification: &Bytes) -> Option<Bytes> {
+    let document = Document::parse(notification).ok()?;
+    let named = document.root().get("params")?.get("requestId")?;
+    Some(notification.slice(named.span()))
 }
 
 /// The notification with which a server takes a question back.

@@ -10,7 +10,7 @@ use http::{HeaderName, Method, StatusCode, Uri};
 use http_client::{Body, Broke, Client, Connecting, Request, Unread, Unsendable, connector};
 use model::{Blame, Fault, Limits, Secret};
 
-use super::conversation::{NO_CALL, TAKES_BACK};
+use super::conversation::{NO_CALL, TAKES_BACK, taken_back};
 use super::reply::{Heard, Reply, apart, cancelled, cancelled_notice, garbage, hear, to_question, too_large};
 use super::said::{Kind, Response, settled};
 use super::sse::Events;
@@ -307,7 +307,7 @@ impl HttpLink {
             Heard::Reply(number, reply) if number == id || (number == 0 && reply.error) => Ok(Some(reply)),
             Heard::Reply(..) => Err(garbage("it answered another request than the one that was sent")),
             Heard::Tells(method) if method == TAKES_BACK => {
-                let taken = ask.asks.is_some_and(|asks| asks.take_back(message));
+                let taken = ask.asks.zip(taken_back(message)).is_some_and(|(asks, id)| asks.take_back(&id));
                 tracing::debug!(taken, "an app takes a question back");
                 Ok(None)
             }

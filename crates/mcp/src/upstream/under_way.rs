@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use model::Method;
 
-use super::conversation::{Asks, NO_CALL, TAKES_BACK, is_taken_back};
+use super::along::progress_token;
+use super::conversation::{Asks, NO_CALL, TAKES_BACK, taken_back};
 use super::{Along, Client, Ear};
 
 /// Calls under way, oldest first.
@@ -125,8 +126,10 @@ impl UnderWay {
     pub(crate) fn tell(&self, message: &Bytes, method: &str) {
         let about = match method {
             "notifications/progress" => {
+                let token = progress_token(message);
                 let calls = self.lock();
-                calls.by_id.values().map(|asks| &asks.along).find(|along| along.is_progress(message)).cloned()
+                let of_it = |along: &&Along| token.is_some_and(|token| along.is_progress(token));
+                calls.by_id.values().map(|asks| &asks.along).find(of_it).cloned()
             }
             TAKES_BACK => return self.take_back(message),
             _ => self.only_client().ok().map(|asks| asks.along),
@@ -139,9 +142,10 @@ impl UnderWay {
 
     /// Takes back what a call has asked. The notification names the question, whichever call it is of.
     fn take_back(&self, notification: &Bytes) {
+        let Some(id) = taken_back(notification) else { return };
         let mut calls = self.lock();
-        let taken = calls.by_id.values().any(|asks| asks.take_back(notification));
-        calls.early.retain(|early| !is_taken_back(&early.id, notification));
+        let taken = calls.by_id.values().any(|asks| asks.take_back(&id));
+        calls.early.retain(|early| early.id != id);
         drop(calls);
         tracing::debug!(taken, "an app takes a question back");
     }
