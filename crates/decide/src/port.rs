@@ -134,6 +134,8 @@ pub struct Outgoing {
     pub quiet: bool,
     /// Whether the contract that governs it accepts by name that a record may change between being looked at and being written.
     pub accepts_race: bool,
+    /// Whether people approved it while it waited: what they said is used up by this send, whatever comes of it.
+    pub approved: bool,
     /// Where whoever sends notes how it went.
     pub trail: Trail,
 }

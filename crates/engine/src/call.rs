@@ -187,7 +187,7 @@ pub(crate) async fn carry_out(
     gated: Gated,
     durable: Durable,
 ) -> Closed {
-    let Gated { facts, arguments: digest, mut taken, decision, release, decided_at, .. } = gated;
+    let Gated { facts, arguments: digest, mut taken, decision, release, decided_at, taken_up, .. } = gated;
     let binding =
         Binding { call: call.clone(), app: request.app.clone(), tool: request.tool.name.clone(), arguments: digest };
     let permit = match Permit::issue(&decision, binding, durable) {
@@ -211,6 +211,7 @@ pub(crate) async fn carry_out(
         time_max,
         quiet: redaction.is_some() || facts.contract.is_some(),
         accepts_race: release.as_ref().is_some_and(|release| release.accepts_race()),
+        approved: taken_up,
         trail: trail.clone(),
     };
     taken.keep();

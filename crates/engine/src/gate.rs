@@ -65,6 +65,8 @@ pub struct Gated {
     pub(crate) decided_at: UnixMicros,
     /// Since when the directory has said what it says.
     pub(crate) directory_as_of: Option<UnixMicros>,
+    /// Whether it waited, and is taken up because people approved it.
+    pub(crate) taken_up: bool,
 }
 
 // === impl Gate ===
@@ -115,7 +117,7 @@ impl Gate {
         let governed = facts.contract.is_some() && decision.verdict().runs();
         let release = if governed { rules.release(&facts) } else { None };
         let (decided_at, directory_as_of) = (self.clock.now(), directory.as_of);
-        Ok(Gated { facts, arguments, reads, taken, decision, release, decided_at, directory_as_of })
+        Ok(Gated { facts, arguments, reads, taken, decision, release, decided_at, directory_as_of, taken_up: false })
     }
 
     pub(crate) fn replace_rules(&self, rules: Box<dyn Rules>) {

@@ -338,6 +338,7 @@ async fn decided_again(
         }
     };
     drop(turn);
+    let gated = Gated { taken_up: !waits_for_a_fact, ..gated };
     let closed = carry_out(shared, call, request, gated, durable).await;
     let disposition = disposition(&closed);
     if let Closed::Answered { call, answer, hides } = &closed {

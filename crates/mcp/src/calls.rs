@@ -319,6 +319,7 @@ impl Call {
             headers: self.headers.clone(),
             along: along.clone(),
             onward,
+            goes_on: goes_on.is_some_and(|goes_on| goes_on.cause.is_some()),
             members,
             named: self.task.as_ref().map(|(task, _)| task.id.clone()),
             level: self.level_for(runs, along),

@@ -152,6 +152,25 @@ fn the_real_result_comes_once_another_person_has_approved() -> Result<()> {
 }
 
 #[test]
+fn what_people_approved_runs_also_while_its_app_is_busy() -> Result<()> {
+    let upstream = upstream()?;
+    let ben = "@id(\"ben\") permit (principal, action, resource) when { context.human.id == \"ben\" };\n";
+    let world = office_with(&upstream, |world| {
+        world.rules("rules/ben.cedar", ben).set(&["apps", "remote", "calls_in_flight_max"], json!(1))
+    })?;
+    let mut bens = world.client("ben-desktop", "ben")?;
+    let call = calls(client(&world, "2026-07-28")?, "hello");
+    let hold = waiting(&world)?;
+    let slow = std::thread::spawn(move || bens.call_text("remote__slow", json!({"ms": 4_000})));
+    until("its app is busy", || Ok(upstream.call_count() == 1))?;
+    world.run_well(&["holds", "approve", &hold])?;
+    let result = ended(call)?;
+    ensure!(text(&result) == "hello", "{result}");
+    ensure!(slow.join().map_err(|_| anyhow!("the client broke"))?? == "waited 4000 ms");
+    Ok(())
+}
+
+#[test]
 fn whoever_must_not_approve_does_not() -> Result<()> {
     let upstream = upstream()?;
     let world = office(&upstream)?;

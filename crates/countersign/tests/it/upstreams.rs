@@ -76,8 +76,14 @@ fn an_app_that_does_not_answer_leaves_room_for_the_others() -> Result<()> {
 /// An app that asks keeps its call open until its client has answered, and others get their answers meanwhile.
 #[test]
 fn what_waits_for_the_client_takes_no_place_of_its_app() -> Result<()> {
-    let options = ExactOptions { revision: Revision::June2025, record: None };
-    let server = ExactUpstream::start(options)?;
+    for revision in [Revision::June2025, Revision::July2026] {
+        goes_on_in_any_case(revision).with_context(|| revision)?;
+    }
+    Ok(())
+}
+
+fn goes_on_in_any_case(revision: Revision) -> Result<()> {
+    let server = ExactUpstream::start(ExactOptions { revision, record: None })?;
     let world = world().rules("rules/all.cedar", "@id(\"all\") permit (principal, action, resource);\n");
     let world = world.app_url("exact", server.url(), None).set(&["apps", "exact", "calls_in_flight_max"], json!(1));
     let world = world.set(&["apps", "exact", "access"], json!({"people": ["ana"]})).start()?;
@@ -91,8 +97,14 @@ fn what_waits_for_the_client_takes_no_place_of_its_app() -> Result<()> {
     let asked = client.request("tools/call", params.clone())?;
     assert_eq!(at(&asked, "/resultType"), "input_required", "{asked}");
     assert_eq!(client.call_text("echo", json!({"text": "x"}))?, "x");
+    // What the client has answered is good, also while its app is busy.
+    let slow = client.begin("tools/call", json!({"name": "slow", "arguments": {"ms": 4_000}}))?;
+    until("the app is busy", || {
+        Ok(text(&client.call("echo", json!({"text": "x"}))?).contains("call again in a moment"))
+    })?;
     let said = client.request("tools/call", client.next_round(&params, &asked)?)?;
     assert_eq!(text(&said), "accept Ada", "{said}");
+    assert_eq!(text(&slow.wait()?), "done");
     Ok(())
 }
 
