@@ -2,6 +2,7 @@
 //! `answer`.
 
 mod contracted;
+mod folders;
 mod turn;
 mod understand;
 
@@ -323,7 +324,7 @@ impl Call {
             members,
             named: self.task.as_ref().map(|(task, _)| task.id.clone()),
             level: self.level_for(runs, along),
-            folders: along.client().abilities().has_roots() && self.permitted(runs, Method::Roots),
+            folders: self.ask_first(runs, along),
             in_session: !self.shape.modern && (self.asked.task() || self.wants_a_task),
         };
         let pair = (actor.agent.clone(), actor.human.clone());

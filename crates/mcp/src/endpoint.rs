@@ -308,7 +308,7 @@ impl Shared {
                 Ok(call) => call,
                 Err(error) => return Said::Error(error),
             };
-            let (along, _) = Along::of(None, client.clone(), scrub);
+            let along = Along::unread(None, client.clone(), scrub);
             call.run(&runs, along).await;
         }
         Said::Response(envelope::result(request.id, b"{}"))
@@ -490,7 +490,7 @@ impl Shared {
             Ok(call) => {
                 let meta = passed_on(request, arrived.known);
                 let client = Client::Legacy(Arc::clone(session));
-                let (along, _) = Along::of(meta, client, Latest::of(self.engine.credentials(), call.app()));
+                let along = Along::unread(meta, client, Latest::of(self.engine.credentials(), call.app()));
                 let along = along.in_trace(trace_parent(arrived.headers));
                 let Some(_in_flight) = session.begins(request.id, along.clone()) else {
                     return Said::Error(id_in_use());

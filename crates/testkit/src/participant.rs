@@ -82,6 +82,11 @@ impl Participant {
         self
     }
 
+    /// Answers requests of this method so from now on.
+    pub fn answers(&self, method: &str, answer: impl Fn(&Value) -> Value + Send + Sync + 'static) {
+        self.inner.answer_with(method, Box::new(answer));
+    }
+
     /// Leaves the questions of a legacy server unanswered, or answers them again.
     pub fn be_silent(&self, silent: bool) {
         self.inner.be_silent(silent);

@@ -18,6 +18,7 @@ mod eras;
 mod erasure;
 mod evidence;
 mod exports;
+mod folders;
 mod for_tasks;
 mod holds;
 mod http2;

@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use model::Method;
 use serde_json::{Value, json};
-use testkit::{ExactOptions, ExactUpstream, HttpRequest, HttpResponse, McpClient, Participant, Revision, World};
+use testkit::{HttpRequest, HttpResponse, McpClient, World};
 
-use crate::kit::{Handmade, at, child, intents, ok, pin, rpc, send, text, until, upstream, world, world_with};
+use crate::kit::{Handmade, at, intents, ok, pin, rpc, send, text, until, upstream, world, world_with};
 
 /// A program that writes a line of JSON for everything that happens to it. Killed when dropped.
 struct Program {
@@ -571,53 +570,5 @@ fn an_app_hears_that_its_client_works_on_other_folders() -> Result<()> {
     // It can ask for them while a call is under way, and so it hears it right before one.
     let _let_go = client.call("remote__later", json!({}));
     assert_eq!(app.count("notifications/roots/list_changed"), 1);
-    Ok(())
-}
-
-/// A client that works on `folder`, at this app.
-fn with_folder(world: &World, app: &str, roots: Value, folder: &Arc<Mutex<&'static str>>) -> Result<Participant> {
-    let folder = Arc::clone(folder);
-    let client = Participant::http(&format!("{}/{app}", world.mcp_url()), Revision::November2025)?;
-    let client = client.with_token(&world.token("ana-desktop", "ana", None)?).declaring(json!({ "roots": roots }));
-    let client = client.answering("roots/list", move |_| {
-        let folder = *folder.lock().unwrap_or_else(PoisonError::into_inner);
-        json!({"roots": [{"uri": folder, "name": "work"}]})
-    });
-    client.start()?;
-    Ok(client)
-}
-
-#[test]
-fn a_call_never_runs_on_folders_that_its_client_has_taken_away() -> Result<()> {
-    let server = ExactUpstream::start(ExactOptions { revision: Revision::June2025, record: None })?;
-    for (rule, may_ask) in [("", true), (" unless { action == Action::\"ask\" }", false)] {
-        let world = world()
-            .rules("all.cedar", &format!("@id(\"all\") permit (principal, action, resource){rule};\n"))
-            .app_url("http", server.url(), None)
-            .app_command("child", &child(&["--revision", "2025-06-18"])?)
-            .set(&["apps", "http", "access"], json!({"people": ["ana"]}))
-            .set(&["apps", "child", "access"], json!({"people": ["ana"]}))
-            .start()?;
-        for (app, at_once) in [("http", false), ("child", false), ("child", true)] {
-            let folder = Arc::new(Mutex::new("file:///one"));
-            let roots = if at_once { json!({"dev.example/at_once": true}) } else { json!({"listChanged": true}) };
-            let client = with_folder(&world, app, roots, &folder)?;
-            let known = if at_once && may_ask { "file:///one" } else { "" };
-            assert_eq!(client.call_text("folders", json!({}))?, known, "{app}");
-            for next in ["file:///two", "file:///three"] {
-                *folder.lock().unwrap_or_else(PoisonError::into_inner) = next;
-                client.notify("notifications/roots/list_changed", json!({}))?;
-                assert_eq!(client.call_text("folders", json!({}))?, if may_ask { next } else { "" }, "{app}");
-                assert_eq!(client.call_text("folders", json!({}))?, if may_ask { next } else { "" }, "{app}");
-            }
-            let asked = if may_ask { 2 + usize::from(at_once) } else { 0 };
-            assert_eq!(client.asked().len(), asked, "{app}: {:?}", client.asked());
-        }
-        let intents = intents(&world)?;
-        let asked: Vec<_> =
-            intents.iter().filter_map(|entry| entry.intent()).filter(|one| one.method == Method::Roots).collect();
-        assert_eq!(asked.len(), if may_ask { 7 } else { 0 });
-        assert!(asked.iter().all(|one| one.cause.is_some()), "each belongs to a call");
-    }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::answer::DECISION_KEY;
 use crate::app_link::{Carried, Looks};
 use crate::param;
 use crate::release::{OUTSIDE, Said, WENT_WRONG, data};
-use crate::upstream::{Along, Asked, Sending};
+use crate::upstream::{Along, AskFirst, Asked, Sending};
 
 /// Where a change goes whose record was not looked at. Nothing ever leaves.
 pub(super) struct Nowhere;
@@ -108,7 +108,7 @@ impl Call {
             members: false,
             named: None,
             level: None,
-            folders: false,
+            folders: AskFirst::Nobody,
             in_session: false,
         };
         let request = CallRequest {

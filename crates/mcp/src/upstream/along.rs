@@ -51,6 +51,8 @@ struct Shared {
     scrub: Arc<dyn Scrub>,
     /// Whether a rule hides fields of the answer, which might stand in what is said before it as well.
     hushed: AtomicBool,
+    /// Whether nobody reads what is said before the answer.
+    unread: AtomicBool,
     cancelled: CancellationToken,
     /// The task it is about: the app's id of it, and the client's.
     task: OnceLock<(String, String)>,
@@ -138,6 +140,18 @@ impl Client {
 }
 
 impl Along {
+    /// The way along one call of several that are answered together: what the app says meanwhile reaches nobody.
+    pub fn unread(meta: Option<Value<'_, '_>>, client: Client, scrub: Arc<dyn Scrub>) -> Self {
+        let (along, _told) = Self::of(meta, client, scrub);
+        along.shared.unread.store(true, Ordering::Release);
+        along
+    }
+
+    /// Whether the client reads what is said to it before the answer.
+    pub fn is_read(&self) -> bool {
+        !self.shared.unread.load(Ordering::Acquire)
+    }
+
     /// The way along a call with this `_meta`. What the app says arrives at the receiver.
     pub fn of(meta: Option<Value<'_, '_>>, client: Client, scrub: Arc<dyn Scrub>) -> (Self, mailbox::Receiver<Bytes>) {
         let (to_client, told) = mailbox(MESSAGES_WAITING_MAX);
@@ -152,7 +166,7 @@ impl Along {
         let next = ArcSwapOption::empty();
         let (streaming, pausing, waiting) = (Notify::new(), Notify::new(), Notify::new());
         let waited = AtomicU64::new(0);
-        let hushed = AtomicBool::new(false);
+        let (hushed, unread) = (AtomicBool::new(false), AtomicBool::new(false));
         let shared = Shared {
             client,
             to_client,
@@ -161,6 +175,7 @@ impl Along {
             trace_parent,
             scrub,
             hushed,
+            unread,
             cancelled,
             task: OnceLock::new(),
             next,

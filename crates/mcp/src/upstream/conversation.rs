@@ -134,6 +134,13 @@ impl Open {
         open.map(|(_, over)| over.cancel()).is_some()
     }
 
+    /// Takes all that are open out, for another answer than the client's: their ids.
+    pub(crate) fn give_up(&self) -> Vec<Bytes> {
+        let ids = std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner));
+        let open = ids.into_iter().filter(|(_, over)| !over.is_cancelled());
+        open.map(|(id, over)| (over.cancel(), id).1).collect()
+    }
+
     /// Once what is given is dropped, the call is over.
     pub(crate) fn until(&self) -> DropGuard {
         self.call.clone().drop_guard()

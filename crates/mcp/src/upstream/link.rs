@@ -17,7 +17,7 @@ use super::child::ChildLink;
 use super::conversation::{Asks, Conversation, Onward, Open};
 use super::http_link::HttpLink;
 use super::reply::{Reply, cancelled, garbage};
-use super::{Ask, ChildSpec, Ear, Handshake, ListOf, Sending};
+use super::{Ask, AskFirst, ChildSpec, Ear, Handshake, ListOf, Sending};
 use crate::client::{Abilities, OWN_CAPABILITIES};
 use crate::envelope::{HEADER_MISMATCH, INVALID_PARAMS, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
 use crate::revision::Revision;
@@ -387,9 +387,16 @@ impl Link {
         let (questions, trail) = (Arc::clone(&open), call.trail.clone());
         let asks = Asks { along: along.clone(), to: Some(to), open };
         let link = Arc::clone(self);
-        let (tool, about) = (
+        // A question in the result would use up what people have approved, and nothing has been sent.
+        let folders = match &sending.folders {
+            AskFirst::InResult if call.approved => AskFirst::NotNow,
+            folders => folders.clone(),
+        };
+        let (tool, cause, about) = (
             spent.tool.clone(),
+            spent.call.clone(),
             Sending {
+                folders,
                 headers: sending.headers.clone(),
                 along: along.clone(),
                 onward: None,
@@ -400,7 +407,7 @@ impl Link {
         );
         let exchange = Box::pin(async move {
             let _over = asks.open.until();
-            link.folders_first(&asks, about.asked, about.folders).await?;
+            link.folders_first(&asks, (&cause, call.time_max), &about).await?;
             let mut ask = link.in_words(tool.as_str(), &call, &about, header)?;
             ask.asks = Some(&asks);
             link.answer(ask).await
@@ -416,17 +423,21 @@ impl Link {
         header: Option<&(HeaderName, Secret<String>)>,
     ) -> Result<Conversation, SendFault> {
         for (response, over) in conversation.responses(&onward.given) {
-            let sent = match &self.transport {
-                Transport::Http(http) => http.respond(Bytes::from(response), header, &self.agreed).await,
-                Transport::Child(child) => child.notify(&response).await,
-            };
-            if let Err(fault) = sent {
+            if let Err(fault) = self.respond(response, header).await {
                 conversation.end().await;
                 return Err(SendFault::after(fault));
             }
             over.cancel();
         }
         Ok(conversation)
+    }
+
+    /// Answers a question of the app.
+    async fn respond(&self, response: Vec<u8>, header: Option<&(HeaderName, Secret<String>)>) -> Result<(), Fault> {
+        match &self.transport {
+            Transport::Http(http) => http.respond(Bytes::from(response), header, &self.agreed).await,
+            Transport::Child(child) => child.notify(&response).await,
+        }
     }
 
     async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, SendFault> {

@@ -19,7 +19,7 @@ pub use asked::{Asked, ListOf};
 pub use child::ChildSpec;
 use conversation::Asks;
 pub(crate) use conversation::Conversations;
-pub use conversation::{Given, Onward};
+pub use conversation::{Given, Onward, Question};
 pub use latest::Latest;
 pub(crate) use link::Went;
 pub use link::{Link, Manner, Wanted, unwanted};
@@ -27,14 +27,15 @@ pub use news::{Changed, Ear, News, UPDATED};
 pub use reply::garbage;
 pub use watch::{Ended, Watch};
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::Trail;
+use decide::{Answer, Trail};
 use http::{HeaderName, HeaderValue};
-use model::{Limits, Secret};
+use model::{CallId, Fault, Limits, Secret};
 
 use crate::revision::Revision;
 
@@ -89,11 +90,33 @@ pub struct Sending {
     pub named: Option<String>,
     /// From which level on log messages are wanted, where an app is told once, and may be.
     pub level: Option<String>,
-    /// Whether the app may ask first on which folders the client works.
-    pub folders: bool,
+    /// Whom the app may ask first on which folders the client works.
+    pub folders: AskFirst,
     /// Whether the app knows it only in a session (2025-11-25): tasks that the client asks for.
     pub in_session: bool,
 }
+
+/// Whom an app may ask, before a call is sent, on which folders the client works.
+#[derive(Clone)]
+pub enum AskFirst {
+    /// Nobody: no rule lets it ask, or there are none.
+    Nobody,
+    /// Nobody during this call: what it asks waits for another one.
+    NotNow,
+    /// The client, in the result of the call, which goes on when it comes back.
+    InResult,
+    /// The client, beside the call.
+    Beside(Arc<dyn AsksBeside>),
+}
+
+/// Asks the client of a call something in another call, decided and recorded by itself.
+pub trait AsksBeside: Send + Sync {
+    /// What the client answered. None: no rule lets it be asked, or nobody wants to know any more. Error: it does not answer.
+    fn ask<'a>(&'a self, question: &'a Question, cause: &'a CallId) -> BesideFuture<'a>;
+}
+
+/// What comes of asking beside a call.
+pub type BesideFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Answer>, Fault>> + Send + 'a>>;
 
 /// What all transports share: ids, the revision spoken, bounds.
 pub(crate) struct Spoken {

@@ -37,7 +37,9 @@ struct Calls {
     early: Vec<Early>,
     /// The call before which the app is told of folders: what it asks about these is about that one.
     folders: Option<u64>,
-    /// Whether it could not be asked for folders since then.
+    /// Whether the app has ever asked for folders here.
+    asks_for_folders: bool,
+    /// Whether somebody could not be asked for folders since this was looked at.
     refused: bool,
 }
 
@@ -78,24 +80,39 @@ impl UnderWay {
             Err(NO_CALL) => self.keep(Early { id, params }),
             Err(why_not) => Err(why_not),
         };
-        self.lock().refused |= taken.is_err();
+        let mut calls = self.lock();
+        (calls.asks_for_folders, calls.refused) = (true, calls.refused | taken.is_err());
+        drop(calls);
         taken
     }
 
     /// Notes a call before which the app is told of folders.
     pub(crate) fn begins_with_folders(self: &Arc<Self>, id: u64, asks: Asks) -> Begun {
         let begun = self.begins(id, asks);
-        let mut calls = self.lock();
-        (calls.folders, calls.refused) = (Some(id), false);
+        self.lock().folders = Some(id);
         begun
     }
 
     /// The app has heard of the folders. Says whether it could ask for them, if it did.
     pub(crate) fn ends_with_folders(&self, begun: Begun) -> bool {
         self.answered(begun.id);
-        let mut calls = self.lock();
-        calls.folders = None;
-        !calls.refused
+        self.lock().folders = None;
+        !self.has_refused()
+    }
+
+    /// Whether the app has asked for folders and could not be answered, since this was asked last.
+    pub(crate) fn has_refused(&self) -> bool {
+        std::mem::take(&mut self.lock().refused)
+    }
+
+    /// What the app has asked about folders is refused.
+    pub(crate) fn refuses_folders(&self) {
+        self.lock().refused = true;
+    }
+
+    /// Whether the app has ever asked for folders apart from an answer.
+    pub(crate) fn asks_for_folders(&self) -> bool {
+        self.lock().asks_for_folders
     }
 
     fn with_folders(&self) -> Option<Asks> {

@@ -1,6 +1,7 @@
 //! The three revisions with a handshake.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ pub(super) fn initialize(server: &ExactServer, session: &Session, params: &Value
 }
 
 /// A notification of a client.
-pub(super) fn notified(server: &ExactServer, session: &Session, message: &Value) {
+pub(super) fn notified(server: &ExactServer, session: &Arc<Session>, message: &Value) {
     match at(message, "/method") {
         "notifications/initialized" => {
             session.set_ready();
@@ -39,7 +40,7 @@ pub(super) fn notified(server: &ExactServer, session: &Session, message: &Value)
                 session.ask_for_folders();
             }
         }
-        "notifications/roots/list_changed" => session.ask_for_folders(),
+        "notifications/roots/list_changed" => ask_again_for_folders(server, session),
         "notifications/cancelled" => {
             let known = message.get("params").is_some_and(|params| session.cancel(params));
             if !known {
@@ -48,6 +49,17 @@ pub(super) fn notified(server: &ExactServer, session: &Session, message: &Value)
         }
         _ => {}
     }
+}
+
+/// Asks, from the second time on so late as the client wants it to.
+fn ask_again_for_folders(server: &ExactServer, session: &Arc<Session>) {
+    let late = session.capabilities().pointer("/roots/dev.example~1again_after_ms").and_then(Value::as_u64);
+    let Some(late) = late.filter(|_| session.has_asked_for_folders()) else { return session.ask_for_folders() };
+    let session = Arc::clone(session);
+    server.work(async move {
+        tokio::time::sleep(Duration::from_millis(late)).await;
+        session.ask_for_folders();
+    });
 }
 
 /// One request.

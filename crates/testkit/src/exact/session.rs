@@ -28,6 +28,7 @@ struct State {
     asked: u64,
     /// The question about folders that is open, and what was answered last.
     asked_for_folders: Option<String>,
+    has_asked_for_folders: bool,
     folders: String,
 }
 
@@ -102,8 +103,16 @@ impl Session {
     /// Asks on which folders the client works, apart from any request.
     pub(super) fn ask_for_folders(&self) {
         let (id, _) = self.asking();
-        self.state().asked_for_folders = Some(id.clone());
+        {
+            let mut state = self.state();
+            (state.asked_for_folders, state.has_asked_for_folders) = (Some(id.clone()), true);
+        }
         self.tell(&json!({"jsonrpc": "2.0", "id": id, "method": "roots/list", "params": {}}));
+    }
+
+    /// Whether it has ever asked that.
+    pub(super) fn has_asked_for_folders(&self) -> bool {
+        self.state().has_asked_for_folders
     }
 
     /// On which folder the client works, as far as it was said.
