@@ -83,7 +83,8 @@ fn what_waits_for_the_client_takes_no_place_of_its_app() -> Result<()> {
 }
 
 fn goes_on_in_any_case(revision: Revision) -> Result<()> {
-    let server = ExactUpstream::start(ExactOptions { revision, record: None })?;
+    let record = tempfile::NamedTempFile::new()?;
+    let server = ExactUpstream::start(ExactOptions { revision, record: Some(record.path().to_owned()) })?;
     let world = world().rules("rules/all.cedar", "@id(\"all\") permit (principal, action, resource);\n");
     let world = world.app_url("exact", server.url(), None).set(&["apps", "exact", "calls_in_flight_max"], json!(1));
     let world = world.set(&["apps", "exact", "access"], json!({"people": ["ana"]})).start()?;
@@ -99,9 +100,7 @@ fn goes_on_in_any_case(revision: Revision) -> Result<()> {
     assert_eq!(client.call_text("echo", json!({"text": "x"}))?, "x");
     // What the client has answered is good, also while its app is busy.
     let slow = client.begin("tools/call", json!({"name": "slow", "arguments": {"ms": 4_000}}))?;
-    until("the app is busy", || {
-        Ok(text(&client.call("echo", json!({"text": "x"}))?).contains("call again in a moment"))
-    })?;
+    until("the app is busy", || Ok(std::fs::read_to_string(record.path())?.contains("\"slow\"")))?;
     let said = client.request("tools/call", client.next_round(&params, &asked)?)?;
     assert_eq!(text(&said), "accept Ada", "{said}");
     assert_eq!(text(&slow.wait()?), "done");
