@@ -64,6 +64,7 @@ impl Beside {
             arguments: question.params.clone(),
             readable: None,
             wire: self.session.revision.wire(),
+            trace_parent: self.along.trace_parent(),
             listed_at: None,
             kept: self.kept,
             upstream: Arc::new(Put { session, along, method, over }),
