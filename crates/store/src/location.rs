@@ -116,6 +116,10 @@ impl LogReader for Reader {
         self.0.lost(progress)
     }
 
+    fn misfiled(&self, entries: &[Entry]) -> Result<Option<u64>, StoreFault> {
+        self.0.misfiled(entries)
+    }
+
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
         self.0.unfinished()
     }

@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-use trace::{Finding, Query, RecordKind, facets_of};
+use trace::{Entry, Finding, Query, RecordKind, facets_of};
 
+use crate::frame::short_sum;
 use crate::generations::Same;
 use crate::known::{ORDINARY, facet};
 use crate::records::{BLOCK_BITS, NO_ONE_TOOL, SPAN_BITS, block_bit, is_address, kind_number, seen_as};
@@ -57,6 +58,8 @@ pub(crate) struct Indexed {
     pub(crate) verdict: Option<i64>,
     pub(crate) task: Option<i64>,
     pub(crate) leaf: i64,
+    /// Whether it has a text, erased or not.
+    pub(crate) body: bool,
     pub(crate) intent: Option<i64>,
     pub(crate) outcome: Option<i64>,
 }
@@ -299,6 +302,10 @@ impl Search {
             return Ok(None);
         };
         let Some(human) = record.human else {
+            // Whoever it was for goes with its text, where that is let go, and not before.
+            if record.body {
+                self.lost(record.sequence, INDEX);
+            }
             self.let_go = true;
             return Ok(None);
         };
@@ -353,6 +360,16 @@ fn distinct(all: impl Iterator<Item = i64>) -> Vec<i64> {
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// The first of these entries that has another task in the tables than its text says. Of a text that is gone nobody knows.
+pub(crate) fn misfiled(entries: &[Entry], stored: &HashMap<i64, Option<i64>>) -> Option<u64> {
+    let differs = |entry: &&Entry| {
+        let stored = stored.get(&entry.sequence.cast_signed()).copied().flatten();
+        let said = entry.task().map(|task| i64::from(short_sum(&task)));
+        entry.kind == RecordKind::Intent && said.is_some() && said != stored
+    };
+    entries.iter().find(differs).map(|entry| entry.sequence)
 }
 
 /// All records from one on and before another.

@@ -87,7 +87,7 @@ impl Questions<'_> {
     }
 
     /// Everything that holds records, in the order of the log.
-    fn parts(&self) -> impl Iterator<Item = &Connection> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Connection> {
         std::iter::once(self.tables).chain(self.tail.map(|tail| &tail.records))
     }
 

@@ -102,6 +102,10 @@ impl LogReader for SqliteReader {
         }
     }
 
+    fn misfiled(&self, entries: &[Entry]) -> Result<Option<u64>, StoreFault> {
+        self.ask(|questions| questions.misfiled(entries))
+    }
+
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
         self.ask(|questions| questions.unfinished())
     }

@@ -104,6 +104,7 @@ pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64
                 break;
             }
         };
+        let misfiled = reader.misfiled(&entries)?;
         for entry in &entries {
             let index = tree.size();
             if index >= walk.last {
@@ -111,6 +112,10 @@ pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64
             }
             if let Some(bad) = walk.record(entry, index)? {
                 walk.audit.bad = Some(bad);
+                break 'log;
+            }
+            if misfiled == Some(entry.sequence) {
+                walk.audit.bad = Some(Finding { sequence: entry.sequence, what: MISFILED.to_owned() });
                 break 'log;
             }
             let leaf = Hash::new(*entry.leaf_hash.as_bytes());
@@ -421,6 +426,8 @@ fn wrong(error: &CheckpointError, size: u64) -> String {
 }
 
 const TAKEN_OUT: &str = "its text is missing, and no record says that it was erased or let go";
+const MISFILED: &str =
+    "whoever asks for its task does not find it: what stands there of it beside its text was changed";
 const MISSING: &str = "it is missing";
 const PAGE: usize = 1_000;
 

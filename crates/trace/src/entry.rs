@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::body::{ChangeBody, IntentBody, OutcomeBody};
+use crate::facets::BodySaid;
 use crate::leaf::{ChangeLeaf, IntentLeaf, OutcomeLeaf};
 use crate::record::{Approved, Came, Delegation, Effect, OutcomeStatus, RecordKind, agreement};
 
@@ -299,6 +300,11 @@ impl Entry {
             subject: body.map(|body| body.subject.to_string()),
             detail: body.and_then(|body| serde_json::from_str(body.detail.get()).ok()),
         })
+    }
+
+    /// The task that it is part of, as its text says. None: it has none, or no text any more.
+    pub fn task(&self) -> Option<String> {
+        BodySaid::of(self.body.as_deref()).task.map(Cow::into_owned)
     }
 
     /// The whole record for programs: columns, leaf, hash, and of the body what people may see.

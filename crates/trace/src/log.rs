@@ -78,6 +78,13 @@ pub trait LogReader: Send {
         Ok(None)
     }
 
+    /// The first of these entries of its own whose task is another where it is looked for than in its text: whoever asks for that task
+    /// does not find it.
+    fn misfiled(&self, entries: &[Entry]) -> Result<Option<u64>, StoreFault> {
+        let _nothing_beside_texts = entries;
+        Ok(None)
+    }
+
     /// Calls whose verdict runs and that have no outcome, oldest first. What stands at or before the sequence number
     /// under [`SETTLED_KIND`] and [`SETTLED_KEY`] in the state need not be looked at again.
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault>;

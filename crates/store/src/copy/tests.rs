@@ -6,7 +6,7 @@ use super::*;
 use crate::ahead::AheadLog;
 use crate::location::Reader;
 use crate::postgres::Address;
-use crate::samples::{asked_in, call, change, intent, outcome, put};
+use crate::samples::{asked_in, call, change, change_about, ended, intent, outcome, put};
 use crate::sqlite::Durability;
 
 fn fill(log: &mut dyn LogStore) {
@@ -15,7 +15,9 @@ fn fill(log: &mut dyn LogStore) {
             asked_in(number, "bot", "ada", "crm/read", Verdict::Allow, &format!("t-{}", number % 7), "crm.reads");
         log.append(&[asked, outcome(number, number + 1)], &[]).unwrap();
     }
-    let rest = [intent(1_300, "other", "bob", "mail/send", Verdict::Deny), change(1_301)];
+    let offboarded = change_about(1_302, "people.offboard", "human:ada", Some("ada"));
+    let rest =
+        [intent(1_300, "other", "bob", "mail/send", Verdict::Deny), change(1_301), offboarded, ended(1_199, 1_303, 1)];
     log.append(&rest, &[put("ada", Some("1"))]).unwrap();
 }
 
@@ -41,6 +43,9 @@ fn same(one: &dyn LogReader, other: &dyn LogReader) {
         assert!(one.tile(tile).unwrap().is_some());
     }
     assert_eq!(one.unfinished().unwrap(), other.unfinished().unwrap());
+    for reader in [one, other] {
+        assert_eq!(reader.lost(&mut |_| {}).unwrap(), None);
+    }
 }
 
 fn keys_beside(from: &Path, to: &Path) {
@@ -138,7 +143,7 @@ fn a_copy_of_one_engine_is_a_log_of_the_other() {
     from.copy_to(path_of(&to), &mut |copied| told.push(copied)).unwrap();
     one_file_in(&folder);
     let last = told.pop().unwrap();
-    assert_eq!((last.done, last.all, last.of), (1_202, 1_202, Unit::Rows));
+    assert_eq!((last.done, last.all, last.of), (1_204, 1_204, Unit::Rows));
     keys_beside(&keys.path().join("trace.db"), path_of(&to));
     let read = |location: &Location| -> Reader { location.reader().unwrap() };
     same(&read(&from), &read(&to));
@@ -148,10 +153,10 @@ fn a_copy_of_one_engine_is_a_log_of_the_other() {
     let refused = back.fill_from(path_of(&to), &mut |_| {}).unwrap_err();
     assert!(refused.to_string().contains("has records already"), "{refused}");
     let mut on = back.writer(Durability::Full).unwrap();
-    assert_eq!(on.append(&[outcome(1_300, 1_600)], &[]).unwrap(), 1_203);
+    assert_eq!(on.append(&[outcome(1_300, 1_600)], &[]).unwrap(), 1_205);
     assert_eq!(
         on.append(&[asked_in(1_700, "bot", "ada", "crm/read", Verdict::Allow, "t-1", "crm.reads")], &[]).unwrap(),
-        1_204
+        1_206
     );
     assert_eq!(read(&back).by_id(call(1_700).as_str()).unwrap().len(), 1);
 

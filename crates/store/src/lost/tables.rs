@@ -1,8 +1,10 @@
 //! What SQLite's tables say. Those of the tail are made for each question from the redo log, and not looked at.
 
+use std::collections::HashMap;
+
 use model::UnixMicros;
 use rusqlite::{Connection, OptionalExtension, Row};
-use trace::{RecordKind, StoreFault};
+use trace::{Entry, RecordKind, StoreFault};
 
 use super::{Bits, Indexed, Indices, Times, between};
 use crate::error::fault;
@@ -31,6 +33,7 @@ impl Indices for Questions<'_> {
                 leaf: row.get(12)?,
                 intent: row.get(13)?,
                 outcome: row.get(14)?,
+                body: row.get(15)?,
             })
         })
     }
@@ -96,6 +99,20 @@ impl Indices for Questions<'_> {
     }
 }
 
+impl Questions<'_> {
+    /// The first of these entries whose task stands there otherwise than in its text.
+    pub(crate) fn misfiled(&self, entries: &[Entry]) -> Result<Option<u64>, StoreFault> {
+        let place = |entry: Option<&Entry>| entry.map_or(0, |entry| entry.sequence.cast_signed());
+        let between = [place(entries.first()), place(entries.last())];
+        let mut stored = HashMap::new();
+        for part in self.parts() {
+            let tasks: Vec<(i64, Option<i64>)> = all(part, TASKS, between, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            stored.extend(tasks);
+        }
+        Ok(super::misfiled(entries, &stored))
+    }
+}
+
 fn all<T, P: rusqlite::Params>(
     tables: &Connection,
     sql: &str,
@@ -106,7 +123,8 @@ fn all<T, P: rusqlite::Params>(
 }
 
 const RECORDS: &str = "SELECT sequence, kind, call_high, call_low, at, agent, human, app, tool, class, verdict, task, leaf, \
-     intent, outcome FROM record WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence";
+     intent, outcome, body IS NOT NULL FROM record WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence";
+const TASKS: &str = "SELECT sequence, task FROM record WHERE sequence BETWEEN ?1 AND ?2";
 const LEAF: &str = "SELECT t.text, r.leaf_values, r.call_high, r.call_low, r.at FROM record r \
      JOIN template t ON t.id = r.leaf WHERE r.sequence = ?1";
 const USES: &str = "SELECT agent, human, app, tool, verdict, calls, first_at, last_at FROM used";

@@ -28,7 +28,8 @@ fn row(number: u16) -> Row {
 }
 
 /// What is done to the tables, and the record that is named.
-const TAMPERED: [(&str, &str, u64); 15] = [
+const TAMPERED: [(&str, &str, u64); 16] = [
+    ("somebody is nobody", "UPDATE record SET human = NULL WHERE sequence = 1201", 1_201),
     (
         "a name leads past a block",
         "UPDATE met SET blocks = blocks & ~(1 << 10) WHERE name = ?n:bot AND span = 1",

@@ -3,13 +3,13 @@
 use model::UnixMicros;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use trace::{RecordKind, text_of};
+use trace::{Entry, RecordKind, text_of};
 
 use super::error::Failure;
 use super::questions::{at, call_at};
 use super::reader::Tables;
 use super::rows::task_name;
-use crate::lost::{Bits, Indexed, Indices, Times, between, bits_of};
+use crate::lost::{Bits, Indexed, Indices, Times, between, bits_of, misfiled};
 use crate::records::{BLOCK_BITS, SPAN_BITS};
 
 impl Indices for Tables {
@@ -33,6 +33,7 @@ impl Indices for Tables {
                 leaf: at(row, 12)?,
                 intent: at(row, 13)?,
                 outcome: at(row, 14)?,
+                body: at(row, 15)?,
             })
         };
         rows.iter().map(record).collect()
@@ -102,6 +103,17 @@ impl Indices for Tables {
     }
 }
 
+impl Tables {
+    /// The first of these entries whose task stands there otherwise than in its text.
+    pub(super) fn misfiled(&self, entries: &[Entry]) -> Result<Option<u64>, Failure> {
+        let place = |entry: Option<&Entry>| entry.map_or(0, |entry| entry.sequence.cast_signed());
+        let (first, last) = (place(entries.first()), place(entries.last()));
+        let rows = self.rows(TASKS, &[(&first, Type::INT8), (&last, Type::INT8)])?;
+        let stored = rows.iter().map(|row| Ok((at(row, 0)?, at(row, 1)?))).collect::<Result<_, Failure>>()?;
+        Ok(misfiled(entries, &stored))
+    }
+}
+
 /// The first block of a span and the last.
 fn blocks(span: i64) -> (i64, i64) {
     let bits = SPAN_BITS - BLOCK_BITS;
@@ -109,12 +121,13 @@ fn blocks(span: i64) -> (i64, i64) {
 }
 
 const RECORDS: &str = "SELECT sequence, kind, call_high, call_low, at, agent, human, app, tool, class, verdict, task, leaf, \
-     intent, outcome FROM record WHERE log = $1 AND sequence >= $2 AND sequence < $3 ORDER BY sequence";
+     intent, outcome, body IS NOT NULL FROM record WHERE log = $1 AND sequence >= $2 AND sequence < $3 ORDER BY sequence";
 const MET: &str = "SELECT name, block FROM seen WHERE log = $1 AND name = ANY($2) AND block >= $3 AND block <= $4";
 const TIMES: &str = "SELECT first_at, last_at FROM span WHERE log = $1 AND block = $2";
 const NAME: &str = "SELECT text FROM name WHERE log = $1 AND id = $2";
 const FACETS: &str = "SELECT f.name, n.text FROM facet f JOIN name n ON n.log = f.log AND n.id = f.name \
      WHERE f.log = $1 AND f.template = $2";
+const TASKS: &str = "SELECT sequence, task FROM record WHERE log = $1 AND sequence BETWEEN $2 AND $3";
 const LEAF: &str = "SELECT t.text, r.leaf_values, r.call_high, r.call_low, r.at FROM record r \
      JOIN template t ON t.log = r.log AND t.id = r.leaf WHERE r.log = $1 AND r.sequence = $2";
 const INTENT_OF: &str = "SELECT sequence FROM record WHERE log = $1 AND call_high = $2 AND call_low = $3 \

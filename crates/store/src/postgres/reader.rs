@@ -102,6 +102,10 @@ impl LogReader for PostgresReader {
         }
     }
 
+    fn misfiled(&self, entries: &[Entry]) -> Result<Option<u64>, StoreFault> {
+        self.ask(|tables| tables.misfiled(entries))
+    }
+
     fn unfinished(&self) -> Result<Vec<CallId>, StoreFault> {
         self.ask(Tables::unfinished)
     }

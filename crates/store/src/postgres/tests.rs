@@ -224,7 +224,8 @@ fn many_may_open_a_new_database_at_once() {
 }
 
 /// What is done to the tables, and the record that is named. Records 301 and 302 are an intent and its outcome.
-const TAMPERED: [(&str, u64); 9] = [
+const TAMPERED: [(&str, u64); 10] = [
+    ("UPDATE record SET task = task + 1 WHERE sequence = 301", 301),
     ("DELETE FROM state WHERE kind = 'checkpoint'", 1),
     ("UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
     ("UPDATE record SET body_values = decode(repeat('00', length(body_values)), 'hex') WHERE sequence = 301", 301),
@@ -274,7 +275,8 @@ fn whatever_is_done_to_the_tables_the_first_bad_record_is_named() {
 }
 
 /// What is done to the tables, and the record that is named: as `lost/tests.rs` says of each.
-const HIDDEN: [(&str, u64); 14] = [
+const HIDDEN: [(&str, u64); 15] = [
+    ("UPDATE record SET human = NULL WHERE sequence = 1201", 1_201),
     ("DELETE FROM seen WHERE name = ?n:bot AND block = 42", 1_345),
     ("DELETE FROM seen WHERE name = ?n:eve AND block >= 32 AND block < 64", 1_029),
     ("DELETE FROM seen WHERE name = ?n:rule:no-more", 1_501),

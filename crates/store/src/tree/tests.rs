@@ -105,7 +105,8 @@ fn what_nobody_has_signed_yet_is_counted() {
 }
 
 /// What is done to the tables, and the record that is named. Records 301 and 302 are an intent and its outcome.
-const TAMPERED: [(&str, &str, u64); 16] = [
+const TAMPERED: [(&str, &str, u64); 17] = [
+    ("a task is taken away", "UPDATE record SET task = NULL WHERE sequence = 301", 301),
     ("nobody has signed anything", "DELETE FROM state WHERE kind = 'checkpoint'", 1),
     ("a leaf is changed", "UPDATE record SET at = at + 1 WHERE sequence = 301", 301),
     ("a body is changed", "UPDATE record SET body_values = zeroblob(length(body_values)) WHERE sequence = 301", 301),
