@@ -245,7 +245,7 @@ pub(crate) fn status(parts: &Parts, assets: &Assets, id: &str, code: &str) -> Re
         ("approved", _) => ("Approved", "It is decided once more, and then carried out once."),
         ("claimed", _) => ("Approved", "It is being carried out."),
         ("denied", _) => ("Denied", "A person said no. Nothing was executed."),
-        ("expired", _) => ("Not approved in time", "Nothing was executed."),
+        ("expired", _) => ("Its time is over", "Nothing was executed."),
         ("cancelled", _) => ("Taken back", "Nothing was executed."),
         (_, Some("approved-executed")) => ("Done", "It was approved, and executed once."),
         (_, Some("execution-error")) => ("Failed", "It was approved, and it failed."),

@@ -428,7 +428,11 @@ fn again(shared: &Shared, request: &mut CallRequest, looked: Looked, hold: &Hold
         return Err(refused(format!("the definition of `{}` changed after it was asked for", hold.asked.tool)));
     }
     if by_people && [looked.meaning, meaning(request)].iter().any(|now| *now != hold.asked.meaning) {
-        let Asked { app, tool, .. } = &hold.asked;
+        let Asked { app, tool, meaning, .. } = &hold.asked;
+        if meaning.is_none() {
+            let said = "it was approved before this version of countersign, which did not put down where it goes";
+            return Err(refused(said.to_owned()));
+        }
         return Err(refused(format!("`{app}` is configured in another way by now than when `{tool}` was asked for")));
     }
     if by_people && looked.tool.class > hold.asked.class {
@@ -542,6 +546,7 @@ pub(crate) fn held(hold: &Hold) -> Held {
         State::Approved { .. } => (HeldState::Approved, None),
         State::Claimed { .. } => (HeldState::Runs, None),
         State::Denied { reason, .. } => (HeldState::Denied, reason.clone()),
+        State::Expired { approved: true, .. } => (HeldState::NotTakenUp, None),
         State::Expired { .. } => (HeldState::Expired, None),
         State::Cancelled { by, .. } if gives_back(by) => (HeldState::GivenBack, None),
         State::Cancelled { .. } => (HeldState::Cancelled, None),

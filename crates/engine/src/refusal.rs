@@ -66,6 +66,8 @@ pub enum HeldState {
     Denied,
     /// Nobody said anything in time.
     Expired,
+    /// It was approved, and nobody asked for it again in time.
+    NotTakenUp,
     /// It was taken back.
     Cancelled,
     /// It was taken back, for such calls need no approval now.
@@ -163,9 +165,11 @@ impl Refusal {
     pub fn disposition(&self) -> Option<Disposition> {
         match self.held.as_ref()?.state {
             HeldState::Waits | HeldState::Approved | HeldState::Runs => None,
-            HeldState::Denied | HeldState::Expired | HeldState::Cancelled | HeldState::GivenBack => {
-                Some(Disposition::DeniedNotExecuted)
-            }
+            HeldState::Denied
+            | HeldState::Expired
+            | HeldState::NotTakenUp
+            | HeldState::Cancelled
+            | HeldState::GivenBack => Some(Disposition::DeniedNotExecuted),
             HeldState::Ended(disposition) => Some(disposition),
         }
     }
@@ -193,7 +197,7 @@ impl HeldState {
             Self::Approved => "approved",
             Self::Runs => "claimed",
             Self::Denied => "denied",
-            Self::Expired => "expired",
+            Self::Expired | Self::NotTakenUp => "expired",
             Self::Cancelled | Self::GivenBack => "cancelled",
             Self::Ended(_) => "ended",
         }
@@ -206,6 +210,7 @@ impl HeldState {
             Self::Runs => "Approved, and being carried out",
             Self::Denied => "Denied by a person, nothing was executed",
             Self::Expired => "Not approved in time, nothing was executed",
+            Self::NotTakenUp => "Approved, and not taken up in time, nothing was executed",
             Self::Cancelled => "Taken back before it was carried out, nothing was executed",
             Self::GivenBack => "Not waiting any more, nothing was executed; such calls need no approval now",
             Self::Ended(Disposition::DeniedNotExecuted) => "Approved, and refused all the same, nothing was executed",

@@ -109,7 +109,7 @@ pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refu
                 Err(other) => return Err(other),
                 Ok(()) => return Err(Refused::NotExpired { at: hold.expires_at }),
             }
-            State::Expired { at: now }
+            State::Expired { at: now, approved: matches!(hold.state, State::Approved { .. }) }
         }
         Event::Refuse { why } => {
             open(hold, now)?;

@@ -134,10 +134,13 @@ pub enum State {
         /// When.
         at: UnixMicros,
     },
-    /// Nobody said anything in time.
+    /// Its time was over before anything came of it.
     Expired {
         /// When that was found.
         at: UnixMicros,
+        /// Whether enough people had approved it, and nobody took it up.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        approved: bool,
     },
     /// It was taken back.
     Cancelled {

@@ -85,7 +85,7 @@ fn a_record_goes_from_app_to_vendor_over_http_2() -> Result<()> {
         ensure!(outcome.leaf.contains(&format!(r#""wire":"{asked}""#)), "from the vendor: {}", outcome.leaf);
     }
     // What the contract does not reach, what the app did not look at, and what it broke off.
-    for (id, status) in [("c_404", "2 404"), ("c_refused", "2 502"), ("c_reset", "2 502"), ("c_cut", "2 502")] {
+    for (id, status) in [("c_404", "2 404"), ("c_refused", "2 503"), ("c_reset", "2 502"), ("c_cut", "2 502")] {
         let got = curl(&world, &format!("/api/ats/candidates/{id}"), &["--http2", "--header", &header])?;
         ensure!(got.last().map(String::as_str) == Some(status), "{id}: {got:?}");
         ensure!(!got.concat().contains("contoso"), "{got:?}");

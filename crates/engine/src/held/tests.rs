@@ -487,7 +487,7 @@ async fn what_is_too_old_is_neither_approved_nor_run() {
     world.approved().await;
     world.disk.later(day);
     let closed = world.asks(&patience(LONG)).await;
-    assert_eq!(why(closed).0, HeldState::Expired, "approved in time, and asked for too late");
+    assert_eq!(why(closed).0, HeldState::NotTakenUp, "approved in time, and asked for too late");
     world.asks_in_passing().await;
     world.disk.later(day);
     world.engine.sweep_holds().await;

@@ -248,7 +248,7 @@ fn times(hold: &Hold, changed: UnixMicros) -> Map<String, Value> {
 fn ended_at(hold: &Hold) -> UnixMicros {
     match hold.state {
         HoldState::Denied { at, .. }
-        | HoldState::Expired { at }
+        | HoldState::Expired { at, .. }
         | HoldState::Cancelled { at, .. }
         | HoldState::Ended { at, .. } => at,
         _ => hold.opened_at,

@@ -62,7 +62,7 @@ async fn an_approval_is_worth_nothing_once_what_it_was_given_for_has_changed() {
             let changed = ToolFacts { definition: Some(Digest::new([9; 32])), ..tool() };
             *waiter.tool.lock().unwrap() = Some(changed);
         }),
-        ("`crm` is configured in another way by now than when `look` was asked for", |_, waiter| {
+        ("it was approved before this version of countersign, which did not put down where it goes", |_, waiter| {
             *waiter.meaning.lock().unwrap() = Some(Digest::new([9; 32]));
         }),
         ("`look` is not offered any more", |_, waiter| *waiter.tool.lock().unwrap() = None),
