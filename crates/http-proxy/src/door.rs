@@ -19,7 +19,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use model::{
     AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, ReadArguments, Shown, ToolFacts,
-    ToolName, ToolStatus, TraceParent,
+    ToolName, ToolStatus, TraceParent, Verdict,
 };
 use openapi::SaysOfItself;
 
@@ -28,7 +28,7 @@ use crate::api::{Api, Apis, Asked};
 use crate::ask::Ask;
 use crate::by_tool::reads_requests;
 use crate::operation::Operation;
-use crate::outbound::{Looks, Outbound, State, wire_of};
+use crate::outbound::{Looks, Outbound, State, other_state, wire_of};
 use crate::passing::{Begun, passing};
 use crate::target::Target;
 
@@ -180,6 +180,12 @@ impl Door {
         let cause = seen.map(|seen| seen.call);
         let ready = Ready { asker, api, operation, arguments, facts: ask.facts, cause, state, looks: None };
         let (outbound, ended) = self.run(ready).await;
+        if state == State::Other
+            && let Ended::Closed(Closed::Refused(refusal)) = &ended
+            && refusal.verdict == Verdict::Hold
+        {
+            return answer::failed(Some(&refusal.call), &other_state(), false);
+        }
         self.response(api, &outbound, ended, form)
     }
 
@@ -238,10 +244,13 @@ impl Door {
             _place: Some(asker.place.clone()),
         });
         let (taker, mut begins, passed) = passing();
+        // Nobody is asked to approve what cannot leave: the record is in another state than the one that it is asked for.
+        let waits = state != State::Other;
+        let waiter = waits.then(|| Arc::new(AsksAgain { tool: request.tool.clone() }) as Arc<dyn Waiter>);
         let request = CallRequest {
             cause,
             upstream: Arc::clone(&outbound) as Arc<dyn Upstream>,
-            waiter: Some(Arc::new(AsksAgain { tool: request.tool.clone() })),
+            waiter,
             taker: Some(Arc::new(taker)),
             ..request
         };

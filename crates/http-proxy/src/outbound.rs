@@ -112,8 +112,9 @@ impl Outbound {
                 fault.hint("the app has to send a strong `ETag`, or the contract to accept the race"),
             ));
         }
-        let _place =
-            self.room.as_ref().map(|room| room.try_acquire()).transpose().map_err(|_| SendFault::before(busy()))?;
+        // What people have approved is not thrown away: how many there are of these is bounded.
+        let room = self.room.as_ref().filter(|_| !call.approved);
+        let _place = room.map(|room| room.try_acquire()).transpose().map_err(|_| SendFault::before(busy()))?;
         let placed = self.credentials.header(&permit).map_err(SendFault::before)?;
         // INVARIANT: it is looked at behind the credential: an API goes before those credentials come that are not for it
         // (`after_a_reload_nothing_goes_where_an_app_was`).

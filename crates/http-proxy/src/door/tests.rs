@@ -370,6 +370,23 @@ async fn a_change_of_another_state_of_its_record_is_decided_and_on_record_and_ne
     assert!(writes.len() == 1 && writes[0].contains("if-match: \"v7\"\r\n"), "{writes:?}");
 }
 
+// INVARIANT: nobody is asked to approve what cannot leave.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_another_state_of_its_record_waits_for_nobody() {
+    let world = World::new(candidates).await;
+    let close = "/candidates/{id}/close\", class: write, does: act, entity: candidate, id: path.id, rows: $}";
+    assert!(MAPPING.contains(close));
+    world.reload(None, &MAPPING.replace(close, &close.replace("rows: $}", "rows: $, passes: [header.if-match]}")));
+    let stale = world.asks("POST", "/candidates/c_17/close", "if-match: \"v6\"\r\n", "").await;
+    assert_eq!((stale.status, stale.body.contains("caller.other_state")), (412, true), "{stale:?}");
+    assert!(world.engine.holds().is_empty());
+    let leaves = world.leaves().await;
+    let last = leaves.iter().rfind(|leaf| leaf["kind"] == "intent").unwrap();
+    assert_eq!((&last["tool"], &last["verdict"]), (&"close".into(), &"hold".into()), "it is on record as what it is");
+    assert_eq!(world.asks("POST", "/candidates/c_17/close", "if-match: \"v7\"\r\n", "").await.status, 202);
+    assert_eq!(world.engine.holds().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_by_an_argument_is_about_a_vendors_software_too() {
     let world = World::new(candidates).await;
