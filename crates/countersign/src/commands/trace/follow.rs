@@ -1,5 +1,7 @@
 //! Going on as records arrive: a call is shown once it has its outcome, or after a moment without one.
 
+use std::collections::HashSet;
+
 use model::{CallId, Fault, UnixMicros};
 use trace::{Entry, Field, LogReader, Query, RecordKind};
 
@@ -19,6 +21,8 @@ struct LeftOff {
     made_before: u64,
     /// Where the log ended when we went on: of what ended behind that it is known already that it was under way.
     end: u64,
+    /// Calls that were under way when we went on, by where they stand: they are shown by whoever waits for them.
+    open: HashSet<u64>,
 }
 
 /// A call without an outcome.
@@ -51,7 +55,9 @@ impl Follower {
             follower.open.extend(calls.iter().map(|entry| Open::new(entry, entry.at, false)));
         }
         follower.open.sort_by_key(|open| open.sequence);
-        follower.left_off = Some(LeftOff { place, made_before: there.at.millis().saturating_add(SLACK_MILLIS), end });
+        let made_before = there.at.millis().saturating_add(SLACK_MILLIS);
+        let open = follower.open.iter().map(|open| open.sequence).collect();
+        follower.left_off = Some(LeftOff { place, made_before, end, open });
         Ok(follower)
     }
 
@@ -68,8 +74,7 @@ impl Follower {
         let (running, mut ready): (Vec<_>, Vec<_>) = fresh.into_iter().partition(runs);
         if let Some(left_off) = &self.left_off {
             let ended = left_off.ended_between(reader, questions, before, upto)?;
-            let is_open = |entry: &Entry| self.open.iter().any(|open| open.sequence == entry.sequence);
-            ready.extend(ended.into_iter().filter(|entry| !is_open(entry)));
+            ready.extend(ended.into_iter().filter(|entry| !left_off.open.contains(&entry.sequence)));
         }
         self.left_off.take_if(|left_off| left_off.end <= upto);
         let mut still = Vec::new();
