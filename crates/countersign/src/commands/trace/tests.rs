@@ -486,6 +486,27 @@ fn whoever_goes_on_behind_a_record_of_a_busy_gateway_goes_on_at_once() {
     assert_eq!(reader.asked_for.get(), 0, "no call is asked for by itself");
 }
 
+#[test]
+fn a_call_that_ends_while_somebody_catches_up_is_shown_once() {
+    let mut log = Log::told();
+    let questions = Questions::just(asked::question(&[], NOW).unwrap());
+    log.append(&[Row::of_intent(&intent(20, Verdict::Allow))]);
+    let place = log.reader.last_sequence().unwrap();
+    let others = (1_000_u128..2_500).flat_map(|number| {
+        let call = CallId::from_bits(number);
+        let outcome = Outcome { call: call.clone(), ..answered(8) };
+        [Row::of_intent(&Intent { call, ..intent(8, Verdict::Allow) }), Row::of_outcome(&outcome)]
+    });
+    log.append(&others.collect::<Vec<_>>());
+    let mut follower = Follower::behind(&log.reader, &questions, place).unwrap();
+    log.append(&[Row::of_outcome(&answered(20))]);
+    let look = || follower.look(&log.reader, &questions, NOW).unwrap();
+    let shown: Vec<Entry> = std::iter::repeat_with(look).take(5).flatten().collect();
+    let ended: Vec<bool> =
+        shown.iter().filter(|entry| entry.sequence == place).map(|entry| entry.outcome_leaf.is_some()).collect();
+    assert_eq!(ended, [true]);
+}
+
 /// A reader that counts what is read.
 struct Counting {
     reader: SqliteReader,
