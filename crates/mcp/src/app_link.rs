@@ -608,11 +608,12 @@ impl Carried {
             return Err(SendFault::before(fault.hint("the contract has to accept the race: `accept_race`")));
         }
         let to = self.as_configured(&permit.binding().tool)?;
-        let Sending { along, in_session, onward, goes_on, level, .. } = &self.sending;
+        let Sending { along, in_session, onward, level, .. } = &self.sending;
         let state = onward.as_ref().and_then(|onward| onward.state.as_deref());
         let waits = state.and_then(|state| to.conversations.take(state));
-        // What its client has answered and what people have approved is not thrown away; how many there are of these is bounded.
-        let _place = match *goes_on || call.approved {
+        // What the app keeps open and what people have approved is not thrown away; how many there are of these is bounded. Any other
+        // round is a call like the first.
+        let _place = match waits.is_some() || call.approved {
             true => to.room.take_in_any_case(),
             false => to.room.take().ok_or_else(|| SendFault::before(to.busy()))?,
         };

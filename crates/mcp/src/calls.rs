@@ -29,7 +29,7 @@ use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
 use crate::hub::Hub;
 use crate::methods::{Said, Waits};
 use crate::redaction;
-use crate::rounds::{self, Bound, Put, Sealed, Seals, Shown, TAKEN_BACK, Wanted, Wish};
+use crate::rounds::{self, Bound, Once, Put, Sealed, Seals, Shown, TAKEN_BACK, Wanted, Wish};
 use crate::tasks::{self, HeldTask, Task};
 use crate::upstream::{Along, Asked, Client, Given, Onward, Sending};
 use crate::waiting::{Patience, Queue, status_question};
@@ -83,6 +83,8 @@ struct GoesOn {
     onward: Option<Onward>,
     cause: Option<CallId>,
     rounds: u32,
+    /// What makes the client's answers good once, where it came back with them.
+    once: Option<Once>,
 }
 
 /// What runs calls.
@@ -166,10 +168,12 @@ impl Call {
             along.about_task(&task.id, id);
         }
         if let Some(closed) = Box::pin(self.look_first(runs, &along)).await {
+            self.give_back(runs, &closed);
             return self.said(&closed);
         }
         loop {
             let closed = self.round(runs, &along).await;
+            self.give_back(runs, &closed);
             if !matches!(closed, Closed::Answered { .. }) {
                 // A round that was not taken leaves the app waiting for what nobody will bring.
                 let onward = self.goes_on.as_ref().and_then(|goes_on| goes_on.onward.as_ref());
@@ -320,7 +324,6 @@ impl Call {
             headers: self.headers.clone(),
             along: along.clone(),
             onward,
-            goes_on: goes_on.is_some_and(|goes_on| goes_on.cause.is_some()),
             members,
             named: self.task.as_ref().map(|(task, _)| task.id.clone()),
             level: self.level_for(runs, along),
@@ -520,7 +523,7 @@ impl Call {
         let given = self.put(runs, along, &call, wanted.wishes, false).await?;
         if let Client::Legacy(_) = along.client() {
             let onward = Onward { state: wanted.state, given };
-            self.goes_on = Some(GoesOn { onward: Some(onward), cause: Some(call), rounds });
+            self.goes_on = Some(GoesOn { onward: Some(onward), cause: Some(call), rounds, once: None });
             return Ok(None);
         }
         let sealed = Sealed { state: wanted.state, cause: call.clone(), rounds, again, keys };
@@ -594,6 +597,16 @@ impl Call {
         Ok(given)
     }
 
+    /// What its client came back with is good once more, where nothing of it has left and the same may go well later.
+    fn give_back(&self, runs: &Runs<'_>, closed: &Closed) {
+        let Closed::Failed { fault, perhaps_executed: false, .. } = closed else { return };
+        if let Some(once) = self.goes_on.as_ref().and_then(|goes_on| goes_on.once.as_ref())
+            && fault.may_retry()
+        {
+            runs.seals.give_back(once);
+        }
+    }
+
     /// Nobody will come back to what the app waits for.
     async fn give_up(&self, runs: &Runs<'_>, state: Option<&str>) {
         // What waited at an app that is replaced has ended with it.
@@ -624,7 +637,8 @@ impl Call {
             if given.is_empty() {
                 return Ok(());
             }
-            self.goes_on = Some(GoesOn { onward: Some(Onward { state: None, given }), cause: None, rounds: 0 });
+            let onward = Some(Onward { state: None, given });
+            self.goes_on = Some(GoesOn { onward, cause: None, rounds: 0, once: None });
             return Ok(());
         };
         let text = state.as_str().ok_or_else(|| wrong("`params.requestState` must be a string"))?;
@@ -634,12 +648,13 @@ impl Call {
             return Ok(());
         }
         let now = runs.engine.clock().now();
-        let sealed = runs.seals.open(&self.bound(&runs.known.actor), &text, now).ok_or_else(|| wrong(STATE_REFUSED))?;
+        let opened = runs.seals.open(&self.bound(&runs.known.actor), &text, now);
+        let (sealed, once) = opened.ok_or_else(|| wrong(STATE_REFUSED))?;
         // What nobody asked is no answer.
         given.retain(|one| sealed.keys.contains(&one.key));
         let Sealed { state, cause, rounds, again, .. } = sealed;
         let onward = (!again).then_some(Onward { state, given });
-        self.goes_on = Some(GoesOn { onward, cause: Some(cause), rounds });
+        self.goes_on = Some(GoesOn { onward, cause: Some(cause), rounds, once: Some(once) });
         Ok(())
     }
 }

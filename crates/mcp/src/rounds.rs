@@ -214,10 +214,14 @@ pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given], more: &[u8]) -
 pub struct Seals {
     key: LessSafeKey,
     nonces: hmac::Key,
-    open: Cache<[u8; 16], ()>,
+    open: Cache<Once, ()>,
     /// What tasks have asked, by the client's id of the task and the key.
     asked: Cache<(String, String), ()>,
 }
+
+/// What makes a seal good once.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Once([u8; 16]);
 
 /// What a seal is bound to.
 pub struct Bound<'a> {
@@ -301,30 +305,37 @@ impl Seals {
         self.key
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&about), &mut text)
             .map_err(|_| broken())?;
-        self.open.insert(once, ());
+        self.open.insert(Once(once), ());
         Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
     }
 
-    /// Opens, once. None: not sealed here for this, opened before, or too old.
-    pub fn open(&self, bound: &Bound<'_>, text: &str, now: UnixMicros) -> Option<Sealed> {
+    /// Opens, once, unless that is given back. None: not sealed here for this, opened before, or too old.
+    pub fn open(&self, bound: &Bound<'_>, text: &str, now: UnixMicros) -> Option<(Sealed, Once)> {
         let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let plain = self.key.open_in_place(nonce, Aad::from(bound.bytes()), text).ok()?;
         let plain: serde_json::Value = serde_json::from_slice(plain).ok()?;
         let once = URL_SAFE_NO_PAD.decode(plain.get("once")?.as_str()?).ok()?;
-        self.open.remove(<&[u8; 16]>::try_from(once.as_slice()).ok()?)?;
+        let once = Once(once.try_into().ok()?);
+        self.open.remove(&once)?;
         let age = now.since(UnixMicros(plain.get("at")?.as_i64()?));
         if u128::from(age.unsigned_abs()) > QUESTION_TIME_MAX.as_micros() {
             return None;
         }
-        Some(Sealed {
+        let sealed = Sealed {
             state: plain.get("state")?.as_str().map(str::to_owned),
             cause: CallId::parse(plain.get("cause")?.as_str()?).ok()?,
             rounds: u32::try_from(plain.get("rounds")?.as_u64()?).ok()?,
             again: plain.get("again")?.as_bool()?,
             keys: plain.get("keys")?.as_array()?.iter().filter_map(|key| Some(key.as_str()?.to_owned())).collect(),
-        })
+        };
+        Some((sealed, once))
+    }
+
+    /// What was opened is good once more.
+    pub fn give_back(&self, once: &Once) {
+        self.open.insert(once.clone(), ());
     }
 }
 

@@ -29,7 +29,7 @@ impl Room {
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more).ok().map(|_| Taken(self))
     }
 
-    /// A place, free or not: for a call that goes on, or that people have approved.
+    /// A place, free or not: for a call that the app keeps open, or that people have approved.
     pub(super) fn take_in_any_case(&self) -> Taken<'_> {
         self.taken.fetch_add(1, Ordering::AcqRel);
         Taken(self)

@@ -104,7 +104,6 @@ impl Call {
             headers: param::headers(&listed.params, value),
             along: along.clone(),
             onward: None,
-            goes_on: false,
             members: false,
             named: None,
             level: None,

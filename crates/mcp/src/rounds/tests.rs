@@ -26,6 +26,11 @@ fn sealed() -> Sealed {
     }
 }
 
+/// What is opened, once.
+fn open(seals: &Seals, bound: &Bound<'_>, text: &str, now: UnixMicros) -> Option<Sealed> {
+    seals.open(bound, text, now).map(|(sealed, _)| sealed)
+}
+
 const NOW: UnixMicros = UnixMicros(1_763_726_400_000_000);
 
 #[test]
@@ -36,8 +41,22 @@ fn what_is_sealed_is_good_once() {
     let text = seals.seal(&bound, &sealed(), NOW).unwrap();
     let other_order = Bytes::from_static(br#"{ "a": 2, "b": 1 }"#);
     let repeated = Bound { arguments: Some(&other_order), ..bound };
-    assert_eq!(seals.open(&repeated, &text, NOW), Some(sealed()), "the same call, written anew");
-    assert_eq!(seals.open(&repeated, &text, NOW), None, "used already");
+    assert_eq!(open(&seals, &repeated, &text, NOW), Some(sealed()), "the same call, written anew");
+    assert_eq!(open(&seals, &repeated, &text, NOW), None, "used already");
+}
+
+#[test]
+fn what_is_given_back_is_good_once_more_and_for_no_longer() {
+    let (seals, ada, app) = (seals(), actor("bot", "ada@example.com"), AppId::parse("crm").unwrap());
+    let bound = Bound { actor: &ada, app: &app, method: Method::ToolsCall, name: "find", arguments: None };
+    let text = seals.seal(&bound, &sealed(), NOW).unwrap();
+    let (_, once) = seals.open(&bound, &text, NOW).unwrap();
+    seals.give_back(&once);
+    assert_eq!(open(&seals, &bound, &text, NOW), Some(sealed()));
+    assert_eq!(open(&seals, &bound, &text, NOW), None);
+    seals.give_back(&once);
+    let after = UnixMicros(NOW.0 + i64::try_from(QUESTION_TIME_MAX.as_micros()).unwrap() + 1);
+    assert_eq!(open(&seals, &bound, &text, after), None);
 }
 
 #[test]
@@ -56,17 +75,17 @@ fn what_is_sealed_is_good_for_the_same_call_of_the_same_people_only() {
         Bound { arguments: None, ..own() },
     ];
     for bound in foreign {
-        assert_eq!(seals.open(&bound, &text, NOW), None);
+        assert_eq!(open(&seals, &bound, &text, NOW), None);
     }
     let mut tampered = text.clone().into_bytes();
     tampered[20] ^= 1;
-    assert_eq!(seals.open(&own(), &String::from_utf8_lossy(&tampered), NOW), None);
-    assert_eq!(seals.open(&own(), "", NOW), None);
-    assert_eq!(self::seals().open(&own(), &text, NOW), None, "another start of the gateway knows nothing of it");
-    assert_eq!(seals.open(&own(), &text, NOW), Some(sealed()), "a stranger's try does not use it up");
+    assert_eq!(open(&seals, &own(), &String::from_utf8_lossy(&tampered), NOW), None);
+    assert_eq!(open(&seals, &own(), "", NOW), None);
+    assert_eq!(open(&self::seals(), &own(), &text, NOW), None, "another start of the gateway knows nothing of it");
+    assert_eq!(open(&seals, &own(), &text, NOW), Some(sealed()), "a stranger's try does not use it up");
     let late = seals.seal(&own(), &sealed(), NOW).unwrap();
     let after = UnixMicros(NOW.0 + i64::try_from(QUESTION_TIME_MAX.as_micros()).unwrap() + 1);
-    assert_eq!(seals.open(&own(), &late, after), None);
+    assert_eq!(open(&seals, &own(), &late, after), None);
 }
 
 #[test]

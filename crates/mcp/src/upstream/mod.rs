@@ -82,8 +82,6 @@ pub struct Sending {
     pub along: Along,
     /// What a call that goes on goes on with.
     pub onward: Option<Onward>,
-    /// Whether it goes on with a call that has begun, whatever with.
-    pub goes_on: bool,
     /// Whether the arguments that were decided on are several members of `params`, in one object.
     pub members: bool,
     /// What it is named in a header, where that is not what it is decided on: the app's id of a task.
