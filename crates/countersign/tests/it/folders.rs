@@ -88,25 +88,72 @@ fn a_call_never_runs_on_folders_that_its_client_has_taken_away() -> Result<()> {
 #[test]
 fn what_people_approved_is_not_used_up_by_a_question_about_folders() -> Result<()> {
     for (revision, seen) in [(Revision::November2025, "file:///one"), (Revision::July2026, "")] {
-        let (other, record) = (upstream()?, tempfile::NamedTempFile::new()?);
+        let record = tempfile::NamedTempFile::new()?;
         let command = asking_child(record.path())?;
-        let asks = "@id(\"asks\") permit (principal, action == Action::\"ask\", resource);\n";
-        let world = office_with(&other, |world| {
-            let world = world.rules("asks.cedar", asks).app_command("child", &command);
-            world.set(&["apps", "child", "owners"], json!(["ben"]))
-        })?;
-        pin(&world, "child", "external")?;
+        let world = office_asked(|world| world.app_command("child", &command), "child")?;
         let client = with_folder(&world, ("child", revision), at_once(), "file:///one")?;
         let call = client.begin("tools/call", json!({"name": "folders", "arguments": {}}))?;
         world.run_well(&["holds", "approve", &waiting(&world)?])?;
-        let result = call.wait()?;
-        ensure!(text(&result) == seen, "{revision}: {result}");
-        let disposition = "/_meta/io.modelcontextprotocol~1tool-approval-disposition";
-        ensure!(at(&result, disposition) == "approved-executed", "{revision}: {result}");
+        executed(&call.wait()?, seen).with_context(|| revision)?;
         let intents = intents(&world)?;
         let of_tool = intents.iter().filter(|entry| entry.tool.as_ref().is_some_and(|tool| tool.as_str() == "folders"));
         assert_eq!(of_tool.count(), 2, "{revision}: it is asked for, and runs");
     }
+    Ok(())
+}
+
+/// Over HTTP it asks whenever it likes, also while the call is under way that people have approved.
+#[test]
+fn what_people_approved_is_not_used_up_by_a_question_that_comes_late() -> Result<()> {
+    let server = ExactUpstream::start(ExactOptions { revision: Revision::June2025, record: None })?;
+    for revision in [Revision::November2025, Revision::July2026] {
+        let world = office_asked(|world| world.app_url("late", server.url(), None), "late")?;
+        let client = with_folder(&world, ("late", revision), json!({"dev.example/after_ms": 1_000}), "file:///one")?;
+        let call = client.begin("tools/call", json!({"name": "slow", "arguments": {"ms": 3_000}}))?;
+        world.run_well(&["holds", "approve", &waiting(&world)?])?;
+        executed(&call.wait()?, "done").with_context(|| revision)?;
+        let intents = intents(&world)?;
+        let of_tool = intents.iter().filter(|entry| entry.tool.as_ref().is_some_and(|tool| tool.as_str() == "slow"));
+        assert_eq!(of_tool.count(), 2, "{revision}: it is asked for, and runs");
+    }
+    Ok(())
+}
+
+/// A client that is away for a moment, or says nothing, has not taken back what people approved.
+#[test]
+fn what_people_approved_runs_though_its_client_does_not_say_on_which_folders_it_works() -> Result<()> {
+    let record = tempfile::NamedTempFile::new()?;
+    let command = asking_child(record.path())?;
+    let child =
+        |world: WorldBuilder| world.app_command("child", &command).set(&["limits", "call_seconds_max"], json!(4));
+    let world = office_asked(child, "child")?;
+    let client = with_folder(&world, ("child", Revision::November2025), at_once(), "file:///one")?;
+    client.be_silent(true);
+    let call = client.begin("tools/call", json!({"name": "folders", "arguments": {}}))?;
+    world.run_well(&["holds", "approve", &waiting(&world)?])?;
+    executed(&call.wait()?, "")?;
+    client.be_silent(false);
+    let call = client.begin("tools/call", json!({"name": "folders", "arguments": {}}))?;
+    world.run_well(&["holds", "approve", &waiting(&world)?])?;
+    executed(&call.wait()?, "file:///one")
+}
+
+/// An office where an app may ask, and people approve its calls.
+fn office_asked(app: impl FnOnce(WorldBuilder) -> WorldBuilder, name: &str) -> Result<World> {
+    let other = upstream()?;
+    let asks = "@id(\"asks\") permit (principal, action == Action::\"ask\", resource);\n";
+    let world = office_with(&other, |world| {
+        app(world.rules("asks.cedar", asks)).set(&["apps", name, "owners"], json!(["ben"]))
+    })?;
+    pin(&world, name, "external")?;
+    Ok(world)
+}
+
+/// It ran as people approved it, and said so.
+fn executed(result: &Value, said: &str) -> Result<()> {
+    ensure!(text(result) == said, "{result}");
+    let disposition = at(result, "/_meta/io.modelcontextprotocol~1tool-approval-disposition");
+    ensure!(disposition == "approved-executed", "{result}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -43,6 +44,8 @@ pub(crate) struct Open {
     /// The call is over, and so are all of them.
     call: CancellationToken,
     asked: Notify,
+    /// Whether nobody is asked about folders during the call: what people have approved would be used up, or nobody reads it.
+    no_folders: AtomicBool,
     /// Whether its client is asked, and it is decided again before the call goes on.
     away: watch::Sender<bool>,
 }
@@ -106,6 +109,16 @@ impl Open {
         ids.push((id.clone(), over.clone()));
         self.asked.notify_one();
         over
+    }
+
+    /// Says whether somebody may be asked about folders during the call.
+    pub(crate) fn allow_folders(&self, may: bool) {
+        self.no_folders.store(!may, Ordering::Release);
+    }
+
+    /// Whether somebody may be asked about folders during the call.
+    pub(crate) fn allows_folders(&self) -> bool {
+        !self.no_folders.load(Ordering::Acquire)
     }
 
     /// Ends with the next question.
@@ -189,6 +202,11 @@ impl Conversation {
         trail: Trail,
     ) -> Self {
         Self { exchange, asks, along, trail, open: Vec::new(), asked: 0, questions, driven: false }
+    }
+
+    /// Says whether somebody may be asked about folders from now on.
+    pub(crate) fn allow_folders(&self, may: bool) {
+        self.questions.allow_folders(may);
     }
 
     /// The responses to send, for those questions that are answered. What nobody asked, or wants answered any more, is passed

@@ -296,7 +296,10 @@ impl Link {
         }
         let trail = call.trail.clone();
         let mut conversation = match (waits, &sending.onward) {
-            (Some(waits), Some(onward)) => Box::pin(self.resume(waits, onward, header.as_ref())).await?,
+            (Some(waits), Some(onward)) => {
+                waits.allow_folders(folders::may_ask(&call, sending));
+                Box::pin(self.resume(waits, onward, header.as_ref())).await?
+            }
             (_, Some(_)) => {
                 let said = "the app does not wait for this answer any more: it has ended, or too much time has passed";
                 let fault = Fault::new(Blame::Caller, "caller.too_late", said).hint("call again from the start");
@@ -384,6 +387,7 @@ impl Link {
         let (to, asked) = mpsc::channel(QUESTIONS_OPEN_MAX);
         let along = sending.along.clone();
         let open = Arc::new(Open::default());
+        open.allow_folders(folders::may_ask(&call, sending));
         let (questions, trail) = (Arc::clone(&open), call.trail.clone());
         let asks = Asks { along: along.clone(), to: Some(to), open };
         let link = Arc::clone(self);
@@ -407,7 +411,7 @@ impl Link {
         );
         let exchange = Box::pin(async move {
             let _over = asks.open.until();
-            link.folders_first(&asks, (&cause, call.time_max), &about).await?;
+            link.folders_first(&asks, (&cause, &call), &about).await?;
             let mut ask = link.in_words(tool.as_str(), &call, &about, header)?;
             ask.asks = Some(&asks);
             link.answer(ask).await

@@ -76,7 +76,13 @@ impl UnderWay {
             return self.only_client()?.take(id, method, params);
         }
         let taken = match self.only_client() {
-            Ok(oldest) => self.with_folders().unwrap_or(oldest).take(id, method, params),
+            Ok(oldest) => match self.with_folders() {
+                Some(first) => first.take(id, method, params),
+                None if oldest.open.allows_folders() => oldest.take(id, method, params),
+                None => {
+                    Err("nobody is asked about folders during this call: before the next one it is told to ask again")
+                }
+            },
             Err(NO_CALL) => self.keep(Early { id, params }),
             Err(why_not) => Err(why_not),
         };

@@ -36,8 +36,12 @@ pub(super) fn notified(server: &ExactServer, session: &Arc<Session>, message: &V
     match at(message, "/method") {
         "notifications/initialized" => {
             session.set_ready();
-            if session.capabilities().pointer("/roots/dev.example~1at_once").is_some() {
+            let capabilities = session.capabilities();
+            if capabilities.pointer("/roots/dev.example~1at_once").is_some() {
                 session.ask_for_folders();
+            }
+            if let Some(late) = capabilities.pointer("/roots/dev.example~1after_ms").and_then(Value::as_u64) {
+                ask_for_folders_after(late, server, session);
             }
         }
         "notifications/roots/list_changed" => ask_again_for_folders(server, session),
@@ -51,13 +55,19 @@ pub(super) fn notified(server: &ExactServer, session: &Arc<Session>, message: &V
     }
 }
 
-/// Asks, from the second time on so late as the client wants it to.
+/// Asks, from the second time on so late as the client wants it to, and so often at once.
 fn ask_again_for_folders(server: &ExactServer, session: &Arc<Session>) {
-    let late = session.capabilities().pointer("/roots/dev.example~1again_after_ms").and_then(Value::as_u64);
-    let Some(late) = late.filter(|_| session.has_asked_for_folders()) else { return session.ask_for_folders() };
+    let capabilities = session.capabilities();
+    let wanted = |name: &str| capabilities.get("roots")?.get(format!("dev.example/{name}"))?.as_u64();
+    let late = wanted("again_after_ms").filter(|_| session.has_asked_for_folders());
+    let Some(late) = late else { return (0..wanted("times").unwrap_or(1)).for_each(|_| session.ask_for_folders()) };
+    ask_for_folders_after(late, server, session);
+}
+
+fn ask_for_folders_after(late_ms: u64, server: &ExactServer, session: &Arc<Session>) {
     let session = Arc::clone(session);
     server.work(async move {
-        tokio::time::sleep(Duration::from_millis(late)).await;
+        tokio::time::sleep(Duration::from_millis(late_ms)).await;
         session.ask_for_folders();
     });
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, AnswerKind, SendFault};
+use decide::{Answer, AnswerKind, Outgoing, SendFault};
 use model::limits::QUESTIONS_OPEN_MAX;
 use model::{Blame, CallId, Fault, Method};
 use tokio::sync::mpsc;
@@ -52,12 +52,12 @@ impl Link {
     }
 
     /// Has the app ask, before a call that can be asked something, on which folders the client works, where it does not know
-    /// yet. A call beside one that waits for that does not wait, too. Error: the client does not say, or the call is cancelled
-    /// meanwhile.
+    /// yet. A call beside one that waits for that does not wait, too. Error: the client does not say, and people have not approved the
+    /// call; or it is cancelled meanwhile.
     pub(super) async fn folders_first(
         &self,
         asks: &Asks,
-        (cause, time_max): (&CallId, Duration),
+        (cause, call): (&CallId, &Outgoing),
         Sending { asked, folders: whom, .. }: &Sending,
     ) -> Result<(), SendFault> {
         if !self.manner.abilities.has_roots() || !asked.comes_back() {
@@ -90,8 +90,8 @@ impl Link {
         let news = News { first: known == 0, unheard: known < changes, refused };
         let told = tokio::select! {
             biased;
-            () = asks.along.cancelled() => Err(SendFault::before(cancelled())),
-            fault = self.answers(asker, CLIENT_TIME_MAX.min(time_max / 2)) => Err(SendFault::before(fault)),
+            () = asks.along.cancelled() => Err(cancelled()),
+            fault = self.answers(asker, CLIENT_TIME_MAX.min(call.time_max / 2)) => Err(fault),
             () = self.tell(folders, early, news) => Ok(()),
         };
         for id in folders.open.give_up() {
@@ -102,7 +102,11 @@ impl Link {
             self.folders.known.fetch_max(changes, Ordering::AcqRel);
             self.folders.refused.store(false, Ordering::Release);
         }
-        told
+        // What people have approved is sent on what the app knows, as long as somebody wants it.
+        if call.approved && !asks.along.is_cancelled() {
+            return Ok(());
+        }
+        told.map_err(SendFault::before)
     }
 
     /// Brings one question after another before the client, for as long as it answers.
@@ -146,8 +150,11 @@ impl Link {
 
     /// Waits once for what an app asks when it is connected: it is about no call.
     async fn hears_what_comes_first(&self) {
-        if self.is_child() && !self.folders.waited.swap(true, Ordering::AcqRel) {
+        if !self.folders.waited.swap(true, Ordering::AcqRel) {
             self.wait_for_a_sign().await;
+            if !self.is_child() {
+                tokio::time::sleep(ON_ANOTHER_STREAM_MAX).await;
+            }
         }
     }
 
@@ -172,7 +179,7 @@ impl Link {
             let told = self.say(ROOTS_CHANGED.to_vec()).await;
             tracing::debug!(?told, "an app is told that its client works on other folders");
         }
-        if changed || (self.is_child() && news.unheard) {
+        if changed || news.unheard {
             self.wait_for_a_sign().await;
             if !self.is_child() {
                 let _asks_nothing = tokio::time::timeout(time_max, asks.open.asked()).await;
@@ -236,6 +243,11 @@ struct News {
     unheard: bool,
     /// What it asked was not answered as it should be.
     refused: bool,
+}
+
+/// Whether somebody may be asked about folders while this call is under way.
+pub(super) fn may_ask(call: &Outgoing, Sending { along, .. }: &Sending) -> bool {
+    !call.approved && along.is_read()
 }
 
 fn silent() -> Fault {

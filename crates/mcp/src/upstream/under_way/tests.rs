@@ -1,5 +1,6 @@
 use decide::Scrub;
 use json::Document;
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::client::Abilities;
@@ -18,6 +19,14 @@ fn call() -> (Along, mailbox::Receiver<Bytes>) {
     let meta = Document::parse(br#"{"progressToken":"own"}"#).unwrap();
     let client = Client::Modern { abilities: Abilities::default(), level: Some("debug".to_owned()) };
     Along::of(Some(meta.root()), client, Arc::new(Clean))
+}
+
+/// A call of a client that works on folders.
+fn with_folders() -> Along {
+    let capabilities = Bytes::from_static(br#"{"roots":{}}"#);
+    let document = Document::parse(&capabilities).unwrap();
+    let abilities = Abilities::read(Some(document.root()), &capabilities).unwrap();
+    Along::of(None, Client::Modern { abilities, level: None }, Arc::new(Clean)).0
 }
 
 /// The progress that an app reports of a call.
@@ -82,6 +91,20 @@ fn what_is_asked_about_folders_waits_for_the_next_call() {
     let ids: Vec<Bytes> = under_way.early().into_iter().map(|early| early.id).collect();
     assert_eq!(ids, ["1", "3", "4"]);
     assert!(under_way.early().is_empty());
+}
+
+#[test]
+fn what_is_asked_about_folders_is_refused_while_a_call_is_under_way_that_people_approved() {
+    let under_way = UnderWay::of(&Ear::new(|_| {}));
+    let (to, mut questions) = mpsc::channel(1);
+    let asks = Asks { to: Some(to), ..Asks::none(&with_folders()) };
+    asks.open.allow_folders(false);
+    let _begun = under_way.begins(1, asks.clone());
+    let refused = under_way.take(Bytes::from_static(b"1"), "roots/list", None);
+    assert!(refused.is_err() && questions.try_recv().is_err(), "{refused:?}");
+    assert!(under_way.has_refused(), "it is told to ask again");
+    asks.open.allow_folders(true);
+    assert_eq!(under_way.take(Bytes::from_static(b"2"), "roots/list", None), Ok(()));
 }
 
 #[test]
