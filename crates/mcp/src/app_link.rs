@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
+use decide::{Answer, AnswerKind, Left, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::Engine;
 use front::share_of;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
@@ -595,8 +595,12 @@ impl Carried {
             Err(_) => {
                 // The app is told that nobody waits any more.
                 self.sending.along.cancel();
-                let _late = tokio::time::timeout(GOODBYE_TIME_MAX, sent).await;
-                Err(SendFault::after(engine::too_slow("it", time_max)))
+                let late = tokio::time::timeout(GOODBYE_TIME_MAX, sent).await;
+                let (fault, way_out) = (engine::too_slow("it", time_max), "raise `limits.call_seconds_max`");
+                Err(match late {
+                    Ok(Err(SendFault { left: Left::Nothing, .. })) => SendFault::before(fault.hint(way_out)),
+                    _ => SendFault::after(fault),
+                })
             }
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use model::Method;
+use model::limits::ROUNDS_MAX;
 use serde_json::{Value, json};
 use testkit::{ExactOptions, ExactUpstream, McpClient, Participant, Revision, World, WorldBuilder};
 
@@ -154,6 +155,41 @@ fn executed(result: &Value, said: &str) -> Result<()> {
     ensure!(text(result) == said, "{result}");
     let disposition = at(result, "/_meta/io.modelcontextprotocol~1tool-approval-disposition");
     ensure!(disposition == "approved-executed", "{result}");
+    Ok(())
+}
+
+#[test]
+fn an_app_asks_only_so_often_before_a_call() -> Result<()> {
+    let record = tempfile::NamedTempFile::new()?;
+    let world = permitting(world().app_command("child", &asking_child(record.path())?)).start()?;
+    let roots = json!({"listChanged": true, "dev.example/times": 2 * ROUNDS_MAX});
+    let client = with_folder(&world, ("child", Revision::November2025), roots, "file:///one")?;
+    client.call_text("folders", json!({}))?;
+    works_on(&client, "file:///two")?;
+    let failed = client.call("folders", json!({}))?;
+    let said = decision(&failed)?;
+    ensure!(at(said, "/reason_code") == "upstream.asks_too_often", "{failed}");
+    ensure!(said.get("executed") == Some(&json!(false)), "{failed}");
+    assert_eq!(client.asked().len(), usize::try_from(ROUNDS_MAX)?);
+    Ok(())
+}
+
+/// The app is waited for so long that the time of the call is over before it was sent.
+#[test]
+fn a_call_whose_time_is_over_before_it_is_sent_is_not_executed() -> Result<()> {
+    let server = ExactUpstream::start(ExactOptions { revision: Revision::June2025, record: None })?;
+    let world = world().app_url("http", server.url(), None).set(&["limits", "call_seconds_max"], json!(1));
+    let world = world.rules("all.cedar", "@id(\"all\") permit (principal, action, resource);\n");
+    let world = world.set(&["apps", "http", "access"], json!({"people": ["ana"]})).start()?;
+    let roots = json!({"listChanged": true, "dev.example/again_after_ms": 60_000});
+    let client = with_folder(&world, ("http", Revision::November2025), roots, "file:///one")?;
+    client.call_text("folders", json!({}))?;
+    works_on(&client, "file:///two")?;
+    assert_eq!(client.call_text("folders", json!({}))?, "file:///two");
+    works_on(&client, "file:///three")?;
+    let failed = client.call("folders", json!({}))?;
+    let said = decision(&failed)?;
+    ensure!(at(said, "/reason_code") == "upstream.timeout" && said.get("executed") == Some(&json!(false)), "{failed}");
     Ok(())
 }
 

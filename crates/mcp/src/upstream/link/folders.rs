@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Outgoing, SendFault};
-use model::limits::QUESTIONS_OPEN_MAX;
+use model::limits::{QUESTIONS_OPEN_MAX, ROUNDS_MAX};
 use model::{Blame, CallId, Fault, Method};
 use tokio::sync::mpsc;
 
@@ -109,10 +109,15 @@ impl Link {
         told.map_err(SendFault::before)
     }
 
-    /// Brings one question after another before the client, for as long as it answers.
+    /// Brings one question after another before the client, for as long as it answers and the app does not ask too often.
     async fn answers(&self, asker: Option<Asker<'_>>, time_max: Duration) -> Fault {
         let Some((asker, cause, mut questions)) = asker else { return std::future::pending().await };
+        let mut asked = 0u32;
         while let Some(question) = questions.recv().await {
+            asked = asked.saturating_add(1);
+            if asked > ROUNDS_MAX {
+                return asks_too_often();
+            }
             let Question { id, method, over, .. } = &question;
             if *method != Method::Roots {
                 self.refuse(id, method.as_str(), NO_CALL).await;
@@ -248,6 +253,11 @@ struct News {
 /// Whether somebody may be asked about folders while this call is under way.
 pub(super) fn may_ask(call: &Outgoing, Sending { along, .. }: &Sending) -> bool {
     !call.approved && along.is_read()
+}
+
+fn asks_too_often() -> Fault {
+    let said = format!("it asked {ROUNDS_MAX} times on which folders the client works, and nothing was executed");
+    Fault::new(Blame::Upstream, "upstream.asks_too_often", said).hint("its makers have to mend it")
 }
 
 fn silent() -> Fault {
