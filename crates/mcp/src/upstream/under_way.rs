@@ -99,11 +99,16 @@ impl UnderWay {
         begun
     }
 
-    /// The app has heard of the folders. Says whether it could ask for them, if it did.
-    pub(crate) fn ends_with_folders(&self, begun: Begun) -> bool {
-        self.answered(begun.id);
+    /// The app has heard of the folders. Gives what it has asked about them and got no answer to, and says whether it got all of
+    /// its answers.
+    pub(crate) fn ends_with_folders(&self, begun: Begun) -> (Vec<Bytes>, bool) {
+        let first = self.with_folders();
         self.lock().folders = None;
-        !self.has_refused()
+        self.answered(begun.id);
+        // In this order: what comes last of all is in one of them.
+        let late = first.map(|first| first.open.give_up()).unwrap_or_default();
+        let all = !self.has_refused() && late.is_empty();
+        (late, all)
     }
 
     /// Whether the app has asked for folders and could not be answered, since this was asked last.

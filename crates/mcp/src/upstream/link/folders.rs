@@ -94,11 +94,12 @@ impl Link {
             fault = self.answers(asker, CLIENT_TIME_MAX.min(call.time_max / 2)) => Err(fault),
             () = self.tell(folders, early, news) => Ok(()),
         };
-        for id in folders.open.give_up() {
+        let (late, all_answered) = self.under_way().ends_with_folders(begun);
+        for id in late {
             self.refuse(&id, Method::Roots.as_str(), "the call before which it was asked has ended").await;
         }
         // What could not be asked, for calls of another client are under way, or was not answered, is told with the next call.
-        if self.under_way().ends_with_folders(begun) && told.is_ok() {
+        if all_answered && told.is_ok() {
             self.folders.known.fetch_max(changes, Ordering::AcqRel);
             self.folders.refused.store(false, Ordering::Release);
         }

@@ -111,9 +111,20 @@ fn what_is_asked_about_folders_is_refused_while_a_call_is_under_way_that_people_
 fn what_could_not_be_asked_before_a_call_is_known() {
     let under_way = UnderWay::of(&Ear::new(|_| {}));
     let ((mine, _), (other, _)) = (call(), call());
-    assert!(under_way.ends_with_folders(under_way.begins_with_folders(1, Asks::none(&mine))), "nothing was asked");
+    let (_, all) = under_way.ends_with_folders(under_way.begins_with_folders(1, Asks::none(&mine)));
+    assert!(all, "nothing was asked");
     let _of_another = under_way.begins(2, Asks::none(&other));
     let begun = under_way.begins_with_folders(3, Asks::none(&mine));
     assert!(under_way.take(Bytes::from_static(b"1"), "roots/list", None).is_err(), "whose folders?");
-    assert!(!under_way.ends_with_folders(begun));
+    assert!(!under_way.ends_with_folders(begun).1);
+}
+
+#[test]
+fn what_is_asked_at_the_very_last_before_a_call_has_no_answer() {
+    let under_way = UnderWay::of(&Ear::new(|_| {}));
+    let (to, _questions) = mpsc::channel(1);
+    let asks = Asks { to: Some(to), ..Asks::none(&with_folders()) };
+    let begun = under_way.begins_with_folders(1, asks);
+    assert_eq!(under_way.take(Bytes::from_static(b"7"), "roots/list", None), Ok(()));
+    assert_eq!(under_way.ends_with_folders(begun), (vec![Bytes::from_static(b"7")], false));
 }
