@@ -121,7 +121,12 @@ impl Open {
         !self.no_folders.load(Ordering::Acquire)
     }
 
-    /// Ends with the next question.
+    /// It has asked, and nobody could be asked.
+    pub(crate) fn refused(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Ends with the next question, whether somebody could be asked or not.
     pub(crate) async fn asked(&self) {
         self.asked.notified().await;
     }

@@ -86,6 +86,10 @@ impl UnderWay {
             Err(NO_CALL) => self.keep(Early { id, params }),
             Err(why_not) => Err(why_not),
         };
+        // Who waits for the app to ask waits no longer.
+        if let (Err(_), Some(first)) = (taken, self.with_folders()) {
+            first.open.refused();
+        }
         let mut calls = self.lock();
         (calls.asks_for_folders, calls.refused) = (true, calls.refused | taken.is_err());
         drop(calls);

@@ -119,6 +119,28 @@ fn what_could_not_be_asked_before_a_call_is_known() {
     assert!(!under_way.ends_with_folders(begun).1);
 }
 
+/// Both are refused: with calls of several clients under way, and where nobody may be asked.
+#[tokio::test]
+async fn who_waits_for_the_app_to_ask_does_not_wait_for_what_is_refused() {
+    let under_way = UnderWay::of(&Ear::new(|_| {}));
+    let (other, _) = call();
+    let first = Asks::none(&with_folders());
+    let goes_on = async || {
+        tokio::select! {
+            biased;
+            () = first.open.asked() => true,
+            () = std::future::ready(()) => false,
+        }
+    };
+    let _begun = under_way.begins_with_folders(1, first.clone());
+    assert!(!goes_on().await, "nothing was asked");
+    assert!(under_way.take(Bytes::from_static(b"1"), "roots/list", None).is_err(), "nobody is asked");
+    assert!(goes_on().await);
+    let _of_another = under_way.begins(2, Asks::none(&other));
+    assert!(under_way.take(Bytes::from_static(b"2"), "roots/list", None).is_err(), "whose folders?");
+    assert!(goes_on().await);
+}
+
 #[test]
 fn what_is_asked_at_the_very_last_before_a_call_has_no_answer() {
     let under_way = UnderWay::of(&Ear::new(|_| {}));
