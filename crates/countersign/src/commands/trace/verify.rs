@@ -92,7 +92,14 @@ fn looked_at(
         }
         Ok(audit) if audit.bad.is_none() => {
             let asked = |records| progress(Some(&format!("{records} of {last} records are looked for")));
-            reader.lost(&mut { asked }).map(|bad| Audit { bad, ..audit })
+            let lost = reader.lost(&mut { asked });
+            if let Ok(Some(_)) = &lost {
+                progress(None);
+                say(
+                    "hint: the records themselves are right: `countersign trace export` reads all of them and asks no index",
+                );
+            }
+            lost.map(|bad| Audit { bad, ..audit })
         }
         audited => audited,
     };
