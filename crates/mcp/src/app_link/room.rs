@@ -4,8 +4,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::AppLink;
 use model::{Blame, Fault};
+
+use super::AppLink;
 
 /// So many places.
 pub(super) struct Room {
