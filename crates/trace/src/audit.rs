@@ -66,6 +66,8 @@ struct Walk<'r> {
     said: Tree,
     /// The last record that there was when the checkpoints were read: a log that grows meanwhile is signed as it does.
     last: u64,
+    /// Of the records that are looked at, the first whose task is not found by what its text says.
+    misfiled: Option<u64>,
     /// What its records say of texts that are missing.
     gone: Gone,
     /// What each record is to stand in, where not all of them are looked at.
@@ -96,7 +98,7 @@ pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64
     let mut tree = Frontier::new();
     let mut right = 0;
     'log: while tree.size() < walk.last {
-        let entries = match page(reader, tree.size())? {
+        let entries = match walk.page(tree.size())? {
             Ok(entries) if entries.is_empty() => break,
             Ok(entries) => entries,
             Err(bad) => {
@@ -104,7 +106,6 @@ pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64
                 break;
             }
         };
-        let misfiled = reader.misfiled(&entries)?;
         for entry in &entries {
             let index = tree.size();
             if index >= walk.last {
@@ -112,10 +113,6 @@ pub fn audit(reader: &dyn LogReader, known: &Known, mut progress: impl FnMut(u64
             }
             if let Some(bad) = walk.record(entry, index)? {
                 walk.audit.bad = Some(bad);
-                break 'log;
-            }
-            if misfiled == Some(entry.sequence) {
-                walk.audit.bad = Some(Finding { sequence: entry.sequence, what: MISFILED.to_owned() });
                 break 'log;
             }
             let leaf = Hash::new(*entry.leaf_hash.as_bytes());
@@ -194,8 +191,7 @@ pub fn audit_range(reader: &dyn LogReader, known: &Known, range: RangeInclusive<
     let mut next = range.start().saturating_sub(1);
     'range: while next < *range.end() {
         let missing = || Finding { sequence: next + 1, what: MISSING.to_owned() };
-        let entries = match page(reader, next)?.and_then(|some| if some.is_empty() { Err(missing()) } else { Ok(some) })
-        {
+        let entries = match walk.page(next)?.and_then(|some| if some.is_empty() { Err(missing()) } else { Ok(some) }) {
             Ok(entries) => entries,
             Err(bad) => {
                 walk.audit.bad = Some(bad);
@@ -255,6 +251,7 @@ impl<'r> Walk<'r> {
             reader,
             said,
             last,
+            misfiled: None,
             gone: Gone::default(),
             proved: None,
             named: known.named,
@@ -279,6 +276,13 @@ impl<'r> Walk<'r> {
         unsigned.then_some(Finding { sequence: 1, what })
     }
 
+    /// The next records. The inner error: the first of them cannot be read.
+    fn page(&mut self, behind: u64) -> Result<Result<Vec<Entry>, Finding>, StoreFault> {
+        let entries = page(self.reader, behind)?;
+        self.misfiled = entries.as_ref().map_or(Ok(None), |entries| self.reader.misfiled(entries))?;
+        Ok(entries)
+    }
+
     /// One record, which should have this index.
     fn record(&mut self, entry: &Entry, index: u64) -> Result<Option<Finding>, StoreFault> {
         let sequence = index + 1;
@@ -291,6 +295,9 @@ impl<'r> Walk<'r> {
         }
         if let Some(bad) = self.out_of_place(entry, index)? {
             return Ok(Some(bad));
+        }
+        if self.misfiled == Some(sequence) {
+            return Ok(finding(MISFILED));
         }
         if entry.body.is_none() {
             match self.how_it_went(entry)? {
