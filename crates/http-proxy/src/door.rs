@@ -276,23 +276,8 @@ impl Door {
         (arguments, facts): (Bytes, ContractFacts),
     ) -> CallRequest {
         let reader = reads_requests(&api.tools, &operation.name, Arc::clone(&self.by_name));
-        CallRequest {
-            actor: asker.who.actor.clone(),
-            app: api.app.clone(),
-            method: Method::ToolsCall,
-            tool: tool_facts(api, operation),
-            cause: None,
-            arguments: Some(arguments.clone()),
-            readable: Some(Readable { arguments, reader }),
-            wire: asker.wire,
-            trace_parent: asker.trace_parent,
-            listed_at: None,
-            kept: api.kept,
-            upstream: Arc::new(Nowhere),
-            waiter: None,
-            contract: Some(Arc::new(facts)),
-            taker: None,
-        }
+        let readable = Some(Readable { arguments: arguments.clone(), reader });
+        CallRequest { readable, ..unread(asker, api, tool_facts(api, operation), arguments, facts) }
     }
 
     /// Looks at the record that is to be changed, in a call of its own, and takes what it says of itself among the facts.
@@ -368,23 +353,8 @@ impl Door {
             return answer::failed(None, &Fault::new(Blame::Bug, "bug.name", "a name of ours is none"), false);
         };
         let arguments = serde_json::json!({ "method": head.method.as_str(), "path": target.segments });
-        let request = CallRequest {
-            actor: asker.who.actor.clone(),
-            app: api.app.clone(),
-            method: Method::ToolsCall,
-            tool: ToolFacts::new(name, Class::Destructive, ClassSource::Unreviewed, ToolStatus::Unreviewed),
-            cause: None,
-            arguments: Some(Bytes::from(arguments.to_string())),
-            readable: None,
-            wire: asker.wire,
-            trace_parent: asker.trace_parent,
-            listed_at: None,
-            kept: api.kept,
-            upstream: Arc::new(Nowhere),
-            waiter: None,
-            contract: Some(Arc::new(asker.who.unknown_call())),
-            taker: None,
-        };
+        let tool = ToolFacts::new(name, Class::Destructive, ClassSource::Unreviewed, ToolStatus::Unreviewed);
+        let request = unread(asker, api, tool, Bytes::from(arguments.to_string()), asker.who.unknown_call());
         turned_away(self.engine.call(request).await)
     }
 
@@ -474,6 +444,27 @@ impl Upstream for Nowhere {
 
 fn nowhere() -> Fault {
     Fault::new(Blame::Caller, "caller.unknown_path", "there is no such operation, or not with this method")
+}
+
+/// A call that goes nowhere, waits for nobody, and of which rules read no arguments.
+fn unread(asker: &Asker, api: &Api, tool: ToolFacts, arguments: Bytes, facts: ContractFacts) -> CallRequest {
+    CallRequest {
+        actor: asker.who.actor.clone(),
+        app: api.app.clone(),
+        method: Method::ToolsCall,
+        tool,
+        cause: None,
+        arguments: Some(arguments),
+        readable: None,
+        wire: asker.wire,
+        trace_parent: asker.trace_parent,
+        listed_at: None,
+        kept: api.kept,
+        upstream: Arc::new(Nowhere),
+        waiter: None,
+        contract: Some(Arc::new(facts)),
+        taker: None,
+    }
 }
 
 /// What a call is answered that goes nowhere.

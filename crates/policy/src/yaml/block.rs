@@ -361,17 +361,8 @@ impl Reader<'_> {
 
     /// The question whether a role names one of these.
     fn names(&mut self, block: &Block<'_>, role: &str, node: &Node) -> Option<Condition> {
-        let members = match &node.kind {
-            Kind::List(members) => {
-                if members.is_empty() {
-                    self.words(node);
-                }
-                members.as_slice()
-            }
-            _ => std::slice::from_ref(node),
-        };
         let mut wanted = Vec::new();
-        for member in members {
+        for member in self.members(node) {
             wanted.extend(self.named(&On::Role(Arc::from(role)), role, member));
         }
         let condition = Condition::test(NamedTest::of_role(role, Is::OneOf(wanted.clone())));

@@ -92,19 +92,23 @@ impl Reader<'_> {
         }
     }
 
-    /// Values that are compared as they stand, each of its kind.
-    fn wanted(&mut self, on: &On, node: &Node) -> Vec<Wanted> {
-        let members = match &node.kind {
+    /// The values of a list, which is not to be empty, or the one value.
+    pub(super) fn members<'n>(&mut self, node: &'n Node) -> &'n [Node] {
+        match &node.kind {
             Kind::List(members) => {
                 if members.is_empty() {
                     self.words(node);
                 }
-                members.as_slice()
+                members
             }
             _ => std::slice::from_ref(node),
-        };
+        }
+    }
+
+    /// Values that are compared as they stand, each of its kind.
+    fn wanted(&mut self, on: &On, node: &Node) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        for member in members {
+        for member in self.members(node) {
             wanted.extend(match (self.scalar(member), &member.kind) {
                 (Some(Scalar::Text(word)), _) => {
                     self.as_facts(on, member.at, &word).map(|word| Wanted::Exactly(Scalar::Text(Arc::from(word))))

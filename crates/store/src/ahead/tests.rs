@@ -33,6 +33,14 @@ struct World {
 }
 
 impl World {
+    /// Somebody who reads what is there now, until it goes.
+    fn reads_at_length(&self) -> rusqlite::Connection {
+        let long = rusqlite::Connection::open(self.path()).unwrap();
+        long.execute_batch("BEGIN").unwrap();
+        long.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+        long
+    }
+
     fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
@@ -283,9 +291,7 @@ fn an_erasure_that_cannot_be_finished_yet_loses_no_record() {
     let erasing = StateWrite { kind: SETTLED_KIND.to_owned(), key: ERASING_KEY.to_owned(), value: Some(erasing) };
     log.append(&[change(3)], &[erasing]).unwrap();
     // Who reads for so long keeps the write-ahead log from being cut off.
-    let long = rusqlite::Connection::open(world.path()).unwrap();
-    long.execute_batch("BEGIN").unwrap();
-    long.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+    let long = world.reads_at_length();
     assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.locked");
     let lock = held(&world);
     for number in 4..=6 {
@@ -337,9 +343,7 @@ fn what_an_erasure_left_goes_without_a_restart() {
     log.append(&[intent(1, "bot", "ada", "crm/read", Verdict::Allow)], &[]).unwrap();
     let subjects = world.reader().kept_of("ada").unwrap().unwrap().subjects;
     log.append(&[change(2)], &[mark(&subjects)]).unwrap();
-    let long = rusqlite::Connection::open(world.path()).unwrap();
-    long.execute_batch("BEGIN").unwrap();
-    long.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+    let long = world.reads_at_length();
     assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.locked");
     drop(long);
     finished(&world, &mut log);
@@ -380,9 +384,7 @@ fn whoever_reads_at_length_keeps_no_record_waiting() {
     log.shared.wait_until(|progress| progress.absorbed == progress.confirmed).unwrap();
     let subjects = world.reader().kept_of("ada").unwrap().unwrap().subjects;
     log.append(&[change(2)], &[mark(&subjects)]).unwrap();
-    let long = rusqlite::Connection::open(world.path()).unwrap();
-    long.execute_batch("BEGIN").unwrap();
-    long.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap();
+    let long = world.reads_at_length();
     assert_eq!(log.erase(&subjects).unwrap_err().code(), "store.locked");
     let (done, written) = std::sync::mpsc::channel();
     let writes = std::thread::spawn(move || {
