@@ -11,6 +11,7 @@ use model::limits::QUESTION_TIME_MAX;
 use model::{
     Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, Clock, ContractFacts, DirectorySnapshot, Durable,
     Facts, Fault, HumanId, Method, Reason, Release, Released, RuleId, ToolFacts, TraceParent, UnixMicros, Verdict,
+    in_place,
 };
 use trace::{Approved, Came, Delegation, Effect, FactsText, Intent, Outcome, OutcomeStatus, agreement};
 
@@ -112,8 +113,8 @@ impl Engine {
         // Made where it stays: to hand it on by value would copy all of it each time. What may wait for an hour takes no more than
         // waiting needs: it is a future of its own.
         let under_way: Pin<Box<dyn Future<Output = Closed> + Send>> = match waits(&shared, &request, &gated) {
-            Some(waiter) => Box::pin(held::wait(shared, call, request, gated, waiter)),
-            None => Box::pin(run(shared, call, request, gated, approvals)),
+            Some(waiter) => in_place(|| held::wait(shared, call, request, gated, waiter)),
+            None => in_place(|| run(shared, call, request, gated, approvals)),
         };
         UnderWay::new(&self.shared.running, under_way).await.unwrap_or_else(|| Closed::Failed {
             call: None,

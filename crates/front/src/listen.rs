@@ -265,7 +265,6 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME_MAX)
-        .max_headers(HEADERS_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         .half_close(false)
         .serve_connection(TokioIo::new(Unread::new(stream, UNREAD_TIME_MAX)), service);
@@ -332,6 +331,7 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 /// As long as an answer of an app may pause.
 const UNREAD_TIME_MAX: Duration = model::limits::FLOW_PAUSE_MAX;
+/// What `hyper` allows over HTTP/1 by itself: to say it there costs it two lists of so many for each request.
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 

@@ -17,7 +17,7 @@ use http::{HeaderName, HeaderValue};
 use json::Value;
 use model::limits::ROUNDS_MAX;
 use model::{
-    Actor, AppId, Blame, CallId, ContractFacts, Fault, Method, ReadArguments, ToolFacts, ToolName, UnixMicros,
+    Actor, AppId, Blame, CallId, ContractFacts, Fault, Method, ReadArguments, ToolFacts, ToolName, UnixMicros, in_place,
 };
 use tokio::task::JoinSet;
 
@@ -163,11 +163,13 @@ impl Call {
     }
 
     /// Takes it through the engine, as often as its app asks the client of a session for something first.
-    pub async fn run(mut self, runs: &Runs<'_>, along: Along) -> Said {
+    pub async fn run(mut self: Box<Self>, runs: &Runs<'_>, along: Along) -> Said {
         if let Some((task, id)) = &self.task {
             along.about_task(&task.id, id);
         }
-        if let Some(closed) = Box::pin(self.look_first(runs, &along)).await {
+        if self.contract.is_some()
+            && let Some(closed) = in_place(|| self.look_first(runs, &along)).await
+        {
             self.give_back(runs, &closed);
             return self.said(&closed);
         }
@@ -221,7 +223,7 @@ impl Call {
     }
 
     /// The answer to a client that is not kept waiting any longer.
-    fn kept_waiting(self, runs: &Runs<'_>, held: Held, closed: &Closed) -> Said {
+    fn kept_waiting(self: Box<Self>, runs: &Runs<'_>, held: Held, closed: &Closed) -> Said {
         let response = answer::of_call(&self.id, closed, &self.shape, None);
         if runs.patience.task {
             return Said::Waits(Box::new(Waits { call: self, held }), response);
@@ -268,10 +270,9 @@ impl Call {
     }
 
     /// As if it had come in at this endpoint.
-    pub fn at(self, endpoint: Option<&AppId>) -> Self {
-        let join = endpoint.is_none().then(|| self.app.clone());
-        let shape = Shape { join, ..self.shape };
-        Self { shape, ..self }
+    pub fn at(mut self: Box<Self>, endpoint: Option<&AppId>) -> Box<Self> {
+        self.shape.join = endpoint.is_none().then(|| self.app.clone());
+        self
     }
 
     /// An error that says which addresses must be opened first, for a client that knows it: each is decided before the

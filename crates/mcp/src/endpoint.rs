@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use json::{Document, Kind, Value};
 use model::limits::BATCH_ENTRIES_MAX;
-use model::{AppId, Blame, Fault, Secret, UnixMicros};
+use model::{AppId, Blame, Fault, Secret, UnixMicros, in_place};
 use tokio_util::task::TaskTracker;
 
 use crate::calls::{Call, Runs};
@@ -61,6 +61,16 @@ struct Shared {
     tasks: TaskTracker,
     /// Whether arguments have to stand in headers, too, where a tool says so (2026-07-28).
     params_in_headers: bool,
+}
+
+/// What was posted, on its way through.
+struct Posted {
+    headers: HeaderMap,
+    certificate: Option<PeerCertificate>,
+    body: Bytes,
+    known: Known,
+    endpoint: Option<AppId>,
+    place: Place,
 }
 
 /// One request on its way through.
@@ -196,17 +206,23 @@ impl Shared {
             Ok(body) => body,
             Err(fault) => return refuse(&fault),
         };
-        let shared = Arc::clone(self);
         let in_session = !says_modern_version(&parts.headers);
         let (headers, certificate) = (off_the_connection(&parts.headers, is_looked_at), certificate_of(&parts));
         drop(parts);
-        let answering = async move {
-            let (headers, endpoint) = (&headers, endpoint.as_ref());
-            let arrived = Arrived { headers, certificate, body: &body, known: &known, endpoint, place: &place };
-            shared.message(&arrived).await
-        };
+        let posted = Posted { headers, certificate, body, known, endpoint, place };
+        let shared = Arc::clone(self);
         // A client with a session that goes away has not changed its mind, whatever it asked for.
-        if in_session { Outliving::new(Box::pin(answering), &self.tasks, None).await } else { answering.await }
+        if in_session {
+            Outliving::new(in_place(|| shared.posted(posted)), &self.tasks, None).await
+        } else {
+            shared.posted(posted).await
+        }
+    }
+
+    async fn posted(self: Arc<Self>, posted: Posted) -> Response<Body> {
+        let Posted { headers, certificate, body, known, endpoint, place } = &posted;
+        let (certificate, endpoint) = (*certificate, endpoint.as_ref());
+        self.message(&Arrived { headers, certificate, body, known, endpoint, place }).await
     }
 
     async fn message(self: &Arc<Self>, arrived: &Arrived<'_>) -> Response<Body> {
@@ -244,7 +260,9 @@ impl Shared {
             let said = Box::pin(self.set_level(arrived, session, &request)).await;
             return self.worded(arrived.endpoint, part.revision(), request.id, said);
         }
-        if let Some(response) = Box::pin(self.result_of_task(arrived, &part, &request)).await {
+        if request.method == "tasks/result"
+            && let Some(response) = Box::pin(self.result_of_task(arrived, &part, &request)).await
+        {
             return response;
         }
         if let Some(said) = self.about_held(arrived, &part, &request).await {
@@ -309,7 +327,7 @@ impl Shared {
                 Err(error) => return Said::Error(error),
             };
             let along = Along::unread(None, client.clone(), scrub);
-            call.run(&runs, along).await;
+            Box::new(call).run(&runs, along).await;
         }
         Said::Response(envelope::result(request.id, b"{}"))
     }
@@ -541,7 +559,7 @@ impl Wire for Endpoint {
     }
 
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
-        Box::pin(self.shared.respond(exchange))
+        in_place(|| self.shared.respond(exchange))
     }
 }
 

@@ -37,7 +37,7 @@ pub enum Said {
 /// A call that waits for people.
 pub struct Waits {
     /// It.
-    pub call: Call,
+    pub call: Box<Call>,
     /// Where it stands.
     pub held: Held,
 }

@@ -24,6 +24,7 @@ pub mod facts;
 pub mod fault;
 pub mod hidden;
 pub mod id;
+mod in_place;
 pub mod limits;
 pub mod release;
 pub mod rules;
@@ -48,6 +49,7 @@ pub use id::{
     AgentId, AppId, CallId, ClauseNumber, ContractId, EmergencyId, HoldId, HumanId, IdError, RuleId, TaskId, ToolName,
     VendorId, crockford_bits,
 };
+pub use in_place::in_place;
 pub use limits::Limits;
 pub use release::{Filter, Form, Release, Released};
 pub use rules::{

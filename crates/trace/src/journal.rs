@@ -266,20 +266,29 @@ impl Journal {
 
     async fn write_job(&self, row: Option<Row>, state: Vec<StateWrite>, loss: Option<Loss>) -> Result<u64, TraceError> {
         let (done, written) = oneshot::channel();
-        self.queue().room.acquire().await.map_err(|_| TraceError::Closed)?.forget();
-        self.queue().push(Job { row, state, reply: Reply::Task(done), loss })?;
+        let job = Job { row, state, reply: Reply::Task(done), loss };
+        match self.queue().room.try_acquire() {
+            Ok(room) => {
+                room.forget();
+                self.queue().push(job)?;
+            }
+            // A future of its own: nearly always there is room, and whoever waits for the disk is to keep no room for the job.
+            Err(_) => Box::pin(self.queue().push_once_there_is_room(job)).await?,
+        }
         settle(written.await.ok())
     }
 
     async fn write_among(&self, row: Row, loss: Option<Loss>, calls: usize) -> Result<u64, TraceError> {
         self.queue().calls.store(calls, Ordering::Relaxed);
-        if calls > 1 {
-            return self.write(row, Vec::new(), loss).await;
-        }
-        match self.queue().append_here(Job { row: Some(row), state: Vec::new(), reply: Reply::Nobody, loss }) {
-            Ok(written) => settle(Some(written)),
-            Err(job) => self.write_job(job.row, job.state, job.loss).await,
-        }
+        let (row, loss) = if calls > 1 {
+            (Some(row), loss)
+        } else {
+            match self.queue().append_here(Job { row: Some(row), state: Vec::new(), reply: Reply::Nobody, loss }) {
+                Ok(written) => return settle(Some(written)),
+                Err(job) => (job.row, job.loss),
+            }
+        };
+        self.write_job(row, Vec::new(), loss).await
     }
 
     fn loss(&self) -> Loss {
@@ -330,6 +339,11 @@ impl Queue {
             self.arrived.notify_one();
         }
         Ok(())
+    }
+
+    async fn push_once_there_is_room(&self, job: Job) -> Result<(), TraceError> {
+        self.room.acquire().await.map_err(|_| TraceError::Closed)?.forget();
+        self.push(job)
     }
 
     fn wait_for_room(&self) -> Result<(), TraceError> {

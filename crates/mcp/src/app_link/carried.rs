@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use decide::{Answer, AnswerKind, Left, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use model::limits::QUESTION_TIME_MAX;
-use model::{Blame, Digest, Fault, Release, Released, ToolName, UnixMicros};
+use model::{Blame, Digest, Fault, Release, Released, ToolName, UnixMicros, in_place};
 
 use super::in_force::moved;
 use super::{AppLink, Pair};
@@ -58,7 +58,7 @@ impl Upstream for Carried {
         if call.quiet {
             self.sending.along.hush();
         }
-        Box::pin(self.carry(permit, call))
+        in_place(|| self.carry(permit, call))
     }
 
     fn is_spread(&self) -> bool {

@@ -26,7 +26,12 @@ use crate::waiting::Patience;
 
 impl Context<'_> {
     /// Understands a call. Error: what to answer a request that names nothing anybody could decide on.
-    pub async fn understand(&self, request: &Request<'_, '_>, asked: Asked, body: &Bytes) -> Result<Call, RpcError> {
+    pub async fn understand(
+        &self,
+        request: &Request<'_, '_>,
+        asked: Asked,
+        body: &Bytes,
+    ) -> Result<Box<Call>, RpcError> {
         let method = request.method.as_ref();
         let Some(params) = request.params else {
             return Err(RpcError::new(INVALID_PARAMS, format!("`{method}` needs `params`")));
@@ -79,7 +84,7 @@ impl Context<'_> {
         let wants_a_task = task && !own_task;
         let more = if own_task { members(params, &[OF_TOOLS, &["task"]].concat()) } else { more };
         let contract = self.contract(&link, asked, &tool.name, arguments.as_ref(), &more)?;
-        let mut call = Call {
+        let mut call = Box::new(Call {
             id,
             app,
             tool,
@@ -100,7 +105,7 @@ impl Context<'_> {
             was_told: false,
             contract,
             looked: None,
-        };
+        });
         if self.revision.modern() {
             call.come_back(params, body, &self.runs())?;
         }
@@ -113,7 +118,7 @@ impl Context<'_> {
         request: &Request<'_, '_>,
         asked: Asked,
         params: Value<'_, '_>,
-    ) -> Result<Call, RpcError> {
+    ) -> Result<Box<Call>, RpcError> {
         let in_this_revision = match asked {
             Asked::TaskResult => self.revision == Revision::V20251125,
             Asked::TaskUpdate => self.revision.modern(),
@@ -158,7 +163,7 @@ impl Context<'_> {
             resource: false,
             join: self.endpoint.is_none().then(|| task.app.clone()),
         };
-        Ok(Call {
+        Ok(Box::new(Call {
             id: request.id.to_vec(),
             app: task.app.clone(),
             tool,
@@ -179,7 +184,7 @@ impl Context<'_> {
             was_told: false,
             contract: None,
             looked: None,
-        })
+        }))
     }
 
     /// What is known of a task: by its method, for to look at it is no call of its tool, and what the answer to the call must not

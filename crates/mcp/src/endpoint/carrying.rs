@@ -8,14 +8,14 @@ use engine::{HoldState, Over};
 use front::{Body, Known, trace_parent};
 use http::{Response, StatusCode};
 use json::{Document, Value};
-use model::{AppId, HoldId};
+use model::{AppId, HoldId, in_place};
 
 use super::{Arrived, Part, Shared, id_in_use, rpc_error};
 use crate::calls::{Call, Runs};
 use crate::envelope::{self, Request};
 use crate::methods::Said;
 use crate::revision::Revision;
-use crate::session::Session;
+use crate::session::{InFlight, Session};
 use crate::stream::{self, Answering, Resumable};
 use crate::tasks::{HeldResponse, HeldTask};
 use crate::upstream::{Along, Client, Latest};
@@ -42,7 +42,7 @@ impl Shared {
         arrived: &Arrived<'_>,
         part: Part,
         request: &Request<'_, '_>,
-        call: Call,
+        call: Box<Call>,
     ) -> Response<Body> {
         let meta = request.params.and_then(|params| params.get("_meta"));
         let client = match part.client(meta, arrived.body, arrived.known) {
@@ -127,36 +127,44 @@ impl Shared {
     /// The answer to a call, worked out as far as somebody waits for it.
     fn answering(
         self: &Arc<Self>,
-        call: Call,
+        call: Box<Call>,
         whom: For,
         patience: Patience,
         along: &Along,
-        in_flight: Option<crate::session::InFlight>,
+        in_flight: Option<InFlight>,
     ) -> Answering {
-        let (shared, along, streams) = (Arc::clone(self), along.clone(), patience.streams);
-        let own_task = call.is_own_task().then(|| call.app().clone());
-        Box::pin(async move {
-            let For { known, endpoint, revision, id } = whom;
-            let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
-            let said = call.run(&Runs { engine, seals, known, hub, patience }, along.clone()).await;
-            drop(in_flight);
-            if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain && own_task.is_none())
-            {
-                if streams {
-                    shared.lets_go(&held.hold, &along).await;
-                }
-                shared.keeps(&held.hold, &said).await;
+        let (shared, along) = (Arc::clone(self), along.clone());
+        in_place(|| shared.answered(call, whom, patience, along, in_flight))
+    }
+
+    async fn answered(
+        self: Arc<Self>,
+        call: Box<Call>,
+        whom: For,
+        patience: Patience,
+        along: Along,
+        in_flight: Option<InFlight>,
+    ) -> Response<Body> {
+        let (streams, own_task) = (patience.streams, call.is_own_task().then(|| call.app().clone()));
+        let For { known, endpoint, revision, id } = whom;
+        let (engine, seals, known, hub) = (&self.engine, &self.seals, &known, &self.hub);
+        let said = call.run(&Runs { engine, seals, known, hub, patience }, along.clone()).await;
+        drop(in_flight);
+        if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain && own_task.is_none()) {
+            if streams {
+                self.lets_go(&held.hold, &along).await;
             }
-            let said = match said {
-                Said::Waits(waits, _) => shared.as_task(&id, *waits, known, revision.modern()),
-                Said::Response(response) => match own_task {
-                    Some(app) => shared.as_done_task(app, &id, response, known),
-                    None => Said::Response(response),
-                },
-                said => said,
-            };
-            shared.worded(endpoint.as_ref(), revision, &id, said)
-        })
+            self.keeps(&held.hold, &said).await;
+        }
+        let said = match said {
+            Said::Waits(waits, _) => self.as_task(&id, *waits, known, revision.modern()),
+            Said::Response(response) => match own_task {
+                Some(app) => self.as_done_task(app, &id, response, known),
+                None => Said::Response(response),
+            },
+            said => said,
+        };
+        self.worded(endpoint.as_ref(), revision, &id, said)
     }
 
     /// Where the gateway stops, a client that comes back for its response is told nothing: it goes on waiting with the next one.

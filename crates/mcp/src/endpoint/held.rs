@@ -156,7 +156,7 @@ impl Shared {
     }
 
     /// Carries a call that waits to its end, in a task of its own.
-    fn carry_on(self: &Arc<Self>, call: Call, known: &Known, hold: HoldId) {
+    fn carry_on(self: &Arc<Self>, call: Box<Call>, known: &Known, hold: HoldId) {
         if !self.held.begin(&hold) {
             return;
         }
@@ -179,7 +179,7 @@ impl Shared {
         waiting: &Waiting,
         id: &[u8],
         revision: Revision,
-    ) -> Result<Call, RpcError> {
+    ) -> Result<Box<Call>, RpcError> {
         let asked = &waiting.hold.asked;
         let mut text = br#"{"jsonrpc":"2.0","id":"#.to_vec();
         text.extend_from_slice(id);
