@@ -15,6 +15,7 @@ use trace::{PARTITION_RECORDS, RETAIN_TO_KEY, RETAINED_TO_KEY, SETTLED_KIND, SWE
 use crate::error::{fault, fault_of_kind};
 use crate::known::Known;
 use crate::reader;
+use crate::records::SPAN_BITS;
 
 /// What goes on beside the steps.
 #[derive(Debug, Default)]
@@ -69,6 +70,9 @@ fn let_go(tables: &mut Connection, from: i64, to: i64, last: bool) -> rusqlite::
     transaction.execute("DELETE FROM record WHERE sequence >= ?1 AND sequence < ?2", [from, to])?;
     transaction.execute(PUT_BACK, [])?;
     transaction.execute("DELETE FROM temp.moved", [])?;
+    // A span that goes in part waits for the rest of it: the index knows it as a whole.
+    transaction.execute(FORGET_PEOPLE, [to >> SPAN_BITS])?;
+    transaction.execute("DELETE FROM task WHERE span < ?1", [to >> SPAN_BITS])?;
     put(&transaction, RETAINED_TO_KEY, to)?;
     if last {
         put(&transaction, SWEEP_KEY, 1)?;
@@ -137,6 +141,8 @@ const PUT_BACK: &str = "INSERT INTO record(sequence, kind, call_high, call_low, 
      SELECT sequence, kind, call_high, call_low, at, agent, iif(kind = 3, human, NULL), app, tool, class, verdict, \
      iif(kind = 3, task, NULL), intent, outcome, leaf, iif(kind = 3, body, NULL), leaf_hash, leaf_values, \
      iif(kind = 3, body_values, NULL) FROM temp.moved ORDER BY sequence";
+/// Only intents are found by a person or a task, and none that stands so far back has either now.
+const FORGET_PEOPLE: &str = "DELETE FROM met WHERE name IN (SELECT -15 - number FROM subject_key) AND span < ?1";
 const PUT_STATE: &str = "INSERT INTO state(kind, key, value) VALUES (?1, ?2, ?3) \
      ON CONFLICT(kind, key) DO UPDATE SET value = excluded.value";
 const DELETE_STATE: &str = "DELETE FROM state WHERE kind = ?1 AND key = ?2";

@@ -47,6 +47,7 @@ impl Session {
         let sweep: [Param<'_>; 4] =
             [(log, Type::INT4), (&SETTLED_KIND, Type::TEXT), (&SWEEP_KEY, Type::TEXT), (&"1", Type::TEXT)];
         self.together(async |client| {
+            client.execute_typed(FORGET, &rows).await?;
             client.execute_typed(LET_GO, &rows).await?;
             client.execute_typed(PUT, &place).await?;
             if last { client.execute_typed(PUT, &sweep).await } else { Ok(0) }
@@ -106,6 +107,11 @@ fn look(address: &Address, log: i32) -> Result<Unused, Failure> {
 const STATE: &str = "SELECT value FROM state WHERE log = $1 AND kind = $2 AND key = $3";
 const LET_GO: &str = "UPDATE record SET human = NULL, task = NULL, body = NULL, body_values = NULL \
      WHERE log = $1 AND sequence >= $2 AND sequence < $3 AND kind <> 3";
+/// Where a person and a task are found, but for a block in which a call stands that is kept. Only calls are found by either.
+const FORGET: &str = "WITH called AS (SELECT sequence, sequence >> 5 AS block, unnest(ARRAY[-15 - human, 1099511627776 + task]) AS name \
+     FROM record WHERE log = $1 AND sequence >= $2 AND sequence < ($3 | 31) + 1), \
+     gone AS (SELECT name, block FROM called WHERE name IS NOT NULL GROUP BY name, block HAVING max(sequence) < $3) \
+     DELETE FROM seen s USING gone g WHERE s.log = $1 AND s.name = g.name AND s.block = g.block";
 const PUT: &str = "INSERT INTO state(log, kind, key, value) VALUES ($1, $2, $3, $4) \
      ON CONFLICT(log, kind, key) DO UPDATE SET value = excluded.value";
 const LAST: &str = "SELECT last FROM log WHERE id = $1";

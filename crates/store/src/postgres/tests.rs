@@ -51,6 +51,13 @@ fn texts_are_let_go() {
         (SELECT 1 FROM countersign.record r WHERE r.body = s.id)",
     );
     assert_eq!(left.unwrap().trim(), "0", "no part of a text is left that belongs to no record");
+    // Only the call that was made afterwards is found by its person and its task.
+    let found = server.sql(
+        "kept",
+        "SELECT count(*) FROM countersign.seen WHERE name >= 1099511627776 OR name < -15 AND name > -1099511627776",
+    );
+    let kept = server.sql("kept", "SELECT count(human) + count(task) FROM countersign.record");
+    assert_eq!(found.unwrap().trim(), kept.unwrap().trim(), "nothing leads to people and tasks that were let go");
 }
 
 #[test]

@@ -84,6 +84,25 @@ fn the_file_becomes_smaller_and_holds_nothing_of_it() {
     assert_eq!(check, "ok");
 }
 
+#[test]
+fn the_index_does_not_know_any_more_for_whom_and_in_which_task_calls_were_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    let mut log = filled(&path);
+    let of = |place: &str| {
+        let people = "name IN (SELECT -15 - number FROM subject_key)";
+        let met = count(&path, &format!("SELECT count(*) FROM met WHERE {people} AND span {place}"));
+        (met, count(&path, &format!("SELECT count(*) FROM task WHERE span {place}")))
+    };
+    assert_eq!(of("< 3"), (3, 3));
+    while log.let_go().unwrap() {}
+    assert_eq!(of("< 3"), (0, 0));
+    assert_eq!(of(">= 3"), (2, 2), "what stays is found");
+    let reader = SqliteReader::open(&path).unwrap();
+    let of_ada = Query { limit: usize::MAX, ..Query::default() }.with(trace::Field::Human, "ada");
+    assert_eq!(reader.find(&of_ada).unwrap().len(), 1_024 + 1);
+}
+
 /// A template that is used again while nobody knows that it is unused any more.
 #[test]
 fn what_came_into_use_again_stays() {
