@@ -127,10 +127,10 @@ impl Teller {
         })
     }
 
-    /// What is worth a message in these records.
-    pub fn notices<'e>(&self, entries: impl Iterator<Item = &'e Entry>) -> Vec<Notice> {
+    /// What is worth a message in these records now.
+    pub fn notices<'e>(&self, entries: impl Iterator<Item = &'e Entry>, now: UnixMicros) -> Vec<Notice> {
         let (Self::Hook { pages, .. } | Self::Mail(_, pages)) = self;
-        notices(entries.filter_map(|entry| Some((entry.sequence, entry.change()?))), pages)
+        notices(entries.filter_map(|entry| Some((entry.sequence, entry.change()?))), pages, now)
     }
 
     /// Tells one.

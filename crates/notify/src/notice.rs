@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::spelled_out;
+use jiff::Timestamp;
+use model::{UnixMicros, spelled_out};
 use serde_json::{Value, json};
 use trace::ChangeView;
 
@@ -23,14 +24,17 @@ pub struct Notice {
     pub records: Vec<u64>,
 }
 
-/// What is worth a message in these changes, each with the number of its record, in their order. `pages` is the address of the
-/// console.
-pub fn notices(changes: impl Iterator<Item = (u64, ChangeView)>, pages: &str) -> Vec<Notice> {
+/// What is worth a message now in these changes, each with the number of its record, in their order. `pages` is the address of
+/// the console. Whoever is far behind hears what still waits, and not behind all that nobody can decide any more.
+pub fn notices(changes: impl Iterator<Item = (u64, ChangeView)>, pages: &str, now: UnixMicros) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut opened: BTreeMap<(String, String), Vec<(u64, Value)>> = BTreeMap::new();
     for (record, change) in changes {
         // Of a person who was erased nothing is told any more.
         let Some(detail) = change.detail else { continue };
+        if ASKS.contains(&change.what.as_str()) && is_over(&detail, now) {
+            continue;
+        }
         if change.what == "hold.opened" {
             if text(&detail, "waits_for") != "fact" {
                 opened.entry((text(&detail, "agent"), text(&detail, "app"))).or_default().push((record, detail));
@@ -126,6 +130,11 @@ fn agreement(detail: &Value) -> String {
 
 fn call(detail: &Value) -> String {
     format!("{} asks to use {} of {}", text(detail, "agent"), text(detail, "tool"), text(detail, "app"))
+}
+
+/// Whether the time is over in which somebody could say something.
+fn is_over(detail: &Value, now: UnixMicros) -> bool {
+    text(detail, "expires_at").parse::<Timestamp>().is_ok_and(|until| until.as_microsecond() <= now.0)
 }
 
 fn until(detail: &Value) -> String {
@@ -244,6 +253,8 @@ fn cut(escaped: &str, most: usize) -> &str {
     }
 }
 
+/// What asks people to say something.
+const ASKS: [&str; 2] = ["hold.opened", "hold.escalated"];
 const TEXT_CHARS_MAX: usize = 200;
 const LIST_CHARS_MAX: usize = 500;
 /// What Slack takes as the text of a section.

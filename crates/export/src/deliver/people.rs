@@ -49,7 +49,7 @@ impl People {
         now: UnixMicros,
     ) -> Result<Option<String>, Untaken> {
         let untold = || items.iter().map(|item| &item.entry).filter(|entry| !self.told.contains(&entry.sequence));
-        let notices = teller.notices(untold());
+        let notices = teller.notices(untold(), now);
         let silent: Vec<u64> = untold()
             .map(|entry| entry.sequence)
             .filter(|sequence| !notices.iter().any(|notice| notice.records.contains(sequence)))

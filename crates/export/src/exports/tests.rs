@@ -3,7 +3,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use notify::{Channel, Hidden, To};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::limits::{CALLS_BYTES_MAX, REFUSALS_MAX};
@@ -156,8 +156,7 @@ fn a_collector_that_refuses_is_quoted() {
 /// Escalated holds of these numbers.
 fn escalate(log: &mut Log, numbers: std::ops::Range<u16>) {
     let row = |number: u16| {
-        let detail =
-            serde_json::json!({ "hold": format!("h_{number}"), "agent": "bot", "app": "mail", "tool": "send" });
+        let detail = json!({ "hold": format!("h_{number}"), "agent": "bot", "app": "mail", "tool": "send" });
         trace::Row::of_change(&trace::Change { what: "hold.escalated".to_owned(), detail, ..change(number) }).unwrap()
     };
     log.add(&numbers.map(row).collect::<Vec<_>>());
@@ -287,6 +286,30 @@ fn people_are_told_nothing_old_of_a_log_that_was_restored() {
     until(&log, |place| place.sequence == last + 1);
     exports.close();
     assert_eq!(*heard.lock().unwrap(), ["h_13"]);
+}
+
+#[test]
+fn people_of_a_sink_that_is_far_behind_hear_of_what_still_waits_only() {
+    let mut log = Log::with_calls(0..1);
+    let held = |number: u16, expires_at: &str| {
+        let detail = json!({ "hold": format!("h_{number}"), "agent": "bot", "app": "mail", "expires_at": expires_at });
+        trace::Row::of_change(&trace::Change { what: "hold.opened".to_owned(), detail, ..change(number) }).unwrap()
+    };
+    let first = log.last();
+    put_place(&log, first.sequence, &first.leaf_hash.to_string());
+    let (past, to_come) = ("1969-12-31T23:00:00.000000Z", "2999-01-01T00:00:00.000000Z");
+    log.add(&[held(10, past), held(11, past), held(12, to_come)]);
+    let heard = Heard::default();
+    let told = Arc::clone(&heard);
+    let url = receiver(move |body| {
+        heard_hold(&told, body);
+        "200 OK"
+    });
+    let exports = started(&log, people(url), None);
+    let last = log.last().sequence;
+    until(&log, |place| place.sequence == last);
+    exports.close();
+    assert_eq!(*heard.lock().unwrap(), ["h_12"]);
 }
 
 /// A reader that cannot answer its first question.

@@ -22,7 +22,28 @@ fn opened(hold: &str, agent: &str, tool: &str) -> ChangeView {
 }
 
 fn told(changes: Vec<ChangeView>) -> Vec<Notice> {
-    notices((1..).zip(changes), "https://console.example")
+    notices((1..).zip(changes), "https://console.example", at("2026-11-22T09:59:59Z"))
+}
+
+fn at(moment: &str) -> UnixMicros {
+    UnixMicros(moment.parse::<Timestamp>().unwrap().as_microsecond())
+}
+
+#[test]
+fn whoever_is_far_behind_hears_nothing_of_what_nobody_can_decide_any_more() {
+    let escalated = |hold: &str| ChangeView { what: "hold.escalated".to_owned(), ..opened(hold, "bot", "send") };
+    let changes = || {
+        let longer =
+            json!({ "hold": "h_3", "agent": "bot", "app": "mail", "expires_at": "2026-11-22T10:00:00.000001Z" });
+        let emergency = change("emergency.opened", json!({ "said": "no approval", "until": "2026-11-22T09:00:00Z" }));
+        let all = vec![opened("h_1", "bot", "send"), escalated("h_2"), change("hold.opened", longer), emergency];
+        (1..).zip(all)
+    };
+    let records = |now: &str| -> Vec<Vec<u64>> {
+        notices(changes(), "", at(now)).into_iter().map(|notice| notice.records).collect()
+    };
+    assert_eq!(records("2026-11-22T09:59:59Z"), [vec![1, 3], vec![2], vec![4]]);
+    assert_eq!(records("2026-11-22T10:00:00Z"), [vec![3], vec![4]], "an emergency is told, however late");
 }
 
 #[test]
