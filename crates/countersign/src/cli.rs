@@ -195,6 +195,9 @@ pub struct WitnessArgs {
     /// What to call a new witness, best an address without scheme
     #[arg(long)]
     pub name: Option<String>,
+    /// Begin at nothing with logs of which what was seen is gone: it may then sign a second history of them
+    #[arg(long)]
+    pub danger_begin_anew: bool,
 }
 
 /// `connect`

@@ -3,6 +3,8 @@
 
 mod asking;
 mod desk;
+mod seen;
 
 pub use asking::{Witness, ask_on, compare};
 pub use desk::{Desk, DeskWire};
+pub use seen::Beginning;

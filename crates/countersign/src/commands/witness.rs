@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::descriptors::{self, connections_for_each};
 use crate::gateway::operator;
 use crate::terminal::{out, say};
-use crate::witness::{Desk, DeskWire};
+use crate::witness::{Beginning, Desk, DeskWire};
 
 /// Cosigns until it is told to stop.
 pub async fn run(common: &Common, args: &WitnessArgs) -> Result<ExitCode, Fault> {
@@ -29,11 +29,12 @@ pub async fn run(common: &Common, args: &WitnessArgs) -> Result<ExitCode, Fault>
             .hint("`countersign trace keys` of the gateway that is to be witnessed shows its keys"));
     }
     make_folder(&args.data)?;
-    let key = key_of(&args.data.join(KEY), args.name.as_deref())?;
+    let (key, beginning) = key_of(&args.data.join(KEY), args)?;
+    // Before anything else can go wrong, so that a key which was made is not without its list.
+    let desk = Arc::new(Desk::open(&args.data, key, logs, beginning, Arc::new(SystemClock))?);
     let listener = listen(args.listen).await?;
     let address =
         listener.local_addr().map_err(|error| operator("operator.listen", "the listener has no address", error))?;
-    let desk = Arc::new(Desk::open(&args.data, key, logs, Arc::new(SystemClock))?);
     if common.json {
         out(serde_json::json!({ "url": format!("http://{address}"), "key": desk.verifier_key().to_string() }));
     } else {
@@ -88,8 +89,9 @@ fn make_folder(folder: &Path) -> Result<(), Fault> {
     builder.recursive(true).mode(0o700).create(folder).map_err(|error| private_file::unwritable(folder, error))
 }
 
-/// The witness's key, made where there is none.
-fn key_of(file: &Path, name: Option<&str>) -> Result<SigningKey, Fault> {
+/// The witness's key, made where there is none, and how it begins with it.
+fn key_of(file: &Path, args: &WitnessArgs) -> Result<(SigningKey, Beginning), Fault> {
+    let name = args.name.as_deref();
     if let Some((open, about)) = private_file::open(file, Openness::Owner, KEY_BYTES_MAX)? {
         let content = private_file::content(file, open, &about)?;
         let wrong = |why: String| {
@@ -106,7 +108,8 @@ fn key_of(file: &Path, name: Option<&str>) -> Result<SigningKey, Fault> {
             return Err(Fault::new(Blame::Caller, "caller.name", said)
                 .hint("leave `--name` out, or start another witness with another `--data`"));
         }
-        return Ok(key);
+        let anew = args.danger_begin_anew;
+        return Ok((key, if anew { Beginning::DangerAnew } else { Beginning::AsKept }));
     }
     let (mut number, mut seed) = ([0; 8], [0; SEED_BYTES]);
     rand::fill(&mut number)
@@ -121,8 +124,9 @@ fn key_of(file: &Path, name: Option<&str>) -> Result<SigningKey, Fault> {
     seed.fill(0);
     let text = text.map_err(|error| Fault::new(Blame::Bug, "witness.key", error.to_string()))?;
     Draft::new(file)?.create(format!("{}\n", text.expose()).as_bytes())?;
-    SigningKey::from_private_text(text.expose())
-        .map_err(|error| Fault::new(Blame::Bug, "witness.key", error.to_string()))
+    let key = SigningKey::from_private_text(text.expose());
+    let key = key.map_err(|error| Fault::new(Blame::Bug, "witness.key", error.to_string()))?;
+    Ok((key, Beginning::WithNewKey))
 }
 
 const KEY: &str = "witness.key";

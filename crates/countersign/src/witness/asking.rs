@@ -52,8 +52,9 @@ struct Worker {
 /// cannot be reached keeps no gateway from starting.
 pub async fn compare(witnesses: &[Witness], latest: &Latest, reader: &dyn LogReader) -> Result<(), Fault> {
     let Some(checkpoint) = latest.load_full() else { return Ok(()) };
-    for witness in witnesses {
-        let mut link = Link::new(witness.clone(), 0)?;
+    let size = checkpoint.danger_unverified().tree().size;
+    for (witness, seen) in witnesses.iter().zip(seen_by(reader, witnesses)?) {
+        let mut link = Link::new(witness.clone(), seen.min(size))?;
         // A witness that says what it has seen is asked once more, from there.
         match link.ask_twice(&checkpoint, reader).await {
             Ok(Said::Cosigned(_)) => {}
@@ -166,6 +167,9 @@ impl Link {
             && seen <= size
             && seen != self.seen
         {
+            if seen < self.seen {
+                self.has_forgotten(seen);
+            }
             self.seen = seen;
             said = self.ask(checkpoint, reader).await?;
         }
@@ -236,6 +240,14 @@ impl Link {
             self.witness.key.name()
         );
         Fault::new(Blame::Operator, "trace.rolled_back", said).hint(RESTORE)
+    }
+
+    /// It cosigned more than it knows of, so that its word is worth nothing for what was before.
+    fn has_forgotten(&self, seen: u64) {
+        let hint = "ask its operators why, and who could have changed it; until they know, take its word for nothing that it \
+             signs from now on. What it cosigned before stands in the trace: `countersign trace verify`";
+        tracing::error!(witness = %self.witness.key.name(), cosigned = self.seen, seen, hint,
+            "a witness has forgotten what it saw: it says that it has seen less of the trace than it has cosigned");
     }
 
     /// Says what is wrong, the first time, and waits longer from time to time.

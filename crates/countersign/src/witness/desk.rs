@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use front::{Body, Exchange, Strangers, Wire, WireFuture, text_response};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use model::limits::STRANGERS_IN_FLIGHT_MAX;
-use model::{Blame, Clock, Fault};
+use model::{Clock, Fault};
 use private_file::Draft;
-use tlog::{AddCheckpoint, Hash, Refusal, SignedCheckpoint, Signer as _, SigningKey, Tree, Trust, VerifierKey};
+use tlog::{AddCheckpoint, Refusal, Signer as _, SigningKey, Tree, Trust, VerifierKey};
+
+use super::seen::{Beginning, Seen, seen};
 
 /// Cosigns the checkpoints of the logs it knows, each only if it grew out of the one before.
 pub struct Desk {
@@ -45,21 +47,25 @@ pub struct DeskWire {
 // === impl Desk ===
 
 impl Desk {
-    /// Takes up what stands in the folder. Error: a file there is not what this witness wrote about a log it knows.
-    pub fn open(folder: &Path, key: SigningKey, logs: Vec<VerifierKey>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    /// Takes up what stands in the folder. Error: what this witness wrote about a log it knows is not there, or something else is.
+    pub fn open(
+        folder: &Path,
+        key: SigningKey,
+        logs: Vec<VerifierKey>,
+        beginning: Beginning,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Fault> {
         let mut trusted: BTreeMap<String, Trust> = BTreeMap::new();
         for key in logs {
             let origin = key.name().as_str().to_owned();
             let unknown = || Trust { origin: origin.clone(), log: Vec::new(), witnesses: Vec::new() };
             trusted.entry(origin.clone()).or_insert_with(unknown).log.push(key);
         }
-        let mut open = BTreeMap::new();
-        for (origin, trust) in trusted {
-            let file = folder.join(format!("{}.checkpoint", name_of(&origin)));
-            let last = read_last(&file, &trust)?;
-            open.insert(origin, Mutex::new(Log { trust, last, file }));
-        }
-        Ok(Self { key, clock, logs: open })
+        let seen = seen(folder, key.verifier_key(), trusted.values(), beginning, clock.now())?;
+        let log =
+            |((origin, trust), seen): (_, Seen)| (origin, Mutex::new(Log { trust, last: seen.last, file: seen.file }));
+        let logs = trusted.into_iter().zip(seen).map(log).collect();
+        Ok(Self { key, clock, logs })
     }
 
     /// The key that gateways must know.
@@ -98,29 +104,6 @@ impl Desk {
         log.last = tree;
         Ok(cosigned.note().signatures().iter().skip(before).map(|line| format!("{line}\n")).collect())
     }
-}
-
-/// What was cosigned last of a log, as its file has it.
-fn read_last(file: &Path, trust: &Trust) -> Result<Tree, Fault> {
-    let text = match std::fs::read(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Tree { size: 0, root: Hash::of_nothing() });
-        }
-        Err(error) => return Err(private_file::unreadable(file, error)),
-    };
-    let read = SignedCheckpoint::parse(&text).and_then(|last| last.verify(trust).map(|(last, _)| last.tree()));
-    read.map_err(|error| {
-        let said = format!("`{}` does not say how far `{}` had grown: {error}", file.display(), trust.origin);
-        Fault::new(Blame::Operator, "witness.state", said)
-            .hint("restore it from a backup; a witness that has forgotten what it saw would sign a second history")
-    })
-}
-
-/// A file's name for a log, whatever characters its own has.
-fn name_of(origin: &str) -> String {
-    let hash = Hash::of_leaf(origin.as_bytes());
-    String::from_utf8_lossy(&model::hex(hash.as_bytes())).into_owned()
 }
 
 // === impl DeskWire ===

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -25,8 +26,15 @@ impl Witness {
 
     fn start_in(world: &World, folder: &str) -> Result<Self> {
         fs::write(world.folder().join("log.keys"), world.run_well(&["trace", "keys"])?)?;
-        let words = ["witness", "--log", "log.keys", "--listen", "127.0.0.1:0", "--data", folder, "--json"];
-        let mut child = world.command(&words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        Self::start_with(world, &Self::words(folder))
+    }
+
+    fn words(folder: &str) -> Vec<&str> {
+        vec!["witness", "--log", "log.keys", "--listen", "127.0.0.1:0", "--data", folder, "--json"]
+    }
+
+    fn start_with(world: &World, words: &[&str]) -> Result<Self> {
+        let mut child = world.command(words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut said = String::new();
         BufReader::new(child.stdout.take().context("no stdout")?).read_line(&mut said)?;
         let said: Value = serde_json::from_str(&said)?;
@@ -188,6 +196,33 @@ fn a_trace_of_another_history_is_found_out_by_its_witness() -> Result<()> {
     configure(&world, json!({ "witnesses": [{ "url": witness.url, "key": witness.key }] }))?;
     let refused = world.restart().err().context("it started")?.to_string();
     assert!(refused.contains("has seen other records"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_witness_without_its_memory_does_not_start_and_a_gateway_says_that_it_forgot() -> Result<()> {
+    let (mut world, witness, _app) = with_witness()?;
+    world.restart()?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    let key = witness.key.clone();
+    drop(witness);
+    // Its key was kept elsewhere, and is all that is left.
+    let folder = world.folder().join("witness");
+    let kept = fs::read(folder.join("witness.key"))?;
+    fs::remove_dir_all(&folder)?;
+    fs::create_dir(&folder)?;
+    fs::write(folder.join("witness.key"), kept)?;
+    fs::set_permissions(folder.join("witness.key"), fs::Permissions::from_mode(0o600))?;
+    let mut words = Witness::words("witness");
+    let refused = world.run(&words)?;
+    ensure!(refused.code == 2 && refused.stderr.contains("--danger-begin-anew"), "{refused:?}");
+    words.push("--danger-begin-anew");
+    let anew = Witness::start_with(&world, &words)?;
+    assert_eq!(anew.key, key);
+    configure(&world, json!({ "witnesses": [{ "url": anew.url, "key": anew.key }] }))?;
+    world.restart()?;
+    let log = world.log();
+    ensure!(log.contains("a witness has forgotten what it saw"), "{log}");
     Ok(())
 }
 

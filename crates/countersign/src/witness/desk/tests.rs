@@ -1,9 +1,11 @@
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use front::{Front, Places, Port, Wire, serve_tcp};
 use model::limits::STRANGERS_IN_FLIGHT_MAX;
-use model::{Clock, UnixMicros};
+use model::{Clock, Fault, UnixMicros};
 use tlog::{
     AddCheckpoint, Algorithm, Checkpoint, ConsistencyProof, Frontier, Hash, SignedCheckpoint, Signer as _, SigningKey,
     Tree, Trust,
@@ -12,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::{ADD_CHECKPOINT, Desk, DeskWire, Refused};
+use super::{ADD_CHECKPOINT, Beginning, Desk, DeskWire, Refused};
 
 const LOG: &str = "gateway.example/trace";
 
@@ -32,9 +34,20 @@ fn log_key() -> SigningKey {
     key(LOG, Algorithm::Ed25519, 1)
 }
 
-fn desk(folder: &std::path::Path) -> Desk {
+fn desk(folder: &Path) -> Desk {
+    let new = fs::read_dir(folder).unwrap().next().is_none();
+    open(folder, if new { Beginning::WithNewKey } else { Beginning::AsKept }).unwrap()
+}
+
+fn open(folder: &Path, beginning: Beginning) -> Result<Desk, Fault> {
     let logs = vec![log_key().verifier_key().clone()];
-    Desk::open(folder, key("witness.example", Algorithm::Cosignature, 2), logs, Arc::new(Noon)).unwrap()
+    Desk::open(folder, key("witness.example", Algorithm::Cosignature, 2), logs, beginning, Arc::new(Noon))
+}
+
+/// Every file of a kind in a folder.
+fn files(folder: &Path, kind: &str) -> Vec<PathBuf> {
+    let listed = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    listed.filter(|file| file.to_string_lossy().ends_with(kind)).collect()
 }
 
 /// The tree of leaves `0`, `1`, … with another first one where `other` says so.
@@ -108,7 +121,8 @@ fn it_refuses_everything_else_and_remembers_nothing_of_it() {
 #[test]
 fn what_cannot_be_kept_is_not_cosigned() {
     let folder = tempfile::tempdir().unwrap();
-    let desk = desk(&folder.path().join("gone"));
+    let desk = desk(folder.path());
+    fs::remove_dir_all(folder.path()).unwrap();
     let refused = desk.cosign(&request(0, Vec::new(), tree(1, false), &log_key()));
     assert!(matches!(refused, Err(Refused::NotKept(_))), "{refused:?}");
     assert_eq!(desk.seen().collect::<Vec<_>>(), [(LOG, 0)]);
@@ -118,12 +132,67 @@ fn what_cannot_be_kept_is_not_cosigned() {
 fn a_witness_that_cannot_read_what_it_saw_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     desk(folder.path()).cosign(&request(0, Vec::new(), tree(1, false), &log_key())).unwrap();
-    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replacen("\n1\n", "\n0\n", 1)).unwrap();
-    let logs = vec![log_key().verifier_key().clone()];
-    let refused = Desk::open(folder.path(), key("w.example", Algorithm::Cosignature, 2), logs, Arc::new(Noon));
-    assert!(refused.err().is_some_and(|fault| fault.code() == "witness.state"));
+    let file = files(folder.path(), ".checkpoint").pop().unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    for damaged in [text.replacen("\n1\n", "\n0\n", 1), String::new()] {
+        fs::write(&file, damaged).unwrap();
+        for beginning in [Beginning::AsKept, Beginning::DangerAnew] {
+            let refused = open(folder.path(), beginning);
+            assert!(refused.err().is_some_and(|fault| fault.code() == "witness.state"), "{beginning:?}");
+        }
+    }
+}
+
+#[test]
+fn a_witness_that_has_lost_what_it_saw_does_not_start() {
+    for lost in [&["logs", ".checkpoint"][..], &["logs"], &[".checkpoint"]] {
+        for grown in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let before = desk(folder.path());
+            if grown {
+                before.cosign(&request(0, Vec::new(), tree(1, false), &log_key())).unwrap();
+            }
+            for file in lost.iter().flat_map(|kind| files(folder.path(), kind)) {
+                fs::remove_file(file).unwrap();
+            }
+            let refused = open(folder.path(), Beginning::AsKept).err().unwrap();
+            assert_eq!(refused.code(), "witness.state", "{lost:?}");
+            assert!(refused.way_out().is_some_and(|hint| hint.contains("--danger-begin-anew")), "{lost:?}");
+            // Whoever says that it begins anew finds that on record, and what is there is not forgotten.
+            let anew = open(folder.path(), Beginning::DangerAnew).unwrap();
+            let kept = u64::from(grown && !lost.contains(&".checkpoint"));
+            assert_eq!(anew.seen().collect::<Vec<_>>(), [(LOG, kept)], "{lost:?}");
+            let list = fs::read_to_string(folder.path().join("logs")).unwrap();
+            let said = list.contains(&format!("2023-11-14T22:13:20.000000Z anew {LOG}"));
+            assert_eq!(said, lost.contains(&".checkpoint"), "{list}");
+            assert_eq!(desk(folder.path()).seen().collect::<Vec<_>>(), [(LOG, kept)], "{lost:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_begins_anew_where_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    desk(folder.path());
+    let refused = open(folder.path(), Beginning::DangerAnew).err().unwrap();
+    assert_eq!(refused.code(), "caller.nothing_lost");
+}
+
+#[test]
+fn a_log_that_comes_later_is_new_and_the_memory_of_another_key_is_not_this_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    desk(folder.path());
+    let later = key("later.example/trace", Algorithm::Ed25519, 3);
+    let opened = |witness: SigningKey| {
+        let logs = vec![log_key().verifier_key().clone(), later.verifier_key().clone()];
+        Desk::open(folder.path(), witness, logs, Beginning::AsKept, Arc::new(Noon))
+    };
+    for _ in 0..2 {
+        let opened = opened(key("witness.example", Algorithm::Cosignature, 2)).unwrap();
+        assert_eq!(opened.seen().collect::<Vec<_>>(), [(LOG, 0), ("later.example/trace", 0)]);
+    }
+    let refused = opened(key("witness.example", Algorithm::Cosignature, 4)).err().unwrap();
+    assert_eq!(refused.code(), "witness.state");
 }
 
 // INVARIANT: bodies that never come keep nobody from a cosignature.
