@@ -429,4 +429,4 @@ impl Evidence {
 const CHANGES_MAX: usize = 1_000;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -36,7 +36,8 @@ struct Said {
 }
 
 /// Tells of every call that the contract governed: those that one of its clauses answered, in the order of the log, and then
-/// those that something else refused before one could.
+/// those that something else refused before one could. Of one of these whose text is gone its leaf says that the vendor made it, and
+/// of no contract that it was another's.
 pub fn each(
     log: &dyn LogReader,
     contract: &Compiled,
@@ -54,7 +55,10 @@ pub fn each(
     others.terms.push(Term { field: Field::Rule, negated: true, values: rules });
     walk(log, &others, span, |entry| {
         let asked = Asked::of(entry);
-        let of_it = |asked: &Asked| asked.facts.as_ref().is_some_and(|facts| facts.contract == *contract.id());
+        let of_it = |asked: &Asked| match &asked.facts {
+            Some(facts) => facts.contract == *contract.id(),
+            None => asked.entry.body.is_none() && !asked.by_any_contract(),
+        };
         if let Some(asked) = asked.filter(of_it) {
             take(asked);
         }
@@ -103,6 +107,11 @@ impl Asked {
         let said = intent.facts.as_ref().and_then(|facts| serde_json::from_str::<Said>(facts.get()).ok());
         let outcome = entry.outcome();
         Some(Self { facts: said.and_then(|said| said.contract), outcome, intent, entry })
+    }
+
+    /// Whether a clause of some contract is among those that decided it.
+    fn by_any_contract(&self) -> bool {
+        self.intent.rules.iter().any(|rule| rule.as_str().starts_with(model::contract::RULE_PREFIX))
     }
 
     /// Whether this rule is among those that decided it.

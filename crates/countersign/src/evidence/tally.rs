@@ -360,6 +360,6 @@ const WHYS: [&str; 4] = [
     "a fact was missing, so nothing was executed",
     "nobody knew which kind of record was asked for or what was to be done with it",
     "it ran, and what came of it is not known",
-    "its text is erased or was let go: it is counted by what its leaf says",
+    "its text is erased or was let go: it is counted by what its leaf says, and where that names no clause, with each contract of the vendor",
 ];
 const SOME: usize = 5;

@@ -1,6 +1,127 @@
+use std::sync::Arc;
+
+use model::{AgentId, AppId, CallId, Class, ClassSource, HumanId, Method, Reason, RuleId, TaskId, ToolName, Verdict};
+use serde_json::json;
+use store::{Durability, SqliteLog, SqliteReader};
+use tempfile::TempDir;
+use trace::{Intent, LogStore as _, Row, StateWrite};
+
 use super::tally::busiest;
 use super::*;
 use crate::auditing::tests::amended;
+
+/// A log of the calls of a vendor, and of what was done about its contract.
+pub(crate) struct Calls {
+    log: SqliteLog,
+    pub(crate) reader: SqliteReader,
+    next: u64,
+    _directory: TempDir,
+}
+
+impl Calls {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.db");
+        let log = SqliteLog::open(&path, Durability::DangerOff).unwrap();
+        let reader = SqliteReader::open(&path).unwrap();
+        Self { log, reader, next: 1, _directory: directory }
+    }
+
+    fn id(&mut self) -> CallId {
+        self.next += 1;
+        CallId::new(self.next, [0; 10])
+    }
+
+    /// The vendor asks for something, and it is refused by these rules.
+    pub(crate) fn ask(&mut self, at: UnixMicros, rules: &[&str]) {
+        let call = self.id();
+        self.log.append(&[Row::of_intent(&asked(call, at, rules)).unwrap()], &[]).unwrap();
+    }
+
+    pub(crate) fn put(&mut self, kind: &str, key: &str, value: String) {
+        let write = StateWrite { kind: kind.to_owned(), key: key.to_owned(), value: Some(value) };
+        self.log.append(&[], &[write]).unwrap();
+    }
+
+    /// The texts of all calls so far are no more.
+    fn erase(&mut self) {
+        let kept = self.reader.kept_of("ana").unwrap().unwrap();
+        self.log.erase(&kept.subjects).unwrap();
+    }
+}
+
+fn asked(call: CallId, at: UnixMicros, rules: &[&str]) -> Intent<'static> {
+    let reason = |rule: &&str| Reason {
+        rule: RuleId::parse(rule).unwrap(),
+        sentence: "no".to_owned(),
+        source: None,
+        text: None,
+        instead: None,
+        redact: None,
+        approvers: Vec::new(),
+        approvals: 1,
+        security_relevant: false,
+        clause: None,
+    };
+    let facts = json!({ "contract": {
+        "contract": "acme", "vendor": "acme", "standing": "active", "tenant": "open", "entity": "candidate", "operation": "read",
+    } });
+    let nothing = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"");
+    Intent {
+        call,
+        cause: None,
+        at,
+        method: Method::ToolsCall,
+        agent: AgentId::parse("acme").unwrap(),
+        human: HumanId::parse("ana").unwrap(),
+        task: TaskId::parse("t_1").unwrap(),
+        token_id: Arc::from("t_1"),
+        approvals: Vec::new(),
+        delegation_chain: Vec::new(),
+        wire: "http".into(),
+        trace_parent: None,
+        app: AppId::parse("ats").unwrap(),
+        tool: ToolName::parse("get_candidate").unwrap(),
+        class: Class::Read,
+        class_source: ClassSource::Pin,
+        definition: None,
+        verdict: Verdict::Deny,
+        reasons: rules.iter().map(reason).collect::<Vec<_>>().into(),
+        observed: None,
+        bundle: Digest::new([9; 32]),
+        directory_age_us: None,
+        catalog_age_us: None,
+        decide_us: 9,
+        arguments_digest: Digest::new(nothing.as_ref().try_into().unwrap()),
+        kept: model::ArgumentLevel::Full,
+        redacted: None,
+        read: None,
+        arguments: None,
+        facts: serde_json::value::to_raw_value(&facts).unwrap().into(),
+    }
+}
+
+#[test]
+fn calls_whose_text_is_gone_are_counted_by_their_leaves_whatever_refused_them() {
+    let contract = amended();
+    let at = UnixMicros(Period::parse("2026-11", "UTC").unwrap().begins.0 + 1);
+    let mut log = Calls::new();
+    for rules in [&["contract:acme/1"][..], &["guard:app-stopped"], &["house-rule"], &["contract:other/1"]] {
+        log.ask(at, rules);
+    }
+    let seen = |log: &Calls| {
+        let mut tally = Tally::of(&contract);
+        each(&log.reader, &contract, Span::default(), |asked| tally.take(&asked)).unwrap();
+        let unknown = tally.unjudged().into_iter().find(|one| one.why.starts_with("its text is erased"));
+        (tally.counts.refused, unknown.map_or(0, |one| one.calls))
+    };
+    // As long as there is a text, it says of which contract a call was.
+    assert_eq!(seen(&log), (4, 0));
+    log.erase();
+    assert_eq!(seen(&log), (3, 3), "not the one that another contract answered");
+    log.ask(at, &["guard:app-stopped"]);
+    assert_eq!(seen(&log), (4, 3));
+}
 
 /// As slowly as it is meant: every stretch that ends with a use.
 fn slow(used: &[(i64, u64)], micros: i64) -> Option<u64> {
