@@ -305,20 +305,28 @@ fn changes(
     contract: &Compiled,
     (since, until): (UnixMicros, UnixMicros),
 ) -> Result<(Vec<Done>, Vec<Run>), Fault> {
-    let about = Query { until: Some(until), limit: CHANGES_MAX, ..Query::default() }
+    let about = Query { until: Some(until), ..Query::default() }
         .of_kind(RecordKind::Change)
         .with(Field::Subject, format!("contract:{}", contract.id()));
-    let mut done: Vec<Done> = log
-        .find(&about.clone().without(Field::What, AUDITED))
-        .map_err(Fault::from)?
-        .iter()
-        .filter_map(done_of)
-        .collect();
-    done.reverse();
+    let done = all(log, &about.clone().without(Field::What, AUDITED))?.iter().filter_map(done_of).collect();
     let audits = Query { since: Some(since), ..about.with(Field::What, AUDITED) };
-    let mut runs: Vec<Run> = log.find(&audits).map_err(Fault::from)?.iter().filter_map(run_of).collect();
-    runs.reverse();
+    let runs = all(log, &audits)?.iter().filter_map(run_of).collect();
     Ok((done, runs))
+}
+
+/// Everything that a question finds, however much that is, oldest first.
+fn all(log: &dyn LogReader, query: &Query) -> Result<Vec<Entry>, Fault> {
+    let mut all: Vec<Entry> = Vec::new();
+    loop {
+        let after_sequence = all.last().map(|last| last.sequence);
+        let page = Query { after_sequence, limit: PAGE, newest_first: false, ..query.clone() };
+        let page = log.find(&page).map_err(Fault::from)?;
+        let full = page.len() == PAGE;
+        all.extend(page);
+        if !full {
+            return Ok(all);
+        }
+    }
 }
 
 fn run_of(entry: &Entry) -> Option<Run> {
@@ -425,8 +433,8 @@ impl Evidence {
     }
 }
 
-/// More was never done about a contract.
-const CHANGES_MAX: usize = 1_000;
+/// How many changes are read at a time.
+const PAGE: usize = 1_000;
 
 #[cfg(test)]
 pub(crate) mod tests;

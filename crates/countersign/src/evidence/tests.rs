@@ -4,7 +4,7 @@ use model::{AgentId, AppId, CallId, Class, ClassSource, HumanId, Method, Reason,
 use serde_json::json;
 use store::{Durability, SqliteLog, SqliteReader};
 use tempfile::TempDir;
-use trace::{Intent, LogStore as _, Row, StateWrite};
+use trace::{Change, Intent, LogStore as _, Row, StateWrite};
 
 use super::tally::busiest;
 use super::*;
@@ -121,6 +121,34 @@ fn calls_whose_text_is_gone_are_counted_by_their_leaves_whatever_refused_them() 
     assert_eq!(seen(&log), (3, 3), "not the one that another contract answered");
     log.ask(at, &["guard:app-stopped"]);
     assert_eq!(seen(&log), (4, 3));
+}
+
+#[test]
+fn everything_that_was_done_and_checked_is_there_however_much_that_is() {
+    let contract = amended();
+    let period = Period::parse("2026", "UTC").unwrap();
+    let mut log = Calls::new();
+    let rows: Vec<Row> = (0..PAGE as i64 * 2 + 3)
+        .map(|number| {
+            let what = if number % 2 == 0 { AUDITED } else { "contract.suspend" };
+            Row::of_change(&Change {
+                id: log.id(),
+                at: UnixMicros(period.begins.0 + number),
+                by: "human:bo".to_owned(),
+                what: what.to_owned(),
+                subject: "contract:acme".to_owned(),
+                human: None,
+                detail: json!({ "clause": "A1", "number": number }),
+                state: Vec::new(),
+            })
+            .unwrap()
+        })
+        .collect();
+    log.log.append(&rows, &[]).unwrap();
+    let (done, runs) = changes(&log.reader, &contract, (period.begins, UnixMicros(period.ends.0 - 1))).unwrap();
+    assert_eq!((done.len(), runs.len()), (PAGE + 1, PAGE + 2));
+    let sequences: Vec<u64> = runs.iter().map(|run| run.sequence).collect();
+    assert!(sequences.is_sorted() && sequences.first() == Some(&1), "{sequences:?}");
 }
 
 /// As slowly as it is meant: every stretch that ends with a use.
