@@ -16,9 +16,9 @@ use model::{Blame, ClauseNumber, ContractId, Fault, HumanId, Standing, UnixMicro
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use trace::{LogReader as _, rfc3339};
+use trace::{LogReader, rfc3339};
 
-pub use self::look::{Check, Found, misunderstood};
+pub use self::look::{Check, Found, Part, misunderstood};
 pub use self::notices::{DEFAULT_DAYS, days_left};
 pub use self::word::{Word, take};
 use crate::gateway::Gateway;
@@ -33,6 +33,9 @@ pub struct Looked {
     pub at_us: i64,
     /// Whether it was kept; none where a person has to say.
     pub held: Option<bool>,
+    /// The last record that was there then; none where nothing was asked of the trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<u64>,
     /// Calls that spoke against it.
     pub against: u64,
     /// The record of it.
@@ -120,45 +123,53 @@ async fn of_contract(
     now: UnixMicros,
 ) -> Result<Vec<Value>, Fault> {
     let (trace, own) = (gateway.trace().clone(), Arc::clone(contract));
-    let work = move || -> Result<Vec<Value>, Fault> {
-        let reader = trace.reader().map_err(Fault::from)?;
-        let looked = looked(reader.state(AUDIT_STATE).map_err(Fault::from)?);
-        let mut told = Vec::new();
-        for (provision, _) in own.agreement().provisions() {
-            let Kind::PostHoc(asks) = &provision.kind else { continue };
-            let before = looked.get(&key(own.id(), &provision.clause));
-            let Some((since, until)) = not_looked_at(&own, &provision.clause, before, now) else { continue };
-            let days = i64::try_from(asks.every_days).unwrap_or(i64::MAX);
-            // A clause that holds no more is looked at once more, up to its end.
-            let due = now.0.saturating_sub(since.0) >= days.saturating_mul(DAY_US) || until < now;
-            if which == Which::Due && !due {
-                continue;
-            }
-            let mut one = json!({
-                "contract": own.id(), "clause": provision.clause, "since": rfc3339(since), "until": rfc3339(until),
-                "until_us": until.0, "look_at": asks.look_at, "name": own.agreement().document.name,
-                "party": own.agreement().parties.theirs.name,
-            });
-            let check = Check::of(&own, provision);
-            if let (Ok(Some(check)), Some(one)) = (check, one.as_object_mut()) {
-                let found = check.look(&reader, since, until).map_err(Fault::from)?;
-                one.insert("asked".to_owned(), check.in_words().into());
-                one.insert("held".to_owned(), (found.against == 0).into());
-                let calls: Vec<&str> = found.some.iter().map(|call| call.call.as_str()).collect();
-                one.insert("calls".to_owned(), json!(calls));
-                for (name, count) in
-                    [("looked_at", found.looked_at), ("against", found.against), ("unknown", found.unknown)]
-                {
-                    one.insert(name.to_owned(), count.into());
-                }
-            }
-            told.push(one);
-        }
-        Ok(told)
-    };
+    let work = move || look_at(&own, &trace.reader().map_err(Fault::from)?, which, now);
     let mut told = on_a_thread(work).await?;
     for one in &mut told {
         record(gateway, contract, one, Who { by, human: None }, now).await?;
+    }
+    Ok(told)
+}
+
+/// What is found of a contract's clauses that are to be looked at, each with what [`record`] has to know of it.
+fn look_at(contract: &Compiled, reader: &dyn LogReader, which: Which, now: UnixMicros) -> Result<Vec<Value>, Fault> {
+    let looked = looked(reader.state(AUDIT_STATE).map_err(Fault::from)?);
+    let up_to = reader.last_sequence().map_err(Fault::from)?;
+    let mut told = Vec::new();
+    for (provision, _) in contract.agreement().provisions() {
+        let Kind::PostHoc(asks) = &provision.kind else { continue };
+        let before = looked.get(&key(contract.id(), &provision.clause));
+        let Some((since, until)) = not_looked_at(contract, &provision.clause, before, now) else { continue };
+        let days = i64::try_from(asks.every_days).unwrap_or(i64::MAX);
+        // A clause that holds no more is looked at once more, up to its end.
+        let due = now.0.saturating_sub(since.0) >= days.saturating_mul(DAY_US) || until < now;
+        if which == Which::Due && !due {
+            continue;
+        }
+        let mut one = json!({
+            "contract": contract.id(), "clause": provision.clause, "since": rfc3339(since), "until": rfc3339(until),
+            "until_us": until.0, "look_at": asks.look_at, "name": contract.agreement().document.name,
+            "party": contract.agreement().parties.theirs.name,
+        });
+        let check = Check::of(contract, provision);
+        if let (Ok(Some(check)), Some(one)) = (check, one.as_object_mut()) {
+            // What was decided in this very moment is looked at as well, if its record is there.
+            let ends = contract.agreement().stretch_of(&provision.clause).map_or(until, |(_, ends)| ends);
+            let behind = before.and_then(|before| before.up_to);
+            let found =
+                check.look(reader, Part { since, until: ends, behind, up_to: Some(up_to) }).map_err(Fault::from)?;
+            one.insert("up_to".to_owned(), up_to.into());
+            one.insert("asked".to_owned(), check.in_words().into());
+            one.insert("held".to_owned(), (found.against == 0).into());
+            let calls: Vec<&str> = found.some.iter().map(|call| call.call.as_str()).collect();
+            one.insert("calls".to_owned(), json!(calls));
+            for (name, count) in
+                [("looked_at", found.looked_at), ("against", found.against), ("unknown", found.unknown)]
+            {
+                one.insert(name.to_owned(), count.into());
+            }
+        }
+        told.push(one);
     }
     Ok(told)
 }
@@ -175,6 +186,19 @@ fn not_looked_at(
     Some((since, now.min(ends))).filter(|(since, until)| since < until)
 }
 
+impl Looked {
+    fn of(one: &Value, now: UnixMicros) -> Self {
+        Self {
+            until_us: one.get("until_us").and_then(Value::as_i64).unwrap_or(now.0),
+            at_us: now.0,
+            held: one.get("held").and_then(Value::as_bool),
+            up_to: one.get("up_to").and_then(Value::as_u64),
+            against: one.get("against").and_then(Value::as_u64).unwrap_or_default(),
+            said: one.get("look_at").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
 /// Writes what was found, and how far was looked, in one.
 async fn record(
     gateway: &Gateway,
@@ -186,15 +210,10 @@ async fn record(
     let clause = one.get("clause").and_then(Value::as_str).unwrap_or_default();
     let clause = ClauseNumber::parse(clause)
         .map_err(|error| Fault::new(Blame::Bug, "bug.audit", "what was looked at is no clause").because(error))?;
-    let looked = Looked {
-        until_us: one.get("until_us").and_then(Value::as_i64).unwrap_or(now.0),
-        at_us: now.0,
-        held: one.get("held").and_then(Value::as_bool),
-        against: one.get("against").and_then(Value::as_u64).unwrap_or_default(),
-        said: one.get("look_at").and_then(Value::as_str).unwrap_or_default().to_owned(),
-    };
+    let looked = Looked::of(one, now);
     if let Some(one) = one.as_object_mut() {
         one.remove("until_us");
+        one.remove("up_to");
     }
     let value = serde_json::to_string(&looked)
         .map_err(|error| Fault::new(Blame::Bug, "bug.audit", "what was found cannot be written").because(error))?;

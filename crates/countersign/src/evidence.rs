@@ -15,7 +15,7 @@ use serde_json::Value;
 use tlog::SignedCheckpoint;
 use trace::{Entry, Field, LogReader, Query, RecordKind, checkpoint_over, receipt_under, rfc3339};
 
-use crate::auditing::{AUDITED, Check, Found};
+use crate::auditing::{AUDITED, Check, Found, Part};
 
 pub use self::calls::{Asked, Span, each, rules_of};
 pub use self::page::page;
@@ -358,7 +358,8 @@ fn afterwards(
     let Kind::PostHoc(asks) = &provision.kind else { return Ok(None) };
     let check = Check::of(contract, provision).ok().flatten();
     let found = check.as_ref().zip(held_in(contract, clause, period));
-    let found = found.map(|(check, (since, until))| check.look(log, since, until)).transpose();
+    let part = |(since, until)| Part { since, until, behind: None, up_to: None };
+    let found = found.map(|(check, held)| check.look(log, part(held))).transpose();
     Ok(Some(Afterwards {
         asked: check.as_ref().map(Check::in_words),
         look_at: asks.look_at.clone(),

@@ -17,6 +17,20 @@ pub struct Check<'c> {
     begins: UnixMicros,
 }
 
+/// Which calls are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Those that were decided then or later. Where it is said behind which record, that says it.
+    pub since: UnixMicros,
+    /// And before then.
+    pub until: UnixMicros,
+    /// Those behind this record, the last that was there when somebody looked before: a call is decided before its record is there,
+    /// and a clock may be set back.
+    pub behind: Option<u64>,
+    /// None behind this record, the last that is there now; whoever looks next begins with them.
+    pub up_to: Option<u64>,
+}
+
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Found {
@@ -56,33 +70,56 @@ impl<'c> Check<'c> {
         Ok(Some(Self { contract, asks, query, begins }))
     }
 
-    /// What speaks against it from one moment until another, the first included.
-    pub fn look(&self, log: &dyn LogReader, since: UnixMicros, until: UnixMicros) -> Result<Found, StoreFault> {
+    /// What speaks against it in a part of the log.
+    pub fn look(&self, log: &dyn LogReader, part: Part) -> Result<Found, StoreFault> {
         let stretch = self.asks.at_most.map(|rate| i64::try_from(rate.seconds).unwrap_or(i64::MAX) * 1_000_000);
-        // How full a stretch is at the beginning is known from what came before, as far as the clause held then.
-        let from = UnixMicros(since.0.saturating_sub(stretch.unwrap_or_default())).max(self.begins).min(since);
-        let span = Span { since: Some(from), until: Some(UnixMicros(until.0 - 1)), after: None };
         let mut found = Found::default();
-        let mut calls: Vec<(i64, Example)> = Vec::new();
+        let mut calls: Vec<(i64, bool, Example)> = Vec::new();
+        let mut first = part.since;
+        let last = Some(UnixMicros(part.until.0 - 1));
+        let since = if part.behind.is_some() { self.begins } else { part.since };
+        let span = Span { since: Some(since), until: last, after: part.behind };
         each(log, self.contract, span, |asked| {
-            let of_period = asked.entry.at >= since;
-            found.looked_at += u64::from(of_period);
-            found.unknown += u64::from(of_period && asked.entry.body.is_none());
+            if part.up_to.is_some_and(|up_to| asked.entry.sequence > up_to) {
+                return;
+            }
+            found.looked_at += 1;
+            found.unknown += u64::from(asked.entry.body.is_none());
+            first = first.min(asked.entry.at);
             if self.speaks_of(&asked) {
-                calls.push((asked.entry.at.0, Example::of(&asked)));
+                calls.push((asked.entry.at.0, true, Example::of(&asked)));
             }
         })?;
-        calls.sort_by_key(|(at, call)| (*at, call.sequence));
-        let times: Vec<i64> = calls.iter().map(|(at, _)| *at).collect();
-        for (place, (at, call)) in calls.into_iter().enumerate() {
-            let too_many = match (self.asks.at_most, stretch) {
-                (Some(rate), Some(stretch)) => {
-                    let first = times.partition_point(|time| *time <= at.saturating_sub(stretch));
-                    (place + 1 - first) as u64 > rate.most
+        if let Some(stretch) = stretch {
+            // How full a stretch is at the beginning is known from what came before, as far as the clause held then.
+            let from = UnixMicros(first.0.saturating_sub(stretch)).max(self.begins);
+            each(log, self.contract, Span { since: Some(from), until: last, after: None }, |asked| {
+                let before = match part.behind {
+                    Some(behind) => asked.entry.sequence <= behind,
+                    None => asked.entry.at < part.since,
+                };
+                if before && self.speaks_of(&asked) {
+                    calls.push((asked.entry.at.0, false, Example::of(&asked)));
                 }
-                _ => true,
-            };
-            if too_many && at >= since.0 {
+            })?;
+        }
+        calls.sort_by_key(|(at, _, call)| (*at, call.sequence));
+        let times: Vec<i64> = calls.iter().map(|(at, ..)| *at).collect();
+        let known: Vec<i64> = calls.iter().filter(|(_, of_part, _)| !of_part).map(|(at, ..)| *at).collect();
+        // Whether one call of these, by its place among them, is more than may be.
+        let is_too_many = |times: &[i64], place: usize| match (self.asks.at_most, stretch, times.get(place)) {
+            (Some(rate), Some(stretch), Some(at)) => {
+                let first = times.partition_point(|time| *time <= at.saturating_sub(stretch));
+                (place + 1 - first) as u64 > rate.most
+            }
+            _ => true,
+        };
+        let mut known_before = 0;
+        for (place, (_, of_part, call)) in calls.into_iter().enumerate() {
+            // One that was in order may be one too many with those that came on record later.
+            let was_too_many = !of_part && is_too_many(&known, known_before);
+            known_before += usize::from(!of_part);
+            if is_too_many(&times, place) && !was_too_many {
                 found.against += 1;
                 if found.some.len() < SOME {
                     found.some.push(call);

@@ -2,6 +2,7 @@ use contract::ContractFile;
 
 use super::notices::due;
 use super::*;
+use crate::evidence::tests::Calls;
 
 /// Clause 2 holds until the amendment, clause A1 from then on.
 const AMENDED: &str = r#"contract: acme
@@ -47,8 +48,14 @@ fn a_clause_is_looked_at_for_the_time_in_which_it_holds() {
     let at = |day: &str| contract::Period::parse(day, "UTC").unwrap().begins;
     let (begins, amended, ends) = (at("2026-07-01"), at("2026-10-01"), at("2027-07-01"));
     let (early, late, over) = (at("2026-08-01"), at("2026-11-01"), at("2028-01-01"));
-    let looked =
-        |until: UnixMicros| Looked { until_us: until.0, at_us: until.0, held: None, against: 0, said: String::new() };
+    let looked = |until: UnixMicros| Looked {
+        until_us: until.0,
+        at_us: until.0,
+        held: None,
+        up_to: None,
+        against: 0,
+        said: String::new(),
+    };
     let cases = [
         ("2", None, early, Some((begins, early))),
         ("2", None, late, Some((begins, amended))),
@@ -66,4 +73,45 @@ fn a_clause_is_looked_at_for_the_time_in_which_it_holds() {
         let found = not_looked_at(&contract, &clause.parse().unwrap(), before.as_ref(), now);
         assert_eq!(found, wanted, "{clause} {before:?} {now:?}");
     }
+}
+
+/// At most one reading a day.
+const COUNTED: &str = r#"contract: acme
+vendor: acme
+document: {name: Agreement, sha256: "0000000000000000000000000000000000000000000000000000000000000000", dated: 2026-06-01, clauses: ["1"]}
+parties: {ours: {name: We}, theirs: {name: Acme}, responsible: ana}
+apps: [ats]
+tenants: [northwind]
+term: {from: 2026-07-01, until: 2027-06-30}
+clauses:
+  - {clause: "1", says: one a day, post_hoc: {every: day, question: "app:ats", at_most: 1/day}}
+"#;
+
+/// INVARIANT: a boundary between two looks hides nothing.
+#[test]
+fn a_call_whose_record_came_after_a_look_is_looked_at_by_the_next_one_and_once() {
+    let file = ContractFile { name: "acme.yaml".into(), text: COUNTED.into() };
+    let contract = Compiled::load(&file).unwrap_or_else(|errors| panic!("{errors:#?}")).contract;
+    let begins = contract::Period::parse("2026-08-01", "UTC").unwrap().begins;
+    let at = |seconds: i64| UnixMicros(begins.0 + seconds * 1_000_000);
+    let mut log = Calls::new();
+    let look = |log: &mut Calls, now: UnixMicros| {
+        let all = look_at(&contract, &log.reader, Which::All, now).unwrap();
+        let [one] = all.as_slice() else { panic!("{all:?}") };
+        let value = serde_json::to_string(&Looked::of(one, now)).unwrap();
+        log.put(AUDIT_STATE, "acme/1", value);
+        let count = |name: &str| one[name].as_u64().unwrap();
+        (count("looked_at"), count("against"))
+    };
+    log.ask(at(10), &["contract:acme/1"]);
+    assert_eq!(look(&mut log, at(20)), (1, 0));
+    // Decided before the look and on record after it; and a clock that was set back.
+    log.ask(at(19), &["contract:acme/1"]);
+    log.ask(at(5), &["contract:acme/1"]);
+    assert_eq!(look(&mut log, at(30)), (2, 2), "each is one too many, beside the first or the other");
+    assert_eq!(look(&mut log, at(40)), (0, 0));
+    // Decided in the moment of the look, and on record before it.
+    log.ask(at(50), &["contract:acme/1"]);
+    assert_eq!(look(&mut log, at(50)), (1, 1));
+    assert_eq!(look(&mut log, at(60)), (0, 0));
 }
