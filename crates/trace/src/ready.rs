@@ -395,7 +395,9 @@ const ENDS: [&str; 2] = ["people.offboard", "agents.suspend"];
 const BEGINS: [&str; 2] = ["people.restore", "agents.resume"];
 /// Those of both that happen to people.
 const OF_PEOPLE: [&str; 2] = ["people.offboard", "people.restore"];
-const RULES_IN_FORCE: [&str; 2] = ["config.reload", "gateway.start"];
+/// Whoever signs, suspends, resumes or ends a contract puts other rules in force, for calls of everybody.
+const RULES_IN_FORCE: [&str; 6] =
+    ["config.reload", "gateway.start", "contract.sign", "contract.suspend", "contract.resume", "contract.terminate"];
 /// What can come of a call that waits for people.
 const SAID_OF_HOLDS: [&str; 6] =
     ["hold.approved", "hold.denied", "hold.cancelled", "hold.expired", "emergency.asked", "emergency.opened"];

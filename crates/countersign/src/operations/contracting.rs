@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::agreement::Kind;
-use contract::{Act, Compiled, Coverage, InForce, Refused, SIGNATURES_NEEDED, Signatures, explain};
+use contract::{Act, Compiled, Coverage, Governed, InForce, Refused, SIGNATURES_NEEDED, Signatures, explain};
 use engine::Change;
 use model::{Blame, ContractId, Digest, Directory as _, Fault, HumanId, Secret, Standing, UnixMicros};
 use serde_json::{Value, json};
@@ -163,7 +163,9 @@ async fn change(
     let next = next(contract, in_force.signatures(id))?;
     let value = serde_json::to_string(&next)
         .map_err(|error| Fault::new(Blame::Bug, "bug.contract", "what was signed cannot be written").because(error))?;
-    let with = in_force.with(next.clone());
+    let with = Arc::new(in_force.with(next.clone()));
+    let bundle = gateway.bundle.load_full();
+    let in_force_then = model::Rules::digest(&Governed::new(Arc::clone(&bundle), Arc::clone(&with)));
     let (standing, _) = with.standing(id, gateway.engine.clock().now());
     let record = Change {
         by: by.to_owned(),
@@ -176,12 +178,14 @@ async fn change(
             "document": contract.agreement().document.sha256,
             "signatures": next.signatures.iter().map(|one| json!({ "by": one.by, "how": one.how })).collect::<Vec<_>>(),
             "standing": standing,
+            // The rules of every call from then on.
+            "bundle": in_force_then.to_string(),
         }),
         state: vec![StateWrite { kind: CONTRACT_STATE.to_owned(), key: id.to_string(), value: Some(value) }],
     };
     let durable = gateway.engine.change(record).await?;
-    gateway.contracts.take(Arc::new(with));
-    gateway.engine.replace_rules(gateway.contracts.govern(&gateway.bundle.load_full()));
+    gateway.contracts.take(with);
+    gateway.engine.replace_rules(gateway.contracts.govern(&bundle));
     let mut said = in_short(gateway, &gateway.contracts.now(), contract);
     if let Some(said) = said.as_object_mut() {
         said.insert("done".to_owned(), what.into());

@@ -92,6 +92,10 @@ fn it_is_in_force_once_two_people_of_ours_have_signed_it_as_it_is() -> Result<()
         signed.len() == 2 && signed.iter().all(|change| change.subject.as_deref() == Some("contract:acme-screening"))
     );
     ensure!(signed.iter().any(|change| change.by.as_deref() == Some("human:bob")));
+    let last =
+        signed.iter().find(|change| change.by.as_deref() == Some("human:bob")).and_then(|one| one.detail.as_ref());
+    let put_in_force = last.and_then(|detail| detail.get("bundle")).and_then(Value::as_str);
+    ensure!(put_in_force == Some(&bundle(&world)?), "{signed:?}");
     Ok(())
 }
 

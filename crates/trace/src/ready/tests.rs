@@ -158,6 +158,22 @@ fn a_call_ran_on_the_word_of_whoever_pinned_its_tool() {
 }
 
 #[test]
+fn whoever_signs_suspends_resumes_or_ends_a_contract_puts_rules_in_force() {
+    for what in ["contract.sign", "contract.suspend", "contract.resume", "contract.terminate"] {
+        let puts = |number, what: &str, bundle: u8| {
+            let detail = json!({ "bundle": Digest::new([bundle; 32]) });
+            Row::of_change(&Change { what: what.to_owned(), detail, ..change(number) }).unwrap()
+        };
+        let told = Told::new()
+            .append(puts(1, "gateway.start", 8))
+            .append(puts(2, what, 9))
+            .append(Row::of_intent(&intent(3)).unwrap());
+        let call = who_approved(&told.0, intent(3).call.as_str()).unwrap().unwrap();
+        assert_eq!(call.rules.map(|rules| rules.sequence), Some(2), "{what}");
+    }
+}
+
+#[test]
 fn calls_that_ran_after_the_end_are_counted_and_not_only_those_that_are_shown() {
     let mut log = Told::new().change(1, "people.offboard", "human:ada");
     for number in 2..32 {
