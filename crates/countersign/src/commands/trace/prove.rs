@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use model::{Blame, Fault};
-use store::Reader;
 use trace::{Entry, LogReader, RecordKind, receipt_of};
 
 use super::trace_of;
@@ -44,14 +43,14 @@ pub fn run(common: &Common, args: &ProveArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn wanted(reader: &Reader, args: &ProveArgs) -> Result<Entry, Fault> {
+fn wanted(reader: &dyn LogReader, args: &ProveArgs) -> Result<Entry, Fault> {
     let of_call = reader.by_id(&args.id).map_err(Fault::from)?;
-    let exact = args.id.parse::<u64>().ok().filter(|_| !args.outcome);
-    let found = match (exact, args.outcome) {
-        (Some(sequence), _) => of_call.into_iter().find(|entry| entry.sequence == sequence),
-        (None, true) => of_call.into_iter().find(|entry| entry.kind == RecordKind::Outcome),
-        (None, false) => of_call.into_iter().next(),
-    };
+    // Digits name a record, and where there is none of that number, they are the end of an id.
+    let exact = args.id.parse::<u64>().ok();
+    let named = of_call.iter().position(|entry| Some(entry.sequence) == exact);
+    let outcome = of_call.iter().position(|entry| entry.kind == RecordKind::Outcome);
+    let found = if args.outcome { outcome } else { named.or(Some(0)) };
+    let found = found.and_then(|place| of_call.into_iter().nth(place));
     found.ok_or_else(|| {
         let what = if args.outcome { "nothing came yet of" } else { "there is no record of" };
         Fault::new(Blame::Caller, "caller.no_such_record", format!("{what} `{}`", args.id))
@@ -70,3 +69,6 @@ fn stopwatch() -> Instant {
 
 const SIGNED_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;

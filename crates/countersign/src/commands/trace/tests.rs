@@ -176,6 +176,11 @@ impl Log {
         self.append(&[Row::of_change(&said)]);
     }
 
+    /// One more call.
+    pub(in crate::commands) fn ask(&mut self, number: u8, verdict: Verdict) {
+        self.append(&[Row::of_intent(&intent(number, verdict))]);
+    }
+
     fn append(&mut self, rows: &[Result<Row, trace::TraceError>]) {
         let rows: Vec<Row> = rows.iter().map(|row| row.as_ref().unwrap().clone()).collect();
         self.log.append(&rows, &[]).unwrap();
