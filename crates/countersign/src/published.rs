@@ -5,9 +5,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use front::{Body, Exchange, Wire, WireFuture, full, text_response};
+use front::{Body, Exchange, Strangers, Wire, WireFuture, full, text_response};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use model::Fault;
+use model::limits::LOG_READERS_IN_FLIGHT_MAX;
 use tlog::{Tile, TileKind};
 use trace::LogReader;
 
@@ -18,6 +19,7 @@ pub struct LogWire {
     latest: Latest,
     tiles: Arc<Tiles>,
     entries: Entries,
+    places: Arc<Strangers>,
 }
 
 /// Opens a reader of the log.
@@ -41,7 +43,8 @@ pub enum Entries {
 impl LogWire {
     /// Serves what such a reader reads.
     pub fn new(latest: Latest, open: Opening, entries: Entries) -> Self {
-        Self { latest, tiles: Arc::new(Tiles { open, reader: Mutex::new(None) }), entries }
+        let tiles = Arc::new(Tiles { open, reader: Mutex::new(None) });
+        Self { latest, tiles, entries, places: Arc::new(Strangers::new(LOG_READERS_IN_FLIGHT_MAX)) }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
@@ -112,7 +115,15 @@ impl Wire for LogWire {
     fn answer(&self, exchange: Exchange) -> WireFuture<'_> {
         Box::pin(self.respond(exchange))
     }
+
+    /// Whoever reads the log has shown nothing, and waits for the disk: not in the place of a call.
+    fn places(&self, _: &Method, _: &str) -> Option<&Arc<Strangers>> {
+        Some(&self.places)
+    }
 }
 
 /// Where the log begins, for those who read it: `https://gateway.example/log`.
 const PREFIX: &str = "/log/";
+
+#[cfg(test)]
+mod tests;

@@ -162,6 +162,8 @@ pub const DESCRIPTORS_KEPT: usize = 1_024;
 /// Requests in flight of those who have shown nothing yet and send a body: for a token, or to sign in. Past it: of the bodies that
 /// are still on their way the oldest is refused (408), and where there is none, the new one (503).
 pub const STRANGERS_IN_FLIGHT_MAX: usize = 64;
+/// Requests in flight of those who read the log over HTTP. Past it: refused (503).
+pub const LOG_READERS_IN_FLIGHT_MAX: usize = 16;
 /// Calls that were to be tasks and did not wait, whose responses are remembered; of more the oldest go.
 pub const FINISHED_TASKS_MAX: usize = 1_000;
 /// Bytes of those responses together.
