@@ -1,14 +1,18 @@
 //! What is kept, for how long, and what is known of it elsewhere: backups and the way back, retention, the map of logs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{PostgresServer, World};
 
 use crate::kit::{at, changes, intents, pin, records, until, upstream, world, world_with};
+
+/// Opening a pipe for writing fails as long as nobody reads it.
+const O_NONBLOCK: i32 = 0o4000;
 
 fn json_of(world: &World, words: &[&str]) -> Result<Value> {
     let said = world.run_well(&[words, &["--json"]].concat())?;
@@ -152,6 +156,30 @@ fn a_backup_that_was_changed_is_not_restored() -> Result<()> {
 
     let nothing = world.run(&["trace", "restore", "data", "--into", "elsewhere"])?;
     ensure!(nothing.stderr.contains("is no backup"), "{nothing:?}");
+    Ok(())
+}
+
+#[test]
+fn a_restore_that_is_broken_off_leaves_nothing_that_has_the_name_of_a_trace() -> Result<()> {
+    let app = upstream()?;
+    let mut world = world_with(&app)?;
+    count(&world, "hello")?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    world.run_well(&["trace", "backup", "backup", "--with-keys"])?;
+    // It comes to this while it looks at what it has copied, and waits.
+    let checkpoint = world.folder().join("backup/checkpoint");
+    fs::remove_file(&checkpoint)?;
+    ensure!(Command::new("mkfifo").arg(&checkpoint).status()?.success(), "no pipe");
+    let words = ["trace", "restore", "backup", "--into", "elsewhere"];
+    let mut restoring = world.command(&words).stdin(Stdio::null()).spawn()?;
+    let looks =
+        until("it looks", || Ok(fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&checkpoint).is_ok()));
+    restoring.kill()?;
+    restoring.wait()?;
+    looks?;
+    for name in ["trace.db", "trace-keys", "restored.json"] {
+        ensure!(!world.folder().join("elsewhere").join(name).exists(), "{name} is there");
+    }
     Ok(())
 }
 

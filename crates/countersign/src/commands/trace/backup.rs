@@ -190,7 +190,8 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts everything in place, and says how many records the copy of the newest checkpoint has seen, where those are more.
+/// Looks at everything under another name, then puts it in place, so that what has its name is whole and right. Says how many
+/// records the copy of the newest checkpoint has seen, where those are more.
 fn placed(
     manifest: &Manifest,
     args: &RestoreArgs,
@@ -198,9 +199,11 @@ fn placed(
     location: &Location,
     copy: Option<&Path>,
 ) -> Result<(Audit, Option<u64>), Fault> {
-    take_keys(manifest, args, data)?;
-    // Whatever can be in the way is looked at before anything is filled: a server is not emptied again.
-    let trust = trust_of(&data.join(files::TRACE_KEYS), manifest.origin.as_deref().unwrap_or_default())?;
+    let draft = tempfile::Builder::new().prefix(".checking-").tempdir_in(data);
+    let draft = draft.map_err(|error| unwritable(data, error))?;
+    let draft = draft.path();
+    take_keys(manifest, args, draft)?;
+    let trust = trust_of(&draft.join(files::TRACE_KEYS), manifest.origin.as_deref().unwrap_or_default())?;
     let seen = copy.map(|copy| kept_elsewhere(copy, &trust)).transpose()?.flatten();
     let seen = seen.map(|seen| seen.danger_unverified().tree().size).filter(|size| *size > manifest.records);
     let restored = Restored {
@@ -209,35 +212,34 @@ fn placed(
         restored_at: rfc3339(SystemClock.now()),
         seen_elsewhere: seen,
     };
+    let copy = draft.join(files::TRACE);
+    fill(&Location::File(copy.clone()), &args.backup.join(files::TRACE))?;
+    let audit = checked(manifest, args, draft, &Location::File(copy.clone()))?;
     restored.leave(data)?;
-    Ok((restored_checked(manifest, args, data, location)?, seen))
+    take_keys(manifest, args, data)?;
+    match location {
+        Location::File(file) => {
+            let moved = fs::rename(&copy, file).and_then(|()| fs::File::open(data)?.sync_all());
+            moved.map_err(|error| unwritable(file, error))?;
+        }
+        Location::Database(_) => fill_database(manifest, location, &copy)?,
+    }
+    Ok((audit, seen))
+}
+
+/// What was written to a server is not taken back, so whatever can be in the way was looked at before.
+fn fill_database(manifest: &Manifest, location: &Location, copy: &Path) -> Result<(), Fault> {
+    fill(location, copy)?;
+    let tree = location.reader().map_err(Fault::from)?.tree().map_err(Fault::from)?.tree();
+    if (tree.size, tree.root.to_string()) != (manifest.records, manifest.root.clone()) {
+        return Err(not_right("the database has other records than it was given"));
+    }
+    Ok(())
 }
 
 /// Whether two ways lead to one folder.
 fn same(one: &Path, other: &Path) -> bool {
     one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
-}
-
-/// Fills the place, and looks at all of it.
-fn restored_checked(manifest: &Manifest, args: &RestoreArgs, data: &Path, location: &Location) -> Result<Audit, Fault> {
-    let backup = args.backup.join(files::TRACE);
-    if let Location::File(_) = location {
-        fill(location, &backup)?;
-        return checked(manifest, args, data, location);
-    }
-    // What was written to a server is not taken back: it is looked at before.
-    let checking = tempfile::Builder::new().prefix(".checking-").tempdir_in(data);
-    let checking = checking.map_err(|error| unwritable(data, error))?;
-    let copy = Location::File(checking.path().join(files::TRACE));
-    fill(&copy, &backup)?;
-    take_keys(manifest, args, checking.path())?;
-    let audit = checked(manifest, args, checking.path(), &copy)?;
-    fill(location, &checking.path().join(files::TRACE))?;
-    let tree = location.reader().map_err(Fault::from)?.tree().map_err(Fault::from)?.tree();
-    if (tree.size, tree.root.to_string()) != (manifest.records, manifest.root.clone()) {
-        return Err(not_right("the database has other records than it was given"));
-    }
-    Ok(audit)
 }
 
 fn fill(location: &Location, from: &Path) -> Result<(), Fault> {
