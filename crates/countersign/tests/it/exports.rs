@@ -1,6 +1,7 @@
 //! Getting the trace out: files that others read, and sinks that get every record whatever happens to them or to the gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -365,6 +366,30 @@ fn the_configuration_says_what_is_wrong_with_an_export() -> Result<()> {
     ] {
         let found = exports(export)?;
         ensure!(found.contains(said) && !found.contains("t0ken"), "`{said}` is not in\n{found}");
+    }
+    let of_files = |one: &str, other: &str| -> Result<String> {
+        let export = |file: &str| json!({ "kind": "cef", "file": file, "kept": 3 });
+        let both = json!({ "changes": export(one), "denials": export(other) });
+        let world = world().set(&["exports"], both).prepare()?;
+        fs::create_dir(world.folder().join("lake"))?;
+        std::os::unix::fs::symlink("lake", world.folder().join("linked"))?;
+        let checked = world.run(&["check"])?;
+        Ok(checked.stdout + &checked.stderr)
+    };
+    for (one, other) in [
+        ("x", "x"),
+        ("lake/x", "./lake/../lake/x"),
+        ("new/x", "./new/x"),
+        ("lake/x", "linked/x"),
+        ("x.3", "x"),
+        ("x", "x.1"),
+    ] {
+        let found = of_files(one, other)?;
+        ensure!(found.contains("`denials` and `changes` would write into one file"), "{one} {other}: {found}");
+    }
+    for (one, other) in [("x", "y"), ("x", "x.4"), ("x", "lake/x"), ("x", "x.log")] {
+        let found = of_files(one, other)?;
+        ensure!(!found.contains("one file"), "{one} {other}: {found}");
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Where the trace goes as it grows.
 
+use std::path::{Path, PathBuf};
+
 use export::{Headers, SinkSpec, Target, TextFormat, Transport};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::UnixMicros;
@@ -16,7 +18,30 @@ impl Checker<'_> {
         if let Some((name, _)) = raw.0.get(EXPORTS_MAX) {
             self.problem(name, format!("there are more than {EXPORTS_MAX} exports"), None);
         }
-        raw.0.iter().filter_map(|(name, export)| self.export(name, export)).collect()
+        let specs: Vec<SinkSpec> = raw.0.iter().filter_map(|(name, export)| self.export(name, export)).collect();
+        self.one_for_each_file(raw, &specs);
+        specs
+    }
+
+    /// Two that write into one file cut off each other's lines: each takes a line that is not whole for one of a crash.
+    fn one_for_each_file(&mut self, raw: &Named<RawExport>, specs: &[SinkSpec]) {
+        let file = |spec: &SinkSpec| match &spec.target {
+            Target::File { path, kept, .. } => Some((spec.name.clone(), wherever_written(path), *kept)),
+            _ => None,
+        };
+        let files: Vec<(String, PathBuf, u32)> = specs.iter().filter_map(file).collect();
+        for (place, (name, path, kept)) in files.iter().enumerate() {
+            let mut before = files.iter().take(place);
+            let met = before.find(|(_, other, others)| {
+                path == other || is_full_one(path, other, *others) || is_full_one(other, path, *kept)
+            });
+            let written = raw.0.iter().find(|(raw, _)| raw.value == *name).and_then(|(_, raw)| raw.file.as_ref());
+            if let (Some((other, ..)), Some(written)) = (met, written) {
+                let said = format!("`{name}` and `{other}` would write into one file: `{}`", path.display());
+                let hint = "give each a file of its own, or make them one export whose `only:` finds what both are for";
+                self.problem(written, said, Some(hint.to_owned()));
+            }
+        }
     }
 
     fn export(&mut self, name: &Spanned<String>, raw: &RawExport) -> Option<SinkSpec> {
@@ -160,6 +185,22 @@ impl Checker<'_> {
         }
         Some(Headers(headers))
     }
+}
+
+/// The path of a file that need not be there yet, however it is written.
+fn wherever_written(path: &Path) -> PathBuf {
+    let folder = || path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    path.canonicalize().ok().unwrap_or_else(|| match path.file_name() {
+        Some(name) => wherever_written(folder()).join(name),
+        None => path.to_owned(),
+    })
+}
+
+/// Whether a path is that of a full file behind one that grows.
+fn is_full_one(path: &Path, of: &Path, kept: u32) -> bool {
+    let number = path.as_os_str().as_encoded_bytes().strip_prefix(of.as_os_str().as_encoded_bytes());
+    let number = number.and_then(|number| std::str::from_utf8(number).ok()?.strip_prefix('.')?.parse::<u32>().ok());
+    number.is_some_and(|number| (1..=kept).contains(&number))
 }
 
 const KINDS: [&str; 5] = ["jsonl", "ocsf", "cef", "otlp", "syslog"];
