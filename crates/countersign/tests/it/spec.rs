@@ -170,6 +170,21 @@ fn every_field_of_the_schema_is_described() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn every_field_that_a_leaf_of_version_1_has_not_is_in_the_table_of_versions() -> Result<()> {
+    let schema: Value = serde_json::from_str(include_str!("../../../../spec/record.schema.json"))?;
+    let table = include_str!("../../../../spec/README.md");
+    let row = table.lines().find(|line| line.starts_with("| 2 |")).context("no row")?;
+    let leaves = ["intent_leaf", "outcome_leaf"].map(|leaf| format!("/$defs/{leaf}/allOf/0/then/properties"));
+    let added = leaves.iter().filter_map(|place| schema.pointer(place)?.as_object()).flatten();
+    let names: Vec<&String> = added.map(|(name, _)| name).collect();
+    ensure!(names.len() > 15, "{names:?}");
+    for name in names {
+        ensure!(row.contains(&format!("`{name}`")), "{name} is not in the table");
+    }
+    Ok(())
+}
+
 fn described(schema: &Value, part: &Value, place: &str, fields: &mut usize) -> Result<()> {
     let Some(part) = part.as_object() else { return Ok(()) };
     for (key, inner) in part {
