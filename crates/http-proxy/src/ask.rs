@@ -81,10 +81,7 @@ fn in_body(operation: &Operation, body: &[u8], asking: &mut Asking) -> Result<()
         return Err(refused("the body is not an object"));
     }
     asking.sends(root, "")?;
-    if let Some(other) = asking.sends_beside(&operation.body) {
-        return Err(refused(format!("`{}` takes no field `{other}`", operation.name))
-            .hint("leave it away, or have the app's mapping name it"));
-    }
+    asking.sends_only(&operation.body, operation.name.as_str())?;
     operation.whose_in_body.iter().try_for_each(|tenant| asking.becomes(root, "", tenant))
 }
 

@@ -8,6 +8,7 @@ use model::{Blame, ContractFacts, Fault, Operation, Scalar, Shown};
 use serde::Serialize;
 
 use crate::mapping::{Entity, Mapped, names};
+use crate::words::PATH_BYTES_MAX;
 
 /// What a parameter stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -144,15 +145,19 @@ impl Asking {
         leaves(value, at, &mut self.sends)
     }
 
-    /// A field that is sent and is none of these.
-    pub fn sends_beside(&self, allowed: &[Arc<str>]) -> Option<&Arc<str>> {
+    /// That nothing is sent but these, which `of` takes. Error: what it does not take (blame `Caller`).
+    pub fn sends_only(&self, allowed: &[Arc<str>], of: &str) -> Result<(), Fault> {
         let named = |path: &Arc<str>| {
             allowed.iter().any(|allowed| match path.strip_prefix(&**allowed) {
                 Some(rest) => rest.is_empty() || rest.starts_with('.') || rest.starts_with('['),
                 None => false,
             })
         };
-        self.sends.iter().find(|path| !named(path))
+        let other = self.sends.iter().find(|path| !named(path));
+        other.map_or(Ok(()), |other| {
+            Err(refused(format!("`{of}` takes no field `{}`", shown(other)))
+                .hint("leave it away, or have the app's mapping name it"))
+        })
     }
 
     /// Two words on whose records are asked for must be one.
@@ -291,13 +296,18 @@ fn said_at(value: Value<'_, '_>, names: &[String], found: &mut BTreeSet<Arc<str>
     meant.into_iter().try_for_each(|(_, member)| said_at(member, below, found))
 }
 
-/// The dotted names of all values in which nothing else is. Recursion is bounded by the depth a document may have.
+/// The dotted names of all values in which nothing else is. Recursion is bounded by the depth a document may have, and
+/// what it takes by the length of a name.
 fn leaves(value: Value<'_, '_>, at: &str, found: &mut BTreeSet<Arc<str>>) -> Result<(), Fault> {
     match value.kind() {
         Kind::Object if !value.is_empty() => {
             for (key, member) in value.entries() {
                 if key.is_empty() || key.contains(['.', '[', ']']) || key.chars().any(char::is_control) {
                     return Err(refused("the body has a field whose name is no plain name"));
+                }
+                if at.len() + ".".len() + key.len() > PATH_BYTES_MAX {
+                    let said = format!("the body has a field `{}…` whose name is longer than one may be", shown(&key));
+                    return Err(refused(said));
                 }
                 let path = if at.is_empty() { key.to_string() } else { format!("{at}.{key}") };
                 leaves(member, &path, found)?;
@@ -307,7 +317,7 @@ fn leaves(value: Value<'_, '_>, at: &str, found: &mut BTreeSet<Arc<str>>) -> Res
             let path = format!("{at}[]");
             value.items().try_for_each(|item| leaves(item, &path, found))?;
         }
-        _ if at.is_empty() => {}
+        _ if at.is_empty() || found.contains(at) => {}
         _ => drop(found.insert(Arc::from(at))),
     }
     if found.len() > FIELDS_MAX {
@@ -335,4 +345,12 @@ pub fn refused(said: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
     Fault::new(Blame::Caller, "caller.request", said)
 }
 
+/// What a caller wrote, not longer than somebody reads.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(48).map(|letter| if letter.is_control() || letter == '`' { '·' } else { letter }).collect()
+}
+
 const FIELDS_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use model::{Class, ContractFacts, Fault, Form, Operation, Shown};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::asking::{Asking, Stands, refused};
+use crate::asking::{Asking, Stands, refused, shown};
 use crate::mapping::{Entity, Mapped, Mapping, names};
 
 /// The tools of one app, by name.
@@ -256,10 +256,7 @@ impl Tool {
                 }
             }
         }
-        if let Some(other) = asking.sends_beside(&self.fields) {
-            return Err(refused(format!("`{tool}` takes no field `{}`", shown(other)))
-                .hint("leave it away, or have the app's mapping name it"));
-        }
+        asking.sends_only(&self.fields, tool)?;
         for (name, value) in root.entries() {
             let field = self.argument(&name).filter(|argument| argument.place == Place::Field);
             for whose in field.iter().flat_map(|_| &self.whose) {
@@ -385,11 +382,6 @@ pub fn text(value: Value<'_, '_>) -> Option<String> {
         Kind::Number | Kind::Bool => std::str::from_utf8(value.raw()).ok().map(str::to_owned),
         Kind::Null | Kind::Array | Kind::Object => None,
     }
-}
-
-/// What a caller wrote, not longer than somebody reads.
-fn shown(text: &str) -> String {
-    text.chars().take(48).map(|letter| if letter.is_control() || letter == '`' { '·' } else { letter }).collect()
 }
 
 #[cfg(test)]
