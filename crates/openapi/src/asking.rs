@@ -296,8 +296,8 @@ fn said_at(value: Value<'_, '_>, names: &[String], found: &mut BTreeSet<Arc<str>
     meant.into_iter().try_for_each(|(_, member)| said_at(member, below, found))
 }
 
-/// The dotted names of all values in which nothing else is. Recursion is bounded by the depth a document may have, and
-/// what it takes by the length of a name.
+/// The dotted names of all values in which nothing else is. What is in a list in a list is named as what is in a list. Recursion is
+/// bounded by the depth a document may have, and what it takes by the length of a name.
 fn leaves(value: Value<'_, '_>, at: &str, found: &mut BTreeSet<Arc<str>>) -> Result<(), Fault> {
     match value.kind() {
         Kind::Object if !value.is_empty() => {
@@ -314,7 +314,7 @@ fn leaves(value: Value<'_, '_>, at: &str, found: &mut BTreeSet<Arc<str>>) -> Res
             }
         }
         Kind::Array if !value.is_empty() => {
-            let path = format!("{at}[]");
+            let path = if at.ends_with("[]") { at.to_owned() } else { format!("{at}[]") };
             value.items().try_for_each(|item| leaves(item, &path, found))?;
         }
         _ if at.is_empty() || found.contains(at) => {}

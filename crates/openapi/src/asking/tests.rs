@@ -22,6 +22,12 @@ fn what_is_sent_is_named_by_its_leaves() {
     assert!(sent(&format!("{{{}}}", members(FIELDS_MAX + 1))).unwrap_err().contains("too many fields"));
 }
 
+#[test]
+fn a_list_in_a_list_is_of_the_same_field() {
+    let body = r#"{"location":{"coordinates":[[1,2],[3,[4]]]},"rows":[[{"cells":[[1]]}]]}"#;
+    assert_eq!(sent(body).unwrap(), ["location.coordinates[]", "rows[].cells[]"]);
+}
+
 // INVARIANT: what a body takes to be read is bounded by its length, however its names are laid out.
 #[test]
 fn a_name_is_as_long_as_one_may_be() {
