@@ -160,14 +160,10 @@ impl Api {
             .hint(format!("call `{}` if that is meant", other.name)))
     }
 
-    /// The operation that reads one record of this kind by what names it.
-    pub(crate) fn resolver(&self, entity: &str) -> Option<&Arc<Operation>> {
-        self.operations.iter().find(|operation| {
-            operation.does == model::Operation::Read
-                && operation.entity.as_deref() == Some(entity)
-                && operation.id_in_path().is_some()
-                && operation.in_path.len() == 1
-        })
+    /// The operation that looks up the record that this one changes.
+    pub(crate) fn resolver(&self, change: &Operation) -> Option<&Arc<Operation>> {
+        let (name, _) = self.tools.resolver(change.name.as_str())?;
+        self.operations.iter().find(|operation| operation.name.as_str() == name)
     }
 }
 

@@ -21,7 +21,7 @@ use model::{
     AppId, Blame, CallId, Class, ClassSource, ContractFacts, Fault, HoldId, Method, ReadArguments, Shown, ToolFacts,
     ToolName, ToolStatus, TraceParent, Verdict,
 };
-use openapi::SaysOfItself;
+use openapi::{SaysOfItself, UNRESOLVED};
 
 use crate::answer;
 use crate::api::{Api, Apis, Asked};
@@ -287,14 +287,14 @@ impl Door {
             Unseen { call, response }
         };
         let entity = operation.entity.as_deref().unwrap_or_default();
-        let found = api.resolver(entity).zip(operation.id_in_path());
-        let named = found.and_then(|(resolver, name)| Some((resolver, ask.arguments.path.get(name)?)));
+        let found = api.resolver(operation).zip(operation.id_in_path());
+        let named = found.and_then(|(resolver, name)| Some((resolver, ask.arguments.path.get(name)?.clone())));
         let (Some((resolver, id)), Some(known)) = (named, api.mapping.entities.get(entity)) else {
             let said = "nothing tells whose record this would change, and no operation looks it up";
             return Err(refused(
                 None,
-                Fault::new(Blame::Rule, "rule.unresolved", said)
-                    .hint("have the app's mapping name an operation that reads one record by its id"),
+                Fault::new(Blame::Rule, UNRESOLVED, said)
+                    .hint("have the app's mapping name an operation that reads one record at the same path"),
             ));
         };
         let in_path = resolver.id_in_path().map(|name| BTreeMap::from([(name.to_owned(), id.clone())]));
@@ -343,6 +343,11 @@ impl Door {
             let said = "the record that this would change does not say whose it is";
             return Err(refused(Some(call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
         };
+        // INVARIANT: a change is let out on the word of the record that it is of (test
+        // `a_change_is_of_the_record_that_was_looked_at`).
+        if let Err(fault) = says.is_named(&id) {
+            return Err(refused(Some(call), fault));
+        }
         says.into_facts(&mut ask.facts);
         Ok(Seen { call, version: outbound.said.get().and_then(|said| said.version.clone()) })
     }

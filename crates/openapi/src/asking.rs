@@ -49,6 +49,8 @@ pub struct SaysOfItself {
     pub tenant: Vec<Arc<str>>,
     /// How it stands, by the field that says so.
     pub state: Option<(Arc<str>, Scalar)>,
+    /// What names it, where it says so.
+    pub id: Option<Arc<str>>,
 }
 
 // === impl Mapped ===
@@ -247,7 +249,19 @@ impl SaysOfItself {
             None => Vec::new(),
         };
         let state = entity.state.as_deref().and_then(|path| Some((Arc::from(path), scalar_of(at(path)?)?)));
-        Some(Self { tenant, state })
+        let id = entity.id.as_deref().and_then(|path| text_of(at(path)?));
+        Some(Self { tenant, state, id })
+    }
+
+    /// That it is the record which was asked for by this name. Error: it does not say so, and may be another one (blame `Rule`).
+    pub fn is_named(&self, name: &str) -> Result<(), Fault> {
+        if self.id.as_deref() == Some(name) {
+            return Ok(());
+        }
+        let said = "the record that was looked up does not say that it is the one that this would change";
+        Err(Fault::new(Blame::Rule, UNRESOLVED, said).hint(
+            "have the app's mapping name the field that names a record (`id`), and every record by what stands there",
+        ))
     }
 
     /// Takes it among what is known of a call. What the call itself says counts as well: a record may be about to become
@@ -350,6 +364,8 @@ pub(crate) fn shown(text: &str) -> String {
     text.chars().take(48).map(|letter| if letter.is_control() || letter == '`' { '·' } else { letter }).collect()
 }
 
+/// The code of a change of which nobody can tell which record it is of.
+pub const UNRESOLVED: &str = "rule.unresolved";
 const FIELDS_MAX: usize = 4_096;
 
 #[cfg(test)]

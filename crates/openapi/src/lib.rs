@@ -26,7 +26,7 @@ mod tools;
 mod words;
 mod writer;
 
-pub use asking::{Asking, SaysOfItself, Stands, refused};
+pub use asking::{Asking, SaysOfItself, Stands, UNRESOLVED, refused};
 pub use document::{Document, DocumentError};
 pub use mapping::{Entity, Mapped, Mapping, MappingError};
 pub use propose::{Proposal, propose};

@@ -103,13 +103,44 @@ impl Mapping {
         reader::read(file, text)
     }
 
-    /// The operation that reads one record of this kind by its id.
-    pub fn resolves(&self, entity: &str) -> Option<(&str, &Mapped)> {
-        let by_id = |mapped: &Mapped| {
-            let named = mapped.id.as_deref().is_some_and(|id| id.starts_with("path."));
-            mapped.does == Operation::Read && mapped.entity.as_deref() == Some(entity) && named
+    /// The operation or tool that looks up the record that this one changes: it reads one record by what names it and by nothing
+    /// else, and both name it in the same way. Operations do where the path of the change is that of the look as far as it names the
+    /// record (`/candidates/{id}` of `/candidates/{id}/close`), tools where their arguments have one name.
+    pub fn looks_up(&self, change: &Mapped) -> Option<&str> {
+        change.entity.as_ref().filter(|_| !change.does.only_reads())?;
+        let to_record = change.to_record()?;
+        let looks = |mapped: &Mapped| {
+            mapped.does == Operation::Read
+                && mapped.entity == change.entity
+                && mapped.to_record().as_ref() == Some(&to_record)
+                && mapped.names_nothing_else()
         };
-        self.operations.iter().find(|(_, mapped)| by_id(mapped)).map(|(name, mapped)| (name.as_str(), mapped))
+        let all = self.operations.iter().chain(&self.tools).filter(|(_, mapped)| looks(mapped));
+        // Of one that says where the record stands in its result nobody has to guess.
+        all.min_by_key(|(_, mapped)| mapped.rows.is_none()).map(|(name, _)| name.as_str())
+    }
+}
+
+// === impl Mapped ===
+
+impl Mapped {
+    /// What leads to the record that it names: the name of a tool's argument, the segments of an operation's path up to the one that
+    /// names it, whatever parameters are called there.
+    fn to_record(&self) -> Option<Vec<&str>> {
+        let id = self.id.as_deref()?;
+        if self.path.is_empty() {
+            return Some(vec![id]);
+        }
+        let id = id.strip_prefix("path.")?;
+        let segments: Vec<&str> = self.path.split('/').collect();
+        let last = segments.iter().position(|segment| names(segment).any(|name| name == id))?;
+        let to_it = segments.into_iter().take(last + 1);
+        Some(to_it.map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect())
+    }
+
+    /// Whether its path ends with what names the record, and names nothing before it.
+    fn names_nothing_else(&self) -> bool {
+        self.path.is_empty() || (self.path.ends_with('}') && names(&self.path).count() == 1)
     }
 }
 

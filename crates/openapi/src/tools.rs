@@ -42,6 +42,8 @@ pub struct Tool {
     /// Where in what is sent it may say whose record it becomes.
     whose: Vec<String>,
     only_whose: bool,
+    /// The tool that looks up the record that it changes.
+    looked_up_by: Option<String>,
     said: String,
 }
 
@@ -79,10 +81,13 @@ impl Tools {
     /// The tools that a mapping names: those of an app that speaks MCP, and operations of one that does not.
     pub fn of(mapping: &Mapping) -> Self {
         let entities = &mapping.entities;
-        let operations =
-            mapping.operations.iter().map(|(name, mapped)| (name.clone(), Tool::of_operation(mapped, entities)));
-        let tools = mapping.tools.iter().map(|(name, mapped)| (name.clone(), Tool::of_tool(mapped, entities)));
-        Self { by_name: operations.chain(tools).collect(), entities: mapping.entities.clone() }
+        let operations = mapping.operations.iter().map(|named| (named, Tool::of_operation(named.1, entities)));
+        let tools = mapping.tools.iter().map(|named| (named, Tool::of_tool(named.1, entities)));
+        let by_name = operations.chain(tools).map(|((name, mapped), tool)| {
+            let looked_up_by = mapping.looks_up(mapped).map(str::to_owned);
+            (name.clone(), Tool { looked_up_by, ..tool })
+        });
+        Self { by_name: by_name.collect(), entities: entities.clone() }
     }
 
     /// One of them.
@@ -100,15 +105,10 @@ impl Tools {
         self.entities.get(name)
     }
 
-    /// The tool that reads one record of this kind by what names it, and by nothing else; one that says where the record stands in
-    /// its result, if there is one.
-    pub fn resolver(&self, entity: &str) -> Option<(&str, &Tool)> {
-        let reads = |tool: &Tool| {
-            let in_path = tool.arguments.iter().filter(|argument| argument.place == Place::Path).count();
-            tool.does == Operation::Read && tool.entity.as_deref() == Some(entity) && tool.id().is_some() && in_path < 2
-        };
-        let found = || self.iter().filter(|(_, tool)| reads(tool));
-        found().find(|(_, tool)| tool.rows.is_some()).or_else(|| found().next())
+    /// The tool that looks up the record that this one changes ([`Mapping::looks_up`]).
+    pub fn resolver(&self, change: &str) -> Option<(&str, &Tool)> {
+        let name = self.get(change)?.looked_up_by.as_deref()?;
+        Some((name, self.get(name)?))
     }
 
     /// All that a call of this tool goes by, to be compared: the tool, its kind of record, and the tool that looks such a record up
@@ -116,8 +116,7 @@ impl Tools {
     pub fn goes_by(&self, name: &str) -> serde_json::Value {
         let tool = self.get(name);
         let entity = tool.and_then(|tool| tool.entity.as_deref());
-        let resolver = tool.filter(|tool| !tool.does.only_reads()).and_then(|_| self.resolver(entity?));
-        json!([tool, entity.and_then(|entity| self.entity(entity)), resolver])
+        json!([tool, entity.and_then(|entity| self.entity(entity)), self.resolver(name)])
     }
 
     /// What is known of any call of this tool, whatever its arguments. None: it is not mapped.
@@ -183,6 +182,7 @@ impl Tool {
             fields: mapped.body.iter().map(|field| Arc::from(field.as_str())).collect(),
             whose: Vec::new(),
             only_whose: mapped.names_only_whose(),
+            looked_up_by: None,
             said,
         }
     }

@@ -13,7 +13,7 @@ use crate::holds::{reloaded, waiting};
 use crate::kit::{at, decision, intents, pin, records, text, until};
 use crate::people::typed;
 use crate::vendors::{
-    Ats, Case, MAPPING, PASSWORD, SECRET, Term, contract, contract_in, key, last_outcome, office, office_of,
+    Ats, Case, MAPPING, PASSWORD, SECRET, TOOLS, Term, contract, contract_in, key, last_outcome, office, office_of,
     office_with, sign, with_door,
 };
 
@@ -326,6 +326,31 @@ fn a_change_that_an_agent_wanted_is_on_record_whatever_its_record_says() -> Resu
             let [(looked, _, _), change] = found.as_slice() else { anyhow::bail!("{id}: {found:?}") };
             ensure!(looked == "get_order" && *change == ("update_order".to_owned(), "defer", true), "{id}: {found:?}");
         }
+    }
+    Ok(())
+}
+
+// INVARIANT: no change is let out on the word of another record than the one that is changed.
+#[test]
+fn a_change_by_an_agent_is_of_the_record_that_was_looked_at() -> Result<()> {
+    // Orders are named by another field than the one that both apps look them up by.
+    let misnamed = |text: &str| {
+        let misnamed = text.replacen("screening_order:\n    id: id", "screening_order:\n    id: candidate_id", 1);
+        assert_ne!(misnamed, text);
+        misnamed
+    };
+    let accepting = contract().replace("hidden: replace}", "hidden: replace, accept_race: true}");
+    let (ats, server) = (Ats::start()?, Server::start()?);
+    let over_http = office_with(&ats, &accepting, |world| world.file("apps/ats.api.yaml", &misnamed(MAPPING)))?;
+    sign(&over_http)?;
+    let of_tools = misnamed(TOOLS);
+    let over_mcp = office_over_mcp_with(&server, &accepting, |world| world.file("apps/ats.tools.yaml", &of_tools))?;
+    for world in [over_http, over_mcp] {
+        let key = key(&world, "background-screening")?;
+        let (said, found) = wanted(&world, &key, "update_order", json!({"id": "o_2", "status": "done"}))?;
+        ensure!(said.to_string().contains("rule.unresolved"), "{said}");
+        let [(looked, _, _), change] = found.as_slice() else { anyhow::bail!("{found:?}") };
+        ensure!(looked == "get_order" && *change == ("update_order".to_owned(), "defer", true), "{found:?}");
     }
     Ok(())
 }

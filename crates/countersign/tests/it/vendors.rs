@@ -19,7 +19,7 @@ pub(crate) const SECRET: &str = "r3al-credential-of-the-ats";
 const CONTRACT: &str = include_str!("../../../../examples/contracts/acme-screening.yaml");
 const DOCUMENT: &str = include_str!("../../../../examples/contracts/acme-screening.md");
 pub(crate) const MAPPING: &str = include_str!("../../../../examples/contracts/ats.api.yaml");
-const TOOLS: &str = include_str!("../../../../examples/contracts/candidates.tools.yaml");
+pub(crate) const TOOLS: &str = include_str!("../../../../examples/contracts/candidates.tools.yaml");
 const CASES: &str = include_str!("../../../../examples/contracts/acme-screening.cases.yaml");
 
 /// json-server with candidates of two clients. It ends with this.

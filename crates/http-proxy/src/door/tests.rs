@@ -299,6 +299,53 @@ async fn a_write_looks_at_its_record_first_and_is_good_for_that_state_of_it_only
     assert_eq!(writes, 1);
 }
 
+/// Candidates by their ids and by what others call them, which are other records.
+fn by_two_names(line: &str, _: &str) -> Vec<u8> {
+    let path = line.split(' ').nth(1).unwrap_or_default();
+    let (id, tenant) = match path.strip_prefix("/v1/candidates/").unwrap_or_default() {
+        "17" => ("17", "contoso"),
+        "18" => ("18", "northwind"),
+        "external/17" => ("\"c_9\"", "northwind"),
+        // The app takes it for another one.
+        "c_old" => ("\"c_new\"", "northwind"),
+        _ => ("null", "northwind"),
+    };
+    json("200 OK", "etag: \"0\"\r\n", &format!("{{\"id\":{id},\"client_id\":\"{tenant}\",\"status\":\"active\"}}"))
+}
+
+// INVARIANT: no change is let out on the word of another record than the one that is changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_of_the_record_that_was_looked_at() {
+    let world = World::new(by_two_names).await;
+    let by_external = r#"
+  by_external: {method: GET, path: "/candidates/external/{external_id}", class: read, does: read, entity: candidate, id: path.external_id, rows: $}
+  update_external: {method: PATCH, path: "/candidates/external/{external_id}", class: write, does: update, entity: candidate, id: path.external_id,
+                    rows: $, body: [name]}
+"#;
+    world.reload(None, &format!("{}{by_external}", MAPPING.trim_end()));
+    let json = "content-type: application/json\r\n";
+    for (path, status, code) in [
+        ("17", 404, "upstream.not_found"),
+        ("external/17", 403, "rule.unresolved"),
+        ("c_old", 403, "rule.unresolved"),
+        ("c_none", 403, "rule.unresolved"),
+    ] {
+        let response = world.asks("PATCH", &format!("/candidates/{path}"), json, "{\"name\":\"Ana\"}").await;
+        assert_eq!((response.status, response.body.contains(code)), (status, true), "{path}: {response:?}");
+        let heard = world.heard().pop().unwrap();
+        assert!(heard.starts_with(&format!("GET /v1/candidates/{path} ")), "{heard}");
+    }
+    let ours = world.asks("PATCH", "/candidates/18", json, "{\"name\":\"Ana\"}").await;
+    assert_eq!(ours.status, 200, "a number names a record as its text does: {ours:?}");
+    let changed: Vec<String> = world.heard().into_iter().filter(|heard| heard.starts_with("PATCH")).collect();
+    assert!(changed.len() == 1 && changed[0].starts_with("PATCH /v1/candidates/18 "), "{changed:?}");
+
+    // Nothing says which record it is that was looked at.
+    world.reload(None, &MAPPING.replace("{id: id, tenant", "{tenant"));
+    let unnamed = world.asks("PATCH", "/candidates/18", json, "{\"name\":\"Ana\"}").await;
+    assert_eq!((unnamed.status, unnamed.body.contains("rule.unresolved")), (403, true), "{unnamed:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_nothing_permits_is_refused_on_record_and_the_app_is_not_asked() {
     let world = World::new(candidates).await;

@@ -21,6 +21,16 @@ use crate::upstream::{Along, AskFirst, Asked, Sending};
 /// Where a change goes whose record was not looked at. Nothing ever leaves.
 pub(super) struct Nowhere;
 
+/// The tool that looks up a record.
+struct Resolver<'c> {
+    name: ToolName,
+    tool: &'c Tool,
+    /// What names the record.
+    id: String,
+    /// The arguments that ask for it.
+    arguments: Bytes,
+}
+
 impl Upstream for Nowhere {
     fn send<'a>(&'a self, permit: Permit, _: Outgoing) -> UpstreamFuture<'a> {
         drop(permit);
@@ -87,7 +97,7 @@ impl Call {
     /// None: nothing tells whose record it is, and no tool looks it up.
     async fn look(&self, runs: &Runs<'_>, along: &Along, facts: &mut ContractFacts) -> Result<Option<Looked>, Closed> {
         let failed = |fault: Fault| Closed::Failed { call: None, fault, perhaps_executed: false };
-        let Some((name, tool, arguments)) = self.resolver() else { return Ok(None) };
+        let Some(Resolver { name, tool, id, arguments }) = self.resolver() else { return Ok(None) };
         let pair = (runs.known.actor.agent.clone(), runs.known.actor.human.clone());
         let catalog = self.link.tools(Some(&pair)).await.map_err(failed)?;
         let (Some(listed), Some(mapping)) = (catalog.what.tool(name.as_str()), &self.link.spec.mapping) else {
@@ -150,25 +160,30 @@ impl Call {
             let fault = Fault::new(Blame::Rule, OUTSIDE, said);
             return Err(Closed::Failed { call: Some(call), fault, perhaps_executed: false });
         };
+        // INVARIANT: a change is let out on the word of the record that it is of (test
+        // `a_change_by_an_agent_is_of_the_record_that_was_looked_at`).
+        let failed = |fault: Fault| Closed::Failed { call: Some(call.clone()), fault, perhaps_executed: false };
+        says.is_named(&id).map_err(failed)?;
         says.into_facts(facts);
         Ok(Some(Looked { call, version }))
     }
 
-    /// The tool that reads the record that this call names, and the arguments that name it.
-    fn resolver(&self) -> Option<(ToolName, &Tool, Bytes)> {
+    /// What looks up the record that this call names.
+    fn resolver(&self) -> Option<Resolver<'_>> {
         let mapping = self.link.spec.mapping.as_ref()?;
         let tool = self.mapped()?;
-        let (name, resolver) = mapping.resolver(tool.entity.as_deref()?)?;
+        let (name, resolver) = mapping.resolver(self.tool.name.as_str())?;
         let document = Document::parse(self.arguments.as_deref()?).ok()?;
         let id = document.root().get(&tool.id()?.name)?;
         // Nothing but one plain value names a record.
-        openapi::text(id)?;
+        let named = openapi::text(id)?;
         let mut arguments = vec![b'{'];
         json::write_string(&mut arguments, &resolver.id()?.name);
         arguments.push(b':');
         arguments.extend_from_slice(id.raw());
         arguments.push(b'}');
-        Some((ToolName::of_list(name).ok()?, resolver, Bytes::from(arguments)))
+        let name = ToolName::of_list(name).ok()?;
+        Some(Resolver { name, tool: resolver, id: named, arguments: Bytes::from(arguments) })
     }
 
     /// The one answer where a record is not there, is not the contract's, or cannot be read. None: it is something else.

@@ -21,8 +21,6 @@ fn a_mapping_is_read() {
     assert_eq!((listed.does, listed.class, listed.page_max), (Operation::List, Class::Read, Some(100)));
     assert_eq!(listed.filters["query.status"], "status");
     assert_eq!(mapping.operations["note"].body, ["text", "author.name"]);
-    assert_eq!(mapping.resolves("candidate").unwrap().0, "get_candidate");
-    assert!(mapping.resolves("order").is_none());
 }
 
 #[test]

@@ -73,7 +73,6 @@ fn what_is_asked_is_known_alike_of_operations_and_tools() {
     let facts = asks(&tools(TOOLS), "rename", r#"{"who":7,"name":{"first":"x"}}"#).unwrap();
     assert_eq!(texts_of(&facts.sends), ["name.first"]);
     assert!(tools(TOOLS).get("rename").unwrap().looks_first(&facts));
-    assert_eq!(tools(TOOLS).resolver("candidate").unwrap().0, "fetch");
 }
 
 #[test]
@@ -212,7 +211,58 @@ fn a_tool_goes_by_what_is_said_of_it_and_by_nothing_else() {
     assert!(!changed("body: [name]", "body: [name, status]", "find"));
     let looked_up = "fetch: {does: read, entity: candidate, id: who";
     assert!(changed(looked_up, "fetch: {does: read, entity: candidate, id: other", "rename"), "what looks it up first");
+    assert!(changed("rows: \"$\"", "rows: \"$.of\"", "rename"), "where it is looked for");
     assert!(!changed(looked_up, "fetch: {does: read, entity: candidate, id: other", "about"));
     assert!(changed("page_max: 20", "page_max: 30", "find"));
     assert_ne!(goes_by(TOOLS, "find"), goes_by(TOOLS, "unheard"));
+}
+
+// INVARIANT: what is looked at is named as what is changed is: another name could be another record's.
+#[test]
+fn what_looks_a_record_up_names_it_as_its_change_does() {
+    let read = |name: &str, path: &str, id: &str| {
+        format!(
+            "  {name}: {{method: GET, path: \"{path}\", class: read, does: read, entity: candidate, id: path.{id}}}\n"
+        )
+    };
+    let change = |name: &str, path: &str, id: &str| {
+        format!("  {name}: {{method: POST, path: \"{path}\", class: write, does: act, entity: candidate, id: {id}}}\n")
+    };
+    let head = "api: 1\nbase: https://a.b\nentities: {candidate: {id: id}, order: {id: id}}\noperations:\n";
+    let reads = [
+        read("by_external", "/candidates/external/{external_id}", "external_id"),
+        read("a_report", "/candidates/{id}/report", "id"),
+        read("get", "/candidates/{id}", "id"),
+        read("of_client", "/clients/{client}/candidates/{id}", "id"),
+        "  order: {method: GET, path: \"/orders/{id}\", class: read, does: read, entity: order, id: path.id}\n"
+            .to_owned(),
+    ];
+    for (path, id, expected) in [
+        ("/candidates/{id}", "path.id", Some("get")),
+        ("/candidates/{candidate}/close", "path.candidate", Some("get")),
+        ("/candidates/{id}/notes/{note}", "path.id", Some("get")),
+        ("/candidates/external/{x}", "path.x", Some("by_external")),
+        ("/candidates/external/{x}/close", "path.x", Some("by_external")),
+        ("/candidates/{id}/notes/{note}", "path.note", None),
+        ("/candidates/by-name/{id}", "path.id", None),
+        ("/clients/{client}/candidates/{id}", "path.id", None),
+        ("/orders/{id}", "path.id", None),
+        ("/candidates", "query.id", None),
+    ] {
+        let tools = tools(&format!("{head}{}{}", reads.concat(), change("act", path, id)));
+        assert_eq!(tools.resolver("act").map(|(name, _)| name), expected, "{path} {id}");
+        assert_eq!(tools.resolver("get"), None, "a read is not looked up first");
+    }
+    let resolver = |text: &str| tools(text).resolver("rename").map(|(name, _)| name.to_owned());
+    assert_eq!(resolver(TOOLS).as_deref(), Some("fetch"));
+    let other = TOOLS
+        .replace("fetch: {does: read, entity: candidate, id: who", "fetch: {does: read, entity: candidate, id: key");
+    assert_eq!(resolver(&other).as_deref(), Some("about"));
+    assert_eq!(
+        resolver(&TOOLS.replace(
+            "rename: {does: update, entity: candidate, id: who",
+            "rename: {does: update, entity: candidate, id: key"
+        )),
+        None
+    );
 }
