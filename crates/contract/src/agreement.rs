@@ -86,7 +86,7 @@ pub struct Day(pub(crate) jiff::civil::Date);
 pub struct Answers {
     /// Of records out of scope.
     pub outside: Outside,
-    /// Of totals that count records out of scope, and of cursors.
+    /// Of the number of records that an app says beside them: it counts records out of scope, and those of other pages.
     pub totals: Totals,
     /// Of fields that are kept back.
     pub hidden: Hidden,
@@ -107,16 +107,16 @@ pub enum Outside {
     Refuse,
 }
 
-/// What becomes of totals and cursors.
+/// What becomes of totals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Totals {
     /// They are taken out.
     #[default]
     Remove,
-    /// They count what is left.
+    /// They count the records that the answer shows.
     Recount,
-    /// The whole answer is refused.
+    /// An answer with one is refused.
     Refuse,
 }
 

@@ -158,15 +158,17 @@ pub(crate) fn plan(contract: &Compiled, phase: &Phase, app: &AppId, shape: &Shap
         agreement::Outside::Drop => Outside::Drop,
         agreement::Outside::Refuse => Outside::Refuse,
     };
+    // INVARIANT: what an app counts is told to nobody: it counts other pages as well, and whose records are there nobody has seen
+    // (test `what_an_app_counts_is_told_to_nobody`).
     let tell = match agreement.answers.totals {
-        Totals::Remove => Tell::IfWhole,
-        Totals::Recount => Tell::Count,
-        Totals::Refuse => Tell::RefuseUnlessWhole,
+        Totals::Remove => None,
+        Totals::Recount => Some(Tell::Count),
+        Totals::Refuse => Some(Tell::Refuse),
     };
-    plan.beyond = if agreement.answers.totals == Totals::Refuse { Beyond::Refuse } else { Beyond::Remove };
+    plan.beyond = Beyond::Remove;
     // Where the records are the whole answer, nothing is around them.
     if rows != "$" && !rows.starts_with("$[") {
-        let totals = shape.totals.iter().map(|path| Total { path: path.clone(), tell });
+        let totals = shape.totals.iter().filter_map(|path| Some(Total { path: path.clone(), tell: tell? }));
         let cursors = shape.cursors.iter().map(|path| Total { path: path.clone(), tell: Tell::AsIs });
         plan.totals = totals.chain(cursors).collect();
     }

@@ -128,12 +128,10 @@ pub struct Total {
 pub enum Tell {
     /// What the app says.
     AsIs,
-    /// What the app says where no record was left out; else `null`.
-    IfWhole,
-    /// What the app says where no record was left out; else the answer is refused.
-    RefuseUnlessWhole,
     /// How many records of this answer are let out.
     Count,
+    /// Nothing: an answer that says it is refused.
+    Refuse,
 }
 
 /// What happens past the buffer in which an answer waits for its count.

@@ -117,6 +117,24 @@ fn what_the_contract_says_of_answers_is_done() {
     assert!(shown(&few, &shape(Operation::Delete, "$"), &json!({})).is_err(), "no clause permits it");
 }
 
+#[test]
+fn what_an_app_counts_is_told_to_nobody() {
+    let list = shape(Operation::List, "$.data[*]");
+    let ours = candidate(1, "northwind", "active");
+    // No record of somebody else's is on these pages, and some are counted.
+    let pages = [json!({"data": [], "total": 9}), json!({"total": 9, "data": []}), json!({"data": [ours], "total": 9})];
+    for (totals, told) in [("remove", None), ("recount", Some([0, 0, 1]))] {
+        let contract = contract(&[("totals: recount", &format!("totals: {totals}"))]);
+        for (at, page) in pages.iter().enumerate() {
+            let seen = shown(&contract, &list, page).unwrap();
+            assert_eq!(seen.get("total"), told.map(|told| Value::from(told[at])).as_ref(), "{totals}: {page}");
+        }
+    }
+    let refusing = contract(&[("totals: recount", "totals: refuse")]);
+    assert!(pages.iter().all(|page| shown(&refusing, &list, page).is_err()));
+    assert!(shown(&refusing, &list, &json!({"data": []})).is_ok());
+}
+
 /// Every value that stands somewhere in a document, with its path.
 fn leaves(path: &str, value: &Value, to: &mut BTreeSet<String>) {
     match value {

@@ -46,9 +46,9 @@ pub enum FilterProblem {
     /// The answer, on all of which something depends, is too large to be kept until it is known.
     #[error("the answer is larger than {0} bytes, and all of it depends on what stands in it")]
     BodyTooLarge(usize),
-    /// Records were left out, and a count would say so.
-    #[error("records were left out, and a count or cursor that stands beside them may not be shown")]
-    NotWhole,
+    /// A count stands beside the records, and no answer with one is let out.
+    #[error("the answer says how many records there are, and none that does may be shown")]
+    Counted,
     /// More records than are let out.
     #[error("there are more than {0} records")]
     TooManyRecords(u64),

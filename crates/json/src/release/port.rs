@@ -43,7 +43,11 @@ fn fault(error: FilterError) -> Fault {
         FilterProblem::Outside(_) | FilterProblem::Whole(_) => {
             (Blame::Rule, "rule.outside", error.problem().to_string())
         }
-        FilterProblem::NotWhole => (Blame::Rule, "rule.outside", error.problem().to_string()),
+        FilterProblem::Counted => {
+            let fault = Fault::new(Blame::Rule, "rule.counted", error.problem().to_string()).because(error);
+            return fault
+                .hint("ask for it in a way in which the app counts nothing, or have the contract take counts out");
+        }
         FilterProblem::RecordTooLarge(_)
         | FilterProblem::BodyTooLarge(_)
         | FilterProblem::TooManyRecords(_)

@@ -30,13 +30,6 @@ struct Count {
     said: Vec<u8>,
 }
 
-/// What is known of the records.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
-    pub(super) let_out: u64,
-    pub(super) left_out: u64,
-}
-
 // === impl Sink ===
 
 impl Sink {
@@ -96,10 +89,10 @@ impl Sink {
         self.counts.push(Count { at: self.body.len(), tell, said: said.to_vec() });
     }
 
-    /// All records are known.
-    pub(super) fn rows_end(&mut self, rows: Rows, out: &mut Vec<u8>) -> Result<(), FilterProblem> {
+    /// All records are known; so many are let out.
+    pub(super) fn rows_end(&mut self, let_out: u64, out: &mut Vec<u8>) -> Result<(), FilterProblem> {
         if !self.counts.is_empty() {
-            self.fill(|count| told(count.tell, &count.said, rows))?;
+            self.fill(|count| told(count.tell, &count.said, let_out))?;
         }
         self.go_on(out);
         Ok(())
@@ -139,12 +132,10 @@ impl Sink {
 }
 
 /// What stands in the place of a count.
-pub(super) fn told(tell: Tell, said: &[u8], rows: Rows) -> Result<Vec<u8>, FilterProblem> {
+pub(super) fn told(tell: Tell, said: &[u8], let_out: u64) -> Result<Vec<u8>, FilterProblem> {
     match tell {
-        Tell::Count => Ok(rows.let_out.to_string().into_bytes()),
+        Tell::Count => Ok(let_out.to_string().into_bytes()),
         Tell::AsIs => Ok(said.to_vec()),
-        _ if rows.left_out == 0 => Ok(said.to_vec()),
-        Tell::IfWhole => Ok(b"null".to_vec()),
-        Tell::RefuseUnlessWhole => Err(FilterProblem::NotWhole),
+        Tell::Refuse => Err(FilterProblem::Counted),
     }
 }

@@ -249,7 +249,7 @@ impl Stream {
         }
         // The only record never came.
         self.sink.until_record = false;
-        self.sink.rows_end(self.counted(), out)
+        self.sink.rows_end(self.summary.records, out)
     }
 
     #[inline]
@@ -478,7 +478,7 @@ impl Stream {
         if frame.is_rows {
             self.rows = RowsSeen::All;
             self.pause(hand)?;
-            self.sink.rows_end(self.counted(), hand.out).map_err(|problem| Stop::at(at, problem))?;
+            self.sink.rows_end(self.summary.records, hand.out).map_err(|problem| Stop::at(at, problem))?;
         }
         self.value_ended(hand)?;
         Ok(Went::On)

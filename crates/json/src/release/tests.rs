@@ -128,7 +128,7 @@ fn the_case() -> ReleasePlan {
     plan.around = vec!["$.object".to_owned()];
     plan.totals = vec![
         Total { path: "$.total".to_owned(), tell: Tell::Count },
-        Total { path: "$.all".to_owned(), tell: Tell::IfWhole },
+        Total { path: "$.all".to_owned(), tell: Tell::Count },
         Total { path: "$.next".to_owned(), tell: Tell::AsIs },
     ];
     plan
@@ -147,18 +147,18 @@ const CY_SHOWN: &str = r#"{"id":3,"status":"starting","name":"Cy","employment":{
 fn records_are_judged_one_by_one() {
     let input =
         format!(r#"{{"object":"list","secret":1,"data":[{ANA}, {BO},{CY},{DI}],"total":4,"all":4,"next":"c","x":[]}}"#);
-    let expect = format!(r#"{{"object":"list","data":[{ANA_SHOWN},{CY_SHOWN}],"total":2,"all":null,"next":"c"}}"#);
+    let expect = format!(r#"{{"object":"list","data":[{ANA_SHOWN},{CY_SHOWN}],"total":2,"all":2,"next":"c"}}"#);
     assert_eq!(filtered(&the_case(), &input), expect);
     let counted = summary(&the_case(), Form::Json, &input);
     assert_eq!((counted.records, counted.dropped, counted.removed), (2, 2, vec![1, 1]));
     // Counts that come before the records wait for them.
     let input = format!(r#"{{"total":4,"all":4,"data":[{BO},{ANA}],"next":null}}"#);
-    assert_eq!(filtered(&the_case(), &input), format!(r#"{{"total":1,"all":null,"data":[{ANA_SHOWN}],"next":null}}"#));
+    assert_eq!(filtered(&the_case(), &input), format!(r#"{{"total":1,"all":1,"data":[{ANA_SHOWN}],"next":null}}"#));
     let input = format!(r#"{{"all":[4],"total":"4","data":[{ANA}]}}"#);
-    assert_eq!(filtered(&the_case(), &input), format!(r#"{{"all":null,"total":1,"data":[{ANA_SHOWN}]}}"#));
+    assert_eq!(filtered(&the_case(), &input), format!(r#"{{"all":1,"total":1,"data":[{ANA_SHOWN}]}}"#));
     let input = format!(r#"{{"all":1,"data":[{ANA}],"all2":1}}"#);
     assert_eq!(filtered(&the_case(), &input), format!(r#"{{"all":1,"data":[{ANA_SHOWN}]}}"#));
-    assert_eq!(filtered(&the_case(), r#"{"total":9,"all":9}"#), r#"{"total":0,"all":9}"#);
+    assert_eq!(filtered(&the_case(), r#"{"total":9,"all":9}"#), r#"{"total":0,"all":0}"#);
     assert_eq!(filtered(&the_case(), r#"{"data":[],"total":9}"#), r#"{"data":[],"total":0}"#);
     assert_eq!(filtered(&the_case(), r#"{"data":null,"total":9}"#), r#"{"data":null,"total":0}"#);
     assert_eq!(filtered(&the_case(), r#"{"data":[7,null,"x",[]]}"#), r#"{"data":[]}"#);
@@ -171,14 +171,16 @@ fn what_is_outside_can_be_refused() {
     let said = filtered(&plan, &format!(r#"{{"data":[{ANA},{BO}]}}"#));
     assert_eq!(said, "error: a record is outside of what `2.2` lets out");
     plan = the_case();
-    plan.totals[1].tell = Tell::RefuseUnlessWhole;
-    let said = filtered(&plan, &format!(r#"{{"all":2,"data":[{ANA},{BO}]}}"#));
-    assert_eq!(said, "error: records were left out, and a count or cursor that stands beside them may not be shown");
-    assert_eq!(filtered(&plan, &format!(r#"{{"data":[{ANA},{BO}],"all":2}}"#)), said);
-    assert_eq!(
-        filtered(&plan, &format!(r#"{{"all":1,"data":[{ANA}]}}"#)),
-        format!(r#"{{"all":1,"data":[{ANA_SHOWN}]}}"#)
-    );
+    plan.totals[1].tell = Tell::Refuse;
+    for counted in [
+        format!(r#"{{"all":2,"data":[{ANA},{BO}]}}"#),
+        format!(r#"{{"data":[{ANA}],"all":1}}"#),
+        r#"{"data":[],"all":0}"#.to_owned(),
+    ] {
+        let said = filtered(&plan, &counted);
+        assert_eq!(said, "error: the answer says how many records there are, and none that does may be shown");
+    }
+    assert_eq!(filtered(&plan, &format!(r#"{{"data":[{ANA}]}}"#)), format!(r#"{{"data":[{ANA_SHOWN}]}}"#));
 }
 
 #[test]

@@ -8,7 +8,6 @@ use super::{Begun, Hand, Met, Record, RowsSeen, Stream, Value, Went, unmet};
 use crate::release::automaton::Action;
 use crate::release::condition::{Token, Wanted};
 use crate::release::filter::Stop;
-use crate::release::sink::Rows;
 use crate::release::{FilterProblem, Outside};
 
 // === impl Stream ===
@@ -99,7 +98,7 @@ impl Stream {
             self.rows = RowsSeen::All;
             self.pause(hand)?;
             self.sink.until_record = false;
-            self.sink.rows_end(self.counted(), hand.out).map_err(|problem| Stop::at(at, problem))?;
+            self.sink.rows_end(self.summary.records, hand.out).map_err(|problem| Stop::at(at, problem))?;
         } else if self.lines && let_out && shows {
             self.pause(hand)?;
             self.copies = false;
@@ -144,9 +143,5 @@ impl Stream {
             return Err(FilterProblem::RecordTooLarge(RELEASE_RECORD_BYTES_MAX));
         }
         Ok(())
-    }
-
-    pub(super) fn counted(&self) -> Rows {
-        Rows { let_out: self.summary.records, left_out: self.summary.dropped }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{Begun, Hand, RowsSeen, Stream, Value};
-use crate::release::FilterProblem;
 use crate::release::automaton::Out;
 use crate::release::condition::Token;
 use crate::release::filter::Stop;
 use crate::release::sink::told;
+use crate::release::{FilterProblem, Tell};
 
 // === impl Stream ===
 
@@ -69,8 +69,8 @@ impl Stream {
         let Some(tell) = self.release.totals.get(usize::from(which)).copied() else {
             return self.cut(hand, value.lead);
         };
-        if self.rows == RowsSeen::All {
-            let text = told(tell, said, self.counted()).map_err(|problem| Stop::at(value.at, problem))?;
+        if self.rows == RowsSeen::All || tell == Tell::Refuse {
+            let text = told(tell, said, self.summary.records).map_err(|problem| Stop::at(value.at, problem))?;
             return self.put(hand, value, &text);
         }
         self.put(hand, value, b"")?;
