@@ -92,6 +92,12 @@ pub(crate) fn refused(refusal: &Refusal, status_url: impl FnOnce(&str) -> String
     marked(response, &refusal.call)
 }
 
+/// A change was carried out, and the contract lets nothing out of what the app answered: what the record is by now, or words.
+pub(crate) fn not_shown(call: &CallId, fault: &Fault) -> Response<Body> {
+    let more = json!({ "call": call, "executed": true });
+    marked(problem(StatusCode::OK, "Not shown", NOT_SHOWN, fault.code(), &more), call)
+}
+
 /// Something broke, or what was asked cannot be understood.
 pub(crate) fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: bool) -> Response<Body> {
     // Whether a record is there that is not the contract's is nothing that the vendor may learn.
@@ -151,4 +157,5 @@ const CALL: HeaderName = HeaderName::from_static("countersign-call");
 /// The code of a record that the contract does not reach.
 pub(crate) const OUTSIDE: &str = "rule.outside";
 const NOT_FOUND: &str = "upstream.not_found";
+const NOT_SHOWN: &str = "it was carried out, and nothing of what the app answered may be shown";
 const NOTHING_THERE: &str = "there is no such record that this contract reaches";

@@ -224,7 +224,17 @@ impl Door {
             }
             Ended::Closed(Closed::Failed { call, fault, perhaps_executed }) => {
                 tracing::info!(?fault, "a vendor's call failed");
-                answer::failed(call.as_ref(), &fault, perhaps_executed)
+                let carried_out = perhaps_executed && said.is_some_and(|said| said.status.is_success());
+                match call {
+                    // INVARIANT: a change that was carried out is never said to have found nothing (test
+                    // `a_change_that_was_carried_out_is_said_to_be_though_its_answer_may_not_be_shown`).
+                    Some(call)
+                        if carried_out && !outbound.operation.does.only_reads() && fault.blame() == Blame::Rule =>
+                    {
+                        answer::not_shown(&call, &fault)
+                    }
+                    call => answer::failed(call.as_ref(), &fault, perhaps_executed),
+                }
             }
         }
     }

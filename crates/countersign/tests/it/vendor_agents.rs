@@ -13,8 +13,8 @@ use crate::holds::{reloaded, waiting};
 use crate::kit::{at, decision, intents, pin, records, text, until};
 use crate::people::typed;
 use crate::vendors::{
-    Ats, Case, MAPPING, PASSWORD, SECRET, TOOLS, Term, contract, contract_in, key, last_outcome, office, office_of,
-    office_with, sign, with_door,
+    Ats, Case, MAPPING, PASSWORD, SECRET, TOOLS, Term, asks, contract, contract_in, key, last_outcome, office,
+    office_of, office_with, sign, with_door,
 };
 
 /// A tool and its arguments.
@@ -352,6 +352,28 @@ fn a_change_by_an_agent_is_of_the_record_that_was_looked_at() -> Result<()> {
         let [(looked, _, _), change] = found.as_slice() else { anyhow::bail!("{found:?}") };
         ensure!(looked == "get_order" && *change == ("update_order".to_owned(), "defer", true), "{found:?}");
     }
+    Ok(())
+}
+
+// INVARIANT: nobody is told that something is not there which was made or changed.
+#[test]
+fn what_was_made_is_not_said_to_be_missing_though_it_may_not_be_seen() -> Result<()> {
+    let ats = Ats::start()?;
+    // The app does not say of what it makes whose it is.
+    let make = "  make_order: {method: POST, path: /orders, class: write, does: create, entity: screening_order, tenant: query.client_id, rows: \"$\", body: [findings]}\n";
+    let permits = contract().replace("permits: {do: [update], ", "permits: {do: [create, update], ");
+    ensure!(permits != contract());
+    let mapping = format!("{MAPPING}{make}");
+    let world = office_with(&ats, &permits, |world| world.file("apps/ats.api.yaml", &mapping))?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    let (status, _, body) = asks(&world, &key, "POST /orders?client_id=northwind", r#"{"findings":"none"}"#)?;
+    let told: Value = serde_json::from_str(&body)?;
+    ensure!(status == 200 && at(&told, "/executed") == true && at(&told, "/code") == "rule.outside", "{status} {body}");
+    let (said, found) = wanted(&world, &key, "make_order", json!({"client_id": "northwind", "findings": "none"}))?;
+    ensure!(found == [("make_order".to_owned(), "redact", false)], "it runs: {found:?}");
+    ensure!(at(decision(&said)?, "/executed") == "unknown", "{said}");
+    ensure!(!said.to_string().contains("there is no such record"), "{said}");
     Ok(())
 }
 

@@ -347,6 +347,28 @@ async fn a_change_is_of_the_record_that_was_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_was_carried_out_is_said_to_be_though_its_answer_may_not_be_shown() {
+    let world = World::new(|line, body| {
+        // Neither is a record of northwind's any more.
+        let said = "{\"deleted\":true,\"client_id\":null}";
+        if line.starts_with("GET") { candidates(line, body) } else { json("200 OK", "", said) }
+    })
+    .await;
+    let json = "content-type: application/json\r\n";
+    for (method, body) in [("DELETE", ""), ("PATCH", "{\"name\":\"Ana\"}")] {
+        let response = world.asks(method, "/candidates/c_17", if body.is_empty() { "" } else { json }, body).await;
+        assert_eq!(response.status, 200, "{method}: {response:?}");
+        let said: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!((&said["executed"], &said["code"]), (&true.into(), &"rule.outside".into()), "{said}");
+        assert!(said["call"].is_string() && said.get("deleted").is_none(), "{said}");
+        let last = world.leaves().await.pop().unwrap();
+        assert_eq!(last["effect"], "executed", "{last}");
+    }
+    // What was only looked at is not there.
+    assert_eq!(world.asks("DELETE", "/candidates/x_1", "", "").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_nothing_permits_is_refused_on_record_and_the_app_is_not_asked() {
     let world = World::new(candidates).await;
     let refused = world.asks("DELETE", "/candidates/c_17/holds", "", "").await;

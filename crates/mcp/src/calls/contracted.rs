@@ -188,8 +188,10 @@ impl Call {
 
     /// The one answer where a record is not there, is not the contract's, or cannot be read. None: it is something else.
     pub(super) fn nothing_there(&self, closed: &Closed) -> Option<Vec<u8>> {
-        let reads = self.mapped().is_some_and(|tool| tool.does.only_reads()) || self.looked.is_none();
-        self.contract.as_ref().filter(|_| reads && self.asked == Asked::Tool)?;
+        let facts = self.contract.as_ref().filter(|_| self.asked == Asked::Tool)?;
+        // Of what was carried out nobody is told that it is not there.
+        let reads = |tool: &Tool| tool.does.only_reads() || (self.looked.is_none() && tool.looks_first(facts));
+        self.mapped().is_none_or(reads).then_some(())?;
         let call = match closed {
             Closed::Answered { call, answer, .. }
                 if matches!(answer.kind, AnswerKind::ToolError | AnswerKind::ProtocolError) =>
