@@ -210,14 +210,6 @@ impl Client {
 // === impl Body ===
 
 impl Body {
-    /// Whether it is known that nothing comes.
-    pub fn is_empty(&self) -> bool {
-        match &self.coming {
-            Coming::Alone(alone) => matches!(alone.framing, Framing::Over | Framing::Length(0)),
-            Coming::Streamed(streamed) => streamed.is_over(),
-        }
-    }
-
     /// What comes next; none at the end.
     pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
         match &mut self.coming {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, Version, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -112,10 +112,6 @@ impl Many {
 // === impl Streamed ===
 
 impl Streamed {
-    pub(crate) fn is_over(&self) -> bool {
-        self.body.as_ref().is_none_or(Incoming::is_end_stream)
-    }
-
     /// What comes next; none at the end. Trailers are passed over.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         while let Some(body) = &mut self.body {

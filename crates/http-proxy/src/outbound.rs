@@ -74,6 +74,8 @@ struct Told {
 
 /// A body as it comes over the wire.
 struct Coming {
+    /// What of it is there already.
+    first: Option<Bytes>,
     body: Option<Body>,
     /// Where it is compressed.
     unfolding: Option<Unfolding>,
@@ -134,11 +136,15 @@ impl Outbound {
         };
         call.trail.note(|seen| seen.wire = Some(WIRE));
         let _spent = permit.spend();
-        let response = match tokio::time::timeout(call.time_max, self.api.client.send(&request)).await {
-            Ok(response) => response?,
-            Err(_) => return Err(SendFault::after(engine::too_slow(self.api.app.as_str(), call.time_max))),
-        };
-        let Response { head, body } = response;
+        match tokio::time::timeout(call.time_max, self.ask(&request, &call)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(SendFault::after(engine::too_slow(self.api.app.as_str(), call.time_max))),
+        }
+    }
+
+    /// Sends it, and waits until it is answered, and something of the answer's body is there or there is none.
+    async fn ask(&self, request: &Request, call: &Outgoing) -> Result<Opened, SendFault> {
+        let Response { head, body } = self.api.client.send(request).await?;
         let (status, mut told): (StatusCode, Told) = (head.status, head.said);
         call.trail.note(|seen| {
             seen.http_status = Some(status.as_u16());
@@ -146,14 +152,15 @@ impl Outbound {
         });
         let _first =
             self.said.set(Said { status, version: told.strong_version(), retry_after: told.retry_after.take() });
-        self.opened(status, &told, body).map_err(SendFault::after)
+        self.opened(status, &told, body).await.map_err(SendFault::after)
     }
 
     /// What the head of an answer comes to. Error: nothing of it may be passed on.
-    fn opened(&self, status: StatusCode, told: &Told, body: Body) -> Result<Opened, Fault> {
+    async fn opened(&self, status: StatusCode, told: &Told, mut body: Body) -> Result<Opened, Fault> {
         let nothing = |kind, body: Body| {
             body.unwanted();
-            Ok(Opened { kind, form: None, body: Box::new(Coming { body: None, unfolding: None, looks: None }) })
+            let over = Coming { first: None, body: None, unfolding: None, looks: None };
+            Ok(Opened { kind, form: None, body: Box::new(over) })
         };
         match status {
             StatusCode::NO_CONTENT => return nothing(AnswerKind::Result, body),
@@ -174,16 +181,21 @@ impl Outbound {
             _ => {}
         }
         let unfolding = Unfolding::of(&told.coding)?;
-        if body.is_empty() {
-            return nothing(AnswerKind::Result, body);
-        }
+        // How a body is framed does not always say that nothing comes. What has none is of no form.
+        let first = loop {
+            match body.next().await.map_err(broke_off)? {
+                Some(piece) if piece.is_empty() => {}
+                Some(piece) => break piece,
+                None => return nothing(AnswerKind::Result, body),
+            }
+        };
         if !is_form(told.kind.as_deref().unwrap_or_default(), self.operation.form) {
             let said =
                 format!("its answer is not of the form that its mapping names ({})", self.operation.form.as_str());
             return Err(Fault::new(Blame::Upstream, "upstream.content_type", said)
                 .hint("name the form in the app's mapping, where it is another"));
         }
-        let body = Coming { body: Some(body), unfolding, looks: self.looks.clone() };
+        let body = Coming { first: Some(first), body: Some(body), unfolding, looks: self.looks.clone() };
         Ok(Opened { kind: AnswerKind::Result, form: Some(self.operation.form), body: Box::new(body) })
     }
 
@@ -303,7 +315,11 @@ impl AnswerBody for Coming {
                     return Ok(Some(plain));
                 }
                 let Some(body) = &mut self.body else { return Ok(None) };
-                match body.next().await {
+                let came = match self.first.take() {
+                    Some(first) => Ok(Some(first)),
+                    None => body.next().await,
+                };
+                match came {
                     Ok(None) => {
                         self.body = None;
                         let last = self.unfolding.take().map(|mut unfolding| unfolding.finish()).transpose()?.flatten();
@@ -314,8 +330,7 @@ impl AnswerBody for Coming {
                     }
                     Err(error) => {
                         self.body = None;
-                        let said = "its answer broke off before the end";
-                        return Err(Fault::new(Blame::Upstream, "upstream.broke_off", said).because(error));
+                        return Err(broke_off(error));
                     }
                     Ok(Some(data)) => {
                         if let Some(unfolding) = &mut self.unfolding {
@@ -329,6 +344,10 @@ impl AnswerBody for Coming {
             }
         })
     }
+}
+
+fn broke_off(error: std::io::Error) -> Fault {
+    Fault::new(Blame::Upstream, "upstream.broke_off", "its answer broke off before the end").because(error)
 }
 
 /// Why another call is turned away.

@@ -369,6 +369,32 @@ async fn a_change_that_was_carried_out_is_said_to_be_though_its_answer_may_not_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_a_body_is_one_however_it_is_framed() {
+    let world = World::new(|line, body| {
+        let id = line.split('/').nth(3).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+        let framed = match id {
+            _ if line.starts_with("GET") => return candidates(line, body),
+            "c_length" => "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n",
+            "c_chunked" => "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "c_json" => {
+                "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+            }
+            "c_closed" => "HTTP/1.1 201 Created\r\nconnection: close\r\n\r\n",
+            _ => "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        };
+        framed.as_bytes().to_vec()
+    })
+    .await;
+    for id in ["c_length", "c_chunked", "c_json", "c_closed"] {
+        let response = world.asks("DELETE", &format!("/candidates/{id}"), "", "").await;
+        assert_eq!((response.status, response.body.as_str(), response.whole), (201, "", true), "{id}: {response:?}");
+        assert_eq!(world.leaves().await.pop().unwrap()["effect"], "executed", "{id}");
+    }
+    let of_no_form = world.asks("DELETE", "/candidates/c_form", "", "").await;
+    assert_eq!((of_no_form.status, of_no_form.body.contains("upstream.content_type")), (502, true), "{of_no_form:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_nothing_permits_is_refused_on_record_and_the_app_is_not_asked() {
     let world = World::new(candidates).await;
     let refused = world.asks("DELETE", "/candidates/c_17/holds", "", "").await;
