@@ -7,7 +7,7 @@ use http::Method;
 use model::{Class, Form, Operation as Does, ToolName};
 
 use crate::api::BadMapping;
-use crate::target::encode;
+use crate::target::{encode, write_segment};
 use openapi::{Entity, Mapped, Stands};
 
 /// One operation.
@@ -165,7 +165,7 @@ impl Operation {
         for part in &self.path {
             path.push('/');
             match part {
-                Part::Literal(text) => encode(text, &mut path),
+                Part::Literal(text) => write_segment(text, &mut path),
                 Part::Parameter(name) => encode(parameters.get(name)?, &mut path),
             }
         }

@@ -123,8 +123,18 @@ fn digit(byte: u8) -> Option<u8> {
 
 /// A text as it stands in a path or a query: all but letters, digits and `-._~` is encoded.
 pub(crate) fn encode(text: &str, out: &mut String) {
+    encode_but(b"-._~", text, out);
+}
+
+/// A segment of a path as somebody wrote it down: what may stand in one stays as it is, for an app may tell `:` from its encoding
+/// (RFC 3986, 2.2 and 3.3).
+pub(crate) fn write_segment(text: &str, out: &mut String) {
+    encode_but(b"-._~!$&'()*+,=:@", text, out);
+}
+
+fn encode_but(plain: &[u8], text: &str, out: &mut String) {
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));

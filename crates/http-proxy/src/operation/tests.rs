@@ -40,3 +40,25 @@ fn what_is_proposed_is_an_operation_here() {
     );
     assert_eq!(left_out, ["HEAD /orders", "/clients/", "DELETE /orders/{other}"]);
 }
+
+#[test]
+fn what_a_mapping_writes_in_a_path_leaves_as_it_stands() {
+    let written = |path: &str| {
+        let text = format!(
+            "api: 1\nbase: https://a.b\noperations:\n  one: {{method: GET, path: \"{path}\", class: read, does: read}}\n"
+        );
+        let mapping = Mapping::read("x.yaml", &text).unwrap();
+        let operation = Operation::compile("one", &mapping.operations["one"], &mapping.entities).unwrap();
+        operation.write_path(&BTreeMap::from([("id".to_owned(), "@me:$1".to_owned())])).unwrap()
+    };
+    for (path, expected) in [
+        ("/candidates:search", "/candidates:search"),
+        ("/users/@me/$count", "/users/@me/$count"),
+        ("/a!b'(c)*+,=&~", "/a!b'(c)*+,=&~"),
+        ("/a[b]|^", "/a%5Bb%5D%7C%5E"),
+        // What a caller names is text.
+        ("/users/{id}", "/users/%40me%3A%241"),
+    ] {
+        assert_eq!(written(path), expected);
+    }
+}
