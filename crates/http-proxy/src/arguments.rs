@@ -40,6 +40,16 @@ impl Arguments {
         Bytes::from(out)
     }
 
+    /// That they can be read back, with the condition that may come to them. Error: what is around the body makes too much of it.
+    pub(crate) fn read_back(&self) -> Result<(), json::JsonError> {
+        if self.body.is_none() {
+            return Ok(());
+        }
+        let mut conditional = self.clone();
+        conditional.headers.entry(IF_MATCH.to_owned()).or_default();
+        Document::parse(&conditional.write()).map(drop)
+    }
+
     /// Reads them back. None: they are not what [`Arguments::write`] writes.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let document = Document::parse(bytes).ok()?;
@@ -70,6 +80,9 @@ fn key(out: &mut Vec<u8>, name: &str) {
     write_string(out, name);
     out.push(b':');
 }
+
+/// The header that makes a change good for one state of its record.
+pub(crate) const IF_MATCH: &str = "if-match";
 
 #[cfg(test)]
 mod tests;

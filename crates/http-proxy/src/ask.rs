@@ -38,6 +38,7 @@ impl Ask {
 
     fn of(operation: &Operation, arguments: Arguments, unknown: ContractFacts) -> Result<Self, Fault> {
         let (arguments, asking) = asking(operation, arguments)?;
+        arguments.read_back().map_err(unreadable)?;
         let (does, entity) = (operation.does, operation.entity.clone());
         Ok(Self { arguments, facts: asking.facts(does, entity, operation.word_counts(), unknown) })
     }
@@ -74,8 +75,7 @@ pub(crate) fn asking(operation: &Operation, mut arguments: Arguments) -> Result<
 
 /// What a body sends, and whose record it says that this is.
 fn in_body(operation: &Operation, body: &[u8], asking: &mut Asking) -> Result<(), Fault> {
-    let document = Document::parse(body)
-        .map_err(|error| Fault::new(Blame::Caller, "caller.body", format!("the body cannot be read: {error}")))?;
+    let document = Document::parse(body).map_err(unreadable)?;
     let root = document.root();
     if root.kind() != Kind::Object {
         return Err(refused("the body is not an object"));
@@ -83,6 +83,10 @@ fn in_body(operation: &Operation, body: &[u8], asking: &mut Asking) -> Result<()
     asking.sends(root, "")?;
     asking.sends_only(&operation.body, operation.name.as_str())?;
     operation.whose_in_body.iter().try_for_each(|tenant| asking.becomes(root, "", tenant))
+}
+
+fn unreadable(error: json::JsonError) -> Fault {
+    Fault::new(Blame::Caller, "caller.body", format!("the body cannot be read: {error}"))
 }
 
 /// The body, where the operation takes one.

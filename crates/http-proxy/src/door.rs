@@ -25,6 +25,7 @@ use openapi::{SaysOfItself, UNRESOLVED};
 
 use crate::answer;
 use crate::api::{Api, Apis, Asked};
+use crate::arguments::IF_MATCH;
 use crate::ask::Ask;
 use crate::by_tool::reads_requests;
 use crate::operation::Operation;
@@ -499,7 +500,7 @@ fn unseen(ask: &Ask) -> ContractFacts {
 /// Has the change be good for that state of its record only which was looked at, unless it asks for another one itself.
 fn good_for_this_state(ask: &mut Ask, seen: &Seen) -> State {
     let Some(version) = &seen.version else { return State::Unversioned };
-    let asked_for = ask.arguments.headers.entry("if-match".to_owned()).or_insert_with(|| version.clone());
+    let asked_for = ask.arguments.headers.entry(IF_MATCH.to_owned()).or_insert_with(|| version.clone());
     if asked_for == version { State::Seen } else { State::Other }
 }
 

@@ -12,7 +12,7 @@ use model::{Blame, Class, Fault, Form, ReadArguments, ToolName};
 use openapi::{Place, Tool, Tools, refused};
 
 use crate::api::{Api, ApiSpec, BadMapping};
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, IF_MATCH};
 use crate::ask::asking;
 use crate::by_tool::{as_it_leaves, reads_tools};
 use crate::outbound::{Outbound, State, other_state};
@@ -86,7 +86,7 @@ impl Offered {
         let arguments = arguments(tool, call.arguments.as_deref().unwrap_or(b"{}")).map_err(SendFault::before)?;
         let (mut arguments, _) = asking(&operation, arguments).map_err(SendFault::before)?;
         if let Some(unchanged) = unchanged {
-            let before = arguments.headers.insert("if-match".to_owned(), unchanged.clone());
+            let before = arguments.headers.insert(IF_MATCH.to_owned(), unchanged.clone());
             if before.is_some_and(|before| before != unchanged) {
                 return Err(SendFault::before(other_state()));
             }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
+use model::limits::{JSON_DEPTH_MAX, JSON_NODES_MAX};
 use model::{Actor, AgentId, Class, ContractId, HumanId, Operation as Does, Scalar, Shown, TaskId, VendorId};
 use openapi::{Entity, Mapped, Mapping, SaysOfItself};
 
@@ -132,6 +133,22 @@ fn what_the_operation_does_not_name_is_refused() {
         assert!(asked(&list(), "", &[(name, "DELETE")], "").is_err(), "{name}");
     }
     assert!(asked(&list(), "", &JSON, "{}").unwrap_err().contains("takes no body"));
+}
+
+#[test]
+fn a_body_that_is_taken_can_be_sent() {
+    let nested = |depth: usize| format!("{{\"jobs\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let most = JSON_DEPTH_MAX - 1;
+    for (depth, taken) in [(most, true), (most + 1, false), (most + 2, false)] {
+        let ask = asked(&update(), "", &JSON, &nested(depth));
+        assert_eq!(ask.is_ok(), taken, "{depth}: {ask:?}");
+        assert!(ask.is_ok_and(|ask| Arguments::read(&ask.arguments.write()).is_some()) == taken);
+    }
+    let listed = |count: usize| format!("{{\"jobs\":[{}1]}}", "1,".repeat(count - 1));
+    // The body, its list and name; around it `path` and `id`, `if-match` in `headers`, `body`.
+    for (count, taken) in [(JSON_NODES_MAX - 64, true), (JSON_NODES_MAX - 4, false)] {
+        assert_eq!(asked(&update(), "", &JSON, &listed(count)).is_ok(), taken, "{count}");
+    }
 }
 
 #[test]
