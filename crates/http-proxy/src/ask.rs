@@ -9,7 +9,7 @@ use json::{Document, Kind};
 use model::{Blame, ContractFacts, Fault};
 use openapi::{Asking, Stands, refused};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, IF_MATCH};
 use crate::operation::Operation;
 use crate::target::Target;
 
@@ -109,23 +109,39 @@ fn json_body(operation: &Operation, headers: &HeaderMap, body: Bytes) -> Result<
     Ok(Some(body))
 }
 
-/// The headers that go on. One that would change what is asked is refused rather than dropped.
+/// The headers that go on. One that would change what is asked is refused rather than dropped, and so is what a change depends on.
 fn passed_on(operation: &Operation, headers: &HeaderMap) -> Result<BTreeMap<String, String>, Fault> {
     for name in OVERRIDES {
         if headers.contains_key(name) {
             return Err(refused(format!("the header `{name}` would make another request of this one")));
         }
     }
+    let changes = !operation.does.only_reads();
+    // What a change is good for is compared with what is looked at, whether or not the mapping passes it on.
+    let compared = (changes && operation.names_a_record()).then_some(IF_MATCH);
+    let named = || operation.headers.iter().map(String::as_str).chain(compared);
+    if let Some(name) = CONDITIONS.iter().find(|name| headers.contains_key(**name) && !named().any(|one| one == **name))
+        && changes
+    {
+        return Err(refused(format!(
+            "`{}` does not pass on the header `{name}`, on which this depends",
+            operation.name
+        ))
+        .hint("leave it away, or have the app's mapping name it"));
+    }
     let mut passed = BTreeMap::new();
-    for name in &operation.headers {
-        let mut all = headers.get_all(name.as_str()).iter();
+    for name in named() {
+        let mut all = headers.get_all(name).iter();
         let Some(value) = all.next() else { continue };
         let text = value.to_str().ok().filter(|_| all.next().is_none());
         let text = text.ok_or_else(|| refused(format!("the header `{name}` occurs twice or is no plain text")))?;
-        passed.insert(name.clone(), text.to_owned());
+        passed.insert(name.to_owned(), text.to_owned());
     }
     Ok(passed)
 }
+
+/// Headers by which a change is done only where they hold, or once.
+const CONDITIONS: [&str; 4] = [IF_MATCH, "if-none-match", "if-unmodified-since", "idempotency-key"];
 
 /// Headers by which some servers take another method or path than those of the request line.
 const OVERRIDES: [&str; 9] = [

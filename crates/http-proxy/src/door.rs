@@ -29,7 +29,7 @@ use crate::arguments::IF_MATCH;
 use crate::ask::Ask;
 use crate::by_tool::reads_requests;
 use crate::operation::Operation;
-use crate::outbound::{Looks, Outbound, State, other_state, wire_of};
+use crate::outbound::{Looks, Outbound, State, holds_for, other_state, wire_of};
 use crate::passing::{Begun, passing};
 use crate::target::Target;
 
@@ -499,9 +499,14 @@ fn unseen(ask: &Ask) -> ContractFacts {
 
 /// Has the change be good for that state of its record only which was looked at, unless it asks for another one itself.
 fn good_for_this_state(ask: &mut Ask, seen: &Seen) -> State {
+    let condition = ask.arguments.headers.get(IF_MATCH);
+    // Without a version, none is known to be there but any.
+    if condition.is_some_and(|condition| !holds_for(condition, seen.version.as_deref().unwrap_or_default())) {
+        return State::Other;
+    }
     let Some(version) = &seen.version else { return State::Unversioned };
-    let asked_for = ask.arguments.headers.entry(IF_MATCH.to_owned()).or_insert_with(|| version.clone());
-    if asked_for == version { State::Seen } else { State::Other }
+    ask.arguments.headers.insert(IF_MATCH.to_owned(), version.clone());
+    State::Seen
 }
 
 /// Somebody wrote the mapping down and looked at it: its word counts.

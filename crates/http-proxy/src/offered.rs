@@ -15,7 +15,7 @@ use crate::api::{Api, ApiSpec, BadMapping};
 use crate::arguments::{Arguments, IF_MATCH};
 use crate::ask::asking;
 use crate::by_tool::{as_it_leaves, reads_tools};
-use crate::outbound::{Outbound, State, other_state};
+use crate::outbound::{Outbound, State, holds_for, other_state};
 use crate::target::{plain_parameter, plain_segment};
 
 /// An API, as tools.
@@ -87,7 +87,7 @@ impl Offered {
         let (mut arguments, _) = asking(&operation, arguments).map_err(SendFault::before)?;
         if let Some(unchanged) = unchanged {
             let before = arguments.headers.insert(IF_MATCH.to_owned(), unchanged.clone());
-            if before.is_some_and(|before| before != unchanged) {
+            if before.is_some_and(|before| !holds_for(&before, &unchanged)) {
                 return Err(SendFault::before(other_state()));
             }
         }

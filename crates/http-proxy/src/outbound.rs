@@ -359,7 +359,27 @@ fn busy() -> Fault {
 /// A change names another state of its record than that which was looked at.
 pub(crate) fn other_state() -> Fault {
     let said = "the record is not in the state that `if-match` names";
-    Fault::new(Blame::Caller, OTHER_STATE, said).hint("read the record again, or leave `if-match` away")
+    Fault::new(Blame::Caller, OTHER_STATE, said)
+        .hint("leave `if-match` away: a change is good for the state that is looked at and for no other")
+}
+
+/// Whether `If-Match` (RFC 9110, 13.1.1) holds for the state of a record that has this strong name.
+pub(crate) fn holds_for(condition: &str, version: &str) -> bool {
+    let mut rest = condition.trim();
+    if rest == "*" {
+        return true;
+    }
+    // Names stand in quotes, and may hold commas.
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        let strong = rest.strip_prefix('"');
+        let quoted = strong.or_else(|| rest.strip_prefix("W/\""));
+        let Some((name, behind)) = quoted.and_then(|quoted| quoted.split_once('"')) else { return false };
+        if strong.is_some() && version.strip_prefix('"').and_then(|version| version.strip_suffix('"')) == Some(name) {
+            return true;
+        }
+        rest = behind;
+    }
 }
 
 /// How an answer of this form is named.

@@ -465,6 +465,58 @@ async fn a_change_of_another_state_of_its_record_is_decided_and_on_record_and_ne
     assert!(writes.len() == 1 && writes[0].contains("if-match: \"v7\"\r\n"), "{writes:?}");
 }
 
+// INVARIANT: nothing that a change depends on is left away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_depends_on_what_it_says_though_the_mapping_does_not_pass_it_on() {
+    let world = World::new(candidates).await;
+    for (condition, status) in [
+        ("if-match: \"v7\"", 200),
+        ("if-match: *", 200),
+        ("if-match: \"v6\", \"v7\"", 200),
+        ("if-match: \"v6\"", 412),
+        ("if-match: W/\"v7\"", 412),
+        ("if-match: v7", 412),
+        ("if-none-match: *", 400),
+        ("if-unmodified-since: Mon, 23 Nov 2026 19:00:00 GMT", 400),
+        ("idempotency-key: 1", 400),
+    ] {
+        let before = world.heard().len();
+        let head = format!("content-type: application/json\r\n{condition}\r\n");
+        let response = world.asks("PATCH", "/candidates/c_17", &head, "{\"name\":\"Ana\"}").await;
+        assert_eq!(response.status, status, "{condition}: {response:?}");
+        let heard = world.heard().split_off(before);
+        let left: Vec<_> = heard.iter().filter(|heard| !heard.starts_with("GET")).collect();
+        assert_eq!(left.len(), usize::from(status == 200), "{condition}: {heard:?}");
+        assert!(left.iter().all(|heard| heard.contains("if-match: \"v7\"\r\n")), "{condition}: {heard:?}");
+    }
+    // Of a record without a version nobody knows whether it is in that state.
+    let bare = world.asks("DELETE", "/candidates/c_bare", "if-match: \"v7\"\r\n", "").await;
+    assert_eq!(bare.status, 412, "{bare:?}");
+    let any = world.asks("DELETE", "/candidates/c_bare", "if-match: *\r\n", "").await;
+    assert_eq!((any.status, any.body.contains("rule.race")), (403, true), "{any:?}");
+}
+
+#[test]
+fn a_condition_names_states_in_quotes() {
+    for (condition, holds) in [
+        ("\"a\"", true),
+        ("*", true),
+        (" \"b\",\"a\" ", true),
+        ("\"b,c\", \"a\"", true),
+        ("W/\"b\", \"a\"", true),
+        ("W/\"a\"", false),
+        ("\"b\"", false),
+        ("\"x,\"a\"", false),
+        ("a", false),
+        ("\"a", false),
+        ("", false),
+        ("\"\"", false),
+    ] {
+        assert_eq!(crate::outbound::holds_for(condition, "\"a\""), holds, "{condition}");
+        assert_eq!(crate::outbound::holds_for(condition, ""), condition == "*", "{condition}");
+    }
+}
+
 // INVARIANT: nobody is asked to approve what cannot leave.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_another_state_of_its_record_waits_for_nobody() {
