@@ -1,5 +1,6 @@
 //! Tables (RFC 4180): the first line names the columns, each other line is a record. A column's name is a path of the record,
-//! as a whole or part by part: an exclusion of `pay` takes out a column `pay.base`, too.
+//! as a whole or part by part: an exclusion of `pay` takes out a column `pay.base`, too. One of `jobs.pay` takes out `jobs.0.pay` and
+//! `jobs[0].pay`, in which a list is laid out.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use model::limits::{RELEASE_KEYS_MAX, RELEASE_RECORD_BYTES_MAX};
 
-use super::automaton::Out;
+use super::automaton::{Action, Out};
 use super::filter::Stop;
 use super::{Compiled, FilterProblem, Outside, Summary};
 
@@ -227,26 +228,22 @@ impl Table {
         first.map(|wanted| Arc::clone(&wanted.clause))
     }
 
-    /// The name as it is and part by part: what either excludes is excluded, what either lets out is let out.
+    /// The name as it is and part by part: what either excludes is excluded, what either lets out is let out. What is excluded of
+    /// the items of a list is excluded of each of them, where they stand side by side.
     fn column(&self, name: &str) -> Column {
-        let automaton = &self.release.automaton;
-        let state = automaton.action(automaton.root()).state;
-        let whole = automaton.action(automaton.step(state, name));
-        let mut ways = vec![whole];
-        if name.contains('.') {
-            let mut state = state;
-            let mut parts = Vec::new();
-            for part in name.split('.') {
-                let action = automaton.action(automaton.step(state, part));
-                state = action.state;
-                parts.push(action);
-            }
-            // Something excluded on the way takes out what is below.
-            let excluded = parts.iter().find(|action| matches!(action.out, Out::Remove(_))).copied();
-            ways.extend(excluded.or(parts.last().copied()));
+        let parts: Vec<&str> = name.split('.').collect();
+        let mut ways = self.walked(&[name]);
+        if parts.len() > 1 {
+            let actions = self.walked(&parts);
+            ways.extend(excluded(&actions).or(actions.last().copied()));
         }
-        let removed =
-            ways.iter().find_map(|action| if let Out::Remove(which) = action.out { Some(which) } else { None });
+        let of_items: Vec<&str> =
+            parts.iter().map(|part| without_places(part)).filter(|part| !part.is_empty()).collect();
+        let of_each = if of_items == parts { None } else { excluded(&self.walked(&of_items)) };
+        let removed = ways
+            .iter()
+            .chain(&of_each)
+            .find_map(|action| if let Out::Remove(which) = action.out { Some(which) } else { None });
         let shown = match removed {
             Some(which) if self.release.replacements.get(usize::from(which)).is_some_and(Option::is_some) => {
                 Shown::Instead(which)
@@ -257,6 +254,35 @@ impl Table {
         };
         Column { shown, each: ways.iter().fold(0, |all, action| all | action.each) }
     }
+
+    /// Where these names lead, one below the other.
+    fn walked(&self, names: &[&str]) -> Vec<Action> {
+        let automaton = &self.release.automaton;
+        let mut state = automaton.action(automaton.root()).state;
+        let step = |name: &&str| {
+            let action = automaton.action(automaton.step(state, name));
+            state = action.state;
+            action
+        };
+        names.iter().map(step).collect()
+    }
+}
+
+/// Something excluded on the way takes out what is below.
+fn excluded(way: &[Action]) -> Option<Action> {
+    way.iter().find(|action| matches!(action.out, Out::Remove(_))).copied()
+}
+
+/// A part of a name without places in lists: `jobs` of `jobs[0]`, nothing of `0`.
+fn without_places(part: &str) -> &str {
+    let is_place = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*');
+    let mut rest = part;
+    while let Some((before, place)) = rest.strip_suffix(']').and_then(|rest| rest.rsplit_once('['))
+        && is_place(place)
+    {
+        rest = before;
+    }
+    if is_place(rest) { "" } else { rest }
 }
 
 fn text(bytes: &[u8], (from, to, quoted): (usize, usize, bool)) -> Cow<'_, str> {

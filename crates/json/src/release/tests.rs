@@ -432,6 +432,43 @@ fn tables_are_records_too() {
     assert_eq!(filtered_as(&plan, Form::Csv, "id,status\n1,active\n"), "id,status\r\n");
 }
 
+// INVARIANT: no exclusion is evaded by a list, however a table lays it out.
+#[test]
+fn what_is_excluded_of_a_list_is_excluded_of_each_item_in_a_table() {
+    let excluding = |mut plan: ReleasePlan| {
+        plan.removed = vec![removal("jobs.salary", How::Remove), removal("bonus", How::Remove)];
+        plan
+    };
+    let (some, every) = (excluding(ReleasePlan::only("$", ["id", "jobs"])), excluding(ReleasePlan::every("$")));
+    for hidden in [
+        "jobs.salary",
+        "jobs.0.salary",
+        "jobs.10.salary.base",
+        "jobs[0].salary",
+        "jobs[].salary",
+        "jobs[*].salary",
+        "jobs[0][1].salary",
+        "jobs.[0].salary",
+        "jobs.0.1.salary[2]",
+        "bonus[0]",
+        "bonus.0",
+        "bonus[0].base",
+        "0.bonus",
+    ] {
+        for plan in [&some, &every] {
+            let shown = filtered_as(plan, Form::Csv, &format!("id,{hidden}\n1,secret\n"));
+            assert_eq!(shown, "id\r\n1\r\n", "{hidden}");
+        }
+    }
+    for named in ["jobs.0.title", "jobs.salaries", "jobs"] {
+        let shown = filtered_as(&some, Form::Csv, &format!("id,{named}\n1,x\n"));
+        assert_eq!(shown, format!("id,{named}\r\n1,x\r\n"));
+    }
+    // What is let out is named as it stands.
+    let shown = filtered_as(&ReleasePlan::only("$", ["id", "jobs.title"]), Form::Csv, "id,jobs.0.title\n1,x\n");
+    assert_eq!(shown, "id\r\n1\r\n");
+}
+
 #[test]
 fn a_plan_that_makes_no_sense_is_none() {
     let error = |plan: ReleasePlan| Release::compile(&plan).unwrap_err().to_string();
