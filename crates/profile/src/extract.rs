@@ -159,10 +159,14 @@ impl Gathering<'_> {
         if !self.looked_at(role) {
             return;
         }
-        let mut found = Vec::new();
-        find(root, argument, &mut found);
-        self.too_many(&found, role.as_str());
-        for value in found.into_iter().take(ARGUMENT_VALUES_MAX) {
+        let (found, all) = found(root, argument);
+        if !all && role.kind() == RoleKind::Command {
+            return self.no_command_clear();
+        }
+        if !all {
+            self.unclear(role.as_str());
+        }
+        for value in found {
             if role.kind() == RoleKind::Command {
                 self.command(value);
                 continue;
@@ -203,11 +207,8 @@ impl Gathering<'_> {
         }
         let (mut words, mut plain, mut without_program) = (Vec::new(), true, false);
         for argument in &composed.from {
-            let (mut found, mut leaves) = (Vec::new(), Vec::new());
-            find(root, argument, &mut found);
-            for value in found {
-                plain &= scalars(value, &mut leaves);
-            }
+            let (leaves, all) = leaves(root, argument);
+            plain &= all;
             for leaf in leaves {
                 match leaf.as_str() {
                     Some(word) => words.push(word.into_owned()),
@@ -216,12 +217,17 @@ impl Gathering<'_> {
             }
             without_program |= words.is_empty();
         }
-        let mut commands = Commands::default();
-        if plain && (words.is_empty() || !without_program) && words.len() <= ARGUMENT_VALUES_MAX {
-            commands.words(&words);
-        } else {
-            commands.nothing_clear();
+        if !plain || (!words.is_empty() && without_program) || words.len() > ARGUMENT_VALUES_MAX {
+            return self.no_command_clear();
         }
+        let mut commands = Commands::default();
+        commands.words(&words);
+        self.take(commands);
+    }
+
+    fn no_command_clear(&mut self) {
+        let mut commands = Commands::default();
+        commands.nothing_clear();
         self.take(commands);
     }
 
@@ -251,13 +257,11 @@ impl Gathering<'_> {
     ) {
         let Some(option) = composed.option.as_deref().filter(|_| self.looked_at(role)) else { return };
         let ignore_case = tool.is_some_and(|tool| tool.ignores_case(role));
-        let (mut found, mut leaves) = (Vec::new(), Vec::new());
-        find(root, argument, &mut found);
-        let plain = found.into_iter().all(|value| scalars(value, &mut leaves));
-        if !plain || leaves.len() > ARGUMENT_VALUES_MAX {
+        let (leaves, all) = leaves(root, argument);
+        if !all {
             self.unclear(role.as_str());
         }
-        for leaf in leaves.into_iter().take(ARGUMENT_VALUES_MAX) {
+        for leaf in leaves {
             let values = leaf.as_str().and_then(|line| command::option(&line, option));
             let names: Option<Vec<String>> =
                 values.and_then(|values| values.iter().map(|one| value::name(one, ignore_case)).collect());
@@ -271,12 +275,10 @@ impl Gathering<'_> {
     fn composed(&mut self, role: &Role, composed: &Composed, ignore_case: bool, root: Value<'_, '_>) {
         let (mut parts, mut missing, mut unclear) = (Vec::new(), false, false);
         for argument in &composed.from {
-            let (mut found, mut leaves) = (Vec::new(), Vec::new());
-            find(root, argument, &mut found);
-            let plain = found.into_iter().all(|value| scalars(value, &mut leaves));
+            let (leaves, all) = leaves(root, argument);
             match leaves.as_slice() {
-                [] if plain => missing = true,
-                [leaf] if plain => match normalised(RoleKind::Name, *leaf, ignore_case).as_deref() {
+                [] if all => missing = true,
+                [leaf] if all => match normalised(RoleKind::Name, *leaf, ignore_case).as_deref() {
                     Some([part]) if value::part(part, &composed.join) => parts.push(part.clone()),
                     _ => unclear = true,
                 },
@@ -292,13 +294,9 @@ impl Gathering<'_> {
 
     /// An argument by its name, whatever it stands for.
     fn argument(&mut self, name: &Arc<str>, root: Value<'_, '_>) {
-        let (mut found, mut leaves) = (Vec::new(), Vec::new());
-        find(root, name, &mut found);
-        // Every one of them is read, also behind one that is not plain.
-        let strange = found.into_iter().filter(|value| !scalars(*value, &mut leaves)).count();
-        let mut values = Vec::new();
-        let mut unclear = strange > 0 || leaves.len() > ARGUMENT_VALUES_MAX;
-        for leaf in leaves.into_iter().take(ARGUMENT_VALUES_MAX) {
+        let (leaves, all) = leaves(root, name);
+        let (mut values, mut unclear) = (Vec::new(), !all);
+        for leaf in leaves {
             let bytes = leaf.raw().len();
             match scalar(leaf).filter(|_| bytes <= ARGUMENT_VALUE_BYTES_MAX && bytes <= self.bytes_left) {
                 Some(scalar) => {
@@ -325,12 +323,6 @@ impl Gathering<'_> {
         push(&mut self.facts.roles, role, value);
     }
 
-    fn too_many(&mut self, found: &[Value<'_, '_>], role: &str) {
-        if found.len() > ARGUMENT_VALUES_MAX {
-            self.unclear(role);
-        }
-    }
-
     fn unclear(&mut self, role: &str) {
         if self.reads.roles.contains(role) && !self.facts.unclear.contains(role) {
             self.facts.unclear.insert(Arc::from(role));
@@ -343,6 +335,28 @@ fn push(roles: &mut BTreeMap<Arc<str>, Vec<Arc<str>>>, role: &str, value: &str) 
         Some(values) => values.push(Arc::from(value)),
         None => drop(roles.insert(Arc::from(role), vec![Arc::from(value)])),
     }
+}
+
+/// Every scalar under a dotted name, up to the bound. False: something else stands there, too, or more than that.
+fn leaves<'d, 'a>(root: Value<'d, 'a>, name: &str) -> (Vec<Value<'d, 'a>>, bool) {
+    let ((found, mut all), mut leaves) = (found(root, name), Vec::new());
+    // Every one of them is read, also behind one that is not plain.
+    for value in found {
+        all &= scalars(value, &mut leaves);
+    }
+    all &= leaves.len() <= ARGUMENT_VALUES_MAX;
+    leaves.truncate(ARGUMENT_VALUES_MAX);
+    (leaves, all)
+}
+
+/// Every value under a dotted name, up to the bound. False: there are more. One that is `null` counts as well: behind it there
+/// may be others.
+fn found<'d, 'a>(root: Value<'d, 'a>, name: &str) -> (Vec<Value<'d, 'a>>, bool) {
+    let mut found = Vec::new();
+    find(root, name, &mut found);
+    let all = found.len() <= ARGUMENT_VALUES_MAX;
+    found.truncate(ARGUMENT_VALUES_MAX);
+    (found, all)
 }
 
 /// Every value under a dotted name. A list gives what each of its items gives; a key may hold dots itself. One more than

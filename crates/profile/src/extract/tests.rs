@@ -120,6 +120,58 @@ fn bounds_make_a_role_unclear_and_keep_what_was_read() {
     assert!(objects.roles["path"].len() == 256 && objects.unclear.contains("path"));
 }
 
+// INVARIANT: what is not read is unclear, whatever it stands behind.
+#[test]
+fn what_stands_behind_too_many_nothings_is_unclear() {
+    let profile = Profile::parse(
+        "a.yaml",
+        r#"profile: a
+tools:
+  t:
+    class: write
+    arguments: { "jobs.run": command, "files.path": path }
+    roles:
+      repo: { from: ["items.owner", "items.repo"], join: "/" }
+      account: { from: ["lines.line"], option: --profile }
+      label: { from: ["labels.name"] }
+  u: { class: write, roles: { command: { from: ["jobs.program", "jobs.words"] } } }
+"#,
+    )
+    .unwrap();
+    let roles = |roles: &[&str]| ArgumentReads {
+        roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        ..ArgumentReads::default()
+    };
+    let values = |name: &str| ArgumentReads { values: [name.into()].into(), ..ArgumentReads::default() };
+    for (tool, list, first, name, reads) in [
+        ("t", "attendees", "", "email", values("attendees.email")),
+        ("nobody-knows", "attendees", r#"{"email":"a@example.com"}"#, "email", values("attendees.email")),
+        ("t", "files", r#"{"path":"/a"}"#, "path", roles(&["path"])),
+        ("t", "jobs", r#"{"run":"ls /a"}"#, "run", roles(&["command", "path", "url"])),
+        ("t", "items", r#"{"owner":"acme","repo":"site"}"#, "repo", roles(&["repo"])),
+        ("t", "lines", r#"{"line":"aws --profile dev"}"#, "line", roles(&["account"])),
+        ("t", "labels", r#"{"name":"a"}"#, "name", roles(&["label"])),
+        ("u", "jobs", r#"{"program":"rm","words":"a"}"#, "words", roles(&["command", "path", "url"])),
+    ] {
+        for nothing in ["null", "[]", "[null]"] {
+            let with = |nothings: usize| {
+                let nothings = vec![format!(r#"{{"{name}":{nothing}}}"#); nothings];
+                let last = format!(r#"{{"{name}":"/etc"}}"#);
+                let items: Vec<&str> = [first].into_iter().filter(|first| !first.is_empty()).collect();
+                let items: Vec<String> = items.into_iter().map(str::to_owned).chain(nothings).chain([last]).collect();
+                let arguments = format!(r#"{{"{list}":[{}]}}"#, items.join(","));
+                profile.reader(tool).read(arguments.as_bytes(), &reads)
+            };
+            let wanted = ArgumentFacts::all_unclear(0, &reads).unclear;
+            assert_eq!(with(256).unclear, wanted, "{list}.{name} {nothing}");
+        }
+    }
+    // Up to the bound all is read.
+    let arguments = format!(r#"{{"a":[{}{{"b":"x"}}]}}"#, r#"{"b":null},"#.repeat(255));
+    let read = profile.reader("t").read(arguments.as_bytes(), &values("a.b"));
+    assert_eq!((read.values["a.b"].len(), read.unclear.len()), (1, 0));
+}
+
 fn any_json() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         Just("null".to_owned()),
