@@ -9,9 +9,9 @@ use model::{Layer, RuleId, RuleInfo, RuleOutcome, RuleSource};
 use regorus::unstable::{Expr, LiteralStmt, Module, Rule, RuleHead};
 use regorus::{Engine, PolicyLengthConfig};
 
-use super::functions::{BUILT_IN, has_effects, is_built_in};
+use super::functions::{BUILT_IN, has_effects};
 use super::input::FACTS;
-use super::walk::{Found, Path, Walk, head_of, imports, locals, name_of, place, written_out};
+use super::walk::{Call, Found, Import, Path, Walk, head_of, imported, locals, name_of, place, written_out};
 use super::{bounded, metadata, said};
 use crate::compile::Compiler;
 use crate::error::{Complaint, PolicyError};
@@ -59,26 +59,39 @@ struct Named {
     file: usize,
 }
 
+/// What one file imports.
+struct Imported {
+    package: Path,
+    import: Import,
+    file: usize,
+}
+
 /// Files while they are read.
 struct Reader<'f> {
     files: &'f [&'f RuleFile],
     compiler: &'f mut Compiler,
     engine: Engine,
     named: Vec<Named>,
+    imported: Vec<Imported>,
     faulty: bool,
 }
 
 /// Reads files. None: something is wrong, and the compiler knows what.
 pub(super) fn read(files: &[&RuleFile], compiler: &mut Compiler) -> Option<Reading> {
-    let mut reader = Reader { files, compiler, engine: bounded(), named: Vec::new(), faulty: false };
+    let mut reader =
+        Reader { files, compiler, engine: bounded(), named: Vec::new(), imported: Vec::new(), faulty: false };
     reader.parse();
     if reader.faulty {
         return None;
     }
     let modules: Vec<_> = reader.engine.get_modules().clone();
     for (file, module) in modules.iter().enumerate() {
+        reader.imported(file, module);
+    }
+    for (file, module) in modules.iter().enumerate() {
         reader.file(file, module);
     }
+    reader.imports();
     reader.calls();
     if reader.faulty {
         return None;
@@ -116,6 +129,16 @@ impl Reader<'_> {
                 self.refuse_error(place, &error.to_string());
             }
         }
+    }
+
+    fn imported(&mut self, file: usize, module: &Module) {
+        let Some(package) = written_out(&module.package.refr) else { return };
+        self.imported.extend(imported(module).map(|import| Imported { package: package.clone(), import, file }));
+    }
+
+    fn imports_of(&self, package: &[String]) -> BTreeMap<String, Path> {
+        let imported = self.imported.iter().filter(|imported| imported.package == package);
+        imported.map(|Imported { import, .. }| (import.name.clone(), import.path.clone())).collect()
     }
 
     /// The checks of one file that need no other.
@@ -158,7 +181,7 @@ impl Reader<'_> {
             let hint = "write `deny contains \"…\" if { … }`; what only others use stands in a package of its own";
             self.refuse(file, at, "this file denies and holds nothing", Some(hint));
         }
-        let imports = imports(module);
+        let imports = self.imports_of(&package);
         for rule in &module.policy {
             let found = Walk::new(&package, &imports).rule(rule);
             let path = package.iter().cloned().chain(name_of(rule)).collect();
@@ -206,16 +229,46 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether each name that is imported means one thing. The interpreter keeps these names for all files of a package together,
+    /// and takes a rule of that name before them.
+    fn imports(&mut self) {
+        let mut wrong = Vec::new();
+        for (number, Imported { package, import: Import { name, path, at }, file }) in self.imported.iter().enumerate()
+        {
+            let earlier = self.imported.iter().take(number);
+            let mut same = earlier.filter(|other| other.package == *package && other.import.name == *name);
+            let other = same.find(|other| other.import.path != *path);
+            let rule: Path = package.iter().chain([name]).cloned().collect();
+            let itself = of_a_rule(path) == Some(&rule);
+            let (said, hint) = if path.as_slice() == ["data"] {
+                ("`data` as a whole is imported".to_owned(), "say which package: `import data.lib.days`")
+            } else if matches!(name.as_str(), "input" | "data") && path.as_slice() != [name.as_str()] {
+                (format!("`{name}` cannot be the name of something else"), RENAMED)
+            } else if let Some(Imported { import: Import { path, at, .. }, file, .. }) = other {
+                let (path, file) = (path.join("."), self.files.get(*file).map_or("", |file| file.name.as_str()));
+                (format!("`{name}` is `{path}` at {file}:{} of the same package", at.0), RENAMED)
+            } else if !itself && self.named.iter().any(|named| named.path.starts_with(&rule)) {
+                (format!("there are rules called `{}`, too", rule.join(".")), RENAMED)
+            } else {
+                continue;
+            };
+            wrong.push((*file, *at, said, hint));
+        }
+        for (file, at, said, hint) in wrong {
+            self.refuse(file, at, &said, Some(hint));
+        }
+    }
+
     /// Whether there are the functions that are called, and none calls itself.
     fn calls(&mut self) {
         let mut wrong = Vec::new();
         for named in &self.named {
-            for (path, at) in &named.found.calls {
-                let name = path.join(".");
+            for Call { path, built_in, at } in &named.found.calls {
                 let rule = of_a_rule(path);
-                if is_built_in(&name) || rule.is_some_and(|rule| self.named.iter().any(|other| other.path == rule)) {
+                if *built_in || rule.is_some_and(|rule| self.named.iter().any(|other| other.path == rule)) {
                     continue;
                 }
+                let name = path.join(".");
                 let written = self.written(named.file, *at).unwrap_or(&name);
                 let near = did_you_mean(written, BUILT_IN.iter().copied()).filter(|_| !has_effects(written));
                 let hint = near.unwrap_or_else(|| {
@@ -246,7 +299,7 @@ impl Reader<'_> {
     fn reaches_itself(&self, function: &[String]) -> bool {
         let called = |path: &[String]| -> Vec<&[String]> {
             let of_path = self.named.iter().filter(|named| named.path == path);
-            of_path.flat_map(|named| named.found.calls.iter().filter_map(|(path, _)| of_a_rule(path))).collect()
+            of_path.flat_map(|named| named.found.calls.iter().filter_map(|call| of_a_rule(&call.path))).collect()
         };
         let (mut seen, mut open) = (BTreeSet::new(), called(function));
         while let Some(next) = open.pop() {
@@ -285,7 +338,7 @@ impl Reader<'_> {
                 _ => continue,
             };
             let Some(info) = self.info(file, (module, rule), outcome, rules.len() + 1) else { continue };
-            let imports = imports(module);
+            let imports = self.imports_of(&package);
             let reads = self.reads(&Walk::new(&package, &imports).rule(rule));
             let certain_part = match reads.may_be_missing() {
                 true => self.certain_part(file, module, rule, &package),
@@ -340,7 +393,7 @@ impl Reader<'_> {
         let mut reads = Reads::default();
         reads.take(found);
         let targets = |found: &Found| -> Vec<Path> {
-            let calls = found.calls.iter().filter_map(|(path, _)| of_a_rule(path)).map(<[String]>::to_vec);
+            let calls = found.calls.iter().filter_map(|call| of_a_rule(&call.path)).map(<[String]>::to_vec);
             found.refers.iter().cloned().chain(calls).collect()
         };
         let (mut open, mut seen) = (targets(found), vec![false; self.named.len()]);
@@ -360,7 +413,7 @@ impl Reader<'_> {
     fn certain_part(&mut self, file: usize, module: &Module, rule: &Rule, package: &[String]) -> Option<Place> {
         let Rule::Spec { bodies, .. } = rule else { return None };
         let [body] = bodies.as_slice() else { return None };
-        let imports = imports(module);
+        let imports = self.imports_of(package);
         // By itself, a condition that reads a variable of this name would read the rule, or what is imported.
         let shadowed = |name: String| {
             let imported = imports.contains_key(&name);
@@ -531,6 +584,7 @@ fn of_a_rule(called: &[String]) -> Option<&[String]> {
 }
 
 const ROOT: &str = "countersign";
+const RENAMED: &str = "give it a name of its own with `as`";
 const PACKAGE: &str = "rules that deny and hold stand in `package countersign`, or in one below it";
 
 /// A file is bounded before it gets here.

@@ -217,6 +217,53 @@ fn a_missing_fact_defers_only_where_it_matters() {
     );
 }
 
+// INVARIANT: whatever a rule reads is known, by whichever name it reads it.
+#[test]
+fn a_name_that_is_imported_hides_nothing() {
+    let outside = "deny contains \"outside\" if { some one in SEEN; not endswith(one, \"@example.com\") }";
+    let mut arguments = ArgumentFacts::default();
+    arguments.values.insert("to".into(), vec![Scalar::Text("eve@example.net".into())]);
+    let mail = with_arguments(arguments);
+    let unclear = with_arguments(ArgumentFacts {
+        unclear: [ArgumentFacts::unclear_argument("to")].into(),
+        ..ArgumentFacts::default()
+    });
+    for (above, seen) in [
+        ("", "input.arguments.to"),
+        ("import input", "input.arguments.to"),
+        ("import input as i", "i.arguments.to"),
+        ("import input as i", "i[\"arguments\"].to"),
+        ("import input.arguments as given", "given.to"),
+        ("import input.arguments.to", "to"),
+        ("import data.countersign.f as g\nf(x) := input.arguments.to if x", "g(true)"),
+        // A function of this package is called before one of the language.
+        ("union(x) := input.arguments.to if x", "union(true)"),
+        ("json.filter(x) := input.arguments.to if x", "json.filter(true)"),
+    ] {
+        let text = format!("{above}\n{}", outside.replace("SEEN", seen));
+        let rules = rego(&text);
+        let reads = rules.reads(&"crm".parse().unwrap()).unwrap_or_else(|| panic!("nothing is read: {text}"));
+        assert!(reads.values.contains("to"), "{text}");
+        assert_eq!(said(&rules, &mail), "Deny a#1: outside", "{text}");
+        assert_eq!(
+            said(&rules, &unclear),
+            "MissingFact(\"the argument `to` of this call cannot be read\") a#1",
+            "{text}"
+        );
+    }
+    // What one file imports has its name in all files of the package.
+    let imports = file("a.rego", "package countersign\nimport input as i\ndeny contains \"never\" if i.task == \"x\"");
+    let uses = file("b.rego", &format!("package countersign\n{}", outside.replace("SEEN", "i.arguments.to")));
+    for files in [[imports.clone(), uses.clone()], [uses, imports]] {
+        assert_eq!(said(&bundle(&files), &mail), "Deny b#1: outside");
+    }
+    check(
+        "import input as i\ndeny contains \"x\" if i.human.seniority == \"contractor\"",
+        &read(),
+        "MissingFact(\"human `ana` has no seniority\") a#1",
+    );
+}
+
 #[test]
 fn what_is_no_call_of_a_tool_has_no_cost() {
     let rule = r#"deny contains "x" if input.tool.cost == "high""#;
@@ -272,6 +319,24 @@ fn files_share_what_stands_in_other_packages() {
     assert_eq!(both.digest(), bundle(&[rules.clone(), library.clone()]).digest());
     let other = RuleFile { text: library.text.replace("sunday", "monday"), ..library };
     assert_ne!(both.digest(), bundle(&[rules, other]).digest());
+}
+
+#[test]
+fn a_name_may_be_imported_by_several_files() {
+    let days = "package lib.days\nweekend(day) if day in {\"saturday\", \"sunday\"}";
+    let rule =
+        "import data.lib.days\nimport input.human as who\ndeny contains who.name if days.weekend(input.time.weekday)";
+    let one = format!("package countersign\n{rule}");
+    let below = "package countersign.pay\nimport input.agent as who\nlimit := 1\ndeny contains who.id if limit > 2";
+    let uses = "package countersign\nimport data.countersign.pay\nhold contains \"a\" if pay.limit == 1";
+    let files = [
+        file("a.rego", &one),
+        file("b.rego", &one),
+        file("c.rego", below),
+        file("d.rego", uses),
+        file("days.rego", days),
+    ];
+    assert_eq!(said(&bundle(&files), &read()), "Deny a#1: Ana\nDeny b#1: Ana\nHold d#1: a");
 }
 
 #[test]
@@ -331,6 +396,19 @@ fn bad_files_are_told_with_their_place() {
             one("package countersign\nf(x) := f(x - 1)\ndeny contains \"a\" if f(1) == 1\n"),
             one("package countersign\n# METADATA\n# custom: {id: [}\ndeny contains \"a\"\n"),
             one("package countersign\n# METADATA\n# custom: {id: guard:x}\ndeny contains \"a\"\n"),
+            one("package countersign\nimport input as i\ndeny contains \"a\" if count(i) > 1\nhold contains \"b\" if i.humn.id == \"x\"\ndeny contains \"c\" if i.arguments[_] == 1\n"),
+            one("package countersign\nimport data\nimport data as d\nimport input.human as input\nimport input.agent as data\ndeny contains \"a\" if d.lib.flag\n"),
+            one("package countersign\nimport data.lib.days\nimport data.other.days\ndeny contains \"a\" if days.flag\n"),
+            one("package countersign\nimport input.human as who\nwho := \"x\"\ndeny contains \"a\" if who.id == \"eve\"\n"),
+            wrong(&[
+                ("a.rego", "package countersign\nimport input.human as who\ndeny contains \"a\" if who.id == \"eve\"\n"),
+                ("b.rego", "package countersign\nimport input.agent as who\ndeny contains \"a\" if who.id == \"bot\"\n"),
+            ]),
+            wrong(&[
+                ("a.rego", "package countersign\nimport data.lib.pay\ndeny contains \"a\" if pay.limit\n"),
+                ("b.rego", "package countersign.pay\nlimit := false\ndeny contains \"a\" if limit\n"),
+                ("c.rego", "package lib.pay\nlimit := true\n"),
+            ]),
             wrong(&[
                 ("a.cedar", "@id(\"one\") permit (principal, action, resource);"),
                 ("b.rego", "package countersign\n# METADATA\n# custom: {id: one}\ndeny contains \"a\"\n"),

@@ -12,32 +12,48 @@ pub(super) type Path = Vec<String>;
 pub(super) struct Found {
     /// Under `data`, the package included: rules and functions.
     pub(super) refers: BTreeSet<Path>,
-    /// Functions that are called, and where.
-    pub(super) calls: Vec<(Path, (u32, u32))>,
+    /// Functions that are called.
+    pub(super) calls: Vec<Call>,
     /// Facts, without `input`, and where.
     pub(super) facts: Vec<(Path, (u32, u32))>,
     /// Texts as they stand there.
     pub(super) texts: BTreeSet<String>,
 }
 
-/// Looks through the syntax of one file.
+/// A function that is called.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// As a rule is named. One that is of the language as well is the rule, where there is one.
+    pub(super) path: Path,
+    /// Whether the language has a function that is written like this.
+    pub(super) built_in: bool,
+    pub(super) at: (u32, u32),
+}
+
+/// What a file imports.
+pub(super) struct Import {
+    /// The name that it has there.
+    pub(super) name: String,
+    pub(super) path: Path,
+    pub(super) at: (u32, u32),
+}
+
+/// Looks through the syntax of a file. All files of a package have the names that one of them imports: the interpreter knows
+/// them by package.
 pub(super) struct Walk<'m> {
     package: &'m [String],
     imports: &'m BTreeMap<String, Path>,
     pub(super) found: Found,
 }
 
-/// The imports of a file, by the name they have in it.
-pub(super) fn imports(module: &Module) -> BTreeMap<String, Path> {
-    let mut all = BTreeMap::new();
-    for import in &module.imports {
-        let Some(path) = written_out(&import.refr).filter(|path| path.len() > 1) else { continue };
-        let name = import.r#as.as_ref().map(|name| name.text().to_owned()).or_else(|| path.last().cloned());
-        if let Some(name) = name.filter(|_| matches!(path.first().map(String::as_str), Some("input" | "data"))) {
-            all.insert(name, path);
-        }
-    }
-    all
+/// What a file imports of facts and rules.
+pub(super) fn imported(module: &Module) -> impl Iterator<Item = Import> {
+    module.imports.iter().filter_map(|import| {
+        let path = written_out(&import.refr)?;
+        let name = import.r#as.as_ref().map(|name| name.text().to_owned()).or_else(|| path.last().cloned())?;
+        let known = matches!(path.first().map(String::as_str), Some("input" | "data"));
+        known.then(|| Import { name, path, at: place(&import.span) })
+    })
 }
 
 /// The parts of a name that is written out whole.
@@ -185,8 +201,8 @@ impl<'m> Walk<'m> {
     fn call(&mut self, function: &Expr) {
         let path = parts(function, &mut Vec::new()).map(|(path, _)| path).unwrap_or_default();
         let built_in = super::functions::is_built_in(&path.join("."));
-        let path = if built_in { path } else { self.resolved(path) };
-        self.found.calls.push((path, place(root(function).span())));
+        let path = self.resolved(path);
+        self.found.calls.push(Call { path, built_in, at: place(root(function).span()) });
     }
 
     /// The name from its beginning: with `input` or `data` in front. A local variable looks like a rule of its package.
