@@ -32,6 +32,8 @@ mod block;
 mod custom;
 mod others;
 
+use block::READS;
+use condition::Condition;
 pub(crate) use condition::Tests;
 use draft::Does;
 pub(crate) use draft::{Draft, Written};
@@ -67,6 +69,9 @@ pub(crate) fn read<'a>(known: &Known, files: impl Iterator<Item = &'a RuleFile>)
         reading.drafts.clear();
     }
     note_limits_alone(&mut reading);
+    note_permits_unseen(&mut reading);
+    let unique: BTreeSet<PolicyError> = reading.notes.drain(..).collect();
+    reading.notes.extend(unique);
     reading
 }
 
@@ -112,8 +117,22 @@ fn note_limits_alone(reading: &mut Reading) {
         }
     }
     reading.notes.extend(notes);
-    let unique: BTreeSet<PolicyError> = reading.notes.drain(..).collect();
-    reading.notes.extend(unique);
+}
+
+/// What a rule would permit that is only observed shows nowhere, where one that is enforced would yield to it.
+fn note_permits_unseen(reading: &mut Reading) {
+    let mut notes = Vec::new();
+    let reads = |draft: &Draft| matches!(&draft.when, Condition::Fact(fact) if fact == READS);
+    for draft in reading.drafts.iter().filter(|draft| draft.marks.observe && !reads(draft)) {
+        let denies = |other: &&Draft| other.unless_permitted && draft.permits_for(other) && !draft.lifts(other);
+        if let Some(other) = reading.drafts.iter().find(denies) {
+            let at = draft.written.at;
+            let said = format!("what `{}` would permit is refused by `{}`, and not seen", draft.id, other.id);
+            let hint = "what is enforced yields only to what is enforced: observe both, or neither";
+            notes.push(PolicyError::new(&draft.written.file, (at.line, at.column), said, Some(hint.to_owned())));
+        }
+    }
+    reading.notes.extend(notes);
 }
 
 pub(crate) const FILE_KEYS: &[&str] = &["policies", "freezes", "agents", "examples"];

@@ -220,7 +220,7 @@ impl Reader<'_> {
         let says = format!("what only reads is allowed on {}", block.called());
         let mut reads = self.draft(block, entry, Does::Permit, says);
         reads.id.push_str(".reads");
-        reads.when = Condition::Fact("context.class == \"read\"".to_owned());
+        reads.when = Condition::Fact(READS.to_owned());
         reads.tools_only = false;
         let says = format!("{} is read-only unless a rule permits more", block.called());
         let mut rest = self.draft(block, entry, Does::Deny, says);
@@ -447,6 +447,8 @@ fn in_words(within: Duration) -> String {
 
 /// The name of the block that is about every app.
 pub(super) const EVERY_APP: &str = "*";
+/// The condition that a call only reads.
+pub(super) const READS: &str = "context.class == \"read\"";
 pub(crate) const BLOCK_KEYS: &[&str] = &[
     "read_only_by_default",
     "require_approval_above_cost_class",

@@ -82,9 +82,15 @@ impl Draft {
         }
     }
 
-    /// Whether it lets calls run.
-    pub(crate) fn permits(&self) -> bool {
-        self.does == Does::Permit && !self.marks.observe
+    /// Whether it lets calls run, and another rule yields to it. One that is only observed yields as it would if all that is
+    /// observed were enforced.
+    pub(crate) fn lifts(&self, other: &Self) -> bool {
+        other.unless_permitted && self.permits_for(other) && (!self.marks.observe || other.marks.observe)
+    }
+
+    /// Whether it would let calls run that another rule is about.
+    pub(crate) fn permits_for(&self, other: &Self) -> bool {
+        self.does == Does::Permit && self.meets(other.apps.as_deref())
     }
 
     /// Whether there is an app that both are about.
@@ -112,10 +118,7 @@ impl Draft {
             text.push_str(&format!("\nwhen {{ {} }}", condition.cedar(towards, tests)));
         }
         let mut exceptions: Vec<Condition> = self.unless.clone().into_iter().collect();
-        if self.unless_permitted {
-            let permits = all.iter().filter(|other| other.permits() && other.meets(self.apps.as_deref()));
-            exceptions.extend(permits.map(|other| other.whole(self)));
-        }
+        exceptions.extend(all.iter().filter(|other| other.lifts(self)).map(|other| other.whole(self)));
         if !exceptions.is_empty() {
             text.push_str(&format!("\nunless {{ {} }}", Condition::Any(exceptions).cedar(towards.turned(), tests)));
         }

@@ -381,6 +381,35 @@ fn marks_of_a_rule_and_of_a_block() {
 }
 
 #[test]
+fn what_is_observed_would_do_what_it_does_once_it_is_enforced() {
+    let text =
+        |observe: &str| format!("policies: {{github: {{{observe} read_only_by_default: true, allow_pr_open: true}}}}");
+    let call = |tool: &str| facts("github", tool, &serde_json::json!({}));
+    let (observed, enforced) = (compiled(&text("observe: true,")), compiled(&text("")));
+    for tool in ["create_pull_request", "merge_pull_request", "get_file_contents"] {
+        let (tried, decided) = (decide::decide(&observed, &call(tool)), decide::decide(&enforced, &call(tool)));
+        let would = tried.observed().map_or(tried.verdict(), |observed| observed.verdict);
+        assert_eq!(would, decided.verdict(), "{tool}");
+    }
+    let opened = decide::decide(&enforced, &call("create_pull_request"));
+    assert_eq!(opened.verdict(), Verdict::Allow);
+    assert!(observed.notes().is_empty() && enforced.notes().is_empty());
+}
+
+#[test]
+fn a_rule_in_force_does_not_yield_to_one_that_is_observed() {
+    let text = "policies:\n  github:\n    read_only_by_default: true\n    rules:\n      - {id: x, allow: merge, observe: true}\n      \
+        - {id: y, allow: all, when: {human: {id: bob}}, observe: true}\n";
+    let bundle = compiled(text);
+    let merge = facts("github", "merge_pull_request", &serde_json::json!({}));
+    assert_eq!(decide::decide(&bundle, &merge).verdict(), Verdict::Deny);
+    insta::assert_snapshot!(told(bundle.notes()));
+    assert!(compiled(&text.replace(", observe: true", "")).notes().is_empty());
+    let whole = "policies: {'*': {observe: true, read_only_by_default: true}, github: {read_only_by_default: true}}";
+    assert!(compiled(whole).notes().is_empty());
+}
+
+#[test]
 fn a_profile_stands_for_all_its_apps_and_an_app_for_itself() {
     let mut known = known();
     let github = known.apps["github"].clone();
