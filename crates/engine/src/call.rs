@@ -107,7 +107,7 @@ impl Engine {
             Err(fault) => return not_executed(None, fault),
         };
         let mut approvals = Vec::new();
-        if let Some(lifted) = held::beforehand(&shared, &call, &request, &mut gated) {
+        if let Some(lifted) = held::beforehand(&shared, &call, &request, &gated) {
             (gated, approvals) = lifted;
         }
         // Made where it stays: to hand it on by value would copy all of it each time. What may wait for an hour takes no more than

@@ -114,6 +114,10 @@ impl Gate {
         facts.spent.sort();
         facts.approved = approved;
         let decision = decide(rules.as_ref().as_ref(), &facts);
+        // What does not run keeps nobody out while its record is written.
+        if !decision.verdict().runs() {
+            taken = Taken::default();
+        }
         let governed = facts.contract.is_some() && decision.verdict().runs();
         let release = if governed { rules.release(&facts) } else { None };
         let (decided_at, directory_as_of) = (self.clock.now(), directory.as_of);

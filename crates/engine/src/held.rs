@@ -107,7 +107,7 @@ pub(crate) fn beforehand(
     shared: &Shared,
     call: &CallId,
     request: &CallRequest,
-    gated: &mut Gated,
+    gated: &Gated,
 ) -> Option<(Gated, Vec<Approved>)> {
     let held = gated.decision.verdict() == Verdict::Hold;
     if !held || (shared.emergencies.are_none() && shared.for_tasks.are_none()) {
@@ -118,8 +118,6 @@ pub(crate) fn beforehand(
     if shared.desk.keeps(&Key::of(&asked, WaitsFor::People)) {
         return None;
     }
-    // It is the same call: it counts once.
-    drop(std::mem::take(&mut gated.taken));
     let lifted = asked.reasons.iter().map(Lifted::from).collect();
     let again = shared.gate.decide_approved(&asked_of(request), lifted).ok()?;
     (again.decision.verdict().runs() && again.arguments == gated.arguments).then_some((again, approved))

@@ -504,6 +504,27 @@ async fn a_call_that_is_refused_costs_nothing() {
 }
 
 #[tokio::test]
+async fn what_does_not_run_keeps_nobody_out_while_it_is_recorded() {
+    use RuleOutcome::{Defer, Deny, Hold, Permit};
+    let world = World::new(Permit);
+    let budget = |of| Arc::new(model::Budget { rule: RuleId::builtin("few"), of, per: model::BudgetPer::App });
+    let within = Duration::from_secs(3_600);
+    for of in [model::BudgetOf::Concurrency { most: 1 }, model::BudgetOf::Calls { most: 1, within }] {
+        let decided = |outcome| {
+            let mut rules = Told { budgets: vec![budget(of)], ..told() };
+            rules.rule.outcome = outcome;
+            world.engine.replace_rules(Box::new(rules));
+            world.engine.shared.gate.decide(&asked_of(&world.request(Class::Read, FINE))).unwrap()
+        };
+        let under_way = [Deny, Hold, Defer].map(decided);
+        assert!(under_way.iter().all(|gated| gated.facts.spent.is_empty()), "{of:?}");
+        let runs = decided(Permit);
+        assert_eq!(runs.decision.verdict(), Verdict::Allow, "{of:?}");
+        assert_eq!(decided(Permit).decision.verdict(), Verdict::Deny, "{of:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_ran_before_a_restart_counts() {
     let world = World::new(RuleOutcome::Permit);
     world.engine.replace_rules(Box::new(Told { budgets: calls_budget(1), ..told() }));
