@@ -11,6 +11,7 @@ use model::{
     Agent, App, AppId, ArgumentFacts, Class, ClassSource, Facts, Fault, Human, Method, TaskId, ToolFacts, ToolName,
     ToolStatus, UnixMicros, Verdict,
 };
+use policy::RuleFile;
 
 use super::{Judge, bug, probe};
 
@@ -69,7 +70,6 @@ impl Matrix {
         let words = probe::words(&judge.config.rules);
         let moments = moments(judge, noon);
         let at = Asking { moments: &moments, noon };
-        let words: BTreeSet<&str> = words.iter().map(String::as_str).collect();
         let mut ids: Vec<&AppId> = judge.directory.apps.keys().collect();
         ids.sort();
         let mut apps = Vec::new();
@@ -162,19 +162,20 @@ fn line(first: &str, cells: impl Iterator<Item = String>) -> String {
 
 /// For each role, the people and agents that rules could tell apart: of those who are the same in everything that rules
 /// look at, one stands for all.
-fn pairs<'j>(judge: &'j Judge, app: &App, words: &BTreeSet<&str>) -> Vec<Pairs<'j>> {
+fn pairs<'j>(judge: &'j Judge, app: &App, words: &BTreeSet<String>) -> Vec<Pairs<'j>> {
     let mut people: Vec<&Arc<Human>> = judge.directory.humans.values().filter(|human| human.active).collect();
     people.sort_by(|one, other| one.id.cmp(&other.id));
     let mut agents: Vec<&Arc<Agent>> = judge.directory.agents.values().filter(|agent| agent.active).collect();
     agents.sort_by(|one, other| one.id.cmp(&other.id));
-    let named = |id: &str| words.contains(id).then(|| id.to_owned());
+    let named = |id: &str, name: &str| [id, name].map(|one| words.contains(one).then(|| one.to_owned()));
     let mut by_role: BTreeMap<Option<&str>, Vec<&Arc<Human>>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for human in people {
         let manager = human.manager.as_ref().map(|manager| manager.as_str());
         let role = human.role.as_deref();
         let like = (role, human.department.as_deref(), human.seniority.as_deref(), manager);
-        if seen.insert((like, app.admits(human), app.owners.contains(&human.id), named(human.id.as_str()))) {
+        if seen.insert((like, app.admits(human), app.owners.contains(&human.id), named(human.id.as_str(), &human.name)))
+        {
             by_role.entry(role).or_default().push(human);
         }
     }
@@ -186,7 +187,8 @@ fn pairs<'j>(judge: &'j Judge, app: &App, words: &BTreeSet<&str>) -> Vec<Pairs<'
                 let mut seen = BTreeSet::new();
                 for agent in &agents {
                     let is = (agent.model_tier.as_deref(), agent.recommend_only, agent.owner == human.id);
-                    let like = (named(agent.id.as_str()), named(agent.owner.as_str()), is);
+                    let owner = words.get(agent.owner.as_str());
+                    let like = (named(agent.id.as_str(), &agent.name), owner, is);
                     if seen.insert(like) {
                         pairs.push((*agent, human));
                     }
@@ -278,14 +280,19 @@ fn cell(
 /// day or the days of a week.
 fn moments(judge: &Judge, noon: UnixMicros) -> Vec<UnixMicros> {
     let mut moments = probe::moments(&judge.config.rules);
-    if judge.config.rules.iter().any(|file| WEEKLY.iter().any(|word| file.text.contains(word))) {
+    let weekly = |file: &RuleFile| match file.name.to_ascii_lowercase().ends_with(".rego") {
+        true => file.text.contains(WEEKLY_IN_REGO),
+        false => WEEKLY.iter().any(|word| file.text.contains(word)),
+    };
+    if judge.config.rules.iter().any(weekly) {
         moments.extend(probe::week_from(noon));
     }
     moments
 }
 
-/// One of these stands in every rule that looks at the hour or the day.
+/// One of these stands in every rule that looks at the hour or the day. In Rego the fact has any name, but it is `time` once.
 const WEEKLY: [&str; 6] = ["hours", "days", "time:", "time in ", "toTime", "offset"];
+const WEEKLY_IN_REGO: &str = "time";
 
 const HEAD: &str = "\
 # The authority matrix: what an agent may do for a person of this role, by app and class of tool.

@@ -4,23 +4,24 @@
 //! microseconds.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use model::UnixMicros;
 use policy::RuleFile;
 
-/// Every moment that stands in rules, and the second before it, in order. A date alone is its midnight in UTC.
+/// Every moment that stands in rules, and the second before it, in order. A date alone is its midnight in UTC, and a large
+/// number may be seconds since 1970.
 pub fn moments(rules: &[RuleFile]) -> Vec<UnixMicros> {
     let mut found = BTreeSet::new();
     for word in rules.iter().flat_map(|file| words_of(&file.text)) {
-        let at = word.parse::<jiff::Timestamp>().ok().or_else(|| {
-            let date = word.parse::<jiff::civil::Date>().ok()?;
-            Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-        });
+        let date = || Some(word.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp());
+        let seconds = || word.parse().ok().filter(|at| SECONDS.contains(at)).map(jiff::Timestamp::from_second)?.ok();
+        let at = word.parse::<jiff::Timestamp>().ok().or_else(date).or_else(seconds);
         if let Some(at) = at.map(jiff::Timestamp::as_microsecond) {
             found.extend([UnixMicros(at.saturating_sub(SECOND)), UnixMicros(at)]);
         }
     }
-    found.into_iter().take(MOMENTS_MAX).collect()
+    found.into_iter().collect()
 }
 
 /// Every half hour of a week that begins at the next full one after this moment: whatever repeats by the day or the week
@@ -31,17 +32,15 @@ pub fn week_from(now: UnixMicros) -> impl Iterator<Item = UnixMicros> {
 }
 
 /// The words of rules, which could be names: quoted texts, and what stands between spaces, brackets and commas.
-pub fn words(rules: &[RuleFile]) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let words = rules.iter().flat_map(|file| words_of(&file.text));
-    words.filter(|word| word.len() <= WORD_BYTES_MAX && seen.insert(word.clone())).take(WORDS_MAX).collect()
+pub fn words(rules: &[RuleFile]) -> BTreeSet<String> {
+    rules.iter().flat_map(|file| words_of(&file.text)).collect()
 }
 
 fn words_of(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for line in text.lines() {
         let mut rest = line;
-        while let Some(start) = rest.find(['"', '\'']) {
+        while let Some(start) = rest.find(['"', '\'', '`']) {
             let (before, quoted) = rest.split_at(start);
             plain_words(before, &mut words);
             let quote = quoted.chars().next().unwrap_or('"');
@@ -69,6 +68,5 @@ fn plain_words(text: &str, words: &mut Vec<String>) {
 
 const SECOND: i64 = 1_000_000;
 const HALF_HOUR: i64 = 1_800 * SECOND;
-const MOMENTS_MAX: usize = 1_000;
-const WORDS_MAX: usize = 2_000;
-const WORD_BYTES_MAX: usize = 256;
+/// From 2001 to 2096.
+const SECONDS: Range<i64> = 1_000_000_000..4_000_000_000;

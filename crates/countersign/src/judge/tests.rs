@@ -28,8 +28,12 @@ apps:
 
 /// A judge of a world with these rules in Cedar.
 pub(crate) fn judge(rules: &str) -> Judge {
+    judge_by("rules/a.cedar", rules)
+}
+
+fn judge_by(file: &str, rules: &str) -> Judge {
     let mut config = Config::parse(Path::new("countersign.yaml"), CONFIG, &|_| None).unwrap();
-    config.rules = vec![policy::RuleFile { name: "rules/a.cedar".to_owned(), text: rules.to_owned() }];
+    config.rules = vec![policy::RuleFile { name: file.to_owned(), text: rules.to_owned() }];
     let bundle = compile(&config).unwrap();
     Judge::new(config, bundle)
 }
@@ -109,9 +113,19 @@ fn moments_and_words_of_rules_are_found() {
     );
     let words = probe::words(&rules);
     for word in ["production-infra", "a b"] {
-        assert!(words.iter().any(|found| found == word), "{words:?}");
+        assert!(words.contains(word), "{words:?}");
     }
-    assert!(!words.iter().any(|found| found == "freeze"), "{words:?}");
+    assert!(!words.contains("freeze"), "{words:?}");
+    let seconds = file("input.time.unix > 1800000000; 1 < 12");
+    assert_eq!(
+        probe::moments(&seconds).into_iter().map(said).collect::<Vec<_>>(),
+        ["2027-01-15T07:59:59Z", "2027-01-15T08:00:00Z"]
+    );
+    // However many there are.
+    let many: String = (0..3_000).map(|number| format!("2{number:03}-01-01 w{number}\n")).collect();
+    assert!(probe::words(&file(&many)).contains("w2999"));
+    let many: String = (2_000..4_000).map(|year| format!("{year}-01-01\n")).collect();
+    assert_eq!(probe::moments(&file(&many)).len(), 4_000);
     assert_eq!(probe::week_from(WEDNESDAY).count(), 7 * 48);
 }
 
@@ -136,6 +150,31 @@ fn a_matrix_says_what_each_cell_depends_on() {
       sales            allow                deny                 hold                 deny
       support          allow                deny                 hold                 deny
     "#);
+}
+
+#[test]
+fn a_matrix_shows_what_a_rule_in_rego_says_of_days_and_of_one_person() {
+    let row = |condition: &str| {
+        let rules = "package countersign\nIMPORT\ndeny contains \"no\" if { CONDITION }\n";
+        let (import, condition) = condition.split_once('|').unwrap();
+        let judge = judge_by("rules/a.rego", &rules.replace("IMPORT", import).replace("CONDITION", condition));
+        let text = Matrix::of(&judge, WEDNESDAY).unwrap().text();
+        let (_, wiki) = text.split_once("wiki").unwrap();
+        wiki.lines()
+            .find(|line| line.contains("support"))
+            .unwrap()
+            .split_whitespace()
+            .skip(1)
+            .take(3)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(row("|false"), "allow deny hold");
+    assert_eq!(row("|input.tool.class == \"read\"; input.time.weekday == \"friday\""), "allow|deny (when) deny");
+    assert_eq!(row("import input.time|input.tool.class == \"read\"; time.hour < 6"), "allow|deny (when) deny");
+    for one in ["input.human.id == \"sam\"", "input.human.id == `sam`", "input.human.name == \"Sam Reed\""] {
+        assert_eq!(row(&format!("|input.tool.class == \"read\"; {one}")), "allow|deny (who) deny", "{one}");
+    }
 }
 
 #[test]
