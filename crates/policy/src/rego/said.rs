@@ -14,7 +14,7 @@ pub(super) fn hits(rule: &RuleInfo, said: &Value) -> Result<Vec<RuleInfo>, Strin
     }
     let Ok(set) = said.as_set() else { return Err("it comes to something else than a set".to_owned()) };
     if set.len() > SAID_MAX {
-        return Err(format!("it says more than {SAID_MAX} things"));
+        return Err(format!("it says more than {SAID_MAX} things, and could say one of them all"));
     }
     set.iter_sorted().map(|element| hit(rule, element)).collect()
 }

@@ -143,7 +143,7 @@ fn a_rule_that_breaks_denies_and_the_others_still_speak() {
         ("deny contains to_number(\"a\")", "rules/a.rego:2:26: could not parse string as number"),
         (
             "deny contains sprintf(\"%d\", [x]) if some x in [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]",
-            "it says more than 16 things",
+            "it says more than 16 things, and could say one of them all",
         ),
     ] {
         check(rule, &read(), &format!("Broken({why:?}) a#1"));
@@ -459,5 +459,16 @@ fn the_example_of_the_guide_does_what_it_says() {
         said(&rules, &mail),
         "Hold mail-outside: mail to eve@example.net leaves the company [role:agent-lead owner-of-app]"
     );
+    let mail = |to: Vec<String>| {
+        let mut arguments = ArgumentFacts::default();
+        arguments.values.insert("to".into(), to.iter().map(|to| Scalar::Text(Arc::from(to.as_str()))).collect());
+        said(&rules, &Facts { arguments: Arc::new(arguments), ..facts(Class::External, Risk::Low, true) })
+    };
+    let many = mail((0..20).map(|number| format!("eve-{number}@example.net")).collect());
+    assert!(
+        many.starts_with("Hold mail-outside: mail to eve-0@example.net, eve-1@example.net")
+            && many.lines().count() == 1
+    );
+    assert_eq!(mail(vec!["ana@example.com".to_owned()]), "");
     assert_eq!(said(&rules, &read()), "");
 }
