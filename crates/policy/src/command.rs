@@ -28,7 +28,8 @@ struct Parsed {
 pub(crate) enum Matches {
     /// It is, as it is written.
     Surely,
-    /// It may be: it cannot be split into words, or a flag is cut short, as in `--recurs`.
+    /// It may be: it cannot be split into words, a flag is cut short, as in `--recurs`, or it is spelled in other letters, as
+    /// `RM`, which is the same program where the file system makes no difference.
     Perhaps,
     /// It is not.
     No,
@@ -46,16 +47,20 @@ impl CommandPattern {
         let Some(Parsed { program, flags, words }) = split(command).and_then(|words| Parsed::of(&words)) else {
             return Matches::Perhaps;
         };
-        let mut ours = self.parsed.words.iter().peekable();
-        for word in &words {
-            ours.next_if(|wanted| *wanted == word);
-        }
-        if program != self.parsed.program || ours.peek().is_some() {
+        let has_all = |same: fn(&str, &str) -> bool| {
+            let mut ours = self.parsed.words.iter().peekable();
+            for word in &words {
+                ours.next_if(|wanted| same(wanted, word));
+            }
+            ours.peek().is_none() && same(&self.parsed.program, &program)
+        };
+        let exactly = has_all(|one, other| one == other);
+        if !exactly && !has_all(|one, other| one.to_lowercase() == other.to_lowercase()) {
             return Matches::No;
         }
         let mut missing = self.parsed.flags.difference(&flags).peekable();
         if missing.peek().is_none() {
-            Matches::Surely
+            if exactly { Matches::Surely } else { Matches::Perhaps }
         } else if missing.all(|wanted| flags.iter().any(|flag| is_cut_short(flag, wanted))) {
             Matches::Perhaps
         } else {

@@ -226,7 +226,8 @@ impl NamedTest {
             },
             Is::Under(folders) => folders.iter().fold(exactly(false), |all, folder| {
                 let under = text::is_under(value, folder);
-                Passes { surely: all.surely || under == Some(true), perhaps: all.perhaps || under != Some(false) }
+                let perhaps = || text::is_under(&text::lower(value), &text::lower(folder)) != Some(false);
+                Passes { surely: all.surely || under == Some(true), perhaps: all.perhaps || perhaps() }
             }),
             // Its values are hosts.
             Is::At(domains) if matches!(&self.on, On::Role(role) if role.as_ref() == "url") => {

@@ -39,6 +39,14 @@ fn a_flag_that_is_cut_short_is_perhaps_the_flag() {
 }
 
 #[test]
+fn in_other_letters_it_is_perhaps_the_command() {
+    check("rm -rf /", "RM -rf /", Perhaps);
+    check("cat /Users/ana/.ssh", "/bin/cat /Users/ana/.SSH", Perhaps);
+    check("rm -rf /", "RM -r /", No);
+    check("rm", "RMDIR /", No);
+}
+
+#[test]
 fn what_cannot_be_split_is_not_judged() {
     check("rm", "rm 'x", Perhaps);
     check("rm", "", Perhaps);

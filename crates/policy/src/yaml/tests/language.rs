@@ -125,6 +125,10 @@ fn arguments_of_rules_that_restrict() {
         denied("{file: {under: /etc}}", &format!("{{file: '{path}'}}"), "deny");
     }
     denied("{file: {under: /etc}}", "{file: /workspace/etc}", "allow");
+    for path in ["/ETC/passwd", "/Etc"] {
+        denied("{file: {under: /etc}}", &format!("{{file: '{path}'}}"), "deny");
+        denied("{file: {not: {under: /etc}}}", &format!("{{file: '{path}'}}"), "deny");
+    }
 }
 
 #[test]
@@ -162,6 +166,8 @@ fn arguments_of_rules_that_permit() {
     allowed("{arguments: {file: {under: /w}}}", "{file: /w/a}", "allow");
     allowed("{arguments: {file: {under: /w}}}", "{file: /w/$X}", "hold");
     allowed("{arguments: {file: {not: {under: /etc}}}}", "{file: ../etc/x}", "hold");
+    allowed("{arguments: {file: {under: /w}}}", "{file: /W/a}", "hold");
+    allowed("{arguments: {file: {not: {under: /etc}}}}", "{file: /ETC/x}", "hold");
     allowed("{roles: {amount: {at_most: 100}}}", "{amount: 99}", "allow");
     allowed("{roles: {amount: {at_most: 100}}}", "{amount: lots}", "hold");
     allowed("{roles: {amount: {at_most: 100}}}", "{amount: [1, 101]}", "hold");
