@@ -235,18 +235,26 @@ fn unknown_names(config: &Config, beside: &dyn Fn(&str) -> String) -> Vec<Findin
     let agents: Vec<&str> = directory.agents.keys().map(|id| id.as_str()).collect();
     let people: Vec<&str> = directory.humans.keys().map(|id| id.as_str()).collect();
     let apps: Vec<&str> = directory.apps.keys().map(|id| id.as_str()).collect();
-    let kinds =
-        [("Agent", "agent", &agents), ("Human", "person", &people), ("App", "app", &apps), ("Tool", "app", &apps)];
+    let kinds = [
+        ("Agent::\"", "agent", &agents),
+        ("Human::\"", "person", &people),
+        ("App::\"", "app", &apps),
+        ("Tool::\"", "app", &apps),
+        // Who approves, in Cedar and in Rego.
+        ("human:", "person", &people),
+    ];
     let mut notes = Vec::new();
     for rule in &config.rules {
         for (line, text) in (1..).zip(rule.text.lines()) {
             let code = text.split("//").next().unwrap_or_default();
-            for (entity, word, known) in &kinds {
-                let begin = format!("{entity}::\"");
-                for (at, _) in code.match_indices(&begin) {
+            for (begin, word, known) in &kinds {
+                for (at, _) in code.match_indices(begin) {
                     let name = code.get(at + begin.len()..).unwrap_or_default();
-                    let name = name.split(['"', '/']).next().unwrap_or_default();
-                    if !known.contains(&name) {
+                    let name = name
+                        .split(|letter: char| letter.is_whitespace() || "\"'/,=]}".contains(letter))
+                        .next()
+                        .unwrap_or_default();
+                    if !name.is_empty() && !known.contains(&name) {
                         let before = code.get(..at).unwrap_or_default().chars().count();
                         notes.push(Finding {
                             kind: Kind::UnknownName,

@@ -48,6 +48,10 @@ fn check_speaks_sarif_and_junit() -> Result<()> {
     ensure!(world.run(&["check", "--strict"])?.code == 1, "a note does not count");
     let said = json_of(&world, &["check"])?;
     ensure!(at(&said, "/findings/0/kind") == "unknown-name", "{said}");
+    let held = "@outcome(\"hold\") @approvers(\"owner-of-app, human:anna\") @says(\"x\")\nforbid (principal, action, resource);\n";
+    std::fs::write(world.folder().join("rules/a.cedar"), held)?;
+    let done = world.run(&["check"])?;
+    ensure!(done.code == 0 && done.stderr.contains("rules/a.cedar:1:44: there is no person `anna`"), "{done:?}");
     Ok(())
 }
 

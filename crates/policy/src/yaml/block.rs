@@ -90,7 +90,9 @@ impl Reader<'_> {
                 self.complain(at, format!("unknown approver `{word}`"), Some(hint));
                 continue;
             }
-            approvers.push(word.to_owned());
+            if word.strip_prefix("human:").is_none_or(|id| self.person_known(at, id)) {
+                approvers.push(word.to_owned());
+            }
         }
         approvers
     }

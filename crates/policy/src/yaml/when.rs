@@ -354,13 +354,20 @@ impl Reader<'_> {
         Some(Condition::Any(people.iter().map(|one| Condition::Fact(format!("{path} == {one}"))).collect()))
     }
 
+    /// Whether there is this person. Complains if not.
+    pub(super) fn person_known(&mut self, at: At, id: &str) -> bool {
+        let there_is = self.known.people.contains(id);
+        if !there_is {
+            let known: Vec<&str> = self.known.people.iter().map(HumanId::as_str).collect();
+            self.unknown("there is no person", at, id, &known);
+        }
+        there_is
+    }
+
     fn people(&mut self, node: &Node) -> Option<Vec<String>> {
         let mut people = Vec::new();
         for (at, word) in self.words(node) {
-            if !self.known.people.contains(word) {
-                let known: Vec<&str> = self.known.people.iter().map(HumanId::as_str).collect();
-                self.unknown("there is no person", at, word, &known);
-            }
+            self.person_known(at, word);
             people.push(format!("Human::{}", quoted(word)));
         }
         (!people.is_empty()).then_some(people)

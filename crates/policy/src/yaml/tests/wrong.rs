@@ -40,6 +40,7 @@ policies:
       - {id: l, hold: all, approvers: [owner-of-ap, "role:", manager-of-human]}
       - {id: m, deny: all, when: {time: {dais: mon}}}
       - {id: n, deny: ["tool:merge", "verb:merge_pull_request"]}
+      - {id: o, hold: all, approvers: ["human:anna", "human:bob"]}
   notes:
     allow_write: true
     writable_paths: [/a]
