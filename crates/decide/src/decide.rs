@@ -1,6 +1,7 @@
 //! The decision itself. Guards first, then the organisation's rules, then (only where none of those permits) the
 //! baseline; the strictest outcome wins.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -46,7 +47,8 @@ impl Decision {
         (self.verdict == Verdict::Redact).then(|| paths.collect::<Vec<_>>().join(", "))
     }
 
-    /// What would have been decided if everything were enforced; none where that is what was decided.
+    /// What would have been decided if everything were enforced; none where that is what was decided. Other approvers, and other
+    /// fields that are hidden, are another decision.
     pub fn observed(&self) -> Option<&Observed> {
         self.observed.as_ref()
     }
@@ -126,11 +128,15 @@ fn by_rules(rules: &dyn Rules, facts: &Facts, bundle: Digest) -> Decision {
         };
     }
     match enforced {
-        Some((enforced, why)) if enforced != verdict => {
-            let observed = Some(Observed { verdict, reasons: reasons.in_words().to_vec() });
+        Some((enforced, why)) => {
+            let same = match verdict {
+                Verdict::Hold | Verdict::Redact => why.want() == reasons.want(),
+                Verdict::Allow | Verdict::Defer | Verdict::Deny => true,
+            };
+            let observed =
+                (enforced != verdict || !same).then(|| Observed { verdict, reasons: reasons.in_words().to_vec() });
             Decision { verdict: enforced, reasons: why, observed, runtime, bundle }
         }
-        Some((enforced, why)) => Decision { verdict: enforced, reasons: why, observed: None, runtime, bundle },
         None => Decision { verdict, reasons, observed: None, runtime, bundle },
     }
 }
@@ -273,6 +279,12 @@ impl Reasons {
             Said::Words(reason) => Reason::clone(reason),
         };
         self.in_words.get_or_init(|| self.said.iter().map(in_words).collect())
+    }
+
+    /// What they want of a call that is not refused: who approves it, and what is hidden of its answer.
+    fn want(&self) -> BTreeSet<(&[String], u8, Option<&str>)> {
+        let reasons = self.in_words().iter();
+        reasons.map(|reason| (reason.approvers.as_slice(), reason.approvals, reason.redact.as_deref())).collect()
     }
 
     /// Whether it is this one that is built in.

@@ -49,7 +49,7 @@ pub enum Field {
     Kind,
     /// What was decided.
     Verdict,
-    /// What would have been decided if everything were enforced, where that is another verdict.
+    /// What would have been decided if everything were enforced, where that is something else.
     Would,
     /// Whether it would have been decided in another way if everything were enforced.
     Observed,

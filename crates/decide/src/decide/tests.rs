@@ -9,7 +9,7 @@ use super::*;
 use crate::{Permit, PermitRefused};
 
 /// Rules written as words: `org:permit`, `base:deny`, `org:missing`, `org:broken`; a `~` before the outcome, as in
-/// `org:~deny`: only observed.
+/// `org:~deny`: only observed. `org:hold-by-two`, `org:redact-names`: it wants more than others of its kind.
 struct Words(Vec<&'static str>);
 
 impl Rules for Words {
@@ -25,6 +25,7 @@ impl Rules for Words {
                 continue;
             }
             let (observe, what) = (what.starts_with('~'), what.trim_start_matches('~'));
+            let (what, more) = what.split_once('-').unwrap_or((what, ""));
             let outcome = match what {
                 "permit" => RuleOutcome::Permit,
                 "redact" => RuleOutcome::Redact,
@@ -34,7 +35,9 @@ impl Rules for Words {
             };
             let source = RuleSource { file: Arc::from("t.cedar"), line: 1, column: 1, text: Arc::from(*word) };
             let info = RuleInfo::new(RuleId::parse(word).unwrap(), outcome, layer, source, (*word).to_owned());
-            let rule = Arc::new(RuleInfo { observe, ..info });
+            let approvals = if more == "by-two" { 2 } else { info.approvals };
+            let redact = (more == "names").then(|| Arc::from("$..name"));
+            let rule = Arc::new(RuleInfo { observe, approvals, redact, ..info });
             match what {
                 "missing" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::MissingFact("x".into()) }),
                 "broken" => evaluation.faults.push(RuleFault { rule, kind: RuleFaultKind::Broken("x".into()) }),
@@ -231,7 +234,7 @@ fn check_observed(rules: &[&'static str], observe: bool, verdict: Verdict, rule:
 
 #[test]
 fn a_rule_that_is_observed_decides_nothing() {
-    use Verdict::{Allow, Deny, Hold};
+    use Verdict::{Allow, Deny, Hold, Redact};
     check_observed(&["org:permit", "org:~deny"], false, Allow, "org:permit", Some((Deny, "org:~deny")));
     check_observed(&["base:permit", "org:~hold"], false, Allow, "base:permit", Some((Hold, "org:~hold")));
     check_observed(&["org:permit", "org:~broken"], false, Allow, "org:permit", Some((Deny, "org:~broken")));
@@ -245,6 +248,20 @@ fn a_rule_that_is_observed_decides_nothing() {
         Some((Allow, "org:~permit")),
     );
     check_observed(&["org:deny", "org:~deny"], false, Deny, "org:deny", None);
+    // The same word for the verdict, and not the same verdict.
+    let wants = |rules: &[&'static str], verdict| {
+        let would = (verdict, rules[1]);
+        check_observed(rules, false, verdict, rules[1], Some(would));
+        let decision = decide(&Words(rules.to_vec()), &facts());
+        let of = |reasons: &[Reason]| reasons.iter().map(|reason| reason.rule.to_string()).collect::<Vec<_>>();
+        assert_eq!(of(decision.reasons()), rules[1..2]);
+        assert_eq!(of(&decision.observed().unwrap().reasons), rules[1..3]);
+    };
+    wants(&["org:permit", "org:hold", "org:~hold-by-two"], Hold);
+    wants(&["org:permit", "org:redact", "org:~redact-names"], Redact);
+    check_observed(&["org:permit", "org:hold", "org:~hold"], false, Hold, "org:hold", None);
+    check_observed(&["org:permit", "org:redact-names", "org:~redact-names"], false, Redact, "org:redact-names", None);
+    check_observed(&["org:deny", "org:~hold-by-two"], false, Deny, "org:deny", None);
     check_observed(&["org:permit", "org:~permit"], false, Allow, "org:permit", None);
 }
 
