@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hold::{Asked, ForTask, Hold};
+use hold::{Asked, ForTask, Hold, State};
 use model::limits::HOLDS_FOR_TASK_MAX;
 use model::{Approver, Blame, Fault, HoldId, HumanId, UnixMicros};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ impl Engine {
             let opened = self.shared.desk.seal.open(&about(&key), &value);
             let for_task = opened.and_then(|text| serde_json::from_slice::<ForTask>(&text).ok());
             match for_task.filter(|for_task| for_task.hold.id.as_str() == key) {
-                Some(for_task) => self.shared.for_tasks.put(for_task),
+                Some(for_task) => self.shared.for_tasks.put(Arc::new(for_task)),
                 // It approves nothing.
                 None => {
                     tracing::error!(hold = key, "an approval for a task cannot be read; was the vault's key replaced?")
@@ -123,10 +123,10 @@ impl Engine {
             detail: json!({
                 "hold": id, "agent": asked.agent, "app": asked.app, "tool": asked.tool, "for_task": detail(&for_task),
             }),
-            state: vec![StateWrite { kind: FOR_TASK_STATE.to_owned(), key: id.to_string(), value: None }],
+            state: vec![no_row(id)],
         };
         self.change(change).await?;
-        self.shared.for_tasks.all().remove(id);
+        self.shared.for_tasks.remove(id);
         Ok(for_task)
     }
 }
@@ -149,13 +149,20 @@ impl Shared {
         Some(approvals(&found.hold))
     }
 
-    /// What this step leaves behind for the task, with the row that keeps it. None: nothing.
-    pub(crate) fn for_task_of(&self, hold: &Hold, what: &str) -> Result<Option<(ForTask, StateWrite)>, Fault> {
+    /// What this step does to what is approved for the task on this hold, with the row that keeps it; one without a value takes it
+    /// away. None: nothing.
+    pub(crate) fn for_task_of(&self, hold: &Hold, what: &str) -> Result<Option<(Arc<ForTask>, StateWrite)>, Fault> {
+        // INVARIANT: nothing goes on running on a call that was denied or cancelled (test
+        // `a_no_takes_back_what_was_approved_for_the_task_on_the_same_call`).
+        if matches!(hold.state, State::Denied { .. } | State::Cancelled { .. }) {
+            let gone = self.for_tasks.all().get(&hold.id).cloned();
+            return Ok(gone.map(|gone| (gone, no_row(&hold.id))));
+        }
         if what != "hold.approved" {
             return Ok(None);
         }
         let made = ForTask::of(hold, self.parts.limits.hold_for_task_max, self.parts.clock.now());
-        made.map(|made| row(&made, &self.desk.seal).map(|row| (made, row))).transpose()
+        made.map(|made| row(&made, &self.desk.seal).map(|row| (Arc::new(made), row))).transpose()
     }
 }
 
@@ -166,8 +173,12 @@ impl ForTasks {
         self.all().is_empty()
     }
 
-    pub(crate) fn put(&self, for_task: ForTask) {
-        self.all().insert(for_task.hold.id.clone(), Arc::new(for_task));
+    pub(crate) fn put(&self, for_task: Arc<ForTask>) {
+        self.all().insert(for_task.hold.id.clone(), for_task);
+    }
+
+    pub(crate) fn remove(&self, id: &HoldId) {
+        self.all().remove(id);
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<HoldId, Arc<ForTask>>> {
@@ -192,6 +203,10 @@ fn row(for_task: &ForTask, seal: &Seal) -> Result<StateWrite, Fault> {
     })?;
     let value = Some(seal.seal(&about(&key), text)?);
     Ok(StateWrite { kind: FOR_TASK_STATE.to_owned(), key, value })
+}
+
+fn no_row(id: &HoldId) -> StateWrite {
+    StateWrite { kind: FOR_TASK_STATE.to_owned(), key: id.to_string(), value: None }
 }
 
 /// What the seal is bound to: calls that wait are sealed under the same key.

@@ -102,7 +102,7 @@ enum Waited {
 }
 
 /// The call decided once more, where people approved beforehand what holds it, with who did. None: nobody, or it does not run all
-/// the same, or an identical call waits already, which is the one to go on with.
+/// the same, or there is an identical call already, which is the one to go on with: it waits, or whoever asks has to be told of a no.
 pub(crate) fn beforehand(
     shared: &Shared,
     call: &CallId,

@@ -335,8 +335,9 @@ impl Shared {
             if let Some(fields) = detail.as_object_mut() {
                 fields.insert("for_task".to_owned(), for_tasks::detail(&for_task));
             }
+            let kept = row.value.is_some();
             state.push(row);
-            for_task
+            (for_task, kept)
         });
         let change = Change {
             by: by.to_owned(),
@@ -347,8 +348,10 @@ impl Shared {
             state,
         };
         self.change(change).await?;
-        if let Some(for_task) = for_task {
-            self.for_tasks.put(for_task);
+        match for_task {
+            Some((for_task, true)) => self.for_tasks.put(for_task),
+            Some((_, false)) => self.for_tasks.remove(&hold.id),
+            None => {}
         }
         if let Some(over) = over {
             self.desk.shelf.put(over);
@@ -366,13 +369,9 @@ impl Desk {
         Ok(Self { entries: Mutex::default(), seal, shelf, closing: CancellationToken::new() })
     }
 
-    /// Whether an identical call waits, or could be taken up.
+    /// Whether an identical call waits, could be taken up, or was denied or cancelled and nobody who asks was told.
     pub(crate) fn keeps(&self, key: &Key) -> bool {
-        let entries = self.lock();
-        let entry = entries.by_key.get(key).and_then(|id| entries.by_id.get(id));
-        entry.is_some_and(|entry| {
-            matches!(entry.now().state, State::Pending | State::Approved { .. } | State::Claimed { .. })
-        })
+        self.lock().by_key.contains_key(key)
     }
 
     /// The call that an identical one belongs to.

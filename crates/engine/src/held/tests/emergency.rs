@@ -72,6 +72,17 @@ async fn calls_run_without_an_approval_once_two_people_said_so_and_until_it_ends
 }
 
 #[tokio::test]
+async fn a_no_that_nobody_was_told_is_told_first() {
+    let world = world().await;
+    let id = world.asks_in_passing().await;
+    world.engine.deny(&id, &approver("bo"), None).await.unwrap();
+    open(&world).await;
+    let told = refused(world.asks(&patience(LONG)).await).held.unwrap();
+    assert_eq!((told.id, told.state), (id, HeldState::Denied));
+    assert!(matches!(world.asks(&patience(LONG)).await, Closed::Answered { .. }), "the next one asks nobody");
+}
+
+#[tokio::test]
 async fn it_is_closed_by_whoever_may_open_one_and_calls_are_held_again() {
     let world = world().await;
     let id = open(&world).await;

@@ -80,6 +80,24 @@ async fn it_ends_by_itself_with_who_approved_and_with_the_rule_they_saw() {
     assert!(gone.disk.rows(FOR_TASK_STATE).is_empty() && !runs(&gone).await, "what is kept of Ana is erased");
 }
 
+// INVARIANT: nothing runs on a call to which somebody said no.
+#[tokio::test]
+async fn a_no_takes_back_what_was_approved_for_the_task_on_the_same_call() {
+    for denied in [true, false] {
+        let (world, id) = approved().await;
+        match denied {
+            true => world.engine.deny(&id, &approver("cleo"), Some("no")).await.map(drop).unwrap(),
+            false => world.engine.cancel_hold(&id, "ops").await.map(drop).unwrap(),
+        }
+        assert!(world.engine.for_tasks().is_empty() && world.disk.rows(FOR_TASK_STATE).is_empty());
+        let told = refused(asks_for(&world, ARGUMENTS, "j").await).held.unwrap();
+        let state = if denied { HeldState::Denied } else { HeldState::Cancelled };
+        assert_eq!((told.id, told.state), (id, state), "whoever asks again is told");
+        let anew = refused(asks_for(&world, ARGUMENTS, "j").await).held.unwrap();
+        assert_eq!((anew.state, world.disk.sent()), (HeldState::Waits, 0), "and then it waits as any other");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_recorded_is_approved_neither_once_nor_for_the_task() {
     let world = World::new().await;
