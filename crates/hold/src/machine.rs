@@ -10,7 +10,7 @@ use model::{Approver, CallId, DirectorySnapshot, UnixMicros};
 
 use crate::record::{Approval, Disposition, Hold, State, WaitsFor};
 use crate::refused::Refused;
-use crate::who::{may_approve, suffices};
+use crate::who::{counting, may_approve, suffices};
 
 /// What happens to a hold.
 #[derive(Debug, Clone)]
@@ -76,7 +76,9 @@ pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refu
             if for_task && hold.asked.each_by_itself() {
                 return Err(Refused::EachByItself);
             }
-            approvals.push(Approval { for_task, ..approval(hold, by, directory, now)? });
+            // Others go on where somebody who approved may not any more.
+            approvals = counting(hold, directory);
+            approvals.push(Approval { for_task, ..approval(hold, &approvals, by, directory, now)? });
             match suffices(hold, &approvals, directory)? {
                 true => State::Approved { at: now },
                 false => State::Pending,
@@ -136,10 +138,16 @@ pub fn step(hold: &Hold, event: Event<'_>, now: UnixMicros) -> Result<Hold, Refu
     Ok(Hold { state, approvals, also, generation, ..hold.clone() })
 }
 
-fn approval(hold: &Hold, by: &Approver, directory: &DirectorySnapshot, now: UnixMicros) -> Result<Approval, Refused> {
+fn approval(
+    hold: &Hold,
+    before: &[Approval],
+    by: &Approver,
+    directory: &DirectorySnapshot,
+    now: UnixMicros,
+) -> Result<Approval, Refused> {
     let who = by.human();
     may_approve(hold, who, directory)?;
-    for before in &hold.approvals {
+    for before in before {
         if before.by == *who {
             return Err(Refused::ApprovedBefore { who: who.clone() });
         }

@@ -2,7 +2,7 @@
 
 use model::{DirectorySnapshot, Human, HumanId, Reason};
 
-use crate::record::{Approval, Asked, Hold};
+use crate::record::{Approval, Asked, Hold, State};
 use crate::refused::Refused;
 
 /// Whether this person may approve what was asked, now. Error: why not.
@@ -53,20 +53,41 @@ pub fn possible(hold: &Hold, directory: &DirectorySnapshot) -> bool {
 /// Whether these people are enough for every rule that holds the call: for each of them as many different people as it wants,
 /// all of whom may approve now. Error: one of them may not any more.
 pub fn suffices(hold: &Hold, approvals: &[Approval], directory: &DirectorySnapshot) -> Result<bool, Refused> {
-    let mut people: Vec<&Human> = Vec::with_capacity(approvals.len());
+    let mut people: Vec<&HumanId> = Vec::with_capacity(approvals.len());
     for approval in approvals {
         may_approve(hold, &approval.by, directory)
             .map_err(|why| Refused::ApprovalGone { who: approval.by.clone(), why: Box::new(why) })?;
-        if let Some(other) = people.iter().find(|other| directory.same_person(&other.id, &approval.by)) {
-            return Err(Refused::SamePerson { who: approval.by.clone(), other: other.id.clone() });
+        if let Some(other) = people.iter().find(|other| directory.same_person(other, &approval.by)) {
+            return Err(Refused::SamePerson { who: approval.by.clone(), other: HumanId::clone(other) });
         }
-        people.extend(directory.humans.get(&approval.by).map(AsRef::as_ref));
+        people.push(&approval.by);
     }
-    let enough = |reason: &Reason| {
-        let named = people.iter().filter(|human| names(reason, hold, human, directory)).count();
-        named >= usize::from(reason.approvals.max(1))
+    Ok(!hold.asked.reasons.is_empty() && lacking(hold, approvals, directory) == 0)
+}
+
+/// The approvals that count: while it waits for more, those by people who may approve now, one of each person.
+pub fn counting(hold: &Hold, directory: &DirectorySnapshot) -> Vec<Approval> {
+    if !matches!(hold.state, State::Pending) {
+        return hold.approvals.clone();
+    }
+    let mut count: Vec<Approval> = Vec::with_capacity(hold.approvals.len());
+    for approval in &hold.approvals {
+        let again = count.iter().any(|other| directory.same_person(&other.by, &approval.by));
+        if !again && may_approve(hold, &approval.by, directory).is_ok() {
+            count.push(approval.clone());
+        }
+    }
+    count
+}
+
+/// How many more people have to approve besides these, at the least: one person may be enough for several rules.
+pub fn lacking(hold: &Hold, approvals: &[Approval], directory: &DirectorySnapshot) -> usize {
+    let people = || approvals.iter().filter_map(|approval| directory.humans.get(&approval.by));
+    let lacks = |reason: &Reason| {
+        let named = people().filter(|human| names(reason, hold, human, directory)).count();
+        usize::from(reason.approvals.max(1)).saturating_sub(named)
     };
-    Ok(!hold.asked.reasons.is_empty() && hold.asked.reasons.iter().all(enough))
+    hold.asked.reasons.iter().map(lacks).max().unwrap_or_default()
 }
 
 /// Whether this is somebody other than those whose own matter it is.

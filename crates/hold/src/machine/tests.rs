@@ -140,6 +140,35 @@ fn two_people_are_two_people() {
 }
 
 #[test]
+fn whoever_approved_and_has_left_keeps_the_others_from_nothing() {
+    let directory = Office::directory();
+    let [cleo, dora, cleo2, sam] = ["cleo", "dora", "cleo2", "sam"].map(approver);
+    let approve = |hold: &Hold, by: &Approver, directory: &DirectorySnapshot| {
+        step(hold, Event::Approve { by, for_task: false, directory }, BEFORE).unwrap()
+    };
+    let by = |hold: &Hold| hold.approvals.iter().map(|one| one.by.to_string()).collect::<Vec<_>>();
+    let also = vec!["role:security".to_owned()];
+    let once = Hold { also, ..approve(&hold(2), &cleo, &directory) };
+    let mut left = Office::directory();
+    Office::leaves(&mut left, "cleo");
+    let dora_alone = approve(&once, &dora, &left);
+    assert_eq!((&dora_alone.state, by(&dora_alone)), (&State::Pending, vec!["dora".to_owned()]));
+    let enough = approve(&dora_alone, &sam, &left);
+    assert_eq!(
+        (enough.state.clone(), by(&enough)),
+        (State::Approved { at: BEFORE }, vec!["dora".into(), "sam".into()])
+    );
+    let other_account = approve(&once, &cleo2, &left);
+    assert_eq!(by(&other_account), ["cleo2"], "her other account is there, and she is one person");
+    // Two who approved turn out to be one person.
+    let mut one_person = Office::directory();
+    one_person.persons.insert(human("dora"), "Cleo Roy".into());
+    let twice = approve(&Hold { asked: Office::asked(3), ..once }, &dora, &directory);
+    let third = approve(&twice, &sam, &one_person);
+    assert_eq!((&third.state, by(&third)), (&State::Pending, vec!["cleo".to_owned(), "sam".to_owned()]));
+}
+
+#[test]
 fn a_hold_is_read_back_as_it_was_written() {
     let directory = Office::directory();
     let (cleo, dora) = (approver("cleo"), approver("dora"));

@@ -192,6 +192,18 @@ fn several_rules_want_their_own_people_each() {
 }
 
 #[test]
+fn what_is_lacking_is_what_the_rules_lack_and_not_what_one_of_them_wants() {
+    let directory = Office::directory();
+    let asked = Asked { reasons: vec![reason(&["role:security"], 1), reason(&["manager-of"], 1)], ..Office::asked(1) };
+    let (hold, lacks) = (held(&asked), |hold: &Hold, people: &[&str]| {
+        let given: Vec<Approval> = people.iter().map(|id| approval(id)).collect();
+        lacking(hold, &given, &directory)
+    });
+    assert_eq!([lacks(&hold, &[]), lacks(&hold, &["sam"]), lacks(&hold, &["sam", "cleo2"])], [1, 1, 1]);
+    assert_eq!(lacks(&hold, &["sam", "eve"]), 0);
+}
+
+#[test]
 fn it_is_known_ahead_when_nobody_could_ever_approve() {
     let possible = |words: &[&str], approvals| {
         let asked = Asked { reasons: vec![reason(words, approvals)], ..Office::asked(1) };
