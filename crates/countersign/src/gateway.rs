@@ -1,6 +1,7 @@
 //! The wiring: the only place that names implementations.
 
 mod fronts;
+mod restart;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -52,6 +53,8 @@ use crate::witness;
 pub struct Gateway {
     /// The configuration in force.
     pub config: ArcSwap<Config>,
+    /// The one it was started with, by which everything runs that no reload changes.
+    started: Arc<Config>,
     /// The rules in force.
     pub bundle: ArcSwap<Bundle>,
     /// Agreements with vendors, and who signed them.
@@ -181,8 +184,10 @@ impl Gateway {
         let used = reading()?.state(USED_ASSERTION_STATE).map_err(Fault::from)?;
         let vendor_tokens = VendorTokens::new(Arc::clone(&tokens), Arc::clone(&vendor_keys), &addresses, used);
         let apis = Arc::new(Apis::new(&config.apis).map_err(bad_mapping)?);
+        let started = Arc::new(config);
         let gateway = Self {
-            config: ArcSwap::from_pointee(config),
+            config: ArcSwap::new(Arc::clone(&started)),
+            started,
             bundle: ArcSwap::new(bundle),
             contracts,
             engine,
@@ -341,36 +346,7 @@ impl Gateway {
         let mut config = Config::load(&file, &environment).map_err(bad_file)?;
         let bundle = Arc::new(compile(&config)?);
         let before = self.config.load_full();
-        let mut restart = Vec::new();
-        if config.listen != before.listen || config.public_url != before.public_url {
-            restart.push("listen");
-        }
-        if config.allowed_origins != before.allowed_origins {
-            restart.push("allowed_origins");
-        }
-        if config.data != before.data {
-            restart.push("data");
-        }
-        if config.database != before.database {
-            restart.push("trace");
-        }
-        if config.limits != before.limits {
-            restart.push("limits");
-        }
-        let of_trace = |config: &Config| (config.checkpoint_copy.clone(), config.publish, config.witnesses.clone());
-        if of_trace(&config) != of_trace(&before) {
-            restart.push("trace");
-        }
-        if config.console != before.console {
-            restart.push("console");
-        }
-        let of_door = |config: &Config| config.door.as_ref().map(|door| (door.listen, door.url.clone()));
-        if of_door(&config) != of_door(&before) {
-            restart.push("door");
-        }
-        if config.exports != before.exports {
-            restart.push("exports");
-        }
+        let restart = restart::needed(&self.started, &config);
         // Each of them was tried when the configuration was read.
         let apis = Apis::new(&config.apis).map_err(bad_mapping)?;
         let apps = offered(&config, &self.engine).map_err(bad_mapping)?;
@@ -396,7 +372,7 @@ impl Gateway {
             state: Vec::new(),
         };
         self.engine.change(change).await?;
-        if let (Some(now), Some(door)) = (&mut config.door, &before.door) {
+        if let (Some(now), Some(door)) = (&mut config.door, &self.started.door) {
             door.tls.replace(&now.tls);
             now.tls = door.tls.clone();
         }
@@ -406,7 +382,9 @@ impl Gateway {
         self.engine.replace_rules(self.contracts.govern(&bundle));
         self.bundle.store(bundle);
         drop(turn);
-        self.directory.replace(as_of(&config.directory, self.engine.clock().now()));
+        let known_elsewhere = restart::known_elsewhere(&self.started, &self.directory.snapshot(), &config);
+        let now = as_of(&config.directory, self.engine.clock().now());
+        self.directory.replace(DirectorySnapshot { known_elsewhere, ..now });
         let credentials = || {
             self.broker.replace(config.credentials.clone());
             self.apis.take(apis);

@@ -275,6 +275,39 @@ fn a_page_that_is_open_shows_no_more_than_the_person_may_see() -> Result<()> {
 }
 
 #[test]
+fn a_name_at_the_provider_counts_with_the_one_for_which_it_was_written() -> Result<()> {
+    let oidc = |issuer: &str| serde_json::json!({ "name": "Acme SSO", "issuer": issuer, "client_id": "console" });
+    let stage = Stage::start_with(|world| {
+        world.set(&["console", "oidc"], oidc("http://localhost:1")).set(&["people", "bo", "oidc"], "7".into())
+    })?;
+    stage.with_accounts(&["bo", "kim"])?;
+    let known = |human: &str| -> Result<bool> {
+        let page = stage.send(&HttpRequest::get("/account").with("cookie", &stage.cookie_of(human)?))?;
+        ensure!(page.status == 200, "{}", page.body);
+        Ok(page.body.contains("Acme SSO"))
+    };
+    ensure!(known("bo")? && !known("kim")?);
+    let reload = |issuer: &str, kim: serde_json::Value| -> Result<serde_json::Value> {
+        let mut config: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(stage.world.config())?)?;
+        *config.pointer_mut("/console/oidc").context("no provider")? = oidc(issuer);
+        config
+            .pointer_mut("/people/kim")
+            .and_then(|kim| kim.as_object_mut())
+            .context("no Kim")?
+            .insert("oidc".into(), kim);
+        std::fs::write(stage.world.config(), config.to_string())?;
+        let said: serde_json::Value = serde_json::from_str(&stage.world.run_well(&["reload", "--json"])?)?;
+        Ok(said["needs_restart"].clone())
+    };
+    ensure!(reload("http://localhost:2", "8".into())? == serde_json::json!(["console"]));
+    ensure!(known("bo")? && !known("kim")?, "Kim is 8 somewhere else");
+    ensure!(reload("http://localhost:2", "8".into())? == serde_json::json!(["console"]), "it has not been made yet");
+    ensure!(reload("http://localhost:1", "8".into())? == serde_json::json!([]), "it runs as the file says");
+    ensure!(known("bo")? && known("kim")?);
+    Ok(())
+}
+
+#[test]
 fn guessing_at_the_door_is_slow_and_on_record() -> Result<()> {
     let stage = Stage::start()?;
     stage.with_accounts(&["kim"])?;
