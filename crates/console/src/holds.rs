@@ -111,11 +111,11 @@ pub struct HoldView {
     pub opened: UnixMicros,
     /// Until when.
     pub expires: UnixMicros,
-    /// Who has approved, and when.
+    /// Whose approvals count, and since when.
     pub approvals: Vec<(String, UnixMicros)>,
     /// Who has said no; none where nobody has.
     pub denied: Option<DeniedView>,
-    /// How many have to.
+    /// How many have to, with those, at the least: each rule that holds it wants its own.
     pub needed: usize,
     /// Owners of the app and manager of the person, in the form of a call's facts: by whom `owner-of-app` is told.
     pub facts: serde_json::Value,

@@ -40,7 +40,7 @@ pub use gate::{Asked, Gate, Gated, Readable};
 pub use held::{Looked, Waiter, WaiterFuture};
 pub use hold::{
     Approval, Asked as HeldCall, Disposition, Emergency, EmergencyWanted, ForTask, Hold, State as HoldState, WaitsFor,
-    counting, eligible, lacking, may_approve,
+    counting, eligible, may_approve, needed,
 };
 pub use holds::{HOLD_STATE, Waiting};
 pub use over::{HOLD_OVER_STATE, Over};

@@ -27,4 +27,4 @@ pub use for_task::ForTask;
 pub use machine::{Event, step};
 pub use record::{Approval, Asked, Disposition, Hold, State, WaitsFor};
 pub use refused::Refused;
-pub use who::{counting, eligible, lacking, may_approve, possible, suffices};
+pub use who::{counting, eligible, may_approve, needed, possible, suffices};

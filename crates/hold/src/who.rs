@@ -80,8 +80,17 @@ pub fn counting(hold: &Hold, directory: &DirectorySnapshot) -> Vec<Approval> {
     count
 }
 
-/// How many more people have to approve besides these, at the least: one person may be enough for several rules.
-pub fn lacking(hold: &Hold, approvals: &[Approval], directory: &DirectorySnapshot) -> usize {
+/// How many people have to approve, with those whose approvals count, at the least: one person may be enough for several rules.
+pub fn needed(hold: &Hold, directory: &DirectorySnapshot) -> usize {
+    let given = counting(hold, directory);
+    match hold.state {
+        State::Approved { .. } | State::Claimed { .. } | State::Ended { .. } => given.len(),
+        _ => given.len() + lacking(hold, &given, directory),
+    }
+}
+
+/// How many more people have to approve besides these, at the least.
+fn lacking(hold: &Hold, approvals: &[Approval], directory: &DirectorySnapshot) -> usize {
     let people = || approvals.iter().filter_map(|approval| directory.humans.get(&approval.by));
     let lacks = |reason: &Reason| {
         let named = people().filter(|human| names(reason, hold, human, directory)).count();

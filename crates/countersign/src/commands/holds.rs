@@ -115,7 +115,9 @@ fn show(hold: &Value) -> Vec<String> {
     };
     let (approved, may) = (names("approvals"), names("eligible"));
     if !approved.is_empty() {
-        say("approved", format!("by {}", approved.join(", ")));
+        let needed = hold.get("approvals_needed").and_then(Value::as_u64);
+        let of = needed.map(|needed| format!(", {} of {needed}", approved.len())).unwrap_or_default();
+        say("approved", format!("by {}{of}", approved.join(", ")));
     }
     say("may", if may.is_empty() { "nobody can approve it as things stand".to_owned() } else { may.join(", ") });
     let overloaded = names("overloaded");

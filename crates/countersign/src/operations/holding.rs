@@ -155,8 +155,8 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
             "approvals": reason.approvals,
         })
     });
-    let approvals = hold
-        .approvals
+    let given = engine::counting(hold, &directory);
+    let approvals = given
         .iter()
         .map(|approval| json!({ "by": human(&approval.by), "how": approval.how, "at": rfc3339(approval.at) }));
     json!({
@@ -184,6 +184,7 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "overloaded": overloaded,
         "also": hold.also,
         "approvals": approvals.collect::<Vec<_>>(),
+        "approvals_needed": engine::needed(hold, &directory),
         "opened_at": rfc3339(hold.opened_at),
         "expires_at": rfc3339(hold.expires_at),
         "seconds_left": hold.expires_at.since(gateway.engine.clock().now()) / 1_000_000,

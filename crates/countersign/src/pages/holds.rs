@@ -115,6 +115,7 @@ impl Desk {
         let agent = directory.agents.get(&asked.agent);
         let app = directory.apps.get(&asked.app);
         let text = waiting.arguments.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let given = engine::counting(hold, directory);
         let disposition = disposition(&hold.state);
         Some(HoldView {
             id: hold.id.to_string(),
@@ -140,14 +141,14 @@ impl Desk {
             said: asked.said.clone().filter(|_| concerned),
             opened: hold.opened_at,
             expires: hold.expires_at,
-            approvals: hold.approvals.iter().map(|approval| (person(&approval.by), approval.at)).collect(),
+            approvals: given.iter().map(|approval| (person(&approval.by), approval.at)).collect(),
             denied: match &hold.state {
                 HoldState::Denied { by, reason, at } => {
                     Some(DeniedView { by: person(by), at: *at, reason: reason.clone() })
                 }
                 _ => None,
             },
-            needed: asked.reasons.iter().map(|reason| usize::from(reason.approvals.max(1))).max().unwrap_or(1),
+            needed: engine::needed(hold, directory),
             facts: facts(asked, directory),
             eligible: engine::eligible(hold, directory).iter().map(person).collect(),
             overloaded: self.gateway.engine.overloaded(hold).iter().map(person).collect(),

@@ -192,15 +192,20 @@ fn several_rules_want_their_own_people_each() {
 }
 
 #[test]
-fn what_is_lacking_is_what_the_rules_lack_and_not_what_one_of_them_wants() {
-    let directory = Office::directory();
+fn as_many_are_needed_as_the_rules_want_together_and_not_as_one_of_them_does() {
+    let mut directory = Office::directory();
     let asked = Asked { reasons: vec![reason(&["role:security"], 1), reason(&["manager-of"], 1)], ..Office::asked(1) };
-    let (hold, lacks) = (held(&asked), |hold: &Hold, people: &[&str]| {
-        let given: Vec<Approval> = people.iter().map(|id| approval(id)).collect();
-        lacking(hold, &given, &directory)
-    });
-    assert_eq!([lacks(&hold, &[]), lacks(&hold, &["sam"]), lacks(&hold, &["sam", "cleo2"])], [1, 1, 1]);
-    assert_eq!(lacks(&hold, &["sam", "eve"]), 0);
+    let of = |people: &[&str], directory: &DirectorySnapshot| {
+        let hold = Hold { approvals: people.iter().map(|id| approval(id)).collect(), ..held(&asked) };
+        (counting(&hold, directory).len(), needed(&hold, directory))
+    };
+    assert_eq!(of(&[], &directory), (0, 1), "one person could be of security and the manager");
+    assert_eq!([of(&["sam"], &directory), of(&["sam", "cleo2"], &directory)], [(1, 2), (2, 3)]);
+    assert_eq!(of(&["sam", "eve"], &directory), (2, 2));
+    Office::leaves(&mut directory, "sam");
+    assert_eq!(of(&["sam"], &directory), (0, 1), "who has left does not count");
+    let ended = Hold { state: State::Approved { at: UnixMicros(1) }, approvals: vec![approval("sam")], ..held(&asked) };
+    assert_eq!(needed(&ended, &directory), 1, "it was enough");
 }
 
 #[test]

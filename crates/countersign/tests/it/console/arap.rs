@@ -106,6 +106,40 @@ fn a_program_of_a_person_lists_approves_and_denies_and_nobody_elses_does() -> Re
 }
 
 #[test]
+fn as_many_approvals_are_needed_as_all_rules_together_want() -> Result<()> {
+    let rules = r#"
+@id("ask-sales") @outcome("hold") @approvers("role:head-of-sales") @says("sales knows its customers")
+forbid (principal, action == Action::"call", resource == Tool::"crm/get_customer");
+
+@id("ask-finance") @outcome("hold") @approvers("role:cfo") @says("finance knows what it costs")
+forbid (principal, action == Action::"call", resource == Tool::"crm/get_customer");
+"#;
+    let stage = Stage::start_with(|world| world.rules("rules/two.cedar", rules))?;
+    stage.with_accounts(&["bo", "ana"])?;
+    stage.world.client("sam-helper", "sam")?.call("crm__get_customer", json!({ "id": "C-1001" }))?;
+    let hold = stage.hold()?;
+    let approve = |who: &str| -> Result<Value> {
+        let opened = stage.send(&post("/arap/v1/session", &json!({ "name": who, "password": PASSWORD })))?;
+        let bearer = format!("Bearer {}", at(&json_of(&opened)?, "/token"));
+        let path = format!("/arap/v1/requests/{hold}/approve");
+        json_of(&stage.send(&post(&path, &json!({})).with("authorization", &bearer))?)
+    };
+    let stands = |said: &Value| {
+        let given = said.pointer("/request/approvals").and_then(Value::as_array).map(Vec::len);
+        (at(said, "/request/status").to_owned(), given, said.pointer("/request/approvals_needed").cloned())
+    };
+    let once = approve("bo")?;
+    ensure!(stands(&once) == ("partial".to_owned(), Some(1), Some(json!(2))), "{once}");
+    let page = stage.send(&HttpRequest::get(&format!("/holds/{hold}")).with("cookie", &stage.cookie_of("ana")?))?;
+    ensure!(page.body.contains("1 of 2 approvals."), "{}", page.body);
+    let shown = stage.world.run_well(&["holds", "show", &hold])?;
+    ensure!(shown.contains("by Bo Lind, 1 of 2"), "{shown}");
+    let twice = approve("ana")?;
+    ensure!(stands(&twice) == ("approved".to_owned(), Some(2), Some(json!(2))), "{twice}");
+    Ok(())
+}
+
+#[test]
 fn what_is_sent_to_its_end_after_the_session_has_ended_does_nothing() -> Result<()> {
     let stage = Stage::start()?;
     stage.with_accounts(&["bo"])?;
