@@ -1,10 +1,12 @@
 //! Calls that wait for people: the inbox, one of them, and the answer to it.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use front::Body;
 use http::{HeaderValue, Response};
 use identity::people::SignedIn;
@@ -45,10 +47,11 @@ pub trait Holds: Send + Sync {
     /// One of those who may approve such calls takes it back. Error: not this person, or it is none.
     fn revoke(&self, who: SignedIn, id: String) -> HoldsFuture<'_>;
 
-    /// How many wait for this person's word.
-    fn waiting(&self, human: &HumanId) -> usize {
-        self.inbox(human).iter().filter(|hold| hold.is_pending() && hold.may_decide.is_ok()).count()
-    }
+    /// How many wait for this person's word. Every page says so: it is asked more often than anything else here.
+    fn waiting(&self, human: &HumanId) -> usize;
+
+    /// Who may approve one of them; nobody where there is none that this person may see.
+    fn approvers(&self, human: &HumanId, id: &str) -> ApproversView;
 
     /// What a person says. Error: why it does not count.
     fn decide(&self, who: SignedIn, id: String, decision: Decision) -> HoldsFuture<'_>;
@@ -99,8 +102,8 @@ pub struct HoldView {
     pub class: Class,
     /// Why it is held.
     pub reasons: Vec<Reason>,
-    /// The arguments, JSON; none where there are none.
-    pub arguments: Option<String>,
+    /// The arguments, JSON, shared with the call that waits; none where there are none.
+    pub arguments: Option<Bytes>,
     /// Whether this person sees the arguments: whoever decides does, and for whom it is.
     pub withheld: bool,
     /// What an approval for its task would be of, by name; empty: exactly these arguments. None: it is approved by itself only.
@@ -119,12 +122,17 @@ pub struct HoldView {
     pub needed: usize,
     /// Owners of the app and manager of the person, in the form of a call's facts: by whom `owner-of-app` is told.
     pub facts: serde_json::Value,
-    /// The names of those who may approve now.
-    pub eligible: Vec<String>,
-    /// The names of those of them who are asked more often than is good.
-    pub overloaded: Vec<String>,
     /// Whether the person who looks may decide; why not.
     pub may_decide: Result<(), String>,
+}
+
+/// Who may approve a call that waits, by name.
+#[derive(Debug, Clone, Default)]
+pub struct ApproversView {
+    /// Those who may now.
+    pub eligible: Vec<String>,
+    /// Those of them who are asked more often than is good.
+    pub overloaded: Vec<String>,
 }
 
 /// A person's no, as a page shows it.
@@ -171,6 +179,11 @@ pub struct HoldIds {
 impl HoldView {
     fn is_pending(&self) -> bool {
         self.state == "pending"
+    }
+
+    /// The arguments, as text.
+    pub(crate) fn arguments_text(&self) -> Option<Cow<'_, str>> {
+        self.arguments.as_deref().map(String::from_utf8_lossy)
     }
 }
 
@@ -291,6 +304,7 @@ pub(crate) async fn one(
             None => fault(assets, Some(visitor), &no_such(id)),
         };
     };
+    let approvers = parts.holds.as_ref().map(|holds| holds.approvers(&visitor.human.id, id)).unwrap_or_default();
     let before = before(parts, visitor, &hold).await;
     let why: Html = hold.reasons.iter().map(|one| reason(one, &hold.facts)).collect();
     let said = hold.said.as_deref().map(|said| {
@@ -303,7 +317,10 @@ pub(crate) async fn one(
         section("With", &arguments(&hold)),
         section("Why it is held", &why),
         said,
-        section(if hold.denied.is_some() { "Who said no" } else { "Who says yes" }, &approvals(&hold, &parts.zone)),
+        section(
+            if hold.denied.is_some() { "Who said no" } else { "Who says yes" },
+            &approvals(&hold, &approvers, &parts.zone)
+        ),
         decision(parts, &hold, visitor),
         before
     );
@@ -402,7 +419,7 @@ fn for_task(hold: &HoldView) -> Option<Html> {
 }
 
 fn arguments(hold: &HoldView) -> Html {
-    match (&hold.arguments, hold.withheld) {
+    match (hold.arguments_text().as_deref(), hold.withheld) {
         (_, true) => html!("<p>The arguments are shown to those who may approve, and to the person it is for.</p>"),
         (None, _) => html!("<p>Without arguments.</p>"),
         (Some(raw), _) if is_empty(raw) => html!("<p>Without arguments.</p>"),
@@ -413,7 +430,7 @@ fn arguments(hold: &HoldView) -> Html {
     }
 }
 
-fn approvals(hold: &HoldView, zone: &TimeZone) -> Html {
+fn approvals(hold: &HoldView, approvers: &ApproversView, zone: &TimeZone) -> Html {
     let given: Html = hold
         .approvals
         .iter()
@@ -423,12 +440,12 @@ fn approvals(hold: &HoldView, zone: &TimeZone) -> Html {
         let reason = no.reason.as_ref().map(|reason| html!("<blockquote>{}</blockquote>", reason));
         html!("<p><b>{}</b> denied it, {}. Nothing was executed.</p>{}", no.by, whole_moment(no.at, zone), reason)
     });
-    let may = hold.is_pending().then(|| match hold.eligible.as_slice() {
+    let may = hold.is_pending().then(|| match approvers.eligible.as_slice() {
         [] => "Nobody can approve it as things stand.".to_owned(),
         names => format!("May approve: {}.", names.join(", ")),
     });
-    let overloaded = (hold.is_pending() && !hold.overloaded.is_empty())
-        .then(|| html!("<p class=\"quiet\">Asked too often of late: {}.</p>", hold.overloaded.join(", ")));
+    let overloaded = (hold.is_pending() && !approvers.overloaded.is_empty())
+        .then(|| html!("<p class=\"quiet\">Asked too often of late: {}.</p>", approvers.overloaded.join(", ")));
     html!(
         "{}<p>{} of {} approvals. {}</p>{}<ul class=\"plain\">{}</ul>",
         denied,

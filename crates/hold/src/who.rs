@@ -29,25 +29,23 @@ pub fn eligible(hold: &Hold, directory: &DirectorySnapshot) -> Vec<HumanId> {
 
 /// Whether there are enough people, now, for every rule that holds it.
 pub fn possible(hold: &Hold, directory: &DirectorySnapshot) -> bool {
-    let asked = &hold.asked;
-    let mut people: Vec<&Human> = Vec::new();
-    for who in eligible(hold, directory) {
-        if people.iter().any(|other| directory.same_person(&other.id, &who)) {
-            continue;
-        }
-        people.extend(directory.humans.get(&who).map(AsRef::as_ref));
-    }
-    // Of two accounts of one person either may be the one that a rule names.
-    let named = |reason: &Reason, person: &Human| {
-        let accounts = directory.humans.values().filter(|other| directory.same_person(&other.id, &person.id));
-        accounts
-            .into_iter()
-            .any(|account| names(reason, hold, account, directory) && may_approve(hold, &account.id, directory).is_ok())
-    };
+    let reasons = &hold.asked.reasons;
+    let may: Vec<&Human> =
+        eligible(hold, directory).iter().filter_map(|who| directory.humans.get(who)).map(AsRef::as_ref).collect();
     let enough = |reason: &Reason| {
-        people.iter().filter(|person| named(reason, person)).count() >= usize::from(reason.approvals.max(1))
+        let (most, mut people) = (usize::from(reason.approvals.max(1)), Vec::<&Human>::new());
+        for human in may.iter().filter(|human| names(reason, hold, human, directory)) {
+            // There may be thousands whom it names.
+            if people.len() == most {
+                break;
+            }
+            if !people.iter().any(|other| directory.same_person(&other.id, &human.id)) {
+                people.push(human);
+            }
+        }
+        people.len() == most
     };
-    !asked.reasons.is_empty() && asked.reasons.iter().all(enough)
+    !reasons.is_empty() && reasons.iter().all(enough)
 }
 
 /// Whether these people are enough for every rule that holds the call: for each of them as many different people as it wants,

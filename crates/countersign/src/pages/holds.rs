@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use console::{Decision, DeniedView, ForTaskView, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture, Readers};
-use engine::{ForTask, HeldCall, HoldState, Waiting, WaitsFor};
+use console::{
+    ApproversView, Decision, DeniedView, ForTaskView, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture, Readers,
+};
+use engine::{ForTask, HeldCall, Hold, HoldState, Waiting, WaitsFor};
 use identity::people::SignedIn;
 use model::{Blame, Directory as _, DirectorySnapshot, Fault, HoldId, HumanId};
 
@@ -29,6 +31,26 @@ impl Holds for Desk {
     fn one(&self, human: &HumanId, id: &str) -> Option<HoldView> {
         let waiting = self.gateway.engine.hold(&HoldId::parse(id).ok()?).ok()?;
         self.view(&waiting, human, &self.gateway.directory.snapshot())
+    }
+
+    fn waiting(&self, human: &HumanId) -> usize {
+        let (directory, holds) = (self.gateway.directory.snapshot(), self.gateway.engine.holds());
+        holds.iter().filter(|waiting| waits_for(&waiting.hold, human, &directory)).count()
+    }
+
+    fn approvers(&self, human: &HumanId, id: &str) -> ApproversView {
+        let (engine, directory) = (&self.gateway.engine, self.gateway.directory.snapshot());
+        let Some(waiting) = HoldId::parse(id).ok().and_then(|id| engine.hold(&id).ok()) else {
+            return ApproversView::default();
+        };
+        if self.is_shown(&waiting.hold, human, &directory).is_none() {
+            return ApproversView::default();
+        }
+        let person = |id: &HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
+        ApproversView {
+            eligible: engine::eligible(&waiting.hold, &directory).iter().map(person).collect(),
+            overloaded: engine.overloaded(&waiting.hold).iter().map(person).collect(),
+        }
     }
 
     fn status(&self, id: &str, code: &str) -> Option<HoldStatus> {
@@ -93,30 +115,23 @@ impl Desk {
         !self.gateway.engine.limits().hold_for_task_max.is_zero()
     }
 
+    /// Whether this person sees the arguments of a call that waits, too; none where it is none of their business at all.
+    fn is_shown(&self, hold: &Hold, viewer: &HumanId, directory: &DirectorySnapshot) -> Option<bool> {
+        let concerned = has_approved(hold, viewer)
+            || may_decide(hold, viewer, directory).is_ok()
+            || concerns(&hold.asked, viewer, directory);
+        let reads = || directory.humans.get(viewer).is_some_and(|human| self.readers.admit(human));
+        (concerned || reads()).then_some(concerned)
+    }
+
     /// As this person sees it; none where it is none of their business.
     fn view(&self, waiting: &Waiting, viewer: &HumanId, directory: &DirectorySnapshot) -> Option<HoldView> {
         let (hold, asked) = (&waiting.hold, &waiting.hold.asked);
-        let may = engine::may_approve(hold, viewer, directory);
-        let decided = hold.approvals.iter().any(|approval| approval.by == *viewer);
-        let may_decide = match may {
-            Ok(()) if hold.waits_for == WaitsFor::Fact => {
-                Err("it waits for a fact, and nobody can approve that away".to_owned())
-            }
-            Ok(()) if decided => Err("you have approved it; others have to, too".to_owned()),
-            Ok(()) => Ok(()),
-            Err(why) => Err(why.to_string()),
-        };
-        let concerned = may_decide.is_ok() || decided || concerns(asked, viewer, directory);
-        let reads = directory.humans.get(viewer).is_some_and(|human| self.readers.admit(human));
-        if !concerned && !reads {
-            return None;
-        }
+        let concerned = self.is_shown(hold, viewer, directory)?;
         let person = |id: &HumanId| directory.humans.get(id).map_or_else(|| id.to_string(), |human| human.name.clone());
         let agent = directory.agents.get(&asked.agent);
         let app = directory.apps.get(&asked.app);
-        let text = waiting.arguments.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let given = engine::counting(hold, directory);
-        let disposition = disposition(&hold.state);
         Some(HoldView {
             id: hold.id.to_string(),
             call: asked.call.clone(),
@@ -127,7 +142,7 @@ impl Desk {
                 method: asked.method,
             },
             state: hold.state.as_str(),
-            disposition,
+            disposition: disposition(&hold.state),
             agent: agent.map_or_else(|| asked.agent.to_string(), |agent| agent.name.clone()),
             human: person(&asked.human),
             task: asked.task.to_string(),
@@ -135,7 +150,7 @@ impl Desk {
             tool: asked.tool.to_string(),
             class: asked.class,
             reasons: asked.reasons.clone(),
-            arguments: text.filter(|_| concerned),
+            arguments: waiting.arguments.clone().filter(|_| concerned),
             withheld: !concerned,
             for_task: (!asked.each_by_itself()).then(|| values(asked)).filter(|_| concerned && self.for_tasks_on()),
             said: asked.said.clone().filter(|_| concerned),
@@ -150,11 +165,30 @@ impl Desk {
             },
             needed: engine::needed(hold, directory),
             facts: facts(asked, directory),
-            eligible: engine::eligible(hold, directory).iter().map(person).collect(),
-            overloaded: self.gateway.engine.overloaded(hold).iter().map(person).collect(),
-            may_decide,
+            may_decide: may_decide(hold, viewer, directory),
         })
     }
+}
+
+/// Whether it waits for this person's word.
+fn waits_for(hold: &Hold, viewer: &HumanId, directory: &DirectorySnapshot) -> bool {
+    matches!(hold.state, HoldState::Pending) && may_decide(hold, viewer, directory).is_ok()
+}
+
+/// Whether this person's word counts. Error: why it does not.
+fn may_decide(hold: &Hold, viewer: &HumanId, directory: &DirectorySnapshot) -> Result<(), String> {
+    engine::may_approve(hold, viewer, directory).map_err(|why| why.to_string())?;
+    if hold.waits_for == WaitsFor::Fact {
+        return Err("it waits for a fact, and nobody can approve that away".to_owned());
+    }
+    if has_approved(hold, viewer) {
+        return Err("you have approved it; others have to, too".to_owned());
+    }
+    Ok(())
+}
+
+fn has_approved(hold: &Hold, viewer: &HumanId) -> bool {
+    hold.approvals.iter().any(|approval| approval.by == *viewer)
 }
 
 fn disposition(state: &HoldState) -> Option<&'static str> {
