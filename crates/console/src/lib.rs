@@ -38,6 +38,7 @@ mod sent;
 mod sight;
 mod sign_in;
 mod story;
+mod streams;
 mod table;
 mod trail;
 mod wire;

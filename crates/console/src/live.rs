@@ -11,7 +11,7 @@ use front::{Body, LongLived};
 use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
-use identity::people::{Client, People};
+use identity::people::Client;
 use model::{Fault, HumanId, Secret, Verdict};
 use tokio_util::sync::CancellationToken;
 use trace::{Entry, LogReader, Query, RecordKind};
@@ -22,6 +22,7 @@ use crate::page::{Place, Visitor, notice, page};
 use crate::port::{Parts, Pulse};
 use crate::reading;
 use crate::sight::Sight;
+use crate::streams::{StreamPlace, Turn};
 use crate::table::{row, table};
 use crate::words::sign;
 
@@ -111,7 +112,7 @@ pub(crate) struct Watch {
     pub(crate) token: Secret<String>,
     pub(crate) stop: CancellationToken,
     /// The place among the streams.
-    pub(crate) _place: tokio::sync::OwnedSemaphorePermit,
+    pub(crate) place: StreamPlace,
     pub(crate) after: u64,
 }
 
@@ -130,10 +131,9 @@ struct Events {
     next: Option<Step>,
 }
 
-/// A stream under way, with its own reader of the trace.
+/// A stream under way.
 struct Watching {
     watch: Watch,
-    reader: Box<dyn LogReader>,
     quiet: u32,
 }
 
@@ -141,13 +141,16 @@ struct Watching {
 
 impl Watch {
     async fn first(self) -> Option<(Watching, Bytes)> {
-        let parts = Arc::clone(&self.parts);
-        let reader = tokio::task::spawn_blocking(move || (parts.open)()).await.ok()?.ok()?;
-        Some((Watching { watch: self, reader, quiet: 0 }, Bytes::from_static(b"retry: 2000\n\n")))
+        Some((Watching { watch: self, quiet: 0 }, Bytes::from_static(b"retry: 2000\n\n")))
     }
 
-    fn may_go_on(&self, people: &People) -> bool {
-        people.is_open(self.token.expose(), Client::Page)
+    fn may_go_on(&self) -> bool {
+        self.parts.people.is_open(self.token.expose(), Client::Page)
+    }
+
+    /// The turn to look, where there is something new; nobody asks the trace otherwise.
+    async fn turn(&self) -> Option<Turn> {
+        if (self.parts.newest)() <= self.after { None } else { Some(self.place.turn().await) }
     }
 }
 
@@ -161,16 +164,26 @@ impl Watching {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.watch.stop.cancelled() => return None,
             }
+            let turn = self.watch.turn().await;
             // INVARIANT: asked before anything is shown (test `a_page_that_is_open_ends_with_its_session`).
-            if !self.watch.may_go_on(&self.watch.parts.people) {
+            if !self.watch.may_go_on() {
                 return None;
             }
-            let looked = tokio::task::spawn_blocking(move || {
-                let said = self.look();
-                (self, said)
-            });
-            let said;
-            (self, said) = looked.await.ok()?;
+            let said = match turn {
+                None => Ok(Some(String::new())),
+                Some(mut turn) => {
+                    let looked = tokio::task::spawn_blocking(move || {
+                        let said = self.look(&mut turn);
+                        if said.is_err() {
+                            *turn = None;
+                        }
+                        (self, said)
+                    });
+                    let said;
+                    (self, said) = looked.await.ok()?;
+                    said
+                }
+            };
             self.quiet += 1;
             match said {
                 Ok(None) => return None,
@@ -193,13 +206,14 @@ impl Watching {
     }
 
     /// What is new of what this person may see right now; none where they are not there any more.
-    fn look(&mut self) -> Result<Option<String>, Fault> {
+    fn look(&mut self, turn: &mut Turn) -> Result<Option<String>, Fault> {
         let Watch { parts, human, after, .. } = &mut self.watch;
-        if self.reader.last_sequence().map_err(Fault::from)? <= *after {
-            return Ok(Some(String::new()));
-        }
+        let reader = match turn.take() {
+            Some(reader) => turn.insert(reader),
+            None => turn.insert((parts.open)()?),
+        };
         let query = Query { after_sequence: Some(*after), newest_first: false, limit: NEWS_MAX, ..Query::default() };
-        let news = reading::find(self.reader.as_ref(), &query)?;
+        let news = reading::find(reader.as_ref(), &query)?;
         // INVARIANT: asked after the records, so that whatever changed before a call is known (test
         // `a_page_that_is_open_shows_no_more_than_the_person_may_see`).
         let directory = parts.directory.snapshot();
@@ -211,7 +225,7 @@ impl Watching {
             *after = entry.sequence;
             let shown = match entry.kind {
                 RecordKind::Intent => Some(entry.clone()),
-                RecordKind::Outcome => intent_of(self.reader.as_ref(), entry)?,
+                RecordKind::Outcome => intent_of(reader.as_ref(), entry)?,
                 RecordKind::Change => None,
             };
             if let Some(entry) = shown.filter(|entry| sight.sees(entry)) {

@@ -25,6 +25,8 @@ pub struct Parts {
     pub zone: TimeZone,
     /// Opens the trace for reading; questions are bounded.
     pub open: Box<dyn Fn() -> Result<Box<dyn LogReader>, Fault> + Send + Sync>,
+    /// The place of the newest record in the trace, as far as it was written since the gateway started.
+    pub newest: Box<dyn Fn() -> u64 + Send + Sync>,
     /// What signs the trace; none where nobody has signed it yet.
     pub trust: Box<dyn Fn() -> Option<Trust> + Send + Sync>,
     /// How much goes on.

@@ -7,9 +7,8 @@ use front::{Body, Exchange, Peer, Strangers, Wire, WireFuture, is_known};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use identity::people::{Client, same_form_token};
-use model::limits::{CONSOLE_STREAMS_MAX, STRANGERS_IN_FLIGHT_MAX};
+use model::limits::STRANGERS_IN_FLIGHT_MAX;
 use model::{Blame, Fault};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Assets;
@@ -22,6 +21,7 @@ use crate::provider::{self, PROVIDER_BACK};
 use crate::sent::Sent;
 use crate::sight::Sight;
 use crate::sign_in::Form;
+use crate::streams::Streams;
 use crate::{account, arap, contracts, emergency, holds, live, sign_in, story, trail};
 
 /// The pages, as a wire of a listener of their own.
@@ -29,7 +29,7 @@ pub struct ConsoleWire {
     parts: Arc<Parts>,
     assets: Assets,
     cookies: Cookies,
-    streams: Arc<Semaphore>,
+    streams: Arc<Streams>,
     /// Of those who sign in.
     strangers: Arc<Strangers>,
     stop: CancellationToken,
@@ -39,9 +39,8 @@ impl ConsoleWire {
     /// Pages made of these parts. Streams end when `stop` says so.
     pub fn new(parts: Parts, stop: CancellationToken) -> Self {
         let cookies = Cookies::new(parts.secure, parts.port);
-        let streams = Arc::new(Semaphore::new(CONSOLE_STREAMS_MAX));
         let strangers = Arc::new(Strangers::new(STRANGERS_IN_FLIGHT_MAX));
-        Self { parts: Arc::new(parts), assets: Assets::new(), cookies, streams, strangers, stop }
+        Self { parts: Arc::new(parts), assets: Assets::new(), cookies, streams: Arc::default(), strangers, stop }
     }
 
     async fn respond(&self, exchange: Exchange) -> Response<Body> {
@@ -184,9 +183,9 @@ impl ConsoleWire {
     }
 
     fn stream(&self, visitor: Visitor, head: &Head, asked: &mut Form) -> Response<Body> {
-        let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {
-            let busy = Fault::new(Blame::Operator, "gateway.busy", "too many pages are open").retryable();
-            return fault(&self.assets, Some(&visitor), &busy);
+        let place = match self.streams.place(&visitor.human.id) {
+            Ok(place) => place,
+            Err(too_many) => return fault(&self.assets, Some(&visitor), &too_many),
         };
         // A browser that comes back says where it was.
         let last = head.headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -195,7 +194,7 @@ impl ConsoleWire {
             human: visitor.human.id.clone(),
             token: visitor.token,
             stop: self.stop.clone(),
-            _place: place,
+            place,
             after: last.or_else(|| asked.take("after").parse().ok()).unwrap_or(u64::MAX),
         })
     }

@@ -62,6 +62,7 @@ impl Pages {
         let origins = Origins::new("console: {url: …}", &url, self.local, None);
         let secure = url.scheme_str() == Some("https");
         let (trace, of_trust, of_pulse) = (gateway.trace().clone(), Arc::clone(gateway), Arc::clone(gateway));
+        let of_news = Arc::clone(gateway);
         let parts = Parts {
             people: Arc::clone(&gateway.people),
             directory: Arc::clone(&gateway.directory) as Arc<dyn Directory>,
@@ -71,6 +72,7 @@ impl Pages {
                 let reader = trace.bounded_reader(TRACE_STEPS_MAX, TRACE_TIME_MAX).map_err(Fault::from)?;
                 Ok(Box::new(reader) as Box<dyn LogReader>)
             }),
+            newest: Box::new(move || of_news.engine.newest_record()),
             trust: Box::new(move || {
                 let reader = of_trust.trace().reader().ok()?;
                 let origin = origin_of(&reader).ok().flatten()?;

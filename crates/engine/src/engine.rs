@@ -181,6 +181,11 @@ impl Engine {
         Ok(LinkPermit::issue(app.clone(), &started))
     }
 
+    /// Sequence number of the newest record on disk; 0 before the first since the gateway started.
+    pub fn newest_record(&self) -> u64 {
+        self.shared.parts.journal.newest()
+    }
+
     /// What happened since the gateway started.
     pub fn figures(&self) -> Figures {
         self.shared.tally.figures(self.shared.running.len(), self.shared.parts.journal.lost_outcomes())

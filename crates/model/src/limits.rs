@@ -355,6 +355,8 @@ pub const SIGN_INS_WAITING_MAX: usize = 32;
 pub const THROTTLED_MAX: usize = 10_000;
 /// Pages of the console that are open and told of new records at a time. Past it: 503.
 pub const CONSOLE_STREAMS_MAX: usize = 256;
+/// Those of them that are one person's. Past it: 429.
+pub const CONSOLE_STREAMS_PER_PERSON_MAX: usize = 8;
 /// Requests of the console that are answered at once. Past it: 503.
 pub const CONSOLE_IN_FLIGHT_MAX: usize = 128;
 /// Records on one page of the console.

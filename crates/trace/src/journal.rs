@@ -40,6 +40,8 @@ struct Queue {
     drained: Condvar,
     room: Semaphore,
     lost_outcomes: Arc<AtomicU64>,
+    /// Sequence number of the newest record that is on disk.
+    newest: AtomicU64,
     /// Calls under way, as the last caller knew it.
     calls: AtomicUsize,
     /// Subjects of erasures that did not come to their end. Looked at under the lock of the log only.
@@ -110,6 +112,7 @@ impl Journal {
             drained: Condvar::new(),
             room: Semaphore::new(RECORDS_WAITING_MAX),
             lost_outcomes: Arc::default(),
+            newest: AtomicU64::new(0),
             calls: AtomicUsize::new(0),
             unfinished: Mutex::default(),
         });
@@ -217,6 +220,7 @@ impl Journal {
         // From here on the next start finishes what does not come to its end.
         let sequence =
             log.append(&[row], &change.state).map_err(|fault| TraceError::NotRecorded { fault: fault.into() })?;
+        self.queue().newest.fetch_max(sequence, Ordering::Release);
         unfinished.clone_from(&all);
         log.erase(&all).map_err(TraceError::NotErased)?;
         unfinished.clear();
@@ -236,6 +240,11 @@ impl Journal {
             std::thread::sleep(BETWEEN_STEPS);
         }
         Ok(())
+    }
+
+    /// Sequence number of the newest record that was written here and is on disk; 0 before there is one.
+    pub fn newest(&self) -> u64 {
+        self.queue().newest.load(Ordering::Acquire)
     }
 
     /// How many outcomes could not be written. The next start says of their calls that the outcome is unknown.
@@ -423,7 +432,7 @@ impl Queue {
         let batch = waiting.jobs.drain(..).chain([job]).collect();
         drop(waiting);
         self.room.add_permits(lying);
-        Ok(commit(log.as_mut(), batch).map(|first| first.saturating_add(before as u64)))
+        Ok(commit(log.as_mut(), batch, &self.newest).map(|first| first.saturating_add(before as u64)))
     }
 
     fn close(&self) {
@@ -500,7 +509,7 @@ fn write_until_closed(queue: &Queue) {
         // A store that has panicked is not asked again.
         let Ok(mut log) = queue.log.lock() else { return };
         let Some(log) = log.as_mut() else { return };
-        let _told = commit(log.as_mut(), batch);
+        let _told = commit(log.as_mut(), batch, &queue.newest);
     }
     let log = queue.log.lock().map(|mut log| log.take());
     drop(log);
@@ -509,7 +518,7 @@ fn write_until_closed(queue: &Queue) {
 /// Returns the first sequence number.
 ///
 /// INVARIANT: a caller hears a sequence number only after `append` has returned one (`no_durable_without_the_disk`).
-fn commit(log: &mut dyn LogStore, batch: Vec<Job>) -> Written {
+fn commit(log: &mut dyn LogStore, batch: Vec<Job>, newest: &AtomicU64) -> Written {
     let mut rows = Vec::with_capacity(batch.len());
     let mut state = Vec::new();
     let mut callers = Vec::with_capacity(batch.len());
@@ -520,6 +529,7 @@ fn commit(log: &mut dyn LogStore, batch: Vec<Job>) -> Written {
     }
     match log.append(&rows, &state) {
         Ok(first) => {
+            newest.fetch_max(first.saturating_add(rows.len() as u64).saturating_sub(1), Ordering::Release);
             let mut sequence = first;
             for (recorded, reply, loss) in callers {
                 if let Some(loss) = loss {

@@ -142,6 +142,7 @@ impl Street {
             clock: Arc::new(Stands),
             zone: TimeZone::UTC,
             open: Box::new(|| Err(Fault::new(Blame::Operator, "test.none", "no trace"))),
+            newest: Box::new(|| 0),
             trust: Box::new(|| None),
             pulse: Box::new(Pulse::default),
             holds: None,

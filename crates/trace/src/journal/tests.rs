@@ -168,7 +168,9 @@ fn one_failed_commit_tells_everyone_and_the_next_works() {
             );
             assert!(fault.may_retry());
         }
+        assert_eq!(world.journal.newest(), 1, "what failed is not there");
         assert_eq!(world.journal.intent(intent(9)).await.unwrap().sequence(), 2);
+        assert_eq!(world.journal.newest(), 2);
     });
 }
 
@@ -180,7 +182,7 @@ fn close_drains_and_then_refuses() {
         world.journal.outcome_later(outcome(number)).unwrap();
     }
     world.journal.close();
-    assert_eq!(world.memory.held.lock().unwrap().rows.len(), 300);
+    assert_eq!((world.memory.held.lock().unwrap().rows.len(), world.journal.newest()), (300, 300));
     assert_eq!(world.journal.lost_outcomes(), 0);
     world.journal.close();
     assert_eq!(world.journal.outcome_later(outcome(1)).unwrap_err().code(), "trace.closed");

@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use anyhow::{Context, Result, ensure};
-use model::limits::CONSOLE_IN_FLIGHT_MAX;
-use testkit::HttpRequest;
+use model::limits::{CONSOLE_IN_FLIGHT_MAX, CONSOLE_STREAMS_PER_PERSON_MAX};
+use testkit::{HttpRequest, PostgresServer};
 
 use super::stage::{PASSWORD, Stage};
 use crate::kit::{changes, intents, until};
@@ -272,6 +272,41 @@ fn a_page_that_is_open_shows_no_more_than_the_person_may_see() -> Result<()> {
             return Ok(());
         }
     }
+}
+
+#[test]
+fn pages_that_are_open_share_one_session_of_a_database() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let store = server.database("trace")?;
+    let stage = Stage::start_with(|world| world.set(&["trace", "store"], serde_json::json!(store)))?;
+    stage.with_accounts(&["kim", "bo"])?;
+    let sessions = || -> Result<u32> {
+        let counted = server.sql("trace", "SELECT count(*) FROM pg_stat_activity WHERE datname = 'trace'")?;
+        Ok(counted.trim().parse()?)
+    };
+    let (kim, bo) = (stage.cookie_of("kim")?, stage.cookie_of("bo")?);
+    let before = sessions()?;
+    let address = stage.world.console_url().strip_prefix("http://").context("an address")?.parse()?;
+    let open = |cookie: &str| {
+        let request = HttpRequest::get("/live?after=0").with("cookie", cookie);
+        testkit::exchange(address, &request, std::time::Duration::from_secs(20))
+    };
+    let mut streams = Vec::new();
+    for _page in 0..CONSOLE_STREAMS_PER_PERSON_MAX {
+        streams.push(open(&kim)?);
+    }
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    let _refused_or_not = sam.call("repo__read_document", serde_json::json!({ "path": "docs/pricing.md" }))?;
+    for stream in &mut streams {
+        let first = stream.next_event()?.context("nothing was told")?;
+        ensure!(first.contains("Documents"), "{first}");
+    }
+    until("they look with one session", || Ok(sessions()? <= before + 1))?;
+    let refused = open(&kim)?;
+    ensure!(refused.status == 429, "{}", refused.status);
+    ensure!(open(&bo)?.status == 200, "one person's pages keep nobody else's shut");
+    drop(streams);
+    until("their places are given back", || Ok(open(&kim)?.status == 200))
 }
 
 #[test]
