@@ -53,7 +53,9 @@ impl Stats {
     fn of(steps: &[ChangeView]) -> Self {
         let (mut stats, mut opened) = (Self::default(), BTreeMap::<String, UnixMicros>::new());
         for step in steps {
-            let Some(detail) = &step.detail else { continue };
+            // What waits for a fact waits for nobody.
+            let of_people = |detail: &&Value| detail.get("waits_for").is_none();
+            let Some(detail) = step.detail.as_ref().filter(of_people) else { continue };
             let text = |key: &str| detail.get(key).and_then(Value::as_str).unwrap_or_default();
             let hold = text("hold").to_owned();
             let decided = matches!(text("state"), "approved" | "denied");

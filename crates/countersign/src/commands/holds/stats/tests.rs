@@ -40,3 +40,16 @@ fn it_says_who_answers_how_fast_and_which_rule_asks_for_nothing() {
     assert_eq!(denies.advice(), Some("always denied: consider to refuse it"));
     assert_eq!(Fate { approved: 1, ..denies }.advice(), None);
 }
+
+#[test]
+fn a_call_that_waited_for_a_fact_is_nobodys_to_answer() {
+    let mut steps = Vec::new();
+    for number in 0..10 {
+        for (at, what, state) in [(number, "hold.opened", "pending"), (number + 60, "hold.expired", "expired")] {
+            let mut step = step(at, what, &format!("h{number}"), state, "gateway");
+            step.detail.as_mut().unwrap()["waits_for"] = "fact".into();
+            steps.push(step);
+        }
+    }
+    assert_eq!(Stats::of(&steps), Stats::default());
+}
