@@ -26,9 +26,11 @@ mod contracting;
 mod emergencies;
 mod holding;
 mod signing;
+mod standing;
 mod vendors;
 
 pub use self::holding::values;
+use self::standing::stand;
 
 /// A definition as a person was shown it.
 #[derive(Serialize, Deserialize)]
@@ -298,37 +300,6 @@ fn agents(gateway: &Gateway) -> Value {
     let mut agents: Vec<_> = directory.agents.values().collect();
     agents.sort_by(|one, other| one.id.cmp(&other.id));
     json!({ "agents": agents })
-}
-
-/// Who may act: on disk with its record first, then in force for the very next call.
-async fn stand(gateway: &Gateway, change: StandingChange, by: &str) -> Result<Value, Fault> {
-    // Nobody signs in between the look at who is signed in and their end. A switch waits for nobody who does.
-    let _alone = match change.human() {
-        Some(_) => Some(gateway.people.alone().await),
-        None => None,
-    };
-    let _one_after_the_other = gateway.standing.lock().await;
-    change.check(&gateway.directory.snapshot())?;
-    let (what, subject) = (change.what(), change.subject());
-    let accounts = change.human().map_or_else(Vec::new, |human| gateway.directory.accounts_of(human));
-    // Whoever comes back signs in again.
-    let leavers = if matches!(change, StandingChange::Offboard(_)) { accounts.as_slice() } else { &[] };
-    let rows = gateway.directory.rows(&change).into_iter().map(|(kind, key, value)| StateWrite { kind, key, value });
-    let ended_sessions = leavers.iter().flat_map(|human| crate::people::state(gateway.people.rows_of(human, false)));
-    // Other accounts of the same person, to whom it happens as well.
-    let also = accounts.get(1..).filter(|others| !others.is_empty());
-    let record = Change {
-        by: by.to_owned(),
-        what: what.to_owned(),
-        subject: subject.clone(),
-        human: change.human().cloned(),
-        detail: also.map_or(Value::Null, |others| json!({ "also": others })),
-        state: rows.chain(ended_sessions).collect(),
-    };
-    let durable = gateway.engine.change(record).await?;
-    gateway.directory.apply(&change, gateway.engine.clock().now());
-    leavers.iter().for_each(|human| gateway.people.forget(human, false));
-    Ok(json!({ "done": what, "subject": subject, "also": also, "record": durable.call().as_str() }))
 }
 
 async fn tools(gateway: &Gateway, app: Option<&AppId>, refresh: bool, class: Option<Class>) -> Result<Value, Fault> {

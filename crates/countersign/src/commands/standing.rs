@@ -59,7 +59,8 @@ async fn change(common: &Common, operation: Operation) -> Result<ExitCode, Fault
     let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
     let also: Vec<&str> =
         said.get("also").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    out(format_args!("{} (record {})", done(text("done"), text("subject")), text("record")));
+    let but = said.get("but").and_then(Value::as_str);
+    out(format_args!("{} (record {})", done(text("done"), text("subject"), but), text("record")));
     if !also.is_empty() {
         out(format_args!(
             "so it is with {}, who {} the same person",
@@ -70,9 +71,16 @@ async fn change(common: &Common, operation: Operation) -> Result<ExitCode, Fault
     Ok(ExitCode::SUCCESS)
 }
 
-/// What holds now, for people.
-fn done(what: &str, subject: &str) -> String {
+/// What holds now, for people. `but`: what keeps it from running all the same.
+fn done(what: &str, subject: &str, but: Option<&str>) -> String {
     let id = subject.split_once(':').map_or(subject, |(_, id)| id);
+    if let Some(but) = but {
+        return match what {
+            "people.restore" => format!("{id} has not left any more, but nothing runs for {id} yet: {but}"),
+            "agents.resume" => format!("{id} is suspended no more, but it does nothing yet: {but}"),
+            _ => format!("{id} is stopped no more, but no call of it runs yet: {but}"),
+        };
+    }
     match (what, id) {
         ("people.offboard", _) => format!("{id} has left: nothing runs for {id} from the next call on"),
         ("people.restore", _) => format!("{id} is back: work for {id} runs from the next call on"),
