@@ -174,6 +174,8 @@ pub const FINISHED_TASK_AGE_MAX: Duration = Duration::from_secs(60 * 60);
 pub const TOKEN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest token that is read, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Longest ID token of an identity provider that is read, in bytes. Some list all groups of a person in it.
+pub const ID_TOKEN_BYTES_MAX: usize = 64 * 1024;
 /// Verified tokens remembered (their expiry and standing are looked at on every call).
 pub const TOKENS_REMEMBERED_MAX: usize = 4_096;
 /// Records waiting for the disk. Past it: callers wait.

@@ -309,6 +309,9 @@ impl Provider {
             IdTokenError::Claim | IdTokenError::NotVerified => {
                 fault.hint("the operator chooses the claim: `console: {oidc: {claim: …}}`")
             }
+            IdTokenError::TooLong => {
+                fault.hint("the operator has the provider leave out of it what nobody asks for, such as all your groups")
+            }
             _ => fault.hint("begin again on the page where you sign in"),
         }
     }

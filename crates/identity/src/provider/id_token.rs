@@ -4,7 +4,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
 use model::UnixMicros;
-use model::limits::TOKEN_BYTES_MAX;
+use model::limits::ID_TOKEN_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,9 +28,12 @@ pub(super) struct Expected<'a> {
 /// Why an ID token is no good. It never holds the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdTokenError {
-    /// It is no signed token, or too long.
+    /// It is no signed token.
     #[error("it is no ID token")]
     Malformed,
+    /// More stands in it than is read.
+    #[error("it is longer than {} KiB", ID_TOKEN_BYTES_MAX / 1024)]
+    TooLong,
     /// It is signed in a way that is not taken.
     #[error("it is signed with an algorithm that is not taken")]
     Algorithm,
@@ -122,8 +125,8 @@ pub(super) fn verified(
 
 /// What stands in it, if one of these keys has signed it. The token has no say in which algorithms are taken.
 fn opened(token: &str, keys: &KeySet) -> Result<Claims, IdTokenError> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(IdTokenError::Malformed);
+    if token.len() > ID_TOKEN_BYTES_MAX {
+        return Err(IdTokenError::TooLong);
     }
     let header = jsonwebtoken::decode_header(token).map_err(|error| match error.kind() {
         ErrorKind::Json(_) | ErrorKind::InvalidAlgorithmName => IdTokenError::Algorithm,
