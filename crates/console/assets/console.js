@@ -91,16 +91,19 @@ async function passkey(button) {
   if (creates && !form.reportValidity()) return;
   const asked = creates
     ? { challenge: bytes(challenge), rp: { id: host, name: "Countersign" }, user: { id: bytes(userId), name: user, displayName: userName },
-        pubKeyCredParams: [{ type: "public-key", alg: -7 }, { type: "public-key", alg: -8 }], attestation: "none",
+        pubKeyCredParams: [-7, -8, -257].map((alg) => ({ type: "public-key", alg })), attestation: "none",
         authenticatorSelection: { residentKey: "required", userVerification: "required" } }
     : { challenge: bytes(challenge), rpId: host, userVerification: "required" };
   let given;
   try {
     given = await (creates ? navigator.credentials.create({ publicKey: asked }) : navigator.credentials.get({ publicKey: asked }));
-  } catch {
-    return; // Somebody changed their mind; the password is still there.
+  } catch (error) {
+    // Somebody changed their mind.
+    if (error.name !== "NotAllowedError" && error.name !== "AbortError") tell(button, `Your browser or device did not do it (${error.name}).`);
+    return;
   }
   const { response } = given;
+  if (creates && !response.getPublicKey()) return tell(button, "The key of this device is of a kind that is not taken.");
   form.elements.passkey_id.value = words(given.rawId);
   form.elements.passkey_client.value = words(response.clientDataJSON);
   form.elements.passkey_device.value = words(creates ? response.getAuthenticatorData() : response.authenticatorData);
@@ -111,6 +114,13 @@ async function passkey(button) {
     form.append(field);
   }
   form.submit();
+}
+
+// Why nothing came of it, beside the button; once.
+function tell(button, why) {
+  const said = button.parentElement.querySelector("p[role=alert]") ?? Object.assign(document.createElement("p"), { className: "small", role: "alert" });
+  said.textContent = `${why} Everything else on this page still works.`;
+  button.after(said);
 }
 
 // Keys belong to one host: on another the page says where it is.

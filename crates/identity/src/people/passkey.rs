@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::limits::{CHALLENGES_USED_MAX, PASSKEY_BYTES_MAX};
@@ -211,10 +211,12 @@ impl DeviceData {
     }
 }
 
-/// A public key of one of the two kinds that are taken.
+/// A public key of one of the kinds that are taken.
 enum Key<'a> {
     P256(&'a [u8]),
     Ed25519(&'a [u8]),
+    /// Modulus and exponent (RFC 8017, appendix A.1.1). What Windows keeps in a TPM is of this kind.
+    Rsa(&'a [u8]),
 }
 
 impl<'a> Key<'a> {
@@ -222,15 +224,30 @@ impl<'a> Key<'a> {
     fn of(public: &'a [u8]) -> Option<Self> {
         let p256 = public.strip_prefix(P256_HEAD).filter(|point| point.len() == 65 && point.first() == Some(&4));
         let ed25519 = public.strip_prefix(ED25519_HEAD).filter(|key| key.len() == 32);
-        p256.map(Self::P256).or(ed25519.map(Self::Ed25519))
+        p256.map(Self::P256).or(ed25519.map(Self::Ed25519)).or_else(|| rsa(public).map(Self::Rsa))
     }
 
     fn verify(&self, signed: &[u8], signature: &[u8]) -> Option<()> {
         match self {
             Self::P256(key) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, *key).verify(signed, signature).ok(),
             Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, *key).verify(signed, signature).ok(),
+            Self::Rsa(key) => UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, *key).verify(signed, signature).ok(),
         }
     }
+}
+
+/// The key in a SubjectPublicKeyInfo of RSA (RFC 3279) with 2,048, 3,072 or 4,096 bits and the exponent 65,537.
+fn rsa(public: &[u8]) -> Option<&[u8]> {
+    RSA_BYTES.into_iter().find_map(|bytes| {
+        let long = |tag: u8, content: u16| [&[tag, 0x82][..], &content.to_be_bytes()].concat();
+        // From the outside in: all of it, the bits, the pair, the modulus with a zero before it.
+        let bits = [&long(0x30, bytes + 34), RSA_KIND, &long(0x03, bytes + 15), &[0]].concat();
+        let pair = [long(0x30, bytes + 10), long(0x02, bytes + 1), vec![0]].concat();
+        let key = public.strip_prefix(bits.as_slice())?;
+        let modulus = key.strip_prefix(pair.as_slice())?.strip_suffix(RSA_EXPONENT)?;
+        let whole = modulus.len() == usize::from(bytes) && modulus.first().is_some_and(|first| first & 0x80 != 0);
+        whole.then_some(key)
+    })
 }
 
 fn refused() -> Fault {
@@ -251,6 +268,12 @@ const P256_HEAD: &[u8] = &[
 ];
 /// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the key.
 const ED25519_HEAD: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// How long a modulus of RSA may be, in bytes.
+const RSA_BYTES: [u16; 3] = [256, 384, 512];
+/// That a SubjectPublicKeyInfo is of RSA.
+const RSA_KIND: &[u8] = &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+/// The exponent 65,537.
+const RSA_EXPONENT: &[u8] = &[0x02, 0x03, 0x01, 0x00, 0x01];
 
 #[cfg(test)]
 pub(super) mod tests;

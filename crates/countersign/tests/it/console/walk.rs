@@ -160,6 +160,35 @@ fn a_passkey_signs_in_and_approves() -> Result<()> {
 }
 
 #[test]
+fn a_device_that_makes_no_key_is_told_of_and_a_person_who_changed_their_mind_is_not() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo"])?;
+    let mut browser = Browser::start()?;
+    browser.open(DESKTOP.0, DESKTOP.1, "light")?;
+    browser.go(&format!("{}/account", stage.world.console_url().replace("127.0.0.1", "localhost")))?;
+    browser.fill("Your id", "bo")?;
+    browser.fill("Password", PASSWORD)?;
+    browser.click("button", "Sign in")?;
+    browser.is_at("/account")?;
+    browser.fill("What to call it", "Bo's laptop")?;
+    browser.fill("Your password", PASSWORD)?;
+    let says = |browser: &mut Browser, name: &str| -> Result<String> {
+        let fails =
+            format!("navigator.credentials.create = async () => {{ throw new DOMException('', '{name}'); }}; 0");
+        browser.act("evaluate", json!({ "code": fails }))?;
+        browser.click("button", "Add a passkey of this device")?;
+        Ok(browser.act("text", json!({}))?.as_str().unwrap_or_default().to_owned())
+    };
+    let said = says(&mut browser, "NotAllowedError")?;
+    ensure!(!said.contains("did not do it"), "{said}");
+    says(&mut browser, "NotSupportedError")?;
+    browser.reads("Your browser or device did not do it (NotSupportedError).")?;
+    says(&mut browser, "SecurityError")?;
+    browser.reads("Your browser or device did not do it (SecurityError).")?;
+    browser.is_in_order("an account of a device that makes no key")
+}
+
+#[test]
 fn where_passkeys_are_not_good_the_page_leads_to_where_they_are() -> Result<()> {
     let listen = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.to_string();
     let url = "https://countersign.example";

@@ -1,5 +1,9 @@
+use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 use model::limits::CHALLENGE_LIFE;
 use serde_json::json;
 
@@ -89,6 +93,30 @@ fn an_ed25519_key_does_too() {
     assert_eq!(challenges.proved(&passkey, &answer, "hold", &site(), NOW), Some(7));
 }
 
+fn spki(pair: &RsaKeyPair) -> Vec<u8> {
+    pair.public_key().as_der().unwrap().as_ref().to_vec()
+}
+
+#[test]
+fn an_rsa_key_does_too() {
+    let challenges = Challenges::living(CHALLENGE_LIFE).unwrap();
+    let [pair, stranger] = [KeySize::Rsa2048; 2].map(|size| RsaKeyPair::generate(size).unwrap());
+    let passkey = added(&challenges, &spki(&pair));
+    let challenge = challenges.make("hold", NOW).unwrap();
+    let answer = |pair: &RsaKeyPair| {
+        Said::well("webauthn.get", &challenge).answer(|signed| {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed, &mut signature).unwrap();
+            signature
+        })
+    };
+    assert_eq!(challenges.proved(&passkey, &answer(&stranger), "hold", &site(), NOW), None, "another key");
+    assert_eq!(challenges.proved(&passkey, &answer(&pair), "hold", &site(), NOW), Some(7));
+    for size in [KeySize::Rsa3072, KeySize::Rsa4096] {
+        added(&challenges, &spki(&RsaKeyPair::generate(size).unwrap()));
+    }
+}
+
 #[test]
 fn whatever_is_spoilt_proves_nothing() {
     let (challenges, (pair, public)) = (Challenges::living(CHALLENGE_LIFE).unwrap(), p256());
@@ -153,9 +181,27 @@ fn an_answer_that_is_not_right_uses_up_no_question() {
 }
 
 #[test]
-fn only_keys_of_two_kinds_are_taken() {
+fn only_keys_of_three_kinds_are_taken() {
     let challenges = Challenges::living(CHALLENGE_LIFE).unwrap();
-    for public in [Vec::new(), vec![4; 91], [P256_HEAD, &[2; 65]].concat(), [ED25519_HEAD, &[1; 31]].concat()] {
+    let rsa = spki(&RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+    let spoilt = |at: usize, byte: u8| {
+        let mut spoilt = rsa.clone();
+        spoilt[at] = byte;
+        spoilt
+    };
+    for public in [
+        Vec::new(),
+        vec![4; 91],
+        [P256_HEAD, &[2; 65]].concat(),
+        [ED25519_HEAD, &[1; 31]].concat(),
+        [&rsa[..], &[0]].concat(),
+        rsa[..rsa.len() - 1].to_vec(),
+        // Another length than it has, a modulus that is shorter than it says, another exponent, another kind.
+        spoilt(3, 0x21),
+        spoilt(33, 0x01),
+        spoilt(rsa.len() - 1, 0x03),
+        spoilt(16, 0x0a),
+    ] {
         let challenge = challenges.make("add", NOW).unwrap();
         let answer = Said::well("webauthn.create", &challenge).answer(|_| public.clone());
         let refused = challenges.added(&answer, "add", &site(), "laptop", NOW);
