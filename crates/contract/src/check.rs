@@ -95,10 +95,16 @@ pub(crate) fn documents(
 }
 
 /// Each clause that the document has stands in the contract, and no other.
+// INVARIANT: where the document itself has `3.2` and `3.2(a)`, the one does not stand in for the other (test
+// `each_clause_of_a_document_with_parts_is_accounted_for_by_itself`).
 fn accounted_for(reader: &mut Reader, document: &Document, clauses: &[Provision]) {
-    let listed: BTreeSet<&ClauseNumber> = document.clauses.iter().collect();
+    let of = |clause: &Provision| {
+        let numbers = document.clauses.iter().filter(|number| clause.is_of(number));
+        numbers.max_by_key(|number| number.as_str().len())
+    };
+    let accounted: BTreeSet<&ClauseNumber> = clauses.iter().filter_map(of).collect();
     for number in &document.clauses {
-        if !clauses.iter().any(|clause| clause.is_of(number)) {
+        if !accounted.contains(number) {
             let said = format!("clause {number} of “{}” is not accounted for", document.name);
             let hint = format!(
                 "add `- clause: \"{number}\"` and how it is honoured; what asks nothing of the vendor's requests is `needs_human`"
@@ -107,8 +113,7 @@ fn accounted_for(reader: &mut Reader, document: &Document, clauses: &[Provision]
         }
     }
     for clause in clauses {
-        let of_it = listed.iter().any(|number| clause.is_of(number));
-        if !of_it {
+        if of(clause).is_none() {
             let numbers = document.clauses.iter().map(ClauseNumber::as_str);
             let hint = yaml_tree::did_you_mean(clause.clause.as_str(), numbers);
             let hint = hint.or_else(|| Some("list it under `document: clauses`, or take it out".to_owned()));

@@ -38,6 +38,21 @@ fn every_example_compiles_and_accounts_for_every_clause() {
     );
 }
 
+#[test]
+fn each_clause_of_a_document_with_parts_is_accounted_for_by_itself() {
+    let whole = std::fs::read_to_string(folder().join("common-paper-dpa.yaml")).unwrap();
+    let numbers = load("common-paper-dpa").unwrap().contract.agreement().document.clauses.clone();
+    assert!(["3.2", "3.2(c)", "3.3"].iter().all(|stem| numbers.iter().any(|number| number.as_str() == *stem)));
+    for number in numbers {
+        let entry = format!("  - {{clause: \"{number}\",");
+        let lines = whole.lines().filter(|line| !line.starts_with(&entry));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let errors = Compiled::load(&ContractFile { name: "dpa.yaml".into(), text }).unwrap_err();
+        let said = format!("clause {number} of “Data Processing Agreement” is not accounted for");
+        assert!(errors.iter().any(|error| error.said() == said), "{number}: {errors:#?}");
+    }
+}
+
 /// What a contract cites is in its document, where it says: the draft of the document has the same clauses at the same places.
 #[test]
 fn what_the_examples_cite_stands_in_their_documents() {
