@@ -90,8 +90,8 @@ pub struct Answers {
     pub totals: Totals,
     /// Of fields that are kept back.
     pub hidden: Hidden,
-    /// Media types that may pass whole, though nothing can be taken out of them.
-    pub other_types: BTreeSet<String>,
+    /// Nothing passes whole of which nothing can be taken out. That stands in the forms that people sign.
+    pub(crate) other_types: [(); 0],
     /// Whether a write may go out although the record could have changed since it was looked at, where the app knows no `If-Match`.
     pub accept_race: bool,
 }

@@ -216,7 +216,6 @@ impl Reader {
                 "outside" => answers.outside = self.choice(value, "way", OUTSIDE).unwrap_or_default(),
                 "totals" => answers.totals = self.choice(value, "way", TOTALS).unwrap_or_default(),
                 "hidden" => answers.hidden = self.choice(value, "way", HIDDEN).unwrap_or_default(),
-                "other_types" => answers.other_types = self.set(value).iter().map(ToString::to_string).collect(),
                 "accept_race" => answers.accept_race = self.truth(value).unwrap_or_default(),
                 _ => {}
             }
@@ -338,7 +337,7 @@ const KEYS: &[&str] = &[
 const NEEDED: &[&str] = &["contract", "vendor", "document", "parties", "apps", "tenants", "term", "clauses"];
 const DOCUMENT_KEYS: &[&str] = &["name", "file", "sha256", "dated", "clauses"];
 const PARTY_KEYS: &[&str] = &["ours", "theirs", "responsible"];
-const ANSWER_KEYS: &[&str] = &["outside", "totals", "hidden", "other_types", "accept_race"];
+const ANSWER_KEYS: &[&str] = &["outside", "totals", "hidden", "accept_race"];
 const AMENDMENT_KEYS: &[&str] = &["document", "from", "clauses"];
 const CLAUSE_KEYS: &[&str] =
     &["clause", "text", "says", "at", "note", "supersedes", "permits", "excludes", "limits", "post_hoc", "needs_human"];

@@ -72,6 +72,7 @@ fn every_message_says_where_and_what_to_do() {
         &[("until: 2027-06-30", "until: 2027-06-30, zone: Europe/Londn")],
         &[("tenants: [northwind]", "tenants: []")],
         &[("totals: remove", "totals: recuont")],
+        &[("hidden: remove", "hidden: remove, other_types: [application/pdf]")],
         &[("permits: {do: [read, list]", "permits: {do: [raed, list]")],
         &[("permits:", "permit:")],
         &[(", needs_human: legal", "")],
