@@ -29,8 +29,9 @@ pub(crate) enum Shows {
 // === impl Fields ===
 
 impl Fields {
-    /// `w:fldChar` of this type.
-    pub(crate) fn mark(&mut self, kind: &str) {
+    /// `w:fldChar` of this type. Gives the instruction of a field that ends here and has no result, where it shows something all the
+    /// same: Word counts it anew each time, or shows words of the instruction itself.
+    pub(crate) fn mark(&mut self, kind: &str) -> Option<String> {
         match kind {
             "begin" if self.open.len() < FIELDS_MAX => self.open.push(Field::default()),
             "separate" => {
@@ -40,10 +41,13 @@ impl Fields {
                 }
             }
             "end" => {
-                self.open.pop();
+                let ended = self.open.pop().filter(|field| field.result.is_none() && is_seen(&field.instruction));
+                // What stands in another field's instruction is not shown where it stands.
+                return ended.filter(|_| self.show() == Shows::Text).map(|field| field.instruction);
             }
             _ => {}
         }
+        None
     }
 
     /// `w:instrText`
@@ -74,6 +78,15 @@ pub(crate) fn is_list_of_places(instruction: &str) -> bool {
     ["TOC", "INDEX", "TOA"].iter().any(|name| word.eq_ignore_ascii_case(name))
 }
 
+/// Whether a field without a result shows something.
+pub(crate) fn is_seen(instruction: &str) -> bool {
+    let word = instruction.split_whitespace().next();
+    word.is_some_and(|word| !UNSEEN.iter().any(|name| word.eq_ignore_ascii_case(name)))
+}
+
+/// Fields that show nothing: they mark a place, set a value, or move what comes next.
+const UNSEEN: &[&str] =
+    &["XE", "TC", "TA", "RD", "SET", "ASK", "PRIVATE", "ADDIN", "DATA", "NEXT", "NEXTIF", "SKIPIF", "ADVANCE"];
 /// Fields in fields; Word itself goes to twenty.
 const FIELDS_MAX: usize = 64;
 const INSTRUCTION_BYTES_MAX: usize = 4 << 10;

@@ -10,6 +10,8 @@ pub(crate) struct Notes {
     pub(crate) other_forms: Passages,
     /// In markup that is not known here.
     pub(crate) unknown_markup: Passages,
+    /// Fields of which the file does not have what they show.
+    pub(crate) unkept: Passages,
     /// Of lists of places, what stands nowhere else.
     pub(crate) contents: Passages,
     pub(crate) footnotes: usize,
@@ -161,6 +163,12 @@ impl Notes {
             out.push(format!(
                 "it has text in markup that is not known here, which is left out, and which Word may show: {}",
                 self.unknown_markup.shown()
+            ));
+        }
+        if self.unkept.count > 0 {
+            out.push(format!(
+                "it has fields that show what is not kept in the file, like numbers that Word counts in a line, which is left out: {}",
+                self.unkept.shown()
             ));
         }
         if self.contents.count > 0 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::contents::Contents;
-use crate::fields::{Fields, Shows, is_list_of_places};
+use crate::fields::{Fields, Shows, is_list_of_places, is_seen};
 use crate::notes::Notes;
 use crate::numbering::{Counters, Label, Numbering};
 use crate::read::Text;
@@ -335,7 +335,11 @@ impl<'d> Walk<'d> {
                 }
             }
             "fldSimple" => {
-                let places = is_list_of_places(one.attribute("instr").unwrap_or_default());
+                let instruction = one.attribute("instr").unwrap_or_default();
+                let places = is_list_of_places(instruction);
+                if one.children.is_empty() && is_seen(instruction) && self.show() == Shows::Text {
+                    self.unkept(instruction, within);
+                }
                 self.within_contents += usize::from(places);
                 self.inlines(one, into, within);
                 self.within_contents -= usize::from(places);
@@ -413,7 +417,11 @@ impl<'d> Walk<'d> {
                     self.notes.unknown_signs += usize::from(sign == UNKNOWN_SIGN);
                     self.say(sign.encode_utf8(&mut [0; 4]), into, within);
                 }
-                "fldChar" => self.fields.mark(one.attribute("fldCharType").unwrap_or_default()),
+                "fldChar" => {
+                    if let Some(instruction) = self.fields.mark(one.attribute("fldCharType").unwrap_or_default()) {
+                        self.unkept(&instruction, within);
+                    }
+                }
                 "instrText" => self.fields.instruct(&one.text),
                 "footnoteReference" | "endnoteReference" => self.notes.footnotes += 1,
                 "commentReference" => self.notes.comments += 1,
@@ -430,6 +438,13 @@ impl<'d> Walk<'d> {
                 _ => self.draw(one, into, within),
             }
             self.leave_out_below(one);
+        }
+    }
+
+    /// A field is here whose result the file does not have.
+    fn unkept(&mut self, instruction: &str, within: Within) {
+        if !within.looks.hidden && within.tracked != Some(Tracked::Deleted) {
+            self.notes.unkept.whole(&harmless(instruction));
         }
     }
 

@@ -429,6 +429,40 @@ fn what_is_struck_out_or_filled_from_elsewhere_is_said() {
 }
 
 #[test]
+fn what_a_field_shows_and_the_file_does_not_have_is_told() {
+    let mark = |kind: &str| format!("<w:r><w:fldChar w:fldCharType=\"{kind}\"/></w:r>");
+    let bare = |instruction: &str| {
+        format!("{}<w:r><w:instrText>{instruction}</w:instrText></w:r>{}", mark("begin"), mark("end"))
+    };
+    let said = |inner: &str| notes(&p("Normal", &(r("Acme may read") + inner)));
+    let told = |shown: &str| {
+        vec![format!(
+            "it has fields that show what is not kept in the file, like numbers that Word counts in a line, which is left out: {shown}"
+        )]
+    };
+    assert_eq!(said(&bare(" LISTNUM \\l 2 ")), told("“LISTNUM \\l 2”"));
+    let button = "MACROBUTTON NoMacro and compensation data";
+    assert_eq!(said(&bare(button)), told("“MACROBUTTON NoMacro and compensation data”"));
+    assert_eq!(said(&format!("<w:fldSimple w:instr=\" {button} \"/>")).len(), 1);
+    assert_eq!(said(&(bare("AUTONUMLGL") + &bare("EQ \\f(1,2)"))), told("“AUTONUMLGL”, “EQ \\f(1,2)”"));
+    // A mark of an index shows nothing, nor does what is hidden, or stands in the instruction of another field.
+    for nothing in [bare(" XE \"pay\" "), bare(""), "<w:fldSimple w:instr=\"TC x\"/>".to_owned()] {
+        assert_eq!(said(&nothing), Vec::<String>::new(), "{nothing}");
+    }
+    let hidden = bare("LISTNUM").replace("<w:r>", "<w:r><w:rPr><w:vanish/></w:rPr>");
+    assert!(!said(&hidden).iter().any(|note| note.contains("LISTNUM")));
+    let within = format!(
+        "{}<w:r><w:instrText> IF </w:instrText></w:r>{}{}{}{}",
+        mark("begin"),
+        bare("LISTNUM"),
+        mark("separate"),
+        r(" it"),
+        mark("end")
+    );
+    assert_eq!(said(&within), Vec::<String>::new());
+}
+
+#[test]
 fn fields_show_what_they_came_to_and_contents_are_left_out() {
     let mark = |kind: &str| format!("<w:r><w:fldChar w:fldCharType=\"{kind}\"/></w:r>");
     let field = |instruction: &str, result: &str| {
