@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use model::{ContractFacts, Facts, Layer, Operation, RuleInfo, RuleOutcome, RuleSource, Scalar, Shown, Standing};
 
-use crate::agreement::Head;
-use crate::compiled::{Permitted, Phase};
+use crate::agreement::{Head, Rate};
+use crate::compiled::{Permitted, Phase, VolumeOf};
 use crate::in_force::{Compiled, InForce};
 use crate::path::FieldPath;
-use crate::words::{doing, grouped, joined_texts, value_text, values};
+use crate::words::{doing, grouped, joined, joined_texts, value_text, values};
 
 type Ruling = Arc<RuleInfo>;
 
@@ -279,19 +279,48 @@ impl<'c> Call<'c> {
                 self.passed.push(Arc::clone(&ruled.passed));
             }
         }
+        self.countable(operation)?;
         for requests in &self.phase.requests {
             if self.facts.spent.contains(&requests.budget.rule) {
-                return Err(used_up(&requests.said.rule));
+                return Err(self.used_up(&requests.said.rule));
             }
             self.passed.push(Arc::clone(&requests.said.passed));
         }
         for volume in &self.phase.volumes {
             if self.facts.spent.contains(&volume.budget.rule) || self.asked.spent.contains(&volume.clause) {
-                return Err(used_up(&volume.said.rule));
+                return Err(self.used_up(&volume.said.rule));
             }
             self.passed.push(Arc::clone(&volume.said.passed));
         }
         Ok(())
+    }
+
+    /// Of a list of which nobody knows how long it is, nothing can be taken from a limit on records, and no waiting helps.
+    fn countable(&self, operation: Operation) -> Result<(), Ruling> {
+        if operation != Operation::List || self.asked.records.is_some() {
+            return Ok(());
+        }
+        let Some(volume) = self.phase.volumes.iter().find(|volume| volume.of == VolumeOf::Records) else {
+            return Ok(());
+        };
+        let stretch = Rate { most: volume.most, seconds: volume.within.as_secs() }.stretch();
+        let most = grouped(volume.most);
+        let said = format!("nobody knows how many records this brings back, and {most} may be in {stretch}");
+        Err(volume.said.refusing(said))
+    }
+
+    /// Of several limits of one clause nobody knows which one is used up.
+    fn used_up(&self, rule: &RuleInfo) -> Ruling {
+        let requests = self.phase.requests.iter().map(|requests| &requests.said.rule);
+        let limits = requests.chain(self.phase.volumes.iter().map(|volume| &volume.said.rule));
+        let of_it: Vec<&str> =
+            limits.filter(|limit| limit.id == rule.id).map(|limit| limit.sentence.as_str()).collect();
+        let sentence = match of_it.as_slice() {
+            [_, _, ..] => format!("{}, and one of these is used up", joined(&of_it, "and")),
+            _ => format!("{}, and they are used up", rule.sentence),
+        };
+        let instead = Some("wait, and ask for less at a time".to_owned());
+        Arc::new(RuleInfo { outcome: RuleOutcome::Deny, sentence, instead, ..rule.clone() })
     }
 
     /// The clause that permits it first, what waits for people, and all that it passed.
@@ -313,12 +342,6 @@ impl<'c> Call<'c> {
             None => refusal(self.contract, said),
         }
     }
-}
-
-fn used_up(rule: &RuleInfo) -> Ruling {
-    let sentence = format!("{}, and they are used up", rule.sentence);
-    let instead = Some("wait, and ask for less at a time".to_owned());
-    Arc::new(RuleInfo { outcome: RuleOutcome::Deny, sentence, instead, ..rule.clone() })
 }
 
 /// The contract itself refuses, without a clause.

@@ -28,6 +28,8 @@ pub(crate) struct Taken {
     held: Vec<Held>,
     /// Rules whose budgets had nothing left.
     pub(crate) spent: Vec<RuleId>,
+    /// Whether one of those has nothing left because nobody knows how much to take of it.
+    pub(crate) unknown: bool,
     kept: bool,
     failing: Vec<Retried>,
 }
@@ -107,7 +109,10 @@ impl Counters {
         let records = facts.contract.as_ref().and_then(|contract| contract.records);
         match self.take_one(&key, budget.of, records, facts.now) {
             Ok(held) => taken.held.extend(held),
-            Err(()) => taken.spent.push(budget.rule.clone()),
+            Err(()) => {
+                taken.unknown |= matches!(budget.of, BudgetOf::Records { .. }) && records.is_none();
+                taken.spent.push(budget.rule.clone());
+            }
         }
     }
 

@@ -150,7 +150,9 @@ async fn run(
     }
     let refusal = refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision);
     let unheld = (verdict == Verdict::Hold).then(|| "what is asked here cannot wait for people".to_owned());
-    Closed::Refused(Refusal { unheld, ..refusal })
+    // No waiting makes known how much it brings back.
+    let spent = refusal.spent && !gated.taken.unknown;
+    Closed::Refused(Refusal { unheld, spent, ..refusal })
 }
 
 /// Writes why a call may leave or may not. On disk when this returns.

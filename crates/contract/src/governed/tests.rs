@@ -365,6 +365,30 @@ fn a_limit_that_is_used_up_refuses_with_its_clause() {
 }
 
 #[test]
+fn what_nobody_can_count_is_refused_as_that_and_not_as_used_up() {
+    let text = small(false, &[], &["active"], &["read", "list"], &["northwind"]);
+    let one = text.replace("where: {candidate: {status: [active]}}", "requests: 600/hour, records: 5000/day");
+    let rules = governed(&one);
+    let list = ContractFacts { operation: Some(Operation::List), purpose: None, ..known() };
+    // Whoever counts takes it for used up, for there is nothing that could be taken.
+    let spent = |asked: ContractFacts| {
+        let mut facts = facts(noon(), asked, &rules);
+        facts.spent = vec![rules.budgets(&facts)[0].rule.clone()];
+        said(&rules, &facts)
+    };
+    assert_eq!(
+        spent(list.clone()),
+        "deny\n  3    nobody knows how many records this brings back, and 5,000 may be in a day"
+    );
+    assert!(said(&rules, &facts(noon(), list.clone(), &rules)).starts_with("deny\n  3    nobody knows"));
+    // Of two limits of one clause nobody can say which one it is.
+    assert_eq!(
+        spent(ContractFacts { records: Some(50), ..list }),
+        "deny\n  3    clause 3 allows 600 requests in an hour and clause 3 allows 5,000 records in a day, and one of these is used up"
+    );
+}
+
+#[test]
 fn a_change_of_standing_is_another_bundle() {
     let contract = load(CASE);
     let good = signed(&contract);

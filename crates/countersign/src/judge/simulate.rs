@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use contract::{Cells, Change, Compiled, Governed, InForce};
 use decide::decide;
-use model::{BudgetOf, ClauseNumber, Facts, RuleId, Rules as _, Standing, Verdict};
+use model::{Budget, BudgetOf, ClauseNumber, Facts, RuleId, Rules as _, Standing, UnixMicros, Verdict};
 use policy::Bundle;
 
 use super::Judge;
@@ -21,7 +21,7 @@ pub struct Simulation<'j> {
     rules: Governed<Arc<Bundle>>,
     contract: Arc<Compiled>,
     cells: Vec<Cells>,
-    used: HashMap<RuleId, VecDeque<(i64, u64)>>,
+    used: Used,
     /// Calls that could be judged.
     pub judged: u64,
     /// How many would be decided how, by clause and by what they asked.
@@ -47,6 +47,12 @@ pub struct Line {
     pub was: Verdict,
     /// What would be.
     pub would: Verdict,
+}
+
+/// What is taken of limits, and when. One clause may have several limits.
+#[derive(Default)]
+struct Used {
+    of: HashMap<(RuleId, BudgetOf), VecDeque<(i64, u64)>>,
 }
 
 /// One call that would be decided in another way.
@@ -82,7 +88,7 @@ impl<'j> Simulation<'j> {
             rules: Governed::new(rules, Arc::new(in_force)),
             contract,
             cells,
-            used: HashMap::new(),
+            used: Used::default(),
             judged: 0,
             lines: BTreeMap::new(),
             fields: BTreeMap::new(),
@@ -105,14 +111,15 @@ impl<'j> Simulation<'j> {
         contract.digest = Some(self.contract.forms().digest);
         contract.spent.clear();
         facts.spent.retain(|rule| !rule.as_str().starts_with(model::contract::RULE_PREFIX));
-        let spent = self.spent(&facts);
-        facts.spent.extend(spent);
+        let budgets = self.budgets(&facts);
+        facts.spent.extend(self.used.up(&budgets, facts.now, records(&facts)));
         let was = asked.intent.observed.as_ref().map_or(asked.intent.verdict, |observed| observed.verdict);
         let decision = decide(&self.rules, &facts);
         let would = decision.observed().map_or(decision.verdict(), |observed| observed.verdict);
         let reason = decision.reasons().first();
         if would.runs() {
-            self.count(&facts, asked);
+            let bytes = asked.outcome.as_ref().map_or(0, |outcome| outcome.answer_bytes);
+            self.used.count(&budgets, facts.now, (records(&facts), bytes));
         }
         self.judged += 1;
         let clause = reason.and_then(|reason| reason.clause.as_ref()).map(|clause| clause.number.clone());
@@ -146,42 +153,11 @@ impl<'j> Simulation<'j> {
         decided + self.fields.values().map(|(more, fewer)| more + fewer).sum::<u64>()
     }
 
-    /// The contract's limits that would be used up.
-    fn spent(&mut self, facts: &Facts) -> Vec<RuleId> {
-        let mut spent = Vec::new();
-        for budget in self.rules.budgets(facts) {
-            if !budget.rule.as_str().starts_with(model::contract::RULE_PREFIX) {
-                continue;
-            }
-            let Some((most, within)) = bound(budget.of) else { continue };
-            let used = self.used.entry(budget.rule.clone()).or_default();
-            while used.front().is_some_and(|(at, _)| *at <= facts.now.0.saturating_sub(within)) {
-                used.pop_front();
-            }
-            let so_far: u64 = used.iter().map(|(_, amount)| amount).sum();
-            let wanted = match budget.of {
-                BudgetOf::Records { .. } => facts.contract.as_ref().and_then(|contract| contract.records).unwrap_or(0),
-                _ => 1,
-            };
-            if so_far.saturating_add(wanted) > most {
-                spent.push(budget.rule.clone());
-            }
-        }
-        spent
-    }
-
-    fn count(&mut self, facts: &Facts, asked: &Asked) {
-        for budget in self.rules.budgets(facts) {
-            let amount = match budget.of {
-                BudgetOf::Calls { .. } => 1,
-                BudgetOf::Records { .. } => facts.contract.as_ref().and_then(|contract| contract.records).unwrap_or(0),
-                BudgetOf::Bytes { .. } => asked.outcome.as_ref().map_or(0, |outcome| outcome.answer_bytes),
-                _ => continue,
-            };
-            if budget.rule.as_str().starts_with(model::contract::RULE_PREFIX) {
-                self.used.entry(budget.rule.clone()).or_default().push_back((facts.now.0, amount));
-            }
-        }
+    /// The contract's limits.
+    fn budgets(&self, facts: &Facts) -> Vec<Budget> {
+        let mut budgets = self.rules.budgets(facts);
+        budgets.retain(|budget| budget.rule.as_str().starts_with(model::contract::RULE_PREFIX));
+        budgets
     }
 
     fn other_fields(&mut self, facts: &Facts, asks: &str) {
@@ -203,6 +179,46 @@ impl<'j> Simulation<'j> {
     }
 }
 
+// === impl Used ===
+
+impl Used {
+    /// The limits that would be used up.
+    fn up(&mut self, budgets: &[Budget], now: UnixMicros, records: u64) -> Vec<RuleId> {
+        let mut up = Vec::new();
+        for budget in budgets {
+            let Some((most, within)) = bound(budget.of) else { continue };
+            let used = self.of.entry((budget.rule.clone(), budget.of)).or_default();
+            while used.front().is_some_and(|(at, _)| *at <= now.0.saturating_sub(within)) {
+                used.pop_front();
+            }
+            let so_far: u64 = used.iter().map(|(_, amount)| amount).sum();
+            let wanted = if matches!(budget.of, BudgetOf::Records { .. }) { records } else { 1 };
+            if so_far.saturating_add(wanted) > most {
+                up.push(budget.rule.clone());
+            }
+        }
+        up
+    }
+
+    /// A call ran, and brought back so many records and bytes.
+    fn count(&mut self, budgets: &[Budget], now: UnixMicros, (records, bytes): (u64, u64)) {
+        for budget in budgets {
+            let amount = match budget.of {
+                BudgetOf::Calls { .. } => 1,
+                BudgetOf::Records { .. } => records,
+                BudgetOf::Bytes { .. } => bytes,
+                _ => continue,
+            };
+            self.of.entry((budget.rule.clone(), budget.of)).or_default().push_back((now.0, amount));
+        }
+    }
+}
+
+/// How many records a call can bring back.
+fn records(facts: &Facts) -> u64 {
+    facts.contract.as_ref().and_then(|contract| contract.records).unwrap_or(0)
+}
+
 fn bound(of: BudgetOf) -> Option<(u64, i64)> {
     let micros = |within: std::time::Duration| i64::try_from(within.as_micros()).unwrap_or(i64::MAX);
     match of {
@@ -222,3 +238,6 @@ const NO_CONTRACT: &str = "no contract governed it";
 const NOT_IN_FORCE: &str = "the contract was not in force then";
 /// So many calls are listed one by one.
 const CALLS_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests;

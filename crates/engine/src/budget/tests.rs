@@ -337,6 +337,8 @@ fn a_call_takes_as_many_records_as_can_come_and_gives_back_those_that_did_not() 
     assert!(take().spent.is_empty());
     assert!(!take().spent.is_empty());
     assert!(!runs(&counters, &budgets, &bringing(None)), "nobody knows how many would come");
+    let unknown = |facts: &Facts| self::take(&counters, &budgets, facts, same()).unknown;
+    assert!(unknown(&bringing(None)) && !unknown(&bringing(Some(99))), "which is not that they are used up");
     assert!(runs(&counters, &budgets, &bringing(Some(17))));
     assert!(!runs(&counters, &budgets, &bringing(Some(1))));
 }
