@@ -1,7 +1,7 @@
 //! A document as numbered clauses with exact quotations, each with a proposal of how it is honoured.
 //!
 //! Numbers are those of the document: written out (`3.2 Acme …`), or by lists in lists (`3.` and in it `2.` and in that `a.`
-//! make `3`, `3.2` and `3.2(a)`). What is proposed goes by words that the clause uses, so that the same document always gives the
+//! make `3`, `3.2` and `3.2(a)`; `(1)` in `3` makes `3(1)`). What is proposed goes by words that the clause uses, so that the same document always gives the
 //! same draft; what is doubtful is marked, and nothing of it is in force before people complete and sign it.
 
 use std::collections::BTreeSet;
@@ -68,6 +68,18 @@ pub struct Clause {
 struct Level {
     indent: usize,
     number: String,
+    rank: Rank,
+}
+
+/// Which labels stand below which, wherever they begin.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// `3.2`, `3.`
+    Number,
+    /// `(1)`
+    Enclosed,
+    /// `(a)`
+    Letter,
 }
 
 /// A clause whose end is not known yet.
@@ -160,10 +172,9 @@ impl Splitter {
 
     /// The whole number of a label in its place.
     fn number(&mut self, label: Label<'_>, indent: usize) -> String {
-        let letter = matches!(label, Label::Letter(_));
+        let rank = label.rank();
         if !matches!(label, Label::Whole(_)) {
-            while self.levels.last().is_some_and(|level| level.indent >= indent && !(letter && level.is_above(indent)))
-            {
+            while self.levels.last().is_some_and(|level| level.indent >= indent && !level.is_above(indent, rank)) {
                 self.levels.pop();
             }
         }
@@ -174,10 +185,10 @@ impl Splitter {
                 number.to_owned()
             }
             (Label::Ordinal(ordinal), Some(parent)) => format!("{parent}.{ordinal}"),
-            (Label::Letter(letter), Some(parent)) => format!("{parent}({letter})"),
-            (Label::Ordinal(one) | Label::Letter(one), None) => one.to_owned(),
+            (Label::Letter(one) | Label::Enclosed(one), Some(parent)) => format!("{parent}({one})"),
+            (Label::Ordinal(one) | Label::Letter(one) | Label::Enclosed(one), None) => one.to_owned(),
         };
-        self.levels.push(Level { indent, number: number.clone() });
+        self.levels.push(Level { indent, number: number.clone(), rank });
         number
     }
 
@@ -191,13 +202,20 @@ impl Splitter {
             ));
         }
         let numbers: Vec<&str> = self.begun.iter().map(|clause| clause.number.as_str()).collect();
-        let mut clauses: Vec<Clause> = Vec::new();
+        let (mut clauses, mut titles): (Vec<Clause>, Vec<String>) = (Vec::new(), Vec::new());
         for clause in &self.begun {
             let Some(quotation) = document.get(clause.start..clause.end) else { continue };
             let lead = quotation.len() - quotation.trim_start().len();
             let quotation = quotation.trim();
             let holds_others = numbers.iter().any(|other| is_below(other, &clause.number));
-            if quotation.is_empty() || clause.heading || (holds_others && is_title(quotation)) {
+            if quotation.is_empty() {
+                continue;
+            }
+            // INVARIANT: what permits, forbids or opens a list is a clause, however short it is (test
+            // `a_stem_is_a_clause_and_a_title_is_told`).
+            let decides = cues::decide(&plain(quotation)) && !(clause.heading && holds_others);
+            if (clause.heading || holds_others) && is_title(quotation) && !decides {
+                titles.push(format!("{} “{}”", clause.number, plain(quotation)));
                 continue;
             }
             let Ok(number) = ClauseNumber::parse(&clause.number) else {
@@ -215,14 +233,27 @@ impl Splitter {
         if clauses.is_empty() {
             return Err("this document has no numbered clause".to_owned());
         }
+        if !titles.is_empty() {
+            doubts.push(format!("these are taken for titles, and for no clauses: {}", titles.join(", ")));
+        }
         Ok(Draft { sha256, repeatable: true, title: self.title, clauses, doubts })
     }
 }
 
 impl Level {
-    /// A letter stands below a number that is written out, wherever it begins.
-    fn is_above(&self, indent: usize) -> bool {
-        self.indent <= indent && self.number.ends_with(|last: char| last.is_ascii_digit())
+    /// A letter stands below a number, wherever it begins, and so does a number in parentheses below one without.
+    fn is_above(&self, indent: usize, rank: Rank) -> bool {
+        self.indent <= indent && self.rank < rank
+    }
+}
+
+impl Label<'_> {
+    fn rank(self) -> Rank {
+        match self {
+            Self::Whole(_) | Self::Ordinal(_) => Rank::Number,
+            Self::Enclosed(_) => Rank::Enclosed,
+            Self::Letter(_) => Rank::Letter,
+        }
     }
 }
 
@@ -233,12 +264,14 @@ enum Label<'l> {
     Whole(&'l str),
     /// `3.`
     Ordinal(&'l str),
+    /// `(3)`
+    Enclosed(&'l str),
     /// `a.` or `(a)`
     Letter(&'l str),
 }
 
-/// The label at the start of a line, and how many bytes it takes with the space behind it. Capital letters (`A.`, `IV.`) count
-/// only where the document's format counted them: a line of prose may begin with an initial.
+/// The label at the start of a line, and how many bytes it takes with the space behind it. Capital letters (`A.`, `IV.`) and a bare
+/// number (`3`) count only where the document's format counted them: a line of prose may begin with an initial, or with a number.
 fn marker(line: &str, counted: bool) -> Option<(Label<'_>, usize)> {
     let bold = if line.starts_with("**") { 2 } else { 0 };
     let rest = line.get(bold..)?;
@@ -251,7 +284,11 @@ fn marker(line: &str, counted: bool) -> Option<(Label<'_>, usize)> {
     let dotted = bare.trim_end_matches('.');
     let label = if dotted.contains('.') && is_number(dotted) {
         Label::Whole(dotted)
-    } else if (bare.ends_with('.') || bare.ends_with(')') || section.is_some())
+    } else if let Some(inner) =
+        bare.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).filter(|one| is_ordinal(one))
+    {
+        Label::Enclosed(inner)
+    } else if (bare.ends_with('.') || bare.ends_with(')') || section.is_some() || counted)
         && is_ordinal(dotted.trim_end_matches(')'))
     {
         Label::Ordinal(dotted.trim_end_matches(')'))
@@ -283,8 +320,8 @@ fn is_below(other: &str, number: &str) -> bool {
 /// A name of what stands below it, and no sentence.
 fn is_title(quotation: &str) -> bool {
     let plain = plain(quotation);
-    plain.chars().count() <= 90 && !plain.trim_end_matches('.').contains(". ") && !plain.ends_with(['.', ';', ':'])
-        || plain.split_whitespace().count() <= 4
+    let short = plain.chars().count() <= 90 && !plain.trim_end_matches('.').contains(". ");
+    short && !plain.ends_with(['.', ';', ':']) || plain.split_whitespace().count() <= 4 && !plain.ends_with(':')
 }
 
 fn heading_of(line: &str) -> (usize, &str) {

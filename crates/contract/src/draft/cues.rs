@@ -17,7 +17,7 @@ pub struct Proposal {
 
 /// Proposes by the words of a clause, without markup.
 pub(super) fn propose(text: &str) -> Proposal {
-    let words = format!(" {} ", text.to_lowercase().replace(['’', '\u{2011}'], "'"));
+    let words = in_small(text);
     let found = |cues: &'static [&'static str]| cues.iter().copied().find(|cue| words.contains(cue));
     let definition = found(DEFINITIONS).is_some();
     let excludes = found(EXCLUDES).filter(|_| found(READS).is_some());
@@ -65,6 +65,16 @@ pub(super) fn propose(text: &str) -> Proposal {
         doubts.push(format!("`{}` makes an exception", unless.trim()));
     }
     Proposal { kind, head, cue: cue.map(str::trim), doubts }
+}
+
+/// Whether words permit or forbid something.
+pub(super) fn decide(text: &str) -> bool {
+    let words = in_small(text);
+    EXCLUDES.iter().chain(PERMITS).any(|cue| words.contains(cue))
+}
+
+fn in_small(text: &str) -> String {
+    format!(" {} ", text.to_lowercase().replace(['’', '\u{2011}'], "'"))
 }
 
 fn has_number(words: &str) -> bool {

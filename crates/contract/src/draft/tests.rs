@@ -48,6 +48,48 @@ fn other_ways_to_number() {
 }
 
 #[test]
+fn numbers_in_parentheses() {
+    let of_law = "§ 3 What may be done with it\n\n(1) Acme may read this:\n\n(a) one thing;\n(b) another.\n\n(2) It may not copy it.\n\n§ 4 Term\n\n(1) It ends.\n";
+    assert_eq!(numbers(of_law), ["3(1)", "3(1)(a)", "3(1)(b)", "3(2)", "4(1)"]);
+    assert_eq!(numbers("(1) Acme may read.\n\n(a) This.\n\n(2) It may not copy.\n"), ["1", "1(a)", "2"]);
+    assert_eq!(
+        numbers("1.1 Acme may do this:\n(1) read;\n(2) list.\n1.2 And no more.\n"),
+        ["1.1", "1.1(1)", "1.1(2)", "1.2"]
+    );
+}
+
+#[test]
+fn a_stem_is_a_clause_and_a_title_is_told() {
+    let document = "3 Access\n\n3. Access\n\n3.1 Acme shall not:\n\n(a) access compensation data;\n\n(b) copy.\n\n3.2 Acme may not read these\n\n(a) medical notes.\n\n## 4. Acme may access candidates\n\n## 5. What Acme may see\n\n5.1 It may list.\n\n## 6. It ends with the year 2030.\n\n## 7. Law\n";
+    assert_eq!(numbers(document), ["3.1", "3.1(a)", "3.1(b)", "3.2", "3.2(a)", "4", "5.1", "6"]);
+    let doubts = draft(document).unwrap().doubts;
+    assert_eq!(
+        doubts[1..],
+        ["these are taken for titles, and for no clauses: 3 “Access”, 5 “What Acme may see”, 7 “Law”"],
+        "{doubts:?}"
+    );
+}
+
+#[test]
+fn a_number_counts_without_a_stop_where_the_format_counts_it() {
+    let document = "1 Scope\n\n    1.1 Acme may read.\n\n2 The vendor shall not copy anything.\n";
+    let counted = [0, document.find("    1.1").unwrap(), document.find("2 The").unwrap()].into();
+    let extracted = |numbered| Extracted {
+        text: document,
+        sha256: sha256(b"the file"),
+        title: None,
+        numbered,
+        doubts: Vec::new(),
+        repeatable: true,
+    };
+    let drafted = draft_extracted(extracted(Some(&counted))).unwrap();
+    let numbers: Vec<&str> = drafted.clauses.iter().map(|clause| clause.number.as_str()).collect();
+    assert_eq!(numbers, ["1.1", "2"]);
+    assert_eq!(drafted.clauses[0].quotation, "Acme may read.");
+    assert_eq!(drafted.doubts, ["these are taken for titles, and for no clauses: 1 “Scope”"]);
+}
+
+#[test]
 fn numbers_that_the_format_counts() {
     let document = "A. Not counted: an initial.\n\nI. Scope\n\n    A. Acme may read.\n\n    B. Acme may list.\n\nSECTION II. Fees\n\n```\n\nFirst. They are due.\n";
     let counted: BTreeSet<usize> = document
@@ -75,7 +117,8 @@ fn numbers_that_the_format_counts() {
         [
             "it has a footnote",
             "`First.` is no number that a clause can have",
-            "1 lines before the first clause have no number: parties, recitals or a preamble"
+            "1 lines before the first clause have no number: parties, recitals or a preamble",
+            "these are taken for titles, and for no clauses: I “Scope”"
         ]
     );
     assert!(in_yaml(&with, "a.docx", None).contains("    at: {offset: "));
