@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::told;
 use crate::cli::Common;
 use crate::clock::{SystemClock, environment};
+use crate::commands::trace::readable::plain;
 use crate::config::{Config, Problem, Problems, read_contract};
 use crate::gateway::bad_file;
 use crate::terminal::{out, say};
@@ -28,7 +29,7 @@ pub(super) fn check(common: &Common, files: &[PathBuf]) -> Result<ExitCode, Faul
             Ok(Loaded { contract, notes }) => {
                 rows.push(checked(&contract));
                 for note in notes {
-                    say(format_args!("note: {note}"));
+                    say(format_args!("note: {}", plain(&note.to_string())));
                 }
             }
             Err(wrong) => problems.extend(wrong),
@@ -70,8 +71,7 @@ pub(super) fn diff(common: &Common, old: &Path, new: &Path) -> Result<ExitCode, 
     } else if same {
         out("nothing that the gateway does differs");
     } else {
-        found.cells.iter().for_each(|cells| out(cells.to_string()));
-        found.others.iter().for_each(out);
+        told::different(&found).into_iter().for_each(out);
     }
     Ok(ExitCode::from(u8::from(!same)))
 }

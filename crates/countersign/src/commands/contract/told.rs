@@ -1,5 +1,7 @@
 //! Contracts in words for people.
 
+use contract::Difference;
+use model::lines_spelled_out;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -153,6 +155,12 @@ fn row_of(row: &Value) -> String {
     format!("{:<8} {:<12} {honoured:<20} {short}{more}{superseded}", text(row, "/clause"), text(row, "/kind"))
 }
 
+/// What a version newly permits or forbids.
+pub(super) fn different(found: &Difference) -> Vec<String> {
+    let cells = found.cells.iter().map(ToString::to_string);
+    cells.chain(found.others.iter().cloned()).map(|line| plain(&line)).collect()
+}
+
 /// What somebody has to look at before signing it: what it lets the vendor do, and what differs from what was signed before.
 pub(super) fn to_sign(said: &Value) -> Vec<String> {
     let mut lines = contract(said);
@@ -217,7 +225,7 @@ fn reason(said: &Value, pointer: &str) -> String {
 
 pub(super) fn pretty(json: &str) -> String {
     let value = serde_json::from_str::<Value>(json).unwrap_or_default();
-    format!("{value:#}")
+    lines_spelled_out(&format!("{value:#}")).into_owned()
 }
 
 fn truth(value: &Value, pointer: &str) -> bool {
@@ -232,3 +240,6 @@ fn text(value: &Value, pointer: &str) -> String {
 const WORDS_CHARS: usize = 72;
 /// From so many days on it is said that a contract ends.
 const SOON_DAYS: i64 = 60;
+
+#[cfg(test)]
+mod tests;
