@@ -8,20 +8,21 @@ use std::sync::Arc;
 use model::{AppId, Operation, Scalar, UnixMicros};
 use serde::Serialize;
 
-use crate::agreement::Day;
+use crate::agreement::{Agreement, Day, Kind, Party};
 use crate::compiled::{Held, Permitted, Phase, VolumeOf};
 use crate::in_force::Compiled;
 use crate::path::FieldPath;
 use crate::period::Period;
 use crate::when::zone;
-use crate::words::{grouped, joined, joined_texts, rate_words, value_text};
+use crate::words::{audit, grouped, joined, joined_texts, rate_words, value_text, values};
 
 /// What is different between two versions of a contract, from the first day of the new one to its last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Cells that changed, those with the same answer put together.
     pub cells: Vec<Cells>,
-    /// What changed of tenants, purposes, term, limits, what may be sent and what waits for people, in words.
+    /// What changed of tenants, purposes, term, limits, what may be sent, what waits for people, what is checked afterwards, who looks
+    /// after it, and who is of which side, in words.
     pub others: Vec<String>,
 }
 
@@ -125,13 +126,18 @@ fn difference_at(old: &Compiled, new: &Compiled, at: UnixMicros) -> (Vec<Cells>,
         return (Vec::new(), Vec::new());
     };
     let (mut cells, mut others) = (Vec::new(), limits(before, after));
+    others.extend(looked_after(old.agreement(), before.from, new.agreement(), after.from));
     let apps = old.agreement().apps.union(&new.agreement().apps);
     let entities = entities(before).chain(entities(after)).collect::<BTreeSet<_>>();
+    for entity in &entities {
+        let (_, untold) = states(entity, before, after);
+        others.extend(untold.iter().flat_map(|path| condition(entity, path, before, after)));
+    }
     let (before, after) = (View { contract: old, phase: before }, View { contract: new, phase: after });
     for app in apps {
         for entity in &entities {
-            let (fields, states) =
-                (fields(entity, before.phase, after.phase), states(entity, before.phase, after.phase));
+            let fields = fields(entity, before.phase, after.phase);
+            let (states, _) = states(entity, before.phase, after.phase);
             for operation in Operation::ALL {
                 let (was, is) =
                     [&before, &after].map(|view| view.shown(app, entity, operation, &states, &fields)).into();
@@ -273,17 +279,19 @@ fn fields(entity: &str, before: &Phase, after: &Phase) -> Vec<FieldPath> {
     fields.into_iter().collect()
 }
 
-/// Every state that conditions of either version tell apart. Where they are too many, some conditions are taken as fulfilled.
-fn states(entity: &str, before: &Phase, after: &Phase) -> Vec<State> {
+/// Every state that conditions of either version tell apart. Where they are too many, some conditions are taken as fulfilled, on the
+/// fields that are given beside.
+fn states(entity: &str, before: &Phase, after: &Phase) -> (Vec<State>, Vec<FieldPath>) {
     let mut values: BTreeMap<FieldPath, BTreeSet<Option<Scalar>>> = BTreeMap::new();
     for condition in before.conditions_on(entity).chain(after.conditions_on(entity)) {
         let of = values.entry(condition.path.clone()).or_default();
         of.insert(None);
         of.extend(condition.one_of.iter().cloned().map(Some));
     }
-    let mut states = vec![State::new()];
+    let (mut states, mut untold) = (vec![State::new()], Vec::new());
     for (path, of) in values {
         if states.len().saturating_mul(of.len()) > STATES_MAX {
+            untold.push(path);
             continue;
         }
         let longer = states.iter().flat_map(|state| {
@@ -296,7 +304,45 @@ fn states(entity: &str, before: &Phase, after: &Phase) -> Vec<State> {
         });
         states = longer.collect();
     }
-    states
+    (states, untold)
+}
+
+/// What is different in a condition by itself, whatever else is so of a record.
+fn condition(entity: &str, path: &FieldPath, before: &Phase, after: &Phase) -> Vec<String> {
+    let of = |phase: &Phase| {
+        phase.conditions_on(entity).find(|condition| condition.path == *path).map(|condition| condition.one_of.clone())
+    };
+    let told = |sign: &str, of: BTreeSet<Scalar>| {
+        (!of.is_empty()).then(|| format!("{sign} each `{entity}` whose `{path}` is {}", values(&of)))
+    };
+    let both = match (of(before), of(after)) {
+        (Some(was), Some(is)) => [
+            told("permits", is.difference(&was).cloned().collect()),
+            told("forbids", was.difference(&is).cloned().collect()),
+        ],
+        (None, Some(is)) => {
+            [Some(format!("forbids each `{entity}` but those whose `{path}` is {}", values(&is))), None]
+        }
+        (Some(_), None) => [Some(format!("permits each `{entity}` whatever its `{path}` is")), None],
+        (None, None) => [None, None],
+    };
+    both.into_iter().flatten().collect()
+}
+
+/// What is different in what is checked afterwards, and in who looks after what.
+fn looked_after(old: &Agreement, before: UnixMicros, new: &Agreement, after: UnixMicros) -> Vec<String> {
+    let all = |agreement: &Agreement, at: UnixMicros| -> BTreeSet<String> {
+        let of = agreement.in_effect(at).into_iter().filter_map(|clause| match &clause.kind {
+            Kind::PostHoc(asks) => Some(format!("checked afterwards, {}", audit(asks))),
+            Kind::NeedsHuman(needs) => Some(format!("{} looks after clause {}", needs.who, clause.clause)),
+            Kind::Permits(_) | Kind::Excludes(_) | Kind::Limits(_) => None,
+        });
+        of.collect()
+    };
+    let (was, is) = (all(old, before), all(new, after));
+    let mut said: Vec<String> = is.difference(&was).map(|one| format!("now: {one}")).collect();
+    said.extend(was.difference(&is).map(|one| format!("no more: {one}")));
+    said
 }
 
 fn heads(old: &Compiled, new: &Compiled) -> Vec<String> {
@@ -326,9 +372,28 @@ fn heads(old: &Compiled, new: &Compiled) -> Vec<String> {
         let (is, was) = (&new.parties.responsible, &old.parties.responsible);
         said.push(format!("acts under {is}, before under {was}"));
     }
+    if old.vendor != new.vendor {
+        said.push(format!("is with `{}`, before with `{}`", new.vendor, old.vendor));
+    }
+    for (side, was, is) in
+        [("our", &old.parties.ours, &new.parties.ours), ("the vendor's", &old.parties.theirs, &new.parties.theirs)]
+    {
+        said.extend(people(side, was, is));
+    }
     if old.answers != new.answers {
         said.push("treats answers that show more than it lets out in another way".to_owned());
     }
+    said
+}
+
+/// Who is of a side now, and who no more: nobody of the vendor's signs or approves here.
+fn people(side: &str, was: &Party, is: &Party) -> Vec<String> {
+    let all = |party: &Party| -> BTreeSet<String> {
+        party.people.iter().map(|(what, who)| format!("`{who}` as {what}")).collect()
+    };
+    let (old, new) = (all(was), all(is));
+    let mut said: Vec<String> = new.difference(&old).map(|one| format!("now of {side} side: {one}")).collect();
+    said.extend(old.difference(&new).map(|one| format!("no more of {side} side: {one}")));
     said
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use model::{Operation, Standing, UnixMicros};
 
-use crate::agreement::{Hidden, Outside};
+use crate::agreement::{Hidden, Kind, Outside, Totals};
 use crate::compiled::{Phase, VolumeOf};
 use crate::in_force::Compiled;
 use crate::register::Coverage;
 use crate::when::zone;
-use crate::words::{grouped, joined, joined_texts, rate_words, values};
+use crate::words::{audit, grouped, joined, joined_texts, rate_words, values};
 
 /// What the vendor may do at a moment, and what amendments will change of it, one sentence a line.
 pub fn explain(contract: &Compiled, standing: Standing, now: UnixMicros) -> Vec<String> {
@@ -47,6 +47,11 @@ fn holds(contract: &Compiled, phase: &Phase, may: &str) -> Vec<String> {
     for held in &phase.holds {
         let who = held.said.rule.approvers.join(", ");
         lines.push(format!("{} Who may say so: {who}.", ended(&held.said.rule.sentence)));
+    }
+    for clause in agreement.in_effect(phase.from) {
+        if let Kind::PostHoc(asks) = &clause.kind {
+            lines.push(format!("Checked afterwards, {} (clause {}).", audit(asks), clause.clause));
+        }
     }
     lines
 }
@@ -142,6 +147,14 @@ fn keeps(contract: &Compiled, phase: &Phase, lines: &mut Vec<String>) {
             Outside::Drop => "Records outside of this are left out of lists.".to_owned(),
             Outside::Refuse => "A list with a record outside of this is refused whole.".to_owned(),
         });
+        lines.extend(match answers.totals {
+            Totals::Remove => None,
+            Totals::Recount => Some("Totals count what is left in a list.".to_owned()),
+            Totals::Refuse => Some("A list whose total counts records outside of this is refused whole.".to_owned()),
+        });
+    }
+    if answers.accept_race {
+        lines.push("A change may go out although its record could have changed since it was looked at.".to_owned());
     }
 }
 

@@ -61,4 +61,4 @@ pub use period::Period;
 pub use reading::ContractFile;
 pub use register::{Coverage, Honoured, Row};
 pub use release::{Shape, Shapes, check_shapes};
-pub use signature::{Act, Refused, SIGNATURES_NEEDED, Signature, Signatures};
+pub use signature::{Act, Refused, SIGNATURES_NEEDED, Signature, Signatures, Signed};

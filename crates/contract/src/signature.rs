@@ -1,7 +1,7 @@
 //! Who signed a contract, and what; that it was suspended or ended.
 //!
 //! A signature is about one digest. Whoever changes the contract, its document or the normal form has it signed anew; then the
-//! normal form that was signed is still here, so that people see what is different.
+//! forms that two people signed are still here, so that each who signs sees what is different.
 
 use model::{Approver, ContractId, Digest, DirectorySnapshot, HumanId, SignedInBy, Standing, UnixMicros};
 use serde::{Deserialize, Serialize};
@@ -20,8 +20,14 @@ pub struct Signatures {
     pub digest: Digest,
     /// The normal form that was signed.
     pub normal: String,
-    /// The version of it.
+    /// The canonical form that was signed; none where nobody kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<String>,
+    /// The version of the normal form.
     pub normal_form: u64,
+    /// What two people had signed before, where this is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Signed>,
     /// Who signed it.
     pub signatures: Vec<Signature>,
     /// That somebody suspended it.
@@ -30,6 +36,17 @@ pub struct Signatures {
     /// That somebody ended it for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminated: Option<Act>,
+}
+
+/// What people signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    /// The normal form.
+    pub normal: String,
+    /// The canonical form; none where nobody kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<String>,
 }
 
 /// One person's yes.
@@ -128,7 +145,9 @@ impl Signatures {
             contract: contract.id().clone(),
             digest: forms.digest,
             normal: forms.normal.clone(),
+            canonical: Some(forms.canonical.clone()),
             normal_form: NORMAL_FORM,
+            earlier: before.and_then(|before| before.signed_before(forms)),
             signatures,
             suspended: before.and_then(|before| before.suspended.clone()),
             terminated: None,
@@ -152,6 +171,14 @@ impl Signatures {
     pub fn terminated(&self, act: Act) -> Result<Self, Refused> {
         self.not_ended()?;
         Ok(Self { terminated: Some(act), ..self.clone() })
+    }
+
+    /// What two people signed that is not this, the latest of it: what whoever signs this compares it with.
+    pub fn signed_before(&self, forms: &Forms) -> Option<Signed> {
+        if self.digest == forms.digest || self.signatures.len() < SIGNATURES_NEEDED {
+            return self.earlier.clone();
+        }
+        Some(Signed { normal: self.normal.clone(), canonical: self.canonical.clone() })
     }
 
     fn not_ended(&self) -> Result<(), Refused> {

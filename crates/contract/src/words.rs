@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::{Operation, Scalar};
 
-use crate::agreement::{Agreement, Head, Permits, Provision, Rate};
+use crate::agreement::{Agreement, Head, Permits, PostHoc, Provision, Rate};
 use crate::path::FieldPath;
 
 pub(crate) fn permits(agreement: &Agreement, clause: &Provision, permits: &Permits) -> String {
@@ -34,6 +34,25 @@ pub(crate) fn condition(clause: &Provision, entity: &str, path: &FieldPath, one_
 pub(crate) fn rate(clause: &Provision, what: &str, rate: Rate) -> String {
     let number = &clause.clause;
     format!("clause {number} allows {} {what} in {}", grouped(rate.most), rate.stretch())
+}
+
+/// What is checked afterwards: `every month: what fits “class:write” outside mon-fri 07:00-19:00, at most 20 in a day`.
+pub(crate) fn audit(asks: &PostHoc) -> String {
+    let every = EVERY.iter().find(|(_, days)| *days == asks.every_days).map_or("so often", |(word, _)| word);
+    let mut what: Vec<String> = Vec::new();
+    if asks.is_of_the_trace() {
+        let calls = asks
+            .question
+            .as_ref()
+            .map_or_else(|| "calls".to_owned(), |question| format!("calls that fit “{question}”"));
+        let outside = asks.outside.as_ref().map(|hours| format!(" outside {hours}")).unwrap_or_default();
+        let most = asks
+            .at_most
+            .map_or_else(|| "none".to_owned(), |rate| format!("at most {} in {}", grouped(rate.most), rate.stretch()));
+        what.push(format!("{calls}{outside}, {most}"));
+    }
+    what.extend(asks.look_at.as_ref().map(|look_at| format!("people look at “{look_at}”")));
+    format!("every {every}: {}", what.join("; "))
 }
 
 pub(crate) fn values(values: &BTreeSet<Scalar>) -> String {
@@ -95,3 +114,6 @@ pub(crate) const fn doing(operation: Operation) -> &'static str {
 pub(crate) fn rate_words(what: &str, rate: Rate) -> String {
     format!("At most {} {what} in {}", grouped(rate.most), rate.stretch())
 }
+
+/// How often something is checked, in days.
+pub(crate) const EVERY: &[(&str, u64)] = &[("day", 1), ("week", 7), ("month", 30), ("quarter", 90), ("year", 365)];

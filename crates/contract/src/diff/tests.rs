@@ -79,6 +79,43 @@ fn nothing_that_the_gateway_does_changes_untold() {
 }
 
 #[test]
+fn audits_people_and_sides_that_change_are_told() {
+    let audit = "post_hoc: {every: month, look_at: \"candidates that were read without an order that is open\"}";
+    let asked = "post_hoc: {every: day, question: \"class:write\", outside: \"mon-fri 07:00-19:00\", at_most: 20/day}";
+    assert_eq!(
+        told_of(&CASE.replace(audit, asked), &[(asked, audit)]),
+        "now: checked afterwards, every month: people look at “candidates that were read without an order that is open”\n\
+         no more: checked afterwards, every day: calls that fit “class:write” outside mon-fri 07:00-19:00, at most 20 in a day"
+    );
+    assert_eq!(
+        told(&[("needs_human: security", "needs_human: nobody")]),
+        "now: nobody looks after clause 6.4\nno more: security looks after clause 6.4"
+    );
+    assert_eq!(told(&[("vendor: acme-screening", "vendor: other")]), "is with `other`, before with `acme-screening`");
+    let mia = CASE.replace("Jo Berg", "\"human:mia\"");
+    let said = told_of(&mia, &[("\"human:mia\"", "Jo Berg")]);
+    assert!(said.contains("no more of the vendor's side: `human:mia` as "), "{said}");
+}
+
+#[test]
+fn conditions_that_make_too_many_states_are_told_by_themselves() {
+    let countries: Vec<String> = (0..27).map(|number| format!("C{number}")).collect();
+    let states: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();
+    let many = format!("country: [{}], status: [{}]", countries.join(", "), states.join(", "));
+    let before = CASE.replace("status: [active]", &many);
+    assert_eq!(
+        told_of(&before, &[("s19]", "s19, archived]")]),
+        "permits each `candidate` whose `status` is `archived`"
+    );
+    assert_eq!(told_of(&before, &[(", s19]", "]")]), "forbids each `candidate` whose `status` is `s19`");
+    let all = format!(", status: [{}]", states.join(", "));
+    assert_eq!(told_of(&before, &[(&all, "")]), "permits each `candidate` whatever its `status` is");
+    let ids: Vec<String> = (0..600).map(|number| format!("c{number}")).collect();
+    let one = CASE.replace("status: [active]", &format!("id: [{}]", ids.join(", ")));
+    assert_eq!(told_of(&one, &[("c599]", "c599, c600]")]), "permits each `candidate` whose `id` is `c600`");
+}
+
+#[test]
 fn every_stretch_between_amendments_is_compared() {
     let last = "The law of England and Wales applies.\n    needs_human: nobody\n";
     let first = "{clause: \"A1\", says: base, supersedes: [\"3.2\"], excludes: {fields: {candidate: [compensation]}}}";

@@ -9,6 +9,7 @@ use yaml_tree::{Entry, Kind as NodeKind, Node};
 use crate::agreement::{Before, Excludes, Head, Hours, Kind, Limits, NOBODY, NeedsHuman, Permits, PostHoc, Rate};
 use crate::path::FieldPath;
 use crate::reader::Reader;
+use crate::words::EVERY;
 
 type Fields = BTreeMap<Arc<str>, BTreeSet<FieldPath>>;
 
@@ -265,6 +266,5 @@ pub(super) const LIMIT_KEYS: &[&str] = &["where", "requests", "records", "bytes"
 pub(super) const POST_HOC_KEYS: &[&str] = &["every", "question", "outside", "at_most", "look_at"];
 pub(super) const BEFORE_KEYS: &[&str] = &["entities", "do", "approvers", "approvals"];
 const HEAD: &[(&str, Head)] = &[("term", Head::Term), ("tenants", Head::Tenants), ("purposes", Head::Purposes)];
-const EVERY: &[(&str, u64)] = &[("day", 1), ("week", 7), ("month", 30), ("quarter", 90), ("year", 365)];
 /// Most requests that are counted in a stretch of time.
 const REQUESTS_MAX: u64 = 1_000_000;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use model::Human;
 
 use super::*;
-use crate::{ContractFile, sha256};
+use crate::ContractFile;
 
 const CASE: &str = include_str!("../../../../examples/contracts/acme-screening.yaml");
 
@@ -67,8 +67,23 @@ fn what_changed_is_signed_anew() {
     let one = sign(&after, Some(&both), "bob").unwrap();
     assert_eq!((one.signatures.len(), one.standing(after.forms())), (1, Standing::Unsigned));
     assert_eq!(one.standing(before.forms()), Standing::Changed, "and the old one is in force no more");
-    assert_ne!(both.normal, one.normal, "what was signed before is still there to compare with");
-    assert_eq!(sha256(both.normal.as_bytes()), sha256(before.forms().normal.as_bytes()));
+    // What was signed before is there to compare with, for the second one who signs as well.
+    let (old, new) = (before.forms(), after.forms());
+    let signed = Some(Signed { normal: old.normal.clone(), canonical: Some(old.canonical.clone()) });
+    assert_eq!(both.signed_before(new), signed);
+    assert_eq!(one.signed_before(new), signed);
+    let again = sign(&after, Some(&one), "eve").unwrap();
+    assert_eq!(again.signed_before(new), signed);
+    // What one person signed and nobody else was never in force.
+    let third = contract(&CASE.replace("600/hour", "7000/hour"));
+    assert_eq!(one.signed_before(third.forms()), signed);
+    assert_eq!(again.signed_before(third.forms()).map(|signed| signed.normal), Some(new.normal.clone()));
+    assert_eq!(sign(&before, None, "ana").unwrap().signed_before(old), None);
+    // Of what an earlier version of this program kept, there is the normal form.
+    let mut kept = serde_json::to_value(&both).unwrap();
+    kept.as_object_mut().unwrap().remove("canonical");
+    let kept: Signatures = serde_json::from_value(kept).unwrap();
+    assert_eq!(kept.signed_before(new), Some(Signed { normal: old.normal.clone(), canonical: None }));
 }
 
 #[test]

@@ -80,13 +80,15 @@ pub(super) fn show(gateway: &Gateway, id: &ContractId) -> Result<Value, Fault> {
     let (standing, _) = in_force.standing(id, now);
     let looked = looked_at(gateway)?;
     let mut said = in_short(gateway, &in_force, contract);
-    let signed = in_force.signatures(id).filter(|signed| !signed.signatures.is_empty());
+    let forms = contract.forms();
+    let before = in_force.signatures(id).and_then(|signatures| signatures.signed_before(forms));
     if let Some(said) = said.as_object_mut() {
         said.insert("audits".to_owned(), audits(contract, &looked));
         said.insert("register".to_owned(), json!(contract.register()));
         said.insert("explained".to_owned(), json!(explain(contract, standing, now)));
-        said.insert("normal".to_owned(), contract.forms().normal.as_str().into());
-        said.insert("signed_normal".to_owned(), signed.map(|signed| signed.normal.as_str()).into());
+        said.insert("normal".to_owned(), forms.normal.as_str().into());
+        said.insert("canonical".to_owned(), forms.canonical.as_str().into());
+        said.insert("signed_before".to_owned(), json!(before));
     }
     Ok(said)
 }

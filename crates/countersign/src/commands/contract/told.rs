@@ -166,25 +166,32 @@ pub(super) fn to_sign(said: &Value) -> Vec<String> {
     let mut lines = contract(said);
     lines.push(String::new());
     lines.extend(explained(said));
-    let now = pretty(said.pointer("/normal").and_then(Value::as_str).unwrap_or_default());
-    if let Some(before) = said.pointer("/signed_normal").and_then(Value::as_str) {
-        let before = pretty(before);
-        let diff = TextDiff::from_lines(&before, &now);
-        let changed: Vec<String> = diff
-            .iter_all_changes()
-            .filter_map(|change| match change.tag() {
-                ChangeTag::Delete => Some(format!("- {}", change.value().trim_end())),
-                ChangeTag::Insert => Some(format!("+ {}", change.value().trim_end())),
-                ChangeTag::Equal => None,
-            })
-            .collect();
+    let Some(before) = said.get("signed_before").filter(|before| before.is_object()) else { return lines };
+    for (form, what) in FORMS {
+        let Some(signed) = before.get(form).and_then(Value::as_str) else {
+            lines.push(String::new());
+            lines.push(format!("{what}: nobody kept what was signed before of it, so compare the files"));
+            continue;
+        };
+        let now = said.get(form).and_then(Value::as_str).unwrap_or_default();
+        let changed = changes(&pretty(signed), &pretty(now));
         if !changed.is_empty() {
             lines.push(String::new());
-            lines.push("what the gateway does by it, against what was signed before:".to_owned());
+            lines.push(format!("{what}, against what was signed before:"));
             lines.extend(changed);
         }
     }
     lines
+}
+
+fn changes(before: &str, now: &str) -> Vec<String> {
+    let diff = TextDiff::from_lines(before, now);
+    let told = diff.iter_all_changes().filter_map(|change| match change.tag() {
+        ChangeTag::Delete => Some(format!("- {}", change.value().trim_end())),
+        ChangeTag::Insert => Some(format!("+ {}", change.value().trim_end())),
+        ChangeTag::Equal => None,
+    });
+    told.collect()
 }
 
 pub(super) fn done(said: &Value) -> Vec<String> {
@@ -236,6 +243,8 @@ fn text(value: &Value, pointer: &str) -> String {
     plain(value.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
 }
 
+/// The forms that people sign, and what they are.
+const FORMS: [(&str, &str); 2] = [("normal", "what the gateway does by it"), ("canonical", "what is written in it")];
 /// Of a clause's words that a list shows.
 const WORDS_CHARS: usize = 72;
 /// From so many days on it is said that a contract ends.
