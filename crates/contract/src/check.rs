@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{AppId, ClauseNumber};
 
-use crate::agreement::{Agreement, Document, Head, Kind, Limits, Permits, Provision};
+use crate::agreement::{Agreement, Document, Head, Kind, Limits, NeedsHuman, Party, Permits, Provision};
 use crate::error::ContractError;
 use crate::normal::sha256;
 use crate::path::FieldPath;
@@ -24,6 +24,7 @@ pub(crate) fn check(agreement: &Agreement, reader: &mut Reader) {
     superseding(agreement, reader);
     apps(agreement, reader);
     purposes(agreement, reader);
+    approvers(agreement, reader);
     for turn in agreement.turns() {
         let clauses = agreement.in_effect(turn);
         overlap::check(&clauses, reader);
@@ -219,6 +220,20 @@ fn purposes(agreement: &Agreement, reader: &mut Reader) {
             let said =
                 format!("clause {} limits what data is used for, and the contract names no purpose", clause.clause);
             reader.complain_at(clause.place, said, Some(hint));
+        }
+    }
+}
+
+/// What the vendor asks is approved by people of the other side.
+fn approvers(agreement: &Agreement, reader: &mut Reader) {
+    for (clause, _) in agreement.provisions() {
+        let Kind::NeedsHuman(NeedsHuman { before: Some(before), .. }) = &clause.kind else { continue };
+        for theirs in agreement.parties.theirs.humans() {
+            if before.approvers.iter().any(|approver| approver.strip_prefix(Party::HUMAN) == Some(theirs.as_str())) {
+                let said = format!("clause {} waits for `human:{theirs}`, who is of the vendor's side", clause.clause);
+                let hint = "name somebody of ours: nobody approves what their own side asks".to_owned();
+                reader.complain_at(clause.place, said, Some(hint));
+            }
         }
     }
 }

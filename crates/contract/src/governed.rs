@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    AgentId, AppId, ArgumentReads, Budget, ContractFacts, ContractId, Digest, Evaluation, Facts, Hit, Layer, Release,
-    Rules, Standing, UnixMicros,
+    AgentId, AppId, ArgumentReads, Budget, ContractFacts, ContractId, Digest, Evaluation, Facts, Hit, HumanId, Layer,
+    Release, Rules, Standing, UnixMicros,
 };
 
 use crate::in_force::InForce;
@@ -94,6 +94,11 @@ impl<R: Rules> Rules for Governed<R> {
 
     fn release(&self, facts: &Facts) -> Option<Arc<dyn Release>> {
         self.releases.of(&self.contracts, facts)
+    }
+
+    fn of_the_vendor(&self, contract: &ContractId) -> Vec<HumanId> {
+        let contract = self.contracts.get(contract);
+        contract.into_iter().flat_map(|contract| contract.agreement().parties.theirs.humans()).collect()
     }
 
     fn standing(&self, contract: &ContractId, now: UnixMicros) -> (Standing, Option<Digest>) {

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use decide::{Decision, decide};
 use model::limits::BUDGET_LOOK_BACK_MAX;
 use model::{
-    Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Budget, Clock, ContractFacts, Digest, Directory,
-    DirectorySnapshot, Facts, Fault, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, ToolStatus, UnixMicros,
-    Verdict,
+    Actor, AppId, ArgumentFacts, ArgumentReads, Blame, Budget, Clock, ContractFacts, ContractId, Digest, Directory,
+    DirectorySnapshot, Facts, Fault, HumanId, Lifted, Method, ReadArguments, Release, Rules, ToolFacts, ToolStatus,
+    UnixMicros, Verdict,
 };
 
 use crate::budget::{Counters, Taken};
@@ -122,6 +122,11 @@ impl Gate {
         let release = if governed { rules.release(&facts) } else { None };
         let (decided_at, directory_as_of) = (self.clock.now(), directory.as_of);
         Ok(Gated { facts, arguments, reads, taken, decision, release, decided_at, directory_as_of, taken_up: false })
+    }
+
+    /// The people of the vendor's side of a contract.
+    pub(crate) fn of_the_vendor(&self, contract: &ContractId) -> Vec<HumanId> {
+        self.rules.load().of_the_vendor(contract)
     }
 
     pub(crate) fn replace_rules(&self, rules: Box<dyn Rules>) {

@@ -185,7 +185,9 @@ async fn begin(
     gated: Gated,
 ) -> Result<(Attached, Box<Told>), Box<Closed>> {
     let waits_for = if gated.decision.verdict() == Verdict::Hold { WaitsFor::People } else { WaitsFor::Fact };
-    let asked = Asked { said: said(request), ..asked(&call, request, &gated) };
+    let contract = gated.facts.contract.as_ref().map(|contract| &contract.contract);
+    let of_the_vendor = contract.map(|contract| shared.gate.of_the_vendor(contract)).unwrap_or_default();
+    let asked = Asked { said: said(request), of_the_vendor, ..asked(&call, request, &gated) };
     if waits_for == WaitsFor::People
         && let Some(first) = shared.desk.first_call(&Key::of(&asked, waits_for))
     {
@@ -506,6 +508,7 @@ fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
         reasons: decision.reasons().to_vec(),
         looked_at: (!facts.arguments.is_unread()).then(|| ArgumentFacts::clone(&facts.arguments)),
         governed: facts.contract.is_some(),
+        of_the_vendor: Vec::new(),
         said: None,
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn refusal(refused: &Refused) -> Fault {
         Refused::Requester { .. } => "hold.requester",
         Refused::Delegator { .. } => "hold.delegator",
         Refused::AgentsOwner { .. } => "hold.agents_owner",
+        Refused::OfTheVendor { .. } => "hold.of_the_vendor",
         Refused::SamePerson { .. } => "hold.same_person",
         Refused::Unknown { .. } => "hold.unknown_person",
         Refused::Left { .. } => "hold.left",

@@ -75,6 +75,9 @@ pub struct Asked {
     /// Whether a contract governs it: then people approve each call by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub governed: bool,
+    /// Who is of the side of the vendor that asks: nobody of them approves it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of_the_vendor: Vec<HumanId>,
     /// What the agent says of it. Nobody has verified it, and nothing is decided by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,

@@ -65,6 +65,12 @@ pub enum Refused {
         /// Who tried.
         who: HumanId,
     },
+    /// Somebody of the vendor whose call it is.
+    #[error("`{who}` is of the vendor's side, which does not approve what the vendor asks")]
+    OfTheVendor {
+        /// Who tried.
+        who: HumanId,
+    },
     /// Another account of somebody who cannot approve, or who has approved.
     #[error("`{who}` is the same person as `{other}`")]
     SamePerson {

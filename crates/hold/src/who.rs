@@ -109,6 +109,9 @@ pub(crate) fn separate(asked: &Asked, who: &HumanId, directory: &DirectorySnapsh
     if owner == Some(who) && directory.same_person(who, &asked.human) {
         return Err(Refused::AgentsOwner { who: who.clone() });
     }
+    if asked.of_the_vendor.iter().any(|theirs| directory.same_person(theirs, who)) {
+        return Err(Refused::OfTheVendor { who: who.clone() });
+    }
     let own = std::iter::once(&asked.human).chain(&asked.delegators);
     match own.into_iter().find(|own| directory.same_person(own, who)) {
         Some(own) => Err(Refused::SamePerson { who: who.clone(), other: own.clone() }),

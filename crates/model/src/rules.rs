@@ -12,7 +12,7 @@ use crate::budget::Budget;
 use crate::contract::{Clause, Standing};
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::id::{AgentId, AppId, ContractId, RuleId};
+use crate::id::{AgentId, AppId, ContractId, HumanId, RuleId};
 use crate::release::Release;
 use crate::time::UnixMicros;
 
@@ -49,6 +49,10 @@ pub trait Rules: Send + Sync {
     /// Whether this contract is in force, and what was signed of it.
     fn standing(&self, _contract: &ContractId, _now: UnixMicros) -> (Standing, Option<Digest>) {
         (Standing::Unknown, None)
+    }
+    /// The people of the directory who are of the vendor's side of this contract: nobody of them approves what it holds.
+    fn of_the_vendor(&self, _contract: &ContractId) -> Vec<HumanId> {
+        Vec::new()
     }
     /// What is let out of the answer to a call that a contract governs. None: nothing is.
     fn release(&self, _facts: &Facts) -> Option<Arc<dyn Release>> {
@@ -87,6 +91,10 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn standing(&self, contract: &ContractId, now: UnixMicros) -> (Standing, Option<Digest>) {
         T::standing(self, contract, now)
+    }
+
+    fn of_the_vendor(&self, contract: &ContractId) -> Vec<HumanId> {
+        T::of_the_vendor(self, contract)
     }
 
     fn release(&self, facts: &Facts) -> Option<Arc<dyn Release>> {

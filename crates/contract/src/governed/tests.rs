@@ -34,6 +34,13 @@ impl Rules for Generous {
 }
 
 #[test]
+fn the_people_of_the_vendor_are_told() {
+    let rules = governed(&CASE.replace("Jo Berg", "\"human:jo\""));
+    let of = |contract: &str| rules.of_the_vendor(&contract.parse().unwrap());
+    assert_eq!((of("acme-screening"), of("other")), (vec!["jo".parse().unwrap()], vec![]));
+}
+
+#[test]
 fn an_app_is_known_by_the_description_of_the_rules() {
     assert_eq!(governed(CASE).described_by(&"ats".parse().unwrap()), Some(Digest::new([2; 32])));
 }

@@ -107,6 +107,10 @@ fn every_message_says_where_and_what_to_do() {
         &[("\"5\", \"6\"]", "\"5\"]")],
         &[("\"5\", \"6\"]", "\"5\", \"6\", \"5\"]")],
         &[("{clause: \"6\"", "{clause: \"5\"")],
+        &[
+            ("theirs: {name: Acme}", "theirs: {name: Acme, people: {consultant: \"human:mia\"}}"),
+            ("needs_human: legal", "needs_human: {who: legal, before: {approvers: [\"role:legal\", \"human:mia\"]}}"),
+        ],
         // What contradicts itself.
         &[("excludes: {fields: {candidate: [employment.salary]}}", "excludes: {entities: [candidate]}")],
         &[("excludes: {fields: {candidate: [employment.salary]}}", "excludes: {do: [list]}")],

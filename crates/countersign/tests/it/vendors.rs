@@ -364,7 +364,10 @@ fn play(world: &World, key: &str, cases: &[Case]) -> Result<()> {
 #[test]
 fn a_finding_waits_for_compliance_and_is_written_once() -> Result<()> {
     let ats = Ats::start()?;
-    let world = office(&ats, &contract())?;
+    // The vendor's own person has an account here, and the role of those who may approve.
+    let theirs = contract().replace("Jo Berg", "\"human:jo\"");
+    let world = office_with(&ats, &theirs, |world| world.human("jo", json!({"name": "Jo", "role": "compliance"})))?;
+    invited(&world, "jo")?;
     sign(&world)?;
     let key = key(&world, "background-screening")?;
     let write = "PATCH /orders/o_2";
@@ -378,6 +381,10 @@ fn a_finding_waits_for_compliance_and_is_written_once() -> Result<()> {
     let state = |world: &World| Ok::<_, anyhow::Error>(asks(world, &key, &format!("GET {status_path}"), "")?.2);
     ensure!(state(&world)?.contains("\"pending\""));
     let hold = status_path.rsplit('/').next().context("no hold")?;
+    typed(&world, &["login", "jo"], PASSWORD)?;
+    let own = world.run(&["holds", "approve", hold])?;
+    ensure!(own.code == 2 && own.stderr.contains("`jo` is of the vendor's side"), "{own:?}");
+    ensure!(state(&world)?.contains("\"pending\""));
     typed(&world, &["login", "bob"], PASSWORD)?;
     world.run_well(&["holds", "approve", hold])?;
     ensure!(state(&world)?.contains("\"approved\""));

@@ -91,6 +91,7 @@ impl Office {
             spread: false,
             looked_at: None,
             governed: false,
+            of_the_vendor: Vec::new(),
             said: None,
         }
     }
@@ -173,6 +174,22 @@ fn who_delegates_or_answers_for_the_asking_agent_does_not_approve() {
     );
     let own = all(Asked { human: human("ben"), delegators: vec![], ..Office::asked(1) });
     assert_eq!(may_approve(&held(&own), &human("ben"), &directory), Err(Refused::Requester { who: human("ben") }));
+}
+
+#[test]
+fn nobody_of_the_vendor_approves_what_the_vendor_asks() {
+    let directory = Office::directory();
+    let asked = Asked { governed: true, of_the_vendor: vec![human("cleo")], ..Office::asked(1) };
+    let asked = Asked { reasons: vec![reason(&["human:cleo", "human:cleo2", "human:ben"], 1)], ..asked };
+    for theirs in ["cleo", "cleo2"] {
+        let refused = Err(Refused::OfTheVendor { who: human(theirs) });
+        assert_eq!(may_approve(&held(&asked), &human(theirs), &directory), refused, "by whichever account");
+    }
+    assert_eq!(eligible(&held(&asked), &directory), [human("ben")]);
+    let escalated = Hold { also: vec!["human:cleo".to_owned()], ..held(&asked) };
+    assert!(may_approve(&escalated, &human("cleo"), &directory).is_err(), "nor where it was escalated");
+    let only = Asked { reasons: vec![reason(&["human:cleo"], 1)], ..asked };
+    assert!(!possible(&held(&only), &directory));
 }
 
 #[test]
