@@ -392,13 +392,7 @@ pub(crate) fn media_type(form: Form) -> &'static str {
 }
 
 fn is_form(kind: &[u8], form: Form) -> bool {
-    let kind = std::str::from_utf8(kind).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match form {
-        Form::Json => kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")),
-        Form::Lines => ["application/x-ndjson", "application/ndjson", "application/jsonl"].contains(&kind.as_str()),
-        Form::Csv => kind == "text/csv",
-    }
+    std::str::from_utf8(kind).is_ok_and(|kind| openapi::form_of(kind) == Some(form))
 }
 
 /// What is spoken, as records have it.

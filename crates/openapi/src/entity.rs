@@ -1,5 +1,6 @@
 //! What kind of record an operation deals with, and where in its answer the records stand.
 
+use model::Form;
 use serde_json::Value;
 
 use crate::document::Document;
@@ -79,7 +80,7 @@ pub(crate) fn answer<'d>(document: &'d Document, operation: &'d Value, path: &st
 pub(crate) fn request<'d>(document: &'d Document, operation: &'d Value) -> Option<&'d Value> {
     let body = document.resolve(operation.get("requestBody")?)?.value;
     let content = body.get("content")?.as_object()?;
-    content.iter().find(|(kind, _)| form_of(kind) == Some("json"))?.1.get("schema")
+    content.iter().find(|(kind, _)| form_of(kind) == Some(Form::Json))?.1.get("schema")
 }
 
 /// The form and schema of the first answer that goes well.
@@ -91,26 +92,27 @@ fn content<'d>(document: &'d Document, operation: &'d Value) -> Option<(&'static
         else {
             continue;
         };
-        for form in ["json", "lines", "csv"] {
+        for form in [Form::Json, Form::Lines, Form::Csv] {
             let schema =
                 content.iter().find(|(kind, _)| form_of(kind) == Some(form)).map(|(_, kind)| kind.get("schema"));
             if let Some(schema) = schema {
-                return Some((form, schema.unwrap_or(&Value::Null)));
+                return Some((form.as_str(), schema.unwrap_or(&Value::Null)));
             }
         }
     }
     None
 }
 
-fn form_of(kind: &str) -> Option<&'static str> {
+/// The form that a media type stands for, in proposals as in answers. None: nothing is taken out of such a one.
+pub fn form_of(kind: &str) -> Option<Form> {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {
-        "application/json" | "text/json" => Some("json"),
+        "application/json" | "text/json" => Some(Form::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
-            Some("lines")
+            Some(Form::Lines)
         }
-        "text/csv" | "application/csv" => Some("csv"),
-        other => other.ends_with("+json").then_some("json"),
+        "text/csv" | "application/csv" => Some(Form::Csv),
+        other => other.ends_with("+json").then_some(Form::Json),
     }
 }
 

@@ -28,6 +28,7 @@ mod writer;
 
 pub use asking::{Asking, SaysOfItself, Stands, UNRESOLVED, refused};
 pub use document::{Document, DocumentError};
+pub use entity::form_of;
 pub use mapping::{Entity, Mapped, Mapping, MappingError};
 pub use propose::{Proposal, propose};
 pub use tools::{Argument, Place, Tool, Tools, text};

@@ -52,6 +52,11 @@ pub(crate) fn operations(document: &Document) -> (Vec<Found<'_>>, Vec<String>) {
         }
         for method in METHODS {
             if let Some(operation) = item.get(method.to_ascii_lowercase()) {
+                // The app's credential is for the app's own address.
+                if is_elsewhere(document, item, operation) {
+                    odd.push(format!("{method} {path} (at another address than the others)"));
+                    continue;
+                }
                 found.push(one(document, path, method, item, operation));
             }
         }
@@ -91,6 +96,12 @@ fn one<'d>(document: &'d Document, path: &'d str, method: &str, item: &'d Value,
     let name = id.unwrap_or_else(|| snake(&format!("{method} {path}")));
     let request = request(document, operation);
     Found { name, method: method.to_owned(), path, parameters, answer, request, does, class, guess }
+}
+
+/// Whether it has servers of its own, or its path has, and these are not the document's.
+fn is_elsewhere(document: &Document, item: &Value, operation: &Value) -> bool {
+    let own = operation.get("servers").or_else(|| item.get("servers"));
+    own.is_some_and(|own| document.root().get("servers") != Some(own))
 }
 
 fn meaning(method: &str, path: &str, listed: bool) -> (Operation, Class, Option<&'static str>) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::document::{Document, REFERENCE_BYTES_MAX};
 use crate::mapping::{Entity, Mapped, Mapping};
 use crate::operation::{Found, Parameter, operations};
-use crate::schema::{Fields, fields};
+use crate::schema::{Fields, Way, fields};
 use crate::words::{EXPAND, ID, PAGE, PAGE_SIZE, SELECT, SORT, STATE, TENANT, is_one_of};
 use crate::writer;
 
@@ -97,7 +97,7 @@ impl Proposal {
     /// Adds the kind of record of an operation, or what this operation shows of it beyond what others do.
     fn entity(&mut self, document: &Document, operation: &Found<'_>, room: &mut Room) {
         let Some(answer) = &operation.answer else { return };
-        let laid_out = room.fields(document, answer.record);
+        let laid_out = room.fields(document, answer.record, Way::Answered);
         if laid_out.names.is_empty() {
             return;
         }
@@ -216,7 +216,7 @@ impl Proposal {
             self.ask(&place, "there are several lists in the answer: are these the records?");
         }
         if let Some(request) = operation.request {
-            let sent = room.fields(document, request);
+            let sent = room.fields(document, request, Way::Sent);
             let (names, left) = room.take(sent.names);
             mapped.body = names;
             if sent.cut || left {
@@ -296,8 +296,8 @@ impl Proposal {
 
 impl Room {
     /// Lays a schema out, while there is room for fields.
-    fn fields(&self, document: &Document, schema: &Value) -> Fields {
-        if self.bytes > 0 { fields(document, schema) } else { Fields { cut: true, ..Fields::default() } }
+    fn fields(&self, document: &Document, schema: &Value, way: Way) -> Fields {
+        if self.bytes > 0 { fields(document, schema, way) } else { Fields { cut: true, ..Fields::default() } }
     }
 
     /// The names that there is room for, and whether some were left.

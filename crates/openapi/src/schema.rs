@@ -19,8 +19,18 @@ pub(crate) struct Fields {
     pub(crate) cut: bool,
 }
 
+/// Which way what has a schema goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The app answers it: what may only be written is not there.
+    Answered,
+    /// It is sent to the app: what may only be read is not taken.
+    Sent,
+}
+
 struct Walk<'d> {
     document: &'d Document,
+    way: Way,
     objects: Objects<'d>,
     fields: Fields,
     known: BTreeSet<String>,
@@ -43,9 +53,9 @@ struct Seen<'d> {
 }
 
 /// Lays a schema out.
-pub(crate) fn fields(document: &Document, schema: &Value) -> Fields {
+pub(crate) fn fields(document: &Document, schema: &Value, way: Way) -> Fields {
     let (objects, fields) = (Objects::new(document), Fields::default());
-    let mut walk = Walk { document, objects, fields, known: BTreeSet::new(), within: Vec::new(), steps: 0 };
+    let mut walk = Walk { document, way, objects, fields, known: BTreeSet::new(), within: Vec::new(), steps: 0 };
     walk.schema(schema, "", 0);
     // What was not looked at to its end may be laid out as something else.
     walk.fields.cut |= walk.objects.left.get() == 0;
@@ -121,7 +131,7 @@ impl<'d> Walk<'d> {
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
             any = true;
             for (name, property) in properties {
-                if property.get("writeOnly").and_then(Value::as_bool) == Some(true) {
+                if self.is_absent(property) {
                     continue;
                 }
                 let Some(below) = below(path, name) else {
@@ -149,6 +159,16 @@ impl<'d> Walk<'d> {
             let is_leaf = scalar || schema.get("enum").is_some() || schema.get("const").is_some();
             if is_leaf { self.leaf(path) } else { self.open(path) }
         }
+    }
+
+    /// Whether it never goes this way, by itself or by what it refers to.
+    fn is_absent(&self, property: &'d Value) -> bool {
+        let only = match self.way {
+            Way::Answered => "writeOnly",
+            Way::Sent => "readOnly",
+        };
+        let says = |schema: &Value| schema.get(only).and_then(Value::as_bool) == Some(true);
+        says(property) || self.document.resolve(property).is_some_and(|resolved| says(resolved.value))
     }
 
     fn leaf(&mut self, path: &str) {

@@ -216,6 +216,7 @@ async fn an_answer_that_lies_is_not_passed_on() {
             "html" => b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
             "gzip" => json("200 OK", "content-encoding: gzip\r\n", "{}"),
             "br" => json("200 OK", "content-encoding: br\r\n", "{}"),
+            "other" => b"HTTP/1.1 200 OK\r\ncontent-type: text/json; charset=utf-8\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
             "garbage" => json("200 OK", "", "{\"a\":"),
             "short" => b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{}".to_vec(),
             "redirect" => json("302 Found", "location: http://evil.test/\r\n", "{}"),
@@ -252,6 +253,8 @@ async fn an_answer_that_lies_is_not_passed_on() {
         }
         assert_eq!(response.head.contains("retry-after: 7"), said == "busy", "{said}");
     }
+    // What an import takes for JSON is JSON here.
+    assert_eq!(world.gets("/candidates?client_id=northwind&q=other").await.status, 200);
     let echo = world.gets("/candidates?client_id=northwind&q=echo").await;
     assert_eq!((echo.status, echo.body.as_str()), (200, r#"{"a":"[redacted]"}"#));
     for name in ["set-cookie", "server:", "link:", "last-modified", "accept-ranges"] {

@@ -56,6 +56,34 @@ fn proposed(text: &str) -> Proposal {
 }
 
 #[test]
+fn what_may_only_be_read_is_not_sent_and_what_may_only_be_written_is_not_answered() {
+    let both = "name: {type: string}\n        password: {type: string, writeOnly: true}\n        made: {$ref: \"#/components/schemas/Made\"}\n";
+    let text = CASE.replacen("name: {type: string}\n", both, 1) + "    Made: {type: string, readOnly: true}\n";
+    let proposal = proposed(&text);
+    let shown = &proposal.mapping.entities["candidate"].fields;
+    assert_eq!(["made", "password"].map(|one| shown.iter().any(|field| field == one)), [true, false], "{shown:?}");
+    let sent = &proposal.mapping.operations["create_candidate"].body;
+    assert_eq!(["made", "password"].map(|one| sent.iter().any(|field| field == one)), [false, true], "{sent:?}");
+}
+
+#[test]
+fn an_operation_at_another_address_is_left_out_and_said() {
+    let server = "servers: [{url: \"https://uploads.example.com\"}]";
+    let of_operation = CASE.replace("{operationId: withdraw,", &format!("{{operationId: withdraw, {server},"));
+    let of_path = CASE.replace("withdraw:\n", &format!("withdraw:\n    {server}\n"));
+    for text in [of_operation, of_path] {
+        let proposal = proposed(&text);
+        assert!(!proposal.mapping.operations.contains_key("withdraw"));
+        let said = "POST /candidates/{id}/withdraw (at another address than the others)".to_owned();
+        assert!(proposal.left_out.contains(&said), "{:?}", proposal.left_out);
+    }
+    // Said again, it is the same.
+    let all = "servers: [{url: \"https://{region}.example.com/v1/\", variables: {region: {default: eu}}}]";
+    let same = CASE.replace("{operationId: withdraw,", &format!("{{operationId: withdraw, {all},"));
+    assert_eq!(proposed(&same).to_yaml(), proposed(CASE).to_yaml());
+}
+
+#[test]
 fn the_case_is_proposed_with_questions() {
     let proposal = proposed(CASE);
     insta::assert_snapshot!(proposal.to_yaml());

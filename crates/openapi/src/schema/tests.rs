@@ -5,7 +5,7 @@ use super::*;
 fn laid_out(schemas: serde_json::Value) -> Fields {
     let document = json!({"openapi": "3.1.0", "components": {"schemas": schemas}}).to_string();
     let document = Document::read(document.as_bytes()).unwrap();
-    fields(&document, &json!({"$ref": "#/components/schemas/A"}))
+    fields(&document, &json!({"$ref": "#/components/schemas/A"}), Way::Answered)
 }
 
 fn names(schemas: serde_json::Value) -> String {
