@@ -378,26 +378,25 @@ impl Agreement {
         entities
     }
 
-    /// The fields that are kept back or looked at, each with its kind of record; none: of every kind.
-    pub fn kept_back_and_conditions(&self) -> Vec<(Option<&Arc<str>>, &FieldPath)> {
-        let mut fields = Vec::new();
-        for (clause, _) in self.provisions() {
-            match &clause.kind {
-                Kind::Excludes(excludes) => {
-                    for (entity, paths) in &excludes.fields {
-                        let entity = (entity.as_ref() != "all").then_some(entity);
-                        fields.extend(paths.iter().map(|path| (entity, path)));
-                    }
-                }
-                Kind::Limits(limits) => {
-                    for (entity, conditions) in &limits.conditions {
-                        fields.extend(conditions.keys().map(|path| (Some(entity), path)));
-                    }
-                }
-                Kind::Permits(_) | Kind::PostHoc(_) | Kind::NeedsHuman(_) => {}
-            }
-        }
-        fields
+    /// The fields that are kept back, each with its kind of record; none: of every kind.
+    pub fn kept_back(&self) -> impl Iterator<Item = (Option<&Arc<str>>, &FieldPath)> {
+        let excludes = self.provisions().filter_map(|(clause, _)| match &clause.kind {
+            Kind::Excludes(excludes) => Some(&excludes.fields),
+            _ => None,
+        });
+        excludes.flatten().flat_map(|(entity, paths)| {
+            let of = (entity.as_ref() != "all").then_some(entity);
+            paths.iter().map(move |path| (of, path))
+        })
+    }
+
+    /// The fields by which records are judged, each with its kind of record.
+    pub fn conditions(&self) -> impl Iterator<Item = (&Arc<str>, &FieldPath)> {
+        let limits = self.provisions().filter_map(|(clause, _)| match &clause.kind {
+            Kind::Limits(limits) => Some(&limits.conditions),
+            _ => None,
+        });
+        limits.flatten().flat_map(|(entity, fields)| fields.keys().map(move |path| (entity, path)))
     }
 
     /// The moments from which on it says something else than before, its first one included.

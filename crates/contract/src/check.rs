@@ -258,7 +258,7 @@ fn contradictions(clauses: &[&Provision], reader: &mut Reader) {
             }
             for (entity, listed) in permits.fields.iter().chain(&permits.sends) {
                 for (of, path) in of_entity(&excludes.fields, entity) {
-                    if let Some(field) = listed.iter().find(|field| path.covers(field)) {
+                    if let Some(field) = listed.iter().find(|field| path.keeps_back(field)) {
                         contradict(format!("`{field}` of `{}`", if of.as_ref() == "all" { entity } else { of }));
                     }
                 }

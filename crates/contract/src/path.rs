@@ -48,8 +48,8 @@ impl FieldPath {
         }
     }
 
-    /// Whether the other one is not shown where this is kept back.
-    pub(crate) fn keeps_back(&self, other: &Self) -> bool {
+    /// Whether the other one is not shown where this is kept back: it is this one, stands below it, or bears its name at any depth.
+    pub fn keeps_back(&self, other: &Self) -> bool {
         self.covers(other) || self.single_name().is_some_and(|name| other.names.iter().any(|one| one == name))
     }
 

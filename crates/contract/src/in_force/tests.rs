@@ -115,6 +115,13 @@ fn every_message_says_where_and_what_to_do() {
         &[("excludes: {fields: {candidate: [employment.salary]}}", "excludes: {entities: [candidate]}")],
         &[("excludes: {fields: {candidate: [employment.salary]}}", "excludes: {do: [list]}")],
         &[("[employment.salary]", "[employment]")],
+        // A name by itself is kept back at any depth.
+        &[("[employment.salary]", "[salary]"), ("[id, name, employment]", "[id, employment.salary]")],
+        &[
+            ("[employment.salary]", "[salary]"),
+            ("do: [read, list]", "do: [read, update]"),
+            ("fields: {candidate: [id, name, employment]}", "sends: {candidate: [employment.salary]}"),
+        ],
         &[("where: {candidate:", "where: {candidates:")],
         &[("needs_human: legal", "limits: {where: {candidate: {status: [ended]}}}")],
         // What overlaps.

@@ -119,17 +119,23 @@ impl Checker<'_> {
                 self.problem(written, said, Some(hint));
             }
         }
-        for (entity, path) in agreement.kept_back_and_conditions() {
+        let mut unknown = |entity: Option<&Arc<str>>, path: &FieldPath, speaks: &dyn Fn(&FieldPath) -> bool| {
             let fields = entities().filter(|(known, _)| entity.is_none_or(|entity| **known == **entity));
             let fields: Vec<&str> = fields.flat_map(|(_, known)| &known.fields).map(String::as_str).collect();
             let parsed = fields.iter().filter_map(|field| field.parse::<FieldPath>().ok());
-            let meets = parsed.into_iter().any(|field| field.covers(path) || path.covers(&field));
+            let meets = parsed.into_iter().any(|field| speaks(&field));
             if !fields.is_empty() && !meets {
                 let of = entity.map_or("all", |entity| entity.as_ref());
                 let said = format!("the contract `{name}` speaks of the field `{path}`, which `{of}` does not have");
                 let hint = nearest(path.as_str(), fields.into_iter());
                 self.problem(written, said, Some(hint));
             }
+        };
+        for (entity, path) in agreement.kept_back() {
+            unknown(entity, path, &|field| field.covers(path) || path.keeps_back(field));
+        }
+        for (entity, path) in agreement.conditions() {
+            unknown(Some(entity), path, &|field| field.covers(path) || path.covers(field));
         }
     }
 

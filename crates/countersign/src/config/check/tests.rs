@@ -739,7 +739,7 @@ fn said_of_contract(changes: &[(&str, &str)], mapped: bool) -> String {
     };
     write(
         "ats.api.yaml",
-        "api: 1\nentities: {candidate: {id: id, tenant: client_id, fields: [id, client_id, name, salary]}}\ntools:\n  find: {does: list, entity: candidate}\n",
+        "api: 1\nentities: {candidate: {id: id, tenant: client_id, fields: [id, client_id, name, salary, identity.ssn]}}\ntools:\n  find: {does: list, entity: candidate}\n",
     );
     let contract = "contract: acme
 vendor: acme
@@ -770,7 +770,8 @@ clauses:
 fn a_contract_names_fields_and_people_that_there_are() {
     assert_eq!(said_of_contract(&[], true), "");
     type Changes = &'static [(&'static str, &'static str)];
-    let cases: [(Changes, bool, &str); 6] = [
+    const LIMIT: &str = "limits: {where: {candidate: {ssn: [a]}}}";
+    let cases: [(Changes, bool, &str); 8] = [
         // One app that is not mapped says nothing of the others' fields.
         (&[("[salary]", "[salry]")], true, "speaks of the field `salry`, which `candidate` does not have"),
         (&[("candidate", "candidat")], true, "speaks of `candidat`, which no mapping of its apps has"),
@@ -779,6 +780,9 @@ fn a_contract_names_fields_and_people_that_there_are() {
         (&[("human:jo", "human:jo-b")], true, "names `human:jo-b`, who is not there"),
         (&[("human:ana", "human:anna")], true, "names `human:anna`, who is not there"),
         (&[("human:jo", "Jo Berg")], true, ""),
+        // A name by itself is kept back wherever it stands, and looked at where it stands by itself.
+        (&[("candidate: [salary]", "all: [ssn]")], true, ""),
+        (&[("excludes: {fields: {candidate: [salary]}}", LIMIT)], true, "speaks of the field `ssn`"),
     ];
     for (changes, mapped, wanted) in cases {
         let said = said_of_contract(changes, mapped);
