@@ -193,7 +193,7 @@ impl VendorKeys {
     pub fn make(&self, request: KeyRequest, by: &str, now: UnixMicros) -> Result<(VendorKey, Secret<String>), Fault> {
         let mut secret = [0u8; 32];
         fill(&mut secret)?;
-        let id = self.new_id()?;
+        let id = self.new_id(now)?;
         let text = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret));
         let key = new(request, id, (Presented::Text, digest_of(text.as_bytes())), by, now);
         Ok((key, Secret::new(text)))
@@ -231,7 +231,7 @@ impl VendorKeys {
             let said = format!("the certificate is registered already, as `{}`", known.id);
             return Err(Fault::new(Blame::Caller, "caller.certificate", said).hint("revoke that one first"));
         }
-        let key = new(request, self.new_id()?, (presented, digest), by, now);
+        let key = new(request, self.new_id(now)?, (presented, digest), by, now);
         let ends_at = [key.ends_at, ends_at].into_iter().flatten().min();
         Ok(VendorKey { ends_at, ..key })
     }
@@ -246,10 +246,37 @@ impl VendorKeys {
         });
     }
 
-    fn new_id(&self) -> Result<String, Fault> {
-        if self.current.load().by_id.len() >= VENDOR_KEYS_MAX {
-            let said = format!("there are {VENDOR_KEYS_MAX} keys already");
-            return Err(Fault::new(Blame::Operator, "operator.vendor_keys", said).hint("forget keys that were revoked"));
+    /// Takes a key out that is over.
+    pub fn forget(&self, id: &str) {
+        self.current.rcu(|kept| {
+            let mut kept = Kept::clone(kept);
+            kept.forget(id);
+            kept
+        });
+    }
+
+    /// The key to be [forgotten](Self::forget) before another one is put, where there are as many as may be: of those that are over
+    /// the one that has been for longest, but never the last one of its vendor, whose name it is. None: there is room, or none can go.
+    pub fn makes_room(&self, now: UnixMicros) -> Option<Arc<str>> {
+        let kept = self.current.load();
+        if kept.by_id.len() < VENDOR_KEYS_MAX {
+            return None;
+        }
+        let mut of_vendor: HashMap<&VendorId, usize> = HashMap::new();
+        for key in kept.by_id.values() {
+            *of_vendor.entry(&key.vendor).or_default() += 1;
+        }
+        let over = kept.by_id.values().filter(|key| !key.is_good(now));
+        let spare = over.filter(|key| of_vendor.get(&key.vendor).is_some_and(|count| *count > 1));
+        let ended = |key: &VendorKey| key.revoked_at.into_iter().chain(key.ends_at).map(|at| at.0).min();
+        spare.min_by_key(|key| (ended(key), Arc::clone(&key.id))).map(|key| Arc::clone(&key.id))
+    }
+
+    fn new_id(&self, now: UnixMicros) -> Result<String, Fault> {
+        if self.current.load().by_id.len() >= VENDOR_KEYS_MAX && self.makes_room(now).is_none() {
+            let said = format!("there are {VENDOR_KEYS_MAX} keys that are good");
+            let hint = "revoke those that nobody uses: `countersign vendors keys` lists them";
+            return Err(Fault::new(Blame::Operator, "operator.vendor_keys", said).hint(hint));
         }
         let mut name = [0u8; 8];
         fill(&mut name)?;
@@ -267,6 +294,16 @@ impl Kept {
         }
         self.vendors.insert(key.vendor.clone());
         self.by_id.insert(Arc::clone(&key.id), key);
+    }
+
+    fn forget(&mut self, id: &str) {
+        let Some(key) = self.by_id.remove(id) else { return };
+        if let Some(same) = self.by_digest.get_mut(&key.digest) {
+            same.retain(|other| **other != *key.id);
+            if same.is_empty() {
+                self.by_digest.remove(&key.digest);
+            }
+        }
     }
 
     /// The one that is good. Error: why the newest is not.

@@ -20,6 +20,7 @@ pub(super) fn list(gateway: &Gateway) -> Value {
 
 pub(super) async fn issue(gateway: &Gateway, request: KeyRequest, by: &str) -> Result<Value, Fault> {
     bound_to_something(gateway, &request)?;
+    let _one_after_the_other = TURN.lock().await;
     let now = gateway.engine.clock().now();
     let (key, text) = gateway.vendor_keys.make(request, by, now)?;
     let record = put(gateway, "vendors.key_issued", vec![key.clone()], Value::Null, by).await?;
@@ -35,6 +36,7 @@ pub(super) async fn register(
     by: &str,
 ) -> Result<Value, Fault> {
     bound_to_something(gateway, &request)?;
+    let _one_after_the_other = TURN.lock().await;
     let now = gateway.engine.clock().now();
     let key = gateway.vendor_keys.register(request, what, by, now)?;
     let record = put(gateway, "vendors.key_registered", vec![key.clone()], Value::Null, by).await?;
@@ -104,10 +106,11 @@ pub(super) async fn revoke(gateway: &Gateway, id: &str, by: &str) -> Result<Valu
 /// Records it, and then puts it in force. The first key is the one that it is about.
 async fn put(gateway: &Gateway, what: &str, keys: Vec<VendorKey>, more: Value, by: &str) -> Result<String, Fault> {
     let first = keys.first();
-    let state = keys.iter().map(|key| {
-        let value = Some(key.row()?);
-        Ok(StateWrite { kind: VENDOR_KEY_STATE.to_owned(), key: key.id.to_string(), value })
-    });
+    let is_new = first.is_some_and(|key| gateway.vendor_keys.of_id(&key.id).is_none());
+    let forgotten = gateway.vendor_keys.makes_room(gateway.engine.clock().now()).filter(|_| is_new);
+    let write = |key: &str, value| StateWrite { kind: VENDOR_KEY_STATE.to_owned(), key: key.to_owned(), value };
+    let state = keys.iter().map(|key| Ok(write(&key.id, Some(key.row()?))));
+    let state = state.chain(forgotten.iter().map(|id| Ok(write(id, None))));
     let change = Change {
         by: by.to_owned(),
         what: what.to_owned(),
@@ -119,10 +122,14 @@ async fn put(gateway: &Gateway, what: &str, keys: Vec<VendorKey>, more: Value, b
             "contract": first.map(|key| &key.contract),
             "purpose": first.and_then(|key| key.purpose.as_deref()),
             "more": more,
+            "forgotten": forgotten,
         }),
         state: state.collect::<Result<_, Fault>>()?,
     };
     let durable = gateway.engine.change(change).await?;
+    if let Some(id) = forgotten {
+        gateway.vendor_keys.forget(&id);
+    }
     for key in keys {
         gateway.vendor_keys.put(key);
     }

@@ -570,9 +570,16 @@ fn a_vendor_comes_in_with_its_certificate() -> Result<()> {
     })?;
     let add = ["vendors", "keys", "add-certificate", "acme-screening", "vendor/certificate.pem"];
     let bound = ["--contract", "acme-screening", "--purpose", "background-screening"];
-    let said = world.run_well(&[&add[..], &bound].concat())?;
+    // However many register it at once, it stands for one thing.
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let many: Vec<_> = (0..6).map(|_| scope.spawn(|| world.run(&[&add[..], &bound].concat()))).collect();
+        many.into_iter().filter_map(|one| one.join().ok()?.ok()).collect()
+    });
+    let (good, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.code == 0);
+    let said = good.first().context("nobody registered it")?.stdout.clone();
     let id = said.split_whitespace().nth(1).context("no id")?.to_owned();
-    ensure!(world.run(&[&add[..], &bound].concat())?.stderr.contains("registered already"));
+    ensure!(good.len() == 1 && refused.len() == 5, "{good:?} {refused:?}");
+    ensure!(refused.iter().all(|one| one.stderr.contains("registered already")), "{refused:?}");
     let read = over_tls(&world, true)?;
     ensure!(read.first().map(String::as_str) == Some("200") && read.concat().contains("Candidate c_0"), "{read:?}");
     ensure!(over_tls(&world, false)?.first().map(String::as_str) == Some("401"));

@@ -110,6 +110,42 @@ fn what_is_kept_of_one_kind_is_worthless_as_another() {
 }
 
 #[test]
+fn keys_that_are_over_make_room_for_others() {
+    let row = |number: usize, vendor: &str, ends: i64, revoked: Option<i64>| {
+        let key = VendorKey {
+            id: Arc::from(format!("k{number}")),
+            vendor: VendorId::parse(vendor).unwrap(),
+            contract: ContractId::parse("c").unwrap(),
+            purpose: None,
+            presented: Presented::Text,
+            digest: digest_of(&number.to_be_bytes()),
+            issued_at: NOW,
+            issued_by: "x".to_owned(),
+            ends_at: Some(later(ends)),
+            revoked_at: revoked.map(later),
+        };
+        (key.id.to_string(), key.row().unwrap())
+    };
+    // The first of all is the only one of its vendor, the third was revoked before the second ended.
+    let first = [row(0, "alone", -9, None), row(1, "acme", -3, None), row(2, "acme", 9, Some(-5))];
+    let good = (3..VENDOR_KEYS_MAX).map(|number| row(number, "acme", 9, None));
+    let keys = VendorKeys::from_rows(first.into_iter().chain(good)).unwrap();
+    for over in ["k2", "k1"] {
+        assert_eq!(keys.makes_room(NOW).as_deref(), Some(over));
+        let (key, _) = keys.make(request(), "os-user:ana", NOW).unwrap();
+        keys.forget(over);
+        assert_eq!(keys.makes_room(NOW), None, "there is room");
+        keys.put(key);
+        assert_eq!((keys.list().len(), keys.of_id(over)), (VENDOR_KEYS_MAX, None));
+    }
+    assert_eq!(keys.makes_room(NOW), None, "whoever had a key is known");
+    let full = keys.make(request(), "os-user:ana", NOW).map(drop).unwrap_err();
+    assert!(full.to_string().contains("there are 10000 keys that are good"), "{full}");
+    let certificate = Registered::Certificate(certificate(1));
+    assert!(keys.register(request(), certificate, "os-user:ana", NOW).is_err());
+}
+
+#[test]
 fn a_row_of_before_is_a_key() {
     let row = r#"{"id":"k1","vendor":"acme","contract":"acme","digest":"sha256:0101010101010101010101010101010101010101010101010101010101010101","issued_at":1,"issued_by":"x"}"#;
     let keys = VendorKeys::from_rows([("k1".to_owned(), row.to_owned())]).unwrap();
