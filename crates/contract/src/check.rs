@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{AppId, ClauseNumber};
+use model::{AppId, ClauseNumber, Operation};
 
 use crate::agreement::{Agreement, Document, Head, Kind, Limits, NeedsHuman, Party, Permits, Provision};
 use crate::error::ContractError;
@@ -30,6 +30,7 @@ pub(crate) fn check(agreement: &Agreement, reader: &mut Reader) {
         overlap::check(&clauses, reader);
         contradictions(&clauses, reader);
         out_of_reach(&clauses, reader);
+        never_known(&clauses, reader);
         if !clauses.iter().any(|clause| matches!(clause.kind, Kind::Permits(_))) {
             let hint = "that is as it should be where the agreement grants no access by itself".to_owned();
             reader.note_at(
@@ -277,6 +278,36 @@ fn out_of_reach(clauses: &[&Provision], reader: &mut Reader) {
             let hint = hint.or_else(|| Some("a condition narrows what another clause permits".to_owned()));
             let said = format!("clause {} sets a condition on `{entity}`, which no clause permits", clause.clause);
             reader.complain_at(clause.place, said, hint);
+        }
+    }
+}
+
+/// Conditions that nothing can show before something is made or changed: that waits in vain.
+fn never_known(clauses: &[&Provision], reader: &mut Reader) {
+    for (clause, limits) in limiting(clauses) {
+        let fields =
+            limits.conditions.iter().flat_map(|(entity, fields)| fields.keys().map(move |path| (entity, path)));
+        for (entity, path) in fields {
+            let in_list = path.as_str().contains("[]");
+            for (other, permits) in permitting(clauses).filter(|(_, permits)| permits.entities.contains(entity)) {
+                let sent = permits.sends.get(entity);
+                let unsent = !sent.is_some_and(|sent| sent.iter().any(|one| one.covers(path)));
+                let never = |operation: &&Operation| match operation {
+                    Operation::Read | Operation::List => false,
+                    Operation::Create => in_list || unsent,
+                    Operation::Update | Operation::Delete | Operation::Act => in_list,
+                };
+                let Some(operation) = permits.operations.iter().find(never) else { continue };
+                let said = format!(
+                    "clause {} permits to {operation} `{entity}`, and clause {} goes by its `{path}`, which nothing shows before: it would never be done",
+                    other.clause, clause.clause
+                );
+                let hint = match operation {
+                    Operation::Create if !in_list => format!("let `{path}` be sent, or take `create` out"),
+                    _ => "a condition on a list is for what is read: name a plain field".to_owned(),
+                };
+                reader.note_at(other.place, said, Some(hint));
+            }
         }
     }
 }

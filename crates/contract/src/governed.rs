@@ -1,6 +1,7 @@
 //! Rules with contracts before them: what a vendor asks is judged by its contract first, and by the organisation's rules all the
 //! same.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +95,13 @@ impl<R: Rules> Rules for Governed<R> {
 
     fn release(&self, facts: &Facts) -> Option<Arc<dyn Release>> {
         self.releases.of(&self.contracts, facts)
+    }
+
+    fn conditions(&self, contract: &ContractId, entity: &str) -> Vec<Arc<str>> {
+        let phases = self.contracts.get(contract).into_iter().flat_map(|contract| contract.phases());
+        let fields: BTreeSet<&str> =
+            phases.flat_map(|phase| phase.conditions_on(entity).map(|condition| condition.path.as_str())).collect();
+        fields.into_iter().map(Arc::from).collect()
     }
 
     fn of_the_vendor(&self, contract: &ContractId) -> Vec<HumanId> {

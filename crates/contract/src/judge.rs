@@ -196,7 +196,10 @@ impl<'c> Call<'c> {
                 }
                 Shown::Open if operation.only_reads() => {}
                 Shown::Open => {
-                    let said = format!("nobody knows its `{path}`, which must be {wanted} before it is changed");
+                    let said = match operation {
+                        Operation::Create => format!("what is sent does not say its `{path}`, which must be {wanted}"),
+                        _ => format!("nobody knows its `{path}`, which must be {wanted} before it is changed"),
+                    };
                     self.waits_for(condition.said.refusing(said));
                 }
             }

@@ -117,6 +117,11 @@ impl Engine {
         self.shared.gate.hides(actor, app, Method::ToolsCall, tool, Some(contract))
     }
 
+    /// The fields of a record that have to be known before this call is decided on: its contract judges by them.
+    pub fn conditions(&self, of: &ContractFacts) -> Vec<Arc<str>> {
+        self.shared.gate.conditions(of)
+    }
+
     /// Whether this actor may do this now. For what goes along with something that is decided and recorded by itself.
     pub fn permits(&self, actor: &Actor, app: &AppId, method: Method, tool: ToolFacts) -> bool {
         self.shared.gate.permits(actor, app, method, tool)

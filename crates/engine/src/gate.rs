@@ -124,6 +124,12 @@ impl Gate {
         Ok(Gated { facts, arguments, reads, taken, decision, release, decided_at, directory_as_of, taken_up: false })
     }
 
+    /// See [`Engine::conditions`](crate::Engine::conditions).
+    pub(crate) fn conditions(&self, of: &ContractFacts) -> Vec<Arc<str>> {
+        let entity = of.entity.as_deref();
+        entity.map(|entity| self.rules.load().conditions(&of.contract, entity)).unwrap_or_default()
+    }
+
     /// The people of the vendor's side of a contract.
     pub(crate) fn of_the_vendor(&self, contract: &ContractId) -> Vec<HumanId> {
         self.rules.load().of_the_vendor(contract)

@@ -1,13 +1,14 @@
 //! What a request asks of its operation: the arguments that will leave, and what is known of the call under a contract.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use front::KnownVendor;
 use http::{HeaderMap, header};
 use json::{Document, Kind};
 use model::{Blame, ContractFacts, Fault};
-use openapi::{Asking, Stands, refused};
+use openapi::{Asking, Stands, refused, sent_state};
 
 use crate::arguments::{Arguments, IF_MATCH};
 use crate::operation::Operation;
@@ -34,6 +35,12 @@ impl Ask {
         let headers = passed_on(operation, headers)?;
         let arguments = Arguments { path: in_path, query: target.query, headers, body };
         Self::of(operation, arguments, who.unknown_call())
+    }
+
+    /// Takes what the body says of these fields of the record that is made of it among the facts.
+    pub(crate) fn takes_sent_state(&mut self, fields: &[Arc<str>]) {
+        let Some(Ok(document)) = self.arguments.body.as_deref().map(Document::parse) else { return };
+        self.facts.state.extend(sent_state(&[("", document.root())], fields));
     }
 
     fn of(operation: &Operation, arguments: Arguments, unknown: ContractFacts) -> Result<Self, Fault> {

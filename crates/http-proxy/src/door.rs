@@ -160,6 +160,10 @@ impl Door {
     /// Takes what is understood to its response.
     async fn decided(&self, asker: &Asker, api: &Arc<Api>, operation: Arc<Operation>, mut ask: Ask) -> Response<Body> {
         let mut seen = None;
+        // Of what is made, nothing but what is sent says how it stands.
+        if operation.does == model::Operation::Create {
+            ask.takes_sent_state(&self.engine.conditions(&ask.facts));
+        }
         // A list or a read shows itself whose it is. Of what is changed the vendor's word is not enough where the path names it.
         if !operation.does.only_reads() && (ask.facts.tenant == Shown::Open || operation.names_a_record()) {
             if self.is_refused_anyway(asker, api, &operation, &ask) {
@@ -350,7 +354,8 @@ impl Door {
         }
         let rows = api.mapping.operations.get(resolver.name.as_str()).and_then(|mapped| mapped.rows.clone());
         let record = std::mem::take(&mut *looks.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some(says) = SaysOfItself::read(&record, rows.as_deref(), known) else {
+        let fields = self.engine.conditions(&ask.facts);
+        let Some(says) = SaysOfItself::read(&record, rows.as_deref(), known, &fields) else {
             let said = "the record that this would change does not say whose it is";
             return Err(refused(Some(call), Fault::new(Blame::Rule, answer::OUTSIDE, said)));
         };

@@ -50,6 +50,10 @@ pub trait Rules: Send + Sync {
     fn standing(&self, _contract: &ContractId, _now: UnixMicros) -> (Standing, Option<Digest>) {
         (Standing::Unknown, None)
     }
+    /// The fields of a kind of record by which this contract judges whether it is about a record.
+    fn conditions(&self, _contract: &ContractId, _entity: &str) -> Vec<Arc<str>> {
+        Vec::new()
+    }
     /// The people of the directory who are of the vendor's side of this contract: nobody of them approves what it holds.
     fn of_the_vendor(&self, _contract: &ContractId) -> Vec<HumanId> {
         Vec::new()
@@ -91,6 +95,10 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
 
     fn standing(&self, contract: &ContractId, now: UnixMicros) -> (Standing, Option<Digest>) {
         T::standing(self, contract, now)
+    }
+
+    fn conditions(&self, contract: &ContractId, entity: &str) -> Vec<Arc<str>> {
+        T::conditions(self, contract, entity)
     }
 
     fn of_the_vendor(&self, contract: &ContractId) -> Vec<HumanId> {

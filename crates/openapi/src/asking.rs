@@ -47,8 +47,8 @@ pub struct Asking {
 pub struct SaysOfItself {
     /// Whose it is.
     pub tenant: Vec<Arc<str>>,
-    /// How it stands, by the field that says so.
-    pub state: Option<(Arc<str>, Scalar)>,
+    /// How it stands, by the fields that say so.
+    pub state: BTreeMap<Arc<str>, Shown<Scalar>>,
     /// What names it, where it says so.
     pub id: Option<Arc<str>>,
 }
@@ -176,12 +176,7 @@ impl Asking {
     /// Takes whose record it becomes, where what is sent says so: `value`, which is `at` in the record, may be or hold its field
     /// `tenant`. Asked once all else is taken. Error: it does not say so in one plain value, or says two things (blame `Caller`).
     pub fn becomes(&mut self, value: Value<'_, '_>, at: &str, tenant: &str) -> Result<(), Fault> {
-        let names = |path: &str| -> Vec<String> {
-            let path = path.strip_prefix("$.").unwrap_or(path);
-            let names = path.split(['.', '[', ']']).map(|name| name.trim_matches('\'').to_lowercase());
-            names.filter(|name| !name.is_empty()).collect()
-        };
-        let (tenant, at) = (names(tenant), names(at));
+        let (tenant, at) = (small_names(tenant), small_names(at));
         let Some(below) = tenant.strip_prefix(at.as_slice()) else { return Ok(()) };
         let mut found = BTreeSet::new();
         said_at(value, below, &mut found)?;
@@ -236,8 +231,8 @@ impl Asking {
 // === impl SaysOfItself ===
 
 impl SaysOfItself {
-    /// What a record that was looked up says of itself. None: not whose it is.
-    pub fn read(record: &[u8], rows: Option<&str>, entity: &Entity) -> Option<Self> {
+    /// What a record that was looked up says of itself: whose it is, its state, and these fields of it. None: not whose it is.
+    pub fn read(record: &[u8], rows: Option<&str>, entity: &Entity, fields: &[Arc<str>]) -> Option<Self> {
         let document = Document::parse(record).ok()?;
         let mut value = document.root();
         for name in rows.unwrap_or("$").strip_prefix('$')?.split('.').filter(|name| !name.is_empty()) {
@@ -248,9 +243,13 @@ impl SaysOfItself {
             Some(path) => vec![text_of(at(path)?)?],
             None => Vec::new(),
         };
-        let state = entity.state.as_deref().and_then(|path| Some((Arc::from(path), scalar_of(at(path)?)?)));
+        let fields = entity.state.as_deref().map(Arc::from).into_iter().chain(fields.iter().cloned());
+        let state = fields.filter_map(|path: Arc<str>| {
+            let value = scalar_of(at(&path)?)?;
+            Some((path, Shown::Known(value)))
+        });
         let id = entity.id.as_deref().and_then(|path| text_of(at(path)?));
-        Some(Self { tenant, state, id })
+        Some(Self { tenant, state: state.collect(), id })
     }
 
     /// That it is the record which was asked for by this name. Error: it does not say so, and may be another one (blame `Rule`).
@@ -272,8 +271,25 @@ impl SaysOfItself {
             tenants.extend(said.iter().filter(|tenant| !tenants.contains(tenant)).cloned().collect::<Vec<_>>());
         }
         facts.tenant = Shown::Known(tenants);
-        facts.state.extend(self.state.map(|(path, value)| (path, Shown::Known(value))));
+        facts.state.extend(self.state);
     }
+}
+
+/// What is sent says of these fields of the record that is made of it: values, each with where it stands in the record. A field that
+/// is said twice, in whatever case of its letters, or in no plain value, is not among them: nobody knows what the app would take.
+pub fn sent_state(sent: &[(&str, Value<'_, '_>)], fields: &[Arc<str>]) -> BTreeMap<Arc<str>, Shown<Scalar>> {
+    let of = |field: &Arc<str>| {
+        let mut found = Vec::new();
+        let names = small_names(field);
+        for (at, value) in sent {
+            if let Some(below) = names.strip_prefix(small_names(at).as_slice()) {
+                all_at(*value, below, &mut found);
+            }
+        }
+        let [value] = found.as_slice() else { return None };
+        Some((Arc::clone(field), Shown::Known(scalar_of(*value)?)))
+    };
+    fields.iter().filter_map(of).collect()
 }
 
 fn text_of(value: Value<'_, '_>) -> Option<Arc<str>> {
@@ -293,6 +309,26 @@ fn scalar_of(value: Value<'_, '_>) -> Option<Scalar> {
             None => std::str::from_utf8(value.raw()).ok().map(|text| Scalar::Decimal(text.to_owned())),
         },
         Kind::Null | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// The names of a path, written small.
+fn small_names(path: &str) -> Vec<String> {
+    let path = path.strip_prefix("$.").unwrap_or(path);
+    let names = path.split(['.', '[', ']']).map(|name| name.trim_matches('\'').to_lowercase());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// All that stands at these names, written small, in whatever case of its letters.
+fn all_at<'v, 'd>(value: Value<'v, 'd>, names: &[String], found: &mut Vec<Value<'v, 'd>>) {
+    match names.split_first() {
+        None => found.push(value),
+        Some((name, below)) if value.kind() == Kind::Object => {
+            let meant = value.entries().filter(|(key, _)| key.to_lowercase() == *name);
+            meant.for_each(|(_, member)| all_at(member, below, found));
+        }
+        // It is there, and nobody knows which of its members counts.
+        Some(_) => found.extend([value, value]),
     }
 }
 

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use json::{Document, Kind, Value};
-use model::{Class, ContractFacts, Fault, Form, Operation, Shown};
+use model::{Class, ContractFacts, Fault, Form, Operation, Scalar, Shown};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::asking::{Asking, Stands, refused, shown};
+use crate::asking::{Asking, Stands, refused, sent_state, shown};
 use crate::mapping::{Entity, Mapped, Mapping, names};
 
 /// The tools of one app, by name.
@@ -223,6 +223,17 @@ impl Tool {
     /// for it.
     pub fn looks_first(&self, facts: &ContractFacts) -> bool {
         !self.does.only_reads() && (facts.tenant == Shown::Open || self.names_a_record())
+    }
+
+    /// What arguments say of these fields of the record that is made of them.
+    pub fn sent_state(&self, arguments: &[u8], fields: &[Arc<str>]) -> BTreeMap<Arc<str>, Shown<Scalar>> {
+        let Ok(document) = Document::parse(arguments) else { return BTreeMap::new() };
+        let entries: Vec<(_, Value<'_, '_>)> = document.root().entries().collect();
+        let sent = entries.iter().filter_map(|(name, value)| {
+            let argument = self.argument(name).filter(|argument| argument.place == Place::Field)?;
+            Some((argument.inner.as_str(), *value))
+        });
+        sent_state(&sent.collect::<Vec<_>>(), fields)
     }
 
     fn names_a_record(&self) -> bool {

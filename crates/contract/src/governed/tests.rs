@@ -296,6 +296,36 @@ fn what_only_the_data_shows_is_open_for_reads_and_defers_what_changes_something(
 }
 
 #[test]
+fn each_field_that_a_condition_names_is_known_before_anything_is_made_or_changed() {
+    let text = small(false, &[], &["active"], &["create", "delete"], &["northwind"]);
+    let text = text.replace("status: [active]", "status: [active], country: [DE]");
+    let rules = governed(&text.replace("entities: [candidate]", "entities: [candidate], sends: {candidate: [status]}"));
+    assert_eq!(rules.conditions(&"acme-screening".parse().unwrap(), "candidate"), ["country", "status"].map(Arc::from));
+    assert!(rules.conditions(&"acme-screening".parse().unwrap(), "order").is_empty());
+    let said = |operation, state: &[(&str, &str)]| {
+        let value = |value: &str| Shown::Known(Scalar::Text(value.into()));
+        let state = state.iter().map(|(path, one)| (Arc::from(*path), value(one))).collect();
+        let tenant = Shown::Known(vec!["northwind".into()]);
+        said(
+            &rules,
+            &facts(
+                noon(),
+                ContractFacts { operation: Some(operation), state, tenant, purpose: None, ..known() },
+                &rules,
+            ),
+        )
+    };
+    for operation in [Operation::Create, Operation::Delete] {
+        let whole = said(operation, &[("status", "active"), ("country", "DE")]);
+        assert!(whole.starts_with("redact\n"), "{whole}");
+        assert!(said(operation, &[("status", "ended"), ("country", "DE")]).starts_with("deny"));
+        assert!(said(operation, &[("status", "active")]).starts_with("defer"));
+    }
+    let unsaid = said(Operation::Create, &[("status", "active")]);
+    assert!(unsaid.contains("what is sent does not say its `country`, which must be `DE`"), "{unsaid}");
+}
+
+#[test]
 fn what_no_clause_permits_is_refused_before_the_data_is_looked_at() {
     let rules = governed(CASE);
     let removes = ContractFacts { operation: Some(Operation::Delete), ..known() };

@@ -161,6 +161,34 @@ fn a_contract_that_permits_nothing_says_so() {
 }
 
 #[test]
+fn what_could_never_be_made_or_changed_is_told() {
+    let notes = |to: &str, on: &str| {
+        let text = WHOLE.replace("do: [read, list], entities: [candidate]", to).replace("status: [active]", on);
+        let notes = Compiled::load(&file(&text)).unwrap().notes;
+        notes.iter().map(|note| format!("{}; {}", note.said(), note.hint().unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let create = "do: [read, create], entities: [candidate], sends: {candidate: [name]}";
+    let on = "status: [active]";
+    assert_eq!(
+        notes(create, on),
+        [
+            "clause 1 permits to create `candidate`, and clause 3 goes by its `status`, which nothing shows before: it would never be done; \
+          let `status` be sent, or take `create` out"
+        ]
+    );
+    assert_eq!(notes(&create.replace("[name]", "[name, status]"), on), [""; 0]);
+    assert_eq!(notes("do: [read, delete], entities: [candidate]", on), [""; 0], "the record is looked at");
+    assert_eq!(
+        notes("do: [read, delete], entities: [candidate]", "\"jobs[].level\": [3]"),
+        [
+            "clause 1 permits to delete `candidate`, and clause 3 goes by its `jobs[].level`, which nothing shows before: it would never be done; \
+          a condition on a list is for what is read: name a plain field"
+        ]
+    );
+    assert_eq!(notes("do: [read, list], entities: [candidate]", "\"jobs[].level\": [3]"), [""; 0]);
+}
+
+#[test]
 fn an_amendment_holds_from_its_day() {
     let contract = Compiled::load(&file(WHOLE)).unwrap().contract;
     let at = |text: &str| UnixMicros(text.parse::<jiff::Timestamp>().unwrap().as_microsecond());

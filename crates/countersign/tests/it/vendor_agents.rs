@@ -389,6 +389,55 @@ fn a_finding_waits_and_is_written_once() -> Result<()> {
     write_once(&world)
 }
 
+/// Clauses on any field of a record can be kept: a change is decided on what its record says, and what is made on what is sent.
+#[test]
+fn what_a_clause_asks_of_a_record_is_read_out_of_it_or_of_what_is_sent() -> Result<()> {
+    let ats = Ats::start()?;
+    let clauses = contract().replace(
+        "{where: {candidate: {status: [active]}}}",
+        "{where: {candidate: {status: [active]}, screening_order: {status: [open], candidate_id: [c_2, c_3]}}}",
+    );
+    let clauses = clauses.replace(
+        "permits: {do: [update], entities: [screening_order], sends: {screening_order: [status, findings]}}",
+        "permits: {do: [update, create], entities: [screening_order], sends: {screening_order: [status, findings, candidate_id, client_id]}}",
+    );
+    let more = "  create_order: {method: POST, path: /orders, class: write, does: create, entity: screening_order, rows: \"$\", \
+                tenant: body.client_id, body: [status, candidate_id, client_id]}\n";
+    let mapping = format!("{MAPPING}{more}");
+    let world = office_with(&ats, &clauses, |world| world.file("apps/ats.api.yaml", &mapping))?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    let create = "POST /orders";
+    for (asked, sends, status, says) in [
+        ("PATCH /orders/o_2", r#"{"findings":"none"}"#, 202, ""),
+        ("PATCH /orders/o_1", r#"{"findings":"none"}"#, 404, "no such record that this contract reaches"),
+        (create, r#"{"status":"open","candidate_id":"c_3","client_id":"northwind"}"#, 201, ""),
+        (
+            create,
+            r#"{"status":"open","candidate_id":"c_1","client_id":"northwind"}"#,
+            403,
+            "its `candidate_id` is `c_1`",
+        ),
+        (create, r#"{"status":"open","client_id":"northwind"}"#, 503, "what is sent does not say its `candidate_id`"),
+    ] {
+        let (got, _, body) = asks(&world, &key, asked, sends)?;
+        ensure!((status == got || got == 200 && status == 201) && body.contains(says), "{asked} {sends}: {got} {body}");
+    }
+    let create = |status: &str, candidate: &str| {
+        let arguments = json!({"client_id": "northwind", "status": status, "candidate_id": candidate});
+        ("create_order".to_owned(), arguments)
+    };
+    let change = |id: &str| ("update_order".to_owned(), json!({"id": id, "status": "done"}));
+    let calls = [create("open", "c_2"), create("open", "c_1"), create("done", "c_2"), change("o_2"), change("o_1")];
+    let (_, results) = talk(&world, &key, "auto", &calls)?;
+    let decided = |result: &Value| decision(result).map(|one| at(one, "/decision").to_owned()).unwrap_or_default();
+    let came: Vec<String> = results.iter().map(decided).collect();
+    ensure!(came[1..4] == ["deny", "deny", "hold"], "{came:?} {results:#?}");
+    ensure!(results[0].get("isError").is_none_or(|is| is == false), "{:#}", results[0]);
+    ensure!(text(&results[4]).starts_with("Nothing of this may be seen"), "{:#}", results[4]);
+    Ok(())
+}
+
 #[test]
 fn a_server_without_versions_is_written_to_where_the_contract_accepts_it() -> Result<()> {
     let accepting = contract().replace("hidden: replace}", "hidden: replace, accept_race: true}");

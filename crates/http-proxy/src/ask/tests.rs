@@ -276,11 +276,14 @@ fn a_record_says_whose_it_is_and_how_it_stands() {
         state: Some("status".to_owned()),
         fields: Vec::new(),
     };
-    let shown =
-        SaysOfItself::read(br#"{"data":{"owner":{"client":17},"status":"active"}}"#, Some("$.data"), &entity).unwrap();
+    let fields = ["country", "job.level", "none"].map(Arc::from);
+    let record = br#"{"data":{"owner":{"client":17},"status":"active","country":"DE","job":{"level":3},"pay":1}}"#;
+    let shown = SaysOfItself::read(record, Some("$.data"), &entity, &fields).unwrap();
     assert_eq!(names(&shown.tenant), ["17"]);
-    assert_eq!(shown.state, Some((Arc::from("status"), Scalar::Text(Arc::from("active")))));
+    let text = |text: &str| Shown::Known(Scalar::Text(Arc::from(text)));
+    let state = [("country", text("DE")), ("job.level", Shown::Known(Scalar::Whole(3))), ("status", text("active"))];
+    assert_eq!(shown.state, state.map(|(path, value)| (Arc::from(path), value)).into());
     for record in [&b"{}"[..], br#"{"data":{"status":"active"}}"#, br#"{"data":{"owner":{"client":null}}}"#, b"no"] {
-        assert_eq!(SaysOfItself::read(record, Some("$.data"), &entity), None);
+        assert_eq!(SaysOfItself::read(record, Some("$.data"), &entity, &fields), None);
     }
 }

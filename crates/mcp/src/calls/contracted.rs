@@ -65,6 +65,13 @@ impl Call {
     /// refused whatever it says is not looked at. Gives how the call ended, where it cannot be looked at or may not be.
     pub(super) async fn look_first(&mut self, runs: &Runs<'_>, along: &Along) -> Option<Closed> {
         let mut facts = ContractFacts::clone(self.contract.as_ref()?);
+        // Of what is made, nothing but what is sent says how it stands.
+        if facts.operation == Some(Operation::Create)
+            && let (Some(tool), Some(arguments)) = (self.mapped(), &self.arguments)
+        {
+            facts.state.extend(tool.sent_state(arguments, &runs.engine.conditions(&facts)));
+            self.contract = Some(Arc::new(facts.clone()));
+        }
         self.mapped().filter(|tool| tool.looks_first(&facts))?;
         // The word of whoever asks is not enough.
         let unseen = ContractFacts { tenant: Shown::Open, ..facts.clone() };
@@ -152,9 +159,10 @@ impl Call {
         };
         let (body, version) = looks.take();
         let entity = tool.entity.as_deref().and_then(|entity| mapping.entity(entity));
+        let fields = runs.engine.conditions(facts);
         let says = data(&body)
             .zip(entity)
-            .and_then(|(record, entity)| SaysOfItself::read(&record, tool.rows.as_deref(), entity));
+            .and_then(|(record, entity)| SaysOfItself::read(&record, tool.rows.as_deref(), entity, &fields));
         let Some(says) = says else {
             let said = "the record that this would change does not say whose it is";
             let fault = Fault::new(Blame::Rule, OUTSIDE, said);

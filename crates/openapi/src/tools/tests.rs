@@ -40,6 +40,23 @@ fn texts_of(found: &[Arc<str>]) -> Vec<&str> {
 }
 
 #[test]
+fn what_is_sent_says_how_the_record_that_is_made_stands() {
+    let text = format!("{TOOLS}  add: {{does: create, entity: candidate, tenant: client, body: [status, job]}}\n");
+    let tools = tools(&text);
+    let state = |arguments: &str| {
+        let fields = ["status", "job.level"].map(Arc::from);
+        let said = tools.get("add").unwrap().sent_state(arguments.as_bytes(), &fields);
+        said.into_iter().map(|(path, value)| format!("{path} {value:?}")).collect::<Vec<_>>()
+    };
+    let active = r#"status Known(Text("active"))"#;
+    assert_eq!(state(r#"{"client":"c","status":"active","job":{"Level":3}}"#), ["job.level Known(Whole(3))", active]);
+    // Which of two an app would take nobody knows, nor what it makes of a list.
+    for unclear in [r#"{"job":{"level":3,"Level":4}}"#, r#"{"job":[{"level":3}]}"#, r#"{"status":["active"]}"#, "{}"] {
+        assert_eq!(state(unclear), [""; 0], "{unclear}");
+    }
+}
+
+#[test]
 fn an_operation_is_a_tool_with_plain_arguments() {
     let tools = tools(API);
     let names = |tool: &str| -> Vec<String> {
