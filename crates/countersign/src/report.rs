@@ -46,11 +46,13 @@ pub enum Kind {
     Unowned,
     /// There is one person, and nobody else who could approve anything.
     OnePerson,
+    /// A contract is about records that nothing looks at before they are changed.
+    Unseen,
 }
 
 /// All kinds, in the order reports list them.
-pub const KINDS: [Kind; 6] =
-    [Kind::Configuration, Kind::Rule, Kind::RuleNote, Kind::UnknownName, Kind::Unowned, Kind::OnePerson];
+pub const KINDS: [Kind; 7] =
+    [Kind::Configuration, Kind::Rule, Kind::RuleNote, Kind::UnknownName, Kind::Unowned, Kind::OnePerson, Kind::Unseen];
 
 impl Kind {
     /// The stable word for it.
@@ -62,6 +64,7 @@ impl Kind {
             Self::UnknownName => "unknown-name",
             Self::Unowned => "app-without-owner",
             Self::OnePerson => "one-person",
+            Self::Unseen => "record-unseen",
         }
     }
 
@@ -74,6 +77,7 @@ impl Kind {
             Self::UnknownName => "A rule names something that the configuration does not have, so it never fits.",
             Self::Unowned => "An app has no owners, so nobody can approve its holds.",
             Self::OnePerson => "There is only one person, so what would wait for another one is refused.",
+            Self::Unseen => "Nothing looks at a record before it is changed, so no contract lets the change out.",
         }
     }
 
@@ -81,7 +85,7 @@ impl Kind {
     pub const fn level(self) -> Level {
         match self {
             Self::Configuration | Self::Rule => Level::Error,
-            Self::RuleNote | Self::UnknownName | Self::Unowned | Self::OnePerson => Level::Note,
+            Self::RuleNote | Self::UnknownName | Self::Unowned | Self::OnePerson | Self::Unseen => Level::Note,
         }
     }
 

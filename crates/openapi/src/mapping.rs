@@ -119,6 +119,24 @@ impl Mapping {
         // Of one that says where the record stands in its result nobody has to guess.
         all.min_by_key(|(_, mapped)| mapped.rows.is_none()).map(|(name, _)| name.as_str())
     }
+
+    /// Operations and tools that change a record which nobody can look at before, so that no contract lets them out: nothing looks it
+    /// up, or it does not say which one it is.
+    pub fn unseen(&self) -> impl Iterator<Item = &str> {
+        let names_itself = |mapped: &Mapped| {
+            let entity = mapped.entity.as_ref().and_then(|entity| self.entities.get(entity));
+            entity.is_some_and(|entity| entity.id.is_some())
+        };
+        let changes = |mapped: &Mapped| {
+            !mapped.does.only_reads()
+                && mapped.does != Operation::Create
+                && mapped.entity.is_some()
+                && mapped.id.is_some()
+        };
+        let all = self.operations.iter().chain(&self.tools).filter(move |(_, mapped)| changes(mapped));
+        all.filter(move |(_, mapped)| self.looks_up(mapped).is_none() || !names_itself(mapped))
+            .map(|(name, _)| name.as_str())
+    }
 }
 
 // === impl Mapped ===

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use policy::{Bundle, PolicyError};
 use serde_json::{Value, json};
 
-use model::Fault;
+use model::{AppId, Fault};
 
 use crate::cli::{CheckArgs, CheckFormat, Common};
 use crate::clock::environment;
@@ -204,7 +204,31 @@ fn notes(config: &Config, file: &Path, beside: &dyn Fn(&str) -> String) -> Vec<F
         .collect();
     notes.extend(alone(config, file));
     notes.extend(unknown_names(config, beside));
+    notes.extend(unseen(config, file));
     notes
+}
+
+/// Changes of records that a contract is about and that nobody can look at before: each is refused.
+fn unseen(config: &Config, file: &Path) -> Vec<Finding> {
+    let agreed = |app: &AppId| config.contracts.iter().any(|contract| contract.agreement().apps.contains(app));
+    let mapped = config.mappings.iter().filter(|(app, _)| agreed(app));
+    let all = mapped.flat_map(|(app, mapping)| mapping.unseen().map(move |change| (app, change)));
+    all.map(|(app, change)| Finding {
+        kind: Kind::Unseen,
+        file: file.display().to_string(),
+        path: shown(file),
+        line: 0,
+        column: 0,
+        said: format!(
+            "`{change}` of app `{app}` changes a record that nothing looks up in the same way and that says which one it is: no \
+             contract lets it out"
+        ),
+        hint: Some(
+            "have its mapping name a read of one record by the same path, or the same argument, and the `id` of its kind of record"
+                .to_owned(),
+        ),
+    })
+    .collect()
 }
 
 /// One person alone: nobody approves what agents do for that very person.

@@ -120,3 +120,21 @@ fn what_is_no_yaml_says_where() {
     assert!(said("[1").starts_with("x.yaml:"));
     assert_eq!(said("[]"), "x.yaml:1:1: here is a list, and keys with values are wanted");
 }
+
+#[test]
+fn a_change_of_a_record_that_nobody_can_look_at_is_told() {
+    let unseen = |id: &str, read: &str, change: &str| {
+        let text = format!(
+            "api: 1\nbase: https://a.b\nentities: {{note: {{{id}fields: [id, text]}}}}\noperations:\n  \
+             get: {{method: GET, path: \"{read}\", class: read, does: read, entity: note, id: path.id}}\n  \
+             set: {{method: PATCH, path: \"{change}\", class: write, does: update, entity: note, id: path.id, body: [text]}}\n  \
+             new: {{method: POST, path: /notes, class: write, does: create, entity: note, body: [text]}}\n"
+        );
+        let mapping = Mapping::read("x.yaml", &text).unwrap();
+        mapping.unseen().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(unseen("id: id, ", "/notes/{id}", "/notes/{id}").is_empty());
+    assert!(unseen("id: id, ", "/notes/{id}", "/notes/{id}/text").is_empty());
+    assert_eq!(unseen("", "/notes/{id}", "/notes/{id}"), ["set"], "it does not say which one it is");
+    assert_eq!(unseen("id: id, ", "/notes/by-title/{id}", "/notes/{id}"), ["set"], "that may be another one");
+}
