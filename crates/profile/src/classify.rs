@@ -70,8 +70,9 @@ pub(crate) fn propose(parts: &Parts<'_>) -> Proposal {
     }
     let reads = finding.class == Class::Read;
     texts_say(&mut finding, parts.name, &title, &description, &arguments);
+    let language = arguments::speaks_a_language(&description);
     for argument in &arguments {
-        arguments::one_says(&mut finding, argument, reads, &description);
+        arguments::one_says(&mut finding, argument, reads, language);
     }
     if reads {
         secrets_say(&mut finding, &words, &description);
@@ -209,7 +210,11 @@ fn phrases_say(finding: &mut Finding, description: &str) {
     }
 }
 
+/// Whether one of the last words before it denies it. What stands far off does not count, nor is it read: a long text may say the same
+/// very often.
 fn negated(before: &str) -> bool {
+    let before = before.get(before.floor_char_boundary(before.len().saturating_sub(NEGATION_BYTES_MAX))..);
+    let before = before.unwrap_or_default();
     let nearest = before.rsplit(['.', ',', ';', ':', '\n']).next().unwrap_or_default();
     let words: Vec<_> = nearest.split_whitespace().rev().take(4).collect();
     words.iter().any(|word| among(NEGATIONS, word) || word.ends_with("n't"))
@@ -307,6 +312,8 @@ const PHRASES: &[(Class, &[&str])] = &[
         ],
     ),
 ];
+/// How far before a phrase a negation may stand.
+const NEGATION_BYTES_MAX: usize = 160;
 const NEGATIONS: &str =
     "not never no without cannot nothing neither nor non isn’t don’t avoid avoids avoiding prevent prevents preventing";
 /// Things that open doors elsewhere.

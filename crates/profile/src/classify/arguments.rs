@@ -1,5 +1,7 @@
 //! What the arguments of a tool say of it: each alone, and some together.
 
+use std::collections::HashSet;
+
 use model::Class;
 use serde_json::Value;
 
@@ -13,22 +15,23 @@ pub(crate) struct Argument<'a> {
     schema: &'a Value,
 }
 
-/// All arguments, nested ones and those behind `$ref` too. A schema is at most as deep as the document it came in.
+/// All arguments, nested ones and those behind `$ref` too. Each part of the schema is looked at once, however many references lead
+/// to it.
 pub(super) fn arguments(schema: &Value) -> Vec<Argument<'_>> {
     let mut found = Vec::new();
-    let mut followed = Vec::new();
+    let mut seen = HashSet::new();
     let mut waiting = vec![schema];
     while let Some(part) = waiting.pop() {
+        if !seen.insert(std::ptr::from_ref(part)) {
+            continue;
+        }
         match part {
             Value::Object(members) => {
                 if let Some(Value::Object(properties)) = members.get("properties") {
                     found.extend(properties.iter().map(|(name, schema)| Argument::new(name, schema)));
                 }
                 for reference in ["$ref", "$dynamicRef"].iter().filter_map(|key| members.get(*key)?.as_str()) {
-                    if !followed.contains(&reference) {
-                        followed.push(reference);
-                        waiting.extend(targets(schema, reference));
-                    }
+                    waiting.extend(targets(schema, reference));
                 }
                 // Only at the root are these words the schema's own: deeper, an argument may be called so.
                 let root = std::ptr::eq(part, schema);
@@ -59,8 +62,8 @@ pub(super) fn undescribed(schema: &Value) -> bool {
     !["type", "properties", "$ref", "anyOf", "oneOf", "allOf"].iter().any(|word| schema.get(word).is_some())
 }
 
-/// What one argument says.
-pub(super) fn one_says(finding: &mut Finding, argument: &Argument<'_>, reads: bool, description: &str) {
+/// What one argument says, of a tool whose description speaks of a language or does not.
+pub(super) fn one_says(finding: &mut Finding, argument: &Argument<'_>, reads: bool, language: bool) {
     let name = argument.name;
     let whole = argument.whole();
     if argument.any(DANGER) {
@@ -78,7 +81,7 @@ pub(super) fn one_says(finding: &mut Finding, argument: &Argument<'_>, reads: bo
     if argument.is("integer") || argument.is("number") {
         return;
     }
-    code_says(finding, argument, reads, description);
+    code_says(finding, argument, reads, language);
     let last = argument.last();
     if among(ADDRESS, &whole) || (among("url urls", last) && argument.any(ADDRESS_OF)) {
         finding.raise(Class::External, || format!("argument `{name}` is an address that the caller chooses"));
@@ -105,18 +108,19 @@ pub(super) fn one_says(finding: &mut Finding, argument: &Argument<'_>, reads: bo
     }
 }
 
-fn code_says(finding: &mut Finding, argument: &Argument<'_>, reads: bool, description: &str) {
+fn code_says(finding: &mut Finding, argument: &Argument<'_>, reads: bool, language: bool) {
     let name = argument.name;
     let whole = argument.whole();
     if argument.carries_code() || (!reads && among(CODE_UNLESS_READING, &whole)) {
         finding.raise(Class::Destructive, || format!("argument `{name}` is a command or code that the caller writes"));
     }
-    if among(QUERY, &whole) && (speaks_a_language(description) || speaks_a_language(&argument.description())) {
+    if among(QUERY, &whole) && (language || speaks_a_language(&argument.description())) {
         finding.raise(Class::Destructive, || format!("argument `{name}` is a statement that the caller writes"));
     }
 }
 
-fn speaks_a_language(text: &str) -> bool {
+/// Whether a text names a language in which a statement can be written.
+pub(super) fn speaks_a_language(text: &str) -> bool {
     text.split(|letter: char| !letter.is_alphanumeric()).any(|word| among(LANGUAGES, word))
 }
 

@@ -1,4 +1,4 @@
-use super::{Hints, Parts, propose};
+use super::{Hints, NEGATION_BYTES_MAX, Parts, arguments, propose};
 use model::Class::{self, Destructive, External, Read, Write};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -213,6 +213,23 @@ fn only_definitions_that_are_referred_to_count() {
     assert_eq!(class_of("get_page", "", &called, Hints::default()), External);
     let round = json!({"type": "object", "properties": {"t": {"$ref": "#"}}});
     assert_eq!(class_of("get_page", "", &round, Hints::default()), Read);
+}
+
+#[test]
+fn each_part_of_a_schema_is_looked_at_once_whatever_refers_to_it() {
+    let references = ["u:0", "u:1", "#/$defs/missing", "#/$defs/a", "#", "#/$defs/a/properties/b"];
+    let references: Vec<_> = references.iter().map(|to| json!({ "$ref": to, "$dynamicRef": to })).collect();
+    let schema =
+        json!({"$defs": {"a": {"properties": {"b": {"properties": {"c": {}}}, "d": {}}}}, "allOf": references});
+    assert_eq!(arguments::arguments(&schema).len(), 3);
+}
+
+#[test]
+fn a_negation_far_off_denies_nothing() {
+    let described = |bytes: usize| format!("Writes. Does not {} overwrite it", "x".repeat(bytes));
+    check("write_file", &described(80), &[], Write);
+    check("write_file", &described(NEGATION_BYTES_MAX), &[], Destructive);
+    check("write_file", &format!("Writes. {} overwrite it", "ü".repeat(NEGATION_BYTES_MAX)), &[], Destructive);
 }
 
 #[test]
