@@ -295,13 +295,17 @@ impl Filter {
             }
             for uri in wanted.items() {
                 let Some(uri) = uri.as_str() else { return wrong("the address of a resource must be a string") };
-                if !uris.iter().any(|known| *known == uri) {
-                    uris.push(uri.into_owned());
+                if uris.iter().any(|known| *known == uri) {
+                    continue;
                 }
+                // Not looked for behind the list: each is compared with all before it.
+                if uris.len() == SUBSCRIPTIONS_PER_LISTENER_MAX {
+                    return wrong(&format!(
+                        "one request listens to {SUBSCRIPTIONS_PER_LISTENER_MAX} resources at most"
+                    ));
+                }
+                uris.push(uri.into_owned());
             }
-        }
-        if uris.len() > SUBSCRIPTIONS_PER_LISTENER_MAX {
-            return wrong(&format!("one request listens to {SUBSCRIPTIONS_PER_LISTENER_MAX} resources at most"));
         }
         Ok(Self { lists, uris })
     }
