@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-/// Cuts a stream of bytes into the data of its events (WHATWG HTML, server-sent events). Comments are passed over. The
-/// caller bounds the total.
+/// Cuts a stream of bytes into the data of its messages (WHATWG HTML, server-sent events). Comments are passed over, and so are events
+/// of any other type. The caller bounds the total.
 #[derive(Default)]
 pub struct Events {
     line: BytesMut,
     data: BytesMut,
     any: bool,
+    /// Whether the event has a type of its own, as signs of life have: it is for another listener than one for messages.
+    other: bool,
     skip_feed: bool,
     id: Option<String>,
     last_id: Option<String>,
@@ -56,7 +58,7 @@ impl Events {
     pub fn broken(&mut self) {
         self.line.clear();
         self.data.clear();
-        (self.any, self.skip_feed, self.id) = (false, false, None);
+        (self.any, self.other, self.skip_feed, self.id) = (false, false, false, None);
     }
 
     /// How much of an event that is not complete yet is held.
@@ -70,10 +72,11 @@ impl Events {
             if let Some(id) = self.id.take() {
                 self.last_id = Some(id).filter(|id| !id.is_empty());
             }
-            if self.any {
-                events.push(self.data.split().freeze());
+            let data = self.data.split();
+            if self.any && !self.other {
+                events.push(data.freeze());
             }
-            self.any = false;
+            (self.any, self.other) = (false, false);
             return;
         }
         if let Some(id) = value_of(&line, b"id").and_then(|id| std::str::from_utf8(id).ok()) {
@@ -88,6 +91,10 @@ impl Events {
             {
                 self.retry = Some(Duration::from_millis(milliseconds));
             }
+            return;
+        }
+        if let Some(kind) = value_of(&line, b"event") {
+            self.other = !matches!(kind, b"" | b"message");
             return;
         }
         let Some(value) = value_of(&line, b"data") else { return };

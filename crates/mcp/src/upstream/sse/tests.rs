@@ -16,6 +16,11 @@ fn events_come_out_whatever_the_pieces() {
     check("data\n\n", &[""]);
     check("retry: 10\n\ndatax: no\n\ndata: unfinished", &[]);
     check("data: a\r\rdata: b\r\r", &["a", "b"]);
+    check(
+        "event: ping\ndata: {}\n\ndata: {}\nevent:ping\n\nevent\ndata: a\n\nevent: message\ndata: b\n\n",
+        &["a", "b"],
+    );
+    check("event: ping\nevent: message\ndata: a\n\nevent: ping\n\ndata: b\n\n", &["a", "b"]);
 }
 
 #[test]
@@ -29,6 +34,11 @@ fn a_stream_says_where_and_when_it_goes_on() {
     events.broken();
     assert_eq!(events.push(b"id: 1-1\ndata: whole\n\nretry: soon\n\n"), ["whole"]);
     assert_eq!((events.last_id(), events.retry()), (Some("1-1"), Some(Duration::from_millis(500))));
+    events.push(b"event: ping\nid: 1-2\nretry: 700\ndata: {}\n\n");
+    assert_eq!((events.last_id(), events.retry()), (Some("1-2"), Some(Duration::from_millis(700))));
+    events.push(b"event: ping\ndata: half");
+    events.broken();
+    assert_eq!(events.push(b"data: whole\n\n"), ["whole"]);
     events.push(b"id\n\n");
     assert_eq!(events.last_id(), None, "an empty id takes it back");
 }
