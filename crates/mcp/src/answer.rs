@@ -66,8 +66,10 @@ fn with_disposition(body: &[u8], disposition: Disposition) -> Option<Vec<u8>> {
         let comma = if object.is_empty() { "" } else { "," };
         (object.span().start + 1..object.span().start + 1, format!("{member}{comma}"))
     };
-    let meta = match root.get("_meta").filter(|meta| meta.kind() == Kind::Object) {
-        Some(meta) => into(meta, key),
+    let meta = match root.get("_meta") {
+        Some(meta) if meta.kind() == Kind::Object => into(meta, key),
+        // Lawful is nothing else; two of them were not even read.
+        Some(other) => (other.span(), format!("{{{key}}}")),
         None => into(root, format!("\"_meta\":{{{key}}}")),
     };
     let said = match disposition {

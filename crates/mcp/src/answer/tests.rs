@@ -122,3 +122,16 @@ fn after_a_persons_no_programs_are_not_told_to_wait_for_a_yes_either() {
     let expired = told_of_held(HeldState::Expired);
     assert_eq!(expired["approvers"], json!([]));
 }
+
+#[test]
+fn what_came_of_the_approval_takes_the_place_of_a_meta_that_is_none() {
+    for other in ["null", "[]", "7", r#""m""#] {
+        let body = format!(r#"{{"_meta":{other},"content":[]}}"#);
+        let told = with_disposition(body.as_bytes(), Disposition::ApprovedExecuted).unwrap();
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        assert_eq!(told["_meta"], json!({ DISPOSITION_KEY: "approved-executed" }), "{other}");
+        let text =
+            String::from_utf8(with_disposition(body.as_bytes(), Disposition::ApprovedExecuted).unwrap()).unwrap();
+        assert_eq!(text.matches("\"_meta\"").count(), 1, "{text}");
+    }
+}

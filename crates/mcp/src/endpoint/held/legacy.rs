@@ -8,7 +8,7 @@ use bytes::Bytes;
 use engine::rfc3339;
 use front::{Body, Known};
 use http::{Response, StatusCode};
-use json::Document;
+use json::{Document, Kind};
 use model::AppId;
 use model::limits::FINISHED_TASK_AGE_MAX;
 use serde_json::{Map, Value};
@@ -184,19 +184,18 @@ fn related(response: &[u8], id: &[u8], task: &str) -> Vec<u8> {
     json::write_string(&mut member, task);
     member.push(b'}');
     let mut edits = vec![(at, id.to_vec())];
-    if let Some(result) = document.root().get("result") {
-        let (place, wrapped) = match result.get("_meta") {
-            Some(meta) => (meta, false),
-            None => (result, true),
+    if let Some(result) = document.root().get("result").filter(|result| result.kind() == Kind::Object) {
+        let before = |object: json::Value<'_, '_>, text: &[u8]| {
+            let comma: &[u8] = if object.is_empty() { b"" } else { b"," };
+            let start = object.span().start + 1;
+            (start..start, [text, comma].concat())
         };
-        let comma: &[u8] = if place.is_empty() { b"" } else { b"," };
-        let text = if wrapped {
-            [b"\"_meta\":{".as_slice(), &member, b"}", comma].concat()
-        } else {
-            [member.as_slice(), comma].concat()
-        };
-        let start = place.span().start + 1;
-        edits.push((start..start, text));
+        edits.push(match result.get("_meta") {
+            Some(meta) if meta.kind() == Kind::Object => before(meta, &member),
+            // Lawful is nothing else.
+            Some(other) => (other.span(), [b"{".as_slice(), &member, b"}"].concat()),
+            None => before(result, &[b"\"_meta\":{".as_slice(), &member, b"}"].concat()),
+        });
     }
     edits.sort_by_key(|(span, _)| span.start);
     let edits: Vec<_> = edits.iter().map(|(span, text)| (span.clone(), text.as_slice())).collect();

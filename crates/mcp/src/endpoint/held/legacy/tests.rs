@@ -13,6 +13,12 @@ fn a_result_says_which_task_it_is_of_and_changes_in_nothing_else() {
         format!(r#"{{"result":{{"_meta":{{{member},"a":1}}}},"id":7}}"#)
     );
     assert_eq!(said(r#"{"id":1,"result":{}}"#), format!(r#"{{"id":7,"result":{{"_meta":{{{member}}}}}}}"#));
+    for other in ["null", "[]", "[1]", "7", r#""m""#] {
+        assert_eq!(
+            said(&format!(r#"{{"id":1,"result":{{"_meta":{other},"a":1}}}}"#)),
+            format!(r#"{{"id":7,"result":{{"_meta":{{{member}}},"a":1}}}}"#)
+        );
+    }
     assert_eq!(said(r#"{"id":1,"error":{"code":1}}"#), r#"{"id":7,"error":{"code":1}}"#);
 }
 
