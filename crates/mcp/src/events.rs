@@ -11,9 +11,9 @@ mod streams;
 pub use reader::{Opening, Reader, event_stream};
 pub use streams::{Gone, Streams};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -28,6 +28,7 @@ pub struct Stream {
     /// What the response is of.
     name: OnceLock<String>,
     state: Mutex<State>,
+    me: Weak<Self>,
 }
 
 /// What a stream is for.
@@ -44,7 +45,20 @@ pub enum Kind {
 /// How much is remembered in the whole gateway. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Remembered {
-    bytes: Arc<AtomicUsize>,
+    all: Arc<All>,
+}
+
+#[derive(Default)]
+struct All {
+    bytes: AtomicUsize,
+    /// Streams of which something is remembered that was read, the longest first: it goes where there is no room for more.
+    read: Mutex<Read>,
+}
+
+#[derive(Default)]
+struct Read {
+    last: u64,
+    streams: BTreeMap<u64, Weak<Stream>>,
 }
 
 #[derive(Default)]
@@ -54,8 +68,10 @@ struct State {
     /// The number of the last event that was said, and of the last one that a reader took.
     said: u64,
     taken: u64,
+    /// Its place among the streams of which something was read.
+    read: Option<u64>,
     ended: Option<UnixMicros>,
-    /// An answer that found no place: whoever comes back for it is told so.
+    /// An answer that found no place, or was read and has none any more: whoever comes back for it is told so.
     lost: bool,
     pausing: bool,
     /// The reader in force; another one takes its place.
@@ -85,7 +101,10 @@ struct Event {
 impl Stream {
     /// A stream without events.
     pub fn new(kind: Kind, number: u64, remembered: Remembered) -> Arc<Self> {
-        Arc::new(Self { kind, number, remembered, name: OnceLock::new(), state: Mutex::default() })
+        Arc::new_cyclic(|me| {
+            let (name, state, me) = (OnceLock::new(), Mutex::default(), me.clone());
+            Self { kind, number, remembered, name, state, me }
+        })
     }
 
     /// What it is for.
@@ -143,11 +162,12 @@ impl Stream {
     }
 
     fn push(&self, message: Bytes, answer: bool) {
+        let size = message.len();
+        self.remembered.make_room(size);
         let mut state = self.state();
         if state.ended.is_some() {
             return;
         }
-        let size = message.len();
         if !state.reading && self.remembered.add(size) > EVENT_BYTES_MAX {
             self.remembered.remove(size);
             state.lost |= answer;
@@ -181,6 +201,19 @@ impl Stream {
         }
     }
 
+    /// Forgets what was read.
+    fn forget_read(&self) {
+        let mut state = self.state();
+        state.read = None;
+        while let Some(first) = state.events.front().filter(|first| first.number <= state.taken) {
+            let (size, answer) = (first.message.len(), first.answer);
+            state.events.pop_front();
+            state.bytes -= size;
+            state.lost |= answer;
+            self.remembered.remove(size);
+        }
+    }
+
     /// What a reader at this place does next.
     fn take(&self, reader: u64, place: u64, waker: &Waker) -> Next {
         let mut state = self.state();
@@ -193,6 +226,9 @@ impl Stream {
                 state.taken = state.taken.max(number);
             }
             self.trim(&mut state);
+            if state.read.is_none() && self.kind != Kind::Listen {
+                state.read = Some(self.remembered.was_read(&self.me));
+            }
             return next;
         }
         if state.ended.is_some() || std::mem::take(&mut state.pausing) {
@@ -217,8 +253,11 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let bytes = self.state().bytes;
-        self.remembered.remove(bytes);
+        let state = self.state();
+        self.remembered.remove(state.bytes);
+        if let Some(place) = state.read {
+            self.remembered.read().streams.remove(&place);
+        }
     }
 }
 
@@ -227,11 +266,34 @@ impl Drop for Stream {
 impl Remembered {
     /// How much it is then.
     fn add(&self, bytes: usize) -> usize {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes)
+        self.all.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes)
+    }
+
+    /// Forgets what was read, the longest ago first, until there is room for so much more. Nobody may have locked a stream.
+    fn make_room(&self, bytes: usize) {
+        while self.all.bytes.load(Ordering::Relaxed).saturating_add(bytes) > EVENT_BYTES_MAX {
+            let Some((_, stream)) = self.read().streams.pop_first() else { return };
+            if let Some(stream) = stream.upgrade() {
+                stream.forget_read();
+            }
+        }
+    }
+
+    /// Notes that something of this stream was read: its place among those.
+    fn was_read(&self, stream: &Weak<Stream>) -> u64 {
+        let mut read = self.read();
+        read.last += 1;
+        let place = read.last;
+        read.streams.insert(place, Weak::clone(stream));
+        place
+    }
+
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.all.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remove(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.all.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

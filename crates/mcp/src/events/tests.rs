@@ -112,7 +112,7 @@ async fn what_is_remembered_has_bounds() {
     drop((stream, other, third));
     let later = UnixMicros(NOW.0 + 1_000 + i64::try_from(STREAM_AGE_MAX.as_micros()).expect("fits"));
     assert!(streams.resume("r2-0", later).is_err(), "nobody came back in time");
-    assert_eq!(remembered.bytes.load(Ordering::Relaxed), 0);
+    assert_eq!(remembered.all.bytes.load(Ordering::Relaxed), 0);
     for _ in 0..2 * STREAMS_PER_SESSION_MAX {
         streams.respond(later);
     }
@@ -178,4 +178,36 @@ async fn a_stream_ends_when_it_may_not_be_read_any_more() {
     let body = Reader::new(Arc::clone(&stream), 0, opening).collect().await.expect("infallible");
     assert_eq!(body.to_bytes(), "event: message\ndata: end\n\n");
     assert!(!stream.is_read());
+}
+
+// INVARIANT: what was read is never in the way of what was not, and all of it together keeps to the bound.
+#[tokio::test]
+async fn what_was_read_goes_before_what_nobody_has_read_yet() {
+    let remembered = Remembered::default();
+    let streams: Vec<_> = (0..4).map(|_| Streams::new(remembered.clone(), 0)).collect();
+    let answer = Bytes::from(vec![b'x'; STREAM_BYTES_MAX]);
+    let most = EVENT_BYTES_MAX / STREAM_BYTES_MAX;
+    let mut kept = Vec::new();
+    for number in 0..2 * most {
+        let stream = streams[number % 4].respond(NOW);
+        let mut reader = reader(&stream, 0);
+        stream.end(Some(answer.clone()), NOW);
+        assert!(read(&mut reader).0.len() > answer.len());
+        assert!(remembered.all.bytes.load(Ordering::Relaxed) <= EVENT_BYTES_MAX, "{number}");
+        kept.push(stream);
+    }
+    assert!(streams[0].resume("r1-0", NOW).is_err(), "the first that was read is gone, and that is said");
+    let last = streams[3].resume(&format!("r{}-0", most / 2), NOW).expect("the last that was read is not");
+    assert_eq!(last.0.state().bytes, answer.len());
+
+    let of_nobody = Streams::new(remembered.clone(), 0);
+    for number in 1..=STREAMS_PER_SESSION_MAX {
+        let stream = of_nobody.respond(NOW);
+        stream.end(Some(answer.clone()), NOW);
+        let (found, place) = of_nobody.resume(&format!("r{number}-0"), NOW).expect("nobody has read it");
+        assert_eq!(found.state().bytes, answer.len(), "{number} {place}");
+    }
+    assert!(remembered.all.bytes.load(Ordering::Relaxed) <= EVENT_BYTES_MAX);
+    drop((kept, last, streams, of_nobody));
+    assert_eq!((remembered.all.bytes.load(Ordering::Relaxed), remembered.read().streams.len()), (0, 0));
 }
