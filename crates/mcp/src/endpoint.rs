@@ -620,9 +620,10 @@ fn check_headers(headers: &HeaderMap, request: &Request<'_, '_>) -> Result<(), R
         _ => return Ok(()),
     };
     let in_body = request.params.and_then(|params| params.get(key)).and_then(|name| name.as_str()).unwrap_or_default();
-    let in_header = plain(said_once(headers, "mcp-name")?).map(decoded);
+    let said = plain(said_once(headers, "mcp-name")?);
+    let in_header = said.and_then(decoded);
     if in_header.as_deref() != Some(in_body.as_ref()) {
-        return Err(mismatch("Mcp-Name", in_header.as_deref(), &in_body));
+        return Err(mismatch("Mcp-Name", in_header.as_deref().or(said), &in_body));
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ pub struct Param {
     /// The way to it through the argument object.
     path: Vec<String>,
     header: HeaderName,
+    /// Whether it is a whole number, which can be written in several ways.
+    integer: bool,
 }
 
 /// What a schema declares. Error: a declaration the protocol does not allow; clients leave such a tool out.
@@ -27,19 +29,13 @@ pub fn declared(schema: &serde_json::Value) -> Result<Vec<Param>, String> {
                 .to_owned(),
         );
     }
-    for (at, param) in params.iter().enumerate() {
-        // Header names are compared without regard to case, and these are lower case by now.
-        if params.iter().skip(at + 1).any(|other| other.header == param.header) {
-            return Err(format!("two arguments claim the header `{}`", param.header));
-        }
-    }
     Ok(params)
 }
 
 /// The headers for these arguments. What is absent or null has none.
 pub fn headers(params: &[Param], arguments: Option<Value<'_, '_>>) -> Vec<(HeaderName, HeaderValue)> {
     let said = params.iter().filter_map(|param| {
-        let text = text(find(arguments, &param.path)?)?;
+        let text = param.text(find(arguments, &param.path)?)?;
         Some((param.header.clone(), HeaderValue::from_str(&encoded(&text)).ok()?))
     });
     said.collect()
@@ -48,11 +44,14 @@ pub fn headers(params: &[Param], arguments: Option<Value<'_, '_>>) -> Vec<(Heade
 /// Headers of a request against its arguments. Error: −32020.
 pub fn check(params: &[Param], headers: &HeaderMap, arguments: Option<Value<'_, '_>>) -> Result<(), RpcError> {
     for param in params {
-        let in_body = find(arguments, &param.path).and_then(text);
-        let in_header = said_once(headers, param.header.as_str())?.map(|value| value.to_str().map(decoded));
-        let same = match (&in_body, &in_header) {
+        let in_body = find(arguments, &param.path).and_then(|value| param.text(value));
+        let in_header = said_once(headers, param.header.as_str())?;
+        let same = match (&in_body, in_header) {
             (None, None) => true,
-            (Some(body), Some(Ok(header))) => body == header,
+            (Some(body), Some(header)) => {
+                let header = header.to_str().ok().and_then(decoded);
+                header.is_some_and(|header| *body == param.plain(header))
+            }
             _ => false,
         };
         if !same {
@@ -74,14 +73,12 @@ pub fn said_once<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h He
     Err(RpcError::new(HEADER_MISMATCH, format!("the header `{name}` says two things")))
 }
 
-/// A header value; text that is not plain ASCII travels as `=?base64?…?=`.
-pub fn decoded(value: &str) -> String {
-    value
-        .strip_prefix("=?base64?")
-        .and_then(|rest| rest.strip_suffix("?="))
-        .and_then(|coded| STANDARD.decode(coded).ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .unwrap_or_else(|| value.to_owned())
+/// A header value; text that is not plain ASCII travels as `=?base64?…?=`. None: what it is wrapped in holds no text.
+pub fn decoded(value: &str) -> Option<String> {
+    match value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+        Some(coded) => String::from_utf8(STANDARD.decode(coded).ok()?).ok(),
+        None => Some(value.to_owned()),
+    }
 }
 
 /// The text as a header may carry it.
@@ -98,7 +95,16 @@ fn reachable(schema: &serde_json::Value, path: &mut Vec<String>, params: &mut Ve
     for (name, property) in schema.get("properties").and_then(|all| all.as_object()).into_iter().flatten() {
         path.push(name.clone());
         if let Some(header) = property.get(KEY) {
-            params.push(Param { path: path.clone(), header: header_name(header, property)? });
+            let header = header_name(header, property)?;
+            // Header names are compared without regard to case, and these are lower case by now.
+            if params.iter().any(|other| other.header == header) {
+                return Err(format!("two arguments claim the header `{header}`"));
+            }
+            if params.len() == PARAMS_MAX {
+                return Err(format!("more than {PARAMS_MAX} arguments are to travel in headers"));
+            }
+            let integer = property.get("type").and_then(|kind| kind.as_str()) == Some("integer");
+            params.push(Param { path: path.clone(), header, integer });
         }
         reachable(property, path, params)?;
         path.pop();
@@ -131,15 +137,47 @@ fn find<'d, 'a>(arguments: Option<Value<'d, 'a>>, path: &[String]) -> Option<Val
     path.iter().try_fold(arguments?, |value, name| value.get(name)).filter(|value| !value.is_null())
 }
 
-fn text(value: Value<'_, '_>) -> Option<String> {
-    match value.kind() {
-        Kind::String => value.as_str().map(std::borrow::Cow::into_owned),
-        Kind::Number | Kind::Bool => std::str::from_utf8(value.raw()).ok().map(str::to_owned),
-        Kind::Null | Kind::Array | Kind::Object => None,
+impl Param {
+    /// The argument as its header says it.
+    fn text(&self, value: Value<'_, '_>) -> Option<String> {
+        match value.kind() {
+            Kind::String => value.as_str().map(std::borrow::Cow::into_owned),
+            Kind::Number => std::str::from_utf8(value.raw()).ok().map(|raw| self.plain(raw.to_owned())),
+            Kind::Bool => std::str::from_utf8(value.raw()).ok().map(str::to_owned),
+            Kind::Null | Kind::Array | Kind::Object => None,
+        }
+    }
+
+    /// The same for every way to write it, where it is a whole number: `42` of `42.0` and `4.2e1`.
+    fn plain(&self, text: String) -> String {
+        if self.integer { plain_integer(&text).unwrap_or(text) } else { text }
     }
 }
 
+/// The digits of a whole number, exactly. None: it is none, or longer than anybody counts.
+fn plain_integer(text: &str) -> Option<String> {
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (number, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{whole}{fraction}");
+    if whole.is_empty() || digits.len() > INTEGER_DIGITS_MAX || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent.parse().ok()?)?;
+    let significant = digits.trim_end_matches('0').len();
+    if significant == 0 || digits.bytes().all(|byte| byte == b'0') {
+        return Some("0".to_owned());
+    }
+    let point = usize::try_from(point).ok().filter(|point| (significant..=INTEGER_DIGITS_MAX).contains(point))?;
+    let padded = format!("{digits:0<point$}");
+    let plain = padded.get(..point)?.trim_start_matches('0');
+    Some(format!("{sign}{plain}"))
+}
+
 const KEY: &str = "x-mcp-header";
+const INTEGER_DIGITS_MAX: usize = 64;
+/// How many arguments of one tool travel in headers: servers take some hundred headers of a request.
+const PARAMS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;
