@@ -2,7 +2,8 @@
 //!
 //! Operations say by their first word what they do: `describe-instances`, `delete-bucket`. A command is recognised where it
 //! is plain words, its operation begins so, and nothing in it makes it more than that: no file of the server's, no endpoint
-//! of the caller's choice, no answer that is a credential.
+//! of the caller's choice, no answer that is a credential. What an operation that asks answers with, or writes where, its name does
+//! not say: of services whose operations nobody has gone through it is not recognised.
 
 use crate::command::split;
 use crate::words::among;
@@ -17,7 +18,8 @@ pub(super) fn only_asks(command: &str) -> bool {
             "sts" => operation == "get-caller-identity",
             _ => begins(operation, ASKING),
         };
-        reads && !gives_credentials(service, operation) && !does_more(service, operation)
+        let known = among(KNOWN_SERVICES, service);
+        known && reads && !gives_credentials(operation) && !among(DOING_MORE, operation)
     })
 }
 
@@ -55,15 +57,10 @@ fn begins(operation: &str, with: &[&str]) -> bool {
     with.iter().any(|verb| operation.strip_prefix(verb).is_some_and(|rest| rest.starts_with('-')))
 }
 
-fn gives_credentials(service: &str, operation: &str) -> bool {
+fn gives_credentials(operation: &str) -> bool {
     let says_so = operation.split('-').any(|part| among(CREDENTIAL_WORDS, part)) && operation != "get-queue-url";
     let access = operation.ends_with("-access") || operation.contains("-access-details");
-    says_so || access || CREDENTIAL_SERVICES.contains(&service)
-}
-
-fn does_more(service: &str, operation: &str) -> bool {
-    let streams = service.ends_with("-data") || service.ends_with("-runtime") || service.contains("-media");
-    streams || among(DOING_MORE, operation)
+    says_so || access || among(GIVING_CREDENTIALS, operation)
 }
 
 /// The words of one command, without files and variables.
@@ -98,15 +95,20 @@ const CREDENTIAL_WORDS: &str = "\
     auth authorization credential credentials federation login password presigned secret session signed token tokens \
     url";
 
-/// Services whose answers are credentials for the most part.
-const CREDENTIAL_SERVICES: &[&str] = &["cognito-identity", "secretsmanager", "sso", "sso-oidc"];
+/// Services whose operations were gone through. Of these, what answers with a credential or writes a file stands in the two lists below.
+const KNOWN_SERVICES: &str = "\
+    acm application-autoscaling autoscaling ce cloudformation cloudtrail cloudwatch dynamodb ec2 ecr ecs efs eks elb elbv2 \
+    iam logs organizations rds resource-groups resourcegroupstaggingapi route53 s3 s3api s3control service-quotas sns sqs \
+    ssm sts";
 
-/// Operations that write their answer to a file of the server's, hand out an address with its own key, or take work off a list.
-const DOING_MORE: &str = "\
-    get-activity-task get-chunk get-clip get-configuration get-export get-function get-job-output \
-    get-latest-configuration get-media get-object get-object-torrent get-package-version-asset \
-    get-raw-message-content get-read-set get-reference get-sdk get-snapshot-block get-work-unit-results \
-    describe-input-device-thumbnail";
+/// Operations of these whose answers hold keys of a tunnel, or what was given to a machine or a container to start with.
+const GIVING_CREDENTIALS: &str = "\
+    describe-instance-attribute describe-launch-configurations describe-launch-template-versions \
+    describe-spot-fleet-requests describe-spot-instance-requests describe-task-definition describe-vpn-connections \
+    get-console-output get-launch-template-data get-vpn-connection-device-sample-configuration";
+
+/// Operations of these that write their answer to a file of the server's.
+const DOING_MORE: &str = "get-object get-object-torrent";
 
 /// Options that make a command do more than its operation says: talk to an address, read a file, skip a check, show a secret.
 const ELSEWHERE: &[&str] = &[
