@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
@@ -47,7 +47,7 @@ pub struct Exchange {
     pub place: Place,
 }
 
-/// A place among the requests in flight, free again when the last clone is dropped.
+/// A place among the requests in flight, free again when the last clone is dropped or it is given back.
 #[derive(Debug, Clone)]
 pub struct Place {
     taken: Arc<Taken>,
@@ -59,7 +59,7 @@ struct Taken {
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     of: Of,
     /// One of a vendor's share, where the request is a vendor's.
-    share: OnceLock<OwnedSemaphorePermit>,
+    share: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 /// Whose places these are.
@@ -94,19 +94,25 @@ impl Place {
     }
 
     fn new(permit: OwnedSemaphorePermit, of: Of) -> Self {
-        Self { taken: Arc::new(Taken { permit: Mutex::new(Some(permit)), of, share: OnceLock::new() }) }
+        Self { taken: Arc::new(Taken { permit: Mutex::new(Some(permit)), of, share: Mutex::default() }) }
     }
 
     /// The request is this vendor's, and counts among its share to its end. Said as soon as that is known, and before its body is read.
     /// Error: the vendor has as many in flight as it may (blame `Caller`).
     pub fn of_vendor(&self, vendor: &VendorId) -> Result<(), Fault> {
-        if let Of::All(places) = &self.taken.of
-            && self.taken.share.get().is_none()
-        {
-            // A second one goes back at once.
-            let _first = self.taken.share.set(places.take_share(vendor)?);
+        if let Of::All(places) = &self.taken.of {
+            let mut share = self.share();
+            if share.is_none() {
+                *share = Some(places.take_share(vendor)?);
+            }
         }
         Ok(())
+    }
+
+    /// Makes it free, whoever keeps a clone: the request goes on, and is none of those in flight from now on.
+    pub fn give_back(&self) {
+        drop(self.permit().take());
+        drop(self.share().take());
     }
 
     /// Reads the body of the request that has this place, as [`read_body`] does. Error: also `caller.too_slow` (408), where the place
@@ -121,6 +127,10 @@ impl Place {
 
     fn permit(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
         self.taken.permit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn share(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.taken.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

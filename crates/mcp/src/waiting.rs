@@ -24,7 +24,7 @@ use crate::upstream::{Along, Asked, Client};
 #[derive(Clone)]
 pub struct Patience {
     /// Its place among the requests in flight, until it waits.
-    pub place: Arc<Mutex<Option<Place>>>,
+    pub place: Option<Place>,
     /// Whether its response can be a stream of events.
     pub streams: bool,
     /// How long it can wait, where that is not as long as the gateway lets its clients wait.
@@ -65,7 +65,7 @@ pub(crate) type Page = Box<dyn Fn(&HoldId) -> Option<String> + Send + Sync>;
 impl Patience {
     /// For a request that cannot wait.
     pub fn none() -> Self {
-        Self { place: Arc::default(), streams: false, time_max: Some(Duration::ZERO), task: false, shows: false }
+        Self { place: None, streams: false, time_max: Some(Duration::ZERO), task: false, shows: false }
     }
 
     /// For a request of 2026-07-28 whose client opens addresses: it is shown one at once, and waits when it comes back.
@@ -85,8 +85,7 @@ impl Patience {
 
     /// For a request with this place.
     pub fn of(place: Place, headers: &HeaderMap) -> Self {
-        let (place, streams) = (Arc::new(Mutex::new(Some(place))), takes_events(headers));
-        Self { place, streams, time_max: None, task: false, shows: false }
+        Self { place: Some(place), streams: takes_events(headers), time_max: None, task: false, shows: false }
     }
 
     /// For a client that comes back for the stream of its response, and was shown everything before.
@@ -143,7 +142,9 @@ impl Waiter for Queue {
     fn waits(&self, held: &Held) {
         let _once = self.waits_for.set(held.waits_for);
         self.along.held(HeldTask::of(&held.id, self.plain));
-        drop(self.patience.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(place) = &self.patience.place {
+            place.give_back();
+        }
         if self.patience.streams && self.patience.time_max.is_none() {
             self.along.waits();
             self.show(held);

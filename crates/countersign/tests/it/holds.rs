@@ -10,6 +10,7 @@ use testkit::{McpClient, Peer, Upstream, World, WorldBuilder};
 use crate::kit::{at, changes, decision, intents, pin, records, text, until, upstream, world};
 use crate::people::typed;
 use crate::vendors::{self, Ats, contract};
+use crate::waits::free_address;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -167,6 +168,76 @@ fn what_people_approved_runs_also_while_its_app_is_busy() -> Result<()> {
     let result = ended(call)?;
     ensure!(text(&result) == "hello", "{result}");
     ensure!(slow.join().map_err(|_| anyhow!("the client broke"))?? == "waited 4000 ms");
+    Ok(())
+}
+
+/// An office where one request is in flight at a time, and somebody else who asks meanwhile.
+fn small_office(upstream: &Upstream, revision: &str) -> Result<(World, McpClient, McpClient)> {
+    let address = free_address()?;
+    let world = office_with(upstream, |world| {
+        world.set(&["limits", "calls_in_flight_max"], json!(1)).set(&["listen"], json!(address))
+    })?;
+    let (asks, other) = (client(&world, revision)?, client(&world, revision)?);
+    Ok((world, asks, other))
+}
+
+fn echo() -> Value {
+    json!({"name": "remote__echo", "arguments": {"text": "hello"}})
+}
+
+#[test]
+fn a_call_that_waits_takes_no_place_among_the_requests_in_flight() -> Result<()> {
+    for revision in ["2026-07-28", "2025-11-25"] {
+        let upstream = upstream()?;
+        let (world, asks, mut other) = small_office(&upstream, revision)?;
+        let mut response = asks.send(&asks.message("tools/call", &echo()))?;
+        ensure!(response.status == 200 && response.is_stream(), "{revision}: {}", response.status);
+        ensure!(!other.tool_names()?.is_empty(), "{revision}");
+        world.run_well(&["holds", "approve", &waiting(&world)?])?;
+        let mut answer = String::new();
+        while let Some(event) = response.next_event()? {
+            answer = event;
+        }
+        ensure!(answer.contains("approved-executed"), "{revision}: {answer}");
+    }
+    Ok(())
+}
+
+#[test]
+fn who_comes_back_for_a_call_that_waits_takes_no_place_among_the_requests_in_flight() -> Result<()> {
+    let upstream = upstream()?;
+    let (mut world, asks, mut other) = small_office(&upstream, "2025-11-25")?;
+    let message = asks.message("tools/call", &echo());
+    let mut response = asks.send(&message)?;
+    let first = response.next_block()?.context("no event")?;
+    let id = first.iter().find_map(|line| line.strip_prefix("id: ")).context("no place to come back to")?.to_owned();
+    waiting(&world)?;
+    drop(response);
+    for restarted in [false, true] {
+        if restarted {
+            world.restart()?;
+        }
+        let mut back = asks.http_request(&message).with("last-event-id", &id);
+        "GET".clone_into(&mut back.method);
+        back.body.clear();
+        let response = asks.send_http(&back)?;
+        ensure!(response.status == 200 && response.is_stream(), "{restarted}: {}", response.status);
+        ensure!(!other.tool_names()?.is_empty(), "{restarted}");
+    }
+    Ok(())
+}
+
+#[test]
+fn who_waits_for_what_comes_of_a_task_takes_no_place_among_the_requests_in_flight() -> Result<()> {
+    let upstream = upstream()?;
+    let (_world, mut asks, mut other) = small_office(&upstream, "2025-11-25")?;
+    let arguments = json!({"text": "hello"});
+    let made =
+        asks.request("tools/call", json!({"name": "remote__echo", "arguments": arguments, "task": {"ttl": 60_000}}))?;
+    let message = asks.message("tasks/result", &json!({"taskId": at(&made, "/task/taskId")}));
+    let response = asks.send(&message)?;
+    ensure!(response.status == 200 && response.is_stream(), "{}", response.status);
+    ensure!(!other.tool_names()?.is_empty());
     Ok(())
 }
 

@@ -21,7 +21,7 @@ fn office(upstream: &Upstream) -> Result<World> {
     })
 }
 
-fn free_address() -> Result<String> {
+pub(crate) fn free_address() -> Result<String> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.to_string())
 }
 

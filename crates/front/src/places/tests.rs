@@ -27,6 +27,21 @@ fn one_vendor_never_has_the_places_of_others() {
 }
 
 #[test]
+fn a_place_that_is_given_back_is_free_whoever_keeps_a_clone() {
+    let places = Arc::new(Places::new(4));
+    let acme = VendorId::parse("acme").unwrap();
+    let place = Place::take(&places).unwrap();
+    place.of_vendor(&acme).unwrap();
+    let kept = place.clone();
+    kept.give_back();
+    assert_eq!(places.free(), 4);
+    let again = Place::take(&places).unwrap();
+    again.of_vendor(&acme).unwrap();
+    drop((place, kept));
+    assert_eq!(places.free(), 3, "nothing is given back twice");
+}
+
+#[test]
 fn nobody_has_all_places_where_there_are_two() {
     for all in 2..10_000 {
         assert!((1..all).contains(&share_of(all)), "{all}");

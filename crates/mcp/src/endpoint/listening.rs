@@ -60,7 +60,7 @@ impl Shared {
                 Err(Gone) => {
                     let name = last.split_once(NAMED).map_or("", |(_, name)| name);
                     if let Some(response) = Box::pin(self.come_back(arrived, &session, name)).await {
-                        return response;
+                        return long_lived(response);
                     }
                     let said = "nothing is remembered of the stream this event belongs to";
                     return rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said));
@@ -68,7 +68,7 @@ impl Shared {
             },
         };
         if stream.kind() == StreamKind::Response {
-            return Reader::new(stream, place, Opening { primes, ..Opening::default() }).response();
+            return long_lived(Reader::new(stream, place, Opening { primes, ..Opening::default() }).response());
         }
         let listener = self.listener_of(&session, arrived);
         for changed in Changed::ALL {

@@ -73,15 +73,21 @@ async fn run(arguments: &Arguments) -> Result<()> {
         clients.spawn(wait(address, request, call, tell.clone(), Arc::clone(&at_once)));
     }
     for waiting in 0..arguments.calls {
-        match tokio::time::timeout(TIME_MAX, seen.recv()).await {
-            Ok(Some(Seen::Waits)) => {}
-            _ => anyhow::bail!("only {waiting} calls wait"),
+        tokio::select! {
+            said = tokio::time::timeout(TIME_MAX, seen.recv()) => match said {
+                Ok(Some(Seen::Waits)) => {}
+                _ => anyhow::bail!("only {waiting} calls wait"),
+            },
+            Some(ended) = clients.join_next() => {
+                ended??;
+                anyhow::bail!("a call ended that nobody approved");
+            }
         }
     }
     say(&json!({ "waiting": arguments.calls, "seconds": begun.elapsed().as_secs_f64() }));
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).context("no word to go on")?;
-    approve(arguments, &mut seen).await?;
+    approve(arguments, &mut seen, &mut clients).await?;
     clients.abort_all();
     Ok(())
 }
@@ -101,7 +107,10 @@ async fn wait(
     let mut turn = Some(turn);
     loop {
         ensure!(stream.read_buf(&mut buffer).await? > 0, "the server closed the connection");
-        if !waits && memmem::find(&buffer, b"\r\n\r\n").is_some() {
+        if let Some(end) = memmem::find(&buffer, b"\r\n\r\n").filter(|_| !waits) {
+            let head = String::from_utf8_lossy(buffer.get(..end).unwrap_or_default()).to_ascii_lowercase();
+            let streams = head.starts_with("http/1.1 200 ") && head.contains("\r\ncontent-type: text/event-stream");
+            ensure!(streams, "a call does not wait: {head}");
             (waits, turn) = (true, None);
             tell.send(Seen::Waits)?;
         }
@@ -117,7 +126,11 @@ async fn wait(
 }
 
 /// Approves at a steady pace.
-async fn approve(arguments: &Arguments, seen: &mut mpsc::UnboundedReceiver<Seen>) -> Result<()> {
+async fn approve(
+    arguments: &Arguments,
+    seen: &mut mpsc::UnboundedReceiver<Seen>,
+    clients: &mut JoinSet<Result<()>>,
+) -> Result<()> {
     let session = std::fs::read_to_string(&arguments.session).context("nobody is signed in")?;
     let said = ask(&arguments.socket, &json!({ "do": "holds" })).await?;
     let holds = said.get("holds").and_then(Value::as_array).context("nothing waits")?;
@@ -147,7 +160,14 @@ async fn approve(arguments: &Arguments, seen: &mut mpsc::UnboundedReceiver<Seen>
     }
     let mut times = Vec::new();
     while times.len() < arguments.approvals {
-        let answer = tokio::time::timeout(TIME_MAX, seen.recv()).await.context("approved, and no result came")?;
+        let answer = tokio::select! {
+            biased;
+            answer = tokio::time::timeout(TIME_MAX, seen.recv()) => answer.context("approved, and no result came")?,
+            Some(ended) = clients.join_next() => {
+                ended??;
+                continue;
+            }
+        };
         let Some(Seen::Answered { call, at, well }) = answer else { continue };
         ensure!(well, "a call that was approved did not run");
         let asked = asked.get(call).copied().flatten().context("a call ended that nobody approved")?;

@@ -127,6 +127,7 @@ impl Shared {
         let whom = For::of(arrived, session.revision, request.id);
         let (shared, id, gone) = (Arc::clone(self), request.id.to_vec(), along.clone());
         let answering = Box::pin(async move {
+        let place = arrived.place.clone();
             let _in_flight = in_flight;
             let response = loop {
                 if !shared.held.carries(&held.hold)
@@ -139,6 +140,7 @@ impl Shared {
                     break Bytes::from(RpcError::new(INVALID_PARAMS, "it was cancelled").response(Some(&id)));
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
+                place.give_back();
             };
             front::json_response(StatusCode::OK, related(&response, &id, &task))
         });
