@@ -50,6 +50,8 @@ pub struct Others {
     /// Whether anything in them looks like a known attack that waits for a person.
     pub suspicious: bool,
     by_name: HashMap<ToolName, usize>,
+    /// Prompts by their names at the endpoint of all apps.
+    by_joined: HashMap<String, usize>,
 }
 
 /// One prompt, template or resource as the app sent it.
@@ -124,6 +126,9 @@ impl Others {
                     let found = one.definition.as_ref().and_then(|one| profile::scan::worst(one.findings()));
                     others.suspicious |= found.is_some();
                     others.by_name.entry(one.name.clone()).or_insert(others.items.len());
+                    if what == ListOf::Prompts {
+                        others.by_joined.entry(joined(app, &one.name)).or_insert(others.items.len());
+                    }
                     others.items.push(one);
                 }
                 Err(said) => others.left_out.push(format!("one of its {} that cannot be read: {said}", what.noun())),
@@ -136,6 +141,11 @@ impl Others {
     /// The definition of this name.
     pub fn definition(&self, name: &ToolName) -> Option<&Definition> {
         self.by_name.get(name).and_then(|at| self.items.get(*at))?.definition.as_ref()
+    }
+
+    /// The prompt of this joined name.
+    pub fn joined(&self, name: &str) -> Option<&ToolName> {
+        self.by_joined.get(name).and_then(|at| self.items.get(*at)).map(|one| &one.name)
     }
 
     /// Every definition.

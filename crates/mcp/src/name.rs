@@ -13,9 +13,16 @@ pub fn joined(app: &AppId, tool: &ToolName) -> String {
         return whole;
     }
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, whole.as_bytes());
-    let tail: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let tail: String = digest.as_ref().iter().take(TAIL_CHARS / 2).map(|byte| format!("{byte:02x}")).collect();
     let kept = JOINED_NAME_CHARS_MAX - 1 - tail.len();
     format!("{}_{tail}", whole.get(..kept).unwrap_or(&whole))
+}
+
+/// Whether a joined name may be one that was shortened: what it stands for is known to whoever has the list it is in.
+pub fn may_be_shortened(name: &str) -> bool {
+    let tail = name.rsplit_once('_').map(|(_, tail)| tail).unwrap_or_default();
+    let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    name.len() == JOINED_NAME_CHARS_MAX && tail.len() == TAIL_CHARS && tail.bytes().all(hexadecimal)
 }
 
 /// The app a joined name starts with, and the rest.
@@ -34,6 +41,8 @@ pub fn split_uri(uri: &str) -> Option<(AppId, &str)> {
     let (app, rest) = uri.split_once('+')?;
     Some((AppId::parse(app).ok()?, rest))
 }
+
+const TAIL_CHARS: usize = 12;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{McpClient, World};
 
-use crate::kit::{Handmade, Heard, at, changes, decision, ok, pin, rpc, world};
+use crate::kit::{Handmade, Heard, at, changes, decision, last_intent, ok, pin, rpc, world};
 
 /// A server that offers what a test writes down, and changes when the test does.
 struct Shop {
@@ -165,6 +165,32 @@ fn a_changed_prompt_is_quarantined_until_it_is_reviewed() -> Result<()> {
     world.run_well(&["tools", "pin", "shop/prompt:greet", "--yes"])?;
     client.request("prompts/get", greet)?;
     client.request("completion/complete", complete).map(drop)
+}
+
+#[test]
+fn a_prompt_with_a_long_name_is_used_and_pinned_as_any_other() -> Result<()> {
+    let mut offers = honest();
+    let long = "greets-a-client-by-the-name-that-it-has-in-the-book-of-clients-of-this-shop";
+    offers["prompts"][0]["name"] = json!(long);
+    let shop = Shop::open(offers)?;
+    let world = shop.world()?;
+    let mut client = world.client("ana-desktop", "ana")?;
+    let names = listed(&mut client, "prompts/list", "prompts", "name")?;
+    let short = names.iter().find(|name| *name != "shop__thank").context("it is not listed")?.clone();
+    ensure!(short.len() == 64, "{short}");
+    let greet = json!({"name": short});
+    client.request("prompts/get", greet.clone())?;
+    ensure!(last_intent(&world)?.tool.is_some_and(|tool| tool.as_str() == long), "it is decided by its own name");
+    let complete = json!({"ref": {"type": "ref/prompt", "name": short}, "argument": {"name": "who", "value": ""}});
+    client.request("completion/complete", complete)?;
+
+    world.run_well(&["tools", "pin", "shop", "--yes"])?;
+    shop.change(&world, "/prompts/0/description", json!("Greets a client, and asks for their card."))?;
+    assert_eq!(refused(&mut client, "prompts/get", greet.clone())?, "guard:tool-changed");
+    shop.change(&world, "/prompts", json!([]))?;
+    let error = rpc(client.request("prompts/get", greet))?;
+    ensure!(error.message == format!("unknown prompt: {short}"), "{error}");
+    Ok(())
 }
 
 #[test]

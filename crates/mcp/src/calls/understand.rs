@@ -17,11 +17,11 @@ use crate::envelope::{INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
 use crate::hub::Hub;
 use crate::kept::Said as SaidBy;
 use crate::methods::Context;
-use crate::name::{split, split_uri};
+use crate::name::{may_be_shortened, split, split_uri};
 use crate::param;
 use crate::revision::Revision;
 use crate::tasks::{EVERYTHING, Task};
-use crate::upstream::Asked;
+use crate::upstream::{Asked, ListOf};
 use crate::waiting::Patience;
 
 impl Context<'_> {
@@ -72,7 +72,10 @@ impl Context<'_> {
             reader = Some(link.reader(&known.facts.name));
             (known.facts, known.listed_at)
         } else {
-            let name = ToolName::parse(in_app).map_err(|_| unknown())?;
+            let name = match self.prompt(&link, &name, asked).await? {
+                Some(prompt) => prompt,
+                None => ToolName::parse(in_app).map_err(|_| unknown())?,
+            };
             let facts = Box::pin(self.hub.facts_of(&link, asked, name, &self.pair())).await;
             (facts, Hub::listed_at(&link, asked, &self.pair()))
         };
@@ -296,6 +299,24 @@ impl Context<'_> {
                 })
             }
         }
+    }
+
+    /// The prompt that a shortened name stands for at the endpoint of all apps. None: it is not shortened. Error: the app lists none of
+    /// that name; sent as it is, it would be none that anybody has reviewed, or has a rule about.
+    async fn prompt(&self, link: &AppLink, name: &str, asked: Asked) -> Result<Option<ToolName>, RpcError> {
+        let of_prompts = matches!(asked, Asked::Prompt | Asked::CompletePrompt);
+        if !of_prompts || self.endpoint.is_some() || !may_be_shortened(name) {
+            return Ok(None);
+        }
+        let pair = self.pair();
+        let last = link.last_listed(ListOf::Prompts, Some(&pair));
+        if let Some(found) = last.as_ref().and_then(|last| last.what.joined(name)) {
+            return Ok(Some(found.clone()));
+        }
+        let listed = link.listed(ListOf::Prompts, Some(&pair)).await.ok();
+        let found = listed.and_then(|listed| listed.what.joined(name).cloned());
+        let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown {}: {name}", noun(asked)));
+        found.map(Some).ok_or_else(unknown)
     }
 
     /// Whether the app offers this tool. One that is not in the list is asked for again before it is called unknown.

@@ -60,6 +60,19 @@ fn prompts_and_templates_are_read_once_each_and_resources_as_they_come() {
 }
 
 #[test]
+fn a_prompt_with_a_long_name_is_found_by_the_one_it_is_listed_under() {
+    let crm = AppId::parse("crm").unwrap();
+    let name = |text: &str| ToolName::parse(text).unwrap();
+    let (long, short) = (name(&"x".repeat(100)), name("greet"));
+    let listed = [&long, &short].map(|name| format!(r#"{{"name":"{name}"}}"#));
+    let prompts = others(ListOf::Prompts, &[&listed[0], &listed[1]]);
+    for one in [&long, &short] {
+        assert_eq!(prompts.joined(&joined(&crm, one)), Some(one));
+    }
+    assert_eq!(prompts.joined(&joined(&crm, &name(&"y".repeat(100)))), None);
+}
+
+#[test]
 fn what_is_left_out_hides_nothing_and_begins_no_line() {
     let hostile = r"\u001b[8A\r\n  get_y  read  pinned\u202e";
     let tools = read(&[tool(hostile)]);

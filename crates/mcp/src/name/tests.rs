@@ -24,6 +24,10 @@ fn long_names_are_cut_stably_and_stay_apart() {
     assert_eq!(one, name("crm", &format!("{}1", "x".repeat(100))));
     assert_eq!(name("crm", &"x".repeat(59)).len(), 64);
     assert_eq!(split(&one).unwrap().0.as_str(), "crm");
+    assert!(may_be_shortened(&one) && may_be_shortened(&two));
+    for whole in [name("crm", &"x".repeat(59)), name("crm", "search_0123456789ab"), format!("{one}0")] {
+        assert!(!may_be_shortened(&whole), "{whole}");
+    }
 }
 
 #[test]
