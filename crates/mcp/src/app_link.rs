@@ -343,7 +343,7 @@ impl AppLink {
                 .hint("declare the app `stateless: true` if it keeps nothing between two calls")
                 .retryable());
         }
-        let of_pair = pairs.iter().filter(|((of, _), slot)| of == pair && Arc::strong_count(slot) == 1);
+        let of_pair = pairs.iter().filter(|((of, _), slot)| of == pair && !slot.in_use());
         let oldest = of_pair.min_by_key(|(_, slot)| slot.used_at.load(Ordering::Relaxed)).map(|(key, _)| key.clone());
         if pairs.keys().filter(|(of, _)| of == pair).count() >= LINKS_PER_PAIR_MAX {
             // Its own links make room for it, never those of others.
@@ -373,7 +373,7 @@ impl AppLink {
         };
         let resting: Vec<Arc<Slot>> = {
             let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-            pairs.extract_if(|_, slot| idle(slot) && Arc::strong_count(slot) == 1).map(|(_, slot)| slot).collect()
+            pairs.extract_if(|_, slot| idle(slot) && !slot.in_use()).map(|(_, slot)| slot).collect()
         };
         for slot in &resting {
             slot.stop().await;
@@ -507,6 +507,13 @@ impl AppLink {
         stopping.join_all().await;
     }
 }
+
+    /// Whether a call, a subscription or an open question is on its link, or somebody makes one. Nobody is given it meanwhile: who looks
+    /// has locked the pairs.
+    fn in_use(self: &Arc<Self>) -> bool {
+        let linked = |link: &Arc<Link>| Arc::strong_count(link) > 1;
+        Arc::strong_count(self) > 1 || self.link.load().as_ref().is_some_and(linked)
+    }
 
 impl Slot {
     async fn stop(&self) {

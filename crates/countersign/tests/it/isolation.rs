@@ -1,10 +1,11 @@
 //! What an app remembers of one pair of agent and human, no other pair can see.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use model::limits::LINKS_PER_PAIR_MAX;
 use serde_json::json;
-use testkit::{Era, Upstream, UpstreamOptions, World};
+use testkit::{Era, McpClient, Upstream, UpstreamOptions, World};
 
-use crate::kit::{child, pin, world};
+use crate::kit::{child, intents, pin, until, world};
 
 /// How many calls the process or session behind `remote` says it has had from this pair, after one more.
 fn calls_seen(world: &World, agent: &str, human: &str) -> Result<String> {
@@ -28,6 +29,27 @@ fn a_child_belongs_to_one_pair() -> Result<()> {
     assert_eq!(first, other, "another pair begins with a child of its own");
     assert_ne!(first, calls_seen(&world, "ana-desktop", "ana")?, "the same pair goes on with its child");
     assert_eq!(other, calls_seen(&world, "ana-desktop", "ben")?, "the same agent for another human is another pair");
+    Ok(())
+}
+
+/// Clients of one pair that can be asked different things have links of their own, of which some make place for others.
+#[test]
+fn no_link_is_ended_for_another_while_a_call_is_under_way_on_it() -> Result<()> {
+    let world = world().app_command("remote", &child(&["--era", "legacy"])?).start()?;
+    pin(&world, "remote", "read")?;
+    let token = world.token("ana-desktop", "ana", None)?;
+    let client = |number: usize| -> Result<McpClient> {
+        let extension = format!("dev.example/{number}");
+        let capabilities = json!({"elicitation": {}, "extensions": {extension: {}}});
+        Ok(McpClient::modern(world.mcp_url())?.with_token(&token).with_capabilities(capabilities))
+    };
+    let mut first = client(0)?;
+    let slow = std::thread::spawn(move || first.call_text("remote__slow", json!({"ms": 5_000})));
+    until("it is under way", || Ok(!intents(&world)?.is_empty()))?;
+    for number in 1..=LINKS_PER_PAIR_MAX {
+        client(number)?.call_text("remote__echo", json!({"text": "x"}))?;
+    }
+    assert_eq!(slow.join().map_err(|_| anyhow!("the client broke"))??, "waited 5000 ms");
     Ok(())
 }
 
