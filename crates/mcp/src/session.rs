@@ -13,7 +13,8 @@ use decide::Answer;
 use json::Document;
 use model::limits::{SESSION_IDLE_MAX, SESSIONS_MAX, TOKEN_LIFE_MAX};
 use model::{Actor, AgentId, AppId, Fault, HumanId, Method, Secret, UnixMicros};
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 use tokio::sync::oneshot;
 
 use crate::app_link::Pair;
@@ -27,7 +28,9 @@ use ticket::{Ticket, Tickets};
 /// All legacy sessions of this gateway, in memory. Their ids say enough to go on with them after a restart; but whoever
 /// subscribed to something is told 404 then, and initialises and subscribes again.
 pub struct Sessions {
-    open: Cache<String, Arc<Open>>,
+    open: Cache<String, Arc<Open>, UnitWeighter, DefaultHashBuilder, InUse>,
+    /// The ids of each pair's, of which some may have ended meanwhile.
+    of_pairs: Mutex<HashMap<Pair, Vec<String>>>,
     remembered: Remembered,
     tickets: Tickets,
     levels: Arc<Levels>,
@@ -40,6 +43,10 @@ pub struct Sessions {
 /// A session that is open. It ends when this is dropped, whoever still holds it: its client has ended it, has been idle, or
 /// made place for others.
 struct Open(Arc<Session>);
+
+/// Who makes no place for others: whoever has a call under way.
+#[derive(Clone)]
+struct InUse;
 
 /// From which levels on the clients of each pair want log messages: an app is told once for all of them.
 #[derive(Default)]
@@ -90,8 +97,12 @@ impl Session {
     /// long.
     pub fn idle(&self, now: UnixMicros) -> bool {
         let unused = now.since(UnixMicros(self.used.load(Ordering::Relaxed)));
-        u128::from(unused.unsigned_abs()) > SESSION_IDLE_MAX.as_micros()
-            && self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        u128::from(unused.unsigned_abs()) > SESSION_IDLE_MAX.as_micros() && !self.is_busy()
+    }
+
+    /// Whether a call of it is under way.
+    fn is_busy(&self) -> bool {
+        !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Somebody listens: it is in use.
@@ -218,6 +229,19 @@ impl Question {
     }
 }
 
+impl Lifecycle<String, Arc<Open>> for InUse {
+    type RequestState = <DefaultLifecycle<String, Arc<Open>> as Lifecycle<String, Arc<Open>>>::RequestState;
+
+    fn is_pinned(&self, _id: &String, open: &Arc<Open>) -> bool {
+        open.0.is_busy()
+    }
+
+    /// What goes ends once nobody has a part of the table locked any more.
+    fn on_evict(&self, evicted: &mut Self::RequestState, id: String, open: Arc<Open>) {
+        DefaultLifecycle::default().on_evict(evicted, id, open);
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.end();
@@ -240,9 +264,11 @@ impl Sessions {
     /// No session yet. Ids are sealed under this key; `subscribed` are the marks of sessions of before that had subscribed to
     /// something. Error: the system gives no random bytes.
     pub fn new(key: &Secret<[u8; 32]>, subscribed: HashSet<String>) -> Result<Self, Fault> {
-        let (open, over) = (Cache::new(SESSIONS_MAX), Cache::new(SESSIONS_MAX));
+        let (hashes, most) = (DefaultHashBuilder::default(), SESSIONS_MAX as u64);
+        let open = Cache::with(SESSIONS_MAX, most, UnitWeighter, hashes, InUse);
+        let (over, of_pairs) = (Cache::new(SESSIONS_MAX), Mutex::default());
         let (remembered, levels) = (Remembered::default(), Arc::default());
-        Ok(Self { open, remembered, tickets: Tickets::new(key)?, levels, over, subscribed })
+        Ok(Self { open, of_pairs, remembered, tickets: Tickets::new(key)?, levels, over, subscribed })
     }
 
     /// Opens a session for this actor at this endpoint and gives its id, which nobody can guess. None when the system gives
@@ -261,7 +287,27 @@ impl Sessions {
         let id = self.tickets.seal(&ticket)?;
         let session = self.made(ticket, abilities, 0, now);
         self.open.insert(id.clone(), session);
+        self.take_place((actor.agent.clone(), actor.human.clone()), &id, now);
         Some(id)
+    }
+
+    /// A pair that has as many as it may loses one of its own: one that has ended, one that has no call under way, and of these the one that
+    /// was used longest ago.
+    fn take_place(&self, pair: Pair, id: &str, now: UnixMicros) {
+        let mut of_pairs = self.of_pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let ids = of_pairs.entry(pair).or_default();
+        let mut goes = None;
+        if ids.len() >= SESSIONS_PER_PAIR_MAX {
+            let used =
+                |id: &String| self.open.peek(id).map(|open| (open.0.is_busy(), open.0.used.load(Ordering::Relaxed)));
+            let at = ids.iter().enumerate().min_by_key(|(_, id)| used(id)).map(|(at, _)| at);
+            goes = at.map(|at| ids.remove(at));
+        }
+        ids.push(id.to_owned());
+        drop(of_pairs);
+        if let Some(goes) = goes {
+            self.close(&goes, now);
+        }
     }
 
     /// The session of this id, if it is open and belongs to this actor and endpoint. Somebody else's looks like none.
@@ -279,8 +325,16 @@ impl Sessions {
                 let document = Document::parse(&ticket.declared).ok()?;
                 let abilities = Abilities::read(Some(document.root()), &ticket.declared)?.kept();
                 // Of two that come at once, both get the same one.
-                let made = || Ok::<_, ()>(self.made(ticket.clone(), abilities, u64::try_from(now.0).unwrap_or(1), now));
-                self.open.get_or_insert_with(id, made).ok()?
+                let mut first = false;
+                let made = || {
+                    first = true;
+                    Ok::<_, ()>(self.made(ticket.clone(), abilities, u64::try_from(now.0).unwrap_or(1), now))
+                };
+                let open = self.open.get_or_insert_with(id, made).ok()?;
+                if first {
+                    self.take_place((ticket.agent.clone(), ticket.human.clone()), id, now);
+                }
+                open
             }
         };
         let session = &open.0;
@@ -340,6 +394,10 @@ impl Sessions {
 
     /// Ends the sessions that nobody has used for too long, and forgets what nobody came back for in time.
     pub fn rest(&self, now: UnixMicros) {
+        self.of_pairs.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, ids| {
+            ids.retain(|id| self.open.peek(id).is_some());
+            !ids.is_empty()
+        });
         let open: Vec<(String, Arc<Open>)> = self.open.iter().collect();
         for (id, open) in open {
             let (idle, streams) = (open.0.idle(now), Arc::clone(&open.0.streams));
@@ -359,6 +417,9 @@ impl Sessions {
         }
     }
 }
+
+/// Sessions of one agent and person: a tenth of all.
+const SESSIONS_PER_PAIR_MAX: usize = SESSIONS_MAX / 10;
 
 #[cfg(test)]
 mod tests;

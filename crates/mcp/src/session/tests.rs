@@ -38,9 +38,13 @@ fn open(sessions: &Sessions) -> String {
     sessions.open(Revision::V20250618, Abilities::default(), &ana(), None, NOW).unwrap()
 }
 
-/// More than there is place for.
+/// More than there is place for, of many others.
 fn open_many(sessions: &Sessions) {
-    (0..2 * SESSIONS_MAX).for_each(|_| drop(open(sessions)));
+    for number in 0..2 * SESSIONS_MAX {
+        let human = HumanId::parse(&format!("h{}", number % 100)).unwrap();
+        let other = Actor { human, ..ana() };
+        drop(sessions.open(Revision::V20250618, Abilities::default(), &other, None, NOW).unwrap());
+    }
 }
 
 fn along(session: &Arc<Session>) -> Along {
@@ -68,11 +72,11 @@ fn two_requests_of_one_id_are_never_under_way() {
 #[test]
 fn a_session_that_ends_ends_what_is_open_in_it() {
     let late = UnixMicros(NOW.0 + i64::try_from(SESSION_IDLE_MAX.as_micros()).unwrap() + 1);
-    const NOBODY: &str = "nobody used it";
+    const ITS_CLIENT: &str = "its client ends it";
     type End = fn(&Sessions, &str, UnixMicros);
     let ways: [(&str, End); 3] = [
-        ("its client ends it", |sessions, id, _| sessions.close(id, NOW)),
-        (NOBODY, |sessions, id, late| assert!(sessions.find(id, &ana(), None, late).is_none())),
+        (ITS_CLIENT, |sessions, id, _| sessions.close(id, NOW)),
+        ("nobody used it", |sessions, id, late| assert!(sessions.find(id, &ana(), None, late).is_none())),
         ("others took its place", |sessions, _, _| open_many(sessions)),
     ];
     for (what, end) in ways {
@@ -83,7 +87,7 @@ fn a_session_that_ends_ends_what_is_open_in_it() {
         let session = Arc::clone(&sessions.open.peek(&id).unwrap().0);
         let call = along(&session);
         // One that is under way uses the session.
-        let under_way = session.begins(b"1", call.clone()).filter(|_| what != NOBODY);
+        let under_way = session.begins(b"1", call.clone()).filter(|_| what == ITS_CLIENT);
         let mut question = session.question(Method::Elicit, None);
         assert_eq!((is_cancelled(&call), question.answer.try_recv().unwrap_err()), (false, TryRecvError::Empty));
         end(&sessions, &id, late);
@@ -208,4 +212,48 @@ fn a_client_hears_what_its_revision_has_words_for() {
         along.tell(&complete, "notifications/elicitation/complete");
         assert_eq!(std::iter::from_fn(|| told.try_recv()).count(), completion, "{revision:?}");
     }
+}
+
+// INVARIANT: nobody ends a session in which a call is under way but its own client, or as many of its own.
+#[test]
+fn a_session_with_a_call_under_way_makes_no_place_for_others() {
+    let sessions = sessions();
+    open_many(&sessions);
+    let busy: Vec<_> = (0..100)
+        .map(|number| {
+            let id = open(&sessions);
+            // One that was found is kept longer than those that never were.
+            let session = Arc::clone(&sessions.open.peek(&id).unwrap().0);
+            let call = along(&session);
+            let in_flight = session.begins(format!("{number}").as_bytes(), call.clone()).unwrap();
+            (id, call, in_flight)
+        })
+        .collect();
+    open_many(&sessions);
+    for (id, call, _in_flight) in &busy {
+        assert!(!is_cancelled(call) && sessions.find(id, &ana(), None, NOW).is_some());
+    }
+}
+
+#[test]
+fn who_opens_many_sessions_ends_its_own_and_first_what_it_used_longest_ago() {
+    let sessions = sessions();
+    let eve = Actor { human: HumanId::parse("eve").unwrap(), ..ana() };
+    let of_ana: Vec<_> = (0..10).map(|_| open(&sessions)).collect();
+    let at = |number: usize| UnixMicros(NOW.0 + i64::try_from(number).unwrap());
+    let opens =
+        |number: usize| sessions.open(Revision::V20250618, Abilities::default(), &eve, None, at(number)).unwrap();
+    let busy = opens(0);
+    let call = along(&sessions.find(&busy, &eve, None, at(0)).unwrap());
+    let _in_flight = sessions.open.peek(&busy).unwrap().0.begins(b"1", call.clone()).unwrap();
+    let of_eve: Vec<_> = (1..SESSIONS_PER_PAIR_MAX + 100).map(opens).collect();
+    assert!(of_ana.iter().all(|id| sessions.find(id, &ana(), None, NOW).is_some()), "they are in nobody's way");
+    let left: Vec<bool> = of_eve.iter().map(|id| sessions.open.peek(id).is_some()).collect();
+    assert_eq!(left.iter().filter(|left| **left).count() + 1, SESSIONS_PER_PAIR_MAX);
+    assert!(left.iter().rev().take(SESSIONS_PER_PAIR_MAX - 1).all(|left| *left), "the newest are there");
+    assert!(!is_cancelled(&call) && sessions.open.peek(&busy).is_some());
+    sessions.close(&busy, NOW);
+    of_eve.iter().for_each(|id| sessions.close(id, NOW));
+    sessions.rest(NOW);
+    assert_eq!(sessions.of_pairs.lock().unwrap().len(), 1);
 }
