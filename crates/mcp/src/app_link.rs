@@ -281,15 +281,14 @@ impl AppLink {
         listing.await.map_err(|_| self.too_slow())?
     }
 
-    /// The link that carries calls of this pair from such a client.
+    /// The link of this pair that carries such calls.
     async fn link_of_calls(
         &self,
         pair: &Pair,
-        client: &Client,
+        mut manner: Manner,
         in_session: bool,
         level: Option<&str>,
     ) -> Result<Arc<Link>, Fault> {
-        let mut manner = client.manner();
         manner.handshake_first |= in_session;
         self.link_in(pair, &manner, level).await
     }
@@ -508,6 +507,7 @@ impl AppLink {
     }
 }
 
+impl Slot {
     /// Whether a call, a subscription or an open question is on its link, or somebody makes one. Nobody is given it meanwhile: who looks
     /// has locked the pairs.
     fn in_use(self: &Arc<Self>) -> bool {
@@ -515,7 +515,6 @@ impl AppLink {
         Arc::strong_count(self) > 1 || self.link.load().as_ref().is_some_and(linked)
     }
 
-impl Slot {
     async fn stop(&self) {
         if let Some(link) = self.link.swap(None) {
             link.stop().await;

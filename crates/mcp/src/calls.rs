@@ -419,7 +419,7 @@ impl Call {
 
     /// The level of log messages an app may be told where it is connected for this call.
     fn level_for(&self, runs: &Runs<'_>, along: &Along) -> Option<String> {
-        along.client().level().filter(|_| self.permitted(runs, Method::SetLevel))
+        along.level().filter(|_| self.permitted(runs, Method::SetLevel))
     }
 
     /// The call that made the task it is about.

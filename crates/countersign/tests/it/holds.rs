@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use testkit::{McpClient, Peer, Upstream, World, WorldBuilder};
 
-use crate::kit::{at, changes, decision, intents, pin, records, text, until, upstream, world};
+use crate::kit::{at, changes, child, decision, intents, pin, records, text, until, upstream, world};
 use crate::people::typed;
 use crate::vendors::{self, Ats, contract};
 use crate::waits::free_address;
@@ -499,6 +499,37 @@ fn over(world: &World, task: &str) -> Result<Value> {
         Ok(at(&last, "/result/status") != "working")
     })?;
     Ok(last)
+}
+
+/// A child remembers: what was approved happens where the calls before it have happened.
+#[test]
+fn a_call_that_waited_as_a_task_runs_in_the_process_of_its_clients_calls() -> Result<()> {
+    let (upstream, command) = (upstream()?, child(&["--era", "legacy"])?);
+    let world = office_with(&upstream, |world| {
+        world.app_command("child", &command).set(&["apps", "child", "owners"], json!(["ben"]))
+    })?;
+    pin(&world, "child", "read")?;
+    pin(&world, "child/echo", "external")?;
+    let token = world.token("ana-desktop", "ana", None)?;
+    let modern = json!({"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}});
+    let modern = McpClient::modern(world.mcp_url())?.with_token(&token).with_capabilities(modern);
+    let legacy = McpClient::legacy(world.mcp_url(), "2025-11-25")?.with_token(&token);
+    let mut legacy = legacy.with_capabilities(json!({"elicitation": {}}));
+    legacy.initialize()?;
+    for (mut client, task) in [(modern, Value::Null), (legacy, json!({"ttl": 60_000}))] {
+        client.call("child__count", json!({}))?;
+        let mut params = json!({"name": "child__echo", "arguments": {"text": "hello"}});
+        if let (Some(params), Value::Object(_)) = (params.as_object_mut(), &task) {
+            params.insert("task".to_owned(), task);
+        }
+        let made = client.request("tools/call", params)?;
+        ensure!(made.to_string().contains("\"working\""), "{made}");
+        world.run_well(&["holds", "approve", &waiting(&world)?])?;
+        until("it is over", || Ok(holds(&world)?.is_empty()))?;
+        let count = client.call_text("child__count", json!({}))?;
+        ensure!(count.contains('3'), "one before it, itself, and this: {count}");
+    }
+    Ok(())
 }
 
 #[test]

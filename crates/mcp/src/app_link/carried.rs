@@ -124,7 +124,7 @@ impl Carried {
         let (link, waits) = match waits {
             Some((waits, link)) => (link, Some(waits)),
             None => (
-                to.link_of_calls(&self.pair, along.client(), *in_session, level.as_deref())
+                to.link_of_calls(&self.pair, along.manner(), *in_session, level.as_deref())
                     .await
                     .map_err(SendFault::before)?,
                 None,

@@ -157,7 +157,7 @@ impl Shared {
             self.keeps(&held.hold, &said).await;
         }
         let said = match said {
-            Said::Waits(waits, _) => self.as_task(&id, *waits, known, revision.modern()),
+            Said::Waits(waits, _) => self.as_task(&id, *waits, known, along.client()),
             Said::Response(response) => match own_task {
                 Some(app) => self.as_done_task(app, &id, response, known),
                 None => Said::Response(response),

@@ -63,7 +63,7 @@ impl HeldTasks {
 
 impl Shared {
     /// The handle of a call that waits. From now on it is carried here.
-    pub(super) fn as_task(self: &Arc<Self>, id: &[u8], waits: Waits, known: &Known, modern: bool) -> Said {
+    pub(super) fn as_task(self: &Arc<Self>, id: &[u8], waits: Waits, known: &Known, client: &Client) -> Said {
         let Waits { call, held } = waits;
         let task = self.seals.hold_id(&known.actor, &call.held_task(&held));
         let waiting = self.engine.hold(&held.id);
@@ -71,12 +71,12 @@ impl Shared {
             return Said::Error(RpcError::new(INTERNAL_ERROR, "the handle of a call that waits could not be made"));
         };
         let mut result = described(&waiting.hold, &task);
-        if modern {
+        if client.revision().modern() {
             result.insert("resultType".to_owned(), "task".into());
         } else {
             result = Map::from_iter([("task".to_owned(), Value::Object(legacy::task(result)))]);
         }
-        self.carry_on(call, known, held.id);
+        self.carry_on(call, known, held.id, client);
         Said::Response(envelope::result(id, Value::Object(result).to_string().as_bytes()))
     }
 
@@ -89,7 +89,7 @@ impl Shared {
     ) -> Option<Said> {
         let asked = Call::asked(request).filter(|asked| asked.task())?;
         if let Part::Of(session) = part {
-            return Box::pin(self.about_legacy_task(arrived, session.revision, request, asked)).await;
+            return Box::pin(self.about_legacy_task(arrived, session, request, asked)).await;
         }
         let task = request.params?.get("taskId")?.as_str()?;
         let held = self.held_here(arrived, &task)?;
@@ -97,7 +97,13 @@ impl Shared {
             return Some(Said::Unauthorized(inactive.clone()));
         }
         let result = match asked {
-            Asked::TaskGet => self.progress(arrived, &held, &task).await,
+            Asked::TaskGet => {
+                let meta = request.params.and_then(|params| params.get("_meta"));
+                match part.client(meta, arrived.body, arrived.known) {
+                    Ok(client) => self.progress(arrived, &client, &held, &task).await,
+                    Err(error) => return Some(Said::Error(error)),
+                }
+            }
             Asked::TaskCancel => {
                 let (engine, by) = (self.engine.clone(), format!("agent:{}", arrived.known.actor.agent));
                 let hold = held.hold.clone();
@@ -133,6 +139,7 @@ impl Shared {
     pub(super) async fn progress(
         self: &Arc<Self>,
         arrived: &Arrived<'_>,
+        client: &Client,
         held: &HeldTask,
         task: &str,
     ) -> Map<String, Value> {
@@ -146,7 +153,7 @@ impl Shared {
         };
         if !carried && held.plain {
             match self.made_again(arrived, &waiting, b"1", Revision::V20260728).await {
-                Ok(call) => self.carry_on(call, arrived.known, held.hold.clone()),
+                Ok(call) => self.carry_on(call, arrived.known, held.hold.clone(), client),
                 Err(error) => {
                     tracing::warn!(hold = %held.hold, error = error.message, "a call that waits is not there any more")
                 }
@@ -155,14 +162,15 @@ impl Shared {
         described(&waiting.hold, task)
     }
 
-    /// Carries a call that waits to its end, in a task of its own.
-    fn carry_on(self: &Arc<Self>, call: Box<Call>, known: &Known, hold: HoldId) {
+    /// Carries a call that waits to its end, in a task of its own, over the link of its client, who is asked nothing meanwhile.
+    fn carry_on(self: &Arc<Self>, call: Box<Call>, known: &Known, hold: HoldId, client: &Client) {
         if !self.held.begin(&hold) {
             return;
         }
         let (shared, known) = (Arc::clone(self), known.clone());
-        let client = Client::Modern { abilities: Abilities::default(), level: None };
-        let (along, _nobody_reads) = Along::of(None, client, Latest::of(self.engine.credentials(), call.app()));
+        let nobody = Client::Modern { abilities: Abilities::default(), level: None };
+        let (along, _nobody_reads) = Along::of(None, nobody, Latest::of(self.engine.credentials(), call.app()));
+        let along = along.over_link_of(client);
         self.tasks.spawn(async move {
             let (engine, seals, known, hub) = (&shared.engine, &shared.seals, &known, &shared.hub);
             let runs = Runs { engine, seals, known, hub, patience: Patience::of_task() };

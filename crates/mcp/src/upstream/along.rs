@@ -64,6 +64,8 @@ struct Shared {
     waiting: Notify,
     /// As what it waits.
     held: OnceLock<HeldTask>,
+    /// The link it goes over, where that is another than its client's own, and the level such a link is made with.
+    link: OnceLock<(Manner, Option<String>)>,
     /// How often the client was told so.
     waited: AtomicU64,
 }
@@ -183,14 +185,32 @@ impl Along {
             pausing,
             waiting,
             held: OnceLock::new(),
+            link: OnceLock::new(),
             waited,
         };
         (Self { shared: Arc::new(shared) }, told)
     }
 
+    /// Over the link that this client's calls use, though nobody is asked or told anything: a call that waited as a task goes on where
+    /// its client's calls went before.
+    pub fn over_link_of(self, client: &Client) -> Self {
+        let _first = self.shared.link.set((client.manner(), client.level()));
+        self
+    }
+
     /// Who is at the near end.
     pub fn client(&self) -> &Client {
         &self.shared.client
+    }
+
+    /// What kind of link it goes over.
+    pub fn manner(&self) -> Manner {
+        self.shared.link.get().map_or_else(|| self.shared.client.manner(), |(manner, _)| manner.clone())
+    }
+
+    /// From which level on an app that keeps to a level is told to send log messages, where that link is made for this call.
+    pub fn level(&self) -> Option<String> {
+        self.shared.link.get().map_or_else(|| self.shared.client.level(), |(_, level)| level.clone())
     }
 
     /// What stands in the `_meta` of the request to the app, besides what its revision wants: members, without braces.

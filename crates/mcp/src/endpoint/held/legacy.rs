@@ -43,11 +43,11 @@ impl Shared {
     pub(super) async fn about_legacy_task(
         self: &Arc<Self>,
         arrived: &Arrived<'_>,
-        revision: Revision,
+        session: &Arc<Session>,
         request: &Request<'_, '_>,
         asked: Asked,
     ) -> Option<Said> {
-        let task = request.params?.get("taskId").filter(|_| revision == Revision::V20251125)?.as_str()?;
+        let task = request.params?.get("taskId").filter(|_| session.revision == Revision::V20251125)?.as_str()?;
         let actor = &arrived.known.actor;
         let told = |result: Map<String, Value>| {
             Some(Said::Response(envelope::result(request.id, Value::Object(result).to_string().as_bytes())))
@@ -76,7 +76,8 @@ impl Shared {
             described.insert("status".to_owned(), "cancelled".into());
             return told(described);
         }
-        let described = self::task(self.progress(arrived, &held, &task).await);
+        let client = Client::Legacy(Arc::clone(session));
+        let described = self::task(self.progress(arrived, &client, &held, &task).await);
         if !described.contains_key("createdAt") {
             return Some(Said::Error(RpcError::new(INVALID_PARAMS, "nothing is remembered of this task")));
         }
@@ -98,7 +99,7 @@ impl Shared {
             return None;
         }
         // Where nobody carries it any more, this makes it go on.
-        self.progress(arrived, &held, &task).await;
+        self.progress(arrived, &Client::Legacy(Arc::clone(session)), &held, &task).await;
         Some(self.waits_for_result(arrived, session, request, held, task).await)
     }
 
@@ -126,8 +127,8 @@ impl Shared {
         along.held(held.clone());
         let whom = For::of(arrived, session.revision, request.id);
         let (shared, id, gone) = (Arc::clone(self), request.id.to_vec(), along.clone());
-        let answering = Box::pin(async move {
         let place = arrived.place.clone();
+        let answering = Box::pin(async move {
             let _in_flight = in_flight;
             let response = loop {
                 if !shared.held.carries(&held.hold)
@@ -139,8 +140,8 @@ impl Shared {
                 if gone.is_cancelled() {
                     break Bytes::from(RpcError::new(INVALID_PARAMS, "it was cancelled").response(Some(&id)));
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
                 place.give_back();
+                tokio::time::sleep(LOOK_EVERY).await;
             };
             front::json_response(StatusCode::OK, related(&response, &id, &task))
         });
