@@ -134,7 +134,7 @@ pub const FINDINGS_MAX: usize = 16;
 pub const INSTRUCTIONS_BYTES_MAX: usize = 64 * 1024;
 /// Most pages of `tools/list` read from one app.
 pub const LIST_PAGES_MAX: usize = 100;
-/// Most legacy sessions at a time; the oldest idle one ends for a new one.
+/// Most legacy sessions at a time; one that has no call under way ends for a new one.
 pub const SESSIONS_MAX: usize = 10_000;
 /// How long a legacy session may be idle.
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60 * 60);
@@ -152,7 +152,7 @@ pub const STREAM_EVENTS_MAX: usize = 256;
 pub const STREAM_BYTES_MAX: usize = 1 << 20;
 /// How long an answer waits for a client that went away.
 pub const STREAM_AGE_MAX: Duration = Duration::from_secs(5 * 60);
-/// Bytes of events remembered in the whole gateway. Past it: what nobody is reading is not remembered.
+/// Bytes of events remembered in the whole gateway. Past it: what was read goes, and then what nobody is reading is not remembered.
 pub const EVENT_BYTES_MAX: usize = 64 << 20;
 /// Connections of one TCP listener, as far as there are descriptors for them; a quarter of them of those who have shown nothing yet.
 /// Past it: of those, the oldest is closed, and where there is none, the new one.
