@@ -383,6 +383,7 @@ impl Call {
         matches!(self.asked, Asked::Tool | Asked::Resource | Asked::Prompt).then(|| {
             Arc::new(Queue {
                 patience: runs.patience.clone(),
+                yielded: OnceLock::new(),
                 along: along.clone(),
                 hub: Arc::clone(runs.hub),
                 link: Arc::clone(&self.link),

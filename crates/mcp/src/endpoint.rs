@@ -32,7 +32,7 @@ use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
 use crate::stream::Outliving;
 use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY, Latest};
-use crate::waiting::Patience;
+use crate::waiting::{Away, Patience};
 use carrying::passed_on;
 use held::HeldTasks;
 
@@ -55,6 +55,8 @@ struct Shared {
     seals: Arc<Seals>,
     /// Calls that wait as tasks.
     held: Arc<HeldTasks>,
+    /// What waits without a place among the requests in flight.
+    away: Arc<Away>,
     /// When what nobody came back for was forgotten last, in microseconds since 1970.
     rested: Arc<AtomicI64>,
     /// Calls whose client may be away.
@@ -105,8 +107,8 @@ impl Endpoint {
         let sessions = Arc::new(Sessions::new(key, subscribed.into_iter().collect())?);
         let (seals, tasks) = (Arc::new(Seals::new(key)?), TaskTracker::new());
         let (held, rested) = (Arc::new(HeldTasks::new()), Arc::new(AtomicI64::new(engine.clock().now().0)));
-        let params_in_headers = true;
-        let shared = Shared { hub, engine, access, sessions, seals, held, rested, tasks, params_in_headers };
+        let (params_in_headers, away) = (true, Arc::default());
+        let shared = Shared { hub, engine, access, sessions, seals, held, rested, tasks, params_in_headers, away };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -1,8 +1,10 @@
 //! A client that is kept waiting while people decide about its call: to it the tool is slow.
 //!
 //! Its response becomes a stream of events, so that a connection that carries nothing is not taken for dead, and progress
-//! goes to a client that asked for it. What waits takes no place among the requests in flight.
+//! goes to a client that asked for it. What waits takes no place among the requests in flight, so many of each agent.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +13,8 @@ use engine::{Disposition, Held, Looked, Waiter, WaiterFuture, WaitsFor};
 use front::Place;
 use http::{HeaderMap, header};
 use json::Document;
-use model::{ArgumentLevel, Fault, HoldId, Method, ReadArguments, ToolName};
+use model::limits::HOLDS_PER_AGENT_MAX;
+use model::{AgentId, ArgumentLevel, Fault, HoldId, Method, ReadArguments, ToolName};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app_link::{AppLink, Pair};
@@ -24,7 +27,7 @@ use crate::upstream::{Along, Asked, Client};
 #[derive(Clone)]
 pub struct Patience {
     /// Its place among the requests in flight, until it waits.
-    pub place: Option<Place>,
+    pub place: Option<Yielding>,
     /// Whether its response can be a stream of events.
     pub streams: bool,
     /// How long it can wait, where that is not as long as the gateway lets its clients wait.
@@ -35,9 +38,32 @@ pub struct Patience {
     pub shows: bool,
 }
 
+/// Requests that wait without a place among those in flight, so many of each agent. Any other is not kept waiting: however many wait for
+/// the same call, each of them takes memory.
+#[derive(Default)]
+pub struct Away {
+    of_agents: Mutex<HashMap<AgentId, usize>>,
+}
+
+/// A place that is given back where its request waits.
+#[derive(Clone)]
+pub struct Yielding {
+    place: Place,
+    agent: AgentId,
+    away: Arc<Away>,
+}
+
+/// A request that waits without a place, until this is dropped.
+pub struct Yielded {
+    agent: AgentId,
+    away: Arc<Away>,
+}
+
 /// One call that may have to wait.
 pub(crate) struct Queue {
     pub(crate) patience: Patience,
+    /// Its place was given back; none where it could not be, and nobody is kept waiting.
+    pub(crate) yielded: OnceLock<Option<Yielded>>,
     pub(crate) along: Along,
     pub(crate) hub: Arc<Hub>,
     pub(crate) link: Arc<AppLink>,
@@ -84,13 +110,49 @@ impl Patience {
     }
 
     /// For a request with this place.
-    pub fn of(place: Place, headers: &HeaderMap) -> Self {
+    pub fn of(place: Yielding, headers: &HeaderMap) -> Self {
         Self { place: Some(place), streams: takes_events(headers), time_max: None, task: false, shows: false }
     }
 
     /// For a client that comes back for the stream of its response, and was shown everything before.
     pub fn of_stream() -> Self {
         Self { streams: true, time_max: None, ..Self::none() }
+    }
+}
+
+impl Yielding {
+    /// The place of a request of this agent.
+    pub fn new(place: Place, agent: AgentId, away: Arc<Away>) -> Self {
+        Self { place, agent, away }
+    }
+
+    /// Gives it back. None: so many of its agent wait without one that no other may.
+    pub fn yields(&self) -> Option<Yielded> {
+        self.away.one_more(&self.agent).inspect(|_| self.place.give_back())
+    }
+}
+
+impl Away {
+    fn one_more(self: &Arc<Self>, agent: &AgentId) -> Option<Yielded> {
+        let mut of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = of_agents.entry(agent.clone()).or_default();
+        if *count >= AWAY_PER_AGENT_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Yielded { agent: agent.clone(), away: Arc::clone(self) })
+    }
+}
+
+impl Drop for Yielded {
+    fn drop(&mut self) {
+        let mut of_agents = self.away.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = of_agents.entry(self.agent.clone()) {
+            *count.get_mut() = count.get().saturating_sub(1);
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 }
 
@@ -142,10 +204,10 @@ impl Waiter for Queue {
     fn waits(&self, held: &Held) {
         let _once = self.waits_for.set(held.waits_for);
         self.along.held(HeldTask::of(&held.id, self.plain));
-        if let Some(place) = &self.patience.place {
-            place.give_back();
+        if let (Some(place), None) = (&self.patience.place, self.patience.time_max) {
+            let _once = self.yielded.set(place.yields());
         }
-        if self.patience.streams && self.patience.time_max.is_none() {
+        if self.patience.streams && self.time_max().is_none() {
             self.along.waits();
             self.show(held);
         }
@@ -184,7 +246,7 @@ impl Waiter for Queue {
     }
 
     fn time_max(&self) -> Option<Duration> {
-        self.patience.time_max
+        if matches!(self.yielded.get(), Some(None)) { Some(Duration::ZERO) } else { self.patience.time_max }
     }
 }
 
@@ -224,3 +286,8 @@ fn takes_events(headers: &HeaderMap) -> bool {
 /// Longer than anything waits for people.
 const WITHOUT_END: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const SAY_EVERY: Duration = Duration::from_secs(10);
+/// Requests of one agent that wait without a place: several for each call of it that may wait for people.
+const AWAY_PER_AGENT_MAX: usize = 4 * HOLDS_PER_AGENT_MAX;
+
+#[cfg(test)]
+mod tests;

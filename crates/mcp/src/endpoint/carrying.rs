@@ -19,7 +19,7 @@ use crate::session::{InFlight, Session};
 use crate::stream::{self, Answering, Resumable};
 use crate::tasks::{HeldResponse, HeldTask};
 use crate::upstream::{Along, Client, Latest};
-use crate::waiting::Patience;
+use crate::waiting::{Patience, Yielding};
 
 /// Whom an answer is for, and how.
 pub(super) struct For {
@@ -100,7 +100,7 @@ impl Shared {
 
     /// How a request waits where people have to approve first.
     fn patience(&self, arrived: &Arrived<'_>, request: &Request<'_, '_>, call: &Call, client: &Client) -> Patience {
-        let patience = Patience::of(arrived.place.clone(), arrived.headers);
+        let patience = Patience::of(self.yielding(arrived), arrived.headers);
         if request.method == "tools/call" && (client.takes_tasks() || call.is_own_task()) {
             return patience.or_task();
         }
@@ -111,6 +111,11 @@ impl Shared {
             Client::Legacy(session) => Patience { shows: session.abilities.opens_urls(), ..patience },
             Client::Modern { .. } => patience,
         }
+    }
+
+    /// The place of a request, which is given back where it waits.
+    pub(super) fn yielding(&self, arrived: &Arrived<'_>) -> Yielding {
+        Yielding::new(arrived.place.clone(), arrived.known.actor.agent.clone(), Arc::clone(&self.away))
     }
 
     /// Whether there is a page that says how a call stands.

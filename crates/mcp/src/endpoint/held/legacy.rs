@@ -127,7 +127,7 @@ impl Shared {
         along.held(held.clone());
         let whom = For::of(arrived, session.revision, request.id);
         let (shared, id, gone) = (Arc::clone(self), request.id.to_vec(), along.clone());
-        let place = arrived.place.clone();
+        let (place, mut yielded) = (self.yielding(arrived), None);
         let answering = Box::pin(async move {
             let _in_flight = in_flight;
             let response = loop {
@@ -140,7 +140,12 @@ impl Shared {
                 if gone.is_cancelled() {
                     break Bytes::from(RpcError::new(INVALID_PARAMS, "it was cancelled").response(Some(&id)));
                 }
-                place.give_back();
+                yielded = yielded.or_else(|| place.yields());
+                if yielded.is_none() {
+                    let said =
+                        "so many requests of this agent wait that no other is kept waiting: ask with `tasks/get`";
+                    break Bytes::from(RpcError::new(INTERNAL_ERROR, said).response(Some(&id)));
+                }
                 tokio::time::sleep(LOOK_EVERY).await;
             };
             front::json_response(StatusCode::OK, related(&response, &id, &task))
