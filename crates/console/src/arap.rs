@@ -222,6 +222,7 @@ fn problem(fault: &Fault) -> Response<Body> {
             "hold.requester"
             | "hold.delegator"
             | "hold.agents_owner"
+            | "hold.of_the_vendor"
             | "hold.same_person"
             | "hold.not_eligible"
             | "hold.left"
@@ -262,3 +263,6 @@ fn json_response(status: StatusCode, kind: &'static str, said: String) -> Respon
 fn no_such(id: &str) -> Fault {
     Fault::new(Blame::Caller, "caller.unknown_hold", format!("nothing waits as `{id}`, or not for you"))
 }
+
+#[cfg(test)]
+mod tests;
