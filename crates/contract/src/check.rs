@@ -298,14 +298,19 @@ fn never_known(clauses: &[&Provision], reader: &mut Reader) {
                     Operation::Update | Operation::Delete | Operation::Act => in_list,
                 };
                 let Some(operation) = permits.operations.iter().find(never) else { continue };
+                let (unless, hint) = match operation {
+                    Operation::Create if !in_list => (
+                        " unless the call names the record that it hangs on",
+                        format!(
+                            "have the app's mapping name that record (`id`), or let `{path}` be sent, or take `create` out"
+                        ),
+                    ),
+                    _ => ("", "a condition on a list is for what is read: name a plain field".to_owned()),
+                };
                 let said = format!(
-                    "clause {} permits to {operation} `{entity}`, and clause {} goes by its `{path}`, which nothing shows before: it would never be done",
+                    "clause {} permits to {operation} `{entity}`, and clause {} goes by its `{path}`, which nothing shows before: it would never be done{unless}",
                     other.clause, clause.clause
                 );
-                let hint = match operation {
-                    Operation::Create if !in_list => format!("let `{path}` be sent, or take `create` out"),
-                    _ => "a condition on a list is for what is read: name a plain field".to_owned(),
-                };
                 reader.note_at(other.place, said, Some(hint));
             }
         }

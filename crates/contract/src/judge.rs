@@ -197,7 +197,9 @@ impl<'c> Call<'c> {
                 Shown::Open if operation.only_reads() => {}
                 Shown::Open => {
                     let said = match operation {
-                        Operation::Create => format!("what is sent does not say its `{path}`, which must be {wanted}"),
+                        Operation::Create => {
+                            format!("nothing says its `{path}`, which must be {wanted} before it is made")
+                        }
                         _ => format!("nobody knows its `{path}`, which must be {wanted} before it is changed"),
                     };
                     self.waits_for(condition.said.refusing(said));

@@ -37,8 +37,12 @@ impl Ask {
         Self::of(operation, arguments, who.unknown_call())
     }
 
-    /// Takes what the body says of these fields of the record that is made of it among the facts.
-    pub(crate) fn takes_sent_state(&mut self, fields: &[Arc<str>]) {
+    /// Takes what the body says of these fields of the record that is made of it among the facts. Where the path names a record, that
+    /// one is looked at, and says how it stands.
+    pub(crate) fn takes_sent_state(&mut self, operation: &Operation, fields: &[Arc<str>]) {
+        if operation.does != model::Operation::Create || operation.names_a_record() {
+            return;
+        }
         let Some(Ok(document)) = self.arguments.body.as_deref().map(Document::parse) else { return };
         self.facts.state.extend(sent_state(&[("", document.root())], fields));
     }

@@ -160,9 +160,9 @@ impl Door {
     /// Takes what is understood to its response.
     async fn decided(&self, asker: &Asker, api: &Arc<Api>, operation: Arc<Operation>, mut ask: Ask) -> Response<Body> {
         let mut seen = None;
-        // Of what is made, nothing but what is sent says how it stands.
+        // Of what is made under no record, nothing but what is sent says how it stands.
         if operation.does == model::Operation::Create {
-            ask.takes_sent_state(&self.engine.conditions(&ask.facts));
+            ask.takes_sent_state(&operation, &self.engine.conditions(&ask.facts));
         }
         // A list or a read shows itself whose it is. Of what is changed the vendor's word is not enough where the path names it.
         if !operation.does.only_reads() && (ask.facts.tenant == Shown::Open || operation.names_a_record()) {

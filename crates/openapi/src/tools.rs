@@ -225,8 +225,12 @@ impl Tool {
         !self.does.only_reads() && (facts.tenant == Shown::Open || self.names_a_record())
     }
 
-    /// What arguments say of these fields of the record that is made of them.
+    /// What arguments say of these fields of the record that is made of them: nothing where they name a record, which is looked at
+    /// and says how it stands itself.
     pub fn sent_state(&self, arguments: &[u8], fields: &[Arc<str>]) -> BTreeMap<Arc<str>, Shown<Scalar>> {
+        if self.does != Operation::Create || self.names_a_record() {
+            return BTreeMap::new();
+        }
         let Ok(document) = Document::parse(arguments) else { return BTreeMap::new() };
         let entries: Vec<(_, Value<'_, '_>)> = document.root().entries().collect();
         let sent = entries.iter().filter_map(|(name, value)| {

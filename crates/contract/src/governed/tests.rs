@@ -322,7 +322,7 @@ fn each_field_that_a_condition_names_is_known_before_anything_is_made_or_changed
         assert!(said(operation, &[("status", "active")]).starts_with("defer"));
     }
     let unsaid = said(Operation::Create, &[("status", "active")]);
-    assert!(unsaid.contains("what is sent does not say its `country`, which must be `DE`"), "{unsaid}");
+    assert!(unsaid.contains("nothing says its `country`, which must be `DE` before it is made"), "{unsaid}");
 }
 
 #[test]

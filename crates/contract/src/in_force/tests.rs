@@ -172,8 +172,9 @@ fn what_could_never_be_made_or_changed_is_told() {
     assert_eq!(
         notes(create, on),
         [
-            "clause 1 permits to create `candidate`, and clause 3 goes by its `status`, which nothing shows before: it would never be done; \
-          let `status` be sent, or take `create` out"
+            "clause 1 permits to create `candidate`, and clause 3 goes by its `status`, which nothing shows before: it would never be done \
+          unless the call names the record that it hangs on; \
+          have the app's mapping name that record (`id`), or let `status` be sent, or take `create` out"
         ]
     );
     assert_eq!(notes(&create.replace("[name]", "[name, status]"), on), [""; 0]);

@@ -418,7 +418,7 @@ fn what_a_clause_asks_of_a_record_is_read_out_of_it_or_of_what_is_sent() -> Resu
             403,
             "its `candidate_id` is `c_1`",
         ),
-        (create, r#"{"status":"open","client_id":"northwind"}"#, 503, "what is sent does not say its `candidate_id`"),
+        (create, r#"{"status":"open","client_id":"northwind"}"#, 503, "nothing says its `candidate_id`"),
     ] {
         let (got, _, body) = asks(&world, &key, asked, sends)?;
         ensure!((status == got || got == 200 && status == 201) && body.contains(says), "{asked} {sends}: {got} {body}");

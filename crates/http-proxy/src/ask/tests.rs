@@ -287,3 +287,21 @@ fn a_record_says_whose_it_is_and_how_it_stands() {
         assert_eq!(SaysOfItself::read(record, Some("$.data"), &entity, &fields), None);
     }
 }
+
+#[test]
+fn what_is_made_under_a_record_says_nothing_of_how_that_one_stands() {
+    let made = |path: &str, id: Option<&str>| {
+        let body = vec!["text".to_owned(), "status".to_owned()];
+        let id = id.map(str::to_owned);
+        let operation = compiled(&Mapped { id, body, ..mapped(Does::Create, "POST", path) });
+        let in_path = operation.id_in_path().map(|name| BTreeMap::from([(name.to_owned(), "c_17".to_owned())]));
+        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))].into_iter().collect();
+        let body = Bytes::from_static(br#"{"text":"x","status":"draft"}"#);
+        let in_path = in_path.unwrap_or_default();
+        let mut ask = Ask::read(&operation, in_path, Target::default(), &headers, body, &who()).unwrap();
+        ask.takes_sent_state(&operation, &["status".into()]);
+        ask.facts.state.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(names(&made("/candidates", None)), ["status"]);
+    assert!(made("/candidates/{id}/notes", Some("path.id")).is_empty());
+}

@@ -65,7 +65,7 @@ impl Call {
     /// refused whatever it says is not looked at. Gives how the call ended, where it cannot be looked at or may not be.
     pub(super) async fn look_first(&mut self, runs: &Runs<'_>, along: &Along) -> Option<Closed> {
         let mut facts = ContractFacts::clone(self.contract.as_ref()?);
-        // Of what is made, nothing but what is sent says how it stands.
+        // Of what is made under no record, nothing but what is sent says how it stands.
         if facts.operation == Some(Operation::Create)
             && let (Some(tool), Some(arguments)) = (self.mapped(), &self.arguments)
         {

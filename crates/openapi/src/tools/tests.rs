@@ -57,6 +57,17 @@ fn what_is_sent_says_how_the_record_that_is_made_stands() {
 }
 
 #[test]
+fn what_is_made_under_a_record_says_nothing_of_how_that_one_stands() {
+    let note = "note: {does: create, entity: candidate, id: who, body: [text, status]}";
+    let over_http = r#"note: {method: POST, path: "/candidates/{id}/notes", class: write, does: create, entity: candidate, id: path.id, body: [text, status]}"#;
+    for (text, operation) in [(TOOLS, note), (API, over_http)] {
+        let tools = tools(&format!("{text}  {operation}\n"));
+        let said = tools.get("note").unwrap().sent_state(br#"{"text":"x","status":"draft"}"#, &["status".into()]);
+        assert!(said.is_empty(), "{operation}: {said:?}");
+    }
+}
+
+#[test]
 fn an_operation_is_a_tool_with_plain_arguments() {
     let tools = tools(API);
     let names = |tool: &str| -> Vec<String> {
