@@ -1,8 +1,9 @@
 //! A document as numbered clauses with exact quotations, each with a proposal of how it is honoured.
 //!
 //! Numbers are those of the document: written out (`3.2 Acme …`), or by lists in lists (`3.` and in it `2.` and in that `a.`
-//! make `3`, `3.2` and `3.2(a)`; `(1)` in `3` makes `3(1)`). What is proposed goes by words that the clause uses, so that the same document always gives the
-//! same draft; what is doubtful is marked, and nothing of it is in force before people complete and sign it.
+//! make `3`, `3.2` and `3.2(a)`; `(1)` in `3` makes `3(1)`, and in `3(a)` it makes `3(a)(1)`). What is proposed goes by words that
+//! the clause uses, so that the same document always gives the same draft; what is doubtful is marked, and nothing of it is in force
+//! before people complete and sign it.
 
 use std::collections::BTreeSet;
 
@@ -67,12 +68,14 @@ pub struct Clause {
 /// Where the numbering of a document stands.
 struct Level {
     indent: usize,
+    /// Its label by itself.
+    label: String,
     number: String,
     rank: Rank,
 }
 
-/// Which labels stand below which, wherever they begin.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The kinds of labels. Those of one kind stand beside each other, wherever they begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Rank {
     /// `3.2`, `3.`
     Number,
@@ -128,6 +131,20 @@ struct Splitter {
     counted: bool,
     /// Numbers that its format counts, in a way that is not understood here.
     strange: Vec<String>,
+    /// Numbers in parentheses that lines begin with, and that are no labels.
+    figures: Vec<String>,
+    before_this: Before,
+}
+
+/// What stands before a line.
+#[derive(Default)]
+struct Before {
+    /// The last line that is not empty, without markup.
+    words: String,
+    /// It begins a clause, or is a heading.
+    begins: bool,
+    /// Lines between are empty.
+    blank: bool,
 }
 
 impl Splitter {
@@ -140,14 +157,24 @@ impl Splitter {
             self.fenced = !self.fenced;
         }
         if bare.is_empty() {
+            self.before_this.blank = true;
             return;
         }
         let (hashes, after) = heading_of(bare);
-        let marker = marker(after, counted);
+        let mut marker = marker(after, counted).filter(|_| !self.fenced);
         if counted && marker.is_none() {
             self.strange.extend(after.split_whitespace().next().map(str::to_owned));
         }
-        if let Some((label, length)) = marker.filter(|_| !self.fenced) {
+        if let Some((Label::Enclosed(one), length)) = marker
+            && !counted
+            && hashes == 0
+            && !self.is_label(one, after.get(length..).unwrap_or_default())
+        {
+            self.figures.push(format!("({one})"));
+            marker = None;
+        }
+        self.before_this = Before { words: plain(after), begins: hashes > 0 || marker.is_some(), blank: false };
+        if let Some((label, length)) = marker {
             let start = offset + indent + (bare.len() - after.len()) + length;
             let number = self.number(label, if hashes > 0 { 0 } else { indent });
             self.begun.push(Begun { number, start, end: offset + text.len(), heading: hashes > 0 });
@@ -170,11 +197,33 @@ impl Splitter {
         }
     }
 
+    /// Whether a number in parentheses at the start of a line is a label: lines of prose begin with one as well, where a figure is
+    /// written twice and wrapped (`thirty` and then `(30) days`). `rest`: what stands behind it.
+    fn is_label(&self, one: &str, rest: &str) -> bool {
+        let Before { words, begins, blank } = &self.before_this;
+        let small = rest.chars().find(|letter| letter.is_alphanumeric()).is_some_and(char::is_lowercase);
+        let whole = words.trim_end_matches(['"', '”', '’', ')']).ends_with(['.', ';', ':']);
+        let ends = words.is_empty() || whole || [",", " and", " or"].iter().any(|end| words.ends_with(end));
+        // A title has no stop, and is no sentence that goes on with the figure of a number.
+        let titled = *begins && !small && !cues::ends_with_number(words);
+        let previous = one.parse::<u16>().ok().and_then(|number| number.checked_sub(1));
+        let follows = previous.is_some_and(|previous| {
+            previous == 0 || self.levels.iter().any(|level| level.is(Rank::Enclosed, &previous.to_string()))
+        });
+        follows && (ends || titled || *blank) || whole && !small
+    }
+
     /// The whole number of a label in its place.
     fn number(&mut self, label: Label<'_>, indent: usize) -> String {
         let rank = label.rank();
+        // The first of a list, or the next one of the list that has just ended.
+        let mut fits = rank == Rank::Letter || label.text() == "1";
         if !matches!(label, Label::Whole(_)) {
-            while self.levels.last().is_some_and(|level| level.indent >= indent && !level.is_above(indent, rank)) {
+            while let Some(last) = self.levels.last().filter(|last| last.indent >= indent) {
+                if self.is_below_last(rank, indent, fits) {
+                    break;
+                }
+                fits |= last.rank == rank;
                 self.levels.pop();
             }
         }
@@ -188,8 +237,16 @@ impl Splitter {
             (Label::Letter(one) | Label::Enclosed(one), Some(parent)) => format!("{parent}({one})"),
             (Label::Ordinal(one) | Label::Letter(one) | Label::Enclosed(one), None) => one.to_owned(),
         };
-        self.levels.push(Level { indent, number: number.clone(), rank });
+        self.levels.push(Level { indent, label: label.text().to_owned(), number: number.clone(), rank });
         number
+    }
+
+    /// Whether a label stands below the last one though it is not indented: letters and parentheses do below a number, and what
+    /// `fits` below one of another kind that is not in a list of its kind itself.
+    fn is_below_last(&self, rank: Rank, indent: usize, fits: bool) -> bool {
+        let Some((last, outer)) = self.levels.split_last() else { return false };
+        let opens = fits && !outer.iter().any(|level| level.rank == rank);
+        rank != Rank::Number && last.rank != rank && last.indent <= indent && (last.rank == Rank::Number || opens)
     }
 
     fn finish(self, document: &str, sha256: Digest) -> Result<Draft, String> {
@@ -233,6 +290,12 @@ impl Splitter {
         if clauses.is_empty() {
             return Err("this document has no numbered clause".to_owned());
         }
+        if !self.figures.is_empty() {
+            doubts.push(format!(
+                "lines that begin with {} are taken for words of what stands before them, and for no clauses",
+                self.figures.join(", ")
+            ));
+        }
         if !titles.is_empty() {
             doubts.push(format!("these are taken for titles, and for no clauses: {}", titles.join(", ")));
         }
@@ -241,9 +304,8 @@ impl Splitter {
 }
 
 impl Level {
-    /// A letter stands below a number, wherever it begins, and so does a number in parentheses below one without.
-    fn is_above(&self, indent: usize, rank: Rank) -> bool {
-        self.indent <= indent && self.rank < rank
+    fn is(&self, rank: Rank, label: &str) -> bool {
+        self.rank == rank && self.label == label
     }
 }
 
@@ -253,6 +315,12 @@ impl Label<'_> {
             Self::Whole(_) | Self::Ordinal(_) => Rank::Number,
             Self::Enclosed(_) => Rank::Enclosed,
             Self::Letter(_) => Rank::Letter,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Whole(text) | Self::Ordinal(text) | Self::Enclosed(text) | Self::Letter(text) => text,
         }
     }
 }

@@ -73,6 +73,12 @@ pub(super) fn decide(text: &str) -> bool {
     EXCLUDES.iter().chain(PERMITS).any(|cue| words.contains(cue))
 }
 
+/// Whether the last word is a number.
+pub(super) fn ends_with_number(text: &str) -> bool {
+    let words = in_small(text);
+    NUMBERS.iter().any(|number| words.trim_end().ends_with(number.trim_end()))
+}
+
 fn in_small(text: &str) -> String {
     format!(" {} ", text.to_lowercase().replace(['’', '\u{2011}'], "'"))
 }

@@ -59,6 +59,38 @@ fn numbers_in_parentheses() {
 }
 
 #[test]
+fn a_figure_that_a_line_begins_with_is_no_clause() {
+    let wrapped = "6.1 Acme deletes all Candidate Data within thirty\n(30) days after the end of this Agreement.\n6.2 It ends within one\n(1) Business Day.\n6.3 Acme may:\n(1) read for a term of two\n(2) years; and\n(2) list.\n";
+    let drafted = draft(wrapped).unwrap();
+    assert_eq!(numbers(wrapped), ["6.1", "6.2", "6.3", "6.3(1)", "6.3(2)"]);
+    let said: Vec<&str> = drafted.clauses.iter().map(|clause| clause.quotation.as_str()).collect();
+    assert!(said[0].ends_with("thirty\n(30) days after the end of this Agreement."), "{said:?}");
+    assert_eq!(said[3..], ["read for a term of two\n(2) years; and", "list."]);
+    assert_eq!(
+        drafted.doubts,
+        ["lines that begin with (30), (1), (2) are taken for words of what stands before them, and for no clauses"]
+    );
+    // A title has no stop, one of several may be left out, and a page may end within a sentence.
+    assert_eq!(
+        numbers("§ 3 Access\n(1) Acme may read.\n(2) It may not copy.\n(4) It ends.\n"),
+        ["3(1)", "3(2)", "3(4)"]
+    );
+    assert_eq!(numbers("1.1 It ends within thirty\n\n  7\n\n\u{c}(30) days.\n"), ["1.1"]);
+}
+
+#[test]
+fn numbers_in_parentheses_below_letters() {
+    let american =
+        "3. Acme may do this:\n(a) in these cases:\n(1) one;\n(2) another;\n(b) and in these:\n(1) a third.\n";
+    assert_eq!(numbers(american), ["3", "3(a)", "3(a)(1)", "3(a)(2)", "3(b)", "3(b)(1)"]);
+    let american = american.replace("\n(1)", "\n    (1)").replace("\n(2)", "\n    (2)");
+    assert_eq!(numbers(&american), ["3", "3(a)", "3(a)(1)", "3(a)(2)", "3(b)", "3(b)(1)"]);
+    // `(1)` stands in the line of its section.
+    let of_law = "§ 3 (1) Acme may read this:\n(a) one thing;\n(b) another.\n(2) It may not copy it.\n";
+    assert_eq!(numbers(of_law), ["3", "3(a)", "3(b)", "3(2)"]);
+}
+
+#[test]
 fn a_stem_is_a_clause_and_a_title_is_told() {
     let document = "3 Access\n\n3. Access\n\n3.1 Acme shall not:\n\n(a) access compensation data;\n\n(b) copy.\n\n3.2 Acme may not read these\n\n(a) medical notes.\n\n## 4. Acme may access candidates\n\n## 5. What Acme may see\n\n5.1 It may list.\n\n## 6. It ends with the year 2030.\n\n## 7. Law\n";
     assert_eq!(numbers(document), ["3.1", "3.1(a)", "3.1(b)", "3.2", "3.2(a)", "4", "5.1", "6"]);
