@@ -37,6 +37,8 @@ pub struct Asking {
     tenant: Option<Arc<str>>,
     /// Whose record it becomes.
     becomes: Option<Arc<str>>,
+    /// Whether that stands where the app is sure to look for it.
+    becomes_for_sure: bool,
     asks: BTreeSet<Arc<str>>,
     sends: BTreeSet<Arc<str>>,
     records: Option<u64>,
@@ -176,16 +178,16 @@ impl Asking {
     /// Takes whose record it becomes, where what is sent says so: `value`, which is `at` in the record, may be or hold its field
     /// `tenant`. Asked once all else is taken. Error: it does not say so in one plain value, or says two things (blame `Caller`).
     pub fn becomes(&mut self, value: Value<'_, '_>, at: &str, tenant: &str) -> Result<(), Fault> {
-        let (tenant, at) = (small_names(tenant), small_names(at));
-        let Some(below) = tenant.strip_prefix(at.as_slice()) else { return Ok(()) };
-        let mut found = BTreeSet::new();
-        said_at(value, below, &mut found)?;
-        for whose in found {
+        let Some((below, as_spelt)) = names_below(tenant, at) else { return Ok(()) };
+        let mut found = Vec::new();
+        said_at(value, &below, as_spelt, &mut found)?;
+        for (whose, as_spelt) in found {
             let others = [&self.tenant, &self.becomes];
             if others.into_iter().flatten().any(|other| *other != whose) {
                 return Err(refused("it says of two tenants whose record it is"));
             }
             self.becomes = Some(whose);
+            self.becomes_for_sure |= as_spelt;
         }
         Ok(())
     }
@@ -209,8 +211,13 @@ impl Asking {
         word_counts: bool,
         unknown: ContractFacts,
     ) -> ContractFacts {
-        let word_counts = does.only_reads() || does == Operation::Create || word_counts;
+        let word_is_all = does.only_reads() || does == Operation::Create;
+        let word_counts = word_is_all || word_counts;
+        // INVARIANT: a name in another case of its letters may refuse and never permits: an app may pass over it (test
+        // `a_field_that_is_sent_says_whose_the_record_becomes`).
+        let for_sure = self.tenant.is_some() || self.becomes_for_sure;
         let tenant = match (self.tenant.or(self.becomes).filter(|_| word_counts), does) {
+            (Some(_), _) if word_is_all && !for_sure => Shown::Known(Vec::new()),
             (Some(tenant), _) => Shown::Known(vec![tenant]),
             // Of what is made, nothing else will say whose it is.
             (None, Operation::Create) => Shown::Known(Vec::new()),
@@ -276,20 +283,20 @@ impl SaysOfItself {
 }
 
 /// What is sent says of these fields of the record that is made of it: values, each with where it stands in the record. A field that
-/// is said twice, in whatever case of its letters, or in no plain value, is not among them: nobody knows what the app would take.
+/// is said twice, in another case of its letters, in no plain value or of the items of a list is not among them: nobody knows what the
+/// app would take.
 pub fn sent_state(sent: &[(&str, Value<'_, '_>)], fields: &[Arc<str>]) -> BTreeMap<Arc<str>, Shown<Scalar>> {
     let of = |field: &Arc<str>| {
         let mut found = Vec::new();
-        let names = small_names(field);
         for (at, value) in sent {
-            if let Some(below) = names.strip_prefix(small_names(at).as_slice()) {
-                all_at(*value, below, &mut found);
+            if let Some((below, as_spelt)) = names_below(field, at) {
+                all_at(*value, &below, as_spelt, &mut found);
             }
         }
-        let [value] = found.as_slice() else { return None };
+        let [(value, true)] = found.as_slice() else { return None };
         Some((Arc::clone(field), Shown::Known(scalar_of(*value)?)))
     };
-    fields.iter().filter_map(of).collect()
+    fields.iter().filter(|field| !field.contains('[')).filter_map(of).collect()
 }
 
 fn text_of(value: Value<'_, '_>) -> Option<Arc<str>> {
@@ -312,38 +319,64 @@ fn scalar_of(value: Value<'_, '_>) -> Option<Scalar> {
     }
 }
 
-/// The names of a path, written small.
-fn small_names(path: &str) -> Vec<String> {
+/// The names of a path.
+fn names_in(path: &str) -> impl Iterator<Item = &str> {
     let path = path.strip_prefix("$.").unwrap_or(path);
-    let names = path.split(['.', '[', ']']).map(|name| name.trim_matches('\'').to_lowercase());
-    names.filter(|name| !name.is_empty()).collect()
+    path.split(['.', '[', ']']).map(|name| name.trim_matches('\'')).filter(|name| !name.is_empty())
 }
 
-/// All that stands at these names, written small, in whatever case of its letters.
-fn all_at<'v, 'd>(value: Value<'v, 'd>, names: &[String], found: &mut Vec<Value<'v, 'd>>) {
+/// The names of a path below what is `at` in the record, and whether that is spelt as it is in the path. None: it does not lie there.
+fn names_below<'p>(path: &'p str, at: &str) -> Option<(Vec<&'p str>, bool)> {
+    let mut names = names_in(path);
+    let mut as_spelt = true;
+    for at in names_in(at) {
+        let name = names.next().filter(|name| name.to_lowercase() == at.to_lowercase())?;
+        as_spelt &= name == at;
+    }
+    Some((names.collect(), as_spelt))
+}
+
+/// What bears this name in whatever case of its letters, each with whether it is spelt so.
+fn named<'v, 'd>(value: Value<'v, 'd>, name: &str) -> impl Iterator<Item = (Value<'v, 'd>, bool)> {
+    let small = name.to_lowercase();
+    value
+        .entries()
+        .filter(move |(key, _)| key.to_lowercase() == small)
+        .map(move |(key, member)| (member, *key == *name))
+}
+
+/// All that stands at these names, in whatever case of their letters, each with whether they are spelt so.
+fn all_at<'v, 'd>(value: Value<'v, 'd>, names: &[&str], as_spelt: bool, found: &mut Vec<(Value<'v, 'd>, bool)>) {
     match names.split_first() {
-        None => found.push(value),
+        None => found.push((value, as_spelt)),
         Some((name, below)) if value.kind() == Kind::Object => {
-            let meant = value.entries().filter(|(key, _)| key.to_lowercase() == *name);
-            meant.for_each(|(_, member)| all_at(member, below, found));
+            named(value, name).for_each(|(member, so)| all_at(member, below, as_spelt && so, found));
         }
         // It is there, and nobody knows which of its members counts.
-        Some(_) => found.extend([value, value]),
+        Some(_) => found.push((value, false)),
     }
 }
 
-/// What stands at these names, written small, in whatever case of its letters: an app may take `Client_Id` for `client_id`.
-fn said_at(value: Value<'_, '_>, names: &[String], found: &mut BTreeSet<Arc<str>>) -> Result<(), Fault> {
+/// What stands at these names, in whatever case of their letters, each with whether they are spelt so: an app may take `Client_Id`
+/// for `client_id`.
+fn said_at(
+    value: Value<'_, '_>,
+    names: &[&str],
+    as_spelt: bool,
+    found: &mut Vec<(Arc<str>, bool)>,
+) -> Result<(), Fault> {
     let unsaid = || refused("it does not say in a text whose record it is");
     let Some((name, below)) = names.split_first() else {
-        found.insert(text_of(value).ok_or_else(unsaid)?);
+        found.push((text_of(value).ok_or_else(unsaid)?, as_spelt));
         return Ok(());
     };
     if value.kind() != Kind::Object {
         return Err(unsaid());
     }
-    let meant = value.entries().filter(|(key, _)| name == "*" || key.to_lowercase() == *name);
-    meant.into_iter().try_for_each(|(_, member)| said_at(member, below, found))
+    if *name == "*" {
+        return value.entries().try_for_each(|(_, member)| said_at(member, below, as_spelt, found));
+    }
+    named(value, name).try_for_each(|(member, so)| said_at(member, below, as_spelt && so, found))
 }
 
 /// The dotted names of all values in which nothing else is. What is in a list in a list is named as what is in a list. Recursion is

@@ -245,6 +245,10 @@ fn a_field_that_is_sent_says_whose_the_record_becomes() {
         (by_word, r#"{"id":"x_1","owner":{"client":"northwind"}}"#, Some(Shown::Open)),
         (search, r#"{"owner":{"client":"contoso"}}"#, known("contoso")),
         (create, r#"{"id":"c_1","owner":{"client":"northwind"}}"#, known("northwind")),
+        // An app that passes over it would make it somebody else's, or search all.
+        (create, r#"{"id":"c_1","owner":{"CLIENT":"northwind"}}"#, Some(Shown::Known(Vec::new()))),
+        (create, r#"{"id":"c_1","owner":{"CLIENT":"northwind","client":"northwind"}}"#, known("northwind")),
+        (search, r#"{"owner":{"CLIENT":"northwind"}}"#, Some(Shown::Known(Vec::new()))),
         (create, r#"{"id":"c_1"}"#, Some(Shown::Known(Vec::new()))),
     ];
     for (written, body, tenant) in cases {

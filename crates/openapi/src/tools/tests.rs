@@ -41,17 +41,26 @@ fn texts_of(found: &[Arc<str>]) -> Vec<&str> {
 
 #[test]
 fn what_is_sent_says_how_the_record_that_is_made_stands() {
-    let text = format!("{TOOLS}  add: {{does: create, entity: candidate, tenant: client, body: [status, job]}}\n");
+    let text =
+        format!("{TOOLS}  add: {{does: create, entity: candidate, tenant: client, body: [status, job, jobs]}}\n");
     let tools = tools(&text);
     let state = |arguments: &str| {
-        let fields = ["status", "job.level"].map(Arc::from);
+        let fields = ["status", "job.level", "job.kind", "jobs[].level"].map(Arc::from);
         let said = tools.get("add").unwrap().sent_state(arguments.as_bytes(), &fields);
         said.into_iter().map(|(path, value)| format!("{path} {value:?}")).collect::<Vec<_>>()
     };
     let active = r#"status Known(Text("active"))"#;
-    assert_eq!(state(r#"{"client":"c","status":"active","job":{"Level":3}}"#), ["job.level Known(Whole(3))", active]);
-    // Which of two an app would take nobody knows, nor what it makes of a list.
-    for unclear in [r#"{"job":{"level":3,"Level":4}}"#, r#"{"job":[{"level":3}]}"#, r#"{"status":["active"]}"#, "{}"] {
+    assert_eq!(state(r#"{"client":"c","status":"active","job":{"level":3}}"#), ["job.level Known(Whole(3))", active]);
+    // Which of two an app would take nobody knows, nor what it makes of a list, nor whether it looks at one in other letters.
+    for unclear in [
+        r#"{"job":{"level":3,"Level":4}}"#,
+        r#"{"job":{"Level":3}}"#,
+        "{\"job\":{\"\u{212a}ind\":3}}",
+        r#"{"job":[{"level":3}]}"#,
+        r#"{"jobs":{"level":3}}"#,
+        r#"{"status":["active"]}"#,
+        "{}",
+    ] {
         assert_eq!(state(unclear), [""; 0], "{unclear}");
     }
 }
