@@ -1,6 +1,6 @@
 //! Tables (RFC 4180): the first line names the columns, each other line is a record. A column's name is a path of the record,
-//! as a whole or part by part: an exclusion of `pay` takes out a column `pay.base`, too. One of `jobs.pay` takes out `jobs.0.pay` and
-//! `jobs[0].pay`, in which a list is laid out.
+//! as a whole or part by part: an exclusion of `pay` takes out the columns `pay.base` and `pay[base]`, too. One of `jobs.pay` takes out
+//! `jobs.0.pay`, `jobs[0].pay` and `jobs[0][pay]`, in which a list is laid out.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -229,7 +229,7 @@ impl Table {
     }
 
     /// The name as it is and part by part: what either excludes is excluded, what either lets out is let out. What is excluded of
-    /// the items of a list is excluded of each of them, where they stand side by side.
+    /// an object or of the items of a list is excluded wherever they are laid out side by side.
     fn column(&self, name: &str) -> Column {
         let parts: Vec<&str> = name.split('.').collect();
         let mut ways = self.walked(&[name]);
@@ -237,8 +237,7 @@ impl Table {
             let actions = self.walked(&parts);
             ways.extend(excluded(&actions).or(actions.last().copied()));
         }
-        let of_items: Vec<&str> =
-            parts.iter().map(|part| without_places(part)).filter(|part| !part.is_empty()).collect();
+        let of_items: Vec<&str> = name.split(LAID_OUT).filter(|part| !is_place(part)).collect();
         let of_each = if of_items == parts { None } else { excluded(&self.walked(&of_items)) };
         let removed = ways
             .iter()
@@ -273,16 +272,9 @@ fn excluded(way: &[Action]) -> Option<Action> {
     way.iter().find(|action| matches!(action.out, Out::Remove(_))).copied()
 }
 
-/// A part of a name without places in lists: `jobs` of `jobs[0]`, nothing of `0`.
-fn without_places(part: &str) -> &str {
-    let is_place = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*');
-    let mut rest = part;
-    while let Some((before, place)) = rest.strip_suffix(']').and_then(|rest| rest.rsplit_once('['))
-        && is_place(place)
-    {
-        rest = before;
-    }
-    if is_place(rest) { "" } else { rest }
+/// Whether a part of a name says only which item of a list it is, as `0` and `*` do, or nothing.
+fn is_place(part: &str) -> bool {
+    part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
 }
 
 fn text(bytes: &[u8], (from, to, quoted): (usize, usize, bool)) -> Cow<'_, str> {
@@ -300,5 +292,7 @@ fn write_cell(bytes: &[u8], (from, to, _): (usize, usize, bool), any: &mut bool,
     out.extend_from_slice(bytes.get(from..to).unwrap_or_default());
 }
 
+/// What parts the name of a column, where a list or an object is laid out in it.
+const LAID_OUT: [char; 6] = ['.', '[', ']', '/', '\'', '"'];
 /// Up to here a line is looked at whenever there is more of it.
 const CRUMBS_BYTES: usize = 4 * 1024;

@@ -454,6 +454,14 @@ fn what_is_excluded_of_a_list_is_excluded_of_each_item_in_a_table() {
         "bonus.0",
         "bonus[0].base",
         "0.bonus",
+        "jobs[0][salary]",
+        "jobs[][salary][base]",
+        "jobs[salary]",
+        "jobs[0]['salary']",
+        "jobs/0/salary",
+        "jobs[1]/salary",
+        "bonus[base]",
+        "[bonus]",
     ] {
         for plan in [&some, &every] {
             let shown = filtered_as(plan, Form::Csv, &format!("id,{hidden}\n1,secret\n"));
