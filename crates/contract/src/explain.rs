@@ -150,7 +150,7 @@ fn keeps(contract: &Compiled, phase: &Phase, lines: &mut Vec<String>) {
         lines.extend(match answers.totals {
             Totals::Remove => None,
             Totals::Recount => Some("Totals count what is left in a list.".to_owned()),
-            Totals::Refuse => Some("A list whose total counts records outside of this is refused whole.".to_owned()),
+            Totals::Refuse => Some("A list that says how many records there are is refused whole.".to_owned()),
         });
     }
     if answers.accept_race {

@@ -23,6 +23,20 @@ fn the_case_in_plain_sentences() {
 }
 
 #[test]
+fn what_becomes_of_totals_is_said_as_it_is_done() {
+    let said = |totals: &str| {
+        let text = CASE.replace("totals: recount", &format!("totals: {totals}"));
+        let contract = Compiled::load(&ContractFile { name: "acme.yaml".into(), text }).unwrap().contract;
+        let about = |line: &String| line.contains("otals count") || line.contains("how many");
+        explain(&contract, Standing::Active, UnixMicros(0)).into_iter().filter(about).collect::<Vec<_>>()
+    };
+    assert_eq!(said("remove"), [""; 0]);
+    assert_eq!(said("recount"), ["Totals count what is left in a list."]);
+    // Whatever it counts: also where there is nothing but records of the contract.
+    assert_eq!(said("refuse"), ["A list that says how many records there are is refused whole."]);
+}
+
+#[test]
 fn what_an_amendment_will_change_is_said_before_it_does() {
     let amended = format!(
         "{CASE}amendments:\n  - document: {{name: A, sha256: {:064}, dated: 2026-09-01, clauses: [A1, A2]}}\n    from: 2026-12-01\n    clauses:\n      - {{clause: A1, says: faster, supersedes: [\"5.1\"], limits: {{requests: 900/hour}}}}\n      - {{clause: A2, says: a note, needs_human: legal}}\n",
