@@ -11,7 +11,7 @@ use model::{Blame, ContractFacts, Fault};
 use openapi::{Asking, Stands, refused, sent_state};
 
 use crate::arguments::{Arguments, IF_MATCH};
-use crate::operation::Operation;
+use crate::operation::{Operation, PASSABLE};
 use crate::target::Target;
 
 /// What is asked.
@@ -138,7 +138,11 @@ fn passed_on(operation: &Operation, headers: &HeaderMap) -> Result<BTreeMap<Stri
             "`{}` does not pass on the header `{name}`, on which this depends",
             operation.name
         ))
-        .hint("leave it away, or have the app's mapping name it"));
+        .hint(if PASSABLE.contains(name) {
+            "leave it away, or have the app's mapping name it"
+        } else {
+            "leave it away: no mapping can pass it on"
+        }));
     }
     let mut passed = BTreeMap::new();
     for name in named() {

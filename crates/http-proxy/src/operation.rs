@@ -219,7 +219,7 @@ fn parts(path: &str) -> Result<Vec<Part>, String> {
 }
 
 /// Headers of a vendor that may be passed on. None of them says who asks, what is done, or where.
-const PASSABLE: [&str; 4] = ["accept-language", "idempotency-key", "if-match", "prefer"];
+pub(crate) const PASSABLE: [&str; 4] = ["accept-language", "idempotency-key", "if-match", "prefer"];
 
 #[cfg(test)]
 mod tests;

@@ -76,14 +76,17 @@ fn update() -> Operation {
 }
 
 fn asked(operation: &Operation, query: &str, headers: &[(&str, &str)], body: &str) -> Result<Ask, String> {
+    ask_of(operation, query, headers, body).map_err(|fault| fault.to_string())
+}
+
+fn ask_of(operation: &Operation, query: &str, headers: &[(&str, &str)], body: &str) -> Result<Ask, Fault> {
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
         .collect();
-    let target = Target::parse("", Some(query)).map_err(|fault| fault.to_string())?;
+    let target = Target::parse("", Some(query))?;
     let in_path = operation.in_path.keys().map(|name| (name.clone(), "c_17".to_owned())).collect();
     Ask::read(operation, in_path, target, &headers, Bytes::from(body.to_owned()), &who())
-        .map_err(|fault| fault.to_string())
 }
 
 fn names(found: &[Arc<str>]) -> Vec<&str> {
@@ -163,6 +166,19 @@ fn headers_that_are_not_named_stay_here() {
     let ask = asked(&list(), "", &headers, "").unwrap();
     assert_eq!(ask.arguments.headers, BTreeMap::from([("accept-language".to_owned(), "de".to_owned())]));
     assert!(asked(&list(), "", &[("accept-language", "de"), ("accept-language", "en")], "").is_err());
+}
+
+#[test]
+fn a_change_that_depends_on_a_header_is_told_a_way_out_that_there_is() {
+    for (name, can_be_named) in [("if-none-match", false), ("if-unmodified-since", false), ("idempotency-key", true)] {
+        let fault = ask_of(&update(), "", &[JSON[0], (name, "*")], r#"{"name":"Ana"}"#).unwrap_err();
+        let hint = if can_be_named {
+            "leave it away, or have the app's mapping name it"
+        } else {
+            "leave it away: no mapping can pass it on"
+        };
+        assert_eq!(fault.way_out(), Some(hint), "{name}");
+    }
 }
 
 #[test]
