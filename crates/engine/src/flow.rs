@@ -14,7 +14,7 @@ use decide::{
     Answer, AnswerBody, AnswerKind, Credentials, Opened, Outgoing, Permit, Scrub, SendFault, Upstream, unreleased,
 };
 use model::limits::{FLOW_BYTES_MAX, FLOW_PAUSE_MAX, FLOW_TIME_MAX, FLOW_WINDOW_BYTES};
-use model::{Blame, CallId, Clock, Digest, Facts, Fault, Filter, Release, Released};
+use model::{Blame, CallId, Clock, Digest, Facts, Fault, Filter, Operation, Release, Released};
 use trace::Came;
 
 use crate::budget::Taken;
@@ -76,6 +76,8 @@ struct Way<'a> {
     filter: Option<Box<dyn Filter>>,
     scrub: Arc<dyn Scrub>,
     reach: usize,
+    /// Whether it shows one record or nothing.
+    shows_one: bool,
     /// What was let out and not searched to its end.
     window: Vec<u8>,
     scrubbed: usize,
@@ -131,7 +133,8 @@ impl Flow<'_> {
             }
         };
         let (facts, taker) = (self.facts, self.taker);
-        let mut way = self.way(filter);
+        let reads_one = facts.contract.as_ref().is_some_and(|asked| asked.operation == Some(Operation::Read));
+        let mut way = self.way(filter, reads_one && kind == AnswerKind::Result);
         let pause = time_max.min(FLOW_PAUSE_MAX);
         let went = tokio::time::timeout(FLOW_TIME_MAX, way.all(body.as_mut(), form.is_some(), pause, facts));
         let went = went.await.unwrap_or_else(|_| Err(too_slow(&facts.app.name, FLOW_TIME_MAX)));
@@ -164,7 +167,7 @@ impl Flow<'_> {
         Sent { answer, came, hidden, flowed: Some(flowed), let_out }
     }
 
-    fn way<'w>(self, filter: Option<Box<dyn Filter>>) -> Way<'w>
+    fn way<'w>(self, filter: Option<Box<dyn Filter>>, shows_one: bool) -> Way<'w>
     where
         Self: 'w,
     {
@@ -180,7 +183,7 @@ impl Flow<'_> {
             let_out: 0,
         };
         let scrub = self.credentials.scrubber(&self.facts.app.id);
-        Way { filter, reach: scrub.reach(), scrub, window: Vec::new(), scrubbed: 0, came: Sum::new(), out }
+        Way { filter, reach: scrub.reach(), shows_one, scrub, window: Vec::new(), scrubbed: 0, came: Sum::new(), out }
     }
 }
 
@@ -225,6 +228,12 @@ impl Way<'_> {
             None => Released::default(),
         };
         self.out.counts(released.rows)?;
+        // INVARIANT: however an app says that it has no such record, it does not look otherwise than one that is somebody else's
+        // (test `a_read_that_shows_no_record_is_of_none_that_is_there`).
+        if self.shows_one && released.rows == 0 {
+            let said = "there is no record in the answer that this contract reaches";
+            return Err(Fault::new(Blame::Rule, "rule.outside", said));
+        }
         self.clean();
         let rest = std::mem::take(&mut self.window);
         self.out.ends(rest, pause).await?;

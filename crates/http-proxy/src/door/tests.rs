@@ -397,6 +397,34 @@ async fn an_answer_without_a_body_is_one_however_it_is_framed() {
     assert_eq!((of_no_form.status, of_no_form.body.contains("upstream.content_type")), (502, true), "{of_no_form:?}");
 }
 
+// INVARIANT: nobody learns by reading which records of others there are, however an app says that it has none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_shows_no_record_is_of_none_that_is_there() {
+    let world = World::new(|line, body| {
+        let framed = match line.split(['/', ' ']).find(|part| part.starts_with("c_")) {
+            Some("c_204") => "HTTP/1.1 204 No Content\r\n\r\n",
+            Some("c_length") => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            Some("c_chunked") => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            Some("c_error") => return json("200 OK", "", "{\"error\":\"none\"}"),
+            Some("c_404") => return json("404 Not Found", "", "{}"),
+            _ => return candidates(line, body),
+        };
+        framed.as_bytes().to_vec()
+    })
+    .await;
+    let said = |body: &str| {
+        let mut said: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{body}"));
+        assert!(said["call"].take().is_string(), "{said}");
+        said
+    };
+    let of_another = world.gets("/candidates/x_1").await;
+    assert_eq!(of_another.status, 404, "{of_another:?}");
+    for id in ["c_204", "c_length", "c_chunked", "c_error", "c_404"] {
+        let absent = world.gets(&format!("/candidates/{id}")).await;
+        assert_eq!((absent.status, said(&absent.body)), (404, said(&of_another.body)), "{id}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_nothing_permits_is_refused_on_record_and_the_app_is_not_asked() {
     let world = World::new(candidates).await;
