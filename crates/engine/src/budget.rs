@@ -259,20 +259,25 @@ impl Taken {
             *reserved -= rest;
         }
     }
-}
 
-impl Drop for Taken {
-    fn drop(&mut self) {
-        for Held { counter, unit } in &self.held {
+    /// What is not kept goes back. What is known of budgets stays known.
+    pub(crate) fn give_back(&mut self) {
+        for Held { counter, unit } in self.held.drain(..) {
             match unit {
                 Unit::Call { .. } | Unit::Records { .. } | Unit::Kibibytes { .. } if self.kept => {}
-                Unit::Call { epoch } => counter.give_back_in_time(*epoch, 1),
+                Unit::Call { epoch } => counter.give_back_in_time(epoch, 1),
                 Unit::Records { epoch, reserved } | Unit::Kibibytes { epoch, reserved, .. } => {
-                    counter.give_back_in_time(*epoch, *reserved);
+                    counter.give_back_in_time(epoch, reserved);
                 }
                 Unit::Retry | Unit::UnderWay => counter.give_back(1),
             }
         }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

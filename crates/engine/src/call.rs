@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use decide::{Answer, AnswerKind, Decision, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream, unreleased};
+use decide::{Answer, AnswerKind, Left, Outgoing, Permit, Seen, SendFault, Trail, Upstream, unreleased};
 use model::limits::QUESTION_TIME_MAX;
 use model::{
     Actor, AppId, ArgumentLevel, Binding, Blame, CallId, Class, Clock, ContractFacts, DirectorySnapshot, Durable,
@@ -148,11 +148,9 @@ async fn run(
     if verdict.runs() {
         return carry_out(&shared, call, &request, gated, durable).await;
     }
-    let refusal = refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision);
+    let refusal = refusal(call, &shared.parts.directory.snapshot(), &gated);
     let unheld = (verdict == Verdict::Hold).then(|| "what is asked here cannot wait for people".to_owned());
-    // No waiting makes known how much it brings back.
-    let spent = refusal.spent && !gated.taken.unknown;
-    Closed::Refused(Refusal { unheld, spent, ..refusal })
+    Closed::Refused(Refusal { unheld, ..refusal })
 }
 
 /// Writes why a call may leave or may not. On disk when this returns.
@@ -509,11 +507,16 @@ fn redacted_arguments(request: &CallRequest) -> Option<String> {
     request.readable.as_ref()?.reader.redacted(arguments)
 }
 
-pub(crate) fn refusal(call: CallId, directory: &DirectorySnapshot, facts: &Facts, decision: &Decision) -> Refusal {
+/// A call that does not run for what was decided.
+pub(crate) fn refusal(call: CallId, directory: &DirectorySnapshot, gated: &Gated) -> Refusal {
+    let Gated { facts, decision, taken, .. } = gated;
     let would = decision.recommended();
     let reasons = would.map_or(decision.reasons(), |would| &would.reasons);
     let recommended = would.map(|would| would.verdict);
-    Refusal { recommended, ..refusal_for(call, directory, facts, decision.verdict(), reasons) }
+    let refusal = refusal_for(call, directory, facts, decision.verdict(), reasons);
+    // No waiting makes known how much it brings back.
+    let spent = refusal.spent && !taken.unknown;
+    Refusal { recommended, spent, ..refusal }
 }
 
 /// A call that does not run for these reasons.

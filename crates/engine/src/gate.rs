@@ -116,7 +116,7 @@ impl Gate {
         let decision = decide(rules.as_ref().as_ref(), &facts);
         // What does not run keeps nobody out while its record is written.
         if !decision.verdict().runs() {
-            taken = Taken::default();
+            taken.give_back();
         }
         let governed = facts.contract.is_some() && decision.verdict().runs();
         let release = if governed { rules.release(&facts) } else { None };

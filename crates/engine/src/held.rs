@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use decide::{AnswerKind, Decision};
+use decide::AnswerKind;
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{
-    ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Digest, Facts, Fault, HoldId, Lifted, ReadArguments,
-    ToolFacts, ToolStatus, UnixMicros, Verdict,
+    ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Digest, Fault, HoldId, Lifted, ReadArguments, ToolFacts,
+    ToolStatus, UnixMicros, Verdict,
 };
 use trace::Approved;
 
@@ -173,8 +173,7 @@ pub(crate) async fn wait(
 /// What whoever waits is told of the call where it does not run.
 struct Told {
     call: CallId,
-    facts: Facts,
-    decision: Decision,
+    gated: Gated,
 }
 
 /// Writes the intent, and the hold or that it belongs to one. On disk when this returns.
@@ -196,8 +195,7 @@ async fn begin(
     if let Err(fault) = record(shared, &call, request, &gated, Vec::new()).await {
         return Err(Box::new(not_executed(Some(call), fault)));
     }
-    let Gated { facts, decision, .. } = gated;
-    let told = Told { call, facts, decision };
+    let told = Told { call, gated };
     match shared.open_hold(asked, waits_for, request.arguments.clone()).await {
         Ok(attached) => Ok((attached, Box::new(told))),
         Err(NotOpened::Unheld(why)) => {
@@ -373,10 +371,10 @@ async fn turned_down(
     };
     waiter.ended(Disposition::DeniedNotExecuted);
     let mut refusal = match &gated {
-        Some(gated) => refusal(call, &shared.parts.directory.snapshot(), &gated.facts, &gated.decision),
+        Some(gated) => refusal(call, &shared.parts.directory.snapshot(), gated),
         None => {
             let directory = shared.parts.directory.snapshot();
-            crate::call::refusal_for(call, &directory, &told.facts, Verdict::Hold, &hold.asked.reasons)
+            crate::call::refusal_for(call, &directory, &told.gated.facts, Verdict::Hold, &hold.asked.reasons)
         }
     };
     if ended.waits_for == WaitsFor::People {
@@ -394,7 +392,7 @@ impl Told {
     }
 
     fn refusal(&self, shared: &Shared) -> crate::Refusal {
-        refusal(self.call.clone(), &shared.parts.directory.snapshot(), &self.facts, &self.decision)
+        refusal(self.call.clone(), &shared.parts.directory.snapshot(), &self.gated)
     }
 }
 

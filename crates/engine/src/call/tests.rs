@@ -525,6 +525,34 @@ async fn what_does_not_run_keeps_nobody_out_while_it_is_recorded() {
 }
 
 #[tokio::test]
+async fn what_nobody_can_count_is_refused_and_nothing_is_said_to_be_used_up() {
+    let world = World::new(RuleOutcome::Permit);
+    let of = model::BudgetOf::Records { most: 5, within: Duration::from_secs(3_600) };
+    let budget = model::Budget { rule: RuleId::builtin("few"), of, per: model::BudgetPer::Contract };
+    world.engine.replace_rules(Box::new(Told { budgets: vec![Arc::new(budget)], ..told() }));
+    for (records, used_up) in [(None, false), (Some(6), true)] {
+        let contract = Some(Arc::new(model::ContractFacts {
+            contract: model::ContractId::parse("acme").unwrap(),
+            vendor: model::VendorId::parse("acme").unwrap(),
+            standing: model::Standing::Active,
+            digest: None,
+            purpose: None,
+            tenant: model::Shown::Open,
+            entity: None,
+            operation: None,
+            state: BTreeMap::new(),
+            asks: Vec::new(),
+            sends: Vec::new(),
+            records,
+            spent: Vec::new(),
+        }));
+        let request = CallRequest { contract, ..world.request(Class::Read, FINE) };
+        let Closed::Refused(refusal) = world.engine.call(request).await else { panic!("{records:?} ran") };
+        assert_eq!((refusal.reason_code(), refusal.spent), ("few", used_up), "{records:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_ran_before_a_restart_counts() {
     let world = World::new(RuleOutcome::Permit);
     world.engine.replace_rules(Box::new(Told { budgets: calls_budget(1), ..told() }));
