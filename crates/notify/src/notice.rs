@@ -25,14 +25,18 @@ pub struct Notice {
 }
 
 /// What is worth a message now in these changes, each with the number of its record, in their order. `pages` is the address of
-/// the console. Whoever is far behind hears what still waits, and not behind all that nobody can decide any more.
+/// the console. Whoever is far behind hears what still waits, and not behind all whose time is over or that was decided meanwhile, as
+/// far as these changes say it.
 pub fn notices(changes: impl Iterator<Item = (u64, ChangeView)>, pages: &str, now: UnixMicros) -> Vec<Notice> {
+    let changes: Vec<(u64, ChangeView)> = changes.collect();
+    let decided = decided(&changes);
     let mut notices = Vec::new();
     let mut opened: BTreeMap<(String, String), Vec<(u64, Value)>> = BTreeMap::new();
     for (record, change) in changes {
         // Of a person who was erased nothing is told any more.
         let Some(detail) = change.detail else { continue };
-        if ASKS.contains(&change.what.as_str()) && is_over(&detail, now) {
+        let asks = ASKS.contains(&change.what.as_str());
+        if asks && (is_over(&detail, now) || decided.contains(&text(&detail, "hold"))) {
             continue;
         }
         if change.what == "hold.opened" {
@@ -49,6 +53,20 @@ pub fn notices(changes: impl Iterator<Item = (u64, ChangeView)>, pages: &str, no
     }));
     notices.sort_by_key(|notice| notice.records.first().copied());
     notices
+}
+
+/// The holds of which the last of these changes says that they wait for nobody any more.
+fn decided(changes: &[(u64, ChangeView)]) -> BTreeSet<String> {
+    let mut decided = BTreeSet::new();
+    let of_holds = changes.iter().filter(|(_, change)| change.what.starts_with("hold."));
+    for detail in of_holds.filter_map(|(_, change)| change.detail.as_ref()) {
+        match text(detail, "state").as_str() {
+            "" => {}
+            WAITS => drop(decided.remove(&text(detail, "hold"))),
+            _ => drop(decided.insert(text(detail, "hold"))),
+        }
+    }
+    decided
 }
 
 /// What one change is worth.
@@ -255,6 +273,8 @@ fn cut(escaped: &str, most: usize) -> &str {
 
 /// What asks people to say something.
 const ASKS: [&str; 2] = ["hold.opened", "hold.escalated"];
+/// The state of a hold that people have not decided.
+const WAITS: &str = "pending";
 const TEXT_CHARS_MAX: usize = 200;
 const LIST_CHARS_MAX: usize = 500;
 /// What Slack takes as the text of a section.

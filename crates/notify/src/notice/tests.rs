@@ -47,6 +47,38 @@ fn whoever_is_far_behind_hears_nothing_of_what_nobody_can_decide_any_more() {
 }
 
 #[test]
+fn what_was_decided_before_anybody_was_told_is_not_told() {
+    let step = |what: &str, state: &str, hold: &str| {
+        let mut step = opened(hold, "bot", "send");
+        step.what = what.to_owned();
+        step.detail.as_mut().unwrap()["state"] = state.into();
+        step
+    };
+    let ways = [
+        ("hold.approved", "approved"),
+        ("hold.denied", "denied"),
+        ("hold.cancelled", "cancelled"),
+        ("hold.expired", "expired"),
+        ("hold.claimed", "claimed"),
+        ("hold.ended", "ended"),
+    ];
+    for (what, state) in ways {
+        let all = told(vec![
+            step("hold.opened", "pending", "h_1"),
+            step("hold.opened", "pending", "h_2"),
+            step("hold.escalated", "pending", "h_1"),
+            step(what, state, "h_1"),
+        ]);
+        let [notice] = all.as_slice() else { panic!("{what}: {all:?}") };
+        assert_eq!(notice.holds, ["h_2"], "{what}");
+    }
+    // One of two approvals decides nothing, nor does the end of what was approved for a task.
+    let first = step("hold.approved", "pending", "h_1");
+    let task = change("hold.task_over", json!({ "hold": "h_1" }));
+    assert_eq!(told(vec![step("hold.opened", "pending", "h_1"), first, task]).len(), 1);
+}
+
+#[test]
 fn a_message_carries_a_link_and_nothing_that_decides() {
     let all = told(vec![opened("h_1", "bot", "send")]);
     let [notice] = all.as_slice() else { panic!("{all:?}") };
