@@ -144,7 +144,9 @@ impl<'c> Check<'c> {
 
     fn speaks_of(&self, asked: &Asked) -> bool {
         let zone = &self.contract.agreement().term.zone;
-        self.query.fits(&asked.entry)
+        // What may have been asked under another contract says nothing against this one.
+        !asked.is_of_an_unknown_contract()
+            && self.query.fits(&asked.entry)
             && self.asks.outside.as_ref().is_none_or(|hours| !hours.holds(asked.entry.at, zone))
     }
 }

@@ -115,3 +115,29 @@ fn a_call_whose_record_came_after_a_look_is_looked_at_by_the_next_one_and_once()
     assert_eq!(look(&mut log, at(50)), (1, 1));
     assert_eq!(look(&mut log, at(60)), (0, 0));
 }
+
+#[test]
+fn what_may_have_been_asked_under_another_contract_speaks_against_no_clause() {
+    for clause in [r#"question: "verdict:deny""#, "at_most: 1/day"] {
+        let text = COUNTED.replace(r#"question: "app:ats", at_most: 1/day"#, clause);
+        let file = ContractFile { name: "acme.yaml".into(), text };
+        let contract = Compiled::load(&file).unwrap_or_else(|errors| panic!("{errors:#?}")).contract;
+        let begins = contract::Period::parse("2026-08-01", "UTC").unwrap().begins;
+        let at = |seconds: i64| UnixMicros(begins.0 + seconds * 1_000_000);
+        let mut log = Calls::new();
+        log.ask(at(1), &["guard:app-stopped"]);
+        log.ask(at(2), &["guard:app-stopped"]);
+        log.erase();
+        let look = |log: &Calls, now: UnixMicros| {
+            let all = look_at(&contract, &log.reader, Which::All, now).unwrap();
+            let [one] = all.as_slice() else { panic!("{all:?}") };
+            let count = |name: &str| one[name].as_u64().unwrap();
+            (count("looked_at"), count("unknown"), count("against"), one["held"] == true)
+        };
+        assert_eq!(look(&log, at(10)), (2, 2, 0, true), "{clause}");
+        // Nor do they fill a stretch for one that is known.
+        log.ask(at(3), &["contract:acme/1"]);
+        let against = u64::from(clause.starts_with("question"));
+        assert_eq!(look(&log, at(10)), (3, 2, against, against == 0), "{clause}");
+    }
+}

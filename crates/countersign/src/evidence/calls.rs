@@ -36,8 +36,8 @@ struct Said {
 }
 
 /// Tells of every call that the contract governed: those that one of its clauses answered, in the order of the log, and then
-/// those that something else refused before one could. Of one of these whose text is gone its leaf says that the vendor made it, and
-/// of no contract that it was another's.
+/// those that something else refused before one could. Of one of these whose text is gone its leaf says that the vendor made it, of
+/// an app and at a time of this contract, and of no contract that it was another's.
 pub fn each(
     log: &dyn LogReader,
     contract: &Compiled,
@@ -54,12 +54,7 @@ pub fn each(
     let mut others = Query::default().with(Field::Agent, contract.vendor().as_str());
     others.terms.push(Term { field: Field::Rule, negated: true, values: rules });
     walk(log, &others, span, |entry| {
-        let asked = Asked::of(entry);
-        let of_it = |asked: &Asked| match &asked.facts {
-            Some(facts) => facts.contract == *contract.id(),
-            None => asked.entry.body.is_none() && !asked.by_any_contract(),
-        };
-        if let Some(asked) = asked.filter(of_it) {
+        if let Some(asked) = Asked::of(entry).filter(|asked| asked.may_be_of(contract)) {
             take(asked);
         }
     })
@@ -107,6 +102,25 @@ impl Asked {
         let said = intent.facts.as_ref().and_then(|facts| serde_json::from_str::<Said>(facts.get()).ok());
         let outcome = entry.outcome();
         Some(Self { facts: said.and_then(|said| said.contract), outcome, intent, entry })
+    }
+
+    /// Whether a call that no clause of this contract answered may have been made under it.
+    fn may_be_of(&self, contract: &Compiled) -> bool {
+        let agreement = contract.agreement();
+        match &self.facts {
+            Some(facts) => facts.contract == *contract.id(),
+            None => {
+                self.entry.body.is_none()
+                    && !self.by_any_contract()
+                    && agreement.apps.contains(self.intent.app.as_str())
+                    && (agreement.term.begins..agreement.term.ends).contains(&self.entry.at)
+            }
+        }
+    }
+
+    /// Whether nobody can say any more under which contract of the vendor it was made.
+    pub fn is_of_an_unknown_contract(&self) -> bool {
+        self.facts.is_none() && !self.by_any_contract()
     }
 
     /// Whether a clause of some contract is among those that decided it.

@@ -44,7 +44,7 @@ impl Calls {
     }
 
     /// The texts of all calls so far are no more.
-    fn erase(&mut self) {
+    pub(crate) fn erase(&mut self) {
         let kept = self.reader.kept_of("ana").unwrap().unwrap();
         self.log.erase(&kept.subjects).unwrap();
     }
@@ -121,6 +121,32 @@ fn calls_whose_text_is_gone_are_counted_by_their_leaves_whatever_refused_them() 
     assert_eq!(seen(&log), (3, 3), "not the one that another contract answered");
     log.ask(at, &["guard:app-stopped"]);
     assert_eq!(seen(&log), (4, 3));
+}
+
+#[test]
+fn a_call_whose_text_is_gone_is_no_call_of_a_contract_about_other_apps_or_another_time() {
+    let contract = amended();
+    let (period, ats) = (Period::parse("2026-11", "UTC").unwrap(), AppId::parse("ats").unwrap());
+    let last = Period::parse("2026-07-01..2027-06-30", "UTC").unwrap().ends;
+    let mut log = Calls::new();
+    let places = [
+        (ats.clone(), period.begins),
+        (AppId::parse("crm").unwrap(), period.begins),
+        (ats.clone(), UnixMicros(last.0 - 1)),
+        (ats, last),
+    ];
+    for (app, at) in places {
+        let asked = Intent { app, ..asked(log.id(), at, &["guard:app-stopped"]) };
+        log.log.append(&[Row::of_intent(&asked).unwrap()], &[]).unwrap();
+    }
+    let seen = |log: &Calls| {
+        let mut seen = Vec::new();
+        each(&log.reader, &contract, Span::default(), |asked| seen.push(asked.entry.sequence)).unwrap();
+        seen
+    };
+    assert_eq!(seen(&log), [1, 2, 3, 4], "its text says of which contract it is");
+    log.erase();
+    assert_eq!(seen(&log), [1, 3]);
 }
 
 #[test]
