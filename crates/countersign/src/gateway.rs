@@ -130,6 +130,7 @@ impl Gateway {
     pub async fn open(config: Config, listening: std::net::SocketAddr) -> Result<Self, Fault> {
         let bundle = Arc::new(compile(&config)?);
         let data = DataDir::open(&config.data).map_err(Fault::from)?;
+        Restored::refuse_half(data.path())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let places = Places { keys: data.path_of(files::TRACE_KEYS), copy: config.checkpoint_copy.clone() };
         let trace = config.trace()?;

@@ -28,6 +28,22 @@ impl Restored {
         Draft::new(&data.join(FILE))?.replace(&text)
     }
 
+    /// Refuses a data directory in which a restore began that did not come to its end. Nobody else holds the directory.
+    pub fn refuse_half(data: &Path) -> Result<(), Fault> {
+        let listed = std::fs::read_dir(data).map_err(|error| private_file::unreadable(data, error))?;
+        for entry in listed {
+            let name = entry.map_err(|error| private_file::unreadable(data, error))?.file_name();
+            if name.to_string_lossy().starts_with(CHECKING) {
+                let (data, name) = (data.display(), name.display());
+                let said = format!("a restore of a backup into `{data}` was broken off: `{name}` is still there");
+                return Err(Fault::new(Blame::Operator, "trace.half_restored", said).hint(format!(
+                    "remove all that is in `{data}`, and what was put into the database if the trace is kept in one;                      then restore the backup again"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// What was left there.
     pub fn left(data: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(data.join(FILE)).ok()?).ok()
@@ -40,4 +56,6 @@ impl Restored {
     }
 }
 
+/// How the name of the folder begins in which a backup is looked at before it is put in its place.
+pub const CHECKING: &str = ".checking-";
 const FILE: &str = "restored.json";

@@ -16,6 +16,9 @@ pub struct DataDir {
 }
 
 impl DataDir {
+    /// The name of the file in it that says who holds it, and stays when nobody does.
+    pub const LOCK: &str = "lock";
+
     /// Makes the directory if it is not there (for this user only) and takes it. Error: another process holds it, others
     /// can write to it, or the system says no.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
@@ -29,7 +32,7 @@ impl DataDir {
         if mode & 0o022 != 0 {
             return Err(StoreError::Shared { path: path.to_owned(), mode });
         }
-        let lock_path = path.join(LOCK);
+        let lock_path = path.join(Self::LOCK);
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
@@ -61,7 +64,7 @@ impl DataDir {
 
     /// The process that holds a data directory; none when nobody does, or it has not said who it is.
     pub fn holder(path: &Path) -> Option<u32> {
-        let mut lock = File::open(path.join(LOCK)).ok()?;
+        let mut lock = File::open(path.join(Self::LOCK)).ok()?;
         match lock.try_lock_shared() {
             Err(TryLockError::WouldBlock) => read_pid(&mut lock),
             Ok(()) | Err(TryLockError::Error(_)) => None,
@@ -101,7 +104,6 @@ fn started_ticks() -> Option<String> {
     fields.split_whitespace().nth(19).map(str::to_owned)
 }
 
-const LOCK: &str = "lock";
 const LOCK_BYTES_MAX: u64 = 256;
 const LOOKS: u32 = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);

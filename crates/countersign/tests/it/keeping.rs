@@ -174,12 +174,19 @@ fn a_restore_that_is_broken_off_leaves_nothing_that_has_the_name_of_a_trace() ->
     let mut restoring = world.command(&words).stdin(Stdio::null()).spawn()?;
     let looks =
         until("it looks", || Ok(fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&checkpoint).is_ok()));
+    let taken = fs::File::open(world.folder().join("elsewhere/lock")).map(|lock| lock.try_lock_shared().is_err());
     restoring.kill()?;
     restoring.wait()?;
     looks?;
+    ensure!(taken?, "a gateway could have begun a trace there meanwhile");
     for name in ["trace.db", "trace-keys", "restored.json"] {
         ensure!(!world.folder().join("elsewhere").join(name).exists(), "{name} is there");
     }
+    fs::rename(world.folder().join("data"), world.folder().join("lost"))?;
+    fs::rename(world.folder().join("elsewhere"), world.folder().join("data"))?;
+    let refused = world.run(&["serve"])?;
+    ensure!(refused.code == 2 && refused.stderr.contains("was broken off"), "{refused:?}");
+    ensure!(!world.folder().join("data/trace.db").exists(), "it began a trace all the same");
     Ok(())
 }
 

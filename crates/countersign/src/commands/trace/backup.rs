@@ -9,7 +9,7 @@ use export::signed_up_to;
 use model::{Blame, Clock as _, Fault};
 use private_file::{Draft, unreadable, unwritable};
 use serde::{Deserialize, Serialize};
-use store::{Copied, Location, Reader, Unit};
+use store::{Copied, DataDir, Location, Reader, Unit};
 use tlog::{SignedCheckpoint, Trust};
 use trace::{Audit, Known, LogReader as _, audit, rfc3339};
 
@@ -21,7 +21,7 @@ use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::gateway::{bad_file, files};
 use crate::notary::{RETIRED, kept_elsewhere, origin_of, trust_of};
-use crate::restored::Restored;
+use crate::restored::{CHECKING, Restored};
 use crate::terminal::{out, progress, say};
 
 /// What a backup says of itself.
@@ -166,9 +166,12 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
         (None, Some(config), _) => (config.data.clone(), config.trace()?),
         (None, None, problems) => return Err(bad_file(problems.unwrap_or_default())),
     };
-    refuse_filled(&data)?;
+    refuse_filled_but(&data, DataDir::LOCK)?;
     let there = data.exists();
     make_folder(&data)?;
+    // No gateway begins a trace there meanwhile.
+    let held = DataDir::open(&data).map_err(Fault::from)?;
+    refuse_filled_but(&data, DataDir::LOCK)?;
     let copy = config.filter(|config| same(&config.data, &data)).map(|config| config.checkpoint_copy);
     let done = placed(&manifest, args, &data, &location, copy.as_deref());
     let (audit, seen) = match done {
@@ -176,7 +179,8 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
         Err(fault) => {
             // Nothing was there before, so nothing is lost; half a trace must not be taken for one.
             let emptied = fs::read_dir(&data).into_iter().flatten().flatten();
-            for entry in emptied {
+            // Whoever waits for the lock must not get one that has no name any more, where the folder stays.
+            for entry in emptied.filter(|entry| !there || entry.file_name() != DataDir::LOCK) {
                 let path = entry.path();
                 let _gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             }
@@ -186,6 +190,7 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
             return Err(fault);
         }
     };
+    drop(held);
     told_of_restore(common, &manifest, &data, &audit, (seen, copy.as_deref()));
     Ok(ExitCode::SUCCESS)
 }
@@ -199,11 +204,10 @@ fn placed(
     location: &Location,
     copy: Option<&Path>,
 ) -> Result<(Audit, Option<u64>), Fault> {
-    let draft = tempfile::Builder::new().prefix(".checking-").tempdir_in(data);
+    let draft = tempfile::Builder::new().prefix(CHECKING).tempdir_in(data);
     let draft = draft.map_err(|error| unwritable(data, error))?;
-    let draft = draft.path();
-    take_keys(manifest, args, draft)?;
-    let trust = trust_of(&draft.join(files::TRACE_KEYS), manifest.origin.as_deref().unwrap_or_default())?;
+    take_keys(manifest, args, draft.path())?;
+    let trust = trust_of(&draft.path().join(files::TRACE_KEYS), manifest.origin.as_deref().unwrap_or_default())?;
     let seen = copy.map(|copy| kept_elsewhere(copy, &trust)).transpose()?.flatten();
     let seen = seen.map(|seen| seen.danger_unverified().tree().size).filter(|size| *size > manifest.records);
     let restored = Restored {
@@ -212,9 +216,9 @@ fn placed(
         restored_at: rfc3339(SystemClock.now()),
         seen_elsewhere: seen,
     };
-    let copy = draft.join(files::TRACE);
+    let copy = draft.path().join(files::TRACE);
     fill(&Location::File(copy.clone()), &args.backup.join(files::TRACE))?;
-    let audit = checked(manifest, args, draft, &Location::File(copy.clone()))?;
+    let audit = checked(manifest, args, draft.path(), &Location::File(copy.clone()))?;
     restored.leave(data)?;
     take_keys(manifest, args, data)?;
     match location {
@@ -224,6 +228,7 @@ fn placed(
         }
         Location::Database(_) => fill_database(manifest, location, &copy)?,
     }
+    draft.close().map_err(|error| unwritable(data, error))?;
     Ok((audit, seen))
 }
 
@@ -370,7 +375,13 @@ fn read_manifest(backup: &Path) -> Result<Manifest, Fault> {
 
 /// Nothing is written over.
 fn refuse_filled(path: &Path) -> Result<(), Fault> {
-    match fs::read_dir(path).map(|mut listed| listed.next().is_none()) {
+    refuse_filled_but(path, "")
+}
+
+/// As [`refuse_filled`], where a file of this name is in nobody's way.
+fn refuse_filled_but(path: &Path, name: &str) -> Result<(), Fault> {
+    let nothing = |mut listed: fs::ReadDir| listed.all(|entry| entry.is_ok_and(|entry| entry.file_name() == name));
+    match fs::read_dir(path).map(nothing) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Ok(true) => Ok(()),
         Ok(false) => Err(Fault::new(Blame::Caller, "caller.not_empty", format!("`{}` is not empty", path.display()))
