@@ -139,10 +139,16 @@ fn look_at(contract: &Compiled, reader: &dyn LogReader, which: Which, now: UnixM
     for (provision, _) in contract.agreement().provisions() {
         let Kind::PostHoc(asks) = &provision.kind else { continue };
         let before = looked.get(&key(contract.id(), &provision.clause));
-        let Some((since, until)) = not_looked_at(contract, &provision.clause, before, now) else { continue };
+        let not_looked_at = not_looked_at(contract, &provision.clause, before, now);
+        let not_looked_at = not_looked_at.or_else(|| looked_at_too_soon(contract, &provision.clause, before, now));
+        let Some((since, until)) = not_looked_at else { continue };
         let days = i64::try_from(asks.every_days).unwrap_or(i64::MAX);
-        // A clause that holds no more is looked at once more, up to its end.
-        let due = now.0.saturating_sub(since.0) >= days.saturating_mul(DAY_US) || until < now;
+        // A clause that holds no more is looked at once more, up to its end, and not before the last records of it are there.
+        let (over, left) = (until < now, now.0.saturating_sub(until.0));
+        let due = match over {
+            true => left >= LATE_US,
+            false => now.0.saturating_sub(since.0) >= days.saturating_mul(DAY_US),
+        };
         if which == Which::Due && !due {
             continue;
         }
@@ -184,6 +190,20 @@ fn not_looked_at(
     let (begins, ends) = contract.agreement().stretch_of(clause)?;
     let since = before.map_or(begins, |before| begins.max(UnixMicros(before.until_us)));
     Some((since, now.min(ends))).filter(|(since, until)| since < until)
+}
+
+/// The end of a clause that was looked at before the last records of it were there, and now they are: what is behind the last one
+/// of then is looked at.
+fn looked_at_too_soon(
+    contract: &Compiled,
+    clause: &ClauseNumber,
+    before: Option<&Looked>,
+    now: UnixMicros,
+) -> Option<(UnixMicros, UnixMicros)> {
+    let (_, ends) = contract.agreement().stretch_of(clause)?;
+    let there = UnixMicros(ends.0.saturating_add(LATE_US));
+    let too_soon = before.is_some_and(|before| before.up_to.is_some() && before.at_us < there.0);
+    (too_soon && there <= now).then_some((ends, ends))
 }
 
 impl Looked {
@@ -251,6 +271,8 @@ pub const AUDITED: &str = "contract.audit";
 /// Two at once would find the same twice.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const DAY_US: i64 = 86_400_000_000;
+/// How long after a call was decided its record may come.
+const LATE_US: i64 = 3_600_000_000;
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]

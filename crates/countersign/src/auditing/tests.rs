@@ -116,6 +116,38 @@ fn a_call_whose_record_came_after_a_look_is_looked_at_by_the_next_one_and_once()
     assert_eq!(look(&mut log, at(60)), (0, 0));
 }
 
+/// INVARIANT: nor does the end of a clause.
+#[test]
+fn a_call_whose_record_came_after_the_end_of_a_clause_is_looked_at() {
+    let file = ContractFile { name: "acme.yaml".into(), text: COUNTED.into() };
+    let contract = Compiled::load(&file).unwrap_or_else(|errors| panic!("{errors:#?}")).contract;
+    let ends = contract::Period::parse("2026-07-01..2027-06-30", "UTC").unwrap().ends;
+    let at = |seconds: i64| UnixMicros(ends.0 + seconds * 1_000_000);
+    let look = |log: &mut Calls, which: Which, now: UnixMicros| {
+        let all = look_at(&contract, &log.reader, which, now).unwrap();
+        let one = all.first()?;
+        log.put(AUDIT_STATE, "acme/1", serde_json::to_string(&Looked::of(one, now)).unwrap());
+        let count = |name: &str| one[name].as_u64().unwrap();
+        Some((count("looked_at"), count("against")))
+    };
+    for by_hand in [false, true] {
+        let mut log = Calls::new();
+        assert_eq!(look(&mut log, Which::Due, at(-30)), Some((0, 0)));
+        log.ask(at(-20), &["contract:acme/1"]);
+        assert_eq!(look(&mut log, Which::Due, at(10)), None, "its last records may come yet");
+        if by_hand {
+            assert_eq!(look(&mut log, Which::All, at(10)), Some((1, 0)));
+            assert_eq!(look(&mut log, Which::All, at(20)), None);
+        }
+        log.ask(at(-10), &["contract:acme/1"]);
+        log.ask(at(10), &["contract:acme/1"]);
+        let found = if by_hand { (1, 1) } else { (2, 1) };
+        assert_eq!(look(&mut log, Which::Due, at(3_600)), Some(found), "none after its end");
+        assert_eq!(look(&mut log, Which::Due, at(7_200)), None);
+        assert_eq!(look(&mut log, Which::All, at(9_000)), None);
+    }
+}
+
 #[test]
 fn what_may_have_been_asked_under_another_contract_speaks_against_no_clause() {
     for clause in [r#"question: "verdict:deny""#, "at_most: 1/day"] {
