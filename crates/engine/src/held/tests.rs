@@ -7,8 +7,8 @@ use bytes::Bytes;
 use decide::{AnswerKind, Outgoing, Permit, Upstream, UpstreamFuture};
 use model::{
     Actor, AgentId, AppId, Approver, ArgumentLevel, Class, ClassSource, Clock, Digest, Directory, DirectorySnapshot,
-    Evaluation, Hit, Human, HumanId, Layer, Limits, Method, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules, Secret,
-    SignedInBy, TaskId, ToolName, ToolStatus,
+    Evaluation, Facts, Hit, Human, HumanId, Layer, Limits, Method, RuleId, RuleInfo, RuleOutcome, RuleSource, Rules,
+    Secret, SignedInBy, TaskId, ToolName, ToolStatus,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
