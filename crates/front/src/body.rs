@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use model::{Blame, Fault};
 
+use crate::status::status_of;
 use crate::wire::Place;
 
 /// What every response carries.
@@ -76,6 +77,22 @@ impl hyper::body::Body for Holding {
 /// A JSON response.
 pub fn json_response(status: StatusCode, bytes: impl Into<Bytes>) -> Response<Body> {
     typed(status, HeaderValue::from_static("application/json"), bytes)
+}
+
+/// What was refused, as JSON: `blame`, `error` (a stable code), `error_description` and `hint`.
+pub fn refusal(fault: &Fault) -> Response<Body> {
+    let said = serde_json::json!({
+        "blame": fault.blame().as_str(),
+        "error": fault.code(),
+        "error_description": fault.to_string(),
+        "hint": fault.way_out(),
+    });
+    let status = status_of(fault);
+    let mut response = json_response(status, said.to_string());
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 /// A plain text response.

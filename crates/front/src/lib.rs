@@ -30,7 +30,7 @@ mod vendor_tokens;
 mod wire;
 
 pub use access::{Access, Known};
-pub use body::{Body, BrokenOff, Pieces, empty, full, json_response, read_body, text_response};
+pub use body::{Body, BrokenOff, Pieces, empty, full, json_response, read_body, refusal, text_response};
 pub use guests::is_known;
 pub use listen::{Front, Port, serve_tcp, serve_tls, serve_unix};
 pub use origin::Origins;

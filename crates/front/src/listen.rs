@@ -21,11 +21,10 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::body::{Body, holding, json_response};
+use crate::body::{Body, holding, json_response, refusal};
 use crate::guests::{Guest, Guests, Seat};
 use crate::origin::Origins;
 use crate::places::Places;
-use crate::status::status_of;
 use crate::tls::{Accepted, Tls};
 use crate::wire::{Exchange, LongLived, Peer, PeerCertificate, Place, Wire};
 use unread::Unread;
@@ -51,7 +50,7 @@ impl Front {
         if let Some(origins) = &self.origins
             && let Err(fault) = origins.check(request.headers(), request.uri())
         {
-            return refuse(&fault);
+            return refusal(&fault);
         }
         let path = request.uri().path();
         if let Some(rest) = path.strip_prefix("/.well-known/oauth-protected-resource") {
@@ -62,7 +61,7 @@ impl Front {
         }
         let Some(wire) = self.wires.iter().find(|wire| wire.owns(path)) else {
             let said = format!("there is nothing at `{path}`");
-            return refuse(
+            return refusal(
                 &Fault::new(Blame::Caller, "caller.unknown_path", said)
                     .hint("the MCP endpoints are `/mcp` and `/mcp/{app}`"),
             );
@@ -73,7 +72,7 @@ impl Front {
         };
         let Some(place) = place else {
             let fault = Fault::new(Blame::Operator, "gateway.busy", "too many requests are in flight").retryable();
-            let mut response = refuse(&fault);
+            let mut response = refusal(&fault);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
@@ -91,7 +90,7 @@ impl Front {
         match (&self.access, rest, app) {
             (Some(access), "" | "/mcp", _) => access.resource_metadata(None),
             (Some(access), _, Some(Ok(app))) => access.resource_metadata(Some(&app)),
-            _ => refuse(&Fault::new(Blame::Caller, "caller.unknown_path", "no such protected resource")),
+            _ => refusal(&Fault::new(Blame::Caller, "caller.unknown_path", "no such protected resource")),
         }
     }
 }
@@ -307,14 +306,8 @@ async fn to_the_end(wire: &Arc<dyn Wire>, exchange: Exchange) -> Response<Body> 
     });
     answering.await.unwrap_or_else(|_| {
         let said = "the answer broke off; whether something was changed, the trace says";
-        refuse(&Fault::new(Blame::Bug, "bug.answer", said))
+        refusal(&Fault::new(Blame::Bug, "bug.answer", said))
     })
-}
-
-fn refuse(fault: &Fault) -> Response<Body> {
-    let body =
-        serde_json::json!({ "error": fault.code(), "error_description": fault.to_string(), "hint": fault.way_out() });
-    json_response(status_of(fault), body.to_string())
 }
 
 /// Accepting fails for a while when the process has no descriptors left; a short pause keeps the loop from spinning.

@@ -14,7 +14,7 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         "caller.unknown_path" | "caller.unknown_session" => StatusCode::NOT_FOUND,
         "caller.method" => StatusCode::METHOD_NOT_ALLOWED,
         "caller.host" => StatusCode::MISDIRECTED_REQUEST,
-        "caller.origin" | "caller.operators_only" => StatusCode::FORBIDDEN,
+        "caller.origin" | "caller.operators_only" | "caller.no_reader" => StatusCode::FORBIDDEN,
         "people.refused" | "people.signed_out" => StatusCode::UNAUTHORIZED,
         "people.too_many" | "caller.too_many" => StatusCode::TOO_MANY_REQUESTS,
         "people.busy" | "gateway.busy" | "upstream.busy" | "gateway.stopping" | "gateway.stopped" => {

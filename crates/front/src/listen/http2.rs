@@ -29,8 +29,8 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{From, Front, HEADER_BYTES_MAX, HEADERS_MAX, refuse};
-use crate::body::{Body, BrokenOff};
+use super::{From, Front, HEADER_BYTES_MAX, HEADERS_MAX};
+use crate::body::{Body, BrokenOff, refusal};
 
 /// How often a connection is looked at. Tests have less time.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +97,7 @@ where
         async move {
             let response = match open.streams.still_serves().and_then(|()| plain(&request)) {
                 Ok(()) => front.answer(request).await,
-                Err(fault) => refuse(&fault),
+                Err(fault) => refusal(&fault),
             };
             Ok::<_, Infallible>(response.map(|body| {
                 open.answered = hyper::body::Body::is_end_stream(&body);

@@ -51,7 +51,7 @@ impl Wire for Reads {
             let Exchange { request, place } = exchange;
             match place.read(request.into_body(), 100).await {
                 Ok(_) => text_response(StatusCode::OK, "read"),
-                Err(fault) => refuse(&fault),
+                Err(fault) => refusal(&fault),
             }
         })
     }
