@@ -1,14 +1,11 @@
 //! Requests for approval as JSON, for programs of people: in the shape and words of AuthZEN's Access Request and Approval Profile
-//! (draft 1), which leaves the approver's side open.
-//!
-//! A person's own session is shown as a bearer token with each request. No cookie is looked at, so no page of somebody else can
-//! act in a person's name, and an agent's token is none of a person.
+//! (draft 1), which leaves the approver's side open. Whose request it is says [`bearer`].
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use front::{Body, full, is_known};
+use front::{Body, full};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use identity::people::{Client, SignedIn};
@@ -16,6 +13,7 @@ use model::{Blame, Fault, Secret};
 use serde_json::{Value, json};
 use trace::{rfc3339, value_or_text};
 
+use crate::bearer;
 use crate::holds::{ApproversView, Decision, HoldView, Holds};
 use crate::port::Parts;
 use crate::sent::Sent;
@@ -44,7 +42,7 @@ async fn answered(
     if (&head.method, words.as_slice()) == (&Method::POST, &["session"]) {
         return sign_in(parts, &sent(head, body).await?, from).await;
     }
-    let (who, token) = person(parts, head).await?;
+    let (who, token) = bearer::person(parts, head).await?;
     let nothing = || Fault::new(Blame::Caller, "caller.unknown_path", format!("there is nothing at `{UNDER}{path}`"));
     let holds = parts.holds.as_deref().ok_or_else(nothing)?;
     match (&head.method, words.as_slice()) {
@@ -78,31 +76,19 @@ async fn answered(
     }
 }
 
-/// Who is signed in with the token that the request shows, and the token. Error: nobody is.
-async fn person(parts: &Parts, head: &Head) -> Result<(SignedIn, Secret<String>), Fault> {
-    let shown = head.headers.get(header::AUTHORIZATION).and_then(|shown| shown.to_str().ok());
-    let token = shown.and_then(|shown| shown.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-    let token = Secret::new(token.ok_or_else(nobody)?.1.trim().to_owned());
-    let who = parts.people.recognise(token.expose(), Client::Terminal).await.ok_or_else(nobody)?;
-    is_known(&head.extensions);
-    Ok((who, token))
-}
-
 /// What whoever has this token sends. INVARIANT: it may be a while on its way, and counts only in a session that is open then
 /// (test `what_is_sent_to_its_end_after_the_session_has_ended_does_nothing`).
 async fn sent_by(parts: &Parts, token: &Secret<String>, head: &Head, body: Sent) -> Result<Value, Fault> {
     let sent = sent(head, body).await?;
-    if parts.people.is_open(token.expose(), Client::Terminal) { Ok(sent) } else { Err(nobody()) }
-}
-
-fn nobody() -> Fault {
-    let said = "the request shows no session of a person as its bearer token, or one that has ended";
-    Fault::new(Blame::Caller, "people.signed_out", said).hint(format!("POST {UNDER}session opens one"))
+    if parts.people.is_open(token.expose(), Client::Terminal) { Ok(sent) } else { Err(bearer::nobody()) }
 }
 
 async fn sign_in(parts: &Parts, sent: &Value, from: Option<IpAddr>) -> Result<(StatusCode, String), Fault> {
     let text = |name: &str| sent.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let opened = parts.people.sign_in(&text("name"), Secret::new(text("password")), Client::Terminal, from).await?;
+    let opened = match sent.get("code").and_then(Value::as_str) {
+        Some(code) => parts.people.sign_in_with_code(code, from).await?,
+        None => parts.people.sign_in(&text("name"), Secret::new(text("password")), Client::Terminal, from).await?,
+    };
     let who = opened.signed_in.human();
     Ok((
         StatusCode::CREATED,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use front::Body;
 use http::Response;
 use jiff::tz::TimeZone;
+use model::limits::CONSOLE_PAGE;
 use model::{AppId, Blame, Digest, Fault, HumanId, Standing, UnixMicros};
-use trace::{Entry, Field, LogReader, Query, RecordKind};
+use trace::{Entry, Field, LogReader, Page, Query, RecordKind};
 
 use crate::assets::Assets;
 use crate::html::{Html, html};
@@ -144,11 +145,12 @@ pub(crate) async fn one(parts: &Arc<Parts>, assets: &Assets, visitor: &Visitor, 
         }
         Err(error) => return fault(assets, Some(visitor), &error),
     };
-    let query = Query::default().of_kind(RecordKind::Intent).with_any(Field::Rule, contract.rules.iter().cloned());
-    let sight = visitor.sight.clone();
-    let lately = reading::ask(parts, move |reader| reading::page(reader, &query, &sight)).await;
+    let query = Query { limit: CONSOLE_PAGE, ..Query::default() };
+    let query = query.of_kind(RecordKind::Intent).with_any(Field::Rule, contract.rules.iter().cloned());
+    let questions = visitor.sight.narrowed(&query);
+    let lately = reading::ask(parts, move |reader| Page::of(&questions, reader)).await;
     let lately = match lately {
-        Ok(found) => answered(&found.entries, parts.clock.now(), &parts.zone),
+        Ok(found) => answered(&found.records, parts.clock.now(), &parts.zone),
         Err(error) => notice(&error),
     };
     let main = html!(

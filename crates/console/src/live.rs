@@ -12,9 +12,10 @@ use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use identity::people::Client;
+use model::limits::CONSOLE_PAGE;
 use model::{Fault, HumanId, Secret, Verdict};
 use tokio_util::sync::CancellationToken;
-use trace::{Entry, LogReader, Query, RecordKind};
+use trace::{Entry, LogReader, Page, Query, RecordKind};
 
 use crate::assets::Assets;
 use crate::html::{Html, html};
@@ -28,11 +29,11 @@ use crate::words::sign;
 
 /// The page.
 pub(crate) async fn show(parts: &Arc<Parts>, assets: &Assets, visitor: &Visitor) -> Response<Body> {
-    let query = Query::default().of_kind(RecordKind::Intent);
-    let sight = visitor.sight.clone();
+    let query = Query { limit: CONSOLE_PAGE, ..Query::default() };
+    let questions = visitor.sight.narrowed(&query.of_kind(RecordKind::Intent));
     let found = reading::ask(parts, move |reader| {
         let last = reader.last_sequence().map_err(Fault::from)?;
-        Ok((reading::page(reader, &query, &sight)?, last))
+        Ok((Page::of(&questions, reader)?, last))
     });
     let now = parts.clock.now();
     let rows = match found.await {
@@ -41,12 +42,12 @@ pub(crate) async fn show(parts: &Arc<Parts>, assets: &Assets, visitor: &Visitor)
                 "<div class=\"empty\" id=\"nothing\"{}><h2>It is quiet</h2>\
                  <p>Calls appear here as agents make them.</p>\
                  <p><code>countersign token --agent AGENT --human PERSON</code> lets an agent in.</p></div>",
-                if found.entries.is_empty() { Html::default() } else { html!(" hidden") }
+                if found.records.is_empty() { Html::default() } else { html!(" hidden") }
             );
             html!(
                 "<section id=\"live\" data-events=\"/live?after={}\" aria-label=\"Newest calls\">{}{}</section>",
                 last,
-                table(&found.entries, now, &parts.zone),
+                table(&found.records, now, &parts.zone),
                 empty
             )
         }

@@ -1,7 +1,10 @@
 //! What the console is given.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use front::Body;
+use http::Response;
 use identity::people::{People, Site};
 use identity::provider::Provider;
 use jiff::tz::TimeZone;
@@ -29,6 +32,8 @@ pub struct Parts {
     pub newest: Box<dyn Fn() -> u64 + Send + Sync>,
     /// What signs the trace; none where nobody has signed it yet.
     pub trust: Box<dyn Fn() -> Option<Trust> + Send + Sync>,
+    /// The counts, in the text format that Prometheus reads.
+    pub metrics: Box<dyn Fn() -> MetricsFuture + Send + Sync>,
     /// How much goes on.
     pub pulse: Box<dyn Fn() -> Pulse + Send + Sync>,
     /// What waits for people; none where nothing can be held.
@@ -48,6 +53,9 @@ pub struct Parts {
     /// The port it listens on, which a cookie's name carries: cookies do not know ports.
     pub port: u16,
 }
+
+/// The counts on their way.
+pub type MetricsFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
 
 /// Who sees everything.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,19 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::limits::CONSOLE_PAGE;
 use model::{Blame, Fault, HoldId, UnixMicros};
-use trace::{Entry, Field, IntentView, LogReader, Query, RecordKind, StoreFaultKind};
+use trace::{Entry, Field, IntentView, LogReader, Query, RecordKind};
 
 use crate::port::Parts;
 use crate::sight::Sight;
-
-/// Records of one page, and where the next one begins.
-pub(crate) struct Found {
-    pub(crate) entries: Vec<Entry>,
-    /// The place before which there may be more.
-    pub(crate) older: Option<u64>,
-}
 
 /// Asks the trace. Error: blame `Caller` where the question is too wide.
 pub(crate) async fn ask<T: Send + 'static>(
@@ -29,27 +21,9 @@ pub(crate) async fn ask<T: Send + 'static>(
     })
 }
 
-/// The newest records that fit and that this person may see, before a place in the log.
-pub(crate) fn page(reader: &dyn LogReader, query: &Query, sight: &Sight) -> Result<Found, Fault> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut full = false;
-    // Each of these is answered through an index; together they are what concerns the person.
-    for query in sight.narrowed(&Query { limit: CONSOLE_PAGE, newest_first: true, ..query.clone() }) {
-        let found = find(reader, &query)?;
-        full |= found.len() == CONSOLE_PAGE;
-        entries.extend(found);
-    }
-    entries.sort_by_key(|entry| std::cmp::Reverse(entry.sequence));
-    entries.dedup_by_key(|entry| entry.sequence);
-    full |= entries.len() > CONSOLE_PAGE;
-    entries.truncate(CONSOLE_PAGE);
-    let older = entries.last().map(|last| last.sequence).filter(|_| full);
-    Ok(Found { entries, older })
-}
-
 /// All records of one call or change, if this person may see them.
 pub(crate) fn story(reader: &dyn LogReader, id: &str, sight: &Sight) -> Result<Vec<Entry>, Fault> {
-    let entries = reader.by_id(id).map_err(told)?;
+    let entries = reader.by_id(id).map_err(Fault::from)?;
     let seen = entries.iter().any(|entry| sight.sees(entry));
     Ok(if seen { entries } else { Vec::new() })
 }
@@ -82,18 +56,7 @@ pub(crate) fn of_hold(reader: &dyn LogReader, intent: &IntentView) -> Result<Vec
 }
 
 pub(crate) fn find(reader: &dyn LogReader, query: &Query) -> Result<Vec<Entry>, Fault> {
-    reader.find(query).map_err(told)
-}
-
-fn told(fault: trace::StoreFault) -> Fault {
-    if fault.kind() != StoreFaultKind::Question {
-        return Fault::from(fault);
-    }
-    let said = Fault::new(Blame::Caller, "caller.question", fault.to_string());
-    match fault.hint() {
-        Some(hint) => said.hint(hint.to_owned()),
-        None => said,
-    }
+    reader.find(query).map_err(Fault::from)
 }
 
 /// Calls of a task that are shown beside one of them.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use front::Body;
 use http::Response;
-use model::Fault;
-use trace::Query;
+use model::limits::CONSOLE_PAGE;
+use model::{Blame, Fault};
+use trace::{Page, Query};
 
 use crate::assets::Assets;
 use crate::html::{Html, html};
 use crate::page::{Place, Visitor, notice, page};
 use crate::port::Parts;
-use crate::reading::{self, Found};
+use crate::reading;
 use crate::table::table;
 
 /// What is asked for, as it stands in the address.
@@ -23,13 +24,13 @@ pub(crate) struct Asked {
 pub(crate) async fn show(parts: &Arc<Parts>, assets: &Assets, visitor: &Visitor, asked: &Asked) -> Response<Body> {
     let now = parts.clock.now();
     let (body, status) = match found(parts, visitor, asked).await {
-        Ok(found) if found.entries.is_empty() => (nothing(asked), None),
+        Ok(found) if found.records.is_empty() => (nothing(asked), None),
         Ok(found) => {
-            let older = found.older.map(|place| {
+            let older = found.next.map(|place| {
                 let address = address(&asked.question, Some(place));
                 html!("<p class=\"more\"><a class=\"button\" href=\"{}\" rel=\"next\">Older</a></p>", address)
             });
-            (html!("{}{}", table(&found.entries, now, &parts.zone), older), None)
+            (html!("{}{}", table(&found.records, now, &parts.zone), older), None)
         }
         Err(fault) => (notice(&fault), Some(front::status_of(&fault))),
     };
@@ -45,18 +46,11 @@ pub(crate) async fn show(parts: &Arc<Parts>, assets: &Assets, visitor: &Visitor,
     response
 }
 
-async fn found(parts: &Arc<Parts>, visitor: &Visitor, asked: &Asked) -> Result<Found, Fault> {
-    let query = Query::parse(&asked.question, parts.clock.now()).map_err(|error| {
-        let fault = Fault::new(model::Blame::Caller, "caller.question", error.to_string());
-        match (error.way_out(), error.unknown_word()) {
-            (Some(hint), _) => fault.hint(hint.to_owned()),
-            (None, Some((_, known))) => fault.hint(format!("it takes {}", known.join(", "))),
-            (None, None) => fault,
-        }
-    })?;
-    let query = Query { before_sequence: asked.before, ..query.of_calls_unless_said() };
-    let sight = visitor.sight.clone();
-    reading::ask(parts, move |reader| reading::page(reader, &query, &sight)).await
+async fn found(parts: &Arc<Parts>, visitor: &Visitor, asked: &Asked) -> Result<Page, Fault> {
+    let query = Query::parse(&asked.question, parts.clock.now()).map_err(|error| error.fault(Blame::Caller))?;
+    let query = Query { before_sequence: asked.before, limit: CONSOLE_PAGE, ..query.of_calls_unless_said() };
+    let questions = visitor.sight.narrowed(&query);
+    reading::ask(parts, move |reader| Page::of(&questions, reader)).await
 }
 
 /// The box for questions, and some that are ready.

@@ -22,7 +22,7 @@ use crate::sent::Sent;
 use crate::sight::Sight;
 use crate::sign_in::Form;
 use crate::streams::Streams;
-use crate::{account, arap, contracts, emergency, holds, live, sign_in, story, trail};
+use crate::{account, arap, contracts, emergency, holds, live, records, sign_in, story, trail};
 
 /// The pages, as a wire of a listener of their own.
 pub struct ConsoleWire {
@@ -52,6 +52,9 @@ impl ConsoleWire {
         }
         if head.uri.path().starts_with(arap::UNDER) {
             return arap::answer(&self.parts, &head, body, peer(&head)).await;
+        }
+        if matches!(head.uri.path(), records::TRACE | records::METRICS) {
+            return records::answer(&self.parts, &head).await;
         }
         if let Err(refused) = same_origin(&head.method, &head.headers) {
             return fault(&self.assets, None, &refused);

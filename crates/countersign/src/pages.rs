@@ -20,6 +20,7 @@ use self::holds::Desk;
 use crate::config::ConsoleConfig;
 use crate::gateway::{Gateway, files};
 use crate::notary::{origin_of, trust_of};
+use crate::reading;
 use crate::sign_on;
 
 mod contracts;
@@ -62,7 +63,7 @@ impl Pages {
         let origins = Origins::new("console: {url: …}", &url, self.local, None);
         let secure = url.scheme_str() == Some("https");
         let (trace, of_trust, of_pulse) = (gateway.trace().clone(), Arc::clone(gateway), Arc::clone(gateway));
-        let of_news = Arc::clone(gateway);
+        let (of_news, of_metrics) = (Arc::clone(gateway), Arc::clone(gateway));
         let parts = Parts {
             people: Arc::clone(&gateway.people),
             directory: Arc::clone(&gateway.directory) as Arc<dyn Directory>,
@@ -77,6 +78,10 @@ impl Pages {
                 let reader = of_trust.trace().reader().ok()?;
                 let origin = origin_of(&reader).ok().flatten()?;
                 trust_of(&of_trust.data().join(files::TRACE_KEYS), &origin).ok()
+            }),
+            metrics: Box::new(move || {
+                let gateway = Arc::clone(&of_metrics);
+                Box::pin(async move { reading::metrics(&gateway).await.map(reading::exposition) })
             }),
             pulse: Box::new(move || {
                 let figures = of_pulse.engine.figures();

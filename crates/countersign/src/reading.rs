@@ -1,4 +1,4 @@
-//! `GET /v1/trace` and `GET /metrics`: the trace by pages and counts for whoever watches the gateway, over the operator's socket.
+//! `GET /v1/trace` and `GET /metrics`: the trace by pages and counts, for whoever watches the gateway.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,94 +6,23 @@ use std::path::Path;
 use export::Place;
 use front::{Body, text_response};
 use http::{HeaderValue, Response, StatusCode, header};
-use model::limits::{TRACE_PAGE_MAX, TRACE_STEPS_MAX, TRACE_TIME_MAX};
+use model::limits::{TRACE_STEPS_MAX, TRACE_TIME_MAX};
 use model::{Blame, Fault, UnixMicros};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::Location;
-use trace::{Entry, LogReader as _, Query};
+use trace::{LogReader as _, Page, Query};
 
-use crate::commands::trace::refused;
 use crate::exports::{self, Standing};
 use crate::gateway::Gateway;
 
-/// One page of records. `q` is a question in the language, `limit` how many (100, at most 1,000), `cursor` the `next` of the
-/// page before, `order` `newest` (first) or `oldest`.
+/// One page of records, as [`Query::of_address`] has it.
 pub async fn page(trace: Location, asked: &str, now: UnixMicros) -> Result<Value, Fault> {
-    let asked = Asked::read(asked, now)?;
-    on_a_thread(move || asked.answer(&trace)).await
-}
-
-/// What a page is of.
-struct Asked {
-    query: Query,
-}
-
-impl Asked {
-    fn read(asked: &str, now: UnixMicros) -> Result<Self, Fault> {
-        let (mut text, mut cursor) = (String::new(), None);
-        let mut query = Query::default();
-        for (key, value) in form_urlencoded::parse(asked.as_bytes()) {
-            match &*key {
-                "q" => text = value.into_owned(),
-                "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=TRACE_PAGE_MAX).contains(limit));
-                    query.limit = limit.ok_or_else(|| wrong("limit", &value, "a number from 1 to 1000"))?;
-                }
-                "cursor" => {
-                    let place = value.parse::<u64>().map_err(|_| wrong("cursor", &value, "the `next` of a page"))?;
-                    cursor = Some(place);
-                }
-                "order" => {
-                    query.newest_first = match &*value {
-                        "newest" => true,
-                        "oldest" => false,
-                        _ => return Err(wrong("order", &value, "`newest` or `oldest`")),
-                    };
-                }
-                other => {
-                    let said = format!("`/v1/trace` has no parameter `{other}`");
-                    return Err(Fault::new(Blame::Caller, "caller.parameter", said)
-                        .hint("it takes `q`, `limit`, `cursor` and `order`"));
-                }
-            }
-        }
-        let asked = Query::parse(&text, now).map_err(|error| refused(&error, Blame::Caller))?.of_calls_unless_said();
-        let (before, after) = if query.newest_first { (cursor, None) } else { (None, cursor) };
-        Ok(Self {
-            query: Query {
-                before_sequence: before,
-                after_sequence: after,
-                limit: query.limit,
-                newest_first: query.newest_first,
-                ..asked
-            },
-        })
-    }
-
-    fn answer(&self, trace: &Location) -> Result<Value, Fault> {
+    let question = Query::of_address(asked, now)?;
+    on_a_thread(move || {
         let reader = trace.bounded_reader(TRACE_STEPS_MAX, TRACE_TIME_MAX).map_err(Fault::from)?;
-        // One more says whether there is another page.
-        let one_more = Query { limit: self.query.limit.saturating_add(1), ..self.query.clone() };
-        let mut found = reader.find(&one_more).map_err(|fault| match fault.kind() {
-            trace::StoreFaultKind::Question => {
-                let said = Fault::new(Blame::Caller, "caller.question", fault.to_string());
-                match fault.hint() {
-                    Some(hint) => said.hint(hint.to_owned()),
-                    None => said,
-                }
-            }
-            _ => Fault::from(fault),
-        })?;
-        let goes_on = found.len() > self.query.limit;
-        found.truncate(self.query.limit);
-        let next = found.last().map(|last| last.sequence.to_string()).filter(|_| goes_on);
-        let records: Vec<Value> = found.iter().map(Entry::to_json).collect();
-        Ok(json!({ "records": records, "next": next }))
-    }
-}
-
-fn wrong(key: &str, value: &str, takes: &str) -> Fault {
-    Fault::new(Blame::Caller, "caller.parameter", format!("`{key}` does not take `{value}`: it takes {takes}"))
+        Ok(Page::of(&[question], &reader)?.to_json())
+    })
+    .await
 }
 
 /// Counts, in the text format that Prometheus reads.
@@ -206,6 +135,3 @@ impl Exposition {
         let _written = writeln!(self.0, "{name}{labels} {value}");
     }
 }
-
-#[cfg(test)]
-mod tests;

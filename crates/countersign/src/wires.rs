@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use front::{Body, Exchange, Wire, WireFuture, json_response, read_body, status_of};
+use front::{Body, Exchange, Wire, WireFuture, json_response, read_body, refusal};
 use http::{Method, Response, StatusCode, header};
 use identity::TokenRequest;
 use model::{AppId, Blame, Fault};
@@ -73,7 +73,7 @@ impl Wire for OperatorsOnly {
 }
 
 fn for_operators() -> Fault {
-    let said = "the trace and the metrics are not for agents: they are read over `control.sock` in the data directory";
+    let said = "the trace and the metrics are not for agents: people read them at the console, operators over `control.sock` in the data directory";
     Fault::new(Blame::Caller, "caller.operators_only", said).hint(
         "`countersign trace`, or `curl --unix-socket DATA/control.sock http://countersign/v1/trace`, without a token",
     )
@@ -152,13 +152,7 @@ fn reply(done: Result<serde_json::Value, Fault>) -> Response<Body> {
         Ok(value) => json_response(StatusCode::OK, value.to_string()),
         Err(fault) => {
             tracing::info!(?fault, "an operation was refused");
-            let body = serde_json::json!({
-                "blame": fault.blame().as_str(),
-                "error": fault.code(),
-                "error_description": fault.to_string(),
-                "hint": fault.way_out(),
-            });
-            json_response(status_of(&fault), body.to_string())
+            refusal(&fault)
         }
     }
 }

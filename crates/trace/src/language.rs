@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use model::UnixMicros;
 use model::limits::{QUESTION_BYTES_MAX, QUESTION_TERMS_MAX};
+use model::{Blame, Fault, UnixMicros};
 
 use crate::moment::{last_moment, moment};
 use crate::question::{Field, Query, Term};
@@ -19,13 +19,6 @@ pub struct QuestionError {
     /// From which character on, counted from zero.
     start: usize,
     chars: usize,
-    unknown: Option<Box<Unknown>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Unknown {
-    word: String,
-    known: Vec<&'static str>,
 }
 
 struct Reader<'t> {
@@ -47,14 +40,7 @@ impl Query {
     pub fn parse(text: &str, now: UnixMicros) -> Result<Self, QuestionError> {
         if text.len() > QUESTION_BYTES_MAX {
             let said = format!("the question is longer than {QUESTION_BYTES_MAX} bytes");
-            return Err(QuestionError {
-                said: said.into(),
-                hint: None,
-                text: Box::default(),
-                start: 0,
-                chars: 0,
-                unknown: None,
-            });
+            return Err(QuestionError { said: said.into(), hint: None, text: Box::default(), start: 0, chars: 0 });
         }
         let mut reader = Reader { text, rest: text, now };
         // No record says it, and not every store can be asked for it.
@@ -94,9 +80,9 @@ impl<'t> Reader<'t> {
             _ => {
                 let field = Field::ALL.into_iter().find(|field| field.as_str() == key.text);
                 let Some(field) = field else {
-                    let known = Field::ALL.into_iter().map(Field::as_str).chain([SINCE, UNTIL]).collect();
+                    let known: Vec<&str> = Field::ALL.into_iter().map(Field::as_str).chain([SINCE, UNTIL]).collect();
                     let said = format!("there is no key `{}`", key.text);
-                    return Err(self.wrong(key, said).unknown(key.text, known));
+                    return Err(self.wrong(key, said).unknown(key.text, &known));
                 };
                 let values = self.values(key)?;
                 let values = values.into_iter().map(|value| self.checked(field, value)).collect::<Result<_, _>>()?;
@@ -182,7 +168,7 @@ impl<'t> Reader<'t> {
                 true => Ok(value),
                 false => {
                     let said = format!("`{}` does not take `{value}`", field.as_str());
-                    Err(self.wrong(piece, said).unknown(&value, words))
+                    Err(self.wrong(piece, said).unknown(&value, &words))
                 }
             };
         }
@@ -226,7 +212,6 @@ impl<'t> Reader<'t> {
             text: self.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
             start: before.chars().count(),
             chars: piece.text.chars().count().max(1),
-            unknown: None,
         }
     }
 }
@@ -239,9 +224,13 @@ impl QuestionError {
         self
     }
 
-    fn unknown(mut self, word: &str, known: Vec<&'static str>) -> Self {
-        self.unknown = Some(Box::new(Unknown { word: word.to_owned(), known }));
-        self
+    /// With the nearest of the words that could stand there, or all of them.
+    fn unknown(self, word: &str, known: &[&str]) -> Self {
+        let nearest = known.iter().map(|right| (strsim::damerau_levenshtein(word, right), right)).min();
+        match nearest.filter(|(edits, _)| edits * 2 <= word.len() && *edits <= NEAR_EDITS_MAX.max(word.len() / 3)) {
+            Some((_, right)) => self.hint(format!("did you mean `{right}`?")),
+            None => self.hint(format!("there is {}", known.join(", "))),
+        }
     }
 
     /// The way out, where there is one to tell.
@@ -249,9 +238,14 @@ impl QuestionError {
         self.hint.as_deref()
     }
 
-    /// A word that is none of those that could stand there.
-    pub fn unknown_word(&self) -> Option<(&str, &[&'static str])> {
-        self.unknown.as_ref().map(|unknown| (unknown.word.as_str(), unknown.known.as_slice()))
+    /// As a fault of whoever wrote the question.
+    pub fn fault(&self, blame: Blame) -> Fault {
+        let code = if blame == Blame::Operator { "operator.question" } else { "caller.question" };
+        let fault = Fault::new(blame, code, self.to_string());
+        match self.way_out() {
+            Some(hint) => fault.hint(hint.to_owned()),
+            None => fault,
+        }
     }
 
     /// Where it stands, in characters, counted from one.
@@ -275,6 +269,8 @@ impl std::error::Error for QuestionError {}
 
 const SINCE: &str = "since";
 const UNTIL: &str = "until";
+/// Past so many edits it is another word, not a slip; where it is long, past a third of it.
+const NEAR_EDITS_MAX: usize = 2;
 
 #[cfg(test)]
 mod tests;

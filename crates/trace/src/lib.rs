@@ -14,10 +14,8 @@
 //! * A leaf is RFC 8785, byte for byte.
 //! * Nothing is dropped in silence: a caller learns that its record is not written, and an outcome that nobody waits
 //!   for is counted.
-//!
-//! # Not yet
-//! Whoever can write to the store can still rewrite a leaf together with its hash: [`verify_leaf`] finds accidents and
-//! edits of a column or a body, the signed tree over the leaf hashes will find the rest.
+//! * Whoever can write to the store can rewrite a leaf together with its hash: [`verify_leaf`] finds accidents and edits of a column
+//!   or a body, [`audit`] finds the rest by the signed tree over the leaf hashes.
 
 mod audit;
 mod body;
@@ -35,6 +33,7 @@ mod log;
 mod map;
 mod moment;
 mod notary;
+mod page;
 mod question;
 pub mod ready;
 mod record;
@@ -64,6 +63,7 @@ pub use notary::{
     CHECKPOINT_KIND, COSIGNED_KIND, Notary, RollbackError, check_since, checkpoint_over, checkpoints,
     consistency_since, cosigned, receipt_of, receipt_under,
 };
+pub use page::Page;
 pub use question::{Field, Query, Term};
 pub use record::{
     Approved, Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite, agreement,

@@ -144,6 +144,7 @@ impl Street {
             open: Box::new(|| Err(Fault::new(Blame::Operator, "test.none", "no trace"))),
             newest: Box::new(|| 0),
             trust: Box::new(|| None),
+            metrics: Box::new(|| Box::pin(async { Err(Fault::new(Blame::Operator, "test.none", "no counts")) })),
             pulse: Box::new(Pulse::default),
             holds: None,
             emergencies: None,

@@ -52,12 +52,10 @@ impl<'c> Check<'c> {
             return Ok(None);
         }
         let text = asks.question.as_deref().unwrap_or_default();
-        let query =
-            Query::parse(text, UnixMicros(0)).map_err(|error| match (error.way_out(), error.unknown_word()) {
-                (Some(hint), _) => format!("{error}: {hint}"),
-                (None, Some((_, known))) => format!("{error}: it takes {}", known.join(", ")),
-                (None, None) => error.to_string(),
-            })?;
+        let query = Query::parse(text, UnixMicros(0)).map_err(|error| match error.way_out() {
+            Some(hint) => format!("{error}: {hint}"),
+            None => error.to_string(),
+        })?;
         if query.since.is_some() || query.until.is_some() {
             return Err(format!("`{text}` says when, and `every` says that already"));
         }

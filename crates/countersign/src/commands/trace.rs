@@ -28,7 +28,6 @@ use store::{Location, Reader};
 use trace::{Entry, LogReader, Query};
 
 use self::asked::Questions;
-pub(crate) use self::asked::refused;
 use self::follow::Follower;
 use self::readable::KeptFrom;
 use self::table::Table;

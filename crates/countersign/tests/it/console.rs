@@ -7,5 +7,6 @@ mod doors;
 mod emergency;
 mod for_task;
 mod provider;
+mod records;
 mod stage;
 mod walk;

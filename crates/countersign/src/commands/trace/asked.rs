@@ -1,10 +1,9 @@
 //! What is asked of the log, from flags and in the language.
 
 use model::{Blame, Fault, UnixMicros};
-use trace::{Entry, Field, LogReader, Query, QuestionError, RecordKind, Term, last_moment, moment};
+use trace::{Entry, Field, LogReader, Query, RecordKind, Term, last_moment, moment};
 
 use crate::cli::{TraceArgs, WindowArgs};
-use crate::config::nearest;
 use crate::notary::HEARTBEAT;
 
 /// A question in the language, of calls unless it says otherwise.
@@ -14,17 +13,7 @@ pub(super) fn question(terms: &[String], now: UnixMicros) -> Result<Query, Fault
 
 /// A question as it is written.
 pub(super) fn parsed(terms: &[String], now: UnixMicros) -> Result<Query, Fault> {
-    Query::parse(&terms.join(" "), now).map_err(|error| refused(&error, Blame::Operator))
-}
-
-/// A question that cannot be understood, as a fault of whoever wrote it.
-pub(crate) fn refused(error: &QuestionError, blame: Blame) -> Fault {
-    let fault = Fault::new(blame, "operator.question", error.to_string());
-    let hint = error.unknown_word().map(|(word, known)| nearest(word, known.iter().copied()));
-    match hint.or_else(|| error.way_out().map(str::to_owned)) {
-        Some(hint) => fault.hint(hint),
-        None => fault,
-    }
+    Query::parse(&terms.join(" "), now).map_err(|error| error.fault(Blame::Operator))
 }
 
 /// Which part of the log is meant.

@@ -10,7 +10,7 @@ use testkit::HttpRequest;
 use super::stage::{PASSWORD, Seen, Stage};
 use crate::kit::{at, changes, text};
 
-fn post(path: &str, body: &Value) -> HttpRequest {
+pub(super) fn post(path: &str, body: &Value) -> HttpRequest {
     let mut request = HttpRequest::get(path).with("content-type", "application/json");
     "POST".clone_into(&mut request.method);
     request.body = body.to_string().into_bytes();

@@ -7,9 +7,10 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{HttpRequest, workspace_root};
 
+use super::arap::post;
 use super::browser::Browser;
 use super::stage::{PASSWORD, Stage};
-use crate::kit::changes;
+use crate::kit::{at, changes};
 use crate::people::typed;
 
 const SECRET: &str = "what-only-the-provider-and-we-know";
@@ -149,16 +150,8 @@ fn at_a_terminal(stage: &Stage, browser: &mut Browser, sam: &mut testkit::McpCli
     browser.go(&format!("{}/account", stage.world.console_url()))?;
     browser.reads("At a terminal")?;
     browser.is_in_order("an account of somebody of a provider")?;
-    browser.click("link", "Prove with Acme SSO that it is you")?;
-    sign_in_there(browser, "u-4711")?;
-    browser.is_at("/account")?;
-    nothing_of_ours(browser)?;
-    browser.click("button", "Make a code for the command line")?;
-    browser.reads("countersign login --from-page")?;
+    let code = lent(browser)?;
     browser.is_in_order("a code for the command line")?;
-    let text = browser.act("text", json!({}))?;
-    let code = text.as_str().and_then(|text| text.split("--from-page ").nth(1)?.split_whitespace().next());
-    let code = code.context("no code")?.to_owned();
     let refused = typed(&stage.world, &["login", "bo"], PASSWORD).err().context("bo has a password")?;
     ensure!(refused.to_string().contains("countersign login --from-page CODE"), "{refused}");
     stage.world.run_well(&["login", "--from-page", &code])?;
@@ -167,7 +160,30 @@ fn at_a_terminal(stage: &Stage, browser: &mut Browser, sam: &mut testkit::McpCli
     ensure!(stage.world.run_well(&["whoami"])?.contains("with the identity provider since"));
     stage.world.run_well(&["holds", "approve", &hold])?;
     ensure!(stage.world.run(&["login", "--from-page", &code])?.code != 0, "it is good once");
+
+    // As good for a program, which opens its session over HTTP.
+    browser.go(&format!("{}/account", stage.world.console_url()))?;
+    let opened = stage.send(&post("/arap/v1/session", &json!({ "code": lent(browser)? })))?;
+    ensure!(opened.status == 201, "{}: {}", opened.status, opened.body);
+    let opened: Value = serde_json::from_str(&opened.body)?;
+    let bearer = format!("Bearer {}", at(&opened, "/token"));
+    let read = stage.send(&HttpRequest::get("/v1/trace?q=app:crm").with("authorization", &bearer))?;
+    ensure!(at(&opened, "/human") == "bo" && read.status == 200 && read.body.contains("get_customer"), "{}", read.body);
+    ensure!(stage.send(&post("/arap/v1/session", &json!({ "code": code })))?.status == 400, "it is good once");
     Ok(())
+}
+
+/// A code that the account page, which is open, makes for whoever proves once more who they are.
+fn lent(browser: &mut Browser) -> Result<String> {
+    browser.click("link", "Prove with Acme SSO that it is you")?;
+    sign_in_there(browser, "u-4711")?;
+    browser.is_at("/account")?;
+    nothing_of_ours(browser)?;
+    browser.click("button", "Make a code for the command line")?;
+    browser.reads("countersign login --from-page")?;
+    let text = browser.act("text", json!({}))?;
+    let code = text.as_str().and_then(|text| text.split("--from-page ").nth(1)?.split_whitespace().next());
+    Ok(code.context("no code")?.to_owned())
 }
 
 #[test]

@@ -7,7 +7,7 @@ const NOW: UnixMicros = UnixMicros(1_795_255_203_000_000);
 #[test]
 fn pages_are_asked_for() {
     let check = |asked: &str, expected: &str, (limit, before, after): (usize, Option<u64>, Option<u64>)| {
-        let asked = Asked::read(asked, NOW).map_err(|fault| fault.to_string()).unwrap().query;
+        let asked = Query::of_address(asked, NOW).unwrap();
         assert_eq!(asked.to_string(), expected);
         assert_eq!((asked.limit, asked.before_sequence, asked.after_sequence), (limit, before, after));
     };
@@ -17,7 +17,7 @@ fn pages_are_asked_for() {
     check("order=oldest&cursor=12", "kind:intent", (100, None, Some(12)));
     check(&format!("limit={TRACE_PAGE_MAX}"), "kind:intent", (TRACE_PAGE_MAX, None, None));
     let wrong = |asked: &str| {
-        let Err(fault) = Asked::read(asked, NOW) else { panic!("{asked} was taken") };
+        let Err(fault) = Query::of_address(asked, NOW) else { panic!("{asked} was taken") };
         assert_eq!(fault.blame(), Blame::Caller);
         (fault.to_string(), fault.way_out().unwrap_or_default().to_owned())
     };
