@@ -377,13 +377,14 @@ async fn an_answer_without_a_body_is_one_however_it_is_framed() {
         let id = line.split('/').nth(3).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
         let framed = match id {
             _ if line.starts_with("GET") => return candidates(line, body),
-            "c_length" => "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n",
-            "c_chunked" => "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "c_length" => "HTTP/1.1 201 Created\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n",
+            "c_chunked" => "HTTP/1.1 201 Created\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             "c_json" => {
-                "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+                "HTTP/1.1 201 Created\r\nconnection: keep-alive\r\ncontent-type: application/json\r\n\
+                 transfer-encoding: chunked\r\n\r\n0\r\n\r\n"
             }
             "c_closed" => "HTTP/1.1 201 Created\r\nconnection: close\r\n\r\n",
-            _ => "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            _ => "HTTP/1.1 201 Created\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         };
         framed.as_bytes().to_vec()
     })
