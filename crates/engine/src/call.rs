@@ -19,7 +19,7 @@ use crate::budget::Taken;
 use crate::engine::{Engine, Shared};
 use crate::flow::{Flow, Flowed, Taker, used_up};
 use crate::gate::{Asked, Gated, Readable, digest_of};
-use crate::held::{self, Waiter};
+use crate::held::{self, Told, Waiter};
 use crate::refusal::Refusal;
 use crate::under_way::UnderWay;
 
@@ -96,16 +96,25 @@ impl Closed {
 impl Engine {
     /// Takes one call from request to closed record. Once the intent is written the rest happens even if the caller
     /// goes away: dropping this future does not lose the outcome.
-    pub async fn call(&self, request: CallRequest) -> Closed {
-        let shared = Arc::clone(&self.shared);
-        let call = match self.new_call() {
-            Ok(call) => call,
-            Err(fault) => return not_executed(None, fault),
-        };
-        let mut gated = match self.shared.gate.decide(&asked_of(&request)) {
-            Ok(gated) => gated,
-            Err(fault) => return not_executed(None, fault),
-        };
+    pub fn call(&self, request: impl Into<Box<CallRequest>>) -> impl Future<Output = Closed> + Send {
+        let request = request.into();
+        async move {
+            let under_way = match self.decided(request) {
+                Ok(under_way) => under_way,
+                Err(fault) => return not_executed(None, fault),
+            };
+            under_way.await.unwrap_or_else(|| Closed::Failed {
+                call: None,
+                fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
+                perhaps_executed: true,
+            })
+        }
+    }
+
+    /// What follows from the decision, on its way. Error: it cannot be decided.
+    fn decided(&self, request: Box<CallRequest>) -> Result<UnderWay, Fault> {
+        let (shared, call) = (Arc::clone(&self.shared), self.new_call()?);
+        let mut gated = self.shared.gate.decide(&asked_of(&request))?;
         let mut approvals = Vec::new();
         if let Some(lifted) = held::beforehand(&shared, &call, &request, &gated) {
             (gated, approvals) = lifted;
@@ -113,14 +122,13 @@ impl Engine {
         // Made where it stays: to hand it on by value would copy all of it each time. What may wait for an hour takes no more than
         // waiting needs: it is a future of its own.
         let under_way: Pin<Box<dyn Future<Output = Closed> + Send>> = match waits(&shared, &request, &gated) {
-            Some(waiter) => in_place(|| held::wait(shared, call, request, gated, waiter)),
+            Some(waiter) => {
+                let told = Box::new(Told { call, gated });
+                in_place(|| held::wait(shared, request, told, waiter))
+            }
             None => in_place(|| run(shared, call, request, gated, approvals)),
         };
-        UnderWay::new(&self.shared.running, under_way).await.unwrap_or_else(|| Closed::Failed {
-            call: None,
-            fault: Fault::new(Blame::Bug, "bug.call_broke", "the gateway broke while it carried this call"),
-            perhaps_executed: true,
-        })
+        Ok(UnderWay::new(&self.shared.running, under_way))
     }
 }
 
@@ -136,7 +144,7 @@ fn waits(shared: &Shared, request: &CallRequest, gated: &Gated) -> Option<Arc<dy
 async fn run(
     shared: Arc<Shared>,
     call: CallId,
-    request: CallRequest,
+    request: Box<CallRequest>,
     gated: Gated,
     approvals: Vec<Approved>,
 ) -> Closed {

@@ -10,7 +10,7 @@ use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{
     ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Digest, Fault, HoldId, Lifted, ReadArguments, ToolFacts,
-    ToolStatus, UnixMicros, Verdict,
+    ToolStatus, UnixMicros, Verdict, in_place,
 };
 use trace::Approved;
 
@@ -126,15 +126,13 @@ pub(crate) fn beforehand(
 /// Takes a call that is held from there to its end.
 pub(crate) async fn wait(
     shared: Arc<Shared>,
-    call: CallId,
-    mut request: CallRequest,
-    gated: Gated,
+    mut request: Box<CallRequest>,
+    told: Box<Told>,
     waiter: Arc<dyn Waiter>,
 ) -> Closed {
-    // Thousands wait for hours: what only the beginning needs is gone by then.
-    let begun = Box::pin(begin(&shared, call, &mut request, gated)).await;
-    let (attached, told) = match begun {
-        Ok(begun) => begun,
+    // Thousands wait for hours: what only the beginning needs is gone by then, and what is kept has a room of its own size.
+    let attached = match in_place(|| begin(&shared, &mut request, &told)).await {
+        Ok(attached) => attached,
         Err(closed) => return *closed,
     };
     let entry = attached.entry();
@@ -171,38 +169,33 @@ pub(crate) async fn wait(
 }
 
 /// What whoever waits is told of the call where it does not run.
-struct Told {
-    call: CallId,
-    gated: Gated,
+pub(crate) struct Told {
+    pub(crate) call: CallId,
+    pub(crate) gated: Gated,
 }
 
 /// Writes the intent, and the hold or that it belongs to one. On disk when this returns.
-async fn begin(
-    shared: &Shared,
-    call: CallId,
-    request: &mut CallRequest,
-    gated: Gated,
-) -> Result<(Attached, Box<Told>), Box<Closed>> {
+async fn begin(shared: &Shared, request: &mut CallRequest, told: &Told) -> Result<Attached, Box<Closed>> {
+    let Told { call, gated } = told;
     let waits_for = if gated.decision.verdict() == Verdict::Hold { WaitsFor::People } else { WaitsFor::Fact };
     let contract = gated.facts.contract.as_ref().map(|contract| &contract.contract);
     let of_the_vendor = contract.map(|contract| shared.gate.of_the_vendor(contract)).unwrap_or_default();
-    let asked = Asked { said: said(request), of_the_vendor, ..asked(&call, request, &gated) };
+    let asked = Asked { said: said(request), of_the_vendor, ..asked(call, request, gated) };
     if waits_for == WaitsFor::People
         && let Some(first) = shared.desk.first_call(&Key::of(&asked, waits_for))
     {
         request.cause = Some(first);
     }
-    if let Err(fault) = record(shared, &call, request, &gated, Vec::new()).await {
-        return Err(Box::new(not_executed(Some(call), fault)));
+    if let Err(fault) = record(shared, call, request, gated, Vec::new()).await {
+        return Err(Box::new(not_executed(Some(call.clone()), fault)));
     }
-    let told = Told { call, gated };
     match shared.open_hold(asked, waits_for, request.arguments.clone()).await {
-        Ok(attached) => Ok((attached, Box::new(told))),
+        Ok(attached) => Ok(attached),
         Err(NotOpened::Unheld(why)) => {
             let refusal = told.refusal(shared);
             Err(Box::new(Closed::Refused(crate::Refusal { unheld: Some(why), ..refusal })))
         }
-        Err(NotOpened::Fault(fault)) => Err(Box::new(not_executed(Some(told.call), fault))),
+        Err(NotOpened::Fault(fault)) => Err(Box::new(not_executed(Some(call.clone()), fault))),
     }
 }
 

@@ -179,7 +179,7 @@ impl Call {
             if !matches!(closed, Closed::Answered { .. }) {
                 // A round that was not taken leaves the app waiting for what nobody will bring.
                 let onward = self.goes_on.as_ref().and_then(|goes_on| goes_on.onward.as_ref());
-                self.give_up(runs, onward.and_then(|onward| onward.state.as_deref())).await;
+                in_place(|| self.give_up(runs, onward.and_then(|onward| onward.state.as_deref()))).await;
             }
             if let (Closed::Refused(_), Some(inactive)) = (&closed, &runs.known.inactive) {
                 return Said::Unauthorized(inactive.clone());
@@ -193,9 +193,11 @@ impl Call {
                 return self.kept_waiting(runs, held, &closed);
             }
             let (call, answer, hides) = match Turn::after(closed, self.asked, self.shape.modern) {
-                Turn::Progress(call, answer) => return self.progress(runs, &along, call, answer).await,
+                Turn::Progress(call, answer) => {
+                    return in_place(|| self.progress(runs, &along, call, answer)).await;
+                }
                 Turn::Addresses(call, answer, body) => {
-                    return self.addresses(runs, &along, call, answer, &body).await;
+                    return in_place(|| self.addresses(runs, &along, call, answer, &body)).await;
                 }
                 Turn::Asks(call, answer, hides) => (call, answer, hides),
                 Turn::Over(closed) => return self.said(&closed),
@@ -203,11 +205,12 @@ impl Call {
             if let Some(own) = tasks::made(&answer.body) {
                 return self.made_a_task(runs, &along, &call, (own, hides), answer);
             }
-            match self.unfinished(runs, &along, call, (&answer, hides.as_deref())).await {
+            match in_place(|| self.unfinished(runs, &along, call, (&answer, hides.as_deref()))).await {
                 Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
                 Ok(None) => {}
                 Err(closed) => {
-                    self.give_up(runs, rounds::state_of(&answer.body).as_deref()).await;
+                    let state = rounds::state_of(&answer.body);
+                    in_place(|| self.give_up(runs, state.as_deref())).await;
                     return self.said(&closed);
                 }
             }
@@ -310,6 +313,14 @@ impl Call {
 
     /// One round: its own decision, intent and permit.
     async fn round(&mut self, runs: &Runs<'_>, along: &Along) -> Closed {
+        let (request, queue) = self.next_request(runs, along);
+        let closed = runs.engine.call(request).await;
+        self.disposition = queue.and_then(|queue| queue.disposition.get().copied());
+        closed
+    }
+
+    /// What the next round asks of the engine, and how it waits where people have to approve first. None: nobody waits.
+    fn next_request(&self, runs: &Runs<'_>, along: &Along) -> (Box<CallRequest>, Option<Arc<Queue>>) {
         let actor = &runs.known.actor;
         let goes_on = self.goes_on.as_ref();
         let onward = goes_on.and_then(|goes_on| goes_on.onward.clone());
@@ -332,29 +343,25 @@ impl Call {
             in_session: !self.shape.modern && (self.asked.task() || self.wants_a_task),
         };
         let pair = (actor.agent.clone(), actor.human.clone());
-        let request = CallRequest {
-            cause: match &self.looked {
-                Some(looked) => Some(looked.call.clone()),
-                None => goes_on.map_or_else(|| self.made_by(), |goes_on| goes_on.cause.clone()),
-            },
-            arguments,
-            upstream: Arc::new(Carried {
-                to: Arc::clone(&self.link),
-                hub: Arc::clone(runs.hub),
-                pair: pair.clone(),
-                sending,
-                looks: None,
-                unchanged: self.looked.as_ref().and_then(|looked| looked.version.clone()),
-                races: self.looked.as_ref().is_some_and(|looked| looked.version.is_none()),
-                answers: self.answers(),
-            }),
-            ..self.request(runs, along)
+        let mut request = Box::new(self.request(runs, along));
+        request.cause = match &self.looked {
+            Some(looked) => Some(looked.call.clone()),
+            None => goes_on.map_or_else(|| self.made_by(), |goes_on| goes_on.cause.clone()),
         };
-        let Some(queue) = self.queue(runs, along, pair) else { return runs.engine.call(request).await };
-        let waiter = Some(Arc::clone(&queue) as Arc<dyn Waiter>);
-        let closed = runs.engine.call(CallRequest { waiter, ..request }).await;
-        self.disposition = queue.disposition.get().copied();
-        closed
+        request.arguments = arguments;
+        request.upstream = Arc::new(Carried {
+            to: Arc::clone(&self.link),
+            hub: Arc::clone(runs.hub),
+            pair: pair.clone(),
+            sending,
+            looks: None,
+            unchanged: self.looked.as_ref().and_then(|looked| looked.version.clone()),
+            races: self.looked.as_ref().is_some_and(|looked| looked.version.is_none()),
+            answers: self.answers(),
+        });
+        let queue = self.queue(runs, along, pair);
+        request.waiter = queue.clone().map(|queue| queue as Arc<dyn Waiter>);
+        (request, queue)
     }
 
     /// It as it came, going nowhere and waiting for nobody.

@@ -139,37 +139,30 @@ impl Shared {
         in_flight: Option<InFlight>,
     ) -> Answering {
         let (shared, along) = (Arc::clone(self), along.clone());
-        in_place(|| shared.answered(call, whom, patience, along, in_flight))
-    }
-
-    async fn answered(
-        self: Arc<Self>,
-        call: Box<Call>,
-        whom: For,
-        patience: Patience,
-        along: Along,
-        in_flight: Option<InFlight>,
-    ) -> Response<Body> {
         let (streams, own_task) = (patience.streams, call.is_own_task().then(|| call.app().clone()));
-        let For { known, endpoint, revision, id } = whom;
-        let (engine, seals, known, hub) = (&self.engine, &self.seals, &known, &self.hub);
-        let said = call.run(&Runs { engine, seals, known, hub, patience }, along.clone()).await;
-        drop(in_flight);
-        if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain && own_task.is_none()) {
-            if streams {
-                self.lets_go(&held.hold, &along).await;
+        // What is handed on here is kept once while somebody waits; the parameters of an `async fn` are kept twice.
+        in_place(move || async move {
+            let For { known, endpoint, revision, id } = &whom;
+            let runs = Runs { engine: &shared.engine, seals: &shared.seals, known, hub: &shared.hub, patience };
+            let said = call.run(&runs, along.clone()).await;
+            drop(in_flight);
+            if let Some(held) = along.held_as().filter(|held| revision.comes_back() && held.plain && own_task.is_none())
+            {
+                if streams {
+                    shared.lets_go(&held.hold, &along).await;
+                }
+                in_place(|| shared.keeps(&held.hold, &said)).await;
             }
-            self.keeps(&held.hold, &said).await;
-        }
-        let said = match said {
-            Said::Waits(waits, _) => self.as_task(&id, *waits, known, along.client()),
-            Said::Response(response) => match own_task {
-                Some(app) => self.as_done_task(app, &id, response, known),
-                None => Said::Response(response),
-            },
-            said => said,
-        };
-        self.worded(endpoint.as_ref(), revision, &id, said)
+            let said = match said {
+                Said::Waits(waits, _) => shared.as_task(id, *waits, known, along.client()),
+                Said::Response(response) => match own_task {
+                    Some(app) => shared.as_done_task(app, id, response, known),
+                    None => Said::Response(response),
+                },
+                said => said,
+            };
+            shared.worded(endpoint.as_ref(), *revision, id, said)
+        })
     }
 
     /// Where the gateway stops, a client that comes back for its response is told nothing: it goes on waiting with the next one.
