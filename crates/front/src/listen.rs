@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use model::{AppId, Blame, Fault};
+use model::{AppId, Blame, Fault, in_place};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::AbortHandle;
@@ -135,12 +135,12 @@ async fn serve(port: Port, tls: Option<Tls>, front: Arc<Front>, stop: Cancellati
                 let from = From { peer: Some(Peer(peer)), certificate: None, guest: Some(seat.guest()) };
                 let (front, watcher) = (Arc::clone(&front), graceful.watcher());
                 match &tls {
-                    None => drop(seated(seat, &guests, connection(stream, front, watcher, from))),
+                    None => drop(seated(seat, &guests, move || connection(stream, front, watcher, from))),
                     // Of those who do not go on with a handshake, the next one who begins closes the oldest.
                     Some(tls) => {
                         let Some(place) = shaking.take() else { continue };
                         let (id, tls, stop) = (place.id(), tls.clone(), stop.clone());
-                        let shaken = after_handshake(stream, tls, (place, stop), front, watcher, from);
+                        let shaken = move || after_handshake(stream, tls, (place, stop), front, watcher, from);
                         shaking.ends(id, seated(seat, &guests, shaken));
                     }
                 }
@@ -259,7 +259,8 @@ where
     let service = service_fn(move |mut request: Request<Incoming>| {
         let front = Arc::clone(&front);
         from.say(request.extensions_mut());
-        async move { Ok::<_, Infallible>(front.answer(request).await) }
+        // The connection keeps room for what is answered as long as it is open: that is a pointer.
+        in_place(move || async move { Ok::<_, Infallible>(front.answer(request).await) })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -281,11 +282,16 @@ fn in_its_own_task(connection: impl Future<Output = ()> + Send + 'static) -> Abo
 }
 
 /// A connection that has its place to its end, and ends where others get that. What ends it.
-fn seated(seat: Seat, guests: &Guests, connection: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+///
+/// The connection is made in its task: one that came made would be kept there twice, once as what the task was given.
+fn seated<C>(seat: Seat, guests: &Guests, connection: impl FnOnce() -> C + Send + 'static) -> AbortHandle
+where
+    C: Future<Output = ()> + Send,
+{
     let id = seat.id();
     let end = in_its_own_task(async move {
         let _seat = seat;
-        connection.await;
+        connection().await;
     });
     guests.ends(id, end.clone());
     end
