@@ -3,7 +3,8 @@
 //! Operations say by their first word what they do: `describe-instances`, `delete-bucket`. A command is recognised where it
 //! is plain words, its operation begins so, and nothing in it makes it more than that: no file of the server's, no endpoint
 //! of the caller's choice, no answer that is a credential. What an operation that asks answers with, or writes where, its name does
-//! not say: of services whose operations nobody has gone through it is not recognised.
+//! not say: of services whose operations nobody has gone through it is not recognised, and of those whose answers often hold what
+//! something was given to start with only by its whole name.
 
 use crate::command::split;
 use crate::words::among;
@@ -12,14 +13,12 @@ use crate::words::among;
 pub(super) fn only_asks(command: &str) -> bool {
     plain(command).is_some_and(|words| {
         let Some((service, operation)) = named(&words) else { return false };
-        let reads = match service {
-            "s3" => operation == "ls",
-            "dynamodb" if ["scan", "query"].contains(&operation) => true,
-            "sts" => operation == "get-caller-identity",
-            _ => begins(operation, ASKING),
+        let reads = match ASKING_OF.iter().find(|(gone_through, _)| *gone_through == service) {
+            Some((_, operations)) => among(operations, operation),
+            None => among(KNOWN_SERVICES, service) && begins(operation, ASKING),
         };
-        let known = among(KNOWN_SERVICES, service);
-        known && reads && !gives_credentials(operation) && !among(DOING_MORE, operation)
+        let asks = reads || (service == "dynamodb" && ["scan", "query"].contains(&operation));
+        asks && !gives_credentials(operation) && !among(DOING_MORE, operation)
     })
 }
 
@@ -97,17 +96,63 @@ const CREDENTIAL_WORDS: &str = "\
 
 /// Services whose operations were gone through. Of these, what answers with a credential or writes a file stands in the two lists below.
 const KNOWN_SERVICES: &str = "\
-    acm application-autoscaling autoscaling ce cloudformation cloudtrail cloudwatch dynamodb ec2 ecr ecs efs eks elb elbv2 \
-    iam logs organizations rds resource-groups resourcegroupstaggingapi route53 s3 s3api s3control service-quotas sns sqs \
-    ssm sts";
+    acm application-autoscaling autoscaling ce cloudtrail cloudwatch dynamodb ec2 ecr efs elb elbv2 iam logs \
+    organizations rds resource-groups resourcegroupstaggingapi route53 s3api s3control service-quotas sns sqs";
 
-/// Operations of these whose answers hold keys of a tunnel, or what was given to a machine or a container to start with.
+/// Services of which only these operations ask. The others often answer with what a machine, a container or a stack was given to start
+/// with, and new ones come with each release.
+const ASKING_OF: &[(&str, &str)] = &[
+    (
+        "cloudformation",
+        "describe-account-limits describe-change-set-hooks describe-organizations-access describe-publisher \
+         describe-resource-scan describe-stack-drift-detection-status describe-stack-resources \
+         describe-stack-set-operation describe-type describe-type-registration get-stack-policy list-change-sets \
+         list-generated-templates list-imports list-resource-scans list-stack-instances list-stack-resources \
+         list-stack-set-operation-results list-stack-set-operations list-stack-sets list-stacks list-type-versions \
+         list-types",
+    ),
+    (
+        "ecs",
+        "describe-capacity-providers describe-clusters describe-container-instances describe-task-sets \
+         get-task-protection list-account-settings list-attributes list-clusters list-container-instances \
+         list-service-deployments list-services list-services-by-namespace list-tags-for-resource \
+         list-task-definition-families list-task-definitions list-tasks",
+    ),
+    (
+        "eks",
+        "describe-access-entry describe-addon-configuration describe-addon-versions describe-cluster \
+         describe-cluster-versions describe-fargate-profile describe-insight describe-nodegroup \
+         describe-pod-identity-association list-access-entries list-access-policies list-addons \
+         list-associated-access-policies list-clusters list-fargate-profiles list-identity-provider-configs \
+         list-insights list-nodegroups list-pod-identity-associations list-tags-for-resource list-updates",
+    ),
+    ("s3", "ls"),
+    (
+        "ssm",
+        "describe-available-patches describe-document-permission describe-instance-information \
+         describe-instance-patch-states describe-instance-patch-states-for-patch-group describe-instance-patches \
+         describe-maintenance-window-schedule describe-maintenance-windows describe-parameters \
+         describe-patch-baselines describe-patch-group-state describe-patch-groups describe-patch-properties \
+         get-calendar-state get-connection-status get-default-patch-baseline get-parameter get-parameter-history \
+         get-parameters get-parameters-by-path get-patch-baseline-for-patch-group get-resource-policies \
+         get-service-setting list-associations list-compliance-items list-compliance-summaries \
+         list-document-versions list-documents list-nodes list-nodes-summary list-resource-compliance-summaries \
+         list-tags-for-resource",
+    ),
+    ("sts", "get-caller-identity"),
+];
+
+/// Operations of the services known here whose answers hold a key, an address with its own key, or what was given to a machine to start
+/// with.
 const GIVING_CREDENTIALS: &str = "\
-    describe-instance-attribute describe-launch-configurations describe-launch-template-versions \
-    describe-spot-fleet-requests describe-spot-instance-requests describe-task-definition describe-vpn-connections \
-    get-console-output get-launch-template-data get-vpn-connection-device-sample-configuration";
+    describe-bundle-tasks describe-conversion-tasks describe-db-proxy-target-groups describe-import-image-tasks \
+    describe-import-snapshot-tasks describe-instance-attribute describe-launch-configurations \
+    describe-launch-template-versions describe-option-groups describe-spot-fleet-requests \
+    describe-spot-instance-requests describe-verified-access-trust-providers describe-vpn-connections \
+    get-access-point-configuration-for-object-lambda get-console-output get-console-screenshot \
+    get-launch-template-data get-vpn-connection-device-sample-configuration list-virtual-mfa-devices";
 
-/// Operations of these that write their answer to a file of the server's.
+/// Operations of the services known here that write their answer to a file of the server's.
 const DOING_MORE: &str = "get-object get-object-torrent";
 
 /// Options that make a command do more than its operation says: talk to an address, read a file, skip a check, show a secret.
