@@ -71,8 +71,8 @@ struct State {
     /// Its place among the streams of which something was read.
     read: Option<u64>,
     ended: Option<UnixMicros>,
-    /// An answer that found no place, or was read and has none any more: whoever comes back for it is told so.
-    lost: bool,
+    /// The number of the last event that is forgotten and that its client may not miss: who comes back for it is told so.
+    forgotten: u64,
     pausing: bool,
     /// The reader in force; another one takes its place.
     reader: u64,
@@ -170,7 +170,10 @@ impl Stream {
         }
         if !state.reading && self.remembered.add(size) > EVENT_BYTES_MAX {
             self.remembered.remove(size);
-            state.lost |= answer;
+            if answer || asks(&message) {
+                state.said += 1;
+                state.forgotten = state.said;
+            }
             return;
         }
         if state.reading {
@@ -194,10 +197,7 @@ impl Stream {
             if !goes {
                 return;
             }
-            let size = first.message.len();
-            state.events.pop_front();
-            state.bytes -= size;
-            self.remembered.remove(size);
+            self.forget_first(state);
         }
     }
 
@@ -205,19 +205,24 @@ impl Stream {
     fn forget_read(&self) {
         let mut state = self.state();
         state.read = None;
-        while let Some(first) = state.events.front().filter(|first| first.number <= state.taken) {
-            let (size, answer) = (first.message.len(), first.answer);
-            state.events.pop_front();
-            state.bytes -= size;
-            state.lost |= answer;
-            self.remembered.remove(size);
+        while state.events.front().is_some_and(|first| first.number <= state.taken) {
+            self.forget_first(&mut state);
+        }
+    }
+
+    fn forget_first(&self, state: &mut State) {
+        let Some(Event { number, message, answer }) = state.events.pop_front() else { return };
+        state.bytes -= message.len();
+        self.remembered.remove(message.len());
+        if answer || asks(&message) {
+            state.forgotten = number;
         }
     }
 
     /// What a reader at this place does next.
     fn take(&self, reader: u64, place: u64, waker: &Waker) -> Next {
         let mut state = self.state();
-        if state.reader != reader {
+        if state.reader != reader || place < state.forgotten {
             return Next::End;
         }
         if let Some(next) = state.events.iter().find(|event| event.number > place) {
@@ -295,6 +300,11 @@ impl Remembered {
     fn remove(&self, bytes: usize) {
         self.all.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
+}
+
+/// Whether a message wants an answer.
+fn asks(message: &[u8]) -> bool {
+    json::has_member(message, "id")
 }
 
 fn wake(mut state: MutexGuard<'_, State>) {

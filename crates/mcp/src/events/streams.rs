@@ -83,7 +83,7 @@ impl Streams {
         if kind != "r" {
             return Err(Gone);
         }
-        let found = open.responses.iter().find(|stream| stream.number == number && !stream.state().lost);
+        let found = open.responses.iter().find(|stream| stream.number == number && place >= stream.state().forgotten);
         found.map(|stream| (Arc::clone(stream), place)).ok_or(Gone)
     }
 

@@ -102,6 +102,7 @@ async fn what_is_remembered_has_bounds() {
     let (said, ended) = read(&mut reader(&stream, 0));
     assert!(ended && said.len() > large.len());
     assert_eq!(stream.state().bytes, 0, "one that is too large goes once it was read");
+    assert!(streams.resume("r1-0", NOW).is_err(), "and that is said");
 
     let whole = Bytes::from(vec![b'x'; EVENT_BYTES_MAX]);
     let other = streams.respond(NOW);
@@ -210,4 +211,49 @@ async fn what_was_read_goes_before_what_nobody_has_read_yet() {
     assert!(remembered.all.bytes.load(Ordering::Relaxed) <= EVENT_BYTES_MAX);
     drop((kept, last, streams, of_nobody));
     assert_eq!((remembered.all.bytes.load(Ordering::Relaxed), remembered.read().streams.len()), (0, 0));
+}
+
+// INVARIANT: nobody who comes back misses a question or an answer without being told.
+#[tokio::test]
+async fn who_comes_back_for_a_question_that_is_forgotten_is_told_so() {
+    let question = r#"{"jsonrpc":"2.0","id":7,"method":"elicitation/create","params":{}}"#;
+    let news = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"id":7}}"#;
+    let fills = |remembered: &Remembered| {
+        let others = Streams::new(remembered.clone(), 0).respond(NOW);
+        others.end(Some(Bytes::from(vec![b'x'; EVENT_BYTES_MAX])), NOW);
+        others
+    };
+    // As if the connection had broken before the last of it came.
+    let remembered = Remembered::default();
+    let streams = Streams::new(remembered.clone(), 0);
+    let stream = streams.respond(NOW);
+    for message in [news, question, news] {
+        stream.say(bytes(message));
+    }
+    let mut first = reader(&stream, 0);
+    assert!(read(&mut first).0.contains("r1-3"));
+    let mut slow = reader(&stream, 1);
+    drop(fills(&remembered));
+    assert!(stream.state().events.is_empty());
+    assert_eq!(read(&mut slow), (String::new(), true), "it comes back, and is told");
+    stream.end(Some(bytes("answer")), NOW);
+    assert!(streams.resume("r1-0", NOW).is_err() && streams.resume("r1-1", NOW).is_err());
+    let (again, place) = streams.resume("r1-2", NOW).expect("it has the question");
+    assert_eq!(read(&mut reader(&again, place)).0, "event: message\nid: r1-4\ndata: answer\n\n", "news may be missed");
+    // While nobody reads, there is no room.
+    let stream = streams.respond(NOW);
+    let full = fills(&remembered);
+    stream.say(bytes(news));
+    assert!(streams.resume("r2-0", NOW).is_ok());
+    stream.say(bytes(question));
+    drop(full);
+    assert!(streams.resume("r2-0", NOW).is_err(), "the question found no place");
+    // What one stream may keep is not enough.
+    let stream = streams.respond(NOW);
+    stream.say(bytes(question));
+    for _ in 0..STREAM_EVENTS_MAX {
+        stream.say(bytes(news));
+    }
+    assert!(streams.resume("r3-0", NOW).is_err());
+    assert!(streams.resume("r3-1", NOW).is_ok());
 }
