@@ -2,7 +2,7 @@
 //! caused them and to nobody else, its `_meta` and its change of mind to the app.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -39,6 +39,17 @@ pub enum Client {
     Legacy(Arc<Session>),
 }
 
+/// Whose a call is: of which session. None: of one without, and two of those may be two clients'.
+#[derive(Clone)]
+pub struct Whose(Option<Weak<Session>>);
+
+/// The link of a client who is asked and told nothing.
+struct OverLink {
+    manner: Manner,
+    level: Option<String>,
+    whose: Whose,
+}
+
 struct Shared {
     client: Client,
     to_client: mailbox::Sender<Bytes>,
@@ -64,8 +75,8 @@ struct Shared {
     waiting: Notify,
     /// As what it waits.
     held: OnceLock<HeldTask>,
-    /// The link it goes over, where that is another than its client's own, and the level such a link is made with.
-    link: OnceLock<(Manner, Option<String>)>,
+    /// The link it goes over, where that is another than its client's own.
+    link: OnceLock<OverLink>,
     /// How often the client was told so.
     waited: AtomicU64,
 }
@@ -135,9 +146,18 @@ impl Client {
         }
     }
 
-    /// Whether the other is this very client. Two requests without a session may come from two clients.
+    fn whose(&self) -> Whose {
+        match self {
+            Self::Modern { .. } => Whose(None),
+            Self::Legacy(session) => Whose(Some(Arc::downgrade(session))),
+        }
+    }
+}
+
+impl Whose {
+    /// Whether the other is surely the same client's.
     pub fn same(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Legacy(one), Self::Legacy(two)) if Arc::ptr_eq(one, two))
+        matches!((&self.0, &other.0), (Some(one), Some(other)) if one.ptr_eq(other))
     }
 }
 
@@ -194,7 +214,8 @@ impl Along {
     /// Over the link that this client's calls use, though nobody is asked or told anything: a call that waited as a task goes on where
     /// its client's calls went before.
     pub fn over_link_of(self, client: &Client) -> Self {
-        let _first = self.shared.link.set((client.manner(), client.level()));
+        let _first =
+            self.shared.link.set(OverLink { manner: client.manner(), level: client.level(), whose: client.whose() });
         self
     }
 
@@ -203,14 +224,24 @@ impl Along {
         &self.shared.client
     }
 
+    /// Whose it is.
+    pub fn whose(&self) -> Whose {
+        self.shared.link.get().map_or_else(|| self.client().whose(), |link| link.whose.clone())
+    }
+
+    /// Whether its client is asked and told something meanwhile.
+    pub fn reaches_its_client(&self) -> bool {
+        self.shared.link.get().is_none()
+    }
+
     /// What kind of link it goes over.
     pub fn manner(&self) -> Manner {
-        self.shared.link.get().map_or_else(|| self.shared.client.manner(), |(manner, _)| manner.clone())
+        self.shared.link.get().map_or_else(|| self.shared.client.manner(), |link| link.manner.clone())
     }
 
     /// From which level on an app that keeps to a level is told to send log messages, where that link is made for this call.
     pub fn level(&self) -> Option<String> {
-        self.shared.link.get().map_or_else(|| self.shared.client.level(), |(_, level)| level.clone())
+        self.shared.link.get().map_or_else(|| self.shared.client.level(), |link| link.level.clone())
     }
 
     /// What stands in the `_meta` of the request to the app, besides what its revision wants: members, without braces.

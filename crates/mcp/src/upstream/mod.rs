@@ -14,7 +14,7 @@ mod sse;
 mod under_way;
 mod watch;
 
-pub use along::{Along, Client, LEVELS, LOG_LEVEL_KEY};
+pub use along::{Along, Client, LEVELS, LOG_LEVEL_KEY, Whose};
 pub use asked::{Asked, ListOf};
 pub use child::ChildSpec;
 use conversation::Asks;

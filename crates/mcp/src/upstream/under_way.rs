@@ -12,7 +12,7 @@ use model::Method;
 
 use super::along::progress_token;
 use super::conversation::{Asks, NO_CALL, TAKES_BACK, taken_back};
-use super::{Along, Client, Ear};
+use super::{Along, Ear, Whose};
 
 /// Calls under way, oldest first.
 pub(crate) struct UnderWay {
@@ -33,7 +33,7 @@ struct Calls {
     /// By the ids of their requests on this link.
     by_id: BTreeMap<u64, Asks>,
     /// Those that ended without an answer lately: when, and whose they were.
-    unanswered: VecDeque<(Instant, u64, Client)>,
+    unanswered: VecDeque<(Instant, u64, Whose)>,
     early: Vec<Early>,
     /// The call before which the app is told of folders: what it asks about these is about that one.
     folders: Option<u64>,
@@ -182,8 +182,8 @@ impl UnderWay {
         tracing::debug!(taken, "an app takes a question back");
     }
 
-    /// The oldest call, if all are of one client, and those that ended without an answer lately. On a link that pairs share, what is said may be about a call of another
-    /// pair that is over, or about all of them.
+    /// The oldest call, if all are of one client, and those that ended without an answer lately; before it the oldest that reaches its
+    /// client. On a link that pairs share, what is said may be about a call of another pair that is over, or about all of them.
     fn only_client(&self) -> Result<Asks, &'static str> {
         if self.shared {
             return Err("several clients share this link, and it does not say whose call it is about");
@@ -192,13 +192,13 @@ impl UnderWay {
         calls.forget_old(stopwatch());
         let mut under_way = calls.by_id.values();
         let oldest = under_way.next().ok_or(NO_CALL)?;
-        let unanswered = calls.unanswered.iter().map(|(_, _, client)| client);
-        for other in under_way.map(|asks| asks.along.client()).chain(unanswered) {
-            if !oldest.along.client().same(other) {
-                return Err("calls of several clients are under way, and it does not say which one it is about");
-            }
+        let unanswered = calls.unanswered.iter().map(|(_, _, whose)| whose.clone());
+        let whose = oldest.along.whose();
+        if under_way.map(|asks| asks.along.whose()).chain(unanswered).any(|other| !whose.same(&other)) {
+            return Err("calls of several clients are under way, and it does not say which one it is about");
         }
-        Ok(oldest.clone())
+        let asked = calls.by_id.values().find(|asks| asks.along.reaches_its_client());
+        Ok(asked.unwrap_or(oldest).clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Calls> {
@@ -229,7 +229,7 @@ impl Drop for Begun {
         if calls.unanswered.len() >= UNANSWERED_MAX {
             calls.unanswered.pop_front();
         }
-        calls.unanswered.push_back((stopwatch(), self.id, asks.along.client().clone()));
+        calls.unanswered.push_back((stopwatch(), self.id, asks.along.whose()));
     }
 }
 

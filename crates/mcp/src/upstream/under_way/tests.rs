@@ -1,10 +1,15 @@
+use std::collections::HashSet;
+
 use decide::Scrub;
 use json::Document;
+use model::{Actor, AgentId, HumanId, Secret, TaskId, UnixMicros};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::client::Abilities;
 use crate::mailbox;
+use crate::revision::Revision;
+use crate::session::Sessions;
 use crate::upstream::Client;
 
 struct Clean;
@@ -27,6 +32,23 @@ fn with_folders() -> Along {
     let document = Document::parse(&capabilities).unwrap();
     let abilities = Abilities::read(Some(document.root()), &capabilities).unwrap();
     Along::of(None, Client::Modern { abilities, level: None }, Arc::new(Clean)).0
+}
+
+/// A client with a session of its own that can be asked.
+fn session_that_is_asked() -> Client {
+    let capabilities = Bytes::from_static(br#"{"elicitation":{}}"#);
+    let document = Document::parse(&capabilities).unwrap();
+    let abilities = Abilities::read(Some(document.root()), &capabilities).unwrap();
+    let actor = Actor {
+        agent: AgentId::parse("bot").unwrap(),
+        human: HumanId::parse("ana").unwrap(),
+        task: TaskId::parse("t-1").unwrap(),
+        token_id: "jti".into(),
+        only_app: None,
+    };
+    let sessions = Sessions::new(&Secret::new([7; 32]), HashSet::new()).unwrap();
+    let id = sessions.open(Revision::V20251125, abilities, &actor, None, UnixMicros(0)).unwrap();
+    Client::Legacy(sessions.find(&id, &actor, None, UnixMicros(0)).unwrap())
 }
 
 /// The progress that an app reports of a call.
@@ -73,6 +95,28 @@ fn a_call_that_was_cancelled_is_reckoned_with_until_it_is_answered_or_long_over(
         drop(under_way.begins(id, Asks::none(&first)));
     }
     assert_eq!(under_way.lock().unanswered.len(), UNANSWERED_MAX);
+}
+
+#[test]
+fn a_call_that_goes_on_as_a_task_keeps_no_other_of_its_session_from_being_asked() {
+    let under_way = UnderWay::of(&Ear::new(|_| {}));
+    let [session, another] = [(), ()].map(|()| session_that_is_asked());
+    let nobody = Client::Modern { abilities: Abilities::default(), level: None };
+    let as_task = |session: &Client| Along::of(None, nobody.clone(), Arc::new(Clean)).0.over_link_of(session);
+    let ask = || under_way.take(Bytes::from_static(b"1"), "elicitation/create", None);
+    let task = under_way.begins(1, Asks::none(&as_task(&session)));
+    assert!(ask().unwrap_err().contains("does not offer it"), "nobody is asked during the task alone");
+    let (along, mut hears) = Along::of(None, session.clone(), Arc::new(Clean));
+    let (to, mut questions) = mpsc::channel(4);
+    let _other = under_way.begins(2, Asks { to: Some(to), ..Asks::none(&along) });
+    assert_eq!(ask(), Ok(()));
+    assert!(questions.try_recv().is_ok());
+    under_way.tell(&Bytes::from_static(LOG.as_bytes()), "notifications/message");
+    assert!(hears.try_recv().is_some(), "it is told, too");
+    drop(task);
+    assert_eq!(ask(), Ok(()), "also when the task has ended without an answer");
+    let _of_another = under_way.begins(3, Asks::none(&as_task(&another)));
+    assert!(ask().unwrap_err().contains("several clients"));
 }
 
 #[test]
