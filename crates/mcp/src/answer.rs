@@ -50,6 +50,11 @@ pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape, disposition: Option<Di
     if shape.tool { envelope::result(id, &tool_error(told, shape)) } else { told.as_error().response(Some(id)) }
 }
 
+/// What is told of a request that failed before it was known what it asks.
+pub fn not_executed(fault: &Fault) -> RpcError {
+    failed(None, fault, false).as_error()
+}
+
 /// A result of an app, as it is told.
 pub fn of_result(id: &[u8], body: Bytes, shape: &Shape) -> Vec<u8> {
     of_answer(id, &Answer { kind: AnswerKind::Result, body }, shape)

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testkit::{McpClient, World, everything_command};
 
-use crate::kit::{intents, last_intent, until, world};
+use crate::kit::{at, intents, last_intent, nobodys_url, rpc, until, world};
 
 /// One app, the public everything server, of this risk.
 fn office(risk: &str) -> Result<World> {
@@ -79,6 +79,24 @@ fn at_the_endpoint_of_one_app_names_stay_as_they_are() -> Result<()> {
     assert!(names(&client.request("resources/list", json!({}))?, "resources", "uri").contains(&uri.to_owned()));
     assert_eq!(names(&client.request("resources/read", json!({ "uri": uri }))?, "contents", "uri"), [uri]);
     assert!(client.request("prompts/get", json!({ "name": "simple-prompt" }))?.to_string().contains("messages"));
+    Ok(())
+}
+
+/// What a long name stands for only its app can say.
+#[test]
+fn a_long_name_of_a_prompt_is_not_called_unknown_where_its_app_cannot_be_asked() -> Result<()> {
+    let world = world().app_url("crm", &nobodys_url()?, None).start()?;
+    let name = format!("crm__{}_0123456789ab", "x".repeat(64 - 5 - 13));
+    let reference = json!({ "type": "ref/prompt", "name": name });
+    let completes = json!({ "ref": reference, "argument": { "name": "department", "value": "E" } });
+    for mut client in clients(&world)? {
+        for (method, params) in [("prompts/get", json!({ "name": name })), ("completion/complete", completes.clone())] {
+            let error = rpc(client.request(method, params))?;
+            assert!(error.message.contains("Nothing was executed"), "{error}");
+            let said = error.data.get("dev.countersign/decision").context("it does not say who is to blame")?;
+            assert_eq!((at(said, "/blame"), at(said, "/retry")), ("upstream", "later"), "{error}");
+        }
+    }
     Ok(())
 }
 

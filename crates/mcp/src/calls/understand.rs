@@ -10,7 +10,7 @@ use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{AppId, ContractFacts, Method, OfCall, ToolFacts, ToolName, ToolStatus, UnixMicros};
 
 use super::{Call, Runs};
-use crate::answer::Shape;
+use crate::answer::{self, Shape};
 use crate::app_link::AppLink;
 use crate::catalog::{Catalog, Listed};
 use crate::envelope::{INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
@@ -302,7 +302,7 @@ impl Context<'_> {
     }
 
     /// The prompt that a shortened name stands for at the endpoint of all apps. None: it is not shortened. Error: the app lists none of
-    /// that name; sent as it is, it would be none that anybody has reviewed, or has a rule about.
+    /// that name, or cannot be asked; sent as it is, it would be none that anybody has reviewed, or has a rule about.
     async fn prompt(&self, link: &AppLink, name: &str, asked: Asked) -> Result<Option<ToolName>, RpcError> {
         let of_prompts = matches!(asked, Asked::Prompt | Asked::CompletePrompt);
         if !of_prompts || self.endpoint.is_some() || !may_be_shortened(name) {
@@ -313,10 +313,12 @@ impl Context<'_> {
         if let Some(found) = last.as_ref().and_then(|last| last.what.joined(name)) {
             return Ok(Some(found.clone()));
         }
-        let listed = link.listed(ListOf::Prompts, Some(&pair)).await.ok();
-        let found = listed.and_then(|listed| listed.what.joined(name).cloned());
+        let listed = link.listed(ListOf::Prompts, Some(&pair)).await.map_err(|fault| {
+            tracing::warn!(?fault, "a call names an app that cannot be asked what it offers");
+            answer::not_executed(&fault)
+        })?;
         let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown {}: {name}", noun(asked)));
-        found.map(Some).ok_or_else(unknown)
+        listed.what.joined(name).cloned().map(Some).ok_or_else(unknown)
     }
 
     /// Whether the app offers this tool. One that is not in the list is asked for again before it is called unknown.
