@@ -62,7 +62,7 @@ pub struct Yielded {
 /// One call that may have to wait.
 pub(crate) struct Queue {
     pub(crate) patience: Patience,
-    /// Its place was given back; none where it could not be, and nobody is kept waiting.
+    /// Its place was given back; none where it has none or could not give it back, and nobody is kept waiting.
     pub(crate) yielded: OnceLock<Option<Yielded>>,
     pub(crate) along: Along,
     pub(crate) hub: Arc<Hub>,
@@ -114,9 +114,9 @@ impl Patience {
         Self { place: Some(place), streams: takes_events(headers), time_max: None, task: false, shows: false }
     }
 
-    /// For a client that comes back for the stream of its response, and was shown everything before.
-    pub fn of_stream() -> Self {
-        Self { streams: true, time_max: None, ..Self::none() }
+    /// For a request with this place, whose client comes back for the stream of its response, and was shown everything before.
+    pub fn of_stream(place: Yielding) -> Self {
+        Self { place: Some(place), streams: true, time_max: None, ..Self::none() }
     }
 }
 
@@ -204,8 +204,8 @@ impl Waiter for Queue {
     fn waits(&self, held: &Held) {
         let _once = self.waits_for.set(held.waits_for);
         self.along.held(HeldTask::of(&held.id, self.plain));
-        if let (Some(place), None) = (&self.patience.place, self.patience.time_max) {
-            let _once = self.yielded.set(place.yields());
+        if self.patience.time_max.is_none() {
+            let _once = self.yielded.set(self.patience.place.as_ref().and_then(Yielding::yields));
         }
         if self.patience.streams && self.time_max().is_none() {
             self.along.waits();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use testkit::{McpClient, Peer, Upstream, World, WorldBuilder};
 
-use crate::kit::{at, changes, child, decision, intents, pin, records, text, until, upstream, world};
+use crate::kit::{at, changes, child, decision, intents, pin, records, rpc, text, until, upstream, world};
 use crate::people::typed;
 use crate::vendors::{self, Ats, contract};
 use crate::waits::free_address;
@@ -222,8 +222,45 @@ fn who_comes_back_for_a_call_that_waits_takes_no_place_among_the_requests_in_fli
         back.body.clear();
         let response = asks.send_http(&back)?;
         ensure!(response.status == 200 && response.is_stream(), "{restarted}: {}", response.status);
-        ensure!(!other.tool_names()?.is_empty(), "{restarted}");
+        until("it waits, and somebody else has the place", || Ok(other.tool_names().is_ok_and(|all| !all.is_empty())))?;
     }
+    Ok(())
+}
+
+/// However many wait for the same call, each takes memory, in whatever way it has come.
+#[test]
+fn so_many_requests_of_one_agent_are_kept_waiting_and_any_other_is_told_that_its_call_waits() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("1h")))?;
+    let [mut asks, again] = [client(&world, "2025-11-25")?, client(&world, "2025-11-25")?];
+    let task = json!({"name": "remote__echo", "arguments": {"text": "hello"}, "task": {"ttl": 60_000}});
+    let task = asks.request("tools/call", task)?;
+    let mut message = asks.message("tools/call", &echo());
+    let mut name = String::new();
+    for id in 1_000..1_400 {
+        message["id"] = json!(id);
+        let mut response = asks.send(&message)?;
+        ensure!(response.is_stream(), "{id} is kept waiting");
+        let first = response.next_block()?.context("no event")?;
+        let place = first.iter().find_map(|line| line.strip_prefix("id: ")).context("no place to come back to")?;
+        place.split_once('.').context("it does not say of what")?.1.clone_into(&mut name);
+    }
+    let hold = waiting(&world)?;
+    let told = |result: &Value| Ok::<_, anyhow::Error>(at(decision(result)?, "/hold/id") == hold);
+    let result = asks.request("tools/call", echo())?;
+    ensure!(told(&result)?, "{result}");
+    let refused = rpc(asks.request("tasks/result", json!({"taskId": at(&task, "/task/taskId")})))?;
+    ensure!(refused.message.contains("ask with `tasks/get`"), "{refused}");
+    let mut back = again.http_request(&message).with("last-event-id", &format!("r999-0.{name}"));
+    "GET".clone_into(&mut back.method);
+    back.body.clear();
+    let mut response = again.send_http(&back)?;
+    response.next_block()?.context("no place to come back to")?;
+    let next = response.next_block()?.context("no answer")?;
+    let answer = next.iter().find_map(|line| line.strip_prefix("data: ")).context("it is kept waiting, too")?;
+    let answer: Value = serde_json::from_str(answer)?;
+    ensure!(told(answer.get("result").context("no result")?)?, "{answer}");
+    ensure!(upstream.call_count() == 0);
     Ok(())
 }
 

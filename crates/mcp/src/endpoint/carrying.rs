@@ -94,7 +94,8 @@ impl Shared {
         let in_flight = session.begins(&whom.id, along.clone())?;
         along.held(held);
         let resumable = self.resumable(Arc::clone(session), &whom);
-        let answering = self.answering(call, whom, Patience::of_stream(), &along, Some(in_flight));
+        let patience = Patience::of_stream(self.yielding(arrived));
+        let answering = self.answering(call, whom, patience, &along, Some(in_flight));
         Some(stream::resume(answering, told, along, resumable, &self.tasks))
     }
 

@@ -59,8 +59,9 @@ impl Shared {
                 Ok(found) => found,
                 Err(Gone) => {
                     let name = last.split_once(NAMED).map_or("", |(_, name)| name);
+                    // A request in flight until it waits.
                     if let Some(response) = Box::pin(self.come_back(arrived, &session, name)).await {
-                        return long_lived(response);
+                        return response;
                     }
                     let said = "nothing is remembered of the stream this event belongs to";
                     return rpc_error(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, said));
