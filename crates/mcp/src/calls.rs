@@ -63,6 +63,8 @@ pub struct Call {
     said: Option<String>,
     /// Whether its client comes back to it, and was told that it waits.
     was_told: bool,
+    /// Whether it was to wait for people and is not kept waiting, for so many of its agent wait already.
+    turned_away: bool,
     /// What is known of it under the contract of the vendor whose agent asks; none where it is nobody's.
     contract: Option<Arc<ContractFacts>>,
     /// The record that it changes, where it was looked at.
@@ -152,6 +154,7 @@ impl Call {
             disposition: None,
             said: None,
             was_told: false,
+            turned_away: false,
             contract: None,
             looked: None,
         })
@@ -233,7 +236,7 @@ impl Call {
         }
         // Who is told to ask again at once, again and again, must be kept waiting in between.
         let waits = runs.patience.shows || runs.patience.time_max.is_none();
-        let kept = waits && runs.engine.limits().hold_wait_max >= LEAST_WAIT;
+        let kept = waits && !self.turned_away && runs.engine.limits().hold_wait_max >= LEAST_WAIT;
         let state = runs.seals.hold_id(&runs.known.actor, &HeldTask::of(&held.id, true)).filter(|_| kept);
         match state.filter(|_| self.shape.modern) {
             Some(state) => {
@@ -315,7 +318,10 @@ impl Call {
     async fn round(&mut self, runs: &Runs<'_>, along: &Along) -> Closed {
         let (request, queue) = self.next_request(runs, along);
         let closed = runs.engine.call(request).await;
-        self.disposition = queue.and_then(|queue| queue.disposition.get().copied());
+        if let Some(queue) = queue {
+            self.disposition = queue.disposition.get().copied();
+            self.turned_away = queue.is_turned_away();
+        }
         closed
     }
 

@@ -164,6 +164,11 @@ fn says() -> tokio::sync::Mutex<Interval> {
 }
 
 impl Queue {
+    /// Whether it is not kept waiting, for so many of its agent wait already.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        matches!(self.yielded.get(), Some(None))
+    }
+
     /// Shows the client of a session where its call stands, if it opens addresses. Its answer changes nothing.
     fn show(&self, held: &Held) {
         let Client::Legacy(session) = self.along.client() else { return };
@@ -246,7 +251,7 @@ impl Waiter for Queue {
     }
 
     fn time_max(&self) -> Option<Duration> {
-        if matches!(self.yielded.get(), Some(None)) { Some(Duration::ZERO) } else { self.patience.time_max }
+        if self.is_turned_away() { Some(Duration::ZERO) } else { self.patience.time_max }
     }
 }
 

@@ -249,6 +249,8 @@ fn so_many_requests_of_one_agent_are_kept_waiting_and_any_other_is_told_that_its
     let told = |result: &Value| Ok::<_, anyhow::Error>(at(decision(result)?, "/hold/id") == hold);
     let result = asks.request("tools/call", echo())?;
     ensure!(told(&result)?, "{result}");
+    let result = client(&world, "2026-07-28")?.request("tools/call", echo())?;
+    ensure!(told(&result)?, "nobody is told to ask again at once, again and again: {result}");
     let refused = rpc(asks.request("tasks/result", json!({"taskId": at(&task, "/task/taskId")})))?;
     ensure!(refused.message.contains("ask with `tasks/get`"), "{refused}");
     let mut back = again.http_request(&message).with("last-event-id", &format!("r999-0.{name}"));

@@ -106,6 +106,7 @@ impl Context<'_> {
             disposition: None,
             said: said(params),
             was_told: false,
+            turned_away: false,
             contract,
             looked: None,
         });
@@ -185,6 +186,7 @@ impl Context<'_> {
             disposition: None,
             said: None,
             was_told: false,
+            turned_away: false,
             contract: None,
             looked: None,
         }))
