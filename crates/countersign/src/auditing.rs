@@ -36,7 +36,7 @@ pub struct Looked {
     /// The last record that was there then; none where nothing was asked of the trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up_to: Option<u64>,
-    /// Calls that spoke against it.
+    /// Calls that spoke against it, also of the looks before, where this one only completes them.
     pub against: u64,
     /// The record of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -164,14 +164,17 @@ fn look_at(contract: &Compiled, reader: &dyn LogReader, which: Which, now: UnixM
             let behind = before.and_then(|before| before.up_to);
             let found =
                 check.look(reader, Part { since, until: ends, behind, up_to: Some(up_to) }).map_err(Fault::from)?;
+            // INVARIANT: what was not kept is kept again only once a look at a time of its own says so (test
+            // `a_look_that_adds_nothing_makes_no_clause_kept`).
+            let adds_nothing = since == until || found.looked_at == 0 && (over || which == Which::All);
+            let not_kept = before.filter(|before| adds_nothing && before.held == Some(false));
+            let against = found.against + not_kept.map_or(0, |before| before.against);
             one.insert("up_to".to_owned(), up_to.into());
             one.insert("asked".to_owned(), check.in_words().into());
-            one.insert("held".to_owned(), (found.against == 0).into());
+            one.insert("held".to_owned(), (not_kept.is_none() && found.against == 0).into());
             let calls: Vec<&str> = found.some.iter().map(|call| call.call.as_str()).collect();
             one.insert("calls".to_owned(), json!(calls));
-            for (name, count) in
-                [("looked_at", found.looked_at), ("against", found.against), ("unknown", found.unknown)]
-            {
+            for (name, count) in [("looked_at", found.looked_at), ("against", against), ("unknown", found.unknown)] {
                 one.insert(name.to_owned(), count.into());
             }
         }

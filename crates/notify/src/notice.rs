@@ -77,6 +77,8 @@ fn of_change(what: &str, detail: &Value, pages: &str) -> Option<Notice> {
             let lines = vec![format!("Now also: {}.", list(detail, "to")), until(detail)];
             Some(one(what, title, lines, detail, pages))
         }
+        // That it was not kept before has been told.
+        "contract.audit" if detail.get("calls").and_then(Value::as_array).is_some_and(Vec::is_empty) => None,
         "contract.audit" if detail.get("held") == Some(&Value::Bool(false)) => {
             let title = format!("Clause {} of {} was not kept", text(detail, "clause"), agreement(detail));
             let by_person = !text(detail, "person").is_empty();

@@ -100,8 +100,7 @@ fn a_call_whose_record_came_after_a_look_is_looked_at_by_the_next_one_and_once()
         let [one] = all.as_slice() else { panic!("{all:?}") };
         let value = serde_json::to_string(&Looked::of(one, now)).unwrap();
         log.put(AUDIT_STATE, "acme/1", value);
-        let count = |name: &str| one[name].as_u64().unwrap();
-        (count("looked_at"), count("against"))
+        (one["looked_at"].as_u64().unwrap(), one["calls"].as_array().unwrap().len())
     };
     log.ask(at(10), &["contract:acme/1"]);
     assert_eq!(look(&mut log, at(20)), (1, 0));
@@ -145,6 +144,46 @@ fn a_call_whose_record_came_after_the_end_of_a_clause_is_looked_at() {
         assert_eq!(look(&mut log, Which::Due, at(3_600)), Some(found), "none after its end");
         assert_eq!(look(&mut log, Which::Due, at(7_200)), None);
         assert_eq!(look(&mut log, Which::All, at(9_000)), None);
+    }
+}
+
+#[test]
+fn a_look_that_adds_nothing_makes_no_clause_kept() {
+    let file = ContractFile { name: "acme.yaml".into(), text: COUNTED.into() };
+    let contract = Compiled::load(&file).unwrap_or_else(|errors| panic!("{errors:#?}")).contract;
+    let ends = contract::Period::parse("2026-07-01..2027-06-30", "UTC").unwrap().ends;
+    let at = |seconds: i64| UnixMicros(ends.0 + seconds * 1_000_000);
+    let look = |log: &mut Calls, which: Which, now: UnixMicros| {
+        let all = look_at(&contract, &log.reader, which, now).unwrap();
+        let looked = Looked::of(all.first()?, now);
+        log.put(AUDIT_STATE, "acme/1", serde_json::to_string(&looked).unwrap());
+        Some((looked.held?, looked.against))
+    };
+    let three_too_many = |log: &mut Calls, from: i64| {
+        (0..4).for_each(|place| log.ask(at(from + place), &["contract:acme/1"]));
+    };
+    // Somebody looks as soon as it is over: what comes later completes that.
+    for (late, found) in [(0, (false, 3)), (1, (false, 4))] {
+        let mut log = Calls::new();
+        three_too_many(&mut log, -20);
+        assert_eq!(look(&mut log, Which::All, at(10)), Some((false, 3)));
+        (0..late).for_each(|_| log.ask(at(-10), &["contract:acme/1"]));
+        assert_eq!(look(&mut log, Which::Due, at(3_600)), Some(found), "{late}");
+        assert_eq!(look(&mut log, Which::Due, at(7_200)), None);
+    }
+    // What came late and is in order does not make good what was not.
+    let mut log = Calls::new();
+    three_too_many(&mut log, -20 - 2 * 86_400);
+    assert_eq!(look(&mut log, Which::All, at(10)), Some((false, 3)));
+    log.ask(at(-10), &["contract:acme/1"]);
+    assert_eq!(look(&mut log, Which::Due, at(3_600)), Some((false, 3)));
+    // Nor does asking twice, nor an end before which nothing else was asked; a day of its own without a call does.
+    for (then, found) in [(3_600, (false, 3)), (-86_400, (true, 0))] {
+        let mut log = Calls::new();
+        three_too_many(&mut log, -4 * 86_400);
+        assert_eq!(look(&mut log, Which::Due, at(-3 * 86_400)), Some((false, 3)));
+        assert_eq!(look(&mut log, Which::All, at(-3 * 86_400 + 60)), Some((false, 3)));
+        assert_eq!(look(&mut log, Which::Due, at(then)), Some(found));
     }
 }
 

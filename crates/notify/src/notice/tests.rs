@@ -143,7 +143,8 @@ fn what_becomes_of_contracts_is_told() {
     let audit = |more: Value| change("contract.audit", about(more));
     let told = told(vec![
         audit(json!({ "held": true, "against": 0 })),
-        audit(json!({ "held": false, "against": 3, "asked": "none of calls that fit `tool:x`" })),
+        audit(json!({ "held": false, "against": 3, "calls": ["c_1"], "asked": "none of calls that fit `tool:x`" })),
+        audit(json!({ "held": false, "against": 3, "calls": [], "asked": "none of calls that fit `tool:x`" })),
         audit(json!({ "look_at": "reads without an order" })),
         change("contract.notice", about(json!({ "days_left": 7, "until": "2027-06-30", "responsible": "ana" }))),
     ]);

@@ -81,6 +81,13 @@ pub(super) fn audited(said: &Value) -> Vec<String> {
                 count("looked_at"),
                 text(one, "/asked")
             ),
+            Some(false) if one.get("calls").and_then(Value::as_array).is_some_and(Vec::is_empty) => format!(
+                "{of}: {}, as it was before: {} calls spoke against it, and none of {} since ({})",
+                look.paint(Ink::Red, "not kept"),
+                count("against"),
+                count("looked_at"),
+                text(one, "/asked")
+            ),
             Some(false) => format!(
                 "{of}: {}, {} of {} calls speak against it ({})",
                 look.paint(Ink::Red, "not kept"),
