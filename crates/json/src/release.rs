@@ -5,7 +5,8 @@
 //!
 //! Only what is named gets out (or, where [`Fields::Every`] says so, what is not excluded): a field that nobody knew of is
 //! left out. Lists make no difference to a path: `jobs[].salary` and `jobs.salary` are one path, and mean the salary of the
-//! job, or of each. So no exclusion is evaded by an answer that wraps a value in a list.
+//! job, or of each. So no exclusion is evaded by an answer that wraps a value in a list, nor by one that lays a path out in one name
+//! (`jobs[0].salary`, `jobs/salary`); what is let out is named as it stands.
 //!
 //! ```text
 //! rows     $.data[*]                             each: client_id is one of northwind (2.2); status is one of active (4.1)
@@ -18,6 +19,7 @@ mod condition;
 mod csv;
 mod error;
 mod filter;
+mod laid_out;
 mod path;
 mod port;
 mod shapes;

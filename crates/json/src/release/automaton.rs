@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::path::{Path, Segment, wrong};
-use super::{Fields, How, ReleaseError, ReleasePlan, Tell};
+use super::{Fields, How, ReleaseError, ReleasePlan, Tell, laid_out};
 
 /// What becomes of the value of a key, and of what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(super) struct Automaton {
     root: u32,
     /// What becomes of a record as such.
     record: Out,
+    /// The action that takes something out, by exclusion.
+    removals: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +58,17 @@ struct State {
     named: BTreeMap<Box<str>, u32>,
     /// Any other key.
     other: u32,
+    /// An exclusion that has begun and goes on below.
+    begun: Option<u16>,
+}
+
+/// What is excluded of a path that is laid out in one name.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LaidOut {
+    /// What excludes all that stands under that name.
+    pub(super) removed: Option<u16>,
+    /// What excludes something that may be in it.
+    pub(super) begun: Option<u16>,
 }
 
 /// What a pattern is for.
@@ -117,10 +130,14 @@ pub(super) fn compile(plan: &ReleasePlan) -> Result<(Automaton, bool), ReleaseEr
         Fields::Every => Out::Keep,
         Fields::Only(_) => Out::Walk,
     };
+    let silent = builder.number(Reached { in_record: true, silent: true, ..Reached::default() })?;
+    let removals = (0..plan.removed.len())
+        .map(|which| builder.act(Action { out: Out::Remove(small(which)), each: 0, whole: 0, state: silent }))
+        .collect();
     while let Some((reached, number)) = builder.waiting.pop() {
         builder.lay_out(&reached, number)?;
     }
-    Ok((Automaton { states: builder.states, actions: builder.actions, root, record }, listed))
+    Ok((Automaton { states: builder.states, actions: builder.actions, root, record, removals }, listed))
 }
 
 // === impl Action ===
@@ -155,10 +172,39 @@ impl Automaton {
         self.actions.get(number as usize).copied().unwrap_or(Action::NOTHING)
     }
 
-    /// Which action a key leads to.
-    pub(super) fn step(&self, state: u32, key: &str) -> u32 {
+    /// Which action a name leads to.
+    pub(super) fn step(&self, state: u32, name: &str) -> u32 {
         let Some(state) = self.states.get(state as usize) else { return u32::MAX };
-        state.named.get(key).copied().unwrap_or(state.other)
+        state.named.get(name).copied().unwrap_or(state.other)
+    }
+
+    /// Which action a key of an object leads to: where it would be let out, and lays out a path of which something is excluded, none
+    /// that lets it out.
+    pub(super) fn key(&self, state: u32, key: &str) -> u32 {
+        let action = self.step(state, key);
+        if self.removals.is_empty() || !matches!(self.action(action).out, Out::Keep | Out::Walk) {
+            return action;
+        }
+        let LaidOut { removed, begun } = self.laid_out(state, key);
+        let removed = removed.or(begun).and_then(|which| self.removals.get(usize::from(which)).copied());
+        removed.unwrap_or(action)
+    }
+
+    /// What is excluded of a path that is laid out in a name.
+    pub(super) fn laid_out(&self, state: u32, name: &str) -> LaidOut {
+        let mut found = LaidOut::default();
+        for way in laid_out::ways(name).iter().flatten() {
+            let mut state = state;
+            for name in way {
+                let action = self.action(self.step(state, name));
+                if let Out::Remove(which) = action.out {
+                    found.removed = found.removed.or(Some(which));
+                }
+                state = action.state;
+            }
+            found.begun = found.begun.or(self.states.get(state as usize).and_then(|state| state.begun));
+        }
+        found
     }
 }
 
@@ -214,7 +260,11 @@ impl Builder<'_> {
     fn lay_out(&mut self, reached: &Reached, number: u32) -> Result<(), ReleaseError> {
         let names: BTreeSet<Box<str>> =
             reached.places.iter().filter_map(|place| self.segment(*place)?.name.clone()).collect();
-        let mut state = State { named: BTreeMap::new(), other: self.follow(reached, None)? };
+        let begun = reached.places.iter().find_map(|place| match self.role(place.0) {
+            Some(Role::Removed(which)) if place.1 > 0 => Some(which),
+            _ => None,
+        });
+        let mut state = State { named: BTreeMap::new(), other: self.follow(reached, None)?, begun };
         for name in names {
             let action = self.follow(reached, Some(&name))?;
             if action != state.other {

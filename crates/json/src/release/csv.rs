@@ -1,6 +1,6 @@
 //! Tables (RFC 4180): the first line names the columns, each other line is a record. A column's name is a path of the record,
-//! as a whole or part by part: an exclusion of `pay` takes out the columns `pay.base` and `pay[base]`, too. One of `jobs.pay` takes out
-//! `jobs.0.pay`, `jobs[0].pay` and `jobs[0][pay]`, in which a list is laid out.
+//! as a whole or part by part: an exclusion of `pay` takes out the columns `pay.base`, `pay[base]` and ` pay`, too. One of `jobs.pay` takes
+//! out `jobs.0.pay`, `jobs[0].pay` and `jobs[0][pay]`, in which a list is laid out.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -237,12 +237,11 @@ impl Table {
             let actions = self.walked(&parts);
             ways.extend(excluded(&actions).or(actions.last().copied()));
         }
-        let of_items: Vec<&str> = name.split(LAID_OUT).filter(|part| !is_place(part)).collect();
-        let of_each = if of_items == parts { None } else { excluded(&self.walked(&of_items)) };
-        let removed = ways
-            .iter()
-            .chain(&of_each)
-            .find_map(|action| if let Out::Remove(which) = action.out { Some(which) } else { None });
+        let removed =
+            ways.iter().find_map(|action| if let Out::Remove(which) = action.out { Some(which) } else { None });
+        let automaton = &self.release.automaton;
+        let of_rows = automaton.action(automaton.root()).state;
+        let removed = removed.or_else(|| automaton.laid_out(of_rows, name).removed);
         let shown = match removed {
             Some(which) if self.release.replacements.get(usize::from(which)).is_some_and(Option::is_some) => {
                 Shown::Instead(which)
@@ -272,11 +271,6 @@ fn excluded(way: &[Action]) -> Option<Action> {
     way.iter().find(|action| matches!(action.out, Out::Remove(_))).copied()
 }
 
-/// Whether a part of a name says only which item of a list it is, as `0` and `*` do, or nothing.
-fn is_place(part: &str) -> bool {
-    part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
-}
-
 fn text(bytes: &[u8], (from, to, quoted): (usize, usize, bool)) -> Cow<'_, str> {
     if !quoted {
         return String::from_utf8_lossy(bytes.get(from..to).unwrap_or_default());
@@ -292,7 +286,5 @@ fn write_cell(bytes: &[u8], (from, to, _): (usize, usize, bool), any: &mut bool,
     out.extend_from_slice(bytes.get(from..to).unwrap_or_default());
 }
 
-/// What parts the name of a column, where a list or an object is laid out in it.
-const LAID_OUT: [char; 6] = ['.', '[', ']', '/', '\'', '"'];
 /// Up to here a line is looked at whenever there is more of it.
 const CRUMBS_BYTES: usize = 4 * 1024;

@@ -173,7 +173,7 @@ impl Shapes {
         self.bytes += name.len();
         let plain = name.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
         let written = [b"\"", name.as_bytes(), b"\":"].concat().into();
-        let number = automaton.step(known.state, name);
+        let number = automaton.key(known.state, name);
         let action = automaton.action(number);
         let fate = match action.out {
             _ if action.each | action.whole != 0 => Fate::Other,

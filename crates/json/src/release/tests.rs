@@ -100,7 +100,7 @@ fn what_is_excluded_does_not() {
         (r#"{"m":{"k":{"x":1,"y":2},"l":{"x":1}}}"#, r#"{"m":{"k":{"y":2},"l":{}}}"#),
         // However the key is written.
         (r#"{"p\u0061y":1,"\u0070\u0061\u0079s":2}"#, r#"{"\u0070\u0061\u0079s":2}"#),
-        (r#"{"b":"pay","pay ":"pay"}"#, r#"{"b":"pay","pay ":"pay"}"#),
+        (r#"{"b":"pay","pay ":"pay","pay s":"pay"}"#, r#"{"b":"pay","pay s":"pay"}"#),
     ];
     for (input, expect) in cases {
         assert_eq!(filtered(&plan, input), expect);
@@ -462,10 +462,21 @@ fn what_is_excluded_of_a_list_is_excluded_of_each_item_in_a_table() {
         "jobs[1]/salary",
         "bonus[base]",
         "[bonus]",
+        " bonus",
+        "\u{a0}bonus\t",
+        "bonus [base]",
+        " jobs/0/salary",
+        "jobs . salary",
     ] {
         for plan in [&some, &every] {
             let shown = filtered_as(plan, Form::Csv, &format!("id,{hidden}\n1,secret\n"));
             assert_eq!(shown, "id\r\n1\r\n", "{hidden}");
+        }
+        // The same export as objects.
+        let record = format!("{{\"id\":1,{}:\"secret\"}}", serde_json::json!(hidden));
+        for form in [Form::Json, Form::Lines] {
+            let shown = filtered_as(&every, form, &record);
+            assert_eq!(shown.trim_end(), r#"{"id":1}"#, "{hidden}");
         }
     }
     for named in ["jobs.0.title", "jobs.salaries", "jobs"] {
@@ -473,8 +484,42 @@ fn what_is_excluded_of_a_list_is_excluded_of_each_item_in_a_table() {
         assert_eq!(shown, format!("id,{named}\r\n1,x\r\n"));
     }
     // What is let out is named as it stands.
-    let shown = filtered_as(&ReleasePlan::only("$", ["id", "jobs.title"]), Form::Csv, "id,jobs.0.title\n1,x\n");
-    assert_eq!(shown, "id\r\n1\r\n");
+    let only = ReleasePlan::only("$", ["id", "jobs.title"]);
+    assert_eq!(filtered_as(&only, Form::Csv, "id,jobs.0.title\n1,x\n"), "id\r\n1\r\n");
+    assert_eq!(filtered_as(&only, Form::Csv, "id, jobs.title\n1,x\n"), "id\r\n1\r\n");
+    assert_eq!(filtered(&only, r#"{"id":1,"jobs.title":2," id":3}"#), r#"{"id":1}"#);
+}
+
+// INVARIANT: nor by an object whose keys lay out what is in it.
+#[test]
+fn what_is_excluded_is_excluded_of_an_object_that_is_laid_out_flat() {
+    let mut plan = ReleasePlan::every("$.data[*]");
+    plan.removed = vec![removal("jobs.salary.base", How::Remove), replaced("..pay")];
+    let cases = [
+        // In part, where what is in it is not.
+        (r#"{"jobs.0":{"salary":{"base":1}}}"#, "{}"),
+        (r#"{"jobs":{"salary.base":1,"title":2}}"#, r#"{"jobs":{"title":2}}"#),
+        (r#"{"jobs.title":1,"jobs.salary":{"base":2}}"#, r#"{"jobs.title":1}"#),
+        // At any depth.
+        (r#"{"a":{"b":[{"c.pay[0]":1}]}}"#, r#"{"a":{"b":[{"c.pay[0]":"[redacted: §3.2]"}]}}"#),
+        (r#"{"pay/base":{"x":1}}"#, r#"{"pay/base":"[redacted: §3.2]"}"#),
+        // Escaped or not.
+        (r#"{"a":1,"jobs\u002esalary\u002fbase":2}"#, r#"{"a":1}"#),
+        // Another name is another name.
+        (r#"{"payment.base":1,"jobs.salaries":2,"e.g.":3}"#, r#"{"payment.base":1,"jobs.salaries":2,"e.g.":3}"#),
+    ];
+    for (record, left) in cases {
+        let input = format!(r#"{{"data":[{record},{record}]}}"#);
+        assert_eq!(filtered(&plan, &input), format!(r#"{{"data":[{left},{left}]}}"#), "{record}");
+    }
+    // More keys than are remembered.
+    let many: String = (0..200).map(|place| format!(r#""k{place}.x":1,"#)).collect();
+    let left = filtered(&plan, &format!(r#"{{"data":[{{{many}"jobs.salary.base":2}}]}}"#));
+    assert!(!left.contains("salary") && left.contains("k199.x"), "{left}");
+    // No condition is met by what is laid out.
+    plan.each = vec![condition("owner.client", &["northwind"], "2.2")];
+    plan.outside = Outside::Drop;
+    assert_eq!(filtered(&plan, r#"{"data":[{"owner.client":"northwind"}]}"#), r#"{"data":[]}"#);
 }
 
 #[test]

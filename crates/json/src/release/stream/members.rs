@@ -112,7 +112,7 @@ impl Stream {
             self.keys
                 .extend(seen.filter_map(|bit| self.shapes.entry(frame.shape, bit)).map(|entry| digest(entry.name())));
         }
-        let action = self.release.automaton.step(frame.action.state, &name);
+        let action = self.release.automaton.key(frame.action.state, &name);
         Ok(Some(Key { behind, action, is: KeyIs::Digest(digest(name.as_bytes())) }))
     }
 
