@@ -139,7 +139,7 @@ struct Splitter {
 /// What stands before a line.
 #[derive(Default)]
 struct Before {
-    /// The last line that is not empty, without markup.
+    /// The last line that is not empty, without markup and its number.
     words: String,
     /// It begins a clause, or is a heading.
     begins: bool,
@@ -173,7 +173,8 @@ impl Splitter {
             self.figures.push(format!("({one})"));
             marker = None;
         }
-        self.before_this = Before { words: plain(after), begins: hashes > 0 || marker.is_some(), blank: false };
+        let words = after.get(marker.map_or(0, |(_, length)| length)..).unwrap_or_default();
+        self.before_this = Before { words: plain(words), begins: hashes > 0 || marker.is_some(), blank: false };
         if let Some((label, length)) = marker {
             let start = offset + indent + (bare.len() - after.len()) + length;
             let number = self.number(label, if hashes > 0 { 0 } else { indent });
@@ -203,14 +204,13 @@ impl Splitter {
         let Before { words, begins, blank } = &self.before_this;
         let small = rest.chars().find(|letter| letter.is_alphanumeric()).is_some_and(char::is_lowercase);
         let whole = words.trim_end_matches(['"', '”', '’', ')']).ends_with(['.', ';', ':']);
-        let ends = words.is_empty() || whole || [",", " and", " or"].iter().any(|end| words.ends_with(end));
-        // A title has no stop, and is no sentence that goes on with the figure of a number.
-        let titled = *begins && !small && !cues::ends_with_number(words);
+        // A title may end as what goes on with a figure does, but not with a number that is written out.
+        let titled = *begins && !small && !cues::end_with_a_number(words);
         let previous = one.parse::<u16>().ok().and_then(|number| number.checked_sub(1));
         let follows = previous.is_some_and(|previous| {
             previous == 0 || self.levels.iter().any(|level| level.is(Rank::Enclosed, &previous.to_string()))
         });
-        follows && (ends || titled || *blank) || whole && !small
+        follows && (titled || *blank || !cues::end_before_a_figure(words)) || whole && !small
     }
 
     /// The whole number of a label in its place.
@@ -389,7 +389,8 @@ fn is_below(other: &str, number: &str) -> bool {
 fn is_title(quotation: &str) -> bool {
     let plain = plain(quotation);
     let short = plain.chars().count() <= 90 && !plain.trim_end_matches('.').contains(". ");
-    short && !plain.ends_with(['.', ';', ':']) || plain.split_whitespace().count() <= 4 && !plain.ends_with(':')
+    let opens_a_list = plain.ends_with([':', '—', '–']);
+    !opens_a_list && (short && !plain.ends_with(['.', ';']) || plain.split_whitespace().count() <= 4)
 }
 
 fn heading_of(line: &str) -> (usize, &str) {

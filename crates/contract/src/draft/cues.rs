@@ -73,10 +73,17 @@ pub(super) fn decide(text: &str) -> bool {
     EXCLUDES.iter().chain(PERMITS).any(|cue| words.contains(cue))
 }
 
-/// Whether the last word is a number.
-pub(super) fn ends_with_number(text: &str) -> bool {
+/// Whether the last word is a number that is written out.
+pub(super) fn end_with_a_number(text: &str) -> bool {
+    in_small(text).split_whitespace().next_back().is_some_and(is_number)
+}
+
+/// Whether words may go on with a figure in parentheses: behind a number that is written out, as in `thirty (30)`, and behind what
+/// a provision is named by, as in `Article 28 (3)` and `paragraph (1)`.
+pub(super) fn end_before_a_figure(text: &str) -> bool {
     let words = in_small(text);
-    NUMBERS.iter().any(|number| words.trim_end().ends_with(number.trim_end()))
+    let last = words.split_whitespace().next_back().unwrap_or_default();
+    is_number(last) || last.ends_with(|letter: char| letter.is_ascii_digit()) || PROVISIONS.contains(&last)
 }
 
 fn in_small(text: &str) -> String {
@@ -84,11 +91,69 @@ fn in_small(text: &str) -> String {
 }
 
 fn has_number(words: &str) -> bool {
-    words.bytes().any(|byte| byte.is_ascii_digit()) || NUMBERS.iter().any(|number| words.contains(number))
+    words.bytes().any(|byte| byte.is_ascii_digit()) || words.split_whitespace().any(is_number)
 }
 
-const NUMBERS: &[&str] =
-    &[" one ", " two ", " three ", " five ", " ten ", " twelve ", " thirty ", " ninety ", " hundred"];
+/// Whether this is a number that is written out: `four`, `twenty-four`, `hundred`.
+fn is_number(word: &str) -> bool {
+    word.rsplit(['-', '\'']).next().is_some_and(|last| NUMBERS.contains(&last))
+}
+
+const NUMBERS: &[&str] = &[
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "million",
+];
+const PROVISIONS: &[&str] = &[
+    "article",
+    "articles",
+    "clause",
+    "clauses",
+    "item",
+    "items",
+    "number",
+    "numbers",
+    "paragraph",
+    "paragraphs",
+    "section",
+    "sections",
+    "subsection",
+    "subsections",
+    "absatz",
+    "artikel",
+    "nummer",
+    "satz",
+    "ziffer",
+    "§",
+    "§§",
+];
 const DEFINITIONS: &[&str] =
     &["\" means ", "” means ", " the meaning given ", " the meaning(s) given ", " the meanings given "];
 const PURPOSES: &[&str] = &[" for nothing else", " for no other purpose", " solely for ", " only for the purpose"];

@@ -76,6 +76,28 @@ fn a_figure_that_a_line_begins_with_is_no_clause() {
         ["3(1)", "3(2)", "3(4)"]
     );
     assert_eq!(numbers("1.1 It ends within thirty\n\n  7\n\n\u{c}(30) days.\n"), ["1.1"]);
+    // Every number, and what is no number but the name of a provision.
+    let counted = "(1) It begins.\n(2) It runs.\n(3) Acme answers within four\n(4) Business Days.\n(4) It ends.\n";
+    let said: Vec<String> = draft(counted).unwrap().clauses.into_iter().map(|clause| clause.quotation).collect();
+    assert_eq!(said[2..], ["Acme answers within four\n(4) Business Days.", "It ends."]);
+    for before in ["twenty-one", "one hundred and one", "Article 28", "paragraph", "Section 1.2", "§"] {
+        assert_eq!(numbers(&format!("1.1 This is about {before}\n(1) and more.\n")), ["1.1"], "{before}");
+    }
+}
+
+#[test]
+fn a_list_needs_no_stop_before_it() {
+    for stem in
+        ["shall not", "shall —", "may use Candidate Data for", "shall not do as follows", "may read, in each case –"]
+    {
+        let listed = format!("6.3 Acme {stem}\n(1) copy Candidate Data;\n(2) sell it.\n6.4 It ends.\n");
+        assert_eq!(numbers(&listed), ["6.3", "6.3(1)", "6.3(2)", "6.4"], "{stem}");
+    }
+    // A title on a line of its own, and a number without one.
+    let german = "§ 3\nZugriff\n(1) Acme darf lesen.\n(2) Acme darf nicht kopieren.\n§ 4\n(1) Er endet.\n";
+    assert_eq!(numbers(german), ["3(1)", "3(2)", "4(1)"]);
+    assert_eq!(draft(german).unwrap().clauses[0].quotation, "Acme darf lesen.");
+    assert_eq!(numbers("6.3\n(1) copy, which is not allowed;\n(2) sell.\n"), ["6.3(1)", "6.3(2)"]);
 }
 
 #[test]
