@@ -1,6 +1,6 @@
 // An applicant tracking system for tests: json-server (by others) with candidates, screening orders and invoices of two clients at
 // `/v1`. Prints its port, and ends with its standard input. With `strong`, its versions hold for writes; with `RECORDS_TOKEN` in its
-// environment, it wants that token.
+// environment, it wants that token. That it has no record whose id is one of NONE it says in another way than with 404.
 import jsonServer from "json-server";
 
 const candidate = (id, client_id, status, salary) => ({
@@ -21,6 +21,21 @@ const order = (id, client_id, candidate_id) => ({ id, client_id, candidate_id, s
 const orders = [order("o_1", "northwind", "c_1"), order("o_2", "northwind", "c_2"), order("x_1", "contoso", "x_1")];
 const invoices = [{ id: "i_1", client_id: "northwind", amount: 1_000 }];
 
+const NONE = {
+  n_gone: (response) => response.status(410).json({ error: "gone" }),
+  n_bad: (response) => response.status(400).json({ error: "no such id" }),
+  n_hidden: (response) => response.status(403).json({}),
+  n_nothing: (response) => response.status(204).end(),
+  n_list: (response) => response.json([]),
+  n_null: (response) => response.json(null),
+  n_false: (response) => response.json(false),
+  n_error: (response) => response.json({ error: "none" }),
+  n_blank: (response) => response.type("json").send(" \n"),
+  n_words: (response) => response.type("json").send("not found"),
+  n_page: (response) => response.type("html").send("<p>not found</p>"),
+  n_elsewhere: (response) => response.redirect("/none"),
+};
+
 const app = jsonServer.create();
 if (process.argv[2] === "strong") app.set("etag", "strong");
 app.use((request, response, next) => {
@@ -30,6 +45,7 @@ app.use((request, response, next) => {
 });
 app.use(jsonServer.defaults({ logger: false, noCors: true }));
 app.use(jsonServer.bodyParser);
+app.get("/v1/:kind/:id", (request, response, next) => (NONE[request.params.id] ?? (() => next()))(response));
 const router = jsonServer.router({ candidates, orders, invoices });
 router.render = (request, response) => {
   const data = response.locals.data;

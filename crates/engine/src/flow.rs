@@ -356,6 +356,12 @@ impl Flowed {
     }
 }
 
+/// Whether a read that failed so has shown no record: there is none, or it is one that the contract does not reach, or no record
+/// stands in what the app answered, in whatever form that came.
+pub fn shows_no_record(fault: &Fault) -> bool {
+    NO_RECORD.contains(&fault.code())
+}
+
 fn too_long() -> Fault {
     Fault::new(Blame::Upstream, "upstream.too_large", "its answer is longer than an answer may be")
         .hint("ask for less at a time")
@@ -368,6 +374,16 @@ pub(crate) fn used_up(said: &'static str) -> Fault {
 fn gone() -> Fault {
     Fault::new(Blame::Caller, "caller.gone", "whoever asked did not take the answer to its end")
 }
+
+/// The codes of answers in which there is no record that may be seen.
+const NO_RECORD: &[&str] = &[
+    "rule.outside",
+    "upstream.content_type",
+    "upstream.encoding",
+    "upstream.garbage",
+    "upstream.redirect",
+    "upstream.status",
+];
 
 #[cfg(test)]
 mod tests;

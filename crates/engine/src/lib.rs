@@ -34,7 +34,7 @@ mod under_way;
 pub use call::{CallRequest, Closed, too_slow};
 pub use emergencies::EMERGENCY_STATE;
 pub use engine::{Change, Engine, Parts};
-pub use flow::{Taker, TakerFuture};
+pub use flow::{Taker, TakerFuture, shows_no_record};
 pub use for_tasks::FOR_TASK_STATE;
 pub use gate::{Asked, Gate, Gated, Readable};
 pub use held::{Looked, Waiter, WaiterFuture};

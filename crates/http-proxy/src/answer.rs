@@ -39,14 +39,26 @@ pub(crate) fn whole(call: &CallId, said: Option<&Said>, form: Form, body: Bytes)
 /// The app says that it failed. Its words stay here.
 pub(crate) fn failed_there(call: &CallId, said: Option<&Said>) -> Response<Body> {
     let status = said.map_or(StatusCode::BAD_GATEWAY, |said| said.status);
-    let code = if status == StatusCode::NOT_FOUND { NOT_FOUND } else { "upstream.status" };
+    if status == StatusCode::NOT_FOUND {
+        return nothing_there(Some(call));
+    }
     let title = status.canonical_reason().unwrap_or("Error");
-    let detail = if status == StatusCode::NOT_FOUND { NOTHING_THERE } else { "the app answered with this status" };
-    let mut response = problem(status, title, detail, code, &json!({ "call": call }));
+    let detail = "the app answered with this status";
+    let mut response = problem(status, title, detail, "upstream.status", &json!({ "call": call }));
     if let Some(after) = said.and_then(|said| said.retry_after.clone()) {
         response.headers_mut().insert(header::RETRY_AFTER, after);
     }
     marked(response, call)
+}
+
+/// Whether a record is there that is not the contract's is nothing that the vendor may learn: one answer for both.
+pub(crate) fn nothing_there(call: Option<&CallId>) -> Response<Body> {
+    let response =
+        problem(StatusCode::NOT_FOUND, "Not Found", NOTHING_THERE, "upstream.not_found", &json!({ "call": call }));
+    match call {
+        Some(call) => marked(response, call),
+        None => response,
+    }
 }
 
 /// A call that did not run.
@@ -100,14 +112,8 @@ pub(crate) fn not_shown(call: &CallId, fault: &Fault) -> Response<Body> {
 
 /// Something broke, or what was asked cannot be understood.
 pub(crate) fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: bool) -> Response<Body> {
-    // Whether a record is there that is not the contract's is nothing that the vendor may learn.
     if fault.code() == OUTSIDE {
-        let more = json!({ "call": call });
-        let response = problem(StatusCode::NOT_FOUND, "Not Found", NOTHING_THERE, NOT_FOUND, &more);
-        return match call {
-            Some(call) => marked(response, call),
-            None => response,
-        };
+        return nothing_there(call);
     }
     let status = match fault.code() {
         OTHER_STATE => StatusCode::PRECONDITION_FAILED,
@@ -156,6 +162,5 @@ fn marked(mut response: Response<Body>, call: &CallId) -> Response<Body> {
 const CALL: HeaderName = HeaderName::from_static("countersign-call");
 /// The code of a record that the contract does not reach.
 pub(crate) const OUTSIDE: &str = "rule.outside";
-const NOT_FOUND: &str = "upstream.not_found";
 const NOT_SHOWN: &str = "it was carried out, and nothing of what the app answered may be shown";
 const NOTHING_THERE: &str = "there is no such record that this contract reaches";

@@ -29,7 +29,7 @@ use crate::arguments::IF_MATCH;
 use crate::ask::Ask;
 use crate::by_tool::reads_requests;
 use crate::operation::Operation;
-use crate::outbound::{Looks, Outbound, State, holds_for, other_state, wire_of};
+use crate::outbound::{Looks, Outbound, Said, State, holds_for, other_state, wire_of};
 use crate::passing::{Begun, passing};
 use crate::target::Target;
 
@@ -214,14 +214,19 @@ impl Door {
 
     fn response(&self, api: &Api, outbound: &Outbound, ended: Ended, form: model::Form) -> Response<Body> {
         let said = outbound.said.get();
+        // INVARIANT: however an app says that it has no such record, it does not look otherwise than one that is somebody else's
+        // (test `a_read_that_shows_no_record_is_of_none_that_is_there`).
+        let shows_none = outbound.operation.does == model::Operation::Read && said.is_some_and(Said::may_say_none);
         match ended {
-            Ended::Begun(begun, _) if said.is_some_and(|said| !said.status.is_success()) => {
-                answer::failed_there(&begun.call, said)
-            }
+            Ended::Begun(begun, _) if said.is_some_and(|said| !said.status.is_success()) => match shows_none {
+                true => answer::nothing_there(Some(&begun.call)),
+                false => answer::failed_there(&begun.call, said),
+            },
             Ended::Begun(begun, body) => answer::answered(&begun.call, said, form, body.boxed_unsync(), begun.whole),
             Ended::Closed(Closed::Answered { call, answer, .. }) if answer.kind == AnswerKind::Result => {
                 answer::whole(&call, said, form, answer.body)
             }
+            Ended::Closed(Closed::Answered { call, .. }) if shows_none => answer::nothing_there(Some(&call)),
             Ended::Closed(Closed::Answered { call, .. }) => answer::failed_there(&call, said),
             Ended::Closed(Closed::Refused(refusal)) => {
                 let url = |hold: &str| format!("{}{PREFIX}{}{HOLDS}{hold}", self.public_url, api.app);
@@ -229,6 +234,9 @@ impl Door {
             }
             Ended::Closed(Closed::Failed { call, fault, perhaps_executed }) => {
                 tracing::info!(?fault, "a vendor's call failed");
+                if shows_none && engine::shows_no_record(&fault) {
+                    return answer::nothing_there(call.as_ref());
+                }
                 let carried_out = perhaps_executed && said.is_some_and(|said| said.status.is_success());
                 match call {
                     // INVARIANT: a change that was carried out is never said to have found nothing (test

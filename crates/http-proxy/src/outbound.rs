@@ -262,6 +262,17 @@ impl Upstream for Outbound {
     }
 }
 
+// === impl Said ===
+
+impl Said {
+    /// Whether an app that is asked for one record may mean by it that it has none: with a status of its own failing it does not,
+    /// nor with one that is about when somebody asks.
+    pub(crate) fn may_say_none(&self) -> bool {
+        let later = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+        !self.status.is_server_error() && !later.contains(&self.status)
+    }
+}
+
 // === impl Told ===
 
 impl Told {

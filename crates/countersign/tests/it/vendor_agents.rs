@@ -330,6 +330,45 @@ fn a_change_that_an_agent_wanted_is_on_record_whatever_its_record_says() -> Resu
     Ok(())
 }
 
+// INVARIANT: nobody learns which records of others there are, however an app says that it has none, over HTTP and as tools.
+#[test]
+fn a_record_that_is_not_there_looks_like_one_of_somebody_else_however_the_app_says_so() -> Result<()> {
+    let ats = Ats::start()?;
+    let world = office(&ats, &contract())?;
+    sign(&world)?;
+    let key = key(&world, "background-screening")?;
+    let absent =
+        ["gone", "bad", "hidden", "nothing", "list", "null", "false", "error", "blank", "words", "page", "elsewhere"];
+    let ids: Vec<String> = ["x_1".to_owned()].into_iter().chain(absent.map(|how| format!("n_{how}"))).collect();
+    // What is said without the id of the call.
+    let said = |body: &str| -> Result<Value> {
+        let mut said: Value = serde_json::from_str(body).with_context(|| body.to_owned())?;
+        ensure!(said.as_object_mut().is_some_and(|said| said.remove("call").is_some()), "{body}");
+        Ok(said)
+    };
+    for (asked, body) in [("GET /candidates/", ""), ("PATCH /orders/", r#"{"findings":"none"}"#)] {
+        let mut of_another = None;
+        for id in &ids {
+            let (status, _, body) = asks(&world, &key, &format!("{asked}{id}"), body)?;
+            let said = (status, said(&body)?);
+            ensure!(said == *of_another.get_or_insert((404, said.1.clone())), "{asked}{id}: {said:?}");
+        }
+    }
+    for (tool, more) in [("get_candidate", json!({})), ("update_order", json!({"findings": "none"}))] {
+        let arguments = |id: &String| {
+            let mut arguments = more.clone();
+            arguments["id"] = json!(id);
+            (tool.to_owned(), arguments)
+        };
+        let (_, results) = talk(&world, &key, "auto", &ids.iter().map(arguments).collect::<Vec<_>>())?;
+        ensure!(results.len() == ids.len());
+        for (id, result) in ids.iter().zip(&results) {
+            ensure!(text(result).starts_with("Nothing of this may be seen"), "{tool} {id}: {result}");
+        }
+    }
+    Ok(())
+}
+
 // INVARIANT: no change is let out on the word of another record than the one that is changed.
 #[test]
 fn a_change_by_an_agent_is_of_the_record_that_was_looked_at() -> Result<()> {

@@ -407,7 +407,24 @@ async fn a_read_that_shows_no_record_is_of_none_that_is_there() {
             Some("c_length") => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
             Some("c_chunked") => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             Some("c_error") => return json("200 OK", "", "{\"error\":\"none\"}"),
+            Some("c_list") => return json("200 OK", "", "[]"),
+            Some("c_words") => return json("200 OK", "", "not found"),
+            Some("c_blank") => return json("200 OK", "", " \n"),
+            Some("c_cut") => return json("200 OK", "", "{\"id\":"),
+            Some("c_page") => "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 4\r\n\r\nnone",
+            Some("c_packed") => {
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-encoding: br\r\ncontent-length: 4\r\n\r\nnone"
+            }
+            Some("c_reset") => "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n",
+            Some("c_redirect") => "HTTP/1.1 302 Found\r\nlocation: /none\r\ncontent-length: 0\r\n\r\n",
             Some("c_404") => return json("404 Not Found", "", "{}"),
+            Some("c_later") => return json("404 Not Found", "retry-after: 5\r\n", "{}"),
+            Some("c_410") => return json("410 Gone", "", "{}"),
+            Some("c_400") => return json("400 Bad Request", "", "{\"error\":\"no such id\"}"),
+            Some("c_403") => return json("403 Forbidden", "", "{}"),
+            Some("c_422") => return json("422 Unprocessable Content", "", "{}"),
+            Some("c_429") => return json("429 Too Many Requests", "retry-after: 5\r\n", "{}"),
+            Some("c_500") => return json("500 Internal Server Error", "", "{}"),
             _ => return candidates(line, body),
         };
         framed.as_bytes().to_vec()
@@ -418,11 +435,38 @@ async fn a_read_that_shows_no_record_is_of_none_that_is_there() {
         assert!(said["call"].take().is_string(), "{said}");
         said
     };
+    let names =
+        |head: &str| head.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect::<Vec<_>>();
     let of_another = world.gets("/candidates/x_1").await;
     assert_eq!(of_another.status, 404, "{of_another:?}");
-    for id in ["c_204", "c_length", "c_chunked", "c_error", "c_404"] {
+    for id in [
+        "c_204",
+        "c_length",
+        "c_chunked",
+        "c_error",
+        "c_list",
+        "c_words",
+        "c_blank",
+        "c_cut",
+        "c_page",
+        "c_packed",
+        "c_reset",
+        "c_redirect",
+        "c_404",
+        "c_later",
+        "c_410",
+        "c_400",
+        "c_403",
+        "c_422",
+    ] {
         let absent = world.gets(&format!("/candidates/{id}")).await;
         assert_eq!((absent.status, said(&absent.body)), (404, said(&of_another.body)), "{id}");
+        assert_eq!(names(&absent.head), names(&of_another.head), "{id}");
+    }
+    // An app that fails, or has too much to do, does not say that there is none.
+    for (id, status) in [("c_429", 429), ("c_500", 500)] {
+        let failed = world.gets(&format!("/candidates/{id}")).await;
+        assert_eq!(failed.status, status, "{failed:?}");
     }
 }
 

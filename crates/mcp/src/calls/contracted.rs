@@ -198,8 +198,9 @@ impl Call {
     pub(super) fn nothing_there(&self, closed: &Closed) -> Option<Vec<u8>> {
         let facts = self.contract.as_ref().filter(|_| self.asked == Asked::Tool)?;
         // Of what was carried out nobody is told that it is not there.
-        let reads = |tool: &Tool| tool.does.only_reads() || (self.looked.is_none() && tool.looks_first(facts));
-        self.mapped().is_none_or(reads).then_some(())?;
+        let looked_in_vain = |tool: &Tool| self.looked.is_none() && tool.looks_first(facts);
+        self.mapped().is_none_or(|tool| tool.does.only_reads() || looked_in_vain(tool)).then_some(())?;
+        let one = self.mapped().is_some_and(|tool| tool.does == Operation::Read || looked_in_vain(tool));
         let call = match closed {
             Closed::Answered { call, answer, .. }
                 if matches!(answer.kind, AnswerKind::ToolError | AnswerKind::ProtocolError) =>
@@ -207,6 +208,9 @@ impl Call {
                 Some(call)
             }
             Closed::Failed { call, fault, .. } if fault.code() == OUTSIDE => call.as_ref(),
+            // INVARIANT: however an app says that it has no such record, it does not look otherwise than one that is somebody else's
+            // (test `a_read_that_shows_no_record_is_of_none_that_is_there`).
+            Closed::Failed { call, fault, .. } if one && shows_no_record(fault) => call.as_ref(),
             _ => return None,
         };
         let mut result = json!({

@@ -450,6 +450,13 @@ impl Filter for WholeFilter {
         }
         let garbage = |error| Fault::new(model::Blame::Upstream, "upstream.garbage", "it is not JSON").because(error);
         let mut record: serde_json::Value = serde_json::from_slice(&self.0).map_err(garbage)?;
+        if record.is_array() {
+            return Err(Fault::new(
+                model::Blame::Upstream,
+                "upstream.garbage",
+                "where one record should be, there is a list",
+            ));
+        }
         if record.get("client_id").is_some_and(|tenant| tenant != "northwind") {
             return Err(Fault::new(model::Blame::Rule, crate::answer::OUTSIDE, "it is another's"));
         }
