@@ -37,7 +37,7 @@ impl Restored {
                 let (data, name) = (data.display(), name.display());
                 let said = format!("a restore of a backup into `{data}` was broken off: `{name}` is still there");
                 return Err(Fault::new(Blame::Operator, "trace.half_restored", said).hint(format!(
-                    "remove all that is in `{data}`, and what was put into the database if the trace is kept in one;                      then restore the backup again"
+                    "remove all that is in `{data}`, and what was put into the database if the trace is kept in one; then restore the backup again"
                 )));
             }
         }

@@ -186,6 +186,7 @@ fn a_restore_that_is_broken_off_leaves_nothing_that_has_the_name_of_a_trace() ->
     fs::rename(world.folder().join("elsewhere"), world.folder().join("data"))?;
     let refused = world.run(&["serve"])?;
     ensure!(refused.code == 2 && refused.stderr.contains("was broken off"), "{refused:?}");
+    ensure!(refused.stderr.contains("if the trace is kept in one; then restore the backup again"), "{refused:?}");
     ensure!(!world.folder().join("data/trace.db").exists(), "it began a trace all the same");
     Ok(())
 }
