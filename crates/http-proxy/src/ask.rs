@@ -38,20 +38,21 @@ impl Ask {
     }
 
     /// Takes what the body says of these fields of the record that is made of it among the facts. Where the path names a record, that
-    /// one is looked at, and says how it stands.
-    pub(crate) fn takes_sent_state(&mut self, operation: &Operation, fields: &[Arc<str>]) {
+    /// one is looked at, and says how it stands. Error: nobody knows what the body says (blame `Caller`).
+    pub(crate) fn takes_sent_state(&mut self, operation: &Operation, fields: &[Arc<str>]) -> Result<(), Fault> {
         if operation.does != model::Operation::Create || operation.names_a_record() {
-            return;
+            return Ok(());
         }
-        let Some(Ok(document)) = self.arguments.body.as_deref().map(Document::parse) else { return };
-        self.facts.state.extend(sent_state(&[("", document.root())], fields));
+        let Some(Ok(document)) = self.arguments.body.as_deref().map(Document::parse) else { return Ok(()) };
+        self.facts.state.extend(sent_state(&[("", document.root())], fields)?);
+        Ok(())
     }
 
     fn of(operation: &Operation, arguments: Arguments, unknown: ContractFacts) -> Result<Self, Fault> {
         let (arguments, asking) = asking(operation, arguments)?;
         arguments.read_back().map_err(unreadable)?;
         let (does, entity) = (operation.does, operation.entity.clone());
-        Ok(Self { arguments, facts: asking.facts(does, entity, operation.word_counts(), unknown) })
+        Ok(Self { arguments, facts: asking.facts(does, entity, operation.word_counts(), unknown)? })
     }
 }
 

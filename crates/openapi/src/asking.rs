@@ -39,6 +39,8 @@ pub struct Asking {
     becomes: Option<Arc<str>>,
     /// Whether that stands where the app is sure to look for it.
     becomes_for_sure: bool,
+    /// The field that says so, where it is written in other letters.
+    in_other_letters: Option<Arc<str>>,
     asks: BTreeSet<Arc<str>>,
     sends: BTreeSet<Arc<str>>,
     records: Option<u64>,
@@ -188,6 +190,9 @@ impl Asking {
             }
             self.becomes = Some(whose);
             self.becomes_for_sure |= as_spelt;
+            if !as_spelt {
+                self.in_other_letters = Some(Arc::from(tenant));
+            }
         }
         Ok(())
     }
@@ -203,27 +208,31 @@ impl Asking {
     }
 
     /// What is known of the call by now. `word_counts`: of what is changed it may say itself whose it is, because the record is
-    /// looked at before, or because whose it is names it ([`Mapped::names_only_whose`]).
+    /// looked at before, or because whose it is names it ([`Mapped::names_only_whose`]). Error: whose it is stands there in other
+    /// letters alone, and nothing else will say it (blame `Caller`).
     pub fn facts(
         self,
         does: Operation,
         entity: Option<Arc<str>>,
         word_counts: bool,
         unknown: ContractFacts,
-    ) -> ContractFacts {
+    ) -> Result<ContractFacts, Fault> {
         let word_is_all = does.only_reads() || does == Operation::Create;
         let word_counts = word_is_all || word_counts;
         // INVARIANT: a name in another case of its letters may refuse and never permits: an app may pass over it (test
         // `a_field_that_is_sent_says_whose_the_record_becomes`).
         let for_sure = self.tenant.is_some() || self.becomes_for_sure;
+        if let Some(field) = self.in_other_letters.filter(|_| word_is_all && !for_sure) {
+            let said = format!("whose record it is stands there in other letters than `{}`", shown(&field));
+            return Err(refused(said).hint("spell it as the app's mapping does: an app may pass over anything else"));
+        }
         let tenant = match (self.tenant.or(self.becomes).filter(|_| word_counts), does) {
-            (Some(_), _) if word_is_all && !for_sure => Shown::Known(Vec::new()),
             (Some(tenant), _) => Shown::Known(vec![tenant]),
             // Of what is made, nothing else will say whose it is.
             (None, Operation::Create) => Shown::Known(Vec::new()),
             (None, _) => Shown::Open,
         };
-        ContractFacts {
+        Ok(ContractFacts {
             tenant,
             entity,
             operation: Some(does),
@@ -231,7 +240,7 @@ impl Asking {
             sends: self.sends.into_iter().collect(),
             records: if does == Operation::List { self.records } else { self.records.or(Some(1)) },
             ..unknown
-        }
+        })
     }
 }
 
@@ -282,21 +291,33 @@ impl SaysOfItself {
     }
 }
 
-/// What is sent says of these fields of the record that is made of it: values, each with where it stands in the record. A field that
-/// is said twice, in another case of its letters, in no plain value or of the items of a list is not among them: nobody knows what the
-/// app would take.
-pub fn sent_state(sent: &[(&str, Value<'_, '_>)], fields: &[Arc<str>]) -> BTreeMap<Arc<str>, Shown<Scalar>> {
-    let of = |field: &Arc<str>| {
+/// What is sent says of these fields of the record that is made of it: values, each with where it stands in the record. What is said
+/// of the items of a list is not among it. Error: a field is said twice, in other letters or in no plain value, so that nobody knows
+/// what the app would take (blame `Caller`).
+pub fn sent_state(
+    sent: &[(&str, Value<'_, '_>)],
+    fields: &[Arc<str>],
+) -> Result<BTreeMap<Arc<str>, Shown<Scalar>>, Fault> {
+    let mut state = BTreeMap::new();
+    for field in fields.iter().filter(|field| !field.contains('[')) {
         let mut found = Vec::new();
         for (at, value) in sent {
             if let Some((below, as_spelt)) = names_below(field, at) {
                 all_at(*value, &below, as_spelt, &mut found);
             }
         }
-        let [(value, true)] = found.as_slice() else { return None };
-        Some((Arc::clone(field), Shown::Known(scalar_of(*value)?)))
-    };
-    fields.iter().filter(|field| !field.contains('[')).filter_map(of).collect()
+        let said = match found.as_slice() {
+            [] => continue,
+            [(value, true)] => scalar_of(*value),
+            _ => None,
+        };
+        let said = said.ok_or_else(|| {
+            let said = format!("`{}` is not said once, in these letters and as one plain value", shown(field));
+            refused(said).hint("the contract looks at it before anything is made: say it so")
+        })?;
+        state.insert(Arc::clone(field), Shown::Known(said));
+    }
+    Ok(state)
 }
 
 fn text_of(value: Value<'_, '_>) -> Option<Arc<str>> {

@@ -226,12 +226,16 @@ impl Tool {
     }
 
     /// What arguments say of these fields of the record that is made of them: nothing where they name a record, which is looked at
-    /// and says how it stands itself.
-    pub fn sent_state(&self, arguments: &[u8], fields: &[Arc<str>]) -> BTreeMap<Arc<str>, Shown<Scalar>> {
+    /// and says how it stands itself. Error: nobody knows what they say (blame `Caller`).
+    pub fn sent_state(
+        &self,
+        arguments: &[u8],
+        fields: &[Arc<str>],
+    ) -> Result<BTreeMap<Arc<str>, Shown<Scalar>>, Fault> {
         if self.does != Operation::Create || self.names_a_record() {
-            return BTreeMap::new();
+            return Ok(BTreeMap::new());
         }
-        let Ok(document) = Document::parse(arguments) else { return BTreeMap::new() };
+        let Ok(document) = Document::parse(arguments) else { return Ok(BTreeMap::new()) };
         let entries: Vec<(_, Value<'_, '_>)> = document.root().entries().collect();
         let sent = entries.iter().filter_map(|(name, value)| {
             let argument = self.argument(name).filter(|argument| argument.place == Place::Field)?;
@@ -282,7 +286,7 @@ impl Tool {
             asking.bounded(most);
         }
         let word_counts = self.names_a_record() || self.only_whose;
-        Ok(asking.facts(self.does, self.entity.clone(), word_counts, unknown))
+        asking.facts(self.does, self.entity.clone(), word_counts, unknown)
     }
 
     /// How it is listed for agents.

@@ -458,6 +458,13 @@ fn what_a_clause_asks_of_a_record_is_read_out_of_it_or_of_what_is_sent() -> Resu
             "its `candidate_id` is `c_1`",
         ),
         (create, r#"{"status":"open","client_id":"northwind"}"#, 503, "nothing says its `candidate_id`"),
+        (create, r#"{"status":"open","Candidate_Id":"c_3","client_id":"northwind"}"#, 400, "takes no field"),
+        (
+            create,
+            r#"{"status":["open"],"candidate_id":"c_3","client_id":"northwind"}"#,
+            400,
+            "`status` is not said once",
+        ),
     ] {
         let (got, _, body) = asks(&world, &key, asked, sends)?;
         ensure!((status == got || got == 200 && status == 201) && body.contains(says), "{asked} {sends}: {got} {body}");
@@ -474,6 +481,10 @@ fn what_a_clause_asks_of_a_record_is_read_out_of_it_or_of_what_is_sent() -> Resu
     ensure!(came[1..4] == ["deny", "deny", "hold"], "{came:?} {results:#?}");
     ensure!(results[0].get("isError").is_none_or(|is| is == false), "{:#}", results[0]);
     ensure!(text(&results[4]).starts_with("Nothing of this may be seen"), "{:#}", results[4]);
+    let listed = json!({"client_id": "northwind", "status": ["open"], "candidate_id": "c_2"});
+    let (said, found) = wanted(&world, &key, "create_order", listed)?;
+    ensure!(said.to_string().contains("`status` is not said once"), "{said}");
+    ensure!(found == [("create_order".to_owned(), "defer", false)], "{found:?}");
     Ok(())
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use decide::{AnswerKind, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
-use engine::{CallRequest, Closed, Readable};
+use engine::{CallRequest, Closed, Readable, shows_no_record};
 use front::Known;
 use json::Document;
-use model::{Blame, CallId, ContractFacts, Fault, Form, Operation, Shown, ToolName};
+use model::{Blame, CallId, ContractFacts, Fault, Form, Operation, Shown, ToolName, Verdict};
 use openapi::{SaysOfItself, Tool};
 use serde_json::json;
 
@@ -69,7 +69,18 @@ impl Call {
         if facts.operation == Some(Operation::Create)
             && let (Some(tool), Some(arguments)) = (self.mapped(), &self.arguments)
         {
-            facts.state.extend(tool.sent_state(arguments, &runs.engine.conditions(&facts)));
+            match tool.sent_state(arguments, &runs.engine.conditions(&facts)) {
+                Ok(state) => facts.state.extend(state),
+                // How it would stand stays open, and what was wanted is on record as that.
+                Err(fault) => {
+                    return Some(match self.wanted(runs, along, None).await {
+                        Closed::Refused(refusal) if refusal.verdict == Verdict::Defer => {
+                            Closed::Failed { call: Some(refusal.call), fault, perhaps_executed: false }
+                        }
+                        closed => closed,
+                    });
+                }
+            }
             self.contract = Some(Arc::new(facts.clone()));
         }
         self.mapped().filter(|tool| tool.looks_first(&facts))?;

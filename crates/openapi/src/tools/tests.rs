@@ -47,21 +47,25 @@ fn what_is_sent_says_how_the_record_that_is_made_stands() {
     let state = |arguments: &str| {
         let fields = ["status", "job.level", "job.kind", "jobs[].level"].map(Arc::from);
         let said = tools.get("add").unwrap().sent_state(arguments.as_bytes(), &fields);
-        said.into_iter().map(|(path, value)| format!("{path} {value:?}")).collect::<Vec<_>>()
+        let said = said.map_err(|fault| fault.to_string())?;
+        Ok::<_, String>(said.into_iter().map(|(path, value)| format!("{path} {value:?}")).collect::<Vec<_>>())
     };
-    let active = r#"status Known(Text("active"))"#;
-    assert_eq!(state(r#"{"client":"c","status":"active","job":{"level":3}}"#), ["job.level Known(Whole(3))", active]);
+    let (active, level) = (r#"status Known(Text("active"))"#.to_owned(), "job.level Known(Whole(3))".to_owned());
+    assert_eq!(state(r#"{"client":"c","status":"active","job":{"level":3}}"#), Ok(vec![level, active]));
+    for nothing in [r#"{"jobs":{"level":3}}"#, r#"{"job":{"title":"welder"}}"#, "{}"] {
+        assert_eq!(state(nothing), Ok(Vec::new()), "{nothing}");
+    }
     // Which of two an app would take nobody knows, nor what it makes of a list, nor whether it looks at one in other letters.
-    for unclear in [
-        r#"{"job":{"level":3,"Level":4}}"#,
-        r#"{"job":{"Level":3}}"#,
-        "{\"job\":{\"\u{212a}ind\":3}}",
-        r#"{"job":[{"level":3}]}"#,
-        r#"{"jobs":{"level":3}}"#,
-        r#"{"status":["active"]}"#,
-        "{}",
+    for (unclear, field) in [
+        (r#"{"job":{"level":3,"Level":4}}"#, "job.level"),
+        (r#"{"job":{"Level":3}}"#, "job.level"),
+        ("{\"job\":{\"\u{212a}ind\":3}}", "job.kind"),
+        (r#"{"job":[{"level":3}]}"#, "job.level"),
+        (r#"{"status":["active"]}"#, "status"),
+        (r#"{"status":null}"#, "status"),
     ] {
-        assert_eq!(state(unclear), [""; 0], "{unclear}");
+        let told = format!("`{field}` is not said once, in these letters and as one plain value");
+        assert_eq!(state(unclear), Err(told), "{unclear}");
     }
 }
 
@@ -71,7 +75,8 @@ fn what_is_made_under_a_record_says_nothing_of_how_that_one_stands() {
     let over_http = r#"note: {method: POST, path: "/candidates/{id}/notes", class: write, does: create, entity: candidate, id: path.id, body: [text, status]}"#;
     for (text, operation) in [(TOOLS, note), (API, over_http)] {
         let tools = tools(&format!("{text}  {operation}\n"));
-        let said = tools.get("note").unwrap().sent_state(br#"{"text":"x","status":"draft"}"#, &["status".into()]);
+        let said =
+            tools.get("note").unwrap().sent_state(br#"{"text":"x","status":"draft"}"#, &["status".into()]).unwrap();
         assert!(said.is_empty(), "{operation}: {said:?}");
     }
 }
