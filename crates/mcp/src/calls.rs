@@ -178,44 +178,71 @@ impl Call {
         }
         loop {
             let closed = self.round(runs, &along).await;
-            self.give_back(runs, &closed);
-            if !matches!(closed, Closed::Answered { .. }) {
-                // A round that was not taken leaves the app waiting for what nobody will bring.
-                let onward = self.goes_on.as_ref().and_then(|goes_on| goes_on.onward.as_ref());
-                in_place(|| self.give_up(runs, onward.and_then(|onward| onward.state.as_deref()))).await;
-            }
-            if let (Closed::Refused(_), Some(inactive)) = (&closed, &runs.known.inactive) {
-                return Said::Unauthorized(inactive.clone());
-            }
-            if let Closed::Failed { call: None, fault, .. } = &closed
-                && fault.blame() == Blame::Bug
-            {
-                return Said::Error(RpcError::new(INTERNAL_ERROR, fault.to_string()));
-            }
-            if let Some(held) = self.waits(&closed) {
-                return self.kept_waiting(runs, held, &closed);
-            }
-            let (call, answer, hides) = match Turn::after(closed, self.asked, self.shape.modern) {
-                Turn::Progress(call, answer) => {
-                    return in_place(|| self.progress(runs, &along, call, answer)).await;
-                }
-                Turn::Addresses(call, answer, body) => {
-                    return in_place(|| self.addresses(runs, &along, call, answer, &body)).await;
-                }
-                Turn::Asks(call, answer, hides) => (call, answer, hides),
-                Turn::Over(closed) => return self.said(&closed),
+            let closed = match self.over(runs, closed) {
+                Ok(said) => return said,
+                Err(closed) => closed,
             };
-            if let Some(own) = tasks::made(&answer.body) {
-                return self.made_a_task(runs, &along, &call, (own, hides), answer);
+            self = match in_place(|| self.afterwards(runs, &along, *closed)).await {
+                Ok(said) => return said,
+                Err(another_round) => another_round,
+            };
+        }
+    }
+
+    /// What is answered where the round has simply ended. Error: there is more to do.
+    fn over(&self, runs: &Runs<'_>, closed: Closed) -> Result<Said, Box<Closed>> {
+        self.give_back(runs, &closed);
+        match &closed {
+            Closed::Answered { answer, .. }
+                if self.asked != Asked::TaskGet
+                    && !matches!(answer.kind, AnswerKind::ProtocolError | AnswerKind::Unfinished) =>
+            {
+                Ok(self.said(&closed))
             }
-            match in_place(|| self.unfinished(runs, &along, call, (&answer, hides.as_deref()))).await {
-                Ok(Some(result)) => return Said::Response(envelope::result(&self.id, &result)),
-                Ok(None) => {}
-                Err(closed) => {
-                    let state = rounds::state_of(&answer.body);
-                    in_place(|| self.give_up(runs, state.as_deref())).await;
-                    return self.said(&closed);
-                }
+            _ => Err(Box::new(closed)),
+        }
+    }
+
+    /// What follows a round that has not simply ended. Error: another round.
+    async fn afterwards(
+        mut self: Box<Self>,
+        runs: &Runs<'_>,
+        along: &Along,
+        closed: Closed,
+    ) -> Result<Said, Box<Self>> {
+        if !matches!(closed, Closed::Answered { .. }) {
+            // A round that was not taken leaves the app waiting for what nobody will bring.
+            let onward = self.goes_on.as_ref().and_then(|goes_on| goes_on.onward.as_ref());
+            self.give_up(runs, onward.and_then(|onward| onward.state.as_deref())).await;
+        }
+        if let (Closed::Refused(_), Some(inactive)) = (&closed, &runs.known.inactive) {
+            return Ok(Said::Unauthorized(inactive.clone()));
+        }
+        if let Closed::Failed { call: None, fault, .. } = &closed
+            && fault.blame() == Blame::Bug
+        {
+            return Ok(Said::Error(RpcError::new(INTERNAL_ERROR, fault.to_string())));
+        }
+        if let Some(held) = self.waits(&closed) {
+            return Ok(self.kept_waiting(runs, held, &closed));
+        }
+        let (call, answer, hides) = match Turn::after(closed, self.asked, self.shape.modern) {
+            Turn::Progress(call, answer) => return Ok(self.progress(runs, along, call, answer).await),
+            Turn::Addresses(call, answer, body) => {
+                return Ok(self.addresses(runs, along, call, answer, &body).await);
+            }
+            Turn::Asks(call, answer, hides) => (call, answer, hides),
+            Turn::Over(closed) => return Ok(self.said(&closed)),
+        };
+        if let Some(own) = tasks::made(&answer.body) {
+            return Ok(self.made_a_task(runs, along, &call, (own, hides), answer));
+        }
+        match self.unfinished(runs, along, call, (&answer, hides.as_deref())).await {
+            Ok(Some(result)) => Ok(Said::Response(envelope::result(&self.id, &result))),
+            Ok(None) => Err(self),
+            Err(closed) => {
+                self.give_up(runs, rounds::state_of(&answer.body).as_deref()).await;
+                Ok(self.said(&closed))
             }
         }
     }
