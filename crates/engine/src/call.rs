@@ -152,6 +152,9 @@ async fn run(
         Ok(durable) => durable,
         Err(fault) => return not_executed(Some(call), fault),
     };
+    if let Some(left) = held::left_waiting(&shared, &call, &request, &gated) {
+        Box::pin(held::decided(&shared, &left, &call)).await;
+    }
     let verdict = gated.decision.verdict();
     if verdict.runs() {
         return carry_out(&shared, call, &request, gated, durable).await;

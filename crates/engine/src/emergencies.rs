@@ -262,11 +262,13 @@ fn about(key: &str) -> String {
     format!("emergency\0{key}")
 }
 
-/// Whether whoever took a hold back did so because such calls need no approval now.
+/// Whether whoever took a hold back did so because there is nothing to wait for now: such calls need no approval, or what waited for
+/// a fact was asked again and decided.
 pub(crate) fn gives_back(by: &str) -> bool {
-    by.starts_with(GIVEN_BY_EMERGENCY) || by.starts_with(GIVEN_BY_TASK)
+    [GIVEN_BY_EMERGENCY, GIVEN_BY_TASK, GIVEN_BY_CALL].iter().any(|given| by.starts_with(given))
 }
 
 const GIVEN_BY_EMERGENCY: &str = "emergency:";
+pub(crate) const GIVEN_BY_CALL: &str = "call:";
 /// The kind of state under which emergencies are kept.
 pub const EMERGENCY_STATE: &str = "emergency";

@@ -22,7 +22,7 @@ pub(crate) struct Key {
     tool: ToolName,
     arguments: Digest,
     spread: bool,
-    waits_for: WaitsFor,
+    pub(crate) waits_for: WaitsFor,
 }
 
 /// One hold.
@@ -58,6 +58,11 @@ impl Key {
             spread: asked.spread,
             waits_for,
         }
+    }
+
+    /// Which calls it takes its place among.
+    pub(crate) fn line(&self) -> (AgentId, WaitsFor) {
+        (self.agent.clone(), self.waits_for)
     }
 }
 

@@ -15,7 +15,7 @@ use model::{
 use trace::Approved;
 
 use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
-use crate::emergencies::gives_back;
+use crate::emergencies::{GIVEN_BY_CALL, gives_back};
 use crate::engine::Shared;
 use crate::entry::{Attached, Entry, Key};
 use crate::gate::Gated;
@@ -123,6 +123,28 @@ pub(crate) fn beforehand(
     (again.decision.verdict().runs() && again.arguments == gated.arguments).then_some((again, approved))
 }
 
+/// What waits for a fact and is the same call as this one, which is decided. None: this one is not decided either, or somebody is
+/// kept waiting for the other, who finds that out without this.
+pub(crate) fn left_waiting(
+    shared: &Shared,
+    call: &CallId,
+    request: &CallRequest,
+    gated: &Gated,
+) -> Option<Arc<Entry>> {
+    if !shared.desk.waits_for_facts() || gated.decision.verdict() == Verdict::Defer {
+        return None;
+    }
+    shared.desk.left_alone(&Key::of(&asked(call, request, gated), WaitsFor::Fact))
+}
+
+/// Takes back what waited for a fact: it was asked again, and this call is what was decided. That is on record.
+pub(crate) async fn decided(shared: &Shared, left: &Arc<Entry>, call: &CallId) {
+    let by = format!("{GIVEN_BY_CALL}{call}");
+    if let Err(StepFault::Fault(fault)) = shared.step(left, Event::Cancel { by: by.clone() }, &by).await {
+        tracing::warn!(?fault, hold = %left.now().id, "a call that is decided by now goes on waiting for a fact");
+    }
+}
+
 /// Takes a call that is held from there to its end.
 pub(crate) async fn wait(
     shared: Arc<Shared>,
@@ -188,6 +210,9 @@ async fn begin(shared: &Shared, request: &mut CallRequest, told: &Told) -> Resul
     }
     if let Err(fault) = record(shared, call, request, gated, Vec::new()).await {
         return Err(Box::new(not_executed(Some(call.clone()), fault)));
+    }
+    if let Some(left) = left_waiting(shared, call, request, gated) {
+        decided(shared, &left, call).await;
     }
     match shared.open_hold(asked, waits_for, request.arguments.clone()).await {
         Ok(attached) => Ok(attached),

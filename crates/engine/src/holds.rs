@@ -4,6 +4,7 @@
 //! all; only then does anybody see it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -38,6 +39,8 @@ pub struct Waiting {
 
 pub(crate) struct Desk {
     entries: Mutex<Entries>,
+    /// How many of them wait for a fact: mostly none, and then no call has to look for its own among them.
+    for_facts: AtomicUsize,
     pub(crate) seal: Seal,
     /// What came of those that are over.
     pub(crate) shelf: Shelf,
@@ -49,9 +52,10 @@ pub(crate) struct Desk {
 struct Entries {
     by_id: HashMap<HoldId, Arc<Entry>>,
     by_key: HashMap<Key, HoldId>,
-    per_agent: HashMap<AgentId, usize>,
+    /// How many there are of each agent. What waits for facts takes nothing from what waits for people.
+    per_agent: HashMap<(AgentId, WaitsFor), usize>,
     /// When calls of an agent began to wait, of late.
-    opened: HashMap<AgentId, VecDeque<UnixMicros>>,
+    opened: HashMap<(AgentId, WaitsFor), VecDeque<UnixMicros>>,
     bytes: usize,
 }
 
@@ -366,7 +370,8 @@ impl Desk {
     /// An empty one; what waits is sealed under this key.
     pub(crate) fn new(key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
         let (seal, shelf) = (Seal::new(key)?, Shelf::new(key));
-        Ok(Self { entries: Mutex::default(), seal, shelf, closing: CancellationToken::new() })
+        let (entries, for_facts) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Self { entries, for_facts, seal, shelf, closing: CancellationToken::new() })
     }
 
     /// Whether an identical call waits, could be taken up, or was denied or cancelled and nobody who asks was told.
@@ -379,6 +384,18 @@ impl Desk {
         let entries = self.lock();
         let entry = entries.by_key.get(key).and_then(|id| entries.by_id.get(id))?;
         Some(entry.now().asked.call.clone())
+    }
+
+    /// Whether any call waits for a fact. Takes no lock: every call asks.
+    pub(crate) fn waits_for_facts(&self) -> bool {
+        self.for_facts.load(Ordering::Acquire) > 0
+    }
+
+    /// The identical call that waits, and nobody is kept waiting for.
+    pub(crate) fn left_alone(&self, key: &Key) -> Option<Arc<Entry>> {
+        let entries = self.lock();
+        let entry = entries.by_key.get(key).and_then(|id| entries.by_id.get(id))?;
+        (entry.attached() == 0).then(|| Arc::clone(entry))
     }
 
     fn find(&self, key: &Key) -> Option<Attached> {
@@ -410,8 +427,8 @@ impl Desk {
             return Ok(Some(Attached::to(other)));
         }
         entries.room_for(entry, now)?;
-        entries.put(entry);
-        entries.opened.entry(entry.key.agent.clone()).or_default().push_back(now);
+        self.put(&mut entries, entry);
+        entries.opened.entry(entry.key.line()).or_default().push_back(now);
         Ok(None)
     }
 
@@ -419,8 +436,15 @@ impl Desk {
         let arguments = kept.arguments.map(Bytes::from);
         let entry = Arc::new(Entry::new(Key::of(&kept.hold.asked, kept.hold.waits_for), kept.hold, arguments));
         let _once = entry.kept.set(true);
-        self.lock().put(&entry);
+        self.put(&mut self.lock(), &entry);
         entry
+    }
+
+    fn put(&self, entries: &mut Entries, entry: &Arc<Entry>) {
+        entries.put(entry);
+        if entry.key.waits_for == WaitsFor::Fact {
+            self.for_facts.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     fn remove(&self, entry: &Entry) {
@@ -429,11 +453,15 @@ impl Desk {
         if entries.by_key.get(&gone.key) == Some(&gone.now().id) {
             entries.by_key.remove(&gone.key);
         }
+        if gone.key.waits_for == WaitsFor::Fact {
+            self.for_facts.fetch_sub(1, Ordering::AcqRel);
+        }
         entries.bytes = entries.bytes.saturating_sub(gone.bytes());
-        if let Some(count) = entries.per_agent.get_mut(&gone.key.agent) {
+        let line = gone.key.line();
+        if let Some(count) = entries.per_agent.get_mut(&line) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                entries.per_agent.remove(&gone.key.agent);
+                entries.per_agent.remove(&line);
             }
         }
     }
@@ -457,15 +485,21 @@ impl Desk {
 
 impl Entries {
     fn room_for(&mut self, entry: &Entry, now: UnixMicros) -> Result<(), String> {
-        let agent = &entry.key.agent;
+        let line = entry.key.line();
+        // Half of it all is there for what waits for people, however much waits for facts.
+        let (part, what) = match entry.key.waits_for {
+            WaitsFor::People => (1, "people"),
+            WaitsFor::Fact => (2, "facts"),
+        };
         if entry.arguments.as_ref().map_or(0, Bytes::len) > HOLD_ARGUMENTS_BYTES_MAX {
             return Err(format!("its arguments are longer than {} KB", HOLD_ARGUMENTS_BYTES_MAX / 1024));
         }
-        if self.by_id.len() >= HOLDS_OPEN_MAX || self.bytes.saturating_add(entry.bytes()) > HOLDS_BYTES_MAX {
-            return Err("too many calls wait for people in this gateway".to_owned());
+        let bytes = self.bytes.saturating_add(entry.bytes());
+        if self.by_id.len() >= HOLDS_OPEN_MAX / part || bytes > HOLDS_BYTES_MAX / part {
+            return Err("too many calls wait in this gateway".to_owned());
         }
-        if self.per_agent.get(agent).is_some_and(|count| *count >= HOLDS_PER_AGENT_MAX) {
-            return Err(format!("{HOLDS_PER_AGENT_MAX} calls of this agent wait for people already"));
+        if self.per_agent.get(&line).is_some_and(|count| *count >= HOLDS_PER_AGENT_MAX) {
+            return Err(format!("{HOLDS_PER_AGENT_MAX} calls of this agent wait for {what} already"));
         }
         let over = i64::try_from(HOLDS_RATE_OVER.as_micros()).unwrap_or(i64::MAX);
         self.opened.retain(|_, times| {
@@ -476,9 +510,10 @@ impl Entries {
             }
             !times.is_empty()
         });
-        if self.opened.get(agent).is_some_and(|times| times.len() >= HOLDS_RATE_MAX) {
+        if self.opened.get(&line).is_some_and(|times| times.len() >= HOLDS_RATE_MAX) {
             let minutes = HOLDS_RATE_OVER.as_secs() / 60;
-            return Err(format!("this agent asked people {HOLDS_RATE_MAX} times within {minutes} minutes"));
+            let said = format!("{HOLDS_RATE_MAX} calls of this agent began to wait for {what} within {minutes} minutes");
+            return Err(said);
         }
         Ok(())
     }
@@ -486,7 +521,7 @@ impl Entries {
     fn put(&mut self, entry: &Arc<Entry>) {
         let id = entry.now().id.clone();
         self.bytes = self.bytes.saturating_add(entry.bytes());
-        *self.per_agent.entry(entry.key.agent.clone()).or_default() += 1;
+        *self.per_agent.entry(entry.key.line()).or_default() += 1;
         self.by_key.insert(entry.key.clone(), id.clone());
         self.by_id.insert(id, Arc::clone(entry));
     }

@@ -70,7 +70,7 @@ pub enum HeldState {
     NotTakenUp,
     /// It was taken back.
     Cancelled,
-    /// It was taken back, for such calls need no approval now.
+    /// It was taken back, for such calls need no approval now, or for the same call was decided that waited for a fact.
     GivenBack,
     /// It has ended.
     Ended(Disposition),
@@ -118,6 +118,7 @@ impl Refusal {
                 second(held.expires_at),
                 held.id
             )),
+            None if self.waits_for() == Some(WaitsFor::Fact) && self.given_back() => text.push_str(" Call again."),
             None if self.given_back() => {
                 text.push_str(" Call again: it runs without another approval.");
             }
@@ -156,7 +157,7 @@ impl Refusal {
         self.held.is_some() && self.unheld.is_none() && self.waits()
     }
 
-    /// Whether asking the same again needs no approval now.
+    /// Whether it is not waited for any more, and asking the same again is all it takes now.
     pub fn given_back(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.state == HeldState::GivenBack)
     }
@@ -174,6 +175,10 @@ impl Refusal {
         }
     }
 
+    fn waits_for(&self) -> Option<WaitsFor> {
+        self.held.as_ref().map(|held| held.waits_for)
+    }
+
     fn waits(&self) -> bool {
         self.held.is_none() || self.disposition().is_none()
     }
@@ -183,7 +188,19 @@ impl Held {
     fn sentence(&self) -> &'static str {
         match (self.waits_for, self.state) {
             (WaitsFor::Fact, HeldState::Waits) => "Not decided yet, nothing was executed",
+            (WaitsFor::Fact, HeldState::Runs) => "Decided by now, and being carried out",
             (WaitsFor::Fact, HeldState::Expired) => "Not decided in time, nothing was executed",
+            (WaitsFor::Fact, HeldState::GivenBack) => "Decided by now in another request of the same call, not in this one",
+            (WaitsFor::Fact, HeldState::Ended(Disposition::DeniedNotExecuted)) => {
+                "Refused in another request of the same call, nothing was executed"
+            }
+            (WaitsFor::Fact, HeldState::Ended(Disposition::OutcomeUnknown)) => {
+                "Decided and sent, and nobody knows what came of it: look before you try again"
+            }
+            (WaitsFor::Fact, HeldState::Ended(Disposition::ApprovedExecuted)) => {
+                "Executed by another request of the same call"
+            }
+            (WaitsFor::Fact, HeldState::Ended(Disposition::ExecutionError)) => "Decided by now, and it failed",
             (_, state) => state.sentence(),
         }
     }

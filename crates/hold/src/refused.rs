@@ -6,7 +6,7 @@ use model::{HumanId, UnixMicros};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Its time is over.
-    #[error("it expired: nobody said anything in time, and nothing was executed")]
+    #[error("it expired before anything came of it, and nothing was executed")]
     Expired,
     /// Its time is not over yet.
     #[error("it has not expired yet")]

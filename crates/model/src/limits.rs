@@ -206,17 +206,18 @@ pub const LINKS_PER_PAIR_MAX: usize = 8;
 pub const ROUNDS_MAX: u32 = 16;
 /// Calls that wait for what their app asked of the client, without a session (2026-07-28).
 pub const ROUNDS_OPEN_MAX: usize = 10_000;
-/// Calls that wait for a person, or are approved and not taken up, in the whole gateway. Past it: refused.
+/// Calls that wait, or are approved and not taken up, in the whole gateway. Past it: refused. What waits for a fact is refused past
+/// half of it, so that the other half is there for what waits for people.
 pub const HOLDS_OPEN_MAX: usize = 20_000;
-/// Calls of one agent that wait for a person. Past it: refused.
+/// Calls of one agent that wait for people, and as many that wait for facts. Past it: refused.
 pub const HOLDS_PER_AGENT_MAX: usize = 100;
-/// Calls of one agent that begin to wait within [`HOLDS_RATE_OVER`]. Past it: refused.
+/// Calls of one agent that begin to wait for people within [`HOLDS_RATE_OVER`], and as many for facts. Past it: refused.
 pub const HOLDS_RATE_MAX: usize = 200;
 /// Over how long [`HOLDS_RATE_MAX`] counts.
 pub const HOLDS_RATE_OVER: Duration = Duration::from_secs(10 * 60);
 /// Longest argument text of a call that can wait, in bytes: it is kept until the call ends.
 pub const HOLD_ARGUMENTS_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of all that waits. Past it: refused.
+/// Bytes of all that waits. Past it, and of what waits for a fact past half of it: refused.
 pub const HOLDS_BYTES_MAX: usize = 256 << 20;
 /// Steps in which a call that nobody decides is given to others.
 pub const HOLD_ESCALATIONS_MAX: usize = 4;

@@ -15,11 +15,16 @@ pub(super) fn step_of(parts: &Parts, change: &ChangeView, seen_from: &CallId) ->
     let at = whole_moment(change.at, &parts.zone);
     let by = change.by.as_deref().map_or_else(|| ERASED.to_owned(), |by| name_of(parts, by));
     let text = |key: &str| change.detail.as_ref()?.get(key)?.as_str().map(str::to_owned);
+    let for_a_fact = text("waits_for").as_deref() == Some("fact");
     Some(match change.what.as_str() {
         "hold.opened" => {
             let id = text("hold").unwrap_or_default();
-            let said = html!("<p>For people to approve, since {}. <code>{}</code></p>", at, id);
-            step("hold", "Held", &said, sign(Verdict::Hold))
+            let (title, what, verdict) = match for_a_fact {
+                true => ("Waits", "For a fact that is missing", Verdict::Defer),
+                false => ("Held", "For people to approve", Verdict::Hold),
+            };
+            let said = html!("<p>{}, since {}. <code>{}</code></p>", what, at, id);
+            step("hold", title, &said, sign(verdict))
         }
         "hold.approved" => {
             let how = last_approval(change)
@@ -40,34 +45,46 @@ pub(super) fn step_of(parts: &Parts, change: &ChangeView, seen_from: &CallId) ->
             let said = html!("<p>By <b>{}</b>, {}. Nothing was executed.</p>{}", by, at, reason);
             step("deny", "Denied", &said, sign(Verdict::Deny))
         }
-        "hold.expired" => step(
-            "deny",
-            "Expired",
-            &html!("<p>Nobody said anything in time, {}. Nothing was executed.</p>", at),
-            sign(Verdict::Deny),
-        ),
-        "hold.cancelled" => {
-            step("deny", "Taken back", &html!("<p>By {}, {}. Nothing was executed.</p>", by, at), sign(Verdict::Deny))
+        "hold.expired" => {
+            let what = if for_a_fact { "It was not decided in time" } else { "Nobody said anything in time" };
+            let said = html!("<p>{}, {}. Nothing was executed.</p>", what, at);
+            step("deny", "Expired", &said, sign(Verdict::Deny))
         }
+        "hold.cancelled" => match change.by.as_deref().and_then(|by| by.strip_prefix("call:")) {
+            Some(call) => {
+                let said = html!("<p>It was asked again, {}: <a href=\"/calls/{}\">how that went</a></p>", at, call);
+                step("done", "Decided", &said, Html::default())
+            }
+            None => step(
+                "deny",
+                "Taken back",
+                &html!("<p>By {}, {}. Nothing was executed.</p>", by, at),
+                sign(Verdict::Deny),
+            ),
+        },
         "hold.claimed" => {
             let carried_out_by = text("carried_out_by").filter(|call| *call != seen_from.as_str())?;
             let said =
                 html!("<p>Once, {}, decided again: <a href=\"/calls/{}\">how that went</a></p>", at, carried_out_by);
             step("done", "Carried out", &said, Html::default())
         }
-        "hold.ended" if text("carried_out_by").is_none() => ended(text("disposition").as_deref(), text("why"), &at)?,
+        "hold.ended" if text("carried_out_by").is_none() => {
+            ended(text("disposition").as_deref(), text("why"), for_a_fact, &at)?
+        }
         _ => return None,
     })
 }
 
 /// How it ended, where no other step says so.
-fn ended(disposition: Option<&str>, why: Option<String>, at: &Html) -> Option<Html> {
+fn ended(disposition: Option<&str>, why: Option<String>, for_a_fact: bool, at: &Html) -> Option<Html> {
+    let was = if for_a_fact { "decided" } else { "approved" };
     let (kind, said) = match disposition? {
-        "execution-error" => ("trouble", "It was approved, and failed"),
+        "execution-error" => ("trouble", format!("It was {was}, and failed")),
         "outcome-unknown" => {
-            ("trouble", "It was approved and sent, and nobody knows what came of it: it is never sent again")
+            let said = format!("It was {was} and sent, and nobody knows what came of it: it is never sent again");
+            ("trouble", said)
         }
-        "denied-not-executed" => ("deny", "It did not run, and nothing was executed"),
+        "denied-not-executed" => ("deny", "It did not run, and nothing was executed".to_owned()),
         _ => return None,
     };
     let why = why.map(|why| html!("<p>{}</p>", capital(&why)));

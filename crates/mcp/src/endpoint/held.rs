@@ -277,12 +277,12 @@ pub(super) fn forgotten(hold: Option<&Hold>) -> Value {
         _ => Disposition::OutcomeUnknown,
     };
     let said = match disposition {
-        Disposition::DeniedNotExecuted => "This call was not approved, and nothing was executed.",
+        Disposition::DeniedNotExecuted => "This call did not run, and nothing was executed.",
         Disposition::ApprovedExecuted => {
-            "This call was approved and executed once, and its answer is not kept any more: look before you try again."
+            "This call was executed once, and its answer is not kept any more: look before you try again."
         }
         Disposition::ExecutionError => {
-            "This call was approved, and it failed. It may have acted: look before you try again."
+            "This call was carried out, and it failed. It may have acted: look before you try again."
         }
         Disposition::OutcomeUnknown => {
             "This call is over, and its answer is not kept any more. It is unknown here whether it was executed: look \
