@@ -2,7 +2,7 @@
 //!
 //! Only plain words are read. Whatever a shell would work out (variables, substitution, patterns, here documents) or a
 //! program would read as more code makes the line unclear; so does an option of a wrapper such as `sudo` that is not known
-//! here. A word that looks like a place counts as one: what is not absolute depends on where the command runs, and is unclear.
+//! here, and a wrapper that adds words of its own. A word that looks like a place counts as one: what is not absolute depends on where the command runs, and is unclear.
 //!
 //! This reads; it does not contain. A program may always do more than its words say.
 
@@ -114,7 +114,7 @@ impl Commands {
         }
         self.commands.push(canonical(words));
         if SHELLS.contains(&program) {
-            let Some(at) = script(arguments) else { return self.nothing_clear() };
+            let Some(at) = script(program, arguments) else { return self.nothing_clear() };
             for (place, word) in arguments.iter().enumerate() {
                 if place == at { self.line_at(word, depth + 1) } else { self.place(word) }
             }
@@ -134,6 +134,12 @@ impl Commands {
             self.place(word);
         }
         self.command(inner, depth + 1);
+        self.commands_unclear |= match program {
+            "find" => runs_what_it_finds(inner),
+            // It runs it with words that come from elsewhere; what comes first of them may be a program.
+            "xargs" => !inner.is_empty(),
+            _ => false,
+        };
         self.paths_unclear |= match program {
             "cd" | "pushd" | "popd" => !matches!(arguments, [place] if place.starts_with('/')),
             // They run it on places that stand nowhere.
@@ -239,7 +245,11 @@ fn base_name(program: &str) -> &str {
 
 /// Where the script of `sh -c script` stands. None: it reads its commands from elsewhere, or has an option that is not
 /// known here.
-fn script(arguments: &[String]) -> Option<usize> {
+fn script(program: &str, arguments: &[String]) -> Option<usize> {
+    // It runs the script of every option that has one, wherever they stand.
+    if program == "fish" {
+        return matches!(arguments, [option, _] if option == "-c").then_some(1);
+    }
     let mut has_script = false;
     let mut words = arguments.iter().enumerate();
     while let Some((at, word)) = words.next() {
@@ -263,6 +273,11 @@ fn found(arguments: &[String]) -> &[String] {
     at.and_then(|at| arguments.get(at + 1..)).unwrap_or_default()
 }
 
+/// Whether what `find` runs is more than the words behind its `-exec`: it runs several commands, or puts what it finds among them.
+fn runs_what_it_finds(inner: &[String]) -> bool {
+    inner.iter().any(|word| FIND_RUNS.contains(&word.as_str()) || word.contains("{}"))
+}
+
 /// Whether an interpreter is given code, or git a setting that is a command.
 fn runs_code(program: &str, arguments: &[String]) -> bool {
     let inline = |letters: &[u8]| {
@@ -274,14 +289,48 @@ fn runs_code(program: &str, arguments: &[String]) -> bool {
     };
     let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     match name {
-        "python" | "pypy" => inline(b"c") || arguments.is_empty(),
-        "perl" | "ruby" | "lua" | "osascript" | "rscript" | "Rscript" => inline(b"eE") || arguments.is_empty(),
-        "node" | "nodejs" | "deno" | "bun" | "tsx" => inline(b"ep") || arguments.is_empty(),
-        "php" => inline(b"rBRE") || arguments.is_empty(),
+        "python" | "pypy" => inline(b"c") || reads_code(arguments, "QWX"),
+        "perl" | "rscript" | "Rscript" => inline(b"eE") || reads_code(arguments, "I"),
+        "ruby" | "lua" | "osascript" => inline(b"eE") || reads_code(arguments, "CIlr"),
+        "node" | "nodejs" | "tsx" => inline(b"ep") || reads_code(arguments, "Cr"),
+        // What they are to do stands among their options.
+        "deno" | "bun" => {
+            let tells = |word: &String| matches!(word.as_str(), "-" | "eval" | "exec" | "repl");
+            inline(b"ep") || arguments.iter().any(tells) || reads_code(arguments, "cr")
+        }
+        "php" => inline(b"rBRE") || reads_code(arguments, "cd"),
         "awk" | "gawk" | "mawk" | "nawk" => true,
         "git" => arguments.iter().any(|word| word == "-c" || word.starts_with("--config-env")),
         _ => false,
     }
+}
+
+/// Whether an interpreter reads its code from its standard input: it is given no script, or that as one. `valued`: its options of one
+/// letter behind which another word belongs to them.
+fn reads_code(arguments: &[String], valued: &str) -> bool {
+    if matches!(arguments, [only] if ["--help", "--version", "-V", "-h", "-v"].contains(&only.as_str())) {
+        return false;
+    }
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            return words.next().is_none_or(|script| is_input(script));
+        }
+        if !word.starts_with('-') || is_input(word) {
+            return is_input(word);
+        }
+        if word.ends_with(|last: char| valued.contains(last)) || ["--import", "--require"].contains(&word.as_str()) {
+            words.next();
+        }
+    }
+    true
+}
+
+/// Whether this is another name of the standard input, or of some other input that is open already.
+fn is_input(word: &str) -> bool {
+    let place = written::place(word);
+    let opened = ["/dev/stdin", "/dev/fd/", "/proc/self/fd/"];
+    word == "-" || place.is_some_and(|place| opened.iter().any(|input| place.starts_with(input)))
 }
 
 fn is_scheme(scheme: &str) -> bool {
