@@ -231,7 +231,8 @@ pub(crate) async fn carry_out(
         None => {
             let clock = shared.parts.clock.as_ref();
             let whole = Whole { facts: &facts, release: release.as_deref(), clock, taken: &mut taken };
-            whole.send(request.upstream.as_ref(), permit, outgoing, redaction.as_deref()).await
+            let sent = whole.send(request.upstream.as_ref(), permit, outgoing, redaction.as_deref()).await;
+            Sent { answer: sent.answer.map_err(|fault| by_the_rule(fault, &facts, by_rule)), ..sent }
         }
         Some(taker) => {
             let flow = Flow {
@@ -245,18 +246,13 @@ pub(crate) async fn carry_out(
                 bytes_max: shared.parts.limits.answer_bytes_max,
                 clock: shared.parts.clock.as_ref(),
                 taken: &mut taken,
+                runtime: decision.runtime_max(),
             };
             Box::pin(flow.carry(request.upstream.as_ref(), permit, outgoing, redaction.as_deref())).await
         }
     };
     let Sent { answer, came, hidden, flowed, let_out } = sent;
     taken.settle(let_out.0, let_out.1);
-    let answer = answer.map_err(|fault| match by_rule {
-        Some((_, rule)) if fault.fault.code() == TOO_SLOW => {
-            SendFault { fault: past_runtime(&facts, time_max, rule), ..fault }
-        }
-        _ => fault,
-    });
     let ended = Ended {
         call,
         human: facts.human.id.clone(),
@@ -612,8 +608,18 @@ pub fn too_slow(who: &str, time_max: Duration) -> Fault {
         .hint("look up what it did before you try again; raise `limits.call_seconds_max` if it needs longer")
 }
 
+/// A fault, named for the rule that said how long an answer may take, where that is why there is none.
+pub(crate) fn by_the_rule(fault: SendFault, facts: &Facts, by_rule: Option<(Duration, &RuleId)>) -> SendFault {
+    match by_rule {
+        Some((time_max, rule)) if fault.fault.code() == TOO_SLOW => {
+            SendFault { fault: past_runtime(facts, time_max, rule), ..fault }
+        }
+        _ => fault,
+    }
+}
+
 /// The fault of an answer that takes longer than a rule gives it.
-fn past_runtime(facts: &Facts, time_max: Duration, rule: &RuleId) -> Fault {
+pub(crate) fn past_runtime(facts: &Facts, time_max: Duration, rule: &RuleId) -> Fault {
     let (who, seconds) = (&facts.app.name, time_max.as_secs());
     let said = format!("{who} did not answer within the {seconds} s that the rule {rule} gives it");
     Fault::new(Blame::Upstream, "upstream.past_runtime", said)

@@ -14,11 +14,11 @@ use decide::{
     Answer, AnswerBody, AnswerKind, Credentials, Opened, Outgoing, Permit, Scrub, SendFault, Upstream, unreleased,
 };
 use model::limits::{FLOW_BYTES_MAX, FLOW_PAUSE_MAX, FLOW_TIME_MAX, FLOW_WINDOW_BYTES};
-use model::{Blame, CallId, Clock, Digest, Facts, Fault, Filter, Operation, Release, Released};
+use model::{Blame, CallId, Clock, Digest, Facts, Fault, Filter, Operation, Release, Released, RuleId};
 use trace::Came;
 
 use crate::budget::Taken;
-use crate::call::{GRACE, Sent, redacted, too_slow};
+use crate::call::{GRACE, Sent, by_the_rule, past_runtime, redacted, too_slow};
 
 /// Who takes an answer while it comes.
 pub trait Taker: Send + Sync {
@@ -49,6 +49,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// What it may take of records and bytes.
     pub(crate) taken: &'a mut Taken,
+    /// How long all of it may take, where a rule says so.
+    pub(crate) runtime: Option<(Duration, &'a RuleId)>,
 }
 
 /// What went past.
@@ -110,14 +112,20 @@ impl Flow<'_> {
         outgoing: Outgoing,
         redaction: Option<&str>,
     ) -> Sent {
-        let time_max = outgoing.time_max;
+        let (time_max, runtime) = (outgoing.time_max, self.runtime);
+        let by_rule = runtime.filter(|(most, _)| *most <= time_max);
+        // It counts from here, also for what comes piece by piece.
+        let over = tokio::time::sleep(runtime.map_or(Duration::MAX, |(most, _)| most));
         let opened = match tokio::time::timeout(time_max.saturating_add(GRACE), upstream.open(permit, outgoing)).await {
             Ok(opened) => opened,
             Err(_) => Err(SendFault::after(too_slow(&self.facts.app.name, time_max))),
         };
         let Opened { kind, form, mut body } = match opened {
             Ok(opened) => opened,
-            Err(fault) => return Sent { answer: Err(fault), came: None, hidden: None, flowed: None, let_out: (0, 0) },
+            Err(fault) => {
+                let answer = Err(by_the_rule(fault, self.facts, by_rule));
+                return Sent { answer, came: None, hidden: None, flowed: None, let_out: (0, 0) };
+            }
         };
         let came = Some(Answer { kind, body: Bytes::new() });
         let filter = match (form, kind, &self.facts.contract) {
@@ -137,7 +145,14 @@ impl Flow<'_> {
         let mut way = self.way(filter, reads_one && kind == AnswerKind::Result);
         let pause = time_max.min(FLOW_PAUSE_MAX);
         let went = tokio::time::timeout(FLOW_TIME_MAX, way.all(body.as_mut(), form.is_some(), pause, facts));
-        let went = went.await.unwrap_or_else(|_| Err(too_slow(&facts.app.name, FLOW_TIME_MAX)));
+        let went = tokio::select! {
+            biased;
+            () = over => Err(runtime.map_or_else(
+                || too_slow(&facts.app.name, FLOW_TIME_MAX),
+                |(most, rule)| past_runtime(facts, most, rule),
+            )),
+            went = went => went.unwrap_or_else(|_| Err(too_slow(&facts.app.name, FLOW_TIME_MAX))),
+        };
         let filtered = way.filter.is_some();
         let so_far = way.filter.as_ref().map(|filter| filter.so_far()).unwrap_or_default();
         let released = went.as_ref().copied().unwrap_or(so_far);

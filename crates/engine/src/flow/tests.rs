@@ -79,6 +79,8 @@ struct Says {
     pieces: Vec<Vec<u8>>,
     breaks: bool,
     kind: AnswerKind,
+    /// How long it pauses before each piece.
+    pause: Duration,
     /// Set once the request, and with it the credential, has gone out.
     sent: Arc<AtomicBool>,
 }
@@ -116,13 +118,16 @@ impl Scrub for Nothing {
     }
 }
 
-struct Coming(VecDeque<Vec<u8>>, bool);
+struct Coming(VecDeque<Vec<u8>>, bool, Duration);
 
 impl AnswerBody for Coming {
     fn next(&mut self) -> BodyFuture<'_> {
         let next = self.0.pop_front().map(Bytes::from);
-        let broken = self.1 && next.is_none();
+        let (broken, pause) = (self.1 && next.is_none(), self.2);
         Box::pin(async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             if broken { Err(Fault::new(Blame::Upstream, "upstream.broke_off", "it broke off")) } else { Ok(next) }
         })
     }
@@ -147,7 +152,7 @@ impl Upstream for Says {
         let _spent = permit.spend();
         self.sent.store(true, Ordering::SeqCst);
         let form = (self.kind == AnswerKind::Result).then_some(Form::Json);
-        let body = Box::new(Coming(self.pieces.clone().into(), self.breaks));
+        let body = Box::new(Coming(self.pieces.clone().into(), self.breaks, self.pause));
         Box::pin(async move { Ok(Opened { kind: self.kind, form, body }) })
     }
 }
@@ -276,7 +281,7 @@ impl World {
 
 fn says(pieces: &[&[u8]]) -> Says {
     let pieces = pieces.iter().map(|piece| piece.to_vec()).collect();
-    Says { pieces, breaks: false, kind: AnswerKind::Result, sent: Arc::default() }
+    Says { pieces, breaks: false, kind: AnswerKind::Result, pause: Duration::ZERO, sent: Arc::default() }
 }
 
 fn governed() -> World {
@@ -369,6 +374,46 @@ async fn a_long_answer_goes_past_in_pieces_and_what_left_is_on_record_when_it_br
     assert!(taker.most.load(Ordering::SeqCst) < 200_000);
     let outcome = world.outcome();
     assert_eq!((&outcome["answer_bytes"], &outcome["came_bytes"]), (&left.into(), &1_000_000.into()));
+}
+
+/// A rule that permits, and says how long a call may take.
+struct Hurries(Duration);
+
+impl Rules for Hurries {
+    fn digest(&self) -> Digest {
+        Digest::new([4; 32])
+    }
+
+    fn evaluate(&self, layer: Layer, facts: &Facts) -> Evaluation {
+        let mut evaluation = OneRule(RuleOutcome::Permit).evaluate(layer, facts);
+        for hit in &mut evaluation.hits {
+            let mut rule = model::RuleInfo::clone(&hit.rule);
+            rule.limits.runtime = Some(self.0);
+            *hit = model::Hit::from(rule);
+        }
+        evaluation
+    }
+
+    fn standing(&self, _: &ContractId, _: model::UnixMicros) -> (Standing, Option<Digest>) {
+        (Standing::Active, Some(Digest::new([9; 32])))
+    }
+
+    fn release(&self, _: &Facts) -> Option<Arc<dyn Release>> {
+        Some(Arc::new(NoX))
+    }
+}
+
+#[tokio::test]
+async fn how_long_a_rule_gives_a_call_counts_to_the_end_of_its_answer() {
+    let (world, taker) = (governed(), Arc::new(Takes::default()));
+    world.engine.replace_rules(Box::new(Hurries(Duration::from_millis(40))));
+    let pieces: Vec<&[u8]> = (0..400).map(|_| b"a".as_slice()).collect();
+    let slow = Says { pause: Duration::from_millis(1), ..says(&pieces) };
+    let closed = world.call(Class::Read, slow, &taker).await;
+    let Closed::Failed { fault, perhaps_executed, .. } = closed else { panic!("{closed:?}") };
+    assert_eq!((fault.code(), perhaps_executed), ("upstream.past_runtime", true));
+    assert_eq!(fault.to_string(), "CRM did not answer within the 0 s that the rule r gives it");
+    assert_eq!(world.outcome()["code"], "upstream.past_runtime");
 }
 
 #[tokio::test]
