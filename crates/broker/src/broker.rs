@@ -139,7 +139,7 @@ impl Broker {
 
     fn remember(&self, credential: &AppCredential, value: Secret<String>) {
         let most = self.credentials.load().get(&credential.app).map_or(0, |live| 4 * live.len()).max(VALUES_KNOWN_MAX);
-        let inner = basic_password(credential, &value);
+        let inner = inner_values(credential, &value);
         let mut all = self.known();
         let known = all.entry(credential.app.clone()).or_default();
         for value in std::iter::once(value).chain(inner) {
@@ -260,11 +260,28 @@ fn fits(placement: &Placement, value: &Secret<String>, placed: &Secret<String>) 
     }
 }
 
-/// `Basic` credentials are kept encoded; what an app would echo of them is the password inside.
-fn basic_password(credential: &AppCredential, value: &Secret<String>) -> Option<Secret<String>> {
-    let Placement::Header { prefix, .. } = &credential.placement else { return None };
-    prefix.trim().eq_ignore_ascii_case("basic").then_some(())?;
-    let pair = Secret::new(STANDARD.decode(value.expose().trim()).ok()?);
+/// What an app would echo of a value without the rest of it: what stands behind the scheme that it is kept with, as in `Bearer x`,
+/// and the password of `Basic` credentials, which are kept encoded.
+fn inner_values(credential: &AppCredential, value: &Secret<String>) -> Vec<Secret<String>> {
+    let whole = value.expose().as_str();
+    let kept_with = whole.split_once([' ', '\t']).filter(|(scheme, _)| is_scheme(scheme));
+    let (scheme, bare) = match (&credential.placement, kept_with) {
+        (_, Some((scheme, bare))) => (scheme, bare.trim_start_matches([' ', '\t'])),
+        (Placement::Header { prefix, .. }, None) => (prefix.trim(), whole),
+        (Placement::Variable(_), None) => return Vec::new(),
+    };
+    let password = scheme.eq_ignore_ascii_case("basic").then(|| basic_password(bare)).flatten();
+    let bare = kept_with.map(|_| Secret::new(bare.to_owned()));
+    password.into_iter().chain(bare).collect()
+}
+
+/// Whether this may be the scheme of an `Authorization`, which is a token of RFC 9110.
+fn is_scheme(word: &str) -> bool {
+    !word.is_empty() && HeaderName::from_bytes(word.as_bytes()).is_ok()
+}
+
+fn basic_password(pair: &str) -> Option<Secret<String>> {
+    let pair = Secret::new(STANDARD.decode(pair.trim()).ok()?);
     let (_, password) = std::str::from_utf8(pair.expose()).ok()?.split_once(':')?;
     Some(Secret::new(password.to_owned()))
 }

@@ -125,12 +125,7 @@ pub(crate) fn beforehand(
 
 /// What waits for a fact and is the same call as this one, which is decided. None: this one is not decided either, or somebody is
 /// kept waiting for the other, who finds that out without this.
-pub(crate) fn left_waiting(
-    shared: &Shared,
-    call: &CallId,
-    request: &CallRequest,
-    gated: &Gated,
-) -> Option<Arc<Entry>> {
+pub(crate) fn left_waiting(shared: &Shared, call: &CallId, request: &CallRequest, gated: &Gated) -> Option<Arc<Entry>> {
     if !shared.desk.waits_for_facts() || gated.decision.verdict() == Verdict::Defer {
         return None;
     }

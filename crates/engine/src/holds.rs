@@ -512,7 +512,8 @@ impl Entries {
         });
         if self.opened.get(&line).is_some_and(|times| times.len() >= HOLDS_RATE_MAX) {
             let minutes = HOLDS_RATE_OVER.as_secs() / 60;
-            let said = format!("{HOLDS_RATE_MAX} calls of this agent began to wait for {what} within {minutes} minutes");
+            let said =
+                format!("{HOLDS_RATE_MAX} calls of this agent began to wait for {what} within {minutes} minutes");
             return Err(said);
         }
         Ok(())

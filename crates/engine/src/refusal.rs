@@ -190,7 +190,9 @@ impl Held {
             (WaitsFor::Fact, HeldState::Waits) => "Not decided yet, nothing was executed",
             (WaitsFor::Fact, HeldState::Runs) => "Decided by now, and being carried out",
             (WaitsFor::Fact, HeldState::Expired) => "Not decided in time, nothing was executed",
-            (WaitsFor::Fact, HeldState::GivenBack) => "Decided by now in another request of the same call, not in this one",
+            (WaitsFor::Fact, HeldState::GivenBack) => {
+                "Decided by now in another request of the same call, not in this one"
+            }
             (WaitsFor::Fact, HeldState::Ended(Disposition::DeniedNotExecuted)) => {
                 "Refused in another request of the same call, nothing was executed"
             }

@@ -335,6 +335,23 @@ fn of_a_basic_credential_the_password_is_known_too() {
 }
 
 #[test]
+fn of_a_value_that_is_kept_with_its_scheme_the_rest_is_known_too() {
+    let whole = Placement::Header { name: http::header::AUTHORIZATION, prefix: String::new() };
+    let world = world(&[("crm", "env:AUTH", whole), ("mail", "env:AUTH", variable("AUTH"))]);
+    world.put("AUTH", "Bearer ghp_abcdef");
+    assert_eq!(world.header("crm").unwrap().unwrap(), "authorization: Bearer ghp_abcdef");
+    assert_eq!(world.scrub("crm", r#"{"token":"ghp_abcdef"}, Bearer ghp_abcdef"#), r#"{"token":"R"}, R"#);
+    assert_eq!(world.variables("mail"), ["AUTH=Bearer ghp_abcdef"]);
+    assert_eq!(world.scrub("mail", "ghp_abcdef"), "R");
+    let pair = STANDARD.encode("ana:open sesame");
+    for scheme in ["Basic ", "basic  ", "BASIC\t"] {
+        world.put("AUTH", &format!("{scheme}{pair}"));
+        world.header("crm").unwrap();
+        assert_eq!(world.scrub("crm", &format!("{pair}, password open sesame")), "R, password R", "{scheme}");
+    }
+}
+
+#[test]
 fn a_reload_takes_effect_at_once() {
     let world = world(&[("crm", "env:ONE", bearer())]);
     world.put("ONE", "value-one");
