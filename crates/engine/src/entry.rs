@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use decide::Answer;
-use hold::{Asked, Hold, WaitsFor};
+use hold::{Asked, Disposition, Hold, WaitsFor};
 use model::{AgentId, AppId, CallId, Digest, HumanId, Method, TaskId, ToolName};
 use tokio::sync::watch;
 
@@ -34,6 +34,8 @@ pub(crate) struct Entry {
     pub(crate) hold: watch::Sender<Arc<Hold>>,
     /// What came of it, for all who wait for it, and what is hidden of an answer that is yet to come.
     pub(crate) answer: OnceLock<(CallId, Answer, Option<Arc<str>>)>,
+    /// What it came to, once nobody carries it out any more. Its end may not be on disk yet.
+    pub(crate) came_to: OnceLock<Disposition>,
     attached: AtomicUsize,
     /// Whether it could be written down; else it is none. Nobody is shown it before that is known.
     pub(crate) kept: OnceLock<bool>,
@@ -42,7 +44,14 @@ pub(crate) struct Entry {
 /// Somebody is kept waiting for it, as long as this lives.
 pub(crate) struct Attached(Arc<Entry>);
 
-// === impl Key, Entry, Attached ===
+/// Somebody carries it out, as long as this lives.
+pub(crate) struct Carried<'a> {
+    entry: &'a Entry,
+    /// What it has come to so far.
+    pub(crate) so_far: Disposition,
+}
+
+// === impl Key, Entry, Attached, Carried ===
 
 impl Key {
     /// Of what was asked.
@@ -74,6 +83,7 @@ impl Entry {
             turn: tokio::sync::Mutex::new(()),
             hold: watch::Sender::new(Arc::new(hold)),
             answer: OnceLock::new(),
+            came_to: OnceLock::new(),
             attached: AtomicUsize::new(0),
             kept: OnceLock::new(),
         }
@@ -124,6 +134,19 @@ impl Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         self.0.attached.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<'a> Carried<'a> {
+    /// From now on. Nobody knows yet what comes of it.
+    pub(crate) fn out(entry: &'a Entry) -> Self {
+        Self { entry, so_far: Disposition::OutcomeUnknown }
+    }
+}
+
+impl Drop for Carried<'_> {
+    fn drop(&mut self) {
+        let _first = self.entry.came_to.set(self.so_far);
     }
 }
 

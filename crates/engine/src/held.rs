@@ -17,7 +17,7 @@ use trace::Approved;
 use crate::call::{CallRequest, Closed, asked_of, carry_out, not_executed, record, refusal};
 use crate::emergencies::{GIVEN_BY_CALL, gives_back};
 use crate::engine::Shared;
-use crate::entry::{Attached, Entry, Key};
+use crate::entry::{Attached, Carried, Entry, Key};
 use crate::gate::Gated;
 use crate::holds::{NotOpened, StepFault};
 use crate::refusal::{Held, HeldState};
@@ -339,10 +339,12 @@ async fn decided_again(
         }
         Err(StepFault::Fault(fault)) => return not_executed(Some(call), fault).into(),
     }
+    let mut carried = Carried::out(entry);
     let durable = match record(shared, &call, request, &gated, approvals).await {
         Ok(durable) => durable,
         Err(fault) => {
-            // Nothing has left. Where this cannot be written either, the next start says that nobody knows.
+            // Nothing has left. Where this cannot be written either, it is tried again.
+            carried.so_far = Disposition::ExecutionError;
             let event = Event::End { disposition: Disposition::ExecutionError };
             let _noted = shared.step_in_turn(entry, event, "gateway").await;
             return not_executed(Some(call), fault).into();
@@ -352,11 +354,12 @@ async fn decided_again(
     let gated = Gated { taken_up: !waits_for_a_fact, ..gated };
     let closed = carry_out(shared, call, request, gated, durable).await;
     let disposition = disposition(&closed);
+    carried.so_far = disposition;
     if let Closed::Answered { call, answer, hides } = &closed {
         let _first = entry.answer.set((call.clone(), answer.clone(), hides.clone()));
     }
     if let Err(fault) = shared.step(entry, Event::End { disposition }, "gateway").await.map_err(Fault::from) {
-        tracing::error!(?fault, hold = %hold.id, "the end of a hold could not be recorded; the next start calls it unknown");
+        tracing::error!(?fault, hold = %hold.id, "the end of a hold could not be recorded; it is tried again");
     }
     waiter.ended(disposition);
     closed.into()

@@ -179,26 +179,30 @@ impl Engine {
         Ok(theirs.len())
     }
 
-    /// Ends what nobody approved in time. To be called every second or so; nothing depends on it, for whatever is too old is
-    /// refused all the same.
+    /// Ends what nobody approved in time, and what was carried out and could not be written down as ended. To be called every second or
+    /// so; nothing depends on it, for whatever is too old is refused all the same, and what was taken up runs no other time.
     pub async fn sweep_holds(&self) {
         let now = self.clock().now();
         for entry in self.shared.desk.all() {
             let hold = entry.now();
-            if now < hold.expires_at {
-                self.escalate(&entry, &hold, now).await;
-                continue;
-            }
             let done = match hold.state {
+                State::Claimed { .. } => match entry.came_to.get() {
+                    Some(disposition) => self.shared.end_again(&entry, *disposition).await,
+                    None => Ok(()),
+                },
+                _ if now < hold.expires_at => {
+                    self.escalate(&entry, &hold, now).await;
+                    Ok(())
+                }
                 State::Pending | State::Approved { .. } => {
                     self.shared.step(&entry, Event::Expire, "gateway").await.map(drop).map_err(Fault::from)
                 }
                 // Nobody came to be told.
                 State::Denied { .. } | State::Cancelled { .. } => self.shared.told(&entry).await,
-                State::Claimed { .. } | State::Expired { .. } | State::Ended { .. } => Ok(()),
+                State::Expired { .. } | State::Ended { .. } => Ok(()),
             };
             if let Err(fault) = done {
-                tracing::warn!(?fault, hold = %hold.id, "a hold that is too old could not be ended");
+                tracing::warn!(?fault, hold = %hold.id, "a hold that is over could not be ended");
             }
         }
         self.end_emergencies(now).await;
@@ -295,6 +299,14 @@ impl Shared {
         let next = stepped.map_err(StepFault::Refused)?;
         let what = told.unwrap_or_else(|| what(&next.state));
         self.take(entry, next, what, by).await.map_err(StepFault::Fault)
+    }
+
+    /// Writes down how it ended that nobody carries out any more. Whoever did may have done so this moment.
+    async fn end_again(&self, entry: &Arc<Entry>, disposition: Disposition) -> Result<(), Fault> {
+        match self.step(entry, Event::End { disposition }, "gateway").await {
+            Ok(_) | Err(StepFault::Refused(_)) => Ok(()),
+            Err(StepFault::Fault(fault)) => Err(fault),
+        }
     }
 
     async fn take(&self, entry: &Arc<Entry>, next: Hold, what: &str, by: &str) -> Result<Arc<Hold>, Fault> {

@@ -26,6 +26,7 @@ use crate::over::HOLD_OVER_STATE;
 mod again;
 mod asking;
 mod emergency;
+mod ended;
 mod fact;
 mod for_task;
 mod later;
