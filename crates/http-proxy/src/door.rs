@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use decide::{AnswerKind, OpenFuture, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::{
-    CallRequest, Closed, Disposition, Engine, Held, HoldState, Looked, Readable, Waiter, WaiterFuture, rfc3339,
+    CallRequest, Closed, Disposition, Engine, Held, Hold, HoldState, Looked, Readable, Waiter, WaiterFuture, rfc3339,
 };
 use front::{
     Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body, share_of,
@@ -396,18 +396,19 @@ impl Door {
         turned_away(self.engine.call(request).await)
     }
 
-    /// Where a call stands that waits for people. Others' calls are not there.
+    /// Where a call stands that waits for people, or what came of it. Others' calls are not there.
     fn status_of_hold(&self, who: &KnownVendor, app: &AppId, hold: &str) -> Response<Body> {
-        let theirs = |waiting: &engine::Waiting| {
-            let asked = &waiting.hold.asked;
+        let theirs = |hold: &Arc<Hold>| {
+            let asked = &hold.asked;
             asked.agent == who.actor.agent && asked.task == who.actor.task && asked.app == *app
         };
-        let waiting = HoldId::parse(hold).ok().and_then(|hold| self.engine.hold(&hold).ok()).filter(theirs);
-        let Some(waiting) = waiting else {
+        let now = |id: &HoldId| self.engine.hold(id).ok().map(|waiting| waiting.hold);
+        let known = |id: HoldId| now(&id).or_else(|| self.engine.hold_over(&id).map(|over| over.hold));
+        let Some(hold) = HoldId::parse(hold).ok().and_then(known).filter(theirs) else {
             let said = "there is no such call that waits, or it has been over for a while";
             return answer::failed(None, &Fault::new(Blame::Caller, "caller.unknown_path", said), false);
         };
-        let (state, next) = match &waiting.hold.state {
+        let (state, next) = match &hold.state {
             HoldState::Pending => ("pending", "ask again later"),
             HoldState::Approved { .. } => ("approved", "send the same request again: it runs then"),
             HoldState::Claimed { .. } => ("running", "ask again later"),
@@ -417,11 +418,11 @@ impl Door {
             HoldState::Ended { .. } => ("ended", "it was carried out, or found not to be allowed any more"),
         };
         let said = serde_json::json!({
-            "hold": waiting.hold.id,
-            "call": waiting.hold.asked.call,
+            "hold": hold.id,
+            "call": hold.asked.call,
             "state": state,
             "next": next,
-            "expires_at": rfc3339(waiting.hold.expires_at),
+            "expires_at": rfc3339(hold.expires_at),
         });
         json_response(StatusCode::OK, said.to_string())
     }

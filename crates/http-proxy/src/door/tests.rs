@@ -644,7 +644,21 @@ async fn what_waits_for_a_person_is_accepted_and_runs_when_it_is_asked_for_again
     let done = world.asks("POST", "/candidates/c_17/close", "", "").await;
     assert_eq!(done.status, 200, "{done:?}");
     assert_eq!(world.heard().iter().filter(|heard| heard.starts_with("POST ")).count(), 1);
+    let over = world.gets(path).await;
+    assert!(over.status == 200 && over.body.contains("\"ended\""), "{over:?}");
     assert_eq!(world.gets("/-/holds/h_00000000000000000000000000").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_after_a_call_that_waited_is_told_that_its_time_is_over() {
+    let world = World::new(candidates).await;
+    assert_eq!(world.asks("POST", "/candidates/c_17/close", "", "").await.status, 202);
+    let hold = world.engine.holds()[0].hold.id.clone();
+    world.later(world.engine.limits().hold_time_max);
+    world.engine.sweep_holds().await;
+    let over = world.gets(&format!("/-/holds/{hold}")).await;
+    assert_eq!(over.status, 200, "{over:?}");
+    assert!(over.body.contains("\"expired\"") && over.body.contains("send it again"), "{over:?}");
 }
 
 // INVARIANT: an approval is of what the operation did when it was given.

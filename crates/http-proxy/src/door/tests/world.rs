@@ -29,6 +29,7 @@ pub(super) struct World {
     pub(super) address: SocketAddr,
     pub(super) key: String,
     pub(super) engine: Engine,
+    clock: Arc<Noon>,
     heard: Arc<Mutex<Vec<String>>>,
     leaves: Arc<Mutex<Vec<serde_json::Value>>>,
     pub(super) refusals: Arc<Refusals>,
@@ -88,13 +89,13 @@ impl World {
         (calls_max, in_flight, calls_in_flight_max): (u32, usize, usize),
         heard: Arc<Mutex<Vec<String>>>,
     ) -> Self {
-        let leaves = Arc::default();
+        let (leaves, clock) = (Arc::default(), Arc::new(Noon::default()));
         let directory = Arc::new(directory());
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn model::Directory>,
             journal: Journal::start(Box::new(Log { leaves: Arc::clone(&leaves), rows: 0 })).unwrap(),
             credentials: Arc::new(Secrets),
-            clock: Arc::new(Noon::default()),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             limits: Limits {
                 call_time_max: Duration::from_secs(5),
                 body_bytes_max: 64 << 10,
@@ -131,6 +132,7 @@ impl World {
             address,
             key: text.expose().clone(),
             engine,
+            clock,
             heard,
             leaves,
             refusals,
@@ -141,6 +143,11 @@ impl World {
             front,
             in_flight_max: in_flight,
         }
+    }
+
+    /// So much later, for the calls.
+    pub(super) fn later(&self, by: Duration) {
+        self.clock.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
     /// Has the same app at this base or with this mapping, as a reload does.
