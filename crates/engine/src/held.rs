@@ -72,6 +72,8 @@ enum Taken {
     NotNow,
     /// Its app cannot be asked right now what the tool is, or the rules know the app by another description than it has.
     NobodyKnows,
+    /// Nobody waits for the answer of its app any more.
+    Enough,
 }
 
 /// None: somebody else was quicker, or it has ended meanwhile.
@@ -159,10 +161,11 @@ pub(crate) async fn wait(
     loop {
         match waited(&shared, entry, waiter.as_ref(), enough.as_mut()).await {
             Waited::Approved | Waited::Look => {
-                let taken = take_up(&shared, entry, &mut request, waiter.as_ref(), &told);
+                let taken = take_up(&shared, entry, &mut request, (waiter.as_ref(), &told), enough.as_mut());
                 match Box::pin(taken).await {
                     Taken::Closed(closed) => return *closed,
                     Taken::NotNow => {}
+                    Taken::Enough => return told.of(&shared, &entry.now()),
                     // An app that is started anew takes a while, and what people approved is worth as much then.
                     Taken::NobodyKnows => tokio::select! {
                         () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -266,10 +269,25 @@ async fn take_up(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
     request: &mut CallRequest,
-    waiter: &dyn Waiter,
-    told: &Told,
+    (waiter, told): (&dyn Waiter, &Told),
+    enough: Pin<&mut tokio::time::Sleep>,
 ) -> Taken {
-    let looked = match tokio::time::timeout(LOOK_TIME_MAX, waiter.look_again()).await {
+    let approved = entry.now().waits_for == WaitsFor::People;
+    let enough = async {
+        enough.await;
+        if approved {
+            tokio::time::sleep(LOOK_TIME_MIN).await;
+        }
+    };
+    // Only the look is given up: what is taken up goes to its end.
+    let looked = tokio::select! {
+        biased;
+        looked = tokio::time::timeout(LOOK_TIME_MAX, waiter.look_again()) => looked,
+        () = shared.desk.closing.cancelled() => return Taken::Enough,
+        () = waiter.gone() => return Taken::Enough,
+        () = enough => return Taken::Enough,
+    };
+    let looked = match looked {
         Ok(Ok(looked)) => looked,
         Ok(Err(fault)) => {
             tracing::debug!(?fault, "what was approved waits for its app");
@@ -577,6 +595,8 @@ const EXPLANATION: &str = "explanation";
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long an app may take to say what it offers by now.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(25);
+/// How long it may take at least where people approved: whoever is not kept waiting at all comes back to have it run.
+const LOOK_TIME_MIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

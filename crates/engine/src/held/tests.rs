@@ -30,6 +30,7 @@ mod ended;
 mod fact;
 mod for_task;
 mod later;
+mod silent;
 
 /// A gateway whose disk outlives it.
 #[derive(Clone)]
@@ -123,6 +124,10 @@ struct Patience {
     meaning: Mutex<Option<Digest>>,
     /// How many looks find its app away.
     away: AtomicI64,
+    /// How long each look takes.
+    slow: Mutex<Duration>,
+    /// A look has begun.
+    looks: Notify,
 }
 
 type Meanwhile = Box<dyn FnOnce(&Patience) + Send>;
@@ -151,6 +156,14 @@ impl Waiter for Patience {
         }
         let tool = self.tool.lock().unwrap().clone();
         let meaning = *self.meaning.lock().unwrap();
+        let slow = *self.slow.lock().unwrap();
+        self.looks.notify_one();
+        if !slow.is_zero() {
+            return Box::pin(async move {
+                tokio::time::sleep(slow).await;
+                Ok(tool.map(|tool| Looked { tool, listed_at: None, meaning }))
+            });
+        }
         Box::pin(async move { Ok(tool.map(|tool| Looked { tool, listed_at: None, meaning })) })
     }
 
@@ -171,7 +184,8 @@ fn patience(time: Duration) -> Arc<Patience> {
     let (tool, gone) = (Mutex::new(Some(tool())), CancellationToken::new());
     let (ended, said, reader) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
     let (begun, meanwhile, away) = (Notify::new(), Mutex::default(), AtomicI64::new(0));
-    Arc::new(Patience { tool, begun, gone, ended, time, meanwhile, said, reader, meaning: Mutex::default(), away })
+    let (meaning, slow, looks) = (Mutex::default(), Mutex::default(), Notify::new());
+    Arc::new(Patience { tool, begun, gone, ended, time, meanwhile, said, reader, meaning, away, slow, looks })
 }
 
 /// Until the test is over.
