@@ -5,6 +5,7 @@ pub(crate) mod browser;
 mod contracts;
 mod doors;
 mod emergency;
+mod fact;
 mod for_task;
 mod provider;
 mod records;
