@@ -407,7 +407,7 @@ impl Desk {
     pub(crate) fn left_alone(&self, key: &Key) -> Option<Arc<Entry>> {
         let entries = self.lock();
         let entry = entries.by_key.get(key).and_then(|id| entries.by_id.get(id))?;
-        (entry.attached() == 0).then(|| Arc::clone(entry))
+        (entry.is_kept() && entry.attached() == 0).then(|| Arc::clone(entry))
     }
 
     fn find(&self, key: &Key) -> Option<Attached> {
