@@ -58,8 +58,8 @@ pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
                 let left = is_left_of_an_erasure(&gateway).await.unwrap_or(was_left);
                 if left && was_left {
                     tracing::warn!(
-                        "an erasure has not come to its end: somebody reads the trace at length, or keeps others from writing \
-                         to it"
+                        "an erasure has not come to its end: somebody reads the trace or its database at length, keeps others \
+                         from writing to it, or owns its tables in place of the gateway's user"
                     );
                 }
                 was_left = left;

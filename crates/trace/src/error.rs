@@ -124,9 +124,10 @@ impl TraceError {
         match self {
             Self::NotRecorded { fault } => fault.hint(),
             Self::NotRead(fault) => fault.hint(),
+            Self::NotErased(fault) | Self::NotLetGo(fault) if fault.kind() == StoreFaultKind::Broken => fault.hint(),
             Self::NotErased(_) | Self::NotLetGo(_) => Some(
-                "let what reads the whole trace (a backup) or keeps others from writing to it come to its end: the gateway tries \
-                 again every ten minutes, and when it starts",
+                "let what reads the trace or its database at length (a backup, another program, a replica) or keeps others from \
+                 writing to it come to its end: the gateway tries again every ten minutes, and when it starts",
             ),
             Self::Closed => Some("the gateway is stopping; try again once it has started"),
             Self::Full => Some("the disk is slower than the calls; see `countersign doctor`"),

@@ -10,7 +10,7 @@ use trace::{StoreFault, StoreFaultKind};
 use super::address::Address;
 use super::append::Statements;
 use super::error::{Failure, fault_of_kind, unreadable};
-use super::keys;
+use super::keys::{self, Unclear};
 use super::known::Known;
 use super::link::{Link, Param};
 use super::schema;
@@ -34,14 +34,14 @@ pub(super) struct Session {
     pub(super) tree: Frontier,
     pub(super) known: Known,
     pub(super) sealer: Sealer,
-    /// Keys were destroyed, and what they have left in the tables may lie there still: the mark of that.
-    unclear: Option<String>,
+    /// Keys were destroyed, and what they have left in the tables may lie there still.
+    unclear: Option<Unclear>,
     /// The server's process.
     pub(super) backend: i32,
 }
 
-/// Clears away what an erasure with this mark left, on a link of its own.
-pub(super) type Clearing = (String, JoinHandle<Result<(), Failure>>);
+/// Clears away what an erasure left, on a link of its own.
+pub(super) type Clearing = (Unclear, JoinHandle<Result<(), Failure>>);
 
 impl Session {
     /// Opens a log for writing, made and brought to this version as needed. `before` is the server's process of a session
@@ -71,28 +71,25 @@ impl Session {
         }
         let known = Known::behind(number(1)?, number(2)?, number(3)?);
         let unfinished = keys::unfinished(&link, log)?;
-        if let Some(subjects) = &unfinished {
-            keys::forget(&link, log, subjects)?;
-        }
+        let unclear = unfinished.map(|subjects| keys::forget(&link, log, &subjects)).transpose()?;
         let sealer = keys::sealer(&link, log, address.keys())?;
         let statements = Statements::prepare(&link)?;
-        let unclear = unfinished.as_deref().map(keys::mark);
         Ok(Self { link, statements, log, opening, last, commits, tree, known, sealer, unclear, backend })
     }
 
     /// Destroys these keys. Error: the session is of no use any more.
     pub(super) fn forget(&mut self, subjects: &[u32]) -> Result<(), Failure> {
-        keys::forget(&self.link, self.log, subjects)?;
+        let unclear = keys::forget(&self.link, self.log, subjects)?;
         subjects.iter().for_each(|number| self.sealer.forget(*number));
         self.known.forget_sealed();
-        self.unclear = Some(keys::mark(subjects));
+        self.unclear = Some(unclear);
         Ok(())
     }
 
     /// Clears away what keys that were destroyed have left in the tables, if there is anything. Error: it can be tried again.
     pub(super) fn clear(&mut self) -> Result<(), Failure> {
-        if let Some(mark) = &self.unclear {
-            keys::clear(&self.link, self.log, mark)?;
+        if let Some(unclear) = &self.unclear {
+            keys::clear(&self.link, self.log, unclear)?;
             self.unclear = None;
         }
         Ok(())
@@ -101,17 +98,17 @@ impl Session {
     /// As [`Session::clear`], while records are written, by a thread of its own, of which there is one at a time. What it cannot do
     /// now it does when this is called another time.
     pub(super) fn clear_beside(&mut self, address: &Address, clearing: &mut Option<Clearing>) -> Result<(), Failure> {
-        if let Some((mark, cleared)) = clearing.take_if(|(_, clearing)| clearing.is_finished())
+        if let Some((theirs, cleared)) = clearing.take_if(|(_, clearing)| clearing.is_finished())
             && matches!(cleared.join(), Ok(Ok(())))
         {
-            self.unclear = self.unclear.take_if(|unclear| *unclear != mark);
+            self.unclear = self.unclear.take_if(|unclear| *unclear != theirs);
         }
-        if let (Some(mark), None) = (&self.unclear, &clearing) {
-            let (address, log, theirs) = (address.clone(), self.log, mark.clone());
+        if let (Some(unclear), None) = (&self.unclear, &clearing) {
+            let (address, log, theirs) = (address.clone(), self.log, unclear.clone());
             let clear = move || keys::clear_beside(&address, log, &theirs);
             let thread = std::thread::Builder::new().name("trace-clear".to_owned()).spawn(clear);
             let thread = thread.map_err(|error| fault_of_kind(StoreFaultKind::Broken).because(error))?;
-            *clearing = Some((mark.clone(), thread));
+            *clearing = Some((unclear.clone(), thread));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use trace::{ERASED, ERASING_KEY, SETTLED_KIND, StateWrite, StoreFaultKind, UseOf
 
 use super::super::keys;
 use super::super::link::{Link, stopwatch};
-use super::super::session::TIME_MAX;
+use super::super::session::{PATH, TIME_MAX};
 use super::*;
 
 const PERSON: &str = "canary-ada@example.com";
@@ -127,10 +127,61 @@ fn an_erasure_while_a_backup_reads_stops_nobody() {
     log.append(&[change(11)], &[erasing(&[70, 80])]).unwrap();
     assert!(!log.let_go().unwrap());
     let number = server.sql("read", "SELECT id FROM countersign.log").unwrap().trim().parse().unwrap();
-    keys::clear_beside(&address, number, "70").unwrap();
+    let unclear = |mark: &str| keys::Unclear { mark: mark.to_owned(), behind: "3".to_owned() };
+    keys::clear_beside(&address, number, &unclear("70")).unwrap();
     assert_eq!(reader.state(SETTLED_KIND).unwrap().len(), 1, "the mark of another erasure stays");
-    keys::clear_beside(&address, number, "70,80").unwrap();
+    keys::clear_beside(&address, number, &unclear("70,80")).unwrap();
     assert!(reader.state(SETTLED_KIND).unwrap().is_empty());
+}
+
+/// The server keeps for a reader whatever it may still ask for, and the reader holds a lock on none of it.
+#[test]
+fn an_erasure_waits_for_whoever_reads_another_table() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "elsewhere");
+    let (mut log, reader, subjects) = filled(&address);
+    let sweep = Link::open(address.config("a sweep")).unwrap();
+    let say = |sql: &str| sweep.wait(TIME_MAX, sweep.client.batch_execute(sql)).unwrap();
+    say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT FROM countersign.record");
+    log.append(&[change(6)], &[put(PERSON, None), erasing(&subjects)]).unwrap();
+    assert_eq!(log.erase(&subjects).unwrap_err().kind(), StoreFaultKind::Locked);
+    assert_eq!(reader.kept_of(PERSON).unwrap(), None, "the key is gone");
+    // Nor does a thread that has its time say so, nor a gateway that starts.
+    let number = server.sql("elsewhere", "SELECT id FROM countersign.log").unwrap().trim().parse().unwrap();
+    let link = Link::open(address.config("another")).unwrap();
+    link.wait(TIME_MAX, link.client.batch_execute(PATH)).unwrap();
+    let now = keys::forget(&link, number, &subjects).unwrap();
+    assert!(keys::clear_beside(&address, number, &now).is_err_and(|failure| !failure.lost));
+    drop(log);
+    let mut log = PostgresLog::open(&address).unwrap();
+    assert_eq!(reader.state(SETTLED_KIND).unwrap().len(), 1, "it is not said to be done");
+    assert!(!stands_in(&server, PERSON).is_empty());
+    say("COMMIT");
+    finished(&mut log, &reader);
+    nothing_is_left(&server, &reader);
+}
+
+/// As somebody who may read and write all of the tables, and owns none.
+#[test]
+fn whoever_may_not_clear_the_tables_is_told() {
+    let server = PostgresServer::start().unwrap();
+    let owner = address(&server, "owned");
+    drop(filled(&owner));
+    let granted = "CREATE ROLE second LOGIN; GRANT USAGE ON SCHEMA countersign TO second; \
+                   GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA countersign TO second";
+    server.sql("owned", granted).unwrap();
+    let url = format!("postgres:///owned?host={}&user=second", server.socket().display());
+    let (mut log, reader) = both(&named(&server, &url, "main"));
+    let subjects = reader.kept_of(PERSON).unwrap().unwrap().subjects;
+    log.append(&[change(6)], &[put(PERSON, None), erasing(&subjects)]).unwrap();
+    let refused = log.erase(&subjects).unwrap_err();
+    assert!(refused.to_string().contains("another user's") && refused.hint().unwrap().contains("own the tables"));
+    assert_eq!(reader.state(SETTLED_KIND).unwrap().len(), 1, "it is not said to be done");
+    log.append(&[intent(7, "bot", "bob", "crm/read", Verdict::Allow)], &[]).unwrap();
+    drop(log);
+    assert!(!stands_in(&server, PERSON).is_empty());
+    drop(PostgresLog::open(&owner).unwrap());
+    nothing_is_left(&server, &reader);
 }
 
 /// Asks until what an erasure left is gone.
