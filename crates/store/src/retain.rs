@@ -36,6 +36,19 @@ pub(crate) struct Unused {
 impl LettingGo {
     /// Takes a step. False: nothing is left.
     pub(crate) fn step(&mut self, tables: &mut Connection, known: &mut Known) -> Result<bool, StoreFault> {
+        // INVARIANT: nothing is let go behind the back of whoever looks for what nobody uses, for what it has seen was there before
+        // (`what_is_let_go_while_somebody_looks_is_looked_through_too`).
+        if self.looking.as_ref().is_some_and(|looking| !looking.is_finished()) {
+            std::thread::sleep(LOOK_AGAIN_AFTER);
+            return Ok(true);
+        }
+        if let Some(looking) = self.looking.take() {
+            let unused = looking.join().unwrap_or_else(|_| Err(fault_of_kind(StoreFaultKind::Broken)))?;
+            known.forget();
+            remove(tables, unused).map_err(fault)?;
+            self.giving_back = true;
+            return Ok(true);
+        }
         if let Some(to) = number(tables, RETAIN_TO_KEY).map_err(fault)? {
             let done = number(tables, RETAINED_TO_KEY).map_err(fault)?.unwrap_or(1);
             if done < to {
@@ -43,14 +56,7 @@ impl LettingGo {
                 return let_go(tables, done, end, end == to).map(|()| true).map_err(fault);
             }
         }
-        if let Some(looking) = self.looking.take_if(|looking| looking.is_finished()) {
-            let unused = looking.join().unwrap_or_else(|_| Err(fault_of_kind(StoreFaultKind::Broken)))?;
-            known.forget();
-            remove(tables, unused).map_err(fault)?;
-            self.giving_back = true;
-        } else if self.looking.is_some() {
-            std::thread::sleep(LOOK_AGAIN_AFTER);
-        } else if number(tables, SWEEP_KEY).map_err(fault)?.is_some() {
+        if number(tables, SWEEP_KEY).map_err(fault)?.is_some() {
             let path = tables.path().map(Path::new).ok_or_else(|| fault_of_kind(StoreFaultKind::Broken))?.to_owned();
             let look = move || reader::connect(&path).and_then(|tables| unused(&tables).map_err(fault));
             let looking = std::thread::Builder::new().name("trace-sweep".to_owned()).spawn(look);

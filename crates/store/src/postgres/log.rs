@@ -9,7 +9,7 @@ use super::address::Address;
 use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
 use super::link::{Link, stopwatch};
-use super::retain::Looking;
+use super::retain::Sweep;
 use super::session::{Clearing, SETTINGS, Session, TIME_MAX, holder, program};
 use crate::error::StoreError;
 
@@ -31,7 +31,7 @@ pub struct PostgresLog {
     superseded: Option<&'static str>,
     trouble: Option<Trouble>,
     /// What letting texts go waits for.
-    looking: Option<Looking>,
+    sweep: Option<Sweep>,
     /// Clears away what an erasure left.
     clearing: Option<Clearing>,
 }
@@ -59,7 +59,7 @@ impl PostgresLog {
             superseded: None,
             session: Some(session),
             trouble: None,
-            looking: None,
+            sweep: None,
             clearing: None,
         };
         // Where somebody reads just now, it is tried again with what is let go.
@@ -193,9 +193,9 @@ impl LogStore for PostgresLog {
     }
 
     fn let_go(&mut self) -> Result<bool, StoreFault> {
-        let (address, mut looking) = (self.address.clone(), self.looking.take());
-        let more = self.session()?.let_go(&address, &mut looking);
-        self.looking = looking;
+        let (address, mut sweep) = (self.address.clone(), self.sweep.take());
+        let more = self.session()?.let_go(&address, &mut sweep);
+        self.sweep = sweep;
         // A transaction may be left in the middle.
         self.session = self.session.take_if(|_| more.is_ok());
         let more = more?;

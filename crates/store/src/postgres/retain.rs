@@ -14,12 +14,39 @@ use super::link::{Link, Param};
 use super::session::{PATH, Session, TIME_MAX, program};
 use crate::retain::Unused;
 
-/// Looks for sealed templates that no record uses, on a link of its own.
-pub(super) type Looking = JoinHandle<Result<Unused, Failure>>;
+/// Sealed templates that no record uses.
+#[derive(Debug)]
+pub(super) enum Sweep {
+    /// They are looked for, on a link of its own.
+    Looks(JoinHandle<Result<Unused, Failure>>),
+    /// They are removed.
+    Removes(Unused),
+}
 
 impl Session {
     /// Takes a step. False: nothing is left.
-    pub(super) fn let_go(&mut self, address: &Address, looking: &mut Option<Looking>) -> Result<bool, Failure> {
+    pub(super) fn let_go(&mut self, address: &Address, sweep: &mut Option<Sweep>) -> Result<bool, Failure> {
+        // INVARIANT: nothing is let go behind the back of whoever looks for what nobody uses, for what it has seen was there before
+        // (`what_is_let_go_while_somebody_looks_is_looked_through_too`). Nor is the server asked anything meanwhile: calls wait for that.
+        match sweep.take() {
+            Some(Sweep::Looks(looking)) if !looking.is_finished() => {
+                *sweep = Some(Sweep::Looks(looking));
+                return Ok(true);
+            }
+            Some(Sweep::Looks(looking)) => {
+                let looked = looking.join();
+                let unused = looked.unwrap_or_else(|_| Err(fault_of_kind(trace::StoreFaultKind::Broken).into()))?;
+                *sweep = Some(Sweep::Removes(unused));
+                return Ok(true);
+            }
+            Some(Sweep::Removes(mut unused)) => {
+                self.known.forget_sealed();
+                self.remove(&mut unused)?;
+                *sweep = Some(Sweep::Removes(unused)).filter(Sweep::has_more);
+                return Ok(true);
+            }
+            None => {}
+        }
         if let Some(to) = self.number(RETAIN_TO_KEY)? {
             let done = self.number(RETAINED_TO_KEY)?.unwrap_or(1);
             if done < to {
@@ -27,16 +54,13 @@ impl Session {
                 return self.let_go_between(done, end, end == to).map(|()| true);
             }
         }
-        if let Some(looked) = looking.take_if(|looking| looking.is_finished()) {
-            let unused = looked.join().unwrap_or_else(|_| Err(fault_of_kind(trace::StoreFaultKind::Broken).into()))?;
-            self.known.forget_sealed();
-            self.remove(&unused)?;
-        } else if looking.is_none() && self.number(SWEEP_KEY)?.is_some() {
+        if self.number(SWEEP_KEY)?.is_some() {
             let (address, log) = (address.clone(), self.log);
             let look = std::thread::Builder::new().name("trace-sweep".to_owned()).spawn(move || look(&address, log));
-            *looking = Some(look.map_err(|error| fault_of_kind(trace::StoreFaultKind::Broken).because(error))?);
+            *sweep =
+                Some(Sweep::Looks(look.map_err(|error| fault_of_kind(trace::StoreFaultKind::Broken).because(error))?));
         }
-        Ok(looking.is_some())
+        Ok(sweep.is_some())
     }
 
     fn let_go_between(&self, from: i64, to: i64, last: bool) -> Result<(), Failure> {
@@ -54,15 +78,23 @@ impl Session {
         })
     }
 
-    /// Removes templates, except those that came into use again meanwhile.
-    fn remove(&self, unused: &Unused) -> Result<(), Failure> {
-        let templates: Vec<i64> = unused.templates.iter().copied().collect();
-        let rows: [Param<'_>; 3] =
-            [(&self.log, Type::INT4), (&templates, Type::INT8_ARRAY), (&unused.up_to, Type::INT8)];
+    /// Removes some templates, except those that came into use again meanwhile. They are those of `unused` no more.
+    fn remove(&self, unused: &mut Unused) -> Result<(), Failure> {
+        let since: [Param<'_>; 2] = [(&self.log, Type::INT4), (&unused.up_to, Type::INT8)];
+        for row in self.link.wait(TIME_MAX, self.link.client.query_typed(USED_SINCE, &since))? {
+            unused.templates.remove(&row.try_get(0).map_err(unreadable)?);
+        }
+        unused.up_to = self.last;
+        let templates: Vec<i64> = unused.templates.iter().copied().take(TEMPLATES_AT_ONCE).collect();
+        for template in &templates {
+            unused.templates.remove(template);
+        }
+        let last = unused.templates.is_empty();
+        let rows: [Param<'_>; 2] = [(&self.log, Type::INT4), (&templates, Type::INT8_ARRAY)];
         let sweep: [Param<'_>; 3] = [(&self.log, Type::INT4), (&SETTLED_KIND, Type::TEXT), (&SWEEP_KEY, Type::TEXT)];
         self.together(async |client| {
             client.execute_typed(REMOVE, &rows).await?;
-            client.execute_typed(DONE, &sweep).await
+            if last { client.execute_typed(DONE, &sweep).await } else { Ok(0) }
         })
     }
 
@@ -88,8 +120,14 @@ impl Session {
     }
 }
 
+impl Sweep {
+    fn has_more(&self) -> bool {
+        !matches!(self, Self::Removes(unused) if unused.templates.is_empty())
+    }
+}
+
 /// Cleans up behind what was let go, then looks for templates that no record uses now.
-fn look(address: &Address, log: i32) -> Result<Unused, Failure> {
+pub(super) fn look(address: &Address, log: i32) -> Result<Unused, Failure> {
     let link = Link::open(address.config(&format!("{} (sweeps)", program())))?;
     let do_it = |sql: &str| link.wait(LOOK_TIME_MAX, link.client.batch_execute(sql));
     do_it(&format!("SET client_min_messages = warning; SET jit = off; {PATH}"))?;
@@ -116,9 +154,11 @@ const PUT: &str = "INSERT INTO state(log, kind, key, value) VALUES ($1, $2, $3, 
      ON CONFLICT(log, kind, key) DO UPDATE SET value = excluded.value";
 const LAST: &str = "SELECT last FROM log WHERE id = $1";
 const UNUSED: &str = "SELECT id FROM sealed WHERE log = $1 EXCEPT SELECT body FROM record WHERE log = $1";
-const REMOVE: &str = "DELETE FROM sealed s WHERE s.log = $1 AND s.id = ANY($2) AND NOT EXISTS \
-     (SELECT 1 FROM record r WHERE r.log = $1 AND r.sequence > $3 AND r.body = s.id)";
+const USED_SINCE: &str = "SELECT DISTINCT body FROM record WHERE log = $1 AND sequence > $2 AND body IS NOT NULL";
+const REMOVE: &str = "DELETE FROM sealed WHERE log = $1 AND id = ANY($2)";
 const DONE: &str = "DELETE FROM state WHERE log = $1 AND kind = $2 AND key = $3";
 const RECORDS: i64 = PARTITION_RECORDS.cast_signed();
 const PARTITIONS_AT_ONCE: i64 = 4;
+/// Calls wait for a step.
+const TEMPLATES_AT_ONCE: usize = 1_000;
 const LOOK_TIME_MAX: Duration = Duration::from_secs(3_600);

@@ -5,7 +5,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use model::{CallId, UnixMicros, Verdict};
 use testkit::PostgresServer;
 use tlog::{Algorithm, SigningKey};
-use trace::{Field, Known, LogReader, LogStore, Notary, Query, Round, StoreFault, StoreFaultKind, audit, verify_leaf};
+use trace::{
+    Field, Known, LogReader, LogStore, Notary, Query, Round, StateWrite, StoreFault, StoreFaultKind, audit, verify_leaf,
+};
 
 use super::*;
 use crate::conformance::{
@@ -58,6 +60,55 @@ fn texts_are_let_go() {
     );
     let kept = server.sql("kept", "SELECT count(human) + count(task) FROM countersign.record");
     assert_eq!(found.unwrap().trim(), kept.unwrap().trim(), "nothing leads to people and tasks that were let go");
+}
+
+/// The next goal comes while what the last one left is still looked for; and calls wait for no step that takes away a lot.
+#[test]
+fn what_is_let_go_while_somebody_looks_is_looked_through_too() {
+    let server = PostgresServer::start().unwrap();
+    let address = address(&server, "swept");
+    let mut session = session::Session::open(&address, None).unwrap();
+    for start in (1..3_500).step_by(500) {
+        let asked =
+            |number: u16| asked_in(number, "bot", "ada", "crm/read", Verdict::Allow, "t-1", &format!("rule-{number}"));
+        session.append(&(start..start + 500).map(asked).collect::<Vec<_>>(), &[]).unwrap();
+    }
+    let goal = |to: u16| StateWrite {
+        kind: trace::SETTLED_KIND.to_owned(),
+        key: trace::RETAIN_TO_KEY.to_owned(),
+        value: Some(format!("{to} 1")),
+    };
+    let reader = PostgresReader::open(&address).unwrap();
+    let done = || trace::Retention::of(&reader).unwrap().map(|done| (done.done_to, done.finished)).unwrap();
+    let sealed =
+        || server.sql("swept", "SELECT count(*) FROM countersign.sealed").unwrap().trim().parse::<u32>().unwrap();
+    session.append(&[], &[goal(1_024)]).unwrap();
+    let mut sweep = None;
+    while sweep.is_none() {
+        assert!(session.let_go(&address, &mut sweep).unwrap());
+    }
+    let (go_on, waits) = std::sync::mpsc::channel();
+    let seen = retain::look(&address, session.log).unwrap();
+    assert_eq!(seen.templates.len(), 1_023);
+    let looks = std::thread::spawn(move || {
+        waits.recv().unwrap();
+        Ok(seen)
+    });
+    sweep = Some(retain::Sweep::Looks(looks));
+    session.append(&[], &[goal(3_072)]).unwrap();
+    for _ in 0..3 {
+        assert!(session.let_go(&address, &mut sweep).unwrap());
+    }
+    assert_eq!(done(), (1_024, false));
+    go_on.send(()).unwrap();
+    let (mut before, mut most) = (sealed(), 0);
+    while session.let_go(&address, &mut sweep).unwrap() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        let now = sealed();
+        (before, most) = (now, most.max(before - now));
+    }
+    assert_eq!(done(), (3_072, true));
+    assert_eq!((sealed(), most), (3_500 - 3_071, 1_000));
 }
 
 #[test]

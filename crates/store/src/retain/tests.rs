@@ -103,6 +103,33 @@ fn the_index_does_not_know_any_more_for_whom_and_in_which_task_calls_were_made()
     assert_eq!(reader.find(&of_ada).unwrap().len(), 1_024 + 1);
 }
 
+/// The next goal comes while what the last one left is still looked for.
+#[test]
+fn what_is_let_go_while_somebody_looks_is_looked_through_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.db");
+    drop(filled(&path));
+    let (tables, known) = (&mut Connection::open(&path).unwrap(), &mut Known::default());
+    put(tables, RETAIN_TO_KEY, 1_025).unwrap();
+    assert!(LettingGo::default().step(tables, known).unwrap());
+    let (go_on, waits) = std::sync::mpsc::channel();
+    let seen = unused(tables).unwrap();
+    assert_eq!(seen.templates.len(), 1);
+    let looks = std::thread::spawn(move || {
+        waits.recv().unwrap();
+        Ok(seen)
+    });
+    let mut letting_go = LettingGo { looking: Some(looks), giving_back: false };
+    put(tables, RETAIN_TO_KEY, 3_072).unwrap();
+    for _ in 0..3 {
+        assert!(letting_go.step(tables, known).unwrap());
+    }
+    go_on.send(()).unwrap();
+    while letting_go.step(tables, known).unwrap() {}
+    assert_eq!(number(tables, RETAINED_TO_KEY).unwrap(), Some(3_072));
+    assert_eq!(count(&path, "SELECT count(*) FROM sealed"), count(&path, "SELECT count(DISTINCT body) FROM record"));
+}
+
 /// A template that is used again while nobody knows that it is unused any more.
 #[test]
 fn what_came_into_use_again_stays() {
