@@ -115,6 +115,14 @@ enum Went {
     Answered,
 }
 
+/// What becomes of a request that is answered before it has come whole.
+enum Wants {
+    /// It is read while it is answered.
+    TheRest,
+    /// It is refused, or the connection ends with the answer: nobody reads more of it.
+    NoMore,
+}
+
 // === impl Client ===
 
 impl Client {
@@ -334,23 +342,36 @@ impl Connection {
 
     /// Error: what broke, and how many bytes had left by then.
     async fn write(&mut self, request: &Request) -> Result<Went, (usize, io::Error)> {
-        let mut written = 0;
+        let (mut written, mut answers) = (0, false);
         poll_fn(|context| {
             loop {
                 let rest = request.from(written);
-                if rest.is_empty() {
-                    let flushed = Pin::new(&mut self.stream).poll_flush(context);
-                    return flushed.map_ok(|()| Went::Whole).map_err(|error| (written, error));
-                }
-                match Pin::new(&mut self.stream).poll_write(context, rest) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Err((written, io::ErrorKind::WriteZero.into()))),
-                    Poll::Ready(Ok(more)) => written += more,
+                let wrote = match rest.is_empty() {
+                    true => Pin::new(&mut self.stream).poll_flush(context).map_ok(|()| None),
+                    false => Pin::new(&mut self.stream).poll_write(context, rest).map_ok(Some),
+                };
+                match wrote {
+                    Poll::Ready(Ok(None)) => return Poll::Ready(Ok(Went::Whole)),
+                    Poll::Ready(Ok(Some(more))) if more > 0 => written += more,
+                    // Who answers need not take all of it, and may have answered in the moment before.
+                    Poll::Ready(_) if answers || written > 0 && self.has_answered(context) => {
+                        return Poll::Ready(Ok(Went::Answered));
+                    }
+                    Poll::Ready(Ok(_)) => return Poll::Ready(Err((written, io::ErrorKind::WriteZero.into()))),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err((written, error))),
-                    // Who refuses a long request may say so before it has come whole, and read no more of it.
-                    Poll::Pending => match std::task::ready!(self.poll_answered(context)) {
-                        Ok(true) => return Poll::Ready(Ok(Went::Answered)),
-                        Ok(false) => {}
-                        Err(error) => return Poll::Ready(Err((written, error))),
+                    Poll::Pending if rest.is_empty() || self.buffer.len() >= EARLY_BYTES_MAX => return Poll::Pending,
+                    Poll::Pending => match (std::task::ready!(self.poll_fill(context, 0)), answers) {
+                        (Ok(0) | Err(_), true) => return Poll::Ready(Ok(Went::Answered)),
+                        (Ok(0), false) => return Poll::Ready(Err((written, early()))),
+                        (Err(error), false) => return Poll::Ready(Err((written, error))),
+                        (Ok(_), true) => {}
+                        (Ok(_), false) => match self.answers() {
+                            Ok(None) => {}
+                            // Some answer while they read.
+                            Ok(Some(Wants::TheRest)) => answers = true,
+                            Ok(Some(Wants::NoMore)) => return Poll::Ready(Ok(Went::Answered)),
+                            Err(error) => return Poll::Ready(Err((written, error))),
+                        },
                     },
                 }
             }
@@ -358,18 +379,27 @@ impl Connection {
         .await
     }
 
-    /// Whether what has come is an answer. An interim one (`100 Continue`) is none, and is passed over.
-    fn poll_answered(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        if std::task::ready!(self.poll_fill(context, 0))? == 0 {
-            return Poll::Ready(Err(early()));
-        }
+    /// What the head of an answer that has come says of the rest of its request; none has come yet. An interim one (`100 Continue`) is no
+    /// answer, and is passed over.
+    fn answers(&mut self) -> io::Result<Option<Wants>> {
         while let Some(read) = head::read::<Nothing>(&self.buffer)? {
-            if !read.head.status.is_informational() {
-                return Poll::Ready(Ok(true));
+            let status = read.head.status;
+            if !status.is_informational() {
+                return Ok(Some(if status.is_success() && read.keeps { Wants::TheRest } else { Wants::NoMore }));
             }
             self.buffer.advance(read.bytes);
         }
-        Poll::Ready(Ok(false))
+        Ok(None)
+    }
+
+    /// Whether an answer has come before it broke.
+    fn has_answered(&mut self, context: &mut Context<'_>) -> bool {
+        while !matches!(self.answers(), Ok(Some(_))) {
+            if !matches!(self.poll_fill(context, 0), Poll::Ready(Ok(1..))) {
+                return false;
+            }
+        }
+        true
     }
 
     async fn head<H: Hears>(&mut self) -> io::Result<head::Read<H>> {
@@ -437,6 +467,8 @@ const PASSED_OVER_BYTES_MAX: usize = 64 << 10;
 const READ_BYTES: usize = 8 << 10;
 const READ_BYTES_MIN: usize = 1 << 10;
 const ROOM_BYTES_MAX: usize = 1 << 20;
+/// So much of an answer is taken before its request has left whole; the rest waits where it is.
+const EARLY_BYTES_MAX: usize = 1 << 20;
 /// A piece of a body that is passed on as it comes: several wait at a time for whoever reads slowly.
 const PIECE_BYTES: usize = 64 << 10;
 

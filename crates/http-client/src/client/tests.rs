@@ -271,17 +271,80 @@ async fn who_refuses_a_long_request_is_heard() {
 }
 
 #[tokio::test]
+async fn who_answers_a_long_request_and_goes_is_heard() {
+    let (client, _playing) = Script(vec![vec![("content-length", answer("enough"))]]).play().await;
+    let body = Bytes::from(vec![b'x'; 64 << 20]);
+    let response = client.send::<All>(&Request::new(&Method::POST, &client.url).with_body(body)).await.unwrap();
+    assert_eq!(response.body.whole(10).await.unwrap(), "enough");
+    assert_eq!(client.idle.resting.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
 async fn an_interim_answer_does_not_stop_a_long_request() {
+    // In pieces, as it may come.
+    long_request_whose_reader_says(
+        &["HTTP/1.1 100 Cont", "inue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"],
+        &answer("all of it"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_begins_before_a_long_request_has_come_does_not_stop_it() {
+    long_request_whose_reader_says(&["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"], "all of it").await;
+    long_request_whose_reader_says(
+        &["HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 20", "0 OK\r\ncontent-length: 9\r\n\r\nall"],
+        " of it",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn of_an_answer_that_comes_while_its_request_leaves_no_more_is_taken_than_there_is_room_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Uri = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
+    let client = Client::new(connector(&url, Connecting::default()).unwrap(), url);
+    let mut playing = JoinSet::new();
+    playing.spawn(async move {
+        let (mut comes, mut goes) = listener.accept().await.unwrap().0.into_split();
+        comes.read_exact(&mut [0; 1024]).await.unwrap();
+        let answers = async {
+            goes.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 67108864\r\n\r\n").await.unwrap();
+            goes.write_all(&vec![b'y'; 64 << 20]).await.unwrap();
+        };
+        let mut nowhere = tokio::io::sink();
+        let (_, rest) = tokio::join!(answers, tokio::io::copy(&mut comes, &mut nowhere));
+        assert!(rest.unwrap() > (64 << 20) - 1024, "all of it has come");
+    });
+    let mut connection = match client.connect().await.unwrap() {
+        Connected::Alone(connection) => connection,
+        Connected::Many(_) => unreachable!("it speaks HTTP/1.1"),
+    };
+    let request = Request::new(&Method::POST, &client.url).with_body(Bytes::from(vec![b'x'; 64 << 20]));
+    let went = tokio::time::timeout(Duration::from_secs(20), connection.write(&request)).await.expect("both wait");
+    assert!(matches!(went, Ok(Went::Whole)));
+    let (early, most) = (connection.buffer.len(), EARLY_BYTES_MAX + ROOM_BYTES_MAX);
+    assert!((EARLY_BYTES_MAX..most).contains(&early), "{early} bytes of the answer");
+    let response = client.answer::<All>(connection, &Went::Whole).await.unwrap();
+    assert_eq!(response.body.whole(64 << 20).await.unwrap().len(), 64 << 20);
+    drop(client);
+    while let Some(played) = playing.join_next().await {
+        played.unwrap();
+    }
+}
+
+/// Some of it before, and some after the request has come whole: it is answered by `all of it`.
+async fn long_request_whose_reader_says(before: &'static [&'static str], after: &str) {
+    let after = after.to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: Uri = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
     let client = Client::new(connector(&url, Connecting::default()).unwrap(), url);
     let mut playing = JoinSet::new();
     playing.spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let (mut left, mut heard) = (usize::MAX, Vec::new());
+        let (mut left, mut heard) = (usize::MAX, Vec::with_capacity(64 << 10));
         stream.read_exact(&mut [0; 1024]).await.unwrap();
-        // In pieces, as it may come.
-        for piece in ["HTTP/1.1 100 Cont", "inue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"] {
+        for piece in before {
             stream.write_all(piece.as_bytes()).await.unwrap();
             tokio::task::yield_now().await;
         }
@@ -292,14 +355,16 @@ async fn an_interim_answer_does_not_stop_a_long_request() {
             assert!(read > 0, "{left} bytes are missing");
             left = left.min(all - 1024) - read;
         }
-        stream.write_all(answer("all of it").as_bytes()).await.unwrap();
+        stream.write_all(after.as_bytes()).await.unwrap();
         stream
     });
     let request = Request::new(&Method::POST, &client.url).with_body(Bytes::from(vec![b'x'; 64 << 20]));
-    let response = tokio::time::timeout(Duration::from_secs(20), client.send::<All>(&request)).await;
-    let response = response.expect("both wait").unwrap();
-    assert_eq!(response.head.status, StatusCode::OK);
-    assert_eq!(response.body.whole(10).await.unwrap(), "all of it");
+    let asked = async {
+        let response = client.send::<All>(&request).await.unwrap();
+        (response.head.status, response.body.whole(10).await.unwrap())
+    };
+    let answered = tokio::time::timeout(Duration::from_secs(20), asked).await.expect("both wait");
+    assert_eq!(answered, (StatusCode::OK, Bytes::from_static(b"all of it")));
     assert_eq!(client.idle.resting.lock().unwrap().len(), 1, "all of it has left: the connection is good for more");
 }
 
