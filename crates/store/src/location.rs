@@ -38,7 +38,7 @@ impl Location {
     }
 
     /// Who writes to it now; none: nobody. Of a file this is said by its data directory, not here. Error: the server cannot be
-    /// reached, or asked.
+    /// reached, or asked, or takes no writes.
     pub fn in_use_by(&self) -> Result<Option<String>, StoreError> {
         match self {
             Self::File(_) => Ok(None),

@@ -1,5 +1,6 @@
 //! `serve` and `reload`.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use trace::{StoreFault, StoreFaultKind};
 
 use crate::ask::{BETWEEN_LOOKS, ask, is_held_for_a_moment};
 use crate::auditing;
@@ -24,14 +26,24 @@ use crate::retaining;
 use crate::terminal::{Ink, Look, out, say};
 use crate::words::{counted, who};
 
+/// A gateway that waits for its turn.
+#[derive(Default)]
+struct StandBy {
+    /// What it said last of what it waits for.
+    told: Option<String>,
+    /// It was its turn, and it could not take over.
+    in_vain: bool,
+}
+
 /// Runs the gateway until it is told to stop.
 pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
     let mut looks = 0;
+    let mut stand_by = args.standby.then(StandBy::default);
     let (listener, gateway) = loop {
         let read = || Config::load(&common.config, &environment).map_err(bad_file);
         let mut config = read()?;
-        if args.standby {
-            wait_for_turn(common, config.trace()?).await?;
+        if let Some(stand_by) = &mut stand_by {
+            stand_by.wait_for_turn(common, config.trace()?).await?;
             // That may have taken days, and others have been put in force meanwhile.
             config = read()?;
         }
@@ -48,13 +60,14 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
             .map_err(|error| gateway::operator("operator.listen", "the listener has no address", error))?;
         match Gateway::open(config, address).await {
             Ok(gateway) => break (listener, Arc::new(gateway)),
-            // Another stand-by was quicker.
-            Err(fault) if args.standby && fault.code() == "store.locked" => {}
             Err(fault) if is_held_for_a_moment(&fault, looks) => {
                 looks += 1;
                 tokio::time::sleep(BETWEEN_LOOKS).await;
             }
-            Err(fault) => return Err(fault),
+            Err(fault) => match &mut stand_by {
+                Some(stand_by) if is_of_the_database(&fault) => stand_by.was_in_vain(common, &fault).await,
+                _ => return Err(fault),
+            },
         }
     };
     descriptors::have();
@@ -78,39 +91,67 @@ async fn runs(data: &Path) -> Option<u32> {
     UnixStream::connect(data.join(files::CONTROL)).await.is_ok().then_some(process)
 }
 
-/// Ends when nobody writes to the log. Nothing listens and no key is made meanwhile, so that whoever asks for a gateway does not
-/// find this one.
-async fn wait_for_turn(common: &Common, trace: Location) -> Result<(), Fault> {
-    if matches!(trace, Location::File(_)) {
-        let said = "a stand-by needs a trace in a database: what stands in a file belongs to one machine";
-        return Err(Fault::new(Blame::Operator, "operator.standby", said).hint(
-            "name it with `trace: {store: postgres://…, log: NAME}`, as the gateway does that is to be followed",
-        ));
-    }
-    let mut told: Option<String> = None;
-    loop {
-        let asked = trace.clone();
-        let by = tokio::task::spawn_blocking(move || asked.in_use_by()).await;
-        let by = by.map_err(|error| gateway::operator("bug.standby", "the stand-by broke", error.into()))?;
-        let now = match by {
-            Ok(None) => break,
-            Ok(Some(by)) => format!("standing by: {trace} is written by {by}"),
-            // Who cannot be asked may be writing.
-            Err(error) => format!("standing by: {error}"),
-        };
-        if told.as_ref() != Some(&now) {
-            if common.json && told.is_none() {
-                out(serde_json::json!({ "standing_by": true, "pid": std::process::id() }));
-            }
-            say(&now);
-            told = Some(now);
+impl StandBy {
+    /// Ends when nobody writes to the log, and somebody could. Nothing listens and no key is made meanwhile, so that whoever asks for a
+    /// gateway does not find this one.
+    async fn wait_for_turn(&mut self, common: &Common, trace: Location) -> Result<(), Fault> {
+        if matches!(trace, Location::File(_)) {
+            let said = "a stand-by needs a trace in a database: what stands in a file belongs to one machine";
+            return Err(Fault::new(Blame::Operator, "operator.standby", said).hint(
+                "name it with `trace: {store: postgres://…, log: NAME}`, as the gateway does that is to be followed",
+            ));
         }
+        loop {
+            let asked = trace.clone();
+            let by = tokio::task::spawn_blocking(move || asked.in_use_by()).await;
+            let by = by.map_err(|error| gateway::operator("bug.standby", "the stand-by broke", error.into()))?;
+            match by {
+                Ok(None) => break,
+                Ok(Some(by)) => self.tell(common, format!("standing by: {trace} is written by {by}")),
+                // Who cannot be asked may be writing.
+                Err(error) => self.tell(common, format!("standing by: {error}")),
+            }
+            self.in_vain = false;
+            tokio::time::sleep(STAND_BY_EVERY).await;
+        }
+        if self.told.is_some() && !self.in_vain {
+            say(format_args!("taking over {trace}"));
+        }
+        Ok(())
+    }
+
+    /// It was its turn, and the database was in the way, or another stand-by was quicker: it goes on to wait.
+    async fn was_in_vain(&mut self, common: &Common, fault: &Fault) {
+        self.in_vain = true;
+        self.tell(common, format!("standing by: {fault}"));
         tokio::time::sleep(STAND_BY_EVERY).await;
     }
-    if told.is_some() {
-        say(format_args!("taking over {trace}"));
+
+    fn tell(&mut self, common: &Common, now: String) {
+        if self.told.as_ref() == Some(&now) {
+            return;
+        }
+        if common.json && self.told.is_none() {
+            out(serde_json::json!({ "standing_by": true, "pid": std::process::id() }));
+        }
+        say(&now);
+        self.told = Some(now);
     }
-    Ok(())
+}
+
+/// Whether the database is what is in the way, which passes: it cannot be reached or written to just now, or somebody else has the log.
+fn is_of_the_database(fault: &Fault) -> bool {
+    use StoreFaultKind::{Broken, Locked, ReadOnly};
+    let passes = |kind| matches!(kind, Locked | ReadOnly | Broken);
+    let mut cause = fault.source();
+    while let Some(error) = cause {
+        let shared = error.downcast_ref::<Arc<StoreFault>>().map(|fault| fault.kind());
+        if shared.or_else(|| Some(error.downcast_ref::<StoreFault>()?.kind())).is_some_and(passes) {
+            return true;
+        }
+        cause = error.source();
+    }
+    ["store.locked", "store.read_only", "store.broken"].contains(&fault.code())
 }
 
 /// Has the running gateway put changed files in force.

@@ -444,6 +444,31 @@ fn a_stand_by_reads_its_files_when_it_takes_over() -> Result<()> {
     Ok(())
 }
 
+/// The address leads to a replica before that is promoted, and then to a server that nobody should write to.
+#[test]
+fn a_stand_by_waits_for_a_server_that_takes_records() -> Result<()> {
+    let mut server = PostgresServer::start()?;
+    let upstream = upstream()?;
+    let store = server.database("promoted")?;
+    let address = free_address()?;
+    let of_log = |world: WorldBuilder| world.set(&["trace", "store"], json!(store));
+    let mut world = office_with(&upstream, of_log)?;
+    let mut other = StandBy::of(&world, || of_log(office_of(&upstream)).set(&["listen"], json!(address)))?;
+    server.sql("promoted", "ALTER SYSTEM SET fsync = off")?;
+    world.kill()?;
+    server.kill();
+    std::fs::write(server.socket().join("data/standby.signal"), "")?;
+    server.start_again()?;
+    until("it waits for a promotion", || Ok(other.world.log().contains("takes no writes")))?;
+    server.sql("promoted", "SELECT pg_promote()")?;
+    until("it waits for the disk", || Ok(other.world.log().contains("loses records when the power fails")))?;
+    server.sql("promoted", "ALTER SYSTEM RESET fsync")?;
+    server.sql("promoted", "SELECT pg_reload_conf()")?;
+    until("it took over", || Ok(other.world.log().contains("listening on")))?;
+    ensure!(other.process.try_wait()?.is_none(), "{}", other.world.log());
+    Ok(())
+}
+
 #[test]
 fn nobody_stands_by_for_a_file() -> Result<()> {
     let world = crate::kit::world().prepare()?;

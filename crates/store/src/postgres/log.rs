@@ -10,7 +10,7 @@ use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
 use super::link::{Link, stopwatch};
 use super::retain::Sweep;
-use super::session::{Clearing, SETTINGS, Session, TIME_MAX, holder, program};
+use super::session::{Clearing, SETTINGS, Session, TIME_MAX, holder, program, takes_writes};
 use crate::error::StoreError;
 
 /// Writes a log. While the server cannot be reached, appending is refused; once it can be again, it goes on.
@@ -67,11 +67,13 @@ impl PostgresLog {
         Ok(log)
     }
 
-    /// Who writes to this log now; none: nobody does, or it is not there yet. Error: the server cannot be reached, or asked.
+    /// Who writes to this log now; none: nobody does, or it is not there yet. Error: the server cannot be reached, or asked, or takes
+    /// no writes: a replica does not know who has the lock.
     pub fn writer_of(address: &Address) -> Result<Option<String>, StoreError> {
         let ask = || {
             let link = Link::open(address.config(&program()))?;
             link.wait(TIME_MAX, link.client.batch_execute(SETTINGS))?;
+            takes_writes(&link)?;
             let name = address.log();
             let rows = link.wait(TIME_MAX, link.client.query_typed(IF_THERE, &[(&name, Type::TEXT)]))?;
             let Some(row) = rows.first() else { return Ok(None) };

@@ -129,10 +129,8 @@ fn check(link: &Link) -> Result<i32, Failure> {
             .with_hint("make it with `createdb --encoding UTF8 --template template0`")
             .into());
     }
-    if text(2)? != "off" || row.try_get::<_, bool>(3).map_err(unreadable)? {
-        return Err(fault_of_kind(StoreFaultKind::ReadOnly).into());
-    }
-    if !matches!(&*text(4)?, "on" | "remote_apply") {
+    takes_writes(link)?;
+    if !matches!(&*text(2)?, "on" | "remote_apply") {
         link.wait(TIME_MAX, link.client.batch_execute("SET synchronous_commit = on"))?;
         let rows = link.wait(TIME_MAX, link.client.query_typed("SHOW synchronous_commit", &[]))?;
         let now = rows.first().and_then(|row| row.try_get::<_, String>(0).ok());
@@ -142,7 +140,16 @@ fn check(link: &Link) -> Result<i32, Failure> {
                 .into());
         }
     }
-    Ok(row.try_get(5).map_err(unreadable)?)
+    Ok(row.try_get(3).map_err(unreadable)?)
+}
+
+/// Error: nobody writes to this database: it is a replica, or was told to take no writes.
+pub(super) fn takes_writes(link: &Link) -> Result<(), Failure> {
+    let rows = link.wait(TIME_MAX, link.client.query_typed(TAKES_WRITES, &[]))?;
+    match rows.first().and_then(|row| row.try_get::<_, bool>(0).ok()) {
+        Some(true) => Ok(()),
+        _ => Err(fault_of_kind(StoreFaultKind::ReadOnly).into()),
+    }
 }
 
 /// The number of a log, given to it when it is new.
@@ -200,8 +207,8 @@ pub(super) const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeo
 pub(super) const PATH: &str = "SET search_path = countersign, pg_temp";
 
 const CHECKS: &str = "SELECT current_setting('fsync'), current_setting('server_encoding'), \
-     current_setting('transaction_read_only'), pg_is_in_recovery(), current_setting('synchronous_commit'), \
-     pg_backend_pid()";
+     current_setting('synchronous_commit'), pg_backend_pid()";
+const TAKES_WRITES: &str = "SELECT current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()";
 const MAKE: &str = "INSERT INTO log(name) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM log WHERE name = $1) \
      ON CONFLICT(name) DO NOTHING";
 pub(super) const NUMBER_OF: &str = "SELECT id FROM log WHERE name = $1";

@@ -139,6 +139,21 @@ fn several_logs_stand_in_one_database_and_each_has_one_writer() {
     assert_eq!(again.append(&[change(4)], &[]).unwrap(), 2);
 }
 
+/// Where an address leads in a failover before the replica there is promoted.
+#[test]
+fn a_server_that_takes_no_writes_does_not_say_that_nobody_writes() {
+    let mut server = PostgresServer::start().unwrap();
+    let address = address(&server, "replica");
+    drop(PostgresLog::open(&address).unwrap());
+    assert_eq!(PostgresLog::writer_of(&address).unwrap(), None);
+    server.kill();
+    std::fs::write(server.socket().join("data/standby.signal"), "").unwrap();
+    server.start_again().unwrap();
+    assert_eq!(PostgresLog::writer_of(&address).unwrap_err().code(), "store.read_only");
+    server.sql("replica", "SELECT pg_promote()").unwrap();
+    assert_eq!(PostgresLog::writer_of(&address).unwrap(), None);
+}
+
 /// Somebody who does not ask for the lock, or whose lock the way to the server has lost.
 #[test]
 fn a_log_that_somebody_else_opened_is_not_written_to() {
