@@ -40,6 +40,12 @@ pub async fn ask(file: &Path, operation: Operation) -> Result<Value, Fault> {
             return over_socket(&socket, &operation).await;
         }
         if !held {
+            if let Operation::Reload = operation {
+                let said = format!("no gateway runs with the data directory `{}`", config.data.display());
+                return Err(Fault::new(Blame::Operator, "operator.no_gateway", said).hint(
+                    "the next `countersign serve` reads these files; if one runs, name its configuration with `--config`",
+                ));
+            }
             let listen = config.listen;
             match Gateway::open(config, listen).await {
                 Ok(gateway) => return by_itself(gateway, operation).await,

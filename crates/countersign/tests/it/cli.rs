@@ -542,3 +542,19 @@ fn a_configuration_that_is_not_there_speaks_for_no_trace() -> Result<()> {
     ensure!(!world.folder().join("copy").exists());
     Ok(())
 }
+
+#[test]
+fn nothing_is_put_in_force_where_no_gateway_runs() -> Result<()> {
+    let never = crate::kit::world().prepare()?;
+    let mut killed = crate::kit::world().start()?;
+    killed.kill()?;
+    for world in [&never, &killed] {
+        let refused = world.run(&["reload"])?;
+        ensure!(refused.code == 2 && refused.stdout.is_empty(), "{refused:?}");
+        ensure!(refused.stderr.contains("no gateway runs with the data directory"), "{refused:?}");
+    }
+    ensure!(!never.folder().join("data").exists(), "nothing is made");
+    killed.restart()?;
+    ensure!(killed.run_well(&["reload"])?.starts_with("in force: "));
+    Ok(())
+}
