@@ -1,10 +1,10 @@
 //! `serve` and `reload`.
 
 use std::error::Error as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use model::{Blame, Fault};
 use store::{DataDir, Location};
@@ -18,7 +18,7 @@ use crate::ask::{BETWEEN_LOOKS, ask, is_held_for_a_moment};
 use crate::auditing;
 use crate::cli::{Common, ServeArgs};
 use crate::clock::environment;
-use crate::config::Config;
+use crate::config::{Config, ReadFile};
 use crate::descriptors;
 use crate::gateway::{self, Gateway, bad_file, compile, files};
 use crate::operations::Operation;
@@ -33,6 +33,12 @@ struct StandBy {
     told: Option<String>,
     /// It was its turn, and it could not take over.
     in_vain: bool,
+}
+
+/// Looks at the files of a configuration.
+#[derive(Default)]
+struct Watch {
+    seen: Vec<ReadFile>,
 }
 
 /// Runs the gateway until it is told to stop.
@@ -136,6 +142,16 @@ impl StandBy {
         }
         say(&now);
         self.told = Some(now);
+    }
+}
+
+impl Watch {
+    /// Whether the files are others than those in force, and that was not seen before.
+    fn has_news(&mut self, in_force: &Config) -> bool {
+        let now = in_force.read_from_now();
+        let news = now != self.seen && now != in_force.read_from;
+        self.seen = now;
+        news
     }
 }
 
@@ -276,21 +292,19 @@ async fn let_links_rest(gateway: Arc<Gateway>, stop: CancellationToken) {
     }
 }
 
-/// Tells when a configuration or rule file has changed, and whether it could be put in force.
+/// Tells when a configuration or rule file is another one than is in force, and whether it could be put in force.
 async fn watch_files(gateway: Arc<Gateway>, stop: CancellationToken) {
-    let mut seen = changed_at(&gateway);
+    let mut watch = Watch::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(WATCH_EVERY) => {}
             () = stop.cancelled() => return,
         }
-        let now = changed_at(&gateway);
-        if now == seen {
+        let config = gateway.config.load_full();
+        if !watch.has_news(&config) {
             continue;
         }
-        seen = now;
-        let file = gateway.config.load().file.clone();
-        match Config::load(&file, &environment).map_err(bad_file).and_then(|config| compile(&config)) {
+        match Config::load(&config.file, &environment).map_err(bad_file).and_then(|config| compile(&config)) {
             Ok(_) => say(format_args!(
                 "{} `countersign reload` puts them in force",
                 Look::stderr().paint(Ink::Cyan, "files changed and are in order:")
@@ -303,16 +317,12 @@ async fn watch_files(gateway: Arc<Gateway>, stop: CancellationToken) {
     }
 }
 
-fn changed_at(gateway: &Gateway) -> Vec<(PathBuf, Option<SystemTime>)> {
-    let config = gateway.config.load();
-    let base = config.file.parent().map(PathBuf::from).unwrap_or_default();
-    let files = std::iter::once(config.file.clone()).chain(config.rules.iter().map(|rule| base.join(&rule.name)));
-    files.map(|file| (file.clone(), std::fs::metadata(&file).and_then(|about| about.modified()).ok())).collect()
-}
-
 /// How often changed files are looked for; putting them in force is always somebody's own act.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How often a stand-by looks whether it is its turn.
 const STAND_BY_EVERY: Duration = Duration::from_secs(1);
 /// How often idle links are looked for.
 const REST_EVERY: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

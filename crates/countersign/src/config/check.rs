@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use broker::AppCredential;
 use export::SinkSpec;
@@ -82,6 +82,8 @@ pub struct Config {
     pub limits: Limits,
     /// The organisation's rules: the packs it chose, then its files, with their text.
     pub rules: Vec<RuleFile>,
+    /// What it was read from: the configuration and the files of rules.
+    pub read_from: Vec<ReadFile>,
     /// Agreements with vendors.
     pub contracts: Vec<Arc<contract::Compiled>>,
     /// Days before the end of a contract at which people are told of it.
@@ -100,6 +102,13 @@ pub struct Config {
     pub credentials: Vec<AppCredential>,
 }
 
+/// A file, and when it was changed last; none where that cannot be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadFile {
+    path: PathBuf,
+    changed: Option<SystemTime>,
+}
+
 /// The person and the one agent that `countersign connect` acts as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectAs {
@@ -112,11 +121,19 @@ pub struct ConnectAs {
 impl Config {
     /// Reads and checks a file. `environment` answers `${VAR}`. Error: everything that is wrong with it.
     pub fn load(file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let itself = ReadFile::now(file);
         let source = read_guarded(file).map_err(|problem| match problem.hint {
             None => problem.hint("`countersign init` writes one; `--config FILE` names another"),
             Some(_) => problem,
         })?;
-        Self::parse(file, &source, environment)
+        let mut config = Self::parse(file, &source, environment)?;
+        config.read_from.push(itself);
+        Ok(config)
+    }
+
+    /// What it was read from, as that is now.
+    pub fn read_from_now(&self) -> Vec<ReadFile> {
+        self.read_from.iter().map(|file| ReadFile::now(&file.path)).collect()
     }
 
     /// Checks the text of a file.
@@ -126,12 +143,21 @@ impl Config {
         let mut covered = credential::lines_with_secrets(&raw);
         covered.extend(raw.trace.iter().flat_map(database::lines_with_secrets));
         covered.extend((1..).zip(source.lines()).filter(|(_, line)| names_a_user(line)).map(|(number, _)| number));
-        let mut checker = Checker { file, source, base, environment, covered, problems: Vec::new() };
+        let mut checker =
+            Checker { file, source, base, environment, covered, read_from: Vec::new(), problems: Vec::new() };
         let config = checker.config(raw);
         match config {
             Some(config) if checker.problems.is_empty() => Ok(config),
             _ => Err(Problems(checker.problems)),
         }
+    }
+}
+
+impl ReadFile {
+    /// To be asked before the file is read: what is changed in between has changed.
+    fn now(path: &Path) -> Self {
+        let changed = std::fs::metadata(path).and_then(|about| about.modified()).ok();
+        Self { path: path.to_owned(), changed }
     }
 }
 
@@ -173,6 +199,7 @@ struct Checker<'a> {
     environment: &'a dyn Fn(&str) -> Option<String>,
     /// Lines that seem to hold a secret: they are never shown.
     covered: BTreeSet<u64>,
+    read_from: Vec<ReadFile>,
     problems: Vec<Problem>,
 }
 
@@ -248,6 +275,7 @@ impl Checker<'_> {
             door,
             limits: self.limits(raw.limits.unwrap_or_default(), &raw.holds.unwrap_or_default(), &directory),
             rules,
+            read_from: std::mem::take(&mut self.read_from),
             contracts,
             contract_notices,
             directory,
@@ -423,6 +451,7 @@ impl Checker<'_> {
         let mut files = Vec::new();
         for name in written {
             let path = self.path(&name.value);
+            self.read_from.push(ReadFile::now(&path));
             match read_guarded(&path) {
                 Ok(text) => files.push(RuleFile { name: name.value.clone(), text }),
                 Err(problem) => {
