@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use trace::{Journal, LogReader, Notary};
+use trace::{Journal, LogReader, Notary, StateWrite};
 
 use crate::again::Again;
 use crate::budgets::count_from;
@@ -45,7 +45,7 @@ use crate::notary::{self, Latest, Places};
 use crate::offering::offered;
 use crate::pages::Pages;
 use crate::people;
-use crate::restored::Restored;
+use crate::restored::{RESTORED_STATE, Restored};
 use crate::vendor_door::{Listening, address as door_address};
 use crate::witness;
 
@@ -240,11 +240,13 @@ impl Gateway {
             Some(door) => Some((Listening::bind(door).await?, door.tls.clone())),
             None => None,
         };
-        self.record("gateway.start", serde_json::json!({ "listening": self.public_url })).await?;
-        if let Some(restored) = Restored::left(self.data.path()) {
-            tracing::warn!(?restored, "this trace was restored from a backup");
-            self.record("trace.restored", serde_json::json!(restored)).await?;
-            Restored::told(self.data.path())?;
+        self.record("gateway.start", serde_json::json!({ "listening": self.public_url }), Vec::new()).await?;
+        let restored = self.trace.reader().map_err(Fault::from)?.state(RESTORED_STATE).map_err(Fault::from)?;
+        for (key, left) in restored {
+            tracing::warn!(restored = left, "this trace was restored from a backup");
+            let detail = serde_json::from_str(&left).unwrap_or(serde_json::Value::String(left));
+            let told = StateWrite { kind: RESTORED_STATE.to_owned(), key, value: None };
+            self.record("trace.restored", detail, vec![told]).await?;
         }
         let ports = 1 + usize::from(pages.is_some()) + usize::from(door.is_some());
         let connections_max = connections_for_each(ports, self.engine.limits().calls_in_flight_max);
@@ -301,7 +303,7 @@ impl Gateway {
         // A disk that does not answer keeps nothing from stopping.
         let _told = tokio::time::timeout(DRAIN_TIME_MAX, self.people.settle()).await;
         self.refusals.write(&self.engine, true).await;
-        if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null).await {
+        if let Err(fault) = self.record("gateway.stop", serde_json::Value::Null, Vec::new()).await {
             tracing::error!(?fault, "the end of the gateway could not be recorded");
         }
         self.end_trace().await;
@@ -425,7 +427,7 @@ impl Gateway {
         self.data.path()
     }
 
-    async fn record(&self, what: &str, detail: serde_json::Value) -> Result<(), Fault> {
+    async fn record(&self, what: &str, detail: serde_json::Value, state: Vec<StateWrite>) -> Result<(), Fault> {
         let bundle = self.rules_digest().to_string();
         let change = Change {
             by: crate::clock::operator(),
@@ -433,7 +435,7 @@ impl Gateway {
             subject: "gateway".to_owned(),
             human: None,
             detail: serde_json::json!({ "bundle": bundle, "version": env!("CARGO_PKG_VERSION"), "more": detail }),
-            state: Vec::new(),
+            state,
         };
         self.engine.change(change).await.map(|_| ())
     }

@@ -1,13 +1,13 @@
-//! That a trace was restored from a backup: left for the next start, which puts it on record.
+//! That a trace was restored from a backup: left in the log for the next start, which puts it on record.
 
 use std::path::Path;
 
 use model::{Blame, Fault};
-use private_file::Draft;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use trace::StateWrite;
 
 /// What the next start has to say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
     /// When the backup was made.
     pub made_at: String,
@@ -20,12 +20,12 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// Leaves it in a data directory.
-    pub fn leave(&self, data: &Path) -> Result<(), Fault> {
-        let text = serde_json::to_vec(self).map_err(|error| {
+    /// As it is left in the state of the log: whichever gateway starts on it finds it there, on whatever machine.
+    pub fn state(&self) -> Result<StateWrite, Fault> {
+        let value = serde_json::to_string(self).map_err(|error| {
             Fault::new(Blame::Bug, "bug.restored", "a restoration could not be told").because(error)
         })?;
-        Draft::new(&data.join(FILE))?.replace(&text)
+        Ok(StateWrite { kind: RESTORED_STATE.to_owned(), key: String::new(), value: Some(value) })
     }
 
     /// Refuses a data directory in which a restore began that did not come to its end. Nobody else holds the directory.
@@ -43,19 +43,9 @@ impl Restored {
         }
         Ok(())
     }
-
-    /// What was left there.
-    pub fn left(data: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(data.join(FILE)).ok()?).ok()
-    }
-
-    /// It is on record.
-    pub fn told(data: &Path) -> Result<(), Fault> {
-        let path = data.join(FILE);
-        std::fs::remove_file(&path).map_err(|error| private_file::unwritable(&path, error))
-    }
 }
 
 /// How the name of the folder begins in which a backup is looked at before it is put in its place.
 pub const CHECKING: &str = ".checking-";
-const FILE: &str = "restored.json";
+/// The kind of state in which it is left.
+pub const RESTORED_STATE: &str = "restored";

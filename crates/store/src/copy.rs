@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use trace::{StoreFault, StoreFaultKind};
+use trace::{StateWrite, StoreFault, StoreFaultKind};
 
 use crate::error::{StoreError, fault, fault_of_io, fault_of_kind};
 use crate::location::Location;
@@ -58,6 +58,13 @@ impl Location {
                 .map_err(|fault| StoreError::Server { address: address.to_string(), fault }),
         }
     }
+}
+
+/// Leaves a word in a copy that is not in its place yet: it stands in the state of the log once that is.
+pub fn leave_in_copy(copy: &Path, word: &StateWrite) -> Result<(), StoreError> {
+    let value = word.value.as_deref().unwrap_or_default();
+    let leave = || Connection::open(copy)?.execute(LEAVE, [word.kind.as_str(), word.key.as_str(), value]);
+    leave().map(drop).map_err(|error| StoreError::database(copy, fault(error)))
 }
 
 /// What the tables do not hold yet is copied before they are, so that it is in both rather than in neither.
@@ -122,6 +129,8 @@ pub(crate) fn tables_of(copy: &Path) -> Result<Connection, StoreFault> {
 const BYTES: &str = "SELECT (page_count - freelist_count) * page_size \
      FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LEAVE: &str = "INSERT INTO state(kind, key, value) VALUES (?1, ?2, ?3) \
+     ON CONFLICT(kind, key) DO UPDATE SET value = excluded.value";
 
 #[cfg(test)]
 mod tests;

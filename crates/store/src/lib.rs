@@ -52,7 +52,7 @@ mod tail;
 mod tree;
 
 pub use ahead::AheadLog;
-pub use copy::{Copied, Unit};
+pub use copy::{Copied, Unit, leave_in_copy};
 pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use location::{Location, Reader};

@@ -179,7 +179,7 @@ fn a_restore_that_is_broken_off_leaves_nothing_that_has_the_name_of_a_trace() ->
     restoring.wait()?;
     looks?;
     ensure!(taken?, "a gateway could have begun a trace there meanwhile");
-    for name in ["trace.db", "trace-keys", "restored.json"] {
+    for name in ["trace.db", "trace-keys"] {
         ensure!(!world.folder().join("elsewhere").join(name).exists(), "{name} is there");
     }
     fs::rename(world.folder().join("data"), world.folder().join("lost"))?;
@@ -271,6 +271,17 @@ fn a_trace_in_a_database_is_backed_up_and_restored_into_either_engine() -> Resul
     set(&world, "trace", json!({ "store": store, "log": "two" }))?;
     let said = json_of(&world, &["trace", "restore", "backup"])?;
     assert_eq!(number(&said, "/records"), backed_up, "{said}");
+    // Whoever serves it first is not who restored it: a stand-by has its keys, and nothing else of that directory.
+    fs::create_dir(world.folder().join("stands-by"))?;
+    fs::set_permissions(world.folder().join("stands-by"), fs::Permissions::from_mode(0o700))?;
+    fs::rename(world.folder().join("second/trace-keys"), world.folder().join("stands-by/trace-keys"))?;
+    set(&world, "data", json!("./stands-by"))?;
+    for _start in 0..2 {
+        world.restart()?;
+        let told = world.run_well(&["trace", "query", "what:trace.restored", "--json"])?;
+        ensure!(told.lines().count() == 1 && told.contains("made_at"), "{told}");
+        ensure!(world.terminate()? == 0, "{}", world.log());
+    }
     world.restart()?;
     count(&world, "it goes on")?;
     ensure!(world.terminate()? == 0, "{}", world.log());

@@ -9,7 +9,7 @@ use export::signed_up_to;
 use model::{Blame, Clock as _, Fault};
 use private_file::{Draft, unreadable, unwritable};
 use serde::{Deserialize, Serialize};
-use store::{Copied, DataDir, Location, Reader, Unit};
+use store::{Copied, DataDir, Location, Reader, Unit, leave_in_copy};
 use tlog::{SignedCheckpoint, Trust};
 use trace::{Audit, Known, LogReader as _, audit, rfc3339};
 
@@ -219,7 +219,7 @@ fn placed(
     let copy = draft.path().join(files::TRACE);
     fill(&Location::File(copy.clone()), &args.backup.join(files::TRACE))?;
     let audit = checked(manifest, args, draft.path(), &Location::File(copy.clone()))?;
-    restored.leave(data)?;
+    leave_in_copy(&copy, &restored.state()?).map_err(Fault::from)?;
     take_keys(manifest, args, data)?;
     match location {
         Location::File(file) => {
