@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use front::{Body, BrokenOff};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -136,6 +136,8 @@ impl Drop for Reader {
 pub fn event_stream(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::OK;
+    // Connections keep them while they wait for the stream's end: room for these and no more.
+    *response.headers_mut() = HeaderMap::with_capacity(3);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

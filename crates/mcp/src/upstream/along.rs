@@ -76,7 +76,7 @@ struct Shared {
     /// As what it waits.
     held: OnceLock<HeldTask>,
     /// The link it goes over, where that is another than its client's own.
-    link: OnceLock<OverLink>,
+    link: OnceLock<Box<OverLink>>,
     /// How often the client was told so.
     waited: AtomicU64,
 }
@@ -214,8 +214,11 @@ impl Along {
     /// Over the link that this client's calls use, though nobody is asked or told anything: a call that waited as a task goes on where
     /// its client's calls went before.
     pub fn over_link_of(self, client: &Client) -> Self {
-        let _first =
-            self.shared.link.set(OverLink { manner: client.manner(), level: client.level(), whose: client.whose() });
+        let _first = self.shared.link.set(Box::new(OverLink {
+            manner: client.manner(),
+            level: client.level(),
+            whose: client.whose(),
+        }));
         self
     }
 
