@@ -53,7 +53,8 @@ async fn answered(
             Ok((StatusCode::OK, format!(r#"{{"requests":[{}]}}"#, all.join(","))))
         }
         (&Method::GET, ["requests", id]) => {
-            let hold = holds.one(who.human(), id).ok_or_else(|| no_such(id))?;
+            let found = holds.one(who.human(), id).or_else(|| holds.over(who.human(), id));
+            let hold = found.ok_or_else(|| no_such(id))?;
             let approvers = holds.approvers(who.human(), id);
             Ok((StatusCode::OK, json!({ "request": request(&hold, &approvers, parts) }).to_string()))
         }

@@ -38,6 +38,9 @@ pub trait Holds: Send + Sync {
     /// One of them; none where there is none that this person may see.
     fn one(&self, human: &HumanId, id: &str) -> Option<HoldView>;
 
+    /// One that waited and is over, without its arguments, as long as it is remembered; none where this person may not see it.
+    fn over(&self, human: &HumanId, id: &str) -> Option<HoldView>;
+
     /// How the call stands that this address is of, for anybody who has the address; none where it is of none.
     fn status(&self, id: &str, code: &str) -> Option<HoldStatus>;
 

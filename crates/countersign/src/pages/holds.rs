@@ -33,6 +33,13 @@ impl Holds for Desk {
         self.view(&waiting, human, &self.gateway.directory.snapshot())
     }
 
+    fn over(&self, human: &HumanId, id: &str) -> Option<HoldView> {
+        let over = self.gateway.engine.hold_over(&HoldId::parse(id).ok()?)?;
+        let waited = Waiting { hold: over.hold, arguments: None, attached: 0 };
+        let view = self.view(&waited, human, &self.gateway.directory.snapshot())?;
+        Some(HoldView { withheld: true, for_task: None, may_decide: Err("it is over".to_owned()), ..view })
+    }
+
     fn waiting(&self, human: &HumanId) -> usize {
         let (directory, holds) = (self.gateway.directory.snapshot(), self.gateway.engine.holds());
         holds.iter().filter(|waiting| waits_for(&waiting.hold, human, &directory)).count()

@@ -91,6 +91,10 @@ fn a_program_of_a_person_lists_approves_and_denies_and_nobody_elses_does() -> Re
     ensure!(at(&done, "/request/result/mode") == "reevaluate", "{done}");
     ensure!(say(&approve, &bo, json!({}))?.status == 409, "twice");
     ensure!(text(&asks("C-1001")?).contains("C-1001"));
+    // It has left the desk, and whoever looks at it again is told what came of it; what was sent is not shown any more.
+    let over = json_of(&get(&format!("/{hold}"), &bo)?)?;
+    ensure!(at(&over, "/request/status") == "approved" && !over.to_string().contains("C-1001"), "{over}");
+    ensure!(over.pointer("/request/may_decide") == Some(&json!(false)), "{over}");
     let approved = changes(&stage.world, "hold.approved")?.pop().context("no approval")?;
     ensure!(approved.by.as_deref() == Some("human:bo"), "{approved:?}");
 
@@ -99,6 +103,7 @@ fn a_program_of_a_person_lists_approves_and_denies_and_nobody_elses_does() -> Re
     let done = json_of(&say(&format!("/{hold}/deny"), &bo, json!({ "reason": "ask for less" }))?)?;
     ensure!(at(&done, "/request/status") == "denied", "{done}");
     ensure!(text(&asks("C-1002")?).contains("ask for less"));
+    ensure!(at(&json_of(&get(&format!("/{hold}"), &bo)?)?, "/request/status") == "denied");
     let mut out = HttpRequest::get("/arap/v1/session").with("authorization", &bo);
     "DELETE".clone_into(&mut out.method);
     ensure!(stage.send(&out)?.status == 200 && get("", &bo)?.status == 401);
