@@ -117,7 +117,7 @@ fn accounted_for(reader: &mut Reader, document: &Document, clauses: &[Provision]
     for clause in clauses {
         if of(clause).is_none() {
             let numbers = document.clauses.iter().map(ClauseNumber::as_str);
-            let hint = yaml_tree::did_you_mean(clause.clause.as_str(), numbers);
+            let hint = spelling::did_you_mean(clause.clause.as_str(), numbers);
             let hint = hint.or_else(|| Some("list it under `document: clauses`, or take it out".to_owned()));
             let said = format!("“{}” has no clause {}", document.name, clause.clause);
             reader.complain_at(clause.place, said, hint);
@@ -182,7 +182,7 @@ fn superseding(agreement: &Agreement, reader: &mut Reader) {
         for clause in &amendment.clauses {
             for old in &clause.supersedes {
                 if !known.contains(&old) {
-                    let hint = yaml_tree::did_you_mean(old.as_str(), known.iter().map(|number| number.as_str()));
+                    let hint = spelling::did_you_mean(old.as_str(), known.iter().map(|number| number.as_str()));
                     let said =
                         format!("clause {} supersedes clause {old}, which is not there before it", clause.clause);
                     reader.complain_at(clause.place, said, hint);
@@ -201,7 +201,7 @@ fn apps(agreement: &Agreement, reader: &mut Reader) {
     for (clause, _) in agreement.provisions() {
         if let Kind::Permits(permits) = &clause.kind {
             for app in permits.apps.difference(&agreement.apps) {
-                let hint = yaml_tree::did_you_mean(app.as_str(), agreement.apps.iter().map(AppId::as_str));
+                let hint = spelling::did_you_mean(app.as_str(), agreement.apps.iter().map(AppId::as_str));
                 let said =
                     format!("clause {} permits something in `{app}`, which the contract is not about", clause.clause);
                 reader.complain_at(clause.place, said, hint.or_else(|| Some("list it under `apps`".to_owned())));
@@ -274,7 +274,7 @@ fn out_of_reach(clauses: &[&Provision], reader: &mut Reader) {
     for (clause, limits) in limiting(clauses) {
         for entity in limits.conditions.keys().filter(|entity| !permitted.contains(entity)) {
             let known = permitted.iter().map(|entity| entity.as_ref());
-            let hint = yaml_tree::did_you_mean(entity, known);
+            let hint = spelling::did_you_mean(entity, known);
             let hint = hint.or_else(|| Some("a condition narrows what another clause permits".to_owned()));
             let said = format!("clause {} sets a condition on `{entity}`, which no clause permits", clause.clause);
             reader.complain_at(clause.place, said, hint);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{ClauseNumber, Digest, HumanId};
-use yaml_tree::{At, Entry, Node};
+use yaml_tree::{At, Entry, Node, Values};
 
 use crate::agreement::{
     Agreement, Amendment, Answers, Day, Document, Hidden, Outside, Parties, Party, Provision, Span, Totals,
@@ -156,7 +156,7 @@ impl Reader {
             match key.as_str() {
                 "name" => name = self.word(value).map(str::to_owned),
                 _ => {
-                    for entry in self.named(value) {
+                    for entry in self.entries(value) {
                         if let Some(person) = self.person(&entry.value) {
                             people.insert(entry.key.clone(), person);
                         }

@@ -339,12 +339,8 @@ fn known<'a>(
         return Ok(());
     }
     let fault = Fault::new(Blame::Caller, code, format!("`{id}` is not {kind} of the configuration"));
-    let nearest = all
-        .map(|known| (strsim::damerau_levenshtein(known, id), known))
-        .filter(|(distance, known)| *distance <= NEAR_EDITS_MAX.min(known.len() / 2))
-        .min();
-    Err(match nearest {
-        Some((_, nearest)) => fault.hint(format!("did you mean `{nearest}`?")),
+    Err(match spelling::did_you_mean(id, all) {
+        Some(hint) => fault.hint(hint),
         None => fault,
     })
 }
@@ -353,8 +349,6 @@ const KIND: &str = "standing";
 const KEY_ALL: &str = "all";
 /// What stands before the word for a person in the value of a row. A gateway of before reads the key only.
 const WORD: &str = " person:";
-/// Past so many edits a name is another name, not a slip.
-const NEAR_EDITS_MAX: usize = 3;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use json::{Release, ReleasePlan};
 use model::{Class, Operation, ToolName};
-use yaml_tree::{At, Entry, Kind, Node, did_you_mean, listed};
+use spelling::{did_you_mean, listed};
+use yaml_tree::{At, Entry, Kind, Node};
 
 use crate::mapping::{Entity, Mapped, Mapping, MappingError, names};
 

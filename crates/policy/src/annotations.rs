@@ -8,7 +8,7 @@ use cedar_policy::{Effect, Policy};
 use model::{CallLimits, HumanId, Layer, RuleId, RuleOutcome};
 
 use crate::error::Complaint;
-use crate::vocabulary::{did_you_mean, listed};
+use spelling::{did_you_mean, listed};
 
 /// The annotations of one rule, checked.
 pub(crate) struct Annotations {

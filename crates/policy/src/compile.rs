@@ -13,8 +13,9 @@ use crate::error::{Complaint, PolicyError};
 use crate::lint::Mention;
 use crate::source::{RuleFile, position, split};
 use crate::tree::Reads;
-use crate::vocabulary::{ACTIONS, TYPES, attribute_hint, did_you_mean, listed, schema, schema_with_everything_known};
+use crate::vocabulary::{ACTIONS, TYPES, attribute_hint, schema, schema_with_everything_known};
 use crate::{annotations, lint};
+use spelling::{did_you_mean, listed};
 
 /// One rule that passed every check, under its own id.
 pub(crate) struct Rule {

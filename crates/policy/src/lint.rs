@@ -7,7 +7,8 @@ use model::{AgentId, AppId, HumanId, IdError, ToolName};
 
 use crate::error::Complaint;
 use crate::tree;
-use crate::vocabulary::{attribute_hint, did_you_mean, is_attribute, listed, values_of};
+use crate::vocabulary::{attribute_hint, is_attribute, values_of};
+use spelling::{did_you_mean, listed};
 
 /// A test or a budget by its name.
 pub(crate) struct Mention {

@@ -1,7 +1,7 @@
 //! The words a rule may use, and the nearest right one for a wrong one.
 
 use model::{Class, ClassSource, CostClass, DataClassification, Risk, ToolStatus};
-pub(crate) use yaml_tree::{did_you_mean, listed};
+use spelling::{did_you_mean, listed};
 
 /// The Cedar schema in force.
 pub fn schema() -> &'static str {

@@ -172,17 +172,10 @@ fn parse_day(written: &str) -> Result<Weekday, WindowError> {
 
 fn parse_zone(written: &str) -> Result<TimeZone, WindowError> {
     ZONES.get(written).map_err(|_| {
-        let nearest = ZONES
-            .available()
-            .map(|zone| zone.to_string())
-            .map(|zone| (strsim::damerau_levenshtein(&zone.to_lowercase(), &written.to_lowercase()), zone))
-            .min()
-            .filter(|(distance, _)| *distance <= 3)
-            .map_or_else(
-                || "zones are named as in `Europe/Berlin`".to_owned(),
-                |(_, zone)| format!("did you mean `{zone}`?"),
-            );
-        WindowError { said: format!("there is no time zone `{written}`"), hint: nearest }
+        let zones: Vec<String> = ZONES.available().map(|zone| zone.to_string()).collect();
+        let hint = spelling::did_you_mean(written, zones.iter().map(String::as_str))
+            .unwrap_or_else(|| "zones are named as in `Europe/Berlin`".to_owned());
+        WindowError { said: format!("there is no time zone `{written}`"), hint }
     })
 }
 

@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use yaml_tree as document;
+use yaml_tree::{Kind, Node, Values as _};
 
 use crate::error::PolicyError;
 use crate::known::Known;
@@ -54,7 +54,7 @@ pub(crate) fn read<'a>(known: &Known, files: impl Iterator<Item = &'a RuleFile>)
             reading.errors.push(PolicyError::new(&name, (1, 1), said, hint));
             continue;
         }
-        match document::read(&file.text) {
+        match yaml_tree::read(&file.text) {
             Ok(node) => Reader { known, file, name, reading: &mut reading }.document(&node),
             Err(error) => {
                 let place = (error.line, error.column);
@@ -87,12 +87,12 @@ pub fn platform_as_cedar(known: &Known, file: &RuleFile) -> Result<Vec<String>, 
 }
 
 impl Reader<'_> {
-    fn document(&mut self, node: &document::Node) {
-        if matches!(node.kind, document::Kind::Nothing) {
+    fn document(&mut self, node: &Node) {
+        if matches!(node.kind, Kind::Nothing) {
             self.note(node.at, "this file holds no rules", None);
             return;
         }
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             match entry.key.as_str() {
                 "policies" => self.policies(&entry.value),
                 "freezes" => self.freezes(&entry.value),

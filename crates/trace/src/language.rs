@@ -226,11 +226,8 @@ impl QuestionError {
 
     /// With the nearest of the words that could stand there, or all of them.
     fn unknown(self, word: &str, known: &[&str]) -> Self {
-        let nearest = known.iter().map(|right| (strsim::damerau_levenshtein(word, right), right)).min();
-        match nearest.filter(|(edits, _)| edits * 2 <= word.len() && *edits <= NEAR_EDITS_MAX.max(word.len() / 3)) {
-            Some((_, right)) => self.hint(format!("did you mean `{right}`?")),
-            None => self.hint(format!("there is {}", known.join(", "))),
-        }
+        let near = spelling::did_you_mean(word, known.iter().copied());
+        self.hint(near.unwrap_or_else(|| format!("there is {}", known.join(", "))))
     }
 
     /// The way out, where there is one to tell.
@@ -269,8 +266,6 @@ impl std::error::Error for QuestionError {}
 
 const SINCE: &str = "since";
 const UNTIL: &str = "until";
-/// Past so many edits it is another word, not a slip; where it is long, past a third of it.
-const NEAR_EDITS_MAX: usize = 2;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! A YAML document as a tree in which every key and value knows its place, for languages that people write by hand.
 //!
 //! # In scope
-//! Reading within bounds, places, what a key was written as, the nearest right word for a wrong one.
+//! Reading within bounds, places, what a key was written as, values of the kind that is wanted.
 //!
 //! # Out of scope
 //! What any document means.
@@ -10,8 +10,7 @@
 //! * A document that was read has no key twice, no unknown tag, and nothing that unfolds past a bound.
 
 mod tree;
-
-mod words;
+mod values;
 
 pub use tree::{At, Entry, Kind, Node, Unreadable, read, text_of, typed};
-pub use words::{did_you_mean, listed};
+pub use values::Values;

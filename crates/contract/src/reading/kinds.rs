@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{Operation, Scalar};
-use yaml_tree::{Entry, Kind as NodeKind, Node};
+use yaml_tree::{Entry, Kind as NodeKind, Node, Values};
 
 use crate::agreement::{Before, Excludes, Head, Hours, Kind, Limits, NOBODY, NeedsHuman, Permits, PostHoc, Rate};
 use crate::path::FieldPath;

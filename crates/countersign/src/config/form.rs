@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::Error;
 use yaml_tree::At;
 
-use super::problem::{Problem, Problems, nearest_of};
+use super::problem::{Problem, Problems};
 
 /// Reads a text. Error: every key that is unknown, or what else keeps it from being read.
 pub fn read<T: DeserializeOwned>(file: &Path, source: &str) -> Result<T, Problems> {
@@ -67,7 +67,7 @@ impl<'e> Unknown<'e> {
         let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)? as usize).map(str::len).sum();
         let before = text.get(start..)?.chars().take(column.checked_sub(1)? as usize).map(char::len_utf8);
         let at = At { line, column, offset: start + before.sum::<usize>() };
-        Some(Self { at, key: field, meant: nearest_of(field, expected.iter().copied()) })
+        Some(Self { at, key: field, meant: spelling::nearest(field, expected.iter().copied()) })
     }
 
     /// The text with the word in its place that was probably meant.

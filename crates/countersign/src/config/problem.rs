@@ -133,17 +133,11 @@ fn speaks_of_credentials(source: &str, line: u64) -> bool {
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
-    match nearest_of(word, known.iter().copied()) {
+    match spelling::nearest(word, known.iter().copied()) {
         Some(candidate) => format!("{MEANT} `{candidate}`?"),
         None if known.is_empty() => "there is none".to_owned(),
         None => format!("there is {}", known.join(", ")),
     }
-}
-
-/// What a word was probably meant to be.
-pub(super) fn nearest_of<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let best = known.map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate)).min()?;
-    (best.0 <= 2.max(word.len() / 3)).then_some(best.1)
 }
 
 impl fmt::Display for Problem {

@@ -16,7 +16,7 @@ use super::{bounded, metadata, said};
 use crate::compile::Compiler;
 use crate::error::{Complaint, PolicyError};
 use crate::source::RuleFile;
-use crate::vocabulary::did_you_mean;
+use spelling::did_you_mean;
 
 /// What was read.
 pub(super) struct Reading {

@@ -36,12 +36,6 @@ fn every_value_of_the_schema_comment_is_a_value() {
 }
 
 #[test]
-fn lists_read_like_sentences() {
-    assert_eq!(listed(&["a"]), "`a`");
-    assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` or `c`");
-}
-
-#[test]
 fn the_actions_are_those_of_the_schema() {
     let (schema, _) = cedar_policy::Schema::from_cedarschema_str(schema()).unwrap();
     let mut actions: Vec<String> = schema.actions().map(ToString::to_string).collect();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{AppId, BudgetOf, BudgetPer, CostClass, Scalar, written};
+use yaml_tree::{Entry, Kind, Node, Values as _};
 
 use super::condition::{Condition, Towards, set};
-use super::document::{Entry, Kind, Node};
 use super::draft::{Does, Draft, Marks};
 use super::reader::{Place, Reader, Said};
 use super::values::is_of_numbers;
@@ -15,7 +15,7 @@ use crate::annotations::{APPROVALS_MAX, APPROVERS, RUNTIME_SECONDS_MAX, names_ap
 use crate::glob::Glob;
 use crate::known::Apps;
 use crate::named_test::{Is, NamedTest, On, Wanted};
-use crate::vocabulary::did_you_mean;
+use spelling::did_you_mean;
 
 /// A block and what its words can be.
 pub(super) struct Block<'a> {
@@ -41,7 +41,7 @@ impl Block<'_> {
 impl Reader<'_> {
     pub(super) fn policies(&mut self, node: &Node) {
         let known = self.known;
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             let apps = if entry.key == EVERY_APP { Some(known.every_app()) } else { known.apps_named(&entry.key) };
             let Some(apps) = apps else {
                 let names: Vec<&str> = known.names_of_apps().into_iter().collect();
@@ -51,7 +51,7 @@ impl Reader<'_> {
             let mut block = Block { name: &entry.key, apps, marks: Marks::default() };
             let place = Place { file: Arc::clone(&self.name), at: entry.at, apps: block.ids() };
             self.reading.blocks.entry(entry.key.clone()).or_insert(place);
-            let entries = self.map(&entry.value);
+            let entries = self.entries(&entry.value);
             for entry in entries {
                 self.mark(entry, &mut block.marks);
             }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use model::{AppId, Class, ToolName};
+use yaml_tree::{At, Entry, Kind, Node, Values as _};
 
 use super::block::{Block, MARKS, of_verb};
 use super::condition::{Condition, Towards, quoted};
-use super::document::{At, Entry, Kind, Node};
 use super::draft::{Does, Draft};
 use super::reader::Reader;
 use super::when::About;
@@ -27,7 +27,7 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, block: &Block<'_>, node: &Node) {
-        let entries = self.map(node);
+        let entries = self.entries(node);
         let Some(first) = entries.first() else { return };
         let before = self.complaints();
         for entry in entries {

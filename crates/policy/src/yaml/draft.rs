@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{AppId, BudgetOf, BudgetPer};
+use yaml_tree::At;
 
 use super::condition::{Condition, Tests, Towards, escaped, quoted};
-use super::document::At;
 
 /// A rule that was understood.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use model::{AgentId, AppId, Class, HumanId, ToolName, UnixMicros, Verdict};
 use serde_json::{Map, Number, Value};
+use yaml_tree::{At, Entry, Kind, Node, Values as _};
 
-use super::document::{At, Entry, Kind, Node};
 use super::reader::Reader;
 use crate::error::PolicyError;
 
@@ -49,7 +49,7 @@ impl Example {
 impl Reader<'_> {
     pub(super) fn examples(&mut self, node: &Node) {
         for one in self.list(node) {
-            let entries = self.map(one);
+            let entries = self.entries(one);
             for entry in entries {
                 if !EXAMPLE_KEYS.contains(&entry.key.as_str()) {
                     self.unknown_key(entry, EXAMPLE_KEYS);
@@ -81,7 +81,7 @@ impl Reader<'_> {
         let expect = self.choice(&expect.value, "verdict", &choices)?;
         let arguments = match find("arguments") {
             Some(entry) => Value::Object(
-                self.map(&entry.value).iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
+                self.entries(&entry.value).iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
             ),
             None => Value::Object(Map::new()),
         };

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use model::{AgentId, AppId, Class};
+use yaml_tree::{Entry, Node, Values as _};
 
 use super::condition::{Condition, set};
-use super::document::{Entry, Node};
 use super::draft::{Does, Draft};
 use super::reader::Reader;
 use crate::named_test::{Is, NamedTest, On};
@@ -14,7 +14,7 @@ use crate::window::{Window, Written};
 impl Reader<'_> {
     pub(super) fn freezes(&mut self, node: &Node) {
         for freeze in self.list(node) {
-            let entries = self.map(freeze);
+            let entries = self.entries(freeze);
             for entry in entries {
                 if !FREEZE_KEYS.contains(&entry.key.as_str()) {
                     self.unknown_key(entry, FREEZE_KEYS);
@@ -95,13 +95,13 @@ impl Reader<'_> {
 
     /// `helper: {recommend_only: true}`.
     pub(super) fn agents_of(&mut self, node: &Node) {
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             let Some(agent) = self.known.agents.get(entry.key.as_str()).cloned() else {
                 let known: Vec<&str> = self.known.agents.iter().map(AgentId::as_str).collect();
                 self.unknown("there is no agent", entry.at, &entry.key, &known);
                 continue;
             };
-            for inner in self.map(&entry.value) {
+            for inner in self.entries(&entry.value) {
                 if inner.key != "recommend_only" {
                     self.unknown_key(inner, AGENT_BLOCK_KEYS);
                     continue;

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{AgentId, AppId};
+use yaml_tree::{At, Entry, Values, text_of};
 
-use super::document::{At, Entry, Kind, Node, text_of};
 use super::draft::{Draft, Written};
 use super::example::Example;
 use crate::error::PolicyError;
 use crate::known::Known;
 use crate::source::RuleFile;
-use crate::vocabulary::{did_you_mean, listed};
 
 /// What was read from all files.
 #[derive(Default)]
@@ -51,6 +50,12 @@ pub(super) struct Reader<'a> {
     pub(super) reading: &'a mut Reading,
 }
 
+impl Values for Reader<'_> {
+    fn wrong(&mut self, at: At, said: String, hint: Option<String>) {
+        self.complain(at, said, hint);
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn complain(&mut self, at: At, said: impl Into<String>, hint: Option<String>) {
         self.reading.errors.push(PolicyError::new(&self.name, (at.line, at.column), said.into(), hint));
@@ -77,104 +82,6 @@ impl Reader<'_> {
         self.unknown("unknown key", entry.at, &entry.key, keys);
     }
 
-    /// No such word here: names the nearest one.
-    pub(super) fn unknown(&mut self, what: &str, at: At, word: &str, words: &[&str]) {
-        let begun = words.iter().filter(|known| word.len() >= BEGINNING_MIN && known.starts_with(word)).min();
-        let hint = did_you_mean(word, words.iter().copied()).or_else(|| match (words, begun) {
-            ([], _) => None,
-            (_, Some(known)) => Some(format!("did you mean `{known}`?")),
-            (some, _) if some.len() > LISTED_MAX => None,
-            (some, _) if what.starts_with("there is no") => Some(format!("there is {}", listed(some))),
-            (some, _) => Some(format!("it takes {}", listed(some))),
-        });
-        self.complain(at, format!("{what} `{word}`"), hint);
-    }
-
-    pub(super) fn expected(&mut self, node: &Node, what: &str) {
-        self.complain(node.at, format!("expected {what}, found {}", node.described()), None);
-    }
-
-    pub(super) fn map<'n>(&mut self, node: &'n Node) -> &'n [Entry] {
-        match &node.kind {
-            Kind::Map(entries) => entries,
-            _ => {
-                self.expected(node, "keys and values, as in `key: value`");
-                &[]
-            }
-        }
-    }
-
-    pub(super) fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
-        match &node.kind {
-            Kind::List(members) => members,
-            _ => {
-                self.expected(node, "a list, as in `[one, two]`");
-                &[]
-            }
-        }
-    }
-
-    pub(super) fn truth(&mut self, node: &Node) -> Option<bool> {
-        match node.kind {
-            Kind::Bool(truth) => Some(truth),
-            _ => {
-                self.expected(node, "`true` or `false`");
-                None
-            }
-        }
-    }
-
-    /// A text, or a number as it is spelt.
-    pub(super) fn word<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
-        match &node.kind {
-            Kind::Text(word) | Kind::Number(word) if !word.trim().is_empty() => Some(word),
-            _ => {
-                self.expected(node, "a text");
-                None
-            }
-        }
-    }
-
-    /// One text, or a list of at least one.
-    pub(super) fn words<'n>(&mut self, node: &'n Node) -> Vec<(At, &'n str)> {
-        match &node.kind {
-            Kind::List(members) if members.is_empty() => {
-                self.complain(
-                    node.at,
-                    "an empty list matches nothing",
-                    Some("name at least one value, or take the key out".to_owned()),
-                );
-                Vec::new()
-            }
-            Kind::List(members) => members.iter().filter_map(|member| Some((member.at, self.word(member)?))).collect(),
-            _ => self.word(node).map(|word| (node.at, word)).into_iter().collect(),
-        }
-    }
-
-    /// A whole number in a range.
-    pub(super) fn whole(&mut self, node: &Node, least: u64, most: u64) -> Option<u64> {
-        let number = match &node.kind {
-            Kind::Number(spelling) => spelling.parse::<u64>().ok(),
-            _ => None,
-        };
-        let number = number.filter(|number| (least..=most).contains(number));
-        if number.is_none() {
-            self.expected(node, &format!("a whole number from {least} to {most}"));
-        }
-        number
-    }
-
-    /// One of a few words.
-    pub(super) fn choice<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
-        let word = self.word(node)?;
-        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word) {
-            return Some(*value);
-        }
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        self.unknown(&format!("unknown {what}"), node.at, word, &names);
-        None
-    }
-
     /// One sentence on one line.
     pub(super) fn sentence(&mut self, entry: &Entry) -> Option<String> {
         let sentence = self.word(&entry.value)?.trim().trim_end_matches('.').to_owned();
@@ -187,9 +94,5 @@ impl Reader<'_> {
     }
 }
 
-/// Fewest letters that can be the beginning of a longer word.
-const BEGINNING_MIN: usize = 4;
-/// Most words that a hint lists.
-const LISTED_MAX: usize = 24;
 /// Longest sentence that an agent is told.
 const SENTENCE_BYTES_MAX: usize = 1_000;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{Scalar, written};
+use yaml_tree::{At, Entry, Kind, Node, Values as _};
 
 use super::condition::Condition;
-use super::document::{At, Entry, Kind, Node};
 use super::reader::Reader;
 use crate::command::{CommandPattern, begins_with_a_variable};
 use crate::glob::Glob;

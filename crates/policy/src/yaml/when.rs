@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{AgentId, Class, CostClass, DataClassification, HumanId, Risk, ToolStatus};
+use yaml_tree::{At, Entry, Node, Values as _};
 
 use super::condition::{Condition, Towards, quoted, set};
-use super::document::{At, Entry, Node};
 use super::reader::Reader;
 use crate::glob::Glob;
 use crate::known::KnownRole;
@@ -63,7 +63,7 @@ impl Reader<'_> {
     /// All of these must hold.
     pub(super) fn conditions(&mut self, node: &Node, about: &About<'_>) -> Condition {
         let (mut all, before) = (Vec::new(), self.complaints());
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             let condition = match entry.key.as_str() {
                 "human" => self.human(&entry.value),
                 "agent" => self.agent(&entry.value),
@@ -180,7 +180,7 @@ impl Reader<'_> {
     fn roles(&mut self, node: &Node, about: &About<'_>) -> Option<Condition> {
         let known: Vec<&str> = about.roles.keys().copied().collect();
         let (mut all, before) = (Vec::new(), self.complaints());
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             if entry.key == "not" {
                 all.extend(self.roles(&entry.value, about).map(Condition::not));
                 continue;
@@ -199,7 +199,7 @@ impl Reader<'_> {
 
     fn arguments(&mut self, node: &Node) -> Option<Condition> {
         let (mut all, before) = (Vec::new(), self.complaints());
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             if entry.key == "not" {
                 all.extend(self.arguments(&entry.value).map(Condition::not));
                 continue;
@@ -226,7 +226,7 @@ impl Reader<'_> {
     /// A window of time.
     pub(super) fn time(&mut self, node: &Node) -> Option<Condition> {
         let (mut written, before) = (Written::default(), self.complaints());
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             match entry.key.as_str() {
                 "days" => written.days = self.words(&entry.value).into_iter().map(|(_, word)| word).collect(),
                 "hours" => written.hours = self.word(&entry.value),
@@ -261,7 +261,7 @@ impl Reader<'_> {
         mut read: impl FnMut(&mut Self, &Entry) -> Option<Condition>,
     ) -> Option<Condition> {
         let (mut all, before) = (Vec::new(), self.complaints());
-        for entry in self.map(node) {
+        for entry in self.entries(node) {
             if keys.contains(&entry.key.as_str()) {
                 all.extend(read(self, entry));
             } else {
@@ -274,7 +274,7 @@ impl Reader<'_> {
 
     /// An attribute that is a text: a word, a list of words, or `{like: "prod-*"}`.
     fn text(&mut self, node: &Node, path: &str) -> Option<Condition> {
-        if let super::document::Kind::Map(entries) = &node.kind {
+        if let yaml_tree::Kind::Map(entries) = &node.kind {
             let (mut all, before) = (Vec::new(), self.complaints());
             for entry in entries {
                 if entry.key != "like" {
