@@ -9,12 +9,13 @@ use front::{Body, full};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use identity::people::{Client, SignedIn};
-use model::{Blame, Fault, Secret};
+use model::limits::{ARAP_PAGE_BYTES, ARAP_PAGE_MAX};
+use model::{Blame, Fault, HumanId, Secret};
 use serde_json::{Value, json};
 use trace::{rfc3339, value_or_text};
 
 use crate::bearer;
-use crate::holds::{ApproversView, Decision, HoldView, Holds};
+use crate::holds::{ApproversView, Decision, HoldPlace, HoldView, Holds, Inbox};
 use crate::port::Parts;
 use crate::sent::Sent;
 
@@ -47,10 +48,8 @@ async fn answered(
     let holds = parts.holds.as_deref().ok_or_else(nothing)?;
     match (&head.method, words.as_slice()) {
         (&Method::GET, ["requests"]) => {
-            // As text one by one: read arguments take many times the room.
-            let one = |hold: &HoldView| request(hold, &holds.approvers(who.human(), &hold.id), parts).to_string();
-            let all: Vec<String> = holds.inbox(who.human()).iter().map(one).collect();
-            Ok((StatusCode::OK, format!(r#"{{"requests":[{}]}}"#, all.join(","))))
+            let asked = Asked::read(head.uri.query().unwrap_or_default())?;
+            Ok((StatusCode::OK, requests(holds, who.human(), &asked, parts)))
         }
         (&Method::GET, ["requests", id]) => {
             let found = holds.one(who.human(), id).or_else(|| holds.over(who.human(), id));
@@ -121,6 +120,58 @@ async fn decide(
         }
     };
     Ok((StatusCode::OK, json!({ "request": said }).to_string()))
+}
+
+/// Which page of them is asked for.
+struct Asked {
+    behind: Option<HoldPlace>,
+    most: usize,
+}
+
+impl Asked {
+    fn read(query: &str) -> Result<Self, Fault> {
+        let mut asked = Self { behind: None, most: ARAP_PAGE_MAX };
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*key {
+                "cursor" => asked.behind = Some(HoldPlace::read(&value)?),
+                "limit" => {
+                    let number = value.parse().ok().filter(|most| (1..=ARAP_PAGE_MAX).contains(most));
+                    asked.most = number.ok_or_else(|| {
+                        let said =
+                            format!("`limit` does not take `{value}`: it takes a number from 1 to {ARAP_PAGE_MAX}");
+                        Fault::new(Blame::Caller, "caller.parameter", said)
+                    })?;
+                }
+                other => {
+                    let said = format!("the list of requests has no parameter `{other}`");
+                    return Err(
+                        Fault::new(Blame::Caller, "caller.parameter", said).hint("it takes `limit` and `cursor`")
+                    );
+                }
+            }
+        }
+        Ok(asked)
+    }
+}
+
+/// A page of them, as text one by one: read arguments take many times the room.
+fn requests(holds: &dyn Holds, who: &HumanId, asked: &Asked, parts: &Parts) -> String {
+    let Inbox { holds: seen, mut more } = holds.inbox(who, asked.behind.as_ref(), asked.most);
+    let (mut all, mut last) = (String::new(), None);
+    for hold in &seen {
+        let one = request(hold, &holds.approvers(who, &hold.id), parts).to_string();
+        if last.is_some() {
+            if all.len() + one.len() > ARAP_PAGE_BYTES {
+                more = true;
+                break;
+            }
+            all.push(',');
+        }
+        all.push_str(&one);
+        last = Some(&hold.place);
+    }
+    let next = json!(last.filter(|_| more).map(ToString::to_string));
+    format!(r#"{{"requests":[{all}],"next":{next}}}"#)
 }
 
 /// One of them. Its status is one of ARAP's words.

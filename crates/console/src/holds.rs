@@ -1,6 +1,7 @@
 //! Calls that wait for people: the inbox, one of them, and the answer to it.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -11,7 +12,8 @@ use front::Body;
 use http::{HeaderValue, Response};
 use identity::people::SignedIn;
 use jiff::tz::TimeZone;
-use model::{AgentId, AppId, Blame, CallId, Class, Fault, HumanId, Method, Reason, UnixMicros};
+use model::limits::CONSOLE_PAGE;
+use model::{AgentId, AppId, Blame, CallId, Class, Fault, HoldId, HumanId, Method, Reason, UnixMicros};
 
 use self::for_task::ForTaskView;
 use crate::account::form_field;
@@ -32,8 +34,9 @@ pub(crate) mod for_task;
 
 /// Calls that wait for people, and what people say to them.
 pub trait Holds: Send + Sync {
-    /// What this person may see of what waits, and of what waited lately: first what they may decide, the most urgent first.
-    fn inbox(&self, human: &HumanId) -> Vec<HoldView>;
+    /// A page of what this person may see of what waits, and of what waited lately, in the order of [`HoldPlace`]: what stands
+    /// behind this place, so many at most.
+    fn inbox(&self, human: &HumanId, behind: Option<&HoldPlace>, most: usize) -> Inbox;
 
     /// One of them; none where there is none that this person may see.
     fn one(&self, human: &HumanId, id: &str) -> Option<HoldView>;
@@ -78,11 +81,31 @@ pub enum Decision {
     },
 }
 
+/// A page of what a person may see.
+#[derive(Debug, Clone, Default)]
+pub struct Inbox {
+    /// In the order of [`HoldPlace`].
+    pub holds: Vec<HoldView>,
+    /// Whether more stand behind the last of them.
+    pub more: bool,
+}
+
+/// Where a call stands among those that a person sees: first what they may decide, then what waits for others, then what is over;
+/// of each the most urgent first. It keeps its place while others come and go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HoldPlace {
+    rank: u8,
+    expires: UnixMicros,
+    id: String,
+}
+
 /// A call that waits, or waited, as a page shows it.
 #[derive(Debug, Clone)]
 pub struct HoldView {
     /// Its id.
     pub id: String,
+    /// Where it stands among others.
+    pub place: HoldPlace,
     /// The call that was held.
     pub call: CallId,
     /// Who and what it is of, by id.
@@ -177,11 +200,49 @@ pub struct HoldIds {
     pub method: Method,
 }
 
+// === impl HoldPlace ===
+
+impl HoldPlace {
+    /// Where this one stands.
+    pub fn of(id: &HoldId, pending: bool, may_decide: bool, expires: UnixMicros) -> Self {
+        let rank = match (pending, may_decide) {
+            (true, true) => YOURS,
+            (true, false) => OTHERS,
+            (false, _) => OVER,
+        };
+        Self { rank, expires, id: id.to_string() }
+    }
+
+    /// The place that a page named. Error: none did. Blame: the caller.
+    pub(crate) fn read(written: &str) -> Result<Self, Fault> {
+        let parts = || {
+            let (rank, rest) = written.split_once('.')?;
+            let (expires, id) = rest.split_once('.')?;
+            let rank = rank.parse().ok().filter(|rank| *rank <= OVER)?;
+            Some(Self { rank, expires: UnixMicros(expires.parse().ok()?), id: HoldId::parse(id).ok()?.to_string() })
+        };
+        parts().ok_or_else(|| {
+            let said = format!("`cursor` does not take `{written}`: it takes the `next` of a page");
+            Fault::new(Blame::Caller, "caller.parameter", said)
+        })
+    }
+}
+
+impl fmt::Display for HoldPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.rank, self.expires.0, self.id)
+    }
+}
+
 // === impl HoldView ===
 
 impl HoldView {
     fn is_pending(&self) -> bool {
-        self.state == "pending"
+        self.place.rank != OVER
+    }
+
+    fn is_for_you(&self) -> bool {
+        self.place.rank == YOURS
     }
 
     /// The arguments, as text.
@@ -191,29 +252,39 @@ impl HoldView {
 }
 
 /// The inbox.
-pub(crate) fn inbox(parts: &Parts, assets: &Assets, visitor: &Visitor) -> Response<Body> {
-    let holds = parts.holds.as_ref().map(|holds| holds.inbox(&visitor.human.id)).unwrap_or_default();
+pub(crate) fn inbox(parts: &Parts, assets: &Assets, visitor: &Visitor, cursor: &str) -> Response<Body> {
+    let behind = match (!cursor.is_empty()).then(|| HoldPlace::read(cursor)).transpose() {
+        Ok(behind) => behind,
+        Err(wrong) => return fault(assets, Some(visitor), &wrong),
+    };
+    let seen = parts.holds.as_ref().map(|holds| holds.inbox(&visitor.human.id, behind.as_ref(), CONSOLE_PAGE));
+    let Inbox { holds, more } = seen.unwrap_or_default();
     let now = parts.clock.now();
     let list = |title: &'static str, some: Vec<&HoldView>| {
         let cards: Html = some.iter().map(|hold| card(hold, now)).collect();
         (!some.is_empty()).then(|| html!("<section><h2>{}</h2><ul class=\"holds\">{}</ul></section>", title, cards))
     };
-    let (yours, rest): (Vec<_>, Vec<_>) = holds.iter().partition(|hold| hold.is_pending() && hold.may_decide.is_ok());
+    let (yours, rest): (Vec<_>, Vec<_>) = holds.iter().partition(|hold| hold.is_for_you());
     let (others, done): (Vec<_>, Vec<_>) = rest.into_iter().partition(|hold| hold.is_pending());
-    let quiet = yours.is_empty().then(|| {
+    let quiet = (yours.is_empty() && behind.is_none()).then(|| {
         html!(
             "<div class=\"empty\"><h2>Nothing waits for you</h2>\
              <p>A call that a rule holds appears here for those who may approve it. A rule holds with \
              <code>@outcome(\"hold\")</code>, or <code>require_approval</code> in a platform policy.</p></div>"
         )
     });
+    let last = holds.last().filter(|_| more).map(|hold| hold.place.to_string());
+    let next = last.map(|place| {
+        html!("<p class=\"more\"><a class=\"button\" href=\"/holds?cursor={}\" rel=\"next\">More</a></p>", place)
+    });
     let main = html!(
         "<div class=\"head\"><h1>Holds</h1><p>Calls that run only if somebody says yes. \
-         <a href=\"/emergency\">Emergencies</a></p></div>{}{}{}{}{}",
+         <a href=\"/emergency\">Emergencies</a></p></div>{}{}{}{}{}{}",
         list("For you to decide", yours),
         quiet,
         list("Waiting for others", others),
         list("Lately", done),
+        next,
         for_task::list(parts, visitor)
     );
     page(assets, visitor, Place::Holds, "Holds", &main)
@@ -518,3 +589,10 @@ fn no_such(id: &str) -> Fault {
 
 /// How often the page that says where a call stands is loaded again.
 const LOOK_AGAIN_SECONDS: &str = "5";
+/// The ranks of a place.
+const YOURS: u8 = 0;
+const OTHERS: u8 = 1;
+const OVER: u8 = 2;
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,9 @@ mod words;
 pub use contracts::{AuditView, ClauseView, ContractView, Contracts, LimitView};
 pub use emergency::{Emergencies, EmergencyAct, EmergencyView};
 pub use holds::for_task::ForTaskView;
-pub use holds::{ApproversView, Decision, DeniedView, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture};
+pub use holds::{
+    ApproversView, Decision, DeniedView, HoldIds, HoldPlace, HoldStatus, HoldView, Holds, HoldsFuture, Inbox,
+};
 pub use port::{MetricsFuture, Parts, Pulse, Readers};
 pub use provider::PROVIDER_BACK;
 pub use wire::ConsoleWire;

@@ -91,7 +91,7 @@ impl ConsoleWire {
                 let asked = trail::Asked { question: asked.take("q"), before: asked.take("before").parse().ok() };
                 trail::show(parts, assets, &visitor, &asked).await
             }
-            "/holds" => holds::inbox(parts, assets, &visitor),
+            "/holds" => holds::inbox(parts, assets, &visitor, &asked.take("cursor")),
             "/emergency" => emergency::show(parts, assets, &visitor, None),
             "/contracts" => contracts::list(parts, assets, &visitor).await,
             "/account" => account::show(parts, assets, &visitor, None),

@@ -364,6 +364,10 @@ pub const CONSOLE_STREAMS_PER_PERSON_MAX: usize = 8;
 pub const CONSOLE_IN_FLIGHT_MAX: usize = 128;
 /// Records on one page of the console.
 pub const CONSOLE_PAGE: usize = 50;
+/// Most requests for approval on one page of an answer over HTTP.
+pub const ARAP_PAGE_MAX: usize = 100;
+/// Where such a page ends, in bytes: requests bring their arguments. One stands on it however long it is.
+pub const ARAP_PAGE_BYTES: usize = 8 << 20;
 /// Largest form that is read, of a person or of a vendor that asks for a token, in bytes.
 pub const FORM_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of an answer that are looked at before they are passed on while it comes: a shorter one is passed on whole or not at all.

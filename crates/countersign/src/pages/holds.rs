@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use console::{
-    ApproversView, Decision, DeniedView, ForTaskView, HoldIds, HoldStatus, HoldView, Holds, HoldsFuture, Readers,
+    ApproversView, Decision, DeniedView, ForTaskView, HoldIds, HoldPlace, HoldStatus, HoldView, Holds, HoldsFuture,
+    Inbox, Readers,
 };
 use engine::{ForTask, HeldCall, Hold, HoldState, Waiting, WaitsFor};
 use identity::people::SignedIn;
@@ -19,13 +20,19 @@ pub(super) struct Desk {
 }
 
 impl Holds for Desk {
-    fn inbox(&self, human: &HumanId) -> Vec<HoldView> {
+    fn inbox(&self, human: &HumanId, behind: Option<&HoldPlace>, most: usize) -> Inbox {
         let directory = self.gateway.directory.snapshot();
         let holds = self.gateway.engine.holds();
-        let mut seen: Vec<HoldView> =
-            holds.iter().filter_map(|waiting| self.view(waiting, human, &directory)).collect();
-        seen.sort_by_key(|hold| (hold.may_decide.is_err(), hold.expires));
-        seen
+        let place = |waiting| place(waiting, human, &directory);
+        let mut seen: Vec<(HoldPlace, &Waiting)> = holds
+            .iter()
+            .filter(|waiting| self.is_shown(&waiting.hold, human, &directory).is_some())
+            .map(|waiting| (place(&waiting.hold), waiting))
+            .filter(|(place, _)| behind.is_none_or(|behind| place > behind))
+            .collect();
+        seen.sort_by(|one, other| one.0.cmp(&other.0));
+        let some = seen.iter().take(most).filter_map(|(_, waiting)| self.view(waiting, human, &directory));
+        Inbox { holds: some.collect(), more: seen.len() > most }
     }
 
     fn one(&self, human: &HumanId, id: &str) -> Option<HoldView> {
@@ -141,6 +148,7 @@ impl Desk {
         let given = engine::counting(hold, directory);
         Some(HoldView {
             id: hold.id.to_string(),
+            place: place(hold, viewer, directory),
             call: asked.call.clone(),
             ids: HoldIds {
                 agent: asked.agent.clone(),
@@ -175,6 +183,12 @@ impl Desk {
             may_decide: may_decide(hold, viewer, directory),
         })
     }
+}
+
+/// Where it stands among those that this person sees.
+fn place(hold: &Hold, viewer: &HumanId, directory: &DirectorySnapshot) -> HoldPlace {
+    let pending = matches!(hold.state, HoldState::Pending);
+    HoldPlace::of(&hold.id, pending, may_decide(hold, viewer, directory).is_ok(), hold.expires_at)
 }
 
 /// Whether it waits for this person's word.

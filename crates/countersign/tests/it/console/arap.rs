@@ -1,5 +1,6 @@
 //! Requests for approval as JSON: whose session counts, and that nothing else does.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
@@ -111,6 +112,50 @@ fn a_program_of_a_person_lists_approves_and_denies_and_nobody_elses_does() -> Re
 }
 
 #[test]
+fn many_requests_are_listed_page_by_page_each_once() -> Result<()> {
+    let stage = Stage::start()?;
+    stage.with_accounts(&["bo"])?;
+    let mut sam = stage.world.client("sam-helper", "sam")?;
+    for number in 0..MANY {
+        sam.call("crm__get_customer", json!({ "id": format!("C-{number}") }))?;
+    }
+    let opened = stage.send(&post("/arap/v1/session", &json!({ "name": "bo", "password": PASSWORD })))?;
+    let bearer = format!("Bearer {}", at(&json_of(&opened)?, "/token"));
+    let get = |query: &str| {
+        stage.send(&HttpRequest::get(&format!("/arap/v1/requests?{query}")).with("authorization", &bearer))
+    };
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = json_of(&get(&format!("limit=20{cursor}"))?)?;
+        let some = page.get("requests").and_then(Value::as_array).context("no list")?;
+        ensure!(!some.is_empty() && some.len() <= 20, "{page}");
+        seen.extend(some.iter().map(|one| at(one, "/id").to_owned()));
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let unique: BTreeSet<&String> = seen.iter().collect();
+    ensure!(seen.len() == MANY && unique.len() == MANY, "{} of {MANY}: {seen:?}", unique.len());
+    for wrong in ["limit=0", "limit=101", "cursor=yesterday", "page=2"] {
+        let refused = get(wrong)?;
+        ensure!(refused.status == 400 && at(&json_of(&refused)?, "/code") == "caller.parameter", "{}", refused.body);
+    }
+
+    // On the page of a browser, too.
+    let cookie = stage.cookie_of("bo")?;
+    let page = |path: &str| Ok::<_, anyhow::Error>(stage.send(&HttpRequest::get(path).with("cookie", &cookie))?.body);
+    let first = page("/holds")?;
+    let next =
+        first.split("href=\"/holds?cursor=").nth(1).and_then(|rest| rest.split('"').next()).context("no more")?;
+    let second = page(&format!("/holds?cursor={next}"))?;
+    let on = |page: &str| seen.iter().filter(|id| page.contains(&format!("/holds/{id}"))).count();
+    ensure!(on(&first) + on(&second) == MANY && on(&second) > 0, "{} and {}", on(&first), on(&second));
+    ensure!(!second.contains("/holds?cursor=") && !second.contains("Nothing waits for you"), "{second}");
+    Ok(())
+}
+
+#[test]
 fn as_many_approvals_are_needed_as_all_rules_together_want() -> Result<()> {
     let rules = r#"
 @id("ask-sales") @outcome("hold") @approvers("role:head-of-sales") @says("sales knows its customers")
@@ -211,3 +256,6 @@ fn a_program_of_a_person_sees_the_digits_that_are_sent() -> Result<()> {
     }
     Ok(())
 }
+
+/// More than a page of the console shows.
+const MANY: usize = 53;
