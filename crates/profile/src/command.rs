@@ -1,8 +1,8 @@
 //! What a command line runs and which places it names.
 //!
 //! Only plain words are read. Whatever a shell would work out (variables, substitution, patterns, here documents) or a
-//! program would read as more code makes the line unclear; so does an option of a wrapper such as `sudo` that is not known
-//! here, and a wrapper that adds words of its own. A word that looks like a place counts as one: what is not absolute depends on where the command runs, and is unclear.
+//! program would read as more code makes the line unclear; so does an option of a wrapper such as `sudo` or of an interpreter that
+//! is not known here, and a wrapper that adds words of its own. A word that looks like a place counts as one: what is not absolute depends on where the command runs, and is unclear.
 //!
 //! This reads; it does not contain. A program may always do more than its words say.
 
@@ -217,6 +217,51 @@ impl Wrapper {
     }
 }
 
+/// Programs that run a script.
+struct Interpreter {
+    programs: &'static [&'static str],
+    /// Options of one letter that stand alone.
+    flags: &'static str,
+    /// Options of one letter that take a value. That of `m` is a module, and what stands behind it is the module's.
+    valued: &'static str,
+    /// Longer options that stand alone, or take a value behind their `=`.
+    long: &'static [&'static str],
+    /// Options that, each by itself, end it before it reads anything.
+    ends: &'static [&'static str],
+}
+
+impl Interpreter {
+    /// Whether it may run code that is in no file: it is given no script, its input as one, or an option that is not known here.
+    fn reads_code(&self, arguments: &[String]) -> bool {
+        if matches!(arguments, [only] if self.ends.contains(&only.as_str())) {
+            return false;
+        }
+        let mut words = arguments.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+                // In the folder of what is open already, its name is a number.
+                let number = word.rsplit('/').next().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+                return number || is_code(word);
+            };
+            if word.split_inclusive('=').next().is_some_and(|name| self.long.contains(&name)) {
+                continue;
+            }
+            let alone = letters.trim_start_matches(|letter| self.flags.contains(letter));
+            let Some(option) = alone.chars().next() else { continue };
+            let glued = alone.get(option.len_utf8()..).filter(|glued| !glued.is_empty());
+            let value = if self.valued.contains(option) { glued.or_else(|| words.next()) } else { None };
+            match value {
+                Some(module) if option == 'm' => {
+                    return module.split('.').next().is_none_or(|package| CODE_MODULES.contains(&package));
+                }
+                Some(value) if !is_code(value) => {}
+                _ => return true,
+            }
+        }
+        true
+    }
+}
+
 /// The words as one line: places normalised, the program without its folder.
 fn canonical(words: &[String]) -> String {
     let mut out: Vec<Cow<'_, str>> = Vec::with_capacity(words.len());
@@ -288,49 +333,31 @@ fn runs_code(program: &str, arguments: &[String]) -> bool {
         })
     };
     let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    if INTERPRETERS.iter().any(|it| it.programs.contains(&name) && it.reads_code(arguments)) {
+        return true;
+    }
     match name {
-        "python" | "pypy" => inline(b"c") || reads_code(arguments, "QWX"),
-        "perl" | "rscript" | "Rscript" => inline(b"eE") || reads_code(arguments, "I"),
-        "ruby" | "lua" | "osascript" => inline(b"eE") || reads_code(arguments, "CIlr"),
-        "node" | "nodejs" | "tsx" => inline(b"ep") || reads_code(arguments, "Cr"),
+        "python" | "pypy" => inline(b"c"),
+        "perl" | "rscript" | "Rscript" | "ruby" | "lua" | "osascript" => inline(b"eE"),
+        "node" | "nodejs" => inline(b"ep") || arguments.iter().any(|word| word == "inspect"),
         // What they are to do stands among their options.
-        "deno" | "bun" => {
-            let tells = |word: &String| matches!(word.as_str(), "-" | "eval" | "exec" | "repl");
-            inline(b"ep") || arguments.iter().any(tells) || reads_code(arguments, "cr")
+        "deno" | "bun" | "tsx" => {
+            let tells = |word: &String| matches!(word.as_str(), "eval" | "exec" | "repl") || is_code(word);
+            inline(b"ep") || arguments.iter().any(tells)
         }
-        "php" => inline(b"rBRE") || reads_code(arguments, "cd"),
+        "php" => inline(b"rBRE"),
         "awk" | "gawk" | "mawk" | "nawk" => true,
         "git" => arguments.iter().any(|word| word == "-c" || word.starts_with("--config-env")),
         _ => false,
     }
 }
 
-/// Whether an interpreter reads its code from its standard input: it is given no script, or that as one. `valued`: its options of one
-/// letter behind which another word belongs to them.
-fn reads_code(arguments: &[String], valued: &str) -> bool {
-    if matches!(arguments, [only] if ["--help", "--version", "-V", "-h", "-v"].contains(&only.as_str())) {
-        return false;
-    }
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        if word == "--" {
-            return words.next().is_none_or(|script| is_input(script));
-        }
-        if !word.starts_with('-') || is_input(word) {
-            return is_input(word);
-        }
-        if word.ends_with(|last: char| valued.contains(last)) || ["--import", "--require"].contains(&word.as_str()) {
-            words.next();
-        }
-    }
-    true
-}
-
-/// Whether this is another name of the standard input, or of some other input that is open already.
-fn is_input(word: &str) -> bool {
-    let place = written::place(word);
-    let opened = ["/dev/stdin", "/dev/fd/", "/proc/self/fd/"];
-    word == "-" || place.is_some_and(|place| opened.iter().any(|input| place.starts_with(input)))
+/// Whether this is no file with code: another name of the standard input or of some other input that is open already, wherever
+/// it is looked for from (`/dev/stdin`, `fd/0`), or an address that is the code itself (`data:,x`).
+fn is_code(word: &str) -> bool {
+    let mut names = word.rsplit('/');
+    let opened = word == "-" || names.next() == Some("stdin") || names.next() == Some("fd");
+    opened || word.to_ascii_lowercase().split_whitespace().collect::<String>().contains("data:")
 }
 
 fn is_scheme(scheme: &str) -> bool {
@@ -377,6 +404,86 @@ const WRAPPERS: &[Wrapper] = &[
     Wrapper { program: "timeout", flags: "fpv", valued: "ks", words: 1 },
     Wrapper { program: "toybox", flags: "", valued: "", words: 0 },
     Wrapper { program: "xargs", flags: "0oprtx", valued: "adEILnPs", words: 0 },
+];
+
+const INTERPRETERS: &[Interpreter] = &[
+    Interpreter {
+        programs: &["python", "pypy"],
+        flags: "bBdEIOPqRsStuvx",
+        valued: "mQWX",
+        long: &[],
+        ends: &["--help", "--version", "-V", "-h"],
+    },
+    Interpreter {
+        programs: &["perl"],
+        flags: "0123456789aclnpstTuUwWX",
+        valued: "I",
+        long: &[],
+        ends: &["--help", "--version", "-V", "-h", "-v"],
+    },
+    Interpreter {
+        programs: &["Rscript", "rscript"],
+        flags: "",
+        valued: "",
+        long: &["--no-echo", "--no-environ", "--no-restore", "--no-save", "--slave", "--vanilla", "--verbose"],
+        ends: &["--help", "--version"],
+    },
+    Interpreter {
+        programs: &["ruby"],
+        flags: "0123456789acdlnpsUvwWy",
+        valued: "CIr",
+        long: &["--disable-gems", "--jit", "--verbose", "--yjit"],
+        ends: &["--help", "--version", "-h", "-v"],
+    },
+    Interpreter { programs: &["lua"], flags: "vW", valued: "l", long: &[], ends: &["-v"] },
+    Interpreter { programs: &["osascript"], flags: "", valued: "ls", long: &[], ends: &[] },
+    Interpreter {
+        programs: &["node", "nodejs", "tsx"],
+        flags: "c",
+        valued: "Cr",
+        long: &[
+            "--check",
+            "--enable-source-maps",
+            "--max-old-space-size=",
+            "--no-deprecation",
+            "--no-warnings",
+            "--stack-trace-limit=",
+            "--test",
+            "--trace-deprecation",
+            "--trace-uncaught",
+            "--trace-warnings",
+            "--unhandled-rejections=",
+            "--watch",
+        ],
+        ends: &["--help", "--version", "-h", "-v"],
+    },
+    Interpreter {
+        programs: &["deno"],
+        flags: "Aq",
+        valued: "L",
+        long: &["--quiet"],
+        ends: &["--help", "--version", "-V", "-h", "-v"],
+    },
+    Interpreter {
+        programs: &["bun"],
+        flags: "",
+        valued: "r",
+        long: &["--bun", "--hot", "--silent", "--smol", "--watch"],
+        ends: &["--help", "--version", "-h", "-v"],
+    },
+    Interpreter {
+        programs: &["php"],
+        flags: "flnqsw",
+        valued: "c",
+        long: &[],
+        ends: &["--help", "--version", "-h", "-v"],
+    },
+];
+
+/// Modules of Python that run code of their input or of their words, or another script.
+const CODE_MODULES: &[&str] = &[
+    "IPython", "_pyrepl", "asyncio", "bpython", "cProfile", "code", "debugpy", "doctest", "idlelib", "pdb", "pickle",
+    "profile", "ptpython", "runpy", "timeit", "trace",
 ];
 
 #[cfg(test)]
