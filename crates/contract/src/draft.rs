@@ -133,6 +133,8 @@ struct Splitter {
     strange: Vec<String>,
     /// Numbers in parentheses that lines begin with, and that are no labels.
     figures: Vec<String>,
+    /// Such numbers that are taken for labels, though the line before may go on with them.
+    unsure: Vec<String>,
     before_this: Before,
 }
 
@@ -200,17 +202,22 @@ impl Splitter {
 
     /// Whether a number in parentheses at the start of a line is a label: lines of prose begin with one as well, where a figure is
     /// written twice and wrapped (`thirty` and then `(30) days`). `rest`: what stands behind it.
-    fn is_label(&self, one: &str, rest: &str) -> bool {
+    fn is_label(&mut self, one: &str, rest: &str) -> bool {
         let Before { words, begins, blank } = &self.before_this;
         let small = rest.chars().find(|letter| letter.is_alphanumeric()).is_some_and(char::is_lowercase);
-        let whole = words.trim_end_matches(['"', '”', '’', ')']).ends_with(['.', ';', ':']);
+        let goes_on = cues::end_before_a_figure(words);
+        let whole = words.trim_end_matches(['"', '”', '’', ')']).ends_with(['.', ';', ':']) && !goes_on;
         // A title may end as what goes on with a figure does, but not with a number that is written out.
         let titled = *begins && !small && !cues::end_with_a_number(words);
         let previous = one.parse::<u16>().ok().and_then(|number| number.checked_sub(1));
         let follows = previous.is_some_and(|previous| {
             previous == 0 || self.levels.iter().any(|level| level.is(Rank::Enclosed, &previous.to_string()))
         });
-        follows && (titled || *blank || !cues::end_before_a_figure(words)) || whole && !small
+        let apart = titled || *blank;
+        if follows && !apart && !goes_on && !cues::end(words) {
+            self.unsure.push(format!("({one})"));
+        }
+        follows && (apart || !goes_on) || whole && !small
     }
 
     /// The whole number of a label in its place.
@@ -294,6 +301,12 @@ impl Splitter {
             doubts.push(format!(
                 "lines that begin with {} are taken for words of what stands before them, and for no clauses",
                 self.figures.join(", ")
+            ));
+        }
+        if !self.unsure.is_empty() {
+            doubts.push(format!(
+                "lines that begin with {} are taken for clauses, though the lines before them do not end: they may be words of those",
+                self.unsure.join(", ")
             ));
         }
         if !titles.is_empty() {

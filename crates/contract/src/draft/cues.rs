@@ -79,11 +79,21 @@ pub(super) fn end_with_a_number(text: &str) -> bool {
 }
 
 /// Whether words may go on with a figure in parentheses: behind a number that is written out, as in `thirty (30)`, and behind what
-/// a provision is named by, as in `Article 28 (3)` and `paragraph (1)`.
+/// a provision is named by, as in `Article 28 (3)`, `paragraph (1)` and `sub-clause (1)`.
 pub(super) fn end_before_a_figure(text: &str) -> bool {
     let words = in_small(text);
     let last = words.split_whitespace().next_back().unwrap_or_default();
-    is_number(last) || last.ends_with(|letter: char| letter.is_ascii_digit()) || PROVISIONS.contains(&last)
+    let part = last.rsplit(['-', '\'']).next().unwrap_or_default();
+    let part = part.strip_prefix("sub").unwrap_or(part);
+    is_number(last) || last.ends_with(|letter: char| letter.is_ascii_digit()) || PROVISIONS.contains(&part)
+}
+
+/// Whether what follows words is something of its own: they stop, or join it to what stands before.
+pub(super) fn end(text: &str) -> bool {
+    let words = text.trim_end_matches(['"', '”', '’', ')']);
+    words.is_empty()
+        || words.ends_with(['.', ';', ':', ',', '—', '–'])
+        || [" and", " or", " und", " oder"].iter().any(|joint| words.ends_with(joint))
 }
 
 fn in_small(text: &str) -> String {
@@ -132,25 +142,63 @@ const NUMBERS: &[&str] = &[
     "million",
 ];
 const PROVISIONS: &[&str] = &[
+    "abs.",
+    "absatz",
+    "absatzes",
+    "absätze",
+    "anhang",
+    "anlage",
+    "annex",
+    "annexes",
+    "annexure",
+    "appendices",
+    "appendix",
+    "art.",
     "article",
     "articles",
+    "artikel",
+    "artikeln",
+    "arts.",
+    "attachment",
+    "chapter",
+    "chapters",
+    "cl.",
     "clause",
     "clauses",
+    "exhibit",
+    "exhibits",
     "item",
     "items",
+    "no.",
+    "nos.",
+    "nr.",
     "number",
     "numbers",
+    "nummer",
+    "nummern",
+    "para.",
     "paragraph",
     "paragraphs",
+    "paras.",
+    "part",
+    "parts",
+    "point",
+    "points",
+    "punkt",
+    "recital",
+    "recitals",
+    "regulation",
+    "regulations",
+    "rule",
+    "rules",
+    "satz",
+    "schedule",
+    "schedules",
+    "sec.",
     "section",
     "sections",
-    "subsection",
-    "subsections",
-    "absatz",
-    "artikel",
-    "nummer",
-    "satz",
     "ziffer",
+    "ziffern",
     "§",
     "§§",
 ];

@@ -80,9 +80,33 @@ fn a_figure_that_a_line_begins_with_is_no_clause() {
     let counted = "(1) It begins.\n(2) It runs.\n(3) Acme answers within four\n(4) Business Days.\n(4) It ends.\n";
     let said: Vec<String> = draft(counted).unwrap().clauses.into_iter().map(|clause| clause.quotation).collect();
     assert_eq!(said[2..], ["Acme answers within four\n(4) Business Days.", "It ends."]);
-    for before in ["twenty-one", "one hundred and one", "Article 28", "paragraph", "Section 1.2", "§"] {
-        assert_eq!(numbers(&format!("1.1 This is about {before}\n(1) and more.\n")), ["1.1"], "{before}");
+    let parts = ["sub-clause", "sub\u{2011}clauses", "Subparagraph", "point", "Rule", "Schedule", "Annex", "Anlage"];
+    let short = ["§ 3 Abs.", "Art.", "paras.", "No."];
+    for before in ["twenty-one", "one hundred and one", "Article 28", "paragraph", "Section 1.2", "§"]
+        .iter()
+        .chain(&parts)
+        .chain(&short)
+    {
+        let wrapped = format!("1.1 This is about {before}\n(1) of it. And about {before}\n(1) and more.\n");
+        assert_eq!(numbers(&wrapped), ["1.1"], "{before}");
     }
+    assert_eq!(numbers("1.1 Acme darf lesen,\nwas nach Abs.\n(1) Satz 2 und mehr gilt.\n"), ["1.1"]);
+}
+
+#[test]
+fn a_clause_that_may_be_words_of_the_line_before_is_told() {
+    let doubts = |document: &str| draft(document).unwrap().doubts;
+    assert_eq!(
+        doubts("5.1 Acme may read what is named in Limb\n(1) of the order.\n"),
+        [
+            "lines that begin with (1) are taken for clauses, though the lines before them do not end: they may be words of those"
+        ]
+    );
+    let ends = ["may:", "may read,", "may —", "may read and", "may read (“it”)."];
+    for end in ends {
+        assert_eq!(doubts(&format!("5.1 Acme {end}\n(1) list it;\n(2) keep it.\n")), [""; 0], "{end}");
+    }
+    assert_eq!(doubts("5.1 Acme may read\n\n(1) what is named;\n\n(2) and more.\n"), [""; 0]);
 }
 
 #[test]
