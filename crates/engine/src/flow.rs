@@ -99,6 +99,8 @@ struct Out<'a> {
     taken: &'a mut Taken,
     /// Bytes that were let out, or will be.
     let_out: u64,
+    /// What was handed on last is not taken yet.
+    untaken: bool,
 }
 
 // === impl Flow ===
@@ -147,12 +149,16 @@ impl Flow<'_> {
         let went = tokio::time::timeout(FLOW_TIME_MAX, way.all(body.as_mut(), form.is_some(), pause, facts));
         let went = tokio::select! {
             biased;
-            () = over => Err(runtime.map_or_else(
-                || too_slow(&facts.app.name, FLOW_TIME_MAX),
-                |(most, rule)| past_runtime(facts, most, rule),
-            )),
-            went = went => went.unwrap_or_else(|_| Err(too_slow(&facts.app.name, FLOW_TIME_MAX))),
+            () = over => Err(runtime),
+            went = went => went.map_err(|_| None),
         };
+        let went = went.unwrap_or_else(|by_rule| {
+            Err(match by_rule {
+                _ if way.out.untaken => not_taken(by_rule),
+                Some((most, rule)) => past_runtime(facts, most, rule),
+                None => too_slow(&facts.app.name, FLOW_TIME_MAX),
+            })
+        });
         let filtered = way.filter.is_some();
         let so_far = way.filter.as_ref().map(|filter| filter.so_far()).unwrap_or_default();
         let released = went.as_ref().copied().unwrap_or(so_far);
@@ -196,6 +202,7 @@ impl Flow<'_> {
             clock: self.clock,
             taken: self.taken,
             let_out: 0,
+            untaken: false,
         };
         let scrub = self.credentials.scrubber(&self.facts.app.id);
         Way { filter, reach: scrub.reach(), shows_one, scrub, window: Vec::new(), scrubbed: 0, came: Sum::new(), out }
@@ -323,7 +330,10 @@ impl Out<'_> {
             taker.begins(self.call, Some(rest.len()));
         }
         self.hands(taker, rest, pause).await?;
-        if taker.ends().await { Ok(()) } else { Err(gone()) }
+        self.untaken = true;
+        let taken = taker.ends().await;
+        self.untaken = false;
+        if taken { Ok(()) } else { Err(gone()) }
     }
 
     async fn hands(&mut self, taker: &dyn Taker, piece: Vec<u8>, pause: Duration) -> Result<(), Fault> {
@@ -331,7 +341,10 @@ impl Out<'_> {
             return Ok(());
         }
         let piece = Bytes::from(piece);
-        match tokio::time::timeout(pause, taker.takes(piece.clone())).await {
+        self.untaken = true;
+        let taken = tokio::time::timeout(pause, taker.takes(piece.clone())).await;
+        self.untaken = false;
+        match taken {
             Ok(true) => {
                 self.passed.add(&piece);
                 Ok(())
@@ -388,6 +401,17 @@ pub(crate) fn used_up(said: &'static str) -> Fault {
 
 fn gone() -> Fault {
     Fault::new(Blame::Caller, "caller.gone", "whoever asked did not take the answer to its end")
+}
+
+/// The fault of an answer that was there, and was not taken to its end in the time that it has, or that a rule gives the call.
+fn not_taken(by_rule: Option<(Duration, &RuleId)>) -> Fault {
+    let said = match by_rule {
+        Some((most, rule)) => {
+            format!("the answer was not taken within the {} s that the rule {rule} gives the call", most.as_secs())
+        }
+        None => format!("the answer was not taken within {} s", FLOW_TIME_MAX.as_secs()),
+    };
+    Fault::new(Blame::Caller, "caller.not_taken", said).hint("take the answer faster, or ask for less at a time")
 }
 
 /// The codes of answers in which there is no record that may be seen.

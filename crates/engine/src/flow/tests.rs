@@ -167,6 +167,8 @@ struct Takes {
     /// After so many pieces nobody takes any more.
     patience: Option<usize>,
     pieces: AtomicUsize,
+    /// How long each piece waits until it is taken.
+    pause: Duration,
 }
 
 impl Taker for Takes {
@@ -179,7 +181,13 @@ impl Taker for Takes {
         self.most.fetch_max(piece.len(), Ordering::SeqCst);
         self.bytes.lock().unwrap().extend_from_slice(&piece);
         let wanted = self.patience.is_none_or(|most| self.pieces.fetch_add(1, Ordering::SeqCst) < most);
-        Box::pin(std::future::ready(wanted))
+        let pause = self.pause;
+        Box::pin(async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            wanted
+        })
     }
 
     fn ends(&self) -> TakerFuture<'_> {
@@ -414,6 +422,20 @@ async fn how_long_a_rule_gives_a_call_counts_to_the_end_of_its_answer() {
     assert_eq!((fault.code(), perhaps_executed), ("upstream.past_runtime", true));
     assert_eq!(fault.to_string(), "CRM did not answer within the 0 s that the rule r gives it");
     assert_eq!(world.outcome()["code"], "upstream.past_runtime");
+}
+
+// INVARIANT: an app is not to blame for whoever takes its answer too slowly.
+#[tokio::test]
+async fn an_answer_that_is_not_taken_in_time_is_no_fault_of_its_app() {
+    let world = governed();
+    let taker = Arc::new(Takes { pause: Duration::from_secs(600), ..Takes::default() });
+    world.engine.replace_rules(Box::new(Hurries(Duration::from_secs(1))));
+    let closed = world.call(Class::Read, says(&[b"{}"]), &taker).await;
+    let Closed::Failed { fault, perhaps_executed, .. } = closed else { panic!("{closed:?}") };
+    assert_eq!((fault.code(), fault.blame(), perhaps_executed), ("caller.not_taken", Blame::Caller, true));
+    assert_eq!(fault.to_string(), "the answer was not taken within the 1 s that the rule r gives the call");
+    let outcome = world.outcome();
+    assert_eq!((&outcome["code"], &outcome["effect"]), (&"caller.not_taken".into(), &"executed".into()));
 }
 
 #[tokio::test]
