@@ -232,6 +232,7 @@ fn request(hold: &HoldView, approvers: &ApproversView, parts: &Parts) -> Value {
         "overloaded": approvers.overloaded,
         "may_decide": hold.may_decide.is_ok(),
         "why_not": hold.may_decide.as_ref().err(),
+        "does_not_run": hold.does_not_run,
         "for_task": hold.for_task.as_ref().map(|values| values.iter().cloned().collect::<BTreeMap<_, _>>()),
         "result": last,
         "links": { "review": format!("/holds/{id}"), "self": link(""), "approve": link("/approve"), "deny": link("/deny") },

@@ -110,6 +110,8 @@ pub struct HoldView {
     pub call: CallId,
     /// Who and what it is of, by id.
     pub ids: HoldIds,
+    /// Why it does not run whoever says yes: somebody has left or is suspended.
+    pub does_not_run: Option<String>,
     /// Where it stands: `pending`, `approved`, `denied`, `expired`, …
     pub state: &'static str,
     /// What came of it, where it has ended: `approved-executed`, …
@@ -291,7 +293,8 @@ pub(crate) fn inbox(parts: &Parts, assets: &Assets, visitor: &Visitor, cursor: &
 }
 
 fn card(hold: &HoldView, now: UnixMicros) -> Html {
-    let why = hold.reasons.first().map(|reason| capital(&reason.sentence));
+    let first = hold.reasons.first().map(|reason| capital(&reason.sentence));
+    let why = hold.does_not_run.as_deref().filter(|_| hold.is_pending()).map(still).or(first);
     html!(
         "<li class=\"hold {}\"><a href=\"/holds/{}\"><b>{}<i>/</i>{}</b></a> <span class=\"class {}\">{}</span>\
          <p><b>{}</b> for {}</p><p class=\"quiet\">{}</p><p class=\"left\">{}</p></li>",
@@ -306,6 +309,11 @@ fn card(hold: &HoldView, now: UnixMicros) -> Html {
         why,
         standing(hold, now)
     )
+}
+
+/// That nothing comes of a yes, as things stand.
+fn still(why: &str) -> String {
+    format!("It does not run as things stand: {why}")
 }
 
 /// How long is left, or what came of it.
@@ -384,10 +392,13 @@ pub(crate) async fn one(
     let said = hold.said.as_deref().map(|said| {
         section("What the agent says (nobody has verified it)", &html!("<blockquote>{}</blockquote>", said))
     });
+    let stands = hold.does_not_run.as_deref().filter(|_| hold.is_pending());
+    let stands = stands.map(|why| html!("<div class=\"notice\"><p>{}.</p></div>", still(why)));
     let main = html!(
-        "{}{}<div class=\"hold-page\"><div>{}{}{}{}</div><aside aria-label=\"Your answer\">{}</aside></div>{}",
+        "{}{}{}<div class=\"hold-page\"><div>{}{}{}{}</div><aside aria-label=\"Your answer\">{}</aside></div>{}",
         head(&hold, &parts.zone, parts.clock.now()),
         wrong.map(notice),
+        stands,
         section("With", &arguments(&hold)),
         section("Why it is held", &why),
         said,

@@ -120,27 +120,17 @@ impl Access {
         vendor: Option<Arc<KnownVendor>>,
     ) -> Result<Known, Box<Response<Body>>> {
         let directory = self.directory.snapshot();
-        let inactive = match (directory.humans.get(&actor.human), directory.agents.get(&actor.agent)) {
-            (None, _) => {
-                return Err(Box::new(self.unauthorized(
-                    app,
-                    Some("invalid_token"),
-                    "the token names a person who is not in the directory",
-                )));
-            }
-            (_, None) => {
-                return Err(Box::new(self.unauthorized(
-                    app,
-                    Some("invalid_token"),
-                    "the token names an agent that is not in the directory",
-                )));
-            }
-            (Some(human), _) if !human.active => {
-                Some(format!("{} has left and delegates nothing any more", human.name))
-            }
-            (_, Some(agent)) if !agent.active => Some(format!("{} is suspended", agent.name)),
-            _ => None,
+        let nobody = |who| {
+            let said = format!("the token names {who} is not in the directory");
+            Err(Box::new(self.unauthorized(app, Some("invalid_token"), &said)))
         };
+        if !directory.humans.contains_key(&actor.human) {
+            return nobody("a person who");
+        }
+        if !directory.agents.contains_key(&actor.agent) {
+            return nobody("an agent that");
+        }
+        let inactive = directory.standstill(&actor.human, &actor.agent);
         Ok(Known { actor, inactive, vendor })
     }
 

@@ -141,6 +141,15 @@ impl DirectorySnapshot {
         one.as_str().eq_ignore_ascii_case(other.as_str())
             || matches!((person(one), person(other)), (Some(one), Some(other)) if one == other)
     }
+
+    /// Why nothing runs for this person by this agent, whatever the rules say: one of them has left or is suspended. None: it may.
+    pub fn standstill(&self, human: &HumanId, agent: &AgentId) -> Option<String> {
+        let left = self.humans.get(human).filter(|human| !human.active);
+        left.map(|human| format!("{} has left and delegates nothing any more", human.name)).or_else(|| {
+            let suspended = self.agents.get(agent).filter(|agent| !agent.active);
+            suspended.map(|agent| format!("{} is suspended", agent.name))
+        })
+    }
 }
 
 impl App {

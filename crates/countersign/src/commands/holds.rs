@@ -73,7 +73,7 @@ fn list(holds: &[Value]) {
             name(hold, "human"),
             text(hold, "/app/id"),
             text(hold, "/tool"),
-            text(hold, "/reasons/0/sentence"),
+            does_not_run(hold).unwrap_or_else(|| text(hold, "/reasons/0/sentence")),
         ));
     }
 }
@@ -89,6 +89,9 @@ fn show(hold: &Value) -> Vec<String> {
         text(hold, "/class"),
     )];
     let mut say = |label: &str, what: String| lines.push(format!("  {label:<10} {what}"));
+    if let Some(why) = does_not_run(hold) {
+        say("but", why);
+    }
     for reason in hold.pointer("/reasons").and_then(Value::as_array).into_iter().flatten() {
         let source = text(reason, "/source");
         let source = if source.is_empty() { text(reason, "/rule") } else { source };
@@ -154,6 +157,9 @@ pub(super) fn sentence(done: &str, hold: &Value) -> String {
             _ => format!("{id} is approved, and so are such calls of its task: {}", of_task(made)),
         };
     }
+    if let ("hold.approved", Some(why)) = (done, does_not_run(hold)) {
+        return format!("{id}: your approval counts; {why}");
+    }
     match (done, state.as_str()) {
         ("hold.approved", "pending") => format!("{id}: your approval counts; another person has to approve, too"),
         ("hold.approved", _) if hold.get("clients_waiting").and_then(Value::as_u64) == Some(0) => {
@@ -164,6 +170,11 @@ pub(super) fn sentence(done: &str, hold: &Value) -> String {
         ("hold.cancelled", _) => format!("{id} is taken back: nothing is executed"),
         _ => format!("{id}: {done}"),
     }
+}
+
+/// Why it does not run whoever says yes, where somebody has left or is suspended.
+fn does_not_run(hold: &Value) -> Option<String> {
+    Some(format!("it does not run as things stand: {}", hold.get("does_not_run")?.as_str()?))
 }
 
 /// What is approved for a task, in words.

@@ -189,5 +189,6 @@ fn shown(gateway: &Gateway, waiting: &Waiting) -> Value {
         "expires_at": rfc3339(hold.expires_at),
         "seconds_left": hold.expires_at.since(gateway.engine.clock().now()) / 1_000_000,
         "clients_waiting": waiting.attached,
+        "does_not_run": directory.standstill(&asked.human, &asked.agent),
     })
 }

@@ -156,6 +156,7 @@ impl Desk {
                 app: asked.app.clone(),
                 method: asked.method,
             },
+            does_not_run: directory.standstill(&asked.human, &asked.agent),
             state: hold.state.as_str(),
             disposition: disposition(&hold.state),
             agent: agent.map_or_else(|| asked.agent.to_string(), |agent| agent.name.clone()),

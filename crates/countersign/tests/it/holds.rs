@@ -364,6 +364,31 @@ fn what_changed_since_the_approval_is_refused() -> Result<()> {
 }
 
 #[test]
+fn people_are_told_that_a_yes_does_nothing_where_somebody_has_left() -> Result<()> {
+    let upstream = upstream()?;
+    let world = office_with(&upstream, |world| world.set(&["holds", "wait"], json!("0s")))?;
+    let asked = client(&world, "2026-07-28")?.call("remote__echo", json!({"text": "one"}))?;
+    let hold = at(decision(&asked)?, "/hold/id").to_owned();
+    ensure!(!world.run_well(&["holds"])?.contains("as things stand"));
+    for (stop, why, on) in [
+        (["agents", "suspend", "ana-desktop"], "is suspended", ["agents", "resume", "ana-desktop"]),
+        (["people", "offboard", "ana"], "has left and delegates nothing any more", ["people", "restore", "ana"]),
+    ] {
+        world.run_well(&stop)?;
+        for question in [&["holds"][..], &["holds", "show", &hold]] {
+            let said = world.run_well(question)?;
+            ensure!(said.contains("it does not run as things stand: ") && said.contains(why), "{said}");
+        }
+        world.run_well(&on)?;
+    }
+    world.run_well(&["people", "offboard", "ana"])?;
+    let said = world.run_well(&["holds", "approve", &hold])?;
+    ensure!(said.contains("your approval counts; it does not run as things stand: "), "{said}");
+    ensure!(upstream.call_count() == 0);
+    Ok(())
+}
+
+#[test]
 fn a_profile_that_came_meanwhile_reads_what_was_approved() -> Result<()> {
     let profile = "profile: own\nabout: ours\ntools:\n  echo: {class: external, why: it runs, verb: run, arguments: {text: command}}\n";
     let upstream = upstream()?;
