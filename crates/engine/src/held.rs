@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use decide::AnswerKind;
+use decide::{AnswerKind, Decision};
 use hold::{Asked, Disposition, Event, Hold, State, WaitsFor};
 use model::limits::HOLD_SAID_CHARS_MAX;
 use model::{
-    ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Digest, Fault, HoldId, Lifted, ReadArguments, ToolFacts,
-    ToolStatus, UnixMicros, Verdict, in_place,
+    ArgumentFacts, ArgumentLevel, ArgumentReads, CallId, Digest, DirectorySnapshot, Facts, Fault, HoldId, Lifted,
+    ReadArguments, ToolFacts, ToolStatus, UnixMicros, Verdict, in_place,
 };
 use trace::Approved;
 
@@ -520,22 +520,39 @@ fn meaning(request: &CallRequest) -> Option<Digest> {
 
 /// Exactly what is asked, for people to approve.
 fn asked(call: &CallId, request: &CallRequest, gated: &Gated) -> Asked {
-    let Gated { facts, decision, .. } = gated;
     Asked {
-        call: call.clone(),
+        task_named: gated.facts.task.as_str() != &*request.actor.token_id,
+        meaning: meaning(request),
+        arguments: gated.arguments,
+        spread: request.upstream.is_spread(),
+        ..judged(call.clone(), &gated.facts, &gated.decision)
+    }
+}
+
+/// Whether there are people who could approve what these facts are of, if this decision holds it: where there are not, it does not
+/// wait, and is refused.
+pub fn could_be_approved(facts: &Facts, decision: &Decision, directory: &DirectorySnapshot) -> bool {
+    let asked = judged(CallId::from_bits(0), facts, decision);
+    hold::possible(&Hold::open(asked, WaitsFor::People, facts.now, facts.now), directory)
+}
+
+/// What the facts of a call and the decision on it say of what is asked.
+fn judged(call: CallId, facts: &Facts, decision: &Decision) -> Asked {
+    Asked {
+        call,
         agent: facts.agent.id.clone(),
         human: facts.human.id.clone(),
         delegators: vec![facts.human.id.clone()],
         task: facts.task.clone(),
-        task_named: facts.task.as_str() != &*request.actor.token_id,
+        task_named: false,
         app: facts.app.id.clone(),
         method: facts.method,
         tool: facts.tool.name.clone(),
         definition: facts.tool.definition,
-        meaning: meaning(request),
+        meaning: None,
         class: facts.tool.class,
-        arguments: gated.arguments,
-        spread: request.upstream.is_spread(),
+        arguments: Digest::new([0; 32]),
+        spread: false,
         bundle: decision.bundle(),
         reasons: decision.reasons().to_vec(),
         looked_at: (!facts.arguments.is_unread()).then(|| ArgumentFacts::clone(&facts.arguments)),

@@ -259,6 +259,9 @@ fn unknown_names(config: &Config, beside: &dyn Fn(&str) -> String) -> Vec<Findin
     let agents: Vec<&str> = directory.agents.keys().map(|id| id.as_str()).collect();
     let people: Vec<&str> = directory.humans.keys().map(|id| id.as_str()).collect();
     let apps: Vec<&str> = directory.apps.keys().map(|id| id.as_str()).collect();
+    let mut roles: Vec<&str> = directory.humans.values().filter_map(|human| human.role.as_deref()).collect();
+    roles.sort_unstable();
+    roles.dedup();
     let kinds = [
         ("Agent::\"", "agent", &agents),
         ("Human::\"", "person", &people),
@@ -266,6 +269,7 @@ fn unknown_names(config: &Config, beside: &dyn Fn(&str) -> String) -> Vec<Findin
         ("Tool::\"", "app", &apps),
         // Who approves, in Cedar and in Rego.
         ("human:", "person", &people),
+        ("role:", "person with the role", &roles),
     ];
     let mut notes = Vec::new();
     for rule in &config.rules {

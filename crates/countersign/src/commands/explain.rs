@@ -23,10 +23,11 @@ pub fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode, Fault> {
     let decision = judge.decide(&facts);
     let matches = judge.matches(&facts);
     let turns = what_if(&judge.bundle, &decision, everything_else(&judge, &facts));
+    let lifted = decision.verdict() != Verdict::Hold || engine::could_be_approved(&facts, &decision, &judge.directory);
     if common.json {
-        out(as_json(&facts, &decision, &matches, &turns));
+        out(as_json(&facts, &decision, &matches, &turns, lifted));
     } else {
-        out(told(Look::stdout(), &facts, &decision, &matches, &turns));
+        out(told(Look::stdout(), &facts, &decision, &matches, &turns, lifted));
     }
     Ok(ExitCode::from(u8::from(!decision.verdict().runs())))
 }
@@ -81,9 +82,14 @@ fn everything_else(judge: &Judge, facts: &Facts) -> Vec<Otherwise> {
     all
 }
 
-fn told(look: Look, facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf) -> String {
+/// `lifted`: whether somebody could approve it, where it is held.
+fn told(look: Look, facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf, lifted: bool) -> String {
     let tool = format!("{}/{}", facts.app.name, facts.tool.name);
-    let mut text = format!("{} {tool}: {}\n", look.verdict(decision.verdict()), headline(decision.verdict()));
+    let mut text = format!(
+        "{} {tool}: {}\n",
+        look.verdict(decision.verdict()),
+        if lifted { headline(decision.verdict()) } else { NOBODY }
+    );
     let mut section = |label: &str, lines: Vec<String>| {
         text.push('\n');
         for (place, line) in lines.iter().enumerate() {
@@ -154,7 +160,7 @@ fn listed(values: &[String]) -> String {
     }
 }
 
-fn as_json(facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf) -> Value {
+fn as_json(facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf, lifted: bool) -> Value {
     let matched: Vec<Value> = matches
         .iter()
         .map(|one| {
@@ -176,6 +182,7 @@ fn as_json(facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf
         .collect();
     json!({
         "verdict": decision.verdict(),
+        "could_be_approved": (decision.verdict() == Verdict::Hold).then_some(lifted),
         "bundle": decision.bundle().to_string(),
         "reasons": decision.reasons(),
         "observed": decision.observed(),
@@ -185,6 +192,10 @@ fn as_json(facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf
         "facts": facts,
     })
 }
+
+/// As the engine says it of a call.
+const NOBODY: &str =
+    "needs approval, and nobody could approve it as things stand: it would not wait; nothing would be executed";
 
 fn headline(verdict: Verdict) -> &'static str {
     match verdict {

@@ -52,6 +52,30 @@ fn check_speaks_sarif_and_junit() -> Result<()> {
     std::fs::write(world.folder().join("rules/a.cedar"), held)?;
     let done = world.run(&["check"])?;
     ensure!(done.code == 0 && done.stderr.contains("rules/a.cedar:1:44: there is no person `anna`"), "{done:?}");
+    std::fs::write(world.folder().join("rules/a.cedar"), held.replace("human:anna", "role:cheif"))?;
+    let done = world.run(&["check"])?;
+    ensure!(done.stderr.contains("rules/a.cedar:1:44: there is no person with the role `cheif`"), "{done:?}");
+    Ok(())
+}
+
+#[test]
+fn explain_says_whether_anybody_could_approve() -> Result<()> {
+    let held = "@id(\"asked\") @outcome(\"hold\") @approvers(\"role:chief\") @says(\"x\")\nforbid (principal, action, resource);\n";
+    for (chief, could) in [("bo", true), ("ana", false)] {
+        let role = |who: &str| if who == chief { json!({ "role": "chief" }) } else { json!({}) };
+        let config = json!({
+            "people": { "ana": role("ana"), "bo": role("bo") },
+            "agents": { "ana-desktop": { "owner": "ana" } },
+            "apps": { "files": { "url": "http://127.0.0.1:9/mcp", "owners": ["bo"] } },
+            "rules": ["a.cedar"],
+        });
+        let world = world().config_text(&config.to_string()).rules("a.cedar", held).prepare()?;
+        let words = ["explain", "--as", "ana-desktop/ana", "--tool", "files/list", "--class", "read"];
+        let said = json_of(&world, &words)?;
+        ensure!(at(&said, "/verdict") == "hold" && said.get("could_be_approved") == Some(&json!(could)), "{said}");
+        let said = world.run(&words)?.stdout;
+        ensure!(said.contains("nobody could approve it as things stand") != could, "{said}");
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ fn explained(who: &str, what: &str) -> String {
     let facts = judge.facts(&question).unwrap();
     let decision = judge.decide(&facts);
     let turns = what_if(&judge.bundle, &decision, everything_else(&judge, &facts));
-    let text = told(PIPE, &facts, &decision, &judge.matches(&facts), &turns);
+    let text = told(PIPE, &facts, &decision, &judge.matches(&facts), &turns, true);
     text.replace(&decision.bundle().to_string(), "sha256:…")
 }
 
