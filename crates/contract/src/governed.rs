@@ -10,6 +10,7 @@ use model::{
     Release, Rules, Standing, UnixMicros,
 };
 
+use crate::compiled::Phase;
 use crate::in_force::InForce;
 use crate::judge::judge;
 use crate::normal::sha256;
@@ -97,10 +98,14 @@ impl<R: Rules> Rules for Governed<R> {
         self.releases.of(&self.contracts, facts)
     }
 
-    fn conditions(&self, contract: &ContractId, entity: &str) -> Vec<Arc<str>> {
-        let phases = self.contracts.get(contract).into_iter().flat_map(|contract| contract.phases());
-        let fields: BTreeSet<&str> =
-            phases.flat_map(|phase| phase.conditions_on(entity).map(|condition| condition.path.as_str())).collect();
+    fn conditions(&self, contract: &ContractId, entity: &str, at: Option<UnixMicros>) -> Vec<Arc<str>> {
+        let Some(contract) = self.contracts.get(contract) else { return Vec::new() };
+        let phases: Vec<&Phase> = match at {
+            Some(at) => contract.phase(at).into_iter().collect(),
+            None => contract.phases().iter().collect(),
+        };
+        let conditions = phases.into_iter().flat_map(|phase| phase.conditions_on(entity));
+        let fields: BTreeSet<&str> = conditions.map(|condition| condition.path.as_str()).collect();
         fields.into_iter().map(Arc::from).collect()
     }
 

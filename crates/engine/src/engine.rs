@@ -117,9 +117,14 @@ impl Engine {
         self.shared.gate.hides(actor, app, Method::ToolsCall, tool, Some(contract))
     }
 
-    /// The fields of a record that have to be known before this call is decided on: its contract judges by them.
+    /// The fields of a record that have to be known before this call is decided on, which may be later: its contract judges by them.
     pub fn conditions(&self, of: &ContractFacts) -> Vec<Arc<str>> {
-        self.shared.gate.conditions(of)
+        self.shared.gate.conditions(of, None)
+    }
+
+    /// Those of them by which its contract judges now.
+    pub fn conditions_now(&self, of: &ContractFacts) -> Vec<Arc<str>> {
+        self.shared.gate.conditions(of, Some(self.clock().now()))
     }
 
     /// Whether this actor may do this now. For what goes along with something that is decided and recorded by itself.

@@ -125,9 +125,9 @@ impl Gate {
     }
 
     /// See [`Engine::conditions`](crate::Engine::conditions).
-    pub(crate) fn conditions(&self, of: &ContractFacts) -> Vec<Arc<str>> {
+    pub(crate) fn conditions(&self, of: &ContractFacts, at: Option<UnixMicros>) -> Vec<Arc<str>> {
         let entity = of.entity.as_deref();
-        entity.map(|entity| self.rules.load().conditions(&of.contract, entity)).unwrap_or_default()
+        entity.map(|entity| self.rules.load().conditions(&of.contract, entity, at)).unwrap_or_default()
     }
 
     /// The people of the vendor's side of a contract.

@@ -8,7 +8,7 @@ use front::KnownVendor;
 use http::{HeaderMap, header};
 use json::{Document, Kind};
 use model::{Blame, ContractFacts, Fault};
-use openapi::{Asking, Stands, refused, sent_state};
+use openapi::{Asking, Stands, Unclear, refused, sent_state};
 
 use crate::arguments::{Arguments, IF_MATCH};
 use crate::operation::{Operation, PASSABLE};
@@ -38,14 +38,15 @@ impl Ask {
     }
 
     /// Takes what the body says of these fields of the record that is made of it among the facts. Where the path names a record, that
-    /// one is looked at, and says how it stands. Error: nobody knows what the body says (blame `Caller`).
-    pub(crate) fn takes_sent_state(&mut self, operation: &Operation, fields: &[Arc<str>]) -> Result<(), Fault> {
+    /// one is looked at, and says how it stands. Gives which of them the body does not say clearly.
+    pub(crate) fn takes_sent_state(&mut self, operation: &Operation, fields: &[Arc<str>]) -> Unclear {
         if operation.does != model::Operation::Create || operation.names_a_record() {
-            return Ok(());
+            return Unclear::default();
         }
-        let Some(Ok(document)) = self.arguments.body.as_deref().map(Document::parse) else { return Ok(()) };
-        self.facts.state.extend(sent_state(&[("", document.root())], fields)?);
-        Ok(())
+        let Some(Ok(document)) = self.arguments.body.as_deref().map(Document::parse) else { return Unclear::default() };
+        let (state, unclear) = sent_state(&[("", document.root())], fields);
+        self.facts.state.extend(state);
+        unclear
     }
 
     fn of(operation: &Operation, arguments: Arguments, unknown: ContractFacts) -> Result<Self, Fault> {

@@ -161,17 +161,18 @@ impl Door {
     async fn decided(&self, asker: &Asker, api: &Arc<Api>, operation: Arc<Operation>, mut ask: Ask) -> Response<Body> {
         let mut seen = None;
         // Of what is made under no record, nothing but what is sent says how it stands.
-        if operation.does == model::Operation::Create
-            && let Err(fault) = ask.takes_sent_state(&operation, &self.engine.conditions(&ask.facts))
-        {
-            // How it would stand stays open, and what was wanted is on record as that.
-            let request = self.request(asker, api, &operation, (ask.arguments.write(), ask.facts));
-            return match self.engine.call(request).await {
-                Closed::Refused(refusal) if refusal.verdict == Verdict::Defer => {
-                    answer::failed(Some(&refusal.call), &fault, false)
-                }
-                closed => turned_away(closed),
-            };
+        if operation.does == model::Operation::Create {
+            let unclear = ask.takes_sent_state(&operation, &self.engine.conditions(&ask.facts));
+            if let Some(fault) = unclear.any_of(&self.engine.conditions_now(&ask.facts)) {
+                // How it would stand stays open, so that it cannot be permitted, and what was wanted is on record as that.
+                let request = self.request(asker, api, &operation, (ask.arguments.write(), ask.facts));
+                return match self.engine.call(request).await {
+                    Closed::Refused(refusal) if refusal.verdict == Verdict::Defer => {
+                        answer::failed(Some(&refusal.call), &fault, false)
+                    }
+                    closed => turned_away(closed),
+                };
+            }
         }
         // A list or a read shows itself whose it is. Of what is changed the vendor's word is not enough where the path names it.
         if !operation.does.only_reads() && (ask.facts.tenant == Shown::Open || operation.names_a_record()) {

@@ -50,8 +50,9 @@ pub trait Rules: Send + Sync {
     fn standing(&self, _contract: &ContractId, _now: UnixMicros) -> (Standing, Option<Digest>) {
         (Standing::Unknown, None)
     }
-    /// The fields of a kind of record by which this contract judges whether it is about a record.
-    fn conditions(&self, _contract: &ContractId, _entity: &str) -> Vec<Arc<str>> {
+    /// The fields of a kind of record by which this contract judges at this time whether it is about a record; without one, at any
+    /// time.
+    fn conditions(&self, _contract: &ContractId, _entity: &str, _at: Option<UnixMicros>) -> Vec<Arc<str>> {
         Vec::new()
     }
     /// The people of the directory who are of the vendor's side of this contract: nobody of them approves what it holds.
@@ -97,8 +98,8 @@ impl<T: Rules + ?Sized> Rules for Arc<T> {
         T::standing(self, contract, now)
     }
 
-    fn conditions(&self, contract: &ContractId, entity: &str) -> Vec<Arc<str>> {
-        T::conditions(self, contract, entity)
+    fn conditions(&self, contract: &ContractId, entity: &str, at: Option<UnixMicros>) -> Vec<Arc<str>> {
+        T::conditions(self, contract, entity, at)
     }
 
     fn of_the_vendor(&self, contract: &ContractId) -> Vec<HumanId> {

@@ -57,6 +57,10 @@ pub struct SaysOfItself {
     pub id: Option<Arc<str>>,
 }
 
+/// Fields of what is sent that are said twice, in other letters or in no plain value, so that nobody knows what the app would take.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Unclear(BTreeSet<Arc<str>>);
+
 // === impl Mapped ===
 
 impl Mapped {
@@ -291,14 +295,21 @@ impl SaysOfItself {
     }
 }
 
-/// What is sent says of these fields of the record that is made of it: values, each with where it stands in the record. What is said
-/// of the items of a list is not among it. Error: a field is said twice, in other letters or in no plain value, so that nobody knows
-/// what the app would take (blame `Caller`).
-pub fn sent_state(
-    sent: &[(&str, Value<'_, '_>)],
-    fields: &[Arc<str>],
-) -> Result<BTreeMap<Arc<str>, Shown<Scalar>>, Fault> {
-    let mut state = BTreeMap::new();
+// === impl Unclear ===
+
+impl Unclear {
+    /// What is told where one of these fields is among them (blame `Caller`).
+    pub fn any_of(&self, fields: &[Arc<str>]) -> Option<Fault> {
+        let field = fields.iter().find(|field| self.0.contains(*field))?;
+        let said = format!("`{}` is not said once, in these letters and as one plain value", shown(field));
+        Some(refused(said).hint("the contract looks at it before anything is made: say it so"))
+    }
+}
+
+/// What is sent says of these fields of the record that is made of it, and which of them it does not say clearly: values, each with
+/// where it stands in the record. What is said of the items of a list is not among it.
+pub fn sent_state(sent: &[(&str, Value<'_, '_>)], fields: &[Arc<str>]) -> (BTreeMap<Arc<str>, Shown<Scalar>>, Unclear) {
+    let (mut state, mut unclear) = (BTreeMap::new(), Unclear::default());
     for field in fields.iter().filter(|field| !field.contains('[')) {
         let mut found = Vec::new();
         for (at, value) in sent {
@@ -311,13 +322,12 @@ pub fn sent_state(
             [(value, true)] => scalar_of(*value),
             _ => None,
         };
-        let said = said.ok_or_else(|| {
-            let said = format!("`{}` is not said once, in these letters and as one plain value", shown(field));
-            refused(said).hint("the contract looks at it before anything is made: say it so")
-        })?;
-        state.insert(Arc::clone(field), Shown::Known(said));
+        match said {
+            Some(said) => drop(state.insert(Arc::clone(field), Shown::Known(said))),
+            None => drop(unclear.0.insert(Arc::clone(field))),
+        }
     }
-    Ok(state)
+    (state, unclear)
 }
 
 fn text_of(value: Value<'_, '_>) -> Option<Arc<str>> {

@@ -26,7 +26,7 @@ mod tools;
 mod words;
 mod writer;
 
-pub use asking::{Asking, SaysOfItself, Stands, UNRESOLVED, refused, sent_state};
+pub use asking::{Asking, SaysOfItself, Stands, UNRESOLVED, Unclear, refused, sent_state};
 pub use document::{Document, DocumentError};
 pub use entity::form_of;
 pub use mapping::{Entity, Mapped, Mapping, MappingError};

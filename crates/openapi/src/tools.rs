@@ -11,7 +11,7 @@ use model::{Class, ContractFacts, Fault, Form, Operation, Scalar, Shown};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::asking::{Asking, Stands, refused, sent_state, shown};
+use crate::asking::{Asking, Stands, Unclear, refused, sent_state, shown};
 use crate::mapping::{Entity, Mapped, Mapping, names};
 
 /// The tools of one app, by name.
@@ -225,17 +225,14 @@ impl Tool {
         !self.does.only_reads() && (facts.tenant == Shown::Open || self.names_a_record())
     }
 
-    /// What arguments say of these fields of the record that is made of them: nothing where they name a record, which is looked at
-    /// and says how it stands itself. Error: nobody knows what they say (blame `Caller`).
-    pub fn sent_state(
-        &self,
-        arguments: &[u8],
-        fields: &[Arc<str>],
-    ) -> Result<BTreeMap<Arc<str>, Shown<Scalar>>, Fault> {
+    /// What arguments say of these fields of the record that is made of them, and which of them they do not say clearly: nothing
+    /// where they name a record, which is looked at and says how it stands itself.
+    pub fn sent_state(&self, arguments: &[u8], fields: &[Arc<str>]) -> (BTreeMap<Arc<str>, Shown<Scalar>>, Unclear) {
+        let nothing = (BTreeMap::new(), Unclear::default());
         if self.does != Operation::Create || self.names_a_record() {
-            return Ok(BTreeMap::new());
+            return nothing;
         }
-        let Ok(document) = Document::parse(arguments) else { return Ok(BTreeMap::new()) };
+        let Ok(document) = Document::parse(arguments) else { return nothing };
         let entries: Vec<(_, Value<'_, '_>)> = document.root().entries().collect();
         let sent = entries.iter().filter_map(|(name, value)| {
             let argument = self.argument(name).filter(|argument| argument.place == Place::Field)?;

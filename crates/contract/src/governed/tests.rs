@@ -299,9 +299,25 @@ fn what_only_the_data_shows_is_open_for_reads_and_defers_what_changes_something(
 fn each_field_that_a_condition_names_is_known_before_anything_is_made_or_changed() {
     let text = small(false, &[], &["active"], &["create", "delete"], &["northwind"]);
     let text = text.replace("status: [active]", "status: [active], country: [DE]");
-    let rules = governed(&text.replace("entities: [candidate]", "entities: [candidate], sends: {candidate: [status]}"));
-    assert_eq!(rules.conditions(&"acme-screening".parse().unwrap(), "candidate"), ["country", "status"].map(Arc::from));
-    assert!(rules.conditions(&"acme-screening".parse().unwrap(), "order").is_empty());
+    let text = text.replace("entities: [candidate]", "entities: [candidate], sends: {candidate: [status]}");
+    let rules = governed(&text);
+    let conditions = |rules: &Governed<Generous>, entity, at| {
+        let fields = rules.conditions(&"acme-screening".parse().unwrap(), entity, at);
+        fields.iter().map(|field| field.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(conditions(&rules, "candidate", None), ["country", "status"]);
+    assert_eq!(conditions(&rules, "order", None), [""; 0]);
+    // A call may be decided on later, and is decided by what holds then.
+    let amended = format!(
+        "{text}amendments:\n  - document: {{name: A, sha256: {:064}, dated: 2026-09-01, clauses: [A1]}}\n    from: 2026-12-01\n    clauses:\n      \
+         - {{clause: A1, says: which, supersedes: [\"3\"], limits: {{where: {{candidate: {{level: [1]}}}}}}}}\n",
+        0
+    );
+    let amended = governed(&amended);
+    assert_eq!(conditions(&amended, "candidate", None), ["country", "level", "status"]);
+    assert_eq!(conditions(&amended, "candidate", Some(noon())), ["country", "status"]);
+    assert_eq!(conditions(&amended, "candidate", Some(at("2026-12-02T00:00:00Z"))), ["level"]);
+    assert_eq!(conditions(&amended, "candidate", Some(at("2030-01-01T00:00:00Z"))), [""; 0]);
     let said = |operation, state: &[(&str, &str)]| {
         let value = |value: &str| Shown::Known(Scalar::Text(value.into()));
         let state = state.iter().map(|(path, one)| (Arc::from(*path), value(one))).collect();

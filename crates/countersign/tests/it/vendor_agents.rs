@@ -440,8 +440,15 @@ fn what_a_clause_asks_of_a_record_is_read_out_of_it_or_of_what_is_sent() -> Resu
         "permits: {do: [update], entities: [screening_order], sends: {screening_order: [status, findings]}}",
         "permits: {do: [update, create], entities: [screening_order], sends: {screening_order: [status, findings, candidate_id, client_id]}}",
     );
+    // What begins later asks for nothing yet.
+    let later = format!(
+        "amendments:\n  - document: {{name: Amendment 1, sha256: {:064}, dated: 2020-02-01, clauses: [A1]}}\n    from: 2098-01-01\n    clauses:\n      \
+         - {{clause: A1, says: which, limits: {{where: {{screening_order: {{findings: [none]}}}}}}}}\n",
+        0
+    );
+    let clauses = format!("{clauses}{later}");
     let more = "  create_order: {method: POST, path: /orders, class: write, does: create, entity: screening_order, rows: \"$\", \
-                tenant: body.client_id, body: [status, candidate_id, client_id]}\n";
+                tenant: body.client_id, body: [status, candidate_id, client_id, findings]}\n";
     let mapping = format!("{MAPPING}{more}");
     let world = office_with(&ats, &clauses, |world| world.file("apps/ats.api.yaml", &mapping))?;
     sign(&world)?;
@@ -465,6 +472,8 @@ fn what_a_clause_asks_of_a_record_is_read_out_of_it_or_of_what_is_sent() -> Resu
             400,
             "`status` is not said once",
         ),
+        (create, r#"{"status":"done","candidate_id":["c_3"],"client_id":"northwind"}"#, 403, "its `status` is `done`"),
+        (create, r#"{"status":"open","candidate_id":"c_3","client_id":"northwind","findings":null}"#, 201, ""),
     ] {
         let (got, _, body) = asks(&world, &key, asked, sends)?;
         ensure!((status == got || got == 200 && status == 201) && body.contains(says), "{asked} {sends}: {got} {body}");
@@ -481,6 +490,13 @@ fn what_a_clause_asks_of_a_record_is_read_out_of_it_or_of_what_is_sent() -> Resu
     ensure!(came[1..4] == ["deny", "deny", "hold"], "{came:?} {results:#?}");
     ensure!(results[0].get("isError").is_none_or(|is| is == false), "{:#}", results[0]);
     ensure!(text(&results[4]).starts_with("Nothing of this may be seen"), "{:#}", results[4]);
+    for (status, candidate, denied) in [("done", json!(["c_2"]), true), ("open", json!("c_2"), false)] {
+        let arguments =
+            json!({"client_id": "northwind", "status": status, "candidate_id": candidate, "findings": null});
+        let (_, results) = talk(&world, &key, "auto", &[("create_order".to_owned(), arguments)])?;
+        let is_error = results[0].get("isError").is_some_and(|is| is == true);
+        ensure!(is_error == denied && (decided(&results[0]) == "deny") == denied, "{results:#?}");
+    }
     let listed = json!({"client_id": "northwind", "status": ["open"], "candidate_id": "c_2"});
     let (said, found) = wanted(&world, &key, "create_order", listed)?;
     ensure!(said.to_string().contains("`status` is not said once"), "{said}");

@@ -69,19 +69,18 @@ impl Call {
         if facts.operation == Some(Operation::Create)
             && let (Some(tool), Some(arguments)) = (self.mapped(), &self.arguments)
         {
-            match tool.sent_state(arguments, &runs.engine.conditions(&facts)) {
-                Ok(state) => facts.state.extend(state),
-                // How it would stand stays open, and what was wanted is on record as that.
-                Err(fault) => {
-                    return Some(match self.wanted(runs, along, None).await {
-                        Closed::Refused(refusal) if refusal.verdict == Verdict::Defer => {
-                            Closed::Failed { call: Some(refusal.call), fault, perhaps_executed: false }
-                        }
-                        closed => closed,
-                    });
-                }
-            }
+            let (state, unclear) = tool.sent_state(arguments, &runs.engine.conditions(&facts));
+            facts.state.extend(state);
             self.contract = Some(Arc::new(facts.clone()));
+            // How it would stand stays open, so that it cannot be permitted, and what was wanted is on record as that.
+            if let Some(fault) = unclear.any_of(&runs.engine.conditions_now(&facts)) {
+                return Some(match self.wanted(runs, along, None).await {
+                    Closed::Refused(refusal) if refusal.verdict == Verdict::Defer => {
+                        Closed::Failed { call: Some(refusal.call), fault, perhaps_executed: false }
+                    }
+                    closed => closed,
+                });
+            }
         }
         self.mapped().filter(|tool| tool.looks_first(&facts))?;
         // The word of whoever asks is not enough.

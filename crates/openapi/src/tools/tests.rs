@@ -47,13 +47,14 @@ fn what_is_sent_says_how_the_record_that_is_made_stands() {
     let state = |arguments: &str| {
         let fields = ["status", "job.level", "job.kind", "jobs[].level"].map(Arc::from);
         let said = tools.get("add").unwrap().sent_state(arguments.as_bytes(), &fields);
-        let said = said.map_err(|fault| fault.to_string())?;
-        Ok::<_, String>(said.into_iter().map(|(path, value)| format!("{path} {value:?}")).collect::<Vec<_>>())
+        let (said, unclear) = said;
+        let said = said.into_iter().map(|(path, value)| format!("{path} {value:?}")).collect::<Vec<_>>();
+        (said, unclear.any_of(&fields).map(|fault| fault.to_string()))
     };
     let (active, level) = (r#"status Known(Text("active"))"#.to_owned(), "job.level Known(Whole(3))".to_owned());
-    assert_eq!(state(r#"{"client":"c","status":"active","job":{"level":3}}"#), Ok(vec![level, active]));
+    assert_eq!(state(r#"{"client":"c","status":"active","job":{"level":3}}"#), (vec![level, active.clone()], None));
     for nothing in [r#"{"jobs":{"level":3}}"#, r#"{"job":{"title":"welder"}}"#, "{}"] {
-        assert_eq!(state(nothing), Ok(Vec::new()), "{nothing}");
+        assert_eq!(state(nothing), (Vec::new(), None), "{nothing}");
     }
     // Which of two an app would take nobody knows, nor what it makes of a list, nor whether it looks at one in other letters.
     for (unclear, field) in [
@@ -65,8 +66,14 @@ fn what_is_sent_says_how_the_record_that_is_made_stands() {
         (r#"{"status":null}"#, "status"),
     ] {
         let told = format!("`{field}` is not said once, in these letters and as one plain value");
-        assert_eq!(state(unclear), Err(told), "{unclear}");
+        assert_eq!(state(unclear), (Vec::new(), Some(told)), "{unclear}");
     }
+    // The others are said all the same, and whoever asks for those only has nothing to complain about.
+    let (said, told) = state(r#"{"status":"active","job":{"level":null}}"#);
+    assert_eq!((said, told.is_some()), (vec![active], true));
+    let sent = br#"{"status":"active","job":{"level":null}}"#;
+    let (_, unclear) = tools.get("add").unwrap().sent_state(sent, &["status", "job.level"].map(Arc::from));
+    assert!(unclear.any_of(&["status".into()]).is_none());
 }
 
 #[test]
@@ -75,8 +82,7 @@ fn what_is_made_under_a_record_says_nothing_of_how_that_one_stands() {
     let over_http = r#"note: {method: POST, path: "/candidates/{id}/notes", class: write, does: create, entity: candidate, id: path.id, body: [text, status]}"#;
     for (text, operation) in [(TOOLS, note), (API, over_http)] {
         let tools = tools(&format!("{text}  {operation}\n"));
-        let said =
-            tools.get("note").unwrap().sent_state(br#"{"text":"x","status":"draft"}"#, &["status".into()]).unwrap();
+        let said = tools.get("note").unwrap().sent_state(br#"{"text":"x","status":"draft"}"#, &["status".into()]).0;
         assert!(said.is_empty(), "{operation}: {said:?}");
     }
 }
