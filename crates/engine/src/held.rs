@@ -177,7 +177,7 @@ pub(crate) async fn wait(
             }
             Waited::Shared(hold) => return shared_end(&shared, entry, &hold, waiter.as_ref(), &told),
             Waited::Over(hold) => {
-                waiter.ended(Disposition::DeniedNotExecuted);
+                waiter.ended(came_of(&hold).unwrap_or(Disposition::DeniedNotExecuted));
                 if let Err(fault) = Box::pin(shared.told(entry)).await {
                     tracing::warn!(?fault, hold = %hold.id, "that somebody was told could not be recorded");
                 }
@@ -604,6 +604,11 @@ pub(crate) fn held(hold: &Hold) -> Held {
     };
     let id: HoldId = hold.id.clone();
     Held { id, state, why, waits_for: hold.waits_for, expires_at: hold.expires_at }
+}
+
+/// What came of a call that waited; none where nothing has come of it yet.
+pub fn came_of(hold: &Hold) -> Option<Disposition> {
+    held(hold).disposition()
 }
 
 /// The role of an argument in which an agent explains itself.

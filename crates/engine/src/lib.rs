@@ -37,7 +37,7 @@ pub use engine::{Change, Engine, Parts};
 pub use flow::{Taker, TakerFuture, shows_no_record};
 pub use for_tasks::FOR_TASK_STATE;
 pub use gate::{Asked, Gate, Gated, Readable};
-pub use held::{Looked, Waiter, WaiterFuture, could_be_approved};
+pub use held::{Looked, Waiter, WaiterFuture, came_of, could_be_approved};
 pub use hold::{
     Approval, Asked as HeldCall, Disposition, Emergency, EmergencyWanted, ForTask, Hold, State as HoldState, WaitsFor,
     counting, eligible, may_approve, needed,

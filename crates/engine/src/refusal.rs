@@ -118,7 +118,6 @@ impl Refusal {
                 second(held.expires_at),
                 held.id
             )),
-            None if self.waits_for() == Some(WaitsFor::Fact) && self.given_back() => text.push_str(" Call again."),
             None if self.given_back() => {
                 text.push_str(" Call again: it runs without another approval.");
             }
@@ -159,24 +158,13 @@ impl Refusal {
 
     /// Whether it is not waited for any more, and asking the same again is all it takes now.
     pub fn given_back(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.state == HeldState::GivenBack)
+        let given_back = |held: &Held| held.state == HeldState::GivenBack && held.waits_for == WaitsFor::People;
+        self.held.as_ref().is_some_and(given_back)
     }
 
     /// What came of a call that waited; none where nothing has come of it yet, or it did not wait.
     pub fn disposition(&self) -> Option<Disposition> {
-        match self.held.as_ref()?.state {
-            HeldState::Waits | HeldState::Approved | HeldState::Runs => None,
-            HeldState::Denied
-            | HeldState::Expired
-            | HeldState::NotTakenUp
-            | HeldState::Cancelled
-            | HeldState::GivenBack => Some(Disposition::DeniedNotExecuted),
-            HeldState::Ended(disposition) => Some(disposition),
-        }
-    }
-
-    fn waits_for(&self) -> Option<WaitsFor> {
-        self.held.as_ref().map(|held| held.waits_for)
+        self.held.as_ref()?.disposition()
     }
 
     fn waits(&self) -> bool {
@@ -185,13 +173,31 @@ impl Refusal {
 }
 
 impl Held {
+    /// What came of it; none where nothing has come of it yet.
+    pub(crate) fn disposition(&self) -> Option<Disposition> {
+        match (self.waits_for, self.state) {
+            (_, HeldState::Waits | HeldState::Approved | HeldState::Runs) => None,
+            // Another request of the same call was decided, and may have been carried out.
+            (WaitsFor::Fact, HeldState::GivenBack) => Some(Disposition::OutcomeUnknown),
+            (
+                _,
+                HeldState::Denied
+                | HeldState::Expired
+                | HeldState::NotTakenUp
+                | HeldState::Cancelled
+                | HeldState::GivenBack,
+            ) => Some(Disposition::DeniedNotExecuted),
+            (_, HeldState::Ended(disposition)) => Some(disposition),
+        }
+    }
+
     fn sentence(&self) -> &'static str {
         match (self.waits_for, self.state) {
             (WaitsFor::Fact, HeldState::Waits) => "Not decided yet, nothing was executed",
             (WaitsFor::Fact, HeldState::Runs) => "Decided by now, and being carried out",
             (WaitsFor::Fact, HeldState::Expired) => "Not decided in time, nothing was executed",
             (WaitsFor::Fact, HeldState::GivenBack) => {
-                "Decided by now in another request of the same call, not in this one"
+                "Decided by now in another request of the same call: look for what came of it before you try again"
             }
             (WaitsFor::Fact, HeldState::Ended(Disposition::DeniedNotExecuted)) => {
                 "Refused in another request of the same call, nothing was executed"

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use decide::{AnswerKind, OpenFuture, Outgoing, Permit, SendFault, Upstream, UpstreamFuture};
 use engine::{
-    CallRequest, Closed, Disposition, Engine, Held, Hold, HoldState, Looked, Readable, Waiter, WaiterFuture, rfc3339,
+    CallRequest, Closed, Disposition, Engine, Held, Hold, HoldState, Looked, Readable, Waiter, WaiterFuture, came_of,
+    rfc3339,
 };
 use front::{
     Body, Exchange, KnownVendor, Place, VendorAccess, Wire, WireFuture, json_response, read_body, share_of,
@@ -415,6 +416,9 @@ impl Door {
             HoldState::Claimed { .. } => ("running", "ask again later"),
             HoldState::Denied { .. } => ("denied", "do not repeat it unchanged"),
             HoldState::Expired { .. } => ("expired", "send it again if it is still wanted"),
+            HoldState::Cancelled { .. } if came_of(&hold) == Some(Disposition::OutcomeUnknown) => {
+                ("cancelled", "it was decided in another request: look for what came of it before you send it again")
+            }
             HoldState::Cancelled { .. } => ("cancelled", "send it again if it is still wanted"),
             HoldState::Ended { .. } => ("ended", "it was carried out, or found not to be allowed any more"),
         };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use decide::{Answer, AnswerKind};
-use engine::{Closed, Disposition, HeldState, Refusal};
+use engine::{Closed, Disposition, Refusal};
 use json::{Document, Kind};
 use model::{AppId, CallId, Fault};
 use serde_json::{Value, json};
@@ -257,7 +257,7 @@ fn refused(refusal: &Refusal) -> Told {
     if let (Some(held), Some(fields)) = (&refusal.held, decision.as_object_mut()) {
         let hold = json!({ "id": held.id, "state": held.state.as_str(), "expires_at_us": held.expires_at.0 });
         fields.insert("hold".to_owned(), hold);
-        if held.state == HeldState::Ended(Disposition::OutcomeUnknown) {
+        if refusal.disposition() == Some(Disposition::OutcomeUnknown) {
             fields.insert("executed".to_owned(), "unknown".into());
         }
     }

@@ -1,4 +1,4 @@
-use engine::{Held, WaitsFor};
+use engine::{Held, HeldState, WaitsFor};
 use model::{HoldId, Reason, RuleId, UnixMicros, Verdict};
 
 use super::*;
@@ -74,14 +74,9 @@ fn an_older_client_gets_no_structure_it_does_not_know() {
 }
 
 /// A call that waits for an owner's yes, as its client is told.
-fn told_of_held(state: HeldState) -> Value {
-    let held = Held {
-        id: HoldId::of(&CallId::new(1, [1; 10])),
-        state,
-        why: None,
-        waits_for: WaitsFor::People,
-        expires_at: UnixMicros(1),
-    };
+fn told_of_held(waits_for: WaitsFor, state: HeldState) -> Told {
+    let held =
+        Held { id: HoldId::of(&CallId::new(1, [1; 10])), state, why: None, waits_for, expires_at: UnixMicros(1) };
     let reason = Reason {
         rule: RuleId::parse("r").unwrap(),
         sentence: "it waits".into(),
@@ -110,17 +105,31 @@ fn told_of_held(state: HeldState) -> Value {
     let said = |words: &str, fits: bool| assert_eq!(told.text.contains(words), fits, "{state:?}: {}", told.text);
     said("Instead:", !told.decision["instead"].is_null());
     said("Who may approve:", told.decision["approvers"] != json!([]));
-    told.decision
+    told
 }
 
 #[test]
 fn after_a_persons_no_programs_are_not_told_to_wait_for_a_yes_either() {
-    let waits = told_of_held(HeldState::Waits);
+    let waits = told_of_held(WaitsFor::People, HeldState::Waits).decision;
     assert_eq!((&waits["instead"], &waits["approvers"]), (&json!("wait for an owner to approve"), &json!(["Bo Lind"])));
-    let denied = told_of_held(HeldState::Denied);
+    let denied = told_of_held(WaitsFor::People, HeldState::Denied).decision;
     assert_eq!((&denied["instead"], &denied["approvers"]), (&Value::Null, &json!([])));
-    let expired = told_of_held(HeldState::Expired);
+    let expired = told_of_held(WaitsFor::People, HeldState::Expired).decision;
     assert_eq!(expired["approvers"], json!([]));
+}
+
+#[test]
+fn who_waited_for_a_fact_is_not_told_to_repeat_what_another_request_may_have_done() {
+    let told = told_of_held(WaitsFor::Fact, HeldState::GivenBack);
+    assert!(told.text.contains("look for what came of it before you try again"), "{}", told.text);
+    assert!(told.text.contains("Do not repeat it unchanged."), "{}", told.text);
+    let of = |told: &Told| {
+        (told.decision["executed"].clone(), told.decision["retry"].clone(), told.meta[DISPOSITION_KEY].clone())
+    };
+    assert_eq!(of(&told), (json!("unknown"), json!("do_not_retry_unchanged"), json!("outcome-unknown")));
+    // Nothing was sent of what waited for people and needs no approval now.
+    let told = told_of_held(WaitsFor::People, HeldState::GivenBack);
+    assert_eq!(of(&told), (json!(false), json!("later"), json!("denied-not-executed")));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use engine::{Disposition, Hold, HoldState, Waiting, rfc3339};
+use engine::{Disposition, Hold, HoldState, Waiting, came_of, rfc3339};
 use front::Known;
 use json::Document;
 use model::{HoldId, UnixMicros};
@@ -269,13 +269,7 @@ fn handle(task: &str, status: &str) -> Map<String, Value> {
 
 /// What is told of a call whose answer nobody has any more.
 pub(super) fn forgotten(hold: Option<&Hold>) -> Value {
-    let disposition = match hold.map(|hold| &hold.state) {
-        Some(HoldState::Denied { .. } | HoldState::Expired { .. } | HoldState::Cancelled { .. }) => {
-            Disposition::DeniedNotExecuted
-        }
-        Some(HoldState::Ended { disposition, .. }) => *disposition,
-        _ => Disposition::OutcomeUnknown,
-    };
+    let disposition = hold.and_then(came_of).unwrap_or(Disposition::OutcomeUnknown);
     let said = match disposition {
         Disposition::DeniedNotExecuted => "This call did not run, and nothing was executed.",
         Disposition::ApprovedExecuted => {
@@ -299,3 +293,6 @@ pub(super) fn forgotten(hold: Option<&Hold>) -> Value {
 
 /// How long a client waits before it asks again, in milliseconds: people take longer, and a restart takes less.
 const POLL_MS: u64 = 4_000;
+
+#[cfg(test)]
+mod tests;

@@ -63,10 +63,10 @@ async fn what_waited_for_a_fact_is_over_once_it_is_asked_again_and_decided() {
             let waiting = world.engine.holds();
             let for_facts = waiting.iter().filter(|one| one.hold.waits_for == WaitsFor::Fact);
             assert_eq!(for_facts.map(|one| one.hold.id.clone()).collect::<Vec<_>>(), [other]);
-            let State::Cancelled { by, .. } = world.engine.hold_over(&id).unwrap().hold.state.clone() else {
-                panic!("it waits still")
-            };
+            let over = world.engine.hold_over(&id).unwrap().hold;
+            let State::Cancelled { by, .. } = over.state.clone() else { panic!("it waits still") };
             assert_eq!(by, format!("call:{}", closed.call().unwrap()), "it says which call was decided");
+            assert_eq!(came_of(&over), Some(Disposition::OutcomeUnknown), "that call may have been carried out");
             let said = |world: &World| world.disk.steps().iter().filter(|step| *step == "hold.cancelled").count();
             assert_eq!(said(&world), 1);
             world.asks(&patience(Duration::ZERO)).await;
