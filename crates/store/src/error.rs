@@ -171,6 +171,10 @@ fn words(kind: StoreFaultKind) -> (&'static str, &'static str) {
         ),
         StoreFaultKind::Missing => ("there is no trace here", "name the data directory of a gateway that has run"),
         StoreFaultKind::Question => ("this question has no answer", "see `countersign trace --help`"),
+        StoreFaultKind::Key => (
+            "the key that opens the trace's bodies cannot be used",
+            "make the file `trace-keys/bodies.key` readable for this user and for nobody else",
+        ),
         StoreFaultKind::Broken => {
             ("the trace cannot be reached", "look at the disk of the data directory and at the log of this program")
         }

@@ -133,7 +133,7 @@ fn unhex(digits: &[u8]) -> Option<[u8; KEY_BYTES]> {
 }
 
 fn refused(found: Fault) -> StoreFault {
-    let refused = StoreFault::new(StoreFaultKind::Broken, found.to_string());
+    let refused = StoreFault::new(StoreFaultKind::Key, found.to_string());
     match found.way_out() {
         Some(hint) => refused.with_hint(hint),
         None => refused,

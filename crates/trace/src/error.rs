@@ -80,6 +80,8 @@ pub enum StoreFaultKind {
     Missing,
     /// The question is wrong: too short, or it fits several records. Blame: caller.
     Question,
+    /// The file with the key that opens its bodies cannot be used.
+    Key,
     /// Anything else: the disk, the system.
     Broken,
 }
@@ -212,6 +214,7 @@ impl StoreFault {
             StoreFaultKind::Older => "store.older",
             StoreFaultKind::Missing => "store.missing",
             StoreFaultKind::Question => "store.question",
+            StoreFaultKind::Key => "store.key",
             StoreFaultKind::Broken => "store.broken",
         }
     }

@@ -1,6 +1,8 @@
 //! `serve` and `reload`.
 
 use std::error::Error as _;
+use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::time::Duration;
 
 use model::{Blame, Fault};
 use store::{DataDir, Location};
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -60,12 +62,16 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<ExitCode, Fault> {
                 "`countersign reload` puts changed files in force there; another gateway needs another data directory",
             ));
         }
-        let listener = listen(args.listen.unwrap_or(config.listen)).await?;
-        let address = listener
+        let wanted = args.listen.unwrap_or(config.listen);
+        let taken = taken(wanted).map_err(|error| cannot_listen(wanted, error))?;
+        let address = taken
             .local_addr()
             .map_err(|error| gateway::operator("operator.listen", "the listener has no address", error))?;
         match Gateway::open(config, address).await {
-            Ok(gateway) => break (listener, Arc::new(gateway)),
+            Ok(gateway) => {
+                let listener = taken.listen(BACKLOG).map_err(|error| cannot_listen(address, error))?;
+                break (listener, Arc::new(gateway));
+            }
             Err(fault) if is_held_for_a_moment(&fault, looks) => {
                 looks += 1;
                 tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -113,9 +119,9 @@ impl StandBy {
             let by = by.map_err(|error| gateway::operator("bug.standby", "the stand-by broke", error.into()))?;
             match by {
                 Ok(None) => break,
-                Ok(Some(by)) => self.tell(common, format!("standing by: {trace} is written by {by}")),
+                Ok(Some(by)) => self.tell(common, format!("standing by: {trace} is written by {by}"), None),
                 // Who cannot be asked may be writing.
-                Err(error) => self.tell(common, format!("standing by: {error}")),
+                Err(error) => self.tell(common, format!("standing by: {error}"), error.hint().as_deref()),
             }
             self.in_vain = false;
             tokio::time::sleep(STAND_BY_EVERY).await;
@@ -129,11 +135,13 @@ impl StandBy {
     /// It was its turn, and the database was in the way, or another stand-by was quicker: it goes on to wait.
     async fn was_in_vain(&mut self, common: &Common, fault: &Fault) {
         self.in_vain = true;
-        self.tell(common, format!("standing by: {fault}"));
+        // Whoever was quicker is to be waited for, which is what happens.
+        let hint = fault.way_out().filter(|_| fault.code() != "store.locked");
+        self.tell(common, format!("standing by: {fault}"), hint);
         tokio::time::sleep(STAND_BY_EVERY).await;
     }
 
-    fn tell(&mut self, common: &Common, now: String) {
+    fn tell(&mut self, common: &Common, now: String, hint: Option<&str>) {
         if self.told.as_ref() == Some(&now) {
             return;
         }
@@ -141,6 +149,9 @@ impl StandBy {
             out(serde_json::json!({ "standing_by": true, "pid": std::process::id() }));
         }
         say(&now);
+        if let Some(hint) = hint {
+            say(format_args!("{} {hint}", Look::stderr().paint(Ink::Cyan, "hint:")));
+        }
         self.told = Some(now);
     }
 }
@@ -182,16 +193,26 @@ pub async fn reload(common: &Common) -> Result<ExitCode, Fault> {
 }
 
 /// Binds the address, or says how to find another.
-pub async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Fault> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let hint = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "another program listens there: choose a free port with `--listen 127.0.0.1:0` or `listen:`"
-            }
-            _ => "choose an address of this machine with `--listen` or `listen:`",
-        };
-        gateway::operator("operator.listen", format!("cannot listen on {address}: {error}"), error).hint(hint)
-    })
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).await.map_err(|error| cannot_listen(address, error))
+}
+
+/// The address, at which nobody is answered yet: whoever asks for a gateway must not find one that cannot begin.
+fn taken(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn cannot_listen(address: SocketAddr, error: io::Error) -> Fault {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there: choose a free port with `--listen 127.0.0.1:0` or `listen:`"
+        }
+        _ => "choose an address of this machine with `--listen` or `listen:`",
+    };
+    gateway::operator("operator.listen", format!("cannot listen on {address}: {error}"), error).hint(hint)
 }
 
 fn announce(common: &Common, gateway: &Gateway) {
@@ -319,6 +340,8 @@ async fn watch_files(gateway: Arc<Gateway>, stop: CancellationToken) {
 
 /// How often changed files are looked for; putting them in force is always somebody's own act.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How many connections wait to be accepted, as Tokio has it.
+const BACKLOG: u32 = 1024;
 /// How often a stand-by looks whether it is its turn.
 const STAND_BY_EVERY: Duration = Duration::from_secs(1);
 /// How often idle links are looked for.

@@ -1,5 +1,6 @@
 //! Clients that wait while the gateway is started anew: each gets the tool's real result once a second person has approved.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
@@ -462,10 +463,29 @@ fn a_stand_by_waits_for_a_server_that_takes_records() -> Result<()> {
     until("it waits for a promotion", || Ok(other.world.log().contains("takes no writes")))?;
     server.sql("promoted", "SELECT pg_promote()")?;
     until("it waits for the disk", || Ok(other.world.log().contains("loses records when the power fails")))?;
+    ensure!(std::net::TcpStream::connect(&address).is_err(), "nothing listens before it serves");
+    until("it says what to do", || Ok(other.world.log().contains("hint: set `fsync = on`")))?;
     server.sql("promoted", "ALTER SYSTEM RESET fsync")?;
     server.sql("promoted", "SELECT pg_reload_conf()")?;
     until("it took over", || Ok(other.world.log().contains("listening on")))?;
     ensure!(other.process.try_wait()?.is_none(), "{}", other.world.log());
+    Ok(())
+}
+
+#[test]
+fn a_stand_by_ends_where_it_may_not_use_its_key() -> Result<()> {
+    let server = PostgresServer::start()?;
+    let upstream = upstream()?;
+    let store = server.database("keyless")?;
+    let of_log = |world: WorldBuilder| world.set(&["trace", "store"], json!(store));
+    let mut world = office_with(&upstream, of_log)?;
+    let mut other = StandBy::of(&world, || of_log(office_of(&upstream)))?;
+    let key = other.world.folder().join("data/trace-keys/bodies.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644))?;
+    world.kill()?;
+    until("it ended", || Ok(other.process.try_wait()?.is_some()))?;
+    let log = other.world.log();
+    ensure!(log.contains("error:") && log.contains("hint: `chmod 600") && log.contains("bodies.key"), "{log}");
     Ok(())
 }
 

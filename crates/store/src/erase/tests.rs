@@ -163,7 +163,7 @@ fn without_the_key_around_the_keys_nothing_opens_and_nothing_is_made_anew() {
     assert!(!key.exists());
     std::fs::write(&key, kept).unwrap();
     use std::os::unix::fs::PermissionsExt as _;
-    assert!(SqliteReader::open(&path).is_err(), "others may read it");
+    assert_eq!(SqliteReader::open(&path).unwrap_err().code(), "store.key", "others may read it");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(SqliteReader::open(&path).unwrap().find(&Query::default()).unwrap().len(), 5);
 }

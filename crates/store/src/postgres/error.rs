@@ -119,6 +119,10 @@ fn words(kind: StoreFaultKind) -> (&'static str, &'static str) {
             "the question would look through too many records",
             "say from when on (`since:`), or of which agent, person, app, rule or task",
         ),
+        StoreFaultKind::Key => (
+            "the key that opens the trace's bodies cannot be used",
+            "make the file `trace-keys/bodies.key` readable for this user and for nobody else",
+        ),
         StoreFaultKind::Broken => (
             "the database of the trace cannot be reached",
             "look at the database server and at the log of this program",
