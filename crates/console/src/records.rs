@@ -37,8 +37,8 @@ async fn answered(parts: &Arc<Parts>, head: &Head) -> Result<Response<Body>, Fau
     let question = Query::of_address(head.uri.query().unwrap_or_default(), parts.clock.now())?;
     // Whoever is no reader is answered what concerns them, as on the page.
     let questions = sight.narrowed(&question);
-    let page = reading::ask(parts, move |reader| Page::of(&questions, reader)).await?;
-    Ok(json_response(StatusCode::OK, page.to_json().to_string()))
+    let page = reading::ask(parts, move |reader| Ok(Page::of(&questions, reader)?.to_json().to_string())).await?;
+    Ok(json_response(StatusCode::OK, page))
 }
 
 fn no_reader() -> Fault {

@@ -8,7 +8,6 @@ use front::{Body, text_response};
 use http::{HeaderValue, Response, StatusCode, header};
 use model::limits::{TRACE_STEPS_MAX, TRACE_TIME_MAX};
 use model::{Blame, Fault, UnixMicros};
-use serde_json::Value;
 use store::Location;
 use trace::{LogReader as _, Page, Query};
 
@@ -16,11 +15,11 @@ use crate::exports::{self, Standing};
 use crate::gateway::Gateway;
 
 /// One page of records, as [`Query::of_address`] has it.
-pub async fn page(trace: Location, asked: &str, now: UnixMicros) -> Result<Value, Fault> {
+pub async fn page(trace: Location, asked: &str, now: UnixMicros) -> Result<String, Fault> {
     let question = Query::of_address(asked, now)?;
     on_a_thread(move || {
         let reader = trace.bounded_reader(TRACE_STEPS_MAX, TRACE_TIME_MAX).map_err(Fault::from)?;
-        Ok(Page::of(&[question], &reader)?.to_json())
+        Ok(Page::of(&[question], &reader)?.to_json().to_string())
     })
     .await
 }

@@ -37,7 +37,10 @@ impl ControlWire {
             TRACE | METRICS if request.method() != Method::GET => reply(Err(only_get())),
             TRACE => {
                 let asked = request.uri().query().unwrap_or_default().to_owned();
-                reply(reading::page(self.gateway.trace().clone(), &asked, self.gateway.engine.clock().now()).await)
+                match reading::page(self.gateway.trace().clone(), &asked, self.gateway.engine.clock().now()).await {
+                    Ok(page) => json_response(StatusCode::OK, page),
+                    Err(fault) => reply(Err(fault)),
+                }
             }
             METRICS => match reading::metrics(&self.gateway).await {
                 Ok(text) => reading::exposition(text),

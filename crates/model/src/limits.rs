@@ -296,6 +296,8 @@ pub const QUESTION_BYTES_MAX: usize = 4 * 1024;
 pub const QUESTION_TERMS_MAX: usize = 32;
 /// Most records on one page of an answer over HTTP.
 pub const TRACE_PAGE_MAX: usize = 1_000;
+/// After how many bytes of records such a page ends, and the next one begins.
+pub const TRACE_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Steps of the database that one question over HTTP may take: some seconds. Past it: the question must be narrower.
 pub const TRACE_STEPS_MAX: u64 = 400_000_000;
 /// How long a question over the operator's socket may take in a database, which others work with, too.

@@ -1,6 +1,6 @@
 //! Pages of records, as they are asked for in an address: `q=verdict:deny+since:1d&limit=50`.
 
-use model::limits::TRACE_PAGE_MAX;
+use model::limits::{TRACE_PAGE_BYTES_MAX, TRACE_PAGE_MAX};
 use model::{Blame, Fault, UnixMicros};
 use serde_json::{Value, json};
 
@@ -56,15 +56,39 @@ impl Query {
 }
 
 impl Page {
-    /// What any of these questions finds, each record once. They differ in their terms only. Error: as the store says.
+    /// What any of these questions finds, each record once. They differ in their terms only. It ends early where its records are
+    /// long. Error: as the store says.
     pub fn of(questions: &[Query], reader: &dyn LogReader) -> Result<Self, Fault> {
-        let Some(Query { limit, newest_first, .. }) = questions.first().cloned() else {
-            return Ok(Self { records: Vec::new(), next: None });
-        };
+        let limit = questions.first().map_or(0, |question| question.limit);
+        let mut page = Self { records: Vec::new(), next: None };
+        let mut bytes = 0;
+        while page.records.len() < limit {
+            let part = Self::part(questions, page.next, PART_MAX.min(limit - page.records.len()), reader)?;
+            for record in part.records {
+                if bytes >= TRACE_PAGE_BYTES_MAX {
+                    page.next = page.records.last().map(|last| last.sequence);
+                    return Ok(page);
+                }
+                bytes += bytes_of(&record);
+                page.records.push(record);
+            }
+            page.next = part.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// So many of them behind this place.
+    fn part(questions: &[Query], behind: Option<u64>, limit: usize, reader: &dyn LogReader) -> Result<Self, Fault> {
+        let newest_first = questions.first().is_some_and(|question| question.newest_first);
         let mut records: Vec<Entry> = Vec::new();
         for question in questions {
-            // One more says whether there is another page.
-            let one_more = Query { limit: limit.saturating_add(1), ..question.clone() };
+            // One more says whether there is another part.
+            let mut one_more = Query { limit: limit.saturating_add(1), ..question.clone() };
+            let place = if newest_first { &mut one_more.before_sequence } else { &mut one_more.after_sequence };
+            *place = behind.or(*place);
             records.extend(reader.find(&one_more).map_err(Fault::from)?);
         }
         if questions.len() > 1 {
@@ -90,6 +114,14 @@ impl Page {
 fn wrong(key: &str, value: &str, takes: &str) -> Fault {
     Fault::new(Blame::Caller, "caller.parameter", format!("`{key}` does not take `{value}`: it takes {takes}"))
 }
+
+fn bytes_of(record: &Entry) -> usize {
+    let texts = [record.body.as_ref(), record.outcome_leaf.as_ref()];
+    record.leaf.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+}
+
+/// How many records of a page are read at once.
+const PART_MAX: usize = 50;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,12 @@
+use bytes::Bytes;
 use model::limits::TRACE_PAGE_MAX;
 
 use super::*;
+use crate::commitment::sha256;
+use crate::log::LogStore as _;
+use crate::record::Intent;
+use crate::row::Row;
+use crate::samples::{Memory, intent};
 
 const NOW: UnixMicros = UnixMicros(1_795_255_203_000_000);
 
@@ -26,4 +32,44 @@ fn pages_are_asked_for() {
     assert_eq!(wrong("order=best").0, "`order` does not take `best`: it takes `newest` or `oldest`");
     assert_eq!(wrong("since=1d").1, "it takes `q`, `limit`, `cursor` and `order`");
     assert_eq!(wrong("q=verdit:deny").1, "did you mean `verdict`?");
+}
+
+/// So many calls, each with a text of so many bytes among its arguments.
+fn log(many: u16, bytes: usize) -> Memory {
+    let arguments = Bytes::from(format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes)));
+    let row = |number| {
+        let (arguments_digest, arguments) = (sha256(&arguments), Some(arguments.clone()));
+        Row::of_intent(&Intent { arguments, arguments_digest, ..intent(number) }).unwrap()
+    };
+    let mut log = Memory::default();
+    log.append(&(1..=many).map(row).collect::<Vec<_>>(), &[]).unwrap();
+    log
+}
+
+#[test]
+fn a_page_ends_where_its_records_are_enough_or_long_and_none_is_left_out_between_two() {
+    for (many, bytes, limit, pages) in [(120, 10, 110, 2), (120, 10, 120, 1), (100, 60_000, 1_000, 2), (0, 0, 9, 1)] {
+        let log = log(many, bytes);
+        for newest_first in [false, true] {
+            let (mut walked, mut turned, mut next) = (Vec::new(), 0, None);
+            loop {
+                let (before_sequence, after_sequence) = if newest_first { (next, None) } else { (None, next) };
+                let asked = Query { limit, newest_first, before_sequence, after_sequence, ..Query::default() };
+                let page = Page::of(&[asked.clone(), asked], &log).unwrap();
+                let long: usize = page.records.iter().map(bytes_of).sum();
+                let last = page.records.last().map_or(0, bytes_of);
+                assert!(page.records.len() <= limit && long - last < TRACE_PAGE_BYTES_MAX, "{long} bytes");
+                walked.extend(page.records.iter().map(|record| record.sequence));
+                turned += 1;
+                next = page.next;
+                if next.is_none() {
+                    break;
+                }
+            }
+            if newest_first {
+                walked.reverse();
+            }
+            assert_eq!((walked, turned), ((1..=u64::from(many)).collect(), pages), "{many} of {bytes}");
+        }
+    }
 }
