@@ -168,13 +168,18 @@ fn look_at(contract: &Compiled, reader: &dyn LogReader, which: Which, now: UnixM
             // `a_look_that_adds_nothing_makes_no_clause_kept`).
             let adds_nothing = since == until || found.looked_at == 0 && (over || which == Which::All);
             let not_kept = before.filter(|before| adds_nothing && before.held == Some(false));
-            let against = found.against + not_kept.map_or(0, |before| before.against);
+            let against_before = not_kept.map_or(0, |before| before.against);
             one.insert("up_to".to_owned(), up_to.into());
             one.insert("asked".to_owned(), check.in_words().into());
             one.insert("held".to_owned(), (not_kept.is_none() && found.against == 0).into());
             let calls: Vec<&str> = found.some.iter().map(|call| call.call.as_str()).collect();
             one.insert("calls".to_owned(), json!(calls));
-            for (name, count) in [("looked_at", found.looked_at), ("against", against), ("unknown", found.unknown)] {
+            for (name, count) in [
+                ("looked_at", found.looked_at),
+                ("against", found.against),
+                ("against_before", against_before),
+                ("unknown", found.unknown),
+            ] {
                 one.insert(name.to_owned(), count.into());
             }
         }
@@ -209,6 +214,12 @@ fn looked_at_too_soon(
     (too_soon && there <= now).then_some((ends, ends))
 }
 
+/// How many calls speak against a clause by the record of a look, with those of the looks that this one only completes.
+pub fn against(one: &Value) -> u64 {
+    let count = |name: &str| one.get(name).and_then(Value::as_u64).unwrap_or_default();
+    count("against").saturating_add(count("against_before"))
+}
+
 impl Looked {
     fn of(one: &Value, now: UnixMicros) -> Self {
         Self {
@@ -216,7 +227,7 @@ impl Looked {
             at_us: now.0,
             held: one.get("held").and_then(Value::as_bool),
             up_to: one.get("up_to").and_then(Value::as_u64),
-            against: one.get("against").and_then(Value::as_u64).unwrap_or_default(),
+            against: against(one),
             said: one.get("look_at").and_then(Value::as_str).unwrap_or_default().to_owned(),
         }
     }

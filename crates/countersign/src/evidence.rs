@@ -15,7 +15,7 @@ use serde_json::Value;
 use tlog::SignedCheckpoint;
 use trace::{Entry, Field, LogReader, Query, RecordKind, checkpoint_over, receipt_under, rfc3339};
 
-use crate::auditing::{AUDITED, Check, Found, Part};
+use crate::auditing::{AUDITED, Check, Found, Part, against};
 
 pub use self::calls::{Asked, Span, each, rules_of};
 pub use self::page::page;
@@ -339,7 +339,7 @@ fn run_of(entry: &Entry) -> Option<Run> {
         since: text("since"),
         until: text("until"),
         held: detail.get("held").and_then(Value::as_bool),
-        against: detail.get("against").and_then(Value::as_u64).unwrap_or_default(),
+        against: against(&detail),
         person: detail.get("person").and_then(Value::as_str).map(str::to_owned),
         note: detail.get("note").and_then(Value::as_str).map(str::to_owned),
     })

@@ -155,7 +155,9 @@ fn a_look_that_adds_nothing_makes_no_clause_kept() {
     let at = |seconds: i64| UnixMicros(ends.0 + seconds * 1_000_000);
     let look = |log: &mut Calls, which: Which, now: UnixMicros| {
         let all = look_at(&contract, &log.reader, which, now).unwrap();
-        let looked = Looked::of(all.first()?, now);
+        let one = all.first()?;
+        assert!(one["against"].as_u64() <= one["looked_at"].as_u64(), "{one:#}");
+        let looked = Looked::of(one, now);
         log.put(AUDIT_STATE, "acme/1", serde_json::to_string(&looked).unwrap());
         Some((looked.held?, looked.against))
     };

@@ -159,7 +159,8 @@ fn of_contract(
     let broken: Vec<String> = broken.map(|one| one.clause.to_string()).collect();
     if !broken.is_empty() {
         let said = format!("not kept when it was looked at last: clause {}", broken.join(", "));
-        return Check::doubtful(name, said, format!("`countersign contract audit {id}` names the calls"));
+        let query = format!("countersign trace query what:contract.audit subject:contract:{id} --json");
+        return Check::doubtful(name, said, format!("`{query}` has what was found, with the calls"));
     }
     let (left, until) = (days_left(contract, now), contract.agreement().term.until);
     match in_force.standing(id, now).0 {

@@ -64,6 +64,14 @@ fn a_clause_is_checked_when_it_is_due_and_told_of_where_it_was_not_kept() -> Res
     ensure!(status.contains("clause 6.3 was not kept: 1 call"), "{status}");
     let doctor = world.run(&["doctor"])?;
     ensure!(doctor.stdout.contains("not kept when it was looked at last: clause 6.3"), "{doctor:?}");
+    // Asked again, the calls stand where `doctor` says that they do.
+    let again = world.run(&["contract", "audit", "acme-screening"])?;
+    let said = "not kept, as it was before: 1 call spoke against it, and none of 0 since";
+    ensure!(again.code == 1 && again.stdout.contains(said) && !again.stdout.contains(&call), "{again:?}");
+    let doctor = world.run(&["doctor"])?.stdout;
+    let command = doctor.split('`').find(|part| part.starts_with("countersign trace query")).context("no command")?;
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    ensure!(world.run_well(&words)?.contains(&call), "{command}");
     let page = world.run_well(&["contract", "evidence", "acme-screening", "--period", "2020..2098"])?;
     ensure!(page.contains("not kept</b> in this period. 1 of 3 requests speak against it"), "{page}");
     Ok(())

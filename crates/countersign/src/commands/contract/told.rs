@@ -81,20 +81,26 @@ pub(super) fn audited(said: &Value) -> Vec<String> {
                 count("looked_at"),
                 text(one, "/asked")
             ),
-            Some(false) if one.get("calls").and_then(Value::as_array).is_some_and(Vec::is_empty) => format!(
-                "{of}: {}, as it was before: {} calls spoke against it, and none of {} since ({})",
+            Some(false) if count("against") == 0 => format!(
+                "{of}: {}, as it was before: {} spoke against it, and none of {} since ({})",
                 look.paint(Ink::Red, "not kept"),
-                count("against"),
+                counted(usize::try_from(count("against_before")).unwrap_or(usize::MAX), "call"),
                 count("looked_at"),
                 text(one, "/asked")
             ),
-            Some(false) => format!(
-                "{of}: {}, {} of {} calls speak against it ({})",
-                look.paint(Ink::Red, "not kept"),
-                count("against"),
-                count("looked_at"),
-                text(one, "/asked")
-            ),
+            Some(false) => {
+                let before = match count("against_before") {
+                    0 => String::new(),
+                    before => format!(", and {before} before"),
+                };
+                format!(
+                    "{of}: {}, {} of {} calls speak against it{before} ({})",
+                    look.paint(Ink::Red, "not kept"),
+                    count("against"),
+                    count("looked_at"),
+                    text(one, "/asked")
+                )
+            }
         });
         let calls = one.get("calls").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         lines.extend(calls.map(|call| format!("  {}", plain(call))));
