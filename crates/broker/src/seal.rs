@@ -22,6 +22,27 @@ impl VaultKey {
         Self::of_file(path, &content)
     }
 
+    /// As [`VaultKey::load_or_create`], beside this vault: where the vault is there and its key is not, none is made. Error: blame
+    /// `Operator`.
+    pub fn of_vault(path: &Path, vault: &Path) -> Result<Self, Fault> {
+        Self::refuse_gone(path, vault)?;
+        Self::load_or_create(path)
+    }
+
+    /// Error: the vault is there, and its key is not. Blame: `Operator`.
+    pub fn refuse_gone(path: &Path, vault: &Path) -> Result<(), Fault> {
+        if path.exists() || !vault.exists() {
+            return Ok(());
+        }
+        let said = format!("`{}` is gone, the key of `{}`", path.display(), vault.display());
+        let hint = format!(
+            "put the file back that belongs to it; without it nothing in it can be read: move `{}` away, and set what it held anew \
+             with `countersign vault set`",
+            vault.display()
+        );
+        Err(Fault::new(Blame::Operator, "vault.key_gone", said).hint(hint))
+    }
+
     /// A key that is kept elsewhere.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Secret::new(bytes))

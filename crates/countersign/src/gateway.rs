@@ -139,7 +139,7 @@ impl Gateway {
         let reading = || trace.reader().map_err(Fault::from);
         witness::compare(&config.witnesses, &latest, &reading()?).await?;
         let directory = Arc::new(LiveDirectory::new(as_of(&config.directory, clock.now()), standing));
-        let vault_key = VaultKey::load_or_create(&data.path_of(files::VAULT_KEY))?;
+        let vault_key = VaultKey::of_vault(&data.path_of(files::VAULT_KEY), &data.path_of(files::VAULT))?;
         let state_key = vault_key.derive("mcp.state")?;
         let hold_key = vault_key.derive("holds")?;
         let browser_key = vault_key.derive("people.browsers")?;
@@ -490,6 +490,7 @@ fn open_trace(
     clock: &dyn Clock,
     places: &Places,
 ) -> Result<(Journal, Reviews, Standing, (Notary, Latest)), Fault> {
+    notary::refuse_gone(trace, &places.copy)?;
     let mut log = trace.writer(durability()).map_err(Fault::from)?;
     let reader = trace.reader().map_err(Fault::from)?;
     notary::refuse_name_of_another(trace, &reader)?;

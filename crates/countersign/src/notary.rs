@@ -246,21 +246,47 @@ pub fn open(
     now: UnixMicros,
 ) -> Result<(Notary, Latest), Fault> {
     let origin = named(log, reader)?;
+    let last = compared(&origin, reader, places)?;
+    // Where something is in the way, no key is made.
+    let mut notary = Notary::new(origin.clone(), keys_of(&places.keys, &origin)?);
+    if let Some(last) = &last {
+        notary.resume(last, now);
+    }
+    Ok((notary, Arc::new(ArcSwapOption::from_pointee(last))))
+}
+
+/// Whether a gateway that starts would take this log for what it was, without changing anything. Error: why not.
+pub fn look(reader: &dyn LogReader, places: &Places) -> Result<(), Fault> {
+    match origin_of(reader)? {
+        Some(origin) => compared(&origin, reader, places).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The newest of everything that was signed of a log, with which it has been compared.
+fn compared(origin: &str, reader: &dyn LogReader, places: &Places) -> Result<Option<SignedCheckpoint>, Fault> {
     let own = checkpoints(reader).map_err(Fault::from)?.pop();
-    refuse_other_name(&origin, own.as_ref())?;
-    let elsewhere = kept_elsewhere(&places.copy, &trust_of(&places.keys, &origin)?)?;
+    refuse_other_name(origin, own.as_ref())?;
+    let elsewhere = kept_elsewhere(&places.copy, &trust_of(&places.keys, origin)?)?;
     let size = |checkpoint: &SignedCheckpoint| checkpoint.danger_unverified().tree().size;
     for checkpoint in own.iter().chain(&elsewhere) {
         let tree = checkpoint.danger_unverified().tree();
         check_since(reader, tree).map_err(|error| rolled_back(&error, &places.copy))?;
     }
-    // Where something is in the way, no key is made.
-    let mut notary = Notary::new(origin.clone(), keys_of(&places.keys, &origin)?);
-    let last = own.into_iter().chain(elsewhere).max_by_key(size);
-    if let Some(last) = &last {
-        notary.resume(last, now);
+    Ok(own.into_iter().chain(elsewhere).max_by_key(size))
+}
+
+/// Error: a checkpoint of a trace was kept here, and the trace is gone: none is begun in its place.
+pub fn refuse_gone(trace: &Location, copy: &Path) -> Result<(), Fault> {
+    let Location::File(file) = trace else { return Ok(()) };
+    if file.exists() || !copy.exists() {
+        return Ok(());
     }
-    Ok((notary, Arc::new(ArcSwapOption::from_pointee(last))))
+    let said = format!("`{}` is gone, and `{}` is a checkpoint of it", file.display(), copy.display());
+    Err(Fault::new(Blame::Operator, "trace.gone", said).hint(format!(
+        "restore the newest backup (`countersign trace restore`). To begin another trace, keep `{}` as evidence by moving it away",
+        copy.display()
+    )))
 }
 
 fn rolled_back(error: &RollbackError, copy: &Path) -> Fault {

@@ -5,6 +5,6 @@ mod asking;
 mod desk;
 mod seen;
 
-pub use asking::{Witness, ask_on, compare};
+pub use asking::{Witness, ask_on, compare, seen_by};
 pub use desk::{Desk, DeskWire};
 pub use seen::Beginning;

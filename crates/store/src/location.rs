@@ -46,6 +46,15 @@ impl Location {
         }
     }
 
+    /// Whether records could be written there, as far as one sees without writing: of a file nothing is seen. Error: the server
+    /// cannot be reached, does not keep what it confirms, or takes no writes.
+    pub fn is_fit(&self) -> Result<(), StoreError> {
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Database(address) => PostgresLog::is_fit(address),
+        }
+    }
+
     /// Opens the trace for reading.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Ok(Reader(match self {

@@ -4,6 +4,7 @@ mod apps;
 mod machine;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use contract::{Compiled, InForce};
 use model::{Clock as _, Fault, Standing, UnixMicros};
 use serde_json::json;
 use store::{DataDir, Location};
-use trace::LogReader as _;
+use trace::{LogReader as _, Query};
 
 use self::machine::Account;
 use super::holds;
@@ -26,8 +27,11 @@ use crate::config::Config;
 use crate::contracts::{CONTRACT_STATE, in_force};
 use crate::exports;
 use crate::gateway::{compile, files};
+use crate::judge::said;
+use crate::notary::{self, Places};
 use crate::operations::Operation;
 use crate::terminal::{Ink, Look, out};
+use crate::witness::seen_by;
 use crate::words::who;
 
 /// One thing that was looked at.
@@ -58,12 +62,15 @@ pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
         None => Ok(Location::File(place.data.join(files::TRACE))),
     };
     checks.push(machine::clock(SystemClock.now(), trace.as_ref().ok().and_then(machine::last_record)));
-    checks.extend(database(trace));
+    checks.extend(database(trace.as_ref()));
     checks.push(machine::disk(&place.data));
     checks.push(machine::account(&Account::ours(&environment)));
     if let Some(config) = config {
         let holder = DataDir::holder(&config.data);
         checks.push(gateway(&config, holder).await);
+        if holder.is_none() {
+            checks.extend(start(&config, &place.data));
+        }
         if holder.is_some() {
             checks.extend(emergencies(common).await);
         }
@@ -72,6 +79,7 @@ pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
         checks.extend(credentials(&config));
         checks.extend(of_contracts(&config));
         checks.extend(of_exports(&config, holder.is_some()));
+        checks.extend(of_witnesses(&config));
         checks.extend(apps::look(common, config, holder.is_some()).await);
     }
     print(common, &checks);
@@ -179,13 +187,17 @@ fn of_contract(
 }
 
 /// Whether the database of the trace answers, where it is kept in one.
-fn database(trace: Result<Location, Fault>) -> Option<Check> {
+fn database(trace: Result<&Location, &Fault>) -> Option<Check> {
     let what = "database";
     let location = match trace {
         Ok(location @ Location::Database(_)) => location,
         Ok(Location::File(_)) => return None,
-        Err(fault) => return Some(Check::of_fault(what, &fault)),
+        Err(fault) => return Some(Check::of_fault(what, fault)),
     };
+    // Where nobody could write, no gateway could start.
+    if let Err(error) = location.is_fit() {
+        return Some(Check::of_fault(what, &Fault::from(error)));
+    }
     let records = location
         .reader_if_there()
         .map_err(Fault::from)
@@ -194,6 +206,21 @@ fn database(trace: Result<Location, Fault>) -> Option<Check> {
         Ok(Some(records)) => Check::good(what, format!("{location}: {records} records")),
         Ok(None) => Check::good(what, format!("{location} is not there yet: the first start makes it")),
         Err(fault) => Check::of_fault(what, &fault),
+    })
+}
+
+/// Whether a gateway that is started now would take the trace for what it was.
+fn start(config: &Config, data: &Path) -> Option<Check> {
+    let places = Places { keys: data.join(files::TRACE_KEYS), copy: config.checkpoint_copy.clone() };
+    let looked = config.trace().and_then(|trace| {
+        notary::refuse_gone(&trace, &places.copy)?;
+        let Some(reader) = trace.reader_if_there().map_err(Fault::from)? else { return Ok(None) };
+        notary::look(&reader, &places)?;
+        Ok(Some(reader.last_sequence().map_err(Fault::from)?))
+    });
+    Some(match looked {
+        Ok(records) => Check::good("trace", format!("{} records, and all that was signed of them is so", records?)),
+        Err(fault) => Check::of_fault("trace", &fault),
     })
 }
 
@@ -248,7 +275,7 @@ fn credentials(config: &Config) -> Vec<Check> {
     // Looking must not make a key.
     let key = match path(files::VAULT_KEY) {
         file if file.exists() => VaultKey::load_or_create(&file),
-        _ => Ok(VaultKey::from_bytes([0; 32])),
+        file => VaultKey::refuse_gone(&file, &path(files::VAULT)).map(|()| VaultKey::from_bytes([0; 32])),
     };
     let vault = match key.and_then(|key| Vault::open(&path(files::VAULT), key)) {
         Ok(vault) => vault,
@@ -287,6 +314,42 @@ fn of_exports(config: &Config, running: bool) -> Vec<Check> {
 
 /// Records that may wait for an export without a doubt about it.
 const LAG_MAX: u64 = 1_000;
+
+/// Whether those who cosign the trace do.
+fn of_witnesses(config: &Config) -> Vec<Check> {
+    if config.witnesses.is_empty() {
+        return Vec::new();
+    }
+    let looked = config.trace().and_then(|trace| {
+        let Some(reader) = trace.reader_if_there().map_err(Fault::from)? else { return Ok(Vec::new()) };
+        let signed = trace::checkpoints(&reader).map_err(Fault::from)?.pop();
+        let signed = signed.map_or(0, |checkpoint| checkpoint.danger_unverified().tree().size);
+        let mut checks = Vec::new();
+        for (witness, seen) in config.witnesses.iter().zip(seen_by(&reader, &config.witnesses)?) {
+            let next = Query { after_sequence: Some(seen), newest_first: false, limit: 1, ..Query::default() };
+            let next = reader.find(&next).map_err(Fault::from)?.first().map(|entry| entry.at);
+            let name = format!("witness {}", witness.key.name());
+            checks.push(of_witness(name, &witness.url.to_string(), (seen, signed), next, SystemClock.now()));
+        }
+        Ok(checks)
+    });
+    looked.unwrap_or_else(|fault| vec![Check::of_fault("witnesses", &fault)])
+}
+
+/// `next`: when the first record was made that it has not cosigned.
+fn of_witness(name: String, url: &str, (seen, signed): (u64, u64), next: Option<UnixMicros>, now: UnixMicros) -> Check {
+    match next.filter(|_| seen < signed) {
+        Some(at) if now.since(at) > WITNESS_LATE_MICROS => Check::doubtful(
+            name,
+            format!("has cosigned {seen} of {signed} signed records, and none since {}", said(at)),
+            format!("see that it runs and can be reached at {url}: the gateway asks it again by itself"),
+        ),
+        _ => Check::good(name, format!("has cosigned {seen} of {signed} signed records")),
+    }
+}
+
+/// How long a record may wait for a witness before somebody should look.
+const WITNESS_LATE_MICROS: i64 = 5 * 60 * 1_000_000;
 
 fn print(common: &Common, checks: &[Check]) {
     if common.json {
@@ -329,3 +392,6 @@ impl State {
         look.paint(ink, if look.signs { sign } else { plain })
     }
 }
+
+#[cfg(test)]
+mod tests;

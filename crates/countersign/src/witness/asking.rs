@@ -95,8 +95,8 @@ pub fn ask_on(
     Again::start("trace-witness", ASKED_EVERY, work).map_err(unstarted)
 }
 
-/// How far each witness had cosigned when the gateway last ran.
-fn seen_by(reader: &dyn LogReader, witnesses: &[Witness]) -> Result<Vec<u64>, Fault> {
+/// How many records each witness has cosigned of this log, as the log says.
+pub fn seen_by(reader: &dyn LogReader, witnesses: &[Witness]) -> Result<Vec<u64>, Fault> {
     let cosigned = trace::cosigned(reader).map_err(Fault::from)?;
     let of = |witness: &Witness| {
         let note = cosigned.iter().find(|(key, _)| *key == witness.key.to_string());

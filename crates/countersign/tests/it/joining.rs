@@ -1,6 +1,7 @@
 //! Clients join and leave: `init`, `connect`, `leave`, `doctor`, from outside.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -377,6 +378,39 @@ fn doctor_says_what_is_wrong_and_how_to_mend_it() -> Result<()> {
     let finished = world.run(&["doctor"])?;
     assert_eq!(finished.code, 1);
     assert!(finished.stdout.contains("did you mean `listen`?"), "{}", finished.stdout);
+    Ok(())
+}
+
+#[test]
+fn doctor_says_why_a_gateway_would_not_start() -> Result<()> {
+    let world = world().app_url("files", "http://127.0.0.1:9/mcp", Some("vault:token")).prepare()?;
+    let data = world.folder().join("data");
+    crate::secrets::set(&world, "token", "a value")?;
+    let doctor = || -> Result<Value> {
+        let finished = world.run(&["doctor", "--json"])?;
+        serde_json::from_str(&finished.stdout).with_context(|| format!("{finished:?}"))
+    };
+    for what in ["trace", "data directory"] {
+        assert_eq!(at(of(&doctor()?, what)?, "/state"), "good", "{what}");
+    }
+    let away = |name: &str| Ok::<_, anyhow::Error>(std::fs::rename(data.join(name), data.join("away"))?);
+    let back = |name: &str| Ok::<_, anyhow::Error>(std::fs::rename(data.join("away"), data.join(name))?);
+    for (name, what, word) in [("trace.db", "trace", "trace.db` is gone"), ("vault.key", "vault", "vault.key` is gone")]
+    {
+        away(name)?;
+        let said = doctor()?;
+        let check = of(&said, what)?;
+        assert!(at(check, "/state") == "bad" && at(check, "/said").contains(word), "{check}");
+        let refused = world.run(&["serve"])?;
+        assert!(refused.code == 2 && refused.stderr.contains(word), "{refused:?}");
+        assert!(!data.join(name).exists(), "no other {name} is made in its place");
+        back(name)?;
+    }
+    let key = data.join("trace-keys/1.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644))?;
+    let said = doctor()?;
+    let check = of(&said, "trace-keys/1.key")?;
+    assert!(at(check, "/mend").starts_with("chmod 600 "), "{check}");
     Ok(())
 }
 

@@ -252,7 +252,7 @@ const ENVIRONMENT: &str = "canary-env-T4nB6hXc0WgE";
 const PERMIT_ENV: &str =
     r#"@id("show-env") @says("for once") permit (principal, action, resource == Tool::"everything/get-env");"#;
 
-fn set(world: &World, name: &str, value: &str) -> Result<Finished> {
+pub(crate) fn set(world: &World, name: &str, value: &str) -> Result<Finished> {
     let mut command = world.command(&["vault", "set", name]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let written = child.stdin.take().context("no stdin")?.write_all(value.as_bytes());

@@ -10,7 +10,7 @@ use super::append::Step;
 use super::error::{Failure, fault_of_kind, unreadable};
 use super::link::{Link, stopwatch};
 use super::retain::Sweep;
-use super::session::{Clearing, SETTINGS, Session, TIME_MAX, holder, program, takes_writes};
+use super::session::{self, Clearing, SETTINGS, Session, TIME_MAX, holder, program, takes_writes};
 use crate::error::StoreError;
 
 /// Writes a log. While the server cannot be reached, appending is refused; once it can be again, it goes on.
@@ -85,6 +85,12 @@ impl PostgresLog {
             Err(error) if error.is_empty_server() => Ok(None),
             other => other,
         }
+    }
+
+    /// Error: this server is none that records are written to. Nothing is written.
+    pub fn is_fit(address: &Address) -> Result<(), StoreError> {
+        let ask = || session::check(&Link::open(address.config(&program()))?).map(drop);
+        ask().map_err(|failure: Failure| StoreError::Server { address: address.to_string(), fault: failure.fault })
     }
 
     /// The session, opened again where it was lost. While the server does not answer it is asked ever less often. Where somebody

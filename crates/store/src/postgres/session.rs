@@ -115,7 +115,7 @@ impl Session {
 }
 
 /// How a database keeps a promise, and the number of the session's process.
-fn check(link: &Link) -> Result<i32, Failure> {
+pub(super) fn check(link: &Link) -> Result<i32, Failure> {
     let rows = link.wait(TIME_MAX, link.client.query_typed(CHECKS, &[]))?;
     let row = rows.first().ok_or_else(|| fault_of_kind(StoreFaultKind::Broken))?;
     let text = |column| row.try_get::<_, String>(column).map_err(unreadable);

@@ -66,6 +66,16 @@ pub(super) fn data(data: &Path) -> Vec<Check> {
             checks.extend(only_owner(name, &path, &about, uid, 0o600));
         }
     }
+    for key in std::fs::read_dir(data.join(files::TRACE_KEYS)).into_iter().flatten().flatten() {
+        if let Ok(about) = key.metadata() {
+            let name = format!("{}/{}", files::TRACE_KEYS, key.file_name().display());
+            checks.extend(only_owner(&name, &key.path(), &about, uid, 0o600));
+        }
+    }
+    if let Err(error) = rustix::fs::access(data, rustix::fs::Access::WRITE_OK) {
+        let said = format!("`{}` cannot be written to: {error}", data.display());
+        checks.push(Check::bad("data directory", said, "name a directory that this user may write to with `data:`"));
+    }
     if checks.is_empty() {
         checks.push(Check::good("data directory", format!("`{}` and its keys are open to you only", data.display())));
     }
