@@ -19,7 +19,7 @@ impl DataDir {
     /// The name of the file in it that says who holds it, and stays when nobody does.
     pub const LOCK: &str = "lock";
 
-    /// Makes the directory if it is not there (for this user only) and takes it. Error: another process holds it, others
+    /// Makes the directory if it is not there (for this user only, and out of git) and takes it. Error: another process holds it, others
     /// can write to it, or the system says no.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let denied = |path: &Path| {
@@ -32,6 +32,7 @@ impl DataDir {
         if mode & 0o022 != 0 {
             return Err(StoreError::Shared { path: path.to_owned(), mode });
         }
+        private_file::keep_out_of_git(path).map_err(denied(path))?;
         let lock_path = path.join(Self::LOCK);
         let mut lock = OpenOptions::new()
             .read(true)

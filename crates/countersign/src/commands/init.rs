@@ -14,11 +14,12 @@ use super::backup::{Backup, backup_file};
 use super::clients::{Client, Gatewayed, Left, Moved, Plan, Surroundings, Written, configuration, find, secrets_in};
 use super::files::Changes;
 use super::place::{DATA, Place};
+use super::repository::would_take;
 use super::shown;
 use super::trace::readable::plain;
 use crate::cli::{Common, InitArgs};
 use crate::clock::{environment, operator};
-use crate::config::{Config, DEFAULT_PORT};
+use crate::config::{Config, DEFAULT_PORT, checkpoint_beside};
 use crate::gateway::{Gateway, bad_file, files};
 use crate::operations::{Operation, perform, shown_in};
 use crate::terminal::{Ink, Look, confirm, out, say};
@@ -76,8 +77,22 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<ExitCode, Fault> {
         settled.human,
         settled.place.config.display()
     ));
+    if let Some(said) = not_for_git(&settled.place.data) {
+        say(said);
+    }
     say("restart your clients: each starts the gateway when it needs it, or run `countersign serve`");
     Ok(if pinned? { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What git would take, though it is of this machine only. The data directory keeps itself out.
+fn not_for_git(data: &Path) -> Option<String> {
+    let checkpoint = checkpoint_beside(data);
+    let repository = would_take(&checkpoint)?;
+    Some(plain(&format!(
+        "git in `{}` would take `{}`: name it in a `.gitignore`, for with an older one put back an older trace is not noticed",
+        repository.display(),
+        checkpoint.display()
+    )))
 }
 
 /// Yes from the command line or from a person. Error: there is nobody to ask.

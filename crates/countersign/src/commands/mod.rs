@@ -19,6 +19,7 @@ mod matrix;
 pub(crate) mod place;
 mod policy;
 mod replay;
+mod repository;
 pub(crate) mod serve;
 mod shown;
 mod standing;

@@ -86,7 +86,8 @@ pub fn known_keys(given: &[String]) -> Result<Vec<VerifierKey>, Fault> {
 fn make_folder(folder: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::DirBuilderExt as _;
     let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(folder).map_err(|error| private_file::unwritable(folder, error))
+    let made = builder.recursive(true).mode(0o700).create(folder);
+    made.and_then(|()| private_file::keep_out_of_git(folder)).map_err(|error| private_file::unwritable(folder, error))
 }
 
 /// The witness's key, made where there is none, and how it begins with it.

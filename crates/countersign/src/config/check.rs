@@ -257,7 +257,7 @@ impl Checker<'_> {
         let RawTrace { checkpoint_copy: copy, keep_bodies, publish, witnesses, .. } = trace;
         let keep_bodies = keep_bodies.map(|written| self.time(Some(&written), KEPT_TIMES.0, KEPT_TIMES));
         let witnesses = witnesses.iter().filter_map(|witness| self.witness(witness)).collect();
-        let checkpoint_copy = copy.map_or_else(|| beside(&data), |copy| self.path(&copy));
+        let checkpoint_copy = copy.map_or_else(|| checkpoint_beside(&data), |copy| self.path(&copy));
         Some(Config {
             file: self.file.to_owned(),
             listen: listen?,
@@ -560,8 +560,9 @@ fn shown(written: &Spanned<String>) -> String {
     format!("{scheme}…@{host}")
 }
 
-/// Beside the data directory, so that whoever puts an old one back does not put this back with it.
-fn beside(data: &Path) -> PathBuf {
+/// Where the newest checkpoint is kept a second time unless told otherwise: beside the data directory, so that whoever puts an old one
+/// back does not put this back with it.
+pub fn checkpoint_beside(data: &Path) -> PathBuf {
     let mut name = data.file_name().unwrap_or_default().to_owned();
     name.push(".checkpoint");
     data.with_file_name(name)

@@ -10,7 +10,7 @@ mod problem;
 mod raw;
 
 pub use check::DEFAULT_PORT;
-pub use check::{Config, ConsoleConfig, DoorConfig, OidcConfig, ReadFile, read_contract};
+pub use check::{Config, ConsoleConfig, DoorConfig, OidcConfig, ReadFile, checkpoint_beside, read_contract};
 pub use form::read;
 pub use kept::kept_secret;
 pub use problem::{Problem, Problems, nearest};

@@ -9,6 +9,7 @@ fn it_is_made_for_one_user() {
     let dir = DataDir::open(&path).unwrap();
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&path), mode(&dir.path_of("lock"))), (0o700, 0o600));
+    assert_eq!(std::fs::read(path.join(".gitignore")).unwrap(), b"*\n", "git takes no key");
     assert_eq!((dir.path(), dir.path_of("trace.db")), (path.as_path(), path.join("trace.db")));
 }
 

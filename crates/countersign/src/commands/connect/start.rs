@@ -77,6 +77,8 @@ impl Started {
         };
         private_folder(&place.data).map_err(wrong)?;
         only_ours(&place.data)?;
+        // Before its log is in it.
+        private_file::keep_out_of_git(&place.data).map_err(wrong)?;
         let log = log_of(place);
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&log).map_err(wrong)?;
         let mut said_before = file.metadata().map_err(wrong)?.len();

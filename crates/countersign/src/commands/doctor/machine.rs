@@ -9,6 +9,7 @@ use model::UnixMicros;
 use store::Location;
 use trace::{LogReader as _, Query};
 
+use super::super::repository::would_take;
 use super::Check;
 use crate::gateway::files;
 
@@ -75,6 +76,14 @@ pub(super) fn data(data: &Path) -> Vec<Check> {
     if let Err(error) = rustix::fs::access(data, rustix::fs::Access::WRITE_OK) {
         let said = format!("`{}` cannot be written to: {error}", data.display());
         checks.push(Check::bad("data directory", said, "name a directory that this user may write to with `data:`"));
+    }
+    if let Some(repository) = would_take(data) {
+        let (data, repository) = (data.display(), repository.display());
+        let said = format!("git takes the keys in `{data}` into the next commit in `{repository}`");
+        let mend = format!(
+            "`echo '*' > {data}/.gitignore`; where git has them already, `git rm -r --cached {data}`, and new keys and secrets"
+        );
+        checks.push(Check::doubtful("data directory", said, mend));
     }
     if checks.is_empty() {
         checks.push(Check::good("data directory", format!("`{}` and its keys are open to you only", data.display())));

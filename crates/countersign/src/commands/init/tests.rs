@@ -1,6 +1,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use broker::{Vault, VaultKey};
 use json::Document;
@@ -11,7 +12,7 @@ use super::super::backup::backup_file;
 use super::super::clients::{Gatewayed, Plan, Surroundings, blank, find, place_of};
 use super::super::leave;
 use super::super::place::Place;
-use super::{Settled, move_in};
+use super::{Settled, move_in, not_for_git};
 use crate::config::Config;
 use crate::gateway::files;
 use crate::terminal::Look;
@@ -182,6 +183,25 @@ async fn secrets_are_in_the_vault_and_nowhere_else() {
     assert!(looked >= 10, "configuration, clients, backup, vault, keys and trace were looked at");
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!((mode(&home.place().config), mode(&backup_file(&data)), mode(&data)), (0o600, 0o600, 0o700));
+}
+
+#[tokio::test]
+async fn git_takes_nothing_of_the_data_directory() {
+    let home = Home::new(&[CODE_PROJECT]);
+    let git = |words: &[&str]| {
+        let output = Command::new("git").args(words).current_dir(home.path("")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    git(&["init", "--quiet"]);
+    home.move_in().await.unwrap();
+    fs::write(home.path("countersign-data.checkpoint"), "as every minute").unwrap();
+    git(&["add", "--all"]);
+    assert_eq!(git(&["ls-files"]), ".mcp.json\ncountersign-data.checkpoint\ncountersign.yaml\n");
+    let told = not_for_git(&home.place().data).unwrap();
+    assert!(told.contains("/countersign-data.checkpoint`: name it in a `.gitignore`"), "{told}");
+    fs::write(home.path(".gitignore"), "*.log\n/countersign-data.checkpoint\n").unwrap();
+    assert_eq!(not_for_git(&home.place().data), None);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use export::signed_up_to;
 use model::{Blame, Clock as _, Fault};
-use private_file::{Draft, unreadable, unwritable};
+use private_file::{Draft, GITIGNORE, keep_out_of_git, unreadable, unwritable};
 use serde::{Deserialize, Serialize};
 use store::{Copied, DataDir, Location, Reader, Unit, leave_in_copy};
 use tlog::{SignedCheckpoint, Trust};
@@ -55,6 +55,7 @@ pub fn backup(common: &Common, args: &BackupArgs) -> Result<ExitCode, Fault> {
     // Made under another name, so that what has the name is whole.
     let draft = tempfile::Builder::new().prefix(".countersign-backup-").tempdir_in(folder);
     let draft = draft.map_err(|error| unwritable(&args.to, error))?;
+    keep_out_of_git(draft.path()).map_err(|error| unwritable(&args.to, error))?;
     let file = draft.path().join(files::TRACE);
     let copied = trace.location.copy_to(&file, &mut show);
     progress(None);
@@ -166,12 +167,12 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
         (None, Some(config), _) => (config.data.clone(), config.trace()?),
         (None, None, problems) => return Err(bad_file(problems.unwrap_or_default())),
     };
-    refuse_filled_but(&data, DataDir::LOCK)?;
+    refuse_filled_but(&data, &NOTHING_YET)?;
     let there = data.exists();
     make_folder(&data)?;
     // No gateway begins a trace there meanwhile.
     let held = DataDir::open(&data).map_err(Fault::from)?;
-    refuse_filled_but(&data, DataDir::LOCK)?;
+    refuse_filled_but(&data, &NOTHING_YET)?;
     let copy = config.filter(|config| same(&config.data, &data)).map(|config| config.checkpoint_copy);
     let done = placed(&manifest, args, &data, &location, copy.as_deref());
     let (audit, seen) = match done {
@@ -180,7 +181,7 @@ pub fn restore(common: &Common, args: &RestoreArgs) -> Result<ExitCode, Fault> {
             // Nothing was there before, so nothing is lost; half a trace must not be taken for one.
             let emptied = fs::read_dir(&data).into_iter().flatten().flatten();
             // Whoever waits for the lock must not get one that has no name any more, where the folder stays.
-            for entry in emptied.filter(|entry| !there || entry.file_name() != DataDir::LOCK) {
+            for entry in emptied.filter(|entry| !there || !NOTHING_YET.iter().any(|name| entry.file_name() == *name)) {
                 let path = entry.path();
                 let _gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             }
@@ -375,12 +376,13 @@ fn read_manifest(backup: &Path) -> Result<Manifest, Fault> {
 
 /// Nothing is written over.
 fn refuse_filled(path: &Path) -> Result<(), Fault> {
-    refuse_filled_but(path, "")
+    refuse_filled_but(path, &[])
 }
 
-/// As [`refuse_filled`], where a file of this name is in nobody's way.
-fn refuse_filled_but(path: &Path, name: &str) -> Result<(), Fault> {
-    let nothing = |mut listed: fs::ReadDir| listed.all(|entry| entry.is_ok_and(|entry| entry.file_name() == name));
+/// As [`refuse_filled`], where files of these names are in nobody's way.
+fn refuse_filled_but(path: &Path, names: &[&str]) -> Result<(), Fault> {
+    let empty = |entry: fs::DirEntry| names.iter().any(|name| entry.file_name() == *name);
+    let nothing = |mut listed: fs::ReadDir| listed.all(|entry| entry.is_ok_and(empty));
     match fs::read_dir(path).map(nothing) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Ok(true) => Ok(()),
@@ -428,6 +430,8 @@ fn not_right(why: impl std::fmt::Display) -> Fault {
         .hint("nothing was restored; take another backup")
 }
 
+/// What is in a data directory in which nothing is yet.
+const NOTHING_YET: [&str; 2] = [DataDir::LOCK, GITIGNORE];
 const MANIFEST: &str = "backup.json";
 const CHECKPOINT: &str = "checkpoint";
 const KEYS: &str = "public.keys";

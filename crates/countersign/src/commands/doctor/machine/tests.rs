@@ -78,6 +78,19 @@ fn the_data_directory_and_its_keys_are_private() {
 }
 
 #[test]
+fn a_data_directory_that_git_would_take_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(".git")).unwrap();
+    let path = folder.path().join("data");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let check = data(&path).remove(0);
+    assert_eq!((check.state, check.said.contains("into the next commit")), (State::Doubtful, true), "{check:?}");
+    drop(store::DataDir::open(&path).unwrap());
+    assert_eq!(data(&path).remove(0).state, State::Good);
+}
+
+#[test]
 fn a_path_that_is_too_long_for_a_socket_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x".repeat(100));
