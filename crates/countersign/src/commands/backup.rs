@@ -10,7 +10,7 @@ use model::{Blame, Digest, Fault};
 use serde::{Deserialize, Serialize};
 
 use super::clients::Client;
-use super::clients::{ClientFile, Gatewayed, Leads, Plan, blank, entries, leads, place_of};
+use super::clients::{ClientFile, Entry, Gatewayed, Leads, Plan, blank, entries, leads, leads_here, place_of};
 
 /// Everything `leave` needs.
 #[derive(Serialize, Deserialize)]
@@ -51,10 +51,13 @@ pub enum Restoration {
     /// It is as `init` left it: every byte is put back.
     Whole { before: Vec<u8>, after: Vec<u8> },
     /// It was edited since: our entries are taken out, the rest stays. `left`: entries that are not ours any more. `astray`: those of
-    /// which nobody can tell, with where they lead, so that the backup is still needed.
+    /// which nobody can tell, and those through this gateway that `init` did not write, with where they lead, so that the backup is still
+    /// needed.
     Edited { before: Vec<u8>, after: Vec<u8>, left: Vec<String>, astray: Vec<(String, Leads)> },
     /// It is gone: it is made again.
     Gone { after: Vec<u8> },
+    /// It is gone with its folder, which may have got another name: nothing is made, and the backup is still needed.
+    NoFolder,
     /// It cannot be read any more.
     Stuck(String),
 }
@@ -96,6 +99,20 @@ impl Backup {
         let backup: Self = serde_json::from_slice(&plain).map_err(|error| damaged().because(error))?;
         if backup.version == VERSION { Ok(backup) } else { Err(damaged()) }
     }
+
+    /// Where the folder of a file is not there any more, the file is looked for beside the configuration: both may have been moved.
+    pub fn follow(&mut self, config: &Path) {
+        let known: Vec<PathBuf> = self.files.iter().map(|file| file.path.clone()).collect();
+        for file in self.files.iter_mut().filter(|file| !file.has_folder()) {
+            let moved = file.path.ancestors().skip(1).filter_map(|folder| {
+                let moved = config.parent()?.join(file.path.strip_prefix(folder).ok()?);
+                (!known.contains(&moved) && file.is_known_at(&moved)).then_some(moved)
+            });
+            if let Some(moved) = moved.last() {
+                file.path = moved;
+            }
+        }
+    }
 }
 
 impl SavedFile {
@@ -104,6 +121,9 @@ impl SavedFile {
         let now = match std::fs::read(&self.path) {
             Ok(now) => now,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if !self.has_folder() {
+                    return Ok(Restoration::NoFolder);
+                }
                 return Ok(Restoration::Gone { after: decoded(&self.content)? });
             }
             Err(error) => {
@@ -118,11 +138,21 @@ impl SavedFile {
         if digest(&now) == self.after {
             return Ok(Restoration::Whole { before: now, after: original });
         }
-        self.edited(now, ours)
+        self.edited(now, &original, ours)
+    }
+
+    fn has_folder(&self) -> bool {
+        self.path.parent().is_some_and(Path::exists)
+    }
+
+    /// Whether the file at this place is, byte for byte, this one before or after `init`.
+    fn is_known_at(&self, path: &Path) -> bool {
+        std::fs::read(path)
+            .is_ok_and(|now| digest(&now) == self.after || decoded(&self.content).is_ok_and(|was| was == now))
     }
 
     /// Each entry of ours goes, and what stood in its place comes back; every other byte stays.
-    fn edited(&self, now: Vec<u8>, ours: &Gatewayed) -> Result<Restoration, Fault> {
+    fn edited(&self, now: Vec<u8>, original: &[u8], ours: &Gatewayed) -> Result<Restoration, Fault> {
         let strict = blank(&now);
         let document = match Document::parse(&strict) {
             Ok(document) => document,
@@ -142,6 +172,10 @@ impl SavedFile {
                 None => left.push(entry.place.join(".")),
             }
         }
+        for place in self.not_of_init(&document, original, ours, &edits) {
+            left.retain(|other| *other != place);
+            astray.push((place, Leads::Here));
+        }
         edits.sort_by_key(|(span, _)| span.start);
         let edits: Vec<_> = edits.iter().map(|(span, content)| (span.clone(), content.as_slice())).collect();
         let after = json::splice(&now, &edits);
@@ -158,17 +192,42 @@ impl SavedFile {
         ours: &dyn Fn(json::Value<'_, '_>) -> bool,
         taken: &[(std::ops::Range<usize>, Vec<u8>)],
     ) -> Option<json::Value<'d, 'a>> {
-        let client = [Client::ClaudeDesktop, Client::ClaudeCode, Client::VsCode, Client::Cursor]
-            .into_iter()
-            .find(|client| client.as_str() == self.client)
-            .unwrap_or(Client::Other);
-        let file = ClientFile { client, path: self.path.clone(), project: None };
         let known = |place: &[String]| self.entries.iter().any(|entry| entry.place == place);
-        entries(document, &file)
+        entries(document, &self.of_client())
             .into_iter()
             .filter(|entry| !known(&entry.place) && ours(entry.value))
             .map(|entry| entry.value)
             .find(|value| !taken.iter().any(|(span, _)| *span == value.span()))
+    }
+
+    /// Entries through this gateway that are not taken out, and did not stand there before `init`.
+    fn not_of_init(
+        &self,
+        document: &Document<'_>,
+        original: &[u8],
+        ours: &Gatewayed,
+        taken: &[(std::ops::Range<usize>, Vec<u8>)],
+    ) -> Vec<String> {
+        let strict = blank(original);
+        let before = Document::parse(&strict).ok();
+        let stood = |entry: &Entry<'_, '_>| {
+            let there = before.as_ref().and_then(|before| place_of(before, &entry.place));
+            there.is_some_and(|there| there.raw() == entry.value.raw())
+        };
+        entries(document, &self.of_client())
+            .into_iter()
+            .filter(|entry| leads_here(entry.value, ours) && !stood(entry))
+            .filter(|entry| !taken.iter().any(|(span, _)| *span == entry.value.span()))
+            .map(|entry| entry.place.join("."))
+            .collect()
+    }
+
+    fn of_client(&self) -> ClientFile {
+        let client = [Client::ClaudeDesktop, Client::ClaudeCode, Client::VsCode, Client::Cursor]
+            .into_iter()
+            .find(|client| client.as_str() == self.client)
+            .unwrap_or(Client::Other);
+        ClientFile { client, path: self.path.clone(), project: None }
     }
 }
 

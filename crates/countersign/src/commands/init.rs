@@ -109,12 +109,17 @@ pub(super) fn agreed(yes: bool, question: &str) -> Result<bool, Fault> {
 
 /// Nothing of an earlier `init` may be lost.
 fn untouched(place: &Place) -> Result<(), Fault> {
+    let joined = backup_file(&place.data).exists();
     if place.config.exists() {
         let said = format!("`{}` is there already, and it is not overwritten", place.config.display());
-        return Err(Fault::new(Blame::Operator, "operator.config_exists", said)
-            .hint("`countersign leave` first and rename it, or name another with `--config FILE`"));
+        // Another one beside it would have the same data directory.
+        return Err(Fault::new(Blame::Operator, "operator.config_exists", said).hint(if joined {
+            "`countersign leave` first, then rename it"
+        } else {
+            "rename it, or name another with `--config FILE`"
+        }));
     }
-    if backup_file(&place.data).exists() {
+    if joined {
         let said = format!("`{}` holds what an earlier `init` changed", place.data.display());
         return Err(
             Fault::new(Blame::Operator, "operator.backup_exists", said).hint("`countersign leave` puts it back first")
@@ -132,7 +137,8 @@ fn planned(around: &Surroundings<'_>, args: &InitArgs, place: &Place) -> Result<
     }
     let program = std::env::current_exe()
         .map_err(|error| crate::gateway::operator("operator.program", "our own program cannot be found", error))?;
-    let plan = Plan::of(&found, around, &Gatewayed { program, config: place.config.clone() })?;
+    let plan =
+        Plan::of(&found, around, &Gatewayed { program, config: place.config.clone(), data: place.data.clone() })?;
     if plan.apps.is_empty() {
         left_alone(&plan).into_iter().for_each(out);
         let looked: Vec<String> = found.iter().map(|file| plain(&format!("`{}`", file.path.display()))).collect();

@@ -11,7 +11,7 @@ use store::DataDir;
 
 use super::backup::{Backup, Restoration, SavedFile, backup_file, used_backup_file};
 use super::clients::{Gatewayed, Leads, secrets_in};
-use super::files::{Changes, private_folder};
+use super::files::Changes;
 use super::init::agreed;
 use super::place::Place;
 use super::shown;
@@ -23,6 +23,8 @@ use crate::terminal::{Ink, Look, out, say};
 /// Restores the clients' own configurations.
 pub async fn run(common: &Common, args: &LeaveArgs) -> Result<ExitCode, Fault> {
     let place = Place::of(&common.config, &Place::here());
+    // By another name, another gateway's clients would be put back.
+    place.is_there("where it was removed, an empty file in its place will do; `--config FILE` names another")?;
     let Some(backup) = open(&place)? else {
         say("the clients have their own configurations already");
         return Ok(ExitCode::SUCCESS);
@@ -79,13 +81,15 @@ pub(super) fn open(place: &Place) -> Result<Option<Backup>, Fault> {
         let said = format!("the key that opens the backup is missing: `{}`", key.display());
         return Err(Fault::new(Blame::Operator, "operator.no_key", said).hint("restore it from your own backups"));
     }
-    Backup::unsealed(&VaultKey::load_or_create(&key)?, &sealed).map(Some)
+    let mut backup = Backup::unsealed(&VaultKey::load_or_create(&key)?, &sealed)?;
+    backup.follow(&place.config);
+    Ok(Some(backup))
 }
 
 pub(super) fn plan<'b>(backup: &'b Backup, place: &Place) -> Result<Vec<(&'b SavedFile, Restoration)>, Fault> {
     // Where it cannot be found out which program this is, what an entry starts is known by its name alone.
     let program = std::env::current_exe().unwrap_or_default();
-    let ours = Gatewayed { program, config: place.config.clone() };
+    let ours = Gatewayed { program, config: place.config.clone(), data: place.data.clone() };
     backup.files.iter().map(|file| Ok((file, file.restoration(&ours)?))).collect()
 }
 
@@ -94,7 +98,7 @@ pub(super) fn restore(place: &Place, plan: &[(&SavedFile, Restoration)]) -> Resu
     let mut changes = Changes::default();
     for (file, what) in plan {
         let done = match what {
-            Restoration::Nothing | Restoration::Stuck(_) => Ok(()),
+            Restoration::Nothing | Restoration::NoFolder | Restoration::Stuck(_) => Ok(()),
             Restoration::Whole { before, after } | Restoration::Edited { before, after, .. } => {
                 if what.changes() {
                     changes.replace(&file.path, before, after, mode_of(file))
@@ -102,10 +106,7 @@ pub(super) fn restore(place: &Place, plan: &[(&SavedFile, Restoration)]) -> Resu
                     Ok(())
                 }
             }
-            Restoration::Gone { after } => {
-                let _ = file.path.parent().map(private_folder);
-                changes.create(&file.path, after, file.mode)
-            }
+            Restoration::Gone { after } => changes.create(&file.path, after, file.mode),
         };
         if let Err(fault) = done {
             for problem in changes.undo() {
@@ -150,14 +151,15 @@ fn staying(what: &Restoration, config: &Path) -> Vec<String> {
     let Restoration::Edited { left, astray, .. } = what else { return Vec::new() };
     let left = left.iter().map(|entry| format!("  `{}` is not ours any more and stays as it is", plain(entry)));
     let astray = astray.iter().map(|(entry, leads)| {
-        let by = match leads {
-            Leads::Missing => "by a configuration that is not there",
-            _ => "and names no configuration by its whole path",
-        };
         let (entry, config) = (plain(entry), plain(&config.display().to_string()));
-        format!(
-            "  `{entry}` starts `countersign connect` {by}, and stays as it is: name `{config}` in it, or take it out"
-        )
+        let (by, mend) = match leads {
+            Leads::Here => ("through this gateway and is none of `init`", "take it out".to_owned()),
+            Leads::Missing => {
+                ("by a configuration that is not there", format!("name `{config}` in it, or take it out"))
+            }
+            _ => ("and names no configuration by its whole path", format!("name `{config}` in it, or take it out")),
+        };
+        format!("  `{entry}` starts `countersign connect` {by}, and stays as it is: {mend}")
     });
     left.chain(astray).collect()
 }
@@ -165,7 +167,7 @@ fn staying(what: &Restoration, config: &Path) -> Vec<String> {
 impl Restoration {
     pub(super) fn changes(&self) -> bool {
         match self {
-            Self::Nothing | Self::Stuck(_) => false,
+            Self::Nothing | Self::NoFolder | Self::Stuck(_) => false,
             Self::Edited { before, after, .. } => before != after,
             Self::Whole { .. } | Self::Gone { .. } => true,
         }
@@ -174,7 +176,7 @@ impl Restoration {
     /// Whether nothing of ours stays in it.
     fn is_whole(&self) -> bool {
         match self {
-            Self::Stuck(_) => false,
+            Self::NoFolder | Self::Stuck(_) => false,
             Self::Edited { astray, .. } => astray.is_empty(),
             Self::Nothing | Self::Whole { .. } | Self::Gone { .. } => true,
         }
@@ -187,7 +189,7 @@ impl Restoration {
             Self::Edited { .. } if !self.changes() => "stuck",
             Self::Edited { .. } => "edited",
             Self::Gone { .. } => "made",
-            Self::Stuck(_) => "stuck",
+            Self::NoFolder | Self::Stuck(_) => "stuck",
         }
     }
 
@@ -198,6 +200,9 @@ impl Restoration {
             Self::Edited { .. } if !self.changes() => "edited since `init`: nothing is taken out".to_owned(),
             Self::Edited { .. } => "edited since `init`: only our entries are taken out".to_owned(),
             Self::Gone { .. } => "it is gone, and is made again as it was before `init`".to_owned(),
+            Self::NoFolder => {
+                "its folder is not there, and is not made again: put it back, or a link where it was renamed".to_owned()
+            }
             Self::Stuck(why) => format!("it cannot be read: {why}"),
         }
     }

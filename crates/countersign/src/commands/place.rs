@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use model::{Blame, Fault};
 use serde::Deserialize;
 
 /// The configuration and its data directory, as whole paths.
@@ -35,6 +36,15 @@ impl Place {
         };
         let data = config.parent().unwrap_or(here).join(said.as_deref().unwrap_or(DATA));
         Self { config, data }
+    }
+
+    /// Error: there is no configuration, with this way out.
+    pub fn is_there(&self, way_out: &'static str) -> Result<(), Fault> {
+        if self.config.is_file() {
+            return Ok(());
+        }
+        let said = format!("there is no configuration at `{}`", self.config.display());
+        Err(Fault::new(Blame::Operator, "operator.no_config", said).hint(way_out))
     }
 
     /// Where the command was started.

@@ -290,7 +290,9 @@ fn a_client_joins_works_and_leaves() -> Result<()> {
     assert!(written.contains(r#"{ from: "vault:kit-kit-key", variable: "KIT_KEY" }"#) && clean(&written), "{written}");
     assert!(told.contains("pinned 5 tools"), "{told}");
     let (code, _, told) = desk.run(&["init", "--yes"])?;
-    assert!(code == 2 && told.contains("is there already"), "{told}");
+    assert!(code == 2 && told.contains("is there already") && told.contains("`countersign leave` first"), "{told}");
+    let (code, said, told) = desk.run(&["leave", "--yes", "--config", "second.yaml"])?;
+    assert!(code == 2 && said.is_empty() && told.contains("there is no configuration at"), "{said}{told}");
     let (code, said, told) = desk.run(&["doctor", "--json"])?;
     assert_eq!(code, 0, "{said}{told}");
 

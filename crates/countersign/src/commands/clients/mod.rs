@@ -20,8 +20,8 @@ mod secrets;
 mod written;
 
 pub use covered::secrets_in;
-pub use entry::{entries, place_of};
+pub use entry::{Entry, entries, place_of};
 pub use jsonc::blank;
 pub use known::{Client, ClientFile, Surroundings, find};
-pub use plan::{Gatewayed, Leads, Left, Moved, Plan, leads};
+pub use plan::{Gatewayed, Leads, Left, Moved, Plan, leads, leads_here};
 pub use written::{Written, configuration};

@@ -5,18 +5,21 @@ use std::path::{Component, Path, PathBuf};
 use json::{Document, Value};
 use model::{AppId, Blame, Fault, Secret};
 
+use super::super::place::Place;
 use super::entry::{Kept, Reader, Server, entries};
 use super::jsonc::blank;
 use super::known::{Client, ClientFile, Surroundings};
 use super::written::slug;
 
-/// How our entries start: the program and the configuration.
+/// How our entries start, the program and the configuration, and which gateway they lead to.
 #[derive(Debug, Clone)]
 pub struct Gatewayed {
     /// The whole path of `countersign`.
     pub program: PathBuf,
     /// The whole path of the configuration.
     pub config: PathBuf,
+    /// The whole path of the data directory: one gateway holds it, whichever configuration it is started by.
+    pub data: PathBuf,
 }
 
 /// What would change.
@@ -90,7 +93,7 @@ pub struct Left {
 /// Where an entry leads that may be ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leads {
-    /// It is ours: to this app, by this configuration.
+    /// It is ours: to this app, by this configuration or another one of the same data directory.
     Here,
     /// To an app of this name, and it names no configuration by its whole path: it may be ours.
     Unnamed,
@@ -247,11 +250,17 @@ pub fn leads(entry: Value<'_, '_>, app: &str, ours: &Gatewayed) -> Leads {
     // A client starts it in a folder that nobody here knows.
     match named.map(Path::new).filter(|named| named.is_absolute()) {
         Some(named) if whole(named) == whole(&ours.config) => Leads::Here,
+        Some(named) if named.is_file() && whole(&Place::of(named, named).data) == whole(&ours.data) => Leads::Here,
         Some(named) if named.exists() => Leads::Elsewhere,
         _ if !starts(entry, &ours.program) => Leads::Elsewhere,
         Some(_) => Leads::Missing,
         None => Leads::Unnamed,
     }
+}
+
+/// Whether an entry leads through this gateway, to whatever app.
+pub fn leads_here(entry: Value<'_, '_>, ours: &Gatewayed) -> bool {
+    connects_to(entry).is_some_and(|app| leads(entry, &app, ours) == Leads::Here)
 }
 
 /// A path with its links followed; of what is not there, without `.` and `..`.

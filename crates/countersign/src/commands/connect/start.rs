@@ -67,11 +67,7 @@ struct Started {
 
 impl Started {
     fn new(place: &Place) -> Result<Self, Fault> {
-        if !place.config.is_file() {
-            let said = format!("there is no configuration at `{}`", place.config.display());
-            return Err(Fault::new(Blame::Operator, "operator.no_config", said)
-                .hint("`countersign init` writes one; `--config FILE` names another"));
-        }
+        place.is_there("`countersign init` writes one; `--config FILE` names another")?;
         let wrong = |error: std::io::Error| {
             operator("operator.start", format!("the gateway could not be started: {error}"), error)
         };

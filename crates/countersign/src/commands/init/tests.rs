@@ -56,7 +56,8 @@ impl Home {
         let environment = |name: &str| (name == "PATH").then(|| "/bin:/usr/bin".to_owned());
         let around = Surroundings { home: &home, here: &here, macos: false, environment: &environment };
         let found = find(&around, &[], false);
-        let ours = Gatewayed { program: PathBuf::from("/opt/countersign"), config: self.place().config };
+        let Place { config, data } = self.place();
+        let ours = Gatewayed { program: PathBuf::from("/opt/countersign"), config, data };
         Plan::of(&found, &around, &ours).unwrap()
     }
 

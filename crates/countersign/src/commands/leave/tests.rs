@@ -23,7 +23,7 @@ async fn edited(edit: impl Fn(&str) -> String) -> String {
 
 /// The same, with whether everything of ours is gone. Another configuration stands beside ours.
 async fn edited_to(edit: impl Fn(&str) -> String) -> (String, bool) {
-    let home = Home::new(&[CURSOR, ("other.yaml", "")]);
+    let home = Home::new(&[CURSOR, ("other.yaml", "data: other"), ("second.yaml", "# the same data directory\n")]);
     home.move_in().await.unwrap();
     let path = home.path(CURSOR.0);
     let moved = fs::read_to_string(&path).unwrap();
@@ -50,6 +50,9 @@ async fn edits_since_then_stay() {
     let after = edited(|text| text.replace("\"crm\": {", "\"customers\": {")).await;
     assert_eq!(after, CURSOR.1.replace("\"crm\": {", "\"customers\": {"), "an entry may be renamed");
 
+    let after = edited(|text| text.replace("/countersign.yaml\"", "/second.yaml\"")).await;
+    assert_eq!(after, CURSOR.1, "another configuration of this gateway may be named");
+
     let after = edited(|text| text.replace("/opt/countersign\"", "/opt/gateway-1.2\"")).await;
     assert_eq!(after, CURSOR.1, "the program may be called anything");
 }
@@ -68,13 +71,14 @@ async fn an_entry_that_is_no_longer_ours_stays() {
 
 #[tokio::test]
 async fn an_entry_of_another_app_or_gateway_stays() {
+    // It leads through this gateway, whoever wrote it.
     let other_app = |text: &str| text.replace("\"connect\", \"crm\"", "\"connect\", \"wiki\"");
     let other_gateway = |text: &str| text.replace("/countersign.yaml\"", "/other.yaml\"");
     // Whose they are cannot be told: no configuration is named, or none that is there.
     let no_gateway = |text: &str| text.replace("\"--config\"", "\"--verbose\"");
     let lost_gateway = |text: &str| text.replace("/countersign.yaml\"", "/lost.yaml\"");
     let edits: [(Edit<'_>, bool); 4] =
-        [(&other_app, true), (&other_gateway, true), (&no_gateway, false), (&lost_gateway, false)];
+        [(&other_app, false), (&other_gateway, true), (&no_gateway, false), (&lost_gateway, false)];
     for (edit, all_gone) in edits {
         let (after, whole) = edited_to(|text| {
             let (before, mail) = text.split_once("\"mail\"").unwrap();
@@ -85,6 +89,71 @@ async fn an_entry_of_another_app_or_gateway_stays() {
         assert!(after.contains("\"connect\"") && !after.contains("hunter2"), "{after}");
         assert!(after.contains("\"mail\": { \"command\": \"sh\" }"), "{after}");
     }
+}
+
+#[tokio::test]
+async fn an_entry_through_this_gateway_that_is_none_of_init_keeps_the_backup() {
+    let home = Home::new(&[CURSOR]);
+    home.move_in().await.unwrap();
+    let path = home.path(CURSOR.0);
+    let moved = fs::read_to_string(&path).unwrap();
+    let copied = moved.replace("\"mcpServers\": {", "\"mcpServers\": {\n    \"more\": OURS,");
+    let entry = moved.split_once("\"crm\": ").unwrap().1.split_once('}').unwrap().0;
+    fs::write(&path, copied.replace("OURS", &format!("{entry}}}"))).unwrap();
+    let (backup, place) = (open(&home.place()).unwrap().unwrap(), home.place());
+    let said = staying(&plan(&backup, &place).unwrap().first().unwrap().1, &place.config);
+    let expected = "  `mcpServers.more` starts `countersign connect` through this gateway and is none of `init`, and stays as it is: take it out";
+    assert_eq!(said, [expected]);
+    assert!(!home.leave() && backup_file(&place.data).exists());
+    let now = fs::read_to_string(&path).unwrap();
+    assert!(now.contains("hunter2") && now.matches("\"connect\"").count() == 1, "what is ours is put back: {now}");
+    fs::write(&path, CURSOR.1).unwrap();
+    assert!(home.leave() && !backup_file(&place.data).exists());
+}
+
+#[tokio::test]
+async fn an_entry_that_was_there_before_init_is_the_clients_own() {
+    let own = "{\"mcpServers\":{\"own\":{\"command\":\"/opt/countersign\",\"args\":[\"connect\",\"crm\",\"--config\",\"CONFIG\"]},\"crm\":{\"command\":\"sh\"}}}";
+    let home = Home::new(&[("~/.cursor/mcp.json", "")]);
+    let path = home.path(CURSOR.0);
+    let own = own.replace("CONFIG", &home.place().config.display().to_string());
+    fs::write(&path, &own).unwrap();
+    home.move_in().await.unwrap();
+    fs::write(&path, format!("{}\n", fs::read_to_string(&path).unwrap())).unwrap();
+    assert!(home.leave());
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{own}\n"));
+}
+
+#[tokio::test]
+async fn a_project_that_was_renamed_is_put_back_where_it_is() {
+    let project = (".mcp.json", CURSOR.1);
+    let home = Home::new(&[project]);
+    home.move_in().await.unwrap();
+    let old = home.place().config.parent().unwrap().to_owned();
+    let new = old.with_file_name("renamed");
+    fs::rename(&old, &new).unwrap();
+    let moved = Place::of(Path::new("countersign.yaml"), &new);
+    assert!(home.leave_by(&moved));
+    assert_eq!(fs::read_to_string(new.join(".mcp.json")).unwrap(), CURSOR.1);
+    assert!(!old.exists(), "the folder of before is not made again");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_gone_is_not_made_again() {
+    let home = Home::new(&[(".mcp.json", CURSOR.1)]);
+    home.move_in().await.unwrap();
+    let old = home.place().config.parent().unwrap().to_owned();
+    let new = old.with_file_name("renamed");
+    let edited = format!("{}\n", fs::read_to_string(home.path(".mcp.json")).unwrap());
+    fs::write(home.path(".mcp.json"), edited).unwrap();
+    fs::rename(&old, &new).unwrap();
+    let moved = Place::of(Path::new("countersign.yaml"), &new);
+    let backup = open(&moved).unwrap().unwrap();
+    assert_eq!(plan(&backup, &moved).unwrap().first().unwrap().1, Restoration::NoFolder);
+    assert!(!home.leave_by(&moved) && !old.exists() && backup_file(&moved.data).exists());
+    std::os::unix::fs::symlink(&new, &old).unwrap();
+    assert!(home.leave_by(&moved), "as it is told");
+    assert_eq!(fs::read_to_string(new.join(".mcp.json")).unwrap(), format!("{}\n", CURSOR.1));
 }
 
 #[tokio::test]

@@ -16,7 +16,12 @@ fn plan(files: &[(Client, &str)]) -> Plan {
         .collect();
     let environment = |name: &str| (name == "PATH").then(|| "/bin".to_owned());
     let around = Surroundings { home: folder.path(), here: folder.path(), macos: false, environment: &environment };
-    let ours = Gatewayed { program: PathBuf::from("/opt/countersign"), config: PathBuf::from("/etc/c.yaml") };
+    let path = PathBuf::from;
+    let ours = Gatewayed {
+        program: path("/opt/countersign"),
+        config: path("/etc/c.yaml"),
+        data: path("/etc/countersign-data"),
+    };
     let plan = Plan::of(&files, &around, &ours).unwrap();
     for (file, before) in plan.files.iter().map(|file| (&file.path, &file.before)) {
         assert_eq!(&std::fs::read(file).unwrap(), before, "planning changes nothing");
