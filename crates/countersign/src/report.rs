@@ -48,11 +48,21 @@ pub enum Kind {
     OnePerson,
     /// A contract is about records that nothing looks at before they are changed.
     Unseen,
+    /// What an app is started with is not on this machine.
+    NotThere,
 }
 
 /// All kinds, in the order reports list them.
-pub const KINDS: [Kind; 7] =
-    [Kind::Configuration, Kind::Rule, Kind::RuleNote, Kind::UnknownName, Kind::Unowned, Kind::OnePerson, Kind::Unseen];
+pub const KINDS: [Kind; 8] = [
+    Kind::Configuration,
+    Kind::Rule,
+    Kind::RuleNote,
+    Kind::UnknownName,
+    Kind::Unowned,
+    Kind::OnePerson,
+    Kind::Unseen,
+    Kind::NotThere,
+];
 
 impl Kind {
     /// The stable word for it.
@@ -65,6 +75,7 @@ impl Kind {
             Self::Unowned => "app-without-owner",
             Self::OnePerson => "one-person",
             Self::Unseen => "record-unseen",
+            Self::NotThere => "not-there",
         }
     }
 
@@ -78,6 +89,7 @@ impl Kind {
             Self::Unowned => "An app has no owners, so nobody can approve its holds.",
             Self::OnePerson => "There is only one person, so what would wait for another one is refused.",
             Self::Unseen => "Nothing looks at a record before it is changed, so no contract lets the change out.",
+            Self::NotThere => "A program or a folder that an app is started with is not on this machine.",
         }
     }
 
@@ -85,13 +97,15 @@ impl Kind {
     pub const fn level(self) -> Level {
         match self {
             Self::Configuration | Self::Rule => Level::Error,
-            Self::RuleNote | Self::UnknownName | Self::Unowned | Self::OnePerson | Self::Unseen => Level::Note,
+            Self::RuleNote | Self::UnknownName | Self::Unowned | Self::OnePerson | Self::Unseen | Self::NotThere => {
+                Level::Note
+            }
         }
     }
 
-    /// Whether it counts where notes count: not what is as it was meant where people work alone.
+    /// Whether it counts where notes count: not what is as it was meant where people work alone, nor what another machine may have.
     pub const fn counts(self) -> bool {
-        !matches!(self, Self::OnePerson)
+        !matches!(self, Self::OnePerson | Self::NotThere)
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use policy::{Bundle, PolicyError};
 use serde_json::{Value, json};
 
+use mcp::Target;
 use model::{AppId, Fault};
 
 use crate::cli::{CheckArgs, CheckFormat, Common};
@@ -205,7 +206,34 @@ fn notes(config: &Config, file: &Path, beside: &dyn Fn(&str) -> String) -> Vec<F
     notes.extend(alone(config, file));
     notes.extend(unknown_names(config, beside));
     notes.extend(unseen(config, file));
+    notes.extend(not_there(config, file));
     notes
+}
+
+/// Folders and programs that apps are started with, and that this machine does not have.
+fn not_there(config: &Config, file: &Path) -> Vec<Finding> {
+    let missing = config.apps.iter().filter_map(|app| {
+        let Target::Child(child) = &app.target else { return None };
+        let (what, key, path) = match &child.directory {
+            Some(directory) if !directory.is_dir() => ("folder", "directory:", directory),
+            _ if !child.program.is_file() => ("program", "command:", &child.program),
+            _ => return None,
+        };
+        Some(Finding {
+            kind: Kind::NotThere,
+            file: file.display().to_string(),
+            path: shown(file),
+            line: 0,
+            column: 0,
+            said: format!(
+                "there is no {what} `{}` on this machine: app `{}` cannot be started here",
+                path.display(),
+                app.id
+            ),
+            hint: Some(format!("correct its `{key}`, unless the gateway runs on another machine")),
+        })
+    });
+    missing.collect()
 }
 
 /// Changes of records that a contract is about and that nobody can look at before: each is refused.

@@ -102,6 +102,35 @@ fn whoever_works_alone_is_told_and_checks_strictly_all_the_same() -> Result<()> 
 }
 
 #[test]
+fn what_an_app_is_started_with_and_is_not_there_is_told() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sh = ["/bin/sh".to_owned()];
+    let world = world().app_command("homeless", &sh).set(&["apps", "homeless", "directory"], json!("./missing"));
+    let world = world.app_command("script", &["./serve".to_owned()]).prepare()?;
+    let folder = world.folder().canonicalize()?;
+    let findings = || -> Result<Vec<String>> {
+        let said = json_of(&world, &["check"])?;
+        let findings = said.get("findings").and_then(Value::as_array).cloned().unwrap_or_default();
+        let of_kind = findings.iter().filter(|found| at(found, "/kind") == "not-there");
+        Ok(of_kind.map(|found| at(found, "/message").to_owned()).collect())
+    };
+    let said = findings()?;
+    ensure!(said.len() == 2 && said[0].contains("missing` on this machine: app `homeless` cannot"), "{said:?}");
+    ensure!(said[1].contains("there is no program `") && said[1].contains("app `script`"), "{said:?}");
+    ensure!(world.run(&["check", "--strict"])?.code == 0, "the gateway may run elsewhere");
+
+    std::fs::write(folder.join("serve"), "#!/no/such/interpreter\n")?;
+    std::fs::set_permissions(folder.join("serve"), std::fs::Permissions::from_mode(0o700))?;
+    let said = world.run(&["doctor"])?;
+    ensure!(said.stdout.contains("missing`: there is no such folder"), "{said:?}");
+    ensure!(said.stdout.contains("mend: make it, or correct the app's `directory:`"), "{said:?}");
+    ensure!(said.stdout.contains("the program that its first line names is not there"), "{said:?}");
+    std::fs::create_dir(folder.join("missing"))?;
+    ensure!(findings()?.is_empty());
+    Ok(())
+}
+
+#[test]
 fn explain_says_what_the_gateway_does() -> Result<()> {
     let upstream = upstream()?;
     let world = of(&upstream).rules("rules/a.cedar", NOT_BEN).start()?;

@@ -4,6 +4,7 @@
 //! whole group.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -85,12 +86,7 @@ impl ChildLink {
             command.current_dir(directory);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| {
-            let said = format!("`{}` could not be started: {error}", spec.program.display());
-            Fault::new(Blame::Operator, "operator.child_start", said)
-                .hint("correct the app's `command:`")
-                .because(error)
-        })?;
+        let mut child = command.spawn().map_err(|error| not_started(spec, error))?;
         let group = Mutex::new(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -389,6 +385,34 @@ async fn overhear(mut stderr: ChildStderr, shared: Arc<Shared>, said_all: onesho
         }
     }
     let _ = said_all.send(());
+}
+
+/// Why a child could not be started. The system has one word for a folder, a program and an interpreter that are missing.
+fn not_started(spec: &ChildSpec, error: io::Error) -> Fault {
+    let program = spec.program.display();
+    let fault = |said: String, way_out: &str| {
+        Fault::new(Blame::Operator, "operator.child_start", said).hint(way_out.to_owned())
+    };
+    if let Some(directory) = spec.directory.as_deref().filter(|directory| !directory.is_dir()) {
+        let said = format!("`{program}` could not be started in `{}`: there is no such folder", directory.display());
+        return fault(said, "make it, or correct the app's `directory:`");
+    }
+    let (why, way_out) = match error.kind() {
+        io::ErrorKind::NotFound if spec.program.is_file() => {
+            ("the program that its first line names is not there", "correct that line")
+        }
+        io::ErrorKind::NotFound => ("there is no such program", "correct the app's `command:`"),
+        io::ErrorKind::PermissionDenied if spec.directory.is_some() => (
+            "it may not be run, or its folder may not be entered",
+            "look at the mode of the app's `command:` and `directory:`",
+        ),
+        io::ErrorKind::PermissionDenied => ("it may not be run", "`chmod +x` it, or correct the app's `command:`"),
+        _ => {
+            let said = format!("`{program}` could not be started");
+            return fault(said, "correct the app's `command:`").because(error);
+        }
+    };
+    fault(format!("`{program}` could not be started: {why}"), way_out)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -78,7 +78,9 @@ impl Checker<'_> {
     /// A program by path (relative to the file) or by name on our own path.
     fn find_program(&mut self, program: &str, written: &Spanned<Vec<String>>) -> Option<PathBuf> {
         if program.contains('/') {
-            return Some(self.path(program));
+            let program = self.path(program);
+            // It is looked for from where the app starts.
+            return Some(std::path::absolute(&program).unwrap_or(program));
         }
         let path = (self.environment)("PATH").unwrap_or_default();
         let found =

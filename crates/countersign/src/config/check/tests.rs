@@ -33,6 +33,13 @@ fn what_was_put_out_of_force_by_comments_stands_anywhere() {
 }
 
 #[test]
+fn a_program_is_beside_the_file_wherever_the_app_starts() {
+    let config = parse(&format!("{WORLD}apps:\n  files: {{command: [./serve], directory: app}}\n")).unwrap();
+    let Some(Target::Child(child)) = config.apps.first().map(|app| &app.target) else { panic!("no child") };
+    assert_eq!(child.program, std::path::absolute("serve").unwrap());
+}
+
+#[test]
 fn a_whole_file_becomes_a_world() {
     let config = parse(&format!(
         "{WORLD}

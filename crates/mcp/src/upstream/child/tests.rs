@@ -43,6 +43,46 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 #[tokio::test]
+async fn what_is_missing_is_what_is_blamed() {
+    let (there, missing, no_folder) = ("/bin/sh", "/no/such/place", "/etc/passwd");
+    let of_folder = "make it, or correct the app's `directory:`";
+    for (program, directory, said, way_out) in [
+        (
+            there,
+            Some(missing),
+            "`/bin/sh` could not be started in `/no/such/place`: there is no such folder",
+            of_folder,
+        ),
+        (there, Some(no_folder), "`/bin/sh` could not be started in `/etc/passwd`: there is no such folder", of_folder),
+        (
+            missing,
+            Some("/"),
+            "`/no/such/place` could not be started: there is no such program",
+            "correct the app's `command:`",
+        ),
+        (
+            no_folder,
+            Some("/"),
+            "`/etc/passwd` could not be started: it may not be run, or its folder may not be entered",
+            "look at the mode of the app's `command:` and `directory:`",
+        ),
+        (
+            no_folder,
+            None,
+            "`/etc/passwd` could not be started: it may not be run",
+            "`chmod +x` it, or correct the app's `command:`",
+        ),
+    ] {
+        let (program, directory) = (program.into(), directory.map(Into::into));
+        let spec = ChildSpec { program, arguments: Vec::new(), environment: Vec::new(), directory };
+        let started = ChildLink::start(&spec, &[], Arc::new(Nothing), &Limits::default(), Ear::new(|_| {}));
+        let fault = started.map(drop).unwrap_err();
+        assert_eq!(fault.code(), "operator.child_start");
+        assert_eq!((fault.to_string().as_str(), fault.way_out()), (said, Some(way_out)));
+    }
+}
+
+#[tokio::test]
 async fn no_process_of_a_child_outlives_it() {
     let long = "head -c 5000 /dev/zero | tr '\\0' x";
     for script in [
