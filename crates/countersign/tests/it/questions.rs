@@ -106,3 +106,21 @@ fn whoever_follows_gets_records_as_they_come() -> Result<()> {
     ensure!(ended.success(), "whoever goes away ends it: {ended}");
     Ok(())
 }
+
+#[test]
+fn a_mistyped_name_is_not_one_that_did_nothing() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    for (question, mistyped, meant) in [
+        ("touched", "ana-desktp", "ana-desktop"),
+        ("on-behalf-of", "anna", "ana"),
+        ("rule-fired", "baseline-destructve", "baseline-destructive"),
+    ] {
+        let told = world.run(&["trace", question, mistyped])?;
+        let named = told.stderr.contains(&format!("did you mean `{meant}`?"));
+        ensure!(told.code == 2 && told.stdout.is_empty() && named, "{told:?}");
+        let none = world.run(&["trace", question, meant])?;
+        ensure!(none.code == 0 && none.stderr.contains("none of the"), "{none:?}");
+    }
+    Ok(())
+}

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
+use model::contract::RULE_PREFIX;
 use model::{AgentId, Blame, Clock as _, Fault, HumanId, UnixMicros};
 use serde_json::{Map, Value, json};
 use store::Reader;
@@ -14,8 +15,9 @@ use super::readable::{ERASED, KeptFrom, Names, facts_of, local, plain, trouble};
 use super::table::Table;
 use super::{asked, trace_of};
 use crate::cli::{Common, WhoApprovedArgs, WindowArgs};
-use crate::clock::SystemClock;
-use crate::config::nearest;
+use crate::clock::{SystemClock, environment};
+use crate::config::{Config, nearest};
+use crate::gateway::bundle_of;
 use crate::terminal::{Ink, Look, out, say};
 use crate::words::counted;
 
@@ -23,6 +25,9 @@ use crate::words::counted;
 pub(super) fn touched(common: &Common, agent: &str, args: &WindowArgs) -> Result<ExitCode, Fault> {
     let asking = Asking::of(common, args)?;
     let report = trace::ready::touched(&asking.reader, agent, &asking.window).map_err(Fault::from)?;
+    if report.summary.calls == 0 {
+        known_agent(&asking.reader, &known(common, &asking.reader)?, agent)?;
+    }
     asking.tell(&[("agent", agent)], report, &[Field::Agent])
 }
 
@@ -30,6 +35,10 @@ pub(super) fn touched(common: &Common, agent: &str, args: &WindowArgs) -> Result
 pub(super) fn on_behalf_of(common: &Common, human: &str, args: &WindowArgs) -> Result<ExitCode, Fault> {
     let asking = Asking::of(common, args)?;
     let report = trace::ready::on_behalf_of(&asking.reader, human, &asking.window).map_err(Fault::from)?;
+    // Of calls that name nobody any more, nobody knows for whom they were.
+    if report.summary.calls == 0 && report.summary.unnamed_before.is_none() {
+        known_human(&asking.reader, &known(common, &asking.reader)?, human)?;
+    }
     asking.tell(&[("human", human)], report, &[Field::Human])
 }
 
@@ -37,6 +46,9 @@ pub(super) fn on_behalf_of(common: &Common, human: &str, args: &WindowArgs) -> R
 pub(super) fn rule_fired(common: &Common, rule: &str, args: &WindowArgs) -> Result<ExitCode, Fault> {
     let asking = Asking::of(common, args)?;
     let report = trace::ready::rule_fired(&asking.reader, rule, &asking.window).map_err(Fault::from)?;
+    if report.summary.calls == 0 {
+        known_rule(&asking.reader, &rules(common), rule)?;
+    }
     asking.tell(&[("rule", rule)], report, &[Field::Human])
 }
 
@@ -228,6 +240,46 @@ fn whose<'k>(log: &dyn LogReader, known: &'k Known, who: &'k str) -> Result<Whos
     let names = people.chain(known.directory.agents.keys().map(AgentId::as_str));
     let said = format!("neither the directory nor the trace knows a person or an agent `{who}`");
     Err(Fault::new(Blame::Operator, "operator.nobody", said).hint(nearest(who, names)))
+}
+
+/// Error: there is no such agent, and there was none. Nothing found would say nothing.
+fn known_agent(log: &dyn LogReader, known: &Known, agent: &str) -> Result<(), Fault> {
+    let names: Vec<&str> = known.directory.agents.keys().map(AgentId::as_str).collect();
+    if names.contains(&agent) || !log.uses(UseOf::Agent(agent)).map_err(Fault::from)?.is_empty() {
+        return Ok(());
+    }
+    let said = format!("neither the directory nor the trace knows an agent `{agent}`");
+    Err(Fault::new(Blame::Operator, "operator.no_agent", said).hint(nearest(agent, names.into_iter())))
+}
+
+/// Error: there is no such person, and there was none.
+fn known_human(log: &dyn LogReader, known: &Known, human: &str) -> Result<(), Fault> {
+    let names: Vec<&str> = known.directory.humans.keys().map(HumanId::as_str).collect();
+    if names.contains(&human) || !log.uses(UseOf::Human(human)).map_err(Fault::from)?.is_empty() {
+        return Ok(());
+    }
+    let said = format!("neither the directory nor the trace knows a person `{human}`");
+    Err(Fault::new(Blame::Operator, "operator.nobody", said).hint(nearest(human, names.into_iter())))
+}
+
+/// Error: no rule of this id is in the files, and none has ever fired. Guards and clauses stand in no rule file.
+fn known_rule(log: &dyn LogReader, rules: &[String], rule: &str) -> Result<(), Fault> {
+    let ever = trace::ready::Window { limit: 1, ..trace::ready::Window::default() };
+    if ["guard:", RULE_PREFIX].into_iter().any(|prefix| rule.starts_with(prefix))
+        || rules.iter().any(|known| known == rule)
+        || trace::ready::rule_fired(log, rule, &ever).map_err(Fault::from)?.summary.calls > 0
+    {
+        return Ok(());
+    }
+    let said = format!("neither the rules nor the trace know a rule `{rule}`");
+    let hint = nearest(rule, rules.iter().map(String::as_str));
+    Err(Fault::new(Blame::Operator, "operator.no_rule", said).hint(hint))
+}
+
+/// The ids of the rules that the files hold; none where those are not in order.
+fn rules(common: &Common) -> Vec<String> {
+    let bundle = Config::load(&common.config, &environment).ok().and_then(|config| bundle_of(&config).ok());
+    bundle.iter().flat_map(|bundle| bundle.rules()).map(|rule| rule.id.to_string()).collect()
 }
 
 fn records(entries: &[Entry]) -> Vec<Value> {

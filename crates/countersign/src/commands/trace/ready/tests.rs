@@ -59,6 +59,28 @@ fn somebody_nobody_knows_is_told_so() {
 }
 
 #[test]
+fn a_name_that_nobody_knows_is_not_one_that_did_nothing() {
+    let log = Log::told();
+    let known = Known { directory: Default::default(), configured: false };
+    known_agent(&log.reader, &known, "invoice-bot").unwrap();
+    known_human(&log.reader, &known, "ana@example.org").unwrap();
+    known_rule(&log.reader, &[], "baseline-some").unwrap();
+    known_rule(&log.reader, &["new".to_owned()], "new").unwrap();
+    known_rule(&log.reader, &[], "guard:app-stopped").unwrap();
+    known_rule(&log.reader, &[], "contract:acme/3.1").unwrap();
+    for (fault, code, said) in [
+        (known_agent(&log.reader, &known, "invoice-bt"), "operator.no_agent", "knows an agent `invoice-bt`"),
+        (known_human(&log.reader, &known, "ana"), "operator.nobody", "knows a person `ana`"),
+        (known_rule(&log.reader, &["new".to_owned()], "nw"), "operator.no_rule", "know a rule `nw`"),
+    ] {
+        let fault = fault.unwrap_err();
+        assert!(fault.code() == code && fault.to_string().contains(said), "{fault}");
+    }
+    let fault = known_rule(&log.reader, &["new".to_owned()], "nw").unwrap_err();
+    assert!(fault.way_out().is_some_and(|hint| hint.contains("`new`")), "{fault:?}");
+}
+
+#[test]
 fn programs_get_everything() {
     let log = Log::told();
     let report = touched(&log.reader, "invoice-bot", &Window { limit: 2, ..Window::default() }).unwrap();
