@@ -140,7 +140,7 @@ fn planned(around: &Surroundings<'_>, args: &InitArgs, place: &Place) -> Result<
     let plan =
         Plan::of(&found, around, &Gatewayed { program, config: place.config.clone(), data: place.data.clone() })?;
     if plan.apps.is_empty() {
-        left_alone(&plan).into_iter().for_each(out);
+        left_alone(&plan).into_iter().for_each(say);
         let looked: Vec<String> = found.iter().map(|file| plain(&format!("`{}`", file.path.display()))).collect();
         let said = format!("there is no server to move in {}", looked.join(", "));
         return Err(Fault::new(Blame::Operator, "operator.no_server", said)

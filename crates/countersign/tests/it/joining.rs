@@ -317,6 +317,14 @@ fn a_client_joins_works_and_leaves() -> Result<()> {
 }
 
 #[test]
+fn programs_get_nothing_but_what_they_can_read() -> Result<()> {
+    let desk = Desk::new(r#"{"mcpServers":{"off":{"command":"sh","disabled":true}}}"#)?;
+    let (code, said, told) = desk.run(&["init", "--yes", "--json"])?;
+    assert!(code == 2 && said.is_empty() && told.contains("left alone: `off`"), "{said}{told}");
+    Ok(())
+}
+
+#[test]
 fn a_secret_of_an_earlier_init_is_taken_away_as_the_hint_says() -> Result<()> {
     let server = program("testkit-upstream")?.display().to_string();
     let client = |token: &str| {
