@@ -1,5 +1,6 @@
 //! `login`, `logout`, `whoami`: a person at a terminal.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -102,10 +103,11 @@ fn typed(said: &str) -> Result<String, Fault> {
         .map_err(|error| operator("operator.stdin", "the password could not be read", error))
 }
 
-/// A new password: twice where nobody sees what is typed.
+/// A new password: typed twice, as nobody sees it; piped once.
 fn chosen(args: &LoginArgs) -> Result<String, Fault> {
     let first = typed("type the password you choose, 12 characters or more (it is not shown), then Enter")?;
-    if !args.password_stdin && first != typed("type it again, then Enter")? {
+    let twice = !args.password_stdin && std::io::stdin().is_terminal();
+    if twice && first != typed("type it again, then Enter")? {
         return Err(Fault::new(Blame::Caller, "people.password", "the two are not the same").hint("try again"));
     }
     Ok(first)
