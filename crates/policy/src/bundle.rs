@@ -1,6 +1,6 @@
 //! All rules, compiled, checked and content-hashed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,10 @@ use crate::known::Known;
 use crate::rego::{self, Rego};
 use crate::request::{Names, Passed};
 use crate::source::{Language, RuleFile};
+use crate::tools;
 use crate::vocabulary::schema;
 use crate::yaml::{self, Example, Reading, Tests, Written};
+use spelling::did_you_mean;
 
 /// The rules in force: the organisation's, and the baseline.
 pub struct Bundle {
@@ -33,6 +35,8 @@ pub struct Bundle {
     asked: Asked,
     rego: Option<Rego>,
     recommend_only: BTreeSet<AgentId>,
+    /// Rules that yield to those that permit: the tools that they name are those of others.
+    yielding: BTreeSet<RuleId>,
     notes: Vec<PolicyError>,
     examples: Vec<Example>,
     names: Names,
@@ -71,6 +75,7 @@ impl Bundle {
             asked: platform.asked,
             rego,
             recommend_only: platform.recommend_only,
+            yielding: platform.yielding,
             notes: platform.notes,
             examples: platform.examples,
             names: Names::new().map_err(|error| vec![error])?,
@@ -104,6 +109,34 @@ impl Bundle {
         let mut words = self.asked.looks_for(app);
         words.extend(self.rego.iter().flat_map(|rego| rego.texts().iter().cloned()));
         words
+    }
+
+    /// The tools of this app that the organisation's rules name, and every name that they could compare a tool's with.
+    pub fn tools_named(&self, app: &AppId) -> BTreeSet<ToolName> {
+        let mut names: BTreeSet<ToolName> = self.rego.iter().flat_map(Rego::names).filter_map(tools::as_name).collect();
+        for (_, policy) in self.organisation.policies() {
+            names.extend(tools::named(policy).into_iter().filter(|(of, _)| of == app).map(|(_, tool)| tool));
+            names.extend(tools::compared(policy));
+        }
+        names
+    }
+
+    /// What is not wrong, and fits nothing as far as anybody knows: the organisation's rules name a tool that is not among those
+    /// its app is known to have. Of an app that is not in `known` nothing is told.
+    pub fn tools_not_among(&self, known: &BTreeMap<AppId, BTreeSet<ToolName>>) -> Vec<PolicyError> {
+        let mut notes = Vec::new();
+        for (rule, policy) in self.organisation.policies().filter(|(rule, _)| !self.yielding.contains(&rule.id)) {
+            for (app, tool) in tools::named(policy) {
+                let Some(tools) = known.get(&app).filter(|tools| !tools.contains(&tool)) else { continue };
+                let said = format!("nobody has seen a tool `{tool}` of `{app}`, so no call fits it");
+                let hint = did_you_mean(tool.as_str(), tools.iter().map(ToolName::as_str));
+                let hint = hint.unwrap_or_else(|| format!("`countersign tools {app}` lists those that it has"));
+                let place = (rule.source.line, rule.source.column);
+                notes.push(PolicyError::new(&rule.source.file, place, said, Some(hint)));
+            }
+        }
+        notes.sort();
+        notes
     }
 
     /// Whether a rule looks at how long the arguments of calls to this app are, whatever stands in them.
@@ -214,6 +247,7 @@ fn in_order(rules: &[Rule], rego: Option<&Rego>) -> Vec<Arc<RuleInfo>> {
 struct Platform {
     asked: Asked,
     recommend_only: BTreeSet<AgentId>,
+    yielding: BTreeSet<RuleId>,
     notes: Vec<PolicyError>,
     examples: Vec<Example>,
     /// Everything that the rules came to, for the digest.
@@ -265,7 +299,9 @@ impl Platform {
         let Named { wants, notes: of_budgets } = compiler.names(&Made { tests: asked.names().collect(), budgets });
         wants.iter().for_each(|Wants { test, app }| asked.also_test(test, app.as_ref()));
         notes.extend(of_budgets);
-        Self { asked: asked.finish(), recommend_only, notes, examples, compiled }
+        let yielding = drafts.iter().filter(|draft| draft.unless_permitted);
+        let yielding = yielding.filter_map(|draft| RuleId::parse(&draft.id).ok()).collect();
+        Self { asked: asked.finish(), recommend_only, yielding, notes, examples, compiled }
     }
 }
 

@@ -30,6 +30,8 @@ mod request;
 mod compile;
 
 mod annotations;
+mod tools;
+
 mod lint;
 
 mod tree;

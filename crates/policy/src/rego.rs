@@ -37,6 +37,8 @@ pub(crate) struct Rego {
     engines: Mutex<Vec<Engine>>,
     reads: ArgumentReads,
     texts: BTreeSet<String>,
+    /// Whether a rule looks at what a tool is called.
+    reads_names: bool,
 }
 
 impl Rego {
@@ -45,13 +47,13 @@ impl Rego {
         if files.is_empty() {
             return None;
         }
-        let Reading { rules, engine, texts } = reading::read(files, compiler)?;
+        let Reading { rules, engine, texts, reads_names } = reading::read(files, compiler)?;
         let mut reads = ArgumentReads::default();
         for rule in &rules {
             reads.roles.extend(rule.reads.roles.iter().cloned());
             reads.values.extend(rule.reads.arguments.iter().cloned());
         }
-        Some(Self { rules, template: engine, engines: Mutex::new(Vec::new()), reads, texts })
+        Some(Self { rules, template: engine, engines: Mutex::new(Vec::new()), reads, texts, reads_names })
     }
 
     /// What is known of the rules, in the order of files and places.
@@ -67,6 +69,11 @@ impl Rego {
     /// The texts that stand in the rules: what an argument could be compared with.
     pub(crate) fn texts(&self) -> &BTreeSet<String> {
         &self.texts
+    }
+
+    /// The texts that the rules could compare the name of a tool with.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().filter(|_| self.reads_names).map(String::as_str)
     }
 
     /// What the rules say of these facts, added to what others said. `profiled`: somebody described the tool's arguments.

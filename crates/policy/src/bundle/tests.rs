@@ -390,3 +390,65 @@ fn what_is_remembered_is_what_would_be_said_anew() {
         }
     }
 }
+
+fn known_tools(tools: &[&str]) -> BTreeMap<AppId, BTreeSet<ToolName>> {
+    let tools = tools.iter().map(|tool| ToolName::parse(tool).unwrap()).collect();
+    BTreeMap::from([(AppId::parse("notes").unwrap(), tools)])
+}
+
+#[test]
+fn a_tool_that_nobody_has_seen_is_named_wherever_a_rule_names_it() {
+    let yaml = "policies:
+  notes:
+    read_only_by_default: true
+    rules:
+      - {id: may, allow: [save_note, svae_note]}
+      - {id: never, deny: [delet_note]}
+";
+    let cedar = "forbid (principal, action, resource == Tool::\"notes/list_nots\");
+forbid (principal, action, resource) when { resource in [Tool::\"notes/list_notes\", Tool::\"notes/x\"] };
+forbid (principal, action, resource == Tool::\"mail/snd\");
+forbid (principal, action, resource == Prompt::\"notes/summry\");
+";
+    let mut known = Known::default();
+    known.apps.insert(AppId::parse("notes").unwrap(), crate::KnownApp::default());
+    let files = [file("rules/a.yaml", yaml), file("rules/b.cedar", cedar)];
+    let bundle = Bundle::compile_for(&known, &files).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let told = bundle.tools_not_among(&known_tools(&["list_notes", "save_note", "delete_note"]));
+    let told: String = told.iter().map(|note| format!("{note} ({})\n", note.hint().unwrap())).collect();
+    insta::assert_snapshot!(told, @"
+    rules/a.yaml:5:10: nobody has seen a tool `svae_note` of `notes`, so no call fits it (did you mean `save_note`?)
+    rules/a.yaml:6:10: nobody has seen a tool `delet_note` of `notes`, so no call fits it (did you mean `delete_note`?)
+    rules/b.cedar:1:1: nobody has seen a tool `list_nots` of `notes`, so no call fits it (did you mean `list_notes`?)
+    rules/b.cedar:2:1: nobody has seen a tool `x` of `notes`, so no call fits it (`countersign tools notes` lists those that it has)
+    ");
+    assert!(
+        bundle.tools_not_among(&BTreeMap::new()).is_empty(),
+        "of an app of which nothing was seen, nothing is told"
+    );
+}
+
+#[test]
+fn the_names_of_tools_are_found_in_every_language() {
+    let yaml = "policies:\n  notes:\n    rules:\n      - {id: never, deny: [in_yaml]}\n";
+    let cedar = "forbid (principal, action, resource == Tool::\"notes/in_scope\");
+forbid (principal, action, resource) when { resource == Tool::\"notes/in_condition\" };
+forbid (principal, action, resource) when { resource.name == \"as_text\" || resource.name like \"pattern_*\" };
+forbid (principal, action, resource) when { context.task == \"of_something_else\" };
+forbid (principal, action, resource == Tool::\"mail/of_another\");
+";
+    let rego =
+        "package countersign\nimport input.tool as used\ndeny contains \"not a name\" if used.name == \"in_rego\"\n";
+    let unread = "package countersign\ndeny contains \"no\" if input.tool.class == \"external\"\n";
+    let mut known = Known::default();
+    known.apps.insert(AppId::parse("notes").unwrap(), crate::KnownApp::default());
+    let named = |files: &[RuleFile]| {
+        let bundle = Bundle::compile_for(&known, files).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let names = bundle.tools_named(&AppId::parse("notes").unwrap());
+        names.iter().map(ToolName::as_str).collect::<Vec<_>>().join(" ")
+    };
+    let (yaml, cedar) = (file("rules/a.yaml", yaml), file("rules/b.cedar", cedar));
+    assert_eq!(named(&[yaml, cedar]), "as_text in_condition in_scope in_yaml pattern_");
+    assert_eq!(named(&[file("rules/c.rego", rego)]), "in_rego");
+    assert_eq!(named(&[file("rules/d.rego", unread)]), "");
+}

@@ -23,6 +23,8 @@ pub(super) struct Reading {
     pub(super) rules: Vec<Definition>,
     pub(super) engine: Engine,
     pub(super) texts: BTreeSet<String>,
+    /// Whether one of them looks at what a tool is called.
+    pub(super) reads_names: bool,
 }
 
 /// One rule that denies or holds.
@@ -105,10 +107,11 @@ pub(super) fn read(files: &[&RuleFile], compiler: &mut Compiler) -> Option<Readi
         return None;
     }
     let texts = reader.named.iter().flat_map(|named| named.found.texts.iter().cloned()).collect();
+    let reads_names = reader.named.iter().flat_map(|named| &named.found.facts).any(|(path, _)| is_of_a_name(path));
     let mut engine = reader.engine;
     // Ready for the first call. That it works is known.
     drop(engine.eval_query("true".to_owned(), false));
-    Some(Reading { rules, engine, texts })
+    Some(Reading { rules, engine, texts, reads_names })
 }
 
 /// Where an error of the interpreter is, and what it says: `--> a.rego:4:5 … error: …`.
@@ -544,6 +547,11 @@ impl Reads {
             }
         }
     }
+}
+
+/// Whether a fact is what a tool is called, or holds it.
+fn is_of_a_name(path: &[String]) -> bool {
+    matches!(path, [tool] if tool == "tool") || matches!(path, [tool, name, ..] if tool == "tool" && name == "name")
 }
 
 /// The message of a rule that always says the same.
