@@ -39,7 +39,7 @@ use crate::contracts::{CONTRACT_STATE, Contracts};
 use crate::descriptors::connections_for_each;
 use crate::exports;
 use crate::judge::as_promised;
-use crate::known::known;
+use crate::known::{known, unseen_tools};
 use crate::mapping;
 use crate::notary::{self, Latest, Places};
 use crate::offering::offered;
@@ -375,6 +375,7 @@ impl Gateway {
             state: Vec::new(),
         };
         self.engine.change(change).await?;
+        let said = with_notes(said, &self.notes(&config, &bundle));
         if let (Some(now), Some(door)) = (&mut config.door, &self.started.door) {
             door.tls.replace(&now.tls);
             now.tls = door.tls.clone();
@@ -412,6 +413,15 @@ impl Gateway {
         }
     }
 
+    /// What is worth a look in these rules: tools that nobody has seen, each with its place and the nearest one.
+    pub fn notes(&self, config: &Config, bundle: &Bundle) -> Vec<String> {
+        let told = |note: &PolicyError| match note.hint() {
+            Some(hint) => format!("{note} ({hint})"),
+            None => note.to_string(),
+        };
+        unseen_tools(config, bundle, self.hub.reviews()).iter().map(told).collect()
+    }
+
     /// Digest of the rules and contracts in force.
     pub fn rules_digest(&self) -> model::Digest {
         self.contracts.digest(&self.bundle.load_full())
@@ -439,6 +449,14 @@ impl Gateway {
         };
         self.engine.change(change).await.map(|_| ())
     }
+}
+
+/// What was put in force, and what is worth a look in it.
+fn with_notes(mut said: serde_json::Value, notes: &[String]) -> serde_json::Value {
+    if let Some(said) = said.as_object_mut().filter(|_| !notes.is_empty()) {
+        said.insert("notes".to_owned(), serde_json::json!(notes));
+    }
+    said
 }
 
 /// Apps whose credentials are others now. A child would keep what it was started with.
@@ -503,6 +521,13 @@ fn open_trace(
         );
     }
     let standing = Standing::from_rows(reader.state("standing").map_err(Fault::from)?);
+    let reviews = reviews(&reader)?;
+    let journal = Journal::start(log).map_err(Fault::from)?;
+    Ok((journal, reviews, standing, notary))
+}
+
+/// What people said yes to, and what was seen last.
+pub fn reviews(reader: &dyn LogReader) -> Result<Reviews, Fault> {
     let mut pins = HashMap::new();
     for kind in DefinitionKind::ALL {
         for (key, value) in reader.state(mcp::pin_state(kind)).map_err(Fault::from)? {
@@ -516,9 +541,15 @@ fn open_trace(
     // What cannot be read was written by another version: it is seen anew.
     let seen = reader.state(mcp::SEEN_STATE).map_err(Fault::from)?;
     let seen = seen.iter().filter_map(|(key, value)| mcp::sight_of_row(key, value));
-    let reviews = Reviews::new(pins, seen);
-    let journal = Journal::start(log).map_err(Fault::from)?;
-    Ok((journal, reviews, standing, notary))
+    Ok(Reviews::new(pins, seen))
+}
+
+/// As [`reviews`], where there is a trace already.
+pub fn reviews_of(config: &Config) -> Result<Reviews, Fault> {
+    match config.trace()?.reader_if_there().map_err(Fault::from)? {
+        Some(reader) => reviews(&reader),
+        None => Ok(Reviews::default()),
+    }
 }
 
 /// A pin as its row has it.

@@ -1,7 +1,12 @@
-//! What rules in YAML may name, as the configuration and the profiles of its apps have it.
+//! What rules may name: in YAML what the configuration and the profiles of its apps have; of tools, whatever language a rule is
+//! written in, what apps were seen to offer.
 
-use model::AppId;
-use policy::{Known, KnownApp, KnownRole, KnownTool};
+use std::collections::{BTreeMap, BTreeSet};
+
+use mcp::Reviews;
+use model::{AppId, ToolName};
+use openapi::Tools;
+use policy::{Bundle, Known, KnownApp, KnownRole, KnownTool, PolicyError};
 use profile::{Profile, ProfiledTool, RoleKind};
 
 use crate::config::Config;
@@ -14,6 +19,27 @@ pub fn known(config: &Config) -> Known {
         people: directory.humans.keys().cloned().collect(),
         agents: directory.agents.keys().cloned().collect(),
     }
+}
+
+/// The places where rules name a tool that nobody has seen of its app. Of an app of which nobody has seen any, nothing is told.
+pub fn unseen_tools(config: &Config, bundle: &Bundle, reviews: &Reviews) -> Vec<PolicyError> {
+    bundle.tools_not_among(&tools(config, reviews))
+}
+
+/// The tools that apps are known to have, where they are known.
+fn tools(config: &Config, reviews: &Reviews) -> BTreeMap<AppId, BTreeSet<ToolName>> {
+    let mut known = reviews.tools();
+    for spec in &config.apps {
+        if let (Some(tools), Some(profile)) = (known.get_mut(&spec.id), &spec.profile) {
+            tools.extend(profile.tools().map(|(name, _)| name.clone()));
+        }
+    }
+    for api in &config.apis {
+        let operations = Tools::of(&api.mapping);
+        let names = operations.iter().filter_map(|(name, _)| ToolName::parse(name).ok());
+        known.entry(api.app.clone()).or_default().extend(names);
+    }
+    known
 }
 
 fn app(config: &Config, id: &AppId) -> KnownApp {

@@ -42,6 +42,10 @@ pub enum Kind {
     RuleNote,
     /// A rule names what the configuration does not have.
     UnknownName,
+    /// A rule names a tool that nobody has seen of its app.
+    UnknownTool,
+    /// The trace, which knows what was seen of apps, cannot be read.
+    ToolsUnread,
     /// Holds of an app have nobody to approve them.
     Unowned,
     /// There is one person, and nobody else who could approve anything.
@@ -53,11 +57,13 @@ pub enum Kind {
 }
 
 /// All kinds, in the order reports list them.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 10] = [
     Kind::Configuration,
     Kind::Rule,
     Kind::RuleNote,
     Kind::UnknownName,
+    Kind::UnknownTool,
+    Kind::ToolsUnread,
     Kind::Unowned,
     Kind::OnePerson,
     Kind::Unseen,
@@ -72,6 +78,8 @@ impl Kind {
             Self::Rule => "rule-refused",
             Self::RuleNote => "rule-note",
             Self::UnknownName => "unknown-name",
+            Self::UnknownTool => "unknown-tool",
+            Self::ToolsUnread => "tools-unread",
             Self::Unowned => "app-without-owner",
             Self::OnePerson => "one-person",
             Self::Unseen => "record-unseen",
@@ -86,6 +94,10 @@ impl Kind {
             Self::Rule => "A rule cannot be put in force.",
             Self::RuleNote => "Something in a rule file is right, and may not do what was meant.",
             Self::UnknownName => "A rule names something that the configuration does not have, so it never fits.",
+            Self::UnknownTool => "A rule names a tool that nobody has seen of its app, so no call fits it.",
+            Self::ToolsUnread => {
+                "The trace cannot be read here, so nobody can say whether rules name tools that apps have."
+            }
             Self::Unowned => "An app has no owners, so nobody can approve its holds.",
             Self::OnePerson => "There is only one person, so what would wait for another one is refused.",
             Self::Unseen => "Nothing looks at a record before it is changed, so no contract lets the change out.",
@@ -97,15 +109,21 @@ impl Kind {
     pub const fn level(self) -> Level {
         match self {
             Self::Configuration | Self::Rule => Level::Error,
-            Self::RuleNote | Self::UnknownName | Self::Unowned | Self::OnePerson | Self::Unseen | Self::NotThere => {
-                Level::Note
-            }
+            Self::RuleNote
+            | Self::UnknownName
+            | Self::UnknownTool
+            | Self::ToolsUnread
+            | Self::Unowned
+            | Self::OnePerson
+            | Self::Unseen
+            | Self::NotThere => Level::Note,
         }
     }
 
-    /// Whether it counts where notes count: not what is as it was meant where people work alone, nor what another machine may have.
+    /// Whether it counts where notes count: not what is as it was meant where people work alone, nor what only another machine can
+    /// say or have.
     pub const fn counts(self) -> bool {
-        !matches!(self, Self::OnePerson | Self::NotThere)
+        !matches!(self, Self::OnePerson | Self::ToolsUnread | Self::NotThere)
     }
 }
 

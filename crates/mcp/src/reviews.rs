@@ -1,6 +1,6 @@
 //! What people have said yes to, in memory. The durable copy is written with its record before it comes here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -39,6 +39,18 @@ impl Reviews {
     /// The pin of a definition.
     pub fn pin(&self, app: &AppId, kind: DefinitionKind, name: &ToolName) -> Option<Arc<Pin>> {
         self.pins.load().by_key.get(&(app.clone(), kind, name.clone())).cloned()
+    }
+
+    /// The tools that each app is known to have: those that were seen or reviewed, gone ones included. An app of which no list was
+    /// seen is not in it.
+    pub fn tools(&self) -> BTreeMap<AppId, BTreeSet<ToolName>> {
+        let mut tools = self.seen.tools();
+        for (app, kind, name) in self.pins.load().by_key.keys() {
+            if let Some(of_app) = tools.get_mut(app).filter(|_| *kind == DefinitionKind::Tool) {
+                of_app.insert(name.clone());
+            }
+        }
+        tools
     }
 
     /// The templates of an app that were reviewed.

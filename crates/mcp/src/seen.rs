@@ -1,12 +1,12 @@
 //! What apps were seen to say of themselves: every definition that is new, changed, or looks like a known attack is
 //! recorded once, whether anybody has reviewed it or not.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use engine::{Change, Engine, StateWrite};
 use model::limits::SEEN_PER_APP_MAX;
-use model::{AppId, Digest, Fault};
+use model::{AppId, Digest, Fault, ToolName};
 use profile::{Definition, DefinitionKind, Finding, meant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -70,6 +70,17 @@ impl Seen {
         if let Err(fault) = self.record(engine, app, news).await {
             tracing::warn!(%app, ?fault, "what an app says of itself could not be recorded");
         }
+    }
+
+    /// The tools of each app of which some were seen.
+    pub(crate) fn tools(&self) -> BTreeMap<AppId, BTreeSet<ToolName>> {
+        let apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
+        let tools_of = |names: &HashMap<String, Sight>| -> BTreeSet<ToolName> {
+            let meant = names.keys().filter_map(|name| meant(name).ok());
+            meant.filter(|(kind, _)| *kind == DefinitionKind::Tool).map(|(_, name)| name).collect()
+        };
+        let of_apps = apps.iter().map(|(app, names)| (app.clone(), tools_of(names)));
+        of_apps.filter(|(_, tools)| !tools.is_empty()).collect()
     }
 
     fn news(&self, app: &AppId, kind: DefinitionKind, definitions: &[(&Definition, Vec<Finding>)]) -> News {

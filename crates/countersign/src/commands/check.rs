@@ -12,7 +12,8 @@ use model::{AppId, Fault};
 use crate::cli::{CheckArgs, CheckFormat, Common};
 use crate::clock::environment;
 use crate::config::{Config, Problems, nearest};
-use crate::gateway::{bad_file, bundle_of, compile};
+use crate::gateway::{bad_file, bundle_of, compile, reviews_of};
+use crate::known::unseen_tools;
 use crate::report::junit::{Case, Suite, document};
 use crate::report::{Finding, Kind, Level, sarif};
 use crate::terminal::{out, say};
@@ -57,6 +58,13 @@ impl Checked {
             Ok(bundle) => {
                 let mut findings = notes(&config, file, &beside);
                 findings.extend(bundle.notes().iter().map(|note| of_error(Kind::RuleNote, note, &beside)));
+                match reviews_of(&config) {
+                    Ok(reviews) => {
+                        let unknown = unseen_tools(&config, &bundle, &reviews);
+                        findings.extend(unknown.iter().map(|note| of_error(Kind::UnknownTool, note, &beside)));
+                    }
+                    Err(fault) => findings.push(tools_unread(file, &fault)),
+                }
                 Self { loaded: Ok((config, bundle)), findings }
             }
             Err(errors) => {
@@ -281,6 +289,19 @@ fn alone(config: &Config, file: &Path) -> Option<Finding> {
     })
 }
 
+/// There is a trace, and it does not say here what apps offer: a machine that only checks may reach no database.
+fn tools_unread(file: &Path, fault: &Fault) -> Finding {
+    Finding {
+        kind: Kind::ToolsUnread,
+        file: file.display().to_string(),
+        path: shown(file),
+        line: 0,
+        column: 0,
+        said: format!("whether rules name tools that nobody has seen cannot be told here: {fault}"),
+        hint: fault.way_out().map(str::to_owned),
+    }
+}
+
 /// Names in rules that the configuration does not have: such a rule is right, and never fires.
 fn unknown_names(config: &Config, beside: &dyn Fn(&str) -> String) -> Vec<Finding> {
     let directory = &config.directory;
@@ -295,6 +316,9 @@ fn unknown_names(config: &Config, beside: &dyn Fn(&str) -> String) -> Vec<Findin
         ("Human::\"", "person", &people),
         ("App::\"", "app", &apps),
         ("Tool::\"", "app", &apps),
+        ("Resource::\"", "app", &apps),
+        ("Prompt::\"", "app", &apps),
+        ("Request::\"", "app", &apps),
         // Who approves, in Cedar and in Rego.
         ("human:", "person", &people),
         ("role:", "person with the role", &roles),

@@ -26,8 +26,9 @@ use crate::clock::{SystemClock, environment};
 use crate::config::Config;
 use crate::contracts::{CONTRACT_STATE, in_force};
 use crate::exports;
-use crate::gateway::{compile, files};
+use crate::gateway::{compile, files, reviews_of};
 use crate::judge::said;
+use crate::known::unseen_tools;
 use crate::notary::{self, Places};
 use crate::operations::Operation;
 use crate::terminal::{Ink, Look, out};
@@ -80,7 +81,9 @@ pub async fn run(common: &Common) -> Result<ExitCode, Fault> {
         checks.extend(of_contracts(&config));
         checks.extend(of_exports(&config, holder.is_some()));
         checks.extend(of_witnesses(&config));
-        checks.extend(apps::look(common, config, holder.is_some()).await);
+        checks.extend(apps::look(common, config.clone(), holder.is_some()).await);
+        // Each app has just been asked what it offers.
+        checks.extend(unknown_tools(&config));
     }
     print(common, &checks);
     let bad = checks.iter().any(|check| check.state == State::Bad);
@@ -134,6 +137,14 @@ fn configuration(place: &Place, checks: &mut Vec<Check>) -> Option<Config> {
             None
         }
     }
+}
+
+/// Rules that name a tool which nobody has seen.
+fn unknown_tools(config: &Config) -> Vec<Check> {
+    // What is wrong with rules and trace is told of them.
+    let (Ok(bundle), Ok(reviews)) = (compile(config), reviews_of(config)) else { return Vec::new() };
+    let notes = unseen_tools(config, &bundle, &reviews);
+    notes.iter().map(|note| Check::doubtful("rules", note.to_string(), note.hint().unwrap_or_default())).collect()
 }
 
 /// The contracts that are in force, and how long they are.

@@ -188,6 +188,7 @@ pub async fn reload(common: &Common) -> Result<ExitCode, Fault> {
         out(said);
     } else {
         out(format_args!("in force: {}", in_force(&said)));
+        say_notes(notes_of(&said));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -237,9 +238,19 @@ fn announce(common: &Common, gateway: &Gateway) {
     let (people, agents, apps) =
         (config.directory.humans.len(), config.directory.agents.len(), config.directory.apps.len());
     say(format_args!("{}, {}; stop with Ctrl-C", who(people, agents, apps), counted(rules, "rule")));
+    say_notes(gateway.notes(&config, &gateway.bundle.load()).iter().map(String::as_str));
     if apps == 0 {
         say("hint: no app is configured yet: `countersign init` finds those of your clients");
     }
+}
+
+fn notes_of(said: &serde_json::Value) -> impl Iterator<Item = &str> {
+    let notes = said.get("notes").and_then(serde_json::Value::as_array);
+    notes.into_iter().flatten().filter_map(serde_json::Value::as_str)
+}
+
+fn say_notes<'a>(notes: impl Iterator<Item = &'a str>) {
+    notes.for_each(|note| say(format_args!("note: {note}")));
 }
 
 fn in_force(said: &serde_json::Value) -> String {
@@ -287,7 +298,10 @@ fn obey_signals(gateway: Arc<Gateway>, stop: CancellationToken) -> Result<impl F
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hangup.recv() => match gateway.reload("signal:hup").await {
-                    Ok(said) => say(format_args!("in force: {}", in_force(&said))),
+                    Ok(said) => {
+                        say(format_args!("in force: {}", in_force(&said)));
+                        say_notes(notes_of(&said));
+                    }
                     Err(fault) => {
                         say("the changed files are refused, and the old ones stay in force:");
                         crate::terminal::complain(&fault);
@@ -325,11 +339,15 @@ async fn watch_files(gateway: Arc<Gateway>, stop: CancellationToken) {
         if !watch.has_news(&config) {
             continue;
         }
-        match Config::load(&config.file, &environment).map_err(bad_file).and_then(|config| compile(&config)) {
-            Ok(_) => say(format_args!(
-                "{} `countersign reload` puts them in force",
-                Look::stderr().paint(Ink::Cyan, "files changed and are in order:")
-            )),
+        let read = Config::load(&config.file, &environment).map_err(bad_file);
+        match read.and_then(|config| Ok((compile(&config)?, config))) {
+            Ok((bundle, config)) => {
+                say(format_args!(
+                    "{} `countersign reload` puts them in force",
+                    Look::stderr().paint(Ink::Cyan, "files changed and are in order:")
+                ));
+                say_notes(gateway.notes(&config, &bundle).iter().map(String::as_str));
+            }
             Err(fault) => {
                 say("files changed, and they would be refused:");
                 crate::terminal::complain(&fault);

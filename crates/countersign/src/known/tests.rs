@@ -74,3 +74,50 @@ apps:
         assert!(example.rule.as_deref().is_none_or(|rule| rules.contains(&rule)), "{} {rules:?}", example.line);
     }
 }
+
+#[test]
+fn a_tool_is_unknown_only_where_its_app_is_known() {
+    let rules = "policies: {other: {rules: [{id: a, deny: [wrong]}]}}";
+    let cedar = "forbid (principal, action, resource == Tool::\"files/wrong\");
+forbid (principal, action, resource == Tool::\"files/write_file\");";
+    let mut config = config(rules);
+    config.rules.push(RuleFile { name: "a.cedar".to_owned(), text: cedar.to_owned() });
+    let bundle = compile(&config).expect("rules");
+    let told = |reviews: &Reviews| -> Vec<String> {
+        unseen_tools(&config, &bundle, reviews)
+            .iter()
+            .map(|note| format!("{note} {}", note.hint().expect("a hint")))
+            .collect()
+    };
+    assert_eq!(told(&Reviews::default()), [""; 0]);
+    let seen = |names: &[&str]| {
+        let sight = serde_json::json!({"definition": model::Digest::new([0; 32]), "findings": []}).to_string();
+        Reviews::new([], names.iter().map(|name| mcp::sight_of_row(name, &sight).expect("a row")))
+    };
+    // What an app says of itself beside its tools is no list of them.
+    assert_eq!(told(&seen(&["other/instructions:server", "other/prompt:x"])), [""; 0]);
+    assert_eq!(told(&seen(&["other/wrong", "other/right"])), [""; 0]);
+    assert_eq!(
+        told(&seen(&["other/wrung", "files/read_file"])),
+        [
+            "a.cedar:1:1: nobody has seen a tool `wrong` of `files`, so no call fits it `countersign tools files` lists those that it has",
+            "policy.yaml:1:29: nobody has seen a tool `wrong` of `other`, so no call fits it did you mean `wrung`?",
+        ]
+    );
+}
+
+#[test]
+fn the_operations_of_an_api_are_known_from_its_mapping() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mapping = include_str!("../commands/demo/ats.api.yaml").replace("${ATS}", "http://127.0.0.1:1/v1");
+    std::fs::write(home.path().join("ats.api.yaml"), mapping).expect("a file");
+    let text = "people: {ana: {}}\nagents: {helper: {owner: ana}}\napps: {ats: {api: ats.api.yaml}}\n";
+    let mut config = Config::parse(&home.path().join("a.yaml"), text, &|_| None).expect("a configuration");
+    let rules = "policies: {ats: {rules: [{id: a, deny: [list_candidates, list_candidate]}]}}";
+    config.rules = vec![RuleFile { name: "policy.yaml".to_owned(), text: rules.to_owned() }];
+    let bundle = compile(&config).expect("rules");
+    let told = unseen_tools(&config, &bundle, &Reviews::default());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].said(), "nobody has seen a tool `list_candidate` of `ats`, so no call fits it");
+    assert_eq!(told[0].hint(), Some("did you mean `list_candidates`?"));
+}

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{Upstream, World, WorldBuilder};
 
-use crate::kit::{at, decision, last_intent, pin, text, upstream, world};
+use crate::kit::{at, decision, last_intent, pin, text, until, upstream, world};
 
 /// Ben's desktop may use nothing of `remote`.
 const NOT_BEN: &str = r#"
@@ -98,6 +98,45 @@ fn whoever_works_alone_is_told_and_checks_strictly_all_the_same() -> Result<()> 
     let sarif: Value = serde_json::from_str(&world.run_well(&["check", "--format", "sarif"])?)?;
     ensure!(at(&sarif, "/runs/0/results/0/ruleId") == "one-person", "{sarif}");
     ensure!(alone(json!([]))?.run(&["check", "--strict"])?.code == 1, "an app that nobody owns counts");
+    Ok(())
+}
+
+/// Everything that looks at rules, and what the gateway says while it runs.
+#[test]
+fn a_mistyped_tool_is_told_wherever_rules_are_looked_at() -> Result<()> {
+    let upstream = upstream()?;
+    let yaml =
+        "policies:\n  remote:\n    rules:\n      - {id: may, allow: [count]}\n      - {id: never, deny: [ecoh]}\n";
+    let cedar = "@says(\"x\")\nforbid (principal, action, resource == Tool::\"remote/cuont\");\n";
+    let mut world = of(&upstream).rules("rules/a.yaml", yaml).rules("rules/b.cedar", cedar).prepare()?;
+    let done = world.run(&["check", "--strict"])?;
+    ensure!(done.code == 0 && !done.stderr.contains("ecoh"), "nobody has seen any tool yet: {done:?}");
+    pin(&world, "remote", "read")?;
+    let told = [
+        "rules/a.yaml:5:10: nobody has seen a tool `ecoh` of `remote`, so no call fits it",
+        "rules/b.cedar:1:1: nobody has seen a tool `cuont` of `remote`, so no call fits it",
+    ];
+    let tells = |said: &str| told.iter().all(|one| said.contains(one)) && said.contains("did you mean `echo`?");
+    let done = world.run(&["check", "--strict"])?;
+    ensure!(done.code == 1 && tells(&done.stderr), "{done:?}");
+    let said = json_of(&world, &["check"])?;
+    ensure!(at(&said, "/findings/0/kind") == "unknown-tool" && at(&said, "/findings/0/level") == "note", "{said}");
+    let doctor = world.run(&["doctor"])?;
+    ensure!(tells(&doctor.stdout), "{doctor:?}");
+    world.restart()?;
+    until("word of it at the start", || Ok(tells(&world.log())))?;
+    let done = world.run(&["reload"])?;
+    ensure!(done.code == 0 && tells(&done.stderr), "{done:?}");
+    let said = json_of(&world, &["reload"])?;
+    ensure!(said.pointer("/notes").and_then(Value::as_array).is_some_and(|notes| notes.len() == 2), "{said}");
+    let doctor = world.run(&["doctor"])?;
+    ensure!(tells(&doctor.stdout), "{doctor:?}");
+
+    std::fs::write(world.folder().join("rules/a.yaml"), yaml.replace("ecoh", "echo"))?;
+    std::fs::write(world.folder().join("rules/b.cedar"), cedar.replace("cuont", "count"))?;
+    let done = world.run(&["reload"])?;
+    ensure!(done.code == 0 && done.stderr.is_empty(), "{done:?}");
+    ensure!(world.run(&["check", "--strict"])?.code == 0, "the names are right");
     Ok(())
 }
 
