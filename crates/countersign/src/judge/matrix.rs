@@ -199,17 +199,23 @@ fn pairs<'j>(judge: &'j Judge, app: &App, words: &BTreeSet<String>) -> Vec<Pairs
         .collect()
 }
 
-/// The tools of each class: those that a profile or a pin names, and one that nothing names.
+/// The tools of each class: those that a profile or a pin knows, and one that nothing names. A tool that only rules name is one of
+/// every class: nobody says what it is.
 fn tools(judge: &Judge, app: &App) -> Result<BTreeMap<Class, Vec<ToolFacts>>, Fault> {
     let mut tools: BTreeMap<Class, Vec<ToolFacts>> = BTreeMap::new();
-    for class in Class::ALL {
-        let mut any = ToolFacts::of_method(Method::ToolsCall, ToolName::parse("any-other-tool").map_err(bug)?);
-        any.class = class;
-        any.class_source = ClassSource::Pin;
-        any.status = ToolStatus::Pinned;
-        tools.entry(class).or_default().push(any);
+    let known = judge.tools(&app.id);
+    let mut unknown = judge.bundle.tools_named(&app.id);
+    unknown.insert(ToolName::parse("any-other-tool").map_err(bug)?);
+    for name in unknown.into_iter().filter(|name| !known.contains(name)) {
+        for class in Class::ALL {
+            let mut any = ToolFacts::of_method(Method::ToolsCall, name.clone());
+            any.class = class;
+            any.class_source = ClassSource::Pin;
+            any.status = ToolStatus::Pinned;
+            tools.entry(class).or_default().push(any);
+        }
     }
-    for name in judge.tools(&app.id) {
+    for name in known {
         let mut known = judge.known_tool(&app.id, &name, None)?;
         known.status = ToolStatus::Pinned;
         tools.entry(known.class).or_default().push(known);

@@ -177,6 +177,37 @@ fn a_matrix_shows_what_a_rule_in_rego_says_of_days_and_of_one_person() {
     }
 }
 
+/// Nobody says on files alone what such a tool is: it could be of any class.
+#[test]
+fn a_matrix_shows_what_rules_say_of_a_tool_that_no_profile_knows() {
+    let row = |file: &str, rules: &str| {
+        let text = Matrix::of(&judge_by(file, rules), WEDNESDAY).unwrap().text();
+        let (_, wiki) = text.split_once("wiki").unwrap();
+        let cells = wiki.lines().find(|line| line.contains("sales")).unwrap();
+        cells.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("rules/a.yaml", "policies: {}"), "allow deny hold deny");
+    let all = "allow allow|deny (tool) allow|hold (tool) allow|deny (tool)";
+    let yaml = |rules: &str| row("rules/a.yaml", &format!("policies: {{wiki: {{rules: [{rules}]}}}}"));
+    assert_eq!(yaml("{id: del, allow: [delete_page]}"), all);
+    assert_eq!(
+        yaml("{id: a, allow: [pay]}, {id: d, deny: [pay], when: {arguments: {amount: {above: 1000}}}}"),
+        "allow|deny (arguments) allow|deny (arguments, tool) allow|hold|deny (arguments, tool) allow|deny (arguments, tool)"
+    );
+    let permits =
+        |which: &str| row("rules/a.cedar", &format!("permit (principal, action, resource) when {{ {which} }};"));
+    for which in [
+        "resource == Tool::\"wiki/delete_page\"",
+        "resource.name == \"delete_page\"",
+        "resource.name like \"delete_*\"",
+        "resource in [Tool::\"wiki/a\", Tool::\"wiki/b\"]",
+    ] {
+        assert_eq!(permits(which), all, "{which}");
+    }
+    let rego = "package countersign\ndeny contains \"no\" if input.tool.name == \"delete_page\"\n";
+    assert_eq!(row("rules/a.rego", rego), "allow|deny (tool) deny hold|deny (tool) deny");
+}
+
 #[test]
 fn a_matrix_does_not_depend_on_the_order_of_anything() {
     let turned: String = RULES.trim().rsplit("\n\n").collect::<Vec<_>>().join("\n\n");
