@@ -23,6 +23,7 @@ use model::{
 use openapi::Tools;
 use policy::{Bundle, PolicyError};
 use profile::{DefinitionKind, Pin, ToolDefinition, assess};
+use spelling::did_you_mean;
 use trace::LogReader as _;
 
 use self::cases::Case;
@@ -38,7 +39,8 @@ pub struct Judge {
     pub bundle: Bundle,
     /// People, agents and apps.
     pub directory: DirectorySnapshot,
-    pins: HashMap<(AppId, ToolName), Pin>,
+    /// What people have said yes to; none: it judges by the files alone.
+    pins: Option<HashMap<(AppId, ToolName), Pin>>,
     /// The operations of APIs, as tools.
     operations: HashMap<AppId, Arc<Tools>>,
 }
@@ -84,6 +86,7 @@ impl Judge {
     /// From the files and the data directory: who has left, what is stopped, which tools a person has reviewed.
     pub fn of_gateway(file: &Path) -> Result<Self, Fault> {
         let mut judge = Self::of_files(file)?;
+        let pins = judge.pins.insert(HashMap::new());
         let trace = judge.config.trace()?;
         let Some(reader) = trace.reader_if_there().map_err(Fault::from)? else { return Ok(judge) };
         let standing = Standing::from_rows(reader.state("standing").map_err(Fault::from)?);
@@ -91,7 +94,7 @@ impl Judge {
         judge.directory = live.snapshot().as_ref().clone();
         for (key, value) in reader.state(mcp::pin_state(DefinitionKind::Tool)).map_err(Fault::from)? {
             if let Some(((app, _, tool), pin)) = read_pin(DefinitionKind::Tool, &key, &value) {
-                judge.pins.insert((app, tool), pin);
+                pins.insert((app, tool), pin);
             }
         }
         Ok(judge)
@@ -101,7 +104,7 @@ impl Judge {
     pub fn new(config: Config, bundle: Bundle) -> Self {
         let directory = config.directory.clone();
         let operations = config.apis.iter().map(|api| (api.app.clone(), Arc::new(Tools::of(&api.mapping)))).collect();
-        Self { config, bundle, directory, pins: HashMap::new(), operations }
+        Self { config, bundle, directory, pins: None, operations }
     }
 
     /// The facts of a question, as the gateway would gather them. Error: it names somebody or something that is not there.
@@ -213,14 +216,15 @@ impl Judge {
 
     /// Whether anybody has said what this tool is.
     pub fn knows(&self, app: &AppId, tool: &ToolName) -> bool {
-        self.profiled(app, tool) || self.pins.contains_key(&(app.clone(), tool.clone()))
+        self.profiled(app, tool) || self.pin(app, tool).is_some()
     }
 
     /// The names of the tools that are known of an app, in order.
     pub fn tools(&self, app: &AppId) -> Vec<ToolName> {
         let of_profile =
             self.profile(app).into_iter().flat_map(|profile| profile.tools().map(|(name, _)| name.clone()));
-        let of_pins = self.pins.keys().filter(|(of, _)| of == app).map(|(_, tool)| tool.clone());
+        let of_pins =
+            self.pins.iter().flat_map(HashMap::keys).filter(|(of, _)| of == app).map(|(_, tool)| tool.clone());
         let mut tools: Vec<ToolName> = of_profile.chain(of_pins).collect();
         tools.sort();
         tools.dedup();
@@ -242,7 +246,7 @@ impl Judge {
 
     /// What is in force for a tool with these arguments (none: the worst they could be).
     fn known_tool(&self, app: &AppId, tool: &ToolName, arguments: Option<&[u8]>) -> Result<ToolFacts, Fault> {
-        let pin = self.pins.get(&(app.clone(), tool.clone()));
+        let pin = self.pin(app, tool);
         let definition = match pin {
             Some(pin) => ToolDefinition::parse(pin.canonical.as_bytes()),
             None => ToolDefinition::parse(plain_definition(tool).as_bytes()),
@@ -263,15 +267,27 @@ impl Judge {
     }
 
     fn unknown_tool(&self, question: &Question) -> Fault {
-        let tools = self.tools(&question.app);
-        let said = format!("nobody has said yet what `{}` of app `{}` is", question.tool, question.app);
+        let (app, tool) = (&question.app, &question.tool);
+        let tools = self.tools(app);
+        let fault = |said: String| Fault::new(Blame::Operator, "operator.no_tool", said);
+        if self.pins.is_none() {
+            let near = did_you_mean(tool.as_str(), tools.iter().map(ToolName::as_str));
+            let near = near.map(|near| format!("{near} if not, ")).unwrap_or_default();
+            return fault(format!("nothing in the files says what `{tool}` of app `{app}` is")).hint(format!(
+                "{near}write its class beside it, as in `class: write`, or give the app a profile that knows it; what is pinned \
+                 stands in the data directory and does not count here"
+            ));
+        }
         let hint = match tools.is_empty() {
-            true => "give its class (`--class`, in a case `class:`), give the app a profile, or say yes with \
-                     `countersign tools pin`"
+            true => "suppose its class with `--class`, give the app a profile, or say yes with `countersign tools pin`"
                 .to_owned(),
-            false => nearest(question.tool.as_str(), tools.iter().map(ToolName::as_str)),
+            false => nearest(tool.as_str(), tools.iter().map(ToolName::as_str)),
         };
-        Fault::new(Blame::Operator, "operator.no_tool", said).hint(hint)
+        fault(format!("nobody has said yet what `{tool}` of app `{app}` is")).hint(hint)
+    }
+
+    fn pin(&self, app: &AppId, tool: &ToolName) -> Option<&Pin> {
+        self.pins.as_ref()?.get(&(app.clone(), tool.clone()))
     }
 
     fn reader(&self, app: &AppId, tool: &ToolName) -> Arc<dyn ReadArguments> {
@@ -300,8 +316,14 @@ pub fn as_promised(config: &Config, bundle: Bundle) -> Result<Bundle, Vec<Policy
     let examples = judge.bundle.examples().iter();
     let broken: Vec<PolicyError> = examples
         .filter_map(|example| {
-            let wrong = judge.run(&Case::of(example)).wrong?;
-            Some(example.broken(format!("this example does not come true: {wrong}")))
+            let case = Case::of(example);
+            if let Err(fault) = judge.facts(&case.question) {
+                let hint = fault.way_out().map(str::to_owned);
+                return Some(example.refused(format!("this example cannot be tried: {fault}"), hint));
+            }
+            let wrong = judge.run(&case).wrong?;
+            let hint = "change the rule, or what the example expects".to_owned();
+            Some(example.refused(format!("this example does not come true: {wrong}"), Some(hint)))
         })
         .collect();
     if broken.is_empty() { Ok(judge.bundle) } else { Err(broken) }

@@ -81,10 +81,10 @@ fn what_is_not_there_is_named_with_the_nearest_word() {
       hint: did you mean `helper`?
     there is no app `crn`
       hint: did you mean `crm`?
-    nobody has said yet what `serch_customers` of app `crm` is
-      hint: did you mean `search_customers`?
-    nobody has said yet what `find` of app `wiki` is
-      hint: give its class (`--class`, in a case `class:`), give the app a profile, or say yes with `countersign tools pin`
+    nothing in the files says what `serch_customers` of app `crm` is
+      hint: did you mean `search_customers`? if not, write its class beside it, as in `class: write`, or give the app a profile that knows it; what is pinned stands in the data directory and does not count here
+    nothing in the files says what `find` of app `wiki` is
+      hint: write its class beside it, as in `class: write`, or give the app a profile that knows it; what is pinned stands in the data directory and does not count here
     `helper` names no agent and person
       hint: write the agent and the person it acts for, as in `ana-assistant/ana`
     `crm` names no app and tool
@@ -228,6 +228,7 @@ cases:
   - {as: helper/sam, tool: crm/search_customers, expect: allow, rule: suport-reads}
   - {as: helper/sam, tool: crm/search_customers, expect: allow, rule: baseline-read}
   - {as: helper/sam, tool: crm/search_customers, expect: deny}
+  - {as: helper/sam, tool: wiki/find, expect: allow}
   - {as: helper/nobody, tool: crm/search_customers, expect: deny}
 "#;
     let cases = cases::read(Path::new("cases/a.yaml"), text, WEDNESDAY).unwrap();
@@ -244,7 +245,8 @@ cases:
     8 helper/sam crm/search_customers: there is no rule `suport-reads` (did you mean `support-reads`?) [support-reads]
     9 helper/sam crm/search_customers: expected allow by `baseline-read`, got it by `support-reads` [support-reads]
     10 helper/sam crm/search_customers: expected deny, got allow by `support-reads` [support-reads]
-    11 helper/nobody crm/search_customers: there is no person `nobody` (there is ana, bo, sam, sue) []
+    11 helper/sam wiki/find: nothing in the files says what `find` of app `wiki` is (write its class beside it, as in `class: write`, or give the app a profile that knows it; what is pinned stands in the data directory and does not count here) []
+    12 helper/nobody crm/search_customers: there is no person `nobody` (there is ana, bo, sam, sue) []
     "#);
 }
 

@@ -270,7 +270,7 @@ fn questions_that_cannot_be_asked() -> Result<()> {
     error: there is no app `remte`
     hint: did you mean `remote`?
     error: nobody has said yet what `echo` of app `remote` is
-    hint: give its class (`--class`, in a case `class:`), give the app a profile, or say yes with `countersign tools pin`
+    hint: suppose its class with `--class`, give the app a profile, or say yes with `countersign tools pin`
     error: `text` has no `=`
     hint: write it as in `--arg path=/workspace/plan.txt`
     error: `a.b` is given twice, or lies inside what is no object
@@ -451,6 +451,31 @@ fn an_example_that_does_not_come_true_is_refused() -> Result<()> {
     let place = log.pointer("/runs/0/results/0/locations/0/physicalLocation/region/startLine");
     ensure!(done.code == 2 && place == Some(&json!(13)), "{log}");
     ensure!(world.run(&["serve"])?.code == 2, "it was put in force");
+    Ok(())
+}
+
+/// What was pinned stands in the data directory, and examples and cases are tried on the files alone.
+#[test]
+fn an_example_of_a_tool_that_is_only_pinned_says_what_to_write() -> Result<()> {
+    let upstream = upstream()?;
+    let without = "policies:\n  remote:\n    rules:\n      - {id: no-echo, deny: [echo]}\n";
+    let example = "examples:\n  - {as: ana-desktop/ana, tool: remote/echo, expect: deny, rule: no-echo}\n";
+    let world = of(&upstream).rules("rules/a.yaml", without).prepare()?;
+    pin(&world, "remote", "read")?;
+    let write = |text: &str| std::fs::write(world.folder().join("rules/a.yaml"), text);
+    write(&format!("{without}{example}"))?;
+    let wanted = "rules/a.yaml:6:6: this example cannot be tried: nothing in the files says what `echo` of app `remote` is\n  \
+                  hint: write its class beside it, as in `class: write`";
+    for words in [&["check"][..], &["test"], &["tools", "pin", "--yes"]] {
+        let done = world.run(words)?;
+        ensure!(done.code == 2 && done.stderr.matches(wanted).count() == 1, "{words:?}: {done:?}");
+        ensure!(!done.stderr.contains("nobody has said") && !done.stderr.contains("change the rule"), "{done:?}");
+    }
+    // What it says is the way out.
+    write(&format!("{without}{}", example.replace("expect", "class: read, expect")))?;
+    for words in [&["check"][..], &["test"], &["tools", "pin", "--yes"]] {
+        ensure!(world.run(words)?.code == 0, "{words:?}");
+    }
     Ok(())
 }
 

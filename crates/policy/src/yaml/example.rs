@@ -30,7 +30,7 @@ pub struct Example {
     pub arguments: Value,
     /// When, if that matters.
     pub now: Option<UnixMicros>,
-    /// The class of the tool, where neither profile nor person says.
+    /// The class of the tool, where no profile says.
     pub class: Option<Class>,
     /// What becomes of it.
     pub expect: Verdict,
@@ -39,10 +39,9 @@ pub struct Example {
 }
 
 impl Example {
-    /// The mistake that this example does not come to what it promises.
-    pub fn broken(&self, said: impl Into<String>) -> PolicyError {
-        let hint = "change the rule, or what the example expects".to_owned();
-        PolicyError::new(&self.file, (self.line, self.column), said.into(), Some(hint))
+    /// What is wrong with this example, and the way out.
+    pub fn refused(&self, said: String, hint: Option<String>) -> PolicyError {
+        PolicyError::new(&self.file, (self.line, self.column), said, hint)
     }
 }
 
