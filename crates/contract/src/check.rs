@@ -66,7 +66,8 @@ pub(crate) fn documents(
         let DocumentFile { bytes, text: of_format } = match read(file) {
             Ok(document) => document,
             Err(error) => {
-                let hint = "put the document beside the contract, or take `file` out".to_owned();
+                let hint =
+                    "put the document beside the contract, say where it lies from there, or take `file` out".to_owned();
                 reader.complain_at((1, 1), format!("the document `{file}` cannot be used: {error}"), Some(hint));
                 continue;
             }

@@ -167,7 +167,7 @@ impl InForce {
         for contract in contracts {
             if let Some(other) = by_id.get(contract.id()) {
                 let said = format!("the contract `{}` is written in {} as well", contract.id(), other.agreement.file);
-                let hint = Some("one contract is one file; what changed it later is an amendment in it".to_owned());
+                let hint = Some(ONE_FILE.to_owned());
                 errors.push(ContractError::new(&contract.agreement.file, (1, 1), said, hint));
                 continue;
             }
@@ -236,6 +236,9 @@ impl InForce {
         (standing, digest)
     }
 }
+
+const ONE_FILE: &str = "one contract is one file: keep drafts and versions that are not to be in force outside of what `contracts:` names; \
+     what changed a contract later is an amendment in it";
 
 #[cfg(test)]
 mod tests;

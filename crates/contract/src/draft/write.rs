@@ -15,14 +15,14 @@ pub fn in_yaml(draft: &Draft, file: &str, suggested: Option<&Suggested>) -> Stri
     let _ = write!(
         out,
         "# Proposed by `countersign contract draft`. Nothing of it is in force before it is complete and two people have signed it.\n\
-         # Each `# ?` asks something.\n"
+         # Each `# ?` asks something. Until all of it is decided, this file lies outside of what `contracts:` in the configuration names.\n"
     );
     for doubt in &draft.doubts {
         let _ = writeln!(out, "# ? {}", unbroken(doubt));
     }
     let _ = write!(
         out,
-        "contract: {}  # ? its id\nvendor: vendor  # ? the third party, as in the configuration\ndocument:\n  name: {}\n  file: {}\n  sha256: {}\n  dated: 1970-01-01  # ? the day it is dated\n  clauses: [{}]\n",
+        "contract: {}  # ? its id\nvendor: vendor  # ? the third party, as in the configuration\ndocument:\n  name: {}\n  file: {}  # ? where it lies, as seen from this file\n  sha256: {}\n  dated: 1970-01-01  # ? the day it is dated\n  clauses: [{}]\n",
         slug(title),
         quoted(title),
         quoted(file),

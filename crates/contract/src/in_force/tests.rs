@@ -259,6 +259,7 @@ fn two_files_of_one_contract_are_refused() {
         errors[0].to_string(),
         "contracts/other.yaml:1:1: the contract `acme` is written in contracts/acme.yaml as well"
     );
+    assert!(errors[0].hint().unwrap().contains("outside of what `contracts:` names"), "{errors:?}");
 }
 
 #[test]

@@ -121,12 +121,21 @@ pub struct ConnectAs {
 impl Config {
     /// Reads and checks a file. `environment` answers `${VAR}`. Error: everything that is wrong with it.
     pub fn load(file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        Self::load_without(file, environment, None)
+    }
+
+    /// Reads and checks a file, as if this file of a contract were not there.
+    pub fn load_without(
+        file: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        contract: Option<&Path>,
+    ) -> Result<Self, Problems> {
         let itself = ReadFile::now(file);
         let source = read_guarded(file).map_err(|problem| match problem.hint {
             None => problem.hint("`countersign init` writes one; `--config FILE` names another"),
             Some(_) => problem,
         })?;
-        let mut config = Self::parse(file, &source, environment)?;
+        let mut config = Self::parse_without(file, &source, environment, contract)?;
         config.read_from.push(itself);
         Ok(config)
     }
@@ -138,13 +147,23 @@ impl Config {
 
     /// Checks the text of a file.
     pub fn parse(file: &Path, source: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        Self::parse_without(file, source, environment, None)
+    }
+
+    fn parse_without(
+        file: &Path,
+        source: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+        contract: Option<&Path>,
+    ) -> Result<Self, Problems> {
         let raw: RawConfig = read(file, source)?;
         let base = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let mut covered = credential::lines_with_secrets(&raw);
         covered.extend(raw.trace.iter().flat_map(database::lines_with_secrets));
         covered.extend((1..).zip(source.lines()).filter(|(_, line)| names_a_user(line)).map(|(number, _)| number));
-        let mut checker =
-            Checker { file, source, base, environment, covered, read_from: Vec::new(), problems: Vec::new() };
+        let left_out = contract.and_then(|contract| std::fs::canonicalize(contract).ok());
+        let (read_from, problems) = (Vec::new(), Vec::new());
+        let mut checker = Checker { file, source, base, environment, left_out, covered, read_from, problems };
         let config = checker.config(raw);
         match config {
             Some(config) if checker.problems.is_empty() => Ok(config),
@@ -197,6 +216,8 @@ struct Checker<'a> {
     source: &'a str,
     base: PathBuf,
     environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The file of a contract that is taken as not there.
+    left_out: Option<PathBuf>,
     /// Lines that seem to hold a secret: they are never shown.
     covered: BTreeSet<u64>,
     read_from: Vec<ReadFile>,

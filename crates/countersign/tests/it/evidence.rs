@@ -198,6 +198,12 @@ fn a_new_version_is_played_over_what_was_asked() -> Result<()> {
     let answers = said.pointer("/answers").and_then(Value::as_array).context("no answers")?;
     let read = answers.iter().find(|one| one.get("asks") == Some(&json!("read candidate"))).context("no reads")?;
     ensure!(count(read, "/more_fields")? == 2 && count(read, "/fewer_fields")? == 2, "{said:#}");
+    // It is not the contract in force, also where it lies beside that.
+    let beside = world.folder().join("contracts/newer.yaml");
+    std::fs::write(&beside, &narrower)?;
+    ensure!(simulated(&beside.display().to_string())? == (1, said), "the same from there");
+    ensure!(world.run(&["check"])?.code == 2, "a gateway would not know which of them it is");
+    std::fs::remove_file(&beside)?;
     let words = world.run(&["contract", "simulate", &path])?;
     ensure!(words.code == 1 && words.stdout.contains("redact to deny"), "{words:?}");
     ensure!(words.stdout.contains("would be answered with fields that were kept back"), "{words:?}");

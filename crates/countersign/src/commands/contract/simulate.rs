@@ -24,10 +24,11 @@ use crate::words::counted;
 
 /// Judges them. Exit code 1: something would change.
 pub(super) fn run(common: &Common, new: &Path, since: &str, limit: usize) -> Result<ExitCode, Fault> {
-    let new = load(new)?.contract;
+    let (file, new) = (new, load(new)?.contract);
     let now = SystemClock.now();
     let since = moment(since, now).map_err(|said| Fault::new(Blame::Operator, "operator.moment", said))?;
-    let config = Config::load(&common.config, &environment).map_err(bad_file)?;
+    // Where the new version lies among the contracts of the configuration, it is not the one in force.
+    let config = Config::load_without(&common.config, &environment, Some(file)).map_err(bad_file)?;
     let old = config.contracts.iter().find(|contract| contract.id() == new.id()).cloned();
     let bundle = compile(&config)?;
     let judge = Judge::new(config, bundle);

@@ -66,6 +66,9 @@ impl Checker<'_> {
         let mut contracts: Vec<Arc<Compiled>> = Vec::new();
         for pattern in written {
             for name in self.files_like(pattern) {
+                if self.left_out.is_some() && std::fs::canonicalize(self.path(&name)).ok() == self.left_out {
+                    continue;
+                }
                 match read_contract(&self.path(&name), &name) {
                     Ok(loaded) => {
                         self.known_in(pattern, &name, &loaded.contract, directory);
@@ -89,7 +92,11 @@ impl Checker<'_> {
             }
             Err(errors) => {
                 for error in errors {
-                    self.problems.push(Problem::of_file(&self.path(error.file()), error.said()));
+                    let problem = Problem::of_file(&self.path(error.file()), error.said());
+                    self.problems.push(match error.hint() {
+                        Some(hint) => problem.hint(hint),
+                        None => problem,
+                    });
                 }
             }
         }

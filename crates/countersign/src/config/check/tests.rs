@@ -735,6 +735,18 @@ fn people_are_told_where_they_can_be_and_no_secret_is_shown() {
     assert!(refused.contains("add `console:"), "{refused}");
 }
 
+const CONTRACT: &str = "contract: acme
+vendor: acme
+document: {name: A, sha256: \"0000000000000000000000000000000000000000000000000000000000000000\", dated: 2026-06-01, clauses: [\"1\", \"2\"]}
+parties: {ours: {name: O, people: {dpo: \"human:ana\"}}, theirs: {name: T, people: {dpo: \"human:jo\"}}, responsible: ana}
+apps: [ats, crm]
+tenants: [northwind]
+term: {from: 2026-07-01, until: 2027-06-30}
+clauses:
+  - {clause: \"1\", says: may list, permits: {do: [list], entities: [candidate]}}
+  - {clause: \"2\", says: no salary, excludes: {fields: {candidate: [salary]}}}
+";
+
 /// What is said of a contract about `ats`, which is mapped, and `crm`, which is not.
 fn said_of_contract(changes: &[(&str, &str)], mapped: bool) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -748,18 +760,7 @@ fn said_of_contract(changes: &[(&str, &str)], mapped: bool) -> String {
         "ats.api.yaml",
         "api: 1\nentities: {candidate: {id: id, tenant: client_id, fields: [id, client_id, name, salary, identity.ssn]}}\ntools:\n  find: {does: list, entity: candidate}\n",
     );
-    let contract = "contract: acme
-vendor: acme
-document: {name: A, sha256: \"0000000000000000000000000000000000000000000000000000000000000000\", dated: 2026-06-01, clauses: [\"1\", \"2\"]}
-parties: {ours: {name: O, people: {dpo: \"human:ana\"}}, theirs: {name: T, people: {dpo: \"human:jo\"}}, responsible: ana}
-apps: [ats, crm]
-tenants: [northwind]
-term: {from: 2026-07-01, until: 2027-06-30}
-clauses:
-  - {clause: \"1\", says: may list, permits: {do: [list], entities: [candidate]}}
-  - {clause: \"2\", says: no salary, excludes: {fields: {candidate: [salary]}}}
-";
-    let mut text = contract.to_owned();
+    let mut text = CONTRACT.to_owned();
     for (from, to) in changes {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, to);
@@ -795,4 +796,33 @@ fn a_contract_names_fields_and_people_that_there_are() {
         let said = said_of_contract(changes, mapped);
         assert!(said.contains(wanted) && said.is_empty() == wanted.is_empty(), "{changes:?}: {said}");
     }
+}
+
+#[test]
+fn another_version_lies_elsewhere_or_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = folder.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    };
+    let config = write(
+        "c.yaml",
+        "people: {ana: {}, jo: {}}\ncontracts: ['*.contract']\napps:\n  ats: {url: 'https://a.example/mcp'}\n  crm: {url: 'https://c.example/mcp'}\n",
+    );
+    write("a.contract", CONTRACT);
+    let newer = write("b.contract", CONTRACT);
+    let refused = Config::load(&config, &environment).err().unwrap().to_string();
+    assert!(refused.contains("b.contract: the contract `acme` is written in a.contract as well"), "{refused}");
+    assert!(refused.contains("outside of what `contracts:` names"), "{refused}");
+    let elsewhere = folder.path().join(".").join("b.contract");
+    for left_out in [&newer, &elsewhere] {
+        let loaded = Config::load_without(&config, &environment, Some(left_out)).unwrap();
+        let read: Vec<&str> = loaded.contracts.iter().map(|contract| &*contract.agreement().file).collect();
+        assert_eq!(read, ["a.contract"]);
+    }
+    // Another file is no reason to leave one out.
+    assert!(Config::load_without(&config, &environment, Some(&folder.path().join("none.contract"))).is_err());
 }
