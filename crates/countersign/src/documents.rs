@@ -13,6 +13,8 @@ use model::{Blame, Fault};
 pub enum Format {
     /// Its bytes are its text.
     Text,
+    /// Not known here, such as RTF: its bytes are compared and quoted, but they are not what a reader sees.
+    Unknown,
     /// Word, since 2007. The formats before it are told apart by their bytes.
     Word,
     /// Read by `pdftotext`.
@@ -24,7 +26,8 @@ pub fn format_of(path: &Path) -> Format {
     match path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase().as_str() {
         "pdf" => Format::Pdf,
         "docx" | "docm" | "dotx" | "doc" => Format::Word,
-        _ => Format::Text,
+        "md" | "markdown" | "txt" | "text" => Format::Text,
+        _ => Format::Unknown,
     }
 }
 
@@ -33,7 +36,7 @@ pub fn read(path: &Path) -> Result<DocumentFile, String> {
     let bytes = bytes_of(path)?;
     let text = match format_of(path) {
         Format::Word => Some(docx::read(&bytes).map_err(|error| error.to_string())?.text),
-        Format::Text | Format::Pdf => None,
+        Format::Text | Format::Pdf | Format::Unknown => None,
     };
     Ok(DocumentFile { bytes, text })
 }

@@ -158,6 +158,16 @@ fn what_is_no_word_document_is_refused_with_the_way_out() -> Result<()> {
     ensure!(old.contains("save it as .docx without a password, or as PDF"), "{old}");
     ensure!(refused("text.docx", b"1. We agree.\n")?.contains("does not begin as one"));
     ensure!(refused("word.md", b"PK\x03\x04\xff\xfe")?.contains("name a Word document `.docx`"));
+    // What is text by its bytes and markup by its form has lost clauses without a word.
+    let rich: &[u8] = b"{\\rtf1\\ansi 1.1 Acme may read.\\par\n1.2 Acme shall not see prices.\\par\n}";
+    let page = b"<p>1.1 Acme may read.</p>\n1.2 Acme shall not see prices.\n";
+    for (name, bytes) in [("rich.rtf", rich), ("rich.txt", rich), ("rich.docx", rich), ("page.html", page)] {
+        let said = refused(name, bytes)?;
+        ensure!(
+            said.contains("is in a format whose clauses cannot be told apart") && said.contains("`.docx`"),
+            "{said}"
+        );
+    }
     ensure!(refused("nothing.docx", b"")?.contains("no whole `.docx` file"));
     Ok(())
 }

@@ -32,7 +32,12 @@ pub(super) async fn run_with_model(common: &Common, args: &DraftArgs, url: &http
 fn of_file(document: &Path) -> Result<Draft, Fault> {
     let wrong = |said: String| Fault::new(Blame::Operator, "operator.document", said);
     let bytes = bytes_of(document).map_err(|why| wrong(format!("`{}`: {why}", document.display())))?;
-    match format_of(document) {
+    let format = if bytes.starts_with(RICH_TEXT) { Format::Unknown } else { format_of(document) };
+    match format {
+        Format::Unknown => {
+            let said = format!("`{}` is in a format whose clauses cannot be told apart", document.display());
+            Err(wrong(said).hint("save it as a Word document (`.docx`), as text (`.md`, `.txt`) or as PDF"))
+        }
         Format::Text => {
             let text = String::from_utf8(bytes).map_err(|error| {
                 let hint = "name a Word document `.docx` and a PDF `.pdf`, or save it as text in UTF-8";
@@ -85,7 +90,7 @@ fn tell(common: &Common, document: &Path, draft: &Draft, advice: Option<&Advice>
     let doubtful = draft.clauses.iter().filter(|clause| !clause.proposal.doubts.is_empty()).count();
     say(format_args!("{} clauses, {doubtful} of them doubtful; nothing of it is in force", draft.clauses.len()));
     match format_of(document) {
-        Format::Text => {}
+        Format::Text | Format::Unknown => {}
         Format::Word => {
             say("offsets count in the text as it was taken out of the file; the digest is that of the file")
         }
@@ -110,3 +115,6 @@ fn in_json(draft: &Draft, advice: Option<&Advice>) -> Value {
     }
     said
 }
+
+/// What a document in RTF begins with, whatever its name says.
+const RICH_TEXT: &[u8] = b"{\\rtf";
