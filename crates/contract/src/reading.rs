@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{ClauseNumber, Digest, HumanId};
-use yaml_tree::{At, Entry, Node, Values};
+use yaml_tree::{At, Entry, Kind, Node, Values};
 
 use crate::agreement::{
     Agreement, Amendment, Answers, Day, Document, Hidden, Outside, Parties, Party, Provision, Span, Totals,
@@ -38,7 +38,39 @@ pub(crate) fn read(file: &ContractFile, reader: &mut Reader) -> Option<Agreement
             return None;
         }
     };
+    let undecided = undecided(&root);
+    if let Some(first) = undecided.first() {
+        let said = match undecided.len() {
+            1 => "`?` stands here for what nobody has decided yet".to_owned(),
+            places => format!("`?` stands in {places} places for what nobody has decided yet, and first here"),
+        };
+        reader.complain(*first, said, Some(DECIDE));
+        return None;
+    }
+    questions(&file.text, reader);
     reader.agreement(&root)
+}
+
+/// Where a value of a draft stands that is for somebody to decide.
+fn undecided(node: &Node) -> Vec<At> {
+    match &node.kind {
+        Kind::Text(text) if text.trim() == "?" => vec![node.at],
+        Kind::List(all) => all.iter().flat_map(undecided).collect(),
+        Kind::Map(entries) => entries.iter().flat_map(|entry| undecided(&entry.value)).collect(),
+        Kind::Text(_) | Kind::Number(_) | Kind::Bool(_) | Kind::Nothing => Vec::new(),
+    }
+}
+
+/// Tells of comments of a draft that still ask something.
+fn questions(text: &str, reader: &mut Reader) {
+    let asks = |line: &str| line.trim_start().starts_with("# ?") || line.contains(" # ?");
+    let mut lines = (1..).zip(text.lines()).filter(|(_, line)| asks(line)).map(|(number, _)| number);
+    let Some(first) = lines.next() else { return };
+    let said = match lines.count() {
+        0 => "a comment `# ?` still asks something here".to_owned(),
+        more => format!("{} comments `# ?` still ask something, the first one here", more + 1),
+    };
+    reader.note_at((first, 1), said, Some("decide what they ask, and take them out".to_owned()));
 }
 
 impl Reader {
@@ -82,14 +114,12 @@ impl Reader {
     /// The zone of the term, which days of amendments are counted in as well.
     fn zone_name(&self, root: &Node) -> String {
         let inside = |node: &Node, key: &str| match &node.kind {
-            yaml_tree::Kind::Map(entries) => {
-                entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone())
-            }
+            Kind::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone()),
             _ => None,
         };
         let named = inside(root, "term").and_then(|term| inside(&term, "zone"));
         match named.map(|node| node.kind) {
-            Some(yaml_tree::Kind::Text(name) | yaml_tree::Kind::Number(name)) => name,
+            Some(Kind::Text(name) | Kind::Number(name)) => name,
             _ => "UTC".to_owned(),
         }
     }
@@ -345,6 +375,8 @@ const OUTSIDE: &[(&str, Outside)] = &[("drop", Outside::Drop), ("refuse", Outsid
 const TOTALS: &[(&str, Totals)] =
     &[("remove", Totals::Remove), ("recount", Totals::Recount), ("refuse", Totals::Refuse)];
 const HIDDEN: &[(&str, Hidden)] = &[("remove", Hidden::Remove), ("replace", Hidden::Replace)];
+const DECIDE: &str =
+    "write what was agreed instead; a draft lies outside of what `contracts:` names until all of it is decided";
 /// Largest contract file.
 const FILE_BYTES_MAX: usize = 2 << 20;
 /// Most clauses of one document.

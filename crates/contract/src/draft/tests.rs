@@ -227,12 +227,23 @@ fn a_draft_is_a_contract_but_for_its_questions() {
     let yaml = in_yaml(&draft(CASE).unwrap(), "acme-screening.md", None);
     assert!(yaml_tree::read(&yaml).is_ok(), "{yaml}");
     // A clause says that there are purposes, so the head asks for them; another document's says nothing of them.
-    assert!(yaml.contains("\npurposes: [purpose]  # ? "), "{yaml}");
+    assert!(yaml.contains("\npurposes: [\"?\"]  # ? "), "{yaml}");
     let other = in_yaml(&draft("1. We agree that Acme may read this.\n").unwrap(), "a.md", None);
     assert!(!other.contains("purposes:"), "{other}");
     let file = crate::ContractFile { name: "draft.yaml".into(), text: yaml };
-    // The parts that it cannot know are proposed in such a way that nothing overlaps by itself.
     let errors = crate::Compiled::load(&file).unwrap_err();
+    assert!(errors.len() == 1 && errors[0].said().starts_with("`?` stands in "), "{errors:?}");
+    // Once something stands there, what is left is what its clauses say of the same thing.
+    let mut text = file.text;
+    for (from, to) in [
+        ("dated: \"?\"", "dated: 2026-06-01"),
+        ("from: \"?\", until: \"?\"", "from: 2026-07-01, until: 2027-06-30"),
+        ("requests: \"?\"", "requests: 1/hour"),
+        ("\"?\"", "decided"),
+    ] {
+        text = text.replace(from, to);
+    }
+    let errors = crate::Compiled::load(&crate::ContractFile { text, ..file }).unwrap_err();
     let said: Vec<&str> = errors.iter().map(crate::ContractError::said).collect();
     insta::assert_snapshot!(said.join("\n"));
 }

@@ -1,4 +1,5 @@
-//! A draft as a contract file to be completed. Every `# ?` is a question to whoever completes it.
+//! A draft as a contract file to be completed. Every `# ?` is a question to whoever completes it, and every value that nobody has
+//! decided is `"?"`, which no contract loads with.
 
 use std::fmt::Write as _;
 
@@ -22,7 +23,7 @@ pub fn in_yaml(draft: &Draft, file: &str, suggested: Option<&Suggested>) -> Stri
     }
     let _ = write!(
         out,
-        "contract: {}  # ? its id\nvendor: vendor  # ? the third party, as in the configuration\ndocument:\n  name: {}\n  file: {}  # ? where it lies, as seen from this file\n  sha256: {}\n  dated: 1970-01-01  # ? the day it is dated\n  clauses: [{}]\n",
+        "contract: {}  # ? its id\nvendor: \"?\"  # ? the third party, as in the configuration\ndocument:\n  name: {}\n  file: {}  # ? where it lies, as seen from this file\n  sha256: {}\n  dated: \"?\"  # ? the day it is dated\n  clauses: [{}]\n",
         slug(title),
         quoted(title),
         quoted(file),
@@ -30,12 +31,12 @@ pub fn in_yaml(draft: &Draft, file: &str, suggested: Option<&Suggested>) -> Stri
         numbers.join(", "),
     );
     out.push_str(
-        "parties:\n  ours: {name: \"?\"}  # ? and who stands for what\n  theirs: {name: \"?\"}  # ?\n  responsible: nobody  # ? the person of ours who answers for what the vendor does\napps: [app]  # ? the systems it is about\ntenants: [tenant]  # ? whose data it is about\n",
+        "parties:\n  ours: {name: \"?\"}  # ? and who stands for what\n  theirs: {name: \"?\"}  # ?\n  responsible: \"?\"  # ? the person of ours who answers for what the vendor does\napps: [\"?\"]  # ? the systems it is about\ntenants: [\"?\"]  # ? whose data it is about\n",
     );
     if draft.clauses.iter().any(|clause| clause.proposal.head == Some(Head::Purposes)) {
-        out.push_str("purposes: [purpose]  # ? what the data may be used for\n");
+        out.push_str("purposes: [\"?\"]  # ? what the data may be used for\n");
     }
-    out.push_str("term: {from: 1970-01-01, until: 1970-01-01}  # ? the first and the last day\nclauses:\n");
+    out.push_str("term: {from: \"?\", until: \"?\"}  # ? the first and the last day\nclauses:\n");
     for clause in &draft.clauses {
         write_clause(&mut out, clause, draft.repeatable);
         if let Some(comment) = suggested.and_then(|suggested| suggested.comment(&clause.number)) {
@@ -56,11 +57,11 @@ fn write_clause(out: &mut String, clause: &Clause, repeatable: bool) {
     let because = proposal.cue.map(|cue| format!("  # “{cue}”")).unwrap_or_default();
     let value = match (proposal.kind, proposal.head) {
         ("limits", Some(head)) => head.as_str().to_owned(),
-        ("limits", _) => "{requests: 1/hour}  # ?".to_owned(),
-        ("permits", _) => "{do: [read], entities: [record]}  # ?".to_owned(),
-        ("excludes", _) => "{fields: {record: [field]}}  # ?".to_owned(),
+        ("limits", _) => "{requests: \"?\"}  # ? as in 600/hour".to_owned(),
+        ("permits", _) => "{do: [read], entities: [\"?\"]}  # ?".to_owned(),
+        ("excludes", _) => "{fields: {record: [\"?\"]}}  # ? the kind of record, and which fields of it".to_owned(),
         ("post_hoc", _) => "{every: month, look_at: \"?\"}  # ?".to_owned(),
-        _ => "legal  # ? who looks after it".to_owned(),
+        _ => "\"?\"  # ? who looks after it".to_owned(),
     };
     let _ = writeln!(out, "    {}: {value}{because}", proposal.kind);
 }

@@ -250,6 +250,28 @@ fn the_forms_change_with_what_is_said_and_with_nothing_else() {
 }
 
 #[test]
+fn what_nobody_has_decided_is_no_contract() {
+    for (from, to, said) in [
+        ("name: Acme", "name: \"?\"", "`?` stands here for what nobody has decided yet"),
+        (
+            "tenants: [northwind]",
+            "tenants: [\"?\", ' ? ']",
+            "`?` stands in 2 places for what nobody has decided yet, and first here",
+        ),
+    ] {
+        assert!(WHOLE.contains(from), "{from}");
+        let errors = Compiled::load(&file(&WHOLE.replacen(from, to, 1))).unwrap_err();
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert_eq!(error.said(), said);
+        assert!(error.hint().unwrap().contains("a draft lies outside of what `contracts:` names"), "{error:?}");
+    }
+    let asks = WHOLE.replace("apps: [ats]", "# ? is it all of them\napps: [ats]  # ? the systems it is about");
+    let loaded = Compiled::load(&file(&asks)).unwrap();
+    let said: Vec<&str> = loaded.notes.iter().map(ContractError::said).collect();
+    assert_eq!(said, ["2 comments `# ?` still ask something, the first one here"]);
+}
+
+#[test]
 fn two_files_of_one_contract_are_refused() {
     let one = Compiled::load(&file(WHOLE)).unwrap().contract;
     let other =

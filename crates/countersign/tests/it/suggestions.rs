@@ -103,7 +103,7 @@ fn what_a_model_suggests_stands_beside_the_draft_and_changes_nothing_in_it() -> 
     let (code, yaml, told) = draft(&world, &double.url, &["--model-key", &key])?;
     ensure!(code == 0, "{told}");
     ensure!(without_comments(&yaml) == plain(&world)?, "{yaml}");
-    let comment = "    limits: {requests: 1/hour}  # ?  # “no more than”\n    # proposed by double, not checked: limits, by “No more than 600 requests in any hour”; enforce: 600 requests an hour\n";
+    let comment = "    limits: {requests: \"?\"}  # ? as in 600/hour  # “no more than”\n    # proposed by double, not checked: limits, by “No more than 600 requests in any hour”; enforce: 600 requests an hour\n";
     ensure!(yaml.contains(comment), "{yaml}");
     let host = double.url.trim_start_matches("http://").trim_end_matches("/v1");
     let (leaves, asking) =

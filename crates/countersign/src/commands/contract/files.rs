@@ -18,11 +18,16 @@ use crate::terminal::{out, say};
 /// Checks files, or the contracts of the configuration. Exit code 2: one of them is refused.
 pub(super) fn check(common: &Common, files: &[PathBuf]) -> Result<ExitCode, Fault> {
     if files.is_empty() {
+        // Once they are known to fit the rest, they are read again for what is worth knowing of each.
         let config = Config::load(&common.config, &environment).map_err(bad_file)?;
-        let rows: Vec<Value> = config.contracts.iter().map(|contract| checked(contract)).collect();
-        tell(common, &rows);
-        return Ok(ExitCode::SUCCESS);
+        let beside = common.config.parent().unwrap_or(Path::new(""));
+        let of_config = config.contracts.iter().map(|contract| beside.join(&*contract.agreement().file));
+        return told_of(common, &of_config.collect::<Vec<_>>());
     }
+    told_of(common, files)
+}
+
+fn told_of(common: &Common, files: &[PathBuf]) -> Result<ExitCode, Fault> {
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for file in files {
         match read_contract(file, &file.display().to_string()) {
