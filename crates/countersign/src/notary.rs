@@ -91,7 +91,7 @@ pub fn keys_of(folder: &Path, origin: &str) -> Result<Vec<SigningKey>, Fault> {
 }
 
 /// The key of the environment, where it holds one.
-fn key_of_environment() -> Result<Option<SigningKey>, Fault> {
+pub fn key_of_environment() -> Result<Option<SigningKey>, Fault> {
     let Some(text) = environment(KEY_VARIABLE).map(Secret::new) else { return Ok(None) };
     SigningKey::from_private_text(text.expose().trim()).map(Some).map_err(|error| {
         Fault::new(Blame::Operator, "trace.key", format!("`{KEY_VARIABLE}` holds no key: {error}"))

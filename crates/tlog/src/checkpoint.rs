@@ -71,9 +71,12 @@ pub enum CheckpointError {
         /// The log that it says to be of.
         given: String,
     },
-    /// The log did not sign.
-    #[error("no known key of the log signed the checkpoint")]
-    NotOfLog,
+    /// No key that is trusted signed: it is forged, or of a key that nobody has named.
+    #[error("no key that is trusted signed the checkpoint, which says to be signed by {by}")]
+    NotOfLog {
+        /// Who says to have signed it for the log, as `` `NAME+ID` ``.
+        by: String,
+    },
     /// The note is wrong.
     #[error(transparent)]
     Note(#[from] NoteError),
@@ -169,7 +172,7 @@ impl SignedCheckpoint {
             return Err(CheckpointError::OtherLog { expected, given });
         }
         match self.note.verify(&trust.log) {
-            Err(NoteError::Unsigned) => Err(CheckpointError::NotOfLog),
+            Err(NoteError::Unsigned) => Err(CheckpointError::NotOfLog { by: self.claimed() }),
             Err(error) => Err(error.into()),
             Ok(_) => Ok((&self.checkpoint, self.cosignatures(&trust.witnesses)?)),
         }
@@ -207,6 +210,15 @@ impl SignedCheckpoint {
         }
         self.note = more;
         true
+    }
+
+    /// Who says to have signed it: keys of the log's name, or else all of them.
+    fn claimed(&self) -> String {
+        let (of_log, others): (Vec<&Signature>, Vec<&Signature>) =
+            self.note.signatures().iter().partition(|one| one.name().as_str() == self.checkpoint.origin);
+        let by = if of_log.is_empty() { others } else { of_log };
+        let by: Vec<String> = by.iter().map(|one| format!("`{}+{}`", one.name(), one.id())).collect();
+        if by.is_empty() { "nobody".to_owned() } else { by.join(" and ") }
     }
 
     fn cosignatures(&self, witnesses: &[VerifierKey]) -> Result<Vec<Cosignature>, CheckpointError> {

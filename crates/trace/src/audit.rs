@@ -427,7 +427,9 @@ fn page(reader: &dyn LogReader, behind: u64) -> Result<Result<Vec<Entry>, Findin
 
 fn wrong(error: &CheckpointError, size: u64) -> String {
     match error {
-        CheckpointError::NotOfLog => format!("the checkpoint of {size} records is not signed by a key that is trusted"),
+        CheckpointError::NotOfLog { by } => format!(
+            "the checkpoint of {size} records is not signed by a key that is trusted: it says to be signed by {by}"
+        ),
         error => format!("the checkpoint of {size} records is not right: {error}"),
     }
 }

@@ -78,14 +78,22 @@ fn a_receipt_is_checked_with_nothing_but_the_key() -> Result<()> {
     let text = fs::read_to_string(world.folder().join("intent.receipt"))?;
     assert!(text.starts_with("c2sp.org/tlog-proof@v1\n"), "{text}");
     let lines: Vec<&str> = text.lines().collect();
+    let mut wrong = 0;
     for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.len() > 8) {
         let mut changed = lines.clone();
         let other = if line.ends_with("A==") { line.replace("A==", "B==") } else { format!("{line}A") };
         *changed.get_mut(number).context("no line")? = &other;
         fs::write(world.folder().join("changed.receipt"), changed.join("\n") + "\n")?;
-        let said = world.run(&["trace", "verify", "changed.receipt", "--key", &key])?;
+        let said = world.run(&["trace", "verify", "changed.receipt", "--json", "--key", &key])?;
         assert_ne!(said.code, 0, "line {number} was changed: {line}");
+        // One that can be read is wrong; the others are no receipts any more.
+        if said.code == 1 {
+            let json: Value = serde_json::from_str(&said.stdout)?;
+            ensure!(json.pointer("/right") == Some(&json!(false)), "line {number}: {json}");
+            wrong += 1;
+        }
     }
+    ensure!(wrong > 0, "nothing was taken for a receipt that is wrong");
     Ok(())
 }
 
@@ -153,5 +161,30 @@ fn a_new_key_signs_beside_the_old_one_until_that_is_retired() -> Result<()> {
     assert_eq!(said.pointer("/right"), Some(&json!(true)), "{said}");
     let last = fs::read_to_string(world.folder().join("data.checkpoint"))?;
     assert_eq!(last.lines().filter(|line| line.starts_with('—')).count(), 1, "{last}");
+
+    let told = world.run(&["trace", "keys"])?.stderr;
+    ensure!(told.contains("number 2, which signs:") && told.contains("retired, which signs no more:"), "{told}");
+    // Whoever has the old key only is told whose word is missing, and nobody is accused: of the trace with its copy, and of a receipt.
+    let old = old.first().context("no key")?;
+    let new = both.iter().find(|key| *key != old).context("no new key")?;
+    let by = new.split('+').take(2).collect::<Vec<_>>().join("+");
+    world.run_well(&["trace", "prove", &number(&said, "/records").to_string(), "--out", "last.receipt"])?;
+    for (words, wrong) in [(&["trace", "verify"][..], "/bad/what"), (&["trace", "verify", "last.receipt"], "/wrong")] {
+        let with = |keys: &[&str]| {
+            let named = keys.iter().flat_map(|key| ["--key", key]);
+            world.run(&words.iter().copied().chain(["--json"]).chain(named).collect::<Vec<_>>())
+        };
+        let found = with(&[old])?;
+        let json: Value = serde_json::from_str(&found.stdout).with_context(|| format!("{found:?}"))?;
+        ensure!(found.code == 1 && json.pointer("/right") == Some(&json!(false)), "{found:?}");
+        let what = json.pointer(wrong).and_then(Value::as_str).unwrap_or_default();
+        ensure!(what.contains(&format!("says to be signed by `{by}`")), "{found:?}");
+        ensure!(found.stderr.contains("name it with `--key` as well"), "{found:?}");
+        ensure!(
+            !found.stderr.contains("move this one away") && !found.stderr.contains("ask for it again"),
+            "{found:?}"
+        );
+        ensure!(with(&[old, new])?.code == 0, "both are enough");
+    }
     Ok(())
 }

@@ -67,7 +67,9 @@ fn a_signed_checkpoint_is_trusted_for_its_log_and_witnesses() {
     let other_log = Trust { origin: "other".to_owned(), ..trust.clone() };
     assert_eq!(read.verify(&other_log).unwrap_err().to_string(), "the checkpoint is of `log`, not of `other`");
     let other_key = Trust { log: vec![key("log", Algorithm::Ed25519, 9).verifier_key().clone()], ..trust.clone() };
-    assert_eq!(read.verify(&other_key), Err(CheckpointError::NotOfLog));
+    let unknown = read.verify(&other_key).unwrap_err().to_string();
+    let by = format!("`log+{}`", trust.log[0].id());
+    assert_eq!(unknown, format!("no key that is trusted signed the checkpoint, which says to be signed by {by}"));
     let confused = Trust { witnesses: trust.log.clone(), ..trust };
     assert_eq!(read.verify(&confused), Err(NoteError::Kind("log".parse().unwrap()).into()));
 }
@@ -79,7 +81,8 @@ fn a_witness_alone_is_no_log() {
     let without: String =
         text.lines().filter(|line| !line.starts_with("— log")).map(|line| format!("{line}\n")).collect();
     let read: SignedCheckpoint = without.parse().unwrap();
-    assert_eq!(read.verify(&trust), Err(CheckpointError::NotOfLog));
+    let by = format!("`witness+{}`", trust.witnesses[0].id());
+    assert_eq!(read.verify(&trust), Err(CheckpointError::NotOfLog { by }));
 }
 
 #[test]

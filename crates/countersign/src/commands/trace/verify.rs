@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use export::{CheckError, Checked};
 use model::{Blame, Fault, UnixMicros};
-use tlog::{Cosignature, Hash, Receipt, SignedCheckpoint, Trust, VerifierKey};
+use tlog::{CheckpointError, Cosignature, Hash, Receipt, ReceiptError, SignedCheckpoint, Trust, VerifierKey};
 use trace::{Audit, Finding, Known, LogReader, StoreFaultKind, UNSIGNED_TIME_MAX_US, audit, audit_leaves, audit_range};
 
 use super::super::witness::known_keys;
 use super::embedded::{Embedded, is_page, receipts};
+use super::readable::plain;
 use super::trace_of;
 use crate::cli::{Common, VerifyArgs};
 use crate::clock::environment;
@@ -39,8 +40,11 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
     let named = config.iter().flat_map(|config| &config.witnesses).map(|witness| witness.key.clone());
     let mut trust = trust(args, &origin, &kept.keys)?;
     trust.witnesses.extend(named.filter(|_| args.witness.is_empty()));
-    let copy = config.as_ref().map(|config| kept_elsewhere(&config.checkpoint_copy, &trust)).transpose()?;
-    let cosigned = seen_by_witnesses(&reader, &trust)?;
+    // Any key of this trace says what is a checkpoint of it. Whether those that were named signed it is looked at with the rest.
+    let own = trust_of(&kept.keys, &origin).map(|own| own.log).unwrap_or_default();
+    let of_this_trace = Trust { log: [trust.log.as_slice(), &own].concat(), ..trust.clone() };
+    let copy = config.as_ref().map(|config| kept_elsewhere(&config.checkpoint_copy, &of_this_trace)).transpose()?;
+    let cosigned = seen_by_witnesses(&reader, &of_this_trace)?;
     let elsewhere = copy.flatten().into_iter().chain(cosigned.iter().map(|(_, checkpoint)| checkpoint.clone()));
     let known = Known { named: !args.key.is_empty(), elsewhere: elsewhere.collect(), trust };
     let last = reader.last_sequence().map_err(Fault::from)?;
@@ -59,13 +63,23 @@ fn of_trace(common: &Common, args: &VerifyArgs) -> Result<ExitCode, Fault> {
         audited = look()?;
     }
     let unsigned = unsigned(&audited, from, to_the_last);
-    let hint = unsigned.as_ref().filter(|_| audited.bad.is_none()).map(|_| UNSIGNED_HINT);
+    let hint = match &audited.bad {
+        None => unsigned.as_ref().map(|_| UNSIGNED_HINT),
+        Some(_) => signed_by_others(&reader, &known)?.then_some(OTHER_KEY_HINT),
+    };
     audited.bad = audited.bad.take().or(unsigned).or_else(|| silent(args, &known.trust, &cosigned));
     report(common, &origin, &audited, &cosigned);
     if let Some(hint) = hint {
         say(format_args!("hint: {hint}"));
     }
     Ok(if audited.bad.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether there is a checkpoint that no key signed that is trusted.
+fn signed_by_others(reader: &dyn LogReader, known: &Known) -> Result<bool, Fault> {
+    let checkpoints = trace::checkpoints(reader).map_err(Fault::from)?;
+    let of_others = |one: &SignedCheckpoint| matches!(one.verify(&known.trust), Err(CheckpointError::NotOfLog { .. }));
+    Ok(checkpoints.iter().chain(&known.elsewhere).any(of_others))
 }
 
 fn no_range(range: &RangeInclusive<u64>, last: u64) -> Fault {
@@ -287,15 +301,18 @@ fn of_receipt(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCod
     let text = std::fs::read_to_string(file).map_err(|error| private_file::unreadable(file, error))?;
     let wrong = |what: String| {
         Fault::new(Blame::Caller, "trace.receipt", format!("`{}` proves nothing: {what}", file.display()))
-            .hint("a receipt is right as it was written or not at all: ask for it again")
+            .hint(ASK_AGAIN_HINT)
     };
     if is_page(&text) {
         return of_page(common, args, file, &text);
     }
-    let receipt: Receipt = text.parse().map_err(|error: tlog::ReceiptError| wrong(error.to_string()))?;
+    let receipt: Receipt = text.parse().map_err(|error: ReceiptError| wrong(error.to_string()))?;
     let origin = receipt.checkpoint().danger_unverified().origin().to_owned();
     let trust = trust_for(common, args, &origin)?;
-    let Right { sequence, size, leaf, cosignatures } = right(&receipt, &trust).map_err(wrong)?;
+    let Right { sequence, size, leaf, cosignatures } = match right(&receipt, &trust) {
+        Ok(right) => right,
+        Err(unproved) => return Ok(not_right(common, file, &unproved)),
+    };
     if common.json {
         out(serde_json::json!({
             "right": true, "origin": origin, "sequence": sequence, "size": size, "record": leaf,
@@ -313,27 +330,46 @@ fn of_receipt(common: &Common, args: &VerifyArgs, file: &Path) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// Tells why a receipt, or one of a page, proves nothing. Exit code 1.
+fn not_right(common: &Common, file: &Path, unproved: &Unproved) -> ExitCode {
+    let Unproved { what, hint } = unproved;
+    if common.json {
+        out(serde_json::json!({ "right": false, "wrong": what }));
+    } else {
+        out(format_args!("`{}` proves nothing: {}", plain(&file.display().to_string()), plain(what)));
+    }
+    say(format_args!("hint: {hint}"));
+    ExitCode::FAILURE
+}
+
 /// Checks every receipt of a page of evidence.
 fn of_page(common: &Common, args: &VerifyArgs, file: &Path, text: &str) -> Result<ExitCode, Fault> {
     let wrong = |what: String| {
         Fault::new(Blame::Caller, "trace.receipt", format!("`{}` is not right: {what}", file.display()))
-            .hint("somebody has changed it, or it is of another gateway: ask for it again")
+            .hint(CHANGED_HINT)
     };
     let embedded = receipts(text).map_err(wrong)?;
     let mut trust: Option<(String, Trust)> = None;
     let mut signed = None;
     for Embedded { sequence, text } in &embedded {
-        let not_right = |what: String| wrong(format!("the receipt of record {sequence} proves nothing: {what}"));
-        let receipt: Receipt = text.parse().map_err(|error: tlog::ReceiptError| not_right(error.to_string()))?;
+        let unreadable = |error: ReceiptError| wrong(format!("the receipt of record {sequence} is none: {error}"));
+        let receipt: Receipt = text.parse().map_err(unreadable)?;
         let origin = receipt.checkpoint().danger_unverified().origin().to_owned();
         let known = match &mut trust {
             Some((of, known)) if *of == origin => known,
             other => &mut other.insert((origin.clone(), trust_for(common, args, &origin)?)).1,
         };
-        let right = right(&receipt, known).map_err(not_right)?;
-        if right.sequence != *sequence {
-            return Err(not_right(format!("it is of record {}", right.sequence)));
-        }
+        let checked = right(&receipt, known).and_then(|right| match right.sequence == *sequence {
+            true => Ok(right),
+            false => Err(Unproved { what: format!("it is of record {}", right.sequence), hint: CHANGED_HINT }),
+        });
+        let right = match checked {
+            Ok(right) => right,
+            Err(Unproved { what, hint }) => {
+                let what = format!("the receipt of record {sequence} is not right: {what}");
+                return Ok(not_right(common, file, &Unproved { what, hint }));
+            }
+        };
         signed = Some((origin, right.size));
     }
     let Some((origin, size)) = signed else {
@@ -369,15 +405,27 @@ struct Right {
     cosignatures: Vec<Cosignature>,
 }
 
-/// Checks a receipt. Error: why it proves nothing.
-fn right(receipt: &Receipt, trust: &Trust) -> Result<Right, String> {
-    let leaf = receipt.extra().ok_or("the record itself is not in it")?;
-    let (checkpoint, cosignatures) = receipt.verify(Hash::of_leaf(leaf), trust).map_err(|error| error.to_string())?;
+/// Why a receipt proves nothing, and the way out.
+struct Unproved {
+    what: String,
+    hint: &'static str,
+}
+
+/// Checks a receipt.
+fn right(receipt: &Receipt, trust: &Trust) -> Result<Right, Unproved> {
+    let wrong = |what: String| Unproved { what, hint: ASK_AGAIN_HINT };
+    let leaf = receipt.extra().ok_or_else(|| wrong("the record itself is not in it".to_owned()))?;
+    let (checkpoint, cosignatures) = receipt.verify(Hash::of_leaf(leaf), trust).map_err(|error| match &error {
+        ReceiptError::Checkpoint(CheckpointError::NotOfLog { .. }) => {
+            Unproved { what: error.to_string(), hint: OTHER_KEY_HINT }
+        }
+        _ => wrong(error.to_string()),
+    })?;
     let silent = |key: &&VerifierKey| !cosignatures.iter().any(|one| one.witness == *key.name());
     if let Some(silent) = trust.witnesses.iter().find(silent) {
-        return Err(format!("the witness `{}` has not cosigned it", silent.name()));
+        return Err(wrong(format!("the witness `{}` has not cosigned it", silent.name())));
     }
-    let leaf = serde_json::from_slice(leaf).map_err(|error| error.to_string())?;
+    let leaf = serde_json::from_slice(leaf).map_err(|error| wrong(error.to_string()))?;
     Ok(Right { sequence: receipt.index() + 1, size: checkpoint.tree().size, leaf, cosignatures })
 }
 
@@ -413,5 +461,10 @@ fn trust(args: &VerifyArgs, origin: &str, folder: &Path) -> Result<Trust, Fault>
 const UNSIGNED_HINT: &str = "a gateway that runs signs within a second. Where commands wrote these records while none ran, as those of older \
      versions did, start it once: it signs what is there. Else somebody took checkpoints away, or wrote these records: keep a copy of the \
      trace as evidence first";
+const ASK_AGAIN_HINT: &str = "a receipt is right as it was written or not at all: ask for it again";
+const CHANGED_HINT: &str = "somebody has changed it, or it is of another gateway: ask for it again";
+/// What to do about a checkpoint that no key signed that is trusted.
+const OTHER_KEY_HINT: &str = "where that is another key of the gateway, name it with `--key` as well: `countersign trace keys` lists all of them \
+     there, also those that sign no more. Else it is forged";
 /// A gateway signs each half second.
 const SIGNED_SOON: Duration = Duration::from_millis(1_500);
