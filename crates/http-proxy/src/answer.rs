@@ -122,7 +122,7 @@ pub(crate) fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: boo
         "operator.credential_refused" => StatusCode::BAD_GATEWAY,
         _ => status_of(fault),
     };
-    let more = json!({ "call": call, "hint": fault.way_out(), "perhaps_executed": perhaps_executed });
+    let more = json!({ "call": call, "hint": fault.way_out_outside(), "perhaps_executed": perhaps_executed });
     let title = status.canonical_reason().unwrap_or("Error");
     let mut response = problem(status, title, &fault.to_string(), fault.code(), &more);
     if ["caller.too_many", "upstream.busy"].contains(&fault.code()) {
@@ -164,3 +164,6 @@ const CALL: HeaderName = HeaderName::from_static("countersign-call");
 pub(crate) const OUTSIDE: &str = "rule.outside";
 const NOT_SHOWN: &str = "it was carried out, and nothing of what the app answered may be shown";
 const NOTHING_THERE: &str = "there is no such record that this contract reaches";
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ pub struct Shape {
     pub tool: bool,
     /// Whether it is a resource that was read; then 2026-07-28 wants to know how long it may be kept.
     pub resource: bool,
+    /// Whether it is a vendor's: then it is not told what only people of the organisation can do.
+    pub outside: bool,
     /// The app whose addresses get its name, at the endpoint of all apps.
     pub join: Option<AppId>,
 }
@@ -42,7 +44,9 @@ pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape, disposition: Option<Di
             };
         }
         Closed::Refused(refusal) => refused(refusal),
-        Closed::Failed { call, fault, perhaps_executed } => failed(call.as_ref(), fault, *perhaps_executed),
+        Closed::Failed { call, fault, perhaps_executed } => {
+            failed(call.as_ref(), fault, shape.outside, *perhaps_executed)
+        }
     };
     if let (Some(disposition), Some(meta)) = (disposition, told.meta.as_object_mut()) {
         meta.insert(DISPOSITION_KEY.to_owned(), disposition.as_str().into());
@@ -51,8 +55,8 @@ pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape, disposition: Option<Di
 }
 
 /// What is told of a request that failed before it was known what it asks.
-pub fn not_executed(fault: &Fault) -> RpcError {
-    failed(None, fault, false).as_error()
+pub fn not_executed(fault: &Fault, outside: bool) -> RpcError {
+    failed(None, fault, outside, false).as_error()
 }
 
 /// A result of an app, as it is told.
@@ -275,14 +279,15 @@ fn refused(refusal: &Refusal) -> Told {
 }
 
 /// A fault as a tool result the model can read. It says whether anything may have been executed.
-fn failed(call: Option<&CallId>, fault: &Fault, perhaps_executed: bool) -> Told {
+fn failed(call: Option<&CallId>, fault: &Fault, outside: bool, perhaps_executed: bool) -> Told {
     let executed = if perhaps_executed {
         "It is unknown whether it was executed: look before you try again"
     } else {
         "Nothing was executed"
     };
     let mut text = format!("Failed: {fault}. {executed}.");
-    if let Some(hint) = fault.way_out() {
+    let way_out = if outside { fault.way_out_outside() } else { fault.way_out() };
+    if let Some(hint) = way_out {
         text.push_str(&format!(" Hint: {hint}."));
     }
     if let Some(call) = call {

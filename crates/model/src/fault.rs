@@ -74,6 +74,15 @@ impl Fault {
         self.hint.as_deref()
     }
 
+    /// The way out for somebody outside of the organisation: what only people inside can do is not told.
+    pub fn way_out_outside(&self) -> Option<&str> {
+        match self.blame {
+            Blame::Operator | Blame::Bug if self.retryable => Some("ask again in a moment"),
+            Blame::Operator | Blame::Bug => None,
+            Blame::Caller | Blame::Upstream | Blame::Rule => self.way_out(),
+        }
+    }
+
     /// Whether trying the same again later may work.
     pub fn may_retry(&self) -> bool {
         self.retryable

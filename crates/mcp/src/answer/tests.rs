@@ -1,5 +1,5 @@
 use engine::{Held, HeldState, WaitsFor};
-use model::{HoldId, Reason, RuleId, UnixMicros, Verdict};
+use model::{Blame, HoldId, Reason, RuleId, UnixMicros, Verdict};
 
 use super::*;
 
@@ -71,6 +71,24 @@ fn an_older_client_gets_no_structure_it_does_not_know() {
     );
     assert_eq!(known(r#"{"content":[],"structuredContent":{"a":[1]}}"#), None);
     assert_eq!(known(r#"{"content":["structuredContent"]}"#), None);
+}
+
+#[test]
+fn a_vendors_agent_is_not_told_what_only_the_operator_can_do() {
+    let told = |outside, tool| {
+        let fault = Fault::new(Blame::Operator, "trace.not_recorded", "the record could not be written")
+            .hint("free space on the disk")
+            .retryable();
+        let closed = Closed::Failed { call: None, fault, perhaps_executed: false };
+        let shape =
+            Shape { modern: true, links: true, output_schema: false, tool, resource: false, outside, join: None };
+        String::from_utf8(of_call(b"1", &closed, &shape, None)).unwrap()
+    };
+    for tool in [true, false] {
+        let (inside, outside) = (told(false, tool), told(true, tool));
+        assert!(inside.contains("Hint: free space on the disk."), "{inside}");
+        assert!(!outside.contains("disk") && outside.contains("Hint: ask again in a moment."), "{outside}");
+    }
 }
 
 /// A call that waits for an owner's yes, as its client is told.

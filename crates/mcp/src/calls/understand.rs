@@ -59,6 +59,7 @@ impl Context<'_> {
             output_schema: false,
             tool: asked == Asked::Tool,
             resource: asked == Asked::Resource,
+            outside: self.known.vendor.is_some(),
             join: self.endpoint.is_none().then(|| app.clone()),
         };
         let mut headers = Vec::new();
@@ -165,6 +166,7 @@ impl Context<'_> {
             output_schema: false,
             tool: false,
             resource: false,
+            outside: self.known.vendor.is_some(),
             join: self.endpoint.is_none().then(|| task.app.clone()),
         };
         Ok(Box::new(Call {
@@ -317,7 +319,7 @@ impl Context<'_> {
         }
         let listed = link.listed(ListOf::Prompts, Some(&pair)).await.map_err(|fault| {
             tracing::warn!(?fault, "a call names an app that cannot be asked what it offers");
-            answer::not_executed(&fault)
+            answer::not_executed(&fault, self.known.vendor.is_some())
         })?;
         let unknown = || RpcError::new(INVALID_PARAMS, format!("unknown {}: {name}", noun(asked)));
         listed.what.joined(name).cloned().map(Some).ok_or_else(unknown)

@@ -17,6 +17,17 @@ fn nothing_hides_in_a_fault() {
 }
 
 #[test]
+fn whoever_is_outside_is_not_told_what_only_people_inside_can_do() {
+    let fault = |blame| Fault::new(blame, "some.code", "it broke").hint("do this");
+    for blame in [Blame::Operator, Blame::Bug] {
+        assert_eq!(fault(blame).way_out_outside(), None, "{blame:?}");
+        assert_eq!(fault(blame).retryable().way_out_outside(), Some("ask again in a moment"), "{blame:?}");
+        assert_eq!(fault(blame).way_out(), Some("do this"), "{blame:?}");
+    }
+    assert_eq!(fault(Blame::Caller).way_out_outside(), Some("do this"));
+}
+
+#[test]
 fn what_hides_nothing_is_said_as_it_is() {
     let fault = Fault::new(Blame::Caller, "caller.odd", format!("`{}` — søster ✓", "x\\u{1b}"));
     assert_eq!(fault.to_string(), "`x\\u{1b}` — søster ✓");
