@@ -41,7 +41,7 @@ use crate::exports;
 use crate::judge::as_promised;
 use crate::known::{known, unseen_tools};
 use crate::mapping;
-use crate::notary::{self, Latest, Places};
+use crate::notary::{self, Latest, Places, Signing};
 use crate::offering::offered;
 use crate::pages::Pages;
 use crate::people;
@@ -93,7 +93,7 @@ pub struct Gateway {
     state_key: Secret<[u8; 32]>,
     /// Held while files are read and put in force.
     reloading: Mutex<()>,
-    signing: Arc<Again>,
+    signing: Arc<Signing>,
     mapping: Arc<Again>,
     asking: Arc<Again>,
     exports: Arc<Exports>,
@@ -339,6 +339,11 @@ impl Gateway {
         });
         let _closed = closed.await;
         self.engine.close();
+    }
+
+    /// How long ago the trace was signed last, or signing began.
+    pub fn signature_age(&self) -> std::time::Duration {
+        self.signing.age()
     }
 
     /// Puts the configuration and rules in the file in force, or refuses them whole and leaves the old ones.

@@ -42,6 +42,7 @@ mod restored;
 mod retaining;
 mod sign_on;
 mod terminal;
+mod trouble;
 mod typed;
 mod vendor_door;
 mod wires;

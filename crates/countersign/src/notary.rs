@@ -1,7 +1,7 @@
 //! Who signs the trace: its name and keys, what it signed last, and the thread that signs as it grows.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -10,10 +10,14 @@ use model::{Blame, CallId, Clock, Fault, Secret, UnixMicros};
 use private_file::{Draft, Openness};
 use store::{Location, LogMap, Reader};
 use tlog::{Algorithm, KeyName, SEED_BYTES, SignedCheckpoint, Signer, SigningKey, Trust, VerifierKey};
-use trace::{Change, Journal, LogReader, LogStore, Notary, RollbackError, StateWrite, check_since, checkpoints};
+use trace::{
+    Change, Journal, LogReader, LogStore, Notary, RollbackError, StateWrite, StoreFault, StoreFaultKind, check_since,
+    checkpoints,
+};
 
 use crate::again::{Again, Time};
 use crate::clock::environment;
+use crate::trouble::{News, Trouble};
 
 /// Where a log keeps what signs it, and what is kept of its checkpoints elsewhere.
 #[derive(Debug, Clone)]
@@ -27,6 +31,12 @@ pub struct Places {
 /// The newest checkpoint that is on disk.
 pub type Latest = Arc<ArcSwapOption<SignedCheckpoint>>;
 
+/// The thread that signs; closing it signs what there is.
+pub struct Signing {
+    thread: Again,
+    signed_at: Arc<Mutex<Instant>>,
+}
+
 struct Worker {
     latest: Latest,
     notary: Notary,
@@ -39,6 +49,12 @@ struct Worker {
     /// How many records there were when somebody last looked whether the log stands still.
     seen: u64,
     looked: Instant,
+    /// When it last signed something; before that, when it began.
+    signed_at: Arc<Mutex<Instant>>,
+    /// Looks in a row in which the log was longer than what is signed, and nothing was to be signed.
+    behind: u32,
+    unwritten: Trouble,
+    unsigned: Trouble,
 }
 
 /// The name of a log.
@@ -311,38 +327,93 @@ pub fn sign_on(
     journal: Journal,
     clock: Arc<dyn Clock>,
     copy: PathBuf,
-) -> Result<Again, Fault> {
+) -> Result<Signing, Fault> {
     let seen = reader.last_sequence().map_err(Fault::from)?;
-    let mut signer = Worker { latest, notary, reader, journal, clock, copy, copied: true, seen, looked: stopwatch() };
+    let begun = stopwatch();
+    let signed_at = Arc::new(Mutex::new(begun));
+    let mut signer = Worker {
+        latest,
+        notary,
+        reader,
+        journal,
+        clock,
+        copy,
+        copied: true,
+        seen,
+        looked: begun,
+        signed_at: Arc::clone(&signed_at),
+        behind: 0,
+        unwritten: Trouble::default(),
+        unsigned: Trouble::default(),
+    };
     let work = move |time| match time {
         Time::OneOfMany => signer.look(),
         Time::Last => signer.sign_all(),
     };
-    Again::start("trace-sign", SIGNED_EVERY, work).map_err(|error| {
+    let thread = Again::start("trace-sign", SIGNED_EVERY, work).map_err(|error| {
         Fault::new(Blame::Operator, "trace.no_thread", "the thread that signs the trace could not be started")
             .because(error)
-    })
+    })?;
+    Ok(Signing { thread, signed_at })
+}
+
+// === impl Signing ===
+
+impl Signing {
+    /// Signs what there is, and ends the thread. Blocks.
+    pub fn close(&self) {
+        self.thread.close();
+    }
+
+    /// How long ago something was signed, or the thread began.
+    pub fn age(&self) -> Duration {
+        self.signed_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
 }
 
 // === impl Worker ===
 
 impl Worker {
     fn look(&mut self) {
-        if let Err(fault) = self.sign() {
-            tracing::error!(%fault, "the trace could not be signed; it is tried again");
-        }
+        let signed = self.sign();
         if self.looked.elapsed() >= STILL_TIME {
             self.looked = stopwatch();
-            if let Err(fault) = self.show_life() {
+            // Where nothing can be read or written, that is told anyway.
+            if let Err(fault) = self.show_life()
+                && signed.is_ok()
+                && self.journal.refused().is_none()
+            {
                 tracing::error!(%fault, "the gateway could not record that it lives");
             }
+        }
+        self.tell(signed.err());
+    }
+
+    /// Whoever runs the gateway hears that its records or signatures fail, and when that is over.
+    fn tell(&mut self, unsigned: Option<Fault>) {
+        let now = stopwatch();
+        let refused = self.journal.refused();
+        match (self.unwritten.look(refused.is_some(), now), refused) {
+            (Some(News::Lasts), Some(fault)) => {
+                let not_written = self.journal.records_not_written();
+                tracing::error!(%fault, hint = fault.hint(), not_written, "records cannot be written, and no call runs without its record");
+            }
+            (Some(News::Over), _) => tracing::warn!("records are written again"),
+            _ => {}
+        }
+        match (self.unsigned.look(unsigned.is_some(), now), unsigned) {
+            (Some(News::Lasts), Some(fault)) => {
+                tracing::error!(%fault, hint = fault.way_out(), "the trace cannot be signed; it is tried again");
+            }
+            (Some(News::Over), _) => tracing::warn!("the trace is signed again"),
+            _ => {}
         }
     }
 
     fn sign(&mut self) -> Result<(), Fault> {
         let tree = self.reader.tree().map_err(Fault::from)?.tree();
         let Some((checkpoint, state)) = self.notary.sign(tree).map_err(Fault::from)? else {
-            return Ok(());
+            return self.keeps_up(tree.size);
         };
         self.journal.state_blocking(state).map_err(Fault::from)?;
         self.notary.kept(&checkpoint, self.clock.now());
@@ -355,6 +426,22 @@ impl Worker {
         }
         self.copied = copied.is_ok();
         self.latest.store(Some(Arc::new(checkpoint)));
+        self.behind = 0;
+        *self.signed_at.lock().unwrap_or_else(PoisonError::into_inner) = stopwatch();
+        Ok(())
+    }
+
+    /// The tree of this size is signed. Error: the log has been longer for a while, and the tree does not grow.
+    fn keeps_up(&mut self, signed: u64) -> Result<(), Fault> {
+        let newest = self.journal.newest();
+        self.behind = if newest > signed { self.behind.saturating_add(1) } else { 0 };
+        if self.behind >= BEHIND_LOOKS_MAX {
+            let said =
+                format!("records from {} to {newest} are on disk, and not in the tables of the trace", signed + 1);
+            return Err(StoreFault::new(StoreFaultKind::Broken, said)
+                .with_hint("see that the disk of the data directory has room and can be written to")
+                .into());
+        }
         Ok(())
     }
 
@@ -423,6 +510,8 @@ const ORIGIN: &str = "origin";
 pub const RETIRED: &str = "retired";
 const KEY_BYTES_MAX: u64 = 4 << 10;
 const SIGNED_EVERY: Duration = Duration::from_millis(500);
+/// The tables follow the log within half a second; five are a fault.
+const BEHIND_LOOKS_MAX: u32 = 10;
 const STILL_TIME: Duration = Duration::from_secs(60);
 const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(20);

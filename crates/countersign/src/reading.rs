@@ -9,7 +9,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use model::limits::{TRACE_STEPS_MAX, TRACE_TIME_MAX};
 use model::{Blame, Fault, UnixMicros};
 use store::Location;
-use trace::{LogReader as _, Page, Query};
+use trace::{Page, Query};
 
 use crate::exports::{self, Standing};
 use crate::gateway::Gateway;
@@ -27,12 +27,9 @@ pub async fn page(trace: Location, asked: &str, now: UnixMicros) -> Result<Strin
 /// Counts, in the text format that Prometheus reads.
 pub async fn metrics(gateway: &Gateway) -> Result<String, Fault> {
     let (trace, data) = (gateway.trace().clone(), gateway.data().to_owned());
-    let (records, bytes) = on_a_thread(move || {
-        let records = trace.reader().map_err(Fault::from)?.last_sequence().map_err(Fault::from)?;
-        let bytes = matches!(trace, Location::File(_)).then(|| bytes_of_trace(&data));
-        Ok((records, bytes))
-    })
-    .await?;
+    // What is told of a trace that cannot be reached is what is known without asking it.
+    let records = gateway.engine.newest_record();
+    let bytes = on_a_thread(move || Ok(matches!(trace, Location::File(_)).then(|| bytes_of_trace(&data)))).await?;
     let config = gateway.config.load_full();
     let standings = on_a_thread(move || Ok(exports::standings(&config, records))).await?;
     let figures = gateway.engine.figures();
@@ -56,6 +53,10 @@ pub async fn metrics(gateway: &Gateway) -> Result<String, Fault> {
     text.value("countersign_calls_in_flight", &[], figures.under_way);
     text.family("countersign_outcomes_lost_total", "counter", "Outcomes that could not be recorded");
     text.value("countersign_outcomes_lost_total", &[], figures.lost_outcomes);
+    text.family("countersign_records_not_written_total", "counter", "Records that could not be written");
+    text.value("countersign_records_not_written_total", &[], gateway.engine.records_not_written());
+    text.family("countersign_trace_signature_age_seconds", "gauge", "How long ago the trace was signed last");
+    text.value("countersign_trace_signature_age_seconds", &[], gateway.signature_age().as_secs());
     text.family("countersign_trace_records_total", "counter", "Records in the trace");
     text.value("countersign_trace_records_total", &[], records);
     // What it takes of a server's disk that server tells.

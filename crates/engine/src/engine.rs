@@ -196,6 +196,11 @@ impl Engine {
         self.shared.parts.journal.newest()
     }
 
+    /// How many records could not be written since the gateway started.
+    pub fn records_not_written(&self) -> u64 {
+        self.shared.parts.journal.records_not_written()
+    }
+
     /// What happened since the gateway started.
     pub fn figures(&self) -> Figures {
         self.shared.tally.figures(self.shared.running.len(), self.shared.parts.journal.lost_outcomes())

@@ -40,6 +40,10 @@ struct Queue {
     drained: Condvar,
     room: Semaphore,
     lost_outcomes: Arc<AtomicU64>,
+    /// Records that the log did not take.
+    not_written: AtomicU64,
+    /// Why it did not take what it was given last; none where it did.
+    refused: Mutex<Option<Arc<StoreFault>>>,
     /// Sequence number of the newest record that is on disk.
     newest: AtomicU64,
     /// Calls under way, as the last caller knew it.
@@ -112,6 +116,8 @@ impl Journal {
             drained: Condvar::new(),
             room: Semaphore::new(RECORDS_WAITING_MAX),
             lost_outcomes: Arc::default(),
+            not_written: AtomicU64::new(0),
+            refused: Mutex::default(),
             newest: AtomicU64::new(0),
             calls: AtomicUsize::new(0),
             unfinished: Mutex::default(),
@@ -218,9 +224,7 @@ impl Journal {
             value: Some(numbers.join(",")),
         });
         // From here on the next start finishes what does not come to its end.
-        let sequence =
-            log.append(&[row], &change.state).map_err(|fault| TraceError::NotRecorded { fault: fault.into() })?;
-        self.queue().newest.fetch_max(sequence, Ordering::Release);
+        let sequence = settle(Some(self.queue().append(log.as_mut(), &[row], &change.state)))?;
         unfinished.clone_from(&all);
         log.erase(&all).map_err(TraceError::NotErased)?;
         unfinished.clear();
@@ -250,6 +254,16 @@ impl Journal {
     /// How many outcomes could not be written. The next start says of their calls that the outcome is unknown.
     pub fn lost_outcomes(&self) -> u64 {
         self.queue().lost_outcomes.load(Ordering::Relaxed)
+    }
+
+    /// How many records could not be written. What they were to let happen did not; what had happened is among [`Self::lost_outcomes`].
+    pub fn records_not_written(&self) -> u64 {
+        self.queue().not_written.load(Ordering::Relaxed)
+    }
+
+    /// Why the log did not take what it was given last; none where it did.
+    pub fn refused(&self) -> Option<Arc<StoreFault>> {
+        self.queue().refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes what waits, then stops. Later calls fail with [`TraceError::Closed`]. Blocks until the thread has ended.
@@ -432,7 +446,56 @@ impl Queue {
         let batch = waiting.jobs.drain(..).chain([job]).collect();
         drop(waiting);
         self.room.add_permits(lying);
-        Ok(commit(log.as_mut(), batch, &self.newest).map(|first| first.saturating_add(before as u64)))
+        Ok(self.commit(log.as_mut(), batch).map(|first| first.saturating_add(before as u64)))
+    }
+
+    /// Returns the first sequence number.
+    ///
+    /// INVARIANT: a caller hears a sequence number only after `append` has returned one (`no_durable_without_the_disk`).
+    fn commit(&self, log: &mut dyn LogStore, batch: Vec<Job>) -> Written {
+        let mut rows = Vec::with_capacity(batch.len());
+        let mut state = Vec::new();
+        let mut callers = Vec::with_capacity(batch.len());
+        for job in batch {
+            callers.push((job.row.is_some(), job.reply, job.loss));
+            rows.extend(job.row);
+            state.extend(job.state);
+        }
+        let written = self.append(log, &rows, &state);
+        match &written {
+            Ok(first) => {
+                let mut sequence = *first;
+                for (recorded, reply, loss) in callers {
+                    if let Some(loss) = loss {
+                        loss.disarm();
+                    }
+                    reply.send(Ok(sequence));
+                    sequence = sequence.saturating_add(u64::from(recorded));
+                }
+            }
+            Err(fault) => {
+                for (_, reply, loss) in callers {
+                    drop(loss);
+                    reply.send(Err(Arc::clone(fault)));
+                }
+            }
+        }
+        written
+    }
+
+    /// The one place where the log is given anything: what it says is remembered.
+    fn append(&self, log: &mut dyn LogStore, rows: &[Row], state: &[StateWrite]) -> Written {
+        let written = log.append(rows, state).map_err(Arc::new);
+        match &written {
+            Ok(first) => {
+                self.newest.fetch_max(first.saturating_add(rows.len() as u64).saturating_sub(1), Ordering::Release);
+            }
+            Err(_) => {
+                self.not_written.fetch_add(rows.len() as u64, Ordering::Relaxed);
+            }
+        }
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = written.as_ref().err().cloned();
+        written
     }
 
     fn close(&self) {
@@ -509,46 +572,10 @@ fn write_until_closed(queue: &Queue) {
         // A store that has panicked is not asked again.
         let Ok(mut log) = queue.log.lock() else { return };
         let Some(log) = log.as_mut() else { return };
-        let _told = commit(log.as_mut(), batch, &queue.newest);
+        let _told = queue.commit(log.as_mut(), batch);
     }
     let log = queue.log.lock().map(|mut log| log.take());
     drop(log);
-}
-
-/// Returns the first sequence number.
-///
-/// INVARIANT: a caller hears a sequence number only after `append` has returned one (`no_durable_without_the_disk`).
-fn commit(log: &mut dyn LogStore, batch: Vec<Job>, newest: &AtomicU64) -> Written {
-    let mut rows = Vec::with_capacity(batch.len());
-    let mut state = Vec::new();
-    let mut callers = Vec::with_capacity(batch.len());
-    for job in batch {
-        callers.push((job.row.is_some(), job.reply, job.loss));
-        rows.extend(job.row);
-        state.extend(job.state);
-    }
-    match log.append(&rows, &state) {
-        Ok(first) => {
-            newest.fetch_max(first.saturating_add(rows.len() as u64).saturating_sub(1), Ordering::Release);
-            let mut sequence = first;
-            for (recorded, reply, loss) in callers {
-                if let Some(loss) = loss {
-                    loss.disarm();
-                }
-                reply.send(Ok(sequence));
-                sequence = sequence.saturating_add(u64::from(recorded));
-            }
-            Ok(first)
-        }
-        Err(fault) => {
-            let fault = Arc::new(fault);
-            for (_, reply, loss) in callers {
-                drop(loss);
-                reply.send(Err(Arc::clone(&fault)));
-            }
-            Err(fault)
-        }
-    }
 }
 
 #[expect(

@@ -10,6 +10,7 @@ use trace::Effect;
 
 use crate::exports::{number, of_file, python};
 use crate::kit::{database, pin, records_in, until, world};
+use crate::questions::over;
 
 fn json_of(world: &World, words: &[&str]) -> Result<Value> {
     let said = world.run_well(&[words, &["--json"]].concat())?;
@@ -105,11 +106,16 @@ fn the_server_goes_and_comes_back(
     }
     let asked = world.run(&["trace"])?;
     ensure!(asked.code != 0 && asked.stderr.contains("cannot be reached"), "{asked:?}");
+    let log = |said: &str| world.log().contains(said);
+    until("the log says so", || Ok(log("records cannot be written") && log("the trace cannot be signed")))?;
+    let (status, metrics) = over(world, "control.sock", "/metrics", "")?;
+    ensure!(status == 200 && !metrics.contains("countersign_records_not_written_total 0"), "{status}: {metrics}");
     server.start_again()?;
     until("calls run again", || {
         let result = client.call("remote__echo", json!({"text": "back"}));
         Ok(result.is_ok_and(|result| result.get("isError") == Some(&json!(false))))
-    })
+    })?;
+    until("the log says that, too", || Ok(log("records are written again") && log("the trace is signed again")))
 }
 
 #[test]

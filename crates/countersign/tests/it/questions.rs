@@ -12,7 +12,7 @@ use testkit::{HttpRequest, World, exchange};
 use crate::kit::{at, intents, until, upstream, world_with};
 
 /// One request over a socket of the data directory: the status and the body.
-fn over(world: &World, socket: &str, path: &str, headers: &str) -> Result<(u16, String)> {
+pub(crate) fn over(world: &World, socket: &str, path: &str, headers: &str) -> Result<(u16, String)> {
     let mut stream = UnixStream::connect(world.folder().join("data").join(socket))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: countersign\r\nConnection: close\r\n{headers}\r\n")?;
@@ -63,6 +63,8 @@ fn pages_and_metrics_are_for_the_operators_socket_only() -> Result<()> {
         "countersign_call_duration_seconds_count 3",
         "countersign_call_duration_seconds_bucket{le=\"+Inf\"} 3",
         "countersign_outcomes_lost_total 0",
+        "countersign_records_not_written_total 0",
+        "# TYPE countersign_trace_signature_age_seconds gauge",
         "countersign_calls_in_flight 0",
         "countersign_app_linked{app=\"remote\"} 1",
         "# TYPE countersign_trace_bytes gauge",

@@ -175,6 +175,29 @@ fn one_failed_commit_tells_everyone_and_the_next_works() {
 }
 
 #[test]
+fn what_could_not_be_written_is_counted_and_why_is_known_until_something_is() {
+    let world = world();
+    assert!(world.journal.refused().is_none());
+    for (written, step) in [(1, Step::Fails), (2, Step::FailsButPersists)] {
+        world.steps.send(step).unwrap();
+        world.journal.change_blocking(change(written)).unwrap_err();
+        let why = world.journal.refused().unwrap();
+        assert_eq!((world.journal.records_not_written(), why.hint()), (u64::from(written), Some("free space")));
+    }
+    // State alone counts no record, and says as well as any that the log takes nothing.
+    let nothing = || vec![StateWrite { kind: "seen".to_owned(), key: "app".to_owned(), value: None }];
+    world.steps.send(Step::Fails).unwrap();
+    world.journal.state_blocking(nothing()).unwrap_err();
+    assert_eq!((world.journal.records_not_written(), world.journal.refused().is_some()), (2, true));
+    world.steps.send(Step::Fails).unwrap();
+    let erased = world.journal.erase_blocking(|| Ok::<_, TraceError>((change(3), vec![1])));
+    assert_eq!((erased.unwrap_err().code(), world.journal.records_not_written()), ("trace.not_recorded", 3));
+    world.steps.send(Step::Works).unwrap();
+    world.journal.state_blocking(nothing()).unwrap();
+    assert_eq!((world.journal.records_not_written(), world.journal.refused().is_some()), (3, false));
+}
+
+#[test]
 fn close_drains_and_then_refuses() {
     let world = world();
     drop(world.steps);

@@ -138,6 +138,14 @@ fn meet(fault: &Fault) -> Result<Met> {
     until("it went wrong", || {
         Ok(std::fs::read_to_string(world.folder().join("met"))?.lines().any(|line| line.contains("(INJECTED)")))
     })?;
+    let told = match (fault.files, fault.meets) {
+        (TABLES, _) => Some("the trace cannot be signed; it is tried again"),
+        (_, Meets::FromThenOn) => Some("records cannot be written, and no call runs without its record"),
+        _ => None,
+    };
+    if let Some(told) = told {
+        until("whoever runs the gateway hears of it", || Ok(world.log().contains(told)))?;
+    }
     let met = Met { ran, refused, outcome_lost: world.log().contains("the outcome of a call could not be recorded") };
     let expected = match fault.meets {
         Meets::Nothing => refused == 0 && !met.outcome_lost,
