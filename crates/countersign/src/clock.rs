@@ -1,6 +1,7 @@
 //! The one home of the system's clock and environment.
 
 use model::{Clock, UnixMicros};
+use trace::{LogReader, Query, StoreFault};
 
 /// The system's clock.
 pub struct SystemClock;
@@ -12,6 +13,40 @@ impl Clock for SystemClock {
         UnixMicros(since.ok().and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or_default())
     }
 }
+
+/// The last record, and when it was made by the clock of then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastRecord {
+    /// Its number.
+    pub sequence: u64,
+    /// Its time.
+    pub at: UnixMicros,
+}
+
+impl LastRecord {
+    /// That of this log.
+    pub fn of(reader: &dyn LogReader) -> Result<Option<Self>, StoreFault> {
+        let last = reader.find(&Query { limit: 1, ..Query::default() })?;
+        Ok(last.first().map(|entry| Self { sequence: entry.sequence, at: entry.at }))
+    }
+
+    /// How a clock stands before it, in words; none where it does not.
+    pub fn is_ahead_of(self, now: UnixMicros) -> Option<String> {
+        let behind = self.at.since(now) / 1_000_000;
+        (behind > SKEW_SECONDS_MAX).then(|| {
+            format!(
+                "it stands {behind} s before record {}, the last one: it was set back, or was ahead when that was made",
+                self.sequence
+            )
+        })
+    }
+}
+
+/// The way out of it.
+pub const SET_THE_CLOCK: &str = "set the clock if it is wrong now, for example with `timedatectl set-ntp true`; if it is right, start the \
+     gateway, or let it make its next record: the trace goes on from there";
+
+const SKEW_SECONDS_MAX: i64 = 5;
 
 /// A variable of our own environment.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]

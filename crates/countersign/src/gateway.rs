@@ -33,7 +33,7 @@ use trace::{Journal, LogReader, Notary, StateWrite};
 
 use crate::again::Again;
 use crate::budgets::count_from;
-use crate::clock::{SystemClock, environment};
+use crate::clock::{LastRecord, SET_THE_CLOCK, SystemClock, environment};
 use crate::config::Config;
 use crate::contracts::{CONTRACT_STATE, Contracts};
 use crate::descriptors::connections_for_each;
@@ -516,6 +516,10 @@ fn open_trace(
     notary::refuse_gone(trace, &places.copy)?;
     let mut log = trace.writer(durability()).map_err(Fault::from)?;
     let reader = trace.reader().map_err(Fault::from)?;
+    let last = LastRecord::of(&reader).map_err(Fault::from)?;
+    if let Some(clock) = last.and_then(|last| last.is_ahead_of(clock.now())) {
+        tracing::warn!(clock, hint = SET_THE_CLOCK, "the clock is not what it was");
+    }
     notary::refuse_name_of_another(trace, &reader)?;
     let notary = notary::open(log.as_mut(), &reader, places, clock.now())?;
     let unknown = trace::mark_unknown(log.as_mut(), &reader, clock.now()).map_err(Fault::from)?;

@@ -7,7 +7,7 @@ use engine::Change;
 use model::{Blame, CallId, Fault, UnixMicros};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use trace::{Due, ERASING_KEY, LogReader as _, Retention, SETTLED_KIND, rfc3339};
+use trace::{Due, ERASING_KEY, LogReader as _, Retention, SETTLED_KIND, gap_before, rfc3339};
 
 use crate::gateway::Gateway;
 
@@ -41,12 +41,14 @@ pub async fn let_go(gateway: &Arc<Gateway>, keep: Duration, by: &str) -> Result<
     Ok(said)
 }
 
-/// Goes on with what was broken off, and lets texts go once a day where the configuration says how long they are kept.
+/// Goes on with what was broken off, and lets texts go once a day where the configuration says how long they are kept: what goes is
+/// gone, so on no day on which the clock may be ahead.
 pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
     let work = async {
         loop {
-            if let Some(keep) = gateway.config.load().keep_bodies
-                && let Err(fault) = let_go(&gateway, keep, "gateway").await
+            let keep = gateway.config.load().keep_bodies;
+            if let Some(keep) = keep
+                && let Err(fault) = let_go_where_the_clock_is_sure(&gateway, keep).await
             {
                 tell(&fault);
             }
@@ -71,6 +73,26 @@ pub async fn keep_on(gateway: Arc<Gateway>, stop: CancellationToken) {
         () = work => {}
         () = stop.cancelled() => {}
     }
+}
+
+async fn let_go_where_the_clock_is_sure(gateway: &Arc<Gateway>, keep: Duration) -> Result<(), Fault> {
+    let (trace, now) = (gateway.trace().clone(), gateway.engine.clock().now());
+    let gap = on_a_thread(move || gap_before(&trace.reader().map_err(Fault::from)?, now).map_err(Fault::from));
+    if let Some(before) = gap.await? {
+        tracing::warn!(
+            now = rfc3339(now),
+            before = rfc3339(before),
+            hint = "set the clock if it is ahead; if it is right, texts go once the gateway has run for a day, or now with `countersign trace retain`",
+            "no gateway ran for long, or the clock is ahead: no texts are let go today"
+        );
+        return Ok(());
+    }
+    let said = let_go(gateway, keep, "gateway").await?;
+    if said.get("done").is_some() {
+        let number = |name: &str| said.get(name).and_then(Value::as_u64);
+        tracing::info!(records = number("records"), "texts that are kept no longer were let go");
+    }
+    Ok(())
 }
 
 fn tell(fault: &Fault) {

@@ -68,7 +68,7 @@ pub use question::{Field, Query, Term};
 pub use record::{
     Approved, Came, Change, Delegation, Effect, Intent, Outcome, OutcomeStatus, RecordKind, StateWrite, agreement,
 };
-pub use retain::{Due, PARTITION_RECORDS, RETAIN_TO_KEY, RETAINED_TO_KEY, Retention, SWEEP_KEY};
+pub use retain::{Due, PARTITION_RECORDS, RETAIN_TO_KEY, RETAINED_TO_KEY, Retention, SWEEP_KEY, gap_before};
 pub use row::{Concern, Row};
 pub use shown::Shown;
 pub use spelling::{Spelled, members, value_or_text};

@@ -98,6 +98,15 @@ impl Due {
     }
 }
 
+/// When the newest record was made that is older than a day, where no other was made for more than a day behind it: then nobody knows
+/// whether no gateway ran for so long, or the clock is ahead and texts would go too early. None: the clock goes on from what is on
+/// record, or all of the log is of this day.
+pub fn gap_before(reader: &dyn LogReader, now: UnixMicros) -> Result<Option<UnixMicros>, StoreFault> {
+    let a_day_ago = UnixMicros(now.0.saturating_sub(DAY_MICROS));
+    let before = reader.find(&Query { until: Some(a_day_ago), limit: 1, ..Query::default() })?;
+    Ok(before.first().map(|entry| entry.at).filter(|at| a_day_ago.since(*at) > DAY_MICROS))
+}
+
 /// The first record of the partition that this record stands in.
 fn partition(sequence: u64) -> u64 {
     (sequence & !(PARTITION_RECORDS - 1)).max(1)
@@ -107,6 +116,8 @@ fn unreadable() -> StoreFault {
     StoreFault::new(StoreFaultKind::Corrupt, "how far texts were let go cannot be read")
         .with_hint("keep a copy of the data directory, and restore the last backup")
 }
+
+const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// The key of the place up to which texts go, and of the time from before which they are.
 pub const RETAIN_TO_KEY: &str = "retain_to";
@@ -119,3 +130,6 @@ pub const SWEEP_KEY: &str = "retain_sweep";
 
 /// Texts go by so many records at a time.
 pub const PARTITION_RECORDS: u64 = 1_024;
+
+#[cfg(test)]
+mod tests;

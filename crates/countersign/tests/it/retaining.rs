@@ -1,10 +1,14 @@
 //! The texts of old calls go, and everything that proves them stays.
 
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use model::{CallId, UnixMicros};
 use serde_json::{Value, json};
+use store::{DataDir, Durability, Location};
 use testkit::{PostgresServer, Upstream, UpstreamOptions, World, WorldBuilder};
+use trace::{Change, Journal};
 
 use crate::kit::{pin, until, world};
 
@@ -58,6 +62,68 @@ fn all_is_as_it_should_be(world: &World, id: &str) -> Result<()> {
     world.run_well(&["trace", "export", "--format", "jsonl", "--out", &exported.display().to_string()])?;
     world.run_well(&["trace", "verify", "--export", &exported.display().to_string()])?;
     ensure!(!fs::read_to_string(exported)?.contains(VALUE), "the text was exported");
+    Ok(())
+}
+
+/// Writes so many records into the trace of a world in which no gateway runs, made so many days from now.
+fn write(world: &World, count: u16, days: i64) -> Result<()> {
+    let log = Location::File(world.folder().join("data/trace.db")).writer(Durability::Full)?;
+    let journal = Journal::start(log)?;
+    #[expect(clippy::disallowed_methods, reason = "the records lie before and behind the gateway's own clock")]
+    let now = SystemTime::now();
+    let now = i64::try_from(now.duration_since(UNIX_EPOCH)?.as_micros())?;
+    for number in 0..count {
+        let [high, low] = number.to_be_bytes();
+        journal.change_blocking(Change {
+            id: CallId::new(u64::from(number), [high, low, 7, 7, 7, 7, 7, 7, 7, 7]),
+            at: UnixMicros(now + days * 24 * 60 * 60 * 1_000_000),
+            by: "gateway".to_owned(),
+            what: "gateway.heartbeat".to_owned(),
+            subject: "gateway".to_owned(),
+            human: None,
+            detail: Value::Null,
+            state: Vec::new(),
+        })?;
+    }
+    journal.close();
+    Ok(())
+}
+
+#[test]
+fn a_clock_that_may_be_ahead_lets_no_texts_go() -> Result<()> {
+    let mut world = world().set(&["trace", "keep_bodies"], json!("90d")).prepare()?;
+    DataDir::open(&world.folder().join("data"))?;
+    write(&world, 1_100, -365)?;
+    world.restart()?;
+    until("the gateway says so", || Ok(world.log().contains("no texts are let go today")))?;
+    // Nor at the next start of the same day, though the clock is the same.
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    world.restart()?;
+    until("it says so again", || Ok(world.log().matches("no texts are let go today").count() == 2))?;
+    ensure!(!world.log().contains("the clock is not what it was"), "{}", world.log());
+    let found = world.run_well(&["trace", "query", "what:trace.retain", "--json"])?;
+    ensure!(found.trim().is_empty(), "{found}");
+    // Who looks at it may.
+    let said = world.run_well(&["trace", "retain", "--bodies", "90d", "--yes", "--json"])?;
+    ensure!(said.contains("trace.retain"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_clock_before_the_last_record_is_told_until_there_is_a_newer_one() -> Result<()> {
+    let mut world = world().start()?;
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    write(&world, 1, 365)?;
+    let doctor = world.run(&["doctor"])?;
+    ensure!(doctor.stdout.contains("was ahead when that was made"), "{doctor:?}");
+    world.restart()?;
+    ensure!(world.log().matches("the clock is not what it was").count() == 1, "{}", world.log());
+    // It goes on from there with the clock as it is.
+    let doctor = world.run(&["doctor"])?;
+    ensure!(!doctor.stdout.contains("was ahead when that was made"), "{doctor:?}");
+    ensure!(world.terminate()? == 0, "{}", world.log());
+    world.restart()?;
+    ensure!(world.log().matches("the clock is not what it was").count() == 1, "{}", world.log());
     Ok(())
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use model::UnixMicros;
 use store::Location;
-use trace::{LogReader as _, Query};
 
 use super::super::repository::would_take;
 use super::Check;
+use crate::clock::{LastRecord, SET_THE_CLOCK};
 use crate::gateway::files;
 
 /// The account we run as.
@@ -105,24 +105,24 @@ fn only_owner(what: &str, path: &Path, about: &std::fs::Metadata, uid: u32, want
     })
 }
 
-/// When the last record was made.
-pub(super) fn last_record(trace: &Location) -> Option<UnixMicros> {
-    let last = trace.reader_if_there().ok()??.find(&Query { limit: 1, ..Query::default() }).ok()?;
-    last.first().map(|entry| entry.at)
+/// The last record, where there is one that can be read.
+pub(super) fn last_record(trace: &Location) -> Option<LastRecord> {
+    LastRecord::of(&trace.reader_if_there().ok()??).ok()?
 }
 
 /// Tokens and records depend on it.
-pub(super) fn clock(now: UnixMicros, last: Option<UnixMicros>) -> Check {
-    let mend = "set the clock, for example with `timedatectl set-ntp true`";
+pub(super) fn clock(now: UnixMicros, last: Option<LastRecord>) -> Check {
     if now.0 < YEAR_2025 {
-        return Check::bad("clock", "it stands before 2025: tokens would be refused", mend);
+        return Check::bad(
+            "clock",
+            "it stands before 2025: tokens would be refused",
+            "set the clock, for example with `timedatectl set-ntp true`",
+        );
     }
-    let behind = last.map_or(0, |last| last.since(now)) / 1_000_000;
-    if behind > SKEW_SECONDS_MAX {
-        let said = format!("it stands {behind} s before the last record: it was set back");
-        return Check::bad("clock", said, mend);
+    match last.and_then(|last| last.is_ahead_of(now)) {
+        Some(said) => Check::bad("clock", said, SET_THE_CLOCK),
+        None => Check::good("clock", "is not before the last record"),
     }
-    Check::good("clock", "is not before the last record")
 }
 
 /// No record, no effect: a full disk stops everything.
@@ -192,7 +192,6 @@ pub(super) fn account(account: &Account) -> Check {
 const YEAR_2025: i64 = 1_735_689_600_000_000;
 /// What the system takes as the path of a socket, without its end (macOS: four bytes less).
 const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-const SKEW_SECONDS_MAX: i64 = 5;
 const FREE_BYTES_MIN: u64 = 64 << 20;
 const FREE_BYTES_DOUBTFUL: u64 = 1 << 30;
 

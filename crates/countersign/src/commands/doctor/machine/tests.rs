@@ -6,13 +6,13 @@ use model::UnixMicros;
 
 use super::super::State;
 use super::super::apps::offers;
-use super::{Account, account, clock, data, free, port};
+use super::{Account, LastRecord, account, clock, data, free, port};
 
 const NOW: UnixMicros = UnixMicros(1_800_000_000_000_000);
 
 #[test]
 fn the_clock_is_neither_young_nor_set_back() {
-    let at = |seconds: i64| Some(UnixMicros(NOW.0 + seconds * 1_000_000));
+    let at = |seconds: i64| Some(LastRecord { sequence: 118, at: UnixMicros(NOW.0 + seconds * 1_000_000) });
     for (now, last, expected) in [
         (NOW, None, State::Good),
         (NOW, at(-1), State::Good),
@@ -22,6 +22,12 @@ fn the_clock_is_neither_young_nor_set_back() {
     ] {
         assert_eq!(clock(now, last).state, expected, "{now:?} {last:?}");
     }
+    let ahead = clock(NOW, at(60));
+    assert_eq!(
+        ahead.said,
+        "it stands 60 s before record 118, the last one: it was set back, or was ahead when that was made"
+    );
+    assert!(ahead.mend.is_some_and(|mend| mend.contains("if it is right, start the gateway")));
 }
 
 #[test]
