@@ -32,6 +32,21 @@ pub struct Shape {
     pub join: Option<AppId>,
 }
 
+impl Shape {
+    /// Of what is no tool, no resource and no vendor's: a refusal is a JSON-RPC error.
+    pub const fn of_a_method() -> Self {
+        Self {
+            modern: false,
+            links: true,
+            output_schema: false,
+            tool: false,
+            resource: false,
+            outside: false,
+            join: None,
+        }
+    }
+}
+
 /// The whole response to a call, and what came of it where it waited for people.
 pub fn of_call(id: &[u8], closed: &Closed, shape: &Shape, disposition: Option<Disposition>) -> Vec<u8> {
     let mut told = match closed {

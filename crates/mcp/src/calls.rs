@@ -132,15 +132,7 @@ impl Call {
             ToolName::parse(method.as_str()).map_err(|error| RpcError::new(INTERNAL_ERROR, error.to_string()))?;
         let arguments = Some(Bytes::from(serde_json::json!({ "level": level }).to_string()));
         let tool = ToolFacts::of_method(method, name);
-        let shape = Shape {
-            modern: false,
-            links: true,
-            output_schema: false,
-            tool: false,
-            resource: false,
-            outside: false,
-            join: None,
-        };
+        let shape = Shape::of_a_method();
         let (asked, headers, goes_on, more, wants_a_task) = (Asked::Level, Vec::new(), None, Vec::new(), false);
         Ok(Self {
             id: Vec::new(),

@@ -348,16 +348,7 @@ fn worded(id: &[u8], closed: Closed, inactive: Option<&str>) -> Said {
         Closed::Answered { call, answer, .. } if rounds::as_questions(&answer.body).is_some() => nowhere_to_ask(call),
         closed => closed,
     };
-    let shape = Shape {
-        modern: false,
-        links: true,
-        output_schema: false,
-        tool: false,
-        resource: false,
-        outside: false,
-        join: None,
-    };
-    Said::Response(answer::of_call(id, &closed, &shape, None))
+    Said::Response(answer::of_call(id, &closed, &Shape::of_a_method(), None))
 }
 
 fn accepts_stream(headers: &HeaderMap) -> bool {
