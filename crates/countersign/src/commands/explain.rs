@@ -23,11 +23,12 @@ pub fn run(common: &Common, args: &ExplainArgs) -> Result<ExitCode, Fault> {
     let decision = judge.decide(&facts);
     let matches = judge.matches(&facts);
     let turns = what_if(&judge.bundle, &decision, everything_else(&judge, &facts));
-    let lifted = decision.verdict() != Verdict::Hold || engine::could_be_approved(&facts, &decision, &judge.directory);
+    let approvable =
+        decision.verdict() != Verdict::Hold || engine::could_be_approved(&facts, &decision, &judge.directory);
     if common.json {
-        out(as_json(&facts, &decision, &matches, &turns, lifted));
+        out(as_json(&facts, &decision, &matches, &turns, approvable));
     } else {
-        out(told(Look::stdout(), &facts, &decision, &matches, &turns, lifted));
+        out(told(Look::stdout(), &facts, &decision, &matches, &turns, approvable));
     }
     Ok(ExitCode::from(u8::from(!decision.verdict().runs())))
 }
@@ -82,13 +83,12 @@ fn everything_else(judge: &Judge, facts: &Facts) -> Vec<Otherwise> {
     all
 }
 
-/// `lifted`: whether somebody could approve it, where it is held.
-fn told(look: Look, facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf, lifted: bool) -> String {
+fn told(look: Look, facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf, approvable: bool) -> String {
     let tool = format!("{}/{}", facts.app.name, facts.tool.name);
     let mut text = format!(
         "{} {tool}: {}\n",
         look.verdict(decision.verdict()),
-        if lifted { headline(decision.verdict()) } else { NOBODY }
+        if approvable { headline(decision.verdict()) } else { NOBODY }
     );
     let mut section = |label: &str, lines: Vec<String>| {
         text.push('\n');
@@ -160,7 +160,7 @@ fn listed(values: &[String]) -> String {
     }
 }
 
-fn as_json(facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf, lifted: bool) -> Value {
+fn as_json(facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf, approvable: bool) -> Value {
     let matched: Vec<Value> = matches
         .iter()
         .map(|one| {
@@ -182,7 +182,7 @@ fn as_json(facts: &Facts, decision: &Decision, matches: &[Match], turns: &WhatIf
         .collect();
     json!({
         "verdict": decision.verdict(),
-        "could_be_approved": (decision.verdict() == Verdict::Hold).then_some(lifted),
+        "could_be_approved": (decision.verdict() == Verdict::Hold).then_some(approvable),
         "bundle": decision.bundle().to_string(),
         "reasons": decision.reasons(),
         "observed": decision.observed(),
