@@ -1,4 +1,5 @@
 use std::fs;
+use std::process::Command;
 
 use super::would_take;
 
@@ -9,6 +10,7 @@ fn what_git_is_told_to_ignore_it_does_not_take() {
     let data = root.join("tools/gateway/data");
     fs::create_dir_all(&data).unwrap();
     assert_eq!(would_take(&data), None, "there is no repository");
+    assert!(Command::new("git").args(["init", "--quiet"]).arg(&root).status().unwrap().success());
     fs::create_dir_all(root.join(".git/info")).unwrap();
     assert_eq!(would_take(&data), Some(root.clone()));
     assert_eq!(would_take(&root.join("tools/missing.checkpoint")), Some(root.clone()), "it may not be there yet");
@@ -19,6 +21,8 @@ fn what_git_is_told_to_ignore_it_does_not_take() {
         (".gitignore", "/tools/gateway/data", true),
         (".gitignore", "tools/gateway/\n", true),
         (".gitignore", "tools/gateway/data2\n# data\n!data\n/\n", false),
+        (".gitignore", "*-x\nda?a\n", true),
+        (".gitignore", "data\n!data\n", false),
         (".git/info/exclude", "/tools", true),
         ("tools/.gitignore", "/gateway/data", true),
         ("tools/.gitignore", "/tools/gateway/data", false),
