@@ -58,6 +58,10 @@ fn a_trace_in_a_database_answers_and_proves_as_one_in_a_file() -> Result<()> {
     ensure!((verified.get("right"), verified.get("unsigned")) == (Some(&json!(true)), Some(&json!(0))), "{verified}");
     let doctor = world.run(&["doctor"])?;
     ensure!(doctor.stdout.contains("log one in postgres://gateway@"), "{}", doctor.stdout);
+    server.sql("trace", "ALTER DATABASE trace SET default_transaction_read_only = on")?;
+    let doctor = world.run(&["doctor"])?;
+    ensure!(doctor.code == 1 && doctor.stdout.contains("takes no writes"), "{doctor:?}");
+    server.sql("postgres", "ALTER DATABASE trace RESET default_transaction_read_only")?;
 
     server.sql("trace", "UPDATE countersign.record SET at = at + 1 WHERE kind = 1")?;
     let bad = world.run(&["trace", "verify"])?;

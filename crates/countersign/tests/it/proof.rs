@@ -135,6 +135,8 @@ fn a_data_directory_of_yesterday_does_not_start() -> Result<()> {
     copy(&yesterday, &data)?;
     let refused = world.restart().err().context("it started")?.to_string();
     assert!(refused.contains("the trace is not what it was"), "{refused}");
+    let doctor = world.run(&["doctor"])?;
+    assert!(doctor.code == 1 && doctor.stdout.contains("the trace is not what it was"), "{doctor:?}");
     assert!(refused.contains("data.checkpoint"), "the way out is named: {refused}");
     fs::rename(world.folder().join("data.checkpoint"), world.folder().join("evidence"))?;
     world.restart()
