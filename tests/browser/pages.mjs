@@ -55,6 +55,11 @@ const acts = {
   async focus({ label }) { await page.getByLabel(label, { exact: true }).focus(); },
   async click({ role = "button", name }) { await page.getByRole(role, { name, exact: true }).first().click(); },
   async press({ keys }) { for (const key of keys) await page.keyboard.press(key); },
+  // The page puts the cursor there itself, a moment after it has loaded.
+  async waitForFocus({ label }) {
+    const field = await page.getByLabel(label, { exact: true }).elementHandle();
+    await page.waitForFunction((field) => document.activeElement === field, field);
+  },
   async type({ text }) { await page.keyboard.type(text); },
   async waitFor({ text }) { await page.getByText(text).first().waitFor(); },
   async waitForUrl({ path }) { await page.waitForURL((url) => url.pathname + url.search === path); },

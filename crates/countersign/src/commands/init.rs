@@ -14,7 +14,7 @@ use super::backup::{Backup, backup_file};
 use super::clients::{Client, Gatewayed, Left, Moved, Plan, Surroundings, Written, configuration, find, secrets_in};
 use super::files::Changes;
 use super::place::{DATA, Place};
-use super::repository::would_take;
+use super::repository::taken;
 use super::shown;
 use super::trace::readable::plain;
 use crate::cli::{Common, InitArgs};
@@ -87,11 +87,16 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<ExitCode, Fault> {
 /// What git would take, though it is of this machine only. The data directory keeps itself out.
 fn not_for_git(data: &Path) -> Option<String> {
     let checkpoint = checkpoint_beside(data);
-    let repository = would_take(&checkpoint)?;
+    let taken = taken(&checkpoint)?;
+    let (by, checkpoint) = (taken.by.display(), checkpoint.display());
+    let (takes, also) = if taken.already {
+        ("has", format!(" and `git rm --cached {checkpoint}`"))
+    } else {
+        ("would take", String::new())
+    };
     Some(plain(&format!(
-        "git in `{}` would take `{}`: name it in a `.gitignore`, for with an older one put back an older trace is not noticed",
-        repository.display(),
-        checkpoint.display()
+        "git in `{by}` {takes} `{checkpoint}`: name it in a `.gitignore`{also}, for with an older one put back an older trace is \
+         not noticed"
     )))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::UnixMicros;
 use store::Location;
 
-use super::super::repository::would_take;
+use super::super::repository::taken;
 use super::Check;
 use crate::clock::{LastRecord, SET_THE_CLOCK};
 use crate::gateway::files;
@@ -77,12 +77,17 @@ pub(super) fn data(data: &Path) -> Vec<Check> {
         let said = format!("`{}` cannot be written to: {error}", data.display());
         checks.push(Check::bad("data directory", said, "name a directory that this user may write to with `data:`"));
     }
-    if let Some(repository) = would_take(data) {
-        let (data, repository) = (data.display(), repository.display());
-        let said = format!("git takes the keys in `{data}` into the next commit in `{repository}`");
-        let mend = format!(
-            "`echo '*' > {data}/.gitignore`; where git has them already, `git rm -r --cached {data}`, and new keys and secrets"
-        );
+    if let Some(taken) = taken(data) {
+        let (data, repository) = (data.display(), taken.by.display());
+        let (said, mend) = if taken.already {
+            let mend = format!(
+                "`git rm -r --cached {data}`, and new keys and secrets: what was committed stays in the history"
+            );
+            (format!("git has files of `{data}`, where the keys are, in `{repository}`"), mend)
+        } else {
+            let said = format!("git takes the keys in `{data}` into the next commit in `{repository}`");
+            (said, format!("`echo '*' > {data}/.gitignore`"))
+        };
         checks.push(Check::doubtful("data directory", said, mend));
     }
     if checks.is_empty() {

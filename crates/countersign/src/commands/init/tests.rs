@@ -200,7 +200,10 @@ async fn git_takes_nothing_of_the_data_directory() {
     git(&["add", "--all"]);
     assert_eq!(git(&["ls-files"]), ".mcp.json\ncountersign-data.checkpoint\ncountersign.yaml\n");
     let told = not_for_git(&home.place().data).unwrap();
-    assert!(told.contains("/countersign-data.checkpoint`: name it in a `.gitignore`"), "{told}");
+    assert!(told.contains(" has `") && told.contains("git rm --cached"), "{told}");
+    git(&["rm", "--quiet", "--cached", "countersign-data.checkpoint"]);
+    let told = not_for_git(&home.place().data).unwrap();
+    assert!(told.contains("/countersign-data.checkpoint`: name it in a `.gitignore`, for"), "{told}");
     fs::write(home.path(".gitignore"), "*.log\n/countersign-data.checkpoint\n").unwrap();
     assert_eq!(not_for_git(&home.place().data), None);
 }

@@ -1,7 +1,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::would_take;
+use super::{Taken, taken};
 
 #[test]
 fn what_git_is_told_to_ignore_it_does_not_take() {
@@ -9,11 +9,12 @@ fn what_git_is_told_to_ignore_it_does_not_take() {
     let root = fs::canonicalize(outer.path()).unwrap();
     let data = root.join("tools/gateway/data");
     fs::create_dir_all(&data).unwrap();
-    assert_eq!(would_take(&data), None, "there is no repository");
+    assert_eq!(taken(&data), None, "there is no repository");
     assert!(Command::new("git").args(["init", "--quiet"]).arg(&root).status().unwrap().success());
     fs::create_dir_all(root.join(".git/info")).unwrap();
-    assert_eq!(would_take(&data), Some(root.clone()));
-    assert_eq!(would_take(&root.join("tools/missing.checkpoint")), Some(root.clone()), "it may not be there yet");
+    let takes = || Some(Taken { by: root.clone(), already: false });
+    assert_eq!(taken(&data), takes());
+    assert_eq!(taken(&root.join("tools/missing.checkpoint")), takes(), "it may not be there yet");
     for (file, patterns, ignored) in [
         (".gitignore", "data", true),
         (".gitignore", "/target\n\ndata/\n", true),
@@ -30,7 +31,25 @@ fn what_git_is_told_to_ignore_it_does_not_take() {
         ("tools/gateway/data/.gitignore", "*.key\n", false),
     ] {
         fs::write(root.join(file), patterns).unwrap();
-        assert_eq!(would_take(&data).is_none(), ignored, "{file}: {patterns}");
+        assert_eq!(taken(&data).is_none(), ignored, "{file}: {patterns}");
         fs::remove_file(root.join(file)).unwrap();
     }
+}
+
+#[test]
+fn what_git_has_already_no_pattern_takes_out() {
+    let root = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(root.path()).unwrap();
+    let git =
+        |words: &[&str]| assert!(Command::new("git").arg("-C").arg(&root).args(words).status().unwrap().success());
+    git(&["init", "--quiet"]);
+    let data = root.join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("vault.key"), "x").unwrap();
+    git(&["add", "--all"]);
+    fs::write(root.join(".gitignore"), "data\n").unwrap();
+    assert_eq!(taken(&data), Some(Taken { by: root.clone(), already: true }));
+    assert_eq!(taken(&root.join("dat?")), Some(Taken { by: root.clone(), already: false }), "a name is no pattern");
+    git(&["rm", "-r", "--quiet", "--cached", "data"]);
+    assert_eq!(taken(&data), None);
 }

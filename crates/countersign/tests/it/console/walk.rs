@@ -211,6 +211,7 @@ fn everything_can_be_reached_with_keys_alone() -> Result<()> {
     browser.open(DESKTOP.0, DESKTOP.1, "dark")?;
     browser.go(&format!("{}/trace?q=verdict%3Ahold", stage.world.console_url()))?;
     // The cursor stands where one types first.
+    browser.act("waitForFocus", json!({ "label": "Your id" }))?;
     browser.act("type", json!({ "text": "kim" }))?;
     browser.press(&["Tab"])?;
     browser.act("type", json!({ "text": PASSWORD }))?;

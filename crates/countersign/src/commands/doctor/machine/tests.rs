@@ -1,6 +1,7 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use model::UnixMicros;
 
@@ -86,7 +87,7 @@ fn the_data_directory_and_its_keys_are_private() {
 #[test]
 fn a_data_directory_that_git_would_take_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join(".git")).unwrap();
+    assert!(Command::new("git").args(["init", "--quiet"]).arg(folder.path()).status().unwrap().success());
     let path = folder.path().join("data");
     std::fs::create_dir(&path).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -94,6 +95,10 @@ fn a_data_directory_that_git_would_take_is_told() {
     assert_eq!((check.state, check.said.contains("into the next commit")), (State::Doubtful, true), "{check:?}");
     drop(store::DataDir::open(&path).unwrap());
     assert_eq!(data(&path).remove(0).state, State::Good);
+    let add = ["add", "--force", "data/.gitignore"];
+    assert!(Command::new("git").arg("-C").arg(folder.path()).args(add).status().unwrap().success());
+    let check = data(&path).remove(0);
+    assert_eq!((check.state, check.said.contains("git has files")), (State::Doubtful, true), "{check:?}");
 }
 
 #[test]
